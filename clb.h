@@ -541,6 +541,481 @@ static CLBI_UNUSED clb_status clbi_calloc(void *out, size_t count, size_t size)
  * @S36 NETWORKS AND LOSSES
  * ========================================================================================== */
 
+CLBDEF size_t clb_layer_size(const clb_net *net, size_t l)
+{
+    CLB_ASSERT(l >= 1 && l <= net->L);
+    return net->m[l] * net->m[l - 1];
+}
+
+static int clbi_has_bias(const clb_net_opts *opts, size_t l)
+{
+    return opts->bias < 0 || (opts->bias > 0 && (size_t)opts->bias == l);
+}
+
+/* Offsets and P; 0 when a size overflows. */
+static int clbi_net_layout(clb_net *net, const clb_net_opts *opts)
+{
+    size_t l, size, at = 0;
+    net->w[0] = net->b[0] = CLB_NO_BIAS;
+    for (l = 1; l <= net->L; ++l) {
+        net->w[l] = at;
+        net->b[l] = CLB_NO_BIAS;
+        if (!clbi_mul_size(net->m[l], net->m[l - 1], &size) || !clbi_add_size(at, size, &at)) return 0;
+        if (!clbi_has_bias(opts, l)) continue;
+        net->b[l] = at;
+        if (!clbi_add_size(at, net->m[l], &at)) return 0;
+    }
+    net->P = at;
+    return 1;
+}
+
+static clb_status clbi_net_check(const size_t *widths, size_t count, const clb_net_opts *opts)
+{
+    size_t i;
+    if (count < 2 || (int)opts->activation < 0 || opts->activation >= CLB_ACTIVATION_COUNT) return CLB_EOPTION;
+    if (opts->bias < -1 || (opts->bias > 0 && (size_t)opts->bias > count - 1)) return CLB_EOPTION;
+    if (!(opts->a - opts->a <= 0)) return CLB_EOPTION;                  /* NaN or infinity */
+    for (i = 0; i < count; ++i)
+        if (widths[i] == 0) return CLB_EOPTION;
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count, const clb_net_opts *opts)
+{
+    static const clb_net_opts defaults = CLB_ZERO;
+    clb_status status;
+    size_t triple;
+    memset(net, 0, sizeof *net);
+    if (!opts) opts = &defaults;
+    if ((status = clbi_net_check(widths, count, opts)) != CLB_OK) return status;
+    if (!clbi_mul_size(count, 3, &triple)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&net->m, triple, sizeof *net->m)) != CLB_OK) return status;
+    net->L = count - 1;
+    net->w = net->m + count;
+    net->b = net->w + count;
+    net->a = opts->a;
+    net->activation = opts->activation;
+    memcpy(net->m, widths, count * sizeof *widths);
+    status = clbi_net_layout(net, opts) ? clbi_calloc(&net->theta, net->P, sizeof *net->theta) : CLB_ESIZE;
+    if (status) clb_net_free(net);
+    return status;
+}
+
+CLBDEF void clb_net_free(clb_net *net)
+{
+    CLB_FREE(net->m);
+    CLB_FREE(net->theta);
+    memset(net, 0, sizeof *net);
+}
+
+CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src)
+{
+    size_t count = 3 * (src->L + 1);
+    clb_net copy = *src;
+    clb_status status;
+    memset(dst, 0, sizeof *dst);
+    if ((status = clbi_alloc(&copy.m, count, sizeof *copy.m)) != CLB_OK) return status;
+    if ((status = clbi_alloc(&copy.theta, src->P, sizeof *copy.theta)) != CLB_OK) {
+        CLB_FREE(copy.m);
+        return status;
+    }
+    memcpy(copy.m, src->m, count * sizeof *copy.m);
+    memcpy(copy.theta, src->theta, src->P * sizeof *copy.theta);
+    copy.w = copy.m + src->L + 1;
+    copy.b = copy.w + src->L + 1;
+    *dst = copy;
+    return CLB_OK;
+}
+
+CLBDEF void clb_net_draw(clb_net *net, clb_rng *rng)
+{
+    size_t l;
+    for (l = 1; l <= net->L; ++l) {
+        double bound = 1 / sqrt((double)net->m[l - 1]);
+        clb_rng_uniform(rng, clb_layer_size(net, l), -bound, bound, net->theta + net->w[l]);
+        if (net->b[l] != CLB_NO_BIAS) clb_rng_uniform(rng, net->m[l], -bound, bound, net->theta + net->b[l]);
+    }
+}
+
+CLBDEF clb_status clb_net_init(clb_net *net, const size_t *widths, size_t count, const clb_net_opts *opts,
+                               clb_rng *rng)
+{
+    clb_status status = clb_net_alloc(net, widths, count, opts);
+    if (status == CLB_OK) clb_net_draw(net, rng);
+    return status;
+}
+
+CLBDEF double clb_weight_sumsq(const clb_net *net, const clb_real *x, size_t l)
+{
+    return clb_sumsq(clb_layer_size(net, l), x + net->w[l]);
+}
+
+CLBDEF double clb_bias_sumsq(const clb_net *net, const clb_real *x, size_t l)
+{
+    CLB_ASSERT(l >= 1 && l <= net->L);
+    return net->b[l] == CLB_NO_BIAS ? 0 : clb_sumsq(net->m[l], x + net->b[l]);
+}
+
+/* ---- activations ---------------------------------------------------------------------------- */
+
+/* Derivatives of max(0, z)^p:  p (p-1) ... (p-order+1) z^(p-order) for z > 0. Small integer powers by
+ * multiplication. */
+static double clbi_relu_power(double p, double z, int order)
+{
+    double factor = 1, value = 1, rest = p;
+    int i;
+    if (z <= 0) return 0;
+    for (i = 0; i < order; ++i) factor *= p - i;
+    rest -= order;
+    if (factor == 0) return 0;
+    if (rest != floor(rest) || rest < 0 || rest > 8) return factor * clb_pow(z, rest);
+    for (; rest > 0; rest -= 1) value *= z;
+    return factor * value;
+}
+
+/* t = tanh z:  t' = 1 - t^2,  t'' = -2 t t',  t''' = -2 t' (1 - 3 t^2) */
+static double clbi_tanh_order(double z, int order)
+{
+    double t = clb_tanh(z), d = 1 - t * t;
+    if (order == 0) return t;
+    if (order == 1) return d;
+    return order == 2 ? -2 * t * d : -2 * d * (1 - 3 * t * t);
+}
+
+/* s = 1/(1 + e^-z):  s' = s (1-s),  s'' = s' (1-2s),  s''' = s' (1 - 6 s') */
+static double clbi_sigmoid_order(double z, int order)
+{
+    double e = clb_exp(-fabs(z)), s = z >= 0 ? 1 / (1 + e) : e / (1 + e), d = e / ((1 + e) * (1 + e));
+    if (order == 0) return s;
+    if (order == 1) return d;
+    return order == 2 ? d * (1 - 2 * s) : d * (1 - 6 * d);
+}
+
+/* z Phi(z); with the density f:  Phi + z f,  f (2 - z^2),  f z (z^2 - 4) */
+static double clbi_gelu_order(double z, int order)
+{
+    double Phi = 0.5 * (1 + clb_erf(z * 0.70710678118654752440));
+    double f = 0.39894228040143267794 * clb_exp(-0.5 * z * z);
+    if (order == 0) return z * Phi;
+    if (order == 1) return Phi + z * f;
+    return order == 2 ? f * (2 - z * z) : f * z * (z * z - 4);
+}
+
+/* slope z on both sides of a kink at 0: its derivatives are those of a straight line. */
+static double clbi_line(double slope, double z, int order)
+{
+    if (order == 0) return slope * z;
+    return order == 1 ? slope : 0;
+}
+
+CLBDEF double clb_activate(clb_activation activation, double a, double z, int order)
+{
+    CLB_ASSERT(order >= 0 && order <= 3);
+    switch (activation) {
+    case CLB_RELU:       return z <= 0 ? 0 : clbi_line(1, z, order);
+    case CLB_IDENTITY:   return clbi_line(1, z, order);
+    case CLB_LEAKY_RELU: return clbi_line(z > 0 ? 1 : a, z, order);
+    case CLB_RELU_MIX:   return clbi_line(z > 0 ? 1 : 1 - a, z, order);
+    case CLB_RELU_POWER: return clbi_relu_power(a, z, order);
+    case CLB_TANH:       return clbi_tanh_order(z, order);
+    case CLB_SIGMOID:    return clbi_sigmoid_order(z, order);
+    case CLB_SOFTPLUS:   return order ? clbi_sigmoid_order(z, order - 1)
+                                      : (z > 0 ? z : 0) + clb_log1p(clb_exp(-fabs(z)));
+    case CLB_GELU:       return clbi_gelu_order(z, order);
+    default:             return (double)NAN;
+    }
+}
+
+/* a = s(z), count values. */
+static void clbi_activation_forward(const clb_net *net, size_t count, const clb_real *z, clb_real *a)
+{
+    size_t i;
+    if (net->activation == CLB_IDENTITY) memcpy(a, z, count * sizeof *a);
+    else if (net->activation == CLB_RELU)
+        for (i = 0; i < count; ++i) a[i] = z[i] <= 0 ? 0 : z[i];
+    else if (net->activation == CLB_LEAKY_RELU || net->activation == CLB_RELU_MIX) {
+        clb_real slope = (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
+        for (i = 0; i < count; ++i) a[i] = z[i] > 0 ? z[i] : slope * z[i];
+    }
+    else for (i = 0; i < count; ++i) a[i] = (clb_real)clb_activate(net->activation, net->a, (double)z[i], 0);
+}
+
+/* u = u s'(z), count values. */
+static void clbi_activation_backward(const clb_net *net, size_t count, const clb_real *z, clb_real *u)
+{
+    size_t i;
+    if (net->activation == CLB_IDENTITY) return;
+    if (net->activation == CLB_RELU) {
+        for (i = 0; i < count; ++i) u[i] = z[i] > 0 ? u[i] : 0;
+    } else if (net->activation == CLB_LEAKY_RELU || net->activation == CLB_RELU_MIX) {
+        clb_real slope = (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
+        for (i = 0; i < count; ++i) u[i] = z[i] > 0 ? u[i] : slope * u[i];
+    } else {
+        for (i = 0; i < count; ++i)
+            u[i] *= (clb_real)clb_activate(net->activation, net->a, (double)z[i], 1);
+    }
+}
+
+/* ---- evaluation ----------------------------------------------------------------------------- */
+
+/* Sizes of the arena: pointer tables, then reals. Largest n is data->n. */
+static int clbi_pass_reals(const clb_net *net, const clb_data *data, size_t *reals)
+{
+    size_t l, per_row = data->K, total;                   /* p */
+    for (l = 1; l <= net->L; ++l) {
+        size_t copies = l < net->L ? 3 : 2, row;          /* z, u, and a of the hidden layers */
+        if (!clbi_mul_size(net->m[l], copies, &row) || !clbi_add_size(per_row, row, &per_row)) return 0;
+    }
+    if (!clbi_mul_size(per_row, data->n, &total)) return 0;
+    *reals = total;
+    return 1;
+}
+
+static clb_status clbi_pass_check(const clb_net *net, const clb_data *data, double ce)
+{
+    size_t i;
+    if (data->n == 0) return CLB_EEMPTY;
+    if (data->d != net->m[0] || data->K != net->m[net->L] || !(ce >= 0 && ce <= 1)) return CLB_EOPTION;
+    if (!data->y && !data->T) return CLB_EOPTION;
+    for (i = 0; data->y && i < data->n; ++i)
+        if (data->y[i] < 0 || (size_t)data->y[i] >= data->K) return CLB_EOPTION;
+    return CLB_OK;
+}
+
+static void clbi_pass_carve(clb_pass *pass)
+{
+    const clb_net *net = pass->net;
+    size_t l, L = net->L, n = pass->data->n;
+    clb_real *at;
+    pass->z = (clb_real **)pass->arena;
+    pass->a = pass->z + L + 1;
+    pass->u = pass->a + L + 1;
+    at = (clb_real *)(void *)(pass->u + L + 1);
+    pass->z[0] = pass->u[0] = pass->a[0] = pass->a[L] = NULL;
+    for (l = 1; l <= L; ++l) {
+        pass->z[l] = at, at += n * net->m[l];
+        pass->u[l] = at, at += n * net->m[l];
+        if (l < L) pass->a[l] = at, at += n * net->m[l];
+    }
+    pass->p = at;
+}
+
+/* Point the pass at n rows. a[0] is the input itself; the pass never writes through it. */
+static void clbi_pass_use(clb_pass *pass, size_t n, const clb_real *X, const int *y, const clb_real *T)
+{
+    pass->n = n;
+    pass->X = X;
+    pass->y = y;
+    pass->T = T;
+    memcpy(&pass->a[0], &X, sizeof X);
+}
+
+CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_data *data, double ce)
+{
+    size_t reals, bytes, tables = 3 * (net->L + 1) * sizeof(clb_real *);
+    clb_status status = clbi_pass_check(net, data, ce);
+    memset(pass, 0, sizeof *pass);
+    if (status) return status;
+    if (!clbi_pass_reals(net, data, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
+        !clbi_add_size(bytes, tables, &bytes)) return CLB_ESIZE;
+    if ((status = clbi_calloc(&pass->arena, bytes, 1)) != CLB_OK) return status;
+    pass->arena_bytes = bytes;
+    pass->net = net;
+    pass->data = data;
+    pass->ce = ce;
+    pass->loss = (double)NAN;
+    clbi_pass_carve(pass);
+    clbi_pass_use(pass, data->n, data->X, data->y, data->T);
+    return CLB_OK;
+}
+
+CLBDEF void clb_pass_free(clb_pass *pass)
+{
+    CLB_FREE(pass->arena);
+    CLB_FREE(pass->batch_X);
+    CLB_FREE(pass->batch_y);
+    CLB_FREE(pass->batch_T);
+    memset(pass, 0, sizeof *pass);
+}
+
+static clb_status clbi_pass_batch_alloc(clb_pass *pass)
+{
+    const clb_data *data = pass->data;
+    clb_status status = CLB_OK;
+    if (!pass->batch_X) status = clbi_alloc(&pass->batch_X, data->n * data->d, sizeof(clb_real));
+    if (!status && data->y && !pass->batch_y) status = clbi_alloc(&pass->batch_y, data->n, sizeof(int));
+    if (!status && data->T && !pass->batch_T) status = clbi_alloc(&pass->batch_T, data->n * data->K, sizeof(clb_real));
+    return status;
+}
+
+CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t count)
+{
+    const clb_data *data = pass->data;
+    clb_status status;
+    size_t i;
+    if (!index) {
+        clbi_pass_use(pass, data->n, data->X, data->y, data->T);
+        return CLB_OK;
+    }
+    if (count == 0 || count > data->n) return CLB_EOPTION;
+    for (i = 0; i < count; ++i)
+        if (index[i] >= data->n) return CLB_EOPTION;
+    if ((status = clbi_pass_batch_alloc(pass)) != CLB_OK) return status;
+    for (i = 0; i < count; ++i) {
+        memcpy(pass->batch_X + i * data->d, data->X + index[i] * data->d, data->d * sizeof(clb_real));
+        if (data->y) pass->batch_y[i] = data->y[index[i]];
+        if (data->T) memcpy(pass->batch_T + i * data->K, data->T + index[i] * data->K, data->K * sizeof(clb_real));
+    }
+    clbi_pass_use(pass, count, pass->batch_X, pass->batch_y, pass->batch_T);
+    return CLB_OK;
+}
+
+/* z = a W^T + b, the sum starting at b. */
+static void clbi_affine(const clb_net *net, const clb_real *theta, size_t l, size_t n, const clb_real *a,
+                        clb_real *z)
+{
+    size_t i, in = net->m[l - 1], out = net->m[l];
+    const clb_real *W = theta + net->w[l];
+    if (net->b[l] == CLB_NO_BIAS) {
+        clb_matmul_nt(n, out, in, a, in, W, in, z, out);
+        return;
+    }
+    for (i = 0; i < n; ++i) memcpy(z + i * out, theta + net->b[l], out * sizeof *z);
+    clb_matmul_nt_acc(n, out, in, a, in, W, in, z, out);
+}
+
+/* p = softmax(f) row by row; returns sum_i [logsumexp(f_i) - <t_i, f_i>] with target distribution t_i. */
+static double clbi_softmax(clb_pass *pass)
+{
+    size_t i, k, K = pass->net->m[pass->net->L];
+    double total = 0;
+    for (i = 0; i < pass->n; ++i) {
+        const clb_real *f = pass->z[pass->net->L] + i * K;
+        clb_real *p = pass->p + i * K, top = f[0];
+        double sum = 0, lse;
+        for (k = 1; k < K; ++k)
+            if (f[k] > top) top = f[k];
+        for (k = 0; k < K; ++k) {
+            double e = clb_exp((double)f[k] - (double)top);
+            p[k] = (clb_real)e;
+            sum += e;
+        }
+        for (k = 0; k < K; ++k) p[k] = (clb_real)((double)p[k] / sum);
+        lse = (double)top + clb_log(sum);
+        if (!pass->T) {
+            total += lse - (double)f[pass->y[i]];
+            continue;
+        }
+        for (k = 0; k < K; ++k) total += (double)pass->T[i * K + k] * (lse - (double)f[k]);
+    }
+    return total;
+}
+
+/* r = f - t into u[L]; the residual of MSE. */
+static void clbi_residual(clb_pass *pass, const clb_real *f, clb_real *r)
+{
+    size_t i, K = pass->net->m[pass->net->L];
+    if (pass->T) {
+        for (i = 0; i < pass->n * K; ++i) r[i] = f[i] - pass->T[i];
+        return;
+    }
+    memcpy(r, f, pass->n * K * sizeof *r);
+    for (i = 0; i < pass->n; ++i) r[i * K + (size_t)pass->y[i]] -= 1;
+}
+
+CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta)
+{
+    const clb_net *net = pass->net;
+    size_t l, L = net->L, K = net->m[L], n = pass->n;
+    double loss = 0;
+    if (!theta) theta = net->theta;
+    for (l = 1; l <= L; ++l) {
+        clbi_affine(net, theta, l, n, pass->a[l - 1], pass->z[l]);
+        if (l < L) clbi_activation_forward(net, n * net->m[l], pass->z[l], pass->a[l]);
+    }
+    if (pass->ce > 0) loss += pass->ce * (clbi_softmax(pass) / (double)n);
+    if (pass->ce < 1) {
+        clbi_residual(pass, pass->z[L], pass->u[L]);
+        loss += (1 - pass->ce) * (clb_sumsq(n * K, pass->u[L]) / ((double)n * (double)K));
+    }
+    return pass->loss = loss;
+}
+
+/* u_L = dLoss/df; for MSE u_L holds the residual already. */
+static void clbi_output_gradient(clb_pass *pass)
+{
+    size_t i, L = pass->net->L, K = pass->net->m[L], n = pass->n;
+    clb_real *u = pass->u[L];
+    clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)n * (double)K)), ce = (clb_real)(pass->ce / (double)n);
+    if (pass->ce <= 0) {
+        for (i = 0; i < n * K; ++i) u[i] *= mse;
+        return;
+    }
+    if (pass->ce >= 1) {
+        clbi_residual(pass, pass->p, u);
+        for (i = 0; i < n * K; ++i) u[i] *= ce;
+        return;
+    }
+    for (i = 0; i < n * K; ++i) {
+        clb_real t = pass->T ? pass->T[i] : (clb_real)((size_t)pass->y[i / K] == i % K);
+        u[i] = mse * u[i] + ce * (pass->p[i] - t);
+    }
+}
+
+/* g_b = sum_i u_i, rows in ascending order. */
+static void clbi_column_sums(size_t n, size_t m, const clb_real *u, clb_real *g)
+{
+    size_t i, j;
+    memset(g, 0, m * sizeof *g);
+    for (i = 0; i < n; ++i)
+        for (j = 0; j < m; ++j) g[j] += u[i * m + j];
+}
+
+CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad)
+{
+    const clb_net *net = pass->net;
+    size_t l, n = pass->n;
+    double loss;
+    if (!theta) theta = net->theta;
+    loss = clb_loss(pass, theta);
+    clbi_output_gradient(pass);
+    for (l = net->L; l >= 1; --l) {
+        size_t in = net->m[l - 1], out = net->m[l];
+        clb_matmul_tn(out, in, n, pass->u[l], out, pass->a[l - 1], in, grad + net->w[l], in);
+        if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, pass->u[l], grad + net->b[l]);
+        if (l == 1) break;
+        clb_matmul_nn(n, in, out, pass->u[l], out, theta + net->w[l], in, pass->u[l - 1], in);
+        clbi_activation_backward(net, n * in, pass->z[l - 1], pass->u[l - 1]);
+    }
+    return loss;
+}
+
+CLBDEF double clb_accuracy(const clb_pass *pass)
+{
+    size_t i, k, hits = 0, K = pass->net->m[pass->net->L];
+    for (i = 0; i < pass->n; ++i) {
+        const clb_real *f = pass->z[pass->net->L] + i * K;
+        size_t best = 0;
+        for (k = 1; k < K; ++k)
+            if (f[k] > f[best]) best = k;
+        hits += pass->y && best == (size_t)pass->y[i];
+    }
+    return (double)hits / (double)pass->n;
+}
+
+CLBDEF size_t clb_gate_words(const clb_pass *pass, size_t l)
+{
+    CLB_ASSERT(l >= 1 && l < pass->net->L);
+    return (pass->data->n * pass->net->m[l] + 63) / 64;
+}
+
+CLBDEF void clb_gates(const clb_pass *pass, size_t l, uint64_t *bits)
+{
+    size_t i, count = pass->n * pass->net->m[l];
+    memset(bits, 0, clb_gate_words(pass, l) * sizeof *bits);
+    for (i = 0; i < count; ++i) bits[i / 64] |= (uint64_t)(pass->z[l][i] > 0) << (i % 64);
+}
+
 /* ============================================================================================
  * @S37 CURVATURE
  * ========================================================================================== */
@@ -549,6 +1024,319 @@ static CLBI_UNUSED clb_status clbi_calloc(void *out, size_t count, size_t size)
  * @S38 OPTIMISERS, TRAINING
  * ========================================================================================== */
 
+CLBDEF void clb_train_opts_resolve(clb_train_opts *opts)
+{
+    if (opts->beta1 == 0) opts->beta1 = 0.9;
+    if (opts->beta1 < 0) opts->beta1 = 0;
+    if (opts->beta2 == 0) opts->beta2 = 0.999;
+    if (opts->eps == 0) opts->eps = 1e-8;
+    if (opts->loss_max == 0) opts->loss_max = 3.4028234663852886e38;    /* FLT_MAX */
+    if (opts->charge_max == 0) opts->charge_max = (double)INFINITY;
+}
+
+static clb_status clbi_train_check(const clb_train_opts *o, const clb_data *data, double eta)
+{
+    size_t i;
+    if (!(eta > 0) || !(eta <= 1e300) || !(o->ce >= 0 && o->ce <= 1)) return CLB_EOPTION;
+    if ((int)o->optimizer < 0 || o->optimizer >= CLB_OPTIMIZER_COUNT) return CLB_EOPTION;
+    if (!(o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1) || !(o->eps > 0)) return CLB_EOPTION;
+    if (!(o->l2 >= 0) || !(o->decay >= 0) || !(o->loss_max > 0) || !(o->charge_max > 0)) return CLB_EOPTION;
+    if (o->batch > data->n || (o->batch && !o->batch_rng) || data->n > 0xffffffffu) return CLB_EOPTION;
+    for (i = 0; i < o->observer_count; ++i) {
+        const clb_observer *ob = &o->observers[i];
+        if (!ob->call || (ob->at_count && !ob->at)) return CLB_EOPTION;
+    }
+    return CLB_OK;
+}
+
+/* One call to clb_train: everything a step needs, allocated before the first. */
+typedef struct clbi_run {
+    clb_net        *net;
+    clb_train_opts  o;
+    double          eta;
+    size_t          T, t;
+    clb_pass        pass;
+    clb_trace       trace;
+    clb_real       *grad;       /* G, P                                          */
+    clb_real       *v;          /* momentum or first moment, P                   */
+    clb_real       *v2;         /* second moment, P                              */
+    clb_real       *u;          /* direction U:  theta <- (1 - eta decay) theta - eta U */
+    double         *C;          /* [L-1] predicted Q_l                           */
+    double         *D;          /* [L-1] <W,V>_{l+1} - <W,V>_l, predicted        */
+    double          b1t, b2t;   /* beta1^k, beta2^k of Adam                      */
+    uint32_t       *order;      /* permutation of the rows                       */
+    size_t          at_batch;   /* next row of order                             */
+} clbi_run;
+
+static clb_status clbi_trace_alloc(clb_trace *tr, size_t L, size_t T, double eta)
+{
+    size_t rows, cells, total, i;
+    clb_status status;
+    double *at;
+    memset(tr, 0, sizeof *tr);
+    if (!clbi_add_size(T, 1, &rows) || !clbi_mul_size(rows, 4 * L + 1, &cells) ||
+        !clbi_add_size(cells, 4 * L, &total)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&at, total, sizeof *at)) != CLB_OK) return status;
+    tr->arena = at;
+    tr->L = L;
+    tr->T = T;
+    tr->eta = eta;
+    for (i = 0; i < total; ++i) at[i] = (double)NAN;
+    tr->loss = at, at += T;
+    tr->g = at, at += T * L;
+    tr->gb = at, at += T * L;
+    tr->q = at, at += rows * L;
+    tr->qb = at, at += rows * L;
+    tr->S = at, at += L - 1;
+    tr->predicted = at, at += L - 1;
+    tr->first = at, at += L - 1;
+    tr->second = at;
+    for (i = 0; i < 4 * (L - 1); ++i) tr->S[i] = 0;
+    return CLB_OK;
+}
+
+CLBDEF void clb_trace_free(clb_trace *trace)
+{
+    CLB_FREE(trace->arena);
+    memset(trace, 0, sizeof *trace);
+}
+
+static void clbi_run_free(clbi_run *run)
+{
+    clb_pass_free(&run->pass);
+    CLB_FREE(run->grad);
+    CLB_FREE(run->C);
+    CLB_FREE(run->order);
+}
+
+static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
+{
+    size_t P = run->net->P, L = run->net->L, reals;
+    clb_status status = clb_pass_init(&run->pass, run->net, data, run->o.ce);
+    if (status) return status;
+    if (!clbi_mul_size(P, 4, &reals)) return CLB_ESIZE;
+    if ((status = clbi_calloc(&run->grad, reals, sizeof(clb_real))) != CLB_OK) return status;
+    run->v = run->grad + P;
+    run->v2 = run->v + P;
+    run->u = run->v2 + P;
+    if ((status = clbi_calloc(&run->C, 2 * L, sizeof(double))) != CLB_OK) return status;
+    run->D = run->C + L;
+    if (!run->o.batch) return CLB_OK;
+    run->at_batch = data->n;
+    if ((status = clbi_alloc(&run->order, data->n, sizeof *run->order)) != CLB_OK) return status;
+    return clbi_pass_batch_alloc(&run->pass);
+}
+
+/* The next batch rows of the epoch's permutation; a remainder shorter than a batch is dropped. */
+static void clbi_next_batch(clbi_run *run)
+{
+    size_t n = run->pass.data->n;
+    if (run->at_batch + run->o.batch > n) {
+        clb_rng_permutation(run->o.batch_rng, n, run->order);
+        run->at_batch = 0;
+    }
+    clb_pass_batch(&run->pass, run->order + run->at_batch, run->o.batch);
+    run->at_batch += run->o.batch;
+}
+
+/* U from G. state starts at zero; k = t + 1 counts from one in Adam's bias correction. */
+static void clbi_direction(clbi_run *run)
+{
+    const clb_train_opts *o = &run->o;
+    clb_real b1 = (clb_real)o->beta1, b2 = (clb_real)o->beta2, *u = run->u, *v = run->v;
+    size_t j, P = run->net->P;
+    memcpy(u, run->grad, P * sizeof *u);
+    if (o->l2 > 0) clb_axpy(P, (clb_real)o->l2, run->net->theta, u);           /* G + l2 W         */
+    if (o->optimizer == CLB_GD) return;
+    if (o->optimizer != CLB_ADAM) {
+        for (j = 0; j < P; ++j) v[j] = b1 * v[j] + u[j];                         /* V <- beta V + G  */
+        if (o->optimizer == CLB_HEAVY_BALL) memcpy(u, v, P * sizeof *u);
+        else clb_axpy(P, b1, v, u);                                              /* U = G + beta V   */
+        return;
+    }
+    run->b1t *= o->beta1;
+    run->b2t *= o->beta2;
+    for (j = 0; j < P; ++j) {
+        double root;
+        v[j] = b1 * v[j] + (1 - b1) * u[j];
+        run->v2[j] = b2 * run->v2[j] + (1 - b2) * u[j] * u[j];
+        root = sqrt((double)run->v2[j]) / sqrt(1 - run->b2t);
+        u[j] = (clb_real)((double)v[j] / ((1 - run->b1t) * (root + o->eps)));
+    }
+}
+
+/* <x,y>_{l+1} - <x,y>_l, the bias of layer l counted with W_l. */
+static double clbi_layer_difference(const clb_net *net, const clb_real *x, const clb_real *y, size_t l)
+{
+    double upper = clb_dot(clb_layer_size(net, l + 1), x + net->w[l + 1], y + net->w[l + 1]);
+    double lower = clb_dot(clb_layer_size(net, l), x + net->w[l], y + net->w[l]);
+    if (net->b[l] != CLB_NO_BIAS) lower += clb_dot(net->m[l], x + net->b[l], y + net->b[l]);
+    return upper - lower;
+}
+
+/* The exact law of the step about to be made (identities 4-7). With kappa = eta decay, lambda = l2,
+ *   q = <W,V'> = beta D + lambda C,   <W,U> = q (heavy ball, GD: beta = 0), lambda C + beta q (Nesterov)
+ *   C' = (1-kappa)^2 C - 2 eta (1-kappa) <W,U> + eta^2 d(U),   D' = (1-kappa) q - eta <U,V'>
+ * where only gradients, never W, enter: <W,G> differences vanish (eq. 10). Adam has no such law; its
+ * prediction is the sum of the two bookkept parts. */
+static void clbi_law_step(clbi_run *run, size_t l)
+{
+    const clb_train_opts *o = &run->o;
+    const clb_net *net = run->net;
+    double eta = run->eta, keep = 1 - eta * o->decay, *C = &run->C[l - 1], *D = &run->D[l - 1];
+    double beta = o->optimizer == CLB_GD ? 0 : o->beta1;
+    double UU = clbi_layer_difference(net, run->u, run->u, l);
+    double WU = clbi_layer_difference(net, net->theta, run->u, l);
+    double WW = clbi_layer_difference(net, net->theta, net->theta, l);
+    double shrink = keep - 1, first = 2 * (shrink * WW - eta * WU);
+    double second = shrink * shrink * WW - 2 * shrink * eta * WU + eta * eta * UU, change;
+    run->trace.first[l - 1] += first;
+    run->trace.second[l - 1] += second;
+    if (o->optimizer == CLB_ADAM) change = first + second;
+    else {
+        double q = beta * *D + o->l2 * *C;
+        double predicted_WU = o->optimizer == CLB_NESTEROV ? o->l2 * *C + beta * q : q;
+        change = (keep * keep - 1) * *C - 2 * eta * keep * predicted_WU + eta * eta * UU;
+        *D = keep * q;
+        if (o->optimizer == CLB_HEAVY_BALL) *D -= eta * UU;
+        if (o->optimizer == CLB_NESTEROV) *D -= eta * clbi_layer_difference(net, run->u, run->v, l);
+    }
+    *C += change;
+    run->trace.predicted[l - 1] += change;
+}
+
+static void clbi_record_norms(clbi_run *run, size_t t)
+{
+    size_t l, L = run->net->L;
+    for (l = 1; l <= L; ++l) {
+        run->trace.q[t * L + l - 1] = clb_weight_sumsq(run->net, run->net->theta, l);
+        run->trace.qb[t * L + l - 1] = clb_bias_sumsq(run->net, run->net->theta, l);
+    }
+}
+
+static void clbi_record_gradient(clbi_run *run)
+{
+    clb_trace *tr = &run->trace;
+    size_t l, L = run->net->L, row = run->t * L;
+    tr->loss[run->t] = run->pass.loss;
+    for (l = 1; l <= L; ++l) {
+        tr->g[row + l - 1] = clb_weight_sumsq(run->net, run->grad, l);
+        tr->gb[row + l - 1] = clb_bias_sumsq(run->net, run->grad, l);
+    }
+    for (l = 1; l < L; ++l) tr->S[l - 1] += tr->g[row + l] - tr->g[row + l - 1] - tr->gb[row + l - 1];
+}
+
+static void clbi_update(clbi_run *run)
+{
+    clb_real keep = (clb_real)(1 - run->eta * run->o.decay);
+    size_t l;
+    clbi_direction(run);
+    for (l = 1; l < run->net->L; ++l) clbi_law_step(run, l);
+    if (run->o.decay > 0) clb_scale(run->net->P, keep, run->net->theta);
+    clb_axpy(run->net->P, (clb_real)-run->eta, run->u, run->net->theta);
+}
+
+/* Is t on the log grid 1, ..., with per_decade points a decade (rounded)? */
+static int clbi_on_log_grid(size_t t, size_t per_decade)
+{
+    double position;
+    if (t < 2) return 1;
+    position = floor((double)per_decade * (clb_log((double)t + 0.5) / clb_log(10.0)));
+    return floor((double)per_decade * (clb_log((double)t - 0.5) / clb_log(10.0))) < position;
+}
+
+static int clbi_observer_due(const clb_observer *ob, size_t t, size_t T)
+{
+    size_t i;
+    if (t == T) return 1;
+    if (ob->every) return t % ob->every == 0;
+    if (ob->at_count) {
+        for (i = 0; i < ob->at_count; ++i)
+            if (ob->at[i] == t) return 1;
+        return 0;
+    }
+    return ob->per_decade ? clbi_on_log_grid(t, ob->per_decade) : 1;
+}
+
+static clb_verdict clbi_observe(clbi_run *run)
+{
+    clb_verdict verdict = CLB_CONTINUE;
+    clb_state state;
+    size_t i;
+    state.t = run->t;
+    state.net = run->net;
+    state.pass = &run->pass;
+    state.grad = run->grad;
+    state.loss = run->pass.loss;
+    for (i = 0; i < run->o.observer_count; ++i) {
+        const clb_observer *ob = &run->o.observers[i];
+        clb_verdict v;
+        if (!clbi_observer_due(ob, run->t, run->T)) continue;
+        v = ob->call(ob->context, &state);
+        if (v == CLB_STOP || (v == CLB_SKIP_UPDATE && verdict == CLB_CONTINUE)) verdict = v;
+    }
+    return verdict;
+}
+
+static int clbi_run_diverged(const clbi_run *run)
+{
+    size_t l;
+    if (!(run->pass.loss <= run->o.loss_max)) return 1;
+    for (l = 1; l < run->net->L; ++l)
+        if (!(fabs(clb_trace_charge(&run->trace, l, run->t)) <= run->o.charge_max)) return 1;
+    return 0;
+}
+
+static clb_status clbi_run_steps(clbi_run *run)
+{
+    for (run->t = 0; run->t < run->T; ++run->t) {
+        clb_verdict verdict;
+        if (run->o.batch) clbi_next_batch(run);
+        clb_grad(&run->pass, NULL, run->grad);
+        clbi_record_norms(run, run->t);
+        if (clbi_run_diverged(run)) return CLB_EDIVERGED;
+        verdict = clbi_observe(run);
+        if (verdict == CLB_STOP) return CLB_OK;
+        clbi_record_gradient(run);
+        if (verdict != CLB_SKIP_UPDATE) clbi_update(run);
+    }
+    clbi_record_norms(run, run->t);
+    if (run->o.observer_count == 0) return CLB_OK;
+    if (run->o.batch) clb_pass_batch(&run->pass, NULL, 0);
+    clb_grad(&run->pass, NULL, run->grad);
+    clbi_observe(run);
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size_t T,
+                            const clb_train_opts *opts, clb_trace *trace)
+{
+    static const clb_train_opts defaults = CLB_ZERO;
+    clbi_run run;
+    clb_status status;
+    size_t l;
+    memset(&run, 0, sizeof run);
+    if (trace) memset(trace, 0, sizeof *trace);
+    run.net = net;
+    run.o = opts ? *opts : defaults;
+    run.eta = eta;
+    run.T = T;
+    run.b1t = run.b2t = 1;
+    clb_train_opts_resolve(&run.o);
+    if ((status = clbi_train_check(&run.o, data, eta)) != CLB_OK) return status;
+    status = clbi_run_alloc(&run, data);
+    if (!status) status = clbi_trace_alloc(&run.trace, net->L, T, eta);
+    if (!status) {
+        for (l = 1; l < net->L; ++l) run.C[l - 1] = clb_charge_bias(net, NULL, l);
+        status = clbi_run_steps(&run);
+        run.trace.steps = run.t;
+    }
+    clbi_run_free(&run);
+    if (trace && (status == CLB_OK || status == CLB_EDIVERGED)) *trace = run.trace;
+    else clb_trace_free(&run.trace);
+    return status;
+}
+
 /* ============================================================================================
  * @S39 EIGENSOLVERS
  * ========================================================================================== */
@@ -556,6 +1344,43 @@ static CLBI_UNUSED clb_status clbi_calloc(void *out, size_t count, size_t size)
 /* ============================================================================================
  * @S40 CONSERVATION LAWS
  * ========================================================================================== */
+
+CLBDEF double clb_charge(const clb_net *net, const clb_real *theta, size_t l)
+{
+    CLB_ASSERT(l >= 1 && l < net->L);
+    if (!theta) theta = net->theta;
+    return clb_weight_sumsq(net, theta, l + 1) - clb_weight_sumsq(net, theta, l);
+}
+
+CLBDEF double clb_charge_bias(const clb_net *net, const clb_real *theta, size_t l)
+{
+    if (!theta) theta = net->theta;
+    return clb_charge(net, theta, l) - clb_bias_sumsq(net, theta, l);
+}
+
+CLBDEF double clb_trace_charge(const clb_trace *trace, size_t l, size_t t)
+{
+    CLB_ASSERT(l >= 1 && l < trace->L && t <= trace->T);
+    return trace->q[t * trace->L + l] - trace->q[t * trace->L + l - 1];
+}
+
+CLBDEF double clb_trace_charge_bias(const clb_trace *trace, size_t l, size_t t)
+{
+    return clb_trace_charge(trace, l, t) - trace->qb[t * trace->L + l - 1];
+}
+
+CLBDEF double clb_trace_drift(const clb_trace *trace, size_t l)
+{
+    return clb_trace_charge(trace, l, trace->steps) - clb_trace_charge(trace, l, 0);
+}
+
+CLBDEF double clb_trace_mean_drift(const clb_trace *trace)
+{
+    double sum = 0;
+    size_t l;
+    for (l = 1; l < trace->L; ++l) sum += fabs(clb_trace_drift(trace, l));
+    return trace->L > 1 ? sum / (double)(trace->L - 1) : (double)NAN;
+}
 
 /* ============================================================================================
  * @S41 SPECTRAL THEORY
