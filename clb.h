@@ -85,7 +85,11 @@ typedef double clb_real;
     X(CLB_ETRUNCATED, "file is shorter than its header says")                      \
     X(CLB_EEMPTY,     "data set or matrix is empty")                               \
     X(CLB_ERAGGED,    "rows of different length")                                  \
-    X(CLB_ENOTFINITE, "data contain NaN or infinity")
+    X(CLB_ENOTFINITE, "data contain NaN or infinity")                              \
+    X(CLB_EPATHS,     "no pathways")                                               \
+    X(CLB_EDEPTH,     "pathway too shallow for this formula")                      \
+    X(CLB_ETARGET,    "target singular value must be positive and finite")         \
+    X(CLB_ESTEP,      "step size must be positive and finite")
 
 #define CLBI_STATUS_ENUM(name, text) name,
 typedef enum clb_status { CLB_STATUS_LIST(CLBI_STATUS_ENUM) CLB_STATUS_COUNT } clb_status;
@@ -923,16 +927,23 @@ static void clbi_residual(clb_pass *pass, const clb_real *f, clb_real *r)
     for (i = 0; i < pass->n; ++i) r[i * K + (size_t)pass->y[i]] -= 1;
 }
 
+/* z_l and a_l of every layer at theta; the output is z[L]. */
+static void clbi_forward(clb_pass *pass, const clb_real *theta)
+{
+    const clb_net *net = pass->net;
+    size_t l, n = pass->n;
+    for (l = 1; l <= net->L; ++l) {
+        clbi_affine(net, theta, l, n, pass->a[l - 1], pass->z[l]);
+        if (l < net->L) clbi_activation_forward(net, n * net->m[l], pass->z[l], pass->a[l]);
+    }
+}
+
 CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta)
 {
     const clb_net *net = pass->net;
-    size_t l, L = net->L, K = net->m[L], n = pass->n;
+    size_t L = net->L, K = net->m[L], n = pass->n;
     double loss = 0;
-    if (!theta) theta = net->theta;
-    for (l = 1; l <= L; ++l) {
-        clbi_affine(net, theta, l, n, pass->a[l - 1], pass->z[l]);
-        if (l < L) clbi_activation_forward(net, n * net->m[l], pass->z[l], pass->a[l]);
-    }
+    clbi_forward(pass, theta ? theta : net->theta);
     if (pass->ce > 0) loss += pass->ce * (clbi_softmax(pass) / (double)n);
     if (pass->ce < 1) {
         clbi_residual(pass, pass->z[L], pass->u[L]);
@@ -971,14 +982,11 @@ static void clbi_column_sums(size_t n, size_t m, const clb_real *u, clb_real *g)
         for (j = 0; j < m; ++j) g[j] += u[i * m + j];
 }
 
-CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad)
+/* u_l and the gradient of every layer from u_L = dLoss/df, after clbi_forward at the same theta. */
+static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad)
 {
     const clb_net *net = pass->net;
     size_t l, n = pass->n;
-    double loss;
-    if (!theta) theta = net->theta;
-    loss = clb_loss(pass, theta);
-    clbi_output_gradient(pass);
     for (l = net->L; l >= 1; --l) {
         size_t in = net->m[l - 1], out = net->m[l];
         clb_matmul_tn(out, in, n, pass->u[l], out, pass->a[l - 1], in, grad + net->w[l], in);
@@ -987,6 +995,15 @@ CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad)
         clb_matmul_nn(n, in, out, pass->u[l], out, theta + net->w[l], in, pass->u[l - 1], in);
         clbi_activation_backward(net, n * in, pass->z[l - 1], pass->u[l - 1]);
     }
+}
+
+CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad)
+{
+    double loss;
+    if (!theta) theta = pass->net->theta;
+    loss = clb_loss(pass, theta);
+    clbi_output_gradient(pass);
+    clbi_backward(pass, theta, grad);
     return loss;
 }
 
