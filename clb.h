@@ -420,6 +420,139 @@ CLBDEF double clb_trace_mean_drift(const clb_trace *trace);
  * @S22 STATISTICS
  * ========================================================================================== */
 
+/* Plain ascending sums in double; x is n values. A NaN in gives a NaN out, n = 0 gives NaN. */
+CLBDEF double clb_mean(size_t n, const double *x);
+CLBDEF double clb_std_pop(size_t n, const double *x);     /* divides by n: every published "std"      */
+CLBDEF double clb_std(size_t n, const double *x);         /* divides by n-1; NaN for n < 2            */
+CLBDEF double clb_stderr(size_t n, const double *x);      /* clb_std / sqrt(n)                        */
+
+/* The same over the finite values only, with the count of them: what is left of a sweep in which some
+ * seeds diverged. All fields but n and finite are NaN when no value is finite. */
+typedef struct clb_summary {
+    size_t n, finite;
+    double mean, std_pop, std, stderr_mean, min, max;
+} clb_summary;
+CLBDEF clb_summary clb_summarize(size_t n, const double *x);
+
+/* Heap sort, ascending; NaN goes to the end. No allocation. */
+CLBDEF void   clb_sort(size_t n, double *x);
+/* Quantile q in [0, 1] of an ascending array: linear interpolation at position q (n-1). NaN for n = 0. */
+CLBDEF double clb_quantile_sorted(size_t n, const double *x, double q);
+/* Median of the values that are not NaN; sorts x. */
+CLBDEF double clb_median(size_t n, double *x);
+
+/* Integral of n equally spaced values by the trapezoid rule: dx (sum - (first + last)/2). 0 for n = 1. */
+CLBDEF double clb_trapezoid(size_t n, const double *y, double dx);
+/* Share of the n-1 neighbouring pairs whose signs (-1, 0, +1) differ; NaN for n < 2.                E3 */
+CLBDEF double clb_sign_change_rate(size_t n, const double *x);
+/* One rescaled range, as published: y = cumulative sum of x - mean x,
+ *   H = ln((max y - min y) / std_pop x) / ln n.
+ * Not a regression over window sizes; NaN for n < 2 or constant x.                                  E3 */
+CLBDEF double clb_hurst(size_t n, const double *x);
+
+/* Least squares y = slope x + intercept. Points with a NaN or an infinity are left out; n says how many
+ * were used. All other fields are NaN when fewer than 2 points or only one x are left. */
+typedef struct clb_fit {
+    size_t n;
+    double slope, intercept;
+    double slope_se, intercept_se;    /* n-2 degrees of freedom; NaN for n = 2                        */
+    double r2;                        /* 1 - rss / sum (y - mean y)^2; 0 when that sum is 0           */
+    double rss;                       /* residual sum of squares                                      */
+} clb_fit;
+CLBDEF clb_fit clb_fit_linear(size_t n, const double *x, const double *y);
+/* Power law y = e^intercept x^slope: the line through (ln x, ln y), r2 and rss in logs. Only points with
+ * x > 0 and y > floor count (the published masks: floor 1e-10 or 1e-15), so NaN and 0 drop out. */
+CLBDEF clb_fit clb_fit_power(size_t n, const double *x, const double *y, double floor);
+/* Exponential y = e^intercept e^(slope t): the line through (t, ln y), on the points lo < y < hi.
+ * tau = -1/slope is clb_fit_tau(): NaN unless the slope is negative.             Proposition 7, E23 */
+CLBDEF clb_fit clb_fit_exponential(size_t n, const double *t, const double *y, double lo, double hi);
+CLBDEF double  clb_fit_tau(const clb_fit *fit);
+
+/* Quadratic ln y = c2 (ln x)^2 + c1 ln x + c0 on the points of clb_fit_power: c2 is the curvature that a
+ * power law does not have. NaN with fewer than 3 points or 3 different x. */
+typedef struct clb_fit2 {
+    size_t n;
+    double c0, c1, c2, c2_se;         /* n-3 degrees of freedom; NaN for n = 3                        */
+    double r2, rss;
+} clb_fit2;
+CLBDEF clb_fit2 clb_fit_power_quadratic(size_t n, const double *x, const double *y, double floor);
+
+/* Decay laws with a parameter that does not enter linearly. */
+typedef struct clb_decay {
+    size_t n;
+    double a, tau, c;
+    double r2, rss;                   /* in the space that the fit names                              */
+} clb_decay;
+/* y = a exp(-t/tau) + c the published way (E18): c = fraction * min y (they take 0.9), then the line
+ * through (t, ln max(y - c, 1e-15)); r2 and rss in y. tau is negative if the line rises. */
+CLBDEF clb_decay clb_fit_decay_published(size_t n, const double *t, const double *y, double fraction);
+/* y = a exp(-t/tau) + c by least squares in y over all three. tau is searched between a hundredth of the
+ * smallest step of t and a hundred times its span; t ascending, n >= 3. */
+CLBDEF clb_decay clb_fit_decay(size_t n, const double *t, const double *y);
+/* y = a / (1 + t/tau) by least squares in ln y (y > 0); the same search; c = 0. */
+CLBDEF clb_decay clb_fit_hyperbola(size_t n, const double *t, const double *y);
+/* y = a t^slope by least squares in y, not in ln y; slope in [-8, 8]. r2, rss in y; intercept = ln a;
+ * standard errors NaN. t > 0. */
+CLBDEF clb_fit   clb_fit_power_nonlinear(size_t n, const double *t, const double *y);
+
+/* Minimum of f on [lo, hi]: 129 equally spaced trials, then golden section in the best interval. */
+typedef double (*clb_scalar_fn)(void *context, double x);
+CLBDEF double clb_minimize(clb_scalar_fn f, void *context, double lo, double hi);
+
+/* Akaike's and Schwarz' criterion of a least-squares fit with k coefficients (the noise variance is not
+ * counted: it is common to all): n ln(rss/n) + 2k, n ln(rss/n) + k ln n. Only differences between fits
+ * of the same n values in the same space mean anything. */
+CLBDEF double clb_aic(size_t n, double rss, size_t k);
+CLBDEF double clb_bic(size_t n, double rss, size_t k);
+
+/* Slopes ln(y_{i+1}/y_i) / ln(x_{i+1}/x_i) between neighbours, n-1 of them; NaN where not all positive. */
+CLBDEF void   clb_local_slopes(size_t n, const double *x, const double *y, double *slope);
+
+/* Correlation of the pairs that are finite; NaN with fewer than 2 or without spread. */
+CLBDEF double clb_pearson(size_t n, const double *x, const double *y);
+/* Pearson of ln x and ln y over the pairs with x > x_floor and y > y_floor (floors >= 0). */
+CLBDEF double clb_pearson_log(size_t n, const double *x, const double *y, double x_floor, double y_floor);
+/* Rank correlation, ties at their mean rank; NaN if any value is NaN. O(n^2), no allocation. */
+CLBDEF double clb_spearman(size_t n, const double *x, const double *y);
+
+/* Percentile bootstrap: what a statistic of n units (seeds) does when they are redrawn with replacement.
+ * The statistic gets n indices in 0..n-1 (first 0, 1, ..., n-1: that is `value`) and returns a double;
+ * replicates that are not finite are left out and counted. Same options, same numbers everywhere. */
+typedef double (*clb_statistic_fn)(void *context, size_t n, const uint32_t *index);
+typedef struct clb_bootstrap_opts {
+    size_t   resamples;    /* 0 -> 1000                                                               */
+    double   level;        /* 0 -> 0.95                                                               */
+    uint64_t seed;         /* of the resampling, used as it is                                        */
+} clb_bootstrap_opts;
+typedef struct clb_interval {
+    double value, lo, hi;  /* NaN where undefined                                                     */
+    double se;             /* standard deviation of the replicates                                    */
+    size_t used;           /* finite replicates                                                       */
+} clb_interval;
+/* Errors: CLB_EOPTION (n = 0 or >= 2^32, level outside (0, 1)), CLB_ESIZE, CLB_ENOMEM; *out is then NaN. */
+CLBDEF clb_status clb_bootstrap(size_t n, clb_statistic_fn statistic, void *context,
+                                const clb_bootstrap_opts *opts, clb_interval *out);
+CLBDEF clb_status clb_bootstrap_mean(size_t n, const double *x, const clb_bootstrap_opts *opts,
+                                     clb_interval *out);
+
+/* A sweep: one value per seed and learning rate (or width, ...), y[seed][n] row-major, NaN where the run
+ * diverged. The published exponents are fits of the mean over seeds. */
+typedef struct clb_sweep {
+    size_t        seeds, n;
+    const double *x;           /* n                                                                   */
+    const double *y;           /* seeds * n                                                           */
+    double        floor;       /* mask of clb_fit_power                                               */
+    int           survivors;   /* 0: the mean is NaN if any seed is (an x is dropped without notice);
+                                  1: mean over the finite seeds                                       */
+} clb_sweep;
+/* Means over the seeds index[0..count-1] (NULL: all), to mean[n]; and the power law through them. */
+CLBDEF void    clb_sweep_means(const clb_sweep *sweep, const uint32_t *index, size_t count, double *mean);
+CLBDEF clb_fit clb_sweep_fit(const clb_sweep *sweep, double *mean);
+/* Bootstrap over seeds of the exponent and, if slope is not NULL, of the n-1 local slopes.
+ * Errors as clb_bootstrap, and CLB_EOPTION for n = 0. */
+CLBDEF clb_status clb_bootstrap_sweep(const clb_sweep *sweep, const clb_bootstrap_opts *opts,
+                                      clb_interval *alpha, clb_interval *slope);
+
 /* ============================================================================================
  * @S23 PATHWAYS
  * ========================================================================================== */
@@ -1406,6 +1539,797 @@ CLBDEF double clb_trace_mean_drift(const clb_trace *trace)
 /* ============================================================================================
  * @S42 STATISTICS
  * ========================================================================================== */
+
+#define CLBI_NAN ((double)NAN)
+
+CLBDEF double clb_mean(size_t n, const double *x)
+{
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < n; ++i) sum += x[i];
+    return n ? sum / (double)n : CLBI_NAN;
+}
+
+/* sum (x - mean)^2: two passes, so that no digits cancel */
+static double clbi_sum_squared_deviations(size_t n, const double *x)
+{
+    double mean = clb_mean(n, x), sum = 0;
+    size_t i;
+    for (i = 0; i < n; ++i) sum += (x[i] - mean) * (x[i] - mean);
+    return sum;
+}
+
+CLBDEF double clb_std_pop(size_t n, const double *x)
+{
+    return n ? sqrt(clbi_sum_squared_deviations(n, x) / (double)n) : CLBI_NAN;
+}
+
+CLBDEF double clb_std(size_t n, const double *x)
+{
+    return n > 1 ? sqrt(clbi_sum_squared_deviations(n, x) / (double)(n - 1)) : CLBI_NAN;
+}
+
+CLBDEF double clb_stderr(size_t n, const double *x)
+{
+    return clb_std(n, x) / sqrt((double)n);
+}
+
+static int clbi_finite(double x)
+{
+    return x - x == 0;              /* false for NaN and both infinities */
+}
+
+CLBDEF clb_summary clb_summarize(size_t n, const double *x)
+{
+    clb_summary s;
+    double sum = 0, squares = 0;
+    size_t i;
+    s.n = n;
+    s.finite = 0;
+    s.mean = s.std_pop = s.std = s.stderr_mean = s.min = s.max = CLBI_NAN;
+    for (i = 0; i < n; ++i) {
+        if (!clbi_finite(x[i])) continue;
+        sum += x[i];
+        if (!(s.min <= x[i])) s.min = x[i];
+        if (!(s.max >= x[i])) s.max = x[i];
+        ++s.finite;
+    }
+    if (!s.finite) return s;
+    s.mean = sum / (double)s.finite;
+    for (i = 0; i < n; ++i)
+        if (clbi_finite(x[i])) squares += (x[i] - s.mean) * (x[i] - s.mean);
+    s.std_pop = sqrt(squares / (double)s.finite);
+    if (s.finite > 1) s.std = sqrt(squares / (double)(s.finite - 1));
+    s.stderr_mean = s.std / sqrt((double)s.finite);
+    return s;
+}
+
+/* a before b; NaN after everything */
+static int clbi_less(double a, double b)
+{
+    return a < b || (a == a && b != b);
+}
+
+/* Let x[i] sink in the heap x[0..n-1] whose root is the largest. */
+static void clbi_sift(double *x, size_t i, size_t n)
+{
+    double value = x[i];
+    size_t child;
+    while ((child = 2 * i + 1) < n) {
+        if (child + 1 < n && clbi_less(x[child], x[child + 1])) ++child;
+        if (!clbi_less(value, x[child])) break;
+        x[i] = x[child];
+        i = child;
+    }
+    x[i] = value;
+}
+
+CLBDEF void clb_sort(size_t n, double *x)
+{
+    size_t i;
+    for (i = n / 2; i-- > 0;) clbi_sift(x, i, n);
+    for (i = n; i-- > 1;) {
+        double largest = x[0];
+        x[0] = x[i];
+        x[i] = largest;
+        clbi_sift(x, 0, i);
+    }
+}
+
+CLBDEF double clb_quantile_sorted(size_t n, const double *x, double q)
+{
+    double position, below;
+    size_t i;
+    if (n == 0 || !(q >= 0 && q <= 1)) return CLBI_NAN;
+    position = q * (double)(n - 1);
+    below = floor(position);
+    i = (size_t)below;
+    if (i + 1 >= n) return x[n - 1];
+    return x[i] + (position - below) * (x[i + 1] - x[i]);
+}
+
+CLBDEF double clb_median(size_t n, double *x)
+{
+    clb_sort(n, x);
+    while (n > 0 && x[n - 1] != x[n - 1]) --n;
+    return clb_quantile_sorted(n, x, 0.5);
+}
+
+CLBDEF double clb_trapezoid(size_t n, const double *y, double dx)
+{
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < n; ++i) sum += y[i];
+    return n > 1 ? dx * (sum - 0.5 * (y[0] + y[n - 1])) : 0;
+}
+
+static int clbi_sign(double x)
+{
+    return (x > 0) - (x < 0);
+}
+
+CLBDEF double clb_sign_change_rate(size_t n, const double *x)
+{
+    size_t i, changes = 0;
+    if (n < 2) return CLBI_NAN;
+    for (i = 1; i < n; ++i) changes += clbi_sign(x[i]) != clbi_sign(x[i - 1]);
+    return (double)changes / (double)(n - 1);
+}
+
+CLBDEF double clb_hurst(size_t n, const double *x)
+{
+    double mean = clb_mean(n, x), std = clb_std_pop(n, x), sum = 0, low = 0, high = 0;
+    size_t i;
+    if (n < 2 || !(std > 0)) return CLBI_NAN;
+    for (i = 0; i < n; ++i) {
+        sum += x[i] - mean;
+        if (i == 0 || sum < low) low = sum;
+        if (i == 0 || sum > high) high = sum;
+    }
+    return clb_log((high - low) / std) / clb_log((double)n);
+}
+
+/* The points a fit uses: (x or ln x, y or ln y), those with x > x_min and y_min < y < y_max. */
+typedef struct clbi_points {
+    size_t        n;
+    const double *x, *y;
+    double        x_min, y_min, y_max;
+    int           log_x, log_y;
+} clbi_points;
+
+static clbi_points clbi_all_points(size_t n, const double *x, const double *y)
+{
+    clbi_points p;
+    p.n = n;
+    p.x = x;
+    p.y = y;
+    p.x_min = p.y_min = -(double)INFINITY;
+    p.y_max = (double)INFINITY;
+    p.log_x = p.log_y = 0;
+    return p;
+}
+
+static clbi_points clbi_log_points(size_t n, const double *x, const double *y, double floor)
+{
+    clbi_points p = clbi_all_points(n, x, y);
+    p.x_min = 0;
+    p.y_min = floor > 0 ? floor : 0;
+    p.log_x = p.log_y = 1;
+    return p;
+}
+
+/* Point i as it enters the fit; 0 if the mask drops it (a NaN fails every comparison). */
+static int clbi_point(const clbi_points *p, size_t i, double *x, double *y)
+{
+    if (!clbi_finite(p->x[i]) || !(p->x[i] > p->x_min)) return 0;
+    if (!clbi_finite(p->y[i]) || !(p->y[i] > p->y_min && p->y[i] < p->y_max)) return 0;
+    *x = p->log_x ? clb_log(p->x[i]) : p->x[i];
+    *y = p->log_y ? clb_log(p->y[i]) : p->y[i];
+    return 1;
+}
+
+/* Means and centred second moments of the points. */
+typedef struct clbi_moments {
+    size_t n;
+    double x, y, xx, xy, yy;
+} clbi_moments;
+
+static clbi_moments clbi_point_moments(const clbi_points *p)
+{
+    clbi_moments m;
+    double x, y;
+    size_t i;
+    m.n = 0;
+    m.x = m.y = m.xx = m.xy = m.yy = 0;
+    for (i = 0; i < p->n; ++i) {
+        if (!clbi_point(p, i, &x, &y)) continue;
+        m.x += x;
+        m.y += y;
+        ++m.n;
+    }
+    if (m.n == 0) return m;
+    m.x /= (double)m.n;
+    m.y /= (double)m.n;
+    for (i = 0; i < p->n; ++i) {
+        if (!clbi_point(p, i, &x, &y)) continue;
+        m.xx += (x - m.x) * (x - m.x);
+        m.xy += (x - m.x) * (y - m.y);
+        m.yy += (y - m.y) * (y - m.y);
+    }
+    return m;
+}
+
+static clb_fit clbi_no_fit(size_t n)
+{
+    clb_fit fit;
+    fit.n = n;
+    fit.slope = fit.intercept = fit.slope_se = fit.intercept_se = fit.r2 = fit.rss = CLBI_NAN;
+    return fit;
+}
+
+static clb_fit clbi_fit_line(const clbi_points *p)
+{
+    clbi_moments m = clbi_point_moments(p);
+    clb_fit fit = clbi_no_fit(m.n);
+    double x, y, n = (double)m.n, variance;
+    size_t i;
+    if (m.n < 2 || !(m.xx > 0)) return fit;
+    fit.slope = m.xy / m.xx;
+    fit.intercept = m.y - fit.slope * m.x;
+    fit.rss = 0;
+    for (i = 0; i < p->n; ++i) {
+        double r;
+        if (!clbi_point(p, i, &x, &y)) continue;
+        r = y - m.y - fit.slope * (x - m.x);
+        fit.rss += r * r;
+    }
+    fit.r2 = m.yy > 0 ? 1 - fit.rss / m.yy : 0;
+    if (m.n == 2) return fit;
+    variance = fit.rss / (n - 2);
+    fit.slope_se = sqrt(variance / m.xx);
+    fit.intercept_se = sqrt(variance * (1 / n + m.x * m.x / m.xx));
+    return fit;
+}
+
+CLBDEF clb_fit clb_fit_linear(size_t n, const double *x, const double *y)
+{
+    clbi_points p = clbi_all_points(n, x, y);
+    return clbi_fit_line(&p);
+}
+
+CLBDEF clb_fit clb_fit_power(size_t n, const double *x, const double *y, double floor)
+{
+    clbi_points p = clbi_log_points(n, x, y, floor);
+    return clbi_fit_line(&p);
+}
+
+CLBDEF clb_fit clb_fit_exponential(size_t n, const double *t, const double *y, double lo, double hi)
+{
+    clbi_points p = clbi_all_points(n, t, y);
+    p.y_min = lo > 0 ? lo : 0;
+    p.y_max = hi;
+    p.log_y = 1;
+    return clbi_fit_line(&p);
+}
+
+CLBDEF double clb_fit_tau(const clb_fit *fit)
+{
+    return fit->slope < 0 ? -1 / fit->slope : CLBI_NAN;
+}
+
+/* The parabola in orthogonal form: y = mean y + b1 u + b2 w with u = x - mean x and
+ * w = u^2 - (sum u^3 / sum u^2) u - (sum u^2) / n, so both coefficients are single quotients. */
+CLBDEF clb_fit2 clb_fit_power_quadratic(size_t n, const double *x, const double *y, double floor)
+{
+    clbi_points p = clbi_log_points(n, x, y, floor);
+    clbi_moments m = clbi_point_moments(&p);
+    double uuu = 0, ww = 0, wy = 0, b1, slant, shift, u, v;
+    clb_fit2 fit;
+    size_t i;
+    fit.n = m.n;
+    fit.c0 = fit.c1 = fit.c2 = fit.c2_se = fit.r2 = fit.rss = CLBI_NAN;
+    if (m.n < 3 || !(m.xx > 0)) return fit;
+    for (i = 0; i < n; ++i)
+        if (clbi_point(&p, i, &u, &v)) uuu += (u - m.x) * (u - m.x) * (u - m.x);
+    slant = uuu / m.xx;
+    shift = m.xx / (double)m.n;
+    for (i = 0; i < n; ++i) {
+        double w;
+        if (!clbi_point(&p, i, &u, &v)) continue;
+        w = (u - m.x) * (u - m.x - slant) - shift;
+        ww += w * w;
+        wy += w * (v - m.y);
+    }
+    if (!(ww > 1e-24 * m.xx * m.xx)) return fit;    /* only two different x: w vanishes on both */
+    b1 = m.xy / m.xx;
+    fit.c2 = wy / ww;
+    fit.c1 = b1 - fit.c2 * (2 * m.x + slant);
+    fit.c0 = m.y - b1 * m.x + fit.c2 * (m.x * (m.x + slant) - shift);
+    fit.rss = 0;
+    for (i = 0; i < n; ++i) {
+        double r;
+        if (!clbi_point(&p, i, &u, &v)) continue;
+        r = v - m.y - b1 * (u - m.x) - fit.c2 * ((u - m.x) * (u - m.x - slant) - shift);
+        fit.rss += r * r;
+    }
+    fit.r2 = m.yy > 0 ? 1 - fit.rss / m.yy : 0;
+    if (m.n > 3) fit.c2_se = sqrt(fit.rss / (double)(m.n - 3) / ww);
+    return fit;
+}
+
+CLBDEF double clb_minimize(clb_scalar_fn f, void *context, double lo, double hi)
+{
+    const double golden = 0.61803398874989484820;
+    const int trials = 129;
+    double step = (hi - lo) / (trials - 1), best = lo, value = f(context, lo), a, b;
+    int i;
+    for (i = 1; i < trials; ++i) {                  /* which valley: the function may have several */
+        double x = lo + step * i, fx = f(context, x);
+        if (!(fx < value)) continue;
+        value = fx;
+        best = x;
+    }
+    a = best - step > lo ? best - step : lo;
+    b = best + step < hi ? best + step : hi;
+    for (i = 0; i < 60; ++i) {                      /* 0.618^60 = 3e-13 of the interval */
+        double left = b - golden * (b - a), right = a + golden * (b - a);
+        if (f(context, left) <= f(context, right)) b = right;
+        else a = left;
+    }
+    return 0.5 * (a + b);
+}
+
+/* A model that is linear once its shape parameter s is fixed; the search runs over s alone. */
+typedef struct clbi_profile {
+    size_t        n, used;
+    const double *t, *y;
+    double      (*shape)(double t, double s);
+    int           with_constant;    /* y = a shape + c; otherwise y = a shape */
+    double        a, c, rss, yy;
+} clbi_profile;
+
+static double clbi_shape_exponential(double t, double s)
+{
+    return clb_exp(-t * clb_exp(-s));               /* s = ln tau */
+}
+
+static double clbi_shape_power(double t, double s)
+{
+    return t > 0 ? clb_exp(s * clb_log(t)) : CLBI_NAN;
+}
+
+/* The best a (and c) at this s; returns the residual sum of squares and leaves all in the struct. */
+static double clbi_profile_rss(void *context, double s)
+{
+    clbi_profile *p = (clbi_profile *)context;
+    double h0 = 0, y0 = 0, hh = 0, hy = 0;
+    size_t i;
+    p->used = 0;
+    for (i = 0; i < p->n; ++i) {
+        double h = p->shape(p->t[i], s);
+        if (!clbi_finite(p->y[i]) || !clbi_finite(h)) continue;
+        h0 += h;
+        y0 += p->y[i];
+        ++p->used;
+    }
+    h0 = p->with_constant ? h0 / (double)p->used : 0;
+    y0 /= (double)p->used;
+    p->yy = p->rss = 0;
+    for (i = 0; i < p->n; ++i) {
+        double h = p->shape(p->t[i], s) - h0, v = p->y[i] - y0;
+        if (!clbi_finite(p->y[i]) || !clbi_finite(h)) continue;
+        hh += h * h;
+        hy += h * (p->with_constant ? v : p->y[i]);
+        p->yy += v * v;
+    }
+    p->a = hh > 0 ? hy / hh : 0;
+    p->c = p->with_constant ? y0 - p->a * h0 : 0;
+    for (i = 0; i < p->n; ++i) {
+        double r = p->y[i] - p->c - p->a * p->shape(p->t[i], s);
+        if (clbi_finite(r)) p->rss += r * r;
+    }
+    return p->rss;
+}
+
+static clb_decay clbi_no_decay(size_t n)
+{
+    clb_decay fit;
+    fit.n = n;
+    fit.a = fit.tau = fit.c = fit.r2 = fit.rss = CLBI_NAN;
+    return fit;
+}
+
+/* ln of the bounds between which a decay time can be seen on the grid t; 0 if t does not ascend. */
+static int clbi_tau_range(size_t n, const double *t, double *lo, double *hi)
+{
+    double step = (double)INFINITY;
+    size_t i;
+    if (n < 3) return 0;
+    for (i = 1; i < n; ++i) {
+        if (!(t[i] > t[i - 1])) return 0;
+        if (t[i] - t[i - 1] < step) step = t[i] - t[i - 1];
+    }
+    *lo = clb_log(0.01 * step);
+    *hi = clb_log(100 * (t[n - 1] - t[0]));
+    return clbi_finite(*lo) && clbi_finite(*hi);
+}
+
+CLBDEF clb_decay clb_fit_decay_published(size_t n, const double *t, const double *y, double fraction)
+{
+    clb_decay fit = clbi_no_decay(n);
+    double lowest = CLBI_NAN, zt = 0, z0 = 0, t0 = 0, tt = 0, yy;
+    size_t i;
+    for (i = 0; i < n; ++i)
+        if (!(lowest <= y[i])) lowest = y[i];
+    if (n < 2) return fit;
+    fit.c = fraction * lowest;
+    for (i = 0; i < n; ++i) {
+        double above = y[i] - fit.c;
+        z0 += clb_log(above > 1e-15 ? above : 1e-15) / (double)n;
+        t0 += t[i] / (double)n;
+    }
+    for (i = 0; i < n; ++i) {
+        double above = y[i] - fit.c;
+        zt += (t[i] - t0) * (clb_log(above > 1e-15 ? above : 1e-15) - z0);
+        tt += (t[i] - t0) * (t[i] - t0);
+    }
+    if (!(tt > 0)) return clbi_no_decay(n);
+    fit.tau = -tt / zt;                             /* slope of ln(y - c) is -1/tau */
+    fit.a = clb_exp(z0 + t0 / fit.tau);
+    fit.rss = 0;
+    for (i = 0; i < n; ++i) {
+        double r = y[i] - fit.c - fit.a * clb_exp(-t[i] / fit.tau);
+        fit.rss += r * r;
+    }
+    yy = clbi_sum_squared_deviations(n, y);
+    fit.r2 = yy > 0 ? 1 - fit.rss / yy : 0;
+    return fit;
+}
+
+CLBDEF clb_decay clb_fit_decay(size_t n, const double *t, const double *y)
+{
+    clb_decay fit = clbi_no_decay(n);
+    clbi_profile p;
+    double lo, hi, s;
+    if (!clbi_tau_range(n, t, &lo, &hi)) return fit;
+    memset(&p, 0, sizeof p);
+    p.n = n;
+    p.t = t;
+    p.y = y;
+    p.shape = clbi_shape_exponential;
+    p.with_constant = 1;
+    s = clb_minimize(clbi_profile_rss, &p, lo, hi);
+    fit.rss = clbi_profile_rss(&p, s);
+    fit.n = p.used;
+    if (p.used < 3) return clbi_no_decay(p.used);
+    fit.a = p.a;
+    fit.c = p.c;
+    fit.tau = clb_exp(s);
+    fit.r2 = p.yy > 0 ? 1 - p.rss / p.yy : 0;
+    return fit;
+}
+
+CLBDEF clb_fit clb_fit_power_nonlinear(size_t n, const double *t, const double *y)
+{
+    clb_fit fit = clbi_no_fit(0);
+    clbi_profile p;
+    memset(&p, 0, sizeof p);
+    p.n = n;
+    p.t = t;
+    p.y = y;
+    p.shape = clbi_shape_power;
+    fit.slope = clb_minimize(clbi_profile_rss, &p, -8, 8);
+    fit.rss = clbi_profile_rss(&p, fit.slope);
+    if (p.used < 2) return clbi_no_fit(p.used);
+    fit.n = p.used;
+    fit.intercept = clb_log(p.a);
+    fit.r2 = p.yy > 0 ? 1 - p.rss / p.yy : 0;
+    return fit;
+}
+
+/* ln y = ln a - ln(1 + t/tau): at fixed tau ln a is a mean. c holds ln a, a and yy are moments. */
+static double clbi_hyperbola_rss(void *context, double s)
+{
+    clbi_profile *p = (clbi_profile *)context;
+    double tau = clb_exp(s), mean_y = 0;
+    size_t i;
+    p->used = 0;
+    p->c = p->rss = p->yy = 0;
+    for (i = 0; i < p->n; ++i) {
+        if (!(p->y[i] > 0) || !clbi_finite(p->y[i])) continue;
+        p->c += clb_log(p->y[i]) + clb_log1p(p->t[i] / tau);
+        mean_y += clb_log(p->y[i]);
+        ++p->used;
+    }
+    p->c /= (double)p->used;
+    mean_y /= (double)p->used;
+    for (i = 0; i < p->n; ++i) {
+        double z, r;
+        if (!(p->y[i] > 0) || !clbi_finite(p->y[i])) continue;
+        z = clb_log(p->y[i]);
+        r = z - p->c + clb_log1p(p->t[i] / tau);
+        p->rss += r * r;
+        p->yy += (z - mean_y) * (z - mean_y);
+    }
+    return p->rss;
+}
+
+CLBDEF clb_decay clb_fit_hyperbola(size_t n, const double *t, const double *y)
+{
+    clb_decay fit = clbi_no_decay(n);
+    clbi_profile p;
+    double lo, hi, s;
+    if (!clbi_tau_range(n, t, &lo, &hi) || t[0] < 0) return fit;
+    memset(&p, 0, sizeof p);
+    p.n = n;
+    p.t = t;
+    p.y = y;
+    s = clb_minimize(clbi_hyperbola_rss, &p, lo, hi);
+    fit.rss = clbi_hyperbola_rss(&p, s);
+    if (p.used < 3) return clbi_no_decay(p.used);
+    fit.n = p.used;
+    fit.a = clb_exp(p.c);
+    fit.tau = clb_exp(s);
+    fit.c = 0;
+    fit.r2 = p.yy > 0 ? 1 - p.rss / p.yy : 0;
+    return fit;
+}
+
+CLBDEF double clb_aic(size_t n, double rss, size_t k)
+{
+    return n ? (double)n * clb_log(rss / (double)n) + 2 * (double)k : CLBI_NAN;
+}
+
+CLBDEF double clb_bic(size_t n, double rss, size_t k)
+{
+    return n ? (double)n * clb_log(rss / (double)n) + (double)k * clb_log((double)n) : CLBI_NAN;
+}
+
+CLBDEF void clb_local_slopes(size_t n, const double *x, const double *y, double *slope)
+{
+    size_t i;
+    for (i = 0; i + 1 < n; ++i) {
+        int positive = x[i] > 0 && x[i + 1] > 0 && y[i] > 0 && y[i + 1] > 0;
+        slope[i] = positive && x[i] != x[i + 1]
+                 ? (clb_log(y[i + 1]) - clb_log(y[i])) / (clb_log(x[i + 1]) - clb_log(x[i]))
+                 : CLBI_NAN;
+    }
+}
+
+static double clbi_correlation(const clbi_points *p)
+{
+    clbi_moments m = clbi_point_moments(p);
+    if (m.n < 2 || !(m.xx > 0) || !(m.yy > 0)) return CLBI_NAN;
+    return m.xy / (sqrt(m.xx) * sqrt(m.yy));
+}
+
+CLBDEF double clb_pearson(size_t n, const double *x, const double *y)
+{
+    clbi_points p = clbi_all_points(n, x, y);
+    return clbi_correlation(&p);
+}
+
+CLBDEF double clb_pearson_log(size_t n, const double *x, const double *y, double x_floor, double y_floor)
+{
+    clbi_points p = clbi_log_points(n, x, y, y_floor);
+    p.x_min = x_floor > 0 ? x_floor : 0;
+    return clbi_correlation(&p);
+}
+
+/* Twice the rank of x[i] less n + 1: how many are smaller, less how many are larger. Its mean is 0. */
+static double clbi_centred_rank(size_t n, const double *x, size_t i)
+{
+    double rank = 0;
+    size_t j;
+    for (j = 0; j < n; ++j) rank += (x[j] < x[i]) - (x[j] > x[i]);
+    return x[i] == x[i] ? rank : CLBI_NAN;
+}
+
+CLBDEF double clb_spearman(size_t n, const double *x, const double *y)
+{
+    double xx = 0, xy = 0, yy = 0;
+    size_t i;
+    for (i = 0; i < n; ++i) {
+        double u = clbi_centred_rank(n, x, i), v = clbi_centred_rank(n, y, i);
+        xx += u * u;
+        xy += u * v;
+        yy += v * v;
+    }
+    return xx > 0 && yy > 0 ? xy / (sqrt(xx) * sqrt(yy)) : CLBI_NAN;
+}
+
+/* Bootstrap. The replicates of one statistic stand in a row of finite values. */
+
+static clb_interval clbi_no_interval(void)
+{
+    clb_interval interval;
+    interval.value = interval.lo = interval.hi = interval.se = CLBI_NAN;
+    interval.used = 0;
+    return interval;
+}
+
+/* Interval from count replicates; those that are not finite are moved out, the others sorted. */
+static clb_interval clbi_percentile(double value, double *replicate, size_t count, double level)
+{
+    clb_interval interval = clbi_no_interval();
+    size_t i, used = 0;
+    for (i = 0; i < count; ++i)
+        if (clbi_finite(replicate[i])) replicate[used++] = replicate[i];
+    clb_sort(used, replicate);
+    interval.value = value;
+    interval.used = used;
+    interval.lo = clb_quantile_sorted(used, replicate, 0.5 * (1 - level));
+    interval.hi = clb_quantile_sorted(used, replicate, 0.5 * (1 + level));
+    interval.se = clb_std(used, replicate);
+    return interval;
+}
+
+static clb_bootstrap_opts clbi_bootstrap_resolve(const clb_bootstrap_opts *opts)
+{
+    clb_bootstrap_opts o;
+    o.resamples = opts && opts->resamples ? opts->resamples : 1000;
+    o.level = opts && opts->level != 0 ? opts->level : 0.95;
+    o.seed = opts ? opts->seed : 0;
+    return o;
+}
+
+/* Statistics computed together: fill out[0..count-1] for the units index[0..n-1]. */
+typedef void (*clbi_statistics_fn)(void *context, size_t n, const uint32_t *index, double *out);
+
+typedef struct clbi_resampling {
+    size_t             n, count;
+    clbi_statistics_fn statistics;
+    void              *context;
+    clb_bootstrap_opts opts;
+    uint32_t          *index;       /* n                                     */
+    double            *value;       /* count: a sample, first the whole one  */
+    double            *replicate;   /* count rows of opts.resamples          */
+} clbi_resampling;
+
+static void clbi_resample(clbi_resampling *r, clb_interval *out)
+{
+    size_t i, k, b, resamples = r->opts.resamples;
+    clb_rng rng;
+    clb_rng_seed(&rng, r->opts.seed);
+    for (b = 0; b < resamples; ++b) {
+        for (i = 0; i < r->n; ++i) r->index[i] = clb_rng_below(&rng, (uint32_t)r->n);
+        r->statistics(r->context, r->n, r->index, r->value);
+        for (k = 0; k < r->count; ++k) r->replicate[k * resamples + b] = r->value[k];
+    }
+    for (i = 0; i < r->n; ++i) r->index[i] = (uint32_t)i;
+    r->statistics(r->context, r->n, r->index, r->value);
+    for (k = 0; k < r->count; ++k)
+        out[k] = clbi_percentile(r->value[k], r->replicate + k * resamples, resamples, r->opts.level);
+}
+
+static clb_status clbi_bootstrap(size_t n, size_t count, clbi_statistics_fn statistics, void *context,
+                                 const clb_bootstrap_opts *opts, clb_interval *out)
+{
+    clbi_resampling r;
+    size_t k, rows;
+    clb_status status = CLB_OK;
+    memset(&r, 0, sizeof r);
+    r.n = n;
+    r.count = count;
+    r.statistics = statistics;
+    r.context = context;
+    r.opts = clbi_bootstrap_resolve(opts);
+    for (k = 0; k < count; ++k) out[k] = clbi_no_interval();
+    if (n == 0 || n > 0xffffffffu || count == 0) return CLB_EOPTION;
+    if (!(r.opts.level > 0 && r.opts.level < 1)) return CLB_EOPTION;
+    if (!clbi_mul_size(count, r.opts.resamples, &rows)) return CLB_ESIZE;
+    status = clbi_alloc(&r.index, n, sizeof *r.index);
+    if (!status) status = clbi_alloc(&r.value, count, sizeof *r.value);
+    if (!status) status = clbi_alloc(&r.replicate, rows, sizeof *r.replicate);
+    if (!status) clbi_resample(&r, out);
+    CLB_FREE(r.replicate);
+    CLB_FREE(r.value);
+    CLB_FREE(r.index);
+    return status;
+}
+
+typedef struct clbi_one_statistic {
+    clb_statistic_fn call;
+    void            *context;
+} clbi_one_statistic;
+
+static void clbi_call_statistic(void *context, size_t n, const uint32_t *index, double *out)
+{
+    const clbi_one_statistic *one = (const clbi_one_statistic *)context;
+    *out = one->call(one->context, n, index);
+}
+
+CLBDEF clb_status clb_bootstrap(size_t n, clb_statistic_fn statistic, void *context,
+                                const clb_bootstrap_opts *opts, clb_interval *out)
+{
+    clbi_one_statistic one;
+    one.call = statistic;
+    one.context = context;
+    return clbi_bootstrap(n, 1, clbi_call_statistic, &one, opts, out);
+}
+
+typedef struct clbi_values {
+    const double *x;
+} clbi_values;
+
+static void clbi_mean_statistic(void *context, size_t n, const uint32_t *index, double *out)
+{
+    const clbi_values *values = (const clbi_values *)context;
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < n; ++i) sum += values->x[index[i]];
+    *out = sum / (double)n;
+}
+
+CLBDEF clb_status clb_bootstrap_mean(size_t n, const double *x, const clb_bootstrap_opts *opts,
+                                     clb_interval *out)
+{
+    clbi_values values;
+    values.x = x;
+    return clbi_bootstrap(n, 1, clbi_mean_statistic, &values, opts, out);
+}
+
+CLBDEF void clb_sweep_means(const clb_sweep *sweep, const uint32_t *index, size_t count, double *mean)
+{
+    size_t i, s, seeds = index ? count : sweep->seeds;
+    for (i = 0; i < sweep->n; ++i) {
+        double sum = 0;
+        size_t used = 0;
+        for (s = 0; s < seeds; ++s) {
+            double y = sweep->y[(index ? index[s] : s) * sweep->n + i];
+            if (sweep->survivors && !clbi_finite(y)) continue;
+            sum += y;
+            ++used;
+        }
+        mean[i] = used ? sum / (double)used : CLBI_NAN;
+    }
+}
+
+CLBDEF clb_fit clb_sweep_fit(const clb_sweep *sweep, double *mean)
+{
+    clb_sweep_means(sweep, NULL, 0, mean);
+    return clb_fit_power(sweep->n, sweep->x, mean, sweep->floor);
+}
+
+typedef struct clbi_sweep_statistics {
+    const clb_sweep *sweep;
+    double          *mean;          /* n                         */
+    int              with_slopes;
+} clbi_sweep_statistics;
+
+/* out[0] = exponent, out[1..n-1] = local slopes */
+static void clbi_sweep_statistic(void *context, size_t n, const uint32_t *index, double *out)
+{
+    const clbi_sweep_statistics *s = (const clbi_sweep_statistics *)context;
+    const clb_sweep *sweep = s->sweep;
+    clb_sweep_means(sweep, index, n, s->mean);
+    out[0] = clb_fit_power(sweep->n, sweep->x, s->mean, sweep->floor).slope;
+    if (s->with_slopes) clb_local_slopes(sweep->n, sweep->x, s->mean, out + 1);
+}
+
+CLBDEF clb_status clb_bootstrap_sweep(const clb_sweep *sweep, const clb_bootstrap_opts *opts,
+                                      clb_interval *alpha, clb_interval *slope)
+{
+    clbi_sweep_statistics s;
+    clb_interval *all = NULL;
+    clb_status status;
+    size_t i, n = sweep->n;
+    memset(&s, 0, sizeof s);
+    s.sweep = sweep;
+    s.with_slopes = slope != NULL;
+    *alpha = clbi_no_interval();
+    for (i = 0; slope && i + 1 < n; ++i) slope[i] = clbi_no_interval();
+    if (n == 0) return CLB_EOPTION;
+    status = clbi_alloc(&s.mean, n, sizeof *s.mean);
+    if (!status) status = clbi_alloc(&all, n, sizeof *all);
+    if (!status)
+        status = clbi_bootstrap(sweep->seeds, slope ? n : 1, clbi_sweep_statistic, &s, opts, all);
+    if (!status) *alpha = all[0];
+    if (!status && slope) memcpy(slope, all + 1, (n - 1) * sizeof *slope);
+    CLB_FREE(all);
+    CLB_FREE(s.mean);
+    return status;
+}
 
 /* ============================================================================================
  * @S43 PATHWAYS
