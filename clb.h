@@ -134,10 +134,10 @@ CLBDEF double clb_pow(double x, double y);
  * @S13 RANDOM NUMBERS
  * ========================================================================================== */
 
-/* MT19937 and the draws of the published runs; the caller owns the state. Two copies of a state give
- * the same draws. */
+/* The draws of the published runs, one after another: MT19937 (Matsumoto & Nishimura 1998, 32-bit
+ * seeding) and the rules below. The caller owns the state; two copies of a state give the same draws. */
 typedef enum clb_normal_mode {
-    CLB_NORMAL_EXACT,          /* double evaluation rounded to float                          */
+    CLB_NORMAL_EXACT,          /* formulas in double, the result rounded to float             */
     CLB_NORMAL_PUBLISHED       /* the float polynomials of the published runs, bit for bit    */
 } clb_normal_mode;
 
@@ -149,17 +149,23 @@ typedef struct clb_rng {
     clb_normal_mode normal_mode;  /* clb_rng_seed sets CLB_NORMAL_EXACT; assign afterwards       */
 } clb_rng;
 
-CLBDEF void     clb_rng_seed(clb_rng *rng, uint64_t seed);     /* low 32 bits of the seed are used  */
+CLBDEF void     clb_rng_seed(clb_rng *rng, uint64_t seed);     /* low 32 bits of the seed are used   */
 CLBDEF uint32_t clb_rng_u32(clb_rng *rng);
-CLBDEF uint64_t clb_rng_u64(clb_rng *rng);
-CLBDEF uint32_t clb_rng_below(clb_rng *rng, uint32_t n);       /* 0..n-1, by remainder as published */
-CLBDEF double   clb_rng_double(clb_rng *rng);                  /* [0, 1), 53 bits                   */
-/* n float uniforms in [a, b), each one fused multiply-add in float; stored as clb_real. */
+CLBDEF uint64_t clb_rng_u64(clb_rng *rng);                     /* two words, the high one first      */
+CLBDEF uint32_t clb_rng_below(clb_rng *rng, uint32_t n);       /* 0..n-1: u32 mod n; requires n > 0  */
+CLBDEF double   clb_rng_double(clb_rng *rng);                  /* [0, 1): (u64 mod 2^53) 2^-53       */
+/* n float uniforms in [a, b), stored as clb_real:  x = fma(u, b - a, a) in float, u = (u32 mod 2^24) 2^-24,
+ * a and b rounded to float first. */
 CLBDEF void     clb_rng_uniform(clb_rng *rng, size_t n, double a, double b, clb_real *x);
-/* n standard normals, float values stored as clb_real. The rule depends on n (16 or more, or fewer);
- * two calls of n/2 are not one call of n. */
+/* n standard normals, float values stored as clb_real. Two rules, so two calls of n/2 are not one call of n:
+ *   n >= 16  n float uniforms u, then in each block of 16, for j = 0..7:
+ *              r = sqrt(-2 ln(1 - u_j)),  x_j = r cos(2 pi u_{j+8}),  x_{j+8} = r sin(2 pi u_{j+8});
+ *            if 16 does not divide n, the last 16 values are drawn and transformed once more.
+ *   n < 16   one by one from double uniforms u, v (in both modes):
+ *              r = sqrt(-2 log1p(-v)),  x = r cos(2 pi u);  r sin(2 pi u) answers the next such draw. */
 CLBDEF void     clb_rng_normal(clb_rng *rng, size_t n, clb_real *x);
-CLBDEF void     clb_rng_permutation(clb_rng *rng, size_t n, uint32_t *p);   /* n < 2^32             */
+/* A permutation of 0..n-1, n < 2^32:  for i = 0..n-2 swap p[i] and p[i + u32 mod (n - i)]. */
+CLBDEF void     clb_rng_permutation(clb_rng *rng, size_t n, uint32_t *p);
 
 /* ============================================================================================
  * @S14 DATA
@@ -174,6 +180,22 @@ typedef struct clb_data {
 } clb_data;
 
 CLBDEF void clb_data_free(clb_data *data);      /* accepts a zeroed struct, leaves a zeroed struct */
+
+/* Generated data, drawn as published; values are floats. A second call goes on with the same generator:
+ * the published runs drew the training set, then a test set of max(n / 5, 100) rows, always. For the
+ * mixture that second call draws new centres too, so such a "test set" poses another problem.
+ * Errors: CLB_EEMPTY (n or d is 0), CLB_EOPTION (K is 0 or above INT_MAX, a radius not finite in float),
+ * CLB_ESIZE (n >= 2^32 or sizes overflow), CLB_ENOMEM. On failure *data is zeroed and *rng may have moved on. */
+
+/* Gaussian mixture: K centres uniform on the sphere of radius separation sqrt(d), unit noise around them,
+ * n / K rows a class (the first n mod K classes one more), shuffled. Draws: K d normals; n_k d normals for
+ * each class; one permutation. */
+CLBDEF clb_status clb_data_mixture(clb_data *data, clb_rng *rng, size_t n, size_t d, size_t K, double separation);
+/* XOR in the plane: 2 n normals as n points; label 1 if exactly one coordinate is > 0. Not shuffled. */
+CLBDEF clb_status clb_data_xor(clb_data *data, clb_rng *rng, size_t n);
+/* Two concentric spheres in d dimensions, n / 2 inner points (label 0), the rest outer (label 1), noise 0.1.
+ * Draws, for each sphere: directions, noise; then one permutation. As published: d = 10, radii 1 and 2. */
+CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_t d, double inner, double outer);
 
 /* ============================================================================================
  * @S15 MATRIX KERNELS
@@ -569,6 +591,8 @@ CLBDEF clb_status clb_bootstrap_sweep(const clb_sweep *sweep, const clb_bootstra
 #if defined(CLB_IMPLEMENTATION) && !defined(CLBI_IMPLEMENTED)
 #define CLBI_IMPLEMENTED
 
+#include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 #ifndef CLB_MALLOC
@@ -666,9 +690,366 @@ static CLBI_UNUSED clb_status clbi_calloc(void *out, size_t count, size_t size)
  * @S33 RANDOM NUMBERS
  * ========================================================================================== */
 
+#define CLBI_MT_N 624
+#define CLBI_MT_M 397
+
+CLBDEF void clb_rng_seed(clb_rng *rng, uint64_t seed)
+{
+    int i;
+    rng->state[0] = (uint32_t)(seed & 0xffffffffu);
+    for (i = 1; i < CLBI_MT_N; ++i) {
+        uint32_t prev = rng->state[i - 1];
+        rng->state[i] = 1812433253u * (prev ^ (prev >> 30)) + (uint32_t)i;
+    }
+    rng->next = CLBI_MT_N;
+    rng->has_spare = 0;
+    rng->spare = 0.0;
+    rng->normal_mode = CLB_NORMAL_EXACT;
+}
+
+/* The next 624 words: x_{k+624} = x_{k+397} ^ (top bit of x_k, low bits of x_{k+1}) A. */
+static void clbi_mt_refill(clb_rng *rng)
+{
+    uint32_t *s = rng->state;
+    int k;
+    for (k = 0; k < CLBI_MT_N; ++k) {
+        uint32_t y = (s[k] & 0x80000000u) | (s[(k + 1) % CLBI_MT_N] & 0x7fffffffu);
+        s[k] = s[(k + CLBI_MT_M) % CLBI_MT_N] ^ (y >> 1) ^ ((y & 1u) ? 0x9908b0dfu : 0u);
+    }
+    rng->next = 0;
+}
+
+CLBDEF uint32_t clb_rng_u32(clb_rng *rng)
+{
+    uint32_t y;
+    if (rng->next < 0 || rng->next >= CLBI_MT_N) clbi_mt_refill(rng);
+    y = rng->state[rng->next++];
+    y ^= y >> 11;
+    y ^= (y << 7) & 0x9d2c5680u;
+    y ^= (y << 15) & 0xefc60000u;
+    return y ^ (y >> 18);
+}
+
+CLBDEF uint64_t clb_rng_u64(clb_rng *rng)
+{
+    uint64_t high = clb_rng_u32(rng);
+    return high << 32 | clb_rng_u32(rng);
+}
+
+CLBDEF uint32_t clb_rng_below(clb_rng *rng, uint32_t n)
+{
+    CLB_ASSERT(n > 0);
+    return clb_rng_u32(rng) % n;
+}
+
+CLBDEF double clb_rng_double(clb_rng *rng)
+{
+    return ldexp((double)(clb_rng_u64(rng) & 0x1fffffffffffffu), -53);
+}
+
+/* 24 bits of one word: k 2^-24, exact in float. */
+static float clbi_rng_float(clb_rng *rng)
+{
+    return (float)(clb_rng_u32(rng) & 0xffffffu) * 5.9604644775390625e-8f;
+}
+
+CLBDEF void clb_rng_uniform(clb_rng *rng, size_t n, double a, double b, clb_real *x)
+{
+    float fa = (float)a, fb = (float)b, span = fb - fa;
+    size_t i;
+    for (i = 0; i < n; ++i) x[i] = (clb_real)fmaf(clbi_rng_float(rng), span, fa);
+}
+
+/* The published runs evaluated ln, cos and sin in float, by range reduction and minimax polynomials
+ * (the coefficients are those of S. Moshier's single precision Cephes library), compiled so that a
+ * product followed by a sum became one fused operation. Which of them fused decides the last bit, so
+ * here each is written out. Every float product and sum is assigned before it is used: systems that
+ * evaluate float expressions in double then round at the same places. */
+
+/* ln x, x a normal float > 0:  x = 2^e m, sqrt(1/2) <= m < sqrt 2,  ln x = e ln 2 + ln(1 + (m-1)). */
+static float clbi_logf_published(float x)
+{
+    static const float c[9] = { 7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f,
+                                -1.2420140846e-1f, 1.4249322787e-1f, -1.6668057665e-1f,
+                                2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f };
+    int exponent, i;
+    float m = (float)frexp((double)x, &exponent), e, z, t, y = c[0];
+    if (m < 0.707106781186547524f) {
+        m = m + m;
+        --exponent;
+    }
+    m = m - 1.0f;
+    e = (float)exponent;
+    z = m * m;
+    for (i = 1; i < 9; ++i) y = fmaf(y, m, c[i]);
+    y = y * m;
+    t = e * -2.12194440e-4f;
+    y = fmaf(y, z, t);
+    y = fmaf(-0.5f, z, y);
+    m = m + y;
+    return fmaf(e, 0.693359375f, m);                 /* ln 2 = 0.693359375 - 2.12194440e-4 */
+}
+
+/* sin x and cos x, 0 <= x < 8192:  x = j pi/4 + r with j even, |r| <= pi/4; pi/4 in three pieces. */
+static void clbi_sincosf_published(float x, float *s, float *c)
+{
+    float y = x * 1.27323954473516f, r, z, half, ps, pc;
+    int j = ((int)y + 1) & ~1;
+    y = (float)j;
+    r = fmaf(y, -0.78515625f, x);
+    r = fmaf(y, -2.4187564849853515625e-4f, r);
+    r = fmaf(y, -3.77489497744594108e-8f, r);
+    z = r * r;
+    half = z * 0.5f;
+    pc = fmaf(2.443315711809948e-5f, z, -1.388731625493765e-3f);
+    pc = fmaf(pc, z, 4.166664568298827e-2f);
+    pc = pc * z;
+    pc = fmaf(pc, z, -half);                         /* r^4 P(r^2) - r^2/2 */
+    pc = pc + 1.0f;
+    ps = fmaf(-1.9515295891e-4f, z, 8.3321608736e-3f);
+    ps = fmaf(ps, z, -1.6666654611e-1f);
+    ps = ps * z;
+    ps = fmaf(ps, r, r);
+    *s = (j & 2) ? pc : ps;
+    *c = (j & 2) ? ps : pc;
+    if (j & 4) *s = -*s;
+    if (!((j - 2) & 4)) *c = -*c;
+}
+
+/* One block of 16 uniforms to 16 normals, in place (Box & Muller). */
+static void clbi_normal_block(clb_normal_mode mode, clb_real *x)
+{
+    int j;
+    for (j = 0; j < 8; ++j) {
+        float u = 1.0f - (float)x[j], v = (float)x[j + 8];         /* u in (0, 1], exact */
+        if (mode == CLB_NORMAL_PUBLISHED) {
+            float r = -2.0f * clbi_logf_published(u), t = 6.28318530717958647692f * v, s, c;
+            r = (float)sqrt((double)r);
+            clbi_sincosf_published(t, &s, &c);
+            c = r * c;
+            s = r * s;
+            x[j] = (clb_real)c;
+            x[j + 8] = (clb_real)s;
+        } else {
+            double r = sqrt(-2.0 * log((double)u)), t = 6.28318530717958647692 * (double)v;
+            x[j] = (clb_real)(float)(r * cos(t));
+            x[j + 8] = (clb_real)(float)(r * sin(t));
+        }
+    }
+}
+
+static double clbi_normal_scalar(clb_rng *rng)
+{
+    double u, v, r, t;
+    if (rng->has_spare) {
+        rng->has_spare = 0;
+        return rng->spare;
+    }
+    u = clb_rng_double(rng);
+    v = clb_rng_double(rng);
+    r = sqrt(-2.0 * log1p(-v));
+    t = 6.28318530717958647692 * u;
+    rng->spare = r * sin(t);
+    rng->has_spare = 1;
+    return r * cos(t);
+}
+
+CLBDEF void clb_rng_normal(clb_rng *rng, size_t n, clb_real *x)
+{
+    size_t i;
+    if (n < 16) {
+        for (i = 0; i < n; ++i) x[i] = (clb_real)(float)clbi_normal_scalar(rng);
+        return;
+    }
+    for (i = 0; i < n; ++i) x[i] = (clb_real)clbi_rng_float(rng);
+    for (i = 0; i + 16 <= n; i += 16) clbi_normal_block(rng->normal_mode, x + i);
+    if (n % 16 == 0) return;
+    for (i = n - 16; i < n; ++i) x[i] = (clb_real)clbi_rng_float(rng);
+    clbi_normal_block(rng->normal_mode, x + n - 16);
+}
+
+CLBDEF void clb_rng_permutation(clb_rng *rng, size_t n, uint32_t *p)
+{
+    size_t i;
+    CLB_ASSERT(n <= 0xffffffffu);
+    for (i = 0; i < n; ++i) p[i] = (uint32_t)i;
+    for (i = 0; i + 1 < n; ++i) {
+        size_t z = i + clb_rng_u32(rng) % (uint32_t)(n - i);
+        uint32_t t = p[i];
+        p[i] = p[z];
+        p[z] = t;
+    }
+}
+
 /* ============================================================================================
  * @S34 DATA
  * ========================================================================================== */
+
+CLBDEF void clb_data_free(clb_data *data)
+{
+    CLB_FREE(data->X);
+    CLB_FREE(data->y);
+    CLB_FREE(data->T);
+    memset(data, 0, sizeof *data);
+}
+
+/* Room for n rows of d inputs and n labels, uninitialised; *data is zeroed on failure. */
+static clb_status clbi_data_alloc(clb_data *data, size_t n, size_t d, size_t K)
+{
+    clb_status status;
+    size_t count;
+    memset(data, 0, sizeof *data);
+    if (n == 0 || d == 0) return CLB_EEMPTY;
+    if (n > 0xffffffffu) return CLB_ESIZE;
+    if (K == 0 || K > (size_t)INT_MAX) return CLB_EOPTION;
+    if (!clbi_mul_size(n, d, &count)) return CLB_ESIZE;
+    status = clbi_alloc(&data->X, count, sizeof(clb_real));
+    if (!status) status = clbi_alloc(&data->y, n, sizeof(int));
+    if (status) {
+        clb_data_free(data);
+        return status;
+    }
+    data->n = n;
+    data->d = d;
+    data->K = K;
+    return CLB_OK;
+}
+
+/* Euclidean norm of a row in float, summed in the order of the published runs: eight lanes, their sum
+ * from left to right, then the entries past the last full eight (a product fuses in the lanes only). */
+static float clbi_row_norm(const clb_real *x, size_t d)
+{
+    float lane[8] = { 0 }, sum;
+    size_t full = d - d % 8, i, l;
+    for (i = 0; i < full; i += 8) {
+        for (l = 0; l < 8; ++l) {
+            float v = (float)x[i + l];
+            lane[l] = fmaf(v, v, lane[l]);
+        }
+    }
+    sum = lane[0];
+    for (l = 1; l < 8; ++l) sum = sum + lane[l];
+    for (i = full; i < d; ++i) {
+        float v = (float)x[i];
+        v = v * v;
+        sum = sum + v;
+    }
+    return (float)sqrt((double)sum);
+}
+
+/* count normals as rows of length d, each scaled to the given length. */
+static void clbi_draw_directions(clb_rng *rng, size_t rows, size_t d, float length, clb_real *x)
+{
+    size_t i, j;
+    clb_rng_normal(rng, rows * d, x);
+    for (i = 0; i < rows; ++i) {
+        float norm = clbi_row_norm(x + i * d, d);
+        for (j = 0; j < d; ++j) {
+            float v = (float)x[i * d + j] / norm;
+            v = v * length;
+            x[i * d + j] = (clb_real)v;
+        }
+    }
+}
+
+/* The rows of *data in the order of one permutation drawn now: row i := old row p[i]. */
+static clb_status clbi_data_shuffle(clb_data *data, clb_rng *rng)
+{
+    clb_data to;
+    uint32_t *p = NULL;
+    size_t i;
+    clb_status status = clbi_data_alloc(&to, data->n, data->d, data->K);
+    if (!status) status = clbi_alloc(&p, data->n, sizeof *p);
+    if (status) {
+        clb_data_free(&to);
+        return status;
+    }
+    clb_rng_permutation(rng, data->n, p);
+    for (i = 0; i < data->n; ++i) {
+        memcpy(to.X + i * to.d, data->X + (size_t)p[i] * to.d, to.d * sizeof(clb_real));
+        to.y[i] = data->y[p[i]];
+    }
+    CLB_FREE(p);
+    clb_data_free(data);
+    *data = to;
+    return CLB_OK;
+}
+
+/* What a generator returns: *data shuffled, or zeroed with the reason. */
+static clb_status clbi_data_finish(clb_data *data, clb_rng *rng, clb_status status)
+{
+    if (!status) status = clbi_data_shuffle(data, rng);
+    if (status) clb_data_free(data);
+    return status;
+}
+
+/* A radius that stays finite as a float. */
+static int clbi_float_ok(double x)
+{
+    return fabs(x) <= (double)FLT_MAX;
+}
+
+CLBDEF clb_status clb_data_mixture(clb_data *data, clb_rng *rng, size_t n, size_t d, size_t K, double separation)
+{
+    double radius = separation * sqrt((double)d);
+    clb_real *centres = NULL;
+    size_t k, i, j, row = 0, count;
+    clb_status status = clbi_data_alloc(data, n, d, K);
+    if (status) return status;
+    if (!clbi_float_ok(radius)) status = CLB_EOPTION;
+    else if (!clbi_mul_size(K, d, &count)) status = CLB_ESIZE;
+    else status = clbi_alloc(&centres, count, sizeof *centres);
+    if (status) return clbi_data_finish(data, rng, status);
+    clbi_draw_directions(rng, K, d, (float)radius, centres);
+    for (k = 0; k < K; ++k) {
+        size_t rows = n / K + (k < n % K);
+        clb_real *x = data->X + row * d;
+        const clb_real *centre = centres + k * d;
+        clb_rng_normal(rng, rows * d, x);
+        for (i = 0; i < rows; ++i) {
+            for (j = 0; j < d; ++j) x[i * d + j] = (clb_real)((float)x[i * d + j] + (float)centre[j]);
+            data->y[row + i] = (int)k;
+        }
+        row += rows;
+    }
+    CLB_FREE(centres);
+    return clbi_data_finish(data, rng, CLB_OK);
+}
+
+CLBDEF clb_status clb_data_xor(clb_data *data, clb_rng *rng, size_t n)
+{
+    size_t i;
+    clb_status status = clbi_data_alloc(data, n, 2, 2);
+    if (status) return status;
+    clb_rng_normal(rng, 2 * n, data->X);
+    for (i = 0; i < n; ++i) data->y[i] = (data->X[2 * i] > 0) != (data->X[2 * i + 1] > 0);
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_t d, double inner, double outer)
+{
+    clb_real *noise = NULL;
+    size_t label, i, first = 0, rows = n / 2;
+    clb_status status = clbi_data_alloc(data, n, d, 2);
+    if (status) return status;
+    if (!clbi_float_ok(inner) || !clbi_float_ok(outer)) status = CLB_EOPTION;
+    else status = clbi_alloc(&noise, n * d, sizeof *noise);
+    if (status) return clbi_data_finish(data, rng, status);
+    for (label = 0; label < 2; ++label) {
+        clb_real *x = data->X + first * d;
+        clbi_draw_directions(rng, rows, d, (float)(label ? outer : inner), x);
+        clb_rng_normal(rng, rows * d, noise);
+        for (i = 0; i < rows * d; ++i) {
+            float scaled = 0.1f * (float)noise[i];
+            x[i] = (clb_real)((float)x[i] + scaled);
+        }
+        for (i = 0; i < rows; ++i) data->y[first + i] = (int)label;
+        first = rows;
+        rows = n - rows;
+    }
+    CLB_FREE(noise);
+    return clbi_data_finish(data, rng, CLB_OK);
+}
 
 /* ============================================================================================
  * @S35 MATRIX KERNELS
