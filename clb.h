@@ -583,6 +583,35 @@ CLBDEF clb_status clb_bootstrap_sweep(const clb_sweep *sweep, const clb_bootstra
  * @S24 RUN HELPERS
  * ========================================================================================== */
 
+typedef enum clb_dataset { CLB_MIXTURE, CLB_XOR, CLB_SPHERES, CLB_DATASET_COUNT } clb_dataset;
+
+/* The problem most experiments start from: one generator, seeded once, draws model, training set and
+ * (unused) test set in this order. All zero: 20-64-5 ReLU net without bias, mixture of 200 points. */
+typedef struct clb_problem_opts {
+    size_t       n;            /* 0 -> 200 training points                                           */
+    size_t       d;            /* 0 -> 20 inputs (2 for xor, 10 for spheres)                         */
+    size_t       K;            /* 0 -> 5 classes (2 for xor and spheres)                             */
+    size_t       m;            /* 0 -> 64, width of every hidden layer                               */
+    size_t       L;            /* 0 -> 2 weight matrices                                             */
+    double       separation;   /* 0 -> 2, radius of the centres in units of sqrt(d)                  */
+    clb_net_opts net;
+    clb_dataset  dataset;
+    size_t       test_n;       /* 0 -> 50 points of the test set that is drawn and thrown away       */
+    int          data_first;   /* 1: training set, test set, then the model (E12)                    */
+} clb_problem_opts;            /* NULL: all defaults                                                 */
+
+typedef struct clb_problem {
+    clb_net  net;
+    clb_data data;
+    clb_rng  rng;              /* as the draws left it: the next ones are start vectors (E4)         */
+} clb_problem;
+
+CLBDEF void       clb_problem_opts_resolve(clb_problem_opts *opts);
+/* mode: how normals are evaluated (S13). Errors: those of clb_net_init and clb_data_*; *problem is then zeroed. */
+CLBDEF clb_status clb_problem_init(clb_problem *problem, const clb_problem_opts *opts, uint64_t seed,
+                                   clb_normal_mode mode);
+CLBDEF void       clb_problem_free(clb_problem *problem);
+
 #ifdef __cplusplus
 }
 #endif
@@ -2719,6 +2748,73 @@ CLBDEF clb_status clb_bootstrap_sweep(const clb_sweep *sweep, const clb_bootstra
 /* ============================================================================================
  * @S44 RUN HELPERS
  * ========================================================================================== */
+
+CLBDEF void clb_problem_opts_resolve(clb_problem_opts *opts)
+{
+    static const size_t d[] = { 20, 2, 10 }, K[] = { 5, 2, 2 };
+    if (!opts->n) opts->n = 200;
+    if (!opts->d) opts->d = d[opts->dataset];
+    if (!opts->K) opts->K = K[opts->dataset];
+    if (!opts->m) opts->m = 64;
+    if (!opts->L) opts->L = 2;
+    if (opts->separation == 0) opts->separation = 2;
+    if (!opts->test_n) opts->test_n = 50;
+}
+
+static clb_status clbi_problem_set(const clb_problem_opts *o, clb_rng *rng, size_t n, clb_data *data)
+{
+    if (o->dataset == CLB_XOR) return clb_data_xor(data, rng, n);
+    if (o->dataset == CLB_SPHERES) return clb_data_spheres(data, rng, n, o->d, 1, 2);
+    return clb_data_mixture(data, rng, n, o->d, o->K, o->separation);
+}
+
+static clb_status clbi_problem_data(const clb_problem_opts *o, clb_problem *problem)
+{
+    clb_data unused;
+    clb_status status = clbi_problem_set(o, &problem->rng, o->n, &problem->data);
+    if (status) return status;
+    status = clbi_problem_set(o, &problem->rng, o->test_n, &unused);
+    if (!status) clb_data_free(&unused);
+    return status;
+}
+
+static clb_status clbi_problem_net(const clb_problem_opts *o, clb_problem *problem)
+{
+    size_t l, count, *widths;
+    clb_status status;
+    if (!clbi_add_size(o->L, 1, &count)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&widths, count, sizeof *widths)) != CLB_OK) return status;
+    for (l = 0; l < count; ++l) widths[l] = o->m;
+    widths[0] = o->d;
+    widths[o->L] = o->K;
+    status = clb_net_init(&problem->net, widths, count, &o->net, &problem->rng);
+    CLB_FREE(widths);
+    return status;
+}
+
+CLBDEF clb_status clb_problem_init(clb_problem *problem, const clb_problem_opts *opts, uint64_t seed,
+                                   clb_normal_mode mode)
+{
+    static const clb_problem_opts defaults = CLB_ZERO;
+    clb_problem_opts o = opts ? *opts : defaults;
+    clb_status status;
+    memset(problem, 0, sizeof *problem);
+    if ((int)o.dataset < 0 || o.dataset >= CLB_DATASET_COUNT) return CLB_EOPTION;
+    clb_problem_opts_resolve(&o);
+    clb_rng_seed(&problem->rng, seed);
+    problem->rng.normal_mode = mode;
+    status = o.data_first ? clbi_problem_data(&o, problem) : clbi_problem_net(&o, problem);
+    if (!status) status = o.data_first ? clbi_problem_net(&o, problem) : clbi_problem_data(&o, problem);
+    if (status) clb_problem_free(problem);
+    return status;
+}
+
+CLBDEF void clb_problem_free(clb_problem *problem)
+{
+    clb_net_free(&problem->net);
+    clb_data_free(&problem->data);
+    memset(problem, 0, sizeof *problem);
+}
 
 #ifdef __cplusplus
 }
