@@ -1,0 +1,90 @@
+# clb - everything goes into build/. Nothing here is needed to use clb.h: each example and test is one cc line.
+#
+#   make                 examples and tools            make test       unit tests
+#   make tables          run E1..E23, write tables/, figures/, build/report.html
+#   make quick           the same in seconds, smaller  make check      sanitizers, C++17, both precisions, macros
+#   make replicate SEEDS=100                           make bench      speed against the peers installed
+#   make install PREFIX=/usr/local DESTDIR=            make clean
+#   PRECISION=single     float arithmetic, into build/single/
+
+CC       ?= cc
+CXX      ?= c++
+CFLAGS   ?= -O2
+WARN     := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion \
+            -Wcast-qual -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wvla
+PREFIX   ?= /usr/local
+SEEDS    ?= 100
+THREADS  ?= 0
+VERSION  := $(shell sed -n 's/^\#define CLB_VERSION  *"\(.*\)"/\1/p' clb.h)
+
+ifeq ($(PRECISION),single)
+BUILD    := build/single
+DEFINES  := -DCLB_SINGLE
+else
+BUILD    := build
+DEFINES  :=
+endif
+
+# OpenMP where the compiler has it; results are the same bytes without.
+OPENMP   := $(shell printf 'int main(void){return 0;}\n' | $(CC) -fopenmp -x c -o /dev/null - 2>/dev/null && echo -fopenmp)
+COMPILE  := $(CC) -std=c99 $(CFLAGS) $(WARN) $(DEFINES) $(OPENMP)
+
+EXAMPLES := $(sort $(wildcard examples/[em][0-9][0-9]_*.c))
+TESTS    := $(sort $(wildcard tests/t_*.c))
+PROGRAMS := $(EXAMPLES:examples/%.c=$(BUILD)/%)
+TESTBINS := $(TESTS:tests/%.c=$(BUILD)/%)
+TOOL     := $(if $(wildcard tools/clb_tables.c),$(BUILD)/clb_tables)
+HEADERS  := clb.h $(wildcard examples/*.h tools/*.h tests/*.h)
+
+.PHONY: all examples tests test tables quick replicate check bench install uninstall clean
+.DELETE_ON_ERROR:
+
+all: examples $(TOOL)
+examples: $(PROGRAMS)
+tests: $(TESTBINS)
+
+$(BUILD):
+	mkdir -p $@
+$(BUILD)/e%: examples/e%.c $(HEADERS) | $(BUILD)
+	$(COMPILE) -o $@ $< -lm
+$(BUILD)/m%: examples/m%.c $(HEADERS) | $(BUILD)
+	$(COMPILE) -o $@ $< -lm
+$(BUILD)/t_%: tests/t_%.c $(HEADERS) $(EXAMPLES) | $(BUILD)
+	$(COMPILE) -o $@ $< -lm
+$(BUILD)/clb_tables: tools/clb_tables.c $(HEADERS) $(EXAMPLES) | $(BUILD)
+	$(COMPILE) -o $@ $< -lm
+
+test: $(TESTBINS) $(PROGRAMS) $(TOOL)
+	@status=0; for t in $(TESTBINS); do echo "$$t"; ./$$t || status=1; done; \
+	for s in $(wildcard tests/t_*.sh); do echo "$$s"; BUILD=$(BUILD) CC="$(CC)" sh $$s || status=1; done; exit $$status
+
+tables: $(TOOL)
+	$(BUILD)/clb_tables run --threads $(THREADS) --out $(BUILD)/results
+	$(BUILD)/clb_tables tables --out tables $(BUILD)/results
+	mkdir -p figures && cp $(BUILD)/results/*.svg figures/
+	$(BUILD)/clb_tables report --out $(BUILD)/report.html $(BUILD)/results
+
+quick: $(TOOL)
+	$(BUILD)/clb_tables run --quick --threads $(THREADS) --out $(BUILD)/quick
+	$(BUILD)/clb_tables tables $(BUILD)/quick
+
+replicate: $(TOOL)
+	$(BUILD)/clb_tables replicate --seeds 1..$(SEEDS) --threads $(THREADS) --out $(BUILD)/replicate
+
+check: tests
+	sh tests/build.sh
+
+bench:
+	sh tests/bench.sh
+
+install:
+	mkdir -p $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	cp clb.h $(DESTDIR)$(PREFIX)/include/clb.h
+	printf 'prefix=%s\nincludedir=$${prefix}/include\n\nName: clb\nDescription: Conservation laws and their breaking in neural network training, one C99 header\nVersion: %s\nLibs: -lm\nCflags: -I$${includedir}\n' \
+	    '$(PREFIX)' '$(VERSION)' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/clb.pc
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/include/clb.h $(DESTDIR)$(PREFIX)/lib/pkgconfig/clb.pc
+
+clean:
+	rm -rf build
