@@ -333,6 +333,13 @@ CLBDEF double clb_bias_sumsq(const clb_net *net, const clb_real *x, size_t l);
  * @S17 CURVATURE
  * ========================================================================================== */
 
+/* A symmetric linear operator y = A x on R^n, x and y without overlap. */
+typedef struct clb_linop {
+    size_t n;
+    void (*apply)(void *context, const clb_real *x, clb_real *y);
+    void *context;
+} clb_linop;
+
 /* ============================================================================================
  * @S18 OPTIMISERS, TRAINING
  * ========================================================================================== */
@@ -412,13 +419,6 @@ CLBDEF void       clb_trace_free(clb_trace *trace);
 /* ============================================================================================
  * @S19 EIGENSOLVERS
  * ========================================================================================== */
-
-/* A symmetric linear operator y = A x on R^n, x and y without overlap. */
-typedef struct clb_linop {
-    size_t n;
-    void (*apply)(void *context, const clb_real *x, clb_real *y);
-    void *context;
-} clb_linop;
 
 /* ============================================================================================
  * @S20 CONSERVATION LAWS
