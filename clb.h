@@ -711,9 +711,489 @@ static CLBI_UNUSED clb_status clbi_calloc(void *out, size_t count, size_t size)
  * @S31 PLATFORM, INSTRUCTION SET
  * ========================================================================================== */
 
+/* Vector paths are for 64-bit x86 and ARM; any other processor runs the scalar one. */
+#if defined(CLB_NO_SIMD)
+#define CLBI_X86 0
+#define CLBI_ARM 0
+#elif (defined(__x86_64__) || defined(_M_X64)) && !defined(__ILP32__)
+#define CLBI_X86 1
+#define CLBI_ARM 0
+#elif defined(__aarch64__) && defined(__GNUC__) && !defined(__AARCH64EB__)
+#define CLBI_X86 0
+#define CLBI_ARM 1
+#else
+#define CLBI_X86 0
+#define CLBI_ARM 0
+#endif
+
+#if defined(__clang__)
+#define CLBI_COMPILER "clang " __clang_version__
+#elif defined(__GNUC__)
+#define CLBI_COMPILER "gcc " __VERSION__
+#else
+#define CLBI_COMPILER "unknown compiler"
+#endif
+
+/* The multiply-add of the contract, double and clb_real. */
+#ifdef CLB_NO_FMA
+#define CLBI_CONTRACT "mul+add"
+#define clbi_fma(a, b, c)  ((a) * (b) + (c))
+#define clbi_fmar(a, b, c) ((a) * (b) + (c))
+#else
+#define CLBI_CONTRACT "fma"
+#define clbi_fma(a, b, c) fma(a, b, c)
+#ifdef CLB_SINGLE
+#define clbi_fmar(a, b, c) fmaf(a, b, c)
+#else
+#define clbi_fmar(a, b, c) fma(a, b, c)
+#endif
+#endif
+
+/* The one piece of state of the library: the instruction set in use plus one, 0 = not asked yet. Every
+ * writer stores a value that is right for this processor, so relaxed order is enough. */
+static int clbi_isa_cache;
+
+static int clbi_isa_load(void)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    return __atomic_load_n(&clbi_isa_cache, __ATOMIC_RELAXED);
+#else
+    return *(volatile int *)&clbi_isa_cache;
+#endif
+}
+
+static void clbi_isa_store(int value)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    __atomic_store_n(&clbi_isa_cache, value, __ATOMIC_RELAXED);
+#else
+    *(volatile int *)&clbi_isa_cache = value;
+#endif
+}
+
+static int clbi_isa_has(clb_isa isa)
+{
+    return isa == CLB_ISA_SCALAR;
+}
+
+CLBDEF const char *clb_isa_name(clb_isa isa)
+{
+    static const char *const names[] = { "scalar", "avx2", "avx512", "neon" };
+    int i = (int)isa;
+    return i >= 0 && i < (int)CLB_ISA_COUNT ? names[i] : "unknown";
+}
+
+/* First use: what the environment asks for if this processor has it, else the best there is. */
+static clb_isa clbi_isa_detect(void)
+{
+    static const clb_isa best_first[] = { CLB_ISA_AVX512, CLB_ISA_AVX2, CLB_ISA_NEON, CLB_ISA_SCALAR };
+    const char *wish = getenv("CLB_ISA");
+    int i;
+    for (i = 0; wish && i < (int)CLB_ISA_COUNT; ++i)
+        if (!strcmp(wish, clb_isa_name((clb_isa)i)) && clbi_isa_has((clb_isa)i)) return (clb_isa)i;
+    for (i = 0; !clbi_isa_has(best_first[i]); ++i) { }
+    return best_first[i];
+}
+
+CLBDEF clb_isa clb_isa_get(void)
+{
+    int cached = clbi_isa_load();
+    if (!cached) {
+        cached = (int)clbi_isa_detect() + 1;
+        clbi_isa_store(cached);
+    }
+    return (clb_isa)(cached - 1);
+}
+
+CLBDEF clb_status clb_isa_set(clb_isa isa)
+{
+    if ((int)isa < 0 || (int)isa >= (int)CLB_ISA_COUNT || !clbi_isa_has(isa)) return CLB_EISA;
+    clbi_isa_store((int)isa + 1);
+    return CLB_OK;
+}
+
+CLBDEF const char *clb_build_info(void)
+{
+#define CLBI_BUILD_LINE(isa) \
+    "clb " CLB_VERSION ", " CLB_PRECISION ", " CLBI_COMPILER ", contract " CLBI_CONTRACT ", isa " isa
+    static const char *const lines[] = { CLBI_BUILD_LINE("scalar"), CLBI_BUILD_LINE("avx2"),
+                                         CLBI_BUILD_LINE("avx512"), CLBI_BUILD_LINE("neon") };
+#undef CLBI_BUILD_LINE
+    return lines[clb_isa_get()];
+}
+
 /* ============================================================================================
  * @S32 ELEMENTARY FUNCTIONS
  * ========================================================================================== */
+
+/* Every function is a fixed sequence of IEEE operations: + - * / fma, comparisons, bit moves. The multiples
+ * of ln 2 and pi/2 that range reductions subtract are exact products, so the sequence is as accurate under
+ * CLB_NO_FMA. Polynomials are Taylor and atanh series, whose coefficients are their own documentation. */
+
+#define CLBI_LOG2E   0x1.71547652b82fep+0
+#define CLBI_LN2_HI  0x1.62e42fee00000p-1      /* 32 bits: k CLBI_LN2_HI is exact for |k| < 2^21   */
+#define CLBI_LN2_LO  0x1.a39ef35793c76p-33     /* ln 2 - CLBI_LN2_HI                                */
+#define CLBI_ROUND   0x1.8p52                  /* (x + CLBI_ROUND) - CLBI_ROUND: nearest integer    */
+
+static uint64_t clbi_bits(double x)
+{
+    uint64_t u;
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+
+static double clbi_from_bits(uint64_t u)
+{
+    double x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+/* 2^k for -1022 <= k <= 1023, k an integer. */
+static double clbi_exp2i(double k)
+{
+    return clbi_from_bits((clbi_bits(k + CLBI_ROUND) + 1023) << 52);
+}
+
+/* x 2^k for |k| <= 2000 with one rounding: the first factor cannot leave the normal range. */
+static double clbi_scale2(double x, double k)
+{
+    double half = (0.5 * k + CLBI_ROUND) - CLBI_ROUND;
+    return x * clbi_exp2i(half) * clbi_exp2i(k - half);
+}
+
+/* q(r) = (e^r - 1 - r) / r^2 = sum_j r^j / (j+2)!, j = 0..11; |r| <= ln(2)/2 leaves 4e-18 of e^r. */
+static double clbi_exp_q(double r)
+{
+    double q = 1.0 / 6227020800.0;
+    q = clbi_fma(q, r, 1.0 / 479001600.0);
+    q = clbi_fma(q, r, 1.0 / 39916800.0);
+    q = clbi_fma(q, r, 1.0 / 3628800.0);
+    q = clbi_fma(q, r, 1.0 / 362880.0);
+    q = clbi_fma(q, r, 1.0 / 40320.0);
+    q = clbi_fma(q, r, 1.0 / 5040.0);
+    q = clbi_fma(q, r, 1.0 / 720.0);
+    q = clbi_fma(q, r, 1.0 / 120.0);
+    q = clbi_fma(q, r, 1.0 / 24.0);
+    q = clbi_fma(q, r, 1.0 / 6.0);
+    return clbi_fma(q, r, 0.5);
+}
+
+/* e^x = 2^k e^r, k = round(x / ln 2). The comparisons keep NaN; beyond the clamps the result is 0 or inf. */
+CLBDEF double clb_exp(double x)
+{
+    double k, r;
+    x = 710.0 < x ? 710.0 : x;
+    x = -746.0 > x ? -746.0 : x;
+    k = clbi_fma(x, CLBI_LOG2E, CLBI_ROUND) - CLBI_ROUND;
+    r = clbi_fma(-k, CLBI_LN2_LO, clbi_fma(-k, CLBI_LN2_HI, x));
+    return clbi_scale2(1.0 + clbi_fma(r * r, clbi_exp_q(r), r), k);
+}
+
+/* x = 2^k (1 + f), sqrt(1/2) <= 1+f < sqrt(2); x positive, finite, not subnormal. */
+static double clbi_log_split(double x, double *f)
+{
+    uint64_t u = clbi_bits(x), above = u + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
+    double k = (double)(int64_t)(above >> 52) - 1023.0;
+    *f = clbi_from_bits(u - ((above & 0xfff0000000000000u) - 0x3ff0000000000000u)) - 1.0;
+    return k;
+}
+
+/* R(z) = sum_j 2 z^j / (2j+1), j = 1..11: log((1+s)/(1-s)) = 2 s + s R(s^2). |s| <= 0.1716. */
+static double clbi_log_r(double z)
+{
+    double r = 2.0 / 23.0;
+    r = clbi_fma(r, z, 2.0 / 21.0);
+    r = clbi_fma(r, z, 2.0 / 19.0);
+    r = clbi_fma(r, z, 2.0 / 17.0);
+    r = clbi_fma(r, z, 2.0 / 15.0);
+    r = clbi_fma(r, z, 2.0 / 13.0);
+    r = clbi_fma(r, z, 2.0 / 11.0);
+    r = clbi_fma(r, z, 2.0 / 9.0);
+    r = clbi_fma(r, z, 2.0 / 7.0);
+    r = clbi_fma(r, z, 2.0 / 5.0);
+    r = clbi_fma(r, z, 2.0 / 3.0);
+    return r * z;
+}
+
+/* k ln 2 + log(1+f) + c for a small correction c. With s = f/(2+f): log(1+f) = 2s + s R
+ * = f - (f^2/2 - s (f^2/2 + R)), where the leading term f is exact. */
+static double clbi_log_sum(double k, double f, double c)
+{
+    double s = f / (2.0 + f), half = 0.5 * f * f;
+    double low = clbi_fma(s, half + clbi_log_r(s * s), clbi_fma(k, CLBI_LN2_LO, c));
+    return clbi_fma(k, CLBI_LN2_HI, f - (half - low));
+}
+
+CLBDEF double clb_log(double x)
+{
+    double f, k, shift = x < 0x1p-1022 ? -54.0 : 0.0;      /* subnormals are lifted first */
+    double y = x < 0x1p-1022 ? x * 0x1p54 : x;
+    if (!(y > 0.0)) return x == 0.0 ? -1.0 / fabs(x) : (x - x) / (x - x);
+    if (!(y <= 0x1.fffffffffffffp1023)) return x;
+    k = clbi_log_split(y, &f) + shift;
+    return clbi_log_sum(k, f, 0.0);
+}
+
+/* expm1(x) = (2^k - 1) + 2^k E, E = expm1(r). The sum of the two large parts keeps its rounding error. */
+CLBDEF double clb_expm1(double x)
+{
+    double k, high, r, c, t, w, a, b, s;
+    if (!(fabs(x) >= 0x1p-54)) return x;                   /* NaN and zeros too */
+    if (x > 40.0) return clb_exp(x);
+    if (x < -40.0) return -1.0;
+    k = clbi_fma(x, CLBI_LOG2E, CLBI_ROUND) - CLBI_ROUND;
+    high = clbi_fma(-k, CLBI_LN2_HI, x);
+    r = clbi_fma(-k, CLBI_LN2_LO, high);
+    c = clbi_fma(-k, CLBI_LN2_LO, high - r);               /* r + c is the reduced argument */
+    w = clbi_fma(r * r, clbi_exp_q(r), clbi_fma(c, r, c)); /* E = r + w                     */
+    if (k == 0.0) return r + w;
+    t = clbi_exp2i(k);
+    a = t - 1.0;
+    b = t * r;
+    s = a + b;
+    return s + (((a - s) + b) + t * w);
+}
+
+/* log(1+x): u = 1 + x rounded, and log u corrected by the part of x that u lost. */
+CLBDEF double clb_log1p(double x)
+{
+    double u, f, k, c;
+    if (!(fabs(x) >= 0x1p-54)) return x;
+    if (x > -0.29 && x < 0.41) return clbi_log_sum(0.0, x, 0.0);
+    u = 1.0 + x;
+    if (!(u > 0.0) || !(u <= 0x1.fffffffffffffp1023)) return clb_log(u);
+    c = u >= 2.0 ? 1.0 - (u - x) : x - (u - 1.0);
+    k = clbi_log_split(u, &f);
+    return clbi_log_sum(k, f, c / u);
+}
+
+/* *low = the rounding error of a + b, exactly; any order of magnitudes. */
+static double clbi_two_sum(double a, double b, double *low)
+{
+    double s = a + b, v = s - a;
+    *low = (a - (s - v)) + (b - v);
+    return s;
+}
+
+/* *low = the rounding error of a b, exactly (by halves of 26 bits where there is no fma). */
+static double clbi_two_prod(double a, double b, double *low)
+{
+    double p = a * b;
+#ifdef CLB_NO_FMA
+    double ca = 134217729.0 * a, cb = 134217729.0 * b;
+    double ah = ca - (ca - a), bh = cb - (cb - b), al = a - ah, bl = b - bh;
+    *low = ((ah * bh - p) + ah * bl + al * bh) + al * bl;
+#else
+    *low = fma(a, b, -p);
+#endif
+    return p;
+}
+
+/* x - k pi/2 = r + *low with |r| <= pi/4 (1 + 2^-20); returns r, k mod 4 in *quadrant. pi/2 is cut into three
+ * parts of 33 bits, whose products with k < 2^20 are exact, and a rest. */
+static double clbi_reduce_half_pi(double x, double *low, int *quadrant)
+{
+    double k = clbi_fma(x, 0x1.45f306dc9c883p-1, CLBI_ROUND) - CLBI_ROUND, e2, e3, r;
+    r = x - k * 0x1.921fb54400000p+0;
+    r = clbi_two_sum(r, -(k * 0x1.0b4611a600000p-34), &e2);
+    r = clbi_two_sum(r, -(k * 0x1.3198a2e000000p-69), &e3);
+    *quadrant = (int)(clbi_bits(k + CLBI_ROUND) & 3u);
+    return clbi_two_sum(r, (e2 + e3) - k * 0x1.b839a252049c1p-104, low);
+}
+
+/* sin(r + low), |r| <= pi/4: r + r^3 S(r^2) + low (1 - r^2/2), Taylor to r^17. */
+static double clbi_sin_kernel(double r, double low)
+{
+    double z = r * r, s = 1.0 / 355687428096000.0;
+    s = clbi_fma(s, z, -1.0 / 1307674368000.0);
+    s = clbi_fma(s, z, 1.0 / 6227020800.0);
+    s = clbi_fma(s, z, -1.0 / 39916800.0);
+    s = clbi_fma(s, z, 1.0 / 362880.0);
+    s = clbi_fma(s, z, -1.0 / 5040.0);
+    s = clbi_fma(s, z, 1.0 / 120.0);
+    s = clbi_fma(s, z, -1.0 / 6.0);
+    return r + clbi_fma(z * r, s, low * (1.0 - 0.5 * z));
+}
+
+/* cos(r + low), |r| <= pi/4: 1 - r^2/2 with its rounding error, + r^4 C(r^2) - r low, Taylor to r^16. */
+static double clbi_cos_kernel(double r, double low)
+{
+    double z = r * r, half = 0.5 * z, one = 1.0 - half, c = 1.0 / 20922789888000.0;
+    c = clbi_fma(c, z, -1.0 / 87178291200.0);
+    c = clbi_fma(c, z, 1.0 / 479001600.0);
+    c = clbi_fma(c, z, -1.0 / 3628800.0);
+    c = clbi_fma(c, z, 1.0 / 40320.0);
+    c = clbi_fma(c, z, -1.0 / 720.0);
+    c = clbi_fma(c, z, 1.0 / 24.0);
+    return one + (((1.0 - one) - half) + clbi_fma(z * z, c, -(r * low)));
+}
+
+/* sin(x + shift pi/2) */
+static double clbi_sin_shifted(double x, int shift)
+{
+    double r, low, y;
+    int quadrant;
+    if (!(fabs(x) <= 0x1p20)) return (x - x) / 0.0 * 0.0;                    /* NaN */
+    r = clbi_reduce_half_pi(x, &low, &quadrant);
+    quadrant += shift;
+    y = quadrant & 1 ? clbi_cos_kernel(r, low) : clbi_sin_kernel(r, low);
+    return quadrant & 2 ? -y : y;
+}
+
+CLBDEF double clb_sin(double x)
+{
+    return fabs(x) < 0x1p-27 ? x : clbi_sin_shifted(x, 0);
+}
+
+CLBDEF double clb_cos(double x)
+{
+    return clbi_sin_shifted(x, 1);
+}
+
+/* tanh = E/(E+2) = 1 - 2/(E+2) with E = expm1(2|x|): the form that loses less. */
+CLBDEF double clb_tanh(double x)
+{
+    double a = fabs(x), e, y;
+    if (!(a >= 0x1p-28)) return x;
+    if (a > 20.0) return x > 0.0 ? 1.0 : -1.0;
+    e = clb_expm1(2.0 * a);
+    y = a < 0.5 ? e / (e + 2.0) : 1.0 - 2.0 / (e + 2.0);
+    return x < 0.0 ? -y : y;
+}
+
+/* { high and low part of erf(c), erf'(c) } at c = 1/2, 1, ..., 6 */
+static const double clbi_erf_table[12][3] = {
+    { 0x1.0a7ef5c18edd2p-1, 0x1.5e809f1a31a28p-56, 0x1.c1efca49a5011p-1 },
+    { 0x1.af767a741088bp-1, -0x1.c97f778122797p-56, 0x1.a911f096fbc26p-2 },
+    { 0x1.eea5557137ae0p-1, -0x1.385e445f2c96dp-55, 0x1.e723726b824a9p-4 },
+    { 0x1.fd9ae142795e3p-1, 0x1.972801904b9a3p-56, 0x1.529b9e8cf9a1ep-6 },
+    { 0x1.ffcaa8f4c9beap-1, 0x1.b0cee160116f9p-55, 0x1.1d83170fbf6fbp-9 },
+    { 0x1.fffd1ac4135f9p-1, 0x1.eeafa1ecd6cefp-55, 0x1.2408e9ba3327fp-13 },
+    { 0x1.ffffe710d565ep-1, 0x1.c9ea52d76dc04p-55, 0x1.6a597219a93dap-18 },
+    { 0x1.ffffff7b91176p-1, 0x1.0b2865615db40p-56, 0x1.10b1488aeb235p-23 },
+    { 0x1.fffffffe4fa30p-1, 0x1.d166bcb681c7bp-57, 0x1.f1e3523b41d7dp-30 },
+    { 0x1.fffffffffc9e8p-1, -0x1.a759f7738935fp-56, 0x1.13af4f04f9998p-36 },
+    { 0x1.fffffffffffbep-1, -0x1.182b326b228dcp-55, 0x1.7258610b3b233p-44 },
+    { 0x1.0000000000000p+0, -0x1.8cf81557d20b6p-56, 0x1.2dc119095729fp-52 }
+};
+
+/* Integral of g(t) = exp(-2ct - t^2) from 0 to h, less its first term h: g = sum g_n t^n with
+ * (n+1) g_{n+1} = -2c g_n - 2 g_{n-1}. |h| <= 1/4; 32 terms are enough at c = 6. */
+static double clbi_erf_tail(double c, double h)
+{
+    double g0 = 0.0, g1 = 1.0, power = h, sum = 0.0;
+    int n;
+    for (n = 1; n <= 32; ++n) {
+        double g2 = (-2.0 * c * g1 - 2.0 * g0) / n;
+        power *= h;
+        sum += g2 * power / (n + 1);
+        g0 = g1;
+        g1 = g2;
+    }
+    return sum;
+}
+
+/* Taylor series about the nearest multiple c of 1/2: erf(c+h) = erf(c) + erf'(c) (h + tail). */
+CLBDEF double clb_erf(double x)
+{
+    double a = fabs(x), c, h, y;
+    if (!(a <= 6.0)) return a > 6.0 ? (x > 0.0 ? 1.0 : -1.0) : x;
+    c = 0.5 * ((2.0 * a + CLBI_ROUND) - CLBI_ROUND);
+    h = a - c;
+    y = clbi_erf_tail(c, h);
+    if (c == 0.0) {                                        /* 2/sqrt(pi) = 1 + 0.128... */
+        y = a + (0x1.06eba8214db69p-3 * a + (1.0 + 0x1.06eba8214db69p-3) * y);
+    } else {
+        const double *at = clbi_erf_table[(int)(2.0 * c) - 1];
+        y = at[0] + (at[1] + at[2] * (h + y));
+    }
+    return x < 0.0 || (x == 0.0 && 1.0 / x < 0.0) ? -y : y;
+}
+
+/* A number of about 106 bits: hi + lo, |lo| at most half an ulp of hi. */
+typedef struct clbi_dd { double hi, lo; } clbi_dd;
+
+static clbi_dd clbi_dd_add(clbi_dd a, clbi_dd b)
+{
+    clbi_dd s;
+    double low, hi = clbi_two_sum(a.hi, b.hi, &low);
+    s.hi = clbi_two_sum(hi, low + (a.lo + b.lo), &s.lo);
+    return s;
+}
+
+static clbi_dd clbi_dd_mul(clbi_dd a, clbi_dd b)
+{
+    clbi_dd p;
+    double low, hi = clbi_two_prod(a.hi, b.hi, &low);
+    p.hi = clbi_two_sum(hi, low + (a.hi * b.lo + a.lo * b.hi), &p.lo);
+    return p;
+}
+
+/* log(x) to about 2^-68: 2 s (1 + z (1/3 + z (1/5 + z Q(z)))), s = f/(2+f), z = s^2; Q in double. */
+static clbi_dd clbi_log_dd(double x)
+{
+    static const clbi_dd third = { 0x1.5555555555555p-2, 0x1.5555555555555p-56 };
+    static const clbi_dd fifth = { 0x1.999999999999ap-3, -0x1.999999999999ap-57 };
+    clbi_dd s, z, w, e;
+    double f, k, den, den_low, prod, prod_low, q = 1.0 / 29.0;
+    int j;
+    k = x < 0x1p-1022 ? clbi_log_split(x * 0x1p54, &f) - 54.0 : clbi_log_split(x, &f);
+    den = clbi_two_sum(2.0, f, &den_low);
+    s.hi = f / den;
+    prod = clbi_two_prod(s.hi, den, &prod_low);
+    s.lo = (((f - prod) - prod_low) - s.hi * den_low) / den;
+    z = clbi_dd_mul(s, s);
+    for (j = 27; j >= 7; j -= 2) q = clbi_fma(q, z.hi, 1.0 / j);
+    w.hi = z.hi * q;
+    w.lo = 0.0;
+    w = clbi_dd_mul(z, clbi_dd_add(third, clbi_dd_mul(z, clbi_dd_add(fifth, w))));
+    w = clbi_dd_add(s, clbi_dd_mul(s, w));
+    w.hi *= 2.0;
+    w.lo *= 2.0;
+    e.hi = k * CLBI_LN2_HI;
+    e.lo = k * CLBI_LN2_LO;
+    return clbi_dd_add(e, w);
+}
+
+/* 1 if y is an odd integer, 0 if an even one, -1 if none. */
+static int clbi_parity(double y)
+{
+    double a = fabs(y);
+    if (a != floor(a)) return -1;
+    return a < 0x1p53 && a * 0.5 != floor(a * 0.5);
+}
+
+/* |x|^y for finite x > 0, finite y != 0: exp(y log x), the product in double-double. */
+static double clbi_pow_positive(double x, double y)
+{
+    clbi_dd t = clbi_log_dd(x);
+    double k, r, c, hi = y * t.hi, lo;
+    if (!(hi < 800.0)) return (double)INFINITY;
+    if (!(hi > -800.0)) return 0.0;
+    hi = clbi_two_prod(y, t.hi, &lo);
+    lo += y * t.lo;
+    k = clbi_fma(hi, CLBI_LOG2E, CLBI_ROUND) - CLBI_ROUND;
+    r = hi - k * CLBI_LN2_HI;
+    c = lo - k * CLBI_LN2_LO;
+    r = clbi_two_sum(r, c, &lo);
+    return clbi_scale2(1.0 + (r + clbi_fma(r * r, clbi_exp_q(r), lo + lo * r)), k);
+}
+
+CLBDEF double clb_pow(double x, double y)
+{
+    int parity;
+    double a = fabs(x), z;
+    if (y == 0.0 || x == 1.0) return 1.0;                               /* even for NaN */
+    if (x != x || y != y) return x + y;
+    parity = clbi_parity(y);
+    if (y - y != 0.0)                                                   /* y = +-inf    */
+        return a == 1.0 ? 1.0 : (a > 1.0) == (y > 0.0) ? (double)INFINITY : 0.0;
+    if (a == 0.0 || a - a != 0.0) z = (a == 0.0) == (y > 0.0) ? 0.0 : (double)INFINITY;
+    else if (x < 0.0 && parity < 0) return (x - x) / (x - x);
+    else z = clbi_pow_positive(a, y);
+    return parity == 1 && (x < 0.0 || (x == 0.0 && 1.0 / x < 0.0)) ? -z : z;
+}
 
 /* ============================================================================================
  * @S33 RANDOM NUMBERS
@@ -1083,6 +1563,101 @@ CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_
 /* ============================================================================================
  * @S35 MATRIX KERNELS
  * ========================================================================================== */
+
+/* KERNEL matmul   c_ij = fma(a_ik, b_kj, c_ij), k = 0..K-1 ascending; c_ij starts at 0, or at C with acc.
+ * op says how A and B are stored: clbi_nn, clbi_nt (B transposed), clbi_tn (A transposed). */
+typedef enum clbi_form { clbi_nn, clbi_nt, clbi_tn } clbi_form;
+
+static void clbi_matmul_scalar(clbi_form form, int acc, size_t M, size_t N, size_t K, const clb_real *A,
+                               size_t lda, const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
+{
+    size_t i, j, k;
+    size_t ai = form == clbi_tn ? 1 : lda, ak = form == clbi_tn ? lda : 1;      /* strides of i and k */
+    size_t bj = form == clbi_nt ? ldb : 1, bk = form == clbi_nt ? 1 : ldb;      /* strides of j and k */
+    for (i = 0; i < M; ++i)
+        for (j = 0; j < N; ++j) {
+            const clb_real *a = A + i * ai, *b = B + j * bj;
+            clb_real c = acc ? C[i * ldc + j] : 0;
+            for (k = 0; k < K; ++k) c = clbi_fmar(a[k * ak], b[k * bk], c);
+            C[i * ldc + j] = c;
+        }
+}
+
+/* KERNEL dot   lane[l] = fma(x_i, y_i, lane[l]), i = l, l+16, ...; sum of the lanes by the tree 8, 4, 2, 1. */
+static double clbi_dot_scalar(size_t n, const clb_real *x, const clb_real *y)
+{
+    double lane[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+    size_t i, l, s;
+    for (i = 0; i < n; ++i) lane[i & 15] = clbi_fma((double)x[i], (double)y[i], lane[i & 15]);
+    for (s = 8; s; s /= 2)
+        for (l = 0; l < s; ++l) lane[l] += lane[l + s];
+    return lane[0];
+}
+
+/* KERNEL axpy   y_j = fma(a, x_j, y_j) */
+static void clbi_axpy_scalar(size_t n, clb_real a, const clb_real *CLBI_RESTRICT x,
+                             clb_real *CLBI_RESTRICT y)
+{
+    size_t j;
+    for (j = 0; j < n; ++j) y[j] = clbi_fmar(a, x[j], y[j]);
+}
+
+CLBDEF void clb_matmul_nn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
+                          const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
+{
+    clbi_matmul_scalar(clbi_nn, 0, M, N, K, A, lda, B, ldb, C, ldc);
+}
+
+CLBDEF void clb_matmul_nt(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
+                          const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
+{
+    clbi_matmul_scalar(clbi_nt, 0, M, N, K, A, lda, B, ldb, C, ldc);
+}
+
+CLBDEF void clb_matmul_tn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
+                          const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
+{
+    clbi_matmul_scalar(clbi_tn, 0, M, N, K, A, lda, B, ldb, C, ldc);
+}
+
+CLBDEF void clb_matmul_nn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
+                              const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
+{
+    clbi_matmul_scalar(clbi_nn, 1, M, N, K, A, lda, B, ldb, C, ldc);
+}
+
+CLBDEF void clb_matmul_nt_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
+                              const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
+{
+    clbi_matmul_scalar(clbi_nt, 1, M, N, K, A, lda, B, ldb, C, ldc);
+}
+
+CLBDEF void clb_matmul_tn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
+                              const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
+{
+    clbi_matmul_scalar(clbi_tn, 1, M, N, K, A, lda, B, ldb, C, ldc);
+}
+
+CLBDEF double clb_dot(size_t n, const clb_real *x, const clb_real *y)
+{
+    return clbi_dot_scalar(n, x, y);
+}
+
+CLBDEF double clb_sumsq(size_t n, const clb_real *x)
+{
+    return clbi_dot_scalar(n, x, x);
+}
+
+CLBDEF void clb_axpy(size_t n, clb_real a, const clb_real *x, clb_real *y)
+{
+    clbi_axpy_scalar(n, a, x, y);
+}
+
+CLBDEF void clb_scale(size_t n, clb_real a, clb_real *x)
+{
+    size_t j;
+    for (j = 0; j < n; ++j) x[j] *= a;
+}
 
 /* ============================================================================================
  * @S36 NETWORKS AND LOSSES
