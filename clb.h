@@ -119,7 +119,8 @@ CLBDEF const char *clb_build_info(void);
  * ========================================================================================== */
 
 /* Double precision, the same bits on every system (libm differs between systems). Error below 1 ulp
- * unless said otherwise; IEEE special values as in C99 Annex F. */
+ * (tests/t_elementary.c measures it); IEEE special values as in C99 Annex F. Sine and cosine are for
+ * |x| <= 2^20, NaN beyond. */
 CLBDEF double clb_exp(double x);
 CLBDEF double clb_log(double x);
 CLBDEF double clb_expm1(double x);
@@ -727,7 +728,7 @@ static CLBI_UNUSED clb_status clbi_calloc(void *out, size_t count, size_t size)
 #endif
 
 #if defined(__clang__)
-#define CLBI_COMPILER "clang " __clang_version__
+#define CLBI_COMPILER __VERSION__
 #elif defined(__GNUC__)
 #define CLBI_COMPILER "gcc " __VERSION__
 #else
@@ -935,24 +936,29 @@ CLBDEF double clb_log(double x)
     return clbi_log_sum(k, f, 0.0);
 }
 
-/* expm1(x) = (2^k - 1) + 2^k E, E = expm1(r). The sum of the two large parts keeps its rounding error. */
+/* expm1(x) = (2^k - 1) + 2^k E, E = expm1(r), as an unevaluated sum with *low; |x| <= 40. The sum of the two
+ * large parts keeps its rounding error; the 1 joins the small ones where it would not fit 2^k - 1. */
+static double clbi_expm1_parts(double x, double *low)
+{
+    double k = clbi_fma(x, CLBI_LOG2E, CLBI_ROUND) - CLBI_ROUND;
+    double high = clbi_fma(-k, CLBI_LN2_HI, x);
+    double r = clbi_fma(-k, CLBI_LN2_LO, high);
+    double c = clbi_fma(-k, CLBI_LN2_LO, high - r);                  /* r + c is the reduced argument */
+    double w = clbi_fma(r * r, clbi_exp_q(r), clbi_fma(c, r, c));    /* E = r + w                     */
+    double t = clbi_exp2i(k), a = k > 50.0 ? t : t - 1.0, one = k > 50.0 ? 1.0 : 0.0, b = t * r;
+    double s = a + b;
+    *low = k == 0.0 ? w : ((a - s) + b) + (t * w - one);
+    return k == 0.0 ? r : s;
+}
+
 CLBDEF double clb_expm1(double x)
 {
-    double k, high, r, c, t, w, a, b, s;
+    double high, low;
     if (!(fabs(x) >= 0x1p-54)) return x;                   /* NaN and zeros too */
     if (x > 40.0) return clb_exp(x);
     if (x < -40.0) return -1.0;
-    k = clbi_fma(x, CLBI_LOG2E, CLBI_ROUND) - CLBI_ROUND;
-    high = clbi_fma(-k, CLBI_LN2_HI, x);
-    r = clbi_fma(-k, CLBI_LN2_LO, high);
-    c = clbi_fma(-k, CLBI_LN2_LO, high - r);               /* r + c is the reduced argument */
-    w = clbi_fma(r * r, clbi_exp_q(r), clbi_fma(c, r, c)); /* E = r + w                     */
-    if (k == 0.0) return r + w;
-    t = clbi_exp2i(k);
-    a = t - 1.0;
-    b = t * r;
-    s = a + b;
-    return s + (((a - s) + b) + t * w);
+    high = clbi_expm1_parts(x, &low);
+    return high + low;
 }
 
 /* log(1+x): u = 1 + x rounded, and log u corrected by the part of x that u lost. */
@@ -1034,7 +1040,7 @@ static double clbi_sin_shifted(double x, int shift)
 {
     double r, low, y;
     int quadrant;
-    if (!(fabs(x) <= 0x1p20)) return (x - x) / 0.0 * 0.0;                    /* NaN */
+    if (!(fabs(x) <= 0x1p20)) return (double)NAN;
     r = clbi_reduce_half_pi(x, &low, &quadrant);
     quadrant += shift;
     y = quadrant & 1 ? clbi_cos_kernel(r, low) : clbi_sin_kernel(r, low);
@@ -1051,14 +1057,18 @@ CLBDEF double clb_cos(double x)
     return clbi_sin_shifted(x, 1);
 }
 
-/* tanh = E/(E+2) = 1 - 2/(E+2) with E = expm1(2|x|): the form that loses less. */
+/* tanh |x| = E/(E+2), E = expm1(2|x|) = high + low; the quotient q is corrected by its remainder. */
 CLBDEF double clb_tanh(double x)
 {
-    double a = fabs(x), e, y;
+    double a = fabs(x), high, low, den, den_low, q, prod, prod_low, y;
     if (!(a >= 0x1p-28)) return x;
     if (a > 20.0) return x > 0.0 ? 1.0 : -1.0;
-    e = clb_expm1(2.0 * a);
-    y = a < 0.5 ? e / (e + 2.0) : 1.0 - 2.0 / (e + 2.0);
+    high = clbi_expm1_parts(2.0 * a, &low);
+    high = clbi_two_sum(high, low, &low);
+    den = clbi_two_sum(2.0, high, &den_low);
+    q = high / den;
+    prod = clbi_two_prod(q, den, &prod_low);
+    y = q + ((((high - prod) - prod_low) + low) - q * (den_low + low)) / den;
     return x < 0.0 ? -y : y;
 }
 
@@ -1079,7 +1089,7 @@ static const double clbi_erf_table[12][3] = {
 };
 
 /* Integral of g(t) = exp(-2ct - t^2) from 0 to h, less its first term h: g = sum g_n t^n with
- * (n+1) g_{n+1} = -2c g_n - 2 g_{n-1}. |h| <= 1/4; 32 terms are enough at c = 6. */
+ * (n+1) g_{n+1} = -2c g_n - 2 g_{n-1}. 32 terms are enough for c <= 6, |h| <= 1/4 and for c = 0, h < 0.4. */
 static double clbi_erf_tail(double c, double h)
 {
     double g0 = 0.0, g1 = 1.0, power = h, sum = 0.0;
@@ -1094,12 +1104,12 @@ static double clbi_erf_tail(double c, double h)
     return sum;
 }
 
-/* Taylor series about the nearest multiple c of 1/2: erf(c+h) = erf(c) + erf'(c) (h + tail). */
+/* Taylor series about the nearest multiple c of 1/2 (0 below 0.4): erf(c+h) = erf(c) + erf'(c) (h + tail). */
 CLBDEF double clb_erf(double x)
 {
     double a = fabs(x), c, h, y;
     if (!(a <= 6.0)) return a > 6.0 ? (x > 0.0 ? 1.0 : -1.0) : x;
-    c = 0.5 * ((2.0 * a + CLBI_ROUND) - CLBI_ROUND);
+    c = a < 0.4 ? 0.0 : 0.5 * ((2.0 * a + CLBI_ROUND) - CLBI_ROUND);
     h = a - c;
     y = clbi_erf_tail(c, h);
     if (c == 0.0) {                                        /* 2/sqrt(pi) = 1 + 0.128... */
@@ -1191,7 +1201,7 @@ CLBDEF double clb_pow(double x, double y)
         return a == 1.0 ? 1.0 : (a > 1.0) == (y > 0.0) ? (double)INFINITY : 0.0;
     if (a == 0.0 || a - a != 0.0) z = (a == 0.0) == (y > 0.0) ? 0.0 : (double)INFINITY;
     else if (x < 0.0 && parity < 0) return (x - x) / (x - x);
-    else z = clbi_pow_positive(a, y);
+    else z = a == 1.0 ? 1.0 : clbi_pow_positive(a, y);
     return parity == 1 && (x < 0.0 || (x == 0.0 && 1.0 / x < 0.0)) ? -z : z;
 }
 
