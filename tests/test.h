@@ -124,7 +124,7 @@ static int test_wanted(const char *name, int argc, char **argv)
 static int test_main(const test_case *tests, size_t count, int argc, char **argv)
 {
     static long passed, failed;          /* static: values survive longjmp */
-    int list = 0, stop = 0;
+    volatile int list = 0, stop = 0;     /* volatile: so do these */
     for (int i = 1; i < argc; ++i) {
         if (!strcmp(argv[i], "-l")) list = 1;
         else if (!strcmp(argv[i], "-x")) stop = 1;

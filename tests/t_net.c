@@ -1,0 +1,280 @@
+/* Networks, losses, gradient: finite differences, known values, invariances, bad input.
+ *   cc -std=c99 -O2 -o t_net tests/t_net.c -lm && ./t_net */
+#define CLB_IMPLEMENTATION
+#include "../clb.h"
+#include "test.h"
+
+#ifdef CLB_SINGLE
+#define SINGLE 1
+#else
+#define SINGLE 0
+#endif
+
+typedef struct act_case { const char *name; clb_activation activation; double a; int smooth; } act_case;
+static const act_case acts[] = {
+    { "relu", CLB_RELU, 0, 0 },           { "identity", CLB_IDENTITY, 0, 1 },   { "leaky", CLB_LEAKY_RELU, 0.1, 0 },
+    { "mix", CLB_RELU_MIX, 0.3, 0 },      { "power 1.5", CLB_RELU_POWER, 1.5, 0 },
+    { "power 2", CLB_RELU_POWER, 2, 0 },  { "power 3", CLB_RELU_POWER, 3, 0 },  { "tanh", CLB_TANH, 0, 1 },
+    { "sigmoid", CLB_SIGMOID, 0, 1 },     { "softplus", CLB_SOFTPLUS, 0, 1 },   { "gelu", CLB_GELU, 0, 1 },
+};
+#define ACTS (sizeof acts / sizeof acts[0])
+
+/* A small net and data set; soft targets T when asked for. */
+typedef struct fixture { clb_rng rng; clb_net net; clb_data data; clb_pass pass; } fixture;
+
+static void setup(fixture *f, size_t hidden_layers, const clb_net_opts *opts, double ce, int soft)
+{
+    size_t widths[10], i, k;
+    clb_rng_seed(&f->rng, 7 + hidden_layers);
+    for (i = 0; i <= hidden_layers + 1; ++i) widths[i] = 5 + i % 2;
+    widths[hidden_layers + 1] = 3;
+    CHECK(clb_net_init(&f->net, widths, hidden_layers + 2, opts, &f->rng) == CLB_OK);
+    for (i = 0; i < f->net.P; ++i) f->net.theta[i] *= 2;
+    CHECK(clb_data_mixture(&f->data, &f->rng, 11, 5, 3, 0.5) == CLB_OK);
+    if (soft) {
+        f->data.T = (clb_real *)malloc(11 * 3 * sizeof(clb_real));
+        clb_rng_uniform(&f->rng, 33, 0.1, 1, f->data.T);
+        for (i = 0; i < 11; ++i) {
+            double sum = 0;
+            for (k = 0; k < 3; ++k) sum += (double)f->data.T[3 * i + k];
+            for (k = 0; k < 3; ++k) f->data.T[3 * i + k] = (clb_real)((double)f->data.T[3 * i + k] / sum);
+        }
+    }
+    CHECK(clb_pass_init(&f->pass, &f->net, &f->data, ce) == CLB_OK);
+}
+
+static void teardown(fixture *f)
+{
+    clb_pass_free(&f->pass);
+    clb_net_free(&f->net);
+    clb_data_free(&f->data);
+}
+
+/* Order k+1 is the derivative of order k, away from kinks. */
+static void t_activation_derivatives(void)
+{
+    const double h = 1e-5;
+    for (size_t c = 0; c < ACTS; ++c)
+        for (int order = 0; order < 3; ++order)
+            for (double z = -3.05; z < 3.2; z += 0.37) {
+                double up = clb_activate(acts[c].activation, acts[c].a, z + h, order);
+                double down = clb_activate(acts[c].activation, acts[c].a, z - h, order);
+                NOTE("%s, order %d, z %g", acts[c].name, order, z);
+                NEAR(clb_activate(acts[c].activation, acts[c].a, z, order + 1), (up - down) / (2 * h), 2e-9);
+            }
+}
+
+static void t_activation_values(void)
+{
+    NEAR(clb_activate(CLB_GELU, 0, 1, 0), 0.84134474606854294859, 1e-15);
+    NEAR(clb_activate(CLB_SOFTPLUS, 0, 0, 0), 0.69314718055994530942, 1e-15);
+    NEAR(clb_activate(CLB_SOFTPLUS, 0, 800, 0), 800, 0);
+    NEAR(clb_activate(CLB_SIGMOID, 0, -800, 0), 0, 0);
+    CHECK(isnan(clb_activate(CLB_RELU, 0, (double)NAN, 0)));
+    for (size_t c = 0; c < ACTS; ++c) {
+        double slope = clb_activate(acts[c].activation, acts[c].a, 0, 1);
+        NOTE("%s", acts[c].name);
+        if (acts[c].activation == CLB_RELU || acts[c].activation == CLB_RELU_POWER) NEAR(slope, 0, 0);
+        if (acts[c].activation == CLB_RELU_MIX) NEAR(slope, 0.7, 1e-15);
+    }
+}
+
+/* Homogeneous of degree p: s(c z) = c^p s(z). */
+static void t_activation_homogeneity(void)
+{
+    for (size_t c = 0; c < ACTS; ++c) {
+        double p = acts[c].activation == CLB_RELU_POWER ? acts[c].a : 1;
+        if (acts[c].smooth && acts[c].activation != CLB_IDENTITY) continue;
+        for (double z = -2; z < 2.1; z += 0.25)
+            NEAR(clb_activate(acts[c].activation, acts[c].a, 3 * z, 0),
+                 pow(3, p) * clb_activate(acts[c].activation, acts[c].a, z, 0), 1e-14);
+    }
+}
+
+/* Gradient against central differences: every activation, loss blend, depth, bias, hard and soft targets. */
+static void check_gradient(const act_case *act, size_t hidden, int bias, double ce, int soft)
+{
+    fixture f;
+    clb_net_opts opts = { act->a, act->activation, bias };
+    const double h = 1e-5;
+    setup(&f, hidden, &opts, ce, soft);
+    clb_real *grad = (clb_real *)malloc(f.net.P * sizeof *grad);
+    double loss = clb_grad(&f.pass, NULL, grad);
+    NEAR(loss, clb_loss(&f.pass, NULL), 0);
+    NOTE("%s, %lu hidden, bias %d, ce %g, soft %d", act->name, (unsigned long)hidden, bias, ce, soft);
+    for (size_t j = 0; j < f.net.P; j += 3) {
+        clb_real keep = f.net.theta[j];
+        double up, down;
+        f.net.theta[j] = keep + (clb_real)h, up = clb_loss(&f.pass, NULL);
+        f.net.theta[j] = keep - (clb_real)h, down = clb_loss(&f.pass, NULL);
+        f.net.theta[j] = keep;
+        NEAR(grad[j], (up - down) / (2 * h), act->a == 1.5 ? 1e-6 : 2e-8);   /* z^1.5 is rough at 0 */
+    }
+    free(grad);
+    teardown(&f);
+}
+
+static void t_gradient(void)
+{
+    static const double blends[] = { 0, 0.3, 1 };
+    if (SINGLE) { CHECK(1); return; }           /* differences need double */
+    for (size_t c = 0; c < ACTS; ++c)
+        for (size_t hidden = 0; hidden <= 3; ++hidden)
+            for (int bias = -1; bias <= (hidden ? 1 : 0); ++bias)
+                for (size_t b = 0; b < 3; ++b) check_gradient(&acts[c], hidden, bias, blends[b], c % 2 == 0);
+}
+
+/* Cross entropy does not see a constant added to all logits, and softmax rows sum to one. */
+static void t_softmax_shift(void)
+{
+    fixture f;
+    clb_net_opts opts = { 0, CLB_RELU, -1 };
+    setup(&f, 1, &opts, CLB_CE, 0);
+    double before = clb_loss(&f.pass, NULL);
+    for (size_t k = 0; k < 3; ++k) f.net.theta[f.net.b[2] + k] += 100;
+    NEAR(clb_loss(&f.pass, NULL), before, SINGLE ? 1e-4 : 1e-12);
+    for (size_t i = 0; i < 11; ++i)
+        NEAR(f.pass.p[3 * i] + f.pass.p[3 * i + 1] + f.pass.p[3 * i + 2], 1, SINGLE ? 1e-6 : 1e-15);
+    for (size_t k = 0; k < 3; ++k) f.net.theta[f.net.b[2] + k] *= 1000;     /* no overflow */
+    CHECK(isfinite(clb_loss(&f.pass, NULL)));
+    teardown(&f);
+}
+
+/* Zero weights: MSE is the mean square of the targets, CE is log K. */
+static void t_loss_values(void)
+{
+    fixture f;
+    for (int ce = 0; ce <= 1; ++ce) {
+        setup(&f, 2, NULL, ce, 0);
+        memset(f.net.theta, 0, f.net.P * sizeof *f.net.theta);
+        NEAR(clb_loss(&f.pass, NULL), ce == 1 ? log(3.0) : 1 / 3.0, SINGLE ? 1e-7 : 1e-15);
+        teardown(&f);
+    }
+}
+
+/* A NaN parameter shows in the loss: ReLU lets it through. */
+static void t_nan_passes(void)
+{
+    fixture f;
+    setup(&f, 3, NULL, CLB_CE, 0);
+    f.net.theta[0] = (clb_real)NAN;
+    CHECK(isnan(clb_loss(&f.pass, NULL)));
+    teardown(&f);
+}
+
+/* A batch of all rows gives the full gradient; of one row, that row's; NULL goes back. */
+static void t_batch(void)
+{
+    static const uint32_t all[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 };
+    fixture f;
+    double sum = 0, full;
+    setup(&f, 1, NULL, CLB_CE, 0);
+    full = clb_loss(&f.pass, NULL);
+    CHECK(clb_pass_batch(&f.pass, all, 11) == CLB_OK);
+    SAME_BITS(clb_loss(&f.pass, NULL), full);
+    for (uint32_t i = 0; i < 11; ++i) {
+        CHECK(clb_pass_batch(&f.pass, &i, 1) == CLB_OK);
+        sum += clb_loss(&f.pass, NULL);
+    }
+    NEAR(sum / 11, full, SINGLE ? 1e-6 : 1e-14);
+    CHECK(clb_pass_batch(&f.pass, NULL, 0) == CLB_OK);
+    SAME_BITS(clb_loss(&f.pass, NULL), full);
+    uint32_t beyond = 11;
+    CHECK(clb_pass_batch(&f.pass, &beyond, 1) == CLB_EOPTION);
+    CHECK(clb_pass_batch(&f.pass, all, 0) == CLB_EOPTION);
+    teardown(&f);
+}
+
+static void t_gates(void)
+{
+    fixture f;
+    uint64_t bits[4];
+    setup(&f, 2, NULL, CLB_CE, 0);
+    clb_loss(&f.pass, NULL);
+    CHECK(clb_gate_words(&f.pass, 1) <= 4);
+    clb_gates(&f.pass, 1, bits);
+    for (size_t i = 0; i < 11 * f.net.m[1]; ++i)
+        EQUAL((bits[i / 64] >> (i % 64)) & 1, f.pass.z[1][i] > 0);
+    teardown(&f);
+}
+
+static void t_layout(void)
+{
+    static const size_t widths[] = { 20, 32, 32, 32, 32, 5 };
+    clb_net_opts opts = { 0, CLB_RELU, 0 };
+    clb_net net, copy;
+    CHECK(clb_net_alloc(&net, widths, 6, &opts) == CLB_OK);
+    EQUAL(net.P, 3872);
+    EQUAL(net.L, 5);
+    CHECK(net.b[3] == CLB_NO_BIAS);
+    clb_net_free(&net);
+    opts.bias = 2;
+    CHECK(clb_net_alloc(&net, widths, 6, &opts) == CLB_OK);
+    EQUAL(net.P, 3872 + 32);
+    EQUAL(net.b[2], 20 * 32 + 32 * 32);
+    EQUAL(net.w[3], net.b[2] + 32);
+    net.theta[17] = 3;
+    CHECK(clb_net_copy(&copy, &net) == CLB_OK);
+    clb_net_free(&net);
+    EQUAL(copy.theta[17], 3);
+    EQUAL(copy.w[3], copy.b[2] + 32);
+    clb_net_free(&copy);
+    clb_net_free(&copy);                 /* a freed net is a zeroed net */
+}
+
+static void t_bad_input(void)
+{
+    static const size_t widths[] = { 5, 4, 3 }, zero[] = { 5, 0, 3 };
+    static const size_t huge[] = { (size_t)-1 / 2, (size_t)-1 / 2, 3 };
+    clb_net_opts opts = { 0, CLB_RELU, 0 };
+    clb_net net;
+    fixture f;
+    clb_pass pass;
+    CHECK(clb_net_alloc(&net, widths, 1, NULL) == CLB_EOPTION);
+    CHECK(clb_net_alloc(&net, zero, 3, NULL) == CLB_EOPTION);
+    CHECK(clb_net_alloc(&net, huge, 3, NULL) == CLB_ESIZE);
+    CHECK(net.theta == NULL && net.m == NULL);
+    opts.bias = 3;
+    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EOPTION);
+    opts.bias = 0, opts.activation = (clb_activation)99;
+    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EOPTION);
+    opts.activation = CLB_RELU, opts.a = (double)NAN;
+    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EOPTION);
+    setup(&f, 1, NULL, CLB_CE, 0);
+    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1.5) == CLB_EOPTION);
+    CHECK(clb_pass_init(&pass, &f.net, &f.data, (double)NAN) == CLB_EOPTION);
+    f.data.y[4] = 3;
+    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1) == CLB_EOPTION);
+    f.data.y[4] = 2, f.data.n = 0;
+    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1) == CLB_EEMPTY);
+    f.data.n = 11, f.data.d = 6;
+    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1) == CLB_EOPTION);
+    f.data.d = 5;
+    teardown(&f);
+}
+
+/* The published initialisation and data of seed 42 (protocol: model, then data). */
+static void t_published_start(void)
+{
+    clb_problem p;
+    double X = 0;
+    CHECK(clb_problem_init(&p, NULL, 42, CLB_NORMAL_EXACT) == CLB_OK);
+    NEAR(p.net.theta[0], 0.17095602, 5e-9);
+    NEAR(p.net.theta[1], 0.18559541, 5e-9);
+    NEAR(p.net.theta[p.net.w[2]], -0.09044348, 5e-9);
+    NEAR(clb_weight_sumsq(&p.net, p.net.theta, 1), 21.60231627, 1e-9);
+    NEAR(clb_weight_sumsq(&p.net, p.net.theta, 2), 1.50098054, 1e-8);
+    NEAR(clb_charge(&p.net, NULL, 1), -20.10134, 1e-6);
+    for (size_t i = 0; i < 4000; ++i) X += (double)p.data.X[i];
+    NEAR(X, -470.084, 1e-5);
+    static const int labels[] = { 1, 3, 3, 0, 0, 4, 4, 0, 4, 1 };
+    for (size_t i = 0; i < 10; ++i) EQUAL(p.data.y[i], labels[i]);
+    clb_problem_free(&p);
+}
+
+static const test_case tests[] = {
+    TEST(t_activation_derivatives), TEST(t_activation_values), TEST(t_activation_homogeneity), TEST(t_gradient),
+    TEST(t_softmax_shift), TEST(t_loss_values), TEST(t_nan_passes), TEST(t_batch), TEST(t_gates), TEST(t_layout),
+    TEST(t_bad_input), TEST(t_published_start),
+};
+TEST_MAIN(tests)
