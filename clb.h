@@ -198,6 +198,65 @@ CLBDEF clb_status clb_data_xor(clb_data *data, clb_rng *rng, size_t n);
  * Draws, for each sphere: directions, noise; then one permutation. As published: d = 10, radii 1 and 2. */
 CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_t d, double inner, double outer);
 
+/* An array of numbers read from a file; values in double, row-major (the last index runs fastest). */
+#define CLB_ARRAY_RANK 8
+typedef struct clb_array {
+    size_t  rank;                    /* 0 (a single number) .. CLB_ARRAY_RANK                        */
+    size_t  shape[CLB_ARRAY_RANK];
+    size_t  count;                   /* product of shape; 0 if a dimension is 0                      */
+    double *x;                       /* [count]                                                      */
+} clb_array;
+CLBDEF void clb_array_free(clb_array *array);   /* accepts a zeroed struct, leaves a zeroed struct */
+
+/* Readers of files that users bring. Each takes the bytes of a file and their number, is pure, allocates no
+ * more than a small multiple of that number, and on failure leaves its result zeroed.
+ * Errors of all: CLB_EFORMAT (not such a file, a type not read here, or bytes after the end), CLB_ETRUNCATED
+ * (shorter than its header says), CLB_ESIZE (sizes overflow), CLB_ENOMEM. */
+
+/* NPY, format 1, 2 or 3: f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, either byte order, C or Fortran order (turned into
+ * C order). Zero dimensions are legal, NaN and infinity pass; integers beyond 2^53 round to double. */
+CLBDEF clb_status clb_npy_read(clb_array *array, const void *bytes, size_t size);
+/* x as NPY format 1, little-endian f8 (f4 with CLB_SINGLE), C order. *size: the bytes it takes; a NULL buffer
+ * asks for that only. Errors: CLB_ESIZE (capacity too small, sizes overflow), CLB_EOPTION (rank too large). */
+CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, const clb_real *x, size_t rank,
+                                const size_t *shape);
+/* Data set from an array of inputs [n][...] (d = the product of the other dimensions) and its labels [n].
+ * Errors besides: CLB_EEMPTY, CLB_ERAGGED (different n), CLB_ENOTFINITE, CLB_EOPTION (rank of X < 2 or of y
+ * not 1, a label not in 0..INT_MAX-1). K = largest label + 1. */
+CLBDEF clb_status clb_data_arrays(clb_data *data, const clb_array *X, const clb_array *y);
+
+/* IDX, the files of MNIST: unsigned bytes [n][...] and labels [n]. The first count rows (0: all), in file
+ * order, x = pixel / 255 in float. K = largest label in the whole label file + 1.
+ * Errors besides: CLB_EEMPTY (a dimension is 0), CLB_ERAGGED (different n), CLB_EOPTION (count > n). */
+typedef struct clb_idx_files {
+    const void *images;
+    size_t      images_size;
+    const void *labels;
+    size_t      labels_size;
+} clb_idx_files;
+CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_t count);
+
+/* CSV of decimal numbers, one row a line, no quoting; blank lines are skipped, a byte order mark too. Always a
+ * decimal point, whatever the locale. */
+typedef struct clb_csv_opts {
+    int  label;        /* 0 -> the last column holds the label; c > 0: column c; -1: none (y = 0, K = 1) */
+    int  header;       /* 0 -> no header; 1: the first line is one                                        */
+    char separator;    /* 0 -> ','                                                                        */
+} clb_csv_opts;
+/* *line (may be NULL): number of the offending line from 1, or 0. Errors besides: CLB_ERAGGED (a row shorter or
+ * longer than the first), CLB_ENOTFINITE (nan, inf or too large), CLB_EEMPTY (no row or no input column),
+ * CLB_EOPTION (no such label column); CLB_EFORMAT also for a label that is no integer in 0..INT_MAX-1. */
+CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size, const clb_csv_opts *opts, size_t *line);
+
+#ifndef CLB_NO_STDIO
+/* The same from files. Error besides: CLB_EIO. */
+CLBDEF clb_status clb_npy_load(clb_array *array, const char *path);
+CLBDEF clb_status clb_npy_fwrite(FILE *file, const clb_real *x, size_t rank, const size_t *shape);
+CLBDEF clb_status clb_data_npy_load(clb_data *data, const char *inputs_path, const char *labels_path);
+CLBDEF clb_status clb_data_idx_load(clb_data *data, const char *images_path, const char *labels_path, size_t count);
+CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_csv_opts *opts, size_t *line);
+#endif
+
 /* ============================================================================================
  * @S15 MATRIX KERNELS
  * ========================================================================================== */
@@ -623,10 +682,11 @@ CLBDEF void       clb_problem_free(clb_problem *problem);
 
 #include <float.h>
 #include <limits.h>
+#include <locale.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #ifndef CLB_MALLOC
-#include <stdlib.h>
 #define CLB_MALLOC(n)     malloc(n)
 #define CLB_REALLOC(p, n) realloc(p, n)
 #define CLB_FREE(p)       free(p)
@@ -1569,6 +1629,631 @@ CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_
     CLB_FREE(noise);
     return clbi_data_finish(data, rng, CLB_OK);
 }
+
+/* ---- bytes ------------------------------------------------------------------------------- */
+
+/* Unsigned integer of count <= 8 bytes, most significant first or last. */
+static uint64_t clbi_bytes_u64(const unsigned char *p, size_t count, int big_endian)
+{
+    uint64_t value = 0;
+    size_t i;
+    for (i = 0; i < count; ++i) value = value << 8 | p[big_endian ? i : count - 1 - i];
+    return value;
+}
+
+/* Text being read: from p up to, not including, end. */
+typedef struct clbi_text {
+    const unsigned char *p, *end;
+} clbi_text;
+
+static void clbi_skip_space(clbi_text *t)
+{
+    while (t->p < t->end && (*t->p == ' ' || *t->p == '\t' || *t->p == '\n' || *t->p == '\r')) ++t->p;
+}
+
+/* 1 and past it if the next thing, after white space, is word. */
+static int clbi_take(clbi_text *t, const char *word)
+{
+    size_t length = strlen(word);
+    clbi_skip_space(t);
+    if ((size_t)(t->end - t->p) < length || memcmp(t->p, word, length) != 0) return 0;
+    t->p += length;
+    return 1;
+}
+
+static int clbi_is_digit(unsigned char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* A decimal integer without sign. */
+static clb_status clbi_take_size(clbi_text *t, size_t *value)
+{
+    size_t v = 0;
+    clbi_skip_space(t);
+    if (t->p == t->end || !clbi_is_digit(*t->p)) return CLB_EFORMAT;
+    for (; t->p < t->end && clbi_is_digit(*t->p); ++t->p) {
+        size_t digit = (size_t)(*t->p - '0');
+        if (!clbi_mul_size(v, 10, &v) || !clbi_add_size(v, digit, &v)) return CLB_ESIZE;
+    }
+    *value = v;
+    return CLB_OK;
+}
+
+/* ---- NPY --------------------------------------------------------------------------------- */
+
+CLBDEF void clb_array_free(clb_array *array)
+{
+    CLB_FREE(array->x);
+    memset(array, 0, sizeof *array);
+}
+
+/* How the elements of an NPY file are stored. */
+typedef struct clbi_npy {
+    char   kind;             /* 'f' float, 'i' signed, 'u' unsigned, 'b' boolean */
+    size_t item;             /* bytes an element                                 */
+    int    big_endian;
+    int    fortran;
+} clbi_npy;
+
+/* The element type, '<f8' and the like. */
+static clb_status clbi_npy_descr(clbi_text *t, clbi_npy *npy)
+{
+    static const char *const types[] = { "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1" };
+    const char *quote = clbi_take(t, "'") ? "'" : "\"";
+    char order;
+    size_t i;
+    if (quote[0] == '"' && !clbi_take(t, "\"")) return CLB_EFORMAT;
+    if (t->end - t->p < 4) return CLB_EFORMAT;
+    order = (char)t->p[0];
+    for (i = 0; i < sizeof types / sizeof types[0]; ++i)
+        if (memcmp(t->p + 1, types[i], 2) == 0) break;
+    if (i == sizeof types / sizeof types[0]) return CLB_EFORMAT;
+    npy->kind = types[i][0];
+    npy->item = (size_t)(types[i][1] - '0');
+    if (order != '<' && order != '>' && !(order == '|' && npy->item == 1)) return CLB_EFORMAT;
+    npy->big_endian = order == '>';
+    t->p += 3;
+    return clbi_take(t, quote) ? CLB_OK : CLB_EFORMAT;
+}
+
+/* The shape: (), (n,) or (n, m, ...), a comma at the end or not. */
+static clb_status clbi_npy_shape(clbi_text *t, clb_array *array)
+{
+    if (!clbi_take(t, "(")) return CLB_EFORMAT;
+    array->rank = 0;
+    while (!clbi_take(t, ")")) {
+        clb_status status;
+        if (array->rank == CLB_ARRAY_RANK) return CLB_ESIZE;
+        status = clbi_take_size(t, &array->shape[array->rank++]);
+        if (status) return status;
+        if (clbi_take(t, ",")) continue;
+        return array->rank > 1 && clbi_take(t, ")") ? CLB_OK : CLB_EFORMAT;
+    }
+    return CLB_OK;
+}
+
+/* The header's dictionary: 'descr', 'fortran_order' and 'shape', once each, in any order. */
+static clb_status clbi_npy_dict(clbi_text *t, clbi_npy *npy, clb_array *array)
+{
+    static const char *const keys[] = { "descr", "fortran_order", "shape" };
+    int seen[3] = { 0, 0, 0 }, k;
+    if (!clbi_take(t, "{")) return CLB_EFORMAT;
+    while (!clbi_take(t, "}")) {
+        const char *quote = clbi_take(t, "'") ? "'" : "\"";
+        clb_status status = CLB_OK;
+        if (quote[0] == '"' && !clbi_take(t, "\"")) return CLB_EFORMAT;
+        for (k = 0; k < 3; ++k)
+            if (clbi_take(t, keys[k])) break;
+        if (k == 3 || seen[k]++ || !clbi_take(t, quote) || !clbi_take(t, ":")) return CLB_EFORMAT;
+        if (k == 0) status = clbi_npy_descr(t, npy);
+        else if (k == 2) status = clbi_npy_shape(t, array);
+        else if (clbi_take(t, "True")) npy->fortran = 1;
+        else if (!clbi_take(t, "False")) status = CLB_EFORMAT;
+        if (status) return status;
+        if (clbi_take(t, ",")) continue;
+        if (!clbi_take(t, "}")) return CLB_EFORMAT;
+        break;
+    }
+    clbi_skip_space(t);
+    return seen[0] && seen[1] && seen[2] && t->p == t->end ? CLB_OK : CLB_EFORMAT;
+}
+
+static double clbi_npy_value(const clbi_npy *npy, const unsigned char *p)
+{
+    uint64_t u = clbi_bytes_u64(p, npy->item, npy->big_endian);
+    if (npy->kind == 'f' && npy->item == 8) {
+        double v;
+        memcpy(&v, &u, sizeof v);
+        return v;
+    }
+    if (npy->kind == 'f') {
+        uint32_t bits = (uint32_t)u;
+        float v;
+        memcpy(&v, &bits, sizeof v);
+        return (double)v;
+    }
+    if (npy->kind == 'i' && (u >> (8 * npy->item - 1) & 1u)) {         /* two's complement */
+        uint64_t ones = (uint64_t)-1 >> (64 - 8 * npy->item);
+        return -(double)(ones - u) - 1.0;
+    }
+    return (double)u;
+}
+
+/* x[c] := element c in C order. Fortran order: the first index of the file runs fastest, so element
+ * (i_0, i_1, ...) lies at i_0 + shape_0 (i_1 + shape_1 (...)). */
+static void clbi_npy_values(clb_array *array, const clbi_npy *npy, const unsigned char *p)
+{
+    size_t index[CLB_ARRAY_RANK] = { 0 }, c, k;
+    for (c = 0; c < array->count; ++c) {
+        size_t at = c;
+        if (npy->fortran)
+            for (at = 0, k = array->rank; k-- > 0;) at = at * array->shape[k] + index[k];
+        array->x[c] = clbi_npy_value(npy, p + at * npy->item);
+        for (k = array->rank; k-- > 0;) {
+            if (++index[k] < array->shape[k]) break;
+            index[k] = 0;
+        }
+    }
+}
+
+/* magic, version, length of the dictionary; *at: where the elements begin. */
+static clb_status clbi_npy_header(clbi_npy *npy, clb_array *array, const unsigned char *p, size_t size, size_t *at)
+{
+    size_t field, length;
+    clbi_text t;
+    if (size < 10) return size >= 6 && memcmp(p, "\x93NUMPY", 6) == 0 ? CLB_ETRUNCATED : CLB_EFORMAT;
+    if (memcmp(p, "\x93NUMPY", 6) != 0 || p[6] < 1 || p[6] > 3 || p[7] != 0) return CLB_EFORMAT;
+    field = p[6] == 1 ? 2 : 4;
+    if (size < 8 + field) return CLB_ETRUNCATED;
+    length = (size_t)clbi_bytes_u64(p + 8, field, 0);
+    if (length > size - 8 - field) return CLB_ETRUNCATED;
+    *at = 8 + field + length;
+    t.p = p + 8 + field;
+    t.end = p + *at;
+    return clbi_npy_dict(&t, npy, array);
+}
+
+CLBDEF clb_status clb_npy_read(clb_array *array, const void *bytes, size_t size)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    clbi_npy npy;
+    size_t at = 0, count = 1, need, k;
+    clb_status status;
+    memset(array, 0, sizeof *array);
+    memset(&npy, 0, sizeof npy);
+    status = clbi_npy_header(&npy, array, p, size, &at);
+    for (k = 0; !status && k < array->rank; ++k)
+        if (!clbi_mul_size(count, array->shape[k], &count)) status = CLB_ESIZE;
+    if (!status && !clbi_mul_size(count, npy.item, &need)) status = CLB_ESIZE;
+    if (!status && need != size - at) status = need > size - at ? CLB_ETRUNCATED : CLB_EFORMAT;
+    if (!status) status = clbi_alloc(&array->x, count, sizeof *array->x);
+    if (status) {
+        memset(array, 0, sizeof *array);
+        return status;
+    }
+    array->count = count;
+    clbi_npy_values(array, &npy, p + at);
+    return CLB_OK;
+}
+
+#define CLBI_NPY_HEADER 320         /* rank 8 and 20 digits a dimension, rounded up to a multiple of 64 */
+
+/* text := text number, in decimal; returns its new length. */
+static size_t clbi_put_size(char *text, size_t length, size_t value)
+{
+    char digits[24];
+    size_t n = 0;
+    do {
+        digits[n++] = (char)('0' + (int)(value % 10));
+        value /= 10;
+    } while (value != 0);
+    while (n > 0) text[length++] = digits[--n];
+    return length;
+}
+
+/* The header of an NPY file of clb_real. *size: bytes of the whole file, *start: of the header. */
+static clb_status clbi_npy_start(char *text, size_t rank, const size_t *shape, size_t *start, size_t *size)
+{
+    static const char dict[] = "{'descr': '<f8', 'fortran_order': False, 'shape': (";
+    size_t length = 10, count = 1, total, k;
+    if (rank > CLB_ARRAY_RANK) return CLB_EOPTION;
+    memcpy(text, "\x93NUMPY\x01\x00", 8);
+    memcpy(text + length, dict, sizeof dict - 1);
+    if (sizeof(clb_real) == 4) text[length + 13] = '4';
+    length += sizeof dict - 1;
+    for (k = 0; k < rank; ++k) {
+        if (!clbi_mul_size(count, shape[k], &count)) return CLB_ESIZE;
+        length = clbi_put_size(text, length, shape[k]);
+        text[length++] = ',';
+        if (k + 1 < rank) text[length++] = ' ';
+    }
+    memcpy(text + length, "), }", 4);
+    length += 4;
+    total = (length + 1 + 63) / 64 * 64;                  /* the elements begin at a multiple of 64 */
+    memset(text + length, ' ', total - length - 1);
+    text[total - 1] = '\n';
+    text[8] = (char)((total - 10) & 0xff);
+    text[9] = (char)((total - 10) >> 8);
+    *start = total;
+    if (!clbi_mul_size(count, sizeof(clb_real), size) || !clbi_add_size(*size, total, size)) return CLB_ESIZE;
+    return CLB_OK;
+}
+
+/* One clb_real, least significant byte first. */
+static void clbi_npy_put(unsigned char *out, clb_real x)
+{
+#ifdef CLB_SINGLE
+    uint32_t u;
+#else
+    uint64_t u;
+#endif
+    size_t i;
+    memcpy(&u, &x, sizeof u);
+    for (i = 0; i < sizeof u; ++i) out[i] = (unsigned char)(u >> (8 * i) & 0xff);
+}
+
+CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, const clb_real *x, size_t rank,
+                                const size_t *shape)
+{
+    char head[CLBI_NPY_HEADER];
+    unsigned char *out = (unsigned char *)buffer;
+    size_t start, i;
+    clb_status status = clbi_npy_start(head, rank, shape, &start, size);
+    if (status || !buffer) return status;
+    if (*size > capacity) return CLB_ESIZE;
+    memcpy(out, head, start);
+    for (i = 0; start + i * sizeof *x < *size; ++i) clbi_npy_put(out + start + i * sizeof *x, x[i]);
+    return CLB_OK;
+}
+
+/* Label v of row i: an integer in 0..INT_MAX-1; data->K grows to hold it. */
+static int clbi_data_label(clb_data *data, size_t i, double v)
+{
+    if (!(v >= 0.0 && v < (double)INT_MAX && v == floor(v))) return 0;
+    data->y[i] = (int)v;
+    if ((size_t)data->y[i] >= data->K) data->K = (size_t)data->y[i] + 1;
+    return 1;
+}
+
+static int clbi_real_ok(double v)
+{
+    return sizeof(clb_real) == 4 ? clbi_float_ok(v) : fabs(v) <= DBL_MAX;
+}
+
+CLBDEF clb_status clb_data_arrays(clb_data *data, const clb_array *X, const clb_array *y)
+{
+    size_t i;
+    clb_status status;
+    memset(data, 0, sizeof *data);
+    if (X->rank < 2 || y->rank != 1) return CLB_EOPTION;
+    if (X->count == 0 || y->count == 0) return CLB_EEMPTY;
+    if (X->shape[0] != y->shape[0]) return CLB_ERAGGED;
+    status = clbi_data_alloc(data, X->shape[0], X->count / X->shape[0], 1);
+    for (i = 0; !status && i < X->count; ++i) {
+        if (clbi_real_ok(X->x[i])) data->X[i] = (clb_real)X->x[i];
+        else status = CLB_ENOTFINITE;
+    }
+    for (i = 0; !status && i < y->count; ++i)
+        if (!clbi_data_label(data, i, y->x[i])) status = CLB_EOPTION;
+    if (status) clb_data_free(data);
+    return status;
+}
+
+/* ---- IDX --------------------------------------------------------------------------------- */
+
+/* An IDX file of unsigned bytes: two zero bytes, type 8, rank, then rank dimensions of four bytes, most
+ * significant first, then the elements. *rows: dimension 0, *row_size: product of the others. */
+static clb_status clbi_idx(const void *bytes, size_t size, size_t *rows, size_t *row_size, const unsigned char **at)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    size_t rank, k, need;
+    if (size < 4) return CLB_ETRUNCATED;
+    rank = p[3];
+    if (p[0] != 0 || p[1] != 0 || p[2] != 8 || rank == 0) return CLB_EFORMAT;
+    if ((size - 4) / 4 < rank) return CLB_ETRUNCATED;
+    *rows = (size_t)clbi_bytes_u64(p + 4, 4, 1);
+    *row_size = 1;
+    for (k = 1; k < rank; ++k)
+        if (!clbi_mul_size(*row_size, (size_t)clbi_bytes_u64(p + 4 + 4 * k, 4, 1), row_size)) return CLB_ESIZE;
+    if (*rows == 0 || *row_size == 0) return CLB_EEMPTY;
+    if (!clbi_mul_size(*rows, *row_size, &need)) return CLB_ESIZE;
+    size -= 4 + 4 * rank;
+    if (need != size) return need > size ? CLB_ETRUNCATED : CLB_EFORMAT;
+    *at = p + 4 + 4 * rank;
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_t count)
+{
+    size_t n, d, labels, one, i;
+    const unsigned char *pixel = NULL, *label = NULL;
+    clb_status status;
+    memset(data, 0, sizeof *data);
+    status = clbi_idx(files->images, files->images_size, &n, &d, &pixel);
+    if (!status) status = clbi_idx(files->labels, files->labels_size, &labels, &one, &label);
+    if (status) return status;
+    if (one != 1) return CLB_EFORMAT;
+    if (labels != n) return CLB_ERAGGED;
+    if (count > n) return CLB_EOPTION;
+    status = clbi_data_alloc(data, count ? count : n, d, 1);
+    if (status) return status;
+    for (i = 0; i < data->n * d; ++i) data->X[i] = (clb_real)((float)pixel[i] / 255.0f);
+    for (i = 0; i < data->n; ++i) data->y[i] = (int)label[i];
+    for (i = 0; i < n; ++i)
+        if (label[i] >= data->K) data->K = (size_t)label[i] + 1;
+    return CLB_OK;
+}
+
+/* ---- CSV --------------------------------------------------------------------------------- */
+
+#define CLBI_NUMBER_MAX 400          /* characters of a number that is read                       */
+
+/* Length of the decimal number at p: [+-] digits [. digits] [e [+-] digits], at least one digit before
+ * the exponent; 0 if there is none. */
+static size_t clbi_number_length(const unsigned char *p, const unsigned char *end)
+{
+    const unsigned char *s = p;
+    size_t digits = 0;
+    if (s < end && (*s == '+' || *s == '-')) ++s;
+    for (; s < end && clbi_is_digit(*s); ++s) ++digits;
+    if (s < end && *s == '.')
+        for (++s; s < end && clbi_is_digit(*s); ++s) ++digits;
+    if (digits == 0) return 0;
+    if (s < end && (*s == 'e' || *s == 'E')) {
+        const unsigned char *e = s + 1;
+        if (e < end && (*e == '+' || *e == '-')) ++e;
+        if (e == end || !clbi_is_digit(*e)) return 0;
+        for (s = e; s < end && clbi_is_digit(*s);) ++s;
+    }
+    return (size_t)(s - p);
+}
+
+/* "nan", "inf", "infinity" with or without a sign: a number, but not one that data may hold. */
+static int clbi_is_not_finite_word(const unsigned char *p, size_t length)
+{
+    static const char *const words[] = { "nan", "inf", "infinity" };
+    size_t w, i;
+    if (length > 0 && (*p == '+' || *p == '-')) ++p, --length;
+    for (w = 0; w < 3; ++w) {
+        if (strlen(words[w]) != length) continue;
+        for (i = 0; i < length && (p[i] | 0x20) == (unsigned char)words[w][i];) ++i;
+        if (i == length) return 1;
+    }
+    return 0;
+}
+
+/* The field p..end as a number. strtod rounds correctly; it wants the decimal point of the locale. */
+static clb_status clbi_field_value(const unsigned char *p, const unsigned char *end, double *value)
+{
+    char text[CLBI_NUMBER_MAX + 64];
+    const char *point = localeconv()->decimal_point;
+    size_t length, i, n = 0;
+    while (p < end && (*p == ' ' || *p == '\t')) ++p;
+    while (p < end && (end[-1] == ' ' || end[-1] == '\t')) --end;
+    length = (size_t)(end - p);
+    if (clbi_is_not_finite_word(p, length)) return CLB_ENOTFINITE;
+    if (length == 0 || length > CLBI_NUMBER_MAX || clbi_number_length(p, end) != length) return CLB_EFORMAT;
+    if (strlen(point) > 32) point = ".";
+    for (i = 0; i < length; ++i) {
+        if (p[i] != '.') {
+            text[n++] = (char)p[i];
+            continue;
+        }
+        memcpy(text + n, point, strlen(point));
+        n += strlen(point);
+    }
+    text[n] = '\0';
+    *value = strtod(text, NULL);
+    return clbi_real_ok(*value) ? CLB_OK : CLB_ENOTFINITE;
+}
+
+/* A CSV file being read, line by line. */
+typedef struct clbi_csv {
+    clbi_text            text;       /* what is left                             */
+    const unsigned char *p, *end;    /* the line, without its end                */
+    size_t               line;       /* its number, from 1                       */
+    unsigned char        separator;
+} clbi_csv;
+
+/* The next line that is not blank; 0 at the end. */
+static int clbi_csv_line(clbi_csv *csv)
+{
+    while (csv->text.p < csv->text.end) {
+        const unsigned char *s = csv->text.p, *q;
+        while (s < csv->text.end && *s != '\n') ++s;
+        csv->p = csv->text.p;
+        csv->end = s;
+        csv->text.p = s < csv->text.end ? s + 1 : s;
+        ++csv->line;
+        if (csv->end > csv->p && csv->end[-1] == '\r') --csv->end;
+        for (q = csv->p; q < csv->end && (*q == ' ' || *q == '\t');) ++q;
+        if (q < csv->end) return 1;
+    }
+    return 0;
+}
+
+/* From the first line on, past a byte order mark and, if there is one, the header. */
+static void clbi_csv_start(clbi_csv *csv, const char *text, size_t size, const clb_csv_opts *opts)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    memset(csv, 0, sizeof *csv);
+    csv->text.p = csv->text.end = p;
+    if (size > 0) csv->text.end = p + size;
+    if (size >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) csv->text.p = p + 3;
+    csv->separator = (unsigned char)(opts->separator ? opts->separator : ',');
+    if (opts->header) (void)clbi_csv_line(csv);
+}
+
+/* Rows and columns; every row as long as the first (checked here, before any allocation, because it is what
+ * bounds rows x columns by the size of the file). */
+static clb_status clbi_csv_shape(clbi_csv *csv, size_t *rows, size_t *columns)
+{
+    *rows = *columns = 0;
+    while (clbi_csv_line(csv)) {
+        const unsigned char *s;
+        size_t fields = 1;
+        for (s = csv->p; s < csv->end; ++s) fields += *s == csv->separator;
+        if (*rows == 0) *columns = fields;
+        else if (fields != *columns) return CLB_ERAGGED;
+        ++*rows;
+    }
+    csv->line = 0;
+    return *rows ? CLB_OK : CLB_EEMPTY;
+}
+
+/* The row of data that the line holds; label: index of its column, `columns` for none. */
+static clb_status clbi_csv_row(const clbi_csv *csv, clb_data *data, size_t row, size_t label)
+{
+    const unsigned char *field = csv->p, *s;
+    size_t column = 0, j = 0;
+    for (s = csv->p;; ++s) {
+        double v = 0.0;
+        clb_status status;
+        if (s < csv->end && *s != csv->separator) continue;
+        status = clbi_field_value(field, s, &v);
+        if (status) return status;
+        if (column++ != label) data->X[row * data->d + j++] = (clb_real)v;
+        else if (!clbi_data_label(data, row, v)) return CLB_EFORMAT;
+        if (s == csv->end) return CLB_OK;
+        field = s + 1;
+    }
+}
+
+CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size, const clb_csv_opts *opts, size_t *line)
+{
+    clb_csv_opts o;
+    clbi_csv csv;
+    size_t rows, columns, label, row;
+    clb_status status;
+    memset(data, 0, sizeof *data);
+    memset(&o, 0, sizeof o);
+    if (opts) o = *opts;
+    clbi_csv_start(&csv, text, size, &o);
+    status = clbi_csv_shape(&csv, &rows, &columns);
+    if (!status && (o.label < -1 || (o.label > 0 && (size_t)o.label > columns))) status = CLB_EOPTION;
+    if (!status) {
+        label = o.label < 0 ? columns : (o.label == 0 ? columns : (size_t)o.label) - 1;
+        status = clbi_data_alloc(data, rows, columns - (o.label >= 0), 1);
+        if (!status) memset(data->y, 0, rows * sizeof *data->y);
+        clbi_csv_start(&csv, text, size, &o);
+        for (row = 0; !status && row < rows && clbi_csv_line(&csv); ++row)
+            status = clbi_csv_row(&csv, data, row, label);
+        if (!status) csv.line = 0;
+    }
+    if (line) *line = csv.line;
+    if (status) clb_data_free(data);
+    return status;
+}
+
+/* ---- files ------------------------------------------------------------------------------- */
+
+#ifndef CLB_NO_STDIO
+/* What is left of an open file, in one allocation that grows as bytes arrive. */
+static clb_status clbi_read_all(FILE *file, unsigned char **bytes, size_t *size)
+{
+    size_t room = 4096, got;
+    clb_status status = clbi_alloc(bytes, room, 1);
+    *size = 0;
+    while (!status) {
+        got = fread(*bytes + *size, 1, room - *size, file);
+        *size += got;
+        if (*size < room) break;
+        if (room > (size_t)-1 / 4) status = CLB_ESIZE;
+        else {
+            unsigned char *more = (unsigned char *)CLB_REALLOC(*bytes, 2 * room);
+            if (!more) status = CLB_ENOMEM;
+            else *bytes = more;
+            room *= 2;
+        }
+    }
+    if (!status && ferror(file)) status = CLB_EIO;
+    return status;
+}
+
+/* A whole file. *bytes is NULL on failure, else to be freed. */
+static clb_status clbi_read_file(const char *path, unsigned char **bytes, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    clb_status status;
+    *bytes = NULL;
+    if (!file) return CLB_EIO;
+    status = clbi_read_all(file, bytes, size);
+    fclose(file);
+    if (status) {
+        CLB_FREE(*bytes);
+        *bytes = NULL;
+    }
+    return status;
+}
+
+CLBDEF clb_status clb_npy_load(clb_array *array, const char *path)
+{
+    unsigned char *bytes;
+    size_t size;
+    clb_status status = clbi_read_file(path, &bytes, &size);
+    memset(array, 0, sizeof *array);
+    if (!status) status = clb_npy_read(array, bytes, size);
+    CLB_FREE(bytes);
+    return status;
+}
+
+CLBDEF clb_status clb_npy_fwrite(FILE *file, const clb_real *x, size_t rank, const size_t *shape)
+{
+    char head[CLBI_NPY_HEADER];
+    unsigned char block[64 * sizeof(clb_real)];
+    size_t start, size, count, done = 0, i;
+    clb_status status = clbi_npy_start(head, rank, shape, &start, &size);
+    if (status) return status;
+    if (fwrite(head, 1, start, file) != start) return CLB_EIO;
+    count = (size - start) / sizeof *x;
+    while (done < count) {
+        for (i = 0; i < 64 && done < count; ++i) clbi_npy_put(block + i * sizeof *x, x[done++]);
+        if (fwrite(block, sizeof *x, i, file) != i) return CLB_EIO;
+    }
+    return fflush(file) ? CLB_EIO : CLB_OK;
+}
+
+CLBDEF clb_status clb_data_npy_load(clb_data *data, const char *inputs_path, const char *labels_path)
+{
+    clb_array X, y;
+    clb_status status = clb_npy_load(&X, inputs_path);
+    memset(data, 0, sizeof *data);
+    if (status) return status;
+    status = clb_npy_load(&y, labels_path);
+    if (!status) status = clb_data_arrays(data, &X, &y);
+    clb_array_free(&y);
+    clb_array_free(&X);
+    return status;
+}
+
+CLBDEF clb_status clb_data_idx_load(clb_data *data, const char *images_path, const char *labels_path, size_t count)
+{
+    unsigned char *images = NULL, *labels = NULL;
+    clb_idx_files files;
+    clb_status status = clbi_read_file(images_path, &images, &files.images_size);
+    memset(data, 0, sizeof *data);
+    if (!status) status = clbi_read_file(labels_path, &labels, &files.labels_size);
+    files.images = images;
+    files.labels = labels;
+    if (!status) status = clb_data_idx(data, &files, count);
+    CLB_FREE(labels);
+    CLB_FREE(images);
+    return status;
+}
+
+CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_csv_opts *opts, size_t *line)
+{
+    unsigned char *bytes;
+    size_t size;
+    clb_status status = clbi_read_file(path, &bytes, &size);
+    memset(data, 0, sizeof *data);
+    if (line) *line = 0;
+    if (!status) status = clb_data_csv(data, (const char *)bytes, size, opts, line);
+    CLB_FREE(bytes);
+    return status;
+}
+#endif /* CLB_NO_STDIO */
 
 /* ============================================================================================
  * @S35 MATRIX KERNELS
