@@ -1410,9 +1410,9 @@ static void clbi_normal_block(clb_normal_mode mode, clb_real *x)
             x[j] = (clb_real)c;
             x[j + 8] = (clb_real)s;
         } else {
-            double r = sqrt(-2.0 * log((double)u)), t = 6.28318530717958647692 * (double)v;
-            x[j] = (clb_real)(float)(r * cos(t));
-            x[j + 8] = (clb_real)(float)(r * sin(t));
+            double r = sqrt(-2.0 * clb_log((double)u)), t = 6.28318530717958647692 * (double)v;
+            x[j] = (clb_real)(float)(r * clb_cos(t));
+            x[j + 8] = (clb_real)(float)(r * clb_sin(t));
         }
     }
 }
@@ -1426,11 +1426,11 @@ static double clbi_normal_scalar(clb_rng *rng)
     }
     u = clb_rng_double(rng);
     v = clb_rng_double(rng);
-    r = sqrt(-2.0 * log1p(-v));
+    r = sqrt(-2.0 * clb_log1p(-v));
     t = 6.28318530717958647692 * u;
-    rng->spare = r * sin(t);
+    rng->spare = r * clb_sin(t);
     rng->has_spare = 1;
-    return r * cos(t);
+    return r * clb_cos(t);
 }
 
 CLBDEF void clb_rng_normal(clb_rng *rng, size_t n, clb_real *x)

@@ -1,0 +1,80 @@
+/* failing_alloc.h - an allocator that counts, and fails where it is told. Include it before clb.h:
+ *
+ *   #define CLB_IMPLEMENTATION
+ *   #include "failing_alloc.h"
+ *   #include "../clb.h"
+ *   #include "test.h"
+ *   static clb_status call(void *context) { ... a public function; free what it returned if it succeeded ... }
+ *   ALLOC_SWEEP(call, context);
+ *
+ * ALLOC_SWEEP runs the call with the 1st, 2nd, 3rd ... allocation failing until one run needs no more: every
+ * failing run must return CLB_ENOMEM, and no run may leave a block behind. Not for threads.
+ */
+#ifndef CLB_FAILING_ALLOC_H
+#define CLB_FAILING_ALLOC_H
+
+#include <stddef.h>
+#include <stdlib.h>
+
+static size_t alloc_calls;       /* since alloc_reset                                 */
+static size_t alloc_fail_at;     /* this call fails, counted from 1; 0: none          */
+static size_t alloc_live;        /* blocks not yet freed                              */
+static size_t alloc_largest;     /* bytes of the largest request since alloc_reset    */
+
+static int alloc_fails(size_t n)
+{
+    ++alloc_calls;
+    if (n > alloc_largest) alloc_largest = n;
+    return alloc_calls == alloc_fail_at;
+}
+
+static void *alloc_malloc(size_t n)
+{
+    void *p = alloc_fails(n) ? NULL : malloc(n);
+    if (p) ++alloc_live;
+    return p;
+}
+
+static void *alloc_realloc(void *old, size_t n)
+{
+    void *p = alloc_fails(n) ? NULL : realloc(old, n);
+    if (p && !old) ++alloc_live;
+    return p;
+}
+
+static void alloc_free(void *p)
+{
+    if (p) --alloc_live;
+    free(p);
+}
+
+static void alloc_reset(size_t fail_at)
+{
+    alloc_calls = 0;
+    alloc_largest = 0;
+    alloc_fail_at = fail_at;
+}
+
+#define CLB_MALLOC(n)     alloc_malloc(n)
+#define CLB_REALLOC(p, n) alloc_realloc(p, n)
+#define CLB_FREE(p)       alloc_free(p)
+
+#define ALLOC_SWEEP(call, context)                                                               \
+    do {                                                                                         \
+        size_t alloc_n_, alloc_before_ = alloc_live;                                             \
+        clb_status alloc_status_;                                                                \
+        for (alloc_n_ = 1;; ++alloc_n_) {                                                        \
+            NOTE("%s, allocation %lu fails", #call, (unsigned long)alloc_n_);                    \
+            alloc_reset(alloc_n_);                                                               \
+            alloc_status_ = (call)(context);                                                     \
+            EQUAL(alloc_live, alloc_before_);                                                    \
+            if (alloc_calls < alloc_n_) break;                                                   \
+            EQUAL(alloc_status_, CLB_ENOMEM);                                                    \
+        }                                                                                        \
+        alloc_fail_at = 0;                                                                       \
+        NOTE("%s, no failure", #call);                                                           \
+        EQUAL(alloc_status_, CLB_OK);                                                            \
+        CHECK(alloc_n_ > 1);                                                                     \
+    } while (0)
+
+#endif
