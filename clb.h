@@ -480,6 +480,114 @@ CLBDEF void       clb_trace_free(clb_trace *trace);
  * @S19 EIGENSOLVERS
  * ========================================================================================== */
 
+/* A stored symmetric matrix as an operator; only the lower triangle (j <= i of A[i*lda + j]) is read, each
+ * element once a product. *A must outlive the operator. */
+typedef struct clb_dense {
+    size_t          n, lda;
+    const clb_real *A;
+} clb_dense;
+CLBDEF clb_linop clb_linop_dense(clb_dense *A);
+
+/* All eigenvalues and eigenvectors by cyclic Jacobi rotations, in double whatever clb_real is: the most
+ * accurate solver here, for small n (about 40 n^3 flops).   A = V^T diag(values) V
+ * A        [n][lda], lower triangle read, unchanged
+ * values   n, ascending
+ * vectors  [n][n], row k is the unit eigenvector of values[k], its component of largest magnitude positive;
+ *          NULL: not wanted
+ * Memory 2 n^2 doubles.  Errors: CLB_ENOTFINITE, CLB_ENOCONV (after 60 sweeps; best estimate), CLB_ESIZE,
+ * CLB_ENOMEM. */
+CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *values, clb_real *vectors);
+
+/* The same by blocked Householder tridiagonalisation and divide and conquer: the fast one.
+ * A        [n][lda], lower triangle read; DESTROYED (holds the reflectors)
+ * values   n, ascending
+ * vectors  as above; NULL: values only (4/3 n^3 flops instead of about 4 n^3)
+ * Residual and orthogonality are a few n eps |A|. Any scale: A is scaled by a power of two.
+ * Memory clb_eigh_bytes(n, vectors != NULL). Errors as clb_jacobi; on any but CLB_ENOCONV values and
+ * vectors are untouched. */
+CLBDEF clb_status clb_eigh(size_t n, clb_real *A, size_t lda, double *values, clb_real *vectors);
+/* Eigenvalues and c_k = |v_k . g|, without eigenvectors: reflectors and rotations act on g alone, so that
+ * g^T f(A) g = sum_k c_k^2 f(values[k]) costs what the values cost.          Theorem 4, spectral_theory
+ * The sign of v_k . g depends on the sign of v_k, so the magnitude is returned. A is DESTROYED. */
+CLBDEF clb_status clb_eigh_project(size_t n, clb_real *A, size_t lda, const clb_real *g, double *values,
+                                   double *projections);
+/* Bytes that clb_eigh (or clb_eigh_project: vectors = 0) allocates; 0 when that overflows. */
+CLBDEF size_t clb_eigh_bytes(size_t n, int vectors);
+
+/* Power iteration as in the published runs: start = n normals, normalised; count times v <- Av/|Av|;
+ * *value = v.Av. 0 if |Av| < 1e-12. Finds the eigenvalue of largest magnitude, slightly low; consumes n
+ * normals; count+1 products. */
+CLBDEF clb_status clb_power_published(const clb_linop *A, size_t count, clb_rng *rng, double *value);
+/* Lanczos as in the published runs: at most min(count, n) steps from n normals, one modified Gram-Schmidt
+ * pass, end at beta < 1e-12. values: min(count, n) doubles, the *found eigenvalues of T ascending. */
+CLBDEF clb_status clb_lanczos_published(const clb_linop *A, size_t count, clb_rng *rng, double *values,
+                                        size_t *found);
+
+typedef enum clb_which { CLB_LARGEST, CLB_SMALLEST, CLB_BOTH_ENDS, CLB_WHICH_COUNT } clb_which;
+
+typedef struct clb_lanczos_opts {
+    double    tol;           /* 0 -> 1e-10 (1e-5 single): |A v - lambda v| <= tol |A|_2               */
+    clb_which which;         /* 0 -> largest ALGEBRAIC eigenvalues (not largest magnitude)            */
+    size_t    block;         /* 0 -> 1: start vectors                                                 */
+    size_t    basis;         /* 0 -> max(2 k + 20, 60), at most n: vectors kept before a restart      */
+    size_t    max_products;  /* 0 -> max(10 n, 1000) operator products                                */
+    int       no_check;      /* 0 -> after convergence a cycle from a new random vector looks for
+                                     copies of multiple eigenvalues that one start cannot see         */
+    clb_rng  *rng;           /* NULL -> a fixed stream                                                */
+    const clb_real *start;   /* NULL -> random; else n reals, first start vector                      */
+} clb_lanczos_opts;          /* NULL: all defaults                                                    */
+
+/* Result of clb_lanczos: count pairs. CLB_LARGEST descending; CLB_SMALLEST ascending; CLB_BOTH_ENDS the k
+ * largest descending, then the k smallest ascending. */
+typedef struct clb_eigs {
+    size_t    n, count;
+    double   *value;         /* [count]                                                               */
+    double   *residual;      /* [count]    |A v - value v|, measured with one more product            */
+    double   *bound;         /* [count]    on |value - nearest eigenvalue|: min(r, r^2/gap) + rounding */
+    int      *converged;     /* [count]    residual <= tol |A|                                        */
+    clb_real *vector;        /* [count][n] row i is unit, component of largest magnitude positive     */
+    double    smallest, largest;   /* extreme Ritz values, whatever was asked for                     */
+    double    norm;          /* estimate of |A|_2: largest |Ritz value| seen                          */
+    size_t    products, restarts;
+    void     *arena;
+} clb_eigs;
+
+CLBDEF void       clb_lanczos_opts_resolve(clb_lanczos_opts *opts, size_t n, size_t k);
+/* k eigenpairs at the chosen end(s) of the spectrum by Lanczos with two full reorthogonalisation passes and
+ * thick restarts. k > n gives n. All memory, about (basis + block + count) n reals, is taken at the start.
+ * CLB_ENOCONV: some pair is not converged (or the operator gave NaN: CLB_ENOTFINITE); the best estimates
+ * are there. Other errors: CLB_EOPTION (k = 0, which), CLB_EEMPTY (n = 0), CLB_ESIZE, CLB_ENOMEM; *out zeroed. */
+CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts, clb_eigs *out);
+CLBDEF void       clb_eigs_free(clb_eigs *eigs);
+
+typedef struct clb_slq_opts {
+    size_t          steps;   /* 0 -> 60, at most n: Lanczos steps of each probe                       */
+    size_t          probes;  /* 0 -> 10 random start vectors (1 with start)                           */
+    const clb_real *start;   /* NULL -> normals from rng; else the one start vector                   */
+} clb_slq_opts;
+
+/* Nodes and weights (>= 0, sum 1) with  sum_i weight_i f(node_i) ~ mean over probes of v^T f(A) v / |v|^2,
+ * so  tr f(A) ~ n sum_i weight_i f(node_i).  Exact for polynomials of degree 2 steps - 1 on each start vector. */
+typedef struct clb_quadrature {
+    size_t  count;           /* nodes of probe 0 ascending, then of probe 1, ...                      */
+    double *node, *weight;   /* [count]; weight is the squared first component over the probes        */
+    size_t  products;
+    void   *arena;
+} clb_quadrature;
+
+/* Stochastic Lanczos quadrature. rng may be NULL with opts->start.
+ * Errors: CLB_EEMPTY, CLB_EOPTION (neither rng nor start; start zero), CLB_ENOTFINITE, CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *opts, clb_quadrature *out);
+CLBDEF void       clb_quadrature_free(clb_quadrature *q);
+
+typedef struct clb_estimate {
+    double mean, stderr_mean;      /* standard error of the mean                                      */
+    double lower, upper;           /* 95 % interval, Student t                                        */
+    size_t samples;
+} clb_estimate;
+/* Hutchinson: mean of z.Az over probes >= 2 random sign vectors estimates tr A. */
+CLBDEF clb_status clb_trace_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng, clb_estimate *out);
+
 /* ============================================================================================
  * @S20 CONSERVATION LAWS
  * ========================================================================================== */
@@ -3170,6 +3278,543 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
 /* ============================================================================================
  * @S39 EIGENSOLVERS
  * ========================================================================================== */
+
+#ifdef CLB_SINGLE
+#define CLBI_EPS 1.1920928955078125e-07           /* distance from 1 to the next clb_real */
+#else
+#define CLBI_EPS 2.2204460492503131e-16
+#endif
+#define CLBI_DBL_EPS 2.2204460492503131e-16
+enum { CLBI_PANEL = 32 };                         /* columns reduced between two updates of the matrix */
+
+/* Exponent s with 2^(s-1) <= max |A_ij| < 2^s over the lower triangle; 0 for a zero matrix. Scaling by 2^-s is
+ * exact and keeps squares away from over- and underflow. Sets *finite. */
+static int clbi_scale_exponent(size_t n, const clb_real *A, size_t lda, int *finite)
+{
+    double top = 0;
+    int s = 0;
+    *finite = 1;
+    for (size_t i = 0; i < n; ++i) {
+        for (size_t j = 0; j <= i; ++j) {
+            double a = fabs((double)A[i * lda + j]);
+            if (!(a <= 1.7976931348623157e308)) *finite = 0;
+            if (a > top) top = a;
+        }
+    }
+    if (*finite && top > 0) (void)frexp(top, &s);
+    return s;
+}
+
+/* Sign rule: the component of largest magnitude (the first of equals) is positive. */
+static void clbi_sign_rule(size_t n, clb_real *v)
+{
+    size_t top = 0;
+    for (size_t j = 1; j < n; ++j)
+        if (fabs((double)v[j]) > fabs((double)v[top])) top = j;
+    if (n > 0 && v[top] < 0)
+        for (size_t j = 0; j < n; ++j) v[j] = -v[j];
+}
+
+/* Rows i and i+1 of Z [.][w] become  c z_i - s z_{i+1}  and  s z_i + c z_{i+1}. */
+static void clbi_rotate_rows(double *CLBI_RESTRICT x, double *CLBI_RESTRICT y, size_t w, double c, double s)
+{
+    for (size_t k = 0; k < w; ++k) {
+        double xk = x[k], yk = y[k];
+        x[k] = c * xk - s * yk;
+        y[k] = s * xk + c * yk;
+    }
+}
+
+/* Ascending order of d [n], the rows of Z [n][w] with it. */
+static void clbi_sort_rows(size_t n, double *d, double *Z, size_t w)
+{
+    for (size_t i = 0; i + 1 < n; ++i) {
+        size_t low = i;
+        double t;
+        for (size_t j = i + 1; j < n; ++j)
+            if (d[j] < d[low]) low = j;
+        if (low == i) continue;
+        t = d[i]; d[i] = d[low]; d[low] = t;
+        for (size_t k = 0; k < w; ++k) {
+            t = Z[i * w + k]; Z[i * w + k] = Z[low * w + k]; Z[low * w + k] = t;
+        }
+    }
+}
+
+/* One implicit QL step with Wilkinson's shift on the unreduced block l..m of T. */
+static void clbi_ql_step(size_t l, size_t m, double *d, double *e, double *Z, size_t w)
+{
+    double h = (d[l + 1] - d[l]) / (2 * e[l]);
+    double root = fabs(h) > 1e150 ? fabs(h) : sqrt(1 + h * h);
+    double g = d[m] - d[l] + e[l] / (h + (h < 0 ? -root : root));      /* d_m - shift */
+    double s = 1, c = 1, p = 0;
+    for (size_t i = m; i-- > l;) {
+        double f = s * e[i], b = c * e[i];
+        double r = sqrt(f * f + g * g);
+        e[i + 1] = r;
+        if (r == 0) {                            /* the bulge vanished: T splits here */
+            d[i + 1] -= p;
+            e[m] = 0;
+            return;
+        }
+        s = f / r;
+        c = g / r;
+        g = d[i + 1] - p;
+        r = (d[i] - g) * s + 2 * c * b;
+        p = s * r;
+        d[i + 1] = g + p;
+        g = c * r - b;
+        clbi_rotate_rows(Z + i * w, Z + (i + 1) * w, w, c, s);
+    }
+    d[l] -= p;
+    e[l] = g;
+    e[m] = 0;
+}
+
+/* Eigenvalues of the symmetric tridiagonal matrix with diagonal d [n] and off-diagonal e [n] (e[n-1] is scratch),
+ * ascending in d; e is destroyed. Z [n][w] becomes V Z, V the rows of eigenvectors (w = 0: values only; Z the
+ * identity gives V; a column g gives V g). Returns the number of eigenvalues that did not converge. */
+static size_t clbi_ql(size_t n, double *d, double *e, double *Z, size_t w)
+{
+    size_t failed = 0;
+    if (n > 0) e[n - 1] = 0;
+    for (size_t l = 0; l < n; ++l) {
+        for (int sweep = 0;; ++sweep) {
+            size_t m = l;
+            while (m + 1 < n && fabs(e[m]) > 0.5 * CLBI_DBL_EPS * (fabs(d[m]) + fabs(d[m + 1]))) ++m;
+            if (m == l) break;
+            if (sweep == 60) {
+                ++failed;
+                break;
+            }
+            clbi_ql_step(l, m, d, e, Z, w);
+        }
+    }
+    clbi_sort_rows(n, d, Z, w);
+    return failed;
+}
+
+/* --- cyclic Jacobi -------------------------------------------------------------------------- */
+
+/* Rotation in the plane (p, q) that makes a_pq zero: a [n][n] full symmetric, v [n][n] rows of eigenvectors. */
+static void clbi_jacobi_rotate(size_t n, double *a, double *v, size_t p, size_t q)
+{
+    double apq = a[p * n + q];
+    double theta = (a[q * n + q] - a[p * n + p]) / (2 * apq);          /* cot 2 phi */
+    double root = fabs(theta) > 1e150 ? fabs(theta) : sqrt(1 + theta * theta);
+    double t = (theta < 0 ? -1 : 1) / (fabs(theta) + root);            /* tan phi, the smaller root */
+    double c = 1 / sqrt(1 + t * t), s = t * c;
+    double app = a[p * n + p] - t * apq, aqq = a[q * n + q] + t * apq;
+    clbi_rotate_rows(a + p * n, a + q * n, n, c, s);
+    for (size_t k = 0; k < n; ++k) {
+        a[k * n + p] = a[p * n + k];
+        a[k * n + q] = a[q * n + k];
+    }
+    a[p * n + p] = app;
+    a[q * n + q] = aqq;
+    a[p * n + q] = a[q * n + p] = 0;
+    if (v) clbi_rotate_rows(v + p * n, v + q * n, n, c, s);
+}
+
+/* One sweep over all planes; returns the number of rotations. An element is negligible against both of its diagonal
+ * entries, or when its square does not reach the rounding of |A| <= n (scaled). */
+static size_t clbi_jacobi_sweep(size_t n, double *a, double *v)
+{
+    size_t rotations = 0;
+    for (size_t p = 0; p + 1 < n; ++p) {
+        for (size_t q = p + 1; q < n; ++q) {
+            double off = fabs(a[p * n + q]);
+            double least = fmin(fabs(a[p * n + p]), fabs(a[q * n + q]));
+            if (off <= 0.25 * CLBI_DBL_EPS * least || off <= CLBI_DBL_EPS * CLBI_DBL_EPS) continue;
+            clbi_jacobi_rotate(n, a, v, p, q);
+            ++rotations;
+        }
+    }
+    return rotations;
+}
+
+/* values and rows from the scaled double result */
+static void clbi_jacobi_store(size_t n, int scale, const double *a, const double *v, double *values, clb_real *vectors)
+{
+    for (size_t i = 0; i < n; ++i) values[i] = ldexp(a[i * n + i], scale);
+    if (!vectors) return;
+    for (size_t i = 0; i < n; ++i) {
+        double inv = 0;
+        for (size_t j = 0; j < n; ++j) inv += v[i * n + j] * v[i * n + j];
+        inv = 1 / sqrt(inv);
+        for (size_t j = 0; j < n; ++j) vectors[i * n + j] = (clb_real)(inv * v[i * n + j]);
+        clbi_sign_rule(n, vectors + i * n);
+    }
+}
+
+CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *values, clb_real *vectors)
+{
+    size_t cells, count, rotations = 1;
+    double *a, *v;
+    clb_status status;
+    int finite, scale = clbi_scale_exponent(n, A, lda, &finite);
+    if (!finite) return CLB_ENOTFINITE;
+    if (!clbi_mul_size(n, n, &cells) || !clbi_mul_size(cells, 2, &count)) return CLB_ESIZE;
+    if ((status = clbi_calloc(&a, count, sizeof *a)) != CLB_OK) return status;
+    v = vectors ? a + cells : NULL;
+    for (size_t i = 0; i < n; ++i) {
+        for (size_t j = 0; j <= i; ++j) a[i * n + j] = a[j * n + i] = ldexp((double)A[i * lda + j], -scale);
+        if (v) v[i * n + i] = 1;
+    }
+    for (int sweep = 0; sweep < 60 && rotations > 0; ++sweep) rotations = clbi_jacobi_sweep(n, a, v);
+    for (size_t i = 0; i < n; ++i) {                       /* selection sort of the diagonal, rows of v along */
+        size_t low = i;
+        for (size_t j = i + 1; j < n; ++j)
+            if (a[j * n + j] < a[low * n + low]) low = j;
+        if (low == i) continue;
+        double t = a[i * n + i]; a[i * n + i] = a[low * n + low]; a[low * n + low] = t;
+        for (size_t j = 0; v && j < n; ++j) {
+            t = v[i * n + j]; v[i * n + j] = v[low * n + j]; v[low * n + j] = t;
+        }
+    }
+    clbi_jacobi_store(n, scale, a, v, values, vectors);
+    CLB_FREE(a);
+    return rotations > 0 ? CLB_ENOCONV : CLB_OK;
+}
+
+/* --- symmetric product ---------------------------------------------------------------------- */
+
+static clb_real clbi_eig_fma(clb_real a, clb_real b, clb_real c)
+{
+#ifdef CLB_SINGLE
+    return fmaf(a, b, c);
+#else
+    return fma(a, b, c);
+#endif
+}
+
+/* KERNEL symv   y = A x from the lower triangle, each element read once.
+ * Row i >= 1 of block r0 = 16 floor(i/16), rows ascending:
+ *   diagonal block: t_i = sum over c = r0.. of A_ic x_c, fma in order (A symmetric, absent elements zero)
+ *   left of it, j = 0..r0-1:  y_j = fma(A_ij, x_i, y_j),  lane_{j mod 16} = fma(A_ij, x_j, lane)
+ *   y_i = t_i + tree(lanes), tree 8, 4, 2, 1 */
+static void clbi_symv_diagonal(size_t rows, const clb_real *A, size_t lda, const clb_real *x, clb_real *y)
+{
+    for (size_t i = 0; i < rows; ++i) {
+        clb_real t = 0;
+        for (size_t c = 0; c < 16; ++c) {
+            clb_real a = c >= rows ? 0 : c <= i ? A[i * lda + c] : A[c * lda + i];
+            t = clbi_eig_fma(a, c < rows ? x[c] : 0, t);
+        }
+        y[i] = t;
+    }
+}
+
+static void clbi_symv(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y)
+{
+    for (size_t r0 = 0; r0 < n; r0 += 16) {
+        size_t rows = n - r0 < 16 ? n - r0 : 16;
+        clbi_symv_diagonal(rows, A + r0 * lda + r0, lda, x + r0, y + r0);
+        for (size_t i = r0; i < r0 + rows; ++i) {
+            clb_real lane[16] = { 0 };
+            for (size_t j = 0; j < r0; ++j) {
+                clb_real a = A[i * lda + j];
+                y[j] = clbi_eig_fma(a, x[i], y[j]);
+                lane[j % 16] = clbi_eig_fma(a, x[j], lane[j % 16]);
+            }
+            for (size_t half = 8; half > 0; half /= 2)
+                for (size_t l = 0; l < half; ++l) lane[l] += lane[l + half];
+            y[i] += lane[0];
+        }
+    }
+}
+
+static void clbi_dense_apply(void *context, const clb_real *x, clb_real *y)
+{
+    const clb_dense *m = (const clb_dense *)context;
+    clbi_symv(m->n, m->A, m->lda, x, y);
+}
+
+CLBDEF clb_linop clb_linop_dense(clb_dense *A)
+{
+    clb_linop op;
+    op.n = A->n;
+    op.apply = clbi_dense_apply;
+    op.context = A;
+    return op;
+}
+
+/* --- tridiagonalisation --------------------------------------------------------------------- */
+
+/* A = Q T Q^T, Q = H_{n-1} ... H_1, rows eliminated from the last one upwards, so that the active matrix is always the
+ * leading block and rows stay where they are. H_k = I - tau_k v v^T with v = (A[k][0..k-2], 1, 0, ...) kept in row k.
+ * The panel holds v and w of up to CLBI_PANEL reflectors, A_now = A - sum (v w^T + w v^T). */
+typedef struct clbi_tridiag {
+    size_t    n, ld;       /* ld: leading dimension of the panel                                      */
+    double   *d, *e, *tau; /* T; reflector k is in tau[k]                                             */
+    clb_real *panel;       /* [2 CLBI_PANEL][ld]  v_0, w_0, v_1, w_1, ...                             */
+    clb_real *minus;       /* the same rows as -w_0, -v_0, ...                                        */
+    clb_real *x;           /* [ld]                                                                    */
+    clb_real *coef;        /* [2 CLBI_PANEL]                                                          */
+} clbi_tridiag;
+
+/* Householder vector of x [k]: x becomes v with v[k-1] = 1, H x = (0, .., 0, *beta). */
+static double clbi_householder(size_t k, clb_real *x, double *beta)
+{
+    double alpha = (double)x[k - 1], rest = clb_sumsq(k - 1, x), norm, inv;
+    *beta = alpha;
+    if (rest < 1e-290) {                                   /* below rounding of a matrix scaled to 1 */
+        memset(x, 0, (k - 1) * sizeof *x);
+        x[k - 1] = 1;
+        return 0;
+    }
+    norm = sqrt(alpha * alpha + rest);
+    *beta = alpha > 0 ? -norm : norm;
+    inv = 1 / (alpha - *beta);
+    for (size_t j = 0; j + 1 < k; ++j) x[j] = (clb_real)(inv * (double)x[j]);
+    x[k - 1] = 1;
+    return (*beta - alpha) / *beta;
+}
+
+/* Reduces row k with p reflectors in the panel; adds its own as number p. */
+static void clbi_tridiag_row(clbi_tridiag *t, clb_real *A, size_t lda, size_t k, size_t p)
+{
+    clb_real *row = A + k * lda, *v = t->panel + 2 * p * t->ld, *w = v + t->ld;
+    double tau;
+    for (size_t i = 0; i < p; ++i) {                       /* row k of A_now */
+        t->coef[2 * i] = -t->panel[(2 * i + 1) * t->ld + k];
+        t->coef[2 * i + 1] = -t->panel[2 * i * t->ld + k];
+    }
+    clb_matmul_nn_acc(1, k + 1, 2 * p, t->coef, 2 * p, t->panel, t->ld, row, lda);
+    t->d[k] = (double)row[k];
+    tau = t->tau[k] = clbi_householder(k, row, &t->e[k - 1]);
+    memset(v, 0, 2 * t->ld * sizeof *v);
+    memcpy(v, row, k * sizeof *v);
+    if (tau != 0) {                                        /* w = tau (A_now v) - tau/2 (tau v.A_now v) v */
+        double half;
+        clbi_symv(k, A, lda, v, w);
+        for (size_t i = 0; i < p; ++i) {
+            t->coef[2 * i] = -(clb_real)clb_dot(k, t->panel + (2 * i + 1) * t->ld, v);
+            t->coef[2 * i + 1] = -(clb_real)clb_dot(k, t->panel + 2 * i * t->ld, v);
+        }
+        clb_matmul_nn_acc(1, k, 2 * p, t->coef, 2 * p, t->panel, t->ld, w, t->ld);
+        clb_scale(k, (clb_real)tau, w);
+        half = 0.5 * tau * clb_dot(k, w, v);
+        clb_axpy(k, (clb_real)-half, v, w);
+    }
+    for (size_t j = 0; j < t->ld; ++j) {
+        t->minus[2 * p * t->ld + j] = -w[j];
+        t->minus[(2 * p + 1) * t->ld + j] = -v[j];
+    }
+}
+
+/* Lower triangle of the leading k x k block -= sum over p reflectors of v w^T + w v^T, in tiles. */
+static void clbi_tridiag_update(const clbi_tridiag *t, clb_real *A, size_t lda, size_t k, size_t p)
+{
+    for (size_t r = 0; r < k; r += 64) {
+        size_t rows = k - r < 64 ? k - r : 64;
+        clb_matmul_tn_acc(rows, r + rows, 2 * p, t->panel + r, t->ld, t->minus, t->ld, A + r * lda, lda);
+    }
+}
+
+static void clbi_tridiagonalise(clbi_tridiag *t, clb_real *A, size_t lda)
+{
+    size_t k = t->n, p = 0;
+    while (k > 1) {
+        clbi_tridiag_row(t, A, lda, --k, p++);
+        if (p == CLBI_PANEL) {
+            clbi_tridiag_update(t, A, lda, k, p);
+            p = 0;
+        }
+    }
+    if (t->n > 0) {
+        double d0 = (double)A[0];
+        for (size_t i = 0; i < p; ++i)
+            d0 -= 2 * (double)t->panel[2 * i * t->ld] * (double)t->panel[(2 * i + 1) * t->ld];
+        t->d[0] = d0;
+        t->e[t->n - 1] = 0;
+    }
+}
+
+/* x = H_k x */
+static void clbi_reflect(size_t k, double tau, const clb_real *v, clb_real *x)
+{
+    if (tau != 0) clb_axpy(k, (clb_real)(-tau * clb_dot(k, v, x)), v, x);
+}
+
+/* --- dense solver --------------------------------------------------------------------------- */
+
+static clb_status clbi_tridiag_init(clbi_tridiag *t, size_t n)
+{
+    size_t reals = (4 * CLBI_PANEL + 1) * n + 2 * CLBI_PANEL;
+    clb_status status;
+    memset(t, 0, sizeof *t);
+    if (n > (size_t)-1 / 64 / (4 * CLBI_PANEL + 1)) return CLB_ESIZE;
+    if ((status = clbi_calloc(&t->d, 3 * n + 1, sizeof *t->d)) != CLB_OK) return status;
+    if ((status = clbi_calloc(&t->panel, reals, sizeof *t->panel)) != CLB_OK) {
+        CLB_FREE(t->d);
+        return status;
+    }
+    t->n = t->ld = n;
+    t->e = t->d + n;
+    t->tau = t->e + n;
+    t->minus = t->panel + 2 * CLBI_PANEL * n;
+    t->x = t->minus + 2 * CLBI_PANEL * n;
+    t->coef = t->x + n;
+    return CLB_OK;
+}
+
+static void clbi_tridiag_free(clbi_tridiag *t)
+{
+    CLB_FREE(t->d);
+    CLB_FREE(t->panel);
+}
+
+static void clbi_scale_lower(size_t n, clb_real *A, size_t lda, int exponent)
+{
+    for (size_t i = 0; i < n; ++i)
+        for (size_t j = 0; j <= i; ++j) A[i * lda + j] = (clb_real)ldexp((double)A[i * lda + j], exponent);
+}
+
+/* Rows of Z (eigenvectors of T) to rows of vectors: Q z = H_{n-1} ... H_1 z. */
+static void clbi_back_transform(const clbi_tridiag *t, const clb_real *A, size_t lda, const double *Z, clb_real *vectors)
+{
+    size_t n = t->n;
+    for (size_t i = 0; i < n; ++i) {
+        clb_real *z = vectors + i * n;
+        for (size_t j = 0; j < n; ++j) z[j] = (clb_real)Z[i * n + j];
+        for (size_t k = 1; k < n; ++k) clbi_reflect(k, t->tau[k], A + k * lda, z);
+        clbi_sign_rule(n, z);
+    }
+}
+
+/* The common body: w = 0 values, 1 projections of g, n vectors. */
+static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values, double *Z, size_t w,
+                            const clb_real *g, clb_real *vectors)
+{
+    clbi_tridiag t;
+    clb_status status;
+    int finite, scale = clbi_scale_exponent(n, A, lda, &finite);
+    if (!finite) return CLB_ENOTFINITE;
+    if ((status = clbi_tridiag_init(&t, n)) != CLB_OK) return status;
+    if (scale != 0) clbi_scale_lower(n, A, lda, -scale);
+    clbi_tridiagonalise(&t, A, lda);
+    if (g) {                                               /* Q^T g = H_1 ... H_{n-1} g */
+        memcpy(t.x, g, n * sizeof *g);
+        for (size_t k = n; k-- > 1;) clbi_reflect(k, t.tau[k], A + k * lda, t.x);
+        for (size_t j = 0; j < n; ++j) Z[j] = (double)t.x[j];
+    }
+    if (clbi_ql(n, t.d, t.e, Z, w) > 0) status = CLB_ENOCONV;
+    for (size_t i = 0; i < n; ++i) values[i] = ldexp(t.d[i], scale);
+    if (vectors) clbi_back_transform(&t, A, lda, Z, vectors);
+    clbi_tridiag_free(&t);
+    return status;
+}
+
+CLBDEF clb_status clb_eigh(size_t n, clb_real *A, size_t lda, double *values, clb_real *vectors)
+{
+    double *Z = NULL;
+    size_t cells;
+    clb_status status;
+    if (!vectors) return clbi_eigh(n, A, lda, values, NULL, 0, NULL, NULL);
+    if (!clbi_mul_size(n, n, &cells)) return CLB_ESIZE;
+    if ((status = clbi_calloc(&Z, cells, sizeof *Z)) != CLB_OK) return status;
+    for (size_t i = 0; i < n; ++i) Z[i * n + i] = 1;
+    status = clbi_eigh(n, A, lda, values, Z, n, NULL, vectors);
+    CLB_FREE(Z);
+    return status;
+}
+
+CLBDEF clb_status clb_eigh_project(size_t n, clb_real *A, size_t lda, const clb_real *g, double *values,
+                                   double *projections)
+{
+    clb_status status = clbi_eigh(n, A, lda, values, projections, 1, g, NULL);
+    if (status == CLB_OK || status == CLB_ENOCONV)
+        for (size_t i = 0; i < n; ++i) projections[i] = fabs(projections[i]);
+    return status;
+}
+
+CLBDEF size_t clb_eigh_bytes(size_t n, int vectors)
+{
+    size_t base = (4 * CLBI_PANEL + 1) * n + 2 * CLBI_PANEL, cells;
+    if (n > (size_t)1 << (4 * sizeof n - 7) || !clbi_mul_size(n, n, &cells)) return 0;
+    return base * sizeof(clb_real) + (3 * n + 1) * sizeof(double) + (vectors ? cells * sizeof(double) : 0);
+}
+
+/* --- published iterations ------------------------------------------------------------------- */
+
+/* x = x / |x| by division, as published; returns |x|. */
+static double clbi_normalise(size_t n, clb_real *x)
+{
+    clb_real norm = (clb_real)sqrt(clb_sumsq(n, x));
+    for (size_t j = 0; j < n; ++j) x[j] /= norm;
+    return (double)norm;
+}
+
+CLBDEF clb_status clb_power_published(const clb_linop *A, size_t count, clb_rng *rng, double *value)
+{
+    clb_real *v, *w, *swap;
+    clb_status status;
+    size_t n = A->n, cells;
+    if (n == 0) return CLB_EEMPTY;
+    if (!clbi_mul_size(n, 2, &cells)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&v, cells, sizeof *v)) != CLB_OK) return status;
+    swap = v;
+    w = v + n;
+    clb_rng_normal(rng, n, v);
+    clbi_normalise(n, v);
+    *value = 0;
+    for (size_t i = 0; i <= count; ++i) {
+        clb_real *t;
+        A->apply(A->context, v, w);
+        if (i == count) {
+            *value = clb_dot(n, v, w);
+            break;
+        }
+        if (sqrt(clb_sumsq(n, w)) < 1e-12) break;
+        clbi_normalise(n, w);
+        t = v; v = w; w = t;
+    }
+    CLB_FREE(swap);
+    return CLB_OK;
+}
+
+/* The three-term recurrence; alpha, beta [m]; V [m+1][n], row m scratch. Returns the number of steps done. */
+static size_t clbi_lanczos_published(const clb_linop *A, size_t m, clb_real *V, double *alpha, double *beta)
+{
+    size_t n = A->n;
+    for (size_t j = 0; j < m; ++j) {
+        clb_real *v = V + j * n, *w = v + n;
+        A->apply(A->context, v, w);
+        alpha[j] = clb_dot(n, w, v);
+        clb_axpy(n, (clb_real)-alpha[j], v, w);
+        if (j > 0) clb_axpy(n, (clb_real)-beta[j - 1], v - n, w);
+        for (size_t i = 0; i <= j; ++i) clb_axpy(n, (clb_real)-clb_dot(n, w, V + i * n), V + i * n, w);
+        beta[j] = sqrt(clb_sumsq(n, w));
+        if (beta[j] < 1e-12) return j + 1;
+        if (j + 1 < m) clbi_normalise(n, w);
+    }
+    return m;
+}
+
+CLBDEF clb_status clb_lanczos_published(const clb_linop *A, size_t count, clb_rng *rng, double *values, size_t *found)
+{
+    size_t n = A->n, m = count < n ? count : n, cells;
+    clb_real *V;
+    double *beta;
+    clb_status status;
+    *found = 0;
+    if (n == 0) return CLB_EEMPTY;
+    if (m == 0) return CLB_EOPTION;
+    if (!clbi_mul_size(n, m + 1, &cells)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&beta, m, sizeof *beta)) != CLB_OK) return status;
+    if ((status = clbi_alloc(&V, cells, sizeof *V)) != CLB_OK) {
+        CLB_FREE(beta);
+        return status;
+    }
+    clb_rng_normal(rng, n, V);
+    clbi_normalise(n, V);
+    *found = clbi_lanczos_published(A, m, V, values, beta);
+    if (clbi_ql(*found, values, beta, NULL, 0) > 0) status = CLB_ENOCONV;
+    CLB_FREE(V);
+    CLB_FREE(beta);
+    return status;
+}
 
 /* ============================================================================================
  * @S40 CONSERVATION LAWS
