@@ -3816,6 +3816,518 @@ CLBDEF clb_status clb_lanczos_published(const clb_linop *A, size_t count, clb_rn
     return status;
 }
 
+/* --- Krylov subspaces ----------------------------------------------------------------------- */
+
+/* An orthonormal basis V of `size` rows; A has been applied to the first `done` of them. H_ij = v_i . A v_j is stored
+ * for j < done, i < size, so that start vectors, blocks, restarts and random continuations need no special cases:
+ *   A v_j = sum_{i < size} H_ij v_i + (rounding)       for all j < done. */
+typedef struct clbi_krylov {
+    const clb_linop *A;
+    size_t    n, cap, size, done;
+    clb_real *V;           /* [cap][n]                                                               */
+    clb_real *w;           /* [n]                                                                    */
+    double   *H;           /* [cap][cap]                                                             */
+    double   *h;           /* [cap]                                                                  */
+    double    norm;        /* lower bound of |A|_2: largest |A v_j|                                  */
+    size_t    products;
+    clb_rng  *rng;
+    int       finite;
+} clbi_krylov;
+
+static clb_status clbi_krylov_init(clbi_krylov *k, const clb_linop *A, size_t cap, clb_rng *rng)
+{
+    size_t cells, square;
+    clb_status status;
+    memset(k, 0, sizeof *k);
+    if (!clbi_mul_size(cap + 1, A->n, &cells) || !clbi_mul_size(cap, cap + 1, &square)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&k->V, cells, sizeof *k->V)) != CLB_OK) return status;
+    if ((status = clbi_calloc(&k->H, square, sizeof *k->H)) != CLB_OK) {
+        CLB_FREE(k->V);
+        return status;
+    }
+    k->A = A;
+    k->n = A->n;
+    k->cap = cap;
+    k->w = k->V + cap * A->n;
+    k->h = k->H + cap * cap;
+    k->rng = rng;
+    k->finite = 1;
+    return CLB_OK;
+}
+
+static void clbi_krylov_free(clbi_krylov *k)
+{
+    CLB_FREE(k->V);
+    CLB_FREE(k->H);
+}
+
+/* w -= V^T (V w), twice; the coefficients are added up in h. Returns |w|. */
+static double clbi_krylov_orthogonalise(clbi_krylov *k)
+{
+    for (size_t i = 0; i < k->size; ++i) k->h[i] = 0;
+    for (int pass = 0; pass < 2; ++pass) {
+        for (size_t i = 0; i < k->size; ++i) {
+            double c = clb_dot(k->n, k->V + i * k->n, k->w);
+            k->h[i] += c;
+            clb_axpy(k->n, (clb_real)-c, k->V + i * k->n, k->w);
+        }
+    }
+    return sqrt(clb_sumsq(k->n, k->w));
+}
+
+/* w / norm becomes the next row of the basis. */
+static void clbi_krylov_push(clbi_krylov *k, double norm)
+{
+    clb_real *v = k->V + k->size * k->n;
+    for (size_t j = 0; j < k->n; ++j) v[j] = (clb_real)((double)k->w[j] / norm);
+    for (size_t i = 0; i < k->cap; ++i) k->H[k->size * k->cap + i] = k->H[i * k->cap + k->size] = 0;
+    ++k->size;
+}
+
+/* One more random direction, orthogonal to the basis; 0 when the basis is full. */
+static int clbi_krylov_random(clbi_krylov *k)
+{
+    for (int attempt = 0; attempt < 5 && k->size < k->cap && k->size < k->n; ++attempt) {
+        double before, after;
+        clb_rng_normal(k->rng, k->n, k->w);
+        before = sqrt(clb_sumsq(k->n, k->w));
+        after = clbi_krylov_orthogonalise(k);
+        if (!(after > 1e-3 * before / sqrt((double)k->n))) continue;
+        for (size_t j = 0; j < k->n; ++j) k->w[j] = (clb_real)((double)k->w[j] / after);
+        clbi_krylov_push(k, clbi_krylov_orthogonalise(k));
+        return 1;
+    }
+    return 0;
+}
+
+/* Applies A to the next unprocessed row and extends the basis by what is new; where nothing is (an invariant
+ * subspace: zero or identity matrix, few distinct eigenvalues) by a random direction. */
+static void clbi_krylov_step(clbi_krylov *k)
+{
+    size_t j = k->done++;
+    double norm, beta;
+    k->A->apply(k->A->context, k->V + j * k->n, k->w);
+    ++k->products;
+    norm = sqrt(clb_sumsq(k->n, k->w));
+    if (!(norm <= 1.7976931348623157e308)) {
+        k->finite = 0;
+        return;
+    }
+    if (norm > k->norm) k->norm = norm;
+    beta = clbi_krylov_orthogonalise(k);
+    for (size_t i = 0; i < k->size; ++i) k->H[i * k->cap + j] = k->H[j * k->cap + i] = k->h[i];
+    if (k->size >= k->cap || k->size >= k->n) return;
+    if (beta > 10 * CLBI_EPS * k->norm) {
+        clbi_krylov_push(k, beta);
+        k->H[(k->size - 1) * k->cap + j] = k->H[j * k->cap + k->size - 1] = beta;
+    } else if (k->size == k->done) {
+        clbi_krylov_random(k);
+    }
+}
+
+/* --- Lanczos -------------------------------------------------------------------------------- */
+
+CLBDEF void clb_lanczos_opts_resolve(clb_lanczos_opts *opts, size_t n, size_t k)
+{
+    size_t ends = opts->which == CLB_BOTH_ENDS ? 2 : 1, wanted, least;
+    if (k > n) k = n;
+    wanted = ends * k;
+    if (opts->tol <= 0) opts->tol = sizeof(clb_real) == 4 ? 1e-5 : 1e-10;
+    if (opts->block == 0) opts->block = 1;
+    if (opts->block > n) opts->block = n;
+    if (opts->basis == 0) opts->basis = 2 * wanted + 20 > 60 ? 2 * wanted + 20 : 60;
+    least = wanted + 2 * opts->block + 2;                  /* room for a step of every start vector */
+    if (opts->basis < least) opts->basis = least;
+    if (opts->basis > n) opts->basis = n;
+    if (opts->max_products == 0) opts->max_products = 10 * n > 1000 ? 10 * n : 1000;
+}
+
+typedef struct clbi_lanczos {
+    clbi_krylov k;
+    clb_lanczos_opts opts;
+    size_t    top, bottom;     /* pairs wanted at each end                                             */
+    double   *theta, *res;     /* [basis] Ritz values ascending, residual estimates                    */
+    double   *before;          /* [top + bottom] wanted Ritz values before the check for copies        */
+    clb_real *S, *P;           /* [basis][basis] rows of Ritz coordinates; projected matrix, scratch   */
+    clb_real *tile;            /* [basis][CLBI_TILE]                                                   */
+    size_t   *keep;            /* [basis] indices of Ritz pairs                                        */
+    void     *arena;
+} clbi_lanczos;
+enum { CLBI_TILE = 64 };
+
+static clb_status clbi_lanczos_init(clbi_lanczos *s, const clb_linop *A, clb_rng *rng)
+{
+    size_t m = s->opts.basis, reals, cells, bytes;
+    clb_status status = clbi_krylov_init(&s->k, A, m + s->opts.block < A->n ? m + s->opts.block : A->n, rng);
+    if (status) return status;
+    cells = 2 * m + CLBI_TILE;
+    if (!clbi_mul_size(m, cells, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes)) {
+        clbi_krylov_free(&s->k);
+        return CLB_ESIZE;
+    }
+    bytes += 3 * m * sizeof(double) + m * sizeof(size_t);
+    if ((status = clbi_calloc(&s->arena, bytes, 1)) != CLB_OK) {
+        clbi_krylov_free(&s->k);
+        return status;
+    }
+    s->theta = (double *)s->arena;
+    s->res = s->theta + m;
+    s->before = s->res + m;
+    s->keep = (size_t *)(void *)(s->before + m);
+    s->S = (clb_real *)(void *)(s->keep + m);
+    s->P = s->S + m * m;
+    s->tile = s->P + m * m;
+    return CLB_OK;
+}
+
+/* Ritz pairs of the processed part of the basis and their residuals |A y - theta y|, known from H. */
+static clb_status clbi_lanczos_ritz(clbi_lanczos *s)
+{
+    const clbi_krylov *k = &s->k;
+    size_t p = k->done;
+    clb_status status;
+    for (size_t i = 0; i < p; ++i)
+        for (size_t j = 0; j <= i; ++j) s->P[i * p + j] = (clb_real)k->H[i * k->cap + j];
+    status = clb_eigh(p, s->P, p, s->theta, s->S);
+    if (status) return status;
+    for (size_t i = 0; i < p; ++i) {
+        double sum = 0;
+        for (size_t r = p; r < k->size; ++r) {
+            double c = 0;
+            for (size_t j = 0; j < p; ++j) c += k->H[r * k->cap + j] * (double)s->S[i * p + j];
+            sum += c * c;
+        }
+        s->res[i] = sqrt(sum);
+    }
+    if (p > 0) s->k.norm = fmax(s->k.norm, fmax(fabs(s->theta[0]), fabs(s->theta[p - 1])));
+    return CLB_OK;
+}
+
+/* Index of wanted pair i among the ascending Ritz values: the top ones descending, then the bottom ones ascending. */
+static size_t clbi_lanczos_index(const clbi_lanczos *s, size_t i)
+{
+    return i < s->top ? s->k.done - 1 - i : i - s->top;
+}
+
+/* Rows of V[0..q-1] become the Ritz vectors keep[0..q-1]; the unprocessed rows follow (dropped if `drop`). */
+static void clbi_lanczos_compress(clbi_lanczos *s, size_t q, int drop)
+{
+    clbi_krylov *k = &s->k;
+    size_t p = k->done, n = k->n, pending = k->size - p;
+    for (size_t i = 0; i < q; ++i) memcpy(s->P + i * p, s->S + s->keep[i] * p, p * sizeof *s->P);
+    for (size_t c = 0; c < n; c += CLBI_TILE) {
+        size_t w = n - c < CLBI_TILE ? n - c : CLBI_TILE;
+        clb_matmul_nn(q, w, p, s->P, p, k->V + c, n, s->tile, CLBI_TILE);
+        for (size_t i = 0; i < q; ++i) memcpy(k->V + i * n + c, s->tile + i * CLBI_TILE, w * sizeof *s->tile);
+    }
+    if (drop) pending = 0;
+    for (size_t r = 0; r < pending; ++r) {
+        memmove(k->V + (q + r) * n, k->V + (p + r) * n, n * sizeof *k->V);
+        for (size_t i = 0; i < q; ++i) {
+            double c = 0;
+            for (size_t j = 0; j < p; ++j) c += k->H[(p + r) * k->cap + j] * (double)s->P[i * p + j];
+            k->h[i] = c;
+        }
+        memcpy(k->H + (q + r) * k->cap, k->h, q * sizeof *k->h);
+    }
+    for (size_t i = 0; i < q; ++i) {
+        for (size_t j = 0; j < q; ++j) k->H[i * k->cap + j] = 0;
+        k->H[i * k->cap + i] = s->theta[s->keep[i]];
+        for (size_t r = 0; r < pending; ++r) k->H[i * k->cap + q + r] = k->H[(q + r) * k->cap + i];
+    }
+    k->done = q;
+    k->size = q + pending;
+}
+
+/* Thick restart: wanted pairs, a share of their neighbours and the other end of the spectrum stay. */
+static void clbi_lanczos_restart(clbi_lanczos *s)
+{
+    size_t p = s->k.done, block = s->opts.block, wanted = s->top + s->bottom;
+    size_t spare = p - wanted - block - 1, extra = spare / 2, high, low;
+    high = s->top ? s->top + (s->bottom ? extra / 2 : extra) : 1;
+    low = s->bottom ? s->bottom + (s->top ? extra / 2 : extra) : 1;
+    if (high + low > p - 1) {
+        high = s->top;
+        low = s->bottom;
+    }
+    for (size_t i = 0; i < high; ++i) s->keep[i] = p - 1 - i;
+    for (size_t i = 0; i < low; ++i) s->keep[high + i] = i;
+    clbi_lanczos_compress(s, high + low, 0);
+}
+
+static int clbi_lanczos_converged(const clbi_lanczos *s, double tol)
+{
+    for (size_t i = 0; i < s->top + s->bottom; ++i)
+        if (!(s->res[clbi_lanczos_index(s, i)] <= tol * s->k.norm)) return 0;
+    return 1;
+}
+
+/* Keeps the wanted pairs only and goes on from a new random block, in which copies of a multiple eigenvalue that the
+ * first start vectors could not contain will show. Remembers the wanted values. */
+static void clbi_lanczos_challenge(clbi_lanczos *s)
+{
+    size_t wanted = s->top + s->bottom;
+    for (size_t i = 0; i < wanted; ++i) {
+        s->keep[i] = clbi_lanczos_index(s, i);
+        s->before[i] = s->theta[s->keep[i]];
+    }
+    clbi_lanczos_compress(s, wanted, 1);
+    for (size_t b = 0; b < s->opts.block; ++b)
+        if (!clbi_krylov_random(&s->k)) break;
+}
+
+/* Did the challenge bring nothing better than what was there? */
+static int clbi_lanczos_held(const clbi_lanczos *s)
+{
+    double slack = s->opts.tol * s->k.norm;
+    for (size_t i = 0; i < s->top + s->bottom; ++i) {
+        double now = s->theta[clbi_lanczos_index(s, i)];
+        if (i < s->top ? now > s->before[i] + slack : now < s->before[i] - slack) return 0;
+    }
+    return 1;
+}
+
+/* Cycles until the wanted pairs are converged and checked; CLB_ENOCONV when the products are used up. */
+static clb_status clbi_lanczos_run(clbi_lanczos *s, clb_eigs *out)
+{
+    clbi_krylov *k = &s->k;
+    int challenged = s->opts.no_check;
+    for (;;) {
+        clb_status status;
+        while (k->done < s->opts.basis && k->done < k->size && k->finite) clbi_krylov_step(k);
+        if (!k->finite) return CLB_ENOTFINITE;
+        if ((status = clbi_lanczos_ritz(s)) != CLB_OK) return status;
+        out->smallest = fmin(out->smallest, s->theta[0]);
+        out->largest = fmax(out->largest, s->theta[k->done - 1]);
+        if (k->done == k->n) return CLB_OK;                /* the whole space: exact */
+        if (clbi_lanczos_converged(s, 0.5 * s->opts.tol)) {
+            if (challenged && (s->opts.no_check || clbi_lanczos_held(s))) return CLB_OK;
+            challenged = 1;
+            clbi_lanczos_challenge(s);
+        } else {
+            if (k->products >= s->opts.max_products) return CLB_ENOCONV;
+            if (!s->opts.no_check && challenged) challenged = 0;
+            clbi_lanczos_restart(s);
+        }
+        ++out->restarts;
+    }
+}
+
+static clb_status clbi_eigs_alloc(clb_eigs *out, size_t n, size_t count)
+{
+    size_t reals, bytes, total;
+    clb_status status;
+    if (!clbi_mul_size(n, count, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes)) return CLB_ESIZE;
+    if (!clbi_add_size(bytes, count * (3 * sizeof(double) + sizeof(int)), &total)) return CLB_ESIZE;
+    if ((status = clbi_calloc(&out->arena, total, 1)) != CLB_OK) return status;
+    out->n = n;
+    out->count = count;
+    out->value = (double *)out->arena;
+    out->residual = out->value + count;
+    out->bound = out->residual + count;
+    out->vector = (clb_real *)(void *)(out->bound + count);
+    out->converged = (int *)(void *)(out->vector + reals);
+    return CLB_OK;
+}
+
+/* Residual of pair i by one product; bound from it and the distance to the other Ritz values. */
+static void clbi_lanczos_measure(clbi_lanczos *s, clb_eigs *out, size_t i)
+{
+    clbi_krylov *k = &s->k;
+    size_t at = s->keep[i];
+    double r, gap = 1.7976931348623157e308;
+    clb_real *v = out->vector + i * k->n;
+    clbi_normalise(k->n, v);
+    clbi_sign_rule(k->n, v);
+    k->A->apply(k->A->context, v, k->w);
+    ++k->products;
+    clb_axpy(k->n, (clb_real)-s->theta[at], v, k->w);
+    r = sqrt(clb_sumsq(k->n, k->w));
+    for (size_t j = 0; j < k->done; ++j)
+        if (j != at) gap = fmin(gap, fmax(0, fabs(s->theta[j] - s->theta[at]) - s->res[j]));
+    out->value[i] = s->theta[at];
+    out->residual[i] = r;
+    out->bound[i] = (gap > 0 ? fmin(r, r / gap * r) : r) + 4 * CLBI_EPS * k->norm;
+    out->converged[i] = r <= s->opts.tol * k->norm + 4 * CLBI_EPS * k->norm;
+}
+
+static clb_status clbi_lanczos_finish(clbi_lanczos *s, clb_eigs *out, clb_status status)
+{
+    size_t wanted = s->top + s->bottom, p = s->k.done, n = s->k.n;
+    for (size_t i = 0; i < wanted; ++i) {
+        s->keep[i] = clbi_lanczos_index(s, i);
+        memcpy(s->P + i * p, s->S + s->keep[i] * p, p * sizeof *s->P);
+    }
+    clb_matmul_nn(wanted, n, p, s->P, p, s->k.V, n, out->vector, n);
+    for (size_t i = 0; i < wanted; ++i) {
+        clbi_lanczos_measure(s, out, i);
+        if (!out->converged[i] && status == CLB_OK) status = CLB_ENOCONV;
+    }
+    out->norm = s->k.norm;
+    out->products = s->k.products;
+    return status;
+}
+
+CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts, clb_eigs *out)
+{
+    clbi_lanczos s;
+    clb_rng own;
+    clb_status status;
+    memset(out, 0, sizeof *out);
+    memset(&s, 0, sizeof s);
+    if (A->n == 0) return CLB_EEMPTY;
+    if (opts) s.opts = *opts;
+    if (k == 0 || (unsigned)s.opts.which >= CLB_WHICH_COUNT) return CLB_EOPTION;
+    clb_lanczos_opts_resolve(&s.opts, A->n, k);
+    if (k > A->n) k = A->n;
+    s.top = s.opts.which == CLB_SMALLEST ? 0 : k;
+    s.bottom = s.opts.which == CLB_LARGEST ? 0 : k;
+    if (s.top + s.bottom > A->n) s.bottom = A->n - s.top;
+    clb_rng_seed(&own, 1);
+    if ((status = clbi_lanczos_init(&s, A, s.opts.rng ? s.opts.rng : &own)) != CLB_OK) return status;
+    status = clbi_eigs_alloc(out, A->n, s.top + s.bottom);
+    if (status == CLB_OK) {
+        out->smallest = 1.7976931348623157e308;
+        out->largest = -1.7976931348623157e308;
+        if (s.opts.start) {
+            memcpy(s.k.w, s.opts.start, A->n * sizeof *s.k.w);
+            clbi_krylov_push(&s.k, sqrt(clb_sumsq(A->n, s.k.w)));
+        }
+        while (s.k.size < s.opts.block && clbi_krylov_random(&s.k)) { }
+        status = clbi_lanczos_run(&s, out);
+        if (status == CLB_OK || status == CLB_ENOCONV) status = clbi_lanczos_finish(&s, out, status);
+    }
+    clbi_krylov_free(&s.k);
+    CLB_FREE(s.arena);
+    if (status != CLB_OK && status != CLB_ENOCONV) clb_eigs_free(out);
+    return status;
+}
+
+CLBDEF void clb_eigs_free(clb_eigs *eigs)
+{
+    CLB_FREE(eigs->arena);
+    memset(eigs, 0, sizeof *eigs);
+}
+
+/* --- quadrature and trace ------------------------------------------------------------------- */
+
+/* T of one start vector in node (diagonal) and off; returns its size: steps, or less in an invariant subspace. */
+static size_t clbi_slq_tridiagonal(clbi_krylov *k, size_t steps, double *node, double *off)
+{
+    while (k->done < steps && k->finite) {
+        size_t j = k->done, size = k->size;
+        clbi_krylov_step(k);
+        if (!k->finite) return 0;
+        node[j] = k->H[j * k->cap + j];
+        off[j] = 0;
+        if (k->size == size || k->H[size * k->cap + j] == 0) return j + 1;
+        off[j] = k->H[size * k->cap + j];
+    }
+    return k->done;
+}
+
+static clb_status clbi_slq_probe(clbi_krylov *k, clb_quadrature *out, size_t steps, double share, double *off)
+{
+    double *node = out->node + out->count, *weight = out->weight + out->count, sum = 0;
+    size_t m = clbi_slq_tridiagonal(k, steps, node, off);
+    out->products = k->products;
+    if (!k->finite) return CLB_ENOTFINITE;
+    memset(weight, 0, m * sizeof *weight);
+    weight[0] = 1;                                         /* V e_1: first components of the eigenvectors of T */
+    if (clbi_ql(m, node, off, weight, 1) > 0) return CLB_ENOCONV;
+    for (size_t i = 0; i < m; ++i) sum += weight[i] * weight[i];
+    for (size_t i = 0; i < m; ++i) weight[i] = share * (weight[i] * weight[i] / sum);
+    out->count += m;
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *opts, clb_quadrature *out)
+{
+    clb_slq_opts o = CLB_ZERO;
+    clbi_krylov k;
+    clb_rng own;
+    size_t cells;
+    double *off;
+    clb_status status;
+    memset(out, 0, sizeof *out);
+    if (opts) o = *opts;
+    if (A->n == 0) return CLB_EEMPTY;
+    if (!rng && !o.start) return CLB_EOPTION;
+    if (o.steps == 0) o.steps = 60;
+    if (o.steps > A->n) o.steps = A->n;
+    if (o.probes == 0) o.probes = 10;
+    if (o.start) o.probes = 1;
+    if (!clbi_mul_size(o.probes, o.steps, &cells) || cells > (size_t)-1 / 64) return CLB_ESIZE;
+    if ((status = clbi_alloc(&out->arena, 2 * cells + o.steps, sizeof(double))) != CLB_OK) return status;
+    out->node = (double *)out->arena;
+    out->weight = out->node + cells;
+    off = out->weight + cells;
+    clb_rng_seed(&own, 1);                                 /* only for invariant subspaces of a given start */
+    status = clbi_krylov_init(&k, A, o.steps + 1 < A->n ? o.steps + 1 : A->n, rng ? rng : &own);
+    for (size_t p = 0; p < o.probes && status == CLB_OK; ++p) {
+        double norm;
+        k.size = k.done = 0;
+        if (o.start) memcpy(k.w, o.start, A->n * sizeof *k.w);
+        else clb_rng_normal(rng, A->n, k.w);
+        norm = sqrt(clb_sumsq(A->n, k.w));
+        if (norm > 0) {
+            clbi_krylov_push(&k, norm);
+            status = clbi_slq_probe(&k, out, o.steps, 1 / (double)o.probes, off);
+        } else {
+            status = norm == 0 ? CLB_EOPTION : CLB_ENOTFINITE;
+        }
+    }
+    if (k.A) clbi_krylov_free(&k);
+    if (status) clb_quadrature_free(out);
+    return status;
+}
+
+CLBDEF void clb_quadrature_free(clb_quadrature *q)
+{
+    CLB_FREE(q->arena);
+    memset(q, 0, sizeof *q);
+}
+
+/* 97.5 % quantile of Student's t with v degrees of freedom: exact for 1 and 2, table to 4, Cornish-Fisher above. */
+static double clbi_student95(size_t v)
+{
+    static const double table[5] = { 0, 12.706204736174705, 4.302652729749464, 3.182446305283710, 2.776445105197793 };
+    double z = 1.9599639845400545, z2 = z * z, x = (double)v;
+    if (v < 5) return table[v];
+    return z * (1 + ((z2 + 1) / 4 + ((5 * z2 + 16) * z2 + 3) / (96 * x)
+                     + (((3 * z2 + 19) * z2 + 17) * z2 - 15) / (384 * x * x)) / x);
+}
+
+CLBDEF clb_status clb_trace_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng, clb_estimate *out)
+{
+    clb_real *z;
+    size_t cells, n = A->n;
+    double mean = 0, scatter = 0, half;
+    clb_status status;
+    memset(out, 0, sizeof *out);
+    if (n == 0) return CLB_EEMPTY;
+    if (probes < 2) return CLB_EOPTION;
+    if (!clbi_mul_size(n, 2, &cells)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&z, cells, sizeof *z)) != CLB_OK) return status;
+    for (size_t p = 0; p < probes; ++p) {
+        double q, delta;
+        for (size_t j = 0; j < n; ++j) z[j] = clb_rng_u32(rng) >> 31 ? 1 : -1;
+        A->apply(A->context, z, z + n);
+        q = clb_dot(n, z, z + n);
+        delta = q - mean;                                  /* Welford */
+        mean += delta / (double)(p + 1);
+        scatter += delta * (q - mean);
+    }
+    CLB_FREE(z);
+    out->mean = mean;
+    out->stderr_mean = sqrt(scatter / (double)(probes - 1) / (double)probes);
+    half = clbi_student95(probes - 1) * out->stderr_mean;
+    out->lower = mean - half;
+    out->upper = mean + half;
+    out->samples = probes;
+    return CLB_OK;
+}
+
 /* ============================================================================================
  * @S40 CONSERVATION LAWS
  * ========================================================================================== */
