@@ -3285,7 +3285,7 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
 #define CLBI_EPS 2.2204460492503131e-16
 #endif
 #define CLBI_DBL_EPS 2.2204460492503131e-16
-enum { CLBI_PANEL = 32 };                         /* columns reduced between two updates of the matrix */
+#define CLBI_PANEL ((size_t)32)                   /* columns reduced between two updates of the matrix */
 
 /* Exponent s with 2^(s-1) <= max |A_ij| < 2^s over the lower triangle; 0 for a zero matrix. Scaling by 2^-s is
  * exact and keeps squares away from over- and underflow. Sets *finite. */
@@ -3479,15 +3479,6 @@ CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *va
 
 /* --- symmetric product ---------------------------------------------------------------------- */
 
-static clb_real clbi_eig_fma(clb_real a, clb_real b, clb_real c)
-{
-#ifdef CLB_SINGLE
-    return fmaf(a, b, c);
-#else
-    return fma(a, b, c);
-#endif
-}
-
 /* KERNEL symv   y = A x from the lower triangle, each element read once.
  * Row i >= 1 of block r0 = 16 floor(i/16), rows ascending:
  *   diagonal block: t_i = sum over c = r0.. of A_ic x_c, fma in order (A symmetric, absent elements zero)
@@ -3499,7 +3490,7 @@ static void clbi_symv_diagonal(size_t rows, const clb_real *A, size_t lda, const
         clb_real t = 0;
         for (size_t c = 0; c < 16; ++c) {
             clb_real a = c >= rows ? 0 : c <= i ? A[i * lda + c] : A[c * lda + i];
-            t = clbi_eig_fma(a, c < rows ? x[c] : 0, t);
+            t = clbi_fmar(a, c < rows ? x[c] : 0, t);
         }
         y[i] = t;
     }
@@ -3514,8 +3505,8 @@ static void clbi_symv(size_t n, const clb_real *A, size_t lda, const clb_real *x
             clb_real lane[16] = { 0 };
             for (size_t j = 0; j < r0; ++j) {
                 clb_real a = A[i * lda + j];
-                y[j] = clbi_eig_fma(a, x[i], y[j]);
-                lane[j % 16] = clbi_eig_fma(a, x[j], lane[j % 16]);
+                y[j] = clbi_fmar(a, x[i], y[j]);
+                lane[j % 16] = clbi_fmar(a, x[j], lane[j % 16]);
             }
             for (size_t half = 8; half > 0; half /= 2)
                 for (size_t l = 0; l < half; ++l) lane[l] += lane[l + half];
@@ -3953,7 +3944,7 @@ typedef struct clbi_lanczos {
     size_t   *keep;            /* [basis] indices of Ritz pairs                                        */
     void     *arena;
 } clbi_lanczos;
-enum { CLBI_TILE = 64 };
+#define CLBI_TILE ((size_t)64)
 
 static clb_status clbi_lanczos_init(clbi_lanczos *s, const clb_linop *A, clb_rng *rng)
 {
