@@ -400,6 +400,86 @@ typedef struct clb_linop {
     void *context;
 } clb_linop;
 
+/* Curvature of the loss at one point theta. With J the Jacobian of the outputs (n K rows), S_i the
+ * Hessian of the loss in the outputs of sample i and r = dLoss/df:
+ *   H = J^T S J + sum_ik r_ik Hess f_ik        Hessian;  first term: Gauss-Newton matrix, S >= 0
+ *   S_i = (1-ce) 2/(nK) I + ce/n (diag p_i - p_i p_i^T)
+ * Second derivatives at the kink of a piecewise linear activation are 0. */
+typedef struct clb_curv {
+    clb_pass  *pass;            /* its state is that of the last clb_curv_at                         */
+    clb_real  *theta;           /* [P] copy of the point                                             */
+    clb_real  *grad;            /* [P] gradient there                                                */
+    clb_real **s1;              /* s1[l], l = 1..L-1: [n][m_l]  s'(z_l)                              */
+    clb_real **s2;              /* s2[l]: [n][m_l] dLoss/da_l s''(z_l); NULL where s'' = 0           */
+    clb_real **rz;              /* rz[l], l = 1..L: [n][m_l] work                                    */
+    clb_real **ra;              /* ra[l], l = 1..L-1: [n][m_l] work                                  */
+    void      *arena;
+    size_t     arena_bytes;
+} clb_curv;
+
+/* Workspace for the products, allocated once; pass is kept by reference and must outlive it.
+ * Memory: clb_curv_bytes(pass) = about reals * (2P + n sum_l 4 m_l).  Errors: CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_curv_init(clb_curv *curv, clb_pass *pass);
+CLBDEF void       clb_curv_free(clb_curv *curv);
+CLBDEF size_t     clb_curv_bytes(const clb_pass *pass);            /* 0 if it does not fit a size_t  */
+/* Evaluate loss and gradient at theta (NULL: net->theta) on the rows the pass uses now; returns the loss.
+ * Everything below refers to this point until the next call. No allocation. */
+CLBDEF double     clb_curv_at(clb_curv *curv, const clb_real *theta);
+
+/* y = H v by the R operator: R{.} is the derivative along v of every quantity of the two passes. Exact,
+ * no allocation.
+ *   R z_l = W_l R a_{l-1} + V_l a_{l-1} + v_{b_l}        R a_l = s'(z_l) R z_l         R u_L = S R z_L
+ *   R u_{l-1} = s' (R u_l W_l + u_l V_l) + s'' (u_l W_l) R z_{l-1}     y_l = R u_l^T a_{l-1} + u_l^T R a_{l-1}
+ * v, y: P reals, no overlap.   Cost 2n (2 d m + 6 K m) flop for two layers. */
+CLBDEF void clb_hvp(clb_curv *curv, const clb_real *v, clb_real *y);
+/* y = J^T S J v, the same without the terms in u. */
+CLBDEF void clb_gnvp(clb_curv *curv, const clb_real *v, clb_real *y);
+/* Jf = J v ([n][K], left in curv->rz[L] and returned), and y = J^T q for q [n][K] (NULL: curv->rz[L]).
+ * jvp then vjp is one product with J^T J. */
+CLBDEF clb_real *clb_jvp(clb_curv *curv, const clb_real *v);
+CLBDEF void      clb_vjp(clb_curv *curv, const clb_real *q, clb_real *y);
+
+/* The same products as operators for the eigensolvers; curv is the context. */
+CLBDEF clb_linop clb_hessian_op(clb_curv *curv);
+CLBDEF clb_linop clb_gauss_newton_op(clb_curv *curv);
+CLBDEF clb_linop clb_jtj_op(clb_curv *curv);                        /* J^T J / n                     */
+
+/* Diagonal block of the Hessian (or Gauss-Newton matrix) that belongs to W_l and b_l: an operator on
+ * their clb_layer_size (+ m_l) coordinates. */
+typedef struct clb_block {
+    clb_curv *curv;
+    size_t    at, n;            /* first coordinate and number of coordinates                        */
+    int       gauss_newton;
+    clb_real *full;             /* [2P] work                                                         */
+} clb_block;
+CLBDEF clb_status clb_block_init(clb_block *block, clb_curv *curv, size_t l, int gauss_newton);
+CLBDEF void       clb_block_free(clb_block *block);
+CLBDEF clb_linop  clb_block_op(clb_block *block);
+
+/* Full matrices, [P][P] with leading dimension ldh >= P, exactly symmetric.
+ * Two layers: assembled from pair sums over the active samples of each hidden unit,
+ *     H[(j,.),(j',.)] = sum_i s'_ij s'_ij' (W_2^T S_i W_2)_jj' x_i x_i^T     d(d+1)/2 products each,
+ * below 3 P^2 reals with H itself at the sizes of the experiments. Other depths: the Hessian by P
+ * products, the Gauss-Newton matrix by rank-K updates (J^T S) J of slices of samples.
+ * Errors: CLB_ESIZE, CLB_ENOMEM (H unspecified). */
+CLBDEF clb_status clb_hessian(clb_curv *curv, clb_real *H, size_t ldh);
+CLBDEF clb_status clb_gauss_newton(clb_curv *curv, clb_real *G, size_t ldg);
+
+/* Empirical neural tangent kernel [nK][nK], row (i,k) = i K + k.
+ *   N_l[(i,k),(j,k')] = <df_ik/dz_l, df_jk'/dz_l> (a_{l-1,i} . a_{l-1,j} [+ 1 with bias])
+ * is the part of layer l = 1..L; l = 0: the sum over layers, J J^T. Exactly symmetric. */
+CLBDEF clb_status clb_ntk(clb_curv *curv, size_t l, clb_real *N);
+/* Kernel [n][n] of the single function sum_k f_k: what the published programs call the NTK. */
+CLBDEF clb_status clb_ntk_sum(clb_curv *curv, size_t l, clb_real *N);
+/* Trace of clb_ntk(l). NaN when out of memory. */
+CLBDEF double     clb_ntk_trace(clb_curv *curv, size_t l);
+
+/* Largest singular value of the coupling blocks of a two-layer net,
+ *   B_h = sum_i s'(z_ih) x_i r_i^T   (d x K, r = dLoss/df),   b = max_h sigma_max(B_h).      Theorem 6
+ * For a piecewise linear activation without biases H - H_GN has the eigenvalues +-sigma(B_h), so
+ * lmax(H) <= lmax(H_GN) + b and lmin(H) >= -b. NaN unless L = 2 without biases, or out of memory. */
+CLBDEF double     clb_residual_bound(clb_curv *curv);
+
 /* ============================================================================================
  * @S18 OPTIMISERS, TRAINING
  * ========================================================================================== */
@@ -2957,6 +3037,803 @@ CLBDEF void clb_gates(const clb_pass *pass, size_t l, uint64_t *bits)
 /* ============================================================================================
  * @S37 CURVATURE
  * ========================================================================================== */
+
+/* Does the activation have a second derivative that is not identically 0? */
+static int clbi_is_curved(const clb_net *net)
+{
+    return net->activation != CLB_RELU && net->activation != CLB_IDENTITY &&
+           net->activation != CLB_LEAKY_RELU && net->activation != CLB_RELU_MIX;
+}
+
+/* Arena: four pointer tables, then theta, grad and the matrices. 0 when a size overflows. */
+static int clbi_curv_bytes(const clb_pass *pass, size_t *bytes)
+{
+    const clb_net *net = pass->net;
+    size_t l, per_row = net->m[net->L], total, params;
+    for (l = 1; l < net->L; ++l) {
+        size_t row;
+        if (!clbi_mul_size(net->m[l], clbi_is_curved(net) ? 4 : 3, &row) ||
+            !clbi_add_size(per_row, row, &per_row)) return 0;
+    }
+    if (!clbi_mul_size(per_row, pass->data->n, &total) || !clbi_mul_size(net->P, 2, &params) ||
+        !clbi_add_size(total, params, &total) || !clbi_mul_size(total, sizeof(clb_real), &total)) return 0;
+    return clbi_add_size(total, 4 * (net->L + 1) * sizeof(clb_real *), bytes);
+}
+
+CLBDEF size_t clb_curv_bytes(const clb_pass *pass)
+{
+    size_t bytes;
+    return clbi_curv_bytes(pass, &bytes) ? bytes : 0;
+}
+
+static void clbi_curv_carve(clb_curv *curv)
+{
+    const clb_net *net = curv->pass->net;
+    size_t l, L = net->L, n = curv->pass->data->n;
+    clb_real *at;
+    curv->s1 = (clb_real **)curv->arena;
+    curv->s2 = curv->s1 + L + 1;
+    curv->rz = curv->s2 + L + 1;
+    curv->ra = curv->rz + L + 1;
+    at = (clb_real *)(void *)(curv->ra + L + 1);
+    curv->theta = at, at += net->P;
+    curv->grad = at, at += net->P;
+    for (l = 1; l <= L; ++l) {
+        curv->rz[l] = at, at += n * net->m[l];
+        if (l == L) break;
+        curv->ra[l] = at, at += n * net->m[l];
+        curv->s1[l] = at, at += n * net->m[l];
+        if (clbi_is_curved(net)) curv->s2[l] = at, at += n * net->m[l];
+    }
+}
+
+CLBDEF clb_status clb_curv_init(clb_curv *curv, clb_pass *pass)
+{
+    clb_status status;
+    size_t bytes;
+    memset(curv, 0, sizeof *curv);
+    if (!clbi_curv_bytes(pass, &bytes)) return CLB_ESIZE;
+    if ((status = clbi_calloc(&curv->arena, bytes, 1)) != CLB_OK) return status;
+    curv->arena_bytes = bytes;
+    curv->pass = pass;
+    clbi_curv_carve(curv);
+    return CLB_OK;
+}
+
+CLBDEF void clb_curv_free(clb_curv *curv)
+{
+    CLB_FREE(curv->arena);
+    memset(curv, 0, sizeof *curv);
+}
+
+/* s1 = s'(z), count values. */
+static void clbi_slopes(const clb_net *net, size_t count, const clb_real *z, clb_real *s1)
+{
+    size_t i;
+    for (i = 0; i < count; ++i) s1[i] = 1;
+    clbi_activation_backward(net, count, z, s1);
+}
+
+/* s2 = (u_{l+1} W_{l+1}) s''(z_l): what the second derivative of the activation multiplies. */
+static void clbi_bend(clb_curv *curv, size_t l)
+{
+    const clb_net *net = curv->pass->net;
+    size_t i, n = curv->pass->n, m = net->m[l], out = net->m[l + 1];
+    clb_matmul_nn(n, m, out, curv->pass->u[l + 1], out, curv->theta + net->w[l + 1], m, curv->s2[l], m);
+    for (i = 0; i < n * m; ++i)
+        curv->s2[l][i] *= (clb_real)clb_activate(net->activation, net->a, (double)curv->pass->z[l][i], 2);
+}
+
+CLBDEF double clb_curv_at(clb_curv *curv, const clb_real *theta)
+{
+    clb_pass *pass = curv->pass;
+    const clb_net *net = pass->net;
+    double loss;
+    size_t l;
+    if (!theta) theta = net->theta;
+    if (theta != curv->theta) memcpy(curv->theta, theta, net->P * sizeof *theta);
+    loss = clb_grad(pass, curv->theta, curv->grad);
+    for (l = 1; l < net->L; ++l) {
+        clbi_slopes(net, pass->n * net->m[l], pass->z[l], curv->s1[l]);
+        if (curv->s2[l]) clbi_bend(curv, l);
+    }
+    return loss;
+}
+
+/* ---- products ------------------------------------------------------------------------------- */
+
+/* R z_l = R a_{l-1} W_l^T + a_{l-1} V_l^T + v_b;  the input does not move (R a_0 = 0). */
+static void clbi_r_affine(clb_curv *curv, size_t l, const clb_real *v)
+{
+    const clb_net *net = curv->pass->net;
+    size_t n = curv->pass->n, in = net->m[l - 1], out = net->m[l];
+    clb_real *rz = curv->rz[l];
+    clbi_affine(net, v, l, n, curv->pass->a[l - 1], rz);
+    if (l > 1) clb_matmul_nt_acc(n, out, in, curv->ra[l - 1], in, curv->theta + net->w[l], in, rz, out);
+}
+
+CLBDEF clb_real *clb_jvp(clb_curv *curv, const clb_real *v)
+{
+    const clb_net *net = curv->pass->net;
+    size_t i, l, n = curv->pass->n;
+    for (l = 1; l <= net->L; ++l) {
+        clbi_r_affine(curv, l, v);
+        if (l == net->L) break;
+        for (i = 0; i < n * net->m[l]; ++i) curv->ra[l][i] = curv->s1[l][i] * curv->rz[l][i];
+    }
+    return curv->rz[net->L];
+}
+
+/* q_i = S_i q_i, S_i = (1-ce) 2/(nK) I + ce/n (diag p_i - p_i p_i^T) */
+static void clbi_output_hessian(const clb_pass *pass, clb_real *q)
+{
+    size_t i, k, n = pass->n, K = pass->net->m[pass->net->L];
+    clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)n * (double)K)), ce = (clb_real)(pass->ce / (double)n);
+    if (pass->ce <= 0) {
+        clb_scale(n * K, mse, q);
+        return;
+    }
+    for (i = 0; i < n; ++i, q += K) {
+        const clb_real *p = pass->p + i * K;
+        clb_real mean = 0;                                       /* p . q */
+        for (k = 0; k < K; ++k) mean += p[k] * q[k];
+        for (k = 0; k < K; ++k) q[k] = mse * q[k] + ce * (p[k] * (q[k] - mean));
+    }
+}
+
+/* Gradient of layer l from its dLoss/dz = ru: ru^T a_{l-1}, and the column sums for the bias. */
+static void clbi_layer_gradient(const clb_pass *pass, size_t l, const clb_real *ru, clb_real *y)
+{
+    const clb_net *net = pass->net;
+    size_t n = pass->n, in = net->m[l - 1], out = net->m[l];
+    clb_matmul_tn(out, in, n, ru, out, pass->a[l - 1], in, y + net->w[l], in);
+    if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, ru, y + net->b[l]);
+}
+
+/* y = J^T q with q already in rz[L]. */
+static void clbi_pull_back(clb_curv *curv, clb_real *y)
+{
+    const clb_net *net = curv->pass->net;
+    size_t i, l, n = curv->pass->n;
+    for (l = net->L; l >= 1; --l) {
+        size_t in = net->m[l - 1], out = net->m[l];
+        clbi_layer_gradient(curv->pass, l, curv->rz[l], y);
+        if (l == 1) break;
+        clb_matmul_nn(n, in, out, curv->rz[l], out, curv->theta + net->w[l], in, curv->rz[l - 1], in);
+        for (i = 0; i < n * in; ++i) curv->rz[l - 1][i] *= curv->s1[l - 1][i];
+    }
+}
+
+CLBDEF void clb_vjp(clb_curv *curv, const clb_real *q, clb_real *y)
+{
+    size_t L = curv->pass->net->L;
+    if (q && q != curv->rz[L]) memcpy(curv->rz[L], q, curv->pass->n * curv->pass->net->m[L] * sizeof *q);
+    clbi_pull_back(curv, y);
+}
+
+CLBDEF void clb_gnvp(clb_curv *curv, const clb_real *v, clb_real *y)
+{
+    clbi_output_hessian(curv->pass, clb_jvp(curv, v));
+    clbi_pull_back(curv, y);
+}
+
+/* R u_{l-1} from R u_l, over rz[l-1]; ra[l-1] serves as scratch, its value is no longer needed. */
+static void clbi_r_backward(clb_curv *curv, size_t l, const clb_real *v)
+{
+    const clb_net *net = curv->pass->net;
+    size_t i, n = curv->pass->n, in = net->m[l - 1], out = net->m[l];
+    clb_real *re = curv->ra[l - 1], *rz = curv->rz[l - 1];
+    const clb_real *s1 = curv->s1[l - 1], *s2 = curv->s2[l - 1];
+    clb_matmul_nn(n, in, out, curv->rz[l], out, curv->theta + net->w[l], in, re, in);
+    clb_matmul_nn_acc(n, in, out, curv->pass->u[l], out, v + net->w[l], in, re, in);
+    if (!s2)
+        for (i = 0; i < n * in; ++i) rz[i] = s1[i] * re[i];
+    else
+        for (i = 0; i < n * in; ++i) rz[i] = s1[i] * re[i] + s2[i] * rz[i];
+}
+
+CLBDEF void clb_hvp(clb_curv *curv, const clb_real *v, clb_real *y)
+{
+    const clb_net *net = curv->pass->net;
+    size_t l, n = curv->pass->n;
+    clbi_output_hessian(curv->pass, clb_jvp(curv, v));
+    for (l = net->L; l >= 1; --l) {
+        size_t in = net->m[l - 1], out = net->m[l];
+        clbi_layer_gradient(curv->pass, l, curv->rz[l], y);
+        if (l == 1) break;
+        clb_matmul_tn_acc(out, in, n, curv->pass->u[l], out, curv->ra[l - 1], in, y + net->w[l], in);
+        clbi_r_backward(curv, l, v);
+    }
+}
+
+/* ---- operators ------------------------------------------------------------------------------ */
+
+static void clbi_apply_hessian(void *context, const clb_real *x, clb_real *y)
+{
+    clb_hvp((clb_curv *)context, x, y);
+}
+
+static void clbi_apply_gauss_newton(void *context, const clb_real *x, clb_real *y)
+{
+    clb_gnvp((clb_curv *)context, x, y);
+}
+
+static void clbi_apply_jtj(void *context, const clb_real *x, clb_real *y)
+{
+    clb_curv *curv = (clb_curv *)context;
+    size_t n = curv->pass->n, K = curv->pass->net->m[curv->pass->net->L];
+    clb_scale(n * K, (clb_real)(1 / (double)n), clb_jvp(curv, x));
+    clbi_pull_back(curv, y);
+}
+
+static clb_linop clbi_curv_op(clb_curv *curv, void (*apply)(void *, const clb_real *, clb_real *))
+{
+    clb_linop op;
+    op.n = curv->pass->net->P;
+    op.apply = apply;
+    op.context = curv;
+    return op;
+}
+
+CLBDEF clb_linop clb_hessian_op(clb_curv *curv)      { return clbi_curv_op(curv, clbi_apply_hessian); }
+CLBDEF clb_linop clb_gauss_newton_op(clb_curv *curv) { return clbi_curv_op(curv, clbi_apply_gauss_newton); }
+CLBDEF clb_linop clb_jtj_op(clb_curv *curv)          { return clbi_curv_op(curv, clbi_apply_jtj); }
+
+CLBDEF clb_status clb_block_init(clb_block *block, clb_curv *curv, size_t l, int gauss_newton)
+{
+    const clb_net *net = curv->pass->net;
+    memset(block, 0, sizeof *block);
+    if (l < 1 || l > net->L) return CLB_EOPTION;
+    block->curv = curv;
+    block->at = net->w[l];
+    block->n = clb_layer_size(net, l) + (net->b[l] == CLB_NO_BIAS ? 0 : net->m[l]);
+    block->gauss_newton = gauss_newton;
+    return clbi_calloc(&block->full, 2 * net->P, sizeof *block->full);
+}
+
+CLBDEF void clb_block_free(clb_block *block)
+{
+    CLB_FREE(block->full);
+    memset(block, 0, sizeof *block);
+}
+
+static void clbi_apply_block(void *context, const clb_real *x, clb_real *y)
+{
+    clb_block *block = (clb_block *)context;
+    clb_real *v = block->full, *out = v + block->curv->pass->net->P;
+    memcpy(v + block->at, x, block->n * sizeof *x);              /* 0 in every other coordinate */
+    if (block->gauss_newton) clb_gnvp(block->curv, v, out);
+    else clb_hvp(block->curv, v, out);
+    memcpy(y, out + block->at, block->n * sizeof *y);
+}
+
+CLBDEF clb_linop clb_block_op(clb_block *block)
+{
+    clb_linop op;
+    op.n = block->n;
+    op.apply = clbi_apply_block;
+    op.context = block;
+    return op;
+}
+
+/* ---- full matrices: two layers -------------------------------------------------------------- */
+
+#define CLBI_PAIR_COLUMNS 512          /* products x_a x_b held at a time, unless one a has more */
+
+/* Assembly of H for f = W_2 s(W_1 x + b_1) + b_2. Inputs and hidden activations are extended by a 1 where
+ * their layer has a bias, so that a bias is one more column: x_i in R^d1, h_i in R^m1. */
+typedef struct clbi_assembly {
+    const clb_curv *curv;
+    clb_real *H;
+    size_t    ldh, n, d, m, K, d1, m1;
+    size_t    pairs;            /* columns of the largest chunk of products                        */
+    int       residual;         /* add sum_ik r_ik Hess f_ik                                       */
+    clb_real *x, *h;            /* [n][d1], [n][m1]                                                */
+    clb_real *pw;               /* [n][m]       p W_2, if ce > 0                                   */
+    clb_real *xx;               /* [n][pairs]   x_a x_b, b >= a, for a chunk of a                  */
+    clb_real *gx, *gh, *gxx;    /* the same rows, active samples only                              */
+    clb_real *t;                /* [n][K]       s'_ij (S_i W_2)_kj                                 */
+    clb_real *c;                /* [n][m]       t W_2 s'_ij'                                       */
+    clb_real *y;                /* [n][K d1]    t_ik x_ia                                          */
+    clb_real *out;              /* result of a product                                             */
+    size_t   *active;           /* [n] samples with s'_ij or s''_ij                                */
+    void     *arena;
+} clbi_assembly;
+
+/* Index in theta of weight (j, a) of layer 1 and (k, h) of layer 2. */
+static size_t clbi_index(const clb_net *net, size_t l, size_t row, size_t column)
+{
+    size_t in = net->m[l - 1];
+    return column < in ? net->w[l] + row * in + column : net->b[l] + row;
+}
+
+/* H[at][(row, from) ...] = count values: a piece of one row, its last entry perhaps that of a bias. */
+static void clbi_put(const clbi_assembly *s, size_t at, size_t l, size_t row, size_t from, size_t count,
+                     const clb_real *values)
+{
+    const clb_net *net = s->curv->pass->net;
+    size_t in = net->m[l - 1], plain = from + count > in ? in - from : count;
+    memcpy(s->H + at * s->ldh + net->w[l] + row * in + from, values, plain * sizeof *values);
+    if (plain < count) s->H[at * s->ldh + net->b[l] + row] = values[plain];
+}
+
+static clb_status clbi_assembly_alloc(clbi_assembly *s)
+{
+    size_t size[10], total = 0, i, widest = 1 + (s->m1 > s->pairs ? s->m1 : s->pairs);
+    clb_real *at, **slot[10];
+    clb_status status;
+    size_t rows[10], columns[10];
+    rows[0] = s->n, columns[0] = s->d1,      slot[0] = &s->x;
+    rows[1] = s->n, columns[1] = s->m1,      slot[1] = &s->h;
+    rows[2] = s->n, columns[2] = s->m,       slot[2] = &s->pw;
+    rows[3] = s->n, columns[3] = s->pairs,   slot[3] = &s->xx;
+    rows[4] = s->n, columns[4] = s->d1 + s->m1, slot[4] = &s->gx;
+    rows[5] = s->n, columns[5] = s->pairs,   slot[5] = &s->gxx;
+    rows[6] = s->n, columns[6] = s->K,       slot[6] = &s->t;
+    rows[7] = s->n, columns[7] = s->m,       slot[7] = &s->c;
+    rows[8] = s->n, columns[8] = s->K * s->d1, slot[8] = &s->y;
+    rows[9] = s->m1 + s->K * s->d1, columns[9] = widest, slot[9] = &s->out;
+    for (i = 0; i < 10; ++i)
+        if (!clbi_mul_size(rows[i], columns[i], &size[i]) || !clbi_add_size(total, size[i], &total))
+            return CLB_ESIZE;
+    if ((status = clbi_alloc(&s->arena, total, sizeof *at)) != CLB_OK) return status;
+    if ((status = clbi_alloc(&s->active, s->n, sizeof *s->active)) != CLB_OK) return status;
+    for (at = (clb_real *)s->arena, i = 0; i < 10; ++i) *slot[i] = at, at += size[i];
+    s->gh = s->gx + s->n * s->d1;
+    return CLB_OK;
+}
+
+/* to[n][width + 1] = [from | 1], or a copy when there is no bias. */
+static void clbi_extend(size_t n, size_t width, size_t width1, const clb_real *from, clb_real *to)
+{
+    size_t i;
+    for (i = 0; i < n; ++i) {
+        memcpy(to + i * width1, from + i * width, width * sizeof *to);
+        if (width1 > width) to[i * width1 + width] = 1;
+    }
+}
+
+static void clbi_gather(const clbi_assembly *s, size_t count, size_t width, const clb_real *from, clb_real *to)
+{
+    size_t i;
+    for (i = 0; i < count; ++i) memcpy(to + i * width, from + s->active[i] * width, width * sizeof *to);
+}
+
+/* Number of a from `a0` on whose products x_a x_b (b >= a) fit a chunk; *columns their number. */
+static size_t clbi_chunk(size_t d1, size_t a0, size_t *columns)
+{
+    size_t a = a0;
+    *columns = 0;
+    while (a < d1 && (a == a0 || *columns + (d1 - a) <= CLBI_PAIR_COLUMNS)) *columns += d1 - a++;
+    return a - a0;
+}
+
+static void clbi_form_products(const clbi_assembly *s, size_t a0, size_t count, size_t columns)
+{
+    size_t i, a, b;
+    for (i = 0; i < s->n; ++i) {
+        const clb_real *x = s->x + i * s->d1;
+        clb_real *to = s->xx + i * columns;
+        for (a = a0; a < a0 + count; ++a)
+            for (b = a; b < s->d1; ++b) *to++ = x[a] * x[b];
+    }
+}
+
+/* Samples that hidden unit j sees; with a second derivative every sample does. */
+static size_t clbi_find_active(const clbi_assembly *s, size_t j)
+{
+    const clb_real *s1 = s->curv->s1[1], *s2 = s->curv->s2[1];
+    size_t i, count = 0;
+    for (i = 0; i < s->n; ++i)
+        if (s2 || !(s1[i * s->m + j] == 0)) s->active[count++] = i;
+    return count;
+}
+
+/* t_ik = s'_ij (S_i W_2)_kj = s'_ij [ mse W_kj + ce p_ik (W_kj - (p W)_ij) ] for the active samples. */
+static void clbi_form_t(const clbi_assembly *s, size_t j, size_t count)
+{
+    const clb_pass *pass = s->curv->pass;
+    const clb_real *W2 = s->curv->theta + pass->net->w[2];
+    clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)s->n * (double)s->K));
+    clb_real ce = (clb_real)(pass->ce / (double)s->n);
+    size_t r, k;
+    for (r = 0; r < count; ++r) {
+        size_t i = s->active[r];
+        clb_real slope = s->curv->s1[1][i * s->m + j];
+        for (k = 0; k < s->K; ++k) {
+            clb_real w = W2[k * s->m + j], q = mse * w;
+            if (pass->ce > 0) q += ce * (pass->p[i * s->K + k] * (w - s->pw[i * s->m + j]));
+            s->t[r * s->K + k] = slope * q;
+        }
+    }
+}
+
+/* c_ij' = s'_ij s'_ij' (W_2^T S_i W_2)_jj' [+ (u_2 W_2)_ij s''_ij at j' = j],  j' = j..m-1 */
+static void clbi_form_c(const clbi_assembly *s, size_t j, size_t count)
+{
+    const clb_real *W2 = s->curv->theta + s->curv->pass->net->w[2];
+    size_t r, jj, width = s->m - j;
+    clb_matmul_nn(count, width, s->K, s->t, s->K, W2 + j, s->m, s->c, width);
+    for (r = 0; r < count; ++r) {
+        const clb_real *s1 = s->curv->s1[1] + s->active[r] * s->m + j;
+        for (jj = 0; jj < width; ++jj) s->c[r * width + jj] *= s1[jj];
+        if (s->residual && s->curv->s2[1]) s->c[r * width] += s->curv->s2[1][s->active[r] * s->m + j];
+    }
+}
+
+/* Blocks (j, j'), j' >= j, of W_1 with W_1: the part of them with a in the chunk, b >= a. */
+static void clbi_pair_rows(const clbi_assembly *s, size_t j, size_t a0, size_t count, size_t columns)
+{
+    const clb_net *net = s->curv->pass->net;
+    size_t jj, a, active = clbi_find_active(s, j), width = s->m - j;
+    clbi_form_t(s, j, active);
+    clbi_form_c(s, j, active);
+    clbi_gather(s, active, columns, s->xx, s->gxx);
+    clb_matmul_tn(width, columns, active, s->c, width, s->gxx, columns, s->out, columns);
+    for (jj = 0; jj < width; ++jj) {
+        const clb_real *from = s->out + jj * columns;
+        for (a = a0; a < a0 + count; from += s->d1 - a++)
+            clbi_put(s, clbi_index(net, 1, j, a), 1, j + jj, a, s->d1 - a, from);
+    }
+}
+
+/* Each block (j, j') is symmetric: complete it below its diagonal, then copy it to (j', j). */
+static void clbi_complete_row(const clbi_assembly *s, size_t j)
+{
+    const clb_net *net = s->curv->pass->net;
+    clb_real *H = s->H;
+    size_t jj, a, b, ldh = s->ldh;
+    for (jj = j; jj < s->m; ++jj) {
+        for (b = 1; b < s->d1; ++b) {
+            clb_real *row = H + clbi_index(net, 1, j, b) * ldh;
+            for (a = 0; a < b; ++a)
+                row[clbi_index(net, 1, jj, a)] = H[clbi_index(net, 1, j, a) * ldh + clbi_index(net, 1, jj, b)];
+        }
+        for (a = 0; a < s->d1 && jj > j; ++a) {
+            const clb_real *row = H + clbi_index(net, 1, j, a) * ldh;
+            clbi_put(s, clbi_index(net, 1, jj, a), 1, j, 0, s->d, row + net->w[1] + jj * s->d);
+            if (s->d1 > s->d) H[clbi_index(net, 1, jj, a) * ldh + net->b[1] + j] = row[net->b[1] + jj];
+        }
+    }
+}
+
+/* r_ik part of the blocks (j; k, h = j):  sum_i s'_ij r_ik x_ia, added to out[(k,a)][j]. */
+static void clbi_couple(const clbi_assembly *s, size_t j, size_t active)
+{
+    const clb_real *u = s->curv->pass->u[2], *s1 = s->curv->s1[1];
+    clb_real *B = s->out + s->K * s->d1 * s->m1;
+    size_t r, k;
+    for (r = 0; r < active; ++r)
+        for (k = 0; k < s->K; ++k)
+            s->t[r * s->K + k] = s1[s->active[r] * s->m + j] * u[s->active[r] * s->K + k];
+    clb_matmul_tn(s->K, s->d1, active, s->t, s->K, s->gx, s->d1, B, s->d1);
+    for (k = 0; k < s->K * s->d1; ++k) s->out[k * s->m1 + j] += B[k];
+}
+
+/* Blocks of row j of W_1 with all of W_2:  sum_i t_ik x_ia h_ih [+ the coupling], and their mirror. */
+static void clbi_cross_rows(const clbi_assembly *s, size_t j)
+{
+    const clb_net *net = s->curv->pass->net;
+    size_t r, k, a, h, active = clbi_find_active(s, j), rows = s->K * s->d1;
+    clbi_form_t(s, j, active);
+    clbi_gather(s, active, s->d1, s->x, s->gx);
+    clbi_gather(s, active, s->m1, s->h, s->gh);
+    for (r = 0; r < active; ++r)
+        for (k = 0; k < s->K; ++k)
+            for (a = 0; a < s->d1; ++a)
+                s->y[r * rows + k * s->d1 + a] = s->t[r * s->K + k] * s->gx[r * s->d1 + a];
+    clb_matmul_tn(rows, s->m1, active, s->y, rows, s->gh, s->m1, s->out, s->m1);
+    if (s->residual) clbi_couple(s, j, active);
+    for (k = 0; k < s->K; ++k) {
+        const clb_real *out = s->out + k * s->d1 * s->m1;
+        for (a = 0; a < s->d1; ++a) clbi_put(s, clbi_index(net, 1, j, a), 2, k, 0, s->m1, out + a * s->m1);
+        for (h = 0; h < s->m1; ++h) {
+            clb_real *row = s->H + clbi_index(net, 2, k, h) * s->ldh;
+            for (a = 0; a < s->d1; ++a) row[clbi_index(net, 1, j, a)] = out[a * s->m1 + h];
+        }
+    }
+}
+
+/* Blocks (k, k') of W_2 with W_2:  sum_i S_i(k,k') h_i h_i^T, symmetric in h and in k. */
+static void clbi_output_block(const clbi_assembly *s, size_t k, size_t kk)
+{
+    const clb_pass *pass = s->curv->pass;
+    const clb_net *net = pass->net;
+    clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)s->n * (double)s->K));
+    clb_real ce = (clb_real)(pass->ce / (double)s->n);
+    size_t i, g, h, m1 = s->m1;
+    for (i = 0; i < s->n; ++i) {
+        clb_real S = k == kk ? mse : 0;
+        if (pass->ce > 0) {
+            const clb_real *p = pass->p + i * s->K;
+            S += ce * (p[k] * ((clb_real)(k == kk) - p[kk]));
+        }
+        for (h = 0; h < m1; ++h) s->gh[i * m1 + h] = S * s->h[i * m1 + h];
+    }
+    clb_matmul_tn(m1, m1, s->n, s->gh, m1, s->h, m1, s->out, m1);
+    for (g = 0; g < m1; ++g)
+        for (h = g; h < m1; ++h) {
+            size_t kg = clbi_index(net, 2, k, g), kh = clbi_index(net, 2, k, h);
+            size_t lg = clbi_index(net, 2, kk, g), lh = clbi_index(net, 2, kk, h);
+            clb_real v = s->out[g * m1 + h];
+            s->H[kg * s->ldh + lh] = s->H[kh * s->ldh + lg] = v;
+            s->H[lh * s->ldh + kg] = s->H[lg * s->ldh + kh] = v;
+        }
+}
+
+static void clbi_assemble(const clbi_assembly *s)
+{
+    const clb_pass *pass = s->curv->pass;
+    size_t j, k, kk, a0, count, columns;
+    clbi_extend(s->n, s->d, s->d1, pass->a[0], s->x);
+    clbi_extend(s->n, s->m, s->m1, pass->a[1], s->h);
+    if (pass->ce > 0)
+        clb_matmul_nn(s->n, s->m, s->K, pass->p, s->K, s->curv->theta + pass->net->w[2], s->m, s->pw, s->m);
+    for (a0 = 0; a0 < s->d1; a0 += count) {
+        count = clbi_chunk(s->d1, a0, &columns);
+        clbi_form_products(s, a0, count, columns);
+        for (j = 0; j < s->m; ++j) {
+            clbi_pair_rows(s, j, a0, count, columns);
+            if (a0 + count == s->d1) clbi_complete_row(s, j);
+        }
+    }
+    for (j = 0; j < s->m; ++j) clbi_cross_rows(s, j);
+    for (k = 0; k < s->K; ++k)
+        for (kk = k; kk < s->K; ++kk) clbi_output_block(s, k, kk);
+}
+
+static clb_status clbi_assemble_two(clb_curv *curv, clb_real *H, size_t ldh, int residual)
+{
+    const clb_net *net = curv->pass->net;
+    clbi_assembly s;
+    clb_status status;
+    size_t a0, count, columns;
+    memset(&s, 0, sizeof s);
+    s.curv = curv, s.H = H, s.ldh = ldh, s.residual = residual;
+    s.n = curv->pass->n, s.d = net->m[0], s.m = net->m[1], s.K = net->m[2];
+    s.d1 = s.d + (net->b[1] != CLB_NO_BIAS);
+    s.m1 = s.m + (net->b[2] != CLB_NO_BIAS);
+    for (a0 = 0; a0 < s.d1; a0 += count) {
+        count = clbi_chunk(s.d1, a0, &columns);
+        if (columns > s.pairs) s.pairs = columns;
+    }
+    status = clbi_assembly_alloc(&s);
+    if (status == CLB_OK) clbi_assemble(&s);
+    CLB_FREE(s.arena);
+    CLB_FREE(s.active);
+    return status;
+}
+
+/* ---- sensitivities of the outputs: Jacobian and kernels ------------------------------------- */
+
+/* D_l[(i,r)] = sum_k Q[r][k] df_ik/dz_l for the samples first .. first+count-1, from D_L[(i,r)] = Q[r] down
+ * to `layer`:  D_{l-1} = (D_l W_l) s'(z_{l-1}).  Two buffers of [count R][widest layer] alternate; returns
+ * the one that holds the result. */
+static clb_real *clbi_sensitivity(const clb_curv *curv, size_t layer, size_t first, size_t count, size_t R,
+                                  const clb_real *Q, clb_real *buffer[2])
+{
+    const clb_net *net = curv->pass->net;
+    size_t l, i, r, j, K = net->m[net->L];
+    clb_real *D = buffer[0];
+    for (i = 0; i < count; ++i) memcpy(D + i * R * K, Q, R * K * sizeof *D);
+    for (l = net->L; l > layer; --l) {
+        size_t in = net->m[l - 1], out = net->m[l];
+        clb_real *next = D == buffer[0] ? buffer[1] : buffer[0];
+        clb_matmul_nn(count * R, in, out, D, out, curv->theta + net->w[l], in, next, in);
+        for (i = 0; i < count; ++i) {
+            const clb_real *s1 = curv->s1[l - 1] + (first + i) * in;
+            for (r = 0; r < R; ++r)
+                for (j = 0; j < in; ++j) next[(i * R + r) * in + j] *= s1[j];
+        }
+        D = next;
+    }
+    return D;
+}
+
+/* Widest layer 1..L: columns that a sensitivity buffer needs. */
+static size_t clbi_widest(const clb_net *net)
+{
+    size_t l, widest = 0;
+    for (l = 1; l <= net->L; ++l)
+        if (net->m[l] > widest) widest = net->m[l];
+    return widest;
+}
+
+#define CLBI_SLICE 16                  /* samples per slice of kernel or Jacobian rows */
+
+/* Work of the kernels: sensitivities of all samples, one slice of products. */
+typedef struct clbi_kernel {
+    clb_real *buffer[2], *Q, *dots, *products;
+    void     *arena;
+} clbi_kernel;
+
+static clb_status clbi_kernel_alloc(clbi_kernel *s, const clb_curv *curv, size_t R, int sum)
+{
+    const clb_net *net = curv->pass->net;
+    size_t n = curv->pass->n, K = net->m[net->L], side, rows, total, k;
+    clb_status status;
+    memset(s, 0, sizeof *s);
+    if (!clbi_mul_size(n * R, clbi_widest(net), &side) || !clbi_mul_size(n, CLBI_SLICE * (R * R + 1), &rows) ||
+        !clbi_mul_size(side, 2, &total) || !clbi_add_size(total, rows + R * K, &total)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&s->arena, total, sizeof(clb_real))) != CLB_OK) return status;
+    s->buffer[0] = (clb_real *)s->arena;
+    s->buffer[1] = s->buffer[0] + side;
+    s->dots = s->buffer[1] + side;
+    s->products = s->dots + n * CLBI_SLICE;
+    s->Q = s->products + n * CLBI_SLICE * R * R;
+    for (k = 0; k < R * K; ++k) s->Q[k] = sum || k / K == k % K ? 1 : 0;
+    return CLB_OK;
+}
+
+/* N += layer l: products of sensitivities times products of the layer's inputs, a slice of rows at a time. */
+static void clbi_kernel_layer(const clb_curv *curv, clbi_kernel *s, size_t l, size_t R, clb_real *N)
+{
+    const clb_net *net = curv->pass->net;
+    const clb_real *a = curv->pass->a[l - 1];
+    size_t n = curv->pass->n, in = net->m[l - 1], out = net->m[l], i0, i, j, r, c;
+    const clb_real *D = clbi_sensitivity(curv, l, 0, n, R, s->Q, s->buffer);
+    clb_real one = net->b[l] == CLB_NO_BIAS ? 0 : 1;
+    for (i0 = 0; i0 < n; i0 += CLBI_SLICE) {
+        size_t count = n - i0 < CLBI_SLICE ? n - i0 : CLBI_SLICE;
+        clb_matmul_nt(count, n, in, a + i0 * in, in, a, in, s->dots, n);
+        clb_matmul_nt(count * R, n * R, out, D + i0 * R * out, out, D, out, s->products, n * R);
+        for (i = 0; i < count * R; ++i) {
+            clb_real *row = N + (i0 * R + i) * n * R;
+            const clb_real *dot = s->dots + i / R * n, *product = s->products + i * n * R;
+            for (j = c = 0; j < n; ++j)
+                for (r = 0; r < R; ++r, ++c) row[c] += product[c] * (dot[j] + one);
+        }
+    }
+}
+
+static clb_status clbi_ntk(const clb_curv *curv, size_t l, int sum, clb_real *N)
+{
+    size_t L = curv->pass->net->L, n = curv->pass->n, R = sum ? 1 : curv->pass->net->m[L], at;
+    clbi_kernel s;
+    clb_status status;
+    if (l > L) return CLB_EOPTION;
+    if ((status = clbi_kernel_alloc(&s, curv, R, sum)) != CLB_OK) return status;
+    memset(N, 0, n * R * n * R * sizeof *N);
+    for (at = 1; at <= L; ++at)
+        if (l == 0 || at == l) clbi_kernel_layer(curv, &s, at, R, N);
+    CLB_FREE(s.arena);
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_ntk(clb_curv *curv, size_t l, clb_real *N)     { return clbi_ntk(curv, l, 0, N); }
+CLBDEF clb_status clb_ntk_sum(clb_curv *curv, size_t l, clb_real *N) { return clbi_ntk(curv, l, 1, N); }
+
+CLBDEF double clb_ntk_trace(clb_curv *curv, size_t l)
+{
+    const clb_net *net = curv->pass->net;
+    size_t at, i, n = curv->pass->n, R = net->m[net->L];
+    double trace = 0;
+    clbi_kernel s;
+    if (l > net->L || clbi_kernel_alloc(&s, curv, R, 0)) return (double)NAN;
+    for (at = 1; at <= net->L; ++at) {
+        size_t in = net->m[at - 1], out = net->m[at];
+        const clb_real *D;
+        if (l && at != l) continue;
+        D = clbi_sensitivity(curv, at, 0, n, R, s.Q, s.buffer);
+        for (i = 0; i < n; ++i)
+            trace += clb_sumsq(R * out, D + i * R * out) *
+                     (clb_sumsq(in, curv->pass->a[at - 1] + i * in) + (net->b[at] == CLB_NO_BIAS ? 0 : 1));
+    }
+    CLB_FREE(s.arena);
+    return trace;
+}
+
+/* ---- full matrices: any depth --------------------------------------------------------------- */
+
+/* Rows (i,k) of J for a slice of samples: [count K][P]. */
+static void clbi_jacobian_rows(const clb_curv *curv, size_t first, size_t count, clbi_kernel *s, clb_real *J)
+{
+    const clb_net *net = curv->pass->net;
+    size_t l, row, o, a, K = net->m[net->L], P = net->P;
+    for (l = 1; l <= net->L; ++l) {
+        size_t in = net->m[l - 1], out = net->m[l];
+        const clb_real *D = clbi_sensitivity(curv, l, first, count, K, s->Q, s->buffer);
+        for (row = 0; row < count * K; ++row) {
+            const clb_real *x = curv->pass->a[l - 1] + (first + row / K) * in;
+            clb_real *to = J + row * P + net->w[l];
+            for (o = 0; o < out; ++o)
+                for (a = 0; a < in; ++a) to[o * in + a] = D[row * out + o] * x[a];
+            if (net->b[l] != CLB_NO_BIAS) memcpy(J + row * P + net->b[l], D + row * out, out * sizeof *J);
+        }
+    }
+}
+
+/* SJ = S J for the same rows: (S_i J_i)_k = mse J_ik + ce p_ik (J_ik - sum_k' p_ik' J_ik'). */
+static void clbi_weight_rows(const clb_curv *curv, size_t first, size_t count, const clb_real *J, clb_real *SJ)
+{
+    const clb_pass *pass = curv->pass;
+    size_t i, k, c, K = pass->net->m[pass->net->L], P = pass->net->P;
+    clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)pass->n * (double)K));
+    clb_real ce = (clb_real)(pass->ce / (double)pass->n);
+    for (i = 0; i < count; ++i) {
+        const clb_real *p = pass->p + (first + i) * K, *Ji = J + i * K * P;
+        clb_real *to = SJ + i * K * P;
+        for (c = 0; c < P; ++c) {
+            clb_real mean = 0;
+            for (k = 0; k < K && pass->ce > 0; ++k) mean += p[k] * Ji[k * P + c];
+            for (k = 0; k < K; ++k) {
+                clb_real v = Ji[k * P + c];
+                to[k * P + c] = mse * v + (pass->ce > 0 ? ce * (p[k] * (v - mean)) : 0);
+            }
+        }
+    }
+}
+
+/* Copy the upper triangle below the diagonal. */
+static void clbi_mirror(size_t n, clb_real *H, size_t ldh)
+{
+    size_t i, j, i0, j0, tile = 32;
+    for (i0 = 0; i0 < n; i0 += tile)
+        for (j0 = i0; j0 < n; j0 += tile)
+            for (i = i0; i < n && i < i0 + tile; ++i)
+                for (j = j0 > i ? j0 : i + 1; j < n && j < j0 + tile; ++j) H[j * ldh + i] = H[i * ldh + j];
+}
+
+/* G = sum over slices of J^T (S J), tiles on and above the diagonal. */
+static clb_status clbi_gauss_newton_deep(clb_curv *curv, clb_real *G, size_t ldg)
+{
+    const clb_net *net = curv->pass->net;
+    size_t n = curv->pass->n, K = net->m[net->L], P = net->P, i, r0, tile = 64, cells;
+    clbi_kernel s;
+    clb_real *J;
+    clb_status status;
+    if (!clbi_mul_size(2 * CLBI_SLICE * K, P, &cells)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&J, cells, sizeof *J)) != CLB_OK) return status;
+    if ((status = clbi_kernel_alloc(&s, curv, K, 0)) != CLB_OK) {
+        CLB_FREE(J);
+        return status;
+    }
+    for (i = 0; i < P; ++i) memset(G + i * ldg, 0, P * sizeof *G);
+    for (i = 0; i < n; i += CLBI_SLICE) {
+        size_t count = n - i < CLBI_SLICE ? n - i : CLBI_SLICE, rows = count * K;
+        clb_real *SJ = J + rows * P;
+        clbi_jacobian_rows(curv, i, count, &s, J);
+        clbi_weight_rows(curv, i, count, J, SJ);
+        for (r0 = 0; r0 < P; r0 += tile)
+            clb_matmul_tn_acc(P - r0 < tile ? P - r0 : tile, P - r0, rows, J + r0, P, SJ + r0, P,
+                              G + r0 * ldg + r0, ldg);
+    }
+    clbi_mirror(P, G, ldg);
+    CLB_FREE(s.arena);
+    CLB_FREE(J);
+    return CLB_OK;
+}
+
+/* Row i = H e_i; then the mean of both triangles. */
+static clb_status clbi_hessian_by_products(clb_curv *curv, clb_real *H, size_t ldh)
+{
+    size_t i, j, P = curv->pass->net->P;
+    clb_real *e;
+    clb_status status = clbi_calloc(&e, P, sizeof *e);
+    if (status) return status;
+    for (i = 0; i < P; ++i) {
+        e[i] = 1;
+        clb_hvp(curv, e, H + i * ldh);
+        e[i] = 0;
+    }
+    for (i = 0; i < P; ++i)
+        for (j = i + 1; j < P; ++j)
+            H[i * ldh + j] = H[j * ldh + i] = (clb_real)0.5 * (H[i * ldh + j] + H[j * ldh + i]);
+    CLB_FREE(e);
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_hessian(clb_curv *curv, clb_real *H, size_t ldh)
+{
+    CLB_ASSERT(ldh >= curv->pass->net->P);
+    return curv->pass->net->L == 2 ? clbi_assemble_two(curv, H, ldh, 1) : clbi_hessian_by_products(curv, H, ldh);
+}
+
+CLBDEF clb_status clb_gauss_newton(clb_curv *curv, clb_real *G, size_t ldg)
+{
+    CLB_ASSERT(ldg >= curv->pass->net->P);
+    return curv->pass->net->L == 2 ? clbi_assemble_two(curv, G, ldg, 0) : clbi_gauss_newton_deep(curv, G, ldg);
+}
 
 /* ============================================================================================
  * @S38 OPTIMISERS, TRAINING
