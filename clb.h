@@ -640,6 +640,10 @@ CLBDEF void       clb_lanczos_opts_resolve(clb_lanczos_opts *opts, size_t n, siz
 CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts, clb_eigs *out);
 CLBDEF void       clb_eigs_free(clb_eigs *eigs);
 
+/* Largest eigenvalue of the Hessian (the sharpness; algebraic, not by magnitude) by Lanczos; *smallest too
+ * unless NULL. opts NULL: defaults; opts->which is not used.  Errors as clb_lanczos. */
+CLBDEF clb_status clb_sharpness(clb_curv *curv, const clb_lanczos_opts *opts, double *largest, double *smallest);
+
 typedef struct clb_slq_opts {
     size_t          steps;   /* 0 -> 60, at most n: Lanczos steps of each probe                       */
     size_t          probes;  /* 0 -> 10 random start vectors (1 with start)                           */
@@ -3833,6 +3837,59 @@ CLBDEF clb_status clb_gauss_newton(clb_curv *curv, clb_real *G, size_t ldg)
 {
     CLB_ASSERT(ldg >= curv->pass->net->P);
     return curv->pass->net->L == 2 ? clbi_assemble_two(curv, G, ldg, 0) : clbi_gauss_newton_deep(curv, G, ldg);
+}
+
+/* sigma_max of B_h as the root of the largest eigenvalue of the K x K matrix B_h^T B_h. */
+static clb_status clbi_coupling_sigma(const clb_curv *curv, size_t h, clb_real *work, double *sigma)
+{
+    const clb_pass *pass = curv->pass;
+    size_t i, k, n = pass->n, d = pass->net->m[0], m = pass->net->m[1], K = pass->net->m[2];
+    clb_real *B = work, *BtB = B + d * K, *r = BtB + K * K;
+    double *values;
+    clb_status status = clbi_alloc(&values, K, sizeof *values);
+    if (status) return status;
+    for (i = 0; i < n; ++i)
+        for (k = 0; k < K; ++k) r[i * K + k] = curv->s1[1][i * m + h] * pass->u[2][i * K + k];
+    clb_matmul_tn(d, K, n, pass->a[0], d, r, K, B, K);
+    clb_matmul_tn(K, K, d, B, K, B, K, BtB, K);
+    status = clb_jacobi(K, BtB, K, values, NULL);
+    *sigma = values[K - 1] > 0 ? sqrt(values[K - 1]) : 0;
+    CLB_FREE(values);
+    return status;
+}
+
+CLBDEF double clb_residual_bound(clb_curv *curv)
+{
+    const clb_net *net = curv->pass->net;
+    double b = 0, sigma;
+    clb_real *work;
+    size_t h, K = net->m[net->L];
+    if (net->L != 2 || net->b[1] != CLB_NO_BIAS || net->b[2] != CLB_NO_BIAS) return (double)NAN;
+    if (clbi_alloc(&work, K * (net->m[0] + K + curv->pass->n), sizeof *work)) return (double)NAN;
+    for (h = 0; h < net->m[1]; ++h) {
+        if (clbi_coupling_sigma(curv, h, work, &sigma)) {
+            b = (double)NAN;
+            break;
+        }
+        if (sigma > b) b = sigma;
+    }
+    CLB_FREE(work);
+    return b;
+}
+
+CLBDEF clb_status clb_sharpness(clb_curv *curv, const clb_lanczos_opts *opts, double *largest, double *smallest)
+{
+    clb_lanczos_opts own = CLB_ZERO;
+    clb_linop op = clb_hessian_op(curv);
+    clb_eigs eigs;
+    clb_status status;
+    if (opts) own = *opts;
+    own.which = smallest ? CLB_BOTH_ENDS : CLB_LARGEST;
+    status = clb_lanczos(&op, 1, &own, &eigs);
+    if (eigs.count) *largest = eigs.value[0];
+    if (eigs.count && smallest) *smallest = eigs.value[eigs.count - 1];
+    clb_eigs_free(&eigs);
+    return status;
 }
 
 /* ============================================================================================
