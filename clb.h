@@ -831,6 +831,269 @@ CLBDEF clb_status clb_bootstrap_sweep(const clb_sweep *sweep, const clb_bootstra
  * @S23 PATHWAYS
  * ========================================================================================== */
 
+/* Multi-pathway deep linear networks: P pathways of depths L_p share input and output,
+ *     Omega_p = W_{p,L_p} ... W_{p,1}      Loss = 1/2 |sum_p Omega_p - M|_F^2
+ * Notation of the second paper: target singular value s*, u_p the singular value of every layer of
+ * pathway p, s_p = u_p^{L_p}, residual r = sum_p s_p - s*, step size eta. Steps are quoted as
+ * gamma = eta S with the single-path sharpness S = L s*^(2-2/L). Variances divide by P.
+ * Functions that return a double return NaN for input outside their range; clb_path_check and
+ * clb_step_check name what is wrong, and so do all functions that return a status:
+ *     CLB_EPATHS   P = 0             CLB_EDEPTH  a pathway is shallower than the formula needs
+ *     CLB_ETARGET  s* <= 0 or NaN    CLB_ESTEP   eta <= 0 or NaN                                 */
+
+/* depth[0..P-1] all >= least (NULL: not looked at), target > 0 and finite. */
+CLBDEF clb_status clb_path_check(size_t P, const size_t *depth, size_t least, double target);
+CLBDEF clb_status clb_step_check(double eta);
+/* x^n by squaring, from the lowest bit of n up: about 2 log2(n) products in a fixed order. */
+CLBDEF double clb_powi(double x, size_t n);
+
+/* ---- warm-up ------------------------------------------------------------------------------- */
+
+typedef enum clb_ramp_shape {
+    CLB_RAMP_LINEAR, CLB_RAMP_GEOMETRIC, CLB_RAMP_JUMP, CLB_RAMP_COUNT
+} clb_ramp_shape;
+
+/* A step size that moves from `from` to `to` in `steps` updates and stays there:
+ *     linear: from + (to-from) min(1, t/steps)    geometric: from (to/from)^min(1, t/steps)
+ *     jump: from for t < steps, then to
+ * The single-path transient is the only phase that needs gamma < gamma_WCR; once the signal is
+ * spread the step may rise to gamma_c. Start above gamma = 2: at a minimum reached exactly (r = 0)
+ * the recursion cannot leave, however unstable the minimum becomes. See M8. */
+typedef struct clb_ramp {
+    double         from, to;
+    size_t         steps;
+    clb_ramp_shape shape;
+} clb_ramp;
+CLBDEF double clb_ramp_at(const clb_ramp *ramp, size_t t);
+
+/* ---- one mode: the scalar recursion --------------------------------------------------------- */
+
+/* One singular mode of the singular-vector-stationary (SVS) form: all layers of a pathway share
+ * their singular vectors with the target and have the same singular value u_p.
+ * All arrays belong to one allocation; u may be written between calls. */
+typedef struct clb_mode {
+    size_t  P;
+    size_t *depth;      /* [P] L_p >= 1, the number of matrices                                   */
+    double *u;          /* [P]                                                                    */
+    double *power;      /* [P] u_p^(L_p-1) at the last residual                                   */
+    double *mean;       /* [P] s_p averaged over the tail of the last run                         */
+    double  target;     /* s*                                                                     */
+    void   *arena;
+} clb_mode;
+
+/* u_p = alpha_p^(1/L_p), so that s_p(0) = alpha_p >= 0.
+ * Errors: CLB_EPATHS, CLB_EDEPTH (a depth of 0), CLB_ETARGET, CLB_ENOTFINITE (alpha_p negative or
+ * not finite), CLB_ESIZE, CLB_ENOMEM; *mode is then zeroed. */
+CLBDEF clb_status clb_mode_init(clb_mode *mode, size_t P, const size_t *depth, double target,
+                                const double *alpha);
+CLBDEF void       clb_mode_free(clb_mode *mode);     /* accepts a zeroed struct */
+
+/* r = sum_p u_p^{L_p} - s*, pathways in ascending order; fills power. */
+CLBDEF double clb_mode_residual(clb_mode *mode);
+/* One step of the exact recursion, all pathways with the same r; returns the r it used:
+ *     u_p <- u_p - eta r u_p^(L_p-1)                                                         (R) */
+CLBDEF double clb_mode_step(clb_mode *mode, double eta);
+/* At the current u:  s_p;  sum_p s_p;  sharpness sum_p L_p u_p^(2L_p-2) (S1; the Hessian's only
+ * nonzero eigenvalue in this mode when r = 0);  largest s_p / sum s;  sqrt(Var s) / (s* / P). */
+CLBDEF double clb_mode_signal(const clb_mode *mode, size_t p);
+CLBDEF double clb_mode_sum(const clb_mode *mode);
+CLBDEF double clb_mode_sharpness(const clb_mode *mode);
+CLBDEF double clb_mode_share(const clb_mode *mode);
+CLBDEF double clb_mode_gap(const clb_mode *mode);
+/* V = Var(z), z_p = u_p^(2-L), one depth L >= 3 for all pathways; NaN otherwise. */
+CLBDEF double clb_mode_variance(const clb_mode *mode);
+
+typedef enum clb_outcome {
+    CLB_SINGLE_PATH,    /* one pathway holds what gradient flow would have given it               */
+    CLB_PARTLY,         /* re-balanced in part: between single path and equal shares              */
+    CLB_BALANCED,    /* equal shares (or, depths differing, the sharpness optimum) and r at rest  */
+    CLB_TWO_CYCLE,      /* r keeps alternating                                                    */
+    CLB_COLLAPSED,      /* on the plateau near u = 0, less than half of s* learnt                 */
+    CLB_FLIPPED,        /* some u_p became negative                                               */
+    CLB_RUN_AWAY,       /* not finite, or |u_p| > u_max                                           */
+    CLB_OUTCOME_COUNT
+} clb_outcome;
+CLBDEF const char *clb_outcome_name(clb_outcome outcome);
+
+typedef void (*clb_mode_fn)(void *context, size_t t, const clb_mode *mode, double r);
+
+typedef struct clb_mode_opts {
+    size_t          tail;       /* 0 -> 2: iterates T-tail+1..T are averaged                      */
+    double          u_max;      /* 0 -> 10: larger |u_p| is divergence                            */
+    double          settle;     /* > 0: end once |r| <= settle s* four times, eta lambda < 2    */
+    double          single;     /* share that counts as single path; 0 -> leaf endpoint - 0.01    */
+    double          balanced;   /* 0 -> 0.01: largest relative deviation from the optimum         */
+    double          cycle;   /* 0 -> 1e-2: rms of r / s* over the tail that counts as two-cycle   */
+    int             stop_at_flip;
+    int             laws;       /* count rises of V and steps without strong safety               */
+    const clb_ramp *ramp;       /* NULL: eta at every step; else eta is not looked at             */
+    clb_mode_fn     observe;    /* NULL, or called with every iterate t = 0..T and its residual   */
+    void           *context;
+} clb_mode_opts;                /* NULL: all defaults                                             */
+
+#define CLB_NEVER ((size_t)-1)
+
+/* What a run leaves behind, besides mode->u and mode->mean. Means are over the tail. */
+typedef struct clb_mode_run {
+    size_t      steps;          /* updates done                                                   */
+    clb_outcome outcome;
+    double      r;              /* at the last iterate                                            */
+    double      rms_r;
+    double      sum;            /* mean of sum_p s_p                                              */
+    double      share;          /* largest mean s_p / mean sum                                    */
+    double      gap;            /* sqrt(Var mean s) / (s* / P)                                    */
+    double      eta_lambda;     /* mean                                                           */
+    double      eta_lambda_max; /* over the whole run                                             */
+    double      u_min;          /* smallest u_p of the run                                        */
+    double      peak;           /* largest s_p / s* of the run                                    */
+    size_t      flip;           /* first t with a negative u_p, or CLB_NEVER                      */
+    size_t      cross;          /* first t with eta lambda > 2, or CLB_NEVER                      */
+    double      cross_share;    /* largest s_p / s* at t = cross; NaN if never                    */
+    size_t      rises;          /* steps with V larger than before by more than rounding (1e-12)  */
+    size_t      unsafe;         /* steps without strong safety                                    */
+} clb_mode_run;
+
+/* T updates with step size eta. No heap allocation inside a step. Divergence is an outcome, not an
+ * error.
+ * Errors: CLB_ESTEP, CLB_EOPTION (ramp), CLB_ENOMEM. See tests/t_pathways.c, M1, M2, M4, M7, M8 */
+CLBDEF clb_status clb_mode_train(clb_mode *mode, double eta, size_t T, const clb_mode_opts *opts,
+                                 clb_mode_run *run);
+
+/* ---- sharpness at a global minimum ---------------------------------------------------------- */
+
+/* lambda = sum_p L_p s_p^(2-2/L_p): the mode's sharpness at r = 0, any depths >= 1, s_p >= 0.  (S1)
+ * S_shallow is not the smaller one: d ln(L s^(2-2/L))/dL = (L + 2 ln s)/L^2, so single-path
+ * sharpness GROWS with depth unless s* < exp(-L/2); the shallow state loses stability because
+ * spreading lowers the sum (correction to the printed motivation, M4). */
+CLBDEF double clb_path_sharpness(size_t P, const size_t *depth, const double *s);
+/* lambda_ij = sum_p sum_{k<L_p} u_{p,i}^(2(L_p-1-k)) u_{p,j}^(2k): the eigenvalue of the full
+ * Hessian for the ordered pair of modes (i,j) at a minimum in SVS form; ui, uj [P].         (S2) */
+CLBDEF double clb_path_pair(size_t P, const size_t *depth, const double *ui, const double *uj);
+/* All d^2 nonzero eigenvalues, u [P][d], into lambda [d][d]; every other eigenvalue is 0. The
+ * largest is max_i lambda_ii. eta lambda_ij > 2 for some i != j: rounding drives the run out of
+ * the SVS set (M7).
+ * Errors: CLB_EPATHS, CLB_EDEPTH. */
+CLBDEF clb_status clb_path_spectrum(size_t P, const size_t *depth, size_t d, const double *u,
+                                    double *lambda);
+/* S = L s*^(2-2/L), and its minimum over the splits of s* among P pathways, attained by equal
+ * shares:
+ *     lambda_min = L P^(2/L-1) s*^(2-2/L)                                                      (S3)
+ * For L = 2 both are 2 s*: depth 2 cannot re-balance. */
+CLBDEF double clb_single_sharpness(size_t L, double target);
+CLBDEF double clb_balanced_sharpness(size_t P, size_t L, double target);
+/* The flattest split for any depths >= 2, from the Lagrange system
+ *     d lambda/d s_p = 2 (L_p-1) s_p^(1-2/L_p) = mu  for all p,     sum_p s_p = s*
+ * by bisection on mu; L = 2 pathways share what is left at the cap mu = 2 equally. s [P]; mu and
+ * lambda_min may be NULL. Errors: CLB_EPATHS, CLB_EDEPTH (< 2), CLB_ETARGET. See M4 */
+CLBDEF clb_status clb_path_optimum(size_t P, const size_t *depth, double target, double *s,
+                                   double *mu,
+                                   double *lambda_min);
+
+/* Step sizes 2/S < eta < 2/lambda_min: the single-path minimum of the shallowest pathway is
+ * unstable, the flattest split stable. gamma_c = 2 S/lambda_min, for one depth 2 P^(1-2/L).     (W)
+ * Errors: as clb_path_optimum. */
+typedef struct clb_window { double lo, hi, S, lambda_min, gamma_c; } clb_window;
+CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target, clb_window *window);
+
+/* ---- laws across pathways: the leaf coordinate ---------------------------------------------- */
+
+/* zhat = u^(2-L)/(L-2) for L >= 3, -log u for L = 2, -u for L = 1; gradient flow has dzhat_p/dt =
+ * r for every pathway, so all differences zhat_p - zhat_q are conserved. And back. u > 0. */
+CLBDEF double clb_leaf(size_t L, double u);
+CLBDEF double clb_leaf_inverse(size_t L, double zhat);
+/* Where gradient flow from mode->u ends: sum_p s_p = s* on the leaf, s [P]. Depths >= 2, u > 0, by
+ * bisection. Errors: CLB_EDEPTH, CLB_ENOTFINITE (some u_p <= 0 or not finite). */
+CLBDEF clb_status clb_leaf_endpoint(const clb_mode *mode, double *s);
+/* Sharpness at the zero-loss point of a leaf with variance V of z, to second order:             (Q)
+ *     lambda = lambda_min + L(L-1)/(L-2) u*^(4L-6) P V,     u* = (s* / P)^(1/L), L >= 3 */
+CLBDEF double clb_leaf_sharpness(size_t P, size_t L, double target, double V);
+/* The exact step of z = u^(2-L) with c = eta r:  phi_c(z) = z (1 - c/z)^-(L-2), and its slope
+ * phi' = (1 - (L-1)x) / (1-x)^(L-1), x = c/z < 1. L >= 3. */
+CLBDEF double clb_leaf_step(size_t L, double z, double c);
+CLBDEF double clb_leaf_slope(size_t L, double x);
+/* x_c in (1/(L-1), 1) with phi'(x_c) = -1: up to it every pairwise distance |z_p - z_q| still
+ * contracts. (Strong safety, x <= 1/(L-1), is only phi' >= 0.) L >= 3. */
+CLBDEF double clb_contraction_limit(size_t L);
+/* max_p (L_p-1) eta r u_p^(L_p-2), refreshing the residual: strong safety is a value <= 1; then V
+ * does not grow. */
+CLBDEF double clb_mode_safety(clb_mode *mode, double eta);
+/* Change of zhat_p - zhat_q in one step to second order, refreshing the residual:              (D2)
+ *     (eta^2 r^2 / 4) (mu_p - mu_q),     mu_p = 2 (L_p-1) u_p^(L_p-2) = d lambda / d s_p
+ * For one depth this is (D1) divided by L-2. Two pathways of depth 2: 0, and exactly so in every
+ * discrete step (the common factor 1 - eta r). */
+CLBDEF double clb_leaf_drift(clb_mode *mode, double eta, size_t p, size_t q);
+
+/* ---- edge of stability ---------------------------------------------------------------------- */
+
+/* The residual after one step from its exact normal form, cut after the power `order` of eta r
+ * (0, or >= the largest depth: exact), refreshing the residual:
+ *     r+ = r + sum_{p,k} C(L_p,k) (-eta r)^k u_p^(L_p + k(L_p-2))
+ *        = (1 - eta lambda) r + L(L-1)/2 eta^2 T_2 r^2 - ...                                     */
+CLBDEF double clb_residual_next(clb_mode *mode, double eta, size_t order);
+/* Transverse multiplier of two steps at amplitude x = eta r u*^(L-2), leading order:           (C2)
+ *     m = 1 - (L-1)(L-2) x^2         (not the frozen 1 - 2 (L-1)^2 x^2: too strong by
+ *     2(L-1)/(L-2)) */
+CLBDEF double clb_two_step(size_t L, double x);
+CLBDEF double clb_two_step_frozen(size_t L, double x);
+/* Balanced two-cycle at eta lambda_min = 2 + eps, flip normal form: x^2 = 3 eps/((L-1)(5L-4)),
+ * 1 - m = 3 (L-2)/(5L-4) eps, rms r = x / (eta u*^(L-2)).  L >= 3, eps >= 0.                (C3) */
+typedef struct clb_cycle { double x2, decay, rms_r; } clb_cycle;
+CLBDEF clb_status clb_cycle_predict(size_t P, size_t L, double target, double eps,
+                                    clb_cycle *cycle);
+/* P = 2: the larger share a on the stopping boundary lambda = 2/eta, that is
+ *     a^(2-2/L) + (1-a)^(2-2/L) = 2/gamma;      1 for gamma <= 2, 1/2 for gamma >= gamma_c. L >=
+ *     3. */
+CLBDEF double clb_boundary_share(size_t L, double gamma);
+/* The iterate stops at eta lambda = 2 - k Delta with k = 3(L-2)/(2(5L-4)), Delta = 2 - eta
+ * lambda_min. */
+CLBDEF double clb_stop_offset(size_t L);
+/* At gamma_c: t V(t)/z*^2 -> (7L-2)/(12(L-1)), z* = u*^(2-L). */
+CLBDEF double clb_critical_constant(size_t L);
+/* V after t steps of the central flow, in closed form (the right-hand side is logistic in V):
+ *     dV/dt = -3(L-2)/(5L-4) max(eta lambda(V) - 2, 0) V,     lambda(V) from (Q)                 */
+CLBDEF double clb_central_flow(size_t P, size_t L, double target, double eta, double V0, double t);
+/* The same with the amplitude y = x^2 as a second slow variable, which the one-variable flow takes
+ * as settled at every moment. Own extension:
+ *     dy/dt = 2 (eta lambda(V) - 2 - (L-1)(5L-4)/3 y) y,     dV/dt = -(L-1)(L-2) y V
+ * state = {V, y}, T steps of length 1 by the classical Runge-Kutta rule. It contains the stopping
+ * offset and the critical constant above, which the one-variable flow misses.
+ * Errors: CLB_EPATHS, CLB_EDEPTH (< 3), CLB_ETARGET, CLB_ESTEP. */
+CLBDEF clb_status clb_central_pair(size_t P, size_t L, double target, double eta, size_t T,
+                                   double state[2]);
+
+/* ---- deep chain and worst-case return ------------------------------------------------------- */
+
+/* One pathway alone, x = u/u*: f(x) = x + (gamma/L) x^(L-1) (1 - x^L), and f'(x). f'(1) = 1 -
+ * gamma. */
+CLBDEF double clb_chain_map(size_t L, double gamma, double x);
+CLBDEF double clb_chain_slope(size_t L, double gamma, double x);
+/* Largest value M = f(x_max) on (0,1), gamma > 1, L >= 2. Errors: CLB_EDEPTH, CLB_ESTEP. */
+CLBDEF clb_status clb_chain_peak(size_t L, double gamma, double *x_max, double *M);
+/* Worst-case return: the gamma with f(M(gamma)) = 0. Below it (0, M] is invariant and no sign ever
+ * flips. From the one root of
+ *     (L-2) log R + log(R^L y - 1) = log D,   D = (2L-1) y - (L-1),   R = 1 + (1-y)/D = M/x_max
+ * bisected in D, with log1p and expm1 where 1 is nearly cancelled; gamma = L / (y^((L-2)/L) D).
+ * Relative error a few 1e-16 for L = 2..1e6. gamma(2) = 3 sqrt 3 - 2.   Errors: CLB_EDEPTH (L <
+ * 2). */
+typedef struct clb_return { double gamma, y, x_max, M; } clb_return;
+CLBDEF clb_status clb_worst_return(size_t L, clb_return *out);
+/* gamma_WCR ~ 2 W(2L), W e^W = argument; the principal branch of W for x >= 0. */
+CLBDEF double clb_lambert_w(double x);
+CLBDEF double clb_worst_return_asymptote(size_t L);
+
+/* ---- several modes -------------------------------------------------------------------------- */
+
+/* The ceiling on gamma: min(2 P^(1-2/L), gamma_WCR(L)). L >= 2. */
+CLBDEF double clb_ceiling(size_t P, size_t L);
+/* Number of modes with eta S_i > 2: those that re-balance. target [d]. */
+CLBDEF size_t clb_rank(size_t L, size_t d, const double *target, double eta);
+/* Step sizes at which exactly the r largest modes re-balance, target descending, 1 <= r <= d:
+ *     2/S_r < eta < min(2/S_{r+1}, ceiling/S_1); empty (hi <= lo) where the ceiling comes first.
+ * Errors: CLB_EPATHS, CLB_EDEPTH (< 3), CLB_ETARGET, CLB_EOPTION (r). See M7 */
+CLBDEF clb_status clb_rank_window(size_t P, size_t L, size_t d, const double *target, size_t r,
+                                  double *lo,
+                                  double *hi);
+
 /* ============================================================================================
  * @S24 RUN HELPERS
  * ========================================================================================== */
@@ -6096,6 +6359,893 @@ CLBDEF clb_status clb_bootstrap_sweep(const clb_sweep *sweep, const clb_bootstra
 /* ============================================================================================
  * @S43 PATHWAYS
  * ========================================================================================== */
+
+static int clbi_positive(double x)
+{
+    return x > 0 && x < (double)INFINITY;
+}
+
+CLBDEF clb_status clb_path_check(size_t P, const size_t *depth, size_t least, double target)
+{
+    size_t p;
+    if (P == 0) return CLB_EPATHS;
+    if (!clbi_positive(target)) return CLB_ETARGET;
+    for (p = 0; depth && p < P; ++p)
+        if (depth[p] < least) return CLB_EDEPTH;
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_step_check(double eta)
+{
+    return clbi_positive(eta) ? CLB_OK : CLB_ESTEP;
+}
+
+CLBDEF double clb_powi(double x, size_t n)
+{
+    double result = 1;
+    while (n) {
+        if (n & 1) result *= x;
+        n >>= 1;
+        if (n) x *= x;
+    }
+    return result;
+}
+
+/* The root of a decreasing f in (lo, hi), halved until no double lies between the ends. */
+static double clbi_bisect(double (*f)(const void *context, double x), const void *context,
+                          double lo, double hi)
+{
+    int i;
+    for (i = 0; i < 1200; ++i) {
+        double mid = 0.5 * (lo + hi);
+        if (mid <= lo || mid >= hi) break;
+        if (f(context, mid) > 0) lo = mid;
+        else hi = mid;
+    }
+    return 0.5 * (lo + hi);
+}
+
+CLBDEF double clb_ramp_at(const clb_ramp *ramp, size_t t)
+{
+    double part;
+    if (t >= ramp->steps) return ramp->to;
+    part = (double)t / (double)ramp->steps;
+    if (ramp->shape == CLB_RAMP_LINEAR) return ramp->from + (ramp->to - ramp->from) * part;
+    if (ramp->shape == CLB_RAMP_GEOMETRIC) return ramp->from * clb_pow(ramp->to / ramp->from, part);
+    return ramp->from;
+}
+
+/* ---- one mode ---- */
+
+CLBDEF void clb_mode_free(clb_mode *mode)
+{
+    CLB_FREE(mode->arena);
+    memset(mode, 0, sizeof *mode);
+}
+
+CLBDEF clb_status clb_mode_init(clb_mode *mode, size_t P, const size_t *depth, double target,
+                                const double *alpha)
+{
+    size_t p;
+    clb_status status = clb_path_check(P, depth, 1, target);
+    memset(mode, 0, sizeof *mode);
+    for (p = 0; !status && p < P; ++p)
+        if (!(alpha[p] >= 0 && alpha[p] < (double)INFINITY)) status = CLB_ENOTFINITE;
+    if (status) return status;
+    status = clbi_calloc(&mode->arena, P, 3 * sizeof(double) + sizeof(size_t));
+    if (status) return status;
+    mode->P = P;
+    mode->target = target;
+    mode->u = (double *)mode->arena;
+    mode->power = mode->u + P;
+    mode->mean = mode->power + P;
+    mode->depth = (size_t *)(void *)(mode->mean + P);
+    for (p = 0; p < P; ++p) {
+        mode->depth[p] = depth[p];
+        mode->u[p] = clb_pow(alpha[p], 1 / (double)depth[p]);
+    }
+    return CLB_OK;
+}
+
+CLBDEF double clb_mode_residual(clb_mode *mode)
+{
+    double sum = 0;
+    size_t p;
+    for (p = 0; p < mode->P; ++p) {
+        mode->power[p] = clb_powi(mode->u[p], mode->depth[p] - 1);
+        sum += mode->u[p] * mode->power[p];
+    }
+    return sum - mode->target;
+}
+
+/* (R) with the powers of the last residual. */
+static void clbi_mode_update(clb_mode *mode, double eta_r)
+{
+    size_t p;
+    for (p = 0; p < mode->P; ++p) mode->u[p] -= eta_r * mode->power[p];
+}
+
+CLBDEF double clb_mode_step(clb_mode *mode, double eta)
+{
+    double r = clb_mode_residual(mode);
+    clbi_mode_update(mode, eta * r);
+    return r;
+}
+
+CLBDEF double clb_mode_signal(const clb_mode *mode, size_t p)
+{
+    CLB_ASSERT(p < mode->P);
+    return clb_powi(mode->u[p], mode->depth[p]);
+}
+
+CLBDEF double clb_mode_sum(const clb_mode *mode)
+{
+    double sum = 0;
+    size_t p;
+    for (p = 0; p < mode->P; ++p) sum += clb_mode_signal(mode, p);
+    return sum;
+}
+
+CLBDEF double clb_mode_sharpness(const clb_mode *mode)
+{
+    double sum = 0;
+    size_t p;
+    for (p = 0; p < mode->P; ++p) {
+        double w = clb_powi(mode->u[p], mode->depth[p] - 1);
+        sum += (double)mode->depth[p] * w * w;
+    }
+    return sum;
+}
+
+CLBDEF double clb_mode_share(const clb_mode *mode)
+{
+    double top = 0, sum = 0;
+    size_t p;
+    for (p = 0; p < mode->P; ++p) {
+        double s = clb_mode_signal(mode, p);
+        if (s > top) top = s;
+        sum += s;
+    }
+    return top / sum;
+}
+
+/* Population variance over the pathways of one value of each, in two passes. */
+static double clbi_mode_spread(const clb_mode *mode, double (*value)(const clb_mode *mode,
+                               size_t p))
+{
+    double mean = 0, sum = 0;
+    size_t p;
+    for (p = 0; p < mode->P; ++p) mean += value(mode, p);
+    mean /= (double)mode->P;
+    for (p = 0; p < mode->P; ++p) {
+        double d = value(mode, p) - mean;
+        sum += d * d;
+    }
+    return sum / (double)mode->P;
+}
+
+static double clbi_mode_z(const clb_mode *mode, size_t p)
+{
+    return 1 / clb_powi(mode->u[p], mode->depth[p] - 2);
+}
+
+static double clbi_mode_mean(const clb_mode *mode, size_t p)
+{
+    return mode->mean[p];
+}
+
+CLBDEF double clb_mode_gap(const clb_mode *mode)
+{
+    return sqrt(clbi_mode_spread(mode, clb_mode_signal)) / (mode->target / (double)mode->P);
+}
+
+static int clbi_one_depth(const clb_mode *mode)
+{
+    size_t p;
+    for (p = 1; p < mode->P; ++p)
+        if (mode->depth[p] != mode->depth[0]) return 0;
+    return 1;
+}
+
+CLBDEF double clb_mode_variance(const clb_mode *mode)
+{
+    if (!clbi_one_depth(mode) || mode->depth[0] < 3) return (double)NAN;
+    return clbi_mode_spread(mode, clbi_mode_z);
+}
+
+CLBDEF const char *clb_outcome_name(clb_outcome outcome)
+{
+    static const char *const names[] = { "single path", "partly balanced", "balanced", "two-cycle",
+                                         "collapsed", "flipped", "diverged" };
+    int i = (int)outcome;
+    return i >= 0 && i < (int)CLB_OUTCOME_COUNT ? names[i] : "unknown outcome";
+}
+
+/* ---- a run of one mode ---- */
+
+/* What clb_mode_train carries from step to step. */
+typedef struct clbi_mode_loop {
+    clb_mode     *mode;
+    clb_mode_opts o;
+    clb_mode_run *run;
+    double        V;        /* Var z of the iterate before, with o.laws                    */
+    size_t        quiet;    /* consecutive iterates with |r| <= settle s*                  */
+    size_t        count;    /* iterates in the tail sums                                   */
+    double        sum_r2;
+    double        sum_eta_lambda;
+} clbi_mode_loop;
+
+static void clbi_mode_defaults(const clb_mode *mode, clb_mode_opts *o, double *scratch)
+{
+    size_t p;
+    if (o->tail == 0) o->tail = 2;
+    if (o->u_max == 0) o->u_max = 10;
+    if (o->balanced == 0) o->balanced = 0.01;
+    if (o->cycle == 0) o->cycle = 1e-2;
+    if (o->single != 0) return;
+    o->single = 1;                                    /* no leaf endpoint: only everything counts */
+    if (clb_leaf_endpoint(mode, scratch)) return;
+    for (o->single = 0, p = 0; p < mode->P; ++p)
+        if (scratch[p] / mode->target > o->single) o->single = scratch[p] / mode->target;
+    o->single -= 0.01;
+}
+
+/* Record iterate t with its residual; 0 if it is not finite or too large. */
+static int clbi_mode_watch(clbi_mode_loop *loop, size_t t, double eta, double r)
+{
+    clb_mode *mode = loop->mode;
+    clb_mode_run *run = loop->run;
+    double lambda = 0, top = 0;
+    size_t p;
+    int finite = 1, negative = 0, quiet;
+    for (p = 0; p < mode->P; ++p) {
+        double u = mode->u[p], w = mode->power[p], s = u * w;
+        if (!(fabs(u) <= loop->o.u_max)) finite = 0;
+        if (u < 0) negative = 1;
+        if (u < run->u_min) run->u_min = u;
+        if (s > top) top = s;
+        lambda += (double)mode->depth[p] * w * w;
+    }
+    if (negative && run->flip == CLB_NEVER) run->flip = t;
+    run->steps = t;
+    run->r = r;
+    if (!finite) return 0;
+    if (top > run->peak * mode->target) run->peak = top / mode->target;
+    if (eta * lambda > run->eta_lambda_max) run->eta_lambda_max = eta * lambda;
+    if (eta * lambda > 2 && run->cross == CLB_NEVER) {
+        run->cross = t;
+        run->cross_share = top / mode->target;
+    }
+    run->eta_lambda = eta * lambda;
+    quiet = fabs(r) <= loop->o.settle * mode->target && eta * lambda < 2;
+    loop->quiet = quiet ? loop->quiet + 1 : 0;
+    if (loop->o.observe) loop->o.observe(loop->o.context, t, mode, r);
+    return 1;
+}
+
+/* Laws of the step about to be taken: strong safety, and V against the iterate before. */
+static void clbi_mode_laws(clbi_mode_loop *loop, size_t t, double eta, double r)
+{
+    clb_mode *mode = loop->mode;
+    double worst = 0, V = clbi_mode_spread(mode, clbi_mode_z);
+    size_t p;
+    if (t > 0 && V > loop->V * (1 + 1e-12)) ++loop->run->rises;
+    loop->V = V;
+    for (p = 0; p < mode->P; ++p) {
+        double x = (double)(mode->depth[p] - 1) * eta * r * mode->power[p] / mode->u[p];
+        if (x > worst) worst = x;
+    }
+    if (worst > 1) ++loop->run->unsafe;
+}
+
+static void clbi_mode_tail(clbi_mode_loop *loop, double r)
+{
+    size_t p;
+    const clb_mode *mode = loop->mode;
+    for (p = 0; p < mode->P; ++p) mode->mean[p] += mode->u[p] * mode->power[p];
+    loop->sum_r2 += r * r;
+    loop->sum_eta_lambda += loop->run->eta_lambda;
+    ++loop->count;
+}
+
+/* Every iterate from t = 0 on; returns 0 if the run diverged. */
+static int clbi_mode_steps(clbi_mode_loop *loop, double eta, size_t T)
+{
+    const clb_mode_opts *o = &loop->o;
+    size_t t;
+    for (t = 0;; ++t) {
+        double step = o->ramp ? clb_ramp_at(o->ramp, t) : eta, r = clb_mode_residual(loop->mode);
+        int settled, last;
+        if (!clbi_mode_watch(loop, t, step, r)) return 0;
+        if (o->laws) clbi_mode_laws(loop, t, step, r);
+        settled = o->settle > 0 && loop->quiet >= 4 && (!o->ramp || t >= o->ramp->steps);
+        last = t == T || settled || (o->stop_at_flip && loop->run->flip != CLB_NEVER);
+        if (last || T - t < o->tail) clbi_mode_tail(loop, r);
+        if (last) return 1;
+        clbi_mode_update(loop->mode, step * r);
+    }
+}
+
+/* Is every mean s_p within `balanced` of the flattest split? */
+static int clbi_mode_is_flat(const clb_mode *mode, double balanced, double *scratch)
+{
+    size_t p;
+    int one = clbi_one_depth(mode);
+    if (!one && clb_path_optimum(mode->P, mode->depth, mode->target, scratch, NULL, NULL)) return 0;
+    for (p = 0; p < mode->P; ++p) {
+        double s = one ? mode->target / (double)mode->P : scratch[p];
+        if (!(fabs(mode->mean[p] - s) <= balanced * s)) return 0;
+    }
+    return 1;
+}
+
+static clb_outcome clbi_mode_outcome(const clbi_mode_loop *loop, int finite, double *scratch)
+{
+    const clb_mode *mode = loop->mode;
+    const clb_mode_run *run = loop->run;
+    if (!finite) return CLB_RUN_AWAY;
+    if (run->flip != CLB_NEVER) return CLB_FLIPPED;
+    if (run->sum < 0.5 * mode->target) return CLB_COLLAPSED;
+    if (run->rms_r > loop->o.cycle * mode->target) return CLB_TWO_CYCLE;
+    if (mode->P > 1 && clbi_mode_is_flat(mode, loop->o.balanced, scratch)) return CLB_BALANCED;
+    return run->share >= loop->o.single ? CLB_SINGLE_PATH : CLB_PARTLY;
+}
+
+static void clbi_mode_finish(clbi_mode_loop *loop)
+{
+    clb_mode *mode = loop->mode;
+    clb_mode_run *run = loop->run;
+    double top = -(double)INFINITY, count = (double)loop->count;
+    size_t p;
+    for (p = 0; p < mode->P; ++p) {
+        mode->mean[p] /= count;
+        if (mode->mean[p] > top) top = mode->mean[p];
+        run->sum += mode->mean[p];
+    }
+    run->share = top / run->sum;
+    run->gap = sqrt(clbi_mode_spread(mode, clbi_mode_mean)) / (mode->target / (double)mode->P);
+    run->rms_r = sqrt(loop->sum_r2 / count);
+    run->eta_lambda = loop->sum_eta_lambda / count;
+}
+
+static clb_status clbi_mode_train_check(double eta, const clb_mode_opts *o)
+{
+    const clb_ramp *ramp = o->ramp;
+    if (!ramp) return clb_step_check(eta);
+    if ((int)ramp->shape < 0 || ramp->shape >= CLB_RAMP_COUNT) return CLB_EOPTION;
+    return clbi_positive(ramp->from) && clbi_positive(ramp->to) ? CLB_OK : CLB_ESTEP;
+}
+
+CLBDEF clb_status clb_mode_train(clb_mode *mode, double eta, size_t T, const clb_mode_opts *opts,
+                                 clb_mode_run *run)
+{
+    clbi_mode_loop loop;
+    double *scratch;
+    clb_status status;
+    int finite;
+    memset(&loop, 0, sizeof loop);
+    memset(run, 0, sizeof *run);
+    if (opts) loop.o = *opts;
+    if ((status = clbi_mode_train_check(eta, &loop.o)) != CLB_OK) return status;
+    if ((status = clbi_calloc(&scratch, mode->P, sizeof *scratch)) != CLB_OK) return status;
+    clbi_mode_defaults(mode, &loop.o, scratch);
+    loop.mode = mode;
+    loop.run = run;
+    run->flip = run->cross = CLB_NEVER;
+    run->cross_share = (double)NAN;
+    run->u_min = (double)INFINITY;
+    memset(mode->mean, 0, mode->P * sizeof *mode->mean);
+    if (!clbi_one_depth(mode) || mode->depth[0] < 3) loop.o.laws = 0;
+    finite = clbi_mode_steps(&loop, eta, T);
+    if (!finite) loop.count = 0;                 /* means of a run that left the numbers are NaN */
+    clbi_mode_finish(&loop);
+    run->outcome = clbi_mode_outcome(&loop, finite, scratch);
+    CLB_FREE(scratch);
+    return CLB_OK;
+}
+
+/* ---- sharpness at a minimum ---- */
+
+CLBDEF double clb_path_sharpness(size_t P, const size_t *depth, const double *s)
+{
+    double sum = 0;
+    size_t p;
+    for (p = 0; p < P; ++p) {
+        double L = (double)depth[p];
+        if (!(s[p] >= 0) || depth[p] == 0) return (double)NAN;
+        sum += L * clb_pow(s[p], 2 - 2 / L);
+    }
+    return sum;
+}
+
+/* sum_{k<L} a^(L-1-k) b^k with a = ui^2, b = uj^2: the mode pair's eigenvalue from one pathway. */
+static double clbi_pair(size_t L, double ui, double uj)
+{
+    double a = ui * ui, b = uj * uj, power = 1, h = 1;
+    size_t k;
+    for (k = 1; k < L; ++k) {
+        power *= b;
+        h = h * a + power;
+    }
+    return h;
+}
+
+CLBDEF double clb_path_pair(size_t P, const size_t *depth, const double *ui, const double *uj)
+{
+    double sum = 0;
+    size_t p;
+    for (p = 0; p < P; ++p) sum += clbi_pair(depth[p], ui[p], uj[p]);
+    return sum;
+}
+
+CLBDEF clb_status clb_path_spectrum(size_t P, const size_t *depth, size_t d, const double *u,
+                                    double *lambda)
+{
+    size_t i, j, p;
+    clb_status status = clb_path_check(P, depth, 1, 1);
+    if (status) return status;
+    memset(lambda, 0, d * d * sizeof *lambda);
+    for (p = 0; p < P; ++p)
+        for (i = 0; i < d; ++i)
+            for (j = 0; j < d; ++j)
+                lambda[i * d + j] += clbi_pair(depth[p], u[p * d + i], u[p * d + j]);
+    return CLB_OK;
+}
+
+CLBDEF double clb_single_sharpness(size_t L, double target)
+{
+    if (L < 1 || !clbi_positive(target)) return (double)NAN;
+    return (double)L * clb_pow(target, 2 - 2 / (double)L);
+}
+
+CLBDEF double clb_balanced_sharpness(size_t P, size_t L, double target)
+{
+    if (P < 1) return (double)NAN;
+    return clb_single_sharpness(L, target) * clb_pow((double)P, 2 / (double)L - 1);
+}
+
+/* The Lagrange system at a trial mu: s* - sum of s_p(mu) over the pathways with L_p >= 3. */
+typedef struct clbi_split {
+    size_t        P;
+    const size_t *depth;
+    double        target;
+} clbi_split;
+
+static double clbi_split_signal(size_t L, double mu)
+{
+    double depth = (double)L;
+    return L < 3 ? 0 : clb_pow(mu / (2 * (depth - 1)), depth / (depth - 2));
+}
+
+static double clbi_split_rest(const void *context, double mu)
+{
+    const clbi_split *split = (const clbi_split *)context;
+    double rest = split->target;
+    size_t p;
+    for (p = 0; p < split->P; ++p) rest -= clbi_split_signal(split->depth[p], mu);
+    return rest;
+}
+
+CLBDEF clb_status clb_path_optimum(size_t P, const size_t *depth, double target, double *s,
+                                   double *mu,
+                                   double *lambda_min)
+{
+    clbi_split split;
+    double top = 2, rest;
+    size_t p, shallow = 0;
+    clb_status status = clb_path_check(P, depth, 2, target);
+    if (status) return status;
+    split.P = P;
+    split.depth = depth;
+    split.target = target;
+    for (p = 0; p < P; ++p) shallow += depth[p] == 2;
+    while (shallow == 0 && clbi_split_rest(&split, top) > 0) top *= 2;
+    rest = clbi_split_rest(&split, top);
+    if (rest < 0) top = clbi_bisect(clbi_split_rest, &split, 0, top);
+    for (p = 0; p < P; ++p) {                   /* depth 2 has d lambda/d s = 2 at any s */
+        s[p] = clbi_split_signal(depth[p], top);
+        if (depth[p] == 2 && rest > 0) s[p] = rest / (double)shallow;
+    }
+    if (mu) *mu = top;
+    if (lambda_min) *lambda_min = clb_path_sharpness(P, depth, s);
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target, clb_window *window)
+{
+    double *s;
+    size_t p, L;
+    clb_status status = clb_path_check(P, depth, 2, target);
+    if (status || (status = clbi_alloc(&s, P, sizeof *s)) != CLB_OK) return status;
+    for (L = depth[0], p = 1; p < P; ++p)
+        if (depth[p] < L) L = depth[p];
+    clb_path_optimum(P, depth, target, s, NULL, &window->lambda_min);
+    window->S = clb_single_sharpness(L, target);
+    window->lo = 2 / window->S;
+    window->hi = 2 / window->lambda_min;
+    window->gamma_c = 2 * window->S / window->lambda_min;
+    CLB_FREE(s);
+    return CLB_OK;
+}
+
+/* ---- leaf coordinate ---- */
+
+CLBDEF double clb_leaf(size_t L, double u)
+{
+    if (L < 1 || !(u > 0)) return (double)NAN;
+    if (L == 1) return -u;
+    if (L == 2) return -clb_log(u);
+    return 1 / clb_powi(u, L - 2) / (double)(L - 2);
+}
+
+CLBDEF double clb_leaf_inverse(size_t L, double zhat)
+{
+    if (L < 1) return (double)NAN;
+    if (L == 1) return -zhat;
+    if (L == 2) return clb_exp(-zhat);
+    if (!(zhat > 0)) return (double)NAN;
+    return clb_pow((double)(L - 2) * zhat, -1 / (double)(L - 2));
+}
+
+/* A leaf relative to the pathway nearest to the end of its range (depths >= 3: zhat > 0). */
+typedef struct clbi_leaf_line {
+    const clb_mode *mode;
+    double          least;
+} clbi_leaf_line;
+
+static double clbi_leaf_signal(const clbi_leaf_line *line, size_t p, double c)
+{
+    size_t L = line->mode->depth[p];
+    double zhat = clb_leaf(L, line->mode->u[p]) - line->least + c, L1 = (double)L;
+    return L == 2 ? clb_exp(-2 * zhat) : clb_pow((L1 - 2) * zhat, -L1 / (L1 - 2));
+}
+
+static double clbi_leaf_excess(const void *context, double c)
+{
+    const clbi_leaf_line *line = (const clbi_leaf_line *)context;
+    double sum = -line->mode->target;
+    size_t p;
+    for (p = 0; p < line->mode->P; ++p) sum += clbi_leaf_signal(line, p, c);
+    return sum;
+}
+
+CLBDEF clb_status clb_leaf_endpoint(const clb_mode *mode, double *s)
+{
+    clbi_leaf_line line;
+    size_t p, deep = 0;
+    double c, lo, hi = 1;
+    line.mode = mode;
+    line.least = 0;
+    for (p = 0; p < mode->P; ++p) {
+        double zhat = clb_leaf(mode->depth[p], mode->u[p]);
+        if (mode->depth[p] < 2) return CLB_EDEPTH;
+        if (!clbi_positive(mode->u[p])) return CLB_ENOTFINITE;
+        if (mode->depth[p] > 2 && (deep++ == 0 || zhat < line.least)) line.least = zhat;
+    }
+    lo = deep ? 0 : -1;
+    while (!deep && clbi_leaf_excess(&line, lo) < 0) lo *= 2;
+    while (clbi_leaf_excess(&line, hi) > 0) hi *= 2;
+    c = clbi_bisect(clbi_leaf_excess, &line, lo, hi);
+    for (p = 0; p < mode->P; ++p) s[p] = clbi_leaf_signal(&line, p, c);
+    return CLB_OK;
+}
+
+/* u* = (s* / P)^(1/L) to the power n. */
+static double clbi_balanced_power(size_t P, size_t L, double target, double n)
+{
+    return clb_pow(target / (double)P, n / (double)L);
+}
+
+/* (lambda(V) - lambda_min) / V of (Q). */
+static double clbi_leaf_curvature(size_t P, size_t L, double target)
+{
+    double l = (double)L;
+    return l * (l - 1) / (l - 2) * clbi_balanced_power(P, L, target, 4 * l - 6) * (double)P;
+}
+
+CLBDEF double clb_leaf_sharpness(size_t P, size_t L, double target, double V)
+{
+    if (P < 1 || L < 3 || !clbi_positive(target)) return (double)NAN;
+    return clb_balanced_sharpness(P, L, target) + clbi_leaf_curvature(P, L, target) * V;
+}
+
+CLBDEF double clb_leaf_step(size_t L, double z, double c)
+{
+    if (L < 3 || !(c / z < 1)) return (double)NAN;
+    return z / clb_powi(1 - c / z, L - 2);
+}
+
+CLBDEF double clb_leaf_slope(size_t L, double x)
+{
+    if (L < 3 || !(x < 1)) return (double)NAN;
+    return (1 - (double)(L - 1) * x) / clb_powi(1 - x, L - 1);
+}
+
+/* phi'(x) + 1 times (1-x)^(L-1). */
+static double clbi_contraction(const void *context, double x)
+{
+    size_t L = *(const size_t *)context;
+    return 1 - (double)(L - 1) * x + clb_powi(1 - x, L - 1);
+}
+
+CLBDEF double clb_contraction_limit(size_t L)
+{
+    if (L < 3) return (double)NAN;
+    return clbi_bisect(clbi_contraction, &L, 1 / (double)(L - 1), 1);
+}
+
+CLBDEF double clb_mode_safety(clb_mode *mode, double eta)
+{
+    double r = clb_mode_residual(mode), worst = -(double)INFINITY;
+    size_t p;
+    for (p = 0; p < mode->P; ++p) {
+        size_t L = mode->depth[p];
+        double x = L < 2 ? 0 : (double)(L - 1) * eta * r * clb_powi(mode->u[p], L - 2);
+        if (x > worst) worst = x;
+    }
+    return worst;
+}
+
+static double clbi_marginal(const clb_mode *mode, size_t p)
+{
+    size_t L = mode->depth[p];
+    return L < 2 ? 0 : 2 * (double)(L - 1) * clb_powi(mode->u[p], L - 2);
+}
+
+CLBDEF double clb_leaf_drift(clb_mode *mode, double eta, size_t p, size_t q)
+{
+    double c = eta * clb_mode_residual(mode);
+    CLB_ASSERT(p < mode->P && q < mode->P);
+    return c * c / 4 * (clbi_marginal(mode, p) - clbi_marginal(mode, q));
+}
+
+/* ---- edge of stability ---- */
+
+CLBDEF double clb_residual_next(clb_mode *mode, double eta, size_t order)
+{
+    double r = clb_mode_residual(mode), next = r;
+    size_t p, k;
+    for (p = 0; p < mode->P; ++p) {
+        size_t L = mode->depth[p], top = order && order < L ? order : L;
+        double x = L < 2 ? 0 : -eta * r * clb_powi(mode->u[p], L - 2);
+        double term = mode->u[p] * mode->power[p];
+        if (L == 1) next -= eta * r;
+        for (k = 1; L > 1 && k <= top; ++k) {
+            term *= (double)(L - k + 1) / (double)k * x;    /* C(L,k) (-eta r)^k u^(L + k(L-2)) */
+            next += term;
+        }
+    }
+    return next;
+}
+
+CLBDEF double clb_two_step(size_t L, double x)
+{
+    double l = (double)L;
+    return L < 3 ? (double)NAN : 1 - (l - 1) * (l - 2) * x * x;
+}
+
+CLBDEF double clb_two_step_frozen(size_t L, double x)
+{
+    double l = (double)L;
+    return L < 3 ? (double)NAN : 1 - 2 * (l - 1) * (l - 1) * x * x;
+}
+
+CLBDEF clb_status clb_cycle_predict(size_t P, size_t L, double target, double eps, clb_cycle *cycle)
+{
+    double l = (double)L, eta;
+    clb_status status = clb_path_check(P, &L, 0, target);
+    if (status) return status;
+    if (L < 3) return CLB_EDEPTH;
+    if (!(eps >= 0)) return CLB_ESTEP;
+    eta = (2 + eps) / clb_balanced_sharpness(P, L, target);
+    cycle->x2 = 3 * eps / ((l - 1) * (5 * l - 4));
+    cycle->decay = 3 * (l - 2) / (5 * l - 4) * eps;
+    cycle->rms_r = sqrt(cycle->x2) / (eta * clbi_balanced_power(P, L, target, l - 2));
+    return CLB_OK;
+}
+
+typedef struct clbi_boundary { double power, level; } clbi_boundary;
+
+/* Decreasing in the smaller share, so bisected in that. */
+static double clbi_boundary_gap(const void *context, double small)
+{
+    const clbi_boundary *b = (const clbi_boundary *)context;
+    return clb_pow(1 - small, b->power) + clb_pow(small, b->power) - b->level;
+}
+
+CLBDEF double clb_boundary_share(size_t L, double gamma)
+{
+    clbi_boundary b;
+    if (L < 3 || !(gamma > 0)) return (double)NAN;
+    b.power = 2 - 2 / (double)L;
+    b.level = 2 / gamma;
+    if (b.level >= 1) return 1;
+    if (b.level <= clb_pow(0.5, b.power - 1)) return 0.5;
+    return 1 - clbi_bisect(clbi_boundary_gap, &b, 0, 0.5);
+}
+
+CLBDEF double clb_stop_offset(size_t L)
+{
+    double l = (double)L;
+    return L < 3 ? (double)NAN : 3 * (l - 2) / (2 * (5 * l - 4));
+}
+
+CLBDEF double clb_critical_constant(size_t L)
+{
+    double l = (double)L;
+    return L < 3 ? (double)NAN : (7 * l - 2) / (12 * (l - 1));
+}
+
+CLBDEF double clb_central_flow(size_t P, size_t L, double target, double eta, double V0, double t)
+{
+    double l = (double)L, k, a, b, w;
+    if (clb_path_check(P, NULL, 0, target) || clb_step_check(eta)) return (double)NAN;
+    if (L < 3 || !(V0 >= 0)) return (double)NAN;
+    k = 3 * (l - 2) / (5 * l - 4);
+    a = eta * clb_balanced_sharpness(P, L, target) - 2;
+    b = eta * clbi_leaf_curvature(P, L, target);
+    if (a + b * V0 <= 0) return V0;                        /* inside the boundary: no force       */
+    w = k * a * t;                                         /* V' = -k (a + bV) V                  */
+    return V0 / (clb_exp(w) + b * V0 * (a == 0 ? k * t : clb_expm1(w) / a));
+}
+
+/* {dV, dy}/dt of the two-variable flow. */
+typedef struct clbi_central { double offset, slope, push, cubic; } clbi_central;
+
+static void clbi_central_rate(const clbi_central *c, const double state[2], double rate[2])
+{
+    rate[0] = -c->push * state[1] * state[0];
+    rate[1] = 2 * (c->offset + c->slope * state[0] - c->cubic * state[1]) * state[1];
+}
+
+static void clbi_central_step(const clbi_central *c, double state[2])
+{
+    static const double part[4] = { 0, 0.5, 0.5, 1 }, weight[4] = { 1, 2, 2, 1 };
+    double rate[2] = { 0, 0 }, at[2], sum[2] = { 0, 0 };
+    int stage, i;
+    for (stage = 0; stage < 4; ++stage) {
+        for (i = 0; i < 2; ++i) at[i] = state[i] + part[stage] * rate[i];
+        clbi_central_rate(c, at, rate);
+        for (i = 0; i < 2; ++i) sum[i] += weight[stage] * rate[i];
+    }
+    for (i = 0; i < 2; ++i) state[i] += sum[i] / 6;
+}
+
+CLBDEF clb_status clb_central_pair(size_t P, size_t L, double target, double eta, size_t T,
+                                   double state[2])
+{
+    clbi_central c;
+    double l = (double)L;
+    size_t t;
+    clb_status status = clb_path_check(P, NULL, 0, target);
+    if (status || (status = clb_step_check(eta)) != CLB_OK) return status;
+    if (L < 3) return CLB_EDEPTH;
+    c.offset = eta * clb_balanced_sharpness(P, L, target) - 2;
+    c.slope = eta * clbi_leaf_curvature(P, L, target);
+    c.push = (l - 1) * (l - 2);
+    c.cubic = (l - 1) * (5 * l - 4) / 3;
+    for (t = 0; t < T; ++t) clbi_central_step(&c, state);
+    return CLB_OK;
+}
+
+/* ---- deep chain ---- */
+
+CLBDEF double clb_chain_map(size_t L, double gamma, double x)
+{
+    double w = clb_powi(x, L - 1);
+    return L < 1 ? (double)NAN : x + gamma / (double)L * w * (1 - w * x);
+}
+
+CLBDEF double clb_chain_slope(size_t L, double gamma, double x)
+{
+    double l = (double)L, w;
+    if (L < 2) return (double)NAN;
+    w = clb_powi(x, L - 2);
+    return 1 + gamma / l * w * ((l - 1) - (2 * l - 1) * w * x * x);
+}
+
+typedef struct clbi_chain { size_t L; double gamma; } clbi_chain;
+
+static double clbi_chain_slope(const void *context, double x)
+{
+    const clbi_chain *chain = (const clbi_chain *)context;
+    return clb_chain_slope(chain->L, chain->gamma, x);
+}
+
+CLBDEF clb_status clb_chain_peak(size_t L, double gamma, double *x_max, double *M)
+{
+    clbi_chain chain;
+    double l = (double)L;
+    if (L < 2) return CLB_EDEPTH;
+    if (!(gamma > 1 && clbi_positive(gamma))) return CLB_ESTEP;
+    chain.L = L;
+    chain.gamma = gamma;
+    /* f' >= 1 up to x^L = (L-1)/(2L-1); from there to 1 it decreases to 1 - gamma < 0 */
+    *x_max = clbi_bisect(clbi_chain_slope, &chain, clb_pow((l - 1) / (2 * l - 1), 1 / l), 1);
+    *M = clb_chain_map(L, gamma, *x_max);
+    return CLB_OK;
+}
+
+/* log of the two sides of g(y) = 0; with w = 1-y = (L-D)/(2L-1):  R = 1 + w/D,  y = 1 - w. */
+static double clbi_return_gap(const void *context, double D)
+{
+    double l = (double)*(const size_t *)context, w = (l - D) / (2 * l - 1);
+    double log_R = clb_log1p(w / D);
+    double log_rise = l * log_R + clb_log1p(-w);                  /* log(R^L y) */
+    double log_drop;
+    if (!(log_rise > 0)) return -1;
+    log_drop = log_rise > 40 ? log_rise : clb_log(clb_expm1(log_rise));
+    return (l - 2) * log_R + log_drop - clb_log(D);
+}
+
+CLBDEF clb_status clb_worst_return(size_t L, clb_return *out)
+{
+    double l = (double)L, D, w;
+    if (L < 2) return CLB_EDEPTH;
+    D = clbi_bisect(clbi_return_gap, &L, 0, l);
+    w = (l - D) / (2 * l - 1);
+    out->y = 1 - w;
+    out->x_max = clb_exp(clb_log1p(-w) / l);
+    out->M = out->x_max * (1 + w / D);
+    out->gamma = l / D * clb_exp(-(l - 2) / l * clb_log1p(-w));
+    return CLB_OK;
+}
+
+CLBDEF double clb_lambert_w(double x)
+{
+    double w = clb_log1p(x);
+    int i;
+    if (!(x >= 0)) return (double)NAN;
+    if (w > 1) w -= clb_log(w);
+    for (i = 0; i < 60; ++i) {                     /* Halley on w e^w - x, from above the root */
+        double e = clb_exp(w), f = w * e - x;
+        double next = w - f / (e * (w + 1) - (w + 2) * f / (2 * w + 2));
+        if (!(fabs(next - w) > 1e-16 * fabs(w))) return next;
+        w = next;
+    }
+    return w;
+}
+
+CLBDEF double clb_worst_return_asymptote(size_t L)
+{
+    return 2 * clb_lambert_w(2 * (double)L);
+}
+
+/* ---- several modes ---- */
+
+CLBDEF double clb_ceiling(size_t P, size_t L)
+{
+    clb_return wcr;
+    double edge;
+    if (P < 1 || clb_worst_return(L, &wcr)) return (double)NAN;
+    edge = 2 * clb_pow((double)P, 1 - 2 / (double)L);
+    return edge < wcr.gamma ? edge : wcr.gamma;
+}
+
+CLBDEF size_t clb_rank(size_t L, size_t d, const double *target, double eta)
+{
+    size_t i, rank = 0;
+    for (i = 0; i < d; ++i) rank += eta * clb_single_sharpness(L, target[i]) > 2;
+    return rank;
+}
+
+CLBDEF clb_status clb_rank_window(size_t P, size_t L, size_t d, const double *target, size_t r,
+                                  double *lo,
+                                  double *hi)
+{
+    size_t i;
+    double top, next;
+    if (P == 0) return CLB_EPATHS;
+    if (L < 3) return CLB_EDEPTH;
+    if (r < 1 || r > d) return CLB_EOPTION;
+    for (i = 0; i < d; ++i)
+        if (!clbi_positive(target[i])) return CLB_ETARGET;
+    top = clb_ceiling(P, L) / clb_single_sharpness(L, target[0]);
+    next = r < d ? 2 / clb_single_sharpness(L, target[r]) : top;
+    *lo = 2 / clb_single_sharpness(L, target[r - 1]);
+    *hi = next < top ? next : top;
+    return CLB_OK;
+}
 
 /* ============================================================================================
  * @S44 RUN HELPERS

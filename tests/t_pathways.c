@@ -1,0 +1,554 @@
+/* t_pathways.c - multi-pathway deep linear networks, against closed forms, exact identities and the
+ * published-protocol values of M1..M10.
+ *   cc -std=c99 -O2 -o t_pathways tests/t_pathways.c -lm && ./t_pathways */
+#define CLB_IMPLEMENTATION
+#include "../clb.h"
+#include "test.h"
+
+static const double g_alpha[2] = { 0.01, 0.005 };
+
+/* A mode of P equal depths. */
+static clb_mode t_mode(size_t P, size_t L, double target, const double *alpha)
+{
+    clb_mode mode;
+    size_t depth[16];
+    for (size_t p = 0; p < P; ++p) depth[p] = L;
+    CHECK(clb_mode_init(&mode, P, depth, target, alpha) == CLB_OK);
+    return mode;
+}
+
+static double t_uniform(clb_rng *rng, double lo, double hi)
+{
+    return lo + (hi - lo) * clb_rng_double(rng);
+}
+
+/* ---- worst-case return ---- */
+
+static void t_worst_return_table(void)
+{
+    /* 16 digits by bisection in 40-digit arithmetic */
+    static const struct { size_t L; double gamma; } row[] = {
+        { 2, 3.196152422706632 }, { 3, 3.660996276133941 }, { 4, 3.978578154052725 }, { 5, 4.22449541461224 },
+        { 6, 4.426950768550268 }, { 7, 4.599890602529126 }, { 8, 4.751329449095865 }, { 10, 5.008328500059115 },
+        { 12, 5.222368675484537 }, { 15, 5.489714718931967 }, { 20, 5.843602968300213 }, { 30, 6.36061262722679 },
+        { 50, 7.042410548053799 }, { 100, 8.019466927161404 }, { 200, 9.050726037297283 },
+        { 500, 10.48470788629595 }, { 1000, 11.61361114541574 }, { 10000, 15.55599124670301 },
+        { 100000, 19.6820215205287 }, { 1000000, 23.90990084599175 } };
+    clb_return w;
+    double last = 0;
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; ++i) {
+        NOTE("L=%zu", row[i].L);
+        CHECK(clb_worst_return(row[i].L, &w) == CLB_OK);
+        NEAR_REL(w.gamma, row[i].gamma, 1e-15);
+        CHECK(w.gamma > last);
+        last = w.gamma;
+        NEAR_REL(clb_pow(w.x_max, (double)row[i].L), w.y, 1e-14 * (double)row[i].L);
+        if (row[i].L >= 100) NEAR(w.gamma / clb_worst_return_asymptote(row[i].L), 1, 0.025);
+    }
+    clb_worst_return(2, &w);
+    NEAR_REL(w.gamma, 3 * sqrt(3.0) - 2, 1e-15);
+}
+
+/* The definition itself: the largest overshoot of (0,1) returns to exactly 0. */
+static void t_worst_return_definition(void)
+{
+    for (size_t L = 2; L <= 200; L = L < 12 ? L + 1 : L * 2) {
+        clb_return w;
+        double x, M;
+        NOTE("L=%zu", L);
+        CHECK(clb_worst_return(L, &w) == CLB_OK);
+        CHECK(clb_chain_peak(L, w.gamma, &x, &M) == CLB_OK);
+        NEAR(x, w.x_max, 1e-13);
+        NEAR(M, w.M, 1e-13);
+        NEAR(clb_chain_map(L, w.gamma, w.M), 0, 1e-13 * (double)L);
+        NEAR(clb_chain_slope(L, w.gamma, w.x_max), 0, 1e-12 * (double)L);
+        clb_chain_peak(L, 0.99 * w.gamma, &x, &M);
+        CHECK(clb_chain_map(L, 0.99 * w.gamma, M) > 0.03);
+        clb_chain_peak(L, 1.01 * w.gamma, &x, &M);
+        CHECK(clb_chain_map(L, 1.01 * w.gamma, M) < -0.03);
+    }
+}
+
+/* Brute force: maximum over a grid, refined by golden section, inside a bisection on gamma. */
+static double t_brute_return(size_t L, double gamma)
+{
+    double best = 0, at = 0, lo, hi;
+    for (int i = 1; i < 20000; ++i) {
+        double f = clb_chain_map(L, gamma, i / 20000.0);
+        if (f > best) best = f, at = i / 20000.0;
+    }
+    lo = at - 1 / 20000.0, hi = at + 1 / 20000.0;
+    for (int i = 0; i < 80; ++i) {
+        double a = hi - 0.6180339887498949 * (hi - lo), b = lo + 0.6180339887498949 * (hi - lo);
+        if (clb_chain_map(L, gamma, a) > clb_chain_map(L, gamma, b)) hi = b;
+        else lo = a;
+    }
+    return clb_chain_map(L, gamma, clb_chain_map(L, gamma, 0.5 * (lo + hi)));
+}
+
+static void t_worst_return_brute(void)
+{
+    static const size_t depth[] = { 2, 3, 7, 20, 100 };
+    for (size_t i = 0; i < 5; ++i) {
+        clb_return w;
+        double lo = 2, hi = 20;
+        clb_worst_return(depth[i], &w);
+        while (hi - lo > 1e-12) {
+            double mid = 0.5 * (lo + hi);
+            if (t_brute_return(depth[i], mid) > 0) lo = mid;
+            else hi = mid;
+        }
+        NEAR(lo, w.gamma, 1e-10);
+    }
+}
+
+static void t_lambert(void)
+{
+    for (double x = 1e-12; x < 1e12; x *= 7) {
+        double w = clb_lambert_w(x);
+        NEAR_REL(w * clb_exp(w), x, 1e-14 * (1 + w));
+    }
+    NEAR(clb_lambert_w(0), 0, 0);
+    CHECK(isnan(clb_lambert_w(-0.1)));
+}
+
+/* ---- sharpness ---- */
+
+static void t_balanced_is_flattest(void)
+{
+    static const size_t depth_of[] = { 2, 3, 5, 20 };
+    clb_rng rng;
+    clb_rng_seed(&rng, 5);
+    for (size_t i = 0; i < 4; ++i)
+        for (int trial = 0; trial < 1000; ++trial) {
+            size_t P = 2 + (size_t)trial % 4, depth[5];
+            double s[5], sum = 0, lambda;
+            for (size_t p = 0; p < P; ++p) depth[p] = depth_of[i], sum += s[p] = t_uniform(&rng, 0, 1);
+            for (size_t p = 0; p < P; ++p) s[p] *= 2 / sum;
+            lambda = clb_path_sharpness(P, depth, s);
+            CHECK(lambda >= clb_balanced_sharpness(P, depth_of[i], 2) * (1 - 1e-14));
+            if (depth_of[i] == 2) NEAR(lambda, 4, 1e-13);
+            for (size_t p = 0; p < P; ++p) s[p] = 2.0 / (double)P;
+            NEAR_REL(clb_path_sharpness(P, depth, s), clb_balanced_sharpness(P, depth_of[i], 2), 1e-14);
+        }
+    NEAR(clb_balanced_sharpness(2, 20, 2), 40, 1e-13);
+    NEAR(clb_single_sharpness(20, 2), 74.6426393229, 1e-10);
+    NEAR(clb_balanced_sharpness(5, 20, 1) / clb_single_sharpness(20, 1), 0.234924, 1e-6);
+}
+
+static void t_optimum(void)
+{
+    static const struct { size_t P, depth[3]; double target, share[3], mu, lambda; } row[] = {
+        { 3, { 3, 5, 7 }, 1, { 0.595269486716, 0.236115360641, 0.168615152643 }, 3.3648408807, 2.32975880682 },
+        { 3, { 3, 5, 7 }, 2, { 0.687438, 0.187960, 0.124601 }, 4.447827, 6.278001 },
+        { 2, { 3, 4, 0 }, 1, { 0.662306, 0.337694, 0 }, 3.486686, 2.516895 },
+        { 2, { 2, 3, 0 }, 1, { 0.875, 0.125, 0 }, 2, 1.9375 },
+        { 3, { 5, 10, 20 }, 1, { 0.618414917438, 0.253064846, 0.128520236562 }, 5.99594942887, 3.56604975631 } };
+    for (size_t i = 0; i < 5; ++i) {
+        double s[3], mu, lambda, sum = 0, tol = row[i].share[0] > 0.6 && row[i].P == 2 ? 1e-6 : 2e-6;
+        NOTE("row %zu", i);
+        CHECK(clb_path_optimum(row[i].P, row[i].depth, row[i].target, s, &mu, &lambda) == CLB_OK);
+        for (size_t p = 0; p < row[i].P; ++p) {
+            NEAR(s[p] / row[i].target, row[i].share[p], tol);
+            if (row[i].depth[p] > 2)                 /* the Lagrange condition itself */
+                NEAR(2 * ((double)row[i].depth[p] - 1) * clb_pow(s[p], 1 - 2 / (double)row[i].depth[p]), mu, 1e-12);
+            sum += s[p];
+        }
+        NEAR(sum, row[i].target, 1e-14);
+        NEAR(mu, row[i].mu, 1e-6);
+        NEAR(lambda, row[i].lambda, 1e-6);
+    }
+}
+
+/* No random split is flatter; depth 2 takes part or is left out. */
+static void t_optimum_random(void)
+{
+    clb_rng rng;
+    clb_rng_seed(&rng, 6);
+    for (int trial = 0; trial < 300; ++trial) {
+        size_t P = 2 + (size_t)trial % 4, depth[5];
+        double s[5], best, target = t_uniform(&rng, 0.05, 3);
+        for (size_t p = 0; p < P; ++p) depth[p] = 2 + clb_rng_below(&rng, 9);
+        CHECK(clb_path_optimum(P, depth, target, s, NULL, &best) == CLB_OK);
+        for (int k = 0; k < 50; ++k) {
+            double sum = 0;
+            for (size_t p = 0; p < P; ++p) sum += s[p] = t_uniform(&rng, 0, 1);
+            for (size_t p = 0; p < P; ++p) s[p] *= target / sum;
+            CHECK(clb_path_sharpness(P, depth, s) >= best * (1 - 1e-12));
+        }
+    }
+}
+
+static void t_window(void)
+{
+    size_t depth[3] = { 20, 20, 0 }, mixed[3] = { 5, 3, 7 };
+    clb_window w;
+    CHECK(clb_path_window(2, depth, 2, &w) == CLB_OK);
+    NEAR(w.lo, 0.0267943365634, 1e-13);
+    NEAR(w.hi, 0.05, 1e-14);
+    NEAR(w.gamma_c, 3.7321319661472, 1e-12);
+    NEAR(clb_boundary_share(20, 2.173213196614723), 0.955762, 1e-6);
+    NEAR(clb_boundary_share(3, 1.99), 1, 0);
+    NEAR(clb_boundary_share(3, 2.6), 0.5, 0);
+    CHECK(clb_path_window(3, mixed, 1, &w) == CLB_OK);
+    NEAR(w.S, 3, 1e-14);
+    NEAR(w.hi, 0.858457963179, 1e-11);
+    for (double gamma = 2.01; gamma < 3.0; gamma += 0.01) {          /* on the boundary eta lambda = 2 */
+        size_t five[2] = { 5, 5 };
+        double a = clb_boundary_share(5, gamma), s[2] = { a, 1 - a };
+        NEAR(gamma / 5 * clb_path_sharpness(2, five, s), 2, 1e-13);
+    }
+}
+
+/* ---- recursion and leaves ---- */
+
+static void t_recursion(void)
+{
+    clb_mode mode = t_mode(2, 3, 2, g_alpha);
+    double u0 = mode.u[0], u1 = mode.u[1], r = u0 * u0 * u0 + u1 * u1 * u1 - 2;
+    NEAR(clb_mode_step(&mode, 0.1), r, 1e-15);
+    NEAR(mode.u[0], u0 - 0.1 * r * u0 * u0, 1e-15);
+    NEAR(mode.u[1], u1 - 0.1 * r * u1 * u1, 1e-15);
+    NEAR(clb_mode_signal(&mode, 1), mode.u[1] * mode.u[1] * mode.u[1], 1e-16);
+    clb_mode_free(&mode);
+    NEAR(clb_powi(1.5, 0), 1, 0);
+    NEAR(clb_powi(-2, 31), -2147483648.0, 0);
+    NEAR_REL(clb_powi(1 + 1e-6, 1000000), 2.7182804690959, 1e-10);
+}
+
+/* Random states: exact residual form, exact leaf map, contraction of every distance under strong safety. */
+static void t_one_step(void)
+{
+    clb_rng rng;
+    size_t safe = 0;
+    clb_rng_seed(&rng, 7);
+    for (int trial = 0; trial < 4000; ++trial) {
+        size_t P = 2 + (size_t)trial % 3, L = 3 + clb_rng_below(&rng, 10);
+        double alpha[4], z[4], eta, r, predicted, V, scale = t_uniform(&rng, 0.1, 2.5);
+        clb_mode mode;
+        int strong;
+        for (size_t p = 0; p < P; ++p) alpha[p] = scale * t_uniform(&rng, 0.01, 1) / (double)P;
+        mode = t_mode(P, L, 1, alpha);
+        eta = t_uniform(&rng, 0.01, 1) / (double)L;
+        predicted = clb_residual_next(&mode, eta, 0);
+        strong = clb_mode_safety(&mode, eta) <= 1;
+        V = clb_mode_variance(&mode);
+        for (size_t p = 0; p < P; ++p) z[p] = 1 / clb_powi(mode.u[p], L - 2);
+        r = clb_mode_step(&mode, eta);
+        NEAR(clb_mode_residual(&mode), predicted, 1e-13);
+        for (size_t p = 0; p < P; ++p)
+            if (mode.u[p] > 0) NEAR_REL(1 / clb_powi(mode.u[p], L - 2), clb_leaf_step(L, z[p], eta * r), 1e-12);
+        if (strong) CHECK(clb_mode_variance(&mode) <= V * (1 + 1e-13));
+        safe += (size_t)strong;
+        clb_mode_free(&mode);
+    }
+    CHECK(safe > 1000);
+}
+
+static void t_contraction(void)
+{
+    NEAR(clb_contraction_limit(3), 2 - sqrt(2.0), 1e-15);
+    NEAR(clb_contraction_limit(4), 0.403928, 1e-6);
+    NEAR(clb_contraction_limit(20), 0.066786, 1e-6);
+    for (size_t L = 3; L < 30; ++L) {
+        double h = 1e-6, z = 2, x = 0.4 / (double)L;
+        NEAR(clb_leaf_slope(L, clb_contraction_limit(L)), -1, 1e-10);
+        NEAR(clb_leaf_slope(L, 1 / (double)(L - 1)), 0, 1e-12);
+        NEAR((clb_leaf_step(L, z + h, x * z) - clb_leaf_step(L, z - h, x * z)) / (2 * h), clb_leaf_slope(L, x), 1e-8);
+        CHECK(isnan(clb_leaf_slope(L, 1)));
+    }
+}
+
+/* Gradient flow by many small Euler steps reaches the leaf's endpoint; leaves are conserved on the way. */
+static void t_leaf_endpoint(void)
+{
+    static const size_t depth[3] = { 2, 3, 5 };
+    static const double alpha[3] = { 0.02, 0.05, 0.03 };
+    double s[3], rest = -1, invariant = 0;
+    clb_mode mode = t_mode(2, 20, 2, g_alpha);
+    CHECK(clb_leaf_endpoint(&mode, s) == CLB_OK);
+    NEAR(s[0] / 2, 0.99419738121, 1e-11);
+    clb_mode_free(&mode);
+    CHECK(clb_mode_init(&mode, 3, depth, 1, alpha) == CLB_OK);
+    CHECK(clb_leaf_endpoint(&mode, s) == CLB_OK);
+    for (size_t p = 0; p < 3; ++p) rest += s[p];
+    NEAR(rest, 0, 1e-14);
+    for (size_t p = 0; p < 3; ++p) {
+        double u_end = clb_pow(s[p], 1 / (double)depth[p]);
+        double change = clb_leaf(depth[p], u_end) - clb_leaf(depth[p], mode.u[p]);
+        if (p == 0) invariant = change;
+        else NEAR(change, invariant, 1e-12);
+        NEAR(clb_leaf_inverse(depth[p], clb_leaf(depth[p], 0.7)), 0.7, 1e-15);
+    }
+    for (long t = 0; t < 400000; ++t) clb_mode_step(&mode, 1e-4);
+    for (size_t p = 0; p < 3; ++p) NEAR(clb_mode_signal(&mode, p), s[p], 2e-4);
+    clb_mode_free(&mode);
+}
+
+/* (D2): one step on random u, any depths; L = 2 exactly conserved. */
+static void t_leaf_drift(void)
+{
+    static const size_t depth[4] = { 2, 3, 5, 7 };
+    clb_rng rng;
+    clb_rng_seed(&rng, 8);
+    for (int trial = 0; trial < 200; ++trial) {
+        double alpha[4], before[4], eta = 1e-3;
+        clb_mode mode;
+        for (size_t p = 0; p < 4; ++p) alpha[p] = clb_powi(t_uniform(&rng, 0.6, 0.9), depth[p]);
+        CHECK(clb_mode_init(&mode, 4, depth, 1, alpha) == CLB_OK);
+        for (size_t p = 0; p < 4; ++p) before[p] = clb_leaf(depth[p], mode.u[p]);
+        for (size_t p = 1; p < 4; ++p) {
+            double predicted = clb_leaf_drift(&mode, eta, p, 0), r = clb_mode_residual(&mode), moved[2];
+            moved[0] = clb_leaf(depth[p], mode.u[p] - eta * r * mode.power[p]) - before[p];
+            moved[1] = clb_leaf(depth[0], mode.u[0] - eta * r * mode.power[0]) - before[0];
+            if (fabs(predicted) > 1e-8 && fabs(r) > 0.05) NEAR((moved[0] - moved[1]) / predicted, 1, 5e-3);
+        }
+        clb_mode_free(&mode);
+    }
+}
+
+static void t_depth_two_exact(void)
+{
+    static const double alpha[3] = { 0.01, 0.005, 0.002 };
+    for (int k = 0; k < 2; ++k) {
+        clb_mode mode = t_mode(3, 2, 1, alpha);
+        double eta = (k ? 1.9 : 0.5) / 2, first = clb_log(mode.u[0] / mode.u[1]), worst = 0;
+        for (int t = 0; t < 5000; ++t) {
+            double drift = fabs(clb_log(mode.u[0] / mode.u[1]) - first);
+            if (drift > worst) worst = drift;
+            clb_mode_step(&mode, eta);
+        }
+        CHECK(worst <= 1e-13);
+        NEAR(clb_mode_signal(&mode, 0), 10 / 17.0, 1e-12);
+        NEAR(clb_mode_signal(&mode, 2), 2 / 17.0, 1e-12);
+        clb_mode_free(&mode);
+    }
+}
+
+/* (Q): the zero-loss point of a leaf near the balanced one. */
+static void t_leaf_sharpness(void)
+{
+    static const size_t depth_of[3] = { 3, 5, 20 };
+    for (size_t i = 0; i < 3; ++i) {
+        size_t L = depth_of[i];
+        double star = clb_pow(1, 2 - (double)L), s[2], alpha[2], V;
+        size_t depth[2] = { L, L };
+        clb_mode mode;
+        for (int p = 0; p < 2; ++p)
+            alpha[p] = clb_pow(star * (p ? 1.001 : 0.999), -(double)L / ((double)L - 2));
+        CHECK(clb_mode_init(&mode, 2, depth, 2, alpha) == CLB_OK);
+        V = clb_mode_variance(&mode);
+        CHECK(clb_leaf_endpoint(&mode, s) == CLB_OK);
+        NEAR((clb_path_sharpness(2, depth, s) - 2 * (double)L) / (clb_leaf_sharpness(2, L, 2, V) - 2 * (double)L), 1, 2e-3);
+        clb_mode_free(&mode);
+    }
+}
+
+/* ---- edge of stability ---- */
+
+static void t_cycle(void)
+{
+    static const double eps_of[3] = { 0.001, 0.01, 0.05 }, tol[3] = { 1e-3, 6e-3, 3e-2 };
+    static const size_t depth_of[3] = { 3, 5, 20 };
+    for (size_t i = 0; i < 9; ++i) {
+        size_t L = depth_of[i / 3];
+        double eps = eps_of[i % 3], alpha[2] = { 1.02, 1.02 }, eta = (2 + eps) / clb_balanced_sharpness(2, L, 2);
+        double m = 1, x2 = 0;
+        clb_mode mode = t_mode(2, L, 2, alpha);
+        clb_cycle c;
+        CHECK(clb_cycle_predict(2, L, 2, eps, &c) == CLB_OK);
+        for (int t = 0; t < 60000; ++t) clb_mode_step(&mode, eta);
+        for (int t = 0; t < 2; ++t) {
+            double u = mode.u[0], r = clb_mode_step(&mode, eta), x = eta * r;
+            m *= clb_leaf_slope(L, eta * r * clb_powi(u, L - 2));
+            x2 += 0.5 * x * x;
+        }
+        NOTE("L=%zu eps=%g", L, eps);
+        NEAR_REL(1 - m, c.decay, tol[i % 3]);
+        NEAR_REL(x2, c.x2, tol[i % 3]);
+        NEAR(clb_two_step(L, sqrt(c.x2)), 1 - c.decay, 1e-15);
+        clb_mode_free(&mode);
+    }
+    NEAR(1 - clb_two_step_frozen(3, 0.1), 2 * 4 * 0.01, 1e-15);
+}
+
+/* The two-variable central flow contains both universal constants; the one-variable flow solves its ODE. */
+static void t_central_flow(void)
+{
+    static const size_t depth_of[3] = { 3, 5, 20 };
+    for (size_t i = 0; i < 3; ++i) {
+        size_t L = depth_of[i];
+        double critical = 2 / clb_balanced_sharpness(2, L, 2), state[2] = { 0.01, 1e-4 }, delta = 1e-3, eta;
+        CHECK(clb_central_pair(2, L, 2, critical, 2000000, state) == CLB_OK);
+        NEAR_REL(2e6 * state[0], clb_critical_constant(L), 1e-2);           /* u* = 1, so z* = 1 */
+        eta = critical * (1 - delta / 2);
+        state[0] = 20 * delta, state[1] = 1e-6;
+        CHECK(clb_central_pair(2, L, 2, eta, 400000, state) == CLB_OK);
+        NEAR_REL((2 - eta * clb_leaf_sharpness(2, L, 2, state[0])) / delta, clb_stop_offset(L), 5e-2);
+        for (double t = 0; t < 50; t += 10) {
+            double h = 1e-3, V = clb_central_flow(2, L, 2, eta, 0.01, t), l = (double)L;
+            double rate = (clb_central_flow(2, L, 2, eta, 0.01, t + h) - clb_central_flow(2, L, 2, eta, 0.01, t - h)) / (2 * h);
+            double force = eta * clb_leaf_sharpness(2, L, 2, V) - 2;
+            if (t > 0) NEAR_REL(rate, -3 * (l - 2) / (5 * l - 4) * (force > 0 ? force : 0) * V, 1e-4);
+        }
+    }
+}
+
+static void t_stopping_runs(void)
+{
+    /* M2: share, eta lambda over the last 200 of 20000 iterates, s* = 2 */
+    static const struct { size_t L; double gamma, share, eta_lambda, leaf; } row[] = {
+        { 20, 2.433032991536808, 0.891704, 1.992532, 0.994197 }, { 20, 3.5589187695325, 0.607167, 1.982119, 0.994197 },
+        { 5, 2.51571656651, 0.815556436073, 1.98375027756, 0.986766833421 },
+        { 3, 2.46785788981, 0.644498049618, 1.99538287584, 0.939063110799 },
+        { 3, 1.0, 0.927569265132, 0.934803234443, 0.939063110799 },
+        { 20, 1.0, 0.994104, 0.988886, 0.994197 } };
+    clb_mode_opts opts = CLB_ZERO;
+    opts.tail = 200;
+    opts.laws = 1;
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; ++i) {
+        clb_mode mode = t_mode(2, row[i].L, 2, g_alpha);
+        clb_mode_run run;
+        double s[2], cap;
+        NOTE("L=%zu gamma=%g", row[i].L, row[i].gamma);
+        clb_leaf_endpoint(&mode, s);
+        NEAR(s[0] / 2, row[i].leaf, 1e-6);
+        CHECK(clb_mode_train(&mode, row[i].gamma / clb_single_sharpness(row[i].L, 2), 20000, &opts, &run) == CLB_OK);
+        NEAR(run.share, row[i].share, 1e-6);
+        NEAR(run.eta_lambda, row[i].eta_lambda, 1e-6);
+        cap = clb_boundary_share(row[i].L, row[i].gamma);
+        if (s[0] / 2 < cap) cap = s[0] / 2;
+        CHECK(run.share <= cap + 1e-6);
+        EQUAL(run.rises, 0);
+        EQUAL(run.outcome, row[i].gamma > 2 ? CLB_PARTLY : row[i].share > row[i].leaf - 0.01 ? CLB_SINGLE_PATH : CLB_PARTLY);
+        clb_mode_free(&mode);
+    }
+}
+
+/* Every outcome, and early stopping gives the same end. */
+static void t_outcomes(void)
+{
+    static const struct { size_t L; double gamma; clb_outcome outcome; } row[] = {
+        { 20, 1, CLB_SINGLE_PATH }, { 20, 3, CLB_PARTLY }, { 20, 3.7321319661472, CLB_BALANCED },
+        { 20, 3.9, CLB_TWO_CYCLE }, { 3, 20, CLB_RUN_AWAY }, { 20, 5.9, CLB_FLIPPED } };
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; ++i) {
+        clb_mode mode = t_mode(2, row[i].L, 2, g_alpha);
+        clb_mode_run run;
+        NOTE("L=%zu gamma=%g", row[i].L, row[i].gamma);
+        CHECK(clb_mode_train(&mode, row[i].gamma / clb_single_sharpness(row[i].L, 2), 20000, NULL, &run) == CLB_OK);
+        if (run.outcome != row[i].outcome) FAIL("%s", clb_outcome_name(run.outcome));
+        clb_mode_free(&mode);
+    }
+    {
+        static const double alpha[4] = { 0.01, 0.005, 0.0025, 0.00125 };
+        clb_mode mode = t_mode(4, 20, 1, alpha);
+        clb_mode_run run;
+        clb_mode_train(&mode, 5.8 / 20, 3000, NULL, &run);
+        EQUAL(run.outcome, CLB_COLLAPSED);
+        clb_mode_free(&mode);
+    }
+    for (int settle = 0; settle < 2; ++settle) {
+        clb_mode mode = t_mode(2, 20, 2, g_alpha);
+        clb_mode_opts opts = CLB_ZERO;
+        clb_mode_run run;
+        opts.settle = settle ? 1e-12 : 0;
+        clb_mode_train(&mode, 3 / clb_single_sharpness(20, 2), 4000, &opts, &run);
+        CHECK(settle ? run.steps < 3000 : run.steps == 4000);
+        NEAR(run.share, 0.75840675159, 1e-11);
+        EQUAL(run.cross, 47);
+        NEAR(run.cross_share, 0.916521118144, 1e-9);
+        clb_mode_free(&mode);
+    }
+}
+
+static void t_ramp(void)
+{
+    clb_ramp ramp = { 1, 4, 10, CLB_RAMP_LINEAR };
+    NEAR(clb_ramp_at(&ramp, 0), 1, 0);
+    NEAR(clb_ramp_at(&ramp, 5), 2.5, 1e-15);
+    NEAR(clb_ramp_at(&ramp, 10), 4, 0);
+    NEAR(clb_ramp_at(&ramp, 1000), 4, 0);
+    ramp.shape = CLB_RAMP_GEOMETRIC;
+    NEAR(clb_ramp_at(&ramp, 5), 2, 1e-15);
+    ramp.shape = CLB_RAMP_JUMP;
+    NEAR(clb_ramp_at(&ramp, 9), 1, 0);
+    NEAR(clb_ramp_at(&ramp, 10), 4, 0);
+}
+
+static void t_rank(void)
+{
+    static const double target[5] = { 1, .9, .8, .7, .6 }, edge[5] = { 2, 2.443257, 3.056040, 3.938617, 5.278890 };
+    static const double gamma[6] = { 1, 2.2, 2.6, 3.0, 3.4, 3.7 };
+    static const size_t rank[6] = { 0, 1, 2, 2, 3, 3 };
+    double S = clb_single_sharpness(20, 1), lo, hi;
+    for (size_t i = 0; i < 6; ++i) EQUAL(clb_rank(20, 5, target, gamma[i] / S), rank[i]);
+    for (size_t r = 1; r <= 5; ++r) {
+        CHECK(clb_rank_window(2, 20, 5, target, r, &lo, &hi) == CLB_OK);
+        NEAR(lo * S, edge[r - 1], 1e-6);
+        if (r < 3) NEAR(hi * S, edge[r], 1e-6);
+        if (r == 3) NEAR(hi * S, 3.732132, 1e-6);                    /* the ceiling comes first */
+        if (r > 3) CHECK(hi <= lo);
+    }
+    for (size_t P = 2; P < 7; ++P) {                                 /* which ceiling binds */
+        clb_return w;
+        clb_worst_return(3, &w);
+        CHECK((clb_ceiling(P, 3) < w.gamma) == (P < 7));
+        clb_worst_return(20, &w);
+        CHECK((clb_ceiling(P, 20) < w.gamma) == (P < 4));
+    }
+    CHECK(clb_ceiling(7, 3) < 3.661);
+}
+
+/* ---- bad input ---- */
+
+static void t_named_errors(void)
+{
+    size_t depth[2] = { 3, 3 }, one[2] = { 3, 1 }, zero[2] = { 3, 0 };
+    double alpha[2] = { 0.1, 0.1 }, bad[2] = { 0.1, -1 }, s[2], lo, hi;
+    double nan = (double)NAN, inf = (double)INFINITY;
+    clb_mode mode;
+    clb_mode_run run;
+    clb_window w;
+    clb_return ret;
+    clb_cycle cycle;
+    EQUAL(clb_mode_init(&mode, 0, depth, 1, alpha), CLB_EPATHS);
+    EQUAL(clb_mode_init(&mode, 2, zero, 1, alpha), CLB_EDEPTH);
+    EQUAL(clb_mode_init(&mode, 2, depth, 0, alpha), CLB_ETARGET);
+    EQUAL(clb_mode_init(&mode, 2, depth, nan, alpha), CLB_ETARGET);
+    EQUAL(clb_mode_init(&mode, 2, depth, inf, alpha), CLB_ETARGET);
+    EQUAL(clb_mode_init(&mode, 2, depth, 1, bad), CLB_ENOTFINITE);
+    CHECK(mode.u == NULL);
+    EQUAL(clb_path_optimum(2, one, 1, s, NULL, NULL), CLB_EDEPTH);
+    EQUAL(clb_path_optimum(0, one, 1, s, NULL, NULL), CLB_EPATHS);
+    EQUAL(clb_path_window(2, depth, -1, &w), CLB_ETARGET);
+    EQUAL(clb_worst_return(1, &ret), CLB_EDEPTH);
+    EQUAL(clb_cycle_predict(2, 2, 1, 0.1, &cycle), CLB_EDEPTH);
+    EQUAL(clb_rank_window(2, 2, 2, alpha, 1, &lo, &hi), CLB_EDEPTH);
+    EQUAL(clb_rank_window(2, 3, 2, bad, 1, &lo, &hi), CLB_ETARGET);
+    EQUAL(clb_rank_window(2, 3, 2, alpha, 3, &lo, &hi), CLB_EOPTION);
+    EQUAL(clb_central_pair(2, 3, 1, 0, 5, s), CLB_ESTEP);
+    EQUAL(clb_chain_peak(3, nan, &lo, &hi), CLB_ESTEP);
+    EQUAL(clb_step_check(0), CLB_ESTEP);
+    EQUAL(clb_step_check(-1), CLB_ESTEP);
+    EQUAL(clb_step_check(nan), CLB_ESTEP);
+    EQUAL(clb_step_check(inf), CLB_ESTEP);
+    EQUAL(clb_path_check(2, one, 3, 1), CLB_EDEPTH);
+    CHECK(clb_mode_init(&mode, 2, one, 1, alpha) == CLB_OK);
+    EQUAL(clb_leaf_endpoint(&mode, s), CLB_EDEPTH);
+    EQUAL(clb_mode_train(&mode, 0, 10, NULL, &run), CLB_ESTEP);
+    EQUAL(clb_mode_train(&mode, nan, 10, NULL, &run), CLB_ESTEP);
+    CHECK(isnan(clb_mode_variance(&mode)));
+    clb_mode_free(&mode);
+    clb_mode_free(&mode);                                            /* a zeroed struct is fine */
+    CHECK(isnan(clb_boundary_share(2, 3)) && isnan(clb_balanced_sharpness(0, 3, 1)) && isnan(clb_leaf(3, -1)));
+    CHECK(isnan(clb_leaf_sharpness(2, 2, 1, 0)) && isnan(clb_stop_offset(2)) && isnan(clb_ceiling(2, 1)));
+    for (int status = CLB_EPATHS; status <= CLB_ESTEP; ++status) CHECK(strlen(clb_strerror((clb_status)status)) > 8);
+}
+
+static const test_case tests[] = {
+    TEST(t_worst_return_table), TEST(t_worst_return_definition), TEST(t_worst_return_brute), TEST(t_lambert),
+    TEST(t_balanced_is_flattest), TEST(t_optimum), TEST(t_optimum_random), TEST(t_window), TEST(t_recursion),
+    TEST(t_one_step), TEST(t_contraction), TEST(t_leaf_endpoint), TEST(t_leaf_drift), TEST(t_depth_two_exact),
+    TEST(t_leaf_sharpness), TEST(t_cycle), TEST(t_central_flow), TEST(t_stopping_runs), TEST(t_outcomes),
+    TEST(t_ramp), TEST(t_rank), TEST(t_named_errors) };
+TEST_MAIN(tests)
