@@ -1126,6 +1126,10 @@ CLBDEF void       clb_problem_opts_resolve(clb_problem_opts *opts);
 CLBDEF clb_status clb_problem_init(clb_problem *problem, const clb_problem_opts *opts, uint64_t seed,
                                    clb_normal_mode mode);
 CLBDEF void       clb_problem_free(clb_problem *problem);
+/* Draw (published normals), train, throw away all but the trace: what most runs of a sweep are.
+ * Returns what clb_train returns; the trace is the caller's to free after CLB_OK and CLB_EDIVERGED. */
+CLBDEF clb_status clb_problem_run(const clb_problem_opts *opts, uint64_t seed, double eta, size_t T,
+                                  const clb_train_opts *train, clb_trace *trace);
 
 #ifdef __cplusplus
 }
@@ -7316,6 +7320,18 @@ CLBDEF void clb_problem_free(clb_problem *problem)
     clb_net_free(&problem->net);
     clb_data_free(&problem->data);
     memset(problem, 0, sizeof *problem);
+}
+
+CLBDEF clb_status clb_problem_run(const clb_problem_opts *opts, uint64_t seed, double eta, size_t T,
+                                  const clb_train_opts *train, clb_trace *trace)
+{
+    clb_problem problem;
+    clb_status status = clb_problem_init(&problem, opts, seed, CLB_NORMAL_PUBLISHED);
+    memset(trace, 0, sizeof *trace);
+    if (status) return status;
+    status = clb_train(&problem.net, &problem.data, eta, T, train, trace);
+    clb_problem_free(&problem);
+    return status;
 }
 
 #ifdef __cplusplus
