@@ -3210,18 +3210,23 @@ static void clbi_forward(clb_pass *pass, const clb_real *theta)
     }
 }
 
-CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta)
+/* Loss of the outputs in z[L]; fills p, and u[L] with the residual unless ce = 1. */
+static double clbi_output_loss(clb_pass *pass)
 {
-    const clb_net *net = pass->net;
-    size_t L = net->L, K = net->m[L], n = pass->n;
+    size_t L = pass->net->L, K = pass->net->m[L], n = pass->n;
     double loss = 0;
-    clbi_forward(pass, theta ? theta : net->theta);
     if (pass->ce > 0) loss += pass->ce * (clbi_softmax(pass) / (double)n);
     if (pass->ce < 1) {
         clbi_residual(pass, pass->z[L], pass->u[L]);
         loss += (1 - pass->ce) * (clb_sumsq(n * K, pass->u[L]) / ((double)n * (double)K));
     }
-    return pass->loss = loss;
+    return loss;
+}
+
+CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta)
+{
+    clbi_forward(pass, theta ? theta : pass->net->theta);
+    return pass->loss = clbi_output_loss(pass);
 }
 
 /* u_L = dLoss/df; for MSE u_L holds the residual already. */
