@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#define ALLOC_MAX ((size_t)1 << 30)  /* requests above it fail, as if no machine had so much */
+
 static size_t alloc_calls;       /* since alloc_reset                                 */
 static size_t alloc_fail_at;     /* this call fails, counted from 1; 0: none          */
 static size_t alloc_live;        /* blocks not yet freed                              */
@@ -25,7 +27,7 @@ static int alloc_fails(size_t n)
 {
     ++alloc_calls;
     if (n > alloc_largest) alloc_largest = n;
-    return alloc_calls == alloc_fail_at;
+    return alloc_calls == alloc_fail_at || n > ALLOC_MAX;
 }
 
 static void *alloc_malloc(size_t n)
