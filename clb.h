@@ -310,6 +310,9 @@ typedef struct clb_net_opts {
     int            bias;        /* 0 -> no bias; -1: in every layer; l > 0: only in layer l          */
 } clb_net_opts;
 
+/* s_e(z) = (1-e) z + e max(0, z) without bias; e = 0 and e = 1 are the identity and ReLU themselves.    E10-E14 */
+CLBDEF clb_net_opts clb_relu_mix(double e);
+
 /* One flat theta of P reals: W_1, b_1, W_2, b_2, ... with W_l [m_l][m_{l-1}] row-major, biases only
  * where there are any. */
 typedef struct clb_net {
@@ -366,6 +369,7 @@ typedef struct clb_pass {
     clb_real       *batch_X;    /* buffers of clb_pass_batch; NULL until batches are asked for       */
     int            *batch_y;
     clb_real       *batch_T;
+    clb_real      **slope;      /* NULL, or held slopes s'(z_l) of clb_pass_freeze: [n][m_l], l = 1..L-1 */
 } clb_pass;
 
 /* net and data are kept by reference and must outlive the pass. ce in [0, 1].
@@ -374,6 +378,14 @@ CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_da
 CLBDEF void       clb_pass_free(clb_pass *pass);
 /* Use only the count rows index[0..count-1] from now on (count <= data->n); index NULL: all rows again. */
 CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t count);
+
+/* Hold the activation slopes: from now on a_l = c_l z_l, entry by entry, with c_l = s'(z_l) as it was at the last
+ * evaluation of `at` (pass itself, or another one of the same shapes); NULL: live again. For ReLU and the other
+ * piecewise linear activations this is the network with frozen gates, equal to the live one at that point.  E9
+ * Called by an observer at t = 0 on state->pass it freezes a whole training run. Allocates on first use only.
+ * Curvature operators do not know of it.
+ * Errors: CLB_EOPTION (other widths or number of rows), CLB_ESIZE, CLB_ENOMEM; the pass is then as before. */
+CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at);
 
 /* Loss at theta (NULL: net->theta). Fills z, a, p. No allocation. */
 CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta);
@@ -1130,6 +1142,9 @@ CLBDEF void       clb_problem_free(clb_problem *problem);
  * Returns what clb_train returns; the trace is the caller's to free after CLB_OK and CLB_EDIVERGED. */
 CLBDEF clb_status clb_problem_run(const clb_problem_opts *opts, uint64_t seed, double eta, size_t T,
                                   const clb_train_opts *train, clb_trace *trace);
+/* Largest Hessian eigenvalue at the problem's own theta (before training: lambda_max(H_0)), and the smallest unless
+ * NULL. ce: loss blend.  Errors: those of clb_pass_init, clb_curv_init, clb_sharpness. */
+CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, double *largest, double *smallest);
 
 #ifdef __cplusplus
 }
@@ -2932,6 +2947,14 @@ CLBDEF double clb_bias_sumsq(const clb_net *net, const clb_real *x, size_t l)
     return net->b[l] == CLB_NO_BIAS ? 0 : clb_sumsq(net->m[l], x + net->b[l]);
 }
 
+CLBDEF clb_net_opts clb_relu_mix(double e)
+{
+    clb_net_opts opts = CLB_ZERO;
+    opts.activation = e == 0 ? CLB_IDENTITY : e == 1 ? CLB_RELU : CLB_RELU_MIX;
+    opts.a = e;
+    return opts;
+}
+
 /* ---- activations ---------------------------------------------------------------------------- */
 
 /* Derivatives of max(0, z)^p:  p (p-1) ... (p-order+1) z^(p-order) for z > 0. Small integer powers by
@@ -3058,6 +3081,42 @@ static clb_status clbi_pass_check(const clb_net *net, const clb_data *data, doub
     return CLB_OK;
 }
 
+static clb_status clbi_pass_slope_alloc(clb_pass *pass)
+{
+    const clb_net *net = pass->net;
+    size_t l, hidden = 0, reals, bytes;
+    clb_real *at;
+    for (l = 1; l < net->L; ++l)
+        if (!clbi_add_size(hidden, net->m[l], &hidden)) return CLB_ESIZE;
+    if (!clbi_mul_size(hidden, pass->data->n, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
+        !clbi_add_size(bytes, net->L * sizeof(clb_real *), &bytes)) return CLB_ESIZE;
+    if (clbi_alloc(&pass->slope, bytes, 1) != CLB_OK) return CLB_ENOMEM;
+    at = (clb_real *)(void *)(pass->slope + net->L);
+    pass->slope[0] = NULL;
+    for (l = 1; l < net->L; ++l) pass->slope[l] = at, at += pass->data->n * net->m[l];
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at)
+{
+    const clb_net *net = pass->net;
+    clb_status status;
+    size_t l, i;
+    if (!at) {
+        CLB_FREE(pass->slope);
+        pass->slope = NULL;
+        return CLB_OK;
+    }
+    if (at->net->L != net->L || at->n != pass->n) return CLB_EOPTION;
+    for (l = 1; l < net->L; ++l)
+        if (at->net->m[l] != net->m[l]) return CLB_EOPTION;
+    if (!pass->slope && (status = clbi_pass_slope_alloc(pass)) != CLB_OK) return status;
+    for (l = 1; l < net->L; ++l)
+        for (i = 0; i < at->n * net->m[l]; ++i)
+            pass->slope[l][i] = (clb_real)clb_activate(at->net->activation, at->net->a, (double)at->z[l][i], 1);
+    return CLB_OK;
+}
+
 static void clbi_pass_carve(clb_pass *pass)
 {
     const clb_net *net = pass->net;
@@ -3111,6 +3170,7 @@ CLBDEF void clb_pass_free(clb_pass *pass)
     CLB_FREE(pass->batch_X);
     CLB_FREE(pass->batch_y);
     CLB_FREE(pass->batch_T);
+    CLB_FREE(pass->slope);
     memset(pass, 0, sizeof *pass);
 }
 
@@ -3199,6 +3259,13 @@ static void clbi_residual(clb_pass *pass, const clb_real *f, clb_real *r)
     for (i = 0; i < pass->n; ++i) r[i * K + (size_t)pass->y[i]] -= 1;
 }
 
+/* a = c z with held slopes c, count values. */
+static void clbi_held_slopes(size_t count, const clb_real *c, const clb_real *z, clb_real *a)
+{
+    size_t i;
+    for (i = 0; i < count; ++i) a[i] = c[i] * z[i];
+}
+
 /* z_l and a_l of every layer at theta; the output is z[L]. */
 static void clbi_forward(clb_pass *pass, const clb_real *theta)
 {
@@ -3206,7 +3273,9 @@ static void clbi_forward(clb_pass *pass, const clb_real *theta)
     size_t l, n = pass->n;
     for (l = 1; l <= net->L; ++l) {
         clbi_affine(net, theta, l, n, pass->a[l - 1], pass->z[l]);
-        if (l < net->L) clbi_activation_forward(net, n * net->m[l], pass->z[l], pass->a[l]);
+        if (l == net->L) break;
+        if (pass->slope) clbi_held_slopes(n * net->m[l], pass->slope[l], pass->z[l], pass->a[l]);
+        else clbi_activation_forward(net, n * net->m[l], pass->z[l], pass->a[l]);
     }
 }
 
@@ -3270,7 +3339,8 @@ static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad)
         if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, pass->u[l], grad + net->b[l]);
         if (l == 1) break;
         clb_matmul_nn(n, in, out, pass->u[l], out, theta + net->w[l], in, pass->u[l - 1], in);
-        clbi_activation_backward(net, n * in, pass->z[l - 1], pass->u[l - 1]);
+        if (pass->slope) clbi_held_slopes(n * in, pass->slope[l - 1], pass->u[l - 1], pass->u[l - 1]);
+        else clbi_activation_backward(net, n * in, pass->z[l - 1], pass->u[l - 1]);
     }
 }
 
@@ -7336,6 +7406,22 @@ CLBDEF clb_status clb_problem_run(const clb_problem_opts *opts, uint64_t seed, d
     if (status) return status;
     status = clb_train(&problem.net, &problem.data, eta, T, train, trace);
     clb_problem_free(&problem);
+    return status;
+}
+
+CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, double *largest, double *smallest)
+{
+    clb_pass pass;
+    clb_curv curv;
+    clb_status status = clb_pass_init(&pass, &problem->net, &problem->data, ce);
+    if (status) return status;
+    status = clb_curv_init(&curv, &pass);
+    if (!status) {
+        clb_curv_at(&curv, NULL);
+        status = clb_sharpness(&curv, NULL, largest, smallest);
+        clb_curv_free(&curv);
+    }
+    clb_pass_free(&pass);
     return status;
 }
 

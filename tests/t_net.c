@@ -199,6 +199,33 @@ static void t_gates(void)
     teardown(&f);
 }
 
+/* Held gates: the same network at the point where they were taken; elsewhere a network that is linear in each
+ * layer, so that loss(theta) along a line through W_1 alone is the quadratic of MSE. */
+static void t_freeze(void)
+{
+    fixture f;
+    clb_net_opts opts = clb_relu_mix(0.7);
+    clb_real *g = (clb_real *)calloc(2000, sizeof *g), *frozen = g + 1000;
+    double live, v[5], scale = 0;
+    setup(&f, 2, &opts, CLB_MSE, 0);
+    CHECK(f.net.P <= 1000);
+    live = clb_grad(&f.pass, NULL, g);
+    CHECK(clb_pass_freeze(&f.pass, &f.pass) == CLB_OK);
+    CHECK(clb_grad(&f.pass, NULL, frozen) == live);
+    CHECK(memcmp(g, frozen, f.net.P * sizeof *g) == 0);
+    for (int k = 0; k < 5; ++k) {
+        for (size_t i = 0; i < clb_layer_size(&f.net, 1); ++i) f.net.theta[f.net.w[1] + i] += (clb_real)(i % 3) - 1;
+        v[k] = clb_loss(&f.pass, NULL);
+        scale += fabs(v[k]);
+    }
+    NEAR((v[3] - 3 * v[2] + 3 * v[1] - v[0]) / scale, 0.0, SINGLE ? 1e-5 : 1e-13);        /* third differences */
+    NEAR((v[4] - 3 * v[3] + 3 * v[2] - v[1]) / scale, 0.0, SINGLE ? 1e-5 : 1e-13);
+    CHECK(clb_pass_freeze(&f.pass, NULL) == CLB_OK);
+    CHECK(fabs(clb_loss(&f.pass, NULL) - v[4]) > 1e-3 * v[4]);             /* live gates have moved */
+    teardown(&f);
+    free(g);
+}
+
 static void t_layout(void)
 {
     static const size_t widths[] = { 20, 32, 32, 32, 32, 5 };
@@ -275,7 +302,7 @@ static void t_published_start(void)
 
 static const test_case tests[] = {
     TEST(t_activation_derivatives), TEST(t_activation_values), TEST(t_activation_homogeneity), TEST(t_gradient),
-    TEST(t_softmax_shift), TEST(t_loss_values), TEST(t_nan_passes), TEST(t_batch), TEST(t_gates), TEST(t_layout),
+    TEST(t_softmax_shift), TEST(t_loss_values), TEST(t_nan_passes), TEST(t_batch), TEST(t_gates), TEST(t_layout), TEST(t_freeze),
     TEST(t_bad_input), TEST(t_published_start),
 };
 TEST_MAIN(tests)
