@@ -401,6 +401,16 @@ CLBDEF void   clb_gates(const clb_pass *pass, size_t l, uint64_t *bits);
 CLBDEF double clb_weight_sumsq(const clb_net *net, const clb_real *x, size_t l);
 CLBDEF double clb_bias_sumsq(const clb_net *net, const clb_real *x, size_t l);
 
+#ifndef CLB_NO_STDIO
+/* A net as NPY files PREFIXW1.npy, PREFIXb1.npy, PREFIXW2.npy, ... (biases where there are any) and PREFIXnet.npy:
+ * L, activation, the biased layers as in clb_net_opts, and a as a sum of three. That one is removed first and
+ * written last, so an interrupted save does not load. Saving and loading keep every bit of theta; a file of the
+ * other precision is rounded. Errors: CLB_EIO, CLB_ENOMEM; loading also those of clb_npy_read, CLB_EFORMAT (shapes
+ * that do not chain, L > 9999), CLB_ENOTFINITE; *net is then zeroed. */
+CLBDEF clb_status clb_net_save(const clb_net *net, const char *prefix);
+CLBDEF clb_status clb_net_load(clb_net *net, const char *prefix);
+#endif
+
 /* ============================================================================================
  * @S17 CURVATURE
  * ========================================================================================== */
@@ -3379,6 +3389,172 @@ CLBDEF void clb_gates(const clb_pass *pass, size_t l, uint64_t *bits)
     memset(bits, 0, clb_gate_words(pass, l) * sizeof *bits);
     for (i = 0; i < count; ++i) bits[i / 64] |= (uint64_t)(pass->z[l][i] > 0) << (i % 64);
 }
+
+/* ---- nets as files ------------------------------------------------------------------------- */
+
+#ifndef CLB_NO_STDIO
+#define CLBI_NET_FIELDS 6           /* of PREFIXnet.npy */
+#define CLBI_NET_LAYERS 9999
+
+/* path := prefix name l .npy, without the number if l = 0. path has room for strlen(prefix) + 16. */
+static void clbi_net_path(char *path, const char *prefix, const char *name, size_t l)
+{
+    size_t length = strlen(prefix);
+    memcpy(path, prefix, length);
+    memcpy(path + length, name, strlen(name));
+    length += strlen(name);
+    if (l > 0) length = clbi_put_size(path, length, l);
+    memcpy(path + length, ".npy", 5);
+}
+
+static clb_status clbi_npy_save(const char *path, const clb_real *x, size_t rank, const size_t *shape)
+{
+    FILE *file = fopen(path, "wb");
+    clb_status status;
+    if (!file) return CLB_EIO;
+    status = clb_npy_fwrite(file, x, rank, shape);
+    if (fclose(file) && !status) status = CLB_EIO;
+    if (status) remove(path);
+    return status;
+}
+
+/* The bias option that gives this net: 0 none, -1 all, else the one layer that has one. */
+static int clbi_net_bias(const clb_net *net)
+{
+    size_t l, count = 0, last = 0;
+    for (l = 1; l <= net->L; ++l) {
+        if (net->b[l] == CLB_NO_BIAS) continue;
+        ++count;
+        last = l;
+    }
+    return count == net->L ? -1 : (int)last;
+}
+
+CLBDEF clb_status clb_net_save(const clb_net *net, const char *prefix)
+{
+    clb_real fields[CLBI_NET_FIELDS];
+    size_t shape[2], l;
+    char *path = NULL;
+    clb_status status;
+    if (net->L > CLBI_NET_LAYERS) return CLB_ESIZE;
+    status = clbi_alloc(&path, strlen(prefix) + 16, 1);
+    if (status) return status;
+    clbi_net_path(path, prefix, "net", 0);
+    remove(path);
+    for (l = 1; !status && l <= net->L; ++l) {
+        shape[0] = net->m[l];
+        shape[1] = net->m[l - 1];
+        clbi_net_path(path, prefix, "W", l);
+        status = clbi_npy_save(path, net->theta + net->w[l], 2, shape);
+        if (status || net->b[l] == CLB_NO_BIAS) continue;
+        clbi_net_path(path, prefix, "b", l);
+        status = clbi_npy_save(path, net->theta + net->b[l], 1, shape);
+    }
+    fields[0] = (clb_real)net->L;
+    fields[1] = (clb_real)net->activation;
+    fields[2] = (clb_real)clbi_net_bias(net);
+    fields[3] = (clb_real)net->a;                        /* three floats hold any double */
+    fields[4] = (clb_real)(net->a - (double)fields[3]);
+    fields[5] = (clb_real)(net->a - (double)fields[3] - (double)fields[4]);
+    shape[0] = CLBI_NET_FIELDS;
+    clbi_net_path(path, prefix, "net", 0);
+    if (!status) status = clbi_npy_save(path, fields, 1, shape);
+    CLB_FREE(path);
+    return status;
+}
+
+/* What PREFIXnet.npy says. */
+static clb_status clbi_net_fields(const char *path, clb_net_opts *opts, size_t *L)
+{
+    clb_array array;
+    clb_status status = clb_npy_load(&array, path);
+    const double *x = array.x;
+    if (status) return status;
+    if (array.count != CLBI_NET_FIELDS || !(x[0] >= 1 && x[0] <= CLBI_NET_LAYERS) || x[0] != floor(x[0]) ||
+        !(x[1] >= 0 && x[1] < (int)CLB_ACTIVATION_COUNT) || x[1] != floor(x[1]) ||
+        !(x[2] >= -1 && x[2] <= x[0]) || x[2] != floor(x[2]))
+        status = CLB_EFORMAT;
+    else {
+        *L = (size_t)x[0];
+        opts->activation = (clb_activation)(int)x[1];
+        opts->bias = (int)x[2];
+        opts->a = x[3] + x[4] + x[5];
+        if (!(fabs(opts->a) <= DBL_MAX)) status = CLB_ENOTFINITE;
+    }
+    clb_array_free(&array);
+    return status;
+}
+
+/* One tensor of the expected shape into x. */
+static clb_status clbi_net_tensor(const clb_array *array, size_t rank, size_t rows, size_t columns, clb_real *x)
+{
+    size_t i;
+    if (array->rank != rank || array->shape[0] != rows || array->count != rows * columns) return CLB_EFORMAT;
+    for (i = 0; i < array->count; ++i) {
+        if (!clbi_real_ok(array->x[i])) return CLB_ENOTFINITE;
+        x[i] = (clb_real)array->x[i];
+    }
+    return CLB_OK;
+}
+
+/* The L weight matrices, as they are in their files. */
+static clb_status clbi_net_weights(clb_array *W, size_t *widths, size_t L, const char *prefix, char *path)
+{
+    size_t l;
+    for (l = 1; l <= L; ++l) {
+        clb_status status;
+        clbi_net_path(path, prefix, "W", l);
+        status = clb_npy_load(&W[l - 1], path);
+        if (status) return status;
+        if (W[l - 1].rank != 2 || W[l - 1].count == 0) return CLB_EFORMAT;
+        widths[l - 1] = W[l - 1].shape[1];
+        widths[l] = W[l - 1].shape[0];
+        if (l > 1 && widths[l - 1] != W[l - 2].shape[0]) return CLB_EFORMAT;
+    }
+    return CLB_OK;
+}
+
+/* theta of an allocated net from its matrices and the files of its biases. */
+static clb_status clbi_net_fill(clb_net *net, const clb_array *W, const char *prefix, char *path)
+{
+    clb_status status = CLB_OK;
+    size_t l;
+    for (l = 1; !status && l <= net->L; ++l) {
+        clb_array b;
+        status = clbi_net_tensor(&W[l - 1], 2, net->m[l], net->m[l - 1], net->theta + net->w[l]);
+        if (status || net->b[l] == CLB_NO_BIAS) continue;
+        clbi_net_path(path, prefix, "b", l);
+        status = clb_npy_load(&b, path);
+        if (!status) status = clbi_net_tensor(&b, 1, net->m[l], 1, net->theta + net->b[l]);
+        clb_array_free(&b);
+    }
+    return status;
+}
+
+CLBDEF clb_status clb_net_load(clb_net *net, const char *prefix)
+{
+    clb_net_opts opts = CLB_ZERO;
+    clb_array *W = NULL;
+    size_t *widths = NULL, L = 0, l;
+    char *path = NULL;
+    clb_status status = clbi_alloc(&path, strlen(prefix) + 16, 1);
+    memset(net, 0, sizeof *net);
+    if (status) return status;
+    clbi_net_path(path, prefix, "net", 0);
+    status = clbi_net_fields(path, &opts, &L);
+    if (!status) status = clbi_calloc(&W, L, sizeof *W);
+    if (!status) status = clbi_alloc(&widths, L + 1, sizeof *widths);
+    if (!status) status = clbi_net_weights(W, widths, L, prefix, path);
+    if (!status) status = clb_net_alloc(net, widths, L + 1, &opts);
+    if (!status) status = clbi_net_fill(net, W, prefix, path);
+    if (status) clb_net_free(net);
+    for (l = 0; W && l < L; ++l) clb_array_free(&W[l]);
+    CLB_FREE(W);
+    CLB_FREE(widths);
+    CLB_FREE(path);
+    return status;
+}
+#endif /* CLB_NO_STDIO */
 
 /* ============================================================================================
  * @S37 CURVATURE

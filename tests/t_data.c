@@ -617,6 +617,73 @@ static void t_files(void)
     EQUAL(alloc_live, 0);
 }
 
+/* ---- nets as files ------------------------------------------------------------------------- */
+
+static void net_file(char *path, size_t room, const char *prefix, const char *name)
+{
+    snprintf(path, room, "%s%s.npy", prefix, name);
+}
+
+static void t_net_files(void)
+{
+    static const size_t widths[4] = { 3, 5, 2, 4 };
+    static const char *const names[] = { "net", "W1", "W2", "W3", "b1", "b2", "b3" };
+    static const char one[] = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 5)}";
+    static const unsigned char zeros[10] = { 0 };
+    const char *folder = getenv("TMPDIR");
+    char prefix[256], path[512];
+    clb_rng rng;
+    clb_net net, copy;
+    clb_rng_seed(&rng, 8);
+    snprintf(prefix, sizeof prefix, "%s/clb_t_net_%p_", folder ? folder : "/tmp", (void *)&rng);
+    for (int bias = -1; bias <= 3; ++bias) {
+        clb_net_opts opts = CLB_ZERO;
+        opts.bias = bias;
+        opts.activation = CLB_LEAKY_RELU;
+        opts.a = 0.1;
+        EQUAL(clb_net_init(&net, widths, 4, &opts, &rng), CLB_OK);
+        EQUAL(clb_net_save(&net, prefix), CLB_OK);
+        EQUAL(clb_net_load(&copy, prefix), CLB_OK);
+        EQUAL(copy.P, net.P);
+        EQUAL(copy.activation, CLB_LEAKY_RELU);
+        SAME_BITS(copy.a, 0.1);
+        for (size_t l = 0; l <= 3; ++l) EQUAL(copy.m[l], widths[l]);
+        for (size_t l = 1; l <= 3; ++l) EQUAL(copy.b[l], net.b[l]);
+        for (size_t i = 0; i < net.P; ++i) SAME_BITS(copy.theta[i], net.theta[i]);
+        clb_net_free(&copy);
+        if (bias == 3) continue;
+        clb_net_free(&net);
+    }
+    net_file(path, sizeof path, prefix, "W2");               /* shapes that do not chain, then nonsense */
+    {
+        size_t size;
+        unsigned char *p = npy_file(1, one, zeros, 10, &size);
+        put(path, p, size);
+        EQUAL(clb_net_load(&copy, prefix), CLB_OK);
+        clb_net_free(&copy);
+        p[8 + 2 + sizeof one - 3 - 4] = '1';                 /* (1, 5) */
+        put(path, p, size - 5);
+        EQUAL(clb_net_load(&copy, prefix), CLB_EFORMAT);
+        put(path, p, size - 6);
+        EQUAL(clb_net_load(&copy, prefix), CLB_ETRUNCATED);
+        free(p);
+    }
+    remove(path);
+    EQUAL(clb_net_load(&copy, prefix), CLB_EIO);
+    EMPTY(copy);
+    net.theta[0] = (clb_real)NAN;
+    EQUAL(clb_net_save(&net, prefix), CLB_OK);
+    EQUAL(clb_net_load(&copy, prefix), CLB_ENOTFINITE);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
+        net_file(path, sizeof path, prefix, names[i]);
+        remove(path);
+    }
+    EQUAL(clb_net_load(&copy, prefix), CLB_EIO);
+    EQUAL(clb_net_save(&net, "/nowhere/at/all/"), CLB_EIO);
+    clb_net_free(&net);
+    EQUAL(alloc_live, 0);
+}
+
 /* ---- mutated files ------------------------------------------------------------------------- */
 
 /* Overwrite a few bytes, sometimes cut or lengthen. Returns the new size, at most size + 8. */
@@ -700,6 +767,6 @@ static void t_fuzz(void)
 static const test_case tests[] = {
     TEST(t_mixture_published), TEST(t_mixture_geometry), TEST(t_xor), TEST(t_spheres), TEST(t_generator_errors),
     TEST(t_npy_types), TEST(t_npy_order), TEST(t_npy_bad), TEST(t_npy_round_trip), TEST(t_arrays),
-    TEST(t_idx), TEST(t_idx_bad), TEST(t_csv), TEST(t_csv_bad), TEST(t_csv_locale), TEST(t_files), TEST(t_fuzz)
+    TEST(t_idx), TEST(t_idx_bad), TEST(t_csv), TEST(t_csv_bad), TEST(t_csv_locale), TEST(t_files), TEST(t_net_files), TEST(t_fuzz)
 };
 TEST_MAIN(tests)
