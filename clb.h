@@ -1116,6 +1116,72 @@ CLBDEF clb_status clb_rank_window(size_t P, size_t L, size_t d, const double *ta
                                   double *lo,
                                   double *hi);
 
+/* ---- full matrices --------------------------------------------------------------------------- */
+
+/* P networks side by side on one data set, their outputs added:
+ *     f = sum_p f_p(X),     Loss = 1/2 |f - T|_F^2
+ * Pathway p has depth[p] weight matrices, no biases, hidden width m and one activation before every
+ * matrix but the first (linear readout). With the identity as activation and X = I it is the linear
+ * network Omega_p = W_{p,L_p} ... W_{p,1}, f_p = Omega_p^T. Forward and backward pass, R operator
+ * and charges are those of the single network. One flat theta, pathway after pathway. */
+typedef struct clb_paths {
+    size_t    P, N;         /* pathways, parameters                                               */
+    clb_net  *net;          /* [P] architecture of pathway p; net[p].theta is not used            */
+    clb_pass *pass;         /* [P] state at the last point evaluated; output f_p = pass[p].z[L_p] */
+    size_t   *at;           /* [P] where pathway p begins in theta                                */
+    clb_real *theta;        /* [N]                                                                */
+    clb_real *grad;         /* [N] at the last clb_paths_grad                                     */
+    clb_real *error;        /* [n][K] f - T                                                       */
+    clb_curv *curv;         /* [P] for clb_paths_hvp, NULL before clb_paths_curve                 */
+    clb_data  own;          /* inputs and target of clb_paths_linear                              */
+    void     *arena;
+} clb_paths;
+
+/* data with real targets, kept by reference; theta zero.
+ * Errors: CLB_EPATHS, CLB_EDEPTH (a depth of 0), CLB_EOPTION (no targets, m = 0 with a depth > 1,
+ * unknown activation), CLB_EEMPTY, CLB_ESIZE, CLB_ENOMEM; *paths is then zeroed. */
+CLBDEF clb_status clb_paths_init(clb_paths *paths, size_t P, const size_t *depth, size_t m,
+                                 clb_activation activation, const clb_data *data);
+/* The linear network of d x d matrices with target M [d][d]. Errors: as above. */
+CLBDEF clb_status clb_paths_linear(clb_paths *paths, size_t P, const size_t *depth, size_t d,
+                                   const clb_real *M);
+CLBDEF void       clb_paths_free(clb_paths *paths);        /* accepts a zeroed struct */
+
+/* W_{p,l} inside theta, p = 0..P-1, l = 1..L_p. */
+CLBDEF clb_real *clb_paths_layer(const clb_paths *paths, size_t p, size_t l);
+/* SVS weights of a linear network with u [P][d], orthogonal U, V [d][d] (columns are the vectors):
+ *     W_1 = D_p V^T,  W_L = U D_p,  D_p = diag(u_p) between,  U D_p V^T for L_p = 1 */
+CLBDEF void clb_paths_svs(clb_paths *paths, const double *u, const double *U, const double *V);
+
+/* Loss at theta; and gradient, into paths->grad. No allocation.
+ *     G_{p,l} = (W_{p,L} ... W_{p,l+1})^T E (W_{p,l-1} ... W_{p,1})^T,  E = sum_q Omega_q - M    */
+CLBDEF double clb_paths_loss(clb_paths *paths);
+CLBDEF double clb_paths_grad(clb_paths *paths);
+
+/* Called with theta_t, loss and gradient for t = 0..T; nonzero ends the run. */
+typedef int (*clb_paths_fn)(void *context, size_t t, clb_paths *paths, double loss);
+/* T steps theta <- theta - eta grad. *steps (may be NULL) is the number done.
+ * Errors: CLB_ESTEP; CLB_EDIVERGED when the loss is not finite, theta as it was then. */
+CLBDEF clb_status clb_paths_train(clb_paths *paths, double eta, size_t T, clb_paths_fn observe,
+                                  void *context, size_t *steps);
+
+/* Singular coefficients of pathway p at the last point evaluated: C [d][d] = A^T F_p B with
+ * F_p = f_p^T (Omega_p for a linear net), A [K][d], B [n][d]; columns are the vectors. */
+CLBDEF void clb_paths_coefficients(const clb_paths *paths, size_t p, size_t d, const double *A,
+                                   const double *B, double *C);
+/* One of them: a^T F_p b. */
+CLBDEF double clb_paths_coefficient(const clb_paths *paths, size_t p, const double *a,
+                                    const double *b);
+
+/* Make ready for products with the Hessian at theta; the first call allocates.
+ * Errors: CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_paths_curve(clb_paths *paths);
+/* y = H v, exact, by the R operator of every pathway with the common R f = sum_p R f_p. */
+CLBDEF void       clb_paths_hvp(clb_paths *paths, const clb_real *v, clb_real *y);
+CLBDEF clb_linop  clb_paths_op(clb_paths *paths);
+/* H [N][N] by N products. */
+CLBDEF void       clb_paths_hessian(clb_paths *paths, clb_real *H);
+
 /* ============================================================================================
  * @S24 RUN HELPERS
  * ========================================================================================== */
@@ -3646,19 +3712,26 @@ static void clbi_bend(clb_curv *curv, size_t l)
         curv->s2[l][i] *= (clb_real)clb_activate(net->activation, net->a, (double)curv->pass->z[l][i], 2);
 }
 
+/* s1 and s2 of every hidden layer, after forward and backward pass at curv->theta. */
+static void clbi_curv_slopes(clb_curv *curv)
+{
+    const clb_net *net = curv->pass->net;
+    size_t l;
+    for (l = 1; l < net->L; ++l) {
+        clbi_slopes(net, curv->pass->n * net->m[l], curv->pass->z[l], curv->s1[l]);
+        if (curv->s2[l]) clbi_bend(curv, l);
+    }
+}
+
 CLBDEF double clb_curv_at(clb_curv *curv, const clb_real *theta)
 {
     clb_pass *pass = curv->pass;
     const clb_net *net = pass->net;
     double loss;
-    size_t l;
     if (!theta) theta = net->theta;
     if (theta != curv->theta) memcpy(curv->theta, theta, net->P * sizeof *theta);
     loss = clb_grad(pass, curv->theta, curv->grad);
-    for (l = 1; l < net->L; ++l) {
-        clbi_slopes(net, pass->n * net->m[l], pass->z[l], curv->s1[l]);
-        if (curv->s2[l]) clbi_bend(curv, l);
-    }
+    clbi_curv_slopes(curv);
     return loss;
 }
 
@@ -3754,11 +3827,11 @@ static void clbi_r_backward(clb_curv *curv, size_t l, const clb_real *v)
         for (i = 0; i < n * in; ++i) rz[i] = s1[i] * re[i] + s2[i] * rz[i];
 }
 
-CLBDEF void clb_hvp(clb_curv *curv, const clb_real *v, clb_real *y)
+/* The way back of the R operator, from R u_L in rz[L]. */
+static void clbi_hvp_back(clb_curv *curv, const clb_real *v, clb_real *y)
 {
     const clb_net *net = curv->pass->net;
     size_t l, n = curv->pass->n;
-    clbi_output_hessian(curv->pass, clb_jvp(curv, v));
     for (l = net->L; l >= 1; --l) {
         size_t in = net->m[l - 1], out = net->m[l];
         clbi_layer_gradient(curv->pass, l, curv->rz[l], y);
@@ -3766,6 +3839,12 @@ CLBDEF void clb_hvp(clb_curv *curv, const clb_real *v, clb_real *y)
         clb_matmul_tn_acc(out, in, n, curv->pass->u[l], out, curv->ra[l - 1], in, y + net->w[l], in);
         clbi_r_backward(curv, l, v);
     }
+}
+
+CLBDEF void clb_hvp(clb_curv *curv, const clb_real *v, clb_real *y)
+{
+    clbi_output_hessian(curv->pass, clb_jvp(curv, v));
+    clbi_hvp_back(curv, v, y);
 }
 
 /* ---- operators ------------------------------------------------------------------------------ */
@@ -7500,6 +7579,273 @@ CLBDEF clb_status clb_rank_window(size_t P, size_t L, size_t d, const double *ta
     *lo = 2 / clb_single_sharpness(L, target[r - 1]);
     *hi = next < top ? next : top;
     return CLB_OK;
+}
+
+/* ---- full matrices ---- */
+
+CLBDEF void clb_paths_free(clb_paths *paths)
+{
+    size_t p;
+    for (p = 0; p < paths->P; ++p) {
+        if (paths->curv) clb_curv_free(&paths->curv[p]);
+        clb_pass_free(&paths->pass[p]);
+        clb_net_free(&paths->net[p]);
+    }
+    CLB_FREE(paths->curv);
+    CLB_FREE(paths->net);
+    CLB_FREE(paths->pass);
+    CLB_FREE(paths->at);
+    CLB_FREE(paths->theta);
+    clb_data_free(&paths->own);
+    memset(paths, 0, sizeof *paths);
+}
+
+/* Pathway p: a network of depth L from d over hidden layers of width m to K. */
+static clb_status clbi_paths_net(clb_paths *paths, size_t p, size_t L, size_t m,
+                                 clb_activation activation, const clb_data *data)
+{
+    clb_net_opts opts;
+    size_t *widths, l;
+    clb_status status = clbi_alloc(&widths, L + 1, sizeof *widths);
+    if (status) return status;
+    memset(&opts, 0, sizeof opts);
+    opts.activation = activation;
+    for (l = 0; l <= L; ++l) widths[l] = m;
+    widths[0] = data->d;
+    widths[L] = data->K;
+    status = clb_net_alloc(&paths->net[p], widths, L + 1, &opts);
+    CLB_FREE(widths);
+    if (status) return status;
+    paths->at[p] = paths->N;
+    if (!clbi_add_size(paths->N, paths->net[p].P, &paths->N)) return CLB_ESIZE;
+    return clb_pass_init(&paths->pass[p], &paths->net[p], data, CLB_MSE);
+}
+
+static clb_status clbi_paths_alloc(clb_paths *paths, const clb_data *data)
+{
+    size_t reals, outputs;
+    clb_status status;
+    if (!clbi_mul_size(paths->N, 2, &reals) || !clbi_mul_size(data->n, data->K, &outputs) ||
+        !clbi_add_size(reals, outputs, &reals)) return CLB_ESIZE;
+    if ((status = clbi_calloc(&paths->theta, reals, sizeof(clb_real))) != CLB_OK) return status;
+    paths->grad = paths->theta + paths->N;
+    paths->error = paths->grad + paths->N;
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_paths_init(clb_paths *paths, size_t P, const size_t *depth, size_t m,
+                                 clb_activation activation, const clb_data *data)
+{
+    size_t p;
+    clb_status status = clb_path_check(P, depth, 1, 1);
+    memset(paths, 0, sizeof *paths);
+    if (!status && !data->T) status = CLB_EOPTION;
+    if (!status) status = clbi_calloc(&paths->net, P, sizeof *paths->net);
+    if (!status) status = clbi_calloc(&paths->pass, P, sizeof *paths->pass);
+    if (!status) status = clbi_calloc(&paths->at, P, sizeof *paths->at);
+    for (p = 0; !status && p < P; ++p) {
+        paths->P = p + 1;
+        status = clbi_paths_net(paths, p, depth[p], m, activation, data);
+    }
+    if (!status) status = clbi_paths_alloc(paths, data);
+    if (status) clb_paths_free(paths);
+    return status;
+}
+
+CLBDEF clb_status clb_paths_linear(clb_paths *paths, size_t P, const size_t *depth, size_t d,
+                                   const clb_real *M)
+{
+    clb_data own;
+    size_t i, j, cells = 0;
+    clb_status status = clbi_mul_size(d, d, &cells) ? CLB_OK : CLB_ESIZE;
+    memset(&own, 0, sizeof own);
+    memset(paths, 0, sizeof *paths);
+    own.n = own.d = own.K = d;
+    if (!status) status = clbi_calloc(&own.X, cells, sizeof *own.X);
+    if (!status) status = clbi_calloc(&own.T, cells, sizeof *own.T);
+    for (i = 0; !status && i < d; ++i) {
+        own.X[i * d + i] = 1;
+        for (j = 0; j < d; ++j) own.T[i * d + j] = M[j * d + i];         /* f_p = Omega_p^T */
+    }
+    if (!status) status = clb_paths_init(paths, P, depth, d, CLB_IDENTITY, &own);
+    if (status) {
+        clb_data_free(&own);
+        return status;
+    }
+    paths->own = own;
+    for (i = 0; i < P; ++i) paths->pass[i].data = &paths->own;
+    return CLB_OK;
+}
+
+CLBDEF clb_real *clb_paths_layer(const clb_paths *paths, size_t p, size_t l)
+{
+    CLB_ASSERT(p < paths->P && l >= 1 && l <= paths->net[p].L);
+    return paths->theta + paths->at[p] + paths->net[p].w[l];
+}
+
+CLBDEF void clb_paths_svs(clb_paths *paths, const double *u, const double *U, const double *V)
+{
+    size_t p, l, i, j, k, d = paths->net[0].m[0];
+    for (p = 0; p < paths->P; ++p, u += d)
+        for (l = 1; l <= paths->net[p].L; ++l) {
+            clb_real *W = clb_paths_layer(paths, p, l);
+            int first = l == 1, last = l == paths->net[p].L;
+            for (i = 0; i < d; ++i)
+                for (j = 0; j < d; ++j) {
+                    double w = 0;
+                    for (k = 0; k < d; ++k) {
+                        double left = last ? U[i * d + k] : (double)(i == k);
+                        w += left * u[k] * (first ? V[j * d + k] : (double)(j == k));
+                    }
+                    W[i * d + j] = (clb_real)w;
+                }
+        }
+}
+
+/* E = sum_p f_p - T, pathways in ascending order. */
+static void clbi_paths_error(clb_paths *paths)
+{
+    const clb_pass *first = &paths->pass[0];
+    size_t i, p, count = first->n * first->net->m[first->net->L];
+    for (i = 0; i < count; ++i) {
+        clb_real sum = 0;
+        for (p = 0; p < paths->P; ++p) sum += paths->pass[p].z[paths->net[p].L][i];
+        paths->error[i] = sum - first->T[i];
+    }
+}
+
+CLBDEF double clb_paths_loss(clb_paths *paths)
+{
+    const clb_pass *first = &paths->pass[0];
+    size_t p;
+    for (p = 0; p < paths->P; ++p) clbi_forward(&paths->pass[p], paths->theta + paths->at[p]);
+    clbi_paths_error(paths);
+    return 0.5 * clb_sumsq(first->n * first->net->m[first->net->L], paths->error);
+}
+
+CLBDEF double clb_paths_grad(clb_paths *paths)
+{
+    double loss = clb_paths_loss(paths);
+    const clb_pass *first = &paths->pass[0];
+    size_t p, count = first->n * first->net->m[first->net->L];
+    for (p = 0; p < paths->P; ++p) {
+        memcpy(paths->pass[p].u[paths->net[p].L], paths->error, count * sizeof *paths->error);
+        clbi_backward(&paths->pass[p], paths->theta + paths->at[p], paths->grad + paths->at[p]);
+    }
+    return loss;
+}
+
+CLBDEF clb_status clb_paths_train(clb_paths *paths, double eta, size_t T, clb_paths_fn observe,
+                                  void *context, size_t *steps)
+{
+    size_t t;
+    clb_status status = clb_step_check(eta);
+    if (status) return status;
+    for (t = 0;; ++t) {
+        double loss = clb_paths_grad(paths);
+        if (steps) *steps = t;
+        if (!(loss < (double)INFINITY)) return CLB_EDIVERGED;
+        if ((observe && observe(context, t, paths, loss)) || t == T) return CLB_OK;
+        clb_axpy(paths->N, (clb_real)-eta, paths->grad, paths->theta);
+    }
+}
+
+CLBDEF double clb_paths_coefficient(const clb_paths *paths, size_t p, const double *a,
+                                    const double *b)
+{
+    const clb_pass *pass = &paths->pass[p];
+    size_t i, k, K = pass->net->m[pass->net->L];
+    const clb_real *f = pass->z[pass->net->L];
+    double sum = 0;
+    for (i = 0; i < pass->n; ++i) {
+        double row = 0;
+        for (k = 0; k < K; ++k) row += (double)f[i * K + k] * a[k];
+        sum += row * b[i];
+    }
+    return sum;
+}
+
+CLBDEF void clb_paths_coefficients(const clb_paths *paths, size_t p, size_t d, const double *A,
+                                   const double *B, double *C)
+{
+    const clb_pass *pass = &paths->pass[p];
+    size_t i, j, h, k, K = pass->net->m[pass->net->L];
+    const clb_real *f = pass->z[pass->net->L];
+    memset(C, 0, d * d * sizeof *C);
+    for (h = 0; h < pass->n; ++h)
+        for (i = 0; i < d; ++i) {
+            double row = 0;
+            for (k = 0; k < K; ++k) row += (double)f[h * K + k] * A[k * d + i];
+            for (j = 0; j < d; ++j) C[i * d + j] += row * B[h * d + j];
+        }
+}
+
+static clb_status clbi_paths_curv_alloc(clb_paths *paths)
+{
+    size_t p;
+    clb_status status = clbi_calloc(&paths->curv, paths->P, sizeof *paths->curv);
+    for (p = 0; !status && p < paths->P; ++p)
+        status = clb_curv_init(&paths->curv[p], &paths->pass[p]);
+    if (!status) return CLB_OK;
+    for (p = 0; paths->curv && p < paths->P; ++p) clb_curv_free(&paths->curv[p]);
+    CLB_FREE(paths->curv);
+    paths->curv = NULL;
+    return status;
+}
+
+CLBDEF clb_status clb_paths_curve(clb_paths *paths)
+{
+    size_t p;
+    clb_status status = paths->curv ? CLB_OK : clbi_paths_curv_alloc(paths);
+    if (status) return status;
+    clb_paths_grad(paths);
+    for (p = 0; p < paths->P; ++p) {
+        clb_curv *curv = &paths->curv[p];
+        memcpy(curv->theta, paths->theta + paths->at[p], paths->net[p].P * sizeof *curv->theta);
+        clbi_curv_slopes(curv);
+    }
+    return CLB_OK;
+}
+
+CLBDEF void clb_paths_hvp(clb_paths *paths, const clb_real *v, clb_real *y)
+{
+    const clb_pass *first = &paths->pass[0];
+    size_t i, p, count = first->n * first->net->m[first->net->L];
+    CLB_ASSERT(paths->curv);
+    for (p = 0; p < paths->P; ++p) clb_jvp(&paths->curv[p], v + paths->at[p]);
+    for (i = 0; i < count; ++i) {                        /* R u_L = R f: the loss has S = I */
+        clb_real sum = 0;
+        for (p = 0; p < paths->P; ++p) sum += paths->curv[p].rz[paths->net[p].L][i];
+        for (p = 0; p < paths->P; ++p) paths->curv[p].rz[paths->net[p].L][i] = sum;
+    }
+    for (p = 0; p < paths->P; ++p)
+        clbi_hvp_back(&paths->curv[p], v + paths->at[p], y + paths->at[p]);
+}
+
+static void clbi_apply_paths(void *context, const clb_real *x, clb_real *y)
+{
+    clb_paths_hvp((clb_paths *)context, x, y);
+}
+
+CLBDEF clb_linop clb_paths_op(clb_paths *paths)
+{
+    clb_linop op;
+    op.n = paths->N;
+    op.apply = clbi_apply_paths;
+    op.context = paths;
+    return op;
+}
+
+CLBDEF void clb_paths_hessian(clb_paths *paths, clb_real *H)
+{
+    size_t i, N = paths->N;
+    clb_real *unit = paths->grad;                        /* free to use: not read by the products */
+    memset(unit, 0, N * sizeof *unit);
+    for (i = 0; i < N; ++i) {
+        unit[i] = 1;
+        clb_paths_hvp(paths, unit, H + i * N);
+        unit[i] = 0;
+    }
 }
 
 /* ============================================================================================

@@ -499,6 +499,252 @@ static void t_rank(void)
     CHECK(clb_ceiling(7, 3) < 3.661);
 }
 
+/* ---- full matrices ---- */
+
+#ifdef CLB_SINGLE
+#define T_REAL(tolerance) 2e-4
+#else
+#define T_REAL(tolerance) (tolerance)
+#endif
+
+/* I - 2 v v^T / v.v */
+static void t_house(size_t d, const double *v, double *Q)
+{
+    double vv = 0;
+    for (size_t i = 0; i < d; ++i) vv += v[i] * v[i];
+    for (size_t i = 0; i < d; ++i)
+        for (size_t j = 0; j < d; ++j) Q[i * d + j] = (double)(i == j) - 2 * v[i] * v[j] / vv;
+}
+
+/* M = U diag(s) V^T */
+static void t_target(size_t d, const double *U, const double *s, const double *V, clb_real *M)
+{
+    for (size_t i = 0; i < d; ++i)
+        for (size_t j = 0; j < d; ++j) {
+            double m = 0;
+            for (size_t k = 0; k < d; ++k) m += U[i * d + k] * s[k] * V[j * d + k];
+            M[i * d + j] = (clb_real)m;
+        }
+}
+
+/* Two pathways of depths 2 and 4 on random data, small random weights. */
+static void t_random_paths(clb_paths *paths, clb_data *data, clb_activation activation)
+{
+    size_t depth[2] = { 2, 4 };
+    clb_rng rng;
+    clb_rng_seed(&rng, 3);
+    CHECK(clb_data_mixture(data, &rng, 6, 4, 2, 1.0) == CLB_OK);
+    data->T = (clb_real *)malloc(12 * sizeof(clb_real));
+    clb_rng_normal(&rng, 12, data->T);
+    CHECK(clb_paths_init(paths, 2, depth, 5, activation, data) == CLB_OK);
+    EQUAL(paths->N, 5 * 4 + 2 * 5 + 5 * 4 + 5 * 5 * 2 + 2 * 5);
+    clb_rng_normal(&rng, paths->N, paths->theta);
+    clb_scale(paths->N, (clb_real)0.5, paths->theta);
+}
+
+static void t_paths_gradient(void)
+{
+    static const clb_activation activation[2] = { CLB_TANH, CLB_IDENTITY };
+    for (int a = 0; a < 2; ++a) {
+        clb_paths paths;
+        clb_data data;
+        clb_real grad[110], v[110], Hv[110];
+        double h = sizeof(clb_real) == 8 ? 1e-5 : 1e-2, tol = sizeof(clb_real) == 8 ? 1e-7 : 0.2;
+        t_random_paths(&paths, &data, activation[a]);
+        clb_paths_grad(&paths);
+        memcpy(grad, paths.grad, sizeof grad);
+        for (size_t i = 0; i < paths.N; ++i) {
+            clb_real keep = paths.theta[i];
+            double up, down;
+            paths.theta[i] = keep + (clb_real)h, up = clb_paths_loss(&paths);
+            paths.theta[i] = keep - (clb_real)h, down = clb_paths_loss(&paths);
+            paths.theta[i] = keep;
+            NEAR((up - down) / (2 * h), (double)grad[i], tol);
+        }
+        for (size_t i = 0; i < paths.N; ++i) v[i] = (clb_real)clb_sin(1.0 + (double)i);
+        CHECK(clb_paths_curve(&paths) == CLB_OK);
+        clb_paths_hvp(&paths, v, Hv);
+        for (int side = 0; side < 2; ++side) {
+            clb_axpy(paths.N, (clb_real)(side ? -2 * h : h), v, paths.theta);
+            clb_paths_grad(&paths);
+            if (!side) memcpy(grad, paths.grad, sizeof grad);
+        }
+        for (size_t i = 0; i < paths.N; ++i)
+            NEAR(((double)grad[i] - (double)paths.grad[i]) / (2 * h), (double)Hv[i], tol);
+        clb_paths_free(&paths);
+        clb_data_free(&data);
+    }
+}
+
+/* Compares a matrix run with P x d scalar recursions at every step. */
+typedef struct t_compare {
+    clb_mode mode[3];
+    double   V[9], eta, worst, worst40, off;
+} t_compare;
+
+static int t_compare_observe(void *context, size_t t, clb_paths *paths, double loss)
+{
+    t_compare *c = (t_compare *)context;
+    double K[9];
+    (void)loss;
+    for (size_t p = 0; p < paths->P; ++p) {
+        clb_paths_coefficients(paths, p, 3, c->V, c->V, K);
+        for (size_t i = 0; i < 3; ++i) {
+            double gap = fabs(K[i * 3 + i] - clb_mode_signal(&c->mode[i], p));
+            if (!(gap <= c->worst)) c->worst = gap;
+            if (t <= 40 && !(gap <= c->worst40)) c->worst40 = gap;
+            for (size_t j = 0; j < 3; ++j)
+                if (i != j && !(fabs(K[i * 3 + j]) <= c->off)) c->off = fabs(K[i * 3 + j]);
+        }
+    }
+    for (size_t i = 0; i < 3; ++i) clb_mode_step(&c->mode[i], c->eta);
+    return 0;
+}
+
+/* Full-matrix descent is the scalar recursion: 4000 steps of M1 in the regular regime. */
+static void t_paths_recursion(void)
+{
+    static const double s[3] = { 2, 1, 0.5 }, v[3] = { 1, 2, 3 };
+    size_t depth[2] = { 20, 20 };
+    clb_real M[9];
+    t_compare c;
+    clb_paths paths;
+    memset(&c, 0, sizeof c);
+    c.eta = 1 / clb_single_sharpness(20, 2);
+    t_house(3, v, c.V);
+    t_target(3, c.V, s, c.V, M);
+    CHECK(clb_paths_linear(&paths, 2, depth, 3, M) == CLB_OK);
+    for (size_t i = 0; i < 3; ++i) c.mode[i] = t_mode(2, 20, s[i], g_alpha);
+    for (size_t p = 0; p < 2; ++p)
+        for (size_t l = 1; l <= 20; ++l)
+            for (size_t i = 0; i < 3; ++i) clb_paths_layer(&paths, p, l)[i * 3 + i] = (clb_real)c.mode[0].u[p];
+    CHECK(clb_paths_train(&paths, c.eta, 4000, t_compare_observe, &c, NULL) == CLB_OK);
+    CHECK(c.worst40 <= T_REAL(1e-12));
+    CHECK(c.worst <= T_REAL(1e-11) * 5);
+    CHECK(c.off <= T_REAL(1e-12));
+    NEAR(clb_mode_signal(&c.mode[0], 0), 1.98820821163, 1e-10);
+    NEAR(clb_mode_signal(&c.mode[2], 1), 0.011321437347, 1e-11);
+    for (size_t i = 0; i < 3; ++i) clb_mode_free(&c.mode[i]);
+    clb_paths_free(&paths);
+}
+
+/* (S2): the spectrum of the assembled Hessian at minima of six networks (M9). */
+static void t_paths_spectrum(void)
+{
+    static const struct { size_t P, depth[3], d; double s[3], share[3][3], v[3], u[3]; } row[] = {
+        { 2, { 3, 3, 0 }, 2, { 2, 1, 0 }, { { .7, .4, 0 }, { .3, .6, 0 } }, { 1, 2, 0 }, { 2, -1, 0 } },
+        { 2, { 3, 5, 0 }, 2, { 2, 1, 0 }, { { .7, .4, 0 }, { .3, .6, 0 } }, { 1, 2, 0 }, { 2, -1, 0 } },
+        { 3, { 2, 3, 4 }, 2, { 2, 1, 0 }, { { .5, .4, 0 }, { .3, .35, 0 }, { .2, .25, 0 } }, { 1, 2, 0 }, { 2, -1, 0 } },
+        { 2, { 4, 4, 0 }, 3, { 3, 2, 1 }, { { .5, .5, .5 }, { .5, .5, .5 } }, { 1, 2, 3 }, { 3, 1, -2 } },
+        { 2, { 20, 20, 0 }, 2, { 2, 1, 0 }, { { .5, .5, 0 }, { .5, .5, 0 } }, { 1, 2, 0 }, { 2, -1, 0 } },
+        { 2, { 20, 20, 0 }, 2, { 2, 1, 0 }, { { 1, 1, 0 }, { 0, 0, 0 } }, { 1, 2, 0 }, { 2, -1, 0 } } };
+    static const double sharpness[6] = { 6.2166723543, 6.9065593252, 4.5301076488, 14.6969384567, 40, 74.6426393229 };
+    static clb_real H[160 * 160];
+    for (size_t c = 0; c < 6; ++c) {
+        size_t d = row[c].d, P = row[c].P;
+        double U[9], V[9], u[9], lambda[9], values[160];
+        clb_real M[9];
+        clb_paths paths;
+        NOTE("case %zu", c);
+        t_house(d, row[c].v, V);
+        t_house(d, row[c].u, U);
+        t_target(d, U, row[c].s, V, M);
+        for (size_t p = 0; p < P; ++p)
+            for (size_t i = 0; i < d; ++i)
+                u[p * d + i] = clb_pow(row[c].share[p][i] * row[c].s[i], 1 / (double)row[c].depth[p]);
+        CHECK(clb_paths_linear(&paths, P, row[c].depth, d, M) == CLB_OK);
+        clb_paths_svs(&paths, u, U, V);
+        CHECK(clb_paths_curve(&paths) == CLB_OK);
+        NEAR(clb_paths_loss(&paths), 0, T_REAL(1e-28));
+        clb_paths_hessian(&paths, H);
+        CHECK(clb_jacobi(paths.N, H, paths.N, values, NULL) == CLB_OK);
+        CHECK(clb_path_spectrum(P, row[c].depth, d, u, lambda) == CLB_OK);
+        for (size_t i = 1; i < d * d; ++i)                               /* ascending */
+            for (size_t j = i; j && lambda[j - 1] > lambda[j]; --j) {
+                double swap = lambda[j];
+                lambda[j] = lambda[j - 1], lambda[j - 1] = swap;
+            }
+        for (size_t k = 0; k < d * d; ++k) NEAR(values[paths.N - d * d + k], lambda[k], T_REAL(1e-9));
+        NEAR(values[0], 0, T_REAL(1e-9));
+        NEAR(values[paths.N - d * d - 1], 0, T_REAL(1e-9));
+        NEAR(lambda[d * d - 1], sharpness[c], 1e-9);
+        clb_paths_free(&paths);
+    }
+}
+
+/* First paper's law per layer and pathway, off the SVS set: Delta C = eta^2 (|G_{l+1}|^2 - |G_l|^2). */
+typedef struct t_law { double eta, C[4], worst, drift; size_t t; } t_law;
+
+static int t_law_observe(void *context, size_t t, clb_paths *paths, double loss)
+{
+    t_law *law = (t_law *)context;
+    (void)loss;
+    for (size_t p = 0; p < 2; ++p)
+        for (size_t l = 1; l < 3; ++l) {
+            const clb_net *net = &paths->net[p];
+            const clb_real *theta = paths->theta + paths->at[p], *grad = paths->grad + paths->at[p];
+            double C = clb_charge(net, theta, l), gap = fabs(C - law->C[2 * p + l - 1]);
+            if (t && !(gap <= law->worst)) law->worst = gap;
+            law->C[2 * p + l - 1] = C + law->eta * law->eta * clb_charge(net, grad, l);
+        }
+    return 0;
+}
+
+static void t_paths_layer_law(void)
+{
+    static const double s[3] = { 2, 1, 0.5 }, v[3] = { 1, 2, 3 };
+    static const struct { double gamma, D; } row[] = { { 0.1, 4.23662663915e-3 }, { 1.0, 0.0438401248457 },
+                                                        { 1.9, 0.0915149952387 }, { 2.45, 0.624587155002 } };
+    for (size_t k = 0; k < 4; ++k) {
+        size_t depth[2] = { 3, 3 };
+        double V[9], eta = row[k].gamma / clb_single_sharpness(3, 2), D = 0, first[4];
+        clb_real M[9];
+        clb_paths paths;
+        t_law law;
+        memset(&law, 0, sizeof law);
+        law.eta = eta;
+        t_house(3, v, V);
+        t_target(3, V, s, V, M);
+        CHECK(clb_paths_linear(&paths, 2, depth, 3, M) == CLB_OK);
+        for (size_t p = 0; p < 2; ++p)
+            for (size_t l = 1; l <= 3; ++l)
+                for (size_t i = 0; i < 9; ++i)
+                    clb_paths_layer(&paths, p, l)[i] = (clb_real)(0.5 * clb_sin(
+                        1 + (double)(i / 3) + 2 * (double)(i % 3) + 3 * (double)(l - 1) + 5 * (double)p));
+        for (size_t p = 0; p < 2; ++p)
+            for (size_t l = 1; l < 3; ++l)
+                first[2 * p + l - 1] = clb_charge(&paths.net[p], paths.theta + paths.at[p], l);
+        NEAR(first[0], 0.00181810233379, T_REAL(1e-12));
+        CHECK(clb_paths_train(&paths, eta, (size_t)ceil(150 / eta), t_law_observe, &law, NULL) == CLB_OK);
+        for (size_t p = 0; p < 2; ++p)
+            for (size_t l = 1; l < 3; ++l)
+                D += fabs(clb_charge(&paths.net[p], paths.theta + paths.at[p], l) - first[2 * p + l - 1]);
+        NOTE("gamma=%g", row[k].gamma);
+        CHECK(law.worst <= T_REAL(1e-14));
+        NEAR_REL(D, row[k].D, sizeof(clb_real) == 8 ? 1e-5 : 1e-1);
+        clb_paths_free(&paths);
+    }
+}
+
+static void t_paths_errors(void)
+{
+    clb_paths paths;
+    clb_data data = CLB_ZERO;
+    clb_real M[4] = { 1, 0, 0, 1 };
+    size_t depth[2] = { 3, 0 }, fine[2] = { 1, 2 };
+    EQUAL(clb_paths_linear(&paths, 0, depth, 2, M), CLB_EPATHS);
+    EQUAL(clb_paths_linear(&paths, 2, depth, 2, M), CLB_EDEPTH);
+    EQUAL(clb_paths_linear(&paths, 2, fine, 0, M), CLB_EOPTION);
+    EQUAL(clb_paths_init(&paths, 1, fine, 4, CLB_TANH, &data), CLB_EOPTION);
+    CHECK(paths.theta == NULL);
+    CHECK(clb_paths_linear(&paths, 2, fine, 2, M) == CLB_OK);
+    EQUAL(clb_paths_train(&paths, 0, 5, NULL, NULL, NULL), CLB_ESTEP);
+    EQUAL(clb_paths_train(&paths, (double)NAN, 5, NULL, NULL, NULL), CLB_ESTEP);
+    EQUAL(clb_paths_train(&paths, 1e30, 500, NULL, NULL, NULL), CLB_EDIVERGED);
+    clb_paths_free(&paths);
+    clb_paths_free(&paths);
+}
+
 /* ---- bad input ---- */
 
 static void t_named_errors(void)
@@ -550,5 +796,6 @@ static const test_case tests[] = {
     TEST(t_balanced_is_flattest), TEST(t_optimum), TEST(t_optimum_random), TEST(t_window), TEST(t_recursion),
     TEST(t_one_step), TEST(t_contraction), TEST(t_leaf_endpoint), TEST(t_leaf_drift), TEST(t_depth_two_exact),
     TEST(t_leaf_sharpness), TEST(t_cycle), TEST(t_central_flow), TEST(t_stopping_runs), TEST(t_outcomes),
-    TEST(t_ramp), TEST(t_rank), TEST(t_named_errors) };
+    TEST(t_ramp), TEST(t_rank), TEST(t_named_errors), TEST(t_paths_gradient), TEST(t_paths_recursion),
+    TEST(t_paths_spectrum), TEST(t_paths_layer_law), TEST(t_paths_errors) };
 TEST_MAIN(tests)
