@@ -511,6 +511,7 @@ typedef enum clb_optimizer { CLB_GD, CLB_HEAVY_BALL, CLB_NESTEROV, CLB_ADAM, CLB
 /* What an observer sees at theta_t: before update t, or after the last one (t = T). */
 typedef struct clb_state {
     size_t          t;          /* updates done                                                      */
+    double          time;       /* eta t; of a flow, its time                                        */
     const clb_net  *net;        /* theta_t                                                           */
     clb_pass       *pass;       /* evaluated at theta_t; curvature operators may use it              */
     const clb_real *grad;       /* gradient at theta_t                                               */
@@ -577,6 +578,74 @@ typedef struct clb_trace {
 CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size_t T,
                             const clb_train_opts *opts, clb_trace *trace);
 CLBDEF void       clb_trace_free(clb_trace *trace);
+
+/* --------------------------------------------------------------------------------------------
+ * Gradient flow  dtheta/dt = -grad Loss(theta)
+ * ------------------------------------------------------------------------------------------ */
+
+typedef enum clb_flow_method {
+    CLB_FLOW_ADAPTIVE,      /* Dormand-Prince 5(4), step size from the embedded error             */
+    CLB_FLOW_RK4,           /* classical Runge-Kutta, order 4                                     */
+    CLB_FLOW_EULER,         /* gradient descent with eta = dt                                     */
+    CLB_FLOW_MIDPOINT,  /* implicit midpoint, order 2; keeps quadratic invariants of smooth flows */
+    CLB_FLOW_METHOD_COUNT
+} clb_flow_method;
+
+typedef struct clb_flow_opts {
+    double          ce;             /* loss blend: 0 MSE .. 1 CE                                  */
+    clb_flow_method method;         /* 0 -> adaptive                                              */
+    double          dt;            /* fixed steps: their length, required; adaptive: the first step,
+                                       0 -> 1e-3                                                  */
+    double          rtol, atol; /* adaptive: 0 -> 1e-8, 1e-10; midpoint: rtol of the solve, 0 -> 1e-16 */
+    double          dt_min;      /* adaptive: a step this short is taken whatever its error, as on a
+                                       kink of ReLU; 0 -> 1e-12 of the whole time                 */
+    size_t          max_steps;      /* 0 -> 10 million, rejected ones included                    */
+    int             rescale;  /* 1: after every step clb_rescale back to the charges of the start */
+    const double   *times;          /* ascending, in [0, time]: states the observer sees; the steps
+                                       end on them exactly. The end is always added               */
+    size_t          time_count;
+    clb_observer_fn observe;        /* may be NULL; CLB_STOP ends the flow                        */
+    void           *context;
+} clb_flow_opts;                    /* NULL: MSE, adaptive                                        */
+
+typedef struct clb_flow_stats {
+    double time;            /* reached                                                            */
+    double loss;            /* there                                                              */
+    size_t steps;           /* accepted                                                           */
+    size_t rejected;
+    size_t forced;          /* accepted at dt_min against their error                             */
+    size_t evaluations;     /* of the gradient                                                    */
+    size_t stalls;          /* midpoint: solves that stopped above rtol                           */
+    size_t sweeps;          /* of the rescaling                                                   */
+    double law_error;    /* rescale: largest error of a law left after a step, over |W|^2 + |V|^2 */
+} clb_flow_stats;
+
+CLBDEF void clb_flow_opts_resolve(clb_flow_opts *opts, double time);
+
+/* Moves net->theta along the flow for `time` > 0. Fixed steps: every interval between two stops
+ * (the times, the end) is cut into the smallest number of equal steps not longer than dt. The
+ * observer sees t = steps done, time, loss and gradient there. No allocation inside a step. *stats
+ * may be NULL. ReLU nets: the field jumps where a gate switches, so fixed steps of any order leave
+ * an error of the charges that is of first to second order in dt; `rescale` removes it.
+ * Errors: CLB_EOPTION (time, dt, tolerances, times; rescale with an activation whose degree is not
+ * 1), CLB_EDIVERGED (loss or theta not finite), CLB_ENOCONV (max_steps used up), CLB_ESIZE,
+ * CLB_ENOMEM; after the first two of the numerical ones theta is where the flow got to. */
+CLBDEF clb_status clb_flow(clb_net *net, const clb_data *data, double time,
+                           const clb_flow_opts *opts, clb_flow_stats *stats);
+
+/* Rescaling of neurons that leaves the function as it is:
+ *   (row_j W_l, b_{l,j}) *= a,  col_j W_{l+1} /= a
+ * with a > 0 such that the charge of the neuron becomes charges[j],                           eq. (9)
+ *   a^2 = 2q/(c + r) if c > 0, else (r - c)/(2p),   r = sqrt(c^2 + 4pq),
+ *   p = |row_j W_l|^2 + b^2,  q = |col_j W_{l+1}|^2,
+ * layer after layer until all hold. charges: those of layers 1, 2, ..., L-1 in one row of
+ * clb_hidden_count(net) doubles (clb_neuron_charges). theta: NULL -> net->theta. grad: NULL, or the
+ * gradient at theta, which is carried along. A neuron whose p or q is 0 is left as it is.
+ * *error: largest |charge - wanted|/(p + q) left, *sweeps: how many it took; both may be NULL.
+ * Errors: CLB_EOPTION (degree not 1), CLB_ENOCONV (no progress any more, above 64 epsilon), CLB_ENOMEM.
+ */
+CLBDEF clb_status clb_rescale(const clb_net *net, clb_real *theta, clb_real *grad,
+                              const double *charges, double *error, size_t *sweeps);
 
 /* ============================================================================================
  * @S19 EIGENSOLVERS
@@ -708,6 +777,53 @@ CLBDEF double clb_trace_charge_bias(const clb_trace *trace, size_t l, size_t t);
 CLBDEF double clb_trace_drift(const clb_trace *trace, size_t l);
 CLBDEF double clb_trace_mean_drift(const clb_trace *trace);
 
+/* Degree k of homogeneity of the activation, s(c z) = c^k s(z) for c > 0: 1 for ReLU, identity,
+ * leaky and mixed ReLU, the exponent for CLB_RELU_POWER; NaN for the others, which have no law. */
+CLBDEF double clb_degree(const clb_net *net);
+/* k |W_{l+1}|^2 - |W_l|^2 - |b_l|^2: conserved by the flow of a net of degree k (E11).
+ *
+ * Every charge of this section is a quadratic form in theta whose cross terms with the gradient
+ * vanish (eq. 10), so the same function applied to a gradient gives the exact drift of one step of
+ * gradient descent (Theorem 2, eq. (2)):  charge(theta - eta G) = charge(theta) + eta^2 charge(G). */
+CLBDEF double clb_charge_degree(const clb_net *net, const clb_real *theta, size_t l, double k);
+/* Drift of Q_l (of C_l without biases) in one step of gradient descent: eta^2 clb_charge_bias(net,
+ * grad, l). */
+CLBDEF double clb_drift_step(const clb_net *net, const clb_real *grad, size_t l, double eta);
+
+/* Charges of the m_l neurons of hidden layer l:  c_{l,j} = |col_j W_{l+1}|^2 - |row_j W_l|^2 -
+ * b_{l,j}^2. Each is conserved by the flow of a net of degree 1; their sum is Q_l. From theta
+ * (NULL: net->theta), or from a gradient for the drift. out: m_l doubles. */
+CLBDEF void   clb_neuron_charges(const clb_net *net, const clb_real *theta, size_t l, double *out);
+/* Number of hidden neurons, m_1 + ... + m_{L-1}: the number of conserved quantities. */
+CLBDEF size_t clb_hidden_count(const clb_net *net);
+
+/* M_l = W_{l+1}^T W_{l+1} - W_l W_l^T (- b_l b_l^T), m_l x m_l: conserved whole by linear nets
+ * (CLB_IDENTITY); for others only its diagonal, the charges of the neurons. From theta (NULL:
+ * net->theta), or from a gradient. O(m_l^2 (m_{l-1} + m_{l+1})). */
+CLBDEF void   clb_matrix_charge(const clb_net *net, const clb_real *theta, size_t l, double *out);
+
+/* The identity behind the laws,  k <W_{l+1},G_{l+1}> = <W_l,G_l> + <b_l,g_l>  (k = 1: eq. 10), as
+ * the relative residual  |left - right| / (|right| + 1e-30); with_bias = 0 leaves <b_l,g_l> out.
+ * For an activation without a degree k = 1 is taken, and the residual is of order one. */
+CLBDEF double clb_identity_residual(const clb_net *net, const clb_real *theta,
+                                    const clb_real *grad, size_t l, int with_bias);
+/* The same neuron by neuron: max over j of |left_j - right_j| / (sum of the absolute products). */
+CLBDEF double clb_neuron_identity_residual(const clb_net *net, const clb_real *theta,
+                                           const clb_real *grad, size_t l);
+/* Linear nets: W_{l+1}^T G_{l+1} = G_l W_l^T + g_l b_l^T, m_l x m_l; largest entry of the
+ * difference over |W_{l+1}| |G_{l+1}| + |W_l| |G_l|. */
+CLBDEF double clb_matrix_identity_residual(const clb_net *net, const clb_real *theta,
+                                           const clb_real *grad, size_t l);
+
+/* Energy form of the drift, which explains the exponent without any spectrum: with
+ *   E = sum_t |G(t)|^2,  DL = Loss(0) - Loss(T),  kbar = S_l / E,  mu = eta E / DL
+ * drift of charge l = eta^2 S_l = kbar eta DL mu, and mu -> 1 below the edge of stability. */
+typedef struct clb_energy {
+    double E, loss_drop, kbar, mu;
+} clb_energy;
+/* final_loss: the loss at theta_T (the trace ends at theta_{T-1}). NaN for a run that diverged. */
+CLBDEF clb_energy clb_trace_energy(const clb_trace *trace, size_t l, double final_loss);
+
 /* ============================================================================================
  * @S21 SPECTRAL THEORY
  * ========================================================================================== */
@@ -718,12 +834,12 @@ CLBDEF double clb_trace_mean_drift(const clb_trace *trace);
 
 /* Plain ascending sums in double; x is n values. A NaN in gives a NaN out, n = 0 gives NaN. */
 CLBDEF double clb_mean(size_t n, const double *x);
-CLBDEF double clb_std_pop(size_t n, const double *x);     /* divides by n: every published "std"      */
-CLBDEF double clb_std(size_t n, const double *x);         /* divides by n-1; NaN for n < 2            */
-CLBDEF double clb_stderr(size_t n, const double *x);      /* clb_std / sqrt(n)                        */
+CLBDEF double clb_std_pop(size_t n, const double *x);     /* divides by n: every published "std"  */
+CLBDEF double clb_std(size_t n, const double *x);         /* divides by n-1; NaN for n < 2        */
+CLBDEF double clb_stderr(size_t n, const double *x);      /* clb_std / sqrt(n)                    */
 
-/* The same over the finite values only, with the count of them: what is left of a sweep in which some
- * seeds diverged. All fields but n and finite are NaN when no value is finite. */
+/* The same over the finite values only, with the count of them: what is left of a sweep in which
+ * some seeds diverged. All fields but n and finite are NaN when no value is finite. */
 typedef struct clb_summary {
     size_t n, finite;
     double mean, std_pop, std, stderr_mean, min, max;
@@ -732,43 +848,47 @@ CLBDEF clb_summary clb_summarize(size_t n, const double *x);
 
 /* Heap sort, ascending; NaN goes to the end. No allocation. */
 CLBDEF void   clb_sort(size_t n, double *x);
-/* Quantile q in [0, 1] of an ascending array: linear interpolation at position q (n-1). NaN for n = 0. */
+/* Quantile q in [0, 1] of an ascending array: linear interpolation at position q (n-1). NaN for n = 0.
+ */
 CLBDEF double clb_quantile_sorted(size_t n, const double *x, double q);
 /* Median of the values that are not NaN; sorts x. */
 CLBDEF double clb_median(size_t n, double *x);
 
-/* Integral of n equally spaced values by the trapezoid rule: dx (sum - (first + last)/2). 0 for n = 1. */
+/* Integral of n equally spaced values by the trapezoid rule: dx (sum - (first + last)/2). 0 for n = 1.
+ */
 CLBDEF double clb_trapezoid(size_t n, const double *y, double dx);
-/* Share of the n-1 neighbouring pairs whose signs (-1, 0, +1) differ; NaN for n < 2.                E3 */
+/* Share of the n-1 neighbouring pairs whose signs (-1, 0, +1) differ; NaN for n < 2.          E3 */
 CLBDEF double clb_sign_change_rate(size_t n, const double *x);
 /* One rescaled range, as published: y = cumulative sum of x - mean x,
  *   H = ln((max y - min y) / std_pop x) / ln n.
- * Not a regression over window sizes; NaN for n < 2 or constant x.                                  E3 */
+ * Not a regression over window sizes; NaN for n < 2 or constant x.                            E3 */
 CLBDEF double clb_hurst(size_t n, const double *x);
 
-/* Least squares y = slope x + intercept. Points with a NaN or an infinity are left out; n says how many
- * were used. All other fields are NaN when fewer than 2 points or only one x are left. */
+/* Least squares y = slope x + intercept. Points with a NaN or an infinity are left out; n says how
+ * many were used. All other fields are NaN when fewer than 2 points or only one x are left. */
 typedef struct clb_fit {
     size_t n;
     double slope, intercept;
-    double slope_se, intercept_se;    /* n-2 degrees of freedom; NaN for n = 2                        */
-    double r2;                        /* 1 - rss / sum (y - mean y)^2; 0 when that sum is 0           */
-    double rss;                       /* residual sum of squares                                      */
+    double slope_se, intercept_se;    /* n-2 degrees of freedom; NaN for n = 2                    */
+    double r2;                        /* 1 - rss / sum (y - mean y)^2; 0 when that sum is 0       */
+    double rss;                       /* residual sum of squares                                  */
 } clb_fit;
 CLBDEF clb_fit clb_fit_linear(size_t n, const double *x, const double *y);
-/* Power law y = e^intercept x^slope: the line through (ln x, ln y), r2 and rss in logs. Only points with
- * x > 0 and y > floor count (the published masks: floor 1e-10 or 1e-15), so NaN and 0 drop out. */
+/* Power law y = e^intercept x^slope: the line through (ln x, ln y), r2 and rss in logs. Only points
+ * with x > 0 and y > floor count (the published masks: floor 1e-10 or 1e-15), so NaN and 0 drop
+ * out. */
 CLBDEF clb_fit clb_fit_power(size_t n, const double *x, const double *y, double floor);
 /* Exponential y = e^intercept e^(slope t): the line through (t, ln y), on the points lo < y < hi.
- * tau = -1/slope is clb_fit_tau(): NaN unless the slope is negative.             Proposition 7, E23 */
-CLBDEF clb_fit clb_fit_exponential(size_t n, const double *t, const double *y, double lo, double hi);
+ * tau = -1/slope is clb_fit_tau(): NaN unless the slope is negative.          Proposition 7, E23 */
+CLBDEF clb_fit clb_fit_exponential(size_t n, const double *t, const double *y, double lo,
+                                   double hi);
 CLBDEF double  clb_fit_tau(const clb_fit *fit);
 
-/* Quadratic ln y = c2 (ln x)^2 + c1 ln x + c0 on the points of clb_fit_power: c2 is the curvature that a
- * power law does not have. NaN with fewer than 3 points or 3 different x. */
+/* Quadratic ln y = c2 (ln x)^2 + c1 ln x + c0 on the points of clb_fit_power: c2 is the curvature
+ * that a power law does not have. NaN with fewer than 3 points or 3 different x. */
 typedef struct clb_fit2 {
     size_t n;
-    double c0, c1, c2, c2_se;         /* n-3 degrees of freedom; NaN for n = 3                        */
+    double c0, c1, c2, c2_se;         /* n-3 degrees of freedom; NaN for n = 3                    */
     double r2, rss;
 } clb_fit2;
 CLBDEF clb_fit2 clb_fit_power_quadratic(size_t n, const double *x, const double *y, double floor);
@@ -777,72 +897,79 @@ CLBDEF clb_fit2 clb_fit_power_quadratic(size_t n, const double *x, const double 
 typedef struct clb_decay {
     size_t n;
     double a, tau, c;
-    double r2, rss;                   /* in the space that the fit names                              */
+    double r2, rss;                   /* in the space that the fit names                          */
 } clb_decay;
-/* y = a exp(-t/tau) + c the published way (E18): c = fraction * min y (they take 0.9), then the line
- * through (t, ln max(y - c, 1e-15)); r2 and rss in y. tau is negative if the line rises. */
-CLBDEF clb_decay clb_fit_decay_published(size_t n, const double *t, const double *y, double fraction);
-/* y = a exp(-t/tau) + c by least squares in y over all three. tau is searched between a hundredth of the
- * smallest step of t and a hundred times its span; t ascending, n >= 3. */
+/* y = a exp(-t/tau) + c the published way (E18): c = fraction * min y (they take 0.9), then the
+ * line through (t, ln max(y - c, 1e-15)); r2 and rss in y. tau is negative if the line rises. */
+CLBDEF clb_decay clb_fit_decay_published(size_t n, const double *t, const double *y,
+                                         double fraction);
+/* y = a exp(-t/tau) + c by least squares in y over all three. tau is searched between a hundredth
+ * of the smallest step of t and a hundred times its span; t ascending, n >= 3. */
 CLBDEF clb_decay clb_fit_decay(size_t n, const double *t, const double *y);
 /* y = a / (1 + t/tau) by least squares in ln y (y > 0); the same search; c = 0. */
 CLBDEF clb_decay clb_fit_hyperbola(size_t n, const double *t, const double *y);
-/* y = a t^slope by least squares in y, not in ln y; slope in [-8, 8]. r2, rss in y; intercept = ln a;
- * standard errors NaN. t > 0. */
+/* y = a t^slope by least squares in y, not in ln y; slope in [-8, 8]. r2, rss in y; intercept = ln
+ * a; standard errors NaN. t > 0. */
 CLBDEF clb_fit   clb_fit_power_nonlinear(size_t n, const double *t, const double *y);
 
 /* Minimum of f on [lo, hi]: 129 equally spaced trials, then golden section in the best interval. */
 typedef double (*clb_scalar_fn)(void *context, double x);
 CLBDEF double clb_minimize(clb_scalar_fn f, void *context, double lo, double hi);
 
-/* Akaike's and Schwarz' criterion of a least-squares fit with k coefficients (the noise variance is not
- * counted: it is common to all): n ln(rss/n) + 2k, n ln(rss/n) + k ln n. Only differences between fits
- * of the same n values in the same space mean anything. */
+/* Akaike's and Schwarz' criterion of a least-squares fit with k coefficients (the noise variance is
+ * not counted: it is common to all): n ln(rss/n) + 2k, n ln(rss/n) + k ln n. Only differences
+ * between fits of the same n values in the same space mean anything. */
 CLBDEF double clb_aic(size_t n, double rss, size_t k);
 CLBDEF double clb_bic(size_t n, double rss, size_t k);
 
-/* Slopes ln(y_{i+1}/y_i) / ln(x_{i+1}/x_i) between neighbours, n-1 of them; NaN where not all positive. */
+/* Slopes ln(y_{i+1}/y_i) / ln(x_{i+1}/x_i) between neighbours, n-1 of them; NaN where not all
+ * positive. */
 CLBDEF void   clb_local_slopes(size_t n, const double *x, const double *y, double *slope);
 
 /* Correlation of the pairs that are finite; NaN with fewer than 2 or without spread. */
 CLBDEF double clb_pearson(size_t n, const double *x, const double *y);
 /* Pearson of ln x and ln y over the pairs with x > x_floor and y > y_floor (floors >= 0). */
-CLBDEF double clb_pearson_log(size_t n, const double *x, const double *y, double x_floor, double y_floor);
+CLBDEF double clb_pearson_log(size_t n, const double *x, const double *y, double x_floor,
+                              double y_floor);
 /* Rank correlation, ties at their mean rank; NaN if any value is NaN. O(n^2), no allocation. */
 CLBDEF double clb_spearman(size_t n, const double *x, const double *y);
 
-/* Percentile bootstrap: what a statistic of n units (seeds) does when they are redrawn with replacement.
- * The statistic gets n indices in 0..n-1 (first 0, 1, ..., n-1: that is `value`) and returns a double;
- * replicates that are not finite are left out and counted. Same options, same numbers everywhere. */
+/* Percentile bootstrap: what a statistic of n units (seeds) does when they are redrawn with
+ * replacement. The statistic gets n indices in 0..n-1 (first 0, 1, ..., n-1: that is `value`) and
+ * returns a double; replicates that are not finite are left out and counted. Same options, same
+ * numbers everywhere. */
 typedef double (*clb_statistic_fn)(void *context, size_t n, const uint32_t *index);
 typedef struct clb_bootstrap_opts {
-    size_t   resamples;    /* 0 -> 1000                                                               */
-    double   level;        /* 0 -> 0.95                                                               */
-    uint64_t seed;         /* of the resampling, used as it is                                        */
+    size_t   resamples;    /* 0 -> 1000                                                           */
+    double   level;        /* 0 -> 0.95                                                           */
+    uint64_t seed;         /* of the resampling, used as it is                                    */
 } clb_bootstrap_opts;
 typedef struct clb_interval {
-    double value, lo, hi;  /* NaN where undefined                                                     */
-    double se;             /* standard deviation of the replicates                                    */
-    size_t used;           /* finite replicates                                                       */
+    double value, lo, hi;  /* NaN where undefined                                                 */
+    double se;             /* standard deviation of the replicates                                */
+    size_t used;           /* finite replicates                                                   */
 } clb_interval;
-/* Errors: CLB_EOPTION (n = 0 or >= 2^32, level outside (0, 1)), CLB_ESIZE, CLB_ENOMEM; *out is then NaN. */
+/* Errors: CLB_EOPTION (n = 0 or >= 2^32, level outside (0, 1)), CLB_ESIZE, CLB_ENOMEM; *out is then
+ * NaN. */
 CLBDEF clb_status clb_bootstrap(size_t n, clb_statistic_fn statistic, void *context,
                                 const clb_bootstrap_opts *opts, clb_interval *out);
 CLBDEF clb_status clb_bootstrap_mean(size_t n, const double *x, const clb_bootstrap_opts *opts,
                                      clb_interval *out);
 
-/* A sweep: one value per seed and learning rate (or width, ...), y[seed][n] row-major, NaN where the run
- * diverged. The published exponents are fits of the mean over seeds. */
+/* A sweep: one value per seed and learning rate (or width, ...), y[seed][n] row-major, NaN where
+ * the run diverged. The published exponents are fits of the mean over seeds. */
 typedef struct clb_sweep {
     size_t        seeds, n;
-    const double *x;           /* n                                                                   */
-    const double *y;           /* seeds * n                                                           */
-    double        floor;       /* mask of clb_fit_power                                               */
-    int           survivors;   /* 0: the mean is NaN if any seed is (an x is dropped without notice);
-                                  1: mean over the finite seeds                                       */
+    const double *x;           /* n                                                               */
+    const double *y;           /* seeds * n                                                       */
+    double        floor;       /* mask of clb_fit_power                                           */
+    int           survivors;  /* 0: the mean is NaN if any seed is (an x is dropped without notice);
+                                  1: mean over the finite seeds                                   */
 } clb_sweep;
-/* Means over the seeds index[0..count-1] (NULL: all), to mean[n]; and the power law through them. */
-CLBDEF void    clb_sweep_means(const clb_sweep *sweep, const uint32_t *index, size_t count, double *mean);
+/* Means over the seeds index[0..count-1] (NULL: all), to mean[n]; and the power law through them.
+ */
+CLBDEF void    clb_sweep_means(const clb_sweep *sweep, const uint32_t *index, size_t count,
+                               double *mean);
 CLBDEF clb_fit clb_sweep_fit(const clb_sweep *sweep, double *mean);
 /* Bootstrap over seeds of the exponent and, if slope is not NULL, of the n-1 local slopes.
  * Errors as clb_bootstrap, and CLB_EOPTION for n = 0. */
@@ -4733,6 +4860,7 @@ static clb_verdict clbi_observe(clbi_run *run)
     clb_state state;
     size_t i;
     state.t = run->t;
+    state.time = run->eta * (double)run->t;
     state.net = run->net;
     state.pass = &run->pass;
     state.grad = run->grad;
@@ -4803,6 +4931,380 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
     clbi_run_free(&run);
     if (trace && (status == CLB_OK || status == CLB_EDIVERGED)) *trace = run.trace;
     else clb_trace_free(&run.trace);
+    return status;
+}
+
+/* --------------------------------------------------------------------------------------------
+ * Gradient flow
+ * ------------------------------------------------------------------------------------------ */
+
+#ifdef CLB_SINGLE
+#define CLBI_EPSILON 1.1920928955078125e-7
+#else
+#define CLBI_EPSILON 2.220446049250313e-16
+#endif
+
+static void clbi_neuron_sums(const clb_net *net, const clb_real *x, size_t l, double upper,
+                             double lower, double *out);
+
+/* a of one neuron with p, q and the wanted charge c; 1 where no a > 0 solves q/a^2 - p a^2 = c. */
+static double clbi_rescale_factor(double p, double q, double c)
+{
+    double r = sqrt(c * c + 4 * p * q), a2;
+    if (!(p > 0) || !(q > 0)) return 1;
+    a2 = c > 0 ? 2 * q / (c + r) : (r - c) / (2 * p);
+    return a2 > 0 && a2 - a2 == 0 ? sqrt(a2) : 1;
+}
+
+/* x *= lower on row j (and bias j) of layer l, x *= upper on column j of layer l+1; for weights they
+ * are a and 1/a, for gradients 1/a and a. */
+static void clbi_rescale_neuron(const clb_net *net, clb_real *x, size_t l, size_t j, double lower,
+                                double upper)
+{
+    size_t i, below = net->m[l - 1], m = net->m[l];
+    clb_real *row = x + net->w[l] + j * below, *column = x + net->w[l + 1] + j;
+    for (i = 0; i < below; ++i) row[i] = (clb_real)((double)row[i] * lower);
+    if (net->b[l] != CLB_NO_BIAS) x[net->b[l] + j] = (clb_real)((double)x[net->b[l] + j] * lower);
+    for (i = 0; i < net->m[l + 1]; ++i) column[i * m] = (clb_real)((double)column[i * m] * upper);
+}
+
+/* One sweep over all layers; returns the largest relative error found on the way, before its
+ * repair. p, q: scratch of max m_l doubles. */
+static double clbi_rescale_sweep(const clb_net *net, clb_real *theta, clb_real *grad,
+                                 const double *charges, double *p, double *q)
+{
+    double worst = 0;
+    size_t l, j;
+    for (l = 1; l < net->L; ++l, charges += net->m[l - 1]) {
+        clbi_neuron_sums(net, theta, l, 0, 1, p);
+        clbi_neuron_sums(net, theta, l, 1, 0, q);
+        for (j = 0; j < net->m[l]; ++j) {
+            double a = clbi_rescale_factor(p[j], q[j], charges[j]);
+            double error = fabs(q[j] - p[j] - charges[j]) / (p[j] + q[j] + 1e-300);
+            if (!(p[j] > 0) || !(q[j] > 0)) continue;
+            if (!(error <= worst)) worst = error;
+            if (a == 1) continue;
+            clbi_rescale_neuron(net, theta, l, j, a, 1 / a);
+            if (grad) clbi_rescale_neuron(net, grad, l, j, 1 / a, a);
+        }
+    }
+    return worst;
+}
+
+/* Sweeps until the error is rounding, or has stopped falling. Gauss-Seidel over layers: linear
+ * convergence, one sweep for a net with one hidden layer. */
+static clb_status clbi_rescale(const clb_net *net, clb_real *theta, clb_real *grad,
+                               const double *charges, double *scratch, double *error,
+                               size_t *sweeps)
+{
+    const double good = 4 * CLBI_EPSILON, tolerable = 64 * CLBI_EPSILON;
+    double before = (double)INFINITY, best = (double)INFINITY;
+    size_t count, idle = 0, half = clb_hidden_count(net);
+    for (count = 0; count < 10000; ++count) {
+        before = clbi_rescale_sweep(net, theta, grad, charges, scratch, scratch + half);
+        if (before <= good) break;
+        idle = before < 0.999 * best ? 0 : idle + 1;
+        if (before < best) best = before;
+        if (idle >= 8) break;
+    }
+    *error = before;
+    *sweeps = count;
+    return before <= tolerable ? CLB_OK : CLB_ENOCONV;
+}
+
+CLBDEF clb_status clb_rescale(const clb_net *net, clb_real *theta, clb_real *grad,
+                              const double *charges, double *error, size_t *sweeps)
+{
+    double *scratch, left;
+    size_t count, reals;
+    clb_status status;
+    if (clb_degree(net) != 1) return CLB_EOPTION;
+    if (!clbi_mul_size(clb_hidden_count(net), 2, &reals)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&scratch, reals, sizeof *scratch)) != CLB_OK) return status;
+    status = clbi_rescale(net, theta ? theta : net->theta, grad, charges, scratch, &left, &count);
+    CLB_FREE(scratch);
+    if (error) *error = left;
+    if (sweeps) *sweeps = count;
+    return status;
+}
+
+/* One call to clb_flow. k[i] are stages: gradients, so the field is -k. */
+#define CLBI_STAGES 7
+
+typedef struct clbi_flow_run {
+    clb_net       *net;
+    clb_flow_opts  o;
+    clb_flow_stats stats;
+    clb_pass       pass;
+    clb_real      *arena;
+    clb_real      *k[CLBI_STAGES];
+    clb_real      *y;               /* stage argument, new state                       */
+    double        *charges;         /* wanted; behind them twice as much scratch       */
+    double         end, dt;         /* dt: next step proposed by the error             */
+} clbi_flow_run;
+
+CLBDEF void clb_flow_opts_resolve(clb_flow_opts *opts, double time)
+{
+    if (opts->method == CLB_FLOW_ADAPTIVE && opts->dt == 0) opts->dt = 1e-3;
+    if (opts->rtol == 0) opts->rtol = opts->method == CLB_FLOW_MIDPOINT ? 1e-16 : 1e-8;
+    if (opts->atol == 0) opts->atol = 1e-10;
+    if (opts->dt_min == 0) opts->dt_min = 1e-12 * time;
+    if (opts->max_steps == 0) opts->max_steps = 10000000;
+}
+
+static clb_status clbi_flow_check(const clb_net *net, const clb_flow_opts *o, double time)
+{
+    size_t i;
+    if (!(time > 0) || !(time <= 1e300) || !(o->ce >= 0 && o->ce <= 1)) return CLB_EOPTION;
+    if ((int)o->method < 0 || o->method >= CLB_FLOW_METHOD_COUNT) return CLB_EOPTION;
+    if (!(o->dt > 0)) return CLB_EOPTION;
+    if (!(o->rtol > 0) || !(o->atol > 0) || !(o->dt_min > 0)) return CLB_EOPTION;
+    if (o->rescale && clb_degree(net) != 1) return CLB_EOPTION;
+    if (o->time_count && !o->times) return CLB_EOPTION;
+    for (i = 0; i < o->time_count; ++i)
+        if (!(o->times[i] >= (i ? o->times[i - 1] : 0) && o->times[i] <= time)) return CLB_EOPTION;
+    return CLB_OK;
+}
+
+static clb_status clbi_flow_alloc(clbi_flow_run *run, const clb_data *data)
+{
+    size_t i, l, reals, doubles, P = run->net->P, hidden = clb_hidden_count(run->net);
+    double *at;
+    clb_status status = clb_pass_init(&run->pass, run->net, data, run->o.ce);
+    if (status) return status;
+    if (!clbi_mul_size(P, CLBI_STAGES + 1, &reals)) return CLB_ESIZE;
+    if (!clbi_mul_size(hidden, 3, &doubles)) return CLB_ESIZE;
+    if ((status = clbi_calloc(&run->arena, reals, sizeof(clb_real))) != CLB_OK) return status;
+    for (i = 0; i < CLBI_STAGES; ++i) run->k[i] = run->arena + i * P;
+    run->y = run->arena + CLBI_STAGES * P;
+    if ((status = clbi_alloc(&run->charges, doubles, sizeof(double))) != CLB_OK) return status;
+    for (l = 1, at = run->charges; l < run->net->L; ++l, at += run->net->m[l - 1])
+        clb_neuron_charges(run->net, NULL, l, at);
+    return CLB_OK;
+}
+
+static void clbi_flow_free(clbi_flow_run *run)
+{
+    clb_pass_free(&run->pass);
+    CLB_FREE(run->arena);
+    CLB_FREE(run->charges);
+}
+
+static void clbi_flow_gradient(clbi_flow_run *run, const clb_real *theta, clb_real *k)
+{
+    run->stats.loss = clb_grad(&run->pass, theta, k);
+    ++run->stats.evaluations;
+}
+
+/* y = theta - h sum_i c[i] k[i], i < count, terms in ascending order */
+static void clbi_flow_stage(clbi_flow_run *run, double h, const double *c, int count)
+{
+    size_t P = run->net->P;
+    int i;
+    memcpy(run->y, run->net->theta, P * sizeof *run->y);
+    for (i = 0; i < count; ++i)
+        if (c[i] != 0) clb_axpy(P, (clb_real)(-h * c[i]), run->k[i], run->y);
+}
+
+/* Dormand and Prince's pair. Row i gives the argument of stage i + 1; the last row is also the
+ * solution of order 5, so that the last stage of a step is the first of the next. */
+static const double clbi_dp[6][6] = {
+    { 1.0 / 5, 0, 0, 0, 0, 0 },
+    { 3.0 / 40, 9.0 / 40, 0, 0, 0, 0 },
+    { 44.0 / 45, -56.0 / 15, 32.0 / 9, 0, 0, 0 },
+    { 19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729, 0, 0 },
+    { 9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656, 0 },
+    { 35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84 }
+};
+/* order 5 minus order 4 */
+static const double clbi_dp_error[7] = {
+    71.0 / 57600, 0, -71.0 / 16695, 71.0 / 1920, -17253.0 / 339200, 22.0 / 525, -1.0 / 40
+};
+
+/* Root mean square of the error estimate over atol + rtol max(|theta|, |y|); 1 is the limit. */
+static double clbi_flow_error(const clbi_flow_run *run, double h)
+{
+    size_t j, P = run->net->P;
+    double sum = 0;
+    int i;
+    for (j = 0; j < P; ++j) {
+        double e = 0, x = fabs((double)run->net->theta[j]), y = fabs((double)run->y[j]);
+        for (i = 0; i < 7; ++i) e += clbi_dp_error[i] * (double)run->k[i][j];
+        e = h * e / (run->o.atol + run->o.rtol * (x > y ? x : y));
+        sum += e * e;
+    }
+    return sqrt(sum / (double)P);
+}
+
+/* One adaptive step of at most h; returns the length taken, 0 if it was rejected. k[0] is the
+ * gradient at theta, before and after. */
+static double clbi_flow_adaptive(clbi_flow_run *run, double h)
+{
+    double error, factor, loss = run->stats.loss;
+    clb_real *last;
+    int i;
+    for (i = 0; i < 6; ++i) {
+        clbi_flow_stage(run, h, clbi_dp[i], i + 1);
+        clbi_flow_gradient(run, run->y, run->k[i + 1]);
+    }
+    error = clbi_flow_error(run, h);
+    factor = error > 0 ? 0.9 * clb_exp(-0.2 * clb_log(error)) : 5;    /* local error of order h^5 */
+    if (!(factor > 0.2)) factor = 0.2;                                 /* NaN too              */
+    if (factor > 5) factor = 5;
+    if (!(error <= 1) && h > run->o.dt_min) {
+        run->dt = h * factor > run->o.dt_min ? h * factor : run->o.dt_min;
+        run->stats.loss = loss;
+        return 0;
+    }
+    if (!(error <= 1)) ++run->stats.forced;
+    if (h >= run->dt || factor < 1) run->dt = h * factor;  /* a step cut at a stop does not count */
+    if (run->dt < run->o.dt_min) run->dt = run->o.dt_min;
+    memcpy(run->net->theta, run->y, run->net->P * sizeof *run->y);
+    last = run->k[6];
+    run->k[6] = run->k[0];
+    run->k[0] = last;
+    return h;
+}
+
+/* k[0] is the gradient at theta on entry; on exit theta has moved and k[0] is stale. */
+static void clbi_flow_rk4(clbi_flow_run *run, double h)
+{
+    static const double half_1[1] = { 0.5 }, half_2[2] = { 0, 0.5 }, full_3[3] = { 0, 0, 1 };
+    static const double sum[4] = { 1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6 };
+    clbi_flow_stage(run, h, half_1, 1);
+    clbi_flow_gradient(run, run->y, run->k[1]);
+    clbi_flow_stage(run, h, half_2, 2);
+    clbi_flow_gradient(run, run->y, run->k[2]);
+    clbi_flow_stage(run, h, full_3, 3);
+    clbi_flow_gradient(run, run->y, run->k[3]);
+    clbi_flow_stage(run, h, sum, 4);
+    memcpy(run->net->theta, run->y, run->net->P * sizeof *run->y);
+}
+
+static void clbi_flow_euler(clbi_flow_run *run, double h)
+{
+    clb_axpy(run->net->P, (clb_real)-h, run->k[0], run->net->theta);
+}
+
+/* theta' = theta - h G((theta + theta')/2), by fixed-point iteration on the midpoint z: z = theta -
+ * (h/2) G(z), from z = theta. It contracts for h lambda < 2; on a kink of ReLU it may jump between
+ * two branches for ever, which counts as a stall. */
+static void clbi_flow_midpoint(clbi_flow_run *run, double h)
+{
+    size_t j, P = run->net->P;
+    clb_real half = (clb_real)(-0.5 * h), *z = run->k[1], *theta = run->net->theta;
+    double change = 1, size = clb_sumsq(P, theta), limit = run->o.rtol * run->o.rtol * size;
+    int i;
+    for (i = 0; i < 200 && !(change <= limit); ++i) {
+        memcpy(z, theta, P * sizeof *z);
+        clb_axpy(P, half, run->k[0], z);
+        for (j = 0, change = 0; i > 0 && j < P; ++j)
+            change += ((double)z[j] - (double)run->y[j]) * ((double)z[j] - (double)run->y[j]);
+        if (i == 0) change = 1 + limit;
+        memcpy(run->y, z, P * sizeof *z);
+        if (change > limit) clbi_flow_gradient(run, z, run->k[0]);
+    }
+    if (!(change <= limit)) ++run->stats.stalls;
+    clb_axpy(P, (clb_real)-h, run->k[0], theta);
+}
+
+/* One step towards `stop`, the length being at most h; returns the length done. */
+static double clbi_flow_step(clbi_flow_run *run, double h)
+{
+    double left = 0;
+    size_t sweeps = 0;
+    switch (run->o.method) {
+    case CLB_FLOW_RK4:      clbi_flow_rk4(run, h); break;
+    case CLB_FLOW_EULER:    clbi_flow_euler(run, h); break;
+    case CLB_FLOW_MIDPOINT: clbi_flow_midpoint(run, h); break;
+    default:                h = clbi_flow_adaptive(run, h); break;
+    }
+    if (h > 0) ++run->stats.steps;
+    else ++run->stats.rejected;
+    if (h > 0 && run->o.rescale) {
+        clbi_rescale(run->net, run->net->theta, run->k[0], run->charges,
+                     run->charges + clb_hidden_count(run->net), &left, &sweeps);
+        run->stats.sweeps += sweeps;
+        if (left > run->stats.law_error) run->stats.law_error = left;
+    }
+    if (run->o.method != CLB_FLOW_ADAPTIVE) clbi_flow_gradient(run, run->net->theta, run->k[0]);
+    return h;
+}
+
+/* From stats.time to stop, where it ends exactly. */
+static clb_status clbi_flow_advance(clbi_flow_run *run, double stop)
+{
+    double start = run->stats.time, span = stop - start;
+    double count = ceil(span / run->o.dt * (1 - 1e-12));
+    size_t done = 0;
+    while (run->stats.time < stop) {
+        double left = stop - run->stats.time, h = run->dt;
+        int last = h >= left;
+        if (run->o.method != CLB_FLOW_ADAPTIVE) {
+            last = (double)(done + 1) >= count;
+            h = span / count;
+        } else if (last) h = left;
+        else if (h > 0.5 * left) h = 0.5 * left;    /* two equal steps, not a long and a tiny one */
+        if (run->stats.steps + run->stats.rejected >= run->o.max_steps) return CLB_ENOCONV;
+        h = clbi_flow_step(run, h);
+        if (!(run->stats.loss - run->stats.loss == 0)) return CLB_EDIVERGED;
+        if (!(h > 0)) continue;
+        ++done;
+        if (last) run->stats.time = stop;
+        else if (run->o.method == CLB_FLOW_ADAPTIVE) run->stats.time += h;
+        else run->stats.time = start + (double)done * h;
+    }
+    return CLB_OK;
+}
+
+static clb_verdict clbi_flow_observe(clbi_flow_run *run)
+{
+    clb_state state;
+    if (!run->o.observe) return CLB_CONTINUE;
+    clbi_flow_gradient(run, run->net->theta, run->k[0]);     /* the pass stands at the last stage */
+    state.t = run->stats.steps;
+    state.time = run->stats.time;
+    state.net = run->net;
+    state.pass = &run->pass;
+    state.grad = run->k[0];
+    state.loss = run->stats.loss;
+    return run->o.observe(run->o.context, &state);
+}
+
+static clb_status clbi_flow_all(clbi_flow_run *run)
+{
+    size_t i;
+    clb_status status = CLB_OK;
+    clbi_flow_gradient(run, run->net->theta, run->k[0]);
+    if (!(run->stats.loss - run->stats.loss == 0)) return CLB_EDIVERGED;
+    for (i = 0; i < run->o.time_count && !status; ++i) {
+        status = clbi_flow_advance(run, run->o.times[i]);
+        if (status || !(run->stats.time < run->end)) continue;
+        if (clbi_flow_observe(run) == CLB_STOP) return CLB_OK;
+    }
+    if (!status) status = clbi_flow_advance(run, run->end);
+    if (!status) clbi_flow_observe(run);
+    return status;
+}
+
+CLBDEF clb_status clb_flow(clb_net *net, const clb_data *data, double time,
+                           const clb_flow_opts *opts, clb_flow_stats *stats)
+{
+    static const clb_flow_opts defaults = CLB_ZERO;
+    clbi_flow_run run;
+    clb_status status;
+    memset(&run, 0, sizeof run);
+    if (stats) memset(stats, 0, sizeof *stats);
+    run.net = net;
+    run.o = opts ? *opts : defaults;
+    run.end = time;
+    clb_flow_opts_resolve(&run.o, time);
+    if ((status = clbi_flow_check(net, &run.o, time)) != CLB_OK) return status;
+    run.dt = run.o.dt;
+    status = clbi_flow_alloc(&run, data);
+    if (!status) status = clbi_flow_all(&run);
+    clbi_flow_free(&run);
+    if (stats) *stats = run.stats;
     return status;
 }
 
@@ -5891,6 +6393,166 @@ CLBDEF double clb_trace_mean_drift(const clb_trace *trace)
     return trace->L > 1 ? sum / (double)(trace->L - 1) : (double)NAN;
 }
 
+CLBDEF double clb_degree(const clb_net *net)
+{
+    switch (net->activation) {
+    case CLB_RELU:
+    case CLB_IDENTITY:
+    case CLB_LEAKY_RELU:
+    case CLB_RELU_MIX:   return 1;
+    case CLB_RELU_POWER: return net->a;
+    default:             return (double)NAN;
+    }
+}
+
+CLBDEF double clb_charge_degree(const clb_net *net, const clb_real *theta, size_t l, double k)
+{
+    CLB_ASSERT(l >= 1 && l < net->L);
+    if (!theta) theta = net->theta;
+    return k * clb_weight_sumsq(net, theta, l + 1) - clb_weight_sumsq(net, theta, l) -
+           clb_bias_sumsq(net, theta, l);
+}
+
+CLBDEF double clb_drift_step(const clb_net *net, const clb_real *grad, size_t l, double eta)
+{
+    return eta * eta * clb_charge_bias(net, grad, l);
+}
+
+CLBDEF size_t clb_hidden_count(const clb_net *net)
+{
+    size_t l, count = 0;
+    for (l = 1; l < net->L; ++l) count += net->m[l];
+    return count;
+}
+
+/* For every neuron j of hidden layer l: out[j] = upper |col_j of layer l+1|^2 + lower (|row_j of
+ * layer l|^2 + b_j^2). Columns are summed row by row, in ascending order of k. */
+static void clbi_neuron_sums(const clb_net *net, const clb_real *x, size_t l, double upper,
+                             double lower, double *out)
+{
+    size_t j, k, m = net->m[l], above = net->m[l + 1], below = net->m[l - 1];
+    const clb_real *W = x + net->w[l], *V = x + net->w[l + 1];
+    for (j = 0; j < m; ++j) out[j] = 0;
+    for (k = 0; upper != 0 && k < above; ++k)
+        for (j = 0; j < m; ++j) out[j] += (double)V[k * m + j] * (double)V[k * m + j];
+    for (j = 0; j < m; ++j) {
+        double row = lower != 0 ? clb_sumsq(below, W + j * below) : 0;
+        if (lower != 0 && net->b[l] != CLB_NO_BIAS) {
+            double b = (double)x[net->b[l] + j];
+            row += b * b;
+        }
+        out[j] = upper * out[j] + lower * row;
+    }
+}
+
+CLBDEF void clb_neuron_charges(const clb_net *net, const clb_real *theta, size_t l, double *out)
+{
+    CLB_ASSERT(l >= 1 && l < net->L);
+    clbi_neuron_sums(net, theta ? theta : net->theta, l, 1, -1, out);
+}
+
+/* sum_k A[k][i] B[k][j], rows of length m */
+static double clbi_column_dot(size_t rows, size_t m, const clb_real *A, size_t i,
+                              const clb_real *B, size_t j)
+{
+    double sum = 0;
+    size_t k;
+    for (k = 0; k < rows; ++k) sum += (double)A[k * m + i] * (double)B[k * m + j];
+    return sum;
+}
+
+/* Entry (i, j) of X_l Y_l^T + x_l y_l^T, the weights and the bias of layer l. */
+static double clbi_row_dot(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
+                           size_t i, size_t j)
+{
+    size_t below = net->m[l - 1];
+    double sum = clb_dot(below, x + net->w[l] + i * below, y + net->w[l] + j * below);
+    if (net->b[l] != CLB_NO_BIAS) sum += (double)x[net->b[l] + i] * (double)y[net->b[l] + j];
+    return sum;
+}
+
+CLBDEF void clb_matrix_charge(const clb_net *net, const clb_real *theta, size_t l, double *out)
+{
+    size_t i, j, m = net->m[l];
+    const clb_real *x = theta ? theta : net->theta, *V = x + net->w[l + 1];
+    CLB_ASSERT(l >= 1 && l < net->L);
+    for (i = 0; i < m; ++i)
+        for (j = 0; j <= i; ++j)
+            out[i * m + j] = out[j * m + i] =
+                clbi_column_dot(net->m[l + 1], m, V, i, V, j) - clbi_row_dot(net, x, x, l, i, j);
+}
+
+CLBDEF double clb_identity_residual(const clb_net *net, const clb_real *theta,
+                                    const clb_real *grad, size_t l, int with_bias)
+{
+    double k = clb_degree(net), upper, lower;
+    size_t w = net->w[l], v = net->w[l + 1];
+    CLB_ASSERT(l >= 1 && l < net->L);
+    if (!theta) theta = net->theta;
+    upper = clb_dot(clb_layer_size(net, l + 1), theta + v, grad + v);
+    lower = clb_dot(clb_layer_size(net, l), theta + w, grad + w);
+    if (with_bias && net->b[l] != CLB_NO_BIAS)
+        lower += clb_dot(net->m[l], theta + net->b[l], grad + net->b[l]);
+    return fabs((k == k ? k : 1) * upper - lower) / (fabs(lower) + 1e-30);
+}
+
+CLBDEF double clb_neuron_identity_residual(const clb_net *net, const clb_real *theta,
+                                           const clb_real *grad, size_t l)
+{
+    double k = clb_degree(net), worst = 0;
+    size_t i, j, m = net->m[l], below = net->m[l - 1];
+    CLB_ASSERT(l >= 1 && l < net->L);
+    if (!theta) theta = net->theta;
+    if (k != k) k = 1;
+    for (j = 0; j < m; ++j) {
+        const clb_real *V = theta + net->w[l + 1] + j, *H = grad + net->w[l + 1] + j;
+        const clb_real *W = theta + net->w[l] + j * below, *G = grad + net->w[l] + j * below;
+        double difference = -clbi_row_dot(net, theta, grad, l, j, j), size = 1e-300, r;
+        for (i = 0; i < net->m[l + 1]; ++i) {
+            difference += k * ((double)V[i * m] * (double)H[i * m]);
+            size += k * fabs((double)V[i * m] * (double)H[i * m]);
+        }
+        for (i = 0; i < below; ++i) size += fabs((double)W[i] * (double)G[i]);
+        if (net->b[l] != CLB_NO_BIAS)
+            size += fabs((double)theta[net->b[l] + j] * (double)grad[net->b[l] + j]);
+        r = fabs(difference) / size;
+        if (!(r <= worst)) worst = r;
+    }
+    return worst;
+}
+
+CLBDEF double clb_matrix_identity_residual(const clb_net *net, const clb_real *theta,
+                                           const clb_real *grad, size_t l)
+{
+    size_t i, j, m = net->m[l], w = net->w[l + 1];
+    double worst = 0, size;
+    CLB_ASSERT(l >= 1 && l < net->L);
+    if (!theta) theta = net->theta;
+    for (i = 0; i < m; ++i)
+        for (j = 0; j < m; ++j) {
+            double upper = clbi_column_dot(net->m[l + 1], m, theta + w, i, grad + w, j);
+            double difference = fabs(upper - clbi_row_dot(net, grad, theta, l, i, j));
+            if (!(difference <= worst)) worst = difference;
+        }
+    size = sqrt(clb_weight_sumsq(net, theta, l + 1) * clb_weight_sumsq(net, grad, l + 1)) +
+           sqrt(clb_weight_sumsq(net, theta, l) * clb_weight_sumsq(net, grad, l));
+    return worst / (size + 1e-300);
+}
+
+CLBDEF clb_energy clb_trace_energy(const clb_trace *trace, size_t l, double final_loss)
+{
+    clb_energy e;
+    size_t i;
+    CLB_ASSERT(l >= 1 && l < trace->L);
+    e.E = 0;
+    for (i = 0; i < trace->steps * trace->L; ++i) e.E += trace->g[i] + trace->gb[i];
+    if (trace->steps == 0) e.E = (double)NAN;
+    e.loss_drop = trace->steps ? trace->loss[0] - final_loss : (double)NAN;
+    e.kbar = trace->S[l - 1] / e.E;
+    e.mu = trace->eta * e.E / e.loss_drop;
+    return e;
+}
+
 /* ============================================================================================
  * @S41 SPECTRAL THEORY
  * ========================================================================================== */
@@ -6222,7 +6884,7 @@ CLBDEF double clb_minimize(clb_scalar_fn f, void *context, double lo, double hi)
     const int trials = 129;
     double step = (hi - lo) / (trials - 1), best = lo, value = f(context, lo), a, b;
     int i;
-    for (i = 1; i < trials; ++i) {                  /* which valley: the function may have several */
+    for (i = 1; i < trials; ++i) {                 /* which valley: the function may have several */
         double x = lo + step * i, fx = f(context, x);
         if (!(fx < value)) continue;
         value = fx;
@@ -6257,7 +6919,8 @@ static double clbi_shape_power(double t, double s)
     return t > 0 ? clb_exp(s * clb_log(t)) : CLBI_NAN;
 }
 
-/* The best a (and c) at this s; returns the residual sum of squares and leaves all in the struct. */
+/* The best a (and c) at this s; returns the residual sum of squares and leaves all in the struct.
+ */
 static double clbi_profile_rss(void *context, double s)
 {
     clbi_profile *p = (clbi_profile *)context;
@@ -6313,7 +6976,8 @@ static int clbi_tau_range(size_t n, const double *t, double *lo, double *hi)
     return clbi_finite(*lo) && clbi_finite(*hi);
 }
 
-CLBDEF clb_decay clb_fit_decay_published(size_t n, const double *t, const double *y, double fraction)
+CLBDEF clb_decay clb_fit_decay_published(size_t n, const double *t, const double *y,
+                                         double fraction)
 {
     clb_decay fit = clbi_no_decay(n);
     double lowest = CLBI_NAN, zt = 0, z0 = 0, t0 = 0, tt = 0, yy;
@@ -6468,14 +7132,16 @@ CLBDEF double clb_pearson(size_t n, const double *x, const double *y)
     return clbi_correlation(&p);
 }
 
-CLBDEF double clb_pearson_log(size_t n, const double *x, const double *y, double x_floor, double y_floor)
+CLBDEF double clb_pearson_log(size_t n, const double *x, const double *y, double x_floor,
+                              double y_floor)
 {
     clbi_points p = clbi_log_points(n, x, y, y_floor);
     p.x_min = x_floor > 0 ? x_floor : 0;
     return clbi_correlation(&p);
 }
 
-/* Twice the rank of x[i] less n + 1: how many are smaller, less how many are larger. Its mean is 0. */
+/* Twice the rank of x[i] less n + 1: how many are smaller, less how many are larger. Its mean is 0.
+ */
 static double clbi_centred_rank(size_t n, const double *x, size_t i)
 {
     double rank = 0;
@@ -6558,11 +7224,12 @@ static void clbi_resample(clbi_resampling *r, clb_interval *out)
     for (i = 0; i < r->n; ++i) r->index[i] = (uint32_t)i;
     r->statistics(r->context, r->n, r->index, r->value);
     for (k = 0; k < r->count; ++k)
-        out[k] = clbi_percentile(r->value[k], r->replicate + k * resamples, resamples, r->opts.level);
+        out[k] = clbi_percentile(r->value[k], r->replicate + k * resamples, resamples,
+                                 r->opts.level);
 }
 
-static clb_status clbi_bootstrap(size_t n, size_t count, clbi_statistics_fn statistics, void *context,
-                                 const clb_bootstrap_opts *opts, clb_interval *out)
+static clb_status clbi_bootstrap(size_t n, size_t count, clbi_statistics_fn statistics,
+                                 void *context, const clb_bootstrap_opts *opts, clb_interval *out)
 {
     clbi_resampling r;
     size_t k, rows;
@@ -6628,7 +7295,8 @@ CLBDEF clb_status clb_bootstrap_mean(size_t n, const double *x, const clb_bootst
     return clbi_bootstrap(n, 1, clbi_mean_statistic, &values, opts, out);
 }
 
-CLBDEF void clb_sweep_means(const clb_sweep *sweep, const uint32_t *index, size_t count, double *mean)
+CLBDEF void clb_sweep_means(const clb_sweep *sweep, const uint32_t *index, size_t count,
+                            double *mean)
 {
     size_t i, s, seeds = index ? count : sweep->seeds;
     for (i = 0; i < sweep->n; ++i) {
