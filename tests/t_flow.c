@@ -188,8 +188,10 @@ static void t_rescale_edges(void)
  * the trajectory stays where it would have been. */
 static void t_laws_for_long(void)
 {
-    static const struct { size_t L; int bias; clb_flow_method method; double dt; } cases[] = {
-        { 2, 0, CLB_FLOW_ADAPTIVE, 0 }, { 3, -1, CLB_FLOW_ADAPTIVE, 0 }, { 4, 0, CLB_FLOW_RK4, 0.1 }
+    static const struct { size_t L; int bias; clb_flow_method method; double dt, dt_min; } cases[] = {
+        { 2, 0, CLB_FLOW_ADAPTIVE, 0, 0 },
+        { 3, -1, CLB_FLOW_ADAPTIVE, 0, 0.05 },      /* slides along a kink: 49000 steps without dt_min */
+        { 4, 0, CLB_FLOW_RK4, 0.25, 0 }
     };
     double wanted[CHARGES], scale = sizeof(clb_real) == 8 ? 1 : 1e8;
     size_t i;
@@ -201,6 +203,7 @@ static void t_laws_for_long(void)
         o.ce = CLB_CE;
         o.method = cases[i].method;
         o.dt = cases[i].dt;
+        o.dt_min = cases[i].dt_min;
         o.rtol = 1e-5;
         o.atol = 1e-7;
         problem(&p, cases[i].L, CLB_RELU, cases[i].bias);
@@ -213,7 +216,7 @@ static void t_laws_for_long(void)
         CHECK(charge_error(&p.net, wanted) <= 1e-12 * scale);
         CHECK(s.law_error <= 64 * CLBI_EPSILON);
         CHECK(s.time == 1000 && s.loss < 0.05);
-        NEAR(s.loss / plain.loss, 1, 2e-2);
+        NEAR(s.loss / plain.loss, 1, 5e-2);            /* two roundings of one sliding motion */
         clb_problem_free(&p);
     }
 }
