@@ -776,6 +776,12 @@ CLBDEF double clb_trace_charge(const clb_trace *trace, size_t l, size_t t);
 CLBDEF double clb_trace_charge_bias(const clb_trace *trace, size_t l, size_t t);
 CLBDEF double clb_trace_drift(const clb_trace *trace, size_t l);
 CLBDEF double clb_trace_mean_drift(const clb_trace *trace);
+/* Signed drift of Q_l; and max over t of |C_l(t) - C_l(0)|, t = 1..steps. */
+CLBDEF double clb_trace_drift_bias(const clb_trace *trace, size_t l);
+CLBDEF double clb_trace_max_drift(const clb_trace *trace, size_t l);
+
+/* x / |C_l(0)|, the published relative drift; x itself where |C_l(0)| <= 1e-10. */
+CLBDEF double clb_trace_relative(const clb_trace *trace, size_t l, double x);
 
 /* Degree k of homogeneity of the activation, s(c z) = c^k s(z) for c > 0: 1 for ReLU, identity,
  * leaky and mixed ReLU, the exponent for CLB_RELU_POWER; NaN for the others, which have no law. */
@@ -6391,6 +6397,28 @@ CLBDEF double clb_trace_mean_drift(const clb_trace *trace)
     size_t l;
     for (l = 1; l < trace->L; ++l) sum += fabs(clb_trace_drift(trace, l));
     return trace->L > 1 ? sum / (double)(trace->L - 1) : (double)NAN;
+}
+
+CLBDEF double clb_trace_drift_bias(const clb_trace *trace, size_t l)
+{
+    return clb_trace_charge_bias(trace, l, trace->steps) - clb_trace_charge_bias(trace, l, 0);
+}
+
+CLBDEF double clb_trace_max_drift(const clb_trace *trace, size_t l)
+{
+    double worst = 0, start = clb_trace_charge(trace, l, 0);
+    size_t t;
+    for (t = 1; t <= trace->steps; ++t) {
+        double drift = fabs(clb_trace_charge(trace, l, t) - start);
+        if (!(drift <= worst)) worst = drift;
+    }
+    return worst;
+}
+
+CLBDEF double clb_trace_relative(const clb_trace *trace, size_t l, double x)
+{
+    double start = fabs(clb_trace_charge(trace, l, 0));
+    return start > 1e-10 ? x / start : x;
 }
 
 CLBDEF double clb_degree(const clb_net *net)
