@@ -5667,32 +5667,28 @@ static void clbi_reflect(size_t k, double tau, const clb_real *v, clb_real *x)
     if (tau != 0) clb_axpy(k, (clb_real)(-tau * clb_dot(k, v, x)), v, x);
 }
 
-/* --- dense solver --------------------------------------------------------------------------- */
+/* Bytes behind clbi_tridiag. */
+static size_t clbi_tridiag_bytes(size_t n)
+{
+    return ((4 * CLBI_PANEL + 1) * n + 2 * CLBI_PANEL) * sizeof(clb_real) + 3 * n * sizeof(double);
+}
+
+#define CLBI_EIGH_MAX ((size_t)1 << (4 * sizeof(size_t) - 6))      /* n^2 reals fit a size_t with room to spare */
 
 static clb_status clbi_tridiag_init(clbi_tridiag *t, size_t n)
 {
-    size_t reals = (4 * CLBI_PANEL + 1) * n + 2 * CLBI_PANEL;
     clb_status status;
     memset(t, 0, sizeof *t);
-    if (n > (size_t)-1 / 64 / (4 * CLBI_PANEL + 1)) return CLB_ESIZE;
-    if ((status = clbi_calloc(&t->d, 3 * n + 1, sizeof *t->d)) != CLB_OK) return status;
-    if ((status = clbi_calloc(&t->panel, reals, sizeof *t->panel)) != CLB_OK) {
-        CLB_FREE(t->d);
-        return status;
-    }
+    if (n > CLBI_EIGH_MAX) return CLB_ESIZE;
+    if ((status = clbi_calloc(&t->d, 1, clbi_tridiag_bytes(n))) != CLB_OK) return status;
     t->n = t->ld = n;
     t->e = t->d + n;
     t->tau = t->e + n;
+    t->panel = (clb_real *)(void *)(t->tau + n);
     t->minus = t->panel + 2 * CLBI_PANEL * n;
     t->x = t->minus + 2 * CLBI_PANEL * n;
     t->coef = t->x + n;
     return CLB_OK;
-}
-
-static void clbi_tridiag_free(clbi_tridiag *t)
-{
-    CLB_FREE(t->d);
-    CLB_FREE(t->panel);
 }
 
 static void clbi_scale_lower(size_t n, clb_real *A, size_t lda, int exponent)
@@ -5701,69 +5697,591 @@ static void clbi_scale_lower(size_t n, clb_real *A, size_t lda, int exponent)
         for (size_t j = 0; j <= i; ++j) A[i * lda + j] = (clb_real)ldexp((double)A[i * lda + j], exponent);
 }
 
-/* Rows of Z (eigenvectors of T) to rows of vectors: Q z = H_{n-1} ... H_1 z. */
-static void clbi_back_transform(const clbi_tridiag *t, const clb_real *A, size_t lda, const double *Z, clb_real *vectors)
+/* --- divide and conquer --------------------------------------------------------------------- */
+
+/* Secular equation of D + rho z z^T, d ascending, |z| = 1:   f(x) = 1/rho + sum_j z_j^2 / (d_j - x) = 0.
+ * Root i lies in (d_i, d_{i+1}) and is kept as an offset mu from a pole d_o, so that every difference
+ * d_j - x = (d_j - d_o) - mu has full relative accuracy. */
+typedef struct clbi_secular {
+    size_t  K;
+    double  rho_inv;
+    double *d, *z, *mu;    /* [K] poles, weights, offsets                                            */
+    size_t *origin;        /* [K] the pole from which mu counts                                      */
+} clbi_secular;
+
+#define CLBI_LANES ((size_t)8)
+
+/* KERNEL secular sums   t_j = z_j / ((d_j - o) - mu);  sums[0] = sum z_j t_j, sums[1] = sum t_j^2 over j < n,
+ * 8 lanes (lane l takes j = l, l+8, ...), product and sum rounded separately, then the tree 4, 2, 1. */
+static void clbi_secular_sums(size_t n, const double *d, const double *z, double o, double mu, double sums[2])
 {
-    size_t n = t->n;
-    for (size_t i = 0; i < n; ++i) {
-        clb_real *z = vectors + i * n;
-        for (size_t j = 0; j < n; ++j) z[j] = (clb_real)Z[i * n + j];
-        for (size_t k = 1; k < n; ++k) clbi_reflect(k, t->tau[k], A + k * lda, z);
-        clbi_sign_rule(n, z);
+    double s0[CLBI_LANES] = { 0 }, s1[CLBI_LANES] = { 0 };
+    size_t j = 0;
+    for (; j + CLBI_LANES <= n; j += CLBI_LANES) {
+        for (size_t l = 0; l < CLBI_LANES; ++l) {
+            double t = z[j + l] / (d[j + l] - o - mu);
+            s0[l] += z[j + l] * t;
+            s1[l] += t * t;
+        }
+    }
+    for (size_t l = 0; j < n; ++j, ++l) {
+        double t = z[j] / (d[j] - o - mu);
+        s0[l] += z[j] * t;
+        s1[l] += t * t;
+    }
+    for (size_t half = CLBI_LANES / 2; half > 0; half /= 2) {
+        for (size_t l = 0; l < half; ++l) {
+            s0[l] += s0[l + half];
+            s1[l] += s1[l + half];
+        }
+    }
+    sums[0] = s0[0];
+    sums[1] = s1[0];
+}
+
+/* The root of c x^2 - a x + b inside (lo, hi), the middle of the interval if there is none. */
+static double clbi_root_inside(double a, double b, double c, double lo, double hi)
+{
+    double disc = a * a - 4 * b * c, root, q, x;
+    root = sqrt(disc > 0 ? disc : 0);
+    q = a < 0 ? a - root : a + root;
+    x = 2 * b / q;                                         /* NaN fails both tests */
+    if (x > lo && x < hi) return x;
+    x = q / (2 * c);
+    if (x > lo && x < hi) return x;
+    return 0.5 * (lo + hi);
+}
+
+/* Start for root i < K-1: f with all poles but the two neighbours frozen at the middle of the interval. Chooses the
+ * nearer pole as origin and the bracket. */
+static double clbi_secular_start(const clbi_secular *p, size_t i, size_t *origin, double *lo, double *hi)
+{
+    double gap = p->d[i + 1] - p->d[i], half = 0.5 * gap, sums[2], f, c, a, b;
+    double zi = p->z[i] * p->z[i], zj = p->z[i + 1] * p->z[i + 1];
+    clbi_secular_sums(p->K, p->d, p->z, p->d[i], half, sums);
+    f = p->rho_inv + sums[0];
+    c = f + (zi - zj) / half;
+    *origin = f >= 0 ? i : i + 1;
+    *lo = f >= 0 ? 0 : -half;
+    *hi = f >= 0 ? half : 0;
+    a = (f >= 0 ? c * gap : -c * gap) + zi + zj;
+    b = f >= 0 ? zi * gap : -zj * gap;
+    return clbi_root_inside(a, b, c, *lo, *hi);
+}
+
+/* Root i. The poles up to i and those above are each replaced by one pole with matched value and slope (Li's "middle
+ * way"); a bracket guards every step. */
+static void clbi_secular_root(clbi_secular *p, size_t i)
+{
+    int last = i + 1 == p->K;
+    size_t o = i;
+    double lo = 0, hi, mu, below[2], above[2] = { 0, 0 };
+    if (last) {
+        double sum = 0;
+        for (size_t j = 0; j < p->K; ++j) sum += p->z[j] * p->z[j];
+        hi = 1.01 * sum / p->rho_inv;                      /* x - d_i <= rho |z|^2 */
+        mu = 0.5 * hi;
+    } else {
+        mu = clbi_secular_start(p, i, &o, &lo, &hi);
+    }
+    for (int iteration = 0; iteration < 100; ++iteration) {
+        double f, d1 = p->d[i] - p->d[o] - mu, d2, step, noise;
+        clbi_secular_sums(i + 1, p->d, p->z, p->d[o], mu, below);
+        if (!last) clbi_secular_sums(p->K - i - 1, p->d + i + 1, p->z + i + 1, p->d[o], mu, above);
+        f = p->rho_inv + below[0] + above[0];
+        noise = 8 * (p->rho_inv - below[0] + above[0]) + fabs(mu) * (below[1] + above[1]);
+        if (fabs(f) <= CLBI_DBL_EPS * noise) break;
+        if (f < 0) lo = mu;
+        else hi = mu;
+        if (last) {
+            double c = f - d1 * below[1];                  /* c + d1^2 psi' / (d1 - step) = 0 */
+            step = d1 + d1 * d1 * below[1] / c;
+            if (!(mu + step > lo && mu + step < hi)) step = 0.5 * (lo + hi) - mu;
+        } else {
+            d2 = p->d[i + 1] - p->d[o] - mu;
+            step = clbi_root_inside((d1 + d2) * f - d1 * d2 * (below[1] + above[1]), d1 * d2 * f,
+                                    f - d1 * below[1] - d2 * above[1], lo - mu, hi - mu);
+        }
+        if (fabs(step) <= CLBI_DBL_EPS * fabs(mu) || mu + step == lo || mu + step == hi) {
+            if (mu + step > lo && mu + step < hi) mu += step;
+            break;
+        }
+        mu += step;
+    }
+    p->mu[i] = mu;
+    p->origin[i] = o;
+}
+
+/* The weights for which the computed roots are exact (Loewner; Gu and Eisenstat):
+ *   zhat_j^2 = (x_j - d_j) prod_{i != j} (x_i - d_j) / (d_i - d_j)
+ * Eigenvectors built from them are orthogonal to working precision. Replaces z. */
+static void clbi_secular_weights(clbi_secular *p, double *w)
+{
+    for (size_t j = 0; j < p->K; ++j) w[j] = 1;
+    for (size_t i = 0; i < p->K; ++i) {
+        double o = p->d[p->origin[i]], mu = p->mu[i], di = p->d[i];
+        for (size_t j = 0; j < i; ++j) w[j] *= (p->d[j] - o - mu) / (p->d[j] - di);
+        w[i] *= di - o - mu;
+        for (size_t j = i + 1; j < p->K; ++j) w[j] *= (p->d[j] - o - mu) / (p->d[j] - di);
+    }
+    for (size_t j = 0; j < p->K; ++j) p->z[j] = p->z[j] < 0 ? -sqrt(fabs(w[j])) : sqrt(fabs(w[j]));
+}
+
+/* Eigenvectors of T as rows: row i of Q, or only the components that are asked for. Merging two halves needs their
+ * first and last components; a projection on g rides along. Everything about row i of a finished block lies at index
+ * i; `order` lists the rows of the block (counted from its start) by ascending eigenvalue. */
+typedef struct clbi_dc {
+    size_t    n;
+    double   *d, *e;       /* T, then the eigenvalues in d                                            */
+    double   *track[3];    /* [n] first and last component of row i in its block, v_i . g             */
+    double   *old[3];      /* [n] the tracks of the kept rows before a merge                          */
+    double   *z, *w;       /* [n] z by row; scratch                                                   */
+    clbi_secular p;        /* the merge under way: poles of the kept rows ascending                   */
+    size_t   *order, *by;  /* [n]                                                                     */
+    size_t   *kept, *gone; /* [n] rows that take part in a merge, deflated rows                       */
+    size_t   *type;        /* [n] where row i is nonzero                                              */
+    size_t   *place;       /* [n] position in kept of the g-th row of Q2                              */
+    size_t    gone_count, part[2];     /* deflated rows; rows of Q2 for the first and second half     */
+    const double *g;       /* [n] or NULL                                                             */
+    clb_real *Q;           /* [n][n], NULL: no vectors                                                */
+    clb_real *Q2, *S;      /* [n][n] scratch, [CLBI_DC_ROWS][n]                                       */
+    double   *leaf;        /* [CLBI_LEAF][CLBI_LEAF]                                                  */
+} clbi_dc;
+#define CLBI_LEAF ((size_t)32)
+#define CLBI_DC_ROWS ((size_t)128)
+#define CLBI_TOP ((size_t)0)
+#define CLBI_DENSE ((size_t)1)
+#define CLBI_BOTTOM ((size_t)2)
+
+/* A leaf block lo..hi-1 by QL. */
+static size_t clbi_dc_leaf(clbi_dc *c, size_t lo, size_t hi)
+{
+    size_t m = hi - lo, w = c->Q ? m : 3, failed;
+    double *Z = c->leaf;
+    memset(Z, 0, m * w * sizeof *Z);
+    for (size_t i = 0; i < m; ++i) {
+        if (c->Q) Z[i * m + i] = 1;
+        else if (c->g) Z[i * 3 + 2] = c->g[lo + i];
+    }
+    if (!c->Q) {
+        Z[0] = 1;
+        Z[(m - 1) * 3 + 1] = 1;
+    }
+    memcpy(c->w, c->e + lo, m * sizeof *c->w);             /* e is needed again by the merges */
+    failed = clbi_ql(m, c->d + lo, c->w, Z, w);
+    for (size_t i = 0; i < m; ++i) {
+        c->track[0][lo + i] = Z[i * w];
+        c->track[1][lo + i] = Z[i * w + (c->Q ? m - 1 : 1)];
+        c->track[2][lo + i] = c->Q ? 0 : Z[i * w + 2];
+        c->order[lo + i] = i;
+        for (size_t j = 0; c->Q && j < m; ++j) c->Q[(lo + i) * c->n + lo + j] = (clb_real)Z[i * m + j];
+    }
+    return failed;
+}
+
+/* Rows a and b become  cs a + sn b  and  cs b - sn a. */
+static void clbi_dc_rotate(clbi_dc *c, size_t lo, size_t hi, size_t a, size_t b, double cs, double sn)
+{
+    for (size_t t = 0; t < 3; ++t) {
+        double x = c->track[t][a], y = c->track[t][b];
+        c->track[t][a] = cs * x + sn * y;
+        c->track[t][b] = cs * y - sn * x;
+    }
+    if (c->Q) {
+        clb_real *x = c->Q + a * c->n, *y = c->Q + b * c->n;
+        for (size_t j = lo; j < hi; ++j) {
+            clb_real xj = x[j], yj = y[j];
+            x[j] = (clb_real)cs * xj + (clb_real)sn * yj;
+            y[j] = (clb_real)cs * yj - (clb_real)sn * xj;
+        }
+    }
+    if (c->type[a] != c->type[b]) c->type[b] = CLBI_DENSE;
+}
+
+/* Splits the rows lo..hi-1 into kept and gone, visiting them by ascending d. A row is deflated when its weight in z is
+ * negligible, or when a rotation with its neighbour makes it so without a visible off-diagonal element. */
+static void clbi_dc_deflate(clbi_dc *c, size_t lo, size_t hi, double rho)
+{
+    double largest = 0, tol, *z = c->z, *d = c->d;
+    size_t kept = 0, gone = 0, previous = hi;              /* hi: none yet */
+    for (size_t i = lo; i < hi; ++i) largest = fmax(largest, fmax(fabs(d[i]), fabs(z[i])));
+    tol = 4 * CLBI_EPS * largest;
+    for (size_t v = 0; v < hi - lo; ++v) {
+        size_t row = c->by[v];
+        if (rho * fabs(z[row]) <= tol) {
+            c->gone[gone++] = row;
+            continue;
+        }
+        if (previous < hi) {
+            double r = sqrt(z[row] * z[row] + z[previous] * z[previous]);
+            double cs = z[row] / r, sn = -z[previous] / r, dp = d[previous], dr = d[row];
+            if (fabs((dr - dp) * cs * sn) <= tol) {        /* rotate all of the weight into row */
+                clbi_dc_rotate(c, lo, hi, previous, row, cs, sn);
+                d[previous] = dp * cs * cs + dr * sn * sn;
+                d[row] = dp * sn * sn + dr * cs * cs;
+                z[row] = r;
+                c->gone[gone++] = previous;
+            } else {
+                c->kept[kept++] = previous;
+            }
+        }
+        previous = row;
+    }
+    if (previous < hi) c->kept[kept++] = previous;
+    c->p.K = kept;
+    c->gone_count = gone;
+}
+
+/* Copies the old rows for the product: Q2 = [top, dense: columns of the first half], [dense, bottom: second half],
+ * [gone: all columns]. */
+static void clbi_dc_gather(clbi_dc *c, size_t lo, size_t mid, size_t hi)
+{
+    size_t n1 = mid - lo, n2 = hi - mid, K = c->p.K, at = 0, dense = 0;
+    clb_real *to = c->Q2;
+    for (size_t type = CLBI_TOP; type <= CLBI_BOTTOM; ++type)
+        for (size_t k = 0; k < K; ++k)
+            if (c->type[c->kept[k]] == type) c->place[at++] = k;
+    c->part[0] = 0;
+    for (size_t g = 0; g < K; ++g) {
+        size_t row = c->kept[c->place[g]];
+        if (c->type[row] == CLBI_DENSE) ++dense;
+        if (c->type[row] == CLBI_BOTTOM) continue;
+        memcpy(to, c->Q + row * c->n + lo, n1 * sizeof *to);
+        to += n1;
+        ++c->part[0];
+    }
+    c->part[1] = K - c->part[0] + dense;
+    for (size_t g = K - c->part[1]; g < K; ++g, to += n2)
+        memcpy(to, c->Q + c->kept[c->place[g]] * c->n + mid, n2 * sizeof *to);
+    for (size_t k = 0; k < c->gone_count; ++k, to += n1 + n2)
+        memcpy(to, c->Q + c->gone[k] * c->n + lo, (n1 + n2) * sizeof *to);
+}
+
+/* Unit eigenvector i of D + rho z z^T over the kept rows: s_j = zhat_j / (d_j - x_i), normalised. */
+static void clbi_dc_vector(const clbi_secular *p, size_t i, double *s)
+{
+    double o = p->d[p->origin[i]], mu = p->mu[i], sum = 0, inv;
+    double lane[CLBI_LANES] = { 0 };
+    size_t j = 0;
+    for (; j + CLBI_LANES <= p->K; j += CLBI_LANES) {
+        for (size_t l = 0; l < CLBI_LANES; ++l) {
+            double t = p->z[j + l] / (p->d[j + l] - o - mu);
+            s[j + l] = t;
+            lane[l] += t * t;
+        }
+    }
+    for (; j < p->K; ++j) {
+        s[j] = p->z[j] / (p->d[j] - o - mu);
+        sum += s[j] * s[j];
+    }
+    for (size_t l = 0; l < CLBI_LANES; ++l) sum += lane[l];
+    inv = 1 / sqrt(sum);
+    for (j = 0; j < p->K; ++j) s[j] *= inv;
+}
+
+/* sum x_j y_j over 8 lanes, then the tree. */
+static double clbi_dc_dot(size_t n, const double *x, const double *y)
+{
+    double lane[CLBI_LANES] = { 0 };
+    size_t j = 0;
+    for (; j + CLBI_LANES <= n; j += CLBI_LANES)
+        for (size_t l = 0; l < CLBI_LANES; ++l) lane[l] += x[j + l] * y[j + l];
+    for (size_t l = 0; j < n; ++j, ++l) lane[l] += x[j] * y[j];
+    for (size_t half = CLBI_LANES / 2; half > 0; half /= 2)
+        for (size_t l = 0; l < half; ++l) lane[l] += lane[l + half];
+    return lane[0];
+}
+
+/* Rows i0 .. i0+M-1 of the merged block: tracks and, through the matrix product, Q. */
+static void clbi_dc_rows(clbi_dc *c, size_t lo, size_t mid, size_t hi, size_t i0, size_t M)
+{
+    size_t K = c->p.K, n1 = mid - lo, n2 = hi - mid;
+    clb_real *C = c->Q ? c->Q + (lo + i0) * c->n : NULL;
+    for (size_t r = 0; r < M; ++r) {
+        size_t i = i0 + r;
+        double *s = c->w;
+        clbi_dc_vector(&c->p, i, s);
+        for (size_t t = 0; t < 3; ++t) c->track[t][lo + i] = clbi_dc_dot(K, s, c->old[t]);
+        for (size_t g = 0; c->Q && g < K; ++g) c->S[r * K + g] = (clb_real)s[c->place[g]];
+    }
+    if (!c->Q) return;
+    clb_matmul_nn(M, n1, c->part[0], c->S, K, c->Q2, n1, C + lo, c->n);
+    clb_matmul_nn(M, n2, c->part[1], c->S + (K - c->part[1]), K, c->Q2 + c->part[0] * n1, n2, C + mid, c->n);
+}
+
+/* Visiting order and weights of a merge: T = diag(T_1, T_2) + rho z z^T with z = (last row of V_1, +-first row of V_2)
+ * / sqrt 2, rho = 2 |e|. Rows of one half have no component at the far end of the other. */
+static double clbi_dc_open(clbi_dc *c, size_t lo, size_t mid, size_t hi)
+{
+    double e = c->e[mid - 1], root_half = sqrt(0.5);
+    size_t i = lo, j = mid;
+    for (size_t row = lo; row < hi; ++row) {
+        int top = row < mid;
+        c->type[row] = top ? CLBI_TOP : CLBI_BOTTOM;
+        c->z[row] = root_half * (top ? c->track[1][row] : e < 0 ? -c->track[0][row] : c->track[0][row]);
+        c->track[top ? 1 : 0][row] = 0;
+    }
+    for (size_t v = 0; v < hi - lo; ++v) {
+        size_t a = i < mid ? lo + c->order[i] : hi, b = j < hi ? mid + c->order[j] : hi;
+        int first = b == hi || (a < hi && c->d[a] <= c->d[b]);
+        c->by[v] = first ? a : b;
+        if (first) ++i;
+        else ++j;
+    }
+    return 2 * fabs(e);
+}
+
+/* Copies what the new rows are made of and will overwrite: kept rows ascending, then gone rows ascending. */
+static void clbi_dc_save(clbi_dc *c)
+{
+    size_t K = c->p.K;
+    for (size_t i = 1; i < c->gone_count; ++i) {           /* nearly in order already: insertion */
+        size_t row = c->gone[i], j = i;
+        for (; j > 0 && c->d[c->gone[j - 1]] > c->d[row]; --j) c->gone[j] = c->gone[j - 1];
+        c->gone[j] = row;
+    }
+    for (size_t k = 0; k < K + c->gone_count; ++k) {
+        size_t row = k < K ? c->kept[k] : c->gone[k - K];
+        for (size_t t = 0; t < 3; ++t) c->old[t][k] = c->track[t][row];
+        c->p.d[k] = c->d[row];
+        c->p.z[k] = c->z[row];
     }
 }
 
-/* The common body: w = 0 values, 1 projections of g, n vectors. */
-static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values, double *Z, size_t w,
-                            const clb_real *g, clb_real *vectors)
+/* The gone rows go behind the new ones; the block's eigenvalues and their order. */
+static void clbi_dc_close(clbi_dc *c, size_t lo, size_t mid, size_t hi)
+{
+    size_t K = c->p.K, m = hi - lo, i = 0, j = K;
+    const clb_real *from = c->Q2 + (c->Q ? c->part[0] * (mid - lo) + c->part[1] * (hi - mid) : 0);
+    for (size_t k = K; k < m; ++k) {
+        for (size_t t = 0; t < 3; ++t) c->track[t][lo + k] = c->old[t][k];
+        c->d[lo + k] = c->p.d[k];
+        if (c->Q) memcpy(c->Q + (lo + k) * c->n + lo, from + (k - K) * m, m * sizeof *from);
+    }
+    for (size_t k = 0; k < K; ++k) c->d[lo + k] = c->p.d[c->p.origin[k]] + c->p.mu[k];
+    for (size_t v = 0; v < m; ++v)
+        c->order[lo + v] = j == m || (i < K && c->d[lo + i] <= c->d[lo + j]) ? i++ : j++;
+}
+
+static void clbi_dc_merge(clbi_dc *c, size_t lo, size_t mid, size_t hi)
+{
+    int rows = c->Q || c->g || hi - lo < c->n;             /* the last merge of a values-only run needs none */
+    double rho = clbi_dc_open(c, lo, mid, hi);
+    clbi_dc_deflate(c, lo, hi, rho);
+    clbi_dc_save(c);
+    c->p.rho_inv = 1 / rho;
+    for (size_t i = 0; i < c->p.K; ++i) clbi_secular_root(&c->p, i);
+    if (rows) clbi_secular_weights(&c->p, c->w);
+    if (c->Q) clbi_dc_gather(c, lo, mid, hi);
+    for (size_t i = 0; rows && i < c->p.K; i += CLBI_DC_ROWS)
+        clbi_dc_rows(c, lo, mid, hi, i, c->p.K - i < CLBI_DC_ROWS ? c->p.K - i : CLBI_DC_ROWS);
+    clbi_dc_close(c, lo, mid, hi);
+}
+
+/* Start of leaf b of 2^levels: floor(b n / 2^levels). */
+static size_t clbi_dc_cut(size_t n, size_t levels, size_t b)
+{
+    return (n >> levels) * b + (((n & (((size_t)1 << levels) - 1)) * b) >> levels);
+}
+
+/* Eigenvalues of T to d (by row; c->order lists them ascending), components to c->track, vectors to rows of Q. The
+ * matrix is cut into 2^levels leaves by  T = diag(T_1 - |e|, T_2 - |e|) + |e| u u^T.  Returns failures of QL. */
+static size_t clbi_dc_solve(clbi_dc *c)
+{
+    size_t n = c->n, levels = 0, failed = 0;
+    while (((n - 1) >> levels) + 1 > CLBI_LEAF) ++levels;  /* no leaf has more rows: ceil(n / 2^levels) */
+    for (size_t b = 1; b < (size_t)1 << levels; ++b) {
+        size_t cut = clbi_dc_cut(n, levels, b);
+        c->d[cut - 1] -= fabs(c->e[cut - 1]);
+        c->d[cut] -= fabs(c->e[cut - 1]);
+    }
+    for (size_t b = 0; b < (size_t)1 << levels; ++b)
+        failed += clbi_dc_leaf(c, clbi_dc_cut(n, levels, b), clbi_dc_cut(n, levels, b + 1));
+    for (size_t step = 1; step < (size_t)1 << levels; step *= 2)
+        for (size_t b = 0; b < (size_t)1 << levels; b += 2 * step)
+            clbi_dc_merge(c, clbi_dc_cut(n, levels, b), clbi_dc_cut(n, levels, b + step),
+                          clbi_dc_cut(n, levels, b + 2 * step));
+    return failed;
+}
+
+#define CLBI_BLOCK ((size_t)64)                    /* reflectors in one factor of the back-transform */
+/* Scratch reals for eigenvectors: Q2 of the merges, later the factors of a block of reflectors. */
+static size_t clbi_eigh_scratch(size_t n)
+{
+    return n * (n > 4 * CLBI_BLOCK ? n : 4 * CLBI_BLOCK) + 2 * CLBI_BLOCK * CLBI_BLOCK;
+}
+
+/* Bytes behind clbi_dc. */
+static size_t clbi_dc_bytes(size_t n, int vectors)
+{
+    return (11 * n + CLBI_LEAF * CLBI_LEAF) * sizeof(double) + 7 * n * sizeof(size_t)
+           + (vectors ? CLBI_DC_ROWS * n + clbi_eigh_scratch(n) : 0) * sizeof(clb_real);
+}
+
+static clb_status clbi_dc_init(clbi_dc *c, size_t n, clb_real *Q)
+{
+    double *x;
+    size_t *s;
+    clb_status status = clbi_calloc(&x, 1, clbi_dc_bytes(n, Q != NULL));
+    if (status) return status;
+    memset(c, 0, sizeof *c);
+    c->n = n;
+    c->Q = Q;
+    c->leaf = x;
+    x += CLBI_LEAF * CLBI_LEAF;
+    for (size_t t = 0; t < 3; ++t, x += 2 * n) {
+        c->track[t] = x;
+        c->old[t] = x + n;
+    }
+    c->z = x;
+    c->w = x + n;
+    c->p.d = x + 2 * n;
+    c->p.z = x + 3 * n;
+    c->p.mu = x + 4 * n;
+    c->p.origin = s = (size_t *)(void *)(x + 5 * n);
+    c->order = s + n;
+    c->by = s + 2 * n;
+    c->kept = s + 3 * n;
+    c->gone = s + 4 * n;
+    c->type = s + 5 * n;
+    c->place = s + 6 * n;
+    c->S = Q ? (clb_real *)(void *)(s + 7 * n) : NULL;
+    c->Q2 = Q ? c->S + CLBI_DC_ROWS * n : NULL;
+    if (Q) memset(Q, 0, n * n * sizeof *Q);
+    return CLB_OK;
+}
+
+/* --- dense solver --------------------------------------------------------------------------- */
+
+/* -T of  H_first ... H_{first+p-1} = I - V T V^T  (compact WY): T upper triangular, T_ii = tau_i,
+ * T[0..i-1][i] = -tau_i T[0..i-1][0..i-1] (V^T v_i). gram [p][p] = V^T V. */
+static void clbi_block_factor(size_t p, const double *tau, const clb_real *gram, clb_real *T)
+{
+    memset(T, 0, p * p * sizeof *T);
+    for (size_t i = 0; i < p; ++i) {
+        T[i * p + i] = (clb_real)-tau[i];
+        for (size_t r = 0; r < i; ++r) {
+            double sum = 0;
+            for (size_t c = r; c < i; ++c) sum += (double)T[r * p + c] * (double)gram[c * p + i];
+            T[r * p + i] = (clb_real)(-tau[i] * sum);
+        }
+    }
+}
+
+/* Rows z of Z become H_{n-1} ... H_1 z. CLBI_BLOCK reflectors at a time:  Z += ((Z V) (-T)) V^T. */
+static void clbi_back_transform(const clbi_tridiag *t, const clb_real *A, size_t lda, clb_real *Z, clb_real *scratch)
+{
+    size_t n = t->n;
+    clb_real *V = scratch, *VT = V + CLBI_BLOCK * n, *Y = VT + CLBI_BLOCK * n, *YT = Y + CLBI_BLOCK * n;
+    clb_real *T = YT + CLBI_BLOCK * n, *gram = T + CLBI_BLOCK * CLBI_BLOCK;
+    for (size_t first = 1; first < n; first += CLBI_BLOCK) {
+        size_t p = n - first < CLBI_BLOCK ? n - first : CLBI_BLOCK, m = first + p - 1;
+        for (size_t i = 0; i < p; ++i) {
+            memset(V + i * m, 0, m * sizeof *V);
+            memcpy(V + i * m, A + (first + i) * lda, (first + i) * sizeof *V);
+            for (size_t j = 0; j < m; ++j) VT[j * p + i] = V[i * m + j];
+        }
+        clb_matmul_nn(p, p, m, V, m, VT, p, gram, p);
+        clbi_block_factor(p, t->tau + first, gram, T);
+        clb_matmul_nn(n, p, m, Z, n, VT, p, Y, p);
+        clb_matmul_nn(n, p, p, Y, p, T, p, YT, p);
+        clb_matmul_nn_acc(n, m, p, YT, p, V, m, Z, n);
+    }
+}
+
+/* Rows of Z [n][n] into the sequence order[0], order[1], ... along the cycles of the permutation; order is destroyed. */
+static void clbi_permute_rows(size_t n, size_t *order, clb_real *Z, clb_real *row)
+{
+    for (size_t start = 0; start < n; ++start) {
+        size_t to = start;
+        if (order[start] == start) continue;
+        memcpy(row, Z + start * n, n * sizeof *row);
+        while (order[to] != start) {
+            size_t from = order[to];
+            memcpy(Z + to * n, Z + from * n, n * sizeof *Z);
+            order[to] = to;
+            to = from;
+        }
+        memcpy(Z + to * n, row, n * sizeof *row);
+        order[to] = to;
+    }
+}
+
+/* g, projections (both or neither NULL), vectors (or NULL): what is wanted besides the values. */
+typedef struct clbi_eigh_want {
+    const clb_real *g;
+    double         *projections;
+    clb_real       *vectors;
+} clbi_eigh_want;
+
+/* T and the reflectors are there: divide and conquer, then back. g_T: Q^T g in double or NULL. */
+static clb_status clbi_eigh_solve(clbi_tridiag *t, clb_real *A, size_t lda, clbi_dc *c, double *values,
+                                  const clbi_eigh_want *want)
+{
+    size_t n = t->n, failed;
+    c->d = t->d;
+    c->e = t->e;
+    failed = clbi_dc_solve(c);
+    for (size_t i = 0; i < n; ++i) {
+        values[i] = c->d[c->order[i]];
+        if (want->projections) want->projections[i] = fabs(c->track[2][c->order[i]]);
+    }
+    if (want->vectors) {
+        clbi_permute_rows(n, c->order, want->vectors, c->Q2);
+        clbi_back_transform(t, A, lda, want->vectors, c->Q2);
+        for (size_t i = 0; i < n; ++i) clbi_sign_rule(n, want->vectors + i * n);
+    }
+    return failed > 0 ? CLB_ENOCONV : CLB_OK;
+}
+
+static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values, const clbi_eigh_want *want)
 {
     clbi_tridiag t;
+    clbi_dc c;
     clb_status status;
     int finite, scale = clbi_scale_exponent(n, A, lda, &finite);
+    if (n == 0) return CLB_OK;
     if (!finite) return CLB_ENOTFINITE;
     if ((status = clbi_tridiag_init(&t, n)) != CLB_OK) return status;
+    if ((status = clbi_dc_init(&c, n, want->vectors)) != CLB_OK) {
+        CLB_FREE(t.d);
+        return status;
+    }
     if (scale != 0) clbi_scale_lower(n, A, lda, -scale);
     clbi_tridiagonalise(&t, A, lda);
-    if (g) {                                               /* Q^T g = H_1 ... H_{n-1} g */
-        memcpy(t.x, g, n * sizeof *g);
+    if (want->g) {                                         /* Q^T g = H_1 ... H_{n-1} g */
+        memcpy(t.x, want->g, n * sizeof *t.x);
         for (size_t k = n; k-- > 1;) clbi_reflect(k, t.tau[k], A + k * lda, t.x);
-        for (size_t j = 0; j < n; ++j) Z[j] = (double)t.x[j];
+        for (size_t j = 0; j < n; ++j) want->projections[j] = (double)t.x[j];
+        c.g = want->projections;
     }
-    if (clbi_ql(n, t.d, t.e, Z, w) > 0) status = CLB_ENOCONV;
-    for (size_t i = 0; i < n; ++i) values[i] = ldexp(t.d[i], scale);
-    if (vectors) clbi_back_transform(&t, A, lda, Z, vectors);
-    clbi_tridiag_free(&t);
+    status = clbi_eigh_solve(&t, A, lda, &c, values, want);
+    for (size_t i = 0; i < n; ++i) values[i] = ldexp(values[i], scale);
+    CLB_FREE(t.d);
+    CLB_FREE(c.leaf);
     return status;
 }
 
 CLBDEF clb_status clb_eigh(size_t n, clb_real *A, size_t lda, double *values, clb_real *vectors)
 {
-    double *Z = NULL;
-    size_t cells;
-    clb_status status;
-    if (!vectors) return clbi_eigh(n, A, lda, values, NULL, 0, NULL, NULL);
-    if (!clbi_mul_size(n, n, &cells)) return CLB_ESIZE;
-    if ((status = clbi_calloc(&Z, cells, sizeof *Z)) != CLB_OK) return status;
-    for (size_t i = 0; i < n; ++i) Z[i * n + i] = 1;
-    status = clbi_eigh(n, A, lda, values, Z, n, NULL, vectors);
-    CLB_FREE(Z);
-    return status;
+    clbi_eigh_want want = CLB_ZERO;
+    want.vectors = vectors;
+    return clbi_eigh(n, A, lda, values, &want);
 }
 
 CLBDEF clb_status clb_eigh_project(size_t n, clb_real *A, size_t lda, const clb_real *g, double *values,
                                    double *projections)
 {
-    clb_status status = clbi_eigh(n, A, lda, values, projections, 1, g, NULL);
-    if (status == CLB_OK || status == CLB_ENOCONV)
-        for (size_t i = 0; i < n; ++i) projections[i] = fabs(projections[i]);
-    return status;
+    clbi_eigh_want want = CLB_ZERO;
+    want.g = g;
+    want.projections = projections;
+    return clbi_eigh(n, A, lda, values, &want);
 }
 
 CLBDEF size_t clb_eigh_bytes(size_t n, int vectors)
 {
-    size_t base = (4 * CLBI_PANEL + 1) * n + 2 * CLBI_PANEL, cells;
-    if (n > (size_t)1 << (4 * sizeof n - 7) || !clbi_mul_size(n, n, &cells)) return 0;
-    return base * sizeof(clb_real) + (3 * n + 1) * sizeof(double) + (vectors ? cells * sizeof(double) : 0);
+    if (n > CLBI_EIGH_MAX) return 0;
+    return clbi_tridiag_bytes(n) + clbi_dc_bytes(n, vectors);
 }
 
 /* --- published iterations ------------------------------------------------------------------- */
