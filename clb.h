@@ -1386,6 +1386,29 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
 #define CLBI_RESTRICT
 #endif
 
+/* Vector paths are for 64-bit x86 and ARM; any other processor runs the scalar one. */
+#if defined(CLB_NO_SIMD)
+#define CLBI_X86 0
+#define CLBI_ARM 0
+#elif (defined(__x86_64__) || defined(_M_X64)) && !defined(__ILP32__)
+#define CLBI_X86 1
+#define CLBI_ARM 0
+#elif defined(__aarch64__) && defined(__GNUC__) && !defined(__AARCH64EB__)
+#define CLBI_X86 0
+#define CLBI_ARM 1
+#else
+#define CLBI_X86 0
+#define CLBI_ARM 0
+#endif
+#if CLBI_X86
+#include <immintrin.h>
+#ifdef _MSC_VER
+#include <intrin.h>
+#endif
+#elif CLBI_ARM
+#include <arm_neon.h>
+#endif
+
 /* Fused multiply-add happens where it is written, nowhere else (numerical contract). */
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
@@ -1455,21 +1478,6 @@ static CLBI_UNUSED clb_status clbi_calloc(void *out, size_t count, size_t size)
  * @S31 PLATFORM, INSTRUCTION SET
  * ========================================================================================== */
 
-/* Vector paths are for 64-bit x86 and ARM; any other processor runs the scalar one. */
-#if defined(CLB_NO_SIMD)
-#define CLBI_X86 0
-#define CLBI_ARM 0
-#elif (defined(__x86_64__) || defined(_M_X64)) && !defined(__ILP32__)
-#define CLBI_X86 1
-#define CLBI_ARM 0
-#elif defined(__aarch64__) && defined(__GNUC__) && !defined(__AARCH64EB__)
-#define CLBI_X86 0
-#define CLBI_ARM 1
-#else
-#define CLBI_X86 0
-#define CLBI_ARM 0
-#endif
-
 #if defined(__clang__)
 #define CLBI_COMPILER __VERSION__
 #elif defined(__GNUC__)
@@ -1515,9 +1523,59 @@ static void clbi_isa_store(int value)
 #endif
 }
 
+#if CLBI_X86
+/* r = eax, ebx, ecx, edx of CPUID. Read here because __builtin_cpu_supports does not link everywhere. */
+static void clbi_cpuid(unsigned leaf, unsigned r[4])
+{
+#ifdef _MSC_VER
+    int v[4];
+    __cpuidex(v, (int)leaf, 0);
+    memcpy(r, v, sizeof v);
+#else
+    __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0u));
+#endif
+}
+
+/* XCR0: the registers that the operating system saves. */
+static unsigned clbi_xcr0(void)
+{
+#ifdef _MSC_VER
+    return (unsigned)_xgetbv(0);
+#else
+    unsigned a, d;
+    __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0u));
+    return a;
+#endif
+}
+
+static int clbi_x86_has(clb_isa isa)
+{
+    unsigned r[4], xcr0;
+    const unsigned need = 1u << 27 | 1u << 28 | 1u << 12;             /* OSXSAVE, AVX, FMA */
+    clbi_cpuid(0, r);
+    if (r[0] < 7) return 0;
+    clbi_cpuid(1, r);
+    if ((r[2] & need) != need) return 0;
+    xcr0 = clbi_xcr0();
+    clbi_cpuid(7, r);
+    if (!(r[1] >> 5 & 1) || (xcr0 & 0x06) != 0x06) return 0;           /* AVX2, ymm saved */
+    if (isa == CLB_ISA_AVX2) return 1;
+#ifdef CLB_NO_AVX512
+    return 0;
+#else
+    return isa == CLB_ISA_AVX512 && (r[1] >> 16 & 1) && (xcr0 & 0xe6) == 0xe6;
+#endif
+}
+#endif
+
 static int clbi_isa_has(clb_isa isa)
 {
-    return isa == CLB_ISA_SCALAR;
+    if (isa == CLB_ISA_SCALAR) return 1;
+#if CLBI_X86
+    return clbi_x86_has(isa);
+#else
+    return CLBI_ARM && isa == CLB_ISA_NEON;
+#endif
 }
 
 CLBDEF const char *clb_isa_name(clb_isa isa)
@@ -2942,21 +3000,23 @@ CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_
  * @S35 MATRIX KERNELS
  * ========================================================================================== */
 
-/* KERNEL matmul   c_ij = fma(a_ik, b_kj, c_ij), k = 0..K-1 ascending; c_ij starts at 0, or at C with acc.
- * op says how A and B are stored: clbi_nn, clbi_nt (B transposed), clbi_tn (A transposed). */
-typedef enum clbi_form { clbi_nn, clbi_nt, clbi_tn } clbi_form;
+/* Each kernel has a scalar version here, which is its definition, and one vector version at @S45, written once
+ * on the vector operations that the blocks below name for AVX2, AVX-512 and NEON. This file includes itself
+ * there once an instruction set; every function of such a pass is compiled for that set alone.
+ *
+ * R is a vector of CLBI_W clb_reals, D one of CLBI_DW doubles; a mask stands for the first `count` lanes. */
 
-static void clbi_matmul_scalar(clbi_form form, int acc, size_t M, size_t N, size_t K, const clb_real *A,
-                               size_t lda, const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
+/* KERNEL matmul   c_ij = fma(a_ik, b_kj, c_ij), k = 0..K-1 ascending; c_ij starts at 0, or at C with acc.
+ * a_ik = a[i ai + k ak], b_kj = b[j bj + k bk], c_ij = C[i ldc + j]. */
+static void clbi_matmul_scalar(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
+                               const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc)
 {
     size_t i, j, k;
-    size_t ai = form == clbi_tn ? 1 : lda, ak = form == clbi_tn ? lda : 1;      /* strides of i and k */
-    size_t bj = form == clbi_nt ? ldb : 1, bk = form == clbi_nt ? 1 : ldb;      /* strides of j and k */
     for (i = 0; i < M; ++i)
         for (j = 0; j < N; ++j) {
-            const clb_real *a = A + i * ai, *b = B + j * bj;
+            const clb_real *x = a + i * ai, *y = b + j * bj;
             clb_real c = acc ? C[i * ldc + j] : 0;
-            for (k = 0; k < K; ++k) c = clbi_fmar(a[k * ak], b[k * bk], c);
+            for (k = 0; k < K; ++k) c = clbi_fmar(x[k * ak], y[k * bk], c);
             C[i * ldc + j] = c;
         }
 }
@@ -2980,61 +3040,311 @@ static void clbi_axpy_scalar(size_t n, clb_real a, const clb_real *CLBI_RESTRICT
     for (j = 0; j < n; ++j) y[j] = clbi_fmar(a, x[j], y[j]);
 }
 
+/* KERNEL scale   x_j = a x_j */
+static void clbi_scale_scalar(size_t n, clb_real a, clb_real *x)
+{
+    size_t j;
+    for (j = 0; j < n; ++j) x[j] *= a;
+}
+
+/* KERNEL relu   a_j = z_j <= 0 ? 0 : z_j    (NaN passes) */
+static void clbi_relu_scalar(size_t n, const clb_real *CLBI_RESTRICT z, clb_real *CLBI_RESTRICT a)
+{
+    size_t j;
+    for (j = 0; j < n; ++j) a[j] = z[j] <= 0 ? 0 : z[j];
+}
+
+/* KERNEL relu_back   u_j = z_j > 0 ? u_j : 0 */
+static void clbi_relu_back_scalar(size_t n, const clb_real *CLBI_RESTRICT z, clb_real *CLBI_RESTRICT u)
+{
+    size_t j;
+    for (j = 0; j < n; ++j) u[j] = z[j] > 0 ? u[j] : 0;
+}
+
+typedef struct clbi_kernels {
+    void   (*matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
+                     const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc);
+    double (*dot)(size_t n, const clb_real *x, const clb_real *y);
+    void   (*axpy)(size_t n, clb_real a, const clb_real *x, clb_real *y);
+    void   (*scale)(size_t n, clb_real a, clb_real *x);
+    void   (*relu)(size_t n, const clb_real *z, clb_real *a);
+    void   (*relu_back)(size_t n, const clb_real *z, clb_real *u);
+} clbi_kernels;
+
+#define CLBI_KERNELS(isa) { clbi_matmul_##isa, clbi_dot_##isa, clbi_axpy_##isa, clbi_scale_##isa, \
+                            clbi_relu_##isa, clbi_relu_back_##isa }
+
+#if CLBI_X86 || CLBI_ARM
+
+/* One column panel of B at a time, CLBI_KC rows of it where it is copied. */
+#define CLBI_KC 128
+
+typedef void (*clbi_tile_fn)(size_t K, const clb_real *a, size_t ai, size_t ak, const clb_real *b,
+                             size_t ldb, clb_real *c, size_t ldc, size_t last, int acc);
+typedef struct clbi_tile { size_t rows; clbi_tile_fn run; } clbi_tile;
+
+#define CLBI_JOIN_(a, b) a##b
+#define CLBI_JOIN(a, b)  CLBI_JOIN_(a, b)
+#define CLBI_N(name)     CLBI_JOIN(clbi_##name##_, CLBI_SUFFIX)
+#ifndef CLB_HEADER_NAME
+#define CLB_HEADER_NAME "clb.h"
+#endif
+#if defined(__GNUC__)
+#ifdef __clang__
+#define CLBI_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define CLBI_UNROLL _Pragma("GCC unroll 16")
+#endif
+#define CLBI_TARGET(isa) __attribute__((target(isa)))
+#else
+#define CLBI_UNROLL
+#define CLBI_TARGET(isa)
+#endif
+
+#endif
+
+#if CLBI_X86
+
+/* ---- AVX-512 ---- */
+#ifndef CLB_NO_AVX512
+#define CLBI_SUFFIX     avx512
+#define CLBI_FOR        CLBI_TARGET("avx512f,avx2,fma")
+#define CLBI_ROWS       512
+#define CLBI_DW         8
+#define CLBI_D          __m512d
+#define CLBI_D_ZERO()   _mm512_setzero_pd()
+#define CLBI_D_STORE(p, v) _mm512_storeu_pd(p, v)
+#ifdef CLB_NO_FMA
+#define CLBI_D_FMA(a, b, c) _mm512_add_pd(_mm512_mul_pd(a, b), c)
+#else
+#define CLBI_D_FMA(a, b, c) _mm512_fmadd_pd(a, b, c)
+#endif
+#ifdef CLB_SINGLE
+#define CLBI_W          16
+#define CLBI_R          __m512
+#define CLBI_M          __mmask16
+#define CLBI_O(op)      _mm512_##op##_ps
+#define CLBI_MASK(n)    ((__mmask16)((1u << (n)) - 1u))
+#define CLBI_COMPARE(a, b, how) _mm512_cmp_ps_mask(a, b, how)
+#define CLBI_D_LOAD(p)  _mm512_cvtps_pd(_mm256_loadu_ps(p))
+#else
+#define CLBI_W          8
+#define CLBI_R          __m512d
+#define CLBI_M          __mmask8
+#define CLBI_O(op)      _mm512_##op##_pd
+#define CLBI_MASK(n)    ((__mmask8)((1u << (n)) - 1u))
+#define CLBI_COMPARE(a, b, how) _mm512_cmp_pd_mask(a, b, how)
+#define CLBI_D_LOAD(p)  _mm512_loadu_pd(p)
+#endif
+#define CLBI_ZERO()           CLBI_O(setzero)()
+#define CLBI_SET(x)           CLBI_O(set1)(x)
+#define CLBI_LOAD(p)          CLBI_O(loadu)(p)
+#define CLBI_STORE(p, v)      CLBI_O(storeu)(p, v)
+#define CLBI_LOADM(p, m)      CLBI_O(maskz_loadu)(m, p)
+#define CLBI_STOREM(p, m, v)  CLBI_O(mask_storeu)(p, m, v)
+#define CLBI_MUL(a, b)        CLBI_O(mul)(a, b)
+#ifdef CLB_NO_FMA
+#define CLBI_FMA(a, b, c)     CLBI_O(add)(CLBI_O(mul)(a, b), c)
+#else
+#define CLBI_FMA(a, b, c)     CLBI_O(fmadd)(a, b, c)
+#endif
+#define CLBI_IF_POSITIVE(z, x)  CLBI_O(maskz_mov)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), x)
+#define CLBI_UNLESS_NEGATIVE(z) CLBI_O(maskz_mov)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_NLE_UQ), z)
+#include CLB_HEADER_NAME
+#endif
+
+/* ---- AVX2 + FMA ---- */
+#define CLBI_SUFFIX     avx2
+#define CLBI_FOR        CLBI_TARGET("avx2,fma")
+#define CLBI_ROWS       256
+#define CLBI_DW         4
+#define CLBI_D          __m256d
+#define CLBI_D_ZERO()   _mm256_setzero_pd()
+#define CLBI_D_STORE(p, v) _mm256_storeu_pd(p, v)
+#ifdef CLB_NO_FMA
+#define CLBI_D_FMA(a, b, c) _mm256_add_pd(_mm256_mul_pd(a, b), c)
+#else
+#define CLBI_D_FMA(a, b, c) _mm256_fmadd_pd(a, b, c)
+#endif
+#define CLBI_M          __m256i
+#ifdef CLB_SINGLE
+#define CLBI_W          8
+#define CLBI_R          __m256
+#define CLBI_O(op)      _mm256_##op##_ps
+#define CLBI_MASK(n)    _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - (n)))
+#define CLBI_D_LOAD(p)  _mm256_cvtps_pd(_mm_loadu_ps(p))
+#else
+#define CLBI_W          4
+#define CLBI_R          __m256d
+#define CLBI_O(op)      _mm256_##op##_pd
+#define CLBI_MASK(n)    _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - 2 * (n)))
+#define CLBI_D_LOAD(p)  _mm256_loadu_pd(p)
+#endif
+#define CLBI_ZERO()           CLBI_O(setzero)()
+#define CLBI_SET(x)           CLBI_O(set1)(x)
+#define CLBI_LOAD(p)          CLBI_O(loadu)(p)
+#define CLBI_STORE(p, v)      CLBI_O(storeu)(p, v)
+#define CLBI_LOADM(p, m)      CLBI_O(maskload)(p, m)
+#define CLBI_STOREM(p, m, v)  CLBI_O(maskstore)(p, m, v)
+#define CLBI_MUL(a, b)        CLBI_O(mul)(a, b)
+#ifdef CLB_NO_FMA
+#define CLBI_FMA(a, b, c)     CLBI_O(add)(CLBI_O(mul)(a, b), c)
+#else
+#define CLBI_FMA(a, b, c)     CLBI_O(fmadd)(a, b, c)
+#endif
+#define CLBI_IF_POSITIVE(z, x)  CLBI_O(and)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ), x)
+#define CLBI_UNLESS_NEGATIVE(z) CLBI_O(and)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_NLE_UQ), z)
+static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
+#include CLB_HEADER_NAME
+
+#elif CLBI_ARM
+
+/* ---- NEON ---- */
+#define CLBI_SUFFIX     neon
+#define CLBI_FOR
+#define CLBI_ROWS       128
+#define CLBI_DW         2
+#define CLBI_D          float64x2_t
+#define CLBI_D_ZERO()   vdupq_n_f64(0)
+#define CLBI_D_STORE(p, v) vst1q_f64(p, v)
+#ifdef CLB_NO_FMA
+#define CLBI_D_FMA(a, b, c) vaddq_f64(vmulq_f64(a, b), c)
+#else
+#define CLBI_D_FMA(a, b, c) vfmaq_f64(c, a, b)
+#endif
+#define CLBI_M          size_t
+#define CLBI_MASK(n)    (n)
+#ifdef CLB_SINGLE
+#define CLBI_W          4
+#define CLBI_R          float32x4_t
+#define CLBI_O(op)      op##_f32
+#define CLBI_BITS(op)   op##_u32
+#define CLBI_AS_BITS(v) vreinterpretq_u32_f32(v)
+#define CLBI_AS_REAL(v) vreinterpretq_f32_u32(v)
+#define CLBI_D_LOAD(p)  vcvt_f64_f32(vld1_f32(p))
+#else
+#define CLBI_W          2
+#define CLBI_R          float64x2_t
+#define CLBI_O(op)      op##_f64
+#define CLBI_BITS(op)   op##_u64
+#define CLBI_AS_BITS(v) vreinterpretq_u64_f64(v)
+#define CLBI_AS_REAL(v) vreinterpretq_f64_u64(v)
+#define CLBI_D_LOAD(p)  vld1q_f64(p)
+#endif
+#define CLBI_ZERO()           CLBI_O(vdupq_n)(0)
+#define CLBI_SET(x)           CLBI_O(vdupq_n)(x)
+#define CLBI_LOAD(p)          CLBI_O(vld1q)(p)
+#define CLBI_STORE(p, v)      CLBI_O(vst1q)(p, v)
+#define CLBI_LOADM(p, m)      clbi_neon_loadm(p, m)
+#define CLBI_STOREM(p, m, v)  clbi_neon_storem(p, m, v)
+#define CLBI_MUL(a, b)        CLBI_O(vmulq)(a, b)
+#ifdef CLB_NO_FMA
+#define CLBI_FMA(a, b, c)     CLBI_O(vaddq)(CLBI_O(vmulq)(a, b), c)
+#else
+#define CLBI_FMA(a, b, c)     CLBI_O(vfmaq)(c, a, b)
+#endif
+#define CLBI_IF_POSITIVE(z, x)  CLBI_AS_REAL(CLBI_BITS(vandq)(CLBI_O(vcgtq)(z, CLBI_ZERO()), CLBI_AS_BITS(x)))
+#define CLBI_UNLESS_NEGATIVE(z) \
+    CLBI_AS_REAL(CLBI_BITS(vbicq)(CLBI_AS_BITS(z), CLBI_O(vcleq)(z, CLBI_ZERO())))
+
+/* The first n < CLBI_W lanes; zero in the others. */
+static CLBI_R clbi_neon_loadm(const clb_real *p, size_t n)
+{
+    clb_real x[CLBI_W] = { 0 };
+    memcpy(x, p, n * sizeof *x);
+    return CLBI_LOAD(x);
+}
+
+static void clbi_neon_storem(clb_real *p, size_t n, CLBI_R v)
+{
+    clb_real x[CLBI_W];
+    CLBI_STORE(x, v);
+    memcpy(p, x, n * sizeof *x);
+}
+#include CLB_HEADER_NAME
+#endif
+
+/* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
+#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL }
+static const clbi_kernels clbi_table[] = {
+    CLBI_KERNELS(scalar),
+#if CLBI_X86
+    CLBI_KERNELS(avx2),
+#else
+    CLBI_NO_KERNELS,
+#endif
+#if CLBI_X86 && !defined(CLB_NO_AVX512)
+    CLBI_KERNELS(avx512),
+#else
+    CLBI_NO_KERNELS,
+#endif
+#if CLBI_ARM
+    CLBI_KERNELS(neon)
+#else
+    CLBI_NO_KERNELS
+#endif
+};
+typedef char clbi_table_is_complete[sizeof clbi_table / sizeof *clbi_table == CLB_ISA_COUNT ? 1 : -1];
+
+static const clbi_kernels *clbi_isa_kernels(void)
+{
+    return &clbi_table[clb_isa_get()];
+}
+
 CLBDEF void clb_matmul_nn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_matmul_scalar(clbi_nn, 0, M, N, K, A, lda, B, ldb, C, ldc);
+    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 0);
 }
 
 CLBDEF void clb_matmul_nt(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_matmul_scalar(clbi_nt, 0, M, N, K, A, lda, B, ldb, C, ldc);
+    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 0);
 }
 
 CLBDEF void clb_matmul_tn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_matmul_scalar(clbi_tn, 0, M, N, K, A, lda, B, ldb, C, ldc);
+    clbi_isa_kernels()->matmul(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 0);
 }
 
 CLBDEF void clb_matmul_nn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_matmul_scalar(clbi_nn, 1, M, N, K, A, lda, B, ldb, C, ldc);
+    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 1);
 }
 
 CLBDEF void clb_matmul_nt_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_matmul_scalar(clbi_nt, 1, M, N, K, A, lda, B, ldb, C, ldc);
+    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 1);
 }
 
 CLBDEF void clb_matmul_tn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_matmul_scalar(clbi_tn, 1, M, N, K, A, lda, B, ldb, C, ldc);
+    clbi_isa_kernels()->matmul(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 1);
 }
 
 CLBDEF double clb_dot(size_t n, const clb_real *x, const clb_real *y)
 {
-    return clbi_dot_scalar(n, x, y);
+    return clbi_isa_kernels()->dot(n, x, y);
 }
 
 CLBDEF double clb_sumsq(size_t n, const clb_real *x)
 {
-    return clbi_dot_scalar(n, x, x);
+    return clbi_isa_kernels()->dot(n, x, x);
 }
 
 CLBDEF void clb_axpy(size_t n, clb_real a, const clb_real *x, clb_real *y)
 {
-    clbi_axpy_scalar(n, a, x, y);
+    clbi_isa_kernels()->axpy(n, a, x, y);
 }
 
 CLBDEF void clb_scale(size_t n, clb_real a, clb_real *x)
 {
-    size_t j;
-    for (j = 0; j < n; ++j) x[j] *= a;
+    clbi_isa_kernels()->scale(n, a, x);
 }
 
 /* ============================================================================================
@@ -9170,6 +9480,250 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
 #pragma GCC pop_options
 #endif
 #endif /* CLB_IMPLEMENTATION */
+
+/* ============================================================================================
+ * @S45 VECTOR KERNELS     read once an instruction set, from @S35
+ * ========================================================================================== */
+#ifdef CLBI_SUFFIX
+
+/* A tile of C: MR rows and NV vectors of columns, `last` of whose columns exist in the last vector. The MR x NV
+ * accumulators stay in registers over all k.
+ *
+ *            b[k]  |v0|v1|..|                a[i ai + k ak] is broadcast, b[k ldb + j] is a vector
+ *     a[i][k]  x   |s_i0|s_i1|..|  i < MR    s_ij = fma(a_ik, b_kj, s_ij)                          */
+#define CLBI_TILE(MR, NV)                                                                         \
+CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t K, const clb_real *a, size_t ai, size_t ak,  \
+    const clb_real *b, size_t ldb, clb_real *c, size_t ldc, size_t last, int acc)                 \
+{                                                                                                 \
+    const CLBI_M mask = CLBI_MASK(last);                                                          \
+    CLBI_R s[MR][NV], v[NV];                                                                      \
+    size_t i, j, k;                                                                               \
+    CLBI_UNROLL for (i = 0; i < MR; ++i)                                                          \
+        CLBI_UNROLL for (j = 0; j < NV; ++j)                                                      \
+            s[i][j] = !acc ? CLBI_ZERO() : j + 1 < NV ? CLBI_LOAD(c + i * ldc + j * CLBI_W)       \
+                                                      : CLBI_LOADM(c + i * ldc + j * CLBI_W, mask); \
+    for (k = 0; k < K; ++k, a += ak, b += ldb) {                                                  \
+        CLBI_UNROLL for (j = 0; j < NV; ++j)                                                      \
+            v[j] = j + 1 < NV ? CLBI_LOAD(b + j * CLBI_W) : CLBI_LOADB(b + j * CLBI_W, mask);     \
+        CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                    \
+            const CLBI_R x = CLBI_SET(a[i * ai]);                                                 \
+            CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_FMA(x, v[j], s[i][j]);            \
+        }                                                                                         \
+    }                                                                                             \
+    CLBI_UNROLL for (i = 0; i < MR; ++i)                                                          \
+        CLBI_UNROLL for (j = 0; j < NV; ++j)                                                      \
+            if (j + 1 < NV) CLBI_STORE(c + i * ldc + j * CLBI_W, s[i][j]);                        \
+            else CLBI_STOREM(c + i * ldc + j * CLBI_W, mask, s[i][j]);                            \
+}
+
+/* Where a masked load is as cheap as a plain one B is read in place; elsewhere the last panel is copied,
+ * padded with zeros, when its width is no multiple of a vector. */
+#if CLBI_ROWS == 512
+#define CLBI_LOADB(p, m) CLBI_LOADM(p, m)
+#else
+#define CLBI_LOADB(p, m) CLBI_LOAD(p)
+#endif
+
+#if CLBI_ROWS == 256
+CLBI_TILE(4, 3) CLBI_TILE(2, 3) CLBI_TILE(1, 3)
+CLBI_TILE(6, 2) CLBI_TILE(4, 2) CLBI_TILE(2, 2) CLBI_TILE(1, 2)
+CLBI_TILE(12, 1) CLBI_TILE(8, 1) CLBI_TILE(4, 1) CLBI_TILE(2, 1) CLBI_TILE(1, 1)
+#define CLBI_WIDEST 3
+#else
+CLBI_TILE(6, 4) CLBI_TILE(5, 4) CLBI_TILE(4, 4) CLBI_TILE(2, 4) CLBI_TILE(1, 4)
+CLBI_TILE(8, 3) CLBI_TILE(4, 3) CLBI_TILE(2, 3) CLBI_TILE(1, 3)
+CLBI_TILE(12, 2) CLBI_TILE(8, 2) CLBI_TILE(4, 2) CLBI_TILE(2, 2) CLBI_TILE(1, 2)
+CLBI_TILE(16, 1) CLBI_TILE(8, 1) CLBI_TILE(4, 1) CLBI_TILE(2, 1) CLBI_TILE(1, 1)
+#define CLBI_WIDEST 4
+#endif
+#undef CLBI_TILE
+
+#define CLBI_ROW(MR, NV) { MR, CLBI_N(tile_##MR##x##NV) }
+static const clbi_tile CLBI_N(tiles)[CLBI_WIDEST][5] = {
+#if CLBI_ROWS == 256
+    { CLBI_ROW(12, 1), CLBI_ROW(8, 1), CLBI_ROW(4, 1), CLBI_ROW(2, 1), CLBI_ROW(1, 1) },
+    { CLBI_ROW(6, 2), CLBI_ROW(4, 2), CLBI_ROW(2, 2), CLBI_ROW(1, 2), CLBI_ROW(1, 2) },
+    { CLBI_ROW(4, 3), CLBI_ROW(2, 3), CLBI_ROW(1, 3), CLBI_ROW(1, 3), CLBI_ROW(1, 3) }
+#else
+    { CLBI_ROW(16, 1), CLBI_ROW(8, 1), CLBI_ROW(4, 1), CLBI_ROW(2, 1), CLBI_ROW(1, 1) },
+    { CLBI_ROW(12, 2), CLBI_ROW(8, 2), CLBI_ROW(4, 2), CLBI_ROW(2, 2), CLBI_ROW(1, 2) },
+    { CLBI_ROW(8, 3), CLBI_ROW(4, 3), CLBI_ROW(2, 3), CLBI_ROW(1, 3), CLBI_ROW(1, 3) },
+    { CLBI_ROW(6, 4), CLBI_ROW(5, 4), CLBI_ROW(4, 4), CLBI_ROW(2, 4), CLBI_ROW(1, 4) }
+#endif
+};
+#undef CLBI_ROW
+
+/* dst[k][j] = src[j sj + k sk], k < K, j < n, columns n..width-1 zero; dst has width columns. */
+CLBI_FOR static void CLBI_N(pack)(size_t K, size_t n, size_t width, const clb_real *src, size_t sj, size_t sk,
+                                  clb_real *dst)
+{
+    size_t j, k;
+    for (k = 0; k < K; ++k, dst += width, src += sk) {
+        for (j = 0; j < n; ++j) dst[j] = src[j * sj];
+        for (; j < width; ++j) dst[j] = 0;
+    }
+}
+
+/* C[M][n] for one panel of n <= CLBI_WIDEST vectors of columns: greedy rows, tallest tile first. */
+CLBI_FOR static void CLBI_N(panel)(size_t M, size_t n, size_t K, const clb_real *a, size_t ai, size_t ak,
+                                   const clb_real *b, size_t ldb, clb_real *C, size_t ldc, int acc)
+{
+    size_t vectors = (n + CLBI_W - 1) / CLBI_W, last = n - (vectors - 1) * CLBI_W, i;
+    const clbi_tile *tile = CLBI_N(tiles)[vectors - 1];
+    for (i = 0; i < M; i += tile->rows) {
+        while (tile->rows > M - i) ++tile;
+        tile->run(K, a + i * ai, ai, ak, b, ldb, C + i * ldc, ldc, last, acc);
+    }
+}
+
+/* Panels of about equal width. B is copied, CLBI_KC rows at a time, if its columns are not contiguous, if it is
+ * large, or if a partial vector cannot be read in place. */
+CLBI_FOR static void CLBI_N(panels)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
+    const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc)
+{
+    clb_real copy[CLBI_KC * CLBI_WIDEST * CLBI_W];
+    size_t vectors = (N + CLBI_W - 1) / CLBI_W, count = (vectors + CLBI_WIDEST - 1) / CLBI_WIDEST, p, j = 0;
+    for (p = 0; p < count; ++p) {
+        size_t share = vectors / count + (p < vectors % count), width = share * CLBI_W, k, kc;
+        size_t n = width < N - j ? width : N - j;
+        if (bj == 1 && (CLBI_ROWS == 512 || n == width) && K * bk * sizeof *b <= 131072) {
+            CLBI_N(panel)(M, n, K, a, ai, ak, b + j, bk, C + j, ldc, acc);
+        } else for (k = 0; k < K; k += kc) {
+            kc = CLBI_KC < K - k ? CLBI_KC : K - k;
+            CLBI_N(pack)(kc, n, width, b + j * bj + k * bk, bj, bk, copy);
+            CLBI_N(panel)(M, n, kc, a + k * ak, ai, ak, copy, width, C + j, ldc, acc || k);
+        }
+        j += n;
+    }
+}
+
+/* C^T = B^T A^T, for shapes whose rows fill the lanes better than their columns: a block of rows of C^T is
+ * computed into a buffer and copied across. */
+CLBI_FOR static void CLBI_N(matmul_across)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
+    const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc)
+{
+    enum { COLS = CLBI_WIDEST * CLBI_W, ROWS = 24 };
+    clb_real t[ROWS * COLS];
+    size_t i0, j0, i, j;
+    for (i0 = 0; i0 < M; i0 += COLS)
+        for (j0 = 0; j0 < N; j0 += ROWS) {
+            size_t m = COLS < M - i0 ? (size_t)COLS : M - i0, n = ROWS < N - j0 ? (size_t)ROWS : N - j0;
+            clb_real *c = C + i0 * ldc + j0;
+            for (i = 0; acc && i < m; ++i)
+                for (j = 0; j < n; ++j) t[j * COLS + i] = c[i * ldc + j];
+            CLBI_N(panels)(n, m, K, b + j0 * bj, bj, bk, a + i0 * ai, ai, ak, t, COLS, acc);
+            for (i = 0; i < m; ++i)
+                for (j = 0; j < n; ++j) c[i * ldc + j] = t[j * COLS + i];
+        }
+}
+
+/* Cost of both ways in vector multiply-adds; an element copied counts as two. */
+CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
+    const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc)
+{
+    size_t along = M * ((N + CLBI_W - 1) / CLBI_W) * K + (bj == 1 ? 0 : 2 * N * K);
+    size_t across = N * ((M + CLBI_W - 1) / CLBI_W) * K + (ai == 1 ? 0 : 2 * M * K) + 2 * M * N;
+    size_t i;
+    if (M == 0 || N == 0) return;
+    if (K == 0) {
+        for (i = 0; !acc && i < M; ++i) memset(C + i * ldc, 0, N * sizeof *C);
+        return;
+    }
+    if (along <= across) CLBI_N(panels)(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc);
+    else CLBI_N(matmul_across)(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc);
+}
+
+CLBI_FOR static double CLBI_N(dot)(size_t n, const clb_real *x, const clb_real *y)
+{
+    enum { PARTS = 16 / CLBI_DW };
+    CLBI_D s[PARTS];
+    double lane[16];
+    size_t i, l;
+    CLBI_UNROLL for (l = 0; l < PARTS; ++l) s[l] = CLBI_D_ZERO();
+    for (i = 0; i + 16 <= n; i += 16)
+        CLBI_UNROLL for (l = 0; l < PARTS; ++l)            /* lane[l] = fma(x_i, y_i, lane[l]) */
+            s[l] = CLBI_D_FMA(CLBI_D_LOAD(x + i + l * CLBI_DW), CLBI_D_LOAD(y + i + l * CLBI_DW), s[l]);
+    CLBI_UNROLL for (l = 0; l < PARTS; ++l) CLBI_D_STORE(lane + l * CLBI_DW, s[l]);
+    for (; i < n; ++i) lane[i & 15] = clbi_fma((double)x[i], (double)y[i], lane[i & 15]);
+    for (i = 8; i; i /= 2)
+        for (l = 0; l < i; ++l) lane[l] += lane[l + i];
+    return lane[0];
+}
+
+/* The element-wise kernels: whole vectors, then one masked. */
+
+CLBI_FOR static void CLBI_N(axpy)(size_t n, clb_real a, const clb_real *x, clb_real *y)
+{
+    const CLBI_R va = CLBI_SET(a);
+    size_t j = 0;
+    for (; j + CLBI_W <= n; j += CLBI_W)                   /* y_j = fma(a, x_j, y_j) */
+        CLBI_STORE(y + j, CLBI_FMA(va, CLBI_LOAD(x + j), CLBI_LOAD(y + j)));
+    if (j < n) {
+        const CLBI_M m = CLBI_MASK(n - j);
+        CLBI_STOREM(y + j, m, CLBI_FMA(va, CLBI_LOADM(x + j, m), CLBI_LOADM(y + j, m)));
+    }
+}
+
+CLBI_FOR static void CLBI_N(scale)(size_t n, clb_real a, clb_real *x)
+{
+    const CLBI_R va = CLBI_SET(a);
+    size_t j = 0;
+    for (; j + CLBI_W <= n; j += CLBI_W)                   /* x_j = a x_j */
+        CLBI_STORE(x + j, CLBI_MUL(va, CLBI_LOAD(x + j)));
+    for (; j < n; ++j) x[j] *= a;
+}
+
+CLBI_FOR static void CLBI_N(relu)(size_t n, const clb_real *z, clb_real *a)
+{
+    size_t j = 0;
+    for (; j + CLBI_W <= n; j += CLBI_W) {                 /* a_j = z_j <= 0 ? 0 : z_j */
+        const CLBI_R v = CLBI_LOAD(z + j);
+        CLBI_STORE(a + j, CLBI_UNLESS_NEGATIVE(v));
+    }
+    clbi_relu_scalar(n - j, z + j, a + j);
+}
+
+CLBI_FOR static void CLBI_N(relu_back)(size_t n, const clb_real *z, clb_real *u)
+{
+    size_t j = 0;
+    for (; j + CLBI_W <= n; j += CLBI_W) {                 /* u_j = z_j > 0 ? u_j : 0 */
+        const CLBI_R v = CLBI_LOAD(z + j);
+        CLBI_STORE(u + j, CLBI_IF_POSITIVE(v, CLBI_LOAD(u + j)));
+    }
+    clbi_relu_back_scalar(n - j, z + j, u + j);
+}
+
+#undef CLBI_SUFFIX
+#undef CLBI_FOR
+#undef CLBI_ROWS
+#undef CLBI_D
+#undef CLBI_DW
+#undef CLBI_D_ZERO
+#undef CLBI_D_STORE
+#undef CLBI_D_FMA
+#undef CLBI_D_LOAD
+#undef CLBI_W
+#undef CLBI_R
+#undef CLBI_M
+#undef CLBI_O
+#undef CLBI_MASK
+#undef CLBI_COMPARE
+#undef CLBI_ZERO
+#undef CLBI_SET
+#undef CLBI_LOAD
+#undef CLBI_STORE
+#undef CLBI_LOADM
+#undef CLBI_STOREM
+#undef CLBI_LOADB
+#undef CLBI_MUL
+#undef CLBI_FMA
+#undef CLBI_IF_POSITIVE
+#undef CLBI_UNLESS_NEGATIVE
+#undef CLBI_BITS
+#undef CLBI_AS_BITS
+#undef CLBI_AS_REAL
+#undef CLBI_WIDEST
+#endif /* CLBI_SUFFIX */
 
 /* ============================================================================================
  * @S99 LICENCE

@@ -1,0 +1,262 @@
+/* Kernels: every instruction set gives the bits of the contract, for all small shapes, strides, offsets and
+ * special values, without a read or write outside the operands.
+ *   cc -std=c99 -O2 -o t_kernels tests/t_kernels.c -lm && ./t_kernels                              */
+#define CLB_IMPLEMENTATION
+#include "../clb.h"
+#include "test.h"
+
+typedef void (*matmul_fn)(size_t, size_t, size_t, const clb_real *, size_t, const clb_real *, size_t,
+                          clb_real *, size_t);
+typedef struct form { const char *name; matmul_fn run; int a_transposed, b_transposed, acc; } form;
+static const form forms[] = {
+    { "nn", clb_matmul_nn, 0, 0, 0 },     { "nt", clb_matmul_nt, 0, 1, 0 },
+    { "tn", clb_matmul_tn, 1, 0, 0 },     { "nn_acc", clb_matmul_nn_acc, 0, 0, 1 },
+    { "nt_acc", clb_matmul_nt_acc, 0, 1, 1 }, { "tn_acc", clb_matmul_tn_acc, 1, 0, 1 }
+};
+enum { FORMS = sizeof forms / sizeof *forms };
+
+static uint64_t noise_state;
+static clb_real noise(void)
+{
+    noise_state = noise_state * 6364136223846793005u + 1442695040888963407u;
+    return (clb_real)((double)(int64_t)(noise_state >> 11) / 4503599627370496.0 - 1.0);
+}
+
+/* Heap blocks of the exact size, so that a sanitizer sees a read past the end. */
+static clb_real *block(size_t n)
+{
+    clb_real *p = (clb_real *)malloc(n ? n * sizeof *p : 1);
+    if (!p) FAIL("out of memory");
+    for (size_t i = 0; i < n; ++i) p[i] = noise();
+    return p;
+}
+
+static clb_real *copy_of(const clb_real *p, size_t n)
+{
+    clb_real *q = block(n);
+    if (n) memcpy(q, p, n * sizeof *q);
+    return q;
+}
+
+static void same_block(const clb_real *x, const clb_real *y, size_t n)
+{
+    for (size_t i = 0; i < n; ++i)
+        if (!test_same_bits((double)x[i], (double)y[i]))
+            FAIL("element %zu is %a, the contract says %a", i, (double)x[i], (double)y[i]);
+    ++test_checks;
+}
+
+static clb_real contract_fma(clb_real a, clb_real b, clb_real c)
+{
+#ifdef CLB_NO_FMA
+    volatile clb_real p = a * b;
+    return p + c;
+#elif defined(CLB_SINGLE)
+    return fmaf(a, b, c);
+#else
+    return fma(a, b, c);
+#endif
+}
+
+typedef struct problem {
+    size_t M, N, K, lda, ldb, ldc, rows_a, rows_b, size_a, size_b, size_c;
+    clb_real *A, *B, *C, *want;
+} problem;
+
+static size_t extent(size_t rows, size_t cols, size_t ld) { return rows ? (rows - 1) * ld + cols : 0; }
+
+/* Operands of one product and what the contract makes of them, by the formula itself. */
+static problem problem_new(const form *f, size_t M, size_t N, size_t K, size_t pad)
+{
+    problem p;
+    memset(&p, 0, sizeof p);
+    p.M = M, p.N = N, p.K = K;
+    p.rows_a = f->a_transposed ? K : M, p.rows_b = f->b_transposed ? N : K;
+    p.lda = (f->a_transposed ? M : K) + pad, p.ldb = (f->b_transposed ? K : N) + pad, p.ldc = N + pad;
+    p.size_a = extent(p.rows_a, p.lda - pad, p.lda), p.size_b = extent(p.rows_b, p.ldb - pad, p.ldb);
+    p.size_c = extent(M, N, p.ldc);
+    p.A = block(p.size_a), p.B = block(p.size_b), p.C = block(p.size_c);
+    return p;
+}
+
+static void problem_solve(const form *f, problem *p)
+{
+    p->want = copy_of(p->C, p->size_c);
+    for (size_t i = 0; i < p->M; ++i)
+        for (size_t j = 0; j < p->N; ++j) {
+            clb_real c = f->acc ? p->C[i * p->ldc + j] : 0;
+            for (size_t k = 0; k < p->K; ++k)
+                c = contract_fma(f->a_transposed ? p->A[k * p->lda + i] : p->A[i * p->lda + k],
+                                 f->b_transposed ? p->B[j * p->ldb + k] : p->B[k * p->ldb + j], c);
+            p->want[i * p->ldc + j] = c;
+        }
+}
+
+static void problem_free(problem *p) { free(p->A); free(p->B); free(p->C); free(p->want); }
+
+/* Elements between the columns of C (ldc > N) are part of the comparison: nothing may touch them. */
+static void check_problem(const form *f, problem *p)
+{
+    problem_solve(f, p);
+    FOR_EACH_ISA(isa) {
+        clb_real *got = copy_of(p->C, p->size_c);
+        NOTE("%s %s M=%zu N=%zu K=%zu ld-cols=%zu", clb_isa_name((clb_isa)isa), f->name, p->M, p->N, p->K,
+             p->ldc - p->N);
+        f->run(p->M, p->N, p->K, p->A, p->lda, p->B, p->ldb, got, p->ldc);
+        same_block(got, p->want, p->size_c);
+        free(got);
+    }
+    problem_free(p);
+}
+
+static void check_shape(size_t M, size_t N, size_t K, size_t pad)
+{
+    for (int f = 0; f < FORMS; ++f) {
+        problem p = problem_new(&forms[f], M, N, K, pad);
+        check_problem(&forms[f], &p);
+    }
+}
+
+/* All M and N in 0..67 for a few K, all K for a few M and N. */
+static void t_matmul_all_small_shapes(void)
+{
+    static const size_t few[] = { 0, 1, 2, 3, 7, 20 };
+    static const size_t some[] = { 1, 5, 8, 13, 16, 20, 31, 64, 67 };
+    for (size_t M = 0; M < 68; ++M)
+        for (size_t N = 0; N < 68; ++N)
+            check_shape(M, N, few[(M + N) % 6], (M * 7 + N) % 4);
+    for (size_t K = 0; K < 68; ++K)
+        for (size_t i = 0; i < 9; ++i) check_shape(some[i], some[(i + K) % 9], K, K % 3);
+}
+
+/* The shapes of the experiments, and some beyond one block of k or one panel of columns. */
+static void t_matmul_larger_shapes(void)
+{
+    static const size_t shapes[][3] = {
+        { 200, 64, 20 }, { 200, 5, 64 }, { 5, 64, 200 }, { 200, 64, 5 }, { 64, 20, 200 }, { 64, 10, 200 },
+        { 16, 20, 200 }, { 200, 16, 40 }, { 256, 40, 200 }, { 3, 300, 130 }, { 129, 1, 257 }, { 1, 129, 300 },
+        { 150, 151, 129 }, { 97, 260, 385 }
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i)
+        check_shape(shapes[i][0], shapes[i][1], shapes[i][2], i % 3);
+}
+
+static const double specials[] = { 0.0, -0.0, INFINITY, -INFINITY, NAN, 4.9e-324, -1e-310, 1e-40, 1e300, -1e38 };
+
+static void t_matmul_special_values(void)
+{
+    for (size_t trial = 0; trial < 60; ++trial)
+        for (int f = 0; f < FORMS; ++f) {
+            problem p = problem_new(&forms[f], 1 + trial % 11, 1 + trial % 19, 1 + trial % 7, trial % 2);
+            for (size_t i = 0; i < p.size_a; i += 3) p.A[i] = (clb_real)specials[(i + trial) % 10];
+            for (size_t i = 0; i < p.size_b; i += 5) p.B[i] = (clb_real)specials[(i + 3 * trial) % 10];
+            for (size_t i = 0; i < p.size_c; i += 4) p.C[i] = (clb_real)specials[(i + 7 * trial) % 10];
+            check_problem(&forms[f], &p);
+        }
+}
+
+/* C is not read when it is overwritten: NaN in it must not matter. */
+static void t_overwrite_ignores_old_values(void)
+{
+    const clb_real a[] = { 2, 3 }, b[] = { 5, 7 };
+    FOR_EACH_ISA(isa) {
+        clb_real c[1] = { (clb_real)NAN };
+        clb_matmul_nn(1, 1, 2, a, 2, b, 1, c, 1);
+        NEAR(c[0], 31.0, 0);
+        c[0] = (clb_real)NAN;
+        clb_matmul_nn(1, 1, 0, a, 0, b, 1, c, 1);
+        NEAR(c[0], 0.0, 0);
+        c[0] = 4;
+        clb_matmul_nt_acc(1, 1, 2, a, 2, b, 2, c, 1);
+        NEAR(c[0], 35.0, 0);
+    }
+}
+
+/* The 16 lanes and the tree, written out here once more. */
+static double contract_dot(size_t n, const clb_real *x, const clb_real *y)
+{
+    double lane[16] = { 0 };
+    for (size_t i = 0; i < n; ++i) {
+#ifdef CLB_NO_FMA
+        volatile double p = (double)x[i] * (double)y[i];
+        lane[i % 16] = p + lane[i % 16];
+#else
+        lane[i % 16] = fma((double)x[i], (double)y[i], lane[i % 16]);
+#endif
+    }
+    for (size_t l = 0; l < 8; ++l) lane[l] += lane[l + 8];
+    for (size_t l = 0; l < 4; ++l) lane[l] += lane[l + 4];
+    return (lane[0] + lane[2]) + (lane[1] + lane[3]);
+}
+
+static void t_dot_and_sumsq(void)
+{
+    for (size_t n = 0; n < 200; ++n)
+        for (size_t offset = 0; offset < 4; ++offset) {
+            clb_real *x = block(n + offset), *y = block(n + offset);
+            if (n > 3 && offset == 3) x[offset + n / 2] = (clb_real)specials[n % 10];
+            FOR_EACH_ISA(isa) {
+                NOTE("%s n=%zu offset=%zu", clb_isa_name((clb_isa)isa), n, offset);
+                SAME_BITS(clb_dot(n, x + offset, y + offset), contract_dot(n, x + offset, y + offset));
+                SAME_BITS(clb_sumsq(n, x + offset), contract_dot(n, x + offset, x + offset));
+            }
+            free(x), free(y);
+        }
+}
+
+/* The element-wise kernels with special values everywhere, against one line of C each. */
+static void check_elementwise(size_t n, size_t offset)
+{
+    clb_real *x = block(n + offset), *y = block(n + offset), *want = block(n + offset), a = noise();
+    for (size_t i = 0; i < n + offset; i += 2) x[i] = (clb_real)specials[(i / 2 + n) % 10];
+    FOR_EACH_ISA(isa) {
+        const clbi_kernels *kernels = clbi_isa_kernels();
+        clb_real *got = copy_of(y, n + offset);
+        NOTE("%s n=%zu offset=%zu", clb_isa_name((clb_isa)isa), n, offset);
+        memcpy(want, y, (n + offset) * sizeof *y);
+        for (size_t i = offset; i < n + offset; ++i) want[i] = contract_fma(a, x[i], y[i]);
+        clb_axpy(n, a, x + offset, got + offset);
+        same_block(got, want, n + offset);
+        for (size_t i = offset; i < n + offset; ++i) want[i] *= a;
+        clb_scale(n, a, got + offset);
+        same_block(got, want, n + offset);
+        for (size_t i = offset; i < n + offset; ++i) want[i] = x[i] > 0 ? got[i] : 0;
+        kernels->relu_back(n, x + offset, got + offset);
+        same_block(got, want, n + offset);
+        for (size_t i = offset; i < n + offset; ++i) want[i] = x[i] > 0 || x[i] != x[i] ? x[i] : 0;
+        kernels->relu(n, x + offset, got + offset);
+        same_block(got, want, n + offset);
+        free(got);
+    }
+    free(x), free(y), free(want);
+}
+
+static void t_elementwise(void)
+{
+    for (size_t n = 1; n < 70; ++n)
+        for (size_t offset = 0; offset < 4; ++offset) check_elementwise(n, offset);
+}
+
+static void t_isa_choice(void)
+{
+    clb_isa first = clb_isa_get();
+    CHECK(clb_isa_set(CLB_ISA_SCALAR) == CLB_OK);
+    CHECK(clb_isa_get() == CLB_ISA_SCALAR);
+    CHECK(strstr(clb_build_info(), "isa scalar") != NULL);
+    CHECK(strstr(clb_build_info(), CLB_VERSION) != NULL);
+    CHECK(clb_isa_set(CLB_ISA_COUNT) == CLB_EISA);
+    CHECK(clb_isa_set((clb_isa)77) == CLB_EISA);
+    CHECK(clb_isa_get() == CLB_ISA_SCALAR);
+    CHECK(!strcmp(clb_isa_name((clb_isa)77), "unknown"));
+#if defined(__x86_64__)
+    CHECK(clb_isa_set(CLB_ISA_NEON) == CLB_EISA);
+#endif
+    CHECK(clb_isa_set(first) == CLB_OK);
+    CHECK(strstr(clb_build_info(), clb_isa_name(first)) != NULL);
+}
+
+static const test_case tests[] = {
+    TEST(t_isa_choice), TEST(t_overwrite_ignores_old_values), TEST(t_dot_and_sumsq), TEST(t_elementwise),
+    TEST(t_matmul_special_values), TEST(t_matmul_larger_shapes), TEST(t_matmul_all_small_shapes)
+};
+TEST_MAIN(tests)
