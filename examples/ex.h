@@ -125,6 +125,7 @@ EX_FN clb_sweep ex_sweep(ex *x, const char *name, const char *key, ex_list at, c
 EX_FN size_t  ex_runs(const ex *x);
 EX_FN ex_row *ex_run_at(const ex *x, size_t i);
 EX_FN const char *ex_print(ex *x, const char *format, ...) EX_PRINTF(2, 3);   /* a text that lives as long as x */
+EX_FN double *ex_doubles(ex *x, size_t n);                                    /* n zeros, likewise               */
 
 /* --- results ----------------------------------------------------------------------------------
  * A line of the experiment's detailed tables; lines of one part form one table. */
@@ -166,6 +167,9 @@ EX_FN void    ex_ref(ex_row *row, const char *name, ex_class kind, double tol, c
     EX_PRINTF(5, 6);
 EX_FN void    ex_ref_value(ex *x, double value, ex_class kind, double tol, const char *path, ...)
     EX_PRINTF(5, 6);                                                 /* a constant of the protocol      */
+EX_FN void    ex_ref_list(ex *x, ex_list values, const char *path, ...) EX_PRINTF(3, 4);   /* the same, exact */
+/* What every config.json has: version, seeds (the first `seeds` published ones), lrs, n_steps. */
+EX_FN void    ex_ref_config(ex *x, const char *file, size_t seeds, ex_list lrs, double steps);
 EX_FN void    ex_ref_none(ex *x, ex_class kind, const char *cause, const char *path, ...) EX_PRINTF(4, 5);
 EX_FN void    ex_because(ex *x, const char *cause);                  /* cause of the last ex_ref        */
 EX_FN int     ex_seed_index(const ex_row *row);        /* of 42, 137, 256, 512, 1024; -1 for other seeds */
@@ -397,6 +401,7 @@ typedef struct ex_ledger_entry {
     ex_row     *row;              /* NULL: a constant, or none                                        */
     const char *name;
     double      constant;
+    ex_list     list;             /* constants, n > 0                                                 */
     ex_class    kind;
     double      tol;
     const char *path, *cause;
@@ -551,6 +556,8 @@ EX_FN const char *ex_print(ex *x, const char *format, ...)
     va_end(args);
     return text;
 }
+
+EX_FN double *ex_doubles(ex *x, size_t n) { return (double *)ex_new(&x->arena, n, sizeof(double)); }
 
 /* ============================================================================================
  * Planning
@@ -839,6 +846,27 @@ EX_FN void ex_ref_value(ex *x, double value, ex_class kind, double tol, const ch
     va_start(args, path);
     ex_ledger_add(x, kind, tol, ex_vprint(&x->arena, path, args))->constant = value;
     va_end(args);
+}
+
+EX_FN void ex_ref_list(ex *x, ex_list values, const char *path, ...)
+{
+    va_list args;
+    double *at = (double *)ex_new(&x->arena, values.n, sizeof *at);
+    ex_ledger_entry *e;
+    va_start(args, path);
+    e = ex_ledger_add(x, EX_EXACT, 0.0, ex_vprint(&x->arena, path, args));
+    va_end(args);
+    e->list.n = values.n;
+    e->list.at = (double *)memcpy(at, values.at, values.n * sizeof *at);
+}
+
+EX_FN void ex_ref_config(ex *x, const char *file, size_t seeds, ex_list lrs, double steps)
+{
+    ex_list list = { seeds, ex_published_seeds };
+    ex_ref_none(x, EX_FOREIGN, "version of the published program", "%s#version", file);
+    ex_ref_list(x, list, "%s#seeds/*", file);
+    if (lrs.n) ex_ref_list(x, lrs, "%s#lrs/*", file);
+    ex_ref_value(x, steps, EX_EXACT, 0, "%s#n_steps", file);
 }
 
 EX_FN void ex_ref_none(ex *x, ex_class kind, const char *cause, const char *path, ...)
@@ -1318,24 +1346,34 @@ EX_FN void ex_json_runs(ex_buf *b, const ex *x)
     ex_put(b, "\n  ],\n");
 }
 
+/* Is line i the first of its table? */
+EX_FN int ex_first_of_part(const ex *x, size_t i)
+{
+    for (size_t k = 0; k < i; ++k)
+        if (ex_is(x->lines.at[k], x->lines.at[i]->part)) return 0;
+    return 1;
+}
+
 EX_FN void ex_json_tables(ex_buf *b, const ex *x)
 {
-    const char *part = NULL;
+    const char *comma = "";
     ex_put(b, "  \"tables\": {");
-    for (size_t i = 0; i < x->lines.n; ++i) {        /* lines of one part stand together               */
-        const ex_row *row = x->lines.at[i];
-        int first = !part || strcmp(part, row->part) != 0;
-        if (first) {
-            ex_put(b, part ? "\n    ],\n    " : "\n    ");
-            ex_json_text(b, row->part);
-            ex_put(b, ": [");
+    for (size_t i = 0; i < x->lines.n; ++i) {
+        const char *part = x->lines.at[i]->part;
+        if (!ex_first_of_part(x, i)) continue;
+        ex_putf(b, "%s\n    ", comma);
+        ex_json_text(b, part);
+        ex_put(b, ": [");
+        for (size_t k = i; k < x->lines.n; ++k) {
+            if (!ex_is(x->lines.at[k], part)) continue;
+            ex_put(b, k == i ? "\n      {" : ",\n      {");
+            ex_json_values(b, x->lines.at[k]);
+            ex_put(b, "}");
         }
-        ex_put(b, first ? "\n      {" : ",\n      {");
-        ex_json_values(b, row);
-        ex_put(b, "}");
-        part = row->part;
+        ex_put(b, "\n    ]");
+        comma = ",";
     }
-    ex_put(b, part ? "\n    ]\n  },\n" : "},\n");
+    ex_put(b, "\n  },\n");
 }
 
 EX_FN void ex_json_summary(ex_buf *b, const ex *x)
@@ -1530,7 +1568,7 @@ EX_FN void ex_print_result(const ex *x)
     printf("%s  %s (%s)\n%s\n", x->info->id, x->info->title, x->info->theorem, clb_build_info());
     if (x->set.quick) printf("quick: smaller sweep, not comparable with the paper\n");
     for (size_t i = 0; i < x->lines.n; ++i)
-        if (i == 0 || strcmp(x->lines.at[i]->part, x->lines.at[i - 1]->part)) ex_print_table(x, x->lines.at[i]->part);
+        if (ex_first_of_part(x, i)) ex_print_table(x, x->lines.at[i]->part);
     ex_print_summary(x);
     for (size_t i = 0; i < x->verdict_n; ++i) {
         const ex_verdict_entry *v = &x->verdicts[i];

@@ -1,0 +1,510 @@
+/* plot.h - figures of the experiments: panels with linear or log axes, written as one SVG that reads well in
+ * light and dark and gives the same bytes everywhere. Include after ex.h.
+ *
+ *   plot *p = plot_new(x, "drift", 2, 1);                            becomes E05_drift.svg, 2 panels in a row
+ *   plot_panel *a = plot_add(p, "Drift", "learning rate", "|C(T) - C(0)|", PLOT_LOG);
+ *   plot_points(a, PLOT_PUBLISHED, n, eta, paper, "published");
+ *   plot_points(a, PLOT_BLUE, n, eta, mean, "this program");
+ *   plot_errors(a, PLOT_BLUE, n, eta, lo, hi);
+ *   plot_save(p, "Drift against learning rate.");
+ *
+ * Convention: PLOT_PUBLISHED (grey open squares) for the paper's numbers, PLOT_BLUE for ours, other colours for
+ * variants; guides and theory dashed. Values that are not finite (or not positive on a log axis) leave a gap.
+ */
+#ifndef CLB_PLOT_H
+#define CLB_PLOT_H
+
+/* A style is a colour plus flags. */
+enum {
+    PLOT_BLUE, PLOT_ORANGE, PLOT_GREEN, PLOT_PURPLE, PLOT_RED, PLOT_BROWN, PLOT_CYAN, PLOT_GREY, PLOT_COLOURS,
+    PLOT_SQUARE = 1 << 4, PLOT_TRIANGLE = 1 << 5, PLOT_DIAMOND = 1 << 6,       /* instead of a circle        */
+    PLOT_OPEN = 1 << 7,                                                        /* hollow marker              */
+    PLOT_SMALL = 1 << 8,                                                       /* small, light marker        */
+    PLOT_DASHED = 1 << 9, PLOT_DOTTED = 1 << 10, PLOT_THIN = 1 << 11,          /* lines                      */
+    PLOT_PUBLISHED = PLOT_GREY | PLOT_SQUARE | PLOT_OPEN
+};
+/* Axes. */
+enum { PLOT_LINEAR = 0, PLOT_LOGX = 1, PLOT_LOGY = 2, PLOT_LOG = 3 };
+
+typedef enum plot_kind { PLOT_KIND_POINTS, PLOT_KIND_LINE, PLOT_KIND_ERRORS, PLOT_KIND_BAND, PLOT_KIND_BARS,
+                         PLOT_KIND_GUIDE } plot_kind;
+
+typedef struct plot_series {
+    struct plot_series *next;
+    plot_kind     kind;
+    int           style;
+    size_t        n;
+    const double *x, *y, *y2;
+    const char   *label;
+} plot_series;
+
+typedef struct plot_axis {
+    int         log;
+    double      lo, hi;               /* range of the data, or as set                                    */
+    int         fixed;
+    const char *label;
+    size_t      ticks;                /* named ticks; 0: computed                                        */
+    const double *at;
+    const char *const *names;
+} plot_axis;
+
+typedef struct plot_panel {
+    struct plot *figure;
+    const char  *title;
+    plot_axis    x, y;
+    plot_series *first, **end;
+    double       left, top, width, height;      /* of the drawing area, pixels                           */
+} plot_panel;
+
+typedef struct plot {
+    ex         *x;
+    const char *name;
+    size_t      columns, rows, n;
+    plot_panel  panels[12];
+} plot;
+
+/* ============================================================================================
+ * Building a figure
+ * ========================================================================================== */
+
+EX_FN plot *plot_new(ex *x, const char *name, size_t columns, size_t rows)
+{
+    plot *p = (plot *)ex_new(&x->arena, 1, sizeof *p);
+    p->x = x, p->name = ex_copy(&x->arena, name), p->columns = columns, p->rows = rows;
+    return p;
+}
+
+/* The next panel, left to right, then down. Labels carry their units. */
+EX_FN plot_panel *plot_add(plot *p, const char *title, const char *x_label, const char *y_label, int axes)
+{
+    plot_panel *a;
+    size_t i = p->n++;
+    if (i >= EX_LEN(p->panels) || i >= p->columns * p->rows) ex_die(EX_MEMORY, "plot.h: too many panels");
+    a = &p->panels[i];
+    a->figure = p;
+    a->title = ex_copy(&p->x->arena, title);
+    a->x.label = ex_copy(&p->x->arena, x_label), a->y.label = ex_copy(&p->x->arena, y_label);
+    a->x.log = (axes & PLOT_LOGX) != 0, a->y.log = (axes & PLOT_LOGY) != 0;
+    a->x.lo = a->y.lo = EX_INF, a->x.hi = a->y.hi = -EX_INF;
+    a->end = &a->first;
+    a->width = 330, a->height = 250;
+    a->left = 72 + 430 * (double)(i % p->columns), a->top = 44 + 350 * (double)(i / p->columns);
+    return a;
+}
+
+/* Fix the range of an axis, and name its ticks. */
+EX_FN void plot_range_x(plot_panel *a, double lo, double hi) { a->x.lo = lo, a->x.hi = hi, a->x.fixed = 1; }
+EX_FN void plot_range_y(plot_panel *a, double lo, double hi) { a->y.lo = lo, a->y.hi = hi, a->y.fixed = 1; }
+EX_FN void plot_ticks_x(plot_panel *a, size_t n, const double *at, const char *const *names)
+{
+    double *copy = ex_doubles(a->figure->x, n);
+    const char **texts = (const char **)ex_new(&a->figure->x->arena, n, sizeof *texts);
+    for (size_t i = 0; i < n; ++i) copy[i] = at[i], texts[i] = ex_copy(&a->figure->x->arena, names[i]);
+    a->x.ticks = n, a->x.at = copy, a->x.names = texts;
+}
+
+EX_FN void plot_extend(plot_axis *axis, double v)
+{
+    if (axis->fixed || !isfinite(v) || (axis->log && !(v > 0))) return;
+    if (v < axis->lo) axis->lo = v;
+    if (v > axis->hi) axis->hi = v;
+}
+
+EX_FN const double *plot_copy(plot_panel *a, size_t n, const double *v)
+{
+    double *copy = ex_doubles(a->figure->x, n);
+    if (n) memcpy(copy, v, n * sizeof *v);
+    return copy;
+}
+
+EX_FN void plot_series_add(plot_panel *a, plot_kind kind, int style, size_t n, const double *x, const double *y,
+                           const double *y2, const char *label)
+{
+    plot_series *s = (plot_series *)ex_new(&a->figure->x->arena, 1, sizeof *s);
+    s->kind = kind, s->style = style, s->n = n;
+    s->x = plot_copy(a, n, x), s->y = plot_copy(a, n, y), s->y2 = y2 ? plot_copy(a, n, y2) : NULL;
+    s->label = label ? ex_copy(&a->figure->x->arena, label) : NULL;
+    *a->end = s, a->end = &s->next;
+    for (size_t i = 0; i < n && kind != PLOT_KIND_GUIDE; ++i) {
+        plot_extend(&a->x, x[i]), plot_extend(&a->y, y[i]);
+        if (y2) plot_extend(&a->y, y2[i]);
+    }
+}
+
+/* label NULL: not in the legend. */
+EX_FN void plot_points(plot_panel *a, int style, size_t n, const double *x, const double *y, const char *label)
+{
+    plot_series_add(a, PLOT_KIND_POINTS, style, n, x, y, NULL, label);
+}
+EX_FN void plot_line(plot_panel *a, int style, size_t n, const double *x, const double *y, const char *label)
+{
+    plot_series_add(a, PLOT_KIND_LINE, style, n, x, y, NULL, label);
+}
+/* Vertical error bars from lo to hi; a band between lo and hi. */
+EX_FN void plot_errors(plot_panel *a, int style, size_t n, const double *x, const double *lo, const double *hi)
+{
+    plot_series_add(a, PLOT_KIND_ERRORS, style, n, x, lo, hi, NULL);
+}
+EX_FN void plot_band(plot_panel *a, int style, size_t n, const double *x, const double *lo, const double *hi)
+{
+    plot_series_add(a, PLOT_KIND_BAND, style, n, x, lo, hi, NULL);
+}
+/* Bars from 0 (from the lower end on a log axis) to y, around x. */
+EX_FN void plot_bars(plot_panel *a, int style, size_t n, const double *x, const double *y, const char *label)
+{
+    plot_series_add(a, PLOT_KIND_BARS, style, n, x, y, NULL, label);
+    if (!a->y.log) plot_extend(&a->y, 0.0);
+}
+/* Guides do not widen the axes; their label stands at the line. */
+EX_FN void plot_vertical(plot_panel *a, double x, const char *label)
+{
+    double xs[2], ys[2];
+    xs[0] = xs[1] = x, ys[0] = -EX_INF, ys[1] = EX_INF;
+    plot_series_add(a, PLOT_KIND_GUIDE, PLOT_GREY | PLOT_DASHED, 2, xs, ys, NULL, label);
+}
+EX_FN void plot_horizontal(plot_panel *a, double y, const char *label)
+{
+    double xs[2], ys[2];
+    ys[0] = ys[1] = y, xs[0] = -EX_INF, xs[1] = EX_INF;
+    plot_series_add(a, PLOT_KIND_GUIDE, PLOT_GREY | PLOT_DASHED, 2, xs, ys, NULL, label);
+}
+/* The power law y0 (x/x0)^slope from x0 to x1, on log axes. */
+EX_FN void plot_slope(plot_panel *a, double x0, double x1, double y0, double slope, const char *label)
+{
+    double xs[2], ys[2];
+    xs[0] = x0, xs[1] = x1, ys[0] = y0, ys[1] = y0 * clb_pow(x1 / x0, slope);
+    plot_series_add(a, PLOT_KIND_GUIDE, PLOT_GREY | PLOT_DASHED, 2, xs, ys, NULL, label);
+}
+
+/* ============================================================================================
+ * Writing SVG
+ * ========================================================================================== */
+
+static const char plot_style_sheet[] =
+    "<style>.plot{font:12px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;"
+    "--p-bg:#fff;--p-fg:#1f2328;--p-soft:#59636e;--p-grid:#e6e9ec;--p-0:#0b6bb8;--p-1:#d1570b;--p-2:#0f8a5f;"
+    "--p-3:#8e44ad;--p-4:#c62840;--p-5:#8a6d1a;--p-6:#0e8fa6;--p-7:#6b7682}"
+    "@media (prefers-color-scheme:dark){.plot{--p-bg:#0f1319;--p-fg:#e8ecf1;--p-soft:#9aa5b1;--p-grid:#262d36;"
+    "--p-0:#58aef2;--p-1:#ff9a52;--p-2:#44cf9d;--p-3:#c797e6;--p-4:#ff7a8c;--p-5:#dcb94b;--p-6:#4fd0e6;--p-7:#98a3af}}"
+    ".plot text{fill:var(--p-fg)}.plot .s{fill:var(--p-soft);font-size:11px}.plot .t{font-weight:600;font-size:13px}"
+    "</style>\n";
+
+EX_FN void plot_text(ex_buf *b, const char *text)
+{
+    char c[2] = { 0, 0 };
+    for (; *text; ++text) {
+        c[0] = *text;
+        ex_put(b, *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : c);
+    }
+}
+
+EX_FN double plot_scale(const plot_axis *axis, double v)
+{
+    double lo = axis->lo, hi = axis->hi;
+    if (axis->log) {
+        if (!(v > 0)) return v == 0 ? -EX_INF : v;
+        lo = clb_log(lo), hi = clb_log(hi), v = isinf(v) ? v : clb_log(v);
+    }
+    return (v - lo) / (hi - lo);
+}
+
+/* Pixels, kept within a few panels' distance so that guides to infinity stay finite. */
+EX_FN double plot_px(const plot_panel *a, double v)
+{
+    double u = plot_scale(&a->x, v);
+    return a->left + a->width * (u < -1 ? -1 : u > 2 ? 2 : u);
+}
+EX_FN double plot_py(const plot_panel *a, double v)
+{
+    double u = plot_scale(&a->y, v);
+    return a->top + a->height * (1.0 - (u < -1 ? -1 : u > 2 ? 2 : u));
+}
+
+EX_FN int plot_drawable(const plot_panel *a, double x, double y)
+{
+    return !isnan(x) && !isnan(y) && !(a->x.log && x < 0) && !(a->y.log && y < 0);
+}
+
+/* A sensible range where data leave none, and a margin. */
+EX_FN void plot_settle(plot_axis *axis)
+{
+    double margin;
+    if (axis->fixed) return;
+    if (!(axis->lo <= axis->hi)) axis->lo = axis->log ? 0.1 : 0.0, axis->hi = 1.0;
+    if (axis->log) {
+        margin = clb_exp(0.05 * clb_log(axis->hi / axis->lo));
+        if (!(margin > 1.05)) margin = 1.05;
+        if (axis->hi < 2 * axis->lo) margin = 1.4;
+        axis->lo /= margin, axis->hi *= margin;
+        return;
+    }
+    margin = 0.06 * (axis->hi - axis->lo);
+    if (!(margin > 0)) margin = axis->lo != 0 ? 0.1 * fabs(axis->lo) : 0.5;
+    if (axis->lo != 0) axis->lo -= margin;             /* bars stand on 0                                */
+    axis->hi += margin;
+}
+
+/* One tick: short line, grid line, label. power: write 10 to the value. */
+EX_FN void plot_tick(ex_buf *b, const plot_panel *a, int vertical, double v, const char *label)
+{
+    double x = vertical ? a->left : plot_px(a, v), y = vertical ? plot_py(a, v) : a->top + a->height;
+    if (vertical)
+        ex_putf(b, "<path d=\"M%.2f %.2fh%.2f\" stroke=\"var(--p-grid)\"/>", a->left, y, a->width);
+    else
+        ex_putf(b, "<path d=\"M%.2f %.2fv%.2f\" stroke=\"var(--p-grid)\"/>", x, a->top, a->height);
+    if (label)
+        ex_putf(b, "<text x=\"%.2f\" y=\"%.2f\" text-anchor=\"%s\">%s</text>\n", vertical ? x - 7 : x,
+                vertical ? y + 4 : y + 18, vertical ? "end" : "middle", label);
+}
+
+EX_FN void plot_ticks_log(ex_buf *b, const plot_panel *a, const plot_axis *axis, int vertical)
+{
+    int first = (int)floor(clb_log(axis->lo) / clb_log(10.0) - 1e-9);
+    int last = (int)ceil(clb_log(axis->hi) / clb_log(10.0) + 1e-9);
+    int decades = 0, stride;
+    char label[120];
+    for (int k = first; k <= last; ++k) decades += clb_pow(10.0, k) >= axis->lo && clb_pow(10.0, k) <= axis->hi;
+    stride = decades > 16 ? 4 : decades > 8 ? 2 : 1;
+    for (int k = first; k <= last; ++k)
+        for (int m = 1; m <= 9; ++m) {
+            double v = m * clb_pow(10.0, k);
+            int named = decades >= 3 ? m == 1 && k % stride == 0 : m == 1 || m == 2 || m == 5;
+            if (v < axis->lo || v > axis->hi) continue;
+            if (decades > 8 && m > 1) continue;
+            if (decades < 3 || (k >= -1 && k <= 1 && decades < 3)) snprintf(label, sizeof label, "%g", v);
+            else snprintf(label, sizeof label, "10<tspan dy=\"-5\" font-size=\"9\">%d</tspan>", k);
+            if (named) plot_tick(b, a, vertical, v, label);
+            else if (vertical) ex_putf(b, "<path d=\"M%.2f %.2fh3\" stroke=\"var(--p-soft)\"/>", a->left, plot_py(a, v));
+            else ex_putf(b, "<path d=\"M%.2f %.2fv-3\" stroke=\"var(--p-soft)\"/>", plot_px(a, v), a->top + a->height);
+        }
+}
+
+EX_FN void plot_ticks_linear(ex_buf *b, const plot_panel *a, const plot_axis *axis, int vertical)
+{
+    double raw = (axis->hi - axis->lo) / 5.0, power = clb_pow(10.0, floor(clb_log(raw) / clb_log(10.0) + 1e-9));
+    double step = raw / power < 1.5 ? power : raw / power < 3.5 ? 2 * power : raw / power < 7.5 ? 5 * power : 10 * power;
+    char label[40];
+    for (double k = ceil(axis->lo / step - 1e-9); k * step <= axis->hi + 1e-9 * step; k += 1.0) {
+        snprintf(label, sizeof label, "%.6g", k == 0 ? 0.0 : k * step);
+        plot_tick(b, a, vertical, k * step, label);
+    }
+}
+
+EX_FN void plot_axes(ex_buf *b, const plot_panel *a)
+{
+    double cx = a->left + a->width / 2, cy = a->top + a->height / 2;
+    for (int vertical = 0; vertical < 2; ++vertical) {
+        const plot_axis *axis = vertical ? &a->y : &a->x;
+        if (axis->ticks)
+            for (size_t i = 0; i < axis->ticks; ++i) plot_tick(b, a, vertical, axis->at[i], axis->names[i]);
+        else if (axis->log) plot_ticks_log(b, a, axis, vertical);
+        else plot_ticks_linear(b, a, axis, vertical);
+    }
+    ex_putf(b, "<text class=\"t\" x=\"%.2f\" y=\"%.2f\">", a->left, a->top - 14);
+    plot_text(b, a->title);
+    ex_putf(b, "</text>\n<text x=\"%.2f\" y=\"%.2f\" text-anchor=\"middle\">", cx, a->top + a->height + 38);
+    plot_text(b, a->x.label);
+    ex_putf(b, "</text>\n<text transform=\"translate(%.2f %.2f) rotate(-90)\" text-anchor=\"middle\">", a->left - 48, cy);
+    plot_text(b, a->y.label);
+    ex_put(b, "</text>\n");
+}
+
+EX_FN void plot_stroke(ex_buf *b, int style)
+{
+    ex_putf(b, " stroke=\"var(--p-%d)\" stroke-width=\"%s\"%s", style & 15, style & PLOT_THIN ? "1" : "1.8",
+            style & PLOT_DASHED ? " stroke-dasharray=\"6 4\"" : style & PLOT_DOTTED ? " stroke-dasharray=\"1.5 3\"" : "");
+}
+
+EX_FN void plot_marker(ex_buf *b, int style, double x, double y)
+{
+    double r = style & PLOT_SMALL ? 2.2 : 3.6;
+    if (style & PLOT_SQUARE)
+        ex_putf(b, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"", x - r, y - r, 2 * r, 2 * r);
+    else if (style & PLOT_TRIANGLE)
+        ex_putf(b, "<path d=\"M%.2f %.2fl%.2f %.2fh%.2fz\"", x, y - 1.2 * r, 1.15 * r, 2 * r, -2.3 * r);
+    else if (style & PLOT_DIAMOND)
+        ex_putf(b, "<path d=\"M%.2f %.2fl%.2f %.2fl%.2f %.2fl%.2f %.2fz\"", x, y - 1.3 * r, 1.3 * r, 1.3 * r, -1.3 * r,
+                1.3 * r, -1.3 * r, -1.3 * r);
+    else ex_putf(b, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\"", x, y, r);
+    if (style & PLOT_OPEN) ex_putf(b, " fill=\"none\" stroke=\"var(--p-%d)\" stroke-width=\"1.6\"/>", style & 15);
+    else ex_putf(b, " fill=\"var(--p-%d)\"%s/>", style & 15, style & PLOT_SMALL ? " fill-opacity=\".55\"" : "");
+}
+
+/* A line with gaps; points less than half a pixel from the last one are left out. */
+EX_FN void plot_draw_line(ex_buf *b, const plot_panel *a, const plot_series *s)
+{
+    int down = 0;
+    double last_x = 0, last_y = 0;
+    ex_put(b, "<path fill=\"none\" stroke-linejoin=\"round\" d=\"");
+    for (size_t i = 0; i < s->n; ++i) {
+        double x, y;
+        if (!plot_drawable(a, s->x[i], s->y[i])) { down = 0; continue; }
+        x = plot_px(a, s->x[i]), y = plot_py(a, s->y[i]);
+        if (down && i + 1 < s->n && fabs(x - last_x) < 0.5 && fabs(y - last_y) < 0.5) continue;
+        ex_putf(b, "%c%.2f %.2f", down ? 'L' : 'M', x, y);
+        down = 1, last_x = x, last_y = y;
+    }
+    ex_put(b, "\"");
+    plot_stroke(b, s->style);
+    ex_put(b, "/>\n");
+}
+
+EX_FN void plot_draw_band(ex_buf *b, const plot_panel *a, const plot_series *s)
+{
+    ex_put(b, "<path stroke=\"none\" d=\"");
+    for (size_t k = 0, drawn = 0; k < 2 * s->n; ++k) {
+        size_t i = k < s->n ? k : 2 * s->n - 1 - k;
+        double y = k < s->n ? s->y[i] : s->y2[i];
+        if (!plot_drawable(a, s->x[i], s->y[i]) || !plot_drawable(a, s->x[i], s->y2[i])) continue;
+        ex_putf(b, "%c%.2f %.2f", drawn++ ? 'L' : 'M', plot_px(a, s->x[i]), plot_py(a, y));
+    }
+    ex_putf(b, "\" fill=\"var(--p-%d)\" fill-opacity=\".18\"/>\n", s->style & 15);
+}
+
+EX_FN void plot_draw_errors(ex_buf *b, const plot_panel *a, const plot_series *s)
+{
+    for (size_t i = 0; i < s->n; ++i) {
+        double x, y0, y1;
+        if (!plot_drawable(a, s->x[i], s->y[i]) || !plot_drawable(a, s->x[i], s->y2[i])) continue;
+        x = plot_px(a, s->x[i]), y0 = plot_py(a, s->y[i]), y1 = plot_py(a, s->y2[i]);
+        ex_putf(b, "<path fill=\"none\" stroke=\"var(--p-%d)\" stroke-width=\"1.3\" d=\"M%.2f %.2fh6m-3 0V%.2fm-3 0h6\"/>",
+                s->style & 15, x - 3, y0, y1);
+    }
+    ex_put(b, "\n");
+}
+
+EX_FN void plot_draw_bars(ex_buf *b, const plot_panel *a, const plot_series *s)
+{
+    double base = a->top + a->height, w = 0.6 * a->width / (double)(s->n ? s->n : 1);
+    if (!a->y.log && a->y.lo < 0) base = plot_py(a, 0.0);
+    for (size_t i = 0; i < s->n; ++i) {
+        double x, y;
+        if (!plot_drawable(a, s->x[i], s->y[i])) continue;
+        x = plot_px(a, s->x[i]), y = plot_py(a, s->y[i]);
+        ex_putf(b, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"var(--p-%d)\" fill-opacity=\".75\"/>",
+                x - w / 2, y < base ? y : base, w, fabs(base - y), s->style & 15);
+    }
+    ex_put(b, "\n");
+}
+
+/* A guide's label stands at its upper or right end, inside the panel. */
+EX_FN void plot_draw_guide(ex_buf *b, const plot_panel *a, const plot_series *s)
+{
+    double x1 = plot_px(a, s->x[1]), y1 = plot_py(a, s->y[1]);
+    int vertical = s->x[0] == s->x[1];
+    if (!plot_drawable(a, s->x[0], 1.0) || isnan(s->y[0]) || isnan(s->y[1])) return;
+    ex_putf(b, "<path fill=\"none\" d=\"M%.2f %.2fL%.2f %.2f\"", plot_px(a, s->x[0]), plot_py(a, s->y[0]), x1, y1);
+    plot_stroke(b, s->style | PLOT_THIN);
+    ex_put(b, "/>");
+    if (!s->label) return;
+    if (y1 < a->top + 10) y1 = a->top + 10;
+    if (x1 > a->left + a->width) x1 = a->left + a->width;
+    if (vertical)
+        ex_putf(b, "<text class=\"s\" transform=\"translate(%.2f %.2f) rotate(-90)\" text-anchor=\"end\">", x1 - 4, a->top + 6);
+    else
+        ex_putf(b, "<text class=\"s\" x=\"%.2f\" y=\"%.2f\" text-anchor=\"end\">", x1 - 3, y1 - 4);
+    plot_text(b, s->label);
+    ex_put(b, "</text>\n");
+}
+
+EX_FN void plot_draw(ex_buf *b, const plot_panel *a, const plot_series *s)
+{
+    switch (s->kind) {
+    case PLOT_KIND_LINE: plot_draw_line(b, a, s); break;
+    case PLOT_KIND_BAND: plot_draw_band(b, a, s); break;
+    case PLOT_KIND_ERRORS: plot_draw_errors(b, a, s); break;
+    case PLOT_KIND_BARS: plot_draw_bars(b, a, s); break;
+    case PLOT_KIND_GUIDE: plot_draw_guide(b, a, s); break;
+    case PLOT_KIND_POINTS:
+        for (size_t i = 0; i < s->n; ++i)
+            if (plot_drawable(a, s->x[i], s->y[i])) plot_marker(b, s->style, plot_px(a, s->x[i]), plot_py(a, s->y[i]));
+        ex_put(b, "\n");
+        break;
+    }
+}
+
+/* Points of all series inside a box of pixels. */
+EX_FN size_t plot_crowd(const plot_panel *a, double x0, double y0, double x1, double y1)
+{
+    size_t crowd = 0;
+    for (const plot_series *s = a->first; s; s = s->next)
+        for (size_t i = 0; i < s->n && s->kind != PLOT_KIND_GUIDE; ++i) {
+            double x, y;
+            if (!plot_drawable(a, s->x[i], s->y[i])) continue;
+            x = plot_px(a, s->x[i]), y = plot_py(a, s->y[i]);
+            crowd += x > x0 && x < x1 && y > y0 && y < y1;
+        }
+    return crowd;
+}
+
+/* The legend, in the emptiest corner. */
+EX_FN void plot_legend(ex_buf *b, const plot_panel *a)
+{
+    double w = 0, h = 6, x, y, best_x = 0, best_y = 0;
+    size_t best = (size_t)-1;
+    for (const plot_series *s = a->first; s; s = s->next)
+        if (s->label && s->kind != PLOT_KIND_GUIDE) {
+            double width = 38 + 5.9 * (double)ex_width(s->label);
+            h += 15;
+            if (width > w) w = width;
+        }
+    if (h < 7) return;
+    for (int corner = 0; corner < 4; ++corner) {
+        size_t crowd;
+        x = corner & 1 ? a->left + a->width - w - 6 : a->left + 6;
+        y = corner & 2 ? a->top + a->height - h - 6 : a->top + 6;
+        crowd = plot_crowd(a, x - 6, y - 6, x + w + 6, y + h + 6);
+        if (crowd < best) best = crowd, best_x = x, best_y = y;
+    }
+    ex_putf(b, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" rx=\"3\" fill=\"var(--p-bg)\" fill-opacity=\".82\"/>\n",
+            best_x, best_y, w, h);
+    y = best_y + 13;
+    for (const plot_series *s = a->first; s; s = s->next) {
+        if (!s->label || s->kind == PLOT_KIND_GUIDE) continue;
+        if (s->kind == PLOT_KIND_POINTS || s->kind == PLOT_KIND_BARS) plot_marker(b, s->style, best_x + 16, y - 4);
+        else {
+            ex_putf(b, "<path d=\"M%.2f %.2fh22\"", best_x + 5, y - 4);
+            plot_stroke(b, s->style);
+            ex_put(b, "/>");
+        }
+        ex_putf(b, "<text class=\"s\" x=\"%.2f\" y=\"%.2f\">", best_x + 33, y);
+        plot_text(b, s->label);
+        ex_put(b, "</text>\n");
+        y += 15;
+    }
+}
+
+EX_FN void plot_draw_panel(ex_buf *b, plot_panel *a, size_t number)
+{
+    const char *id = a->figure->x->info->id;
+    plot_settle(&a->x), plot_settle(&a->y);
+    ex_putf(b, "<clipPath id=\"%s-%s-%zu\"><rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"/></clipPath>\n", id,
+            a->figure->name, number, a->left - 1, a->top - 1, a->width + 2, a->height + 2);
+    plot_axes(b, a);
+    ex_putf(b, "<g clip-path=\"url(#%s-%s-%zu)\">\n", id, a->figure->name, number);
+    for (int pass = 0; pass < 2; ++pass)                        /* bands and guides lie under the data     */
+        for (const plot_series *s = a->first; s; s = s->next)
+            if ((s->kind == PLOT_KIND_BAND || s->kind == PLOT_KIND_GUIDE) == (pass == 0)) plot_draw(b, a, s);
+    ex_putf(b, "</g>\n<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"none\" stroke=\"var(--p-soft)\"/>\n",
+            a->left, a->top, a->width, a->height);
+    plot_legend(b, a);
+}
+
+/* Write the figure into the experiment: OUT/ID_name.svg. */
+EX_FN void plot_save(plot *p, const char *caption)
+{
+    ex_buf b = { NULL, 0, 0 };
+    double w = 430 * (double)p->columns, h = 350 * (double)p->rows;
+    ex_putf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\""
+            " role=\"img\">\n<title>", w, h, w, h);
+    plot_text(&b, caption);
+    ex_put(&b, "</title>\n");
+    ex_put(&b, plot_style_sheet);
+    ex_put(&b, "<rect width=\"100%\" height=\"100%\" fill=\"var(--p-bg)\"/>\n");
+    for (size_t i = 0; i < p->n; ++i) plot_draw_panel(&b, &p->panels[i], i);
+    ex_put(&b, "</svg>\n");
+    ex_figure(p->x, p->name, caption, b.s);
+    free(b.s);
+}
+
+#endif /* CLB_PLOT_H */
