@@ -1,0 +1,698 @@
+/* Memory: every public function that allocates, with its 1st, 2nd, 3rd ... allocation failing: CLB_ENOMEM (NaN from
+ * functions that return a number), nothing leaked, nothing touched that must not be. t_coverage fails when clb.h
+ * gains a function that returns clb_status and is not named here.
+ *   cc -std=c99 -O2 -o t_alloc tests/t_alloc.c -lm && ./t_alloc */
+#define CLB_IMPLEMENTATION
+#include "failing_alloc.h"
+#include "../clb.h"
+#include "test.h"
+
+/* ---- what the calls work on, built without failures ------------------------------------------ */
+
+static clb_data data;
+static clb_net  net, biased;
+static clb_pass pass;
+static clb_curv curv, deep_curv;
+static clb_pass deep_pass;
+static clb_real matrix[8 * 8];
+static char     prefix[256];
+
+static void build(void)
+{
+    static const size_t two[3] = { 4, 6, 3 }, deep[4] = { 4, 5, 4, 3 };
+    clb_net_opts opts = CLB_ZERO;
+    const char *folder = getenv("TMPDIR");
+    clb_rng rng;
+    if (data.n) return;
+    alloc_reset(0);
+    clb_rng_seed(&rng, 42);
+    opts.bias = -1;
+    EQUAL(clb_data_mixture(&data, &rng, 20, 4, 3, 1.0), CLB_OK);
+    EQUAL(clb_net_init(&net, two, 3, NULL, &rng), CLB_OK);
+    EQUAL(clb_net_init(&biased, deep, 4, &opts, &rng), CLB_OK);
+    EQUAL(clb_pass_init(&pass, &net, &data, CLB_CE), CLB_OK);
+    EQUAL(clb_curv_init(&curv, &pass), CLB_OK);
+    EQUAL(clb_pass_init(&deep_pass, &biased, &data, CLB_MSE), CLB_OK);
+    EQUAL(clb_curv_init(&deep_curv, &deep_pass), CLB_OK);
+    clb_curv_at(&curv, NULL);
+    clb_curv_at(&deep_curv, NULL);
+    for (size_t i = 0; i < 8; ++i)
+        for (size_t j = 0; j < 8; ++j) matrix[i * 8 + j] = (clb_real)(1.0 / (double)(i + j + 1) + (i == j));
+    snprintf(prefix, sizeof prefix, "%s/clb_t_alloc_%p_", folder ? folder : "/tmp", (void *)&rng);
+}
+
+/* ---- data ------------------------------------------------------------------------------------ */
+
+static clb_status data_done(clb_status status, clb_data *made)
+{
+    static const clb_data empty = CLB_ZERO;
+    if (status) EQUAL(memcmp(made, &empty, sizeof empty), 0);
+    clb_data_free(made);
+    return status;
+}
+
+static clb_status call_mixture(void *context)
+{
+    clb_rng rng;
+    clb_data made;
+    (void)context;
+    clb_rng_seed(&rng, 1);
+    return data_done(clb_data_mixture(&made, &rng, 30, 3, 2, 1.0), &made);
+}
+
+static clb_status call_xor(void *context)
+{
+    clb_rng rng;
+    clb_data made;
+    (void)context;
+    clb_rng_seed(&rng, 1);
+    return data_done(clb_data_xor(&made, &rng, 30), &made);
+}
+
+static clb_status call_spheres(void *context)
+{
+    clb_rng rng;
+    clb_data made;
+    (void)context;
+    clb_rng_seed(&rng, 1);
+    return data_done(clb_data_spheres(&made, &rng, 30, 3, 1.0, 2.0), &made);
+}
+
+static clb_status call_npy_read(void *context)
+{
+    static const char bytes[] = "\x93NUMPY\x01\x00\x3c\x00{'descr': '|u1', 'fortran_order': False, 'shape': (2, 1), }\n\x01\x02";
+    clb_array array;
+    clb_status status = clb_npy_read(&array, bytes, sizeof bytes - 1);
+    (void)context;
+    clb_array_free(&array);
+    return status;
+}
+
+static clb_status call_arrays(void *context)
+{
+    double x[4] = { 1, 2, 3, 4 }, label[2] = { 0, 1 };
+    clb_array X = CLB_ZERO, y = CLB_ZERO;
+    clb_data made;
+    (void)context;
+    X.rank = 2, X.shape[0] = 2, X.shape[1] = 2, X.count = 4, X.x = x;
+    y.rank = 1, y.shape[0] = 2, y.count = 2, y.x = label;
+    return data_done(clb_data_arrays(&made, &X, &y), &made);
+}
+
+static clb_status call_idx(void *context)
+{
+    static const unsigned char images[] = { 0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 1, 7, 8 };
+    static const unsigned char labels[] = { 0, 0, 8, 1, 0, 0, 0, 2, 1, 0 };
+    clb_idx_files files;
+    clb_data made;
+    (void)context;
+    files.images = images, files.images_size = sizeof images;
+    files.labels = labels, files.labels_size = sizeof labels;
+    return data_done(clb_data_idx(&made, &files, 0), &made);
+}
+
+static clb_status call_csv(void *context)
+{
+    clb_data made;
+    (void)context;
+    return data_done(clb_data_csv(&made, "1,0\n2,1\n", 8, NULL, NULL), &made);
+}
+
+static void t_data_sets(void)
+{
+    ALLOC_SWEEP(call_mixture, NULL);
+    ALLOC_SWEEP(call_xor, NULL);
+    ALLOC_SWEEP(call_spheres, NULL);
+    ALLOC_SWEEP(call_npy_read, NULL);
+    ALLOC_SWEEP(call_arrays, NULL);
+    ALLOC_SWEEP(call_idx, NULL);
+    ALLOC_SWEEP(call_csv, NULL);
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static clb_status call_net_save(void *context) { (void)context; return clb_net_save(&biased, prefix); }
+
+static clb_status call_net_load(void *context)
+{
+    clb_net made;
+    clb_status status = clb_net_load(&made, prefix);
+    (void)context;
+    clb_net_free(&made);
+    return status;
+}
+
+static clb_status call_npy_load(void *context)
+{
+    clb_array array;
+    clb_status status = clb_npy_load(&array, (const char *)context);
+    clb_array_free(&array);
+    return status;
+}
+
+typedef struct two_files { const char *a, *b; } two_files;
+
+static clb_status call_npy_set(void *context)
+{
+    const two_files *f = (const two_files *)context;
+    clb_data made;
+    return data_done(clb_data_npy_load(&made, f->a, f->b), &made);
+}
+
+static clb_status call_idx_set(void *context)
+{
+    const two_files *f = (const two_files *)context;
+    clb_data made;
+    return data_done(clb_data_idx_load(&made, f->a, f->b, 0), &made);
+}
+
+static clb_status call_csv_set(void *context)
+{
+    clb_data made;
+    return data_done(clb_data_csv_load(&made, (const char *)context, NULL, NULL), &made);
+}
+
+static void put(const char *path, const void *bytes, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    CHECK(file && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
+}
+
+static void t_files(void)
+{
+    static const char *const names[] = { "net", "W1", "b1", "W2", "b2", "W3", "b3", "x", "y" };
+    static const unsigned char images[] = { 0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 1, 7, 8 };
+    static const unsigned char labels[] = { 0, 0, 8, 1, 0, 0, 0, 2, 1, 0 };
+    static const char zeros[] = "\x93NUMPY\x01\x00\x3d\x00{'descr': '|u1', 'fortran_order': False, 'shape': (5000,), }\n";
+    char path[9][300], long_file[sizeof zeros - 1 + 5000];
+    two_files pair;
+    clb_real x[6] = { 1, 2, 3, 4, 5, 6 };
+    size_t shape[2] = { 3, 2 };
+    FILE *file;
+    build();
+    for (int i = 0; i < 9; ++i) snprintf(path[i], sizeof path[i], "%s%s.npy", prefix, names[i]);
+    ALLOC_SWEEP(call_net_save, NULL);
+    ALLOC_SWEEP(call_net_load, NULL);
+    memcpy(long_file, zeros, sizeof zeros - 1);              /* long enough for the reader to grow its buffer */
+    memset(long_file + sizeof zeros - 1, 0, 5000);
+    put(path[7], long_file, sizeof long_file);
+    ALLOC_SWEEP(call_npy_load, path[7]);
+    file = fopen(path[7], "wb");
+    CHECK(file && clb_npy_fwrite(file, x, 2, shape) == CLB_OK && fclose(file) == 0);
+    file = fopen(path[8], "wb");
+    CHECK(file && clb_npy_fwrite(file, x, 1, shape) == CLB_OK && fclose(file) == 0);
+    pair.a = path[7], pair.b = path[8];
+    ALLOC_SWEEP(call_npy_set, &pair);
+    put(path[7], images, sizeof images);
+    put(path[8], labels, sizeof labels);
+    ALLOC_SWEEP(call_idx_set, &pair);
+    put(path[7], "1,0\n2,1\n", 8);
+    ALLOC_SWEEP(call_csv_set, path[7]);
+    for (int i = 0; i < 9; ++i) remove(path[i]);
+}
+
+/* ---- networks and training ------------------------------------------------------------------- */
+
+static clb_status call_net_alloc(void *context)
+{
+    static const size_t widths[3] = { 2, 3, 2 };
+    clb_net made;
+    clb_status status = clb_net_alloc(&made, widths, 3, NULL);
+    (void)context;
+    clb_net_free(&made);
+    return status;
+}
+
+static clb_status call_net_init(void *context)
+{
+    static const size_t widths[3] = { 2, 3, 2 };
+    clb_net made;
+    clb_rng rng;
+    clb_status status;
+    (void)context;
+    clb_rng_seed(&rng, 1);
+    status = clb_net_init(&made, widths, 3, NULL, &rng);
+    clb_net_free(&made);
+    return status;
+}
+
+static clb_status call_net_copy(void *context)
+{
+    clb_net made;
+    clb_status status = clb_net_copy(&made, &biased);
+    (void)context;
+    clb_net_free(&made);
+    return status;
+}
+
+static clb_status call_pass(void *context)
+{
+    static const uint32_t rows[3] = { 0, 7, 3 };
+    clb_pass made;
+    clb_status status = clb_pass_init(&made, &net, &data, CLB_CE);
+    (void)context;
+    if (status) return status;
+    clb_loss(&made, NULL);
+    status = clb_pass_batch(&made, rows, 3);
+    if (!status) status = clb_pass_batch(&made, NULL, 0);
+    if (!status) clb_loss(&made, NULL);
+    if (!status) status = clb_pass_freeze(&made, &made);
+    CHECK(clb_loss(&made, NULL) > 0.0);                      /* usable after a failure too */
+    clb_pass_free(&made);
+    return status;
+}
+
+typedef struct train_case { clb_optimizer optimizer; size_t batch; const clb_net *net; } train_case;
+
+static clb_status call_train(void *context)
+{
+    const train_case *c = (const train_case *)context;
+    clb_train_opts opts = CLB_ZERO;
+    clb_rng rng;
+    clb_net made;
+    clb_trace trace;
+    clb_status status = clb_net_copy(&made, c->net);
+    if (status) return status;
+    clb_rng_seed(&rng, 1);
+    opts.optimizer = c->optimizer;
+    opts.batch = c->batch;
+    opts.batch_rng = &rng;
+    status = clb_train(&made, &data, 0.01, 5, &opts, &trace);
+    if (status) EQUAL(memcmp(made.theta, c->net->theta, made.P * sizeof *made.theta), 0);
+    clb_trace_free(&trace);
+    clb_net_free(&made);
+    return status;
+}
+
+static void t_nets(void)
+{
+    build();
+    ALLOC_SWEEP(call_net_alloc, NULL);
+    ALLOC_SWEEP(call_net_init, NULL);
+    ALLOC_SWEEP(call_net_copy, NULL);
+    ALLOC_SWEEP(call_pass, NULL);
+    for (int optimizer = 0; optimizer < (int)CLB_OPTIMIZER_COUNT; ++optimizer)
+        for (int k = 0; k < 4; ++k) {
+            train_case c;
+            c.optimizer = (clb_optimizer)optimizer, c.batch = k & 1 ? 7 : 0, c.net = k & 2 ? &biased : &net;
+            ALLOC_SWEEP(call_train, &c);
+        }
+}
+
+static clb_status call_flow(void *context)
+{
+    clb_flow_opts opts = CLB_ZERO;
+    clb_net made;
+    clb_status status = clb_net_copy(&made, &net);
+    if (status) return status;
+    opts.method = *(const clb_flow_method *)context;
+    opts.dt = 0.125;
+    opts.rescale = opts.method != CLB_FLOW_MIDPOINT;
+    status = clb_flow(&made, &data, 0.25, &opts, NULL);
+    if (status) EQUAL(memcmp(made.theta, net.theta, made.P * sizeof *made.theta), 0);
+    clb_net_free(&made);
+    return status;
+}
+
+static clb_status call_rescale(void *context)
+{
+    clb_real theta[80];
+    memcpy(theta, net.theta, net.P * sizeof *theta);
+    return clb_rescale(&net, theta, NULL, (const double *)context, NULL, NULL);
+}
+
+static void t_flow(void)
+{
+    double charges[6];
+    build();
+    for (int method = 0; method < (int)CLB_FLOW_METHOD_COUNT; ++method) {
+        clb_flow_method m = (clb_flow_method)method;
+        ALLOC_SWEEP(call_flow, &m);
+    }
+    clb_neuron_charges(&net, NULL, 1, charges);
+    for (int j = 0; j < 6; ++j) charges[j] += 0.01;
+    ALLOC_SWEEP(call_rescale, charges);
+}
+
+static clb_status call_problem(void *context)
+{
+    clb_problem problem;
+    clb_status status = clb_problem_init(&problem, NULL, 42, CLB_NORMAL_PUBLISHED);
+    (void)context;
+    clb_problem_free(&problem);
+    return status;
+}
+
+static clb_status call_problem_run(void *context)
+{
+    clb_trace trace;
+    clb_status status = clb_problem_run(NULL, 42, 0.01, 2, NULL, &trace);
+    (void)context;
+    clb_trace_free(&trace);
+    return status;
+}
+
+static clb_status call_problem_sharpness(void *context)
+{
+    double largest, smallest;
+    return clb_problem_sharpness((const clb_problem *)context, CLB_CE, &largest, &smallest);
+}
+
+static void t_problem(void)
+{
+    clb_problem_opts opts = CLB_ZERO;
+    clb_problem problem;
+    ALLOC_SWEEP(call_problem, NULL);
+    ALLOC_SWEEP(call_problem_run, NULL);
+    opts.n = 20, opts.m = 5;
+    EQUAL(clb_problem_init(&problem, &opts, 1, CLB_NORMAL_EXACT), CLB_OK);
+    ALLOC_SWEEP(call_problem_sharpness, &problem);
+    clb_problem_free(&problem);
+}
+
+/* ---- curvature and eigensolvers ---------------------------------------------------------------- */
+
+static clb_status call_curv_init(void *context)
+{
+    clb_curv made;
+    clb_status status = clb_curv_init(&made, &pass);
+    (void)context;
+    clb_curv_free(&made);
+    return status;
+}
+
+static clb_status call_block(void *context)
+{
+    clb_block block;
+    clb_status status = clb_block_init(&block, (clb_curv *)context, 1, 0);
+    clb_block_free(&block);
+    return status;
+}
+
+static clb_real large[80 * 80];
+
+static clb_status call_hessian(void *context) { return clb_hessian((clb_curv *)context, large, 80); }
+static clb_status call_gauss_newton(void *context) { return clb_gauss_newton((clb_curv *)context, large, 80); }
+static clb_status call_ntk(void *context) { return clb_ntk((clb_curv *)context, 0, large); }
+static clb_status call_ntk_sum(void *context) { return clb_ntk_sum((clb_curv *)context, 1, large); }
+
+static clb_status call_ntk_trace(void *context)
+{
+    double trace = clb_ntk_trace((clb_curv *)context, 0);
+    return trace == trace ? CLB_OK : CLB_ENOMEM;
+}
+
+static clb_status call_residual_bound(void *context)
+{
+    double bound = clb_residual_bound((clb_curv *)context);
+    return bound == bound ? CLB_OK : CLB_ENOMEM;
+}
+
+static clb_status call_sharpness(void *context)
+{
+    double largest, smallest;
+    return clb_sharpness((clb_curv *)context, NULL, &largest, &smallest);
+}
+
+static void t_curvature(void)
+{
+    clb_curv *const all[2] = { &curv, &deep_curv };
+    build();
+    ALLOC_SWEEP(call_curv_init, NULL);
+    for (int k = 0; k < 2; ++k) {
+        CHECK(all[k]->pass->net->P <= 80);
+        ALLOC_SWEEP(call_block, all[k]);
+        ALLOC_SWEEP(call_hessian, all[k]);
+        ALLOC_SWEEP(call_gauss_newton, all[k]);
+        ALLOC_SWEEP(call_ntk, all[k]);
+        ALLOC_SWEEP(call_ntk_sum, all[k]);
+        ALLOC_SWEEP(call_ntk_trace, all[k]);
+        ALLOC_SWEEP(call_sharpness, all[k]);
+    }
+    ALLOC_SWEEP(call_residual_bound, &curv);
+}
+
+static clb_status call_jacobi(void *context)
+{
+    double values[8];
+    clb_real vectors[64];
+    (void)context;
+    return clb_jacobi(8, matrix, 8, values, vectors);
+}
+
+static clb_status call_eigh(void *context)
+{
+    double values[8];
+    clb_real work[64], vectors[64];
+    memcpy(work, matrix, sizeof work);
+    return clb_eigh(8, work, 8, values, context ? vectors : NULL);
+}
+
+static clb_status call_eigh_project(void *context)
+{
+    double values[8], projections[8];
+    clb_real work[64];
+    (void)context;
+    memcpy(work, matrix, sizeof work);
+    return clb_eigh_project(8, work, 8, matrix, values, projections);
+}
+
+static clb_status call_power(void *context)
+{
+    clb_rng rng;
+    double value;
+    clb_rng_seed(&rng, 1);
+    return clb_power_published((const clb_linop *)context, 5, &rng, &value);
+}
+
+static clb_status call_lanczos_published(void *context)
+{
+    clb_rng rng;
+    double values[8];
+    size_t found;
+    clb_rng_seed(&rng, 1);
+    return clb_lanczos_published((const clb_linop *)context, 5, &rng, values, &found);
+}
+
+static clb_status call_lanczos(void *context)
+{
+    clb_lanczos_opts opts = CLB_ZERO;
+    clb_eigs eigs;
+    clb_status status;
+    opts.which = CLB_BOTH_ENDS;
+    status = clb_lanczos((const clb_linop *)context, 2, &opts, &eigs);
+    clb_eigs_free(&eigs);
+    return status;
+}
+
+static clb_status call_slq(void *context)
+{
+    clb_rng rng;
+    clb_quadrature q;
+    clb_status status;
+    clb_rng_seed(&rng, 1);
+    status = clb_slq((const clb_linop *)context, &rng, NULL, &q);
+    clb_quadrature_free(&q);
+    return status;
+}
+
+static clb_status call_hutchinson(void *context)
+{
+    clb_rng rng;
+    clb_estimate estimate;
+    clb_rng_seed(&rng, 1);
+    return clb_trace_hutchinson((const clb_linop *)context, 4, &rng, &estimate);
+}
+
+static void t_eigen(void)
+{
+    clb_dense dense;
+    clb_linop op;
+    build();
+    dense.n = dense.lda = 8, dense.A = matrix;
+    op = clb_linop_dense(&dense);
+    ALLOC_SWEEP(call_jacobi, NULL);
+    ALLOC_SWEEP(call_eigh, NULL);
+    ALLOC_SWEEP(call_eigh, &dense);
+    ALLOC_SWEEP(call_eigh_project, NULL);
+    ALLOC_SWEEP(call_power, &op);
+    ALLOC_SWEEP(call_lanczos_published, &op);
+    ALLOC_SWEEP(call_lanczos, &op);
+    ALLOC_SWEEP(call_slq, &op);
+    ALLOC_SWEEP(call_hutchinson, &op);
+}
+
+/* ---- statistics, pathways ----------------------------------------------------------------------- */
+
+static double first_index(void *context, size_t n, const uint32_t *index)
+{
+    (void)context;
+    return (double)index[0] / (double)n;
+}
+
+static const double eight[8] = { 1, 2, 4, 8, 16, 32, 64, 128 };
+
+static clb_status call_bootstrap(void *context)
+{
+    clb_interval out;
+    (void)context;
+    return clb_bootstrap(8, first_index, NULL, NULL, &out);
+}
+
+static clb_status call_bootstrap_mean(void *context)
+{
+    clb_interval out;
+    (void)context;
+    return clb_bootstrap_mean(8, eight, NULL, &out);
+}
+
+static clb_status call_bootstrap_sweep(void *context)
+{
+    clb_sweep sweep = CLB_ZERO;
+    clb_interval alpha, slope[3];
+    (void)context;
+    sweep.seeds = 2, sweep.n = 4, sweep.x = eight, sweep.y = eight;
+    return clb_bootstrap_sweep(&sweep, NULL, &alpha, slope);
+}
+
+static void t_statistics(void)
+{
+    ALLOC_SWEEP(call_bootstrap, NULL);
+    ALLOC_SWEEP(call_bootstrap_mean, NULL);
+    ALLOC_SWEEP(call_bootstrap_sweep, NULL);
+}
+
+static const size_t depths[2] = { 3, 3 };
+static const double alphas[2] = { 0.2, 0.1 };
+
+static clb_status call_mode(void *context)
+{
+    clb_mode mode;
+    clb_status status = clb_mode_init(&mode, 2, depths, 1.0, alphas);
+    (void)context;
+    clb_mode_free(&mode);
+    return status;
+}
+
+static clb_status call_mode_train(void *context)
+{
+    clb_mode_run out;
+    return clb_mode_train((clb_mode *)context, 0.01, 5, NULL, &out);
+}
+
+static clb_status call_path_window(void *context)
+{
+    clb_window window;
+    (void)context;
+    return clb_path_window(2, depths, 1.0, &window);
+}
+
+static const clb_real target[4] = { 1, 0, 0, 2 };
+
+static clb_status call_paths(void *context)
+{
+    static clb_real targets[20 * 3];
+    clb_data real = data;
+    clb_paths paths;
+    clb_status status;
+    (void)context;
+    real.T = targets;
+    status = clb_paths_init(&paths, 2, depths, 4, CLB_RELU, &real);
+    if (!status) status = clb_paths_curve(&paths);
+    clb_paths_free(&paths);
+    return status;
+}
+
+static clb_status call_paths_linear(void *context)
+{
+    clb_paths paths;
+    clb_status status = clb_paths_linear(&paths, 2, depths, 2, target);
+    (void)context;
+    clb_paths_free(&paths);
+    return status;
+}
+
+static void t_pathways(void)
+{
+    clb_mode mode;
+    build();
+    alloc_reset(0);
+    EQUAL(clb_mode_init(&mode, 2, depths, 1.0, alphas), CLB_OK);
+    ALLOC_SWEEP(call_mode, NULL);
+    ALLOC_SWEEP(call_mode_train, &mode);
+    ALLOC_SWEEP(call_path_window, NULL);
+    ALLOC_SWEEP(call_paths, NULL);
+    ALLOC_SWEEP(call_paths_linear, NULL);
+    clb_mode_free(&mode);
+}
+
+/* ---- nothing forgotten, nothing left ------------------------------------------------------------ */
+
+/* Return clb_status and allocate nothing. */
+static const char *const without_allocation[] = {
+    "clb_isa_set", "clb_npy_write", "clb_npy_fwrite", "clb_path_check", "clb_step_check", "clb_path_spectrum",
+    "clb_path_optimum", "clb_leaf_endpoint", "clb_cycle_predict", "clb_central_pair", "clb_chain_peak",
+    "clb_worst_return", "clb_rank_window", "clb_paths_train",
+};
+
+static char *text_of(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    char *text;
+    long size;
+    if (!file) return NULL;
+    fseek(file, 0, SEEK_END);
+    size = ftell(file);
+    rewind(file);
+    text = (char *)malloc((size_t)size + 1);
+    if (text) text[fread(text, 1, (size_t)size, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+static void t_coverage(void)
+{
+    static const char head[] = "\nCLBDEF clb_status";
+    char *header = text_of("clb.h"), *source = text_of("tests/t_alloc.c"), *at = header;
+    int seen = 0;
+    if (!header || !source) {
+        printf("(not run from the root of the sources: coverage not checked)\n");
+        CHECK(!header || !source);
+        return;
+    }
+    while ((at = strstr(at, head)) != NULL) {
+        char name[64];
+        int named = 0;
+        at += sizeof head - 1;
+        if (sscanf(at, " %50[a-z0-9_](", name) != 1) continue;
+        for (size_t i = 0; i < sizeof without_allocation / sizeof without_allocation[0]; ++i)
+            named |= !strcmp(name, without_allocation[i]);
+        NOTE("%s is not in tests/t_alloc.c", name);
+        strcat(name, "(");
+        CHECK(named || strstr(source, name));
+        ++seen;
+    }
+    CHECK(seen > 50);
+    free(header);
+    free(source);
+}
+
+static void t_nothing_left(void)
+{
+    if (data.n) {
+        clb_curv_free(&deep_curv);
+        clb_curv_free(&curv);
+        clb_pass_free(&deep_pass);
+        clb_pass_free(&pass);
+        clb_net_free(&biased);
+        clb_net_free(&net);
+        clb_data_free(&data);
+    }
+    EQUAL(alloc_live, 0);
+}
+
+static const test_case tests[] = {
+    TEST(t_data_sets), TEST(t_files), TEST(t_nets), TEST(t_flow), TEST(t_problem), TEST(t_curvature), TEST(t_eigen),
+    TEST(t_statistics), TEST(t_pathways), TEST(t_coverage), TEST(t_nothing_left)
+};
+TEST_MAIN(tests)
