@@ -159,13 +159,13 @@ EX_FN void plot_bars(plot_panel *a, int style, size_t n, const double *x, const 
 EX_FN void plot_vertical(plot_panel *a, double x, const char *label)
 {
     double xs[2], ys[2];
-    xs[0] = xs[1] = x, ys[0] = -EX_INF, ys[1] = EX_INF;
+    xs[0] = xs[1] = x, ys[0] = a->y.log ? 0.0 : -EX_INF, ys[1] = EX_INF;
     plot_series_add(a, PLOT_KIND_GUIDE, PLOT_GREY | PLOT_DASHED, 2, xs, ys, NULL, label);
 }
 EX_FN void plot_horizontal(plot_panel *a, double y, const char *label)
 {
     double xs[2], ys[2];
-    ys[0] = ys[1] = y, xs[0] = -EX_INF, xs[1] = EX_INF;
+    ys[0] = ys[1] = y, xs[0] = a->x.log ? 0.0 : -EX_INF, xs[1] = EX_INF;
     plot_series_add(a, PLOT_KIND_GUIDE, PLOT_GREY | PLOT_DASHED, 2, xs, ys, NULL, label);
 }
 /* The power law y0 (x/x0)^slope from x0 to x1, on log axes. */
@@ -180,14 +180,21 @@ EX_FN void plot_slope(plot_panel *a, double x0, double x1, double y0, double slo
  * Writing SVG
  * ========================================================================================== */
 
-static const char plot_style_sheet[] =
-    "<style>.plot{font:12px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;"
-    "--p-bg:#fff;--p-fg:#1f2328;--p-soft:#59636e;--p-grid:#e6e9ec;--p-0:#0b6bb8;--p-1:#d1570b;--p-2:#0f8a5f;"
-    "--p-3:#8e44ad;--p-4:#c62840;--p-5:#8a6d1a;--p-6:#0e8fa6;--p-7:#6b7682}"
-    "@media (prefers-color-scheme:dark){.plot{--p-bg:#0f1319;--p-fg:#e8ecf1;--p-soft:#9aa5b1;--p-grid:#262d36;"
-    "--p-0:#58aef2;--p-1:#ff9a52;--p-2:#44cf9d;--p-3:#c797e6;--p-4:#ff7a8c;--p-5:#dcb94b;--p-6:#4fd0e6;--p-7:#98a3af}}"
-    ".plot text{fill:var(--p-fg)}.plot .s{fill:var(--p-soft);font-size:11px}.plot .t{font-weight:600;font-size:13px}"
-    "</style>\n";
+static const char plot_style_sheet[] =          /* classes, not variables: some renderers know none    */
+    "<style>.plot{font:12px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif}"
+    ".plot .s{font-size:11px}.plot .t{font-weight:600;font-size:13px}"
+    ".plot .bg{fill:#fff}.plot text{fill:#1f2328}.plot .s{fill:#59636e}.plot .g{stroke:#e6e9ec}.plot .a{stroke:#59636e}"
+    ".plot .f0{fill:#0b6bb8}.plot .k0{stroke:#0b6bb8}.plot .f1{fill:#d1570b}.plot .k1{stroke:#d1570b}"
+    ".plot .f2{fill:#0f8a5f}.plot .k2{stroke:#0f8a5f}.plot .f3{fill:#8e44ad}.plot .k3{stroke:#8e44ad}"
+    ".plot .f4{fill:#c62840}.plot .k4{stroke:#c62840}.plot .f5{fill:#8a6d1a}.plot .k5{stroke:#8a6d1a}"
+    ".plot .f6{fill:#0e8fa6}.plot .k6{stroke:#0e8fa6}.plot .f7{fill:#6b7682}.plot .k7{stroke:#6b7682}"
+    "@media (prefers-color-scheme:dark){"
+    ".plot .bg{fill:#0f1319}.plot text{fill:#e8ecf1}.plot .s{fill:#9aa5b1}.plot .g{stroke:#262d36}.plot .a{stroke:#9aa5b1}"
+    ".plot .f0{fill:#58aef2}.plot .k0{stroke:#58aef2}.plot .f1{fill:#ff9a52}.plot .k1{stroke:#ff9a52}"
+    ".plot .f2{fill:#44cf9d}.plot .k2{stroke:#44cf9d}.plot .f3{fill:#c797e6}.plot .k3{stroke:#c797e6}"
+    ".plot .f4{fill:#ff7a8c}.plot .k4{stroke:#ff7a8c}.plot .f5{fill:#dcb94b}.plot .k5{stroke:#dcb94b}"
+    ".plot .f6{fill:#4fd0e6}.plot .k6{stroke:#4fd0e6}.plot .f7{fill:#98a3af}.plot .k7{stroke:#98a3af}"
+    "}</style>\n";
 
 EX_FN void plot_text(ex_buf *b, const char *text)
 {
@@ -249,9 +256,9 @@ EX_FN void plot_tick(ex_buf *b, const plot_panel *a, int vertical, double v, con
 {
     double x = vertical ? a->left : plot_px(a, v), y = vertical ? plot_py(a, v) : a->top + a->height;
     if (vertical)
-        ex_putf(b, "<path d=\"M%.2f %.2fh%.2f\" stroke=\"var(--p-grid)\"/>", a->left, y, a->width);
+        ex_putf(b, "<path d=\"M%.2f %.2fh%.2f\" class=\"g\"/>", a->left, y, a->width);
     else
-        ex_putf(b, "<path d=\"M%.2f %.2fv%.2f\" stroke=\"var(--p-grid)\"/>", x, a->top, a->height);
+        ex_putf(b, "<path d=\"M%.2f %.2fv%.2f\" class=\"g\"/>", x, a->top, a->height);
     if (label)
         ex_putf(b, "<text x=\"%.2f\" y=\"%.2f\" text-anchor=\"%s\">%s</text>\n", vertical ? x - 7 : x,
                 vertical ? y + 4 : y + 18, vertical ? "end" : "middle", label);
@@ -274,8 +281,8 @@ EX_FN void plot_ticks_log(ex_buf *b, const plot_panel *a, const plot_axis *axis,
             if (decades < 3 || (k >= -1 && k <= 1 && decades < 3)) snprintf(label, sizeof label, "%g", v);
             else snprintf(label, sizeof label, "10<tspan dy=\"-5\" font-size=\"9\">%d</tspan>", k);
             if (named) plot_tick(b, a, vertical, v, label);
-            else if (vertical) ex_putf(b, "<path d=\"M%.2f %.2fh3\" stroke=\"var(--p-soft)\"/>", a->left, plot_py(a, v));
-            else ex_putf(b, "<path d=\"M%.2f %.2fv-3\" stroke=\"var(--p-soft)\"/>", plot_px(a, v), a->top + a->height);
+            else if (vertical) ex_putf(b, "<path d=\"M%.2f %.2fh3\" class=\"a\"/>", a->left, plot_py(a, v));
+            else ex_putf(b, "<path d=\"M%.2f %.2fv-3\" class=\"a\"/>", plot_px(a, v), a->top + a->height);
         }
 }
 
@@ -311,7 +318,7 @@ EX_FN void plot_axes(ex_buf *b, const plot_panel *a)
 
 EX_FN void plot_stroke(ex_buf *b, int style)
 {
-    ex_putf(b, " stroke=\"var(--p-%d)\" stroke-width=\"%s\"%s", style & 15, style & PLOT_THIN ? "1" : "1.8",
+    ex_putf(b, " class=\"k%d\" stroke-width=\"%s\"%s", style & 15, style & PLOT_THIN ? "1" : "1.8",
             style & PLOT_DASHED ? " stroke-dasharray=\"6 4\"" : style & PLOT_DOTTED ? " stroke-dasharray=\"1.5 3\"" : "");
 }
 
@@ -326,8 +333,8 @@ EX_FN void plot_marker(ex_buf *b, int style, double x, double y)
         ex_putf(b, "<path d=\"M%.2f %.2fl%.2f %.2fl%.2f %.2fl%.2f %.2fz\"", x, y - 1.3 * r, 1.3 * r, 1.3 * r, -1.3 * r,
                 1.3 * r, -1.3 * r, -1.3 * r);
     else ex_putf(b, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\"", x, y, r);
-    if (style & PLOT_OPEN) ex_putf(b, " fill=\"none\" stroke=\"var(--p-%d)\" stroke-width=\"1.6\"/>", style & 15);
-    else ex_putf(b, " fill=\"var(--p-%d)\"%s/>", style & 15, style & PLOT_SMALL ? " fill-opacity=\".55\"" : "");
+    if (style & PLOT_OPEN) ex_putf(b, " fill=\"none\" class=\"k%d\" stroke-width=\"1.6\"/>", style & 15);
+    else ex_putf(b, " class=\"f%d\"%s/>", style & 15, style & PLOT_SMALL ? " fill-opacity=\".55\"" : "");
 }
 
 /* A line with gaps; points less than half a pixel from the last one are left out. */
@@ -358,7 +365,7 @@ EX_FN void plot_draw_band(ex_buf *b, const plot_panel *a, const plot_series *s)
         if (!plot_drawable(a, s->x[i], s->y[i]) || !plot_drawable(a, s->x[i], s->y2[i])) continue;
         ex_putf(b, "%c%.2f %.2f", drawn++ ? 'L' : 'M', plot_px(a, s->x[i]), plot_py(a, y));
     }
-    ex_putf(b, "\" fill=\"var(--p-%d)\" fill-opacity=\".18\"/>\n", s->style & 15);
+    ex_putf(b, "\" class=\"f%d\" fill-opacity=\".18\"/>\n", s->style & 15);
 }
 
 EX_FN void plot_draw_errors(ex_buf *b, const plot_panel *a, const plot_series *s)
@@ -367,7 +374,7 @@ EX_FN void plot_draw_errors(ex_buf *b, const plot_panel *a, const plot_series *s
         double x, y0, y1;
         if (!plot_drawable(a, s->x[i], s->y[i]) || !plot_drawable(a, s->x[i], s->y2[i])) continue;
         x = plot_px(a, s->x[i]), y0 = plot_py(a, s->y[i]), y1 = plot_py(a, s->y2[i]);
-        ex_putf(b, "<path fill=\"none\" stroke=\"var(--p-%d)\" stroke-width=\"1.3\" d=\"M%.2f %.2fh6m-3 0V%.2fm-3 0h6\"/>",
+        ex_putf(b, "<path fill=\"none\" class=\"k%d\" stroke-width=\"1.3\" d=\"M%.2f %.2fh6m-3 0V%.2fm-3 0h6\"/>",
                 s->style & 15, x - 3, y0, y1);
     }
     ex_put(b, "\n");
@@ -381,7 +388,7 @@ EX_FN void plot_draw_bars(ex_buf *b, const plot_panel *a, const plot_series *s)
         double x, y;
         if (!plot_drawable(a, s->x[i], s->y[i])) continue;
         x = plot_px(a, s->x[i]), y = plot_py(a, s->y[i]);
-        ex_putf(b, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"var(--p-%d)\" fill-opacity=\".75\"/>",
+        ex_putf(b, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" class=\"f%d\" fill-opacity=\".75\"/>",
                 x - w / 2, y < base ? y : base, w, fabs(base - y), s->style & 15);
     }
     ex_put(b, "\n");
@@ -392,7 +399,7 @@ EX_FN void plot_draw_guide(ex_buf *b, const plot_panel *a, const plot_series *s)
 {
     double x1 = plot_px(a, s->x[1]), y1 = plot_py(a, s->y[1]);
     int vertical = s->x[0] == s->x[1];
-    if (!plot_drawable(a, s->x[0], 1.0) || isnan(s->y[0]) || isnan(s->y[1])) return;
+    if (!plot_drawable(a, s->x[0], s->y[0]) || !plot_drawable(a, s->x[1], s->y[1])) return;
     ex_putf(b, "<path fill=\"none\" d=\"M%.2f %.2fL%.2f %.2f\"", plot_px(a, s->x[0]), plot_py(a, s->y[0]), x1, y1);
     plot_stroke(b, s->style | PLOT_THIN);
     ex_put(b, "/>");
@@ -456,7 +463,7 @@ EX_FN void plot_legend(ex_buf *b, const plot_panel *a)
         crowd = plot_crowd(a, x - 6, y - 6, x + w + 6, y + h + 6);
         if (crowd < best) best = crowd, best_x = x, best_y = y;
     }
-    ex_putf(b, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" rx=\"3\" fill=\"var(--p-bg)\" fill-opacity=\".82\"/>\n",
+    ex_putf(b, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" rx=\"3\" class=\"bg\" fill-opacity=\".82\"/>\n",
             best_x, best_y, w, h);
     y = best_y + 13;
     for (const plot_series *s = a->first; s; s = s->next) {
@@ -485,7 +492,7 @@ EX_FN void plot_draw_panel(ex_buf *b, plot_panel *a, size_t number)
     for (int pass = 0; pass < 2; ++pass)                        /* bands and guides lie under the data     */
         for (const plot_series *s = a->first; s; s = s->next)
             if ((s->kind == PLOT_KIND_BAND || s->kind == PLOT_KIND_GUIDE) == (pass == 0)) plot_draw(b, a, s);
-    ex_putf(b, "</g>\n<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"none\" stroke=\"var(--p-soft)\"/>\n",
+    ex_putf(b, "</g>\n<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"none\" class=\"a\"/>\n",
             a->left, a->top, a->width, a->height);
     plot_legend(b, a);
 }
@@ -500,7 +507,7 @@ EX_FN void plot_save(plot *p, const char *caption)
     plot_text(&b, caption);
     ex_put(&b, "</title>\n");
     ex_put(&b, plot_style_sheet);
-    ex_put(&b, "<rect width=\"100%\" height=\"100%\" fill=\"var(--p-bg)\"/>\n");
+    ex_put(&b, "<rect width=\"100%\" height=\"100%\" class=\"bg\"/>\n");
     for (size_t i = 0; i < p->n; ++i) plot_draw_panel(&b, &p->panels[i], i);
     ex_put(&b, "</svg>\n");
     ex_figure(p->x, p->name, caption, b.s);
