@@ -1,0 +1,357 @@
+/* E6  Depth dependence: does the drift exponent grow with the number of layers?         Theorem 4, eq. (4)
+ *   cc -O2 -o e06 examples/e06_depth.c -lm && ./e06                               (a minute on two cores)
+ * Setup   L weight matrices (2, 3, 4, 6, 8), m = 64, d = 20, K = 5, mixture n = 200, cross entropy, GD, T = 2000
+ * Paper   alpha from 1.07 (2 layers) to 1.72 (8 layers): two experiments in one line, "U" (universality_depth:
+ *         ten eta, five seeds) and "I" (depth_imbalance: four eta, three seeds). Their runs are the same ones.
+ * Beyond  the exact drift eta^2 S below the float32 floor; the four regimes and the eta of take-off, which moves
+ *         as 1/T; drift at equal loss; signed S_l per layer. */
+#define CLB_IMPLEMENTATION
+#include "../clb.h"
+#include "ex.h"
+#include "plot.h"
+
+enum { E06_T = 2000, E06_EARLY = 200 };
+static const double e06_lr[] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 0.5, 1 };
+static const double e06_lr_i[] = { 1e-4, 1e-3, 1e-2, 0.1 };
+static const int    e06_depth[] = { 2, 3, 4, 6, 8 };
+static const double e06_trained = 0.01;      /* loss at which runs of different eta are compared          */
+static const double e06_dead = 1.6;          /* ln 5 = 1.609: all classes equally likely                  */
+#define E06_DEPTHS EX_LEN(e06_depth)
+
+static void e06_plan(ex *x)
+{
+    ex_list seeds = ex_seeds(x, 5), lrs = ex_lrs(x, e06_lr, EX_LEN(e06_lr));
+    ex_config(x, "n_steps", E06_T);
+    ex_config(x, "hidden", 64);
+    for (size_t k = 0; k < E06_DEPTHS; ++k)
+        for (size_t i = 0; i < lrs.n; ++i)
+            for (size_t s = 0; s < seeds.n; ++s) {
+                if (ex_quick(x) && e06_depth[k] > 4) continue;
+                ex_row *row = ex_add(x, "sweep", seeds.at[s]);
+                ex_num(row, "L", e06_depth[k]);
+                ex_num(row, "lr", lrs.at[i]);
+            }
+}
+
+/* ---- one run -------------------------------------------------------------------------------- */
+
+/* Mean over l of |C_l(t) - C_l(0)|. */
+static double e06_drift_at(const clb_trace *tr, size_t t)
+{
+    double sum = 0;
+    for (size_t l = 1; l < tr->L; ++l) sum += fabs(clb_trace_charge(tr, l, t) - clb_trace_charge(tr, l, 0));
+    return sum / (double)(tr->L - 1);
+}
+
+/* The published S and its share of the gradient integral: |sum_t mean_l delta_l|, which telescopes to the
+ * outer layers, over the trapezoid of sum_l |G_l|^2. */
+static void e06_imbalance(ex_row *row, const clb_trace *tr)
+{
+    double S = 0, *energy = ex_space(row, tr->T), *share = ex_space(row, tr->L - 1), *drift = ex_space(row, tr->L - 1);
+    double total = 0;
+    for (size_t t = 0; t < tr->T; ++t) {
+        for (size_t l = 0; l < tr->L; ++l) energy[t] += tr->g[t * tr->L + l];
+        total += energy[t];
+    }
+    for (size_t l = 0; l + 1 < tr->L; ++l) {
+        S += tr->S[l] / (double)(tr->L - 1);
+        share[l] = tr->S[l] / total;
+        drift[l] = clb_trace_drift(tr, l + 1);
+    }
+    ex_num(row, "S", fabs(S));
+    ex_num(row, "S_over_grad_int", fabs(S) / clb_trapezoid(tr->T, energy, 1));
+    ex_array(row, "S_l_over_energy", tr->L - 1, share);
+    ex_array(row, "drift_l", tr->L - 1, drift);
+}
+
+static void e06_observables(ex_row *row, const clb_trace *tr)
+{
+    double exact = 0;
+    size_t t = 0;
+    for (size_t l = 1; l < tr->L; ++l) exact += fabs(tr->predicted[l - 1]) / (double)(tr->L - 1);
+    while (t < tr->T && !(tr->loss[t] <= e06_trained)) ++t;
+    ex_num(row, "drift", clb_trace_mean_drift(tr));
+    ex_num(row, "drift_exact", exact);
+    ex_num(row, "identity_error", fabs(clb_trace_drift(tr, 1) - tr->predicted[0]));
+    ex_num(row, "final_loss", tr->loss[tr->T - 1]);
+    ex_num(row, "drift_early", e06_drift_at(tr, E06_EARLY < tr->T ? E06_EARLY : tr->T));
+    ex_num(row, "loss_early", tr->loss[E06_EARLY < tr->T ? E06_EARLY : tr->T - 1]);
+    ex_num(row, "drift_trained", t < tr->T ? e06_drift_at(tr, t) : (double)NAN);
+    ex_num(row, "steps_trained", t < tr->T ? (double)t : (double)NAN);
+    e06_imbalance(row, tr);
+}
+
+static clb_status e06_run(ex *x, ex_row *row)
+{
+    clb_problem_opts opts = { .L = (size_t)ex_get(row, "L") };
+    clb_train_opts train = { .ce = CLB_CE, .charge_max = 1e6 };
+    clb_trace tr;
+    clb_status status = clb_problem_run(&opts, (uint64_t)row->seed, ex_get(row, "lr"), ex_quick(x) ? 300 : E06_T,
+                                        &train, &tr);
+    if (status && status != CLB_EDIVERGED) return status;
+    ex_flag(row, "diverged", status == CLB_EDIVERGED);
+    if (status == CLB_OK) e06_observables(row, &tr);
+    else ex_num(row, "drift", EX_NAN), ex_num(row, "final_loss", EX_NAN);
+    clb_trace_free(&tr);
+    return CLB_OK;
+}
+
+/* ---- tables and ledger ---------------------------------------------------------------------- */
+
+/* What can be compared: deep nets at large eta are chaotic, small drifts are float32 noise (5e-5). */
+static ex_class e06_class(int L, double lr, double *tol)
+{
+    *tol = 0;
+    if ((L >= 3 && lr >= 1) || (L == 6 && lr >= 0.5) || (L == 8 && lr >= 0.1)) return EX_CHAOTIC;
+    *tol = L >= 6 ? 1e-3 : 1e-4;
+    if (lr >= 0.1) return EX_STABLE;
+    *tol = 5e-5;
+    return EX_NOISE;
+}
+
+/* One (L, eta) of experiment U: means over the seeds, each number against its place in the file. */
+static void e06_line_u(ex *x, int L, double lr)
+{
+    const char *path = ex_print(x, "universality_depth/results.json#depth_%dL/lr_results/%s", L, ex_key(x, lr));
+    ex_list drift = ex_pick(x, "drift", "part=sweep L=%d lr=%.17g pub=1", L, lr);
+    ex_list loss = ex_pick(x, "final_loss", "part=sweep L=%d lr=%.17g pub=1", L, lr);
+    ex_row *line = ex_line(x, ex_print(x, "%d matrices", L));
+    double tol;
+    ex_class kind = e06_class(L, lr, &tol);
+    clb_summary finite = clb_summarize(drift.n, drift.at);
+    ex_num(line, "lr", lr);
+    ex_num(line, "mean_drift", clb_mean(drift.n, drift.at));
+    ex_num(line, "std_drift", clb_std_pop(drift.n, drift.at));
+    ex_num(line, "mean_loss", clb_mean(loss.n, loss.at));
+    ex_num(line, "runs", (double)drift.n);
+    ex_num(line, "finite", (double)finite.finite);
+    ex_num(line, "mean_finite", finite.mean);
+    ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
+    ex_ref(line, "mean_drift", kind, tol, "%s/mean_drift", path);
+    ex_ref(line, "std_drift", kind, kind == EX_STABLE ? 1e-3 : tol, "%s/std_drift", path);
+    ex_ref(line, "mean_loss", kind == EX_CHAOTIC ? kind : EX_STABLE, L >= 6 ? 1e-3 : 1e-5, "%s/mean_loss", path);
+    for (size_t i = 0; i < ex_runs(x); ++i) {
+        ex_row *row = ex_run_at(x, i);
+        if (ex_get(row, "L") == L && ex_get(row, "lr") == lr)
+            ex_ref(row, "drift", kind, tol, "%s/drifts/%d", path, ex_seed_index(row));
+    }
+}
+
+/* One (L, eta) of experiment I, the first three seeds of the same runs. */
+static void e06_line_i(ex *x, int L, double lr)
+{
+    const char *path = ex_print(x, "depth_imbalance/results.json#%d/lr_results/%s", L, ex_key(x, lr));
+    ex_list drift = ex_pick(x, "drift", "part=sweep L=%d lr=%.17g pub=1", L, lr);
+    ex_list S = ex_pick(x, "S", "part=sweep L=%d lr=%.17g pub=1", L, lr);
+    ex_list share = ex_pick(x, "S_over_grad_int", "part=sweep L=%d lr=%.17g pub=1", L, lr);
+    size_t three = drift.n < 3 ? drift.n : 3;
+    double tol, mean = clb_mean(three, drift.at);
+    ex_class kind = e06_class(L, lr, &tol);
+    ex_row *line = ex_line(x, "depth_imbalance");
+    ex_num(line, "L", L);
+    ex_num(line, "lr", lr);
+    ex_num(line, "mean_drift", mean);
+    ex_num(line, "mean_S", clb_mean(three, S.at));
+    ex_num(line, "drift_over_eta_sq", mean / (lr * lr));
+    ex_num(line, "mean_S_over_grad_int", clb_mean(three, share.at));
+    ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
+    ex_ref(line, "mean_drift", kind, tol, "%s/mean_drift", path);
+    ex_ref(line, "drift_over_eta_sq", kind, kind == EX_NOISE ? tol / (lr * lr) : tol, "%s/drift_over_eta_sq", path);
+    kind = kind == EX_CHAOTIC ? kind : EX_STABLE, tol = L >= 8 ? 1e-3 : 1e-5;
+    ex_ref(line, "mean_S", kind, tol, "%s/mean_S", path);
+    ex_ref(line, "mean_S_over_grad_int", kind, tol, "%s/mean_S_over_grad_int", path);
+}
+
+/* Published exponents of deep nets are fits through rounding noise and chaos: they differ, with the cause. */
+static void e06_refer(ex *x, ex_row *line, const char *name, double tol, int L, const char *path)
+{
+    ex_ref(line, name, L == 2 ? EX_FIT : EX_ARTEFACT, tol, "%s", path);
+    ex_because(x, "of the published points of deep nets those at small eta are float32 rounding (floor 2e-5), "
+                  "those at large eta chaotic; in double neither is");
+}
+
+/* The exponents of one depth: published protocols U and I, the stable window in double, equal loss. */
+static void e06_exponents(ex *x, int L)
+{
+    ex_list lrs = ex_lrs(x, e06_lr, EX_LEN(e06_lr)), lrs_i = { EX_LEN(e06_lr_i), e06_lr_i };
+    clb_sweep u = ex_sweep(x, "drift", "lr", lrs, "part=sweep L=%d pub=1", L);
+    clb_sweep i = ex_sweep(x, "drift", "lr", lrs_i, "part=sweep L=%d pub=1", L);
+    clb_sweep stable = ex_sweep(x, "drift_exact", "lr", lrs, "part=sweep L=%d pub=1", L);
+    clb_sweep trained = ex_sweep(x, "drift_trained", "lr", lrs, "part=sweep L=%d pub=1", L);
+    const char *path_u = ex_print(x, "universality_depth/results.json#depth_%dL", L);
+    const char *path_i = ex_print(x, "depth_imbalance/results.json#%d", L);
+    clb_fit fit_u, fit_i, fit_stable;
+    clb_interval ci;
+    ex_row *line = ex_line(x, "exponents"), *item;
+    double mean[EX_LEN(e06_lr)], floor = 0;
+    size_t below = 0;
+    while (below < lrs.n && lrs.at[below] <= 0.1) ++below;
+    u.floor = 1e-10, i.floor = 1e-15, trained.survivors = 1;
+    if (i.seeds > 3) i.seeds = 3;
+    fit_u = clb_sweep_fit(&u, mean);
+    fit_i = clb_sweep_fit(&i, mean);
+    clb_sweep_means(&stable, NULL, 0, mean);
+    fit_stable = clb_fit_power(below, lrs.at, mean, 0);
+    if (clb_bootstrap_sweep(&u, NULL, &ci, NULL)) ci.lo = ci.hi = ci.se = EX_NAN;
+    for (size_t k = 0; k < stable.seeds * stable.n; ++k) floor += stable.y[k] < 5e-5;
+    ex_num(line, "L", L);
+    ex_num(line, "alpha_U", fit_u.slope), ex_num(line, "r2_U", fit_u.r2), ex_num(line, "points_U", (double)fit_u.n);
+    ex_num(line, "alpha_I", fit_i.slope), ex_num(line, "r2_I", fit_i.r2), ex_num(line, "beta_I", 2 - fit_i.slope);
+    ex_num(line, "alpha_stable", fit_stable.slope), ex_num(line, "r2_stable", fit_stable.r2);
+    ex_num(line, "alpha_equal_loss", clb_sweep_fit(&trained, mean).slope);
+    ex_num(line, "runs_below_float32_noise", floor);
+    e06_refer(x, line, "alpha_U", 0.01, L, ex_print(x, "%s/power_law_exponent", path_u));
+    e06_refer(x, line, "r2_U", 0.01, L, ex_print(x, "%s/r_squared", path_u));
+    e06_refer(x, line, "alpha_I", 0.02, L, ex_print(x, "%s/alpha", path_i));
+    e06_refer(x, line, "r2_I", 0.01, L, ex_print(x, "%s/r2", path_i));
+    e06_refer(x, line, "beta_I", 0.02, L, ex_print(x, "%s/beta", path_i));
+    item = ex_summary(x, ex_print(x, "alpha_%dL", L), fit_u.slope);
+    ex_ci(item, ci.se, ci.lo, ci.hi);
+    if (L == 2 || L == 8) ex_printed(item, L == 2 ? 1.07 : 1.72);
+    ex_num(item, "stable", fit_stable.slope), ex_num(item, "I", fit_i.slope);
+}
+
+/* eta at which the mean loss after T steps crosses half of its initial value, interpolated in ln eta. */
+static double e06_takeoff(ex *x, int L, const char *loss_name)
+{
+    ex_list lrs = ex_lrs(x, e06_lr, EX_LEN(e06_lr));
+    double half = 0.5 * clb_log(5.0), last = EX_NAN;
+    for (size_t i = 0; i < lrs.n; ++i) {
+        ex_list loss = ex_pick(x, loss_name, "part=sweep L=%d lr=%.17g pub=1", L, lrs.at[i]);
+        double mean = clb_mean(loss.n, loss.at);
+        if (mean < half && last >= half) {
+            double w = (last - half) / (last - mean), a = clb_log(lrs.at[i - 1]), b = clb_log(lrs.at[i]);
+            return clb_exp(a + w * (b - a));
+        }
+        last = mean;
+    }
+    return EX_NAN;
+}
+
+/* Take-off after 200 and 2000 steps: if it sits at a fixed eta T, their ratio is 10. */
+static void e06_takeoffs(ex *x, int L)
+{
+    double early = e06_takeoff(x, L, "loss_early"), late = e06_takeoff(x, L, "final_loss");
+    ex_row *line = ex_line(x, "take-off");
+    ex_num(line, "L", L);
+    ex_num(line, "eta_T200", early), ex_num(line, "eta_T2000", late);
+    ex_num(line, "ratio", early / late);
+    ex_num(line, "eta_T", late * E06_T);
+}
+
+/* Signed S_l / sum |grad|^2 at eta = 0.01: the layers' shares have both signs. */
+static void e06_layers(ex *x, int L)
+{
+    double sum = 0, sign = 0;
+    size_t n = 0;
+    ex_row *line = ex_line(x, "layers");
+    for (size_t i = 0; i < ex_runs(x); ++i) {
+        ex_list share = ex_get_array(ex_run_at(x, i), "S_l_over_energy");
+        if (ex_get(ex_run_at(x, i), "L") != L || ex_get(ex_run_at(x, i), "lr") != 0.01) continue;
+        for (size_t l = 0; l < share.n; ++l) sum += fabs(share.at[l]), sign += share.at[l] < 0, ++n;
+    }
+    ex_num(line, "L", L);
+    ex_num(line, "mean_abs_share", sum / (double)n);
+    ex_num(line, "negative", sign / (double)n);
+}
+
+static void e06_constants(ex *x)
+{
+    ex_list lrs = { EX_LEN(e06_lr), e06_lr }, lrs_i = { EX_LEN(e06_lr_i), e06_lr_i };
+    ex_ref_config(x, "universality_depth/config.json", 5, lrs, E06_T);
+    ex_ref_config(x, "depth_imbalance/config.json", 3, lrs_i, E06_T);
+    ex_ref_value(x, 64, EX_EXACT, 0, "depth_imbalance/config.json#hidden");
+    for (size_t i = 0; i < E06_DEPTHS; ++i) {
+        const char *path = ex_print(x, "universality_depth/results.json#depth_%dL/config", e06_depth[i]);
+        ex_ref_value(x, e06_depth[i], EX_EXACT, 0, "depth_imbalance/config.json#depths/%d", (int)i);
+        ex_ref_value(x, e06_depth[i], EX_EXACT, 0, "depth_imbalance/results.json#%d/depth", e06_depth[i]);
+        ex_ref_value(x, 20, EX_EXACT, 0, "%s/input_dim", path);
+        ex_ref_value(x, 5, EX_EXACT, 0, "%s/output_dim", path);
+        ex_ref_value(x, 64, EX_EXACT, 0, "%s/hidden", path);
+        ex_ref_value(x, e06_depth[i] - 1, EX_EXACT, 0, "%s/depth", path);
+    }
+}
+
+/* ---- verdicts ------------------------------------------------------------------------------- */
+
+static double e06_of(ex *x, const char *part, int L, const char *name)
+{
+    for (size_t i = 0; i < x->lines.n; ++i)
+        if (ex_is(x->lines.at[i], part) && ex_get(x->lines.at[i], "L") == L) return ex_get(x->lines.at[i], name);
+    return EX_NAN;
+}
+
+/* "1.07 1.14 ..." over the depths. */
+static const char *e06_row(ex *x, const char *part, const char *name)
+{
+    const char *text = "";
+    for (size_t k = 0; k < E06_DEPTHS; ++k)
+        text = ex_print(x, "%s%s%.3g", text, k ? ", " : "", e06_of(x, part, e06_depth[k], name));
+    return text;
+}
+
+/* Do all depths keep |value - centre| <= width? */
+static int e06_within(ex *x, const char *part, const char *name, double centre, double width)
+{
+    int ok = 1;
+    for (size_t k = 0; k < E06_DEPTHS; ++k)
+        ok &= fabs(e06_of(x, part, e06_depth[k], name) - centre) <= width;
+    return ok;
+}
+
+static void e06_verdicts(ex *x)
+{
+    double u2 = e06_of(x, "exponents", 2, "alpha_U"), u8 = e06_of(x, "exponents", 8, "alpha_U");
+    double i2 = e06_of(x, "exponents", 2, "alpha_I"), i8 = e06_of(x, "exponents", 8, "alpha_I"), r2 = 1;
+    int rising = 1;
+    for (size_t k = 1; k < E06_DEPTHS; ++k)
+        rising &= e06_of(x, "exponents", e06_depth[k], "alpha_stable") >
+                  e06_of(x, "exponents", e06_depth[k - 1], "alpha_stable");
+    for (size_t k = 0; k < E06_DEPTHS; ++k) r2 = fmin(r2, e06_of(x, "exponents", e06_depth[k], "r2_U"));
+    ex_verdict(x, ex_rule(fabs(i2 - 1.07) < 0.02 && fabs(u8 - 1.72) < 0.05, rising),
+               "the drift exponent grows from 1.07 (2 layers) to 1.72 (8 layers)", "1.07 -> 1.72",
+               ex_print(x, "U: %.2f -> %.2f; I: %.2f -> %.2f", u2, u8, i2, i8),
+               "the two ends come from different grids and seeds, and the deep end is float32 rounding and chaos; the growth "
+               "itself is real in double (eta <= 0.1)");
+    ex_verdict(x, ex_rule(fabs(u2 - 1.07) < 0.02 || fabs(i8 - 1.72) < 0.05, 0),
+               "both ends belong to one protocol", "one line of the table",
+               ex_print(x, "U starts at %.2f, I ends at %.2f", u2, i8), "two experiments were mixed");
+    ex_verdict(x, ex_rule(rising, 0), "depth raises the exponent at eta <= 0.1", "not stated",
+               ex_print(x, "%s for L = 2, 3, 4, 6, 8", e06_row(x, "exponents", "alpha_stable")),
+               "exact drift eta^2 S in double; it passes 2 because deep nets first leave a plateau");
+    ex_verdict(x, ex_rule(r2 >= 0.99, r2 >= 0.95), "the drift follows a power law at every depth", "R^2 0.71 .. 0.99",
+               ex_print(x, "R^2 = %s", e06_row(x, "exponents", "r2_U")), "plateau, take-off, trained, unstable: four regimes");
+    ex_verdict(x, ex_rule(e06_within(x, "exponents", "alpha_equal_loss", 1, 0.1), 0),
+               "at equal loss the exponent does not depend on depth", "not measured",
+               ex_print(x, "%s", e06_row(x, "exponents", "alpha_equal_loss")),
+               "drift when the loss first reaches 0.01, over the eta that get there");
+    ex_verdict(x, ex_rule(e06_within(x, "take-off", "ratio", 10, 1), e06_within(x, "take-off", "ratio", 10, 3)),
+               "the take-off sits at a fixed eta T", "not measured",
+               ex_print(x, "eta(T=200)/eta(T=2000) = %s", e06_row(x, "take-off", "ratio")),
+               "so the fitted exponent counts how many grid points are still on the plateau");
+}
+
+static void e06_finish(ex *x)
+{
+    ex_list lrs = ex_lrs(x, e06_lr, EX_LEN(e06_lr));
+    double worst = 0;
+    for (size_t k = 0; k < E06_DEPTHS; ++k) {
+        if (!ex_find(x, "part=sweep L=%d", e06_depth[k])) continue;
+        for (size_t i = 0; i < lrs.n; ++i) e06_line_u(x, e06_depth[k], lrs.at[i]);
+        for (size_t i = 0; i < EX_LEN(e06_lr_i); ++i) e06_line_i(x, e06_depth[k], e06_lr_i[i]);
+        e06_exponents(x, e06_depth[k]);
+        e06_takeoffs(x, e06_depth[k]);
+        e06_layers(x, e06_depth[k]);
+    }
+    for (size_t i = 0; i < ex_runs(x); ++i)
+        if (ex_get(ex_run_at(x, i), "drift") < 1) worst = fmax(worst, ex_get(ex_run_at(x, i), "identity_error"));
+    ex_check(x, worst <= (sizeof(clb_real) == 8 ? 1e-12 : 1e-3), "C(T) - C(0) = eta^2 S: off by %.2g", worst);
+    e06_constants(x);
+    e06_verdicts(x);
+}
+
+static const ex_info e06 = {
+    "E06", "depth", "Depth dependence", "Theorem 4, eq. (4)", "alpha from 1.07 (2 layers) to 1.72 (8 layers)", "alpha_8L",
+    e06_plan, e06_run, e06_finish, NULL
+};
+EX_MAIN(e06)

@@ -1,0 +1,319 @@
+/* E7  Optimiser dependence of the drift: gradient descent, momentum, Adam.                Theorem 4
+ *   cc -O2 -o e07 examples/e07_optimizer.c -lm && ./e07
+ * Setup   standard 20-64-5 ReLU net, cross entropy, full batch, T = 2000
+ * Paper   Adam: alpha = 0.56 ("I", adam_imbalance: seven eta, three seeds); a second value 0.585 ("U",
+ *         universality_optimizer: ten eta, five seeds, Adam run at a tenth of the eta on its axis)
+ * Beyond  which order in eta makes the drift; the exact heavy-ball law and its factor (1+beta)/(1-beta); drift
+ *         at equal loss; Adam with a growing eps, which turns it into momentum descent. */
+#define CLB_IMPLEMENTATION
+#include "../clb.h"
+#include "ex.h"
+#include "plot.h"
+
+enum { E07_T = 2000, E07_QUICK_T = 300 };
+static const double e07_lr[] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 0.5, 1 };
+static const double e07_lr_adam[] = { 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.05, 0.1 };
+static const double e07_lr_i[] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1 };
+static const double e07_beta[] = { 0, 0.5, 0.9, 0.99 };
+static const double e07_effective[] = { 1e-3, 3e-3, 1e-2, 3e-2, 0.1 };      /* eta/(1-beta) of the beta sweep */
+static const double e07_eps[] = { 1e-8, 1e-4, 1e-2, 1, 100 };
+static const double e07_trained = 0.01;                                     /* loss of the comparison     */
+
+typedef struct e07_method {
+    const char    *name;               /* key of the published files */
+    clb_optimizer  optimizer;
+    const double  *lr;                 /* rates really used */
+    double         published_i, published_u;
+} e07_method;
+static const e07_method e07_methods[] = {
+    { "sgd",          CLB_GD,         e07_lr,      1.0554, 1.1628 },
+    { "sgd_momentum", CLB_HEAVY_BALL, e07_lr,      1.0225, 1.0761 },
+    { "adam",         CLB_ADAM,       e07_lr_adam, 0.5618, 0.5850 },
+};
+#define E07_METHODS EX_LEN(e07_methods)
+
+/* ---- plan ----------------------------------------------------------------------------------- */
+
+static void e07_add(ex *x, const char *part, double seed, clb_optimizer optimizer, const double values[3])
+{
+    ex_row *row = ex_add(x, part, seed);
+    ex_num(row, "optimizer", (double)optimizer);
+    ex_num(row, "lr", values[0]);
+    ex_num(row, "beta", values[1]);
+    ex_num(row, "eps", values[2]);
+}
+
+static void e07_plan(ex *x)
+{
+    ex_list seeds = ex_seeds(x, ex_quick(x) ? 1 : 5);
+    for (size_t k = 0; k < E07_METHODS; ++k) {
+        ex_list lrs = ex_lrs(x, e07_methods[k].lr, EX_LEN(e07_lr));
+        for (size_t i = 0; i < lrs.n; ++i)
+            for (size_t s = 0; s < seeds.n; ++s) {
+                double values[3] = { lrs.at[i], 0.9, 1e-8 };
+                e07_add(x, e07_methods[k].name, seeds.at[s], e07_methods[k].optimizer, values);
+            }
+    }
+    ex_config(x, "n_steps", E07_T);
+    if (ex_published(x) || ex_quick(x)) return;
+    seeds = ex_seeds(x, 3);
+    for (size_t s = 0; s < seeds.n; ++s) {
+        for (size_t b = 0; b < EX_LEN(e07_beta); ++b)
+            for (size_t i = 0; i < EX_LEN(e07_effective); ++i) {
+                double values[3] = { e07_effective[i] * (1 - e07_beta[b]), e07_beta[b], 1e-8 };
+                e07_add(x, "beta", seeds.at[s], CLB_HEAVY_BALL, values);
+            }
+        for (size_t e = 0; e < EX_LEN(e07_eps); ++e) {
+            double values[3] = { 1e-3 * (e07_eps[e] < 1 ? 1 : e07_eps[e]), 0.9, e07_eps[e] };
+            e07_add(x, "eps", seeds.at[s], CLB_ADAM, values);
+        }
+    }
+}
+
+/* ---- one run -------------------------------------------------------------------------------- */
+
+static clb_status e07_run(ex *x, ex_row *row)
+{
+    double beta = ex_get(row, "beta"), drift;
+    clb_train_opts how = { .ce = CLB_CE, .optimizer = (clb_optimizer)ex_get(row, "optimizer"),
+                           .beta1 = beta > 0 ? beta : -1, .eps = ex_get(row, "eps") };
+    clb_trace tr;
+    size_t t = 0;
+    clb_status status = clb_problem_run(NULL, (uint64_t)row->seed, ex_get(row, "lr"), ex_quick(x) ? E07_QUICK_T : E07_T,
+                                        &how, &tr);
+    if (status) return status;                          /* no run of this protocol diverges */
+    drift = clb_trace_drift(&tr, 1);
+    while (t < tr.T && !(tr.loss[t] <= e07_trained)) ++t;
+    ex_num(row, "drift", fabs(drift));
+    ex_num(row, "signed_drift", drift);
+    ex_num(row, "S", fabs(tr.S[0]));
+    ex_num(row, "first", tr.first[0]);
+    ex_num(row, "second", tr.second[0]);
+    ex_num(row, "law_error", fabs(drift - tr.predicted[0]));
+    ex_num(row, "final_loss", tr.loss[tr.T - 1]);
+    ex_num(row, "drift_trained", t < tr.T ? clb_trace_charge(&tr, 1, t) - clb_trace_charge(&tr, 1, 0) : EX_NAN);
+    ex_num(row, "steps_trained", t < tr.T ? (double)t : EX_NAN);
+    clb_trace_free(&tr);
+    return CLB_OK;
+}
+
+/* ---- tables and ledger ---------------------------------------------------------------------- */
+
+/* Published small drifts of plain descent are float32 noise; everything else is deterministic. */
+static ex_class e07_class(const e07_method *m, double lr, double *tol)
+{
+    int noisy = m->optimizer == CLB_GD && lr < 0.1;
+    *tol = noisy ? 2e-5 : m->optimizer == CLB_HEAVY_BALL && lr < 1e-3 ? 2e-3 : 1e-3;
+    if (!noisy && m->optimizer == CLB_GD) *tol = 1e-4;
+    return noisy ? EX_NOISE : EX_STABLE;
+}
+
+static double e07_mean(ex *x, const char *name, const char *part, double lr)
+{
+    ex_list v = ex_pick(x, name, "part=%s lr=%.17g pub=1", part, lr);
+    return clb_mean(v.n, v.at);
+}
+
+/* Set I: the first three seeds at the printed rate. */
+static void e07_line_i(ex *x, const e07_method *m, double lr)
+{
+    const char *path = ex_print(x, "adam_imbalance/results.json#%s/lr_results/%s", m->name, ex_key(x, lr));
+    ex_list drift = ex_pick(x, "drift", "part=%s lr=%.17g pub=1", m->name, lr);
+    ex_list S = ex_pick(x, "S", "part=%s lr=%.17g pub=1", m->name, lr);
+    size_t three = drift.n < 3 ? drift.n : 3;
+    ex_row *line = ex_line(x, "adam_imbalance");
+    double tol, mean = clb_mean(three, drift.at);
+    ex_class kind = e07_class(m, lr, &tol);
+    ex_text(line, "optimizer", m->name);
+    ex_num(line, "lr", lr);
+    ex_num(line, "mean_drift", mean);
+    ex_num(line, "std_drift", clb_std_pop(three, drift.at));
+    ex_num(line, "mean_S", clb_mean(three, S.at));
+    ex_num(line, "drift_over_eta_sq", mean / (lr * lr));
+    ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
+    ex_ref(line, "mean_drift", kind, tol, "%s/mean_drift", path);
+    ex_ref(line, "std_drift", kind, kind == EX_STABLE ? 2e-3 : tol, "%s/std_drift", path);
+    ex_ref(line, "mean_S", EX_STABLE, m->optimizer == CLB_ADAM ? 1e-3 : 1e-5, "%s/mean_S", path);
+    ex_ref(line, "drift_over_eta_sq", kind, kind == EX_STABLE ? tol : tol / (lr * lr), "%s/drift_over_eta_sq", path);
+}
+
+/* Set U: five seeds; the printed rate of Adam is ten times the real one. Also the orders of the drift. */
+static void e07_line_u(ex *x, const e07_method *m, size_t i)
+{
+    double lr = m->lr[i], tol, first = e07_mean(x, "first", m->name, lr), second = e07_mean(x, "second", m->name, lr);
+    const char *path = ex_print(x, "universality_optimizer/results.json#%s/lr_results/%s", m->name, ex_key(x, e07_lr[i]));
+    ex_list drift = ex_pick(x, "drift", "part=%s lr=%.17g pub=1", m->name, lr);
+    ex_class kind = e07_class(m, lr, &tol);
+    ex_row *line = ex_line(x, m->name);
+    ex_num(line, "lr", lr);
+    ex_num(line, "label", e07_lr[i]);
+    ex_num(line, "mean_drift", clb_mean(drift.n, drift.at));
+    ex_num(line, "std_drift", clb_std_pop(drift.n, drift.at));
+    ex_num(line, "mean_loss", e07_mean(x, "final_loss", m->name, lr));
+    ex_num(line, "signed", e07_mean(x, "signed_drift", m->name, lr));
+    ex_num(line, "first_share", fabs(first) / (fabs(first) + fabs(second)));
+    ex_num(line, "law_error", e07_mean(x, "law_error", m->name, lr));
+    ex_num(line, "at_loss_0.01", e07_mean(x, "drift_trained", m->name, lr));
+    ex_ref(line, "label", EX_EXACT, 0, "%s/lr", path);
+    ex_ref(line, "mean_drift", kind, tol, "%s/mean_drift", path);
+    ex_ref(line, "std_drift", kind, kind == EX_STABLE ? 2e-3 : tol, "%s/std_drift", path);
+    ex_ref(line, "mean_loss", EX_STABLE, m->optimizer == CLB_GD ? 1e-5 : 1e-2, "%s/mean_loss", path);
+    for (size_t k = 0; k < ex_runs(x); ++k) {
+        ex_row *row = ex_run_at(x, k);
+        if (ex_is(row, m->name) && ex_get(row, "lr") == lr)
+            ex_ref(row, "drift", kind, tol, "%s/drifts/%d", path, ex_seed_index(row));
+    }
+}
+
+/* The two published exponents of one optimiser, and its smallest and largest local slope. */
+static void e07_exponents(ex *x, const e07_method *m, size_t place)
+{
+    ex_list lrs_i = { EX_LEN(e07_lr_i), e07_lr_i }, lrs = { EX_LEN(e07_lr), m->lr };
+    clb_sweep i = ex_sweep(x, "drift", "lr", lrs_i, "part=%s pub=1", m->name);
+    clb_sweep u = ex_sweep(x, "drift", "lr", lrs, "part=%s pub=1", m->name);
+    double mean[EX_LEN(e07_lr)], slope[EX_LEN(e07_lr)], tol = m->optimizer == CLB_GD ? 0.03 : 2e-3;
+    clb_fit fit_i, fit_u;
+    clb_summary local;
+    clb_interval ci;
+    ex_row *line = ex_line(x, "exponents"), *item;
+    i.floor = 1e-15, u.floor = 1e-10;
+    if (i.seeds > 3) i.seeds = 3;
+    fit_i = clb_sweep_fit(&i, mean);
+    fit_u = clb_sweep_fit(&u, mean);
+    clb_local_slopes(lrs.n, lrs.at, mean, slope);
+    local = clb_summarize(lrs.n - 1, slope);
+    if (clb_bootstrap_sweep(&u, NULL, &ci, NULL)) ci.lo = ci.hi = ci.se = EX_NAN;
+    ex_text(line, "optimizer", m->name);
+    ex_num(line, "alpha_I", fit_i.slope), ex_num(line, "published_I", m->published_i);
+    ex_num(line, "r2_I", fit_i.r2), ex_num(line, "intercept_I", fit_i.intercept);
+    ex_num(line, "alpha_U", fit_u.slope), ex_num(line, "published_U", m->published_u);
+    ex_num(line, "r2_U", fit_u.r2);
+    ex_num(line, "slope_min", local.min), ex_num(line, "slope_max", local.max);
+    ex_ref(line, "alpha_I", EX_FIT, tol, "adam_imbalance/results.json#%s/alpha", m->name);
+    ex_ref(line, "r2_I", EX_FIT, tol, "adam_imbalance/results.json#%s/r2", m->name);
+    ex_ref(line, "intercept_I", EX_FIT, m->optimizer == CLB_GD ? 0.1 : 5e-3, "adam_imbalance/results.json#%s/intercept", m->name);
+    ex_ref(line, "alpha_U", EX_FIT, tol, "universality_optimizer/results.json#%s/power_law_exponent", m->name);
+    ex_ref(line, "r2_U", EX_FIT, tol, "universality_optimizer/results.json#%s/r_squared", m->name);
+    ex_ref(line, "alpha_U", EX_FIT, tol, "universality_optimizer/config.json#summary/%d/exponent", (int)place);
+    ex_ref(line, "r2_U", EX_FIT, tol, "universality_optimizer/config.json#summary/%d/r_squared", (int)place);
+    item = ex_summary(x, ex_print(x, "alpha_%s", m->name), fit_i.slope);
+    ex_ci(item, ci.se, ci.lo, ci.hi);
+    ex_printed(item, m->published_i);
+    ex_num(item, "r2", fit_i.r2), ex_num(item, "slope_min", local.min), ex_num(item, "slope_max", local.max);
+}
+
+/* ---- beyond the paper ----------------------------------------------------------------------- */
+
+/* drift(beta, eta) / drift(0, eta/(1-beta)), in theory (1+beta)/(1-beta) while both are stable. */
+static void e07_beta_lines(ex *x)
+{
+    for (size_t b = 1; b < EX_LEN(e07_beta); ++b)
+        for (size_t i = 0; i < EX_LEN(e07_effective); ++i) {
+            double beta = e07_beta[b], lr = e07_effective[i] * (1 - beta);
+            ex_list with = ex_pick(x, "drift", "part=beta beta=%.17g lr=%.17g", beta, lr);
+            ex_list without = ex_pick(x, "drift", "part=beta beta=0 lr=%.17g", e07_effective[i]);
+            ex_row *line;
+            if (!with.n) return;
+            line = ex_line(x, "momentum");
+            ex_num(line, "beta", beta);
+            ex_num(line, "lr_effective", e07_effective[i]);
+            ex_num(line, "ratio", clb_mean(with.n, with.at) / clb_mean(without.n, without.at));
+            ex_num(line, "theory", (1 + beta) / (1 - beta));
+        }
+}
+
+static void e07_eps_lines(ex *x)
+{
+    for (size_t e = 0; e < EX_LEN(e07_eps); ++e) {
+        ex_list first = ex_pick(x, "first", "part=eps eps=%.17g", e07_eps[e]);
+        ex_list drift = ex_pick(x, "signed_drift", "part=eps eps=%.17g", e07_eps[e]);
+        ex_list loss = ex_pick(x, "final_loss", "part=eps eps=%.17g", e07_eps[e]);
+        ex_row *line;
+        if (!first.n) return;
+        line = ex_line(x, "Adam and its eps");
+        ex_num(line, "eps", e07_eps[e]);
+        ex_num(line, "signed_drift", clb_mean(drift.n, drift.at));
+        ex_num(line, "first_part", clb_mean(first.n, first.at));
+        ex_num(line, "final_loss", clb_mean(loss.n, loss.at));
+    }
+}
+
+static void e07_constants(ex *x)
+{
+    ex_list lrs = { EX_LEN(e07_lr), e07_lr }, lrs_i = { EX_LEN(e07_lr_i), e07_lr_i };
+    ex_ref_config(x, "universality_optimizer/config.json", 5, lrs, E07_T);
+    ex_ref_config(x, "adam_imbalance/config.json", 3, lrs_i, E07_T);
+    ex_ref_value(x, 64, EX_EXACT, 0, "adam_imbalance/config.json#hidden");
+    ex_ref_value(x, 20, EX_EXACT, 0, "universality_optimizer/results.json#*/config/input_dim");
+    ex_ref_value(x, 5, EX_EXACT, 0, "universality_optimizer/results.json#*/config/output_dim");
+    ex_ref_value(x, 64, EX_EXACT, 0, "universality_optimizer/results.json#*/config/hidden");
+}
+
+/* ---- verdicts ------------------------------------------------------------------------------- */
+
+/* Largest of `name` over the runs of a part, and the mean signed drift there. */
+static double e07_worst(ex *x, const char *part, const char *name)
+{
+    ex_list v = ex_pick(x, name, "part=%s", part);
+    double worst = 0;
+    for (size_t i = 0; i < v.n; ++i) worst = fmax(worst, v.at[i]);
+    return worst;
+}
+
+static double e07_summary(ex *x, const char *method, const char *name)
+{
+    const char *part = ex_print(x, "alpha_%s", method);
+    for (size_t i = 0; i < x->summary.n; ++i)
+        if (!strcmp(ex_get_text(x->summary.at[i], "name"), part)) return ex_get(x->summary.at[i], name);
+    return EX_NAN;
+}
+
+static void e07_verdicts(ex *x)
+{
+    double alpha = e07_summary(x, "adam", "value"), r2 = e07_summary(x, "adam", "r2");
+    double lo = e07_summary(x, "adam", "slope_min"), hi = e07_summary(x, "adam", "slope_max");
+    double share = 1, up = 0, ratio_error = 0, law = e07_worst(x, "sgd_momentum", "law_error");
+    double scale = e07_worst(x, "sgd_momentum", "drift");
+    for (size_t i = 0; i < x->lines.n; ++i) {
+        ex_row *line = x->lines.at[i];
+        if (ex_is(line, "adam")) share = fmin(share, ex_get(line, "first_share")), up += ex_get(line, "signed") > 0;
+        if (ex_is(line, "momentum") && ex_get(line, "lr_effective") <= 0.01)
+            ratio_error = fmax(ratio_error, fabs(ex_get(line, "ratio") / ex_get(line, "theory") - 1));
+    }
+    ex_verdict(x, ex_rule(fabs(alpha - 0.56) < 0.01 && r2 > 0.99, fabs(alpha - 0.56) < 0.01), "Adam: alpha = 0.56",
+               "0.56 (R^2 0.83)", ex_print(x, "%.4f (R^2 %.3f)", alpha, r2),
+               "the number is reproduced; it is the average over a saturating and an unstable branch");
+    ex_verdict(x, ex_rule(r2 > 0.99, hi - lo < 0.3), "the drift under Adam is a power law", "one exponent",
+               ex_print(x, "local slopes from %.2f to %.2f", lo, hi), "no window of the grid has the slope 0.56 for long");
+    ex_verdict(x, ex_rule(share < 0.5, share < 0.9), "the drift is second order in eta, as Theorem 2 says", "Theorem 4 cited",
+               ex_print(x, "first-order share of the Adam drift at least %.1f %%", 100 * share),
+               "coordinatewise scaling breaks the trace identity, the first-order term does not cancel");
+    ex_verdict(x, ex_rule(up == 0, 0), "under Adam C decreases (W_1 grows faster), the opposite of descent", "not stated",
+               ex_print(x, "%.0f of 10 rates with a positive drift", up), "absolute values hide the sign");
+    ex_verdict(x, ex_rule(law <= 1e-9 * fmax(scale, 1), 0), "heavy ball has an exact law of its own", "not stated",
+               ex_print(x, "prediction off by at most %.1e", law), "C' = C - 2 eta beta D + eta^2 d(V'), gradients only");
+    if (!ex_find(x, "part=beta")) return;
+    ex_verdict(x, ex_rule(ratio_error < 0.1, ratio_error < 0.3),
+               "momentum drifts (1+beta)/(1-beta) times as much as descent at eta/(1-beta)", "not stated",
+               ex_print(x, "off by at most %.1f %% for eta/(1-beta) <= 0.01", 100 * ratio_error),
+               "factor 19 at beta = 0.9; this is why momentum keeps the exponent of descent");
+}
+
+static void e07_finish(ex *x)
+{
+    for (size_t k = 0; k < E07_METHODS; ++k) e07_exponents(x, &e07_methods[k], k);
+    for (size_t k = 0; k < E07_METHODS; ++k)
+        for (size_t i = 0; i < EX_LEN(e07_lr); ++i) e07_line_u(x, &e07_methods[k], i);
+    for (size_t k = 0; k < E07_METHODS; ++k)
+        for (size_t i = 0; i < EX_LEN(e07_lr_i); ++i) e07_line_i(x, &e07_methods[k], e07_lr_i[i]);
+    e07_beta_lines(x);
+    e07_eps_lines(x);
+    e07_constants(x);
+    e07_verdicts(x);
+}
+
+static const ex_info e07 = {
+    "E07", "optimizer", "Optimiser dependence", "Theorem 4", "Adam: alpha = 0.56", "alpha_adam",
+    e07_plan, e07_run, e07_finish, NULL
+};
+EX_MAIN(e07)
