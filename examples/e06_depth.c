@@ -15,7 +15,6 @@ static const double e06_lr[] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 0
 static const double e06_lr_i[] = { 1e-4, 1e-3, 1e-2, 0.1 };
 static const int    e06_depth[] = { 2, 3, 4, 6, 8 };
 static const double e06_trained = 0.01;      /* loss at which runs of different eta are compared          */
-static const double e06_dead = 1.6;          /* ln 5 = 1.609: all classes equally likely                  */
 #define E06_DEPTHS EX_LEN(e06_depth)
 
 static void e06_plan(ex *x)
@@ -185,7 +184,7 @@ static void e06_exponents(ex *x, int L)
     ex_row *line = ex_line(x, "exponents"), *item;
     double mean[EX_LEN(e06_lr)], floor = 0;
     size_t below = 0;
-    while (below < lrs.n && lrs.at[below] <= 0.1) ++below;
+    while (below < lrs.n && lrs.at[below] <= 0.1) ++below;         /* lrs ascend */
     u.floor = 1e-10, i.floor = 1e-15, trained.survivors = 1;
     if (i.seeds > 3) i.seeds = 3;
     fit_u = clb_sweep_fit(&u, mean);
@@ -274,10 +273,12 @@ static void e06_constants(ex *x)
 
 /* ---- verdicts ------------------------------------------------------------------------------- */
 
+/* A cell of a table with one line a depth. */
 static double e06_of(ex *x, const char *part, int L, const char *name)
 {
-    for (size_t i = 0; i < x->lines.n; ++i)
-        if (ex_is(x->lines.at[i], part) && ex_get(x->lines.at[i], "L") == L) return ex_get(x->lines.at[i], name);
+    ex_list depth = ex_column(x, part, "L"), value = ex_column(x, part, name);
+    for (size_t i = 0; i < depth.n; ++i)
+        if (depth.at[i] == L) return value.at[i];
     return EX_NAN;
 }
 
@@ -331,23 +332,55 @@ static void e06_verdicts(ex *x)
                "so the fitted exponent counts how many grid points are still on the plateau");
 }
 
+/* ---- figure --------------------------------------------------------------------------------- */
+
+static void e06_figure(ex *x)
+{
+    static const double paper_u[] = { 1.163, 1.098, 1.135, 1.441, 1.718 }, paper_i[] = { 1.067, 1.121, 1.027, 0.832, 1.056 };
+    static const int shown[] = { 2, 4, 6, 8 }, colours[] = { PLOT_BLUE, PLOT_GREEN, PLOT_ORANGE, PLOT_RED };
+    ex_list L = ex_column(x, "exponents", "L");
+    plot *p = plot_new(x, "depth", 3, 1);
+    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267", "mean |C(T) \342\210\222 C(0)|", PLOT_LOG);
+    plot_panel *b = plot_add(p, "Exponent against depth", "weight matrices L", "\316\261", PLOT_LINEAR);
+    plot_panel *c = plot_add(p, "Local slope", "learning rate \316\267", "d ln drift / d ln \316\267", PLOT_LOGX);
+    plot_horizontal(a, 2e-5, "float32 noise");
+    for (size_t k = 0; k < EX_LEN(shown); ++k) {
+        const char *part = ex_print(x, "%d matrices", shown[k]);
+        ex_list lr = ex_column(x, part, "lr"), drift = ex_column(x, part, "mean_finite");
+        double *slope = ex_doubles(x, lr.n + 1), *middle = ex_doubles(x, lr.n + 1);
+        if (lr.n < 2) continue;
+        plot_line(a, colours[k], lr.n, lr.at, drift.at, ex_print(x, "L = %d", shown[k]));
+        clb_local_slopes(lr.n, lr.at, drift.at, slope);
+        for (size_t i = 0; i + 1 < lr.n; ++i) middle[i] = sqrt(lr.at[i] * lr.at[i + 1]);
+        plot_line(c, colours[k], lr.n - 1, middle, slope, ex_print(x, "L = %d", shown[k]));
+    }
+    plot_range_y(c, -1, 7);
+    plot_horizontal(c, 1, "trained nets: 1");
+    plot_points(b, PLOT_PUBLISHED, E06_DEPTHS, L.n == E06_DEPTHS ? L.at : paper_u, paper_u, "published, U");
+    plot_points(b, PLOT_GREY | PLOT_TRIANGLE | PLOT_OPEN, E06_DEPTHS, L.n == E06_DEPTHS ? L.at : paper_u, paper_i, "published, I");
+    plot_points(b, PLOT_BLUE, L.n, L.at, ex_column(x, "exponents", "alpha_stable").at, "double, \316\267 \342\211\244 0.1");
+    plot_points(b, PLOT_GREEN | PLOT_DIAMOND, L.n, L.at, ex_column(x, "exponents", "alpha_equal_loss").at, "at equal loss");
+    plot_save(p, "Drift and exponent against depth: the fitted exponent counts grid points on the plateau; at equal loss it is 1.");
+}
+
 static void e06_finish(ex *x)
 {
     ex_list lrs = ex_lrs(x, e06_lr, EX_LEN(e06_lr));
     double worst = 0;
     for (size_t k = 0; k < E06_DEPTHS; ++k) {
         if (!ex_find(x, "part=sweep L=%d", e06_depth[k])) continue;
-        for (size_t i = 0; i < lrs.n; ++i) e06_line_u(x, e06_depth[k], lrs.at[i]);
-        for (size_t i = 0; i < EX_LEN(e06_lr_i); ++i) e06_line_i(x, e06_depth[k], e06_lr_i[i]);
         e06_exponents(x, e06_depth[k]);
         e06_takeoffs(x, e06_depth[k]);
         e06_layers(x, e06_depth[k]);
+        for (size_t i = 0; i < lrs.n; ++i) e06_line_u(x, e06_depth[k], lrs.at[i]);
+        for (size_t i = 0; i < EX_LEN(e06_lr_i); ++i) e06_line_i(x, e06_depth[k], e06_lr_i[i]);
     }
     for (size_t i = 0; i < ex_runs(x); ++i)
         if (ex_get(ex_run_at(x, i), "drift") < 1) worst = fmax(worst, ex_get(ex_run_at(x, i), "identity_error"));
     ex_check(x, worst <= (sizeof(clb_real) == 8 ? 1e-12 : 1e-3), "C(T) - C(0) = eta^2 S: off by %.2g", worst);
     e06_constants(x);
     e06_verdicts(x);
+    e06_figure(x);
 }
 
 static const ex_info e06 = {

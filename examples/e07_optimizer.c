@@ -182,7 +182,7 @@ static void e07_exponents(ex *x, const e07_method *m, size_t place)
     fit_u = clb_sweep_fit(&u, mean);
     clb_local_slopes(lrs.n, lrs.at, mean, slope);
     local = clb_summarize(lrs.n - 1, slope);
-    if (clb_bootstrap_sweep(&u, NULL, &ci, NULL)) ci.lo = ci.hi = ci.se = EX_NAN;
+    if (clb_bootstrap_sweep(&i, NULL, &ci, NULL)) ci.lo = ci.hi = ci.se = EX_NAN;
     ex_text(line, "optimizer", m->name);
     ex_num(line, "alpha_I", fit_i.slope), ex_num(line, "published_I", m->published_i);
     ex_num(line, "r2_I", fit_i.r2), ex_num(line, "intercept_I", fit_i.intercept);
@@ -264,7 +264,7 @@ static double e07_summary(ex *x, const char *method, const char *name)
 {
     const char *part = ex_print(x, "alpha_%s", method);
     for (size_t i = 0; i < x->summary.n; ++i)
-        if (!strcmp(ex_get_text(x->summary.at[i], "name"), part)) return ex_get(x->summary.at[i], name);
+        if (ex_is(x->summary.at[i], part)) return ex_get(x->summary.at[i], name);
     return EX_NAN;
 }
 
@@ -299,6 +299,47 @@ static void e07_verdicts(ex *x)
                "factor 19 at beta = 0.9; this is why momentum keeps the exponent of descent");
 }
 
+/* ---- figure --------------------------------------------------------------------------------- */
+
+/* |drift| of one optimiser: filled where C grows, open where it falls. */
+static void e07_plot_drift(ex *x, plot_panel *a, const e07_method *m, int colour)
+{
+    ex_list lr = ex_column(x, m->name, "lr"), drift = ex_column(x, m->name, "mean_drift");
+    ex_list sign = ex_column(x, m->name, "signed");
+    plot_line(a, colour | PLOT_THIN, lr.n, lr.at, drift.at, NULL);
+    for (size_t i = 0; i < lr.n; ++i)
+        plot_points(a, colour | (sign.at[i] < 0 ? PLOT_OPEN : 0), 1, &lr.at[i], &drift.at[i], i == 4 ? m->name : NULL);
+}
+
+static void e07_figure(ex *x)
+{
+    static const double paper_i[] = { 4.09393, 5.98078, 7.93809, 10.0097, 15.1878, 47.1528, 345.544 };
+    plot *p = plot_new(x, "optimizers", 3, 1);
+    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267",
+                             "|C(T) \342\210\222 C(0)|, open: C falls", PLOT_LOG);
+    for (size_t k = 0; k < E07_METHODS; ++k)
+        e07_plot_drift(x, a, &e07_methods[k], k == 0 ? PLOT_BLUE : k == 1 ? PLOT_GREEN : PLOT_ORANGE);
+    plot_points(a, PLOT_PUBLISHED, EX_LEN(e07_lr_i), e07_lr_i, paper_i, "published, Adam");
+    a = plot_add(p, "Share of the first order", "learning rate \316\267", "|first| / (|first| + |second|)", PLOT_LOGX);
+    for (size_t k = 0; k < E07_METHODS; ++k) {
+        ex_list lr = ex_column(x, e07_methods[k].name, "lr"), share = ex_column(x, e07_methods[k].name, "first_share");
+        plot_line(a, k == 0 ? PLOT_BLUE : k == 1 ? PLOT_GREEN : PLOT_ORANGE, lr.n, lr.at, share.at, e07_methods[k].name);
+    }
+    plot_range_y(a, 0, 1.05);
+    a = plot_add(p, "Momentum against descent", "\316\267/(1 \342\210\222 \316\262)", "drift ratio", PLOT_LOG);
+    for (size_t b = 1; b < EX_LEN(e07_beta); ++b) {
+        ex_list beta = ex_column(x, "momentum", "beta"), lr = ex_column(x, "momentum", "lr_effective");
+        ex_list ratio = ex_column(x, "momentum", "ratio");
+        size_t from = (b - 1) * EX_LEN(e07_effective);
+        if (from + EX_LEN(e07_effective) > beta.n) break;
+        plot_line(a, (int)b, EX_LEN(e07_effective), lr.at + from, ratio.at + from,
+                  ex_print(x, "\316\262 = %.2g", beta.at[from]));
+        plot_horizontal(a, (1 + beta.at[from]) / (1 - beta.at[from]), NULL);
+    }
+    plot_save(p, "Drift under three optimisers, which order in the step size makes it, and the momentum factor "
+                 "(1+\316\262)/(1\342\210\222\316\262) (dashed).");
+}
+
 static void e07_finish(ex *x)
 {
     for (size_t k = 0; k < E07_METHODS; ++k) e07_exponents(x, &e07_methods[k], k);
@@ -310,6 +351,7 @@ static void e07_finish(ex *x)
     e07_eps_lines(x);
     e07_constants(x);
     e07_verdicts(x);
+    e07_figure(x);
 }
 
 static const ex_info e07 = {
