@@ -130,6 +130,8 @@ EX_FN double *ex_doubles(ex *x, size_t n);                                    /*
 /* --- results ----------------------------------------------------------------------------------
  * A line of the experiment's detailed tables; lines of one part form one table. */
 EX_FN ex_row *ex_line(ex *x, const char *part);
+/* One column of a table, its lines in order; NaN where a line has no such number. */
+EX_FN ex_list ex_column(ex *x, const char *part, const char *name);
 EX_FN void    ex_caption(ex *x, const char *part, const char *caption);
 /* A summary value; the others add to it. EX_NAN where unknown. */
 EX_FN ex_row *ex_summary(ex *x, const char *name, double value);
@@ -738,6 +740,15 @@ EX_FN ex_named *ex_named_add(ex *x, ex_named *list, size_t *n, size_t cap)
     if (*n == cap) ex_die(EX_MEMORY, "ex.h: too many captions, checks or figures");
     (void)x;
     return &list[(*n)++];
+}
+
+EX_FN ex_list ex_column(ex *x, const char *part, const char *name)
+{
+    double *at = ex_doubles(x, x->lines.n);
+    ex_list list = { 0, at };
+    for (size_t i = 0; i < x->lines.n; ++i)
+        if (ex_is(x->lines.at[i], part)) at[list.n++] = ex_get(x->lines.at[i], name);
+    return list;
 }
 
 EX_FN void ex_caption(ex *x, const char *part, const char *caption)
