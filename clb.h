@@ -1280,6 +1280,11 @@ CLBDEF clb_status clb_paths_linear(clb_paths *paths, size_t P, const size_t *dep
                                    const clb_real *M);
 CLBDEF void       clb_paths_free(clb_paths *paths);        /* accepts a zeroed struct */
 
+/* Q = I - 2 v v^T / v.v, an orthogonal symmetric matrix; v [d] not zero. */
+CLBDEF void clb_householder(size_t d, const double *v, double *Q);
+/* M = U diag(s) V^T; columns of U, V [d][d] are the singular vectors. */
+CLBDEF void clb_path_target(size_t d, const double *U, const double *s, const double *V, clb_real *M);
+
 /* W_{p,l} inside theta, p = 0..P-1, l = 1..L_p. */
 CLBDEF clb_real *clb_paths_layer(const clb_paths *paths, size_t p, size_t l);
 /* SVS weights of a linear network with u [P][d], orthogonal U, V [d][d] (columns are the vectors):
@@ -9199,6 +9204,26 @@ CLBDEF clb_status clb_paths_linear(clb_paths *paths, size_t P, const size_t *dep
     paths->own = own;
     for (i = 0; i < P; ++i) paths->pass[i].data = &paths->own;
     return CLB_OK;
+}
+
+CLBDEF void clb_householder(size_t d, const double *v, double *Q)
+{
+    double vv = 0;
+    size_t i, j;
+    for (i = 0; i < d; ++i) vv += v[i] * v[i];
+    for (i = 0; i < d; ++i)
+        for (j = 0; j < d; ++j) Q[i * d + j] = (double)(i == j) - 2 * v[i] * v[j] / vv;
+}
+
+CLBDEF void clb_path_target(size_t d, const double *U, const double *s, const double *V, clb_real *M)
+{
+    size_t i, j, k;
+    for (i = 0; i < d; ++i)
+        for (j = 0; j < d; ++j) {
+            double sum = 0;
+            for (k = 0; k < d; ++k) sum += U[i * d + k] * s[k] * V[j * d + k];
+            M[i * d + j] = (clb_real)sum;
+        }
 }
 
 CLBDEF clb_real *clb_paths_layer(const clb_paths *paths, size_t p, size_t l)

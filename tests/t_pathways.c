@@ -507,26 +507,6 @@ static void t_rank(void)
 #define T_REAL(tolerance) (tolerance)
 #endif
 
-/* I - 2 v v^T / v.v */
-static void t_house(size_t d, const double *v, double *Q)
-{
-    double vv = 0;
-    for (size_t i = 0; i < d; ++i) vv += v[i] * v[i];
-    for (size_t i = 0; i < d; ++i)
-        for (size_t j = 0; j < d; ++j) Q[i * d + j] = (double)(i == j) - 2 * v[i] * v[j] / vv;
-}
-
-/* M = U diag(s) V^T */
-static void t_target(size_t d, const double *U, const double *s, const double *V, clb_real *M)
-{
-    for (size_t i = 0; i < d; ++i)
-        for (size_t j = 0; j < d; ++j) {
-            double m = 0;
-            for (size_t k = 0; k < d; ++k) m += U[i * d + k] * s[k] * V[j * d + k];
-            M[i * d + j] = (clb_real)m;
-        }
-}
-
 /* Two pathways of depths 2 and 4 on random data, small random weights. */
 static void t_random_paths(clb_paths *paths, clb_data *data, clb_activation activation)
 {
@@ -611,8 +591,8 @@ static void t_paths_recursion(void)
     clb_paths paths;
     memset(&c, 0, sizeof c);
     c.eta = 1 / clb_single_sharpness(20, 2);
-    t_house(3, v, c.V);
-    t_target(3, c.V, s, c.V, M);
+    clb_householder(3, v, c.V);
+    clb_path_target(3, c.V, s, c.V, M);
     CHECK(clb_paths_linear(&paths, 2, depth, 3, M) == CLB_OK);
     for (size_t i = 0; i < 3; ++i) c.mode[i] = t_mode(2, 20, s[i], g_alpha);
     for (size_t p = 0; p < 2; ++p)
@@ -646,9 +626,9 @@ static void t_paths_spectrum(void)
         clb_real M[9];
         clb_paths paths;
         NOTE("case %zu", c);
-        t_house(d, row[c].v, V);
-        t_house(d, row[c].u, U);
-        t_target(d, U, row[c].s, V, M);
+        clb_householder(d, row[c].v, V);
+        clb_householder(d, row[c].u, U);
+        clb_path_target(d, U, row[c].s, V, M);
         for (size_t p = 0; p < P; ++p)
             for (size_t i = 0; i < d; ++i)
                 u[p * d + i] = clb_pow(row[c].share[p][i] * row[c].s[i], 1 / (double)row[c].depth[p]);
@@ -703,8 +683,8 @@ static void t_paths_layer_law(void)
         t_law law;
         memset(&law, 0, sizeof law);
         law.eta = eta;
-        t_house(3, v, V);
-        t_target(3, V, s, V, M);
+        clb_householder(3, v, V);
+        clb_path_target(3, V, s, V, M);
         CHECK(clb_paths_linear(&paths, 2, depth, 3, M) == CLB_OK);
         for (size_t p = 0; p < 2; ++p)
             for (size_t l = 1; l <= 3; ++l)
