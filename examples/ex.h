@@ -1131,7 +1131,7 @@ EX_FN ex *ex_open(const ex_info *info, const ex_settings *set)
     x->config = ex_row_new(x, NULL, "config");
     info->plan(x);
     for (size_t i = 0; i < x->runs.n; ++i) x->runs.at[i]->keys = x->runs.at[i]->count;
-    x->has_published = x->seeds_asked > 0;
+    x->has_published = 1;                /* also where no run has a seed: one protocol, one result    */
     for (size_t s = 0; s < x->seeds_asked; ++s) {
         int found = 0;
         for (size_t i = 0; i < x->runs.n && !found; ++i) found = x->runs.at[i]->seed == ex_published_seeds[s];

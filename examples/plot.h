@@ -27,13 +27,13 @@ enum {
 enum { PLOT_LINEAR = 0, PLOT_LOGX = 1, PLOT_LOGY = 2, PLOT_LOG = 3 };
 
 typedef enum plot_kind { PLOT_KIND_POINTS, PLOT_KIND_LINE, PLOT_KIND_ERRORS, PLOT_KIND_BAND, PLOT_KIND_BARS,
-                         PLOT_KIND_GUIDE } plot_kind;
+                         PLOT_KIND_GUIDE, PLOT_KIND_CELLS } plot_kind;
 
 typedef struct plot_series {
     struct plot_series *next;
     plot_kind     kind;
     int           style;
-    size_t        n;
+    size_t        n, rows;            /* rows: of cells only                                             */
     const double *x, *y, *y2;
     const char   *label;
 } plot_series;
@@ -154,6 +154,19 @@ EX_FN void plot_bars(plot_panel *a, int style, size_t n, const double *x, const 
 {
     plot_series_add(a, PLOT_KIND_BARS, style, n, x, y, NULL, label);
     if (!a->y.log) plot_extend(&a->y, 0.0);
+}
+/* A map of columns x rows cells between the edges x [columns+1], y [rows+1], the first row at y[0]; depth in [0, 1]
+ * of the style's colour in sixteen levels, 0 and NaN nothing. For categories one call each. */
+EX_FN void plot_cells(plot_panel *a, int style, size_t columns, size_t rows, const double *x, const double *y,
+                      const double *depth, const char *label)
+{
+    plot_series *s = (plot_series *)ex_new(&a->figure->x->arena, 1, sizeof *s);
+    s->kind = PLOT_KIND_CELLS, s->style = style | PLOT_SQUARE, s->n = columns, s->rows = rows;
+    s->x = plot_copy(a, columns + 1, x), s->y = plot_copy(a, rows + 1, y), s->y2 = plot_copy(a, columns * rows, depth);
+    s->label = label ? ex_copy(&a->figure->x->arena, label) : NULL;
+    *a->end = s, a->end = &s->next;
+    for (size_t i = 0; i <= columns; ++i) plot_extend(&a->x, x[i]);
+    for (size_t i = 0; i <= rows; ++i) plot_extend(&a->y, y[i]);
 }
 /* Guides do not widen the axes; their label stands at the line. */
 EX_FN void plot_vertical(plot_panel *a, double x, const char *label)
@@ -394,6 +407,27 @@ EX_FN void plot_draw_bars(ex_buf *b, const plot_panel *a, const plot_series *s)
     ex_put(b, "\n");
 }
 
+/* One path a level; equal neighbours in a row become one rectangle. */
+EX_FN void plot_draw_cells(ex_buf *b, const plot_panel *a, const plot_series *s)
+{
+    for (int level = 1; level <= 16; ++level) {
+        size_t drawn = 0;
+        for (size_t row = 0; row < s->rows; ++row)
+            for (size_t i = 0, end; i < s->n; i = end) {
+                double d = s->y2[row * s->n + i], x0 = plot_px(a, s->x[i]), y0 = plot_py(a, s->y[row + 1]);
+                int own = d > 0 && (int)ceil(16 * d) == level;
+                for (end = i + 1; own && end < s->n; ++end)
+                    if (!(s->y2[row * s->n + end] > 0) || (int)ceil(16 * s->y2[row * s->n + end]) != level) break;
+                if (!own) continue;
+                if (!drawn++)
+                    ex_putf(b, "<path shape-rendering=\"crispEdges\" class=\"f%d\" fill-opacity=\"%.3f\" d=\"",
+                            s->style & 15, level / 16.0);
+                ex_putf(b, "M%.1f %.1fH%.1fV%.1fH%.1fz", x0, y0, plot_px(a, s->x[end]), plot_py(a, s->y[row]), x0);
+            }
+        if (drawn) ex_put(b, "\"/>\n");
+    }
+}
+
 /* A guide's label stands at its upper or right end, inside the panel. */
 EX_FN void plot_draw_guide(ex_buf *b, const plot_panel *a, const plot_series *s)
 {
@@ -422,6 +456,7 @@ EX_FN void plot_draw(ex_buf *b, const plot_panel *a, const plot_series *s)
     case PLOT_KIND_ERRORS: plot_draw_errors(b, a, s); break;
     case PLOT_KIND_BARS: plot_draw_bars(b, a, s); break;
     case PLOT_KIND_GUIDE: plot_draw_guide(b, a, s); break;
+    case PLOT_KIND_CELLS: plot_draw_cells(b, a, s); break;
     case PLOT_KIND_POINTS:
         for (size_t i = 0; i < s->n; ++i)
             if (plot_drawable(a, s->x[i], s->y[i])) plot_marker(b, s->style, plot_px(a, s->x[i]), plot_py(a, s->y[i]));
@@ -435,7 +470,7 @@ EX_FN size_t plot_crowd(const plot_panel *a, double x0, double y0, double x1, do
 {
     size_t crowd = 0;
     for (const plot_series *s = a->first; s; s = s->next)
-        for (size_t i = 0; i < s->n && s->kind != PLOT_KIND_GUIDE; ++i) {
+        for (size_t i = 0; i < s->n && s->kind != PLOT_KIND_GUIDE && s->kind != PLOT_KIND_CELLS; ++i) {
             double x, y;
             if (!plot_drawable(a, s->x[i], s->y[i])) continue;
             x = plot_px(a, s->x[i]), y = plot_py(a, s->y[i]);
@@ -468,7 +503,7 @@ EX_FN void plot_legend(ex_buf *b, const plot_panel *a)
     y = best_y + 13;
     for (const plot_series *s = a->first; s; s = s->next) {
         if (!s->label || s->kind == PLOT_KIND_GUIDE) continue;
-        if (s->kind == PLOT_KIND_POINTS || s->kind == PLOT_KIND_BARS) plot_marker(b, s->style, best_x + 16, y - 4);
+        if (s->kind == PLOT_KIND_POINTS || s->kind == PLOT_KIND_BARS || s->kind == PLOT_KIND_CELLS) plot_marker(b, s->style, best_x + 16, y - 4);
         else {
             ex_putf(b, "<path d=\"M%.2f %.2fh22\"", best_x + 5, y - 4);
             plot_stroke(b, s->style);
@@ -491,7 +526,8 @@ EX_FN void plot_draw_panel(ex_buf *b, plot_panel *a, size_t number)
     ex_putf(b, "<g clip-path=\"url(#%s-%s-%zu)\">\n", id, a->figure->name, number);
     for (int pass = 0; pass < 2; ++pass)                        /* bands and guides lie under the data     */
         for (const plot_series *s = a->first; s; s = s->next)
-            if ((s->kind == PLOT_KIND_BAND || s->kind == PLOT_KIND_GUIDE) == (pass == 0)) plot_draw(b, a, s);
+            if ((s->kind == PLOT_KIND_BAND || s->kind == PLOT_KIND_GUIDE || s->kind == PLOT_KIND_CELLS) == (pass == 0))
+                plot_draw(b, a, s);
     ex_putf(b, "</g>\n<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"none\" class=\"a\"/>\n",
             a->left, a->top, a->width, a->height);
     plot_legend(b, a);
