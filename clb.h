@@ -3554,8 +3554,7 @@ static void clbi_activation_forward(const clb_net *net, size_t count, const clb_
 {
     size_t i;
     if (net->activation == CLB_IDENTITY) memcpy(a, z, count * sizeof *a);
-    else if (net->activation == CLB_RELU)
-        for (i = 0; i < count; ++i) a[i] = z[i] <= 0 ? 0 : z[i];
+    else if (net->activation == CLB_RELU) clbi_isa_kernels()->relu(count, z, a);
     else if (net->activation == CLB_LEAKY_RELU || net->activation == CLB_RELU_MIX) {
         clb_real slope = (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
         for (i = 0; i < count; ++i) a[i] = z[i] > 0 ? z[i] : slope * z[i];
@@ -3568,9 +3567,8 @@ static void clbi_activation_backward(const clb_net *net, size_t count, const clb
 {
     size_t i;
     if (net->activation == CLB_IDENTITY) return;
-    if (net->activation == CLB_RELU) {
-        for (i = 0; i < count; ++i) u[i] = z[i] > 0 ? u[i] : 0;
-    } else if (net->activation == CLB_LEAKY_RELU || net->activation == CLB_RELU_MIX) {
+    if (net->activation == CLB_RELU) clbi_isa_kernels()->relu_back(count, z, u);
+    else if (net->activation == CLB_LEAKY_RELU || net->activation == CLB_RELU_MIX) {
         clb_real slope = (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
         for (i = 0; i < count; ++i) u[i] = z[i] > 0 ? u[i] : slope * u[i];
     } else {
