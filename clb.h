@@ -3066,6 +3066,52 @@ static void clbi_relu_back_scalar(size_t n, const clb_real *CLBI_RESTRICT z, clb
     for (j = 0; j < n; ++j) u[j] = z[j] > 0 ? u[j] : 0;
 }
 
+/* KERNEL dots   out_i = dot(V_i, x), rows V_i, i < rows, each as in KERNEL dot */
+static void clbi_dots_scalar(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out)
+{
+    size_t i;
+    for (i = 0; i < rows; ++i) out[i] = clbi_dot_scalar(n, V + i * ld, x);
+}
+
+/* KERNEL combine   y_j = fma(c_i, V_ij, y_j), i = 0 .. rows-1 in order */
+static void clbi_combine_scalar(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld, clb_real *y)
+{
+    size_t i;
+    for (i = 0; i < rows; ++i) clbi_axpy_scalar(n, c[i], V + i * ld, y);
+}
+
+/* KERNEL symv   y = A x from the lower triangle of A [n][lda], each element read once. Row i lies in block
+ * r0 = 16 floor(i/16). By ascending i:
+ *   left of the block, j = 0 .. r0-1:  y_j = fma(A_ij, x_i, y_j)     lane[j mod 16] = fma(A_ij, x_j, lane)
+ *   block, c = 0 .. 15:                z_c = fma(a, x_i, z_c)        lane[c] = fma(a, x_{r0+c}, lane)
+ *                                      a = A_i,r0+c below the diagonal, else 0; z = 0 at the block's start
+ * and at the end of the block  y_i = fma(A_ii, x_i, tree(lanes of i)) + z_i,  tree 8, 4, 2, 1. */
+static void clbi_symv_scalar(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y)
+{
+    size_t r0, i, j, c, s;
+    for (r0 = 0; r0 < n; r0 += 16) {
+        clb_real z[16] = { 0 }, sum[16];
+        size_t rows = n - r0 < 16 ? n - r0 : 16;
+        for (i = r0; i < r0 + rows; ++i) {
+            const clb_real *a = A + i * lda;
+            clb_real lane[16] = { 0 };
+            for (j = 0; j < r0; ++j) {
+                y[j] = clbi_fmar(a[j], x[i], y[j]);
+                lane[j & 15] = clbi_fmar(a[j], x[j], lane[j & 15]);
+            }
+            for (c = 0; c < 16; ++c) {
+                clb_real b = r0 + c < i ? a[r0 + c] : 0;
+                z[c] = clbi_fmar(b, x[i], z[c]);
+                lane[c] = clbi_fmar(b, c < rows ? x[r0 + c] : 0, lane[c]);
+            }
+            for (s = 8; s; s /= 2)
+                for (c = 0; c < s; ++c) lane[c] += lane[c + s];
+            sum[i - r0] = lane[0];
+        }
+        for (i = r0; i < r0 + rows; ++i) y[i] = clbi_fmar(A[i * lda + i], x[i], sum[i - r0]) + z[i - r0];
+    }
+}
+
 typedef struct clbi_kernels {
     void   (*matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
                      const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc);
@@ -3074,10 +3120,14 @@ typedef struct clbi_kernels {
     void   (*scale)(size_t n, clb_real a, clb_real *x);
     void   (*relu)(size_t n, const clb_real *z, clb_real *a);
     void   (*relu_back)(size_t n, const clb_real *z, clb_real *u);
+    void   (*dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out);
+    void   (*combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld, clb_real *y);
+    void   (*symv)(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y);
 } clbi_kernels;
 
 #define CLBI_KERNELS(isa) { clbi_matmul_##isa, clbi_dot_##isa, clbi_axpy_##isa, clbi_scale_##isa, \
-                            clbi_relu_##isa, clbi_relu_back_##isa }
+                            clbi_relu_##isa, clbi_relu_back_##isa, clbi_dots_##isa, \
+                            clbi_combine_##isa, clbi_symv_##isa }
 
 #if CLBI_X86 || CLBI_ARM
 
@@ -3147,6 +3197,7 @@ typedef struct clbi_tile { size_t rows; clbi_tile_fn run; } clbi_tile;
 #define CLBI_STORE(p, v)      CLBI_O(storeu)(p, v)
 #define CLBI_LOADM(p, m)      CLBI_O(maskz_loadu)(m, p)
 #define CLBI_STOREM(p, m, v)  CLBI_O(mask_storeu)(p, m, v)
+#define CLBI_ADD(a, b)        CLBI_O(add)(a, b)
 #define CLBI_MUL(a, b)        CLBI_O(mul)(a, b)
 #ifdef CLB_NO_FMA
 #define CLBI_FMA(a, b, c)     CLBI_O(add)(CLBI_O(mul)(a, b), c)
@@ -3191,6 +3242,7 @@ typedef struct clbi_tile { size_t rows; clbi_tile_fn run; } clbi_tile;
 #define CLBI_STORE(p, v)      CLBI_O(storeu)(p, v)
 #define CLBI_LOADM(p, m)      CLBI_O(maskload)(p, m)
 #define CLBI_STOREM(p, m, v)  CLBI_O(maskstore)(p, m, v)
+#define CLBI_ADD(a, b)        CLBI_O(add)(a, b)
 #define CLBI_MUL(a, b)        CLBI_O(mul)(a, b)
 #ifdef CLB_NO_FMA
 #define CLBI_FMA(a, b, c)     CLBI_O(add)(CLBI_O(mul)(a, b), c)
@@ -3242,6 +3294,7 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_STORE(p, v)      CLBI_O(vst1q)(p, v)
 #define CLBI_LOADM(p, m)      clbi_neon_loadm(p, m)
 #define CLBI_STOREM(p, m, v)  clbi_neon_storem(p, m, v)
+#define CLBI_ADD(a, b)        CLBI_O(vaddq)(a, b)
 #define CLBI_MUL(a, b)        CLBI_O(vmulq)(a, b)
 #ifdef CLB_NO_FMA
 #define CLBI_FMA(a, b, c)     CLBI_O(vaddq)(CLBI_O(vmulq)(a, b), c)
@@ -3270,7 +3323,7 @@ static void clbi_neon_storem(clb_real *p, size_t n, CLBI_R v)
 #endif
 
 /* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
-#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL }
+#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 static const clbi_kernels clbi_table[] = {
     CLBI_KERNELS(scalar),
 #if CLBI_X86
@@ -5831,46 +5884,10 @@ CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *va
 
 /* --- symmetric product ---------------------------------------------------------------------- */
 
-/* KERNEL symv   y = A x from the lower triangle, each element read once.
- * Row i >= 1 of block r0 = 16 floor(i/16), rows ascending:
- *   diagonal block: t_i = sum over c = r0.. of A_ic x_c, fma in order (A symmetric, absent elements zero)
- *   left of it, j = 0..r0-1:  y_j = fma(A_ij, x_i, y_j),  lane_{j mod 16} = fma(A_ij, x_j, lane)
- *   y_i = t_i + tree(lanes), tree 8, 4, 2, 1 */
-static void clbi_symv_diagonal(size_t rows, const clb_real *A, size_t lda, const clb_real *x, clb_real *y)
-{
-    for (size_t i = 0; i < rows; ++i) {
-        clb_real t = 0;
-        for (size_t c = 0; c < 16; ++c) {
-            clb_real a = c >= rows ? 0 : c <= i ? A[i * lda + c] : A[c * lda + i];
-            t = clbi_fmar(a, c < rows ? x[c] : 0, t);
-        }
-        y[i] = t;
-    }
-}
-
-static void clbi_symv(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y)
-{
-    for (size_t r0 = 0; r0 < n; r0 += 16) {
-        size_t rows = n - r0 < 16 ? n - r0 : 16;
-        clbi_symv_diagonal(rows, A + r0 * lda + r0, lda, x + r0, y + r0);
-        for (size_t i = r0; i < r0 + rows; ++i) {
-            clb_real lane[16] = { 0 };
-            for (size_t j = 0; j < r0; ++j) {
-                clb_real a = A[i * lda + j];
-                y[j] = clbi_fmar(a, x[i], y[j]);
-                lane[j % 16] = clbi_fmar(a, x[j], lane[j % 16]);
-            }
-            for (size_t half = 8; half > 0; half /= 2)
-                for (size_t l = 0; l < half; ++l) lane[l] += lane[l + half];
-            y[i] += lane[0];
-        }
-    }
-}
-
 static void clbi_dense_apply(void *context, const clb_real *x, clb_real *y)
 {
     const clb_dense *m = (const clb_dense *)context;
-    clbi_symv(m->n, m->A, m->lda, x, y);
+    clbi_isa_kernels()->symv(m->n, m->A, m->lda, x, y);
 }
 
 CLBDEF clb_linop clb_linop_dense(clb_dense *A)
@@ -5890,6 +5907,7 @@ CLBDEF clb_linop clb_linop_dense(clb_dense *A)
 typedef struct clbi_tridiag {
     size_t    n, ld;       /* ld: leading dimension of the panel                                      */
     double   *d, *e, *tau; /* T; reflector k is in tau[k]                                             */
+    double   *dot;         /* [2 CLBI_PANEL]                                                          */
     clb_real *panel;       /* [2 CLBI_PANEL][ld]  v_0, w_0, v_1, w_1, ...                             */
     clb_real *minus;       /* the same rows as -w_0, -v_0, ...                                        */
     clb_real *x;           /* [ld]                                                                    */
@@ -5917,30 +5935,25 @@ static double clbi_householder(size_t k, clb_real *x, double *beta)
 /* Reduces row k with p reflectors in the panel; adds its own as number p. */
 static void clbi_tridiag_row(clbi_tridiag *t, clb_real *A, size_t lda, size_t k, size_t p)
 {
+    const clbi_kernels *kernels = clbi_isa_kernels();
     clb_real *row = A + k * lda, *v = t->panel + 2 * p * t->ld, *w = v + t->ld;
-    double tau;
-    for (size_t i = 0; i < p; ++i) {                       /* row k of A_now */
-        t->coef[2 * i] = -t->panel[(2 * i + 1) * t->ld + k];
-        t->coef[2 * i + 1] = -t->panel[2 * i * t->ld + k];
-    }
-    clb_matmul_nn_acc(1, k + 1, 2 * p, t->coef, 2 * p, t->panel, t->ld, row, lda);
+    double tau, half;
+    for (size_t i = 0; i < 2 * p; ++i) t->coef[i] = t->panel[i * t->ld + k];
+    kernels->combine(2 * p, k + 1, t->coef, t->minus, t->ld, row);     /* row k of A_now */
     t->d[k] = (double)row[k];
     tau = t->tau[k] = clbi_householder(k, row, &t->e[k - 1]);
-    memset(v, 0, 2 * t->ld * sizeof *v);
     memcpy(v, row, k * sizeof *v);
+    memset(w, 0, k * sizeof *w);
     if (tau != 0) {                                        /* w = tau (A_now v) - tau/2 (tau v.A_now v) v */
-        double half;
-        clbi_symv(k, A, lda, v, w);
-        for (size_t i = 0; i < p; ++i) {
-            t->coef[2 * i] = -(clb_real)clb_dot(k, t->panel + (2 * i + 1) * t->ld, v);
-            t->coef[2 * i + 1] = -(clb_real)clb_dot(k, t->panel + 2 * i * t->ld, v);
-        }
-        clb_matmul_nn_acc(1, k, 2 * p, t->coef, 2 * p, t->panel, t->ld, w, t->ld);
+        kernels->symv(k, A, lda, v, w);
+        kernels->dots(2 * p, k, t->panel, t->ld, v, t->dot);
+        for (size_t i = 0; i < 2 * p; ++i) t->coef[i] = (clb_real)t->dot[i];
+        kernels->combine(2 * p, k, t->coef, t->minus, t->ld, w);
         clb_scale(k, (clb_real)tau, w);
         half = 0.5 * tau * clb_dot(k, w, v);
         clb_axpy(k, (clb_real)-half, v, w);
     }
-    for (size_t j = 0; j < t->ld; ++j) {
+    for (size_t j = 0; j < k; ++j) {
         t->minus[2 * p * t->ld + j] = -w[j];
         t->minus[(2 * p + 1) * t->ld + j] = -v[j];
     }
@@ -5983,7 +5996,7 @@ static void clbi_reflect(size_t k, double tau, const clb_real *v, clb_real *x)
 /* Bytes behind clbi_tridiag. */
 static size_t clbi_tridiag_bytes(size_t n)
 {
-    return ((4 * CLBI_PANEL + 1) * n + 2 * CLBI_PANEL) * sizeof(clb_real) + 3 * n * sizeof(double);
+    return ((4 * CLBI_PANEL + 1) * n + 2 * CLBI_PANEL) * sizeof(clb_real) + (3 * n + 2 * CLBI_PANEL) * sizeof(double);
 }
 
 #define CLBI_EIGH_MAX ((size_t)1 << (4 * sizeof(size_t) - 6))      /* n^2 reals fit a size_t with room to spare */
@@ -5997,7 +6010,8 @@ static clb_status clbi_tridiag_init(clbi_tridiag *t, size_t n)
     t->n = t->ld = n;
     t->e = t->d + n;
     t->tau = t->e + n;
-    t->panel = (clb_real *)(void *)(t->tau + n);
+    t->dot = t->tau + n;
+    t->panel = (clb_real *)(void *)(t->dot + 2 * CLBI_PANEL);
     t->minus = t->panel + 2 * CLBI_PANEL * n;
     t->x = t->minus + 2 * CLBI_PANEL * n;
     t->coef = t->x + n;
@@ -6688,7 +6702,8 @@ typedef struct clbi_krylov {
     clb_real *V;           /* [cap][n]                                                               */
     clb_real *w;           /* [n]                                                                    */
     double   *H;           /* [cap][cap]                                                             */
-    double   *h;           /* [cap]                                                                  */
+    double   *h, *dot;     /* [cap]                                                                  */
+    clb_real *coef;        /* [cap]                                                                  */
     double    norm;        /* lower bound of |A|_2: largest |A v_j|                                  */
     size_t    products;
     clb_rng  *rng;
@@ -6700,7 +6715,8 @@ static clb_status clbi_krylov_init(clbi_krylov *k, const clb_linop *A, size_t ca
     size_t cells, square;
     clb_status status;
     memset(k, 0, sizeof *k);
-    if (!clbi_mul_size(cap + 1, A->n, &cells) || !clbi_mul_size(cap, cap + 1, &square)) return CLB_ESIZE;
+    if (!clbi_mul_size(cap + 1, A->n, &cells) || !clbi_mul_size(cap, cap + 2, &square)) return CLB_ESIZE;
+    if (!clbi_add_size(cells, cap, &cells)) return CLB_ESIZE;
     if ((status = clbi_alloc(&k->V, cells, sizeof *k->V)) != CLB_OK) return status;
     if ((status = clbi_calloc(&k->H, square, sizeof *k->H)) != CLB_OK) {
         CLB_FREE(k->V);
@@ -6710,7 +6726,9 @@ static clb_status clbi_krylov_init(clbi_krylov *k, const clb_linop *A, size_t ca
     k->n = A->n;
     k->cap = cap;
     k->w = k->V + cap * A->n;
+    k->coef = k->w + A->n;
     k->h = k->H + cap * cap;
+    k->dot = k->h + cap;
     k->rng = rng;
     k->finite = 1;
     return CLB_OK;
@@ -6725,13 +6743,15 @@ static void clbi_krylov_free(clbi_krylov *k)
 /* w -= V^T (V w), twice; the coefficients are added up in h. Returns |w|. */
 static double clbi_krylov_orthogonalise(clbi_krylov *k)
 {
-    for (size_t i = 0; i < k->size; ++i) k->h[i] = 0;
+    const clbi_kernels *kernels = clbi_isa_kernels();
+    memset(k->h, 0, k->size * sizeof *k->h);
     for (int pass = 0; pass < 2; ++pass) {
+        kernels->dots(k->size, k->n, k->V, k->n, k->w, k->dot);
         for (size_t i = 0; i < k->size; ++i) {
-            double c = clb_dot(k->n, k->V + i * k->n, k->w);
-            k->h[i] += c;
-            clb_axpy(k->n, (clb_real)-c, k->V + i * k->n, k->w);
+            k->h[i] += k->dot[i];
+            k->coef[i] = (clb_real)-k->dot[i];
         }
+        kernels->combine(k->size, k->n, k->coef, k->V, k->n, k->w);
     }
     return sqrt(clb_sumsq(k->n, k->w));
 }
@@ -9716,8 +9736,133 @@ CLBI_FOR static void CLBI_N(relu_back)(size_t n, const clb_real *z, clb_real *u)
     clbi_relu_back_scalar(n - j, z + j, u + j);
 }
 
+/* Row groups of the kernels below: as many as leave their accumulators in registers. */
+#if CLBI_ROWS == 512
+#define CLBI_DOT_ROWS 4
+#define CLBI_SYMV_GROUP 8
+#else
+#define CLBI_DOT_ROWS 2
+#define CLBI_SYMV_GROUP ((CLBI_ROWS == 256 ? 8 : 16) * CLBI_W / 16)
+#endif
+
+CLBI_FOR static void CLBI_N(dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out)
+{
+    enum { PARTS = 16 / CLBI_DW, R = CLBI_DOT_ROWS };
+    size_t g, i, l, r, t;
+    for (g = 0; g + R <= rows; g += R, V += R * ld) {
+        CLBI_D s[R][PARTS], v;
+        double lane[16];
+        CLBI_UNROLL for (r = 0; r < R; ++r)
+            CLBI_UNROLL for (l = 0; l < PARTS; ++l) s[r][l] = CLBI_D_ZERO();
+        for (i = 0; i + 16 <= n; i += 16)
+            CLBI_UNROLL for (l = 0; l < PARTS; ++l) {
+                v = CLBI_D_LOAD(x + i + l * CLBI_DW);
+                CLBI_UNROLL for (r = 0; r < R; ++r)
+                    s[r][l] = CLBI_D_FMA(CLBI_D_LOAD(V + r * ld + i + l * CLBI_DW), v, s[r][l]);
+            }
+        for (r = 0; r < R; ++r) {
+            CLBI_UNROLL for (l = 0; l < PARTS; ++l) CLBI_D_STORE(lane + l * CLBI_DW, s[r][l]);
+            for (t = i; t < n; ++t)
+                lane[t & 15] = clbi_fma((double)V[r * ld + t], (double)x[t], lane[t & 15]);
+            for (t = 8; t; t /= 2)
+                for (l = 0; l < t; ++l) lane[l] += lane[l + t];
+            out[g + r] = lane[0];
+        }
+    }
+    for (; g < rows; ++g, V += ld) out[g] = CLBI_N(dot)(n, V, x);
+}
+
+CLBI_FOR static void CLBI_N(combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld, clb_real *y)
+{
+    enum { R = 8 };
+    size_t g, r, j;
+    for (g = 0; g + R <= rows; g += R, c += R, V += R * ld) {
+        CLBI_R k[R], v;
+        CLBI_UNROLL for (r = 0; r < R; ++r) k[r] = CLBI_SET(c[r]);
+        for (j = 0; j + CLBI_W <= n; j += CLBI_W) {
+            v = CLBI_LOAD(y + j);
+            CLBI_UNROLL for (r = 0; r < R; ++r) v = CLBI_FMA(k[r], CLBI_LOAD(V + r * ld + j), v);
+            CLBI_STORE(y + j, v);
+        }
+        if (j < n) {
+            const CLBI_M m = CLBI_MASK(n - j);
+            v = CLBI_LOADM(y + j, m);
+            CLBI_UNROLL for (r = 0; r < R; ++r) v = CLBI_FMA(k[r], CLBI_LOADM(V + r * ld + j, m), v);
+            CLBI_STOREM(y + j, m, v);
+        }
+    }
+    for (; g < rows; ++g, ++c, V += ld) CLBI_N(axpy)(n, *c, V, y);
+}
+
+/* R rows i, i+1, ... of symv at a time. z: the block's z; sum: where the trees of its rows go. */
+#define CLBI_PART_MASK(count, v) \
+    CLBI_MASK((count) <= (v) * CLBI_W ? 0 : (count) >= ((v) + 1) * CLBI_W ? CLBI_W : (count) - (v) * CLBI_W)
+#define CLBI_SYMV(NAME, R)                                                                        \
+CLBI_FOR static void CLBI_N(NAME)(size_t n, size_t r0, size_t i, const clb_real *A, size_t lda,   \
+                                  const clb_real *x, clb_real *y, clb_real *z, clb_real *sum)     \
+{                                                                                                 \
+    enum { PARTS = 16 / CLBI_W };                                                                 \
+    const clb_real *a = A + i * lda;                                                              \
+    CLBI_R lane[R][PARTS], xi[R], xv, yv, av;                                                     \
+    clb_real t[CLBI_W];                                                                           \
+    size_t j, r, v, s;                                                                            \
+    CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                       \
+        xi[r] = CLBI_SET(x[i + r]);                                                               \
+        CLBI_UNROLL for (v = 0; v < PARTS; ++v) lane[r][v] = CLBI_ZERO();                         \
+    }                                                                                             \
+    for (j = 0; j < r0; j += 16)                                                                  \
+        CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                 \
+            xv = CLBI_LOAD(x + j + v * CLBI_W);                                                   \
+            yv = CLBI_LOAD(y + j + v * CLBI_W);                                                   \
+            CLBI_UNROLL for (r = 0; r < (R); ++r) {                                               \
+                av = CLBI_LOAD(a + r * lda + j + v * CLBI_W);                                     \
+                yv = CLBI_FMA(av, xi[r], yv);                                                     \
+                lane[r][v] = CLBI_FMA(av, xv, lane[r][v]);                                        \
+            }                                                                                     \
+            CLBI_STORE(y + j + v * CLBI_W, yv);                                                   \
+        }                                                                                         \
+    CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                     \
+        xv = CLBI_LOADM(x + r0 + v * CLBI_W, CLBI_PART_MASK(n - r0, v));                          \
+        yv = CLBI_LOAD(z + v * CLBI_W);                                                           \
+        CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                   \
+            av = CLBI_LOADM(a + r * lda + r0 + v * CLBI_W, CLBI_PART_MASK(i + r - r0, v));        \
+            yv = CLBI_FMA(av, xi[r], yv);                                                         \
+            lane[r][v] = CLBI_FMA(av, xv, lane[r][v]);                                            \
+        }                                                                                         \
+        CLBI_STORE(z + v * CLBI_W, yv);                                                           \
+    }                                                                                             \
+    CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                       \
+        CLBI_UNROLL for (s = PARTS / 2; s; s /= 2)                                                \
+            CLBI_UNROLL for (v = 0; v < s; ++v) lane[r][v] = CLBI_ADD(lane[r][v], lane[r][v + s]); \
+        CLBI_STORE(t, lane[r][0]);                                                                \
+        CLBI_UNROLL for (s = CLBI_W / 2; s; s /= 2)                                               \
+            CLBI_UNROLL for (v = 0; v < s; ++v) t[v] += t[v + s];                                 \
+        sum[i + r - r0] = t[0];                                                                   \
+    }                                                                                             \
+}
+CLBI_SYMV(symv_group, CLBI_SYMV_GROUP)
+CLBI_SYMV(symv_row, 1)
+#undef CLBI_SYMV
+
+CLBI_FOR static void CLBI_N(symv)(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y)
+{
+    size_t r0, i, rows;
+    for (r0 = 0; r0 < n; r0 += 16) {
+        clb_real z[16] = { 0 }, sum[16];
+        rows = n - r0 < 16 ? n - r0 : 16;
+        for (i = r0; i + CLBI_SYMV_GROUP <= r0 + rows; i += CLBI_SYMV_GROUP)
+            CLBI_N(symv_group)(n, r0, i, A, lda, x, y, z, sum);
+        for (; i < r0 + rows; ++i) CLBI_N(symv_row)(n, r0, i, A, lda, x, y, z, sum);
+        for (i = r0; i < r0 + rows; ++i) y[i] = clbi_fmar(A[i * lda + i], x[i], sum[i - r0]) + z[i - r0];
+    }
+}
+
 #undef CLBI_SUFFIX
 #undef CLBI_FOR
+#undef CLBI_DOT_ROWS
+#undef CLBI_SYMV_GROUP
+#undef CLBI_PART_MASK
+#undef CLBI_ADD
 #undef CLBI_ROWS
 #undef CLBI_D
 #undef CLBI_DW

@@ -213,7 +213,66 @@ static void t_slq(void)
     free(A);
 }
 
+/* The bits of products, values, projections and vectors do not depend on the instruction set. */
+static void t_same_bits(void)
+{
+    static const size_t sizes[] = { 1, 7, 15, 16, 17, 31, 40, 67, 130 };
+    clb_isa at_first = clb_isa_get();
+    clb_rng rng;
+    clb_rng_seed(&rng, 19);
+    for (size_t z = 0; z < sizeof sizes / sizeof *sizes; ++z) {
+        size_t n = sizes[z];
+        clb_real *A = matrix(n), *B = matrix(n), *V = matrix(n), *V0 = matrix(n);
+        clb_real *x = matrix(n), *y = matrix(n), *y0 = matrix(n);
+        double *all = (double *)calloc(4 * n, sizeof *all);
+        clb_dense dense = { n, n, A };
+        clb_linop op = clb_linop_dense(&dense);
+        make_type(13 - 1, &rng, n, A);
+        clb_rng_normal(&rng, n, x);
+        FOR_EACH_ISA(isa) {
+            int first = isa == 0;
+            NOTE("n = %zu, %s", n, clb_isa_name((clb_isa)isa));
+            op.apply(op.context, x, first ? y0 : y);
+            memcpy(B, A, n * n * sizeof *A);
+            EQUAL(clb_eigh(n, B, n, all + (first ? 0 : n), first ? V0 : V), CLB_OK);
+            memcpy(B, A, n * n * sizeof *A);
+            EQUAL(clb_eigh_project(n, B, n, x, all + 3 * n, all + 2 * n), CLB_OK);
+            if (first) continue;
+            for (size_t i = 0; i < n; ++i) {
+                SAME_BITS(y[i], y0[i]);
+                SAME_BITS(all[i], all[n + i]);
+            }
+            for (size_t i = 0; i < n * n; ++i) SAME_BITS(V[i], V0[i]);
+        }
+        free(A); free(B); free(V); free(V0); free(x); free(y); free(y0); free(all);
+    }
+    clb_isa_set(at_first);
+}
+
+/* The operator of a stored matrix against the product written out, reading the lower triangle only. */
+static void t_dense_product(void)
+{
+    clb_rng rng;
+    clb_rng_seed(&rng, 23);
+    for (size_t n = 1; n < 70; ++n) {
+        clb_real *A = matrix(n), *x = matrix(n), *y = matrix(n);
+        clb_dense dense = { n, n, A };
+        clb_linop op = clb_linop_dense(&dense);
+        for (size_t i = 0; i < n; ++i)
+            for (size_t j = 0; j < n; ++j) A[i * n + j] = j <= i ? (clb_real)uniform(&rng) : (clb_real)NAN;
+        clb_rng_normal(&rng, n, x);
+        op.apply(op.context, x, y);
+        for (size_t i = 0; i < n; ++i) {
+            double sum = 0;
+            for (size_t j = 0; j < n; ++j) sum += (double)A[j <= i ? i * n + j : j * n + i] * (double)x[j];
+            NEAR(y[i], sum, 10 * (double)n * eps);
+        }
+        free(A); free(x); free(y);
+    }
+}
+
 static const test_case tests[] = {
+    TEST(t_same_bits), TEST(t_dense_product),
     TEST(t_eigh_types), TEST(t_project), TEST(t_lanczos_dense), TEST(t_slq),
 };
 TEST_MAIN(tests)
