@@ -834,6 +834,167 @@ CLBDEF clb_energy clb_trace_energy(const clb_trace *trace, size_t l, double fina
  * @S21 SPECTRAL THEORY
  * ========================================================================================== */
 
+/* geo(x, T) = 1 + x + ... + x^(T-1) = (1 - x^T)/(1 - x), T at x = 1; relative error a few eps for any x.
+ * Infinity where x^T overflows. */
+CLBDEF double clb_geo(double x, size_t T);
+
+/* ---- the crossover formula as published -------------------------------- Theorem 4, eq. (4), (18), (19) */
+
+/* c_k = a_k^2 |delta_0| / sum_j a_j^2 with a_k = v_k . g: squared projections of the gradient, scaled so that
+ * they add up to the imbalance |delta_0| of the first step (one number calibrated at t = 0; no information
+ * about layers). Not scaled if the sum is <= 1e-12. a, c: n values, may be the same array. */
+CLBDEF void   clb_crossover_weights(size_t n, const double *a, double delta0, double *c);
+
+typedef struct clb_crossover_info {
+    size_t stable, unstable;    /* modes added by (4); modes with |1 - eta lambda| >= 1               */
+    size_t negative, zero;      /* modes left out: lambda < 0; |lambda| < 1e-12                       */
+} clb_crossover_info;
+
+/*   S(eta) = sum_k c_k (1 - rho_k^(2T)) / (eta lambda_k (2 - eta lambda_k)),   rho_k = 1 - eta lambda_k
+ * over lambda_k > 0, with the published treatment of unstable modes, |rho| >= 1: c_k T / |den| (nothing if
+ * |den| <= 1e-12). That branch is ad hoc: the true sum grows like rho^(2T). info may be NULL. */
+CLBDEF double clb_crossover(size_t n, const double *lambda, const double *c, double eta, size_t T,
+                            clb_crossover_info *info);
+/* d ln S / d ln eta of the sum above over its stable modes; the local exponent of the drift is 2 + this.
+ * One converged mode: -1 + eta lambda/(2 - eta lambda).  NaN for S = 0. */
+CLBDEF double clb_crossover_slope(size_t n, const double *lambda, const double *c, double eta, size_t T);
+/* f = eta lambda_max / 2: below 1 stable, at 1 the edge. */
+CLBDEF double clb_phase(double eta, double lambda_max);
+
+/* ---- the exact sum of a quadratic model ---------------------------------------------------------------- */
+
+/* Spectrum of a symmetric matrix with what the imbalance of layers l, l+1 along its modes needs:
+ *   a_k = v_k . g,   D_kj = <v_k, v_j>_{W_{l+1}} - <v_k, v_j>_{W_l}  (minus b_l's part)                    */
+typedef struct clb_spectrum {
+    size_t  total;              /* eigenvalues of the matrix                                          */
+    size_t  n;                  /* modes kept: |a_k| >= 1e-10 |g|                                     */
+    double *lambda, *a;         /* [n]                                                                */
+    double *D;                  /* [n][n]                                                             */
+    double  energy;             /* |g|^2                                                              */
+    double  delta0;             /* sum_kj a_k a_j D_kj, the imbalance at t = 0                        */
+    double  largest, smallest;  /* of all eigenvalues                                                 */
+    void   *arena;
+} clb_spectrum;
+
+/* From all P eigenpairs of the Hessian or Gauss-Newton matrix (clb_eigh: row k of vectors is v_k) and the
+ * gradient. Memory n^2 doubles, and n^2 + n max|W_l| reals while it runs.
+ * Errors: CLB_EOPTION (l not in 1..L-1), CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_spectrum_init(clb_spectrum *sp, const clb_net *net, size_t l, const double *values,
+                                    const clb_real *vectors, const clb_real *grad);
+/* The same for the Gauss-Newton matrix of MSE through the nK x nK kernel N = N_1 + ... + N_L of the
+ * outputs:  N = U diag(kap) U^T,  c = 2/(nK),  b = U^T (f - t),
+ *   lambda_p = c kap_p,  a_p = c b_p sqrt(kap_p),  D_pq = [U^T (N_{l+1} - N_l) U]_pq / sqrt(kap_p kap_q).
+ * Errors also: CLB_EOPTION unless the loss is MSE (ce = 0), and those of clb_eigh. */
+CLBDEF clb_status clb_spectrum_function(clb_spectrum *sp, clb_curv *curv, size_t l);
+CLBDEF void       clb_spectrum_free(clb_spectrum *sp);
+
+typedef enum clb_mode_rule {
+    CLB_MODES_ALL,              /* every mode, also lambda < 0                                        */
+    CLB_MODES_POSITIVE,         /* lambda > 1e-9 and |1 - eta lambda| < 1                             */
+    CLB_MODES_CLAMPED           /* lambda < 0 counts as 0: for positive semidefinite matrices         */
+} clb_mode_rule;
+
+typedef struct clb_quadratic {
+    double S;                   /* sum_kj a_k a_j D_kj geo(rho_k rho_j, T)                            */
+    double diagonal;            /* sum_k c_k geo(rho_k^2, T), first-principles c_k = a_k^2 D_kk       */
+    double coupling;            /* mode-coupling number M_T = (S - diagonal)/diagonal; M_0 is T = 1   */
+    double phase;               /* eta lambda_max / 2                                                 */
+    double growth;              /* h = eta |lambda_min| T, 0 unless negative modes are in the sum     */
+    size_t modes;               /* in the sum                                                         */
+    int    valid;               /* phase < 1 and h <= 0.3; outside that the sums mean nothing         */
+} clb_quadratic;
+/* Imbalance summed over T steps of gradient descent on the quadratic model g_{t+1} = (I - eta H) g_t; exact
+ * for it. Cost n^2/2 evaluations of geo. */
+CLBDEF clb_quadratic clb_spectrum_sum(const clb_spectrum *sp, double eta, size_t T, clb_mode_rule rule);
+/* Imbalance delta_t of that model at step t. */
+CLBDEF double        clb_spectrum_delta(const clb_spectrum *sp, double eta, size_t t, clb_mode_rule rule);
+
+/* ---- the linearised network ----------------------------------------------------------------------------- */
+
+typedef struct clb_linear_opts {
+    const size_t *restart;      /* steps at which the network is linearised anew, ascending; NULL: never */
+    size_t        restart_count;
+    double       *delta;        /* NULL or [T][L-1]: imbalance of every step                          */
+    double       *loss;         /* NULL or [T]: loss of the model before every step                   */
+} clb_linear_opts;
+
+/* S_l predicted from the point of curv alone, without calibration: gradient descent on the network that is
+ * linear in its parameters,  f = f_0 + J (theta - theta_0), with the loss as it is (softmax kept), J frozen;
+ * S_l = sum_t |G_{l+1}|^2 - |G_l|^2 - |g_{b_l}|^2.  At a restart the model's own weights become the new
+ * point (re-linearised predictor). S: L-1 doubles. Costs about T gradient steps; 3 P + n K reals.
+ * On return curv is back at its point. CLB_EDIVERGED: the model left the range of numbers (S NaN): outside
+ * validity, eta lambda_max > 2. CLB_ENOMEM. opts may be NULL. */
+CLBDEF clb_status clb_linearised(clb_curv *curv, double eta, size_t T, const clb_linear_opts *opts, double *S);
+/* Restart steps for boundaries s[0..count-1] in units of eta t: round(s/eta), without 0, repeats and steps
+ * >= T. Returns how many were written to steps (room for count). */
+CLBDEF size_t clb_restart_steps(double eta, size_t T, size_t count, const double *s, size_t *steps);
+
+/* ---- energy form ----------------------------------------------------------------------------------------- */
+
+/* drift = eta^2 |S| = |kbar| eta DL mu, an identity:  kbar = S/E,  mu = eta E/DL,
+ * E = sum_t sum_l |G_l|^2,  DL = Loss(0) - Loss(T). */
+typedef struct clb_energy {
+    double S, E, DL, kbar, mu;
+    double kappa0;              /* delta_0 / |g_0|^2                                                  */
+    double S_energy;            /* kappa_0 DL / eta: what S would be with the first step's imbalance share, mu = 1 */
+} clb_energy;
+/* Of a completed run for charge l; loss_end is Loss(theta_T), which a trace does not hold. */
+CLBDEF clb_energy clb_trace_energy(const clb_trace *trace, size_t l, double loss_end);
+
+/* ---- spectra --------------------------------------------------------------------------------------------- */
+
+/* What the published files say of a list of eigenvalues, with their thresholds. */
+typedef struct clb_spectrum_stats {
+    size_t positive, negative, zero;    /* > tol, < -tol, the rest                                    */
+    double largest, smallest;
+    double sum_positive, mean_positive, median_positive;      /* over > tol; NaN if there is none     */
+    double effective_rank;              /* sum_positive / largest                                     */
+    double spectral_width;              /* largest / median_positive                                  */
+} clb_spectrum_stats;
+/* values ascending, n of them. */
+CLBDEF clb_spectrum_stats clb_spectrum_describe(size_t n, const double *values, double tol);
+
+/* ---- mode coefficients of a two-layer linear net -------------------------- Theorem 5, eq. (5), (23)-(25) */
+
+/* Modes of the input covariance Sigma = X^T X/n = sum_k lx_k u_k u_k^T, MSE, index-matched (not sorted by
+ * size of the coefficient). With A = Y^T X/n:  r_k = (W_2 W_1 Sigma - A) u_k = lx_k e_k. */
+typedef struct clb_linear_modes {
+    size_t  d;
+    double *lx;                 /* [d] descending                                                     */
+    double *d_k;                /* [d] (2/K)^2 (|r_k|^2 |W_1 u_k|^2 - |W_2^T r_k|^2): imbalance of mode k */
+    double *c_k;                /* [d] lx_k^2 |e_k|^2 = |r_k|^2: corrected coefficient, to one common factor */
+    double *c_published;        /* [d] lx_k^2 |W_2 W_1 u_k - A u_k|^2: A u_k not divided by lx_k      */
+    double *rate;               /* [d] (2/K) lx_k (|W_1 u_k|^2 + |W_2^T r_k|^2/|r_k|^2): curvature along mode k */
+    double  g1, g2;             /* |G_1|^2, |G_2|^2 from the modes, exactly                           */
+    double  factor;             /* (2/K)^2 (m-d)/(3d): d_k/c_k expected at the default initialisation */
+    void   *arena;
+} clb_linear_modes;
+/* Errors: CLB_EOPTION (not two bias-free identity layers), CLB_ENOMEM, those of clb_jacobi. */
+CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *net, const clb_data *data);
+CLBDEF void       clb_linear_modes_free(clb_linear_modes *modes);
+
+/* ---- spectral compression ------------------------------------------------ Theorem 6, eq. (6), (7), (20)-(22) */
+
+/* Largest eigenvalue of diag(p) - p p^T: the root between the two largest p of sum_k p_k^2/(p_k - x) = 1.
+ *   K/(K-1) max_k p_k(1-p_k) <= lambda <= 2 max_k p_k(1-p_k)
+ * (the published proof takes max_k p_k(1-p_k) itself, which is too small). p: K values >= 0 of sum 1. */
+CLBDEF double clb_softmax_curvature(size_t K, const clb_real *p);
+
+typedef struct clb_compression {
+    double jtj;                 /* lambda_max(J^T J/n)                                                */
+    double q_max, q_mean;       /* max_i, mean_i of q_i(1-q_i), q_i probability of the label          */
+    double p_max;               /* max_i max_k p_ik (1 - p_ik)                                        */
+    double s_max;               /* max_i lambda_max(S_i), exact                                       */
+    double published;           /* eq. (7): jtj q_max; does not always bound                          */
+    double corrected;           /* 2 jtj p_max                                                        */
+    double sharp;               /* jtj s_max, the best of this kind                                   */
+    double gauss_newton;        /* lambda_max(H_GN) <= sharp <= corrected                             */
+    double hessian;             /* lambda_max(H) <= gauss_newton + residual                           */
+    double residual;            /* clb_residual_bound                                                 */
+} clb_compression;
+/* All of it at the point of curv. Errors: CLB_EOPTION (ce != 1, no labels), those of clb_lanczos. */
+CLBDEF clb_status clb_compression_bounds(clb_curv *curv, clb_compression *out);
+
 /* ============================================================================================
  * @S22 STATISTICS
  * ========================================================================================== */
@@ -7435,6 +7596,631 @@ CLBDEF clb_energy clb_trace_energy(const clb_trace *trace, size_t l, double fina
 /* ============================================================================================
  * @S41 SPECTRAL THEORY
  * ========================================================================================== */
+
+/* geo(1 - y, T) with y known to full precision where 1 - y is not:  x > 0: -expm1(T log x)/y. */
+static double clbi_geo(double y, size_t T)
+{
+    double x = 1 - y, log_x;
+    if (y == 0) return (double)T;
+    if (x <= 0) return (1 - clb_powi(x, T)) / y;
+    log_x = fabs(y) < 0.1 ? clb_log1p(-y) : clb_log(x);
+    if ((double)T * fabs(log_x) < 1e-12) return (double)T;
+    return -clb_expm1((double)T * log_x) / y;
+}
+
+CLBDEF double clb_geo(double x, size_t T) { return clbi_geo(1 - x, T); }
+
+CLBDEF double clb_phase(double eta, double lambda_max) { return 0.5 * eta * lambda_max; }
+
+CLBDEF void clb_crossover_weights(size_t n, const double *a, double delta0, double *c)
+{
+    double sum = 0, scale;
+    size_t k;
+    for (k = 0; k < n; ++k) sum += a[k] * a[k];
+    scale = sum > 1e-12 ? fabs(delta0) / sum : 1;
+    for (k = 0; k < n; ++k) c[k] = a[k] * a[k] * scale;
+}
+
+CLBDEF double clb_crossover(size_t n, const double *lambda, const double *c, double eta, size_t T,
+                            clb_crossover_info *info)
+{
+    clb_crossover_info count = CLB_ZERO;
+    double S = 0;
+    size_t k;
+    for (k = 0; k < n; ++k) {
+        double x = eta * lambda[k], den = x * (2 - x);              /* 1 - rho^2 */
+        if (fabs(lambda[k]) < 1e-12) ++count.zero;
+        else if (lambda[k] < 0) ++count.negative;
+        else if (fabs(1 - x) >= 1) {
+            ++count.unstable;
+            if (fabs(den) > 1e-12) S += c[k] * (double)T / fabs(den);
+        } else {
+            ++count.stable;
+            if (fabs(den) >= 1e-12) S += c[k] * clbi_geo(den, T);
+        }
+    }
+    if (info) *info = count;
+    return S;
+}
+
+/* eta d/d eta of geo(rho^2, T), x = eta lambda:  2 x [T rho^(2T-1) - rho geo] / den; -(T-1) T x as x T -> 0. */
+static double clbi_geo_slope(double x, size_t T, double geo)
+{
+    double rho = 1 - x, den = x * (2 - x), n = (double)T;
+    if (x * n < 1e-7) return -(n - 1) * n * x;
+    return 2 * x * (n * clb_powi(rho, 2 * T - 1) - rho * geo) / den;
+}
+
+CLBDEF double clb_crossover_slope(size_t n, const double *lambda, const double *c, double eta, size_t T)
+{
+    double S = 0, dS = 0;
+    size_t k;
+    for (k = 0; k < n; ++k) {
+        double x = eta * lambda[k], den = x * (2 - x), geo;
+        if (lambda[k] < 1e-12 || fabs(1 - x) >= 1 || den < 1e-12) continue;
+        geo = clbi_geo(den, T);
+        S += c[k] * geo;
+        dS += c[k] * clbi_geo_slope(x, T, geo);
+    }
+    return dS / S;
+}
+
+/* ---- quadratic model ------------------------------------------------------------------------ */
+
+/* lambda, a, D of n modes in one allocation. */
+static clb_status clbi_spectrum_alloc(clb_spectrum *sp, size_t n)
+{
+    size_t cells;
+    clb_status status;
+    if (!clbi_add_size(n, 2, &cells) || !clbi_mul_size(n, cells, &cells)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&sp->arena, cells, sizeof *sp->D)) != CLB_OK) return status;
+    sp->n = n;
+    sp->lambda = (double *)sp->arena;
+    sp->a = sp->lambda + n;
+    sp->D = sp->a + n;
+    return CLB_OK;
+}
+
+CLBDEF void clb_spectrum_free(clb_spectrum *sp)
+{
+    CLB_FREE(sp->arena);
+    memset(sp, 0, sizeof *sp);
+}
+
+/* delta_0 = a^T D a */
+static void clbi_spectrum_finish(clb_spectrum *sp)
+{
+    size_t k, j, n = sp->n;
+    sp->delta0 = 0;
+    for (k = 0; k < n; ++k)
+        for (j = 0; j < n; ++j) sp->delta0 += sp->a[k] * sp->a[j] * sp->D[k * n + j];
+}
+
+/* D += sign V V^T over the coordinates at .. at+width-1 of the kept eigenvectors. */
+static void clbi_add_overlaps(clb_spectrum *sp, const size_t *kept, const clb_real *vectors, size_t at,
+                              size_t width, double sign, clb_real *work)
+{
+    size_t k, n = sp->n;
+    clb_real *V = work + n * n;
+    for (k = 0; k < n; ++k) memcpy(V + k * width, vectors + kept[k] * sp->total + at, width * sizeof *V);
+    clb_matmul_nt(n, n, width, V, width, V, width, work, n);
+    for (k = 0; k < n * n; ++k) sp->D[k] += sign * (double)work[k];
+}
+
+static clb_status clbi_spectrum_overlaps(clb_spectrum *sp, const clb_net *net, size_t l, const size_t *kept,
+                                         const clb_real *vectors)
+{
+    size_t lower = clb_layer_size(net, l), upper = clb_layer_size(net, l + 1), n = sp->n, cells, k;
+    clb_real *work;
+    clb_status status;
+    if (!clbi_add_size(n, lower > upper ? lower : upper, &cells) || !clbi_mul_size(n, cells, &cells)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&work, cells, sizeof *work)) != CLB_OK) return status;
+    for (k = 0; k < n * n; ++k) sp->D[k] = 0;
+    clbi_add_overlaps(sp, kept, vectors, net->w[l + 1], upper, 1, work);
+    clbi_add_overlaps(sp, kept, vectors, net->w[l], lower, -1, work);
+    if (net->b[l] != CLB_NO_BIAS) clbi_add_overlaps(sp, kept, vectors, net->b[l], net->m[l], -1, work);
+    CLB_FREE(work);
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_spectrum_init(clb_spectrum *sp, const clb_net *net, size_t l, const double *values,
+                                    const clb_real *vectors, const clb_real *grad)
+{
+    size_t k, n = 0, P = net->P, *kept;
+    double *a, energy = clb_sumsq(P, grad);
+    clb_status status;
+    memset(sp, 0, sizeof *sp);
+    if (l < 1 || l >= net->L) return CLB_EOPTION;
+    if ((status = clbi_alloc(&kept, P, sizeof *kept)) != CLB_OK) return status;
+    if ((status = clbi_alloc(&a, P, sizeof *a)) != CLB_OK) {
+        CLB_FREE(kept);
+        return status;
+    }
+    for (k = 0; k < P; ++k) {
+        a[k] = clb_dot(P, vectors + k * P, grad);
+        if (fabs(a[k]) >= 1e-10 * sqrt(energy)) kept[n++] = k;
+    }
+    if ((status = clbi_spectrum_alloc(sp, n)) == CLB_OK) {
+        sp->total = P;
+        sp->energy = energy;
+        sp->smallest = values[0];
+        sp->largest = values[P - 1];
+        for (k = 0; k < n; ++k) sp->lambda[k] = values[kept[k]], sp->a[k] = a[kept[k]];
+        status = clbi_spectrum_overlaps(sp, net, l, kept, vectors);
+        if (status == CLB_OK) clbi_spectrum_finish(sp);
+        else clb_spectrum_free(sp);
+    }
+    CLB_FREE(a);
+    CLB_FREE(kept);
+    return status;
+}
+
+/* Work of the kernel form: three N x N matrices, eigenvalues. */
+typedef struct clbi_function {
+    size_t    N;
+    clb_real *U, *B, *R;        /* eigenvectors in rows; kernel, then N_{l+1} - N_l; scratch */
+    double   *values;
+    void     *arena;
+} clbi_function;
+
+static clb_status clbi_function_alloc(clbi_function *s, size_t N)
+{
+    size_t cells;
+    clb_status status;
+    memset(s, 0, sizeof *s);
+    s->N = N;
+    if (!clbi_mul_size(N, 3, &cells) || !clbi_mul_size(N, cells, &cells)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&s->arena, cells, sizeof *s->U)) != CLB_OK) return status;
+    if ((status = clbi_alloc(&s->values, N, sizeof *s->values)) != CLB_OK) return status;
+    s->U = (clb_real *)s->arena;
+    s->B = s->U + N * N;
+    s->R = s->B + N * N;
+    return CLB_OK;
+}
+
+/* lambda, a, D from U, kap and B = N_{l+1} - N_l; kap below 1e-12 of the largest carry nothing. */
+static clb_status clbi_function_modes(clbi_function *s, clb_spectrum *sp, const clb_real *q, double c)
+{
+    size_t p, r, first = 0, N = s->N, n;
+    clb_status status;
+    while (first < N && !(s->values[first] > 1e-12 * s->values[N - 1])) ++first;
+    n = N - first;
+    if ((status = clbi_spectrum_alloc(sp, n)) != CLB_OK) return status;
+    clb_matmul_nn(n, N, N, s->U + first * N, N, s->B, N, s->R, N);
+    clb_matmul_nt(n, n, N, s->R, N, s->U + first * N, N, s->B, n);
+    sp->total = N;
+    sp->largest = c * s->values[N - 1];
+    sp->smallest = c * s->values[0] < 0 ? 0 : c * s->values[0];
+    for (p = 0; p < n; ++p) {
+        double root = sqrt(s->values[first + p]);
+        sp->lambda[p] = c * s->values[first + p];
+        sp->a[p] = clb_dot(N, s->U + (first + p) * N, q) * root;     /* q = c (f - t) */
+        sp->energy += sp->a[p] * sp->a[p];
+        for (r = 0; r < n; ++r) sp->D[p * n + r] = (double)s->B[p * n + r] / (root * sqrt(s->values[first + r]));
+    }
+    clbi_spectrum_finish(sp);
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_spectrum_function(clb_spectrum *sp, clb_curv *curv, size_t l)
+{
+    const clb_net *net = curv->pass->net;
+    size_t i, N = curv->pass->n * net->m[net->L];
+    clbi_function s;
+    clb_status status;
+    memset(sp, 0, sizeof *sp);
+    if (l < 1 || l >= net->L || curv->pass->ce > 0) return CLB_EOPTION;
+    status = clbi_function_alloc(&s, N);
+    if (status == CLB_OK) status = clb_ntk(curv, 0, s.B);
+    if (status == CLB_OK) status = clb_eigh(N, s.B, N, s.values, s.U);
+    if (status == CLB_OK) status = clb_ntk(curv, l + 1, s.B);
+    if (status == CLB_OK) status = clb_ntk(curv, l, s.R);
+    if (status == CLB_OK) {
+        for (i = 0; i < N * N; ++i) s.B[i] -= s.R[i];
+        status = clbi_function_modes(&s, sp, curv->pass->u[net->L], 2 / (double)N);
+    }
+    CLB_FREE(s.values);
+    CLB_FREE(s.arena);
+    return status;
+}
+
+/* eta lambda of mode k under the rule; 0 in *use if the mode is left out. */
+static double clbi_mode_step(const clb_spectrum *sp, size_t k, double eta, clb_mode_rule rule, int *use)
+{
+    double lambda = sp->lambda[k];
+    *use = 1;
+    if (rule == CLB_MODES_CLAMPED && lambda < 0) lambda = 0;
+    if (rule == CLB_MODES_POSITIVE) *use = lambda > 1e-9 && fabs(1 - eta * lambda) < 1;
+    return eta * lambda;
+}
+
+/* geo(rho_k rho_j, T), x = eta lambda. 1 - rho_k rho_j = x_k + x_j - x_k x_j; log |rho| is known for each
+ * mode, and the sum of two logs of equal sign loses nothing. */
+static double clbi_geo_pair(const double *x, const double *log_rho, size_t k, size_t j, size_t T)
+{
+    double y = x[k] + x[j] - x[k] * x[j], s = log_rho[k] + log_rho[j];
+    if (!(x[k] >= 0 && x[j] >= 0 && x[k] < 1 && x[j] < 1)) return clbi_geo(y, T);
+    if ((double)T * fabs(s) < 1e-12) return (double)T;
+    return -clb_expm1((double)T * s) / y;
+}
+
+static void clbi_sum_pairs(const clb_spectrum *sp, const double *x, const double *log_rho, const int *use, size_t T,
+                           clb_quadratic *out)
+{
+    size_t k, j, n = sp->n;
+    for (k = 0; k < n; ++k) {
+        double row = 0;                                              /* sum over j < k */
+        if (!use[k]) continue;
+        ++out->modes;
+        for (j = 0; j < k; ++j)
+            if (use[j]) row += sp->a[j] * sp->D[k * n + j] * clbi_geo_pair(x, log_rho, k, j, T);
+        out->S += 2 * sp->a[k] * row;
+        out->diagonal += sp->a[k] * sp->a[k] * sp->D[k * n + k] * clbi_geo_pair(x, log_rho, k, k, T);
+    }
+    out->S += out->diagonal;
+    out->coupling = (out->S - out->diagonal) / out->diagonal;
+}
+
+CLBDEF clb_quadratic clb_spectrum_sum(const clb_spectrum *sp, double eta, size_t T, clb_mode_rule rule)
+{
+    clb_quadratic out = CLB_ZERO;
+    size_t k, n = sp->n;
+    double *x;
+    int *use;
+    out.phase = clb_phase(eta, sp->largest);
+    out.growth = rule == CLB_MODES_ALL && sp->smallest < 0 ? -eta * sp->smallest * (double)T : 0;
+    out.valid = out.phase < 1 && out.growth <= 0.3;
+    out.S = out.diagonal = out.coupling = (double)NAN;
+    if (clbi_alloc(&x, 2 * n, sizeof *x)) return out;
+    if (clbi_alloc(&use, n, sizeof *use) == CLB_OK) {
+        out.S = out.diagonal = 0;
+        for (k = 0; k < n; ++k) {
+            x[k] = clbi_mode_step(sp, k, eta, rule, &use[k]);
+            x[n + k] = x[k] < 1 ? clb_log1p(-x[k]) : 0;
+        }
+        clbi_sum_pairs(sp, x, x + n, use, T, &out);
+        CLB_FREE(use);
+    }
+    CLB_FREE(x);
+    return out;
+}
+
+CLBDEF double clb_spectrum_delta(const clb_spectrum *sp, double eta, size_t t, clb_mode_rule rule)
+{
+    size_t k, j, n = sp->n;
+    double delta = 0, *g;
+    int use;
+    if (clbi_alloc(&g, n, sizeof *g)) return (double)NAN;
+    for (k = 0; k < n; ++k) {
+        double x = clbi_mode_step(sp, k, eta, rule, &use);
+        g[k] = use ? sp->a[k] * clb_powi(1 - x, t) : 0;             /* g_t along v_k */
+    }
+    for (k = 0; k < n; ++k)
+        for (j = 0; j < n; ++j) delta += g[k] * g[j] * sp->D[k * n + j];
+    CLB_FREE(g);
+    return delta;
+}
+
+/* ---- linearised network --------------------------------------------------------------------- */
+
+typedef struct clbi_linear {
+    clb_curv *curv;
+    clb_real *moved;            /* [P] theta - theta_0 of the segment */
+    clb_real *grad, *start;     /* [P] */
+    clb_real *f0;               /* [n][K] */
+} clbi_linear;
+
+static void clbi_linear_open(clbi_linear *s, const clb_real *theta)
+{
+    const clb_pass *pass = s->curv->pass;
+    clb_curv_at(s->curv, theta);
+    memcpy(s->f0, pass->z[pass->net->L], pass->n * pass->net->m[pass->net->L] * sizeof *s->f0);
+    memset(s->moved, 0, pass->net->P * sizeof *s->moved);
+}
+
+/* Loss and gradient of the linearised network at its present weights. */
+static double clbi_linear_gradient(clbi_linear *s)
+{
+    clb_pass *pass = s->curv->pass;
+    size_t i, L = pass->net->L, cells = pass->n * pass->net->m[L];
+    const clb_real *df = clb_jvp(s->curv, s->moved);
+    double loss;
+    for (i = 0; i < cells; ++i) pass->z[L][i] = s->f0[i] + df[i];
+    loss = clbi_output_loss(pass);
+    clbi_output_gradient(pass);
+    clb_vjp(s->curv, pass->u[L], s->grad);
+    return loss;
+}
+
+/* S_l += imbalance of this gradient; also to delta[L-1] unless NULL. */
+static void clbi_add_imbalance(const clb_net *net, const clb_real *grad, double *S, double *delta)
+{
+    size_t l;
+    double lower = clb_weight_sumsq(net, grad, 1);
+    for (l = 1; l < net->L; ++l) {
+        double upper = clb_weight_sumsq(net, grad, l + 1), d = upper - lower - clb_bias_sumsq(net, grad, l);
+        S[l - 1] += d;
+        if (delta) delta[l - 1] = d;
+        lower = upper;
+    }
+}
+
+static clb_status clbi_linear_run(clbi_linear *s, double eta, size_t T, const clb_linear_opts *opts, double *S)
+{
+    const clb_net *net = s->curv->pass->net;
+    size_t t, next = 0, j;
+    clbi_linear_open(s, s->start);
+    for (t = 0; t < T; ++t) {
+        double loss;
+        if (next < opts->restart_count && opts->restart[next] == t) {
+            for (j = 0; j < net->P; ++j) s->moved[j] += s->curv->theta[j];
+            clbi_linear_open(s, s->moved);
+            ++next;
+        }
+        loss = clbi_linear_gradient(s);
+        if (!(loss - loss <= 0)) return CLB_EDIVERGED;
+        if (opts->loss) opts->loss[t] = loss;
+        clbi_add_imbalance(net, s->grad, S, opts->delta ? opts->delta + t * (net->L - 1) : NULL);
+        clb_axpy(net->P, (clb_real)-eta, s->grad, s->moved);
+    }
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_linearised(clb_curv *curv, double eta, size_t T, const clb_linear_opts *opts, double *S)
+{
+    static const clb_linear_opts defaults = CLB_ZERO;
+    const clb_net *net = curv->pass->net;
+    size_t l, P = net->P;
+    clbi_linear s;
+    clb_real *work;
+    clb_status status = clbi_alloc(&work, 3 * P + curv->pass->n * net->m[net->L], sizeof *work);
+    if (status) return status;
+    s.curv = curv;
+    s.moved = work, s.grad = work + P, s.start = work + 2 * P, s.f0 = work + 3 * P;
+    memcpy(s.start, curv->theta, P * sizeof *work);
+    for (l = 1; l < net->L; ++l) S[l - 1] = 0;
+    status = clbi_linear_run(&s, eta, T, opts ? opts : &defaults, S);
+    for (l = 1; l < net->L && status; ++l) S[l - 1] = (double)NAN;
+    clb_curv_at(curv, s.start);
+    CLB_FREE(work);
+    return status;
+}
+
+CLBDEF size_t clb_restart_steps(double eta, size_t T, size_t count, const double *s, size_t *steps)
+{
+    size_t i, used = 0;
+    for (i = 0; i < count; ++i) {
+        double step = floor(s[i] / eta + 0.5);
+        if (!(step >= 1 && step < (double)T)) continue;
+        if (used && steps[used - 1] == (size_t)step) continue;
+        steps[used++] = (size_t)step;
+    }
+    return used;
+}
+
+/* ---- energy form, spectra ------------------------------------------------------------------- */
+
+CLBDEF clb_energy clb_trace_energy(const clb_trace *trace, size_t l, double loss_end)
+{
+    clb_energy e = CLB_ZERO;
+    size_t t, j, L = trace->L;
+    double first = 0;
+    CLB_ASSERT(l >= 1 && l < L);
+    for (t = 0; t < trace->steps; ++t) {
+        for (j = 0; j < L; ++j) e.E += trace->g[t * L + j] + trace->gb[t * L + j];
+        if (t == 0) first = e.E;
+    }
+    e.S = trace->S[l - 1];
+    e.DL = trace->steps ? trace->loss[0] - loss_end : 0;
+    e.kbar = e.S / e.E;
+    e.mu = trace->eta * e.E / e.DL;
+    e.kappa0 = trace->steps ? (trace->g[l] - trace->g[l - 1] - trace->gb[l - 1]) / first : (double)NAN;
+    e.S_energy = e.kappa0 * e.DL / trace->eta;
+    return e;
+}
+
+CLBDEF clb_spectrum_stats clb_spectrum_describe(size_t n, const double *values, double tol)
+{
+    clb_spectrum_stats s = CLB_ZERO;
+    size_t k, first;
+    s.largest = s.smallest = s.mean_positive = s.median_positive = s.effective_rank = s.spectral_width = (double)NAN;
+    if (n == 0) return s;
+    s.smallest = values[0];
+    s.largest = values[n - 1];
+    for (k = 0; k < n; ++k) {
+        if (values[k] > tol) ++s.positive, s.sum_positive += values[k];
+        else if (values[k] < -tol) ++s.negative;
+        else ++s.zero;
+    }
+    if (!s.positive) return s;
+    first = n - s.positive;
+    s.mean_positive = s.sum_positive / (double)s.positive;
+    s.median_positive = clb_quantile_sorted(s.positive, values + first, 0.5);
+    s.effective_rank = s.sum_positive / s.largest;
+    s.spectral_width = s.largest / s.median_positive;
+    return s;
+}
+
+/* ---- Theorem 5 ------------------------------------------------------------------------------ */
+
+/* Small dense work in clb_real: Sigma, its eigenvectors, A = Y^T X/n, M = W_2 W_1, R (rows r_k), W_1 u_k. */
+typedef struct clbi_linear_work {
+    const clb_net *net;
+    clb_real *Sigma, *U, *A, *M, *R, *H, *Y, *back;
+    void     *arena;
+} clbi_linear_work;
+
+static clb_status clbi_linear_work_alloc(clbi_linear_work *s, const clb_net *net, size_t n)
+{
+    size_t d = net->m[0], m = net->m[1], K = net->m[2], wide = d > K ? d : K;
+    clb_real *at;
+    clb_status status = clbi_calloc(&s->arena, 2 * d * d + 3 * K * d + m * d + m * wide + n * K, sizeof *at);
+    if (status) return status;
+    s->net = net;
+    at = (clb_real *)s->arena;
+    s->Sigma = at, at += d * d;
+    s->U = at, at += d * d;
+    s->A = at, at += K * d;
+    s->M = at, at += K * d;
+    s->R = at, at += d * K;
+    s->H = at, at += d * m;
+    s->back = at, at += wide * m;
+    s->Y = at;
+    return CLB_OK;
+}
+
+static void clbi_linear_statistics(clbi_linear_work *s, const clb_data *data)
+{
+    size_t i, n = data->n, d = data->d, m = s->net->m[1], K = data->K;
+    const clb_real *W1 = s->net->theta + s->net->w[1], *W2 = s->net->theta + s->net->w[2];
+    if (data->T) memcpy(s->Y, data->T, n * K * sizeof *s->Y);
+    else
+        for (i = 0; i < n; ++i) s->Y[i * K + (size_t)data->y[i]] = 1;
+    clb_matmul_tn(d, d, n, data->X, d, data->X, d, s->Sigma, d);
+    clb_matmul_tn(K, d, n, s->Y, K, data->X, d, s->A, d);
+    clb_scale(d * d, (clb_real)(1 / (double)n), s->Sigma);
+    clb_scale(K * d, (clb_real)(1 / (double)n), s->A);
+    clb_matmul_nn(K, d, m, W2, m, W1, d, s->M, d);
+}
+
+/* Mode k (descending) from eigenpair d-1-k. */
+static void clbi_linear_mode(clb_linear_modes *modes, clbi_linear_work *s, size_t k, double lx)
+{
+    size_t c, d = s->net->m[0], m = s->net->m[1], K = s->net->m[2];
+    const clb_real *u = s->U + (d - 1 - k) * d;
+    const clb_real *W1 = s->net->theta + s->net->w[1], *W2 = s->net->theta + s->net->w[2];
+    clb_real *r = s->R + k * K, *h = s->H + k * m, *back = s->back + k * m;
+    double scale = 4 / ((double)K * (double)K), published = 0, r2, h2, b2;
+    for (c = 0; c < K; ++c) {
+        double Mu = clb_dot(d, s->M + c * d, u), Au = clb_dot(d, s->A + c * d, u);
+        r[c] = (clb_real)(lx * Mu - Au);                             /* r_k = lx_k M u_k - A u_k */
+        published += (Mu - Au) * (Mu - Au);
+    }
+    clb_matmul_nt(1, m, d, u, d, W1, d, h, m);                       /* W_1 u_k   */
+    clb_matmul_nn(1, m, K, r, K, W2, m, back, m);                    /* W_2^T r_k */
+    r2 = clb_sumsq(K, r), h2 = clb_sumsq(m, h), b2 = clb_sumsq(m, back);
+    modes->lx[k] = lx;
+    modes->c_k[k] = r2;
+    modes->c_published[k] = published * lx * lx;
+    modes->d_k[k] = scale * (r2 * h2 - b2);
+    modes->rate[k] = 2 / (double)K * lx * (h2 + b2 / r2);
+    modes->g1 += scale * b2;                                         /* |G_1|^2 = (2/K)^2 sum_k |W_2^T r_k|^2 */
+}
+
+CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *net, const clb_data *data)
+{
+    size_t k, d = net->m[0], m, K;
+    double *lx;
+    clbi_linear_work s;
+    clb_status status;
+    memset(modes, 0, sizeof *modes);
+    if (net->L != 2 || net->activation != CLB_IDENTITY || net->b[1] != CLB_NO_BIAS || net->b[2] != CLB_NO_BIAS ||
+        data->d != d || data->K != net->m[2]) return CLB_EOPTION;
+    m = net->m[1], K = net->m[2];
+    if ((status = clbi_linear_work_alloc(&s, net, data->n)) != CLB_OK) return status;
+    if ((status = clbi_calloc(&modes->arena, 6 * d, sizeof *lx)) == CLB_OK) {
+        modes->d = d;
+        modes->lx = (double *)modes->arena;
+        modes->d_k = modes->lx + d, modes->c_k = modes->d_k + d;
+        modes->c_published = modes->c_k + d, modes->rate = modes->c_published + d, lx = modes->rate + d;
+        modes->factor = 4 / ((double)K * (double)K) * ((double)m - (double)d) / (3 * (double)d);
+        clbi_linear_statistics(&s, data);
+        status = clb_jacobi(d, s.Sigma, d, lx, s.U);
+        for (k = 0; k < d && !status; ++k) clbi_linear_mode(modes, &s, k, lx[d - 1 - k]);
+        /* |G_2|^2 = (2/K)^2 sum_kj (r_k . r_j)(W_1 u_k . W_1 u_j) = (2/K)^2 |sum_k r_k (W_1 u_k)^T|^2 */
+        clb_matmul_tn(K, m, d, s.R, K, s.H, m, s.back, m);
+        modes->g2 = 4 / ((double)K * (double)K) * clb_sumsq(K * m, s.back);
+    }
+    CLB_FREE(s.arena);
+    if (status) clb_linear_modes_free(modes);
+    return status;
+}
+
+CLBDEF void clb_linear_modes_free(clb_linear_modes *modes)
+{
+    CLB_FREE(modes->arena);
+    memset(modes, 0, sizeof *modes);
+}
+
+/* ---- Theorem 6 ------------------------------------------------------------------------------ */
+
+/* Secular function with the largest p (index top) apart: (x - p q)/(p - x) + sum_{k != top} p_k^2/(p_k - x),
+ * q = 1 - p as the sum of the others, so that nothing cancels at p -> 1. Ascending in x between the two
+ * largest p. */
+static double clbi_secular(size_t K, const clb_real *p, size_t top, double q, double x)
+{
+    double f = (x - (double)p[top] * q) / ((double)p[top] - x);
+    size_t k;
+    for (k = 0; k < K; ++k)
+        if (k != top) f += (double)p[k] * (double)p[k] / ((double)p[k] - x);
+    return f;
+}
+
+CLBDEF double clb_softmax_curvature(size_t K, const clb_real *p)
+{
+    size_t k, top = 0;
+    double lo = 0, hi, q = 0;
+    int i;
+    for (k = 1; k < K; ++k)
+        if (p[k] > p[top]) top = k;
+    for (k = 0; k < K; ++k) {
+        if (k == top) continue;
+        q += (double)p[k];
+        if ((double)p[k] > lo) lo = (double)p[k];
+    }
+    hi = (double)p[top] < 2 * q ? (double)p[top] : 2 * q;           /* p_(2) <= root <= p_(1), 2 p q, 1/2 */
+    if (hi > 0.5) hi = 0.5;
+    for (i = 0; i < 1100 && lo < hi; ++i) {
+        double mid = 0.5 * (lo + hi);
+        if (mid <= lo || mid >= hi) break;
+        if (clbi_secular(K, p, top, q, mid) < 0) lo = mid;
+        else hi = mid;
+    }
+    return hi;
+}
+
+/* Largest eigenvalue of an operator. */
+static clb_status clbi_largest(clb_linop op, double *value)
+{
+    clb_eigs eigs;
+    clb_status status = clb_lanczos(&op, 1, NULL, &eigs);
+    *value = eigs.count ? eigs.value[0] : (double)NAN;
+    clb_eigs_free(&eigs);
+    return status;
+}
+
+/* The quantities that softmax alone decides. */
+static void clbi_compression_softmax(const clb_pass *pass, clb_compression *out)
+{
+    size_t i, k, K = pass->net->m[pass->net->L];
+    for (i = 0; i < pass->n; ++i) {
+        const clb_real *p = pass->p + i * K;
+        double q = (double)p[pass->y[i]] * (1 - (double)p[pass->y[i]]), s = clb_softmax_curvature(K, p);
+        out->q_mean += q / (double)pass->n;
+        if (q > out->q_max) out->q_max = q;
+        if (s > out->s_max) out->s_max = s;
+        for (k = 0; k < K; ++k) {
+            double v = (double)p[k] * (1 - (double)p[k]);
+            if (v > out->p_max) out->p_max = v;
+        }
+    }
+}
+
+CLBDEF clb_status clb_compression_bounds(clb_curv *curv, clb_compression *out)
+{
+    clb_status status;
+    memset(out, 0, sizeof *out);
+    if (curv->pass->ce < 1 || !curv->pass->y) return CLB_EOPTION;
+    clbi_compression_softmax(curv->pass, out);
+    status = clbi_largest(clb_jtj_op(curv), &out->jtj);
+    if (status == CLB_OK) status = clbi_largest(clb_gauss_newton_op(curv), &out->gauss_newton);
+    if (status == CLB_OK) status = clbi_largest(clb_hessian_op(curv), &out->hessian);
+    out->residual = clb_residual_bound(curv);
+    out->published = out->jtj * out->q_max;
+    out->corrected = 2 * out->jtj * out->p_max;
+    out->sharp = out->jtj * out->s_max;
+    return status;
+}
 
 /* ============================================================================================
  * @S42 STATISTICS
