@@ -929,18 +929,6 @@ CLBDEF clb_status clb_linearised(clb_curv *curv, double eta, size_t T, const clb
  * >= T. Returns how many were written to steps (room for count). */
 CLBDEF size_t clb_restart_steps(double eta, size_t T, size_t count, const double *s, size_t *steps);
 
-/* ---- energy form ----------------------------------------------------------------------------------------- */
-
-/* drift = eta^2 |S| = |kbar| eta DL mu, an identity:  kbar = S/E,  mu = eta E/DL,
- * E = sum_t sum_l |G_l|^2,  DL = Loss(0) - Loss(T). */
-typedef struct clb_energy {
-    double S, E, DL, kbar, mu;
-    double kappa0;              /* delta_0 / |g_0|^2                                                  */
-    double S_energy;            /* kappa_0 DL / eta: what S would be with the first step's imbalance share, mu = 1 */
-} clb_energy;
-/* Of a completed run for charge l; loss_end is Loss(theta_T), which a trace does not hold. */
-CLBDEF clb_energy clb_trace_energy(const clb_trace *trace, size_t l, double loss_end);
-
 /* ---- spectra --------------------------------------------------------------------------------------------- */
 
 /* What the published files say of a list of eigenvalues, with their thresholds. */
@@ -7998,26 +7986,7 @@ CLBDEF size_t clb_restart_steps(double eta, size_t T, size_t count, const double
     return used;
 }
 
-/* ---- energy form, spectra ------------------------------------------------------------------- */
-
-CLBDEF clb_energy clb_trace_energy(const clb_trace *trace, size_t l, double loss_end)
-{
-    clb_energy e = CLB_ZERO;
-    size_t t, j, L = trace->L;
-    double first = 0;
-    CLB_ASSERT(l >= 1 && l < L);
-    for (t = 0; t < trace->steps; ++t) {
-        for (j = 0; j < L; ++j) e.E += trace->g[t * L + j] + trace->gb[t * L + j];
-        if (t == 0) first = e.E;
-    }
-    e.S = trace->S[l - 1];
-    e.DL = trace->steps ? trace->loss[0] - loss_end : 0;
-    e.kbar = e.S / e.E;
-    e.mu = trace->eta * e.E / e.DL;
-    e.kappa0 = trace->steps ? (trace->g[l] - trace->g[l - 1] - trace->gb[l - 1]) / first : (double)NAN;
-    e.S_energy = e.kappa0 * e.DL / trace->eta;
-    return e;
-}
+/* ---- spectra -------------------------------------------------------------------------------- */
 
 CLBDEF clb_spectrum_stats clb_spectrum_describe(size_t n, const double *values, double tol)
 {
@@ -8147,7 +8116,7 @@ CLBDEF void clb_linear_modes_free(clb_linear_modes *modes)
 /* Secular function with the largest p (index top) apart: (x - p q)/(p - x) + sum_{k != top} p_k^2/(p_k - x),
  * q = 1 - p as the sum of the others, so that nothing cancels at p -> 1. Ascending in x between the two
  * largest p. */
-static double clbi_secular(size_t K, const clb_real *p, size_t top, double q, double x)
+static double clbi_softmax_secular(size_t K, const clb_real *p, size_t top, double q, double x)
 {
     double f = (x - (double)p[top] * q) / ((double)p[top] - x);
     size_t k;
@@ -8173,7 +8142,7 @@ CLBDEF double clb_softmax_curvature(size_t K, const clb_real *p)
     for (i = 0; i < 1100 && lo < hi; ++i) {
         double mid = 0.5 * (lo + hi);
         if (mid <= lo || mid >= hi) break;
-        if (clbi_secular(K, p, top, q, mid) < 0) lo = mid;
+        if (clbi_softmax_secular(K, p, top, q, mid) < 0) lo = mid;
         else hi = mid;
     }
     return hi;
