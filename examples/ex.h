@@ -732,7 +732,17 @@ EX_FN ex_row *ex_run_at(const ex *x, size_t i) { return x->runs.at[i]; }
  * Results
  * ========================================================================================== */
 
-EX_FN ex_row *ex_line(ex *x, const char *part) { return ex_row_new(x, &x->lines, part); }
+/* A new line goes behind the last one of its part: a table stands together in whatever order it is written. */
+EX_FN ex_row *ex_line(ex *x, const char *part)
+{
+    ex_row *row = ex_row_new(x, &x->lines, part), **at = x->lines.at;
+    size_t last = x->lines.n - 1, i = last;
+    while (i > 0 && strcmp(at[i - 1]->part, part)) --i;
+    if (i == 0) return row;
+    memmove(&at[i + 1], &at[i], (last - i) * sizeof *at);
+    at[i] = row;
+    return row;
+}
 
 /* One more entry of a small fixed list. */
 EX_FN ex_named *ex_named_add(ex *x, ex_named *list, size_t *n, size_t cap)
