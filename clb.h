@@ -638,8 +638,7 @@ CLBDEF clb_status clb_flow(clb_net *net, const clb_data *data, double time,
  * with a > 0 such that the charge of the neuron becomes charges[j],                           eq. (9)
  *   a^2 = 2q/(c + r) if c > 0, else (r - c)/(2p),   r = sqrt(c^2 + 4pq),
  *   p = |row_j W_l|^2 + b^2,  q = |col_j W_{l+1}|^2,
- * layer after layer until all hold. charges: those of layers 1, 2, ..., L-1 in one row of
- * clb_hidden_count(net) doubles (clb_neuron_charges). theta: NULL -> net->theta. grad: NULL, or the
+ * layer after layer until all hold. charges: as from clb_hidden_charges. theta: NULL -> net->theta. grad: NULL, or the
  * gradient at theta, which is carried along. A neuron whose p or q is 0 is left as it is.
  * *error: largest |charge - wanted|/(p + q) left, *sweeps: how many it took; both may be NULL.
  * Errors: CLB_EOPTION (degree not 1), CLB_ENOCONV (no progress any more, above 64 epsilon), CLB_ENOMEM.
@@ -802,6 +801,8 @@ CLBDEF double clb_drift_step(const clb_net *net, const clb_real *grad, size_t l,
 CLBDEF void   clb_neuron_charges(const clb_net *net, const clb_real *theta, size_t l, double *out);
 /* Number of hidden neurons, m_1 + ... + m_{L-1}: the number of conserved quantities. */
 CLBDEF size_t clb_hidden_count(const clb_net *net);
+/* The charges of all of them, layer after layer: clb_hidden_count(net) doubles. */
+CLBDEF void   clb_hidden_charges(const clb_net *net, const clb_real *theta, double *out);
 
 /* M_l = W_{l+1}^T W_{l+1} - W_l W_l^T (- b_l b_l^T), m_l x m_l: conserved whole by linear nets
  * (CLB_IDENTITY); for others only its diagonal, the charges of the neurons. From theta (NULL:
@@ -5589,8 +5590,7 @@ static clb_status clbi_flow_check(const clb_net *net, const clb_flow_opts *o, do
 
 static clb_status clbi_flow_alloc(clbi_flow_run *run, const clb_data *data)
 {
-    size_t i, l, reals, doubles, P = run->net->P, hidden = clb_hidden_count(run->net);
-    double *at;
+    size_t i, reals, doubles, P = run->net->P, hidden = clb_hidden_count(run->net);
     clb_status status = clb_pass_init(&run->pass, run->net, data, run->o.ce);
     if (status) return status;
     if (!clbi_mul_size(P, CLBI_STAGES + 1, &reals)) return CLB_ESIZE;
@@ -5599,8 +5599,7 @@ static clb_status clbi_flow_alloc(clbi_flow_run *run, const clb_data *data)
     for (i = 0; i < CLBI_STAGES; ++i) run->k[i] = run->arena + i * P;
     run->y = run->arena + CLBI_STAGES * P;
     if ((status = clbi_alloc(&run->charges, doubles, sizeof(double))) != CLB_OK) return status;
-    for (l = 1, at = run->charges; l < run->net->L; ++l, at += run->net->m[l - 1])
-        clb_neuron_charges(run->net, NULL, l, at);
+    clb_hidden_charges(run->net, NULL, run->charges);
     return CLB_OK;
 }
 
@@ -7477,6 +7476,12 @@ CLBDEF void clb_neuron_charges(const clb_net *net, const clb_real *theta, size_t
 {
     CLB_ASSERT(l >= 1 && l < net->L);
     clbi_neuron_sums(net, theta ? theta : net->theta, l, 1, -1, out);
+}
+
+CLBDEF void clb_hidden_charges(const clb_net *net, const clb_real *theta, double *out)
+{
+    size_t l;
+    for (l = 1; l < net->L; ++l, out += net->m[l - 1]) clb_neuron_charges(net, theta, l, out);
 }
 
 /* sum_k A[k][i] B[k][j], rows of length m */

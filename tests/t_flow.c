@@ -22,19 +22,13 @@ static void problem(clb_problem *p, size_t L, clb_activation activation, int bia
     EQUAL(clb_problem_init(p, &opts, 42, CLB_NORMAL_EXACT), CLB_OK);
 }
 
-static void charges(const clb_net *net, double *out)
-{
-    size_t l;
-    for (l = 1; l < net->L; ++l, out += net->m[l - 1]) clb_neuron_charges(net, NULL, l, out);
-}
-
 /* Largest |c - c0| over all neurons. */
 static double charge_error(const clb_net *net, const double *wanted)
 {
     double now[CHARGES], worst = 0;
     size_t j, count = clb_hidden_count(net);
     CHECK(count <= CHARGES);
-    charges(net, now);
+    clb_hidden_charges(net, NULL, now);
     for (j = 0; j < count; ++j) worst = fmax(worst, fabs(now[j] - wanted[j]));
     return worst;
 }
@@ -47,7 +41,7 @@ static double flow_end(clb_activation activation, clb_flow_method method, double
     double wanted[CHARGES], error;
     size_t j;
     problem(&p, 3, activation, 0);
-    charges(&p.net, wanted);
+    clb_hidden_charges(&p.net, NULL, wanted);
     o.ce = CLB_CE;
     o.method = method;
     o.dt = dt;
@@ -149,7 +143,7 @@ static void t_rescale(void)
             EQUAL(clb_pass_init(&pass, &p.net, &p.data, CLB_CE), CLB_OK);
             clb_grad(&pass, NULL, carried);
             memcpy(output, pass.z[L], sizeof output);
-            charges(&p.net, wanted);
+            clb_hidden_charges(&p.net, NULL, wanted);
             for (j = 0; j < clb_hidden_count(&p.net); ++j) wanted[j] += 0.2 * (clb_rng_double(&rng) - 0.5);
             EQUAL(clb_rescale(&p.net, NULL, carried, wanted, &error, &sweeps), CLB_OK);
             CHECK(error <= 64 * CLBI_EPSILON && sweeps >= 1);
@@ -173,7 +167,7 @@ static void t_rescale_edges(void)
     double wanted[CHARGES];
     size_t j;
     problem(&p, 2, CLB_RELU, 0);
-    charges(&p.net, wanted);
+    clb_hidden_charges(&p.net, NULL, wanted);
     for (j = 0; j < 6; ++j) p.net.theta[p.net.w[1] + j] = 0;            /* row 0 */
     for (j = 0; j < 3; ++j) p.net.theta[p.net.w[2] + 12 * j + 1] = 0;   /* column 1 */
     EQUAL(clb_rescale(&p.net, NULL, NULL, wanted, NULL, NULL), CLB_OK);
@@ -210,7 +204,7 @@ static void t_laws_for_long(void)
         EQUAL(clb_flow(&p.net, &p.data, 1000, &o, &plain), CLB_OK);
         clb_problem_free(&p);
         problem(&p, cases[i].L, CLB_RELU, cases[i].bias);
-        charges(&p.net, wanted);
+        clb_hidden_charges(&p.net, NULL, wanted);
         o.rescale = 1;
         EQUAL(clb_flow(&p.net, &p.data, 1000, &o, &s), CLB_OK);
         CHECK(charge_error(&p.net, wanted) <= 1e-12 * scale);
