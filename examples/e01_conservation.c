@@ -362,6 +362,7 @@ static void e01_figure(ex *x)
     plot *p = plot_new(x, "conservation", 2, 1);
     plot_panel *a = plot_add(p, "Drift of C along the flow (first seed)", "time \316\267t", "|C(t) \342\210\222 C(0)| / |C(0)|", PLOT_LOGY);
     double time[E01_STOPS], y[E01_STOPS];
+    plot_range_y(a, 1e-22, 1e-2);                       /* room for the legend */
     for (int i = 0; i < E01_STOPS; ++i) time[i] = e01_time * (i + 1) / E01_STOPS;
     for (size_t k = 0; k < EX_LEN(curves); ++k) {
         ex_row *row = ex_find(x, "part=flow net=relu method=%s dt=%.17g", curves[k].method, curves[k].dt);
@@ -371,6 +372,7 @@ static void e01_figure(ex *x)
         plot_line(a, curves[k].style, drift.n, time, y, curves[k].label);
     }
     a = plot_add(p, "Drift to time 2 against the step", "step dt (\316\267 for GD)", "largest |\316\224C| / |C(0)|", PLOT_LOG);
+    plot_range_y(a, 1e-20, 1e-2);
     plot_horizontal(a, 3e-5, "paper: 0.003 %");
     e01_series(x, a, PLOT_RED, "relu", 1, "GD, ReLU");
     e01_series(x, a, PLOT_RED | PLOT_OPEN | PLOT_DASHED, "linear", 1, "GD, linear");
