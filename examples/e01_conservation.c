@@ -52,6 +52,8 @@ static const char *const e01_nets[] = { "relu", "linear" };
 
 /* --- plan ------------------------------------------------------------------------------------ */
 
+static size_t e01_steps(const ex *x) { return ex_quick(x) ? 200 : E01_T; }
+
 static void e01_plan_flow(ex *x)
 {
     ex_list seeds = ex_seeds(x, ex_quick(x) ? 1 : 3);
@@ -70,8 +72,8 @@ static void e01_plan_flow(ex *x)
 
 static void e01_plan(ex *x)
 {
-    ex_list five = ex_seeds(x, 5), three = ex_seeds(x, 3);
-    ex_config(x, "T", E01_T);
+    ex_list five = ex_seeds(x, ex_quick(x) ? 2 : 5), three = ex_seeds(x, ex_quick(x) ? 1 : 3);
+    ex_config(x, "T", (double)e01_steps(x));
     for (size_t k = 0; k < EX_LEN(e01_models); ++k)
         for (size_t s = 0; s < five.n; ++s) {
             ex_row *row;
@@ -98,7 +100,7 @@ static clb_verdict e01_watch(void *context, const clb_state *state)
     return CLB_CONTINUE;
 }
 
-static clb_status e01_train(ex_row *row)
+static clb_status e01_train(ex_row *row, size_t T)
 {
     clb_problem_opts opts = { .L = (size_t)ex_get(row, "matrices"), .m = (size_t)ex_get(row, "width") };
     clb_problem p;
@@ -110,7 +112,7 @@ static clb_status e01_train(ex_row *row)
     if (status) return status;
     charges = ex_space(row, clb_hidden_count(&p.net));
     clb_hidden_charges(&p.net, NULL, charges);
-    status = clb_train(&p.net, &p.data, ex_get(row, "lr"), E01_T, &how, &trace);
+    status = clb_train(&p.net, &p.data, ex_get(row, "lr"), T, &how, &trace);
     if (!status) {
         double sum = 0;
         for (size_t j = 0; j < clb_hidden_count(&p.net); ++j) sum += fabs(charges[j]);
@@ -124,7 +126,7 @@ static clb_status e01_train(ex_row *row)
     return status;
 }
 
-static clb_status e01_control_run(ex_row *row)
+static clb_status e01_control_run(ex_row *row, size_t T)
 {
     const e01_control *c = &e01_controls[(size_t)ex_get(row, "variant")];
     static const size_t widths[] = { 20, 64, 5 };
@@ -142,7 +144,7 @@ static clb_status e01_control_run(ex_row *row)
     clb_rng_seed(&rng, (uint64_t)row->seed);
     status = clb_net_init(&net, widths, 3, &net_opts, &rng);
     if (!status) {
-        status = clb_train(&net, &data, 1e-3, E01_T, &how, &trace);
+        status = clb_train(&net, &data, 1e-3, T, &how, &trace);
         clb_net_free(&net);
     }
     clb_data_free(&data);
@@ -196,9 +198,8 @@ static clb_status e01_flow(ex_row *row)
 
 static clb_status e01_run(ex *x, ex_row *row)
 {
-    (void)x;
     if (ex_is(row, "flow")) return e01_flow(row);
-    return ex_is(row, "control") ? e01_control_run(row) : e01_train(row);
+    return ex_is(row, "control") ? e01_control_run(row, e01_steps(x)) : e01_train(row, e01_steps(x));
 }
 
 /* --- tables and ledger ----------------------------------------------------------------------- */
