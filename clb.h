@@ -859,6 +859,10 @@ CLBDEF double clb_crossover(size_t n, const double *lambda, const double *c, dou
 /* d ln S / d ln eta of the sum above over its stable modes; the local exponent of the drift is 2 + this.
  * One converged mode: -1 + eta lambda/(2 - eta lambda).  NaN for S = 0. */
 CLBDEF double clb_crossover_slope(size_t n, const double *lambda, const double *c, double eta, size_t T);
+/* What the formula needs at the point of curv: all P eigenvalues of the Hessian, ascending, and their c_k, with
+ * delta_0 = (|G_L|^2 - |G_1|^2)/(L-1).  lambda, c: P doubles each. Memory P^2 reals and clb_eigh_bytes(P, 0).
+ * Errors: those of clb_hessian and clb_eigh_project. */
+CLBDEF clb_status clb_crossover_modes(clb_curv *curv, double *lambda, double *c);
 /* f = eta lambda_max / 2: below 1 stable, at 1 the edge. */
 CLBDEF double clb_phase(double eta, double lambda_max);
 
@@ -7656,6 +7660,22 @@ CLBDEF double clb_crossover_slope(size_t n, const double *lambda, const double *
         dS += c[k] * clbi_geo_slope(x, T, geo);
     }
     return dS / S;
+}
+
+CLBDEF clb_status clb_crossover_modes(clb_curv *curv, double *lambda, double *c)
+{
+    const clb_net *net = curv->pass->net;
+    size_t P = net->P, cells;
+    double delta0 = clb_weight_sumsq(net, curv->grad, net->L) - clb_weight_sumsq(net, curv->grad, 1);
+    clb_real *H;
+    clb_status status;
+    if (!clbi_mul_size(P, P, &cells)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&H, cells, sizeof *H)) != CLB_OK) return status;
+    status = clb_hessian(curv, H, P);
+    if (status == CLB_OK) status = clb_eigh_project(P, H, P, curv->grad, lambda, c);
+    CLB_FREE(H);
+    if (status == CLB_OK) clb_crossover_weights(P, c, net->L > 1 ? delta0 / (double)(net->L - 1) : 0, c);
+    return status;
 }
 
 /* ---- quadratic model ------------------------------------------------------------------------ */

@@ -302,19 +302,15 @@ static void t_published_predictions(void)
     for (k = 0; k < 3; ++k) {
         problem s;
         size_t P;
-        clb_real *H;
-        double *values, *a, *c, delta0;
+        double *values, *c;
         problem_open(&s, rows[k].seed, rows[k].relu ? CLB_RELU : CLB_IDENTITY, rows[k].relu);
-        P = s.net.P, H = REALS(P * P), values = DOUBLES(P), a = DOUBLES(P), c = DOUBLES(P);
-        CHECK(clb_hessian(&s.curv, H, P) == CLB_OK);
-        CHECK(clb_eigh_project(P, H, P, s.curv.grad, values, a) == CLB_OK);
-        delta0 = clb_weight_sumsq(&s.net, s.curv.grad, 2) - clb_weight_sumsq(&s.net, s.curv.grad, 1);
-        clb_crossover_weights(P, a, delta0, c);
+        P = s.net.P, values = DOUBLES(P), c = DOUBLES(P);
+        CHECK(clb_crossover_modes(&s.curv, values, c) == CLB_OK);
         for (i = 0; i < 3; ++i) {
             NOTE("seed %d eta %g", (int)rows[k].seed, eta[i]);
             NEAR_REL(clb_crossover(P, values, c, eta[i], 2000, NULL), rows[k].S[i], TOL(1e-6, 2e-4));
         }
-        free(H), free(values), free(a), free(c);
+        free(values), free(c);
         problem_close(&s);
     }
 }
