@@ -5108,23 +5108,33 @@ static clb_status clbi_coupling_sigma(const clb_curv *curv, size_t h, clb_real *
     return status;
 }
 
-CLBDEF double clb_residual_bound(clb_curv *curv)
+/* *bound as clb_residual_bound, NaN where it is not defined. */
+static clb_status clbi_residual_bound(clb_curv *curv, double *bound)
 {
     const clb_net *net = curv->pass->net;
-    double b = 0, sigma;
+    double sigma;
     clb_real *work;
-    size_t h, K = net->m[net->L];
-    if (net->L != 2 || net->b[1] != CLB_NO_BIAS || net->b[2] != CLB_NO_BIAS) return (double)NAN;
-    if (clbi_alloc(&work, K * (net->m[0] + K + curv->pass->n), sizeof *work)) return (double)NAN;
-    for (h = 0; h < net->m[1]; ++h) {
-        if (clbi_coupling_sigma(curv, h, work, &sigma)) {
-            b = (double)NAN;
-            break;
-        }
-        if (sigma > b) b = sigma;
+    size_t h, reals, K = net->m[net->L];
+    clb_status status;
+    *bound = (double)NAN;
+    if (net->L != 2 || net->b[1] != CLB_NO_BIAS || net->b[2] != CLB_NO_BIAS) return CLB_OK;
+    if (!clbi_mul_size(K, net->m[0] + K + curv->pass->n, &reals)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&work, reals, sizeof *work)) != CLB_OK) return status;
+    *bound = 0;
+    for (h = 0; status == CLB_OK && h < net->m[1]; ++h) {
+        status = clbi_coupling_sigma(curv, h, work, &sigma);
+        if (status == CLB_OK && sigma > *bound) *bound = sigma;
     }
+    if (status) *bound = (double)NAN;
     CLB_FREE(work);
-    return b;
+    return status;
+}
+
+CLBDEF double clb_residual_bound(clb_curv *curv)
+{
+    double bound;
+    (void)clbi_residual_bound(curv, &bound);
+    return bound;
 }
 
 CLBDEF clb_status clb_sharpness(clb_curv *curv, const clb_lanczos_opts *opts, double *largest, double *smallest)
@@ -8209,7 +8219,7 @@ CLBDEF clb_status clb_compression_bounds(clb_curv *curv, clb_compression *out)
     status = clbi_largest(clb_jtj_op(curv), &out->jtj);
     if (status == CLB_OK) status = clbi_largest(clb_gauss_newton_op(curv), &out->gauss_newton);
     if (status == CLB_OK) status = clbi_largest(clb_hessian_op(curv), &out->hessian);
-    out->residual = clb_residual_bound(curv);
+    if (status == CLB_OK) status = clbi_residual_bound(curv, &out->residual);
     out->published = out->jtj * out->q_max;
     out->corrected = 2 * out->jtj * out->p_max;
     out->sharp = out->jtj * out->s_max;

@@ -522,6 +522,66 @@ static void t_eigen(void)
     ALLOC_SWEEP(call_hutchinson, &op);
 }
 
+static clb_status call_spectrum(void *context)
+{
+    clb_spectrum sp;
+    clb_status status = clb_spectrum_init(&sp, &net, 1, (const double *)context, large, curv.grad);
+    clb_spectrum_free(&sp);
+    return status;
+}
+
+static clb_status call_spectrum_function(void *context)
+{
+    clb_spectrum sp;
+    clb_status status = clb_spectrum_function(&sp, (clb_curv *)context, 1);
+    clb_spectrum_free(&sp);
+    return status;
+}
+
+static clb_status call_linearised(void *context)
+{
+    static const size_t restart[1] = { 2 };
+    clb_linear_opts opts = CLB_ZERO;
+    double S[2];
+    opts.restart = restart, opts.restart_count = 1;
+    return clb_linearised((clb_curv *)context, 0.01, 4, &opts, S);
+}
+
+static clb_status call_linear_modes(void *context)
+{
+    clb_linear_modes modes;
+    clb_status status = clb_linear_modes_init(&modes, (const clb_net *)context, &data);
+    clb_linear_modes_free(&modes);
+    return status;
+}
+
+static clb_status call_compression(void *context)
+{
+    clb_compression out;
+    return clb_compression_bounds((clb_curv *)context, &out);
+}
+
+static void t_theory(void)
+{
+    static clb_real H[80 * 80];
+    double values[80];
+    clb_net linear;
+    size_t P;
+    build();
+    alloc_reset(0);
+    P = net.P;
+    EQUAL(clb_hessian(&curv, H, P), CLB_OK);
+    EQUAL(clb_eigh(P, H, P, values, large), CLB_OK);
+    ALLOC_SWEEP(call_spectrum, values);
+    ALLOC_SWEEP(call_spectrum_function, &deep_curv);
+    ALLOC_SWEEP(call_linearised, &deep_curv);
+    ALLOC_SWEEP(call_compression, &curv);
+    EQUAL(clb_net_copy(&linear, &net), CLB_OK);
+    linear.activation = CLB_IDENTITY;
+    ALLOC_SWEEP(call_linear_modes, &linear);
+    clb_net_free(&linear);
+}
+
 /* ---- statistics, pathways ----------------------------------------------------------------------- */
 
 static double first_index(void *context, size_t n, const uint32_t *index)
@@ -692,7 +752,7 @@ static void t_nothing_left(void)
 }
 
 static const test_case tests[] = {
-    TEST(t_data_sets), TEST(t_files), TEST(t_nets), TEST(t_flow), TEST(t_problem), TEST(t_curvature), TEST(t_eigen),
+    TEST(t_data_sets), TEST(t_files), TEST(t_nets), TEST(t_flow), TEST(t_problem), TEST(t_curvature), TEST(t_eigen), TEST(t_theory),
     TEST(t_statistics), TEST(t_pathways), TEST(t_coverage), TEST(t_nothing_left)
 };
 TEST_MAIN(tests)
