@@ -3299,6 +3299,9 @@ typedef struct clbi_tile { size_t rows; clbi_tile_fn run; } clbi_tile;
 #define CLB_HEADER_NAME "clb.h"
 #endif
 #if defined(__GNUC__)
+/* The compiler must not keep what it knew of p: 24 addresses held over a tile's k loop would be spilled,
+ * as would one offset a row of A. */
+#define CLBI_OPAQUE(p) __asm__("" : "+r"(p))
 #ifdef __clang__
 #define CLBI_UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -3306,6 +3309,7 @@ typedef struct clbi_tile { size_t rows; clbi_tile_fn run; } clbi_tile;
 #endif
 #define CLBI_TARGET(isa) __attribute__((target(isa)))
 #else
+#define CLBI_OPAQUE(p) (void)0
 #define CLBI_UNROLL
 #define CLBI_TARGET(isa)
 #endif
@@ -10330,32 +10334,35 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t K, const clb_real *a, size_
 {                                                                                                 \
     const CLBI_M mask = CLBI_MASK(last);                                                          \
     CLBI_R s[MR][NV], v[NV];                                                                      \
+    const clb_real *rows[(MR + 3) / 4];                      /* every fourth row of A           */ \
+    clb_real *row = c;                                                                            \
     size_t i, j, k;                                                                               \
-    CLBI_UNROLL for (i = 0; i < MR; ++i)                                                          \
-        CLBI_UNROLL for (j = 0; j < NV; ++j)                                                      \
-            s[i][j] = !acc ? CLBI_ZERO() : j + 1 < NV ? CLBI_LOAD(c + i * ldc + j * CLBI_W)       \
-                                                      : CLBI_LOADM(c + i * ldc + j * CLBI_W, mask); \
-    for (k = 0; k < K; ++k, a += ak, b += ldb) {                                                  \
-        CLBI_UNROLL for (j = 0; j < NV; ++j)                                                      \
-            v[j] = j + 1 < NV ? CLBI_LOAD(b + j * CLBI_W) : CLBI_LOADB(b + j * CLBI_W, mask);     \
-        CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                    \
-            const CLBI_R x = CLBI_SET(a[i * ai]);                                                 \
-            CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_FMA(x, v[j], s[i][j]);            \
-        }                                                                                         \
+    CLBI_UNROLL for (i = 0; i < (MR + 3) / 4; ++i) {                                              \
+        rows[i] = a + 4 * i * ai;                                                                 \
+        CLBI_OPAQUE(rows[i]);                                                                     \
     }                                                                                             \
     CLBI_UNROLL for (i = 0; i < MR; ++i)                                                          \
-        CLBI_UNROLL for (j = 0; j < NV; ++j)                                                      \
-            if (j + 1 < NV) CLBI_STORE(c + i * ldc + j * CLBI_W, s[i][j]);                        \
-            else CLBI_STOREM(c + i * ldc + j * CLBI_W, mask, s[i][j]);                            \
+        CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_ZERO();                               \
+    if (acc)                                                                                      \
+        CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc) {                                        \
+            CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) s[i][j] = CLBI_LOAD(row + j * CLBI_W);       \
+            s[i][NV - 1] = CLBI_LOADM(row + (NV - 1) * CLBI_W, mask);                             \
+        }                                                                                         \
+    for (k = 0; k < K; ++k, b += ldb) {                                                           \
+        CLBI_UNROLL for (j = 0; j < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);                    \
+        CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                    \
+            const CLBI_R x = CLBI_SET(rows[i / 4][i % 4 * ai]);                                   \
+            CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_FMA(x, v[j], s[i][j]);            \
+        }                                                                                         \
+        CLBI_UNROLL for (i = 0; i < (MR + 3) / 4; ++i) rows[i] += ak;                             \
+    }                                                                                             \
+    row = c;                                                                                      \
+    CLBI_OPAQUE(row);                                                                             \
+    CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc) {                                            \
+        CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) CLBI_STORE(row + j * CLBI_W, s[i][j]);           \
+        CLBI_STOREM(row + (NV - 1) * CLBI_W, mask, s[i][NV - 1]);                                 \
+    }                                                                                             \
 }
-
-/* Where a masked load is as cheap as a plain one B is read in place; elsewhere the last panel is copied,
- * padded with zeros, when its width is no multiple of a vector. */
-#if CLBI_ROWS == 512
-#define CLBI_LOADB(p, m) CLBI_LOADM(p, m)
-#else
-#define CLBI_LOADB(p, m) CLBI_LOAD(p)
-#endif
 
 #if CLBI_ROWS == 256
 CLBI_TILE(4, 3) CLBI_TILE(2, 3) CLBI_TILE(1, 3)
@@ -10386,12 +10393,18 @@ static const clbi_tile CLBI_N(tiles)[CLBI_WIDEST][5] = {
 };
 #undef CLBI_ROW
 
-/* dst[k][j] = src[j sj + k sk], k < K, j < n, columns n..width-1 zero; dst has width columns. */
+/* dst[k][j] = src[j sj + k sk], k < K, j < n, columns n..width-1 zero; dst has width columns, whole vectors. */
 CLBI_FOR static void CLBI_N(pack)(size_t K, size_t n, size_t width, const clb_real *src, size_t sj, size_t sk,
                                   clb_real *dst)
 {
+    const CLBI_M mask = CLBI_MASK(n - (width - CLBI_W));
     size_t j, k;
     for (k = 0; k < K; ++k, dst += width, src += sk) {
+        if (sj == 1) {
+            for (j = 0; j + CLBI_W < width; j += CLBI_W) CLBI_STORE(dst + j, CLBI_LOAD(src + j));
+            CLBI_STORE(dst + j, CLBI_LOADM(src + j, mask));
+            continue;
+        }
         for (j = 0; j < n; ++j) dst[j] = src[j * sj];
         for (; j < width; ++j) dst[j] = 0;
     }
@@ -10419,7 +10432,7 @@ CLBI_FOR static void CLBI_N(panels)(size_t M, size_t N, size_t K, const clb_real
     for (p = 0; p < count; ++p) {
         size_t share = vectors / count + (p < vectors % count), width = share * CLBI_W, k, kc;
         size_t n = width < N - j ? width : N - j;
-        if (bj == 1 && (CLBI_ROWS == 512 || n == width) && K * bk * sizeof *b <= 131072) {
+        if (bj == 1 && n == width && K * bk * sizeof *b <= 131072) {
             CLBI_N(panel)(M, n, K, a, ai, ak, b + j, bk, C + j, ldc, acc);
         } else for (k = 0; k < K; k += kc) {
             kc = CLBI_KC < K - k ? CLBI_KC : K - k;
@@ -10672,7 +10685,6 @@ CLBI_FOR static void CLBI_N(symv)(size_t n, const clb_real *A, size_t lda, const
 #undef CLBI_STORE
 #undef CLBI_LOADM
 #undef CLBI_STOREM
-#undef CLBI_LOADB
 #undef CLBI_MUL
 #undef CLBI_FMA
 #undef CLBI_IF_POSITIVE
