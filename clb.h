@@ -6162,18 +6162,17 @@ static void clbi_reflect(size_t k, double tau, const clb_real *v, clb_real *x)
 /* Bytes behind clbi_tridiag. */
 static size_t clbi_tridiag_bytes(size_t n)
 {
-    return ((4 * CLBI_PANEL + 1) * n + 2 * CLBI_PANEL) * sizeof(clb_real) + (3 * n + 2 * CLBI_PANEL) * sizeof(double);
+    size_t reals = (4 * CLBI_PANEL + 1) * n + 2 * CLBI_PANEL;
+    return (reals + reals % 2) * sizeof(clb_real) + (3 * n + 2 * CLBI_PANEL) * sizeof(double);
 }
 
 #define CLBI_EIGH_MAX ((size_t)1 << (4 * sizeof(size_t) - 6))      /* n^2 reals fit a size_t with room to spare */
 
-static clb_status clbi_tridiag_init(clbi_tridiag *t, size_t n)
+/* Lays the arrays out for order n; the memory is the caller's. */
+static void clbi_tridiag_init(clbi_tridiag *t, size_t n, void *memory)
 {
-    clb_status status;
-    memset(t, 0, sizeof *t);
-    if (n > CLBI_EIGH_MAX) return CLB_ESIZE;
-    if ((status = clbi_calloc(&t->d, 1, clbi_tridiag_bytes(n))) != CLB_OK) return status;
     t->n = t->ld = n;
+    t->d = (double *)memory;
     t->e = t->d + n;
     t->tau = t->e + n;
     t->dot = t->tau + n;
@@ -6181,7 +6180,6 @@ static clb_status clbi_tridiag_init(clbi_tridiag *t, size_t n)
     t->minus = t->panel + 2 * CLBI_PANEL * n;
     t->x = t->minus + 2 * CLBI_PANEL * n;
     t->coef = t->x + n;
-    return CLB_OK;
 }
 
 static void clbi_scale_lower(size_t n, clb_real *A, size_t lda, int exponent)
@@ -6611,12 +6609,10 @@ static size_t clbi_dc_bytes(size_t n, int vectors)
            + (vectors ? CLBI_DC_ROWS * n + clbi_eigh_scratch(n) : 0) * sizeof(clb_real);
 }
 
-static clb_status clbi_dc_init(clbi_dc *c, size_t n, clb_real *Q)
+static void clbi_dc_init(clbi_dc *c, size_t n, clb_real *Q, void *memory)
 {
-    double *x;
+    double *x = (double *)memory;
     size_t *s;
-    clb_status status = clbi_calloc(&x, 1, clbi_dc_bytes(n, Q != NULL));
-    if (status) return status;
     memset(c, 0, sizeof *c);
     c->n = n;
     c->Q = Q;
@@ -6641,7 +6637,6 @@ static clb_status clbi_dc_init(clbi_dc *c, size_t n, clb_real *Q)
     c->S = Q ? (clb_real *)(void *)(s + 7 * n) : NULL;
     c->Q2 = Q ? c->S + CLBI_DC_ROWS * n : NULL;
     if (Q) memset(Q, 0, n * n * sizeof *Q);
-    return CLB_OK;
 }
 
 /* --- dense solver --------------------------------------------------------------------------- */
@@ -6707,8 +6702,8 @@ typedef struct clbi_eigh_want {
     clb_real       *vectors;
 } clbi_eigh_want;
 
-/* T and the reflectors are there: divide and conquer, then back. g_T: Q^T g in double or NULL. */
-static clb_status clbi_eigh_solve(clbi_tridiag *t, clb_real *A, size_t lda, clbi_dc *c, double *values,
+/* T and the reflectors are there: divide and conquer, then back. */
+static clb_status clbi_eigh_solve(const clbi_tridiag *t, clb_real *A, size_t lda, clbi_dc *c, double *values,
                                   const clbi_eigh_want *want)
 {
     size_t n = t->n, failed;
@@ -6727,7 +6722,8 @@ static clb_status clbi_eigh_solve(clbi_tridiag *t, clb_real *A, size_t lda, clbi
     return failed > 0 ? CLB_ENOCONV : CLB_OK;
 }
 
-static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values, const clbi_eigh_want *want)
+/* The solver without allocation; memory: clb_eigh_bytes(n, vectors wanted), which does not fall with n. */
+static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values, const clbi_eigh_want *want, void *memory)
 {
     clbi_tridiag t;
     clbi_dc c;
@@ -6735,11 +6731,8 @@ static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values, c
     int finite, scale = clbi_scale_exponent(n, A, lda, &finite);
     if (n == 0) return CLB_OK;
     if (!finite) return CLB_ENOTFINITE;
-    if ((status = clbi_tridiag_init(&t, n)) != CLB_OK) return status;
-    if ((status = clbi_dc_init(&c, n, want->vectors)) != CLB_OK) {
-        CLB_FREE(t.d);
-        return status;
-    }
+    clbi_tridiag_init(&t, n, memory);
+    clbi_dc_init(&c, n, want->vectors, (char *)memory + clbi_tridiag_bytes(n));
     if (scale != 0) clbi_scale_lower(n, A, lda, -scale);
     clbi_tridiagonalise(&t, A, lda);
     if (want->g) {                                         /* Q^T g = H_1 ... H_{n-1} g */
@@ -6750,8 +6743,18 @@ static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values, c
     }
     status = clbi_eigh_solve(&t, A, lda, &c, values, want);
     for (size_t i = 0; i < n; ++i) values[i] = ldexp(values[i], scale);
-    CLB_FREE(t.d);
-    CLB_FREE(c.leaf);
+    return status;
+}
+
+static clb_status clbi_eigh_alloc(size_t n, clb_real *A, size_t lda, double *values, const clbi_eigh_want *want)
+{
+    void *memory;
+    size_t bytes = clb_eigh_bytes(n, want->vectors != NULL);
+    clb_status status;
+    if (bytes == 0) return CLB_ESIZE;
+    if ((status = clbi_alloc(&memory, bytes, 1)) != CLB_OK) return status;
+    status = clbi_eigh(n, A, lda, values, want, memory);
+    CLB_FREE(memory);
     return status;
 }
 
@@ -6759,7 +6762,7 @@ CLBDEF clb_status clb_eigh(size_t n, clb_real *A, size_t lda, double *values, cl
 {
     clbi_eigh_want want = CLB_ZERO;
     want.vectors = vectors;
-    return clbi_eigh(n, A, lda, values, &want);
+    return clbi_eigh_alloc(n, A, lda, values, &want);
 }
 
 CLBDEF clb_status clb_eigh_project(size_t n, clb_real *A, size_t lda, const clb_real *g, double *values,
@@ -6768,7 +6771,7 @@ CLBDEF clb_status clb_eigh_project(size_t n, clb_real *A, size_t lda, const clb_
     clbi_eigh_want want = CLB_ZERO;
     want.g = g;
     want.projections = projections;
-    return clbi_eigh(n, A, lda, values, &want);
+    return clbi_eigh_alloc(n, A, lda, values, &want);
 }
 
 CLBDEF size_t clb_eigh_bytes(size_t n, int vectors)
@@ -6998,22 +7001,23 @@ typedef struct clbi_lanczos {
     clb_real *S, *P;           /* [basis][basis] rows of Ritz coordinates; projected matrix, scratch   */
     clb_real *tile;            /* [basis][CLBI_TILE]                                                   */
     size_t   *keep;            /* [basis] indices of Ritz pairs                                        */
+    void     *dense;           /* memory of clbi_eigh for the projected matrix                         */
     void     *arena;
 } clbi_lanczos;
 #define CLBI_TILE ((size_t)64)
 
+/* After this no step and no restart allocates. */
 static clb_status clbi_lanczos_init(clbi_lanczos *s, const clb_linop *A, clb_rng *rng)
 {
-    size_t m = s->opts.basis, reals, cells, bytes;
+    size_t m = s->opts.basis, reals, cells, bytes, dense = clb_eigh_bytes(m, 1);
     clb_status status = clbi_krylov_init(&s->k, A, m + s->opts.block < A->n ? m + s->opts.block : A->n, rng);
     if (status) return status;
     cells = 2 * m + CLBI_TILE;
-    if (!clbi_mul_size(m, cells, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes)) {
-        clbi_krylov_free(&s->k);
-        return CLB_ESIZE;
-    }
-    bytes += 3 * m * sizeof(double) + m * sizeof(size_t);
-    if ((status = clbi_calloc(&s->arena, bytes, 1)) != CLB_OK) {
+    status = CLB_ESIZE;
+    if (dense > 0 && clbi_mul_size(m, cells, &reals) && clbi_mul_size(reals, sizeof(clb_real), &bytes)
+        && clbi_add_size(bytes, dense + 3 * m * sizeof(double) + m * sizeof(size_t), &bytes))
+        status = clbi_alloc(&s->arena, bytes, 1);
+    if (status) {
         clbi_krylov_free(&s->k);
         return status;
     }
@@ -7021,7 +7025,8 @@ static clb_status clbi_lanczos_init(clbi_lanczos *s, const clb_linop *A, clb_rng
     s->res = s->theta + m;
     s->before = s->res + m;
     s->keep = (size_t *)(void *)(s->before + m);
-    s->S = (clb_real *)(void *)(s->keep + m);
+    s->dense = s->keep + m;
+    s->S = (clb_real *)(void *)((char *)s->dense + dense);
     s->P = s->S + m * m;
     s->tile = s->P + m * m;
     return CLB_OK;
@@ -7032,10 +7037,12 @@ static clb_status clbi_lanczos_ritz(clbi_lanczos *s)
 {
     const clbi_krylov *k = &s->k;
     size_t p = k->done;
+    clbi_eigh_want want = CLB_ZERO;
     clb_status status;
+    want.vectors = s->S;
     for (size_t i = 0; i < p; ++i)
         for (size_t j = 0; j <= i; ++j) s->P[i * p + j] = (clb_real)k->H[i * k->cap + j];
-    status = clb_eigh(p, s->P, p, s->theta, s->S);
+    status = clbi_eigh(p, s->P, p, s->theta, &want, s->dense);
     if (status) return status;
     for (size_t i = 0; i < p; ++i) {
         double sum = 0;
