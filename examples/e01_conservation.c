@@ -129,29 +129,8 @@ static clb_status e01_train(ex_row *row, size_t T)
 static clb_status e01_control_run(ex_row *row, size_t T)
 {
     const e01_control *c = &e01_controls[(size_t)ex_get(row, "variant")];
-    static const size_t widths[] = { 20, 64, 5 };
     clb_net_opts net_opts = { .a = c->a, .activation = c->activation };
-    clb_train_opts how = { .ce = CLB_CE, .optimizer = c->optimizer };
-    clb_data data;
-    clb_net net;
-    clb_rng rng;
-    clb_trace trace;
-    clb_status status;
-    clb_rng_seed(&rng, 42);
-    rng.normal_mode = CLB_NORMAL_PUBLISHED;
-    status = clb_data_mixture(&data, &rng, 200, 20, 5, 2.0);
-    if (status) return status;
-    clb_rng_seed(&rng, (uint64_t)row->seed);
-    status = clb_net_init(&net, widths, 3, &net_opts, &rng);
-    if (!status) {
-        status = clb_train(&net, &data, 1e-3, T, &how, &trace);
-        clb_net_free(&net);
-    }
-    clb_data_free(&data);
-    if (status) return status;
-    ex_num(row, "rel_drift", clb_trace_relative(&trace, 1, fabs(clb_trace_drift(&trace, 1))));
-    clb_trace_free(&trace);
-    return CLB_OK;
+    return laws_control(row, &net_opts, c->optimizer, T);
 }
 
 typedef struct e01_record { double C0, drift[E01_STOPS]; size_t n; } e01_record;
@@ -221,19 +200,8 @@ static int e01_control_lines(ex *x)
     int as_predicted = 0;
     for (size_t k = 0; k < EX_LEN(e01_controls); ++k) {
         const e01_control *c = &e01_controls[k];
-        ex_list drift = ex_pick(x, "rel_drift", "part=control variant=%zu pub=1", k);
-        ex_row *line = ex_line(x, "controls");
-        double mean = clb_mean(drift.n, drift.at);
-        const char *path = ex_print(x, "falsification/results.json#%s", c->key);
-        ex_text(line, "variant", c->key);
-        ex_num(line, "mean_rel_drift", mean);
-        ex_num(line, "std_drift", clb_std_pop(drift.n, drift.at));
-        ex_num(line, "published", c->published);
-        ex_flag(line, "conserved", mean < 0.01);        /* the published threshold */
-        ex_flag(line, "expected", c->predicted);
+        double mean = laws_control_line(x, ex_print(x, "part=control variant=%zu", k), c->key, c->published, c->tol);
         as_predicted += (mean < 0.01) == c->predicted;
-        ex_ref(line, "mean_rel_drift", EX_NOISE, c->tol, "%s/mean_rel_drift", path);
-        ex_ref(line, "std_drift", EX_NOISE, c->tol, "%s/std_drift", path);
     }
     ex_caption(x, "controls", "Negative controls: relative drift after 2000 steps at eta = 0.001");
     return as_predicted;

@@ -98,4 +98,48 @@ EX_FN double laws_neuron_drift(ex_row *row, const clb_net *net, const double *th
     return worst;
 }
 
+/* One run of the published activation sweep: data from seed 42, then a 20-64-5 net from the row's seed;
+ * cross entropy, eta = 0.001. Sets rel_drift. */
+EX_FN clb_status laws_control(ex_row *row, const clb_net_opts *net_opts, clb_optimizer optimizer, size_t T)
+{
+    static const size_t widths[] = { 20, 64, 5 };
+    clb_train_opts how = { .ce = CLB_CE, .optimizer = optimizer };
+    clb_data data;
+    clb_net net;
+    clb_rng rng;
+    clb_trace trace;
+    clb_status status;
+    clb_rng_seed(&rng, 42);
+    rng.normal_mode = CLB_NORMAL_PUBLISHED;
+    status = clb_data_mixture(&data, &rng, 200, 20, 5, 2.0);
+    if (status) return status;
+    clb_rng_seed(&rng, (uint64_t)row->seed);
+    status = clb_net_init(&net, widths, 3, net_opts, &rng);
+    if (!status) {
+        status = clb_train(&net, &data, 1e-3, T, &how, &trace);
+        clb_net_free(&net);
+    }
+    clb_data_free(&data);
+    if (status) return status;
+    ex_num(row, "rel_drift", clb_trace_relative(&trace, 1, fabs(clb_trace_drift(&trace, 1))));
+    clb_trace_free(&trace);
+    return CLB_OK;
+}
+
+/* The line of one variant of it: mean and spread, beside the published mean. */
+EX_FN double laws_control_line(ex *x, const char *filter, const char *key, double published, double tol)
+{
+    ex_list drift = ex_pick(x, "rel_drift", "%s pub=1", filter);
+    ex_row *line = ex_line(x, "controls");
+    double mean = clb_mean(drift.n, drift.at);
+    ex_text(line, "variant", key);
+    ex_num(line, "mean_rel_drift", mean);
+    ex_num(line, "std_drift", clb_std_pop(drift.n, drift.at));
+    ex_num(line, "published", published);
+    ex_flag(line, "conserved", mean < 0.01);            /* the published threshold */
+    ex_ref(line, "mean_rel_drift", EX_NOISE, tol, "falsification/results.json#%s/mean_rel_drift", key);
+    ex_ref(line, "std_drift", EX_NOISE, tol, "falsification/results.json#%s/std_drift", key);
+    return mean;
+}
+
 #endif
