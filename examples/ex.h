@@ -443,6 +443,7 @@ struct ex {
     size_t           check_n, figure_n, caption_n;
     double           seconds;
     int              merged;             /* number of shards, 0 if run in one piece                   */
+    const char      *precision;          /* of the rows: that of this build, or of the file read      */
 };
 
 EX_FN ex_row *ex_row_new(ex *x, ex_rows *rows, const char *part)
@@ -1137,7 +1138,7 @@ EX_FN ex *ex_open(const ex_info *info, const ex_settings *set)
 {
     ex *x = (ex *)ex_realloc(NULL, 1, sizeof *x);
     memset(x, 0, sizeof *x);
-    x->info = info, x->set = *set;
+    x->info = info, x->set = *set, x->precision = CLB_PRECISION;
     x->config = ex_row_new(x, NULL, "config");
     info->plan(x);
     for (size_t i = 0; i < x->runs.n; ++i) x->runs.at[i]->keys = x->runs.at[i]->count;
@@ -1443,7 +1444,7 @@ EX_FN void ex_json_verdicts(ex_buf *b, const ex *x)
 /* Everything that decides the numbers; merge compares this text. */
 EX_FN void ex_json_config(ex_buf *b, const ex *x)
 {
-    ex_put(b, "  \"config\": {\"precision\": \"" CLB_PRECISION "\", \"seeds\": ");
+    ex_putf(b, "  \"config\": {\"precision\": \"%s\", \"seeds\": ", x->precision);
     ex_json_text(b, x->set.seeds ? x->set.seeds : "default");
     ex_put(b, ", \"lrs\": ");
     ex_json_text(b, x->set.lrs ? x->set.lrs : "default");
