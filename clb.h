@@ -1216,7 +1216,7 @@ typedef enum clb_outcome {
     CLB_SINGLE_PATH,    /* one pathway holds what gradient flow would have given it               */
     CLB_PARTLY,         /* re-balanced in part: between single path and equal shares              */
     CLB_BALANCED,    /* equal shares (or, depths differing, the sharpness optimum) and r at rest  */
-    CLB_TWO_CYCLE,      /* r keeps alternating                                                    */
+    CLB_TWO_CYCLE,      /* r keeps alternating (further up also longer cycles)                    */
     CLB_COLLAPSED,      /* on the plateau near u = 0, less than half of s* learnt                 */
     CLB_FLIPPED,        /* some u_p became negative                                               */
     CLB_RUN_AWAY,       /* not finite, or |u_p| > u_max                                           */
@@ -1258,7 +1258,7 @@ typedef struct clb_mode_run {
     size_t      flip;           /* first t with a negative u_p, or CLB_NEVER                      */
     size_t      cross;          /* first t with eta lambda > 2, or CLB_NEVER                      */
     double      cross_share;    /* largest s_p / s* at t = cross; NaN if never                    */
-    size_t      rises;          /* steps with V larger than before by more than rounding (1e-12)  */
+    size_t      rises;          /* steps with sqrt V larger than before by more than rounding     */
     size_t      unsafe;         /* steps without strong safety                                    */
 } clb_mode_run;
 
@@ -9250,7 +9250,7 @@ typedef struct clbi_mode_loop {
     clb_mode     *mode;
     clb_mode_opts o;
     clb_mode_run *run;
-    double        V;        /* Var z of the iterate before, with o.laws                    */
+    double        spread;   /* sqrt(Var z) of the iterate before, with o.laws              */
     size_t        quiet;    /* consecutive iterates with |r| <= settle s*                  */
     size_t        count;    /* iterates in the tail sums                                   */
     double        sum_r2;
@@ -9309,10 +9309,11 @@ static int clbi_mode_watch(clbi_mode_loop *loop, size_t t, double eta, double r)
 static void clbi_mode_laws(clbi_mode_loop *loop, size_t t, double eta, double r)
 {
     clb_mode *mode = loop->mode;
-    double worst = 0, V = clbi_mode_spread(mode, clbi_mode_z);
+    double worst = 0, spread = sqrt(clbi_mode_spread(mode, clbi_mode_z)), z = 0;
     size_t p;
-    if (t > 0 && V > loop->V * (1 + 1e-12)) ++loop->run->rises;
-    loop->V = V;
+    for (p = 0; p < mode->P; ++p) z += clbi_mode_z(mode, p) / (double)mode->P;
+    if (t > 0 && spread > loop->spread * (1 + 1e-12) + 1e-14 * z) ++loop->run->rises;
+    loop->spread = spread;
     for (p = 0; p < mode->P; ++p) {
         double x = (double)(mode->depth[p] - 1) * eta * r * mode->power[p] / mode->u[p];
         if (x > worst) worst = x;
