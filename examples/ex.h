@@ -114,7 +114,7 @@ EX_FN int     ex_is(const ex_row *row, const char *part);             /* does it
 
 /* --- finding runs -----------------------------------------------------------------------------
  * A filter is a printf text of key=value words, all of which must hold: "part=sweep lr=%.17g width=%d".
- * The word pub=1 keeps the published seeds only, if all of them were run (else it keeps everything). */
+ * The word pub=1 keeps the published seeds only, if all of them were run (else it keeps everything); pub=3 the first 3. */
 EX_FN ex_row *ex_find(ex *x, const char *filter, ...) EX_PRINTF(2, 3);                  /* first, or NULL */
 /* The value `name` of all runs that match, in the order planned; .n = 0 if none. */
 EX_FN ex_list ex_pick(ex *x, const char *name, const char *filter, ...) EX_PRINTF(3, 4);
@@ -640,9 +640,11 @@ EX_FN int ex_word_matches(const ex_row *row, const char *word, size_t n)
     memcpy(value, equals + 1, n - k - 1), value[n - k - 1] = 0;
     if (!strcmp(key, "part")) return !strcmp(row->part, value);
     if (!strcmp(key, "seed")) return row->seed == strtod(value, NULL);
-    if (!strcmp(key, "pub"))
-        return !row->x->has_published
-               || (ex_seed_index(row) >= 0 && (size_t)ex_seed_index(row) < row->x->seeds_asked);
+    if (!strcmp(key, "pub")) {
+        size_t first = (size_t)strtod(value, NULL);
+        if (first < 2) first = row->x->seeds_asked;
+        return !row->x->has_published || (ex_seed_index(row) >= 0 && (size_t)ex_seed_index(row) < first);
+    }
     v = ex_value_of(row, key);
     if (!v) return 0;
     if (v->kind == EX_KIND_TEXT) return !strcmp(v->text, value);
