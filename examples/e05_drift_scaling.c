@@ -133,20 +133,20 @@ static double e05_mean(ex *x, const char *name, const char *part, double eta)
     return clb_mean(v.n, v.at);
 }
 
-/* Small drifts carry float32 noise (protocol, tier C): weights near 0.1 lose updates below 7e-9, so 2e-5 absolute
- * is all that can be asked per seed; from eta = 0.1 on the numbers are stable. */
-static void e05_refs(ex *x, ex_row *line, const char *part, double eta, const char *path)
+/* Drifts carry float32 noise (protocol, tier C): 2e-5 absolute per seed at m = 64, growing as the quantum of |W_1|^2 ~ m/3;
+ * where it is larger (xor, spheres) the float build measures it. A small cross entropy is the difference of two
+ * float32 numbers near 10, so the mean over samples is good to 1e-7 only. */
+static void e05_refs(ex *x, ex_row *line, const e05_sweep *s, double eta, const char *path)
 {
-    ex_class kind = eta >= 0.1 ? EX_STABLE : EX_NOISE;
-    double tol = eta >= 0.1 ? 1e-5 : 2e-5;
+    double tol = 2e-5 * (s->m > 64 ? (double)s->m / 64.0 : 1.0);
     ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
-    ex_ref(line, "mean_drift", kind, tol, "%s/mean_drift", path);
-    ex_ref(line, "std_drift", kind, tol, "%s/std_drift", path);
-    ex_ref(line, "mean_loss", EX_STABLE, 1e-5, "%s/mean_loss", path);
+    ex_ref(line, "mean_drift", EX_NOISE, tol, "%s/mean_drift", path);
+    ex_ref(line, "std_drift", EX_NOISE, tol, "%s/std_drift", path);
+    ex_ref(line, "mean_loss", EX_NOISE, 1e-7, "%s/mean_loss", path);
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
-        if (ex_is(row, part) && ex_get(row, "lr") == eta)
-            ex_ref(row, "drift", kind, tol, "%s/drifts/%d", path, ex_seed_index(row));
+        if (ex_is(row, s->part) && ex_get(row, "lr") == eta)
+            ex_ref(row, "drift", EX_NOISE, tol, "%s/drifts/%d", path, ex_seed_index(row));
     }
 }
 
@@ -163,14 +163,13 @@ static void e05_lines(ex *x, const e05_sweep *s, ex_list etas)
         ex_num(line, "mean_loss", e05_mean(x, "final_loss", s->part, eta));
         ex_num(line, "r", e05_mean(x, "r", s->part, eta));
         ex_num(line, "r_eta_loss_fall", e05_mean(x, "r_eta_loss_fall", s->part, eta));
-        e05_refs(x, line, s->part, eta, ex_print(x, "%s/results.json#%s/lr_results/%s", s->file, s->label, ex_key(x, eta)));
+        e05_refs(x, line, s, eta, ex_print(x, "%s/results.json#%s/lr_results/%s", s->file, s->label, ex_key(x, eta)));
         if (s != e05_sweeps) continue;
         ex_num(line, "mean_rel_drift", e05_mean(x, "rel_drift", s->part, eta));
-        e05_refs(x, line, s->part, eta, ex_print(x, "drift_scaling/results.json#%s", ex_key(x, eta)));
-        e05_refs(x, line, s->part, eta,
+        e05_refs(x, line, s, eta, ex_print(x, "drift_scaling/results.json#%s", ex_key(x, eta)));
+        e05_refs(x, line, s, eta,
                  ex_print(x, "universality_dataset/results.json#gaussian_d20/lr_results/%s", ex_key(x, eta)));
-        ex_ref(line, "mean_rel_drift", eta >= 0.1 ? EX_STABLE : EX_NOISE, eta >= 0.1 ? 1e-5 : 1e-6,
-               "drift_scaling/results.json#%s/mean_rel_drift", ex_key(x, eta));
+        ex_ref(line, "mean_rel_drift", EX_NOISE, 1e-6, "drift_scaling/results.json#%s/mean_rel_drift", ex_key(x, eta));
     }
 }
 
@@ -197,6 +196,16 @@ static void e05_exponent(ex *x, const e05_sweep *s, ex_list etas)
     ex_ref(line, "r_squared", EX_FIT, 0.01, "universality_dataset/config.json#summary/0/r_squared");
     ex_ref(line, "alpha", EX_FIT, 0.01, "universality_dataset/results.json#gaussian_d20/power_law_exponent");
     ex_ref(line, "r_squared", EX_FIT, 0.01, "universality_dataset/results.json#gaussian_d20/r_squared");
+}
+
+/* The shapes that a sweep's part of its file states. */
+static void e05_ref_shapes(ex *x, const e05_sweep *s, const char *file, const char *label)
+{
+    static const double d[3] = { 20, 2, 10 }, K[3] = { 5, 2, 2 };             /* mixture, xor, spheres */
+    ex_ref_value(x, (double)s->m, EX_EXACT, 0, "%s/results.json#%s/config/hidden", file, label);
+    ex_ref_value(x, d[s->dataset], EX_EXACT, 0, "%s/results.json#%s/config/input_dim", file, label);
+    ex_ref_value(x, K[s->dataset], EX_EXACT, 0, "%s/results.json#%s/config/output_dim", file, label);
+    if (!strcmp(file, "universality_dataset")) ex_ref_value(x, 200, EX_EXACT, 0, "%s/results.json#%s/config/n_train", file, label);
 }
 
 /* --- extensions ------------------------------------------------------------------------------ */
@@ -391,6 +400,9 @@ static void e05_finish(ex *x)
     ex_ref_config(x, "universality_width/config.json", 5, paper, E05_T);
     ex_ref_config(x, "universality_dataset/config.json", 5, paper, E05_T);
     ex_ref_value(x, 64, EX_EXACT, 0, "drift_scaling/config.json#hidden");
+    for (size_t k = 0; k < EX_LEN(e05_sweeps); ++k) e05_ref_shapes(x, &e05_sweeps[k], e05_sweeps[k].file, e05_sweeps[k].label);
+    e05_ref_shapes(x, e05_sweeps, "universality_dataset", "gaussian_d20");
+    ex_ref_none(x, EX_UNAVAILABLE, "needs MNIST", "universality_dataset/config.json#summary/3/*");
     ex_ref_none(x, EX_UNAVAILABLE, "needs MNIST", "universality_dataset/results.json#mnist_d784/**");
 }
 

@@ -190,31 +190,31 @@ EX_FN double ledger_value(const ex_ledger_entry *e, size_t i, size_t *n)
 /* The path with its last number replaced, so that the seeds of one place share a text. */
 EX_FN char *ledger_group(ledger *l, const ex_ledger_entry *e)
 {
-    char *text = ex_copy(&l->arena, e->cause[0] ? e->cause : e->path), *last = NULL;
-    if (e->cause[0]) return text;
+    int named = e->kind == EX_CHAOTIC && e->cause[0];
+    char *text = ex_copy(&l->arena, named ? e->cause : e->path), *last = NULL;
+    if (named) return text;
     for (char *p = strchr(text, '#'); p; p = strchr(p + 1, '/'))
         if (p[1] >= '0' && p[1] <= '9' && strspn(p + 1, "0123456789") == strcspn(p + 1, "/")) last = p + 1;
     if (last) memset(last, '*', strcspn(last, "/"));
     return text;
 }
 
-/* Three times the largest difference of the float and the double run around value i: the measured float32 band. */
-EX_FN double ledger_band(const ex_ledger_entry *e, const ex_ledger_entry *single, size_t i)
+/* The measured float32 band of number i of an entry: five times the largest difference between the float and the double
+ * run, over the neighbouring elements of an array, over the seeds of one place for single numbers (group_band). */
+EX_FN double ledger_band(const ex_ledger_entry *e, const ex_ledger_entry *single, double group_band, size_t i)
 {
-    double band = 0.0;
+    double band = group_band;
     size_t n, first = i > 5 ? i - 5 : 0;
     if (!single) return -1.0;
     for (size_t k = first; k <= i + 5; ++k) {
         double a = ledger_value(e, k, &n), b;
-        if (k >= n) break;
+        if (k >= n || n == (size_t)-1) break;
         b = ledger_value(single, k, &n);
         if (fabs(a - b) > band) band = fabs(a - b);
-        if (n == (size_t)-1) break;
     }
-    return 3.0 * band;
+    return 5.0 * band;
 }
 
-/* The last number in the name of a published seed list counts: bands are shared by the seeds of one place. */
 EX_FN ledger_state ledger_judge(const ex_ledger_entry *e, double published, double ours, double band)
 {
     double off = fabs(ours - published), scale = fabs(published);
@@ -256,7 +256,7 @@ EX_FN void ledger_claim(ledger *l, size_t i, size_t owner, double ours, ledger_s
     n->state = state, n->ours = ours;
 }
 
-EX_FN void ledger_entry(ledger *l, size_t owner, const ex_ledger_entry *e, const ex_ledger_entry *single)
+EX_FN void ledger_entry(ledger *l, size_t owner, const ex_ledger_entry *e, const ex_ledger_entry *single, double band)
 {
     const char *hash = strchr(e->path, '#');
     ledger_match m = { NULL, 0, 0 };
@@ -273,7 +273,7 @@ EX_FN void ledger_entry(ledger *l, size_t owner, const ex_ledger_entry *e, const
     }
     for (size_t k = 0; k < m.n && k < n; ++k) {
         double ours = ledger_value(e, k, &n);
-        ledger_state state = ledger_judge(e, l->numbers[m.at[k]].published, ours, ledger_band(e, single, k));
+        ledger_state state = ledger_judge(e, l->numbers[m.at[k]].published, ours, ledger_band(e, single, band, k));
         if (state == LEDGER_CHAOTIC) {
             if (!group) group = ledger_group(l, e);
             ledger_pair_add(l, group, m.at[k], ours);
@@ -373,18 +373,44 @@ EX_FN void ledger_table(ex_buf *b, const ledger *l)
     }
 }
 
+/* The largest |float - double| of single numbers over each group (the seeds of one place): one band an entry. */
+EX_FN double *ledger_group_bands(ledger *l, const ex *x, const ex *single)
+{
+    double *bands = (double *)ex_new(&l->arena, x->ledger_n, sizeof *bands);
+    ledger_pair *p = (ledger_pair *)ex_realloc(NULL, x->ledger_n, sizeof *p);
+    for (size_t k = 0; k < x->ledger_n; ++k) {
+        size_t n, m;
+        double a = ledger_value(&x->ledger[k], 0, &n), b = single ? ledger_value(&single->ledger[k], 0, &m) : a;
+        p[k].group = ledger_group(l, &x->ledger[k]), p[k].number = k;
+        p[k].ours = n == (size_t)-1 && fabs(a - b) > 0 ? fabs(a - b) : 0.0;
+    }
+    qsort(p, x->ledger_n, sizeof *p, ledger_by_group);
+    for (size_t i = 0, n; i < x->ledger_n; i += n) {
+        double most = 0.0;
+        for (n = 0; i + n < x->ledger_n && !strcmp(p[i].group, p[i + n].group); ++n) most = fmax(most, p[i + n].ours);
+        for (size_t k = 0; k < n; ++k) bands[p[i + k].number] = most;
+    }
+    free(p);
+    return bands;
+}
+
+EX_FN void ledger_experiment(ledger *l, size_t i)
+{
+    const ex *x = l->xs[i], *single = l->singles ? l->singles[i] : NULL;
+    const double *bands;
+    int paired = single && single->ledger_n == x->ledger_n;
+    if (single && !paired) fprintf(stderr, "%s: the float results have another ledger; no bands\n", x->info->id);
+    bands = ledger_group_bands(l, x, paired ? single : NULL);
+    for (size_t k = 0; k < x->ledger_n; ++k)
+        ledger_entry(l, i, &x->ledger[k], paired ? &single->ledger[k] : NULL, bands[k]);
+}
+
 /* Match everything. 0, or a status; `b` gets the tables. */
 EX_FN int ledger_make(ledger *l, const char *folder, ex_buf *b)
 {
     int status = ledger_read(l, folder);
     if (status) return status;
-    for (size_t i = 0; i < l->x_n; ++i)
-        for (size_t k = 0; k < l->xs[i]->ledger_n; ++k) {
-            const ex *single = l->singles ? l->singles[i] : NULL;
-            const ex_ledger_entry *e = &l->xs[i]->ledger[k], *s = NULL;
-            if (single && single->ledger_n == l->xs[i]->ledger_n && !strcmp(single->ledger[k].path, e->path)) s = &single->ledger[k];
-            ledger_entry(l, i, e, s);
-        }
+    for (size_t i = 0; i < l->x_n; ++i) ledger_experiment(l, i);
     ledger_chaos(l);
     for (size_t i = 0; i < l->number_n; ++i)
         if (l->numbers[i].state == LEDGER_DIFFERS || (l->verbose && l->numbers[i].state == LEDGER_OPEN))
