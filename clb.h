@@ -3692,8 +3692,8 @@ CLBDEF clb_net_opts clb_relu_mix(double e)
 
 /* ---- activations ---------------------------------------------------------------------------- */
 
-/* Derivatives of max(0, z)^p:  p (p-1) ... (p-order+1) z^(p-order) for z > 0. Small integer powers by
- * multiplication. */
+/* Derivatives of max(0, z)^p:  p (p-1) ... (p-order+1) z^(p-order) for z > 0. Small multiples of 1/2
+ * by multiplication and square root. */
 static double clbi_relu_power(double p, double z, int order)
 {
     double factor = 1, value = 1, rest = p;
@@ -3702,7 +3702,8 @@ static double clbi_relu_power(double p, double z, int order)
     for (i = 0; i < order; ++i) factor *= p - i;
     rest -= order;
     if (factor == 0) return 0;
-    if (rest != floor(rest) || rest < 0 || rest > 8) return factor * clb_pow(z, rest);
+    if (2 * rest != floor(2 * rest) || rest < 0 || rest > 8) return factor * clb_pow(z, rest);
+    if (rest != floor(rest)) value = sqrt(z), rest -= 0.5;
     for (; rest > 0; rest -= 1) value *= z;
     return factor * value;
 }

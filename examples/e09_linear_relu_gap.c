@@ -249,7 +249,7 @@ static void e09_report_beyond(ex_row *row, const e09_watch *w, const clb_trace *
     for (size_t t = 0; t < T; ++t) work[2 * T + t] = fabs(frozen->g[2 * t + 1] - frozen->g[2 * t]);
     for (size_t i = 0; i < blocks; ++i) mean[i] = clb_mean(20, w->hamming + 20 * i);
     ex_array(row, "hamming_blocks", blocks, mean);
-    ex_num(row, "gate_share", fabs(tr->S[0] / frozen->S[0]) - 1);
+    ex_num(row, "gate_share", tr->S[0] / frozen->S[0] - 1);
     ex_num(row, "switched_share", w->switched / tr->S[0]);
     ex_num(row, "switches_per_eta_t", w->switches / all / (tr->eta * (double)T));
     ex_num(row, "gross_change", w->switches / all);
@@ -514,6 +514,7 @@ static void e09_panel_rates(ex *x, plot *p)
         pairs[k] = sw_mean(x, &c, "mean_hamming_dist", "lr", e09_lr[k]);
         published[k] = paper[k] / 64;
     }
+    plot_range_y(b, 2e-6, 0.1);
     plot_points(b, PLOT_PUBLISHED, E09_N, e09_lr, published, "published");
     plot_points(b, PLOT_BLUE, E09_N, e09_lr, neurons, "neurons");
     plot_points(b, PLOT_ORANGE | PLOT_TRIANGLE, E09_N, e09_lr, pairs, "(sample, neuron) gates");
@@ -526,6 +527,7 @@ static void e09_figure(ex *x, double alpha[2][2], int beyond)
     plot *p = plot_new(x, "switching", 2, beyond ? 2 : 1);
     plot_panel *c, *d;
     double linear[2], relu[2];
+    int shown[2] = { 0, 0 };
     e09_panel_rates(x, p);
     if (beyond) {
         c = plot_add(p, "Gates frozen at the start", "learning rate", "S / S(frozen gates)", PLOT_LOGX);
@@ -534,7 +536,8 @@ static void e09_figure(ex *x, double alpha[2][2], int beyond)
                 ex_row *row = ex_run_at(x, i);
                 double lr = ex_get(row, "lr"), ratio = 1 + ex_get(row, "gate_share");
                 if (ex_is(row, "gates") && ex_get(row, "loss") == loss && ex_get(row, "width") == 64)
-                    plot_points(c, loss ? PLOT_ORANGE | PLOT_TRIANGLE : PLOT_BLUE, 1, &lr, &ratio, NULL);
+                    plot_points(c, loss ? PLOT_ORANGE | PLOT_TRIANGLE : PLOT_BLUE, 1, &lr, &ratio,
+                                shown[loss]++ ? NULL : names[loss]);
             }
         plot_horizontal(c, 1, "no effect");
         d = plot_add(p, "Exponent on eta <= 0.1", "loss", "alpha", PLOT_LINEAR);
