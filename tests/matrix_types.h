@@ -1,0 +1,90 @@
+/* matrix_types.h - the 21 symmetric matrix types on which LAPACK tests its eigensolvers (its dchkst), made here:
+ *    1 zero                             8-10  U^T D U with the D of 3-5         16-18  as 8-10, all of D positive
+ *    2 identity                        11-12  9 near sqrt(overflow, underflow)  19-20  17 near sqrt(over-, underflow)
+ *  3-5 diagonal, random signs: evenly,    13  symmetric, entries in (-1, 1)        21  diagonally dominant tridiagonal,
+ *      geometrically spaced 1 .. ulp;  14-15  13 near sqrt(over-, underflow)           geometrically spaced diagonal
+ *      clustered 1, ulp, ..., ulp
+ *  6-7 4 near sqrt(overflow, underflow)
+ * U is a product of n random reflections. Include after clb.h. */
+#ifndef CLB_MATRIX_TYPES_H
+#define CLB_MATRIX_TYPES_H
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TYPES 21
+
+static double types_uniform(clb_rng *rng) { return 2 * clb_rng_double(rng) - 1; }
+
+static clb_real *types_matrix(size_t n)        /* n x n zeros */
+{
+    clb_real *a = (clb_real *)calloc(n * n + 1, sizeof *a);
+    if (!a) abort();
+    return a;
+}
+
+/* Random orthogonal similarity of diag(d), exactly symmetric. */
+static void types_from_spectrum(clb_rng *rng, size_t n, const double *d, clb_real *A)
+{
+    double *M = (double *)calloc(n * n + 2 * n + 1, sizeof *M), *v = M + n * n, *p = v + n;
+    for (size_t i = 0; i < n; ++i) M[i * n + i] = d[i];
+    for (size_t k = 2; k <= n; ++k) {          /* H M H with H = I - 2 v v^T / v.v on the leading k coordinates */
+        double vv = 0, vp = 0;
+        for (size_t j = 0; j < k; ++j) {
+            v[j] = types_uniform(rng);
+            vv += v[j] * v[j];
+        }
+        for (size_t i = 0; i < k; ++i) {
+            double sum = 0;
+            for (size_t j = 0; j < k; ++j) sum += M[i * n + j] * v[j];
+            p[i] = 2 * sum / vv;
+            vp += v[i] * p[i];
+        }
+        for (size_t i = 0; i < k; ++i) p[i] -= vp / vv * v[i];
+        for (size_t i = 0; i < k; ++i)
+            for (size_t j = 0; j < k; ++j) M[i * n + j] -= v[i] * p[j] + p[i] * v[j];
+    }
+    for (size_t i = 0; i < n; ++i)
+        for (size_t j = 0; j < n; ++j) A[i * n + j] = (clb_real)M[(i > j ? i : j) * n + (i > j ? j : i)];
+    free(M);
+}
+
+/* spacing: 0 even, 1 geometric, 2 clustered; from 1 down to ulp, with random signs if `mixed`. */
+static void types_spectrum(clb_rng *rng, size_t n, int spacing, int mixed, double *d)
+{
+    double ulp = sizeof(clb_real) == 4 ? 1.1920928955078125e-07 : 2.2204460492503131e-16;
+    for (size_t i = 0; i < n; ++i) {
+        double x = n > 1 ? (double)i / (double)(n - 1) : 0;
+        d[i] = spacing == 0 ? 1 - x * (1 - ulp) : spacing == 1 ? pow(ulp, x) : i == 0 ? 1 : ulp;
+        if (mixed && clb_rng_u32(rng) >> 31) d[i] = -d[i];
+    }
+}
+
+static void types_make(int type, clb_rng *rng, size_t n, clb_real *A)
+{
+    static const int like[TYPES + 1] =
+        { 0, 1, 2, 3, 4, 5, 4, 4, 8, 9, 10, 9, 9, 13, 13, 13, 16, 17, 18, 17, 17, 21 };
+    double large = sizeof(clb_real) == 4 ? 1e19 : 1e154, scale = 1;
+    double *d = (double *)calloc(n + 1, sizeof *d);
+    int kind = like[type];
+    if (!d) abort();
+    if (type == 6 || type == 11 || type == 14 || type == 19) scale = large / (double)(n + 1);
+    if (type == 7 || type == 12 || type == 15 || type == 20) scale = (double)(n + 1) / large;
+    memset(A, 0, n * n * sizeof *A);
+    if (kind >= 3 && kind != 13) types_spectrum(rng, n, kind == 21 ? 1 : kind % 5 == 3 ? 0 : kind % 5 == 4 ? 1 : 2, kind < 16, d);
+    if (kind >= 16 && kind <= 18) types_spectrum(rng, n, kind - 16, 0, d);
+    for (size_t i = 0; i < n; ++i) d[i] *= scale;
+    if (kind == 13)
+        for (size_t i = 0; i < n; ++i)
+            for (size_t j = 0; j <= i; ++j) A[i * n + j] = A[j * n + i] = (clb_real)(scale * types_uniform(rng));
+    else if (kind >= 8 && kind <= 18)
+        types_from_spectrum(rng, n, d, A);
+    else if (kind >= 2)
+        for (size_t i = 0; i < n; ++i) A[i * n + i] = (clb_real)(kind == 2 ? 1 : d[i]);
+    for (size_t i = 1; kind == 21 && i < n; ++i)           /* |off| below half the root of the neighbours' product */
+        A[i * n + i - 1] = A[(i - 1) * n + i] = (clb_real)(0.5 * types_uniform(rng) * sqrt(d[i] * d[i - 1]));
+    free(d);
+}
+
+#endif
