@@ -72,7 +72,8 @@ static void types_make(int type, clb_rng *rng, size_t n, clb_real *A)
     if (type == 6 || type == 11 || type == 14 || type == 19) scale = large / (double)(n + 1);
     if (type == 7 || type == 12 || type == 15 || type == 20) scale = (double)(n + 1) / large;
     memset(A, 0, n * n * sizeof *A);
-    if (kind >= 3 && kind != 13) types_spectrum(rng, n, kind == 21 ? 1 : kind % 5 == 3 ? 0 : kind % 5 == 4 ? 1 : 2, kind < 16, d);
+    if (kind >= 3 && kind <= 10) types_spectrum(rng, n, (kind - 3) % 5, 1, d);
+    if (kind == 21) types_spectrum(rng, n, 1, 0, d);
     if (kind >= 16 && kind <= 18) types_spectrum(rng, n, kind - 16, 0, d);
     for (size_t i = 0; i < n; ++i) d[i] *= scale;
     if (kind == 13)

@@ -315,7 +315,8 @@ static void t_lanczos_dense(void)
         NOTE("trial %d", trial);
         opts.which = (clb_which)(trial % 3);
         opts.tol = sizeof(clb_real) == 4 ? 1e-5 : 1e-9;
-        for (size_t i = 0; i < n; ++i) d[i] = i < 25 ? 3 + (double)(i / 3) : i < 40 ? -4 - 0.1 * (double)i : types_uniform(&rng);
+        for (size_t i = 0; i < n; ++i)
+            d[i] = i < 25 ? 3 + (double)(i / 3) : i < 40 ? -4 - 0.1 * (double)i : types_uniform(&rng);
         types_from_spectrum(&rng, n, d, A);
         memcpy(B, A, n * n * sizeof *A);
         EQUAL(clb_eigh(n, B, n, values, NULL), CLB_OK);
@@ -345,12 +346,15 @@ static void t_lanczos_multiplicity(void)
         opts.no_check = way > 0;
         opts.block = way == 2 ? 3 : 1;
         for (size_t i = 0; i < 300; ++i) d[i] = i < 9 ? lead[i] : 4 * (double)(300 - i) / 300 - 1;
-        if (way == 1) opts.tol = 1e-4;                     /* converged before rounding brings the copies in */
+        if (way == 1) {                                    /* converged before rounding brings the copies in */
+            opts.tol = 1e-2;
+            opts.basis = 14;
+        }
         EQUAL(clb_lanczos(&op, way == 1 ? 2 : 9, &opts, &e), CLB_OK);
         memcpy(sorted, d, sizeof d);
         qsort(sorted, 300, sizeof *sorted, ascending);
         if (way != 1) check_eigs(&op, &e, 9, sorted, opts.tol);
-        else NEAR(e.value[1], 7, 0.1);                     /* the trap is real: 9 came once */
+        else NEAR(e.value[1], 7, 0.05);                    /* the trap is real: 9 came once */
         EQUAL(m.calls, e.products + (way != 1 ? 9 : 0));
         clb_eigs_free(&e);
     }
@@ -382,7 +386,8 @@ static void t_lanczos_breakdown(void)
             m.n = n;
             op = diagonal_op(&m);
             NOTE("kind %d, n = %lu", kind, (unsigned long)n);
-            for (size_t i = 0; i < n; ++i) d[i] = kind == 0 ? 0 : kind == 1 ? 1 : kind == 2 ? i == n / 2 : (double)(i % 3);
+            for (size_t i = 0; i < n; ++i)
+                d[i] = kind == 0 ? 0 : kind == 1 ? 1 : kind == 2 ? i == n / 2 : (double)(i % 3);
             EQUAL(clb_lanczos(&op, 5, NULL, &e), CLB_OK);
             EQUAL(e.count, n < 5 ? n : 5);
             memcpy(sorted, d, sizeof d);
@@ -504,7 +509,7 @@ static void t_lanczos_networks(void)
         EQUAL(clb_eigh(op.n, H, op.n, values, NULL), CLB_OK);
         EQUAL(clb_lanczos(&op, 20, NULL, &e), CLB_OK);
         for (size_t i = 0; i < 20; ++i)
-            CHECK(fabs(e.value[i] - values[op.n - 1 - i]) <= 1e-12 * spread(op.n, values) + 200 * eps * spread(op.n, values));
+            CHECK(fabs(e.value[i] - values[op.n - 1 - i]) <= 1000 * eps * spread(op.n, values));
         clb_eigs_free(&e);
         free(H); free(values);
         clb_curv_free(&curv);
@@ -541,7 +546,10 @@ static void t_published(void)
     EQUAL(found, 60);
     EQUAL(clb_lanczos_published(&op, 8, &rng, values, &found), CLB_OK);
     EQUAL(found, 8);
-    for (size_t i = 0; i < 8; ++i) CHECK(values[i] >= -9 - 1e-5 && values[i] <= 5.9 + 1e-5 && (i == 0 || values[i] >= values[i - 1]));
+    for (size_t i = 0; i < 8; ++i) {
+        CHECK(values[i] >= -9 - 1e-5 && values[i] <= 5.9 + 1e-5);
+        CHECK(i == 0 || values[i] >= values[i - 1]);
+    }
     for (size_t i = 0; i < 60; ++i) d[i] = 0;              /* |Hv| < 1e-12 */
     EQUAL(clb_power_published(&op, 20, &rng, &value), CLB_OK);
     CHECK(value == 0);
