@@ -3266,6 +3266,107 @@ static void clbi_symv_scalar(size_t n, const clb_real *A, size_t lda, const clb_
     }
 }
 
+/* exp and log in the arithmetic of the network: clb_exp and clb_log, or the same methods in float. */
+#ifdef CLB_SINGLE
+#define CLBI_RLN2_HI   0x1.62e4p-1f            /* 15 bits */
+#define CLBI_RLN2_LO   0x1.7f7d1cp-20f
+#define CLBI_RLOG2E    0x1.715476p+0f
+#define CLBI_RROUND    0x1.8p23f
+#define CLBI_RMAX      89.0f                   /* beyond these e^x is inf or 0 */
+#define CLBI_RMIN      (-105.0f)
+#define CLBI_RBITS     uint32_t
+#define CLBI_RMANTISSA 23
+#define CLBI_RONE      0x3f800000u             /* bits of 1                    */
+#define CLBI_RROOT     0x3f3504f3u             /* bits of sqrt(1/2)            */
+#define CLBI_RINTEGER  0x1p23f                 /* its bits | j = 2^23 + j      */
+enum { CLBI_EXP_TERMS = 6, CLBI_LOG_TERMS = 5 };
+static const float clbi_exp_coef[CLBI_EXP_TERMS] = {         /* 1/7!, ..., 1/2! */
+    (float)(1 / 5040.0), (float)(1 / 720.0), (float)(1 / 120.0), (float)(1 / 24.0), (float)(1 / 6.0), 0.5f
+};
+static const float clbi_log_coef[CLBI_LOG_TERMS] = {         /* 2/11, ..., 2/3 */
+    (float)(2 / 11.0), (float)(2 / 9.0), (float)(2 / 7.0), (float)(2 / 5.0), (float)(2 / 3.0)
+};
+
+static float clbi_expr(float x)
+{
+    float k, r, q = clbi_exp_coef[0], half, scale[2];
+    uint32_t bits[2];
+    int j;
+    x = CLBI_RMAX < x ? CLBI_RMAX : x;
+    x = CLBI_RMIN > x ? CLBI_RMIN : x;
+    k = clbi_fmar(x, CLBI_RLOG2E, CLBI_RROUND) - CLBI_RROUND;
+    r = clbi_fmar(-k, CLBI_RLN2_LO, clbi_fmar(-k, CLBI_RLN2_HI, x));
+    for (j = 1; j < CLBI_EXP_TERMS; ++j) q = clbi_fmar(q, r, clbi_exp_coef[j]);
+    half = (0.5f * k + CLBI_RROUND) - CLBI_RROUND;
+    scale[0] = half + CLBI_RROUND;
+    scale[1] = (k - half) + CLBI_RROUND;
+    memcpy(bits, scale, sizeof bits);
+    for (j = 0; j < 2; ++j) bits[j] = (bits[j] << CLBI_RMANTISSA) + CLBI_RONE;
+    memcpy(scale, bits, sizeof bits);
+    return (1.0f + clbi_fmar(r * r, q, r)) * scale[0] * scale[1];
+}
+
+/* For normal positive x; NaN stays NaN. */
+static float clbi_logr(float x)
+{
+    uint32_t u, above;
+    float k, f, s, z, half, r = clbi_log_coef[0];
+    int j;
+    memcpy(&u, &x, sizeof u);
+    above = u + (CLBI_RONE - CLBI_RROOT);
+    k = (float)(above >> CLBI_RMANTISSA) - 127.0f;
+    u -= (above & 0xff800000u) - CLBI_RONE;
+    memcpy(&f, &u, sizeof f);
+    f -= 1.0f;
+    s = f / (2.0f + f), z = s * s, half = 0.5f * f * f;
+    for (j = 1; j < CLBI_LOG_TERMS; ++j) r = clbi_fmar(r, z, clbi_log_coef[j]);
+    s = clbi_fmar(s, half + r * z, clbi_fmar(k, CLBI_RLN2_LO, 0.0f));
+    return clbi_fmar(k, CLBI_RLN2_HI, f - (half - s)) + (x - x);
+}
+#else
+#define CLBI_RLN2_HI   CLBI_LN2_HI
+#define CLBI_RLN2_LO   CLBI_LN2_LO
+#define CLBI_RLOG2E    CLBI_LOG2E
+#define CLBI_RROUND    CLBI_ROUND
+#define CLBI_RMAX      710.0
+#define CLBI_RMIN      (-746.0)
+#define CLBI_RBITS     uint64_t
+#define CLBI_RMANTISSA 52
+#define CLBI_RONE      0x3ff0000000000000u
+#define CLBI_RROOT     0x3fe6a09e667f3bcdu
+#define CLBI_RINTEGER  0x1p52
+#define clbi_expr      clb_exp
+#define clbi_logr      clb_log
+enum { CLBI_EXP_TERMS = 12, CLBI_LOG_TERMS = 11 };
+static CLBI_UNUSED const double clbi_exp_coef[CLBI_EXP_TERMS] = {   /* 1/13!, ..., 1/2!, as in clbi_exp_q */
+    1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0, 1.0 / 40320.0,
+    1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5
+};
+static CLBI_UNUSED const double clbi_log_coef[CLBI_LOG_TERMS] = {   /* 2/23, ..., 2/3, as in clbi_log_r */
+    2.0 / 23.0, 2.0 / 21.0, 2.0 / 19.0, 2.0 / 17.0, 2.0 / 15.0, 2.0 / 13.0, 2.0 / 11.0, 2.0 / 9.0, 2.0 / 7.0,
+    2.0 / 5.0, 2.0 / 3.0
+};
+#endif
+
+/* KERNEL softmax   rows f_i of K >= 1 classes: top = max_k f_ik, e_k = exp(f_ik - top), sum in order of k,
+ * p_ik = e_k (1 / sum), lse_i = top + log(sum). */
+static void clbi_softmax_scalar(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *lse)
+{
+    size_t i, k;
+    for (i = 0; i < n; ++i, f += K, p += K) {
+        clb_real top = f[0], sum = 0, inverse;
+        for (k = 1; k < K; ++k)
+            if (f[k] > top) top = f[k];
+        for (k = 0; k < K; ++k) {
+            p[k] = clbi_expr(f[k] - top);
+            sum += p[k];
+        }
+        inverse = 1 / sum;
+        for (k = 0; k < K; ++k) p[k] *= inverse;
+        lse[i] = top + clbi_logr(sum);
+    }
+}
+
 typedef struct clbi_kernels {
     void   (*matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
                      const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc);
@@ -3277,11 +3378,12 @@ typedef struct clbi_kernels {
     void   (*dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out);
     void   (*combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld, clb_real *y);
     void   (*symv)(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y);
+    void   (*softmax)(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *lse);
 } clbi_kernels;
 
 #define CLBI_KERNELS(isa) { clbi_matmul_##isa, clbi_dot_##isa, clbi_axpy_##isa, clbi_scale_##isa, \
                             clbi_relu_##isa, clbi_relu_back_##isa, clbi_dots_##isa, \
-                            clbi_combine_##isa, clbi_symv_##isa }
+                            clbi_combine_##isa, clbi_symv_##isa, clbi_softmax_##isa }
 
 #if CLBI_X86 || CLBI_ARM
 
@@ -3349,6 +3451,30 @@ typedef struct clbi_tile { size_t rows; clbi_tile_fn run; } clbi_tile;
 #define CLBI_COMPARE(a, b, how) _mm512_cmp_pd_mask(a, b, how)
 #define CLBI_D_LOAD(p)  _mm512_loadu_pd(p)
 #endif
+#define CLBI_I                __m512i
+#ifdef CLB_SINGLE
+#define CLBI_TO_BITS(v)       _mm512_castps_si512(v)
+#define CLBI_FROM_BITS(i)     _mm512_castsi512_ps(i)
+#define CLBI_ISET(u)          _mm512_set1_epi32((int)(u))
+#define CLBI_IADD(a, b)       _mm512_add_epi32(a, b)
+#define CLBI_ISUB(a, b)       _mm512_sub_epi32(a, b)
+#define CLBI_ISHL(a)          _mm512_slli_epi32(a, CLBI_RMANTISSA)
+#define CLBI_ISHR(a)          _mm512_srli_epi32(a, CLBI_RMANTISSA)
+#else
+#define CLBI_TO_BITS(v)       _mm512_castpd_si512(v)
+#define CLBI_FROM_BITS(i)     _mm512_castsi512_pd(i)
+#define CLBI_ISET(u)          _mm512_set1_epi64((long long)(u))
+#define CLBI_IADD(a, b)       _mm512_add_epi64(a, b)
+#define CLBI_ISUB(a, b)       _mm512_sub_epi64(a, b)
+#define CLBI_ISHL(a)          _mm512_slli_epi64(a, CLBI_RMANTISSA)
+#define CLBI_ISHR(a)          _mm512_srli_epi64(a, CLBI_RMANTISSA)
+#endif
+#define CLBI_IOR(a, b)        _mm512_or_si512(a, b)
+#define CLBI_ADD(a, b)        CLBI_O(add)(a, b)
+#define CLBI_SUB(a, b)        CLBI_O(sub)(a, b)
+#define CLBI_DIV(a, b)        CLBI_O(div)(a, b)
+#define CLBI_LARGER(a, b)     CLBI_O(max)(a, b)
+#define CLBI_SMALLER(a, b)    CLBI_O(min)(a, b)
 #define CLBI_ZERO()           CLBI_O(setzero)()
 #define CLBI_SET(x)           CLBI_O(set1)(x)
 #define CLBI_LOAD(p)          CLBI_O(loadu)(p)
@@ -3394,6 +3520,30 @@ typedef struct clbi_tile { size_t rows; clbi_tile_fn run; } clbi_tile;
 #define CLBI_MASK(n)    _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - 2 * (n)))
 #define CLBI_D_LOAD(p)  _mm256_loadu_pd(p)
 #endif
+#define CLBI_I                __m256i
+#ifdef CLB_SINGLE
+#define CLBI_TO_BITS(v)       _mm256_castps_si256(v)
+#define CLBI_FROM_BITS(i)     _mm256_castsi256_ps(i)
+#define CLBI_ISET(u)          _mm256_set1_epi32((int)(u))
+#define CLBI_IADD(a, b)       _mm256_add_epi32(a, b)
+#define CLBI_ISUB(a, b)       _mm256_sub_epi32(a, b)
+#define CLBI_ISHL(a)          _mm256_slli_epi32(a, CLBI_RMANTISSA)
+#define CLBI_ISHR(a)          _mm256_srli_epi32(a, CLBI_RMANTISSA)
+#else
+#define CLBI_TO_BITS(v)       _mm256_castpd_si256(v)
+#define CLBI_FROM_BITS(i)     _mm256_castsi256_pd(i)
+#define CLBI_ISET(u)          _mm256_set1_epi64x((long long)(u))
+#define CLBI_IADD(a, b)       _mm256_add_epi64(a, b)
+#define CLBI_ISUB(a, b)       _mm256_sub_epi64(a, b)
+#define CLBI_ISHL(a)          _mm256_slli_epi64(a, CLBI_RMANTISSA)
+#define CLBI_ISHR(a)          _mm256_srli_epi64(a, CLBI_RMANTISSA)
+#endif
+#define CLBI_IOR(a, b)        _mm256_or_si256(a, b)
+#define CLBI_ADD(a, b)        CLBI_O(add)(a, b)
+#define CLBI_SUB(a, b)        CLBI_O(sub)(a, b)
+#define CLBI_DIV(a, b)        CLBI_O(div)(a, b)
+#define CLBI_LARGER(a, b)     CLBI_O(max)(a, b)
+#define CLBI_SMALLER(a, b)    CLBI_O(min)(a, b)
 #define CLBI_ZERO()           CLBI_O(setzero)()
 #define CLBI_SET(x)           CLBI_O(set1)(x)
 #define CLBI_LOAD(p)          CLBI_O(loadu)(p)
@@ -3446,6 +3596,24 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_AS_REAL(v) vreinterpretq_f64_u64(v)
 #define CLBI_D_LOAD(p)  vld1q_f64(p)
 #endif
+#ifdef CLB_SINGLE
+#define CLBI_I                uint32x4_t
+#else
+#define CLBI_I                uint64x2_t
+#endif
+#define CLBI_TO_BITS(v)       CLBI_AS_BITS(v)
+#define CLBI_FROM_BITS(i)     CLBI_AS_REAL(i)
+#define CLBI_ISET(u)          CLBI_BITS(vdupq_n)(u)
+#define CLBI_IADD(a, b)       CLBI_BITS(vaddq)(a, b)
+#define CLBI_ISUB(a, b)       CLBI_BITS(vsubq)(a, b)
+#define CLBI_IOR(a, b)        CLBI_BITS(vorrq)(a, b)
+#define CLBI_ISHL(a)          CLBI_BITS(vshlq_n)(a, CLBI_RMANTISSA)
+#define CLBI_ISHR(a)          CLBI_BITS(vshrq_n)(a, CLBI_RMANTISSA)
+#define CLBI_ADD(a, b)        CLBI_O(vaddq)(a, b)
+#define CLBI_SUB(a, b)        CLBI_O(vsubq)(a, b)
+#define CLBI_DIV(a, b)        CLBI_O(vdivq)(a, b)
+#define CLBI_LARGER(a, b)     CLBI_O(vbslq)(CLBI_O(vcgtq)(a, b), a, b)
+#define CLBI_SMALLER(a, b)    CLBI_O(vbslq)(CLBI_O(vcltq)(a, b), a, b)
 #define CLBI_ZERO()           CLBI_O(vdupq_n)(0)
 #define CLBI_SET(x)           CLBI_O(vdupq_n)(x)
 #define CLBI_LOAD(p)          CLBI_O(vld1q)(p)
@@ -3481,7 +3649,7 @@ static void clbi_neon_storem(clb_real *p, size_t n, CLBI_R v)
 #endif
 
 /* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
-#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 static const clbi_kernels clbi_table[] = {
     CLBI_KERNELS(scalar),
 #if CLBI_X86
@@ -3957,26 +4125,21 @@ static void clbi_affine(const clb_net *net, const clb_real *theta, size_t l, siz
 /* p = softmax(f) row by row; returns sum_i [logsumexp(f_i) - <t_i, f_i>] with target distribution t_i. */
 static double clbi_softmax(clb_pass *pass)
 {
-    size_t i, k, K = pass->net->m[pass->net->L];
+    enum { BLOCK = 64 };
+    clb_real lse[BLOCK];
+    size_t i, k, i0, count, K = pass->net->m[pass->net->L];
     double total = 0;
-    for (i = 0; i < pass->n; ++i) {
-        const clb_real *f = pass->z[pass->net->L] + i * K;
-        clb_real *p = pass->p + i * K, top = f[0];
-        double sum = 0, lse;
-        for (k = 1; k < K; ++k)
-            if (f[k] > top) top = f[k];
-        for (k = 0; k < K; ++k) {
-            double e = clb_exp((double)f[k] - (double)top);
-            p[k] = (clb_real)e;
-            sum += e;
-        }
-        for (k = 0; k < K; ++k) p[k] = (clb_real)((double)p[k] / sum);
-        lse = (double)top + clb_log(sum);
+    for (i0 = 0; i0 < pass->n; i0 += count) {
+        const clb_real *f = pass->z[pass->net->L] + i0 * K;
+        count = BLOCK < pass->n - i0 ? (size_t)BLOCK : pass->n - i0;
+        clbi_isa_kernels()->softmax(count, K, f, pass->p + i0 * K, lse);
         if (!pass->T) {
-            total += lse - (double)f[pass->y[i]];
+            for (i = 0; i < count; ++i) total += (double)lse[i] - (double)f[i * K + (size_t)pass->y[i0 + i]];
             continue;
         }
-        for (k = 0; k < K; ++k) total += (double)pass->T[i * K + k] * (lse - (double)f[k]);
+        for (i = 0; i < count; ++i)
+            for (k = 0; k < K; ++k)
+                total += (double)pass->T[(i0 + i) * K + k] * ((double)lse[i] - (double)f[i * K + k]);
     }
     return total;
 }
@@ -4039,12 +4202,12 @@ static void clbi_output_gradient(clb_pass *pass)
     clb_real *u = pass->u[L];
     clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)n * (double)K)), ce = (clb_real)(pass->ce / (double)n);
     if (pass->ce <= 0) {
-        for (i = 0; i < n * K; ++i) u[i] *= mse;
+        clb_scale(n * K, mse, u);
         return;
     }
     if (pass->ce >= 1) {
         clbi_residual(pass, pass->p, u);
-        for (i = 0; i < n * K; ++i) u[i] *= ce;
+        clb_scale(n * K, ce, u);
         return;
     }
     for (i = 0; i < n * K; ++i) {
@@ -10669,6 +10832,77 @@ CLBI_FOR static void CLBI_N(symv)(size_t n, const clb_real *A, size_t lda, const
     }
 }
 
+/* a lane at a time: clbi_expr. LARGER and SMALLER give their second argument where the first is not above or
+ * below it, so NaN stays. */
+CLBI_FOR static CLBI_R CLBI_N(exp)(CLBI_R x)
+{
+    const CLBI_R round = CLBI_SET(CLBI_RROUND);
+    const CLBI_I one = CLBI_ISET(CLBI_RONE);
+    CLBI_R k, minus, r, q = CLBI_SET(clbi_exp_coef[0]), half, a, b;
+    int j;
+    x = CLBI_LARGER(CLBI_SET(CLBI_RMIN), CLBI_SMALLER(CLBI_SET(CLBI_RMAX), x));
+    k = CLBI_SUB(CLBI_FMA(x, CLBI_SET(CLBI_RLOG2E), round), round);
+    minus = CLBI_SUB(CLBI_ZERO(), k);
+    r = CLBI_FMA(minus, CLBI_SET(CLBI_RLN2_LO), CLBI_FMA(minus, CLBI_SET(CLBI_RLN2_HI), x));
+    CLBI_UNROLL for (j = 1; j < CLBI_EXP_TERMS; ++j) q = CLBI_FMA(q, r, CLBI_SET(clbi_exp_coef[j]));
+    q = CLBI_ADD(CLBI_SET(1), CLBI_FMA(CLBI_MUL(r, r), q, r));
+    half = CLBI_SUB(CLBI_ADD(CLBI_MUL(CLBI_SET((clb_real)0.5), k), round), round);
+    a = CLBI_FROM_BITS(CLBI_IADD(CLBI_ISHL(CLBI_TO_BITS(CLBI_ADD(half, round))), one));
+    b = CLBI_FROM_BITS(CLBI_IADD(CLBI_ISHL(CLBI_TO_BITS(CLBI_ADD(CLBI_SUB(k, half), round))), one));
+    return CLBI_MUL(CLBI_MUL(q, a), b);
+}
+
+/* clbi_logr for normal positive lanes; NaN stays NaN. */
+CLBI_FOR static CLBI_R CLBI_N(log)(CLBI_R x)
+{
+    const CLBI_I u = CLBI_TO_BITS(x), one = CLBI_ISET(CLBI_RONE);
+    const CLBI_I power = CLBI_ISHR(CLBI_IADD(u, CLBI_ISET(CLBI_RONE - CLBI_RROOT)));     /* k + bias */
+    const CLBI_R integer = CLBI_SET(CLBI_RINTEGER), bias = CLBI_SET((clb_real)(CLBI_RONE >> CLBI_RMANTISSA));
+    CLBI_R k = CLBI_SUB(CLBI_SUB(CLBI_FROM_BITS(CLBI_IOR(power, CLBI_TO_BITS(integer))), integer), bias);
+    CLBI_R f = CLBI_SUB(CLBI_FROM_BITS(CLBI_ISUB(u, CLBI_ISUB(CLBI_ISHL(power), one))), CLBI_SET(1));
+    CLBI_R s = CLBI_DIV(f, CLBI_ADD(CLBI_SET(2), f)), z = CLBI_MUL(s, s), r = CLBI_SET(clbi_log_coef[0]);
+    CLBI_R half = CLBI_MUL(CLBI_MUL(CLBI_SET((clb_real)0.5), f), f);
+    int j;
+    CLBI_UNROLL for (j = 1; j < CLBI_LOG_TERMS; ++j) r = CLBI_FMA(r, z, CLBI_SET(clbi_log_coef[j]));
+    s = CLBI_FMA(s, CLBI_ADD(half, CLBI_MUL(r, z)), CLBI_FMA(k, CLBI_SET(CLBI_RLN2_LO), CLBI_ZERO()));
+    return CLBI_ADD(CLBI_FMA(k, CLBI_SET(CLBI_RLN2_HI), CLBI_SUB(f, CLBI_SUB(half, s))), CLBI_SUB(x, x));
+}
+
+/* CLBI_W samples at once, one a lane; t holds their classes across. Lanes past n repeat the last sample. */
+CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *lse)
+{
+    enum { CLASSES = 16 };
+    clb_real t[CLASSES * CLBI_W], out[CLBI_W];
+    size_t i, k, l, count;
+    if (K > CLASSES) {
+        clbi_softmax_scalar(n, K, f, p, lse);
+        return;
+    }
+    for (i = 0; i < n; i += CLBI_W) {
+        CLBI_R top, sum = CLBI_ZERO(), inverse;
+        count = n - i < CLBI_W ? n - i : CLBI_W;
+        for (l = 0; l < CLBI_W; ++l) {
+            const clb_real *row = f + (i + (l < count ? l : count - 1)) * K;
+            for (k = 0; k < K; ++k) t[k * CLBI_W + l] = row[k];
+        }
+        top = CLBI_LOAD(t);
+        for (k = 1; k < K; ++k) top = CLBI_LARGER(CLBI_LOAD(t + k * CLBI_W), top);
+        for (k = 0; k < K; ++k) {                          /* e_k = exp(f_ik - top), sum += e_k */
+            const CLBI_R e = CLBI_N(exp)(CLBI_SUB(CLBI_LOAD(t + k * CLBI_W), top));
+            CLBI_STORE(t + k * CLBI_W, e);
+            sum = CLBI_ADD(sum, e);
+        }
+        inverse = CLBI_DIV(CLBI_SET(1), sum);
+        for (k = 0; k < K; ++k)                            /* p_ik = e_k (1 / sum) */
+            CLBI_STORE(t + k * CLBI_W, CLBI_MUL(CLBI_LOAD(t + k * CLBI_W), inverse));
+        CLBI_STORE(out, CLBI_ADD(top, CLBI_N(log)(sum)));  /* lse_i = top + log(sum) */
+        for (l = 0; l < count; ++l) {
+            lse[i + l] = out[l];
+            for (k = 0; k < K; ++k) p[(i + l) * K + k] = t[k * CLBI_W + l];
+        }
+    }
+}
+
 #undef CLBI_SUFFIX
 #undef CLBI_FOR
 #undef CLBI_DOT_ROWS
@@ -10702,6 +10936,20 @@ CLBI_FOR static void CLBI_N(symv)(size_t n, const clb_real *A, size_t lda, const
 #undef CLBI_AS_BITS
 #undef CLBI_AS_REAL
 #undef CLBI_WIDEST
+#undef CLBI_I
+#undef CLBI_TO_BITS
+#undef CLBI_FROM_BITS
+#undef CLBI_ISET
+#undef CLBI_IADD
+#undef CLBI_ISUB
+#undef CLBI_ISHL
+#undef CLBI_ISHR
+#undef CLBI_IOR
+#undef CLBI_ADD
+#undef CLBI_SUB
+#undef CLBI_DIV
+#undef CLBI_LARGER
+#undef CLBI_SMALLER
 #endif /* CLBI_SUFFIX */
 
 /* ============================================================================================

@@ -237,6 +237,59 @@ static void t_elementwise(void)
         for (size_t offset = 0; offset < 4; ++offset) check_elementwise(n, offset);
 }
 
+/* Softmax rows: the bits of the scalar kernel on every instruction set, and the scalar kernel against the
+ * formula in long double. Rows with NaN or infinity are part of it. */
+static void check_softmax(size_t n, size_t K, double spread, int special)
+{
+    clb_real *f = block(n * K), *p = block(n * K), *lse = block(n);
+    const double tol = sizeof(clb_real) == sizeof(double) ? 1e-15 : 6e-7;
+    for (size_t i = 0; i < n * K; ++i) f[i] *= (clb_real)spread;
+    for (size_t i = 0; special && i < n * K; i += 7) f[i] = (clb_real)specials[i % 10];
+    clb_isa_set(CLB_ISA_SCALAR);
+    clbi_isa_kernels()->softmax(n, K, f, p, lse);
+    for (size_t i = 0; !special && i < n; ++i) {
+        long double top = (long double)f[i * K], sum = 0;
+        for (size_t k = 0; k < K; ++k) top = (long double)f[i * K + k] > top ? (long double)f[i * K + k] : top;
+        for (size_t k = 0; k < K; ++k) sum += expl((long double)f[i * K + k] - top);
+        NEAR(lse[i], (double)(top + logl(sum)), tol);
+        for (size_t k = 0; k < K; ++k)
+            NEAR(p[i * K + k], (double)(expl((long double)f[i * K + k] - top) / sum), tol);
+    }
+    FOR_EACH_ISA(isa) {
+        clb_real *q = block(n * K), *l = block(n);
+        NOTE("%s n=%zu K=%zu spread %g", clb_isa_name((clb_isa)isa), n, K, spread);
+        clbi_isa_kernels()->softmax(n, K, f, q, l);
+        same_block(q, p, n * K);
+        same_block(l, lse, n);
+        free(q), free(l);
+    }
+    free(f), free(p), free(lse);
+}
+
+static void t_softmax(void)
+{
+    for (size_t n = 1; n < 40; ++n)
+        for (size_t K = 1; K < 20; ++K) {
+            check_softmax(n, K, K % 2 ? 3.0 : 40.0, 0);
+            check_softmax(n, K, 800.0, 1);
+        }
+}
+
+/* exp and log of the network's precision, within an ulp of it. */
+static void t_real_exp_and_log(void)
+{
+    const double ulp = sizeof(clb_real) == sizeof(double) ? 2.3e-16 : 1.2e-7;
+    for (int i = 0; i < 100000; ++i) {
+        clb_real x = noise() * (clb_real)(i % 2 ? 1 : 80), y = (clb_real)(1.0 + fabs((double)noise()) * (i % 3 ? 15 : 1));
+        NEAR_REL(clbi_expr(x), (double)expl((long double)x), ulp);
+        NEAR_REL(clbi_logr(y), (double)logl((long double)y), ulp);
+    }
+    CHECK(clbi_expr((clb_real)-INFINITY) == 0 && isinf(clbi_expr((clb_real)INFINITY)));
+    CHECK(isnan(clbi_expr((clb_real)NAN)) && isnan(clbi_logr((clb_real)NAN)));
+    NEAR(clbi_expr(0), 1.0, 0);
+    NEAR(clbi_logr(1), 0.0, 0);
+}
+
 static void t_isa_choice(void)
 {
     clb_isa first = clb_isa_get();
@@ -257,6 +310,7 @@ static void t_isa_choice(void)
 
 static const test_case tests[] = {
     TEST(t_isa_choice), TEST(t_overwrite_ignores_old_values), TEST(t_dot_and_sumsq), TEST(t_elementwise),
+    TEST(t_softmax), TEST(t_real_exp_and_log),
     TEST(t_matmul_special_values), TEST(t_matmul_larger_shapes), TEST(t_matmul_all_small_shapes)
 };
 TEST_MAIN(tests)
