@@ -1528,6 +1528,11 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#if !defined(CLB_ALLOW_FAST_MATH) && defined(FLT_EVAL_METHOD)
+#if FLT_EVAL_METHOD == 2 || (FLT_EVAL_METHOD != 0 && defined(CLB_SINGLE))
+#error "clb.h: expressions are kept in a wider type here (gcc: -fexcess-precision=fast, -mfpmath=sse)"
+#endif
+#endif
 #ifndef CLB_MALLOC
 #define CLB_MALLOC(n)     malloc(n)
 #define CLB_REALLOC(p, n) realloc(p, n)
@@ -2242,8 +2247,9 @@ CLBDEF void clb_rng_uniform(clb_rng *rng, size_t n, double a, double b, clb_real
 /* The published runs evaluated ln, cos and sin in float, by range reduction and minimax polynomials
  * (the coefficients are those of S. Moshier's single precision Cephes library), compiled so that a
  * product followed by a sum became one fused operation. Which of them fused decides the last bit, so
- * here each is written out. Every float product and sum is assigned before it is used: systems that
- * evaluate float expressions in double then round at the same places. */
+ * here each is written out. Every float product and sum is assigned before it is used, and constants
+ * that are no powers of two are objects: where C evaluates float expressions in double (s390x), both
+ * would otherwise keep bits that a float has not. */
 
 /* ln x, x a normal float > 0:  x = 2^e m, sqrt(1/2) <= m < sqrt 2,  ln x = e ln 2 + ln(1 + (m-1)). */
 static float clbi_logf_published(float x)
@@ -2251,9 +2257,10 @@ static float clbi_logf_published(float x)
     static const float c[9] = { 7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f,
                                 -1.2420140846e-1f, 1.4249322787e-1f, -1.6668057665e-1f,
                                 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f };
+    static const float sqrt_half = 0.707106781186547524f, ln2_low = -2.12194440e-4f;
     int exponent, i;
     float m = (float)frexp((double)x, &exponent), e, z, t, y = c[0];
-    if (m < 0.707106781186547524f) {
+    if (m < sqrt_half) {
         m = m + m;
         --exponent;
     }
@@ -2262,17 +2269,18 @@ static float clbi_logf_published(float x)
     z = m * m;
     for (i = 1; i < 9; ++i) y = fmaf(y, m, c[i]);
     y = y * m;
-    t = e * -2.12194440e-4f;
+    t = e * ln2_low;
     y = fmaf(y, z, t);
     y = fmaf(-0.5f, z, y);
     m = m + y;
-    return fmaf(e, 0.693359375f, m);                 /* ln 2 = 0.693359375 - 2.12194440e-4 */
+    return fmaf(e, 0.693359375f, m);                 /* ln 2 = 0.693359375 + ln2_low */
 }
 
 /* sin x and cos x, 0 <= x < 8192:  x = j pi/4 + r with j even, |r| <= pi/4; pi/4 in three pieces. */
 static void clbi_sincosf_published(float x, float *s, float *c)
 {
-    float y = x * 1.27323954473516f, r, z, half, ps, pc;
+    static const float four_over_pi = 1.27323954473516f;
+    float y = x * four_over_pi, r, z, half, ps, pc;
     int j = ((int)y + 1) & ~1;
     y = (float)j;
     r = fmaf(y, -0.78515625f, x);
@@ -2298,11 +2306,12 @@ static void clbi_sincosf_published(float x, float *s, float *c)
 /* One block of 16 uniforms to 16 normals, in place (Box & Muller). */
 static void clbi_normal_block(clb_normal_mode mode, clb_real *x)
 {
+    static const float two_pi = 6.28318530717958647692f;
     int j;
     for (j = 0; j < 8; ++j) {
         float u = 1.0f - (float)x[j], v = (float)x[j + 8];         /* u in (0, 1], exact */
         if (mode == CLB_NORMAL_PUBLISHED) {
-            float r = -2.0f * clbi_logf_published(u), t = 6.28318530717958647692f * v, s, c;
+            float r = -2.0f * clbi_logf_published(u), t = two_pi * v, s, c;
             r = (float)sqrt((double)r);
             clbi_sincosf_published(t, &s, &c);
             c = r * c;
@@ -2462,6 +2471,16 @@ static clb_status clbi_data_finish(clb_data *data, clb_rng *rng, clb_status stat
     return status;
 }
 
+/* x[j] += shift[j], rounded to float. */
+static void clbi_add_float(size_t n, const clb_real *shift, clb_real *x)
+{
+    size_t j;
+    for (j = 0; j < n; ++j) {
+        float sum = (float)x[j] + (float)shift[j];
+        x[j] = (clb_real)sum;
+    }
+}
+
 /* A radius that stays finite as a float. */
 static int clbi_float_ok(double x)
 {
@@ -2472,7 +2491,7 @@ CLBDEF clb_status clb_data_mixture(clb_data *data, clb_rng *rng, size_t n, size_
 {
     double radius = separation * sqrt((double)d);
     clb_real *centres = NULL;
-    size_t k, i, j, row = 0, count;
+    size_t k, i, row = 0, count;
     clb_status status = clbi_data_alloc(data, n, d, K);
     if (status) return status;
     if (!clbi_float_ok(radius)) status = CLB_EOPTION;
@@ -2486,7 +2505,7 @@ CLBDEF clb_status clb_data_mixture(clb_data *data, clb_rng *rng, size_t n, size_
         const clb_real *centre = centres + k * d;
         clb_rng_normal(rng, rows * d, x);
         for (i = 0; i < rows; ++i) {
-            for (j = 0; j < d; ++j) x[i * d + j] = (clb_real)((float)x[i * d + j] + (float)centre[j]);
+            clbi_add_float(d, centre, x + i * d);
             data->y[row + i] = (int)k;
         }
         row += rows;
@@ -2507,6 +2526,7 @@ CLBDEF clb_status clb_data_xor(clb_data *data, clb_rng *rng, size_t n)
 
 CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_t d, double inner, double outer)
 {
+    static const float deviation = 0.1f;
     clb_real *noise = NULL;
     size_t label, i, first = 0, rows = n / 2;
     clb_status status = clbi_data_alloc(data, n, d, 2);
@@ -2519,9 +2539,10 @@ CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_
         clbi_draw_directions(rng, rows, d, (float)(label ? outer : inner), x);
         clb_rng_normal(rng, rows * d, noise);
         for (i = 0; i < rows * d; ++i) {
-            float scaled = 0.1f * (float)noise[i];
-            x[i] = (clb_real)((float)x[i] + scaled);
+            float scaled = deviation * (float)noise[i];
+            noise[i] = (clb_real)scaled;
         }
+        clbi_add_float(rows * d, noise, x);
         for (i = 0; i < rows; ++i) data->y[first + i] = (int)label;
         first = rows;
         rows = n - rows;
