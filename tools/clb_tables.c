@@ -11,6 +11,7 @@
 /* An experiment is one line here and its address in the list below. */
 #include "../examples/e01_conservation.c"
 #include "../examples/e02_bias.c"
+#include "../examples/e03_drift_vs_lr.c"
 #include "../examples/e05_drift_scaling.c"
 #include "../examples/e06_depth.c"
 #include "../examples/e07_optimizer.c"
@@ -21,12 +22,16 @@
 #include "../examples/e22_width_dim.c"
 #include "../examples/m01_two_phases.c"
 #include "../examples/m02_stopping_boundary.c"
+#include "../examples/m04_heterogeneous.c"
 #include "../examples/m05_knife_edge.c"
 #include "../examples/m06_return_table.c"
+#include "../examples/m07_rank_window.c"
+#include "../examples/m08_warm_up.c"
 #include "../examples/m09_sharpness_geometry.c"
 
 static const ex_info *const all_experiments[] = {
-    &e01, &e02, &e05, &e06, &e07, &e08, &e09, &e10, &e19, &e22, &m01, &m02, &m05, &m06, &m09,
+    &e01, &e02, &e03, &e05, &e06, &e07, &e08, &e09, &e10, &e19, &e22, &m01, &m02, &m04, &m05, &m06,
+    &m07, &m08, &m09,
 };
 enum { ALL = EX_LEN(all_experiments) };
 
