@@ -97,18 +97,22 @@ static void e08_ref_spectrum(ex *x, ex_row *row, const char *path)
     ex_ref(row, "uniform", EX_ARTEFACT, 0, "%s/predictions_uniform/*/S_predicted", path);
     ex_because(x, "equal c_k weigh every rounding error that happens to be positive; used nowhere in the paper");
     ex_ref_none(x, EX_FOREIGN, "wall time", "%s/hessian_time", path);
-    ex_ref(row, "seed", EX_EXACT, 0, "%s/seed", path);
+    ex_ref_value(x, row->seed, EX_EXACT, 0, "%s/seed", path);
+    ex_ref_value(x, 1600, EX_EXACT, 0, "%s/n_params", path);
 }
 
+/* delta_t of single steps: float32 noise below 3e-5 in linear nets. In ReLU nets a gate may switch one step earlier
+ * or later, which moves that one value by up to 3e-3 (26 of 48000 values move by more than 3e-5). */
 static void e08_ref_train(ex *x, ex_row *row, const char *path)
 {
+    double tol = sp_case_of(row)->activation == CLB_RELU ? 3e-3 : 3e-5;
     const char *at = ex_print(x, "%s/measurements/%s", path, ex_key(x, ex_get(row, "lr")));
     ex_ref(row, "S_measured", EX_STABLE, 1e-6, "%s/S_measured", at);
     ex_ref(row, "actual_drift", EX_NOISE, 3.5e-5 + 1e-4 * ex_get(row, "actual_drift"), "%s/actual_drift", at);
     ex_ref(row, "final_loss", EX_STABLE, 1e-4, "%s/final_loss", at);
-    ex_ref(row, "converged", EX_EXACT, 0, "%s/converged", at);
-    if (ex_get(row, "converged") > 0) ex_ref(row, "grad_imbalances", EX_NOISE, 3e-5, "%s/grad_imbalances/*", at);
-    else ex_ref_none(x, EX_CHAOTIC, "a run on its way to overflow; only the fact is compared", "%s/grad_imbalances/**", at);
+    if (ex_get(row, "converged") > 0) ex_ref(row, "grad_imbalances", EX_NOISE, tol, "%s/grad_imbalances/*", at);
+    else ex_ref_none(x, EX_ARTEFACT, "a diverging run, which float32 ends earlier; that it diverges is compared",
+                     "%s/grad_imbalances/*", at);
 }
 
 /* Rows and seed means of one published arm. */
@@ -119,11 +123,10 @@ static void e08_ledger(ex *x, const e08_arm *arm, const sp_grid *g, double alpha
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         const char *path = ex_print(x, "spectral_prediction/results.json#%s/%d", arm->name, ex_seed_index(row));
-        if (sp_case_of(row) != &sp_cases[arm->which]) continue;
+        if (sp_case_of(row) != &sp_cases[arm->which] || !ex_comparable(row) || ex_seed_index(row) >= E08_SEEDS) continue;
         if (ex_is(row, "spectrum")) e08_ref_spectrum(x, row, path);
         else if (ex_is(row, "mid")) ex_ref(row, "eigenvalues_mid", EX_NOISE, 4e-6, "%s/eigenvalues_mid/*", path);
         else e08_ref_train(x, row, path);
-        ex_ref_value(x, 1600, EX_EXACT, 0, "%s/n_params", path);
     }
     for (size_t i = 0; i < g->n; ++i) {
         line = ex_line(x, "seed means");
@@ -134,6 +137,7 @@ static void e08_ledger(ex *x, const e08_arm *arm, const sp_grid *g, double alpha
         ex_num(line, "error_percent", 100 * sp_error(g, SP_PUB, i));
         for (size_t s = 0; s < g->seeds && s < 3; ++s)
             ex_num(line, ex_print(x, "error_%g", g->seed[s]), 100 * (g->pred[SP_PUB][s * g->n + i] / g->S[s * g->n + i] - 1));
+        if (isnan(sp_mean(g, g->S, i))) continue;
         ex_ref(line, "S_measured", EX_STABLE, 1e-6, "%s/S_measured_avg/%s", config, ex_key(x, g->lrs.at[i]));
         ex_ref(line, "S_predicted", EX_STABLE, 2e-6, "%s/S_predicted_avg/%s", config, ex_key(x, g->lrs.at[i]));
     }

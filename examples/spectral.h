@@ -4,7 +4,7 @@
 #ifndef CLB_SPECTRAL_H
 #define CLB_SPECTRAL_H
 
-enum { SP_T = 2000, SP_QUICK_T = 200, SP_LRS = 8, SP_CASES = 4 };
+enum { SP_T = 2000, SP_QUICK_T = 200, SP_LRS = 8, SP_CASES = 4, SP_TOP = 60 };
 static const double sp_lrs[SP_LRS] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3 };
 
 typedef struct sp_case {
@@ -52,7 +52,6 @@ EX_FN void sp_plan_case(ex *x, const sp_case *c, ex_list seeds, ex_list lrs)
     for (size_t s = 0; s < seeds.n; ++s) {
         ex_row *row = ex_add(x, "spectrum", seeds.at[s]);
         ex_text(row, "case", c->name);
-        ex_array(row, "lrs", lrs.n, lrs.at);
         for (size_t i = 0; i < lrs.n; ++i) {
             row = ex_add(x, "train", seeds.at[s]);
             ex_text(row, "case", c->name);
@@ -231,6 +230,7 @@ EX_FN void sp_spectrum_numbers(ex_row *row, const sp_eigen *e, const double *c)
     ex_num(row, "positive", (double)s.positive), ex_num(row, "negative", (double)s.negative);
     ex_num(row, "zero", (double)s.zero);
     ex_num(row, "effective_rank", s.effective_rank), ex_num(row, "mean_positive", s.mean_positive);
+    ex_num(row, "median_positive", s.median_positive), ex_num(row, "spectral_width", s.spectral_width);
     ex_num(row, "c_mean", mean), ex_num(row, "c_std", sqrt(square / (double)e->P)), ex_num(row, "c_max", max);
     ex_num(row, "c_nonzero", kept);
 }
@@ -256,17 +256,29 @@ EX_FN clb_status sp_hessian(ex_row *row, sp_point *p, sp_eigen *e, size_t T)
     return CLB_OK;
 }
 
+/* The largest eigenvalues of the Gauss-Newton matrix, descending, from n ascending ones. */
+EX_FN void sp_keep_top(ex_row *row, size_t n, const double *values)
+{
+    double top[SP_TOP];
+    size_t count = n < SP_TOP ? n : SP_TOP;
+    for (size_t k = 0; k < count; ++k) top[k] = values[n - 1 - k];
+    ex_array(row, "gauss_newton_top", count, top);
+}
+
 /* The Gauss-Newton matrix: for MSE through the smaller kernel of the outputs. */
 EX_FN clb_status sp_gauss_newton(ex_row *row, sp_point *p, sp_eigen *e, size_t T)
 {
     clb_spectrum sp;
     clb_status status;
-    if (p->pass.ce == CLB_MSE) status = clb_spectrum_function(&sp, &p->curv, 1);
-    else {
+    if (p->pass.ce == CLB_MSE) {
+        status = clb_spectrum_function(&sp, &p->curv, 1);
+        if (!status) sp_keep_top(row, sp.n, sp.lambda);
+    } else {
         double *values = (double *)malloc(e->P * sizeof *values);
         status = values ? clb_gauss_newton(&p->curv, e->H, e->P) : CLB_ENOMEM;
         if (!status) status = clb_eigh(e->P, e->H, e->P, values, e->V);
         if (!status) status = clb_spectrum_init(&sp, &p->problem.net, 1, values, e->V, p->curv.grad);
+        if (!status) sp_keep_top(row, e->P, values);
         free(values);
     }
     if (status) return status;
@@ -276,12 +288,15 @@ EX_FN clb_status sp_gauss_newton(ex_row *row, sp_point *p, sp_eigen *e, size_t T
     return CLB_OK;
 }
 
+/* "lrs" of the row holds the learning rates of its arrays. */
 EX_FN clb_status sp_spectrum(ex *x, ex_row *row, int data_first)
 {
     sp_point p;
     sp_eigen e;
+    ex_list lrs = ex_lrs(x, sp_lrs, SP_LRS);
     size_t T = sp_steps(x);
     clb_status status = sp_open(&p, row, data_first), room = sp_eigen_alloc(&e, p.problem.net.P);
+    ex_array(row, "lrs", lrs.n, lrs.at);
     if (!status) status = room;
     if (!status && ex_published(x)) status = clb_crossover_modes(&p.curv, e.values, e.a);
     if (!status && !ex_published(x)) {
@@ -481,8 +496,8 @@ EX_FN void sp_coupling_table(ex *x, const sp_grid *g, const char *table)
 
 /* ---- figure --------------------------------------------------------------------------------- */
 
-static const int sp_styles[SP_PREDICTORS] = { PLOT_ORANGE, PLOT_BROWN, PLOT_PURPLE, PLOT_BROWN, PLOT_PURPLE, PLOT_GREEN,
-                                              PLOT_RED, PLOT_CYAN, PLOT_GREY };
+static const int sp_styles[SP_PREDICTORS] = { PLOT_ORANGE, PLOT_BROWN, PLOT_PURPLE, PLOT_BROWN, PLOT_CYAN, PLOT_GREEN,
+                                              PLOT_RED, PLOT_GREY, PLOT_GREY };
 
 /* S against eta of one case: measured, published formula, linearised network, relinearised. */
 EX_FN void sp_panel(ex *x, plot *p, const sp_grid *g)
