@@ -178,6 +178,21 @@ static void e18_bounds(ex *x, e18_found *v)
     }
 }
 
+/* The 1/t law beyond the paper's last checkpoint. */
+static void e18_long_lines(ex *x)
+{
+    for (size_t k = 0; k < E18_LONG && ex_find(x, "part=long"); ++k) {
+        ex_row *line = ex_line(x, "long run, n = 200");
+        double sum = 0, rows = 0;
+        for (size_t i = 0; i < ex_runs(x); ++i) {
+            ex_list v = ex_get_array(ex_run_at(x, i), "lambda_max");
+            if (ex_is(ex_run_at(x, i), "long") && v.n == E18_LONG) sum += v.at[k], rows += 1;
+        }
+        ex_num(line, "t", (double)e18_long[k]);
+        ex_num(line, "lambda_max", sum / rows), ex_num(line, "lambda_max_t", sum / rows * (double)e18_long[k]);
+    }
+}
+
 /* Compression between t = 0 and 1000 with other seeds at every n. */
 static double e18_samples(ex *x, double *spread)
 {
@@ -296,6 +311,7 @@ static void e18_finish(ex *x)
     for (size_t i = 0; i < E18_SETS; ++i)
         if (ex_find(x, "part=track n=%.0f", e18_n[i])) e18_set(x, &v, i);
     e18_bounds(x, &v);
+    e18_long_lines(x);
     e18_verdicts(x, &v);
     e18_figure(x, &v);
     e18_ledger(x, &v);
