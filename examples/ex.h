@@ -1242,7 +1242,8 @@ EX_FN void ex_put_keys(ex_buf *b, const ex_row *row)
     ex_putf(b, "part=%s seed=%.0f", row->part, row->seed);
     for (size_t k = 0; k < row->keys; ++k) {
         const ex_value *v = &row->values[k];
-        ex_putf(b, " %s=%s", v->name, v->kind == EX_KIND_TEXT ? v->text : ex_number(number, sizeof number, v->num));
+        if (v->kind == EX_KIND_ARRAY) ex_putf(b, " %s=[%zu numbers]", v->name, v->n);
+        else ex_putf(b, " %s=%s", v->name, v->kind == EX_KIND_TEXT ? v->text : ex_number(number, sizeof number, v->num));
     }
 }
 

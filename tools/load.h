@@ -45,15 +45,27 @@ EX_FN void load_value(ex_row *row, const json *v, const json *reasons)
     }
 }
 
+/* Does the stored value equal the planned one? */
+EX_FN int load_same_value(const ex_value *v, const json *node)
+{
+    const json *c = node ? node->first : NULL;
+    if (!node) return 0;
+    if (v->kind == EX_KIND_TEXT) return node->kind == JSON_TEXT && !strcmp(v->text, node->text);
+    if (v->kind != EX_KIND_ARRAY)
+        return isfinite(v->num) ? node->kind != JSON_NULL && v->num == node->number : node->kind == JSON_NULL;
+    if (node->kind != JSON_LIST || node->count != v->n) return 0;
+    for (size_t i = 0; c && i < v->n; ++i, c = c->next)
+        if (v->array[i] != c->number) return 0;
+    return 1;
+}
+
 /* Is the stored run the planned one? */
 EX_FN int load_same_keys(const ex_row *row, const json *run)
 {
-    if (strcmp(row->part, json_get_text(run, "part")) || row->seed != json_get_number(run, "seed")) return 0;
-    for (size_t k = 0; k < row->keys; ++k) {
-        const ex_value *v = &row->values[k];
-        if (v->kind == EX_KIND_TEXT ? strcmp(v->text, json_get_text(run, v->name)) != 0
-                                    : v->num != json_get_number(run, v->name)) return 0;
-    }
+    double seed = json_get_number(run, "seed");
+    if (strcmp(row->part, json_get_text(run, "part")) || !(row->seed == seed || (isnan(row->seed) && isnan(seed)))) return 0;
+    for (size_t k = 0; k < row->keys; ++k)
+        if (!load_same_value(&row->values[k], json_get(run, row->values[k].name))) return 0;
     return 1;
 }
 
@@ -101,11 +113,8 @@ EX_FN int load_settings(const json *config, const ex_info *info, ex_settings *se
 /* Does the file's configuration have the constants that this version has? */
 EX_FN int load_same_config(const ex *x, const json *config)
 {
-    for (size_t i = 0; i < x->config->count; ++i) {
-        const ex_value *v = &x->config->values[i];
-        if (v->kind == EX_KIND_TEXT ? strcmp(v->text, json_get_text(config, v->name)) != 0
-                                    : v->num != json_get_number(config, v->name)) return 0;
-    }
+    for (size_t i = 0; i < x->config->count; ++i)
+        if (!load_same_value(&x->config->values[i], json_get(config, x->config->values[i].name))) return 0;
     return 1;
 }
 
