@@ -54,7 +54,25 @@ EX_FN void laws_ref_run(ex *x, ex_row *row, size_t L, const char *key)
     }
     ex_ref(row, "mean_drift", EX_NOISE, ex_get(row, "noise"), "%s/mean_drift", path);
     ex_ref(row, "final_loss", EX_STABLE, 0, "%s/final_loss", path);
-    ex_ref(row, "seed", EX_EXACT, 0, "%s/seed", path);
+    ex_ref_value(x, row->seed, EX_EXACT, 0, "%s/seed", path);
+}
+
+/* Constants of one published configuration, which stand in its results and in the list of config.json. */
+EX_FN void laws_ref_config(ex *x, size_t L, double eta, const char *key)
+{
+    static const char *const keys[] = { "2layer_nobias_lr0.001", "2layer_bias_lr0.001", "deep4_nobias_lr0.001",
+                                        "deep4_bias_lr0.001", "2layer_nobias_lr0.01", "2layer_nobias_lr0.1" };
+    size_t place = 0;
+    while (place + 1 < EX_LEN(keys) && strcmp(keys[place], key)) ++place;
+    for (int k = 0; k < 2; ++k) {
+        const char *path = k ? ex_print(x, "conservation_laws/config.json#configs/%zu", place)
+                             : ex_print(x, "conservation_laws/results.json#%s/config", key);
+        ex_ref_value(x, L == 2 ? 64 : 32, EX_EXACT, 0, "%s/hidden", path);
+        ex_ref_value(x, 20, EX_EXACT, 0, "%s/input_dim", path);
+        ex_ref_value(x, 5, EX_EXACT, 0, "%s/output_dim", path);
+        ex_ref_value(x, eta, EX_EXACT, 0, "%s/lr", path);
+        if (L > 2) ex_ref_value(x, (double)L - 1, EX_EXACT, 0, "%s/depth", path);      /* hidden layers */
+    }
 }
 
 /* The line of one configuration (runs that match the filter, published seeds) and its published means. */
@@ -80,11 +98,7 @@ EX_FN ex_row *laws_line(ex *x, const char *table, const char *filter, size_t L, 
     ex_ref(line, "mean_drift", EX_NOISE, tol, "%s/mean_drift", path);
     ex_ref(line, "std_drift", EX_NOISE, tol, "%s/std_drift", path);
     ex_ref(line, "max_drift", EX_NOISE, clb_summarize(noise.n, noise.at).max, "%s/max_drift", path);
-    ex_ref_value(x, L == 2 ? 64 : 32, EX_EXACT, 0, "%s/config/hidden", path);
-    ex_ref_value(x, 20, EX_EXACT, 0, "%s/config/input_dim", path);
-    ex_ref_value(x, 5, EX_EXACT, 0, "%s/config/output_dim", path);
-    ex_ref_value(x, eta, EX_EXACT, 0, "%s/config/lr", path);
-    if (L > 2) ex_ref_value(x, (double)L - 1, EX_EXACT, 0, "%s/config/depth", path);   /* hidden layers */
+    laws_ref_config(x, L, eta, key);
     return line;
 }
 
