@@ -18,6 +18,7 @@
 #include "../examples/e08_spectral.c"
 #include "../examples/e09_linear_relu_gap.c"
 #include "../examples/e10_activation_coupling.c"
+#include "../examples/e12_loss.c"
 #include "../examples/e19_mse_width.c"
 #include "../examples/e22_width_dim.c"
 #include "../examples/m01_two_phases.c"
@@ -30,7 +31,7 @@
 #include "../examples/m09_sharpness_geometry.c"
 
 static const ex_info *const all_experiments[] = {
-    &e01, &e02, &e03, &e05, &e06, &e07, &e08, &e09, &e10, &e19, &e22, &m01, &m02, &m04, &m05, &m06,
+    &e01, &e02, &e03, &e05, &e06, &e07, &e08, &e09, &e10, &e12, &e19, &e22, &m01, &m02, &m04, &m05, &m06,
     &m07, &m08, &m09,
 };
 enum { ALL = EX_LEN(all_experiments) };
