@@ -25,7 +25,9 @@ static const char report_style[] =
     ".card b{display:block;font-size:1.6rem;line-height:1.25}figure{margin:1em 0;overflow-x:auto}figure svg{max-width:100%;"
     "height:auto;border:1px solid var(--line);border-radius:6px}figcaption{color:var(--soft);font-size:.9rem}"
     "details>summary{cursor:pointer;color:var(--link);margin:.6em 0}nav{display:flex;flex-wrap:wrap;gap:.3em .9em}\n"
-    "@media (max-width:700px){main{padding:14px 12px 60px}figure svg{max-width:none;width:860px}h1{font-size:1.5rem}}\n"
+    "@media (max-width:700px){.t1 thead{display:none}.t1 tr{display:block;border-bottom:1px solid var(--line);padding:.5em 0}"
+    ".t1 td{display:block;border:0;padding:.1em 0}.t1 td:empty{display:none}.t1 td[data-h]:before{content:attr(data-h) \": \";"
+    "color:var(--soft)}main{padding:14px 12px 60px}figure svg{max-width:none;width:860px}h1{font-size:1.5rem}}\n"
     "@media print{:root{--bg:#fff;--fg:#000;--card:#fff}main{max-width:none;padding:0}h2{break-after:avoid}"
     "figure,tr,.card{break-inside:avoid}details>*{display:block}nav{display:none}.scroll,figure{overflow:visible}"
     "figure svg{max-width:100%;width:auto}}\n";
@@ -51,9 +53,10 @@ EX_FN void report_judgement(ex_buf *b, ex_judgement verdict)
     ex_putf(b, "<span class=\"v v%d\">%s</span>", (int)verdict, ex_judgement_name(verdict));
 }
 
-EX_FN void report_heads(ex_buf *b, const char *const *heads, size_t n)
+/* kind: a class of the table, or "". */
+EX_FN void report_heads(ex_buf *b, const char *kind, const char *const *heads, size_t n)
 {
-    ex_put(b, "<div class=\"scroll\"><table><thead><tr>");
+    ex_putf(b, "<div class=\"scroll\"><table class=\"%s\"><thead><tr>", kind);
     for (size_t c = 0; c < n; ++c) { ex_put(b, "<th>"); report_text(b, heads[c]); ex_put(b, "</th>"); }
     ex_put(b, "</tr></thead><tbody>\n");
 }
@@ -65,12 +68,16 @@ static const char report_end[] = "</tbody></table></div>\n";
 EX_FN void report_table_1(ex_buf *b, ex *const *xs, size_t n, char letter)
 {
     const char *cells[TABLES_COLUMNS];
-    report_heads(b, tables_heads, TABLES_COLUMNS);
+    report_heads(b, "t1", tables_heads, TABLES_COLUMNS);
     for (size_t i = 0; i < n; ++i) {
         if (xs[i]->info->id[0] != letter) continue;
         tables_row(xs[i], cells);
         ex_putf(b, "<tr><td><a href=\"#%s\">%s</a></td>", cells[0], cells[0]);
-        for (int c = 1; c < TABLES_COLUMNS - 1; ++c) report_cell(b, cells[c], 0);
+        for (int c = 1; c < TABLES_COLUMNS - 1; ++c) {
+            ex_putf(b, c > 2 ? "<td data-h=\"%s\">" : "<td>", tables_heads[c]);
+            report_text(b, cells[c]);
+            ex_put(b, "</td>");
+        }
         ex_put(b, "<td>");
         if (xs[i]->verdict_n) report_judgement(b, xs[i]->verdicts[0].verdict);
         ex_put(b, "</td></tr>\n");
@@ -81,7 +88,7 @@ EX_FN void report_table_1(ex_buf *b, ex *const *xs, size_t n, char letter)
 EX_FN void report_verdicts(ex_buf *b, const ex *x)
 {
     static const char *const heads[5] = { "claim", "paper", "measured", "verdict", "rule" };
-    report_heads(b, heads, 5);
+    report_heads(b, "", heads, 5);
     for (size_t i = 0; i < x->verdict_n; ++i) {
         const ex_verdict_entry *v = &x->verdicts[i];
         ex_put(b, "<tr>");
@@ -105,7 +112,7 @@ EX_FN void report_summary(ex_buf *b, const ex *x)
     static const char *const heads[5] = { "quantity", "value", "standard error", "95 % interval", "published" };
     char cell[64], range[80];
     if (!x->summary.n) return;
-    report_heads(b, heads, 5);
+    report_heads(b, "", heads, 5);
     for (size_t i = 0; i < x->summary.n; ++i) {
         const ex_row *s = x->summary.at[i];
         ex_list ci = ex_get_array(s, "ci95");
@@ -128,7 +135,7 @@ EX_FN void report_lines(ex_buf *b, const ex *x, const char *part)
     ex_put(b, "<h3>");
     report_text(b, ex_caption_of(x, part));
     ex_put(b, "</h3>\n");
-    report_heads(b, names, n);
+    report_heads(b, "", names, n);
     for (size_t i = 0; i < x->lines.n; ++i) {
         const ex_row *row = x->lines.at[i];
         if (!ex_is(row, part)) continue;
@@ -176,7 +183,7 @@ EX_FN void report_theorems(ex_buf *b, int quick)
     char text[40];
     if (!theorems_try(results, quick)) return;
     ex_put(b, "<section id=\"theorems\"><h2>Theorems on random instances</h2>\n");
-    report_heads(b, heads, 6);
+    report_heads(b, "", heads, 6);
     for (size_t i = 0; i < THEOREMS; ++i) {
         ex_put(b, "<tr>");
         report_cell(b, theorem_list[i].name, 0), report_cell(b, theorem_list[i].statement, 0);
@@ -203,7 +210,7 @@ EX_FN void report_ledger(ex_buf *b, const ledger *l)
     for (int s = 0; s < LEDGER_STATES; ++s) heads[s + 2] = ledger_names[s];
     ex_put(b, "<section id=\"ledger\"><h2>Ledger: every published number</h2>\n<p>What each number of the published result files "
               "is, compared with ours.</p>\n");
-    report_heads(b, heads, LEDGER_STATES + 2);
+    report_heads(b, "", heads, LEDGER_STATES + 2);
     for (size_t i = 0; i <= l->x_n + 1; ++i) {
         ledger_count(l, i <= l->x_n ? i : (size_t)-1, (size_t)-1, counts);
         ex_put(b, "<tr>");
