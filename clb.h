@@ -3957,8 +3957,9 @@ static void clbi_activation_forward(const clb_net *net, size_t count, const clb_
     if (net->activation == CLB_IDENTITY) memcpy(a, z, count * sizeof *a);
     else if (net->activation == CLB_RELU) clbi_isa_kernels()->relu(count, z, a);
     else if (net->activation == CLB_LEAKY_RELU || net->activation == CLB_RELU_MIX) {
-        clb_real slope = (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
-        for (i = 0; i < count; ++i) a[i] = z[i] > 0 ? z[i] : slope * z[i];
+        clb_real slope[2] = { 0, 1 };                  /* a table: gates are too irregular for branches */
+        slope[0] = (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
+        for (i = 0; i < count; ++i) a[i] = slope[z[i] > 0] * z[i];
     }
     else for (i = 0; i < count; ++i) a[i] = (clb_real)clb_activate(net->activation, net->a, (double)z[i], 0);
 }
@@ -3970,8 +3971,9 @@ static void clbi_activation_backward(const clb_net *net, size_t count, const clb
     if (net->activation == CLB_IDENTITY) return;
     if (net->activation == CLB_RELU) clbi_isa_kernels()->relu_back(count, z, u);
     else if (net->activation == CLB_LEAKY_RELU || net->activation == CLB_RELU_MIX) {
-        clb_real slope = (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
-        for (i = 0; i < count; ++i) u[i] = z[i] > 0 ? u[i] : slope * u[i];
+        clb_real slope[2] = { 0, 1 };
+        slope[0] = (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
+        for (i = 0; i < count; ++i) u[i] *= slope[z[i] > 0];
     } else {
         for (i = 0; i < count; ++i)
             u[i] *= (clb_real)clb_activate(net->activation, net->a, (double)z[i], 1);
