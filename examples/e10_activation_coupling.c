@@ -23,7 +23,7 @@ enum { E10_N = EX_LEN(e10_e), E10_FINE = 21, E10_SEEDS = 10, E10_BELOW = 5 };   
 
 static sw_case e10_case(const char *part, double e, int pub)
 {
-    sw_case c = { part, e, CLB_MSE, 64, pub };
+    sw_case c = { part, e, CLB_MSE, 64, pub, 0 };
     return c;
 }
 
@@ -81,9 +81,7 @@ static clb_status e10_modes(ex_row *row, clb_curv *curv, double eta, size_t T)
 static clb_status e10_theory(ex_row *row)
 {
     clb_problem_opts opts = sw_opts(row);
-    clb_problem problem;
-    clb_pass pass = CLB_ZERO;
-    clb_curv curv = CLB_ZERO;
+    sw_start start;
     clb_trace trace;
     double eta = ex_get(row, "lr"), S = ex_get(row, "S"), linear;
     size_t T = (size_t)ex_get(row, "T");
@@ -91,14 +89,10 @@ static clb_status e10_theory(ex_row *row)
     if (status) return status;
     ex_num(row, "gate_share", S / fabs(trace.S[0]) - 1);
     clb_trace_free(&trace);
-    status = clb_problem_init(&problem, &opts, (uint64_t)row->seed, CLB_NORMAL_PUBLISHED);
-    if (!status) status = clb_pass_init(&pass, &problem.net, &problem.data, ex_get(row, "loss"));
-    if (!status) status = clb_curv_init(&curv, &pass);
-    if (!status) clb_curv_at(&curv, NULL), status = clb_linearised(&curv, eta, T, NULL, &linear);
-    if (!status) ex_num(row, "linearised_error", fabs(linear) / S - 1), status = e10_modes(row, &curv, eta, T);
-    clb_curv_free(&curv);
-    clb_pass_free(&pass);
-    clb_problem_free(&problem);
+    status = sw_start_init(&start, &opts, row->seed, ex_get(row, "loss"));
+    if (!status) status = clb_linearised(&start.curv, eta, T, NULL, &linear);
+    if (!status) ex_num(row, "linearised_error", fabs(linear) / S - 1), status = e10_modes(row, &start.curv, eta, T);
+    sw_start_free(&start);
     return status;
 }
 
@@ -118,13 +112,14 @@ static e10_row e10_windows(ex *x, size_t k, ex_list etas)
     static const char *const file = "interpolated_activation";
     sw_tol tol = { 3.5e-5, 0, 2e-4, 5e-6, 5e-5, E10_ALPHA_TOL };
     sw_case c = e10_case("sweep", e10_e[k], 3);
-    const char *key = ex_key(x, c.act);
+    const char *key = ex_key(x, c.act), *paths[2] = { NULL, NULL };
     e10_row r;
     ex_row *line;
     clb_sweep y = sw_curve(x, &c, "lr", sw_upto(x, etas, 0.1));
     double own[SW_MAX];
     if (c.act == 0.1 || c.act == 0.2) tol.edge = 0.02;        /* seed 137 rings at the edge                */
-    line = sw_published(x, &c, etas, &tol, ex_print(x, "%s/results.json#%s", file, key), SW_MEAN | SW_STD | SW_DRIFTS | SW_S);
+    paths[0] = ex_print(x, "%s/results.json#%s", file, key);
+    line = sw_published(x, &c, etas, &tol, paths, SW_ALL);
     ex_ref_value(x, c.act, EX_EXACT, 0, "%s/results.json#%s/epsilon", file, key);
     ex_ref_value(x, c.act, EX_EXACT, 0, "%s/config.json#epsilons/%zu", file, k);
     ex_ref(line, "alpha", EX_FIT, tol.alpha, "%s/config.json#alpha_summary/%s", file, key);
@@ -323,15 +318,11 @@ static void e10_figure(ex *x, const e10_row *r, const double *e, const double *a
 static void e10_finish(ex *x)
 {
     e10_row r[E10_N];
-    double e[E10_FINE], alpha[E10_FINE], lo[E10_FINE], hi[E10_FINE], worst = 0;
+    double e[E10_FINE], alpha[E10_FINE], lo[E10_FINE], hi[E10_FINE];
     int extended = ex_find(x, "part=grid") != NULL;
     e10_published(x, r);
     if (extended) e10_grid(x, e, alpha, lo, hi), e10_theory_table(x);
-    for (size_t i = 0; i < ex_runs(x); ++i) {
-        double error = ex_get(ex_run_at(x, i), "identity_error");
-        if (error > worst) worst = error;
-    }
-    ex_check(x, sizeof(clb_real) == 4 || worst <= 1e-10, "Theorem 2: |C(T) - C(0) - eta^2 S| <= %.1e in every run", worst);
+    sw_check_identity(x);
     e10_figure(x, r, extended ? e : NULL, alpha, lo, hi);
 }
 

@@ -14,8 +14,9 @@ enum { SW_T = 2000, SW_T_QUICK = 200 };
 static const double sw_etas[] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3 };   /* of E10, E11, E13, E14 */
 enum { SW_N = EX_LEN(sw_etas), SW_MAX = 16 };
 
-/* One curve drift(eta). pub > 1: only the first so many published seeds. */
-typedef struct sw_case { const char *part; double act, loss; size_t width; int pub; } sw_case;
+/* One curve drift(eta). pub > 1: only the first so many published seeds. data_first: the training set is drawn before
+ * the model, so that all widths train on the same data. */
+typedef struct sw_case { const char *part; double act, loss; size_t width; int pub, data_first; } sw_case;
 
 /* --- planning and running --------------------------------------------------------------------- */
 
@@ -25,6 +26,7 @@ EX_FN void sw_keys(const ex *x, ex_row *row, const sw_case *c)
     ex_num(row, "loss", c->loss);
     ex_num(row, "width", (double)c->width);
     ex_num(row, "T", ex_quick(x) ? SW_T_QUICK : SW_T);
+    if (c->data_first) ex_flag(row, "data_first", 1);
 }
 
 /* One run for every seed and every value `at` of the key "lr" or "f". */
@@ -49,7 +51,29 @@ EX_FN clb_problem_opts sw_opts(const ex_row *row)
     clb_problem_opts opts = CLB_ZERO;
     opts.m = (size_t)ex_get(row, "width");
     opts.net = clb_relu_mix(ex_get(row, "act"));
+    opts.data_first = ex_get(row, "data_first") == 1;
     return opts;
+}
+
+/* A problem with its curvature at theta_0. sw_start_free() after any status. */
+typedef struct sw_start { clb_problem problem; clb_pass pass; clb_curv curv; } sw_start;
+
+EX_FN clb_status sw_start_init(sw_start *s, const clb_problem_opts *opts, double seed, double ce)
+{
+    clb_status status;
+    memset(s, 0, sizeof *s);
+    status = clb_problem_init(&s->problem, opts, (uint64_t)seed, CLB_NORMAL_PUBLISHED);
+    if (!status) status = clb_pass_init(&s->pass, &s->problem.net, &s->problem.data, ce);
+    if (!status) status = clb_curv_init(&s->curv, &s->pass);
+    if (!status) clb_curv_at(&s->curv, NULL);
+    return status;
+}
+
+EX_FN void sw_start_free(sw_start *s)
+{
+    clb_curv_free(&s->curv);
+    clb_pass_free(&s->pass);
+    clb_problem_free(&s->problem);
 }
 
 /* lambda_max of the Hessian at theta_0. */
@@ -220,21 +244,14 @@ EX_FN void sw_ref(ex_row *row, const char *name, double eta, double mean, const 
     ex_ref(row, name, EX_NOISE, isnan(allowed) ? tol->edge * fabs(value) : allowed, "%s/%s", path, name);
 }
 
-/* One eta: a line of the table `part`, and its numbers at path in the file: which of them the file has. */
-enum { SW_MEAN = 1, SW_STD = 2, SW_DRIFTS = 4, SW_S = 8 };
-EX_FN ex_row *sw_line(ex *x, const sw_case *c, double eta, const sw_tol *tol, const char *path, int has)
+/* Which numbers of an eta the file has. */
+enum { SW_MEAN = 1, SW_STD = 2, SW_DRIFTS = 4, SW_S = 8, SW_ALL = 15 };
+
+/* The numbers of one eta at path in the file, against its line and its runs. */
+EX_FN void sw_line_refs(ex *x, const sw_case *c, ex_row *line, const sw_tol *tol, const char *path, int has)
 {
-    ex_list drift = sw_values(x, c, "drift", "lr", eta);
-    double mean = clb_mean(drift.n, drift.at);
-    ex_row *line = ex_line(x, c->part);
-    ex_num(line, "act", c->act);
-    ex_num(line, "loss", c->loss);
-    ex_num(line, "width", (double)c->width);
-    ex_num(line, "lr", eta);
-    ex_num(line, "mean_drift", mean);
-    ex_num(line, "std_drift", clb_std_pop(drift.n, drift.at));
-    ex_num(line, "mean_S", sw_mean(x, c, "S", "lr", eta));
-    ex_num(line, "final_loss", sw_mean(x, c, "final_loss", "lr", eta));
+    double eta = ex_get(line, "lr"), mean = ex_get(line, "mean_drift");
+    size_t seeds = sw_values(x, c, "drift", "lr", eta).n;
     if (has & SW_MEAN) sw_ref(line, "mean_drift", eta, mean, tol, path);
     if (has & SW_STD) sw_ref(line, "std_drift", eta, mean, tol, path);
     if (has & SW_S) ex_ref(line, "mean_S", EX_STABLE, eta <= 0.1 ? tol->S : tol->S_edge, "%s/mean_S", path);
@@ -242,15 +259,31 @@ EX_FN ex_row *sw_line(ex *x, const sw_case *c, double eta, const sw_tol *tol, co
         ex_row *row = ex_run_at(x, i);
         int k = ex_seed_index(row);
         double value = ex_get(row, "drift"), allowed = sw_allowed(value, eta, mean, tol);
-        if (k < 0 || (size_t)k >= drift.n || ex_get(row, "lr") != eta || !ex_matches(row, sw_filter(x, c))) continue;
+        if (k < 0 || (size_t)k >= seeds || ex_get(row, "lr") != eta || !ex_matches(row, sw_filter(x, c))) continue;
         ex_ref(row, "drift", EX_NOISE, isnan(allowed) ? tol->edge * fabs(value) : allowed, "%s/drifts/%d", path, k);
     }
+}
+
+/* One eta: a line of the table `part`, and its numbers at path. */
+EX_FN ex_row *sw_line(ex *x, const sw_case *c, double eta, const sw_tol *tol, const char *path, int has)
+{
+    ex_list drift = sw_values(x, c, "drift", "lr", eta);
+    ex_row *line = ex_line(x, c->part);
+    ex_num(line, "act", c->act);
+    ex_num(line, "loss", c->loss);
+    ex_num(line, "width", (double)c->width);
+    ex_num(line, "lr", eta);
+    ex_num(line, "mean_drift", clb_mean(drift.n, drift.at));
+    ex_num(line, "std_drift", clb_std_pop(drift.n, drift.at));
+    ex_num(line, "mean_S", sw_mean(x, c, "S", "lr", eta));
+    ex_num(line, "final_loss", sw_mean(x, c, "final_loss", "lr", eta));
+    sw_line_refs(x, c, line, tol, path, has);
     return line;
 }
 
-/* A curve: lines of all eta, then alpha, r2 and (where there is S) beta. path: where the curve stands in the file. Returns the
- * line with alpha. */
-EX_FN ex_row *sw_published(ex *x, const sw_case *c, ex_list etas, const sw_tol *tol, const char *path, int has)
+/* A curve: lines of all eta, then alpha, r2 and (where there is S) beta. paths: where the curve stands in the file, ended
+ * by NULL; some stand there twice. Returns the line with alpha. */
+EX_FN ex_row *sw_published(ex *x, const sw_case *c, ex_list etas, const sw_tol *tol, const char *const *paths, int has)
 {
     clb_fit fit = sw_alpha(x, c, "lr", etas);
     ex_row *line = ex_line(x, ex_print(x, "%s_alpha", c->part));
@@ -261,12 +294,28 @@ EX_FN ex_row *sw_published(ex *x, const sw_case *c, ex_list etas, const sw_tol *
     ex_num(line, "alpha", fit.slope);
     ex_num(line, "r2", fit.r2);
     ex_num(line, "beta", fit.slope - 2);
-    ex_ref(line, "alpha", EX_FIT, tol->alpha, "%s/alpha", path);
-    ex_ref(line, "r2", EX_FIT, tol->alpha, "%s/r2", path);
-    if (has & SW_S) ex_ref(line, "beta", EX_FIT, tol->alpha, "%s/beta", path);
-    for (size_t i = 0; i < etas.n; ++i)
-        sw_line(x, c, etas.at[i], tol, ex_print(x, "%s/per_lr/%s", path, ex_key(x, etas.at[i])), has);
+    for (size_t p = 0; paths[p]; ++p) {
+        ex_ref(line, "alpha", EX_FIT, tol->alpha, "%s/alpha", paths[p]);
+        ex_ref(line, "r2", EX_FIT, tol->alpha, "%s/r2", paths[p]);
+        if (has & SW_S) ex_ref(line, "beta", EX_FIT, tol->alpha, "%s/beta", paths[p]);
+    }
+    for (size_t i = 0; i < etas.n; ++i) {
+        const char *key = ex_key(x, etas.at[i]);
+        ex_row *one = sw_line(x, c, etas.at[i], tol, ex_print(x, "%s/per_lr/%s", paths[0], key), has);
+        for (size_t p = 1; paths[p]; ++p) sw_line_refs(x, c, one, tol, ex_print(x, "%s/per_lr/%s", paths[p], key), has);
+    }
     return line;
+}
+
+/* Theorem 2 over all runs: largest |C(T) - C(0) - eta^2 S|, as a check of the experiment. */
+EX_FN void sw_check_identity(ex *x)
+{
+    double worst = 0;
+    for (size_t i = 0; i < ex_runs(x); ++i) {
+        double error = ex_get(ex_run_at(x, i), "identity_error");
+        if (error > worst) worst = error;
+    }
+    ex_check(x, sizeof(clb_real) == 4 || worst <= 1e-10, "Theorem 2: |C(T) - C(0) - eta^2 S| <= %.1e in every run", worst);
 }
 
 /* Numbers of a config.json that are the protocol itself: an array, a single value. */
