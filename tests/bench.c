@@ -1,0 +1,811 @@
+/* Speed of clb against the peers found on this machine: OpenBLAS, BLIS, libxsmm, LAPACK, ARPACK, PyTorch.
+ *   make bench                         (tests/bench.sh finds the peers, builds and runs this program)
+ *   build/bench [--quick] [--only WORD] [--rounds N] [--json FILE|-]
+ *
+ * Every row is measured in one loop: in each round every contender runs for about a millisecond, in turn, so
+ * that a change of clock or a busy neighbour hits all alike. Times are process CPU time, the figure is the median
+ * over the rounds. "peak" is a loop of independent fused multiply-adds on the widest vectors, measured in the same
+ * rounds, so that the share of peak has the same meaning on a busy machine. One thread everywhere. */
+#define _POSIX_C_SOURCE 200809L
+#include "bench.h"
+#include <dlfcn.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef BENCH_XSMM
+#include <libxsmm.h>
+#endif
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+enum { MAX_CONTENDERS = 8, MAX_ROUNDS = 101, MAX_ROWS = 256 };
+
+typedef double (*bench_run)(void *context, long reps);        /* CPU seconds of reps repetitions */
+typedef struct contender { const char *who; bench_run run; void *context; long reps; double unit, t[MAX_ROUNDS], median; } contender;
+typedef struct row {
+    char       group[24], name[48], precision[8];
+    double     flops;
+    int        count, rounds;
+    contender  c[MAX_CONTENDERS];
+} row;
+
+static row         rows[MAX_ROWS];
+static int         row_count, option_rounds = 21;
+static const char *option_only;
+
+static double cpu_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void die(const char *what)
+{
+    fprintf(stderr, "bench: %s\n", what);
+    exit(1);
+}
+
+/* ---- measuring -------------------------------------------------------------------------------- */
+
+static row *row_new(const char *group, const char *name, const char *precision, double flops)
+{
+    row *r = &rows[row_count];
+    if (row_count == MAX_ROWS) die("too many rows");
+    memset(r, 0, sizeof *r);
+    snprintf(r->group, sizeof r->group, "%s", group);
+    snprintf(r->name, sizeof r->name, "%s", name);
+    snprintf(r->precision, sizeof r->precision, "%s", precision);
+    r->flops = flops;
+    r->rounds = option_rounds;
+    return r;
+}
+
+static void row_add(row *r, const char *who, bench_run run, void *context)
+{
+    contender *c = &r->c[r->count++];
+    c->who = who, c->run = run, c->context = context, c->unit = 1;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Repetitions so that one round of a contender takes about `seconds`. */
+static void calibrate(contender *c, double seconds)
+{
+    double t = c->run(c->context, 1);
+    c->reps = 1;
+    while (t < seconds / 4 && c->reps < 1 << 24) t = c->run(c->context, c->reps *= 2);
+    if (t > 0 && t < seconds) c->reps = (long)((double)c->reps * seconds / t) + 1;
+}
+
+static contender *find(row *r, const char *who)
+{
+    for (int i = 0; i < r->count; ++i)
+        if (!strcmp(r->c[i].who, who)) return &r->c[i];
+    return NULL;
+}
+
+static void row_print(row *r)
+{
+    contender *clb = find(r, "clb"), *peak = find(r, "peak");
+    printf("%-8s %-26s %-6s", r->group, r->name, r->precision);
+    for (int i = 0; i < r->count; ++i) {
+        contender *c = &r->c[i];
+        if (c == peak) continue;
+        printf("  %s %.4g us", c->who, c->median * 1e6);
+        if (c != clb && clb) printf(" (%.2fx)", c->median / clb->median);
+    }
+    if (clb && peak && r->flops > 0)
+        printf("  %.1f GF/s, %.0f %% of peak", r->flops / clb->median * 1e-9, 100 * r->flops / clb->median * peak->median);
+    putchar('\n');
+    fflush(stdout);
+}
+
+static void row_measure(row *r, double seconds)
+{
+    if (option_only && !strstr(r->name, option_only) && !strstr(r->group, option_only)) return;
+    for (int i = 0; i < r->count; ++i) calibrate(&r->c[i], seconds);
+    for (int k = 0; k < r->rounds; ++k)
+        for (int i = 0; i < r->count; ++i) r->c[i].t[k] = r->c[i].run(r->c[i].context, r->c[i].reps) / (double)r->c[i].reps;
+    for (int i = 0; i < r->count; ++i) {
+        double t[MAX_ROUNDS];
+        memcpy(t, r->c[i].t, sizeof t);
+        qsort(t, (size_t)r->rounds, sizeof *t, by_size);
+        r->c[i].median = t[r->rounds / 2] / r->c[i].unit;
+    }
+    ++row_count;
+    row_print(r);
+}
+
+/* ---- peak: seconds per flop ------------------------------------------------------------------- */
+
+static volatile double peak_sink;
+#if defined(__x86_64__)
+#define PEAK(name, isa, V, set, fma)                                                          \
+    __attribute__((target(isa))) static double name(void *context, long reps)                 \
+    {                                                                                          \
+        V s[12], x = set((void *)context == NULL ? 1 : 0);                                     \
+        double start = cpu_seconds();                                                          \
+        _Pragma("GCC unroll 12") for (int i = 0; i < 12; ++i) s[i] = set((float)i);            \
+        for (long k = 0; k < reps * 100; ++k) {                                                \
+            _Pragma("GCC unroll 12") for (int i = 0; i < 12; ++i) s[i] = fma(x, x, s[i]);      \
+            __asm__ volatile("" : "+v"(x));                                                    \
+        }                                                                                      \
+        _Pragma("GCC unroll 12") for (int i = 1; i < 12; ++i) s[0] = fma(x, s[i], s[0]);       \
+        peak_sink = (double)*(float *)&s[0];                                                   \
+        return cpu_seconds() - start;                                                          \
+    }
+PEAK(peak_512_d, "avx512f", __m512d, _mm512_set1_pd, _mm512_fmadd_pd)
+PEAK(peak_512_s, "avx512f", __m512, _mm512_set1_ps, _mm512_fmadd_ps)
+PEAK(peak_256_d, "avx2,fma", __m256d, _mm256_set1_pd, _mm256_fmadd_pd)
+PEAK(peak_256_s, "avx2,fma", __m256, _mm256_set1_ps, _mm256_fmadd_ps)
+#endif
+
+static const bench_part *parts[2];
+static const char       *isa_in_use;
+
+static bench_run peak_of(const bench_part *part)
+{
+#if defined(__x86_64__)
+    int wide = !strcmp(isa_in_use, "avx512");
+    if (wide) return part->real == 8 ? peak_512_d : peak_512_s;
+    if (!strcmp(isa_in_use, "avx2")) return part->real == 8 ? peak_256_d : peak_256_s;
+#endif
+    (void)part;
+    return NULL;
+}
+
+static void add_peak(row *r, const bench_part *part)
+{
+    double width = (!strcmp(isa_in_use, "avx512") ? 64.0 : 32.0) / (double)part->real;
+    if (!peak_of(part)) return;
+    row_add(r, "peak", peak_of(part), NULL);
+    r->c[r->count - 1].unit = 100 * 12 * 2 * width;               /* flops of one repetition */
+}
+
+/* ---- peers ------------------------------------------------------------------------------------ */
+
+typedef void (*cblas_d)(int, int, int, int, int, int, double, const double *, int, const double *, int, double, double *, int);
+typedef void (*cblas_s)(int, int, int, int, int, int, float, const float *, int, const float *, int, float, float *, int);
+typedef struct blas { const char *who; cblas_d d; cblas_s s; } blas;
+static blas openblas = { "openblas", NULL, NULL }, blis = { "blis", NULL, NULL };
+
+/* A function pointer out of a shared library; C has no cast for it. */
+static void *library(const char *name)
+{
+    return name ? dlopen(name, RTLD_NOW | RTLD_LOCAL) : NULL;
+}
+
+static void function(void *lib, const char *name, void *out)
+{
+    void *p = lib ? dlsym(lib, name) : NULL;
+    memcpy(out, &p, sizeof p);
+}
+
+typedef void (*lapack_dsyevd)(const char *, const char *, const int *, double *, const int *, double *, double *, const int *,
+                              int *, const int *, int *);
+typedef void (*blas_dsymv)(int, int, int, double, const double *, int, const double *, int, double, double *, int);
+static lapack_dsyevd dsyevd;
+static blas_dsymv    dsymv;
+typedef void (*arpack_dsaupd)(int *, const char *, const int *, const char *, const int *, const double *, double *, const int *,
+                              double *, const int *, int *, int *, double *, double *, const int *, int *, int, int);
+typedef void (*arpack_dseupd)(const int *, const char *, int *, double *, double *, const int *, const double *, const char *,
+                              const int *, const char *, const int *, const double *, double *, const int *, double *,
+                              const int *, int *, int *, double *, double *, const int *, int *, int, int, int);
+static arpack_dsaupd dsaupd;
+static arpack_dseupd dseupd;
+
+static void find_peers(void)
+{
+    void *lib, *arpack;
+    void (*threads)(int);
+    lib = library(getenv("BENCH_OPENBLAS") ? getenv("BENCH_OPENBLAS") : "libopenblas.so.0");
+    function(lib, "cblas_dgemm", &openblas.d);
+    function(lib, "cblas_sgemm", &openblas.s);
+    function(lib, "cblas_dsymv", &dsymv);
+    function(lib, "dsyevd_", &dsyevd);
+    function(lib, "openblas_set_num_threads", &threads);
+    if (threads) threads(1);
+    lib = library(getenv("BENCH_BLIS") ? getenv("BENCH_BLIS") : "libblis.so.4");
+    function(lib, "cblas_dgemm", &blis.d);
+    function(lib, "cblas_sgemm", &blis.s);
+    arpack = library(getenv("BENCH_ARPACK") ? getenv("BENCH_ARPACK") : "libarpack.so.2");
+    function(arpack, "dsaupd_", &dsaupd);
+    function(arpack, "dseupd_", &dseupd);
+    fprintf(stderr, "peers: openblas %s, blis %s, libxsmm %s, lapack %s, arpack %s\n", openblas.d ? "yes" : "no",
+            blis.d ? "yes" : "no",
+#ifdef BENCH_XSMM
+            "yes",
+#else
+            "no",
+#endif
+            dsyevd ? "yes" : "no", dsaupd ? "yes" : "no");
+}
+
+/* form: n A B, t A B^T, a A^T B; row-major, dense. */
+static void gemm_d(cblas_d f, char form, size_t M, size_t N, size_t K, const double *A, const double *B, double *C)
+{
+    f(101, form == 'a' ? 112 : 111, form == 't' ? 112 : 111, (int)M, (int)N, (int)K, 1, A, (int)(form == 'a' ? M : K), B,
+      (int)(form == 't' ? K : N), 0, C, (int)N);
+}
+
+static void gemm_s(cblas_s f, char form, size_t M, size_t N, size_t K, const float *A, const float *B, float *C)
+{
+    f(101, form == 'a' ? 112 : 111, form == 't' ? 112 : 111, (int)M, (int)N, (int)K, 1, A, (int)(form == 'a' ? M : K), B,
+      (int)(form == 't' ? K : N), 0, C, (int)N);
+}
+
+static void openblas_gemm_d(char form, size_t M, size_t N, size_t K, const double *A, const double *B, double *C)
+{
+    gemm_d(openblas.d, form, M, N, K, A, B, C);
+}
+
+static void openblas_gemm_s(char form, size_t M, size_t N, size_t K, const float *A, const float *B, float *C)
+{
+    gemm_s(openblas.s, form, M, N, K, A, B, C);
+}
+
+#ifdef BENCH_XSMM
+/* libxsmm is column-major: C^T = B^T A^T. It has no kernel for B stored transposed, so B is transposed first. */
+static double xsmm_copy[1 << 18];
+static void xsmm_gemm_d(char form, size_t M, size_t N, size_t K, const double *A, const double *B, double *C)
+{
+    libxsmm_blasint n = (libxsmm_blasint)N, m = (libxsmm_blasint)M, k = (libxsmm_blasint)K, lda = form == 'a' ? m : k;
+    int flags = form == 'a' ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
+    double one = 1, zero = 0;
+    libxsmm_dmmfunction f = libxsmm_dmmdispatch(n, m, k, &n, &lda, &n, &one, &zero, &flags, NULL);
+    if (form == 't') {
+        libxsmm_otrans(xsmm_copy, B, sizeof *B, k, n, k, n);
+        B = xsmm_copy;
+    }
+    f(B, A, C);
+}
+static void xsmm_gemm_s(char form, size_t M, size_t N, size_t K, const float *A, const float *B, float *C)
+{
+    libxsmm_blasint n = (libxsmm_blasint)N, m = (libxsmm_blasint)M, k = (libxsmm_blasint)K, lda = form == 'a' ? m : k;
+    int flags = form == 'a' ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
+    float one = 1, zero = 0;
+    libxsmm_smmfunction f = libxsmm_smmdispatch(n, m, k, &n, &lda, &n, &one, &zero, &flags, NULL);
+    if (form == 't') {
+        libxsmm_otrans(xsmm_copy, B, sizeof *B, k, n, k, n);
+        B = (const float *)xsmm_copy;
+    }
+    f(B, A, C);
+}
+/* Does this build of libxsmm have a kernel for the shape, and is it right? */
+static int xsmm_can(char form, size_t M, size_t N, size_t K)
+{
+    libxsmm_blasint n = (libxsmm_blasint)N, m = (libxsmm_blasint)M, k = (libxsmm_blasint)K, lda = form == 'a' ? m : k;
+    int flags = form == 'a' ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
+    double one = 1, zero = 0;
+    float onef = 1, zerof = 0;
+    return N * K <= sizeof xsmm_copy / sizeof *xsmm_copy && M <= 256 &&
+           libxsmm_dmmdispatch(n, m, k, &n, &lda, &n, &one, &zero, &flags, NULL) != NULL &&
+           libxsmm_smmdispatch(n, m, k, &n, &lda, &n, &onef, &zerof, &flags, NULL) != NULL;
+}
+#endif
+
+#define REAL double
+#define PEER(name) peer_##name##_d
+#define EXP exp
+#define LOG log
+#include "bench_peer.h"
+#undef REAL
+#undef PEER
+#undef EXP
+#undef LOG
+#define REAL float
+#define PEER(name) peer_##name##_s
+#define EXP expf
+#define LOG logf
+#include "bench_peer.h"
+
+/* ---- PyTorch: a child process that answers "name precision arguments reps" with CPU seconds ---- */
+
+static FILE *torch_in, *torch_out;
+
+static void torch_start(void)
+{
+    int to[2], from[2];
+    char line[64];
+    const char *script = getenv("BENCH_TORCH"), *python = getenv("BENCH_PYTHON");
+    if (!script || pipe(to) || pipe(from)) return;
+    if (fork() == 0) {
+        dup2(to[0], 0), dup2(from[1], 1);
+        close(to[1]), close(from[0]);
+        execlp(python ? python : "python3", "python3", script, (char *)NULL);
+        _exit(1);
+    }
+    close(to[0]), close(from[1]);
+    torch_out = fdopen(to[1], "w"), torch_in = fdopen(from[0], "r");
+    if (!torch_in || !torch_out || !fgets(line, sizeof line, torch_in)) torch_in = NULL;
+    fprintf(stderr, "pytorch: %s", torch_in ? line : "not there\n");
+}
+
+static double torch_run(void *context, long reps)
+{
+    char line[64];
+    fprintf(torch_out, "%s %ld\n", (const char *)context, reps);
+    fflush(torch_out);
+    if (!fgets(line, sizeof line, torch_in)) die("the PyTorch process ended");
+    return strtod(line, NULL);
+}
+
+static char *torch_request(const char *what, const bench_part *part, const bench_net_spec *s)
+{
+    char *line = (char *)malloc(96);
+    snprintf(line, 96, "%s %s %zu %zu %g %d", what, part->real == 8 ? "float64" : "float32", s->m, s->L, s->ce, s->linear);
+    return line;
+}
+
+/* ---- matrix products -------------------------------------------------------------------------- */
+
+typedef struct product { const bench_part *part; char form; size_t M, N, K; void *A, *B, *C; blas *peer; } product;
+
+static void fill(const bench_part *part, void *p, size_t count)
+{
+    unsigned s = 12345;
+    for (size_t i = 0; i < count; ++i) {
+        double x = (double)((s = s * 1664525u + 1013904223u) >> 8) / 8388608.0 - 1.0;
+        if (part->real == 8) ((double *)p)[i] = x;
+        else ((float *)p)[i] = (float)x;
+    }
+}
+
+static void *block(size_t bytes)
+{
+    void *p = NULL;
+    if (posix_memalign(&p, 64, bytes + 64)) die("out of memory");
+    memset(p, 0, bytes + 64);
+    return p;
+}
+
+static double product_clb(void *context, long reps)
+{
+    product *p = (product *)context;
+    double start = cpu_seconds();
+    while (reps--) p->part->matmul(p->form == 'a' ? 'a' : p->form, p->M, p->N, p->K, p->A, p->B, p->C);
+    return cpu_seconds() - start;
+}
+
+static double product_blas(blas *peer, product *p, long reps)
+{
+    double start = cpu_seconds();
+    while (reps--) {
+        if (p->part->real == 8) gemm_d(peer->d, p->form, p->M, p->N, p->K, (double *)p->A, (double *)p->B, (double *)p->C);
+        else gemm_s(peer->s, p->form, p->M, p->N, p->K, (float *)p->A, (float *)p->B, (float *)p->C);
+    }
+    return cpu_seconds() - start;
+}
+
+static double product_openblas(void *context, long reps) { return product_blas(&openblas, (product *)context, reps); }
+static double product_blis(void *context, long reps) { return product_blas(&blis, (product *)context, reps); }
+
+#ifdef BENCH_XSMM
+static double product_xsmm(void *context, long reps)
+{
+    product *p = (product *)context;
+    double start = cpu_seconds();
+    while (reps--) {
+        if (p->part->real == 8) xsmm_gemm_d(p->form, p->M, p->N, p->K, (double *)p->A, (double *)p->B, (double *)p->C);
+        else xsmm_gemm_s(p->form, p->M, p->N, p->K, (float *)p->A, (float *)p->B, (float *)p->C);
+    }
+    return cpu_seconds() - start;
+}
+#endif
+
+static double element(const bench_part *part, const void *p, size_t i)
+{
+    return part->real == 8 ? ((const double *)p)[i] : (double)((const float *)p)[i];
+}
+
+/* The peer's product is the same matrix, up to the rounding of another order of summation. */
+static void check_peer(product *p, bench_run peer, const char *who)
+{
+    double worst = 0;
+    void *mine = block(p->M * p->N * p->part->real);
+    product_clb(p, 1);
+    memcpy(mine, p->C, p->M * p->N * p->part->real);
+    peer(p, 1);
+    for (size_t i = 0; i < p->M * p->N; ++i) {
+        double e = fabs(element(p->part, mine, i) - element(p->part, p->C, i));
+        if (e > worst) worst = e;
+    }
+    if (!(worst <= (p->part->real == 8 ? 1e-12 : 1e-3) * (double)p->K)) {
+        fprintf(stderr, "bench: %s %c %zu %zu %zu differs by %g\n", who, p->form, p->M, p->N, p->K, worst);
+        exit(1);
+    }
+    free(mine);
+}
+
+static void product_row(const bench_part *part, const char *group, const char *name, char form, size_t M, size_t N, size_t K)
+{
+    product p;
+    row *r = row_new(group, name, part->precision, 2.0 * (double)M * (double)N * (double)K);
+    p.part = part, p.form = form, p.M = M, p.N = N, p.K = K;
+    p.A = block(M * K * part->real), p.B = block(N * K * part->real), p.C = block(M * N * part->real);
+    fill(part, p.A, M * K), fill(part, p.B, N * K);
+    add_peak(r, part);
+    row_add(r, "clb", product_clb, &p);
+    if (openblas.d) row_add(r, "openblas", product_openblas, &p), check_peer(&p, product_openblas, "openblas");
+    if (blis.d) row_add(r, "blis", product_blis, &p), check_peer(&p, product_blis, "blis");
+#ifdef BENCH_XSMM
+    if (xsmm_can(form, M, N, K)) row_add(r, "libxsmm", product_xsmm, &p), check_peer(&p, product_xsmm, "libxsmm");
+#endif
+    row_measure(r, M >= 1024 ? 0.02 : 0.0005);
+    free(p.A), free(p.B), free(p.C);
+}
+
+/* The 36 shapes: n = 200, K = 5, d = 10, 20, 40, m = 16, 64, 256, and hidden layers m x m. */
+static void product_rows(const bench_part *part)
+{
+    static const size_t ms[] = { 16, 64, 256 }, ds[] = { 10, 20, 40 };
+    char name[48];
+    for (int i = 0; i < 3; ++i) {
+        size_t m = ms[i];
+        for (int j = 0; j < 3; ++j) {
+            size_t d = ds[j];
+            snprintf(name, sizeof name, "X W1^T d%zu m%zu", d, m);
+            product_row(part, "gemm", name, 't', 200, m, d);
+            snprintf(name, sizeof name, "dW1 d%zu m%zu", d, m);
+            product_row(part, "gemm", name, 'a', m, d, 200);
+        }
+        snprintf(name, sizeof name, "H W2^T m%zu", m);
+        product_row(part, "gemm", name, 't', 200, 5, m);
+        snprintf(name, sizeof name, "dW2 m%zu", m);
+        product_row(part, "gemm", name, 'a', 5, m, 200);
+        snprintf(name, sizeof name, "dH m%zu", m);
+        product_row(part, "gemm", name, 'n', 200, m, 5);
+        snprintf(name, sizeof name, "hidden forward m%zu", m);
+        product_row(part, "gemm", name, 't', 200, m, m);
+        snprintf(name, sizeof name, "hidden dW m%zu", m);
+        product_row(part, "gemm", name, 'a', m, m, 200);
+        snprintf(name, sizeof name, "hidden dH m%zu", m);
+        product_row(part, "gemm", name, 'n', 200, m, m);
+    }
+    product_row(part, "square", "256", 'n', 256, 256, 256);
+    product_row(part, "square", "1024", 'n', 1024, 1024, 1024);
+    product_row(part, "square", "2048", 'n', 2048, 2048, 2048);
+}
+
+/* ---- training steps --------------------------------------------------------------------------- */
+
+typedef struct trainer { const bench_part *part; void *net, *peer; } trainer;
+
+static double steps_clb(void *context, long reps)
+{
+    trainer *t = (trainer *)context;
+    double start = cpu_seconds();
+    t->part->net_steps(t->net, (size_t)reps);
+    return cpu_seconds() - start;
+}
+
+static double steps_peer_d(void *context, long reps)
+{
+    double start = cpu_seconds();
+    while (reps--) peer_step_d((peer_net_d *)context, 1e-3);
+    return cpu_seconds() - start;
+}
+
+static double steps_peer_s(void *context, long reps)
+{
+    double start = cpu_seconds();
+    while (reps--) peer_step_s((peer_net_s *)context, 1e-3);
+    return cpu_seconds() - start;
+}
+
+/* n = 200, d = 20, K = 5, L layers of width m. Flops of forward, backward and update as in the products. */
+static double step_flops(const bench_net_spec *s)
+{
+    double f = 4.0 * (double)s->d * (double)s->m + 6.0 * (double)s->m * (double)s->K;
+    return (double)s->n * (f + 6.0 * (double)(s->L - 2) * (double)s->m * (double)s->m);
+}
+
+static void step_row(const bench_part *part, const char *name, size_t m, size_t L, double ce, int linear)
+{
+    bench_net_spec s = { 200, 20, m, 5, L, ce, linear };
+    row *r = row_new("step", name, part->precision, linear ? 0 : step_flops(&s));
+    trainer t = { part, part->net_new(&s), NULL };
+    const void *X, *theta;
+    const int *y;
+    part->net_data(t.net, &X, &y, &theta);
+    add_peak(r, part);
+    row_add(r, "clb", steps_clb, &t);
+    if (openblas.d && part->real == 8)
+        row_add(r, "C+openblas", steps_peer_d, peer_new_d(&s, openblas_gemm_d, X, y, theta));
+    else if (openblas.d) row_add(r, "C+openblas", steps_peer_s, peer_new_s(&s, openblas_gemm_s, X, y, theta));
+#ifdef BENCH_XSMM
+    if (part->real == 8) row_add(r, "C+libxsmm", steps_peer_d, peer_new_d(&s, xsmm_gemm_d, X, y, theta));
+    else row_add(r, "C+libxsmm", steps_peer_s, peer_new_s(&s, xsmm_gemm_s, X, y, theta));
+#endif
+    if (torch_in) row_add(r, "pytorch", torch_run, torch_request("step", part, &s));
+    row_measure(r, 0.004);
+    part->net_free(t.net);
+}
+
+static void step_rows(const bench_part *part)
+{
+    step_row(part, "m16 cross entropy", 16, 2, 1, 0);
+    step_row(part, "m64 cross entropy", 64, 2, 1, 0);
+    step_row(part, "m64 squares", 64, 2, 0, 0);
+    step_row(part, "m256 cross entropy", 256, 2, 1, 0);
+    step_row(part, "depth 8 cross entropy", 64, 8, 1, 0);
+    step_row(part, "linear squares m64", 64, 2, 0, 1);
+}
+
+/* ---- curvature -------------------------------------------------------------------------------- */
+
+static double hvp_clb(void *context, long reps)
+{
+    trainer *t = (trainer *)context;
+    double start = cpu_seconds();
+    t->part->net_hvp(t->net, reps);
+    return cpu_seconds() - start;
+}
+
+static double hessian_clb(void *context, long reps)
+{
+    trainer *t = (trainer *)context;
+    double start = cpu_seconds();
+    while (reps--) t->part->net_hessian(t->net);
+    return cpu_seconds() - start;
+}
+
+static void curvature_rows(const bench_part *part)
+{
+    bench_net_spec s = { 200, 20, 64, 5, 2, 1, 0 };
+    trainer t = { part, part->net_new(&s), NULL };
+    row *r = row_new("curv", "HVP m64 P1600", part->precision, 2.0 * 200 * (2.0 * 20 * 64 + 6.0 * 5 * 64));
+    add_peak(r, part);
+    row_add(r, "clb", hvp_clb, &t);
+    if (torch_in) row_add(r, "pytorch", torch_run, torch_request("hvp", part, &s));
+    row_measure(r, 0.002);
+    r = row_new("curv", "Hessian m64 P1600", part->precision, 0);
+    r->rounds = r->rounds < 3 ? r->rounds : 3;
+    row_add(r, "clb", hessian_clb, &t);
+    if (torch_in) row_add(r, "pytorch", torch_run, torch_request("hessian", part, &s));
+    row_measure(r, 0.01);
+    part->net_free(t.net);
+}
+
+/* ---- eigenproblems, double -------------------------------------------------------------------- */
+
+typedef struct eigen { const bench_part *part; size_t n; double *A, *work, *vectors, *values, *g; int *iwork, liwork, lwork; double *space; } eigen;
+
+static double eigh_run(eigen *e, double *g, double *vectors, long reps)
+{
+    double start = cpu_seconds();
+    while (reps--)
+        if (e->part->eigh(e->n, e->A, e->work, g, e->values, vectors)) die("clb_eigh failed");
+    return cpu_seconds() - start;
+}
+
+static double eigh_vectors(void *context, long reps)
+{
+    eigen *e = (eigen *)context;
+    return eigh_run(e, NULL, e->vectors, reps);
+}
+
+static double eigh_values(void *context, long reps) { return eigh_run((eigen *)context, NULL, NULL, reps); }
+
+static double eigh_project(void *context, long reps)
+{
+    eigen *e = (eigen *)context;
+    return eigh_run(e, e->g, NULL, reps);
+}
+
+static double lapack_run(eigen *e, const char *job, long reps)
+{
+    int n = (int)e->n, info;
+    double start = cpu_seconds();
+    while (reps--) {
+        memcpy(e->work, e->A, e->n * e->n * sizeof(double));
+        dsyevd(job, "L", &n, e->work, &n, e->values, e->space, &e->lwork, e->iwork, &e->liwork, &info);
+        if (info) die("dsyevd failed");
+    }
+    return cpu_seconds() - start;
+}
+
+static double dsyevd_vectors(void *context, long reps) { return lapack_run((eigen *)context, "V", reps); }
+static double dsyevd_values(void *context, long reps) { return lapack_run((eigen *)context, "N", reps); }
+
+static double lanczos_clb(void *context, long reps)
+{
+    eigen *e = (eigen *)context;
+    double start = cpu_seconds();
+    while (reps--)
+        if (e->part->lanczos(e->n, e->A, 10, e->values)) die("clb_lanczos did not converge");
+    return cpu_seconds() - start;
+}
+
+/* Ten largest by ARPACK's implicitly restarted Lanczos, basis 60, tolerance 1e-10 as clb's default, with vectors. */
+static void arpack_once(eigen *e)
+{
+    enum { NEV = 10, NCV = 60 };
+    int n = (int)e->n, ido = 0, nev = NEV, ncv = NCV, iparam[11] = { 1, 0, 1000, 1, 0, 0, 1, 0, 0, 0, 0 }, ipntr[11];
+    int lworkl = NCV * (NCV + 8), info = 0, rvec = 1, select[NCV];
+    double tol = 1e-10, sigma = 0, *resid = e->space, *v = e->vectors, *workd = resid + n, *workl = workd + 3 * n;
+    for (;;) {
+        dsaupd(&ido, "I", &n, "LA", &nev, &tol, resid, &ncv, v, &n, iparam, ipntr, workd, workl, &lworkl, &info, 1, 2);
+        if (ido != 1 && ido != -1) break;
+        dsymv(102, 122, n, 1, e->A, n, workd + ipntr[0] - 1, 1, 0, workd + ipntr[1] - 1, 1);
+    }
+    if (info) die("dsaupd failed");
+    dseupd(&rvec, "A", select, e->values, v, &n, &sigma, "I", &n, "LA", &nev, &tol, resid, &ncv, v, &n, iparam, ipntr, workd,
+           workl, &lworkl, &info, 1, 1, 2);
+    if (info) die("dseupd failed");
+}
+
+static double lanczos_arpack(void *context, long reps)
+{
+    double start = cpu_seconds();
+    while (reps--) arpack_once((eigen *)context);
+    return cpu_seconds() - start;
+}
+
+static eigen *eigen_new(const bench_part *part, size_t n)
+{
+    eigen *e = (eigen *)calloc(1, sizeof *e);
+    size_t i, j;
+    e->part = part, e->n = n;
+    e->A = (double *)block(n * n * 8), e->work = (double *)block(n * n * 8), e->vectors = (double *)block(n * n * 8);
+    e->values = (double *)block(2 * n * 8), e->g = (double *)block(n * 8);
+    e->lwork = (int)(1 + 6 * n + 2 * n * n) + 64 * (int)n, e->liwork = (int)(3 + 5 * n);
+    e->space = (double *)block((size_t)e->lwork * 8), e->iwork = (int *)block((size_t)e->liwork * sizeof(int));
+    fill(part, e->A, n * n), fill(part, e->g, n);
+    for (i = 0; i < n; ++i)
+        for (j = 0; j < i; ++j) e->A[j * n + i] = e->A[i * n + j];
+    return e;
+}
+
+static void eigen_free(eigen *e)
+{
+    free(e->A), free(e->work), free(e->vectors), free(e->values), free(e->g), free(e->space), free(e->iwork), free(e);
+}
+
+static void eigen_rows(const bench_part *part, int quick)
+{
+    static const size_t sizes[] = { 400, 800, 1600 };
+    char name[48];
+    for (int i = 0; i < (quick ? 1 : 3); ++i) {
+        eigen *e = eigen_new(part, sizes[i]);
+        struct { const char *name; bench_run mine, theirs; int there; const char *who; } tasks[] = {
+            { "vectors", eigh_vectors, dsyevd_vectors, dsyevd != NULL, "dsyevd" },
+            { "values", eigh_values, dsyevd_values, dsyevd != NULL, "dsyevd" },
+            { "values + V^T g", eigh_project, dsyevd_vectors, dsyevd != NULL, "dsyevd" },
+            { "top 10", lanczos_clb, lanczos_arpack, dsaupd && dsymv, "arpack" }
+        };
+        for (int k = 0; k < 4; ++k) {
+            row *r;
+            snprintf(name, sizeof name, "%s n%zu", tasks[k].name, sizes[i]);
+            r = row_new("eigen", name, part->precision, 0);
+            r->rounds = r->rounds < 5 ? r->rounds : 5;
+            row_add(r, "clb", tasks[k].mine, e);
+            if (tasks[k].there) row_add(r, tasks[k].who, tasks[k].theirs, e);
+            row_measure(r, 0.01);
+        }
+        eigen_free(e);
+    }
+}
+
+/* ---- exact bits: scalar against the fastest, on the inputs of this benchmark -------------------- */
+
+static int same_bits(const bench_part *part)
+{
+    static const size_t shapes[][3] = { { 200, 64, 20 }, { 200, 5, 64 }, { 64, 20, 200 }, { 5, 256, 200 }, { 256, 256, 256 } };
+    int equal = 1;
+    for (int i = 0; i < 15; ++i) {
+        const size_t *s = shapes[i / 3];
+        product p = { part, "nta"[i % 3], s[0], s[1], s[2], NULL, NULL, NULL, NULL };
+        size_t bytes = p.M * p.N * part->real;
+        void *other = block(bytes);
+        p.A = block(p.M * p.K * part->real), p.B = block(p.N * p.K * part->real), p.C = block(bytes);
+        fill(part, p.A, p.M * p.K), fill(part, p.B, p.N * p.K);
+        part->isa(NULL), product_clb(&p, 1), memcpy(other, p.C, bytes);
+        part->isa("scalar"), product_clb(&p, 1);
+        equal = equal && !memcmp(other, p.C, bytes);
+        free(p.A), free(p.B), free(p.C), free(other);
+    }
+    for (int i = 0; i < 4; ++i) {
+        bench_net_spec s = { 200, 20, i == 3 ? 16 : 64, 5, i == 2 ? 4 : 2, i == 1 ? 0 : 1, 0 };
+        void *a = (part->isa(NULL), part->net_new(&s)), *b = (part->isa("scalar"), part->net_new(&s));
+        const void *X, *ta, *tb;
+        const int *y;
+        part->isa(NULL), part->net_steps(a, 10);
+        part->isa("scalar"), part->net_steps(b, 10);
+        part->net_data(a, &X, &y, &ta), part->net_data(b, &X, &y, &tb);
+        equal = equal && !memcmp(ta, tb, part->net_size(a) * part->real);
+        part->net_free(a), part->net_free(b);
+    }
+    part->isa(NULL);
+    return equal;
+}
+
+/* ---- summary and JSON --------------------------------------------------------------------------- */
+
+/* Geometric mean over the gemm rows of (peer / clb); who NULL: the best peer of each row. */
+static double geometric(const char *group, const char *precision, const char *who)
+{
+    double sum = 0;
+    int count = 0;
+    for (int i = 0; i < row_count; ++i) {
+        row *r = &rows[i];
+        contender *clb = find(r, "clb");
+        double best = HUGE_VAL;
+        if (strcmp(r->group, group) || strcmp(r->precision, precision) || !clb) continue;
+        for (int k = 0; k < r->count; ++k)
+            if (&r->c[k] != clb && strcmp(r->c[k].who, "peak") && (!who || !strcmp(r->c[k].who, who)) && r->c[k].median < best)
+                best = r->c[k].median;
+        if (best < 1e300) sum += log(best / clb->median), ++count;
+    }
+    return count ? exp(sum / count) : 0;
+}
+
+static void summary(void)
+{
+    for (int k = 0; k < 2; ++k) {
+        const char *p = parts[k]->precision;
+        printf("36 shapes %s: %.2fx OpenBLAS, %.2fx BLIS, %.2fx libxsmm, %.2fx the best peer of each shape (0: not there)\n", p,
+               geometric("gemm", p, "openblas"), geometric("gemm", p, "blis"), geometric("gemm", p, "libxsmm"),
+               geometric("gemm", p, NULL));
+    }
+}
+
+static void write_json(FILE *f, const int *equal)
+{
+    fprintf(f, "{ \"schema\": \"clb-bench/1\",\n  \"build\": [\"%s\", \"%s\"],\n  \"isa\": \"%s\",\n", parts[0]->info(), parts[1]->info(),
+            isa_in_use);
+    fprintf(f, "  \"bits_equal\": { \"%s\": %s, \"%s\": %s },\n  \"rows\": [", parts[0]->precision, equal[0] ? "true" : "false",
+            parts[1]->precision, equal[1] ? "true" : "false");
+    for (int i = 0; i < row_count; ++i) {
+        row *r = &rows[i];
+        fprintf(f, "%s\n    { \"group\": \"%s\", \"name\": \"%s\", \"precision\": \"%s\", \"flops\": %.17g, \"seconds\": {", i ? "," : "",
+                r->group, r->name, r->precision, r->flops);
+        for (int k = 0; k < r->count; ++k)
+            fprintf(f, "%s \"%s\": %.9g", k ? "," : "", strcmp(r->c[k].who, "peak") ? r->c[k].who : "peak_flop", r->c[k].median);
+        fprintf(f, " } }");
+    }
+    fprintf(f, "\n  ]\n}\n");
+}
+
+int main(int argc, char **argv)
+{
+    const char *json = NULL;
+    int quick = 0, equal[2];
+    FILE *f;
+    for (int i = 1; i < argc; ++i) {
+        if (!strcmp(argv[i], "--quick")) quick = 1, option_rounds = 5;
+        else if (!strcmp(argv[i], "--only") && i + 1 < argc) option_only = argv[++i];
+        else if (!strcmp(argv[i], "--json") && i + 1 < argc) json = argv[++i];
+        else if (!strcmp(argv[i], "--rounds") && i + 1 < argc) option_rounds = atoi(argv[++i]);
+        else { fprintf(stderr, "usage: %s [--quick] [--only WORD] [--rounds N] [--json FILE|-]\n", argv[0]); return 2; }
+    }
+    if (option_rounds < 1 || option_rounds > MAX_ROUNDS) { fprintf(stderr, "bench: --rounds 1..%d\n", MAX_ROUNDS); return 2; }
+    parts[0] = &bench_single, parts[1] = &bench_double;
+    isa_in_use = parts[0]->isa(NULL), parts[1]->isa(NULL);
+    find_peers();
+    torch_start();
+    printf("%s\n%s\n", parts[0]->info(), parts[1]->info());
+    for (int k = 0; k < 2; ++k) {
+        equal[k] = same_bits(parts[k]);
+        printf("bits %s: scalar %s %s\n", parts[k]->precision, equal[k] ? "equal to" : "DIFFERENT FROM", isa_in_use);
+    }
+    for (int k = 0; k < 2; ++k) step_rows(parts[k]), curvature_rows(parts[k]);
+    for (int k = 0; k < 2; ++k) product_rows(parts[k]);
+    eigen_rows(&bench_double, quick);
+    summary();
+    if (json && (f = strcmp(json, "-") ? fopen(json, "w") : stdout) != NULL) {
+        write_json(f, equal);
+        if (f != stdout && fclose(f)) return 4;
+    } else if (json) return 4;
+    return equal[0] && equal[1] ? 0 : 1;
+}

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Build and run the benchmark with the peers that this machine has. Arguments go to the program (see bench.c).
+# clb is compiled with -O2 alone; the C peers' own loops with everything the compiler has.
+set -e
+CC=${CC:-cc}
+BUILD=${BUILD:-build}
+here=$(dirname "$0")
+mkdir -p "$BUILD"
+unset OPENBLAS_CORETYPE                      # a forced core type halves OpenBLAS
+export OPENBLAS_NUM_THREADS=1 BLIS_NUM_THREADS=1 OMP_NUM_THREADS=1
+export BLIS_ARCH_TYPE=${BLIS_ARCH_TYPE:-0}   # BLIS 0.9 takes its generic kernels on processors it does not know
+
+XSMM=
+for flags in "-lxsmm -lxsmmnoblas"; do
+    if printf '#include <libxsmm.h>\nint main(void){libxsmm_init();return 0;}\n' |
+        $CC -x c -o "$BUILD/bench_probe" - $flags -ldl -lpthread -lm 2>/dev/null; then
+        XSMM="-DBENCH_XSMM"; XSMM_LIBS=$flags
+    fi
+done
+rm -f "$BUILD/bench_probe"
+for python in ${BENCH_PYTHON:-python3 /usr/bin/python3}; do
+    if $python -c 'import torch' 2>/dev/null; then
+        export BENCH_PYTHON=$python BENCH_TORCH=$here/bench_torch.py
+        break
+    fi
+done
+
+$CC -std=c99 -O2 -c -o "$BUILD/bench_double.o" "$here/bench_part.c"
+$CC -std=c99 -O2 -DCLB_SINGLE -c -o "$BUILD/bench_single.o" "$here/bench_part.c"
+$CC -std=gnu99 -O3 -march=native -ffast-math $XSMM -o "$BUILD/bench" "$here/bench.c" \
+    "$BUILD/bench_double.o" "$BUILD/bench_single.o" $XSMM_LIBS -ldl -lpthread -lm
+exec "$BUILD/bench" --json "$BUILD/bench.json" "$@"
