@@ -6263,6 +6263,8 @@ typedef struct clbi_tridiag {
     double   *dot;         /* [2 CLBI_PANEL]                                                          */
     clb_real *panel;       /* [2 CLBI_PANEL][ld]  v_0, w_0, v_1, w_1, ...                             */
     clb_real *minus;       /* the same rows as -w_0, -v_0, ...                                        */
+    clb_real *strips;      /* `minus` in strips                                                       */
+    clb_real *rows;        /* [CLBI_CHUNK][2 CLBI_PANEL]                                              */
     clb_real *x;           /* [ld]                                                                    */
     clb_real *coef;        /* [2 CLBI_PANEL]                                                          */
 } clbi_tridiag;
@@ -6312,12 +6314,37 @@ static void clbi_tridiag_row(clbi_tridiag *t, clb_real *A, size_t lda, size_t k,
     }
 }
 
-/* Lower triangle of the leading k x k block -= sum over p reflectors of v w^T + w v^T, in tiles. */
+/* A wide factor B [K][N] of a thin product, cut into strips of CLBI_STRIP columns, each contiguous [K][CLBI_STRIP]: one
+ * strip and the rows of C in work stay in the nearest caches. */
+#define CLBI_STRIP (256 / sizeof(clb_real))
+#define CLBI_CHUNK ((size_t)48)                   /* rows of C at a time                      */
+
+static void clbi_strips_fill(size_t K, size_t N, const clb_real *B, size_t ldb, clb_real *strips)
+{
+    for (size_t j = 0; j < N; j += CLBI_STRIP) {
+        size_t w = N - j < CLBI_STRIP ? N - j : CLBI_STRIP;
+        for (size_t k = 0; k < K; ++k, strips += CLBI_STRIP) memcpy(strips, B + k * ldb + j, w * sizeof *B);
+    }
+}
+
+/* C[M][N] += A[M][K] B */
+static void clbi_strips_add(size_t M, size_t N, size_t K, const clb_real *A, const clb_real *strips,
+                            clb_real *C, size_t ldc)
+{
+    for (size_t j = 0; j < N; j += CLBI_STRIP, strips += K * CLBI_STRIP)
+        clb_matmul_nn_acc(M, N - j < CLBI_STRIP ? N - j : CLBI_STRIP, K, A, K, strips, CLBI_STRIP, C + j, ldc);
+}
+
+/* Lower triangle of the leading k x k block -= sum over p reflectors of v w^T + w v^T. */
 static void clbi_tridiag_update(const clbi_tridiag *t, clb_real *A, size_t lda, size_t k, size_t p)
 {
-    for (size_t r = 0; r < k; r += 64) {
-        size_t rows = k - r < 64 ? k - r : 64;
-        clb_matmul_tn_acc(rows, r + rows, 2 * p, t->panel + r, t->ld, t->minus, t->ld, A + r * lda, lda);
+    size_t K = 2 * p;
+    clbi_strips_fill(K, k, t->minus, t->ld, t->strips);
+    for (size_t r = 0; r < k; r += CLBI_CHUNK) {
+        size_t rows = k - r < CLBI_CHUNK ? k - r : CLBI_CHUNK;
+        for (size_t c = 0; c < K; ++c)
+            for (size_t i = 0; i < rows; ++i) t->rows[i * K + c] = t->panel[c * t->ld + r + i];
+        clbi_strips_add(rows, r + rows, K, t->rows, t->strips, A + r * lda, lda);
     }
 }
 
@@ -6349,7 +6376,7 @@ static void clbi_reflect(size_t k, double tau, const clb_real *v, clb_real *x)
 /* Bytes behind clbi_tridiag. */
 static size_t clbi_tridiag_bytes(size_t n)
 {
-    size_t reals = (4 * CLBI_PANEL + 1) * n + 2 * CLBI_PANEL;
+    size_t reals = (6 * CLBI_PANEL + 1) * n + 2 * CLBI_PANEL * (CLBI_STRIP + CLBI_CHUNK + 1);
     return (reals + reals % 2) * sizeof(clb_real) + (3 * n + 2 * CLBI_PANEL) * sizeof(double);
 }
 
@@ -6365,8 +6392,10 @@ static void clbi_tridiag_init(clbi_tridiag *t, size_t n, void *memory)
     t->dot = t->tau + n;
     t->panel = (clb_real *)(void *)(t->dot + 2 * CLBI_PANEL);
     t->minus = t->panel + 2 * CLBI_PANEL * n;
-    t->x = t->minus + 2 * CLBI_PANEL * n;
-    t->coef = t->x + n;
+    t->strips = t->minus + 2 * CLBI_PANEL * n;
+    t->rows = t->strips + 2 * CLBI_PANEL * (n + CLBI_STRIP);
+    t->coef = t->rows + 2 * CLBI_PANEL * CLBI_CHUNK;
+    t->x = t->coef + 2 * CLBI_PANEL;
 }
 
 static void clbi_scale_lower(size_t n, clb_real *A, size_t lda, int exponent)
@@ -6786,7 +6815,8 @@ static size_t clbi_dc_solve(clbi_dc *c)
 /* Scratch reals for eigenvectors: Q2 of the merges, later the factors of a block of reflectors. */
 static size_t clbi_eigh_scratch(size_t n)
 {
-    return n * (n > 4 * CLBI_BLOCK ? n : 4 * CLBI_BLOCK) + 2 * CLBI_BLOCK * CLBI_BLOCK;
+    size_t factors = CLBI_BLOCK * (3 * n + CLBI_STRIP + 2 * CLBI_CHUNK + 2 * CLBI_BLOCK);
+    return n * n > factors ? n * n : factors;
 }
 
 /* Bytes behind clbi_dc. */
@@ -6843,12 +6873,29 @@ static void clbi_block_factor(size_t p, const double *tau, const clb_real *gram,
     }
 }
 
-/* Rows z of Z become H_{n-1} ... H_1 z. CLBI_BLOCK reflectors at a time:  Z += ((Z V) (-T)) V^T. */
+/* Rows of Z += ((Z V) (-T)) V^T for p reflectors on m coordinates; VT [m][p], strips of V [p][m], Y 2 chunks. */
+static void clbi_block_apply(size_t n, size_t m, size_t p, const clb_real *VT, const clb_real *T,
+                             const clb_real *strips, clb_real *Y, clb_real *Z)
+{
+    clb_real *YT = Y + CLBI_CHUNK * p;
+    for (size_t r = 0; r < n; r += CLBI_CHUNK) {
+        size_t rows = n - r < CLBI_CHUNK ? n - r : CLBI_CHUNK;
+        clb_real *z = Z + r * n;
+        memset(Y, 0, rows * p * sizeof *Y);
+        for (size_t k = 0; k < m; k += 256)                /* a slice of VT stays near */
+            clb_matmul_nn_acc(rows, p, m - k < 256 ? m - k : 256, z + k, n, VT + k * p, p, Y, p);
+        clb_matmul_nn(rows, p, p, Y, p, T, p, YT, p);
+        clbi_strips_add(rows, m, p, YT, strips, z, n);
+    }
+}
+
+/* Rows z of Z become H_{n-1} ... H_1 z, CLBI_BLOCK reflectors at a time. */
 static void clbi_back_transform(const clbi_tridiag *t, const clb_real *A, size_t lda, clb_real *Z, clb_real *scratch)
 {
     size_t n = t->n;
-    clb_real *V = scratch, *VT = V + CLBI_BLOCK * n, *Y = VT + CLBI_BLOCK * n, *YT = Y + CLBI_BLOCK * n;
-    clb_real *T = YT + CLBI_BLOCK * n, *gram = T + CLBI_BLOCK * CLBI_BLOCK;
+    clb_real *V = scratch, *VT = V + CLBI_BLOCK * n, *strips = VT + CLBI_BLOCK * n;
+    clb_real *Y = strips + CLBI_BLOCK * (n + CLBI_STRIP), *T = Y + 2 * CLBI_CHUNK * CLBI_BLOCK;
+    clb_real *gram = T + CLBI_BLOCK * CLBI_BLOCK;
     for (size_t first = 1; first < n; first += CLBI_BLOCK) {
         size_t p = n - first < CLBI_BLOCK ? n - first : CLBI_BLOCK, m = first + p - 1;
         for (size_t i = 0; i < p; ++i) {
@@ -6858,9 +6905,8 @@ static void clbi_back_transform(const clbi_tridiag *t, const clb_real *A, size_t
         }
         clb_matmul_nn(p, p, m, V, m, VT, p, gram, p);
         clbi_block_factor(p, t->tau + first, gram, T);
-        clb_matmul_nn(n, p, m, Z, n, VT, p, Y, p);
-        clb_matmul_nn(n, p, p, Y, p, T, p, YT, p);
-        clb_matmul_nn_acc(n, m, p, YT, p, V, m, Z, n);
+        clbi_strips_fill(p, m, V, m, strips);
+        clbi_block_apply(n, m, p, VT, T, strips, Y, Z);
     }
 }
 
