@@ -3388,6 +3388,56 @@ static void clbi_softmax_scalar(size_t n, size_t K, const clb_real *f, clb_real 
     }
 }
 
+/* Kernels of the secular equation (S39), in double; 8 lanes (lane l takes j = l, l+8, ...), every operation rounded, tree
+ * 4, 2, 1. Differences are (d_j - o) - mu.
+ * KERNEL pole_sums     t = z_j / (d_j - o - mu):  sums = { sum z_j t, sum t^2 } */
+static void clbi_tree8(double *lane)
+{
+    size_t l, s;
+    for (s = 4; s; s /= 2)
+        for (l = 0; l < s; ++l) lane[l] += lane[l + s];
+}
+
+static void clbi_pole_sums_scalar(size_t n, const double *d, const double *z, double o, double mu, double *sums)
+{
+    double s0[8] = { 0 }, s1[8] = { 0 }, t;
+    size_t j;
+    for (j = 0; j < n; ++j) {
+        t = z[j] / (d[j] - o - mu);
+        s0[j & 7] += z[j] * t;
+        s1[j & 7] += t * t;
+    }
+    clbi_tree8(s0);
+    clbi_tree8(s1);
+    sums[0] = s0[0];
+    sums[1] = s1[0];
+}
+
+/* KERNEL pole_ratios   w_j = w_j ((d_j - o - mu) / (d_j - c)) */
+static void clbi_pole_ratios_scalar(size_t n, const double *d, double o, double mu, double c, double *w)
+{
+    size_t j;
+    for (j = 0; j < n; ++j) w[j] *= (d[j] - o - mu) / (d[j] - c);
+}
+
+/* KERNEL pole_vector   s_j = z_j / (d_j - o - mu):  sums = { sum s_j^2, sum s_j a_j, sum s_j b_j, sum s_j c_j } with
+ * a, b, c = tracks[0..2] */
+static void clbi_pole_vector_scalar(size_t n, const double *d, const double *z, double o, double mu,
+                                    double *const *tracks, double *s, double *sums)
+{
+    double lane[4][8] = { { 0 } };
+    size_t j, k;
+    for (j = 0; j < n; ++j) {
+        s[j] = z[j] / (d[j] - o - mu);
+        lane[0][j & 7] += s[j] * s[j];
+        for (k = 0; k < 3; ++k) lane[k + 1][j & 7] += s[j] * tracks[k][j];
+    }
+    for (k = 0; k < 4; ++k) {
+        clbi_tree8(lane[k]);
+        sums[k] = lane[k][0];
+    }
+}
+
 typedef struct clbi_kernels {
     void   (*matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
                      const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc);
@@ -3399,12 +3449,17 @@ typedef struct clbi_kernels {
     void   (*dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out);
     void   (*combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld, clb_real *y);
     void   (*symv)(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y);
+    void   (*pole_sums)(size_t n, const double *d, const double *z, double o, double mu, double *sums);
+    void   (*pole_ratios)(size_t n, const double *d, double o, double mu, double c, double *w);
+    void   (*pole_vector)(size_t n, const double *d, const double *z, double o, double mu,
+                          double *const *tracks, double *s, double *sums);
     void   (*softmax)(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *lse);
 } clbi_kernels;
 
 #define CLBI_KERNELS(isa) { clbi_matmul_##isa, clbi_dot_##isa, clbi_axpy_##isa, clbi_scale_##isa, \
                             clbi_relu_##isa, clbi_relu_back_##isa, clbi_dots_##isa, \
-                            clbi_combine_##isa, clbi_symv_##isa, clbi_softmax_##isa }
+                            clbi_combine_##isa, clbi_symv_##isa, clbi_pole_sums_##isa, \
+                            clbi_pole_ratios_##isa, clbi_pole_vector_##isa, clbi_softmax_##isa }
 
 #if CLBI_X86 || CLBI_ARM
 
@@ -3449,6 +3504,9 @@ typedef struct clbi_tile { size_t rows; clbi_tile_fn run; } clbi_tile;
 #define CLBI_DW         8
 #define CLBI_D          __m512d
 #define CLBI_D_ZERO()   _mm512_setzero_pd()
+#define CLBI_D_SET(x)   _mm512_set1_pd(x)
+#define CLBI_D_READ(p)  _mm512_loadu_pd(p)
+#define CLBI_D_OP(op)   _mm512_##op##_pd
 #define CLBI_D_STORE(p, v) _mm512_storeu_pd(p, v)
 #ifdef CLB_NO_FMA
 #define CLBI_D_FMA(a, b, c) _mm512_add_pd(_mm512_mul_pd(a, b), c)
@@ -3521,6 +3579,9 @@ typedef struct clbi_tile { size_t rows; clbi_tile_fn run; } clbi_tile;
 #define CLBI_DW         4
 #define CLBI_D          __m256d
 #define CLBI_D_ZERO()   _mm256_setzero_pd()
+#define CLBI_D_SET(x)   _mm256_set1_pd(x)
+#define CLBI_D_READ(p)  _mm256_loadu_pd(p)
+#define CLBI_D_OP(op)   _mm256_##op##_pd
 #define CLBI_D_STORE(p, v) _mm256_storeu_pd(p, v)
 #ifdef CLB_NO_FMA
 #define CLBI_D_FMA(a, b, c) _mm256_add_pd(_mm256_mul_pd(a, b), c)
@@ -3592,6 +3653,9 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_DW         2
 #define CLBI_D          float64x2_t
 #define CLBI_D_ZERO()   vdupq_n_f64(0)
+#define CLBI_D_SET(x)   vdupq_n_f64(x)
+#define CLBI_D_READ(p)  vld1q_f64(p)
+#define CLBI_D_OP(op)   v##op##q_f64
 #define CLBI_D_STORE(p, v) vst1q_f64(p, v)
 #ifdef CLB_NO_FMA
 #define CLBI_D_FMA(a, b, c) vaddq_f64(vmulq_f64(a, b), c)
@@ -3670,7 +3734,7 @@ static void clbi_neon_storem(clb_real *p, size_t n, CLBI_R v)
 #endif
 
 /* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
-#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 static const clbi_kernels clbi_table[] = {
     CLBI_KERNELS(scalar),
 #if CLBI_X86
@@ -6416,36 +6480,6 @@ typedef struct clbi_secular {
     size_t *origin;        /* [K] the pole from which mu counts                                      */
 } clbi_secular;
 
-#define CLBI_LANES ((size_t)8)
-
-/* KERNEL secular sums   t_j = z_j / ((d_j - o) - mu);  sums[0] = sum z_j t_j, sums[1] = sum t_j^2 over j < n,
- * 8 lanes (lane l takes j = l, l+8, ...), product and sum rounded separately, then the tree 4, 2, 1. */
-static void clbi_secular_sums(size_t n, const double *d, const double *z, double o, double mu, double sums[2])
-{
-    double s0[CLBI_LANES] = { 0 }, s1[CLBI_LANES] = { 0 };
-    size_t j = 0;
-    for (; j + CLBI_LANES <= n; j += CLBI_LANES) {
-        for (size_t l = 0; l < CLBI_LANES; ++l) {
-            double t = z[j + l] / (d[j + l] - o - mu);
-            s0[l] += z[j + l] * t;
-            s1[l] += t * t;
-        }
-    }
-    for (size_t l = 0; j < n; ++j, ++l) {
-        double t = z[j] / (d[j] - o - mu);
-        s0[l] += z[j] * t;
-        s1[l] += t * t;
-    }
-    for (size_t half = CLBI_LANES / 2; half > 0; half /= 2) {
-        for (size_t l = 0; l < half; ++l) {
-            s0[l] += s0[l + half];
-            s1[l] += s1[l + half];
-        }
-    }
-    sums[0] = s0[0];
-    sums[1] = s1[0];
-}
-
 /* The root of c x^2 - a x + b inside (lo, hi), the middle of the interval if there is none. */
 static double clbi_root_inside(double a, double b, double c, double lo, double hi)
 {
@@ -6465,7 +6499,7 @@ static double clbi_secular_start(const clbi_secular *p, size_t i, size_t *origin
 {
     double gap = p->d[i + 1] - p->d[i], half = 0.5 * gap, sums[2], f, c, a, b;
     double zi = p->z[i] * p->z[i], zj = p->z[i + 1] * p->z[i + 1];
-    clbi_secular_sums(p->K, p->d, p->z, p->d[i], half, sums);
+    clbi_isa_kernels()->pole_sums(p->K, p->d, p->z, p->d[i], half, sums);
     f = p->rho_inv + sums[0];
     c = f + (zi - zj) / half;
     *origin = f >= 0 ? i : i + 1;
@@ -6493,8 +6527,8 @@ static void clbi_secular_root(clbi_secular *p, size_t i)
     }
     for (int iteration = 0; iteration < 100; ++iteration) {
         double f, d1 = p->d[i] - p->d[o] - mu, d2, step, noise;
-        clbi_secular_sums(i + 1, p->d, p->z, p->d[o], mu, below);
-        if (!last) clbi_secular_sums(p->K - i - 1, p->d + i + 1, p->z + i + 1, p->d[o], mu, above);
+        clbi_isa_kernels()->pole_sums(i + 1, p->d, p->z, p->d[o], mu, below);
+        if (!last) clbi_isa_kernels()->pole_sums(p->K - i - 1, p->d + i + 1, p->z + i + 1, p->d[o], mu, above);
         f = p->rho_inv + below[0] + above[0];
         noise = 8 * (p->rho_inv - below[0] + above[0]) + fabs(mu) * (below[1] + above[1]);
         if (fabs(f) <= CLBI_DBL_EPS * noise) break;
@@ -6524,12 +6558,13 @@ static void clbi_secular_root(clbi_secular *p, size_t i)
  * Eigenvectors built from them are orthogonal to working precision. Replaces z. */
 static void clbi_secular_weights(clbi_secular *p, double *w)
 {
+    const clbi_kernels *kernels = clbi_isa_kernels();
     for (size_t j = 0; j < p->K; ++j) w[j] = 1;
     for (size_t i = 0; i < p->K; ++i) {
         double o = p->d[p->origin[i]], mu = p->mu[i], di = p->d[i];
-        for (size_t j = 0; j < i; ++j) w[j] *= (p->d[j] - o - mu) / (p->d[j] - di);
+        kernels->pole_ratios(i, p->d, o, mu, di, w);
         w[i] *= di - o - mu;
-        for (size_t j = i + 1; j < p->K; ++j) w[j] *= (p->d[j] - o - mu) / (p->d[j] - di);
+        kernels->pole_ratios(p->K - i - 1, p->d + i + 1, o, mu, di, w + i + 1);
     }
     for (size_t j = 0; j < p->K; ++j) p->z[j] = p->z[j] < 0 ? -sqrt(fabs(w[j])) : sqrt(fabs(w[j]));
 }
@@ -6664,52 +6699,19 @@ static void clbi_dc_gather(clbi_dc *c, size_t lo, size_t mid, size_t hi)
         memcpy(to, c->Q + c->gone[k] * c->n + lo, (n1 + n2) * sizeof *to);
 }
 
-/* Unit eigenvector i of D + rho z z^T over the kept rows: s_j = zhat_j / (d_j - x_i), normalised. */
-static void clbi_dc_vector(const clbi_secular *p, size_t i, double *s)
-{
-    double o = p->d[p->origin[i]], mu = p->mu[i], sum = 0, inv;
-    double lane[CLBI_LANES] = { 0 };
-    size_t j = 0;
-    for (; j + CLBI_LANES <= p->K; j += CLBI_LANES) {
-        for (size_t l = 0; l < CLBI_LANES; ++l) {
-            double t = p->z[j + l] / (p->d[j + l] - o - mu);
-            s[j + l] = t;
-            lane[l] += t * t;
-        }
-    }
-    for (; j < p->K; ++j) {
-        s[j] = p->z[j] / (p->d[j] - o - mu);
-        sum += s[j] * s[j];
-    }
-    for (size_t l = 0; l < CLBI_LANES; ++l) sum += lane[l];
-    inv = 1 / sqrt(sum);
-    for (j = 0; j < p->K; ++j) s[j] *= inv;
-}
-
-/* sum x_j y_j over 8 lanes, then the tree. */
-static double clbi_dc_dot(size_t n, const double *x, const double *y)
-{
-    double lane[CLBI_LANES] = { 0 };
-    size_t j = 0;
-    for (; j + CLBI_LANES <= n; j += CLBI_LANES)
-        for (size_t l = 0; l < CLBI_LANES; ++l) lane[l] += x[j + l] * y[j + l];
-    for (size_t l = 0; j < n; ++j, ++l) lane[l] += x[j] * y[j];
-    for (size_t half = CLBI_LANES / 2; half > 0; half /= 2)
-        for (size_t l = 0; l < half; ++l) lane[l] += lane[l + half];
-    return lane[0];
-}
-
 /* Rows i0 .. i0+M-1 of the merged block: tracks and, through the matrix product, Q. */
 static void clbi_dc_rows(clbi_dc *c, size_t lo, size_t mid, size_t hi, size_t i0, size_t M)
 {
+    const clbi_kernels *kernels = clbi_isa_kernels();
     size_t K = c->p.K, n1 = mid - lo, n2 = hi - mid;
     clb_real *C = c->Q ? c->Q + (lo + i0) * c->n : NULL;
     for (size_t r = 0; r < M; ++r) {
         size_t i = i0 + r;
-        double *s = c->w;
-        clbi_dc_vector(&c->p, i, s);
-        for (size_t t = 0; t < 3; ++t) c->track[t][lo + i] = clbi_dc_dot(K, s, c->old[t]);
-        for (size_t g = 0; c->Q && g < K; ++g) c->S[r * K + g] = (clb_real)s[c->place[g]];
+        double sums[4], unit;                              /* s_j = zhat_j / (d_j - x_i), normalised */
+        kernels->pole_vector(K, c->p.d, c->p.z, c->p.d[c->p.origin[i]], c->p.mu[i], c->old, c->w, sums);
+        unit = 1 / sqrt(sums[0]);
+        for (size_t t = 0; t < 3; ++t) c->track[t][lo + i] = unit * sums[t + 1];
+        for (size_t g = 0; c->Q && g < K; ++g) c->S[r * K + g] = (clb_real)(unit * c->w[c->place[g]]);
     }
     if (!c->Q) return;
     clb_matmul_nn(M, n1, c->part[0], c->S, K, c->Q2, n1, C + lo, c->n);
@@ -10972,8 +10974,89 @@ CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, clb_
     }
 }
 
+/* (d_j - o) - mu for the DW poles from d on */
+#define CLBI_POLE(d) CLBI_D_OP(sub)(CLBI_D_OP(sub)(CLBI_D_READ(d), vo), vmu)
+#define CLBI_D_MULADD(s, x, y) s = CLBI_D_OP(add)(s, CLBI_D_OP(mul)(x, y))
+
+CLBI_FOR static void CLBI_N(pole_sums)(size_t n, const double *d, const double *z, double o, double mu, double *sums)
+{
+    enum { PARTS = 8 / CLBI_DW };
+    const CLBI_D vo = CLBI_D_SET(o), vmu = CLBI_D_SET(mu);
+    CLBI_D s0[PARTS], s1[PARTS];
+    double lane[2][8], t;
+    size_t j, p;
+    CLBI_UNROLL for (p = 0; p < PARTS; ++p) s0[p] = s1[p] = CLBI_D_ZERO();
+    for (j = 0; j + 8 <= n; j += 8)
+        CLBI_UNROLL for (p = 0; p < PARTS; ++p) {
+            const CLBI_D vz = CLBI_D_READ(z + j + p * CLBI_DW);
+            const CLBI_D vt = CLBI_D_OP(div)(vz, CLBI_POLE(d + j + p * CLBI_DW));
+            CLBI_D_MULADD(s0[p], vz, vt);
+            CLBI_D_MULADD(s1[p], vt, vt);
+        }
+    CLBI_UNROLL for (p = 0; p < PARTS; ++p) {
+        CLBI_D_STORE(lane[0] + p * CLBI_DW, s0[p]);
+        CLBI_D_STORE(lane[1] + p * CLBI_DW, s1[p]);
+    }
+    for (; j < n; ++j) {
+        t = z[j] / (d[j] - o - mu);
+        lane[0][j & 7] += z[j] * t;
+        lane[1][j & 7] += t * t;
+    }
+    for (p = 0; p < 2; ++p) {
+        clbi_tree8(lane[p]);
+        sums[p] = lane[p][0];
+    }
+}
+
+CLBI_FOR static void CLBI_N(pole_ratios)(size_t n, const double *d, double o, double mu, double c, double *w)
+{
+    const CLBI_D vo = CLBI_D_SET(o), vmu = CLBI_D_SET(mu), vc = CLBI_D_SET(c);
+    size_t j;
+    for (j = 0; j + CLBI_DW <= n; j += CLBI_DW) {
+        const CLBI_D ratio = CLBI_D_OP(div)(CLBI_POLE(d + j), CLBI_D_OP(sub)(CLBI_D_READ(d + j), vc));
+        CLBI_D_STORE(w + j, CLBI_D_OP(mul)(CLBI_D_READ(w + j), ratio));
+    }
+    clbi_pole_ratios_scalar(n - j, d + j, o, mu, c, w + j);
+}
+
+CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double *z, double o, double mu,
+                                         double *const *tracks, double *s, double *sums)
+{
+    enum { PARTS = 8 / CLBI_DW };
+    const CLBI_D vo = CLBI_D_SET(o), vmu = CLBI_D_SET(mu);
+    CLBI_D a[4][PARTS];
+    double lane[4][8];
+    size_t j, k, p;
+    CLBI_UNROLL for (k = 0; k < 4; ++k)
+        CLBI_UNROLL for (p = 0; p < PARTS; ++p) a[k][p] = CLBI_D_ZERO();
+    for (j = 0; j + 8 <= n; j += 8)
+        CLBI_UNROLL for (p = 0; p < PARTS; ++p) {
+            const size_t at = j + p * CLBI_DW;
+            const CLBI_D vs = CLBI_D_OP(div)(CLBI_D_READ(z + at), CLBI_POLE(d + at));
+            CLBI_D_STORE(s + at, vs);
+            CLBI_D_MULADD(a[0][p], vs, vs);
+            CLBI_UNROLL for (k = 0; k < 3; ++k) CLBI_D_MULADD(a[k + 1][p], vs, CLBI_D_READ(tracks[k] + at));
+        }
+    CLBI_UNROLL for (k = 0; k < 4; ++k)
+        CLBI_UNROLL for (p = 0; p < PARTS; ++p) CLBI_D_STORE(lane[k] + p * CLBI_DW, a[k][p]);
+    for (; j < n; ++j) {
+        s[j] = z[j] / (d[j] - o - mu);
+        lane[0][j & 7] += s[j] * s[j];
+        for (k = 0; k < 3; ++k) lane[k + 1][j & 7] += s[j] * tracks[k][j];
+    }
+    for (k = 0; k < 4; ++k) {
+        clbi_tree8(lane[k]);
+        sums[k] = lane[k][0];
+    }
+}
+
 #undef CLBI_SUFFIX
 #undef CLBI_FOR
+#undef CLBI_POLE
+#undef CLBI_D_MULADD
+#undef CLBI_D_SET
+#undef CLBI_D_READ
+#undef CLBI_D_OP
 #undef CLBI_DOT_ROWS
 #undef CLBI_SYMV_GROUP
 #undef CLBI_PART_MASK
