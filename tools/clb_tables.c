@@ -18,21 +18,29 @@
 #include "../examples/e08_spectral.c"
 #include "../examples/e09_linear_relu_gap.c"
 #include "../examples/e10_activation_coupling.c"
+#include "../examples/e11_homogeneity.c"
 #include "../examples/e12_loss.c"
+#include "../examples/e13_ce_clamping.c"
+#include "../examples/e15_switch_rate.c"
+#include "../examples/e16_hessian_time.c"
+#include "../examples/e18_ce_hessian.c"
 #include "../examples/e19_mse_width.c"
 #include "../examples/e22_width_dim.c"
+#include "../examples/e23_tau.c"
 #include "../examples/m01_two_phases.c"
 #include "../examples/m02_stopping_boundary.c"
+#include "../examples/m03_tanh_pathways.c"
 #include "../examples/m04_heterogeneous.c"
 #include "../examples/m05_knife_edge.c"
 #include "../examples/m06_return_table.c"
 #include "../examples/m07_rank_window.c"
 #include "../examples/m08_warm_up.c"
 #include "../examples/m09_sharpness_geometry.c"
+#include "../examples/m10_conservation_laws.c"
 
 static const ex_info *const all_experiments[] = {
-    &e01, &e02, &e03, &e05, &e06, &e07, &e08, &e09, &e10, &e12, &e19, &e22, &m01, &m02, &m04, &m05, &m06,
-    &m07, &m08, &m09,
+    &e01, &e02, &e03, &e05, &e06, &e07, &e08, &e09, &e10, &e11, &e12, &e13, &e15, &e16, &e18, &e19,
+    &e22, &e23, &m01, &m02, &m03, &m04, &m05, &m06, &m07, &m08, &m09, &m10,
 };
 enum { ALL = EX_LEN(all_experiments) };
 
