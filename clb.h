@@ -1565,7 +1565,15 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
 #define CLBI_ARM 0
 #endif
 #if CLBI_X86
+#if defined(__GNUC__) && !defined(__clang__)   /* gcc bug 105593: its own "undefined" arguments warn */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 #ifdef _MSC_VER
 #include <intrin.h>
 #endif

@@ -1,93 +1,204 @@
 #!/bin/sh
-# make check: the header in every language, compiler, precision and option it promises; the tests under sanitizers and in
-# float; the same result bytes from every compiler and optimisation level. Prints one line a step, the failures in full.
-#   sh tests/build.sh [headers] [sanitize] [single] [bytes] [report]        (no word: all)
-T=$(mktemp -d) || exit 1
-trap 'rm -rf "$T"' EXIT
-failed=0
-WARN="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wcast-qual -Wundef -Werror"
-C_ONLY="-Wstrict-prototypes -Wmissing-prototypes -Wvla"
+# Everything that needs more than one build: the compiler matrix, every option macro, the header in every role, the
+# sanitizers, valgrind, single precision, other processors under emulation, and the same bits from all of them.
+#
+#   sh tests/build.sh [GROUP...]     groups: units warnings matrix macros single sanitize valgrind emulate results
+#
+# Run from the root of the sources. JOBS=N jobs at a time (default: all processors). What is not installed is
+# skipped and said. The last line counts; status 1 if anything failed.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}
+work=$(mktemp -d "${TMPDIR:-/tmp}/clb_build.XXXXXX") || exit 2
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+mkdir "$work/jobs"
+count=0 skipped=0
+strict="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wcast-qual -Wundef \
+-Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror"
+strict_cpp="-Wall -Wextra -Wconversion -Wshadow -Werror"
+
 have() { command -v "$1" >/dev/null 2>&1; }
-try() {                                                     # try NAME COMMAND...
-    name=$1; shift
-    if "$@" >"$T/log" 2>&1; then echo "ok    $name"; else echo "FAIL  $name: $*"; head -30 "$T/log"; failed=1; fi
+skip() { skipped=$((skipped + 1)); echo "skip $1"; }
+compilers=
+for c in gcc clang; do if have $c; then compilers="$compilers $c"; else skip "$c (not installed)"; fi; done
+cpp() { case $1 in gcc) echo g++ ;; clang) echo clang++ ;; esac; }
+# One job: its name, and a shell command. $o is a name of its own for files.
+job() {
+    count=$((count + 1))
+    o=$work/$count
+    name=$1
+    shift
+    printf '# %s\no=%s\n%s\n' "$name" "$o" "$*" > "$work/jobs/$(printf %04d $count).sh"
 }
-want() { [ -z "$WORDS" ] && return 0; case " $WORDS " in *" $1 "*) return 0;; esac; return 1; }
-WORDS="$*"
 
-if want headers; then
-    printf '#define CLB_IMPLEMENTATION\n#include "clb.h"\nint main(void) { return 0; }\n' >"$T/one.c"
-    printf '#include <string.h>\n#include <math.h>\n#include "clb.h"\n#define CLB_IMPLEMENTATION\n#include "clb.h"\n#include "clb.h"\nint clb_twice(void);\nint clb_twice(void) { return CLB_OK; }\n' >"$T/twice.c"
-    printf '#include <stdlib.h>\n#define CLB_MALLOC(n) malloc(n)\n#define CLB_REALLOC(p, n) realloc(p, n)\n#define CLB_FREE(p) free(p)\n#define CLB_ASSERT(x) ((void)(x))\n#include "one.c"\n' >"$T/own.c"
-    for cc in gcc clang; do
-        have $cc || { echo "skip  $cc is not here"; continue; }
-        for single in "" -DCLB_SINGLE; do
+# The header in every role.
+group_units() {
+    for c in $compilers; do
+        for lang in "$c -x c -std=c99 $strict" "$(cpp $c) -x c++ -std=c++17 $strict_cpp"; do
+            have "${lang%% *}" || { skip "${lang%% *}"; continue; }
+            file="-c -o \$o.o -"
+            job "header alone: ${lang%% -W*}" "echo '#include \"clb.h\"' | $lang -I. $file"
+            job "included twice: ${lang%% -W*}" "printf '#include \"clb.h\"\n#define CLB_IMPLEMENTATION\n#include \
+\"clb.h\"\n#include \"clb.h\"\n' | $lang -I. $file"
+            job "after other headers: ${lang%% -W*}" "printf '#include <assert.h>\n#include <complex.h>\n#include \
+<math.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <time.h>\n#define \
+CLB_IMPLEMENTATION\n#include \"clb.h\"\n' | $lang -I. $file"
+        done
+        job "two files, one implementation: $c" "printf '#define CLB_IMPLEMENTATION\n#include \"clb.h\"\n' > \$o.a.c
+printf '#include \"clb.h\"\nint main(void) { return clb_exp(0.0) == 1.0 ? 0 : 1; }\n' > \$o.b.c
+$c -std=c99 -I. -o \$o \$o.a.c \$o.b.c -lm && \$o"
+        job "two files, each with its own (CLB_STATIC): $c" "printf '#define CLB_STATIC\n#define CLB_IMPLEMENTATION\n\
+#include \"clb.h\"\ndouble other(void);\ndouble other(void) { return clb_exp(0.0); }\n' > \$o.a.c
+printf '#define CLB_STATIC\n#define CLB_IMPLEMENTATION\n#include \"clb.h\"\ndouble other(void);\nint main(void) { \
+return clb_exp(0.0) == other() ? 0 : 1; }\n' > \$o.b.c
+$c -std=c99 $strict -I. -o \$o \$o.a.c \$o.b.c -lm && \$o"
+        job "only clb_ names leave the object: $c" "printf '#define CLB_IMPLEMENTATION\n#include \"clb.h\"\n' | \
+$c -std=c99 -I. -x c -c -o \$o.o - && ! nm -g --defined-only \$o.o | awk '{ print \$3 }' | grep -v '^clb_'"
+        job "only CLB_ macros leave the header: $c" "printf '#include <stddef.h>\n#include <stdint.h>\n#include <stdio.h>\n' \
+| $c -std=c99 -dM -E - | sort > \$o.before
+echo '#include \"clb.h\"' | $c -std=c99 -I. -dM -E - | sort > \$o.after
+! comm -13 \$o.before \$o.after | awk '{ print \$2 }' | grep -v '^CLB'"
+        job "-ffast-math is refused: $c" "! echo '#include \"clb.h\"' | $c -ffast-math -I. -x c -fsyntax-only - && \
+echo '#include \"clb.h\"' | $c -ffast-math -DCLB_ALLOW_FAST_MATH -I. -x c -fsyntax-only -"
+        job "one of three allocation macros is refused: $c" "! echo '#include \"clb.h\"' | \
+$c '-DCLB_MALLOC(n)=0' -I. -x c -fsyntax-only -"
+    done
+}
+
+# Every program and test under the strict warnings, in both precisions; every example with its one line from elsewhere.
+group_warnings() {
+    for c in $compilers; do
+        for f in examples/[em][0-9][0-9]_*.c tools/*.c tests/*.c; do
+            [ -f "$f" ] || continue
+            for d in -UCLB_SINGLE -DCLB_SINGLE; do job "warnings: $c $d $f" "$c -std=c99 $strict $d -fsyntax-only $f"; done
+        done
+    done
+}
+
+# The standards, compilers and optimisations; each build computes the same bits.
+group_matrix() {
+    for c in $compilers; do
+        for opt in -O0 -O2 "-O3 -march=native"; do
             for std in c99 c11 c17; do
-                for option in "" -DCLB_STATIC -DCLB_NO_STDIO -DCLB_NO_SIMD; do
-                    try "$cc $std $single $option" $cc -std=$std $WARN $C_ONLY $single $option -fsyntax-only -I. "$T/one.c"
-                done
+                job "bits: $c -std=$std $opt" "$c -std=$std $strict $opt -o \$o tests/bits.c -lm && \$o | diff $work/bits.double -"
             done
-            try "$cc c99 $single own allocator and assert" $cc -std=c99 $WARN $C_ONLY $single -fsyntax-only -I. "$T/own.c"
-            try "$cc c99 $single included three times" $cc -std=c99 $WARN $C_ONLY $single -fsyntax-only -I. "$T/twice.c"
-            try "$cc c++17 $single" $cc -x c++ -std=c++17 -Wall -Wextra -Wconversion -Wshadow -Werror $single -fsyntax-only -I. "$T/one.c"
-            try "$cc c++17 $single static" $cc -x c++ -std=c++17 -Wall -Wextra -Wconversion -Wshadow -Werror $single -DCLB_STATIC -fsyntax-only -I. "$T/one.c"
+            p=$(cpp $c)
+            have $p || { skip $p; continue; }
+            job "bits: $p -std=c++17 $opt" "$p -x c++ -std=c++17 $strict_cpp $opt -o \$o tests/bits.c -lm && \
+\$o | diff $work/bits.double -"
         done
-        printf '#define CLB_STATIC\n#define CLB_IMPLEMENTATION\n#include "clb.h"\nint other(void);\nint other(void) { return CLB_OK; }\n' >"$T/a.c"
-        printf '#define CLB_STATIC\n#define CLB_IMPLEMENTATION\n#include "clb.h"\nint other(void);\nint main(void) { return other(); }\n' >"$T/b.c"
-        try "$cc two files, static" $cc -std=c99 -I. -o "$T/two" "$T/a.c" "$T/b.c" -lm
-        printf '#include "clb.h"\nint main(void) { clb_net net = CLB_ZERO; clb_net_free(&net); return 0; }\n' >"$T/user.c"
-        try "$cc two files, one implementation" $cc -std=c99 -I. -o "$T/two" "$T/user.c" -x c "$T/twice.c" -lm
-    done
-    printf '#define CLB_MALLOC(n) malloc(n)\n#include "clb.h"\n' >"$T/half.c"
-    if cc -fsyntax-only -I. "$T/half.c" 2>/dev/null; then echo "FAIL  half an allocator is accepted"; failed=1; else echo "ok    half an allocator is refused"; fi
-    if cc -ffast-math -fsyntax-only -I. "$T/one.c" 2>/dev/null; then echo "FAIL  -ffast-math is accepted"; failed=1; else echo "ok    -ffast-math is refused"; fi
-fi
-
-if want sanitize; then
-    for t in tests/t_*.c; do
-        n=$(basename "$t" .c)
-        try "build $n with sanitizers" ${CC:-cc} -std=c99 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -o "$T/$n" "$t" -lm
-        try "run $n with sanitizers" "$T/$n"
-        rm -f "$T/$n"
-    done
-fi
-
-if want single; then
-    for t in tests/t_*.c; do
-        n=$(basename "$t" .c)
-        try "build $n in float" ${CC:-cc} -std=c99 -O2 -DCLB_SINGLE -o "$T/$n" "$t" -lm
-        try "run $n in float" "$T/$n"
-    done
-fi
-
-if want bytes; then
-    first=
-    for cc in gcc clang; do
-        have $cc || continue
-        for flags in "-O0" "-O2" "-O3 -march=native" "-std=c99 -O2 -fopenmp"; do
-            $cc $flags -o "$T/e05" examples/e05_drift_scaling.c -lm 2>/dev/null || { echo "skip  $cc $flags"; continue; }
-            "$T/e05" --quick --seeds 42,7 --lrs 0.01,0.5 -q --out "$T/r"
-            sed '/"environment"/d' "$T/r/E05.json" >"$T/r.json"; cat "$T/r/E05_drift.svg" >>"$T/r.json"
-            if [ -z "$first" ]; then first=$T/first.json; cp "$T/r.json" "$first"; fi
-            try "same bytes: $cc $flags" cmp "$first" "$T/r.json"
+        for isa in scalar avx2 avx512 neon; do
+            job "bits: $c CLB_ISA=$isa" "$c -std=c99 -O2 -o \$o tests/bits.c -lm && CLB_ISA=$isa \$o | diff $work/bits.double -"
         done
     done
-fi
+}
 
-if want report; then
-    browser=
-    for b in chromium chromium-browser google-chrome; do have $b && { browser=$b; break; }; done
-    if [ -z "$browser" ] || ! [ -x build/clb_tables ]; then echo "skip  report in a browser"
-    else
-        build/clb_tables run --quick --only E5,M9 --seeds 42 -q --out "$T/results" && build/clb_tables report --out "$T/report.html" "$T/results"
-        "$browser" --headless --no-sandbox --disable-gpu --dump-dom "file://$T/report.html" >"$T/dom.html" 2>/dev/null
-        try "report: Table 1 in the browser" grep -q 'href="#E05"' "$T/dom.html"
-        try "report: figures in the browser" grep -q '<svg' "$T/dom.html"
-        try "report: figures closed properly" sh -c "[ \$(grep -o '<svg' '$T/dom.html' | wc -l) -eq \$(grep -o '</svg>' '$T/report.html' | wc -l) ]"
-        for width in 1280 400; do
-            "$browser" --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=$width,1200 --screenshot="$T/$width.png" "file://$T/report.html" >/dev/null 2>&1
-            try "report: drawn at $width pixels" test -s "$T/$width.png"
+# The option macros. Most change no bit; single precision and unfused arithmetic have bits of their own.
+group_macros() {
+    for c in $compilers; do
+        for d in -DCLB_NO_SIMD -DCLB_NO_AVX512 -DCLB_STATIC -DCLB_NO_STDIO -DCLB_ALLOW_FAST_MATH "'-DCLB_ASSERT(x)=((void)0)'" \
+            "'-DCLB_MALLOC(n)=malloc(n)' '-DCLB_REALLOC(p,n)=realloc(p,n)' '-DCLB_FREE(p)=free(p)'"; do
+            job "bits: $c $d" "$c -std=c99 $strict -O2 $d -o \$o tests/bits.c -lm && \$o | diff $work/bits.double -"
         done
-    fi
+        for d in "" -DCLB_NO_SIMD -DCLB_NO_AVX512 -DCLB_STATIC "-O3 -march=native"; do
+            job "bits: $c -DCLB_SINGLE $d" "$c -std=c99 $strict -O2 -DCLB_SINGLE $d -o \$o tests/bits.c -lm && \
+\$o | diff $work/bits.single -"
+            job "bits: $c -DCLB_NO_FMA $d" "$c -std=c99 $strict -O2 -DCLB_NO_FMA $d -o \$o tests/bits.c -lm && \
+\$o | diff $work/bits.nofma -"
+        done
+        p=$(cpp $c)
+        have $p || continue
+        job "bits: $p -DCLB_SINGLE" "$p -x c++ -std=c++17 $strict_cpp -O2 -DCLB_SINGLE -o \$o tests/bits.c -lm && \
+\$o | diff $work/bits.single -"
+    done
+}
+
+# Every test once more in single precision, and under the sanitizers.
+group_single() {
+    for t in tests/t_*.c; do job "single: $t" "cc -std=c99 -O2 -DCLB_SINGLE -o \$o $t -lm && \$o"; done
+}
+group_sanitize() {
+    c=${compilers% *}
+    c=${c# }
+    for t in tests/t_*.c tests/bits.c; do
+        job "asan, ubsan: $t" "$c -std=c99 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -o \$o $t -lm && \$o"
+    done
+    job "asan, ubsan: tests/bits.c -DCLB_SINGLE" "$c -std=c99 -O1 -g -DCLB_SINGLE -fsanitize=address,undefined \
+-fno-sanitize-recover=all -o \$o tests/bits.c -lm && \$o | diff $work/bits.single -"
+}
+group_valgrind() {
+    have valgrind || { skip "valgrind (not installed)"; return; }
+    for t in tests/t_data.c tests/t_alloc.c tests/bits.c; do
+        job "valgrind: $t" "cc -std=c99 -O1 -g -o \$o $t -lm && valgrind -q --leak-check=full --error-exitcode=9 \$o"
+    done
+}
+
+# Other processors: 64-bit ARM (NEON), and one that stores the most significant byte first.
+group_emulate() {
+    for cpu in aarch64 s390x; do
+        have $cpu-linux-gnu-gcc && have qemu-$cpu || { skip "$cpu under emulation (not installed)"; continue; }
+        job "bits: $cpu" "$cpu-linux-gnu-gcc -std=c99 -O2 -static -o \$o tests/bits.c -lm && qemu-$cpu \$o | diff $work/bits.double -"
+        job "bits: $cpu -DCLB_SINGLE" "$cpu-linux-gnu-gcc -std=c99 -fexcess-precision=fast -DCLB_SINGLE -O2 -static -o \$o \
+tests/bits.c -lm && qemu-$cpu \$o | diff $work/bits.single -"
+        job "tests/t_data.c: $cpu" "$cpu-linux-gnu-gcc -std=c99 -O2 -static -o \$o tests/t_data.c -lm && qemu-$cpu \$o"
+    done
+}
+
+# An experiment's result file: the same bytes (but for its environment) from every build, schedule and split.
+group_results() {
+    e=examples/e05_drift_scaling.c
+    [ -f $e ] || { skip "$e"; return; }
+    run="--quick --published --seeds 42,137 --lrs 0.01,0.1 -q --json -"
+    cut="sed '/\"environment\"/,\$d'"
+    cc -std=c99 -O2 -o "$work/e05" $e -lm || exit 2
+    # shellcheck disable=SC2086
+    "$work/e05" $run --threads 1 | sed '/"environment"/,$d' > "$work/result.json"
+    for c in $compilers; do
+        for opt in -O1 "-O3 -march=native" "-O2 -DCLB_NO_SIMD"; do
+            job "result file: $c $opt" "$c -std=c99 $opt -o \$o $e -lm && \$o $run --threads 1 | $cut | diff $work/result.json -"
+        done
+        job "result file: $c -fopenmp, 3 threads" "$c -std=c99 -O2 -fopenmp -o \$o $e -lm || exit 0
+\$o $run --threads 3 | $cut | diff $work/result.json -"
+    done
+    for isa in scalar avx2 avx512 neon; do
+        job "result file: --isa $isa" "$work/e05 --help >/dev/null; $work/e05 $run --isa $isa > \$o.json || \
+{ [ \$? = 2 ] && exit 0; exit 1; }
+$cut < \$o.json | diff $work/result.json -"
+    done
+    [ -f tools/clb_tables.c ] || { skip "merged shards"; return; }
+    job "result file: 3 shards merged" "cc -std=c99 -O2 -o \$o tools/clb_tables.c -lm || exit 1
+for i in 0 1 2; do $work/e05 --quick --published --seeds 42,137 --lrs 0.01,0.1 -q --shard \$i/3 --json \$o.\$i.json || exit 1; done
+\$o merge --json - \$o.0.json \$o.1.json \$o.2.json | $cut | diff $work/result.json -"
+}
+
+groups=${*:-units warnings matrix macros single sanitize valgrind emulate results}
+# What the others are compared with: three contracts, the plainest build of each.
+if ! cc -std=c99 -O2 -o "$work/bits" tests/bits.c -lm || ! "$work/bits" > "$work/bits.double" ||
+   ! cc -std=c99 -O2 -DCLB_SINGLE -o "$work/bits" tests/bits.c -lm || ! "$work/bits" > "$work/bits.single" ||
+   ! cc -std=c99 -O2 -DCLB_NO_FMA -o "$work/bits" tests/bits.c -lm || ! "$work/bits" > "$work/bits.nofma"; then
+    cat "$work"/bits.* 2>/dev/null
+    echo "tests/bits.c does not build or run"
+    echo "0 passed, 1 failed"
+    exit 1
 fi
-exit $failed
+for g in $groups; do
+    case $g in
+    units|warnings|matrix|macros|single|sanitize|valgrind|emulate|results) group_$g ;;
+    *) echo "tests/build.sh: no group '$g'" >&2; exit 2 ;;
+    esac
+done
+
+cat > "$work/one" <<'END'
+name=$(sed -n '1s/^# //p' "$1")
+if sh "$1" > "$1.log" 2>&1; then echo "ok   $name"; else echo "FAIL $name"; tail -n 12 "$1.log"; fi
+rm -f "${1%.sh}".bin
+END
+find "$work/jobs" -name '*.sh' | sort | xargs -n 1 -P "$jobs" sh "$work/one" > "$work/log"
+grep -v '^ok' "$work/log"
+failed=$(grep -c '^FAIL' "$work/log")
+passed=$(grep -c '^ok' "$work/log")
+[ $((passed + failed)) -eq "$count" ] || { echo "jobs lost: $count planned"; failed=$((failed + count - passed - failed)); }
+[ "$skipped" -eq 0 ] || echo "$skipped skipped"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
