@@ -136,7 +136,8 @@ CLBDEF double clb_pow(double x, double y);
  * ========================================================================================== */
 
 /* The draws of the published runs, one after another: MT19937 (Matsumoto & Nishimura 1998, 32-bit
- * seeding) and the rules below. The caller owns the state; two copies of a state give the same draws. */
+ * seeding) and the rules below. The caller owns the state; two copies of a state give the same
+ * draws. */
 typedef enum clb_normal_mode {
     CLB_NORMAL_EXACT,          /* formulas in double, the result rounded to float             */
     CLB_NORMAL_PUBLISHED       /* the float polynomials of the published runs, bit for bit    */
@@ -150,20 +151,21 @@ typedef struct clb_rng {
     clb_normal_mode normal_mode;  /* clb_rng_seed sets CLB_NORMAL_EXACT; assign afterwards       */
 } clb_rng;
 
-CLBDEF void     clb_rng_seed(clb_rng *rng, uint64_t seed);     /* low 32 bits of the seed are used   */
+CLBDEF void     clb_rng_seed(clb_rng *rng, uint64_t seed);  /* low 32 bits of the seed are used   */
 CLBDEF uint32_t clb_rng_u32(clb_rng *rng);
-CLBDEF uint64_t clb_rng_u64(clb_rng *rng);                     /* two words, the high one first      */
-CLBDEF uint32_t clb_rng_below(clb_rng *rng, uint32_t n);       /* 0..n-1: u32 mod n; requires n > 0  */
-CLBDEF double   clb_rng_double(clb_rng *rng);                  /* [0, 1): (u64 mod 2^53) 2^-53       */
-/* n float uniforms in [a, b), stored as clb_real:  x = fma(u, b - a, a) in float, u = (u32 mod 2^24) 2^-24,
- * a and b rounded to float first. */
+CLBDEF uint64_t clb_rng_u64(clb_rng *rng);                  /* two words, the high one first      */
+CLBDEF uint32_t clb_rng_below(clb_rng *rng, uint32_t n);    /* 0..n-1: u32 mod n; requires n > 0  */
+CLBDEF double   clb_rng_double(clb_rng *rng);               /* [0, 1): (u64 mod 2^53) 2^-53       */
+/* n float uniforms in [a, b), stored as clb_real: x = fma(u, b - a, a) in float, a and b rounded to
+ * float first, u = (u32 mod 2^24) 2^-24. */
 CLBDEF void     clb_rng_uniform(clb_rng *rng, size_t n, double a, double b, clb_real *x);
-/* n standard normals, float values stored as clb_real. Two rules, so two calls of n/2 are not one call of n:
+/* n standard normals, float values stored as clb_real. Two rules, so two calls of n/2 are not one
+ * call of n:
  *   n >= 16  n float uniforms u, then in each block of 16, for j = 0..7:
- *              r = sqrt(-2 ln(1 - u_j)),  x_j = r cos(2 pi u_{j+8}),  x_{j+8} = r sin(2 pi u_{j+8});
+ *            r = sqrt(-2 ln(1 - u_j)),  x_j = r cos(2 pi u_{j+8}),  x_{j+8} = r sin(2 pi u_{j+8});
  *            if 16 does not divide n, the last 16 values are drawn and transformed once more.
  *   n < 16   one by one from double uniforms u, v (in both modes):
- *              r = sqrt(-2 log1p(-v)),  x = r cos(2 pi u);  r sin(2 pi u) answers the next such draw. */
+ *            r = sqrt(-2 log1p(-v)),  x = r cos(2 pi u);  r sin(2 pi u) waits for the next call. */
 CLBDEF void     clb_rng_normal(clb_rng *rng, size_t n, clb_real *x);
 /* A permutation of 0..n-1, n < 2^32:  for i = 0..n-2 swap p[i] and p[i + u32 mod (n - i)]. */
 CLBDEF void     clb_rng_permutation(clb_rng *rng, size_t n, uint32_t *p);
@@ -180,54 +182,66 @@ typedef struct clb_data {
     clb_real *T;        /* NULL: targets are one-hot rows of y */
 } clb_data;
 
-CLBDEF void clb_data_free(clb_data *data);      /* accepts a zeroed struct, leaves a zeroed struct */
+CLBDEF void clb_data_free(clb_data *data);     /* accepts a zeroed struct, leaves a zeroed struct */
 
-/* Generated data, drawn as published; values are floats. A second call goes on with the same generator:
- * the published runs drew the training set, then a test set of max(n / 5, 100) rows, always. For the
- * mixture that second call draws new centres too, so such a "test set" poses another problem.
- * Errors: CLB_EEMPTY (n or d is 0), CLB_EOPTION (K is 0 or above INT_MAX, a radius not finite in float),
- * CLB_ESIZE (n >= 2^32 or sizes overflow), CLB_ENOMEM. On failure *data is zeroed and *rng may have moved on. */
+/* Generated data, drawn as published; values are floats. A second call goes on with the same
+ * generator: the published runs drew the training set, then a test set of max(n / 5, 100) rows,
+ * always. For the mixture that second call draws new centres too, so such a "test set" poses
+ * another problem.
+ * Errors: CLB_EEMPTY (n or d is 0), CLB_EOPTION (K is 0 or above INT_MAX, a radius not finite in
+ * float), CLB_ESIZE (n >= 2^32 or sizes overflow), CLB_ENOMEM. On failure *data is zeroed and
+ * *rng may have moved on. */
 
-/* Gaussian mixture: K centres uniform on the sphere of radius separation sqrt(d), unit noise around them,
- * n / K rows a class (the first n mod K classes one more), shuffled. Draws: K d normals; n_k d normals for
- * each class; one permutation. */
-CLBDEF clb_status clb_data_mixture(clb_data *data, clb_rng *rng, size_t n, size_t d, size_t K, double separation);
-/* XOR in the plane: 2 n normals as n points; label 1 if exactly one coordinate is > 0. Not shuffled. */
+/* Gaussian mixture: K centres uniform on the sphere of radius separation sqrt(d), unit noise around
+ * them, n / K rows a class (the first n mod K classes one more), shuffled. Draws: K d normals; n_k
+ * d normals for each class; one permutation. */
+CLBDEF clb_status clb_data_mixture(clb_data *data, clb_rng *rng, size_t n, size_t d, size_t K,
+                                   double separation);
+/* XOR in the plane: 2 n normals as n points; label 1 if exactly one coordinate is > 0. Not
+ * shuffled. */
 CLBDEF clb_status clb_data_xor(clb_data *data, clb_rng *rng, size_t n);
-/* Two concentric spheres in d dimensions, n / 2 inner points (label 0), the rest outer (label 1), noise 0.1.
- * Draws, for each sphere: directions, noise; then one permutation. As published: d = 10, radii 1 and 2. */
-CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_t d, double inner, double outer);
+/* Two concentric spheres in d dimensions, n / 2 inner points (label 0), the rest outer (label 1),
+ * noise 0.1. Draws, for each sphere: directions, noise; then one permutation. As published: d =
+ * 10, radii 1 and 2. */
+CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_t d, double inner,
+                                   double outer);
 
-/* An array of numbers read from a file; values in double, row-major (the last index runs fastest). */
+/* An array of numbers read from a file; values in double, row-major (the last index runs
+ * fastest). */
 #define CLB_ARRAY_RANK 8
 typedef struct clb_array {
-    size_t  rank;                    /* 0 (a single number) .. CLB_ARRAY_RANK                        */
+    size_t  rank;                 /* 0 (a single number) .. CLB_ARRAY_RANK                        */
     size_t  shape[CLB_ARRAY_RANK];
-    size_t  count;                   /* product of shape; 0 if a dimension is 0                      */
-    double *x;                       /* [count]                                                      */
+    size_t  count;                /* product of shape; 0 if a dimension is 0                      */
+    double *x;                    /* [count]                                                      */
 } clb_array;
-CLBDEF void clb_array_free(clb_array *array);   /* accepts a zeroed struct, leaves a zeroed struct */
+CLBDEF void clb_array_free(clb_array *array);  /* accepts a zeroed struct, leaves a zeroed struct */
 
-/* Readers of files that users bring. Each takes the bytes of a file and their number, is pure, allocates no
- * more than a small multiple of that number, and on failure leaves its result zeroed.
- * Errors of all: CLB_EFORMAT (not such a file, a type not read here, or bytes after the end), CLB_ETRUNCATED
- * (shorter than its header says), CLB_ESIZE (sizes overflow), CLB_ENOMEM. */
+/* Readers of files that users bring. Each takes the bytes of a file and their number, is pure,
+ * allocates no more than a small multiple of that number, and on failure leaves its result zeroed.
+ * Errors of all: CLB_EFORMAT (not such a file, a type not read here, or bytes after the end),
+ * CLB_ETRUNCATED (shorter than its header says), CLB_ESIZE (sizes overflow), CLB_ENOMEM. */
 
-/* NPY, format 1, 2 or 3: f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, either byte order, C or Fortran order (turned into
- * C order). Zero dimensions are legal, NaN and infinity pass; integers beyond 2^53 round to double. */
+/* NPY, format 1, 2 or 3: f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, either byte order, C or Fortran order
+ * (turned into C order). Zero dimensions are legal, NaN and infinity pass; integers beyond 2^53
+ * round to double. */
 CLBDEF clb_status clb_npy_read(clb_array *array, const void *bytes, size_t size);
-/* x as NPY format 1, little-endian f8 (f4 with CLB_SINGLE), C order. *size: the bytes it takes; a NULL buffer
- * asks for that only. Errors: CLB_ESIZE (capacity too small, sizes overflow), CLB_EOPTION (rank too large). */
-CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, const clb_real *x, size_t rank,
+/* x as NPY format 1, little-endian f8 (f4 with CLB_SINGLE), C order. *size: the bytes it takes; a
+ * NULL buffer asks for that only. Errors: CLB_ESIZE (capacity too small, sizes overflow),
+ * CLB_EOPTION (rank too large). */
+CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, const clb_real *x,
+                                size_t rank,
                                 const size_t *shape);
-/* Data set from an array of inputs [n][...] (d = the product of the other dimensions) and its labels [n].
- * Errors besides: CLB_EEMPTY, CLB_ERAGGED (different n), CLB_ENOTFINITE, CLB_EOPTION (rank of X < 2 or of y
- * not 1, a label not in 0..INT_MAX-1). K = largest label + 1. */
+/* Data set from an array of inputs [n][...] (d = the product of the other dimensions) and its
+ * labels [n].
+ * Errors besides: CLB_EEMPTY, CLB_ERAGGED (different n), CLB_ENOTFINITE, CLB_EOPTION (rank of X < 2
+ * or of y not 1, a label not in 0..INT_MAX-1). K = largest label + 1. */
 CLBDEF clb_status clb_data_arrays(clb_data *data, const clb_array *X, const clb_array *y);
 
-/* IDX, the files of MNIST: unsigned bytes [n][...] and labels [n]. The first count rows (0: all), in file
- * order, x = pixel / 255 in float. K = largest label in the whole label file + 1.
- * Errors besides: CLB_EEMPTY (a dimension is 0), CLB_ERAGGED (different n), CLB_EOPTION (count > n). */
+/* IDX, the files of MNIST: unsigned bytes [n][...] and labels [n]. The first count rows (0: all),
+ * in file order, x = pixel / 255 in float. K = largest label in the whole label file + 1.
+ * Errors besides: CLB_EEMPTY (a dimension is 0), CLB_ERAGGED (different n), CLB_EOPTION (count >
+ * n). */
 typedef struct clb_idx_files {
     const void *images;
     size_t      images_size;
@@ -236,25 +250,30 @@ typedef struct clb_idx_files {
 } clb_idx_files;
 CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_t count);
 
-/* CSV of decimal numbers, one row a line, no quoting; blank lines are skipped, a byte order mark too. Always a
- * decimal point, whatever the locale. */
+/* CSV of decimal numbers, one row a line, no quoting; blank lines are skipped, a byte order mark
+ * too. Always a decimal point, whatever the locale. */
 typedef struct clb_csv_opts {
-    int  label;        /* 0 -> the last column holds the label; c > 0: column c; -1: none (y = 0, K = 1) */
-    int  header;       /* 0 -> no header; 1: the first line is one                                        */
-    char separator;    /* 0 -> ','                                                                        */
+    int  label; /* 0 -> the last column holds the label; c > 0: column c; -1: none (y = 0, K = 1) */
+    int  header;       /* 0 -> no header; 1: the first line is one */
+    char separator;    /* 0 -> ',' */
 } clb_csv_opts;
-/* *line (may be NULL): number of the offending line from 1, or 0. Errors besides: CLB_ERAGGED (a row shorter or
- * longer than the first), CLB_ENOTFINITE (nan, inf or too large), CLB_EEMPTY (no row or no input column),
- * CLB_EOPTION (no such label column); CLB_EFORMAT also for a label that is no integer in 0..INT_MAX-1. */
-CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size, const clb_csv_opts *opts, size_t *line);
+/* *line (may be NULL): number of the offending line from 1, or 0. Errors besides: CLB_ERAGGED (a
+ * row shorter or longer than the first), CLB_ENOTFINITE (nan, inf or too large), CLB_EEMPTY (no row
+ * or no input column), CLB_EOPTION (no such label column); CLB_EFORMAT also for a label that is
+ * no integer in 0..INT_MAX-1. */
+CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
+                               const clb_csv_opts *opts, size_t *line);
 
 #ifndef CLB_NO_STDIO
 /* The same from files. Error besides: CLB_EIO. */
 CLBDEF clb_status clb_npy_load(clb_array *array, const char *path);
 CLBDEF clb_status clb_npy_fwrite(FILE *file, const clb_real *x, size_t rank, const size_t *shape);
-CLBDEF clb_status clb_data_npy_load(clb_data *data, const char *inputs_path, const char *labels_path);
-CLBDEF clb_status clb_data_idx_load(clb_data *data, const char *images_path, const char *labels_path, size_t count);
-CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_csv_opts *opts, size_t *line);
+CLBDEF clb_status clb_data_npy_load(clb_data *data, const char *inputs_path,
+                                    const char *labels_path);
+CLBDEF clb_status clb_data_idx_load(clb_data *data, const char *images_path,
+                                    const char *labels_path, size_t count);
+CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_csv_opts *opts,
+                                    size_t *line);
 #endif
 
 /* ============================================================================================
@@ -2254,12 +2273,13 @@ CLBDEF void clb_rng_uniform(clb_rng *rng, size_t n, double a, double b, clb_real
 
 /* The published runs evaluated ln, cos and sin in float, by range reduction and minimax polynomials
  * (the coefficients are those of S. Moshier's single precision Cephes library), compiled so that a
- * product followed by a sum became one fused operation. Which of them fused decides the last bit, so
- * here each is written out. Every float product and sum is assigned before it is used, and constants
- * that are no powers of two are objects: where C evaluates float expressions in double (s390x), both
- * would otherwise keep bits that a float has not. */
+ * product followed by a sum became one fused operation. Which of them fused decides the last bit,
+ * so here each is written out. Every float product and sum is assigned before it is used, and
+ * constants that are no powers of two are objects: where C evaluates float expressions in double
+ * (s390x), both would otherwise keep bits that a float has not. */
 
-/* ln x, x a normal float > 0:  x = 2^e m, sqrt(1/2) <= m < sqrt 2,  ln x = e ln 2 + ln(1 + (m-1)). */
+/* ln x, x a normal float > 0:  x = 2^e m, sqrt(1/2) <= m < sqrt 2,  ln x = e ln 2 + ln(1 +
+ * (m-1)). */
 static float clbi_logf_published(float x)
 {
     static const float c[9] = { 7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f,
@@ -2284,7 +2304,8 @@ static float clbi_logf_published(float x)
     return fmaf(e, 0.693359375f, m);                 /* ln 2 = 0.693359375 + ln2_low */
 }
 
-/* sin x and cos x, 0 <= x < 8192:  x = j pi/4 + r with j even, |r| <= pi/4; pi/4 in three pieces. */
+/* sin x and cos x, 0 <= x < 8192:  x = j pi/4 + r with j even, |r| <= pi/4; pi/4 in three
+ * pieces. */
 static void clbi_sincosf_published(float x, float *s, float *c)
 {
     static const float four_over_pi = 1.27323954473516f;
@@ -2411,8 +2432,9 @@ static clb_status clbi_data_alloc(clb_data *data, size_t n, size_t d, size_t K)
     return CLB_OK;
 }
 
-/* Euclidean norm of a row in float, summed in the order of the published runs: eight lanes, their sum
- * from left to right, then the entries past the last full eight (a product fuses in the lanes only). */
+/* Euclidean norm of a row in float, summed in the order of the published runs: eight lanes, their
+ * sum from left to right, then the entries past the last full eight (a product fuses in the
+ * lanes only). */
 static float clbi_row_norm(const clb_real *x, size_t d)
 {
     float lane[8] = { 0 }, sum;
@@ -2495,7 +2517,8 @@ static int clbi_float_ok(double x)
     return fabs(x) <= (double)FLT_MAX;
 }
 
-CLBDEF clb_status clb_data_mixture(clb_data *data, clb_rng *rng, size_t n, size_t d, size_t K, double separation)
+CLBDEF clb_status clb_data_mixture(clb_data *data, clb_rng *rng, size_t n, size_t d, size_t K,
+                                   double separation)
 {
     double radius = separation * sqrt((double)d);
     clb_real *centres = NULL;
@@ -2532,7 +2555,8 @@ CLBDEF clb_status clb_data_xor(clb_data *data, clb_rng *rng, size_t n)
     return CLB_OK;
 }
 
-CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_t d, double inner, double outer)
+CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_t d, double inner,
+                                   double outer)
 {
     static const float deviation = 0.1f;
     clb_real *noise = NULL;
@@ -2577,7 +2601,7 @@ typedef struct clbi_text {
 
 static void clbi_skip_space(clbi_text *t)
 {
-    while (t->p < t->end && (*t->p == ' ' || *t->p == '\t' || *t->p == '\n' || *t->p == '\r')) ++t->p;
+    while (t->p < t->end && *t->p != 0 && strchr(" \t\n\r", *t->p)) ++t->p;
 }
 
 /* 1 and past it if the next thing, after white space, is word. */
@@ -2628,7 +2652,8 @@ typedef struct clbi_npy {
 /* The element type, '<f8' and the like. */
 static clb_status clbi_npy_descr(clbi_text *t, clbi_npy *npy)
 {
-    static const char *const types[] = { "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1" };
+    static const char *const types[] = { "f4", "f8", "i1", "i2", "i4", "i8",
+                                         "u1", "u2", "u4", "u8", "b1" };
     const char *quote = clbi_take(t, "'") ? "'" : "\"";
     char order;
     size_t i;
@@ -2727,11 +2752,13 @@ static void clbi_npy_values(clb_array *array, const clbi_npy *npy, const unsigne
 }
 
 /* magic, version, length of the dictionary; *at: where the elements begin. */
-static clb_status clbi_npy_header(clbi_npy *npy, clb_array *array, const unsigned char *p, size_t size, size_t *at)
+static clb_status clbi_npy_header(clbi_npy *npy, clb_array *array, const unsigned char *p,
+                                  size_t size, size_t *at)
 {
     size_t field, length;
     clbi_text t;
-    if (size < 10) return size >= 6 && memcmp(p, "\x93NUMPY", 6) == 0 ? CLB_ETRUNCATED : CLB_EFORMAT;
+    if (size < 10) return size >= 6 && memcmp(p, "\x93NUMPY",
+                                              6) == 0 ? CLB_ETRUNCATED : CLB_EFORMAT;
     if (memcmp(p, "\x93NUMPY", 6) != 0 || p[6] < 1 || p[6] > 3 || p[7] != 0) return CLB_EFORMAT;
     field = p[6] == 1 ? 2 : 4;
     if (size < 8 + field) return CLB_ETRUNCATED;
@@ -2766,7 +2793,7 @@ CLBDEF clb_status clb_npy_read(clb_array *array, const void *bytes, size_t size)
     return CLB_OK;
 }
 
-#define CLBI_NPY_HEADER 320         /* rank 8 and 20 digits a dimension, rounded up to a multiple of 64 */
+#define CLBI_NPY_HEADER 320   /* rank 8 and 20 digits a dimension, rounded up to a multiple of 64 */
 
 /* text := text number, in decimal; returns its new length. */
 static size_t clbi_put_size(char *text, size_t length, size_t value)
@@ -2782,7 +2809,8 @@ static size_t clbi_put_size(char *text, size_t length, size_t value)
 }
 
 /* The header of an NPY file of clb_real. *size: bytes of the whole file, *start: of the header. */
-static clb_status clbi_npy_start(char *text, size_t rank, const size_t *shape, size_t *start, size_t *size)
+static clb_status clbi_npy_start(char *text, size_t rank, const size_t *shape, size_t *start,
+                                 size_t *size)
 {
     static const char dict[] = "{'descr': '<f8', 'fortran_order': False, 'shape': (";
     size_t length = 10, count = 1, total, k;
@@ -2799,14 +2827,14 @@ static clb_status clbi_npy_start(char *text, size_t rank, const size_t *shape, s
     }
     memcpy(text + length, "), }", 4);
     length += 4;
-    total = (length + 1 + 63) / 64 * 64;                  /* the elements begin at a multiple of 64 */
+    total = (length + 1 + 63) / 64 * 64;                /* the elements begin at a multiple of 64 */
     memset(text + length, ' ', total - length - 1);
     text[total - 1] = '\n';
     text[8] = (char)((total - 10) & 0xff);
     text[9] = (char)((total - 10) >> 8);
     *start = total;
-    if (!clbi_mul_size(count, sizeof(clb_real), size) || !clbi_add_size(*size, total, size)) return CLB_ESIZE;
-    return CLB_OK;
+    if (!clbi_mul_size(count, sizeof(clb_real), size)) return CLB_ESIZE;
+    return clbi_add_size(*size, total, size) ? CLB_OK : CLB_ESIZE;
 }
 
 /* One clb_real, least significant byte first. */
@@ -2822,7 +2850,8 @@ static void clbi_npy_put(unsigned char *out, clb_real x)
     for (i = 0; i < sizeof u; ++i) out[i] = (unsigned char)(u >> (8 * i) & 0xff);
 }
 
-CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, const clb_real *x, size_t rank,
+CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, const clb_real *x,
+                                size_t rank,
                                 const size_t *shape)
 {
     char head[CLBI_NPY_HEADER];
@@ -2871,9 +2900,11 @@ CLBDEF clb_status clb_data_arrays(clb_data *data, const clb_array *X, const clb_
 
 /* ---- IDX --------------------------------------------------------------------------------- */
 
-/* An IDX file of unsigned bytes: two zero bytes, type 8, rank, then rank dimensions of four bytes, most
- * significant first, then the elements. *rows: dimension 0, *row_size: product of the others. */
-static clb_status clbi_idx(const void *bytes, size_t size, size_t *rows, size_t *row_size, const unsigned char **at)
+/* An IDX file of unsigned bytes: two zero bytes, type 8, rank, then rank dimensions of four bytes,
+ * most significant first, then the elements. *rows: dimension 0, *row_size: product of the
+ * others. */
+static clb_status clbi_idx(const void *bytes, size_t size, size_t *rows, size_t *row_size,
+                           const unsigned char **at)
 {
     const unsigned char *p = (const unsigned char *)bytes;
     size_t rank, k, need;
@@ -2883,8 +2914,10 @@ static clb_status clbi_idx(const void *bytes, size_t size, size_t *rows, size_t 
     if ((size - 4) / 4 < rank) return CLB_ETRUNCATED;
     *rows = (size_t)clbi_bytes_u64(p + 4, 4, 1);
     *row_size = 1;
-    for (k = 1; k < rank; ++k)
-        if (!clbi_mul_size(*row_size, (size_t)clbi_bytes_u64(p + 4 + 4 * k, 4, 1), row_size)) return CLB_ESIZE;
+    for (k = 1; k < rank; ++k) {
+        size_t dimension = (size_t)clbi_bytes_u64(p + 4 + 4 * k, 4, 1);
+        if (!clbi_mul_size(*row_size, dimension, row_size)) return CLB_ESIZE;
+    }
     if (*rows == 0 || *row_size == 0) return CLB_EEMPTY;
     if (!clbi_mul_size(*rows, *row_size, &need)) return CLB_ESIZE;
     size -= 4 + 4 * rank;
@@ -2918,8 +2951,8 @@ CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_
 
 #define CLBI_NUMBER_MAX 400          /* characters of a number that is read                       */
 
-/* Length of the decimal number at p: [+-] digits [. digits] [e [+-] digits], at least one digit before
- * the exponent; 0 if there is none. */
+/* Length of the decimal number at p: [+-] digits [. digits] [e [+-] digits], at least one digit
+ * before the exponent; 0 if there is none. */
 static size_t clbi_number_length(const unsigned char *p, const unsigned char *end)
 {
     const unsigned char *s = p;
@@ -2952,7 +2985,8 @@ static int clbi_is_not_finite_word(const unsigned char *p, size_t length)
     return 0;
 }
 
-/* The field p..end as a number. strtod rounds correctly; it wants the decimal point of the locale. */
+/* The field p..end as a number. strtod rounds correctly; it wants the decimal point of the
+ * locale. */
 static clb_status clbi_field_value(const unsigned char *p, const unsigned char *end, double *value)
 {
     char text[CLBI_NUMBER_MAX + 64];
@@ -2962,7 +2996,8 @@ static clb_status clbi_field_value(const unsigned char *p, const unsigned char *
     while (p < end && (end[-1] == ' ' || end[-1] == '\t')) --end;
     length = (size_t)(end - p);
     if (clbi_is_not_finite_word(p, length)) return CLB_ENOTFINITE;
-    if (length == 0 || length > CLBI_NUMBER_MAX || clbi_number_length(p, end) != length) return CLB_EFORMAT;
+    if (length == 0 || length > CLBI_NUMBER_MAX) return CLB_EFORMAT;
+    if (clbi_number_length(p, end) != length) return CLB_EFORMAT;
     if (strlen(point) > 32) point = ".";
     for (i = 0; i < length; ++i) {
         if (p[i] != '.') {
@@ -3014,8 +3049,8 @@ static void clbi_csv_start(clbi_csv *csv, const char *text, size_t size, const c
     if (opts->header) (void)clbi_csv_line(csv);
 }
 
-/* Rows and columns; every row as long as the first (checked here, before any allocation, because it is what
- * bounds rows x columns by the size of the file). */
+/* Rows and columns; every row as long as the first (checked here, before any allocation, because it
+ * is what bounds rows x columns by the size of the file). */
 static clb_status clbi_csv_shape(clbi_csv *csv, size_t *rows, size_t *columns)
 {
     *rows = *columns = 0;
@@ -3049,7 +3084,8 @@ static clb_status clbi_csv_row(const clbi_csv *csv, clb_data *data, size_t row, 
     }
 }
 
-CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size, const clb_csv_opts *opts, size_t *line)
+CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
+                               const clb_csv_opts *opts, size_t *line)
 {
     clb_csv_opts o;
     clbi_csv csv;
@@ -3060,7 +3096,8 @@ CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size, co
     if (opts) o = *opts;
     clbi_csv_start(&csv, text, size, &o);
     status = clbi_csv_shape(&csv, &rows, &columns);
-    if (!status && (o.label < -1 || (o.label > 0 && (size_t)o.label > columns))) status = CLB_EOPTION;
+    if (!status && (o.label < -1 || (o.label > 0 && (size_t)o.label > columns)))
+        status = CLB_EOPTION;
     if (!status) {
         label = o.label < 0 ? columns : (o.label == 0 ? columns : (size_t)o.label) - 1;
         status = clbi_data_alloc(data, rows, columns - (o.label >= 0), 1);
@@ -3143,7 +3180,8 @@ CLBDEF clb_status clb_npy_fwrite(FILE *file, const clb_real *x, size_t rank, con
     return fflush(file) ? CLB_EIO : CLB_OK;
 }
 
-CLBDEF clb_status clb_data_npy_load(clb_data *data, const char *inputs_path, const char *labels_path)
+CLBDEF clb_status clb_data_npy_load(clb_data *data, const char *inputs_path,
+                                    const char *labels_path)
 {
     clb_array X, y;
     clb_status status = clb_npy_load(&X, inputs_path);
@@ -3156,7 +3194,8 @@ CLBDEF clb_status clb_data_npy_load(clb_data *data, const char *inputs_path, con
     return status;
 }
 
-CLBDEF clb_status clb_data_idx_load(clb_data *data, const char *images_path, const char *labels_path, size_t count)
+CLBDEF clb_status clb_data_idx_load(clb_data *data, const char *images_path,
+                                    const char *labels_path, size_t count)
 {
     unsigned char *images = NULL, *labels = NULL;
     clb_idx_files files;
@@ -3171,7 +3210,8 @@ CLBDEF clb_status clb_data_idx_load(clb_data *data, const char *images_path, con
     return status;
 }
 
-CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_csv_opts *opts, size_t *line)
+CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_csv_opts *opts,
+                                    size_t *line)
 {
     unsigned char *bytes;
     size_t size;
