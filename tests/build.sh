@@ -2,7 +2,8 @@
 # Everything that needs more than one build: the compiler matrix, every option macro, the header in every role, the
 # sanitizers, valgrind, single precision, other processors under emulation, and the same bits from all of them.
 #
-#   sh tests/build.sh [GROUP...]     groups: units emulate results sanitize macros matrix single valgrind warnings
+#   sh tests/build.sh [GROUP...]     groups: units emulate results sanitize macros
+#                                           matrix single valgrind warnings report
 #
 # JOBS=N       jobs at a time (default: all processors)
 # BUDGET=S     start no job after S seconds (default: no limit); jobs left out are named
@@ -173,7 +174,23 @@ for i in 0 1 2; do $work/e05 --quick --published --seeds 42,137 --lrs 0.01,0.1 -
 \$o merge --json - \$o.0.json \$o.1.json \$o.2.json | $cut | diff $work/result.json -"
 }
 
-groups=${*:-units emulate results sanitize macros matrix single valgrind warnings}
+# The report as a browser sees it: Table 1, whole figures, a picture at the width of a desk and of a telephone.
+group_report() {
+    browser=
+    for b in chromium chromium-browser google-chrome; do have $b && { browser="$b --headless --no-sandbox --disable-gpu"; break; }; done
+    [ -n "$browser" ] && [ -f tools/clb_tables.c ] || { skip "the report in a browser (not installed)"; return; }
+    job "report in a browser" "cc -std=c99 -O2 -o \$o tools/clb_tables.c -lm || exit 1
+\$o run --quick --only E5,M9 --seeds 42 -q --out \$o.d && \$o report --out \$o.html \$o.d || exit 1
+$browser --dump-dom \"file://\$o.html\" > \$o.dom 2>/dev/null
+grep -q 'href=\"#E05\"' \$o.dom && grep -q '<svg' \$o.dom || exit 1
+[ \$(grep -o '<svg' \$o.dom | wc -l) -eq \$(grep -o '</svg>' \$o.html | wc -l) ] || exit 1
+for width in 1280 400; do
+    $browser --hide-scrollbars --window-size=\$width,1200 --screenshot=\$o.\$width.png \"file://\$o.html\" >/dev/null 2>&1
+    [ -s \$o.\$width.png ] || exit 1
+done"
+}
+
+groups=${*:-units emulate results report sanitize macros matrix single valgrind warnings}
 # What the others are compared with: three contracts, the plainest build of each.
 if ! cc -std=c99 -O2 -o "$work/bits" tests/bits.c -lm || ! "$work/bits" > "$work/bits.double" ||
    ! cc -std=c99 -O2 -DCLB_SINGLE -o "$work/bits" tests/bits.c -lm || ! "$work/bits" > "$work/bits.single" ||
@@ -185,7 +202,7 @@ if ! cc -std=c99 -O2 -o "$work/bits" tests/bits.c -lm || ! "$work/bits" > "$work
 fi
 for g in $groups; do
     case $g in
-    units|warnings|matrix|macros|single|sanitize|valgrind|emulate|results) group_$g ;;
+    units|warnings|matrix|macros|single|sanitize|valgrind|emulate|results|report) group_$g ;;
     *) echo "tests/build.sh: no group '$g'" >&2; exit 2 ;;
     esac
 done
