@@ -49,13 +49,22 @@ static void m02_plan(ex *x)
 
 /* --- the window ------------------------------------------------------------------------------ */
 
+/* Smallest u of the iterates t >= 1. */
+static void m02_lowest(void *context, size_t t, const clb_mode *mode, double r)
+{
+    (void)r;
+    for (size_t p = 0; t > 0 && p < mode->P; ++p) *(double *)context = fmin(*(double *)context, mode->u[p]);
+}
+
+/* mean: mean s of both pathways, then the smallest u. */
 static clb_status m02_one(size_t L, double eta, double first, clb_mode_run *run, double *mean, double *leaf)
 {
     clb_mode mode;
-    clb_mode_opts opts = { .tail = M02_TAIL, .laws = 1 };
+    clb_mode_opts opts = { .tail = M02_TAIL, .laws = 1, .observe = m02_lowest, .context = &mean[2] };
     size_t depth[2] = { L, L };
     double alpha[2] = { m02_alpha[0] * first, m02_alpha[1] }, s[2];
     clb_status status = clb_mode_init(&mode, 2, depth, 2, alpha);
+    mean[2] = EX_INF;
     if (!status) status = clb_leaf_endpoint(&mode, s);
     if (!status) status = clb_mode_train(&mode, eta, M02_T, &opts, run);
     if (!status) mean[0] = mode.mean[0], mean[1] = mode.mean[1], *leaf = s[0] / 2;
@@ -66,7 +75,7 @@ static clb_status m02_one(size_t L, double eta, double first, clb_mode_run *run,
 static clb_status m02_window(ex_row *row)
 {
     size_t L = (size_t)ex_get(row, "L");
-    double gamma = ex_get(row, "gamma"), eta = gamma / clb_single_sharpness(L, 2), mean[2], other[2], leaf;
+    double gamma = ex_get(row, "gamma"), eta = gamma / clb_single_sharpness(L, 2), mean[3], other[3], leaf;
     double delta = 2 - eta * clb_balanced_sharpness(2, L, 2), stop = 2 - clb_stop_offset(L) * delta;
     clb_mode_run run, moved;
     clb_cycle cycle = { 0, 0, 0 };
@@ -84,7 +93,7 @@ static clb_status m02_window(ex_row *row)
     ex_num(row, "corrected_share", delta > 1e-9 ? clb_boundary_share(L, 2 * gamma / stop) : 0.5);
     ex_num(row, "pred_eta_lambda_stop", delta > 1e-9 ? stop : EX_NAN);
     ex_num(row, "pred_rms_r", cycle.rms_r);
-    ex_num(row, "min_u", run.u_min);
+    ex_num(row, "min_u", mean[2]);
     ex_num(row, "rises", (double)run.rises);
     ex_num(row, "share_spread", fabs(run.share - moved.share));
     ex_text(row, "outcome", clb_outcome_name(run.outcome));
