@@ -172,7 +172,7 @@ static void e19_verdicts(ex *x, const e19_found *v)
     for (size_t k = 0; k < E19_N; ++k) {
         excess[k] = v->alpha[k] - 1;
         without = fmax(without, v->cell[k].alpha_without);
-        flat += isfinite(v->at_f[k]);
+        flat += isfinite(v->at_f[k]) != 0;
         spread = fmax(spread, fabs(v->at_f[k] - v->at_f[0]));
     }
     f_r = clb_pearson_log(E19_N, excess, v->f, 0, 0), m_r = clb_pearson_log(E19_N, excess, v->m, 0, 0);

@@ -96,7 +96,7 @@ EX_FN ls_cell ls_measure(ex *x, size_t d, size_t m)
     c.alpha_without = n ? clb_fit_power(n - 1, y.x, c.mean, y.floor).slope : EX_NAN;
     c.last_slope = n > 1 ? clb_log(c.mean[n - 1] / c.mean[n - 2]) / clb_log(y.x[n - 1] / y.x[n - 2]) : EX_NAN;
     c.f = 0.05 * clb_mean(lmax.n, lmax.at);
-    for (size_t s = 0; s < y.seeds; ++s) c.survivors += isfinite(y.y[s * n + n - 1]);
+    for (size_t s = 0; s < y.seeds; ++s) c.survivors += isfinite(y.y[s * n + n - 1]) != 0;
     if (clb_bootstrap_sweep(&y, NULL, &c.ci, NULL)) c.ci.lo = c.ci.hi = c.ci.se = EX_NAN;
     return c;
 }
