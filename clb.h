@@ -4693,25 +4693,37 @@ CLBDEF double clb_curv_at(clb_curv *curv, const clb_real *theta)
 
 /* ---- products ------------------------------------------------------------------------------- */
 
+/* x = x s'(z_l), in place. */
+static void clbi_times_slope(const clb_curv *curv, size_t l, clb_real *x)
+{
+    const clb_net *net = curv->pass->net;
+    size_t i, count = curv->pass->n * net->m[l];
+    if (net->activation == CLB_IDENTITY) return;
+    if (net->activation == CLB_RELU) clbi_isa_kernels()->relu_back(count, curv->pass->z[l], x);
+    else
+        for (i = 0; i < count; ++i) x[i] *= curv->s1[l][i];
+}
+
 /* R z_l = R a_{l-1} W_l^T + a_{l-1} V_l^T + v_b;  the input does not move (R a_0 = 0). */
-static void clbi_r_affine(clb_curv *curv, size_t l, const clb_real *v)
+static void clbi_r_affine(clb_curv *curv, size_t l, const clb_real *v, clb_real *rz)
 {
     const clb_net *net = curv->pass->net;
     size_t n = curv->pass->n, in = net->m[l - 1], out = net->m[l];
-    clb_real *rz = curv->rz[l];
     clbi_affine(net, v, l, n, curv->pass->a[l - 1], rz);
     if (l > 1) clb_matmul_nt_acc(n, out, in, curv->ra[l - 1], in, curv->theta + net->w[l], in, rz, out);
 }
 
+/* R z of hidden layers is kept only where s'' needs it; otherwise it turns into R a in place. */
 CLBDEF clb_real *clb_jvp(clb_curv *curv, const clb_real *v)
 {
     const clb_net *net = curv->pass->net;
-    size_t i, l, n = curv->pass->n;
-    for (l = 1; l <= net->L; ++l) {
-        clbi_r_affine(curv, l, v);
-        if (l == net->L) break;
-        for (i = 0; i < n * net->m[l]; ++i) curv->ra[l][i] = curv->s1[l][i] * curv->rz[l][i];
+    size_t l;
+    for (l = 1; l < net->L; ++l) {
+        clbi_r_affine(curv, l, v, curv->s2[l] ? curv->rz[l] : curv->ra[l]);
+        if (curv->s2[l]) memcpy(curv->ra[l], curv->rz[l], curv->pass->n * net->m[l] * sizeof(clb_real));
+        clbi_times_slope(curv, l, curv->ra[l]);
     }
+    clbi_r_affine(curv, net->L, v, curv->rz[net->L]);
     return curv->rz[net->L];
 }
 
@@ -4745,13 +4757,13 @@ static void clbi_layer_gradient(const clb_pass *pass, size_t l, const clb_real *
 static void clbi_pull_back(clb_curv *curv, clb_real *y)
 {
     const clb_net *net = curv->pass->net;
-    size_t i, l, n = curv->pass->n;
+    size_t l, n = curv->pass->n;
     for (l = net->L; l >= 1; --l) {
         size_t in = net->m[l - 1], out = net->m[l];
         clbi_layer_gradient(curv->pass, l, curv->rz[l], y);
         if (l == 1) break;
         clb_matmul_nn(n, in, out, curv->rz[l], out, curv->theta + net->w[l], in, curv->rz[l - 1], in);
-        for (i = 0; i < n * in; ++i) curv->rz[l - 1][i] *= curv->s1[l - 1][i];
+        clbi_times_slope(curv, l - 1, curv->rz[l - 1]);
     }
 }
 
@@ -4768,19 +4780,18 @@ CLBDEF void clb_gnvp(clb_curv *curv, const clb_real *v, clb_real *y)
     clbi_pull_back(curv, y);
 }
 
-/* R u_{l-1} from R u_l, over rz[l-1]; ra[l-1] serves as scratch, its value is no longer needed. */
+/* R u_{l-1} = s' (R u_l W_l + u_l V_l) + s'' (u_l W_l) R z_{l-1}, over rz[l-1]; the sum in brackets is formed
+ * in ra[l-1], whose value is no longer needed, if R z is. */
 static void clbi_r_backward(clb_curv *curv, size_t l, const clb_real *v)
 {
     const clb_net *net = curv->pass->net;
     size_t i, n = curv->pass->n, in = net->m[l - 1], out = net->m[l];
-    clb_real *re = curv->ra[l - 1], *rz = curv->rz[l - 1];
-    const clb_real *s1 = curv->s1[l - 1], *s2 = curv->s2[l - 1];
+    const clb_real *s2 = curv->s2[l - 1];
+    clb_real *rz = curv->rz[l - 1], *re = s2 ? curv->ra[l - 1] : rz;
     clb_matmul_nn(n, in, out, curv->rz[l], out, curv->theta + net->w[l], in, re, in);
     clb_matmul_nn_acc(n, in, out, curv->pass->u[l], out, v + net->w[l], in, re, in);
-    if (!s2)
-        for (i = 0; i < n * in; ++i) rz[i] = s1[i] * re[i];
-    else
-        for (i = 0; i < n * in; ++i) rz[i] = s1[i] * re[i] + s2[i] * rz[i];
+    clbi_times_slope(curv, l - 1, re);
+    for (i = 0; s2 && i < n * in; ++i) rz[i] = re[i] + s2[i] * rz[i];
 }
 
 /* The way back of the R operator, from R u_L in rz[L]. */
