@@ -4894,16 +4894,18 @@ typedef struct clbi_assembly {
     const clb_curv *curv;
     clb_real *H;
     size_t    ldh, n, d, m, K, d1, m1;
-    size_t    pairs;            /* columns of the largest chunk of products                        */
+    size_t    pairs, all_pairs; /* products x_a x_b of the largest chunk, of all chunks            */
     int       residual;         /* add sum_ik r_ik Hess f_ik                                       */
     clb_real *x, *h;            /* [n][d1], [n][m1]                                                */
     clb_real *pw;               /* [n][m]       p W_2, if ce > 0                                   */
-    clb_real *xx;               /* [n][pairs]   x_a x_b, b >= a, for a chunk of a                  */
+    clb_real *xx;               /* [n][pairs]   x_a x_b, b >= a, if one chunk holds them           */
     clb_real *gx, *gh, *gxx;    /* the same rows, active samples only                              */
     clb_real *t;                /* [n][K]       s'_ij (S_i W_2)_kj                                 */
     clb_real *c;                /* [n][m]       t W_2 s'_ij'                                       */
     clb_real *y;                /* [n][K d1]    t_ik x_ia                                          */
-    clb_real *out;              /* result of a product                                             */
+    clb_real *out;              /* result of a product: [m][all_pairs], [K d1][m1]                 */
+    clb_real *blocks;           /* [m (m+1)/2][d1][d1] of W_1 with W_1, on and above the diagonal  */
+    clb_real *row;              /* [d1]                                                            */
     size_t   *active;           /* [n] samples with s'_ij or s''_ij                                */
     void     *arena;
 } clbi_assembly;
@@ -4927,26 +4929,29 @@ static void clbi_put(const clbi_assembly *s, size_t at, size_t l, size_t row, si
 
 static clb_status clbi_assembly_alloc(clbi_assembly *s)
 {
-    size_t size[10], total = 0, i, widest = 1 + (s->m1 > s->pairs ? s->m1 : s->pairs);
-    clb_real *at, **slot[10];
+    enum { COUNT = 12 };
+    size_t size[COUNT], rows[COUNT], columns[COUNT], total = 0, i, widest = 1 + (s->m1 > s->all_pairs ? s->m1 : s->all_pairs);
+    clb_real *at, **slot[COUNT];
     clb_status status;
-    size_t rows[10], columns[10];
-    rows[0] = s->n, columns[0] = s->d1,      slot[0] = &s->x;
-    rows[1] = s->n, columns[1] = s->m1,      slot[1] = &s->h;
-    rows[2] = s->n, columns[2] = s->m,       slot[2] = &s->pw;
-    rows[3] = s->n, columns[3] = s->pairs,   slot[3] = &s->xx;
-    rows[4] = s->n, columns[4] = s->d1 + s->m1, slot[4] = &s->gx;
-    rows[5] = s->n, columns[5] = s->pairs,   slot[5] = &s->gxx;
-    rows[6] = s->n, columns[6] = s->K,       slot[6] = &s->t;
-    rows[7] = s->n, columns[7] = s->m,       slot[7] = &s->c;
-    rows[8] = s->n, columns[8] = s->K * s->d1, slot[8] = &s->y;
+    for (i = 0; i < COUNT; ++i) rows[i] = s->n;
+    columns[0] = s->d1,            slot[0] = &s->x;
+    columns[1] = s->m1,            slot[1] = &s->h;
+    columns[2] = s->m,             slot[2] = &s->pw;
+    columns[3] = s->pairs == s->all_pairs ? s->pairs : 0, slot[3] = &s->xx;
+    columns[4] = s->d1 + s->m1,    slot[4] = &s->gx;                 /* and gh behind it */
+    columns[5] = s->pairs,         slot[5] = &s->gxx;
+    columns[6] = s->K,             slot[6] = &s->t;
+    columns[7] = s->m,             slot[7] = &s->c;
+    columns[8] = s->K * s->d1,     slot[8] = &s->y;
     rows[9] = s->m1 + s->K * s->d1, columns[9] = widest, slot[9] = &s->out;
-    for (i = 0; i < 10; ++i)
+    rows[10] = s->m * (s->m + 1) / 2 * s->d1, columns[10] = s->d1, slot[10] = &s->blocks;
+    rows[11] = 1, columns[11] = s->d1, slot[11] = &s->row;
+    for (i = 0; i < COUNT; ++i)
         if (!clbi_mul_size(rows[i], columns[i], &size[i]) || !clbi_add_size(total, size[i], &total))
             return CLB_ESIZE;
     if ((status = clbi_alloc(&s->arena, total, sizeof *at)) != CLB_OK) return status;
     if ((status = clbi_alloc(&s->active, s->n, sizeof *s->active)) != CLB_OK) return status;
-    for (at = (clb_real *)s->arena, i = 0; i < 10; ++i) *slot[i] = at, at += size[i];
+    for (at = (clb_real *)s->arena, i = 0; i < COUNT; ++i) *slot[i] = at, at += size[i];
     s->gh = s->gx + s->n * s->d1;
     return CLB_OK;
 }
@@ -4976,15 +4981,23 @@ static size_t clbi_chunk(size_t d1, size_t a0, size_t *columns)
     return a - a0;
 }
 
-static void clbi_form_products(const clbi_assembly *s, size_t a0, size_t count, size_t columns)
+/* to[columns] = x_a x_b, b >= a, a = a0 .. a0+count-1. */
+static void clbi_products(size_t d1, size_t a0, size_t count, const clb_real *x, clb_real *to)
 {
-    size_t i, a, b;
-    for (i = 0; i < s->n; ++i) {
-        const clb_real *x = s->x + i * s->d1;
-        clb_real *to = s->xx + i * columns;
-        for (a = a0; a < a0 + count; ++a)
-            for (b = a; b < s->d1; ++b) *to++ = x[a] * x[b];
+    size_t a, b;
+    for (a = a0; a < a0 + count; ++a)
+        for (b = a; b < d1; ++b) *to++ = x[a] * x[b];
+}
+
+/* gxx: products of the active samples for one chunk. All of them are kept in xx if one chunk holds them. */
+static void clbi_gather_products(const clbi_assembly *s, size_t active, size_t a0, size_t count, size_t columns)
+{
+    size_t r;
+    if (s->pairs == s->all_pairs) {
+        clbi_gather(s, active, columns, s->xx, s->gxx);
+        return;
     }
+    for (r = 0; r < active; ++r) clbi_products(s->d1, a0, count, s->x + s->active[r] * s->d1, s->gxx + r * columns);
 }
 
 /* Samples that hidden unit j sees; with a second derivative every sample does. */
@@ -5029,40 +5042,46 @@ static void clbi_form_c(const clbi_assembly *s, size_t j, size_t count)
     }
 }
 
-/* Blocks (j, j'), j' >= j, of W_1 with W_1: the part of them with a in the chunk, b >= a. */
-static void clbi_pair_rows(const clbi_assembly *s, size_t j, size_t a0, size_t count, size_t columns)
+/* Place of block (j, j'), j' >= j, among the blocks that are kept until all are known. */
+static clb_real *clbi_block_at(const clbi_assembly *s, size_t j, size_t jj)
 {
-    const clb_net *net = s->curv->pass->net;
-    size_t jj, a, active = clbi_find_active(s, j), width = s->m - j;
-    clbi_form_t(s, j, active);
-    clbi_form_c(s, j, active);
-    clbi_gather(s, active, columns, s->xx, s->gxx);
-    clb_matmul_tn(width, columns, active, s->c, width, s->gxx, columns, s->out, columns);
-    for (jj = 0; jj < width; ++jj) {
-        const clb_real *from = s->out + jj * columns;
-        for (a = a0; a < a0 + count; from += s->d1 - a++)
-            clbi_put(s, clbi_index(net, 1, j, a), 1, j + jj, a, s->d1 - a, from);
-    }
+    return s->blocks + (j * s->m - j * (j + 1) / 2 + jj) * s->d1 * s->d1;
 }
 
-/* Each block (j, j') is symmetric: complete it below its diagonal, then copy it to (j', j). */
-static void clbi_complete_row(const clbi_assembly *s, size_t j)
+/* Block from its packed upper triangle; it is symmetric. */
+static void clbi_unpack_block(size_t d1, const clb_real *packed, clb_real *block)
 {
-    const clb_net *net = s->curv->pass->net;
-    clb_real *H = s->H;
-    size_t jj, a, b, ldh = s->ldh;
-    for (jj = j; jj < s->m; ++jj) {
-        for (b = 1; b < s->d1; ++b) {
-            clb_real *row = H + clbi_index(net, 1, j, b) * ldh;
-            for (a = 0; a < b; ++a)
-                row[clbi_index(net, 1, jj, a)] = H[clbi_index(net, 1, j, a) * ldh + clbi_index(net, 1, jj, b)];
+    size_t a, b;
+    for (a = 0; a < d1; ++a)
+        for (b = a; b < d1; ++b) block[a * d1 + b] = block[b * d1 + a] = *packed++;
+}
+
+/* Rows of W_1 with W_1, written from left to right: scattered stores into a matrix that no cache holds would cost
+ * more than all the arithmetic. */
+static void clbi_put_rows(const clbi_assembly *s)
+{
+    size_t j, jj, a;
+    for (j = 0; j < s->m; ++j)
+        for (a = 0; a < s->d1; ++a) {
+            size_t at = clbi_index(s->curv->pass->net, 1, j, a);
+            for (jj = 0; jj < s->m; ++jj)
+                clbi_put(s, at, 1, jj, 0, s->d1, (jj < j ? clbi_block_at(s, jj, j) : clbi_block_at(s, j, jj)) + a * s->d1);
         }
-        for (a = 0; a < s->d1 && jj > j; ++a) {
-            const clb_real *row = H + clbi_index(net, 1, j, a) * ldh;
-            clbi_put(s, clbi_index(net, 1, jj, a), 1, j, 0, s->d, row + net->w[1] + jj * s->d);
-            if (s->d1 > s->d) H[clbi_index(net, 1, jj, a) * ldh + net->b[1] + j] = row[net->b[1] + jj];
-        }
+}
+
+/* Blocks (j, j') of W_1 with W_1, j' >= j:  sum_i c_ij' x_i x_i^T over the active samples. */
+static void clbi_pair_rows(const clbi_assembly *s, size_t j)
+{
+    size_t jj, a0, count, columns, at = 0, active = clbi_find_active(s, j), width = s->m - j;
+    clbi_form_t(s, j, active);
+    clbi_form_c(s, j, active);
+    for (a0 = 0; a0 < s->d1; a0 += count, at += columns) {
+        count = clbi_chunk(s->d1, a0, &columns);
+        clbi_gather_products(s, active, a0, count, columns);
+        clb_matmul_tn(width, columns, active, s->c, width, s->gxx, columns, s->out + at, s->all_pairs);
     }
+    for (jj = j; jj < s->m; ++jj)
+        clbi_unpack_block(s->d1, s->out + (jj - j) * s->all_pairs, clbi_block_at(s, j, jj));
 }
 
 /* r_ik part of the blocks (j; k, h = j):  sum_i s'_ij r_ik x_ia, added to out[(k,a)][j]. */
@@ -5087,17 +5106,19 @@ static void clbi_cross_rows(const clbi_assembly *s, size_t j)
     clbi_gather(s, active, s->d1, s->x, s->gx);
     clbi_gather(s, active, s->m1, s->h, s->gh);
     for (r = 0; r < active; ++r)
-        for (k = 0; k < s->K; ++k)
-            for (a = 0; a < s->d1; ++a)
-                s->y[r * rows + k * s->d1 + a] = s->t[r * s->K + k] * s->gx[r * s->d1 + a];
+        for (k = 0; k < s->K; ++k) {
+            const clb_real t = s->t[r * s->K + k], *x = s->gx + r * s->d1;
+            clb_real *y = s->y + r * rows + k * s->d1;
+            for (a = 0; a < s->d1; ++a) y[a] = t * x[a];
+        }
     clb_matmul_tn(rows, s->m1, active, s->y, rows, s->gh, s->m1, s->out, s->m1);
     if (s->residual) clbi_couple(s, j, active);
     for (k = 0; k < s->K; ++k) {
         const clb_real *out = s->out + k * s->d1 * s->m1;
         for (a = 0; a < s->d1; ++a) clbi_put(s, clbi_index(net, 1, j, a), 2, k, 0, s->m1, out + a * s->m1);
         for (h = 0; h < s->m1; ++h) {
-            clb_real *row = s->H + clbi_index(net, 2, k, h) * s->ldh;
-            for (a = 0; a < s->d1; ++a) row[clbi_index(net, 1, j, a)] = out[a * s->m1 + h];
+            for (a = 0; a < s->d1; ++a) s->row[a] = out[a * s->m1 + h];
+            clbi_put(s, clbi_index(net, 2, k, h), 1, j, 0, s->d1, s->row);
         }
     }
 }
@@ -5132,19 +5153,15 @@ static void clbi_output_block(const clbi_assembly *s, size_t k, size_t kk)
 static void clbi_assemble(const clbi_assembly *s)
 {
     const clb_pass *pass = s->curv->pass;
-    size_t j, k, kk, a0, count, columns;
+    size_t i, j, k, kk;
     clbi_extend(s->n, s->d, s->d1, pass->a[0], s->x);
     clbi_extend(s->n, s->m, s->m1, pass->a[1], s->h);
     if (pass->ce > 0)
         clb_matmul_nn(s->n, s->m, s->K, pass->p, s->K, s->curv->theta + pass->net->w[2], s->m, s->pw, s->m);
-    for (a0 = 0; a0 < s->d1; a0 += count) {
-        count = clbi_chunk(s->d1, a0, &columns);
-        clbi_form_products(s, a0, count, columns);
-        for (j = 0; j < s->m; ++j) {
-            clbi_pair_rows(s, j, a0, count, columns);
-            if (a0 + count == s->d1) clbi_complete_row(s, j);
-        }
-    }
+    for (i = 0; i < s->n && s->pairs == s->all_pairs; ++i)
+        clbi_products(s->d1, 0, s->d1, s->x + i * s->d1, s->xx + i * s->pairs);
+    for (j = 0; j < s->m; ++j) clbi_pair_rows(s, j);
+    clbi_put_rows(s);
     for (j = 0; j < s->m; ++j) clbi_cross_rows(s, j);
     for (k = 0; k < s->K; ++k)
         for (kk = k; kk < s->K; ++kk) clbi_output_block(s, k, kk);
@@ -5164,6 +5181,7 @@ static clb_status clbi_assemble_two(clb_curv *curv, clb_real *H, size_t ldh, int
     for (a0 = 0; a0 < s.d1; a0 += count) {
         count = clbi_chunk(s.d1, a0, &columns);
         if (columns > s.pairs) s.pairs = columns;
+        s.all_pairs += columns;
     }
     status = clbi_assembly_alloc(&s);
     if (status == CLB_OK) clbi_assemble(&s);
