@@ -505,6 +505,9 @@ CLBDEF clb_linop  clb_block_op(clb_block *block);
  * Errors: CLB_ESIZE, CLB_ENOMEM (H unspecified). */
 CLBDEF clb_status clb_hessian(clb_curv *curv, clb_real *H, size_t ldh);
 CLBDEF clb_status clb_gauss_newton(clb_curv *curv, clb_real *G, size_t ldg);
+/* Bytes that clb_hessian (or clb_gauss_newton) takes while it runs, without the matrix; 0 if they overflow. */
+CLBDEF size_t     clb_hessian_bytes(const clb_curv *curv);
+CLBDEF size_t     clb_gauss_newton_bytes(const clb_curv *curv);
 
 /* Empirical neural tangent kernel [nK][nK], row (i,k) = i K + k.
  *   N_l[(i,k),(j,k')] = <df_ik/dz_l, df_jk'/dz_l> (a_{l-1,i} . a_{l-1,j} [+ 1 with bias])
@@ -4927,13 +4930,13 @@ static void clbi_put(const clbi_assembly *s, size_t at, size_t l, size_t row, si
     if (plain < count) s->H[at * s->ldh + net->b[l] + row] = values[plain];
 }
 
-static clb_status clbi_assembly_alloc(clbi_assembly *s)
+enum { CLBI_PARTS = 12 };              /* matrices in the arena of an assembly */
+
+/* Sizes of the parts and where their pointers go; returns the sum, 0 when it overflows. */
+static size_t clbi_assembly_parts(clbi_assembly *s, size_t size[CLBI_PARTS], clb_real **slot[CLBI_PARTS])
 {
-    enum { COUNT = 12 };
-    size_t size[COUNT], rows[COUNT], columns[COUNT], total = 0, i, widest = 1 + (s->m1 > s->all_pairs ? s->m1 : s->all_pairs);
-    clb_real *at, **slot[COUNT];
-    clb_status status;
-    for (i = 0; i < COUNT; ++i) rows[i] = s->n;
+    size_t rows[CLBI_PARTS], columns[CLBI_PARTS], total = 0, i;
+    for (i = 0; i < CLBI_PARTS; ++i) rows[i] = s->n;
     columns[0] = s->d1,            slot[0] = &s->x;
     columns[1] = s->m1,            slot[1] = &s->h;
     columns[2] = s->m,             slot[2] = &s->pw;
@@ -4943,15 +4946,23 @@ static clb_status clbi_assembly_alloc(clbi_assembly *s)
     columns[6] = s->K,             slot[6] = &s->t;
     columns[7] = s->m,             slot[7] = &s->c;
     columns[8] = s->K * s->d1,     slot[8] = &s->y;
-    rows[9] = s->m1 + s->K * s->d1, columns[9] = widest, slot[9] = &s->out;
+    rows[9] = s->m1 + s->K * s->d1, columns[9] = 1 + (s->m1 > s->all_pairs ? s->m1 : s->all_pairs), slot[9] = &s->out;
     rows[10] = s->m * (s->m + 1) / 2 * s->d1, columns[10] = s->d1, slot[10] = &s->blocks;
     rows[11] = 1, columns[11] = s->d1, slot[11] = &s->row;
-    for (i = 0; i < COUNT; ++i)
-        if (!clbi_mul_size(rows[i], columns[i], &size[i]) || !clbi_add_size(total, size[i], &total))
-            return CLB_ESIZE;
+    for (i = 0; i < CLBI_PARTS; ++i)
+        if (!clbi_mul_size(rows[i], columns[i], &size[i]) || !clbi_add_size(total, size[i], &total)) return 0;
+    return total;
+}
+
+static clb_status clbi_assembly_alloc(clbi_assembly *s)
+{
+    size_t size[CLBI_PARTS], i, total;
+    clb_real *at, **slot[CLBI_PARTS];
+    clb_status status;
+    if ((total = clbi_assembly_parts(s, size, slot)) == 0) return CLB_ESIZE;
     if ((status = clbi_alloc(&s->arena, total, sizeof *at)) != CLB_OK) return status;
     if ((status = clbi_alloc(&s->active, s->n, sizeof *s->active)) != CLB_OK) return status;
-    for (at = (clb_real *)s->arena, i = 0; i < COUNT; ++i) *slot[i] = at, at += size[i];
+    for (at = (clb_real *)s->arena, i = 0; i < CLBI_PARTS; ++i) *slot[i] = at, at += size[i];
     s->gh = s->gx + s->n * s->d1;
     return CLB_OK;
 }
@@ -5167,27 +5178,43 @@ static void clbi_assemble(const clbi_assembly *s)
         for (kk = k; kk < s->K; ++kk) clbi_output_block(s, k, kk);
 }
 
-static clb_status clbi_assemble_two(clb_curv *curv, clb_real *H, size_t ldh, int residual)
+static void clbi_assembly_open(clbi_assembly *s, const clb_curv *curv)
 {
     const clb_net *net = curv->pass->net;
+    size_t a0, count, columns;
+    memset(s, 0, sizeof *s);
+    s->curv = curv;
+    s->n = curv->pass->n, s->d = net->m[0], s->m = net->m[1], s->K = net->m[2];
+    s->d1 = s->d + (net->b[1] != CLB_NO_BIAS);
+    s->m1 = s->m + (net->b[2] != CLB_NO_BIAS);
+    for (a0 = 0; a0 < s->d1; a0 += count) {
+        count = clbi_chunk(s->d1, a0, &columns);
+        if (columns > s->pairs) s->pairs = columns;
+        s->all_pairs += columns;
+    }
+}
+
+static clb_status clbi_assemble_two(clb_curv *curv, clb_real *H, size_t ldh, int residual)
+{
     clbi_assembly s;
     clb_status status;
-    size_t a0, count, columns;
-    memset(&s, 0, sizeof s);
-    s.curv = curv, s.H = H, s.ldh = ldh, s.residual = residual;
-    s.n = curv->pass->n, s.d = net->m[0], s.m = net->m[1], s.K = net->m[2];
-    s.d1 = s.d + (net->b[1] != CLB_NO_BIAS);
-    s.m1 = s.m + (net->b[2] != CLB_NO_BIAS);
-    for (a0 = 0; a0 < s.d1; a0 += count) {
-        count = clbi_chunk(s.d1, a0, &columns);
-        if (columns > s.pairs) s.pairs = columns;
-        s.all_pairs += columns;
-    }
+    clbi_assembly_open(&s, curv);
+    s.H = H, s.ldh = ldh, s.residual = residual;
     status = clbi_assembly_alloc(&s);
     if (status == CLB_OK) clbi_assemble(&s);
     CLB_FREE(s.arena);
     CLB_FREE(s.active);
     return status;
+}
+
+static size_t clbi_assembly_bytes(const clb_curv *curv)
+{
+    clbi_assembly s;
+    size_t size[CLBI_PARTS], bytes;
+    clb_real **slot[CLBI_PARTS];
+    clbi_assembly_open(&s, curv);
+    if (!clbi_mul_size(clbi_assembly_parts(&s, size, slot), sizeof(clb_real), &bytes)) return 0;
+    return bytes ? bytes + s.n * sizeof *s.active : 0;
 }
 
 /* ---- sensitivities of the outputs: Jacobian and kernels ------------------------------------- */
@@ -5233,14 +5260,21 @@ typedef struct clbi_kernel {
     void     *arena;
 } clbi_kernel;
 
+static int clbi_kernel_reals(const clb_curv *curv, size_t R, size_t *reals)
+{
+    size_t n = curv->pass->n, side, rows;
+    if (!clbi_mul_size(n * R, 2 * clbi_widest(curv->pass->net), &side) ||
+        !clbi_mul_size(n, CLBI_SLICE * (R * R + 1), &rows)) return 0;
+    return clbi_add_size(side, rows + R * curv->pass->net->m[curv->pass->net->L], reals);
+}
+
 static clb_status clbi_kernel_alloc(clbi_kernel *s, const clb_curv *curv, size_t R, int sum)
 {
     const clb_net *net = curv->pass->net;
-    size_t n = curv->pass->n, K = net->m[net->L], side, rows, total, k;
+    size_t n = curv->pass->n, K = net->m[net->L], side = n * R * clbi_widest(net), total, k;
     clb_status status;
     memset(s, 0, sizeof *s);
-    if (!clbi_mul_size(n * R, clbi_widest(net), &side) || !clbi_mul_size(n, CLBI_SLICE * (R * R + 1), &rows) ||
-        !clbi_mul_size(side, 2, &total) || !clbi_add_size(total, rows + R * K, &total)) return CLB_ESIZE;
+    if (!clbi_kernel_reals(curv, R, &total)) return CLB_ESIZE;
     if ((status = clbi_alloc(&s->arena, total, sizeof(clb_real))) != CLB_OK) return status;
     s->buffer[0] = (clb_real *)s->arena;
     s->buffer[1] = s->buffer[0] + side;
@@ -5419,6 +5453,21 @@ CLBDEF clb_status clb_gauss_newton(clb_curv *curv, clb_real *G, size_t ldg)
 {
     CLB_ASSERT(ldg >= curv->pass->net->P);
     return curv->pass->net->L == 2 ? clbi_assemble_two(curv, G, ldg, 0) : clbi_gauss_newton_deep(curv, G, ldg);
+}
+
+CLBDEF size_t clb_hessian_bytes(const clb_curv *curv)
+{
+    return curv->pass->net->L == 2 ? clbi_assembly_bytes(curv) : curv->pass->net->P * sizeof(clb_real);
+}
+
+CLBDEF size_t clb_gauss_newton_bytes(const clb_curv *curv)
+{
+    const clb_net *net = curv->pass->net;
+    size_t K = net->m[net->L], reals, jacobian;
+    if (net->L == 2) return clbi_assembly_bytes(curv);
+    if (!clbi_kernel_reals(curv, K, &reals) || !clbi_mul_size(2 * CLBI_SLICE * K, net->P, &jacobian) ||
+        !clbi_add_size(reals, jacobian, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &reals)) return 0;
+    return reals;
 }
 
 /* sigma_max of B_h as the root of the largest eigenvalue of the K x K matrix B_h^T B_h. */

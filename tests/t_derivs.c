@@ -3,9 +3,10 @@
 #include <stdlib.h>
 
 static size_t t_allocations, t_fail_at;         /* calls so far; the call that fails, 0: none */
+static size_t t_bytes;                          /* asked for, never counted back */
 static void *t_malloc(size_t size)
 {
-    ++t_allocations;
+    ++t_allocations, t_bytes += size;
     return t_fail_at && t_allocations == t_fail_at ? NULL : malloc(size);
 }
 #define CLB_MALLOC(n)     t_malloc(n)
@@ -380,11 +381,33 @@ static void t_memory(void)
     problem_close(&s);
 }
 
+/* What the query functions promise; the matrix of a width-64 net with its workspace in 3 P^2 reals. */
+static void t_workspace(void)
+{
+    static const shape wide = { 3, { 20, 64, 5 } };
+    const shape *all[3] = { &wide, &shapes[4], &shapes[2] };
+    size_t i, P;
+    for (i = 0; i < 3; ++i) {
+        problem s;
+        clb_real *H;
+        problem_open(&s, all[i], 0, 1, 0);
+        P = s.net.P, H = reals(P * P), t_bytes = 0;
+        CHECK(clb_hessian(&s.curv, H, P) == CLB_OK);
+        EQUAL(t_bytes, clb_hessian_bytes(&s.curv));
+        if (i == 0) CHECK(t_bytes + P * P * sizeof *H <= 3 * P * P * sizeof *H);
+        t_bytes = 0;
+        CHECK(clb_gauss_newton(&s.curv, H, P) == CLB_OK);
+        EQUAL(t_bytes, clb_gauss_newton_bytes(&s.curv));
+        free(H);
+        problem_close(&s);
+    }
+}
+
 static const test_case tests[] = {
 #ifndef CLB_SINGLE
     TEST(t_hvp_differences), TEST(t_gauss_newton_is_jsj),
 #endif
     TEST(t_products_symmetric), TEST(t_assembled_equals_products), TEST(t_kernels_are_jjt), TEST(t_blocks),
-    TEST(t_batch), TEST(t_residual_bound), TEST(t_memory)
+    TEST(t_batch), TEST(t_residual_bound), TEST(t_memory), TEST(t_workspace)
 };
 TEST_MAIN(tests)
