@@ -381,7 +381,7 @@ static void e09_coupling_tables(ex *x)
 /* quadratic_model: the linear arm like every sweep, the ReLU arm with means only. */
 static void e09_exponents(ex *x)
 {
-    static const sw_tol tol = { 3.5e-5, 1e-4, 1e-4, 1e-6, 1e-6, 0 };
+    static const sw_tol tol = { 3.5e-5, 1e-4, 1e-4, 1e-6, 1e-6, 0, NULL };
     static const char *const file = "quadratic_model/results.json", *const config = "quadratic_model/config.json";
     sw_case c[2];
     ex_list etas[2];

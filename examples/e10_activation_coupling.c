@@ -110,7 +110,7 @@ typedef struct e10_row { double alpha, r2, points, diverged, common, low, stable
 static e10_row e10_windows(ex *x, size_t k, ex_list etas)
 {
     static const char *const file = "interpolated_activation";
-    sw_tol tol = { 3.5e-5, 0, 2e-4, 5e-6, 5e-5, E10_ALPHA_TOL };
+    sw_tol tol = { 3.5e-5, 0, 2e-4, 5e-6, 5e-5, E10_ALPHA_TOL, NULL };
     sw_case c = e10_case("sweep", e10_e[k], 3);
     const char *key = ex_key(x, c.act), *paths[2] = { NULL, NULL };
     e10_row r;
@@ -310,6 +310,7 @@ static void e10_figure(ex *x, const e10_row *r, const double *e, const double *a
         plot_line(b, style[k], etas.n < SW_MAX ? etas.n : SW_MAX, etas.at, S, ex_print(x, "e = %g", e10_e[k]));
         plot_line(c, style[k], etas.n < SW_MAX ? etas.n : SW_MAX, scaled, S, NULL);
     }
+    plot_range_x(a, -0.05, 1.05);
     plot_vertical(c, 2, "edge");
     plot_save(p, "Left: exponent against e; the published curve jumps where eta = 0.3 enters the fit, equal windows are flat. "
                  "Middle, right: S against eta and against eta lambda_max(0).");

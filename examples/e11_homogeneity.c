@@ -16,6 +16,7 @@ static const double e11_e[] = { 0.0, 0.1, 0.2, 0.5, 0.8, 1.0 };
 static const double e11_paper[] = { 1.1078, 1.0898, 1.0780, 1.2435, 1.2494, 1.2928 };
 static const double e11_control_lr[] = { 1e-4, 1e-3, 1e-2, 3e-2 };
 static const double e11_fixed_lr[] = { 1e-3, 3e-3, 1e-2 };
+static const double e11_deep_f[] = { 0.05 };
 static const double e11_time = 2;                            /* eta T of the runs at fixed time           */
 
 /* degree 0: none. */
@@ -37,16 +38,18 @@ static sw_case e11_case(const char *part, double act, double loss)
 
 /* --- plan ------------------------------------------------------------------------------------- */
 
-static void e11_add(ex *x, const char *part, const e11_net *net, size_t L, double T, ex_list seeds, ex_list etas)
+/* Parts "degree" (T = 2000), "fixed" (eta T = 2), and "deep" (three layers), where `at` are values of f. */
+static void e11_add(ex *x, const char *part, const e11_net *net, ex_list seeds, ex_list at)
 {
-    for (size_t i = 0; i < etas.n; ++i)
+    int deep = !strcmp(part, "deep"), fixed = !strcmp(part, "fixed");
+    for (size_t i = 0; i < at.n; ++i)
         for (size_t s = 0; s < seeds.n; ++s) {
             ex_row *row = ex_add(x, part, seeds.at[s]);
             ex_text(row, "net", net->name);
             ex_num(row, "degree", net->degree);
-            ex_num(row, "L", (double)L);
-            ex_num(row, "lr", etas.at[i]);
-            ex_num(row, "T", T > 0 ? T : ceil(e11_time / etas.at[i]));
+            ex_num(row, "L", deep ? 3 : 2);
+            ex_num(row, deep ? "f" : "lr", at.at[i]);
+            ex_num(row, "T", deep ? 500 : fixed ? ceil(e11_time / at.at[i]) : SW_T);
         }
 }
 
@@ -54,11 +57,10 @@ static void e11_plan_beyond(ex *x)
 {
     ex_list five = ex_seeds(x, 5), three = ex_seeds(x, 3), one = ex_seeds(x, 1), etas = ex_lrs(x, sw_etas, SW_N);
     ex_list fixed = E11_LIST(e11_fixed_lr), control = E11_LIST(e11_control_lr);
-    for (size_t k = 0; k < E11_HOMOGENEOUS; ++k) e11_add(x, "degree", &e11_nets[k], 2, SW_T, five, etas);
-    e11_add(x, "degree", &e11_nets[E11_TANH], 2, SW_T, one, control);
-    for (size_t k = E11_POWERS; k < E11_NETS; ++k) e11_add(x, "fixed", &e11_nets[k], 2, 0, one, fixed);
-    control.n = 2, control.at = e11_fixed_lr;
-    for (size_t k = E11_POWERS; k < E11_HOMOGENEOUS; ++k) e11_add(x, "deep", &e11_nets[k], 3, 500, three, control);
+    for (size_t k = 0; k < E11_HOMOGENEOUS; ++k) e11_add(x, "degree", &e11_nets[k], five, etas);
+    e11_add(x, "degree", &e11_nets[E11_TANH], one, control);
+    for (size_t k = E11_POWERS; k < E11_NETS; ++k) e11_add(x, "fixed", &e11_nets[k], one, fixed);
+    for (size_t k = E11_POWERS; k < E11_HOMOGENEOUS; ++k) e11_add(x, "deep", &e11_nets[k], three, E11_LIST(e11_deep_f));
     for (int act = 0; act <= 1; ++act) {
         sw_case ce = e11_case("ce", act, CLB_CE);
         sw_plan(x, &ce, three, "lr", etas);
@@ -126,7 +128,7 @@ static clb_status e11_degree(ex_row *row)
     clb_train_opts train = CLB_ZERO;
     clb_observer observer = CLB_ZERO;
     clb_trace trace;
-    double lambda;
+    double lambda, eta = ex_get(row, "lr");
     clb_status status;
     opts.L = (size_t)ex_get(row, "L");
     opts.net.activation = net->activation, opts.net.a = net->a;
@@ -135,8 +137,9 @@ static clb_status e11_degree(ex_row *row)
     status = sw_sharpness(&opts, row->seed, CLB_MSE, &lambda);
     if (status) return status;
     ex_num(row, "lambda_max", lambda);
-    ex_num(row, "eta_lambda", lambda * ex_get(row, "lr"));
-    status = clb_problem_run(&opts, (uint64_t)row->seed, ex_get(row, "lr"), (size_t)ex_get(row, "T"), &train, &trace);
+    if (isnan(eta)) eta = 2 * ex_get(row, "f") / lambda;
+    ex_num(row, "eta_lambda", lambda * eta);
+    status = clb_problem_run(&opts, (uint64_t)row->seed, eta, (size_t)ex_get(row, "T"), &train, &trace);
     if (status && status != CLB_EDIVERGED) return status;
     e11_measure(row, &trace);
     clb_trace_free(&trace);
@@ -228,7 +231,7 @@ static double e11_degrees(ex *x, double *alpha)
 static void e11_fixed(ex *x)
 {
     ex_caption(x, "fixed", "Drift at fixed eta T = 2: d ln drift / d ln eta is 1 where the flow conserves C_p, 0 where it does not");
-    ex_caption(x, "deep", "Three layers: identity and law of C_l = p |W_{l+1}|^2 - |W_l|^2, worst over l, seeds and eta");
+    ex_caption(x, "deep", "Three layers: identity and law of C_l = p |W_{l+1}|^2 - |W_l|^2, f = 0.05, worst over l and seeds");
     for (size_t k = E11_POWERS; k < E11_NETS; ++k) {
         const e11_net *net = &e11_nets[k];
         double slope = e11_alpha(x, "fixed", net->name, "drift", E11_LIST(e11_fixed_lr)).slope;
@@ -331,7 +334,8 @@ static void e11_figure(ex *x, const e11_result *r, int beyond)
     plot_points(a, PLOT_PUBLISHED, E11_N, e11_e, e11_paper, "published");
     plot_points(a, PLOT_BLUE, E11_N, e11_e, r->alpha, "published window");
     plot_points(a, PLOT_ORANGE | PLOT_TRIANGLE, E11_N, e11_e, r->common, "eta <= 0.1");
-    plot_bars(b, PLOT_RED, E11_N, e11_e, r->diverged, NULL);
+    plot_points(b, PLOT_RED, E11_N, e11_e, r->diverged, NULL);
+    plot_range_x(a, -0.05, 1.05), plot_range_x(b, -0.05, 1.05), plot_range_y(b, -0.2, 3.2);
     if (beyond) e11_panel_degree(x, p);
     plot_save(p, "Top: the published exponents jump where seeds stop diverging at eta = 0.3. Bottom: the exponent for activations "
                  "max(0,z)^p of real degree p (one dot a seed), and the drift of C_p (conserved by the flow) and C_1 (not).");

@@ -229,13 +229,14 @@ EX_FN double sw_diverged(ex *x, const sw_case *c, const char *key, double at)
 /* --- ledger of a published sweep --------------------------------------------------------------- */
 
 /* Published drifts are differences of float32 norms: |difference| <= noise + rel drift up to eta = 0.1; beyond, edge
- * times the mean drift. S and S_edge: relative tolerances of mean_S likewise; alpha absolute. */
-typedef struct sw_tol { double noise, rel, edge, S, S_edge, alpha; } sw_tol;
+ * times the drift (or the mean drift, if that is larger). S and S_edge: relative tolerances of mean_S likewise; alpha absolute. because: cause of
+ * an alpha that differs, or NULL. */
+typedef struct sw_tol { double noise, rel, edge, S, S_edge, alpha; const char *because; } sw_tol;
 
-/* Allowed difference of a drift; mean: mean drift at this eta. */
+/* Allowed difference of a drift or of their spread; mean: mean drift at this eta. */
 EX_FN double sw_allowed(double drift, double eta, double mean, const sw_tol *tol)
 {
-    return eta <= 0.1 ? tol->noise + tol->rel * drift : tol->edge * mean;
+    return eta <= 0.1 ? tol->noise + tol->rel * drift : tol->edge * fmax(drift, mean);
 }
 
 EX_FN void sw_ref(ex_row *row, const char *name, double eta, double mean, const sw_tol *tol, const char *path)
@@ -295,7 +296,8 @@ EX_FN ex_row *sw_published(ex *x, const sw_case *c, ex_list etas, const sw_tol *
     ex_num(line, "r2", fit.r2);
     ex_num(line, "beta", fit.slope - 2);
     for (size_t p = 0; paths[p]; ++p) {
-        ex_ref(line, "alpha", EX_FIT, tol->alpha, "%s/alpha", paths[p]);
+        ex_ref(line, "alpha", tol->because ? EX_ARTEFACT : EX_FIT, tol->alpha, "%s/alpha", paths[p]);
+        if (tol->because) ex_because(x, tol->because);
         ex_ref(line, "r2", EX_FIT, tol->alpha, "%s/r2", paths[p]);
         if (has & SW_S) ex_ref(line, "beta", EX_FIT, tol->alpha, "%s/beta", paths[p]);
     }
