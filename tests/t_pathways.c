@@ -3,6 +3,9 @@
  *   cc -std=c99 -O2 -o t_pathways tests/t_pathways.c -lm && ./t_pathways */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
+#define EX_NO_MAIN
+#include "../examples/ex.h"
+#include "../tools/json.h"
 #include "test.h"
 
 static const double g_alpha[2] = { 0.01, 0.005 };
@@ -725,6 +728,179 @@ static void t_paths_errors(void)
     clb_paths_free(&paths);
 }
 
+/* ---- the file of expected values, where it can be read ---- */
+
+static json_doc t_doc;
+
+/* "M2/rows/3/share" below node; fails the test if it is not there. */
+static const json *t_at(const json *node, const char *path)
+{
+    char key[64];
+    while (*path) {
+        size_t n = strcspn(path, "/");
+        memcpy(key, path, n), key[n] = 0;
+        node = json_get(node, key);
+        if (!node) FAIL("%s is not in the file", path);
+        path += n + (path[n] == '/');
+    }
+    return node;
+}
+
+static double t_value(const json *node, const char *path)
+{
+    return t_at(node, path)->number;
+}
+
+static size_t t_list(const json *node, const char *path, double *out)
+{
+    const json *list = t_at(node, path);
+    for (const json *v = list->first; v; v = v->next) out[v->index] = v->number;
+    return list->count;
+}
+
+static const json *t_reference(void)
+{
+    if (!t_doc.root) json_read(&t_doc, "../shared/reference/multipath/expected.json");
+    CHECK(t_doc.root || t_doc.error[0]);
+    return t_doc.root;
+}
+
+static void t_file_return(void)
+{
+    const json *root = t_reference();
+    if (!root) return;
+    for (const json *row = t_at(root, "M6/rows")->first; row; row = row->next) {
+        clb_return w;
+        CHECK(clb_worst_return((size_t)t_value(row, "L"), &w) == CLB_OK);
+        NEAR_REL(w.gamma, strtod(json_get_text(row, "gamma_16"), NULL), 1e-15);
+        NEAR_REL(w.y, t_value(row, "y"), 1e-11);
+        NEAR_REL(w.x_max, t_value(row, "x_max"), 1e-11);
+        NEAR_REL(w.M, t_value(row, "M"), 1e-11);
+        NEAR_REL(clb_worst_return_asymptote((size_t)t_value(row, "L")), t_value(row, "two_W_2L"), 1e-11);
+    }
+    for (const json *row = t_at(root, "M5/rows")->first; row; row = row->next) {
+        size_t L = (size_t)t_value(row, "L");
+        double x, M;
+        CHECK(clb_chain_peak(L, t_value(row, "gamma"), &x, &M) == CLB_OK);
+        NEAR(x, t_value(row, "x_max"), 1e-10);
+        NEAR(M, t_value(row, "M"), 1e-10);
+        NEAR(clb_chain_map(L, t_value(row, "gamma"), M), t_value(row, "return_value"), 1e-9);
+    }
+}
+
+static void t_file_window(void)
+{
+    const json *root = t_reference();
+    if (!root) return;
+    for (const json *row = t_at(root, "M2/rows")->first; row; row = row->next) {
+        size_t L = (size_t)t_value(row, "L");
+        clb_mode mode = t_mode(2, L, 2, g_alpha);
+        clb_mode_opts opts = CLB_ZERO;
+        clb_mode_run run;
+        double s[2], x = strtod(json_get_text(row, "x"), NULL), tol = x == 1 && t_value(row, "gamma") > 2 ? 1e-3 : 1e-6;
+        NOTE("M2 row %zu", row->index);
+        opts.tail = 200;
+        clb_leaf_endpoint(&mode, s);
+        NEAR(s[0] / 2, t_value(row, "leaf_share"), 1e-10);
+        CHECK(clb_mode_train(&mode, t_value(row, "eta"), 20000, &opts, &run) == CLB_OK);
+        NEAR(run.share, t_value(row, "share"), tol);
+        NEAR(run.eta_lambda, t_value(row, "eta_lambda_mean"), tol);
+        NEAR(run.rms_r, t_value(row, "rms_r"), tol);
+        if (tol < 1e-4 || t_value(row, "gamma") < 2)
+            NEAR(clb_boundary_share(L, t_value(row, "gamma")), t_value(row, "boundary_share"), 1e-9);
+        clb_mode_free(&mode);
+    }
+}
+
+static void t_file_depths(void)
+{
+    static const char *const steps[3] = { "small", "0.98", "1.00" };
+    const json *root = t_reference();
+    if (!root) return;
+    for (const json *row = t_at(root, "M4/rows")->first; row; row = row->next) {
+        double d[3], opt[3], s[3], alpha[3], share[3], mu, least, target = t_value(row, "s_star");
+        size_t depth[3], P = t_list(row, "L", d);
+        for (size_t p = 0; p < P; ++p) depth[p] = (size_t)d[p], alpha[p] = t_value(row, "alpha");
+        CHECK(clb_path_optimum(P, depth, target, s, &mu, &least) == CLB_OK);
+        t_list(row, "opt_s", opt);
+        for (size_t p = 0; p < P; ++p) NEAR(s[p], opt[p], 1e-10);
+        NEAR(mu, t_value(row, "mu"), 1e-10);
+        NEAR(least, t_value(row, "lambda_min"), 1e-10);
+        for (int k = 0; k < 3; ++k) {
+            const json *run_row = t_at(t_at(row, "runs"), steps[k]);
+            clb_mode mode;
+            clb_mode_run run;
+            NOTE("M4 row %zu step %s", row->index, steps[k]);
+            CHECK(clb_mode_init(&mode, P, depth, target, alpha) == CLB_OK);
+            clb_mode_train(&mode, t_value(run_row, "eta"), (size_t)t_value(row, "T"), NULL, &run);
+            t_list(run_row, "share", share);
+            for (size_t p = 0; p < P; ++p) NEAR(mode.mean[p] / run.sum, share[p], k == 2 ? 1e-5 : 1e-6);
+            NEAR(run.eta_lambda, t_value(run_row, "eta_lambda_mean_last2"), 1e-5);
+            clb_mode_free(&mode);
+        }
+    }
+}
+
+static void t_file_modes(void)
+{
+    const json *root = t_reference();
+    double s[5], share[5], S[5], factor;
+    if (!root) return;
+    t_list(root, "M7/config/s_star", s), t_list(root, "M7/S", S);
+    for (size_t i = 0; i < 5; ++i) NEAR(clb_single_sharpness(20, s[i]), S[i], 1e-10);
+    for (const json *row = t_at(root, "M7/rows")->first; row; row = row->next) {
+        double eta = t_value(row, "gamma1") / S[0];
+        NOTE("M7 row %zu", row->index);
+        EQUAL(clb_rank(20, 5, s, eta), t_value(row, "predicted_rank"));
+        t_list(row, "share", share);
+        for (size_t i = 0; i < 5; ++i) {
+            clb_mode mode = t_mode(2, 20, s[i], g_alpha);
+            clb_mode_opts opts = CLB_ZERO;
+            clb_mode_run run;
+            opts.tail = 200;
+            clb_mode_train(&mode, eta, 6000, &opts, &run);
+            NEAR(run.share, share[i], 1e-6);
+            clb_mode_free(&mode);
+        }
+    }
+    for (const json *row = t_at(root, "M9/reduction_table")->first; row; row = row->next) {
+        factor = clb_balanced_sharpness((size_t)t_value(row, "P"), (size_t)t_value(row, "L"), 1);
+        NEAR(factor / t_value(row, "L"), t_value(row, "factor"), 1e-11);
+    }
+}
+
+static void t_file_laws(void)
+{
+    const json *root = t_reference();
+    if (!root) return;
+    for (const json *row = t_at(root, "M10/c_var_monotone")->first; row; row = row->next) {
+        size_t L = (size_t)t_value(row, "L");
+        double gamma = t_value(row, "gamma"), V0;
+        clb_mode mode = t_mode(2, L, 2, g_alpha);
+        clb_mode_opts opts = CLB_ZERO;
+        clb_mode_run run;
+        NOTE("M10c row %zu", row->index);
+        opts.laws = 1;
+        V0 = clb_mode_variance(&mode);
+        NEAR_REL(V0, t_value(row, "V0"), 1e-11);
+        clb_mode_train(&mode, gamma / clb_single_sharpness(L, 2), 20000, &opts, &run);
+        NEAR_REL(clb_mode_variance(&mode) / V0, t_value(row, "ratio"), gamma > 3.5 ? 0.05 : 1e-6);
+        EQUAL(run.rises, 0);
+        clb_mode_free(&mode);
+    }
+    for (const json *row = t_at(root, "M10/e_two_step")->first; row; row = row->next) {
+        clb_cycle c;
+        CHECK(clb_cycle_predict(2, (size_t)t_value(row, "L"), 2, t_value(row, "eps"), &c) == CLB_OK);
+        NEAR_REL(c.decay, t_value(row, "pred_one_minus_m"), 1e-11);
+        NEAR_REL(c.x2, t_value(row, "pred_x2"), 1e-11);
+    }
+    for (const json *row = t_at(root, "M10/f_critical_1_over_t")->first; row; row = row->next)
+        NEAR(clb_critical_constant((size_t)t_value(row, "L")), t_value(row, "pred"), 1e-11);
+    for (const json *row = t_at(root, "M10/g_stop_offset")->first; row; row = row->next)
+        NEAR(clb_stop_offset((size_t)t_value(row, "L")), t_value(row, "pred_ratio"), 1e-11);
+    json_free(&t_doc);
+}
+
 /* ---- bad input ---- */
 
 static void t_named_errors(void)
@@ -777,5 +953,6 @@ static const test_case tests[] = {
     TEST(t_one_step), TEST(t_contraction), TEST(t_leaf_endpoint), TEST(t_leaf_drift), TEST(t_depth_two_exact),
     TEST(t_leaf_sharpness), TEST(t_cycle), TEST(t_central_flow), TEST(t_stopping_runs), TEST(t_outcomes),
     TEST(t_ramp), TEST(t_rank), TEST(t_named_errors), TEST(t_paths_gradient), TEST(t_paths_recursion),
-    TEST(t_paths_spectrum), TEST(t_paths_layer_law), TEST(t_paths_errors) };
+    TEST(t_paths_spectrum), TEST(t_paths_layer_law), TEST(t_paths_errors), TEST(t_file_return),
+    TEST(t_file_window), TEST(t_file_depths), TEST(t_file_modes), TEST(t_file_laws) };
 TEST_MAIN(tests)
