@@ -163,11 +163,13 @@ static clb_status e04_train(clb_net *net, clb_data *data, ex_row *row, size_t ev
             e04_record(row, &trace, &w, from);
             ex_flag(row, "diverged", status == CLB_EDIVERGED);
             if (rng) {                                      /* names of the published file           */
-                double *C = ex_space(row, w.n * (E04_L - 1)), *q = ex_space(row, w.n * E04_L);
+                double *C = ex_space(row, w.n * (E04_L - 1)), *q = ex_space(row, w.n * E04_L), *steps = ex_space(row, w.n);
                 for (size_t i = 0; i < w.n; ++i) {
                     for (size_t l = 1; l < E04_L; ++l) C[i * (E04_L - 1) + l - 1] = clb_trace_charge(&trace, l, first[i]);
+                    steps[i] = (double)first[i];
                     memcpy(q + i * E04_L, trace.q + first[i] * E04_L, E04_L * sizeof *q);
                 }
+                ex_array(row, "steps", w.n, steps);
                 ex_array(row, "losses", w.n, w.loss), ex_array(row, "train_acc", w.n, w.accuracy);
                 ex_array(row, "conservation", w.n * (E04_L - 1), C), ex_array(row, "weight_norms", w.n * E04_L, q);
             }
@@ -287,15 +289,19 @@ static void e04_lines(ex *x, const char *part)
 }
 
 /* Factor of D (or D_1) between two learning rates, per seed: smallest, largest, ratio of the means. */
-typedef struct e04_factor { double least, most, mean; size_t n; } e04_factor;
+typedef struct e04_factor { double least, most, mean; clb_interval ci; size_t n; } e04_factor;
 
 static e04_factor e04_ratio(ex *x, const char *name, const char *part, double eta, double over)
 {
     ex_list a = ex_pick(x, name, "part=%s lr=%.17g pub=1", part, eta);
     ex_list b = ex_pick(x, name, "part=%s lr=%.17g pub=1", part, over);
-    e04_factor f = { EX_INF, -EX_INF, EX_NAN, a.n };
-    if (a.n == 0 || a.n != b.n) return (e04_factor){ EX_NAN, EX_NAN, EX_NAN, 0 };
-    for (size_t s = 0; s < a.n; ++s) f.least = fmin(f.least, a.at[s] / b.at[s]), f.most = fmax(f.most, a.at[s] / b.at[s]);
+    e04_factor f = { .least = EX_NAN, .most = EX_NAN, .mean = EX_NAN };
+    double *ratio = ex_doubles(x, a.n);
+    if (a.n == 0 || a.n != b.n) return f;
+    for (size_t s = 0; s < a.n; ++s) ratio[s] = a.at[s] / b.at[s];
+    if (clb_bootstrap_mean(a.n, ratio, NULL, &f.ci)) ex_die(EX_MEMORY, "E04: bootstrap failed");
+    f.n = a.n;
+    f.least = clb_summarize(a.n, ratio).min, f.most = clb_summarize(a.n, ratio).max;
     f.mean = clb_mean(a.n, a.at) / clb_mean(b.n, b.at);
     return f;
 }
@@ -335,8 +341,8 @@ static void e04_verdict_factor(ex *x)
     e04_factor total = e04_ratio(x, "D", source, 2, 0.1), first = e04_ratio(x, "D_1", source, 2, 0.1);
     e04_factor ours = e04_ratio(x, "D", "substitute", 2, 0.1);
     double low = fmin(total.least, first.least), high = fmax(total.most, first.most);
-    ex_row *item = ex_summary(x, "factor", ours.mean);
-    ex_ci(item, EX_NAN, ours.least, ours.most), ex_printed(item, 5500);
+    ex_row *item = ex_summary(x, "factor", ours.ci.value);         /* mean of the seeds' factors */
+    ex_ci(item, ours.ci.se, ours.ci.lo, ours.ci.hi), ex_printed(item, 5500);
     ex_verdict(x, ex_rule(low > 5000 && high < 6000, high >= 1000 && low >= 1000), "5500 times more drift at the edge of stability",
                "5500", ex_print(x, "%.0f to %.0f by seed and definition (%s); all four charges, ratio of means %.0f", low, high,
                                 source, total.mean),
@@ -454,6 +460,7 @@ static void e04_refs(ex *x)
         for (int k = 0; k < 5; ++k)
             ex_ref(row, k == 1 ? "lambda" : names[k], eta < 0.5 ? EX_NOISE : EX_CHAOTIC, 1e-4, "eos_deep/results.json#runs/%zu/%s/**",
                    place, names[k]);
+        ex_ref(row, "steps", EX_EXACT, 0, "eos_deep/results.json#runs/%zu/steps/*", place);
         ex_ref_value(x, row->seed, EX_EXACT, 0, "eos_deep/results.json#runs/%zu/seed", place);
         ex_ref_value(x, eta, EX_EXACT, 0, "eos_deep/results.json#runs/%zu/lr", place);
         ex_ref_value(x, 28480, EX_EXACT, 0, "eos_deep/results.json#runs/%zu/n_params", place);

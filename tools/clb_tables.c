@@ -12,6 +12,7 @@
 #include "../examples/e01_conservation.c"
 #include "../examples/e02_bias.c"
 #include "../examples/e03_drift_vs_lr.c"
+#include "../examples/e04_edge_of_stability.c"
 #include "../examples/e05_drift_scaling.c"
 #include "../examples/e06_depth.c"
 #include "../examples/e07_optimizer.c"
@@ -42,7 +43,7 @@
 #include "../examples/m10_conservation_laws.c"
 
 static const ex_info *const all_experiments[] = {
-    &e01, &e02, &e03, &e05, &e06, &e07, &e08, &e09, &e10, &e11, &e12, &e13, &e15, &e16, &e17, &e18, &e19,
+    &e01, &e02, &e03, &e04, &e05, &e06, &e07, &e08, &e09, &e10, &e11, &e12, &e13, &e15, &e16, &e17, &e18, &e19,
     &e20, &e21, &e22, &e23, &m01, &m02, &m03, &m04, &m05, &m06, &m07, &m08, &m09, &m10,
 };
 enum { ALL = EX_LEN(all_experiments) };
