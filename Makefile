@@ -36,7 +36,7 @@ TESTBINS := $(TESTS:tests/%.c=$(BUILD)/%)
 TOOL     := $(if $(wildcard tools/clb_tables.c),$(BUILD)/clb_tables)
 HEADERS  := clb.h $(wildcard examples/*.h tools/*.h tests/*.h)
 
-.PHONY: all examples tests test tables quick replicate check bench install uninstall clean
+.PHONY: all examples tests test tables quick readme replicate check bench install uninstall clean
 .DELETE_ON_ERROR:
 
 all: examples $(TOOL)
@@ -67,6 +67,11 @@ tables: $(TOOL)
 quick: $(TOOL)
 	$(BUILD)/clb_tables run --quick --threads $(THREADS) --out $(BUILD)/quick
 	$(BUILD)/clb_tables tables $(BUILD)/quick
+
+# The README's table is the one in tables/.
+readme: tables/table1.md
+	awk '/^<!-- \/table1/ { show = 1 } !skip || show { print } /^<!-- table1/ { skip = 1; while ((getline line < "tables/table1.md") > 0) print line } /^<!-- \/table1/ { skip = 0 }' \
+	    README.md >$(BUILD)/README.new && mv $(BUILD)/README.new README.md
 
 replicate: $(TOOL)
 	$(BUILD)/clb_tables replicate --seeds 1..$(SEEDS) --threads $(THREADS) --out $(BUILD)/replicate
