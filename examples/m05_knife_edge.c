@@ -1,11 +1,11 @@
 /* M5  The knife edge: one per cent of step size decides whether a sign can flip.          @S23
  *   cc -O2 -o m05 examples/m05_knife_edge.c -lm && ./m05                                (seconds)
- * Setup   deep-chain map at gamma = {0.99, 1, 1.01} gamma_WCR(L), L = 3, 5, 20: largest overshoot M, its return
- *         f(M), the share of overshooting points of a 200000-point grid that return below 0, and the chain
- *         from x = 0.5 for 200000 steps.
+ * Setup   deep-chain map at gamma = {0.99, 1, 1.01} gamma_WCR(L), L = 3, 5, 20: largest overshoot
+ *         M, its return f(M), the share of overshooting points of a 200000-point grid that return
+ *         below 0, and the chain from x = 0.5 for 200000 steps.
  * Paper   below gamma_WCR every overshoot returns into (0,1), above it some do not.
- * Beyond  the share that flips over a fine sweep of gamma, with its square-root onset; chaotic runs are
- *         counted over many starts instead of one. */
+ * Beyond  the share that flips over a fine sweep of gamma, with its square-root onset; chaotic
+ *         runs are counted over many starts instead of one. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -34,7 +34,8 @@ static void m05_plan(ex *x)
         }
 }
 
-/* Over the grid i / n of (0,1): the points with f(x) > 1, those of them with f(f(x)) <= 0, the lowest return. */
+/* Over the grid i / n of (0,1): the points with f(x) > 1, those of them with f(f(x)) <= 0, the
+ * lowest return. */
 static void m05_scan(size_t L, double gamma, size_t n, double *share, double *lowest)
 {
     size_t over = 0, flip = 0;
@@ -89,13 +90,17 @@ static void m05_refs(ex *x, ex_row *row, size_t i)
     (void)x;
     ex_ref(row, "L", EX_EXACT, 0, M05_REF, i, "L");
     ex_ref(row, "frac", EX_EXACT, 0, M05_REF, i, "frac");
-    for (size_t k = 0; k < EX_LEN(names); ++k) ex_ref(row, names[k], EX_STABLE, 1e-11, M05_REF, i, names[k]);
+    for (size_t k = 0; k < EX_LEN(names); ++k)
+        ex_ref(row, names[k], EX_STABLE, 1e-11, M05_REF, i, names[k]);
     ex_ref(row, "return_value", EX_NOISE, 1e-11, M05_REF, i, "return_value");
     ex_ref(row, "min_return_over_grid", EX_NOISE, 1e-8, M05_REF, i, "min_return_over_grid");
     ex_ref(row, "frac_grid_flip", EX_NOISE, 2e-5, M05_REF, i, "frac_grid_flip");
     if (frac > 1 && L > 3) {
         ex_ref(row, "chain_flip_step_x0_0p5", EX_ARTEFACT, 0, M05_REF, i, "chain_flip_step_x0_0p5");
-        ex_because(x, "chaotic: the step of the first flip depends on the last bit; only that it flips is compared");
+        ex_because(
+            x,
+            "chaotic: the step of the first flip depends on the last bit; only that it flips is "
+            "compared");
     } else ex_ref(row, "chain_flip_step_x0_0p5", EX_EXACT, 0, M05_REF, i, "chain_flip_step_x0_0p5");
 }
 
@@ -118,13 +123,15 @@ static void m05_figure(ex *x)
     plot_horizontal(a, 0, NULL);
     plot_vertical(a, w.M, "M");
     if (ex_published(x)) { plot_save(p, "Return map of the deep chain."); return; }
-    a = plot_add(p, "Overshoots that return below 0", "\316\263 / \316\263_WCR", "share of overshooting points", PLOT_LINEAR);
+    a = plot_add(p, "Overshoots that return below 0", "\316\263 / \316\263_WCR",
+                 "share of overshooting points", PLOT_LINEAR);
     for (size_t i = 0; i < 3; ++i) {
         ex_list f = ex_pick(x, "frac", "part=onset L=%.17g", m05_depths[i]);
         ex_list s = ex_pick(x, "frac_grid_flip", "part=onset L=%.17g", m05_depths[i]);
         plot_line(a, (int)i, f.n, f.at, s.at, ex_print(x, "L = %.0f", m05_depths[i]));
     }
-    plot_save(p, "Return map of the deep chain, and the share of overshooting points whose sign flips.");
+    plot_save(
+        p, "Return map of the deep chain, and the share of overshooting points whose sign flips.");
 }
 
 static void m05_finish(ex *x)
@@ -134,26 +141,42 @@ static void m05_finish(ex *x)
     for (size_t i = 0; i < 3; ++i)
         for (size_t k = 0; k < 3; ++k) {
             ex_row *row = ex_find(x, "part=edge L=%.17g frac=%.17g", m05_depths[i], m05_fracs[k]);
-            static const char *const names[] = { "L", "frac", "gamma", "x_max", "M", "return_value", "frac_grid_flip",
-                                                 "chain_flip_step_x0_0p5", "flipped_of_100_starts" };
+            static const char *const names[] = { "L",
+                                                 "frac",
+                                                 "gamma",
+                                                 "x_max",
+                                                 "M",
+                                                 "return_value",
+                                                 "frac_grid_flip",
+                                                 "chain_flip_step_x0_0p5",
+                                                 "flipped_of_100_starts" };
             ex_row *line = ex_line(x, "edge");
-            for (size_t n = 0; n < EX_LEN(names); ++n) ex_num(line, names[n], ex_get(row, names[n]));
+            for (size_t n = 0; n < EX_LEN(names); ++n)
+                ex_num(line, names[n], ex_get(row, names[n]));
             ex_text(line, "compared by", k == 2 && i > 0 ? "outcome (chaotic)" : "value");
-            if (k == 0) below &= ex_get(row, "return_value") > 0 && ex_get(row, "frac_grid_flip") == 0
-                                 && ex_get(row, "flipped_of_100_starts") == 0;
+            if (k == 0)
+                below &= ex_get(row, "return_value") > 0 && ex_get(row, "frac_grid_flip") == 0 &&
+                         ex_get(row, "flipped_of_100_starts") == 0;
             if (k == 1) edge = fmax(edge, fabs(ex_get(row, "return_value")));
-            if (k == 2) above &= ex_get(row, "return_value") < 0 && ex_get(row, "frac_grid_flip") > 0.1
-                                 && ex_get(row, "chain_flip_step_x0_0p5") > 0;
+            if (k == 2)
+                above &= ex_get(row, "return_value") < 0 && ex_get(row, "frac_grid_flip") > 0.1 &&
+                         ex_get(row, "chain_flip_step_x0_0p5") > 0;
             m05_refs(x, row, 3 * i + k);
         }
-    ex_summary(x, "share that flips, L=3", ex_get(ex_find(x, "part=edge L=3 frac=1.01"), "frac_grid_flip"));
-    ex_verdict(x, ex_rule(below && above && edge < 1e-12, below && above),
-               "below gamma_WCR no overshoot flips, above it some do", "sign of f(M) changes at gamma_WCR",
-               ex_print(x, "0.99: none of the grid, of 100 starts; 1: |f(M)| < %.0e; 1.01: %.0f %%, %.0f %%, %.0f %% flip", edge,
-                        100 * ex_get(ex_find(x, "part=edge L=3 frac=1.01"), "frac_grid_flip"),
-                        100 * ex_get(ex_find(x, "part=edge L=5 frac=1.01"), "frac_grid_flip"),
-                        100 * ex_get(ex_find(x, "part=edge L=20 frac=1.01"), "frac_grid_flip")),
-               "reproduced if f(M) changes sign between 0.99 and 1.01, vanishes at 1 to 1e-12, and grid and chains agree");
+    ex_summary(x, "share that flips, L=3",
+               ex_get(ex_find(x, "part=edge L=3 frac=1.01"), "frac_grid_flip"));
+    ex_verdict(
+        x, ex_rule(below && above && edge < 1e-12, below && above),
+        "below gamma_WCR no overshoot flips, above it some do", "sign of f(M) changes at gamma_WCR",
+        ex_print(
+            x,
+            "0.99: none of the grid, of 100 starts; 1: |f(M)| < %.0e; 1.01: %.0f %%, %.0f %%, "
+            "%.0f %% flip",
+            edge, 100 * ex_get(ex_find(x, "part=edge L=3 frac=1.01"), "frac_grid_flip"),
+            100 * ex_get(ex_find(x, "part=edge L=5 frac=1.01"), "frac_grid_flip"),
+            100 * ex_get(ex_find(x, "part=edge L=20 frac=1.01"), "frac_grid_flip")),
+        "reproduced if f(M) changes sign between 0.99 and 1.01, vanishes at 1 to 1e-12, and grid "
+        "and chains agree");
     ex_check(x, ex_get(ex_find(x, "part=edge L=3 frac=1.01"), "chain_flip_step_x0_0p5") == 10,
              "chain of L = 3 flips after exactly 10 steps at 1.01 gamma_WCR");
     for (size_t i = 0; i < 3 && !ex_published(x); ++i) {         /* share ~ (frac - 1)^onset */
@@ -164,14 +187,28 @@ static void m05_finish(ex *x)
         onset[i] = clb_fit_power(f.n - 3, excess + 3, s.at + 3, 0).slope;
     }
     if (!ex_published(x))
-        ex_verdict(x, ex_rule(fabs(onset[0] - 0.5) < 0.05 && fabs(onset[1] - 0.5) < 0.05 && fabs(onset[2] - 0.5) < 0.05, 0),
-                   "the share that flips starts as the square root of gamma - gamma_WCR", "(not in the paper)",
-                   ex_print(x, "exponents %.3f, %.3f, %.3f for L = 3, 5, 20", onset[0], onset[1], onset[2]),
-                   "the maximum of f is quadratic, so an interval of width ~ sqrt(excess) overshoots too far");
+        ex_verdict(
+            x,
+            ex_rule(fabs(onset[0] - 0.5) < 0.05 && fabs(onset[1] - 0.5) < 0.05 &&
+                        fabs(onset[2] - 0.5) < 0.05,
+                    0),
+            "the share that flips starts as the square root of gamma - gamma_WCR",
+            "(not in the paper)",
+            ex_print(x, "exponents %.3f, %.3f, %.3f for L = 3, 5, 20", onset[0], onset[1],
+                     onset[2]),
+            "the maximum of f is quadratic, so an interval of width ~ sqrt(excess) overshoots too "
+            "far");
     m05_figure(x);
 }
 
-static const ex_info m05 = { "M05", "multipath", "The knife edge at gamma_WCR", "worst-case return",
-                             "every overshoot returns iff gamma < gamma_WCR", "share that flips, L=3",
-                             m05_plan, m05_run, m05_finish, NULL };
+static const ex_info m05 = { "M05",
+                             "multipath",
+                             "The knife edge at gamma_WCR",
+                             "worst-case return",
+                             "every overshoot returns iff gamma < gamma_WCR",
+                             "share that flips, L=3",
+                             m05_plan,
+                             m05_run,
+                             m05_finish,
+                             NULL };
 EX_MAIN(m05)

@@ -1,8 +1,8 @@
 /* M6  The worst-case-return threshold gamma_WCR(L) for depths 2 to 10^6.                 @S23
  *   cc -O2 -o m06 examples/m06_return_table.c -lm && ./m06                              (seconds)
  * Setup   deep-chain map f(x) = x + gamma/L x^(L-1) (1 - x^L); gamma_WCR solves f(max_(0,1) f) = 0.
- * Paper   gamma_WCR is unique and grows like log L; gamma_WCR ~ 2 W(2L). Its printed constants are not
- *         recoverable, so the numbers beside ours are those of a 40-digit bisection.
+ * Paper   gamma_WCR is unique and grows like log L; gamma_WCR ~ 2 W(2L). Its printed constants are
+ *         not recoverable, so the numbers beside ours are those of a 40-digit bisection.
  * Beyond  every depth from 2 to 50 for the figure; the second order of the asymptote, 2 W(2L) being
  *         the leading one only; which of the two ceilings binds for which number of pathways. */
 #define CLB_IMPLEMENTATION
@@ -10,8 +10,8 @@
 #include "ex.h"
 #include "plot.h"
 
-static const double m06_depths[] = { 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50, 100, 200, 500, 1000,
-                                     1e4, 1e5, 1e6 };
+static const double m06_depths[] = { 2,  3,  4,  5,   6,   7,   8,    10,  12,  15,
+                                     20, 30, 50, 100, 200, 500, 1000, 1e4, 1e5, 1e6 };
 /* 16 digits of gamma_WCR at these depths, by bisection in 40-digit arithmetic */
 static const double m06_exact[] = {
     3.196152422706632, 3.660996276133941, 3.978578154052725, 4.22449541461224, 4.426950768550268,
@@ -22,12 +22,14 @@ static const double m06_exact[] = {
 
 static void m06_plan(ex *x)
 {
-    for (size_t i = 0; i < EX_LEN(m06_depths); ++i) ex_num(ex_add(x, "table", EX_NAN), "L", m06_depths[i]);
+    for (size_t i = 0; i < EX_LEN(m06_depths); ++i)
+        ex_num(ex_add(x, "table", EX_NAN), "L", m06_depths[i]);
     if (ex_published(x)) return;
     for (size_t L = 2; L <= 50; ++L) ex_num(ex_add(x, "every", EX_NAN), "L", (double)L);
 }
 
-/* f(f(x)) at the x in (0,1) with the largest f(x): grid, then golden section. Knows nothing of the root equation. */
+/* f(f(x)) at the x in (0,1) with the largest f(x): grid, then golden section. Knows nothing of the
+ * root equation. */
 static double m06_brute_return(size_t L, double gamma)
 {
     enum { GRID = 4000 };
@@ -87,7 +89,8 @@ static void m06_figure(ex *x)
     ex_list L = ex_pick(x, "L", "part=table"), gamma = ex_pick(x, "gamma", "part=table");
     ex_list W = ex_pick(x, "two_W_2L", "part=table");
     plot *p = plot_new(x, "threshold", 2, 1);
-    plot_panel *a = plot_add(p, "Worst-case-return threshold", "depth L", "step size in single-path sharpness units \316\263", PLOT_LOGX);
+    plot_panel *a = plot_add(p, "Worst-case-return threshold", "depth L",
+                             "step size in single-path sharpness units \316\263", PLOT_LOGX);
     double *P = ex_doubles(x, L.n);
     plot_line(a, PLOT_BLUE, L.n, L.at, gamma.at, NULL);
     plot_points(a, PLOT_PUBLISHED, EX_LEN(m06_exact), m06_depths, m06_exact, "40-digit bisection");
@@ -95,10 +98,14 @@ static void m06_figure(ex *x)
     plot_line(a, PLOT_ORANGE | PLOT_DASHED, L.n, L.at, W.at, "2 W(2L)");
     plot_horizontal(a, 2, "classical 2/S");
     for (size_t i = 0; i < L.n; ++i) P[i] = (double)m06_binding((size_t)L.at[i], gamma.at[i]);
-    a = plot_add(p, "Where it is the lower ceiling", "depth L", "smallest number of pathways P", PLOT_LOGX);
+    a = plot_add(p, "Where it is the lower ceiling", "depth L", "smallest number of pathways P",
+                 PLOT_LOGX);
     plot_range_y(a, 0, 14);
     plot_points(a, PLOT_BLUE, L.n - 1, L.at + 1, P + 1, "\316\263_WCR < 2 P^(1-2/L)");
-    plot_save(p, "Worst-case-return threshold against depth, its asymptote, and the number of pathways from which it binds.");
+    plot_save(
+        p,
+        "Worst-case-return threshold against depth, its asymptote, and the number of pathways "
+        "from which it binds.");
 }
 
 static void m06_finish(ex *x)
@@ -121,22 +128,38 @@ static void m06_finish(ex *x)
         if (L >= 100) worst_W = fmax(worst_W, fabs(gamma.at[i] / W.at[i] - 1));
         rising &= i == 0 || gamma.at[i] > gamma.at[i - 1];
         ex_ref(run, "L", EX_EXACT, 0, M06_REF, i, "L");
-        for (size_t k = 0; k < EX_LEN(names); ++k) ex_ref(run, names[k], EX_STABLE, 1e-11, M06_REF, i, names[k]);
+        for (size_t k = 0; k < EX_LEN(names); ++k)
+            ex_ref(run, names[k], EX_STABLE, 1e-11, M06_REF, i, names[k]);
         if (L <= 100) ex_ref(run, "brute", EX_STABLE, 1e-10, M06_REF, i, "brute");
     }
     ex_summary(x, "gamma_WCR(20)", gamma.at[10]);
     ex_summary(x, "worst relative error", worst);
-    ex_verdict(x, ex_rule(rising && worst_W < 0.025 && worst <= 1e-12, rising && worst_W < 0.1),
-               "gamma_WCR(L) is unique, grows with L and ~ 2 W(2L) ~ 2 log L", "asymptote 2 W(2L)",
-               ex_print(x, "strictly increasing; within %.2g of 2 W(2L) for L >= 100; constants to %.1e of 40 digits",
-                        worst_W, worst),
-               "reproduced if increasing over the table, constants to 1e-12, asymptote within 2.5 % from L = 100");
-    ex_check(x, worst <= 1e-12, "root equation against 40-digit constants, worst relative error %.1e", worst);
-    ex_check(x, worst_brute <= 1e-10, "root equation against brute force (L <= 100), worst difference %.1e", worst_brute);
+    ex_verdict(
+        x, ex_rule(rising && worst_W < 0.025 && worst <= 1e-12, rising && worst_W < 0.1),
+        "gamma_WCR(L) is unique, grows with L and ~ 2 W(2L) ~ 2 log L", "asymptote 2 W(2L)",
+        ex_print(
+            x,
+            "strictly increasing; within %.2g of 2 W(2L) for L >= 100; constants to %.1e of 40 "
+            "digits",
+            worst_W, worst),
+        "reproduced if increasing over the table, constants to 1e-12, asymptote within 2.5 % from "
+        "L = 100");
+    ex_check(x, worst <= 1e-12,
+             "root equation against 40-digit constants, worst relative error %.1e", worst);
+    ex_check(x, worst_brute <= 1e-10,
+             "root equation against brute force (L <= 100), worst difference %.1e", worst_brute);
     ex_check(x, fabs(gamma.at[0] - (3 * sqrt(3.0) - 2)) <= 1e-14, "gamma_WCR(2) = 3 sqrt 3 - 2");
     m06_figure(x);
 }
 
-static const ex_info m06 = { "M06", "multipath", "Worst-case-return threshold", "worst-case return",
-                             "gamma_WCR(L) ~ 2 W(2L)", "gamma_WCR(20)", m06_plan, m06_run, m06_finish, NULL };
+static const ex_info m06 = { "M06",
+                             "multipath",
+                             "Worst-case-return threshold",
+                             "worst-case return",
+                             "gamma_WCR(L) ~ 2 W(2L)",
+                             "gamma_WCR(20)",
+                             m06_plan,
+                             m06_run,
+                             m06_finish,
+                             NULL };
 EX_MAIN(m06)

@@ -1,18 +1,20 @@
 /* M8  Warm-up: the worst-case-return ceiling binds the transient only.                   @S23
  *   cc -O2 -o m08 examples/m08_warm_up.c -lm && ./m08                                   (seconds)
- * Setup   recursion, L = 5, P = 6, s* = 1, 200 starts alpha_1 = 0.003 * 10^(k/199), alpha_p = alpha_1 / 2^(p-1). Constant
- *         gamma (T = 3000) against gamma(t) = 2.5 + (gamma - 2.5) min(1, t/300) (T = 4000). Part B: L = 20, P = 4.
+ * Setup   recursion, L = 5, P = 6, s* = 1, 200 starts alpha_1 = 0.003 * 10^(k/199), alpha_p =
+ *         alpha_1 / 2^(p-1). Constant gamma (T = 3000) against gamma(t) = 2.5 + (gamma - 2.5)
+ *         min(1, t/300) (T = 4000). Part B: L = 20, P = 4.
  * Paper   constant steps flip signs above gamma_WCR; a warm-up allows steps up to gamma_c.
- * Beyond  three shapes of warm-up and their shortest safe length; the collapse onto the plateau near 0, a failure
- *         without a flip that starts well below gamma_WCR; the trap of a start below gamma = 2. Fractions over
- *         starts are chaotic and compared by the protocol's tolerance, never run by run. */
+ * Beyond  three shapes of warm-up and their shortest safe length; the collapse onto the plateau
+ *         near 0, a failure without a flip that starts well below gamma_WCR; the trap of a start
+ *         below gamma = 2. Fractions over starts are chaotic and compared by the protocol's
+ *         tolerance, never run by run. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
 #include "plot.h"
 
 enum { M08_N = 200, M08_T = 3000, M08_TW = 4000, M08_RAMP = 300 };
-static const double m08_gammas[] = { 3, 4, 4.2, 4.3, 4.5, 5, 5.5, 0 };         /* last: 0.98 gamma_c */
+static const double m08_gammas[] = { 3, 4, 4.2, 4.3, 4.5, 5, 5.5, 0 }; /* last: 0.98 gamma_c */
 static const double m08_gammas_b[] = { 4.0, 4.6, 5.0, 5.4, 5.8, 5.9, 6.2, 6.8 };
 static const size_t m08_lengths[] = { 3, 10, 30, 100, 300, 1000 };
 #define M08_REF "multipath/expected.json#M8"
@@ -44,14 +46,18 @@ static void m08_plan(ex *x)
     }
     if (ex_published(x)) return;
     for (int shape = 0; shape < CLB_RAMP_COUNT; ++shape)
-        for (size_t i = 0; i < EX_LEN(m08_lengths); ++i) m08_add(x, "length", m08_gamma(7), m08_lengths[i], 2.5, shape);
+        for (size_t i = 0; i < EX_LEN(m08_lengths); ++i)
+            m08_add(x, "length", m08_gamma(7), m08_lengths[i], 2.5, shape);
     m08_add(x, "trap", m08_gamma(7), 1000, 1.0, CLB_RAMP_JUMP);
     m08_add(x, "no_trap", m08_gamma(7), 1000, 2.5, CLB_RAMP_JUMP);
     for (int k = 0; k < 40; ++k) m08_add(x, "sweep", 3 + 0.07 * k, 0, 0, 0);
 }
 
 /* Means over the runs that ended well. */
-typedef struct m08_count { size_t flip, diverged, collapsed, ok; double share, eta_lambda, eta_lambda_max; } m08_count;
+typedef struct m08_count {
+    size_t flip, diverged, collapsed, ok;
+    double share, eta_lambda, eta_lambda_max;
+} m08_count;
 
 static void m08_tally(m08_count *n, const clb_mode_run *run)
 {
@@ -63,7 +69,8 @@ static void m08_tally(m08_count *n, const clb_mode_run *run)
     n->eta_lambda_max = fmax(n->eta_lambda_max, run->eta_lambda);
 }
 
-static clb_status m08_starts(ex_row *row, size_t P, size_t L, size_t T, const clb_mode_opts *opts, m08_count *n)
+static clb_status m08_starts(ex_row *row, size_t P, size_t L, size_t T, const clb_mode_opts *opts,
+                             m08_count *n)
 {
     int moved = ex_is(row, "const_perturbed") || ex_is(row, "deep_perturbed");
     double eta = ex_get(row, "gamma") / clb_single_sharpness(L, 1);
@@ -88,7 +95,8 @@ static clb_status m08_run(ex *x, ex_row *row)
     int deep = ex_is(row, "deep") || ex_is(row, "deep_perturbed");
     size_t P = deep ? 4 : 6, L = deep ? 20 : 5, ramp = (size_t)ex_get(row, "ramp");
     double S = clb_single_sharpness(L, 1);
-    clb_ramp warm = { ex_get(row, "from") / S, ex_get(row, "gamma") / S, ramp, (clb_ramp_shape)(int)ex_get(row, "shape") };
+    clb_ramp warm = { ex_get(row, "from") / S, ex_get(row, "gamma") / S, ramp,
+                      (clb_ramp_shape)(int)ex_get(row, "shape") };
     clb_mode_opts opts = { .tail = 50, .single = 0.9, .ramp = ramp ? &warm : NULL };
     m08_count n = { 0 };
     clb_status status = m08_starts(row, P, L, ramp ? M08_TW : M08_T, &opts, &n);
@@ -105,9 +113,9 @@ static clb_status m08_run(ex *x, ex_row *row)
 
 /* --- ledger, figure, verdicts ----------------------------------------------------------------- */
 
-/* Two standard deviations of the difference of two fractions of 200 independent starts, and never below the
- * protocol's 0.03: after a chaotic transient a start's end is a draw (0.71 and 0.695 are the published pair of runs
- * that differ by 1e-12 in alpha_1). */
+/* Two standard deviations of the difference of two fractions of 200 independent starts, and never
+ * below the protocol's 0.03: after a chaotic transient a start's end is a draw (0.71 and 0.695 are
+ * the published pair of runs that differ by 1e-12 in alpha_1). */
 static double m08_noise(const ex_row *row, const char *name)
 {
     double f = ex_get(row, name);
@@ -118,7 +126,8 @@ static void m08_refs(ex *x)
 {
     static const char *const counts[] = { "flip", "diverged", "collapsed", "ok" };
     for (size_t k = 0; k < EX_LEN(m08_gammas); ++k) {
-        ex_row *row = ex_find(x, "part=const gamma=%.17g", m08_gamma(k)), *warm = ex_find(x, "part=warm gamma=%.17g", m08_gamma(k));
+        ex_row *row = ex_find(x, "part=const gamma=%.17g", m08_gamma(k));
+        ex_row *warm = ex_find(x, "part=warm gamma=%.17g", m08_gamma(k));
         ex_row *moved = ex_find(x, "part=const_perturbed gamma=%.17g", m08_gamma(k));
         const char *at = ex_print(x, M08_REF "/rows/%zu", k);
         ex_ref(row, "gamma", EX_STABLE, 1e-11, "%s/gamma", at);
@@ -135,12 +144,15 @@ static void m08_refs(ex *x)
         ex_ref(warm, "eta_lambda_max", EX_NOISE, 0.01, "%s/warm/eta_lambda_max", at);
     }
     for (size_t k = 0; k < EX_LEN(m08_gammas_b); ++k) {
-        ex_row *row = ex_find(x, "part=deep gamma=%.17g", m08_gammas_b[k]), *moved = ex_find(x, "part=deep_perturbed gamma=%.17g", m08_gammas_b[k]);
+        ex_row *row = ex_find(x, "part=deep gamma=%.17g", m08_gammas_b[k]);
+        ex_row *moved = ex_find(x, "part=deep_perturbed gamma=%.17g", m08_gammas_b[k]);
         const char *at = ex_print(x, M08_REF "/partB_L20_P4/rows/%zu", k);
         ex_ref(row, "gamma", EX_EXACT, 0, "%s/gamma", at);
         for (size_t n = 0; n < 4; ++n) {
             ex_ref(row, counts[n], EX_NOISE, m08_noise(row, counts[n]), "%s/%s", at, counts[n]);
-            if (n != 1) ex_ref(moved, counts[n], EX_NOISE, m08_noise(moved, counts[n]), "%s/perturbed/%s", at, counts[n]);
+            if (n != 1)
+                ex_ref(moved, counts[n], EX_NOISE, m08_noise(moved, counts[n]), "%s/perturbed/%s",
+                       at, counts[n]);
         }
     }
 }
@@ -153,9 +165,12 @@ static void m08_ref_constants(ex *x)
         clb_return w;
         if (clb_worst_return(L[b], &w)) return;
         ex_ref_value(x, w.gamma, EX_STABLE, 1e-11, "%s/gamma_WCR", at);
-        ex_ref_value(x, 2 * clb_pow((double)P[b], 1 - 2 / (double)L[b]), EX_STABLE, 1e-11, "%s/gamma_c", at);
-        ex_ref_value(x, (double)L[b], EX_EXACT, 0, "%s/config/L", at), ex_ref_value(x, (double)P[b], EX_EXACT, 0, "%s/config/P", at);
-        ex_ref_value(x, 1, EX_EXACT, 0, "%s/config/s_star", at), ex_ref_value(x, M08_N, EX_EXACT, 0, "%s/config/N", at);
+        ex_ref_value(x, 2 * clb_pow((double)P[b], 1 - 2 / (double)L[b]), EX_STABLE, 1e-11,
+                     "%s/gamma_c", at);
+        ex_ref_value(x, (double)L[b], EX_EXACT, 0, "%s/config/L", at);
+        ex_ref_value(x, (double)P[b], EX_EXACT, 0, "%s/config/P", at);
+        ex_ref_value(x, 1, EX_EXACT, 0, "%s/config/s_star", at);
+        ex_ref_value(x, M08_N, EX_EXACT, 0, "%s/config/N", at);
         ex_ref_value(x, (double)T[b], EX_EXACT, 0, b ? "%s/config/T" : "%s/config/T_const", at);
     }
     ex_ref_value(x, M08_TW, EX_EXACT, 0, M08_REF "/config/T_warm");
@@ -166,10 +181,13 @@ static void m08_figure(ex *x)
     static const char *const shapes[] = { "linear", "geometric", "jump" };
     plot *p = plot_new(x, "warm_up", 3, 1);
     const char *part = ex_find(x, "part=sweep") ? "sweep" : "const";
-    ex_list g = ex_pick(x, "gamma", "part=%s", part), flip = ex_pick(x, "flip", "part=%s", part), ok = ex_pick(x, "ok", "part=%s", part);
+    ex_list g = ex_pick(x, "gamma", "part=%s", part), flip = ex_pick(x, "flip", "part=%s", part);
+    ex_list ok = ex_pick(x, "ok", "part=%s", part);
     ex_list gw = ex_pick(x, "gamma", "part=warm"), warm = ex_pick(x, "ok", "part=warm");
-    ex_list gb = ex_pick(x, "gamma", "part=deep"), flip_b = ex_pick(x, "flip", "part=deep"), low = ex_pick(x, "collapsed", "part=deep");
-    plot_panel *a = plot_add(p, "L = 5, P = 6, 200 starts", "\316\263", "fraction of starts", PLOT_LINEAR);
+    ex_list gb = ex_pick(x, "gamma", "part=deep"), flip_b = ex_pick(x, "flip", "part=deep");
+    ex_list low = ex_pick(x, "collapsed", "part=deep");
+    plot_panel *a =
+        plot_add(p, "L = 5, P = 6, 200 starts", "\316\263", "fraction of starts", PLOT_LINEAR);
     clb_return w;
     plot_line(a, PLOT_ORANGE, g.n, g.at, flip.at, "flipped, constant step");
     plot_line(a, PLOT_BLUE, g.n, g.at, ok.at, "well, constant step");
@@ -180,10 +198,15 @@ static void m08_figure(ex *x)
     plot_line(a, PLOT_ORANGE, gb.n, gb.at, flip_b.at, "flipped");
     plot_line(a, PLOT_BROWN, gb.n, gb.at, low.at, "collapsed");
     if (!clb_worst_return(20, &w)) plot_vertical(a, w.gamma, "\316\263_WCR");
-    if (!ex_find(x, "part=length")) { plot_save(p, "Signs flip above gamma_WCR with constant steps, never with a warm-up."); return; }
-    a = plot_add(p, "How long a warm-up to 0.98 \316\263_c", "steps of warm-up", "fraction that ends well", PLOT_LOGX);
+    if (!ex_find(x, "part=length")) {
+        plot_save(p, "Signs flip above gamma_WCR with constant steps, never with a warm-up.");
+        return;
+    }
+    a = plot_add(p, "How long a warm-up to 0.98 \316\263_c", "steps of warm-up",
+                 "fraction that ends well", PLOT_LOGX);
     for (int k = 0; k < CLB_RAMP_COUNT; ++k) {
-        ex_list n = ex_pick(x, "ramp", "part=length shape=%d", k), y = ex_pick(x, "ok", "part=length shape=%d", k);
+        ex_list n = ex_pick(x, "ramp", "part=length shape=%d", k);
+        ex_list y = ex_pick(x, "ok", "part=length shape=%d", k);
         plot_line(a, k, n.n, n.at, y.at, shapes[k]);
         plot_points(a, k, n.n, n.at, y.at, NULL);
     }
@@ -192,10 +215,13 @@ static void m08_figure(ex *x)
 
 static void m08_line(ex *x, const char *table, ex_row *row)
 {
-    static const char *const names[] = { "gamma", "flip", "diverged", "collapsed", "ok", "max_share", "eta_lambda" };
+    static const char *const names[] = { "gamma", "flip",      "diverged",  "collapsed",
+                                         "ok",    "max_share", "eta_lambda" };
     static const char *const shapes[] = { "linear", "geometric", "jump" };
     ex_row *line = ex_line(x, table);
-    if (ex_is(row, "length")) ex_text(line, "shape", shapes[(int)ex_get(row, "shape")]), ex_num(line, "steps", ex_get(row, "ramp"));
+    if (ex_is(row, "length"))
+        ex_text(line, "shape", shapes[(int)ex_get(row, "shape")]),
+            ex_num(line, "steps", ex_get(row, "ramp"));
     for (size_t k = 0; k < EX_LEN(names); ++k) ex_num(line, names[k], ex_get(row, names[k]));
 }
 
@@ -209,7 +235,8 @@ static void m08_finish(ex *x)
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         double gamma = ex_get(row, "gamma"), flip = ex_get(row, "flip");
-        if (ex_is(row, "const") || ex_is(row, "warm") || ex_is(row, "deep") || ex_is(row, "length")) m08_line(x, row->part, row);
+        if (ex_is(row, "const") || ex_is(row, "warm") || ex_is(row, "deep") || ex_is(row, "length"))
+            m08_line(x, row->part, row);
         if (ex_is(row, "const") || ex_is(row, "sweep")) below &= gamma >= w5.gamma || flip == 0;
         if (ex_is(row, "const")) above &= gamma <= w5.gamma || flip > 0.05;
         if (ex_is(row, "warm")) warm_ok &= ex_get(row, "ok") == 1;
@@ -217,30 +244,61 @@ static void m08_finish(ex *x)
         deep_below &= gamma >= w20.gamma ? flip > 0.05 : flip == 0;
         if (gamma < w20.gamma) collapsed = fmax(collapsed, ex_get(row, "collapsed"));
     }
-    ex_caption(x, "const", "Constant step, L = 5, P = 6 (fractions of 200 starts; chaotic, tolerance 0.03)");
+    ex_caption(x, "const",
+               "Constant step, L = 5, P = 6 (fractions of 200 starts; chaotic, tolerance 0.03)");
     ex_caption(x, "warm", "Linear warm-up over 300 steps from gamma = 2.5");
-    ex_caption(x, "deep", "Constant step, L = 20, P = 4 (chaotic, compared as fractions of 200 draws)");
-    ex_caption(x, "length", "Shape and length of the warm-up (linear, geometric, jump; 3 to 1000 steps)");
-    ex_summary(x, "ok with warm-up at 0.98 gamma_c", ex_get(ex_find(x, "part=warm gamma=%.17g", m08_gamma(7)), "ok"));
-    ex_verdict(x, ex_rule(warm_ok && below && above, warm_ok), "a warm-up passes the worst-case-return ceiling up to gamma_c", "warm-up",
-               ex_print(x, "all 200 starts end well at every step with warm-up; constant step at 0.98 gamma_c: %.1f %%",
-                        100 * ex_get(ex_find(x, "part=const gamma=%.17g", m08_gamma(7)), "ok")),
-               "reproduced if every start survives with warm-up, none flips below gamma_WCR and over 5 % do above it with constant steps");
-    ex_verdict(x, ex_rule(deep_below && collapsed < 0.01, deep_below), "below gamma_WCR constant steps are safe", "no sign flip",
-               ex_print(x, "L = 20, P = 4: no flip below gamma_WCR, but up to %.0f %% of the starts collapse onto the plateau near 0", 100 * collapsed),
-               "positivity is kept, learning is not: an iterate that returns to u << 1 needs u^-(L-2)/((L-2) eta s*) steps to leave");
+    ex_caption(x, "deep",
+               "Constant step, L = 20, P = 4 (chaotic, compared as fractions of 200 draws)");
+    ex_caption(x, "length",
+               "Shape and length of the warm-up (linear, geometric, jump; 3 to 1000 steps)");
+    ex_summary(x, "ok with warm-up at 0.98 gamma_c",
+               ex_get(ex_find(x, "part=warm gamma=%.17g", m08_gamma(7)), "ok"));
+    ex_verdict(
+        x, ex_rule(warm_ok && below && above, warm_ok),
+        "a warm-up passes the worst-case-return ceiling up to gamma_c", "warm-up",
+        ex_print(
+            x,
+            "all 200 starts end well at every step with warm-up; constant step at 0.98 gamma_c: "
+            "%.1f %%",
+            100 * ex_get(ex_find(x, "part=const gamma=%.17g", m08_gamma(7)), "ok")),
+        "reproduced if every start survives with warm-up, none flips below gamma_WCR and over 5 % "
+        "do above it with constant steps");
+    ex_verdict(
+        x, ex_rule(deep_below && collapsed < 0.01, deep_below),
+        "below gamma_WCR constant steps are safe", "no sign flip",
+        ex_print(
+            x,
+            "L = 20, P = 4: no flip below gamma_WCR, but up to %.0f %% of the starts collapse "
+            "onto the plateau near 0",
+            100 * collapsed),
+        "positivity is kept, learning is not: an iterate that returns to u << 1 needs "
+        "u^-(L-2)/((L-2) eta s*) steps to leave");
     if (trap)
-        ex_verdict(x, ex_rule(ex_get(trap, "max_share") < 0.3, ex_get(free_run, "max_share") < 0.3),
-                   "a warm-up may start anywhere below the ceiling", "(not in the paper)",
-                   ex_print(x, "jump after 1000 steps from gamma = 1: mean largest share %.3f, %.0f %% well; from 2.5: %.3f, %.0f %%",
-                            ex_get(trap, "max_share"), 100 * ex_get(trap, "ok"), ex_get(free_run, "max_share"), 100 * ex_get(free_run, "ok")),
-                   "from below 2 the residual has died to 0 or 1e-17 before the step rises: the run stays at, or leaves late, an unstable minimum");
+        ex_verdict(
+            x, ex_rule(ex_get(trap, "max_share") < 0.3, ex_get(free_run, "max_share") < 0.3),
+            "a warm-up may start anywhere below the ceiling", "(not in the paper)",
+            ex_print(
+                x,
+                "jump after 1000 steps from gamma = 1: mean largest share %.3f, %.0f %% well; "
+                "from 2.5: %.3f, %.0f %%",
+                ex_get(trap, "max_share"), 100 * ex_get(trap, "ok"), ex_get(free_run, "max_share"),
+                100 * ex_get(free_run, "ok")),
+            "from below 2 the residual has died to 0 or 1e-17 before the step rises: the run "
+            "stays at, or leaves late, an unstable minimum");
     ex_check(x, below, "L = 5: no flip below gamma_WCR = %.4f", w5.gamma);
     ex_check(x, deep_below, "L = 20: no flip below gamma_WCR = %.4f, over 5 %% above", w20.gamma);
     m08_refs(x), m08_ref_constants(x);
     m08_figure(x);
 }
 
-static const ex_info m08 = { "M08", "multipath", "Warm-up and the worst-case-return ceiling", "warm-up",
-                             "warm-up reaches gamma_c", "ok with warm-up at 0.98 gamma_c", m08_plan, m08_run, m08_finish, NULL };
+static const ex_info m08 = { "M08",
+                             "multipath",
+                             "Warm-up and the worst-case-return ceiling",
+                             "warm-up",
+                             "warm-up reaches gamma_c",
+                             "ok with warm-up at 0.98 gamma_c",
+                             m08_plan,
+                             m08_run,
+                             m08_finish,
+                             NULL };
 EX_MAIN(m08)

@@ -1,13 +1,15 @@
 /* M10  Conservation laws across pathways and layers, and how discrete steps break them.  @S23
  *   cc -O2 -o m10 examples/m10_conservation_laws.c -lm && ./m10                         (seconds)
- * Setup   a  L = 2: log ratios          b  drift of z_2 - z_1 against gamma    c  V after 20000 steps
- *         d  spectral crossover         e  balanced two-cycle                  f  V ~ 1/t at gamma_c
- *         g  stopping offset            h  layer law off the singular-vector set, full matrices
- *         j  gaps between unequal layers of one chain
- * Paper   differences of leaf coordinates are conserved by gradient flow; V only decreases; two-step contraction.
- * Beyond  corrections: the two-step constant (frozen value too large by 2(L-1)/(L-2)); L = 2 is exact under discrete
- *         steps; and one table where both papers meet: the layer laws (dC = eta^2 (|G_{l+1}|^2 - |G_l|^2)) and the leaf law
- *         (z <- z (1 - c/z)^-(L-2)), each with its exact discrete drift, on the same full matrices. */
+ * Setup   a  L = 2: log ratios          b  drift of z_2 - z_1 against gamma    c  V after 20000
+ *         steps d  spectral crossover         e  balanced two-cycle                  f  V ~ 1/t at
+ *         gamma_c g  stopping offset            h  layer law off the singular-vector set, full
+ *         matrices j  gaps between unequal layers of one chain
+ * Paper   differences of leaf coordinates are conserved by gradient flow; V only decreases;
+ *         two-step contraction.
+ * Beyond  corrections: the two-step constant (frozen value too large by 2(L-1)/(L-2)); L = 2 is
+ *         exact under discrete steps; and one table where both papers meet: the layer laws (dC =
+ *         eta^2 (|G_{l+1}|^2 - |G_l|^2)) and the leaf law (z <- z (1 - c/z)^-(L-2)), each with its
+ *         exact discrete drift, on the same full matrices. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -15,9 +17,11 @@
 
 static const double m10_alpha[3] = { .01, .005, .002 }, m10_L[3] = { 3, 5, 20 };
 static const double m10_b[] = { .01, .02, .05, .1, .2, .5, 1, 1.5, 1.9 };
-static const double m10_c[][2] = { { 3, 1 }, { 3, 1.9 }, { 3, 2.3 }, { 3, 2.5 }, { 5, 1 }, { 5, 1.9 }, { 5, 2.5 }, { 5, 3 },
-                                   { 20, 1 }, { 20, 1.9 }, { 20, 2.5 }, { 20, 3 }, { 20, 3.7 } };
-static const double m10_d[] = { .1, .5, 1, 1.5, 1.9, 1.99 }, m10_e[] = { .001, .01, .05 }, m10_g[] = { .1, .01, .003 };
+static const double m10_c[][2] = { { 3, 1 },    { 3, 1.9 }, { 3, 2.3 }, { 3, 2.5 }, { 5, 1 },
+                                   { 5, 1.9 },  { 5, 2.5 }, { 5, 3 },   { 20, 1 },  { 20, 1.9 },
+                                   { 20, 2.5 }, { 20, 3 },  { 20, 3.7 } };
+static const double m10_d[] = { .1, .5, 1, 1.5, 1.9, 1.99 }, m10_e[] = { .001, .01, .05 },
+                    m10_g[] = { .1, .01, .003 };
 static const double m10_h[] = { .01, .02, .05, .1, .2, .5, 1, 1.9, 2.2, 2.45 };
 static const double m10_j[] = { .1, .3, .6, .64, .66, 2.0 / 3 };
 enum { M10_C = sizeof m10_c / sizeof m10_c[0] };
@@ -34,17 +38,24 @@ static ex_row *m10_add(ex *x, const char *part, double L, const char *key, doubl
 static void m10_plan(ex *x)
 {
     for (int k = 0; k < 2; ++k) m10_add(x, "a", 2, "gamma", k ? 1.9 : 0.5);
-    for (size_t i = 0; i < 3; ++i) for (size_t k = 0; k < EX_LEN(m10_b); ++k) m10_add(x, "b", m10_L[i], "gamma", m10_b[k]);
+    for (size_t i = 0; i < 3; ++i)
+        for (size_t k = 0; k < EX_LEN(m10_b); ++k) m10_add(x, "b", m10_L[i], "gamma", m10_b[k]);
     for (size_t k = 0; k < M10_C; ++k) m10_add(x, "c", m10_c[k][0], "gamma", m10_c[k][1]);
-    for (size_t i = 1; i < 3; ++i) for (size_t k = 0; k < EX_LEN(m10_d); ++k) m10_add(x, "d", m10_L[i], "eta_lambda", m10_d[k]);
-    for (size_t i = 0; i < 3; ++i) for (size_t k = 0; k < EX_LEN(m10_e); ++k) m10_add(x, "e", m10_L[i], "eps", m10_e[k]);
-    for (size_t i = 0; i < 3; ++i) for (size_t P = 2; P <= 4; P += 2) m10_add(x, "f", m10_L[i], "P", (double)P);
-    for (size_t i = 0; i < 3; ++i) for (size_t k = 0; k < EX_LEN(m10_g); ++k) m10_add(x, "g", m10_L[i], "Delta", m10_g[k]);
+    for (size_t i = 1; i < 3; ++i)
+        for (size_t k = 0; k < EX_LEN(m10_d); ++k)
+            m10_add(x, "d", m10_L[i], "eta_lambda", m10_d[k]);
+    for (size_t i = 0; i < 3; ++i)
+        for (size_t k = 0; k < EX_LEN(m10_e); ++k) m10_add(x, "e", m10_L[i], "eps", m10_e[k]);
+    for (size_t i = 0; i < 3; ++i)
+        for (size_t P = 2; P <= 4; P += 2) m10_add(x, "f", m10_L[i], "P", (double)P);
+    for (size_t i = 0; i < 3; ++i)
+        for (size_t k = 0; k < EX_LEN(m10_g); ++k) m10_add(x, "g", m10_L[i], "Delta", m10_g[k]);
     for (size_t k = 0; k < EX_LEN(m10_h); ++k)
         if (!ex_quick(x) || m10_h[k] > 0.05) m10_add(x, "h", 3, "gamma", m10_h[k]);
     for (size_t k = 0; k < EX_LEN(m10_j); ++k) m10_add(x, "j", 3, "eta", m10_j[k]);
     if (ex_published(x)) return;
-    for (size_t i = 0; i < 3; ++i) for (size_t k = 3; k < EX_LEN(m10_h); ++k) m10_add(x, "meet", m10_L[i], "gamma", m10_h[k]);
+    for (size_t i = 0; i < 3; ++i)
+        for (size_t k = 3; k < EX_LEN(m10_h); ++k) m10_add(x, "meet", m10_L[i], "gamma", m10_h[k]);
 }
 
 static clb_status m10_mode(clb_mode *mode, size_t P, size_t L, double target, const double *alpha)
@@ -71,7 +82,8 @@ static clb_status m10_two(ex_row *row)
     for (size_t p = 0; p < 2; ++p) first[p] = clb_log(mode.u[p] / mode.u[p + 1]);
     for (int t = 0; t < 5000; ++t) {
         clb_mode_step(&mode, eta);
-        for (size_t p = 0; p < 2; ++p) worst = fmax(worst, fabs(clb_log(mode.u[p] / mode.u[p + 1]) - first[p]));
+        for (size_t p = 0; p < 2; ++p)
+            worst = fmax(worst, fabs(clb_log(mode.u[p] / mode.u[p + 1]) - first[p]));
     }
     for (size_t p = 0; p < 3; ++p) s[p] = clb_mode_signal(&mode, p);
     ex_array(row, "final_s", 3, s);
@@ -89,7 +101,8 @@ static clb_status m10_drift(ex_row *row)
     if (status) return status;
     first = m10_z(&mode);
     for (long t = 0; t < 400000 && fabs(r) >= 1e-13; ++t) {
-        second += (double)(L - 2) * clb_leaf_drift(&mode, eta, 1, 0);             /* (D1) = (L-2) (D2) */
+        /* (D1) = (L-2) (D2) */
+        second += (double)(L - 2) * clb_leaf_drift(&mode, eta, 1, 0);
         r = clb_mode_step(&mode, eta);
     }
     ex_num(row, "d0", first);
@@ -108,7 +121,8 @@ static clb_status m10_variance(ex_row *row)
     clb_status status = m10_mode(&mode, 2, L, 2, m10_alpha);
     if (status) return status;
     ex_num(row, "V0", clb_mode_variance(&mode));
-    status = clb_mode_train(&mode, ex_get(row, "gamma") / clb_single_sharpness(L, 2), 20000, &opts, &run);
+    status = clb_mode_train(&mode, ex_get(row, "gamma") / clb_single_sharpness(L, 2), 20000, &opts,
+                            &run);
     ex_num(row, "VT", clb_mode_variance(&mode));
     ex_num(row, "ratio", ex_get(row, "VT") / ex_get(row, "V0"));
     ex_num(row, "steps_violating_strong_safety", (double)run.unsafe);
@@ -117,7 +131,8 @@ static clb_status m10_variance(ex_row *row)
     return status;
 }
 
-/* Near the minimum s = (1.6, 0.4): r_t = r_0 rho^t, and the drift is one term of the first paper's mode sum. */
+/* Near the minimum s = (1.6, 0.4): r_t = r_0 rho^t, and the drift is one term of the first paper's
+ * mode sum. */
 static clb_status m10_crossover(ex_row *row)
 {
     static const double s[2] = { 1.6, 0.4 };
@@ -127,13 +142,15 @@ static clb_status m10_crossover(ex_row *row)
     clb_status status = m10_mode(&mode, 2, L, 2, s);
     if (status) return status;
     lambda = clb_mode_sharpness(&mode), eta = eta_lambda / lambda;
-    for (size_t p = 0; p < 2; ++p) u[p] = mode.u[p], mode.u[p] += 1e-4 * clb_powi(u[p], L - 1) / lambda;
+    for (size_t p = 0; p < 2; ++p)
+        u[p] = mode.u[p], mode.u[p] += 1e-4 * clb_powi(u[p], L - 1) / lambda;
     r = clb_mode_residual(&mode), first = m10_z(&mode);
     for (int t = 0; t < 4000; ++t) clb_mode_step(&mode, eta);
     ex_num(row, "r0", r);
     ex_num(row, "drift", m10_z(&mode) - first);
-    ex_num(row, "pred", (l - 1) * (l - 2) / 2 * eta * eta * (clb_powi(u[1], L - 2) - clb_powi(u[0], L - 2)) * r * r
-                        * (1 - clb_powi(1 - eta_lambda, 8000)) / (eta_lambda * (2 - eta_lambda)));
+    ex_num(row, "pred",
+           (l - 1) * (l - 2) / 2 * eta * eta * (clb_powi(u[1], L - 2) - clb_powi(u[0], L - 2)) * r *
+               r * (1 - clb_powi(1 - eta_lambda, 8000)) / (eta_lambda * (2 - eta_lambda)));
     clb_mode_free(&mode);
     return CLB_OK;
 }
@@ -144,7 +161,8 @@ static clb_status m10_cycle(ex_row *row)
 {
     static const double start[2] = { 1.02, 1.02 };
     size_t L = (size_t)ex_get(row, "L");
-    double eps = ex_get(row, "eps"), eta = (2 + eps) / clb_balanced_sharpness(2, L, 2), m = 1, x2 = 0, u[2];
+    double eps = ex_get(row, "eps"), eta = (2 + eps) / clb_balanced_sharpness(2, L, 2), m = 1;
+    double x2 = 0, u[2];
     clb_cycle c;
     clb_mode mode;
     clb_status status = m10_mode(&mode, 2, L, 2, start);
@@ -165,10 +183,12 @@ static clb_status m10_cycle(ex_row *row)
 }
 
 /* A state on the leaf z* + zeta, rescaled to the total s*, then u times 1.001. */
-static clb_status m10_leaf_start(clb_mode *mode, size_t P, size_t L, double target, const double *zeta)
+static clb_status m10_leaf_start(clb_mode *mode, size_t P, size_t L, double target,
+                                 const double *zeta)
 {
     double alpha[4], sum = 0, z = clb_pow(target / (double)P, (2 - (double)L) / (double)L);
-    for (size_t p = 0; p < P; ++p) sum += alpha[p] = clb_pow(z + zeta[p], -(double)L / ((double)L - 2));
+    for (size_t p = 0; p < P; ++p)
+        sum += alpha[p] = clb_pow(z + zeta[p], -(double)L / ((double)L - 2));
     for (size_t p = 0; p < P; ++p) alpha[p] *= target / sum * clb_powi(1.001, L);
     return m10_mode(mode, P, L, target, alpha);
 }
@@ -177,10 +197,12 @@ static clb_status m10_critical(ex_row *row)
 {
     static const double at[3] = { 2e3, 2e4, 2e5 };
     size_t L = (size_t)ex_get(row, "L"), P = (size_t)ex_get(row, "P");
-    double z = clb_pow(2.0 / (double)P, (2 - (double)L) / (double)L), zeta[4], norm = 0, law[3], eta = 2 / clb_balanced_sharpness(P, L, 2);
+    double z = clb_pow(2.0 / (double)P, (2 - (double)L) / (double)L), zeta[4], norm = 0, law[3];
+    double eta = 2 / clb_balanced_sharpness(P, L, 2);
     clb_mode mode;
     clb_status status;
-    for (size_t p = 0; p < P; ++p) zeta[p] = (double)p - 0.5 * (double)(P - 1), norm += zeta[p] * zeta[p];
+    for (size_t p = 0; p < P; ++p)
+        zeta[p] = (double)p - 0.5 * (double)(P - 1), norm += zeta[p] * zeta[p];
     for (size_t p = 0; p < P; ++p) zeta[p] *= 0.3 * z / sqrt(norm);
     if ((status = m10_leaf_start(&mode, P, L, 2, zeta)) != CLB_OK) return status;
     for (size_t k = 0, t = 0; k < 3; ++k) {
@@ -196,10 +218,12 @@ static clb_status m10_critical(ex_row *row)
 static clb_status m10_offset(ex_row *row)
 {
     size_t L = (size_t)ex_get(row, "L");
-    double delta = ex_get(row, "Delta"), least = clb_balanced_sharpness(2, L, 1), eta = (2 - delta) / least, zeta[2], zn;
+    double delta = ex_get(row, "Delta"), least = clb_balanced_sharpness(2, L, 1);
+    double eta = (2 - delta) / least, zeta[2], zn;
     clb_mode mode;
     clb_status status;
-    zn = sqrt(4 * delta / (eta * 0.5 * (clb_leaf_sharpness(2, L, 1, 1) - least)));       /* (Q): slope in V is P times K */
+    /* (Q): slope in V is P times K */
+    zn = sqrt(4 * delta / (eta * 0.5 * (clb_leaf_sharpness(2, L, 1, 1) - least)));
     zeta[0] = -zn / sqrt(2.0), zeta[1] = zn / sqrt(2.0);
     if ((status = m10_leaf_start(&mode, 2, L, 1, zeta)) != CLB_OK) return status;
     for (long t = 0; (double)t < 400 / delta; ++t) clb_mode_step(&mode, eta);
@@ -212,7 +236,8 @@ static clb_status m10_offset(ex_row *row)
 
 /* --- h, j, meet: full matrices ---------------------------------------------------------------- */
 
-/* Layer charges before every step, and what the law says they will be after it; leaf coordinates likewise. */
+/* Layer charges before every step, and what the law says they will be after it; leaf coordinates
+ * likewise. */
 typedef struct m10_laws {
     double eta, V[9], C0[2][19], next[2][19], worst, z[2], z0[2], after[2], loss[2];
     size_t L, d;
@@ -228,7 +253,8 @@ static void m10_leaf_watch(m10_laws *w, size_t t, const clb_paths *paths)
         if (t == 0) w->z0[p] = w->after[p] = clb_pow(K[p], (2 - (double)w->L) / (double)w->L);
         w->z[p] = w->after[p];
     }
-    for (size_t p = 0; p < 2; ++p) w->after[p] = clb_leaf_step(w->L, w->z[p], w->eta * r);   /* driven by the matrices' r */
+    /* driven by the matrices' r */
+    for (size_t p = 0; p < 2; ++p) w->after[p] = clb_leaf_step(w->L, w->z[p], w->eta * r);
 }
 
 static int m10_observe(void *context, size_t t, clb_paths *paths, double loss)
@@ -241,7 +267,8 @@ static int m10_observe(void *context, size_t t, clb_paths *paths, double loss)
             double C = clb_charge(net, paths->theta + paths->at[p], l);
             if (t == 0) w->C0[p][l - 1] = C;
             else w->worst = fmax(w->worst, fabs(C - w->next[p][l - 1]));
-            w->next[p][l - 1] = C + w->eta * w->eta * clb_charge(net, paths->grad + paths->at[p], l);
+            w->next[p][l - 1] =
+                C + w->eta * w->eta * clb_charge(net, paths->grad + paths->at[p], l);
         }
     if (w->leaf) m10_leaf_watch(w, t, paths);
     return 0;
@@ -269,7 +296,8 @@ static clb_status m10_layers(ex_row *row)
         for (size_t l = 0; l < 3; ++l)
             for (size_t i = 0; i < 9; ++i)
                 clb_paths_layer(&paths, p, l + 1)[i] =
-                    (clb_real)(0.5 * clb_sin(1 + (double)(i / 3) + 2 * (double)(i % 3) + 3 * (double)l + 5 * (double)p));
+                    (clb_real)(0.5 * clb_sin(1 + (double)(i / 3) + 2 * (double)(i % 3) +
+                                             3 * (double)l + 5 * (double)p));
     status = clb_paths_train(&paths, w.eta, (size_t)ceil(150 / w.eta), m10_observe, &w, NULL);
     for (size_t i = 0; i < 3; ++i) v[i] = w.V[3 * i];
     for (size_t p = 0; p < 2; ++p) {
@@ -283,12 +311,14 @@ static clb_status m10_layers(ex_row *row)
     ex_num(row, "steps", ceil(150 / w.eta));
     ex_num(row, "D", D), ex_array(row, "C", 4, C), ex_array(row, "K11", 2, K);
     ex_num(row, "identity_err", w.worst);
-    ex_num(row, "loss", w.loss[0]);                 /* before the last update, as in the expected values */
+    /* before the last update, as in the expected values */
+    ex_num(row, "loss", w.loss[0]);
     clb_paths_free(&paths);
     return status;
 }
 
-/* On the depth-balanced set the layer charges stay 0 and the leaf law is the only one that moves. */
+/* On the depth-balanced set the layer charges stay 0 and the leaf law is the only one that moves.
+ * */
 static clb_status m10_meet(ex_row *row)
 {
     m10_laws w = { .L = (size_t)ex_get(row, "L"), .leaf = 1 };
@@ -301,13 +331,15 @@ static clb_status m10_meet(ex_row *row)
     w.eta = ex_get(row, "gamma") / clb_single_sharpness(w.L, 2);
     for (size_t p = 0; p < 2; ++p)
         for (size_t l = 1; l <= w.L; ++l)
-            for (size_t i = 0; i < 3; ++i) clb_paths_layer(&paths, p, l)[4 * i] = (clb_real)mode.u[p];
+            for (size_t i = 0; i < 3; ++i)
+                clb_paths_layer(&paths, p, l)[4 * i] = (clb_real)mode.u[p];
     status = clb_paths_train(&paths, w.eta, 4000, m10_observe, &w, NULL);
     for (size_t i = 0; i < 3; ++i) v[i] = w.V[3 * i];
     for (size_t p = 0; p < 2; ++p) {
         z[p] = clb_pow(clb_paths_coefficient(&paths, p, v, v), (2 - (double)w.L) / (double)w.L);
         for (size_t l = 1; l < w.L; ++l)
-            worst = fmax(worst, fabs(clb_charge(&paths.net[p], paths.theta + paths.at[p], l) - w.C0[p][l - 1]));
+            worst = fmax(worst, fabs(clb_charge(&paths.net[p], paths.theta + paths.at[p], l) -
+                                     w.C0[p][l - 1]));
     }
     ex_num(row, "layer_drift", worst), ex_num(row, "layer_error", w.worst);
     ex_num(row, "leaf_drift", (z[1] - z[0]) - (w.z0[1] - w.z0[0]));
@@ -371,7 +403,9 @@ static void m10_refs_scalar(ex *x)
         static const char *const names[] = { "gamma", "rel_drift", "pred_second_order" };
         size_t k = i % EX_LEN(m10_b), j = i / EX_LEN(m10_b);
         ex_row *row = ex_find(x, "part=b L=%.17g gamma=%.17g", m10_L[j], m10_b[k]);
-        for (size_t n = 0; n < 3; ++n) ex_ref(row, names[n], EX_STABLE, 1e-8, M10_REF "/b_drift_scaling/%zu/points/%zu/%s", j, k, names[n]);
+        for (size_t n = 0; n < 3; ++n)
+            ex_ref(row, names[n], EX_STABLE, 1e-8, M10_REF "/b_drift_scaling/%zu/points/%zu/%s", j,
+                   k, names[n]);
         if (k == 0) ex_ref(row, "d0", EX_STABLE, 1e-10, M10_REF "/b_drift_scaling/%zu/d0", j);
         if (k == 0) ex_ref_value(x, m10_L[j], EX_EXACT, 0, M10_REF "/b_drift_scaling/%zu/L", j);
     }
@@ -379,35 +413,49 @@ static void m10_refs_scalar(ex *x)
         static const char *const names[] = { "L", "gamma", "V0", "VT", "ratio" };
         ex_row *row = ex_find(x, "part=c L=%.17g gamma=%.17g", m10_c[k][0], m10_c[k][1]);
         double tol = m10_c[k][1] > 3.5 ? 0.05 : 1e-6;
-        for (size_t n = 0; n < 5; ++n) ex_ref(row, names[n], EX_STABLE, n < 3 ? 1e-10 : tol, M10_REF "/c_var_monotone/%zu/%s", k, names[n]);
-        ex_ref(row, "var_increase_steps", EX_EXACT, 0, M10_REF "/c_var_monotone/%zu/var_increase_steps", k);
-        ex_ref(row, "steps_violating_strong_safety", m10_c[k][0] > 5 && m10_c[k][1] > 2.9 ? EX_ARTEFACT : EX_EXACT, 0,
+        for (size_t n = 0; n < 5; ++n)
+            ex_ref(row, names[n], EX_STABLE, n < 3 ? 1e-10 : tol, M10_REF "/c_var_monotone/%zu/%s",
+                   k, names[n]);
+        ex_ref(row, "var_increase_steps", EX_EXACT, 0,
+               M10_REF "/c_var_monotone/%zu/var_increase_steps", k);
+        ex_ref(row, "steps_violating_strong_safety",
+               m10_c[k][0] > 5 && m10_c[k][1] > 2.9 ? EX_ARTEFACT : EX_EXACT, 0,
                M10_REF "/c_var_monotone/%zu/steps_violating_strong_safety", k);
-        if (m10_c[k][0] > 5 && m10_c[k][1] > 2.9) ex_because(x, "counted inside the chaotic transient");
+        if (m10_c[k][0] > 5 && m10_c[k][1] > 2.9)
+            ex_because(x, "counted inside the chaotic transient");
     }
     for (size_t i = 0; i < 2 * EX_LEN(m10_d); ++i) {
         static const char *const names[] = { "L", "eta_lambda", "r0", "drift", "pred" };
         ex_row *row = ex_find(x, "part=d L=%.17g eta_lambda=%.17g", m10_L[1 + i / 6], m10_d[i % 6]);
-        for (size_t n = 0; n < 5; ++n) ex_ref(row, names[n], EX_STABLE, n < 3 ? 1e-9 : 1e-3, M10_REF "/d_spectral_crossover/%zu/%s", i, names[n]);
+        for (size_t n = 0; n < 5; ++n)
+            ex_ref(row, names[n], EX_STABLE, n < 3 ? 1e-9 : 1e-3,
+                   M10_REF "/d_spectral_crossover/%zu/%s", i, names[n]);
     }
 }
 
 static void m10_refs_edge(ex *x)
 {
     for (size_t i = 0; i < 9; ++i) {
-        static const char *const e[] = { "L", "eps", "pred_one_minus_m", "pred_x2", "cycle_lo", "cycle_hi", "one_minus_m", "x2", "frozen_estimate" };
+        static const char *const e[] = { "L",           "eps",      "pred_one_minus_m",
+                                         "pred_x2",     "cycle_lo", "cycle_hi",
+                                         "one_minus_m", "x2",       "frozen_estimate" };
         static const char *const g[] = { "L", "Delta", "pred_ratio" };
         ex_row *row = ex_find(x, "part=e L=%.17g eps=%.17g", m10_L[i / 3], m10_e[i % 3]);
-        for (size_t n = 0; n < EX_LEN(e); ++n) ex_ref(row, e[n], EX_STABLE, n < 4 ? 1e-10 : 1e-6, M10_REF "/e_two_step/%zu/%s", i, e[n]);
+        for (size_t n = 0; n < EX_LEN(e); ++n)
+            ex_ref(row, e[n], EX_STABLE, n < 4 ? 1e-10 : 1e-6, M10_REF "/e_two_step/%zu/%s", i,
+                   e[n]);
         row = ex_find(x, "part=g L=%.17g Delta=%.17g", m10_L[i / 3], m10_g[i % 3]);
-        for (size_t n = 0; n < EX_LEN(g); ++n) ex_ref(row, g[n], EX_STABLE, 1e-10, M10_REF "/g_stop_offset/%zu/%s", i, g[n]);
+        for (size_t n = 0; n < EX_LEN(g); ++n)
+            ex_ref(row, g[n], EX_STABLE, 1e-10, M10_REF "/g_stop_offset/%zu/%s", i, g[n]);
         ex_ref(row, "ratio", EX_NOISE, 1e-4, M10_REF "/g_stop_offset/%zu/ratio", i);
         ex_ref(row, "eta_lambda", EX_NOISE, 1e-5, M10_REF "/g_stop_offset/%zu/eta_lambda", i);
     }
     for (size_t i = 0; i < 6; ++i) {
         ex_row *row = ex_find(x, "part=f L=%.17g P=%d", m10_L[i / 2], i % 2 ? 4 : 2);
-        ex_ref(row, "L", EX_EXACT, 0, M10_REF "/f_critical_1_over_t/%zu/L", i), ex_ref(row, "P", EX_EXACT, 0, M10_REF "/f_critical_1_over_t/%zu/P", i);
-        ex_ref(row, "t_varz_over_zstar2", EX_STABLE, 1e-6, M10_REF "/f_critical_1_over_t/%zu/t_varz_over_zstar2/*", i);
+        ex_ref(row, "L", EX_EXACT, 0, M10_REF "/f_critical_1_over_t/%zu/L", i);
+        ex_ref(row, "P", EX_EXACT, 0, M10_REF "/f_critical_1_over_t/%zu/P", i);
+        ex_ref(row, "t_varz_over_zstar2", EX_STABLE, 1e-6,
+               M10_REF "/f_critical_1_over_t/%zu/t_varz_over_zstar2/*", i);
         ex_ref(row, "pred", EX_STABLE, 1e-10, M10_REF "/f_critical_1_over_t/%zu/pred", i);
     }
 }
@@ -419,18 +467,25 @@ static void m10_refs_matrices(ex *x)
         const char *at = ex_print(x, M10_REF "/h_layer_law/rows/%zu", k);
         double tol = m10_h[k] > 2 ? 1e-4 : 1e-6;
         if (!row) continue;
-        ex_ref(row, "gamma", EX_EXACT, 0, "%s/gamma", at), ex_ref(row, "steps", EX_EXACT, 0, "%s/steps", at);
+        ex_ref(row, "gamma", EX_EXACT, 0, "%s/gamma", at);
+        ex_ref(row, "steps", EX_EXACT, 0, "%s/steps", at);
         ex_ref(row, "D", EX_STABLE, tol, "%s/D", at);
-        ex_ref(row, "C", EX_NOISE, tol, "%s/C/*/*", at), ex_ref(row, "K11", EX_NOISE, tol, "%s/K11/*", at);
-        ex_ref(row, "identity_err", EX_NOISE, 1e-14, "%s/identity_err", at), ex_ref(row, "loss", EX_NOISE, 1e-6, "%s/loss", at);
-        if (k == 0) ex_ref(row, "C0_1", EX_STABLE, 1e-9, M10_REF "/h_layer_law/C0/0/*"), ex_ref(row, "C0_2", EX_STABLE, 1e-9, M10_REF "/h_layer_law/C0/1/*");
+        ex_ref(row, "C", EX_NOISE, tol, "%s/C/*/*", at);
+        ex_ref(row, "K11", EX_NOISE, tol, "%s/K11/*", at);
+        ex_ref(row, "identity_err", EX_NOISE, 1e-14, "%s/identity_err", at);
+        ex_ref(row, "loss", EX_NOISE, 1e-6, "%s/loss", at);
+        if (k == 0)
+            ex_ref(row, "C0_1", EX_STABLE, 1e-9, M10_REF "/h_layer_law/C0/0/*"),
+                ex_ref(row, "C0_2", EX_STABLE, 1e-9, M10_REF "/h_layer_law/C0/1/*");
     }
     for (size_t k = 0; k < EX_LEN(m10_j); ++k) {
         static const char *const arrays[] = { "gap0", "gap", "u" };
         ex_row *row = ex_find(x, "part=j eta=%.17g", m10_j[k]);
         double tol = k == 5 ? 1e-4 : 1e-6;
         ex_ref(row, "eta", EX_STABLE, 1e-11, M10_REF "/j_depth_gap_chain/%zu/eta", k);
-        for (size_t n = 0; n < 3; ++n) ex_ref(row, arrays[n], EX_NOISE, tol, M10_REF "/j_depth_gap_chain/%zu/%s/*", k, arrays[n]);
+        for (size_t n = 0; n < 3; ++n)
+            ex_ref(row, arrays[n], EX_NOISE, tol, M10_REF "/j_depth_gap_chain/%zu/%s/*", k,
+                   arrays[n]);
         ex_ref(row, "eta_lambda", EX_NOISE, tol, M10_REF "/j_depth_gap_chain/%zu/eta_lambda", k);
         ex_ref(row, "r", EX_NOISE, tol, M10_REF "/j_depth_gap_chain/%zu/r", k);
     }
@@ -438,7 +493,8 @@ static void m10_refs_matrices(ex *x)
 
 /* --- tables ---------------------------------------------------------------------------------- */
 
-static void m10_copy(ex *x, const char *part, const char *const *names, size_t n, const char *caption)
+static void m10_copy(ex *x, const char *part, const char *const *names, size_t n,
+                     const char *caption)
 {
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i), *line;
@@ -451,19 +507,32 @@ static void m10_copy(ex *x, const char *part, const char *const *names, size_t n
 
 static void m10_tables(ex *x)
 {
-    static const char *const a[] = { "gamma", "max_leaf_drift" }, *const b[] = { "L", "gamma", "rel_drift", "pred_second_order" };
-    static const char *const c[] = { "L", "gamma", "ratio", "steps_violating_strong_safety", "var_increase_steps" };
+    static const char *const a[] = { "gamma", "max_leaf_drift" }, *const b[] = {
+        "L", "gamma", "rel_drift", "pred_second_order"
+    };
+    static const char *const c[] = { "L", "gamma", "ratio", "steps_violating_strong_safety",
+                                     "var_increase_steps" };
     static const char *const d[] = { "L", "eta_lambda", "drift", "pred" };
-    static const char *const e[] = { "L", "eps", "one_minus_m", "pred_one_minus_m", "frozen_estimate", "x2", "pred_x2" };
+    static const char *const e[] = {
+        "L", "eps", "one_minus_m", "pred_one_minus_m", "frozen_estimate", "x2", "pred_x2"
+    };
     static const char *const g[] = { "L", "Delta", "eta_lambda", "ratio", "pred_ratio" };
-    static const char *const h[] = { "gamma", "steps", "D", "identity_err", "loss" }, *const j[] = { "eta", "eta_lambda", "r" };
-    m10_copy(x, "a", a, EX_LEN(a), "a  L = 2: largest drift of log(u_p/u_q) in 5000 steps (exact law)");
-    m10_copy(x, "b", b, EX_LEN(b), "b  relative change of z_2 - z_1, and the sum of its second-order drift (D1)");
+    static const char *const h[] = { "gamma", "steps", "D", "identity_err", "loss" }, *const j[] = {
+        "eta", "eta_lambda", "r"
+    };
+    m10_copy(x, "a", a, EX_LEN(a),
+             "a  L = 2: largest drift of log(u_p/u_q) in 5000 steps (exact law)");
+    m10_copy(x, "b", b, EX_LEN(b),
+             "b  relative change of z_2 - z_1, and the sum of its second-order drift (D1)");
     m10_copy(x, "c", c, EX_LEN(c), "c  V after 20000 steps over V at the start");
-    m10_copy(x, "d", d, EX_LEN(d), "d  drift near a minimum against the first paper's crossover term");
-    m10_copy(x, "e", e, EX_LEN(e), "e  balanced two-cycle: contraction of two steps, measured, corrected, frozen");
+    m10_copy(x, "d", d, EX_LEN(d),
+             "d  drift near a minimum against the first paper's crossover term");
+    m10_copy(x, "e", e, EX_LEN(e),
+             "e  balanced two-cycle: contraction of two steps, measured, corrected, frozen");
     m10_copy(x, "g", g, EX_LEN(g), "g  (2 - eta lambda) / Delta where the run stops");
-    m10_copy(x, "h", h, EX_LEN(h), "h  layer law off the singular-vector set: D = sum |C(T) - C(0)|, identity to rounding");
+    m10_copy(
+        x, "h", h, EX_LEN(h),
+        "h  layer law off the singular-vector set: D = sum |C(T) - C(0)|, identity to rounding");
     m10_copy(x, "j", j, EX_LEN(j), "j  one chain with unequal layers");
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i), *line;
@@ -471,13 +540,16 @@ static void m10_tables(ex *x)
         if (!ex_is(row, "f")) continue;
         line = ex_line(x, "f");
         ex_num(line, "L", ex_get(row, "L")), ex_num(line, "P", ex_get(row, "P"));
-        ex_num(line, "t=2e3", v.at[0]), ex_num(line, "t=2e4", v.at[1]), ex_num(line, "t=2e5", v.at[2]);
+        ex_num(line, "t=2e3", v.at[0]);
+        ex_num(line, "t=2e4", v.at[1]);
+        ex_num(line, "t=2e5", v.at[2]);
         ex_num(line, "limit", ex_get(row, "pred"));
     }
     ex_caption(x, "f", "f  t V/z*^2 at the critical step, and its limit (7L-2)/(12(L-1))");
 }
 
-/* Where the two papers meet: both families of laws on full matrices, each with its exact discrete drift. */
+/* Where the two papers meet: both families of laws on full matrices, each with its exact discrete
+ * drift. */
 static void m10_meeting(ex *x, double *layer, double *leaf)
 {
     *layer = *leaf = 0;
@@ -488,15 +560,21 @@ static void m10_meeting(ex *x, double *layer, double *leaf)
         line = ex_line(x, "laws");
         ex_text(line, "weights", ex_is(row, "h") ? "generic" : "depth-balanced");
         ex_num(line, "L", ex_get(row, "L")), ex_num(line, "gamma", ex_get(row, "gamma"));
-        ex_num(line, "layer drift sum|dC|", ex_is(row, "h") ? ex_get(row, "D") : ex_get(row, "layer_drift"));
-        ex_num(line, "error of eta^2 law", ex_is(row, "h") ? ex_get(row, "identity_err") : ex_get(row, "layer_error"));
-        *layer = fmax(*layer, ex_is(row, "h") ? ex_get(row, "identity_err") : ex_get(row, "layer_error"));
+        ex_num(line, "layer drift sum|dC|",
+               ex_is(row, "h") ? ex_get(row, "D") : ex_get(row, "layer_drift"));
+        ex_num(line, "error of eta^2 law",
+               ex_is(row, "h") ? ex_get(row, "identity_err") : ex_get(row, "layer_error"));
+        *layer = fmax(*layer,
+                      ex_is(row, "h") ? ex_get(row, "identity_err") : ex_get(row, "layer_error"));
         if (ex_is(row, "h")) continue;
         ex_num(line, "leaf drift d(z_2-z_1)", drift), ex_num(line, "exact map", exact);
         ex_num(line, "error of exact map", fabs(drift - exact));
         if (ex_get(row, "gamma") < 2) *leaf = fmax(*leaf, fabs(drift / exact - 1));
     }
-    ex_caption(x, "laws", "Both papers' laws on the same full matrices: layer charges C_{p,l} and leaf coordinates z_p");
+    ex_caption(
+        x, "laws",
+        "Both papers' laws on the same full matrices: layer charges C_{p,l} and leaf coordinates "
+        "z_p");
 }
 
 static double m10_slope(ex *x, const char *part, double L, const char *name, double from, double to)
@@ -506,7 +584,8 @@ static double m10_slope(ex *x, const char *part, double L, const char *name, dou
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         double gamma = ex_get(row, "gamma");
-        if (ex_is(row, part) && ex_get(row, "L") == L && gamma >= from && gamma <= to) at[n] = gamma, y[n++] = fabs(ex_get(row, name));
+        if (ex_is(row, part) && ex_get(row, "L") == L && gamma >= from && gamma <= to)
+            at[n] = gamma, y[n++] = fabs(ex_get(row, name));
     }
     return clb_fit_power(n, at, y, 0).slope;
 }
@@ -516,7 +595,8 @@ static void m10_slopes(ex *x, double *worst)
     double layer = m10_slope(x, "h", 3, "D", 0, 0.1);
     *worst = 0;
     for (size_t i = 0; i < 3; ++i) {
-        double low = m10_slope(x, "b", m10_L[i], "rel_drift", 0, 0.1), all = m10_slope(x, "b", m10_L[i], "rel_drift", 0, 1.9);
+        double low = m10_slope(x, "b", m10_L[i], "rel_drift", 0, 0.1);
+        double all = m10_slope(x, "b", m10_L[i], "rel_drift", 0, 1.9);
         ex_summary(x, ex_print(x, "slope of leaf drift, L=%.0f", m10_L[i]), low);
         ex_ref_value(x, low, EX_FIT, 1e-5, M10_REF "/b_drift_scaling/%zu/slope_0p01_0p1", i);
         ex_ref_value(x, all, EX_FIT, 1e-5, M10_REF "/b_drift_scaling/%zu/slope_0p01_1p9", i);
@@ -526,19 +606,23 @@ static void m10_slopes(ex *x, double *worst)
     ex_summary(x, "slope of layer drift", layer);
     *worst = fmax(*worst, fabs(layer - 1));
     ex_ref_value(x, layer, EX_FIT, 1e-5, M10_REF "/h_layer_law/slope_0p01_0p1");
-    ex_ref_value(x, m10_slope(x, "h", 3, "D", 0, 1.9), EX_FIT, 1e-5, M10_REF "/h_layer_law/slope_0p01_1p9");
-    ex_ref_value(x, m10_slope(x, "h", 3, "D", 1.8, 2.2), EX_FIT, 1e-3, M10_REF "/h_layer_law/local_slope_1p9_2p2");
+    ex_ref_value(x, m10_slope(x, "h", 3, "D", 0, 1.9), EX_FIT, 1e-5,
+                 M10_REF "/h_layer_law/slope_0p01_1p9");
+    ex_ref_value(x, m10_slope(x, "h", 3, "D", 1.8, 2.2), EX_FIT, 1e-3,
+                 M10_REF "/h_layer_law/local_slope_1p9_2p2");
 }
 
 static void m10_figure(ex *x)
 {
     static const char *const names[] = { "L = 3", "L = 5", "L = 20" };
     plot *p = plot_new(x, "laws", 3, 1);
-    plot_panel *a = plot_add(p, "Drift of the laws against the step", "\316\263", "drift", PLOT_LOG);
+    plot_panel *a =
+        plot_add(p, "Drift of the laws against the step", "\316\263", "drift", PLOT_LOG);
     ex_list g, y, z;
     for (int i = 0; i < 3; ++i) {
         double *drift;
-        g = ex_pick(x, "gamma", "part=b L=%.17g", m10_L[i]), y = ex_pick(x, "rel_drift", "part=b L=%.17g", m10_L[i]);
+        g = ex_pick(x, "gamma", "part=b L=%.17g", m10_L[i]),
+        y = ex_pick(x, "rel_drift", "part=b L=%.17g", m10_L[i]);
         drift = ex_doubles(x, y.n);
         for (size_t k = 0; k < y.n; ++k) drift[k] = fabs(y.at[k]);
         plot_points(a, i, g.n, g.at, drift, ex_print(x, "leaf law, %s", names[i]));
@@ -548,60 +632,98 @@ static void m10_figure(ex *x)
     plot_line(a, PLOT_PURPLE | PLOT_THIN, g.n, g.at, y.at, NULL);
     plot_slope(a, 0.01, 1, 2e-4, 1, "slope 1");
     plot_vertical(a, 2, "edge of stability");
-    a = plot_add(p, "Two steps of a balanced two-cycle", "\316\265 = \316\267 \316\273_min \342\210\222 2", "1 \342\210\222 m", PLOT_LOG);
+    a = plot_add(p, "Two steps of a balanced two-cycle",
+                 "\316\265 = \316\267 \316\273_min \342\210\222 2", "1 \342\210\222 m", PLOT_LOG);
     for (int i = 0; i < 3; ++i) {
-        g = ex_pick(x, "eps", "part=e L=%.17g", m10_L[i]), y = ex_pick(x, "one_minus_m", "part=e L=%.17g", m10_L[i]);
+        g = ex_pick(x, "eps", "part=e L=%.17g", m10_L[i]),
+        y = ex_pick(x, "one_minus_m", "part=e L=%.17g", m10_L[i]);
         z = ex_pick(x, "pred_one_minus_m", "part=e L=%.17g", m10_L[i]);
         plot_points(a, i, g.n, g.at, y.at, names[i]);
         plot_line(a, i, g.n, g.at, z.at, NULL);
         z = ex_pick(x, "frozen_estimate", "part=e L=%.17g", m10_L[i]);
         plot_line(a, i | PLOT_DOTTED, g.n, g.at, z.at, i == 0 ? "frozen constant" : NULL);
     }
-    a = plot_add(p, "Spectral crossover of the leaf law", "\316\267 \316\273", "|drift of z_2 \342\210\222 z_1|", PLOT_LOGY);
+    a = plot_add(p, "Spectral crossover of the leaf law", "\316\267 \316\273",
+                 "|drift of z_2 \342\210\222 z_1|", PLOT_LOGY);
     for (int i = 1; i < 3; ++i) {
         double *measured = ex_doubles(x, 6), *predicted = ex_doubles(x, 6);
         g = ex_pick(x, "eta_lambda", "part=d L=%.17g", m10_L[i]);
-        y = ex_pick(x, "drift", "part=d L=%.17g", m10_L[i]), z = ex_pick(x, "pred", "part=d L=%.17g", m10_L[i]);
+        y = ex_pick(x, "drift", "part=d L=%.17g", m10_L[i]),
+        z = ex_pick(x, "pred", "part=d L=%.17g", m10_L[i]);
         for (size_t k = 0; k < y.n; ++k) measured[k] = fabs(y.at[k]), predicted[k] = fabs(z.at[k]);
         plot_points(a, i, g.n, g.at, measured, names[i]);
         plot_line(a, i | PLOT_THIN, g.n, g.at, predicted, "one term of the mode sum");
     }
-    plot_save(p, "Breaking of the conservation laws: eta^1 below the edge, the two-step contraction, and the spectral crossover.");
+    plot_save(
+        p,
+        "Breaking of the conservation laws: eta^1 below the edge, the two-step contraction, and "
+        "the spectral crossover.");
 }
 
 static void m10_finish(ex *x)
 {
-    double slope, layer, leaf, exact = 0, crossover = 0, cycle = 0, frozen = 0, critical = 0, offset = 0, rises = 0;
+    double slope, layer, leaf, exact = 0, crossover = 0, cycle = 0, frozen = 0, critical = 0;
+    double offset = 0, rises = 0;
     m10_tables(x), m10_meeting(x, &layer, &leaf), m10_slopes(x, &slope);
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         if (ex_is(row, "a")) exact = fmax(exact, ex_get(row, "max_leaf_drift"));
         if (ex_is(row, "c")) rises += ex_get(row, "var_increase_steps");
-        if (ex_is(row, "d")) crossover = fmax(crossover, fabs(ex_get(row, "drift") / ex_get(row, "pred") - 1));
+        if (ex_is(row, "d"))
+            crossover = fmax(crossover, fabs(ex_get(row, "drift") / ex_get(row, "pred") - 1));
         if (ex_is(row, "e") && ex_get(row, "eps") < 0.002) {
-            cycle = fmax(cycle, fabs(ex_get(row, "one_minus_m") / ex_get(row, "pred_one_minus_m") - 1));
+            cycle =
+                fmax(cycle, fabs(ex_get(row, "one_minus_m") / ex_get(row, "pred_one_minus_m") - 1));
             frozen = fmax(frozen, ex_get(row, "frozen_estimate") / ex_get(row, "one_minus_m"));
         }
-        if (ex_is(row, "f")) critical = fmax(critical, fabs(ex_get_array(row, "t_varz_over_zstar2").at[2] / ex_get(row, "pred") - 1));
-        if (ex_is(row, "g") && ex_get(row, "Delta") < 0.005) offset = fmax(offset, fabs(ex_get(row, "ratio") / ex_get(row, "pred_ratio") - 1));
+        if (ex_is(row, "f"))
+            critical =
+                fmax(critical,
+                     fabs(ex_get_array(row, "t_varz_over_zstar2").at[2] / ex_get(row, "pred") - 1));
+        if (ex_is(row, "g") && ex_get(row, "Delta") < 0.005)
+            offset = fmax(offset, fabs(ex_get(row, "ratio") / ex_get(row, "pred_ratio") - 1));
     }
-    ex_verdict(x, ex_rule(slope < 0.01 && rises == 0, slope < 0.05), "leaf differences are conserved by the flow and broken at order eta", "conservation law",
-               ex_print(x, "slopes of the drift within %.4f of 1 up to gamma = 0.1; V rose in %.0f steps", slope, rises),
-               "a law of the flow drifts as eta^1 in total (eta^2 a step); reproduced if all slopes are within 0.01 and V never grows");
-    ex_verdict(x, ex_rule(0, cycle < 1e-2 && frozen > 2), "two steps contract V by 1 - 2 kappa^2 r^2", "frozen constant",
-               ex_print(x, "frozen constant up to %.2f times too large; 1 - m = 3(L-2)/(5L-4) eps holds to %.1e", frozen, cycle),
-               "the contraction is there, its constant is not: kappa and lambda vary at order r on a real two-cycle");
-    ex_verdict(x, ex_rule(exact <= 1e-13, 0), "L = 2: log ratios are conserved by discrete steps exactly", "(correction: not only by the flow)",
-               ex_print(x, "largest drift %.1e", exact), "the factor 1 - eta r is common to all pathways");
-    ex_check(x, crossover < 1e-3, "spectral crossover: drift over prediction within %.1e", crossover);
-    ex_check(x, critical < 0.02 && offset < 0.04, "1/t law within %.1e, stopping offset within %.1e of the limits", critical, offset);
-    ex_check(x, layer <= (sizeof(clb_real) == 8 ? 1e-13 : 1e-4), "layer law dC = eta^2 (|G_{l+1}|^2 - |G_l|^2) to %.1e a step", layer);
+    ex_verdict(
+        x, ex_rule(slope < 0.01 && rises == 0, slope < 0.05),
+        "leaf differences are conserved by the flow and broken at order eta", "conservation law",
+        ex_print(x, "slopes of the drift within %.4f of 1 up to gamma = 0.1; V rose in %.0f steps",
+                 slope, rises),
+        "a law of the flow drifts as eta^1 in total (eta^2 a step); reproduced if all slopes are "
+        "within 0.01 and V never grows");
+    ex_verdict(
+        x, ex_rule(0, cycle < 1e-2 && frozen > 2), "two steps contract V by 1 - 2 kappa^2 r^2",
+        "frozen constant",
+        ex_print(
+            x,
+            "frozen constant up to %.2f times too large; 1 - m = 3(L-2)/(5L-4) eps holds to %.1e",
+            frozen, cycle),
+        "the contraction is there, its constant is not: kappa and lambda vary at order r on a "
+        "real two-cycle");
+    ex_verdict(x, ex_rule(exact <= 1e-13, 0),
+               "L = 2: log ratios are conserved by discrete steps exactly",
+               "(correction: not only by the flow)", ex_print(x, "largest drift %.1e", exact),
+               "the factor 1 - eta r is common to all pathways");
+    ex_check(x, crossover < 1e-3, "spectral crossover: drift over prediction within %.1e",
+             crossover);
+    ex_check(x, critical < 0.02 && offset < 0.04,
+             "1/t law within %.1e, stopping offset within %.1e of the limits", critical, offset);
+    ex_check(x, layer <= (sizeof(clb_real) == 8 ? 1e-13 : 1e-4),
+             "layer law dC = eta^2 (|G_{l+1}|^2 - |G_l|^2) to %.1e a step", layer);
     if (!ex_published(x))
-        ex_check(x, leaf <= (sizeof(clb_real) == 8 ? 1e-8 : 1e-1), "leaf drift of full matrices against the exact map, gamma < 2: %.1e", leaf);
+        ex_check(x, leaf <= (sizeof(clb_real) == 8 ? 1e-8 : 1e-1),
+                 "leaf drift of full matrices against the exact map, gamma < 2: %.1e", leaf);
     m10_refs_scalar(x), m10_refs_edge(x), m10_refs_matrices(x);
     m10_figure(x);
 }
 
-static const ex_info m10 = { "M10", "multipath", "Conservation laws across pathways", "conservation laws",
-                             "leaf differences conserved, V decreasing", "slope of leaf drift, L=5", m10_plan, m10_run, m10_finish, NULL };
+static const ex_info m10 = { "M10",
+                             "multipath",
+                             "Conservation laws across pathways",
+                             "conservation laws",
+                             "leaf differences conserved, V decreasing",
+                             "slope of leaf drift, L=5",
+                             m10_plan,
+                             m10_run,
+                             m10_finish,
+                             NULL };
 EX_MAIN(m10)

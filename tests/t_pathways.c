@@ -30,13 +30,16 @@ static double t_uniform(clb_rng *rng, double lo, double hi)
 static void t_worst_return_table(void)
 {
     /* 16 digits by bisection in 40-digit arithmetic */
-    static const struct { size_t L; double gamma; } row[] = {
-        { 2, 3.196152422706632 }, { 3, 3.660996276133941 }, { 4, 3.978578154052725 }, { 5, 4.22449541461224 },
-        { 6, 4.426950768550268 }, { 7, 4.599890602529126 }, { 8, 4.751329449095865 }, { 10, 5.008328500059115 },
-        { 12, 5.222368675484537 }, { 15, 5.489714718931967 }, { 20, 5.843602968300213 }, { 30, 6.36061262722679 },
-        { 50, 7.042410548053799 }, { 100, 8.019466927161404 }, { 200, 9.050726037297283 },
-        { 500, 10.48470788629595 }, { 1000, 11.61361114541574 }, { 10000, 15.55599124670301 },
-        { 100000, 19.6820215205287 }, { 1000000, 23.90990084599175 } };
+    static const struct { size_t L; double gamma;
+    } row[] = {
+        { 2, 3.196152422706632 },     { 3, 3.660996276133941 },      { 4, 3.978578154052725 },
+        { 5, 4.22449541461224 },      { 6, 4.426950768550268 },      { 7, 4.599890602529126 },
+        { 8, 4.751329449095865 },     { 10, 5.008328500059115 },     { 12, 5.222368675484537 },
+        { 15, 5.489714718931967 },    { 20, 5.843602968300213 },     { 30, 6.36061262722679 },
+        { 50, 7.042410548053799 },    { 100, 8.019466927161404 },    { 200, 9.050726037297283 },
+        { 500, 10.48470788629595 },   { 1000, 11.61361114541574 },   { 10000, 15.55599124670301 },
+        { 100000, 19.6820215205287 }, { 1000000, 23.90990084599175 }
+    };
     clb_return w;
     double last = 0;
     for (size_t i = 0; i < sizeof row / sizeof row[0]; ++i) {
@@ -126,13 +129,15 @@ static void t_balanced_is_flattest(void)
         for (int trial = 0; trial < 1000; ++trial) {
             size_t P = 2 + (size_t)trial % 4, depth[5];
             double s[5], sum = 0, lambda;
-            for (size_t p = 0; p < P; ++p) depth[p] = depth_of[i], sum += s[p] = t_uniform(&rng, 0, 1);
+            for (size_t p = 0; p < P; ++p)
+                depth[p] = depth_of[i], sum += s[p] = t_uniform(&rng, 0, 1);
             for (size_t p = 0; p < P; ++p) s[p] *= 2 / sum;
             lambda = clb_path_sharpness(P, depth, s);
             CHECK(lambda >= clb_balanced_sharpness(P, depth_of[i], 2) * (1 - 1e-14));
             if (depth_of[i] == 2) NEAR(lambda, 4, 1e-13);
             for (size_t p = 0; p < P; ++p) s[p] = 2.0 / (double)P;
-            NEAR_REL(clb_path_sharpness(P, depth, s), clb_balanced_sharpness(P, depth_of[i], 2), 1e-14);
+            NEAR_REL(clb_path_sharpness(P, depth, s), clb_balanced_sharpness(P, depth_of[i], 2),
+                     1e-14);
         }
     NEAR(clb_balanced_sharpness(2, 20, 2), 40, 1e-13);
     NEAR(clb_single_sharpness(20, 2), 74.6426393229, 1e-10);
@@ -142,19 +147,24 @@ static void t_balanced_is_flattest(void)
 static void t_optimum(void)
 {
     static const struct { size_t P, depth[3]; double target, share[3], mu, lambda; } row[] = {
-        { 3, { 3, 5, 7 }, 1, { 0.595269486716, 0.236115360641, 0.168615152643 }, 3.3648408807, 2.32975880682 },
+        { 3, { 3, 5, 7 }, 1, { 0.595269486716, 0.236115360641, 0.168615152643 }, 3.3648408807,
+          2.32975880682 },
         { 3, { 3, 5, 7 }, 2, { 0.687438, 0.187960, 0.124601 }, 4.447827, 6.278001 },
-        { 2, { 3, 4, 0 }, 1, { 0.662306, 0.337694, 0 }, 3.486686, 2.516895 },
-        { 2, { 2, 3, 0 }, 1, { 0.875, 0.125, 0 }, 2, 1.9375 },
-        { 3, { 5, 10, 20 }, 1, { 0.618414917438, 0.253064846, 0.128520236562 }, 5.99594942887, 3.56604975631 } };
+        { 2, { 3, 4 }, 1, { 0.662306, 0.337694 }, 3.486686, 2.516895 },
+        { 2, { 2, 3 }, 1, { 0.875, 0.125 }, 2, 1.9375 },
+        { 3, { 5, 10, 20 }, 1, { 0.618414917438, 0.253064846, 0.128520236562 }, 5.99594942887,
+          3.56604975631 } };
     for (size_t i = 0; i < 5; ++i) {
-        double s[3], mu, lambda, sum = 0, tol = row[i].share[0] > 0.6 && row[i].P == 2 ? 1e-6 : 2e-6;
+        double s[3], mu, lambda, sum = 0;
+        double tol = row[i].share[0] > 0.6 && row[i].P == 2 ? 1e-6 : 2e-6;
         NOTE("row %zu", i);
         CHECK(clb_path_optimum(row[i].P, row[i].depth, row[i].target, s, &mu, &lambda) == CLB_OK);
         for (size_t p = 0; p < row[i].P; ++p) {
             NEAR(s[p] / row[i].target, row[i].share[p], tol);
             if (row[i].depth[p] > 2)                 /* the Lagrange condition itself */
-                NEAR(2 * ((double)row[i].depth[p] - 1) * clb_pow(s[p], 1 - 2 / (double)row[i].depth[p]), mu, 1e-12);
+                NEAR(2 * ((double)row[i].depth[p] - 1) *
+                         clb_pow(s[p], 1 - 2 / (double)row[i].depth[p]),
+                     mu, 1e-12);
             sum += s[p];
         }
         NEAR(sum, row[i].target, 1e-14);
@@ -196,7 +206,7 @@ static void t_window(void)
     CHECK(clb_path_window(3, mixed, 1, &w) == CLB_OK);
     NEAR(w.S, 3, 1e-14);
     NEAR(w.hi, 0.858457963179, 1e-11);
-    for (double gamma = 2.01; gamma < 3.0; gamma += 0.01) {          /* on the boundary eta lambda = 2 */
+    for (double gamma = 2.01; gamma < 3.0; gamma += 0.01) { /* on the boundary eta lambda = 2 */
         size_t five[2] = { 5, 5 };
         double a = clb_boundary_share(5, gamma), s[2] = { a, 1 - a };
         NEAR(gamma / 5 * clb_path_sharpness(2, five, s), 2, 1e-13);
@@ -219,7 +229,8 @@ static void t_recursion(void)
     NEAR_REL(clb_powi(1 + 1e-6, 1000000), 2.7182804690959, 1e-10);
 }
 
-/* Random states: exact residual form, exact leaf map, contraction of every distance under strong safety. */
+/* Random states: exact residual form, exact leaf map, contraction of every distance under strong
+ * safety. */
 static void t_one_step(void)
 {
     clb_rng rng;
@@ -240,7 +251,8 @@ static void t_one_step(void)
         r = clb_mode_step(&mode, eta);
         NEAR(clb_mode_residual(&mode), predicted, 1e-13);
         for (size_t p = 0; p < P; ++p)
-            if (mode.u[p] > 0) NEAR_REL(1 / clb_powi(mode.u[p], L - 2), clb_leaf_step(L, z[p], eta * r), 1e-12);
+            if (mode.u[p] > 0)
+                NEAR_REL(1 / clb_powi(mode.u[p], L - 2), clb_leaf_step(L, z[p], eta * r), 1e-12);
         if (strong) CHECK(clb_mode_variance(&mode) <= V * (1 + 1e-13));
         safe += (size_t)strong;
         clb_mode_free(&mode);
@@ -257,12 +269,14 @@ static void t_contraction(void)
         double h = 1e-6, z = 2, x = 0.4 / (double)L;
         NEAR(clb_leaf_slope(L, clb_contraction_limit(L)), -1, 1e-10);
         NEAR(clb_leaf_slope(L, 1 / (double)(L - 1)), 0, 1e-12);
-        NEAR((clb_leaf_step(L, z + h, x * z) - clb_leaf_step(L, z - h, x * z)) / (2 * h), clb_leaf_slope(L, x), 1e-8);
+        NEAR((clb_leaf_step(L, z + h, x * z) - clb_leaf_step(L, z - h, x * z)) / (2 * h),
+             clb_leaf_slope(L, x), 1e-8);
         CHECK(isnan(clb_leaf_slope(L, 1)));
     }
 }
 
-/* Gradient flow by many small Euler steps reaches the leaf's endpoint; leaves are conserved on the way. */
+/* Gradient flow by many small Euler steps reaches the leaf's endpoint; leaves are conserved on the
+ * way. */
 static void t_leaf_endpoint(void)
 {
     static const size_t depth[3] = { 2, 3, 5 };
@@ -301,10 +315,12 @@ static void t_leaf_drift(void)
         CHECK(clb_mode_init(&mode, 4, depth, 1, alpha) == CLB_OK);
         for (size_t p = 0; p < 4; ++p) before[p] = clb_leaf(depth[p], mode.u[p]);
         for (size_t p = 1; p < 4; ++p) {
-            double predicted = clb_leaf_drift(&mode, eta, p, 0), r = clb_mode_residual(&mode), moved[2];
+            double predicted = clb_leaf_drift(&mode, eta, p, 0), r = clb_mode_residual(&mode);
+            double moved[2];
             moved[0] = clb_leaf(depth[p], mode.u[p] - eta * r * mode.power[p]) - before[p];
             moved[1] = clb_leaf(depth[0], mode.u[0] - eta * r * mode.power[0]) - before[0];
-            if (fabs(predicted) > 1e-8 && fabs(r) > 0.05) NEAR((moved[0] - moved[1]) / predicted, 1, 5e-3);
+            if (fabs(predicted) > 1e-8 && fabs(r) > 0.05)
+                NEAR((moved[0] - moved[1]) / predicted, 1, 5e-3);
         }
         clb_mode_free(&mode);
     }
@@ -342,7 +358,9 @@ static void t_leaf_sharpness(void)
         CHECK(clb_mode_init(&mode, 2, depth, 2, alpha) == CLB_OK);
         V = clb_mode_variance(&mode);
         CHECK(clb_leaf_endpoint(&mode, s) == CLB_OK);
-        NEAR((clb_path_sharpness(2, depth, s) - 2 * (double)L) / (clb_leaf_sharpness(2, L, 2, V) - 2 * (double)L), 1, 2e-3);
+        NEAR((clb_path_sharpness(2, depth, s) - 2 * (double)L) /
+                 (clb_leaf_sharpness(2, L, 2, V) - 2 * (double)L),
+             1, 2e-3);
         clb_mode_free(&mode);
     }
 }
@@ -355,7 +373,8 @@ static void t_cycle(void)
     static const size_t depth_of[3] = { 3, 5, 20 };
     for (size_t i = 0; i < 9; ++i) {
         size_t L = depth_of[i / 3];
-        double eps = eps_of[i % 3], alpha[2] = { 1.02, 1.02 }, eta = (2 + eps) / clb_balanced_sharpness(2, L, 2);
+        double eps = eps_of[i % 3], alpha[2] = { 1.02, 1.02 };
+        double eta = (2 + eps) / clb_balanced_sharpness(2, L, 2);
         double m = 1, x2 = 0;
         clb_mode mode = t_mode(2, L, 2, alpha);
         clb_cycle c;
@@ -375,24 +394,30 @@ static void t_cycle(void)
     NEAR(1 - clb_two_step_frozen(3, 0.1), 2 * 4 * 0.01, 1e-15);
 }
 
-/* The two-variable central flow contains both universal constants; the one-variable flow solves its ODE. */
+/* The two-variable central flow contains both universal constants; the one-variable flow solves
+ * its ODE. */
 static void t_central_flow(void)
 {
     static const size_t depth_of[3] = { 3, 5, 20 };
     for (size_t i = 0; i < 3; ++i) {
         size_t L = depth_of[i];
-        double critical = 2 / clb_balanced_sharpness(2, L, 2), state[2] = { 0.01, 1e-4 }, delta = 1e-3, eta;
+        double critical = 2 / clb_balanced_sharpness(2, L, 2), state[2] = { 0.01, 1e-4 };
+        double delta = 1e-3, eta;
         CHECK(clb_central_pair(2, L, 2, critical, 2000000, state) == CLB_OK);
         NEAR_REL(2e6 * state[0], clb_critical_constant(L), 1e-2);           /* u* = 1, so z* = 1 */
         eta = critical * (1 - delta / 2);
         state[0] = 20 * delta, state[1] = 1e-6;
         CHECK(clb_central_pair(2, L, 2, eta, 400000, state) == CLB_OK);
-        NEAR_REL((2 - eta * clb_leaf_sharpness(2, L, 2, state[0])) / delta, clb_stop_offset(L), 5e-2);
+        NEAR_REL((2 - eta * clb_leaf_sharpness(2, L, 2, state[0])) / delta, clb_stop_offset(L),
+                 5e-2);
         for (double t = 0; t < 50; t += 10) {
             double h = 1e-3, V = clb_central_flow(2, L, 2, eta, 0.01, t), l = (double)L;
-            double rate = (clb_central_flow(2, L, 2, eta, 0.01, t + h) - clb_central_flow(2, L, 2, eta, 0.01, t - h)) / (2 * h);
+            double rate = (clb_central_flow(2, L, 2, eta, 0.01, t + h) -
+                           clb_central_flow(2, L, 2, eta, 0.01, t - h)) /
+                          (2 * h);
             double force = eta * clb_leaf_sharpness(2, L, 2, V) - 2;
-            if (t > 0) NEAR_REL(rate, -3 * (l - 2) / (5 * l - 4) * (force > 0 ? force : 0) * V, 1e-4);
+            if (t > 0)
+                NEAR_REL(rate, -3 * (l - 2) / (5 * l - 4) * (force > 0 ? force : 0) * V, 1e-4);
         }
     }
 }
@@ -400,12 +425,13 @@ static void t_central_flow(void)
 static void t_stopping_runs(void)
 {
     /* M2: share, eta lambda over the last 200 of 20000 iterates, s* = 2 */
-    static const struct { size_t L; double gamma, share, eta_lambda, leaf; } row[] = {
-        { 20, 2.433032991536808, 0.891704, 1.992532, 0.994197 }, { 20, 3.5589187695325, 0.607167, 1.982119, 0.994197 },
-        { 5, 2.51571656651, 0.815556436073, 1.98375027756, 0.986766833421 },
-        { 3, 2.46785788981, 0.644498049618, 1.99538287584, 0.939063110799 },
-        { 3, 1.0, 0.927569265132, 0.934803234443, 0.939063110799 },
-        { 20, 1.0, 0.994104, 0.988886, 0.994197 } };
+    static const struct { size_t L; double gamma, share, eta_lambda, leaf;
+    } row[] = { { 20, 2.433032991536808, 0.891704, 1.992532, 0.994197 },
+                { 20, 3.5589187695325, 0.607167, 1.982119, 0.994197 },
+                { 5, 2.51571656651, 0.815556436073, 1.98375027756, 0.986766833421 },
+                { 3, 2.46785788981, 0.644498049618, 1.99538287584, 0.939063110799 },
+                { 3, 1.0, 0.927569265132, 0.934803234443, 0.939063110799 },
+                { 20, 1.0, 0.994104, 0.988886, 0.994197 } };
     clb_mode_opts opts = CLB_ZERO;
     opts.tail = 200;
     opts.laws = 1;
@@ -416,14 +442,17 @@ static void t_stopping_runs(void)
         NOTE("L=%zu gamma=%g", row[i].L, row[i].gamma);
         clb_leaf_endpoint(&mode, s);
         NEAR(s[0] / 2, row[i].leaf, 1e-6);
-        CHECK(clb_mode_train(&mode, row[i].gamma / clb_single_sharpness(row[i].L, 2), 20000, &opts, &run) == CLB_OK);
+        CHECK(clb_mode_train(&mode, row[i].gamma / clb_single_sharpness(row[i].L, 2), 20000, &opts,
+                             &run) == CLB_OK);
         NEAR(run.share, row[i].share, 1e-6);
         NEAR(run.eta_lambda, row[i].eta_lambda, 1e-6);
         cap = clb_boundary_share(row[i].L, row[i].gamma);
         if (s[0] / 2 < cap) cap = s[0] / 2;
         CHECK(run.share <= cap + 1e-6);
         EQUAL(run.rises, 0);
-        EQUAL(run.outcome, row[i].gamma > 2 ? CLB_PARTLY : row[i].share > row[i].leaf - 0.01 ? CLB_SINGLE_PATH : CLB_PARTLY);
+        EQUAL(run.outcome, row[i].gamma > 2                    ? CLB_PARTLY
+                           : row[i].share > row[i].leaf - 0.01 ? CLB_SINGLE_PATH
+                                                               : CLB_PARTLY);
         clb_mode_free(&mode);
     }
 }
@@ -438,7 +467,8 @@ static void t_outcomes(void)
         clb_mode mode = t_mode(2, row[i].L, 2, g_alpha);
         clb_mode_run run;
         NOTE("L=%zu gamma=%g", row[i].L, row[i].gamma);
-        CHECK(clb_mode_train(&mode, row[i].gamma / clb_single_sharpness(row[i].L, 2), 20000, NULL, &run) == CLB_OK);
+        CHECK(clb_mode_train(&mode, row[i].gamma / clb_single_sharpness(row[i].L, 2), 20000, NULL,
+                             &run) == CLB_OK);
         if (run.outcome != row[i].outcome) FAIL("%s", clb_outcome_name(run.outcome));
         clb_mode_free(&mode);
     }
@@ -480,7 +510,8 @@ static void t_ramp(void)
 
 static void t_rank(void)
 {
-    static const double target[5] = { 1, .9, .8, .7, .6 }, edge[5] = { 2, 2.443257, 3.056040, 3.938617, 5.278890 };
+    static const double target[5] = { 1, .9, .8, .7, .6 },
+                        edge[5] = { 2, 2.443257, 3.056040, 3.938617, 5.278890 };
     static const double gamma[6] = { 1, 2.2, 2.6, 3.0, 3.4, 3.7 };
     static const size_t rank[6] = { 0, 1, 2, 2, 3, 3 };
     double S = clb_single_sharpness(20, 1), lo, hi;
@@ -600,7 +631,8 @@ static void t_paths_recursion(void)
     for (size_t i = 0; i < 3; ++i) c.mode[i] = t_mode(2, 20, s[i], g_alpha);
     for (size_t p = 0; p < 2; ++p)
         for (size_t l = 1; l <= 20; ++l)
-            for (size_t i = 0; i < 3; ++i) clb_paths_layer(&paths, p, l)[i * 3 + i] = (clb_real)c.mode[0].u[p];
+            for (size_t i = 0; i < 3; ++i)
+                clb_paths_layer(&paths, p, l)[i * 3 + i] = (clb_real)c.mode[0].u[p];
     CHECK(clb_paths_train(&paths, c.eta, 4000, t_compare_observe, &c, NULL) == CLB_OK);
     CHECK(c.worst40 <= T_REAL(1e-12));
     CHECK(c.worst <= T_REAL(1e-11) * 5);
@@ -614,14 +646,18 @@ static void t_paths_recursion(void)
 /* (S2): the spectrum of the assembled Hessian at minima of six networks (M9). */
 static void t_paths_spectrum(void)
 {
-    static const struct { size_t P, depth[3], d; double s[3], share[3][3], v[3], u[3]; } row[] = {
-        { 2, { 3, 3, 0 }, 2, { 2, 1, 0 }, { { .7, .4, 0 }, { .3, .6, 0 } }, { 1, 2, 0 }, { 2, -1, 0 } },
-        { 2, { 3, 5, 0 }, 2, { 2, 1, 0 }, { { .7, .4, 0 }, { .3, .6, 0 } }, { 1, 2, 0 }, { 2, -1, 0 } },
-        { 3, { 2, 3, 4 }, 2, { 2, 1, 0 }, { { .5, .4, 0 }, { .3, .35, 0 }, { .2, .25, 0 } }, { 1, 2, 0 }, { 2, -1, 0 } },
-        { 2, { 4, 4, 0 }, 3, { 3, 2, 1 }, { { .5, .5, .5 }, { .5, .5, .5 } }, { 1, 2, 3 }, { 3, 1, -2 } },
-        { 2, { 20, 20, 0 }, 2, { 2, 1, 0 }, { { .5, .5, 0 }, { .5, .5, 0 } }, { 1, 2, 0 }, { 2, -1, 0 } },
-        { 2, { 20, 20, 0 }, 2, { 2, 1, 0 }, { { 1, 1, 0 }, { 0, 0, 0 } }, { 1, 2, 0 }, { 2, -1, 0 } } };
-    static const double sharpness[6] = { 6.2166723543, 6.9065593252, 4.5301076488, 14.6969384567, 40, 74.6426393229 };
+    static const struct {
+        size_t P, depth[3], d;
+        double s[3], share[3][3], v[3], u[3];
+    } row[] = {
+        { 2, { 3, 3 },    2, { 2, 1 },    { { .7, .4 }, { .3, .6 } },         { 1, 2 }, { 2, -1 } },
+        { 2, { 3, 5 },    2, { 2, 1 },    { { .7, .4 }, { .3, .6 } },         { 1, 2 }, { 2, -1 } },
+        { 3, { 2, 3, 4 }, 2, { 2, 1 }, { { .5, .4 }, { .3, .35 }, { .2, .25 } }, { 1, 2 }, { 2, -1 } },
+        { 2, { 4, 4 }, 3, { 3, 2, 1 }, { { .5, .5, .5 }, { .5, .5, .5 } }, { 1, 2, 3 }, { 3, 1, -2 } },
+        { 2, { 20, 20 },  2, { 2, 1 },    { { .5, .5 }, { .5, .5 } },         { 1, 2 }, { 2, -1 } },
+        { 2, { 20, 20 },  2, { 2, 1 },    { { 1, 1 }, { 0, 0 } },             { 1, 2 }, { 2, -1 } } };
+    static const double sharpness[6] = { 6.2166723543,  6.9065593252, 4.5301076488,
+                                         14.6969384567, 40,           74.6426393229 };
     static clb_real H[160 * 160];
     for (size_t c = 0; c < 6; ++c) {
         size_t d = row[c].d, P = row[c].P;
@@ -634,7 +670,8 @@ static void t_paths_spectrum(void)
         clb_path_target(d, U, row[c].s, V, M);
         for (size_t p = 0; p < P; ++p)
             for (size_t i = 0; i < d; ++i)
-                u[p * d + i] = clb_pow(row[c].share[p][i] * row[c].s[i], 1 / (double)row[c].depth[p]);
+                u[p * d + i] =
+                    clb_pow(row[c].share[p][i] * row[c].s[i], 1 / (double)row[c].depth[p]);
         CHECK(clb_paths_linear(&paths, P, row[c].depth, d, M) == CLB_OK);
         clb_paths_svs(&paths, u, U, V);
         CHECK(clb_paths_curve(&paths) == CLB_OK);
@@ -647,7 +684,8 @@ static void t_paths_spectrum(void)
                 double swap = lambda[j];
                 lambda[j] = lambda[j - 1], lambda[j - 1] = swap;
             }
-        for (size_t k = 0; k < d * d; ++k) NEAR(values[paths.N - d * d + k], lambda[k], T_REAL(1e-9));
+        for (size_t k = 0; k < d * d; ++k)
+            NEAR(values[paths.N - d * d + k], lambda[k], T_REAL(1e-9));
         NEAR(values[0], 0, T_REAL(1e-9));
         NEAR(values[paths.N - d * d - 1], 0, T_REAL(1e-9));
         NEAR(lambda[d * d - 1], sharpness[c], 1e-9);
@@ -655,7 +693,8 @@ static void t_paths_spectrum(void)
     }
 }
 
-/* First paper's law per layer and pathway, off the SVS set: Delta C = eta^2 (|G_{l+1}|^2 - |G_l|^2). */
+/* First paper's law per layer and pathway, off the SVS set: Delta C = eta^2 (|G_{l+1}|^2 -
+ * |G_l|^2). */
 typedef struct t_law { double eta, C[4], worst, drift; size_t t; } t_law;
 
 static int t_law_observe(void *context, size_t t, clb_paths *paths, double loss)
@@ -676,8 +715,12 @@ static int t_law_observe(void *context, size_t t, clb_paths *paths, double loss)
 static void t_paths_layer_law(void)
 {
     static const double s[3] = { 2, 1, 0.5 }, v[3] = { 1, 2, 3 };
-    static const struct { double gamma, D; } row[] = { { 0.1, 4.23662663915e-3 }, { 1.0, 0.0438401248457 },
-                                                        { 1.9, 0.0915149952387 }, { 2.45, 0.624587155002 } };
+    static const struct {
+        double gamma, D;
+    } row[] = { { 0.1, 4.23662663915e-3 },
+                { 1.0, 0.0438401248457 },
+                { 1.9, 0.0915149952387 },
+                { 2.45, 0.624587155002 } };
     for (size_t k = 0; k < 4; ++k) {
         size_t depth[2] = { 3, 3 };
         double V[9], eta = row[k].gamma / clb_single_sharpness(3, 2), D = 0, first[4];
@@ -692,16 +735,19 @@ static void t_paths_layer_law(void)
         for (size_t p = 0; p < 2; ++p)
             for (size_t l = 1; l <= 3; ++l)
                 for (size_t i = 0; i < 9; ++i)
-                    clb_paths_layer(&paths, p, l)[i] = (clb_real)(0.5 * clb_sin(
-                        1 + (double)(i / 3) + 2 * (double)(i % 3) + 3 * (double)(l - 1) + 5 * (double)p));
+                    clb_paths_layer(&paths, p, l)[i] =
+                        (clb_real)(0.5 * clb_sin(1 + (double)(i / 3) + 2 * (double)(i % 3) +
+                                                 3 * (double)(l - 1) + 5 * (double)p));
         for (size_t p = 0; p < 2; ++p)
             for (size_t l = 1; l < 3; ++l)
                 first[2 * p + l - 1] = clb_charge(&paths.net[p], paths.theta + paths.at[p], l);
         NEAR(first[0], 0.00181810233379, T_REAL(1e-12));
-        CHECK(clb_paths_train(&paths, eta, (size_t)ceil(150 / eta), t_law_observe, &law, NULL) == CLB_OK);
+        CHECK(clb_paths_train(&paths, eta, (size_t)ceil(150 / eta), t_law_observe, &law, NULL) ==
+              CLB_OK);
         for (size_t p = 0; p < 2; ++p)
             for (size_t l = 1; l < 3; ++l)
-                D += fabs(clb_charge(&paths.net[p], paths.theta + paths.at[p], l) - first[2 * p + l - 1]);
+                D += fabs(clb_charge(&paths.net[p], paths.theta + paths.at[p], l) -
+                          first[2 * p + l - 1]);
         NOTE("gamma=%g", row[k].gamma);
         CHECK(law.worst <= T_REAL(1e-14));
         NEAR_REL(D, row[k].D, sizeof(clb_real) == 8 ? 1e-5 : 1e-1);
@@ -776,7 +822,8 @@ static void t_file_return(void)
         NEAR_REL(w.y, t_value(row, "y"), 1e-11);
         NEAR_REL(w.x_max, t_value(row, "x_max"), 1e-11);
         NEAR_REL(w.M, t_value(row, "M"), 1e-11);
-        NEAR_REL(clb_worst_return_asymptote((size_t)t_value(row, "L")), t_value(row, "two_W_2L"), 1e-11);
+        NEAR_REL(clb_worst_return_asymptote((size_t)t_value(row, "L")), t_value(row, "two_W_2L"),
+                 1e-11);
     }
     for (const json *row = t_at(root, "M5/rows")->first; row; row = row->next) {
         size_t L = (size_t)t_value(row, "L");
@@ -797,7 +844,8 @@ static void t_file_window(void)
         clb_mode mode = t_mode(2, L, 2, g_alpha);
         clb_mode_opts opts = CLB_ZERO;
         clb_mode_run run;
-        double s[2], x = strtod(json_get_text(row, "x"), NULL), tol = x == 1 && t_value(row, "gamma") > 2 ? 1e-3 : 1e-6;
+        double s[2], x = strtod(json_get_text(row, "x"), NULL);
+        double tol = x == 1 && t_value(row, "gamma") > 2 ? 1e-3 : 1e-6;
         NOTE("M2 row %zu", row->index);
         opts.tail = 200;
         clb_leaf_endpoint(&mode, s);
@@ -807,7 +855,8 @@ static void t_file_window(void)
         NEAR(run.eta_lambda, t_value(row, "eta_lambda_mean"), tol);
         NEAR(run.rms_r, t_value(row, "rms_r"), tol);
         if (tol < 1e-4 || t_value(row, "gamma") < 2)
-            NEAR(clb_boundary_share(L, t_value(row, "gamma")), t_value(row, "boundary_share"), 1e-9);
+            NEAR(clb_boundary_share(L, t_value(row, "gamma")), t_value(row, "boundary_share"),
+                 1e-9);
         clb_mode_free(&mode);
     }
 }
@@ -834,7 +883,8 @@ static void t_file_depths(void)
             CHECK(clb_mode_init(&mode, P, depth, target, alpha) == CLB_OK);
             clb_mode_train(&mode, t_value(run_row, "eta"), (size_t)t_value(row, "T"), NULL, &run);
             t_list(run_row, "share", share);
-            for (size_t p = 0; p < P; ++p) NEAR(mode.mean[p] / run.sum, share[p], k == 2 ? 1e-5 : 1e-6);
+            for (size_t p = 0; p < P; ++p)
+                NEAR(mode.mean[p] / run.sum, share[p], k == 2 ? 1e-5 : 1e-6);
             NEAR(run.eta_lambda, t_value(run_row, "eta_lambda_mean_last2"), 1e-5);
             clb_mode_free(&mode);
         }
@@ -890,7 +940,8 @@ static void t_file_laws(void)
     }
     for (const json *row = t_at(root, "M10/e_two_step")->first; row; row = row->next) {
         clb_cycle c;
-        CHECK(clb_cycle_predict(2, (size_t)t_value(row, "L"), 2, t_value(row, "eps"), &c) == CLB_OK);
+        CHECK(clb_cycle_predict(2, (size_t)t_value(row, "L"), 2, t_value(row, "eps"), &c) ==
+              CLB_OK);
         NEAR_REL(c.decay, t_value(row, "pred_one_minus_m"), 1e-11);
         NEAR_REL(c.x2, t_value(row, "pred_x2"), 1e-11);
     }
@@ -942,17 +993,44 @@ static void t_named_errors(void)
     CHECK(isnan(clb_mode_variance(&mode)));
     clb_mode_free(&mode);
     clb_mode_free(&mode);                                            /* a zeroed struct is fine */
-    CHECK(isnan(clb_boundary_share(2, 3)) && isnan(clb_balanced_sharpness(0, 3, 1)) && isnan(clb_leaf(3, -1)));
-    CHECK(isnan(clb_leaf_sharpness(2, 2, 1, 0)) && isnan(clb_stop_offset(2)) && isnan(clb_ceiling(2, 1)));
-    for (int status = CLB_EPATHS; status <= CLB_ESTEP; ++status) CHECK(strlen(clb_strerror((clb_status)status)) > 8);
+    CHECK(isnan(clb_boundary_share(2, 3)) && isnan(clb_balanced_sharpness(0, 3, 1)) &&
+          isnan(clb_leaf(3, -1)));
+    CHECK(isnan(clb_leaf_sharpness(2, 2, 1, 0)) && isnan(clb_stop_offset(2)) &&
+          isnan(clb_ceiling(2, 1)));
+    for (int status = CLB_EPATHS; status <= CLB_ESTEP; ++status)
+        CHECK(strlen(clb_strerror((clb_status)status)) > 8);
 }
 
-static const test_case tests[] = {
-    TEST(t_worst_return_table), TEST(t_worst_return_definition), TEST(t_worst_return_brute), TEST(t_lambert),
-    TEST(t_balanced_is_flattest), TEST(t_optimum), TEST(t_optimum_random), TEST(t_window), TEST(t_recursion),
-    TEST(t_one_step), TEST(t_contraction), TEST(t_leaf_endpoint), TEST(t_leaf_drift), TEST(t_depth_two_exact),
-    TEST(t_leaf_sharpness), TEST(t_cycle), TEST(t_central_flow), TEST(t_stopping_runs), TEST(t_outcomes),
-    TEST(t_ramp), TEST(t_rank), TEST(t_named_errors), TEST(t_paths_gradient), TEST(t_paths_recursion),
-    TEST(t_paths_spectrum), TEST(t_paths_layer_law), TEST(t_paths_errors), TEST(t_file_return),
-    TEST(t_file_window), TEST(t_file_depths), TEST(t_file_modes), TEST(t_file_laws) };
+static const test_case tests[] = { TEST(t_worst_return_table),
+                                   TEST(t_worst_return_definition),
+                                   TEST(t_worst_return_brute),
+                                   TEST(t_lambert),
+                                   TEST(t_balanced_is_flattest),
+                                   TEST(t_optimum),
+                                   TEST(t_optimum_random),
+                                   TEST(t_window),
+                                   TEST(t_recursion),
+                                   TEST(t_one_step),
+                                   TEST(t_contraction),
+                                   TEST(t_leaf_endpoint),
+                                   TEST(t_leaf_drift),
+                                   TEST(t_depth_two_exact),
+                                   TEST(t_leaf_sharpness),
+                                   TEST(t_cycle),
+                                   TEST(t_central_flow),
+                                   TEST(t_stopping_runs),
+                                   TEST(t_outcomes),
+                                   TEST(t_ramp),
+                                   TEST(t_rank),
+                                   TEST(t_named_errors),
+                                   TEST(t_paths_gradient),
+                                   TEST(t_paths_recursion),
+                                   TEST(t_paths_spectrum),
+                                   TEST(t_paths_layer_law),
+                                   TEST(t_paths_errors),
+                                   TEST(t_file_return),
+                                   TEST(t_file_window),
+                                   TEST(t_file_depths),
+                                   TEST(t_file_modes),
+                                   TEST(t_file_laws) };
 TEST_MAIN(tests)
