@@ -10851,7 +10851,7 @@ CLBI_TILE(12, 1) CLBI_TILE(8, 1) CLBI_TILE(4, 1) CLBI_TILE(2, 1) CLBI_TILE(1, 1)
 #define CLBI_WIDEST 3
 #else
 CLBI_TILE(6, 4) CLBI_TILE(5, 4) CLBI_TILE(4, 4) CLBI_TILE(2, 4) CLBI_TILE(1, 4)
-CLBI_TILE(8, 3) CLBI_TILE(4, 3) CLBI_TILE(2, 3) CLBI_TILE(1, 3)
+CLBI_TILE(8, 3) CLBI_TILE(5, 3) CLBI_TILE(4, 3) CLBI_TILE(2, 3) CLBI_TILE(1, 3)
 CLBI_TILE(12, 2) CLBI_TILE(8, 2) CLBI_TILE(4, 2) CLBI_TILE(2, 2) CLBI_TILE(1, 2)
 CLBI_TILE(16, 1) CLBI_TILE(8, 1) CLBI_TILE(4, 1) CLBI_TILE(2, 1) CLBI_TILE(1, 1)
 #define CLBI_WIDEST 4
@@ -10867,11 +10867,68 @@ static const clbi_tile CLBI_N(tiles)[CLBI_WIDEST][5] = {
 #else
     { CLBI_ROW(16, 1), CLBI_ROW(8, 1), CLBI_ROW(4, 1), CLBI_ROW(2, 1), CLBI_ROW(1, 1) },
     { CLBI_ROW(12, 2), CLBI_ROW(8, 2), CLBI_ROW(4, 2), CLBI_ROW(2, 2), CLBI_ROW(1, 2) },
-    { CLBI_ROW(8, 3), CLBI_ROW(4, 3), CLBI_ROW(2, 3), CLBI_ROW(1, 3), CLBI_ROW(1, 3) },
+    { CLBI_ROW(8, 3), CLBI_ROW(5, 3), CLBI_ROW(4, 3), CLBI_ROW(2, 3), CLBI_ROW(1, 3) },
     { CLBI_ROW(6, 4), CLBI_ROW(5, 4), CLBI_ROW(4, 4), CLBI_ROW(2, 4), CLBI_ROW(1, 4) }
 #endif
 };
 #undef CLBI_ROW
+
+/* dst[c ldd + r] = src[r ld + c] for one square block of CLBI_BLOCK rows. */
+#if CLBI_ROWS >= 256 && defined(CLB_SINGLE)
+#define CLBI_BLOCK 8
+CLBI_FOR static void CLBI_N(transpose_block)(const clb_real *src, size_t ld, clb_real *dst, size_t ldd)
+{
+    __m256 r[4], lo[2], hi[2];
+    size_t half, i;
+    CLBI_UNROLL for (half = 0; half < 8; half += 4, dst += 4 * ldd) {
+        CLBI_UNROLL for (i = 0; i < 4; ++i)              /* row i beside row i+4, four columns of each */
+            r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(src + i * ld + half)),
+                                        _mm_loadu_ps(src + (i + 4) * ld + half), 1);
+        CLBI_UNROLL for (i = 0; i < 2; ++i) {
+            lo[i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+            hi[i] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+        }
+        _mm256_storeu_ps(dst, _mm256_shuffle_ps(lo[0], lo[1], 0x44));
+        _mm256_storeu_ps(dst + ldd, _mm256_shuffle_ps(lo[0], lo[1], 0xee));
+        _mm256_storeu_ps(dst + 2 * ldd, _mm256_shuffle_ps(hi[0], hi[1], 0x44));
+        _mm256_storeu_ps(dst + 3 * ldd, _mm256_shuffle_ps(hi[0], hi[1], 0xee));
+    }
+}
+#elif CLBI_ROWS >= 256
+#define CLBI_BLOCK 4
+CLBI_FOR static void CLBI_N(transpose_block)(const clb_real *src, size_t ld, clb_real *dst, size_t ldd)
+{
+    __m256d r[2];
+    size_t half, i;
+    CLBI_UNROLL for (half = 0; half < 4; half += 2, dst += 2 * ldd) {
+        CLBI_UNROLL for (i = 0; i < 2; ++i)              /* row i beside row i+2, two columns of each */
+            r[i] = _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(src + i * ld + half)),
+                                        _mm_loadu_pd(src + (i + 2) * ld + half), 1);
+        _mm256_storeu_pd(dst, _mm256_unpacklo_pd(r[0], r[1]));
+        _mm256_storeu_pd(dst + ldd, _mm256_unpackhi_pd(r[0], r[1]));
+    }
+}
+#else
+#define CLBI_BLOCK 1
+#endif
+#define CLBI_COPIES (CLBI_BLOCK > 1 ? 2 : 1)              /* elements copied in the time of a multiply-add */
+
+/* dst[c ldd + r] = src[r ld + c], r < rows, c < cols; rows of dst are written whole, CLBI_BLOCK at a time. */
+CLBI_FOR static void CLBI_N(transpose)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst,
+                                       size_t ldd)
+{
+    size_t r, c = 0, i;
+#if CLBI_BLOCK > 1
+    for (; c + CLBI_BLOCK <= cols; c += CLBI_BLOCK) {
+        for (r = 0; r + CLBI_BLOCK <= rows; r += CLBI_BLOCK)
+            CLBI_N(transpose_block)(src + r * ld + c, ld, dst + c * ldd + r, ldd);
+        for (; r < rows; ++r)
+            for (i = c; i < c + CLBI_BLOCK; ++i) dst[i * ldd + r] = src[r * ld + i];
+    }
+#endif
+    for (i = c; i < cols; ++i)
+        for (r = 0; r < rows; ++r) dst[i * ldd + r] = src[r * ld + i];
+}
 
 /* dst[k][j] = src[j sj + k sk], k < K, j < n, columns n..width-1 zero; dst has width columns, whole vectors. */
 CLBI_FOR static void CLBI_N(pack)(size_t K, size_t n, size_t width, const clb_real *src, size_t sj, size_t sk,
@@ -10879,14 +10936,14 @@ CLBI_FOR static void CLBI_N(pack)(size_t K, size_t n, size_t width, const clb_re
 {
     const CLBI_M mask = CLBI_MASK(n - (width - CLBI_W));
     size_t j, k;
+    if (sj != 1) {                                        /* sk = 1: the panel lies on its side */
+        if (n < width) memset(dst, 0, K * width * sizeof *dst);
+        CLBI_N(transpose)(n, K, src, sj, dst, width);
+        return;
+    }
     for (k = 0; k < K; ++k, dst += width, src += sk) {
-        if (sj == 1) {
-            for (j = 0; j + CLBI_W < width; j += CLBI_W) CLBI_STORE(dst + j, CLBI_LOAD(src + j));
-            CLBI_STORE(dst + j, CLBI_LOADM(src + j, mask));
-            continue;
-        }
-        for (j = 0; j < n; ++j) dst[j] = src[j * sj];
-        for (; j < width; ++j) dst[j] = 0;
+        for (j = 0; j + CLBI_W < width; j += CLBI_W) CLBI_STORE(dst + j, CLBI_LOAD(src + j));
+        CLBI_STORE(dst + j, CLBI_LOADM(src + j, mask));
     }
 }
 
@@ -10903,7 +10960,7 @@ CLBI_FOR static void CLBI_N(panel)(size_t M, size_t n, size_t K, const clb_real 
 }
 
 /* Panels of about equal width. B is copied, CLBI_KC rows at a time, if its columns are not contiguous, if it is
- * large, or if a partial vector cannot be read in place. */
+ * large and used often, or if a partial vector cannot be read in place. */
 CLBI_FOR static void CLBI_N(panels)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
     const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc)
 {
@@ -10912,7 +10969,7 @@ CLBI_FOR static void CLBI_N(panels)(size_t M, size_t N, size_t K, const clb_real
     for (p = 0; p < count; ++p) {
         size_t share = vectors / count + (p < vectors % count), width = share * CLBI_W, k, kc;
         size_t n = width < N - j ? width : N - j;
-        if (bj == 1 && n == width && K * bk * sizeof *b <= 131072) {
+        if (bj == 1 && n == width && (M < 64 || K * bk * sizeof *b <= 131072)) {
             CLBI_N(panel)(M, n, K, a, ai, ak, b + j, bk, C + j, ldc, acc);
         } else for (k = 0; k < K; k += kc) {
             kc = CLBI_KC < K - k ? CLBI_KC : K - k;
@@ -10930,25 +10987,27 @@ CLBI_FOR static void CLBI_N(matmul_across)(size_t M, size_t N, size_t K, const c
 {
     enum { COLS = CLBI_WIDEST * CLBI_W, ROWS = 24 };
     clb_real t[ROWS * COLS];
-    size_t i0, j0, i, j;
-    for (i0 = 0; i0 < M; i0 += COLS)
+    size_t vectors = (M + CLBI_W - 1) / CLBI_W, count = (vectors + CLBI_WIDEST - 1) / CLBI_WIDEST, p, i0 = 0, j0, m;
+    for (p = 0; p < count; ++p, i0 += m) {
+        m = (vectors / count + (p < vectors % count)) * CLBI_W;
+        m = m < M - i0 ? m : M - i0;
         for (j0 = 0; j0 < N; j0 += ROWS) {
-            size_t m = COLS < M - i0 ? (size_t)COLS : M - i0, n = ROWS < N - j0 ? (size_t)ROWS : N - j0;
+            size_t n = ROWS < N - j0 ? (size_t)ROWS : N - j0;
             clb_real *c = C + i0 * ldc + j0;
-            for (i = 0; acc && i < m; ++i)
-                for (j = 0; j < n; ++j) t[j * COLS + i] = c[i * ldc + j];
+            if (acc) CLBI_N(transpose)(m, n, c, ldc, t, COLS);
             CLBI_N(panels)(n, m, K, b + j0 * bj, bj, bk, a + i0 * ai, ai, ak, t, COLS, acc);
-            for (i = 0; i < m; ++i)
-                for (j = 0; j < n; ++j) c[i * ldc + j] = t[j * COLS + i];
+            CLBI_N(transpose)(n, m, t, COLS, c, ldc);
         }
+    }
 }
 
-/* Cost of both ways in vector multiply-adds; an element copied counts as two. */
+/* Cost of both ways in vector multiply-adds; an element copied counts as a half (one where transposing has no
+ * vector form). */
 CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
     const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc)
 {
-    size_t along = M * ((N + CLBI_W - 1) / CLBI_W) * K + (bj == 1 ? 0 : 2 * N * K);
-    size_t across = N * ((M + CLBI_W - 1) / CLBI_W) * K + (ai == 1 ? 0 : 2 * M * K) + 2 * M * N;
+    size_t along = M * ((N + CLBI_W - 1) / CLBI_W) * K + (bj == 1 ? 0 : N * K / CLBI_COPIES);
+    size_t across = N * ((M + CLBI_W - 1) / CLBI_W) * K + (ai == 1 ? 0 : M * K / CLBI_COPIES) + M * N / CLBI_COPIES;
     size_t i;
     if (M == 0 || N == 0) return;
     if (K == 0) {
@@ -11325,6 +11384,8 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_AS_BITS
 #undef CLBI_AS_REAL
 #undef CLBI_WIDEST
+#undef CLBI_BLOCK
+#undef CLBI_COPIES
 #undef CLBI_I
 #undef CLBI_TO_BITS
 #undef CLBI_FROM_BITS
