@@ -22,6 +22,7 @@
 #include "../examples/e11_homogeneity.c"
 #include "../examples/e12_loss.c"
 #include "../examples/e13_ce_clamping.c"
+#include "../examples/e14_width_interaction.c"
 #include "../examples/e15_switch_rate.c"
 #include "../examples/e16_hessian_time.c"
 #include "../examples/e17_ce_clamping.c"
@@ -43,7 +44,7 @@
 #include "../examples/m10_conservation_laws.c"
 
 static const ex_info *const all_experiments[] = {
-    &e01, &e02, &e03, &e04, &e05, &e06, &e07, &e08, &e09, &e10, &e11, &e12, &e13, &e15, &e16, &e17, &e18, &e19,
+    &e01, &e02, &e03, &e04, &e05, &e06, &e07, &e08, &e09, &e10, &e11, &e12, &e13, &e14, &e15, &e16, &e17, &e18, &e19,
     &e20, &e21, &e22, &e23, &m01, &m02, &m03, &m04, &m05, &m06, &m07, &m08, &m09, &m10,
 };
 enum { ALL = EX_LEN(all_experiments) };
