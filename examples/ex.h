@@ -181,7 +181,7 @@ EX_FN const char *ex_key(ex *x, double value);         /* as the published files
 #ifdef EX_NO_MAIN
 #define EX_MAIN(info)
 #else
-#define EX_MAIN(info) int main(int argc, char **argv) { return ex_main(&info, argc, argv); }
+#define EX_MAIN(info) int main(int argc, char **argv) { return ex_out(ex_main(&info, argc, argv)); }
 #endif
 
 /* ============================================================================================
@@ -1629,6 +1629,15 @@ EX_FN void ex_print_help(const ex_info *info, const ex_opt *opts, const char *pr
     ex_print_options(opts);
     printf("\nThe paper's key result: %s\n\n  %s --published --seeds 42 --out results\n  %s --quick --json -\n",
            info->paper, program, program);
+}
+
+/* The status of a program whose text on stdout must have arrived: a full disk is no success. */
+EX_FN int ex_out(int status)
+{
+    int lost = fflush(stdout) != 0;
+    if (!lost && !ferror(stdout)) return status;
+    if (status != EX_OUTPUT) fprintf(stderr, "cannot write to stdout\n");
+    return status ? status : EX_OUTPUT;
 }
 
 EX_FN int ex_main(const ex_info *info, int argc, char **argv)

@@ -250,8 +250,42 @@ static void t_ledger_states(void)
     ex_close(x);
 }
 
+/* Result files with a few bytes changed: refused or understood, never a crash, never a byte read past the end. */
+static void t_json_mutated(void)
+{
+    ex *x = tiny(0, 1, NULL);
+    ex_buf b = { NULL, 0, 0 };
+    clb_rng rng;
+    int refused = 0, understood = 0;
+    ex_json(&b, x);
+    clb_rng_seed(&rng, 1);
+    CHECK(freopen("/dev/null", "w", stderr));          /* thousands of reasons */
+    for (int round = 0; round < 3000; ++round) {
+        size_t n = clb_rng_below(&rng, 4) ? b.n : clb_rng_below(&rng, (uint32_t)b.n + 1);
+        char *exact = (char *)malloc(n + !n);
+        json_doc d;
+        json *root;
+        ex *again;
+        NOTE("round %d", round);
+        memcpy(exact, b.s, n);
+        for (uint32_t k = clb_rng_below(&rng, 4); n && k > 0; --k) {
+            static const char with[] = "{}[],:\"\\-0919eE.utn \n\377";
+            exact[clb_rng_below(&rng, (uint32_t)n)] = with[clb_rng_below(&rng, sizeof with)];
+        }
+        root = json_parse(&d, "mutated", exact, n);
+        again = root ? load_document(root, "mutated") : NULL;
+        if (again) ++understood, ex_close(again);
+        else ++refused;
+        json_free(&d);
+        free(exact);
+    }
+    CHECK(refused > 100 && understood > 100);
+    free(b.s);
+    ex_close(x);
+}
+
 static const test_case tests[] = {
     TEST(t_json_values), TEST(t_json_refuses), TEST(t_json_depth_and_line), TEST(t_json_truncated), TEST(t_round_trip),
-    TEST(t_shards_merge), TEST(t_merge_refuses), TEST(t_keys), TEST(t_refs_only_of_published_seeds), TEST(t_ledger_states),
+    TEST(t_shards_merge), TEST(t_merge_refuses), TEST(t_keys), TEST(t_refs_only_of_published_seeds), TEST(t_ledger_states), TEST(t_json_mutated),
 };
 TEST_MAIN(tests)

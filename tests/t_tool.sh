@@ -48,6 +48,13 @@ status 2 "$TOOL" run --only E99
 status 2 "$TOOL" check "$T"
 status 3 "$TOOL" tables "$T/none"
 status 4 "$E5" $FAST -q --json /dev/full
+if [ -w /dev/full ]; then
+    for what in --help --version --list; do
+        "$E5" $what >/dev/full 2>/dev/null; [ $? -eq 4 ] && ok || bad "$what to a full disk"
+        [ $what = --list ] || { "$TOOL" $what >/dev/full 2>/dev/null; [ $? -eq 4 ] && ok || bad "clb_tables $what to a full disk"; }
+    done
+    "$E5" $FAST -q --json - >/dev/full 2>/dev/null; [ $? -eq 4 ] && ok || bad "--json - to a full disk"
+fi
 : >"$T/file"
 status 4 "$E5" $FAST -q --out "$T/file/sub"
 "$E5" $FAST --list >"$T/list"; [ "$(wc -l <"$T/list")" -eq 6 ] && ok || bad "--list"

@@ -285,7 +285,7 @@ static void tool_help(const ex_opt *opts)
     printf("\n  clb_tables run --only E5,E6 --published --out results\n  clb_tables tables --out tables results\n");
 }
 
-int main(int argc, char **argv)
+static int tool_main(int argc, char **argv)
 {
     static tool_options o;
     ex_opt opts[EX_SHARED_OPTIONS + 9];
@@ -314,4 +314,9 @@ int main(int argc, char **argv)
             return tool_commands[i].run(&o);
         }
     return ex_usage("clb_tables", "unknown command", o.words[0]);
+}
+
+int main(int argc, char **argv)
+{
+    return ex_out(tool_main(argc, argv));
 }
