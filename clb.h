@@ -3418,17 +3418,21 @@ static void clbi_combine_scalar(size_t rows, size_t n, const clb_real *c, const 
 }
 
 /* KERNEL symv   y = A x from the lower triangle of A [n][lda], each element read once. Row i lies in block
- * r0 = 16 floor(i/16). By ascending i:
+ * r0 = 16 floor(i/16); y = 0 first. Blocks ascending (down = 0) or descending, rows of a block ascending:
  *   left of the block, j = 0 .. r0-1:  y_j = fma(A_ij, x_i, y_j)     lane[j mod 16] = fma(A_ij, x_j, lane)
  *   block, c = 0 .. 15:                z_c = fma(a, x_i, z_c)        lane[c] = fma(a, x_{r0+c}, lane)
  *                                      a = A_i,r0+c below the diagonal, else 0; z = 0 at the block's start
- * and at the end of the block  y_i = fma(A_ii, x_i, tree(lanes of i)) + z_i,  tree 8, 4, 2, 1. */
-static void clbi_symv_scalar(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y)
+ * and at the end of the block  y_i += fma(A_ii, x_i, tree(lanes of i)) + z_i,  tree 8, 4, 2, 1.
+ * Products of one matrix in alternating directions find the rows of the last turn still in the cache. */
+static void clbi_symv_scalar(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y, int down)
 {
-    size_t r0, i, j, c, s;
-    for (r0 = 0; r0 < n; r0 += 16) {
+    size_t blocks = (n + 15) / 16, b, r0, i, j, c, s;
+    memset(y, 0, n * sizeof *y);
+    for (b = 0; b < blocks; ++b) {
         clb_real z[16] = { 0 }, sum[16];
-        size_t rows = n - r0 < 16 ? n - r0 : 16;
+        size_t rows;
+        r0 = 16 * (down ? blocks - 1 - b : b);
+        rows = n - r0 < 16 ? n - r0 : 16;
         for (i = r0; i < r0 + rows; ++i) {
             const clb_real *a = A + i * lda;
             clb_real lane[16] = { 0 };
@@ -3445,7 +3449,7 @@ static void clbi_symv_scalar(size_t n, const clb_real *A, size_t lda, const clb_
                 for (c = 0; c < s; ++c) lane[c] += lane[c + s];
             sum[i - r0] = lane[0];
         }
-        for (i = r0; i < r0 + rows; ++i) y[i] = clbi_fmar(A[i * lda + i], x[i], sum[i - r0]) + z[i - r0];
+        for (i = r0; i < r0 + rows; ++i) y[i] += clbi_fmar(A[i * lda + i], x[i], sum[i - r0]) + z[i - r0];
     }
 }
 
@@ -3610,7 +3614,7 @@ typedef struct clbi_kernels {
     void   (*relu_back)(size_t n, const clb_real *z, clb_real *u);
     void   (*dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out);
     void   (*combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld, clb_real *y);
-    void   (*symv)(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y);
+    void   (*symv)(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y, int down);
     void   (*pole_sums)(size_t n, const double *d, const double *z, double o, double mu, double *sums);
     void   (*pole_ratios)(size_t n, const double *d, double o, double mu, double c, double *w);
     void   (*pole_vector)(size_t n, const double *d, const double *z, double o, double mu,
@@ -6541,7 +6545,7 @@ CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *va
 static void clbi_dense_apply(void *context, const clb_real *x, clb_real *y)
 {
     const clb_dense *m = (const clb_dense *)context;
-    clbi_isa_kernels()->symv(m->n, m->A, m->lda, x, y);
+    clbi_isa_kernels()->symv(m->n, m->A, m->lda, x, y, 0);
 }
 
 CLBDEF clb_linop clb_linop_dense(clb_dense *A)
@@ -6563,8 +6567,7 @@ typedef struct clbi_tridiag {
     double   *d, *e, *tau; /* T; reflector k is in tau[k]                                             */
     double   *dot;         /* [2 CLBI_PANEL]                                                          */
     clb_real *panel;       /* [2 CLBI_PANEL][ld]  v_0, w_0, v_1, w_1, ...                             */
-    clb_real *minus;       /* the same rows as -w_0, -v_0, ...                                        */
-    clb_real *strips;      /* `minus` in strips                                                       */
+    clb_real *strips;      /* -w_0, -v_0, -w_1, ... in strips                                         */
     clb_real *rows;        /* [CLBI_CHUNK][2 CLBI_PANEL]                                              */
     clb_real *x;           /* [ld]                                                                    */
     clb_real *coef;        /* [2 CLBI_PANEL]                                                          */
@@ -6594,25 +6597,22 @@ static void clbi_tridiag_row(clbi_tridiag *t, clb_real *A, size_t lda, size_t k,
     const clbi_kernels *kernels = clbi_isa_kernels();
     clb_real *row = A + k * lda, *v = t->panel + 2 * p * t->ld, *w = v + t->ld;
     double tau, half;
-    for (size_t i = 0; i < 2 * p; ++i) t->coef[i] = t->panel[i * t->ld + k];
-    kernels->combine(2 * p, k + 1, t->coef, t->minus, t->ld, row);     /* row k of A_now */
+    for (size_t i = 0; i < 2 * p; ++i) t->coef[i] = -t->panel[(i ^ 1) * t->ld + k];
+    kernels->combine(2 * p, k + 1, t->coef, t->panel, t->ld, row);     /* row k of A_now */
     t->d[k] = (double)row[k];
     tau = t->tau[k] = clbi_householder(k, row, &t->e[k - 1]);
     memcpy(v, row, k * sizeof *v);
-    memset(w, 0, k * sizeof *w);
-    if (tau != 0) {                                        /* w = tau (A_now v) - tau/2 (tau v.A_now v) v */
-        kernels->symv(k, A, lda, v, w);
-        kernels->dots(2 * p, k, t->panel, t->ld, v, t->dot);
-        for (size_t i = 0; i < 2 * p; ++i) t->coef[i] = (clb_real)t->dot[i];
-        kernels->combine(2 * p, k, t->coef, t->minus, t->ld, w);
-        clb_scale(k, (clb_real)tau, w);
-        half = 0.5 * tau * clb_dot(k, w, v);
-        clb_axpy(k, (clb_real)-half, v, w);
+    if (tau == 0) {
+        memset(w, 0, k * sizeof *w);
+        return;
     }
-    for (size_t j = 0; j < k; ++j) {
-        t->minus[2 * p * t->ld + j] = -w[j];
-        t->minus[(2 * p + 1) * t->ld + j] = -v[j];
-    }
+    kernels->symv(k, A, lda, v, w, (int)(k & 1));          /* w = tau (A_now v) - tau/2 (tau v.A_now v) v */
+    kernels->dots(2 * p, k, t->panel, t->ld, v, t->dot);
+    for (size_t i = 0; i < 2 * p; ++i) t->coef[i] = (clb_real)-t->dot[i ^ 1];
+    kernels->combine(2 * p, k, t->coef, t->panel, t->ld, w);
+    clb_scale(k, (clb_real)tau, w);
+    half = 0.5 * tau * clb_dot(k, w, v);
+    clb_axpy(k, (clb_real)-half, v, w);
 }
 
 /* A wide factor B [K][N] of a thin product, cut into strips of CLBI_STRIP columns, each contiguous [K][CLBI_STRIP]: one
@@ -6640,7 +6640,10 @@ static void clbi_strips_add(size_t M, size_t N, size_t K, const clb_real *A, con
 static void clbi_tridiag_update(const clbi_tridiag *t, clb_real *A, size_t lda, size_t k, size_t p)
 {
     size_t K = 2 * p;
-    clbi_strips_fill(K, k, t->minus, t->ld, t->strips);
+    clb_real *to = t->strips;
+    for (size_t j = 0; j < k; j += CLBI_STRIP)             /* strip j of  -w_0, -v_0, -w_1, ... */
+        for (size_t c = 0; c < K; ++c, to += CLBI_STRIP)
+            for (size_t i = 0; i < CLBI_STRIP && j + i < k; ++i) to[i] = -t->panel[(c ^ 1) * t->ld + j + i];
     for (size_t r = 0; r < k; r += CLBI_CHUNK) {
         size_t rows = k - r < CLBI_CHUNK ? k - r : CLBI_CHUNK;
         for (size_t c = 0; c < K; ++c)
@@ -6677,7 +6680,7 @@ static void clbi_reflect(size_t k, double tau, const clb_real *v, clb_real *x)
 /* Bytes behind clbi_tridiag. */
 static size_t clbi_tridiag_bytes(size_t n)
 {
-    size_t reals = (6 * CLBI_PANEL + 1) * n + 2 * CLBI_PANEL * (CLBI_STRIP + CLBI_CHUNK + 1);
+    size_t reals = (4 * CLBI_PANEL + 1) * n + 2 * CLBI_PANEL * (CLBI_STRIP + CLBI_CHUNK + 1);
     return (reals + reals % 2) * sizeof(clb_real) + (3 * n + 2 * CLBI_PANEL) * sizeof(double);
 }
 
@@ -6692,8 +6695,7 @@ static void clbi_tridiag_init(clbi_tridiag *t, size_t n, void *memory)
     t->tau = t->e + n;
     t->dot = t->tau + n;
     t->panel = (clb_real *)(void *)(t->dot + 2 * CLBI_PANEL);
-    t->minus = t->panel + 2 * CLBI_PANEL * n;
-    t->strips = t->minus + 2 * CLBI_PANEL * n;
+    t->strips = t->panel + 2 * CLBI_PANEL * n;
     t->rows = t->strips + 2 * CLBI_PANEL * (n + CLBI_STRIP);
     t->coef = t->rows + 2 * CLBI_PANEL * CLBI_CHUNK;
     t->x = t->coef + 2 * CLBI_PANEL;
@@ -11186,16 +11188,18 @@ CLBI_SYMV(symv_group, CLBI_SYMV_GROUP)
 CLBI_SYMV(symv_row, 1)
 #undef CLBI_SYMV
 
-CLBI_FOR static void CLBI_N(symv)(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y)
+CLBI_FOR static void CLBI_N(symv)(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y, int down)
 {
-    size_t r0, i, rows;
-    for (r0 = 0; r0 < n; r0 += 16) {
+    size_t blocks = (n + 15) / 16, b, r0, i, rows;
+    memset(y, 0, n * sizeof *y);
+    for (b = 0; b < blocks; ++b) {
         clb_real z[16] = { 0 }, sum[16];
+        r0 = 16 * (down ? blocks - 1 - b : b);
         rows = n - r0 < 16 ? n - r0 : 16;
         for (i = r0; i + CLBI_SYMV_GROUP <= r0 + rows; i += CLBI_SYMV_GROUP)
             CLBI_N(symv_group)(n, r0, i, A, lda, x, y, z, sum);
         for (; i < r0 + rows; ++i) CLBI_N(symv_row)(n, r0, i, A, lda, x, y, z, sum);
-        for (i = r0; i < r0 + rows; ++i) y[i] = clbi_fmar(A[i * lda + i], x[i], sum[i - r0]) + z[i - r0];
+        for (i = r0; i < r0 + rows; ++i) y[i] += clbi_fmar(A[i * lda + i], x[i], sum[i - r0]) + z[i - r0];
     }
 }
 
