@@ -831,7 +831,8 @@ typedef enum clb_which { CLB_LARGEST, CLB_SMALLEST, CLB_BOTH_ENDS, CLB_WHICH_COU
 typedef struct clb_lanczos_opts {
     double    tol;           /* 0 -> 1e-10 (1e-5 single): |A v - lambda v| <= tol |A|_2               */
     clb_which which;         /* 0 -> largest ALGEBRAIC eigenvalues (not largest magnitude)            */
-    size_t    block;         /* 0 -> 1: start vectors                                                 */
+    size_t    block;         /* 0 -> 1 start vector; 2 for a clb_linop_dense of order > 500, which is
+                                     read from memory once for two products                           */
     size_t    basis;         /* 0 -> max(2 k + 20, 60), at most n: vectors kept before a restart      */
     size_t    max_products;  /* 0 -> max(10 n, 1000) operator products                                */
     int       no_check;      /* 0 -> after convergence a cycle from a new random vector looks for
@@ -3417,39 +3418,44 @@ static void clbi_combine_scalar(size_t rows, size_t n, const clb_real *c, const 
     for (i = 0; i < rows; ++i) clbi_axpy_scalar(n, c[i], V + i * ld, y);
 }
 
-/* KERNEL symv   y = A x from the lower triangle of A [n][lda], each element read once. Row i lies in block
- * r0 = 16 floor(i/16); y = 0 first. Blocks ascending (down = 0) or descending, rows of a block ascending:
+/* KERNEL symv   y = A x from the lower triangle of A [n][lda], each element read once, for `count` (1 or 2) vectors:
+ * x, y [count][ld]. Row i lies in block r0 = 16 floor(i/16); y = 0 first. Blocks ascending (down = 0) or descending,
+ * rows of a block ascending:
  *   left of the block, j = 0 .. r0-1:  y_j = fma(A_ij, x_i, y_j)     lane[j mod 16] = fma(A_ij, x_j, lane)
  *   block, c = 0 .. 15:                z_c = fma(a, x_i, z_c)        lane[c] = fma(a, x_{r0+c}, lane)
  *                                      a = A_i,r0+c below the diagonal, else 0; z = 0 at the block's start
  * and at the end of the block  y_i += fma(A_ii, x_i, tree(lanes of i)) + z_i,  tree 8, 4, 2, 1.
  * Products of one matrix in alternating directions find the rows of the last turn still in the cache. */
-static void clbi_symv_scalar(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y, int down)
+static void clbi_symv_block_scalar(size_t n, size_t r0, const clb_real *A, size_t lda, const clb_real *x, clb_real *y)
 {
-    size_t blocks = (n + 15) / 16, b, r0, i, j, c, s;
-    memset(y, 0, n * sizeof *y);
-    for (b = 0; b < blocks; ++b) {
-        clb_real z[16] = { 0 }, sum[16];
-        size_t rows;
-        r0 = 16 * (down ? blocks - 1 - b : b);
-        rows = n - r0 < 16 ? n - r0 : 16;
-        for (i = r0; i < r0 + rows; ++i) {
-            const clb_real *a = A + i * lda;
-            clb_real lane[16] = { 0 };
-            for (j = 0; j < r0; ++j) {
-                y[j] = clbi_fmar(a[j], x[i], y[j]);
-                lane[j & 15] = clbi_fmar(a[j], x[j], lane[j & 15]);
-            }
-            for (c = 0; c < 16; ++c) {
-                clb_real b = r0 + c < i ? a[r0 + c] : 0;
-                z[c] = clbi_fmar(b, x[i], z[c]);
-                lane[c] = clbi_fmar(b, c < rows ? x[r0 + c] : 0, lane[c]);
-            }
-            for (s = 8; s; s /= 2)
-                for (c = 0; c < s; ++c) lane[c] += lane[c + s];
-            sum[i - r0] = lane[0];
+    clb_real z[16] = { 0 }, sum[16];
+    size_t rows = n - r0 < 16 ? n - r0 : 16, i, j, c, s;
+    for (i = r0; i < r0 + rows; ++i) {
+        const clb_real *a = A + i * lda;
+        clb_real lane[16] = { 0 };
+        for (j = 0; j < r0; ++j) {
+            y[j] = clbi_fmar(a[j], x[i], y[j]);
+            lane[j & 15] = clbi_fmar(a[j], x[j], lane[j & 15]);
         }
-        for (i = r0; i < r0 + rows; ++i) y[i] += clbi_fmar(A[i * lda + i], x[i], sum[i - r0]) + z[i - r0];
+        for (c = 0; c < 16; ++c) {
+            clb_real b = r0 + c < i ? a[r0 + c] : 0;
+            z[c] = clbi_fmar(b, x[i], z[c]);
+            lane[c] = clbi_fmar(b, c < rows ? x[r0 + c] : 0, lane[c]);
+        }
+        for (s = 8; s; s /= 2)
+            for (c = 0; c < s; ++c) lane[c] += lane[c + s];
+        sum[i - r0] = lane[0];
+    }
+    for (i = r0; i < r0 + rows; ++i) y[i] += clbi_fmar(A[i * lda + i], x[i], sum[i - r0]) + z[i - r0];
+}
+
+static void clbi_symv_scalar(size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y,
+                             size_t ld, int down)
+{
+    size_t blocks = (n + 15) / 16, b, q;
+    for (q = 0; q < count; ++q, x += ld, y += ld) {
+        memset(y, 0, n * sizeof *y);
+        for (b = 0; b < blocks; ++b) clbi_symv_block_scalar(n, 16 * (down ? blocks - 1 - b : b), A, lda, x, y);
     }
 }
 
@@ -3614,7 +3620,8 @@ typedef struct clbi_kernels {
     void   (*relu_back)(size_t n, const clb_real *z, clb_real *u);
     void   (*dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out);
     void   (*combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld, clb_real *y);
-    void   (*symv)(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y, int down);
+    void   (*symv)(size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y,
+                   size_t ld, int down);
     void   (*pole_sums)(size_t n, const double *d, const double *z, double o, double mu, double *sums);
     void   (*pole_ratios)(size_t n, const double *d, double o, double mu, double c, double *w);
     void   (*pole_vector)(size_t n, const double *d, const double *z, double o, double mu,
@@ -6545,7 +6552,7 @@ CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *va
 static void clbi_dense_apply(void *context, const clb_real *x, clb_real *y)
 {
     const clb_dense *m = (const clb_dense *)context;
-    clbi_isa_kernels()->symv(m->n, m->A, m->lda, x, y, 0);
+    clbi_isa_kernels()->symv(1, m->n, m->A, m->lda, x, y, m->n, 0);
 }
 
 CLBDEF clb_linop clb_linop_dense(clb_dense *A)
@@ -6606,7 +6613,7 @@ static void clbi_tridiag_row(clbi_tridiag *t, clb_real *A, size_t lda, size_t k,
         memset(w, 0, k * sizeof *w);
         return;
     }
-    kernels->symv(k, A, lda, v, w, (int)(k & 1));          /* w = tau (A_now v) - tau/2 (tau v.A_now v) v */
+    kernels->symv(1, k, A, lda, v, w, k, (int)(k & 1));        /* w = tau (A_now v) - tau/2 (tau v.A_now v) v */
     kernels->dots(2 * p, k, t->panel, t->ld, v, t->dot);
     for (size_t i = 0; i < 2 * p; ++i) t->coef[i] = (clb_real)-t->dot[i ^ 1];
     kernels->combine(2 * p, k, t->coef, t->panel, t->ld, w);
@@ -7343,7 +7350,8 @@ typedef struct clbi_krylov {
     const clb_linop *A;
     size_t    n, cap, size, done;
     clb_real *V;           /* [cap][n]                                                               */
-    clb_real *w;           /* [n]                                                                    */
+    clb_real *w;           /* [2][n] A v_j; A v_{j+1} where it was made in the same pass             */
+    int       ahead;       /* the second row of w holds A v_done                                     */
     double   *H;           /* [cap][cap]                                                             */
     double   *h, *dot;     /* [cap]                                                                  */
     clb_real *coef;        /* [cap]                                                                  */
@@ -7358,7 +7366,7 @@ static clb_status clbi_krylov_init(clbi_krylov *k, const clb_linop *A, size_t ca
     size_t cells, square;
     clb_status status;
     memset(k, 0, sizeof *k);
-    if (!clbi_mul_size(cap + 1, A->n, &cells) || !clbi_mul_size(cap, cap + 2, &square)) return CLB_ESIZE;
+    if (!clbi_mul_size(cap + 2, A->n, &cells) || !clbi_mul_size(cap, cap + 2, &square)) return CLB_ESIZE;
     if (!clbi_add_size(cells, cap, &cells)) return CLB_ESIZE;
     if ((status = clbi_alloc(&k->V, cells, sizeof *k->V)) != CLB_OK) return status;
     if ((status = clbi_calloc(&k->H, square, sizeof *k->H)) != CLB_OK) {
@@ -7369,7 +7377,7 @@ static clb_status clbi_krylov_init(clbi_krylov *k, const clb_linop *A, size_t ca
     k->n = A->n;
     k->cap = cap;
     k->w = k->V + cap * A->n;
-    k->coef = k->w + A->n;
+    k->coef = k->w + 2 * A->n;
     k->h = k->H + cap * cap;
     k->dot = k->h + cap;
     k->rng = rng;
@@ -7424,14 +7432,30 @@ static int clbi_krylov_random(clbi_krylov *k)
     return 0;
 }
 
+/* w = A v_j. A stored matrix is read once for two vectors where the next one is known already. */
+static void clbi_krylov_apply(clbi_krylov *k, size_t j)
+{
+    const clb_real *v = k->V + j * k->n;
+    ++k->products;
+    if (k->ahead) {
+        memcpy(k->w, k->w + k->n, k->n * sizeof *k->w);
+        k->ahead = 0;
+    } else if (k->A->apply == clbi_dense_apply && j + 1 < k->size) {
+        const clb_dense *m = (const clb_dense *)k->A->context;
+        clbi_isa_kernels()->symv(2, m->n, m->A, m->lda, v, k->w, k->n, 0);
+        k->ahead = 1;
+    } else {
+        k->A->apply(k->A->context, v, k->w);
+    }
+}
+
 /* Applies A to the next unprocessed row and extends the basis by what is new; where nothing is (an invariant
  * subspace: zero or identity matrix, few distinct eigenvalues) by a random direction. */
 static void clbi_krylov_step(clbi_krylov *k)
 {
     size_t j = k->done++;
     double norm, beta;
-    k->A->apply(k->A->context, k->V + j * k->n, k->w);
-    ++k->products;
+    clbi_krylov_apply(k, j);
     norm = sqrt(clb_sumsq(k->n, k->w));
     if (!(norm <= 1.7976931348623157e308)) {
         k->finite = 0;
@@ -7549,6 +7573,7 @@ static void clbi_lanczos_compress(clbi_lanczos *s, size_t q, int drop)
         for (size_t i = 0; i < q; ++i) memcpy(k->V + i * n + c, s->tile + i * CLBI_TILE, w * sizeof *s->tile);
     }
     if (drop) pending = 0;
+    if (drop) k->ahead = 0;
     for (size_t r = 0; r < pending; ++r) {
         memmove(k->V + (q + r) * n, k->V + (p + r) * n, n * sizeof *k->V);
         for (size_t i = 0; i < q; ++i) {
@@ -7583,11 +7608,22 @@ static void clbi_lanczos_restart(clbi_lanczos *s)
     clbi_lanczos_compress(s, high + low, 0);
 }
 
-static int clbi_lanczos_converged(const clbi_lanczos *s, double tol)
+/* Largest residual of a wanted pair over |A|; 0 for the zero matrix. */
+static double clbi_lanczos_worst(const clbi_lanczos *s)
 {
-    for (size_t i = 0; i < s->top + s->bottom; ++i)
-        if (!(s->res[clbi_lanczos_index(s, i)] <= tol * s->k.norm)) return 0;
-    return 1;
+    double worst = 0;
+    for (size_t i = 0; i < s->top + s->bottom; ++i) worst = fmax(worst, s->res[clbi_lanczos_index(s, i)]);
+    return s->k.norm > 0 ? worst / s->k.norm : 0;
+}
+
+/* Size at which to look next: the end of the cycle, or where the residuals reach tol at the rate of the last products
+ * (from `before` to `now` in `products`). Saves most of the last cycle. */
+static size_t clbi_lanczos_look(const clbi_lanczos *s, double before, double now, size_t products, double tol)
+{
+    double steps;
+    if (!(before > now && now > tol && products > 0)) return s->opts.basis;
+    steps = 1.1 * (double)products * clb_log(now / tol) / clb_log(before / now) + 2;
+    return steps < (double)(s->opts.basis - s->k.done) ? s->k.done + (size_t)steps : s->opts.basis;
 }
 
 /* Keeps the wanted pairs only and goes on from a new random block, in which copies of a multiple eigenvalue that the
@@ -7620,23 +7656,34 @@ static clb_status clbi_lanczos_run(clbi_lanczos *s, clb_eigs *out)
 {
     clbi_krylov *k = &s->k;
     int challenged = s->opts.no_check;
+    size_t look = s->opts.basis, seen = 0;
+    double tol = 0.5 * s->opts.tol, before = 0, worst;     /* half of it, as the challenge may mix pairs */
     for (;;) {
         clb_status status;
-        while (k->done < s->opts.basis && k->done < k->size && k->finite) clbi_krylov_step(k);
+        while (k->done < look && k->done < k->size && k->finite) clbi_krylov_step(k);
         if (!k->finite) return CLB_ENOTFINITE;
         if ((status = clbi_lanczos_ritz(s)) != CLB_OK) return status;
         out->smallest = fmin(out->smallest, s->theta[0]);
         out->largest = fmax(out->largest, s->theta[k->done - 1]);
         if (k->done == k->n) return CLB_OK;                /* the whole space: exact */
-        if (clbi_lanczos_converged(s, 0.5 * s->opts.tol)) {
+        worst = clbi_lanczos_worst(s);
+        if (worst <= tol) {
             if (challenged && (s->opts.no_check || clbi_lanczos_held(s))) return CLB_OK;
             challenged = 1;
             clbi_lanczos_challenge(s);
+            look = s->opts.basis;
+            worst = 0;
+        } else if (k->done < s->opts.basis && k->done < k->size) {
+            look = s->opts.basis;                          /* looked too early */
+            continue;
         } else {
             if (k->products >= s->opts.max_products) return CLB_ENOCONV;
-            if (!s->opts.no_check && challenged) challenged = 0;
+            if (!s->opts.no_check) challenged = 0;
             clbi_lanczos_restart(s);
+            look = clbi_lanczos_look(s, before, worst, k->products - seen, tol);
         }
+        before = worst;
+        seen = k->products;
         ++out->restarts;
     }
 }
@@ -7706,6 +7753,7 @@ CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_op
     if (A->n == 0) return CLB_EEMPTY;
     if (opts) s.opts = *opts;
     if (k == 0 || (unsigned)s.opts.which >= CLB_WHICH_COUNT) return CLB_EOPTION;
+    if (s.opts.block == 0 && A->apply == clbi_dense_apply && A->n > 500) s.opts.block = 2;
     clb_lanczos_opts_resolve(&s.opts, A->n, k);
     if (k > A->n) k = A->n;
     s.top = s.opts.which == CLB_SMALLEST ? 0 : k;
@@ -11084,9 +11132,11 @@ CLBI_FOR static void CLBI_N(relu_back)(size_t n, const clb_real *z, clb_real *u)
 #if CLBI_ROWS == 512
 #define CLBI_DOT_ROWS 4
 #define CLBI_SYMV_GROUP 8
+#define CLBI_PAIR_GROUP 4
 #else
 #define CLBI_DOT_ROWS 2
 #define CLBI_SYMV_GROUP ((CLBI_ROWS == 256 ? 8 : 16) * CLBI_W / 16)
+#define CLBI_PAIR_GROUP ((CLBI_SYMV_GROUP + 1) / 2)
 #endif
 
 CLBI_FOR static void CLBI_N(dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out)
@@ -11138,68 +11188,87 @@ CLBI_FOR static void CLBI_N(combine)(size_t rows, size_t n, const clb_real *c, c
     for (; g < rows; ++g, ++c, V += ld) CLBI_N(axpy)(n, *c, V, y);
 }
 
-/* R rows i, i+1, ... of symv at a time. z: the block's z; sum: where the trees of its rows go. */
+/* R rows i, i+1, ... of symv for NX vectors at a time. z: the block's z; sum: where the trees of its rows go. */
 #define CLBI_PART_MASK(count, v) \
     CLBI_MASK((count) <= (v) * CLBI_W ? 0 : (count) >= ((v) + 1) * CLBI_W ? CLBI_W : (count) - (v) * CLBI_W)
-#define CLBI_SYMV(NAME, R)                                                                        \
-CLBI_FOR static void CLBI_N(NAME)(size_t n, size_t r0, size_t i, const clb_real *A, size_t lda,   \
-                                  const clb_real *x, clb_real *y, clb_real *z, clb_real *sum)     \
-{                                                                                                 \
-    enum { PARTS = 16 / CLBI_W };                                                                 \
-    const clb_real *a = A + i * lda;                                                              \
-    CLBI_R lane[R][PARTS], xi[R], xv, yv, av;                                                     \
-    clb_real t[CLBI_W];                                                                           \
-    size_t j, r, v, s;                                                                            \
-    CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                       \
-        xi[r] = CLBI_SET(x[i + r]);                                                               \
-        CLBI_UNROLL for (v = 0; v < PARTS; ++v) lane[r][v] = CLBI_ZERO();                         \
-    }                                                                                             \
-    for (j = 0; j < r0; j += 16)                                                                  \
-        CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                 \
-            xv = CLBI_LOAD(x + j + v * CLBI_W);                                                   \
-            yv = CLBI_LOAD(y + j + v * CLBI_W);                                                   \
-            CLBI_UNROLL for (r = 0; r < (R); ++r) {                                               \
-                av = CLBI_LOAD(a + r * lda + j + v * CLBI_W);                                     \
-                yv = CLBI_FMA(av, xi[r], yv);                                                     \
-                lane[r][v] = CLBI_FMA(av, xv, lane[r][v]);                                        \
-            }                                                                                     \
-            CLBI_STORE(y + j + v * CLBI_W, yv);                                                   \
-        }                                                                                         \
-    CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                     \
-        xv = CLBI_LOADM(x + r0 + v * CLBI_W, CLBI_PART_MASK(n - r0, v));                          \
-        yv = CLBI_LOAD(z + v * CLBI_W);                                                           \
-        CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                   \
-            av = CLBI_LOADM(a + r * lda + r0 + v * CLBI_W, CLBI_PART_MASK(i + r - r0, v));        \
-            yv = CLBI_FMA(av, xi[r], yv);                                                         \
-            lane[r][v] = CLBI_FMA(av, xv, lane[r][v]);                                            \
-        }                                                                                         \
-        CLBI_STORE(z + v * CLBI_W, yv);                                                           \
-    }                                                                                             \
-    CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                       \
-        CLBI_UNROLL for (s = PARTS / 2; s; s /= 2)                                                \
-            CLBI_UNROLL for (v = 0; v < s; ++v) lane[r][v] = CLBI_ADD(lane[r][v], lane[r][v + s]); \
-        CLBI_STORE(t, lane[r][0]);                                                                \
-        CLBI_UNROLL for (s = CLBI_W / 2; s; s /= 2)                                               \
-            CLBI_UNROLL for (v = 0; v < s; ++v) t[v] += t[v + s];                                 \
-        sum[i + r - r0] = t[0];                                                                   \
-    }                                                                                             \
+#define CLBI_SYMV(NAME, R, NX)                                                                      \
+CLBI_FOR static void CLBI_N(NAME)(size_t n, size_t r0, size_t i, const clb_real *A, size_t lda,     \
+    const clb_real *x, clb_real *y, size_t ld, clb_real (*z)[16], clb_real (*sum)[16])              \
+{                                                                                                   \
+    enum { PARTS = 16 / CLBI_W };                                                                   \
+    const clb_real *a = A + i * lda;                                                                \
+    CLBI_R lane[NX][R][PARTS], xi[NX][R], xv[NX], yv[NX], av;                                       \
+    clb_real t[CLBI_W];                                                                             \
+    size_t j, q, r, v, s;                                                                           \
+    CLBI_UNROLL for (q = 0; q < (NX); ++q)                                                          \
+        CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                     \
+            xi[q][r] = CLBI_SET(x[q * ld + i + r]);                                                 \
+            CLBI_UNROLL for (v = 0; v < PARTS; ++v) lane[q][r][v] = CLBI_ZERO();                    \
+        }                                                                                           \
+    for (j = 0; j < r0; j += 16)                                                                    \
+        CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                   \
+            CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                                \
+                xv[q] = CLBI_LOAD(x + q * ld + j + v * CLBI_W);                                     \
+                yv[q] = CLBI_LOAD(y + q * ld + j + v * CLBI_W);                                     \
+            }                                                                                       \
+            CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                 \
+                av = CLBI_LOAD(a + r * lda + j + v * CLBI_W);                                       \
+                CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                            \
+                    yv[q] = CLBI_FMA(av, xi[q][r], yv[q]);                                          \
+                    lane[q][r][v] = CLBI_FMA(av, xv[q], lane[q][r][v]);                             \
+                }                                                                                   \
+            }                                                                                       \
+            CLBI_UNROLL for (q = 0; q < (NX); ++q) CLBI_STORE(y + q * ld + j + v * CLBI_W, yv[q]);  \
+        }                                                                                           \
+    CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                       \
+        CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                                    \
+            xv[q] = CLBI_LOADM(x + q * ld + r0 + v * CLBI_W, CLBI_PART_MASK(n - r0, v));            \
+            yv[q] = CLBI_LOAD(z[q] + v * CLBI_W);                                                   \
+        }                                                                                           \
+        CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                     \
+            av = CLBI_LOADM(a + r * lda + r0 + v * CLBI_W, CLBI_PART_MASK(i + r - r0, v));          \
+            CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                                \
+                yv[q] = CLBI_FMA(av, xi[q][r], yv[q]);                                              \
+                lane[q][r][v] = CLBI_FMA(av, xv[q], lane[q][r][v]);                                 \
+            }                                                                                       \
+        }                                                                                           \
+        CLBI_UNROLL for (q = 0; q < (NX); ++q) CLBI_STORE(z[q] + v * CLBI_W, yv[q]);                \
+    }                                                                                               \
+    CLBI_UNROLL for (q = 0; q < (NX); ++q)                                                          \
+        CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                     \
+            CLBI_R *l = lane[q][r];                                                                 \
+            CLBI_UNROLL for (s = PARTS / 2; s; s /= 2)                                              \
+                CLBI_UNROLL for (v = 0; v < s; ++v) l[v] = CLBI_ADD(l[v], l[v + s]);                \
+            CLBI_STORE(t, l[0]);                                                                    \
+            CLBI_UNROLL for (s = CLBI_W / 2; s; s /= 2)                                             \
+                CLBI_UNROLL for (v = 0; v < s; ++v) t[v] += t[v + s];                               \
+            sum[q][i + r - r0] = t[0];                                                              \
+        }                                                                                           \
 }
-CLBI_SYMV(symv_group, CLBI_SYMV_GROUP)
-CLBI_SYMV(symv_row, 1)
+CLBI_SYMV(symv_group, CLBI_SYMV_GROUP, 1)
+CLBI_SYMV(symv_row, 1, 1)
+CLBI_SYMV(symv_pair_group, CLBI_PAIR_GROUP, 2)
+CLBI_SYMV(symv_pair_row, 1, 2)
 #undef CLBI_SYMV
 
-CLBI_FOR static void CLBI_N(symv)(size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y, int down)
+CLBI_FOR static void CLBI_N(symv)(size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x,
+                                  clb_real *y, size_t ld, int down)
 {
-    size_t blocks = (n + 15) / 16, b, r0, i, rows;
-    memset(y, 0, n * sizeof *y);
+    size_t blocks = (n + 15) / 16, group = count == 2 ? CLBI_PAIR_GROUP : CLBI_SYMV_GROUP, b, r0, i, rows, q;
+    for (q = 0; q < count; ++q) memset(y + q * ld, 0, n * sizeof *y);
     for (b = 0; b < blocks; ++b) {
-        clb_real z[16] = { 0 }, sum[16];
+        clb_real z[2][16] = { { 0 } }, sum[2][16];
         r0 = 16 * (down ? blocks - 1 - b : b);
         rows = n - r0 < 16 ? n - r0 : 16;
-        for (i = r0; i + CLBI_SYMV_GROUP <= r0 + rows; i += CLBI_SYMV_GROUP)
-            CLBI_N(symv_group)(n, r0, i, A, lda, x, y, z, sum);
-        for (; i < r0 + rows; ++i) CLBI_N(symv_row)(n, r0, i, A, lda, x, y, z, sum);
-        for (i = r0; i < r0 + rows; ++i) y[i] += clbi_fmar(A[i * lda + i], x[i], sum[i - r0]) + z[i - r0];
+        for (i = r0; i + group <= r0 + rows; i += group)
+            if (count == 2) CLBI_N(symv_pair_group)(n, r0, i, A, lda, x, y, ld, z, sum);
+            else CLBI_N(symv_group)(n, r0, i, A, lda, x, y, ld, z, sum);
+        for (; i < r0 + rows; ++i)
+            if (count == 2) CLBI_N(symv_pair_row)(n, r0, i, A, lda, x, y, ld, z, sum);
+            else CLBI_N(symv_row)(n, r0, i, A, lda, x, y, ld, z, sum);
+        for (q = 0; q < count; ++q)
+            for (i = r0; i < r0 + rows; ++i)
+                y[q * ld + i] += clbi_fmar(A[i * lda + i], x[q * ld + i], sum[q][i - r0]) + z[q][i - r0];
     }
 }
 
@@ -11359,6 +11428,7 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_D_OP
 #undef CLBI_DOT_ROWS
 #undef CLBI_SYMV_GROUP
+#undef CLBI_PAIR_GROUP
 #undef CLBI_PART_MASK
 #undef CLBI_ADD
 #undef CLBI_ROWS

@@ -247,6 +247,32 @@ static void t_dense_product(void)
     }
 }
 
+/* One product for two vectors, in either direction, gives what two single ones in scalar code give, bit for bit. */
+static void t_product_pair(void)
+{
+    clb_isa at_first = clb_isa_get();
+    clb_rng rng;
+    clb_rng_seed(&rng, 29);
+    for (size_t n = 1; n < 70; ++n) {
+        clb_real *A = types_matrix(n), *x = types_matrix(n + 2), *y = types_matrix(n + 2), *y0 = types_matrix(n + 2);
+        types_make(13, &rng, n, A);
+        clb_rng_normal(&rng, 2 * n, x);
+        for (int down = 0; down < 2; ++down) {
+            clbi_table[CLB_ISA_SCALAR].symv(1, n, A, n, x, y0, n, down);
+            clbi_table[CLB_ISA_SCALAR].symv(1, n, A, n, x + n, y0 + n, n, down);
+            FOR_EACH_ISA(isa) {
+                NOTE("n = %lu, down = %d, %s", (unsigned long)n, down, clb_isa_name((clb_isa)isa));
+                clbi_isa_kernels()->symv(2, n, A, n, x, y, n, down);
+                for (size_t i = 0; i < 2 * n; ++i) SAME_BITS(y[i], y0[i]);
+                clbi_isa_kernels()->symv(1, n, A, n, x, y, n, down);
+                for (size_t i = 0; i < n; ++i) SAME_BITS(y[i], y0[i]);
+            }
+        }
+        free(A); free(x); free(y); free(y0);
+    }
+    clb_isa_set(at_first);
+}
+
 /* ---- Lanczos --------------------------------------------------------------------------------- */
 
 /* A diagonal operator: its spectrum is known exactly. */
@@ -305,7 +331,7 @@ static void t_lanczos_dense(void)
     clb_rng rng;
     clb_rng_seed(&rng, 11);
     for (int trial = 0; trial < 12; ++trial) {
-        size_t n = 150, k = 10;
+        size_t n = 150, k = 10;                            /* trials 6..: two products in one pass */
         double d[150], values[150];
         clb_real *A = types_matrix(n), *B = types_matrix(n);
         clb_dense dense = { n, n, A };
@@ -314,6 +340,7 @@ static void t_lanczos_dense(void)
         clb_eigs e;
         NOTE("trial %d", trial);
         opts.which = (clb_which)(trial % 3);
+        opts.block = trial < 6 ? 1 : 2;
         opts.tol = sizeof(clb_real) == 4 ? 1e-5 : 1e-9;
         for (size_t i = 0; i < n; ++i)
             d[i] = i < 25 ? 3 + (double)(i / 3) : i < 40 ? -4 - 0.1 * (double)i : types_uniform(&rng);
@@ -662,7 +689,7 @@ static void t_trace(void)
 
 static const test_case tests[] = {
     TEST(t_types), TEST(t_second_difference), TEST(t_project), TEST(t_dense_errors),
-    TEST(t_same_bits), TEST(t_dense_product),
+    TEST(t_same_bits), TEST(t_dense_product), TEST(t_product_pair),
     TEST(t_lanczos_dense), TEST(t_lanczos_multiplicity), TEST(t_lanczos_algebraic), TEST(t_lanczos_breakdown),
     TEST(t_lanczos_tolerance), TEST(t_lanczos_errors), TEST(t_lanczos_allocations), TEST(t_lanczos_networks),
     TEST(t_published), TEST(t_quadrature), TEST(t_quadrature_probes), TEST(t_trace),
