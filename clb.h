@@ -5028,9 +5028,9 @@ typedef struct clbi_assembly {
     clb_real *t;                /* [n][K]       s'_ij (S_i W_2)_kj                                 */
     clb_real *c;                /* [n][m]       t W_2 s'_ij'                                       */
     clb_real *y;                /* [n][K d1]    t_ik x_ia                                          */
-    clb_real *out;              /* result of a product: [m][all_pairs], [K d1][m1]                 */
-    clb_real *blocks;           /* [m (m+1)/2][d1][d1] of W_1 with W_1, on and above the diagonal  */
-    clb_real *row;              /* [d1]                                                            */
+    clb_real *out;              /* [K d1][m1 + 1], [m1][m1]  result of a product                   */
+    clb_real *blocks;           /* [m (m+1)/2][all_pairs]  W_1 with W_1: blocks j' >= j, packed    */
+    clb_real *block;            /* [d1][d1]                                                        */
     size_t   *active;           /* [n] samples with s'_ij or s''_ij                                */
     void     *arena;
 } clbi_assembly;
@@ -5068,9 +5068,9 @@ static size_t clbi_assembly_parts(clbi_assembly *s, size_t size[CLBI_PARTS], clb
     columns[6] = s->K,             slot[6] = &s->t;
     columns[7] = s->m,             slot[7] = &s->c;
     columns[8] = s->K * s->d1,     slot[8] = &s->y;
-    rows[9] = s->m1 + s->K * s->d1, columns[9] = 1 + (s->m1 > s->all_pairs ? s->m1 : s->all_pairs), slot[9] = &s->out;
-    rows[10] = s->m * (s->m + 1) / 2 * s->d1, columns[10] = s->d1, slot[10] = &s->blocks;
-    rows[11] = 1, columns[11] = s->d1, slot[11] = &s->row;
+    rows[9] = s->m1 + s->K * s->d1, columns[9] = s->m1 + 1, slot[9] = &s->out;
+    rows[10] = s->m * (s->m + 1) / 2, columns[10] = s->all_pairs, slot[10] = &s->blocks;
+    rows[11] = s->d1, columns[11] = s->d1, slot[11] = &s->block;
     for (i = 0; i < CLBI_PARTS; ++i)
         if (!clbi_mul_size(rows[i], columns[i], &size[i]) || !clbi_add_size(total, size[i], &total)) return 0;
     return total;
@@ -5175,13 +5175,24 @@ static void clbi_form_c(const clbi_assembly *s, size_t j, size_t count)
     }
 }
 
-/* Place of block (j, j'), j' >= j, among the blocks that are kept until all are known. */
+/* Packed upper triangle of block (j, j'), j' >= j; blocks are kept until all are known. */
 static clb_real *clbi_block_at(const clbi_assembly *s, size_t j, size_t jj)
 {
-    return s->blocks + (j * s->m - j * (j + 1) / 2 + jj) * s->d1 * s->d1;
+    return s->blocks + (j * s->m - j * (j + 1) / 2 + jj) * s->all_pairs;
 }
 
-/* Block from its packed upper triangle; it is symmetric. */
+/* Blocks (j, j') of W_1 with W_1, j' >= j:  sum_i c_ij' x_i x_i^T over the active samples. */
+static void clbi_pair_rows(const clbi_assembly *s, size_t j, size_t active)
+{
+    size_t a0, count, columns, at = 0, width = s->m - j;
+    clbi_form_c(s, j, active);
+    for (a0 = 0; a0 < s->d1; a0 += count, at += columns) {
+        count = clbi_chunk(s->d1, a0, &columns);
+        clbi_gather_products(s, active, a0, count, columns);
+        clb_matmul_tn(width, columns, active, s->c, width, s->gxx, columns, clbi_block_at(s, j, j) + at, s->all_pairs);
+    }
+}
+
 static void clbi_unpack_block(size_t d1, const clb_real *packed, clb_real *block)
 {
     size_t a, b;
@@ -5189,32 +5200,17 @@ static void clbi_unpack_block(size_t d1, const clb_real *packed, clb_real *block
         for (b = a; b < d1; ++b) block[a * d1 + b] = block[b * d1 + a] = *packed++;
 }
 
-/* Rows of W_1 with W_1, written from left to right: scattered stores into a matrix that no cache holds would cost
- * more than all the arithmetic. */
+/* Rows of W_1 with W_1, from left to right: scattered stores into a matrix that no cache holds would cost more
+ * than all the arithmetic. Block (j, j') is symmetric, so it serves as (j', j) too. */
 static void clbi_put_rows(const clbi_assembly *s)
 {
     size_t j, jj, a;
     for (j = 0; j < s->m; ++j)
-        for (a = 0; a < s->d1; ++a) {
-            size_t at = clbi_index(s->curv->pass->net, 1, j, a);
-            for (jj = 0; jj < s->m; ++jj)
-                clbi_put(s, at, 1, jj, 0, s->d1, (jj < j ? clbi_block_at(s, jj, j) : clbi_block_at(s, j, jj)) + a * s->d1);
+        for (jj = 0; jj < s->m; ++jj) {
+            clbi_unpack_block(s->d1, jj < j ? clbi_block_at(s, jj, j) : clbi_block_at(s, j, jj), s->block);
+            for (a = 0; a < s->d1; ++a)
+                clbi_put(s, clbi_index(s->curv->pass->net, 1, j, a), 1, jj, 0, s->d1, s->block + a * s->d1);
         }
-}
-
-/* Blocks (j, j') of W_1 with W_1, j' >= j:  sum_i c_ij' x_i x_i^T over the active samples. */
-static void clbi_pair_rows(const clbi_assembly *s, size_t j)
-{
-    size_t jj, a0, count, columns, at = 0, active = clbi_find_active(s, j), width = s->m - j;
-    clbi_form_t(s, j, active);
-    clbi_form_c(s, j, active);
-    for (a0 = 0; a0 < s->d1; a0 += count, at += columns) {
-        count = clbi_chunk(s->d1, a0, &columns);
-        clbi_gather_products(s, active, a0, count, columns);
-        clb_matmul_tn(width, columns, active, s->c, width, s->gxx, columns, s->out + at, s->all_pairs);
-    }
-    for (jj = j; jj < s->m; ++jj)
-        clbi_unpack_block(s->d1, s->out + (jj - j) * s->all_pairs, clbi_block_at(s, j, jj));
 }
 
 /* r_ik part of the blocks (j; k, h = j):  sum_i s'_ij r_ik x_ia, added to out[(k,a)][j]. */
@@ -5231,11 +5227,10 @@ static void clbi_couple(const clbi_assembly *s, size_t j, size_t active)
 }
 
 /* Blocks of row j of W_1 with all of W_2:  sum_i t_ik x_ia h_ih [+ the coupling], and their mirror. */
-static void clbi_cross_rows(const clbi_assembly *s, size_t j)
+static void clbi_cross_rows(const clbi_assembly *s, size_t j, size_t active)
 {
     const clb_net *net = s->curv->pass->net;
-    size_t r, k, a, h, active = clbi_find_active(s, j), rows = s->K * s->d1;
-    clbi_form_t(s, j, active);
+    size_t r, k, a, h, rows = s->K * s->d1;
     clbi_gather(s, active, s->d1, s->x, s->gx);
     clbi_gather(s, active, s->m1, s->h, s->gh);
     for (r = 0; r < active; ++r)
@@ -5250,8 +5245,8 @@ static void clbi_cross_rows(const clbi_assembly *s, size_t j)
         const clb_real *out = s->out + k * s->d1 * s->m1;
         for (a = 0; a < s->d1; ++a) clbi_put(s, clbi_index(net, 1, j, a), 2, k, 0, s->m1, out + a * s->m1);
         for (h = 0; h < s->m1; ++h) {
-            for (a = 0; a < s->d1; ++a) s->row[a] = out[a * s->m1 + h];
-            clbi_put(s, clbi_index(net, 2, k, h), 1, j, 0, s->d1, s->row);
+            for (a = 0; a < s->d1; ++a) s->block[a] = out[a * s->m1 + h];
+            clbi_put(s, clbi_index(net, 2, k, h), 1, j, 0, s->d1, s->block);
         }
     }
 }
@@ -5274,13 +5269,11 @@ static void clbi_output_block(const clbi_assembly *s, size_t k, size_t kk)
     }
     clb_matmul_tn(m1, m1, s->n, s->gh, m1, s->h, m1, s->out, m1);
     for (g = 0; g < m1; ++g)
-        for (h = g; h < m1; ++h) {
-            size_t kg = clbi_index(net, 2, k, g), kh = clbi_index(net, 2, k, h);
-            size_t lg = clbi_index(net, 2, kk, g), lh = clbi_index(net, 2, kk, h);
-            clb_real v = s->out[g * m1 + h];
-            s->H[kg * s->ldh + lh] = s->H[kh * s->ldh + lg] = v;
-            s->H[lh * s->ldh + kg] = s->H[lg * s->ldh + kh] = v;
-        }
+        for (h = 0; h < g; ++h) s->out[g * m1 + h] = s->out[h * m1 + g];
+    for (g = 0; g < m1; ++g) {
+        clbi_put(s, clbi_index(net, 2, k, g), 2, kk, 0, m1, s->out + g * m1);
+        if (kk != k) clbi_put(s, clbi_index(net, 2, kk, g), 2, k, 0, m1, s->out + g * m1);
+    }
 }
 
 static void clbi_assemble(const clbi_assembly *s)
@@ -5293,9 +5286,13 @@ static void clbi_assemble(const clbi_assembly *s)
         clb_matmul_nn(s->n, s->m, s->K, pass->p, s->K, s->curv->theta + pass->net->w[2], s->m, s->pw, s->m);
     for (i = 0; i < s->n && s->pairs == s->all_pairs; ++i)
         clbi_products(s->d1, 0, s->d1, s->x + i * s->d1, s->xx + i * s->pairs);
-    for (j = 0; j < s->m; ++j) clbi_pair_rows(s, j);
+    for (j = 0; j < s->m; ++j) {
+        size_t active = clbi_find_active(s, j);
+        clbi_form_t(s, j, active);
+        clbi_pair_rows(s, j, active);
+        clbi_cross_rows(s, j, active);
+    }
     clbi_put_rows(s);
-    for (j = 0; j < s->m; ++j) clbi_cross_rows(s, j);
     for (k = 0; k < s->K; ++k)
         for (kk = k; kk < s->K; ++kk) clbi_output_block(s, k, kk);
 }
