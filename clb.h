@@ -5028,9 +5028,9 @@ typedef struct clbi_assembly {
     clb_real *t;                /* [n][K]       s'_ij (S_i W_2)_kj                                 */
     clb_real *c;                /* [n][m]       t W_2 s'_ij'                                       */
     clb_real *y;                /* [n][K d1]    t_ik x_ia                                          */
-    clb_real *out;              /* [K d1][m1 + 1], [m1][m1]  result of a product                   */
+    clb_real *cross;            /* [m][m1][K d1]           W_1 with W_2                            */
+    clb_real *out;              /* [m1][m1], [K][d1]       result of a product                     */
     clb_real *blocks;           /* [m (m+1)/2][all_pairs]  W_1 with W_1: blocks j' >= j, packed    */
-    clb_real *block;            /* [d1][d1]                                                        */
     size_t   *active;           /* [n] samples with s'_ij or s''_ij                                */
     void     *arena;
 } clbi_assembly;
@@ -5068,9 +5068,9 @@ static size_t clbi_assembly_parts(clbi_assembly *s, size_t size[CLBI_PARTS], clb
     columns[6] = s->K,             slot[6] = &s->t;
     columns[7] = s->m,             slot[7] = &s->c;
     columns[8] = s->K * s->d1,     slot[8] = &s->y;
-    rows[9] = s->m1 + s->K * s->d1, columns[9] = s->m1 + 1, slot[9] = &s->out;
+    rows[9] = s->m1 > s->K ? s->m1 : s->K, columns[9] = s->m1 > s->d1 ? s->m1 : s->d1, slot[9] = &s->out;
     rows[10] = s->m * (s->m + 1) / 2, columns[10] = s->all_pairs, slot[10] = &s->blocks;
-    rows[11] = s->d1, columns[11] = s->d1, slot[11] = &s->block;
+    rows[11] = s->m * s->m1, columns[11] = s->K * s->d1, slot[11] = &s->cross;
     for (i = 0; i < CLBI_PARTS; ++i)
         if (!clbi_mul_size(rows[i], columns[i], &size[i]) || !clbi_add_size(total, size[i], &total)) return 0;
     return total;
@@ -5193,62 +5193,85 @@ static void clbi_pair_rows(const clbi_assembly *s, size_t j, size_t active)
     }
 }
 
-static void clbi_unpack_block(size_t d1, const clb_real *packed, clb_real *block)
-{
-    size_t a, b;
-    for (a = 0; a < d1; ++a)
-        for (b = a; b < d1; ++b) block[a * d1 + b] = block[b * d1 + a] = *packed++;
-}
-
-/* Rows of W_1 with W_1, from left to right: scattered stores into a matrix that no cache holds would cost more
- * than all the arithmetic. Block (j, j') is symmetric, so it serves as (j', j) too. */
-static void clbi_put_rows(const clbi_assembly *s)
-{
-    size_t j, jj, a;
-    for (j = 0; j < s->m; ++j)
-        for (jj = 0; jj < s->m; ++jj) {
-            clbi_unpack_block(s->d1, jj < j ? clbi_block_at(s, jj, j) : clbi_block_at(s, j, jj), s->block);
-            for (a = 0; a < s->d1; ++a)
-                clbi_put(s, clbi_index(s->curv->pass->net, 1, j, a), 1, jj, 0, s->d1, s->block + a * s->d1);
-        }
-}
-
-/* r_ik part of the blocks (j; k, h = j):  sum_i s'_ij r_ik x_ia, added to out[(k,a)][j]. */
-static void clbi_couple(const clbi_assembly *s, size_t j, size_t active)
+/* r_ik part of the blocks (j; k, h = j):  sum_i s'_ij r_ik x_ia, added to cross_j[j][(k,a)]. Spoils t. */
+static void clbi_couple(const clbi_assembly *s, size_t j, size_t active, clb_real *cross)
 {
     const clb_real *u = s->curv->pass->u[2], *s1 = s->curv->s1[1];
-    clb_real *B = s->out + s->K * s->d1 * s->m1;
     size_t r, k;
     for (r = 0; r < active; ++r)
         for (k = 0; k < s->K; ++k)
             s->t[r * s->K + k] = s1[s->active[r] * s->m + j] * u[s->active[r] * s->K + k];
-    clb_matmul_tn(s->K, s->d1, active, s->t, s->K, s->gx, s->d1, B, s->d1);
-    for (k = 0; k < s->K * s->d1; ++k) s->out[k * s->m1 + j] += B[k];
+    clb_matmul_tn(s->K, s->d1, active, s->t, s->K, s->gx, s->d1, s->out, s->d1);
+    for (k = 0; k < s->K * s->d1; ++k) cross[j * s->K * s->d1 + k] += s->out[k];
 }
 
-/* Blocks of row j of W_1 with all of W_2:  sum_i t_ik x_ia h_ih [+ the coupling], and their mirror. */
+/* Blocks of row j of W_1 with all of W_2:  cross_j[h][(k,a)] = sum_i h_ih t_ik x_ia [+ the coupling]. */
 static void clbi_cross_rows(const clbi_assembly *s, size_t j, size_t active)
 {
-    const clb_net *net = s->curv->pass->net;
-    size_t r, k, a, h, rows = s->K * s->d1;
+    size_t r, k, a, columns = s->K * s->d1;
+    clb_real *cross = s->cross + j * s->m1 * columns;
     clbi_gather(s, active, s->d1, s->x, s->gx);
     clbi_gather(s, active, s->m1, s->h, s->gh);
     for (r = 0; r < active; ++r)
         for (k = 0; k < s->K; ++k) {
             const clb_real t = s->t[r * s->K + k], *x = s->gx + r * s->d1;
-            clb_real *y = s->y + r * rows + k * s->d1;
+            clb_real *y = s->y + r * columns + k * s->d1;
             for (a = 0; a < s->d1; ++a) y[a] = t * x[a];
         }
-    clb_matmul_tn(rows, s->m1, active, s->y, rows, s->gh, s->m1, s->out, s->m1);
-    if (s->residual) clbi_couple(s, j, active);
-    for (k = 0; k < s->K; ++k) {
-        const clb_real *out = s->out + k * s->d1 * s->m1;
-        for (a = 0; a < s->d1; ++a) clbi_put(s, clbi_index(net, 1, j, a), 2, k, 0, s->m1, out + a * s->m1);
-        for (h = 0; h < s->m1; ++h) {
-            for (a = 0; a < s->d1; ++a) s->block[a] = out[a * s->m1 + h];
-            clbi_put(s, clbi_index(net, 2, k, h), 1, j, 0, s->d1, s->block);
+    clb_matmul_tn(s->m1, columns, active, s->gh, s->m1, s->y, columns, cross, columns);
+    if (s->residual) clbi_couple(s, j, active, cross);
+}
+
+/* Where a piece of row `at`, columns (row, 0 ..) of layer l, can be written to: in place, or aside where the bias
+ * column stands elsewhere; clbi_close_piece() then puts it there. Filling scratch for memcpy would make wide loads
+ * wait for narrow stores. */
+static clb_real *clbi_open_piece(const clbi_assembly *s, size_t at, size_t l, size_t row)
+{
+    const clb_net *net = s->curv->pass->net;
+    if (net->b[l] != CLB_NO_BIAS) return s->out;
+    return s->H + at * s->ldh + net->w[l] + row * net->m[l - 1];
+}
+
+static void clbi_close_piece(const clbi_assembly *s, size_t at, size_t l, size_t row)
+{
+    const clb_net *net = s->curv->pass->net;
+    if (net->b[l] != CLB_NO_BIAS) clbi_put(s, at, l, row, 0, net->m[l - 1] + 1, s->out);
+}
+
+/* The rows of H that belong to unit j of layer 1: its blocks with W_1 - block (j, j') is symmetric, so it serves as
+ * (j', j) too - and with W_2. Rows are written once everything is known, from left to right: scattered stores into
+ * a matrix that no cache holds would cost more than the arithmetic. */
+static void clbi_put_lower_rows(const clbi_assembly *s, size_t j)
+{
+    const clb_net *net = s->curv->pass->net;
+    const clb_real *cross = s->cross + j * s->m1 * s->K * s->d1;
+    size_t jj, a, b, k, h, at, d1 = s->d1;
+    for (jj = 0; jj < s->m; ++jj) {
+        const clb_real *packed = jj < j ? clbi_block_at(s, jj, j) : clbi_block_at(s, j, jj), *row = packed;
+        for (a = 0; a < d1; row += d1 - a++) {
+            clb_real *to = clbi_open_piece(s, at = clbi_index(net, 1, j, a), 1, jj);
+            for (b = 0; b < a; ++b) to[b] = packed[b * d1 - b * (b + 1) / 2 + a];      /* below the diagonal */
+            memcpy(to + a, row, (d1 - a) * sizeof *to);
+            clbi_close_piece(s, at, 1, jj);
         }
     }
+    for (a = 0; a < d1; ++a)
+        for (k = 0; k < s->K; ++k) {
+            clb_real *to = clbi_open_piece(s, at = clbi_index(net, 1, j, a), 2, k);
+            for (h = 0; h < s->m1; ++h) to[h] = cross[(h * s->K + k) * d1 + a];
+            clbi_close_piece(s, at, 2, k);
+        }
+}
+
+/* The part of the rows of W_2 that lies in the columns of W_1. */
+static void clbi_put_upper_rows(const clbi_assembly *s)
+{
+    size_t j, k, h;
+    for (k = 0; k < s->K; ++k)
+        for (h = 0; h < s->m1; ++h) {
+            size_t at = clbi_index(s->curv->pass->net, 2, k, h);
+            for (j = 0; j < s->m; ++j) clbi_put(s, at, 1, j, 0, s->d1, s->cross + ((j * s->m1 + h) * s->K + k) * s->d1);
+        }
 }
 
 /* Blocks (k, k') of W_2 with W_2:  sum_i S_i(k,k') h_i h_i^T, symmetric in h and in k. */
@@ -5292,7 +5315,8 @@ static void clbi_assemble(const clbi_assembly *s)
         clbi_pair_rows(s, j, active);
         clbi_cross_rows(s, j, active);
     }
-    clbi_put_rows(s);
+    for (j = 0; j < s->m; ++j) clbi_put_lower_rows(s, j);
+    clbi_put_upper_rows(s);
     for (k = 0; k < s->K; ++k)
         for (kk = k; kk < s->K; ++kk) clbi_output_block(s, k, kk);
 }
