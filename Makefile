@@ -3,6 +3,7 @@
 #   make                 examples and tools            make test       unit tests
 #   make tables          run E1..E23, write tables/, figures/, build/report.html
 #   make quick           the same in seconds, smaller  make check      sanitizers, C++17, both precisions, macros
+#   make ledger REFERENCE=DIR   every published number against ours
 #   make replicate SEEDS=100                           make bench      speed against the peers installed
 #   make install PREFIX=/usr/local DESTDIR=            make clean
 #   PRECISION=single     float arithmetic, into build/single/
@@ -15,6 +16,7 @@ WARN     := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wd
 PREFIX   ?= /usr/local
 SEEDS    ?= 100
 THREADS  ?= 0
+REFERENCE ?= ../shared/reference
 VERSION  := $(shell sed -n 's/^\#define CLB_VERSION  *"\(.*\)"/\1/p' clb.h)
 
 ifeq ($(PRECISION),single)
@@ -36,7 +38,7 @@ TESTBINS := $(TESTS:tests/%.c=$(BUILD)/%)
 TOOL     := $(if $(wildcard tools/clb_tables.c),$(BUILD)/clb_tables)
 HEADERS  := clb.h $(wildcard examples/*.h tools/*.h tests/*.h)
 
-.PHONY: all examples tests test tables quick readme replicate check bench install uninstall clean
+.PHONY: all examples tests test tables quick readme replicate ledger check bench install uninstall clean
 .DELETE_ON_ERROR:
 
 all: examples $(TOOL)
@@ -61,6 +63,7 @@ test: $(TESTBINS) $(PROGRAMS) $(TOOL)
 tables: $(TOOL)
 	$(BUILD)/clb_tables run --threads $(THREADS) --out $(BUILD)/results
 	$(BUILD)/clb_tables tables --out tables $(BUILD)/results
+	$(BUILD)/clb_tables theorems --out tables
 	mkdir -p figures && cp $(BUILD)/results/*.svg figures/
 	$(BUILD)/clb_tables report --out $(BUILD)/report.html $(BUILD)/results
 
@@ -75,6 +78,13 @@ readme: tables/table1.md
 
 replicate: $(TOOL)
 	$(BUILD)/clb_tables replicate --seeds 1..$(SEEDS) --threads $(THREADS) --out $(BUILD)/replicate
+
+# Every number of the published result files (a folder that the user has) against ours; bands measured by a float build.
+ledger: $(TOOL)
+	$(MAKE) PRECISION=single build/single/clb_tables
+	$(BUILD)/clb_tables run --published --threads $(THREADS) --out $(BUILD)/published
+	build/single/clb_tables run --published --threads $(THREADS) --out build/single/published
+	$(BUILD)/clb_tables check --reference $(REFERENCE) --single build/single/published $(BUILD)/published
 
 check: tests
 	sh tests/build.sh

@@ -90,7 +90,7 @@ EX_FN double replicate_key(const ex *x)
 /* Claims of one experiment over all groups, as Markdown lines. */
 EX_FN void replicate_lines(ex_buf *b, ex *all)
 {
-    size_t size = all->seeds_asked ? all->seeds_asked : 1, groups = all->set.seed_list.n / size;
+    size_t size = all->seeds_asked ? all->seeds_asked : 1, groups = all->seeds_asked ? all->set.seed_list.n / size : 0;
     replicate_claim claims[64];
     double *keys = ex_doubles(all, groups);
     size_t key_n = 0;
@@ -115,8 +115,10 @@ EX_FN void replicate_lines(ex_buf *b, ex *all)
         tables_md(b, all->verdicts[c].claim);
         ex_put(b, " | ");
         tables_md(b, all->verdicts[c].measured);
-        ex_putf(b, " | %s | %zu of %zu | %zu | ", ex_judgement_name(all->verdicts[c].verdict), claims[c].counts[EX_REPRODUCED],
-                claims[c].groups, claims[c].counts[EX_QUALIFIED]);
+        ex_putf(b, " | %s | ", ex_judgement_name(all->verdicts[c].verdict));
+        if (all->seeds_asked) ex_putf(b, "%zu of %zu", claims[c].counts[EX_REPRODUCED], claims[c].groups);
+        else ex_put(b, "no seeds in it");
+        ex_putf(b, " | %zu | ", claims[c].counts[EX_QUALIFIED]);
         if (c == 0 && all->info->key && spread.finite)
             ex_putf(b, "%s: %.4g (%.4g to %.4g)", all->info->key, clb_quantile_sorted(spread.finite, keys, 0.5), spread.min, spread.max);
         ex_put(b, " |\n");
@@ -130,9 +132,10 @@ EX_FN int replicate(const ex_settings *set, const ex_info *const *infos, size_t 
     ex_buf b = { NULL, 0, 0 };
     int status = EX_OK;
     ex_make_folder(out);
-    ex_putf(&b, "Made by `build/clb_tables replicate --seeds %s%s`. Groups have the size that the paper used.\n\n"
+    ex_putf(&b, "Made by `build/clb_tables replicate --seeds %s%s%s`. Groups have the size that the paper used.\n\n"
                 "| | claim | all seeds | verdict | groups that reproduce it | qualified | key value over groups: median (range) |\n"
-                "|---|---|---|---|---|---|---|\n", set->seeds, set->published ? " --published" : "");
+                "|---|---|---|---|---|---|---|\n", set->seeds, set->published ? " --published" : "",
+            set->quick ? " --quick" : "");
     for (size_t i = 0; i < n && !status; ++i) {
         ex *all = replicate_chunk(infos[i], set, out, 0);
         for (long k = 1; all && k < REPLICATE_CHUNKS; ++k) {
