@@ -1,10 +1,10 @@
-/* E1  Conservation: C_l = |W_{l+1}|^2 - |W_l|^2 stays constant.              Theorem 1, eq. (1), (10), (11)
- *   cc -O2 -o e01 examples/e01_conservation.c -lm && ./e01                       (15 s on two cores)
- * Setup   bias-free ReLU nets 20-64-5 (A) and 20-32-32-32-32-5 (B), mixture of n = 200, cross entropy,
- *         full-batch GD, eta = 0.001, T = 2000; activations and Adam as negative controls.
+/* E1  Conservation: C_l = |W_{l+1}|^2 - |W_l|^2 stays constant.      Theorem 1, eq. (1), (10), (11)
+ *   cc -O2 -o e01 examples/e01_conservation.c -lm && ./e01                      (15 s on two cores)
+ * Setup   bias-free ReLU nets 20-64-5 (A) and 20-32-32-32-32-5 (B), mixture of n = 200, cross
+ *         entropy, full-batch GD, eta = 0.001, T = 2000; activations and Adam as negative controls.
  * Paper   relative drift below 0.003 % at eta = 0.001
- * Beyond  the flow itself (Runge-Kutta, implicit midpoint, law-preserving rescaling) on ReLU and linear
- *         nets; the identity step by step; every neuron's own charge; B trained to the end. */
+ * Beyond  the flow itself (Runge-Kutta, implicit midpoint, law-preserving rescaling) on ReLU and
+ *         linear nets; the identity step by step; every neuron's charge; B trained to the end. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -41,7 +41,12 @@ static const e01_control e01_controls[] = {
     { "ReLU_nobias_adam",     CLB_RELU,       0,   1e-4, CLB_ADAM, 0.393,    0 }
 };
 
-typedef struct e01_method { clb_flow_method method; const char *name; size_t n; double dt[6]; } e01_method;
+typedef struct e01_method {
+    clb_flow_method method;
+    const char     *name;
+    size_t          n;
+    double          dt[6];
+} e01_method;
 static const e01_method e01_methods[] = {
     { CLB_FLOW_RK4,      "rk4",      6, { 0.05, 0.02, 0.01, 0.005, 0.002, 0.001 } },
     { CLB_FLOW_EULER,    "euler",    3, { 0.01, 0.001, 1e-4 } },
@@ -102,7 +107,8 @@ static clb_verdict e01_watch(void *context, const clb_state *state)
 
 static clb_status e01_train(ex_row *row, size_t T)
 {
-    clb_problem_opts opts = { .L = (size_t)ex_get(row, "matrices"), .m = (size_t)ex_get(row, "width") };
+    clb_problem_opts opts = { .L = (size_t)ex_get(row, "matrices"),
+                              .m = (size_t)ex_get(row, "width") };
     clb_problem p;
     clb_trace trace;
     double worst = 0, *charges;
@@ -148,12 +154,14 @@ static clb_status e01_flow(ex_row *row)
     clb_problem p;
     e01_record r = { 0 };
     double times[E01_STOPS], worst = 0, *charges;
-    clb_flow_opts how = { .ce = CLB_CE, .dt = ex_get(row, "dt"), .times = times, .time_count = E01_STOPS,
+    clb_flow_opts how = { .ce = CLB_CE, .dt = ex_get(row, "dt"), .times = times,
+                          .time_count = E01_STOPS,
                           .observe = e01_look, .context = &r };
     clb_flow_stats stats;
     clb_status status;
     for (size_t k = 0; k < EX_LEN(e01_methods); ++k)
-        if (!strcmp(ex_get_text(row, "method"), e01_methods[k].name)) how.method = e01_methods[k].method;
+        if (!strcmp(ex_get_text(row, "method"), e01_methods[k].name))
+            how.method = e01_methods[k].method;
     how.rescale = how.method == CLB_FLOW_ADAPTIVE;
     for (int i = 0; i < E01_STOPS; ++i) times[i] = e01_time * (i + 1) / E01_STOPS;
     opts.net.activation = strcmp(ex_get_text(row, "net"), "linear") ? CLB_RELU : CLB_IDENTITY;
@@ -178,7 +186,8 @@ static clb_status e01_flow(ex_row *row)
 static clb_status e01_run(ex *x, ex_row *row)
 {
     if (ex_is(row, "flow")) return e01_flow(row);
-    return ex_is(row, "control") ? e01_control_run(row, e01_steps(x)) : e01_train(row, e01_steps(x));
+    if (ex_is(row, "control")) return e01_control_run(row, e01_steps(x));
+    return e01_train(row, e01_steps(x));
 }
 
 /* --- tables and ledger ----------------------------------------------------------------------- */
@@ -192,7 +201,8 @@ static void e01_model_lines(ex *x)
         for (size_t i = 0; m->key && i < ex_runs(x); ++i)
             if (ex_is(ex_run_at(x, i), m->part)) laws_ref_run(x, ex_run_at(x, i), m->L, m->key);
     }
-    ex_caption(x, "nets", "Relative drift, maximum over 2000 steps; absolute; over |W_l|^2 + |W_l+1|^2");
+    ex_caption(x, "nets", "Relative drift, maximum over 2000 steps; absolute; over |W_l|^2 + "
+                          "|W_l+1|^2");
 }
 
 static int e01_control_lines(ex *x)
@@ -200,7 +210,8 @@ static int e01_control_lines(ex *x)
     int as_predicted = 0;
     for (size_t k = 0; k < EX_LEN(e01_controls); ++k) {
         const e01_control *c = &e01_controls[k];
-        double mean = laws_control_line(x, ex_print(x, "part=control variant=%zu", k), c->key, c->published, c->tol);
+        double mean = laws_control_line(x, ex_print(x, "part=control variant=%zu", k), c->key,
+                                        c->published, c->tol);
         as_predicted += (mean < 0.01) == c->predicted;
     }
     ex_caption(x, "controls", "Negative controls: relative drift after 2000 steps at eta = 0.001");
@@ -218,7 +229,8 @@ static double e01_flow_mean(ex *x, const char *name, const char *net, const char
 static double e01_order(ex *x, const char *net, size_t from, size_t to)
 {
     double y[6];
-    for (size_t i = from; i < to; ++i) y[i] = e01_flow_mean(x, "max_drift", net, "rk4", e01_methods[0].dt[i]);
+    for (size_t i = from; i < to; ++i)
+        y[i] = e01_flow_mean(x, "max_drift", net, "rk4", e01_methods[0].dt[i]);
     return clb_fit_power(to - from, e01_methods[0].dt + from, y + from, 0).slope;
 }
 
@@ -230,26 +242,32 @@ static void e01_flow_lines(ex *x)
                 const char *method = e01_methods[k].name;
                 double dt = e01_methods[k].dt[i];
                 ex_row *line;
-                if (!ex_find(x, "part=flow net=%s method=%s dt=%.17g", e01_nets[net], method, dt)) continue;
+                if (!ex_find(x, "part=flow net=%s method=%s dt=%.17g", e01_nets[net], method, dt))
+                    continue;
                 line = ex_line(x, "flow");
                 ex_text(line, "net", e01_nets[net]);
                 ex_text(line, "method", method);
                 if (k < 3) ex_num(line, "dt", dt);
                 ex_num(line, "max_drift", e01_flow_mean(x, "max_drift", e01_nets[net], method, dt));
-                ex_num(line, "neuron_drift", e01_flow_mean(x, "neuron_drift", e01_nets[net], method, dt));
-                ex_num(line, "evaluations", e01_flow_mean(x, "evaluations", e01_nets[net], method, dt));
+                ex_num(line, "neuron_drift", e01_flow_mean(x, "neuron_drift", e01_nets[net], method,
+                                                           dt));
+                ex_num(line, "evaluations", e01_flow_mean(x, "evaluations", e01_nets[net], method,
+                                                          dt));
                 ex_num(line, "stalls", e01_flow_mean(x, "stalls", e01_nets[net], method, dt));
             }
-    ex_caption(x, "flow", "The flow to time 2: largest relative drift of C, largest absolute drift of a neuron's charge");
+    ex_caption(x, "flow", "The flow to time 2: largest relative drift of C, largest absolute drift "
+                          "of a neuron's charge");
 }
 
 /* --- verdicts -------------------------------------------------------------------------------- */
 
 static void e01_verdict_gd(ex *x)
 {
-    ex_list a = ex_pick(x, "mean_drift", "part=A pub=1"), b = ex_pick(x, "mean_drift", "part=B pub=1");
+    ex_list a = ex_pick(x, "mean_drift", "part=A pub=1");
+    ex_list b = ex_pick(x, "mean_drift", "part=B pub=1");
     clb_summary A = clb_summarize(a.n, a.at), B = clb_summarize(b.n, b.at);
-    ex_list scaled = ex_pick(x, "scaled_drift", "part=B pub=1"), loss = ex_pick(x, "final_loss", "part=B pub=1");
+    ex_list scaled = ex_pick(x, "scaled_drift", "part=B pub=1");
+    ex_list loss = ex_pick(x, "final_loss", "part=B pub=1");
     ex_row *item = ex_summary(x, "relative_drift", A.mean);
     size_t below = 0;
     clb_interval ci;
@@ -258,36 +276,44 @@ static void e01_verdict_gd(ex *x)
     for (size_t i = 0; i < a.n; ++i) below += a.at[i] < 3e-5;
     ex_verdict(x, ex_rule(A.max < 3e-5, A.mean < 3.5e-5),
                "relative drift of C below 0.003 % at eta = 0.001", "< 0.003 %",
-               ex_print(x, "mean %.5f %%, largest %.5f %%, %zu of %zu seeds below 0.003 %%", 100 * A.mean,
+               ex_print(x, "mean %.5f %%, largest %.5f %%, %zu of %zu seeds below 0.003 %%",
+                        100 * A.mean,
                         100 * A.max, below, a.n),
-               "reproduced if every seed stays below; qualified if the mean rounds to 0.003 %. The number is set by the "
-               "choice of eta: it is eta^2 S (Theorem 2), a discretisation error, not a test of the flow");
-    ex_verdict(x, ex_rule(B.max < 3e-5, clb_summarize(scaled.n, scaled.at).max < 3e-5 && clb_mean(loss.n, loss.at) < 1),
+               "reproduced if every seed stays below; qualified if the mean rounds to 0.003 %. The "
+               "number is set by the choice of eta: it is eta^2 S (Theorem 2), a discretisation "
+               "error, not a test of the flow");
+    ex_verdict(x, ex_rule(B.max < 3e-5, clb_summarize(scaled.n, scaled.at).max < 3e-5
+                          && clb_mean(loss.n, loss.at) < 1),
                "the same for the \"4-layer\" net (5 matrices)", "0.0127 % (mean)",
                ex_print(x, "mean %.5f %%; over the norms %.1e; loss still %.3f", 100 * B.mean,
                         clb_mean(scaled.n, scaled.at), clb_mean(loss.n, loss.at)),
-               "qualified needs a small drift over the norms in a net that has learned (loss < 1): relative drifts with "
-               "denominators near zero mean nothing, and this net is untrained (ln 5 = 1.609)");
+               "qualified needs a small drift over the norms in a net that has learned (loss < 1): "
+               "relative drifts with denominators near zero mean nothing, and this net is "
+               "untrained (ln 5 = 1.609)");
 }
 
 static void e01_verdict_flow(ex *x)
 {
     double fine = e01_flow_mean(x, "max_drift", "relu", "rk4", 0.001);
-    double coarse = e01_order(x, "relu", 0, 3), late = e01_order(x, "relu", 3, 6), linear = e01_order(x, "linear", 0, 5);
+    double coarse = e01_order(x, "relu", 0, 3), late = e01_order(x, "relu", 3, 6);
+    double linear = e01_order(x, "linear", 0, 5);
     double midpoint = 0, kept = e01_flow_mean(x, "neuron_drift", "relu", "rescaled", 0.01);
     for (size_t i = 0; i < e01_methods[2].n; ++i)
-        midpoint = fmax(midpoint, e01_flow_mean(x, "max_drift", "linear", "midpoint", e01_methods[2].dt[i]));
+        midpoint = fmax(midpoint, e01_flow_mean(x, "max_drift", "linear", "midpoint",
+                                                e01_methods[2].dt[i]));
     ex_summary(x, "flow_drift", fine);
     ex_summary(x, "rk4_order_linear", linear);
     ex_summary(x, "rk4_order_relu_coarse", coarse);
     ex_summary(x, "rk4_order_relu_fine", late);
     ex_verdict(x, ex_rule(fine < 1e-9 && linear > 3.5 && late > 0.9, fine < 1e-6),
                "gradient flow conserves C exactly", "Theorem 1",
-               ex_print(x, "drift %.1e at dt 0.001; order %.2f on the linear net, %.2f then %.2f on ReLU", fine, linear,
+               ex_print(x, "drift %.1e at dt 0.001; order %.2f on the linear net, %.2f then %.2f "
+                           "on ReLU", fine, linear,
                         coarse, late),
-               "reproduced if Runge-Kutta goes below 1e-9 and its error falls with the step, at order 4 where the field is "
-               "smooth; kinks of ReLU cost the order, not the law");
-    ex_check(x, midpoint < 1e-14, "implicit midpoint keeps C of the linear net at any dt, worst %.1e", midpoint);
+               "reproduced if Runge-Kutta goes below 1e-9 and its error falls with the step, at "
+               "order 4 where the field is smooth; kinks of ReLU cost the order, not the law");
+    ex_check(x, midpoint < 1e-14, "implicit midpoint keeps C of the linear net at any dt, worst "
+                                  "%.1e", midpoint);
     ex_check(x, kept < 1e-12, "with rescaling every neuron keeps its charge, worst %.1e", kept);
 }
 
@@ -302,17 +328,22 @@ static void e01_verdicts(ex *x, int as_predicted)
     if (ex_find(x, "part=flow dt=0.001")) e01_verdict_flow(x);
     ex_verdict(x, ex_rule(as_predicted == (int)EX_LEN(e01_controls), as_predicted >= 5),
                "conserved for homogeneous activations only, and not under Adam", "threshold 1 %",
-               ex_print(x, "%d of %zu variants on the expected side of 1 %%", as_predicted, EX_LEN(e01_controls)),
-               "qualified if one variant fails: GELU breaks the law but stays below a threshold of 1 %");
-    ex_check(x, identity < (sizeof(clb_real) == 4 ? 1e-4 : 1e-12), "C(T) - C(0) = eta^2 S (Theorem 2), worst error %.1e",
+               ex_print(x, "%d of %zu variants on the expected side of 1 %%", as_predicted,
+                        EX_LEN(e01_controls)),
+               "qualified if one variant fails: GELU breaks the law but stays below a threshold of "
+               "1 %");
+    ex_check(x, identity < (sizeof(clb_real) == 4 ? 1e-4 : 1e-12),
+             "C(T) - C(0) = eta^2 S (Theorem 2), worst error %.1e",
              identity);
     ex_check(x, residual < (sizeof(clb_real) == 4 ? 1e-1 : 1e-10),
-             "<W_l,G_l> = <W_l+1,G_l+1> at every step (eq. 10), worst relative error %.1e", residual);
+             "<W_l,G_l> = <W_l+1,G_l+1> at every step (eq. 10), worst relative error "
+             "%.1e", residual);
 }
 
 /* --- figure ---------------------------------------------------------------------------------- */
 
-static void e01_series(ex *x, plot_panel *a, int style, const char *net, size_t method, const char *label)
+static void e01_series(ex *x, plot_panel *a, int style, const char *net, size_t method,
+                       const char *label)
 {
     double y[6];
     const e01_method *m = &e01_methods[method];
@@ -323,32 +354,40 @@ static void e01_series(ex *x, plot_panel *a, int style, const char *net, size_t 
 
 static void e01_figure(ex *x)
 {
-    static const struct { const char *method; double dt; int style; const char *label; } curves[] = {
-        { "euler", 1e-2, PLOT_ORANGE, "GD, \316\267 = 0.01" }, { "euler", 1e-3, PLOT_RED, "GD, \316\267 = 0.001" },
-        { "euler", 1e-4, PLOT_PURPLE, "GD, \316\267 = 0.0001" }, { "rk4", 5e-3, PLOT_BLUE, "Runge-Kutta, dt = 0.005" },
+    static const struct { const char *method; double dt; int style; const char *label; }
+    curves[] = {
+        { "euler", 1e-2, PLOT_ORANGE, "GD, \316\267 = 0.01" },
+        { "euler", 1e-3, PLOT_RED, "GD, \316\267 = 0.001" },
+        { "euler", 1e-4, PLOT_PURPLE, "GD, \316\267 = 0.0001" },
+        { "rk4", 5e-3, PLOT_BLUE, "Runge-Kutta, dt = 0.005" },
         { "rescaled", 0.01, PLOT_GREEN, "flow with rescaling" }
     };
     plot *p = plot_new(x, "conservation", 2, 1);
-    plot_panel *a = plot_add(p, "Drift of C along the flow (first seed)", "time \316\267t", "|C(t) \342\210\222 C(0)| / |C(0)|", PLOT_LOGY);
+    plot_panel *a = plot_add(p, "Drift of C along the flow (first seed)", "time \316\267t",
+                             "|C(t) \342\210\222 C(0)| / |C(0)|", PLOT_LOGY);
     double time[E01_STOPS], y[E01_STOPS];
     plot_range_y(a, 1e-22, 1e-2);                       /* room for the legend */
     for (int i = 0; i < E01_STOPS; ++i) time[i] = e01_time * (i + 1) / E01_STOPS;
     for (size_t k = 0; k < EX_LEN(curves); ++k) {
-        ex_row *row = ex_find(x, "part=flow net=relu method=%s dt=%.17g", curves[k].method, curves[k].dt);
+        ex_row *row = ex_find(x, "part=flow net=relu method=%s dt=%.17g", curves[k].method,
+                              curves[k].dt);
         ex_list drift = { 0, NULL };
         if (row) drift = ex_get_array(row, "drift");
         for (size_t i = 0; i < drift.n; ++i) y[i] = fmax(fabs(drift.at[i]), 1e-17);
         plot_line(a, curves[k].style, drift.n, time, y, curves[k].label);
     }
-    a = plot_add(p, "Drift to time 2 against the step", "step dt (\316\267 for GD)", "largest |\316\224C| / |C(0)|", PLOT_LOG);
+    a = plot_add(p, "Drift to time 2 against the step", "step dt (\316\267 for GD)",
+                 "largest |\316\224C| / |C(0)|", PLOT_LOG);
     plot_range_y(a, 1e-20, 1e-2);
     plot_horizontal(a, 3e-5, "paper: 0.003 %");
     e01_series(x, a, PLOT_RED, "relu", 1, "GD, ReLU");
     e01_series(x, a, PLOT_RED | PLOT_OPEN | PLOT_DASHED, "linear", 1, "GD, linear");
     e01_series(x, a, PLOT_BLUE, "relu", 0, "Runge-Kutta 4, ReLU");
     e01_series(x, a, PLOT_BLUE | PLOT_OPEN | PLOT_DASHED, "linear", 0, "Runge-Kutta 4, linear");
-    e01_series(x, a, PLOT_GREEN | PLOT_OPEN | PLOT_DASHED, "linear", 2, "implicit midpoint, linear");
-    plot_save(p, "Conservation of C: gradient descent drifts in proportion to its step, the flow does not.");
+    e01_series(x, a, PLOT_GREEN | PLOT_OPEN | PLOT_DASHED, "linear", 2,
+               "implicit midpoint, linear");
+    plot_save(p, "Conservation of C: gradient descent drifts in proportion to its step, the flow "
+                 "does not.");
 }
 
 static void e01_finish(ex *x)
@@ -365,6 +404,7 @@ static void e01_finish(ex *x)
     ex_ref_value(x, 1e-3, EX_EXACT, 0, "falsification/config.json#lr");
 }
 
-static const ex_info e01 = { "E01", "conservation", "Conservation under training", "Theorem 1, eq. (1)",
-                             "relative drift < 0.003 %", "relative_drift", e01_plan, e01_run, e01_finish, NULL };
+static const ex_info e01 = { "E01", "conservation", "Conservation under training",
+                             "Theorem 1, eq. (1)", "relative drift < 0.003 %", "relative_drift",
+                             e01_plan, e01_run, e01_finish, NULL };
 EX_MAIN(e01)

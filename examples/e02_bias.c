@@ -1,11 +1,12 @@
-/* E2  Conservation with bias: C_l breaks, Q_l = C_l - |b_l|^2 does not.              Theorem 1, eq. (1), (10)
- *   cc -O2 -o e02 examples/e02_bias.c -lm && ./e02                                  (20 s on two cores)
- * Setup   as E1 with biases in every layer: 20-64-5 and 20-32-32-32-32-5, cross entropy, GD, eta = 0.001,
- *         T = 2000.
+/* E2  Conservation with bias: C_l breaks, Q_l = C_l - |b_l|^2 does not.    Theorem 1, eq. (1), (10)
+ *   cc -O2 -o e02 examples/e02_bias.c -lm && ./e02                              (20 s on two cores)
+ * Setup   as E1 with biases in every layer: 20-64-5 and 20-32-32-32-32-5, cross entropy, GD,
+ *         eta = 0.001, T = 2000.
  * Paper   bias breaks conservation
- * Beyond  the corrected charge beside the published one, over three decades of eta; the flow itself; a bias
- *         in one layer only. (W_l, b_l) -> s (W_l, b_l), W_l+1 -> W_l+1 / s leaves the network as it is, so
- *         <W_l+1,G_l+1> = <W_l,G_l> + <b_l,g_l> and Q_l is what the flow conserves. */
+ * Beyond  the corrected charge beside the published one, over three decades of eta; the flow
+ *         itself; a bias in one layer only. (W_l, b_l) -> s (W_l, b_l), W_l+1 -> W_l+1 / s leaves
+ *         the network as it is, so <W_l+1,G_l+1> = <W_l,G_l> + <b_l,g_l> and Q_l is what the flow
+ *         conserves. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -69,7 +70,8 @@ static void e02_record(ex_row *row, const clb_net *net, const clb_trace *tr)
     laws_record(row, tr);
     for (size_t l = 1; l <= n; ++l) {
         double second = 0;
-        for (size_t t = 0; t < tr->steps; ++t) second += tr->g[t * tr->L + l] - tr->g[t * tr->L + l - 1];
+        for (size_t t = 0; t < tr->steps; ++t)
+            second += tr->g[t * tr->L + l] - tr->g[t * tr->L + l - 1];
         Q[l - 1] = clb_trace_drift_bias(tr, l);
         excess[l - 1] = clb_trace_drift(tr, l) - tr->eta * tr->eta * second;
     }
@@ -136,7 +138,8 @@ static void e02_model_lines(ex *x)
     for (size_t k = 0; k < 2; ++k)
         for (int bias = -1; bias <= 0; ++bias) {
             const e02_model *m = &e02_models[k];
-            const char *filter = ex_print(x, "part=gd matrices=%zu bias=%d lr=%.17g", m->L, bias, e02_paper_eta);
+            const char *filter = ex_print(x, "part=gd matrices=%zu bias=%d lr=%.17g", m->L, bias,
+                                          e02_paper_eta);
             ex_row *line = laws_line(x, "nets", filter, m->L, e02_paper_eta, bias ? m->key : NULL);
             ex_flag(line, "bias", bias);
             ex_num(line, "relative_Q1", e02_mean(x, "relative_Q1", m->L, bias, e02_paper_eta));
@@ -153,8 +156,10 @@ static void e02_eta_lines(ex *x)
 {
     for (size_t k = 0; k < 2; ++k)
         for (size_t i = 0; i < EX_LEN(e02_etas); ++i) {
-            ex_list C = ex_pick(x, "drift_C1", "part=gd matrices=%zu bias=-1 lr=%.17g", e02_models[k].L, e02_etas[i]);
-            ex_list Q = ex_pick(x, "drift_Q1", "part=gd matrices=%zu bias=-1 lr=%.17g", e02_models[k].L, e02_etas[i]);
+            ex_list C = ex_pick(x, "drift_C1", "part=gd matrices=%zu bias=-1 lr=%.17g",
+                                e02_models[k].L, e02_etas[i]);
+            ex_list Q = ex_pick(x, "drift_Q1", "part=gd matrices=%zu bias=-1 lr=%.17g",
+                                e02_models[k].L, e02_etas[i]);
             ex_row *line;
             if (!C.n || ex_published(x)) continue;
             line = ex_line(x, "eta");
@@ -170,7 +175,8 @@ static void e02_eta_lines(ex *x)
     ex_caption(x, "eta", "Signed drift of C_1 and of Q_1 after 2000 steps, biases everywhere");
 }
 
-/* Largest |excess_l| over the runs with a bias in `layer` only: for the layers that have it, and for the others. */
+/* Largest |excess_l| over the runs with a bias in `layer` only: for the layers that have it, and
+ * for the others. */
 static void e02_only(ex *x, int layer, double *own, double *other)
 {
     *own = *other = 0;
@@ -197,10 +203,12 @@ static void e02_extension_lines(ex *x)
         ex_num(line, "dt", e02_dts[i]);
         ex_num(line, "C1_first_seed", C.at[0]);
         ex_num(line, "Q1_first_seed", Q.at[0]);
-        ex_num(line, "Q1_largest", fmax(clb_summarize(Q.n, Q.at).max, -clb_summarize(Q.n, Q.at).min));
+        ex_num(line, "Q1_largest", fmax(clb_summarize(Q.n, Q.at).max,
+                                        -clb_summarize(Q.n, Q.at).min));
         ex_num(line, "neuron_largest", clb_summarize(N.n, N.at).max);
     }
-    ex_caption(x, "flow", "The flow to time 2 (Runge-Kutta): C_1 drifts in the limit, Q_1 does not");
+    ex_caption(x, "flow", "The flow to time 2 (Runge-Kutta): C_1 drifts in the limit, Q_1 does "
+                          "not");
     for (int layer = 1; layer <= 5; ++layer) {
         double own, other;
         ex_row *line;
@@ -211,46 +219,57 @@ static void e02_extension_lines(ex *x)
         ex_num(line, "own_charge", own);
         ex_num(line, "other_charges", other);
     }
-    ex_caption(x, "only", "A bias in one layer of five: largest first-order drift of its own C_l, and of the other charges");
+    ex_caption(x, "only", "A bias in one layer of five: largest first-order drift of its own C_l, "
+                          "and of the other charges");
 }
 
 /* --- verdicts -------------------------------------------------------------------------------- */
 
 static void e02_verdict_main(ex *x)
 {
-    double C = e02_mean(x, "mean_drift", 2, -1, e02_paper_eta), free_C = e02_mean(x, "mean_drift", 2, 0, e02_paper_eta);
+    double C = e02_mean(x, "mean_drift", 2, -1, e02_paper_eta);
+    double free_C = e02_mean(x, "mean_drift", 2, 0, e02_paper_eta);
     double Q = e02_mean(x, "relative_Q1", 2, -1, e02_paper_eta);
-    ex_list all = ex_pick(x, "mean_drift", "part=gd matrices=2 bias=-1 lr=%.17g pub=1", e02_paper_eta);
+    ex_list all = ex_pick(x, "mean_drift", "part=gd matrices=2 bias=-1 lr=%.17g pub=1",
+                          e02_paper_eta);
     ex_row *item = ex_summary(x, "relative_drift", C);
     clb_interval ci;
-    if (!clb_bootstrap_mean(all.n, all.at, NULL, &ci)) ex_ci(item, clb_stderr(all.n, all.at), ci.lo, ci.hi);
+    if (!clb_bootstrap_mean(all.n, all.at, NULL, &ci))
+        ex_ci(item, clb_stderr(all.n, all.at), ci.lo, ci.hi);
     ex_printed(item, 5.666e-4);
     ex_summary(x, "relative_drift_no_bias", free_C);
     ex_summary(x, "relative_drift_Q", Q);
     ex_verdict(x, ex_rule(C > 10 * free_C && Q > 10 * free_C, C > 10 * free_C),
                "bias breaks conservation", "0.057 % against 0.00325 %, a factor of 17",
-               ex_print(x, "C: %.4f %%, %.1f times the bias-free net; Q = C - |b|^2: %.5f %%, %.2f times", 100 * C,
+               ex_print(x, "C: %.4f %%, %.1f times the bias-free net; Q = C - |b|^2: %.5f %%, %.2f "
+                           "times", 100 * C,
                         C / free_C, 100 * Q, Q / free_C),
-               "reproduced if the drift grows tenfold and no corrected charge is kept; qualified if only the bias-blind C "
-               "breaks: the law is not destroyed, C is the wrong name of it");
+               "reproduced if the drift grows tenfold and no corrected charge is kept; qualified "
+               "if only the bias-blind C breaks: the law is not destroyed, C is the wrong name of "
+               "it");
 }
 
 static void e02_verdict_deep(ex *x)
 {
-    double C = e02_mean(x, "mean_drift", 5, -1, e02_paper_eta), free_C = e02_mean(x, "mean_drift", 5, 0, e02_paper_eta);
+    double C = e02_mean(x, "mean_drift", 5, -1, e02_paper_eta);
+    double free_C = e02_mean(x, "mean_drift", 5, 0, e02_paper_eta);
     double scaled = e02_mean(x, "scaled_drift", 5, -1, e02_paper_eta);
     double loss = e02_mean(x, "final_loss", 5, -1, e02_paper_eta);
     ex_list control = ex_pick(x, "rel_drift", "part=control pub=1");
     double mean = laws_control_line(x, "part=control", "ReLU_bias_sgd", 9.928e-4, 2e-6);
-    ex_verdict(x, ex_rule(fabs(C / 0.04146 - 1) < 0.05 && scaled > 0.01, fabs(C / 0.04146 - 1) < 0.05),
+    ex_verdict(x, ex_rule(fabs(C / 0.04146 - 1) < 0.05 && scaled > 0.01,
+                          fabs(C / 0.04146 - 1) < 0.05),
                "in a deep net bias breaks it by 4 %", "4.1 % (326 times)",
-               ex_print(x, "%.2f %% (%.0f times); over the norms %.4f %%; loss %.2f", 100 * C, C / free_C, 100 * scaled, loss),
-               "reproduced needs more than 1 % of |W_l|^2 + |W_l+1|^2 as well: the 4 % come from denominators near zero, in "
-               "a net that is hardly trained");
-    ex_verdict(x, ex_rule(control.n && mean >= 0.01, mean > 1e-4), "the activation sweep shows bias as broken",
-               "predicted broken, stored as conserved (below 1 %)", ex_print(x, "%.4f %%", 100 * mean),
-               "reproduced at 1 % or more, the sweep's own threshold; qualified above 0.01 %: the published sources contradict "
-               "each other on the same network");
+               ex_print(x, "%.2f %% (%.0f times); over the norms %.4f %%; loss %.2f", 100 * C,
+                        C / free_C, 100 * scaled, loss),
+               "reproduced needs more than 1 % of |W_l|^2 + |W_l+1|^2 as well: the 4 % come from "
+               "denominators near zero, in a net that is hardly trained");
+    ex_verdict(x, ex_rule(control.n && mean >= 0.01, mean > 1e-4),
+               "the activation sweep shows bias as broken",
+               "predicted broken, stored as conserved (below 1 %)",
+               ex_print(x, "%.4f %%", 100 * mean),
+               "reproduced at 1 % or more, the sweep's own threshold; qualified above 0.01 %: the "
+               "published sources contradict each other on the same network");
 }
 
 static void e02_verdict_flow(ex *x)
@@ -260,28 +279,34 @@ static void e02_verdict_flow(ex *x)
     ex_list low = ex_pick(x, "drift_C1", "part=gd matrices=2 bias=-1 lr=%.17g", e02_etas[1]);
     double worst_Q = 0, least_C = EX_INF, own = 0, other = 0, hidden = EX_INF, last = 0;
     if (!C.n) return;
-    for (size_t s = 0; s < C.n; ++s) worst_Q = fmax(worst_Q, fabs(Q.at[s])), least_C = fmin(least_C, fabs(C.at[s]));
+    for (size_t s = 0; s < C.n; ++s)
+        worst_Q = fmax(worst_Q, fabs(Q.at[s])), least_C = fmin(least_C, fabs(C.at[s]));
     ex_summary(x, "flow_drift_C", clb_mean(C.n, C.at));
     ex_summary(x, "flow_drift_Q", clb_mean(Q.n, Q.at));
     ex_verdict(x, ex_rule(least_C > 1e-4 && worst_Q < 1e-7, least_C > 100 * worst_Q),
                "the flow itself does not conserve C with biases", "implied",
-               ex_print(x, "C_1 drifts by %.2e (first seed; GD at 0.001: %.2e), Q_1 by at most %.1e", C.at[0],
+               ex_print(x, "C_1 drifts by %.2e (first seed; GD at 0.001: %.2e), Q_1 by at most "
+                           "%.1e", C.at[0],
                         low.n ? low.at[0] : EX_NAN, worst_Q),
-               "reproduced if in the limit of small steps C_1 moves by more than 1e-4 and Q_1 by less than 1e-7");
+               "reproduced if in the limit of small steps C_1 moves by more than 1e-4 and Q_1 by "
+               "less than 1e-7");
     for (int layer = 1; layer <= 5; ++layer) {
         double a, b;
         e02_only(x, layer, &a, &b);
         if (layer < 5) hidden = fmin(hidden, a); else last = b;
         own = fmax(own, a), other = fmax(other, b);
     }
-    ex_check(x, other < (sizeof(clb_real) == 4 ? 1e-3 : 1e-11) && hidden > 1e5 * other && last <= other,
-             "a bias in layer l breaks C_l alone: own charge at least %.1e, others at most %.1e", hidden, other);
+    ex_check(x, other < (sizeof(clb_real) == 4 ? 1e-3 : 1e-11) && hidden > 1e5 * other
+             && last <= other,
+             "a bias in layer l breaks C_l alone: own charge at least %.1e, others at most "
+             "%.1e", hidden, other);
 }
 
 static void e02_verdicts(ex *x)
 {
     double identity = 0;
-    for (size_t i = 0; i < ex_runs(x); ++i) identity = fmax(identity, ex_get(ex_run_at(x, i), "identity_error"));
+    for (size_t i = 0; i < ex_runs(x); ++i)
+        identity = fmax(identity, ex_get(ex_run_at(x, i), "identity_error"));
     e02_verdict_main(x);
     e02_verdict_deep(x);
     e02_verdict_flow(x);
@@ -291,17 +316,20 @@ static void e02_verdicts(ex *x)
 
 /* --- figure ---------------------------------------------------------------------------------- */
 
-static void e02_curve(ex *x, plot_panel *a, int style, int bias, const char *name, const char *label)
+static void e02_curve(ex *x, plot_panel *a, int style, int bias, const char *name,
+                      const char *label)
 {
     ex_row *row = ex_find(x, "part=gd matrices=2 bias=%d lr=%.17g", bias, e02_paper_eta);
     ex_list y = { 0, NULL };
     double t[E02_MARKS], size[E02_MARKS];
     if (row) y = ex_get_array(row, name);
-    for (size_t i = 0; i < y.n; ++i) t[i] = (double)((i + 1) * e02_steps(x) / E02_MARKS), size[i] = fabs(y.at[i]);
+    for (size_t i = 0; i < y.n; ++i)
+        t[i] = (double)((i + 1) * e02_steps(x) / E02_MARKS), size[i] = fabs(y.at[i]);
     plot_line(a, style, y.n, t, size, label);
 }
 
-static void e02_against_eta(ex *x, plot_panel *a, int style, int bias, const char *name, const char *label)
+static void e02_against_eta(ex *x, plot_panel *a, int style, int bias, const char *name,
+                            const char *label)
 {
     double mean[EX_LEN(e02_etas)];
     for (size_t i = 0; i < EX_LEN(e02_etas); ++i) {
@@ -320,17 +348,22 @@ static void e02_against_eta(ex *x, plot_panel *a, int style, int bias, const cha
 static void e02_figure(ex *x)
 {
     plot *p = plot_new(x, "bias", 2, 1);
-    plot_panel *a = plot_add(p, "Drift during training (first seed, \316\267 = 0.001)", "step", "|drift since step 0|",
+    plot_panel *a = plot_add(p, "Drift during training (first seed, \316\267 = 0.001)", "step",
+                             "|drift since step 0|",
                              PLOT_LOGY);
     plot_range_y(a, 1e-6, 1e-1);
     e02_curve(x, a, PLOT_RED, -1, "C1", "C\342\202\201 with bias");
-    e02_curve(x, a, PLOT_BLUE, -1, "Q1", "Q\342\202\201 = C\342\202\201 \342\210\222 |b|\302\262 with bias");
+    e02_curve(x, a, PLOT_BLUE, -1, "Q1", "Q\342\202\201 = C\342\202\201 \342\210\222 |b|\302\262 "
+                                         "with bias");
     e02_curve(x, a, PLOT_GREEN | PLOT_DASHED, 0, "C1", "C\342\202\201 without bias");
-    a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267", "|drift|, points: seeds", PLOT_LOG);
+    a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267", "|drift|, points: seeds",
+                 PLOT_LOG);
     e02_against_eta(x, a, PLOT_RED, -1, "drift_C1", "C\342\202\201 with bias");
     e02_against_eta(x, a, PLOT_BLUE, -1, "drift_Q1", "Q\342\202\201 with bias");
-    e02_against_eta(x, a, PLOT_GREEN | PLOT_OPEN | PLOT_DASHED, 0, "drift_C1", "C\342\202\201 without bias");
-    plot_save(p, "Biases break the bias-blind charge C; the corrected charge Q drifts like C of a net without biases.");
+    e02_against_eta(x, a, PLOT_GREEN | PLOT_OPEN | PLOT_DASHED, 0, "drift_C1",
+                    "C\342\202\201 without bias");
+    plot_save(p, "Biases break the bias-blind charge C; the corrected charge Q drifts like C of a "
+                 "net without biases.");
 }
 
 static void e02_finish(ex *x)
@@ -345,5 +378,6 @@ static void e02_finish(ex *x)
 }
 
 static const ex_info e02 = { "E02", "bias", "Conservation with bias", "Theorem 1, eq. (10)",
-                             "bias breaks conservation", "relative_drift", e02_plan, e02_run, e02_finish, NULL };
+                             "bias breaks conservation", "relative_drift", e02_plan, e02_run,
+                             e02_finish, NULL };
 EX_MAIN(e02)

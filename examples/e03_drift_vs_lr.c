@@ -1,12 +1,13 @@
 /* E3  Drift against the learning rate: C(T) - C(0) = eta^2 S(eta), so drift ~ eta needs S ~ 1/eta.
- *                                                                             Theorem 2, eq. (2), (3)
- *   cc -O2 -o e03 examples/e03_drift_vs_lr.c -lm && ./e03                         (25 s on two cores)
- * Setup   20-64-5 ReLU net without bias, mixture of n = 200, cross entropy, full-batch GD, T = 2000.
+ *                                                                           Theorem 2, eq. (2), (3)
+ *   cc -O2 -o e03 examples/e03_drift_vs_lr.c -lm && ./e03                       (25 s on two cores)
+ * Setup   20-64-5 ReLU net without bias, mixture of n = 200, cross entropy, GD, T = 2000.
  * Paper   drift ~ eta (slope 1.03 on 1e-3 .. 1e-1)
- * Beyond  why: sum_t |grad|^2 = mu (L(0) - L(T)) / eta, so drift = kbar eta (L(0) - L(T)) mu with kbar =
- *         S / sum_t |grad|^2, nothing fitted; the bounds |drift| <= eta^2 sum_t |grad|^2 <= eta (L(0) -
- *         L(T)) / (1 - eta lambda/2); local slopes over ten seeds; fixed time instead of fixed steps; the
- *         published edge-of-stability split with and without its skipped updates. */
+ * Beyond  why: sum_t |grad|^2 = mu (L(0) - L(T)) / eta, so drift = kbar eta (L(0) - L(T)) mu with
+ *         kbar = S / sum_t |grad|^2, nothing fitted; the bounds |drift| <= eta^2 sum_t |grad|^2 <=
+ *         eta (L(0) - L(T)) / (1 - eta lambda/2); local slopes over ten seeds; fixed time instead
+ *         of fixed steps; the published edge-of-stability split with and without its skipped
+ *         updates. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -17,11 +18,11 @@
 
 enum { E03_T = 2000, E03_EVERY = 10, E03_MARKS = E03_T / E03_EVERY, E03_POWER = 20, E03_HOLD = 50 };
 static const double e03_grid[] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 0.5, 1.0 };
-static const double e03_paper[] = { 1e-4, 1e-3, 1e-2, 1e-1, 1.0 };              /* gradient_imbalance   */
+static const double e03_paper[] = { 1e-4, 1e-3, 1e-2, 1e-1, 1.0 };        /* gradient_imbalance   */
 static const double e03_paper_drift[] = { 4.40651e-5, 6.29082e-4, 6.44040e-3, 7.28974e-2, 3.65596 };
-static const double e03_window[] = { 1e-3, 1e-2, 1e-1 };                        /* conservation_laws    */
-static const double e03_skip[] = { 1e-3, 1e-2, 1e-1, 0.5 };                     /* eos_gradient_...     */
-static const double e03_times[] = { 1e-3, 3e-3, 1e-2, 3e-2, 0.1 };              /* eta T = 20           */
+static const double e03_window[] = { 1e-3, 1e-2, 1e-1 };                  /* conservation_laws    */
+static const double e03_skip[] = { 1e-3, 1e-2, 1e-1, 0.5 };               /* eos_gradient_...     */
+static const double e03_times[] = { 1e-3, 3e-3, 1e-2, 3e-2, 0.1 };        /* eta T = 20           */
 
 static int e03_in(const double *list, size_t n, double eta)
 {
@@ -40,14 +41,16 @@ static void e03_add(ex *x, const char *part, size_t seeds, ex_list etas, double 
         for (size_t s = 0; s < list.n; ++s) {
             ex_row *row = ex_add(x, part, list.at[s]);
             ex_num(row, "lr", etas.at[i]);
-            ex_num(row, "T", time > 0 ? floor(time / etas.at[i] + 0.5) : ex_quick(x) ? E03_T / 10 : E03_T);
+            ex_num(row, "T", time > 0 ? floor(time / etas.at[i] + 0.5) : ex_quick(x) ? E03_T / 10
+                   : E03_T);
         }
 }
 
 static void e03_plan(ex *x)
 {
     ex_list skip = { EX_LEN(e03_skip), e03_skip }, times = { EX_LEN(e03_times), e03_times };
-    ex_list five = ex_lrs(x, e03_paper, EX_LEN(e03_paper)), ten = ex_lrs(x, e03_grid, EX_LEN(e03_grid));
+    ex_list five = ex_lrs(x, e03_paper, EX_LEN(e03_paper));
+    ex_list ten = ex_lrs(x, e03_grid, EX_LEN(e03_grid));
     ex_config(x, "T", E03_T);
     e03_add(x, "sweep", ex_published(x) ? 5 : 10, ex_published(x) ? five : ten, 0);
     e03_add(x, "skip", 3, skip, 0);
@@ -76,7 +79,8 @@ static double e03_delta(const clb_trace *tr, size_t t) { return tr->g[2 * t + 1]
 /* delta(t), its sum so far, loss and gradient norms at every tenth step. */
 static void e03_trajectory(ex_row *row, const clb_trace *tr)
 {
-    static const char *const names[] = { "grad_imbalance", "cumulative_S", "loss", "grad_norm", "layer_1", "layer_2" };
+    static const char *const names[] = { "grad_imbalance", "cumulative_S", "loss", "grad_norm",
+                                         "layer_1", "layer_2" };
     double *series[6], S = 0;
     size_t n = tr->T / E03_EVERY;
     for (int k = 0; k < 6; ++k) series[k] = ex_space(row, n);
@@ -85,7 +89,8 @@ static void e03_trajectory(ex_row *row, const clb_trace *tr)
         S += e03_delta(tr, t);
         if (t % E03_EVERY) continue;
         series[0][i] = e03_delta(tr, t), series[1][i] = S, series[2][i] = tr->loss[t];
-        series[3][i] = tr->g[2 * t] + tr->g[2 * t + 1], series[4][i] = tr->g[2 * t], series[5][i] = tr->g[2 * t + 1];
+        series[3][i] = tr->g[2 * t] + tr->g[2 * t + 1];
+        series[4][i] = tr->g[2 * t], series[5][i] = tr->g[2 * t + 1];
     }
     for (int k = 0; k < 6; ++k) ex_array(row, names[k], n, series[k]);
 }
@@ -93,11 +98,13 @@ static void e03_trajectory(ex_row *row, const clb_trace *tr)
 static void e03_record(ex_row *row, const clb_trace *tr, double final_loss)
 {
     size_t T = tr->T;
-    double *delta = ex_space(row, T), *norm = ex_space(row, T), drift = fabs(clb_trace_drift(tr, 1));
+    double *delta = ex_space(row, T), *norm = ex_space(row, T);
+    double drift = fabs(clb_trace_drift(tr, 1));
     double S = fabs(tr->S[0]), predicted = tr->eta * tr->eta * S;
     clb_energy e = clb_trace_energy(tr, 1, final_loss);
     laws_record(row, tr);
-    for (size_t t = 0; t < T; ++t) delta[t] = e03_delta(tr, t), norm[t] = tr->g[2 * t] + tr->g[2 * t + 1];
+    for (size_t t = 0; t < T; ++t)
+        delta[t] = e03_delta(tr, t), norm[t] = tr->g[2 * t] + tr->g[2 * t + 1];
     ex_num(row, "drift", drift);
     ex_num(row, "S", S);
     ex_num(row, "decomposition_error", fabs(drift - predicted) / fmax(drift, 1e-15));
@@ -110,12 +117,13 @@ static void e03_record(ex_row *row, const clb_trace *tr, double final_loss)
     ex_num(row, "eta_energy", tr->eta * e.E);
     ex_num(row, "kbar", e.kbar);
     ex_num(row, "mu", e.mu);
-    ex_num(row, "first_order", fabs(e.kbar) * tr->eta * e.loss_drop);           /* drift without mu */
-    if (ex_seed_index(row) >= 0 && T == E03_T && E03_IN(e03_paper, tr->eta)) e03_trajectory(row, tr);
+    ex_num(row, "first_order", fabs(e.kbar) * tr->eta * e.loss_drop);         /* drift without mu */
+    if (ex_seed_index(row) >= 0 && T == E03_T && E03_IN(e03_paper, tr->eta))
+        e03_trajectory(row, tr);
 }
 
-/* The split of S by the label eta lambda >= 2 of the last curvature seen; with lambda from the start only, which
- * is where cross entropy has its largest: later labels are below. */
+/* The split of S by the label eta lambda >= 2 of the last curvature seen; with lambda from the
+ * start only, which is where cross entropy has its largest: later labels are below. */
 static clb_status e03_split(clb_problem *p, ex_row *row, const clb_trace *skipped)
 {
     clb_pass pass;
@@ -181,8 +189,9 @@ static double e03_mean(ex *x, const char *name, const char *part, double eta)
     return clb_mean(v.n, v.at);
 }
 
-/* Most numbers agree to six digits. |G_1|^2 jumps by up to 3e-3 of itself when a gate switches, in float32 some
- * steps before or after double; delta is a difference of two such norms, by the end far smaller than they are. */
+/* Most numbers agree to six digits. |G_1|^2 jumps by up to 3e-3 of itself when a gate switches, in
+ * float32 some steps before or after double; delta is a difference of two such norms, by the end
+ * far smaller than they are. */
 static void e03_ref_trajectories(ex *x, double eta)
 {
     const double near = eta >= 0.1 ? 3e-3 : 1e-3, far = eta >= 0.1 ? 2e-2 : 1e-3;
@@ -192,10 +201,12 @@ static void e03_ref_trajectories(ex *x, double eta)
         const char *path;
         if (!ex_is(row, "sweep") || ex_get(row, "lr") != eta) continue;
         if (!ex_comparable(row)) continue;
-        path = ex_print(x, "gradient_imbalance/trajectories.json#%s/seed_trajectories/%d", ex_key(x, eta), ex_seed_index(row));
+        path = ex_print(x, "gradient_imbalance/trajectories.json#%s/seed_trajectories/%d",
+                        ex_key(x, eta), ex_seed_index(row));
         ex_ref_value(x, row->seed, EX_EXACT, 0, "%s/seed", path);
         for (int k = 0; k < 4; ++k)
-            ex_ref(row, names[k], EX_STABLE, k == 0 ? far : k == 3 ? near : 1e-4, "%s/%s/*", path, names[k]);
+            ex_ref(row, names[k], EX_STABLE, k == 0 ? far : k == 3 ? near : 1e-4, "%s/%s/*", path,
+                   names[k]);
         ex_ref(row, "layer_1", EX_STABLE, near, "%s/layer_grad_norms/0/*", path);
         ex_ref(row, "layer_2", EX_STABLE, 1e-4, "%s/layer_grad_norms/1/*", path);
     }
@@ -247,7 +258,8 @@ static void e03_lines(ex *x)
     for (size_t i = 0; i < EX_LEN(e03_window); ++i) {
         double eta = e03_window[i];
         const char *filter = ex_print(x, "part=sweep lr=%.17g", eta);
-        const char *key = i ? ex_print(x, "2layer_nobias_lr%s", ex_key(x, eta)) : NULL;    /* E1 has the first */
+        /* E1 has the first */
+        const char *key = i ? ex_print(x, "2layer_nobias_lr%s", ex_key(x, eta)) : NULL;
         if (!ex_find(x, "part=sweep lr=%.17g", eta)) continue;
         laws_line(x, "relative", filter, 2, eta, key);
         for (size_t k = 0; key && k < ex_runs(x); ++k)
@@ -282,14 +294,17 @@ static void e03_energy_lines(ex *x)
 static void e03_skip_lines(ex *x)
 {
     for (size_t i = 0; i < EX_LEN(e03_skip); ++i) {
-        double eta = e03_skip[i], S = e03_mean(x, "S_skipped", "skip", eta), head = e03_mean(x, "S_head", "skip", eta);
+        double eta = e03_skip[i], S = e03_mean(x, "S_skipped", "skip", eta);
+        double head = e03_mean(x, "S_head", "skip", eta);
         double lambda = e03_mean(x, "lambda_max", "skip", eta), at_eos, share;
-        const char *path = ex_print(x, "eos_gradient_decomposition/results.json#%s", ex_key(x, eta));
+        const char *path = ex_print(x, "eos_gradient_decomposition/results.json#%s",
+                                    ex_key(x, eta));
         ex_row *line;
         if (isnan(S)) continue;
         line = ex_line(x, "skip");
         at_eos = eta * lambda >= 2 ? head : 0;
-        share = eta * lambda >= 2 ? e03_mean(x, "frac_head", "skip", eta) : 0;     /* mean of the seeds' shares */
+        /* mean of the seeds' shares */
+        share = eta * lambda >= 2 ? e03_mean(x, "frac_head", "skip", eta) : 0;
         ex_num(line, "lr", eta);
         ex_num(line, "S_total", S);
         ex_num(line, "S_no_skip", e03_mean(x, "S", "skip", eta));
@@ -302,27 +317,30 @@ static void e03_skip_lines(ex *x)
         ex_num(line, "frac_pre_eos", 1 - share);
         ex_num(line, "frac_at_eos", share);
         for (int k = 0; k < 9; ++k) {
-            static const char *const names[] = { "S_total", "S_pre_eos", "S_at_eos", "avg_delta_pre", "avg_delta_eos",
-                                                 "max_lambda_max", "eos_ratio", "frac_pre_eos", "frac_at_eos" };
+            static const char *const names[] = {
+                "S_total", "S_pre_eos", "S_at_eos", "avg_delta_pre", "avg_delta_eos",
+                "max_lambda_max", "eos_ratio", "frac_pre_eos", "frac_at_eos"
+            };
             ex_ref(line, names[k], EX_STABLE, at_eos > 0 ? 1e-4 : 0, "%s/%s", path, names[k]);
         }
         ex_ref_value(x, 0, EX_EXACT, 0, "%s/S_onset", path);
         ex_ref_value(x, 0, EX_EXACT, 0, "%s/avg_delta_onset", path);
         ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
     }
-    ex_caption(x, "skip", "S split by the edge of stability as published, every 50th update skipped, and without the skip");
+    ex_caption(x, "skip", "S split by the edge of stability as published, every 50th update "
+                          "skipped, and without the skip");
 }
 
 /* --- fits ------------------------------------------------------------------------------------ */
 
 typedef struct e03_found {
-    ex_list       etas;                     /* of the local slopes                                     */
+    ex_list       etas;                /* of the local slopes                                     */
     double       *mean;
     clb_interval *slopes;
-    clb_fit       window, five;             /* relative drift on 1e-3 .. 1e-1; published five points   */
+    clb_fit       window, five;        /* relative drift on 1e-3 .. 1e-1; published five points   */
     clb_interval  window_ci;
-    double        cv, cv_plain;             /* of S / integral, trapezoid and plain sum                */
-    double        time_slope;               /* fixed eta T, two smallest eta                           */
+    double        cv, cv_plain;        /* of S / integral, trapezoid and plain sum                */
+    double        time_slope;          /* fixed eta T, two smallest eta                           */
 } e03_found;
 
 static double e03_cv(ex *x, const char *plain)
@@ -330,7 +348,8 @@ static double e03_cv(ex *x, const char *plain)
     double ratio[EX_LEN(e03_paper)];
     for (size_t i = 0; i < EX_LEN(e03_paper); ++i) {
         double eta = e03_paper[i], S = e03_mean(x, "S", "sweep", eta);
-        ratio[i] = plain ? S * eta / e03_mean(x, plain, "sweep", eta) : S / e03_mean(x, "grad_integral", "sweep", eta);
+        ratio[i] = plain ? S * eta / e03_mean(x, plain, "sweep", eta)
+            : S / e03_mean(x, "grad_integral", "sweep", eta);
     }
     return 100 * clb_std_pop(EX_LEN(e03_paper), ratio) / clb_mean(EX_LEN(e03_paper), ratio);
 }
@@ -351,7 +370,8 @@ static void e03_fit(ex *x, e03_found *f)
     f->slopes = (clb_interval *)ex_new(&x->arena, f->etas.n, sizeof *f->slopes);
     clb_sweep_means(&all, NULL, 0, f->mean);
     if (clb_bootstrap_sweep(&all, &opts, &alpha, f->slopes)
-        || clb_bootstrap_sweep(&relative, &opts, &f->window_ci, NULL)) ex_die(EX_MEMORY, "E03: bootstrap failed");
+        || clb_bootstrap_sweep(&relative, &opts, &f->window_ci, NULL))
+        ex_die(EX_MEMORY, "E03: bootstrap failed");
     f->window = clb_sweep_fit(&relative, ex_doubles(x, window.n));
     f->five = clb_sweep_fit(&paper, mean);
     for (size_t i = 0; i < five.n; ++i) beta[i] = mean[i] / (five.at[i] * five.at[i]);
@@ -364,7 +384,8 @@ static void e03_fit(ex *x, e03_found *f)
     ex_num(line, "mechanism_A_ratio_cv", f->cv);
     ex_num(line, "plain_sum_cv", f->cv_plain);
     for (int k = 0; k < 6; ++k) {
-        static const char *const names[] = { "alpha_direct", "r2_alpha", "beta_decomposition", "r2_beta",
+        static const char *const names[] = { "alpha_direct", "r2_alpha", "beta_decomposition",
+                                             "r2_beta",
                                              "alpha_from_decomposition", "mechanism_A_ratio_cv" };
         ex_ref(line, names[k], k == 5 ? EX_STABLE : EX_FIT, k == 5 ? 1e-4 : 0.02,
                "gradient_imbalance/config.json#analysis/%s", names[k]);
@@ -380,14 +401,17 @@ static void e03_slope_lines(ex *x, e03_found *f)
         ex_num(line, "slope", f->slopes[i].value);
         ex_num(line, "lo", f->slopes[i].lo), ex_num(line, "hi", f->slopes[i].hi);
     }
-    for (size_t i = 0; i < EX_LEN(e03_times); ++i) drift[i] = e03_mean(x, "drift", "time", e03_times[i]);
+    for (size_t i = 0; i < EX_LEN(e03_times); ++i)
+        drift[i] = e03_mean(x, "drift", "time", e03_times[i]);
     f->time_slope = clb_log(drift[1] / drift[0]) / clb_log(e03_times[1] / e03_times[0]);
     for (size_t i = 0; i < EX_LEN(e03_times) && !isnan(drift[i]); ++i) {
         ex_row *line = ex_line(x, "time");
         ex_num(line, "lr", e03_times[i]);
         ex_num(line, "T", e03_mean(x, "T", "time", e03_times[i]));
         ex_num(line, "drift", drift[i]);
-        if (i) ex_num(line, "slope", clb_log(drift[i] / drift[i - 1]) / clb_log(e03_times[i] / e03_times[i - 1]));
+        if (i)
+            ex_num(line, "slope", clb_log(drift[i] / drift[i - 1])
+                   / clb_log(e03_times[i] / e03_times[i - 1]));
     }
     ex_caption(x, "time", "The same time eta T = 20 instead of the same number of steps");
 }
@@ -401,13 +425,16 @@ static void e03_verdict_slope(ex *x, const e03_found *f)
     ex_ci(item, f->window_ci.se, f->window_ci.lo, f->window_ci.hi), ex_printed(item, 1.029);
     ex_printed(ex_summary(x, "r_squared", f->window.r2), 0.9998);
     ex_printed(ex_summary(x, "alpha_five_points", f->five.slope), 1.190);
-    for (size_t i = 0; i + 1 < f->etas.n; ++i) lo = fmin(lo, f->slopes[i].value), hi = fmax(hi, f->slopes[i].value);
-    ex_verdict(x, ex_rule(fabs(f->window.slope - 1) < 0.05 && hi - lo < 0.2, fabs(f->window.slope - 1) < 0.05),
+    for (size_t i = 0; i + 1 < f->etas.n; ++i)
+        lo = fmin(lo, f->slopes[i].value), hi = fmax(hi, f->slopes[i].value);
+    ex_verdict(x, ex_rule(fabs(f->window.slope - 1) < 0.05 && hi - lo < 0.2,
+                          fabs(f->window.slope - 1) < 0.05),
                "drift ~ eta", "slope 1.029, R^2 0.9998 on 1e-3 .. 1e-1",
-               ex_print(x, "slope %.4f [%.4f, %.4f], R^2 %.5f there; local slopes %.2f to %.2f on 1e-4 .. 1",
+               ex_print(x, "slope %.4f [%.4f, %.4f], R^2 %.5f there; local slopes %.2f to %.2f on "
+                           "1e-4 .. 1",
                         f->window.slope, f->window_ci.lo, f->window_ci.hi, f->window.r2, lo, hi),
-               "reproduced if the slope is within 0.05 of one and local slopes differ by less than 0.2 over the whole grid; "
-               "qualified if only the window is linear");
+               "reproduced if the slope is within 0.05 of one and local slopes differ by less than "
+               "0.2 over the whole grid; qualified if only the window is linear");
 }
 
 static void e03_verdict_energy(ex *x)
@@ -418,38 +445,50 @@ static void e03_verdict_energy(ex *x)
         double eta = ex_get(row, "lr"), drift = ex_get(row, "drift");
         error = fmax(error, ex_get(row, "identity_error"));
         over = fmax(over, drift / (eta * ex_get(row, "eta_energy")));
-        if (ex_is(row, "sweep") && eta <= 0.011) worst = fmax(worst, fabs(ex_get(row, "first_order") / drift - 1));
+        if (ex_is(row, "sweep") && eta <= 0.011)
+            worst = fmax(worst, fabs(ex_get(row, "first_order") / drift - 1));
     }
-    ex_verdict(x, ex_rule(worst < 0.1, worst < 0.5), "S ~ 1/eta because training ends (no spectral input)", "-",
-               ex_print(x, "kbar eta (L(0) - L(T)) is within %.1f %% of the drift for every run with eta <= 0.01", 100 * worst),
-               "reproduced within 10 %: then slope 1 is the statement that the loss has fallen, slope 2 that it has not yet");
-    ex_check(x, error < (sizeof(clb_real) == 4 ? 1e-3 : 1e-11), "drift = eta^2 S (Theorem 2), worst error %.1e", error);
+    ex_verdict(x, ex_rule(worst < 0.1, worst < 0.5), "S ~ 1/eta because training ends (no spectral "
+                                                     "input)", "-",
+               ex_print(x, "kbar eta (L(0) - L(T)) is within %.1f %% of the drift for every run "
+                           "with eta <= 0.01", 100 * worst),
+               "reproduced within 10 %: then slope 1 is the statement that the loss has fallen, "
+               "slope 2 that it has not yet");
+    ex_check(x, error < (sizeof(clb_real) == 4 ? 1e-3 : 1e-11),
+             "drift = eta^2 S (Theorem 2), worst error %.1e", error);
     ex_check(x, over <= 1, "|drift| <= eta^2 sum |grad|^2, largest ratio %.3f", over);
 }
 
 static void e03_verdicts(ex *x, const e03_found *f)
 {
-    double S = e03_mean(x, "S_skipped", "skip", 0.5), plain = e03_mean(x, "S", "skip", 0.5), error = 0;
+    double S = e03_mean(x, "S_skipped", "skip", 0.5), plain = e03_mean(x, "S", "skip", 0.5);
+    double error = 0;
     ex_list errors = ex_pick(x, "decomposition_error", "part=sweep");
     for (size_t i = 0; i < errors.n; ++i) error = fmax(error, errors.at[i]);
     e03_verdict_slope(x, f);
     e03_verdict_energy(x);
     ex_verdict(x, ex_rule(error < 5e-3, 0), "decomposition error below 0.5 %", "15 % at eta = 1e-4",
                ex_print(x, "%.1e at most", error),
-               "reproduced below 0.5 % at every eta; the published 15 % is float32 rounding of the weights, not Theorem 2");
+               "reproduced below 0.5 % at every eta; the published 15 % is float32 rounding of the "
+               "weights, not Theorem 2");
     if (!isnan(f->cv))
-        ex_verdict(x, ex_rule(f->cv < 15 && f->cv_plain < 15, f->cv < 15), "S / integral of |grad|^2 is constant", "CV 8.8 %",
-                   ex_print(x, "CV %.1f %% with the trapezoid rule, %.1f %% with the plain sum", f->cv, f->cv_plain),
-                   "reproduced if the coefficient of variation is below 15 % for both; the trapezoid rule drops half of the "
-                   "large first term, which at eta = 1 makes 0.48 of 0.34");
+        ex_verdict(x, ex_rule(f->cv < 15 && f->cv_plain < 15, f->cv < 15),
+                   "S / integral of |grad|^2 is constant", "CV 8.8 %",
+                   ex_print(x, "CV %.1f %% with the trapezoid rule, %.1f %% with the plain sum",
+                            f->cv, f->cv_plain),
+                   "reproduced if the coefficient of variation is below 15 % for both; the "
+                   "trapezoid rule drops half of the large first term, which at eta = 1 makes 0.48 "
+                   "of 0.34");
     if (!isnan(S))
         ex_verdict(x, ex_rule(fabs(plain / 5.867 - 1) < 0.05, fabs(S / 5.867 - 1) < 0.05),
                    "S(0.5) = 5.87, all of it at the edge of stability", "5.867",
                    ex_print(x, "%.3f with every 50th update skipped, %.3f without", S, plain),
-                   "reproduced if the number is that of gradient descent; qualified if it needs the skipped updates, which count "
-                   "the same imbalance twice; its label is held from step 0, where lambda_max is an initial value");
+                   "reproduced if the number is that of gradient descent; qualified if it needs "
+                   "the skipped updates, which count the same imbalance twice; its label is held "
+                   "from step 0, where lambda_max is an initial value");
     if (!isnan(f->time_slope))
-        ex_check(x, fabs(f->time_slope - 1) < 0.01, "at fixed eta T the slope tends to 1: %.4f between 0.001 and 0.003",
+        ex_check(x, fabs(f->time_slope - 1) < 0.01, "at fixed eta T the slope tends to 1: %.4f "
+                                                    "between 0.001 and 0.003",
                  f->time_slope);
 }
 
@@ -459,10 +498,12 @@ static void e03_figure(ex *x, const e03_found *f)
 {
     static const int styles[] = { PLOT_PURPLE, PLOT_BLUE, PLOT_GREEN, PLOT_ORANGE, PLOT_RED };
     size_t n = f->etas.n;
-    double *middle = ex_doubles(x, n), *slope = ex_doubles(x, n), *lo = ex_doubles(x, n), *hi = ex_doubles(x, n);
+    double *middle = ex_doubles(x, n), *slope = ex_doubles(x, n), *lo = ex_doubles(x, n);
+    double *hi = ex_doubles(x, n);
     double *free_of_fit = ex_doubles(x, n), t[E03_MARKS], size[E03_MARKS];
     plot *p = plot_new(x, "drift", 3, 1);
-    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267", "|C(T) \342\210\222 C(0)|", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267",
+                             "|C(T) \342\210\222 C(0)|", PLOT_LOG);
     for (size_t i = 0; i < n; ++i) {
         free_of_fit[i] = e03_mean(x, "first_order", "sweep", f->etas.at[i]);
         if (i + 1 == n) continue;
@@ -474,25 +515,31 @@ static void e03_figure(ex *x, const e03_found *f)
         double eta = ex_get(row, "lr"), drift = ex_get(row, "drift");
         if (ex_is(row, "sweep")) plot_points(a, PLOT_BLUE | PLOT_SMALL, 1, &eta, &drift, NULL);
     }
-    plot_line(a, PLOT_GREEN | PLOT_DASHED, n, f->etas.at, free_of_fit, "\316\272 \316\267 (L(0) \342\210\222 L(T)), no fit");
-    plot_points(a, PLOT_PUBLISHED, EX_LEN(e03_paper), e03_paper, e03_paper_drift, "published mean (float32)");
+    plot_line(a, PLOT_GREEN | PLOT_DASHED, n, f->etas.at, free_of_fit,
+              "\316\272 \316\267 (L(0) \342\210\222 L(T)), no fit");
+    plot_points(a, PLOT_PUBLISHED, EX_LEN(e03_paper), e03_paper, e03_paper_drift,
+                "published mean (float32)");
     plot_points(a, PLOT_BLUE, n, f->etas.at, f->mean, "mean over seeds");
     plot_slope(a, 1e-4, 1, 2e-4, 1, "slope 1");
-    a = plot_add(p, "Local slope", "learning rate \316\267", "d ln drift / d ln \316\267", PLOT_LOGX);
+    a = plot_add(p, "Local slope", "learning rate \316\267", "d ln drift / d ln \316\267",
+                 PLOT_LOGX);
     plot_horizontal(a, 1, "paper: 1");
     plot_errors(a, PLOT_BLUE, n - 1, middle, lo, hi);
     plot_line(a, PLOT_BLUE | PLOT_THIN, n - 1, middle, slope, NULL);
     plot_points(a, PLOT_BLUE, n - 1, middle, slope, "95 % over seeds");
-    a = plot_add(p, "Imbalance during training (first seed)", "step + 1", "| |G\342\202\202|\302\262 \342\210\222 |G\342\202\201|\302\262 |",
+    a = plot_add(p, "Imbalance during training (first seed)", "step + 1",
+                 "| |G\342\202\202|\302\262 \342\210\222 |G\342\202\201|\302\262 |",
                  PLOT_LOG);
     for (size_t i = 0; i < EX_LEN(e03_paper); ++i) {
         ex_row *row = ex_find(x, "part=sweep lr=%.17g seed=42", e03_paper[i]);
         ex_list delta = { 0, NULL };
         if (row) delta = ex_get_array(row, "grad_imbalance");
-        for (size_t k = 0; k < delta.n; ++k) t[k] = (double)(k * E03_EVERY + 1), size[k] = fabs(delta.at[k]);
+        for (size_t k = 0; k < delta.n; ++k)
+            t[k] = (double)(k * E03_EVERY + 1), size[k] = fabs(delta.at[k]);
         plot_line(a, styles[i], delta.n, t, size, ex_print(x, "\316\267 = %g", e03_paper[i]));
     }
-    plot_save(p, "Drift against learning rate: slope one where training has finished, two before that and beyond the edge.");
+    plot_save(p, "Drift against learning rate: slope one where training has finished, two before "
+                 "that and beyond the edge.");
 }
 
 static void e03_finish(ex *x)
@@ -500,7 +547,8 @@ static void e03_finish(ex *x)
     e03_found f;
     ex_list paper = { EX_LEN(e03_paper), e03_paper }, skip = { EX_LEN(e03_skip), e03_skip };
     memset(&f, 0, sizeof f);
-    f.etas = ex_published(x) ? ex_lrs(x, e03_paper, EX_LEN(e03_paper)) : ex_lrs(x, e03_grid, EX_LEN(e03_grid));
+    f.etas = ex_published(x) ? ex_lrs(x, e03_paper, EX_LEN(e03_paper))
+        : ex_lrs(x, e03_grid, EX_LEN(e03_grid));
     e03_lines(x);
     e03_energy_lines(x);
     e03_skip_lines(x);
@@ -515,6 +563,7 @@ static void e03_finish(ex *x)
     ex_ref_value(x, E03_HOLD, EX_EXACT, 0, "eos_gradient_decomposition/config.json#hessian_every");
 }
 
-static const ex_info e03 = { "E03", "drift_vs_lr", "Drift against learning rate", "Theorem 2, eq. (2)",
+static const ex_info e03 = { "E03", "drift_vs_lr", "Drift against learning rate",
+                             "Theorem 2, eq. (2)",
                              "drift ~ eta", "slope", e03_plan, e03_run, e03_finish, NULL };
 EX_MAIN(e03)

@@ -1,11 +1,13 @@
-/* E4  Conservation breaking at the edge of stability, lambda_max = 2/eta.                 Theorem 2, eq. (2)
- *   cc -O2 -o e04 examples/e04_edge_of_stability.c -lm && ./e04                     (90 s on two cores)
+/* E4  Conservation breaking at the edge of stability, lambda_max = 2/eta.        Theorem 2, eq. (2)
+ *   cc -O2 -o e04 examples/e04_edge_of_stability.c -lm && ./e04                 (90 s on two cores)
  * Setup   five bias-free matrices of width 32, MSE, full-batch GD, T = 5000, eta = 0.1 .. 2.
- *         The paper trains on MNIST (--mnist DIR with the four unpacked IDX files does the same); by default
- *         a substitute from generated data: 20-32-32-32-32-5, mixture of n = 500, separation 0.5.
+ *         The paper trains on MNIST (--mnist DIR with the unpacked training files does the same);
+ *         by default a substitute from generated data: 20-32-32-32-32-5, mixture of n = 500,
+ *         separation 0.5.
  * Paper   5500 times more drift at the edge (eta = 2 against eta = 0.1)
- * Beyond  --reference DIR recomputes the factor from the published file; equal training time instead of equal
- *         steps; drift before and after the first crossing; Theorem 2 at the edge. */
+ * Beyond  --reference DIR recomputes the factor from the published file; equal training time
+ *         instead of equal steps; drift before and after the first crossing; Theorem 2 at the
+ *         edge. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -14,17 +16,18 @@
 
 /* --- constants ------------------------------------------------------------------------------ */
 
-enum { E04_T = 5000, E04_L = 5, E04_M = 32, E04_EVERY = 100, E04_MARKS = 40, E04_POWER = 30, E04_LOG = 25,
-       E04_LOGGED = E04_T / E04_LOG + 1 };
-static const double e04_etas[] = { 0.1, 0.2, 0.5, 1.0, 2.0 };           /* substitute                     */
-static const double e04_paper[] = { 0.1, 0.5, 1.0, 2.0 };               /* published                      */
-static const double e04_paper_D[] = { 0.003579, 0.94125, 4.4234, 12.456 };      /* means of sum_l |dC_l|  */
-static const double e04_controls[] = { 25000, 100000 };                 /* steps at eta = 0.1             */
+enum { E04_T = 5000, E04_L = 5, E04_M = 32, E04_EVERY = 100, E04_MARKS = 40, E04_POWER = 30,
+       E04_LOG = 25, E04_LOGGED = E04_T / E04_LOG + 1 };
+static const double e04_etas[] = { 0.1, 0.2, 0.5, 1.0, 2.0 };   /* substitute                     */
+static const double e04_paper[] = { 0.1, 0.5, 1.0, 2.0 };       /* published                      */
+static const double e04_paper_D[] = { 0.003579, 0.94125, 4.4234, 12.456 };  /* mean sum_l |dC_l| */
+static const double e04_controls[] = { 25000, 100000 };         /* steps at eta = 0.1             */
 
-/* |W_l|^2 of the published runs after one update at eta = 0.1 (784-32-32-32-32-10). The update moves all five alike
- * (eq. 10), so their differences are those of the initialisation. */
+/* |W_l|^2 of the published runs after one update at eta = 0.1 (784-32-32-32-32-10). The update
+ * moves all five alike (eq. 10), so their differences are those of the initialisation. */
 static const double e04_norms[3][E04_L] = {
-    { 10.67173, 10.44890, 10.67259, 10.79205, 3.65756 }, { 10.61797, 10.57748, 10.58722, 10.84813, 3.14717 },
+    { 10.67173, 10.44890, 10.67259, 10.79205, 3.65756 },
+    { 10.61797, 10.57748, 10.58722, 10.84813, 3.14717 },
     { 10.77094, 10.82831, 9.82630, 11.15304, 3.35206 }
 };
 
@@ -41,24 +44,29 @@ static void e04_add(ex *x, const char *part, ex_list seeds, double eta, double T
 
 static void e04_plan(ex *x)
 {
-    ex_list seeds = ex_seeds(x, ex_quick(x) ? 1 : 3), etas = ex_lrs(x, e04_etas, EX_LEN(e04_etas)), one = { 1, seeds.at };
+    ex_list seeds = ex_seeds(x, ex_quick(x) ? 1 : 3), etas = ex_lrs(x, e04_etas, EX_LEN(e04_etas));
+    ex_list one = { 1, seeds.at };
     double T = ex_quick(x) ? 500 : E04_T;
     ex_config(x, "T", T);
     ex_config_text(x, "data", ex_arg(x, "mnist") ? "MNIST and substitute" : "substitute");
-    for (size_t i = 0; i < EX_LEN(e04_paper) && ex_arg(x, "mnist"); ++i) e04_add(x, "mnist", seeds, e04_paper[i], T);
-    for (size_t i = 0; i < EX_LEN(e04_paper) && ex_arg(x, "reference"); ++i) e04_add(x, "audit", seeds, e04_paper[i], T);
+    for (size_t i = 0; i < EX_LEN(e04_paper) && ex_arg(x, "mnist"); ++i)
+        e04_add(x, "mnist", seeds, e04_paper[i], T);
+    for (size_t i = 0; i < EX_LEN(e04_paper) && ex_arg(x, "reference"); ++i)
+        e04_add(x, "audit", seeds, e04_paper[i], T);
     for (size_t i = 0; i < etas.n; ++i) e04_add(x, "substitute", seeds, etas.at[i], T);
     for (size_t s = 0; s < seeds.n; ++s) ex_add(x, "init", seeds.at[s]);
     if (ex_published(x) || ex_quick(x)) return;
-    for (size_t i = 0; i < EX_LEN(e04_controls); ++i) e04_add(x, "control", one, 0.1, e04_controls[i]);
+    for (size_t i = 0; i < EX_LEN(e04_controls); ++i)
+        e04_add(x, "control", one, 0.1, e04_controls[i]);
 }
 
 /* --- one run --------------------------------------------------------------------------------- */
 
-/* Watches curvature; lambda by Lanczos (algebraically largest), or by the published power iteration. */
+/* Watches curvature; lambda by Lanczos (algebraically largest), or by the published power
+ * iteration. */
 typedef struct e04_watch {
     clb_curv  *curv;
-    clb_rng   *rng;                 /* published power iteration: consumes P normals a call             */
+    clb_rng   *rng;           /* published power iteration: consumes P normals a call             */
     ex_row    *row;
     double    *lambda, *least, *loss, *accuracy;
     size_t     n;
@@ -70,11 +78,11 @@ static clb_verdict e04_look(void *context, const clb_state *state)
     e04_watch *w = (e04_watch *)context;
     clb_lanczos_opts tolerance = { .tol = 1e-4 };
     clb_linop H = clb_hessian_op(w->curv);
-    if (w->rng && state->t == 0) return CLB_CONTINUE;           /* the paper logs after updates          */
+    if (w->rng && state->t == 0) return CLB_CONTINUE;    /* the paper logs after updates          */
     clb_curv_at(w->curv, state->net->theta);
     if (w->rng) w->status = clb_power_published(&H, E04_POWER, w->rng, &w->lambda[w->n]);
     else w->status = clb_sharpness(w->curv, &tolerance, &w->lambda[w->n], &w->least[w->n]);
-    if (w->status == CLB_ENOCONV) w->status = CLB_OK;           /* the best estimate will do             */
+    if (w->status == CLB_ENOCONV) w->status = CLB_OK;    /* the best estimate will do             */
     w->loss[w->n] = state->loss;
     w->accuracy[w->n++] = clb_accuracy(w->curv->pass);
     return w->status ? CLB_STOP : CLB_CONTINUE;
@@ -84,7 +92,8 @@ static clb_verdict e04_look(void *context, const clb_state *state)
 static double e04_total(const clb_trace *tr, size_t from, size_t t)
 {
     double sum = 0;
-    for (size_t l = 1; l < tr->L; ++l) sum += fabs(clb_trace_charge(tr, l, t) - clb_trace_charge(tr, l, from));
+    for (size_t l = 1; l < tr->L; ++l)
+        sum += fabs(clb_trace_charge(tr, l, t) - clb_trace_charge(tr, l, from));
     return sum;
 }
 
@@ -116,18 +125,20 @@ static void e04_record(ex_row *row, const clb_trace *tr, const e04_watch *w, siz
     for (size_t i = w->n; i-- > 0;)
         if (w->lambda[i] > 2 / tr->eta) crossing = from ? (i ? i * E04_LOG : 1) : i * E04_EVERY;
     for (size_t l = 1; l < tr->L; ++l) {
-        double exact = tr->eta * tr->eta * tr->S[l - 1];
-        identity = fmax(identity, fabs(clb_trace_drift(tr, l) - exact) / fmax(1, fabs(clb_trace_charge(tr, l, 0))));
+        double off = fabs(clb_trace_drift(tr, l) - tr->eta * tr->eta * tr->S[l - 1]);
+        identity = fmax(identity, off / fmax(1, fabs(clb_trace_charge(tr, l, 0))));
         for (size_t t = 0; t < T; ++t) delta[t] = tr->g[t * tr->L + l] - tr->g[t * tr->L + l - 1];
         changes += clb_sign_change_rate(T, delta) / (double)(tr->L - 1);
     }
-    D = T == tr->T ? e04_total(tr, from, T) : EX_NAN;           /* a diverged run has no end            */
+    D = T == tr->T ? e04_total(tr, from, T) : EX_NAN;     /* a diverged run has no end            */
     ex_num(row, "D", D);
-    ex_num(row, "D_1", T == tr->T ? fabs(clb_trace_charge(tr, 1, T) - clb_trace_charge(tr, 1, from)) : EX_NAN);
+    ex_num(row, "D_1", T == tr->T ? fabs(clb_trace_charge(tr, 1, T) - clb_trace_charge(tr, 1, from))
+           : EX_NAN);
     ex_num(row, "crossing", crossing < T ? (double)crossing : EX_NAN);
     ex_num(row, "D_before", e04_total(tr, from, crossing));
     ex_num(row, "D_per_step_before", e04_total(tr, from, crossing) / (double)crossing);
-    ex_num(row, "D_per_step_after", crossing < T ? (D - e04_total(tr, from, crossing)) / (double)(T - crossing) : EX_NAN);
+    ex_num(row, "D_per_step_after",
+           crossing < T ? (D - e04_total(tr, from, crossing)) / (double)(T - crossing) : EX_NAN);
     ex_num(row, "identity_error", identity);
     ex_num(row, "sign_change_rate", changes);
     ex_num(row, "final_loss", w->n ? w->loss[w->n - 1] : EX_NAN);
@@ -138,14 +149,16 @@ static void e04_record(ex_row *row, const clb_trace *tr, const e04_watch *w, siz
     e04_curve(row, tr, from);
 }
 
-/* Train p with an observer every `every` updates; from: the step whose charges are the reference. */
+/* Train p with an observer every `every` updates; from: the step whose charges are the reference.
+ */
 static clb_status e04_train(clb_net *net, clb_data *data, ex_row *row, size_t every, clb_rng *rng)
 {
     size_t T = (size_t)ex_get(row, "T"), from = rng ? 1 : 0, rows = T / every + 3;
     e04_watch w = { .rng = rng, .row = row };
     clb_observer observer = { .call = e04_look, .context = &w, .every = every };
     size_t first[E04_LOGGED];
-    clb_train_opts how = { .ce = CLB_MSE, .loss_max = 1e6, .observers = &observer, .observer_count = 1 };
+    clb_train_opts how = { .ce = CLB_MSE, .loss_max = 1e6, .observers = &observer,
+                           .observer_count = 1 };
     clb_pass pass;
     clb_curv curv;
     clb_trace trace;
@@ -154,7 +167,8 @@ static clb_status e04_train(clb_net *net, clb_data *data, ex_row *row, size_t ev
     status = clb_curv_init(&curv, &pass);
     if (!status) {
         w.curv = &curv;
-        w.lambda = ex_space(row, rows), w.loss = ex_space(row, rows), w.accuracy = ex_space(row, rows);
+        w.lambda = ex_space(row, rows), w.loss = ex_space(row, rows);
+        w.accuracy = ex_space(row, rows);
         if (!rng) w.least = ex_space(row, rows);
         for (size_t i = 0; i < E04_LOGGED; ++i) first[i] = i ? i * E04_LOG : 1;
         if (rng) observer.every = 0, observer.at = first, observer.at_count = E04_LOGGED;
@@ -162,16 +176,19 @@ static clb_status e04_train(clb_net *net, clb_data *data, ex_row *row, size_t ev
         if (status == CLB_OK || status == CLB_EDIVERGED) {
             e04_record(row, &trace, &w, from);
             ex_flag(row, "diverged", status == CLB_EDIVERGED);
-            if (rng) {                                      /* names of the published file           */
-                double *C = ex_space(row, w.n * (E04_L - 1)), *q = ex_space(row, w.n * E04_L), *steps = ex_space(row, w.n);
+            if (rng) {                                   /* names of the published file           */
+                double *C = ex_space(row, w.n * (E04_L - 1)), *q = ex_space(row, w.n * E04_L);
+                double *steps = ex_space(row, w.n);
                 for (size_t i = 0; i < w.n; ++i) {
-                    for (size_t l = 1; l < E04_L; ++l) C[i * (E04_L - 1) + l - 1] = clb_trace_charge(&trace, l, first[i]);
+                    for (size_t l = 1; l < E04_L; ++l)
+                        C[i * (E04_L - 1) + l - 1] = clb_trace_charge(&trace, l, first[i]);
                     steps[i] = (double)first[i];
                     memcpy(q + i * E04_L, trace.q + first[i] * E04_L, E04_L * sizeof *q);
                 }
                 ex_array(row, "steps", w.n, steps);
                 ex_array(row, "losses", w.n, w.loss), ex_array(row, "train_acc", w.n, w.accuracy);
-                ex_array(row, "conservation", w.n * (E04_L - 1), C), ex_array(row, "weight_norms", w.n * E04_L, q);
+                ex_array(row, "conservation", w.n * (E04_L - 1), C);
+                ex_array(row, "weight_norms", w.n * E04_L, q);
             }
             clb_trace_free(&trace);
             status = w.status;
@@ -188,7 +205,8 @@ static clb_status e04_substitute(ex_row *row)
     clb_problem p;
     clb_status status = clb_problem_init(&p, &opts, (uint64_t)row->seed, CLB_NORMAL_PUBLISHED);
     if (status) return status;
-    status = e04_train(&p.net, &p.data, row, ex_get(row, "T") > E04_T ? 10 * E04_EVERY : E04_EVERY, NULL);
+    status = e04_train(&p.net, &p.data, row, ex_get(row, "T") > E04_T ? 10 * E04_EVERY : E04_EVERY,
+                       NULL);
     clb_problem_free(&p);
     return status;
 }
@@ -211,7 +229,8 @@ static clb_status e04_mnist(ex *x, ex_row *row)
     if (ex_is(row, "init")) {
         double worst = 0;
         for (size_t l = 1; l < E04_L && k >= 0 && k < 3; ++l)
-            worst = fmax(worst, fabs(clb_charge(&net, NULL, l) - (e04_norms[k][l] - e04_norms[k][l - 1])));
+            worst = fmax(worst, fabs(clb_charge(&net, NULL, l) - e04_norms[k][l]
+                                     + e04_norms[k][l - 1]));
         ex_num(row, "charge_error", worst);
     } else {
         snprintf(images, sizeof images, "%s/train-images-idx3-ubyte", folder);
@@ -228,18 +247,24 @@ static clb_status e04_mnist(ex *x, ex_row *row)
 static clb_status e04_audit(ex *x, ex_row *row)
 {
     json_doc doc;
-    double eta = ex_get(row, "lr"), D = 0, D1 = 0, most = -EX_INF, tail = 0, crossing = EX_NAN, loss = EX_NAN;
-    json *runs = json_get(json_read(&doc, ex_print(x, "%s/eos_deep/results.json", ex_arg(x, "reference"))), "runs");
+    double eta = ex_get(row, "lr"), D = 0, D1 = 0, most = -EX_INF, tail = 0, crossing = EX_NAN;
+    double loss = EX_NAN;
+    json *runs = json_get(json_read(&doc, ex_print(x, "%s/eos_deep/results.json",
+                                                   ex_arg(x, "reference"))), "runs");
     json *run = runs ? runs->first : NULL;
-    while (run && (json_get_number(run, "seed") != row->seed || json_get_number(run, "lr") != eta)) run = run->next;
+    while (run && (json_get_number(run, "seed") != row->seed || json_get_number(run, "lr") != eta))
+        run = run->next;
     if (!run) {
-        fprintf(stderr, "E04: %s\n", doc.error[0] ? doc.error : "no such run in the published file");
+        fprintf(stderr, "E04: %s\n", doc.error[0] ? doc.error
+                : "no such run in the published file");
         json_free(&doc);
         return CLB_EIO;
     }
     {
-        json *C = json_get(run, "conservation"), *lambda = json_get(run, "lambda_max"), *steps = json_get(run, "steps");
-        json *first = C->first, *last = json_get(C, ex_print(x, "%zu", C->count - 1)), *step = steps->first;
+        json *C = json_get(run, "conservation"), *lambda = json_get(run, "lambda_max");
+        json *steps = json_get(run, "steps");
+        json *first = C->first, *last = json_get(C, ex_print(x, "%zu", C->count - 1));
+        json *step = steps->first;
         for (json *a = first->first, *b = last->first; a && b; a = a->next, b = b->next) {
             D += fabs(b->number - a->number);
             if (a == first->first) D1 = D;
@@ -251,7 +276,8 @@ static clb_status e04_audit(ex *x, ex_row *row)
         }
         loss = json_get_number(json_get(run, "losses"), ex_print(x, "%zu", lambda->count - 1));
     }
-    ex_num(row, "D", D), ex_num(row, "D_1", D1), ex_num(row, "max_lambda", most), ex_num(row, "last_lambda", tail);
+    ex_num(row, "D", D), ex_num(row, "D_1", D1), ex_num(row, "max_lambda", most);
+    ex_num(row, "last_lambda", tail);
     ex_num(row, "crossing", crossing), ex_num(row, "final_loss", loss);
     json_free(&doc);
     return CLB_OK;
@@ -265,16 +291,12 @@ static clb_status e04_run(ex *x, ex_row *row)
 
 /* --- tables ---------------------------------------------------------------------------------- */
 
-static double e04_mean(ex *x, const char *name, const char *part, double eta)
-{
-    ex_list v = ex_pick(x, name, "part=%s lr=%.17g pub=1", part, eta);
-    return clb_mean(v.n, v.at);
-}
-
 static void e04_lines(ex *x, const char *part)
 {
-    static const char *const names[] = { "D", "D_1", "max_lambda", "last_lambda", "crossing", "D_before",
-                                         "D_per_step_before", "D_per_step_after", "sign_change_rate", "final_loss" };
+    static const char *const names[] = {
+        "D", "D_1", "max_lambda", "last_lambda", "crossing", "D_before", "D_per_step_before",
+        "D_per_step_after", "sign_change_rate", "final_loss"
+    };
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i), *line;
         if (!ex_is(row, part)) continue;
@@ -288,7 +310,8 @@ static void e04_lines(ex *x, const char *part)
     }
 }
 
-/* Factor of D (or D_1) between two learning rates, per seed: smallest, largest, ratio of the means. */
+/* Factor of D (or D_1) between two learning rates, per seed: smallest, largest, ratio of the means.
+ */
 typedef struct e04_factor { double least, most, mean; clb_interval ci; size_t n; } e04_factor;
 
 static e04_factor e04_ratio(ex *x, const char *name, const char *part, double eta, double over)
@@ -308,7 +331,8 @@ static e04_factor e04_ratio(ex *x, const char *name, const char *part, double et
 
 static void e04_factor_lines(ex *x)
 {
-    static const char *const parts[] = { "mnist", "audit", "substitute" }, *const names[] = { "D", "D_1" };
+    static const char *const parts[] = { "mnist", "audit", "substitute" };
+    static const char *const names[] = { "D", "D_1" };
     static const double pairs[][2] = { { 2, 0.1 }, { 0.5, 0.1 }, { 0.5, 0.2 } };
     for (size_t p = 0; p < 3; ++p)
         for (size_t k = 0; k < 2; ++k)
@@ -321,10 +345,12 @@ static void e04_factor_lines(ex *x)
                 ex_text(line, "data", parts[p]);
                 ex_text(line, "drift", names[k]);
                 ex_num(line, "lr", pairs[i][0]), ex_num(line, "over", pairs[i][1]);
-                ex_num(line, "least", f.least), ex_num(line, "most", f.most), ex_num(line, "of_means", f.mean);
+                ex_num(line, "least", f.least), ex_num(line, "most", f.most);
+                ex_num(line, "of_means", f.mean);
                 ex_num(line, "eta_squared", eta2), ex_num(line, "excess", f.mean / eta2);
             }
-    ex_caption(x, "factors", "Factor of the drift between two learning rates, over seeds; D = sum of four charges, D_1 the first");
+    ex_caption(x, "factors", "Factor of the drift between two learning rates, over seeds; D = sum "
+                             "of four charges, D_1 the first");
 }
 
 /* --- verdicts -------------------------------------------------------------------------------- */
@@ -338,16 +364,20 @@ static const char *e04_source(ex *x)
 static void e04_verdict_factor(ex *x)
 {
     const char *source = e04_source(x);
-    e04_factor total = e04_ratio(x, "D", source, 2, 0.1), first = e04_ratio(x, "D_1", source, 2, 0.1);
+    e04_factor total = e04_ratio(x, "D", source, 2, 0.1);
+    e04_factor first = e04_ratio(x, "D_1", source, 2, 0.1);
     e04_factor ours = e04_ratio(x, "D", "substitute", 2, 0.1);
     double low = fmin(total.least, first.least), high = fmax(total.most, first.most);
     ex_row *item = ex_summary(x, "factor", ours.ci.value);         /* mean of the seeds' factors */
     ex_ci(item, ours.ci.se, ours.ci.lo, ours.ci.hi), ex_printed(item, 5500);
-    ex_verdict(x, ex_rule(low > 5000 && high < 6000, high >= 1000 && low >= 1000), "5500 times more drift at the edge of stability",
-               "5500", ex_print(x, "%.0f to %.0f by seed and definition (%s); all four charges, ratio of means %.0f", low, high,
+    ex_verdict(x, ex_rule(low > 5000 && high < 6000, high >= 1000 && low >= 1000),
+               "5500 times more drift at the edge of stability",
+               "5500", ex_print(x, "%.0f to %.0f by seed and definition (%s); all four charges, "
+                                   "ratio of means %.0f", low, high,
                                 source, total.mean),
-               "reproduced if every seed and both definitions lie within 10 % of 5500; qualified from 1000 on. The published number "
-               "is one charge of one seed over a denominator rounded to 0.002, and compares learning rates 20-fold apart");
+               "reproduced if every seed and both definitions lie within 10 % of 5500; qualified "
+               "from 1000 on. The published number is one charge of one seed over a denominator "
+               "rounded to 0.002, and compares learning rates 20-fold apart");
 }
 
 static void e04_verdict_jump(ex *x)
@@ -356,19 +386,24 @@ static void e04_verdict_jump(ex *x)
     double worst = 0, slopes[2];
     for (size_t i = 2; i < EX_LEN(e04_etas); ++i) {
         ex_list last = ex_pick(x, "last_lambda", "part=substitute lr=%.17g pub=1", e04_etas[i]);
-        for (size_t s = 0; s < last.n; ++s) worst = fmax(worst, fabs(last.at[s] * e04_etas[i] / 2 - 1));
+        for (size_t s = 0; s < last.n; ++s)
+            worst = fmax(worst, fabs(last.at[s] * e04_etas[i] / 2 - 1));
     }
     for (int i = 0; i < 2; ++i)
-        slopes[i] = clb_log(e04_mean(x, "D", "substitute", e04_etas[i + 3]) / e04_mean(x, "D", "substitute", e04_etas[i + 2]))
+        slopes[i] = clb_log(e04_ratio(x, "D", "substitute", e04_etas[i + 3], e04_etas[i + 2]).mean)
                     / clb_log(2);
     ex_summary(x, "jump_0.5_over_0.2", jump.mean);
-    ex_verdict(x, ex_rule(jump.least > 62.5, jump.least > 6.25), "crossing the edge makes the drift jump", "-",
-               ex_print(x, "D(0.5)/D(0.2) = %.0f .. %.0f by seed, eta^2 alone gives 6.25", jump.least, jump.most),
-               "reproduced if the jump is ten times eta^2 for every seed: 0.2 stays below the edge, 0.5 reaches it");
+    ex_verdict(x, ex_rule(jump.least > 62.5, jump.least > 6.25),
+               "crossing the edge makes the drift jump", "-",
+               ex_print(x, "D(0.5)/D(0.2) = %.0f .. %.0f by seed, eta^2 alone gives 6.25",
+                        jump.least, jump.most),
+               "reproduced if the jump is ten times eta^2 for every seed: 0.2 stays below the "
+               "edge, 0.5 reaches it");
     ex_verdict(x, ex_rule(worst < 0.1, worst < 0.25), "lambda_max settles at 2/eta", "within 3 %",
                ex_print(x, "last samples within %.0f %% of 2/eta for eta = 0.5, 1, 2", 100 * worst),
                "reproduced within 10 %, qualified within 25 %");
-    ex_verdict(x, ex_rule(fabs(slopes[0] - slopes[1]) < 0.2, 0), "the drift at the edge is a power law of eta", "-",
+    ex_verdict(x, ex_rule(fabs(slopes[0] - slopes[1]) < 0.2, 0),
+               "the drift at the edge is a power law of eta", "-",
                ex_print(x, "exponent %.2f from 0.5 to 1, %.2f from 1 to 2", slopes[0], slopes[1]),
                "reproduced if neighbouring exponents agree within 0.2");
 }
@@ -381,8 +416,10 @@ static void e04_verdict_control(ex *x)
     edge = ex_find(x, "part=substitute lr=2 seed=%.0f", control->seed);
     ratio = edge ? ex_get(edge, "D") / ex_get(control, "D") : EX_NAN;
     ex_summary(x, "factor_equal_time", ratio);
-    ex_verdict(x, ex_rule(ratio > 1000, ratio > 20), "it is the edge, not the longer training time", "no control made",
-               ex_print(x, "D(2, 5000 steps) / D(0.1, 100000 steps) = %.0f at the same time eta t = 10000", ratio),
+    ex_verdict(x, ex_rule(ratio > 1000, ratio > 20), "it is the edge, not the longer training time",
+               "no control made",
+               ex_print(x, "D(2, 5000 steps) / D(0.1, 100000 steps) = %.0f at the same time eta t "
+                           "= 10000", ratio),
                "reproduced above 1000, qualified above the 20-fold step");
 }
 
@@ -390,9 +427,12 @@ static void e04_checks(ex *x)
 {
     ex_list error = ex_pick(x, "charge_error", "part=init");
     double identity = 0;
-    for (size_t i = 0; i < ex_runs(x); ++i) identity = fmax(identity, ex_get(ex_run_at(x, i), "identity_error"));
-    ex_check(x, identity < (sizeof(clb_real) == 4 ? 1e-2 : 1e-10), "C(T) - C(0) = eta^2 S at the edge too, worst error %.1e", identity);
-    ex_check(x, clb_summarize(error.n, error.at).max < 2e-5, "initial charges of the published net, worst error %.1e",
+    for (size_t i = 0; i < ex_runs(x); ++i)
+        identity = fmax(identity, ex_get(ex_run_at(x, i), "identity_error"));
+    ex_check(x, identity < (sizeof(clb_real) == 4 ? 1e-2 : 1e-10),
+             "C(T) - C(0) = eta^2 S at the edge too, worst error %.1e", identity);
+    ex_check(x, clb_summarize(error.n, error.at).max < 2e-5,
+             "initial charges of the published net, worst error %.1e",
              clb_summarize(error.n, error.at).max);
 }
 
@@ -402,22 +442,29 @@ static void e04_figure(ex *x)
 {
     static const int styles[] = { PLOT_PURPLE, PLOT_BLUE, PLOT_GREEN, PLOT_ORANGE, PLOT_RED };
     plot *p = plot_new(x, "edge", 3, 1);
-    plot_panel *a = plot_add(p, "Sharpness (substitute, first seed)", "step", "\316\273max(t)", PLOT_LOGY);
-    plot_panel *b = plot_add(p, "Drift against time", "time \316\267t", "\316\243 |C(t) \342\210\222 C(0)|", PLOT_LOG);
-    plot_panel *c = plot_add(p, "Drift after 5000 steps", "learning rate \316\267", "\316\243 |\316\224C|", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Sharpness (substitute, first seed)", "step", "\316\273max(t)",
+                             PLOT_LOGY);
+    plot_panel *b = plot_add(p, "Drift against time", "time \316\267t",
+                             "\316\243 |C(t) \342\210\222 C(0)|", PLOT_LOG);
+    plot_panel *c = plot_add(p, "Drift after 5000 steps", "learning rate \316\267",
+                             "\316\243 |\316\224C|", PLOT_LOG);
     double step[64], mean[EX_LEN(e04_etas)];
     plot_range_y(a, 0.03, 100);
     for (size_t i = 0; i < EX_LEN(e04_etas); ++i) {
         double eta = e04_etas[i];
         ex_row *row = ex_find(x, "part=substitute lr=%.17g", eta);
-        ex_list lambda = { 0, NULL }, time = lambda, D = lambda, all = ex_pick(x, "D", "part=substitute lr=%.17g", eta);
-        if (row) lambda = ex_get_array(row, "lambda"), time = ex_get_array(row, "time"), D = ex_get_array(row, "D_t");
+        ex_list lambda = { 0, NULL }, time = lambda, D = lambda;
+        ex_list all = ex_pick(x, "D", "part=substitute lr=%.17g", eta);
+        if (row)
+            lambda = ex_get_array(row, "lambda"), time = ex_get_array(row, "time"),
+            D = ex_get_array(row, "D_t");
         for (size_t k = 0; k < lambda.n && k < EX_LEN(step); ++k) step[k] = (double)(k * E04_EVERY);
         plot_line(a, styles[i], lambda.n, step, lambda.at, ex_print(x, "\316\267 = %g", eta));
         if (eta >= 0.5) plot_horizontal(a, 2 / eta, ex_print(x, "2/%g", eta));
         plot_line(b, styles[i], D.n, time.at, D.at, NULL);
         mean[i] = clb_mean(all.n, all.at);
-        for (size_t s = 0; s < all.n; ++s) plot_points(c, PLOT_BLUE | PLOT_SMALL, 1, &eta, &all.at[s], NULL);
+        for (size_t s = 0; s < all.n; ++s)
+            plot_points(c, PLOT_BLUE | PLOT_SMALL, 1, &eta, &all.at[s], NULL);
     }
     {
         ex_row *row = ex_find(x, "part=control T=100000");
@@ -429,14 +476,16 @@ static void e04_figure(ex *x)
     plot_points(c, PLOT_BLUE, EX_LEN(e04_etas), e04_etas, mean, "substitute, mean");
     plot_slope(c, 0.1, 2, mean[0], 2, "\316\267\302\262");
     plot_slope(c, 0.1, 2, mean[0], 1.16, "slope 1.16");
-    plot_save(p, "At the edge of stability the sharpness settles at 2/eta and conservation breaks far beyond eta squared.");
+    plot_save(p, "At the edge of stability the sharpness settles at 2/eta and conservation breaks "
+                 "far beyond eta squared.");
 }
 
 /* --- ledger ---------------------------------------------------------------------------------- */
 
 static void e04_refs(ex *x)
 {
-    static const char *const names[] = { "losses", "lambda_max", "train_acc", "conservation", "weight_norms" };
+    static const char *const names[] = { "losses", "lambda_max", "train_acc", "conservation",
+                                         "weight_norms" };
     ex_list etas = { EX_LEN(e04_paper), e04_paper }, none = { 0, NULL };
     ex_ref_config(x, "eos_deep/config.json", 3, none, E04_T);
     ex_ref_list(x, etas, "eos_deep/config.json#learning_rates/*");
@@ -448,8 +497,10 @@ static void e04_refs(ex *x)
     ex_ref_value(x, E04_POWER, EX_EXACT, 0, "eos_deep/config.json#hessian_iters");
     ex_ref_list(x, etas, "eos_deep/results.json#learning_rates/*");
     for (size_t i = 0; i < EX_LEN(e04_paper); ++i)
-        ex_ref_value(x, 2 / e04_paper[i], EX_EXACT, 0, "eos_deep/results.json#thresholds/%s", ex_key(x, e04_paper[i]));
-    if (!ex_find(x, "part=mnist")) ex_ref_none(x, EX_UNAVAILABLE, "needs MNIST", "eos_deep/results.json#runs/**");
+        ex_ref_value(x, 2 / e04_paper[i], EX_EXACT, 0, "eos_deep/results.json#thresholds/%s",
+                     ex_key(x, e04_paper[i]));
+    if (!ex_find(x, "part=mnist"))
+        ex_ref_none(x, EX_UNAVAILABLE, "needs MNIST", "eos_deep/results.json#runs/**");
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         double eta = ex_get(row, "lr");
@@ -458,7 +509,8 @@ static void e04_refs(ex *x)
         while (place < EX_LEN(e04_paper) && e04_paper[place] != eta) ++place;
         place += (size_t)ex_seed_index(row) * EX_LEN(e04_paper);
         for (int k = 0; k < 5; ++k)
-            ex_ref(row, k == 1 ? "lambda" : names[k], eta < 0.5 ? EX_NOISE : EX_CHAOTIC, 1e-4, "eos_deep/results.json#runs/%zu/%s/**",
+            ex_ref(row, k == 1 ? "lambda" : names[k], eta < 0.5 ? EX_NOISE : EX_CHAOTIC, 1e-4,
+                   "eos_deep/results.json#runs/%zu/%s/**",
                    place, names[k]);
         ex_ref(row, "steps", EX_EXACT, 0, "eos_deep/results.json#runs/%zu/steps/*", place);
         ex_ref_value(x, row->seed, EX_EXACT, 0, "eos_deep/results.json#runs/%zu/seed", place);
@@ -472,7 +524,8 @@ static void e04_finish(ex *x)
     static const char *const parts[] = { "mnist", "audit", "substitute", "control" };
     for (size_t k = 0; k < EX_LEN(parts); ++k)
         if (ex_find(x, "part=%s", parts[k])) e04_lines(x, parts[k]);
-    ex_caption(x, "substitute", "Substitute problem (generated data); drift over four charges, Lanczos sharpness");
+    ex_caption(x, "substitute", "Substitute problem (generated data); drift over four charges, "
+                                "Lanczos sharpness");
     ex_caption(x, "control", "eta = 0.1 for the training time of larger eta");
     ex_caption(x, "audit", "From the published file (MNIST), relative to the first logged state");
     e04_factor_lines(x);
@@ -489,6 +542,8 @@ static const ex_option e04_options[] = {
     { "reference", "DIR", "published result files: recompute the factor" },
     { NULL, NULL, NULL }
 };
-static const ex_info e04 = { "E04", "edge_of_stability", "Conservation at the edge of stability", "Theorem 2, eq. (2)",
-                             "5500x drift increase", "factor", e04_plan, e04_run, e04_finish, e04_options };
+static const ex_info e04 = { "E04", "edge_of_stability", "Conservation at the edge of stability",
+                             "Theorem 2, eq. (2)",
+                             "5500x drift increase", "factor", e04_plan, e04_run, e04_finish,
+                             e04_options };
 EX_MAIN(e04)

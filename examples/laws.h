@@ -1,5 +1,5 @@
-/* laws.h - what the experiments on conservation (E1, E2, E3) share: the quantities of one training run
- * under the names of the published conservation_laws file, and their lines of the ledger.
+/* laws.h - what the experiments on conservation (E1, E2, E3) share: the quantities of one training
+ * run under the names of the published conservation_laws file, and their lines of the ledger.
  * Include after ex.h. */
 #ifndef CLB_LAWS_H
 #define CLB_LAWS_H
@@ -7,12 +7,14 @@
 /* Float32 noise of a published |C(t) - C(0)| (protocol, tier C), L = 2 and deeper. */
 EX_FN double laws_noise(size_t L) { return L == 2 ? 2e-5 : 5e-5; }
 
-/* Charges, drifts and identities of a finished run. max_drifts and mean_drift are relative, as published;
- * scaled_drift divides by the norms instead of a difference of norms that may be near zero. */
+/* Charges, drifts and identities of a finished run. max_drifts and mean_drift are relative, as
+ * published; scaled_drift divides by the norms instead of a difference of norms that may be near
+ * zero. */
 EX_FN void laws_record(ex_row *row, const clb_trace *tr)
 {
     size_t n = tr->L - 1, T = tr->steps;
-    double *C0 = ex_space(row, n), *C1 = ex_space(row, n), *worst = ex_space(row, n), *drift = ex_space(row, n);
+    double *C0 = ex_space(row, n), *C1 = ex_space(row, n), *worst = ex_space(row, n);
+    double *drift = ex_space(row, n);
     double mean = 0, scaled = 0, absolute = 0, identity = 0, noise = 0;
     for (size_t l = 1; l <= n; ++l) {
         double d = clb_trace_max_drift(tr, l);
@@ -31,18 +33,20 @@ EX_FN void laws_record(ex_row *row, const clb_trace *tr)
     ex_array(row, "signed_drift", n, drift);
     ex_array(row, "max_drifts", n, worst);
     ex_num(row, "mean_drift", mean);
-    ex_num(row, "noise", noise);                  /* of mean_drift, if it were measured in float32 */
+    ex_num(row, "noise", noise);                 /* of mean_drift, if it were measured in float32 */
     ex_num(row, "max_abs_drift", absolute);
     ex_num(row, "scaled_drift", scaled);
     ex_num(row, "identity_error", identity);      /* against the optimiser's exact law, Theorem 2 */
-    ex_num(row, "final_loss", T ? tr->loss[T - 1] : EX_NAN);      /* before the last update, as published */
+    /* before the last update, as published */
+    ex_num(row, "final_loss", T ? tr->loss[T - 1] : EX_NAN);
 }
 
 /* The published numbers of one run: conservation_laws/results.json#KEY/per_seed/SEED. */
 EX_FN void laws_ref_run(ex *x, ex_row *row, size_t L, const char *key)
 {
     static const char *const names[] = { "C_init", "C_final", "max_drifts" };
-    const char *path = ex_print(x, "conservation_laws/results.json#%s/per_seed/%d", key, ex_seed_index(row));
+    const char *path = ex_print(x, "conservation_laws/results.json#%s/per_seed/%d", key,
+                                ex_seed_index(row));
     ex_list C0 = ex_get_array(row, "C_init");
     if (!ex_comparable(row)) return;
     for (int i = 0; i < 3; ++i) {
@@ -57,11 +61,14 @@ EX_FN void laws_ref_run(ex *x, ex_row *row, size_t L, const char *key)
     ex_ref_value(x, row->seed, EX_EXACT, 0, "%s/seed", path);
 }
 
-/* Constants of one published configuration, which stand in its results and in the list of config.json. */
+/* Constants of one published configuration, which stand in its results and in the list of
+ * config.json. */
 EX_FN void laws_ref_config(ex *x, size_t L, double eta, const char *key)
 {
-    static const char *const keys[] = { "2layer_nobias_lr0.001", "2layer_bias_lr0.001", "deep4_nobias_lr0.001",
-                                        "deep4_bias_lr0.001", "2layer_nobias_lr0.01", "2layer_nobias_lr0.1" };
+    static const char *const keys[] = {
+        "2layer_nobias_lr0.001", "2layer_bias_lr0.001", "deep4_nobias_lr0.001",
+        "deep4_bias_lr0.001", "2layer_nobias_lr0.01", "2layer_nobias_lr0.1"
+    };
     size_t place = 0;
     while (place + 1 < EX_LEN(keys) && strcmp(keys[place], key)) ++place;
     for (int k = 0; k < 2; ++k) {
@@ -71,14 +78,18 @@ EX_FN void laws_ref_config(ex *x, size_t L, double eta, const char *key)
         ex_ref_value(x, 20, EX_EXACT, 0, "%s/input_dim", path);
         ex_ref_value(x, 5, EX_EXACT, 0, "%s/output_dim", path);
         ex_ref_value(x, eta, EX_EXACT, 0, "%s/lr", path);
-        if (L > 2) ex_ref_value(x, (double)L - 1, EX_EXACT, 0, "%s/depth", path);      /* hidden layers */
+        /* hidden layers */
+        if (L > 2) ex_ref_value(x, (double)L - 1, EX_EXACT, 0, "%s/depth", path);
     }
 }
 
-/* The line of one configuration (runs that match the filter, published seeds) and its published means. */
-EX_FN ex_row *laws_line(ex *x, const char *table, const char *filter, size_t L, double eta, const char *key)
+/* The line of one configuration (runs that match the filter, published seeds) and its published
+ * means. */
+EX_FN ex_row *laws_line(ex *x, const char *table, const char *filter, size_t L, double eta,
+                        const char *key)
 {
-    ex_list drift = ex_pick(x, "mean_drift", "%s pub=1", filter), noise = ex_pick(x, "noise", "%s pub=1", filter);
+    ex_list drift = ex_pick(x, "mean_drift", "%s pub=1", filter);
+    ex_list noise = ex_pick(x, "noise", "%s pub=1", filter);
     ex_list absolute = ex_pick(x, "max_abs_drift", "%s pub=1", filter);
     ex_list scaled = ex_pick(x, "scaled_drift", "%s pub=1", filter);
     ex_list loss = ex_pick(x, "final_loss", "%s pub=1", filter);
@@ -112,9 +123,10 @@ EX_FN double laws_neuron_drift(ex_row *row, const clb_net *net, const double *th
     return worst;
 }
 
-/* One run of the published activation sweep: data from seed 42, then a 20-64-5 net from the row's seed;
- * cross entropy, eta = 0.001. Sets rel_drift. */
-EX_FN clb_status laws_control(ex_row *row, const clb_net_opts *net_opts, clb_optimizer optimizer, size_t T)
+/* One run of the published activation sweep: data from seed 42, then a 20-64-5 net from the row's
+ * seed; cross entropy, eta = 0.001. Sets rel_drift. */
+EX_FN clb_status laws_control(ex_row *row, const clb_net_opts *net_opts, clb_optimizer optimizer,
+                              size_t T)
 {
     static const size_t widths[] = { 20, 64, 5 };
     clb_train_opts how = { .ce = CLB_CE, .optimizer = optimizer };
@@ -141,7 +153,8 @@ EX_FN clb_status laws_control(ex_row *row, const clb_net_opts *net_opts, clb_opt
 }
 
 /* The line of one variant of it: mean and spread, beside the published mean. */
-EX_FN double laws_control_line(ex *x, const char *filter, const char *key, double published, double tol)
+EX_FN double laws_control_line(ex *x, const char *filter, const char *key, double published,
+                               double tol)
 {
     ex_list drift = ex_pick(x, "rel_drift", "%s pub=1", filter);
     ex_row *line = ex_line(x, "controls");
@@ -151,7 +164,8 @@ EX_FN double laws_control_line(ex *x, const char *filter, const char *key, doubl
     ex_num(line, "std_drift", clb_std_pop(drift.n, drift.at));
     ex_num(line, "published", published);
     ex_flag(line, "conserved", mean < 0.01);            /* the published threshold */
-    ex_ref(line, "mean_rel_drift", EX_NOISE, tol, "falsification/results.json#%s/mean_rel_drift", key);
+    ex_ref(line, "mean_rel_drift", EX_NOISE, tol, "falsification/results.json#%s/mean_rel_drift",
+           key);
     ex_ref(line, "std_drift", EX_NOISE, tol, "falsification/results.json#%s/std_drift", key);
     return mean;
 }

@@ -1,5 +1,5 @@
-/* Gradient flow and rescaling (@S18): orders, exact invariants, what the rescaling keeps. Theorem 1,
- * eq. (9), (11). */
+/* Gradient flow and rescaling (@S18): orders, exact invariants, what the rescaling keeps.
+ * Theorem 1, eq. (9), (11). */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "test.h"
@@ -63,7 +63,8 @@ static double distance(size_t n, const double *x, const double *y)
 }
 
 #ifndef CLB_SINGLE
-/* A linear net is smooth: the error falls like dt^order, and the adaptive method agrees with the limit. */
+/* A linear net is smooth: the error falls like dt^order, and the adaptive method agrees with the
+ * limit. */
 static void t_orders(void)
 {
     static const struct { clb_flow_method method; double order; } methods[] = {
@@ -79,13 +80,14 @@ static void t_orders(void)
             flow_end(CLB_IDENTITY, methods[i].method, dt[k], other);
             error[k] = distance(6 * 12 + 12 * 12 + 12 * 3, exact, other);
         }
-        NOTE("method %d: %g %g %g %g", (int)methods[i].method, error[0], error[1], error[2], error[3]);
+        NOTE("method %d: %g %g %g %g", (int)methods[i].method, error[0], error[1], error[2],
+             error[3]);
         NEAR(clb_fit_power(4, dt, error, 0).slope, methods[i].order, 0.2);
     }
 }
 
-/* Charges: order 4 for Runge-Kutta and rounding for the midpoint rule on the smooth net; Euler keeps
- * exactly the error eta^2 S of gradient descent; ReLU costs Runge-Kutta its order. */
+/* Charges: order 4 for Runge-Kutta and rounding for the midpoint rule on the smooth net; Euler
+ * keeps exactly the error eta^2 S of gradient descent; ReLU costs Runge-Kutta its order. */
 static void t_charge_orders(void)
 {
     double dt[4] = { 0.1, 0.05, 0.025, 0.0125 }, rk4[4], relu[4], euler[4];
@@ -144,7 +146,8 @@ static void t_rescale(void)
             clb_grad(&pass, NULL, carried);
             memcpy(output, pass.z[L], sizeof output);
             clb_hidden_charges(&p.net, NULL, wanted);
-            for (j = 0; j < clb_hidden_count(&p.net); ++j) wanted[j] += 0.2 * (clb_rng_double(&rng) - 0.5);
+            for (j = 0; j < clb_hidden_count(&p.net); ++j)
+                wanted[j] += 0.2 * (clb_rng_double(&rng) - 0.5);
             EQUAL(clb_rescale(&p.net, NULL, carried, wanted, &error, &sweeps), CLB_OK);
             CHECK(error <= 64 * CLBI_EPSILON && sweeps >= 1);
             CHECK(charge_error(&p.net, wanted) < 1e-13 * scale);
@@ -178,13 +181,14 @@ static void t_rescale_edges(void)
     clb_problem_free(&p);
 }
 
-/* Per-neuron laws hold to 1e-12 over 1000 units of time with the rescaling, deep and with biases too;
- * the trajectory stays where it would have been. */
+/* Per-neuron laws hold to 1e-12 over 1000 units of time with the rescaling, deep and with biases
+ * too; the trajectory stays where it would have been. */
 static void t_laws_for_long(void)
 {
-    static const struct { size_t L; int bias; clb_flow_method method; double dt, dt_min; } cases[] = {
+    static const struct { size_t L; int bias; clb_flow_method method; double dt, dt_min; }
+    cases[] = {
         { 2, 0, CLB_FLOW_ADAPTIVE, 0, 0 },
-        { 3, -1, CLB_FLOW_ADAPTIVE, 0, 0.05 },      /* slides along a kink: 49000 steps without dt_min */
+        { 3, -1, CLB_FLOW_ADAPTIVE, 0, 0.05 }, /* slides along a kink: 49000 steps without dt_min */
         { 4, 0, CLB_FLOW_RK4, 0.25, 0 }
     };
     double wanted[CHARGES], scale = sizeof(clb_real) == 8 ? 1 : 1e8;
@@ -229,7 +233,8 @@ static clb_verdict look(void *context, const clb_state *state)
     return s->count == s->stop_at ? CLB_STOP : CLB_CONTINUE;
 }
 
-/* The observer sees exactly the times asked for, under every method; CLB_STOP ends the flow there. */
+/* The observer sees exactly the times asked for, under every method; CLB_STOP ends the flow there.
+ */
 static void t_observer(void)
 {
     static const double times[] = { 0, 0.1, 0.25, 0.7, 1 };

@@ -73,7 +73,8 @@ static void t_series(void)
     CHECK(isnan(clb_hurst(1, y)));
 }
 
-/* Anscombe's first set: the published regression line, y = 3.00 + 0.500 x, standard errors 1.125, 0.118. */
+/* Anscombe's first set: the published regression line, y = 3.00 + 0.500 x, standard errors 1.125,
+ * 0.118. */
 static void t_linear(void)
 {
     const double x[] = { 10, 8, 13, 9, 11, 14, 6, 4, 12, 7, 5 };
@@ -102,7 +103,7 @@ static void t_linear_degenerate(void)
     CHECK(fit.n == 1 && isnan(fit.slope) && isnan(fit.r2));
     fit = clb_fit_linear(3, same, y);
     CHECK(isnan(fit.slope));
-    fit = clb_fit_linear(3, x, same);                   /* no variance to explain: R^2 is 0 by rule */
+    fit = clb_fit_linear(3, x, same);                 /* no variance to explain: R^2 is 0 by rule */
     CHECK(fit.slope == 0 && fit.r2 == 0);
 }
 
@@ -197,7 +198,8 @@ static void t_exponential(void)
 static void t_decay_published(void)
 {
     const double t[] = { 0, 50, 100, 150, 200, 250, 300, 400, 500, 750, 1000 };
-    const double y[] = { 7.2428, 4.9615, 3.0195, 2.0979, 1.5994, 1.2890, 1.0798, 0.8136, 0.6525, 0.4361, 0.3274 };
+    const double y[] = { 7.2428, 4.9615, 3.0195, 2.0979, 1.5994, 1.2890, 1.0798, 0.8136, 0.6525,
+                         0.4361, 0.3274 };
     clb_decay d = clb_fit_decay_published(11, t, y, 0.9);
     NEAR(d.a, 4.4591, 5e-4);
     NEAR(1 / d.tau, 0.004977, 2e-6);
@@ -205,7 +207,8 @@ static void t_decay_published(void)
     NEAR(d.r2, 0.8308, 1e-4);
 }
 
-/* The published tau law of E23 from its five means: lines in linear space, power laws in both spaces. */
+/* The published tau law of E23 from its five means: lines in linear space, power laws in both
+ * spaces. */
 static void t_tau_published(void)
 {
     const double eta[] = { 0.003, 0.005, 0.01, 0.02, 0.03 };
@@ -251,7 +254,8 @@ static void t_correlations(void)
     int i;
     NEAR(clb_spearman(5, x, y), 1, 1e-15);
     NEAR(clb_spearman(5, down, y), -1, 1e-15);
-    NEAR(clb_spearman(5, tied, y), 0.97467943448089633, 1e-14);    /* ranks 1 2.5 2.5 4 5: 9.5/sqrt(95) */
+    /* ranks 1 2.5 2.5 4 5: 9.5/sqrt(95) */
+    NEAR(clb_spearman(5, tied, y), 0.97467943448089633, 1e-14);
     CHECK(isnan(clb_spearman(5, flat, y)) && isnan(clb_pearson(5, flat, y)));
     NEAR(clb_pearson(5, x, down), -1, 1e-15);
     NEAR(clb_pearson_log(5, x, y, 0, 0), 1, 1e-14);
@@ -278,8 +282,8 @@ static double median_statistic(void *context, size_t n, const uint32_t *index)
     return clb_median(n, x);
 }
 
-/* Coverage: 95 % intervals of the mean of 20 uniforms contain 1/2 in about 95 % of 400 samples (percentile
- * intervals are a little short: 92 %), and the standard error is that of the mean. */
+/* Coverage: 95 % intervals of the mean of 20 uniforms contain 1/2 in about 95 % of 400 samples
+ * (percentile intervals are a little short: 92 %), and the standard error is that of the mean. */
 static void t_bootstrap_coverage(void)
 {
     double x[20];
@@ -351,9 +355,9 @@ static void t_sweep(void)
     CHECK(interval.lo >= 1.0 - 1e-12 && interval.hi <= 1.2 + 1e-12 && interval.lo < interval.hi);
     for (i = 0; i < 3; ++i) CHECK(slope[i].lo >= 1 - 1e-12 && slope[i].hi <= 1.2 + 1e-12);
     y[7] = (double)NAN;
-    EQUAL(clb_sweep_fit(&sweep, mean).n, 3);            /* the published rule drops the point       */
+    EQUAL(clb_sweep_fit(&sweep, mean).n, 3);          /* the published rule drops the point       */
     sweep.survivors = 1;
-    EQUAL(clb_sweep_fit(&sweep, mean).n, 4);            /* the other averages over what is left     */
+    EQUAL(clb_sweep_fit(&sweep, mean).n, 4);          /* the other averages over what is left     */
     NEAR(mean[3], 1, 0);
 }
 
