@@ -121,8 +121,8 @@ group_single() {
     for t in tests/t_*.c; do job "single: $t" "cc -std=c99 -O2 -DCLB_SINGLE -o \$o $t -lm && \$o"; done
 }
 group_sanitize() {
-    c=${compilers% *}
-    c=${c# }
+    c=${compilers# }
+    c=${c%% *}
     for t in tests/t_*.c tests/bits.c; do
         job "asan, ubsan: $t" "$c -std=c99 -g -fsanitize=address,undefined -fno-sanitize-recover=all -o \$o $t -lm && \$o"
     done

@@ -547,6 +547,12 @@ static clb_status call_linearised(void *context)
     return clb_linearised((clb_curv *)context, 0.01, 4, &opts, S);
 }
 
+static clb_status call_crossover_modes(void *context)
+{
+    double lambda[80], c[80];
+    return clb_crossover_modes((clb_curv *)context, lambda, c);
+}
+
 static clb_status call_linear_modes(void *context)
 {
     clb_linear_modes modes;
@@ -576,6 +582,7 @@ static void t_theory(void)
     ALLOC_SWEEP(call_spectrum_function, &deep_curv);
     ALLOC_SWEEP(call_linearised, &deep_curv);
     ALLOC_SWEEP(call_compression, &curv);
+    ALLOC_SWEEP(call_crossover_modes, &curv);
     EQUAL(clb_net_copy(&linear, &net), CLB_OK);
     linear.activation = CLB_IDENTITY;
     ALLOC_SWEEP(call_linear_modes, &linear);
@@ -686,6 +693,54 @@ static void t_pathways(void)
     clb_mode_free(&mode);
 }
 
+/* ---- sizes that no memory holds ------------------------------------------------------------------ */
+
+static double no_statistic(void *context, size_t n, const uint32_t *index)
+{
+    (void)context, (void)n, (void)index;
+    return 0.0;
+}
+
+/* Products that overflow, and sizes that do not but could: refused by status before anything is touched. */
+static void t_huge(void)
+{
+    size_t huge[3], T[] = { (size_t)-1, (size_t)-1 / 2, (size_t)-1 / 16, (size_t)1 << 40 }, widths[3] = { 4, 0, 3 };
+    clb_dense dense;
+    clb_linop op;
+    clb_rng rng;
+    build();
+    alloc_reset(0);
+    clb_rng_seed(&rng, 1);
+    for (size_t k = 0; k < sizeof T / sizeof T[0]; ++k) {
+        clb_net made;
+        clb_trace trace;
+        clb_data set;
+        clb_eigs eigs;
+        clb_quadrature q;
+        clb_interval interval;
+        clb_bootstrap_opts bootstrap = CLB_ZERO;
+        clb_slq_opts slq = CLB_ZERO;
+        clb_lanczos_opts lanczos = CLB_ZERO;
+        double value;
+        NOTE("size %lu", (unsigned long)T[k]);
+        huge[0] = huge[1] = huge[2] = T[k], widths[1] = T[k];
+        CHECK(clb_net_alloc(&made, huge, 3, NULL) == CLB_ESIZE);
+        CHECK(clb_net_alloc(&made, widths, 3, NULL) != CLB_OK && !made.theta && !made.m);
+        CHECK(clb_train(&net, &data, 0.1, T[k], NULL, &trace) != CLB_OK && !trace.arena);
+        CHECK(clb_data_mixture(&set, &rng, 4, T[k], 2, 1.0) != CLB_OK && !set.X);
+        CHECK(clb_data_mixture(&set, &rng, T[k], 4, 2, 1.0) == CLB_ESIZE);
+        CHECK(clb_eigh_bytes(T[k], 1) == 0 || k == 3);
+        dense.n = dense.lda = T[k], dense.A = matrix;
+        op = clb_linop_dense(&dense);
+        CHECK(clb_lanczos(&op, 2, &lanczos, &eigs) != CLB_OK && !eigs.arena);
+        CHECK(clb_power_published(&op, 2, &rng, &value) != CLB_OK);
+        CHECK(clb_slq(&op, &rng, &slq, &q) != CLB_OK && !q.arena);
+        bootstrap.resamples = T[k];
+        CHECK(clb_bootstrap(8, no_statistic, NULL, &bootstrap, &interval) != CLB_OK && interval.value != interval.value);
+        CHECK(clb_bootstrap(T[k], no_statistic, NULL, NULL, &interval) != CLB_OK);
+    }
+}
+
 /* ---- nothing forgotten, nothing left ------------------------------------------------------------ */
 
 /* Return clb_status and allocate nothing. */
@@ -753,6 +808,6 @@ static void t_nothing_left(void)
 
 static const test_case tests[] = {
     TEST(t_data_sets), TEST(t_files), TEST(t_nets), TEST(t_flow), TEST(t_problem), TEST(t_curvature), TEST(t_eigen), TEST(t_theory),
-    TEST(t_statistics), TEST(t_pathways), TEST(t_coverage), TEST(t_nothing_left)
+    TEST(t_statistics), TEST(t_pathways), TEST(t_huge), TEST(t_coverage), TEST(t_nothing_left)
 };
 TEST_MAIN(tests)
