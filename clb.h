@@ -527,6 +527,10 @@ CLBDEF double clb_accuracy(const clb_pass *pass);
  * bits: clb_gate_words(pass, l) words. */
 CLBDEF size_t clb_gate_words(const clb_pass *pass, size_t l);
 CLBDEF void   clb_gates(const clb_pass *pass, size_t l, uint64_t *bits);
+/* Number of gates that differ between two results of clb_gates. index: their i m_l + h, ascending, room for n m_l;
+ * units[0..m_l-1]: how many of them belong to unit h. Either may be NULL: not wanted.             E9, E15, E21 */
+CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before, const uint64_t *after,
+                                uint32_t *index, uint32_t *units);
 /* Squared Frobenius norms of x (theta, a gradient, ...): of W_l, of b_l (0 where there is none). */
 CLBDEF double clb_weight_sumsq(const clb_net *net, const clb_real *x, size_t l);
 CLBDEF double clb_bias_sumsq(const clb_net *net, const clb_real *x, size_t l);
@@ -4535,6 +4539,23 @@ CLBDEF void clb_gates(const clb_pass *pass, size_t l, uint64_t *bits)
     size_t i, count = pass->n * pass->net->m[l];
     memset(bits, 0, clb_gate_words(pass, l) * sizeof *bits);
     for (i = 0; i < count; ++i) bits[i / 64] |= (uint64_t)(pass->z[l][i] > 0) << (i % 64);
+}
+
+CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before, const uint64_t *after,
+                                uint32_t *index, uint32_t *units)
+{
+    size_t k, at, count = 0, words = clb_gate_words(pass, l), m = pass->net->m[l];
+    if (units) memset(units, 0, m * sizeof *units);
+    for (k = 0; k < words; ++k) {
+        uint64_t changed = before[k] ^ after[k];
+        for (at = 64 * k; changed; ++at, changed >>= 1) {
+            if (!(changed & 1)) continue;
+            if (index) index[count] = (uint32_t)at;
+            if (units) ++units[at % m];
+            ++count;
+        }
+    }
+    return count;
 }
 
 /* ---- nets as files ------------------------------------------------------------------------- */

@@ -65,7 +65,7 @@ typedef struct e09_watch {
     size_t     words, m, n, T;
     uint64_t  *first, *last, *now;        /* gates at theta_0, theta_{t-1}, theta_t                      */
     size_t    *flip;                      /* step of the last switch of each gate, 0: none               */
-    char      *touched;                   /* [m] neurons with a switch in this step                      */
+    uint32_t  *index, *units;             /* switched gates of this step; [m] their number in each neuron */
     double    *hamming, *neurons, *margin, *imbalance;             /* [T]                                */
     double     margin_mean_first, margin_mean_last, distinct[SW_T / E09_DISTINCT];
     double     switches, returns, net, switched;      /* counts; sum of delta_t - delta_t(old gates)      */
@@ -85,17 +85,17 @@ static clb_status e09_watch_init(e09_watch *w, ex_row *row, size_t n, int attrib
     w->neurons = w->hamming + w->T, w->margin = w->neurons + w->T, w->imbalance = w->margin + w->T;
     w->first = (uint64_t *)calloc(3 * w->words, sizeof *w->first);
     w->flip = (size_t *)calloc(n * w->m, sizeof *w->flip);
-    w->touched = (char *)calloc(w->m, 1);
+    w->index = (uint32_t *)calloc(n * w->m + w->m, sizeof *w->index);
     w->grad = (clb_real *)calloc((20 + 5) * w->m, sizeof *w->grad);
-    if (!w->first || !w->flip || !w->touched || !w->grad) return CLB_ENOMEM;
-    w->last = w->first + w->words, w->now = w->last + w->words;
+    if (!w->first || !w->flip || !w->index || !w->grad) return CLB_ENOMEM;
+    w->last = w->first + w->words, w->now = w->last + w->words, w->units = w->index + n * w->m;
     return CLB_OK;
 }
 
 static void e09_watch_free(e09_watch *w)
 {
     clb_pass_free(&w->probe);
-    free(w->first), free(w->flip), free(w->touched), free(w->grad);
+    free(w->first), free(w->flip), free(w->index), free(w->grad);
 }
 
 static double e09_delta(const clb_net *net, const clb_real *grad)
@@ -103,22 +103,17 @@ static double e09_delta(const clb_net *net, const clb_real *grad)
     return clb_weight_sumsq(net, grad, 2) - clb_weight_sumsq(net, grad, 1);
 }
 
-/* Switches from `last` to `now`: their number; counts returns and neurons on the way. */
-static double e09_switches(e09_watch *w, size_t t)
+/* Switches of update t-1; counts those that undo a switch of the last 100 steps. */
+static double e09_switches(e09_watch *w, const clb_pass *pass, size_t t)
 {
-    double count = 0;
-    memset(w->touched, 0, w->m);
-    for (size_t k = 0; k < w->words; ++k)
-        for (uint64_t diff = w->last[k] ^ w->now[k]; diff; diff &= diff - 1) {
-            size_t bit = 0, i;
-            while (!(diff >> bit & 1)) ++bit;
-            i = 64 * k + bit;
-            w->touched[i % w->m] = 1;
-            w->returns += w->flip[i] && t - w->flip[i] <= E09_RETURN;
-            w->flip[i] = t;
-            count += 1;
-        }
-    return count;
+    size_t count = clb_gate_switches(pass, 1, w->last, w->now, w->index, w->units);
+    for (size_t k = 0; k < count; ++k) {
+        size_t *flip = &w->flip[w->index[k]];
+        w->returns += *flip && t - *flip <= E09_RETURN;
+        *flip = t;
+    }
+    for (size_t h = 0; h < w->m; ++h) w->neurons[t - 1] += w->units[h] > 0;
+    return (double)count;
 }
 
 static void e09_margins(e09_watch *w, const clb_state *state, size_t entry)
@@ -169,17 +164,15 @@ static clb_verdict e09_observe(void *context, const clb_state *state)
     clb_gates(state->pass, 1, w->now);
     if (t == 0) memcpy(w->first, w->now, w->words * sizeof *w->now);
     else {
-        switches = e09_switches(w, t);
+        switches = e09_switches(w, state->pass, t);
         w->switches += switches;
         w->hamming[t - 1] = switches / (double)(w->n * w->m);
-        for (size_t h = 0; h < w->m; ++h) w->neurons[t - 1] += w->touched[h];
         e09_margins(w, state, t - 1);
         if ((t - 1) % E09_DISTINCT == 0) w->distinct[(t - 1) / E09_DISTINCT] = e09_distinct(w);
     }
     if (t < w->T) w->imbalance[t] = fabs(e09_delta(state->net, state->grad));
     if (w->attribute && t < w->T) e09_attribute(w, state, switches);
-    for (size_t k = 0; t == w->T && k < w->words; ++k)
-        for (uint64_t diff = w->first[k] ^ w->now[k]; diff; diff &= diff - 1) w->net += 1;
+    if (t == w->T) w->net = (double)clb_gate_switches(state->pass, 1, w->first, w->now, NULL, NULL);
     memcpy(w->last, w->now, w->words * sizeof *w->now);
     return w->status ? CLB_STOP : CLB_CONTINUE;
 }

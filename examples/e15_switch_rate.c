@@ -39,30 +39,16 @@ static void e15_plan(ex *x)
 /* ---- one run -------------------------------------------------------------------------------- */
 
 typedef struct e15_watch {
-    size_t      m, nm, words;
+    size_t      m, nm;
     uint64_t   *last, *now;
     clb_real   *z;                      /* pre-activations of the step before */
     double     *total, *neurons;        /* [T] */
-    double     *touched;                /* [m] last step at which a neuron changed */
+    uint32_t   *units;                  /* [m] switches of each neuron in this step */
     double     *phase;                  /* eta lambda_max / 2 every E15_SHARP steps, or NULL */
     double      eta, predicted;
     clb_curv    curv;
     clb_status  status;
 } e15_watch;
-
-/* Changed bits of one step, and neurons with at least one. */
-static void e15_count(e15_watch *w, size_t t)
-{
-    for (size_t k = 0; k < w->words; ++k) {
-        uint64_t changed = w->now[k] ^ w->last[k];
-        for (size_t bit = 0; changed; ++bit, changed >>= 1) {
-            size_t h = (64 * k + bit) % w->m;
-            if (!(changed & 1)) continue;
-            w->total[t] += 1;
-            if (w->touched[h] != (double)(t + 1)) w->neurons[t] += 1, w->touched[h] = (double)(t + 1);
-        }
-    }
-}
 
 /* Expected flips of one step: density of z at 0 times mean |dz|, as if they were independent. */
 static void e15_predict(e15_watch *w, const clb_real *z)
@@ -79,7 +65,11 @@ static clb_verdict e15_observe(void *context, const clb_state *state)
     const clb_real *z = state->pass->z[1];
     uint64_t *swap = w->last;
     clb_gates(state->pass, 1, w->now);
-    if (state->t) e15_count(w, state->t - 1), e15_predict(w, z);
+    if (state->t) {
+        w->total[state->t - 1] = (double)clb_gate_switches(state->pass, 1, w->last, w->now, NULL, w->units);
+        for (size_t h = 0; h < w->m; ++h) w->neurons[state->t - 1] += w->units[h] > 0;
+        e15_predict(w, z);
+    }
     w->last = w->now, w->now = swap;
     memcpy(w->z, z, w->nm * sizeof *z);
     if (!w->phase || state->t % E15_SHARP) return CLB_CONTINUE;
@@ -121,8 +111,8 @@ static clb_status e15_run(ex *x, ex_row *row)
 {
     clb_problem_opts opts = { .m = (size_t)ex_get(row, "width") };
     size_t T = ex_quick(x) ? 200 : E15_T, words = (200 * opts.m + 63) / 64;
-    e15_watch w = { .m = opts.m, .nm = 200 * opts.m, .words = words, .eta = ex_get(row, "lr"), .total = ex_space(row, T),
-                    .neurons = ex_space(row, T), .touched = ex_space(row, opts.m),
+    e15_watch w = { .m = opts.m, .nm = 200 * opts.m, .eta = ex_get(row, "lr"), .total = ex_space(row, T),
+                    .neurons = ex_space(row, T), .units = (uint32_t *)(void *)ex_space(row, opts.m),
                     .last = (uint64_t *)(void *)ex_space(row, words), .now = (uint64_t *)(void *)ex_space(row, words),
                     .z = (clb_real *)(void *)ex_space(row, 200 * opts.m) };
     clb_observer ob = { e15_observe, &w, 1, NULL, 0, 0 };

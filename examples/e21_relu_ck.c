@@ -47,9 +47,7 @@ static clb_status e21_switches(const clb_problem *p, const clb_data *data, doubl
         clb_axpy(P, (clb_real)-eta, step, step + P);
         clb_loss(&pass, step + P);
         clb_gates(&pass, 1, gates + words);
-        *count = 0;
-        for (size_t i = 0; i < words; ++i)
-            for (uint64_t changed = gates[i] ^ gates[words + i]; changed; changed &= changed - 1) *count += 1;
+        *count = (double)clb_gate_switches(&pass, 1, gates, gates + words, NULL, NULL);
     }
     free(gates), free(step);
     clb_pass_free(&pass);

@@ -199,6 +199,39 @@ static void t_gates(void)
     teardown(&f);
 }
 
+static void t_gate_switches(void)
+{
+    fixture f;
+    uint64_t before[4], after[4];
+    uint32_t index[88], units[8];
+    size_t count, expected = 0, at = 0, sum = 0;
+    setup(&f, 2, NULL, CLB_CE, 0);
+    clb_loss(&f.pass, NULL);
+    clb_gates(&f.pass, 1, before);
+    EQUAL(clb_gate_switches(&f.pass, 1, before, before, NULL, NULL), 0);
+    for (size_t i = 0; i < f.net.P; ++i) f.net.theta[i] += (clb_real)0.3 * (clb_real)((int)(i % 5) - 2);
+    clb_loss(&f.pass, NULL);
+    clb_gates(&f.pass, 1, after);
+    CHECK(f.net.m[1] <= 8 && 11 * f.net.m[1] <= 88);
+    count = clb_gate_switches(&f.pass, 1, before, after, index, units);
+    for (size_t i = 0; i < 11 * f.net.m[1]; ++i) {
+        if ((before[i / 64] >> (i % 64) & 1) == (after[i / 64] >> (i % 64) & 1)) continue;
+        CHECK(at < count);
+        EQUAL(index[at], i);
+        ++at, ++expected;
+    }
+    EQUAL(count, expected);
+    CHECK(count > 0);
+    for (size_t h = 0; h < f.net.m[1]; ++h) {
+        size_t own = 0;
+        for (size_t k = 0; k < count; ++k) own += index[k] % f.net.m[1] == h;
+        EQUAL(units[h], own);
+        sum += own;
+    }
+    EQUAL(sum, count);
+    teardown(&f);
+}
+
 /* Held gates: the same network at the point where they were taken; elsewhere a network that is linear in each
  * layer, so that loss(theta) along a line through W_1 alone is the quadratic of MSE. */
 static void t_freeze(void)
@@ -302,7 +335,7 @@ static void t_published_start(void)
 
 static const test_case tests[] = {
     TEST(t_activation_derivatives), TEST(t_activation_values), TEST(t_activation_homogeneity), TEST(t_gradient),
-    TEST(t_softmax_shift), TEST(t_loss_values), TEST(t_nan_passes), TEST(t_batch), TEST(t_gates), TEST(t_layout), TEST(t_freeze),
+    TEST(t_softmax_shift), TEST(t_loss_values), TEST(t_nan_passes), TEST(t_batch), TEST(t_gates), TEST(t_gate_switches), TEST(t_layout), TEST(t_freeze),
     TEST(t_bad_input), TEST(t_published_start),
 };
 TEST_MAIN(tests)
