@@ -787,118 +787,133 @@ CLBDEF clb_status clb_rescale(const clb_net *net, clb_real *theta, clb_real *gra
  * @S19 EIGENSOLVERS
  * ========================================================================================== */
 
-/* A stored symmetric matrix as an operator; only the lower triangle (j <= i of A[i*lda + j]) is read, each
- * element once a product. *A must outlive the operator. */
+/* A stored symmetric matrix as an operator; only the lower triangle (j <= i of A[i*lda + j]) is
+ * read, each element once a product. *A must outlive the operator. */
 typedef struct clb_dense {
     size_t          n, lda;
     const clb_real *A;
 } clb_dense;
 CLBDEF clb_linop clb_linop_dense(clb_dense *A);
 
-/* All eigenvalues and eigenvectors by cyclic Jacobi rotations, in double whatever clb_real is: the most
- * accurate solver here, for small n (about 40 n^3 flops).   A = V^T diag(values) V
+/* All eigenvalues and eigenvectors by cyclic Jacobi rotations, in double whatever clb_real is: the
+ * most accurate solver here, for small n (about 40 n^3 flops).   A = V^T diag(values) V
  * A        [n][lda], lower triangle read, unchanged
  * values   n, ascending
- * vectors  [n][n], row k is the unit eigenvector of values[k], its component of largest magnitude positive;
- *          NULL: not wanted
- * Memory 2 n^2 doubles.  Errors: CLB_ENOTFINITE, CLB_ENOCONV (after 60 sweeps; best estimate), CLB_ESIZE,
- * CLB_ENOMEM. */
-CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *values, clb_real *vectors);
+ * vectors  [n][n], row k is the unit eigenvector of values[k], its component of largest magnitude
+ *          positive; NULL: not wanted
+ * Memory 2 n^2 doubles.  Errors: CLB_ENOTFINITE, CLB_ENOCONV (after 60 sweeps; best estimate),
+ * CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *values,
+                             clb_real *vectors);
 
 /* The same by blocked Householder tridiagonalisation and divide and conquer: the fast one.
  * A        [n][lda], lower triangle read; DESTROYED (holds the reflectors)
  * values   n, ascending
  * vectors  as above; NULL: values only (4/3 n^3 flops instead of about 4 n^3)
  * Residual and orthogonality are a few n eps |A|. Any scale: A is scaled by a power of two.
- * Memory clb_eigh_bytes(n, vectors != NULL). Errors as clb_jacobi; on any but CLB_ENOCONV values and
- * vectors are untouched. */
+ * Memory clb_eigh_bytes(n, vectors != NULL). Errors as clb_jacobi; on any but CLB_ENOCONV values
+ * and vectors are untouched. */
 CLBDEF clb_status clb_eigh(size_t n, clb_real *A, size_t lda, double *values, clb_real *vectors);
-/* Eigenvalues and c_k = |v_k . g|, without eigenvectors: reflectors and rotations act on g alone, so that
- * g^T f(A) g = sum_k c_k^2 f(values[k]) costs what the values cost.          Theorem 4, spectral_theory
- * The sign of v_k . g depends on the sign of v_k, so the magnitude is returned. A is DESTROYED. */
-CLBDEF clb_status clb_eigh_project(size_t n, clb_real *A, size_t lda, const clb_real *g, double *values,
+/* Eigenvalues and c_k = |v_k . g|, without eigenvectors: reflectors and merges act on g alone, so
+ * that a sum over modes costs what the values cost.                           Theorem 4, eq. (4)
+ *   g^T f(A) g = sum_k c_k^2 f(values[k])
+ * The sign of v_k . g depends on the sign of v_k, so the magnitude is returned. A is DESTROYED.
+ * projections [n] in the order of values. Memory and errors as clb_eigh without vectors. */
+CLBDEF clb_status clb_eigh_project(size_t n, clb_real *A, size_t lda, const clb_real *g,
+                                   double *values,
                                    double *projections);
 /* Bytes that clb_eigh (or clb_eigh_project: vectors = 0) allocates; 0 when that overflows. */
 CLBDEF size_t clb_eigh_bytes(size_t n, int vectors);
 
-/* Power iteration as in the published runs: start = n normals, normalised; count times v <- Av/|Av|;
- * *value = v.Av. 0 if |Av| < 1e-12. Finds the eigenvalue of largest magnitude, slightly low; consumes n
- * normals; count+1 products. */
-CLBDEF clb_status clb_power_published(const clb_linop *A, size_t count, clb_rng *rng, double *value);
-/* Lanczos as in the published runs: at most min(count, n) steps from n normals, one modified Gram-Schmidt
- * pass, end at beta < 1e-12. values: min(count, n) doubles, the *found eigenvalues of T ascending. */
-CLBDEF clb_status clb_lanczos_published(const clb_linop *A, size_t count, clb_rng *rng, double *values,
+/* Power iteration as in the published runs: start = n normals, normalised; count times v <-
+ * Av/|Av|; *value = v.Av. 0 if |Av| < 1e-12. Finds the eigenvalue of largest magnitude, slightly
+ * low; consumes n normals; count+1 products. */
+CLBDEF clb_status clb_power_published(const clb_linop *A, size_t count, clb_rng *rng,
+                                      double *value);
+/* Lanczos as in the published runs: at most min(count, n) steps from n normals, one modified
+ * Gram-Schmidt pass, end at beta < 1e-12. values: min(count, n) doubles, the *found eigenvalues of
+ * T ascending. */
+CLBDEF clb_status clb_lanczos_published(const clb_linop *A, size_t count, clb_rng *rng,
+                                        double *values,
                                         size_t *found);
 
 typedef enum clb_which { CLB_LARGEST, CLB_SMALLEST, CLB_BOTH_ENDS, CLB_WHICH_COUNT } clb_which;
 
 typedef struct clb_lanczos_opts {
-    double    tol;           /* 0 -> 1e-10 (1e-5 single): |A v - lambda v| <= tol |A|_2               */
-    clb_which which;         /* 0 -> largest ALGEBRAIC eigenvalues (not largest magnitude)            */
-    size_t    block;         /* 0 -> 1 start vector; 2 for a clb_linop_dense of order > 500, which is
-                                     read from memory once for two products                           */
-    size_t    basis;         /* 0 -> max(2 k + 20, 60), at most n: vectors kept before a restart      */
-    size_t    max_products;  /* 0 -> max(10 n, 1000) operator products                                */
+    double    tol;           /* 0 -> 1e-10 (1e-5 single): |A v - lambda v| <= tol |A|_2 */
+    clb_which which;         /* 0 -> largest ALGEBRAIC eigenvalues (not largest magnitude) */
+    size_t    block;         /* 0 -> 1 start vector; 2 for a clb_linop_dense of order > 500, which
+                                     is read from memory once for two products */
+    size_t    basis;         /* 0 -> max(2 k + 20, 60), at most n: vectors kept before a restart */
+    size_t    max_products;  /* 0 -> max(10 n, 1000) operator products */
     int       no_check;      /* 0 -> after convergence a cycle from a new random vector looks for
-                                     copies of multiple eigenvalues that one start cannot see         */
-    clb_rng  *rng;           /* NULL -> a fixed stream                                                */
-    const clb_real *start;   /* NULL -> random; else n reals, first start vector                      */
-} clb_lanczos_opts;          /* NULL: all defaults                                                    */
+                                     copies of multiple eigenvalues that one start cannot see */
+    clb_rng  *rng;           /* NULL -> a fixed stream */
+    const clb_real *start;   /* NULL -> random; else n reals, first start vector */
+} clb_lanczos_opts;          /* NULL: all defaults */
 
-/* Result of clb_lanczos: count pairs. CLB_LARGEST descending; CLB_SMALLEST ascending; CLB_BOTH_ENDS the k
- * largest descending, then the k smallest ascending. */
+/* Result of clb_lanczos: count pairs. CLB_LARGEST descending; CLB_SMALLEST ascending; CLB_BOTH_ENDS
+ * the k largest descending, then the k smallest ascending. */
 typedef struct clb_eigs {
     size_t    n, count;
-    double   *value;         /* [count]                                                               */
-    double   *residual;      /* [count]    |A v - value v|, measured with one more product            */
-    double   *bound;         /* [count]    on |value - nearest eigenvalue|: min(r, r^2/gap) + rounding */
-    int      *converged;     /* [count]    residual <= tol |A|                                        */
-    clb_real *vector;        /* [count][n] row i is unit, component of largest magnitude positive     */
-    double    smallest, largest;   /* extreme Ritz values, whatever was asked for                     */
-    double    norm;          /* estimate of |A|_2: largest |Ritz value| seen                          */
+    double   *value;         /* [count] */
+    double   *residual;      /* [count]    |A v - value v|, measured with one more product */
+    double   *bound;    /* [count]    on |value - nearest eigenvalue|: min(r, r^2/gap) + rounding */
+    int      *converged;     /* [count]    residual <= tol |A| */
+    clb_real *vector;        /* [count][n] row i is unit, component of largest magnitude positive */
+    double    smallest, largest;   /* extreme Ritz values, whatever was asked for */
+    double    norm;          /* estimate of |A|_2: largest |Ritz value| seen */
     size_t    products, restarts;
     void     *arena;
 } clb_eigs;
 
 CLBDEF void       clb_lanczos_opts_resolve(clb_lanczos_opts *opts, size_t n, size_t k);
-/* k eigenpairs at the chosen end(s) of the spectrum by Lanczos with two full reorthogonalisation passes and
- * thick restarts. k > n gives n. All memory, about (basis + block + count) n reals, is taken at the start.
- * CLB_ENOCONV: some pair is not converged (or the operator gave NaN: CLB_ENOTFINITE); the best estimates
- * are there. Other errors: CLB_EOPTION (k = 0, which), CLB_EEMPTY (n = 0), CLB_ESIZE, CLB_ENOMEM; *out zeroed. */
-CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts, clb_eigs *out);
+/* k eigenpairs at the chosen end(s) of the spectrum by Lanczos with two full reorthogonalisation
+ * passes and thick restarts. k > n gives n. All memory, about (basis + block + count) n reals, is
+ * taken at the start; no step and no restart allocates.
+ * CLB_ENOCONV: some pair is not converged, the best estimates are there. Other errors: CLB_EOPTION
+ * (k = 0, which, start = 0), CLB_EEMPTY (n = 0), CLB_ENOTFINITE (the operator gave NaN or infinity), CLB_ESIZE,
+ * CLB_ENOMEM; *out is then zeroed. */
+CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts,
+                              clb_eigs *out);
 CLBDEF void       clb_eigs_free(clb_eigs *eigs);
 
-/* Largest eigenvalue of the Hessian (the sharpness; algebraic, not by magnitude) by Lanczos; *smallest too
- * unless NULL. opts NULL: defaults; opts->which is not used.  Errors as clb_lanczos. */
-CLBDEF clb_status clb_sharpness(clb_curv *curv, const clb_lanczos_opts *opts, double *largest, double *smallest);
+/* Largest eigenvalue of the Hessian (the sharpness; algebraic, not by magnitude) by Lanczos;
+ * *smallest too unless NULL. opts NULL: defaults; opts->which is not used.  Errors as clb_lanczos. */
+CLBDEF clb_status clb_sharpness(clb_curv *curv, const clb_lanczos_opts *opts, double *largest,
+                                double *smallest);
 
 typedef struct clb_slq_opts {
-    size_t          steps;   /* 0 -> 60, at most n: Lanczos steps of each probe                       */
-    size_t          probes;  /* 0 -> 10 random start vectors (1 with start)                           */
-    const clb_real *start;   /* NULL -> normals from rng; else the one start vector                   */
+    size_t          steps;   /* 0 -> 60, at most n: Lanczos steps of each probe */
+    size_t          probes;  /* 0 -> 10 random start vectors (1 with start) */
+    const clb_real *start;   /* NULL -> normals from rng; else the one start vector */
 } clb_slq_opts;
 
-/* Nodes and weights (>= 0, sum 1) with  sum_i weight_i f(node_i) ~ mean over probes of v^T f(A) v / |v|^2,
- * so  tr f(A) ~ n sum_i weight_i f(node_i).  Exact for polynomials of degree 2 steps - 1 on each start vector. */
+/* Nodes and weights (>= 0, sum 1) of the mean over the probes v:
+ *   sum_i weight_i f(node_i) ~ mean of v^T f(A) v / |v|^2,      tr f(A) ~ n sum_i weight_i f(node_i)
+ * Exact for polynomials of degree 2 steps - 1 on each start vector. */
 typedef struct clb_quadrature {
-    size_t  count;           /* nodes of probe 0 ascending, then of probe 1, ...                      */
-    double *node, *weight;   /* [count]; weight is the squared first component over the probes        */
+    size_t  count;           /* nodes of probe 0 ascending, then of probe 1, ... */
+    double *node, *weight;   /* [count]; weight is the squared first component over the probes */
     size_t  products;
     void   *arena;
 } clb_quadrature;
 
 /* Stochastic Lanczos quadrature. rng may be NULL with opts->start.
- * Errors: CLB_EEMPTY, CLB_EOPTION (neither rng nor start; start zero), CLB_ENOTFINITE, CLB_ESIZE, CLB_ENOMEM. */
-CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *opts, clb_quadrature *out);
+ * Errors: CLB_EEMPTY, CLB_EOPTION (neither rng nor start; start zero), CLB_ENOTFINITE, CLB_ESIZE,
+ * CLB_ENOMEM. */
+CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *opts,
+                          clb_quadrature *out);
 CLBDEF void       clb_quadrature_free(clb_quadrature *q);
 
 typedef struct clb_estimate {
-    double mean, stderr_mean;      /* standard error of the mean                                      */
-    double lower, upper;           /* 95 % interval, Student t                                        */
+    double mean, stderr_mean;      /* standard error of the mean */
+    double lower, upper;           /* 95 % interval, Student t */
     size_t samples;
 } clb_estimate;
 /* Hutchinson: mean of z.Az over probes >= 2 random sign vectors estimates tr A. */
-CLBDEF clb_status clb_trace_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng, clb_estimate *out);
+CLBDEF clb_status clb_trace_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng,
+                                       clb_estimate *out);
 
 /* ============================================================================================
  * @S20 CONSERVATION LAWS
@@ -6397,10 +6412,10 @@ CLBDEF clb_status clb_flow(clb_net *net, const clb_data *data, double time,
 #define CLBI_EPS 2.2204460492503131e-16
 #endif
 #define CLBI_DBL_EPS 2.2204460492503131e-16
-#define CLBI_PANEL ((size_t)32)                   /* columns reduced between two updates of the matrix */
+#define CLBI_PANEL ((size_t)32)              /* columns reduced between two updates of the matrix */
 
-/* Exponent s with 2^(s-1) <= max |A_ij| < 2^s over the lower triangle; 0 for a zero matrix. Scaling by 2^-s is
- * exact and keeps squares away from over- and underflow. Sets *finite. */
+/* Exponent s with 2^(s-1) <= max |A_ij| < 2^s over the lower triangle; 0 for a zero matrix. Scaling
+ * by 2^-s is exact and keeps squares away from over- and underflow. Sets *finite. */
 static int clbi_scale_exponent(size_t n, const clb_real *A, size_t lda, int *finite)
 {
     double top = 0;
@@ -6428,7 +6443,8 @@ static void clbi_sign_rule(size_t n, clb_real *v)
 }
 
 /* Rows i and i+1 of Z [.][w] become  c z_i - s z_{i+1}  and  s z_i + c z_{i+1}. */
-static void clbi_rotate_rows(double *CLBI_RESTRICT x, double *CLBI_RESTRICT y, size_t w, double c, double s)
+static void clbi_rotate_rows(double *CLBI_RESTRICT x, double *CLBI_RESTRICT y, size_t w, double c,
+                             double s)
 {
     for (size_t k = 0; k < w; ++k) {
         double xk = x[k], yk = y[k];
@@ -6483,9 +6499,10 @@ static void clbi_ql_step(size_t l, size_t m, double *d, double *e, double *Z, si
     e[m] = 0;
 }
 
-/* Eigenvalues of the symmetric tridiagonal matrix with diagonal d [n] and off-diagonal e [n] (e[n-1] is scratch),
- * ascending in d; e is destroyed. Z [n][w] becomes V Z, V the rows of eigenvectors (w = 0: values only; Z the
- * identity gives V; a column g gives V g). Returns the number of eigenvalues that did not converge. */
+/* Eigenvalues of the symmetric tridiagonal matrix with diagonal d [n] and off-diagonal e [n]
+ * (e[n-1] is scratch), ascending in d; e is destroyed. Z [n][w] becomes V Z, V the rows of
+ * eigenvectors (w = 0: values only; Z the identity gives V; a column g gives V g). Returns the
+ * number of eigenvalues that did not converge. */
 static size_t clbi_ql(size_t n, double *d, double *e, double *Z, size_t w)
 {
     size_t failed = 0;
@@ -6493,7 +6510,8 @@ static size_t clbi_ql(size_t n, double *d, double *e, double *Z, size_t w)
     for (size_t l = 0; l < n; ++l) {
         for (int sweep = 0;; ++sweep) {
             size_t m = l;
-            while (m + 1 < n && fabs(e[m]) > 0.5 * CLBI_DBL_EPS * (fabs(d[m]) + fabs(d[m + 1]))) ++m;
+            while (m + 1 < n && fabs(e[m]) > 0.5 * CLBI_DBL_EPS * (fabs(d[m]) + fabs(d[m + 1])))
+                ++m;
             if (m == l) break;
             if (sweep == 60) {
                 ++failed;
@@ -6508,13 +6526,14 @@ static size_t clbi_ql(size_t n, double *d, double *e, double *Z, size_t w)
 
 /* --- cyclic Jacobi -------------------------------------------------------------------------- */
 
-/* Rotation in the plane (p, q) that makes a_pq zero: a [n][n] full symmetric, v [n][n] rows of eigenvectors. */
+/* Rotation in the plane (p, q) that makes a_pq zero: a [n][n] full symmetric, v [n][n] rows of
+ * eigenvectors. */
 static void clbi_jacobi_rotate(size_t n, double *a, double *v, size_t p, size_t q)
 {
     double apq = a[p * n + q];
     double theta = (a[q * n + q] - a[p * n + p]) / (2 * apq);          /* cot 2 phi */
     double root = fabs(theta) > 1e150 ? fabs(theta) : sqrt(1 + theta * theta);
-    double t = (theta < 0 ? -1 : 1) / (fabs(theta) + root);            /* tan phi, the smaller root */
+    double t = (theta < 0 ? -1 : 1) / (fabs(theta) + root);          /* tan phi, the smaller root */
     double c = 1 / sqrt(1 + t * t), s = t * c;
     double app = a[p * n + p] - t * apq, aqq = a[q * n + q] + t * apq;
     clbi_rotate_rows(a + p * n, a + q * n, n, c, s);
@@ -6528,8 +6547,8 @@ static void clbi_jacobi_rotate(size_t n, double *a, double *v, size_t p, size_t 
     if (v) clbi_rotate_rows(v + p * n, v + q * n, n, c, s);
 }
 
-/* One sweep over all planes; returns the number of rotations. An element is negligible against both of its diagonal
- * entries, or when its square does not reach the rounding of |A| <= n (scaled). */
+/* One sweep over all planes; returns the number of rotations. An element is negligible against both
+ * of its diagonal entries, or when its square does not reach the rounding of |A| <= n (scaled). */
 static size_t clbi_jacobi_sweep(size_t n, double *a, double *v)
 {
     size_t rotations = 0;
@@ -6546,7 +6565,8 @@ static size_t clbi_jacobi_sweep(size_t n, double *a, double *v)
 }
 
 /* values and rows from the scaled double result */
-static void clbi_jacobi_store(size_t n, int scale, const double *a, const double *v, double *values, clb_real *vectors)
+static void clbi_jacobi_store(size_t n, int scale, const double *a, const double *v,
+                              double *values, clb_real *vectors)
 {
     for (size_t i = 0; i < n; ++i) values[i] = ldexp(a[i * n + i], scale);
     if (!vectors) return;
@@ -6559,7 +6579,8 @@ static void clbi_jacobi_store(size_t n, int scale, const double *a, const double
     }
 }
 
-CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *values, clb_real *vectors)
+CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *values,
+                             clb_real *vectors)
 {
     size_t cells, count, rotations = 1;
     double *a, *v;
@@ -6570,11 +6591,13 @@ CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *va
     if ((status = clbi_calloc(&a, count, sizeof *a)) != CLB_OK) return status;
     v = vectors ? a + cells : NULL;
     for (size_t i = 0; i < n; ++i) {
-        for (size_t j = 0; j <= i; ++j) a[i * n + j] = a[j * n + i] = ldexp((double)A[i * lda + j], -scale);
+        for (size_t j = 0; j <= i; ++j)
+            a[i * n + j] = a[j * n + i] = ldexp((double)A[i * lda + j], -scale);
         if (v) v[i * n + i] = 1;
     }
-    for (int sweep = 0; sweep < 60 && rotations > 0; ++sweep) rotations = clbi_jacobi_sweep(n, a, v);
-    for (size_t i = 0; i < n; ++i) {                       /* selection sort of the diagonal, rows of v along */
+    for (int sweep = 0; sweep < 60 && rotations > 0; ++sweep)
+        rotations = clbi_jacobi_sweep(n, a, v);
+    for (size_t i = 0; i < n; ++i) {           /* selection sort of the diagonal, rows of v along */
         size_t low = i;
         for (size_t j = i + 1; j < n; ++j)
             if (a[j * n + j] < a[low * n + low]) low = j;
@@ -6608,18 +6631,19 @@ CLBDEF clb_linop clb_linop_dense(clb_dense *A)
 
 /* --- tridiagonalisation --------------------------------------------------------------------- */
 
-/* A = Q T Q^T, Q = H_{n-1} ... H_1, rows eliminated from the last one upwards, so that the active matrix is always the
- * leading block and rows stay where they are. H_k = I - tau_k v v^T with v = (A[k][0..k-2], 1, 0, ...) kept in row k.
- * The panel holds v and w of up to CLBI_PANEL reflectors, A_now = A - sum (v w^T + w v^T). */
+/* A = Q T Q^T, Q = H_{n-1} ... H_1, rows eliminated from the last one upwards, so that the active
+ * matrix is always the leading block and rows stay where they are. H_k = I - tau_k v v^T with v =
+ * (A[k][0..k-2], 1, 0, ...) kept in row k. The panel holds v and w of up to CLBI_PANEL reflectors,
+ * A_now = A - sum (v w^T + w v^T). */
 typedef struct clbi_tridiag {
-    size_t    n, ld;       /* ld: leading dimension of the panel                                      */
-    double   *d, *e, *tau; /* T; reflector k is in tau[k]                                             */
-    double   *dot;         /* [2 CLBI_PANEL]                                                          */
-    clb_real *panel;       /* [2 CLBI_PANEL][ld]  v_0, w_0, v_1, w_1, ...                             */
-    clb_real *strips;      /* -w_0, -v_0, -w_1, ... in strips                                         */
-    clb_real *rows;        /* [CLBI_CHUNK][2 CLBI_PANEL]                                              */
-    clb_real *x;           /* [ld]                                                                    */
-    clb_real *coef;        /* [2 CLBI_PANEL]                                                          */
+    size_t    n, ld;       /* ld: leading dimension of the panel */
+    double   *d, *e, *tau; /* T; reflector k is in tau[k] */
+    double   *dot;         /* [2 CLBI_PANEL] */
+    clb_real *panel;       /* [2 CLBI_PANEL][ld]  v_0, w_0, v_1, w_1, ... */
+    clb_real *strips;      /* -w_0, -v_0, -w_1, ... in strips */
+    clb_real *rows;        /* [CLBI_CHUNK][2 CLBI_PANEL] */
+    clb_real *x;           /* [ld] */
+    clb_real *coef;        /* [2 CLBI_PANEL] */
 } clbi_tridiag;
 
 /* Householder vector of x [k]: x becomes v with v[k-1] = 1, H x = (0, .., 0, *beta). */
@@ -6627,7 +6651,7 @@ static double clbi_householder(size_t k, clb_real *x, double *beta)
 {
     double alpha = (double)x[k - 1], rest = clb_sumsq(k - 1, x), norm, inv;
     *beta = alpha;
-    if (rest < 1e-290) {                                   /* below rounding of a matrix scaled to 1 */
+    if (rest < 1e-290) {                                /* below rounding of a matrix scaled to 1 */
         memset(x, 0, (k - 1) * sizeof *x);
         x[k - 1] = 1;
         return 0;
@@ -6655,7 +6679,8 @@ static void clbi_tridiag_row(clbi_tridiag *t, clb_real *A, size_t lda, size_t k,
         memset(w, 0, k * sizeof *w);
         return;
     }
-    kernels->symv(1, k, A, lda, v, w, k, (int)(k & 1));        /* w = tau (A_now v) - tau/2 (tau v.A_now v) v */
+    /* w = tau (A_now v) - tau/2 (tau v.A_now v) v */
+    kernels->symv(1, k, A, lda, v, w, k, (int)(k & 1));
     kernels->dots(2 * p, k, t->panel, t->ld, v, t->dot);
     for (size_t i = 0; i < 2 * p; ++i) t->coef[i] = (clb_real)-t->dot[i ^ 1];
     kernels->combine(2 * p, k, t->coef, t->panel, t->ld, w);
@@ -6664,8 +6689,8 @@ static void clbi_tridiag_row(clbi_tridiag *t, clb_real *A, size_t lda, size_t k,
     clb_axpy(k, (clb_real)-half, v, w);
 }
 
-/* A wide factor B [K][N] of a thin product, cut into strips of CLBI_STRIP columns, each contiguous [K][CLBI_STRIP]: one
- * strip and the rows of C in work stay in the nearest caches. */
+/* A wide factor B [K][N] of a thin product, cut into strips of CLBI_STRIP columns, each contiguous
+ * [K][CLBI_STRIP]: one strip and the rows of C in work stay in the nearest caches. */
 #define CLBI_STRIP (256 / sizeof(clb_real))
 #define CLBI_CHUNK ((size_t)48)                   /* rows of C at a time                      */
 
@@ -6673,7 +6698,8 @@ static void clbi_strips_fill(size_t K, size_t N, const clb_real *B, size_t ldb, 
 {
     for (size_t j = 0; j < N; j += CLBI_STRIP) {
         size_t w = N - j < CLBI_STRIP ? N - j : CLBI_STRIP;
-        for (size_t k = 0; k < K; ++k, strips += CLBI_STRIP) memcpy(strips, B + k * ldb + j, w * sizeof *B);
+        for (size_t k = 0; k < K; ++k, strips += CLBI_STRIP)
+            memcpy(strips, B + k * ldb + j, w * sizeof *B);
     }
 }
 
@@ -6682,7 +6708,8 @@ static void clbi_strips_add(size_t M, size_t N, size_t K, const clb_real *A, con
                             clb_real *C, size_t ldc)
 {
     for (size_t j = 0; j < N; j += CLBI_STRIP, strips += K * CLBI_STRIP)
-        clb_matmul_nn_acc(M, N - j < CLBI_STRIP ? N - j : CLBI_STRIP, K, A, K, strips, CLBI_STRIP, C + j, ldc);
+        clb_matmul_nn_acc(M, N - j < CLBI_STRIP ? N - j : CLBI_STRIP, K, A, K, strips, CLBI_STRIP,
+                          C + j, ldc);
 }
 
 /* Lower triangle of the leading k x k block -= sum over p reflectors of v w^T + w v^T. */
@@ -6692,7 +6719,8 @@ static void clbi_tridiag_update(const clbi_tridiag *t, clb_real *A, size_t lda, 
     clb_real *to = t->strips;
     for (size_t j = 0; j < k; j += CLBI_STRIP)             /* strip j of  -w_0, -v_0, -w_1, ... */
         for (size_t c = 0; c < K; ++c, to += CLBI_STRIP)
-            for (size_t i = 0; i < CLBI_STRIP && j + i < k; ++i) to[i] = -t->panel[(c ^ 1) * t->ld + j + i];
+            for (size_t i = 0; i < CLBI_STRIP && j + i < k; ++i)
+                to[i] = -t->panel[(c ^ 1) * t->ld + j + i];
     for (size_t r = 0; r < k; r += CLBI_CHUNK) {
         size_t rows = k - r < CLBI_CHUNK ? k - r : CLBI_CHUNK;
         for (size_t c = 0; c < K; ++c)
@@ -6733,7 +6761,8 @@ static size_t clbi_tridiag_bytes(size_t n)
     return (reals + reals % 2) * sizeof(clb_real) + (3 * n + 2 * CLBI_PANEL) * sizeof(double);
 }
 
-#define CLBI_EIGH_MAX ((size_t)1 << (4 * sizeof(size_t) - 6))      /* n^2 reals fit a size_t with room to spare */
+/* n^2 reals fit a size_t with room to spare */
+#define CLBI_EIGH_MAX ((size_t)1 << (4 * sizeof(size_t) - 6))
 
 /* Lays the arrays out for order n; the memory is the caller's. */
 static void clbi_tridiag_init(clbi_tridiag *t, size_t n, void *memory)
@@ -6753,19 +6782,20 @@ static void clbi_tridiag_init(clbi_tridiag *t, size_t n, void *memory)
 static void clbi_scale_lower(size_t n, clb_real *A, size_t lda, int exponent)
 {
     for (size_t i = 0; i < n; ++i)
-        for (size_t j = 0; j <= i; ++j) A[i * lda + j] = (clb_real)ldexp((double)A[i * lda + j], exponent);
+        for (size_t j = 0; j <= i; ++j)
+            A[i * lda + j] = (clb_real)ldexp((double)A[i * lda + j], exponent);
 }
 
 /* --- divide and conquer --------------------------------------------------------------------- */
 
-/* Secular equation of D + rho z z^T, d ascending, |z| = 1:   f(x) = 1/rho + sum_j z_j^2 / (d_j - x) = 0.
- * Root i lies in (d_i, d_{i+1}) and is kept as an offset mu from a pole d_o, so that every difference
- * d_j - x = (d_j - d_o) - mu has full relative accuracy. */
+/* Secular equation of D + rho z z^T, d ascending, |z| = 1:   f(x) = 1/rho + sum_j z_j^2 / (d_j - x)
+ * = 0. Root i lies in (d_i, d_{i+1}) and is kept as an offset mu from a pole d_o, so that every
+ * difference d_j - x = (d_j - d_o) - mu has full relative accuracy. */
 typedef struct clbi_secular {
     size_t  K;
     double  rho_inv;
-    double *d, *z, *mu;    /* [K] poles, weights, offsets                                            */
-    size_t *origin;        /* [K] the pole from which mu counts                                      */
+    double *d, *z, *mu;    /* [K] poles, weights, offsets */
+    size_t *origin;        /* [K] the pole from which mu counts */
 } clbi_secular;
 
 /* The root of c x^2 - a x + b inside (lo, hi), the middle of the interval if there is none. */
@@ -6781,9 +6811,10 @@ static double clbi_root_inside(double a, double b, double c, double lo, double h
     return 0.5 * (lo + hi);
 }
 
-/* Start for root i < K-1: f with all poles but the two neighbours frozen at the middle of the interval. Chooses the
- * nearer pole as origin and the bracket. */
-static double clbi_secular_start(const clbi_secular *p, size_t i, size_t *origin, double *lo, double *hi)
+/* Start for root i < K-1: f with all poles but the two neighbours frozen at the middle of the
+ * interval. Chooses the nearer pole as origin and the bracket. */
+static double clbi_secular_start(const clbi_secular *p, size_t i, size_t *origin, double *lo,
+                                 double *hi)
 {
     double gap = p->d[i + 1] - p->d[i], half = 0.5 * gap, sums[2], f, c, a, b;
     double zi = p->z[i] * p->z[i], zj = p->z[i + 1] * p->z[i + 1];
@@ -6798,8 +6829,8 @@ static double clbi_secular_start(const clbi_secular *p, size_t i, size_t *origin
     return clbi_root_inside(a, b, c, *lo, *hi);
 }
 
-/* Root i. The poles up to i and those above are each replaced by one pole with matched value and slope (Li's "middle
- * way"); a bracket guards every step. */
+/* Root i. The poles up to i and those above are each replaced by one pole with matched value and
+ * slope (Li's "middle way"); a bracket guards every step. */
 static void clbi_secular_root(clbi_secular *p, size_t i)
 {
     int last = i + 1 == p->K;
@@ -6816,7 +6847,9 @@ static void clbi_secular_root(clbi_secular *p, size_t i)
     for (int iteration = 0; iteration < 100; ++iteration) {
         double f, d1 = p->d[i] - p->d[o] - mu, d2, step, noise;
         clbi_isa_kernels()->pole_sums(i + 1, p->d, p->z, p->d[o], mu, below);
-        if (!last) clbi_isa_kernels()->pole_sums(p->K - i - 1, p->d + i + 1, p->z + i + 1, p->d[o], mu, above);
+        if (!last)
+            clbi_isa_kernels()->pole_sums(p->K - i - 1, p->d + i + 1, p->z + i + 1, p->d[o], mu,
+                                          above);
         f = p->rho_inv + below[0] + above[0];
         noise = 8 * (p->rho_inv - below[0] + above[0]) + fabs(mu) * (below[1] + above[1]);
         if (fabs(f) <= CLBI_DBL_EPS * noise) break;
@@ -6857,25 +6890,26 @@ static void clbi_secular_weights(clbi_secular *p, double *w)
     for (size_t j = 0; j < p->K; ++j) p->z[j] = p->z[j] < 0 ? -sqrt(fabs(w[j])) : sqrt(fabs(w[j]));
 }
 
-/* Eigenvectors of T as rows: row i of Q, or only the components that are asked for. Merging two halves needs their
- * first and last components; a projection on g rides along. Everything about row i of a finished block lies at index
- * i; `order` lists the rows of the block (counted from its start) by ascending eigenvalue. */
+/* Eigenvectors of T as rows: row i of Q, or only the components that are asked for. Merging two
+ * halves needs their first and last components; a projection on g rides along. Everything about row
+ * i of a finished block lies at index i; `order` lists the rows of the block (counted from its
+ * start) by ascending eigenvalue. */
 typedef struct clbi_dc {
     size_t    n;
-    double   *d, *e;       /* T, then the eigenvalues in d                                            */
-    double   *track[3];    /* [n] first and last component of row i in its block, v_i . g             */
-    double   *old[3];      /* [n] the tracks of the kept rows before a merge                          */
-    double   *z, *w;       /* [n] z by row; scratch                                                   */
-    clbi_secular p;        /* the merge under way: poles of the kept rows ascending                   */
-    size_t   *order, *by;  /* [n]                                                                     */
-    size_t   *kept, *gone; /* [n] rows that take part in a merge, deflated rows                       */
-    size_t   *type;        /* [n] where row i is nonzero                                              */
-    size_t   *place;       /* [n] position in kept of the g-th row of Q2                              */
-    size_t    gone_count, part[2];     /* deflated rows; rows of Q2 for the first and second half     */
-    const double *g;       /* [n] or NULL                                                             */
-    clb_real *Q;           /* [n][n], NULL: no vectors                                                */
-    clb_real *Q2, *S;      /* [n][n] scratch, [CLBI_DC_ROWS][n]                                       */
-    double   *leaf;        /* [CLBI_LEAF][CLBI_LEAF]                                                  */
+    double   *d, *e;       /* T, then the eigenvalues in d */
+    double   *track[3];    /* [n] first and last component of row i in its block, v_i . g */
+    double   *old[3];      /* [n] the tracks of the kept rows before a merge */
+    double   *z, *w;       /* [n] z by row; scratch */
+    clbi_secular p;        /* the merge under way: poles of the kept rows ascending */
+    size_t   *order, *by;  /* [n] */
+    size_t   *kept, *gone; /* [n] rows that take part in a merge, deflated rows */
+    size_t   *type;        /* [n] where row i is nonzero */
+    size_t   *place;       /* [n] position in kept of the g-th row of Q2 */
+    size_t    gone_count, part[2];     /* deflated rows; rows of Q2 for the first and second half */
+    const double *g;       /* [n] or NULL */
+    clb_real *Q;           /* [n][n], NULL: no vectors */
+    clb_real *Q2, *S;      /* [n][n] scratch, [CLBI_DC_ROWS][n] */
+    double   *leaf;        /* [CLBI_LEAF][CLBI_LEAF] */
 } clbi_dc;
 #define CLBI_LEAF ((size_t)32)
 #define CLBI_DC_ROWS ((size_t)128)
@@ -6904,13 +6938,15 @@ static size_t clbi_dc_leaf(clbi_dc *c, size_t lo, size_t hi)
         c->track[1][lo + i] = Z[i * w + (c->Q ? m - 1 : 1)];
         c->track[2][lo + i] = c->Q ? 0 : Z[i * w + 2];
         c->order[lo + i] = i;
-        for (size_t j = 0; c->Q && j < m; ++j) c->Q[(lo + i) * c->n + lo + j] = (clb_real)Z[i * m + j];
+        for (size_t j = 0; c->Q && j < m; ++j)
+            c->Q[(lo + i) * c->n + lo + j] = (clb_real)Z[i * m + j];
     }
     return failed;
 }
 
 /* Rows a and b become  cs a + sn b  and  cs b - sn a. */
-static void clbi_dc_rotate(clbi_dc *c, size_t lo, size_t hi, size_t a, size_t b, double cs, double sn)
+static void clbi_dc_rotate(clbi_dc *c, size_t lo, size_t hi, size_t a, size_t b, double cs,
+                           double sn)
 {
     for (size_t t = 0; t < 3; ++t) {
         double x = c->track[t][a], y = c->track[t][b];
@@ -6928,8 +6964,9 @@ static void clbi_dc_rotate(clbi_dc *c, size_t lo, size_t hi, size_t a, size_t b,
     if (c->type[a] != c->type[b]) c->type[b] = CLBI_DENSE;
 }
 
-/* Splits the rows lo..hi-1 into kept and gone, visiting them by ascending d. A row is deflated when its weight in z is
- * negligible, or when a rotation with its neighbour makes it so without a visible off-diagonal element. */
+/* Splits the rows lo..hi-1 into kept and gone, visiting them by ascending d. A row is deflated when
+ * its weight in z is negligible, or when a rotation with its neighbour makes it so without a
+ * visible off-diagonal element. */
 static void clbi_dc_deflate(clbi_dc *c, size_t lo, size_t hi, double rho)
 {
     double largest = 0, tol, *z = c->z, *d = c->d;
@@ -6962,8 +6999,8 @@ static void clbi_dc_deflate(clbi_dc *c, size_t lo, size_t hi, double rho)
     c->gone_count = gone;
 }
 
-/* Copies the old rows for the product: Q2 = [top, dense: columns of the first half], [dense, bottom: second half],
- * [gone: all columns]. */
+/* Copies the old rows for the product: Q2 = [top, dense: columns of the first half], [dense,
+ * bottom: second half], [gone: all columns]. */
 static void clbi_dc_gather(clbi_dc *c, size_t lo, size_t mid, size_t hi)
 {
     size_t n1 = mid - lo, n2 = hi - mid, K = c->p.K, at = 0, dense = 0;
@@ -6995,19 +7032,23 @@ static void clbi_dc_rows(clbi_dc *c, size_t lo, size_t mid, size_t hi, size_t i0
     clb_real *C = c->Q ? c->Q + (lo + i0) * c->n : NULL;
     for (size_t r = 0; r < M; ++r) {
         size_t i = i0 + r;
-        double sums[4], unit;                              /* s_j = zhat_j / (d_j - x_i), normalised */
-        kernels->pole_vector(K, c->p.d, c->p.z, c->p.d[c->p.origin[i]], c->p.mu[i], c->old, c->w, sums);
+        double sums[4], unit;                           /* s_j = zhat_j / (d_j - x_i), normalised */
+        kernels->pole_vector(K, c->p.d, c->p.z, c->p.d[c->p.origin[i]], c->p.mu[i], c->old, c->w,
+                             sums);
         unit = 1 / sqrt(sums[0]);
         for (size_t t = 0; t < 3; ++t) c->track[t][lo + i] = unit * sums[t + 1];
-        for (size_t g = 0; c->Q && g < K; ++g) c->S[r * K + g] = (clb_real)(unit * c->w[c->place[g]]);
+        for (size_t g = 0; c->Q && g < K; ++g)
+            c->S[r * K + g] = (clb_real)(unit * c->w[c->place[g]]);
     }
     if (!c->Q) return;
     clb_matmul_nn(M, n1, c->part[0], c->S, K, c->Q2, n1, C + lo, c->n);
-    clb_matmul_nn(M, n2, c->part[1], c->S + (K - c->part[1]), K, c->Q2 + c->part[0] * n1, n2, C + mid, c->n);
+    clb_matmul_nn(M, n2, c->part[1], c->S + (K - c->part[1]), K, c->Q2 + c->part[0] * n1, n2,
+                  C + mid, c->n);
 }
 
-/* Visiting order and weights of a merge: T = diag(T_1, T_2) + rho z z^T with z = (last row of V_1, +-first row of V_2)
- * / sqrt 2, rho = 2 |e|. Rows of one half have no component at the far end of the other. */
+/* Visiting order and weights of a merge: T = diag(T_1, T_2) + rho z z^T with z = (last row of V_1,
+ * +-first row of V_2) / sqrt 2, rho = 2 |e|. Rows of one half have no component at the far end of
+ * the other. */
 static double clbi_dc_open(clbi_dc *c, size_t lo, size_t mid, size_t hi)
 {
     double e = c->e[mid - 1], root_half = sqrt(0.5);
@@ -7015,7 +7056,7 @@ static double clbi_dc_open(clbi_dc *c, size_t lo, size_t mid, size_t hi)
     for (size_t row = lo; row < hi; ++row) {
         int top = row < mid;
         c->type[row] = top ? CLBI_TOP : CLBI_BOTTOM;
-        c->z[row] = root_half * (top ? c->track[1][row] : e < 0 ? -c->track[0][row] : c->track[0][row]);
+        c->z[row] = root_half * c->track[top ? 1 : 0][row] * (!top && e < 0 ? -1 : 1);
         c->track[top ? 1 : 0][row] = 0;
     }
     for (size_t v = 0; v < hi - lo; ++v) {
@@ -7028,7 +7069,8 @@ static double clbi_dc_open(clbi_dc *c, size_t lo, size_t mid, size_t hi)
     return 2 * fabs(e);
 }
 
-/* Copies what the new rows are made of and will overwrite: kept rows ascending, then gone rows ascending. */
+/* Copies what the new rows are made of and will overwrite: kept rows ascending, then gone rows
+ * ascending. */
 static void clbi_dc_save(clbi_dc *c)
 {
     size_t K = c->p.K;
@@ -7062,7 +7104,7 @@ static void clbi_dc_close(clbi_dc *c, size_t lo, size_t mid, size_t hi)
 
 static void clbi_dc_merge(clbi_dc *c, size_t lo, size_t mid, size_t hi)
 {
-    int rows = c->Q || c->g || hi - lo < c->n;             /* the last merge of a values-only run needs none */
+    int rows = c->Q || c->g || hi - lo < c->n;  /* the last merge of a values-only run needs none */
     double rho = clbi_dc_open(c, lo, mid, hi);
     clbi_dc_deflate(c, lo, hi, rho);
     clbi_dc_save(c);
@@ -7081,12 +7123,15 @@ static size_t clbi_dc_cut(size_t n, size_t levels, size_t b)
     return (n >> levels) * b + (((n & (((size_t)1 << levels) - 1)) * b) >> levels);
 }
 
-/* Eigenvalues of T to d (by row; c->order lists them ascending), components to c->track, vectors to rows of Q. The
- * matrix is cut into 2^levels leaves by  T = diag(T_1 - |e|, T_2 - |e|) + |e| u u^T.  Returns failures of QL. */
+/* Eigenvalues of T to d (by row; c->order lists them ascending), components to c->track, vectors to
+ * rows of Q. The
+ * matrix is cut into 2^levels leaves by  T = diag(T_1 - |e|, T_2 - |e|) + |e| u u^T.  Returns
+ * failures of QL. */
 static size_t clbi_dc_solve(clbi_dc *c)
 {
     size_t n = c->n, levels = 0, failed = 0;
-    while (((n - 1) >> levels) + 1 > CLBI_LEAF) ++levels;  /* no leaf has more rows: ceil(n / 2^levels) */
+    /* no leaf has more rows: ceil(n / 2^levels) */
+    while (((n - 1) >> levels) + 1 > CLBI_LEAF) ++levels;
     for (size_t b = 1; b < (size_t)1 << levels; ++b) {
         size_t cut = clbi_dc_cut(n, levels, b);
         c->d[cut - 1] -= fabs(c->e[cut - 1]);
@@ -7101,7 +7146,7 @@ static size_t clbi_dc_solve(clbi_dc *c)
     return failed;
 }
 
-#define CLBI_BLOCK ((size_t)64)                    /* reflectors in one factor of the back-transform */
+#define CLBI_BLOCK ((size_t)64)                 /* reflectors in one factor of the back-transform */
 /* Scratch reals for eigenvectors: Q2 of the merges, later the factors of a block of reflectors. */
 static size_t clbi_eigh_scratch(size_t n)
 {
@@ -7163,7 +7208,8 @@ static void clbi_block_factor(size_t p, const double *tau, const clb_real *gram,
     }
 }
 
-/* Rows of Z += ((Z V) (-T)) V^T for p reflectors on m coordinates; VT [m][p], strips of V [p][m], Y 2 chunks. */
+/* Rows of Z += ((Z V) (-T)) V^T for p reflectors on m coordinates; VT [m][p], strips of V [p][m], Y
+ * 2 chunks. */
 static void clbi_block_apply(size_t n, size_t m, size_t p, const clb_real *VT, const clb_real *T,
                              const clb_real *strips, clb_real *Y, clb_real *Z)
 {
@@ -7180,7 +7226,8 @@ static void clbi_block_apply(size_t n, size_t m, size_t p, const clb_real *VT, c
 }
 
 /* Rows z of Z become H_{n-1} ... H_1 z, CLBI_BLOCK reflectors at a time. */
-static void clbi_back_transform(const clbi_tridiag *t, const clb_real *A, size_t lda, clb_real *Z, clb_real *scratch)
+static void clbi_back_transform(const clbi_tridiag *t, const clb_real *A, size_t lda, clb_real *Z,
+                                clb_real *scratch)
 {
     size_t n = t->n;
     clb_real *V = scratch, *VT = V + CLBI_BLOCK * n, *strips = VT + CLBI_BLOCK * n;
@@ -7200,7 +7247,8 @@ static void clbi_back_transform(const clbi_tridiag *t, const clb_real *A, size_t
     }
 }
 
-/* Rows of Z [n][n] into the sequence order[0], order[1], ... along the cycles of the permutation; order is destroyed. */
+/* Rows of Z [n][n] into the sequence order[0], order[1], ... along the cycles of the permutation;
+ * order is destroyed. */
 static void clbi_permute_rows(size_t n, size_t *order, clb_real *Z, clb_real *row)
 {
     for (size_t start = 0; start < n; ++start) {
@@ -7226,7 +7274,8 @@ typedef struct clbi_eigh_want {
 } clbi_eigh_want;
 
 /* T and the reflectors are there: divide and conquer, then back. */
-static clb_status clbi_eigh_solve(const clbi_tridiag *t, clb_real *A, size_t lda, clbi_dc *c, double *values,
+static clb_status clbi_eigh_solve(const clbi_tridiag *t, clb_real *A, size_t lda, clbi_dc *c,
+                                  double *values,
                                   const clbi_eigh_want *want)
 {
     size_t n = t->n, failed;
@@ -7245,8 +7294,10 @@ static clb_status clbi_eigh_solve(const clbi_tridiag *t, clb_real *A, size_t lda
     return failed > 0 ? CLB_ENOCONV : CLB_OK;
 }
 
-/* The solver without allocation; memory: clb_eigh_bytes(n, vectors wanted), which does not fall with n. */
-static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values, const clbi_eigh_want *want, void *memory)
+/* The solver without allocation; memory: clb_eigh_bytes(n, vectors wanted), which does not fall
+ * with n. */
+static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values,
+                            const clbi_eigh_want *want, void *memory)
 {
     clbi_tridiag t;
     clbi_dc c;
@@ -7269,7 +7320,8 @@ static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values, c
     return status;
 }
 
-static clb_status clbi_eigh_alloc(size_t n, clb_real *A, size_t lda, double *values, const clbi_eigh_want *want)
+static clb_status clbi_eigh_alloc(size_t n, clb_real *A, size_t lda, double *values,
+                                  const clbi_eigh_want *want)
 {
     void *memory;
     size_t bytes = clb_eigh_bytes(n, want->vectors != NULL);
@@ -7288,7 +7340,8 @@ CLBDEF clb_status clb_eigh(size_t n, clb_real *A, size_t lda, double *values, cl
     return clbi_eigh_alloc(n, A, lda, values, &want);
 }
 
-CLBDEF clb_status clb_eigh_project(size_t n, clb_real *A, size_t lda, const clb_real *g, double *values,
+CLBDEF clb_status clb_eigh_project(size_t n, clb_real *A, size_t lda, const clb_real *g,
+                                   double *values,
                                    double *projections)
 {
     clbi_eigh_want want = CLB_ZERO;
@@ -7341,8 +7394,10 @@ CLBDEF clb_status clb_power_published(const clb_linop *A, size_t count, clb_rng 
     return CLB_OK;
 }
 
-/* The three-term recurrence; alpha, beta [m]; V [m+1][n], row m scratch. Returns the number of steps done. */
-static size_t clbi_lanczos_published(const clb_linop *A, size_t m, clb_real *V, double *alpha, double *beta)
+/* The three-term recurrence; alpha, beta [m]; V [m+1][n], row m scratch. Returns the number of
+ * steps done. */
+static size_t clbi_lanczos_published(const clb_linop *A, size_t m, clb_real *V, double *alpha,
+                                     double *beta)
 {
     size_t n = A->n;
     for (size_t j = 0; j < m; ++j) {
@@ -7351,7 +7406,8 @@ static size_t clbi_lanczos_published(const clb_linop *A, size_t m, clb_real *V, 
         alpha[j] = clb_dot(n, w, v);
         clb_axpy(n, (clb_real)-alpha[j], v, w);
         if (j > 0) clb_axpy(n, (clb_real)-beta[j - 1], v - n, w);
-        for (size_t i = 0; i <= j; ++i) clb_axpy(n, (clb_real)-clb_dot(n, w, V + i * n), V + i * n, w);
+        for (size_t i = 0; i <= j; ++i)
+            clb_axpy(n, (clb_real)-clb_dot(n, w, V + i * n), V + i * n, w);
         beta[j] = sqrt(clb_sumsq(n, w));
         if (beta[j] < 1e-12) return j + 1;
         if (j + 1 < m) clbi_normalise(n, w);
@@ -7359,7 +7415,8 @@ static size_t clbi_lanczos_published(const clb_linop *A, size_t m, clb_real *V, 
     return m;
 }
 
-CLBDEF clb_status clb_lanczos_published(const clb_linop *A, size_t count, clb_rng *rng, double *values, size_t *found)
+CLBDEF clb_status clb_lanczos_published(const clb_linop *A, size_t count, clb_rng *rng,
+                                        double *values, size_t *found)
 {
     size_t n = A->n, m = count < n ? count : n, cells;
     clb_real *V;
@@ -7385,19 +7442,20 @@ CLBDEF clb_status clb_lanczos_published(const clb_linop *A, size_t count, clb_rn
 
 /* --- Krylov subspaces ----------------------------------------------------------------------- */
 
-/* An orthonormal basis V of `size` rows; A has been applied to the first `done` of them. H_ij = v_i . A v_j is stored
- * for j < done, i < size, so that start vectors, blocks, restarts and random continuations need no special cases:
+/* An orthonormal basis V of `size` rows; A has been applied to the first `done` of them. H_ij = v_i
+ * . A v_j is stored for j < done, i < size, so that start vectors, blocks, restarts and random
+ * continuations need no special cases:
  *   A v_j = sum_{i < size} H_ij v_i + (rounding)       for all j < done. */
 typedef struct clbi_krylov {
     const clb_linop *A;
     size_t    n, cap, size, done;
-    clb_real *V;           /* [cap][n]                                                               */
-    clb_real *w;           /* [2][n] A v_j; A v_{j+1} where it was made in the same pass             */
-    int       ahead;       /* the second row of w holds A v_done                                     */
-    double   *H;           /* [cap][cap]                                                             */
-    double   *h, *dot;     /* [cap]                                                                  */
-    clb_real *coef;        /* [cap]                                                                  */
-    double    norm;        /* lower bound of |A|_2: largest |A v_j|                                  */
+    clb_real *V;           /* [cap][n] */
+    clb_real *w;           /* [2][n] A v_j; A v_{j+1} where it was made in the same pass */
+    int       ahead;       /* the second row of w holds A v_done */
+    double   *H;           /* [cap][cap] */
+    double   *h, *dot;     /* [cap] */
+    clb_real *coef;        /* [cap] */
+    double    norm;        /* lower bound of |A|_2: largest |A v_j| */
     size_t    products;
     clb_rng  *rng;
     int       finite;
@@ -7408,7 +7466,8 @@ static clb_status clbi_krylov_init(clbi_krylov *k, const clb_linop *A, size_t ca
     size_t cells, square;
     clb_status status;
     memset(k, 0, sizeof *k);
-    if (!clbi_mul_size(cap + 2, A->n, &cells) || !clbi_mul_size(cap, cap + 2, &square)) return CLB_ESIZE;
+    if (!clbi_mul_size(cap + 2, A->n, &cells) || !clbi_mul_size(cap, cap + 2, &square))
+        return CLB_ESIZE;
     if (!clbi_add_size(cells, cap, &cells)) return CLB_ESIZE;
     if ((status = clbi_alloc(&k->V, cells, sizeof *k->V)) != CLB_OK) return status;
     if ((status = clbi_calloc(&k->H, square, sizeof *k->H)) != CLB_OK) {
@@ -7491,8 +7550,8 @@ static void clbi_krylov_apply(clbi_krylov *k, size_t j)
     }
 }
 
-/* Applies A to the next unprocessed row and extends the basis by what is new; where nothing is (an invariant
- * subspace: zero or identity matrix, few distinct eigenvalues) by a random direction. */
+/* Applies A to the next unprocessed row and extends the basis by what is new; where nothing is (an
+ * invariant subspace: zero or identity matrix, few distinct eigenvalues) by a random direction. */
 static void clbi_krylov_step(clbi_krylov *k)
 {
     size_t j = k->done++;
@@ -7526,7 +7585,7 @@ CLBDEF void clb_lanczos_opts_resolve(clb_lanczos_opts *opts, size_t n, size_t k)
     if (opts->block == 0) opts->block = 1;
     if (opts->block > n) opts->block = n;
     if (opts->basis == 0) opts->basis = 2 * wanted + 20 > 60 ? 2 * wanted + 20 : 60;
-    least = wanted + 2 * opts->block + 2;                  /* room for a step of every start vector */
+    least = wanted + 2 * opts->block + 2;                /* room for a step of every start vector */
     if (opts->basis < least) opts->basis = least;
     if (opts->basis > n) opts->basis = n;
     if (opts->max_products == 0) opts->max_products = 10 * n > 1000 ? 10 * n : 1000;
@@ -7535,13 +7594,13 @@ CLBDEF void clb_lanczos_opts_resolve(clb_lanczos_opts *opts, size_t n, size_t k)
 typedef struct clbi_lanczos {
     clbi_krylov k;
     clb_lanczos_opts opts;
-    size_t    top, bottom;     /* pairs wanted at each end                                             */
-    double   *theta, *res;     /* [basis] Ritz values ascending, residual estimates                    */
-    double   *before;          /* [top + bottom] wanted Ritz values before the check for copies        */
-    clb_real *S, *P;           /* [basis][basis] rows of Ritz coordinates; projected matrix, scratch   */
-    clb_real *tile;            /* [basis][CLBI_TILE]                                                   */
-    size_t   *keep;            /* [basis] indices of Ritz pairs                                        */
-    void     *dense;           /* memory of clbi_eigh for the projected matrix                         */
+    size_t    top, bottom;     /* pairs wanted at each end */
+    double   *theta, *res;     /* [basis] Ritz values ascending, residual estimates */
+    double   *before;          /* [top + bottom] wanted Ritz values before the check for copies */
+    clb_real *S, *P;        /* [basis][basis] rows of Ritz coordinates; projected matrix, scratch */
+    clb_real *tile;            /* [basis][CLBI_TILE] */
+    size_t   *keep;            /* [basis] indices of Ritz pairs */
+    void     *dense;           /* memory of clbi_eigh for the projected matrix */
     void     *arena;
 } clbi_lanczos;
 #define CLBI_TILE ((size_t)64)
@@ -7550,11 +7609,13 @@ typedef struct clbi_lanczos {
 static clb_status clbi_lanczos_init(clbi_lanczos *s, const clb_linop *A, clb_rng *rng)
 {
     size_t m = s->opts.basis, reals, cells, bytes, dense = clb_eigh_bytes(m, 1);
-    clb_status status = clbi_krylov_init(&s->k, A, m + s->opts.block < A->n ? m + s->opts.block : A->n, rng);
+    size_t most = m + s->opts.block < A->n ? m + s->opts.block : A->n;
+    clb_status status = clbi_krylov_init(&s->k, A, most, rng);
     if (status) return status;
     cells = 2 * m + CLBI_TILE;
     status = CLB_ESIZE;
-    if (dense > 0 && clbi_mul_size(m, cells, &reals) && clbi_mul_size(reals, sizeof(clb_real), &bytes)
+    if (dense > 0 && clbi_mul_size(m, cells, &reals)
+        && clbi_mul_size(reals, sizeof(clb_real), &bytes)
         && clbi_add_size(bytes, dense + 3 * m * sizeof(double) + m * sizeof(size_t), &bytes))
         status = clbi_alloc(&s->arena, bytes, 1);
     if (status) {
@@ -7572,7 +7633,7 @@ static clb_status clbi_lanczos_init(clbi_lanczos *s, const clb_linop *A, clb_rng
     return CLB_OK;
 }
 
-/* Ritz pairs of the processed part of the basis and their residuals |A y - theta y|, known from H. */
+/* Ritz pairs of the processed part of the basis; their residuals |A y - theta y| are known from H. */
 static clb_status clbi_lanczos_ritz(clbi_lanczos *s)
 {
     const clbi_krylov *k = &s->k;
@@ -7597,13 +7658,15 @@ static clb_status clbi_lanczos_ritz(clbi_lanczos *s)
     return CLB_OK;
 }
 
-/* Index of wanted pair i among the ascending Ritz values: the top ones descending, then the bottom ones ascending. */
+/* Index of wanted pair i among the ascending Ritz values: the top ones descending, then the bottom
+ * ones ascending. */
 static size_t clbi_lanczos_index(const clbi_lanczos *s, size_t i)
 {
     return i < s->top ? s->k.done - 1 - i : i - s->top;
 }
 
-/* Rows of V[0..q-1] become the Ritz vectors keep[0..q-1]; the unprocessed rows follow (dropped if `drop`). */
+/* Rows of V[0..q-1] become the Ritz vectors keep[0..q-1]; the unprocessed rows follow (dropped if
+ * `drop`). */
 static void clbi_lanczos_compress(clbi_lanczos *s, size_t q, int drop)
 {
     clbi_krylov *k = &s->k;
@@ -7612,7 +7675,8 @@ static void clbi_lanczos_compress(clbi_lanczos *s, size_t q, int drop)
     for (size_t c = 0; c < n; c += CLBI_TILE) {
         size_t w = n - c < CLBI_TILE ? n - c : CLBI_TILE;
         clb_matmul_nn(q, w, p, s->P, p, k->V + c, n, s->tile, CLBI_TILE);
-        for (size_t i = 0; i < q; ++i) memcpy(k->V + i * n + c, s->tile + i * CLBI_TILE, w * sizeof *s->tile);
+        for (size_t i = 0; i < q; ++i)
+            memcpy(k->V + i * n + c, s->tile + i * CLBI_TILE, w * sizeof *s->tile);
     }
     if (drop) pending = 0;
     if (drop) k->ahead = 0;
@@ -7620,7 +7684,8 @@ static void clbi_lanczos_compress(clbi_lanczos *s, size_t q, int drop)
         memmove(k->V + (q + r) * n, k->V + (p + r) * n, n * sizeof *k->V);
         for (size_t i = 0; i < q; ++i) {
             double c = 0;
-            for (size_t j = 0; j < p; ++j) c += k->H[(p + r) * k->cap + j] * (double)s->P[i * p + j];
+            for (size_t j = 0; j < p; ++j)
+                c += k->H[(p + r) * k->cap + j] * (double)s->P[i * p + j];
             k->h[i] = c;
         }
         memcpy(k->H + (q + r) * k->cap, k->h, q * sizeof *k->h);
@@ -7634,7 +7699,7 @@ static void clbi_lanczos_compress(clbi_lanczos *s, size_t q, int drop)
     k->size = q + pending;
 }
 
-/* Thick restart: wanted pairs, a share of their neighbours and the other end of the spectrum stay. */
+/* Thick restart: wanted pairs, some of their neighbours and the other end of the spectrum stay. */
 static void clbi_lanczos_restart(clbi_lanczos *s)
 {
     size_t p = s->k.done, block = s->opts.block, wanted = s->top + s->bottom;
@@ -7654,13 +7719,15 @@ static void clbi_lanczos_restart(clbi_lanczos *s)
 static double clbi_lanczos_worst(const clbi_lanczos *s)
 {
     double worst = 0;
-    for (size_t i = 0; i < s->top + s->bottom; ++i) worst = fmax(worst, s->res[clbi_lanczos_index(s, i)]);
+    for (size_t i = 0; i < s->top + s->bottom; ++i)
+        worst = fmax(worst, s->res[clbi_lanczos_index(s, i)]);
     return s->k.norm > 0 ? worst / s->k.norm : 0;
 }
 
-/* Size at which to look next: the end of the cycle, or where the residuals reach tol at the rate of the last products
- * (from `before` to `now` in `products`). Saves most of the last cycle. */
-static size_t clbi_lanczos_look(const clbi_lanczos *s, double before, double now, size_t products, double tol)
+/* Size at which to look next: the end of the cycle, or where the residuals reach tol at the rate of
+ * the last products (from `before` to `now` in `products`). Saves most of the last cycle. */
+static size_t clbi_lanczos_look(const clbi_lanczos *s, double before, double now, size_t products,
+                                double tol)
 {
     double steps;
     if (!(before > now && now > tol && products > 0)) return s->opts.basis;
@@ -7668,8 +7735,9 @@ static size_t clbi_lanczos_look(const clbi_lanczos *s, double before, double now
     return steps < (double)(s->opts.basis - s->k.done) ? s->k.done + (size_t)steps : s->opts.basis;
 }
 
-/* Keeps the wanted pairs only and goes on from a new random block, in which copies of a multiple eigenvalue that the
- * first start vectors could not contain will show. Remembers the wanted values. */
+/* Keeps the wanted pairs only and goes on from a new random block, in which copies of a multiple
+ * eigenvalue that the first start vectors could not contain will show. The wanted values are
+ * remembered. */
 static void clbi_lanczos_challenge(clbi_lanczos *s)
 {
     size_t wanted = s->top + s->bottom;
@@ -7693,13 +7761,15 @@ static int clbi_lanczos_held(const clbi_lanczos *s)
     return 1;
 }
 
-/* Cycles until the wanted pairs are converged and checked; CLB_ENOCONV when the products are used up. */
+/* Cycles until the wanted pairs are converged and checked; CLB_ENOCONV when the products are used
+ * up. */
 static clb_status clbi_lanczos_run(clbi_lanczos *s, clb_eigs *out)
 {
     clbi_krylov *k = &s->k;
     int challenged = s->opts.no_check;
     size_t look = s->opts.basis, seen = 0;
-    double tol = 0.5 * s->opts.tol, before = 0, worst;     /* half of it, as the challenge may mix pairs */
+    /* half of it, as the challenge may mix pairs */
+    double tol = 0.5 * s->opts.tol, before = 0, worst;
     for (;;) {
         clb_status status;
         while (k->done < look && k->done < k->size && k->finite) clbi_krylov_step(k);
@@ -7734,7 +7804,8 @@ static clb_status clbi_eigs_alloc(clb_eigs *out, size_t n, size_t count)
 {
     size_t reals, bytes, total;
     clb_status status;
-    if (!clbi_mul_size(n, count, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes)) return CLB_ESIZE;
+    if (!clbi_mul_size(n, count, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes))
+        return CLB_ESIZE;
     if (!clbi_add_size(bytes, count * (3 * sizeof(double) + sizeof(int)), &total)) return CLB_ESIZE;
     if ((status = clbi_calloc(&out->arena, total, 1)) != CLB_OK) return status;
     out->n = n;
@@ -7785,11 +7856,13 @@ static clb_status clbi_lanczos_finish(clbi_lanczos *s, clb_eigs *out, clb_status
     return status;
 }
 
-CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts, clb_eigs *out)
+CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts,
+                              clb_eigs *out)
 {
     clbi_lanczos s;
     clb_rng own;
     clb_status status;
+    double start = 0;
     memset(out, 0, sizeof *out);
     memset(&s, 0, sizeof s);
     if (A->n == 0) return CLB_EEMPTY;
@@ -7797,23 +7870,26 @@ CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_op
     if (k == 0 || (unsigned)s.opts.which >= CLB_WHICH_COUNT) return CLB_EOPTION;
     if (s.opts.block == 0 && A->apply == clbi_dense_apply && A->n > 500) s.opts.block = 2;
     clb_lanczos_opts_resolve(&s.opts, A->n, k);
+    if (s.opts.start && !((start = sqrt(clb_sumsq(A->n, s.opts.start))) > 0)) return CLB_EOPTION;
     if (k > A->n) k = A->n;
     s.top = s.opts.which == CLB_SMALLEST ? 0 : k;
     s.bottom = s.opts.which == CLB_LARGEST ? 0 : k;
     if (s.top + s.bottom > A->n) s.bottom = A->n - s.top;
     clb_rng_seed(&own, 1);
-    if ((status = clbi_lanczos_init(&s, A, s.opts.rng ? s.opts.rng : &own)) != CLB_OK) return status;
+    if ((status = clbi_lanczos_init(&s, A, s.opts.rng ? s.opts.rng : &own)) != CLB_OK)
+        return status;
     status = clbi_eigs_alloc(out, A->n, s.top + s.bottom);
     if (status == CLB_OK) {
         out->smallest = 1.7976931348623157e308;
         out->largest = -1.7976931348623157e308;
         if (s.opts.start) {
             memcpy(s.k.w, s.opts.start, A->n * sizeof *s.k.w);
-            clbi_krylov_push(&s.k, sqrt(clb_sumsq(A->n, s.k.w)));
+            clbi_krylov_push(&s.k, start);
         }
         while (s.k.size < s.opts.block && clbi_krylov_random(&s.k)) { }
         status = clbi_lanczos_run(&s, out);
-        if (status == CLB_OK || status == CLB_ENOCONV) status = clbi_lanczos_finish(&s, out, status);
+        if (status == CLB_OK || status == CLB_ENOCONV)
+            status = clbi_lanczos_finish(&s, out, status);
     }
     clbi_krylov_free(&s.k);
     CLB_FREE(s.arena);
@@ -7829,7 +7905,8 @@ CLBDEF void clb_eigs_free(clb_eigs *eigs)
 
 /* --- quadrature and trace ------------------------------------------------------------------- */
 
-/* T of one start vector in node (diagonal) and off; returns its size: steps, or less in an invariant subspace. */
+/* T of one start vector in node (diagonal) and off; returns its size: steps, or less in an
+ * invariant subspace. */
 static size_t clbi_slq_tridiagonal(clbi_krylov *k, size_t steps, double *node, double *off)
 {
     while (k->done < steps && k->finite) {
@@ -7844,14 +7921,15 @@ static size_t clbi_slq_tridiagonal(clbi_krylov *k, size_t steps, double *node, d
     return k->done;
 }
 
-static clb_status clbi_slq_probe(clbi_krylov *k, clb_quadrature *out, size_t steps, double share, double *off)
+static clb_status clbi_slq_probe(clbi_krylov *k, clb_quadrature *out, size_t steps, double share,
+                                 double *off)
 {
     double *node = out->node + out->count, *weight = out->weight + out->count, sum = 0;
     size_t m = clbi_slq_tridiagonal(k, steps, node, off);
     out->products = k->products;
     if (!k->finite) return CLB_ENOTFINITE;
     memset(weight, 0, m * sizeof *weight);
-    weight[0] = 1;                                         /* V e_1: first components of the eigenvectors of T */
+    weight[0] = 1;                            /* V e_1: first components of the eigenvectors of T */
     if (clbi_ql(m, node, off, weight, 1) > 0) return CLB_ENOCONV;
     for (size_t i = 0; i < m; ++i) sum += weight[i] * weight[i];
     for (size_t i = 0; i < m; ++i) weight[i] = share * (weight[i] * weight[i] / sum);
@@ -7859,7 +7937,8 @@ static clb_status clbi_slq_probe(clbi_krylov *k, clb_quadrature *out, size_t ste
     return CLB_OK;
 }
 
-CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *opts, clb_quadrature *out)
+CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *opts,
+                          clb_quadrature *out)
 {
     clb_slq_opts o = CLB_ZERO;
     clbi_krylov k;
@@ -7876,11 +7955,12 @@ CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *
     if (o.probes == 0) o.probes = 10;
     if (o.start) o.probes = 1;
     if (!clbi_mul_size(o.probes, o.steps, &cells) || cells > (size_t)-1 / 64) return CLB_ESIZE;
-    if ((status = clbi_alloc(&out->arena, 2 * cells + o.steps, sizeof(double))) != CLB_OK) return status;
+    if ((status = clbi_alloc(&out->arena, 2 * cells + o.steps, sizeof(double))) != CLB_OK)
+        return status;
     out->node = (double *)out->arena;
     out->weight = out->node + cells;
     off = out->weight + cells;
-    clb_rng_seed(&own, 1);                                 /* only for invariant subspaces of a given start */
+    clb_rng_seed(&own, 1);                       /* only for invariant subspaces of a given start */
     status = clbi_krylov_init(&k, A, o.steps + 1 < A->n ? o.steps + 1 : A->n, rng ? rng : &own);
     for (size_t p = 0; p < o.probes && status == CLB_OK; ++p) {
         double norm;
@@ -7906,17 +7986,20 @@ CLBDEF void clb_quadrature_free(clb_quadrature *q)
     memset(q, 0, sizeof *q);
 }
 
-/* 97.5 % quantile of Student's t with v degrees of freedom: exact for 1 and 2, table to 4, Cornish-Fisher above. */
+/* 97.5 % quantile of Student's t with v degrees of freedom: exact for 1 and 2, table to 4,
+ * Cornish-Fisher above. */
 static double clbi_student95(size_t v)
 {
-    static const double table[5] = { 0, 12.706204736174705, 4.302652729749464, 3.182446305283710, 2.776445105197793 };
+    static const double table[5] = { 0, 12.706204736174705, 4.302652729749464, 3.182446305283710,
+                                    2.776445105197793 };
     double z = 1.9599639845400545, z2 = z * z, x = (double)v;
     if (v < 5) return table[v];
     return z * (1 + ((z2 + 1) / 4 + ((5 * z2 + 16) * z2 + 3) / (96 * x)
                      + (((3 * z2 + 19) * z2 + 17) * z2 - 15) / (384 * x * x)) / x);
 }
 
-CLBDEF clb_status clb_trace_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng, clb_estimate *out)
+CLBDEF clb_status clb_trace_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng,
+                                       clb_estimate *out)
 {
     clb_real *z;
     size_t cells, n = A->n;

@@ -462,6 +462,7 @@ static void t_lanczos_errors(void)
     double d[300];
     diagonal m = { 300, 0, d };
     clb_linop op = diagonal_op(&m), bad = op, empty = op;
+    clb_real zero[300] = { 0 };
     clb_lanczos_opts opts = CLB_ZERO;
     clb_eigs e;
     for (size_t i = 0; i < 300; ++i) d[i] = 1 + 1e-4 * (double)i;
@@ -474,6 +475,9 @@ static void t_lanczos_errors(void)
     opts.which = CLB_WHICH_COUNT;
     EQUAL(clb_lanczos(&op, 1, &opts, &e), CLB_EOPTION);
     opts.which = CLB_LARGEST;
+    opts.start = zero;
+    EQUAL(clb_lanczos(&op, 1, &opts, &e), CLB_EOPTION);
+    opts.start = NULL;
     opts.max_products = 60;                                /* too few: best estimates, flags off */
     EQUAL(clb_lanczos(&op, 4, &opts, &e), CLB_ENOCONV);
     EQUAL(e.count, 4);
