@@ -10363,7 +10363,7 @@ CLBDEF double clb_two_step_frozen(size_t L, double x)
 CLBDEF clb_status clb_cycle_predict(size_t P, size_t L, double target, double eps, clb_cycle *cycle)
 {
     double l = (double)L, eta;
-    clb_status status = clb_path_check(P, &L, 0, target);
+    clb_status status = clb_path_check(P, NULL, 0, target);
     if (status) return status;
     if (L < 3) return CLB_EDEPTH;
     if (!(eps >= 0)) return CLB_ESTEP;
