@@ -50,11 +50,13 @@ static clb_verdict cp_observe(void *context, const clb_state *state)
     char name[32];
     if (t->k == t->plan->n || state->t != t->plan->at[t->k]) return CLB_CONTINUE;
     if (t->k == 0) t->status = clb_curv_init(&t->curv, state->pass);
-    if (!t->status) clb_curv_at(&t->curv, NULL), t->status = clb_crossover_modes(&t->curv, t->lambda, t->c);
+    if (!t->status)
+        clb_curv_at(&t->curv, NULL), t->status = clb_crossover_modes(&t->curv, t->lambda, t->c);
     if (t->status) return CLB_STOP;
     s = clb_spectrum_describe(P, t->lambda, 1e-8);
     t->largest[t->k] = s.largest, t->smallest[t->k] = s.smallest, t->rank[t->k] = s.effective_rank;
-    t->positive[t->k] = (double)s.positive, t->median[t->k] = s.median_positive, t->trace[t->k] = s.sum_positive;
+    t->positive[t->k] = (double)s.positive, t->median[t->k] = s.median_positive,
+    t->trace[t->k] = s.sum_positive;
     if (state->pass->ce > 0) cp_softmax(t, state->pass);
     predicted = ex_space(t->row, t->plan->etas);
     for (size_t i = 0; i < t->plan->etas; ++i)
@@ -70,14 +72,18 @@ static void cp_record(cp_track *t, const clb_trace *tr, int softmax)
 {
     size_t n = t->plan->n;
     double *loss = ex_space(t->row, n);
-    for (size_t k = 0; k < n; ++k) loss[k] = t->plan->at[k] ? tr->loss[t->plan->at[k] - 1] : EX_NAN;   /* as published */
+    for (size_t k = 0; k < n; ++k)
+        loss[k] = t->plan->at[k] ? tr->loss[t->plan->at[k] - 1] : EX_NAN; /* as published */
     ex_array(t->row, "max", n, t->largest), ex_array(t->row, "min", n, t->smallest);
     ex_array(t->row, "effective_rank", n, t->rank), ex_array(t->row, "n_positive", n, t->positive);
-    ex_array(t->row, "median_positive", n, t->median), ex_array(t->row, "trace_positive", n, t->trace);
+    ex_array(t->row, "median_positive", n, t->median),
+        ex_array(t->row, "trace_positive", n, t->trace);
     ex_array(t->row, "loss_at_checkpoint", n, loss);
     if (!softmax) return;
-    ex_array(t->row, "mean_correct_prob", n, t->q_mean), ex_array(t->row, "min_correct_prob", n, t->q_min);
-    ex_array(t->row, "max_correct_prob", n, t->q_max), ex_array(t->row, "softmax_eig_bound", n, t->q_bound);
+    ex_array(t->row, "mean_correct_prob", n, t->q_mean),
+        ex_array(t->row, "min_correct_prob", n, t->q_min);
+    ex_array(t->row, "max_correct_prob", n, t->q_max),
+        ex_array(t->row, "softmax_eig_bound", n, t->q_bound);
     ex_array(t->row, "accuracy", n, t->accuracy);
 }
 
@@ -139,7 +145,8 @@ static clb_status cp_run(ex *x, ex_row *row, const cp_plan *plan)
 /* ---- prediction quality --------------------------------------------------------------------- */
 
 /* Seed means of the predictions at checkpoint t and of the measured sums: both plan->etas values. */
-static void cp_means(ex *x, const cp_plan *plan, const char *filter, size_t t, double *predicted, double *measured)
+static void cp_means(ex *x, const cp_plan *plan, const char *filter, size_t t, double *predicted,
+                     double *measured)
 {
     const char *name = ex_print(x, "predictions_%zu", t);
     size_t rows = 0;
@@ -149,15 +156,19 @@ static void cp_means(ex *x, const cp_plan *plan, const char *filter, size_t t, d
     }
     for (size_t k = 0; k < ex_runs(x); ++k) {
         ex_list v = ex_get_array(ex_run_at(x, k), name);
-        if (!ex_matches(ex_run_at(x, k), ex_print(x, "part=track pub=1 %s", filter)) || v.n != plan->etas) continue;
+        if (!ex_matches(ex_run_at(x, k), ex_print(x, "part=track pub=1 %s", filter)) ||
+            v.n != plan->etas)
+            continue;
         for (size_t i = 0; i < v.n; ++i) predicted[i] += v.at[i];
         ++rows;
     }
-    for (size_t i = 0; i < plan->etas; ++i) predicted[i] = rows ? predicted[i] / (double)rows : EX_NAN;
+    for (size_t i = 0; i < plan->etas; ++i)
+        predicted[i] = rows ? predicted[i] / (double)rows : EX_NAN;
 }
 
 /* Published R: Pearson of the logarithms over eta; only eta below `below` (0: all). */
-static double cp_R(const cp_plan *plan, const double *predicted, const double *measured, double below)
+static double cp_R(const cp_plan *plan, const double *predicted, const double *measured,
+                   double below)
 {
     size_t n = 0;
     while (n < plan->etas && (below == 0 || plan->eta[n] < below)) ++n;
@@ -171,7 +182,8 @@ static double cp_mean_at(ex *x, const char *name, const char *filter, size_t k)
     size_t rows = 0;
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_list v = ex_get_array(ex_run_at(x, i), name);
-        if (!ex_matches(ex_run_at(x, i), ex_print(x, "part=track pub=1 %s", filter)) || k >= v.n) continue;
+        if (!ex_matches(ex_run_at(x, i), ex_print(x, "part=track pub=1 %s", filter)) || k >= v.n)
+            continue;
         sum += v.at[k], ++rows;
     }
     return rows ? sum / (double)rows : EX_NAN;
@@ -180,7 +192,8 @@ static double cp_mean_at(ex *x, const char *name, const char *filter, size_t k)
 /* ---- ledger --------------------------------------------------------------------------------- */
 
 /* Array element k of a row as a published number: a line of its own carries it. */
-static void cp_ref_element(ex *x, ex_row *row, const char *name, size_t k, ex_class kind, double tol, const char *path)
+static void cp_ref_element(ex *x, ex_row *row, const char *name, size_t k, ex_class kind,
+                           double tol, const char *path)
 {
     ex_list v = ex_get_array(row, name);
     if (k < v.n && ex_seed_index(row) >= 0) ex_ref_value(x, v.at[k], kind, tol, "%s", path);
@@ -194,12 +207,16 @@ static void cp_ref_stats(ex *x, const cp_plan *plan, ex_row *row, size_t k, cons
     if (k >= top.n || ex_seed_index(row) < 0) return;
     cp_ref_element(x, row, "max", k, EX_STABLE, 2e-5, ex_print(x, "%s/max", stats));
     cp_ref_element(x, row, "min", k, EX_NOISE, 5e-6, ex_print(x, "%s/min", stats));
-    cp_ref_element(x, row, "effective_rank", k, EX_STABLE, 2e-5, ex_print(x, "%s/effective_rank", stats));
+    cp_ref_element(x, row, "effective_rank", k, EX_STABLE, 2e-5,
+                   ex_print(x, "%s/effective_rank", stats));
     ex_ref_value(x, fmax(top.at[k], -bottom.at[k]), EX_STABLE, 2e-5, "%s/spectral_norm", stats);
     cp_ref_element(x, row, "n_positive", k, EX_ARTEFACT, 0, ex_print(x, "%s/n_positive", stats));
-    ex_because(x, "published counts of eigenvalues above 1e-8 count float32 rounding of exact zeros");
-    cp_ref_element(x, row, extra, k, plan->keep_spectra ? EX_ARTEFACT : EX_STABLE, 2e-5, ex_print(x, "%s/%s", stats, extra));
-    if (plan->keep_spectra) ex_because(x, "the median is taken over float32 rounding of exact zeros too");
+    ex_because(x,
+               "published counts of eigenvalues above 1e-8 count float32 rounding of exact zeros");
+    cp_ref_element(x, row, extra, k, plan->keep_spectra ? EX_ARTEFACT : EX_STABLE, 2e-5,
+                   ex_print(x, "%s/%s", stats, extra));
+    if (plan->keep_spectra)
+        ex_because(x, "the median is taken over float32 rounding of exact zeros too");
 }
 
 /* Every published number of one tracked run. path: the run in the published file. */
@@ -210,10 +227,13 @@ static void cp_ref_track(ex *x, const cp_plan *plan, ex_row *row, const char *pa
         const char *at = ex_print(x, "%s/%zu", path, plan->at[k]);
         ex_ref_value(x, (double)plan->at[k], EX_EXACT, 0, "%s/step", at);
         cp_ref_stats(x, plan, row, k, ex_print(x, "%s/eigenvalue_stats", at));
-        cp_ref_element(x, row, "loss_at_checkpoint", k, EX_STABLE, 1e-5, ex_print(x, "%s/loss_at_checkpoint", at));
-        ex_ref(row, ex_print(x, "predictions_%zu", plan->at[k]), EX_STABLE, 1e-5, "%s/predictions/*", at);
+        cp_ref_element(x, row, "loss_at_checkpoint", k, EX_STABLE, 1e-5,
+                       ex_print(x, "%s/loss_at_checkpoint", at));
+        ex_ref(row, ex_print(x, "predictions_%zu", plan->at[k]), EX_STABLE, 1e-5,
+               "%s/predictions/*", at);
         if (plan->keep_spectra)
-            ex_ref(row, ex_print(x, "eigenvalues_%zu", plan->at[k]), EX_NOISE, 5e-6, "%s/eigenvalues/*", at);
+            ex_ref(row, ex_print(x, "eigenvalues_%zu", plan->at[k]), EX_NOISE, 5e-6,
+                   "%s/eigenvalues/*", at);
         ex_ref_none(x, EX_FOREIGN, "wall time", "%s/hessian_time", at);
     }
 }
@@ -225,15 +245,18 @@ static void cp_ref_train(ex *x, const char *filter, double eta, const char *path
     ex_list drift = ex_pick(x, "actual_drift", "part=train lr=%.17g pub=1 %s", eta, filter);
     ex_row *line = ex_line(x, ex_print(x, "measured, %s", filter));
     ex_num(line, "lr", eta);
-    ex_num(line, "mean_S", clb_mean(S.n, S.at)), ex_num(line, "mean_drift", clb_mean(drift.n, drift.at));
+    ex_num(line, "mean_S", clb_mean(S.n, S.at)),
+        ex_num(line, "mean_drift", clb_mean(drift.n, drift.at));
     ex_ref(line, "mean_S", EX_STABLE, 1e-5, "%s/mean_S", path);
-    ex_ref(line, "mean_drift", EX_NOISE, 3.5e-5 + 1e-4 * clb_mean(drift.n, drift.at), "%s/mean_drift", path);
+    ex_ref(line, "mean_drift", EX_NOISE, 3.5e-5 + 1e-4 * clb_mean(drift.n, drift.at),
+           "%s/mean_drift", path);
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         if (!ex_matches(row, ex_print(x, "part=train lr=%.17g %s", eta, filter))) continue;
-        ex_ref(row, "S_measured", EX_STABLE, eta >= 0.3 ? 1e-4 : 1e-5, "%s/per_seed/%d/S_measured", path, ex_seed_index(row));
-        ex_ref(row, "actual_drift", EX_NOISE, 3.5e-5 + 1e-4 * ex_get(row, "actual_drift"), "%s/per_seed/%d/actual_drift", path,
-               ex_seed_index(row));
+        ex_ref(row, "S_measured", EX_STABLE, eta >= 0.3 ? 1e-4 : 1e-5, "%s/per_seed/%d/S_measured",
+               path, ex_seed_index(row));
+        ex_ref(row, "actual_drift", EX_NOISE, 3.5e-5 + 1e-4 * ex_get(row, "actual_drift"),
+               "%s/per_seed/%d/actual_drift", path, ex_seed_index(row));
     }
 }
 

@@ -14,7 +14,8 @@ enum { E06_T = 2000, E06_EARLY = 200 };
 static const double e06_lr[] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 0.5, 1 };
 static const double e06_lr_i[] = { 1e-4, 1e-3, 1e-2, 0.1 };
 static const int    e06_depth[] = { 2, 3, 4, 6, 8 };
-static const double e06_trained = 0.01;      /* loss at which runs of different eta are compared          */
+static const double e06_trained =
+    0.01; /* loss at which runs of different eta are compared          */
 #define E06_DEPTHS EX_LEN(e06_depth)
 
 static void e06_plan(ex *x)
@@ -38,7 +39,8 @@ static void e06_plan(ex *x)
 static double e06_drift_at(const clb_trace *tr, size_t t)
 {
     double sum = 0;
-    for (size_t l = 1; l < tr->L; ++l) sum += fabs(clb_trace_charge(tr, l, t) - clb_trace_charge(tr, l, 0));
+    for (size_t l = 1; l < tr->L; ++l)
+        sum += fabs(clb_trace_charge(tr, l, t) - clb_trace_charge(tr, l, 0));
     return sum / (double)(tr->L - 1);
 }
 
@@ -46,7 +48,8 @@ static double e06_drift_at(const clb_trace *tr, size_t t)
  * outer layers, over the trapezoid of sum_l |G_l|^2. */
 static void e06_imbalance(ex_row *row, const clb_trace *tr)
 {
-    double S = 0, *energy = ex_space(row, tr->T), *share = ex_space(row, tr->L - 1), *drift = ex_space(row, tr->L - 1);
+    double S = 0, *energy = ex_space(row, tr->T), *share = ex_space(row, tr->L - 1),
+           *drift = ex_space(row, tr->L - 1);
     double total = 0;
     for (size_t t = 0; t < tr->T; ++t) {
         for (size_t l = 0; l < tr->L; ++l) energy[t] += tr->g[t * tr->L + l];
@@ -85,8 +88,8 @@ static clb_status e06_run(ex *x, ex_row *row)
     clb_problem_opts opts = { .L = (size_t)ex_get(row, "L") };
     clb_train_opts train = { .ce = CLB_CE, .charge_max = 1e6 };
     clb_trace tr;
-    clb_status status = clb_problem_run(&opts, (uint64_t)row->seed, ex_get(row, "lr"), ex_quick(x) ? 300 : E06_T,
-                                        &train, &tr);
+    clb_status status = clb_problem_run(&opts, (uint64_t)row->seed, ex_get(row, "lr"),
+                                        ex_quick(x) ? 300 : E06_T, &train, &tr);
     if (status && status != CLB_EDIVERGED) return status;
     ex_flag(row, "diverged", status == CLB_EDIVERGED);
     if (status == CLB_OK) e06_observables(row, &tr);
@@ -111,7 +114,8 @@ static ex_class e06_class(int L, double lr, double *tol)
 /* One (L, eta) of experiment U: means over the seeds, each number against its place in the file. */
 static void e06_line_u(ex *x, int L, double lr)
 {
-    const char *path = ex_print(x, "universality_depth/results.json#depth_%dL/lr_results/%s", L, ex_key(x, lr));
+    const char *path =
+        ex_print(x, "universality_depth/results.json#depth_%dL/lr_results/%s", L, ex_key(x, lr));
     ex_list drift = ex_pick(x, "drift", "part=sweep L=%d lr=%.17g pub=1", L, lr);
     ex_list loss = ex_pick(x, "final_loss", "part=sweep L=%d lr=%.17g pub=1", L, lr);
     ex_row *line = ex_line(x, ex_print(x, "%d matrices", L));
@@ -128,7 +132,8 @@ static void e06_line_u(ex *x, int L, double lr)
     ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
     ex_ref(line, "mean_drift", kind, tol, "%s/mean_drift", path);
     ex_ref(line, "std_drift", kind, kind == EX_STABLE ? 1e-3 : tol, "%s/std_drift", path);
-    ex_ref(line, "mean_loss", kind == EX_CHAOTIC ? kind : EX_STABLE, L >= 6 ? 1e-3 : 1e-5, "%s/mean_loss", path);
+    ex_ref(line, "mean_loss", kind == EX_CHAOTIC ? kind : EX_STABLE, L >= 6 ? 1e-3 : 1e-5,
+           "%s/mean_loss", path);
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         if (ex_get(row, "L") == L && ex_get(row, "lr") == lr)
@@ -139,7 +144,8 @@ static void e06_line_u(ex *x, int L, double lr)
 /* One (L, eta) of experiment I, the first three seeds of the same runs. */
 static void e06_line_i(ex *x, int L, double lr)
 {
-    const char *path = ex_print(x, "depth_imbalance/results.json#%d/lr_results/%s", L, ex_key(x, lr));
+    const char *path =
+        ex_print(x, "depth_imbalance/results.json#%d/lr_results/%s", L, ex_key(x, lr));
     ex_list drift = ex_pick(x, "drift", "part=sweep L=%d lr=%.17g pub=1", L, lr);
     ex_list S = ex_pick(x, "S", "part=sweep L=%d lr=%.17g pub=1", L, lr);
     ex_list share = ex_pick(x, "S_over_grad_int", "part=sweep L=%d lr=%.17g pub=1", L, lr);
@@ -155,7 +161,8 @@ static void e06_line_i(ex *x, int L, double lr)
     ex_num(line, "mean_S_over_grad_int", clb_mean(three, share.at));
     ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
     ex_ref(line, "mean_drift", kind, tol, "%s/mean_drift", path);
-    ex_ref(line, "drift_over_eta_sq", kind, kind == EX_NOISE ? tol / (lr * lr) : tol, "%s/drift_over_eta_sq", path);
+    ex_ref(line, "drift_over_eta_sq", kind, kind == EX_NOISE ? tol / (lr * lr) : tol,
+           "%s/drift_over_eta_sq", path);
     kind = kind == EX_CHAOTIC ? kind : EX_STABLE, tol = L >= 8 ? 1e-3 : 1e-5;
     ex_ref(line, "mean_S", kind, tol, "%s/mean_S", path);
     ex_ref(line, "mean_S_over_grad_int", kind, tol, "%s/mean_S_over_grad_int", path);
@@ -165,19 +172,22 @@ static void e06_line_i(ex *x, int L, double lr)
 static void e06_refer(ex *x, ex_row *line, const char *name, double tol, int L, const char *path)
 {
     ex_ref(line, name, L == 2 ? EX_FIT : EX_ARTEFACT, tol, "%s", path);
-    ex_because(x, "of the published points of deep nets those at small eta are float32 rounding (floor 2e-5), "
+    ex_because(x, "of the published points of deep nets those at small eta are float32 rounding "
+                  "(floor 2e-5), "
                   "those at large eta chaotic; in double neither is");
 }
 
 /* The exponents of one depth: published protocols U and I, the stable window in double, equal loss. */
-static void e06_exponents(ex *x, int L)
+static void e06_exponents(ex *x, size_t place)
 {
+    int L = e06_depth[place];
     ex_list lrs = ex_lrs(x, e06_lr, EX_LEN(e06_lr)), lrs_i = { EX_LEN(e06_lr_i), e06_lr_i };
     clb_sweep u = ex_sweep(x, "drift", "lr", lrs, "part=sweep L=%d pub=1", L);
     clb_sweep i = ex_sweep(x, "drift", "lr", lrs_i, "part=sweep L=%d pub=1", L);
     clb_sweep stable = ex_sweep(x, "drift_exact", "lr", lrs, "part=sweep L=%d pub=1", L);
-    clb_sweep trained = ex_sweep(x, "drift_trained", "lr", (ex_list){ EX_LEN(e06_lr) - 3, e06_lr },      /* eta <= 0.1 */
-                                 "part=sweep L=%d pub=1", L);
+    clb_sweep trained =
+        ex_sweep(x, "drift_trained", "lr", (ex_list){ EX_LEN(e06_lr) - 3, e06_lr }, /* eta <= 0.1 */
+                 "part=sweep L=%d pub=1", L);
     const char *path_u = ex_print(x, "universality_depth/results.json#depth_%dL", L);
     const char *path_i = ex_print(x, "depth_imbalance/results.json#%d", L);
     clb_fit fit_u, fit_i, fit_stable;
@@ -195,12 +205,16 @@ static void e06_exponents(ex *x, int L)
     if (clb_bootstrap_sweep(&u, NULL, &ci, NULL)) ci.lo = ci.hi = ci.se = EX_NAN;
     for (size_t k = 0; k < stable.seeds * stable.n; ++k) floor += stable.y[k] < 5e-5;
     ex_num(line, "L", L);
-    ex_num(line, "alpha_U", fit_u.slope), ex_num(line, "r2_U", fit_u.r2), ex_num(line, "points_U", (double)fit_u.n);
-    ex_num(line, "alpha_I", fit_i.slope), ex_num(line, "r2_I", fit_i.r2), ex_num(line, "beta_I", 2 - fit_i.slope);
+    ex_num(line, "alpha_U", fit_u.slope), ex_num(line, "r2_U", fit_u.r2),
+        ex_num(line, "points_U", (double)fit_u.n);
+    ex_num(line, "alpha_I", fit_i.slope), ex_num(line, "r2_I", fit_i.r2),
+        ex_num(line, "beta_I", 2 - fit_i.slope);
     ex_num(line, "alpha_stable", fit_stable.slope), ex_num(line, "r2_stable", fit_stable.r2);
     ex_num(line, "alpha_equal_loss", clb_sweep_fit(&trained, mean).slope);
     ex_num(line, "runs_below_float32_noise", floor);
     e06_refer(x, line, "alpha_U", 0.01, L, ex_print(x, "%s/power_law_exponent", path_u));
+    e06_refer(x, line, "alpha_U", 0.01, L, ex_print(x, "universality_depth/config.json#summary/%zu/exponent", place));
+    e06_refer(x, line, "r2_U", 0.01, L, ex_print(x, "universality_depth/config.json#summary/%zu/r_squared", place));
     e06_refer(x, line, "r2_U", 0.01, L, ex_print(x, "%s/r_squared", path_u));
     e06_refer(x, line, "alpha_I", 0.02, L, ex_print(x, "%s/alpha", path_i));
     e06_refer(x, line, "r2_I", 0.01, L, ex_print(x, "%s/r2", path_i));
@@ -220,7 +234,8 @@ static double e06_takeoff(ex *x, int L, const char *loss_name)
         ex_list loss = ex_pick(x, loss_name, "part=sweep L=%d lr=%.17g pub=1", L, lrs.at[i]);
         double mean = clb_mean(loss.n, loss.at);
         if (mean < half && last >= half) {
-            double w = (last - half) / (last - mean), a = clb_log(lrs.at[i - 1]), b = clb_log(lrs.at[i]);
+            double w = (last - half) / (last - mean), a = clb_log(lrs.at[i - 1]),
+                   b = clb_log(lrs.at[i]);
             return clb_exp(a + w * (b - a));
         }
         last = mean;
@@ -262,9 +277,11 @@ static void e06_constants(ex *x)
     ex_ref_config(x, "depth_imbalance/config.json", 3, lrs_i, E06_T);
     ex_ref_value(x, 64, EX_EXACT, 0, "depth_imbalance/config.json#hidden");
     for (size_t i = 0; i < E06_DEPTHS; ++i) {
-        const char *path = ex_print(x, "universality_depth/results.json#depth_%dL/config", e06_depth[i]);
+        const char *path =
+            ex_print(x, "universality_depth/results.json#depth_%dL/config", e06_depth[i]);
         ex_ref_value(x, e06_depth[i], EX_EXACT, 0, "depth_imbalance/config.json#depths/%d", (int)i);
-        ex_ref_value(x, e06_depth[i], EX_EXACT, 0, "depth_imbalance/results.json#%d/depth", e06_depth[i]);
+        ex_ref_value(x, e06_depth[i], EX_EXACT, 0, "depth_imbalance/results.json#%d/depth",
+                     e06_depth[i]);
         ex_ref_value(x, 20, EX_EXACT, 0, "%s/input_dim", path);
         ex_ref_value(x, 5, EX_EXACT, 0, "%s/output_dim", path);
         ex_ref_value(x, 64, EX_EXACT, 0, "%s/hidden", path);
@@ -304,47 +321,63 @@ static size_t e06_within(ex *x, const char *part, const char *name, double centr
 static void e06_verdicts(ex *x)
 {
     double u2 = e06_of(x, "exponents", 2, "alpha_U"), u8 = e06_of(x, "exponents", 8, "alpha_U");
-    double i2 = e06_of(x, "exponents", 2, "alpha_I"), i8 = e06_of(x, "exponents", 8, "alpha_I"), r2 = 1;
+    double i2 = e06_of(x, "exponents", 2, "alpha_I"), i8 = e06_of(x, "exponents", 8, "alpha_I"),
+           r2 = 1;
     int rising = 1;
     for (size_t k = 1; k < E06_DEPTHS; ++k)
         rising &= e06_of(x, "exponents", e06_depth[k], "alpha_stable") >
                   e06_of(x, "exponents", e06_depth[k - 1], "alpha_stable");
-    for (size_t k = 0; k < E06_DEPTHS; ++k) r2 = fmin(r2, e06_of(x, "exponents", e06_depth[k], "r2_U"));
+    for (size_t k = 0; k < E06_DEPTHS; ++k)
+        r2 = fmin(r2, e06_of(x, "exponents", e06_depth[k], "r2_U"));
     ex_verdict(x, ex_rule(fabs(i2 - 1.07) < 0.02 && fabs(u8 - 1.72) < 0.05, rising),
                "the drift exponent grows from 1.07 (2 layers) to 1.72 (8 layers)", "1.07 -> 1.72",
                ex_print(x, "U: %.2f -> %.2f; I: %.2f -> %.2f", u2, u8, i2, i8),
-               "the two ends come from different grids and seeds, and the deep end is float32 rounding and chaos; the growth "
+               "the two ends come from different grids and seeds, and the deep end is float32 "
+               "rounding and chaos; the growth "
                "itself is real in double (eta <= 0.1)");
     ex_verdict(x, ex_rule(fabs(u2 - 1.07) < 0.02 || fabs(i8 - 1.72) < 0.05, 0),
                "both ends belong to one protocol", "one line of the table",
-               ex_print(x, "U starts at %.2f, I ends at %.2f", u2, i8), "two experiments were mixed");
-    ex_verdict(x, ex_rule(rising, 0), "depth raises the exponent at eta <= 0.1", "not stated",
-               ex_print(x, "%s for L = 2, 3, 4, 6, 8", e06_row(x, "exponents", "alpha_stable")),
-               "exact drift eta^2 S in double; it passes 2 because deep nets first leave a plateau");
-    ex_verdict(x, ex_rule(r2 >= 0.99, r2 >= 0.95), "the drift follows a power law at every depth", "R^2 0.71 .. 0.99",
-               ex_print(x, "R^2 = %s", e06_row(x, "exponents", "r2_U")), "plateau, take-off, trained, unstable: four regimes");
-    ex_verdict(x, ex_rule(e06_within(x, "exponents", "alpha_equal_loss", 1, 0.1) == (size_t)E06_DEPTHS,
-                          e06_within(x, "exponents", "alpha_equal_loss", 1, 0.1) >= 3),
+               ex_print(x, "U starts at %.2f, I ends at %.2f", u2, i8),
+               "two experiments were mixed");
+    ex_verdict(
+        x, ex_rule(rising, 0), "depth raises the exponent at eta <= 0.1", "not stated",
+        ex_print(x, "%s for L = 2, 3, 4, 6, 8", e06_row(x, "exponents", "alpha_stable")),
+        "exact drift eta^2 S in double; it passes 2 because deep nets first leave a plateau");
+    ex_verdict(x, ex_rule(r2 >= 0.99, r2 >= 0.95), "the drift follows a power law at every depth",
+               "R^2 0.71 .. 0.99", ex_print(x, "R^2 = %s", e06_row(x, "exponents", "r2_U")),
+               "plateau, take-off, trained, unstable: four regimes");
+    ex_verdict(x,
+               ex_rule(e06_within(x, "exponents", "alpha_equal_loss", 1, 0.1) == (size_t)E06_DEPTHS,
+                       e06_within(x, "exponents", "alpha_equal_loss", 1, 0.1) >= 3),
                "at equal loss the exponent does not depend on depth: it is 1", "not measured",
                ex_print(x, "%s", e06_row(x, "exponents", "alpha_equal_loss")),
-               "drift when the loss first reaches 0.01, over the eta <= 0.1 that get there; 8 layers at 0.1 are chaotic");
-    ex_verdict(x, ex_rule(e06_within(x, "take-off", "ratio", 10, 1) >= 4, e06_within(x, "take-off", "ratio", 10, 1) >= 3),
+               "drift when the loss first reaches 0.01, over the eta <= 0.1 that get there; 8 "
+               "layers at 0.1 are chaotic");
+    ex_verdict(x,
+               ex_rule(e06_within(x, "take-off", "ratio", 10, 1) >= 4,
+                       e06_within(x, "take-off", "ratio", 10, 1) >= 3),
                "the take-off sits at a fixed eta T", "not measured",
                ex_print(x, "eta(T=200)/eta(T=2000) = %s", e06_row(x, "take-off", "ratio")),
-               "so the fitted exponent counts how many grid points are still on the plateau (2 layers: below the grid)");
+               "so the fitted exponent counts how many grid points are still on the plateau (2 "
+               "layers: below the grid)");
 }
 
 /* ---- figure --------------------------------------------------------------------------------- */
 
 static void e06_figure(ex *x)
 {
-    static const double paper_u[] = { 1.163, 1.098, 1.135, 1.441, 1.718 }, paper_i[] = { 1.067, 1.121, 1.027, 0.832, 1.056 };
-    static const int shown[] = { 2, 4, 6, 8 }, colours[] = { PLOT_BLUE, PLOT_GREEN, PLOT_ORANGE, PLOT_RED };
+    static const double paper_u[] = { 1.163, 1.098, 1.135, 1.441, 1.718 },
+                        paper_i[] = { 1.067, 1.121, 1.027, 0.832, 1.056 };
+    static const int shown[] = { 2, 4, 6, 8 },
+                     colours[] = { PLOT_BLUE, PLOT_GREEN, PLOT_ORANGE, PLOT_RED };
     ex_list L = ex_column(x, "exponents", "L");
     plot *p = plot_new(x, "depth", 3, 1);
-    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267", "mean |C(T) \342\210\222 C(0)|", PLOT_LOG);
-    plot_panel *b = plot_add(p, "Exponent against depth", "weight matrices L", "\316\261", PLOT_LINEAR);
-    plot_panel *c = plot_add(p, "Local slope", "learning rate \316\267", "d ln drift / d ln \316\267", PLOT_LOGX);
+    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267",
+                             "mean |C(T) \342\210\222 C(0)|", PLOT_LOG);
+    plot_panel *b =
+        plot_add(p, "Exponent against depth", "weight matrices L", "\316\261", PLOT_LINEAR);
+    plot_panel *c = plot_add(p, "Local slope", "learning rate \316\267",
+                             "d ln drift / d ln \316\267", PLOT_LOGX);
     plot_horizontal(a, 2e-5, "float32 noise");
     for (size_t k = 0; k < EX_LEN(shown); ++k) {
         const char *part = ex_print(x, "%d matrices", shown[k]);
@@ -358,11 +391,16 @@ static void e06_figure(ex *x)
     }
     plot_range_y(c, -1, 7);
     plot_horizontal(c, 1, "trained nets: 1");
-    plot_points(b, PLOT_PUBLISHED, E06_DEPTHS, L.n == E06_DEPTHS ? L.at : paper_u, paper_u, "published, U");
-    plot_points(b, PLOT_GREY | PLOT_TRIANGLE | PLOT_OPEN, E06_DEPTHS, L.n == E06_DEPTHS ? L.at : paper_u, paper_i, "published, I");
-    plot_points(b, PLOT_BLUE, L.n, L.at, ex_column(x, "exponents", "alpha_stable").at, "double, \316\267 \342\211\244 0.1");
-    plot_points(b, PLOT_GREEN | PLOT_DIAMOND, L.n, L.at, ex_column(x, "exponents", "alpha_equal_loss").at, "at equal loss");
-    plot_save(p, "Drift and exponent against depth: the fitted exponent counts grid points on the plateau; at equal loss it is 1.");
+    plot_points(b, PLOT_PUBLISHED, E06_DEPTHS, L.n == E06_DEPTHS ? L.at : paper_u, paper_u,
+                "published, U");
+    plot_points(b, PLOT_GREY | PLOT_TRIANGLE | PLOT_OPEN, E06_DEPTHS,
+                L.n == E06_DEPTHS ? L.at : paper_u, paper_i, "published, I");
+    plot_points(b, PLOT_BLUE, L.n, L.at, ex_column(x, "exponents", "alpha_stable").at,
+                "double, \316\267 \342\211\244 0.1");
+    plot_points(b, PLOT_GREEN | PLOT_DIAMOND, L.n, L.at,
+                ex_column(x, "exponents", "alpha_equal_loss").at, "at equal loss");
+    plot_save(p, "Drift and exponent against depth: the fitted exponent counts grid points on the "
+                 "plateau; at equal loss it is 1.");
 }
 
 static void e06_finish(ex *x)
@@ -371,22 +409,30 @@ static void e06_finish(ex *x)
     double worst = 0;
     for (size_t k = 0; k < E06_DEPTHS; ++k) {
         if (!ex_find(x, "part=sweep L=%d", e06_depth[k])) continue;
-        e06_exponents(x, e06_depth[k]);
+        e06_exponents(x, k);
         e06_takeoffs(x, e06_depth[k]);
         e06_layers(x, e06_depth[k]);
         for (size_t i = 0; i < lrs.n; ++i) e06_line_u(x, e06_depth[k], lrs.at[i]);
         for (size_t i = 0; i < EX_LEN(e06_lr_i); ++i) e06_line_i(x, e06_depth[k], e06_lr_i[i]);
     }
     for (size_t i = 0; i < ex_runs(x); ++i)
-        if (ex_get(ex_run_at(x, i), "drift") < 1) worst = fmax(worst, ex_get(ex_run_at(x, i), "identity_error"));
-    ex_check(x, worst <= (sizeof(clb_real) == 8 ? 1e-12 : 1e-3), "C(T) - C(0) = eta^2 S: off by %.2g", worst);
+        if (ex_get(ex_run_at(x, i), "drift") < 1)
+            worst = fmax(worst, ex_get(ex_run_at(x, i), "identity_error"));
+    ex_check(x, worst <= (sizeof(clb_real) == 8 ? 1e-12 : 1e-3),
+             "C(T) - C(0) = eta^2 S: off by %.2g", worst);
     e06_constants(x);
     e06_verdicts(x);
     e06_figure(x);
 }
 
-static const ex_info e06 = {
-    "E06", "depth", "Depth dependence", "Theorem 4, eq. (4)", "alpha from 1.07 (2 layers) to 1.72 (8 layers)", "alpha_8L",
-    e06_plan, e06_run, e06_finish, NULL
-};
+static const ex_info e06 = { "E06",
+                             "depth",
+                             "Depth dependence",
+                             "Theorem 4, eq. (4)",
+                             "alpha from 1.07 (2 layers) to 1.72 (8 layers)",
+                             "alpha_8L",
+                             e06_plan,
+                             e06_run,
+                             e06_finish,
+                             NULL };
 EX_MAIN(e06)

@@ -60,10 +60,12 @@ static double e16_averaged(ex *x, int ce)
     lambda = ex_doubles(x, P), c = ex_doubles(x, P);
     for (size_t k = 0; k < E16_N; ++k) {
         ex_list v = ex_get_array(row, ex_print(x, "eigenvalues_%zu", e16_at[k]));
-        for (size_t i = 0; i < P && i < v.n; ++i) lambda[i] += v.at[i] / E16_N, c[i] = 1 / (double)P;
+        for (size_t i = 0; i < P && i < v.n; ++i)
+            lambda[i] += v.at[i] / E16_N, c[i] = 1 / (double)P;
     }
     cp_means(x, &e16_cp, ex_print(x, "ce=%d", ce), 0, p, m);
-    for (size_t i = 0; i < E16_ETAS; ++i) p[i] = clb_crossover(P, lambda, c, e16_eta[i], CP_T, NULL);
+    for (size_t i = 0; i < E16_ETAS; ++i)
+        p[i] = clb_crossover(P, lambda, c, e16_eta[i], CP_T, NULL);
     return cp_R(&e16_cp, p, m, 0);
 }
 
@@ -76,14 +78,19 @@ static void e16_tables(ex *x, e16_found *v)
         for (size_t k = 0; k < E16_N; ++k) {
             e16_quality q = v->q[ce][k] = e16_measure(x, ce, e16_at[k]);
             ex_row *line = ex_line(x, ex_print(x, "predictions, %s", e16_loss[ce]));
-            const char *path = ex_print(x, "hessian_time_evolution/config.json#prediction_quality/%s/%zu", e16_loss[ce], e16_at[k]);
+            const char *path =
+                ex_print(x, "hessian_time_evolution/config.json#prediction_quality/%s/%zu",
+                         e16_loss[ce], e16_at[k]);
             double *mean = ex_doubles(x, E16_ETAS);
             cp_means(x, &e16_cp, filter, e16_at[k], mean, m);
-            v->top[ce][k] = cp_mean_at(x, "max", filter, k), v->rank[ce][k] = cp_mean_at(x, "effective_rank", filter, k);
-            ex_num(line, "t", (double)e16_at[k]), ex_num(line, "R", q.R), ex_num(line, "published_R", e16_paper_R[ce][k]);
+            v->top[ce][k] = cp_mean_at(x, "max", filter, k),
+            v->rank[ce][k] = cp_mean_at(x, "effective_rank", filter, k);
+            ex_num(line, "t", (double)e16_at[k]), ex_num(line, "R", q.R),
+                ex_num(line, "published_R", e16_paper_R[ce][k]);
             ex_num(line, "R_without_0.3", q.R7), ex_num(line, "median_ratio", q.ratio);
             ex_num(line, "median_error", q.error), ex_num(line, "slope", q.slope);
-            ex_num(line, "lambda_max", v->top[ce][k]), ex_num(line, "effective_rank", v->rank[ce][k]);
+            ex_num(line, "lambda_max", v->top[ce][k]),
+                ex_num(line, "effective_rank", v->rank[ce][k]);
             ex_array(line, "avg_predictions", E16_ETAS, mean);
             ex_ref(line, "R", EX_FIT, 2e-5, "%s/prediction_R", path);
             ex_ref(line, "t", EX_EXACT, 0, "%s/checkpoint", path);
@@ -93,8 +100,10 @@ static void e16_tables(ex *x, e16_found *v)
         v->rival[ce] = cp_R(&e16_cp, one, m, 0.2);
         v->averaged[ce] = e16_averaged(x, ce);
         for (size_t i = 0; i < E16_ETAS; ++i)
-            cp_ref_train(x, filter, e16_eta[i], ex_print(x, "hessian_time_evolution/results.json#%s/actual_measurements/%s",
-                                                         e16_loss[ce], ex_key(x, e16_eta[i])));
+            cp_ref_train(x, filter, e16_eta[i],
+                         ex_print(x,
+                                  "hessian_time_evolution/results.json#%s/actual_measurements/%s",
+                                  e16_loss[ce], ex_key(x, e16_eta[i])));
     }
 }
 
@@ -107,22 +116,30 @@ static void e16_ledger(ex *x, const e16_found *v)
         ex_row *row = ex_run_at(x, i);
         const char *loss = e16_loss[ex_get(row, "ce") > 0];
         if (!ex_is(row, "track")) continue;
-        cp_ref_track(x, &e16_cp, row, ex_print(x, "hessian_time_evolution/results.json#%s/hessian_seed_%.0f", loss, row->seed));
-        for (size_t k = 0; k < E16_N && row->seed == 42; ++k) {                /* repeated in the config file */
-            const char *stats = ex_print(x, "%s#prediction_quality/%s/%zu/eigenvalue_stats", file, loss, e16_at[k]);
+        cp_ref_track(x, &e16_cp, row,
+                     ex_print(x, "hessian_time_evolution/results.json#%s/hessian_seed_%.0f", loss,
+                              row->seed));
+        for (size_t k = 0; k < E16_N && row->seed == 42; ++k) { /* repeated in the config file */
+            const char *stats =
+                ex_print(x, "%s#prediction_quality/%s/%zu/eigenvalue_stats", file, loss, e16_at[k]);
             cp_ref_stats(x, &e16_cp, row, k, stats);
         }
     }
     for (int ce = 0; ce <= 1; ++ce) {
-        ex_ref_value(x, v->averaged[ce], EX_ARTEFACT, 0, "%s#prediction_quality/%s/time_averaged/**", file, e16_loss[ce]);
-        ex_because(x, "uniform weights over eigenvalues most of which are float32 rounding of zero: two builds of the "
+        ex_ref_value(x, v->averaged[ce], EX_ARTEFACT, 0,
+                     "%s#prediction_quality/%s/time_averaged/**", file, e16_loss[ce]);
+        ex_because(x, "uniform weights over eigenvalues most of which are float32 rounding of "
+                      "zero: two builds of the "
                       "published program differ");
     }
-    for (size_t k = 0; k < E16_N; ++k) ex_ref_value(x, (double)e16_at[k], EX_EXACT, 0, "%s#checkpoints/%zu", file, k);
-    for (size_t k = 0; k < E16_ETAS; ++k) ex_ref_value(x, e16_eta[k], EX_EXACT, 0, "%s#eval_lrs/%zu", file, k);
+    for (size_t k = 0; k < E16_N; ++k)
+        ex_ref_value(x, (double)e16_at[k], EX_EXACT, 0, "%s#checkpoints/%zu", file, k);
+    for (size_t k = 0; k < E16_ETAS; ++k)
+        ex_ref_value(x, e16_eta[k], EX_EXACT, 0, "%s#eval_lrs/%zu", file, k);
     ex_ref_value(x, cp_track_eta, EX_EXACT, 0, "%s#train_lr", file);
     ex_ref_value(x, 64, EX_EXACT, 0, "%s#hidden", file);
-    ex_ref_value(x, 20, EX_EXACT, 0, "%s#input_dim", file), ex_ref_value(x, 5, EX_EXACT, 0, "%s#output_dim", file);
+    ex_ref_value(x, 20, EX_EXACT, 0, "%s#input_dim", file),
+        ex_ref_value(x, 5, EX_EXACT, 0, "%s#output_dim", file);
     ex_ref_value(x, 200, EX_EXACT, 0, "%s#n_train", file);
 }
 
@@ -137,20 +154,35 @@ static void e16_verdicts(ex *x, const e16_found *v)
     ex_printed(ex_summary(x, "R_ce_250", ce[1].R), 0.988);
     ex_printed(ex_summary(x, "R_ce_0", ce[0].R), 0.808);
     ex_summary(x, "R_one_over_eta", v->rival[1]);
-    ex_verdict(x, ex_rule(fabs(ce[1].R - 0.988) < 1e-3 && ce[1].R7 > ce[0].R7 && ce[1].R > v->rival[1], fabs(ce[1].R - 0.988) < 1e-3),
-               "cross entropy: R = 0.988 at t = 250", "0.988", ex_print(x, "%.4f; without eta = 0.3 %.4f, at t = 0 %.6f", ce[1].R,
-               ce[1].R7, ce[0].R7), "the number is reproduced, its meaning is not: S ~ 1/eta alone scores more");
-    ex_verdict(x, ex_rule(!falls, 0), "a later Hessian repairs the prediction for cross entropy (0.808 -> 0.988)", "0.808 -> 0.988",
-               ex_print(x, "without eta = 0.3: %.6f, %.4f, %.4f, %.4f, %.4f", ce[0].R7, ce[1].R7, ce[2].R7, ce[3].R7, ce[4].R7),
-               "the low value at t = 0 is one point of the ad hoc branch (eta lambda_max > 2); without it R falls with t");
-    ex_verdict(x, ex_rule(mse[0].R > 0.86 && mse[0].R7 < 0.99, fabs(mse[0].R - 0.8595) < 1e-3), "MSE: the initial Hessian is best, R = 0.86",
-               "0.86", ex_print(x, "%.4f; without eta = 0.3 %.6f", mse[0].R, mse[0].R7), "the published value understates it");
-    ex_verdict(x, ex_rule(v->rival[1] < ce[1].R && ce[1].error < 0.5, ce[1].error < 0.5), "R measures the quality of a prediction", "used so",
-               ex_print(x, "S ~ 1/eta: R = %.5f; at t = 250 predicted/measured = %.1e", v->rival[1], ce[1].ratio),
+    ex_verdict(x,
+               ex_rule(fabs(ce[1].R - 0.988) < 1e-3 && ce[1].R7 > ce[0].R7 && ce[1].R > v->rival[1],
+                       fabs(ce[1].R - 0.988) < 1e-3),
+               "cross entropy: R = 0.988 at t = 250", "0.988",
+               ex_print(x, "%.4f; without eta = 0.3 %.4f, at t = 0 %.6f", ce[1].R, ce[1].R7,
+                        ce[0].R7),
+               "the number is reproduced, its meaning is not: S ~ 1/eta alone scores more");
+    ex_verdict(x, ex_rule(!falls, 0),
+               "a later Hessian repairs the prediction for cross entropy (0.808 -> 0.988)",
+               "0.808 -> 0.988",
+               ex_print(x, "without eta = 0.3: %.6f, %.4f, %.4f, %.4f, %.4f", ce[0].R7, ce[1].R7,
+                        ce[2].R7, ce[3].R7, ce[4].R7),
+               "the low value at t = 0 is one point of the ad hoc branch (eta lambda_max > 2); "
+               "without it R falls with t");
+    ex_verdict(x, ex_rule(mse[0].R > 0.86 && mse[0].R7 < 0.99, fabs(mse[0].R - 0.8595) < 1e-3),
+               "MSE: the initial Hessian is best, R = 0.86", "0.86",
+               ex_print(x, "%.4f; without eta = 0.3 %.6f", mse[0].R, mse[0].R7),
+               "the published value understates it");
+    ex_verdict(x, ex_rule(v->rival[1] < ce[1].R && ce[1].error < 0.5, ce[1].error < 0.5),
+               "R measures the quality of a prediction", "used so",
+               ex_print(x, "S ~ 1/eta: R = %.5f; at t = 250 predicted/measured = %.1e", v->rival[1],
+                        ce[1].ratio),
                "correlation of logarithms is blind to size and slope");
-    ex_verdict(x, ex_rule(shrink > 10 && flat < 1.5, shrink > 10), "the spectrum stays put under MSE and compresses under cross entropy",
-               "stated", ex_print(x, "lambda_max(0)/lambda_max(2000) = %.2f and %.1f; last doubling of t: %.2f", flat, shrink,
-               v->top[1][3] / v->top[1][4]), "a 1/t law, see E18");
+    ex_verdict(x, ex_rule(shrink > 10 && flat<1.5, shrink> 10),
+               "the spectrum stays put under MSE and compresses under cross entropy", "stated",
+               ex_print(x,
+                        "lambda_max(0)/lambda_max(2000) = %.2f and %.1f; last doubling of t: %.2f",
+                        flat, shrink, v->top[1][3] / v->top[1][4]),
+               "a 1/t law, see E18");
 }
 
 static void e16_figure(ex *x, const e16_found *v)
@@ -158,8 +190,10 @@ static void e16_figure(ex *x, const e16_found *v)
     double t[E16_N], R[E16_N], R7[E16_N], guide[E16_N];
     static const char *const names[] = { "0", "250", "500", "1000", "2000" };
     plot *p = plot_new(x, "time", 3, 1);
-    plot_panel *a = plot_add(p, "Cross entropy: quality of the prediction", "Hessian taken at step t", "R", PLOT_LINEAR);
-    for (size_t k = 0; k < E16_N; ++k) t[k] = (double)e16_at[k], R[k] = v->q[1][k].R, R7[k] = v->q[1][k].R7;
+    plot_panel *a = plot_add(p, "Cross entropy: quality of the prediction",
+                             "Hessian taken at step t", "R", PLOT_LINEAR);
+    for (size_t k = 0; k < E16_N; ++k)
+        t[k] = (double)e16_at[k], R[k] = v->q[1][k].R, R7[k] = v->q[1][k].R7;
     plot_points(a, PLOT_PUBLISHED, E16_N, t, e16_paper_R[1], "published, eight \316\267");
     plot_points(a, PLOT_BLUE, E16_N, t, R, "this program, eight \316\267");
     plot_line(a, PLOT_GREEN, E16_N, t, R7, "without \316\267 = 0.3");
@@ -177,9 +211,11 @@ static void e16_figure(ex *x, const e16_found *v)
         double *pred = ex_doubles(x, E16_ETAS), *meas = ex_doubles(x, E16_ETAS);
         cp_means(x, &e16_cp, "ce=1", e16_at[k], pred, meas);
         if (!k) plot_points(a, PLOT_BLUE, E16_ETAS, e16_eta, meas, "measured");
-        plot_line(a, (int)(k / 2 + 1), E16_ETAS, e16_eta, pred, ex_print(x, "predicted, H at t = %zu", e16_at[k]));
+        plot_line(a, (int)(k / 2 + 1), E16_ETAS, e16_eta, pred,
+                  ex_print(x, "predicted, H at t = %zu", e16_at[k]));
     }
-    plot_save(p, "A later Hessian does not repair the prediction: without the one unstable step size, R is best at t = 0.");
+    plot_save(p, "A later Hessian does not repair the prediction: without the one unstable step "
+                 "size, R is best at t = 0.");
 }
 
 static void e16_finish(ex *x)
@@ -192,8 +228,14 @@ static void e16_finish(ex *x)
     e16_figure(x, &v);
 }
 
-static const ex_info e16 = {
-    "E16", "hessian_time", "Time-dependent Hessian", "Theorem 6", "CE R = 0.988 at t = 250", "R_ce_250",
-    e16_plan, e16_run, e16_finish, NULL
-};
+static const ex_info e16 = { "E16",
+                             "hessian_time",
+                             "Time-dependent Hessian",
+                             "Theorem 6",
+                             "CE R = 0.988 at t = 250",
+                             "R_ce_250",
+                             e16_plan,
+                             e16_run,
+                             e16_finish,
+                             NULL };
 EX_MAIN(e16)

@@ -15,10 +15,18 @@ static const double e17_eta[] = { 0.001, 0.003, 0.01, 0.03, 0.1 };
 static const double e17_f[] = { 0.01, 0.03, 0.1, 0.3, 0.6, 0.9, 1.2, 1.5 };
 typedef struct e17_combo { const char *name; double act, loss; double published[3]; } e17_combo;
 static const e17_combo e17_combos[] = {
-    { "linear_mse", 0, CLB_MSE, { 1.0653, 1.1772, 1.6297 } }, { "linear_ce", 0, CLB_CE, { 1.0422, 1.0755, 1.1358 } },
-    { "relu_mse", 1, CLB_MSE, { 1.0472, 1.0991, 1.3520 } },   { "relu_ce", 1, CLB_CE, { 1.0196, 1.0282, 1.0447 } },
+    { "linear_mse", 0, CLB_MSE, { 1.0653, 1.1772, 1.6297 } },
+    { "linear_ce", 0, CLB_CE, { 1.0422, 1.0755, 1.1358 } },
+    { "relu_mse", 1, CLB_MSE, { 1.0472, 1.0991, 1.3520 } },
+    { "relu_ce", 1, CLB_CE, { 1.0196, 1.0282, 1.0447 } },
 };
-enum { E17_M = EX_LEN(e17_m), E17_ETAS = EX_LEN(e17_eta), E17_F = EX_LEN(e17_f), E17_COMBOS = EX_LEN(e17_combos), E17_BELOW = 6 };
+enum {
+    E17_M = EX_LEN(e17_m),
+    E17_ETAS = EX_LEN(e17_eta),
+    E17_F = EX_LEN(e17_f),
+    E17_COMBOS = EX_LEN(e17_combos),
+    E17_BELOW = 6
+};
 
 static sw_case e17_case(const char *part, size_t combo, size_t k)
 {
@@ -28,7 +36,8 @@ static sw_case e17_case(const char *part, size_t combo, size_t k)
 
 static void e17_plan(ex *x)
 {
-    ex_list seeds = ex_seeds(x, ex_quick(x) ? 1 : 3), etas = { E17_ETAS, e17_eta }, f = { E17_F, e17_f };
+    ex_list seeds = ex_seeds(x, ex_quick(x) ? 1 : 3), etas = { E17_ETAS, e17_eta },
+            f = { E17_F, e17_f };
     ex_config(x, "n_steps", SW_T);
     for (size_t k = 0; k < (ex_quick(x) ? 2 : E17_M); ++k)
         for (size_t c = 0; c < E17_COMBOS; ++c) {
@@ -42,7 +51,8 @@ static void e17_plan(ex *x)
 /* ---- tables and ledger ---------------------------------------------------------------------- */
 
 typedef struct e17_found {
-    double       alpha[E17_COMBOS][E17_M], without[E17_COMBOS][E17_M], at_f[E17_COMBOS][E17_M], phase[E17_COMBOS][E17_M];
+    double alpha[E17_COMBOS][E17_M], without[E17_COMBOS][E17_M], at_f[E17_COMBOS][E17_M],
+        phase[E17_COMBOS][E17_M];
     double       slope[E17_COMBOS][E17_M][E17_F];        /* local slopes between the f */
     clb_interval ci[E17_COMBOS][E17_M];
     double       interaction[E17_M];
@@ -50,10 +60,16 @@ typedef struct e17_found {
 
 static void e17_cell(ex *x, e17_found *v, size_t c, size_t k)
 {
-    ex_list etas = ex_lrs(x, e17_eta, E17_ETAS), below = { E17_BELOW, e17_f }, all = { E17_F, e17_f };
+    ex_list etas = ex_lrs(x, e17_eta, E17_ETAS), below = { E17_BELOW, e17_f },
+            all = { E17_F, e17_f };
     sw_case sweep = e17_case("sweep", c, k), edge = e17_case("edge", c, k);
     /* ten float32 quanta of |W_1|^2 (spec of the published precision), 1e-4 of the drift */
-    sw_tol tol = { .noise = e17_m[k] > 100 ? 6.5e-5 : 4.5e-5, .rel = 1e-4, .edge = 1e-3, .S = 1e-5, .S_edge = 1e-4, .alpha = 0.006 };
+    sw_tol tol = { .noise = e17_m[k] > 100 ? 6.5e-5 : 4.5e-5,
+                   .rel = 1e-4,
+                   .edge = 1e-3,
+                   .S = 1e-5,
+                   .S_edge = 1e-4,
+                   .alpha = 0.006 };
     const char *paths[] = { NULL, NULL };
     double *mean = ex_doubles(x, E17_F);
     clb_sweep y = sw_curve(x, &sweep, "lr", etas);
@@ -68,7 +84,8 @@ static void e17_cell(ex *x, e17_found *v, size_t c, size_t k)
     ex_text(line, "combo", e17_combos[c].name);
     ex_num(line, "published", e17_combos[c].published[k]);
     ex_num(line, "ci_lo", v->ci[c][k].lo), ex_num(line, "ci_hi", v->ci[c][k].hi);
-    ex_num(line, "without_0.1", v->without[c][k]), ex_num(line, "phase_at_0.1", v->phase[c][k]), ex_num(line, "alpha_at_f", v->at_f[c][k]);
+    ex_num(line, "without_0.1", v->without[c][k]), ex_num(line, "phase_at_0.1", v->phase[c][k]),
+        ex_num(line, "alpha_at_f", v->at_f[c][k]);
     for (size_t i = 0; i < E17_F; ++i) mean[i] = sw_mean(x, &edge, "drift", "f", e17_f[i]);
     clb_local_slopes(all.n, all.at, mean, v->slope[c][k]);
 }
@@ -81,13 +98,16 @@ static void e17_energy(ex *x, size_t c, size_t k)
     ex_row *line;
     if (!ex_find(x, "part=edge")) return;
     for (int end = 0; end < 2; ++end) {
-        double f = end ? 0.9 : 0.6, *out = end ? to : from, S = sw_mean(x, &edge, "S", "f", f), E = sw_mean(x, &edge, "energy", "f", f);
-        double drop = sw_mean(x, &edge, "initial_loss", "f", f) - sw_mean(x, &edge, "final_loss", "f", f);
+        double f = end ? 0.9 : 0.6, *out = end ? to : from, S = sw_mean(x, &edge, "S", "f", f),
+               E = sw_mean(x, &edge, "energy", "f", f);
+        double drop =
+            sw_mean(x, &edge, "initial_loss", "f", f) - sw_mean(x, &edge, "final_loss", "f", f);
         out[0] = S / E, out[1] = drop, out[2] = sw_mean(x, &edge, "eta", "f", f) * E / drop;
     }
     line = ex_line(x, "energy form between f = 0.6 and 0.9");
     ex_text(line, "combo", e17_combos[c].name), ex_num(line, "width", (double)e17_m[k]);
-    ex_num(line, "dln_kbar", clb_log(to[0] / from[0]) / step), ex_num(line, "dln_loss_drop", clb_log(to[1] / from[1]) / step);
+    ex_num(line, "dln_kbar", clb_log(to[0] / from[0]) / step),
+        ex_num(line, "dln_loss_drop", clb_log(to[1] / from[1]) / step);
     ex_num(line, "dln_mu", clb_log(to[2] / from[2]) / step), ex_num(line, "mu_at_0.9", to[2]);
 }
 
@@ -95,10 +115,13 @@ static void e17_differences(ex *x, e17_found *v)
 {
     for (size_t k = 0; k < E17_M; ++k) {
         double lm = v->alpha[0][k], lc = v->alpha[1][k], rm = v->alpha[2][k], rc = v->alpha[3][k];
-        const char *path = ex_print(x, "interaction_width/config.json#interaction_data/%zu", e17_m[k]);
+        const char *path =
+            ex_print(x, "interaction_width/config.json#interaction_data/%zu", e17_m[k]);
         ex_row *line = ex_line(x, "differences");
         v->interaction[k] = rc - rm - (lc - lm);
-        ex_num(line, "width", (double)e17_m[k]), ex_num(line, "delta_activation", rm - lm), ex_num(line, "delta_loss", lc - lm);
+        ex_ref_value(x, (double)e17_m[k], EX_EXACT, 0, "%s/width", path);
+        ex_num(line, "width", (double)e17_m[k]), ex_num(line, "delta_activation", rm - lm),
+            ex_num(line, "delta_loss", lc - lm);
         ex_num(line, "delta_interaction", v->interaction[k]), ex_num(line, "total_change", rc - lm);
         ex_ref(line, "delta_activation", EX_FIT, 0.012, "%s/delta_activation", path);
         ex_ref(line, "delta_loss", EX_FIT, 0.012, "%s/delta_loss", path);
@@ -106,7 +129,8 @@ static void e17_differences(ex *x, e17_found *v)
         ex_ref(line, "total_change", EX_FIT, 0.012, "%s/total_change", path);
         for (size_t c = 0; c < E17_COMBOS; ++c) {
             ex_num(line, e17_combos[c].name, v->alpha[c][k]);
-            ex_ref(line, e17_combos[c].name, EX_FIT, 0.006, "%s/alphas/%s", path, e17_combos[c].name);
+            ex_ref(line, e17_combos[c].name, EX_FIT, 0.006, "%s/alphas/%s", path,
+                   e17_combos[c].name);
         }
     }
 }
@@ -119,18 +143,21 @@ static void e17_ledger(ex *x, const e17_found *v)
     ex_row *item = ex_summary(x, "interaction", clb_mean(E17_M, v->interaction));
     ex_num(item, "std", clb_std_pop(E17_M, v->interaction));
     ex_printed(item, 0.0710);
-    ex_ref(item, "value", EX_FIT, 0.01, "%s#mean_interaction", file), ex_ref(item, "std", EX_FIT, 0.01, "%s#std_interaction", file);
+    ex_ref(item, "value", EX_FIT, 0.01, "%s#mean_interaction", file),
+        ex_ref(item, "std", EX_FIT, 0.01, "%s#std_interaction", file);
     for (size_t k = 0; k < E17_M; ++k) top = fmax(top, fmax(v->alpha[1][k], v->alpha[3][k]));
     ex_summary(x, "largest_ce_alpha", top);
     sw_config(x, "interaction_width", 3, etas);
-    for (size_t k = 0; k < E17_M; ++k) ex_ref_value(x, (double)e17_m[k], EX_EXACT, 0, "%s#widths/%zu", file, k);
+    for (size_t k = 0; k < E17_M; ++k)
+        ex_ref_value(x, (double)e17_m[k], EX_EXACT, 0, "%s#widths/%zu", file, k);
 }
 
 /* ---- verdicts and figure -------------------------------------------------------------------- */
 
 static void e17_verdicts(ex *x, const e17_found *v)
 {
-    double lo = EX_INF, hi = 0, mean = clb_mean(E17_M, v->interaction), std = clb_std_pop(E17_M, v->interaction), apart = 0, ce = 0, mse = 0, without = 0;
+    double lo = EX_INF, hi = 0, mean = clb_mean(E17_M, v->interaction),
+           std = clb_std_pop(E17_M, v->interaction), apart = 0, ce = 0, mse = 0, without = 0;
     int ce_rises = 1, mse_rises = 1;
     for (size_t c = 0; c < E17_COMBOS; ++c)
         for (size_t k = 0; k < E17_M; ++k) {
@@ -146,19 +173,33 @@ static void e17_verdicts(ex *x, const e17_found *v)
                 else mse = fmax(mse, s);
             }
         }
-    ex_verdict(x, ex_rule(lo >= 0.95 && hi <= 1.1 && !ce_rises, lo >= 0.95 && hi <= 1.15), "cross entropy clamps alpha to 1.0-1.1 at all widths", "1.0-1.1",
-               ex_print(x, "%.3f .. %.3f, %s with m", lo, hi, ce_rises ? "rising" : "not rising"), "mostly inside the range; not independent of the width");
-    ex_verdict(x, ex_rule(mse_rises && without > 1.2, mse_rises), "under MSE alpha grows with m", "1.07 -> 1.63, 1.05 -> 1.35",
-               ex_print(x, "linear %.3f -> %.3f, ReLU %.3f -> %.3f; without eta = 0.1 at most %.3f", v->alpha[0][0], v->alpha[0][2], v->alpha[2][0],
-               v->alpha[2][2], without), "the growth is the last eta, where MSE is nearer to the edge");
-    ex_verdict(x, ex_rule(std < 0.3 * fabs(mean), 0), "the activation x loss interaction is independent of the width", "designed to test it",
-               ex_print(x, "%.3f, %.3f, %.3f", v->interaction[0], v->interaction[1], v->interaction[2]), "published rule: std/|mean| < 0.3");
+    ex_verdict(x, ex_rule(lo >= 0.95 && hi <= 1.1 && !ce_rises, lo >= 0.95 && hi <= 1.15),
+               "cross entropy clamps alpha to 1.0-1.1 at all widths", "1.0-1.1",
+               ex_print(x, "%.3f .. %.3f, %s with m", lo, hi, ce_rises ? "rising" : "not rising"),
+               "mostly inside the range; not independent of the width");
+    ex_verdict(x, ex_rule(mse_rises && without > 1.2, mse_rises), "under MSE alpha grows with m",
+               "1.07 -> 1.63, 1.05 -> 1.35",
+               ex_print(x, "linear %.3f -> %.3f, ReLU %.3f -> %.3f; without eta = 0.1 at most %.3f",
+                        v->alpha[0][0], v->alpha[0][2], v->alpha[2][0], v->alpha[2][2], without),
+               "the growth is the last eta, where MSE is nearer to the edge");
+    ex_verdict(
+        x, ex_rule(std < 0.3 * fabs(mean), 0),
+        "the activation x loss interaction is independent of the width", "designed to test it",
+        ex_print(x, "%.3f, %.3f, %.3f", v->interaction[0], v->interaction[1], v->interaction[2]),
+        "published rule: std/|mean| < 0.3");
     if (!ex_find(x, "part=edge")) return;
-    ex_verdict(x, ex_rule(apart < 0.05, apart < 0.1), "at equal distance to the edge the width drops out", "not measured",
-               ex_print(x, "alpha on f <= 0.9, m = 64 and 128: %.3f %.3f (linear MSE), %.3f %.3f (linear CE), %.3f %.3f (ReLU MSE), %.3f %.3f (ReLU CE)",
-               v->at_f[0][1], v->at_f[0][2], v->at_f[1][1], v->at_f[1][2], v->at_f[2][1], v->at_f[2][2], v->at_f[3][1], v->at_f[3][2]), "");
-    ex_verdict(x, ex_rule(ce <= 2.2 && mse > 3, ce < mse), "beyond the edge cross entropy grows more slowly than MSE", "clamping",
-               ex_print(x, "largest local slope beyond f = 0.9: %.2f against %.2f", ce, mse), "bounded output gradients: the true part of the claim");
+    ex_verdict(x, ex_rule(apart < 0.05, apart < 0.1),
+               "at equal distance to the edge the width drops out", "not measured",
+               ex_print(x,
+                        "alpha on f <= 0.9, m = 64 and 128: %.3f %.3f (linear MSE), %.3f %.3f "
+                        "(linear CE), %.3f %.3f (ReLU MSE), %.3f %.3f (ReLU CE)",
+                        v->at_f[0][1], v->at_f[0][2], v->at_f[1][1], v->at_f[1][2], v->at_f[2][1],
+                        v->at_f[2][2], v->at_f[3][1], v->at_f[3][2]),
+               "");
+    ex_verdict(x, ex_rule(ce <= 2.2 && mse > 3, ce < mse),
+               "beyond the edge cross entropy grows more slowly than MSE", "clamping",
+               ex_print(x, "largest local slope beyond f = 0.9: %.2f against %.2f", ce, mse),
+               "bounded output gradients: the true part of the claim");
 }
 
 static void e17_figure(ex *x, const e17_found *v)
@@ -166,8 +207,10 @@ static void e17_figure(ex *x, const e17_found *v)
     double m[E17_M], middle[E17_F - 1];
     plot *p = plot_new(x, "clamping", 3, 1);
     plot_panel *a = plot_add(p, "Exponent against width", "width m", "\316\261", PLOT_LOGX);
-    plot_panel *b = plot_add(p, "At equal distance to the edge", "width m", "\316\261, f \342\211\244 0.9", PLOT_LOGX);
-    plot_panel *c = plot_add(p, "Local slope, m = 64", "f = \316\267 \316\273max(0)/2", "d ln drift / d ln \316\267", PLOT_LOGX);
+    plot_panel *b = plot_add(p, "At equal distance to the edge", "width m",
+                             "\316\261, f \342\211\244 0.9", PLOT_LOGX);
+    plot_panel *c = plot_add(p, "Local slope, m = 64", "f = \316\267 \316\273max(0)/2",
+                             "d ln drift / d ln \316\267", PLOT_LOGX);
     for (size_t k = 0; k < E17_M; ++k) m[k] = (double)e17_m[k];
     for (size_t i = 0; i + 1 < E17_F; ++i) middle[i] = sqrt(e17_f[i] * e17_f[i + 1]);
     for (size_t i = 0; i < E17_COMBOS; ++i) {
@@ -183,7 +226,8 @@ static void e17_figure(ex *x, const e17_found *v)
     }
     plot_range_y(b, 1, 1.7);
     plot_vertical(c, 1, "edge");
-    plot_save(p, "On a fixed grid of eta the losses and widths differ by their distance to the edge; at equal distance the width drops out.");
+    plot_save(p, "On a fixed grid of eta the losses and widths differ by their distance to the "
+                 "edge; at equal distance the width drops out.");
 }
 
 static void e17_finish(ex *x)
@@ -201,7 +245,14 @@ static void e17_finish(ex *x)
     sw_check_identity(x);
 }
 
-static const ex_info e17 = {
-    "E17", "ce_clamping", "Cross-entropy clamping", "Theorem 6", "CE clamps alpha ~ 1.0", "largest_ce_alpha", e17_plan, sw_run, e17_finish, NULL
-};
+static const ex_info e17 = { "E17",
+                             "ce_clamping",
+                             "Cross-entropy clamping",
+                             "Theorem 6",
+                             "CE clamps alpha ~ 1.0",
+                             "largest_ce_alpha",
+                             e17_plan,
+                             sw_run,
+                             e17_finish,
+                             NULL };
 EX_MAIN(e17)

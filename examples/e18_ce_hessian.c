@@ -14,7 +14,12 @@ static const size_t e18_at[] = { 0, 50, 100, 150, 200, 250, 300, 400, 500, 750, 
 static const size_t e18_long[] = { 100, 200, 500, 1000, 2000, 4000, 8000 };
 static const double e18_eta[] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1 };
 static const double e18_n[] = { 100, 200, 400 }, e18_more_n[] = { 50, 100, 200, 400, 800 };
-enum { E18_N = EX_LEN(e18_at), E18_ETAS = EX_LEN(e18_eta), E18_SETS = EX_LEN(e18_n), E18_LONG = EX_LEN(e18_long) };
+enum {
+    E18_N = EX_LEN(e18_at),
+    E18_ETAS = EX_LEN(e18_eta),
+    E18_SETS = EX_LEN(e18_n),
+    E18_LONG = EX_LEN(e18_long)
+};
 static const cp_plan e18_cp = { E18_N, e18_at, E18_ETAS, e18_eta, 0 };
 
 static void e18_plan(ex *x)
@@ -24,12 +29,14 @@ static void e18_plan(ex *x)
     ex_config(x, "train_lr", cp_track_eta);
     for (size_t i = 0; i < (ex_quick(x) ? 1 : E18_SETS); ++i) {
         cp_add(x, &e18_cp, e18_n[i], 1, seeds);
-        for (size_t s = 0; s < seeds.n && !ex_published(x); ++s) ex_num(ex_add(x, "bounds", seeds.at[s]), "n", e18_n[i]);
+        for (size_t s = 0; s < seeds.n && !ex_published(x); ++s)
+            ex_num(ex_add(x, "bounds", seeds.at[s]), "n", e18_n[i]);
     }
     if (ex_published(x) || ex_quick(x)) return;
     for (size_t s = 0; s < seeds.n; ++s) ex_num(ex_add(x, "long", seeds.at[s]), "n", 200);
     for (size_t i = 0; i < EX_LEN(e18_more_n); ++i)
-        for (size_t s = 0; s < 6; ++s) ex_num(ex_add(x, "samples", (double)(1000 * (i + 1) + s)), "n", e18_more_n[i]);
+        for (size_t s = 0; s < 6; ++s)
+            ex_num(ex_add(x, "samples", (double)(1000 * (i + 1) + s)), "n", e18_more_n[i]);
 }
 
 /* ---- runs ----------------------------------------------------------------------------------- */
@@ -39,7 +46,8 @@ typedef struct e18_watch {
     clb_curv      curv;
     const size_t *at;
     size_t        n, k;
-    double       *top, *gauss_newton, *jtj, *published, *corrected, *q_max, *q_mean;      /* the last six or NULL */
+    double *top, *gauss_newton, *jtj, *published, *corrected, *q_max,
+        *q_mean; /* the last six or NULL */
     clb_status    status;
 } e18_watch;
 
@@ -78,7 +86,8 @@ static clb_status e18_watched(ex_row *row, const size_t *at, size_t n, int bound
     ex_array(row, "lambda_max", n, w.top);
     if (!bounds) return status ? status : w.status;
     ex_array(row, "gauss_newton", n, w.gauss_newton), ex_array(row, "jtj", n, w.jtj);
-    ex_array(row, "published_bound", n, w.published), ex_array(row, "corrected_bound", n, w.corrected);
+    ex_array(row, "published_bound", n, w.published),
+        ex_array(row, "corrected_bound", n, w.corrected);
     ex_array(row, "q_max", n, w.q_max), ex_array(row, "q_mean", n, w.q_mean);
     return status ? status : w.status;
 }
@@ -127,7 +136,8 @@ static void e18_set(ex *x, e18_found *v, size_t i)
         ex_row *line = ex_line(x, ex_print(x, "n = %.0f", e18_n[i]));
         cp_means(x, &e18_cp, filter, e18_at[k], p, m);
         t[k] = (double)e18_at[k];
-        v->top[i][k] = cp_mean_at(x, "max", filter, k), v->q[i][k] = cp_mean_at(x, "mean_correct_prob", filter, k);
+        v->top[i][k] = cp_mean_at(x, "max", filter, k),
+        v->q[i][k] = cp_mean_at(x, "mean_correct_prob", filter, k);
         v->R[i][k] = cp_R(&e18_cp, p, m, 0);
         if (v->R[i][k] > v->R[i][best]) best = k;
         ex_num(line, "t", t[k]), ex_num(line, "lambda_max", v->top[i][k]);
@@ -145,16 +155,23 @@ static void e18_set(ex *x, e18_found *v, size_t i)
     e18_laws(v, i, t);
     fit = ex_line(x, "decay");
     ex_num(fit, "n", e18_n[i]), ex_num(fit, "compression", v->top[i][0] / v->top[i][E18_N - 1]);
-    ex_num(fit, "b", 1 / v->decay[i].tau), ex_num(fit, "a", v->decay[i].a), ex_num(fit, "c", v->decay[i].c);
+    ex_num(fit, "b", 1 / v->decay[i].tau), ex_num(fit, "a", v->decay[i].a),
+        ex_num(fit, "c", v->decay[i].c);
     ex_num(fit, "r2", v->decay[i].r2), ex_num(fit, "slope_t100", v->power[i].slope);
-    ex_num(fit, "aic_power", v->aic_power[i]), ex_num(fit, "aic_exponential", v->aic_exponential[i]);
-    ex_num(fit, "aic_hyperbola", v->aic_hyperbola[i]), ex_num(fit, "t_star", v->best[i]), ex_num(fit, "R_star", v->R[i][best]);
-    ex_ref(fit, "b", EX_STABLE, 1e-4, "%s/decay_fit/b", file), ex_ref(fit, "a", EX_STABLE, 1e-4, "%s/decay_fit/a", file);
-    ex_ref(fit, "c", EX_STABLE, 1e-4, "%s/decay_fit/c", file), ex_ref(fit, "r2", EX_FIT, 1e-4, "%s/decay_fit/r2", file);
-    ex_ref(fit, "t_star", EX_EXACT, 0, "%s/optimal_checkpoint", file), ex_ref(fit, "R_star", EX_FIT, 2e-5, "%s/optimal_R", file);
+    ex_num(fit, "aic_power", v->aic_power[i]),
+        ex_num(fit, "aic_exponential", v->aic_exponential[i]);
+    ex_num(fit, "aic_hyperbola", v->aic_hyperbola[i]), ex_num(fit, "t_star", v->best[i]),
+        ex_num(fit, "R_star", v->R[i][best]);
+    ex_ref(fit, "b", EX_STABLE, 1e-4, "%s/decay_fit/b", file),
+        ex_ref(fit, "a", EX_STABLE, 1e-4, "%s/decay_fit/a", file);
+    ex_ref(fit, "c", EX_STABLE, 1e-4, "%s/decay_fit/c", file),
+        ex_ref(fit, "r2", EX_FIT, 1e-4, "%s/decay_fit/r2", file);
+    ex_ref(fit, "t_star", EX_EXACT, 0, "%s/optimal_checkpoint", file),
+        ex_ref(fit, "R_star", EX_FIT, 2e-5, "%s/optimal_R", file);
     for (size_t k = 0; k < E18_ETAS; ++k)
-        cp_ref_train(x, filter, e18_eta[k], ex_print(x, "ce_hessian_evolution/results.json#%.0f/actual_measurements/%s", e18_n[i],
-                                                     ex_key(x, e18_eta[k])));
+        cp_ref_train(x, filter, e18_eta[k],
+                     ex_print(x, "ce_hessian_evolution/results.json#%.0f/actual_measurements/%s",
+                              e18_n[i], ex_key(x, e18_eta[k])));
 }
 
 /* Theorem 6 at every checkpoint: how often lambda_max passes the printed bound, and the one with the factor 2. */
@@ -163,7 +180,8 @@ static void e18_bounds(ex *x, e18_found *v)
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i), *line;
         ex_list h = ex_get_array(row, "lambda_max"), gn = ex_get_array(row, "gauss_newton");
-        ex_list pub = ex_get_array(row, "published_bound"), cor = ex_get_array(row, "corrected_bound");
+        ex_list pub = ex_get_array(row, "published_bound"),
+                cor = ex_get_array(row, "corrected_bound");
         if (!ex_is(row, "bounds") || gn.n != E18_N) continue;
         line = ex_line(x, "Theorem 6");
         ex_num(line, "n", ex_get(row, "n")), ex_num(line, "seed", row->seed);
@@ -172,8 +190,10 @@ static void e18_bounds(ex *x, e18_found *v)
             v->broken_gn += gn.at[k] > pub.at[k], v->broken_h += h.at[k] > pub.at[k];
             v->broken_corrected += !(gn.at[k] <= cor.at[k] * (1 + 1e-10));
         }
-        ex_num(line, "gauss_newton_0", gn.at[0]), ex_num(line, "published_0", pub.at[0]), ex_num(line, "corrected_0", cor.at[0]);
-        ex_num(line, "gauss_newton_1000", gn.at[E18_N - 1]), ex_num(line, "published_1000", pub.at[E18_N - 1]);
+        ex_num(line, "gauss_newton_0", gn.at[0]), ex_num(line, "published_0", pub.at[0]),
+            ex_num(line, "corrected_0", cor.at[0]);
+        ex_num(line, "gauss_newton_1000", gn.at[E18_N - 1]),
+            ex_num(line, "published_1000", pub.at[E18_N - 1]);
         ex_num(line, "corrected_1000", cor.at[E18_N - 1]);
     }
 }
@@ -189,7 +209,8 @@ static void e18_long_lines(ex *x)
             if (ex_is(ex_run_at(x, i), "long") && v.n == E18_LONG) sum += v.at[k], rows += 1;
         }
         ex_num(line, "t", (double)e18_long[k]);
-        ex_num(line, "lambda_max", sum / rows), ex_num(line, "lambda_max_t", sum / rows * (double)e18_long[k]);
+        ex_num(line, "lambda_max", sum / rows),
+            ex_num(line, "lambda_max_t", sum / rows * (double)e18_long[k]);
     }
 }
 
@@ -209,7 +230,8 @@ static double e18_samples(ex *x, double *spread)
         line = ex_line(x, "seeds of their own");
         ex_num(line, "n", e18_more_n[i]), ex_num(line, "lambda_max_1000", clb_mean(n, end));
         ex_num(line, "std_over_seeds", clb_std(n, end)), ex_num(line, "runs", (double)n);
-        lo = fmin(lo, clb_mean(n, end)), hi = fmax(hi, clb_mean(n, end)), inside = fmax(inside, clb_std(n, end));
+        lo = fmin(lo, clb_mean(n, end)), hi = fmax(hi, clb_mean(n, end)),
+        inside = fmax(inside, clb_std(n, end));
     }
     *spread = inside;
     return hi - lo;
@@ -221,9 +243,11 @@ static void e18_ledger(ex *x, const e18_found *v)
     ex_list none = { 0, NULL };
     ex_ref_config(x, file, 3, none, CP_T);
     for (size_t i = 0; i < ex_runs(x); ++i) {
-        static const char *const q[] = { "mean_correct_prob", "min_correct_prob", "max_correct_prob", "softmax_eig_bound", "accuracy" };
+        static const char *const q[] = { "mean_correct_prob", "min_correct_prob",
+                                         "max_correct_prob", "softmax_eig_bound", "accuracy" };
         ex_row *row = ex_run_at(x, i);
-        const char *path = ex_print(x, "ce_hessian_evolution/results.json#%.0f/hessian_seed_%.0f", ex_get(row, "n"), row->seed);
+        const char *path = ex_print(x, "ce_hessian_evolution/results.json#%.0f/hessian_seed_%.0f",
+                                    ex_get(row, "n"), row->seed);
         if (!ex_is(row, "track")) continue;
         cp_ref_track(x, &e18_cp, row, path);
         for (size_t k = 0; k < E18_N; ++k)
@@ -231,19 +255,27 @@ static void e18_ledger(ex *x, const e18_found *v)
                 cp_ref_element(x, row, q[j], k, j == 4 ? EX_NOISE : EX_STABLE, j == 4 ? 1e-6 : 2e-5,
                                ex_print(x, "%s/%zu/softmax_stats/%s", path, e18_at[k], q[j]));
     }
-    for (size_t k = 0; k < E18_N; ++k) ex_ref_value(x, (double)e18_at[k], EX_EXACT, 0, "%s#checkpoints/%zu", file, k);
-    for (size_t k = 0; k < E18_ETAS; ++k) ex_ref_value(x, e18_eta[k], EX_EXACT, 0, "%s#eval_lrs/%zu", file, k);
-    for (size_t k = 0; k < E18_SETS; ++k) ex_ref_value(x, e18_n[k], EX_EXACT, 0, "%s#n_train_values/%zu", file, k);
-    ex_ref_value(x, cp_track_eta, EX_EXACT, 0, "%s#train_lr", file), ex_ref_value(x, 64, EX_EXACT, 0, "%s#hidden", file);
-    ex_ref_value(x, 20, EX_EXACT, 0, "%s#input_dim", file), ex_ref_value(x, 5, EX_EXACT, 0, "%s#output_dim", file);
+    for (size_t k = 0; k < E18_N; ++k)
+        ex_ref_value(x, (double)e18_at[k], EX_EXACT, 0, "%s#checkpoints/%zu", file, k);
+    for (size_t k = 0; k < E18_ETAS; ++k)
+        ex_ref_value(x, e18_eta[k], EX_EXACT, 0, "%s#eval_lrs/%zu", file, k);
+    for (size_t k = 0; k < E18_SETS; ++k)
+        ex_ref_value(x, e18_n[k], EX_EXACT, 0, "%s#n_train_values/%zu", file, k);
+    ex_ref_value(x, cp_track_eta, EX_EXACT, 0, "%s#train_lr", file),
+        ex_ref_value(x, 64, EX_EXACT, 0, "%s#hidden", file);
+    ex_ref_value(x, 20, EX_EXACT, 0, "%s#input_dim", file),
+        ex_ref_value(x, 5, EX_EXACT, 0, "%s#output_dim", file);
     ex_ref_none(x, EX_FOREIGN, "wall time", "%s#total_time_seconds", file);
     for (size_t k = 0; k < E18_SETS; ++k) {
         ex_ref_value(x, e18_n[k], EX_EXACT, 0, "%s#t_star_scaling/n_train_values/%zu", file, k);
         ex_ref_value(x, v->best[k], EX_EXACT, 0, "%s#t_star_scaling/t_star_values/%zu", file, k);
     }
-    ex_ref_value(x, clb_fit_linear(E18_SETS, e18_n, v->best).slope, EX_EXACT, 0, "%s#t_star_scaling/linear_slope", file);
-    ex_ref_value(x, clb_fit_linear(E18_SETS, e18_n, v->best).intercept, EX_EXACT, 0, "%s#t_star_scaling/linear_intercept", file);
-    ex_ref_value(x, 0, EX_EXACT, 0, "%s#t_star_scaling/linear_R", file);       /* of a constant, by their convention */
+    ex_ref_value(x, clb_fit_linear(E18_SETS, e18_n, v->best).slope, EX_EXACT, 0,
+                 "%s#t_star_scaling/linear_slope", file);
+    ex_ref_value(x, clb_fit_linear(E18_SETS, e18_n, v->best).intercept, EX_EXACT, 0,
+                 "%s#t_star_scaling/linear_intercept", file);
+    ex_ref_value(x, 0, EX_EXACT, 0, "%s#t_star_scaling/linear_R",
+                 file); /* of a constant, by their convention */
 }
 
 /* ---- verdicts and figure -------------------------------------------------------------------- */
@@ -260,21 +292,37 @@ static void e18_verdicts(ex *x, const e18_found *v)
     range = e18_samples(x, &spread);
     ex_printed(ex_summary(x, "compression", c[1]), 24);
     ex_num(ex_summary(x, "slope_t100", slope[1]), "expected", -1);
-    ex_verdict(x, ex_rule(c[0] > 23.5 && c[1] > 23.5 && c[2] > 23.5, c[0] > 20 && c[1] > 20 && c[2] > 20), "lambda_max is compressed 24 times",
-               "24x (7.2 to 0.3 over 2000 steps)", ex_print(x, "%.1f, %.1f, %.1f for n = 100, 200, 400", c[0], c[1], c[2]),
-               "between t = 0 and t = 1000, the last checkpoint; 2000 was misquoted");
+    ex_verdict(
+        x, ex_rule(c[0] > 23.5 && c[1] > 23.5 && c[2] > 23.5, c[0] > 20 && c[1] > 20 && c[2] > 20),
+        "lambda_max is compressed 24 times", "24x (7.2 to 0.3 over 2000 steps)",
+        ex_print(x, "%.1f, %.1f, %.1f for n = 100, 200, 400", c[0], c[1], c[2]),
+        "between t = 0 and t = 1000, the last checkpoint; 2000 was misquoted");
     ex_verdict(x, ex_rule(!power, 0), "the decay is exponential", "exponential, R^2 = 0.82 .. 0.84",
-               ex_print(x, "log-log slope for t >= 100: %.3f, %.3f, %.3f; AIC power law %.0f, exponential %.0f (n = 200)", slope[0], slope[1],
-               slope[2], v->aic_power[1], v->aic_exponential[1]), "1/t: the residuals obey r' ~ -r^2, not r' ~ -r");
-    ex_verdict(x, ex_rule(late < 0.1, late < 0.3), "the compression does not depend on n", "n-independent",
-               ex_print(x, "lambda_max(1000) differs by %.0f %%%s", 100 * late, isnan(range) ? "" : ex_print(x, "; with other seeds at every n "
-               "the means span %.3f, one seed's std is %.3f", range, spread)), "weights and class centres are shared between the n");
+               ex_print(x,
+                        "log-log slope for t >= 100: %.3f, %.3f, %.3f; AIC power law %.0f, "
+                        "exponential %.0f (n = 200)",
+                        slope[0], slope[1], slope[2], v->aic_power[1], v->aic_exponential[1]),
+               "1/t: the residuals obey r' ~ -r^2, not r' ~ -r");
+    ex_verdict(x, ex_rule(late < 0.1, late < 0.3), "the compression does not depend on n",
+               "n-independent",
+               ex_print(x, "lambda_max(1000) differs by %.0f %%%s", 100 * late,
+                        isnan(range) ? ""
+                                     : ex_print(x,
+                                                "; with other seeds at every n "
+                                                "the means span %.3f, one seed's std is %.3f",
+                                                range, spread)),
+               "weights and class centres are shared between the n");
     if (v->points)
-        ex_verdict(x, ex_rule(!v->broken_gn && !v->broken_h, !v->broken_corrected), "eq. (7) bounds lambda_max", "holds",
-                   ex_print(x, "Gauss-Newton passes it at %zu of %zu points, the Hessian at %zu; twice the constant: %zu", v->broken_gn,
-                   v->points, v->broken_h, v->broken_corrected), "lambda_max(diag p - p p^T) is up to twice max p_k(1-p_k)");
+        ex_verdict(x, ex_rule(!v->broken_gn && !v->broken_h, !v->broken_corrected),
+                   "eq. (7) bounds lambda_max", "holds",
+                   ex_print(x,
+                            "Gauss-Newton passes it at %zu of %zu points, the Hessian at %zu; "
+                            "twice the constant: %zu",
+                            v->broken_gn, v->points, v->broken_h, v->broken_corrected),
+                   "lambda_max(diag p - p p^T) is up to twice max p_k(1-p_k)");
     ex_verdict(x, ex_rule(!zero, 0), "the best Hessian is taken at t* ~ n", "t* scaling asked for",
-               ex_print(x, "t* = %.0f, %.0f, %.0f", v->best[0], v->best[1], v->best[2]), "the first one is always the best");
+               ex_print(x, "t* = %.0f, %.0f, %.0f", v->best[0], v->best[1], v->best[2]),
+               "the first one is always the best");
 }
 
 static void e18_figure(ex *x, const e18_found *v)
@@ -283,7 +331,8 @@ static void e18_figure(ex *x, const e18_found *v)
     plot *p = plot_new(x, "decay", 3, 1);
     plot_panel *a = plot_add(p, "Largest eigenvalue", "step t", "\316\273max", PLOT_LOG);
     plot_panel *b = plot_add(p, "Times t", "step t", "\316\273max t", PLOT_LOGX);
-    plot_panel *c = plot_add(p, "Theorem 6, n = 200, seed 42", "step t", "eigenvalue, bound", PLOT_LOG);
+    plot_panel *c =
+        plot_add(p, "Theorem 6, n = 200, seed 42", "step t", "eigenvalue, bound", PLOT_LOG);
     ex_row *row = ex_find(x, "part=bounds n=200 seed=42");
     for (size_t k = 0; k < E18_N; ++k) {
         t[k] = (double)e18_at[k], guide[k] = 300 / fmax(t[k], 1);
@@ -297,9 +346,12 @@ static void e18_figure(ex *x, const e18_found *v)
         plot_line(b, (int)i, E18_N - 1, t + 1, y + 1, ex_print(x, "n = %.0f", e18_n[i]));
     }
     if (row && ex_get_array(row, "gauss_newton").n == E18_N) {
-        plot_line(c, PLOT_RED | PLOT_DASHED, E18_N - 1, t + 1, ex_get_array(row, "published_bound").at + 1, "as printed");
-        plot_line(c, PLOT_GREEN | PLOT_DASHED, E18_N - 1, t + 1, ex_get_array(row, "corrected_bound").at + 1, "twice");
-        plot_points(c, PLOT_BLUE, E18_N - 1, t + 1, ex_get_array(row, "gauss_newton").at + 1, "Gauss-Newton \316\273max");
+        plot_line(c, PLOT_RED | PLOT_DASHED, E18_N - 1, t + 1,
+                  ex_get_array(row, "published_bound").at + 1, "as printed");
+        plot_line(c, PLOT_GREEN | PLOT_DASHED, E18_N - 1, t + 1,
+                  ex_get_array(row, "corrected_bound").at + 1, "twice");
+        plot_points(c, PLOT_BLUE, E18_N - 1, t + 1, ex_get_array(row, "gauss_newton").at + 1,
+                    "Gauss-Newton \316\273max");
     }
     plot_save(p, "The cross-entropy Hessian shrinks like 1/t for every n.");
 }
@@ -317,8 +369,14 @@ static void e18_finish(ex *x)
     e18_ledger(x, &v);
 }
 
-static const ex_info e18 = {
-    "E18", "ce_hessian", "Cross-entropy Hessian evolution", "Theorem 6", "24x compression, n-independent", "compression",
-    e18_plan, e18_run, e18_finish, NULL
-};
+static const ex_info e18 = { "E18",
+                             "ce_hessian",
+                             "Cross-entropy Hessian evolution",
+                             "Theorem 6",
+                             "24x compression, n-independent",
+                             "compression",
+                             e18_plan,
+                             e18_run,
+                             e18_finish,
+                             NULL };
 EX_MAIN(e18)

@@ -20,7 +20,8 @@ static void e20_plan(ex *x)
     for (size_t s = 0; s < seeds.n; ++s) ex_add(x, "modes", seeds.at[s]);
     if (ex_published(x) || ex_quick(x)) return;
     for (size_t k = 0; k < E20_M; ++k)
-        for (size_t s = 1; s <= 50; ++s) ex_num(ex_add(x, "kappa", (double)s), "width", (double)e20_m[k]);
+        for (size_t s = 1; s <= 50; ++s)
+            ex_num(ex_add(x, "kappa", (double)s), "width", (double)e20_m[k]);
 }
 
 /* ---- runs ----------------------------------------------------------------------------------- */
@@ -73,14 +74,17 @@ static void e20_matched(ex_row *row, const clb_linear_modes *m, double delta)
     double sum = 0, lo = EX_INF, hi = -EX_INF, weight = 0;
     for (size_t k = 0; k < m->d; ++k) {
         sum += m->d_k[k], weight += m->c_k[k];
-        if (k < E20_SIGNAL) lo = fmin(lo, m->d_k[k] / m->c_k[k]), hi = fmax(hi, m->d_k[k] / m->c_k[k]);
+        if (k < E20_SIGNAL)
+            lo = fmin(lo, m->d_k[k] / m->c_k[k]), hi = fmax(hi, m->d_k[k] / m->c_k[k]);
     }
     ex_array(row, "d_k", m->d, m->d_k), ex_array(row, "c_k", m->d, m->c_k);
     ex_num(row, "matched_log_R", clb_pearson_log(m->d, m->d_k, m->c_k, 0, 0));
     ex_num(row, "matched_R", clb_pearson(m->d, m->d_k, m->c_k));
-    ex_num(row, "matched_log_R_published_target", clb_pearson_log(m->d, m->d_k, m->c_published, 0, 0));
+    ex_num(row, "matched_log_R_published_target",
+           clb_pearson_log(m->d, m->d_k, m->c_published, 0, 0));
     ex_num(row, "matched_p", mt_permutation_p(m->d, m->d_k, m->c_k, 20));
-    ex_num(row, "ratio_lo", lo), ex_num(row, "ratio_hi", hi), ex_num(row, "ratio_theory", m->factor);
+    ex_num(row, "ratio_lo", lo), ex_num(row, "ratio_hi", hi),
+        ex_num(row, "ratio_theory", m->factor);
     ex_num(row, "delta0", delta), ex_num(row, "sum_d_over_delta0", sum / delta);
     ex_num(row, "delta0_predicted", m->factor * weight);
 }
@@ -123,9 +127,22 @@ static double e20_least(ex *x, const char *name)
 
 static void e20_tables(ex *x, double *worst)
 {
-    static const char *const names[] = { "ck_correlation", "R_one_over_rank", "R_geometric", "log_slope", "matched_log_R", "matched_R",
-        "matched_log_R_published_target", "matched_p", "ratio_lo", "ratio_hi", "ratio_theory", "delta0", "delta0_predicted", "sum_d_over_delta0",
-        "S_ratio_0.001", "S_ratio_0.01" };
+    static const char *const names[] = { "ck_correlation",
+                                         "R_one_over_rank",
+                                         "R_geometric",
+                                         "log_slope",
+                                         "matched_log_R",
+                                         "matched_R",
+                                         "matched_log_R_published_target",
+                                         "matched_p",
+                                         "ratio_lo",
+                                         "ratio_hi",
+                                         "ratio_theory",
+                                         "delta0",
+                                         "delta0_predicted",
+                                         "sum_d_over_delta0",
+                                         "S_ratio_0.001",
+                                         "S_ratio_0.01" };
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i), *line;
         if (!ex_is(row, "modes")) continue;
@@ -157,39 +174,61 @@ static void e20_ledger(ex *x)
         ex_row *row = ex_run_at(x, i);
         if (!ex_is(row, "modes")) continue;
         mt_refs(x, row, ex_print(x, "linear_ck_validation/results.json#%.0f", row->seed));
-        ex_ref(row, "ck_correlation", EX_FIT, 1e-3, "%s#per_seed_correlations/%d", file, ex_seed_index(row));
+        ex_ref(row, "ck_correlation", EX_FIT, 1e-3, "%s#per_seed_correlations/%d", file,
+               ex_seed_index(row));
     }
 }
 
 static void e20_verdicts(ex *x, double worst_kappa)
 {
-    double R = e20_mean(x, "ck_correlation"), rank = e20_mean(x, "R_one_over_rank"), slope = e20_mean(x, "log_slope");
+    double R = e20_mean(x, "ck_correlation"), rank = e20_mean(x, "R_one_over_rank"),
+           slope = e20_mean(x, "log_slope");
     double matched = e20_least(x, "matched_log_R");
-    ex_verdict(x, ex_rule(fabs(R - 0.847) < 1e-3 && R > rank, fabs(R - 0.847) < 1e-3), "R = 0.847 validates c_k ~ e_k^2 lx_k^2", "0.847",
-               ex_print(x, "%.4f; the list 1, 1/2, 1/3, ... scores %.3f", R, rank), "both lists were sorted first: any two falling lists correlate");
-    ex_verdict(x, ex_rule(fabs(slope - 1) < 0.1, fabs(slope - 1) < 0.3), "measured coefficients are proportional to the theory", "proportional",
+    ex_verdict(x, ex_rule(fabs(R - 0.847) < 1e-3 && R > rank, fabs(R - 0.847) < 1e-3),
+               "R = 0.847 validates c_k ~ e_k^2 lx_k^2", "0.847",
+               ex_print(x, "%.4f; the list 1, 1/2, 1/3, ... scores %.3f", R, rank),
+               "both lists were sorted first: any two falling lists correlate");
+    ex_verdict(x, ex_rule(fabs(slope - 1) < 0.1, fabs(slope - 1) < 0.3),
+               "measured coefficients are proportional to the theory", "proportional",
                ex_print(x, "log-log slope %.2f", slope), "proportional means slope 1");
-    ex_verdict(x, ex_rule(matched > 0.99, matched > 0.95), "corrected coefficients, matched mode by mode", "not tested",
-               ex_print(x, "log R at least %.4f, p at most %.4f; ratio %.3f .. %.3f over the signal modes, theory %.3f", matched,
-               clb_summarize(ex_pick(x, "matched_p", "part=modes pub=1").n, ex_pick(x, "matched_p", "part=modes pub=1").at).max,
-               e20_least(x, "ratio_lo"), e20_mean(x, "ratio_hi"), e20_mean(x, "ratio_theory")),
-               "error against the regression target, layer imbalance of the mode instead of its energy");
+    ex_verdict(
+        x, ex_rule(matched > 0.99, matched > 0.95), "corrected coefficients, matched mode by mode",
+        "not tested",
+        ex_print(x,
+                 "log R at least %.4f, p at most %.4f; ratio %.3f .. %.3f over the signal modes, "
+                 "theory %.3f",
+                 matched,
+                 clb_summarize(ex_pick(x, "matched_p", "part=modes pub=1").n,
+                               ex_pick(x, "matched_p", "part=modes pub=1").at)
+                     .max,
+                 e20_least(x, "ratio_lo"), e20_mean(x, "ratio_hi"), e20_mean(x, "ratio_theory")),
+        "error against the regression target, layer imbalance of the mode instead of its energy");
     if (!isnan(worst_kappa))
-        ex_verdict(x, ex_rule(worst_kappa < 0.03, worst_kappa < 0.1), "the common factor vanishes at m = d: kappa_0 = (m-d)/(m+d)", "c_k > 0 always",
-                   ex_print(x, "mean over 50 seeds off by at most %.3f for m = 8 .. 128", worst_kappa), "so the drift changes sign at m = d");
+        ex_verdict(x, ex_rule(worst_kappa < 0.03, worst_kappa < 0.1),
+                   "the common factor vanishes at m = d: kappa_0 = (m-d)/(m+d)", "c_k > 0 always",
+                   ex_print(x, "mean over 50 seeds off by at most %.3f for m = 8 .. 128",
+                            worst_kappa),
+                   "so the drift changes sign at m = d");
     if (isfinite(e20_mean(x, "S_ratio_0.01")))
-        ex_verdict(x, ex_rule(fabs(e20_mean(x, "S_ratio_0.01") - 1) < 0.1, fabs(e20_mean(x, "S_ratio_0.01") - 1) < 0.5),
-                   "S follows from the modes of the data alone", "Theorems 4, 5", ex_print(x, "predicted/measured %.2f at eta = 0.001, %.2f at 0.01",
-                   e20_mean(x, "S_ratio_0.001"), e20_mean(x, "S_ratio_0.01")), "no fit; frozen layer norms and no cross terms between modes");
+        ex_verdict(x,
+                   ex_rule(fabs(e20_mean(x, "S_ratio_0.01") - 1) < 0.1,
+                           fabs(e20_mean(x, "S_ratio_0.01") - 1) < 0.5),
+                   "S follows from the modes of the data alone", "Theorems 4, 5",
+                   ex_print(x, "predicted/measured %.2f at eta = 0.001, %.2f at 0.01",
+                            e20_mean(x, "S_ratio_0.001"), e20_mean(x, "S_ratio_0.01")),
+                   "no fit; frozen layer norms and no cross terms between modes");
 }
 
 static void e20_figure(ex *x)
 {
     double line[MT_TOP];
     ex_row *row = ex_find(x, "part=modes seed=42");
-    ex_list emp, theory, d, c, width = ex_column(x, "kappa_0 over widths", "width"), kappa = ex_column(x, "kappa_0 over widths", "kappa");
+    ex_list emp, theory, d, c, width = ex_column(x, "kappa_0 over widths", "width"),
+                               kappa = ex_column(x, "kappa_0 over widths", "kappa");
     plot *p = plot_new(x, "modes", 3, 1);
-    plot_panel *a = plot_add(p, "Published test: sorted lists, seed 42", "theory, share", "measured, share", PLOT_LOG), *b;
+    plot_panel *a = plot_add(p, "Published test: sorted lists, seed 42", "theory, share",
+                             "measured, share", PLOT_LOG),
+               *b;
     if (!row) row = ex_runs(x) ? ex_run_at(x, 0) : NULL;
     if (!row || ex_get_array(row, "ck_theory_top").n != MT_TOP) return;
     emp = ex_get_array(row, "ck_empirical_top"), theory = ex_get_array(row, "ck_theory_top");
@@ -202,8 +241,10 @@ static void e20_figure(ex *x)
     plot_points(b, PLOT_BLUE, c.n, c.at, d.at, "by index");
     b = plot_add(p, "Sign of the imbalance", "width m", "\316\272\342\202\200", PLOT_LOGX);
     plot_points(b, PLOT_BLUE, width.n, width.at, kappa.at, "mean over 50 seeds");
-    plot_line(b, PLOT_ORANGE | PLOT_DASHED, width.n, width.at, ex_column(x, "kappa_0 over widths", "theory").at, "(m\342\210\222d)/(m+d)");
-    plot_save(p, "Sorting makes any two lists agree; matched by index, the corrected coefficients do.");
+    plot_line(b, PLOT_ORANGE | PLOT_DASHED, width.n, width.at,
+              ex_column(x, "kappa_0 over widths", "theory").at, "(m\342\210\222d)/(m+d)");
+    plot_save(
+        p, "Sorting makes any two lists agree; matched by index, the corrected coefficients do.");
 }
 
 static void e20_finish(ex *x)
@@ -215,7 +256,14 @@ static void e20_finish(ex *x)
     e20_figure(x);
 }
 
-static const ex_info e20 = {
-    "E20", "linear_ck", "Linear c_k validation", "Theorem 5, eq. (5)", "R = 0.847", "R", e20_plan, e20_run, e20_finish, NULL
-};
+static const ex_info e20 = { "E20",
+                             "linear_ck",
+                             "Linear c_k validation",
+                             "Theorem 5, eq. (5)",
+                             "R = 0.847",
+                             "R",
+                             e20_plan,
+                             e20_run,
+                             e20_finish,
+                             NULL };
 EX_MAIN(e20)

@@ -21,7 +21,8 @@ static void e21_plan(ex *x)
     ex_list seeds = ex_seeds(x, ex_quick(x) ? 1 : 3), etas = ex_lrs(x, e21_eta, E21_ETAS);
     ex_config(x, "n_steps", E21_T);
     for (size_t i = 0; i < etas.n; ++i)
-        for (size_t s = 0; s < seeds.n; ++s) ex_num(ex_add(x, "sweep", seeds.at[s]), "lr", etas.at[i]);
+        for (size_t s = 0; s < seeds.n; ++s)
+            ex_num(ex_add(x, "sweep", seeds.at[s]), "lr", etas.at[i]);
     for (size_t i = 0; i < E21_F && !ex_published(x) && !ex_quick(x); ++i)
         for (size_t s = 0; s < seeds.n; ++s) ex_num(ex_add(x, "edge", seeds.at[s]), "f", e21_f[i]);
 }
@@ -29,7 +30,8 @@ static void e21_plan(ex *x)
 /* ---- one run -------------------------------------------------------------------------------- */
 
 /* Gates that change when theta takes one step of size eta; target NULL: the labels. */
-static clb_status e21_switches(const clb_problem *p, const clb_data *data, double eta, double *count)
+static clb_status e21_switches(const clb_problem *p, const clb_data *data, double eta,
+                               double *count)
 {
     size_t words, P = p->net.P;
     clb_pass pass;
@@ -67,7 +69,8 @@ static clb_status e21_effective(const clb_problem *p, clb_net *net, double *acti
         for (size_t h = 0; h < m; ++h) {
             double on = 0;
             for (size_t i = 0; i < n; ++i) on += pass.z[1][i * m + h] > 0;
-            for (size_t k = 0; k < K; ++k) net->theta[net->w[2] + k * m + h] *= (clb_real)(on / (double)n);
+            for (size_t k = 0; k < K; ++k)
+                net->theta[net->w[2] + k * m + h] *= (clb_real)(on / (double)n);
             *active += on / (double)(n * m);
         }
     }
@@ -80,7 +83,8 @@ static clb_status e21_energies(ex_row *row, const clb_problem *p, const clb_line
 {
     size_t d = p->data.d, m = p->net.m[1], n = p->data.n;
     double *values = ex_space(row, d), *energy = ex_space(row, d);
-    clb_real *sigma = (clb_real *)(void *)ex_space(row, d * d), *u = (clb_real *)(void *)ex_space(row, d * d);
+    clb_real *sigma = (clb_real *)(void *)ex_space(row, d * d),
+             *u = (clb_real *)(void *)ex_space(row, d * d);
     clb_real *grad = (clb_real *)malloc(p->net.P * sizeof *grad);
     clb_pass pass;
     clb_status status = clb_pass_init(&pass, &p->net, &p->data, CLB_MSE);
@@ -95,13 +99,15 @@ static clb_status e21_energies(ex_row *row, const clb_problem *p, const clb_line
     for (size_t k = 0; k < d && !status; ++k)
         for (size_t j = 0; j < m; ++j) {
             double dot = 0;
-            for (size_t a = 0; a < d; ++a) dot += (double)grad[j * d + a] * (double)u[(d - 1 - k) * d + a];
+            for (size_t a = 0; a < d; ++a)
+                dot += (double)grad[j * d + a] * (double)u[(d - 1 - k) * d + a];
             energy[k] += dot * dot;
         }
     ex_array(row, "G1_energy", d, energy);
     ex_array(row, "theory", d, modes->c_published);
     ex_num(row, "matched_log_R", clb_pearson_log(d, energy, modes->c_published, 0, 0));
-    ex_num(row, "matched_log_R_signal", clb_pearson_log(E21_SIGNAL, energy, modes->c_published, 0, 0));
+    ex_num(row, "matched_log_R_signal",
+           clb_pearson_log(E21_SIGNAL, energy, modes->c_published, 0, 0));
     ex_num(row, "matched_p", mt_permutation_p(d, energy, modes->c_published, 21));
     free(grad);
     clb_pass_free(&pass);
@@ -122,7 +128,8 @@ static clb_status e21_measure(ex_row *row, clb_problem *p, double eta)
         clb_linear_modes_free(&modes);
     }
     clb_net_free(&effective);
-    zero.T = (clb_real *)calloc(zero.n * zero.K, sizeof *zero.T);    /* the placeholder target of the published step */
+    zero.T = (clb_real *)calloc(zero.n * zero.K,
+                                sizeof *zero.T); /* the placeholder target of the published step */
     if (!zero.T) return CLB_ENOMEM;
     if (!status) status = e21_switches(p, &zero, eta, &count);
     if (!status) status = e21_switches(p, &p->data, eta, &real);
@@ -156,21 +163,28 @@ static clb_status e21_run(ex *x, ex_row *row)
 
 /* ---- tables and ledger ---------------------------------------------------------------------- */
 
-typedef struct e21_found { double R[E21_ETAS], rate[E21_ETAS], least, rank, matched[E21_ETAS], signal, phase, phase_edge, R_edge; } e21_found;
+typedef struct e21_found {
+    double R[E21_ETAS], rate[E21_ETAS], least, rank, matched[E21_ETAS], signal, phase, phase_edge,
+        R_edge;
+} e21_found;
 
 static void e21_eta_line(ex *x, e21_found *v, size_t i)
 {
     const char *filter = ex_print(x, "part=sweep lr=%.17g pub=1", e21_eta[i]);
-    const char *path = ex_print(x, "relu_ck_validation/results.json#%s/summary", ex_key(x, e21_eta[i]));
+    const char *path =
+        ex_print(x, "relu_ck_validation/results.json#%s/summary", ex_key(x, e21_eta[i]));
     const char *file = "relu_ck_validation/config.json#analysis";
-    static const char *const names[] = { "R_one_over_rank", "R_geometric", "log_slope", "matched_log_R", "matched_log_R_signal", "matched_p",
-                                         "total_switches", "switches_real_target", "phase" };
-    ex_list R = ex_pick(x, "ck_correlation", "%s", filter), rate = ex_pick(x, "switch_rate", "%s", filter);
+    static const char *const names[] = { "R_one_over_rank", "R_geometric",          "log_slope",
+                                         "matched_log_R",   "matched_log_R_signal", "matched_p",
+                                         "total_switches",  "switches_real_target", "phase" };
+    ex_list R = ex_pick(x, "ck_correlation", "%s", filter),
+            rate = ex_pick(x, "switch_rate", "%s", filter);
     ex_row *line = ex_line(x, "rates");
     v->R[i] = clb_mean(R.n, R.at), v->rate[i] = clb_mean(rate.n, rate.at);
     v->least = fmin(v->least, clb_summarize(R.n, R.at).min);
     ex_num(line, "lr", e21_eta[i]), ex_num(line, "mean_ck_correlation", v->R[i]);
-    ex_num(line, "std_ck_correlation", clb_std_pop(R.n, R.at)), ex_num(line, "mean_switch_rate", v->rate[i]);
+    ex_num(line, "std_ck_correlation", clb_std_pop(R.n, R.at)),
+        ex_num(line, "mean_switch_rate", v->rate[i]);
     ex_num(line, "n_valid_seeds", (double)R.n);
     for (size_t k = 0; k < EX_LEN(names); ++k) {
         ex_list a = ex_pick(x, names[k], "%s", filter);
@@ -183,9 +197,11 @@ static void e21_eta_line(ex *x, e21_found *v, size_t i)
     }
     ex_ref(line, "mean_ck_correlation", EX_FIT, 2e-3, "%s/mean_ck_correlation", path);
     ex_ref(line, "std_ck_correlation", EX_FIT, 2e-3, "%s/std_ck_correlation", path);
-    ex_ref(line, "mean_switch_rate", EX_NOISE, 8e-5, "%s/mean_switch_rate", path);         /* one gate in 12800 */
+    ex_ref(line, "mean_switch_rate", EX_NOISE, 8e-5, "%s/mean_switch_rate",
+           path); /* one gate in 12800 */
     ex_ref(line, "n_valid_seeds", EX_EXACT, 0, "%s/n_valid_seeds", path);
-    ex_ref(line, "lr", EX_EXACT, 0, "%s/lr_R_pairs/%zu/0", file, i), ex_ref(line, "lr", EX_EXACT, 0, "%s/lr_switch_pairs/%zu/0", file, i);
+    ex_ref(line, "lr", EX_EXACT, 0, "%s/lr_R_pairs/%zu/0", file, i),
+        ex_ref(line, "lr", EX_EXACT, 0, "%s/lr_switch_pairs/%zu/0", file, i);
     ex_ref(line, "mean_ck_correlation", EX_FIT, 2e-3, "%s/lr_R_pairs/%zu/1", file, i);
     ex_ref(line, "mean_switch_rate", EX_NOISE, 8e-5, "%s/lr_switch_pairs/%zu/1", file, i);
 }
@@ -193,8 +209,10 @@ static void e21_eta_line(ex *x, e21_found *v, size_t i)
 static void e21_edge_lines(ex *x, e21_found *v)
 {
     for (size_t i = 0; i < E21_F; ++i) {
-        static const char *const names[] = { "ck_correlation", "R_one_over_rank", "matched_log_R", "matched_log_R_signal", "switches_real_target",
-                                             "phase", "final_loss" };
+        static const char *const names[] = {
+            "ck_correlation",       "R_one_over_rank", "matched_log_R", "matched_log_R_signal",
+            "switches_real_target", "phase",           "final_loss"
+        };
         ex_row *line;
         if (!ex_find(x, "part=edge f=%.17g", e21_f[i])) return;
         line = ex_line(x, "up to the edge");
@@ -217,14 +235,17 @@ static void e21_ledger(ex *x, const e21_found *v)
     ex_ref(item, "R_vs_switch", EX_FIT, 0.1, "%s#analysis/R_vs_switch_correlation", file);
     mt_ref_config(x, file);
     ex_ref_value(x, E21_T, EX_EXACT, 0, "%s#n_steps", file);
-    for (size_t i = 0; i < E21_ETAS; ++i) ex_ref_value(x, e21_eta[i], EX_EXACT, 0, "%s#learning_rates/%zu", file, i);
+    for (size_t i = 0; i < E21_ETAS; ++i)
+        ex_ref_value(x, e21_eta[i], EX_EXACT, 0, "%s#learning_rates/%zu", file, i);
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
-        const char *path = ex_print(x, "relu_ck_validation/results.json#%s/%.0f", ex_key(x, ex_get(row, "lr")), row->seed);
+        const char *path = ex_print(x, "relu_ck_validation/results.json#%s/%.0f",
+                                    ex_key(x, ex_get(row, "lr")), row->seed);
         if (!ex_is(row, "sweep")) continue;
         mt_refs(x, row, path);
         ex_ref(row, "final_loss", EX_STABLE, 1e-5, "%s/final_loss", path);
-        ex_ref(row, "active_fraction", EX_NOISE, 1.6e-4, "%s/active_fraction", path);      /* two gates in 12800 */
+        ex_ref(row, "active_fraction", EX_NOISE, 1.6e-4, "%s/active_fraction",
+               path); /* two gates in 12800 */
         ex_ref(row, "total_switches", EX_NOISE, 2, "%s/total_switches", path);
         ex_ref(row, "switch_rate", EX_NOISE, 1.6e-4, "%s/switch_rate", path);
     }
@@ -234,46 +255,72 @@ static void e21_ledger(ex *x, const e21_found *v)
 
 static void e21_verdicts(ex *x, const e21_found *v)
 {
-    double low = clb_summarize(E21_ETAS, v->R).min, rate = clb_summarize(E21_ETAS, v->rate).max, slope = 0;
-    for (size_t i = 0; i < ex_column(x, "rates", "log_slope").n; ++i) slope = fmax(slope, ex_column(x, "rates", "log_slope").at[i]);
-    ex_verdict(x, ex_rule(low > 0.8 && v->least > 0.8, low > 0.8), "R > 0.80 at all eta", "0.804, 0.896, 0.894, 0.857",
-               ex_print(x, "%.3f, %.3f, %.3f, %.3f; least single run %.3f", v->R[0], v->R[1], v->R[2], v->R[3], v->least), "true of the means");
-    ex_verdict(x, ex_rule(low > v->rank && fabs(slope - 1) < 0.3, low > v->rank), "R validates the formula", "used so",
-               ex_print(x, "1, 1/2, 1/3, ... scores %.3f; log-log slope at most %.2f instead of 1", v->rank, slope), "sorted lists, as in E20");
-    ex_verdict(x, ex_rule(v->phase > 0.9, v->phase > 0.5), "the range includes the edge of stability", "stated",
-               ex_print(x, "eta lambda_max/2 is at most %.3f%s", v->phase, isnan(v->R_edge) ? "" :
-               ex_print(x, "; in a run that goes there (%.2f) R = %.3f", v->phase_edge, v->R_edge)), "no published run comes near it");
+    double low = clb_summarize(E21_ETAS, v->R).min, rate = clb_summarize(E21_ETAS, v->rate).max,
+           slope = 0;
+    for (size_t i = 0; i < ex_column(x, "rates", "log_slope").n; ++i)
+        slope = fmax(slope, ex_column(x, "rates", "log_slope").at[i]);
+    ex_verdict(x, ex_rule(low > 0.8 && v->least > 0.8, low > 0.8), "R > 0.80 at all eta",
+               "0.804, 0.896, 0.894, 0.857",
+               ex_print(x, "%.3f, %.3f, %.3f, %.3f; least single run %.3f", v->R[0], v->R[1],
+                        v->R[2], v->R[3], v->least),
+               "true of the means");
+    ex_verdict(x, ex_rule(low > v->rank && fabs(slope - 1) < 0.3, low > v->rank),
+               "R validates the formula", "used so",
+               ex_print(x, "1, 1/2, 1/3, ... scores %.3f; log-log slope at most %.2f instead of 1",
+                        v->rank, slope),
+               "sorted lists, as in E20");
+    ex_verdict(x, ex_rule(v->phase > 0.9, v->phase > 0.5),
+               "the range includes the edge of stability", "stated",
+               ex_print(x, "eta lambda_max/2 is at most %.3f%s", v->phase,
+                        isnan(v->R_edge) ? ""
+                                         : ex_print(x, "; in a run that goes there (%.2f) R = %.3f",
+                                                    v->phase_edge, v->R_edge)),
+               "no published run comes near it");
     ex_verdict(x, ex_rule(rate < 1e-3, rate < 2e-3), "switch rate below 0.1 %", "< 0.1 %",
-               ex_print(x, "%.3f %% at most (means), measured towards a zero target as published", 100 * rate),
+               ex_print(x, "%.3f %% at most (means), measured towards a zero target as published",
+                        100 * rate),
                "towards the real target it is smaller still; the conclusion survives");
-    ex_verdict(x, ex_rule(v->signal > 0.9, v->matched[0] > 0.9), "mode energies follow the theory mode by mode", "not tested",
-               ex_print(x, "log R over 20 modes %.2f, %.2f, %.2f, %.2f; within the 5 signal modes %.2f on average", v->matched[0], v->matched[1],
-               v->matched[2], v->matched[3], v->signal), "it tells signal from noise modes, not the signal modes from each other");
+    ex_verdict(
+        x, ex_rule(v->signal > 0.9, v->matched[0] > 0.9),
+        "mode energies follow the theory mode by mode", "not tested",
+        ex_print(
+            x,
+            "log R over 20 modes %.2f, %.2f, %.2f, %.2f; within the 5 signal modes %.2f on average",
+            v->matched[0], v->matched[1], v->matched[2], v->matched[3], v->signal),
+        "it tells signal from noise modes, not the signal modes from each other");
 }
 
 static void e21_figure(ex *x, const e21_found *v)
 {
     ex_row *row = ex_find(x, "part=sweep seed=42 lr=0.0005");
-    ex_list phase = ex_column(x, "rates", "phase"), f = ex_column(x, "up to the edge", "phase"), R = ex_column(x, "up to the edge", "ck_correlation");
+    ex_list phase = ex_column(x, "rates", "phase"), f = ex_column(x, "up to the edge", "phase"),
+            R = ex_column(x, "up to the edge", "ck_correlation");
     plot *p = plot_new(x, "modes", 3, 1);
-    plot_panel *a = plot_add(p, "Published test: sorted lists", "theory, share", "measured, share", PLOT_LOG);
+    plot_panel *a =
+        plot_add(p, "Published test: sorted lists", "theory, share", "measured, share", PLOT_LOG);
     if (row && ex_get_array(row, "ck_theory_top").n == MT_TOP) {
-        ex_list theory = ex_get_array(row, "ck_theory_top"), emp = ex_get_array(row, "ck_empirical_top");
+        ex_list theory = ex_get_array(row, "ck_theory_top"),
+                emp = ex_get_array(row, "ck_empirical_top");
         plot_points(a, PLOT_BLUE, MT_TOP, theory.at, emp.at, "\316\267 = 0.0005, seed 42");
         plot_line(a, PLOT_GREY | PLOT_DASHED, MT_TOP, theory.at, theory.at, "proportional");
     }
     a = plot_add(p, "Distance to the edge", "\316\267 \316\273max / 2", "R", PLOT_LOGX);
     plot_points(a, PLOT_BLUE, phase.n, phase.at, v->R, "published rates");
     plot_points(a, PLOT_ORANGE, f.n, f.at, R.at, "up to the edge");
-    plot_line(a, PLOT_GREY | PLOT_DASHED, phase.n, phase.at, ex_column(x, "rates", "R_one_over_rank").at, "1/rank instead of theory");
+    plot_line(a, PLOT_GREY | PLOT_DASHED, phase.n, phase.at,
+              ex_column(x, "rates", "R_one_over_rank").at, "1/rank instead of theory");
     plot_vertical(a, 1, "edge");
-    a = plot_add(p, "By index: energy of G\342\202\201 in data mode", "theory", "|G\342\202\201 u|\302\262", PLOT_LOG);
+    a = plot_add(p, "By index: energy of G\342\202\201 in data mode", "theory",
+                 "|G\342\202\201 u|\302\262", PLOT_LOG);
     for (size_t i = 0; i < E21_ETAS; i += 3) {
         row = ex_find(x, "part=sweep seed=42 lr=%.17g", e21_eta[i]);
-        if (row) plot_points(a, (int)i, ex_get_array(row, "theory").n, ex_get_array(row, "theory").at, ex_get_array(row, "G1_energy").at,
-                             ex_print(x, "\316\267 = %g", e21_eta[i]));
+        if (row)
+            plot_points(a, (int)i, ex_get_array(row, "theory").n, ex_get_array(row, "theory").at,
+                        ex_get_array(row, "G1_energy").at,
+                        ex_print(x, "\316\267 = %g", e21_eta[i]));
     }
-    plot_save(p, "Rank-matched correlation is high for any falling list; no published rate is near the edge of stability.");
+    plot_save(p, "Rank-matched correlation is high for any falling list; no published rate is near "
+                 "the edge of stability.");
 }
 
 static void e21_finish(ex *x)
@@ -288,7 +335,14 @@ static void e21_finish(ex *x)
     e21_figure(x, &v);
 }
 
-static const ex_info e21 = {
-    "E21", "relu_ck", "ReLU c_k validation", "Theorem 5", "R > 0.80 at all eta", "R_least", e21_plan, e21_run, e21_finish, NULL
-};
+static const ex_info e21 = { "E21",
+                             "relu_ck",
+                             "ReLU c_k validation",
+                             "Theorem 5",
+                             "R > 0.80 at all eta",
+                             "R_least",
+                             e21_plan,
+                             e21_run,
+                             e21_finish,
+                             NULL };
 EX_MAIN(e21)

@@ -11,17 +11,24 @@
 
 enum { E23_T = 3000, E23_T_LONG = 10000 };
 static const double e23_eta[] = { 0.003, 0.005, 0.01, 0.02, 0.03 };
-static const size_t e23_at[] = { 0, 10, 25, 50, 75, 100, 150, 200, 300, 400, 500, 700, 1000, 1500, 2000, 2500, 3000 };
+static const size_t e23_at[] = { 0,   10,  25,  50,   75,   100,  150,  200, 300,
+                                 400, 500, 700, 1000, 1500, 2000, 2500, 3000 };
 static const size_t e23_hessian[] = { 0, 200, 500, 1000 };
 static const double e23_p[] = { 0.5, 0.2, 0.1, 0.05, 0.02 };
-enum { E23_ETAS = EX_LEN(e23_eta), E23_N = EX_LEN(e23_at), E23_H = EX_LEN(e23_hessian), E23_P = EX_LEN(e23_p) };
+enum {
+    E23_ETAS = EX_LEN(e23_eta),
+    E23_N = EX_LEN(e23_at),
+    E23_H = EX_LEN(e23_hessian),
+    E23_P = EX_LEN(e23_p)
+};
 
 static void e23_plan(ex *x)
 {
     ex_list seeds = ex_seeds(x, ex_quick(x) ? 1 : 3), etas = ex_lrs(x, e23_eta, E23_ETAS);
     ex_config(x, "n_steps", E23_T);
     for (size_t i = 0; i < etas.n; ++i)
-        for (size_t s = 0; s < seeds.n; ++s) ex_num(ex_add(x, "run", seeds.at[s]), "lr", etas.at[i]);
+        for (size_t s = 0; s < seeds.n; ++s)
+            ex_num(ex_add(x, "run", seeds.at[s]), "lr", etas.at[i]);
 }
 
 /* ---- one run -------------------------------------------------------------------------------- */
@@ -41,7 +48,8 @@ static void e23_spectrum(e23_watch *w, const clb_state *state)
 {
     clb_spectrum_stats s;
     if (w->kh == 0) w->status = clb_curv_init(&w->curv, state->pass);
-    if (!w->status) clb_curv_at(&w->curv, NULL), w->status = clb_crossover_modes(&w->curv, w->lambda, w->c);
+    if (!w->status)
+        clb_curv_at(&w->curv, NULL), w->status = clb_crossover_modes(&w->curv, w->lambda, w->c);
     if (w->status) return;
     s = clb_spectrum_describe(state->net->P, w->lambda, 1e-8);
     w->h[0][w->kh] = s.largest, w->h[1][w->kh] = s.smallest;
@@ -81,11 +89,16 @@ static double e23_threshold(const double *rest, size_t T, double p)
 
 static clb_status e23_run(ex *x, ex_row *row)
 {
-    static const char *const names[] = { "q_bar", "q_min", "q_max", "one_minus_q", "loss", "accuracy" };
-    static const char *const spectra[] = { "max_eigenvalue", "min_eigenvalue", "n_positive", "trace_positive" };
+    static const char *const names[] = { "q_bar",       "q_min", "q_max",
+                                         "one_minus_q", "loss",  "accuracy" };
+    static const char *const spectra[] = { "max_eigenvalue", "min_eigenvalue", "n_positive",
+                                           "trace_positive" };
     size_t T = ex_quick(x) ? 1000 : ex_published(x) ? E23_T : E23_T_LONG, P = 1600;
-    double eta = ex_get(row, "lr"), *times = ex_space(row, E23_P), *scaled = ex_space(row, E23_N), lo[E23_N];
-    e23_watch w = { .rest = ex_space(row, T + 1), .lambda = ex_space(row, P), .c = ex_space(row, P) };
+    double eta = ex_get(row, "lr"), *times = ex_space(row, E23_P), *scaled = ex_space(row, E23_N),
+           lo[E23_N];
+    e23_watch w = { .rest = ex_space(row, T + 1),
+                    .lambda = ex_space(row, P),
+                    .c = ex_space(row, P) };
     clb_observer ob = { e23_observe, &w, 1, NULL, 0, 0 };
     clb_train_opts how = { .ce = CLB_CE, .observers = &ob, .observer_count = 1 };
     clb_trace tr;
@@ -101,12 +114,13 @@ static clb_status e23_run(ex *x, ex_row *row)
     for (int j = 0; j < 6; ++j) ex_array(row, names[j], w.k, w.at[j]);
     for (int j = 0; j < 4; ++j) ex_array(row, spectra[j], w.kh, w.h[j]);
     for (size_t k = 0; k < E23_P; ++k) times[k] = e23_threshold(w.rest, T, e23_p[k]);
-    for (size_t k = 0; k < E23_N; ++k) {          /* 1 - q at the step where eta t is that of eta = 0.01 */
+    for (size_t k = 0; k < E23_N; ++k) { /* 1 - q at the step where eta t is that of eta = 0.01 */
         size_t t = (size_t)floor((double)e23_at[k] * 0.01 / eta + 0.5);
         scaled[k] = t <= T ? w.rest[t] : EX_NAN;
     }
-    fit = clb_fit_exponential(w.k > 2 ? w.k - 2 : 0, lo + 2, w.at[3] + 2, 0.01, 0.9);         /* t >= 25 */
-    ex_num(row, "tau", clb_fit_tau(&fit)), ex_num(row, "r2", fit.r2), ex_num(row, "a", clb_exp(fit.intercept));
+    fit = clb_fit_exponential(w.k > 2 ? w.k - 2 : 0, lo + 2, w.at[3] + 2, 0.01, 0.9); /* t >= 25 */
+    ex_num(row, "tau", clb_fit_tau(&fit)), ex_num(row, "r2", fit.r2),
+        ex_num(row, "a", clb_exp(fit.intercept));
     ex_num(row, "slope", fit.slope), ex_num(row, "n_points", (double)fit.n);
     ex_array(row, "threshold_times", E23_P, times);
     ex_array(row, "one_minus_q_scaled", E23_N, scaled);
@@ -116,7 +130,8 @@ static clb_status e23_run(ex *x, ex_row *row)
 /* ---- tables --------------------------------------------------------------------------------- */
 
 typedef struct e23_found {
-    double  tau[E23_ETAS], std[E23_ETAS], inverse[E23_ETAS], scaled_tau[E23_ETAS], time[E23_P][E23_ETAS];
+    double tau[E23_ETAS], std[E23_ETAS], inverse[E23_ETAS], scaled_tau[E23_ETAS],
+        time[E23_P][E23_ETAS];
     double  collapse;                   /* largest relative spread of 1 - q at equal eta t */
     clb_fit line, power;
     double  exponent[E23_P];
@@ -130,7 +145,8 @@ static double e23_mean(ex *x, const char *name, double eta, size_t k)
     size_t n = 0;
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_list v = ex_get_array(ex_run_at(x, i), name);
-        if (!ex_matches(ex_run_at(x, i), ex_print(x, "part=run lr=%.17g pub=1", eta)) || k >= v.n) continue;
+        if (!ex_matches(ex_run_at(x, i), ex_print(x, "part=run lr=%.17g pub=1", eta)) || k >= v.n)
+            continue;
         sum += v.at[k], ++n;
     }
     return n ? sum / (double)n : EX_NAN;
@@ -141,7 +157,8 @@ static double e23_tau_scaled(ex *x, double eta)
 {
     double t[E23_N], y[E23_N];
     clb_fit fit;
-    for (size_t k = 0; k < E23_N; ++k) t[k] = (double)e23_at[k] * 0.01 / eta, y[k] = e23_mean(x, "one_minus_q_scaled", eta, k);
+    for (size_t k = 0; k < E23_N; ++k)
+        t[k] = (double)e23_at[k] * 0.01 / eta, y[k] = e23_mean(x, "one_minus_q_scaled", eta, k);
     fit = clb_fit_exponential(E23_N - 2, t + 2, y + 2, 0.01, 0.9);
     return clb_fit_tau(&fit);
 }
@@ -154,7 +171,8 @@ static void e23_laws(ex *x, e23_found *v)
         double t[E23_N];
         if (y.n != E23_N) continue;
         for (size_t k = 0; k < E23_N; ++k) t[k] = (double)e23_at[k];
-        v->aic_exponential += clb_aic(E23_N - 2, clb_fit_exponential(E23_N - 2, t + 2, y.at + 2, 0, EX_INF).rss, 2);
+        v->aic_exponential +=
+            clb_aic(E23_N - 2, clb_fit_exponential(E23_N - 2, t + 2, y.at + 2, 0, EX_INF).rss, 2);
         v->aic_power += clb_aic(E23_N - 2, clb_fit_power(E23_N - 2, t + 2, y.at + 2, 0).rss, 2);
     }
 }
@@ -163,12 +181,15 @@ static void e23_laws(ex *x, e23_found *v)
 static void e23_tau_laws(e23_found *v)
 {
     double xy = 0, xx = 0;
-    for (size_t i = 0; i < E23_ETAS; ++i) xy += v->inverse[i] * v->tau[i], xx += v->inverse[i] * v->inverse[i];
+    for (size_t i = 0; i < E23_ETAS; ++i)
+        xy += v->inverse[i] * v->tau[i], xx += v->inverse[i] * v->inverse[i];
     v->C_origin = xy / xx;
     for (size_t i = 0; i < E23_ETAS; ++i) {
-        double a = v->line.slope * v->inverse[i] + v->line.intercept - v->tau[i], b = v->C_origin * v->inverse[i] - v->tau[i];
+        double a = v->line.slope * v->inverse[i] + v->line.intercept - v->tau[i],
+               b = v->C_origin * v->inverse[i] - v->tau[i];
         double c = clb_exp(v->power.intercept) * clb_pow(e23_eta[i], v->power.slope) - v->tau[i];
-        v->line_error += a * a / E23_ETAS, v->origin_error += b * b / E23_ETAS, v->power_error += c * c / E23_ETAS;
+        v->line_error += a * a / E23_ETAS, v->origin_error += b * b / E23_ETAS,
+            v->power_error += c * c / E23_ETAS;
     }
 }
 
@@ -176,23 +197,31 @@ static void e23_measure(ex *x, e23_found *v)
 {
     for (size_t i = 0; i < E23_ETAS; ++i) {
         ex_list tau = ex_pick(x, "tau", "part=run lr=%.17g pub=1", e23_eta[i]);
-        const char *path = ex_print(x, "tau_lr_scaling/results.json#%s/tau_summary", ex_key(x, e23_eta[i]));
+        const char *path =
+            ex_print(x, "tau_lr_scaling/results.json#%s/tau_summary", ex_key(x, e23_eta[i]));
         ex_row *line = ex_line(x, "tau");
-        v->tau[i] = clb_mean(tau.n, tau.at), v->std[i] = clb_std_pop(tau.n, tau.at), v->inverse[i] = 1 / e23_eta[i];
+        v->tau[i] = clb_mean(tau.n, tau.at), v->std[i] = clb_std_pop(tau.n, tau.at),
+        v->inverse[i] = 1 / e23_eta[i];
         v->scaled_tau[i] = e23_tau_scaled(x, e23_eta[i]);
-        ex_num(line, "lr", e23_eta[i]), ex_num(line, "mean_tau", v->tau[i]), ex_num(line, "std_tau", v->std[i]);
-        ex_num(line, "tau_eta", v->tau[i] * e23_eta[i]), ex_num(line, "tau_eta_equal_time", v->scaled_tau[i] * e23_eta[i]);
+        ex_num(line, "lr", e23_eta[i]), ex_num(line, "mean_tau", v->tau[i]),
+            ex_num(line, "std_tau", v->std[i]);
+        ex_num(line, "tau_eta", v->tau[i] * e23_eta[i]),
+            ex_num(line, "tau_eta_equal_time", v->scaled_tau[i] * e23_eta[i]);
         for (size_t k = 0; k < E23_P; ++k) {
             v->time[k][i] = e23_mean(x, "threshold_times", e23_eta[i], k);
             ex_num(line, ex_print(x, "eta_T_%g", e23_p[k]), e23_eta[i] * v->time[k][i]);
         }
-        ex_ref(line, "mean_tau", EX_STABLE, 1e-5, "%s/mean_tau", path), ex_ref(line, "std_tau", EX_STABLE, 1e-4, "%s/std_tau", path);
-        ex_ref(line, "mean_tau", EX_STABLE, 1e-5, "tau_lr_scaling/config.json#tau_analysis/tau_means/%zu", i);
-        ex_ref(line, "std_tau", EX_STABLE, 1e-4, "tau_lr_scaling/config.json#tau_analysis/tau_stds/%zu", i);
+        ex_ref(line, "mean_tau", EX_STABLE, 1e-5, "%s/mean_tau", path),
+            ex_ref(line, "std_tau", EX_STABLE, 1e-4, "%s/std_tau", path);
+        ex_ref(line, "mean_tau", EX_STABLE, 1e-5,
+               "tau_lr_scaling/config.json#tau_analysis/tau_means/%zu", i);
+        ex_ref(line, "std_tau", EX_STABLE, 1e-4,
+               "tau_lr_scaling/config.json#tau_analysis/tau_stds/%zu", i);
     }
     v->line = clb_fit_linear(E23_ETAS, v->inverse, v->tau);
     v->power = clb_fit_power(E23_ETAS, e23_eta, v->tau, 0);
-    for (size_t k = 0; k < E23_P; ++k) v->exponent[k] = clb_fit_power(E23_ETAS, e23_eta, v->time[k], 0).slope;
+    for (size_t k = 0; k < E23_P; ++k)
+        v->exponent[k] = clb_fit_power(E23_ETAS, e23_eta, v->time[k], 0).slope;
     for (size_t k = 3; k < E23_N; ++k) {
         double lo = EX_INF, hi = 0;
         for (size_t i = 0; i < E23_ETAS; ++i) {
@@ -210,26 +239,39 @@ static void e23_measure(ex *x, e23_found *v)
 static void e23_ref_run(ex *x, ex_row *row)
 {
     static const char *const fit[] = { "tau", "r2", "a", "slope", "n_points" };
-    static const char *const at[] = { "q_bar", "q_min", "q_max", "one_minus_q", "loss", "accuracy" };
-    static const char *const h[] = { "max_eigenvalue", "min_eigenvalue", "trace_positive", "n_positive" };
-    const char *path = ex_print(x, "tau_lr_scaling/results.json#%s/%.0f", ex_key(x, ex_get(row, "lr")), row->seed);
+    static const char *const at[] = {
+        "q_bar", "q_min", "q_max", "one_minus_q", "loss", "accuracy"
+    };
+    static const char *const h[] = { "max_eigenvalue", "min_eigenvalue", "trace_positive",
+                                     "n_positive" };
+    const char *path =
+        ex_print(x, "tau_lr_scaling/results.json#%s/%.0f", ex_key(x, ex_get(row, "lr")), row->seed);
     int s = ex_seed_index(row);
     if (s < 0 || ex_get_array(row, "q_bar").n != E23_N) return;
     for (size_t j = 0; j < EX_LEN(fit); ++j)
-        ex_ref(row, fit[j], j == 4 ? EX_EXACT : EX_STABLE, j == 4 ? 0 : 2e-5, "%s/tau_fit/%s", path, fit[j]);
-    ex_ref(row, "tau", EX_STABLE, 2e-5, "tau_lr_scaling/results.json#%s/tau_summary/per_seed_tau/%d", ex_key(x, ex_get(row, "lr")), s);
+        ex_ref(row, fit[j], j == 4 ? EX_EXACT : EX_STABLE, j == 4 ? 0 : 2e-5, "%s/tau_fit/%s", path,
+               fit[j]);
+    ex_ref(row, "tau", EX_STABLE, 2e-5,
+           "tau_lr_scaling/results.json#%s/tau_summary/per_seed_tau/%d",
+           ex_key(x, ex_get(row, "lr")), s);
     for (size_t k = 0; k < E23_N; ++k) {
         const char *where = ex_print(x, "%s/checkpoints/%zu", path, e23_at[k]);
         ex_ref_value(x, (double)e23_at[k], EX_EXACT, 0, "%s/step", where);
         for (size_t j = 0; j < EX_LEN(at); ++j)
-            ex_ref_value(x, ex_get_array(row, at[j]).at[k], EX_NOISE, j == 5 ? 1e-6 : 2e-6, "%s/%s", where, at[j]);
+            ex_ref_value(x, ex_get_array(row, at[j]).at[k], EX_NOISE, j == 5 ? 1e-6 : 2e-6, "%s/%s",
+                         where, at[j]);
     }
     for (size_t k = 0; k < E23_H; ++k) {
         const char *where = ex_print(x, "%s/checkpoints/%zu/hessian", path, e23_hessian[k]);
         for (size_t j = 0; j < EX_LEN(h); ++j) {
-            ex_ref_value(x, ex_get_array(row, h[j]).at[k], j == 3 ? EX_ARTEFACT : j == 1 ? EX_NOISE : EX_STABLE, j == 1 ? 5e-6 : 2e-5,
-                         "%s/%s", where, h[j]);
-            if (j == 3) ex_because(x, "published counts of eigenvalues above 1e-8 count float32 rounding of exact zeros");
+            ex_ref_value(x, ex_get_array(row, h[j]).at[k],
+                         j == 3   ? EX_ARTEFACT
+                         : j == 1 ? EX_NOISE
+                                  : EX_STABLE,
+                         j == 1 ? 5e-6 : 2e-5, "%s/%s", where, h[j]);
+            if (j == 3)
+                ex_because(x, "published counts of eigenvalues above 1e-8 count float32 rounding "
+                              "of exact zeros");
         }
         ex_ref_none(x, EX_FOREIGN, "wall time", "%s/hessian_time", where);
     }
@@ -254,10 +296,14 @@ static void e23_ledger(ex *x, const e23_found *v)
         ex_ref_value(x, e23_eta[i], EX_EXACT, 0, "%s#learning_rates/%zu", file, i);
         ex_ref_value(x, e23_eta[i], EX_EXACT, 0, "%s#tau_analysis/lr_values/%zu", file, i);
     }
-    for (size_t k = 0; k < E23_N; ++k) ex_ref_value(x, (double)e23_at[k], EX_EXACT, 0, "%s#checkpoints/%zu", file, k);
-    for (size_t k = 0; k < E23_H; ++k) ex_ref_value(x, (double)e23_hessian[k], EX_EXACT, 0, "%s#hessian_checkpoints/%zu", file, k);
-    ex_ref_value(x, 64, EX_EXACT, 0, "%s#hidden", file), ex_ref_value(x, 200, EX_EXACT, 0, "%s#n_train", file);
-    ex_ref_value(x, 20, EX_EXACT, 0, "%s#input_dim", file), ex_ref_value(x, 5, EX_EXACT, 0, "%s#output_dim", file);
+    for (size_t k = 0; k < E23_N; ++k)
+        ex_ref_value(x, (double)e23_at[k], EX_EXACT, 0, "%s#checkpoints/%zu", file, k);
+    for (size_t k = 0; k < E23_H; ++k)
+        ex_ref_value(x, (double)e23_hessian[k], EX_EXACT, 0, "%s#hessian_checkpoints/%zu", file, k);
+    ex_ref_value(x, 64, EX_EXACT, 0, "%s#hidden", file),
+        ex_ref_value(x, 200, EX_EXACT, 0, "%s#n_train", file);
+    ex_ref_value(x, 20, EX_EXACT, 0, "%s#input_dim", file),
+        ex_ref_value(x, 5, EX_EXACT, 0, "%s#output_dim", file);
     ex_ref_none(x, EX_FOREIGN, "wall time", "%s#total_time_seconds", file);
     for (size_t i = 0; i < ex_runs(x); ++i) e23_ref_run(x, ex_run_at(x, i));
 }
@@ -269,36 +315,57 @@ static void e23_verdicts(ex *x, const e23_found *v)
     double lo = EX_INF, hi = 0, off = 0, slo = EX_INF, shi = 0;
     for (size_t i = 0; i < E23_ETAS; ++i) {
         lo = fmin(lo, v->tau[i] * e23_eta[i]), hi = fmax(hi, v->tau[i] * e23_eta[i]);
-        slo = fmin(slo, v->scaled_tau[i] * e23_eta[i]), shi = fmax(shi, v->scaled_tau[i] * e23_eta[i]);
+        slo = fmin(slo, v->scaled_tau[i] * e23_eta[i]),
+        shi = fmax(shi, v->scaled_tau[i] * e23_eta[i]);
     }
     for (size_t k = 0; k < E23_P; ++k) off = fmax(off, fabs(v->exponent[k] + 1));
-    ex_verdict(x, ex_rule(fabs(v->line.slope - 1.33) < 0.01 && fabs(v->line.intercept - 29) < 1 && fabs(v->line.r2 - 0.988) < 1e-3, 0),
+    ex_verdict(x,
+               ex_rule(fabs(v->line.slope - 1.33) < 0.01 && fabs(v->line.intercept - 29) < 1 &&
+                           fabs(v->line.r2 - 0.988) < 1e-3,
+                       0),
                "tau = 1.33/eta + 29, R^2 = 0.988", "1.33, 29, 0.988",
-               ex_print(x, "%.3f, %.1f, %.4f", v->line.slope, v->line.intercept, v->line.r2), "the published estimator on the published runs");
-    ex_verdict(x, ex_rule(hi / lo < 1.05, hi / lo < 1.2), "tau is proportional to 1/eta", "Theta(1/eta)",
-               ex_print(x, "tau eta from %.2f to %.2f, exponent %.3f; at equal eta t %.3f to %.3f", lo, hi, v->power.slope, slo, shi),
-               "intercept and exponent come from checkpoints and window fixed in steps, not in eta t");
-    ex_verdict(x, ex_rule(off < 0.02 && v->collapse < 0.05, off < 0.05), "times scale as 1/eta", "Proposition 7",
-               ex_print(x, "time to 1-q = 0.1: exponent %.4f; all five thresholds within %.3f of -1; curves collapse in eta t to %.1f %%",
-               v->exponent[2], off, 100 * v->collapse), "gradient flow in s = eta t: needs neither kernel theory nor m > n log n");
-    ex_verdict(x, ex_rule(v->aic_exponential + 10 < v->aic_power, 0), "1 - q decays exponentially", "exponential fits",
-               ex_print(x, "AIC exponential %.0f, power law %.0f", v->aic_exponential, v->aic_power), "over all t >= 25, in ln(1-q), 15 points a run");
-    ex_verdict(x, ex_rule(v->power_error < v->line_error && v->power_error < 0.9 * v->line_error, v->power_error < v->line_error * 1.5),
-               "a power law (R^2 0.9906) fits tau better than a line (0.988)", "R^2 compared across spaces",
-               ex_print(x, "rms error in tau: line %.1f, line through 0 %.1f, power law %.1f", sqrt(v->line_error), sqrt(v->origin_error),
-               sqrt(v->power_error)), "in the same space, five points");
+               ex_print(x, "%.3f, %.1f, %.4f", v->line.slope, v->line.intercept, v->line.r2),
+               "the published estimator on the published runs");
+    ex_verdict(
+        x, ex_rule(hi / lo < 1.05, hi / lo < 1.2), "tau is proportional to 1/eta", "Theta(1/eta)",
+        ex_print(x, "tau eta from %.2f to %.2f, exponent %.3f; at equal eta t %.3f to %.3f", lo, hi,
+                 v->power.slope, slo, shi),
+        "intercept and exponent come from checkpoints and window fixed in steps, not in eta t");
+    ex_verdict(x, ex_rule(off < 0.02 && v->collapse < 0.05, off < 0.05), "times scale as 1/eta",
+               "Proposition 7",
+               ex_print(x,
+                        "time to 1-q = 0.1: exponent %.4f; all five thresholds within %.3f of -1; "
+                        "curves collapse in eta t to %.1f %%",
+                        v->exponent[2], off, 100 * v->collapse),
+               "gradient flow in s = eta t: needs neither kernel theory nor m > n log n");
+    ex_verdict(x, ex_rule(v->aic_exponential + 10 < v->aic_power, 0), "1 - q decays exponentially",
+               "exponential fits",
+               ex_print(x, "AIC exponential %.0f, power law %.0f", v->aic_exponential,
+                        v->aic_power),
+               "over all t >= 25, in ln(1-q), 15 points a run");
+    ex_verdict(x,
+               ex_rule(v->power_error < v->line_error && v->power_error < 0.9 * v->line_error,
+                       v->power_error < v->line_error * 1.5),
+               "a power law (R^2 0.9906) fits tau better than a line (0.988)",
+               "R^2 compared across spaces",
+               ex_print(x, "rms error in tau: line %.1f, line through 0 %.1f, power law %.1f",
+                        sqrt(v->line_error), sqrt(v->origin_error), sqrt(v->power_error)),
+               "in the same space, five points");
 }
 
 static void e23_figure(ex *x, const e23_found *v)
 {
     double t[E23_N], y[E23_N], s[E23_N], line[E23_ETAS];
     plot *p = plot_new(x, "tau", 3, 1);
-    plot_panel *a = plot_add(p, "Misclassified probability", "step t", "1 \342\210\222 mean q", PLOT_LOG);
-    plot_panel *b = plot_add(p, "The same against time", "time \316\267 t", "1 \342\210\222 mean q", PLOT_LOG);
+    plot_panel *a =
+        plot_add(p, "Misclassified probability", "step t", "1 \342\210\222 mean q", PLOT_LOG);
+    plot_panel *b =
+        plot_add(p, "The same against time", "time \316\267 t", "1 \342\210\222 mean q", PLOT_LOG);
     plot_panel *c = plot_add(p, "Times against 1/\316\267", "1/\316\267", "steps", PLOT_LOG);
     for (size_t i = 0; i < E23_ETAS; ++i) {
         for (size_t k = 0; k < E23_N; ++k) {
-            t[k] = (double)e23_at[k], s[k] = t[k] * e23_eta[i], y[k] = e23_mean(x, "one_minus_q", e23_eta[i], k);
+            t[k] = (double)e23_at[k], s[k] = t[k] * e23_eta[i],
+            y[k] = e23_mean(x, "one_minus_q", e23_eta[i], k);
         }
         plot_line(a, (int)i, E23_N - 1, t + 1, y + 1, ex_print(x, "\316\267 = %g", e23_eta[i]));
         plot_line(b, (int)i, E23_N - 1, s + 1, y + 1, ex_print(x, "\316\267 = %g", e23_eta[i]));
@@ -308,7 +375,8 @@ static void e23_figure(ex *x, const e23_found *v)
     plot_points(c, PLOT_ORANGE, E23_ETAS, v->inverse, v->tau, "\317\204, fitted");
     plot_points(c, PLOT_BLUE, E23_ETAS, v->inverse, v->time[2], "time to 1 \342\210\222 q = 0.1");
     plot_slope(c, v->inverse[4], v->inverse[0], v->time[2][4], 1, "slope 1");
-    plot_save(p, "All curves are one curve in eta t; the fitted tau depends on the window, the time to a threshold scales as 1/eta.");
+    plot_save(p, "All curves are one curve in eta t; the fitted tau depends on the window, the "
+                 "time to a threshold scales as 1/eta.");
 }
 
 static void e23_finish(ex *x)
@@ -321,8 +389,14 @@ static void e23_finish(ex *x)
     e23_figure(x, &v);
 }
 
-static const ex_info e23 = {
-    "E23", "tau", "Compression time against learning rate", "Proposition 7", "tau = 1.33/eta + 29, R^2 = 0.988", "C",
-    e23_plan, e23_run, e23_finish, NULL
-};
+static const ex_info e23 = { "E23",
+                             "tau",
+                             "Compression time against learning rate",
+                             "Proposition 7",
+                             "tau = 1.33/eta + 29, R^2 = 0.988",
+                             "C",
+                             e23_plan,
+                             e23_run,
+                             e23_finish,
+                             NULL };
 EX_MAIN(e23)

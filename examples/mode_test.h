@@ -13,7 +13,8 @@ EX_FN void mt_top(size_t n, const double *values, int normalise, double *top)
     memcpy(copy, values, n * sizeof *copy);
     for (size_t k = 0; k < n; ++k) sum += copy[k];
     clb_sort(n, copy);
-    for (size_t k = 0; k < MT_TOP; ++k) top[k] = k < n ? copy[n - 1 - k] / (normalise ? sum + 1e-20 : 1) : EX_NAN;
+    for (size_t k = 0; k < MT_TOP; ++k)
+        top[k] = k < n ? copy[n - 1 - k] / (normalise ? sum + 1e-20 : 1) : EX_NAN;
     free(copy);
 }
 
@@ -27,10 +28,13 @@ EX_FN double mt_rank_R(const double *a, const double *b, int masked)
 }
 
 /* Everything of one point: net with its theta, the theory from the effective linear net. */
-EX_FN clb_status mt_measure(ex_row *row, const clb_net *net, const clb_data *data, const clb_linear_modes *modes, int masked)
+EX_FN clb_status mt_measure(ex_row *row, const clb_net *net, const clb_data *data,
+                            const clb_linear_modes *modes, int masked)
 {
-    double *lambda = ex_space(row, net->P), *c = ex_space(row, net->P), *top = ex_space(row, MT_TOP), *emp = ex_space(row, MT_TOP);
-    double *theory = ex_space(row, MT_TOP), *lx = ex_space(row, MT_TOP), ranks[MT_TOP], geometric[MT_TOP];
+    double *lambda = ex_space(row, net->P), *c = ex_space(row, net->P),
+           *top = ex_space(row, MT_TOP), *emp = ex_space(row, MT_TOP);
+    double *theory = ex_space(row, MT_TOP), *lx = ex_space(row, MT_TOP), ranks[MT_TOP],
+           geometric[MT_TOP];
     clb_spectrum_stats stats;
     clb_pass pass;
     clb_curv curv;
@@ -43,15 +47,19 @@ EX_FN clb_status mt_measure(ex_row *row, const clb_net *net, const clb_data *dat
     if (status) return status;
     mt_top(net->P, c, 1, emp), mt_top(net->P, lambda, 0, top);
     mt_top(modes->d, modes->c_published, 1, theory), mt_top(modes->d, modes->lx, 0, lx);
-    for (size_t k = 0; k < MT_TOP; ++k) ranks[k] = 1 / (double)(k + 1), geometric[k] = ldexp(1, -(int)k);
+    for (size_t k = 0; k < MT_TOP; ++k)
+        ranks[k] = 1 / (double)(k + 1), geometric[k] = ldexp(1, -(int)k);
     stats = clb_spectrum_describe(net->P, lambda, 1e-8);
     ex_array(row, "ck_empirical_top", MT_TOP, emp), ex_array(row, "ck_theory_top", MT_TOP, theory);
-    ex_array(row, "data_eigenvalues", MT_TOP, lx), ex_array(row, "hessian_top_eigenvalues", MT_TOP, top);
+    ex_array(row, "data_eigenvalues", MT_TOP, lx),
+        ex_array(row, "hessian_top_eigenvalues", MT_TOP, top);
     ex_num(row, "ck_correlation", mt_rank_R(emp, theory, masked));
     ex_num(row, "spectrum_correlation", mt_rank_R(top, lx, masked));
-    ex_num(row, "n_positive_hessian", (double)stats.positive), ex_num(row, "K_modes_compared", MT_TOP);
+    ex_num(row, "n_positive_hessian", (double)stats.positive),
+        ex_num(row, "K_modes_compared", MT_TOP);
     ex_num(row, "lambda_max", stats.largest);
-    ex_num(row, "R_one_over_rank", mt_rank_R(emp, ranks, masked)), ex_num(row, "R_geometric", mt_rank_R(emp, geometric, masked));
+    ex_num(row, "R_one_over_rank", mt_rank_R(emp, ranks, masked)),
+        ex_num(row, "R_geometric", mt_rank_R(emp, geometric, masked));
     ex_num(row, "log_slope", clb_fit_power(MT_TOP, theory, emp, 0).slope);
     return CLB_OK;
 }
@@ -83,15 +91,19 @@ EX_FN void mt_refs(ex *x, ex_row *row, const char *path)
     ex_ref(row, "spectrum_correlation", EX_FIT, 1e-4, "%s/spectrum_correlation", path);
     ex_ref(row, "K_modes_compared", EX_EXACT, 0, "%s/K_modes_compared", path);
     ex_ref(row, "n_positive_hessian", EX_ARTEFACT, 0, "%s/n_positive_hessian", path);
-    ex_because(x, "published counts of eigenvalues above 1e-8 count float32 rounding of exact zeros");
+    ex_because(x,
+               "published counts of eigenvalues above 1e-8 count float32 rounding of exact zeros");
 }
 
 /* Constants of the two config files. */
 EX_FN void mt_ref_config(ex *x, const char *file)
 {
-    for (int s = 0; s < 3; ++s) ex_ref_value(x, ex_published_seeds[s], EX_EXACT, 0, "%s#seeds/%d", file, s);
-    ex_ref_value(x, 64, EX_EXACT, 0, "%s#hidden", file), ex_ref_value(x, 20, EX_EXACT, 0, "%s#input_dim", file);
-    ex_ref_value(x, 5, EX_EXACT, 0, "%s#output_dim", file), ex_ref_value(x, 200, EX_EXACT, 0, "%s#n_train", file);
+    for (int s = 0; s < 3; ++s)
+        ex_ref_value(x, ex_published_seeds[s], EX_EXACT, 0, "%s#seeds/%d", file, s);
+    ex_ref_value(x, 64, EX_EXACT, 0, "%s#hidden", file),
+        ex_ref_value(x, 20, EX_EXACT, 0, "%s#input_dim", file);
+    ex_ref_value(x, 5, EX_EXACT, 0, "%s#output_dim", file),
+        ex_ref_value(x, 200, EX_EXACT, 0, "%s#n_train", file);
     ex_ref_none(x, EX_FOREIGN, "version of the published program", "%s#version", file);
     ex_ref_none(x, EX_FOREIGN, "wall time", "%s#total_time_seconds", file);
 }
