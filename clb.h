@@ -3369,9 +3369,15 @@ CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_
  * R is a vector of CLBI_W clb_reals, D one of CLBI_DW doubles; a mask stands for the first `count` lanes. */
 
 /* KERNEL matmul   c_ij = fma(a_ik, b_kj, c_ij), k = 0..K-1 ascending; c_ij starts at 0, or at C with acc.
- * a_ik = a[i ai + k ak], b_kj = b[j bj + k bk], c_ij = C[i ldc + j]. */
+ * a_ik = a[i ai + k ak], b_kj = b[j bj + k bk], c_ij = C[i ldc + j]. What happens to a finished element, while it
+ * is still in a register (after may be NULL; its matrices have C's leading dimension):
+ *   after->gate   c_ij = gate_ij > 0 ? c_ij : 0             the rectifier's derivative in the backward pass
+ *   after->relu   relu_ij = c_ij <= 0 ? 0 : c_ij            the rectifier itself in the forward pass  */
+typedef struct clbi_after { const clb_real *gate; clb_real *relu; } clbi_after;
+
 static void clbi_matmul_scalar(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
-                               const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc)
+                               const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,
+                               const clbi_after *after)
 {
     size_t i, j, k;
     for (i = 0; i < M; ++i)
@@ -3379,6 +3385,8 @@ static void clbi_matmul_scalar(size_t M, size_t N, size_t K, const clb_real *a, 
             const clb_real *x = a + i * ai, *y = b + j * bj;
             clb_real c = acc ? C[i * ldc + j] : 0;
             for (k = 0; k < K; ++k) c = clbi_fmar(x[k * ak], y[k * bk], c);
+            if (after && after->gate) c = after->gate[i * ldc + j] > 0 ? c : 0;
+            if (after && after->relu) after->relu[i * ldc + j] = c <= 0 ? 0 : c;
             C[i * ldc + j] = c;
         }
 }
@@ -3631,7 +3639,8 @@ static void clbi_pole_vector_scalar(size_t n, const double *d, const double *z, 
 
 typedef struct clbi_kernels {
     void   (*matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
-                     const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc);
+                     const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,
+                     const clbi_after *after);
     double (*dot)(size_t n, const clb_real *x, const clb_real *y);
     void   (*axpy)(size_t n, clb_real a, const clb_real *x, clb_real *y);
     void   (*scale)(size_t n, clb_real a, clb_real *x);
@@ -3659,7 +3668,8 @@ typedef struct clbi_kernels {
 #define CLBI_KC 128
 
 typedef void (*clbi_tile_fn)(size_t K, const clb_real *a, size_t ai, size_t ak, const clb_real *b,
-                             size_t ldb, clb_real *c, size_t ldc, size_t last, int acc);
+                             size_t ldb, clb_real *c, size_t ldc, size_t last, int acc,
+                             const clb_real *gate, clb_real *relu);
 typedef struct clbi_tile { size_t rows; clbi_tile_fn run; } clbi_tile;
 
 #define CLBI_JOIN_(a, b) a##b
@@ -3955,37 +3965,37 @@ static const clbi_kernels *clbi_isa_kernels(void)
 CLBDEF void clb_matmul_nn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 0);
+    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 0, NULL);
 }
 
 CLBDEF void clb_matmul_nt(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 0);
+    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 0, NULL);
 }
 
 CLBDEF void clb_matmul_tn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 0);
+    clbi_isa_kernels()->matmul(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 0, NULL);
 }
 
 CLBDEF void clb_matmul_nn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 1);
+    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 1, NULL);
 }
 
 CLBDEF void clb_matmul_nt_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 1);
+    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 1, NULL);
 }
 
 CLBDEF void clb_matmul_tn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 1);
+    clbi_isa_kernels()->matmul(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 1, NULL);
 }
 
 CLBDEF double clb_dot(size_t n, const clb_real *x, const clb_real *y)
@@ -4387,18 +4397,17 @@ CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t c
     return CLB_OK;
 }
 
-/* z = a W^T + b, the sum starting at b. */
+/* z = a W^T + b, the sum starting at b; relu (NULL: not wanted) = max(0, z). */
 static void clbi_affine(const clb_net *net, const clb_real *theta, size_t l, size_t n, const clb_real *a,
-                        clb_real *z)
+                        clb_real *z, clb_real *relu)
 {
     size_t i, in = net->m[l - 1], out = net->m[l];
-    const clb_real *W = theta + net->w[l];
-    if (net->b[l] == CLB_NO_BIAS) {
-        clb_matmul_nt(n, out, in, a, in, W, in, z, out);
-        return;
-    }
-    for (i = 0; i < n; ++i) memcpy(z + i * out, theta + net->b[l], out * sizeof *z);
-    clb_matmul_nt_acc(n, out, in, a, in, W, in, z, out);
+    clbi_after after;
+    int bias = net->b[l] != CLB_NO_BIAS;
+    after.gate = NULL;
+    after.relu = relu;
+    for (i = 0; bias && i < n; ++i) memcpy(z + i * out, theta + net->b[l], out * sizeof *z);
+    clbi_isa_kernels()->matmul(n, out, in, a, in, 1, theta + net->w[l], in, 1, z, out, bias, &after);
 }
 
 /* p = softmax(f) row by row; returns sum_i [logsumexp(f_i) - <t_i, f_i>] with target distribution t_i. */
@@ -4448,8 +4457,9 @@ static void clbi_forward(clb_pass *pass, const clb_real *theta)
     const clb_net *net = pass->net;
     size_t l, n = pass->n;
     for (l = 1; l <= net->L; ++l) {
-        clbi_affine(net, theta, l, n, pass->a[l - 1], pass->z[l]);
-        if (l == net->L) break;
+        int relu = l < net->L && net->activation == CLB_RELU && !pass->slope;
+        clbi_affine(net, theta, l, n, pass->a[l - 1], pass->z[l], relu ? pass->a[l] : NULL);
+        if (l == net->L || relu) continue;
         if (pass->slope) clbi_held_slopes(n * net->m[l], pass->slope[l], pass->z[l], pass->a[l]);
         else clbi_activation_forward(net, n * net->m[l], pass->z[l], pass->a[l]);
     }
@@ -4509,12 +4519,17 @@ static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad)
 {
     const clb_net *net = pass->net;
     size_t l, n = pass->n;
+    clbi_after after;
+    after.relu = NULL;
     for (l = net->L; l >= 1; --l) {
         size_t in = net->m[l - 1], out = net->m[l];
         clb_matmul_tn(out, in, n, pass->u[l], out, pass->a[l - 1], in, grad + net->w[l], in);
         if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, pass->u[l], grad + net->b[l]);
         if (l == 1) break;
-        clb_matmul_nn(n, in, out, pass->u[l], out, theta + net->w[l], in, pass->u[l - 1], in);
+        after.gate = net->activation == CLB_RELU && !pass->slope ? pass->z[l - 1] : NULL;
+        clbi_isa_kernels()->matmul(n, in, out, pass->u[l], out, 1, theta + net->w[l], 1, in, pass->u[l - 1], in, 0,
+                                   &after);
+        if (after.gate) continue;
         if (pass->slope) clbi_held_slopes(n * in, pass->slope[l - 1], pass->u[l - 1], pass->u[l - 1]);
         else clbi_activation_backward(net, n * in, pass->z[l - 1], pass->u[l - 1]);
     }
@@ -4870,7 +4885,7 @@ static void clbi_r_affine(clb_curv *curv, size_t l, const clb_real *v, clb_real 
 {
     const clb_net *net = curv->pass->net;
     size_t n = curv->pass->n, in = net->m[l - 1], out = net->m[l];
-    clbi_affine(net, v, l, n, curv->pass->a[l - 1], rz);
+    clbi_affine(net, v, l, n, curv->pass->a[l - 1], rz, NULL);
     if (l > 1) clb_matmul_nt_acc(n, out, in, curv->ra[l - 1], in, curv->theta + net->w[l], in, rz, out);
 }
 
@@ -10985,7 +11000,8 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
  *     a[i][k]  x   |s_i0|s_i1|..|  i < MR    s_ij = fma(a_ik, b_kj, s_ij)                          */
 #define CLBI_TILE(MR, NV)                                                                         \
 CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t K, const clb_real *a, size_t ai, size_t ak,  \
-    const clb_real *b, size_t ldb, clb_real *c, size_t ldc, size_t last, int acc)                 \
+    const clb_real *b, size_t ldb, clb_real *c, size_t ldc, size_t last, int acc,                 \
+    const clb_real *gate, clb_real *relu)                                                         \
 {                                                                                                 \
     const CLBI_M mask = CLBI_MASK(last);                                                          \
     CLBI_R s[MR][NV], v[NV];                                                                      \
@@ -11013,6 +11029,19 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t K, const clb_real *a, size_
     }                                                                                             \
     row = c;                                                                                      \
     CLBI_OPAQUE(row);                                                                             \
+    if (gate)                                                                                     \
+        CLBI_UNROLL for (i = 0; i < MR; ++i, gate += ldc) {                                       \
+            CLBI_UNROLL for (j = 0; j < NV; ++j) {                                                \
+                v[j] = j + 1 < NV ? CLBI_LOAD(gate + j * CLBI_W) : CLBI_LOADM(gate + j * CLBI_W, mask); \
+                s[i][j] = CLBI_IF_POSITIVE(v[j], s[i][j]);                                        \
+            }                                                                                     \
+        }                                                                                         \
+    if (relu)                                                                                     \
+        CLBI_UNROLL for (i = 0; i < MR; ++i, relu += ldc) {                                       \
+            CLBI_UNROLL for (j = 0; j + 1 < NV; ++j)                                              \
+                CLBI_STORE(relu + j * CLBI_W, CLBI_UNLESS_NEGATIVE(s[i][j]));                     \
+            CLBI_STOREM(relu + (NV - 1) * CLBI_W, mask, CLBI_UNLESS_NEGATIVE(s[i][NV - 1]));      \
+        }                                                                                         \
     CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc) {                                            \
         CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) CLBI_STORE(row + j * CLBI_W, s[i][j]);           \
         CLBI_STOREM(row + (NV - 1) * CLBI_W, mask, s[i][NV - 1]);                                 \
@@ -11124,32 +11153,37 @@ CLBI_FOR static void CLBI_N(pack)(size_t K, size_t n, size_t width, const clb_re
 
 /* C[M][n] for one panel of n <= CLBI_WIDEST vectors of columns: greedy rows, tallest tile first. */
 CLBI_FOR static void CLBI_N(panel)(size_t M, size_t n, size_t K, const clb_real *a, size_t ai, size_t ak,
-                                   const clb_real *b, size_t ldb, clb_real *C, size_t ldc, int acc)
+                                   const clb_real *b, size_t ldb, clb_real *C, size_t ldc, int acc,
+                                   const clb_real *gate, clb_real *relu)
 {
     size_t vectors = (n + CLBI_W - 1) / CLBI_W, last = n - (vectors - 1) * CLBI_W, i;
     const clbi_tile *tile = CLBI_N(tiles)[vectors - 1];
     for (i = 0; i < M; i += tile->rows) {
         while (tile->rows > M - i) ++tile;
-        tile->run(K, a + i * ai, ai, ak, b, ldb, C + i * ldc, ldc, last, acc);
+        tile->run(K, a + i * ai, ai, ak, b, ldb, C + i * ldc, ldc, last, acc, gate ? gate + i * ldc : NULL,
+                  relu ? relu + i * ldc : NULL);
     }
 }
 
 /* Panels of about equal width. B is copied, CLBI_KC rows at a time, if its columns are not contiguous, if it is
  * large and used often, or if a partial vector cannot be read in place. */
 CLBI_FOR static void CLBI_N(panels)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
-    const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc)
+    const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc, const clbi_after *after)
 {
     clb_real copy[CLBI_KC * CLBI_WIDEST * CLBI_W];
     size_t vectors = (N + CLBI_W - 1) / CLBI_W, count = (vectors + CLBI_WIDEST - 1) / CLBI_WIDEST, p, j = 0;
     for (p = 0; p < count; ++p) {
         size_t share = vectors / count + (p < vectors % count), width = share * CLBI_W, k, kc;
         size_t n = width < N - j ? width : N - j;
+        const clb_real *gate = after && after->gate ? after->gate + j : NULL;
+        clb_real *relu = after && after->relu ? after->relu + j : NULL;
         if (bj == 1 && n == width && (M < 64 || K * bk * sizeof *b <= 131072)) {
-            CLBI_N(panel)(M, n, K, a, ai, ak, b + j, bk, C + j, ldc, acc);
+            CLBI_N(panel)(M, n, K, a, ai, ak, b + j, bk, C + j, ldc, acc, gate, relu);
         } else for (k = 0; k < K; k += kc) {
             kc = CLBI_KC < K - k ? CLBI_KC : K - k;
             CLBI_N(pack)(kc, n, width, b + j * bj + k * bk, bj, bk, copy);
-            CLBI_N(panel)(M, n, kc, a + k * ak, ai, ak, copy, width, C + j, ldc, acc || k);
+            CLBI_N(panel)(M, n, kc, a + k * ak, ai, ak, copy, width, C + j, ldc, acc || k,
+                          k + kc == K ? gate : NULL, k + kc == K ? relu : NULL);
         }
         j += n;
     }
@@ -11170,27 +11204,51 @@ CLBI_FOR static void CLBI_N(matmul_across)(size_t M, size_t N, size_t K, const c
             size_t n = ROWS < N - j0 ? (size_t)ROWS : N - j0;
             clb_real *c = C + i0 * ldc + j0;
             if (acc) CLBI_N(transpose)(m, n, c, ldc, t, COLS);
-            CLBI_N(panels)(n, m, K, b + j0 * bj, bj, bk, a + i0 * ai, ai, ak, t, COLS, acc);
+            CLBI_N(panels)(n, m, K, b + j0 * bj, bj, bk, a + i0 * ai, ai, ak, t, COLS, acc, NULL);
             CLBI_N(transpose)(n, m, t, COLS, c, ldc);
         }
     }
 }
 
+CLBI_FOR static void CLBI_N(relu)(size_t n, const clb_real *z, clb_real *a)
+{
+    size_t j = 0;
+    for (; j + CLBI_W <= n; j += CLBI_W) {                 /* a_j = z_j <= 0 ? 0 : z_j */
+        const CLBI_R v = CLBI_LOAD(z + j);
+        CLBI_STORE(a + j, CLBI_UNLESS_NEGATIVE(v));
+    }
+    clbi_relu_scalar(n - j, z + j, a + j);
+}
+
+CLBI_FOR static void CLBI_N(relu_back)(size_t n, const clb_real *z, clb_real *u)
+{
+    size_t j = 0;
+    for (; j + CLBI_W <= n; j += CLBI_W) {                 /* u_j = z_j > 0 ? u_j : 0 */
+        const CLBI_R v = CLBI_LOAD(z + j);
+        CLBI_STORE(u + j, CLBI_IF_POSITIVE(v, CLBI_LOAD(u + j)));
+    }
+    clbi_relu_back_scalar(n - j, z + j, u + j);
+}
+
 /* Cost of both ways in vector multiply-adds; an element copied counts as a half (one where transposing has no
  * vector form). */
 CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
-    const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc)
+    const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc, const clbi_after *after)
 {
     size_t along = M * ((N + CLBI_W - 1) / CLBI_W) * K + (bj == 1 ? 0 : N * K / CLBI_COPIES);
     size_t across = N * ((M + CLBI_W - 1) / CLBI_W) * K + (ai == 1 ? 0 : M * K / CLBI_COPIES) + M * N / CLBI_COPIES;
     size_t i;
     if (M == 0 || N == 0) return;
-    if (K == 0) {
-        for (i = 0; !acc && i < M; ++i) memset(C + i * ldc, 0, N * sizeof *C);
+    if (K > 0 && along <= across) {
+        CLBI_N(panels)(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc, after);
         return;
     }
-    if (along <= across) CLBI_N(panels)(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc);
-    else CLBI_N(matmul_across)(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc);
+    if (K > 0) CLBI_N(matmul_across)(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc);
+    for (i = 0; i < M; ++i) {
+        if (K == 0 && !acc) memset(C + i * ldc, 0, N * sizeof *C);
+        if (after && after->gate) CLBI_N(relu_back)(N, after->gate + i * ldc, C + i * ldc);
+        if (after && after->relu) CLBI_N(relu)(N, C + i * ldc, after->relu + i * ldc);
+    }
 }
 
 CLBI_FOR static double CLBI_N(dot)(size_t n, const clb_real *x, const clb_real *y)
@@ -11231,26 +11289,6 @@ CLBI_FOR static void CLBI_N(scale)(size_t n, clb_real a, clb_real *x)
     for (; j + CLBI_W <= n; j += CLBI_W)                   /* x_j = a x_j */
         CLBI_STORE(x + j, CLBI_MUL(va, CLBI_LOAD(x + j)));
     for (; j < n; ++j) x[j] *= a;
-}
-
-CLBI_FOR static void CLBI_N(relu)(size_t n, const clb_real *z, clb_real *a)
-{
-    size_t j = 0;
-    for (; j + CLBI_W <= n; j += CLBI_W) {                 /* a_j = z_j <= 0 ? 0 : z_j */
-        const CLBI_R v = CLBI_LOAD(z + j);
-        CLBI_STORE(a + j, CLBI_UNLESS_NEGATIVE(v));
-    }
-    clbi_relu_scalar(n - j, z + j, a + j);
-}
-
-CLBI_FOR static void CLBI_N(relu_back)(size_t n, const clb_real *z, clb_real *u)
-{
-    size_t j = 0;
-    for (; j + CLBI_W <= n; j += CLBI_W) {                 /* u_j = z_j > 0 ? u_j : 0 */
-        const CLBI_R v = CLBI_LOAD(z + j);
-        CLBI_STORE(u + j, CLBI_IF_POSITIVE(v, CLBI_LOAD(u + j)));
-    }
-    clbi_relu_back_scalar(n - j, z + j, u + j);
 }
 
 /* Row groups of the kernels below: as many as leave their accumulators in registers. */

@@ -141,6 +141,48 @@ static void t_matmul_larger_shapes(void)
         check_shape(shapes[i][0], shapes[i][1], shapes[i][2], i % 3);
 }
 
+/* What the network hangs on a product: the derivative's gate and the rectifier, against their formulas. */
+static void check_after(size_t M, size_t N, size_t K, int which)
+{
+    const form *f = &forms[which % 3];
+    problem p = problem_new(f, M, N, K, 0);
+    clb_real *gate = block(M * N), *relu = block(M * N), *want_relu = block(M * N);
+    size_t ai = f->a_transposed ? 1 : p.lda, ak = f->a_transposed ? p.lda : 1;
+    size_t bj = f->b_transposed ? p.ldb : 1, bk = f->b_transposed ? 1 : p.ldb;
+    clbi_after after;
+    after.gate = which & 4 ? gate : NULL;
+    after.relu = which & 8 ? relu : NULL;
+    for (size_t i = 0; i < M * N; i += 3) gate[i] = i % 2 ? (clb_real)NAN : (clb_real)-0.0;
+    problem_solve(f, &p);
+    for (size_t i = 0; i < M * N; ++i) {
+        if (after.gate) p.want[i] = gate[i] > 0 ? p.want[i] : 0;
+        want_relu[i] = !after.relu ? relu[i] : p.want[i] <= 0 ? 0 : p.want[i];
+    }
+    FOR_EACH_ISA(isa) {
+        clb_real *got = copy_of(p.C, p.size_c), *out = copy_of(relu, M * N);
+        if (after.relu) after.relu = out;
+        NOTE("%s %s M=%zu N=%zu K=%zu after %d", clb_isa_name((clb_isa)isa), f->name, M, N, K, which);
+        clbi_isa_kernels()->matmul(M, N, K, p.A, ai, ak, p.B, bj, bk, got, p.ldc, 0, &after);
+        same_block(got, p.want, M * N);
+        same_block(out, want_relu, M * N);
+        free(got), free(out);
+    }
+    free(gate), free(relu), free(want_relu);
+    problem_free(&p);
+}
+
+static void t_matmul_with_rectifier(void)
+{
+    static const size_t sizes[] = { 1, 2, 5, 7, 8, 16, 20, 33, 64, 67, 200 };
+    for (size_t i = 0; i < 11; ++i)
+        for (size_t j = 0; j < 11; ++j)
+            for (int which = 0; which < 16; ++which) check_after(sizes[i], sizes[j], sizes[(i + 3 * j) % 10], which);
+    for (int which = 0; which < 16; ++which) {
+        check_after(33, 70, 300, which);           /* more than one block of k */
+        check_after(9, 20, 0, which);
+    }
+}
+
 static const double specials[] = { 0.0, -0.0, INFINITY, -INFINITY, NAN, 4.9e-324, -1e-310, 1e-40, 1e300, -1e38 };
 
 static void t_matmul_special_values(void)
@@ -311,6 +353,7 @@ static void t_isa_choice(void)
 static const test_case tests[] = {
     TEST(t_isa_choice), TEST(t_overwrite_ignores_old_values), TEST(t_dot_and_sumsq), TEST(t_elementwise),
     TEST(t_softmax), TEST(t_real_exp_and_log),
-    TEST(t_matmul_special_values), TEST(t_matmul_larger_shapes), TEST(t_matmul_all_small_shapes)
+    TEST(t_matmul_special_values), TEST(t_matmul_larger_shapes),
+    TEST(t_matmul_with_rectifier), TEST(t_matmul_all_small_shapes)
 };
 TEST_MAIN(tests)
