@@ -245,7 +245,7 @@ static void e13_verdict_transition(ex *x, const e13_result *r)
             && fabs(r->common[1][4] - r->common[1][0]) > fabs(r->common[0][4] - r->common[0][0]);
     ex_verdict(x, ex_rule(grows, 0), "the effect of CE grows with the nonlinearity", "+0.020, -0.154, -0.216 for a = 0, 0.5, 1",
                ex_print(x, "%s on the published window; %s on eta <= 0.1", published, common),
-               "For a = 0 the MSE fit has lost eta = 0.3 to divergence; on the equal window the order is reversed.");
+               "For a = 0 the MSE fit has lost eta = 0.3 to divergence; on the equal window the linear net shows the largest.");
     ex_verdict(x, ex_rule(early < 0.5, 1), "softmax compression during training lowers alpha", "Theorem 6",
                ex_print(x, "MSE at eta = 0.3 makes %.0f %% of its drift in the first 10 of %d steps", 100 * early, SW_T),
                "What separates the losses happens before any compression: CE starts at smaller sharpness and its gradients are "
@@ -305,6 +305,7 @@ static void e13_figure(ex *x, const e13_result *r, int beyond)
         plot_points(c, style[k], E13_LOSSES, e13_loss, r->common[k], ex_print(x, "a = %g", e13_act[k]));
     }
     plot_range_y(c, 1, 1.3);
+    plot_range_x(a, -0.05, 1.05), plot_range_x(b, -0.05, 1.05), plot_range_x(c, -0.05, 1.05);
     if (beyond) e13_panel_width(x, p);
     plot_save(p, "Exponent of the ReLU net against the loss, on three windows; the drift at eta = 0.3 that makes the published "
                  "transition; all activations on one window (scale of the published plot); cross entropy against width.");
