@@ -230,7 +230,7 @@ EX_FN double sw_diverged(ex *x, const sw_case *c, const char *key, double at)
 
 /* Published drifts are differences of float32 norms: |difference| <= noise + rel drift up to eta = 0.1; beyond, edge
  * times the drift (or the mean drift, if that is larger). S and S_edge: relative tolerances of mean_S likewise; alpha absolute. because: cause of
- * an alpha that differs, or NULL. */
+ * a fit that differs, or NULL. */
 typedef struct sw_tol { double noise, rel, edge, S, S_edge, alpha; const char *because; } sw_tol;
 
 /* Allowed difference of a drift or of their spread; mean: mean drift at this eta. */
@@ -298,7 +298,8 @@ EX_FN ex_row *sw_published(ex *x, const sw_case *c, ex_list etas, const sw_tol *
     for (size_t p = 0; paths[p]; ++p) {
         ex_ref(line, "alpha", tol->because ? EX_ARTEFACT : EX_FIT, tol->alpha, "%s/alpha", paths[p]);
         if (tol->because) ex_because(x, tol->because);
-        ex_ref(line, "r2", EX_FIT, tol->alpha, "%s/r2", paths[p]);
+        ex_ref(line, "r2", tol->because ? EX_ARTEFACT : EX_FIT, tol->alpha, "%s/r2", paths[p]);
+        if (tol->because) ex_because(x, tol->because);
         if (has & SW_S) ex_ref(line, "beta", EX_FIT, tol->alpha, "%s/beta", paths[p]);
     }
     for (size_t i = 0; i < etas.n; ++i) {
