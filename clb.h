@@ -1590,7 +1590,8 @@ CLBDEF void       clb_paths_free(clb_paths *paths);        /* accepts a zeroed s
 /* Q = I - 2 v v^T / v.v, an orthogonal symmetric matrix; v [d] not zero. */
 CLBDEF void clb_householder(size_t d, const double *v, double *Q);
 /* M = U diag(s) V^T; columns of U, V [d][d] are the singular vectors. */
-CLBDEF void clb_path_target(size_t d, const double *U, const double *s, const double *V, clb_real *M);
+CLBDEF void clb_path_target(size_t d, const double *U, const double *s, const double *V,
+                            clb_real *M);
 
 /* W_{p,l} inside theta, p = 0..P-1, l = 1..L_p. */
 CLBDEF clb_real *clb_paths_layer(const clb_paths *paths, size_t p, size_t l);
@@ -10697,7 +10698,8 @@ CLBDEF void clb_householder(size_t d, const double *v, double *Q)
         for (j = 0; j < d; ++j) Q[i * d + j] = (double)(i == j) - 2 * v[i] * v[j] / vv;
 }
 
-CLBDEF void clb_path_target(size_t d, const double *U, const double *s, const double *V, clb_real *M)
+CLBDEF void clb_path_target(size_t d, const double *U, const double *s, const double *V,
+                            clb_real *M)
 {
     size_t i, j, k;
     for (i = 0; i < d; ++i)
