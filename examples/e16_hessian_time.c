@@ -141,6 +141,7 @@ static void e16_ledger(ex *x, const e16_found *v)
     ex_ref_value(x, 20, EX_EXACT, 0, "%s#input_dim", file),
         ex_ref_value(x, 5, EX_EXACT, 0, "%s#output_dim", file);
     ex_ref_value(x, 200, EX_EXACT, 0, "%s#n_train", file);
+    ex_ref_none(x, EX_FOREIGN, "wall time", "%s#total_time_seconds", file);
 }
 
 /* ---- verdicts and figure -------------------------------------------------------------------- */
