@@ -217,18 +217,18 @@ typedef struct e05_found {
     clb_interval alpha, *slopes;            /* of all seeds; local slopes between neighbours           */
     double       seed_alpha, seed_se;       /* mean and standard error of the per-seed exponents       */
     double       eta_c;                     /* 2 / lambda_max(0), mean over seeds                      */
-    double       half[3], top[3];           /* per T: eta at which half the loss is gone; slope 0.3-0.5 */
+    double       bend[3], top[3];           /* per T: eta at which a quarter of the loss is left; slope 0.3-0.5 */
     double       miss[3];                   /* held-out error: power law, quadratic, three regimes     */
 } e05_found;
 
-/* eta at which the mean final loss is half the initial one, between grid points in ln eta; NaN if off the grid. */
-static double e05_half_loss(ex *x, const char *part, ex_list etas)
+/* eta at which a quarter of the mean initial loss is left, between grid points in ln eta; NaN if off the grid. */
+static double e05_bend(ex *x, const char *part, ex_list etas)
 {
     double before = EX_NAN;
     for (size_t i = 0; i < etas.n; ++i) {
         double ratio = e05_mean(x, "final_loss", part, etas.at[i]) / e05_mean(x, "initial_loss", part, etas.at[i]);
-        if (i && before >= 0.5 && ratio < 0.5) {
-            double share = (before - 0.5) / (before - ratio);
+        if (i && before >= 0.25 && ratio < 0.25) {
+            double share = (before - 0.25) / (before - ratio);
             return etas.at[i - 1] * clb_pow(etas.at[i] / etas.at[i - 1], share);
         }
         before = ratio;
@@ -236,7 +236,7 @@ static double e05_half_loss(ex *x, const char *part, ex_list etas)
     return EX_NAN;
 }
 
-/* Three regimes without a fitted bend: slope 2 below eta_1 (half the loss), 1 between, 2 above eta_2 = 2/lambda_max(0). */
+/* Three regimes without a fitted bend: slope 2 below eta_1 (a quarter of the loss left), 1 between, 2 above eta_2 = 2/lambda_max(0). */
 static double e05_regimes(double eta, double eta_1, double eta_2)
 {
     double low = eta < eta_1 ? clb_log(eta / eta_1) : 0.0, high = eta > eta_2 ? clb_log(eta / eta_2) : 0.0;
@@ -256,13 +256,13 @@ static void e05_held_out(const e05_found *f, double *scratch, double *miss)
         for (size_t i = 0; i < n; ++i)
             if (i != out) {
                 px[k] = f->etas.at[i], py[k] = f->mean[i], ++k;
-                c += clb_log(f->mean[i]) - e05_regimes(f->etas.at[i], f->half[1], f->eta_c);
+                c += clb_log(f->mean[i]) - e05_regimes(f->etas.at[i], f->bend[1], f->eta_c);
             }
         line = clb_fit_power(k, px, py, 0.0);
         bend = clb_fit_power_quadratic(k, px, py, 0.0);
         e[0] = y - (line.intercept + line.slope * u);
         e[1] = y - (bend.c0 + bend.c1 * u + bend.c2 * u * u);
-        e[2] = y - (c / (double)k + e05_regimes(f->etas.at[out], f->half[1], f->eta_c));
+        e[2] = y - (c / (double)k + e05_regimes(f->etas.at[out], f->bend[1], f->eta_c));
         for (int j = 0; j < 3; ++j) sum[j] += e[j] * e[j];
     }
     for (int j = 0; j < 3; ++j) miss[j] = sqrt(sum[j] / (double)n);
@@ -277,13 +277,13 @@ static void e05_bends(ex *x, e05_found *f)
     for (int k = 0; k < 3; ++k) {
         double a = e05_mean(x, "drift", parts[k], 0.3), b = e05_mean(x, "drift", parts[k], 0.5);
         ex_row *line;
-        f->half[k] = e05_half_loss(x, parts[k], k == 2 ? wide : f->etas);
+        f->bend[k] = e05_bend(x, parts[k], k == 2 ? wide : f->etas);
         f->top[k] = clb_log(b / a) / clb_log(0.5 / 0.3);
         if (isnan(f->top[k])) continue;
         line = ex_line(x, "bends");
         ex_num(line, "T", steps[k]);
-        ex_num(line, "eta_half_loss", f->half[k]);
-        ex_num(line, "eta_half_loss_times_T", f->half[k] * steps[k]);
+        ex_num(line, "eta_bend", f->bend[k]);
+        ex_num(line, "eta_bend_times_T", f->bend[k] * steps[k]);
         ex_num(line, "slope_0.3_to_0.5", f->top[k]);
     }
     e05_held_out(f, ex_doubles(x, 2 * f->etas.n), f->miss);
@@ -314,7 +314,7 @@ static void e05_fits(ex *x, e05_found *f)
 
 static void e05_verdicts(ex *x, const e05_found *f)
 {
-    double lo = EX_INF, hi = -EX_INF, worst = 0.0, moved = f->half[0] / f->half[2] / 100.0;
+    double lo = EX_INF, hi = -EX_INF, worst = 0.0, moved = f->bend[0] / f->bend[2] / 100.0;
     int published_in = f->alpha.lo <= 1.16 && 1.16 <= f->alpha.hi;
     for (size_t i = 0; i + 1 < f->etas.n; ++i) lo = fmin(lo, f->slopes[i].value), hi = fmax(hi, f->slopes[i].value);
     for (size_t i = 0; i < ex_runs(x); ++i) worst = fmax(worst, ex_get(ex_run_at(x, i), "identity_error"));
@@ -334,9 +334,9 @@ static void e05_verdicts(ex *x, const e05_found *f)
                    "each eta left out in turn; the three regimes have one constant and bends that are measured, not fitted");
     if (!isnan(moved) && !isnan(f->top[2]))
         ex_verdict(x, ex_rule(fabs(clb_log(moved)) < 0.4 && f->top[0] > 1.5 && f->top[2] > 1.5, 0),
-                   "one crossover explains the exponent", "Theorem 4",
-                   ex_print(x, "half-loss eta times T: %.3g, %.3g, %.3g; slope 0.3-0.5: %.2f, %.2f, %.2f", 200 * f->half[0],
-                            E05_T * f->half[1], 20000 * f->half[2], f->top[0], f->top[1], f->top[2]),
+                   "two bends, not one exponent: the lower moves as 1/T, the upper stays at 2/lambda_max(0)", "not in the paper",
+                   ex_print(x, "eta of the lower bend times T: %.3g, %.3g, %.3g; slope 0.3-0.5: %.2f, %.2f, %.2f", 200 * f->bend[0],
+                            E05_T * f->bend[1], 20000 * f->bend[2], f->top[0], f->top[1], f->top[2]),
                    "holds if the lower bend moves as 1/T while the upper one stays at 2/lambda_max(0)");
     ex_check(x, worst < (sizeof(clb_real) == 4 ? 1e-3 : 1e-11), "drift = eta^2 S (Theorem 2), worst error %.1e", worst);
 }
@@ -367,7 +367,7 @@ static void e05_figure(ex *x, const e05_found *f)
     plot_points(a, PLOT_PUBLISHED, E05_N, e05_grid, e05_paper, "published mean (float32)");
     plot_points(a, PLOT_BLUE, n, f->etas.at, f->mean, "mean over seeds");
     plot_vertical(a, f->eta_c, "2/\316\273max(0)");
-    plot_vertical(a, f->half[1], "half the loss gone");
+    plot_vertical(a, f->bend[1], "a quarter of the loss left");
     a = plot_add(p, "Local slope", "learning rate \316\267", "d ln drift / d ln \316\267", PLOT_LOGX);
     plot_horizontal(a, 1.16, "paper: 1.16");
     plot_errors(a, PLOT_BLUE, n - 1, middle, lo, hi);
