@@ -7,10 +7,10 @@
  * An experiment is three functions and an ex_info (e05_drift_scaling.c is the model to copy):
  *
  *   plan(x)       ex_config() the constants; ex_add() one row per independent run with its keys
- *   run(x, row)   does one run: reads keys with ex_get(), writes results with ex_num(), ex_array(), ...
+ *   run(x, row)   does one run: reads keys with ex_get(), writes results with ex_num(), ex_array()
  *                 Called from several threads: touches nothing but its row.
- *   finish(x)     fits, tables, verdicts, ledger, figure - from the rows ALONE (ex_pick, ex_find, ex_sweep),
- *                 because the tool repeats it on merged shards, on result files and on subsets of the seeds.
+ *   finish(x)     fits, tables, verdicts, ledger, figure - from the rows ALONE (ex_pick, ex_find),
+ *                 because the tool repeats it on merged shards, result files, subsets of the seeds
  *
  * ex_... functions do not fail: out of memory ends the program with status 5.
  */
@@ -30,7 +30,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 #define EX_UNIX 1
-int fsync(int);                    /* POSIX, hidden by -std=c99                                       */
+int fsync(int);                    /* POSIX, hidden by -std=c99 */
 int fileno(FILE *);
 #else
 #define EX_UNIX 0
@@ -55,77 +55,82 @@ int fileno(FILE *);
 #endif
 
 #define EX_LEN(array) (sizeof(array) / sizeof((array)[0]))
-#define EX_NAN ((double)NAN)           /* as doubles, or clang's -Wdouble-promotion complains         */
+#define EX_NAN ((double)NAN)           /* as doubles, or clang's -Wdouble-promotion complains */
 #define EX_INF ((double)INFINITY)
 
 /* Exit statuses of every program. */
-enum { EX_OK, EX_CHECK_FAILED, EX_USAGE, EX_BAD_INPUT, EX_OUTPUT, EX_MEMORY, EX_NUMERICAL, EX_INTERRUPTED = 130 };
+enum { EX_OK, EX_CHECK_FAILED, EX_USAGE, EX_BAD_INPUT, EX_OUTPUT, EX_MEMORY, EX_NUMERICAL };
 
 /* ============================================================================================
  * Interface
  * ========================================================================================== */
 
-typedef struct ex     ex;          /* an experiment being planned, run or finished                    */
-typedef struct ex_row ex_row;      /* named values: a run, a line of a table, a summary item          */
+typedef struct ex     ex;          /* an experiment being planned, run or finished */
+typedef struct ex_row ex_row;      /* named values: a run, a line of a table, a summary item */
 typedef struct ex_list { size_t n; const double *at; } ex_list;
 
-typedef struct ex_option { const char *name, *arg, *help; } ex_option;   /* --name ARG of one experiment */
+/* --name ARG of one experiment */
+typedef struct ex_option { const char *name, *arg, *help; } ex_option;
 
 typedef struct ex_info {
-    const char *id;                /* "E05"                                                           */
-    const char *slug;              /* "drift_scaling"                                                 */
-    const char *title;             /* "Drift scaling law"                                             */
-    const char *theorem;           /* "Theorem 4, eq. (4)"                                            */
-    const char *paper;             /* the key result as the paper's table prints it                   */
-    const char *key;               /* the summary item to print beside it                             */
+    const char *id;                /* "E05" */
+    const char *slug;              /* "drift_scaling" */
+    const char *title;             /* "Drift scaling law" */
+    const char *theorem;           /* "Theorem 4, eq. (4)" */
+    const char *paper;             /* the key result as the paper's table prints it */
+    const char *key;               /* the summary item to print beside it */
     void      (*plan)(ex *x);
-    clb_status(*run)(ex *x, ex_row *row);     /* not CLB_OK: the whole experiment fails; a diverged
-                                                 training that the protocol allows is a value, not a failure */
+    /* not CLB_OK: the whole experiment fails; a diverged training that the protocol allows is a
+     * value, not a failure */
+    clb_status(*run)(ex *x, ex_row *row);
     void      (*finish)(ex *x);
-    const ex_option *options;      /* own options, ended by a NULL name; or NULL                      */
+    const ex_option *options;      /* own options, ended by a NULL name; or NULL */
 } ex_info;
 
 /* --- planning ---------------------------------------------------------------------------------
- * Seeds of this command: those of --seeds, else the first `count` of 42, 137, 256, 512, 1024, 1, 2, 3, ...
+ * Seeds of this command: those of --seeds, else the first `count` of 42, 137, 256, 512, 1024, 1, 2
  * Ask for 5 (or 3) in the published part; for more in extensions that need them. */
 EX_FN ex_list ex_seeds(ex *x, size_t count);
 /* Learning rates: those of --lrs, else the given ones. */
 EX_FN ex_list ex_lrs(ex *x, const double *lrs, size_t count);
-EX_FN int     ex_published(const ex *x);               /* --published: plan nothing that the paper did not run */
-EX_FN int     ex_quick(const ex *x);                   /* --quick: fewer runs or steps                  */
-EX_FN const char *ex_arg(const ex *x, const char *option);   /* value of an own option, or NULL         */
+EX_FN int     ex_published(const ex *x);  /* --published: plan nothing that the paper did not run */
+EX_FN int     ex_quick(const ex *x);                   /* --quick: fewer runs or steps */
+EX_FN const char *ex_arg(const ex *x, const char *option);   /* value of an own option, or NULL */
 EX_FN void    ex_config(ex *x, const char *name, double value);
 EX_FN void    ex_config_text(ex *x, const char *name, const char *value);
-/* A new run. part names the sweep it belongs to ("sweep", "T20000", ...). Add its keys with ex_num() and ex_text():
- * part, seed and keys together must be different for every run. */
+/* A new run. part names the sweep it belongs to ("sweep", "T20000", ...). Add its keys with
+ * ex_num() and ex_text(): part, seed and keys together must be different for every run. */
 EX_FN ex_row *ex_add(ex *x, const char *part, double seed);
 
 /* --- values of a row --------------------------------------------------------------------------
- * Names are those of the published result files where there are such. NaN and infinity are legal values. */
+ * Names are those of the published result files where there are such. NaN and infinity are legal
+ * values. */
 EX_FN void    ex_num(ex_row *row, const char *name, double value);
 EX_FN void    ex_flag(ex_row *row, const char *name, int value);
 EX_FN void    ex_text(ex_row *row, const char *name, const char *value);
 EX_FN void    ex_array(ex_row *row, const char *name, size_t n, const double *values);
-EX_FN double *ex_space(ex_row *row, size_t n);         /* n zeros, alive as long as the row             */
-EX_FN double  ex_get(const ex_row *row, const char *name);            /* number or flag; NaN if absent  */
-EX_FN const char *ex_get_text(const ex_row *row, const char *name);   /* "" if absent                   */
-EX_FN ex_list ex_get_array(const ex_row *row, const char *name);      /* n = 0 if absent                */
-EX_FN int     ex_is(const ex_row *row, const char *part);             /* does it belong to the part?    */
+EX_FN double *ex_space(ex_row *row, size_t n);         /* n zeros, alive as long as the row */
+EX_FN double  ex_get(const ex_row *row, const char *name);       /* number or flag; NaN if absent */
+EX_FN const char *ex_get_text(const ex_row *row, const char *name);   /* "" if absent */
+EX_FN ex_list ex_get_array(const ex_row *row, const char *name);      /* n = 0 if absent */
+EX_FN int     ex_is(const ex_row *row, const char *part);          /* does it belong to the part? */
 
 /* --- finding runs -----------------------------------------------------------------------------
- * A filter is a printf text of key=value words, all of which must hold: "part=sweep lr=%.17g width=%d".
- * The word pub=1 keeps the published seeds only, if all of them were run (else it keeps everything); pub=3 the first 3. */
-EX_FN ex_row *ex_find(ex *x, const char *filter, ...) EX_PRINTF(2, 3);                  /* first, or NULL */
+ * A filter is a printf text of key=value words, all of which must hold: "part=sweep lr=%.17g".
+ * The word pub=1 keeps the published seeds only, if all of them were run (else it keeps
+ * everything); pub=3 the first 3. */
+EX_FN ex_row *ex_find(ex *x, const char *filter, ...) EX_PRINTF(2, 3);          /* first, or NULL */
 /* The value `name` of all runs that match, in the order planned; .n = 0 if none. */
 EX_FN ex_list ex_pick(ex *x, const char *name, const char *filter, ...) EX_PRINTF(3, 4);
 /* Value `name` per seed and position of `key` in `at`, NaN where there is no such run: ready for
  * clb_sweep_fit() and clb_bootstrap_sweep(). floor and survivors are left 0. */
-EX_FN clb_sweep ex_sweep(ex *x, const char *name, const char *key, ex_list at, const char *filter, ...)
-    EX_PRINTF(5, 6);
+EX_FN clb_sweep ex_sweep(ex *x, const char *name, const char *key, ex_list at, const char *filter,
+                         ...) EX_PRINTF(5, 6);
 EX_FN size_t  ex_runs(const ex *x);
 EX_FN ex_row *ex_run_at(const ex *x, size_t i);
-EX_FN const char *ex_print(ex *x, const char *format, ...) EX_PRINTF(2, 3);   /* a text that lives as long as x */
-EX_FN double *ex_doubles(ex *x, size_t n);                                    /* n zeros, likewise               */
+/* a text that lives as long as x */
+EX_FN const char *ex_print(ex *x, const char *format, ...) EX_PRINTF(2, 3);
+EX_FN double *ex_doubles(ex *x, size_t n);                                   /* n zeros, likewise */
 
 /* --- results ----------------------------------------------------------------------------------
  * A line of the experiment's detailed tables; lines of one part form one table. */
@@ -135,47 +140,53 @@ EX_FN ex_list ex_column(ex *x, const char *part, const char *name);
 EX_FN void    ex_caption(ex *x, const char *part, const char *caption);
 /* A summary value; the others add to it. EX_NAN where unknown. */
 EX_FN ex_row *ex_summary(ex *x, const char *name, double value);
-EX_FN void    ex_ci(ex_row *item, double standard_error, double lo, double hi);      /* 95 % interval     */
-EX_FN void    ex_printed(ex_row *item, double published);           /* the value that the paper prints    */
+EX_FN void    ex_ci(ex_row *item, double standard_error, double lo, double hi);  /* 95 % interval */
+EX_FN void    ex_printed(ex_row *item, double published);      /* the value that the paper prints */
 
-/* The first verdict of an experiment is its row in Table 1. The verdict is computed, never typed in:
- *   ex_verdict(x, ex_rule(strictly true, true with a qualification), claim, published, measured, why) */
+/* The first verdict of an experiment is its row in Table 1. The verdict is computed, never typed
+ * in: ex_rule(strictly true, true with a qualification). why: the rule in words. */
 typedef enum ex_judgement { EX_REPRODUCED, EX_QUALIFIED, EX_NOT_REPRODUCED } ex_judgement;
 EX_FN ex_judgement ex_rule(int reproduced, int qualified);
 EX_FN void    ex_verdict(ex *x, ex_judgement verdict, const char *claim, const char *published,
                          const char *measured, const char *why);
-/* An identity that must hold whatever the paper says; if it does not, the program ends with status 1. */
+/* An identity that must hold whatever the paper says; if it does not, the program ends with status
+ * 1. */
 EX_FN void    ex_check(ex *x, int holds, const char *format, ...) EX_PRINTF(3, 4);
 /* A figure, written to OUT/E05_name.svg. */
 EX_FN void    ex_figure(ex *x, const char *name, const char *caption, const char *svg);
 
 /* --- ledger -----------------------------------------------------------------------------------
- * Every number of the published result files is claimed by a row value, or said to have none. Path: file#key/key/index,
- * '*' is any one key or index, '**' any number of them; the k-th match in the file belongs to the k-th
- * number of an array. Does nothing for rows of other seeds, and for lines and summaries when not all published seeds
- * (or other learning rates) were run. Call in finish(). */
+ * Every number of the published result files is claimed by a row value, or said to have none.
+ * Path: file#key/key/index; '*' is any one key or index, '**' any number of them; the k-th match
+ * in the file belongs to the k-th number of an array. Does nothing for rows of other seeds, and
+ * for lines and summaries when not all published seeds (or other learning rates) were run. Call
+ * in finish(). */
 typedef enum ex_class {
-    EX_EXACT,          /* |ours - published| <= tol: integers, configuration (tol 0)                  */
-    EX_STABLE,         /* <= tol |published|; tol 0 -> 1e-5                                           */
-    EX_NOISE,          /* <= tol absolute: the float32 noise that the spec states                     */
-    EX_FIT,            /* <= tol absolute: fitted exponents                                           */
-    EX_CHAOTIC,        /* only the distribution is compared, over all numbers of the path's last list */
-    EX_ARTEFACT,       /* differs, for the cause given with ex_because()                              */
-    EX_FOREIGN,        /* not a function of the configuration (wall times, dates, host)               */
-    EX_UNAVAILABLE,    /* needs data that are not here (MNIST); not run; cause given                  */
+    EX_EXACT,          /* |ours - published| <= tol: integers, configuration (tol 0) */
+    EX_STABLE,         /* <= tol |published|; tol 0 -> 1e-5 */
+    EX_NOISE,          /* <= tol absolute: the float32 noise that the spec states */
+    EX_FIT,            /* <= tol absolute: fitted exponents */
+    EX_CHAOTIC,    /* only the distribution is compared, over all numbers of the path's last list */
+    EX_ARTEFACT,       /* differs, for the cause given with ex_because() */
+    EX_FOREIGN,        /* not a function of the configuration (wall times, dates, host) */
+    EX_UNAVAILABLE,    /* needs data that are not here (MNIST); not run; cause given */
     EX_CLASS_COUNT
 } ex_class;
-EX_FN void    ex_ref(ex_row *row, const char *name, ex_class kind, double tol, const char *path, ...)
+EX_FN void ex_ref(ex_row *row, const char *name, ex_class kind, double tol, const char *path, ...)
     EX_PRINTF(5, 6);
 EX_FN void    ex_ref_value(ex *x, double value, ex_class kind, double tol, const char *path, ...)
-    EX_PRINTF(5, 6);                                                 /* a constant of the protocol      */
-EX_FN void    ex_ref_list(ex *x, ex_list values, const char *path, ...) EX_PRINTF(3, 4);   /* the same, exact */
+    EX_PRINTF(5, 6);                                                /* a constant of the protocol */
+/* the same, exact */
+EX_FN void    ex_ref_list(ex *x, ex_list values, const char *path, ...) EX_PRINTF(3, 4);
 /* What every config.json has: version, seeds (the first `seeds` published ones), lrs, n_steps. */
 EX_FN void    ex_ref_config(ex *x, const char *file, size_t seeds, ex_list lrs, double steps);
-EX_FN void    ex_ref_none(ex *x, ex_class kind, const char *cause, const char *path, ...) EX_PRINTF(4, 5);
-EX_FN void    ex_because(ex *x, const char *cause);                  /* cause of the last ex_ref        */
-EX_FN int     ex_seed_index(const ex_row *row);        /* of 42, 137, 256, 512, 1024; -1 for other seeds */
-EX_FN const char *ex_key(ex *x, double value);         /* as the published files print a float key: "0.001", "1.0" */
+EX_FN void ex_ref_none(ex *x, ex_class kind, const char *cause, const char *path, ...)
+    EX_PRINTF(4, 5);
+EX_FN void    ex_because(ex *x, const char *cause);                  /* cause of the last ex_ref */
+/* of 42, 137, 256, 512, 1024; -1 for other seeds */
+EX_FN int     ex_seed_index(const ex_row *row);
+/* as the published files print a float key: "0.001", "1.0" */
+EX_FN const char *ex_key(ex *x, double value);
 
 /* The program, or nothing where the experiment is part of another one. */
 #ifdef EX_NO_MAIN
@@ -212,10 +223,11 @@ EX_FN void *ex_new(ex_arena *arena, size_t count, size_t size)
 {
     size_t bytes;
     ex_block *block;
-    if (!clbi_mul_size(count, size, &bytes) || bytes > (size_t)-1 - 64) ex_die(EX_MEMORY, "out of memory");
+    if (!clbi_mul_size(count, size, &bytes) || bytes > (size_t)-1 - 64)
+        ex_die(EX_MEMORY, "out of memory");
     block = (ex_block *)ex_realloc(NULL, 1, bytes + 16);
     block->next = arena->first, arena->first = block;
-    memset((char *)block + 16, 0, bytes);       /* 16: keeps what follows aligned for any value        */
+    memset((char *)block + 16, 0, bytes);       /* 16: keeps what follows aligned for any value */
     return (char *)block + 16;
 }
 
@@ -329,8 +341,8 @@ EX_FN int ex_write_stream(FILE *f, const char *data, size_t n)
     return ok;
 }
 
-/* Write a file whole or not at all: temporary name beside it, flush, rename. "-" is stdout. EX_OK or EX_OUTPUT
- * with one line on stderr. */
+/* Write a file whole or not at all: temporary name beside it, flush, rename. "-" is stdout. EX_OK
+ * or EX_OUTPUT with one line on stderr. */
 EX_FN int ex_write_file(const char *path, const char *data, size_t n)
 {
     int ok, rename_it = !ex_is_special(path);
@@ -380,30 +392,30 @@ enum { EX_KIND_NUM, EX_KIND_FLAG, EX_KIND_TEXT, EX_KIND_ARRAY };
 typedef struct ex_value {
     const char *name;
     int         kind;
-    double      num;              /* number or flag                                                   */
+    double      num;              /* number or flag */
     const char *text;
-    size_t      n;                /* of the array                                                     */
+    size_t      n;                /* of the array */
     double     *array;
 } ex_value;
 
 struct ex_row {
     ex         *x;
     ex_arena    arena;
-    const char *part;             /* sweep, table or summary item it belongs to                       */
-    double      seed;             /* NaN for lines and summary items                                  */
-    size_t      keys;             /* the first values are keys, set by plan()                         */
+    const char *part;             /* sweep, table or summary item it belongs to */
+    double      seed;             /* NaN for lines and summary items */
+    size_t      keys;             /* the first values are keys, set by plan() */
     size_t      count, cap;
     ex_value   *values;
-    int         done;             /* the run has been made                                            */
+    int         done;             /* the run has been made */
 };
 
 typedef struct ex_rows { ex_row **at; size_t n, cap; } ex_rows;
 
 typedef struct ex_ledger_entry {
-    ex_row     *row;              /* NULL: a constant, or none                                        */
+    ex_row     *row;              /* NULL: a constant, or none */
     const char *name;
     double      constant;
-    ex_list     list;             /* constants, n > 0                                                 */
+    ex_list     list;             /* constants, n > 0 */
     ex_class    kind;
     double      tol;
     const char *path, *cause;
@@ -417,13 +429,13 @@ typedef struct ex_verdict_entry {
 typedef struct ex_named { const char *name, *caption, *body; int flag; } ex_named;
 
 typedef struct ex_settings {
-    const char *seeds, *lrs;      /* as given; NULL if not                                            */
+    const char *seeds, *lrs;      /* as given; NULL if not */
     ex_list     seed_list, lr_list;
     int         published, quick, list, quiet;
-    long        threads;          /* 0: all                                                           */
-    long        shard, shards;    /* 0/1                                                              */
+    long        threads;          /* 0: all */
+    long        shard, shards;    /* 0/1 */
     const char *out, *json;
-    const char *args[8];          /* values of own options, in their order                            */
+    const char *args[8];          /* values of own options, in their order */
 } ex_settings;
 
 struct ex {
@@ -432,18 +444,18 @@ struct ex {
     ex_arena         arena;
     ex_rows          runs, lines, summary;
     ex_row          *config;
-    int              has_published;      /* all published seeds that plan() asked for are run         */
-    size_t           seeds_asked;        /* most published seeds that plan() asked for                */
+    int              has_published;      /* all published seeds that plan() asked for are run */
+    size_t           seeds_asked;        /* most published seeds that plan() asked for */
     ex_ledger_entry *ledger;
     size_t           ledger_n, ledger_cap;
-    size_t           last_ref;           /* index + 1 of the last entry; 0 if it was not comparable   */
+    size_t           last_ref;         /* index + 1 of the last entry; 0 if it was not comparable */
     ex_verdict_entry verdicts[64];
     size_t           verdict_n;
     ex_named         checks[64], figures[16], captions[64];
     size_t           check_n, figure_n, caption_n;
     double           seconds;
-    int              merged;             /* number of shards, 0 if run in one piece                   */
-    const char      *precision;          /* of the rows: that of this build, or of the file read      */
+    int              merged;             /* number of shards, 0 if run in one piece */
+    const char      *precision;          /* of the rows: that of this build, or of the file read */
 };
 
 EX_FN ex_row *ex_row_new(ex *x, ex_rows *rows, const char *part)
@@ -583,7 +595,7 @@ EX_FN ex_list ex_seeds(ex *x, size_t count)
     if (want > x->seeds_asked) x->seeds_asked = want;
     if (x->set.seed_list.n) return x->set.seed_list;
     at = (double *)ex_new(&x->arena, count, sizeof *at);
-    for (size_t i = 0; i < count; ++i) {            /* 1, 2, 3, ... meets 42 only after 41 of them     */
+    for (size_t i = 0; i < count; ++i) {           /* 1, 2, 3, ... meets 42 only after 41 of them */
         double next = (double)(i - 4);
         at[i] = i < 5 ? ex_published_seeds[i] : next < 42 ? next : next + 1e6;
     }
@@ -608,7 +620,10 @@ EX_FN const char *ex_arg(const ex *x, const char *option)
 }
 
 EX_FN void ex_config(ex *x, const char *name, double value) { ex_num(x->config, name, value); }
-EX_FN void ex_config_text(ex *x, const char *name, const char *value) { ex_text(x->config, name, value); }
+EX_FN void ex_config_text(ex *x, const char *name, const char *value)
+{
+    ex_text(x->config, name, value);
+}
 
 EX_FN ex_row *ex_add(ex *x, const char *part, double seed)
 {
@@ -643,7 +658,8 @@ EX_FN int ex_word_matches(const ex_row *row, const char *word, size_t n)
     if (!strcmp(key, "pub")) {
         size_t first = (size_t)strtod(value, NULL);
         if (first < 2) first = row->x->seeds_asked;
-        return !row->x->has_published || (ex_seed_index(row) >= 0 && (size_t)ex_seed_index(row) < first);
+        return !row->x->has_published
+               || (ex_seed_index(row) >= 0 && (size_t)ex_seed_index(row) < first);
     }
     v = ex_value_of(row, key);
     if (!v) return 0;
@@ -701,7 +717,8 @@ EX_FN ex_list ex_pick(ex *x, const char *name, const char *filter, ...)
     return list;
 }
 
-EX_FN clb_sweep ex_sweep(ex *x, const char *name, const char *key, ex_list at, const char *filter, ...)
+EX_FN clb_sweep ex_sweep(ex *x, const char *name, const char *key, ex_list at, const char *filter,
+                         ...)
 {
     clb_sweep sweep;
     va_list args;
@@ -735,7 +752,8 @@ EX_FN ex_row *ex_run_at(const ex *x, size_t i) { return x->runs.at[i]; }
  * Results
  * ========================================================================================== */
 
-/* A new line goes behind the last one of its part: a table stands together in whatever order it is written. */
+/* A new line goes behind the last one of its part: a table stands together in whatever order it is
+ * written. */
 EX_FN ex_row *ex_line(ex *x, const char *part)
 {
     ex_row *row = ex_row_new(x, &x->lines, part), **at = x->lines.at;
@@ -794,7 +812,9 @@ EX_FN ex_judgement ex_rule(int reproduced, int qualified)
 
 EX_FN const char *ex_judgement_name(ex_judgement verdict)
 {
-    return verdict == EX_REPRODUCED ? "reproduced" : verdict == EX_QUALIFIED ? "qualified" : "not reproduced";
+    return verdict == EX_REPRODUCED  ? "reproduced"
+           : verdict == EX_QUALIFIED ? "qualified"
+                                     : "not reproduced";
 }
 
 EX_FN void ex_verdict(ex *x, ex_judgement verdict, const char *claim, const char *published,
@@ -927,7 +947,8 @@ EX_FN const char *ex_key(ex *x, double value)
  * Options
  * ========================================================================================== */
 
-/* One option of a program: how to store its value (NULL for a flag); set() returns 0 for a bad value. */
+/* One option of a program: how to store its value (NULL for a flag); set() returns 0 for a bad
+ * value. */
 typedef struct ex_opt {
     const char *name;
     char        letter;
@@ -936,7 +957,7 @@ typedef struct ex_opt {
     void       *to;
 } ex_opt;
 
-static ex_arena ex_option_arena;      /* values of options, alive until the end                       */
+static ex_arena ex_option_arena;      /* values of options, alive until the end */
 
 EX_FN int ex_set_flag(void *to, const char *value)
 {
@@ -1011,7 +1032,8 @@ EX_FN int ex_set_seeds(void *to, const char *value)
     }
     set->seeds = value;
     set->seed_list.n = n;
-    set->seed_list.at = (double *)memcpy(ex_new(&ex_option_arena, n, sizeof *at), at, n * sizeof *at);
+    set->seed_list.at =
+        (double *)memcpy(ex_new(&ex_option_arena, n, sizeof *at), at, n * sizeof *at);
     free(at);
     return 1;
 }
@@ -1046,7 +1068,9 @@ EX_FN int ex_set_isa(void *to, const char *value)
 EX_FN const ex_opt *ex_opt_find(const ex_opt *opts, const char *name, size_t n, char letter)
 {
     for (; opts->name; ++opts)
-        if (letter ? opts->letter == letter : strlen(opts->name) == n && !memcmp(opts->name, name, n)) return opts;
+        if (letter ? opts->letter == letter
+                   : strlen(opts->name) == n && !memcmp(opts->name, name, n))
+            return opts;
     return NULL;
 }
 
@@ -1057,7 +1081,8 @@ EX_FN int ex_usage(const char *program, const char *what, const char *option)
 }
 
 /* Sort the arguments: options are stored, the rest goes to words (at most max). -1, or EX_USAGE. */
-EX_FN int ex_parse(const char *program, const ex_opt *opts, int argc, char **argv, const char **words, int max)
+EX_FN int ex_parse(const char *program, const ex_opt *opts, int argc, char **argv,
+                   const char **words, int max)
 {
     int n = 0;
     for (int i = 1; i < argc; ++i) {
@@ -1065,7 +1090,10 @@ EX_FN int ex_parse(const char *program, const ex_opt *opts, int argc, char **arg
         const ex_opt *o;
         int is_long = a[0] == '-' && a[1] == '-';
         if (!strcmp(a, "--")) {
-            for (++i; i < argc; ++i) { if (n == max) return ex_usage(program, "unexpected argument", argv[i]); words[n++] = argv[i]; }
+            for (++i; i < argc; ++i) {
+                if (n == max) return ex_usage(program, "unexpected argument", argv[i]);
+                words[n++] = argv[i];
+            }
             break;
         }
         if (a[0] != '-' || !a[1]) {
@@ -1073,12 +1101,14 @@ EX_FN int ex_parse(const char *program, const ex_opt *opts, int argc, char **arg
             words[n++] = a;
             continue;
         }
-        o = is_long ? ex_opt_find(opts, a + 2, strcspn(a + 2, "="), 0) : ex_opt_find(opts, "", 0, a[1]);
+        o = is_long ? ex_opt_find(opts, a + 2, strcspn(a + 2, "="), 0)
+                    : ex_opt_find(opts, "", 0, a[1]);
         if (!o) return ex_usage(program, "unknown option", a);
         if (is_long && strchr(a, '=')) value = strchr(a, '=') + 1;
         else if (!is_long && a[2]) value = a + 2;
         if (!o->arg && value) return ex_usage(program, "no value allowed for option", a);
-        if (o->arg && !value && !(value = argv[++i])) return ex_usage(program, "value missing for option", a);
+        if (o->arg && !value && !(value = argv[++i]))
+            return ex_usage(program, "value missing for option", a);
         if (!o->set(o->to, value)) {
             fprintf(stderr, "%s: bad value '%s' for --%s\n", program, value ? value : "", o->name);
             return EX_USAGE;
@@ -1093,8 +1123,9 @@ EX_FN void ex_print_options(const ex_opt *opts)
     for (; opts->name; ++opts) {
         char left[64];
         if (!opts->help) continue;
-        snprintf(left, sizeof left, "%s%c%s--%s%s%s", opts->letter ? "-" : " ", opts->letter ? opts->letter : ' ',
-                 opts->letter ? ", " : "  ", opts->name, opts->arg ? " " : "", opts->arg ? opts->arg : "");
+        snprintf(left, sizeof left, "%s%c%s--%s%s%s", opts->letter ? "-" : " ",
+                 opts->letter ? opts->letter : ' ', opts->letter ? ", " : "  ", opts->name,
+                 opts->arg ? " " : "", opts->arg ? opts->arg : "");
         printf("  %-25s %s\n", left, opts->help);
     }
 }
@@ -1107,11 +1138,16 @@ EX_FN size_t ex_shared_options(ex_opt *opts, ex_settings *set, int *help, int *v
     const ex_opt shared[EX_SHARED_OPTIONS] = {
         { "seeds", 0, "LIST", "seeds to run, 42,137 or 1..100", ex_set_seeds, set },
         { "lrs", 0, "LIST", "learning rates, 0.001,0.01 (where there are any)", ex_set_lrs, set },
-        { "published", 0, NULL, "only what the paper ran, without extensions", ex_set_flag, &set->published },
-        { "quick", 0, NULL, "a few seconds: smaller sweep, not comparable", ex_set_flag, &set->quick },
-        { "threads", 'j', "N", "threads; 0, the default, is all processors", ex_set_threads, &set->threads },
-        { "out", 'o', "DIR", "folder of result file and figures [results]", ex_set_text, (void *)&set->out },
-        { "json", 0, "FILE", "result file instead of OUT/ID.json; - is stdout", ex_set_text, (void *)&set->json },
+        { "published", 0, NULL, "only what the paper ran, without extensions", ex_set_flag,
+          &set->published },
+        { "quick", 0, NULL, "a few seconds: smaller sweep, not comparable", ex_set_flag,
+          &set->quick },
+        { "threads", 'j', "N", "threads; 0, the default, is all processors", ex_set_threads,
+          &set->threads },
+        { "out", 'o', "DIR", "folder of result file and figures [results]", ex_set_text,
+          (void *)&set->out },
+        { "json", 0, "FILE", "result file instead of OUT/ID.json; - is stdout", ex_set_text,
+          (void *)&set->json },
         { "shard", 0, "I/N", "only runs I, I+N, I+2N, ... (I from 0)", ex_set_shard, set },
         { "list", 0, NULL, "print the planned runs, run nothing", ex_set_flag, &set->list },
         { "isa", 0, "NAME", "scalar, avx2, avx512 or neon; same results", ex_set_isa, NULL },
@@ -1144,10 +1180,11 @@ EX_FN ex *ex_open(const ex_info *info, const ex_settings *set)
     x->config = ex_row_new(x, NULL, "config");
     info->plan(x);
     for (size_t i = 0; i < x->runs.n; ++i) x->runs.at[i]->keys = x->runs.at[i]->count;
-    x->has_published = 1;                /* also where no run has a seed: one protocol, one result    */
+    x->has_published = 1;               /* also where no run has a seed: one protocol, one result */
     for (size_t s = 0; s < x->seeds_asked; ++s) {
         int found = 0;
-        for (size_t i = 0; i < x->runs.n && !found; ++i) found = x->runs.at[i]->seed == ex_published_seeds[s];
+        for (size_t i = 0; i < x->runs.n && !found; ++i)
+            found = x->runs.at[i]->seed == ex_published_seeds[s];
         x->has_published &= found;
     }
     return x;
@@ -1208,8 +1245,8 @@ EX_FN void ex_progress_step(ex_progress *p)
     filled = (int)(30 * p->done / p->total);
     memset(bar, '.', 30), memset(bar, '#', (size_t)filled), bar[30] = 0;
     left = (now - p->start) / (double)p->done * (double)(p->total - p->done);
-    fprintf(stderr, "\r%s %s%s%s %zu/%zu  %.0f s left \033[K", p->label, p->colour ? "\033[32m" : "", bar,
-            p->colour ? "\033[0m" : "", p->done, p->total, left);
+    fprintf(stderr, "\r%s %s%s%s %zu/%zu  %.0f s left \033[K", p->label,
+            p->colour ? "\033[32m" : "", bar, p->colour ? "\033[0m" : "", p->done, p->total, left);
     if (p->done == p->total) fprintf(stderr, "\r\033[K");
     fflush(stderr);
 }
@@ -1229,8 +1266,12 @@ EX_FN int ex_status_of(clb_status status)
     switch (status) {
     case CLB_OK: return EX_OK;
     case CLB_ENOMEM: case CLB_ESIZE: return EX_MEMORY;
-    case CLB_EIO: case CLB_EFORMAT: case CLB_ETRUNCATED: case CLB_EEMPTY: case CLB_ERAGGED: case CLB_ENOTFINITE:
-        return EX_BAD_INPUT;
+    case CLB_EIO:
+    case CLB_EFORMAT:
+    case CLB_ETRUNCATED:
+    case CLB_EEMPTY:
+    case CLB_ERAGGED:
+    case CLB_ENOTFINITE: return EX_BAD_INPUT;
     default: return EX_NUMERICAL;
     }
 }
@@ -1243,15 +1284,19 @@ EX_FN void ex_put_keys(ex_buf *b, const ex_row *row)
     for (size_t k = 0; k < row->keys; ++k) {
         const ex_value *v = &row->values[k];
         if (v->kind == EX_KIND_ARRAY) ex_putf(b, " %s=[%zu numbers]", v->name, v->n);
-        else ex_putf(b, " %s=%s", v->name, v->kind == EX_KIND_TEXT ? v->text : ex_number(number, sizeof number, v->num));
+        else
+            ex_putf(b, " %s=%s", v->name,
+                    v->kind == EX_KIND_TEXT ? v->text : ex_number(number, sizeof number, v->num));
     }
 }
 
-/* Make all runs of the shard. The schedule cannot be seen in the result: a run writes its own row only. */
+/* Make all runs of the shard. The schedule cannot be seen in the result: a run writes its own row
+ * only. */
 EX_FN int ex_execute(ex *x)
 {
     long n = (long)x->runs.n, first = x->set.shard, step = x->set.shards;
-    ex_progress progress = ex_progress_start(x->info->id, (size_t)((n - first + step - 1) / step), x->set.quiet);
+    ex_progress progress =
+        ex_progress_start(x->info->id, (size_t)((n - first + step - 1) / step), x->set.quiet);
     clb_status failed = CLB_OK;
     double start = ex_clock();
 #ifdef _OPENMP
@@ -1329,9 +1374,10 @@ EX_FN void ex_json_array(ex_buf *b, const ex_value *v)
     }
     ex_put(b, "]");
     if (!nulls) return;
-    ex_putf(b, ", \"%s_null\": [", v->name);          /* reasons of the nulls, in their order           */
+    ex_putf(b, ", \"%s_null\": [", v->name);          /* reasons of the nulls, in their order */
     for (size_t i = 0; i < v->n; ++i)
-        if (!isfinite(v->array[i])) ex_putf(b, "\"%s\"%s", ex_why_null(v->array[i]), --nulls ? ", " : "");
+        if (!isfinite(v->array[i]))
+            ex_putf(b, "\"%s\"%s", ex_why_null(v->array[i]), --nulls ? ", " : "");
     ex_put(b, "]");
 }
 
@@ -1470,13 +1516,14 @@ EX_FN void ex_json(ex_buf *b, const ex *x)
     ex_json_text(b, x->info->id);
     ex_put(b, ",\n  \"title\": ");
     ex_json_text(b, x->info->title);
-    ex_putf(b, ",\n  \"version\": \"" CLB_VERSION "\",\n  \"results_version\": %d,\n", CLB_RESULTS_VERSION);
+    ex_putf(b, ",\n  \"version\": \"" CLB_VERSION "\",\n  \"results_version\": %d,\n",
+            CLB_RESULTS_VERSION);
     if (x->set.shards > 1) ex_putf(b, "  \"shard\": \"%ld/%ld\",\n", x->set.shard, x->set.shards);
     ex_json_config(b, x);
     ex_json_runs(b, x);
     if (x->set.shards == 1) ex_json_tables(b, x), ex_json_summary(b, x), ex_json_verdicts(b, x);
-    ex_putf(b, "  \"environment\": {\"isa\": \"%s\", \"threads\": %d, \"build\": ", clb_isa_name(clb_isa_get()),
-            ex_threads(x));
+    ex_putf(b, "  \"environment\": {\"isa\": \"%s\", \"threads\": %d, \"build\": ",
+            clb_isa_name(clb_isa_get()), ex_threads(x));
     ex_json_text(b, clb_build_info());
     ex_putf(b, ", \"shards\": %d, \"seconds\": %.3f}\n}\n", x->merged ? x->merged : 1, x->seconds);
 }
@@ -1491,7 +1538,9 @@ EX_FN int ex_save(ex *x)
     int figures = x->set.shards == 1 && (x->set.out || !x->set.json);
     if (figures || !path) ex_make_folder(out);
     if (!path && x->set.shards == 1) path = ex_print(x, "%s/%s.json", out, x->info->id);
-    if (!path) path = ex_print(x, "%s/%s.shard-%ld-of-%ld.json", out, x->info->id, x->set.shard, x->set.shards);
+    if (!path)
+        path = ex_print(x, "%s/%s.shard-%ld-of-%ld.json", out, x->info->id, x->set.shard,
+                        x->set.shards);
     ex_json(&b, x);
     status = ex_write_file(path, b.s, b.n);
     free(b.s);
@@ -1505,7 +1554,8 @@ EX_FN int ex_save(ex *x)
  * What a program prints
  * ========================================================================================== */
 
-/* Names of the columns that lines of a part have (arrays left out), in order of first appearance. */
+/* Names of the columns that lines of a part have (arrays left out), in order of first
+ * appearance. */
 EX_FN size_t ex_columns(const ex *x, const char *part, const char **names, size_t max)
 {
     size_t n = 0;
@@ -1562,7 +1612,8 @@ EX_FN void ex_print_table(const ex *x, const char *part)
         }
     }
     printf("\n%s\n", ex_caption_of(x, part));
-    for (size_t c = 0; c < n; ++c) printf("%*s%s", (int)(width[c] - ex_width(names[c]) + 2), "", names[c]);
+    for (size_t c = 0; c < n; ++c)
+        printf("%*s%s", (int)(width[c] - ex_width(names[c]) + 2), "", names[c]);
     printf("\n");
     for (size_t i = 0; i < x->lines.n; ++i) {
         if (!ex_is(x->lines.at[i], part)) continue;
@@ -1576,7 +1627,9 @@ EX_FN void ex_print_table(const ex *x, const char *part)
 
 EX_FN void ex_print_summary(const ex *x)
 {
-    if (x->summary.n) printf("\n%-28s %12s %10s %25s %12s\n", "summary", "value", "stderr", "95 % interval", "published");
+    if (x->summary.n)
+        printf("\n%-28s %12s %10s %25s %12s\n", "summary", "value", "stderr", "95 % interval",
+               "published");
     for (size_t i = 0; i < x->summary.n; ++i) {
         const ex_row *s = x->summary.at[i];
         ex_list ci = ex_get_array(s, "ci95");
@@ -1584,7 +1637,8 @@ EX_FN void ex_print_summary(const ex *x)
         snprintf(range, sizeof range, "-");
         if (ci.n == 2) snprintf(range, sizeof range, "%.5g .. %.5g", ci.at[0], ci.at[1]);
         printf("%-28s %12s %10s %25s %12s\n", s->part, ex_cell(value, sizeof value, s, "value"),
-               ex_cell(se, sizeof se, s, "stderr"), range, ex_cell(pub, sizeof pub, s, "published"));
+               ex_cell(se, sizeof se, s, "stderr"), range,
+               ex_cell(pub, sizeof pub, s, "published"));
     }
 }
 
@@ -1597,11 +1651,12 @@ EX_FN void ex_print_result(const ex *x)
     ex_print_summary(x);
     for (size_t i = 0; i < x->verdict_n; ++i) {
         const ex_verdict_entry *v = &x->verdicts[i];
-        printf("\n[%s] %s\n    paper:    %s\n    measured: %s\n    %s\n", ex_judgement_name(v->verdict), v->claim,
-               v->published, v->measured, v->why);
+        printf("\n[%s] %s\n    paper:    %s\n    measured: %s\n    %s\n",
+               ex_judgement_name(v->verdict), v->claim, v->published, v->measured, v->why);
     }
     printf("\n");
-    for (size_t i = 0; i < x->check_n; ++i) printf("%s  %s\n", x->checks[i].flag ? "holds" : "FAILS", x->checks[i].name);
+    for (size_t i = 0; i < x->check_n; ++i)
+        printf("%s  %s\n", x->checks[i].flag ? "holds" : "FAILS", x->checks[i].name);
     printf("%zu runs in %.1f s\n", x->runs.n, x->seconds);
 }
 
@@ -1625,9 +1680,11 @@ EX_FN int ex_checked(const ex *x)
 
 EX_FN void ex_print_help(const ex_info *info, const ex_opt *opts, const char *program)
 {
-    printf("%s: %s (%s).\n\nUsage: %s [options]\n\n", info->id, info->title, info->theorem, program);
+    printf("%s: %s (%s).\n\nUsage: %s [options]\n\n", info->id, info->title, info->theorem,
+           program);
     ex_print_options(opts);
-    printf("\nThe paper's key result: %s\n\n  %s --published --seeds 42 --out results\n  %s --quick --json -\n",
+    printf("\nThe paper's key result: %s\n\n  %s --published --seeds 42 --out results\n  %s "
+           "--quick --json -\n",
            info->paper, program, program);
 }
 
@@ -1664,7 +1721,8 @@ EX_FN int ex_main(const ex_info *info, int argc, char **argv)
     status = ex_execute(x);
     if (!status && ex_complete(x)) info->finish(x);
     if (!status) status = ex_save(x);
-    if (!status && !set.quiet && !(set.json && !strcmp(set.json, "-")) && ex_complete(x)) ex_print_result(x);
+    if (!status && !set.quiet && !(set.json && !strcmp(set.json, "-")) && ex_complete(x))
+        ex_print_result(x);
     if (!status) status = ex_checked(x);
     ex_close(x);
     return status;

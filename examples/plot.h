@@ -1,49 +1,54 @@
-/* plot.h - figures of the experiments: panels with linear or log axes, written as one SVG that reads well in
- * light and dark and gives the same bytes everywhere. Include after ex.h.
+/* plot.h - figures of the experiments: panels with linear or log axes, written as one SVG that
+ * reads well in light and dark and gives the same bytes everywhere. Include after ex.h.
  *
- *   plot *p = plot_new(x, "drift", 2, 1);                            becomes E05_drift.svg, 2 panels in a row
+ *   plot *p = plot_new(x, "drift", 2, 1);                            becomes E05_drift.svg, 2
+ *   panels in a row
  *   plot_panel *a = plot_add(p, "Drift", "learning rate", "|C(T) - C(0)|", PLOT_LOG);
  *   plot_points(a, PLOT_PUBLISHED, n, eta, paper, "published");
  *   plot_points(a, PLOT_BLUE, n, eta, mean, "this program");
  *   plot_errors(a, PLOT_BLUE, n, eta, lo, hi);
  *   plot_save(p, "Drift against learning rate.");
  *
- * Convention: PLOT_PUBLISHED (grey open squares) for the paper's numbers, PLOT_BLUE for ours, other colours for
- * variants; guides and theory dashed. Values that are not finite (or not positive on a log axis) leave a gap.
+ * Convention: PLOT_PUBLISHED (grey open squares) for the paper's numbers, PLOT_BLUE for ours,
+ * other colours for variants; guides and theory dashed. Values that are not finite (or not positive
+ * on a log axis) leave a gap.
  */
 #ifndef CLB_PLOT_H
 #define CLB_PLOT_H
 
 /* A style is a colour plus flags. */
 enum {
-    PLOT_BLUE, PLOT_ORANGE, PLOT_GREEN, PLOT_PURPLE, PLOT_RED, PLOT_BROWN, PLOT_CYAN, PLOT_GREY, PLOT_COLOURS,
-    PLOT_SQUARE = 1 << 4, PLOT_TRIANGLE = 1 << 5, PLOT_DIAMOND = 1 << 6,       /* instead of a circle        */
-    PLOT_OPEN = 1 << 7,                                                        /* hollow marker              */
-    PLOT_SMALL = 1 << 8,                                                       /* small, light marker        */
-    PLOT_DASHED = 1 << 9, PLOT_DOTTED = 1 << 10, PLOT_THIN = 1 << 11,          /* lines                      */
+    PLOT_BLUE, PLOT_ORANGE, PLOT_GREEN, PLOT_PURPLE, PLOT_RED, PLOT_BROWN, PLOT_CYAN, PLOT_GREY,
+    PLOT_COLOURS,
+    PLOT_SQUARE = 1 << 4, PLOT_TRIANGLE = 1 << 5, PLOT_DIAMOND = 1 << 6,  /* instead of a circle */
+    PLOT_OPEN = 1 << 7,                                                   /* hollow marker */
+    PLOT_SMALL = 1 << 8,                                                  /* small, light marker */
+    PLOT_DASHED = 1 << 9, PLOT_DOTTED = 1 << 10, PLOT_THIN = 1 << 11,     /* lines */
     PLOT_PUBLISHED = PLOT_GREY | PLOT_SQUARE | PLOT_OPEN
 };
 /* Axes. */
 enum { PLOT_LINEAR = 0, PLOT_LOGX = 1, PLOT_LOGY = 2, PLOT_LOG = 3 };
 
-typedef enum plot_kind { PLOT_KIND_POINTS, PLOT_KIND_LINE, PLOT_KIND_ERRORS, PLOT_KIND_BAND, PLOT_KIND_BARS,
-                         PLOT_KIND_GUIDE, PLOT_KIND_CELLS } plot_kind;
+typedef enum plot_kind {
+    PLOT_KIND_POINTS, PLOT_KIND_LINE, PLOT_KIND_ERRORS, PLOT_KIND_BAND, PLOT_KIND_BARS,
+    PLOT_KIND_GUIDE, PLOT_KIND_CELLS
+} plot_kind;
 
 typedef struct plot_series {
     struct plot_series *next;
     plot_kind     kind;
     int           style;
-    size_t        n, rows;            /* rows: of cells only                                             */
+    size_t        n, rows;            /* rows: of cells only */
     const double *x, *y, *y2;
     const char   *label;
 } plot_series;
 
 typedef struct plot_axis {
     int         log;
-    double      lo, hi;               /* range of the data, or as set                                    */
+    double      lo, hi;               /* range of the data, or as set */
     int         fixed;
     const char *label;
-    size_t      ticks;                /* named ticks; 0: computed                                        */
+    size_t      ticks;                /* named ticks; 0: computed */
     const double *at;
     const char *const *names;
 } plot_axis;
@@ -53,7 +58,7 @@ typedef struct plot_panel {
     const char  *title;
     plot_axis    x, y;
     plot_series *first, **end;
-    double       left, top, width, height;      /* of the drawing area, pixels                           */
+    double       left, top, width, height;      /* of the drawing area, pixels */
 } plot_panel;
 
 typedef struct plot {
@@ -75,11 +80,13 @@ EX_FN plot *plot_new(ex *x, const char *name, size_t columns, size_t rows)
 }
 
 /* The next panel, left to right, then down. Labels carry their units. */
-EX_FN plot_panel *plot_add(plot *p, const char *title, const char *x_label, const char *y_label, int axes)
+EX_FN plot_panel *plot_add(plot *p, const char *title, const char *x_label, const char *y_label,
+                           int axes)
 {
     plot_panel *a;
     size_t i = p->n++;
-    if (i >= EX_LEN(p->panels) || i >= p->columns * p->rows) ex_die(EX_MEMORY, "plot.h: too many panels");
+    if (i >= EX_LEN(p->panels) || i >= p->columns * p->rows)
+        ex_die(EX_MEMORY, "plot.h: too many panels");
     a = &p->panels[i];
     a->figure = p;
     a->title = ex_copy(&p->x->arena, title);
@@ -93,13 +100,20 @@ EX_FN plot_panel *plot_add(plot *p, const char *title, const char *x_label, cons
 }
 
 /* Fix the range of an axis, and name its ticks. */
-EX_FN void plot_range_x(plot_panel *a, double lo, double hi) { a->x.lo = lo, a->x.hi = hi, a->x.fixed = 1; }
-EX_FN void plot_range_y(plot_panel *a, double lo, double hi) { a->y.lo = lo, a->y.hi = hi, a->y.fixed = 1; }
+EX_FN void plot_range_x(plot_panel *a, double lo, double hi)
+{
+    a->x.lo = lo, a->x.hi = hi, a->x.fixed = 1;
+}
+EX_FN void plot_range_y(plot_panel *a, double lo, double hi)
+{
+    a->y.lo = lo, a->y.hi = hi, a->y.fixed = 1;
+}
 EX_FN void plot_ticks_x(plot_panel *a, size_t n, const double *at, const char *const *names)
 {
     double *copy = ex_doubles(a->figure->x, n);
     const char **texts = (const char **)ex_new(&a->figure->x->arena, n, sizeof *texts);
-    for (size_t i = 0; i < n; ++i) copy[i] = at[i], texts[i] = ex_copy(&a->figure->x->arena, names[i]);
+    for (size_t i = 0; i < n; ++i)
+        copy[i] = at[i], texts[i] = ex_copy(&a->figure->x->arena, names[i]);
     a->x.ticks = n, a->x.at = copy, a->x.names = texts;
 }
 
@@ -117,8 +131,8 @@ EX_FN const double *plot_copy(plot_panel *a, size_t n, const double *v)
     return copy;
 }
 
-EX_FN void plot_series_add(plot_panel *a, plot_kind kind, int style, size_t n, const double *x, const double *y,
-                           const double *y2, const char *label)
+EX_FN void plot_series_add(plot_panel *a, plot_kind kind, int style, size_t n, const double *x,
+                           const double *y, const double *y2, const char *label)
 {
     plot_series *s = (plot_series *)ex_new(&a->figure->x->arena, 1, sizeof *s);
     s->kind = kind, s->style = style, s->n = n;
@@ -132,37 +146,44 @@ EX_FN void plot_series_add(plot_panel *a, plot_kind kind, int style, size_t n, c
 }
 
 /* label NULL: not in the legend. */
-EX_FN void plot_points(plot_panel *a, int style, size_t n, const double *x, const double *y, const char *label)
+EX_FN void plot_points(plot_panel *a, int style, size_t n, const double *x, const double *y,
+                       const char *label)
 {
     plot_series_add(a, PLOT_KIND_POINTS, style, n, x, y, NULL, label);
 }
-EX_FN void plot_line(plot_panel *a, int style, size_t n, const double *x, const double *y, const char *label)
+EX_FN void plot_line(plot_panel *a, int style, size_t n, const double *x, const double *y,
+                     const char *label)
 {
     plot_series_add(a, PLOT_KIND_LINE, style, n, x, y, NULL, label);
 }
 /* Vertical error bars from lo to hi; a band between lo and hi. */
-EX_FN void plot_errors(plot_panel *a, int style, size_t n, const double *x, const double *lo, const double *hi)
+EX_FN void plot_errors(plot_panel *a, int style, size_t n, const double *x, const double *lo,
+                       const double *hi)
 {
     plot_series_add(a, PLOT_KIND_ERRORS, style, n, x, lo, hi, NULL);
 }
-EX_FN void plot_band(plot_panel *a, int style, size_t n, const double *x, const double *lo, const double *hi)
+EX_FN void plot_band(plot_panel *a, int style, size_t n, const double *x, const double *lo,
+                     const double *hi)
 {
     plot_series_add(a, PLOT_KIND_BAND, style, n, x, lo, hi, NULL);
 }
 /* Bars from 0 (from the lower end on a log axis) to y, around x. */
-EX_FN void plot_bars(plot_panel *a, int style, size_t n, const double *x, const double *y, const char *label)
+EX_FN void plot_bars(plot_panel *a, int style, size_t n, const double *x, const double *y,
+                     const char *label)
 {
     plot_series_add(a, PLOT_KIND_BARS, style, n, x, y, NULL, label);
     if (!a->y.log) plot_extend(&a->y, 0.0);
 }
-/* A map of columns x rows cells between the edges x [columns+1], y [rows+1], the first row at y[0]; depth in [0, 1]
- * of the style's colour in sixteen levels, 0 and NaN nothing. For categories one call each. */
-EX_FN void plot_cells(plot_panel *a, int style, size_t columns, size_t rows, const double *x, const double *y,
-                      const double *depth, const char *label)
+/* A map of columns x rows cells between the edges x [columns+1], y [rows+1], the first row at
+ * y[0]; depth in [0, 1] of the style's colour in sixteen levels, 0 and NaN nothing. For categories
+ * one call each. */
+EX_FN void plot_cells(plot_panel *a, int style, size_t columns, size_t rows, const double *x,
+                      const double *y, const double *depth, const char *label)
 {
     plot_series *s = (plot_series *)ex_new(&a->figure->x->arena, 1, sizeof *s);
     s->kind = PLOT_KIND_CELLS, s->style = style | PLOT_SQUARE, s->n = columns, s->rows = rows;
-    s->x = plot_copy(a, columns + 1, x), s->y = plot_copy(a, rows + 1, y), s->y2 = plot_copy(a, columns * rows, depth);
+    s->x = plot_copy(a, columns + 1, x), s->y = plot_copy(a, rows + 1, y),
+    s->y2 = plot_copy(a, columns * rows, depth);
     s->label = label ? ex_copy(&a->figure->x->arena, label) : NULL;
     *a->end = s, a->end = &s->next;
     for (size_t i = 0; i <= columns; ++i) plot_extend(&a->x, x[i]);
@@ -182,7 +203,8 @@ EX_FN void plot_horizontal(plot_panel *a, double y, const char *label)
     plot_series_add(a, PLOT_KIND_GUIDE, PLOT_GREY | PLOT_DASHED, 2, xs, ys, NULL, label);
 }
 /* The power law y0 (x/x0)^slope from x0 to x1, on log axes. */
-EX_FN void plot_slope(plot_panel *a, double x0, double x1, double y0, double slope, const char *label)
+EX_FN void plot_slope(plot_panel *a, double x0, double x1, double y0, double slope,
+                      const char *label)
 {
     double xs[2], ys[2];
     xs[0] = x0, xs[1] = x1, ys[0] = y0, ys[1] = y0 * clb_pow(x1 / x0, slope);
@@ -193,20 +215,30 @@ EX_FN void plot_slope(plot_panel *a, double x0, double x1, double y0, double slo
  * Writing SVG
  * ========================================================================================== */
 
-static const char plot_style_sheet[] =          /* classes, not variables: some renderers know none    */
+static const char plot_style_sheet[] = /* classes, not variables: some renderers know none */
     "<style>.plot{font:12px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif}"
     ".plot .s{font-size:11px}.plot .t{font-weight:600;font-size:13px}"
-    ".plot .bg{fill:#fff}.plot text{fill:#1f2328}.plot .s{fill:#59636e}.plot .g{stroke:#e6e9ec}.plot .a{stroke:#59636e}"
-    ".plot .f0{fill:#0b6bb8}.plot .k0{stroke:#0b6bb8}.plot .f1{fill:#d1570b}.plot .k1{stroke:#d1570b}"
-    ".plot .f2{fill:#0f8a5f}.plot .k2{stroke:#0f8a5f}.plot .f3{fill:#8e44ad}.plot .k3{stroke:#8e44ad}"
-    ".plot .f4{fill:#c62840}.plot .k4{stroke:#c62840}.plot .f5{fill:#8a6d1a}.plot .k5{stroke:#8a6d1a}"
-    ".plot .f6{fill:#0e8fa6}.plot .k6{stroke:#0e8fa6}.plot .f7{fill:#6b7682}.plot .k7{stroke:#6b7682}"
+    ".plot .bg{fill:#fff}.plot text{fill:#1f2328}.plot .s{fill:#59636e}.plot "
+    ".g{stroke:#e6e9ec}.plot .a{stroke:#59636e}"
+    ".plot .f0{fill:#0b6bb8}.plot .k0{stroke:#0b6bb8}.plot .f1{fill:#d1570b}.plot "
+    ".k1{stroke:#d1570b}"
+    ".plot .f2{fill:#0f8a5f}.plot .k2{stroke:#0f8a5f}.plot .f3{fill:#8e44ad}.plot "
+    ".k3{stroke:#8e44ad}"
+    ".plot .f4{fill:#c62840}.plot .k4{stroke:#c62840}.plot .f5{fill:#8a6d1a}.plot "
+    ".k5{stroke:#8a6d1a}"
+    ".plot .f6{fill:#0e8fa6}.plot .k6{stroke:#0e8fa6}.plot .f7{fill:#6b7682}.plot "
+    ".k7{stroke:#6b7682}"
     "@media (prefers-color-scheme:dark){"
-    ".plot .bg{fill:#0f1319}.plot text{fill:#e8ecf1}.plot .s{fill:#9aa5b1}.plot .g{stroke:#262d36}.plot .a{stroke:#9aa5b1}"
-    ".plot .f0{fill:#58aef2}.plot .k0{stroke:#58aef2}.plot .f1{fill:#ff9a52}.plot .k1{stroke:#ff9a52}"
-    ".plot .f2{fill:#44cf9d}.plot .k2{stroke:#44cf9d}.plot .f3{fill:#c797e6}.plot .k3{stroke:#c797e6}"
-    ".plot .f4{fill:#ff7a8c}.plot .k4{stroke:#ff7a8c}.plot .f5{fill:#dcb94b}.plot .k5{stroke:#dcb94b}"
-    ".plot .f6{fill:#4fd0e6}.plot .k6{stroke:#4fd0e6}.plot .f7{fill:#98a3af}.plot .k7{stroke:#98a3af}"
+    ".plot .bg{fill:#0f1319}.plot text{fill:#e8ecf1}.plot .s{fill:#9aa5b1}.plot "
+    ".g{stroke:#262d36}.plot .a{stroke:#9aa5b1}"
+    ".plot .f0{fill:#58aef2}.plot .k0{stroke:#58aef2}.plot .f1{fill:#ff9a52}.plot "
+    ".k1{stroke:#ff9a52}"
+    ".plot .f2{fill:#44cf9d}.plot .k2{stroke:#44cf9d}.plot .f3{fill:#c797e6}.plot "
+    ".k3{stroke:#c797e6}"
+    ".plot .f4{fill:#ff7a8c}.plot .k4{stroke:#ff7a8c}.plot .f5{fill:#dcb94b}.plot "
+    ".k5{stroke:#dcb94b}"
+    ".plot .f6{fill:#4fd0e6}.plot .k6{stroke:#4fd0e6}.plot .f7{fill:#98a3af}.plot "
+    ".k7{stroke:#98a3af}"
     "}</style>\n";
 
 EX_FN void plot_text(ex_buf *b, const char *text)
@@ -260,21 +292,23 @@ EX_FN void plot_settle(plot_axis *axis)
     }
     margin = 0.06 * (axis->hi - axis->lo);
     if (!(margin > 0)) margin = axis->lo != 0 ? 0.1 * fabs(axis->lo) : 0.5;
-    if (axis->lo != 0) axis->lo -= margin;             /* bars stand on 0                                */
+    if (axis->lo != 0) axis->lo -= margin;             /* bars stand on 0 */
     axis->hi += margin;
 }
 
 /* One tick: short line, grid line, label. power: write 10 to the value. */
 EX_FN void plot_tick(ex_buf *b, const plot_panel *a, int vertical, double v, const char *label)
 {
-    double x = vertical ? a->left : plot_px(a, v), y = vertical ? plot_py(a, v) : a->top + a->height;
+    double x = vertical ? a->left : plot_px(a, v),
+           y = vertical ? plot_py(a, v) : a->top + a->height;
     if (vertical)
         ex_putf(b, "<path d=\"M%.2f %.2fh%.2f\" class=\"g\"/>", a->left, y, a->width);
     else
         ex_putf(b, "<path d=\"M%.2f %.2fv%.2f\" class=\"g\"/>", x, a->top, a->height);
     if (label)
-        ex_putf(b, "<text x=\"%.2f\" y=\"%.2f\" text-anchor=\"%s\">%s</text>\n", vertical ? x - 7 : x,
-                vertical ? y + 4 : y + 18, vertical ? "end" : "middle", label);
+        ex_putf(b, "<text x=\"%.2f\" y=\"%.2f\" text-anchor=\"%s\">%s</text>\n",
+                vertical ? x - 7 : x, vertical ? y + 4 : y + 18, vertical ? "end" : "middle",
+                label);
 }
 
 EX_FN void plot_ticks_log(ex_buf *b, const plot_panel *a, const plot_axis *axis, int vertical)
@@ -283,7 +317,8 @@ EX_FN void plot_ticks_log(ex_buf *b, const plot_panel *a, const plot_axis *axis,
     int last = (int)ceil(clb_log(axis->hi) / clb_log(10.0) + 1e-9);
     int decades = 0, stride;
     char label[120];
-    for (int k = first; k <= last; ++k) decades += clb_pow(10.0, k) >= axis->lo && clb_pow(10.0, k) <= axis->hi;
+    for (int k = first; k <= last; ++k)
+        decades += clb_pow(10.0, k) >= axis->lo && clb_pow(10.0, k) <= axis->hi;
     stride = decades > 16 ? 4 : decades > 8 ? 2 : 1;
     for (int k = first; k <= last; ++k)
         for (int m = 1; m <= 9; ++m) {
@@ -291,18 +326,26 @@ EX_FN void plot_ticks_log(ex_buf *b, const plot_panel *a, const plot_axis *axis,
             int named = decades >= 3 ? m == 1 && k % stride == 0 : m == 1 || m == 2 || m == 5;
             if (v < axis->lo || v > axis->hi) continue;
             if (decades > 8 && m > 1) continue;
-            if (decades < 3 || (k >= -1 && k <= 1 && decades < 3)) snprintf(label, sizeof label, "%g", v);
+            if (decades < 3 || (k >= -1 && k <= 1 && decades < 3))
+                snprintf(label, sizeof label, "%g", v);
             else snprintf(label, sizeof label, "10<tspan dy=\"-5\" font-size=\"9\">%d</tspan>", k);
             if (named) plot_tick(b, a, vertical, v, label);
-            else if (vertical) ex_putf(b, "<path d=\"M%.2f %.2fh3\" class=\"a\"/>", a->left, plot_py(a, v));
-            else ex_putf(b, "<path d=\"M%.2f %.2fv-3\" class=\"a\"/>", plot_px(a, v), a->top + a->height);
+            else if (vertical)
+                ex_putf(b, "<path d=\"M%.2f %.2fh3\" class=\"a\"/>", a->left, plot_py(a, v));
+            else
+                ex_putf(b, "<path d=\"M%.2f %.2fv-3\" class=\"a\"/>", plot_px(a, v),
+                        a->top + a->height);
         }
 }
 
 EX_FN void plot_ticks_linear(ex_buf *b, const plot_panel *a, const plot_axis *axis, int vertical)
 {
-    double raw = (axis->hi - axis->lo) / 5.0, power = clb_pow(10.0, floor(clb_log(raw) / clb_log(10.0) + 1e-9));
-    double step = raw / power < 1.5 ? power : raw / power < 3.5 ? 2 * power : raw / power < 7.5 ? 5 * power : 10 * power;
+    double raw = (axis->hi - axis->lo) / 5.0,
+           power = clb_pow(10.0, floor(clb_log(raw) / clb_log(10.0) + 1e-9));
+    double step = raw / power < 1.5   ? power
+                  : raw / power < 3.5 ? 2 * power
+                  : raw / power < 7.5 ? 5 * power
+                                      : 10 * power;
     char label[40];
     for (double k = ceil(axis->lo / step - 1e-9); k * step <= axis->hi + 1e-9 * step; k += 1.0) {
         snprintf(label, sizeof label, "%.6g", k == 0 ? 0.0 : k * step);
@@ -316,15 +359,19 @@ EX_FN void plot_axes(ex_buf *b, const plot_panel *a)
     for (int vertical = 0; vertical < 2; ++vertical) {
         const plot_axis *axis = vertical ? &a->y : &a->x;
         if (axis->ticks)
-            for (size_t i = 0; i < axis->ticks; ++i) plot_tick(b, a, vertical, axis->at[i], axis->names[i]);
+            for (size_t i = 0; i < axis->ticks; ++i)
+                plot_tick(b, a, vertical, axis->at[i], axis->names[i]);
         else if (axis->log) plot_ticks_log(b, a, axis, vertical);
         else plot_ticks_linear(b, a, axis, vertical);
     }
     ex_putf(b, "<text class=\"t\" x=\"%.2f\" y=\"%.2f\">", a->left, a->top - 14);
     plot_text(b, a->title);
-    ex_putf(b, "</text>\n<text x=\"%.2f\" y=\"%.2f\" text-anchor=\"middle\">", cx, a->top + a->height + 38);
+    ex_putf(b, "</text>\n<text x=\"%.2f\" y=\"%.2f\" text-anchor=\"middle\">", cx,
+            a->top + a->height + 38);
     plot_text(b, a->x.label);
-    ex_putf(b, "</text>\n<text transform=\"translate(%.2f %.2f) rotate(-90)\" text-anchor=\"middle\">", a->left - 48, cy);
+    ex_putf(b,
+            "</text>\n<text transform=\"translate(%.2f %.2f) rotate(-90)\" text-anchor=\"middle\">",
+            a->left - 48, cy);
     plot_text(b, a->y.label);
     ex_put(b, "</text>\n");
 }
@@ -332,22 +379,29 @@ EX_FN void plot_axes(ex_buf *b, const plot_panel *a)
 EX_FN void plot_stroke(ex_buf *b, int style)
 {
     ex_putf(b, " class=\"k%d\" stroke-width=\"%s\"%s", style & 15, style & PLOT_THIN ? "1" : "1.8",
-            style & PLOT_DASHED ? " stroke-dasharray=\"6 4\"" : style & PLOT_DOTTED ? " stroke-dasharray=\"1.5 3\"" : "");
+            style & PLOT_DASHED   ? " stroke-dasharray=\"6 4\""
+            : style & PLOT_DOTTED ? " stroke-dasharray=\"1.5 3\""
+                                  : "");
 }
 
 EX_FN void plot_marker(ex_buf *b, int style, double x, double y)
 {
     double r = style & PLOT_SMALL ? 2.2 : 3.6;
     if (style & PLOT_SQUARE)
-        ex_putf(b, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"", x - r, y - r, 2 * r, 2 * r);
+        ex_putf(b, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"", x - r, y - r,
+                2 * r, 2 * r);
     else if (style & PLOT_TRIANGLE)
-        ex_putf(b, "<path d=\"M%.2f %.2fl%.2f %.2fh%.2fz\"", x, y - 1.2 * r, 1.15 * r, 2 * r, -2.3 * r);
+        ex_putf(b, "<path d=\"M%.2f %.2fl%.2f %.2fh%.2fz\"", x, y - 1.2 * r, 1.15 * r, 2 * r,
+                -2.3 * r);
     else if (style & PLOT_DIAMOND)
-        ex_putf(b, "<path d=\"M%.2f %.2fl%.2f %.2fl%.2f %.2fl%.2f %.2fz\"", x, y - 1.3 * r, 1.3 * r, 1.3 * r, -1.3 * r,
-                1.3 * r, -1.3 * r, -1.3 * r);
+        ex_putf(b, "<path d=\"M%.2f %.2fl%.2f %.2fl%.2f %.2fl%.2f %.2fz\"", x, y - 1.3 * r, 1.3 * r,
+                1.3 * r, -1.3 * r, 1.3 * r, -1.3 * r, -1.3 * r);
     else ex_putf(b, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\"", x, y, r);
-    if (style & PLOT_OPEN) ex_putf(b, " fill=\"none\" class=\"k%d\" stroke-width=\"1.6\"/>", style & 15);
-    else ex_putf(b, " class=\"f%d\"%s/>", style & 15, style & PLOT_SMALL ? " fill-opacity=\".55\"" : "");
+    if (style & PLOT_OPEN)
+        ex_putf(b, " fill=\"none\" class=\"k%d\" stroke-width=\"1.6\"/>", style & 15);
+    else
+        ex_putf(b, " class=\"f%d\"%s/>", style & 15,
+                style & PLOT_SMALL ? " fill-opacity=\".55\"" : "");
 }
 
 /* A line with gaps; points less than half a pixel from the last one are left out. */
@@ -387,7 +441,9 @@ EX_FN void plot_draw_errors(ex_buf *b, const plot_panel *a, const plot_series *s
         double x, y0, y1;
         if (!plot_drawable(a, s->x[i], s->y[i]) || !plot_drawable(a, s->x[i], s->y2[i])) continue;
         x = plot_px(a, s->x[i]), y0 = plot_py(a, s->y[i]), y1 = plot_py(a, s->y2[i]);
-        ex_putf(b, "<path fill=\"none\" class=\"k%d\" stroke-width=\"1.3\" d=\"M%.2f %.2fh6m-3 0V%.2fm-3 0h6\"/>",
+        ex_putf(b,
+                "<path fill=\"none\" class=\"k%d\" stroke-width=\"1.3\" d=\"M%.2f %.2fh6m-3 "
+                "0V%.2fm-3 0h6\"/>",
                 s->style & 15, x - 3, y0, y1);
     }
     ex_put(b, "\n");
@@ -401,7 +457,9 @@ EX_FN void plot_draw_bars(ex_buf *b, const plot_panel *a, const plot_series *s)
         double x, y;
         if (!plot_drawable(a, s->x[i], s->y[i])) continue;
         x = plot_px(a, s->x[i]), y = plot_py(a, s->y[i]);
-        ex_putf(b, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" class=\"f%d\" fill-opacity=\".75\"/>",
+        ex_putf(b,
+                "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" class=\"f%d\" "
+                "fill-opacity=\".75\"/>",
                 x - w / 2, y < base ? y : base, w, fabs(base - y), s->style & 15);
     }
     ex_put(b, "\n");
@@ -414,15 +472,21 @@ EX_FN void plot_draw_cells(ex_buf *b, const plot_panel *a, const plot_series *s)
         size_t drawn = 0;
         for (size_t row = 0; row < s->rows; ++row)
             for (size_t i = 0, end; i < s->n; i = end) {
-                double d = s->y2[row * s->n + i], x0 = plot_px(a, s->x[i]), y0 = plot_py(a, s->y[row + 1]);
+                double d = s->y2[row * s->n + i], x0 = plot_px(a, s->x[i]),
+                       y0 = plot_py(a, s->y[row + 1]);
                 int own = d > 0 && (int)ceil(16 * d) == level;
                 for (end = i + 1; own && end < s->n; ++end)
-                    if (!(s->y2[row * s->n + end] > 0) || (int)ceil(16 * s->y2[row * s->n + end]) != level) break;
+                    if (!(s->y2[row * s->n + end] > 0)
+                        || (int)ceil(16 * s->y2[row * s->n + end]) != level)
+                        break;
                 if (!own) continue;
                 if (!drawn++)
-                    ex_putf(b, "<path shape-rendering=\"crispEdges\" class=\"f%d\" fill-opacity=\"%.3f\" d=\"",
+                    ex_putf(b,
+                            "<path shape-rendering=\"crispEdges\" class=\"f%d\" "
+                            "fill-opacity=\"%.3f\" d=\"",
                             s->style & 15, level / 16.0);
-                ex_putf(b, "M%.1f %.1fH%.1fV%.1fH%.1fz", x0, y0, plot_px(a, s->x[end]), plot_py(a, s->y[row]), x0);
+                ex_putf(b, "M%.1f %.1fH%.1fV%.1fH%.1fz", x0, y0, plot_px(a, s->x[end]),
+                        plot_py(a, s->y[row]), x0);
             }
         if (drawn) ex_put(b, "\"/>\n");
     }
@@ -434,14 +498,18 @@ EX_FN void plot_draw_guide(ex_buf *b, const plot_panel *a, const plot_series *s)
     double x1 = plot_px(a, s->x[1]), y1 = plot_py(a, s->y[1]);
     int vertical = s->x[0] == s->x[1];
     if (!plot_drawable(a, s->x[0], s->y[0]) || !plot_drawable(a, s->x[1], s->y[1])) return;
-    ex_putf(b, "<path fill=\"none\" d=\"M%.2f %.2fL%.2f %.2f\"", plot_px(a, s->x[0]), plot_py(a, s->y[0]), x1, y1);
+    ex_putf(b, "<path fill=\"none\" d=\"M%.2f %.2fL%.2f %.2f\"", plot_px(a, s->x[0]),
+            plot_py(a, s->y[0]), x1, y1);
     plot_stroke(b, s->style | PLOT_THIN);
     ex_put(b, "/>");
     if (!s->label) return;
     if (y1 < a->top + 10) y1 = a->top + 10;
     if (x1 > a->left + a->width) x1 = a->left + a->width;
     if (vertical)
-        ex_putf(b, "<text class=\"s\" transform=\"translate(%.2f %.2f) rotate(-90)\" text-anchor=\"end\">", x1 - 4, a->top + 6);
+        ex_putf(
+            b,
+            "<text class=\"s\" transform=\"translate(%.2f %.2f) rotate(-90)\" text-anchor=\"end\">",
+            x1 - 4, a->top + 6);
     else
         ex_putf(b, "<text class=\"s\" x=\"%.2f\" y=\"%.2f\" text-anchor=\"end\">", x1 - 3, y1 - 4);
     plot_text(b, s->label);
@@ -459,7 +527,8 @@ EX_FN void plot_draw(ex_buf *b, const plot_panel *a, const plot_series *s)
     case PLOT_KIND_CELLS: plot_draw_cells(b, a, s); break;
     case PLOT_KIND_POINTS:
         for (size_t i = 0; i < s->n; ++i)
-            if (plot_drawable(a, s->x[i], s->y[i])) plot_marker(b, s->style, plot_px(a, s->x[i]), plot_py(a, s->y[i]));
+            if (plot_drawable(a, s->x[i], s->y[i]))
+                plot_marker(b, s->style, plot_px(a, s->x[i]), plot_py(a, s->y[i]));
         ex_put(b, "\n");
         break;
     }
@@ -470,7 +539,8 @@ EX_FN size_t plot_crowd(const plot_panel *a, double x0, double y0, double x1, do
 {
     size_t crowd = 0;
     for (const plot_series *s = a->first; s; s = s->next)
-        for (size_t i = 0; i < s->n && s->kind != PLOT_KIND_GUIDE && s->kind != PLOT_KIND_CELLS; ++i) {
+        for (size_t i = 0; i < s->n && s->kind != PLOT_KIND_GUIDE && s->kind != PLOT_KIND_CELLS;
+             ++i) {
             double x, y;
             if (!plot_drawable(a, s->x[i], s->y[i])) continue;
             x = plot_px(a, s->x[i]), y = plot_py(a, s->y[i]);
@@ -498,12 +568,15 @@ EX_FN void plot_legend(ex_buf *b, const plot_panel *a)
         crowd = plot_crowd(a, x - 6, y - 6, x + w + 6, y + h + 6);
         if (crowd < best) best = crowd, best_x = x, best_y = y;
     }
-    ex_putf(b, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" rx=\"3\" class=\"bg\" fill-opacity=\".82\"/>\n",
+    ex_putf(b,
+            "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" rx=\"3\" class=\"bg\" "
+            "fill-opacity=\".82\"/>\n",
             best_x, best_y, w, h);
     y = best_y + 13;
     for (const plot_series *s = a->first; s; s = s->next) {
         if (!s->label || s->kind == PLOT_KIND_GUIDE) continue;
-        if (s->kind == PLOT_KIND_POINTS || s->kind == PLOT_KIND_BARS || s->kind == PLOT_KIND_CELLS) plot_marker(b, s->style, best_x + 16, y - 4);
+        if (s->kind == PLOT_KIND_POINTS || s->kind == PLOT_KIND_BARS || s->kind == PLOT_KIND_CELLS)
+            plot_marker(b, s->style, best_x + 16, y - 4);
         else {
             ex_putf(b, "<path d=\"M%.2f %.2fh22\"", best_x + 5, y - 4);
             plot_stroke(b, s->style);
@@ -520,15 +593,21 @@ EX_FN void plot_draw_panel(ex_buf *b, plot_panel *a, size_t number)
 {
     const char *id = a->figure->x->info->id;
     plot_settle(&a->x), plot_settle(&a->y);
-    ex_putf(b, "<clipPath id=\"%s-%s-%zu\"><rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"/></clipPath>\n", id,
-            a->figure->name, number, a->left - 1, a->top - 1, a->width + 2, a->height + 2);
+    ex_putf(b,
+            "<clipPath id=\"%s-%s-%zu\"><rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" "
+            "height=\"%.2f\"/></clipPath>\n",
+            id, a->figure->name, number, a->left - 1, a->top - 1, a->width + 2, a->height + 2);
     plot_axes(b, a);
     ex_putf(b, "<g clip-path=\"url(#%s-%s-%zu)\">\n", id, a->figure->name, number);
-    for (int pass = 0; pass < 2; ++pass)                        /* bands and guides lie under the data     */
+    for (int pass = 0; pass < 2; ++pass)                   /* bands and guides lie under the data */
         for (const plot_series *s = a->first; s; s = s->next)
-            if ((s->kind == PLOT_KIND_BAND || s->kind == PLOT_KIND_GUIDE || s->kind == PLOT_KIND_CELLS) == (pass == 0))
+            if ((s->kind == PLOT_KIND_BAND || s->kind == PLOT_KIND_GUIDE
+                 || s->kind == PLOT_KIND_CELLS)
+                == (pass == 0))
                 plot_draw(b, a, s);
-    ex_putf(b, "</g>\n<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"none\" class=\"a\"/>\n",
+    ex_putf(b,
+            "</g>\n<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"none\" "
+            "class=\"a\"/>\n",
             a->left, a->top, a->width, a->height);
     plot_legend(b, a);
 }
@@ -538,8 +617,11 @@ EX_FN void plot_save(plot *p, const char *caption)
 {
     ex_buf b = { NULL, 0, 0 };
     double w = 430 * (double)p->columns, h = 350 * (double)p->rows;
-    ex_putf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\""
-            " role=\"img\">\n<title>", w, h, w, h);
+    ex_putf(&b,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" viewBox=\"0 0 %.0f %.0f\" "
+            "width=\"%.0f\" height=\"%.0f\""
+            " role=\"img\">\n<title>",
+            w, h, w, h);
     plot_text(&b, caption);
     ex_put(&b, "</title>\n");
     ex_put(&b, plot_style_sheet);

@@ -40,24 +40,29 @@ static void e98_finish(ex *x)
     ex_row *line = ex_line(x, "t");
     ex_num(line, "sum", clb_mean(all.n, all.at) * (double)all.n);
     for (size_t i = 0; i < ex_runs(x); ++i)
-        ex_ref(ex_run_at(x, i), "drift", EX_STABLE, 0, "f/results.json#%s/drifts/%d", ex_key(x, ex_get(ex_run_at(x, i), "lr")),
-               ex_seed_index(ex_run_at(x, i)));
+        ex_ref(ex_run_at(x, i), "drift", EX_STABLE, 0, "f/results.json#%s/drifts/%d",
+               ex_key(x, ex_get(ex_run_at(x, i), "lr")), ex_seed_index(ex_run_at(x, i)));
     ex_verdict(x, ex_rule(all.n == 6, 0), "claim", "p", "m", "w");
 }
 
-static const ex_info e98 = { "E98", "tiny", "Tiny", "Theorem 0", "-", "k", e98_plan, e98_run, e98_finish, NULL };
+static const ex_info e98 = { "E98", "tiny",   "Tiny",  "Theorem 0", "-",
+                             "k",   e98_plan, e98_run, e98_finish,  NULL };
 static const ex_info *const all_experiments[] = { &e98 };
 #include "../tools/json.h"
 #include "../tools/load.h"
 #include "../tools/tables.h"
 #include "../tools/ledger.h"
 
-static json *parse(json_doc *d, const char *text) { return json_parse(d, "text", text, strlen(text)); }
+static json *parse(json_doc *d, const char *text)
+{
+    return json_parse(d, "text", text, strlen(text));
+}
 
 static void t_json_values(void)
 {
     json_doc d;
-    json *r = parse(&d, " {\"a\": [1, -2.5e3, NaN, Infinity, -Infinity, true, null], \"b\": {\"\\u00e9\\ud83d\\ude00\": \"x\\n\"}} ");
+    json *r = parse(&d, " {\"a\": [1, -2.5e3, NaN, Infinity, -Infinity, true, null], \"b\": "
+                        "{\"\\u00e9\\ud83d\\ude00\": \"x\\n\"}} ");
     CHECK(r);
     CHECK(json_get(r, "a")->count == 7);
     NEAR(json_get(json_get(r, "a"), "1")->number, -2500.0, 0);
@@ -71,8 +76,12 @@ static void t_json_values(void)
 
 static void t_json_refuses(void)
 {
-    static const char *const bad[] = { "", "{", "[1,]", "[1 2]", "{\"a\":}", "{a:1}", "01", "1.", ".5", "+1", "1e", "nan", "tru",
-        "\"x", "\"\\x\"", "\"\\ud800\"", "\"\001\"", "[1] 2", "{\"a\":1,}", "-", "\"\\u12\"", "{\"a\" 1}", "[", "]", "--1" };
+    static const char *const bad[] = {
+        "",          "{",           "[1,]",     "[1 2]", "{\"a\":}",   "{a:1}", "01",
+        "1.",        ".5",          "+1",       "1e",    "nan",        "tru",   "\"x",
+        "\"\\x\"",   "\"\\ud800\"", "\"\001\"", "[1] 2", "{\"a\":1,}", "-",     "\"\\u12\"",
+        "{\"a\" 1}", "[",           "]",        "--1"
+    };
     for (size_t i = 0; i < EX_LEN(bad); ++i) {
         json_doc d;
         NOTE("text %s", bad[i]);
@@ -97,7 +106,8 @@ static void t_json_depth_and_line(void)
     json_free(&d);
 }
 
-/* No prefix of a good document is taken for a document, and none reads beyond its end (exact-size buffers). */
+/* No prefix of a good document is taken for a document, and none reads beyond its end (exact-size
+ * buffers). */
 static void t_json_truncated(void)
 {
     static const char text[] = "{\"a\": [1.5e-3, \"\\u00e9\", {\"b\": null}], \"c\": false}";
@@ -225,7 +235,8 @@ static void t_ledger_states(void)
 {
     ex *x = tiny(0, 1, NULL);
     ledger_number *n;
-    static const char text[] = "{\"0.1\": {\"drifts\": [0.6, 1.9572, 99]}, \"1e-05\": {\"drifts\": [6.0000001e-5, 0, NaN]}, \"free\": 3}";
+    static const char text[] = "{\"0.1\": {\"drifts\": [0.6, 1.9572, 99]}, \"1e-05\": {\"drifts\": "
+                               "[6.0000001e-5, 0, NaN]}, \"free\": 3}";
     ledger l;
     memset(&l, 0, sizeof l);
     l.xs = &x, l.x_n = 1;
@@ -239,10 +250,10 @@ static void t_ledger_states(void)
     n = l.numbers;
     EQUAL(l.number_n, 7);
     EQUAL(n[0].state, LEDGER_EXACT);
-    EQUAL(n[1].state, LEDGER_DIFFERS);          /* 0.1 * 137 / 7 = 1.957143: 3e-5 off                       */
+    EQUAL(n[1].state, LEDGER_DIFFERS);          /* 0.1 * 137 / 7 = 1.957143: 3e-5 off */
     EQUAL(n[2].state, LEDGER_DIFFERS);
-    EQUAL(n[3].state, LEDGER_DIGITS);           /* in the eighth digit                                    */
-    EQUAL(n[5].state, LEDGER_DIFFERS);          /* published NaN, ours finite                               */
+    EQUAL(n[3].state, LEDGER_DIGITS);           /* in the eighth digit */
+    EQUAL(n[5].state, LEDGER_DIFFERS);          /* published NaN, ours finite */
     EQUAL(n[6].state, LEDGER_OPEN);
     EQUAL(l.unmatched, 0);
     CHECK(!ledger_clean(&l));
@@ -250,7 +261,8 @@ static void t_ledger_states(void)
     ex_close(x);
 }
 
-/* Result files with a few bytes changed: refused or understood, never a crash, never a byte read past the end. */
+/* Result files with a few bytes changed: refused or understood, never a crash, never a byte read
+ * past the end. */
 static void t_json_mutated(void)
 {
     ex *x = tiny(0, 1, NULL);
@@ -285,7 +297,9 @@ static void t_json_mutated(void)
 }
 
 static const test_case tests[] = {
-    TEST(t_json_values), TEST(t_json_refuses), TEST(t_json_depth_and_line), TEST(t_json_truncated), TEST(t_round_trip),
-    TEST(t_shards_merge), TEST(t_merge_refuses), TEST(t_keys), TEST(t_refs_only_of_published_seeds), TEST(t_ledger_states), TEST(t_json_mutated),
+    TEST(t_json_values),    TEST(t_json_refuses), TEST(t_json_depth_and_line),
+    TEST(t_json_truncated), TEST(t_round_trip),   TEST(t_shards_merge),
+    TEST(t_merge_refuses),  TEST(t_keys),         TEST(t_refs_only_of_published_seeds),
+    TEST(t_ledger_states),  TEST(t_json_mutated),
 };
 TEST_MAIN(tests)

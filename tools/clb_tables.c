@@ -1,6 +1,8 @@
-/* clb_tables - all experiments in one program: run them, tables, report, ledger, merging of shards, replication.
+/* clb_tables - all experiments in one program: run them, tables, report, ledger, merging of
+ * shards, replication.
  *   cc -O2 -o clb_tables tools/clb_tables.c -lm && ./clb_tables run && ./clb_tables tables results
- * It holds no experiment code: it includes the examples, and everything but `run` works on their result files.
+ * It holds no experiment code: it includes the examples, and everything but `run` works on their
+ * result files.
  */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
@@ -44,8 +46,9 @@
 #include "../examples/m10_conservation_laws.c"
 
 static const ex_info *const all_experiments[] = {
-    &e01, &e02, &e03, &e04, &e05, &e06, &e07, &e08, &e09, &e10, &e11, &e12, &e13, &e14, &e15, &e16, &e17, &e18, &e19,
-    &e20, &e21, &e22, &e23, &m01, &m02, &m03, &m04, &m05, &m06, &m07, &m08, &m09, &m10,
+    &e01, &e02, &e03, &e04, &e05, &e06, &e07, &e08, &e09, &e10, &e11,
+    &e12, &e13, &e14, &e15, &e16, &e17, &e18, &e19, &e20, &e21, &e22,
+    &e23, &m01, &m02, &m03, &m04, &m05, &m06, &m07, &m08, &m09, &m10,
 };
 enum { ALL = EX_LEN(all_experiments) };
 
@@ -57,7 +60,7 @@ enum { ALL = EX_LEN(all_experiments) };
 #include "report.h"
 #include "replicate.h"
 
-/* --- options ----------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 typedef struct tool_options {
     ex_settings set;
@@ -65,7 +68,7 @@ typedef struct tool_options {
     int         help, version, verbose;
     const ex_info *chosen[ALL];
     size_t      chosen_n;
-    const char *words[512];              /* files or folder                                           */
+    const char *words[512];              /* files or folder */
     size_t      word_n;
 } tool_options;
 
@@ -88,7 +91,7 @@ typedef struct tool_command {
     int       (*run)(tool_options *o);
 } tool_command;
 
-/* --- run --------------------------------------------------------------------------------------- */
+/* --- run -------------------------------------------------------------------------------------- */
 
 static int tool_run_one(const tool_options *o, const ex_info *info)
 {
@@ -101,8 +104,8 @@ static int tool_run_one(const tool_options *o, const ex_info *info)
     if (!status) status = ex_save(x);
     for (size_t i = 0; i < x->verdict_n; ++i) good += x->verdicts[i].verdict == EX_REPRODUCED;
     if (!status && !o->set.quiet)
-        fprintf(stderr, "%s  %-44s %4zu runs %8.1f s   %zu of %zu claims reproduced\n", info->id, info->title, x->runs.n,
-                x->seconds, good, x->verdict_n);
+        fprintf(stderr, "%s  %-44s %4zu runs %8.1f s   %zu of %zu claims reproduced\n", info->id,
+                info->title, x->runs.n, x->seconds, good, x->verdict_n);
     for (size_t i = 0; i < x->check_n; ++i)
         if (!x->checks[i].flag) fprintf(stderr, "%s  FAILS: %s\n", info->id, x->checks[i].name);
     if (!status) status = ex_checked(x);
@@ -124,7 +127,8 @@ static int tool_run(tool_options *o)
     return status;
 }
 
-/* --- what works on result files ------------------------------------------------------------------ */
+/* --- what works on result files
+ * ------------------------------------------------------------------ */
 
 /* Results of the chosen experiments that lie in a folder. */
 static int tool_load(const tool_options *o, const char *folder, ex **xs, size_t *n)
@@ -148,7 +152,10 @@ static void tool_close(ex **xs, size_t n)
     for (size_t i = 0; i < n; ++i) ex_close(xs[i]);
 }
 
-static const char *tool_folder(const tool_options *o) { return o->word_n ? o->words[0] : "results"; }
+static const char *tool_folder(const tool_options *o)
+{
+    return o->word_n ? o->words[0] : "results";
+}
 
 static int tool_tables(tool_options *o)
 {
@@ -210,7 +217,8 @@ static int tool_merge(tool_options *o)
 {
     ex *x;
     int status;
-    if (o->word_n == 0) return ex_usage("clb_tables merge", "needs", "the result files of the shards");
+    if (o->word_n == 0)
+        return ex_usage("clb_tables merge", "needs", "the result files of the shards");
     x = load_merged(o->words, o->word_n);
     if (!x) return EX_BAD_INPUT;
     x->set.out = o->set.out, x->set.json = o->set.json;
@@ -262,16 +270,21 @@ static int tool_list(tool_options *o)
     return EX_OK;
 }
 
-/* --- command line -------------------------------------------------------------------------------- */
+/* --- command line
+ * -------------------------------------------------------------------------------- */
 
 static const tool_command tool_commands[] = {
     { "run", "run [options]", "run experiments, write result files and figures", tool_run },
-    { "tables", "tables [--out DIR] [RESULTS]", "Table 1 and detailed tables (stdout without --out)", tool_tables },
+    { "tables", "tables [--out DIR] [RESULTS]",
+      "Table 1 and detailed tables (stdout without --out)", tool_tables },
     { "report", "report [--out FILE] [RESULTS]", "one self-contained HTML page", tool_report },
-    { "check", "check --reference DIR [RESULTS]", "every published number against ours", tool_check },
+    { "check", "check --reference DIR [RESULTS]", "every published number against ours",
+      tool_check },
     { "merge", "merge [--out DIR] FILE...", "join the shards of one experiment", tool_merge },
-    { "replicate", "replicate --seeds 1..100", "claims over groups of seeds; resumes", tool_replicate },
-    { "theorems", "theorems [--out DIR]", "the paper's statements on random instances", tool_theorems },
+    { "replicate", "replicate --seeds 1..100", "claims over groups of seeds; resumes",
+      tool_replicate },
+    { "theorems", "theorems [--out DIR]", "the paper's statements on random instances",
+      tool_theorems },
     { "list", "list", "the experiments", tool_list },
 };
 
@@ -279,10 +292,12 @@ static void tool_help(const ex_opt *opts)
 {
     printf("clb_tables: runs the experiments of clb and compares them with the paper.\n\n");
     for (size_t i = 0; i < EX_LEN(tool_commands); ++i)
-        printf("  clb_tables %-32s %s\n", tool_commands[i].usage, "") , printf("      %s\n", tool_commands[i].help);
+        printf("  clb_tables %-32s %s\n", tool_commands[i].usage, ""),
+            printf("      %s\n", tool_commands[i].help);
     printf("\nRESULTS is the folder of result files [results].\n\n");
     ex_print_options(opts);
-    printf("\n  clb_tables run --only E5,E6 --published --out results\n  clb_tables tables --out tables results\n");
+    printf("\n  clb_tables run --only E5,E6 --published --out results\n  clb_tables tables --out "
+           "tables results\n");
 }
 
 static int tool_main(int argc, char **argv)
@@ -294,9 +309,13 @@ static int tool_main(int argc, char **argv)
     o.set = ex_settings_default();
     n = ex_shared_options(opts, &o.set, &o.help, &o.version);
     opts[n++] = (ex_opt){ "only", 0, "LIST", "experiments, E5,E06 [all]", tool_set_only, &o };
-    opts[n++] = (ex_opt){ "reference", 0, "DIR", "the published result files", ex_set_text, (void *)&o.reference };
-    opts[n++] = (ex_opt){ "single", 0, "DIR", "the same results in float, for bands", ex_set_text, (void *)&o.single };
-    opts[n++] = (ex_opt){ "verbose", 'v', NULL, "check: name the numbers not covered", ex_set_flag, &o.verbose };
+    opts[n++] = (ex_opt){ "reference",         0, "DIR", "the published result files", ex_set_text,
+                          (void *)&o.reference };
+    opts[n++] =
+        (ex_opt){ "single",         0, "DIR", "the same results in float, for bands", ex_set_text,
+                  (void *)&o.single };
+    opts[n++] = (ex_opt){ "verbose",   'v',       NULL, "check: name the numbers not covered",
+                          ex_set_flag, &o.verbose };
     memset(&opts[n], 0, sizeof opts[n]);
     status = ex_parse("clb_tables", opts, argc, argv, o.words, (int)EX_LEN(o.words) - 1);
     if (status >= 0) return status;
@@ -304,8 +323,11 @@ static int tool_main(int argc, char **argv)
     if (o.help) { tool_help(opts); return EX_OK; }
     if (o.version) { printf("clb_tables %s\n", clb_build_info()); return EX_OK; }
     o.only = o.chosen_n ? "" : NULL;
-    if (!o.chosen_n) for (; o.chosen_n < ALL; ++o.chosen_n) o.chosen[o.chosen_n] = all_experiments[o.chosen_n];
-    if (o.word_n == 0) return ex_usage("clb_tables", "a command is missing:", "run, tables, report, check, merge, ...");
+    if (!o.chosen_n)
+        for (; o.chosen_n < ALL; ++o.chosen_n) o.chosen[o.chosen_n] = all_experiments[o.chosen_n];
+    if (o.word_n == 0)
+        return ex_usage("clb_tables",
+                        "a command is missing:", "run, tables, report, check, merge, ...");
     signal(SIGINT, ex_on_signal), signal(SIGTERM, ex_on_signal);
     for (size_t i = 0; i < EX_LEN(tool_commands); ++i)
         if (!strcmp(o.words[0], tool_commands[i].name)) {

@@ -1,24 +1,26 @@
-/* json.h - strict JSON reader: a tree in an arena, line numbers in errors, depth limited, nothing beyond the
- * standard but bare NaN, Infinity, -Infinity (Python writes them). Include after ex.h.
+/* json.h - strict JSON reader: a tree in an arena, line numbers in errors, depth limited, nothing
+ * beyond the standard but bare NaN, Infinity, -Infinity (Python writes them). Include after ex.h.
  */
 #ifndef CLB_JSON_H
 #define CLB_JSON_H
 
-typedef enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_TEXT, JSON_LIST, JSON_OBJECT } json_kind;
+typedef enum json_kind {
+    JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_TEXT, JSON_LIST, JSON_OBJECT
+} json_kind;
 
 typedef struct json {
     json_kind    kind;
-    double       number;            /* number, or 0/1                                                    */
-    const char  *text, *key;        /* text; name in the object it stands in, or NULL                    */
+    double       number;            /* number, or 0/1 */
+    const char  *text, *key;        /* text; name in the object it stands in, or NULL */
     struct json *first, *next;
-    size_t       count, index;      /* children; place among the siblings                                */
-    size_t       tag;               /* for the user                                                      */
+    size_t       count, index;      /* children; place among the siblings */
+    size_t       tag;               /* for the user */
 } json;
 
 typedef struct json_doc {
     ex_arena    arena;
-    json       *root;               /* NULL after an error                                               */
-    char        error[300];         /* "file:line: what"                                                 */
+    json       *root;               /* NULL after an error */
+    char        error[300];         /* "file:line: what" */
     const char *name, *p, *end;
     size_t      line;
 } json_doc;
@@ -33,7 +35,8 @@ EX_FN json *json_fail(json_doc *d, const char *what)
 
 EX_FN void json_space(json_doc *d)
 {
-    for (; d->p < d->end && (*d->p == ' ' || *d->p == '\t' || *d->p == '\n' || *d->p == '\r'); ++d->p)
+    for (; d->p < d->end && (*d->p == ' ' || *d->p == '\t' || *d->p == '\n' || *d->p == '\r');
+         ++d->p)
         d->line += *d->p == '\n';
 }
 
@@ -51,8 +54,10 @@ EX_FN int json_hex4(json_doc *d, unsigned *out)
     if (d->end - d->p < 4) return 0;
     for (int i = 0; i < 4; ++i, ++d->p) {
         char c = *d->p;
-        unsigned v = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
-                   : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10) : 16;
+        unsigned v = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                     : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+                     : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10)
+                                            : 16;
         if (v > 15) return 0;
         *out = 16 * *out + v;
     }
@@ -65,7 +70,8 @@ EX_FN char *json_utf8(char *to, unsigned c)
     if (c < 0x80) *to++ = (char)c;
     else if (c < 0x800) *to++ = (char)(0xc0 | (c >> 6)), *to++ = (char)(0x80 | (c & 63));
     else if (c < 0x10000)
-        *to++ = (char)(0xe0 | (c >> 12)), *to++ = (char)(0x80 | ((c >> 6) & 63)), *to++ = (char)(0x80 | (c & 63));
+        *to++ = (char)(0xe0 | (c >> 12)), *to++ = (char)(0x80 | ((c >> 6) & 63)),
+        *to++ = (char)(0x80 | (c & 63));
     else
         *to++ = (char)(0xf0 | (c >> 18)), *to++ = (char)(0x80 | ((c >> 12) & 63)),
         *to++ = (char)(0x80 | ((c >> 6) & 63)), *to++ = (char)(0x80 | (c & 63));
@@ -83,7 +89,8 @@ EX_FN char *json_escape(json_doc *d, char *to)
         ++d->p;
         if (!json_hex4(d, &c) || c == 0) return NULL;
         if (c >= 0xd800 && c < 0xdc00) {
-            if (!json_word(d, "\\u") || !json_hex4(d, &low) || low < 0xdc00 || low > 0xdfff) return NULL;
+            if (!json_word(d, "\\u") || !json_hex4(d, &low) || low < 0xdc00 || low > 0xdfff)
+                return NULL;
             c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
         }
         return json_utf8(to, c);
@@ -191,7 +198,11 @@ EX_FN json *json_value(json_doc *d, int depth)
     switch (*d->p) {
     case '{': ++d->p; node->kind = JSON_OBJECT; return json_children(d, node, depth, '}');
     case '[': ++d->p; node->kind = JSON_LIST; return json_children(d, node, depth, ']');
-    case '"': ++d->p; node->kind = JSON_TEXT; node->text = json_text(d); return node->text ? node : NULL;
+    case '"':
+        ++d->p;
+        node->kind = JSON_TEXT;
+        node->text = json_text(d);
+        return node->text ? node : NULL;
     default: break;
     }
     if (json_word(d, "null")) return node;
@@ -277,7 +288,8 @@ EX_FN const char *json_get_text(const json *node, const char *key)
 EX_FN double json_get_number(const json *node, const char *key)
 {
     const json *child = json_get(node, key);
-    return child && (child->kind == JSON_NUMBER || child->kind == JSON_BOOL) ? child->number : EX_NAN;
+    return child && (child->kind == JSON_NUMBER || child->kind == JSON_BOOL) ? child->number
+                                                                             : EX_NAN;
 }
 
 #endif /* CLB_JSON_H */

@@ -1,5 +1,6 @@
-/* load.h - result files back into experiments, and the merging of shards. A file holds the rows; everything else
- * (tables, summary, verdicts, ledger, figures) is computed again from them by the experiment's finish().
+/* load.h - result files back into experiments, and the merging of shards. A file holds the rows;
+ * everything else (tables, summary, verdicts, ledger, figures) is computed again from them by the
+ * experiment's finish().
  */
 #ifndef CLB_LOAD_H
 #define CLB_LOAD_H
@@ -10,7 +11,8 @@ EX_FN const ex_info *load_info(const char *id, size_t n)
     long long number, own;
     for (size_t i = 0; i < EX_LEN(all_experiments); ++i) {
         const ex_info *info = all_experiments[i];
-        if (n < 2 || (id[0] & ~32) != info->id[0] || !ex_whole(id + 1, n - 1, 0, 99, &number)) continue;
+        if (n < 2 || (id[0] & ~32) != info->id[0] || !ex_whole(id + 1, n - 1, 0, 99, &number))
+            continue;
         if (ex_whole(info->id + 1, strlen(info->id + 1), 0, 99, &own) && own == number) return info;
     }
     return NULL;
@@ -52,7 +54,8 @@ EX_FN int load_same_value(const ex_value *v, const json *node)
     if (!node) return 0;
     if (v->kind == EX_KIND_TEXT) return node->kind == JSON_TEXT && !strcmp(v->text, node->text);
     if (v->kind != EX_KIND_ARRAY)
-        return isfinite(v->num) ? node->kind != JSON_NULL && v->num == node->number : node->kind == JSON_NULL;
+        return isfinite(v->num) ? node->kind != JSON_NULL && v->num == node->number
+                                : node->kind == JSON_NULL;
     if (node->kind != JSON_LIST || node->count != v->n) return 0;
     for (size_t i = 0; c && i < v->n; ++i, c = c->next)
         if (v->array[i] != c->number) return 0;
@@ -63,7 +66,9 @@ EX_FN int load_same_value(const ex_value *v, const json *node)
 EX_FN int load_same_keys(const ex_row *row, const json *run)
 {
     double seed = json_get_number(run, "seed");
-    if (strcmp(row->part, json_get_text(run, "part")) || !(row->seed == seed || (isnan(row->seed) && isnan(seed)))) return 0;
+    if (strcmp(row->part, json_get_text(run, "part"))
+        || !(row->seed == seed || (isnan(row->seed) && isnan(seed))))
+        return 0;
     for (size_t k = 0; k < row->keys; ++k)
         if (!load_same_value(&row->values[k], json_get(run, row->values[k].name))) return 0;
     return 1;
@@ -74,7 +79,8 @@ EX_FN int load_runs(ex *x, const json *runs, const char *path)
     for (const json *run = runs ? runs->first : NULL; run; run = run->next) {
         double index = json_get_number(run, "run");
         ex_row *row;
-        if (!(index >= 0 && index < (double)x->runs.n) || !load_same_keys(x->runs.at[(size_t)index], run)) {
+        if (!(index >= 0 && index < (double)x->runs.n)
+            || !load_same_keys(x->runs.at[(size_t)index], run)) {
             fprintf(stderr, "%s: run %.0f is not the one that this version plans\n", path, index);
             return EX_BAD_INPUT;
         }
@@ -87,7 +93,8 @@ EX_FN int load_runs(ex *x, const json *runs, const char *path)
         for (const json *v = run->first; v; v = v->next) {
             char name[160];
             size_t n = strlen(v->key);
-            if (!strcmp(v->key, "run") || !strcmp(v->key, "part") || !strcmp(v->key, "seed")) continue;
+            if (!strcmp(v->key, "run") || !strcmp(v->key, "part") || !strcmp(v->key, "seed"))
+                continue;
             if (n > 5 && !strcmp(v->key + n - 5, "_null")) continue;
             snprintf(name, sizeof name, "%s_null", v->key);
             load_value(row, v, json_get(run, name));
@@ -114,7 +121,8 @@ EX_FN int load_settings(const json *config, const ex_info *info, ex_settings *se
 EX_FN int load_same_config(const ex *x, const json *config)
 {
     for (size_t i = 0; i < x->config->count; ++i)
-        if (!load_same_value(&x->config->values[i], json_get(config, x->config->values[i].name))) return 0;
+        if (!load_same_value(&x->config->values[i], json_get(config, x->config->values[i].name)))
+            return 0;
     return 1;
 }
 
@@ -126,19 +134,21 @@ EX_FN ex *load_document(const json *root, const char *path)
     const json *config = json_get(root, "config");
     ex_settings set;
     ex *x;
-    if (strcmp(json_get_text(root, "schema"), "clb-result/1") || !info || !load_settings(config, info, &set)) {
+    if (strcmp(json_get_text(root, "schema"), "clb-result/1") || !info
+        || !load_settings(config, info, &set)) {
         fprintf(stderr, "%s: not a result file of this program\n", path);
         return NULL;
     }
     if (json_get_number(root, "results_version") != CLB_RESULTS_VERSION) {
-        fprintf(stderr, "%s: results version %g, this program has %d\n", path, json_get_number(root, "results_version"),
-                CLB_RESULTS_VERSION);
+        fprintf(stderr, "%s: results version %g, this program has %d\n", path,
+                json_get_number(root, "results_version"), CLB_RESULTS_VERSION);
         return NULL;
     }
     x = ex_open(info, &set);
     x->precision = ex_copy(&x->arena, json_get_text(config, "precision"));
     x->seconds = json_get_number(json_get(root, "environment"), "seconds");
-    if (!load_same_config(x, config)) fprintf(stderr, "%s: made with other constants than this version has\n", path);
+    if (!load_same_config(x, config))
+        fprintf(stderr, "%s: made with other constants than this version has\n", path);
     else if (load_runs(x, json_get(root, "runs"), path) == EX_OK) return x;
     ex_close(x);
     return NULL;
@@ -179,8 +189,10 @@ EX_FN ex *load_result(const char *folder, const ex_info *info, int *missing)
 EX_FN void load_swap(ex_row *a, ex_row *b)
 {
     ex_row old = *a;
-    a->arena = b->arena, a->values = b->values, a->count = b->count, a->cap = b->cap, a->done = b->done;
-    b->arena = old.arena, b->values = old.values, b->count = old.count, b->cap = old.cap, b->done = old.done;
+    a->arena = b->arena, a->values = b->values, a->count = b->count, a->cap = b->cap,
+    a->done = b->done;
+    b->arena = old.arena, b->values = old.values, b->count = old.count, b->cap = old.cap,
+    b->done = old.done;
 }
 
 /* Move the rows of `from` into `to`. */

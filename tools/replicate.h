@@ -1,6 +1,7 @@
-/* replicate.h - the claims of the paper over many seeds. Every experiment is run on all seeds in chunks; a chunk that
- * is done is not done again, so an interrupted replication resumes. Then finish() is repeated on groups of as many seeds as
- * the paper used: how often would a fresh group have supported the claim as printed?
+/* replicate.h - the claims of the paper over many seeds. Every experiment is run on all seeds in
+ * chunks; a chunk that is done is not done again, so an interrupted replication resumes. Then
+ * finish() is repeated on groups of as many seeds as the paper used: how often would a fresh group
+ * have supported the claim as printed?
  */
 #ifndef CLB_REPLICATE_H
 #define CLB_REPLICATE_H
@@ -37,14 +38,15 @@ EX_FN ex *replicate_group(ex *all, ex_list seeds)
     size_t from = 0;
     set.seeds = "group", set.seed_list = seeds, set.shard = 0, set.shards = 1;
     x = ex_open(all->info, &set);
-    for (size_t i = 0; i < x->runs.n; ++i) {        /* both lists have the order of the plan               */
+    for (size_t i = 0; i < x->runs.n; ++i) {        /* both lists have the order of the plan */
         ex_row *row = x->runs.at[i];
         ex_buf a = { NULL, 0, 0 };
         ex_put_keys(&a, row);
         for (size_t tries = 0; tries < all->runs.n; ++tries, from = (from + 1) % all->runs.n) {
             ex_buf b = { NULL, 0, 0 };
             int same;
-            if (all->runs.at[from]->seed != row->seed || all->runs.at[from]->keys != row->keys) continue;
+            if (all->runs.at[from]->seed != row->seed || all->runs.at[from]->keys != row->keys)
+                continue;
             ex_put_keys(&b, all->runs.at[from]);
             same = !strcmp(a.s, b.s);
             free(b.s);
@@ -65,7 +67,8 @@ EX_FN void replicate_return(ex *all, ex *group)
     for (size_t i = 0; i < group->runs.n; ++i) {
         ex_row *row = group->runs.at[i];
         for (size_t k = 0; k < all->runs.n; ++k)
-            if (!all->runs.at[k]->done && all->runs.at[k]->seed == row->seed && ex_is(all->runs.at[k], row->part)) {
+            if (!all->runs.at[k]->done && all->runs.at[k]->seed == row->seed
+                && ex_is(all->runs.at[k], row->part)) {
                 ex_buf a = { NULL, 0, 0 }, b = { NULL, 0, 0 };
                 int same;
                 ex_put_keys(&a, row), ex_put_keys(&b, all->runs.at[k]);
@@ -78,7 +81,11 @@ EX_FN void replicate_return(ex *all, ex *group)
     }
 }
 
-typedef struct replicate_claim { size_t counts[3], groups; double *values; size_t value_n; } replicate_claim;
+typedef struct replicate_claim {
+    size_t counts[3], groups;
+    double *values;
+    size_t value_n;
+} replicate_claim;
 
 EX_FN double replicate_key(const ex *x)
 {
@@ -90,7 +97,8 @@ EX_FN double replicate_key(const ex *x)
 /* Claims of one experiment over all groups, as Markdown lines. */
 EX_FN void replicate_lines(ex_buf *b, ex *all)
 {
-    size_t size = all->seeds_asked ? all->seeds_asked : 1, groups = all->seeds_asked ? all->set.seed_list.n / size : 0;
+    size_t size = all->seeds_asked ? all->seeds_asked : 1,
+           groups = all->seeds_asked ? all->set.seed_list.n / size : 0;
     replicate_claim claims[64];
     double *keys = ex_doubles(all, groups);
     size_t key_n = 0;
@@ -100,7 +108,7 @@ EX_FN void replicate_lines(ex_buf *b, ex *all)
         ex_list seeds = { size, all->set.seed_list.at + g * size };
         ex *x = replicate_group(all, seeds);
         if (!x) continue;
-        for (size_t k = 0; k < x->verdict_n; ++k)       /* claims are told apart by their text             */
+        for (size_t k = 0; k < x->verdict_n; ++k)       /* claims are told apart by their text */
             for (size_t c = 0; c < all->verdict_n; ++c)
                 if (!strcmp(x->verdicts[k].claim, all->verdicts[c].claim))
                     ++claims[c].counts[x->verdicts[k].verdict], ++claims[c].groups;
@@ -116,11 +124,13 @@ EX_FN void replicate_lines(ex_buf *b, ex *all)
         ex_put(b, " | ");
         tables_md(b, all->verdicts[c].measured);
         ex_putf(b, " | %s | ", ex_judgement_name(all->verdicts[c].verdict));
-        if (all->seeds_asked) ex_putf(b, "%zu of %zu", claims[c].counts[EX_REPRODUCED], claims[c].groups);
+        if (all->seeds_asked)
+            ex_putf(b, "%zu of %zu", claims[c].counts[EX_REPRODUCED], claims[c].groups);
         else ex_put(b, "no seeds in it");
         ex_putf(b, " | %zu | ", claims[c].counts[EX_QUALIFIED]);
         if (c == 0 && all->info->key && spread.finite)
-            ex_putf(b, "%s: %.4g (%.4g to %.4g)", all->info->key, clb_quantile_sorted(spread.finite, keys, 0.5), spread.min, spread.max);
+            ex_putf(b, "%s: %.4g (%.4g to %.4g)", all->info->key,
+                    clb_quantile_sorted(spread.finite, keys, 0.5), spread.min, spread.max);
         ex_put(b, " |\n");
     }
 }
@@ -132,10 +142,13 @@ EX_FN int replicate(const ex_settings *set, const ex_info *const *infos, size_t 
     ex_buf b = { NULL, 0, 0 };
     int status = EX_OK;
     ex_make_folder(out);
-    ex_putf(&b, "Made by `build/clb_tables replicate --seeds %s%s%s`. Groups have the size that the paper used.\n\n"
-                "| | claim | all seeds | verdict | groups that reproduce it | qualified | key value over groups: median (range) |\n"
-                "|---|---|---|---|---|---|---|\n", set->seeds, set->published ? " --published" : "",
-            set->quick ? " --quick" : "");
+    ex_putf(&b,
+            "Made by `build/clb_tables replicate --seeds %s%s%s`. Groups have the size that the "
+            "paper used.\n\n"
+            "| | claim | all seeds | verdict | groups that reproduce it | qualified | key value "
+            "over groups: median (range) |\n"
+            "|---|---|---|---|---|---|---|\n",
+            set->seeds, set->published ? " --published" : "", set->quick ? " --quick" : "");
     for (size_t i = 0; i < n && !status; ++i) {
         ex *all = replicate_chunk(infos[i], set, out, 0);
         for (long k = 1; all && k < REPLICATE_CHUNKS; ++k) {
@@ -147,7 +160,8 @@ EX_FN int replicate(const ex_settings *set, const ex_info *const *infos, size_t 
         all->set.shard = 0, all->set.shards = 1;
         infos[i]->finish(all);
         replicate_lines(&b, all);
-        if (!set->quiet) fprintf(stderr, "%s  %zu runs, %.1f s\n", infos[i]->id, all->runs.n, all->seconds);
+        if (!set->quiet)
+            fprintf(stderr, "%s  %zu runs, %.1f s\n", infos[i]->id, all->runs.n, all->seconds);
         ex_close(all);
     }
     if (!status) status = tables_file(out, "replication.md", &b);

@@ -1,35 +1,60 @@
-/* report.h - everything in one self-contained HTML page: no network, no script; light and dark, wide screen, phone,
- * paper. The environment block at the end is the only part that depends on the machine.
+/* report.h - everything in one self-contained HTML page: no network, no script; light and dark,
+ * wide screen, phone, paper. The environment block at the end is the only part that depends on the
+ * machine.
  */
 #ifndef CLB_REPORT_H
 #define CLB_REPORT_H
 
 static const char report_style[] =
-    ":root{color-scheme:light dark;--bg:#fff;--fg:#1f2328;--soft:#59636e;--line:#d8dee4;--card:#f6f8fa;--link:#0b6bb8;"
+    ":root{color-scheme:light "
+    "dark;--bg:#fff;--fg:#1f2328;--soft:#59636e;--line:#d8dee4;--card:#f6f8fa;--link:#0b6bb8;"
     "--good:#12703f;--goodbg:#dff5e6;--mid:#7a5600;--midbg:#fff1cc;--bad:#a01c2c;--badbg:#ffe2e4}\n"
-    "@media (prefers-color-scheme:dark){:root{--bg:#0f1319;--fg:#e8ecf1;--soft:#9aa5b1;--line:#2b333d;--card:#161c24;"
-    "--link:#58aef2;--good:#7fe0a6;--goodbg:#12361f;--mid:#f0cf7a;--midbg:#3a2e0c;--bad:#ff9aa6;--badbg:#431920}}\n"
-    "*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.55 system-ui,-apple-system,"
-    "'Segoe UI',Helvetica,Arial,sans-serif}main{max-width:1120px;margin:0 auto;padding:24px 20px 80px}\n"
-    "h1{font-size:1.9rem;line-height:1.2;margin:.4em 0}h2{font-size:1.35rem;margin:2.4em 0 .5em;padding-top:.6em;"
-    "border-top:1px solid var(--line)}h3{font-size:1.02rem;margin:1.6em 0 .4em}a{color:var(--link)}p{max-width:75ch}\n"
-    ".soft{color:var(--soft)}code{font:.88em ui-monospace,Menlo,Consolas,monospace;background:var(--card);padding:.1em .35em;"
-    "border-radius:4px;overflow-wrap:anywhere}.scroll{overflow-x:auto;margin:.6em 0}table{border-collapse:collapse;"
-    "font-size:.86rem;min-width:50%}th,td{text-align:left;padding:.38em .7em;border-bottom:1px solid var(--line);"
-    "vertical-align:top}th{color:var(--soft);font-weight:600}td.n{text-align:right;font-variant-numeric:tabular-nums;"
+    "@media "
+    "(prefers-color-scheme:dark){:root{--bg:#0f1319;--fg:#e8ecf1;--soft:#9aa5b1;--line:#2b333d;--"
+    "card:#161c24;"
+    "--link:#58aef2;--good:#7fe0a6;--goodbg:#12361f;--mid:#f0cf7a;--midbg:#3a2e0c;--bad:#ff9aa6;--"
+    "badbg:#431920}}\n"
+    "*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.55 "
+    "system-ui,-apple-system,"
+    "'Segoe UI',Helvetica,Arial,sans-serif}main{max-width:1120px;margin:0 auto;padding:24px 20px "
+    "80px}\n"
+    "h1{font-size:1.9rem;line-height:1.2;margin:.4em 0}h2{font-size:1.35rem;margin:2.4em 0 "
+    ".5em;padding-top:.6em;"
+    "border-top:1px solid var(--line)}h3{font-size:1.02rem;margin:1.6em 0 "
+    ".4em}a{color:var(--link)}p{max-width:75ch}\n"
+    ".soft{color:var(--soft)}code{font:.88em "
+    "ui-monospace,Menlo,Consolas,monospace;background:var(--card);padding:.1em .35em;"
+    "border-radius:4px;overflow-wrap:anywhere}.scroll{overflow-x:auto;margin:.6em "
+    "0}table{border-collapse:collapse;"
+    "font-size:.86rem;min-width:50%}th,td{text-align:left;padding:.38em .7em;border-bottom:1px "
+    "solid var(--line);"
+    "vertical-align:top}th{color:var(--soft);font-weight:600}td.n{text-align:right;font-variant-"
+    "numeric:tabular-nums;"
     "white-space:nowrap}\n"
-    ".v{display:inline-block;padding:.08em .55em;border-radius:1em;font-size:.82rem;font-weight:600;white-space:nowrap}"
+    ".v{display:inline-block;padding:.08em "
+    ".55em;border-radius:1em;font-size:.82rem;font-weight:600;white-space:nowrap}"
     ".v0{color:var(--good);background:var(--goodbg)}.v1{color:var(--mid);background:var(--midbg)}"
-    ".v2{color:var(--bad);background:var(--badbg)}.cards{display:flex;flex-wrap:wrap;gap:12px;margin:1em 0}"
-    ".card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.6em 1.1em;min-width:8.5em}"
-    ".card b{display:block;font-size:1.6rem;line-height:1.25}figure{margin:1em 0;overflow-x:auto}figure svg{max-width:100%;"
-    "height:auto;border:1px solid var(--line);border-radius:6px}figcaption{color:var(--soft);font-size:.9rem}"
-    "details>summary{cursor:pointer;color:var(--link);margin:.6em 0}nav{display:flex;flex-wrap:wrap;gap:.3em .9em}\n"
-    "@media (max-width:700px){.t1 thead{display:none}.t1 tr{display:block;border-bottom:1px solid var(--line);padding:.5em 0}"
-    ".t1 td{display:block;border:0;padding:.1em 0}.t1 td:empty{display:none}.t1 td[data-h]:before{content:attr(data-h) \": \";"
-    "color:var(--soft)}main{padding:14px 12px 60px}figure svg{max-width:none;width:860px}h1{font-size:1.5rem}}\n"
-    "@media print{:root{--bg:#fff;--fg:#000;--card:#fff}main{max-width:none;padding:0}h2{break-after:avoid}"
-    "figure,tr,.card{break-inside:avoid}details>*{display:block}nav{display:none}.scroll,figure{overflow:visible}"
+    ".v2{color:var(--bad);background:var(--badbg)}.cards{display:flex;flex-wrap:wrap;gap:12px;"
+    "margin:1em 0}"
+    ".card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.6em "
+    "1.1em;min-width:8.5em}"
+    ".card b{display:block;font-size:1.6rem;line-height:1.25}figure{margin:1em "
+    "0;overflow-x:auto}figure svg{max-width:100%;"
+    "height:auto;border:1px solid "
+    "var(--line);border-radius:6px}figcaption{color:var(--soft);font-size:.9rem}"
+    "details>summary{cursor:pointer;color:var(--link);margin:.6em "
+    "0}nav{display:flex;flex-wrap:wrap;gap:.3em .9em}\n"
+    "@media (max-width:700px){.t1 thead{display:none}.t1 tr{display:block;border-bottom:1px solid "
+    "var(--line);padding:.5em 0}"
+    ".t1 td{display:block;border:0;padding:.1em 0}.t1 td:empty{display:none}.t1 "
+    "td[data-h]:before{content:attr(data-h) \": \";"
+    "color:var(--soft)}main{padding:14px 12px 60px}figure "
+    "svg{max-width:none;width:860px}h1{font-size:1.5rem}}\n"
+    "@media "
+    "print{:root{--bg:#fff;--fg:#000;--card:#fff}main{max-width:none;padding:0}h2{break-after:"
+    "avoid}"
+    "figure,tr,.card{break-inside:avoid}details>*{display:block}nav{display:none}.scroll,figure{"
+    "overflow:visible}"
     "figure svg{max-width:100%;width:auto}}\n";
 
 EX_FN void report_text(ex_buf *b, const char *text)
@@ -37,7 +62,11 @@ EX_FN void report_text(ex_buf *b, const char *text)
     char c[2] = { 0, 0 };
     for (; *text; ++text) {
         c[0] = *text;
-        ex_put(b, *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '"' ? "&quot;" : c);
+        ex_put(b, *text == '&'   ? "&amp;"
+                  : *text == '<' ? "&lt;"
+                  : *text == '>' ? "&gt;"
+                  : *text == '"' ? "&quot;"
+                                 : c);
     }
 }
 
@@ -57,13 +86,17 @@ EX_FN void report_judgement(ex_buf *b, ex_judgement verdict)
 EX_FN void report_heads(ex_buf *b, const char *kind, const char *const *heads, size_t n)
 {
     ex_putf(b, "<div class=\"scroll\"><table class=\"%s\"><thead><tr>", kind);
-    for (size_t c = 0; c < n; ++c) { ex_put(b, "<th>"); report_text(b, heads[c]); ex_put(b, "</th>"); }
+    for (size_t c = 0; c < n; ++c) {
+        ex_put(b, "<th>");
+        report_text(b, heads[c]);
+        ex_put(b, "</th>");
+    }
     ex_put(b, "</tr></thead><tbody>\n");
 }
 
 static const char report_end[] = "</tbody></table></div>\n";
 
-/* --- parts of the page ------------------------------------------------------------------------- */
+/* --- parts of the page ------------------------------------------------------------------------ */
 
 EX_FN void report_table_1(ex_buf *b, ex *const *xs, size_t n, char letter)
 {
@@ -92,7 +125,8 @@ EX_FN void report_verdicts(ex_buf *b, const ex *x)
     for (size_t i = 0; i < x->verdict_n; ++i) {
         const ex_verdict_entry *v = &x->verdicts[i];
         ex_put(b, "<tr>");
-        report_cell(b, v->claim, 0), report_cell(b, v->published, 0), report_cell(b, v->measured, 0);
+        report_cell(b, v->claim, 0), report_cell(b, v->published, 0),
+            report_cell(b, v->measured, 0);
         ex_put(b, "<td>");
         report_judgement(b, v->verdict);
         ex_put(b, "</td>");
@@ -109,7 +143,8 @@ EX_FN void report_verdicts(ex_buf *b, const ex *x)
 
 EX_FN void report_summary(ex_buf *b, const ex *x)
 {
-    static const char *const heads[5] = { "quantity", "value", "standard error", "95 % interval", "published" };
+    static const char *const heads[5] = { "quantity", "value", "standard error", "95 % interval",
+                                          "published" };
     char cell[64], range[80];
     if (!x->summary.n) return;
     report_heads(b, "", heads, 5);
@@ -178,7 +213,8 @@ EX_FN void report_experiment(ex_buf *b, const ex *x)
 
 EX_FN void report_theorems(ex_buf *b, int quick)
 {
-    static const char *const heads[6] = { "", "statement", "instances", "residual", "verdict", "what was measured" };
+    static const char *const heads[6] = { "",         "statement", "instances",
+                                          "residual", "verdict",   "what was measured" };
     theorem_result results[THEOREMS];
     char text[40];
     if (!theorems_try(results, quick)) return;
@@ -209,7 +245,8 @@ EX_FN void report_ledger(ex_buf *b, const ledger *l)
     char text[40];
     heads[0] = "", heads[1] = "numbers";
     for (int s = 0; s < LEDGER_STATES; ++s) heads[s + 2] = ledger_names[s];
-    ex_put(b, "<section id=\"ledger\"><h2>Ledger: every published number</h2>\n<p>What each number of the published result files "
+    ex_put(b, "<section id=\"ledger\"><h2>Ledger: every published number</h2>\n<p>What each number "
+              "of the published result files "
               "is, compared with ours.</p>\n");
     report_heads(b, "", heads, LEDGER_STATES + 2);
     for (size_t i = 0; i <= l->x_n + 1; ++i) {
@@ -227,7 +264,8 @@ EX_FN void report_ledger(ex_buf *b, const ledger *l)
         ex_put(b, "</tr>\n");
     }
     ex_put(b, report_end);
-    ex_put(b, "<p>Repeat: <code>build/clb_tables check --reference DIR build/results</code></p></section>\n");
+    ex_put(b, "<p>Repeat: <code>build/clb_tables check --reference DIR "
+              "build/results</code></p></section>\n");
 }
 
 EX_FN void report_cards(ex_buf *b, ex *const *xs, size_t n)
@@ -237,10 +275,13 @@ EX_FN void report_cards(ex_buf *b, ex *const *xs, size_t n)
         runs += xs[i]->runs.n;
         for (size_t k = 0; k < xs[i]->verdict_n; ++k) ++verdicts[xs[i]->verdicts[k].verdict];
     }
-    ex_putf(b, "<div class=\"cards\"><div class=\"card\"><b>%zu</b>experiments</div><div class=\"card\"><b>%zu</b>runs</div>", n,
-            runs);
+    ex_putf(b,
+            "<div class=\"cards\"><div class=\"card\"><b>%zu</b>experiments</div><div "
+            "class=\"card\"><b>%zu</b>runs</div>",
+            n, runs);
     for (int v = 0; v < 3; ++v)
-        ex_putf(b, "<div class=\"card\"><b>%zu</b>%s</div>", verdicts[v], ex_judgement_name((ex_judgement)v));
+        ex_putf(b, "<div class=\"card\"><b>%zu</b>%s</div>", verdicts[v],
+                ex_judgement_name((ex_judgement)v));
     ex_put(b, "</div>\n");
 }
 
@@ -252,7 +293,8 @@ EX_FN void report_environment(ex_buf *b, ex *const *xs, size_t n)
     report_text(b, clb_build_info());
     ex_putf(b, ". All experiments: %.0f s.</p>\n<div class=\"scroll\"><table><tbody>", seconds);
     for (size_t i = 0; i < n; ++i)
-        ex_putf(b, "<tr><td>%s</td><td class=\"n\">%.1f s</td></tr>\n", xs[i]->info->id, xs[i]->seconds);
+        ex_putf(b, "<tr><td>%s</td><td class=\"n\">%.1f s</td></tr>\n", xs[i]->info->id,
+                xs[i]->seconds);
     ex_put(b, report_end);
     ex_put(b, "</section>\n");
 }
@@ -261,17 +303,25 @@ EX_FN void report_environment(ex_buf *b, ex *const *xs, size_t n)
 EX_FN void report_page(ex_buf *b, ex *const *xs, size_t n, const ledger *l)
 {
     size_t pathways = 0, quick = 0;
-    for (size_t i = 0; i < n; ++i) pathways += xs[i]->info->id[0] == 'M', quick += xs[i]->set.quick != 0;
-    ex_put(b, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-              "content=\"width=device-width,initial-scale=1\"><title>Conservation laws and their breaking: results</title>\n<style>");
+    for (size_t i = 0; i < n; ++i)
+        pathways += xs[i]->info->id[0] == 'M', quick += xs[i]->set.quick != 0;
+    ex_put(
+        b,
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+        "content=\"width=device-width,initial-scale=1\"><title>Conservation laws and their "
+        "breaking: results</title>\n<style>");
     ex_put(b, report_style);
-    ex_put(b, "</style></head><body><main>\n<h1>Conservation laws and their breaking in neural network training</h1>\n"
-              "<p>Each claim of the paper, run again and judged by a rule that stands in the experiment&#8217;s source. "
+    ex_put(b, "</style></head><body><main>\n<h1>Conservation laws and their breaking in neural "
+              "network training</h1>\n"
+              "<p>Each claim of the paper, run again and judged by a rule that stands in the "
+              "experiment&#8217;s source. "
               "clb " CLB_VERSION ".</p>\n");
-    if (quick) ex_put(b, "<p><b>Quick runs: smaller sweeps, not comparable with the paper.</b></p>\n");
+    if (quick)
+        ex_put(b, "<p><b>Quick runs: smaller sweeps, not comparable with the paper.</b></p>\n");
     report_cards(b, xs, n);
     ex_put(b, "<nav>");
-    for (size_t i = 0; i < n; ++i) ex_putf(b, "<a href=\"#%s\">%s</a>", xs[i]->info->id, xs[i]->info->id);
+    for (size_t i = 0; i < n; ++i)
+        ex_putf(b, "<a href=\"#%s\">%s</a>", xs[i]->info->id, xs[i]->info->id);
     ex_put(b, "<a href=\"#theorems\">Theorems</a>");
     if (l) ex_put(b, "<a href=\"#ledger\">Ledger</a>");
     ex_put(b, "</nav>\n<h2>Table 1</h2>\n");

@@ -1,5 +1,6 @@
-/* tables.h - Table 1 (and that of the pathway experiments) as Markdown, LaTeX and CSV, and one detailed Markdown
- * page an experiment. Same results, same bytes: nothing here depends on time or machine.
+/* tables.h - Table 1 (and that of the pathway experiments) as Markdown, LaTeX and CSV, and one
+ * detailed Markdown page an experiment. Same results, same bytes: nothing here depends on time or
+ * machine.
  */
 #ifndef CLB_TABLES_H
 #define CLB_TABLES_H
@@ -31,10 +32,16 @@ EX_FN void tables_tex(ex_buf *b, const char *text)
 {
     char c[8];
     for (; *text; ++text) {
-        const char *how = strchr("&%$#_{}", *text) ? "\\%c" : *text == '^' ? "\\^{}" : *text == '~' ? "$\\sim$"
-                        : *text == '\\' ? "$\\backslash$" : *text == '<' ? "$<$" : *text == '>' ? "$>$"
-                        : *text == '|' ? "$|$" : "%c";
-        if (!strcmp(how, "%c") || !strcmp(how, "\\%c")) snprintf(c, sizeof c, how[0] == '%' ? "%c" : "\\%c", *text);
+        const char *how = strchr("&%$#_{}", *text) ? "\\%c"
+                          : *text == '^'           ? "\\^{}"
+                          : *text == '~'           ? "$\\sim$"
+                          : *text == '\\'          ? "$\\backslash$"
+                          : *text == '<'           ? "$<$"
+                          : *text == '>'           ? "$>$"
+                          : *text == '|'           ? "$|$"
+                                                   : "%c";
+        if (!strcmp(how, "%c") || !strcmp(how, "\\%c"))
+            snprintf(c, sizeof c, how[0] == '%' ? "%c" : "\\%c", *text);
         else snprintf(c, sizeof c, "%s", "");
         ex_put(b, c[0] ? c : how);
     }
@@ -42,17 +49,21 @@ EX_FN void tables_tex(ex_buf *b, const char *text)
 
 /* The columns of Table 1 for one experiment; "" where there is nothing. */
 enum { TABLES_COLUMNS = 7 };
-static const char *const tables_heads[TABLES_COLUMNS] = { "", "Experiment", "Statement", "The paper's key result", "Measured",
-                                                          "95 % interval", "Verdict" };
+static const char *const tables_heads[TABLES_COLUMNS] = {
+    "", "Experiment", "Statement", "The paper's key result", "Measured", "95 % interval", "Verdict"
+};
 
 EX_FN void tables_row(ex *x, const char **cells)
 {
     const ex_verdict_entry *v = x->verdict_n ? &x->verdicts[0] : NULL;
-    cells[0] = x->info->id, cells[1] = x->info->title, cells[2] = x->info->theorem, cells[3] = x->info->paper;
-    cells[4] = v ? v->measured : "", cells[5] = "", cells[6] = v ? ex_judgement_name(v->verdict) : "";
+    cells[0] = x->info->id, cells[1] = x->info->title, cells[2] = x->info->theorem,
+    cells[3] = x->info->paper;
+    cells[4] = v ? v->measured : "", cells[5] = "",
+    cells[6] = v ? ex_judgement_name(v->verdict) : "";
     for (size_t i = 0; x->info->key && i < x->summary.n; ++i) {
         ex_list ci = ex_get_array(x->summary.at[i], "ci95");
-        if (ex_is(x->summary.at[i], x->info->key) && ci.n == 2 && isfinite(ci.at[0]) && isfinite(ci.at[1]))
+        if (ex_is(x->summary.at[i], x->info->key) && ci.n == 2 && isfinite(ci.at[0])
+            && isfinite(ci.at[1]))
             cells[5] = ex_print(x, "%.4g to %.4g", ci.at[0], ci.at[1]);
     }
 }
@@ -75,7 +86,10 @@ EX_FN void tables_one(ex_buf *b, ex *const *xs, size_t n, char letter, int forma
             escape[format](b, cells[c]);
         }
         ex_put(b, end[format]);
-        if (i == 0) ex_put(b, format == 0 ? "|---|---|---|---|---|---|---|\n" : format == 1 ? "\\hline\n" : "");
+        if (i == 0)
+            ex_put(b, format == 0   ? "|---|---|---|---|---|---|---|\n"
+                      : format == 1 ? "\\hline\n"
+                                    : "");
     }
     if (format == 1) ex_put(b, "\\hline\n\\end{tabular}\n");
 }
@@ -109,7 +123,8 @@ EX_FN void tables_summary(ex_buf *b, const ex *x)
 {
     char cell[64];
     if (!x->summary.n) return;
-    ex_put(b, "\n### Summary\n\n| quantity | value | standard error | 95 % interval | published |\n|---|---|---|---|---|\n");
+    ex_put(b, "\n### Summary\n\n| quantity | value | standard error | 95 % interval | published "
+              "|\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < x->summary.n; ++i) {
         const ex_row *s = x->summary.at[i];
         ex_list ci = ex_get_array(s, "ci95");
@@ -124,7 +139,9 @@ EX_FN void tables_summary(ex_buf *b, const ex *x)
 
 EX_FN void tables_verdicts(ex_buf *b, const ex *x)
 {
-    ex_put(b, "\n### Verdicts\n\n| claim | paper | measured | verdict | rule |\n|---|---|---|---|---|\n");
+    ex_put(
+        b,
+        "\n### Verdicts\n\n| claim | paper | measured | verdict | rule |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < x->verdict_n; ++i) {
         const ex_verdict_entry *v = &x->verdicts[i];
         const char *texts[5];
@@ -153,7 +170,8 @@ EX_FN void tables_command(ex_buf *b, const ex *x)
 
 EX_FN void tables_page(ex_buf *b, const ex *x)
 {
-    ex_putf(b, "# %s %s\n\n%s. The paper's key result: ", x->info->id, x->info->title, x->info->theorem);
+    ex_putf(b, "# %s %s\n\n%s. The paper's key result: ", x->info->id, x->info->title,
+            x->info->theorem);
     tables_md(b, x->info->paper);
     ex_putf(b, "\n\n%zu runs, %s precision%s. Repeat: `", x->runs.n, x->precision,
             x->set.quick ? ", quick (smaller sweep, not comparable)" : "");

@@ -1,12 +1,13 @@
-/* theorems.h - the paper's statements as executable checks on random instances. An entry of the table at the end is a
- * statement and a function that tries it; where the printed statement fails, the corrected one stands below it. The residual
- * is the largest violation met, the note says of what, with the smallest counterexample as a C array.
+/* theorems.h - the paper's statements as executable checks on random instances. An entry of the
+ * table at the end is a statement and a function that tries it; where the printed statement fails,
+ * the corrected one stands below it. The residual is the largest violation met, the note says of
+ * what, with the smallest counterexample as a C array.
  */
 #ifndef CLB_THEOREMS_H
 #define CLB_THEOREMS_H
 
 typedef struct theorem_result {
-    size_t       instances;         /* random instances tried                                            */
+    size_t       instances;         /* random instances tried */
     double       residual;
     ex_judgement verdict;
     char         note[600];
@@ -14,8 +15,8 @@ typedef struct theorem_result {
 
 typedef struct theorem {
     const char *name, *statement;
-    clb_status (*check)(theorem_result *result, size_t instances);      /* NULL: nothing to compute       */
-    const char *why;                                                    /* then: because ...              */
+    clb_status (*check)(theorem_result *result, size_t instances);    /* NULL: nothing to compute */
+    const char *why;                                                    /* then: because ... */
 } theorem;
 
 /* Tolerance of an identity: rounding of the build's arithmetic. */
@@ -42,8 +43,8 @@ EX_FN void theorem_close(theorem_case *c)
     memset(c, 0, sizeof *c);
 }
 
-/* L layers (0: 2 to 4 of them) of 3 to 8 units, 2 to 7 inputs, 2 to 4 classes, 30 points, loss alternating between MSE and
- * cross entropy unless ce >= 0; all a function of the seed. */
+/* L layers (0: 2 to 4 of them) of 3 to 8 units, 2 to 7 inputs, 2 to 4 classes, 30 points, loss
+ * alternating between MSE and cross entropy unless ce >= 0; all a function of the seed. */
 EX_FN clb_status theorem_open(theorem_case *c, uint64_t seed, size_t L, clb_net_opts net, double ce)
 {
     clb_problem_opts opts;
@@ -53,10 +54,15 @@ EX_FN clb_status theorem_open(theorem_case *c, uint64_t seed, size_t L, clb_net_
     memset(&opts, 0, sizeof opts);
     clb_rng_seed(&rng, seed);
     opts.L = L ? L : 2 + clb_rng_u32(&rng) % 3;
-    opts.m = 3 + clb_rng_u32(&rng) % 6, opts.d = 2 + clb_rng_u32(&rng) % 6, opts.K = 2 + clb_rng_u32(&rng) % 3;
+    opts.m = 3 + clb_rng_u32(&rng) % 6, opts.d = 2 + clb_rng_u32(&rng) % 6,
+    opts.K = 2 + clb_rng_u32(&rng) % 3;
     opts.n = 30, opts.test_n = 1, opts.net = net;
     status = clb_problem_init(&c->p, &opts, seed, CLB_NORMAL_EXACT);
-    if (!status) status = clb_pass_init(&c->pass, &c->p.net, &c->p.data, ce >= 0 ? ce : seed % 2 ? CLB_CE : CLB_MSE);
+    if (!status)
+        status = clb_pass_init(&c->pass, &c->p.net, &c->p.data,
+                               ce >= 0    ? ce
+                               : seed % 2 ? CLB_CE
+                                          : CLB_MSE);
     if (!status) status = clb_curv_init(&c->curv, &c->pass);
     if (status) { theorem_close(c); return status; }
     c->grad = (clb_real *)ex_realloc(NULL, c->p.net.P, sizeof *c->grad);
@@ -76,7 +82,8 @@ EX_FN clb_net_opts theorem_net(clb_activation activation, int bias)
 /* The largest of a residual over layers and instances. */
 typedef double (*theorem_measure)(theorem_case *c, size_t l);
 
-EX_FN clb_status theorem_worst(theorem_measure measure, clb_net_opts net, size_t instances, double *worst)
+EX_FN clb_status theorem_worst(theorem_measure measure, clb_net_opts net, size_t instances,
+                               double *worst)
 {
     for (size_t i = 0; i < instances; ++i) {
         theorem_case c;
@@ -92,20 +99,37 @@ EX_FN clb_status theorem_worst(theorem_measure measure, clb_net_opts net, size_t
  * Theorem 1: conservation
  * ========================================================================================== */
 
-EX_FN double theorem_identity(theorem_case *c, size_t l) { return clb_identity_residual(&c->p.net, NULL, c->grad, l, 1); }
-EX_FN double theorem_blind(theorem_case *c, size_t l) { return clb_identity_residual(&c->p.net, NULL, c->grad, l, 0); }
-EX_FN double theorem_neuron(theorem_case *c, size_t l) { return clb_neuron_identity_residual(&c->p.net, NULL, c->grad, l); }
-EX_FN double theorem_matrix(theorem_case *c, size_t l) { return clb_matrix_identity_residual(&c->p.net, NULL, c->grad, l); }
+EX_FN double theorem_identity(theorem_case *c, size_t l)
+{
+    return clb_identity_residual(&c->p.net, NULL, c->grad, l, 1);
+}
+EX_FN double theorem_blind(theorem_case *c, size_t l)
+{
+    return clb_identity_residual(&c->p.net, NULL, c->grad, l, 0);
+}
+EX_FN double theorem_neuron(theorem_case *c, size_t l)
+{
+    return clb_neuron_identity_residual(&c->p.net, NULL, c->grad, l);
+}
+EX_FN double theorem_matrix(theorem_case *c, size_t l)
+{
+    return clb_matrix_identity_residual(&c->p.net, NULL, c->grad, l);
+}
 
 EX_FN clb_status theorem_1(theorem_result *r, size_t n)
 {
     double tanh_gap = 0.0;
     clb_status status = theorem_worst(theorem_identity, theorem_net(CLB_RELU, 0), n, &r->residual);
-    if (!status) status = theorem_worst(theorem_identity, theorem_net(CLB_LEAKY_RELU, 0), n, &r->residual);
-    if (!status) status = theorem_worst(theorem_identity, theorem_net(CLB_IDENTITY, 0), n, &r->residual);
+    if (!status)
+        status = theorem_worst(theorem_identity, theorem_net(CLB_LEAKY_RELU, 0), n, &r->residual);
+    if (!status)
+        status = theorem_worst(theorem_identity, theorem_net(CLB_IDENTITY, 0), n, &r->residual);
     if (!status) status = theorem_worst(theorem_identity, theorem_net(CLB_TANH, 0), n, &tanh_gap);
-    r->instances = 3 * n, r->verdict = ex_rule(r->residual <= theorem_tol(1e-11) && tanh_gap > 0.01, 0);
-    snprintf(r->note, sizeof r->note, "relative residual of <W_l, G_l> = <W_{l+1}, G_{l+1}>; tanh breaks it by %.2g", tanh_gap);
+    r->instances = 3 * n,
+    r->verdict = ex_rule(r->residual <= theorem_tol(1e-11) && tanh_gap > 0.01, 0);
+    snprintf(r->note, sizeof r->note,
+             "relative residual of <W_l, G_l> = <W_{l+1}, G_{l+1}>; tanh breaks it by %.2g",
+             tanh_gap);
     return status;
 }
 
@@ -129,7 +153,8 @@ EX_FN clb_status theorem_1_bias(theorem_result *r, size_t n)
 
 EX_FN clb_status theorem_1_matrix(theorem_result *r, size_t n)
 {
-    clb_status status = theorem_worst(theorem_matrix, theorem_net(CLB_IDENTITY, 0), n, &r->residual);
+    clb_status status =
+        theorem_worst(theorem_matrix, theorem_net(CLB_IDENTITY, 0), n, &r->residual);
     r->instances = n, r->verdict = ex_rule(r->residual <= theorem_tol(1e-11), 0);
     snprintf(r->note, sizeof r->note, "W_{l+1}^T G_{l+1} = G_l W_l^T, entry by entry");
     return status;
@@ -148,12 +173,14 @@ EX_FN clb_status theorem_1_flow(theorem_result *r, size_t n)
         if (status) return status;
         for (size_t l = 1; l < c.p.net.L; ++l) before[l] = clb_charge(&c.p.net, NULL, l);
         status = clb_flow(&c.p.net, &c.p.data, 5.0, &how, NULL);
-        for (size_t l = 1; l < c.p.net.L; ++l) r->residual = fmax(r->residual, fabs(clb_charge(&c.p.net, NULL, l) - before[l]));
+        for (size_t l = 1; l < c.p.net.L; ++l)
+            r->residual = fmax(r->residual, fabs(clb_charge(&c.p.net, NULL, l) - before[l]));
         theorem_close(&c);
         if (status) return status;
     }
     r->verdict = ex_rule(r->residual <= theorem_tol(1e-8), 0);
-    snprintf(r->note, sizeof r->note, "|C_l(5) - C_l(0)| along the flow of linear nets, integrated to 1e-11");
+    snprintf(r->note, sizeof r->note,
+             "|C_l(5) - C_l(0)| along the flow of linear nets, integrated to 1e-11");
     return CLB_OK;
 }
 
@@ -175,7 +202,8 @@ EX_FN clb_status theorem_drift(theorem_result *r, uint64_t seed, clb_train_opts 
     status = clb_train(&c.p.net, &c.p.data, 0.01 * (double)(1 + seed % 5), 200, &how, &trace);
     if (!status) {
         for (size_t l = 1; l < c.p.net.L; ++l)
-            r->residual = fmax(r->residual, fabs(clb_trace_drift_bias(&trace, l) - trace.predicted[l - 1]));
+            r->residual =
+                fmax(r->residual, fabs(clb_trace_drift_bias(&trace, l) - trace.predicted[l - 1]));
         clb_trace_free(&trace);
     }
     theorem_close(&c);
@@ -190,7 +218,8 @@ EX_FN clb_status theorem_2(theorem_result *r, size_t n)
     memset(&how, 0, sizeof how);
     for (size_t i = 0; i < n && !status; ++i) status = theorem_drift(r, 2000 + i, how, 0);
     r->verdict = ex_rule(r->residual <= theorem_tol(1e-11), 0);
-    snprintf(r->note, sizeof r->note, "|C(T) - C(0) - eta^2 S| after 200 steps of gradient descent");
+    snprintf(r->note, sizeof r->note,
+             "|C(T) - C(0) - eta^2 S| after 200 steps of gradient descent");
     return status;
 }
 
@@ -199,10 +228,12 @@ EX_FN clb_status theorem_2_others(theorem_result *r, size_t n)
     clb_train_opts how[4];
     clb_status status = CLB_OK;
     memset(how, 0, sizeof how);
-    how[0].optimizer = CLB_HEAVY_BALL, how[1].optimizer = CLB_NESTEROV, how[2].l2 = 0.1, how[3].batch = 7;
+    how[0].optimizer = CLB_HEAVY_BALL, how[1].optimizer = CLB_NESTEROV, how[2].l2 = 0.1,
+    how[3].batch = 7;
     for (size_t i = 0; i < n && !status; ++i) status = theorem_drift(r, 2000 + i, how[i % 4], -1);
     r->verdict = ex_rule(r->residual <= theorem_tol(1e-11), 0);
-    snprintf(r->note, sizeof r->note, "drift of |W_{l+1}|^2 - |W_l|^2 - |b_l|^2 against its law after 200 steps");
+    snprintf(r->note, sizeof r->note,
+             "drift of |W_{l+1}|^2 - |W_l|^2 - |b_l|^2 against its law after 200 steps");
     return status;
 }
 
@@ -240,7 +271,9 @@ EX_FN clb_status theorem_3(theorem_result *r, size_t n)
     }
     r->instances = 8, r->residual = fmax(highest - 1.10, 1.10 - lowest);
     r->verdict = ex_rule(r->residual <= 0.02, r->residual <= 0.1);
-    snprintf(r->note, sizeof r->note, "alpha from %.3f to %.3f over four widths and both losses: a property of the setting", lowest, highest);
+    snprintf(r->note, sizeof r->note,
+             "alpha from %.3f to %.3f over four widths and both losses: a property of the setting",
+             lowest, highest);
     return CLB_OK;
 }
 
@@ -282,12 +315,15 @@ EX_FN clb_status theorem_4_one(uint64_t seed, double *printed, double *exact)
     H = (clb_real *)ex_realloc(NULL, 2 * P * P, sizeof *H);
     clb_curv_at(&c.curv, NULL);
     status = clb_crossover_modes(&c.curv, lambda, coefficient);
-    if (!status) *printed = fmax(*printed, fabs(clb_crossover(P, lambda, coefficient, eta, T, NULL) / fabs(S) - 1.0));
+    if (!status)
+        *printed = fmax(*printed,
+                        fabs(clb_crossover(P, lambda, coefficient, eta, T, NULL) / fabs(S) - 1.0));
     if (!status) status = clb_hessian(&c.curv, H, P);
     if (!status) status = clb_jacobi(P, H, P, lambda, H + P * P);
     if (!status) status = clb_spectrum_init(&sp, &c.p.net, 1, lambda, H + P * P, c.grad);
     if (!status) {
-        *exact = fmax(*exact, fabs(clb_spectrum_sum(&sp, eta, T, CLB_MODES_ALL).S - S) / fmax(fabs(S), sp.energy));
+        *exact = fmax(*exact, fabs(clb_spectrum_sum(&sp, eta, T, CLB_MODES_ALL).S - S)
+                                  / fmax(fabs(S), sp.energy));
         clb_spectrum_free(&sp);
     }
     free(lambda), free(H);
@@ -300,9 +336,12 @@ EX_FN clb_status theorem_4(theorem_result *r, size_t n)
     double exact = 0.0;
     clb_status status = CLB_OK;
     r->instances = n / 4 + 1;
-    for (size_t i = 0; i < r->instances && !status; ++i) status = theorem_4_one(3000 + i, &r->residual, &exact);
+    for (size_t i = 0; i < r->instances && !status; ++i)
+        status = theorem_4_one(3000 + i, &r->residual, &exact);
     r->verdict = ex_rule(r->residual <= 0.01, r->residual <= 0.3);
-    snprintf(r->note, sizeof r->note, "largest relative error of the printed sum on the frozen quadratic of linear nets, T = 100");
+    snprintf(r->note, sizeof r->note,
+             "largest relative error of the printed sum on the frozen quadratic of linear nets, T "
+             "= 100");
     return status;
 }
 
@@ -311,9 +350,12 @@ EX_FN clb_status theorem_4_corrected(theorem_result *r, size_t n)
     double printed = 0.0;
     clb_status status = CLB_OK;
     r->instances = n / 4 + 1;
-    for (size_t i = 0; i < r->instances && !status; ++i) status = theorem_4_one(3000 + i, &printed, &r->residual);
+    for (size_t i = 0; i < r->instances && !status; ++i)
+        status = theorem_4_one(3000 + i, &printed, &r->residual);
     r->verdict = ex_rule(r->residual <= theorem_tol(1e-9), 0);
-    snprintf(r->note, sizeof r->note, "against the quadratic model iterated step by step, relative to the larger of S and |g|^2");
+    snprintf(
+        r->note, sizeof r->note,
+        "against the quadratic model iterated step by step, relative to the larger of S and |g|^2");
     return status;
 }
 
@@ -328,16 +370,19 @@ EX_FN clb_status theorem_5(theorem_result *r, size_t n)
     clb_rng_seed(&rng, 5);
     r->instances = n;
     for (size_t i = 0; i < n; ++i) {
-        double s1 = 0.1 + 1e-10 * (double)(clb_rng_u32(&rng) % 1000000000u), s2 = s1, x = 0.5, target = 2.0, eta = 0.05;
+        double s1 = 0.1 + 1e-10 * (double)(clb_rng_u32(&rng) % 1000000000u), s2 = s1, x = 0.5,
+               target = 2.0, eta = 0.05;
         for (int t = 0; t < 500; ++t) {
             double e = s1 * s2 - target, next = s1 - eta * e * x * s2;
             s2 = s2 - eta * e * x * s1, s1 = next;
         }
         r->residual = fmax(r->residual, fabs(s1 * s1 - s2 * s2));
     }
-    r->verdict = ex_rule(r->residual > 0.0, 0);       /* the statement needs the imbalance to grow      */
-    snprintf(r->note, sizeof r->note, "imbalance after 500 steps from balance: none. Smallest case: s[2] = {0.1, 0.1}, x = 0.5, "
-             "target 2, eta 0.05: s1'^2 - s2'^2 = (s1^2 - s2^2)(1 - eta^2 e^2 x^2)");
+    r->verdict = ex_rule(r->residual > 0.0, 0);      /* the statement needs the imbalance to grow */
+    snprintf(
+        r->note, sizeof r->note,
+        "imbalance after 500 steps from balance: none. Smallest case: s[2] = {0.1, 0.1}, x = 0.5, "
+        "target 2, eta 0.05: s1'^2 - s2'^2 = (s1^2 - s2^2)(1 - eta^2 e^2 x^2)");
     return CLB_OK;
 }
 
@@ -351,15 +396,18 @@ EX_FN clb_status theorem_5_corrected(theorem_result *r, size_t n)
         if (status) return status;
         status = clb_linear_modes_init(&modes, &c.p.net, &c.p.data);
         if (!status) {
-            double g1 = clb_weight_sumsq(&c.p.net, c.grad, 1), g2 = clb_weight_sumsq(&c.p.net, c.grad, 2);
-            r->residual = fmax(r->residual, fmax(fabs(modes.g1 / g1 - 1.0), fabs(modes.g2 / g2 - 1.0)));
+            double g1 = clb_weight_sumsq(&c.p.net, c.grad, 1),
+                   g2 = clb_weight_sumsq(&c.p.net, c.grad, 2);
+            r->residual =
+                fmax(r->residual, fmax(fabs(modes.g1 / g1 - 1.0), fabs(modes.g2 / g2 - 1.0)));
             clb_linear_modes_free(&modes);
         }
         theorem_close(&c);
         if (status) return status;
     }
     r->verdict = ex_rule(r->residual <= theorem_tol(1e-9), 0);
-    snprintf(r->note, sizeof r->note, "relative error of |G_1|^2 and |G_2|^2 from the modes r_k = lx_k e_k");
+    snprintf(r->note, sizeof r->note,
+             "relative error of |G_1|^2 and |G_2|^2 from the modes r_k = lx_k e_k");
     return CLB_OK;
 }
 
@@ -396,7 +444,9 @@ EX_FN clb_status theorem_6(theorem_result *r, size_t n)
         r->residual = fmax(r->residual, clb_softmax_curvature(K, p) / top - 1.0);
     }
     r->verdict = ex_rule(r->residual <= theorem_tol(1e-9), 0);
-    snprintf(r->note, sizeof r->note, "largest excess of the left side. Smallest case: p[2] = {0.5, 0.5}, lambda = %.3g, max p(1-p) = 0.25",
+    snprintf(r->note, sizeof r->note,
+             "largest excess of the left side. Smallest case: p[2] = {0.5, 0.5}, lambda = %.3g, "
+             "max p(1-p) = 0.25",
              clb_softmax_curvature(2, half));
     return CLB_OK;
 }
@@ -410,14 +460,18 @@ EX_FN clb_status theorem_6_corrected(theorem_result *r, size_t n)
     for (size_t i = 0; i < r->instances; ++i) {
         size_t K = 2 + i % 9;
         double top = theorem_simplex(&rng, K, p, i % 3 == 0), lambda = clb_softmax_curvature(K, p);
-        r->residual = fmax(r->residual, fmax(lambda / (2 * top), (double)K / (double)(K - 1) * top / lambda) - 1.0);
+        r->residual =
+            fmax(r->residual,
+                 fmax(lambda / (2 * top), (double)K / (double)(K - 1) * top / lambda) - 1.0);
     }
     r->verdict = ex_rule(r->residual <= theorem_tol(1e-9), 0);
-    snprintf(r->note, sizeof r->note, "largest relative violation of either side; K = 2 attains both");
+    snprintf(r->note, sizeof r->note,
+             "largest relative violation of either side; K = 2 attains both");
     return CLB_OK;
 }
 
-/* Largest left/right - 1 of the printed bound (7) and of the corrected one, and how often the printed one fails. */
+/* Largest left/right - 1 of the printed bound (7) and of the corrected one, and how often the
+ * printed one fails. */
 EX_FN clb_status theorem_7_bounds(size_t n, double *printed, double *corrected, size_t *fails)
 {
     *printed = *corrected = -EX_INF, *fails = 0;
@@ -430,7 +484,9 @@ EX_FN clb_status theorem_7_bounds(size_t n, double *printed, double *corrected, 
         theorem_close(&c);
         if (status) return status;
         *printed = fmax(*printed, bounds.hessian / bounds.published - 1.0);
-        *corrected = fmax(*corrected, fmax(bounds.gauss_newton / bounds.sharp, bounds.hessian / (bounds.gauss_newton + bounds.residual)) - 1.0);
+        *corrected = fmax(*corrected, fmax(bounds.gauss_newton / bounds.sharp,
+                                           bounds.hessian / (bounds.gauss_newton + bounds.residual))
+                                          - 1.0);
         *fails += bounds.hessian > bounds.published;
     }
     return CLB_OK;
@@ -442,7 +498,10 @@ EX_FN clb_status theorem_6_bound(theorem_result *r, size_t n)
     size_t fails;
     clb_status status = theorem_7_bounds(n, &r->residual, &corrected, &fails);
     r->instances = n, r->verdict = ex_rule(!status && fails == 0, 0);
-    snprintf(r->note, sizeof r->note, "largest excess of lambda_max(H) over the bound at initialisation; it fails in %zu of %zu nets", fails, n);
+    snprintf(r->note, sizeof r->note,
+             "largest excess of lambda_max(H) over the bound at initialisation; it fails in %zu of "
+             "%zu nets",
+             fails, n);
     return status;
 }
 
@@ -452,7 +511,8 @@ EX_FN clb_status theorem_6_bound_corrected(theorem_result *r, size_t n)
     size_t fails;
     clb_status status = theorem_7_bounds(n, &printed, &r->residual, &fails);
     r->instances = n, r->verdict = ex_rule(!status && r->residual <= theorem_tol(1e-6), 0);
-    snprintf(r->note, sizeof r->note, "largest relative violation (negative: slack) of either inequality");
+    snprintf(r->note, sizeof r->note,
+             "largest relative violation (negative: slack) of either inequality");
     return status;
 }
 
@@ -476,7 +536,10 @@ EX_FN clb_status theorem_half_time(uint64_t seed, double eta, double *time)
     if (!status) {
         for (size_t t = 1; t < trace.T && isnan(*time); ++t)
             if (trace.loss[t] <= 0.5 * trace.loss[0])
-                *time = eta * ((double)(t - 1) + (trace.loss[t - 1] - 0.5 * trace.loss[0]) / (trace.loss[t - 1] - trace.loss[t]));
+                *time = eta
+                        * ((double)(t - 1)
+                           + (trace.loss[t - 1] - 0.5 * trace.loss[0])
+                                 / (trace.loss[t - 1] - trace.loss[t]));
         clb_trace_free(&trace);
     }
     theorem_close(&c);
@@ -490,12 +553,14 @@ EX_FN clb_status theorem_prop_7(theorem_result *r, size_t n)
         clb_status status = theorem_half_time(7000 + i, 0.02, &a);
         if (!status) status = theorem_half_time(7000 + i, 0.005, &b);
         if (status) return status;
-        if (isnan(a) || isnan(b)) continue;             /* the loss of this net does not halve            */
+        if (isnan(a) || isnan(b)) continue;             /* the loss of this net does not halve */
         ++r->instances;
         r->residual = fmax(r->residual, fabs(a / b - 1.0));
     }
     r->verdict = ex_rule(r->residual <= 0.05, r->residual <= 0.2);
-    snprintf(r->note, sizeof r->note, "relative change of eta t(half loss) between eta = 0.02 and 0.005: time rescaling, no kernel constant needed");
+    snprintf(r->note, sizeof r->note,
+             "relative change of eta t(half loss) between eta = 0.02 and 0.005: time rescaling, no "
+             "kernel constant needed");
     return CLB_OK;
 }
 
@@ -504,28 +569,49 @@ EX_FN clb_status theorem_prop_7(theorem_result *r, size_t n)
  * ========================================================================================== */
 
 static const theorem theorem_list[] = {
-    { "Theorem 1, eq. (10)", "<W_l, G_l> is the same for every layer of a bias-free homogeneous net, any loss", theorem_1, NULL },
-    { "Theorem 1, eq. (1), (11)", "gradient flow conserves C_l = |W_{l+1}|^2 - |W_l|^2", theorem_1_flow, NULL },
-    { "Theorem 1, stronger", "every hidden neuron has its own law, biases included", theorem_1_neuron, NULL },
-    { "Theorem 1, biases", "with biases |W_{l+1}|^2 - |W_l|^2 - |b_l|^2 is conserved", theorem_1_bias, NULL },
-    { "Theorem 1, linear", "linear nets conserve the matrix W_{l+1}^T W_{l+1} - W_l W_l^T", theorem_1_matrix, NULL },
+    { "Theorem 1, eq. (10)",
+      "<W_l, G_l> is the same for every layer of a bias-free homogeneous net, any loss", theorem_1,
+      NULL },
+    { "Theorem 1, eq. (1), (11)", "gradient flow conserves C_l = |W_{l+1}|^2 - |W_l|^2",
+      theorem_1_flow, NULL },
+    { "Theorem 1, stronger", "every hidden neuron has its own law, biases included",
+      theorem_1_neuron, NULL },
+    { "Theorem 1, biases", "with biases |W_{l+1}|^2 - |W_l|^2 - |b_l|^2 is conserved",
+      theorem_1_bias, NULL },
+    { "Theorem 1, linear", "linear nets conserve the matrix W_{l+1}^T W_{l+1} - W_l W_l^T",
+      theorem_1_matrix, NULL },
     { "Theorem 2, eq. (2), (3)", "gradient descent: C(T) - C(0) = eta^2 S(eta)", theorem_2, NULL },
-    { "Theorem 2, extended", "the same for momentum, Nesterov, weight decay, mini-batches, biases", theorem_2_others, NULL },
+    { "Theorem 2, extended", "the same for momentum, Nesterov, weight decay, mini-batches, biases",
+      theorem_2_others, NULL },
     { "Theorem 2', eq. (12)", "every local minimum on {C = c} is global at infinite width", NULL,
-      "not computable: infinite width, and {C = c} is not closed in the measure; nothing is claimed here" },
-    { "Theorem 3, eq. (15)-(17)", "two-layer linear nets have alpha = 1.10 +- 0.01", theorem_3, NULL },
-    { "Theorem 4, eq. (4), (18), (19)", "S is a sum over modes with c_k > 0, exact for linear nets", theorem_4, NULL },
-    { "Theorem 4, corrected", "S = sum_kj g_k g_j D_kj (1 - (rho_k rho_j)^T) / (1 - rho_k rho_j) for a quadratic", theorem_4_corrected, NULL },
-    { "Theorem 5, eq. (5), (23)-(25)", "balanced modes lose their balance at order eta^2", theorem_5, NULL },
-    { "Theorem 5, corrected", "|G_1|^2, |G_2|^2 of a linear net from r_k = lx_k e_k, exactly", theorem_5_corrected, NULL },
-    { "Theorem 6, eq. (6), (20)-(22)", "lambda_max(diag p - p p^T) = max_k p_k (1 - p_k)", theorem_6, NULL },
-    { "Theorem 6, corrected", "K/(K-1) max p(1-p) <= lambda_max(diag p - p p^T) <= 2 max p(1-p)", theorem_6_corrected, NULL },
-    { "Theorem 6, eq. (7)", "lambda_max(H) <= lambda_max(J^T J/n) max_i q_i (1 - q_i)", theorem_6_bound, NULL },
-    { "Theorem 6, eq. (7) corrected", "lambda_max(H) <= lambda_max(H_GN) + b, lambda_max(H_GN) <= lambda_max(J^T J/n) max_i lambda_max(S_i)",
+      "not computable: infinite width, and {C = c} is not closed in the measure; nothing is "
+      "claimed here" },
+    { "Theorem 3, eq. (15)-(17)", "two-layer linear nets have alpha = 1.10 +- 0.01", theorem_3,
+      NULL },
+    { "Theorem 4, eq. (4), (18), (19)", "S is a sum over modes with c_k > 0, exact for linear nets",
+      theorem_4, NULL },
+    { "Theorem 4, corrected",
+      "S = sum_kj g_k g_j D_kj (1 - (rho_k rho_j)^T) / (1 - rho_k rho_j) for a quadratic",
+      theorem_4_corrected, NULL },
+    { "Theorem 5, eq. (5), (23)-(25)", "balanced modes lose their balance at order eta^2",
+      theorem_5, NULL },
+    { "Theorem 5, corrected", "|G_1|^2, |G_2|^2 of a linear net from r_k = lx_k e_k, exactly",
+      theorem_5_corrected, NULL },
+    { "Theorem 6, eq. (6), (20)-(22)", "lambda_max(diag p - p p^T) = max_k p_k (1 - p_k)",
+      theorem_6, NULL },
+    { "Theorem 6, corrected", "K/(K-1) max p(1-p) <= lambda_max(diag p - p p^T) <= 2 max p(1-p)",
+      theorem_6_corrected, NULL },
+    { "Theorem 6, eq. (7)", "lambda_max(H) <= lambda_max(J^T J/n) max_i q_i (1 - q_i)",
+      theorem_6_bound, NULL },
+    { "Theorem 6, eq. (7) corrected",
+      "lambda_max(H) <= lambda_max(H_GN) + b, lambda_max(H_GN) <= lambda_max(J^T J/n) max_i "
+      "lambda_max(S_i)",
       theorem_6_bound_corrected, NULL },
-    { "Proposition 7, eq. (8), (26), (27)", "times to a threshold scale as 1/eta", theorem_prop_7, NULL },
+    { "Proposition 7, eq. (8), (26), (27)", "times to a threshold scale as 1/eta", theorem_prop_7,
+      NULL },
     { "Theorem 8", "two regimes of the switch rate", NULL,
-      "not computable as stated: it puts a fit into words; the fit is E15, what replaces it E17, E19, E22" },
+      "not computable as stated: it puts a fit into words; the fit is E15, what replaces it E17, "
+      "E19, E22" },
 };
 enum { THEOREMS = EX_LEN(theorem_list) };
 
@@ -554,11 +640,13 @@ EX_FN int theorems_markdown(ex_buf *b, int quick)
 {
     theorem_result results[THEOREMS];
     int done = theorems_try(results, quick);
-    ex_put(b, "| | statement | instances | residual | verdict | what was measured |\n|---|---|---|---|---|---|\n");
+    ex_put(b, "| | statement | instances | residual | verdict | what was measured "
+              "|\n|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < THEOREMS && done; ++i) {
         ex_putf(b, "| %s | ", theorem_list[i].name);
         tables_md(b, theorem_list[i].statement);
-        ex_putf(b, " | %zu | %.2g | %s | ", results[i].instances, results[i].residual, theorem_verdict(i, &results[i]));
+        ex_putf(b, " | %zu | %.2g | %s | ", results[i].instances, results[i].residual,
+                theorem_verdict(i, &results[i]));
         tables_md(b, results[i].note);
         ex_put(b, " |\n");
     }
