@@ -236,6 +236,8 @@ static clb_status e04_mnist(ex *x, ex_row *row)
         snprintf(images, sizeof images, "%s/train-images-idx3-ubyte", folder);
         snprintf(labels, sizeof labels, "%s/train-labels-idx1-ubyte", folder);
         status = clb_data_idx_load(&data, images, labels, 2000);
+        if (status == CLB_EOPTION) status = CLB_ETRUNCATED;      /* fewer than 2000 images */
+        if (!status && (data.d != widths[0] || data.K != widths[E04_L])) status = CLB_EFORMAT;
         if (!status) status = e04_train(&net, &data, row, E04_LOG, &rng);
         clb_data_free(&data);
     }

@@ -59,6 +59,18 @@ fi
 status 4 "$E5" $FAST -q --out "$T/file/sub"
 "$E5" $FAST --list >"$T/list"; [ "$(wc -l <"$T/list")" -eq 6 ] && ok || bad "--list"
 
+# MNIST files that are missing, cut, too few, or of another shape: bad input, and no result file
+E4="$BUILD/e04_edge_of_stability"
+idx() { printf '\0\0\010\003\0\0\0\003\0\0\0\002\0\0\0\002abcdefghijkl' >"$1/train-images-idx3-ubyte"
+        printf '\0\0\010\001\0\0\0\003\001\0\002' >"$1/train-labels-idx1-ubyte"; }
+mkdir "$T/few" "$T/cut"; idx "$T/few"; idx "$T/cut"
+head -c 20 "$T/few/train-images-idx3-ubyte" >"$T/cut/train-images-idx3-ubyte"
+for d in none few cut; do
+    [ -x "$E4" ] || continue
+    status 3 "$E4" --mnist "$T/$d" --published --seeds 42 --lrs 0.1 --threads 1 -q --out "$T/mnist"
+    [ -e "$T/mnist/E04.json" ] && bad "a result from bad MNIST files" || ok
+done
+
 # the same bytes from any number of threads, any instruction set, in shards
 "$E5" $FAST -q --threads 1 --out "$T/a" 2>"$T/err"; [ -s "$T/err" ] && bad "stderr not empty in a pipe" || ok
 "$E5" $FAST -q --threads 2 --out "$T/b"
