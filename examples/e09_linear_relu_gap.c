@@ -1,11 +1,13 @@
 /* E9  Linear-ReLU gap: how often do activations switch?                              Theorems 3, 4
- *   cc -O2 -o e09 examples/e09_linear_relu_gap.c -lm && ./e09                    (a minute on two cores)
- * Setup   two-layer ReLU net, d = 20, m = 64, K = 5, mixture n = 200, cross entropy, five eta from 1e-3 to 0.1, three
- *         seeds, GD, T = 2000; gates A_t[i][h] = [(W_1 x_i)_h > 0] compared step by step. Beside it the exponents of a
- *         linear net (squared loss, 8 eta) and the ReLU net (cross entropy, 4 eta), five seeds.
+ *   cc -O2 -o e09 examples/e09_linear_relu_gap.c -lm && ./e09   (a minute on two cores)
+ * Setup   two-layer ReLU net, d = 20, m = 64, K = 5, mixture n = 200, cross entropy, five eta from
+ *         1e-3 to 0.1, three seeds, GD, T = 2000; gates A_t[i][h] = [(W_1 x_i)_h > 0] compared
+ *         step by step. Beside it the exponents of a linear net (squared loss, 8 eta) and the ReLU
+ *         net (cross entropy, 4 eta), five seeds.
  * Paper   2.2 % switch rate; alpha of the linear net 1.10
- * Beyond  gates frozen at theta_0 (what switching changes in S), attribution of S to switches step by step, returning
- *         switches and net change, correlations without the common trend, alpha at equal loss and window. */
+ * Beyond  gates frozen at theta_0 (what switching changes in S), attribution of S to switches step
+ *         by step, returning switches and net change, correlations without the common trend, alpha
+ *         at equal loss and window. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -22,7 +24,8 @@ enum { E09_N = EX_LEN(e09_lr), E09_RETURN = 100, E09_THIN = 10, E09_DISTINCT = 1
 
 static sw_case e09_case(const char *part, double act, double loss, size_t width)
 {
-    sw_case c = { part, act, loss, width, !strcmp(part, "linear") || !strcmp(part, "relu") ? 5 : 3, 0 };
+    sw_case c = { part, act, loss, width, !strcmp(part, "linear") || !strcmp(part, "relu") ? 5 : 3,
+                  0 };
     return c;
 }
 
@@ -38,7 +41,7 @@ static void e09_plan_beyond(ex *x, ex_list seeds, ex_list etas)
             c = e09_case("gates", 1, loss, e09_widths[w]);
             sw_plan(x, &c, seeds, "lr", few);
         }
-    for (int act = 0; act <= 1; ++act)                       /* the case linear, MSE is part "linear"    */
+    for (int act = 0; act <= 1; ++act)                   /* the case linear, MSE is part "linear" */
         for (int loss = !act; loss <= 1; ++loss) {
             c = e09_case("window", act, loss, 64);
             sw_plan(x, &c, seeds, "lr", all);
@@ -63,14 +66,14 @@ static void e09_plan(ex *x)
 
 typedef struct e09_watch {
     size_t     words, m, n, T;
-    uint64_t  *first, *last, *now;        /* gates at theta_0, theta_{t-1}, theta_t                      */
-    size_t    *flip;                      /* step of the last switch of each gate, 0: none               */
-    uint32_t  *index, *units;             /* switched gates of this step; [m] their number in each neuron */
-    double    *hamming, *neurons, *margin, *imbalance;             /* [T]                                */
+    uint64_t  *first, *last, *now;        /* gates at theta_0, theta_{t-1}, theta_t */
+    size_t    *flip;                      /* step of the last switch of each gate, 0: none */
+    uint32_t  *index, *units;     /* switched gates of this step; [m] their number in each neuron */
+    double    *hamming, *neurons, *margin, *imbalance;             /* [T] */
     double     margin_mean_first, margin_mean_last, distinct[SW_T / E09_DISTINCT];
-    double     switches, returns, net, switched;      /* counts; sum of delta_t - delta_t(old gates)      */
+    double     switches, returns, net, switched;   /* counts; sum of delta_t - delta_t(old gates) */
     int        attribute;
-    clb_pass   probe;                     /* the network at theta_t with the gates of theta_{t-1}        */
+    clb_pass   probe;                     /* the network at theta_t with the gates of theta_{t-1} */
     clb_real  *grad;
     clb_status status;
 } e09_watch;
@@ -152,7 +155,8 @@ static void e09_attribute(e09_watch *w, const clb_state *state, double switches)
         clb_grad(&w->probe, NULL, w->grad);
         w->switched += e09_delta(state->net, state->grad) - e09_delta(state->net, w->grad);
     }
-    if (!w->status && (state->t == 0 || switches > 0)) w->status = clb_pass_freeze(&w->probe, state->pass);
+    if (!w->status && (state->t == 0 || switches > 0))
+        w->status = clb_pass_freeze(&w->probe, state->pass);
 }
 
 /* At theta_t: entry t-1 of the series is what update t-1 did. */
@@ -177,7 +181,8 @@ static clb_verdict e09_observe(void *context, const clb_state *state)
     return w->status ? CLB_STOP : CLB_CONTINUE;
 }
 
-/* Correlation of what is left of two series after a centred running mean over 51 steps, away from the ends. */
+/* Correlation of what is left of two series after a centred running mean over 51 steps, away from
+ * the ends. */
 static double e09_detrended(size_t T, const double *x, const double *y, double *work)
 {
     const double *series[2];
@@ -213,7 +218,8 @@ static void e09_report(ex_row *row, const e09_watch *w, const clb_trace *tr)
 {
     size_t T = w->T;
     double zero = 0, largest = 0, r = clb_pearson(T, w->hamming, w->imbalance);
-    for (size_t t = 0; t < T; ++t) zero += w->hamming[t] == 0, largest = fmax(largest, w->hamming[t]);
+    for (size_t t = 0; t < T; ++t)
+        zero += w->hamming[t] == 0, largest = fmax(largest, w->hamming[t]);
     ex_num(row, "actual_drift", fabs(clb_trace_drift(tr, 1)));
     ex_num(row, "S_measured", fabs(tr->S[0]));
     ex_num(row, "final_loss", tr->loss[T - 1]);
@@ -235,7 +241,8 @@ static void e09_report(ex_row *row, const e09_watch *w, const clb_trace *tr)
 }
 
 /* Beyond the paper; frozen is the run with the gates of theta_0. */
-static void e09_report_beyond(ex_row *row, const e09_watch *w, const clb_trace *tr, const clb_trace *frozen)
+static void e09_report_beyond(ex_row *row, const e09_watch *w, const clb_trace *tr,
+                              const clb_trace *frozen)
 {
     size_t T = w->T, late = T / 4, blocks = T / 20;
     double *work = ex_space(row, 3 * T), *mean = ex_space(row, blocks), all = (double)(w->n * w->m);
@@ -283,46 +290,63 @@ static clb_status e09_run(ex *x, ex_row *row)
 
 /* --- ledger of the gate runs ------------------------------------------------------------------ */
 
-/* Rounding decides when, and whether, a gate near zero switches: a few switches in 2000 steps differ between builds in
- * float already, 20 steps more or less have one. The margins are the least of 12800 such values: order of magnitude only.
- * Final losses carry 1e-8 of float32 cancellation. */
+/* Rounding decides when, and whether, a gate near zero switches: a few switches in 2000 steps
+ * differ between builds in float already, 20 steps more or less have one. The margins are the
+ * least of 12800 such values: order of magnitude only. Final losses carry 1e-8 of float32
+ * cancellation. */
 static const double e09_switch = 1.0 / (12800.0 * SW_T), e09_step = 1.0 / SW_T;
 
 static void e09_refs(ex *x, ex_row *row)
 {
-    const struct { const char *name; ex_class kind; double tol; } quantities[] = {
-        { "lr", EX_EXACT, 0 }, { "actual_drift", EX_NOISE, 3.5e-5 }, { "S_measured", EX_STABLE, 2e-6 },
-        { "final_loss", EX_NOISE, 1e-8 + 1e-6 * ex_get(row, "final_loss") }, { "n_steps_completed", EX_EXACT, 0 },
-        { "mean_hamming_dist", EX_NOISE, 4 * e09_switch }, { "max_hamming_dist", EX_STABLE, 1e-3 },
-        { "zero_change_fraction", EX_NOISE, 20 * e09_step }, { "mean_neurons_changed", EX_NOISE, 4 * e09_step },
-        { "total_pattern_changes", EX_NOISE, 20 }, { "mean_margin_init", EX_STABLE, 1e-6 },
-        { "mean_margin_final", EX_STABLE, 1e-6 }, { "hamming_imbalance_correlation", EX_NOISE, 0.005 },
-        { "min_margin_init", EX_CHAOTIC, 0 }, { "min_margin_final", EX_CHAOTIC, 0 },
-        { "hamming_trajectory/*", EX_NOISE, 4.0 / 12800 }, { "margin_trajectory/*", EX_CHAOTIC, 0 },
-        { "neurons_changed_trajectory/*", EX_NOISE, 4 }, { "distinct_patterns/*/1", EX_EXACT, 0 },
+    const struct { const char *name; ex_class kind; double tol;
+    } quantities[] = {
+        { "lr", EX_EXACT, 0 },
+        { "actual_drift", EX_NOISE, 3.5e-5 },
+        { "S_measured", EX_STABLE, 2e-6 },
+        { "final_loss", EX_NOISE, 1e-8 + 1e-6 * ex_get(row, "final_loss") },
+        { "n_steps_completed", EX_EXACT, 0 },
+        { "mean_hamming_dist", EX_NOISE, 4 * e09_switch },
+        { "max_hamming_dist", EX_STABLE, 1e-3 },
+        { "zero_change_fraction", EX_NOISE, 20 * e09_step },
+        { "mean_neurons_changed", EX_NOISE, 4 * e09_step },
+        { "total_pattern_changes", EX_NOISE, 20 },
+        { "mean_margin_init", EX_STABLE, 1e-6 },
+        { "mean_margin_final", EX_STABLE, 1e-6 },
+        { "hamming_imbalance_correlation", EX_NOISE, 0.005 },
+        { "min_margin_init", EX_CHAOTIC, 0 },
+        { "min_margin_final", EX_CHAOTIC, 0 },
+        { "hamming_trajectory/*", EX_NOISE, 4.0 / 12800 },
+        { "margin_trajectory/*", EX_CHAOTIC, 0 },
+        { "neurons_changed_trajectory/*", EX_NOISE, 4 },
+        { "distinct_patterns/*/1", EX_EXACT, 0 },
     };
-    const char *path = ex_print(x, "activation_coupling/results.json#%s/%d", ex_key(x, ex_get(row, "lr")), ex_seed_index(row));
+    const char *path = ex_print(x, "activation_coupling/results.json#%s/%d",
+                                ex_key(x, ex_get(row, "lr")), ex_seed_index(row));
     for (size_t i = 0; i < EX_LEN(quantities); ++i) {
         char name[64];
         size_t n = strcspn(quantities[i].name, "/");
         snprintf(name, sizeof name, "%.*s", (int)n, quantities[i].name);
         ex_ref(row, name, quantities[i].kind, quantities[i].tol, "%s/%s", path, quantities[i].name);
-        if (quantities[i].kind == EX_CHAOTIC) ex_because(x, "least of 12800 values near zero: order of magnitude only");
+        if (quantities[i].kind == EX_CHAOTIC)
+            ex_because(x, "least of 12800 values near zero: order of magnitude only");
     }
     ex_ref_value(x, row->seed, EX_EXACT, 0, "%s/seed", path);
     for (size_t i = 0; i < SW_T / E09_DISTINCT; ++i)
-        ex_ref_value(x, (double)(E09_DISTINCT * i), EX_EXACT, 0, "%s/distinct_patterns/%zu/0", path, i);
+        ex_ref_value(x, (double)(E09_DISTINCT * i), EX_EXACT, 0, "%s/distinct_patterns/%zu/0", path,
+                     i);
 }
 
 /* Means over the seeds at one eta: a line, and its place in summary_table. */
 static void e09_gate_line(ex *x, const sw_case *c, double eta, size_t place, int published)
 {
-    const struct { const char *row, *summary; ex_class kind; double tol; } names[] = {
+    const struct { const char *row, *summary; ex_class kind; double tol;
+    } names[] = {
         { "mean_neurons_changed", "mean_neurons_changed", EX_NOISE, 4 * e09_step },
         { "mean_hamming_dist", "mean_hamming", EX_NOISE, 4 * e09_switch },
         { "zero_change_fraction", "zero_change_frac", EX_NOISE, 20 * e09_step },
         { "hamming_imbalance_correlation", "hamming_imbalance_corr", EX_NOISE, 0.005 },
-        { "min_margin_init", "min_margin_init", EX_CHAOTIC, 0 }, { "min_margin_final", "min_margin_final", EX_CHAOTIC, 0 },
+        { "min_margin_init", "min_margin_init", EX_CHAOTIC, 0 },
+        { "min_margin_final", "min_margin_final", EX_CHAOTIC, 0 },
         { "S_measured", "S_measured", EX_STABLE, 2e-6 },
     };
     const char *path = ex_print(x, "activation_coupling/config.json#summary_table/%zu", place);
@@ -335,19 +359,33 @@ static void e09_gate_line(ex *x, const sw_case *c, double eta, size_t place, int
         ex_num(line, names[i].row, sw_mean(x, c, names[i].row, "lr", eta));
         if (!published) continue;
         ex_ref(line, names[i].row, names[i].kind, names[i].tol, "%s/%s", path, names[i].summary);
-        if (names[i].kind == EX_CHAOTIC) ex_because(x, "least of 12800 values near zero: order of magnitude only");
+        if (names[i].kind == EX_CHAOTIC)
+            ex_because(x, "least of 12800 values near zero: order of magnitude only");
     }
 }
 
 static void e09_coupling_tables(ex *x)
 {
-    static const char *const names[] = { "gate_share", "switched_share", "switches_per_eta_t", "gross_change", "net_change",
-                                         "returns", "hamming_imbalance_correlation", "r_detrended", "r_late",
-                                         "r_given_loss", "r_frozen" };
+    static const char *const names[] = { "gate_share",
+                                         "switched_share",
+                                         "switches_per_eta_t",
+                                         "gross_change",
+                                         "net_change",
+                                         "returns",
+                                         "hamming_imbalance_correlation",
+                                         "r_detrended",
+                                         "r_late",
+                                         "r_given_loss",
+                                         "r_frozen" };
     ex_list etas = ex_lrs(x, e09_lr, E09_N);
-    ex_caption(x, "gates", "Gate switches per step, means over the published seeds (loss: 0 squared, 1 cross entropy)");
-    ex_caption(x, "coupling", "S/S(frozen gates) - 1; share of S from the gates that switch; switches as share of all gates; "
-                              "correlation with |delta|: raw, without running mean, t >= T/4, at equal loss, with frozen gates");
+    ex_caption(x, "gates",
+               "Gate switches per step, means over the published seeds (loss: 0 squared, 1 cross "
+               "entropy)");
+    ex_caption(x, "coupling",
+               "S/S(frozen gates) - 1; share of S from the gates that switch; switches as share of "
+               "all gates; "
+               "correlation with |delta|: raw, without running mean, t >= T/4, at equal loss, with "
+               "frozen gates");
     for (int loss = 1; loss >= 0; --loss)
         for (size_t w = 0; w < 3; ++w)
             for (size_t i = 0; i < etas.n; ++i) {
@@ -357,14 +395,16 @@ static void e09_coupling_tables(ex *x)
                 e09_gate_line(x, &c, etas.at[i], i, loss == 1 && w == 0);
                 if (ex_published(x)) continue;
                 line = ex_line(x, "coupling");
-                ex_num(line, "loss", loss), ex_num(line, "width", (double)c.width), ex_num(line, "lr", etas.at[i]);
+                ex_num(line, "loss", loss), ex_num(line, "width", (double)c.width),
+                    ex_num(line, "lr", etas.at[i]);
                 for (size_t k = 0; k < EX_LEN(names); ++k)
                     ex_num(line, names[k], sw_mean(x, &c, names[k], "lr", etas.at[i]));
             }
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         int k = ex_seed_index(row);
-        if (ex_is(row, "gates") && ex_get(row, "loss") == 1 && ex_get(row, "width") == 64 && k >= 0 && k < 3)
+        if (ex_is(row, "gates") && ex_get(row, "loss") == 1 && ex_get(row, "width") == 64 && k >= 0
+            && k < 3)
             e09_refs(x, row);
     }
 }
@@ -375,12 +415,14 @@ static void e09_coupling_tables(ex *x)
 static void e09_exponents(ex *x)
 {
     static const sw_tol tol = { 3.5e-5, 1e-4, 1e-4, 1e-6, 1e-6, 0, NULL };
-    static const char *const file = "quadratic_model/results.json", *const config = "quadratic_model/config.json";
+    static const char *const file = "quadratic_model/results.json",
+                             *const config = "quadratic_model/config.json";
     sw_case c[2];
     ex_list etas[2];
     clb_fit fit[2];
     c[0] = e09_case("linear", 0, CLB_MSE, 64), c[1] = e09_case("relu", 1, CLB_CE, 64);
-    etas[0] = ex_lrs(x, e09_linear_lr, EX_LEN(e09_linear_lr)), etas[1] = ex_lrs(x, e09_relu_lr, EX_LEN(e09_relu_lr));
+    etas[0] = ex_lrs(x, e09_linear_lr, EX_LEN(e09_linear_lr)),
+    etas[1] = ex_lrs(x, e09_relu_lr, EX_LEN(e09_relu_lr));
     for (int a = 0; a < 2; ++a) {
         fit[a] = sw_alpha(x, &c[a], "lr", etas[a]);
         ex_caption(x, c[a].part, a ? "ReLU net, cross entropy" : "Linear net, squared loss");
@@ -389,15 +431,20 @@ static void e09_exponents(ex *x)
             const char *path = ex_print(x, "%s#%s/%s", file, c[a].part, ex_key(x, eta));
             ex_row *line = sw_line(x, &c[a], eta, &tol, path, a ? SW_MEAN : SW_ALL);
             ex_num(line, "drift_over_eta_sq", ex_get(line, "mean_drift") / (eta * eta));
-            ex_ref(line, "drift_over_eta_sq", EX_NOISE, sw_allowed(ex_get(line, "mean_drift"), eta, 0, &tol) / (eta * eta),
+            ex_ref(line, "drift_over_eta_sq", EX_NOISE,
+                   sw_allowed(ex_get(line, "mean_drift"), eta, 0, &tol) / (eta * eta),
                    "%s/drift_over_eta_sq", path);
             ex_ref_value(x, eta, EX_EXACT, 0, "%s/lr", path);
-            ex_ref_value(x, eta, EX_EXACT, 0, "%s#%s/%zu", config, a ? "lrs_relu" : "lrs_linear", i);
+            ex_ref_value(x, eta, EX_EXACT, 0, "%s#%s/%zu", config, a ? "lrs_relu" : "lrs_linear",
+                         i);
         }
     }
-    ex_row *linear = ex_summary(x, "alpha_linear", fit[0].slope), *r2 = ex_summary(x, "r2_linear", fit[0].r2);
-    ex_row *relu = ex_summary(x, "alpha_relu", fit[1].slope), *beta = ex_summary(x, "beta_linear", fit[0].slope - 2);
-    ex_printed(linear, 1.1035), ex_printed(r2, 0.9926), ex_printed(relu, 1.0666), ex_printed(beta, -0.8965);
+    ex_row *linear = ex_summary(x, "alpha_linear", fit[0].slope),
+           *r2 = ex_summary(x, "r2_linear", fit[0].r2);
+    ex_row *relu = ex_summary(x, "alpha_relu", fit[1].slope),
+           *beta = ex_summary(x, "beta_linear", fit[0].slope - 2);
+    ex_printed(linear, 1.1035), ex_printed(r2, 0.9926), ex_printed(relu, 1.0666),
+        ex_printed(beta, -0.8965);
     ex_ref(linear, "value", EX_FIT, 0.024, "%s#alpha_linear", config);
     ex_ref(r2, "value", EX_FIT, 0.024, "%s#r2_linear", config);
     ex_ref(relu, "value", EX_FIT, 0.024, "%s#alpha_relu", config);
@@ -419,41 +466,63 @@ static double e09_overall(ex *x, const char *name)
 static void e09_verdict_rate(ex *x)
 {
     sw_case c = e09_case("gates", 1, CLB_CE, 64);
-    double neurons = e09_overall(x, "mean_neurons_changed") / 64, pairs = e09_overall(x, "mean_hamming_dist");
-    double slow = sw_mean(x, &c, "mean_neurons_changed", "lr", 0.001), fast = sw_mean(x, &c, "mean_neurons_changed", "lr", 0.1);
-    double net_slow = sw_mean(x, &c, "net_change", "lr", 0.001), net_fast = sw_mean(x, &c, "net_change", "lr", 0.1);
+    double neurons = e09_overall(x, "mean_neurons_changed") / 64,
+           pairs = e09_overall(x, "mean_hamming_dist");
+    double slow = sw_mean(x, &c, "mean_neurons_changed", "lr", 0.001),
+           fast = sw_mean(x, &c, "mean_neurons_changed", "lr", 0.1);
+    double net_slow = sw_mean(x, &c, "net_change", "lr", 0.001),
+           net_fast = sw_mean(x, &c, "net_change", "lr", 0.1);
     ex_row *item = ex_summary(x, "switch_rate_neurons", neurons);
     ex_printed(item, 0.022);
     ex_summary(x, "switch_rate_pairs", pairs);
-    ex_verdict(x, ex_rule(fabs(neurons - 0.022) < 0.0005, fabs(neurons - 0.022) < 0.004), "2.2 % switch rate", "2.2 %",
+    ex_verdict(x, ex_rule(fabs(neurons - 0.022) < 0.0005, fabs(neurons - 0.022) < 0.004),
+               "2.2 % switch rate", "2.2 %",
                ex_print(x, "%.2f %% of the neurons per step, mean over five eta", 100 * neurons),
-               ex_print(x, "It counts neurons that switch for at least one of 200 samples; of all (sample, neuron) gates "
-                        "%.4f %% switch per step, %.0f times fewer.", 100 * pairs, neurons / pairs));
-    ex_verdict(x, ex_rule(fast / slow < 1.25, 0), "the rate is a property of the net", "one number",
-               isnan(net_slow) ? ex_print(x, "%.2f neurons per step at eta = 0.001, %.2f at 0.1", slow, fast)
-                               : ex_print(x, "%.2f neurons per step at eta = 0.001, %.2f at 0.1; between theta_0 and theta_T "
-                                          "%.1f %% and %.1f %% of the gates differ", slow, fast, 100 * net_slow, 100 * net_fast),
-               "T is fixed, so a small eta is a short training: the rate follows eta T.");
+               ex_print(x,
+                        "It counts neurons that switch for at least one of 200 samples; of all "
+                        "(sample, neuron) gates "
+                        "%.4f %% switch per step, %.0f times fewer.",
+                        100 * pairs, neurons / pairs));
+    ex_verdict(
+        x, ex_rule(fast / slow < 1.25, 0), "the rate is a property of the net", "one number",
+        isnan(net_slow)
+            ? ex_print(x, "%.2f neurons per step at eta = 0.001, %.2f at 0.1", slow, fast)
+            : ex_print(
+                x,
+                "%.2f neurons per step at eta = 0.001, %.2f at 0.1; between theta_0 and theta_T "
+                "%.1f %% and %.1f %% of the gates differ",
+                slow, fast, 100 * net_slow, 100 * net_fast),
+        "T is fixed, so a small eta is a short training: the rate follows eta T.");
 }
 
 static void e09_verdict_coupling(ex *x)
 {
     sw_case c = e09_case("gates", 1, CLB_CE, 64);
-    double raw = e09_overall(x, "hamming_imbalance_correlation"), detrended = e09_overall(x, "r_detrended"), worst = 0;
+    double raw = e09_overall(x, "hamming_imbalance_correlation"),
+           detrended = e09_overall(x, "r_detrended"), worst = 0;
     for (size_t i = 0; i < ex_runs(x); ++i) {
         double share = ex_get(ex_run_at(x, i), "gate_share");
         if (ex_get(ex_run_at(x, i), "width") == 64) worst = fmax(worst, fabs(share));
     }
-    ex_verdict(x, ex_rule(raw > 0.4 && detrended > 0.3, raw > 0.4), "switching and imbalance are coupled",
-               "correlation 0.47 .. 0.91",
-               ex_print(x, "raw %.2f .. %.2f; without the running mean %.2f (mean over eta); with |delta| of the net whose gates "
-                        "are frozen %.2f", sw_mean(x, &c, "hamming_imbalance_correlation", "lr", 0.001),
-                        sw_mean(x, &c, "hamming_imbalance_correlation", "lr", 0.1), detrended, e09_overall(x, "r_frozen")),
+    ex_verdict(x, ex_rule(raw > 0.4 && detrended > 0.3, raw > 0.4),
+               "switching and imbalance are coupled", "correlation 0.47 .. 0.91",
+               ex_print(x,
+                        "raw %.2f .. %.2f; without the running mean %.2f (mean over eta); with "
+                        "|delta| of the net whose gates "
+                        "are frozen %.2f",
+                        sw_mean(x, &c, "hamming_imbalance_correlation", "lr", 0.001),
+                        sw_mean(x, &c, "hamming_imbalance_correlation", "lr", 0.1), detrended,
+                        e09_overall(x, "r_frozen")),
                "Both decay during training; a net that cannot switch correlates as well.");
-    ex_verdict(x, ex_rule(worst < 0.01, worst < 0.05), "switching is rare, therefore linear theory applies", "2.2 %",
-               ex_print(x, "gates frozen at theta_0 change S by at most %.1f %% (both losses, all eta, m = 64)", 100 * worst),
-               "The conclusion holds by this test; the published rate does not show it, and frozen gates do not make the net "
-               "quadratic.");
+    ex_verdict(
+        x, ex_rule(worst < 0.01, worst < 0.05),
+        "switching is rare, therefore linear theory applies", "2.2 %",
+        ex_print(
+            x, "gates frozen at theta_0 change S by at most %.1f %% (both losses, all eta, m = 64)",
+            100 * worst),
+        "The conclusion holds by this test; the published rate does not show it, and frozen gates "
+        "do not make the net "
+        "quadratic.");
 }
 
 /* The mean S and alpha on eta <= 0.1 of the four combinations, alpha[loss][act]. */
@@ -468,21 +537,26 @@ static void e09_verdict_alpha(ex *x, double alpha[2][2])
             ex_row *line = ex_line(x, "windows");
             c.pub = 3;
             alpha[loss][act] = sw_alpha(x, &c, "lr", sw_upto(x, etas, 0.1)).slope;
-            ex_text(line, "net", ex_print(x, "%s, %s", act ? "ReLU" : "linear", loss ? "cross entropy" : "squared"));
+            ex_text(line, "net",
+                    ex_print(x, "%s, %s", act ? "ReLU" : "linear",
+                             loss ? "cross entropy" : "squared"));
             ex_num(line, "alpha_eta<=0.03", sw_alpha(x, &c, "lr", sw_upto(x, etas, 0.03)).slope);
             ex_num(line, "alpha_eta<=0.1", alpha[loss][act]);
             ex_num(line, "alpha_eta<=0.3", sw_alpha(x, &c, "lr", etas).slope);
             if (loss) S[act] = sw_mean(x, &c, "S", "lr", 0.01);
         }
-    for (int loss = 0; loss <= 1; ++loss) difference = fmax(difference, fabs(alpha[loss][1] - alpha[loss][0]));
-    ex_verdict(x, ex_rule(fabs(S[0] / S[1] - 1) < 0.05, 0), "2.2 % is the difference between linear and ReLU training",
-               "2.2 % difference", ex_print(x, "S(linear)/S(ReLU) = %.2f at eta = 0.01, cross entropy", S[0] / S[1]),
+    for (int loss = 0; loss <= 1; ++loss)
+        difference = fmax(difference, fabs(alpha[loss][1] - alpha[loss][0]));
+    ex_verdict(x, ex_rule(fabs(S[0] / S[1] - 1) < 0.05, 0),
+               "2.2 % is the difference between linear and ReLU training", "2.2 % difference",
+               ex_print(x, "S(linear)/S(ReLU) = %.2f at eta = 0.01, cross entropy", S[0] / S[1]),
                "No linear run enters the published number; linear nets have no gates.");
-    ex_verdict(x, ex_rule(difference <= 0.02, difference <= 0.05), "alpha of the linear net equals that of ReLU",
-               "1.10 +- 0.01 against 1.07 .. 1.08",
-               ex_print(x, "eta <= 0.1: squared loss %.3f and %.3f, cross entropy %.3f and %.3f", alpha[0][0], alpha[0][1],
-                        alpha[1][0], alpha[1][1]),
-               "The published pair compares different losses and windows; at equal ones the difference stays below 0.05.");
+    ex_verdict(x, ex_rule(difference <= 0.02, difference <= 0.05),
+               "alpha of the linear net equals that of ReLU", "1.10 +- 0.01 against 1.07 .. 1.08",
+               ex_print(x, "eta <= 0.1: squared loss %.3f and %.3f, cross entropy %.3f and %.3f",
+                        alpha[0][0], alpha[0][1], alpha[1][0], alpha[1][1]),
+               "The published pair compares different losses and windows; at equal ones the "
+               "difference stays below 0.05.");
 }
 
 /* --- figure ----------------------------------------------------------------------------------- */
@@ -491,8 +565,10 @@ static void e09_panel_rates(ex *x, plot *p)
 {
     static const int style[] = { PLOT_BLUE, PLOT_CYAN, PLOT_GREEN, PLOT_ORANGE, PLOT_RED };
     static const double paper[] = { 0.5930, 0.8017, 1.5375, 1.8622, 2.1590 };
-    plot_panel *a = plot_add(p, "Switching during training", "eta t", "gates that switch per step", PLOT_LOG);
-    plot_panel *b = plot_add(p, "Two definitions of the rate", "learning rate", "share per step", PLOT_LOG);
+    plot_panel *a =
+        plot_add(p, "Switching during training", "eta t", "gates that switch per step", PLOT_LOG);
+    plot_panel *b =
+        plot_add(p, "Two definitions of the rate", "learning rate", "share per step", PLOT_LOG);
     sw_case c = e09_case("gates", 1, CLB_CE, 64);
     double neurons[E09_N], pairs[E09_N], published[E09_N];
     for (size_t k = 0; k < E09_N; ++k) {
@@ -501,7 +577,8 @@ static void e09_panel_rates(ex *x, plot *p)
         double *t, *rate;
         if (row) blocks = ex_get_array(row, "hamming_blocks");
         t = ex_doubles(x, blocks.n), rate = ex_doubles(x, blocks.n);
-        for (size_t i = 0; i < blocks.n; ++i) t[i] = e09_lr[k] * (20 * (double)i + 10), rate[i] = blocks.at[i];
+        for (size_t i = 0; i < blocks.n; ++i)
+            t[i] = e09_lr[k] * (20 * (double)i + 10), rate[i] = blocks.at[i];
         plot_line(a, style[k], blocks.n, t, rate, ex_print(x, "eta = %g", e09_lr[k]));
         neurons[k] = sw_mean(x, &c, "mean_neurons_changed", "lr", e09_lr[k]) / 64;
         pairs[k] = sw_mean(x, &c, "mean_hamming_dist", "lr", e09_lr[k]);
@@ -523,25 +600,30 @@ static void e09_figure(ex *x, double alpha[2][2], int beyond)
     int shown[2] = { 0, 0 };
     e09_panel_rates(x, p);
     if (beyond) {
-        c = plot_add(p, "Gates frozen at the start", "learning rate", "S / S(frozen gates)", PLOT_LOGX);
+        c = plot_add(p, "Gates frozen at the start", "learning rate", "S / S(frozen gates)",
+                     PLOT_LOGX);
         for (int loss = 0; loss <= 1; ++loss)
             for (size_t i = 0; i < ex_runs(x); ++i) {
                 ex_row *row = ex_run_at(x, i);
                 double lr = ex_get(row, "lr"), ratio = 1 + ex_get(row, "gate_share");
-                if (ex_is(row, "gates") && ex_get(row, "loss") == loss && ex_get(row, "width") == 64)
+                if (ex_is(row, "gates") && ex_get(row, "loss") == loss
+                    && ex_get(row, "width") == 64)
                     plot_points(c, loss ? PLOT_ORANGE | PLOT_TRIANGLE : PLOT_BLUE, 1, &lr, &ratio,
                                 shown[loss]++ ? NULL : names[loss]);
             }
         plot_horizontal(c, 1, "no effect");
         d = plot_add(p, "Exponent on eta <= 0.1", "loss", "alpha", PLOT_LINEAR);
-        for (int loss = 0; loss <= 1; ++loss) linear[loss] = alpha[loss][0], relu[loss] = alpha[loss][1];
+        for (int loss = 0; loss <= 1; ++loss)
+            linear[loss] = alpha[loss][0], relu[loss] = alpha[loss][1];
         plot_points(d, PLOT_GREEN, 2, place, linear, "linear");
         plot_points(d, PLOT_PURPLE | PLOT_DIAMOND, 2, place, relu, "ReLU");
         plot_ticks_x(d, 2, place, names);
         plot_range_x(d, 0.5, 2.5);
     }
-    plot_save(p, "Gate switches per step against eta t (means over 20 steps, one seed); the published rate and the rate of all "
-                 "gates; S with live over S with frozen gates (circles squared loss, triangles cross entropy); exponents at "
+    plot_save(p, "Gate switches per step against eta t (means over 20 steps, one seed); the "
+                 "published rate and the rate of all "
+                 "gates; S with live over S with frozen gates (circles squared loss, triangles "
+                 "cross entropy); exponents at "
                  "equal loss.");
 }
 
@@ -559,11 +641,20 @@ static void e09_finish(ex *x)
     ex_ref_value(x, 64, EX_EXACT, 0, "quadratic_model/config.json#hidden");
     ex_ref_value(x, SW_T, EX_EXACT, 0, "quadratic_model/config.json#n_steps");
     sw_config_list(x, "quadratic_model/config.json#seeds", 5, ex_published_seeds);
-    ex_ref_none(x, EX_FOREIGN, "version number of the published program", "quadratic_model/config.json#version");
+    ex_ref_none(x, EX_FOREIGN, "version number of the published program",
+                "quadratic_model/config.json#version");
     sw_check_identity(x);
     e09_figure(x, alpha, beyond);
 }
 
-static const ex_info e09 = { "E09", "linear_relu_gap", "Linear-ReLU gap", "Theorems 3, 4", "2.2 % switch rate difference",
-                             "switch_rate_neurons", e09_plan, e09_run, e09_finish, NULL };
+static const ex_info e09 = { "E09",
+                             "linear_relu_gap",
+                             "Linear-ReLU gap",
+                             "Theorems 3, 4",
+                             "2.2 % switch rate difference",
+                             "switch_rate_neurons",
+                             e09_plan,
+                             e09_run,
+                             e09_finish,
+                             NULL };
 EX_MAIN(e09)
