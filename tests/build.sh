@@ -7,6 +7,7 @@
 #
 # JOBS=N       jobs at a time (default: all processors)
 # BUDGET=S     start no job after S seconds (default: no limit); jobs left out are named
+# VERBOSE=1    name what passes too
 # What is not installed is skipped and said. The last line counts; status 1 if anything failed.
 set -u
 cd "$(dirname "$0")/.." || exit 2
@@ -214,8 +215,10 @@ elif sh "$1" > "$1.log" 2>&1; then echo "ok   $name"; else echo "FAIL $name"; ta
 END
 DEADLINE=$(($(date +%s) + ${BUDGET:-1000000}))
 export DEADLINE
-find "$work/jobs" -name '*.sh' | sort | xargs -n 1 -P "$jobs" sh "$work/one" > "$work/log"
-grep -v '^ok' "$work/log"
+find "$work/jobs" -name '*.sh' | sort | xargs -n 1 -P "$jobs" sh "$work/one" | while IFS= read -r line; do
+    printf '%s\n' "$line" >> "$work/log"
+    case $line in ok*) [ -z "${VERBOSE:-}" ] || printf '%s\n' "$line" ;; *) printf '%s\n' "$line" ;; esac
+done
 failed=$(grep -c '^FAIL' "$work/log")
 late=$(grep -c '^late' "$work/log")
 passed=$(grep -c '^ok' "$work/log")
