@@ -145,14 +145,16 @@ static double e05_mean(ex *x, const char *name, const char *part, double eta)
 /* Drifts carry float32 noise (protocol, tier C): 2e-5 absolute per seed at m = 64, growing as the
  * quantum of |W_1|^2 ~ m/3; where it is larger (xor, spheres) the float build measures it. A small
  * cross entropy is the difference of two float32 numbers near 10, so the mean over samples is good
- * to 1e-7 only. */
+ * to 1e-7 only; on the spheres, which a net of this width learns slowly, float and double runs of
+ * one seed end up to 0.6 % apart. */
 static void e05_refs(ex *x, ex_row *line, const e05_sweep *s, double eta, const char *path)
 {
     double tol = 2e-5 * (s->m > 64 ? (double)s->m / 64.0 : 1.0);
     ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
     ex_ref(line, "mean_drift", EX_NOISE, tol, "%s/mean_drift", path);
     ex_ref(line, "std_drift", EX_NOISE, tol, "%s/std_drift", path);
-    ex_ref(line, "mean_loss", EX_NOISE, 1e-7, "%s/mean_loss", path);
+    ex_ref(line, "mean_loss", EX_NOISE,
+           s->dataset == CLB_SPHERES ? 6e-3 * ex_get(line, "mean_loss") : 1e-7, "%s/mean_loss", path);
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         if (ex_is(row, s->part) && ex_get(row, "lr") == eta)
