@@ -10,8 +10,9 @@
  * ./t_x           run all        ./t_x sum net    only tests whose names contain a word
  * ./t_x -l        list names     ./t_x -x         stop at the first failing test
  *
- * A failing check prints file:line, what was compared, the note in force and the command to repeat, and ends
- * its test (from any depth of calls; not from inside a parallel region). Comparisons fail on NaN.
+ * A failing check prints file:line, what was compared, the note in force and the command to
+ * repeat, and ends its test (from any depth of calls, not from inside a parallel region).
+ * Comparisons fail on NaN.
  */
 #ifndef CLB_TEST_H
 #define CLB_TEST_H
@@ -37,7 +38,7 @@ static long        test_checks;          /* a test that checks nothing fails */
 #define TEST_UNUSED
 #define TEST_PRINTF(a, b)
 #endif
-/* Say where a loop stands (seed, sizes, ISA); printed with a failure only. */
+/* Say where a loop stands; printed with a failure only. */
 TEST_PRINTF(1, 2) static void test_noted(const char *format, ...)
 {
     va_list args;
@@ -63,15 +64,13 @@ TEST_PRINTF(3, 4) static void test_failed(const char *file, int line, const char
 TEST_UNUSED static int test_near(double a, double b, double tol)
 {
     double scale = fabs(b) > 1.0 ? fabs(b) : 1.0;
-    if (isinf(b)) return a == b;
-    return fabs(a - b) <= tol * scale;
+    return isinf(b) ? a == b : fabs(a - b) <= tol * scale;
 }
 
-/* The same bits, where any NaN equals any NaN and -0 differs from +0. */
+/* The same bits; any NaN equals any NaN, -0 differs from +0. */
 TEST_UNUSED static int test_same_bits(double a, double b)
 {
-    if (a != a || b != b) return a != a && b != b;
-    return memcmp(&a, &b, sizeof a) == 0;
+    return a != a || b != b ? a != a && b != b : memcmp(&a, &b, sizeof a) == 0;
 }
 
 #define NOTE(...) test_noted(__VA_ARGS__)
@@ -86,7 +85,7 @@ TEST_UNUSED static int test_same_bits(double a, double b)
             FAIL("%s = %.17g, expected %s = %.17g, off by %.3g, tolerance %.3g", #a, test_a_,    \
                  #b, test_b_, fabs(test_a_ - test_b_), test_t_);                                 \
     } while (0)
-#define NEAR_REL(a, b, tol) /* |a-b| <= tol |b| */                                                          \
+#define NEAR_REL(a, b, tol) /* |a-b| <= tol |b| */                                             \
     do {                                                                                         \
         double test_a_ = (double)(a), test_b_ = (double)(b), test_t_ = (double)(tol);            \
         ++test_checks;                                                                           \
@@ -128,7 +127,7 @@ static int test_main(const test_case *tests, size_t count, int argc, char **argv
     for (int i = 1; i < argc; ++i) {
         if (!strcmp(argv[i], "-l")) list = 1;
         else if (!strcmp(argv[i], "-x")) stop = 1;
-        else if (argv[i][0] == '-') { fprintf(stderr, "usage: %s [-l] [-x] [word...]\n", argv[0]); return 2; }
+        else if (argv[i][0] == '-') return puts("options: -l list, -x stop at a failure"), 2;
     }
     test_program = argv[0];
     for (size_t k = 0; k < count; ++k) {
@@ -145,6 +144,7 @@ static int test_main(const test_case *tests, size_t count, int argc, char **argv
 }
 
 #define TEST_MAIN(tests) \
-    int main(int argc, char **argv) { return test_main(tests, sizeof tests / sizeof tests[0], argc, argv); }
+    int main(int argc, char **argv) \
+    { return test_main(tests, sizeof tests / sizeof tests[0], argc, argv); }
 
 #endif

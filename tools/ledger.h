@@ -301,7 +301,7 @@ EX_FN void ledger_entry(ledger *l, size_t owner, const ex_ledger_entry *e,
         double ours = ledger_value(e, k, &n);
         ledger_state state =
             ledger_judge(e, l->numbers[m.at[k]].published, ours, ledger_band(e, single, band, k));
-        if (state == LEDGER_CHAOTIC) {
+        if (e->kind == EX_CHAOTIC) {                  /* equal ones count in the distribution too */
             if (!group) group = ledger_group(l, e);
             ledger_pair_add(l, group, m.at[k], ours);
         }
@@ -355,7 +355,10 @@ EX_FN void ledger_chaos(ledger *l)
                 "  chaotic, but the distributions differ: %s (log10: published %.3g +- %.2g of "
                 "%zu, ours %.3g of %zu)\n",
                 l->pairs[i].group, mean[0], std[0], used[0], mean[1], used[1]);
-        for (size_t k = 0; k < n; ++k) l->numbers[l->pairs[i + k].number].state = LEDGER_DIFFERS;
+        for (size_t k = 0; k < n; ++k) {
+            ledger_number *number = &l->numbers[l->pairs[i + k].number];
+            if (number->state == LEDGER_CHAOTIC) number->state = LEDGER_DIFFERS;
+        }
     }
 }
 
