@@ -292,7 +292,7 @@ static void e06_constants(ex *x)
         ex_ref_value(x, 20, EX_EXACT, 0, "%s/input_dim", path);
         ex_ref_value(x, 5, EX_EXACT, 0, "%s/output_dim", path);
         ex_ref_value(x, 64, EX_EXACT, 0, "%s/hidden", path);
-        ex_ref_value(x, e06_depth[i] - 1, EX_EXACT, 0, "%s/depth", path);
+        if (e06_depth[i] > 2) ex_ref_value(x, e06_depth[i] - 1, EX_EXACT, 0, "%s/depth", path);
     }
 }
 
