@@ -1,4 +1,5 @@
-/* checkpoints.h - what E16 and E18 share: the Hessian spectrum at checkpoints of one training run, what the
+/* checkpoints.h - what E16 and E18 share: the Hessian spectrum at checkpoints of one training run,
+ * what the
  * crossover formula predicts from each, and the runs it is compared with. Include after ex.h. */
 #ifndef CLB_CHECKPOINTS_H
 #define CLB_CHECKPOINTS_H
@@ -144,7 +145,8 @@ static clb_status cp_run(ex *x, ex_row *row, const cp_plan *plan)
 
 /* ---- prediction quality --------------------------------------------------------------------- */
 
-/* Seed means of the predictions at checkpoint t and of the measured sums: both plan->etas values. */
+/* Seed means of the predictions at checkpoint t and of the measured sums: both plan->etas
+ * values. */
 static void cp_means(ex *x, const cp_plan *plan, const char *filter, size_t t, double *predicted,
                      double *measured)
 {

@@ -154,7 +154,8 @@ static void e05_refs(ex *x, ex_row *line, const e05_sweep *s, double eta, const 
     ex_ref(line, "mean_drift", EX_NOISE, tol, "%s/mean_drift", path);
     ex_ref(line, "std_drift", EX_NOISE, tol, "%s/std_drift", path);
     ex_ref(line, "mean_loss", EX_NOISE,
-           s->dataset == CLB_SPHERES ? 6e-3 * ex_get(line, "mean_loss") : 1e-7, "%s/mean_loss", path);
+           s->dataset == CLB_SPHERES ? 6e-3 * ex_get(line, "mean_loss") : 1e-7, "%s/mean_loss",
+           path);
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         if (ex_is(row, s->part) && ex_get(row, "lr") == eta)

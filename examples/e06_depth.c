@@ -1,10 +1,12 @@
-/* E6  Depth dependence: does the drift exponent grow with the number of layers?         Theorem 4, eq. (4)
- *   cc -O2 -o e06 examples/e06_depth.c -lm && ./e06                               (a minute on two cores)
- * Setup   L weight matrices (2, 3, 4, 6, 8), m = 64, d = 20, K = 5, mixture n = 200, cross entropy, GD, T = 2000
- * Paper   alpha from 1.07 (2 layers) to 1.72 (8 layers): two experiments in one line, "U" (universality_depth:
- *         ten eta, five seeds) and "I" (depth_imbalance: four eta, three seeds). Their runs are the same ones.
- * Beyond  the exact drift eta^2 S below the float32 floor; the four regimes and the eta of take-off, which moves
- *         as 1/T; drift at equal loss; signed S_l per layer. */
+/* E6  Depth dependence: does the drift exponent grow with the number of layers?  Theorem 4, eq. (4)
+ *   cc -O2 -o e06 examples/e06_depth.c -lm && ./e06   (a minute on two cores)
+ * Setup   L weight matrices (2, 3, 4, 6, 8), m = 64, d = 20, K = 5, mixture n = 200, cross
+ *         entropy, GD, T = 2000
+ * Paper   alpha from 1.07 (2 layers) to 1.72 (8 layers): two experiments in one line, "U"
+ *         (universality_depth: ten eta, five seeds) and "I" (depth_imbalance: four eta, three
+ *         seeds). Their runs are the same ones.
+ * Beyond  the exact drift eta^2 S below the float32 floor; the four regimes and the eta of take-
+ *         off, which moves as 1/T; drift at equal loss; signed S_l per layer. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -44,7 +46,8 @@ static double e06_drift_at(const clb_trace *tr, size_t t)
     return sum / (double)(tr->L - 1);
 }
 
-/* The published S and its share of the gradient integral: |sum_t mean_l delta_l|, which telescopes to the
+/* The published S and its share of the gradient integral: |sum_t mean_l delta_l|, which telescopes
+ * to the
  * outer layers, over the trapezoid of sum_l |G_l|^2. */
 static void e06_imbalance(ex_row *row, const clb_trace *tr)
 {
@@ -100,7 +103,8 @@ static clb_status e06_run(ex *x, ex_row *row)
 
 /* ---- tables and ledger ---------------------------------------------------------------------- */
 
-/* What can be compared: deep nets at large eta are chaotic, small drifts are float32 noise (5e-5). */
+/* What can be compared: deep nets at large eta are chaotic, small drifts are float32 noise
+ * (5e-5). */
 static ex_class e06_class(int L, double lr, double *tol)
 {
     *tol = 0;
@@ -111,11 +115,14 @@ static ex_class e06_class(int L, double lr, double *tol)
     return EX_NOISE;
 }
 
-/* A mean or spread over seeds at path. Of chaotic runs even the seeds that survive depend on the build. */
-static void e06_mean_ref(ex *x, ex_row *line, const char *name, ex_class kind, double tol, const char *path)
+/* A mean or spread over seeds at path. Of chaotic runs even the seeds that survive depend on the
+ * build. */
+static void e06_mean_ref(ex *x, ex_row *line, const char *name, ex_class kind, double tol,
+                         const char *path)
 {
     ex_ref(line, name, kind == EX_CHAOTIC ? EX_ARTEFACT : kind, tol, "%s/%s", path, name);
-    if (kind == EX_CHAOTIC) ex_because(x, "chaotic: which seeds survive, and where they end, differs between builds");
+    if (kind == EX_CHAOTIC)
+        ex_because(x, "chaotic: which seeds survive, and where they end, differs between builds");
 }
 
 /* One (L, eta) of experiment U: means over the seeds, each number against its place in the file. */
@@ -175,7 +182,8 @@ static void e06_line_i(ex *x, int L, double lr)
     e06_mean_ref(x, line, "mean_S_over_grad_int", kind, tol, path);
 }
 
-/* Published exponents of deep nets are fits through rounding noise and chaos: they differ, with the cause. */
+/* Published exponents of deep nets are fits through rounding noise and chaos: they differ, with
+ * the cause. */
 static void e06_refer(ex *x, ex_row *line, const char *name, double tol, int L, const char *path)
 {
     ex_ref(line, name, L == 2 ? EX_FIT : EX_ARTEFACT, tol, "%s", path);
@@ -184,7 +192,8 @@ static void e06_refer(ex *x, ex_row *line, const char *name, double tol, int L, 
                   "those at large eta chaotic; in double neither is");
 }
 
-/* The exponents of one depth: published protocols U and I, the stable window in double, equal loss. */
+/* The exponents of one depth: published protocols U and I, the stable window in double, equal
+ * loss. */
 static void e06_exponents(ex *x, size_t place)
 {
     int L = e06_depth[place];
@@ -220,8 +229,10 @@ static void e06_exponents(ex *x, size_t place)
     ex_num(line, "alpha_equal_loss", clb_sweep_fit(&trained, mean).slope);
     ex_num(line, "runs_below_float32_noise", floor);
     e06_refer(x, line, "alpha_U", 0.01, L, ex_print(x, "%s/power_law_exponent", path_u));
-    e06_refer(x, line, "alpha_U", 0.01, L, ex_print(x, "universality_depth/config.json#summary/%zu/exponent", place));
-    e06_refer(x, line, "r2_U", 0.01, L, ex_print(x, "universality_depth/config.json#summary/%zu/r_squared", place));
+    e06_refer(x, line, "alpha_U", 0.01, L,
+              ex_print(x, "universality_depth/config.json#summary/%zu/exponent", place));
+    e06_refer(x, line, "r2_U", 0.01, L,
+              ex_print(x, "universality_depth/config.json#summary/%zu/r_squared", place));
     e06_refer(x, line, "r2_U", 0.01, L, ex_print(x, "%s/r_squared", path_u));
     e06_refer(x, line, "alpha_I", 0.02, L, ex_print(x, "%s/alpha", path_i));
     e06_refer(x, line, "r2_I", 0.01, L, ex_print(x, "%s/r2", path_i));
@@ -232,7 +243,8 @@ static void e06_exponents(ex *x, size_t place)
     ex_num(item, "stable", fit_stable.slope), ex_num(item, "I", fit_i.slope);
 }
 
-/* eta at which the mean loss after T steps crosses half of its initial value, interpolated in ln eta. */
+/* eta at which the mean loss after T steps crosses half of its initial value, interpolated in ln
+ * eta. */
 static double e06_takeoff(ex *x, int L, const char *loss_name)
 {
     ex_list lrs = ex_lrs(x, e06_lr, EX_LEN(e06_lr));

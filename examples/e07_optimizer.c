@@ -1,10 +1,12 @@
 /* E7  Optimiser dependence of the drift: gradient descent, momentum, Adam.                Theorem 4
  *   cc -O2 -o e07 examples/e07_optimizer.c -lm && ./e07
  * Setup   standard 20-64-5 ReLU net, cross entropy, full batch, T = 2000
- * Paper   Adam: alpha = 0.56 ("I", adam_imbalance: seven eta, three seeds); a second value 0.585 ("U",
- *         universality_optimizer: ten eta, five seeds, Adam run at a tenth of the eta on its axis)
- * Beyond  which order in eta makes the drift; the exact heavy-ball law and its factor (1+beta)/(1-beta); drift
- *         at equal loss; Adam with a growing eps, which turns it into momentum descent. */
+ * Paper   Adam: alpha = 0.56 ("I", adam_imbalance: seven eta, three seeds); a second value 0.585
+ *         ("U", universality_optimizer: ten eta, five seeds, Adam run at a tenth of the eta on its
+ *         axis)
+ * Beyond  which order in eta makes the drift; the exact heavy-ball law and its factor
+ *         (1+beta)/(1-beta); drift at equal loss; Adam with a growing eps, which turns it into
+ *         momentum descent. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -142,7 +144,8 @@ static void e07_line_i(ex *x, const e07_method *m, double lr)
            "%s/drift_over_eta_sq", path);
 }
 
-/* Set U: five seeds; the printed rate of Adam is ten times the real one. Also the orders of the drift. */
+/* Set U: five seeds; the printed rate of Adam is ten times the real one. Also the orders of the
+ * drift. */
 static void e07_line_u(ex *x, const e07_method *m, size_t i)
 {
     double lr = m->lr[i], tol, first = e07_mean(x, "first", m->name, lr),

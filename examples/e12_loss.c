@@ -1,10 +1,13 @@
-/* E12  Does the loss change the drift exponent? {linear, ReLU} x {MSE, CE}, and the additivity of both.  Theorems 4, 6
- *   cc -O2 -o e12 examples/e12_loss.c -lm && ./e12                                      (2 min on two cores)
- * Setup   as E8, all four combinations from one initial point per seed, but the data are drawn before the model
- * Paper   alpha = base + activation + loss + interaction, interaction -0.21; the Hessian at t = 0 predicts S well for
- *         MSE and badly for CE
- * Beyond  both draw orders, 10 seeds, step sizes at equal phase eta lambda_max(0)/2; the same analysis for each factor of
- *         drift = kbar eta DL mu; bootstrap and leave-one-eta-out; every predictor of E8. */
+/* E12  Does the loss change the drift exponent? {linear, ReLU} x {MSE, CE}, and the additivity
+ *     of both.  Theorems 4, 6
+ *   cc -O2 -o e12 examples/e12_loss.c -lm && ./e12   (2 min on two cores)
+ * Setup   as E8, all four combinations from one initial point per seed, but the data are drawn
+ *         before the model
+ * Paper   alpha = base + activation + loss + interaction, interaction -0.21; the Hessian at t = 0
+ *         predicts S well for MSE and badly for CE
+ * Beyond  both draw orders, 10 seeds, step sizes at equal phase eta lambda_max(0)/2; the same
+ *         analysis for each factor of drift = kbar eta DL mu; bootstrap and leave-one-eta-out;
+ *         every predictor of E8. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -12,8 +15,9 @@
 #include "spectral.h"
 
 enum { E12_SEEDS = 3, E12_MORE_SEEDS = 10, E12_PHASES = 5, E12_EFFECTS = 3 };
-static const double e12_phase[E12_PHASES] = { 0.01, 0.03, 0.1, 0.3, 0.49 };      /* eta lambda_max(0)/2 < 1/2 */
-static const struct { double alpha, R; } e12_paper[SP_CASES] = {                 /* in the order of sp_cases  */
+/* eta lambda_max(0)/2 < 1/2 */
+static const double e12_phase[E12_PHASES] = { 0.01, 0.03, 0.1, 0.3, 0.49 };
+static const struct { double alpha, R; } e12_paper[SP_CASES] = {      /* in the order of sp_cases */
     { 1.1161, 0.9967 }, { 1.1352, 0.4241 }, { 1.2764, 0.7988 }, { 1.0887, 0.3690 }
 };
 static const char *const e12_effects[E12_EFFECTS] = { "activation", "loss", "interaction" };
@@ -82,22 +86,24 @@ static double e12_alpha(const sp_grid *g, size_t s, double lo, double hi, double
     double eta[SP_LRS * 8], S[SP_LRS * 8];
     size_t n = 0;
     for (size_t i = 0; i < g->n && n < EX_LEN(eta); ++i)
-        if (g->lrs.at[i] >= lo && g->lrs.at[i] <= hi && g->lrs.at[i] != out && isfinite(g->S[s * g->n + i]))
+        if (g->lrs.at[i] >= lo && g->lrs.at[i] <= hi && g->lrs.at[i] != out
+            && isfinite(g->S[s * g->n + i]))
             eta[n] = g->lrs.at[i], S[n++] = g->S[s * g->n + i];
     return 2 + clb_fit_power(n, eta, S, 0).slope;
 }
 
 typedef struct e12_found {
     sp_grid  g[SP_CASES];
-    double   alpha[SP_CASES], r2[SP_CASES], beta[SP_CASES];      /* published way                   */
-    double   window[3][E12_EFFECTS], window_sd[3][E12_EFFECTS];  /* all finite, <= 0.1, <= 0.03     */
+    double   alpha[SP_CASES], r2[SP_CASES], beta[SP_CASES];      /* published way */
+    double   window[3][E12_EFFECTS], window_sd[3][E12_EFFECTS];  /* all finite, <= 0.1, <= 0.03 */
     double   phase[2][E12_EFFECTS], phase_lo[2][E12_EFFECTS], phase_hi[2][E12_EFFECTS];
     double   phase_alpha[2][SP_CASES];
     int      have_phase;
 } e12_found;
 
 /* Effects over the seeds on one window: mean and sample deviation, as a line. */
-static void e12_window(ex *x, e12_found *f, int which, const char *name, double lo, double hi, double out)
+static void e12_window(ex *x, e12_found *f, int which, const char *name, double lo, double hi,
+                       double out)
 {
     size_t seeds = f->g[0].seeds;
     double *each[E12_EFFECTS], v[SP_CASES], effect[E12_EFFECTS];
@@ -141,13 +147,17 @@ static void e12_exponents(ex *x, e12_found *f, size_t k)
     f->alpha[k] = fit.slope, f->r2[k] = fit.r2;
     f->beta[k] = clb_fit_power(n, g->lrs.at, S, 1e-15).slope;
     ex_text(line, "case", g->c->name);
-    ex_num(line, "alpha", fit.slope), ex_num(line, "published", e12_paper[k].alpha), ex_num(line, "r2", fit.r2);
+    ex_num(line, "alpha", fit.slope), ex_num(line, "published", e12_paper[k].alpha),
+        ex_num(line, "r2", fit.r2);
     ex_num(line, "beta", f->beta[k]), ex_num(line, "2+beta", 2 + f->beta[k]);
-    ex_num(line, "R", sp_log_r(x, g, SP_PUB, 1)), ex_num(line, "R_eta_below_0.3", sp_log_r(x, g, SP_PUB, 0.2));
+    ex_num(line, "R", sp_log_r(x, g, SP_PUB, 1)),
+        ex_num(line, "R_eta_below_0.3", sp_log_r(x, g, SP_PUB, 0.2));
     ex_num(line, "R_of_1/eta", sp_log_r(x, g, SP_NULL, 1));
-    ex_num(line, "lambda_max_ratio_to_mse", clb_mean(g->seeds, g->lambda_max) /
-                                                clb_mean(g->seeds, f->g[k < 2 ? SP_LINEAR_MSE : SP_RELU_MSE].lambda_max));
-    ex_ref(line, "alpha", EX_FIT, 0.01, "%s/alpha", config);       /* float32 noise of the drift at eta = 1e-4 */
+    ex_num(line, "lambda_max_ratio_to_mse",
+           clb_mean(g->seeds, g->lambda_max)
+               / clb_mean(g->seeds, f->g[k < 2 ? SP_LINEAR_MSE : SP_RELU_MSE].lambda_max));
+    /* float32 noise of the drift at eta = 1e-4 */
+    ex_ref(line, "alpha", EX_FIT, 0.01, "%s/alpha", config);
     ex_ref(line, "r2", EX_FIT, 0.003, "%s/r2", config);
     ex_ref(line, "beta", EX_FIT, 1e-5, "%s/beta", config);
     ex_ref(line, "R", EX_FIT, 1e-5, "%s/prediction_correlation", config);
@@ -163,15 +173,16 @@ static double e12_slope(ex *x, size_t k, int model_first, double seed, const cha
 {
     double eta[E12_PHASES], y[E12_PHASES];
     for (size_t i = 0; i < E12_PHASES; ++i) {
-        ex_row *row = ex_find(x, "part=phase case=%s model_first=%d seed=%.17g f=%.17g", sp_cases[k].name, model_first, seed,
-                              e12_phase[i]);
+        ex_row *row = ex_find(x, "part=phase case=%s model_first=%d seed=%.17g f=%.17g",
+                              sp_cases[k].name, model_first, seed, e12_phase[i]);
         if (!row) return EX_NAN;
         eta[i] = ex_get(row, "lr"), y[i] = fabs(ex_get(row, factor));
     }
     return clb_fit_power(E12_PHASES, eta, y, 0).slope;
 }
 
-/* Slopes of one factor for every case and seed, the effects on them, with bootstrap intervals over seeds. */
+/* Slopes of one factor for every case and seed, the effects on them, with bootstrap intervals over
+ * seeds. */
 static void e12_factor(ex *x, e12_found *f, int model_first, int factor, ex_list seeds)
 {
     double *each[E12_EFFECTS], *slope[SP_CASES], v[SP_CASES], effect[E12_EFFECTS];
@@ -187,14 +198,18 @@ static void e12_factor(ex *x, e12_found *f, int model_first, int factor, ex_list
         e12_split(v, effect);
         for (int e = 0; e < E12_EFFECTS; ++e) each[e][s] = effect[e];
     }
-    for (size_t k = 0; k < SP_CASES; ++k) ex_num(line, sp_cases[k].name, clb_mean(seeds.n, slope[k]));
+    for (size_t k = 0; k < SP_CASES; ++k)
+        ex_num(line, sp_cases[k].name, clb_mean(seeds.n, slope[k]));
     for (int e = 0; e < E12_EFFECTS; ++e) {
         clb_interval ci;
-        if (clb_bootstrap_mean(seeds.n, each[e], &opts, &ci)) ex_die(EX_MEMORY, "E12: bootstrap failed");
+        if (clb_bootstrap_mean(seeds.n, each[e], &opts, &ci))
+            ex_die(EX_MEMORY, "E12: bootstrap failed");
         ex_num(line, e12_effects[e], ci.value);
-        ex_num(line, ex_print(x, "lo_%s", e12_effects[e]), ci.lo), ex_num(line, ex_print(x, "hi_%s", e12_effects[e]), ci.hi);
+        ex_num(line, ex_print(x, "lo_%s", e12_effects[e]), ci.lo),
+            ex_num(line, ex_print(x, "hi_%s", e12_effects[e]), ci.hi);
         if (factor != E12_DRIFT) continue;
-        f->phase[model_first][e] = ci.value, f->phase_lo[model_first][e] = ci.lo, f->phase_hi[model_first][e] = ci.hi;
+        f->phase[model_first][e] = ci.value, f->phase_lo[model_first][e] = ci.lo,
+        f->phase_hi[model_first][e] = ci.hi;
     }
     for (size_t k = 0; k < SP_CASES && factor == E12_DRIFT; ++k)
         f->phase_alpha[model_first][k] = clb_mean(seeds.n, slope[k]);
@@ -209,8 +224,8 @@ static void e12_mu_table(ex *x, ex_list seeds)
         ex_num(line, "f", e12_phase[i]);
         for (size_t s = 0; s < seeds.n; ++s) {
             for (size_t k = 0; k < SP_CASES; ++k) {
-                ex_row *row = ex_find(x, "part=phase case=%s model_first=1 seed=%.17g f=%.17g", sp_cases[k].name, seeds.at[s],
-                                      e12_phase[i]);
+                ex_row *row = ex_find(x, "part=phase case=%s model_first=1 seed=%.17g f=%.17g",
+                                      sp_cases[k].name, seeds.at[s], e12_phase[i]);
                 v[k] = row ? clb_log(ex_get(row, "mu")) : EX_NAN;
             }
             e12_split(v, effect);
@@ -222,11 +237,14 @@ static void e12_mu_table(ex *x, ex_list seeds)
 
 static void e12_equal_phase(ex *x, e12_found *f)
 {
-    ex_list seeds = ex_pick(x, "seed", "part=phase case=linear_mse model_first=1 f=%.17g", e12_phase[0]);
+    ex_list seeds =
+        ex_pick(x, "seed", "part=phase case=linear_mse model_first=1 f=%.17g", e12_phase[0]);
     f->have_phase = seeds.n > 0;
     if (!f->have_phase) return;
-    ex_caption(x, "equal phase", "slopes against ln eta at eta lambda_max(0)/2 = 0.01 .. 0.49: ln drift = ln kbar + ln eta + "
-                                 "ln DL + ln mu, and the effects on each slope with 95 % intervals over seeds");
+    ex_caption(x, "equal phase",
+               "slopes against ln eta at eta lambda_max(0)/2 = 0.01 .. 0.49: ln drift = ln kbar + "
+               "ln eta + "
+               "ln DL + ln mu, and the effects on each slope with 95 % intervals over seeds");
     for (int order = 0; order < 2; ++order)
         for (int factor = 0; factor < E12_FACTORS; ++factor) e12_factor(x, f, order, factor, seeds);
     e12_mu_table(x, seeds);
@@ -236,8 +254,11 @@ static void e12_equal_phase(ex *x, e12_found *f)
 
 static void e12_ref_stats(ex_row *row, const char *path)
 {
-    static const char *const noise[][2] = { { "positive", "n_positive" }, { "negative", "n_negative" }, { "zero", "n_zero" },
-                                            { "mean_positive", "mean_positive" }, { "median_positive", "median_positive" },
+    static const char *const noise[][2] = { { "positive", "n_positive" },
+                                            { "negative", "n_negative" },
+                                            { "zero", "n_zero" },
+                                            { "mean_positive", "mean_positive" },
+                                            { "median_positive", "median_positive" },
                                             { "spectral_width", "spectral_width" } };
     ex_ref(row, "lambda_max", EX_STABLE, 1e-6, "%s/eigenvalue_stats/max", path);
     ex_ref(row, "lambda_min", EX_STABLE, 2e-6, "%s/eigenvalue_stats/min", path);
@@ -250,11 +271,14 @@ static void e12_ref_stats(ex_row *row, const char *path)
 
 static void e12_ref_spectrum(ex *x, ex_row *row, const char *path)
 {
-    ex_list pub = ex_get_array(row, sp_names[SP_PUB]), unstable = ex_get_array(row, "n_unstable"), lrs = ex_get_array(row, "lrs");
+    ex_list pub = ex_get_array(row, sp_names[SP_PUB]), unstable = ex_get_array(row, "n_unstable"),
+            lrs = ex_get_array(row, "lrs");
     ex_ref(row, "eigenvalues_init", EX_NOISE, 4e-6, "%s/eigenvalues/*", path);
     e12_ref_stats(row, path);
-    for (size_t i = 0; i < pub.n; ++i)      /* an unstable mode enters as 1/den, den near 0: float32 eigenvalues are felt */
-        ex_ref_value(x, pub.at[i], EX_STABLE, unstable.at[i] > 0 ? 2e-5 : 2e-6, "%s/predictions/%s", path, ex_key(x, lrs.at[i]));
+    /* an unstable mode enters as 1/den, den near 0: float32 eigenvalues are felt */
+    for (size_t i = 0; i < pub.n; ++i)
+        ex_ref_value(x, pub.at[i], EX_STABLE, unstable.at[i] > 0 ? 2e-5 : 2e-6, "%s/predictions/%s",
+                     path, ex_key(x, lrs.at[i]));
     ex_ref_none(x, EX_FOREIGN, "wall time", "%s/hessian_time", path);
     ex_ref_value(x, row->seed, EX_EXACT, 0, "%s/seed", path);
     ex_ref_value(x, 1600, EX_EXACT, 0, "%s/n_params", path);
@@ -264,9 +288,11 @@ static void e12_ref_train(ex *x, ex_row *row, const char *path)
 {
     const char *at = ex_print(x, "%s/measurements/%s", path, ex_key(x, ex_get(row, "lr")));
     ex_ref(row, "S_measured", EX_STABLE, 1e-6, "%s/S_measured", at);
-    ex_ref(row, "actual_drift", EX_NOISE, 3.5e-5 + 1e-4 * ex_get(row, "actual_drift"), "%s/actual_drift", at);
+    ex_ref(row, "actual_drift", EX_NOISE, 3.5e-5 + 1e-4 * ex_get(row, "actual_drift"),
+           "%s/actual_drift", at);
     /* past eta lambda_max(0) = 2 small losses carry a few 1e-4 of float32 noise */
-    ex_ref(row, "final_loss", EX_STABLE, ex_get(row, "lr") < 0.3 ? 1e-4 : 1e-3, "%s/final_loss", at);
+    ex_ref(row, "final_loss", EX_STABLE, ex_get(row, "lr") < 0.3 ? 1e-4 : 1e-3, "%s/final_loss",
+           at);
 }
 
 /* Rows and seed means of one case. */
@@ -275,8 +301,10 @@ static void e12_ledger(ex *x, const sp_grid *g)
     const char *config = ex_print(x, "hessian_4way/config.json#summary/%s", g->c->name);
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
-        const char *path = ex_print(x, "hessian_4way/results.json#%s/%d", g->c->name, ex_seed_index(row));
-        if (sp_case_of(row) != g->c || !ex_comparable(row) || ex_seed_index(row) >= E12_SEEDS) continue;
+        const char *path =
+            ex_print(x, "hessian_4way/results.json#%s/%d", g->c->name, ex_seed_index(row));
+        if (sp_case_of(row) != g->c || !ex_comparable(row) || ex_seed_index(row) >= E12_SEEDS)
+            continue;
         if (ex_is(row, "spectrum")) e12_ref_spectrum(x, row, path);
         if (ex_is(row, "spectrum") && row->seed == 42) e12_ref_stats(row, config);
         if (ex_is(row, "train")) e12_ref_train(x, row, path);
@@ -287,10 +315,13 @@ static void e12_ledger(ex *x, const sp_grid *g)
         line = ex_line(x, "seed means");
         ex_text(line, "case", g->c->name);
         ex_num(line, "lr", g->lrs.at[i]);
-        ex_num(line, "S_measured", sp_mean(g, g->S, i)), ex_num(line, "S_predicted", sp_mean(g, g->pred[SP_PUB], i));
+        ex_num(line, "S_measured", sp_mean(g, g->S, i)),
+            ex_num(line, "S_predicted", sp_mean(g, g->pred[SP_PUB], i));
         ex_num(line, "error_percent", 100 * sp_error(g, SP_PUB, i));
-        ex_ref(line, "S_measured", EX_STABLE, 1e-6, "%s/S_measured_avg/%s", config, ex_key(x, g->lrs.at[i]));
-        ex_ref(line, "S_predicted", EX_STABLE, 2e-6, "%s/S_predicted_avg/%s", config, ex_key(x, g->lrs.at[i]));
+        ex_ref(line, "S_measured", EX_STABLE, 1e-6, "%s/S_measured_avg/%s", config,
+               ex_key(x, g->lrs.at[i]));
+        ex_ref(line, "S_predicted", EX_STABLE, 2e-6, "%s/S_predicted_avg/%s", config,
+               ex_key(x, g->lrs.at[i]));
     }
 }
 
@@ -302,7 +333,8 @@ static void e12_constants(ex *x)
     ex_list lrs = { SP_LRS, sp_lrs };
     ex_ref_config(x, "hessian_4way/config.json", E12_SEEDS, lrs, SP_T);
     for (size_t k = 0; k < EX_LEN(constants); ++k)
-        ex_ref_value(x, constants[k].value, EX_EXACT, 0, "hessian_4way/config.json#%s", constants[k].key);
+        ex_ref_value(x, constants[k].value, EX_EXACT, 0, "hessian_4way/config.json#%s",
+                     constants[k].key);
     ex_ref_none(x, EX_FOREIGN, "wall time", "hessian_4way/config.json#total_time_seconds");
 }
 
@@ -315,16 +347,26 @@ static void e12_verdict_interaction(ex *x, const e12_found *f)
     e12_split(f->alpha, d);
     number = fabs(d[2] - e12_paper_effects[2]) <= 0.02, sign = f->window[1][2] < 0;
     for (int e = 0; e < E12_EFFECTS; ++e)
-        ex_printed(ex_summary(x, ex_print(x, "effect_%s", e12_effects[e]), d[e]), e12_paper_effects[e]);
-    ex_verdict(x, ex_rule(number && sign, number), "interaction of activation and loss in alpha is -0.21", "-0.207",
-               ex_print(x, "%.3f on the published (unequal) windows; %+.3f +- %.3f on eta <= 0.1, %+.3f +- %.3f on eta <= 0.03", d[2],
-                        f->window[1][2], f->window_sd[1][2], f->window[2][2], f->window_sd[2][2]),
-               "reproduced if within 0.02 and of the same sign when all four exponents use the same eta; qualified if only the "
-               "number: linear MSE lacks the diverged eta = 0.3, which raises alpha of ReLU MSE alone");
-    ex_verdict(x, ex_rule(fabs(f->window[1][2]) > 2 * f->window_sd[1][2] && sign, fabs(f->window[1][2]) > 2 * f->window_sd[1][2]),
+        ex_printed(ex_summary(x, ex_print(x, "effect_%s", e12_effects[e]), d[e]),
+                   e12_paper_effects[e]);
+    ex_verdict(
+        x, ex_rule(number && sign, number), "interaction of activation and loss in alpha is -0.21",
+        "-0.207",
+        ex_print(x,
+                 "%.3f on the published (unequal) windows; %+.3f +- %.3f on eta <= 0.1, %+.3f +- "
+                 "%.3f on eta <= 0.03",
+                 d[2], f->window[1][2], f->window_sd[1][2], f->window[2][2], f->window_sd[2][2]),
+        "reproduced if within 0.02 and of the same sign when all four exponents use the same eta; "
+        "qualified if only the "
+        "number: linear MSE lacks the diverged eta = 0.3, which raises alpha of ReLU MSE alone");
+    ex_verdict(x,
+               ex_rule(fabs(f->window[1][2]) > 2 * f->window_sd[1][2] && sign,
+                       fabs(f->window[1][2]) > 2 * f->window_sd[1][2]),
                "the effects do not add up", "non-additive, negative",
-               ex_print(x, "equal windows: %+.3f +- %.3f (sample sd over %zu seeds)", f->window[1][2], f->window_sd[1][2], f->g[0].seeds),
-               "reproduced if the interaction on eta <= 0.1 is beyond two standard deviations and negative; qualified if beyond, "
+               ex_print(x, "equal windows: %+.3f +- %.3f (sample sd over %zu seeds)",
+                        f->window[1][2], f->window_sd[1][2], f->g[0].seeds),
+               "reproduced if the interaction on eta <= 0.1 is beyond two standard deviations and "
+               "negative; qualified if beyond, "
                "with the other sign");
 }
 
@@ -336,17 +378,28 @@ static void e12_verdict_prediction(ex *x, const e12_found *f)
         err[k] = sp_seed_error(&f->g[k], SP_PUB, 0.1, NULL, NULL);
         ex_printed(ex_summary(x, ex_print(x, "R_%s", sp_cases[k].name), r[k]), e12_paper[k].R);
     }
-    worst_ce = fmin(stable[SP_LINEAR_CE], stable[SP_RELU_CE]), best_mse = fmax(stable[SP_LINEAR_MSE], stable[SP_RELU_MSE]);
-    ex_verdict(x, ex_rule(worst_ce < best_mse - 0.05, 0), "the Hessian at t = 0 predicts S well for MSE, badly for CE",
+    worst_ce = fmin(stable[SP_LINEAR_CE], stable[SP_RELU_CE]),
+    best_mse = fmax(stable[SP_LINEAR_MSE], stable[SP_RELU_MSE]);
+    ex_verdict(x, ex_rule(worst_ce < best_mse - 0.05, 0),
+               "the Hessian at t = 0 predicts S well for MSE, badly for CE",
                "R = 0.997, 0.799 (MSE), 0.424, 0.369 (CE)",
-               ex_print(x, "same R with eta = 0.3 in: linear MSE %.4f, ReLU MSE %.4f, linear CE %.4f, ReLU CE %.4f; without it %.5f, "
-                        "%.5f, %.5f, %.5f", r[0], r[2], r[1], r[3], stable[0], stable[2], stable[1], stable[3]),
-               "reproduced if R of CE stays 0.05 below that of MSE without the one unstable point, where R is set by the ad hoc "
+               ex_print(x,
+                        "same R with eta = 0.3 in: linear MSE %.4f, ReLU MSE %.4f, linear CE %.4f, "
+                        "ReLU CE %.4f; without it %.5f, "
+                        "%.5f, %.5f, %.5f",
+                        r[0], r[2], r[1], r[3], stable[0], stable[2], stable[1], stable[3]),
+               "reproduced if R of CE stays 0.05 below that of MSE without the one unstable point, "
+               "where R is set by the ad hoc "
                "branch c_k T/den");
-    ex_verdict(x, ex_rule(err[SP_LINEAR_MSE] < fmin(err[1], err[3]) && err[SP_RELU_MSE] < fmin(err[1], err[3]), 0),
+    ex_verdict(x,
+               ex_rule(err[SP_LINEAR_MSE] < fmin(err[1], err[3])
+                           && err[SP_RELU_MSE] < fmin(err[1], err[3]),
+                       0),
                "relative errors rank MSE before CE", "MSE better",
-               ex_print(x, "mean error, eta <= 0.1: linear MSE %.1f, ReLU MSE %.1f, linear CE %.1f, ReLU CE %.1f %%", 100 * err[0],
-                        100 * err[2], 100 * err[1], 100 * err[3]),
+               ex_print(x,
+                        "mean error, eta <= 0.1: linear MSE %.1f, ReLU MSE %.1f, linear CE %.1f, "
+                        "ReLU CE %.1f %%",
+                        100 * err[0], 100 * err[2], 100 * err[1], 100 * err[3]),
                "reproduced if both MSE cases have smaller errors than both CE cases");
 }
 
@@ -368,14 +421,19 @@ static double e12_ratio(ex *x, size_t mse, size_t ce)
 
 static void e12_verdict_compression(ex *x, const e12_found *f)
 {
-    double lambda[SP_CASES], linear = e12_ratio(x, SP_LINEAR_MSE, SP_LINEAR_CE), relu = e12_ratio(x, SP_RELU_MSE, SP_RELU_CE), l, r;
+    double lambda[SP_CASES], linear = e12_ratio(x, SP_LINEAR_MSE, SP_LINEAR_CE),
+                             relu = e12_ratio(x, SP_RELU_MSE, SP_RELU_CE), l, r;
     for (size_t k = 0; k < SP_CASES; ++k) lambda[k] = clb_mean(f->g[k].seeds, f->g[k].lambda_max);
     l = lambda[SP_LINEAR_CE] / lambda[SP_LINEAR_MSE], r = lambda[SP_RELU_CE] / lambda[SP_RELU_MSE];
     ex_summary(x, "lambda_max_ratio_linear", l), ex_summary(x, "lambda_max_ratio_relu", r);
-    ex_verdict(x, ex_rule(l <= 0.25 && r <= 0.25, 0), "cross entropy compresses the spectrum by 0.16-0.25", "0.16-0.25",
-               ex_print(x, "lambda_max ratio CE/MSE %.2f (linear), %.2f (ReLU); mean ratio of the 20 largest eigenvalues %.2f, %.2f", l,
-                        r, linear, relu),
-               "MSE is divided by nK with a factor 2, so at uniform softmax the expected ratio is (1/K)/(2/K) = 1/2; reproduced "
+    ex_verdict(x, ex_rule(l <= 0.25 && r <= 0.25, 0),
+               "cross entropy compresses the spectrum by 0.16-0.25", "0.16-0.25",
+               ex_print(x,
+                        "lambda_max ratio CE/MSE %.2f (linear), %.2f (ReLU); mean ratio of the 20 "
+                        "largest eigenvalues %.2f, %.2f",
+                        l, r, linear, relu),
+               "MSE is divided by nK with a factor 2, so at uniform softmax the expected ratio is "
+               "(1/K)/(2/K) = 1/2; reproduced "
                "if both ratios are at most 0.25");
 }
 
@@ -383,22 +441,32 @@ static void e12_verdict_phase(ex *x, const e12_found *f)
 {
     const double *d = f->phase[1];
     int small = 1, excluded = 1;
-    ex_verdict(x, ex_rule(fabs(f->alpha[0] - e12_paper[0].alpha) < 0.002, fabs(f->alpha[0] - e12_paper[0].alpha) < 0.02),
+    ex_verdict(x,
+               ex_rule(fabs(f->alpha[0] - e12_paper[0].alpha) < 0.002,
+                       fabs(f->alpha[0] - e12_paper[0].alpha) < 0.02),
                "alpha of linear MSE is 1.116", "1.1161",
                ex_print(x, "%.4f from the drift, %.4f from S", f->alpha[0], 2 + f->beta[0]),
-               "in double the drift is eta^2 S exactly; published drift and S give 1.1161 and 1.1248, apart by the float32 noise of "
+               "in double the drift is eta^2 S exactly; published drift and S give 1.1161 and "
+               "1.1248, apart by the float32 noise of "
                "the drift at eta = 1e-4. Reproduced within 0.002, qualified within 0.02");
     if (!f->have_phase) return;
     for (int e = 0; e < E12_EFFECTS; ++e) small &= fabs(d[e]) <= 0.03;
     excluded = f->phase_lo[1][2] > 0 || f->phase_hi[1][2] < 0;
-    ex_verdict(x, ex_rule(!small && excluded && d[2] < -0.03, excluded),
-               "beyond the paper: below eta lambda_max(0) = 1 loss and activation still matter for alpha", "-",
-               ex_print(x, "alpha at equal phase (model first): linear MSE %.3f, linear CE %.3f, ReLU MSE %.3f, ReLU CE %.3f; activation "
-                        "%+.3f, loss %+.3f, interaction %+.3f [%+.3f, %+.3f]; data first: interaction %+.3f [%+.3f, %+.3f]",
-                        f->phase_alpha[1][0], f->phase_alpha[1][1], f->phase_alpha[1][2], f->phase_alpha[1][3], d[0], d[1], d[2],
-                        f->phase_lo[1][2], f->phase_hi[1][2], f->phase[0][2], f->phase_lo[0][2], f->phase_hi[0][2]),
-               "reproduced if the interaction exceeds 0.03 in size with the published sign; qualified if its interval over "
-               "seeds excludes 0");
+    ex_verdict(
+        x, ex_rule(!small && excluded && d[2] < -0.03, excluded),
+        "beyond the paper: below eta lambda_max(0) = 1 loss and activation still matter for alpha",
+        "-",
+        ex_print(x,
+                 "alpha at equal phase (model first): linear MSE %.3f, linear CE %.3f, ReLU MSE "
+                 "%.3f, ReLU CE %.3f; activation "
+                 "%+.3f, loss %+.3f, interaction %+.3f [%+.3f, %+.3f]; data first: interaction "
+                 "%+.3f [%+.3f, %+.3f]",
+                 f->phase_alpha[1][0], f->phase_alpha[1][1], f->phase_alpha[1][2],
+                 f->phase_alpha[1][3], d[0], d[1], d[2], f->phase_lo[1][2], f->phase_hi[1][2],
+                 f->phase[0][2], f->phase_lo[0][2], f->phase_hi[0][2]),
+        "reproduced if the interaction exceeds 0.03 in size with the published sign; qualified if "
+        "its interval over "
+        "seeds excludes 0");
 }
 
 /* ---- figure --------------------------------------------------------------------------------- */
@@ -410,7 +478,8 @@ static void e12_plot_alpha(ex *x, plot *p, const e12_found *f)
     plot_panel *a = plot_add(p, "Exponent, three windows", "case", "\316\261", PLOT_LINEAR);
     static const double hi[3] = { 1, 0.1, 0.03 };
     static const int colour[3] = { PLOT_ORANGE, PLOT_BLUE, PLOT_GREEN };
-    static const char *const label[3] = { "all finite \316\267", "\316\267 \342\211\244 0.1", "\316\267 \342\211\244 0.03" };
+    static const char *const label[3] = { "all finite \316\267", "\316\267 \342\211\244 0.1",
+                                          "\316\267 \342\211\244 0.03" };
     double paper[SP_CASES];
     for (int w = 0; w < 3; ++w) {
         double mean[SP_CASES] = { 0 }, place[SP_CASES];
@@ -433,8 +502,10 @@ static void e12_plot_alpha(ex *x, plot *p, const e12_found *f)
 
 static void e12_plot_ratio(ex *x, plot *p)
 {
-    static const size_t pairs[2][2] = { { SP_LINEAR_MSE, SP_LINEAR_CE }, { SP_RELU_MSE, SP_RELU_CE } };
-    plot_panel *a = plot_add(p, "Gauss\342\200\223Newton eigenvalues, CE over MSE", "rank", "ratio", PLOT_LINEAR);
+    static const size_t pairs[2][2] = { { SP_LINEAR_MSE, SP_LINEAR_CE },
+                                        { SP_RELU_MSE, SP_RELU_CE } };
+    plot_panel *a = plot_add(p, "Gauss\342\200\223Newton eigenvalues, CE over MSE", "rank", "ratio",
+                             PLOT_LINEAR);
     for (int j = 0; j < 2; ++j) {
         ex_row *mse = ex_find(x, "part=spectrum case=%s", sp_cases[pairs[j][0]].name);
         ex_row *ce = ex_find(x, "part=spectrum case=%s", sp_cases[pairs[j][1]].name);
@@ -450,7 +521,8 @@ static void e12_plot_ratio(ex *x, plot *p)
 
 static void e12_plot_prediction(ex *x, plot *p, const e12_found *f)
 {
-    plot_panel *a = plot_add(p, "Predicted over measured, seed means", "\316\267 \316\273max(0)", "ratio", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Predicted over measured, seed means", "\316\267 \316\273max(0)",
+                             "ratio", PLOT_LOG);
     for (size_t k = 0; k < SP_CASES; ++k) {
         const sp_grid *g = &f->g[k];
         double *at = ex_doubles(x, g->n), *pub = ex_doubles(x, g->n), *lin = ex_doubles(x, g->n);
@@ -469,7 +541,8 @@ static void e12_plot_prediction(ex *x, plot *p, const e12_found *f)
 static void e12_figure(ex *x, const e12_found *f)
 {
     plot *p = plot_new(x, "loss", 4, 1);
-    plot_panel *a = plot_add(p, "S after 2000 steps", "learning rate \316\267", "S(\316\267)", PLOT_LOG);
+    plot_panel *a =
+        plot_add(p, "S after 2000 steps", "learning rate \316\267", "S(\316\267)", PLOT_LOG);
     for (size_t k = 0; k < SP_CASES; ++k) {
         const sp_grid *g = &f->g[k];
         double *S = ex_doubles(x, g->n);
@@ -481,20 +554,25 @@ static void e12_figure(ex *x, const e12_found *f)
     e12_plot_alpha(x, p, f);
     e12_plot_ratio(x, p);
     e12_plot_prediction(x, p, f);
-    plot_save(p, "Four combinations of activation and loss: the drift exponent depends on the window of step sizes, the "
-                 "interaction changes its sign with it, and CE spectra are about half of MSE spectra.");
+    plot_save(
+        p, "Four combinations of activation and loss: the drift exponent depends on the window of "
+           "step sizes, the "
+           "interaction changes its sign with it, and CE spectra are about half of MSE spectra.");
 }
 
 static void e12_finish(ex *x)
 {
     e12_found f = { 0 };
     for (size_t k = 0; k < SP_CASES; ++k) sp_load(x, k, 1, &f.g[k]);
-    ex_caption(x, "exponents", "published fits: alpha from the drift, beta from S, R of the Hessian prediction");
+    ex_caption(x, "exponents",
+               "published fits: alpha from the drift, beta from S, R of the Hessian prediction");
     for (size_t k = 0; k < SP_CASES; ++k) e12_exponents(x, &f, k);
-    ex_caption(x, "windows", "effects on alpha = 2 + d ln S/d ln eta: mean and sample deviation over seeds");
+    ex_caption(x, "windows",
+               "effects on alpha = 2 + d ln S/d ln eta: mean and sample deviation over seeds");
     e12_windows(x, &f);
     e12_equal_phase(x, &f);
-    ex_caption(x, "predictors", "S and the error of its predictors in percent, seed means; \"-\": outside validity");
+    ex_caption(x, "predictors",
+               "S and the error of its predictors in percent, seed means; \"-\": outside validity");
     for (size_t k = 0; k < SP_CASES; ++k) sp_error_table(x, &f.g[k], "predictors");
     if (!ex_published(x))
         for (size_t k = 0; k < SP_CASES; ++k) sp_quality_table(x, &f.g[k], "quality");
@@ -507,6 +585,14 @@ static void e12_finish(ex *x)
     e12_figure(x, &f);
 }
 
-static const ex_info e12 = { "E12", "loss", "Loss-function interaction", "Theorems 4, 6", "non-additive, interaction -0.21",
-                             "effect_interaction", e12_plan, e12_run, e12_finish, NULL };
+static const ex_info e12 = { "E12",
+                             "loss",
+                             "Loss-function interaction",
+                             "Theorems 4, 6",
+                             "non-additive, interaction -0.21",
+                             "effect_interaction",
+                             e12_plan,
+                             e12_run,
+                             e12_finish,
+                             NULL };
 EX_MAIN(e12)

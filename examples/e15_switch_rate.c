@@ -1,9 +1,13 @@
-/* E15  Activation switches against width: is the rate per neuron m-independent at the edge?        Theorem 8
+/* E15  Activation switches against width: is the rate per neuron m-independent at the edge?
+ *     Theorem 8
  *   cc -O2 -o e15 examples/e15_switch_rate.c -lm && ./e15
- * Setup   2-layer ReLU net, MSE, d = 20, n = 200, m from 16 to 256, eta = 0.001, 0.01, 0.1, GD, T = 2000
- * Paper   rate ~ m^-0.5 below the edge, m-independent "at the edge of stability" (eta = 0.1), total O(m)
- * Beyond  where the edge really is: eta lambda_max/2 along the runs; the same rates at equal distance to the edge,
- *         early and late; flips predicted from the density of z at 0 and |dz|. */
+ * Setup   2-layer ReLU net, MSE, d = 20, n = 200, m from 16 to 256, eta = 0.001, 0.01, 0.1, GD, T
+ *         = 2000
+ * Paper   rate ~ m^-0.5 below the edge, m-independent "at the edge of stability" (eta = 0.1),
+ *         total O(m)
+ * Beyond  where the edge really is: eta lambda_max/2 along the runs; the same rates at equal
+ *         distance to the edge, early and late; flips predicted from the density of z at 0 and
+ *         |dz|. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -155,8 +159,8 @@ typedef struct e15_found {
     clb_fit      all, totals, eta[E15_ETAS];
     clb_interval beta[E15_ETAS];
     double       correlation, correlation_without;
-    double
-        edge_share; /* of the sharpness samples at eta = 0.1 after step 50 with phase in [0.9, 1.1] */
+    double edge_share; /* of the sharpness samples at eta = 0.1 after step 50 with phase in
+                          [0.9, 1.1] */
 } e15_found;
 
 static double e15_mean(ex *x, const char *name, const char *filter)

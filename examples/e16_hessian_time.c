@@ -1,10 +1,11 @@
-/* E16  Time-dependent Hessian: does the crossover formula predict better from a later Hessian?      Theorems 4, 6
+/* E16  Time-dependent Hessian: does the crossover formula predict better from a later Hessian?
+ *     Theorems 4, 6
  *   cc -O2 -o e16 examples/e16_hessian_time.c -lm && ./e16
- * Setup   standard ReLU net, MSE and cross entropy; Hessian at t = 0, 250, 500, 1000, 2000 of a run with eta = 0.01;
- *         S(eta) over 2000 steps for eight eta
+ * Setup   standard ReLU net, MSE and cross entropy; Hessian at t = 0, 250, 500, 1000, 2000 of a
+ *         run with eta = 0.01; S(eta) over 2000 steps for eight eta
  * Paper   cross entropy: R = 0.988 with the Hessian at t = 250, against 0.808 at t = 0
- * Beyond  R without the one eta that enters the ad hoc branch; the size of the predictions; the rival S ~ 1/eta;
- *         the energy form; lambda_max against 1/t. */
+ * Beyond  R without the one eta that enters the ad hoc branch; the size of the predictions; the
+ *         rival S ~ 1/eta; the energy form; lambda_max against 1/t. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -37,7 +38,8 @@ typedef struct e16_found {
     double      rival[2], averaged[2], top[2][E16_N], rank[2][E16_N];
 } e16_found;
 
-/* R as published and without eta = 0.3; median of predicted/measured and its error, fitted slope, below 0.3. */
+/* R as published and without eta = 0.3; median of predicted/measured and its error, fitted slope,
+ * below 0.3. */
 static e16_quality e16_measure(ex *x, int ce, size_t t)
 {
     double p[E16_ETAS], m[E16_ETAS], ratio[E16_ETAS], error[E16_ETAS];
@@ -50,7 +52,8 @@ static e16_quality e16_measure(ex *x, int ce, size_t t)
     return q;
 }
 
-/* The published "time average": eigenvalues of seed 42 averaged by position over the checkpoints, all weights 1/P. */
+/* The published "time average": eigenvalues of seed 42 averaged by position over the checkpoints,
+ * all weights 1/P. */
 static double e16_averaged(ex *x, int ce)
 {
     ex_row *row = ex_find(x, "part=track ce=%d seed=42", ce);

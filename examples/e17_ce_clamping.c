@@ -1,9 +1,11 @@
-/* E17  Cross-entropy clamping of the drift exponent: alpha ~ 1.0 at every width?                Theorem 6
+/* E17  Cross-entropy clamping of the drift exponent: alpha ~ 1.0 at every width?          Theorem 6
  *   cc -O2 -o e17 examples/e17_ce_clamping.c -lm && ./e17
- * Setup   {linear, ReLU} x {MSE, cross entropy}, m = 32, 64, 128, five eta, GD, T = 2000, three seeds
+ * Setup   {linear, ReLU} x {MSE, cross entropy}, m = 32, 64, 128, five eta, GD, T = 2000, three
+ *         seeds
  * Paper   cross entropy keeps alpha in 1.0-1.1 at all widths, MSE grows with m; interaction term
- * Beyond  the same on a grid of equal distance to the edge, f = eta lambda_max(0)/2 up to 1.5; local slopes; the energy
- *         form drift = kbar eta DL mu: which factor carries the difference between the losses. */
+ * Beyond  the same on a grid of equal distance to the edge, f = eta lambda_max(0)/2 up to 1.5;
+ *         local slopes; the energy form drift = kbar eta DL mu: which factor carries the
+ *         difference between the losses. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -90,7 +92,8 @@ static void e17_cell(ex *x, e17_found *v, size_t c, size_t k)
     clb_local_slopes(all.n, all.at, mean, v->slope[c][k]);
 }
 
-/* Share of each factor of drift = kbar eta DL mu in the local slope of the mean, over f = 0.6 .. 0.9. */
+/* Share of each factor of drift = kbar eta DL mu in the local slope of the mean, over f = 0.6 ..
+ * 0.9. */
 static void e17_energy(ex *x, size_t c, size_t k)
 {
     sw_case edge = e17_case("edge", c, k);

@@ -1,9 +1,11 @@
-/* E18  Evolution of the cross-entropy Hessian: how fast, and does n matter?                        Theorem 6
+/* E18  Evolution of the cross-entropy Hessian: how fast, and does n matter?               Theorem 6
  *   cc -O2 -o e18 examples/e18_ce_hessian.c -lm && ./e18
- * Setup   standard ReLU net, cross entropy, n = 100, 200, 400; eleven checkpoints of a run with eta = 0.01
+ * Setup   standard ReLU net, cross entropy, n = 100, 200, 400; eleven checkpoints of a run with
+ *         eta = 0.01
  * Paper   lambda_max compressed 24x over 2000 steps, exponentially, whatever n
- * Beyond  1/t against exponential and hyperbola; Theorem 6's bound at every checkpoint, as printed and with the
- *         constant it needs; checkpoints up to 8000; n in {50, ..., 800} with seeds of their own. */
+ * Beyond  1/t against exponential and hyperbola; Theorem 6's bound at every checkpoint, as printed
+ *         and with the constant it needs; checkpoints up to 8000; n in {50, ..., 800} with seeds
+ *         of their own. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -174,7 +176,8 @@ static void e18_set(ex *x, e18_found *v, size_t i)
                               e18_n[i], ex_key(x, e18_eta[k])));
 }
 
-/* Theorem 6 at every checkpoint: how often lambda_max passes the printed bound, and the one with the factor 2. */
+/* Theorem 6 at every checkpoint: how often lambda_max passes the printed bound, and the one with
+ * the factor 2. */
 static void e18_bounds(ex *x, e18_found *v)
 {
     for (size_t i = 0; i < ex_runs(x); ++i) {

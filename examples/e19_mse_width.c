@@ -1,9 +1,11 @@
-/* E19  Width dependence of the MSE drift exponent of linear nets: alpha - 1 ~ m^1.18?        Theorem 8
+/* E19  Width dependence of the MSE drift exponent of linear nets: alpha - 1 ~ m^1.18?     Theorem 8
  *   cc -O2 -o e19 examples/e19_mse_width.c -lm && ./e19
- * Setup   two layers, linear, no bias, d = 20, K = 5, n = 200, MSE, GD, T = 2000; m from 16 to 192, six eta
+ * Setup   two layers, linear, no bias, d = 20, K = 5, n = 200, MSE, GD, T = 2000; m from 16 to
+ *         192, six eta
  * Paper   alpha - 1 ~ m^1.18; R^2 of the power law falls from 0.999 (m = 16) to 0.887 (m = 192)
- * Beyond  lambda_max(0) and f = eta lambda_max(0)/2 of every cell; the exponent at equal f; four models of
- *         alpha(m) compared by AIC and leave-one-out; who survives eta = 0.1, by the rule lambda_max(0) < 4/eta. */
+ * Beyond  lambda_max(0) and f = eta lambda_max(0)/2 of every cell; the exponent at equal f; four
+ *         models of alpha(m) compared by AIC and leave-one-out; who survives eta = 0.1, by the
+ *         rule lambda_max(0) < 4/eta. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -69,7 +71,8 @@ static void e19_measure(ex *x, e19_found *v)
         v->hi[k] = v->cell[k].ci.hi;
         v->r2[k] = v->cell[k].fit.r2, v->curvature[k] = v->cell[k].quad.c2, v->f[k] = v->cell[k].f;
         v->at_f[k] = ls_alpha_f(x, E19_D, e19_m[k]);
-        ls_line(x, "widths", &v->cell[k], ex_print(x, "mse_fine_width/results.json#%zu", e19_m[k]), 1);
+        ls_line(x, "widths", &v->cell[k], ex_print(x, "mse_fine_width/results.json#%zu", e19_m[k]),
+                1);
     }
     v->power = e19_power(E19_N, v->m, v->alpha);
     v->logarithm = clb_fit_linear(E19_N, lm, v->alpha);
@@ -78,7 +81,8 @@ static void e19_measure(ex *x, e19_found *v)
         v->gamma.lo = v->gamma.hi = EX_NAN;
 }
 
-/* Four laws of alpha - 1, each a line in transformed axes; rss and leave-one-out error in alpha itself. */
+/* Four laws of alpha - 1, each a line in transformed axes; rss and leave-one-out error in alpha
+ * itself. */
 static double e19_law(size_t law, const clb_fit *fit, double m, double f)
 {
     if (law == 0) return 1 + clb_exp(fit->intercept + fit->slope * clb_log(m));

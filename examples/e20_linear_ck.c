@@ -1,9 +1,10 @@
-/* E20  Mode coefficients of linear nets: c_k ~ e_k(0)^2 lx_k^2?                                 Theorem 5, eq. (5)
+/* E20  Mode coefficients of linear nets: c_k ~ e_k(0)^2 lx_k^2?                  Theorem 5, eq. (5)
  *   cc -O2 -o e20 examples/e20_linear_ck.c -lm && ./e20
  * Setup   2-layer linear net, MSE, d = 20, m = 64, at initialisation; three seeds
  * Paper   R = 0.847 between the sorted lists
- * Beyond  what sorting alone scores; the corrected coefficients matched mode by mode, with a permutation null;
- *         kappa_0 against (m-d)/(m+d) over widths; S(eta) predicted from the modes without a fit. */
+ * Beyond  what sorting alone scores; the corrected coefficients matched mode by mode, with a
+ *         permutation null; kappa_0 against (m-d)/(m+d) over widths; S(eta) predicted from the
+ *         modes without a fit. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"

@@ -1,10 +1,11 @@
-/* E21  Mode coefficients of ReLU nets: does the linear formula carry over?                      Theorem 5
+/* E21  Mode coefficients of ReLU nets: does the linear formula carry over?                Theorem 5
  *   cc -O2 -o e21 examples/e21_relu_ck.c -lm && ./e21
- * Setup   2-layer ReLU net, MSE, d = 20, m = 64; measured after 500 steps at four eta; effective weight
- *         W_eff = W_2 diag(share of active samples) W_1
+ * Setup   2-layer ReLU net, MSE, d = 20, m = 64; measured after 500 steps at four eta; effective
+ *         weight W_eff = W_2 diag(share of active samples) W_1
  * Paper   R > 0.80 at all eta, including the edge of stability; switch rate below 0.1 %
- * Beyond  what sorting alone scores; energies of G_1 in the data modes, matched by index, with a permutation null; a
- *         series that does reach the edge; the switch rate of the real next step. */
+ * Beyond  what sorting alone scores; energies of G_1 in the data modes, matched by index, with a
+ *         permutation null; a series that does reach the edge; the switch rate of the real next
+ *         step. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"

@@ -1,9 +1,12 @@
-/* E22  Width-dimension transition: does the width m* at which alpha leaves 1 scale with d?     Theorem 8
+/* E22  Width-dimension transition: does the width m* at which alpha leaves 1 scale with d?
+ *     Theorem 8
  *   cc -O2 -o e22 examples/e22_width_dim.c -lm && ./e22
  * Setup   as E19 with d in {10, 20, 40} and m = d {0.5, 1, 1.5, 2, 3, 4, 6}
- * Paper   m* (first width with alpha > 1.1) is 60, 60, 40: m* / d = 6.0, 3.0, 1.0, no collapse in m/d
- * Beyond  m* as a distribution over seeds and over thresholds, "none" included; alpha against f = 0.1 lambda_max(0)/2;
- *         alpha at equal distance to the edge; the scale of the data kept fixed; n varied. */
+ * Paper   m* (first width with alpha > 1.1) is 60, 60, 40: m* / d = 6.0, 3.0, 1.0, no collapse in
+ *         m/d
+ * Beyond  m* as a distribution over seeds and over thresholds, "none" included; alpha against f =
+ *         0.1 lambda_max(0)/2; alpha at equal distance to the edge; the scale of the data kept
+ *         fixed; n varied. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -24,7 +27,8 @@ typedef struct e22_found {
     double  alpha[E22_CELLS], f[E22_CELLS], m[E22_CELLS], over[E22_CELLS];
 } e22_found;
 
-/* Part "scale": |centre| as at d = 20 for every d. Part "n": more or fewer samples. One width, d = m/3. */
+/* Part "scale": |centre| as at d = 20 for every d. Part "n": more or fewer samples. One width, d =
+ * m/3. */
 static void e22_controls(ex *x)
 {
     ex_list seeds = ex_seeds(x, 3);
@@ -66,7 +70,8 @@ static double e22_star(size_t i, const double *alpha, double threshold)
     return EX_NAN;
 }
 
-/* How often each width is m* when the seeds are redrawn with replacement; the same draw at every width. */
+/* How often each width is m* when the seeds are redrawn with replacement; the same draw at every
+ * width. */
 static void e22_distribution(ex *x, const e22_found *v, size_t i)
 {
     enum { RESAMPLES = 1000 };

@@ -1,9 +1,11 @@
-/* E23  Compression time against the learning rate: tau = Theta(1/eta)?                          Proposition 7
+/* E23  Compression time against the learning rate: tau = Theta(1/eta)?                Proposition 7
  *   cc -O2 -o e23 examples/e23_tau.c -lm && ./e23
- * Setup   standard ReLU net, cross entropy, five eta, 3000 steps; q = softmax probability of the label
+ * Setup   standard ReLU net, cross entropy, five eta, 3000 steps; q = softmax probability of the
+ *         label
  * Paper   tau = 1.33/eta + 29, R^2 = 0.988; tau from exponential fits of 1 - mean q
- * Beyond  times to reach a threshold, per step, with intervals; collapse of 1 - q against eta t; the laws of 1 - q(t)
- *         and of tau(eta) compared in one space each; the published estimator at equal eta t. */
+ * Beyond  times to reach a threshold, per step, with intervals; collapse of 1 - q against eta t;
+ *         the laws of 1 - q(t) and of tau(eta) compared in one space each; the published estimator
+ *         at equal eta t. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"
@@ -152,7 +154,8 @@ static double e23_mean(ex *x, const char *name, double eta, size_t k)
     return n ? sum / (double)n : EX_NAN;
 }
 
-/* The published estimator at checkpoints of equal eta t: the fit sees the same points of one curve. */
+/* The published estimator at checkpoints of equal eta t: the fit sees the same points of one
+ * curve. */
 static double e23_tau_scaled(ex *x, double eta)
 {
     double t[E23_N], y[E23_N];

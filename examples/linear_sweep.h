@@ -1,5 +1,7 @@
-/* linear_sweep.h - what E19 and E22 share: the drift of two-layer linear nets under MSE over widths m and input
- * dimensions d, six eta, the exponent of each (d, m), and the distance to the edge f = eta lambda_max(0) / 2.
+/* linear_sweep.h - what E19 and E22 share: the drift of two-layer linear nets under MSE over
+ * widths m and input
+ * dimensions d, six eta, the exponent of each (d, m), and the distance to the edge f = eta
+ * lambda_max(0) / 2.
  * Include after ex.h. */
 #ifndef CLB_LINEAR_SWEEP_H
 #define CLB_LINEAR_SWEEP_H
@@ -114,7 +116,8 @@ EX_FN double ls_quantum(size_t m)
     return 2 * a * ldexp(1, e - 24);
 }
 
-/* The cell's line and every published number of it. path is the cell in the published file, with_quad: does it
+/* The cell's line and every published number of it. path is the cell in the published file,
+ * with_quad: does it
  * have the quadratic fit and the residuals? */
 EX_FN void ls_line(ex *x, const char *part, const ls_cell *c, const char *path, int with_quad)
 {
@@ -143,7 +146,8 @@ EX_FN void ls_line(ex *x, const char *part, const ls_cell *c, const char *path, 
         ex_row *point = ex_line(x, ex_print(x, "%s, drift", part));
         ex_num(point, "d", (double)c->d), ex_num(point, "m", (double)c->m),
             ex_num(point, "lr", y.x[i]);
-        ex_num(point, "mean_drift", s.mean), ex_num(point, "std_drift", s.finite ? s.std_pop : 0);     /* their convention */
+        /* their convention */
+        ex_num(point, "mean_drift", s.mean), ex_num(point, "std_drift", s.finite ? s.std_pop : 0);
         ex_num(point, "n_converged", (double)s.finite);
         ex_ref(point, "mean_drift", EX_NOISE, noise + 1e-4 * s.mean, "%s/mean_drift", at);
         ex_ref(point, "std_drift", EX_NOISE, noise + 1e-4 * s.mean, "%s/std_drift", at);

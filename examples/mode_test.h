@@ -1,4 +1,5 @@
-/* mode_test.h - what E20 and E21 share: mode coefficients measured from gradient and Hessian against those of the
+/* mode_test.h - what E20 and E21 share: mode coefficients measured from gradient and Hessian
+ * against those of the
  * linear theory, compared by rank as published, with baselines. Include after ex.h. */
 #ifndef CLB_MODE_TEST_H
 #define CLB_MODE_TEST_H
@@ -18,7 +19,8 @@ EX_FN void mt_top(size_t n, const double *values, int normalise, double *top)
     free(copy);
 }
 
-/* The published correlation: logarithms, rank against rank; entries offset (E20) or masked (E21) at 1e-20. */
+/* The published correlation: logarithms, rank against rank; entries offset (E20) or masked (E21)
+ * at 1e-20. */
 EX_FN double mt_rank_R(const double *a, const double *b, int masked)
 {
     double x[MT_TOP], y[MT_TOP];
@@ -64,7 +66,8 @@ EX_FN clb_status mt_measure(ex_row *row, const clb_net *net, const clb_data *dat
     return CLB_OK;
 }
 
-/* Share of the permutations of b that correlate (in logarithms) with a at least as well as b itself. */
+/* Share of the permutations of b that correlate (in logarithms) with a at least as well as b
+ * itself. */
 EX_FN double mt_permutation_p(size_t n, const double *a, const double *b, uint64_t seed)
 {
     enum { SHUFFLES = 2000 };

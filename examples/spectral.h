@@ -1,5 +1,7 @@
-/* spectral.h - what the experiments on predicting S(eta) from the initial point (E8, E12) share: the four
- * problems {linear, ReLU} x {MSE, CE}, their runs, every predictor, and the tables that compare them.
+/* spectral.h - what the experiments on predicting S(eta) from the initial point (E8, E12) share:
+ * the four
+ * problems {linear, ReLU} x {MSE, CE}, their runs, every predictor, and the tables that compare
+ * them.
  * Include after ex.h and plot.h. */
 #ifndef CLB_SPECTRAL_H
 #define CLB_SPECTRAL_H
@@ -22,20 +24,23 @@ enum { SP_LINEAR_MSE, SP_LINEAR_CE, SP_RELU_MSE, SP_RELU_CE };
 
 /* Predictors of S(eta); all but the last two use the initial point only. */
 typedef enum sp_predictor {
-    SP_PUB,          /* the published formula: Hessian modes, c_k calibrated by delta_0               */
-    SP_HD, SP_HF,    /* first-principles c_k = a_k^2 D_kk; full double sum: positive Hessian modes    */
-    SP_GND, SP_GNF,  /* the same two on the Gauss-Newton matrix                                       */
-    SP_LIN,          /* linearised network                                                            */
-    SP_RELIN,        /* linearised anew at eta t = 0.02, 0.05, ...                                    */
-    SP_EN,           /* kappa_0 (Loss_0 - Loss_T) / eta, with the measured losses                     */
-    SP_NULL,         /* S ~ 1/eta through the measured point eta = 0.01                               */
+    SP_PUB,          /* the published formula: Hessian modes, c_k calibrated by delta_0 */
+    SP_HD, SP_HF,   /* first-principles c_k = a_k^2 D_kk; full double sum: positive Hessian modes */
+    SP_GND, SP_GNF,  /* the same two on the Gauss-Newton matrix */
+    SP_LIN,          /* linearised network */
+    SP_RELIN,        /* linearised anew at eta t = 0.02, 0.05, ... */
+    SP_EN,           /* kappa_0 (Loss_0 - Loss_T) / eta, with the measured losses */
+    SP_NULL,         /* S ~ 1/eta through the measured point eta = 0.01 */
     SP_PREDICTORS
 } sp_predictor;
-static const char *const sp_names[SP_PREDICTORS] = { "PUB", "H_diag", "H_full", "GN_diag", "GN_full", "LIN",
-                                                     "RELIN", "EN", "1/eta" };
-static const double sp_restarts[] = { 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20 };      /* in eta t         */
-static const double sp_sample[] = { 0, 1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 57, 80, 100, 113, 160, 226, 320, 453, 640,
-                                    905, 1000, 1280, 1810 };                      /* steps at which delta_t is kept */
+static const char *const sp_names[SP_PREDICTORS] = { "PUB",     "H_diag",  "H_full",
+                                                     "GN_diag", "GN_full", "LIN",
+                                                     "RELIN",   "EN",      "1/eta" };
+static const double sp_restarts[] = { 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20 };      /* in eta t */
+static const double sp_sample[] = {
+    0,  1,   2,   3,   5,   7,   10,  14,  20,  28,   40,   57,
+    80, 100, 113, 160, 226, 320, 453, 640, 905, 1000, 1280, 1810
+}; /* steps at which delta_t is kept */
 
 static const sp_case *sp_case_of(const ex_row *row)
 {
@@ -102,7 +107,8 @@ EX_FN void sp_keep(ex_row *row, const char *name, size_t n, const double *curve,
     ex_array(row, name, EX_LEN(sp_sample), kept);
 }
 
-/* Linearised network, once and with restarts; a model that overflows leaves NaN: outside validity. */
+/* Linearised network, once and with restarts; a model that overflows leaves NaN: outside
+ * validity. */
 EX_FN clb_status sp_linearised(ex_row *row, clb_curv *curv, double eta, size_t T)
 {
     size_t steps[EX_LEN(sp_restarts)];
@@ -139,7 +145,8 @@ EX_FN void sp_measure(ex_row *row, const clb_trace *tr, double loss_end, int who
     ex_num(row, "loss_drop", diverged ? EX_NAN : e.loss_drop);
     ex_num(row, "kbar", diverged ? EX_NAN : e.kbar);
     ex_num(row, "mu", diverged ? EX_NAN : e.mu);
-    ex_num(row, sp_names[SP_EN], diverged ? EX_NAN : first / (tr->g[0] + tr->g[1]) * e.loss_drop / tr->eta);
+    ex_num(row, sp_names[SP_EN],
+           diverged ? EX_NAN : first / (tr->g[0] + tr->g[1]) * e.loss_drop / tr->eta);
     sp_keep(row, "delta", n, delta, 1);
     if (whole_curve) ex_array(row, "grad_imbalances", n, delta);
 }
@@ -176,7 +183,8 @@ typedef struct sp_eigen {
 EX_FN clb_status sp_eigen_alloc(sp_eigen *e, size_t P)
 {
     e->P = P;
-    e->H = (clb_real *)malloc(P * P * sizeof *e->H), e->V = (clb_real *)malloc(P * P * sizeof *e->V);
+    e->H = (clb_real *)malloc(P * P * sizeof *e->H),
+    e->V = (clb_real *)malloc(P * P * sizeof *e->V);
     e->values = (double *)malloc(P * sizeof *e->values), e->a = (double *)malloc(P * sizeof *e->a);
     return e->H && e->V && e->values && e->a ? CLB_OK : CLB_ENOMEM;
 }
@@ -186,8 +194,10 @@ EX_FN void sp_eigen_free(sp_eigen *e)
     free(e->H), free(e->V), free(e->values), free(e->a);
 }
 
-/* Sums over the modes of one matrix for every eta: two predictors, and the mode-coupling numbers. */
-EX_FN void sp_sums(ex_row *row, const clb_spectrum *sp, clb_mode_rule rule, sp_predictor diagonal, size_t T)
+/* Sums over the modes of one matrix for every eta: two predictors, and the mode-coupling
+ * numbers. */
+EX_FN void sp_sums(ex_row *row, const clb_spectrum *sp, clb_mode_rule rule, sp_predictor diagonal,
+                   size_t T)
 {
     ex_list lrs = ex_get_array(row, "lrs");
     double *d = ex_space(row, lrs.n), *f = ex_space(row, lrs.n), coupling = EX_NAN;
@@ -205,7 +215,8 @@ EX_FN void sp_sums(ex_row *row, const clb_spectrum *sp, clb_mode_rule rule, sp_p
 EX_FN void sp_published(ex_row *row, const sp_eigen *e, const double *c, size_t T)
 {
     ex_list lrs = ex_get_array(row, "lrs");
-    double *S = ex_space(row, lrs.n), *unstable = ex_space(row, lrs.n), *uniform = ex_space(row, lrs.n);
+    double *S = ex_space(row, lrs.n), *unstable = ex_space(row, lrs.n),
+           *uniform = ex_space(row, lrs.n);
     double *flat = ex_space(row, e->P);
     for (size_t k = 0; k < e->P; ++k) flat[k] = 1 / (double)e->P;
     for (size_t i = 0; i < lrs.n; ++i) {
@@ -230,8 +241,10 @@ EX_FN void sp_spectrum_numbers(ex_row *row, const sp_eigen *e, const double *c)
     ex_num(row, "positive", (double)s.positive), ex_num(row, "negative", (double)s.negative);
     ex_num(row, "zero", (double)s.zero);
     ex_num(row, "effective_rank", s.effective_rank), ex_num(row, "mean_positive", s.mean_positive);
-    ex_num(row, "median_positive", s.median_positive), ex_num(row, "spectral_width", s.spectral_width);
-    ex_num(row, "c_mean", mean), ex_num(row, "c_std", sqrt(square / (double)e->P)), ex_num(row, "c_max", max);
+    ex_num(row, "median_positive", s.median_positive),
+        ex_num(row, "spectral_width", s.spectral_width);
+    ex_num(row, "c_mean", mean), ex_num(row, "c_std", sqrt(square / (double)e->P)),
+        ex_num(row, "c_max", max);
     ex_num(row, "c_nonzero", kept);
 }
 
@@ -277,7 +290,8 @@ EX_FN clb_status sp_gauss_newton(ex_row *row, sp_point *p, sp_eigen *e, size_t T
         double *values = (double *)malloc(e->P * sizeof *values);
         status = values ? clb_gauss_newton(&p->curv, e->H, e->P) : CLB_ENOMEM;
         if (!status) status = clb_eigh(e->P, e->H, e->P, values, e->V);
-        if (!status) status = clb_spectrum_init(&sp, &p->problem.net, 1, values, e->V, p->curv.grad);
+        if (!status)
+            status = clb_spectrum_init(&sp, &p->problem.net, 1, values, e->V, p->curv.grad);
         if (!status) sp_keep_top(row, e->P, values);
         free(values);
     }
@@ -321,9 +335,9 @@ typedef struct sp_grid {
     const sp_case *c;
     ex_list        lrs;
     size_t         seeds, n;
-    double        *seed;                 /* [seeds]                                                 */
-    double        *lambda_max, *kappa_0; /* [seeds]                                                 */
-    double        *S;                    /* measured, positive as published                         */
+    double        *seed;                 /* [seeds] */
+    double        *lambda_max, *kappa_0; /* [seeds] */
+    double        *S;                    /* measured, positive as published */
     double        *pred[SP_PREDICTORS];
     double        *loss_drop, *kbar, *mu;
 } sp_grid;
@@ -336,14 +350,16 @@ EX_FN void sp_load_row(sp_grid *g, ex *x, size_t s)
     ex_row *middle = ex_find(x, "part=train case=%s seed=%.17g lr=0.01", g->c->name, g->seed[s]);
     for (size_t i = 0; i < g->n; ++i) {
         size_t at = s * g->n + i;
-        ex_row *row = ex_find(x, "part=train case=%s seed=%.17g lr=%.17g", g->c->name, g->seed[s], g->lrs.at[i]);
+        ex_row *row = ex_find(x, "part=train case=%s seed=%.17g lr=%.17g", g->c->name, g->seed[s],
+                              g->lrs.at[i]);
         g->S[at] = row ? ex_get(row, "S_measured") : EX_NAN;
         for (int k = 0; k < SP_PREDICTORS; ++k) {
             double v = EX_NAN;
             if (k <= SP_GNF && spectrum) v = sp_at(ex_get_array(spectrum, sp_names[k]), i);
             else if (k == SP_NULL && middle) v = ex_get(middle, "S_measured") * 0.01 / g->lrs.at[i];
             else if (k > SP_GNF && row) v = ex_get(row, sp_names[k]);
-            g->pred[k][at] = k < SP_EN && k != SP_PUB && row && ex_get(row, "S") < 0 ? -v : v;   /* S is published without sign */
+            /* S is published without sign */
+            g->pred[k][at] = k < SP_EN && k != SP_PUB && row && ex_get(row, "S") < 0 ? -v : v;
         }
         g->loss_drop[at] = row ? ex_get(row, "loss_drop") : EX_NAN;
         g->kbar[at] = row ? ex_get(row, "kbar") : EX_NAN;
@@ -353,16 +369,19 @@ EX_FN void sp_load_row(sp_grid *g, ex *x, size_t s)
     g->kappa_0[s] = middle ? ex_get(middle, "kappa_0") : EX_NAN;
 }
 
-/* Seeds of a case: the published ones (pub = 1) or all that were run. Returns 0 if the case was not run. */
+/* Seeds of a case: the published ones (pub = 1) or all that were run. Returns 0 if the case was
+ * not run. */
 EX_FN int sp_load(ex *x, size_t which, int pub, sp_grid *g)
 {
-    ex_list seeds = ex_pick(x, "seed", "part=spectrum case=%s%s", sp_cases[which].name, pub ? " pub=1" : "");
+    ex_list seeds =
+        ex_pick(x, "seed", "part=spectrum case=%s%s", sp_cases[which].name, pub ? " pub=1" : "");
     memset(g, 0, sizeof *g);
     if (!seeds.n) return 0;
     g->c = &sp_cases[which];
     g->lrs = ex_get_array(ex_find(x, "part=spectrum case=%s", g->c->name), "lrs");
     g->seeds = seeds.n, g->n = g->lrs.n;
-    g->seed = ex_doubles(x, seeds.n), g->lambda_max = ex_doubles(x, seeds.n), g->kappa_0 = ex_doubles(x, seeds.n);
+    g->seed = ex_doubles(x, seeds.n), g->lambda_max = ex_doubles(x, seeds.n),
+    g->kappa_0 = ex_doubles(x, seeds.n);
     memcpy(g->seed, seeds.at, seeds.n * sizeof *g->seed);
     g->S = ex_doubles(x, g->seeds * g->n), g->loss_drop = ex_doubles(x, g->seeds * g->n);
     g->kbar = ex_doubles(x, g->seeds * g->n), g->mu = ex_doubles(x, g->seeds * g->n);
@@ -386,8 +405,10 @@ EX_FN double sp_error(const sp_grid *g, sp_predictor k, size_t i)
     return sp_mean(g, g->pred[k], i) / sp_mean(g, g->S, i) - 1;
 }
 
-/* Mean over seeds of |predicted/measured - 1|, eta <= top; *worst the largest. Also per seed to each. */
-EX_FN double sp_seed_error(const sp_grid *g, sp_predictor k, double top, double *worst, double *each)
+/* Mean over seeds of |predicted/measured - 1|, eta <= top; *worst the largest. Also per seed to
+ * each. */
+EX_FN double sp_seed_error(const sp_grid *g, sp_predictor k, double top, double *worst,
+                           double *each)
 {
     double sum = 0, count = 0;
     if (worst) *worst = 0;
@@ -409,11 +430,13 @@ EX_FN double sp_seed_error(const sp_grid *g, sp_predictor k, double top, double 
 EX_FN double sp_phase(const sp_grid *g, size_t i)
 {
     double worst = 0;
-    for (size_t s = 0; s < g->seeds; ++s) worst = fmax(worst, clb_phase(g->lrs.at[i], g->lambda_max[s]));
+    for (size_t s = 0; s < g->seeds; ++s)
+        worst = fmax(worst, clb_phase(g->lrs.at[i], g->lambda_max[s]));
     return worst;
 }
 
-/* Seed means of a quantity over all eta, to out[n]; returns how many eta <= top have a finite measured mean
+/* Seed means of a quantity over all eta, to out[n]; returns how many eta <= top have a finite
+ * measured mean
  * (they come first as S diverges upwards). */
 EX_FN size_t sp_curve(const sp_grid *g, const double *what, double top, double *out)
 {
@@ -437,7 +460,8 @@ EX_FN double sp_log_r(ex *x, const sp_grid *g, sp_predictor k, double top)
 /* Mean |difference of local slopes| between prediction and measurement. */
 EX_FN double sp_slope_error(ex *x, const sp_grid *g, sp_predictor k, double top)
 {
-    double *S = ex_doubles(x, g->n), *P = ex_doubles(x, g->n), *a = ex_doubles(x, g->n), *b = ex_doubles(x, g->n), sum = 0;
+    double *S = ex_doubles(x, g->n), *P = ex_doubles(x, g->n), *a = ex_doubles(x, g->n),
+           *b = ex_doubles(x, g->n), sum = 0;
     size_t n = sp_curve(g, g->S, top, S);
     sp_curve(g, g->pred[k], top, P);
     if (n < 2) return EX_NAN;
@@ -465,7 +489,8 @@ EX_FN void sp_error_table(ex *x, const sp_grid *g, const char *table)
     }
 }
 
-/* How good each predictor is below eta = 0.1: mean error per seed, error of the local slope, log-log R. */
+/* How good each predictor is below eta = 0.1: mean error per seed, error of the local slope,
+ * log-log R. */
 EX_FN void sp_quality_table(ex *x, const sp_grid *g, const char *table)
 {
     for (int k = 0; k < SP_PREDICTORS; ++k) {
@@ -483,10 +508,14 @@ EX_FN void sp_quality_table(ex *x, const sp_grid *g, const char *table)
 
 EX_FN void sp_coupling_table(ex *x, const sp_grid *g, const char *table)
 {
-    static const char *const names[] = { "M_0", "M_T_hessian", "M_T_gauss_newton", "energy_negative_modes", "lambda_max",
-                                         "lambda_min", "lambda_max_gauss_newton", "positive", "negative", "zero" };
+    static const char *const names[] = {
+        "M_0",        "M_T_hessian", "M_T_gauss_newton",        "energy_negative_modes",
+        "lambda_max", "lambda_min",  "lambda_max_gauss_newton", "positive",
+        "negative",   "zero"
+    };
     for (size_t s = 0; s < g->seeds; ++s) {
-        ex_row *from = ex_find(x, "part=spectrum case=%s seed=%.17g", g->c->name, g->seed[s]), *line = ex_line(x, table);
+        ex_row *from = ex_find(x, "part=spectrum case=%s seed=%.17g", g->c->name, g->seed[s]),
+               *line = ex_line(x, table);
         ex_text(line, "case", g->c->name);
         ex_num(line, "seed", g->seed[s]);
         for (size_t k = 0; k < EX_LEN(names); ++k)
@@ -496,8 +525,9 @@ EX_FN void sp_coupling_table(ex *x, const sp_grid *g, const char *table)
 
 /* ---- figure --------------------------------------------------------------------------------- */
 
-static const int sp_styles[SP_PREDICTORS] = { PLOT_ORANGE, PLOT_BROWN, PLOT_PURPLE, PLOT_BROWN, PLOT_CYAN, PLOT_GREEN,
-                                              PLOT_RED, PLOT_GREY, PLOT_GREY };
+static const int sp_styles[SP_PREDICTORS] = { PLOT_ORANGE, PLOT_BROWN, PLOT_PURPLE,
+                                              PLOT_BROWN,  PLOT_CYAN,  PLOT_GREEN,
+                                              PLOT_RED,    PLOT_GREY,  PLOT_GREY };
 
 /* S against eta of one case: measured, published formula, linearised network, relinearised. */
 EX_FN void sp_panel(ex *x, plot *p, const sp_grid *g)
@@ -509,7 +539,9 @@ EX_FN void sp_panel(ex *x, plot *p, const sp_grid *g)
     for (size_t k = 0; k < EX_LEN(shown); ++k) {
         int valid = 0;
         for (size_t i = 0; i < g->n; ++i) {
-            P[i] = sp_phase(g, i) < 1 || shown[k] == SP_PUB || g->c->ce > 0 ? sp_mean(g, g->pred[shown[k]], i) : EX_NAN;
+            P[i] = sp_phase(g, i) < 1 || shown[k] == SP_PUB || g->c->ce > 0
+                       ? sp_mean(g, g->pred[shown[k]], i)
+                       : EX_NAN;
             valid |= isfinite(P[i]);
         }
         if (valid) plot_line(a, sp_styles[shown[k]], g->n, g->lrs.at, P, sp_names[shown[k]]);

@@ -1,5 +1,7 @@
-/* bits - one line per part of the library: its name and a hash of the bits of what it computed. Two builds keep the
- * numerical contract if and only if they print the same lines, whatever compiler, optimisation, instruction set,
+/* bits - one line per part of the library: its name and a hash of the bits of what it computed.
+ * Two builds keep the
+ * numerical contract if and only if they print the same lines, whatever compiler, optimisation,
+ * instruction set,
  * processor or byte order (tests/build.sh compares them). Compiles as C99 and as C++17.
  *   cc -std=c99 -O2 -o bits tests/bits.c -lm && ./bits */
 #define CLB_IMPLEMENTATION
@@ -16,7 +18,8 @@
 
 static uint64_t hash;
 
-/* FNV-1a over the value's bits, least significant first, so that byte order does not show. NaN is one value. */
+/* FNV-1a over the value's bits, least significant first, so that byte order does not show. NaN is
+ * one value. */
 static void add(double value)
 {
     uint64_t bits;
@@ -59,10 +62,12 @@ static void bits_elementary(void)
     clb_rng_seed(&rng, 1);
     for (i = 0; i < 2000; ++i) {
         double u = clb_rng_double(&rng), x = ldexp(u - 0.5, (int)clb_rng_below(&rng, 80) - 40);
-        add(clb_exp(x)), add(clb_expm1(x)), add(clb_sin(x)), add(clb_cos(x)), add(clb_tanh(x)), add(clb_erf(x));
+        add(clb_exp(x)), add(clb_expm1(x)), add(clb_sin(x)), add(clb_cos(x)), add(clb_tanh(x)),
+            add(clb_erf(x));
         add(clb_log(fabs(x))), add(clb_log1p(fabs(x))), add(clb_pow(fabs(x), u * 20 - 10));
         for (int a = 0; a < (int)CLB_ACTIVATION_COUNT; ++a)
-            for (int order = 0; order <= 3; ++order) add(clb_activate((clb_activation)a, 0.7, x, order));
+            for (int order = 0; order <= 3; ++order)
+                add(clb_activate((clb_activation)a, 0.7, x, order));
     }
     part("elementary");
 }

@@ -1,8 +1,13 @@
-/* matrix_types.h - the 21 symmetric matrix types on which LAPACK tests its eigensolvers (its dchkst), made here:
- *    1 zero                             8-10  U^T D U with the D of 3-5         16-18  as 8-10, all of D positive
- *    2 identity                        11-12  9 near sqrt(overflow, underflow)  19-20  17 near sqrt(over-, underflow)
- *  3-5 diagonal, random signs: evenly,    13  symmetric, entries in (-1, 1)        21  diagonally dominant tridiagonal,
- *      geometrically spaced 1 .. ulp;  14-15  13 near sqrt(over-, underflow)           geometrically spaced diagonal
+/* matrix_types.h - the 21 symmetric matrix types on which LAPACK tests its eigensolvers (its
+ * dchkst), made here:
+ *    1 zero                             8-10  U^T D U with the D of 3-5         16-18  as 8-10,
+ * all of D positive
+ *    2 identity                        11-12  9 near sqrt(overflow, underflow)  19-20  17 near
+ * sqrt(over-, underflow)
+ *  3-5 diagonal, random signs: evenly,    13  symmetric, entries in (-1, 1)        21  diagonally
+ * dominant tridiagonal,
+ *      geometrically spaced 1 .. ulp;  14-15  13 near sqrt(over-, underflow)
+ * geometrically spaced diagonal
  *      clustered 1, ulp, ..., ulp
  *  6-7 4 near sqrt(overflow, underflow)
  * U is a product of n random reflections. Include after clb.h. */
@@ -29,7 +34,8 @@ static void types_from_spectrum(clb_rng *rng, size_t n, const double *d, clb_rea
 {
     double *M = (double *)calloc(n * n + 2 * n + 1, sizeof *M), *v = M + n * n, *p = v + n;
     for (size_t i = 0; i < n; ++i) M[i * n + i] = d[i];
-    for (size_t k = 2; k <= n; ++k) {          /* H M H with H = I - 2 v v^T / v.v on the leading k coordinates */
+    /* H M H with H = I - 2 v v^T / v.v on the leading k coordinates */
+    for (size_t k = 2; k <= n; ++k) {
         double vv = 0, vp = 0;
         for (size_t j = 0; j < k; ++j) {
             v[j] = types_uniform(rng);
@@ -46,7 +52,8 @@ static void types_from_spectrum(clb_rng *rng, size_t n, const double *d, clb_rea
             for (size_t j = 0; j < k; ++j) M[i * n + j] -= v[i] * p[j] + p[i] * v[j];
     }
     for (size_t i = 0; i < n; ++i)
-        for (size_t j = 0; j < n; ++j) A[i * n + j] = (clb_real)M[(i > j ? i : j) * n + (i > j ? j : i)];
+        for (size_t j = 0; j < n; ++j)
+            A[i * n + j] = (clb_real)M[(i > j ? i : j) * n + (i > j ? j : i)];
     free(M);
 }
 
@@ -78,13 +85,16 @@ static void types_make(int type, clb_rng *rng, size_t n, clb_real *A)
     for (size_t i = 0; i < n; ++i) d[i] *= scale;
     if (kind == 13)
         for (size_t i = 0; i < n; ++i)
-            for (size_t j = 0; j <= i; ++j) A[i * n + j] = A[j * n + i] = (clb_real)(scale * types_uniform(rng));
+            for (size_t j = 0; j <= i; ++j)
+                A[i * n + j] = A[j * n + i] = (clb_real)(scale * types_uniform(rng));
     else if (kind >= 8 && kind <= 18)
         types_from_spectrum(rng, n, d, A);
     else if (kind >= 2)
         for (size_t i = 0; i < n; ++i) A[i * n + i] = (clb_real)(kind == 2 ? 1 : d[i]);
-    for (size_t i = 1; kind == 21 && i < n; ++i)           /* |off| below half the root of the neighbours' product */
-        A[i * n + i - 1] = A[(i - 1) * n + i] = (clb_real)(0.5 * types_uniform(rng) * sqrt(d[i] * d[i - 1]));
+    /* |off| below half the root of the neighbours' product */
+    for (size_t i = 1; kind == 21 && i < n; ++i)
+        A[i * n + i - 1] = A[(i - 1) * n + i] =
+            (clb_real)(0.5 * types_uniform(rng) * sqrt(d[i] * d[i - 1]));
     free(d);
 }
 

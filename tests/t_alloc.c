@@ -1,5 +1,7 @@
-/* Memory: every public function that allocates, with its 1st, 2nd, 3rd ... allocation failing: CLB_ENOMEM (NaN from
- * functions that return a number), nothing leaked, nothing touched that must not be. t_coverage fails when clb.h
+/* Memory: every public function that allocates, with its 1st, 2nd, 3rd ... allocation failing:
+ * CLB_ENOMEM (NaN from
+ * functions that return a number), nothing leaked, nothing touched that must not be. t_coverage
+ * fails when clb.h
  * gains a function that returns clb_status and is not named here.
  *   cc -std=c99 -O2 -o t_alloc tests/t_alloc.c -lm && ./t_alloc */
 #define CLB_IMPLEMENTATION
@@ -37,7 +39,8 @@ static void build(void)
     clb_curv_at(&curv, NULL);
     clb_curv_at(&deep_curv, NULL);
     for (size_t i = 0; i < 8; ++i)
-        for (size_t j = 0; j < 8; ++j) matrix[i * 8 + j] = (clb_real)(1.0 / (double)(i + j + 1) + (i == j));
+        for (size_t j = 0; j < 8; ++j)
+            matrix[i * 8 + j] = (clb_real)(1.0 / (double)(i + j + 1) + (i == j));
     snprintf(prefix, sizeof prefix, "%s/clb_t_alloc_%p_", folder ? folder : "/tmp", (void *)&rng);
 }
 
@@ -80,7 +83,8 @@ static clb_status call_spheres(void *context)
 
 static clb_status call_npy_read(void *context)
 {
-    static const char bytes[] = "\x93NUMPY\x01\x00\x3c\x00{'descr': '|u1', 'fortran_order': False, 'shape': (2, 1), }\n\x01\x02";
+    static const char bytes[] = "\x93NUMPY\x01\x00\x3c\x00{'descr': '|u1', 'fortran_order': False, "
+                                "'shape': (2, 1), }\n\x01\x02";
     clb_array array;
     clb_status status = clb_npy_read(&array, bytes, sizeof bytes - 1);
     (void)context;
@@ -131,7 +135,11 @@ static void t_data_sets(void)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static clb_status call_net_save(void *context) { (void)context; return clb_net_save(&biased, prefix); }
+static clb_status call_net_save(void *context)
+{
+    (void)context;
+    return clb_net_save(&biased, prefix);
+}
 
 static clb_status call_net_load(void *context)
 {
@@ -183,7 +191,8 @@ static void t_files(void)
     static const char *const names[] = { "net", "W1", "b1", "W2", "b2", "W3", "b3", "x", "y" };
     static const unsigned char images[] = { 0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 1, 7, 8 };
     static const unsigned char labels[] = { 0, 0, 8, 1, 0, 0, 0, 2, 1, 0 };
-    static const char zeros[] = "\x93NUMPY\x01\x00\x3d\x00{'descr': '|u1', 'fortran_order': False, 'shape': (5000,), }\n";
+    static const char zeros[] =
+        "\x93NUMPY\x01\x00\x3d\x00{'descr': '|u1', 'fortran_order': False, 'shape': (5000,), }\n";
     char path[9][300], long_file[sizeof zeros - 1 + 5000];
     two_files pair;
     clb_real x[6] = { 1, 2, 3, 4, 5, 6 };
@@ -193,7 +202,7 @@ static void t_files(void)
     for (int i = 0; i < 9; ++i) snprintf(path[i], sizeof path[i], "%s%s.npy", prefix, names[i]);
     ALLOC_SWEEP(call_net_save, NULL);
     ALLOC_SWEEP(call_net_load, NULL);
-    memcpy(long_file, zeros, sizeof zeros - 1);              /* long enough for the reader to grow its buffer */
+    memcpy(long_file, zeros, sizeof zeros - 1);  /* long enough for the reader to grow its buffer */
     memset(long_file + sizeof zeros - 1, 0, 5000);
     put(path[7], long_file, sizeof long_file);
     ALLOC_SWEEP(call_npy_load, path[7]);
@@ -294,7 +303,8 @@ static void t_nets(void)
     for (int optimizer = 0; optimizer < (int)CLB_OPTIMIZER_COUNT; ++optimizer)
         for (int k = 0; k < 4; ++k) {
             train_case c;
-            c.optimizer = (clb_optimizer)optimizer, c.batch = k & 1 ? 7 : 0, c.net = k & 2 ? &biased : &net;
+            c.optimizer = (clb_optimizer)optimizer, c.batch = k & 1 ? 7 : 0,
+            c.net = k & 2 ? &biased : &net;
             ALLOC_SWEEP(call_train, &c);
         }
 }
@@ -370,7 +380,8 @@ static void t_problem(void)
     clb_problem_free(&problem);
 }
 
-/* ---- curvature and eigensolvers ---------------------------------------------------------------- */
+/* ---- curvature and eigensolvers
+ * ---------------------------------------------------------------- */
 
 static clb_status call_curv_init(void *context)
 {
@@ -391,8 +402,14 @@ static clb_status call_block(void *context)
 
 static clb_real large[80 * 80];
 
-static clb_status call_hessian(void *context) { return clb_hessian((clb_curv *)context, large, 80); }
-static clb_status call_gauss_newton(void *context) { return clb_gauss_newton((clb_curv *)context, large, 80); }
+static clb_status call_hessian(void *context)
+{
+    return clb_hessian((clb_curv *)context, large, 80);
+}
+static clb_status call_gauss_newton(void *context)
+{
+    return clb_gauss_newton((clb_curv *)context, large, 80);
+}
 static clb_status call_ntk(void *context) { return clb_ntk((clb_curv *)context, 0, large); }
 static clb_status call_ntk_sum(void *context) { return clb_ntk_sum((clb_curv *)context, 1, large); }
 
@@ -589,7 +606,8 @@ static void t_theory(void)
     clb_net_free(&linear);
 }
 
-/* ---- statistics, pathways ----------------------------------------------------------------------- */
+/* ---- statistics, pathways
+ * ----------------------------------------------------------------------- */
 
 static double first_index(void *context, size_t n, const uint32_t *index)
 {
@@ -693,7 +711,8 @@ static void t_pathways(void)
     clb_mode_free(&mode);
 }
 
-/* ---- sizes that no memory holds ------------------------------------------------------------------ */
+/* ---- sizes that no memory holds
+ * ------------------------------------------------------------------ */
 
 static double no_statistic(void *context, size_t n, const uint32_t *index)
 {
@@ -701,10 +720,12 @@ static double no_statistic(void *context, size_t n, const uint32_t *index)
     return 0.0;
 }
 
-/* Products that overflow, and sizes that do not but could: refused by status before anything is touched. */
+/* Products that overflow, and sizes that do not but could: refused by status before anything is
+ * touched. */
 static void t_huge(void)
 {
-    size_t huge[3], T[] = { (size_t)-1, (size_t)-1 / 2, (size_t)-1 / 16, (size_t)1 << 40 }, widths[3] = { 4, 0, 3 };
+    size_t huge[3], T[] = { (size_t)-1, (size_t)-1 / 2, (size_t)-1 / 16, (size_t)1 << 40 },
+                    widths[3] = { 4, 0, 3 };
     clb_dense dense;
     clb_linop op;
     clb_rng rng;
@@ -736,18 +757,21 @@ static void t_huge(void)
         CHECK(clb_power_published(&op, 2, &rng, &value) != CLB_OK);
         CHECK(clb_slq(&op, &rng, &slq, &q) != CLB_OK && !q.arena);
         bootstrap.resamples = T[k];
-        CHECK(clb_bootstrap(8, no_statistic, NULL, &bootstrap, &interval) != CLB_OK && interval.value != interval.value);
+        CHECK(clb_bootstrap(8, no_statistic, NULL, &bootstrap, &interval) != CLB_OK
+              && interval.value != interval.value);
         CHECK(clb_bootstrap(T[k], no_statistic, NULL, NULL, &interval) != CLB_OK);
     }
 }
 
-/* ---- nothing forgotten, nothing left ------------------------------------------------------------ */
+/* ---- nothing forgotten, nothing left
+ * ------------------------------------------------------------ */
 
 /* Return clb_status and allocate nothing. */
 static const char *const without_allocation[] = {
-    "clb_isa_set", "clb_npy_write", "clb_npy_fwrite", "clb_path_check", "clb_step_check", "clb_path_spectrum",
-    "clb_path_optimum", "clb_leaf_endpoint", "clb_cycle_predict", "clb_central_pair", "clb_chain_peak",
-    "clb_worst_return", "clb_rank_window", "clb_paths_train",
+    "clb_isa_set",       "clb_npy_write",     "clb_npy_fwrite",   "clb_path_check",
+    "clb_step_check",    "clb_path_spectrum", "clb_path_optimum", "clb_leaf_endpoint",
+    "clb_cycle_predict", "clb_central_pair",  "clb_chain_peak",   "clb_worst_return",
+    "clb_rank_window",   "clb_paths_train",
 };
 
 static char *text_of(const char *path)
@@ -806,8 +830,9 @@ static void t_nothing_left(void)
     EQUAL(alloc_live, 0);
 }
 
-static const test_case tests[] = {
-    TEST(t_data_sets), TEST(t_files), TEST(t_nets), TEST(t_flow), TEST(t_problem), TEST(t_curvature), TEST(t_eigen), TEST(t_theory),
-    TEST(t_statistics), TEST(t_pathways), TEST(t_huge), TEST(t_coverage), TEST(t_nothing_left)
-};
+static const test_case tests[] = { TEST(t_data_sets),   TEST(t_files),   TEST(t_nets),
+                                   TEST(t_flow),        TEST(t_problem), TEST(t_curvature),
+                                   TEST(t_eigen),       TEST(t_theory),  TEST(t_statistics),
+                                   TEST(t_pathways),    TEST(t_huge),    TEST(t_coverage),
+                                   TEST(t_nothing_left) };
 TEST_MAIN(tests)

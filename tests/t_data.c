@@ -1,5 +1,7 @@
-/* Data: the generated sets against the published check values and their definitions; the readers on good files,
- * on every named kind of bad file, and on thousands of mutated ones (exact-size buffers, so that a sanitizer
+/* Data: the generated sets against the published check values and their definitions; the readers
+ * on good files,
+ * on every named kind of bad file, and on thousands of mutated ones (exact-size buffers, so that a
+ * sanitizer
  * sees any byte read past the end; no allocation beyond a multiple of the file's size).
  *   cc -std=c99 -O2 -o t_data tests/t_data.c -lm && ./t_data */
 #define CLB_IMPLEMENTATION
@@ -23,7 +25,8 @@ static void t_mixture_published(void)
 {
     static const double x[4] = { -1.19489, -1.7059377, 2.355582, 0.12301344 };
     static const double x_test[3] = { -1.9377332, 1.7144619, -0.35537416 };
-    static const int y[10] = { 1, 3, 3, 0, 0, 4, 4, 0, 4, 1 }, y_test[10] = { 4, 4, 4, 3, 3, 2, 3, 4, 0, 4 };
+    static const int y[10] = { 1, 3, 3, 0, 0, 4, 4, 0, 4, 1 },
+                     y_test[10] = { 4, 4, 4, 3, 3, 2, 3, 4, 0, 4 };
     for (int mode = 0; mode < 2; ++mode) {
         clb_rng rng;
         clb_data train, test;
@@ -51,7 +54,8 @@ static void t_mixture_published(void)
     }
 }
 
-/* Far apart, so that geometry shows: radius, noise of variance 1 about one point a class, class sizes. */
+/* Far apart, so that geometry shows: radius, noise of variance 1 about one point a class, class
+ * sizes. */
 static void t_mixture_geometry(void)
 {
     enum { N = 1003, D = 7, K = 4 };
@@ -148,9 +152,10 @@ static void t_generator_errors(void)
     EQUAL(clb_data_spheres(&data, &rng, 0, 2, 1.0, 2.0), CLB_EEMPTY);
     EQUAL(clb_data_spheres(&data, &rng, 2, 2, 1.0, (double)NAN), CLB_EOPTION);
     EMPTY(data);
-    EQUAL(clb_data_mixture(&data, &rng, 2, 3, 5, 1.0), CLB_OK);        /* classes without a row are legal */
+    /* classes without a row are legal */
+    EQUAL(clb_data_mixture(&data, &rng, 2, 3, 5, 1.0), CLB_OK);
     clb_data_free(&data);
-    EQUAL(clb_data_spheres(&data, &rng, 1, 2, 1.0, 2.0), CLB_OK);      /* so is an empty inner sphere */
+    EQUAL(clb_data_spheres(&data, &rng, 1, 2, 1.0, 2.0), CLB_OK);  /* so is an empty inner sphere */
     EQUAL(data.y[0], 1);
     clb_data_free(&data);
     EQUAL(alloc_live, 0);
@@ -159,7 +164,8 @@ static void t_generator_errors(void)
 /* ---- NPY ----------------------------------------------------------------------------------- */
 
 /* An NPY file from its dictionary and elements, in a buffer of exactly its size. */
-static unsigned char *npy_file(int version, const char *dict, const void *elements, size_t bytes, size_t *size)
+static unsigned char *npy_file(int version, const char *dict, const void *elements, size_t bytes,
+                               size_t *size)
 {
     size_t field = version == 1 ? 2 : 4, length = strlen(dict);
     unsigned char *p;
@@ -175,7 +181,8 @@ static unsigned char *npy_file(int version, const char *dict, const void *elemen
     return p;
 }
 
-static clb_status read_npy(clb_array *array, int version, const char *dict, const void *elements, size_t bytes)
+static clb_status read_npy(clb_array *array, int version, const char *dict, const void *elements,
+                           size_t bytes)
 {
     size_t size;
     unsigned char *p = npy_file(version, dict, elements, bytes, &size);
@@ -194,9 +201,12 @@ static void t_npy_types(void)
     } cases[] = {
         { "f8", { 0xc0, 0x09, 0x21, 0xfb, 0x54, 0x44, 0x2d, 0x18 }, -3.141592653589793 },
         { "f4", { 0x3d, 0xcc, 0xcc, 0xcd }, 0.10000000149011612 },
-        { "i1", { 0xfe }, -2.0 },                     { "u1", { 0xfe }, 254.0 },
-        { "i2", { 0x80, 0x00 }, -32768.0 },           { "u2", { 0x80, 0x01 }, 32769.0 },
-        { "i4", { 0xff, 0xff, 0xff, 0xff }, -1.0 },   { "u4", { 0xff, 0xff, 0xff, 0xff }, 4294967295.0 },
+        { "i1", { 0xfe }, -2.0 },
+        { "u1", { 0xfe }, 254.0 },
+        { "i2", { 0x80, 0x00 }, -32768.0 },
+        { "u2", { 0x80, 0x01 }, 32769.0 },
+        { "i4", { 0xff, 0xff, 0xff, 0xff }, -1.0 },
+        { "u4", { 0xff, 0xff, 0xff, 0xff }, 4294967295.0 },
         { "i8", { 0x80, 0, 0, 0, 0, 0, 0, 0 }, -9223372036854775808.0 },
         { "i8", { 0, 0, 0, 0, 0x12, 0x34, 0x56, 0x78 }, 305419896.0 },
         { "u8", { 0x80, 0, 0, 0, 0, 0, 0, 0 }, 9223372036854775808.0 },
@@ -210,8 +220,10 @@ static void t_npy_types(void)
                 char dict[128];
                 clb_array a;
                 if (order == 2 && item > 1) continue;
-                for (size_t i = 0; i < item; ++i) bytes[i] = cases[c].big[order == 0 ? item - 1 - i : i];
-                snprintf(dict, sizeof dict, "{'descr': '%c%s', 'fortran_order': False, 'shape': (1,), }  \n",
+                for (size_t i = 0; i < item; ++i)
+                    bytes[i] = cases[c].big[order == 0 ? item - 1 - i : i];
+                snprintf(dict, sizeof dict,
+                         "{'descr': '%c%s', 'fortran_order': False, 'shape': (1,), }  \n",
                          "<>|"[order], cases[c].type);
                 NOTE("%s version %d", dict, version);
                 EQUAL(read_npy(&a, version, dict, bytes, item), CLB_OK);
@@ -234,7 +246,8 @@ static void t_npy_order(void)
         for (int i = 0; i < 2; ++i)
             for (int j = 0; j < 3; ++j)
                 for (int k = 0; k < 4; ++k)
-                    bytes[fortran ? i + 2 * (j + 3 * k) : (i * 3 + j) * 4 + k] = (unsigned char)(100 * i + 10 * j + k);
+                    bytes[fortran ? i + 2 * (j + 3 * k) : (i * 3 + j) * 4 + k] =
+                        (unsigned char)(100 * i + 10 * j + k);
         snprintf(dict, sizeof dict, "{\"shape\":(2,3,4),\"fortran_order\":%s,\"descr\":\"|u1\"}",
                  fortran ? "True" : "False");
         EQUAL(read_npy(&a, 1, dict, bytes, 24), CLB_OK);
@@ -246,16 +259,21 @@ static void t_npy_order(void)
 
 static void t_npy_bad(void)
 {
-    static const struct { const char *dict; size_t bytes; clb_status expected; } cases[] = {
+    static const struct { const char *dict; size_t bytes; clb_status expected;
+    } cases[] = {
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", 16, CLB_OK },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': ()}", 8, CLB_OK },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 3)}", 0, CLB_OK },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", 15, CLB_ETRUNCATED },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", 17, CLB_EFORMAT },
-        { "{'descr': '<f8', 'fortran_order': False, 'shape': (18446744073709551616,)}", 16, CLB_ESIZE },
-        { "{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", 16, CLB_ESIZE },
-        { "{'descr': '<f8', 'fortran_order': False, 'shape': (2305843009213693952,)}", 16, CLB_ESIZE },
-        { "{'descr': '<f8', 'fortran_order': False, 'shape': (1152921504606846976,)}", 16, CLB_ETRUNCATED },
+        { "{'descr': '<f8', 'fortran_order': False, 'shape': (18446744073709551616,)}", 16,
+          CLB_ESIZE },
+        { "{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", 16,
+          CLB_ESIZE },
+        { "{'descr': '<f8', 'fortran_order': False, 'shape': (2305843009213693952,)}", 16,
+          CLB_ESIZE },
+        { "{'descr': '<f8', 'fortran_order': False, 'shape': (1152921504606846976,)}", 16,
+          CLB_ETRUNCATED },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", 8, CLB_ESIZE },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (-1,)}", 8, CLB_EFORMAT },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (2)}", 16, CLB_EFORMAT },
@@ -264,7 +282,8 @@ static void t_npy_bad(void)
         { "{'descr': '<f8', 'fortran_order': False}", 16, CLB_EFORMAT },
         { "{'descr': '<f8', 'shape': (2,)}", 16, CLB_EFORMAT },
         { "{'fortran_order': False, 'shape': (2,)}", 16, CLB_EFORMAT },
-        { "{'descr': '<f8', 'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", 16, CLB_EFORMAT },
+        { "{'descr': '<f8', 'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", 16,
+          CLB_EFORMAT },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (2,), 'more': 1}", 16, CLB_EFORMAT },
         { "{'descr': '<f8', 'fortran_order': Maybe, 'shape': (2,)}", 16, CLB_EFORMAT },
         { "{'descr': '<c8', 'fortran_order': False, 'shape': (2,)}", 16, CLB_EFORMAT },
@@ -272,7 +291,10 @@ static void t_npy_bad(void)
         { "{'descr': '<f16', 'fortran_order': False, 'shape': (1,)}", 16, CLB_EFORMAT },
         { "{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2,)}", 16, CLB_EFORMAT },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (2,)} x", 16, CLB_EFORMAT },
-        { "", 0, CLB_EFORMAT }, { "{", 0, CLB_EFORMAT }, { "{'descr': '", 0, CLB_EFORMAT }, { "{'", 0, CLB_EFORMAT },
+        { "", 0, CLB_EFORMAT },
+        { "{", 0, CLB_EFORMAT },
+        { "{'descr': '", 0, CLB_EFORMAT },
+        { "{'", 0, CLB_EFORMAT },
     };
     static const double elements[4] = { 1.0, 2.0, 3.0, 4.0 };
     clb_array a;
@@ -287,7 +309,8 @@ static void t_npy_bad(void)
     EQUAL(clb_npy_read(&a, "", 0), CLB_EFORMAT);
     EQUAL(clb_npy_read(&a, "PK\x03\x04 and so on", 15), CLB_EFORMAT);
     EQUAL(clb_npy_read(&a, "\x93NUMPY\x01\x00", 8), CLB_ETRUNCATED);
-    EQUAL(clb_npy_read(&a, "\x93NUMPY\x01\x00\xff\xff{}", 12), CLB_ETRUNCATED);         /* oversized header */
+    /* oversized header */
+    EQUAL(clb_npy_read(&a, "\x93NUMPY\x01\x00\xff\xff{}", 12), CLB_ETRUNCATED);
     EQUAL(clb_npy_read(&a, "\x93NUMPY\x02\x00\xff\xff\xff\xff{}", 14), CLB_ETRUNCATED);
     EQUAL(alloc_live, 0);
 }
@@ -296,7 +319,8 @@ static void t_npy_round_trip(void)
 {
     static const size_t shapes[][4] = { { 7 }, { 2, 3 }, { 0, 5 }, { 1, 2, 3, 4 }, { 100, 1 } };
     static const size_t ranks[] = { 1, 2, 2, 4, 2 };
-    clb_real x[128], special[4] = { (clb_real)-0.0, (clb_real)HUGE_VAL, (clb_real)NAN, (clb_real)1e-45 };
+    clb_real x[128],
+        special[4] = { (clb_real)-0.0, (clb_real)HUGE_VAL, (clb_real)NAN, (clb_real)1e-45 };
     for (int i = 0; i < 128; ++i) x[i] = i < 4 ? special[i] : (clb_real)i / 3;
     for (size_t s = 0; s <= sizeof ranks / sizeof ranks[0]; ++s) {
         size_t rank = s < 5 ? ranks[s] : 0, size, again, count = 1;
@@ -429,12 +453,14 @@ static void t_idx_bad(void)
     memcpy(image, idx_images, IDX_IMAGES);
     memcpy(label, idx_labels, IDX_LABELS);
     image[IDX_IMAGES] = label[IDX_LABELS] = 0;
-    EQUAL(read_idx(&data, image, IDX_IMAGES + 1, label, IDX_LABELS, 0), CLB_EFORMAT);    /* bytes left over */
+    /* bytes left over */
+    EQUAL(read_idx(&data, image, IDX_IMAGES + 1, label, IDX_LABELS, 0), CLB_EFORMAT);
     EQUAL(read_idx(&data, image, IDX_IMAGES, label, IDX_LABELS + 1, 0), CLB_EFORMAT);
-    EQUAL(read_idx(&data, image, IDX_IMAGES, image, IDX_IMAGES, 0), CLB_EFORMAT);        /* images as labels */
-    image[2] = 13;                                                                       /* float elements */
+    /* images as labels */
+    EQUAL(read_idx(&data, image, IDX_IMAGES, image, IDX_IMAGES, 0), CLB_EFORMAT);
+    image[2] = 13;                                                              /* float elements */
     EQUAL(read_idx(&data, image, IDX_IMAGES, label, IDX_LABELS, 0), CLB_EFORMAT);
-    image[2] = 8, image[0] = 0x1f;                                                       /* compressed */
+    image[2] = 8, image[0] = 0x1f;                                                  /* compressed */
     EQUAL(read_idx(&data, image, IDX_IMAGES, label, IDX_LABELS, 0), CLB_EFORMAT);
     image[0] = 0, image[3] = 0;
     EQUAL(read_idx(&data, image, IDX_IMAGES, label, IDX_LABELS, 0), CLB_EFORMAT);
@@ -442,7 +468,7 @@ static void t_idx_bad(void)
     EQUAL(read_idx(&data, image, IDX_IMAGES, label, IDX_LABELS, 0), CLB_EEMPTY);
     image[7] = 3, image[11] = 0;
     EQUAL(read_idx(&data, image, IDX_IMAGES, label, IDX_LABELS, 0), CLB_EEMPTY);
-    memset(image + 4, 255, 12);                                                          /* (2^32-1)^3 */
+    memset(image + 4, 255, 12);                                                     /* (2^32-1)^3 */
     EQUAL(read_idx(&data, image, IDX_IMAGES, label, IDX_LABELS, 0), CLB_ESIZE);
     memcpy(image, idx_images, IDX_IMAGES);
     image[4] = 255;
@@ -455,7 +481,8 @@ static void t_idx_bad(void)
 
 /* ---- CSV ----------------------------------------------------------------------------------- */
 
-static clb_status read_csv(clb_data *data, const char *text, size_t size, const clb_csv_opts *opts, size_t *line)
+static clb_status read_csv(clb_data *data, const char *text, size_t size, const clb_csv_opts *opts,
+                           size_t *line)
 {
     char *exact = (char *)malloc(size + !size);
     clb_status status;
@@ -468,7 +495,8 @@ static clb_status read_csv(clb_data *data, const char *text, size_t size, const 
 
 static void t_csv(void)
 {
-    static const char text[] = "\xef\xbb\xbf" "a;label;b\r\n 1.5;3 ; -2e-3\r\n\n\t\n+.25;0;5.\n1E+2;1;0.1";
+    static const char text[] = "\xef\xbb\xbf"
+                               "a;label;b\r\n 1.5;3 ; -2e-3\r\n\n\t\n+.25;0;5.\n1E+2;1;0.1";
     static const double x[6] = { 1.5, -2e-3, 0.25, 5.0, 100.0, 0.1 };
     clb_csv_opts opts = CLB_ZERO;
     clb_data data;
@@ -484,7 +512,7 @@ static void t_csv(void)
     EQUAL(data.y[1], 0);
     EQUAL(data.y[2], 1);
     clb_data_free(&data);
-    EQUAL(read_csv(&data, "7,8,1\n", 6, NULL, NULL), CLB_OK);          /* default: the last column */
+    EQUAL(read_csv(&data, "7,8,1\n", 6, NULL, NULL), CLB_OK);         /* default: the last column */
     EQUAL(data.d, 2);
     EQUAL(data.y[0], 1);
     clb_data_free(&data);
@@ -500,19 +528,35 @@ static void t_csv(void)
 
 static void t_csv_bad(void)
 {
-    static const struct { const char *text; int label, header; clb_status status; size_t line; } cases[] = {
-        { "", 0, 0, CLB_EEMPTY, 0 },                 { "\n \n", 0, 0, CLB_EEMPTY, 0 },
-        { "a,b\n", 0, 1, CLB_EEMPTY, 0 },            { "1\n2\n", 0, 0, CLB_EEMPTY, 0 },
-        { "1,2\n1,2,3\n", 0, 0, CLB_ERAGGED, 2 },    { "1,2\n\n3\n", 0, 0, CLB_ERAGGED, 3 },
-        { "h\n1,0\n1,0,\n", 0, 1, CLB_ERAGGED, 3 },  { "1,2\n3,x\n", 0, 0, CLB_EFORMAT, 2 },
-        { "1,2\n,3\n", 0, 0, CLB_EFORMAT, 2 },       { "1,2\n0x10,3\n", 0, 0, CLB_EFORMAT, 2 },
-        { "1,2\n1e,3\n", 0, 0, CLB_EFORMAT, 2 },     { "1,2\n.,3\n", 0, 0, CLB_EFORMAT, 2 },
-        { "1,2\n1 2,3\n", 0, 0, CLB_EFORMAT, 2 },    { "1,2\n\"1\",3\n", 0, 0, CLB_EFORMAT, 2 },
-        { "1,2\nnan,3\n", 0, 0, CLB_ENOTFINITE, 2 }, { "1,2\n-INF,3\n", 0, 0, CLB_ENOTFINITE, 2 },
+    static const struct {
+        const char *text;
+        int label, header;
+        clb_status status;
+        size_t line;
+    } cases[] = {
+        { "", 0, 0, CLB_EEMPTY, 0 },
+        { "\n \n", 0, 0, CLB_EEMPTY, 0 },
+        { "a,b\n", 0, 1, CLB_EEMPTY, 0 },
+        { "1\n2\n", 0, 0, CLB_EEMPTY, 0 },
+        { "1,2\n1,2,3\n", 0, 0, CLB_ERAGGED, 2 },
+        { "1,2\n\n3\n", 0, 0, CLB_ERAGGED, 3 },
+        { "h\n1,0\n1,0,\n", 0, 1, CLB_ERAGGED, 3 },
+        { "1,2\n3,x\n", 0, 0, CLB_EFORMAT, 2 },
+        { "1,2\n,3\n", 0, 0, CLB_EFORMAT, 2 },
+        { "1,2\n0x10,3\n", 0, 0, CLB_EFORMAT, 2 },
+        { "1,2\n1e,3\n", 0, 0, CLB_EFORMAT, 2 },
+        { "1,2\n.,3\n", 0, 0, CLB_EFORMAT, 2 },
+        { "1,2\n1 2,3\n", 0, 0, CLB_EFORMAT, 2 },
+        { "1,2\n\"1\",3\n", 0, 0, CLB_EFORMAT, 2 },
+        { "1,2\nnan,3\n", 0, 0, CLB_ENOTFINITE, 2 },
+        { "1,2\n-INF,3\n", 0, 0, CLB_ENOTFINITE, 2 },
         { "1,2\n1e999,3\n", 0, 0, CLB_ENOTFINITE, 2 },
-        { "1,2\n1,2.5\n", 0, 0, CLB_EFORMAT, 2 },    { "1,2\n1,-1\n", 0, 0, CLB_EFORMAT, 2 },
-        { "1,2\n1,2147483647\n", 0, 0, CLB_EFORMAT, 2 }, { "1,2\n1,nan\n", 0, 0, CLB_ENOTFINITE, 2 },
-        { "1,2\n", 3, 0, CLB_EOPTION, 0 },           { "1,2\n", -2, 0, CLB_EOPTION, 0 },
+        { "1,2\n1,2.5\n", 0, 0, CLB_EFORMAT, 2 },
+        { "1,2\n1,-1\n", 0, 0, CLB_EFORMAT, 2 },
+        { "1,2\n1,2147483647\n", 0, 0, CLB_EFORMAT, 2 },
+        { "1,2\n1,nan\n", 0, 0, CLB_ENOTFINITE, 2 },
+        { "1,2\n", 3, 0, CLB_EOPTION, 0 },
+        { "1,2\n", -2, 0, CLB_EOPTION, 0 },
         { "1;2\n", 0, 0, CLB_EEMPTY, 0 },
     };
     clb_data data;
@@ -543,7 +587,8 @@ static void t_csv_bad(void)
 /* The first locale found that writes a decimal comma; the numbers must not change. */
 static void t_csv_locale(void)
 {
-    static const char *const names[] = { "de_DE.UTF-8", "de_DE", "fr_FR.UTF-8", "fr_FR", "ru_RU.UTF-8" };
+    static const char *const names[] = { "de_DE.UTF-8", "de_DE", "fr_FR.UTF-8", "fr_FR",
+                                         "ru_RU.UTF-8" };
     clb_data data;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i)
         if (setlocale(LC_ALL, names[i])) break;
@@ -607,7 +652,7 @@ static void t_files(void)
     EQUAL(data.K, 3);
     for (int i = 0; i < 15000; ++i) NEAR(data.X[i], i % 251, 0);
     full = fopen("/dev/full", "wb");
-    if (full) {                                             /* a full disk is an error, not silence */
+    if (full) {                                           /* a full disk is an error, not silence */
         EQUAL(clb_npy_fwrite(full, data.X, 1, &shape), CLB_EIO);
         fclose(full);
     }
@@ -654,7 +699,7 @@ static void t_net_files(void)
         if (bias == 3) continue;
         clb_net_free(&net);
     }
-    net_file(path, sizeof path, prefix, "W2");               /* shapes that do not chain, then nonsense */
+    net_file(path, sizeof path, prefix, "W2");         /* shapes that do not chain, then nonsense */
     {
         size_t size;
         unsigned char *p = npy_file(1, one, zeros, 10, &size);
@@ -689,11 +734,13 @@ static void t_net_files(void)
 /* Overwrite a few bytes, sometimes cut or lengthen. Returns the new size, at most size + 8. */
 static size_t mutate(clb_rng *rng, unsigned char *p, size_t size)
 {
-    static const unsigned char favourites[] = { 0, 1, 8, 127, 128, 255, '0', '9', ',', '\n', '.', '-', 'e', '(', ')' };
+    static const unsigned char favourites[] = { 0,   1,    8,   127, 128, 255, '0', '9',
+                                                ',', '\n', '.', '-', 'e', '(', ')' };
     size_t edits = clb_rng_below(rng, 5), k;
     if (clb_rng_below(rng, 4) == 0) size = clb_rng_below(rng, (uint32_t)size + 1);
     else if (clb_rng_below(rng, 8) == 0)
-        for (k = clb_rng_below(rng, 9); k > 0; --k) p[size++] = (unsigned char)clb_rng_below(rng, 256);
+        for (k = clb_rng_below(rng, 9); k > 0; --k)
+            p[size++] = (unsigned char)clb_rng_below(rng, 256);
     for (k = 0; size > 0 && k < edits; ++k) {
         unsigned char *at = p + clb_rng_below(rng, (uint32_t)size);
         if (clb_rng_below(rng, 2)) *at = favourites[clb_rng_below(rng, sizeof favourites)];
@@ -713,7 +760,8 @@ static void check_data(const clb_data *data, clb_status status)
     for (size_t i = 0; i < data->n; ++i) CHECK(data->y[i] >= 0 && (size_t)data->y[i] < data->K);
 }
 
-/* Structure survives a single status; what the mutations reach is counted, so that the fuzz cannot be idle. */
+/* Structure survives a single status; what the mutations reach is counted, so that the fuzz cannot
+ * be idle. */
 static void fuzz(int kind, const void *good, size_t good_size, int rounds)
 {
     clb_rng rng;
@@ -733,8 +781,10 @@ static void fuzz(int kind, const void *good, size_t good_size, int rounds)
         CHECK(p != NULL);
         memcpy(p, work, size);
         alloc_reset(0);
-        files.images = kind == 0 ? p : idx_images, files.images_size = kind == 0 ? size : IDX_IMAGES;
-        files.labels = kind == 0 ? idx_labels : p, files.labels_size = kind == 0 ? IDX_LABELS : size;
+        files.images = kind == 0 ? p : idx_images,
+        files.images_size = kind == 0 ? size : IDX_IMAGES;
+        files.labels = kind == 0 ? idx_labels : p,
+        files.labels_size = kind == 0 ? IDX_LABELS : size;
         if (kind <= 1) status = clb_data_idx(&data, &files, 0);
         else if (kind == 2) status = clb_data_csv(&data, (const char *)p, size, NULL, &line);
         else status = clb_npy_read(&array, p, size);
@@ -756,7 +806,8 @@ static void t_fuzz(void)
     static const char csv[] = "1.25,-3e2,0\n4,5.5,1\n7,8,2\n";
     static const double x[6] = { 1, 2, 3, 4, 5, 6 };
     size_t size;
-    unsigned char *npy = npy_file(1, "{'descr': '<f8', 'fortran_order': True, 'shape': (2, 3), }\n", x, sizeof x, &size);
+    unsigned char *npy = npy_file(1, "{'descr': '<f8', 'fortran_order': True, 'shape': (2, 3), }\n",
+                                  x, sizeof x, &size);
     fuzz(0, idx_images, IDX_IMAGES, 20000);
     fuzz(1, idx_labels, IDX_LABELS, 20000);
     fuzz(2, csv, sizeof csv - 1, 20000);
@@ -764,9 +815,22 @@ static void t_fuzz(void)
     free(npy);
 }
 
-static const test_case tests[] = {
-    TEST(t_mixture_published), TEST(t_mixture_geometry), TEST(t_xor), TEST(t_spheres), TEST(t_generator_errors),
-    TEST(t_npy_types), TEST(t_npy_order), TEST(t_npy_bad), TEST(t_npy_round_trip), TEST(t_arrays),
-    TEST(t_idx), TEST(t_idx_bad), TEST(t_csv), TEST(t_csv_bad), TEST(t_csv_locale), TEST(t_files), TEST(t_net_files), TEST(t_fuzz)
-};
+static const test_case tests[] = { TEST(t_mixture_published),
+                                   TEST(t_mixture_geometry),
+                                   TEST(t_xor),
+                                   TEST(t_spheres),
+                                   TEST(t_generator_errors),
+                                   TEST(t_npy_types),
+                                   TEST(t_npy_order),
+                                   TEST(t_npy_bad),
+                                   TEST(t_npy_round_trip),
+                                   TEST(t_arrays),
+                                   TEST(t_idx),
+                                   TEST(t_idx_bad),
+                                   TEST(t_csv),
+                                   TEST(t_csv_bad),
+                                   TEST(t_csv_locale),
+                                   TEST(t_files),
+                                   TEST(t_net_files),
+                                   TEST(t_fuzz) };
 TEST_MAIN(tests)

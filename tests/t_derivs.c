@@ -32,15 +32,14 @@ typedef struct problem {
 } problem;
 
 typedef struct shape { size_t count, widths[9]; } shape;
-static const shape shapes[] = {
-    { 2, { 4, 3 } }, { 3, { 4, 7, 3 } }, { 3, { 3, 2, 4 } }, { 3, { 40, 3, 2 } }, { 4, { 4, 6, 5, 3 } },
-    { 9, { 4, 6, 5, 6, 5, 6, 5, 6, 3 } }
-};
+static const shape shapes[] = { { 2, { 4, 3 } },       { 3, { 4, 7, 3 } },
+                                { 3, { 3, 2, 4 } },    { 3, { 40, 3, 2 } },
+                                { 4, { 4, 6, 5, 3 } }, { 9, { 4, 6, 5, 6, 5, 6, 5, 6, 3 } } };
 #define SHAPES (sizeof shapes / sizeof shapes[0])
-static const struct { clb_activation kind; double a; } kinds[] = {
-    { CLB_RELU, 0 }, { CLB_IDENTITY, 0 }, { CLB_LEAKY_RELU, 0.1 }, { CLB_RELU_MIX, 0.4 }, { CLB_RELU_POWER, 2 },
-    { CLB_TANH, 0 }, { CLB_SIGMOID, 0 }, { CLB_SOFTPLUS, 0 }, { CLB_GELU, 0 }
-};
+static const struct { clb_activation kind; double a;
+} kinds[] = { { CLB_RELU, 0 },       { CLB_IDENTITY, 0 },   { CLB_LEAKY_RELU, 0.1 },
+              { CLB_RELU_MIX, 0.4 }, { CLB_RELU_POWER, 2 }, { CLB_TANH, 0 },
+              { CLB_SIGMOID, 0 },    { CLB_SOFTPLUS, 0 },   { CLB_GELU, 0 } };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 static const double losses[] = { 0, 0.3, 1 };
 
@@ -60,9 +59,10 @@ static void problem_open(problem *s, const shape *sh, size_t kind, double ce, in
     opts.bias = bias;
     clb_rng_seed(&s->rng, 7 + kind);
     CHECK(clb_net_init(&s->net, sh->widths, sh->count, &opts, &s->rng) == CLB_OK);
-    for (i = 0; i < s->net.P; ++i)                                /* larger weights: stronger curvature */
+    for (i = 0; i < s->net.P; ++i)                          /* larger weights: stronger curvature */
         s->net.theta[i] *= kinds[kind].kind == CLB_RELU_POWER ? (clb_real)1 : (clb_real)2;
-    CHECK(clb_data_mixture(&s->data, &s->rng, 13, sh->widths[0], sh->widths[sh->count - 1], 0.5) == CLB_OK);
+    CHECK(clb_data_mixture(&s->data, &s->rng, 13, sh->widths[0], sh->widths[sh->count - 1], 0.5)
+          == CLB_OK);
     CHECK(clb_pass_init(&s->pass, &s->net, &s->data, ce) == CLB_OK);
     CHECK(clb_curv_init(&s->curv, &s->pass) == CLB_OK);
     clb_curv_at(&s->curv, NULL);
@@ -88,7 +88,8 @@ static void for_each_problem(check_fn check)
         for (k = 0; k < KINDS; ++k)
             for (c = 0; c < 3; ++c)
                 for (bias = -1; bias <= 0; ++bias) {
-                    if (i == SHAPES - 1 && kinds[k].kind == CLB_RELU_POWER) continue;   /* degree 2^7 */
+                    /* degree 2^7 */
+                    if (i == SHAPES - 1 && kinds[k].kind == CLB_RELU_POWER) continue;
                     NOTE("shape %d activation %d loss %g bias %d", (int)i, (int)k, losses[c], bias);
                     problem_open(&s, &shapes[i], k, losses[c], bias);
                     check(&s);
@@ -104,24 +105,27 @@ static void same_vectors(size_t n, const clb_real *x, const clb_real *y, double 
     double diff = 0;
     size_t i;
     for (i = 0; i < n; ++i) diff += ((double)x[i] - (double)y[i]) * ((double)x[i] - (double)y[i]);
-    if (!(sqrt(diff) <= tol * (norm(n, x) + base))) FAIL("vectors differ by %.3g, norm %.3g", sqrt(diff), norm(n, x));
+    if (!(sqrt(diff) <= tol * (norm(n, x) + base)))
+        FAIL("vectors differ by %.3g, norm %.3g", sqrt(diff), norm(n, x));
     ++test_checks;
 }
 
 /* ---- the tests ------------------------------------------------------------------------------ */
 
 #ifndef CLB_SINGLE
-/* H v = [grad(theta + h v) - grad(theta - h v)] / (2h), extrapolated from h and h/2 to order h^4. */
+/* H v = [grad(theta + h v) - grad(theta - h v)] / (2h), extrapolated from h and h/2 to order
+ * h^4. */
 static void check_differences(problem *s)
 {
     size_t P = s->net.P, i;
     double h = 2e-4;
     int half;
-    clb_real *v = reals(P), *y = reals(P), *fd = reals(P), *at = reals(P), *gp = reals(P), *gm = reals(P);
+    clb_real *v = reals(P), *y = reals(P), *fd = reals(P), *at = reals(P), *gp = reals(P),
+             *gm = reals(P);
     clb_rng_normal(&s->rng, P, v);
     clb_scale(P, 1 / norm(P, v), v);
     clb_hvp(&s->curv, v, y);
-    if (s->curv.s2 && !s->curv.s2[1]) h = 2e-6;                   /* stay on one side of every kink */
+    if (s->curv.s2 && !s->curv.s2[1]) h = 2e-6;                 /* stay on one side of every kink */
     for (half = 0; half < 2; ++half, h /= 2) {
         for (i = 0; i < P; ++i) at[i] = s->net.theta[i] + h * v[i];
         clb_grad(&s->pass, at, gp);
@@ -167,7 +171,7 @@ static void check_assembled(problem *s)
         CHECK((sweep ? clb_gauss_newton(&s->curv, H, ld) : clb_hessian(&s->curv, H, ld)) == CLB_OK);
         for (i = 0; i < P; ++i)
             for (j = 0; j < i; ++j) SAME_BITS(H[i * ld + j], H[j * ld + i]);
-        for (i = 0; i < P; i += 1 + P / 29) {                     /* some columns, and a random vector */
+        for (i = 0; i < P; i += 1 + P / 29) {                /* some columns, and a random vector */
             for (j = 0; j < P; ++j) v[j] = (clb_real)(j == i);
             if (i == 0) clb_rng_normal(&s->rng, P, v);
             if (sweep) clb_gnvp(&s->curv, v, y);
@@ -202,7 +206,8 @@ static clb_real *jacobian(problem *s)
 static void check_gauss_newton(problem *s)
 {
     size_t P = s->net.P, n = s->pass.n, K = s->data.K, i, j, k, l;
-    clb_real *J = jacobian(s), *v = reals(P), *y = reals(P), *z = reals(P), *at = reals(P), *fp = reals(n * K);
+    clb_real *J = jacobian(s), *v = reals(P), *y = reals(P), *z = reals(P), *at = reals(P),
+             *fp = reals(n * K);
     double h = s->net.L > 1 && !s->curv.s2[1] ? 1e-7 : 1e-5;
     clb_rng_normal(&s->rng, P, v);
     clb_gnvp(&s->curv, v, y);
@@ -232,7 +237,8 @@ static void t_gauss_newton_is_jsj(void) { for_each_problem(check_gauss_newton); 
 static void check_kernels(problem *s)
 {
     size_t P = s->net.P, n = s->pass.n, K = s->data.K, N = n * K, i, j, l, c;
-    clb_real *J = jacobian(s), *T = reals(N * N), *small = reals(n * n), *v = reals(P), *y = reals(P), *q = reals(N);
+    clb_real *J = jacobian(s), *T = reals(N * N), *small = reals(n * n), *v = reals(P),
+             *y = reals(P), *q = reals(N);
     for (l = 0; l <= s->net.L; ++l) {
         size_t from = l ? s->net.w[l] : 0, to = l && l < s->net.L ? s->net.w[l + 1] : P;
         double trace = 0;
@@ -311,7 +317,8 @@ static void t_batch(void)
     problem_close(&s);
 }
 
-/* Residual part of a two-layer net without biases: +-b are its extreme eigenvalues. Power iteration on
+/* Residual part of a two-layer net without biases: +-b are its extreme eigenvalues. Power
+ * iteration on
  * (H - G)^2 gives the largest modulus. */
 static void t_residual_bound(void)
 {
@@ -340,7 +347,8 @@ static void t_residual_bound(void)
     problem_close(&s);
 }
 
-/* No product allocates; what allocates reports a failing allocator and leaks nothing (sanitizers see). */
+/* No product allocates; what allocates reports a failing allocator and leaks nothing (sanitizers
+ * see). */
 static void t_memory(void)
 {
     problem s;
@@ -381,7 +389,8 @@ static void t_memory(void)
     problem_close(&s);
 }
 
-/* What the query functions promise; the matrix of a width-64 net with its workspace in 3 P^2 reals. */
+/* What the query functions promise; the matrix of a width-64 net with its workspace in 3 P^2
+ * reals. */
 static void t_workspace(void)
 {
     static const shape wide = { 3, { 20, 64, 5 } };
@@ -405,9 +414,16 @@ static void t_workspace(void)
 
 static const test_case tests[] = {
 #ifndef CLB_SINGLE
-    TEST(t_hvp_differences), TEST(t_gauss_newton_is_jsj),
+    TEST(t_hvp_differences),
+    TEST(t_gauss_newton_is_jsj),
 #endif
-    TEST(t_products_symmetric), TEST(t_assembled_equals_products), TEST(t_kernels_are_jjt), TEST(t_blocks),
-    TEST(t_batch), TEST(t_residual_bound), TEST(t_memory), TEST(t_workspace)
+    TEST(t_products_symmetric),
+    TEST(t_assembled_equals_products),
+    TEST(t_kernels_are_jjt),
+    TEST(t_blocks),
+    TEST(t_batch),
+    TEST(t_residual_bound),
+    TEST(t_memory),
+    TEST(t_workspace)
 };
 TEST_MAIN(tests)

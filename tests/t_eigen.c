@@ -1,6 +1,8 @@
-/* Eigensolvers: LAPACK's ratios on the 21 symmetric matrix types of its own tests, closed-form spectra, Lanczos
+/* Eigensolvers: LAPACK's ratios on the 21 symmetric matrix types of its own tests, closed-form
+ * spectra, Lanczos
  * against dense spectra and its known traps, quadrature weights and moments, trace intervals.
- *   cc -std=c99 -O2 -o t_eigen tests/t_eigen.c -lm && ./t_eigen         (CLB_SLOW=1: every type at n = 512 too) */
+ *   cc -std=c99 -O2 -o t_eigen tests/t_eigen.c -lm && ./t_eigen         (CLB_SLOW=1: every type at
+ * n = 512 too) */
 #define CLB_IMPLEMENTATION
 #include "failing_alloc.h"
 #include "../clb.h"
@@ -37,7 +39,8 @@ static double norm1(size_t n, const double *a)
 /* |A V - V D|_1 / (|A|_1 n eps) and |V V^T - I|_1 / (n eps), both below 10. V: rows are vectors. */
 static void check_pairs(size_t n, const clb_real *A, const double *values, const clb_real *V)
 {
-    double *a = (double *)calloc(4 * n * n + 1, sizeof *a), *v = a + n * n, *vt = v + n * n, *r = vt + n * n;
+    double *a = (double *)calloc(4 * n * n + 1, sizeof *a), *v = a + n * n, *vt = v + n * n,
+           *r = vt + n * n;
     double unit = (double)n * eps, top = 0, norm, residual, orth;
     for (size_t i = 0; i < n * n; ++i) top = fmax(top, fabs((double)A[i]));
     if (top == 0) top = 1;
@@ -73,7 +76,8 @@ static double spread(size_t n, const double *values)       /* |A|_2 from the spe
 static void same_values(size_t n, const double *a, const double *b, double factor)
 {
     double scale = spread(n, a);
-    for (size_t i = 0; i < n; ++i) CHECK(fabs(a[i] - b[i]) <= factor * (double)(n + 5) * eps * scale);
+    for (size_t i = 0; i < n; ++i)
+        CHECK(fabs(a[i] - b[i]) <= factor * (double)(n + 5) * eps * scale);
 }
 
 static void one_type(int type, size_t n, clb_rng *rng)
@@ -103,10 +107,12 @@ static void t_types(void)
     clb_rng_seed(&rng, 7);
     for (size_t z = 0; z < sizeof sizes / sizeof *sizes; ++z)
         for (int type = 1; type <= TYPES; ++type)
-            if (sizes[z] < 512 || type == 10 || type == 13 || getenv("CLB_SLOW")) one_type(type, sizes[z], &rng);
+            if (sizes[z] < 512 || type == 10 || type == 13 || getenv("CLB_SLOW"))
+                one_type(type, sizes[z], &rng);
 }
 
-/* 2 on the diagonal, -1 beside it: lambda_k = 2 - 2 cos(k pi / (n+1)), v_k[j] ~ sin(k j pi / (n+1)). */
+/* 2 on the diagonal, -1 beside it: lambda_k = 2 - 2 cos(k pi / (n+1)), v_k[j] ~ sin(k j pi /
+ * (n+1)). */
 static void t_second_difference(void)
 {
     for (size_t n = 1; n <= 200; n += n < 40 ? 1 : 53) {
@@ -123,16 +129,18 @@ static void t_second_difference(void)
         for (size_t k = 0; k < n; ++k) {
             double angle = (double)(k + 1) * pi / (double)(n + 1), overlap = 0;
             NEAR(values[k], 2 - 2 * cos(angle), 10 * (double)n * eps);
-            NEAR(values[n + k], 2 - 2 * cos(angle), 1e-13);                /* Jacobi works in double */
+            NEAR(values[n + k], 2 - 2 * cos(angle), 1e-13);             /* Jacobi works in double */
             for (size_t j = 0; j < n; ++j)
-                overlap += sqrt(2 / (double)(n + 1)) * sin((double)(j + 1) * angle) * (double)V[k * n + j];
+                overlap +=
+                    sqrt(2 / (double)(n + 1)) * sin((double)(j + 1) * angle) * (double)V[k * n + j];
             NEAR(fabs(overlap), 1, 1e3 * eps);
         }
         free(A); free(B); free(V); free(values);
     }
 }
 
-/* sum_k c_k^2 f(lambda_k) = g^T f(A) g for f = 1, x, x^2, and c_k = |v_k . g| of the full solution. */
+/* sum_k c_k^2 f(lambda_k) = g^T f(A) g for f = 1, x, x^2, and c_k = |v_k . g| of the full
+ * solution. */
 static void t_project(void)
 {
     static const size_t sizes[] = { 1, 2, 31, 33, 70, 150 };
@@ -157,7 +165,8 @@ static void t_project(void)
         scale = spread(n, values);
         for (size_t i = 0; i < n; ++i) {
             CHECK(c[i] >= 0);
-            NEAR(c[i], fabs(clb_dot(n, V + i * n, g)), 3e4 * eps);         /* gaps of a random matrix ~ 1/n */
+            /* gaps of a random matrix ~ 1/n */
+            NEAR(c[i], fabs(clb_dot(n, V + i * n, g)), 3e4 * eps);
             m0 += c[i] * c[i];
             m1 += c[i] * c[i] * values[i];
             m2 += c[i] * c[i] * values[i] * values[i];
@@ -197,7 +206,8 @@ static void t_same_bits(void)
     clb_rng_seed(&rng, 19);
     for (size_t z = 0; z < sizeof sizes / sizeof *sizes; ++z) {
         size_t n = sizes[z];
-        clb_real *A = types_matrix(n), *B = types_matrix(n), *V = types_matrix(n), *V0 = types_matrix(n);
+        clb_real *A = types_matrix(n), *B = types_matrix(n), *V = types_matrix(n),
+                 *V0 = types_matrix(n);
         clb_real *x = types_matrix(n), *y = types_matrix(n), *y0 = types_matrix(n);
         double *all = (double *)calloc(5 * n, sizeof *all);
         clb_dense dense = { n, n, A };
@@ -225,7 +235,8 @@ static void t_same_bits(void)
     clb_isa_set(at_first);
 }
 
-/* The operator of a stored matrix against the product written out, reading the lower triangle only. */
+/* The operator of a stored matrix against the product written out, reading the lower triangle
+ * only. */
 static void t_dense_product(void)
 {
     clb_rng rng;
@@ -235,26 +246,30 @@ static void t_dense_product(void)
         clb_dense dense = { n, n, A };
         clb_linop op = clb_linop_dense(&dense);
         for (size_t i = 0; i < n; ++i)
-            for (size_t j = 0; j < n; ++j) A[i * n + j] = j <= i ? (clb_real)types_uniform(&rng) : (clb_real)NAN;
+            for (size_t j = 0; j < n; ++j)
+                A[i * n + j] = j <= i ? (clb_real)types_uniform(&rng) : (clb_real)NAN;
         clb_rng_normal(&rng, n, x);
         op.apply(op.context, x, y);
         for (size_t i = 0; i < n; ++i) {
             double sum = 0;
-            for (size_t j = 0; j < n; ++j) sum += (double)A[j <= i ? i * n + j : j * n + i] * (double)x[j];
+            for (size_t j = 0; j < n; ++j)
+                sum += (double)A[j <= i ? i * n + j : j * n + i] * (double)x[j];
             NEAR(y[i], sum, 10 * (double)n * eps);
         }
         free(A); free(x); free(y);
     }
 }
 
-/* One product for two vectors, in either direction, gives what two single ones in scalar code give, bit for bit. */
+/* One product for two vectors, in either direction, gives what two single ones in scalar code
+ * give, bit for bit. */
 static void t_product_pair(void)
 {
     clb_isa at_first = clb_isa_get();
     clb_rng rng;
     clb_rng_seed(&rng, 29);
     for (size_t n = 1; n < 70; ++n) {
-        clb_real *A = types_matrix(n), *x = types_matrix(n + 2), *y = types_matrix(n + 2), *y0 = types_matrix(n + 2);
+        clb_real *A = types_matrix(n), *x = types_matrix(n + 2), *y = types_matrix(n + 2),
+                 *y0 = types_matrix(n + 2);
         types_make(13, &rng, n, A);
         clb_rng_normal(&rng, 2 * n, x);
         for (int down = 0; down < 2; ++down) {
@@ -299,8 +314,10 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Residuals measured again here, orthonormality, flags, bounds, order; values against the sorted spectrum d. */
-static void check_eigs(const clb_linop *A, const clb_eigs *e, size_t top, const double *d, double tol)
+/* Residuals measured again here, orthonormality, flags, bounds, order; values against the sorted
+ * spectrum d. */
+static void check_eigs(const clb_linop *A, const clb_eigs *e, size_t top, const double *d,
+                       double tol)
 {
     size_t n = A->n;
     clb_real *y = types_matrix(n);
@@ -331,7 +348,7 @@ static void t_lanczos_dense(void)
     clb_rng rng;
     clb_rng_seed(&rng, 11);
     for (int trial = 0; trial < 12; ++trial) {
-        size_t n = 150, k = 10;                            /* trials 6..: two products in one pass */
+        size_t n = 150, k = 10;                           /* trials 6..: two products in one pass */
         double d[150], values[150];
         clb_real *A = types_matrix(n), *B = types_matrix(n);
         clb_dense dense = { n, n, A };
@@ -343,7 +360,9 @@ static void t_lanczos_dense(void)
         opts.block = trial < 6 ? 1 : 2;
         opts.tol = sizeof(clb_real) == 4 ? 1e-5 : 1e-9;
         for (size_t i = 0; i < n; ++i)
-            d[i] = i < 25 ? 3 + (double)(i / 3) : i < 40 ? -4 - 0.1 * (double)i : types_uniform(&rng);
+            d[i] = i < 25   ? 3 + (double)(i / 3)
+                   : i < 40 ? -4 - 0.1 * (double)i
+                            : types_uniform(&rng);
         types_from_spectrum(&rng, n, d, A);
         memcpy(B, A, n * n * sizeof *A);
         EQUAL(clb_eigh(n, B, n, values, NULL), CLB_OK);
@@ -357,7 +376,8 @@ static void t_lanczos_dense(void)
     }
 }
 
-/* Trap: one start vector contains a single vector of every eigenspace, so copies of multiple eigenvalues are missed.
+/* Trap: one start vector contains a single vector of every eigenspace, so copies of multiple
+ * eigenvalues are missed.
  * Here the default check finds them, and so does a block of starts without it. */
 static void t_lanczos_multiplicity(void)
 {
@@ -373,7 +393,7 @@ static void t_lanczos_multiplicity(void)
         opts.no_check = way > 0;
         opts.block = way == 2 ? 3 : 1;
         for (size_t i = 0; i < 300; ++i) d[i] = i < 9 ? lead[i] : 4 * (double)(300 - i) / 300 - 1;
-        if (way == 1) {                                    /* converged before rounding brings the copies in */
+        if (way == 1) {                         /* converged before rounding brings the copies in */
             opts.tol = 1e-2;
             opts.basis = 14;
         }
@@ -401,7 +421,8 @@ static void t_lanczos_algebraic(void)
     clb_eigs_free(&e);
 }
 
-/* Traps: zero, identity and rank-one matrices end a Krylov space at once; tiny orders; more pairs than the order. */
+/* Traps: zero, identity and rank-one matrices end a Krylov space at once; tiny orders; more pairs
+ * than the order. */
 static void t_lanczos_breakdown(void)
 {
     double d[90], sorted[90];
@@ -420,7 +441,8 @@ static void t_lanczos_breakdown(void)
             memcpy(sorted, d, sizeof d);
             qsort(sorted, n, sizeof *sorted, ascending);
             if (kind == 0) {
-                for (size_t i = 0; i < e.count; ++i) CHECK(e.value[i] == 0 && e.residual[i] == 0 && e.converged[i]);
+                for (size_t i = 0; i < e.count; ++i)
+                    CHECK(e.value[i] == 0 && e.residual[i] == 0 && e.converged[i]);
             } else {
                 check_eigs(&op, &e, e.count, sorted, 1e3 * eps);
             }
@@ -429,7 +451,8 @@ static void t_lanczos_breakdown(void)
     }
 }
 
-/* Trap: a tolerance that means nothing. Here residual <= tol |A| for each, and a looser one costs fewer products. */
+/* Trap: a tolerance that means nothing. Here residual <= tol |A| for each, and a looser one costs
+ * fewer products. */
 static void t_lanczos_tolerance(void)
 {
     double d[500];
@@ -481,11 +504,13 @@ static void t_lanczos_errors(void)
     opts.max_products = 60;                                /* too few: best estimates, flags off */
     EQUAL(clb_lanczos(&op, 4, &opts, &e), CLB_ENOCONV);
     EQUAL(e.count, 4);
-    CHECK(!e.converged[3] && e.residual[3] > 0 && e.value[0] <= d[299] + 1e-3 && e.value[3] > d[200]);
+    CHECK(!e.converged[3] && e.residual[3] > 0 && e.value[0] <= d[299] + 1e-3
+          && e.value[3] > d[200]);
     clb_eigs_free(&e);
 }
 
-/* No allocation inside a step or a restart: their number does not depend on how many products are made. */
+/* No allocation inside a step or a restart: their number does not depend on how many products are
+ * made. */
 static void t_lanczos_allocations(void)
 {
     double d[400];
@@ -511,7 +536,8 @@ static void t_lanczos_allocations(void)
     EQUAL(calls[1], calls[0]);
 }
 
-/* Top 20 of 100 random network Hessians = the dense spectrum, none missed; all losses, two activations. */
+/* Top 20 of 100 random network Hessians = the dense spectrum, none missed; all losses, two
+ * activations. */
 static void t_lanczos_networks(void)
 {
     for (uint64_t seed = 1; seed <= 100; ++seed) {
@@ -530,7 +556,8 @@ static void t_lanczos_networks(void)
         opts.net.activation = seed % 2 ? CLB_RELU : CLB_IDENTITY;
         NOTE("seed %lu", (unsigned long)seed);
         EQUAL(clb_problem_init(&problem, &opts, seed, CLB_NORMAL_EXACT), CLB_OK);
-        EQUAL(clb_pass_init(&pass, &problem.net, &problem.data, seed % 3 ? CLB_CE : CLB_MSE), CLB_OK);
+        EQUAL(clb_pass_init(&pass, &problem.net, &problem.data, seed % 3 ? CLB_CE : CLB_MSE),
+              CLB_OK);
         EQUAL(clb_curv_init(&curv, &pass), CLB_OK);
         clb_curv_at(&curv, NULL);
         op = clb_hessian_op(&curv);
@@ -549,7 +576,8 @@ static void t_lanczos_networks(void)
     }
 }
 
-/* ---- published iterations --------------------------------------------------------------------- */
+/* ---- published iterations
+ * --------------------------------------------------------------------- */
 
 static void t_published(void)
 {
@@ -588,7 +616,8 @@ static void t_published(void)
     CHECK(found == 1 && values[0] == 0);
 }
 
-/* ---- quadrature, trace ------------------------------------------------------------------------ */
+/* ---- quadrature, trace
+ * ------------------------------------------------------------------------ */
 
 /* sum 1, weights >= 0, moments 0..3 of the start vector's functional, scale invariance. */
 static void t_quadrature(void)
@@ -611,7 +640,8 @@ static void t_quadrature(void)
         for (size_t i = 0; i < n; ++i) dd[i] = scale * d[i];
         for (int p = 0; p < 4; ++p) {
             exact[p] = 0;
-            for (size_t i = 0; i < n; ++i) exact[p] += (double)g[i] * (double)g[i] / gg * pow(d[i], p);
+            for (size_t i = 0; i < n; ++i)
+                exact[p] += (double)g[i] * (double)g[i] / gg * pow(d[i], p);
         }
         opts.start = g;
         opts.steps = 30;
@@ -636,7 +666,8 @@ static void t_quadrature(void)
     free(A);
 }
 
-/* Probes: a trace and a spectral count within a few standard errors; an invariant subspace ends a probe early. */
+/* Probes: a trace and a spectral count within a few standard errors; an invariant subspace ends a
+ * probe early. */
 static void t_quadrature_probes(void)
 {
     double d[200], sum = 0, trace = 0, above = 0;
@@ -649,14 +680,15 @@ static void t_quadrature_probes(void)
     for (size_t i = 0; i < 200; ++i) d[i] = i < 50 ? 2 : 1;
     opts.probes = 40;
     EQUAL(clb_slq(&op, &rng, &opts, &q), CLB_OK);
-    CHECK(q.count >= 80 && q.count <= 40 * 4);             /* two eigenvalues: two nodes a probe (rounding aside) */
+    /* two eigenvalues: two nodes a probe (rounding aside) */
+    CHECK(q.count >= 80 && q.count <= 40 * 4);
     for (size_t i = 0; i < q.count; ++i) {
         sum += q.weight[i];
         trace += 200 * q.weight[i] * q.node[i];
         if (q.node[i] > 1.5) above += q.weight[i];
     }
     NEAR(sum, 1, 1e-13);
-    NEAR(trace / 200, 1.25, 0.04);                         /* sd of v^T A v / |v|^2 about 0.04 a probe */
+    NEAR(trace / 200, 1.25, 0.04);                    /* sd of v^T A v / |v|^2 about 0.04 a probe */
     NEAR(above, 0.25, 0.04);
     clb_quadrature_free(&q);
     EQUAL(clb_slq(&op, NULL, NULL, &q), CLB_EOPTION);
@@ -665,7 +697,8 @@ static void t_quadrature_probes(void)
     CHECK(q.arena == NULL);
 }
 
-/* Exact for diagonal matrices; for a dense one the 95 % interval contains the trace about 95 times in 100. */
+/* Exact for diagonal matrices; for a dense one the 95 % interval contains the trace about 95 times
+ * in 100. */
 static void t_trace(void)
 {
     size_t n = 60, inside = 0;
@@ -679,7 +712,8 @@ static void t_trace(void)
     clb_rng_seed(&rng, 2);
     for (size_t i = 0; i < n; ++i) trace += d[i] = (double)i - 20;
     EQUAL(clb_trace_hutchinson(&op, 5, &rng, &e), CLB_OK);
-    CHECK(e.mean == trace && e.stderr_mean == 0 && e.lower == trace && e.upper == trace && e.samples == 5);
+    CHECK(e.mean == trace && e.stderr_mean == 0 && e.lower == trace && e.upper == trace
+          && e.samples == 5);
     EQUAL(clb_trace_hutchinson(&op, 1, &rng, &e), CLB_EOPTION);
     types_from_spectrum(&rng, n, d, A);
     op = clb_linop_dense(&dense);
@@ -687,15 +721,29 @@ static void t_trace(void)
         EQUAL(clb_trace_hutchinson(&op, 6, &rng, &e), CLB_OK);
         inside += e.lower <= trace && trace <= e.upper;
     }
-    CHECK(inside >= 400 * 0.95 - 4 * 4.4 && inside <= 400 * 0.95 + 4 * 4.4);       /* binomial, 4 sd */
+    CHECK(inside >= 400 * 0.95 - 4 * 4.4 && inside <= 400 * 0.95 + 4 * 4.4);    /* binomial, 4 sd */
     free(A);
 }
 
 static const test_case tests[] = {
-    TEST(t_types), TEST(t_second_difference), TEST(t_project), TEST(t_dense_errors),
-    TEST(t_same_bits), TEST(t_dense_product), TEST(t_product_pair),
-    TEST(t_lanczos_dense), TEST(t_lanczos_multiplicity), TEST(t_lanczos_algebraic), TEST(t_lanczos_breakdown),
-    TEST(t_lanczos_tolerance), TEST(t_lanczos_errors), TEST(t_lanczos_allocations), TEST(t_lanczos_networks),
-    TEST(t_published), TEST(t_quadrature), TEST(t_quadrature_probes), TEST(t_trace),
+    TEST(t_types),
+    TEST(t_second_difference),
+    TEST(t_project),
+    TEST(t_dense_errors),
+    TEST(t_same_bits),
+    TEST(t_dense_product),
+    TEST(t_product_pair),
+    TEST(t_lanczos_dense),
+    TEST(t_lanczos_multiplicity),
+    TEST(t_lanczos_algebraic),
+    TEST(t_lanczos_breakdown),
+    TEST(t_lanczos_tolerance),
+    TEST(t_lanczos_errors),
+    TEST(t_lanczos_allocations),
+    TEST(t_lanczos_networks),
+    TEST(t_published),
+    TEST(t_quadrature),
+    TEST(t_quadrature_probes),
+    TEST(t_trace),
 };
 TEST_MAIN(tests)

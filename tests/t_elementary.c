@@ -1,6 +1,7 @@
-/* Elementary functions: below one ulp of the long double library where that is wider, C99 Annex F special
+/* Elementary functions: below one ulp of the long double library where that is wider, C99 Annex F
+ * special
  * values, exact identities, and known values that need no library.
- *   cc -std=c99 -O2 -o t_elementary tests/t_elementary.c -lm && ./t_elementary                     */
+ *   cc -std=c99 -O2 -o t_elementary tests/t_elementary.c -lm && ./t_elementary */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "test.h"
@@ -54,7 +55,8 @@ static void t_error_below_one_ulp(void)
             double x = sample(ranges[r].lo, ranges[r].hi, i), got = ranges[r].ours(x);
             double error = ulps(got, ranges[r].truth((long double)x));
             ++test_checks;
-            if (!(error < 1)) FAIL("%s(%.17g) = %.17g is %.3f ulp off", ranges[r].name, x, got, error);
+            if (!(error < 1))
+                FAIL("%s(%.17g) = %.17g is %.3f ulp off", ranges[r].name, x, got, error);
         }
 }
 
@@ -62,12 +64,13 @@ static void t_pow_below_one_ulp(void)
 {
     if (LDBL_MANT_DIG < 64) { CHECK(LDBL_MANT_DIG >= 53); return; }
     for (int i = 0; i < 120000; ++i) {
-        double x = i % 2 ? exp(uniform(-300, 300)) : uniform(0.9, 1.1), y = i % 2 ? uniform(-2.5, 2.5) : uniform(-7000, 7000);
+        double x = i % 2 ? exp(uniform(-300, 300)) : uniform(0.9, 1.1),
+               y = i % 2 ? uniform(-2.5, 2.5) : uniform(-7000, 7000);
         double got = clb_pow(x, y), error = ulps(got, powl((long double)x, (long double)y));
         ++test_checks;
         if (!(error < 1)) FAIL("pow(%.17g, %.17g) = %.17g is %.3f ulp off", x, y, got, error);
     }
-    for (int i = 0; i < 20000; ++i) {                  /* small integers: exact results stay exact */
+    for (int i = 0; i < 20000; ++i) {                 /* small integers: exact results stay exact */
         double x = floor(uniform(2, 30)), y = floor(uniform(0, 11)), product = 1;
         for (int k = 0; k < (int)y; ++k) product *= x;
         if (product < 9007199254740992.0) NEAR(clb_pow(x, y), product, 0);
@@ -75,10 +78,29 @@ static void t_pow_below_one_ulp(void)
 }
 
 /* 0, -0, 1, ... through every function; the C library of the machine knows Annex F too. */
-static const double specials[] = {
-    0.0, -0.0, 1, -1, 2, -2, 3, -3, 0.5, -0.5, 1.5, -1.5, INFINITY, -INFINITY, NAN, 1e308, -1e308,
-    4.9406564584124654e-324, -4.9406564584124654e-324, 1e-310, 1e300, 9007199254740993.0, 4503599627370497.0
-};
+static const double specials[] = { 0.0,
+                                   -0.0,
+                                   1,
+                                   -1,
+                                   2,
+                                   -2,
+                                   3,
+                                   -3,
+                                   0.5,
+                                   -0.5,
+                                   1.5,
+                                   -1.5,
+                                   INFINITY,
+                                   -INFINITY,
+                                   NAN,
+                                   1e308,
+                                   -1e308,
+                                   4.9406564584124654e-324,
+                                   -4.9406564584124654e-324,
+                                   1e-310,
+                                   1e300,
+                                   9007199254740993.0,
+                                   4503599627370497.0 };
 enum { SPECIALS = sizeof specials / sizeof *specials };
 
 static void check_special(const char *name, double x, double y, double got, double want)
@@ -131,7 +153,8 @@ static void t_known_values(void)
     NEAR(clb_pow(7, 3), 343.0, 0);
 }
 
-/* Identities that hold whatever the library says: symmetry, sin^2 + cos^2 = 1, exp and log inverse. */
+/* Identities that hold whatever the library says: symmetry, sin^2 + cos^2 = 1, exp and log
+ * inverse. */
 static void t_identities(void)
 {
     for (int i = 0; i < 20000; ++i) {

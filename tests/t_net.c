@@ -10,12 +10,24 @@
 #define SINGLE 0
 #endif
 
-typedef struct act_case { const char *name; clb_activation activation; double a; int smooth; } act_case;
+typedef struct act_case {
+    const char *name;
+    clb_activation activation;
+    double a;
+    int smooth;
+} act_case;
 static const act_case acts[] = {
-    { "relu", CLB_RELU, 0, 0 },           { "identity", CLB_IDENTITY, 0, 1 },   { "leaky", CLB_LEAKY_RELU, 0.1, 0 },
-    { "mix", CLB_RELU_MIX, 0.3, 0 },      { "power 1.5", CLB_RELU_POWER, 1.5, 0 },
-    { "power 2", CLB_RELU_POWER, 2, 0 },  { "power 3", CLB_RELU_POWER, 3, 0 },  { "tanh", CLB_TANH, 0, 1 },
-    { "sigmoid", CLB_SIGMOID, 0, 1 },     { "softplus", CLB_SOFTPLUS, 0, 1 },   { "gelu", CLB_GELU, 0, 1 },
+    { "relu", CLB_RELU, 0, 0 },
+    { "identity", CLB_IDENTITY, 0, 1 },
+    { "leaky", CLB_LEAKY_RELU, 0.1, 0 },
+    { "mix", CLB_RELU_MIX, 0.3, 0 },
+    { "power 1.5", CLB_RELU_POWER, 1.5, 0 },
+    { "power 2", CLB_RELU_POWER, 2, 0 },
+    { "power 3", CLB_RELU_POWER, 3, 0 },
+    { "tanh", CLB_TANH, 0, 1 },
+    { "sigmoid", CLB_SIGMOID, 0, 1 },
+    { "softplus", CLB_SOFTPLUS, 0, 1 },
+    { "gelu", CLB_GELU, 0, 1 },
 };
 #define ACTS (sizeof acts / sizeof acts[0])
 
@@ -38,7 +50,8 @@ static void setup(fixture *f, size_t hidden_layers, const clb_net_opts *opts, do
         for (i = 0; i < 11; ++i) {
             double sum = 0;
             for (k = 0; k < 3; ++k) sum += (double)f->data.T[3 * i + k];
-            for (k = 0; k < 3; ++k) f->data.T[3 * i + k] = (clb_real)((double)f->data.T[3 * i + k] / sum);
+            for (k = 0; k < 3; ++k)
+                f->data.T[3 * i + k] = (clb_real)((double)f->data.T[3 * i + k] / sum);
         }
     }
     CHECK(clb_pass_init(&f->pass, &f->net, &f->data, ce) == CLB_OK);
@@ -61,7 +74,8 @@ static void t_activation_derivatives(void)
                 double up = clb_activate(acts[c].activation, acts[c].a, z + h, order);
                 double down = clb_activate(acts[c].activation, acts[c].a, z - h, order);
                 NOTE("%s, order %d, z %g", acts[c].name, order, z);
-                NEAR(clb_activate(acts[c].activation, acts[c].a, z, order + 1), (up - down) / (2 * h), 2e-9);
+                NEAR(clb_activate(acts[c].activation, acts[c].a, z, order + 1),
+                     (up - down) / (2 * h), 2e-9);
             }
 }
 
@@ -75,7 +89,8 @@ static void t_activation_values(void)
     for (size_t c = 0; c < ACTS; ++c) {
         double slope = clb_activate(acts[c].activation, acts[c].a, 0, 1);
         NOTE("%s", acts[c].name);
-        if (acts[c].activation == CLB_RELU || acts[c].activation == CLB_RELU_POWER) NEAR(slope, 0, 0);
+        if (acts[c].activation == CLB_RELU || acts[c].activation == CLB_RELU_POWER)
+            NEAR(slope, 0, 0);
         if (acts[c].activation == CLB_RELU_MIX) NEAR(slope, 0.7, 1e-15);
     }
 }
@@ -92,7 +107,8 @@ static void t_activation_homogeneity(void)
     }
 }
 
-/* Gradient against central differences: every activation, loss blend, depth, bias, hard and soft targets. */
+/* Gradient against central differences: every activation, loss blend, depth, bias, hard and soft
+ * targets. */
 static void check_gradient(const act_case *act, size_t hidden, int bias, double ce, int soft)
 {
     fixture f;
@@ -102,14 +118,16 @@ static void check_gradient(const act_case *act, size_t hidden, int bias, double 
     clb_real *grad = (clb_real *)malloc(f.net.P * sizeof *grad);
     double loss = clb_grad(&f.pass, NULL, grad);
     NEAR(loss, clb_loss(&f.pass, NULL), 0);
-    NOTE("%s, %lu hidden, bias %d, ce %g, soft %d", act->name, (unsigned long)hidden, bias, ce, soft);
+    NOTE("%s, %lu hidden, bias %d, ce %g, soft %d", act->name, (unsigned long)hidden, bias, ce,
+         soft);
     for (size_t j = 0; j < f.net.P; j += 3) {
         clb_real keep = f.net.theta[j];
         double up, down;
         f.net.theta[j] = keep + (clb_real)h, up = clb_loss(&f.pass, NULL);
         f.net.theta[j] = keep - (clb_real)h, down = clb_loss(&f.pass, NULL);
         f.net.theta[j] = keep;
-        NEAR(grad[j], (up - down) / (2 * h), act->a == 1.5 ? 1e-6 : 2e-8);   /* z^1.5 is rough at 0 */
+        /* z^1.5 is rough at 0 */
+        NEAR(grad[j], (up - down) / (2 * h), act->a == 1.5 ? 1e-6 : 2e-8);
     }
     free(grad);
     teardown(&f);
@@ -122,7 +140,8 @@ static void t_gradient(void)
     for (size_t c = 0; c < ACTS; ++c)
         for (size_t hidden = 0; hidden <= 3; ++hidden)
             for (int bias = -1; bias <= (hidden ? 1 : 0); ++bias)
-                for (size_t b = 0; b < 3; ++b) check_gradient(&acts[c], hidden, bias, blends[b], c % 2 == 0);
+                for (size_t b = 0; b < 3; ++b)
+                    check_gradient(&acts[c], hidden, bias, blends[b], c % 2 == 0);
 }
 
 /* Cross entropy does not see a constant added to all logits, and softmax rows sum to one. */
@@ -209,7 +228,8 @@ static void t_gate_switches(void)
     clb_loss(&f.pass, NULL);
     clb_gates(&f.pass, 1, before);
     EQUAL(clb_gate_switches(&f.pass, 1, before, before, NULL, NULL), 0);
-    for (size_t i = 0; i < f.net.P; ++i) f.net.theta[i] += (clb_real)0.3 * (clb_real)((int)(i % 5) - 2);
+    for (size_t i = 0; i < f.net.P; ++i)
+        f.net.theta[i] += (clb_real)0.3 * (clb_real)((int)(i % 5) - 2);
     clb_loss(&f.pass, NULL);
     clb_gates(&f.pass, 1, after);
     CHECK(f.net.m[1] <= 8 && 11 * f.net.m[1] <= 88);
@@ -232,7 +252,8 @@ static void t_gate_switches(void)
     teardown(&f);
 }
 
-/* Held gates: the same network at the point where they were taken; elsewhere a network that is linear in each
+/* Held gates: the same network at the point where they were taken; elsewhere a network that is
+ * linear in each
  * layer, so that loss(theta) along a line through W_1 alone is the quadratic of MSE. */
 static void t_freeze(void)
 {
@@ -247,14 +268,16 @@ static void t_freeze(void)
     CHECK(clb_grad(&f.pass, NULL, frozen) == live);
     CHECK(memcmp(g, frozen, f.net.P * sizeof *g) == 0);
     for (int k = 0; k < 5; ++k) {
-        for (size_t i = 0; i < clb_layer_size(&f.net, 1); ++i) f.net.theta[f.net.w[1] + i] += (clb_real)(i % 3) - 1;
+        for (size_t i = 0; i < clb_layer_size(&f.net, 1); ++i)
+            f.net.theta[f.net.w[1] + i] += (clb_real)(i % 3) - 1;
         v[k] = clb_loss(&f.pass, NULL);
         scale += fabs(v[k]);
     }
-    NEAR((v[3] - 3 * v[2] + 3 * v[1] - v[0]) / scale, 0.0, SINGLE ? 1e-5 : 1e-13);        /* third differences */
+    /* third differences */
+    NEAR((v[3] - 3 * v[2] + 3 * v[1] - v[0]) / scale, 0.0, SINGLE ? 1e-5 : 1e-13);
     NEAR((v[4] - 3 * v[3] + 3 * v[2] - v[1]) / scale, 0.0, SINGLE ? 1e-5 : 1e-13);
     CHECK(clb_pass_freeze(&f.pass, NULL) == CLB_OK);
-    CHECK(fabs(clb_loss(&f.pass, NULL) - v[4]) > 1e-3 * v[4]);             /* live gates have moved */
+    CHECK(fabs(clb_loss(&f.pass, NULL) - v[4]) > 1e-3 * v[4]);           /* live gates have moved */
     teardown(&f);
     free(g);
 }
@@ -334,8 +357,19 @@ static void t_published_start(void)
 }
 
 static const test_case tests[] = {
-    TEST(t_activation_derivatives), TEST(t_activation_values), TEST(t_activation_homogeneity), TEST(t_gradient),
-    TEST(t_softmax_shift), TEST(t_loss_values), TEST(t_nan_passes), TEST(t_batch), TEST(t_gates), TEST(t_gate_switches), TEST(t_layout), TEST(t_freeze),
-    TEST(t_bad_input), TEST(t_published_start),
+    TEST(t_activation_derivatives),
+    TEST(t_activation_values),
+    TEST(t_activation_homogeneity),
+    TEST(t_gradient),
+    TEST(t_softmax_shift),
+    TEST(t_loss_values),
+    TEST(t_nan_passes),
+    TEST(t_batch),
+    TEST(t_gates),
+    TEST(t_gate_switches),
+    TEST(t_layout),
+    TEST(t_freeze),
+    TEST(t_bad_input),
+    TEST(t_published_start),
 };
 TEST_MAIN(tests)

@@ -1,5 +1,7 @@
-/* Random numbers: the generator against its published check value, every draw against the vectors of the
- * published runs (a few quoted here; all of them when ../shared/reference/generator.json is there), and the
+/* Random numbers: the generator against its published check value, every draw against the vectors
+ * of the
+ * published runs (a few quoted here; all of them when ../shared/reference/generator.json is
+ * there), and the
  * rules of clb_rng_normal as properties.
  *   cc -std=c99 -O2 -o t_random tests/t_random.c -lm && ./t_random */
 #define CLB_IMPLEMENTATION
@@ -64,7 +66,8 @@ static void t_uniforms(void)
     rng = seeded(42, CLB_NORMAL_EXACT);
     clb_rng_uniform(&rng, 1280, -1.0 / sqrt(20.0), 1.0 / sqrt(20.0), W);
     for (int i = 0; i < 1280; ++i) {
-        CHECK(W[i] >= (clb_real)-0.2237 && W[i] < (clb_real)0.2237 && (double)W[i] == (double)(float)W[i]);
+        CHECK(W[i] >= (clb_real)-0.2237 && W[i] < (clb_real)0.2237
+              && (double)W[i] == (double)(float)W[i]);
         sum += (double)W[i] * (double)W[i];
     }
     NEAR(sum, 21.6023162688301, 1e-13);
@@ -73,10 +76,12 @@ static void t_uniforms(void)
 
 static void t_normals_published(void)
 {
-    static const double expected[16] = {
-        0x1.ed4a52p+0, 0x1.7cbea6p+0, 0x1.cd2acep-1, -0x1.0d81b6p+1, 0x1.5b59aap-1, -0x1.3c0b22p+0,
-        -0x1.60cf0cp-5, -0x1.9acb74p+0, -0x1.8117ep-1, 0x1.a612b6p+0, -0x1.91e5ecp-2, -0x1.6752ccp+0,
-        -0x1.74acdcp-1, -0x1.1e6da2p-1, -0x1.89a54p-1, 0x1.865f3ep-1 };
+    static const double expected[16] = { 0x1.ed4a52p+0,  0x1.7cbea6p+0,  0x1.cd2acep-1,
+                                         -0x1.0d81b6p+1, 0x1.5b59aap-1,  -0x1.3c0b22p+0,
+                                         -0x1.60cf0cp-5, -0x1.9acb74p+0, -0x1.8117ep-1,
+                                         0x1.a612b6p+0,  -0x1.91e5ecp-2, -0x1.6752ccp+0,
+                                         -0x1.74acdcp-1, -0x1.1e6da2p-1, -0x1.89a54p-1,
+                                         0x1.865f3ep-1 };
     static const double few[12] = {              /* one call of 7, then one of 5 */
         0x1.58c55cp-2, 0x1.07cd3ap-3, 0x1.e02dcep-3, 0x1.d7b8d8p-3, -0x1.1f7384p+0, -0x1.7d99bp-3,
         0x1.1aa658p+1, -0x1.46a78cp-1, 0x1.d8bcacp-2, 0x1.11c46ep-2, 0x1.11df06p-1, 0x1.9e6412p-1 };
@@ -93,7 +98,8 @@ static void t_normals_published(void)
     for (int i = 0; i < 12; ++i) SAME_BITS(x[i], few[i]);
 }
 
-/* The block rule in long double: both modes close to it, the exact one to half a unit in the last place. */
+/* The block rule in long double: both modes close to it, the exact one to half a unit in the last
+ * place. */
 static void t_normals_formula(void)
 {
     enum { N = 1 << 16 };
@@ -114,9 +120,10 @@ static void t_normals_formula(void)
         sum += (double)exact[i];
         squares += (double)exact[i] * (double)exact[i];
     }
-    CHECK(fabs(sum / N) < 4.0 / sqrt(N));                 /* mean 0 and variance 1 within 4 deviations */
+    CHECK(fabs(sum / N) < 4.0 / sqrt(N));            /* mean 0 and variance 1 within 4 deviations */
     CHECK(fabs(squares / N - 1.0) < 4.0 * sqrt(2.0 / N));
-    CHECK(memcmp(a.state, b.state, sizeof a.state) == 0 && a.next == b.next);     /* one word a number */
+    /* one word a number */
+    CHECK(memcmp(a.state, b.state, sizeof a.state) == 0 && a.next == b.next);
     CHECK(memcmp(a.state, c.state, sizeof a.state) == 0 && a.next == c.next);
 }
 
@@ -139,7 +146,8 @@ static void t_normals_tail(void)
         }
 }
 
-/* Fewer than 16: pairs; the second of a pair waits for the next such call, whatever is drawn between. */
+/* Fewer than 16: pairs; the second of a pair waits for the next such call, whatever is drawn
+ * between. */
 static void t_normals_spare(void)
 {
     for (int mode = 0; mode < 2; ++mode) {
@@ -156,7 +164,7 @@ static void t_normals_spare(void)
         for (int i = 0; i < 15; ++i) SAME_BITS(parts[i], whole[i]);
         EQUAL(a.has_spare, 1);
         c = a;
-        clb_rng_normal(&c, 16, block);                            /* neither uses nor clears the spare */
+        clb_rng_normal(&c, 16, block);                       /* neither uses nor clears the spare */
         b = c;
         clb_rng_normal(&c, 1, parts);
         clb_rng_normal(&a, 1, whole);
@@ -204,7 +212,8 @@ static char *reference_text(void)
     return text;
 }
 
-/* The numbers of the first list called key after *at; strings of hexadecimal floats count as numbers. */
+/* The numbers of the first list called key after *at; strings of hexadecimal floats count as
+ * numbers. */
 static size_t numbers(const char *at, const char *key, double *x, size_t max)
 {
     char quoted[64];
@@ -303,8 +312,9 @@ static void t_reference(void)
     free(text);
 }
 
-static const test_case tests[] = {
-    TEST(t_engine), TEST(t_integers), TEST(t_uniforms), TEST(t_normals_published), TEST(t_normals_formula),
-    TEST(t_normals_tail), TEST(t_normals_spare), TEST(t_permutation), TEST(t_reference)
-};
+static const test_case tests[] = { TEST(t_engine),          TEST(t_integers),
+                                   TEST(t_uniforms),        TEST(t_normals_published),
+                                   TEST(t_normals_formula), TEST(t_normals_tail),
+                                   TEST(t_normals_spare),   TEST(t_permutation),
+                                   TEST(t_reference) };
 TEST_MAIN(tests)

@@ -51,7 +51,8 @@ static void problem_close(problem *s)
 
 static void t_geo(void)
 {
-    static const double xs[] = { 0, 0.3, 0.99, 1 - 1e-9, 1, 1 + 1e-9, 1.02, -0.4, -0.999, -1, -1.01, 1e-300 };
+    static const double xs[] = { 0,    0.3,  0.99,   1 - 1e-9, 1,     1 + 1e-9,
+                                 1.02, -0.4, -0.999, -1,       -1.01, 1e-300 };
     size_t i, T, t;
     for (i = 0; i < sizeof xs / sizeof xs[0]; ++i)
         for (T = 1; T < 400; T = T * 3 + 1) {
@@ -75,7 +76,8 @@ static void quadratic(const clb_net *net, size_t l, clb_rng *rng, double eta, si
     clb_rng_normal(rng, P * P, H);
     clb_rng_normal(rng, P, g0);
     for (i = 0; i < P; ++i)
-        for (j = 0; j <= i; ++j) H[i * P + j] = H[j * P + i] = (clb_real)0.2 * (H[i * P + j] + H[j * P + i]);
+        for (j = 0; j <= i; ++j)
+            H[i * P + j] = H[j * P + i] = (clb_real)0.2 * (H[i * P + j] + H[j * P + i]);
     CHECK(clb_jacobi(P, H, P, values, V) == CLB_OK);
     CHECK(values[0] < 0 && values[P - 1] > 0);
     CHECK(clb_spectrum_init(&sp, net, l, values, V, g0) == CLB_OK);
@@ -98,7 +100,8 @@ static void quadratic(const clb_net *net, size_t l, clb_rng *rng, double eta, si
     q = clb_spectrum_sum(&sp, eta, T, CLB_MODES_ALL);
     NOTE("l %d eta %g T %d", (int)l, eta, (int)T);
     NEAR((q.S - S) / size, 0, TOL(1e-12, 1e-4));
-    NEAR((clb_spectrum_delta(&sp, eta, 37, CLB_MODES_ALL) - at37) / (1 + fabs(at37)), 0, TOL(1e-12, 1e-4));
+    NEAR((clb_spectrum_delta(&sp, eta, 37, CLB_MODES_ALL) - at37) / (1 + fabs(at37)), 0,
+         TOL(1e-12, 1e-4));
     NEAR(q.growth, -eta * values[0] * (double)T, TOL(1e-12, 1e-5));
     clb_spectrum_free(&sp);
     free(H), free(V), free(g0), free(values), free(g), free(next);
@@ -124,19 +127,21 @@ static void t_double_sum_is_simulation(void)
 /* Every branch of the published rule, written out once more from the formula. */
 static void t_crossover_branches(void)
 {
-    static const double lambda[] = { -3, -1e-13, 1e-13, 0, 1e-11, 1e-6, 0.1, 2, 19.9999, 20, 25, 40 };
+    static const double lambda[] = {
+        -3, -1e-13, 1e-13, 0, 1e-11, 1e-6, 0.1, 2, 19.9999, 20, 25, 40
+    };
     static const double c[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
     clb_crossover_info info;
     double S, eta = 0.1, T = 2000, rho, den, want = 0;
     double a[3] = { 1, -2, 3 }, w[3];
     size_t k;
     S = clb_crossover(12, lambda, c, eta, 2000, &info);
-    want += 5 * T;                                                   /* eta lambda = 1e-12: den 2e-12, geo = T */
+    want += 5 * T;                                      /* eta lambda = 1e-12: den 2e-12, geo = T */
     for (k = 5; k <= 8; ++k) {
         rho = 1 - eta * lambda[k], den = eta * lambda[k] * (2 - eta * lambda[k]);
         want += c[k] * (1 - pow(rho, 2 * T)) / den;
     }
-    want += 11 * T / 1.25;                                           /* |rho| = 1.5; rho = -1: den = 0, left out */
+    want += 11 * T / 1.25;                            /* |rho| = 1.5; rho = -1: den = 0, left out */
     want += 12 * T / 8;
     NEAR_REL(S, want, 1e-9);
     EQUAL(info.negative, 1);
@@ -228,7 +233,7 @@ static void check_hessian_sums(problem *s, const reference *r)
 static void check_gauss_newton_sums(problem *s, const reference *r)
 {
     size_t P = s->net.P, i, form;
-    for (form = 0; form < 2; ++form) {                               /* parameter space; function space */
+    for (form = 0; form < 2; ++form) {                         /* parameter space; function space */
         clb_spectrum sp;
         if (form == 1 && s->pass.ce > 0) {
             CHECK(clb_spectrum_function(&sp, &s->curv, 1) == CLB_EOPTION);
@@ -293,10 +298,11 @@ static void t_reference_values(void)
 /* Published predictions of single seeds (a file of the published runs), to 1e-6. */
 static void t_published_predictions(void)
 {
-    static const struct { uint64_t seed; int relu; double S[3]; } rows[] = {   /* eta 1e-4, 1e-2, 0.1 */
-        { 42, 0, { 2120.2764, 25.254971, 15.740312 } }, { 137, 1, { 2796.5524, 52.473558, 6.0982683 } },
-        { 256, 1, { 2722.5352, 45.673363, 5.4348673 } }
-    };
+    /* eta 1e-4, 1e-2, 0.1 */
+    static const struct { uint64_t seed; int relu; double S[3];
+    } rows[] = { { 42, 0, { 2120.2764, 25.254971, 15.740312 } },
+                 { 137, 1, { 2796.5524, 52.473558, 6.0982683 } },
+                 { 256, 1, { 2722.5352, 45.673363, 5.4348673 } } };
     static const double eta[3] = { 1e-4, 1e-2, 0.1 };
     size_t k, i;
     for (k = 0; k < 3; ++k) {
@@ -308,7 +314,8 @@ static void t_published_predictions(void)
         CHECK(clb_crossover_modes(&s.curv, values, c) == CLB_OK);
         for (i = 0; i < 3; ++i) {
             NOTE("seed %d eta %g", (int)rows[k].seed, eta[i]);
-            NEAR_REL(clb_crossover(P, values, c, eta[i], 2000, NULL), rows[k].S[i], TOL(1e-6, 2e-4));
+            NEAR_REL(clb_crossover(P, values, c, eta[i], 2000, NULL), rows[k].S[i],
+                     TOL(1e-6, 2e-4));
         }
         free(values), free(c);
         problem_close(&s);
@@ -363,13 +370,15 @@ static void t_restart_steps(void)
     EQUAL(clb_restart_steps(0.01, 2000, 10, s, steps), 8);           /* 2000 is not below T */
     EQUAL(steps[0], 2);
     EQUAL(steps[7], 500);
-    EQUAL(clb_restart_steps(0.1, 2000, 10, s, steps), 7);            /* 0.02/0.1 rounds to 0, 0.05/0.1 to 1 = 0.1/0.1 */
+    /* 0.02/0.1 rounds to 0, 0.05/0.1 to 1 = 0.1/0.1 */
+    EQUAL(clb_restart_steps(0.1, 2000, 10, s, steps), 7);
     EQUAL(steps[0], 1);
     EQUAL(steps[1], 2);
     EQUAL(clb_restart_steps(1e-4, 2000, 10, s, steps), 3);
 }
 
-/* Measured errors of the re-linearised predictor (10-point set), and of the tangent model beyond the edge. */
+/* Measured errors of the re-linearised predictor (10-point set), and of the tangent model beyond
+ * the edge. */
 static void t_relinearised(void)
 {
     static const double s10[] = { 0, .02, .05, .1, .2, .5, 1, 2, 5, 20 };
@@ -396,9 +405,10 @@ static void t_relinearised(void)
 
 static void t_linear_modes(void)
 {
-    static const struct { uint64_t seed; double log_r, raw_r, ratio; } rows[] = {
-        { 42, 0.9948, 0.9984, 1.027 }, { 137, 0.9975, 0.9921, 1.123 }, { 256, 0.9933, 0.9928, 0.823 }
-    };
+    static const struct { uint64_t seed; double log_r, raw_r, ratio;
+    } rows[] = { { 42, 0.9948, 0.9984, 1.027 },
+                 { 137, 0.9975, 0.9921, 1.123 },
+                 { 256, 0.9933, 0.9928, 0.823 } };
     static const double lx42[5] = { 25.5075, 20.4491, 16.2769, 11.1379, 10.5982 };
     static const double published42[4] = { 0.566, 0.245, 0.12, 0.0374 };
     size_t k, j;
@@ -437,7 +447,8 @@ static void t_softmax_curvature(void)
     clb_rng_seed(&rng, 11);
     for (trial = 0; trial < 3000; ++trial) {
         clb_real p[9], S[81];
-        double values[9], sum = 0, lambda, largest = 0, square = 0, sharp = clb_rng_double(&rng) * 20;
+        double values[9], sum = 0, lambda, largest = 0, square = 0,
+                          sharp = clb_rng_double(&rng) * 20;
         K = 2 + trial % 8;
         for (i = 0; i < K; ++i) p[i] = (clb_real)exp(sharp * (clb_rng_double(&rng) - 0.5));
         if (trial % 7 == 0) p[1] = p[0];
@@ -461,7 +472,8 @@ static void t_softmax_curvature(void)
     }
     {
         static const clb_real sure[3] = { (clb_real)1, 0, 0 };
-        clb_real two[2] = { (clb_real)0.75, (clb_real)0.25 }, near[5] = { 1, (clb_real)1e-9, 0, 0, 0 };
+        clb_real two[2] = { (clb_real)0.75, (clb_real)0.25 },
+                 near[5] = { 1, (clb_real)1e-9, 0, 0, 0 };
         NEAR(clb_softmax_curvature(3, sure), 0, 1e-300);
         NEAR_REL(clb_softmax_curvature(2, two), 0.375, 1e-15);       /* K = 2: 2 p (1-p) */
         NEAR_REL(clb_softmax_curvature(5, near), 2e-9, TOL(1e-8, 1e-6));
@@ -483,7 +495,7 @@ static void t_compression_bounds(void)
         NEAR_REL(c.gauss_newton, rows[k].gn, 1e-5);
         NEAR_REL(c.jtj, rows[k].jtj, 3e-4);
         NEAR_REL(c.s_max, rows[k].s, 2e-5);
-        CHECK(c.gauss_newton > c.published);                         /* the printed bound fails at t = 0 */
+        CHECK(c.gauss_newton > c.published);                  /* the printed bound fails at t = 0 */
         CHECK(c.gauss_newton <= c.sharp * (1 + 1e-10) && c.sharp <= c.corrected * (1 + 1e-10));
         CHECK(c.hessian <= (c.gauss_newton + c.residual) * (1 + 1e-10));
         problem_close(&s);
@@ -506,10 +518,17 @@ static void t_spectrum_describe(void)
     CHECK(isnan(clb_spectrum_describe(3, v, 1e-8).mean_positive));
 }
 
-static const test_case tests[] = {
-    TEST(t_geo), TEST(t_double_sum_is_simulation), TEST(t_crossover_branches), TEST(t_crossover_slope),
-    TEST(t_linearised_limits), TEST(t_restart_steps), TEST(t_relinearised), TEST(t_linear_modes),
-    TEST(t_softmax_curvature), TEST(t_compression_bounds), TEST(t_spectrum_describe),
-    TEST(t_published_predictions), TEST(t_reference_values)
-};
+static const test_case tests[] = { TEST(t_geo),
+                                   TEST(t_double_sum_is_simulation),
+                                   TEST(t_crossover_branches),
+                                   TEST(t_crossover_slope),
+                                   TEST(t_linearised_limits),
+                                   TEST(t_restart_steps),
+                                   TEST(t_relinearised),
+                                   TEST(t_linear_modes),
+                                   TEST(t_softmax_curvature),
+                                   TEST(t_compression_bounds),
+                                   TEST(t_spectrum_describe),
+                                   TEST(t_published_predictions),
+                                   TEST(t_reference_values) };
 TEST_MAIN(tests)

@@ -16,7 +16,8 @@ static long allocations;
 #endif
 
 /* One standard run; the caller frees the trace. */
-static clb_status run(uint64_t seed, double eta, size_t T, const clb_train_opts *opts, clb_trace *trace)
+static clb_status run(uint64_t seed, double eta, size_t T, const clb_train_opts *opts,
+                      clb_trace *trace)
 {
     clb_problem p;
     clb_status status;
@@ -26,7 +27,8 @@ static clb_status run(uint64_t seed, double eta, size_t T, const clb_train_opts 
     return status;
 }
 
-/* Cross-entropy gradient descent, T = 2000: drift in double, as an independent implementation gives it. */
+/* Cross-entropy gradient descent, T = 2000: drift in double, as an independent implementation
+ * gives it. */
 static void t_published_drift(void)
 {
     static const struct { uint64_t seed; double eta, drift, tol; } runs[] = {
@@ -48,8 +50,11 @@ static void t_published_drift(void)
 /* Momentum and Adam, seed 42: signed drift in double. */
 static void t_published_optimizers(void)
 {
-    static const struct { clb_optimizer optimizer; double eta, drift; } runs[] = {
-        { CLB_HEAVY_BALL, 1e-2, 1.3407286 }, { CLB_ADAM, 1e-3, -8.4008553 }, { CLB_ADAM, 0.1, -342.70403 },
+    static const struct { clb_optimizer optimizer; double eta, drift;
+    } runs[] = {
+        { CLB_HEAVY_BALL, 1e-2, 1.3407286 },
+        { CLB_ADAM, 1e-3, -8.4008553 },
+        { CLB_ADAM, 0.1, -342.70403 },
     };
     clb_train_opts opts = CLB_ZERO;
     clb_trace trace;
@@ -81,7 +86,8 @@ static void t_observer_schedules(void)
     clb_observer obs[3];
     clb_train_opts opts = CLB_ZERO;
     memset(s, 0, sizeof s), memset(obs, 0, sizeof obs);
-    for (int i = 0; i < 3; ++i) obs[i].call = watch, obs[i].context = &s[i], s[i].stop_at = (size_t)-1;
+    for (int i = 0; i < 3; ++i)
+        obs[i].call = watch, obs[i].context = &s[i], s[i].stop_at = (size_t)-1;
     obs[0].every = 7, obs[1].at = at, obs[1].at_count = 3, obs[2].per_decade = 3;
     opts.ce = CLB_CE, opts.observers = obs, opts.observer_count = 3;
     CHECK(run(1, 0.01, 20, &opts, NULL) == CLB_OK);
@@ -139,7 +145,8 @@ static void t_divergence(void)
     clb_trace trace;
     linear.net.activation = CLB_IDENTITY;
     CHECK(clb_problem_init(&p, &linear, 42, CLB_NORMAL_PUBLISHED) == CLB_OK);
-    CHECK(clb_train(&p.net, &p.data, 0.3, 2000, NULL, &trace) == CLB_EDIVERGED);     /* eta lambda_max = 5.5 > 4 */
+    /* eta lambda_max = 5.5 > 4 */
+    CHECK(clb_train(&p.net, &p.data, 0.3, 2000, NULL, &trace) == CLB_EDIVERGED);
     CHECK(trace.steps > 3 && trace.steps < 100);
     CHECK(isfinite(trace.loss[trace.steps - 1]) && isnan(trace.loss[trace.steps]));
     CHECK(isfinite(clb_trace_charge(&trace, 1, 0)) && isnan(clb_trace_charge(&trace, 1, 2000)));
@@ -209,7 +216,14 @@ static void t_edges(void)
 }
 
 static const test_case tests[] = {
-    TEST(t_published_drift), TEST(t_published_optimizers), TEST(t_observer_schedules), TEST(t_stop), TEST(t_skip),
-    TEST(t_divergence), TEST(t_no_allocation_in_a_step), TEST(t_bad_input), TEST(t_edges),
+    TEST(t_published_drift),
+    TEST(t_published_optimizers),
+    TEST(t_observer_schedules),
+    TEST(t_stop),
+    TEST(t_skip),
+    TEST(t_divergence),
+    TEST(t_no_allocation_in_a_step),
+    TEST(t_bad_input),
+    TEST(t_edges),
 };
 TEST_MAIN(tests)
