@@ -4309,22 +4309,32 @@ CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at)
     return CLB_OK;
 }
 
+/* The next matrix of an arena: on a cache line of its own, and a line away from the one before, because
+ * neighbours a multiple of 4096 bytes apart would get in each other's way. Costs up to CLBI_MATRIX_GAP bytes. */
+#define CLBI_MATRIX_GAP 128
+static clb_real *clbi_next_matrix(char **at, size_t count)
+{
+    char *p = *at + (64 - (uintptr_t)*at % 64) % 64;
+    *at = p + count * sizeof(clb_real) + 64;
+    return (clb_real *)(void *)p;
+}
+
 static void clbi_pass_carve(clb_pass *pass)
 {
     const clb_net *net = pass->net;
     size_t l, L = net->L, n = pass->data->n;
-    clb_real *at;
+    char *at;
     pass->z = (clb_real **)pass->arena;
     pass->a = pass->z + L + 1;
     pass->u = pass->a + L + 1;
-    at = (clb_real *)(void *)(pass->u + L + 1);
+    at = (char *)(pass->u + L + 1);
     pass->z[0] = pass->u[0] = pass->a[0] = pass->a[L] = NULL;
     for (l = 1; l <= L; ++l) {
-        pass->z[l] = at, at += n * net->m[l];
-        pass->u[l] = at, at += n * net->m[l];
-        if (l < L) pass->a[l] = at, at += n * net->m[l];
+        pass->z[l] = clbi_next_matrix(&at, n * net->m[l]);
+        pass->u[l] = clbi_next_matrix(&at, n * net->m[l]);
+        if (l < L) pass->a[l] = clbi_next_matrix(&at, n * net->m[l]);
     }
-    pass->p = at;
+    pass->p = clbi_next_matrix(&at, n * net->m[L]);
 }
 
 /* Point the pass at n rows. a[0] is the input itself; the pass never writes through it. */
@@ -4339,7 +4349,7 @@ static void clbi_pass_use(clb_pass *pass, size_t n, const clb_real *X, const int
 
 CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_data *data, double ce)
 {
-    size_t reals, bytes, tables = 3 * (net->L + 1) * sizeof(clb_real *);
+    size_t reals, bytes, tables = 3 * (net->L + 1) * (sizeof(clb_real *) + CLBI_MATRIX_GAP);
     clb_status status = clbi_pass_check(net, data, ce);
     memset(pass, 0, sizeof *pass);
     if (status) return status;
