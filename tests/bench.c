@@ -130,12 +130,12 @@ static void row_measure(row *r, double seconds)
 
 static volatile double peak_sink;
 #if defined(__x86_64__)
-#define PEAK(name, isa, V, set, fma)                                                          \
+#define PEAK(name, isa, V, real, set, fma)                                                         \
     __attribute__((target(isa))) static double name(void *context, long reps)                 \
     {                                                                                          \
         V s[12], x = set((void *)context == NULL ? 1 : 0);                                     \
         double start = cpu_seconds();                                                          \
-        _Pragma("GCC unroll 12") for (int i = 0; i < 12; ++i) s[i] = set((float)i);            \
+        _Pragma("GCC unroll 12") for (int i = 0; i < 12; ++i) s[i] = set((real)i);             \
         for (long k = 0; k < reps * 100; ++k) {                                                \
             _Pragma("GCC unroll 12") for (int i = 0; i < 12; ++i) s[i] = fma(x, x, s[i]);      \
             __asm__ volatile("" : "+v"(x));                                                    \
@@ -144,10 +144,10 @@ static volatile double peak_sink;
         peak_sink = (double)*(float *)&s[0];                                                   \
         return cpu_seconds() - start;                                                          \
     }
-PEAK(peak_512_d, "avx512f", __m512d, _mm512_set1_pd, _mm512_fmadd_pd)
-PEAK(peak_512_s, "avx512f", __m512, _mm512_set1_ps, _mm512_fmadd_ps)
-PEAK(peak_256_d, "avx2,fma", __m256d, _mm256_set1_pd, _mm256_fmadd_pd)
-PEAK(peak_256_s, "avx2,fma", __m256, _mm256_set1_ps, _mm256_fmadd_ps)
+PEAK(peak_512_d, "avx512f", __m512d, double, _mm512_set1_pd, _mm512_fmadd_pd)
+PEAK(peak_512_s, "avx512f", __m512, float, _mm512_set1_ps, _mm512_fmadd_ps)
+PEAK(peak_256_d, "avx2,fma", __m256d, double, _mm256_set1_pd, _mm256_fmadd_pd)
+PEAK(peak_256_s, "avx2,fma", __m256, float, _mm256_set1_ps, _mm256_fmadd_ps)
 #endif
 
 static const bench_part *parts[2];

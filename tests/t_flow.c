@@ -33,6 +33,7 @@ static double charge_error(const clb_net *net, const double *wanted)
     return worst;
 }
 
+#ifndef CLB_SINGLE
 /* theta(1) by one method and dt; the charge error; steps. */
 static double flow_end(clb_activation activation, clb_flow_method method, double dt, double *theta)
 {
@@ -62,7 +63,6 @@ static double distance(size_t n, const double *x, const double *y)
     return sqrt(sum);
 }
 
-#ifndef CLB_SINGLE
 /* A linear net is smooth: the error falls like dt^order, and the adaptive method agrees with the
  * limit. */
 static void t_orders(void)

@@ -183,7 +183,7 @@ static void t_matmul_with_rectifier(void)
     }
 }
 
-static const double specials[] = { 0.0, -0.0, INFINITY, -INFINITY, NAN, 4.9e-324, -1e-310, 1e-40, 1e300, -1e38 };
+static const double specials[] = { 0.0, -0.0, (double)INFINITY, -(double)INFINITY, (double)NAN, 4.9e-324, -1e-310, 1e-40, 1e300, -1e38 };
 
 static void t_matmul_special_values(void)
 {
