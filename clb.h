@@ -5689,7 +5689,7 @@ static clb_status clbi_coupling_sigma(const clb_curv *curv, size_t h, clb_real *
     clb_matmul_tn(d, K, n, pass->a[0], d, r, K, B, K);
     clb_matmul_tn(K, K, d, B, K, B, K, BtB, K);
     status = clb_jacobi(K, BtB, K, values, NULL);
-    *sigma = values[K - 1] > 0 ? sqrt(values[K - 1]) : 0;
+    *sigma = status == CLB_OK && values[K - 1] > 0 ? sqrt(values[K - 1]) : 0;
     CLB_FREE(values);
     return status;
 }
