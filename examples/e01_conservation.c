@@ -274,22 +274,22 @@ static void e01_verdict_gd(ex *x)
     if (!clb_bootstrap_mean(a.n, a.at, NULL, &ci)) ex_ci(item, A.stderr_mean, ci.lo, ci.hi);
     ex_printed(item, 3e-5);
     for (size_t i = 0; i < a.n; ++i) below += a.at[i] < 3e-5;
-    ex_verdict(x, ex_rule(A.max < 3e-5, A.mean < 3.5e-5),
-               "relative drift of C below 0.003 % at eta = 0.001", "< 0.003 %",
-               ex_print(x, "mean %.5f %%, largest %.5f %%, %zu of %zu seeds below 0.003 %%",
-                        100 * A.mean,
-                        100 * A.max, below, a.n),
-               "reproduced if every seed stays below; qualified if the mean rounds to 0.003 %. The "
-               "number is set by the choice of eta: it is eta^2 S (Theorem 2), a discretisation "
-               "error, not a test of the flow");
-    ex_verdict(x, ex_rule(B.max < 3e-5, clb_summarize(scaled.n, scaled.at).max < 3e-5
-                          && clb_mean(loss.n, loss.at) < 1),
-               "the same for the \"4-layer\" net (5 matrices)", "0.0127 % (mean)",
-               ex_print(x, "mean %.5f %%; over the norms %.1e; loss still %.3f", 100 * B.mean,
-                        clb_mean(scaled.n, scaled.at), clb_mean(loss.n, loss.at)),
-               "qualified needs a small drift over the norms in a net that has learned (loss < 1): "
-               "relative drifts with denominators near zero mean nothing, and this net is "
-               "untrained (ln 5 = 1.609)");
+    ex_claim(x, "relative drift of C below 0.003 % at eta = 0.001", "< 0.003 %",
+             ex_print(x, "mean %.5f %%, largest %.5f %%, %zu of %zu seeds below 0.003 %%",
+                      100 * A.mean, 100 * A.max, below, a.n),
+             "reproduced if the largest drift of a seed < 0.003 %; qualified if the mean < 0.0035 "
+             "%. The number is set by the choice of eta: it is eta^2 S (Theorem 2), a "
+             "discretisation error, not a test of the flow.",
+             EX_VALUES(100 * A.max, 100 * A.mean));
+    ex_claim(
+        x, "the same for the \"4-layer\" net (5 matrices)", "0.0127 % (mean)",
+        ex_print(x, "mean %.5f %%; over the norms %.1e; loss still %.3f", 100 * B.mean,
+                 clb_mean(scaled.n, scaled.at), clb_mean(loss.n, loss.at)),
+        "reproduced if the largest drift of a seed < 0.003 %; qualified if the largest drift over "
+        "the norms < 3e-5 and the mean loss at the end < 1. Relative drifts whose denominators are "
+        "near zero mean nothing, and nothing can be said of a net that has not learned (untrained: "
+        "ln 5 = 1.609).",
+        EX_VALUES(100 * B.max, clb_summarize(scaled.n, scaled.at).max, clb_mean(loss.n, loss.at)));
 }
 
 static void e01_verdict_flow(ex *x)
@@ -305,13 +305,15 @@ static void e01_verdict_flow(ex *x)
     ex_summary(x, "rk4_order_linear", linear);
     ex_summary(x, "rk4_order_relu_coarse", coarse);
     ex_summary(x, "rk4_order_relu_fine", late);
-    ex_verdict(x, ex_rule(fine < 1e-9 && linear > 3.5 && late > 0.9, fine < 1e-6),
-               "gradient flow conserves C exactly", "Theorem 1",
-               ex_print(x, "drift %.1e at dt 0.001; order %.2f on the linear net, %.2f then %.2f "
-                           "on ReLU", fine, linear,
-                        coarse, late),
-               "reproduced if Runge-Kutta goes below 1e-9 and its error falls with the step, at "
-               "order 4 where the field is smooth; kinks of ReLU cost the order, not the law");
+    ex_claim(x, "gradient flow conserves C exactly", "Theorem 1",
+             ex_print(x,
+                      "drift %.1e at dt 0.001; order %.2f on the linear net, %.2f then %.2f on "
+                      "ReLU",
+                      fine, linear, coarse, late),
+             "reproduced if the drift of Runge-Kutta < 1e-9 and its order on the linear net > 3.5 "
+             "and its order on ReLU at small steps > 0.9; qualified if the drift < 1e-6. The order "
+             "is 4 where the field is smooth; kinks of ReLU cost the order, not the law.",
+             EX_VALUES(fine, linear, late, fine));
     ex_check(x, midpoint < 1e-14, "implicit midpoint keeps C of the linear net at any dt, worst "
                                   "%.1e", midpoint);
     ex_check(x, kept < 1e-12, "with rescaling every neuron keeps its charge, worst %.1e", kept);
@@ -326,12 +328,12 @@ static void e01_verdicts(ex *x, int as_predicted)
     }
     e01_verdict_gd(x);
     if (ex_find(x, "part=flow dt=0.001")) e01_verdict_flow(x);
-    ex_verdict(x, ex_rule(as_predicted == (int)EX_LEN(e01_controls), as_predicted >= 5),
-               "conserved for homogeneous activations only, and not under Adam", "threshold 1 %",
-               ex_print(x, "%d of %zu variants on the expected side of 1 %%", as_predicted,
-                        EX_LEN(e01_controls)),
-               "qualified if one variant fails: GELU breaks the law but stays below a threshold of "
-               "1 %");
+    ex_claim(x, "conserved for homogeneous activations only, and not under Adam", "threshold 1 %",
+             ex_print(x, "%d of %zu variants on the expected side of 1 %%", as_predicted,
+                      EX_LEN(e01_controls)),
+             "reproduced if variants on the expected side of the threshold = 6; qualified if those "
+             "variants >= 5. A variant may break the law and stay below a threshold of 1 %.",
+             EX_VALUES(as_predicted, as_predicted));
     ex_check(x, identity < (sizeof(clb_real) == 4 ? 1e-4 : 1e-12),
              "C(T) - C(0) = eta^2 S (Theorem 2), worst error %.1e",
              identity);

@@ -427,19 +427,20 @@ static void e03_verdict_slope(ex *x, const e03_found *f)
     ex_printed(ex_summary(x, "alpha_five_points", f->five.slope), 1.190);
     for (size_t i = 0; i + 1 < f->etas.n; ++i)
         lo = fmin(lo, f->slopes[i].value), hi = fmax(hi, f->slopes[i].value);
-    ex_verdict(x, ex_rule(fabs(f->window.slope - 1) < 0.05 && hi - lo < 0.2,
-                          fabs(f->window.slope - 1) < 0.05),
-               "drift ~ eta", "slope 1.029, R^2 0.9998 on 1e-3 .. 1e-1",
-               ex_print(x, "slope %.4f [%.4f, %.4f], R^2 %.5f there; local slopes %.2f to %.2f on "
-                           "1e-4 .. 1",
-                        f->window.slope, f->window_ci.lo, f->window_ci.hi, f->window.r2, lo, hi),
-               "reproduced if the slope is within 0.05 of one and local slopes differ by less than "
-               "0.2 over the whole grid; qualified if only the window is linear");
+    ex_claim(x, "drift ~ eta", "slope 1.029, R^2 0.9998 on 1e-3 .. 1e-1",
+             ex_print(x,
+                      "slope %.4f [%.4f, %.4f], R^2 %.5f there; local slopes %.2f to %.2f on 1e-4 "
+                      ".. 1",
+                      f->window.slope, f->window_ci.lo, f->window_ci.hi, f->window.r2, lo, hi),
+             "reproduced if the slope within 0.05 of 1 and the range of the local slopes < 0.2; "
+             "qualified if the slope within 0.05 of 1. The slope is that of the window 1e-3 .. "
+             "1e-1, the local slopes are those of the whole grid.",
+             EX_VALUES(f->window.slope, hi - lo, f->window.slope));
 }
 
 static void e03_verdict_energy(ex *x)
 {
-    double worst = 0, error = 0, over = 0;
+    double worst = EX_NAN, error = 0, over = 0;
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         double eta = ex_get(row, "lr"), drift = ex_get(row, "drift");
@@ -448,12 +449,14 @@ static void e03_verdict_energy(ex *x)
         if (ex_is(row, "sweep") && eta <= 0.011)
             worst = fmax(worst, fabs(ex_get(row, "first_order") / drift - 1));
     }
-    ex_verdict(x, ex_rule(worst < 0.1, worst < 0.5), "S ~ 1/eta because training ends (no spectral "
-                                                     "input)", "-",
-               ex_print(x, "kbar eta (L(0) - L(T)) is within %.1f %% of the drift for every run "
-                           "with eta <= 0.01", 100 * worst),
-               "reproduced within 10 %: then slope 1 is the statement that the loss has fallen, "
-               "slope 2 that it has not yet");
+    ex_claim(x, "S ~ 1/eta because training ends (no spectral input)", "-",
+             ex_print(x,
+                      "kbar eta (L(0) - L(T)) is within %.1f %% of the drift for every run with "
+                      "eta <= 0.01",
+                      100 * worst),
+             "reproduced if the largest difference < 10 %; qualified if it is < 50 %. Where the "
+             "two agree, slope 1 says that the loss has fallen, slope 2 that it has not yet.",
+             EX_VALUES(100 * worst, 100 * worst));
     ex_check(x, error < (sizeof(clb_real) == 4 ? 1e-3 : 1e-11),
              "drift = eta^2 S (Theorem 2), worst error %.1e", error);
     ex_check(x, over <= 1, "|drift| <= eta^2 sum |grad|^2, largest ratio %.3f", over);
@@ -467,25 +470,27 @@ static void e03_verdicts(ex *x, const e03_found *f)
     for (size_t i = 0; i < errors.n; ++i) error = fmax(error, errors.at[i]);
     e03_verdict_slope(x, f);
     e03_verdict_energy(x);
-    ex_verdict(x, ex_rule(error < 5e-3, 0), "decomposition error below 0.5 %", "15 % at eta = 1e-4",
-               ex_print(x, "%.1e at most", error),
-               "reproduced below 0.5 % at every eta; the published 15 % is float32 rounding of the "
-               "weights, not Theorem 2");
+    ex_claim(x, "decomposition error below 0.5 %", "15 % at eta = 1e-4",
+             ex_print(x, "%.1e at most", error),
+             "reproduced if the largest error over all eta < 0.5 %. The published 15 % is float32 "
+             "rounding of the weights, not Theorem 2.",
+             EX_VALUES(100 * error));
     if (!isnan(f->cv))
-        ex_verdict(x, ex_rule(f->cv < 15 && f->cv_plain < 15, f->cv < 15),
-                   "S / integral of |grad|^2 is constant", "CV 8.8 %",
-                   ex_print(x, "CV %.1f %% with the trapezoid rule, %.1f %% with the plain sum",
-                            f->cv, f->cv_plain),
-                   "reproduced if the coefficient of variation is below 15 % for both; the "
-                   "trapezoid rule drops half of the large first term, which at eta = 1 makes 0.48 "
-                   "of 0.34");
+        ex_claim(x, "S / integral of |grad|^2 is constant", "CV 8.8 %",
+                 ex_print(x, "CV %.1f %% with the trapezoid rule, %.1f %% with the plain sum",
+                          f->cv, f->cv_plain),
+                 "reproduced if the coefficient of variation < 15 % and that of the plain sum < 15 "
+                 "%; qualified if the first < 15 %. The trapezoid rule, which the paper uses, "
+                 "drops half of the first term, a large one at eta = 1.",
+                 EX_VALUES(f->cv, f->cv_plain, f->cv));
     if (!isnan(S))
-        ex_verdict(x, ex_rule(fabs(plain / 5.867 - 1) < 0.05, fabs(S / 5.867 - 1) < 0.05),
-                   "S(0.5) = 5.87, all of it at the edge of stability", "5.867",
-                   ex_print(x, "%.3f with every 50th update skipped, %.3f without", S, plain),
-                   "reproduced if the number is that of gradient descent; qualified if it needs "
-                   "the skipped updates, which count the same imbalance twice; its label is held "
-                   "from step 0, where lambda_max is an initial value");
+        ex_claim(x, "S(0.5) = 5.87, all of it at the edge of stability", "5.867",
+                 ex_print(x, "%.3f with every 50th update skipped, %.3f without", S, plain),
+                 "reproduced if S(0.5)/5.867 of gradient descent within 0.05 of 1; qualified if "
+                 "with the skipped updates within 0.05 of 1. The published program skips every "
+                 "50th update, which counts the same imbalance twice; its label is held from step "
+                 "0, where lambda_max is an initial value.",
+                 EX_VALUES(plain / 5.867, S / 5.867));
     if (!isnan(f->time_slope))
         ex_check(x, fabs(f->time_slope - 1) < 0.01, "at fixed eta T the slope tends to 1: %.4f "
                                                     "between 0.001 and 0.003",

@@ -288,42 +288,49 @@ static void e07_verdicts(ex *x)
 {
     double alpha = e07_summary(x, "adam", "value"), r2 = e07_summary(x, "adam", "r2");
     double lo = e07_summary(x, "adam", "slope_min"), hi = e07_summary(x, "adam", "slope_max");
-    double share = 1, up = 0, ratio_error = 0, law = e07_worst(x, "sgd_momentum", "law_error");
+    double share = EX_NAN, up = 0, rates = 0, ratio_error = EX_NAN, law = e07_worst(x, "sgd_momentum", "law_error");
     double scale = e07_worst(x, "sgd_momentum", "drift");
     for (size_t i = 0; i < x->lines.n; ++i) {
         ex_row *line = x->lines.at[i];
         if (ex_is(line, "adam"))
-            share = fmin(share, ex_get(line, "first_share")), up += ex_get(line, "signed") > 0;
+            share = fmin(share, ex_get(line, "first_share")), up += ex_get(line, "signed") > 0,
+            rates += 1;
         if (ex_is(line, "momentum") && ex_get(line, "lr_effective") <= 0.01)
             ratio_error =
                 fmax(ratio_error, fabs(ex_get(line, "ratio") / ex_get(line, "theory") - 1));
     }
-    ex_verdict(
-        x, ex_rule(fabs(alpha - 0.56) < 0.01 && r2 > 0.99, fabs(alpha - 0.56) < 0.01),
-        "Adam: alpha = 0.56", "0.56 (R^2 0.83)", ex_print(x, "%.4f (R^2 %.3f)", alpha, r2),
-        "the number is reproduced; it is the average over a saturating and an unstable branch");
-    ex_verdict(x, ex_rule(r2 > 0.99, hi - lo < 0.3), "the drift under Adam is a power law",
-               "one exponent", ex_print(x, "local slopes from %.2f to %.2f", lo, hi),
-               "no window of the grid has the slope 0.56 for long");
-    ex_verdict(
-        x, ex_rule(share < 0.5, share < 0.9), "the drift is second order in eta, as Theorem 2 says",
-        "Theorem 4 cited",
-        ex_print(x, "first-order share of the Adam drift at least %.1f %%", 100 * share),
-        "coordinatewise scaling breaks the trace identity, the first-order term does not cancel");
-    ex_verdict(x, ex_rule(up == 0, 0),
-               "under Adam C decreases (W_1 grows faster), the opposite of descent", "not stated",
-               ex_print(x, "%.0f of 10 rates with a positive drift", up),
-               "absolute values hide the sign");
-    ex_verdict(x, ex_rule(law <= 1e-9 * fmax(scale, 1), 0),
-               "heavy ball has an exact law of its own", "not stated",
-               ex_print(x, "prediction off by at most %.1e", law),
-               "C' = C - 2 eta beta D + eta^2 d(V'), gradients only");
+    ex_claim(x, "Adam: alpha = 0.56", "0.56 (R^2 0.83)", ex_print(x, "%.4f (R^2 %.3f)", alpha, r2),
+             "reproduced if alpha within 0.01 of 0.56 and R^2 > 0.99; qualified if alpha within "
+             "0.01 of 0.56. Where R^2 is smaller, the exponent is an average over branches of "
+             "different slopes, one saturating, one unstable.",
+             EX_VALUES(alpha, r2, alpha));
+    ex_claim(x, "the drift under Adam is a power law", "one exponent",
+             ex_print(x, "local slopes from %.2f to %.2f", lo, hi),
+             "reproduced if R^2 > 0.99; qualified if the range of the local slopes < 0.3",
+             EX_VALUES(r2, hi - lo));
+    ex_claim(x, "the drift is second order in eta, as Theorem 2 says", "Theorem 4 cited",
+             ex_print(x, "first-order share of the Adam drift at least %.1f %%", 100 * share),
+             "reproduced if the first-order share < 50 %; qualified if it is < 90 %. "
+             "Coordinatewise scaling breaks the trace identity, so that the first-order term need "
+             "not cancel.",
+             EX_VALUES(100 * share, 100 * share));
+    ex_claim(x, "under Adam C decreases (W_1 grows faster), the opposite of descent", "not stated",
+             ex_print(x, "%.0f of %.0f rates with a positive drift", up, rates),
+             "reproduced if the number of rates with a positive drift = 0. The paper's absolute "
+             "values hide the sign.",
+             EX_VALUES(up));
+    ex_claim(x, "heavy ball has an exact law of its own", "not stated",
+             ex_print(x, "prediction off by at most %.1e", law),
+             "reproduced if the error over the drift (at least 1) <= 1e-9. C' = C - 2 eta beta D + "
+             "eta^2 d(V'), gradients only.",
+             EX_VALUES(law / fmax(scale, 1)));
     if (!ex_find(x, "part=beta")) return;
-    ex_verdict(x, ex_rule(ratio_error < 0.1, ratio_error < 0.3),
-               "momentum drifts (1+beta)/(1-beta) times as much as descent at eta/(1-beta)",
-               "not stated",
-               ex_print(x, "off by at most %.1f %% for eta/(1-beta) <= 0.01", 100 * ratio_error),
-               "factor 19 at beta = 0.9; this is why momentum keeps the exponent of descent");
+    ex_claim(x, "momentum drifts (1+beta)/(1-beta) times as much as descent at eta/(1-beta)",
+             "not stated",
+             ex_print(x, "off by at most %.1f %% for eta/(1-beta) <= 0.01", 100 * ratio_error),
+             "reproduced if the largest error < 10 %; qualified if it is < 30 %. The factor is 19 "
+             "at beta = 0.9 for every eta: a factor leaves the exponent as it is.",
+             EX_VALUES(100 * ratio_error, 100 * ratio_error));
 }
 
 /* ---- figure --------------------------------------------------------------------------------- */

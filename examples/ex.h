@@ -143,26 +143,27 @@ EX_FN ex_row *ex_summary(ex *x, const char *name, double value);
 EX_FN void    ex_ci(ex_row *item, double standard_error, double lo, double hi);  /* 95 % interval */
 EX_FN void    ex_printed(ex_row *item, double published);      /* the value that the paper prints */
 
-/* The first verdict of an experiment is its row in Table 1. The verdict is computed, never typed
- * in, and its reason is the rule itself with the values it saw:
+/* A claim of the paper (or ours): its number there, ours, and the verdict. The first claim of an
+ * experiment is its row in Table 1. The verdict is computed, never typed in, and its reason is the
+ * rule itself with the values that decided:
  *
- *   ex_ruling r = ex_judge(x, "reproduced if R^2 > 0.99 and alpha within 0.01 of 1.16; "
- *                             "qualified if alpha within 0.05 of 1.16", EX_VALUES(r2, a, a));
- *   r.why: "Reproduced if R^2 > 0.99 (0.9881: no) and ..."
+ *   ex_claim(x, "alpha = 1.16", "1.16", ex_print(x, "%.3f", a),
+ *            "reproduced if R^2 > 0.99 and alpha within 0.01 of 1.16; qualified if alpha within "
+ *            "0.05 of 1.16. Over four decades of eta.", EX_VALUES(r2, a, a));
  *
- * A clause ends in a comparison with a number (< <= > >= = within T of A; the last one counts) and
- * perhaps a unit, or is a statement, true if its value is not 0. One value a clause, in order; NaN
- * never holds. "else qualified" stands for a rule without a verdict "not reproduced". */
+ * gives the reason "Reproduced if R^2 > 0.99 (0.988: no) and ...". A clause ends in a comparison
+ * with a number (< <= > >= = or within T of A; the last one counts) and perhaps a unit, or is a
+ * statement, true if its value is not 0. One value a clause, in their order; NaN never holds.
+ * "else qualified" is a rule that cannot say "not reproduced". Behind the rule and ". " stand
+ * remarks, which must be true whatever the verdict. */
 typedef enum ex_judgement { EX_REPRODUCED, EX_QUALIFIED, EX_NOT_REPRODUCED } ex_judgement;
-typedef struct ex_ruling { ex_judgement verdict; const char *why; } ex_ruling;
 #define EX_VALUES(...) ((ex_list){ sizeof((const double[]){ __VA_ARGS__ }) / sizeof(double), \
                                    (const double[]){ __VA_ARGS__ } })
+EX_FN void    ex_claim(ex *x, const char *claim, const char *published, const char *measured,
+                       const char *why, ex_list values);
+/* The verdict of a rule, and its reason. */
+EX_FN ex_judgement ex_judge(ex *x, const char *why, ex_list values, const char **reason);
 EX_FN ex_judgement ex_rule(int reproduced, int qualified);
-EX_FN ex_ruling ex_judge(ex *x, const char *rule, ex_list values);
-/* A claim of the paper (or ours), its number there and here. remark: sentences that hold whatever
- * the verdict, or ""; what depends on the verdict is chosen by ruling.verdict. */
-EX_FN void    ex_claim(ex *x, ex_ruling ruling, const char *claim, const char *published,
-                       const char *measured, const char *remark);
 EX_FN void    ex_verdict(ex *x, ex_judgement verdict, const char *claim, const char *published,
                          const char *measured, const char *why);
 /* An identity that must hold whatever the paper says; if it does not, the program ends with status
@@ -870,7 +871,8 @@ EX_FN int ex_clause(ex_buf *b, const char *clause, double value)
     int holds, digits = 3;
     for (size_t k = 0; k < EX_LEN(ex_comparisons); ++k)
         for (const char *p = clause; (p = strstr(p, ex_comparisons[k])) != NULL; ++p)
-            if (!last || p > last) last = p, op = k;
+            if ((!last || p > last) && strchr("-0123456789", p[strlen(ex_comparisons[k])]))
+                last = p, op = k;
     if (!last) {
         holds = value != 0 && !isnan(value);
         ex_putf(b, "%s (%s)", clause, holds ? "yes" : "no");
@@ -879,6 +881,7 @@ EX_FN int ex_clause(ex_buf *b, const char *clause, double value)
     bound = strtod(last + strlen(ex_comparisons[op]), &end);
     if (op == 5 && !strncmp(end, " of ", 4)) tol = bound, bound = strtod(end + 4, &end);
     holds = ex_compare(op, value, bound, tol);
+    while (digits < 7 && fabs(value) >= pow(10, digits)) ++digits;
     /* as many digits as it takes to show it */
     do snprintf(text, sizeof text, "%.*g", digits, value);
     while (ex_compare(op, strtod(text, NULL), bound, tol) != holds && ++digits <= 17);
@@ -888,45 +891,46 @@ EX_FN int ex_clause(ex_buf *b, const char *clause, double value)
     return holds;
 }
 
-EX_FN ex_ruling ex_judge(ex *x, const char *rule, ex_list values)
+EX_FN ex_judgement ex_judge(ex *x, const char *why, ex_list values, const char **reason)
 {
     ex_arena arena = { NULL };
     ex_buf b = { NULL, 0, 0 };
-    ex_ruling r;
+    char *rule = ex_copy(&arena, why), *remark = strstr(rule, ". "), *next;
     int holds[2] = { 0, 0 };                             /* reproduced, qualified */
     size_t used = 0;
-    char *next;
-    for (char *part = ex_copy(&arena, rule); part; part = next) {
+    if (remark) *remark = 0, remark += 2;
+    for (char *part = rule; part; part = next) {
         int which = strncmp(part, "reproduced if ", 14) != 0, otherwise;
         next = strstr(part, "; ");
         if (next) *next = 0, next += 2;
         otherwise = !strcmp(part, "else qualified");
         if (which && !otherwise && strncmp(part, "qualified if ", 13))
-            ex_die(EX_USAGE, ex_print(x, "ex.h: rule '%s'", rule));
-        ex_put(&b, b.n ? "; " : "");
-        ex_put(&b, otherwise ? part : which ? "qualified if " : "reproduced if ");
+            ex_die(EX_USAGE, ex_print(x, "ex.h: no rule: %s", why));
+        ex_putf(&b, "%s%s", b.n ? "; " : "",
+                otherwise ? part : which ? "qualified if " : "reproduced if ");
         holds[which] = 1;
         for (char *end, *clause = part + (which ? 13 : 14); !otherwise && clause; clause = end) {
             end = strstr(clause, " and ");
             if (end) *end = 0, end += 5;
-            if (used == values.n) ex_die(EX_USAGE, ex_print(x, "ex.h: values of '%s'", rule));
+            if (used == values.n) ex_die(EX_USAGE, ex_print(x, "ex.h: too few values: %s", why));
             holds[which] &= ex_clause(&b, clause, values.at[used++]);
             ex_put(&b, end ? " and " : "");
         }
     }
-    if (used != values.n) ex_die(EX_USAGE, ex_print(x, "ex.h: values of '%s'", rule));
+    if (used != values.n) ex_die(EX_USAGE, ex_print(x, "ex.h: too many values: %s", why));
     b.s[0] = (char)(b.s[0] - 'a' + 'A');
-    r.verdict = ex_rule(holds[0], holds[1]), r.why = ex_print(x, "%s.", b.s);
+    *reason = ex_print(x, "%s.%s%s", b.s, remark ? " " : "", remark ? remark : "");
     free(b.s);
     ex_arena_free(&arena);
-    return r;
+    return ex_rule(holds[0], holds[1]);
 }
 
-EX_FN void ex_claim(ex *x, ex_ruling ruling, const char *claim, const char *published,
-                    const char *measured, const char *remark)
+EX_FN void ex_claim(ex *x, const char *claim, const char *published, const char *measured,
+                    const char *why, ex_list values)
 {
-    ex_verdict(x, ruling.verdict, claim, published, measured,
-               remark[0] ? ex_print(x, "%s %s", ruling.why, remark) : ruling.why);
+    const char *reason;
+    ex_judgement verdict = ex_judge(x, why, values, &reason);
+    ex_verdict(x, verdict, claim, published, measured, reason);
 }
 
 EX_FN void ex_check(ex *x, int holds, const char *format, ...)

@@ -21,25 +21,42 @@ static void t_clauses(void)
 {
     ex *x = open_none();
     static const char rule[] = "reproduced if R^2 > 0.99 and alpha within 0.01 of 1.16 and m* is "
-                               "as printed; qualified if alpha within 0.05 of 1.16";
-    ex_ruling r = ex_judge(x, rule, EX_VALUES(0.9881, 1.182, 1, 1.182));
-    EQUAL(r.verdict, EX_QUALIFIED);
-    CHECK(!strcmp(r.why, "Reproduced if R^2 > 0.99 (0.988: no) and alpha within 0.01 of 1.16 "
-                         "(1.18: no) and m* is as printed (yes); qualified if alpha within 0.05 "
-                         "of 1.16 (1.18: yes)."));
-    r = ex_judge(x, rule, EX_VALUES(0.9951, 1.163, 1, 1.163));
-    EQUAL(r.verdict, EX_REPRODUCED);
-    CHECK(strstr(r.why, "R^2 > 0.99 (0.995: yes) and alpha within 0.01 of 1.16 (1.16: yes)"));
-    EQUAL(ex_judge(x, rule, EX_VALUES(0.9951, 1.169, 0, 1.169)).verdict, EX_QUALIFIED);
-    r = ex_judge(x, rule, EX_VALUES(0.9951, 1.3, EX_NAN, EX_NAN));
-    EQUAL(r.verdict, EX_NOT_REPRODUCED);
-    CHECK(strstr(r.why, "is as printed (no); qualified if alpha within 0.05 of 1.16 (not measured: "
-                        "no)."));
-    EQUAL(ex_judge(x, "reproduced if a < 1; else qualified", EX_VALUES(2)).verdict, EX_QUALIFIED);
-    EQUAL(ex_judge(x, "qualified if a < 1", EX_VALUES(0)).verdict, EX_QUALIFIED);
-    EQUAL(ex_judge(x, "reproduced if eta <= 0.1 gives a < 1 %", EX_VALUES(0.5)).verdict,
+                               "as printed; qualified if alpha within 0.05 of 1.16. 0.5 is not "
+                               "a bound. Nor is x < 3";
+    const char *why;
+    EQUAL(ex_judge(x, rule, EX_VALUES(0.9881, 1.182, 1, 1.182), &why), EX_QUALIFIED);
+    CHECK(!strcmp(why, "Reproduced if R^2 > 0.99 (0.988: no) and alpha within 0.01 of 1.16 "
+                       "(1.18: no) and m* is as printed (yes); qualified if alpha within 0.05 of "
+                       "1.16 (1.18: yes). 0.5 is not a bound. Nor is x < 3"));
+    EQUAL(ex_judge(x, rule, EX_VALUES(0.9951, 1.163, 1, 1.163), &why), EX_REPRODUCED);
+    CHECK(strstr(why, "R^2 > 0.99 (0.995: yes) and alpha within 0.01 of 1.16 (1.16: yes)"));
+    EQUAL(ex_judge(x, rule, EX_VALUES(0.9951, 1.163, 0, 1.163), &why), EX_QUALIFIED);
+    EQUAL(ex_judge(x, rule, EX_VALUES(0.9951, 1.3, EX_NAN, EX_NAN), &why), EX_NOT_REPRODUCED);
+    CHECK(strstr(why, "is as printed (no); qualified if alpha within 0.05 of 1.16 (not measured: "
+                      "no)."));
+    EQUAL(ex_judge(x, "reproduced if a < 1; else qualified", EX_VALUES(2), &why), EX_QUALIFIED);
+    CHECK(!strcmp(why, "Reproduced if a < 1 (2: no); else qualified."));
+    EQUAL(ex_judge(x, "qualified if a < 1", EX_VALUES(0), &why), EX_QUALIFIED);
+    EQUAL(ex_judge(x, "reproduced if at eta <= 0.1 a < 1 %", EX_VALUES(0.5), &why), EX_REPRODUCED);
+    EQUAL(ex_judge(x, "reproduced if a stays within its range", EX_VALUES(1), &why),
           EX_REPRODUCED);
     ex_close(x);
+}
+
+/* The reason of a claim is that of its rule. */
+static void t_claim(void)
+{
+    for (int k = 0; k < 2; ++k) {
+        ex *x = open_none();
+        ex_claim(x, "claim", "1", "m", "reproduced if a < 1; qualified if a < 3. Remark.",
+                 EX_VALUES(2 * k, 2 * k));
+        EQUAL(x->verdict_n, 1);
+        EQUAL(x->verdicts[0].verdict, k ? EX_QUALIFIED : EX_REPRODUCED);
+        CHECK(!strcmp(x->verdicts[0].why,
+                      k ? "Reproduced if a < 1 (2: no); qualified if a < 3 (2: yes). Remark."
+                        : "Reproduced if a < 1 (0: yes); qualified if a < 3 (0: yes). Remark."));
+        ex_close(x);
+    }
 }
 
 /* The number shown stands on the side of the bound that "yes" or "no" says, however near it is. */
@@ -55,14 +72,14 @@ static void t_shown(void)
         double edge = op == 5 ? bound + (k % 4 < 2 ? 0.125 : -0.125) : bound;
         double off = ldexp(clb_rng_double(&rng) - 0.5, -(int)(k % 50));
         double value = k % 7 ? edge + off : edge, shown;
-        ex_ruling r = ex_judge(x, ex_print(x, "reproduced if a %s %g", names[op], bound),
-                               EX_VALUES(value));
-        const char *at = strchr(r.why, '(');
+        const char *why, *rule = ex_print(x, "reproduced if a %s %g", names[op], bound);
+        ex_judgement verdict = ex_judge(x, rule, EX_VALUES(value), &why);
+        const char *at = strchr(why, '(');
         int holds = ex_compare(op, value, bound, 0.125);
-        NOTE("%s with %.17g", r.why, value);
+        NOTE("%s with %.17g", why, value);
         CHECK(at);
         shown = strtod(at + 1, NULL);
-        EQUAL(r.verdict, holds ? EX_REPRODUCED : EX_NOT_REPRODUCED);
+        EQUAL(verdict, holds ? EX_REPRODUCED : EX_NOT_REPRODUCED);
         EQUAL(ex_compare(op, shown, bound, 0.125), holds);
         CHECK(strstr(at, holds ? ": yes)" : ": no)"));
         CHECK(fabs(shown - value) <= 0.005 * fabs(value));
@@ -70,5 +87,5 @@ static void t_shown(void)
     ex_close(x);
 }
 
-static const test_case tests[] = { TEST(t_clauses), TEST(t_shown) };
+static const test_case tests[] = { TEST(t_clauses), TEST(t_claim), TEST(t_shown) };
 TEST_MAIN(tests)
