@@ -454,6 +454,7 @@ typedef struct clb_net {
     double         a;
     clb_activation activation;
     clb_real      *theta;       /* P                                                                 */
+    void          *arena;       /* the allocation behind theta                                       */
 } clb_net;
 #define CLB_NO_BIAS ((size_t)-1)
 
@@ -3403,6 +3404,14 @@ static double clbi_dot_scalar(size_t n, const clb_real *x, const clb_real *y)
     return lane[0];
 }
 
+/* KERNEL products   out = { dot(x, x), dot(x, y), dot(y, y) }, each as in KERNEL dot */
+static void clbi_products_scalar(size_t n, const clb_real *x, const clb_real *y, double *out)
+{
+    out[0] = clbi_dot_scalar(n, x, x);
+    out[1] = clbi_dot_scalar(n, x, y);
+    out[2] = clbi_dot_scalar(n, y, y);
+}
+
 /* KERNEL axpy   y_j = fma(a, x_j, y_j) */
 static void clbi_axpy_scalar(size_t n, clb_real a, const clb_real *CLBI_RESTRICT x,
                              clb_real *CLBI_RESTRICT y)
@@ -3643,6 +3652,7 @@ typedef struct clbi_kernels {
                      const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,
                      const clbi_after *after);
     double (*dot)(size_t n, const clb_real *x, const clb_real *y);
+    void   (*products)(size_t n, const clb_real *x, const clb_real *y, double *out);
     void   (*axpy)(size_t n, clb_real a, const clb_real *x, clb_real *y);
     void   (*scale)(size_t n, clb_real a, clb_real *x);
     void   (*relu)(size_t n, const clb_real *z, clb_real *a);
@@ -3658,8 +3668,8 @@ typedef struct clbi_kernels {
     void   (*softmax)(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *lse);
 } clbi_kernels;
 
-#define CLBI_KERNELS(isa) { clbi_matmul_##isa, clbi_dot_##isa, clbi_axpy_##isa, clbi_scale_##isa, \
-                            clbi_relu_##isa, clbi_relu_back_##isa, clbi_dots_##isa, \
+#define CLBI_KERNELS(isa) { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, \
+                            clbi_axpy_##isa, clbi_scale_##isa, clbi_relu_##isa, clbi_relu_back_##isa, clbi_dots_##isa, \
                             clbi_combine_##isa, clbi_symv_##isa, clbi_pole_sums_##isa, \
                             clbi_pole_ratios_##isa, clbi_pole_vector_##isa, clbi_softmax_##isa }
 
@@ -3937,7 +3947,7 @@ static void clbi_neon_storem(clb_real *p, size_t n, CLBI_R v)
 #endif
 
 /* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
-#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 static const clbi_kernels clbi_table[] = {
     CLBI_KERNELS(scalar),
 #if CLBI_X86
@@ -4051,6 +4061,16 @@ static int clbi_net_layout(clb_net *net, const clb_net_opts *opts)
     return 1;
 }
 
+/* The next matrix of an arena: on a cache line of its own, and a line away from the one before, because
+ * neighbours a multiple of 4096 bytes apart would get in each other's way. Costs up to CLBI_MATRIX_GAP bytes. */
+#define CLBI_MATRIX_GAP 128
+static clb_real *clbi_next_matrix(char **at, size_t count)
+{
+    char *p = *at + (64 - (uintptr_t)*at % 64) % 64;
+    *at = p + count * sizeof(clb_real) + 64;
+    return (clb_real *)(void *)p;
+}
+
 static clb_status clbi_net_check(const size_t *widths, size_t count, const clb_net_opts *opts)
 {
     size_t i;
@@ -4059,6 +4079,20 @@ static clb_status clbi_net_check(const size_t *widths, size_t count, const clb_n
     if (!(opts->a - opts->a <= 0)) return CLB_EOPTION;                  /* NaN or infinity */
     for (i = 0; i < count; ++i)
         if (widths[i] == 0) return CLB_EOPTION;
+    return CLB_OK;
+}
+
+/* theta of P zeros on a cache line of its own. */
+static clb_status clbi_net_theta(clb_net *net)
+{
+    size_t reals;
+    char *at;
+    clb_status status;
+    net->arena = NULL;
+    if (!clbi_add_size(net->P, CLBI_MATRIX_GAP / sizeof(clb_real), &reals)) return CLB_ESIZE;
+    if ((status = clbi_calloc(&net->arena, reals, sizeof(clb_real))) != CLB_OK) return status;
+    at = (char *)net->arena;
+    net->theta = clbi_next_matrix(&at, net->P);
     return CLB_OK;
 }
 
@@ -4078,7 +4112,7 @@ CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count
     net->a = opts->a;
     net->activation = opts->activation;
     memcpy(net->m, widths, count * sizeof *widths);
-    status = clbi_net_layout(net, opts) ? clbi_calloc(&net->theta, net->P, sizeof *net->theta) : CLB_ESIZE;
+    status = clbi_net_layout(net, opts) ? clbi_net_theta(net) : CLB_ESIZE;
     if (status) clb_net_free(net);
     return status;
 }
@@ -4086,7 +4120,7 @@ CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count
 CLBDEF void clb_net_free(clb_net *net)
 {
     CLB_FREE(net->m);
-    CLB_FREE(net->theta);
+    CLB_FREE(net->arena);
     memset(net, 0, sizeof *net);
 }
 
@@ -4097,7 +4131,7 @@ CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src)
     clb_status status;
     memset(dst, 0, sizeof *dst);
     if ((status = clbi_alloc(&copy.m, count, sizeof *copy.m)) != CLB_OK) return status;
-    if ((status = clbi_alloc(&copy.theta, src->P, sizeof *copy.theta)) != CLB_OK) {
+    if ((status = clbi_net_theta(&copy)) != CLB_OK) {
         CLB_FREE(copy.m);
         return status;
     }
@@ -4307,16 +4341,6 @@ CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at)
         for (i = 0; i < at->n * net->m[l]; ++i)
             pass->slope[l][i] = (clb_real)clb_activate(at->net->activation, at->net->a, (double)at->z[l][i], 1);
     return CLB_OK;
-}
-
-/* The next matrix of an arena: on a cache line of its own, and a line away from the one before, because
- * neighbours a multiple of 4096 bytes apart would get in each other's way. Costs up to CLBI_MATRIX_GAP bytes. */
-#define CLBI_MATRIX_GAP 128
-static clb_real *clbi_next_matrix(char **at, size_t count)
-{
-    char *p = *at + (64 - (uintptr_t)*at % 64) % 64;
-    *at = p + count * sizeof(clb_real) + 64;
-    return (clb_real *)(void *)p;
 }
 
 static void clbi_pass_carve(clb_pass *pass)
@@ -5778,9 +5802,11 @@ typedef struct clbi_run {
     clb_real       *grad;       /* G, P                                          */
     clb_real       *v;          /* momentum or first moment, P                   */
     clb_real       *v2;         /* second moment, P                              */
-    clb_real       *u;          /* direction U:  theta <- (1 - eta decay) theta - eta U */
+    clb_real       *u;          /* direction U:  theta <- (1 - eta decay) theta - eta U; G itself for plain GD */
+    clb_real       *arena;      /* of these four                                 */
     double         *C;          /* [L-1] predicted Q_l                           */
     double         *D;          /* [L-1] <W,V>_{l+1} - <W,V>_l, predicted        */
+    double         *WW, *WU, *UU;   /* [2L] products of W_l at l-1, of b_l at L+l-1; U stands for G until there is U */
     double          b1t, b2t;   /* beta1^k, beta2^k of Adam                      */
     uint32_t       *order;      /* permutation of the rows                       */
     size_t          at_batch;   /* next row of order                             */
@@ -5822,7 +5848,7 @@ CLBDEF void clb_trace_free(clb_trace *trace)
 static void clbi_run_free(clbi_run *run)
 {
     clb_pass_free(&run->pass);
-    CLB_FREE(run->grad);
+    CLB_FREE(run->arena);
     CLB_FREE(run->C);
     CLB_FREE(run->order);
 }
@@ -5830,15 +5856,22 @@ static void clbi_run_free(clbi_run *run)
 static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
 {
     size_t P = run->net->P, L = run->net->L, reals;
+    char *at;
     clb_status status = clb_pass_init(&run->pass, run->net, data, run->o.ce);
     if (status) return status;
-    if (!clbi_mul_size(P, 4, &reals)) return CLB_ESIZE;
-    if ((status = clbi_calloc(&run->grad, reals, sizeof(clb_real))) != CLB_OK) return status;
-    run->v = run->grad + P;
-    run->v2 = run->v + P;
-    run->u = run->v2 + P;
-    if ((status = clbi_calloc(&run->C, 2 * L, sizeof(double))) != CLB_OK) return status;
+    if (!clbi_mul_size(P, 4, &reals) || !clbi_add_size(reals, 4 * CLBI_MATRIX_GAP / sizeof(clb_real), &reals))
+        return CLB_ESIZE;
+    if ((status = clbi_calloc(&run->arena, reals, sizeof(clb_real))) != CLB_OK) return status;
+    at = (char *)run->arena;
+    run->grad = clbi_next_matrix(&at, P);
+    run->v = clbi_next_matrix(&at, P);
+    run->v2 = clbi_next_matrix(&at, P);
+    run->u = run->o.optimizer == CLB_GD && run->o.l2 == 0 ? run->grad : clbi_next_matrix(&at, P);
+    if ((status = clbi_calloc(&run->C, 8 * L, sizeof(double))) != CLB_OK) return status;
     run->D = run->C + L;
+    run->WW = run->D + L;
+    run->WU = run->WW + 2 * L;
+    run->UU = run->WU + 2 * L;
     if (!run->o.batch) return CLB_OK;
     run->at_batch = data->n;
     if ((status = clbi_alloc(&run->order, data->n, sizeof *run->order)) != CLB_OK) return status;
@@ -5863,6 +5896,7 @@ static void clbi_direction(clbi_run *run)
     const clb_train_opts *o = &run->o;
     clb_real b1 = (clb_real)o->beta1, b2 = (clb_real)o->beta2, *u = run->u, *v = run->v;
     size_t j, P = run->net->P;
+    if (u == run->grad) return;
     memcpy(u, run->grad, P * sizeof *u);
     if (o->l2 > 0) clb_axpy(P, (clb_real)o->l2, run->net->theta, u);           /* G + l2 W         */
     if (o->optimizer == CLB_GD) return;
@@ -5883,13 +5917,37 @@ static void clbi_direction(clbi_run *run)
     }
 }
 
-/* <x,y>_{l+1} - <x,y>_l, the bias of layer l counted with W_l. */
-static double clbi_layer_difference(const clb_net *net, const clb_real *x, const clb_real *y, size_t l)
+/* WW, WU and UU of every layer, with U = u. */
+static void clbi_layer_products(clbi_run *run, const clb_real *u)
 {
-    double upper = clb_dot(clb_layer_size(net, l + 1), x + net->w[l + 1], y + net->w[l + 1]);
-    double lower = clb_dot(clb_layer_size(net, l), x + net->w[l], y + net->w[l]);
-    if (net->b[l] != CLB_NO_BIAS) lower += clb_dot(net->m[l], x + net->b[l], y + net->b[l]);
-    return upper - lower;
+    const clb_net *net = run->net;
+    size_t l, L = net->L;
+    for (l = 0; l < 2 * L; ++l) {
+        size_t layer = l % L + 1, at = l < L ? net->w[layer] : net->b[layer];
+        double sums[3] = { 0, 0, 0 };
+        if (at != CLB_NO_BIAS)
+            clbi_isa_kernels()->products(l < L ? clb_layer_size(net, layer) : net->m[layer], net->theta + at, u + at,
+                                         sums);
+        run->WW[l] = sums[0];
+        run->WU[l] = sums[1];
+        run->UU[l] = sums[2];
+    }
+}
+
+/* <x,y>_{l+1} - <x,y>_l from such products, the bias of layer l counted with W_l. */
+static double clbi_layer_difference(const clbi_run *run, const double *products, size_t l)
+{
+    return products[l] - (products[l - 1] + products[run->net->L + l - 1]);
+}
+
+/* The same for the direction and the momentum. */
+static double clbi_momentum_difference(const clbi_run *run, size_t l)
+{
+    const clb_net *net = run->net;
+    size_t upper = net->w[l + 1], w = net->w[l], b = net->b[l];
+    double lower = clb_dot(clb_layer_size(net, l), run->u + w, run->v + w);
+    if (b != CLB_NO_BIAS) lower += clb_dot(net->m[l], run->u + b, run->v + b);
+    return clb_dot(clb_layer_size(net, l + 1), run->u + upper, run->v + upper) - lower;
 }
 
 /* The exact law of the step about to be made (identities 4-7). With kappa = eta decay, lambda = l2,
@@ -5900,12 +5958,10 @@ static double clbi_layer_difference(const clb_net *net, const clb_real *x, const
 static void clbi_law_step(clbi_run *run, size_t l)
 {
     const clb_train_opts *o = &run->o;
-    const clb_net *net = run->net;
     double eta = run->eta, keep = 1 - eta * o->decay, *C = &run->C[l - 1], *D = &run->D[l - 1];
     double beta = o->optimizer == CLB_GD ? 0 : o->beta1;
-    double UU = clbi_layer_difference(net, run->u, run->u, l);
-    double WU = clbi_layer_difference(net, net->theta, run->u, l);
-    double WW = clbi_layer_difference(net, net->theta, net->theta, l);
+    double UU = clbi_layer_difference(run, run->UU, l), WU = clbi_layer_difference(run, run->WU, l);
+    double WW = clbi_layer_difference(run, run->WW, l);
     double shrink = keep - 1, first = 2 * (shrink * WW - eta * WU);
     double second = shrink * shrink * WW - 2 * shrink * eta * WU + eta * eta * UU, change;
     run->trace.first[l - 1] += first;
@@ -5917,7 +5973,7 @@ static void clbi_law_step(clbi_run *run, size_t l)
         change = (keep * keep - 1) * *C - 2 * eta * keep * predicted_WU + eta * eta * UU;
         *D = keep * q;
         if (o->optimizer == CLB_HEAVY_BALL) *D -= eta * UU;
-        if (o->optimizer == CLB_NESTEROV) *D -= eta * clbi_layer_difference(net, run->u, run->v, l);
+        if (o->optimizer == CLB_NESTEROV) *D -= eta * clbi_momentum_difference(run, l);
     }
     *C += change;
     run->trace.predicted[l - 1] += change;
@@ -5925,22 +5981,20 @@ static void clbi_law_step(clbi_run *run, size_t l)
 
 static void clbi_record_norms(clbi_run *run, size_t t)
 {
-    size_t l, L = run->net->L;
-    for (l = 1; l <= L; ++l) {
-        run->trace.q[t * L + l - 1] = clb_weight_sumsq(run->net, run->net->theta, l);
-        run->trace.qb[t * L + l - 1] = clb_bias_sumsq(run->net, run->net->theta, l);
-    }
+    size_t L = run->net->L;
+    clbi_layer_products(run, run->grad);
+    memcpy(run->trace.q + t * L, run->WW, L * sizeof(double));
+    memcpy(run->trace.qb + t * L, run->WW + L, L * sizeof(double));
 }
 
+/* After clbi_record_norms at the same t. */
 static void clbi_record_gradient(clbi_run *run)
 {
     clb_trace *tr = &run->trace;
     size_t l, L = run->net->L, row = run->t * L;
     tr->loss[run->t] = run->pass.loss;
-    for (l = 1; l <= L; ++l) {
-        tr->g[row + l - 1] = clb_weight_sumsq(run->net, run->grad, l);
-        tr->gb[row + l - 1] = clb_bias_sumsq(run->net, run->grad, l);
-    }
+    memcpy(tr->g + row, run->UU, L * sizeof(double));
+    memcpy(tr->gb + row, run->UU + L, L * sizeof(double));
     for (l = 1; l < L; ++l) tr->S[l - 1] += tr->g[row + l] - tr->g[row + l - 1] - tr->gb[row + l - 1];
 }
 
@@ -5949,6 +6003,7 @@ static void clbi_update(clbi_run *run)
     clb_real keep = (clb_real)(1 - run->eta * run->o.decay);
     size_t l;
     clbi_direction(run);
+    if (run->u != run->grad) clbi_layer_products(run, run->u);
     for (l = 1; l < run->net->L; ++l) clbi_law_step(run, l);
     if (run->o.decay > 0) clb_scale(run->net->P, keep, run->net->theta);
     clb_axpy(run->net->P, (clb_real)-run->eta, run->u, run->net->theta);
@@ -11278,6 +11333,36 @@ CLBI_FOR static double CLBI_N(dot)(size_t n, const clb_real *x, const clb_real *
     for (i = 8; i; i /= 2)
         for (l = 0; l < i; ++l) lane[l] += lane[l + i];
     return lane[0];
+}
+
+CLBI_FOR static void CLBI_N(products)(size_t n, const clb_real *x, const clb_real *y, double *out)
+{
+    enum { PARTS = 16 / CLBI_DW };
+    CLBI_D s[3][PARTS];
+    double lane[3][16];
+    size_t i, l, p;
+    for (p = 0; p < 3; ++p)
+        CLBI_UNROLL for (l = 0; l < PARTS; ++l) s[p][l] = CLBI_D_ZERO();
+    for (i = 0; i + 16 <= n; i += 16)
+        CLBI_UNROLL for (l = 0; l < PARTS; ++l) {
+            const CLBI_D vx = CLBI_D_LOAD(x + i + l * CLBI_DW), vy = CLBI_D_LOAD(y + i + l * CLBI_DW);
+            s[0][l] = CLBI_D_FMA(vx, vx, s[0][l]);
+            s[1][l] = CLBI_D_FMA(vx, vy, s[1][l]);
+            s[2][l] = CLBI_D_FMA(vy, vy, s[2][l]);
+        }
+    CLBI_UNROLL for (p = 0; p < 3; ++p)
+        CLBI_UNROLL for (l = 0; l < PARTS; ++l) CLBI_D_STORE(lane[p] + l * CLBI_DW, s[p][l]);
+    for (; i < n; ++i) {
+        const double a = (double)x[i], b = (double)y[i];
+        lane[0][i & 15] = clbi_fma(a, a, lane[0][i & 15]);
+        lane[1][i & 15] = clbi_fma(a, b, lane[1][i & 15]);
+        lane[2][i & 15] = clbi_fma(b, b, lane[2][i & 15]);
+    }
+    for (p = 0; p < 3; ++p) {
+        for (i = 8; i; i /= 2)
+            for (l = 0; l < i; ++l) lane[p][l] += lane[p][l + i];
+        out[p] = lane[p][0];
+    }
 }
 
 /* The element-wise kernels: whole vectors, then one masked. */

@@ -241,6 +241,11 @@ static void t_dot_and_sumsq(void)
                 NOTE("%s n=%zu offset=%zu", clb_isa_name((clb_isa)isa), n, offset);
                 SAME_BITS(clb_dot(n, x + offset, y + offset), contract_dot(n, x + offset, y + offset));
                 SAME_BITS(clb_sumsq(n, x + offset), contract_dot(n, x + offset, x + offset));
+                double sums[3];
+                clbi_isa_kernels()->products(n, x + offset, y + offset, sums);
+                SAME_BITS(sums[0], contract_dot(n, x + offset, x + offset));
+                SAME_BITS(sums[1], contract_dot(n, x + offset, y + offset));
+                SAME_BITS(sums[2], contract_dot(n, y + offset, y + offset));
             }
             free(x), free(y);
         }
