@@ -288,7 +288,8 @@ static void e07_verdicts(ex *x)
 {
     double alpha = e07_summary(x, "adam", "value"), r2 = e07_summary(x, "adam", "r2");
     double lo = e07_summary(x, "adam", "slope_min"), hi = e07_summary(x, "adam", "slope_max");
-    double share = EX_NAN, up = 0, rates = 0, ratio_error = EX_NAN, law = e07_worst(x, "sgd_momentum", "law_error");
+    double share = EX_NAN, up = 0, rates = 0, ratio_error = EX_NAN;
+    double law = e07_worst(x, "sgd_momentum", "law_error");
     double scale = e07_worst(x, "sgd_momentum", "drift");
     for (size_t i = 0; i < x->lines.n; ++i) {
         ex_row *line = x->lines.at[i];

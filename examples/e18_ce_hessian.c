@@ -285,47 +285,53 @@ static void e18_ledger(ex *x, const e18_found *v)
 
 static void e18_verdicts(ex *x, const e18_found *v)
 {
-    double c[E18_SETS], spread = 0, range, slope[E18_SETS], late = 0;
-    int power = 1, zero = 1;
+    double c[E18_SETS], spread = 0, range, slope[E18_SETS], late = 0, least, advantage = EX_NAN;
+    int zero = 1;
     for (size_t i = 0; i < E18_SETS; ++i) {
         c[i] = v->top[i][0] / v->top[i][E18_N - 1], slope[i] = v->power[i].slope;
-        power &= v->aic_power[i] + 10 < v->aic_exponential[i], zero &= v->best[i] == 0;
+        advantage = fmin(advantage, v->aic_exponential[i] - v->aic_power[i]);
+        zero &= v->best[i] == 0;
         late = fmax(late, fabs(v->top[i][E18_N - 1] / v->top[0][E18_N - 1] - 1));
     }
-    range = e18_samples(x, &spread);
+    range = e18_samples(x, &spread), least = clb_summarize(E18_SETS, c).min;
     ex_printed(ex_summary(x, "compression", c[1]), 24);
     ex_num(ex_summary(x, "slope_t100", slope[1]), "expected", -1);
-    ex_verdict(
-        x, ex_rule(c[0] > 23.5 && c[1] > 23.5 && c[2] > 23.5, c[0] > 20 && c[1] > 20 && c[2] > 20),
-        "lambda_max is compressed 24 times", "24x (7.2 to 0.3 over 2000 steps)",
-        ex_print(x, "%.1f, %.1f, %.1f for n = 100, 200, 400", c[0], c[1], c[2]),
-        "between t = 0 and t = 1000, the last checkpoint; 2000 was misquoted");
-    ex_verdict(x, ex_rule(!power, 0), "the decay is exponential", "exponential, R^2 = 0.82 .. 0.84",
-               ex_print(x,
-                        "log-log slope for t >= 100: %.3f, %.3f, %.3f; AIC power law %.0f, "
-                        "exponential %.0f (n = 200)",
-                        slope[0], slope[1], slope[2], v->aic_power[1], v->aic_exponential[1]),
-               "1/t: the residuals obey r' ~ -r^2, not r' ~ -r");
-    ex_verdict(x, ex_rule(late < 0.1, late < 0.3), "the compression does not depend on n",
-               "n-independent",
-               ex_print(x, "lambda_max(1000) differs by %.0f %%%s", 100 * late,
-                        isnan(range) ? ""
-                                     : ex_print(x,
-                                                "; with other seeds at every n "
-                                                "the means span %.3f, one seed's std is %.3f",
-                                                range, spread)),
-               "weights and class centres are shared between the n");
+    ex_claim(x, "lambda_max is compressed 24 times", "24x (7.2 to 0.3 over 2000 steps)",
+             ex_print(x, "%.1f, %.1f, %.1f for n = 100, 200, 400", c[0], c[1], c[2]),
+             "reproduced if the least compression > 23.5; qualified if it is > 20. Between t = 0 "
+             "and t = 1000, the last checkpoint; the 2000 of the paper is a misquotation.",
+             EX_VALUES(least, least));
+    ex_claim(x, "the decay is exponential", "exponential, R^2 = 0.82 .. 0.84",
+             ex_print(x,
+                      "log-log slope for t >= 100: %.3f, %.3f, %.3f; AIC power law %.0f, "
+                      "exponential %.0f (n = 200)",
+                      slope[0], slope[1], slope[2], v->aic_power[1], v->aic_exponential[1]),
+             "reproduced if AIC favours the power law over the exponential by <= 10 at some n. The "
+             "residuals obey r' ~ -r^2, which gives 1/t; r' ~ -r would give an exponential.",
+             EX_VALUES(advantage));
+    ex_claim(x, "the compression does not depend on n", "n-independent",
+             ex_print(x, "lambda_max(1000) differs by %.0f %%%s", 100 * late,
+                      isnan(range) ? ""
+                                   : ex_print(x,
+                                              "; with other seeds at every n the means span %.3f, "
+                                              "one seed's std is %.3f",
+                                              range, spread)),
+             "reproduced if lambda_max(1000) differs by < 10 %; qualified if by < 30 %. Weights "
+             "and class centres are shared between the n.",
+             EX_VALUES(100 * late, 100 * late));
     if (v->points)
-        ex_verdict(x, ex_rule(!v->broken_gn && !v->broken_h, !v->broken_corrected),
-                   "eq. (7) bounds lambda_max", "holds",
-                   ex_print(x,
-                            "Gauss-Newton passes it at %zu of %zu points, the Hessian at %zu; "
-                            "twice the constant: %zu",
-                            v->broken_gn, v->points, v->broken_h, v->broken_corrected),
-                   "lambda_max(diag p - p p^T) is up to twice max p_k(1-p_k)");
-    ex_verdict(x, ex_rule(!zero, 0), "the best Hessian is taken at t* ~ n", "t* scaling asked for",
-               ex_print(x, "t* = %.0f, %.0f, %.0f", v->best[0], v->best[1], v->best[2]),
-               "the first one is always the best");
+        ex_claim(x, "eq. (7) bounds lambda_max", "holds",
+                 ex_print(x,
+                          "Gauss-Newton passes it at %zu of %zu points, the Hessian at %zu; twice "
+                          "the constant: %zu",
+                          v->broken_gn, v->points, v->broken_h, v->broken_corrected),
+                 "reproduced if points where Gauss-Newton passes it = 0 and where the Hessian does "
+                 "= 0; qualified if points beyond twice the constant = 0. lambda_max(diag p - p "
+                 "p^T) is up to twice max p_k(1-p_k).",
+                 EX_VALUES((double)v->broken_gn, (double)v->broken_h, (double)v->broken_corrected));
+    ex_claim(x, "the best Hessian is taken at t* ~ n", "t* scaling asked for",
+             ex_print(x, "t* = %.0f, %.0f, %.0f", v->best[0], v->best[1], v->best[2]),
+             "reproduced if the best Hessian is not the first one at every n", EX_VALUES(!zero));
 }
 
 static void e18_figure(ex *x, const e18_found *v)

@@ -164,8 +164,6 @@ EX_FN void    ex_claim(ex *x, const char *claim, const char *published, const ch
 /* The verdict of a rule, and its reason. */
 EX_FN ex_judgement ex_judge(ex *x, const char *why, ex_list values, const char **reason);
 EX_FN ex_judgement ex_rule(int reproduced, int qualified);
-EX_FN void    ex_verdict(ex *x, ex_judgement verdict, const char *claim, const char *published,
-                         const char *measured, const char *why);
 /* An identity that must hold whatever the paper says; if it does not, the program ends with status
  * 1. */
 EX_FN void    ex_check(ex *x, int holds, const char *format, ...) EX_PRINTF(3, 4);
@@ -834,19 +832,8 @@ EX_FN const char *ex_judgement_name(ex_judgement verdict)
                                      : "not reproduced";
 }
 
-EX_FN void ex_verdict(ex *x, ex_judgement verdict, const char *claim, const char *published,
-                      const char *measured, const char *why)
-{
-    ex_verdict_entry *v;
-    if (x->verdict_n == EX_LEN(x->verdicts)) ex_die(EX_MEMORY, "ex.h: too many verdicts");
-    v = &x->verdicts[x->verdict_n++];
-    v->verdict = verdict;
-    v->claim = ex_copy(&x->arena, claim), v->published = ex_copy(&x->arena, published);
-    v->measured = ex_copy(&x->arena, measured), v->why = ex_copy(&x->arena, why);
-}
-
 /* The comparisons of a rule, by their place in this list. */
-static const char *const ex_comparisons[] = { " < ", " <= ", " > ", " >= ", " = ", " within " };
+static const char *const ex_comparisons[] = { "< ", "<= ", "> ", ">= ", "= ", "within " };
 
 /* value op bound; within: |value - bound| <= tol. */
 EX_FN int ex_compare(size_t op, double value, double bound, double tol)
@@ -867,11 +854,12 @@ EX_FN int ex_clause(ex_buf *b, const char *clause, double value)
     const char *last = NULL;
     char *end, text[40];
     size_t op = 0;
-    double bound, tol = 0;
+    double bound, shown, tol = 0;
     int holds, digits = 3;
     for (size_t k = 0; k < EX_LEN(ex_comparisons); ++k)
         for (const char *p = clause; (p = strstr(p, ex_comparisons[k])) != NULL; ++p)
-            if ((!last || p > last) && strchr("-0123456789", p[strlen(ex_comparisons[k])]))
+            if ((!last || p > last) && (p == clause || p[-1] == ' ')
+                && strchr("-0123456789", p[strlen(ex_comparisons[k])]))
                 last = p, op = k;
     if (!last) {
         holds = value != 0 && !isnan(value);
@@ -881,10 +869,11 @@ EX_FN int ex_clause(ex_buf *b, const char *clause, double value)
     bound = strtod(last + strlen(ex_comparisons[op]), &end);
     if (op == 5 && !strncmp(end, " of ", 4)) tol = bound, bound = strtod(end + 4, &end);
     holds = ex_compare(op, value, bound, tol);
-    while (digits < 7 && fabs(value) >= pow(10, digits)) ++digits;
-    /* as many digits as it takes to show it */
-    do snprintf(text, sizeof text, "%.*g", digits, value);
-    while (ex_compare(op, strtod(text, NULL), bound, tol) != holds && ++digits <= 17);
+    for (double scale = 1e3; digits < 7 && fabs(value) >= scale; scale *= 10) ++digits;
+    do {                                         /* as many digits as it takes to show it */
+        snprintf(text, sizeof text, "%.*g", digits, value), shown = strtod(text, NULL);
+    } while ((ex_compare(op, shown, bound, tol) != holds
+              || (op < 4 && shown == bound && value != bound)) && ++digits <= 17);
     if (value == floor(value) && fabs(value) < 1e9) snprintf(text, sizeof text, "%.0f", value);
     if (isnan(value)) snprintf(text, sizeof text, "not measured");
     ex_putf(b, "%s (%s: %s)", clause, text, holds ? "yes" : "no");
@@ -928,9 +917,12 @@ EX_FN ex_judgement ex_judge(ex *x, const char *why, ex_list values, const char *
 EX_FN void ex_claim(ex *x, const char *claim, const char *published, const char *measured,
                     const char *why, ex_list values)
 {
-    const char *reason;
-    ex_judgement verdict = ex_judge(x, why, values, &reason);
-    ex_verdict(x, verdict, claim, published, measured, reason);
+    ex_verdict_entry *v;
+    if (x->verdict_n == EX_LEN(x->verdicts)) ex_die(EX_MEMORY, "ex.h: too many verdicts");
+    v = &x->verdicts[x->verdict_n++];
+    v->verdict = ex_judge(x, why, values, &v->why);
+    v->claim = ex_copy(&x->arena, claim), v->published = ex_copy(&x->arena, published);
+    v->measured = ex_copy(&x->arena, measured);
 }
 
 EX_FN void ex_check(ex *x, int holds, const char *format, ...)

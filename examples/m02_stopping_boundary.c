@@ -390,35 +390,36 @@ static void m02_finish(ex *x)
     ex_summary(x, "error of the boundary share", f.boundary);
     ex_summary(x, "error near gamma_c", f.near);
     ex_summary(x, "error near gamma_c, corrected", f.corrected);
-    ex_verdict(
-        x, ex_rule(f.falling && f.under && f.edge, f.falling && f.under),
-        "runs stop at the boundary eta lambda = 2", "Fig. 2",
-        ex_print(
-            x,
-            "share falls with the step: %s; below boundary and leaf: %s; 0 <= 2 - eta lambda <= "
-            "0.03: %s; boundary share off by at most %.4f",
-            f.falling ? "yes" : "no", f.under ? "yes" : "no", f.edge ? "yes" : "no", f.boundary),
-        "L = 3 below x = 0.5 is left out of the last rule: the leaf's endpoint is already below "
-        "the boundary there");
-    ex_verdict(
-        x, ex_rule(f.everywhere < 0.5 * f.boundary, f.corrected < 0.5 * f.near),
-        "the run goes past the boundary by 3(L-2)/(2(5L-4)) (2 - eta lambda_min)",
-        "(correction; paper: stops at it)",
-        ex_print(
-            x,
-            "largest error of the predicted share, x = 0.97: boundary %.4f, corrected %.4f; whole "
-            "window: %.4f, %.4f",
-            f.near, f.corrected, f.boundary, f.everywhere),
-        "reproduced if the correction halves the error over the whole window, qualified if at x = "
-        "0.97: it is the limit of "
-        "small 2 - eta lambda_min, and far from gamma_c the plain boundary is better");
-    ex_verdict(
-        x, ex_rule(f.cycle < 0.06, f.cycle < 0.2), "above gamma_c the balanced point is unstable",
-        "unstable",
-        ex_print(x, "equal shares and a two-cycle; its amplitude within %.1f %% of the normal form",
-                 100 * f.cycle),
-        "not a loss of the balance but a permanent two-cycle of equal shares, x^2 = 3 "
-        "eps/((L-1)(5L-4))");
+    ex_claim(x, "runs stop at the boundary eta lambda = 2", "Fig. 2",
+             ex_print(x,
+                      "share falls with the step: %s; below boundary and leaf: %s; 0 <= 2 - eta "
+                      "lambda <= 0.03: %s; boundary share off by at most %.4f",
+                      f.falling ? "yes" : "no", f.under ? "yes" : "no", f.edge ? "yes" : "no",
+                      f.boundary),
+             "reproduced if the share falls with the step and lies below its two bounds and 2 - "
+             "eta lambda lies in [0, 0.03]; qualified if it falls with the step and lies below its "
+             "two bounds. L = 3 below x = 0.5 is left out of the third clause: the leaf's endpoint "
+             "is already below the boundary there.",
+             EX_VALUES(f.falling, f.under, f.edge, f.falling, f.under));
+    ex_claim(x, "the run goes past the boundary by 3(L-2)/(2(5L-4)) (2 - eta lambda_min)",
+             "(correction; paper: stops at it)",
+             ex_print(x,
+                      "largest error of the predicted share, x = 0.97: boundary %.4f, corrected "
+                      "%.4f; whole window: %.4f, %.4f",
+                      f.near, f.corrected, f.boundary, f.everywhere),
+             "reproduced if the corrected error over the plain one is < 0.5 on the whole window; "
+             "qualified if it is < 0.5 at x=0.97. The correction is the limit of small 2 - eta "
+             "lambda_min.",
+             EX_VALUES(f.everywhere / f.boundary, f.corrected / f.near));
+    ex_claim(x, "above gamma_c the balanced point is unstable", "unstable",
+             ex_print(x,
+                      "equal shares and a two-cycle; its amplitude within %.1f %% of the normal "
+                      "form",
+                      100 * f.cycle),
+             "reproduced if the amplitude differs from the normal form by < 6 %; qualified if by < "
+             "20 %. Not a loss of the balance but a permanent two-cycle of equal shares, x^2 = 3 "
+             "eps/((L-1)(5L-4)).",
+             EX_VALUES(100 * f.cycle, 100 * f.cycle));
     ex_check(x, f.rises == 0, "the variance of the leaf coordinate never grows (%d rises)",
              f.rises);
     m02_refs(x);

@@ -137,7 +137,7 @@ static void m05_figure(ex *x)
 static void m05_finish(ex *x)
 {
     int below = 1, above = 1;
-    double edge = 0, onset[3];
+    double edge = 0, off = 0, onset[3];
     for (size_t i = 0; i < 3; ++i)
         for (size_t k = 0; k < 3; ++k) {
             ex_row *row = ex_find(x, "part=edge L=%.17g frac=%.17g", m05_depths[i], m05_fracs[k]);
@@ -165,18 +165,19 @@ static void m05_finish(ex *x)
         }
     ex_summary(x, "share that flips, L=3",
                ex_get(ex_find(x, "part=edge L=3 frac=1.01"), "frac_grid_flip"));
-    ex_verdict(
-        x, ex_rule(below && above && edge < 1e-12, below && above),
-        "below gamma_WCR no overshoot flips, above it some do", "sign of f(M) changes at gamma_WCR",
-        ex_print(
-            x,
-            "0.99: none of the grid, of 100 starts; 1: |f(M)| < %.0e; 1.01: %.0f %%, %.0f %%, "
-            "%.0f %% flip",
-            edge, 100 * ex_get(ex_find(x, "part=edge L=3 frac=1.01"), "frac_grid_flip"),
-            100 * ex_get(ex_find(x, "part=edge L=5 frac=1.01"), "frac_grid_flip"),
-            100 * ex_get(ex_find(x, "part=edge L=20 frac=1.01"), "frac_grid_flip")),
-        "reproduced if f(M) changes sign between 0.99 and 1.01, vanishes at 1 to 1e-12, and grid "
-        "and chains agree");
+    ex_claim(x, "below gamma_WCR no overshoot flips, above it some do",
+             "sign of f(M) changes at gamma_WCR",
+             ex_print(x,
+                      "0.99: %s of the grid, of 100 starts; 1: |f(M)| < %.0e; 1.01: %.0f %%, %.0f "
+                      "%%, %.0f %% flip",
+                      below ? "none" : "some", edge,
+                      100 * ex_get(ex_find(x, "part=edge L=3 frac=1.01"), "frac_grid_flip"),
+                      100 * ex_get(ex_find(x, "part=edge L=5 frac=1.01"), "frac_grid_flip"),
+                      100 * ex_get(ex_find(x, "part=edge L=20 frac=1.01"), "frac_grid_flip")),
+             "reproduced if at 0.99 gamma_WCR nothing flips and at 1.01 grid, starts, chain flip "
+             "and |f(M)| at 1 is < 1e-12; qualified if at 0.99 nothing flips and at 1.01 grid, "
+             "starts, chain flip",
+             EX_VALUES(below, above, edge, below, above));
     ex_check(x, ex_get(ex_find(x, "part=edge L=3 frac=1.01"), "chain_flip_step_x0_0p5") == 10,
              "chain of L = 3 flips after exactly 10 steps at 1.01 gamma_WCR");
     for (size_t i = 0; i < 3 && !ex_published(x); ++i) {         /* share ~ (frac - 1)^onset */
@@ -185,19 +186,16 @@ static void m05_finish(ex *x)
         double *excess = ex_doubles(x, f.n);
         for (size_t k = 0; k < f.n; ++k) excess[k] = f.at[k] - 1;
         onset[i] = clb_fit_power(f.n - 3, excess + 3, s.at + 3, 0).slope;
+        off = fmax(off, fabs(onset[i] - 0.5));
     }
     if (!ex_published(x))
-        ex_verdict(
-            x,
-            ex_rule(fabs(onset[0] - 0.5) < 0.05 && fabs(onset[1] - 0.5) < 0.05 &&
-                        fabs(onset[2] - 0.5) < 0.05,
-                    0),
-            "the share that flips starts as the square root of gamma - gamma_WCR",
-            "(not in the paper)",
-            ex_print(x, "exponents %.3f, %.3f, %.3f for L = 3, 5, 20", onset[0], onset[1],
-                     onset[2]),
-            "the maximum of f is quadratic, so an interval of width ~ sqrt(excess) overshoots too "
-            "far");
+        ex_claim(x, "the share that flips starts as the square root of gamma - gamma_WCR",
+                 "(not in the paper)",
+                 ex_print(x, "exponents %.3f, %.3f, %.3f for L = 3, 5, 20", onset[0], onset[1],
+                          onset[2]),
+                 "reproduced if the exponents differ from 0.5 by < 0.05. The maximum of f is "
+                 "quadratic, so an interval of width ~ sqrt(excess) overshoots too far.",
+                 EX_VALUES(off));
     m05_figure(x);
 }
 

@@ -201,21 +201,21 @@ static void m09_finish(ex *x)
         x, "factor",
         "lambda_min / S = P^(2/L-1), and the lowest of 1000 random splits over the equal one");
     ex_summary(x, "largest spectrum error", error);
-    ex_verdict(
-        x, ex_rule(lowest >= 1 - 1e-13 && error < tol, lowest >= 1 - 1e-13),
-        "the equal split is the flattest minimum, by the factor P^(2/L-1)", "theorem",
-        ex_print(x,
-                 "24000 random splits, none flatter (closest %.6f); formula against Hessian %.1e",
-                 lowest, error),
-        "reproduced if no random split lies below and the formula is the Hessian's largest "
-        "eigenvalue");
-    ex_verdict(
-        x, ex_rule(clb_single_sharpness(3, 1) > clb_single_sharpness(20, 1), 0),
-        "a shallow single path is sharper than a deep one", "motivation of the heterogeneous part",
-        ex_print(x, "S(L=3) = %.3g, S(L=20) = %.3g at s* = 1", clb_single_sharpness(3, 1),
-                 clb_single_sharpness(20, 1)),
-        "the opposite holds unless s* < exp(-L/2); the shallow state loses stability because "
-        "spreading lowers the sum");
+    ex_claim(x, "the equal split is the flattest minimum, by the factor P^(2/L-1)", "theorem",
+             ex_print(x,
+                      "24000 random splits, %s flatter (closest %.6f); formula against Hessian "
+                      "%.1e",
+                      lowest >= 1 - 1e-13 ? "none" : "some", lowest, error),
+             "reproduced if the flattest random split over the equal one minus 1 is >= -1e-13 and "
+             "the formula agrees with the Hessian; qualified if the first is >= -1e-13",
+             EX_VALUES(lowest - 1, error < tol, lowest - 1));
+    ex_claim(x, "a shallow single path is sharper than a deep one",
+             "motivation of the heterogeneous part",
+             ex_print(x, "S(L=3) = %.3g, S(L=20) = %.3g at s* = 1", clb_single_sharpness(3, 1),
+                      clb_single_sharpness(20, 1)),
+             "reproduced if S(L=3)/S(L=20) at s* = 1 is > 1. The claim needs s* < exp(-L/2); the "
+             "shallow state loses stability because spreading lowers the sum.",
+             EX_VALUES(clb_single_sharpness(3, 1) / clb_single_sharpness(20, 1)));
     ex_check(x, error <= tol,
              "formula (S2) against the assembled Hessian, all d^2 eigenvalues, %.1e", error);
     ex_check(x, rest <= tol, "every other eigenvalue is zero, largest %.1e", rest);

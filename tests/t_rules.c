@@ -38,6 +38,9 @@ static void t_clauses(void)
     CHECK(!strcmp(why, "Reproduced if a < 1 (2: no); else qualified."));
     EQUAL(ex_judge(x, "qualified if a < 1", EX_VALUES(0), &why), EX_QUALIFIED);
     EQUAL(ex_judge(x, "reproduced if at eta <= 0.1 a < 1 %", EX_VALUES(0.5), &why), EX_REPRODUCED);
+    EQUAL(ex_judge(x, "reproduced if a <= 1; qualified if within 2 of 1", EX_VALUES(2, 2), &why),
+          EX_QUALIFIED);
+    CHECK(!strcmp(why, "Reproduced if a <= 1 (2: no); qualified if within 2 of 1 (2: yes)."));
     EQUAL(ex_judge(x, "reproduced if a stays within its range", EX_VALUES(1), &why),
           EX_REPRODUCED);
     ex_close(x);
