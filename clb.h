@@ -3373,8 +3373,10 @@ CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_
 /* KERNEL matmul   c_ij = fma(a_ik, b_kj, c_ij), k = 0..K-1 ascending; c_ij starts at 0, or at C with acc.
  * a_ik = a[i ai + k ak], b_kj = b[j bj + k bk], c_ij = C[i ldc + j]. What happens to a finished element, while it
  * is still in a register (after may be NULL; its matrices have C's leading dimension):
- *   after->gate   c_ij = gate_ij > 0 ? c_ij : 0             the rectifier's derivative in the backward pass
- *   after->relu   relu_ij = c_ij <= 0 ? 0 : c_ij            the rectifier itself in the forward pass  */
+ *   after->gate   c_ij = gate_ij > 0 ? c_ij : 0             the rectifier's derivative in the backward pass;
+ *                                                           may be C itself if K <= CLBI_KC
+ *   after->relu   relu_ij = c_ij <= 0 ? 0 : c_ij            the rectifier itself in the forward pass; may be C */
+#define CLBI_KC 128
 typedef struct clbi_after { const clb_real *gate; clb_real *relu; } clbi_after;
 
 static void clbi_matmul_scalar(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
@@ -3388,8 +3390,8 @@ static void clbi_matmul_scalar(size_t M, size_t N, size_t K, const clb_real *a, 
             clb_real c = acc ? C[i * ldc + j] : 0;
             for (k = 0; k < K; ++k) c = clbi_fmar(x[k * ak], y[k * bk], c);
             if (after && after->gate) c = after->gate[i * ldc + j] > 0 ? c : 0;
-            if (after && after->relu) after->relu[i * ldc + j] = c <= 0 ? 0 : c;
             C[i * ldc + j] = c;
+            if (after && after->relu) after->relu[i * ldc + j] = c <= 0 ? 0 : c;
         }
 }
 
@@ -3427,8 +3429,8 @@ static void clbi_scale_scalar(size_t n, clb_real a, clb_real *x)
     for (j = 0; j < n; ++j) x[j] *= a;
 }
 
-/* KERNEL relu   a_j = z_j <= 0 ? 0 : z_j    (NaN passes) */
-static void clbi_relu_scalar(size_t n, const clb_real *CLBI_RESTRICT z, clb_real *CLBI_RESTRICT a)
+/* KERNEL relu   a_j = z_j <= 0 ? 0 : z_j    (NaN passes; a may be z) */
+static void clbi_relu_scalar(size_t n, const clb_real *z, clb_real *a)
 {
     size_t j;
     for (j = 0; j < n; ++j) a[j] = z[j] <= 0 ? 0 : z[j];
@@ -3439,6 +3441,21 @@ static void clbi_relu_back_scalar(size_t n, const clb_real *CLBI_RESTRICT z, clb
 {
     size_t j;
     for (j = 0; j < n; ++j) u[j] = z[j] > 0 ? u[j] : 0;
+}
+
+/* KERNEL leak   y_j = (z_j > 0 ? 1 : c) x_j    (y may be x, x may be z) */
+static void clbi_leak_scalar(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y)
+{
+    size_t j;
+    for (j = 0; j < n; ++j) y[j] = z[j] > 0 ? x[j] : c * x[j];
+}
+
+/* KERNEL transpose   dst[c ldd + r] = src[r ld + c], r < rows, c < cols */
+static void clbi_transpose_scalar(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst, size_t ldd)
+{
+    size_t r, c;
+    for (r = 0; r < rows; ++r)
+        for (c = 0; c < cols; ++c) dst[c * ldd + r] = src[r * ld + c];
 }
 
 /* KERNEL dots   out_i = dot(V_i, x), rows V_i, i < rows, each as in KERNEL dot */
@@ -3657,6 +3674,8 @@ typedef struct clbi_kernels {
     void   (*scale)(size_t n, clb_real a, clb_real *x);
     void   (*relu)(size_t n, const clb_real *z, clb_real *a);
     void   (*relu_back)(size_t n, const clb_real *z, clb_real *u);
+    void   (*leak)(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y);
+    void   (*transpose)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst, size_t ldd);
     void   (*dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out);
     void   (*combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld, clb_real *y);
     void   (*symv)(size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y,
@@ -3669,14 +3688,14 @@ typedef struct clbi_kernels {
 } clbi_kernels;
 
 #define CLBI_KERNELS(isa) { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, \
-                            clbi_axpy_##isa, clbi_scale_##isa, clbi_relu_##isa, clbi_relu_back_##isa, clbi_dots_##isa, \
+                            clbi_axpy_##isa, clbi_scale_##isa, clbi_relu_##isa, clbi_relu_back_##isa, \
+                            clbi_leak_##isa, clbi_transpose_##isa, clbi_dots_##isa, \
                             clbi_combine_##isa, clbi_symv_##isa, clbi_pole_sums_##isa, \
                             clbi_pole_ratios_##isa, clbi_pole_vector_##isa, clbi_softmax_##isa }
 
 #if CLBI_X86 || CLBI_ARM
 
 /* One column panel of B at a time, CLBI_KC rows of it where it is copied. */
-#define CLBI_KC 128
 
 typedef void (*clbi_tile_fn)(size_t K, const clb_real *a, size_t ai, size_t ak, const clb_real *b,
                              size_t ldb, clb_real *c, size_t ldc, size_t last, int acc,
@@ -3782,6 +3801,7 @@ typedef struct clbi_tile { size_t rows; clbi_tile_fn run; } clbi_tile;
 #endif
 #define CLBI_IF_POSITIVE(z, x)  CLBI_O(maskz_mov)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), x)
 #define CLBI_UNLESS_NEGATIVE(z) CLBI_O(maskz_mov)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_NLE_UQ), z)
+#define CLBI_CHOOSE(z, x, y)    CLBI_O(mask_blend)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), y, x)
 #include CLB_HEADER_NAME
 #endif
 
@@ -3854,6 +3874,7 @@ typedef struct clbi_tile { size_t rows; clbi_tile_fn run; } clbi_tile;
 #endif
 #define CLBI_IF_POSITIVE(z, x)  CLBI_O(and)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ), x)
 #define CLBI_UNLESS_NEGATIVE(z) CLBI_O(and)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_NLE_UQ), z)
+#define CLBI_CHOOSE(z, x, y)    CLBI_O(blendv)(y, x, CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ))
 static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
 #include CLB_HEADER_NAME
 
@@ -3928,6 +3949,7 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_IF_POSITIVE(z, x)  CLBI_AS_REAL(CLBI_BITS(vandq)(CLBI_O(vcgtq)(z, CLBI_ZERO()), CLBI_AS_BITS(x)))
 #define CLBI_UNLESS_NEGATIVE(z) \
     CLBI_AS_REAL(CLBI_BITS(vbicq)(CLBI_AS_BITS(z), CLBI_O(vcleq)(z, CLBI_ZERO())))
+#define CLBI_CHOOSE(z, x, y)    CLBI_O(vbslq)(CLBI_O(vcgtq)(z, CLBI_ZERO()), x, y)
 
 /* The first n < CLBI_W lanes; zero in the others. */
 static CLBI_R clbi_neon_loadm(const clb_real *p, size_t n)
@@ -3947,7 +3969,7 @@ static void clbi_neon_storem(clb_real *p, size_t n, CLBI_R v)
 #endif
 
 /* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
-#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 static const clbi_kernels clbi_table[] = {
     CLBI_KERNELS(scalar),
 #if CLBI_X86
@@ -4251,17 +4273,25 @@ CLBDEF double clb_activate(clb_activation activation, double a, double z, int or
     }
 }
 
+/* Two slopes, 1 and the leak for z <= 0. */
+static int clbi_is_leaky(const clb_net *net)
+{
+    return net->activation == CLB_LEAKY_RELU || net->activation == CLB_RELU_MIX;
+}
+
+static clb_real clbi_leak(const clb_net *net)
+{
+    return (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
+}
+
 /* a = s(z), count values. */
 static void clbi_activation_forward(const clb_net *net, size_t count, const clb_real *z, clb_real *a)
 {
     size_t i;
-    if (net->activation == CLB_IDENTITY) memcpy(a, z, count * sizeof *a);
-    else if (net->activation == CLB_RELU) clbi_isa_kernels()->relu(count, z, a);
-    else if (net->activation == CLB_LEAKY_RELU || net->activation == CLB_RELU_MIX) {
-        clb_real slope[2] = { 0, 1 };                  /* a table: gates are too irregular for branches */
-        slope[0] = (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
-        for (i = 0; i < count; ++i) a[i] = slope[z[i] > 0] * z[i];
-    }
+    if (net->activation == CLB_IDENTITY) {
+        if (a != z) memcpy(a, z, count * sizeof *a);
+    } else if (net->activation == CLB_RELU) clbi_isa_kernels()->relu(count, z, a);
+    else if (clbi_is_leaky(net)) clbi_isa_kernels()->leak(count, clbi_leak(net), z, z, a);
     else for (i = 0; i < count; ++i) a[i] = (clb_real)clb_activate(net->activation, net->a, (double)z[i], 0);
 }
 
@@ -4271,14 +4301,8 @@ static void clbi_activation_backward(const clb_net *net, size_t count, const clb
     size_t i;
     if (net->activation == CLB_IDENTITY) return;
     if (net->activation == CLB_RELU) clbi_isa_kernels()->relu_back(count, z, u);
-    else if (net->activation == CLB_LEAKY_RELU || net->activation == CLB_RELU_MIX) {
-        clb_real slope[2] = { 0, 1 };
-        slope[0] = (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
-        for (i = 0; i < count; ++i) u[i] *= slope[z[i] > 0];
-    } else {
-        for (i = 0; i < count; ++i)
-            u[i] *= (clb_real)clb_activate(net->activation, net->a, (double)z[i], 1);
-    }
+    else if (clbi_is_leaky(net)) clbi_isa_kernels()->leak(count, clbi_leak(net), z, u, u);
+    else for (i = 0; i < count; ++i) u[i] *= (clb_real)clb_activate(net->activation, net->a, (double)z[i], 1);
 }
 
 /* ---- evaluation ----------------------------------------------------------------------------- */
@@ -4432,26 +4456,27 @@ CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t c
     return CLB_OK;
 }
 
-/* z = a W^T + b, the sum starting at b; relu (NULL: not wanted) = max(0, z). */
-static void clbi_affine(const clb_net *net, const clb_real *theta, size_t l, size_t n, const clb_real *a,
-                        clb_real *z, clb_real *relu)
+/* z = a W^T + b, the sum starting at b; relu (NULL: not wanted) = max(0, z). wt: every W_l^T in the place of W_l, or
+ * NULL. */
+static void clbi_affine(const clb_net *net, const clb_real *theta, const clb_real *wt, size_t l, size_t n,
+                        const clb_real *a, clb_real *z, clb_real *relu)
 {
     size_t i, in = net->m[l - 1], out = net->m[l];
+    const clb_real *w = (wt ? wt : theta) + net->w[l];
     clbi_after after;
     int bias = net->b[l] != CLB_NO_BIAS;
     after.gate = NULL;
     after.relu = relu;
     for (i = 0; bias && i < n; ++i) memcpy(z + i * out, theta + net->b[l], out * sizeof *z);
-    clbi_isa_kernels()->matmul(n, out, in, a, in, 1, theta + net->w[l], in, 1, z, out, bias, &after);
+    clbi_isa_kernels()->matmul(n, out, in, a, in, 1, w, wt ? 1 : in, wt ? out : 1, z, out, bias, &after);
 }
 
-/* p = softmax(f) row by row; returns sum_i [logsumexp(f_i) - <t_i, f_i>] with target distribution t_i. */
-static double clbi_softmax(clb_pass *pass)
+/* p = softmax(f) row by row; returns total + sum_i [logsumexp(f_i) - <t_i, f_i>] with target distribution t_i. */
+static double clbi_softmax(clb_pass *pass, double total)
 {
     enum { BLOCK = 64 };
     clb_real lse[BLOCK];
     size_t i, k, i0, count, K = pass->net->m[pass->net->L];
-    double total = 0;
     for (i0 = 0; i0 < pass->n; i0 += count) {
         const clb_real *f = pass->z[pass->net->L] + i0 * K;
         count = BLOCK < pass->n - i0 ? (size_t)BLOCK : pass->n - i0;
@@ -4487,44 +4512,51 @@ static void clbi_held_slopes(size_t count, const clb_real *c, const clb_real *z,
 }
 
 /* z_l and a_l of every layer at theta; the output is z[L]. */
-static void clbi_forward(clb_pass *pass, const clb_real *theta)
+static void clbi_forward(clb_pass *pass, const clb_real *theta, const clb_real *wt)
 {
     const clb_net *net = pass->net;
     size_t l, n = pass->n;
     for (l = 1; l <= net->L; ++l) {
         int relu = l < net->L && net->activation == CLB_RELU && !pass->slope;
-        clbi_affine(net, theta, l, n, pass->a[l - 1], pass->z[l], relu ? pass->a[l] : NULL);
+        clbi_affine(net, theta, wt, l, n, pass->a[l - 1], pass->z[l], relu ? pass->a[l] : NULL);
         if (l == net->L || relu) continue;
         if (pass->slope) clbi_held_slopes(n * net->m[l], pass->slope[l], pass->z[l], pass->a[l]);
         else clbi_activation_forward(net, n * net->m[l], pass->z[l], pass->a[l]);
     }
 }
 
+/* entropy: what clbi_softmax returned for all n rows; r: their residuals. */
+static double clbi_blend(double ce, size_t n, size_t K, double entropy, const clb_real *r)
+{
+    double loss = 0;
+    if (ce > 0) loss += ce * (entropy / (double)n);
+    if (ce < 1) loss += (1 - ce) * (clb_sumsq(n * K, r) / ((double)n * (double)K));
+    return loss;
+}
+
 /* Loss of the outputs in z[L]; fills p, and u[L] with the residual unless ce = 1. */
 static double clbi_output_loss(clb_pass *pass)
 {
-    size_t L = pass->net->L, K = pass->net->m[L], n = pass->n;
-    double loss = 0;
-    if (pass->ce > 0) loss += pass->ce * (clbi_softmax(pass) / (double)n);
-    if (pass->ce < 1) {
-        clbi_residual(pass, pass->z[L], pass->u[L]);
-        loss += (1 - pass->ce) * (clb_sumsq(n * K, pass->u[L]) / ((double)n * (double)K));
-    }
-    return loss;
+    size_t L = pass->net->L;
+    double entropy = pass->ce > 0 ? clbi_softmax(pass, 0) : 0;
+    if (pass->ce < 1) clbi_residual(pass, pass->z[L], pass->u[L]);
+    return clbi_blend(pass->ce, pass->n, pass->net->m[L], entropy, pass->u[L]);
 }
 
 CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta)
 {
-    clbi_forward(pass, theta ? theta : pass->net->theta);
+    clbi_forward(pass, theta ? theta : pass->net->theta, NULL);
     return pass->loss = clbi_output_loss(pass);
 }
 
-/* u_L = dLoss/df; for MSE u_L holds the residual already. */
-static void clbi_output_gradient(clb_pass *pass)
+/* u_L = dLoss/df for the mean over `total` rows, of which these are some or all; for MSE u_L holds the residual
+ * already. */
+static void clbi_output_gradient(clb_pass *pass, size_t total)
 {
     size_t i, L = pass->net->L, K = pass->net->m[L], n = pass->n;
     clb_real *u = pass->u[L];
-    clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)n * (double)K)), ce = (clb_real)(pass->ce / (double)n);
+    clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)total * (double)K));
+    clb_real ce = (clb_real)(pass->ce / (double)total);
     if (pass->ce <= 0) {
         clb_scale(n * K, mse, u);
         return;
@@ -4540,17 +4572,37 @@ static void clbi_output_gradient(clb_pass *pass)
     }
 }
 
-/* g_b = sum_i u_i, rows in ascending order. */
-static void clbi_column_sums(size_t n, size_t m, const clb_real *u, clb_real *g)
+/* g_b = sum_i u_i, rows in ascending order; acc: on top of what is there. */
+static void clbi_column_sums(size_t n, size_t m, const clb_real *u, clb_real *g, int acc)
 {
     size_t i, j;
-    memset(g, 0, m * sizeof *g);
+    if (!acc) memset(g, 0, m * sizeof *g);
     for (i = 0; i < n; ++i)
         for (j = 0; j < m; ++j) g[j] += u[i * m + j];
 }
 
-/* u_l and the gradient of every layer from u_L = dLoss/df, after clbi_forward at the same theta. */
-static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad)
+/* Is G_l better formed as its transpose? Vectors then run along the outputs of the layer. */
+static int clbi_gradient_across(const clb_net *net, size_t l)
+{
+    size_t in = net->m[l - 1], out = net->m[l];
+    return (out + 15) / 16 * in < (in + 15) / 16 * out;
+}
+
+/* G_l = u_l^T a_{l-1}, and g_l. gt (or NULL): place of the layers that are better formed as G_l^T; acc: on top of what
+ * is there. */
+static void clbi_weight_gradient(const clb_pass *pass, size_t l, clb_real *grad, clb_real *gt, int acc)
+{
+    const clb_net *net = pass->net;
+    size_t n = pass->n, in = net->m[l - 1], out = net->m[l];
+    const clb_real *u = pass->u[l], *a = pass->a[l - 1];
+    if (gt && clbi_gradient_across(net, l))
+        clbi_isa_kernels()->matmul(in, out, n, a, 1, in, u, 1, out, gt + net->w[l], out, acc, NULL);
+    else clbi_isa_kernels()->matmul(out, in, n, u, 1, out, a, 1, in, grad + net->w[l], in, acc, NULL);
+    if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, u, grad + net->b[l], acc);
+}
+
+/* u_l and the gradient of every layer from u_L = dLoss/df, after clbi_forward at the same theta. gt, acc: as above. */
+static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad, clb_real *gt, int acc)
 {
     const clb_net *net = pass->net;
     size_t l, n = pass->n;
@@ -4558,8 +4610,7 @@ static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad)
     after.relu = NULL;
     for (l = net->L; l >= 1; --l) {
         size_t in = net->m[l - 1], out = net->m[l];
-        clb_matmul_tn(out, in, n, pass->u[l], out, pass->a[l - 1], in, grad + net->w[l], in);
-        if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, pass->u[l], grad + net->b[l]);
+        clbi_weight_gradient(pass, l, grad, gt, acc);
         if (l == 1) break;
         after.gate = net->activation == CLB_RELU && !pass->slope ? pass->z[l - 1] : NULL;
         clbi_isa_kernels()->matmul(n, in, out, pass->u[l], out, 1, theta + net->w[l], 1, in, pass->u[l - 1], in, 0,
@@ -4575,8 +4626,8 @@ CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad)
     double loss;
     if (!theta) theta = pass->net->theta;
     loss = clb_loss(pass, theta);
-    clbi_output_gradient(pass);
-    clbi_backward(pass, theta, grad);
+    clbi_output_gradient(pass, pass->n);
+    clbi_backward(pass, theta, grad, NULL, 0);
     return loss;
 }
 
@@ -4920,7 +4971,7 @@ static void clbi_r_affine(clb_curv *curv, size_t l, const clb_real *v, clb_real 
 {
     const clb_net *net = curv->pass->net;
     size_t n = curv->pass->n, in = net->m[l - 1], out = net->m[l];
-    clbi_affine(net, v, l, n, curv->pass->a[l - 1], rz, NULL);
+    clbi_affine(net, v, NULL, l, n, curv->pass->a[l - 1], rz, NULL);
     if (l > 1) clb_matmul_nt_acc(n, out, in, curv->ra[l - 1], in, curv->theta + net->w[l], in, rz, out);
 }
 
@@ -4961,7 +5012,7 @@ static void clbi_layer_gradient(const clb_pass *pass, size_t l, const clb_real *
     const clb_net *net = pass->net;
     size_t n = pass->n, in = net->m[l - 1], out = net->m[l];
     clb_matmul_tn(out, in, n, ru, out, pass->a[l - 1], in, y + net->w[l], in);
-    if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, ru, y + net->b[l]);
+    if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, ru, y + net->b[l], 0);
 }
 
 /* y = J^T q with q already in rz[L]. */
@@ -8689,7 +8740,7 @@ static double clbi_linear_gradient(clbi_linear *s)
     double loss;
     for (i = 0; i < cells; ++i) pass->z[L][i] = s->f0[i] + df[i];
     loss = clbi_output_loss(pass);
-    clbi_output_gradient(pass);
+    clbi_output_gradient(pass, pass->n);
     clb_vjp(s->curv, pass->u[L], s->grad);
     return loss;
 }
@@ -10816,7 +10867,7 @@ CLBDEF double clb_paths_loss(clb_paths *paths)
 {
     const clb_pass *first = &paths->pass[0];
     size_t p;
-    for (p = 0; p < paths->P; ++p) clbi_forward(&paths->pass[p], paths->theta + paths->at[p]);
+    for (p = 0; p < paths->P; ++p) clbi_forward(&paths->pass[p], paths->theta + paths->at[p], NULL);
     clbi_paths_error(paths);
     return 0.5 * clb_sumsq(first->n * first->net->m[first->net->L], paths->error);
 }
@@ -10828,7 +10879,7 @@ CLBDEF double clb_paths_grad(clb_paths *paths)
     size_t p, count = first->n * first->net->m[first->net->L];
     for (p = 0; p < paths->P; ++p) {
         memcpy(paths->pass[p].u[paths->net[p].L], paths->error, count * sizeof *paths->error);
-        clbi_backward(&paths->pass[p], paths->theta + paths->at[p], paths->grad + paths->at[p]);
+        clbi_backward(&paths->pass[p], paths->theta + paths->at[p], paths->grad + paths->at[p], NULL, 0);
     }
     return loss;
 }
@@ -11103,7 +11154,10 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t K, const clb_real *a, size_
                 s[i][j] = CLBI_IF_POSITIVE(v[j], s[i][j]);                                        \
             }                                                                                     \
         }                                                                                         \
-    if (relu)                                                                                     \
+    if (relu == c) {                                                                              \
+        CLBI_UNROLL for (i = 0; i < MR; ++i)                                                      \
+            CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_UNLESS_NEGATIVE(s[i][j]);         \
+    } else if (relu)                                                                              \
         CLBI_UNROLL for (i = 0; i < MR; ++i, relu += ldc) {                                       \
             CLBI_UNROLL for (j = 0; j + 1 < NV; ++j)                                              \
                 CLBI_STORE(relu + j * CLBI_W, CLBI_UNLESS_NEGATIVE(s[i][j]));                     \
@@ -11297,6 +11351,17 @@ CLBI_FOR static void CLBI_N(relu_back)(size_t n, const clb_real *z, clb_real *u)
     clbi_relu_back_scalar(n - j, z + j, u + j);
 }
 
+CLBI_FOR static void CLBI_N(leak)(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y)
+{
+    const CLBI_R vc = CLBI_SET(c);
+    size_t j = 0;
+    for (; j + CLBI_W <= n; j += CLBI_W) {                 /* y_j = z_j > 0 ? x_j : c x_j */
+        const CLBI_R vz = CLBI_LOAD(z + j), vx = CLBI_LOAD(x + j);
+        CLBI_STORE(y + j, CLBI_CHOOSE(vz, vx, CLBI_MUL(vc, vx)));
+    }
+    clbi_leak_scalar(n - j, c, z + j, x + j, y + j);
+}
+
 /* Cost of both ways in vector multiply-adds; an element copied counts as a half (one where transposing has no
  * vector form). */
 CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
@@ -11306,7 +11371,7 @@ CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real
     size_t across = N * ((M + CLBI_W - 1) / CLBI_W) * K + (ai == 1 ? 0 : M * K / CLBI_COPIES) + M * N / CLBI_COPIES;
     size_t i;
     if (M == 0 || N == 0) return;
-    if (K > 0 && along <= across) {
+    if (K > 0 && (along <= across || (after && after->gate == C))) {
         CLBI_N(panels)(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc, after);
         return;
     }
@@ -11568,40 +11633,58 @@ CLBI_FOR static CLBI_R CLBI_N(log)(CLBI_R x)
     return CLBI_ADD(CLBI_FMA(k, CLBI_SET(CLBI_RLN2_HI), CLBI_SUB(f, CLBI_SUB(half, s))), CLBI_SUB(x, x));
 }
 
-/* CLBI_W samples at once, one a lane; t holds their classes across. Lanes past n repeat the last sample. */
+#define CLBI_MANY 64
+/* Up to MANY samples at once, in steps that each run over all of them: one sample a lane, t [K][MANY] holds their
+ * classes across. Lanes past the count are zero on the way in. */
+CLBI_FOR static void CLBI_N(softmax_block)(size_t count, size_t K, clb_real *t, clb_real *lse)
+{
+    size_t i, k;
+    for (i = 0; i < count; i += CLBI_W) {
+        clb_real *x = t + i;
+        CLBI_R top = CLBI_LOAD(x), sum = CLBI_ZERO(), e;
+        for (k = 1; k < K; ++k) top = CLBI_LARGER(CLBI_LOAD(x + k * CLBI_MANY), top);
+        for (k = 0; k < K; ++k) {                          /* e_k = exp(f_ik - top), sum += e_k */
+            e = CLBI_N(exp)(CLBI_SUB(CLBI_LOAD(x + k * CLBI_MANY), top));
+            CLBI_STORE(x + k * CLBI_MANY, e);
+            sum = CLBI_ADD(sum, e);
+        }
+        CLBI_STORE(lse + i, CLBI_ADD(top, CLBI_N(log)(sum)));          /* lse_i = top + log(sum) */
+        sum = CLBI_DIV(CLBI_SET(1), sum);
+        for (k = 0; k < K; ++k)                            /* p_ik = e_k (1 / sum) */
+            CLBI_STORE(x + k * CLBI_MANY, CLBI_MUL(CLBI_LOAD(x + k * CLBI_MANY), sum));
+    }
+}
+
+/* Rows are moved as pad >= K reals, whole blocks of the transposition: what a row overlaps of the next one is garbage in
+ * classes K.. on the way in, and is written before that row on the way out. The last rows go through a copy. */
 CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *lse)
 {
     enum { CLASSES = 16 };
-    clb_real t[CLASSES * CLBI_W], out[CLBI_W];
-    size_t i, k, l, count;
+    clb_real t[CLASSES * CLBI_MANY], rows[CLBI_MANY * CLASSES], out[CLBI_MANY];
+    size_t i, l, count, lanes, pad = (K + CLBI_BLOCK - 1) / CLBI_BLOCK * CLBI_BLOCK;
     if (K > CLASSES) {
         clbi_softmax_scalar(n, K, f, p, lse);
         return;
     }
-    for (i = 0; i < n; i += CLBI_W) {
-        CLBI_R top, sum = CLBI_ZERO(), inverse;
-        count = n - i < CLBI_W ? n - i : CLBI_W;
-        for (l = 0; l < CLBI_W; ++l) {
-            const clb_real *row = f + (i + (l < count ? l : count - 1)) * K;
-            for (k = 0; k < K; ++k) t[k * CLBI_W + l] = row[k];
+    for (i = 0; i < n; i += count, f += count * K, p += count * K) {
+        const clb_real *from = f;
+        count = n - i < CLBI_MANY ? n - i : CLBI_MANY;
+        lanes = (count + CLBI_W - 1) / CLBI_W * CLBI_W;
+        if ((n - i) * K < (lanes - 1) * K + pad) {
+            memcpy(rows, f, count * K * sizeof *f);
+            memset(rows + count * K, 0, ((lanes - 1 - count) * K + pad) * sizeof *f);
+            from = rows;
         }
-        top = CLBI_LOAD(t);
-        for (k = 1; k < K; ++k) top = CLBI_LARGER(CLBI_LOAD(t + k * CLBI_W), top);
-        for (k = 0; k < K; ++k) {                          /* e_k = exp(f_ik - top), sum += e_k */
-            const CLBI_R e = CLBI_N(exp)(CLBI_SUB(CLBI_LOAD(t + k * CLBI_W), top));
-            CLBI_STORE(t + k * CLBI_W, e);
-            sum = CLBI_ADD(sum, e);
-        }
-        inverse = CLBI_DIV(CLBI_SET(1), sum);
-        for (k = 0; k < K; ++k)                            /* p_ik = e_k (1 / sum) */
-            CLBI_STORE(t + k * CLBI_W, CLBI_MUL(CLBI_LOAD(t + k * CLBI_W), inverse));
-        CLBI_STORE(out, CLBI_ADD(top, CLBI_N(log)(sum)));  /* lse_i = top + log(sum) */
-        for (l = 0; l < count; ++l) {
-            lse[i + l] = out[l];
-            for (k = 0; k < K; ++k) p[(i + l) * K + k] = t[k * CLBI_W + l];
-        }
+        CLBI_N(transpose)(lanes, pad, from, K, t, CLBI_MANY);
+        CLBI_N(softmax_block)(count, K, t, out);
+        memcpy(lse + i, out, count * sizeof *lse);
+        CLBI_N(transpose)(pad, lanes, t, CLBI_MANY, rows, CLASSES);
+        for (l = 0; l < count; ++l)
+            if (K <= 8 && (n - i - l) * K >= 8) memcpy(p + l * K, rows + l * CLASSES, 8 * sizeof *p);
+            else memcpy(p + l * K, rows + l * CLASSES, K * sizeof *p);
     }
 }
+#undef CLBI_MANY
 
 /* (d_j - o) - mu for the DW poles from d on */
 #define CLBI_POLE(d) CLBI_D_OP(sub)(CLBI_D_OP(sub)(CLBI_D_READ(d), vo), vmu)
@@ -11714,6 +11797,7 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_FMA
 #undef CLBI_IF_POSITIVE
 #undef CLBI_UNLESS_NEGATIVE
+#undef CLBI_CHOOSE
 #undef CLBI_BITS
 #undef CLBI_AS_BITS
 #undef CLBI_AS_REAL

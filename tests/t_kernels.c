@@ -165,6 +165,13 @@ static void check_after(size_t M, size_t N, size_t K, int which)
         clbi_isa_kernels()->matmul(M, N, K, p.A, ai, ak, p.B, bj, bk, got, p.ldc, 0, &after);
         same_block(got, p.want, M * N);
         same_block(out, want_relu, M * N);
+        if (p.ldc == N) {                                    /* both matrices may be the product itself */
+            after.relu = which & 8 ? got : NULL;
+            if (after.gate && K <= CLBI_KC) after.gate = (clb_real *)memcpy(got, gate, M * N * sizeof *gate);
+            clbi_isa_kernels()->matmul(M, N, K, p.A, ai, ak, p.B, bj, bk, got, p.ldc, 0, &after);
+            same_block(got, after.relu ? want_relu : p.want, M * N);
+            after.gate = which & 4 ? gate : NULL;
+        }
         free(got), free(out);
     }
     free(gate), free(relu), free(want_relu);
@@ -273,6 +280,12 @@ static void check_elementwise(size_t n, size_t offset)
         for (size_t i = offset; i < n + offset; ++i) want[i] = x[i] > 0 || x[i] != x[i] ? x[i] : 0;
         kernels->relu(n, x + offset, got + offset);
         same_block(got, want, n + offset);
+        for (size_t i = offset; i < n + offset; ++i) want[i] = y[i] > 0 ? x[i] : a * x[i];
+        kernels->leak(n, a, y + offset, x + offset, got + offset);
+        same_block(got, want, n + offset);
+        for (size_t i = offset; i < n + offset; ++i) want[i] = want[i] > 0 ? want[i] : a * want[i];
+        kernels->leak(n, a, got + offset, got + offset, got + offset);
+        same_block(got, want, n + offset);
         free(got);
     }
     free(x), free(y), free(want);
@@ -282,6 +295,26 @@ static void t_elementwise(void)
 {
     for (size_t n = 1; n < 70; ++n)
         for (size_t offset = 0; offset < 4; ++offset) check_elementwise(n, offset);
+}
+
+/* A transposition moves every element and touches nothing else. */
+static void t_transpose(void)
+{
+    for (size_t rows = 1; rows < 22; ++rows)
+        for (size_t cols = 1; cols < 22; ++cols) {
+            const size_t ld = cols + 3, ldd = rows + 2;
+            clb_real *src = block(rows * ld), *before = block(cols * ldd);
+            FOR_EACH_ISA(isa) {
+                clb_real *dst = copy_of(before, cols * ldd);
+                NOTE("%s %zu x %zu", clb_isa_name((clb_isa)isa), rows, cols);
+                clbi_isa_kernels()->transpose(rows, cols, src, ld, dst, ldd);
+                for (size_t c = 0; c < cols; ++c)
+                    for (size_t r = 0; r < ldd; ++r)
+                        CHECK(dst[c * ldd + r] == (r < rows ? src[r * ld + c] : before[c * ldd + r]));
+                free(dst);
+            }
+            free(src), free(before);
+        }
 }
 
 /* Softmax rows: the bits of the scalar kernel on every instruction set, and the scalar kernel against the
@@ -315,6 +348,9 @@ static void check_softmax(size_t n, size_t K, double spread, int special)
 
 static void t_softmax(void)
 {
+    static const size_t many[] = { 63, 64, 65, 79, 127, 128, 129, 200 };
+    for (size_t i = 0; i < sizeof many / sizeof *many; ++i)
+        for (size_t K = 1; K < 20; ++K) check_softmax(many[i], K, 3.0, 0);
     for (size_t n = 1; n < 40; ++n)
         for (size_t K = 1; K < 20; ++K) {
             check_softmax(n, K, K % 2 ? 3.0 : 40.0, 0);
@@ -357,7 +393,7 @@ static void t_isa_choice(void)
 
 static const test_case tests[] = {
     TEST(t_isa_choice), TEST(t_overwrite_ignores_old_values), TEST(t_dot_and_sumsq), TEST(t_elementwise),
-    TEST(t_softmax), TEST(t_real_exp_and_log),
+    TEST(t_transpose), TEST(t_softmax), TEST(t_real_exp_and_log),
     TEST(t_matmul_special_values), TEST(t_matmul_larger_shapes),
     TEST(t_matmul_with_rectifier), TEST(t_matmul_all_small_shapes)
 };
