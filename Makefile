@@ -4,7 +4,8 @@
 #   make tables          run E1..E23, write tables/, figures/, build/report.html
 #   make quick           the same in seconds, smaller  make check      sanitizers, C++17, both precisions, macros
 #   make ledger REFERENCE=DIR   every published number against ours
-#   make replicate SEEDS=100                           make bench      speed against the peers installed
+#   make replicate SEEDS=100    the paper's protocols on fresh seeds, tables/replication.md; resumes
+#   make bench           speed against the peers installed
 #   make install PREFIX=/usr/local DESTDIR=            make clean
 #   PRECISION=single     float arithmetic, into build/single/
 
@@ -77,7 +78,8 @@ readme: tables/table1.md
 	    README.md >$(BUILD)/README.new && mv $(BUILD)/README.new README.md
 
 replicate: $(TOOL)
-	$(BUILD)/clb_tables replicate --seeds 1..$(SEEDS) --threads $(THREADS) --out $(BUILD)/replicate
+	$(BUILD)/clb_tables replicate --published --seeds 1..$(SEEDS) --threads $(THREADS) --out $(BUILD)/replicate
+	cp $(BUILD)/replicate/replication.md tables/
 
 # Every number of the published result files (a folder that the user has) against ours; bands measured by a float build.
 ledger: $(TOOL)

@@ -1387,8 +1387,8 @@ EX_FN void ex_put_keys(ex_buf *b, const ex_row *row)
     }
 }
 
-/* Make all runs of the shard. The schedule cannot be seen in the result: a run writes its own row
- * only. */
+/* Make all runs of the shard that are not done yet. The schedule cannot be seen in the result: a
+ * run writes its own row only. */
 EX_FN int ex_execute(ex *x)
 {
     long n = (long)x->runs.n, first = x->set.shard, step = x->set.shards;
@@ -1405,7 +1405,7 @@ EX_FN int ex_execute(ex *x)
 #pragma omp atomic read
 #endif
         so_far = failed;
-        if (so_far) continue;
+        if (so_far || x->runs.at[i]->done) continue;
         status = x->info->run(x, x->runs.at[i]);
         x->runs.at[i]->done = 1;
 #ifdef _OPENMP

@@ -106,6 +106,15 @@ if diff -r "$T/t1" "$T/t2" >/dev/null; then ok; else bad "tables differ"; fi
 same "$T/r1.html" "$T/r2.html" report
 grep -q "https\?://[^w]\|<script" "$T/r1.html" && bad "the report is not self-contained" || ok
 
+# a replication that lost a group makes that one again, and the table has the same bytes
+R="replicate --only E5,E20 --quick --published --seeds 3..4 --lrs 0.1,0.3 -q --out $T/rep"
+"$TOOL" $R && mv "$T/rep/replication.md" "$T/rep.md" && rm "$T/rep/E20.seeds-001.json" && touch -d @0 "$T"/rep/E05.*
+"$TOOL" $R
+same "$T/rep.md" "$T/rep/replication.md" "replication, resumed"
+[ -z "$(find "$T/rep" -name 'E05*' -newer "$T/rep.md")" ] && ok || bad "a group that was there was run again"
+status 3 "$TOOL" replicate --only E5,E20 --quick --seeds 3..4 -q --out "$T/rep"
+status 2 "$TOOL" replicate
+
 # interrupted: status 130, no file, nothing half written
 mkdir "$T/int"; echo old >"$T/int/E05.json"
 "$E5" --published -q --out "$T/int" & pid=$!

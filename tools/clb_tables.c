@@ -259,8 +259,11 @@ static int tool_theorems(tool_options *o)
 
 static int tool_replicate(tool_options *o)
 {
+    size_t n = 0;
     if (!o->set.seeds) return ex_usage("clb_tables replicate", "needs option", "--seeds 1..100");
-    return replicate(&o->set, o->chosen, o->chosen_n);
+    for (size_t i = 0; i < o->chosen_n; ++i)                 /* without --only: the paper's own */
+        if (o->only || o->chosen[i]->id[0] == 'E') o->chosen[n++] = o->chosen[i];
+    return replicate(&o->set, o->chosen, n);
 }
 
 static int tool_list(tool_options *o)
