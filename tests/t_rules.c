@@ -4,6 +4,8 @@
 #include "../clb.h"
 #define EX_NO_MAIN
 #include "../examples/ex.h"
+#include "../examples/plot.h"
+#include "../examples/e07_optimizer.c"
 #include "test.h"
 
 static void none_plan(ex *x) { (void)x; }
@@ -90,5 +92,50 @@ static void t_shown(void)
     ex_close(x);
 }
 
-static const test_case tests[] = { TEST(t_clauses), TEST(t_claim), TEST(t_shown) };
+/* E7 finished from made-up runs: the drift is eta^alpha, times exp(bend) at every other eta. */
+static ex *made_up(double alpha, double bend)
+{
+    ex_settings set = ex_settings_default();
+    ex *x;
+    set.published = 1;
+    x = ex_open(&e07, &set);
+    for (size_t i = 0; i < ex_runs(x); ++i) {
+        static const char *const names[] = { "signed_drift", "S", "first", "second", "final_loss" };
+        ex_row *row = ex_run_at(x, i);
+        double lr = ex_get(row, "lr");
+        size_t k = 0;
+        while (k + 1 < EX_LEN(e07_lr_adam) && e07_lr_adam[k] < lr) ++k;
+        ex_num(row, "drift", clb_exp(alpha * clb_log(lr) + (k % 2 ? bend : 0)));
+        for (size_t n = 0; n < EX_LEN(names); ++n) ex_num(row, names[n], -1);
+        ex_num(row, "law_error", 0);
+        row->done = 1;
+    }
+    e07.finish(x);
+    return x;
+}
+
+/* Runs that change the verdict change its reason. The old reason of this claim said "the number is
+ * reproduced" whatever the number was. */
+static void t_flip(void)
+{
+    static const struct { double alpha, bend; ex_judgement verdict; const char *why; } cases[] = {
+        { 0.56, 0, EX_REPRODUCED, "of 0.56 (0.56: yes) and R^2 > 0.99 (1: yes)" },
+        { 0.56, 2, EX_QUALIFIED, ": no); qualified if alpha within 0.01 of 0.56 (0.56: yes)" },
+        { 0.80, 0, EX_NOT_REPRODUCED, "qualified if alpha within 0.01 of 0.56 (0.8: no)" },
+    };
+    for (size_t k = 0; k < EX_LEN(cases); ++k) {
+        /* a bend moves the fitted slope by that of the bend alone */
+        ex *flat = made_up(0, cases[k].bend);
+        double moved = ex_get(flat->summary.at[2], "value");
+        ex *x = made_up(cases[k].alpha - moved, cases[k].bend);
+        const ex_verdict_entry *v = &x->verdicts[0];
+        NOTE("%s: %s", ex_judgement_name(v->verdict), v->why);
+        CHECK(ex_is(x->summary.at[2], "alpha_adam"));
+        EQUAL(v->verdict, cases[k].verdict);
+        CHECK(strstr(v->why, cases[k].why));
+        ex_close(flat), ex_close(x);
+    }
+}
+
+static const test_case tests[] = { TEST(t_clauses), TEST(t_claim), TEST(t_shown), TEST(t_flip) };
 TEST_MAIN(tests)
