@@ -3695,12 +3695,29 @@ typedef struct clbi_kernels {
 
 #if CLBI_X86 || CLBI_ARM
 
-/* One column panel of B at a time, CLBI_KC rows of it where it is copied. */
+/* A block of B has at most CLBI_KC rows, and CLBI_BLOCK_BYTES in all where it is copied: on the
+ * stack, as a product needs no other memory. It lies in the second cache while A and C pass by. */
+#define CLBI_BLOCK_BYTES 131072
 
 typedef void (*clbi_tile_fn)(size_t K, const clb_real *a, size_t ai, size_t ak, const clb_real *b,
                              size_t ldb, clb_real *c, size_t ldc, size_t last, int acc,
                              const clb_real *gate, clb_real *relu);
-typedef struct clbi_tile { size_t rows; clbi_tile_fn run; } clbi_tile;
+static const unsigned char clbi_tile_rows[10] = { 1, 2, 3, 4, 5, 6, 8, 10, 12, 16 };
+
+/* One product, or a part of it: the arguments of KERNEL matmul. */
+typedef struct clbi_product {
+    size_t          M, N, K, ai, ak, bj, bk, ldc;
+    const clb_real *a, *b, *gate;
+    clb_real       *C, *relu;
+    int             acc;
+} clbi_product;
+
+/* The first element of an array that begins a cache line; the array is CLBI_LINE elements longer. */
+#define CLBI_LINE (64 / sizeof(clb_real))
+static clb_real *clbi_on_line(clb_real *p)
+{
+    return p + (64 - ((uintptr_t)p & 63)) % 64 / sizeof *p;
+}
 
 #define CLBI_JOIN_(a, b) a##b
 #define CLBI_JOIN(a, b)  CLBI_JOIN_(a, b)
@@ -11169,68 +11186,85 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t K, const clb_real *a, size_
     }                                                                                             \
 }
 
+/* Heights of clbi_tile_rows as far as the registers go: 12 accumulators of 16, 24 of 32. */
+CLBI_TILE(1, 1) CLBI_TILE(2, 1) CLBI_TILE(3, 1) CLBI_TILE(4, 1) CLBI_TILE(5, 1) CLBI_TILE(6, 1)
+CLBI_TILE(8, 1) CLBI_TILE(10, 1) CLBI_TILE(12, 1)
+CLBI_TILE(1, 2) CLBI_TILE(2, 2) CLBI_TILE(3, 2) CLBI_TILE(4, 2) CLBI_TILE(5, 2) CLBI_TILE(6, 2)
+CLBI_TILE(1, 3) CLBI_TILE(2, 3) CLBI_TILE(3, 3) CLBI_TILE(4, 3)
 #if CLBI_ROWS == 256
-CLBI_TILE(4, 3) CLBI_TILE(2, 3) CLBI_TILE(1, 3)
-CLBI_TILE(6, 2) CLBI_TILE(4, 2) CLBI_TILE(2, 2) CLBI_TILE(1, 2)
-CLBI_TILE(12, 1) CLBI_TILE(8, 1) CLBI_TILE(4, 1) CLBI_TILE(2, 1) CLBI_TILE(1, 1)
 #define CLBI_WIDEST 3
 #else
-CLBI_TILE(6, 4) CLBI_TILE(5, 4) CLBI_TILE(4, 4) CLBI_TILE(2, 4) CLBI_TILE(1, 4)
-CLBI_TILE(8, 3) CLBI_TILE(5, 3) CLBI_TILE(4, 3) CLBI_TILE(2, 3) CLBI_TILE(1, 3)
-CLBI_TILE(12, 2) CLBI_TILE(8, 2) CLBI_TILE(4, 2) CLBI_TILE(2, 2) CLBI_TILE(1, 2)
-CLBI_TILE(16, 1) CLBI_TILE(8, 1) CLBI_TILE(4, 1) CLBI_TILE(2, 1) CLBI_TILE(1, 1)
 #define CLBI_WIDEST 4
+CLBI_TILE(16, 1)
+CLBI_TILE(8, 2) CLBI_TILE(10, 2) CLBI_TILE(12, 2)
+CLBI_TILE(5, 3) CLBI_TILE(6, 3) CLBI_TILE(8, 3)
+CLBI_TILE(1, 4) CLBI_TILE(2, 4) CLBI_TILE(3, 4) CLBI_TILE(4, 4) CLBI_TILE(5, 4) CLBI_TILE(6, 4)
 #endif
 #undef CLBI_TILE
 
-#define CLBI_ROW(MR, NV) { MR, CLBI_N(tile_##MR##x##NV) }
-static const clbi_tile CLBI_N(tiles)[CLBI_WIDEST][5] = {
+/* Tiles of 1 to CLBI_WIDEST vectors in the order of clbi_tile_rows, and the tallest of each width. */
+#define CLBI_ROW(MR, NV) CLBI_N(tile_##MR##x##NV)
+#define CLBI_LOW(NV)     CLBI_ROW(1, NV), CLBI_ROW(2, NV), CLBI_ROW(3, NV), CLBI_ROW(4, NV)
+#define CLBI_MIDDLE(NV)  CLBI_LOW(NV), CLBI_ROW(5, NV), CLBI_ROW(6, NV)
+#define CLBI_HIGH(NV)    CLBI_MIDDLE(NV), CLBI_ROW(8, NV), CLBI_ROW(10, NV), CLBI_ROW(12, NV)
 #if CLBI_ROWS == 256
-    { CLBI_ROW(12, 1), CLBI_ROW(8, 1), CLBI_ROW(4, 1), CLBI_ROW(2, 1), CLBI_ROW(1, 1) },
-    { CLBI_ROW(6, 2), CLBI_ROW(4, 2), CLBI_ROW(2, 2), CLBI_ROW(1, 2), CLBI_ROW(1, 2) },
-    { CLBI_ROW(4, 3), CLBI_ROW(2, 3), CLBI_ROW(1, 3), CLBI_ROW(1, 3), CLBI_ROW(1, 3) }
-#else
-    { CLBI_ROW(16, 1), CLBI_ROW(8, 1), CLBI_ROW(4, 1), CLBI_ROW(2, 1), CLBI_ROW(1, 1) },
-    { CLBI_ROW(12, 2), CLBI_ROW(8, 2), CLBI_ROW(4, 2), CLBI_ROW(2, 2), CLBI_ROW(1, 2) },
-    { CLBI_ROW(8, 3), CLBI_ROW(5, 3), CLBI_ROW(4, 3), CLBI_ROW(2, 3), CLBI_ROW(1, 3) },
-    { CLBI_ROW(6, 4), CLBI_ROW(5, 4), CLBI_ROW(4, 4), CLBI_ROW(2, 4), CLBI_ROW(1, 4) }
-#endif
+static const clbi_tile_fn CLBI_N(tiles)[CLBI_WIDEST][10] = {
+    { CLBI_HIGH(1) }, { CLBI_MIDDLE(2) }, { CLBI_LOW(3) }
 };
+static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 8, 5, 3 };
+#else
+static const clbi_tile_fn CLBI_N(tiles)[CLBI_WIDEST][10] = {
+    { CLBI_HIGH(1), CLBI_ROW(16, 1) }, { CLBI_HIGH(2) }, { CLBI_MIDDLE(3), CLBI_ROW(8, 3) }, { CLBI_MIDDLE(4) }
+};
+static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 9, 8, 6, 5 };
+#endif
+#undef CLBI_HIGH
+#undef CLBI_MIDDLE
+#undef CLBI_LOW
 #undef CLBI_ROW
 
-/* dst[c ldd + r] = src[r ld + c] for one square block of CLBI_BLOCK rows. */
+/* dst[c ldd + r] = src[r ld + c] for CLBI_BLOCK rows, c < cols, four columns at a time: the last four overlap where
+ * cols is no multiple. */
 #if CLBI_ROWS >= 256 && defined(CLB_SINGLE)
 #define CLBI_BLOCK 8
-CLBI_FOR static void CLBI_N(transpose_block)(const clb_real *src, size_t ld, clb_real *dst, size_t ldd)
+CLBI_FOR static void CLBI_N(transpose_rows)(size_t cols, const clb_real *src, size_t ld, clb_real *dst, size_t ldd)
 {
-    __m256 r[4], lo[2], hi[2];
-    size_t half, i;
-    CLBI_UNROLL for (half = 0; half < 8; half += 4, dst += 4 * ldd) {
-        CLBI_UNROLL for (i = 0; i < 4; ++i)              /* row i beside row i+4, four columns of each */
-            r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(src + i * ld + half)),
-                                        _mm_loadu_ps(src + (i + 4) * ld + half), 1);
+    size_t c, i;
+    for (c = 0;; c = c + 8 <= cols ? c + 4 : cols - 4) {
+        const clb_real *from = src + c;
+        clb_real *to = dst + c * ldd;
+        __m256 r[4], lo[2], hi[2];
+        CLBI_UNROLL for (i = 0; i < 4; ++i, from += ld)  /* row i beside row i+4 */
+            r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from)), _mm_loadu_ps(from + 4 * ld), 1);
         CLBI_UNROLL for (i = 0; i < 2; ++i) {
             lo[i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
             hi[i] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
         }
-        _mm256_storeu_ps(dst, _mm256_shuffle_ps(lo[0], lo[1], 0x44));
-        _mm256_storeu_ps(dst + ldd, _mm256_shuffle_ps(lo[0], lo[1], 0xee));
-        _mm256_storeu_ps(dst + 2 * ldd, _mm256_shuffle_ps(hi[0], hi[1], 0x44));
-        _mm256_storeu_ps(dst + 3 * ldd, _mm256_shuffle_ps(hi[0], hi[1], 0xee));
+        _mm256_storeu_ps(to, _mm256_shuffle_ps(lo[0], lo[1], 0x44));
+        _mm256_storeu_ps(to + ldd, _mm256_shuffle_ps(lo[0], lo[1], 0xee));
+        _mm256_storeu_ps(to + 2 * ldd, _mm256_shuffle_ps(hi[0], hi[1], 0x44));
+        _mm256_storeu_ps(to + 3 * ldd, _mm256_shuffle_ps(hi[0], hi[1], 0xee));
+        if (c + 4 == cols) return;
     }
 }
 #elif CLBI_ROWS >= 256
 #define CLBI_BLOCK 4
-CLBI_FOR static void CLBI_N(transpose_block)(const clb_real *src, size_t ld, clb_real *dst, size_t ldd)
+CLBI_FOR static void CLBI_N(transpose_rows)(size_t cols, const clb_real *src, size_t ld, clb_real *dst, size_t ldd)
 {
-    __m256d r[2];
-    size_t half, i;
-    CLBI_UNROLL for (half = 0; half < 4; half += 2, dst += 2 * ldd) {
-        CLBI_UNROLL for (i = 0; i < 2; ++i)              /* row i beside row i+2, two columns of each */
-            r[i] = _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(src + i * ld + half)),
-                                        _mm_loadu_pd(src + (i + 2) * ld + half), 1);
-        _mm256_storeu_pd(dst, _mm256_unpacklo_pd(r[0], r[1]));
-        _mm256_storeu_pd(dst + ldd, _mm256_unpackhi_pd(r[0], r[1]));
+    size_t c, i;
+    for (c = 0;; c = c + 8 <= cols ? c + 4 : cols - 4) {
+        const clb_real *from = src + c;
+        clb_real *to = dst + c * ldd;
+        __m256d lo[2], hi[2];
+        CLBI_UNROLL for (i = 0; i < 2; ++i, from += ld) {    /* row i beside row i+2, two columns of each */
+            lo[i] = _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(from)), _mm_loadu_pd(from + 2 * ld), 1);
+            hi[i] = _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(from + 2)), _mm_loadu_pd(from + 2 * ld + 2), 1);
+        }
+        _mm256_storeu_pd(to, _mm256_unpacklo_pd(lo[0], lo[1]));
+        _mm256_storeu_pd(to + ldd, _mm256_unpackhi_pd(lo[0], lo[1]));
+        _mm256_storeu_pd(to + 2 * ldd, _mm256_unpacklo_pd(hi[0], hi[1]));
+        _mm256_storeu_pd(to + 3 * ldd, _mm256_unpackhi_pd(hi[0], hi[1]));
+        if (c + 4 == cols) return;
     }
 }
 #else
@@ -11238,21 +11272,21 @@ CLBI_FOR static void CLBI_N(transpose_block)(const clb_real *src, size_t ld, clb
 #endif
 #define CLBI_COPIES (CLBI_BLOCK > 1 ? 2 : 1)              /* elements copied in the time of a multiply-add */
 
-/* dst[c ldd + r] = src[r ld + c], r < rows, c < cols; rows of dst are written whole, CLBI_BLOCK at a time. */
+/* dst[c ldd + r] = src[r ld + c], r < rows, c < cols. Blocks that do not divide the matrix overlap. */
 CLBI_FOR static void CLBI_N(transpose)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst,
                                        size_t ldd)
 {
-    size_t r, c = 0, i;
+    size_t r, c;
 #if CLBI_BLOCK > 1
-    for (; c + CLBI_BLOCK <= cols; c += CLBI_BLOCK) {
+    if (rows >= CLBI_BLOCK && cols >= 4) {
         for (r = 0; r + CLBI_BLOCK <= rows; r += CLBI_BLOCK)
-            CLBI_N(transpose_block)(src + r * ld + c, ld, dst + c * ldd + r, ldd);
-        for (; r < rows; ++r)
-            for (i = c; i < c + CLBI_BLOCK; ++i) dst[i * ldd + r] = src[r * ld + i];
+            CLBI_N(transpose_rows)(cols, src + r * ld, ld, dst + r, ldd);
+        if (r < rows) CLBI_N(transpose_rows)(cols, src + (rows - CLBI_BLOCK) * ld, ld, dst + rows - CLBI_BLOCK, ldd);
+        return;
     }
 #endif
-    for (i = c; i < cols; ++i)
-        for (r = 0; r < rows; ++r) dst[i * ldd + r] = src[r * ld + i];
+    for (r = 0; r < rows; ++r)
+        for (c = 0; c < cols; ++c) dst[c * ldd + r] = src[r * ld + c];
 }
 
 /* dst[k][j] = src[j sj + k sk], k < K, j < n, columns n..width-1 zero; dst has width columns, whole vectors. */
@@ -11272,61 +11306,100 @@ CLBI_FOR static void CLBI_N(pack)(size_t K, size_t n, size_t width, const clb_re
     }
 }
 
-/* C[M][n] for one panel of n <= CLBI_WIDEST vectors of columns: greedy rows, tallest tile first. */
-CLBI_FOR static void CLBI_N(panel)(size_t M, size_t n, size_t K, const clb_real *a, size_t ai, size_t ak,
-                                   const clb_real *b, size_t ldb, clb_real *C, size_t ldc, int acc,
-                                   const clb_real *gate, clb_real *relu)
+/* Index of the tile for the next rows of a panel, `left` rows of which are to come: the tallest, or what makes the
+ * last two of about equal height. */
+static size_t CLBI_N(tile_for)(size_t vectors, size_t left)
 {
-    size_t vectors = (n + CLBI_W - 1) / CLBI_W, last = n - (vectors - 1) * CLBI_W, i;
-    const clbi_tile *tile = CLBI_N(tiles)[vectors - 1];
-    for (i = 0; i < M; i += tile->rows) {
-        while (tile->rows > M - i) ++tile;
-        tile->run(K, a + i * ai, ai, ak, b, ldb, C + i * ldc, ldc, last, acc, gate ? gate + i * ldc : NULL,
-                  relu ? relu + i * ldc : NULL);
+    size_t tile = CLBI_N(tallest)[vectors - 1], most = clbi_tile_rows[tile];
+    if (left > most && left < 2 * most) left = (left + 1) / 2;
+    while (clbi_tile_rows[tile] > left) --tile;
+    return tile;
+}
+
+/* The product for a block of B: N columns in panels of `vectors` vectors, the one at column j read at p->b + j step
+ * with its rows ldb apart (0: as far as the panel is wide). by_rows: all panels of a strip of C, then the next
+ * strip; else all strips of a panel, then the next panel. */
+static void CLBI_N(block)(const clbi_product *p, size_t vectors, size_t step, size_t ldb, int by_rows)
+{
+    const size_t width = vectors * CLBI_W;
+    size_t i = 0, j = 0, n, v, tile = CLBI_N(tile_for)(vectors, p->M);
+    while (i < p->M && j < p->N) {
+        n = width < p->N - j ? width : p->N - j;
+        v = n == width ? vectors : (n + CLBI_W - 1) / CLBI_W;
+        CLBI_N(tiles)[v - 1][tile](p->K, p->a + i * p->ai, p->ai, p->ak, p->b + j * step, ldb ? ldb : v * CLBI_W,
+                                   p->C + i * p->ldc + j, p->ldc, n - (v - 1) * CLBI_W, p->acc,
+                                   p->gate ? p->gate + i * p->ldc + j : NULL, p->relu ? p->relu + i * p->ldc + j : NULL);
+        if (by_rows && (j += width) < p->N) continue;
+        i += clbi_tile_rows[tile];
+        if (by_rows) j = 0;
+        else if (i >= p->M) i = 0, j += width;
+        tile = CLBI_N(tile_for)(vectors, p->M - i);
     }
 }
 
-/* Panels of about equal width. B is copied, CLBI_KC rows at a time, if its columns are not contiguous, if it is
- * large and used often, or if a partial vector cannot be read in place. */
-CLBI_FOR static void CLBI_N(panels)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
-    const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc, const clbi_after *after)
+/* Vectors in a panel: the widest tile that is filled, panels of about equal width; two where that makes one or two
+ * strips of all rows, so that B passes by once or twice. */
+static size_t CLBI_N(panel_vectors)(size_t M, size_t vectors)
 {
-    clb_real copy[CLBI_KC * CLBI_WIDEST * CLBI_W];
-    size_t vectors = (N + CLBI_W - 1) / CLBI_W, count = (vectors + CLBI_WIDEST - 1) / CLBI_WIDEST, p, j = 0;
-    for (p = 0; p < count; ++p) {
-        size_t share = vectors / count + (p < vectors % count), width = share * CLBI_W, k, kc;
-        size_t n = width < N - j ? width : N - j;
-        const clb_real *gate = after && after->gate ? after->gate + j : NULL;
-        clb_real *relu = after && after->relu ? after->relu + j : NULL;
-        if (bj == 1 && n == width && (M < 64 || K * bk * sizeof *b <= 131072)) {
-            CLBI_N(panel)(M, n, K, a, ai, ak, b + j, bk, C + j, ldc, acc, gate, relu);
-        } else for (k = 0; k < K; k += kc) {
-            kc = CLBI_KC < K - k ? CLBI_KC : K - k;
-            CLBI_N(pack)(kc, n, width, b + j * bj + k * bk, bj, bk, copy);
-            CLBI_N(panel)(M, n, kc, a + k * ak, ai, ak, copy, width, C + j, ldc, acc || k,
-                          k + kc == K ? gate : NULL, k + kc == K ? relu : NULL);
+    size_t most = clbi_tile_rows[CLBI_N(tallest)[CLBI_WIDEST - 1]], two = 2 * clbi_tile_rows[CLBI_N(tallest)[1]];
+    size_t width = M > most && M <= two ? 2 : CLBI_WIDEST, panels = (vectors + width - 1) / width;
+    return (vectors + panels - 1) / panels;
+}
+
+/* A product whose columns fill the lanes. B is copied, block by block, panel after panel (columns past N are zero), if
+ * its columns are not contiguous, if a partial vector cannot be read in place, or if it is large and used often.
+ * By rows go what stays in the first cache anyway, and products whose rows of A do not stay in the second. */
+CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
+{
+    enum { NEAR = 32768, FAR = 262144 };
+    enum { PANEL = CLBI_WIDEST * CLBI_W, COLS = (int)CLBI_BLOCK_BYTES / (CLBI_KC * (int)sizeof(clb_real)) / PANEL * PANEL };
+    clb_real room[CLBI_KC * COLS + CLBI_LINE], *copy = clbi_on_line(room);
+    size_t vectors, width, j, k, kc, at, n;
+    clbi_product q = *p;
+    if (p->bj == 1 && p->N % CLBI_W == 0 && (p->M < 64 || p->K * p->bk * sizeof *copy <= CLBI_BLOCK_BYTES)) {
+        CLBI_N(block)(p, CLBI_N(panel_vectors)(p->M, p->N / CLBI_W), 1, p->bk, p->K * p->N * sizeof *copy <= NEAR);
+        return;
+    }
+    for (j = 0; j < p->N; j += COLS) {
+        q.N = COLS < p->N - j ? (size_t)COLS : p->N - j;
+        q.C = p->C + j;
+        vectors = CLBI_N(panel_vectors)(p->M, (q.N + CLBI_W - 1) / CLBI_W);
+        width = vectors * CLBI_W;
+        for (k = 0; k < p->K; k += kc) {                  /* about equal numbers of rows */
+            kc = (p->K - k + CLBI_KC - 1) / CLBI_KC;
+            kc = (p->K - k + kc - 1) / kc;
+            for (at = 0; at < q.N; at += width) {
+                n = width < q.N - at ? width : q.N - at;
+                CLBI_N(pack)(kc, n, (n + CLBI_W - 1) / CLBI_W * CLBI_W, p->b + (j + at) * p->bj + k * p->bk, p->bj,
+                             p->bk, copy + at * kc);
+            }
+            q.K = kc, q.a = p->a + k * p->ak, q.b = copy, q.acc = p->acc || k;
+            q.gate = p->gate && k + kc == p->K ? p->gate + j : NULL;
+            q.relu = p->relu && k + kc == p->K ? p->relu + j : NULL;
+            CLBI_N(block)(&q, vectors, kc, 0, kc * q.N * sizeof *copy <= NEAR || p->M * kc * sizeof *copy > FAR);
         }
-        j += n;
     }
 }
 
-/* C^T = B^T A^T, for shapes whose rows fill the lanes better than their columns: a block of rows of C^T is
- * computed into a buffer and copied across. */
-CLBI_FOR static void CLBI_N(matmul_across)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
-    const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc)
+/* C^T = B^T A^T, for shapes whose rows fill the lanes better than their columns: a block of C^T is computed into a
+ * buffer and copied across. */
+CLBI_FOR static void CLBI_N(across)(const clbi_product *p)
 {
     enum { COLS = CLBI_WIDEST * CLBI_W, ROWS = 24 };
-    clb_real t[ROWS * COLS];
-    size_t vectors = (M + CLBI_W - 1) / CLBI_W, count = (vectors + CLBI_WIDEST - 1) / CLBI_WIDEST, p, i0 = 0, j0, m;
-    for (p = 0; p < count; ++p, i0 += m) {
-        m = (vectors / count + (p < vectors % count)) * CLBI_W;
-        m = m < M - i0 ? m : M - i0;
-        for (j0 = 0; j0 < N; j0 += ROWS) {
-            size_t n = ROWS < N - j0 ? (size_t)ROWS : N - j0;
-            clb_real *c = C + i0 * ldc + j0;
-            if (acc) CLBI_N(transpose)(m, n, c, ldc, t, COLS);
-            CLBI_N(panels)(n, m, K, b + j0 * bj, bj, bk, a + i0 * ai, ai, ak, t, COLS, acc, NULL);
-            CLBI_N(transpose)(n, m, t, COLS, c, ldc);
+    clb_real room[ROWS * COLS + CLBI_LINE], *t = clbi_on_line(room);
+    clbi_product q;
+    size_t i, j, m, n;
+    q.K = p->K, q.ai = p->bj, q.ak = p->bk, q.bj = p->ai, q.bk = p->ak, q.C = t, q.ldc = COLS, q.acc = p->acc;
+    q.gate = NULL, q.relu = NULL;
+    for (i = 0; i < p->M; i += m) {
+        m = COLS < p->M - i ? (size_t)COLS : p->M - i;
+        for (j = 0; j < p->N; j += n) {
+            clb_real *c = p->C + i * p->ldc + j;
+            n = ROWS < p->N - j ? (size_t)ROWS : p->N - j;
+            if (p->acc) CLBI_N(transpose)(m, n, c, p->ldc, t, COLS);
+            q.M = n, q.N = m, q.a = p->b + j * p->bj, q.b = p->a + i * p->ai;
+            CLBI_N(blocks)(&q);
+            CLBI_N(transpose)(n, m, t, COLS, c, p->ldc);
         }
     }
 }
@@ -11369,13 +11442,17 @@ CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real
 {
     size_t along = M * ((N + CLBI_W - 1) / CLBI_W) * K + (bj == 1 ? 0 : N * K / CLBI_COPIES);
     size_t across = N * ((M + CLBI_W - 1) / CLBI_W) * K + (ai == 1 ? 0 : M * K / CLBI_COPIES) + M * N / CLBI_COPIES;
+    clbi_product p;
     size_t i;
     if (M == 0 || N == 0) return;
-    if (K > 0 && (along <= across || (after && after->gate == C))) {
-        CLBI_N(panels)(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc, after);
+    p.M = M, p.N = N, p.K = K, p.a = a, p.ai = ai, p.ak = ak, p.b = b, p.bj = bj, p.bk = bk;
+    p.C = C, p.ldc = ldc, p.acc = acc;
+    p.gate = after ? after->gate : NULL, p.relu = after ? after->relu : NULL;
+    if (K > 0 && (along <= across || p.gate == C)) {
+        CLBI_N(blocks)(&p);
         return;
     }
-    if (K > 0) CLBI_N(matmul_across)(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc);
+    if (K > 0) CLBI_N(across)(&p);
     for (i = 0; i < M; ++i) {
         if (K == 0 && !acc) memset(C + i * ldc, 0, N * sizeof *C);
         if (after && after->gate) CLBI_N(relu_back)(N, after->gate + i * ldc, C + i * ldc);

@@ -135,7 +135,8 @@ static void t_matmul_larger_shapes(void)
     static const size_t shapes[][3] = {
         { 200, 64, 20 }, { 200, 5, 64 }, { 5, 64, 200 }, { 200, 64, 5 }, { 64, 20, 200 }, { 64, 10, 200 },
         { 16, 20, 200 }, { 200, 16, 40 }, { 256, 40, 200 }, { 3, 300, 130 }, { 129, 1, 257 }, { 1, 129, 300 },
-        { 150, 151, 129 }, { 97, 260, 385 }
+        { 150, 151, 129 }, { 97, 260, 385 }, { 64, 256, 128 }, { 65, 257, 129 }, { 7, 130, 400 }, { 24, 70, 140 },
+        { 25, 70, 257 }, { 270, 121, 260 }, { 520, 33, 128 }
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i)
         check_shape(shapes[i][0], shapes[i][1], shapes[i][2], i % 3);
@@ -186,6 +187,8 @@ static void t_matmul_with_rectifier(void)
             for (int which = 0; which < 16; ++which) check_after(sizes[i], sizes[j], sizes[(i + 3 * j) % 10], which);
     for (int which = 0; which < 16; ++which) {
         check_after(33, 70, 300, which);           /* more than one block of k */
+        check_after(80, 261, 129, which);          /* and more than one of columns */
+        check_after(270, 20, 260, which);
         check_after(9, 20, 0, which);
     }
 }
