@@ -4648,6 +4648,111 @@ CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad)
     return loss;
 }
 
+/* ---- gradients in blocks of rows ------------------------------------------------------------ */
+
+/* The gradient alone, when nobody looks at the matrices of the pass: forward and backward pass over one block of rows
+ * at a time, whose activations then stay in the nearest cache. Same bits as clb_grad, since every sum over the rows
+ * goes on where the block before left it. */
+typedef struct clbi_blocks {
+    const clb_data *data;
+    clb_data  view;             /* the rows of one block                                              */
+    clb_pass  pass;             /* over a block                                                       */
+    void     *arena;            /* of these:                                                          */
+    clb_real *wt, *gt;          /* P: W_l^T, G_l^T in the places of W_l, G_l                          */
+    clb_real *r;                /* [n][K] residuals of the squared loss                               */
+} clbi_blocks;
+
+/* Rows of a block: the widest hidden layer within 24 KiB, but 48 to 96 rows; blocks of about equal size, in multiples of
+ * 24 because tiles have 4, 6, 8 or 12 rows. */
+static size_t clbi_block_rows(const clb_net *net, size_t n)
+{
+    size_t l, widest = 1, rows, count;
+    for (l = 1; l < net->L; ++l)
+        if (net->m[l] > widest) widest = net->m[l];
+    rows = 24576 / sizeof(clb_real) / widest;
+    rows = rows < 48 ? 48 : rows > 96 ? 96 : rows;
+    count = (n + rows - 1) / rows;
+    rows = (n + count - 1) / count;
+    return (rows + 23) / 24 * 24;
+}
+
+/* Where nothing needs z_l once a_l is there, nor a_l once u_l is, one matrix serves for all three. */
+static void clbi_blocks_share(clb_pass *pass)
+{
+    const clb_net *net = pass->net;
+    size_t l;
+    for (l = 1; l < net->L; ++l) {
+        if (net->activation != CLB_RELU && net->activation != CLB_IDENTITY) return;
+        pass->z[l] = pass->a[l];
+        if (net->activation == CLB_IDENTITY || net->m[l + 1] <= CLBI_KC) pass->u[l] = pass->a[l];
+    }
+}
+
+static void clbi_blocks_free(clbi_blocks *blocks)
+{
+    clb_pass_free(&blocks->pass);
+    CLB_FREE(blocks->arena);
+    memset(blocks, 0, sizeof *blocks);
+}
+
+static clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net *net, const clb_data *data, double ce)
+{
+    clb_status status = clbi_pass_check(net, data, ce);
+    size_t rows, reals, bytes;
+    char *at;
+    memset(blocks, 0, sizeof *blocks);
+    if (status) return status;
+    rows = clbi_block_rows(net, data->n);
+    blocks->data = data;
+    blocks->view = *data;
+    if (rows < data->n) blocks->view.n = rows;
+    if (!clbi_mul_size(net->P, 2, &reals) || !clbi_mul_size(data->n, data->K, &bytes) ||
+        !clbi_add_size(reals, bytes, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
+        !clbi_add_size(bytes, 3 * CLBI_MATRIX_GAP, &bytes)) return CLB_ESIZE;
+    status = clb_pass_init(&blocks->pass, net, &blocks->view, ce);
+    if (!status) status = clbi_calloc(&blocks->arena, bytes, 1);
+    if (status) {
+        clbi_blocks_free(blocks);
+        return status;
+    }
+    at = (char *)blocks->arena;
+    blocks->wt = clbi_next_matrix(&at, net->P);
+    blocks->gt = clbi_next_matrix(&at, net->P);
+    blocks->r = clbi_next_matrix(&at, data->n * data->K);
+    clbi_blocks_share(&blocks->pass);
+    return CLB_OK;
+}
+
+/* Loss and gradient at theta, as clb_grad. */
+static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_real *grad)
+{
+    clb_pass *pass = &blocks->pass;
+    const clb_data *data = blocks->data;
+    const clb_net *net = pass->net;
+    const clbi_kernels *kernels = clbi_isa_kernels();
+    size_t l, i0, n, K = data->K;
+    double entropy = 0;
+    for (l = 1; l <= net->L; ++l)
+        kernels->transpose(net->m[l], net->m[l - 1], theta + net->w[l], net->m[l - 1], blocks->wt + net->w[l], net->m[l]);
+    for (i0 = 0; i0 < data->n; i0 += n) {
+        n = blocks->view.n < data->n - i0 ? blocks->view.n : data->n - i0;
+        clbi_pass_use(pass, n, data->X + i0 * data->d, data->y ? data->y + i0 : NULL,
+                      data->T ? data->T + i0 * K : NULL);
+        clbi_forward(pass, theta, blocks->wt);
+        if (pass->ce > 0) entropy = clbi_softmax(pass, entropy);
+        if (pass->ce < 1) {
+            clbi_residual(pass, pass->z[net->L], pass->u[net->L]);
+            memcpy(blocks->r + i0 * K, pass->u[net->L], n * K * sizeof *blocks->r);
+        }
+        clbi_output_gradient(pass, data->n);
+        clbi_backward(pass, theta, grad, blocks->gt, i0 > 0);
+    }
+    for (l = 1; l <= net->L; ++l)
+        if (clbi_gradient_across(net, l))
+            kernels->transpose(net->m[l - 1], net->m[l], blocks->gt + net->w[l], net->m[l], grad + net->w[l], net->m[l - 1]);
+    return clbi_blend(pass->ce, data->n, K, entropy, blocks->r);
+}
+
 CLBDEF double clb_accuracy(const clb_pass *pass)
 {
     size_t i, k, hits = 0, K = pass->net->m[pass->net->L];
@@ -5865,7 +5970,8 @@ typedef struct clbi_run {
     clb_train_opts  o;
     double          eta;
     size_t          T, t;
-    clb_pass        pass;
+    clb_pass        pass;       /* for observers and batches                     */
+    clbi_blocks     blocks;     /* for all other steps                           */
     clb_trace       trace;
     clb_real       *grad;       /* G, P                                          */
     clb_real       *v;          /* momentum or first moment, P                   */
@@ -5916,6 +6022,7 @@ CLBDEF void clb_trace_free(clb_trace *trace)
 static void clbi_run_free(clbi_run *run)
 {
     clb_pass_free(&run->pass);
+    clbi_blocks_free(&run->blocks);
     CLB_FREE(run->arena);
     CLB_FREE(run->C);
     CLB_FREE(run->order);
@@ -5940,7 +6047,7 @@ static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
     run->WW = run->D + L;
     run->WU = run->WW + 2 * L;
     run->UU = run->WU + 2 * L;
-    if (!run->o.batch) return CLB_OK;
+    if (!run->o.batch) return clbi_blocks_init(&run->blocks, run->net, data, run->o.ce);
     run->at_batch = data->n;
     if ((status = clbi_alloc(&run->order, data->n, sizeof *run->order)) != CLB_OK) return status;
     return clbi_pass_batch_alloc(&run->pass);
@@ -6099,6 +6206,28 @@ static int clbi_observer_due(const clb_observer *ob, size_t t, size_t T)
     return ob->per_decade ? clbi_on_log_grid(t, ob->per_decade) : 1;
 }
 
+static int clbi_observers_due(const clbi_run *run)
+{
+    size_t i;
+    for (i = 0; i < run->o.observer_count; ++i)
+        if (clbi_observer_due(&run->o.observers[i], run->t, run->T)) return 1;
+    return 0;
+}
+
+/* Has no observer changed the pass: other rows, or slopes held? */
+static int clbi_pass_is_plain(const clb_pass *pass)
+{
+    return !pass->slope && pass->n == pass->data->n && pass->X == pass->data->X;
+}
+
+/* Loss (into pass.loss) and gradient at theta. The pass itself is evaluated when somebody will look at it. */
+static void clbi_run_gradient(clbi_run *run)
+{
+    if (run->o.batch || !clbi_pass_is_plain(&run->pass) || clbi_observers_due(run))
+        clb_grad(&run->pass, NULL, run->grad);
+    else run->pass.loss = clbi_blocks_grad(&run->blocks, run->net->theta, run->grad);
+}
+
 static clb_verdict clbi_observe(clbi_run *run)
 {
     clb_verdict verdict = CLB_CONTINUE;
@@ -6134,7 +6263,7 @@ static clb_status clbi_run_steps(clbi_run *run)
     for (run->t = 0; run->t < run->T; ++run->t) {
         clb_verdict verdict;
         if (run->o.batch) clbi_next_batch(run);
-        clb_grad(&run->pass, NULL, run->grad);
+        clbi_run_gradient(run);
         clbi_record_norms(run, run->t);
         if (clbi_run_diverged(run)) return CLB_EDIVERGED;
         verdict = clbi_observe(run);
@@ -6145,7 +6274,7 @@ static clb_status clbi_run_steps(clbi_run *run)
     clbi_record_norms(run, run->t);
     if (run->o.observer_count == 0) return CLB_OK;
     if (run->o.batch) clb_pass_batch(&run->pass, NULL, 0);
-    clb_grad(&run->pass, NULL, run->grad);
+    clbi_run_gradient(run);
     clbi_observe(run);
     return CLB_OK;
 }
