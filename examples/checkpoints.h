@@ -52,7 +52,7 @@ static clb_verdict cp_observe(void *context, const clb_state *state)
     if (t->k == t->plan->n || state->t != t->plan->at[t->k]) return CLB_CONTINUE;
     if (t->k == 0) t->status = clb_curv_init(&t->curv, state->pass);
     if (!t->status)
-        clb_curv_at(&t->curv, NULL), t->status = clb_crossover_modes(&t->curv, t->lambda, t->c);
+        clb_curv_at(&t->curv, NULL), t->status = ex_crossover_modes(&t->curv, t->lambda, t->c);
     if (t->status) return CLB_STOP;
     s = clb_spectrum_describe(P, t->lambda, 1e-8);
     t->largest[t->k] = s.largest, t->smallest[t->k] = s.smallest, t->rank[t->k] = s.effective_rank;
@@ -130,7 +130,7 @@ static clb_status cp_run(ex *x, ex_row *row, const cp_plan *plan)
     if (status) return status;
     if (ex_is(row, "track")) status = cp_run_track(plan, row, &p, how.ce);
     else {
-        status = clb_train(&p.net, &p.data, ex_get(row, "lr"), ex_quick(x) ? 200 : CP_T, &how, &tr);
+        status = ex_train(&p.net, &p.data, ex_get(row, "lr"), ex_quick(x) ? 200 : CP_T, &how, &tr);
         if (!status) {
             clb_energy e = clb_trace_energy(&tr, 1, tr.loss[tr.T - 1]);
             ex_num(row, "S_measured", fabs(tr.S[0]));

@@ -99,7 +99,7 @@ static clb_status e05_train(clb_problem *problem, ex_row *row)
     clb_trace trace;
     double eta = ex_get(row, "lr"), gg = 0.0, drift, last;
     clb_status status =
-        clb_train(&problem->net, &problem->data, eta, (size_t)ex_get(row, "T"), &how, &trace);
+        ex_train(&problem->net, &problem->data, eta, (size_t)ex_get(row, "T"), &how, &trace);
     if (status != CLB_OK && status != CLB_EDIVERGED) return status;
     for (size_t i = 0; i < 2 * trace.steps; ++i) gg += trace.g[i];            /* sum_t |grad L|^2 */
     drift = status ? EX_NAN : clb_trace_drift(&trace, 1);      /* a diverged run is a result: NaN */

@@ -91,7 +91,7 @@ static clb_status e06_run(ex *x, ex_row *row)
     clb_problem_opts opts = { .L = (size_t)ex_get(row, "L") };
     clb_train_opts train = { .ce = CLB_CE, .charge_max = 1e6 };
     clb_trace tr;
-    clb_status status = clb_problem_run(&opts, (uint64_t)row->seed, ex_get(row, "lr"),
+    clb_status status = ex_problem_run(&opts, (uint64_t)row->seed, ex_get(row, "lr"),
                                         ex_quick(x) ? 300 : E06_T, &train, &tr);
     if (status && status != CLB_EDIVERGED) return status;
     ex_flag(row, "diverged", status == CLB_EDIVERGED);

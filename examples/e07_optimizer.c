@@ -83,7 +83,7 @@ static clb_status e07_run(ex *x, ex_row *row)
                            .beta1 = beta > 0 ? beta : -1, .eps = ex_get(row, "eps") };
     clb_trace tr;
     size_t t = 0;
-    clb_status status = clb_problem_run(NULL, (uint64_t)row->seed, ex_get(row, "lr"),
+    clb_status status = ex_problem_run(NULL, (uint64_t)row->seed, ex_get(row, "lr"),
                                         ex_quick(x) ? E07_QUICK_T : E07_T, &how, &tr);
     if (status) return status;                          /* no run of this protocol diverges */
     drift = clb_trace_drift(&tr, 1);

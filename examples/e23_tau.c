@@ -51,7 +51,7 @@ static void e23_spectrum(e23_watch *w, const clb_state *state)
     clb_spectrum_stats s;
     if (w->kh == 0) w->status = clb_curv_init(&w->curv, state->pass);
     if (!w->status)
-        clb_curv_at(&w->curv, NULL), w->status = clb_crossover_modes(&w->curv, w->lambda, w->c);
+        clb_curv_at(&w->curv, NULL), w->status = ex_crossover_modes(&w->curv, w->lambda, w->c);
     if (w->status) return;
     s = clb_spectrum_describe(state->net->P, w->lambda, 1e-8);
     w->h[0][w->kh] = s.largest, w->h[1][w->kh] = s.smallest;

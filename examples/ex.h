@@ -305,6 +305,8 @@ EX_FN void ex_on_signal(int number)
     _Exit(128 + number);
 }
 
+#include "once.h"
+
 /* Seconds since some moment, for progress and timings only. */
 EX_FN double ex_clock(void)
 {

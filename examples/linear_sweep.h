@@ -57,7 +57,7 @@ EX_FN clb_status ls_run(ex *x, ex_row *row)
     if (!status && isnan(eta)) ex_num(row, "lambda_max", lmax);
     if (!status && !isnan(f)) eta = 2 * f / lmax;
     if (!status && !isnan(eta)) {
-        status = clb_train(&p.net, &p.data, eta, ex_quick(x) ? 200 : LS_T, NULL, &tr);
+        status = ex_train(&p.net, &p.data, eta, ex_quick(x) ? 200 : LS_T, NULL, &tr);
         ex_num(row, "drift", status == CLB_OK ? fabs(clb_trace_drift(&tr, 1)) : EX_NAN);
         ex_num(row, "steps", (double)tr.steps);
         if (status == CLB_OK || status == CLB_EDIVERGED) clb_trace_free(&tr), status = CLB_OK;

@@ -43,7 +43,7 @@ EX_FN clb_status mt_measure(ex_row *row, const clb_net *net, const clb_data *dat
     clb_status status = clb_pass_init(&pass, net, data, CLB_MSE), opened = CLB_OK;
     if (status) return status;
     opened = status = clb_curv_init(&curv, &pass);
-    if (!status) clb_curv_at(&curv, NULL), status = clb_crossover_modes(&curv, lambda, c);
+    if (!status) clb_curv_at(&curv, NULL), status = ex_crossover_modes(&curv, lambda, c);
     if (!opened) clb_curv_free(&curv);
     clb_pass_free(&pass);
     if (status) return status;

@@ -161,7 +161,7 @@ EX_FN clb_status sp_train(ex *x, ex_row *row, int data_first, int whole_curve)
     clb_status status = sp_open(&p, row, data_first);
     if (!status && !ex_published(x)) status = sp_linearised(row, &p.curv, eta, T);
     if (!status) {
-        status = clb_train(&p.problem.net, &p.problem.data, eta, T, &how, &tr);
+        status = ex_train(&p.problem.net, &p.problem.data, eta, T, &how, &tr);
         if (!status || status == CLB_EDIVERGED) {
             double loss_end = status ? EX_NAN : clb_loss(&p.pass, NULL);
             sp_measure(row, &tr, loss_end, whole_curve);
@@ -312,7 +312,7 @@ EX_FN clb_status sp_spectrum(ex *x, ex_row *row, int data_first)
     clb_status status = sp_open(&p, row, data_first), room = sp_eigen_alloc(&e, p.problem.net.P);
     ex_array(row, "lrs", lrs.n, lrs.at);
     if (!status) status = room;
-    if (!status && ex_published(x)) status = clb_crossover_modes(&p.curv, e.values, e.a);
+    if (!status && ex_published(x)) status = ex_crossover_modes(&p.curv, e.values, e.a);
     if (!status && !ex_published(x)) {
         status = sp_hessian(row, &p, &e, T);
         if (!status) status = sp_gauss_newton(row, &p, &e, T);

@@ -140,7 +140,7 @@ EX_FN clb_status sw_train(const ex_row *row, double eta, int frozen, clb_trace *
     at_start.call = sw_freeze, at_start.context = &froze, at_start.every = T;
     train.ce = ex_get(row, "loss");
     if (frozen) train.observers = &at_start, train.observer_count = 1;
-    status = clb_problem_run(&opts, (uint64_t)row->seed, eta, T, &train, trace);
+    status = ex_problem_run(&opts, (uint64_t)row->seed, eta, T, &train, trace);
     if (froze) clb_trace_free(trace);
     if (froze || status == CLB_EDIVERGED) return froze;            /* divergence is a result here */
     return status;

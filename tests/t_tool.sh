@@ -95,6 +95,12 @@ head -c 300 "$T/a/E05.json" >"$T/cut.json"
 status 3 "$TOOL" merge --out "$T/x" "$T/cut.json"
 [ -e "$T/x/E05.json" ] && bad "a refused merge left a file" || ok
 
+# a run that another experiment of the same process made has the bytes of one made alone
+"$TOOL" run --only E10,E11 $FAST -q --out "$T/two"
+"$BUILD/e11_homogeneity" $FAST -q --out "$T/one"
+plain "$T/two/E11.json" "$T/two.json"; plain "$T/one/E11.json" "$T/one.json"
+same "$T/two.json" "$T/one.json" "shared runs"
+
 # stdout is one document, and the tables and the report are the same twice
 "$E5" $FAST --json - >"$T/stdout.json" 2>/dev/null; plain "$T/stdout.json" "$T/c.json"
 same "$T/a.json" "$T/c.json" "--json -"

@@ -310,6 +310,7 @@ static int tool_main(int argc, char **argv)
     size_t n;
     int status;
     o.set = ex_settings_default();
+    ex_once_limit = (size_t)256 << 20;
     n = ex_shared_options(opts, &o.set, &o.help, &o.version);
     opts[n++] = (ex_opt){ "only", 0, "LIST", "experiments, E5,E06 [all]", tool_set_only, &o };
     opts[n++] = (ex_opt){ "reference",         0, "DIR", "the published result files", ex_set_text,
