@@ -84,9 +84,8 @@ static void e01_plan(ex *x)
             ex_row *row;
             if (!e01_models[k].key && (ex_published(x) || ex_quick(x))) continue;
             row = ex_add(x, e01_models[k].part, five.at[s]);
-            ex_num(row, "matrices", (double)e01_models[k].L);
-            ex_num(row, "width", (double)e01_models[k].m);
-            ex_num(row, "lr", e01_models[k].eta);
+            ex_nums(row, "matrices width lr",
+                    EX_VALUES((double)e01_models[k].L, (double)e01_models[k].m, e01_models[k].eta));
         }
     for (size_t k = 0; k < EX_LEN(e01_controls); ++k)
         for (size_t s = 0; s < three.n; ++s)
@@ -174,11 +173,9 @@ static clb_status e01_flow(ex_row *row)
     for (size_t i = 0; i < r.n; ++i) worst = fmax(worst, fabs(r.drift[i]));
     ex_num(row, "max_drift", worst);
     ex_array(row, "drift", r.n, r.drift);
-    ex_num(row, "neuron_drift", laws_neuron_drift(row, &p.net, charges));
-    ex_num(row, "steps", (double)stats.steps);
-    ex_num(row, "evaluations", (double)stats.evaluations);
-    ex_num(row, "stalls", (double)stats.stalls);
-    ex_num(row, "loss", stats.loss);
+    ex_nums(row, "neuron_drift steps evaluations stalls loss",
+            EX_VALUES(laws_neuron_drift(row, &p.net, charges), (double)stats.steps,
+                      (double)stats.evaluations, (double)stats.stalls, stats.loss));
     clb_problem_free(&p);
     return status;
 }
@@ -248,12 +245,11 @@ static void e01_flow_lines(ex *x)
                 ex_text(line, "net", e01_nets[net]);
                 ex_text(line, "method", method);
                 if (k < 3) ex_num(line, "dt", dt);
-                ex_num(line, "max_drift", e01_flow_mean(x, "max_drift", e01_nets[net], method, dt));
-                ex_num(line, "neuron_drift", e01_flow_mean(x, "neuron_drift", e01_nets[net], method,
-                                                           dt));
-                ex_num(line, "evaluations", e01_flow_mean(x, "evaluations", e01_nets[net], method,
-                                                          dt));
-                ex_num(line, "stalls", e01_flow_mean(x, "stalls", e01_nets[net], method, dt));
+                ex_nums(line, "max_drift neuron_drift evaluations stalls",
+                        EX_VALUES(e01_flow_mean(x, "max_drift", e01_nets[net], method, dt),
+                                  e01_flow_mean(x, "neuron_drift", e01_nets[net], method, dt),
+                                  e01_flow_mean(x, "evaluations", e01_nets[net], method, dt),
+                                  e01_flow_mean(x, "stalls", e01_nets[net], method, dt)));
             }
     ex_caption(x, "flow", "The flow to time 2: largest relative drift of C, largest absolute drift "
                           "of a neuron's charge");

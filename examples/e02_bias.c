@@ -82,9 +82,8 @@ static void e02_record(ex_row *row, const clb_net *net, const clb_trace *tr)
     }
     ex_array(row, "Q_drift", n, Q);
     ex_array(row, "excess", n, excess);
-    ex_num(row, "drift_C1", clb_trace_drift(tr, 1));
-    ex_num(row, "drift_Q1", Q[0]);
-    ex_num(row, "relative_Q1", fabs(Q[0] / clb_trace_charge_bias(tr, 1, 0)));
+    ex_nums(row, "drift_C1 drift_Q1 relative_Q1",
+            EX_VALUES(clb_trace_drift(tr, 1), Q[0], fabs(Q[0] / clb_trace_charge_bias(tr, 1, 0))));
     if (net->L == 2) ex_array(row, "C1", E02_MARKS, C1), ex_array(row, "Q1", E02_MARKS, Q1);
 }
 
@@ -200,12 +199,10 @@ static void e02_extension_lines(ex *x)
         ex_row *line;
         if (!C.n) continue;
         line = ex_line(x, "flow");
-        ex_num(line, "dt", e02_dts[i]);
-        ex_num(line, "C1_first_seed", C.at[0]);
-        ex_num(line, "Q1_first_seed", Q.at[0]);
-        ex_num(line, "Q1_largest", fmax(clb_summarize(Q.n, Q.at).max,
-                                        -clb_summarize(Q.n, Q.at).min));
-        ex_num(line, "neuron_largest", clb_summarize(N.n, N.at).max);
+        ex_nums(line, "dt C1_first_seed Q1_first_seed Q1_largest neuron_largest",
+                EX_VALUES(e02_dts[i], C.at[0], Q.at[0],
+                          fmax(clb_summarize(Q.n, Q.at).max, -clb_summarize(Q.n, Q.at).min),
+                          clb_summarize(N.n, N.at).max));
     }
     ex_caption(x, "flow", "The flow to time 2 (Runge-Kutta): C_1 drifts in the limit, Q_1 does "
                           "not");
@@ -215,9 +212,7 @@ static void e02_extension_lines(ex *x)
         if (!ex_find(x, "part=only bias=%d", layer)) continue;
         e02_only(x, layer, &own, &other);
         line = ex_line(x, "only");
-        ex_num(line, "bias_in_layer", layer);
-        ex_num(line, "own_charge", own);
-        ex_num(line, "other_charges", other);
+        ex_nums(line, "bias_in_layer own_charge other_charges", EX_VALUES(layer, own, other));
     }
     ex_caption(x, "only", "A bias in one layer of five: largest first-order drift of its own C_l, "
                           "and of the other charges");

@@ -143,10 +143,8 @@ static clb_status e03_split(clb_problem *p, ex_row *row, const clb_trace *skippe
         S += e03_delta(skipped, t);
         if (t < E03_HOLD) head = S;
     }
-    ex_num(row, "lambda_max", lambda);
-    ex_num(row, "S_skipped", fabs(S));
-    ex_num(row, "S_head", head);
-    ex_num(row, "frac_head", head / fabs(S));
+    ex_nums(row, "lambda_max S_skipped S_head frac_head",
+            EX_VALUES(lambda, fabs(S), head, head / fabs(S)));
     return status;
 }
 
@@ -406,9 +404,8 @@ static void e03_slope_lines(ex *x, e03_found *f)
     f->time_slope = clb_log(drift[1] / drift[0]) / clb_log(e03_times[1] / e03_times[0]);
     for (size_t i = 0; i < EX_LEN(e03_times) && !isnan(drift[i]); ++i) {
         ex_row *line = ex_line(x, "time");
-        ex_num(line, "lr", e03_times[i]);
-        ex_num(line, "T", e03_mean(x, "T", "time", e03_times[i]));
-        ex_num(line, "drift", drift[i]);
+        ex_nums(line, "lr T drift",
+                EX_VALUES(e03_times[i], e03_mean(x, "T", "time", e03_times[i]), drift[i]));
         if (i)
             ex_num(line, "slope", clb_log(drift[i] / drift[i - 1])
                    / clb_log(e03_times[i] / e03_times[i - 1]));

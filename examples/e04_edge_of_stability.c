@@ -278,9 +278,8 @@ static clb_status e04_audit(ex *x, ex_row *row)
         }
         loss = json_get_number(json_get(run, "losses"), ex_print(x, "%zu", lambda->count - 1));
     }
-    ex_num(row, "D", D), ex_num(row, "D_1", D1), ex_num(row, "max_lambda", most);
-    ex_num(row, "last_lambda", tail);
-    ex_num(row, "crossing", crossing), ex_num(row, "final_loss", loss);
+    ex_nums(row, "D D_1 max_lambda last_lambda crossing final_loss",
+            EX_VALUES(D, D1, most, tail, crossing, loss));
     json_free(&doc);
     return CLB_OK;
 }

@@ -49,10 +49,8 @@ static void e05_add(ex *x, const char *part, ex_list seeds, ex_list etas, size_t
     for (size_t i = 0; i < etas.n; ++i)
         for (size_t s = 0; s < seeds.n; ++s) {
             ex_row *row = ex_add(x, part, seeds.at[s]);
-            ex_num(row, "lr", etas.at[i]);
-            ex_num(row, "width", (double)sweep->m);
-            ex_num(row, "dataset", (double)sweep->dataset);
-            ex_num(row, "T", (double)T);
+            ex_nums(row, "lr width dataset T",
+                    EX_VALUES(etas.at[i], (double)sweep->m, (double)sweep->dataset, (double)T));
         }
 }
 
@@ -104,15 +102,12 @@ static clb_status e05_train(clb_problem *problem, ex_row *row)
     for (size_t i = 0; i < 2 * trace.steps; ++i) gg += trace.g[i];            /* sum_t |grad L|^2 */
     drift = status ? EX_NAN : clb_trace_drift(&trace, 1);      /* a diverged run is a result: NaN */
     last = status ? EX_NAN : trace.loss[trace.T - 1];
-    ex_num(row, "drift", fabs(drift));
-    ex_num(row, "signed_drift", drift);
-    ex_num(row, "rel_drift", fabs(drift / clb_trace_charge(&trace, 1, 0)));
-    ex_num(row, "S", trace.S[0]);
-    ex_num(row, "identity_error", fabs(drift - eta * eta * trace.S[0]));             /* Theorem 2 */
+    ex_nums(row, "drift signed_drift rel_drift S identity_error",
+            EX_VALUES(fabs(drift), drift, fabs(drift / clb_trace_charge(&trace, 1, 0)), trace.S[0],
+                      fabs(drift - eta * eta * trace.S[0])));             /* Theorem 2 */
     ex_num(row, "initial_loss", trace.loss[0]);
-    ex_num(row, "final_loss", last);
-    ex_num(row, "r", trace.S[0] / gg);
-    ex_num(row, "r_eta_loss_fall", fabs(trace.S[0] / gg * eta * (trace.loss[0] - last)));
+    ex_nums(row, "final_loss r r_eta_loss_fall",
+            EX_VALUES(last, trace.S[0] / gg, fabs(trace.S[0] / gg * eta * (trace.loss[0] - last))));
     clb_trace_free(&trace);
     return CLB_OK;
 }
@@ -170,12 +165,10 @@ static void e05_lines(ex *x, const e05_sweep *s, ex_list etas)
         double eta = etas.at[i];
         ex_list drift = ex_pick(x, "drift", "part=%s lr=%.17g pub=1", s->part, eta);
         ex_row *line = ex_line(x, s->label);
-        ex_num(line, "lr", eta);
-        ex_num(line, "mean_drift", clb_mean(drift.n, drift.at));
-        ex_num(line, "std_drift", clb_std_pop(drift.n, drift.at));
-        ex_num(line, "mean_loss", e05_mean(x, "final_loss", s->part, eta));
-        ex_num(line, "r", e05_mean(x, "r", s->part, eta));
-        ex_num(line, "r_eta_loss_fall", e05_mean(x, "r_eta_loss_fall", s->part, eta));
+        ex_nums(line, "lr mean_drift std_drift mean_loss r r_eta_loss_fall",
+                EX_VALUES(eta, clb_mean(drift.n, drift.at), clb_std_pop(drift.n, drift.at),
+                          e05_mean(x, "final_loss", s->part, eta), e05_mean(x, "r", s->part, eta),
+                          e05_mean(x, "r_eta_loss_fall", s->part, eta)));
         e05_refs(x, line, s, eta,
                  ex_print(x, "%s/results.json#%s/lr_results/%s", s->file, s->label,
                           ex_key(x, eta)));
@@ -200,10 +193,8 @@ static void e05_exponent(ex *x, const e05_sweep *s, ex_list etas)
     y.floor = 1e-10;
     fit = clb_sweep_fit(&y, ex_doubles(x, etas.n));
     ex_text(line, "sweep", s->label);
-    ex_num(line, "alpha", fit.slope);
-    ex_num(line, "r_squared", fit.r2);
-    ex_num(line, "published_alpha", s->alpha);
-    ex_num(line, "published_r_squared", s->r2);
+    ex_nums(line, "alpha r_squared published_alpha published_r_squared",
+            EX_VALUES(fit.slope, fit.r2, s->alpha, s->r2));
     ex_ref(line, "alpha", EX_FIT, 0.01, "%s/results.json#%s/power_law_exponent", s->file, s->label);
     ex_ref(line, "r_squared", EX_FIT, 0.01, "%s/results.json#%s/r_squared", s->file, s->label);
     ex_ref(line, "alpha", EX_FIT, 0.01, "%s/config.json#summary/%zu/exponent", s->file, s->place);
@@ -310,10 +301,8 @@ static void e05_bends(ex *x, e05_found *f)
         f->top[k] = clb_log(b / a) / clb_log(0.5 / 0.3);
         if (isnan(f->top[k])) continue;
         line = ex_line(x, "bends");
-        ex_num(line, "T", steps[k]);
-        ex_num(line, "eta_bend", f->bend[k]);
-        ex_num(line, "eta_bend_times_T", f->bend[k] * steps[k]);
-        ex_num(line, "slope_0.3_to_0.5", f->top[k]);
+        ex_nums(line, "T eta_bend eta_bend_times_T slope_0.3_to_0.5",
+                EX_VALUES(steps[k], f->bend[k], f->bend[k] * steps[k], f->top[k]));
     }
     e05_held_out(f, ex_doubles(x, 2 * f->etas.n), f->miss);
 }

@@ -167,12 +167,9 @@ static void e06_line_i(ex *x, int L, double lr)
     double tol, mean = clb_mean(three, drift.at);
     ex_class kind = e06_class(L, lr, &tol);
     ex_row *line = ex_line(x, "depth_imbalance");
-    ex_num(line, "L", L);
-    ex_num(line, "lr", lr);
-    ex_num(line, "mean_drift", mean);
-    ex_num(line, "mean_S", clb_mean(three, S.at));
-    ex_num(line, "drift_over_eta_sq", mean / (lr * lr));
-    ex_num(line, "mean_S_over_grad_int", clb_mean(three, share.at));
+    ex_nums(
+        line, "L lr mean_drift mean_S drift_over_eta_sq mean_S_over_grad_int",
+        EX_VALUES(L, lr, mean, clb_mean(three, S.at), mean / (lr * lr), clb_mean(three, share.at)));
     ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
     e06_mean_ref(x, line, "mean_drift", kind, tol, path);
     e06_mean_ref(x, line, "drift_over_eta_sq", kind, kind == EX_NOISE ? tol / (lr * lr) : tol,
@@ -267,10 +264,8 @@ static void e06_takeoffs(ex *x, int L)
 {
     double early = e06_takeoff(x, L, "loss_early"), late = e06_takeoff(x, L, "final_loss");
     ex_row *line = ex_line(x, "take-off");
-    ex_num(line, "L", L);
-    ex_num(line, "eta_T200", early), ex_num(line, "eta_T2000", late);
-    ex_num(line, "ratio", early / late);
-    ex_num(line, "eta_T", late * E06_T);
+    ex_nums(line, "L eta_T200 eta_T2000 ratio eta_T",
+            EX_VALUES(L, early, late, early / late, late * E06_T));
 }
 
 /* Signed S_l / sum |grad|^2 at eta = 0.01: the layers' shares have both signs. */
@@ -284,9 +279,7 @@ static void e06_layers(ex *x, int L)
         if (ex_get(ex_run_at(x, i), "L") != L || ex_get(ex_run_at(x, i), "lr") != 0.01) continue;
         for (size_t l = 0; l < share.n; ++l) sum += fabs(share.at[l]), sign += share.at[l] < 0, ++n;
     }
-    ex_num(line, "L", L);
-    ex_num(line, "mean_abs_share", sum / (double)n);
-    ex_num(line, "negative", sign / (double)n);
+    ex_nums(line, "L mean_abs_share negative", EX_VALUES(L, sum / (double)n, sign / (double)n));
 }
 
 static void e06_constants(ex *x)

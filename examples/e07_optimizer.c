@@ -41,10 +41,8 @@ static void e07_add(ex *x, const char *part, double seed, clb_optimizer optimize
                     const double values[3])
 {
     ex_row *row = ex_add(x, part, seed);
-    ex_num(row, "optimizer", (double)optimizer);
-    ex_num(row, "lr", values[0]);
-    ex_num(row, "beta", values[1]);
-    ex_num(row, "eps", values[2]);
+    ex_nums(row, "optimizer lr beta eps",
+            EX_VALUES((double)optimizer, values[0], values[1], values[2]));
 }
 
 static void e07_plan(ex *x)
@@ -131,11 +129,9 @@ static void e07_line_i(ex *x, const e07_method *m, double lr)
     double tol, mean = clb_mean(three, drift.at);
     ex_class kind = e07_class(m, lr, &tol);
     ex_text(line, "optimizer", m->name);
-    ex_num(line, "lr", lr);
-    ex_num(line, "mean_drift", mean);
-    ex_num(line, "std_drift", clb_std_pop(three, drift.at));
-    ex_num(line, "mean_S", clb_mean(three, S.at));
-    ex_num(line, "drift_over_eta_sq", mean / (lr * lr));
+    ex_nums(
+        line, "lr mean_drift std_drift mean_S drift_over_eta_sq",
+        EX_VALUES(lr, mean, clb_std_pop(three, drift.at), clb_mean(three, S.at), mean / (lr * lr)));
     ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
     ex_ref(line, "mean_drift", kind, tol, "%s/mean_drift", path);
     ex_ref(line, "std_drift", kind, kind == EX_STABLE ? 5e-3 : tol, "%s/std_drift", path);
@@ -247,10 +243,9 @@ static void e07_eps_lines(ex *x)
         ex_row *line;
         if (!first.n) return;
         line = ex_line(x, "Adam and its eps");
-        ex_num(line, "eps", e07_eps[e]);
-        ex_num(line, "signed_drift", clb_mean(drift.n, drift.at));
-        ex_num(line, "first_part", clb_mean(first.n, first.at));
-        ex_num(line, "final_loss", clb_mean(loss.n, loss.at));
+        ex_nums(line, "eps signed_drift first_part final_loss",
+                EX_VALUES(e07_eps[e], clb_mean(drift.n, drift.at), clb_mean(first.n, first.at),
+                          clb_mean(loss.n, loss.at)));
     }
 }
 

@@ -151,10 +151,9 @@ static void e08_ledger(ex *x, const e08_arm *arm, const sp_grid *g, double alpha
     for (size_t i = 0; i < g->n; ++i) {
         line = ex_line(x, "seed means");
         ex_text(line, "arm", arm->name);
-        ex_num(line, "lr", g->lrs.at[i]);
-        ex_num(line, "S_measured", sp_mean(g, g->S, i));
-        ex_num(line, "S_predicted", sp_mean(g, g->pred[SP_PUB], i));
-        ex_num(line, "error_percent", 100 * sp_error(g, SP_PUB, i));
+        ex_nums(line, "lr S_measured S_predicted error_percent",
+                EX_VALUES(g->lrs.at[i], sp_mean(g, g->S, i), sp_mean(g, g->pred[SP_PUB], i),
+                          100 * sp_error(g, SP_PUB, i)));
         for (size_t s = 0; s < g->seeds && s < 3; ++s)
             ex_num(line, ex_print(x, "error_%g", g->seed[s]),
                    100 * (g->pred[SP_PUB][s * g->n + i] / g->S[s * g->n + i] - 1));
@@ -166,10 +165,9 @@ static void e08_ledger(ex *x, const e08_arm *arm, const sp_grid *g, double alpha
     }
     line = ex_line(x, "exponents as published");
     ex_text(line, "arm", arm->name);
-    ex_num(line, "alpha", alpha), ex_num(line, "beta", beta_r2[0]), ex_num(line, "r2", beta_r2[1]);
-    ex_num(line, "R", sp_log_r(x, g, SP_PUB, 1));
-    ex_num(line, "R_of_1/eta", sp_log_r(x, g, SP_NULL, 1));
-    ex_num(line, "R_eta_below_0.3", sp_log_r(x, g, SP_PUB, 0.2));
+    ex_nums(line, "alpha beta r2 R R_of_1/eta R_eta_below_0.3",
+            EX_VALUES(alpha, beta_r2[0], beta_r2[1], sp_log_r(x, g, SP_PUB, 1),
+                      sp_log_r(x, g, SP_NULL, 1), sp_log_r(x, g, SP_PUB, 0.2)));
     ex_ref(line, "alpha", EX_FIT, 1e-5, "%s/alpha", config);
     ex_ref(line, "beta", EX_FIT, 1e-5, "%s/beta", config);
     ex_ref(line, "r2", EX_FIT, 1e-5, "%s/r2", config);

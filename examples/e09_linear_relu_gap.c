@@ -395,8 +395,7 @@ static void e09_coupling_tables(ex *x)
                 e09_gate_line(x, &c, etas.at[i], i, loss == 1 && w == 0);
                 if (ex_published(x)) continue;
                 line = ex_line(x, "coupling");
-                ex_num(line, "loss", loss), ex_num(line, "width", (double)c.width),
-                    ex_num(line, "lr", etas.at[i]);
+                ex_nums(line, "loss width lr", EX_VALUES(loss, (double)c.width, etas.at[i]));
                 for (size_t k = 0; k < EX_LEN(names); ++k)
                     ex_num(line, names[k], sw_mean(x, &c, names[k], "lr", etas.at[i]));
             }

@@ -191,10 +191,9 @@ static void e11_published(ex *x, e11_result *r)
         r->common[k] = sw_alpha(x, &c, "lr", sw_upto(x, etas, 0.1)).slope;
         r->low[k] = sw_alpha(x, &c, "lr", sw_upto(x, etas, 0.03)).slope;
         r->diverged[k] = sw_diverged(x, &c, "lr", 0.3);
-        ex_num(line, "e", c.act), ex_num(line, "alpha", r->alpha[k]),
-            ex_num(line, "paper", e11_paper[k]);
-        ex_num(line, "diverged_at_0.3", r->diverged[k]);
-        ex_num(line, "alpha_eta<=0.1", r->common[k]), ex_num(line, "alpha_eta<=0.03", r->low[k]);
+        ex_nums(
+            line, "e alpha paper diverged_at_0.3 alpha_eta<=0.1 alpha_eta<=0.03",
+            EX_VALUES(c.act, r->alpha[k], e11_paper[k], r->diverged[k], r->common[k], r->low[k]));
     }
     ex_printed(ex_summary(x, "alpha_range", r->alpha[E11_N - 1] - r->alpha[0]), 0.1850);
     ex_summary(x, "alpha_range_eta<=0.1", r->common[E11_N - 1] - r->common[0]);

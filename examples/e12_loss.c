@@ -314,10 +314,9 @@ static void e12_ledger(ex *x, const sp_grid *g)
         if (isnan(sp_mean(g, g->S, i))) continue;
         line = ex_line(x, "seed means");
         ex_text(line, "case", g->c->name);
-        ex_num(line, "lr", g->lrs.at[i]);
-        ex_num(line, "S_measured", sp_mean(g, g->S, i)),
-            ex_num(line, "S_predicted", sp_mean(g, g->pred[SP_PUB], i));
-        ex_num(line, "error_percent", 100 * sp_error(g, SP_PUB, i));
+        ex_nums(line, "lr S_measured S_predicted error_percent",
+                EX_VALUES(g->lrs.at[i], sp_mean(g, g->S, i), sp_mean(g, g->pred[SP_PUB], i),
+                          100 * sp_error(g, SP_PUB, i)));
         ex_ref(line, "S_measured", EX_STABLE, 1e-6, "%s/S_measured_avg/%s", config,
                ex_key(x, g->lrs.at[i]));
         ex_ref(line, "S_predicted", EX_STABLE, 2e-6, "%s/S_predicted_avg/%s", config,

@@ -119,10 +119,9 @@ static void e13_curve(ex *x, size_t a, size_t k, e13_result *r)
     r->alpha[a][k] = ex_get(line, "alpha");
     r->common[a][k] = sw_alpha(x, &c, "lr", sw_upto(x, etas, 0.1)).slope;
     r->low[a][k] = sw_alpha(x, &c, "lr", sw_upto(x, etas, 0.03)).slope;
-    ex_num(line, "paper", e13_paper[a][k]);
-    ex_num(line, "diverged_at_0.3", sw_diverged(x, &c, "lr", 0.3));
-    ex_num(line, "alpha_eta<=0.1", r->common[a][k]);
-    ex_num(line, "alpha_eta<=0.03", r->low[a][k]);
+    ex_nums(
+        line, "paper diverged_at_0.3 alpha_eta<=0.1 alpha_eta<=0.03",
+        EX_VALUES(e13_paper[a][k], sw_diverged(x, &c, "lr", 0.3), r->common[a][k], r->low[a][k]));
 }
 
 static void e13_published(ex *x, e13_result *r)
@@ -198,9 +197,7 @@ static void e13_edge_table(ex *x)
                 ex_list d = sw_values(x, &c, "drift", "f", e13_f[i]);
                 double drift = clb_summarize(d.n, d.at).mean;
                 ex_row *line = ex_line(x, "edge");
-                ex_num(line, "act", act), ex_num(line, "loss", e13_loss[k]),
-                    ex_num(line, "f", e13_f[i]);
-                ex_num(line, "drift", drift),
+                ex_nums(line, "act loss f drift", EX_VALUES(act, e13_loss[k], e13_f[i], drift)),
                     ex_num(line, "diverged", sw_diverged(x, &c, "f", e13_f[i]));
                 ex_num(line, "slope",
                        i ? clb_log(drift / before) / clb_log(e13_f[i] / e13_f[i - 1]) : EX_NAN);

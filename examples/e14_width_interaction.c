@@ -104,10 +104,8 @@ static void e14_curve(ex *x, size_t w, size_t a, e14_result *r)
     r->alpha[w][a] = fit.slope, r->points[w][a] = (double)fit.n;
     r->low[w][a] = sw_alpha(x, &c, "lr", sw_upto(x, etas, 0.03)).slope;
     r->stable[w][a] = sw_alpha_stable(x, &c, etas).slope;
-    ex_num(line, "paper", e14_paper[w][a]);
-    ex_num(line, "alpha_eta<=0.03", r->low[w][a]);
-    ex_num(line, "alpha_eta*lambda<1", r->stable[w][a]);
-    ex_num(line, "lambda_max", sw_lambda(x, &c));
+    ex_nums(line, "paper alpha_eta<=0.03 alpha_eta*lambda<1 lambda_max",
+            EX_VALUES(e14_paper[w][a], r->low[w][a], r->stable[w][a], sw_lambda(x, &c)));
 }
 
 static void e14_published(ex *x, e14_result *r)
@@ -326,9 +324,8 @@ static void e14_sign(ex *x, double *m, double *kappa, double *theory)
         m[k] = (double)width, kappa[k] = clb_mean(kap.n, kap.at);
         theory[k] = (m[k] - E14_D) / (m[k] + E14_D);
         error = fmax(error, fabs(kappa[k] - theory[k]));
-        ex_num(line, "width", m[k]), ex_num(line, "kappa_0", kappa[k]),
-            ex_num(line, "stderr", clb_stderr(kap.n, kap.at));
-        ex_num(line, "theory", theory[k]), ex_num(line, "S_positive", positive);
+        ex_nums(line, "width kappa_0 stderr theory S_positive",
+                EX_VALUES(m[k], kappa[k], clb_stderr(kap.n, kap.at), theory[k], positive));
     }
     ex_summary(x, "kappa_0_largest_difference_to_theory", error);
 }

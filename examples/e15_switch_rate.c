@@ -206,11 +206,9 @@ static void e15_width_line(ex *x, e15_found *v, size_t k)
         v->late_f[i][k] = e15_mean(x, "late_rate", edge);
         if (!ex_find(x, "part=edge")) continue;
         row = ex_line(x, "equal distance to the edge");
-        ex_num(row, "width", v->m[k]), ex_num(row, "f", e15_f[i]),
-            ex_num(row, "rate", v->by_f[i][k]);
-        ex_num(row, "early_rate", e15_mean(x, "early_rate", edge)),
-            ex_num(row, "late_rate", v->late_f[i][k]);
-        ex_num(row, "predicted_over_measured", e15_mean(x, "predicted_over_measured", edge));
+        ex_nums(row, "width f rate early_rate late_rate predicted_over_measured",
+                EX_VALUES(v->m[k], e15_f[i], v->by_f[i][k], e15_mean(x, "early_rate", edge),
+                          v->late_f[i][k], e15_mean(x, "predicted_over_measured", edge)));
     }
 }
 
@@ -259,9 +257,8 @@ static void e15_ledger(ex *x, const e15_found *v)
     ex_list none = { 0, NULL };
     ex_row *item = ex_summary(x, "beta", -v->all.slope);
     ex_ci(item, v->all.slope_se, EX_NAN, EX_NAN), ex_printed(item, 0.109);
-    ex_num(item, "r2", v->all.r2), ex_num(item, "gamma", v->totals.slope),
-        ex_num(item, "gamma_r2", v->totals.r2);
-    ex_num(item, "correlation", v->correlation);
+    ex_nums(item, "r2 gamma gamma_r2 correlation",
+            EX_VALUES(v->all.r2, v->totals.slope, v->totals.r2, v->correlation));
     ex_ref(item, "value", EX_FIT, 0.005, "%s#scaling_fits/per_neuron_beta", file);
     ex_ref(item, "r2", EX_FIT, 0.02, "%s#scaling_fits/per_neuron_r2", file);
     ex_ref(item, "gamma", EX_FIT, 0.005, "%s#scaling_fits/total_gamma", file);
@@ -292,13 +289,10 @@ static void e15_ledger(ex *x, const e15_found *v)
             ex_ref(row, names[j], EX_NOISE, j == 7 ? 0.01 : fmax(0.01 * unit, 3e-3 * value),
                    "%s/%s", path, names[j]);
         }
-        ex_ref(row, "width", EX_EXACT, 0, "%s/width", path),
-            ex_ref(row, "lr", EX_EXACT, 0, "%s/lr", path);
+        ex_refs(row, "width lr", EX_EXACT, 0, "%s", path);
         ex_ref_value(x, row->seed, EX_EXACT, 0, "%s/seed", path),
             ex_ref(row, "n_steps_completed", EX_EXACT, 0, "%s/n_steps_completed", path);
-        ex_ref(row, "per_neuron_trajectory", EX_CHAOTIC, 0, "%s/per_neuron_trajectory/*", path);
-        ex_ref(row, "total_switches_trajectory", EX_CHAOTIC, 0, "%s/total_switches_trajectory/*",
-               path);
+        ex_refs(row, "per_neuron_trajectory total_switches_trajectory", EX_CHAOTIC, 0, "%s", path);
     }
 }
 

@@ -84,10 +84,9 @@ static void e17_cell(ex *x, e17_found *v, size_t c, size_t k)
     v->at_f[c][k] = sw_alpha(x, &edge, "f", below).slope;
     if (clb_bootstrap_sweep(&y, NULL, &v->ci[c][k], NULL)) v->ci[c][k].lo = v->ci[c][k].hi = EX_NAN;
     ex_text(line, "combo", e17_combos[c].name);
-    ex_num(line, "published", e17_combos[c].published[k]);
-    ex_num(line, "ci_lo", v->ci[c][k].lo), ex_num(line, "ci_hi", v->ci[c][k].hi);
-    ex_num(line, "without_0.1", v->without[c][k]), ex_num(line, "phase_at_0.1", v->phase[c][k]),
-        ex_num(line, "alpha_at_f", v->at_f[c][k]);
+    ex_nums(line, "published ci_lo ci_hi without_0.1 phase_at_0.1 alpha_at_f",
+            EX_VALUES(e17_combos[c].published[k], v->ci[c][k].lo, v->ci[c][k].hi, v->without[c][k],
+                      v->phase[c][k], v->at_f[c][k]));
     for (size_t i = 0; i < E17_F; ++i) mean[i] = sw_mean(x, &edge, "drift", "f", e17_f[i]);
     clb_local_slopes(all.n, all.at, mean, v->slope[c][k]);
 }
@@ -123,11 +122,9 @@ static void e17_differences(ex *x, e17_found *v)
         ex_row *line = ex_line(x, "differences");
         v->interaction[k] = rc - rm - (lc - lm);
         ex_ref_value(x, (double)e17_m[k], EX_EXACT, 0, "%s/width", path);
-        ex_num(line, "width", (double)e17_m[k]), ex_num(line, "delta_activation", rm - lm),
-            ex_num(line, "delta_loss", lc - lm);
-        ex_num(line, "delta_interaction", v->interaction[k]), ex_num(line, "total_change", rc - lm);
-        ex_ref(line, "delta_activation", EX_FIT, 0.012, "%s/delta_activation", path);
-        ex_ref(line, "delta_loss", EX_FIT, 0.012, "%s/delta_loss", path);
+        ex_nums(line, "width delta_activation delta_loss delta_interaction total_change",
+                EX_VALUES((double)e17_m[k], rm - lm, lc - lm, v->interaction[k], rc - lm));
+        ex_refs(line, "delta_activation delta_loss", EX_FIT, 0.012, "%s", path);
         ex_ref(line, "delta_interaction", EX_FIT, 0.02, "%s/delta_interaction", path);
         ex_ref(line, "total_change", EX_FIT, 0.012, "%s/total_change", path);
         for (size_t c = 0; c < E17_COMBOS; ++c) {

@@ -142,9 +142,8 @@ static void e18_set(ex *x, e18_found *v, size_t i)
         v->q[i][k] = cp_mean_at(x, "mean_correct_prob", filter, k);
         v->R[i][k] = cp_R(&e18_cp, p, m, 0);
         if (v->R[i][k] > v->R[i][best]) best = k;
-        ex_num(line, "t", t[k]), ex_num(line, "lambda_max", v->top[i][k]);
-        ex_num(line, "lambda_max_t", v->top[i][k] * t[k]);
-        ex_num(line, "mean_correct_prob", v->q[i][k]), ex_num(line, "R", v->R[i][k]);
+        ex_nums(line, "t lambda_max lambda_max_t mean_correct_prob R",
+                EX_VALUES(t[k], v->top[i][k], v->top[i][k] * t[k], v->q[i][k], v->R[i][k]));
         ex_ref(line, "t", EX_EXACT, 0, "%s/checkpoint", at);
         ex_ref(line, "R", EX_FIT, 2e-5, "%s/prediction_R", at);
         ex_ref(line, "lambda_max", EX_STABLE, 2e-5, "%s/mean_max_eig", at);
@@ -211,9 +210,8 @@ static void e18_long_lines(ex *x)
             ex_list v = ex_get_array(ex_run_at(x, i), "lambda_max");
             if (ex_is(ex_run_at(x, i), "long") && v.n == E18_LONG) sum += v.at[k], rows += 1;
         }
-        ex_num(line, "t", (double)e18_long[k]);
-        ex_num(line, "lambda_max", sum / rows),
-            ex_num(line, "lambda_max_t", sum / rows * (double)e18_long[k]);
+        ex_nums(line, "t lambda_max lambda_max_t",
+                EX_VALUES((double)e18_long[k], sum / rows, sum / rows * (double)e18_long[k]));
     }
 }
 

@@ -120,9 +120,8 @@ static void e19_models(ex *x, const e19_found *v)
             e = e19_law(law, &all, v->m[out], v->f[out]) - v->alpha[out], rss += e * e;
         }
         ex_text(line, "law", names[law]);
-        ex_num(line, "rms", sqrt(rss / E19_N));
-        ex_num(line, "leave_one_out_rms", sqrt(loo / E19_N));
-        ex_num(line, "aic", clb_aic(E19_N, rss, 2));
+        ex_nums(line, "rms leave_one_out_rms aic",
+                EX_VALUES(sqrt(rss / E19_N), sqrt(loo / E19_N), clb_aic(E19_N, rss, 2)));
     }
 }
 
@@ -134,10 +133,9 @@ static void e19_ledger(ex *x, const e19_found *v)
     ex_list lrs = { LS_N, ls_lr };
     ex_row *item = ex_summary(x, "gamma", v->power.slope);
     ex_ci(item, v->gamma.se, v->gamma.lo, v->gamma.hi), ex_printed(item, 1.18);
-    ex_num(item, "c", clb_exp(v->power.intercept)), ex_num(item, "r2", v->power.r2);
-    ex_num(item, "log_slope", v->logarithm.slope),
-        ex_num(item, "log_intercept", v->logarithm.intercept);
-    ex_num(item, "log_r2", v->logarithm.r2), ex_num(item, "degradation", v->degradation);
+    ex_nums(item, "c r2 log_slope log_intercept log_r2 degradation",
+            EX_VALUES(clb_exp(v->power.intercept), v->power.r2, v->logarithm.slope,
+                      v->logarithm.intercept, v->logarithm.r2, v->degradation));
     ex_array(item, "alphas", E19_N, v->alpha), ex_array(item, "r2s", E19_N, v->r2);
     ex_array(item, "curvatures", E19_N, v->curvature);
     ex_ref(item, "value", EX_FIT, 0.02, "%s#analysis/power_law_gamma", file);

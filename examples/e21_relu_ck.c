@@ -135,9 +135,8 @@ static clb_status e21_measure(ex_row *row, clb_problem *p, double eta)
     if (!status) status = e21_switches(p, &zero, eta, &count);
     if (!status) status = e21_switches(p, &p->data, eta, &real);
     free(zero.T);
-    ex_num(row, "active_fraction", active), ex_num(row, "total_switches", count);
-    ex_num(row, "switch_rate", count / (double)(p->data.n * p->net.m[1]));
-    ex_num(row, "switches_real_target", real);
+    ex_nums(row, "active_fraction total_switches switch_rate switches_real_target",
+            EX_VALUES(active, count, count / (double)(p->data.n * p->net.m[1]), real));
     return status;
 }
 
@@ -183,10 +182,8 @@ static void e21_eta_line(ex *x, e21_found *v, size_t i)
     ex_row *line = ex_line(x, "rates");
     v->R[i] = clb_mean(R.n, R.at), v->rate[i] = clb_mean(rate.n, rate.at);
     v->least = fmin(v->least, clb_summarize(R.n, R.at).min);
-    ex_num(line, "lr", e21_eta[i]), ex_num(line, "mean_ck_correlation", v->R[i]);
-    ex_num(line, "std_ck_correlation", clb_std_pop(R.n, R.at)),
-        ex_num(line, "mean_switch_rate", v->rate[i]);
-    ex_num(line, "n_valid_seeds", (double)R.n);
+    ex_nums(line, "lr mean_ck_correlation std_ck_correlation mean_switch_rate n_valid_seeds",
+            EX_VALUES(e21_eta[i], v->R[i], clb_std_pop(R.n, R.at), v->rate[i], (double)R.n));
     for (size_t k = 0; k < EX_LEN(names); ++k) {
         ex_list a = ex_pick(x, names[k], "%s", filter);
         double mean = clb_mean(a.n, a.at);

@@ -121,8 +121,7 @@ static clb_status e23_run(ex *x, ex_row *row)
         scaled[k] = t <= T ? w.rest[t] : EX_NAN;
     }
     fit = clb_fit_exponential(w.k > 2 ? w.k - 2 : 0, lo + 2, w.at[3] + 2, 0.01, 0.9); /* t >= 25 */
-    ex_num(row, "tau", clb_fit_tau(&fit)), ex_num(row, "r2", fit.r2),
-        ex_num(row, "a", clb_exp(fit.intercept));
+    ex_nums(row, "tau r2 a", EX_VALUES(clb_fit_tau(&fit), fit.r2, clb_exp(fit.intercept)));
     ex_num(row, "slope", fit.slope), ex_num(row, "n_points", (double)fit.n);
     ex_array(row, "threshold_times", E23_P, times);
     ex_array(row, "one_minus_q_scaled", E23_N, scaled);
@@ -206,10 +205,9 @@ static void e23_measure(ex *x, e23_found *v)
         v->tau[i] = clb_mean(tau.n, tau.at), v->std[i] = clb_std_pop(tau.n, tau.at),
         v->inverse[i] = 1 / e23_eta[i];
         v->scaled_tau[i] = e23_tau_scaled(x, e23_eta[i]);
-        ex_num(line, "lr", e23_eta[i]), ex_num(line, "mean_tau", v->tau[i]),
-            ex_num(line, "std_tau", v->std[i]);
-        ex_num(line, "tau_eta", v->tau[i] * e23_eta[i]),
-            ex_num(line, "tau_eta_equal_time", v->scaled_tau[i] * e23_eta[i]);
+        ex_nums(line, "lr mean_tau std_tau tau_eta tau_eta_equal_time",
+                EX_VALUES(e23_eta[i], v->tau[i], v->std[i], v->tau[i] * e23_eta[i],
+                          v->scaled_tau[i] * e23_eta[i]));
         for (size_t k = 0; k < E23_P; ++k) {
             v->time[k][i] = e23_mean(x, "threshold_times", e23_eta[i], k);
             ex_num(line, ex_print(x, "eta_T_%g", e23_p[k]), e23_eta[i] * v->time[k][i]);

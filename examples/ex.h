@@ -106,6 +106,8 @@ EX_FN ex_row *ex_add(ex *x, const char *part, double seed);
  * Names are those of the published result files where there are such. NaN and infinity are legal
  * values. */
 EX_FN void    ex_num(ex_row *row, const char *name, double value);
+/* Several at once: names separated by spaces, a value each. */
+EX_FN void    ex_nums(ex_row *row, const char *names, ex_list values);
 EX_FN void    ex_flag(ex_row *row, const char *name, int value);
 EX_FN void    ex_text(ex_row *row, const char *name, const char *value);
 EX_FN void    ex_array(ex_row *row, const char *name, size_t n, const double *values);
@@ -135,6 +137,9 @@ EX_FN double *ex_doubles(ex *x, size_t n);                                   /* 
 /* --- results ----------------------------------------------------------------------------------
  * A line of the experiment's detailed tables; lines of one part form one table. */
 EX_FN ex_row *ex_line(ex *x, const char *part);
+/* A line of `part` for every run that matches, with these numbers of the run. */
+EX_FN void    ex_show(ex *x, const char *part, const char *names, const char *filter, ...)
+    EX_PRINTF(4, 5);
 /* One column of a table, its lines in order; NaN where a line has no such number. */
 EX_FN ex_list ex_column(ex *x, const char *part, const char *name);
 EX_FN void    ex_caption(ex *x, const char *part, const char *caption);
@@ -189,6 +194,9 @@ typedef enum ex_class {
 } ex_class;
 EX_FN void ex_ref(ex_row *row, const char *name, ex_class kind, double tol, const char *path, ...)
     EX_PRINTF(5, 6);
+/* Several of one row that stand at PATH/NAME, arrays at PATH/NAME/'*'; names as in ex_nums(). */
+EX_FN void ex_refs(ex_row *row, const char *names, ex_class kind, double tol, const char *path,
+                   ...) EX_PRINTF(5, 6);
 EX_FN void    ex_ref_value(ex *x, double value, ex_class kind, double tol, const char *path, ...)
     EX_PRINTF(5, 6);                                                /* a constant of the protocol */
 /* the same, exact */
@@ -530,6 +538,31 @@ EX_FN void ex_num(ex_row *row, const char *name, double value)
     ex_value_set(row, name, EX_KIND_NUM)->num = value;
 }
 
+/* The next of the names separated by spaces, in an own copy; NULL behind the last. */
+EX_FN const char *ex_name(ex_arena *arena, const char **names)
+{
+    char *name;
+    size_t n;
+    *names += strspn(*names, " ");
+    n = strcspn(*names, " ");
+    if (n == 0) return NULL;
+    name = (char *)ex_new(arena, n + 1, 1);
+    memcpy(name, *names, n);
+    *names += n;
+    return name;
+}
+
+EX_FN void ex_nums(ex_row *row, const char *names, ex_list values)
+{
+    ex_arena arena = { NULL };
+    const char *name;
+    size_t n = 0;
+    while ((name = ex_name(&arena, &names)) != NULL && n < values.n)
+        ex_num(row, name, values.at[n++]);
+    if (name || n != values.n) ex_die(EX_USAGE, "ex.h: as many names as values");
+    ex_arena_free(&arena);
+}
+
 EX_FN void ex_flag(ex_row *row, const char *name, int value)
 {
     ex_value_set(row, name, EX_KIND_FLAG)->num = value != 0;
@@ -799,6 +832,21 @@ EX_FN ex_list ex_column(ex *x, const char *part, const char *name)
     return list;
 }
 
+EX_FN void ex_show(ex *x, const char *part, const char *names, const char *filter, ...)
+{
+    va_list args;
+    ex_rows runs;
+    va_start(args, filter);
+    runs = ex_select(x, filter, args);
+    va_end(args);
+    for (size_t i = 0; i < runs.n; ++i) {
+        ex_row *line = ex_line(x, part);
+        const char *rest = names, *name;
+        while ((name = ex_name(&x->arena, &rest)) != NULL)
+            ex_num(line, name, ex_get(runs.at[i], name));
+    }
+}
+
 EX_FN void ex_caption(ex *x, const char *part, const char *caption)
 {
     ex_named *c = ex_named_add(x, x->captions, &x->caption_n, EX_LEN(x->captions));
@@ -981,6 +1029,18 @@ EX_FN void ex_ref(ex_row *row, const char *name, ex_class kind, double tol, cons
     e = ex_ledger_add(row->x, kind, tol, ex_vprint(&row->x->arena, path, args));
     va_end(args);
     e->row = row, e->name = ex_copy(&row->x->arena, name);
+}
+
+EX_FN void ex_refs(ex_row *row, const char *names, ex_class kind, double tol, const char *path, ...)
+{
+    va_list args;
+    const char *at, *name;
+    if (!row || !ex_comparable(row)) return;
+    va_start(args, path);
+    at = ex_vprint(&row->x->arena, path, args);
+    va_end(args);
+    while ((name = ex_name(&row->x->arena, &names)) != NULL)
+        ex_ref(row, name, kind, tol, ex_get_array(row, name).n ? "%s/%s/*" : "%s/%s", at, name);
 }
 
 EX_FN void ex_ref_value(ex *x, double value, ex_class kind, double tol, const char *path, ...)

@@ -160,9 +160,8 @@ EX_FN double laws_control_line(ex *x, const char *filter, const char *key, doubl
     ex_row *line = ex_line(x, "controls");
     double mean = clb_mean(drift.n, drift.at);
     ex_text(line, "variant", key);
-    ex_num(line, "mean_rel_drift", mean);
-    ex_num(line, "std_drift", clb_std_pop(drift.n, drift.at));
-    ex_num(line, "published", published);
+    ex_nums(line, "mean_rel_drift std_drift published",
+            EX_VALUES(mean, clb_std_pop(drift.n, drift.at), published));
     ex_flag(line, "conserved", mean < 0.01);            /* the published threshold */
     ex_ref(line, "mean_rel_drift", EX_NOISE, tol, "falsification/results.json#%s/mean_rel_drift",
            key);

@@ -138,13 +138,11 @@ static clb_status m03_sharpness(clb_paths *paths, double *value)
 static void m03_record(ex_row *row, const m03_watch *w, double eta, double sharpness)
 {
     ex_array(row, "K11", 2, w->K);
-    ex_num(row, "share", fmax(w->K[0], w->K[1]) / (w->K[0] + w->K[1]));
-    ex_num(row, "loss", w->loss[1]);
-    ex_num(row, "steps", w->t_end);
+    ex_nums(row, "share loss steps",
+            EX_VALUES(fmax(w->K[0], w->K[1]) / (w->K[0] + w->K[1]), w->loss[1], w->t_end));
     if (!ex_is(row, "run")) return;
-    ex_num(row, "eta", eta);
-    ex_num(row, "sharpness", sharpness), ex_num(row, "eta_sharpness", eta * sharpness);
-    ex_num(row, "peak_K11_over_s1", w->peak), ex_num(row, "t_half", w->half);
+    ex_nums(row, "eta sharpness eta_sharpness peak_K11_over_s1 t_half",
+            EX_VALUES(eta, sharpness, eta * sharpness, w->peak, w->half));
     ex_array(row, "t", w->n, w->t);
     ex_array(row, "K1", w->n, w->k1);
     ex_array(row, "K2", w->n, w->k2);

@@ -97,9 +97,8 @@ static clb_status m04_set_run(ex_row *row)
     }
     ex_num(row, "eta", eta);
     ex_array(row, "share", c->P, share), ex_array(row, "mean_last2_s", c->P, mean);
-    ex_num(row, "eta_lambda_mean_last2", run.eta_lambda);
-    ex_num(row, "loss_last", 0.5 * run.r * run.r);
-    ex_num(row, "peak_share_shallow", w.peak);
+    ex_nums(row, "eta_lambda_mean_last2 loss_last peak_share_shallow",
+            EX_VALUES(run.eta_lambda, 0.5 * run.r * run.r, w.peak));
     ex_array(row, "share_at_peak", c->P, w.share);
     ex_num(row, "min_u", run.u_min);
     ex_array(row, "marginals", c->P, marginal);
@@ -205,18 +204,15 @@ static void m04_refs(ex *x)
         for (size_t k = 0; k < 3; ++k) {
             ex_row *row = ex_find(x, "part=run set=%zu step=%s", i, m04_steps[k]);
             double tol = k == 2 ? 2e-5 : 1e-6;
-            ex_ref(row, "eta", EX_STABLE, 1e-10, "%s/runs/%s/eta", at, m04_steps[k]);
-            ex_ref(row, "min_u", EX_STABLE, 1e-10, "%s/runs/%s/min_u", at, m04_steps[k]);
+            ex_refs(row, "eta min_u", EX_STABLE, 1e-10, "%s/runs/%s", at, m04_steps[k]);
             for (size_t n = 0; n < 3; ++n)
                 ex_ref(row, arrays[n], EX_STABLE, n == 2 ? 1e-4 : tol, "%s/runs/%s/%s/*", at,
                        m04_steps[k], arrays[n]);
             for (size_t n = 0; n < 4; ++n)
                 ex_ref(row, values[n], EX_NOISE, n < 2 ? tol : 1e-4, "%s/runs/%s/%s", at,
                        m04_steps[k], values[n]);
-            ex_ref(row, "peak_share_shallow", EX_STABLE, 1e-2, "%s/runs/%s/peak_share_shallow", at,
-                   m04_steps[k]);
-            ex_ref(row, "share_at_peak", EX_STABLE, 1e-2, "%s/runs/%s/share_at_peak/*", at,
-                   m04_steps[k]);
+            ex_refs(row, "peak_share_shallow share_at_peak", EX_STABLE, 1e-2, "%s/runs/%s", at,
+                    m04_steps[k]);
         }
     }
 }

@@ -69,12 +69,8 @@ static clb_status m05_run(ex *x, ex_row *row)
     gamma = ex_get(row, "frac") * w.gamma;
     if ((status = clb_chain_peak(L, gamma, &x_max, &M)) != CLB_OK) return status;
     m05_scan(L, gamma, n, &share, &lowest);
-    ex_num(row, "gamma", gamma);
-    ex_num(row, "x_max", x_max);
-    ex_num(row, "M", M);
-    ex_num(row, "return_value", clb_chain_map(L, gamma, M));
-    ex_num(row, "min_return_over_grid", lowest);
-    ex_num(row, "frac_grid_flip", share);
+    ex_nums(row, "gamma x_max M return_value min_return_over_grid frac_grid_flip",
+            EX_VALUES(gamma, x_max, M, clb_chain_map(L, gamma, M), lowest, share));
     if (!ex_is(row, "edge")) return CLB_OK;
     ex_num(row, "chain_flip_step_x0_0p5", m05_first_flip(L, gamma, 0.5, M05_STEPS));
     for (int k = 0; k < 100; ++k) flipped += m05_first_flip(L, gamma, 0.3 + 0.005 * k, 20000) >= 0;

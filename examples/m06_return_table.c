@@ -66,11 +66,8 @@ static clb_status m06_run(ex *x, ex_row *row)
     clb_status status = clb_worst_return(L, &w);
     (void)x;
     if (status) return status;
-    ex_num(row, "gamma", w.gamma);
-    ex_num(row, "y", w.y);
-    ex_num(row, "x_max", w.x_max);
-    ex_num(row, "M", w.M);
-    ex_num(row, "two_W_2L", clb_worst_return_asymptote(L));
+    ex_nums(row, "gamma y x_max M two_W_2L",
+            EX_VALUES(w.gamma, w.y, w.x_max, w.M, clb_worst_return_asymptote(L)));
     if (ex_is(row, "table")) ex_num(row, "brute", L <= 100 ? m06_brute(L) : EX_NAN);
     return CLB_OK;
 }

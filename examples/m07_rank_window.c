@@ -135,9 +135,8 @@ static clb_status m07_matrices(ex_row *row)
                     (clb_real)clb_pow(m07_alpha[p], 1.0 / M07_L);
     status = clb_paths_train(&paths, eta, M07_TB, m07_observe, &w, NULL);
     clb_paths_free(&paths);
-    ex_num(row, "offdiag_max", w.max);
-    ex_num(row, "offdiag_final", w.last);
-    ex_num(row, "eta_lambda_12_single", m07_rotation(eta));
+    ex_nums(row, "offdiag_max offdiag_final eta_lambda_12_single",
+            EX_VALUES(w.max, w.last, m07_rotation(eta)));
     ex_array(row, "t", w.n, w.t), ex_array(row, "offdiag", w.n, w.off);
     return status;
 }
@@ -160,9 +159,7 @@ static void m07_refs(ex *x)
         ex_row *b = ex_find(x, "part=rotated gamma1=%.17g", m07_gammas[k]);
         const char *at = ex_print(x, M07_REF "/rows/%zu", k);
         int stays = k < 2;
-        ex_ref(row, "gamma1", EX_EXACT, 0, "%s/gamma1", at);
-        ex_ref(row, "predicted_rank", EX_EXACT, 0, "%s/predicted_rank", at);
-        ex_ref(row, "measured_rank", EX_EXACT, 0, "%s/measured_rank", at);
+        ex_refs(row, "gamma1 predicted_rank measured_rank", EX_EXACT, 0, "%s", at);
         for (size_t n = 0; n < 2; ++n) {
             ex_ref(row, exact[n], EX_STABLE, 1e-10, "%s/%s/*", at, exact[n]);
             ex_ref(row, close[n], EX_NOISE, 1e-6, "%s/%s/*", at, close[n]);

@@ -90,10 +90,8 @@ static clb_status m09_spectrum(const m09_case *c, ex_row *row)
     ex_array(row, "lambda_modes", c->d, modes);
     ex_array(row, "spectrum_nonzero", n, formula);
     ex_array(row, "eigenvalues", n, values);
-    ex_num(row, "sharpness", formula[0]);
-    ex_num(row, "hessian_sharpness", values[0]);
-    ex_num(row, "spectrum_error", error);
-    ex_num(row, "null_max", rest);
+    ex_nums(row, "sharpness hessian_sharpness spectrum_error null_max",
+            EX_VALUES(formula[0], values[0], error, rest));
     return CLB_OK;
 }
 

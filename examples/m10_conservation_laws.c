@@ -105,9 +105,8 @@ static clb_status m10_drift(ex_row *row)
         second += (double)(L - 2) * clb_leaf_drift(&mode, eta, 1, 0);
         r = clb_mode_step(&mode, eta);
     }
-    ex_num(row, "d0", first);
-    ex_num(row, "rel_drift", (m10_z(&mode) - first) / first);
-    ex_num(row, "pred_second_order", second / first);
+    ex_nums(row, "d0 rel_drift pred_second_order",
+            EX_VALUES(first, (m10_z(&mode) - first) / first, second / first));
     clb_mode_free(&mode);
     return CLB_OK;
 }
@@ -452,8 +451,7 @@ static void m10_refs_edge(ex *x)
     }
     for (size_t i = 0; i < 6; ++i) {
         ex_row *row = ex_find(x, "part=f L=%.17g P=%d", m10_L[i / 2], i % 2 ? 4 : 2);
-        ex_ref(row, "L", EX_EXACT, 0, M10_REF "/f_critical_1_over_t/%zu/L", i);
-        ex_ref(row, "P", EX_EXACT, 0, M10_REF "/f_critical_1_over_t/%zu/P", i);
+        ex_refs(row, "L P", EX_EXACT, 0, M10_REF "/f_critical_1_over_t/%zu", i);
         ex_ref(row, "t_varz_over_zstar2", EX_STABLE, 1e-6,
                M10_REF "/f_critical_1_over_t/%zu/t_varz_over_zstar2/*", i);
         ex_ref(row, "pred", EX_STABLE, 1e-10, M10_REF "/f_critical_1_over_t/%zu/pred", i);
@@ -467,8 +465,7 @@ static void m10_refs_matrices(ex *x)
         const char *at = ex_print(x, M10_REF "/h_layer_law/rows/%zu", k);
         double tol = m10_h[k] > 2 ? 1e-4 : 1e-6;
         if (!row) continue;
-        ex_ref(row, "gamma", EX_EXACT, 0, "%s/gamma", at);
-        ex_ref(row, "steps", EX_EXACT, 0, "%s/steps", at);
+        ex_refs(row, "gamma steps", EX_EXACT, 0, "%s", at);
         ex_ref(row, "D", EX_STABLE, tol, "%s/D", at);
         ex_ref(row, "C", EX_NOISE, tol, "%s/C/*/*", at);
         ex_ref(row, "K11", EX_NOISE, tol, "%s/K11/*", at);
@@ -486,8 +483,7 @@ static void m10_refs_matrices(ex *x)
         for (size_t n = 0; n < 3; ++n)
             ex_ref(row, arrays[n], EX_NOISE, tol, M10_REF "/j_depth_gap_chain/%zu/%s/*", k,
                    arrays[n]);
-        ex_ref(row, "eta_lambda", EX_NOISE, tol, M10_REF "/j_depth_gap_chain/%zu/eta_lambda", k);
-        ex_ref(row, "r", EX_NOISE, tol, M10_REF "/j_depth_gap_chain/%zu/r", k);
+        ex_refs(row, "eta_lambda r", EX_NOISE, tol, M10_REF "/j_depth_gap_chain/%zu", k);
     }
 }
 
@@ -539,11 +535,9 @@ static void m10_tables(ex *x)
         ex_list v = ex_get_array(row, ex_is(row, "f") ? "t_varz_over_zstar2" : "gap");
         if (!ex_is(row, "f")) continue;
         line = ex_line(x, "f");
-        ex_num(line, "L", ex_get(row, "L")), ex_num(line, "P", ex_get(row, "P"));
-        ex_num(line, "t=2e3", v.at[0]);
-        ex_num(line, "t=2e4", v.at[1]);
-        ex_num(line, "t=2e5", v.at[2]);
-        ex_num(line, "limit", ex_get(row, "pred"));
+        ex_nums(line, "L P t=2e3 t=2e4 t=2e5 limit",
+                EX_VALUES(ex_get(row, "L"), ex_get(row, "P"), v.at[0], v.at[1], v.at[2],
+                          ex_get(row, "pred")));
     }
     ex_caption(x, "f", "f  t V/z*^2 at the critical step, and its limit (7L-2)/(12(L-1))");
 }
