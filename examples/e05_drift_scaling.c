@@ -75,18 +75,8 @@ static void e05_plan(ex *x)
 /* lambda_max of the Hessian at the initialisation: eta > 2 / lambda_max is unstable there. */
 static clb_status e05_curvature(clb_problem *problem, ex_row *row)
 {
-    clb_pass pass;
-    clb_curv curv;
     double largest = EX_NAN;
-    clb_status status = clb_pass_init(&pass, &problem->net, &problem->data, CLB_CE);
-    if (status) return status;
-    status = clb_curv_init(&curv, &pass);
-    if (!status) {
-        clb_curv_at(&curv, NULL);
-        status = clb_sharpness(&curv, NULL, &largest, NULL);
-        clb_curv_free(&curv);
-    }
-    clb_pass_free(&pass);
+    clb_status status = clb_problem_sharpness(problem, CLB_CE, &largest, NULL);
     ex_num(row, "lambda_max", largest);
     return status;
 }

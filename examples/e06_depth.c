@@ -316,8 +316,11 @@ static double e06_of(ex *x, const char *part, int L, const char *name)
 static const char *e06_row(ex *x, const char *part, const char *name)
 {
     const char *text = "";
-    for (size_t k = 0; k < E06_DEPTHS; ++k)
-        text = ex_print(x, "%s%s%.3g", text, k ? ", " : "", e06_of(x, part, e06_depth[k], name));
+    for (size_t k = 0; k < E06_DEPTHS; ++k) {
+        double value = e06_of(x, part, e06_depth[k], name);
+        text = ex_print(x, "%s%s%s", text, k ? ", " : "",
+                        isnan(value) ? "none" : ex_print(x, "%.3g", value));
+    }
     return text;
 }
 

@@ -288,7 +288,7 @@ static void e18_verdicts(ex *x, const e18_found *v)
     for (size_t i = 0; i < E18_SETS; ++i) {
         c[i] = v->top[i][0] / v->top[i][E18_N - 1], slope[i] = v->power[i].slope;
         advantage = fmin(advantage, v->aic_exponential[i] - v->aic_power[i]);
-        zero &= v->best[i] == 0;
+        zero &= !(v->best[i] > 0);
         late = fmax(late, fabs(v->top[i][E18_N - 1] / v->top[0][E18_N - 1] - 1));
     }
     range = e18_samples(x, &spread), least = clb_summarize(E18_SETS, c).min;
@@ -304,8 +304,8 @@ static void e18_verdicts(ex *x, const e18_found *v)
                       "log-log slope for t >= 100: %.3f, %.3f, %.3f; AIC power law %.0f, "
                       "exponential %.0f (n = 200)",
                       slope[0], slope[1], slope[2], v->aic_power[1], v->aic_exponential[1]),
-             "reproduced if AIC favours the power law over the exponential by <= 10 at some n. The "
-             "residuals obey r' ~ -r^2, which gives 1/t; r' ~ -r would give an exponential.",
+             "reproduced if AIC favours the power law over the exponential by <= 10 at some n. "
+             "Residuals that obey r' ~ -r^2 decay as 1/t, those of r' ~ -r exponentially.",
              EX_VALUES(advantage));
     ex_claim(x, "the compression does not depend on n", "n-independent",
              ex_print(x, "lambda_max(1000) differs by %.0f %%%s", 100 * late,
@@ -369,6 +369,10 @@ static void e18_finish(ex *x)
     memset(&v, 0, sizeof v);
     for (size_t i = 0; i < E18_SETS; ++i)
         if (ex_find(x, "part=track n=%.0f", e18_n[i])) e18_set(x, &v, i);
+        else {
+            for (size_t k = 0; k < E18_N; ++k) v.top[i][k] = EX_NAN;
+            v.power[i].slope = v.aic_power[i] = v.aic_exponential[i] = v.best[i] = EX_NAN;
+        }
     e18_bounds(x, &v);
     e18_long_lines(x);
     e18_verdicts(x, &v);

@@ -280,6 +280,7 @@ EX_FN char *ex_vprint(ex_arena *arena, const char *format, va_list args)
     if (n < 0) ex_die(EX_MEMORY, "cannot format a text");
     text = (char *)ex_new(arena, (size_t)n + 1, 1);
     vsnprintf(text, (size_t)n + 1, format, args);
+    for (char *p = text; (p = strstr(p, "-nan")) != NULL;) memmove(p, p + 1, strlen(p));
     return text;
 }
 
