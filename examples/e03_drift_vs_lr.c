@@ -500,23 +500,13 @@ static void e03_figure(ex *x, const e03_found *f)
 {
     static const int styles[] = { PLOT_PURPLE, PLOT_BLUE, PLOT_GREEN, PLOT_ORANGE, PLOT_RED };
     size_t n = f->etas.n;
-    double *middle = ex_doubles(x, n), *slope = ex_doubles(x, n), *lo = ex_doubles(x, n);
-    double *hi = ex_doubles(x, n);
     double *free_of_fit = ex_doubles(x, n), t[E03_MARKS], size[E03_MARKS];
     plot *p = plot_new(x, "drift", 3, 1);
     plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267",
                              "|C(T) \342\210\222 C(0)|", PLOT_LOG);
-    for (size_t i = 0; i < n; ++i) {
+    for (size_t i = 0; i < n; ++i)
         free_of_fit[i] = e03_mean(x, "first_order", "sweep", f->etas.at[i]);
-        if (i + 1 == n) continue;
-        middle[i] = sqrt(f->etas.at[i] * f->etas.at[i + 1]);
-        slope[i] = f->slopes[i].value, lo[i] = f->slopes[i].lo, hi[i] = f->slopes[i].hi;
-    }
-    for (size_t i = 0; i < ex_runs(x); ++i) {
-        ex_row *row = ex_run_at(x, i);
-        double eta = ex_get(row, "lr"), drift = ex_get(row, "drift");
-        if (ex_is(row, "sweep")) plot_points(a, PLOT_BLUE | PLOT_SMALL, 1, &eta, &drift, NULL);
-    }
+    plot_runs(a, PLOT_BLUE, "sweep", "lr", "drift");
     plot_line(a, PLOT_GREEN | PLOT_DASHED, n, f->etas.at, free_of_fit,
               "\316\272 \316\267 (L(0) \342\210\222 L(T)), no fit");
     plot_points(a, PLOT_PUBLISHED, EX_LEN(e03_paper), e03_paper, e03_paper_drift,
@@ -526,9 +516,7 @@ static void e03_figure(ex *x, const e03_found *f)
     a = plot_add(p, "Local slope", "learning rate \316\267", "d ln drift / d ln \316\267",
                  PLOT_LOGX);
     plot_horizontal(a, 1, "paper: 1");
-    plot_errors(a, PLOT_BLUE, n - 1, middle, lo, hi);
-    plot_line(a, PLOT_BLUE | PLOT_THIN, n - 1, middle, slope, NULL);
-    plot_points(a, PLOT_BLUE, n - 1, middle, slope, "95 % over seeds");
+    plot_local_slopes(a, PLOT_BLUE, f->etas, f->slopes, "95 % over seeds");
     a = plot_add(p, "Imbalance during training (first seed)", "step + 1",
                  "| |G\342\202\202|\302\262 \342\210\222 |G\342\202\201|\302\262 |",
                  PLOT_LOG);

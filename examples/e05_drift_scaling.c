@@ -374,8 +374,6 @@ static void e05_verdicts(ex *x, const e05_found *f)
 static void e05_figure(ex *x, const e05_found *f)
 {
     size_t n = f->etas.n;
-    double *middle = ex_doubles(x, n), *slope = ex_doubles(x, n), *lo = ex_doubles(x, n),
-           *hi = ex_doubles(x, n);
     double *free_of_fit = ex_doubles(x, n), *fit = ex_doubles(x, n);
     plot *p = plot_new(x, "drift", 2, 1);
     plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267",
@@ -383,15 +381,8 @@ static void e05_figure(ex *x, const e05_found *f)
     for (size_t i = 0; i < n; ++i) {
         free_of_fit[i] = e05_mean(x, "r_eta_loss_fall", "sweep", f->etas.at[i]);
         fit[i] = clb_exp(f->fit.intercept) * clb_pow(f->etas.at[i], f->fit.slope);
-        if (i + 1 == n) continue;
-        middle[i] = sqrt(f->etas.at[i] * f->etas.at[i + 1]);
-        slope[i] = f->slopes[i].value, lo[i] = f->slopes[i].lo, hi[i] = f->slopes[i].hi;
     }
-    for (size_t i = 0; i < ex_runs(x); ++i) {
-        ex_row *row = ex_run_at(x, i);
-        double eta = ex_get(row, "lr"), drift = ex_get(row, "drift");
-        if (ex_is(row, "sweep")) plot_points(a, PLOT_BLUE | PLOT_SMALL, 1, &eta, &drift, NULL);
-    }
+    plot_runs(a, PLOT_BLUE, "sweep", "lr", "drift");
     plot_line(a, PLOT_ORANGE, n, f->etas.at, fit,
               ex_print(x, "power law, \316\261 = %.3f", f->fit.slope));
     plot_line(a, PLOT_GREEN | PLOT_DASHED, n, f->etas.at, free_of_fit,
@@ -403,9 +394,7 @@ static void e05_figure(ex *x, const e05_found *f)
     a = plot_add(p, "Local slope", "learning rate \316\267", "d ln drift / d ln \316\267",
                  PLOT_LOGX);
     plot_horizontal(a, 1.16, "paper: 1.16");
-    plot_errors(a, PLOT_BLUE, n - 1, middle, lo, hi);
-    plot_line(a, PLOT_BLUE | PLOT_THIN, n - 1, middle, slope, NULL);
-    plot_points(a, PLOT_BLUE, n - 1, middle, slope, "this program, 95 % over seeds");
+    plot_local_slopes(a, PLOT_BLUE, f->etas, f->slopes, "this program, 95 % over seeds");
     plot_vertical(a, f->eta_c, "2/\316\273max(0)");
     plot_save(p, "Drift of the conserved quantity against the learning rate: not one power law, "
                  "but three regimes.");

@@ -271,10 +271,7 @@ static void e15_ledger(ex *x, const e15_found *v)
     }
     for (size_t k = 0; k < E15_ETAS; ++k)
         ex_ref_value(x, e15_eta[k], EX_EXACT, 0, "%s#lrs/%zu", file, k);
-    ex_ref_value(x, 20, EX_EXACT, 0, "%s#input_dim", file),
-        ex_ref_value(x, 5, EX_EXACT, 0, "%s#output_dim", file);
-    ex_ref_value(x, 200, EX_EXACT, 0, "%s#n_train", file);
-    ex_ref_none(x, EX_FOREIGN, "wall time", "%s#total_time_seconds", file);
+    ex_ref_shapes(x, file, 0);
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         const char *path =

@@ -140,11 +140,7 @@ static void e16_ledger(ex *x, const e16_found *v)
     for (size_t k = 0; k < E16_ETAS; ++k)
         ex_ref_value(x, e16_eta[k], EX_EXACT, 0, "%s#eval_lrs/%zu", file, k);
     ex_ref_value(x, cp_track_eta, EX_EXACT, 0, "%s#train_lr", file);
-    ex_ref_value(x, 64, EX_EXACT, 0, "%s#hidden", file);
-    ex_ref_value(x, 20, EX_EXACT, 0, "%s#input_dim", file),
-        ex_ref_value(x, 5, EX_EXACT, 0, "%s#output_dim", file);
-    ex_ref_value(x, 200, EX_EXACT, 0, "%s#n_train", file);
-    ex_ref_none(x, EX_FOREIGN, "wall time", "%s#total_time_seconds", file);
+    ex_ref_shapes(x, file, 64);
 }
 
 /* ---- verdicts and figure -------------------------------------------------------------------- */

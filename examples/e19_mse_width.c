@@ -152,10 +152,7 @@ static void e19_ledger(ex *x, const e19_found *v)
     for (size_t k = 0; k < E19_N; ++k) {
         ex_ref_value(x, (double)e19_m[k], EX_EXACT, 0, "%s#widths/%zu", file, k);
     }
-    ex_ref_value(x, E19_D, EX_EXACT, 0, "%s#input_dim", file);
-    ex_ref_value(x, 5, EX_EXACT, 0, "%s#output_dim", file);
-    ex_ref_value(x, 200, EX_EXACT, 0, "%s#n_train", file);
-    ex_ref_none(x, EX_FOREIGN, "wall time", "%s#total_time_seconds", file);
+    ex_ref_shapes(x, file, 0);
 }
 
 /* Runs at eta = 0.1 whose fate the rule lambda_max(0) < 4/eta foretells. */

@@ -301,11 +301,7 @@ static void e23_ledger(ex *x, const e23_found *v)
         ex_ref_value(x, (double)e23_at[k], EX_EXACT, 0, "%s#checkpoints/%zu", file, k);
     for (size_t k = 0; k < E23_H; ++k)
         ex_ref_value(x, (double)e23_hessian[k], EX_EXACT, 0, "%s#hessian_checkpoints/%zu", file, k);
-    ex_ref_value(x, 64, EX_EXACT, 0, "%s#hidden", file),
-        ex_ref_value(x, 200, EX_EXACT, 0, "%s#n_train", file);
-    ex_ref_value(x, 20, EX_EXACT, 0, "%s#input_dim", file),
-        ex_ref_value(x, 5, EX_EXACT, 0, "%s#output_dim", file);
-    ex_ref_none(x, EX_FOREIGN, "wall time", "%s#total_time_seconds", file);
+    ex_ref_shapes(x, file, 64);
     for (size_t i = 0; i < ex_runs(x); ++i) e23_ref_run(x, ex_run_at(x, i));
 }
 

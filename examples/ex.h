@@ -203,6 +203,9 @@ EX_FN void    ex_ref_value(ex *x, double value, ex_class kind, double tol, const
 EX_FN void    ex_ref_list(ex *x, ex_list values, const char *path, ...) EX_PRINTF(3, 4);
 /* What every config.json has: version, seeds (the first `seeds` published ones), lrs, n_steps. */
 EX_FN void    ex_ref_config(ex *x, const char *file, size_t seeds, ex_list lrs, double steps);
+/* What many have besides: 20 inputs, hidden neurons (0: not stated), 5 outputs, 200 samples, the
+ * wall time. */
+EX_FN void    ex_ref_shapes(ex *x, const char *file, double hidden);
 EX_FN void ex_ref_none(ex *x, ex_class kind, const char *cause, const char *path, ...)
     EX_PRINTF(4, 5);
 EX_FN void    ex_because(ex *x, const char *cause);                  /* cause of the last ex_ref */
@@ -1071,6 +1074,15 @@ EX_FN void ex_ref_config(ex *x, const char *file, size_t seeds, ex_list lrs, dou
     ex_ref_list(x, list, "%s#seeds/*", file);
     if (lrs.n) ex_ref_list(x, lrs, "%s#lrs/*", file);
     ex_ref_value(x, steps, EX_EXACT, 0, "%s#n_steps", file);
+}
+
+EX_FN void ex_ref_shapes(ex *x, const char *file, double hidden)
+{
+    if (hidden > 0) ex_ref_value(x, hidden, EX_EXACT, 0, "%s#hidden", file);
+    ex_ref_value(x, 20, EX_EXACT, 0, "%s#input_dim", file);
+    ex_ref_value(x, 5, EX_EXACT, 0, "%s#output_dim", file);
+    ex_ref_value(x, 200, EX_EXACT, 0, "%s#n_train", file);
+    ex_ref_none(x, EX_FOREIGN, "wall time", "%s#total_time_seconds", file);
 }
 
 EX_FN void ex_ref_none(ex *x, ex_class kind, const char *cause, const char *path, ...)

@@ -156,6 +156,16 @@ EX_FN void plot_line(plot_panel *a, int style, size_t n, const double *x, const 
 {
     plot_series_add(a, PLOT_KIND_LINE, style, n, x, y, NULL, label);
 }
+/* A small dot for every run of the part: value against key. */
+EX_FN void plot_runs(plot_panel *a, int style, const char *part, const char *key,
+                     const char *value)
+{
+    ex *x = a->figure->x;
+    for (size_t i = 0; i < ex_runs(x); ++i) {
+        double at = ex_get(ex_run_at(x, i), key), y = ex_get(ex_run_at(x, i), value);
+        if (ex_is(ex_run_at(x, i), part)) plot_points(a, style | PLOT_SMALL, 1, &at, &y, NULL);
+    }
+}
 /* Vertical error bars from lo to hi; a band between lo and hi. */
 EX_FN void plot_errors(plot_panel *a, int style, size_t n, const double *x, const double *lo,
                        const double *hi)
@@ -166,6 +176,20 @@ EX_FN void plot_band(plot_panel *a, int style, size_t n, const double *x, const 
                      const double *hi)
 {
     plot_series_add(a, PLOT_KIND_BAND, style, n, x, lo, hi, NULL);
+}
+/* Slopes between neighbours of x, at.n - 1 of them with their intervals. */
+EX_FN void plot_local_slopes(plot_panel *a, int style, ex_list at, const clb_interval *slopes,
+                             const char *label)
+{
+    size_t n = at.n ? at.n - 1 : 0;
+    double *v = ex_doubles(a->figure->x, 4 * n), *y = v + n, *lo = y + n, *hi = lo + n;
+    for (size_t i = 0; i < n; ++i) {
+        v[i] = sqrt(at.at[i] * at.at[i + 1]);
+        y[i] = slopes[i].value, lo[i] = slopes[i].lo, hi[i] = slopes[i].hi;
+    }
+    plot_errors(a, style, n, v, lo, hi);
+    plot_line(a, style | PLOT_THIN, n, v, y, NULL);
+    plot_points(a, style, n, v, y, label);
 }
 /* Bars from 0 (from the lower end on a log axis) to y, around x. */
 EX_FN void plot_bars(plot_panel *a, int style, size_t n, const double *x, const double *y,
