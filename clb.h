@@ -141,7 +141,7 @@
 #define CLB_VERSION_MINOR 1
 #define CLB_VERSION_PATCH 0
 #define CLB_VERSION       "0.1.0"
-#define CLB_RESULTS_VERSION 1      /* raised whenever any output bit changes */
+#define CLB_RESULTS_VERSION 2      /* raised whenever any output bit changes */
 
 #if defined(__FAST_MATH__) && !defined(CLB_ALLOW_FAST_MATH)
 #error "clb.h: -ffast-math breaks the numerical contract (define CLB_ALLOW_FAST_MATH to insist)"
@@ -712,6 +712,12 @@ typedef struct clb_trace {
 
 /* T updates of net->theta with step size eta. *trace may be NULL. Observers see every scheduled state.
  * No heap allocation inside a step.
+ * A linear net (CLB_IDENTITY, no bias) under squared loss alone (ce = 0), full batch, with n >= 2 max(d, K), is
+ * trained on sufficient statistics of the data, whoever observes: with M = W_L ... W_1 and X = Q R
+ *   nK Loss = |R M^T - Q^T T|^2 + |T - Q Q^T T|^2,   dLoss/dM = 2/(nK) (R M^T - Q^T T)^T R
+ * is loss and gradient of clb_grad up to rounding, at 3K multiply-adds a weight a step instead of 3n. The
+ * factorisation costs about 2 n d (d + K) once. An observer finds the pass evaluated at theta_t all the same (which
+ * costs as much as a step of clb_grad, so look rarely); one that holds its slopes or its rows ends the short cut.
  * Returns CLB_EDIVERGED with trace->steps = the failing step, trace valid up to it; CLB_EOPTION; CLB_ENOMEM. */
 CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size_t T,
                             const clb_train_opts *opts, clb_trace *trace);
@@ -5968,6 +5974,149 @@ static clb_status clbi_train_check(const clb_train_opts *o, const clb_data *data
     return CLB_OK;
 }
 
+/* ---- linear nets, squares: the data enter through sufficient statistics ---------------------
+ *
+ * f(x) = M x, M = W_L ... W_1. With X = Q R (Q^T Q = 1, R [d][d] triangular) and T' = Q^T T
+ *   nK Loss = |X M^T - T|^2 = |E|^2 + rest,     E = M R^T - T'^T  [K][d],   rest = |T - Q T'|^2
+ *   dLoss/dM = H_0 = 2/(nK) E R,    H_l = H_{l-1} W_l^T,    B_l = W_L ... W_{l+1},    G_l = B_l^T H_{l-1}
+ * so a step costs 3K multiply-adds a weight (and 2 K d^2), whatever n is. E is a residual like f - t: nothing
+ * cancels, as it would in tr(M X^T X M^T) - 2 tr(M X^T T) + |T|^2, which also squares the condition of X. */
+typedef struct clbi_reduced {
+    size_t     ld;              /* d in whole cache lines; columns past d are zero */
+    double     rest;
+    clb_real  *Rt, *R;          /* [d][ld]  R^T;  2/(nK) R                         */
+    clb_real  *minus_T;         /* [K][ld]  -T'^T                                  */
+    clb_real  *E, *H;           /* [K][ld]  E, H_0                                 */
+    clb_real **B;               /* B[l], l = 0..L-1: [K][m_l] B_l, then H_l; B_0 = M */
+    void      *arena;           /* NULL: not in use                                */
+} clbi_reduced;
+
+/* A step on the statistics has max(d, K) rows where the pass has n. */
+static int clbi_reduces(const clb_net *net, const clb_data *data, const clb_train_opts *o)
+{
+    size_t l;
+    if (net->activation != CLB_IDENTITY || o->ce > 0 || o->batch) return 0;
+    if (net->m[0] > data->n / 2 || net->m[net->L] > data->n / 2) return 0;
+    for (l = 1; l <= net->L; ++l)
+        if (net->b[l] != CLB_NO_BIAS) return 0;
+    return 1;
+}
+
+/* Rows A [rows][width] of (X | T) join R [d][width]: for each column j < d one reflection 1 - 2 v v^T/v^T v of row j of
+ * R and all of A, v = (R_jj - r, A_ij), r = -+|(R_jj, A_ij)|, v^T v = -2 r (R_jj - r), which leaves r and zeros there. */
+static void clbi_reduce_rows(size_t rows, size_t d, size_t width, double *R, double *A, double *w)
+{
+    size_t i, j, k;
+    for (j = 0; j < d; ++j, R += width) {
+        double below = 0, r, v;
+        for (i = 0; i < rows; ++i) below += A[i * width + j] * A[i * width + j];
+        if (below == 0) continue;
+        r = sqrt(R[j] * R[j] + below);
+        if (R[j] > 0) r = -r;
+        v = R[j] - r;
+        R[j] = r;
+        for (k = j + 1; k < width; ++k) w[k] = v * R[k];
+        for (i = 0; i < rows; ++i)
+            for (k = j + 1; k < width; ++k) w[k] += A[i * width + j] * A[i * width + k];
+        for (k = j + 1; k < width; ++k) {
+            w[k] /= r * v;
+            R[k] += v * w[k];
+        }
+        for (i = 0; i < rows; ++i)
+            for (k = j + 1; k < width; ++k) A[i * width + k] += A[i * width + j] * w[k];
+    }
+}
+
+/* R [d][d + K] = (R | T') of all the data, block by block; what is left of the targets adds up to rest.
+ * A: scratch of CLBI_REDUCE_ROWS + 1 rows. */
+#define CLBI_REDUCE_ROWS 64
+static double clbi_reduce(const clb_data *data, double *R, double *A)
+{
+    size_t d = data->d, K = data->K, width = d + K, i0, i, k, rows;
+    double rest = 0;
+    for (i0 = 0; i0 < data->n; i0 += rows) {
+        rows = data->n - i0 < CLBI_REDUCE_ROWS ? data->n - i0 : CLBI_REDUCE_ROWS;
+        for (i = 0; i < rows; ++i) {
+            double *row = A + i * width;
+            size_t at = i0 + i;
+            for (k = 0; k < d; ++k) row[k] = (double)data->X[at * d + k];
+            for (k = 0; k < K; ++k)
+                row[d + k] = data->T ? (double)data->T[at * K + k] : (double)((size_t)data->y[at] == k);
+        }
+        clbi_reduce_rows(rows, d, width, R, A, A + CLBI_REDUCE_ROWS * width);
+        for (i = 0; i < rows; ++i)
+            for (k = d; k < width; ++k) rest += A[i * width + k] * A[i * width + k];
+    }
+    return rest;
+}
+
+static clb_status clbi_reduced_alloc(clbi_reduced *r, const clb_net *net)
+{
+    enum { line = 64 / sizeof(clb_real) };
+    size_t l, L = net->L, d = net->m[0], K = net->m[L], bytes, square, strip, part;
+    clb_status status;
+    char *at;
+    r->ld = (d + line - 1) / line * line;
+    if (!clbi_mul_size(2 * sizeof(clb_real) * r->ld, d, &square) || !clbi_mul_size(3 * sizeof(clb_real) * r->ld, K, &strip) ||
+        !clbi_mul_size(L, sizeof *r->B + CLBI_MATRIX_GAP, &bytes) || !clbi_add_size(bytes, 5 * CLBI_MATRIX_GAP, &bytes) ||
+        !clbi_add_size(bytes, square, &bytes) || !clbi_add_size(bytes, strip, &bytes)) return CLB_ESIZE;
+    for (l = 0; l + 1 < L; ++l)
+        if (!clbi_mul_size(K * sizeof(clb_real), net->m[l], &part) || !clbi_add_size(bytes, part, &bytes)) return CLB_ESIZE;
+    if ((status = clbi_calloc(&r->arena, bytes, 1)) != CLB_OK) return status;
+    r->B = (clb_real **)r->arena;
+    at = (char *)(r->B + L);
+    r->Rt = clbi_next_matrix(&at, d * r->ld);
+    r->R = clbi_next_matrix(&at, d * r->ld);
+    r->minus_T = clbi_next_matrix(&at, K * r->ld);
+    r->E = clbi_next_matrix(&at, K * r->ld);
+    r->H = clbi_next_matrix(&at, K * r->ld);
+    for (l = 0; l + 1 < L; ++l) r->B[l] = clbi_next_matrix(&at, K * net->m[l]);
+    return CLB_OK;
+}
+
+static clb_status clbi_reduced_init(clbi_reduced *r, const clb_net *net, const clb_data *data)
+{
+    size_t i, j, d = data->d, K = data->K, width = d + K, rows;
+    double *R, scale = 2 / ((double)data->n * (double)K);
+    clb_status status;
+    if (!clbi_add_size(d, CLBI_REDUCE_ROWS + 1, &rows) || !clbi_mul_size(rows, width, &rows)) return CLB_ESIZE;
+    if ((status = clbi_reduced_alloc(r, net)) != CLB_OK) return status;
+    if ((status = clbi_calloc(&R, rows, sizeof *R)) != CLB_OK) return status;
+    r->rest = clbi_reduce(data, R, R + d * width);
+    for (i = 0; i < d; ++i) {
+        for (j = i; j < d; ++j) {
+            r->R[i * r->ld + j] = (clb_real)(scale * R[i * width + j]);
+            r->Rt[j * r->ld + i] = (clb_real)R[i * width + j];
+        }
+        for (j = 0; j < K; ++j) r->minus_T[j * r->ld + i] = (clb_real)-R[i * width + d + j];
+    }
+    CLB_FREE(R);
+    return CLB_OK;
+}
+
+/* Loss and gradient at net->theta. */
+static double clbi_reduced_grad(clbi_reduced *r, const clb_net *net, size_t n, clb_real *grad)
+{
+    size_t l, L = net->L, d = net->m[0], K = net->m[L], ld = r->ld;
+    const size_t *m = net->m;
+    const clb_real *H = r->H;
+    r->B[L - 1] = net->theta + net->w[L];
+    for (l = L - 1; l >= 1; --l)                                         /* B_{l-1} = B_l W_l     */
+        clb_matmul_nn(K, m[l - 1], m[l], r->B[l], m[l], net->theta + net->w[l], m[l - 1], r->B[l - 1], m[l - 1]);
+    memcpy(r->E, r->minus_T, K * ld * sizeof *r->E);
+    clb_matmul_nn_acc(K, ld, d, r->B[0], d, r->Rt, ld, r->E, ld);        /* E = M R^T - T'^T      */
+    clb_matmul_nn(K, ld, d, r->E, ld, r->R, ld, r->H, ld);               /* H_0 = 2/(nK) E R      */
+    for (l = 1; l < L; ++l) {
+        clb_real *next = l == L - 1 ? grad + net->w[L] : r->B[l];        /* H_{L-1} is G_L        */
+        clb_matmul_tn(m[l], m[l - 1], K, r->B[l], m[l], H, ld, grad + net->w[l], m[l - 1]);
+        clb_matmul_nt(K, m[l], m[l - 1], H, ld, net->theta + net->w[l], m[l - 1], next, m[l]);
+        H = next;
+        ld = m[l];
+    }
+    for (l = 0; L == 1 && l < K; ++l) memcpy(grad + l * d, H + l * ld, d * sizeof *grad);
+    return (clb_sumsq(K * r->ld, r->E) + r->rest) / ((double)n * (double)K);
+}
+
 /* One call to clb_train: everything a step needs, allocated before the first. */
 typedef struct clbi_run {
     clb_net        *net;
@@ -5975,13 +6124,14 @@ typedef struct clbi_run {
     double          eta;
     size_t          T, t;
     clb_pass        pass;       /* for observers and batches                     */
-    clbi_blocks     blocks;     /* for all other steps                           */
+    clbi_reduced    reduced;    /* for all other steps, where there is one       */
+    clbi_blocks     blocks;     /* for the rest of them                          */
     clb_trace       trace;
     clb_real       *grad;       /* G, P                                          */
     clb_real       *v;          /* momentum or first moment, P                   */
     clb_real       *v2;         /* second moment, P                              */
     clb_real       *u;          /* direction U:  theta <- (1 - eta decay) theta - eta U; G itself for plain GD */
-    clb_real       *arena;      /* of these four                                 */
+    clb_real       *arena;      /* of all these                                  */
     double         *C;          /* [L-1] predicted Q_l                           */
     double         *D;          /* [L-1] <W,V>_{l+1} - <W,V>_l, predicted        */
     double         *WW, *WU, *UU;   /* [2L] products of W_l at l-1, of b_l at L+l-1; U stands for G until there is U */
@@ -6026,6 +6176,7 @@ CLBDEF void clb_trace_free(clb_trace *trace)
 static void clbi_run_free(clbi_run *run)
 {
     clb_pass_free(&run->pass);
+    CLB_FREE(run->reduced.arena);
     clbi_blocks_free(&run->blocks);
     CLB_FREE(run->arena);
     CLB_FREE(run->C);
@@ -6038,6 +6189,8 @@ static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
     char *at;
     clb_status status = clb_pass_init(&run->pass, run->net, data, run->o.ce);
     if (status) return status;
+    if (clbi_reduces(run->net, data, &run->o) &&
+        (status = clbi_reduced_init(&run->reduced, run->net, data)) != CLB_OK) return status;
     if (!clbi_mul_size(P, 4, &reals) || !clbi_add_size(reals, 4 * CLBI_MATRIX_GAP / sizeof(clb_real), &reals))
         return CLB_ESIZE;
     if ((status = clbi_calloc(&run->arena, reals, sizeof(clb_real))) != CLB_OK) return status;
@@ -6051,6 +6204,7 @@ static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
     run->WW = run->D + L;
     run->WU = run->WW + 2 * L;
     run->UU = run->WU + 2 * L;
+    if (!run->o.batch && run->reduced.arena) return CLB_OK;
     if (!run->o.batch) return clbi_blocks_init(&run->blocks, run->net, data, run->o.ce);
     run->at_batch = data->n;
     if ((status = clbi_alloc(&run->order, data->n, sizeof *run->order)) != CLB_OK) return status;
@@ -6227,9 +6381,10 @@ static int clbi_pass_is_plain(const clb_pass *pass)
 /* Loss (into pass.loss) and gradient at theta. The pass itself is evaluated when somebody will look at it. */
 static void clbi_run_gradient(clbi_run *run)
 {
-    if (run->o.batch || !clbi_pass_is_plain(&run->pass) || clbi_observers_due(run))
-        clb_grad(&run->pass, NULL, run->grad);
-    else run->pass.loss = clbi_blocks_grad(&run->blocks, run->net->theta, run->grad);
+    int plain = !run->o.batch && clbi_pass_is_plain(&run->pass), reduced = plain && run->reduced.arena;
+    if (!plain || clbi_observers_due(run)) clb_grad(&run->pass, NULL, run->grad);
+    else if (!reduced) run->pass.loss = clbi_blocks_grad(&run->blocks, run->net->theta, run->grad);
+    if (reduced) run->pass.loss = clbi_reduced_grad(&run->reduced, run->net, run->pass.n, run->grad);
 }
 
 static clb_verdict clbi_observe(clbi_run *run)
@@ -11593,6 +11748,18 @@ CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real
     }
 }
 
+/* Sum of 16 lanes by the tree 8, 4, 2, 1. */
+CLBI_FOR static double CLBI_N(tree)(double *lane)
+{
+    size_t s, l;
+    CLBI_UNROLL for (s = 8; s >= CLBI_DW; s /= 2)
+        CLBI_UNROLL for (l = 0; l < s; l += CLBI_DW)
+            CLBI_D_STORE(lane + l, CLBI_D_OP(add)(CLBI_D_READ(lane + l), CLBI_D_READ(lane + l + s)));
+    CLBI_UNROLL for (s = CLBI_DW / 2; s; s /= 2)
+        CLBI_UNROLL for (l = 0; l < s; ++l) lane[l] += lane[l + s];
+    return lane[0];
+}
+
 CLBI_FOR static double CLBI_N(dot)(size_t n, const clb_real *x, const clb_real *y)
 {
     enum { PARTS = 16 / CLBI_DW };
@@ -11605,9 +11772,7 @@ CLBI_FOR static double CLBI_N(dot)(size_t n, const clb_real *x, const clb_real *
             s[l] = CLBI_D_FMA(CLBI_D_LOAD(x + i + l * CLBI_DW), CLBI_D_LOAD(y + i + l * CLBI_DW), s[l]);
     CLBI_UNROLL for (l = 0; l < PARTS; ++l) CLBI_D_STORE(lane + l * CLBI_DW, s[l]);
     for (; i < n; ++i) lane[i & 15] = clbi_fma((double)x[i], (double)y[i], lane[i & 15]);
-    for (i = 8; i; i /= 2)
-        for (l = 0; l < i; ++l) lane[l] += lane[l + i];
-    return lane[0];
+    return CLBI_N(tree)(lane);
 }
 
 CLBI_FOR static void CLBI_N(products)(size_t n, const clb_real *x, const clb_real *y, double *out)
@@ -11633,11 +11798,7 @@ CLBI_FOR static void CLBI_N(products)(size_t n, const clb_real *x, const clb_rea
         lane[1][i & 15] = clbi_fma(a, b, lane[1][i & 15]);
         lane[2][i & 15] = clbi_fma(b, b, lane[2][i & 15]);
     }
-    for (p = 0; p < 3; ++p) {
-        for (i = 8; i; i /= 2)
-            for (l = 0; l < i; ++l) lane[p][l] += lane[p][l + i];
-        out[p] = lane[p][0];
-    }
+    for (p = 0; p < 3; ++p) out[p] = CLBI_N(tree)(lane[p]);
 }
 
 /* The element-wise kernels: whole vectors, then one masked. */
@@ -11693,9 +11854,7 @@ CLBI_FOR static void CLBI_N(dots)(size_t rows, size_t n, const clb_real *V, size
             CLBI_UNROLL for (l = 0; l < PARTS; ++l) CLBI_D_STORE(lane + l * CLBI_DW, s[r][l]);
             for (t = i; t < n; ++t)
                 lane[t & 15] = clbi_fma((double)V[r * ld + t], (double)x[t], lane[t & 15]);
-            for (t = 8; t; t /= 2)
-                for (l = 0; l < t; ++l) lane[l] += lane[l + t];
-            out[g + r] = lane[0];
+            out[g + r] = CLBI_N(tree)(lane);
         }
     }
     for (; g < rows; ++g, V += ld) out[g] = CLBI_N(dot)(n, V, x);

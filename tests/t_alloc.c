@@ -12,7 +12,7 @@
 /* ---- what the calls work on, built without failures ------------------------------------------ */
 
 static clb_data data;
-static clb_net  net, biased;
+static clb_net  net, biased, identity;
 static clb_pass pass;
 static clb_curv curv, deep_curv;
 static clb_pass deep_pass;
@@ -28,8 +28,10 @@ static void build(void)
     if (data.n) return;
     alloc_reset(0);
     clb_rng_seed(&rng, 42);
-    opts.bias = -1;
     EQUAL(clb_data_mixture(&data, &rng, 20, 4, 3, 1.0), CLB_OK);
+    opts.activation = CLB_IDENTITY;
+    EQUAL(clb_net_init(&identity, deep, 4, &opts, &rng), CLB_OK);
+    opts.activation = CLB_RELU, opts.bias = -1;
     EQUAL(clb_net_init(&net, two, 3, NULL, &rng), CLB_OK);
     EQUAL(clb_net_init(&biased, deep, 4, &opts, &rng), CLB_OK);
     EQUAL(clb_pass_init(&pass, &net, &data, CLB_CE), CLB_OK);
@@ -301,10 +303,10 @@ static void t_nets(void)
     ALLOC_SWEEP(call_net_copy, NULL);
     ALLOC_SWEEP(call_pass, NULL);
     for (int optimizer = 0; optimizer < (int)CLB_OPTIMIZER_COUNT; ++optimizer)
-        for (int k = 0; k < 4; ++k) {
+        for (int k = 0; k < 6; ++k) {
             train_case c;
             c.optimizer = (clb_optimizer)optimizer, c.batch = k & 1 ? 7 : 0,
-            c.net = k & 2 ? &biased : &net;
+            c.net = k / 2 == 0 ? &net : k / 2 == 1 ? &biased : &identity;
             ALLOC_SWEEP(call_train, &c);
         }
 }
@@ -823,7 +825,7 @@ static void t_nothing_left(void)
         clb_curv_free(&curv);
         clb_pass_free(&deep_pass);
         clb_pass_free(&pass);
-        clb_net_free(&biased);
+        clb_net_free(&biased), clb_net_free(&identity);
         clb_net_free(&net);
         clb_data_free(&data);
     }

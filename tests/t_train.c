@@ -215,6 +215,269 @@ static void t_edges(void)
     clb_problem_free(&p);
 }
 
+/* ---- linear nets under squared loss: the statistics against the pass ------------------------- */
+
+enum { LABELS, SOFT, REPEATED, ZERO_COLUMN, ZERO_DATA, KINDS };
+
+/* n rows of noise; SOFT: real targets, REPEATED: the last column is twice the first, and a row comes again. */
+static clb_data noise_data(size_t n, size_t d, size_t K, int kind)
+{
+    clb_data data = CLB_ZERO;
+    clb_rng rng;
+    clb_rng_seed(&rng, 7 * n + d);
+    data.n = n, data.d = d, data.K = K;
+    data.X = (clb_real *)malloc(n * d * sizeof(clb_real));
+    data.y = (int *)malloc(n * sizeof(int));
+    if (kind == SOFT) data.T = (clb_real *)malloc(n * K * sizeof(clb_real));
+    clb_rng_normal(&rng, n * d, data.X);
+    for (size_t i = 0; i < n; ++i) {
+        data.y[i] = (int)clb_rng_below(&rng, (uint32_t)K);
+        if (kind == REPEATED) data.X[i * d + d - 1] = 2 * data.X[i * d];
+        if (kind == ZERO_COLUMN) data.X[i * d + d / 2] = 0;
+    }
+    if (kind == SOFT) clb_rng_normal(&rng, n * K, data.T);
+    if (kind == REPEATED) memcpy(data.X + d, data.X, d * sizeof(clb_real));
+    if (kind == ZERO_DATA) memset(data.X, 0, n * d * sizeof(clb_real));
+    return data;
+}
+
+/* The identity; or the same function as a leaky ReLU of slope 1, which always trains on the pass. */
+static clb_net linear_net(const clb_data *data, size_t L, size_t m, int by_pass)
+{
+    clb_net net;
+    clb_net_opts opts = CLB_ZERO;
+    clb_rng rng;
+    size_t widths[10];
+    opts.activation = by_pass ? CLB_LEAKY_RELU : CLB_IDENTITY, opts.a = by_pass ? 1 : 0;
+    for (size_t l = 1; l < L; ++l) widths[l] = m + l % 3;
+    widths[0] = data->d, widths[L] = data->K;
+    clb_rng_seed(&rng, 3);
+    CHECK(clb_net_init(&net, widths, L + 1, &opts, &rng) == CLB_OK);
+    for (size_t j = 0; j < net.P; ++j) net.theta[j] *= (clb_real)1.5;
+    return net;
+}
+
+static double relative_distance(size_t n, const clb_real *x, const clb_real *y)
+{
+    double difference = 0, size = 1e-300;
+    for (size_t i = 0; i < n; ++i) {
+        difference += ((double)x[i] - (double)y[i]) * ((double)x[i] - (double)y[i]);
+        size += (double)y[i] * (double)y[i];
+    }
+    return sqrt(difference / size);
+}
+
+/* One gradient from the statistics against clb_grad, on every instruction set with the same bits. */
+static void check_reduced_gradient(size_t n, size_t d, size_t K, size_t L, int kind)
+{
+    clb_data data = noise_data(n, d, K, kind);
+    clb_net net = linear_net(&data, L, 9, 0);
+    clb_pass pass;
+    clb_train_opts opts = CLB_ZERO;
+    clb_real *want = (clb_real *)malloc(3 * net.P * sizeof *want), *got = want + net.P, *first = got + net.P;
+    double loss, expected, first_loss = 0;
+    CHECK(clbi_reduces(&net, &data, &opts));
+    CHECK(clb_pass_init(&pass, &net, &data, CLB_MSE) == CLB_OK);
+    expected = clb_grad(&pass, NULL, want);
+    FOR_EACH_ISA(isa) {
+        clbi_reduced reduced = CLB_ZERO;
+        NOTE("%s n=%zu d=%zu K=%zu L=%zu kind %d", clb_isa_name((clb_isa)isa), n, d, K, L, kind);
+        CHECK(clbi_reduced_init(&reduced, &net, &data) == CLB_OK);
+        loss = clbi_reduced_grad(&reduced, &net, n, got);
+        NEAR(loss / expected, 1, TOL(1e-14, 1e-6));
+        CHECK(relative_distance(net.P, got, want) <= TOL(1e-13, 1e-5));
+        if (isa == 0) memcpy(first, got, net.P * sizeof *got), first_loss = loss;
+        CHECK(memcmp(first, got, net.P * sizeof *got) == 0);
+        SAME_BITS(loss, first_loss);
+        CLB_FREE(reduced.arena);
+    }
+    clb_pass_free(&pass), clb_net_free(&net), clb_data_free(&data), free(want);
+}
+
+static void t_reduced_gradient(void)
+{
+    for (size_t L = 1; L <= 8; ++L)
+        for (int kind = 0; kind < KINDS; ++kind) {
+            check_reduced_gradient(200, 20, 5, L, kind);
+            check_reduced_gradient(40 + L, 3 + 2 * L, 1 + L, L, kind);
+        }
+    check_reduced_gradient(2, 1, 1, 2, LABELS);
+    check_reduced_gradient(40, 20, 20, 3, SOFT);               /* n = 2d = 2K */
+    check_reduced_gradient(64, 32, 3, 2, REPEATED);
+    check_reduced_gradient(129, 33, 2, 2, LABELS);
+}
+
+/* Loss at theta against central differences of clb_loss, in double. */
+static void t_reduced_differences(void)
+{
+    clb_data data = noise_data(50, 6, 3, SOFT);
+    clb_net net = linear_net(&data, 3, 5, 0);
+    clb_pass pass;
+    clbi_reduced reduced = CLB_ZERO;
+    clb_real *grad = (clb_real *)malloc(net.P * sizeof *grad);
+    const double h = TOL(1e-5, 1e-2);
+    CHECK(clb_pass_init(&pass, &net, &data, CLB_MSE) == CLB_OK);
+    CHECK(clbi_reduced_init(&reduced, &net, &data) == CLB_OK);
+    clbi_reduced_grad(&reduced, &net, data.n, grad);
+    for (size_t j = 0; j < net.P; ++j) {
+        clb_real keep = net.theta[j], up = keep + (clb_real)h, down = keep - (clb_real)h;
+        double rise;
+        net.theta[j] = up, rise = clb_loss(&pass, NULL);
+        net.theta[j] = down, rise -= clb_loss(&pass, NULL);
+        net.theta[j] = keep;
+        NEAR(grad[j], rise / ((double)up - (double)down), TOL(1e-9, 2e-3));
+    }
+    CLB_FREE(reduced.arena), free(grad);
+    clb_pass_free(&pass), clb_net_free(&net), clb_data_free(&data);
+}
+
+/* 2000 steps of every optimiser: where the pass gets to, and the laws of the trace. */
+static void t_reduced_trajectory(void)
+{
+    for (int k = 0; k < 2 * (int)CLB_OPTIMIZER_COUNT; ++k)
+        for (size_t L = 1; L <= 4; ++L) {
+            clb_data data = noise_data(100, 12, 4, k % KINDS);
+            clb_net net[2];
+            clb_trace trace[2];
+            clb_train_opts opts = CLB_ZERO;
+            const double eta = k % (int)CLB_OPTIMIZER_COUNT == CLB_ADAM ? 1e-4 : 0.02;
+            opts.optimizer = (clb_optimizer)(k % (int)CLB_OPTIMIZER_COUNT);
+            if (k >= (int)CLB_OPTIMIZER_COUNT) opts.l2 = 1e-2, opts.decay = 1e-2;
+            NOTE("optimizer %d, L=%zu, l2 %g", (int)opts.optimizer, L, opts.l2);
+            for (int w = 0; w < 2; ++w) {
+                net[w] = linear_net(&data, L, 10, w);
+                CHECK(clb_train(&net[w], &data, eta, 2000, &opts, &trace[w]) == CLB_OK);
+            }
+            CHECK(relative_distance(net[0].P, net[0].theta, net[1].theta) <= TOL(1e-12, 1e-3));
+            NEAR(trace[0].loss[1999] / trace[1].loss[1999], 1, TOL(1e-12, 1e-3));
+            CHECK(trace[0].loss[1999] < trace[0].loss[0] || k % KINDS == ZERO_DATA);
+            for (size_t l = 1; l < L; ++l) {
+                NEAR(trace[0].S[l - 1], trace[1].S[l - 1], TOL(1e-11, 1e-2));
+                NEAR(clb_trace_drift(&trace[0], l), trace[0].predicted[l - 1], TOL(1e-11, 1e-2));
+                if (opts.optimizer == CLB_GD && opts.l2 == 0)
+                    NEAR(clb_trace_drift(&trace[0], l), eta * eta * trace[0].S[l - 1], TOL(1e-12, 1e-4));
+            }
+            for (int w = 0; w < 2; ++w) clb_trace_free(&trace[w]), clb_net_free(&net[w]);
+            clb_data_free(&data);
+        }
+}
+
+/* Where the statistics would not be smaller, or the loss is another one, the pass is what trains, bit for bit. */
+static void t_reduced_when(void)
+{
+    static const struct { size_t n, d, K, batch; double ce; int reduced; } cases[] = {
+        { 24, 12, 4, 0, 0, 1 }, { 23, 12, 4, 0, 0, 0 }, { 12, 12, 4, 0, 0, 0 }, { 5, 12, 4, 0, 0, 0 },
+        { 24, 4, 12, 0, 0, 1 }, { 23, 4, 12, 0, 0, 0 }, { 90, 12, 4, 0, 1, 0 }, { 90, 12, 4, 0, 1e-9, 0 },
+        { 90, 12, 4, 90, 0, 0 },
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k) {
+        clb_data data = noise_data(cases[k].n, cases[k].d, cases[k].K, LABELS);
+        clb_net net[2];
+        clb_trace trace[2];
+        clb_train_opts opts = CLB_ZERO;
+        clb_rng rng;
+        opts.ce = cases[k].ce, opts.batch = cases[k].batch, opts.batch_rng = &rng;
+        NOTE("case %zu", k);
+        for (int w = 0; w < 2; ++w) {
+            net[w] = linear_net(&data, 2, 10, w);
+            clb_rng_seed(&rng, 1);
+            EQUAL(clbi_reduces(&net[w], &data, &opts), cases[k].reduced && w == 0);
+            CHECK(clb_train(&net[w], &data, 0.02, 50, &opts, &trace[w]) == CLB_OK);
+        }
+        CHECK(relative_distance(net[0].P, net[0].theta, net[1].theta) <= (cases[k].reduced ? TOL(1e-13, 1e-5) : 0));
+        for (int w = 0; w < 2; ++w) clb_trace_free(&trace[w]), clb_net_free(&net[w]);
+        clb_data_free(&data);
+    }
+}
+
+/* Looks at everything an observer may: the pass stands at theta_t, in bits. */
+typedef struct look { const clb_data *data; size_t count; const clb_pass *hold; } look;
+static clb_verdict looking(void *context, const clb_state *state)
+{
+    look *at = (look *)context;
+    clb_pass pass;
+    clb_real *grad = (clb_real *)malloc(state->net->P * sizeof *grad);
+    size_t L = state->net->L, outputs = at->data->n * at->data->K;
+    CHECK(clb_pass_init(&pass, state->net, at->data, CLB_MSE) == CLB_OK);
+    NEAR(clb_grad(&pass, NULL, grad) / state->loss, 1, TOL(1e-13, 1e-5));
+    SAME_BITS(state->loss, state->pass->loss);
+    CHECK(memcmp(pass.z[L], state->pass->z[L], outputs * sizeof(clb_real)) == 0);
+    CHECK(memcmp(pass.u[1], state->pass->u[1], at->data->n * state->net->m[1] * sizeof(clb_real)) == 0);
+    CHECK(relative_distance(state->net->P, state->grad, grad) <= TOL(1e-12, 1e-3));
+    ++at->count;
+    clb_pass_free(&pass), free(grad);
+    return CLB_CONTINUE;
+}
+
+static void t_reduced_observers(void)
+{
+    clb_data data = noise_data(60, 8, 3, LABELS);
+    look at = { &data, 0, NULL };
+    clb_observer obs[2] = { { looking, &at, 3, NULL, 0, 0 }, { looking, &at, 0, NULL, 0, 2 } };
+    clb_trace trace[3];
+    for (size_t k = 0; k < 3; ++k) {
+        clb_net net = linear_net(&data, 3, 7, 0);
+        clb_train_opts opts = CLB_ZERO;
+        opts.observers = obs, opts.observer_count = k;
+        CHECK(clb_train(&net, &data, 0.05, 20, &opts, &trace[k]) == CLB_OK);
+        SAME_BITS(trace[k].loss[19], trace[0].loss[19]);
+        SAME_BITS(trace[k].q[62], trace[0].q[62]);
+        clb_net_free(&net);
+    }
+    EQUAL(at.count, 2 * 8 + 5);                  /* 0 3 .. 18 20, twice; 0 1 3 10 20 */
+    for (size_t k = 0; k < 3; ++k) clb_trace_free(&trace[k]);
+    clb_data_free(&data);
+}
+
+/* Holds the gates of another pass from t = 0 on: that net is not linear in its input any more. */
+static clb_verdict holding(void *context, const clb_state *state)
+{
+    if (state->t == 0) CHECK(clb_pass_freeze(state->pass, ((look *)context)->hold) == CLB_OK);
+    return CLB_CONTINUE;
+}
+
+static void t_reduced_ends_when_slopes_are_held(void)
+{
+    clb_data data = noise_data(60, 8, 3, LABELS);
+    clb_net gates = linear_net(&data, 2, 7, 0), net[2];
+    clb_pass gated;
+    clb_trace trace[2];
+    gates.activation = CLB_RELU;
+    CHECK(clb_pass_init(&gated, &gates, &data, CLB_MSE) == CLB_OK);
+    clb_loss(&gated, NULL);
+    for (int w = 0; w < 2; ++w) {
+        look at = { &data, 0, NULL };
+        clb_observer ob = { holding, NULL, 0, NULL, 0, 1 };
+        clb_train_opts opts = CLB_ZERO;
+        at.hold = &gated, ob.context = &at;
+        net[w] = linear_net(&data, 2, 7, w);
+        opts.observers = &ob, opts.observer_count = 1;
+        CHECK(clb_train(&net[w], &data, 0.05, 200, &opts, &trace[w]) == CLB_OK);
+    }
+    NEAR(trace[0].loss[199] / trace[1].loss[199], 1, TOL(1e-12, 1e-4));
+    CHECK(relative_distance(net[0].P, net[0].theta, net[1].theta) <= TOL(1e-12, 1e-4));
+    for (int w = 0; w < 2; ++w) clb_trace_free(&trace[w]), clb_net_free(&net[w]);
+    clb_pass_free(&gated), clb_net_free(&gates), clb_data_free(&data);
+}
+
+/* NaN or infinity in inputs, targets or weights ends at step 0, as on the pass. */
+static void t_reduced_not_finite(void)
+{
+    for (int k = 0; k < 6; ++k) {
+        clb_data data = noise_data(60, 8, 3, SOFT);
+        const clb_real bad = (clb_real)(k % 2 ? (double)INFINITY : (double)NAN);
+        clb_net net = linear_net(&data, 2, 7, 0);
+        clb_trace trace;
+        if (k / 2 == 0) data.X[59 * 8 + 3] = bad;
+        if (k / 2 == 1) data.T[7] = bad;
+        if (k / 2 == 2) net.theta[net.P - 1] = bad;
+        NOTE("case %d", k);
+        CHECK(clb_train(&net, &data, 0.01, 9, NULL, &trace) == CLB_EDIVERGED);
+        EQUAL(trace.steps, 0);
+        clb_trace_free(&trace), clb_net_free(&net), clb_data_free(&data);
+    }
+}
+
 static const test_case tests[] = {
     TEST(t_published_drift),
     TEST(t_published_optimizers),
@@ -225,5 +488,12 @@ static const test_case tests[] = {
     TEST(t_no_allocation_in_a_step),
     TEST(t_bad_input),
     TEST(t_edges),
+    TEST(t_reduced_gradient),
+    TEST(t_reduced_differences),
+    TEST(t_reduced_trajectory),
+    TEST(t_reduced_when),
+    TEST(t_reduced_observers),
+    TEST(t_reduced_ends_when_slopes_are_held),
+    TEST(t_reduced_not_finite),
 };
 TEST_MAIN(tests)
