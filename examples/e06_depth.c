@@ -185,8 +185,7 @@ static void e06_refer(ex *x, ex_row *line, const char *name, double tol, int L, 
 {
     ex_ref(line, name, L == 2 ? EX_FIT : EX_ARTEFACT, tol, "%s", path);
     ex_because(x, "of the published points of deep nets those at small eta are float32 rounding "
-                  "(floor 2e-5), "
-                  "those at large eta chaotic; in double neither is");
+                  "(floor 2e-5), those at large eta chaotic; in double neither is");
 }
 
 /* The exponents of one depth: published protocols U and I, the stable window in double, equal

@@ -381,8 +381,7 @@ static void e07_figure(ex *x)
         plot_horizontal(a, (1 + beta.at[from]) / (1 - beta.at[from]), NULL);
     }
     plot_save(p, "Drift under three optimisers, which order in the step size makes it, and the "
-                 "momentum factor "
-                 "(1+\316\262)/(1\342\210\222\316\262) (dashed).");
+                 "momentum factor (1+\316\262)/(1\342\210\222\316\262) (dashed).");
 }
 
 static void e07_finish(ex *x)

@@ -521,9 +521,8 @@ static void e08_figure(ex *x, const e08_found *f)
     e08_plot_spectra(x, p);
     e08_plot_delta(x, p);
     plot_save(p, "S(\316\267) predicted from the initial point by the published formula (PUB), by "
-                 "sums over all mode pairs of "
-                 "the Hessian and the Gauss-Newton matrix, and by the linearised network; where "
-                 "each holds.");
+                 "sums over all mode pairs of the Hessian and the Gauss-Newton matrix, and by the "
+                 "linearised network; where each holds.");
 }
 
 static void e08_finish(ex *x)

@@ -13,13 +13,14 @@
 #include "ex.h"
 #include "plot.h"
 #include "sweep.h"
+#include "gates.h"
 
 static const double e09_lr[] = { 0.001, 0.003, 0.01, 0.03, 0.1 };
 static const double e09_linear_lr[] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3 };
 static const double e09_relu_lr[] = { 1e-4, 1e-3, 1e-2, 0.1 };
 static const double e09_few_lr[] = { 0.001, 0.01, 0.1 };
 static const size_t e09_widths[] = { 32, 128 };
-enum { E09_N = EX_LEN(e09_lr), E09_RETURN = 100, E09_THIN = 10, E09_DISTINCT = 100, E09_HALF = 25 };
+enum { E09_N = EX_LEN(e09_lr) };
 #define E09_LIST(array) ((ex_list){ EX_LEN(array), array })
 
 static sw_case e09_case(const char *part, double act, double loss, size_t width)
@@ -62,204 +63,7 @@ static void e09_plan(ex *x)
     if (!ex_published(x) && !ex_quick(x)) e09_plan_beyond(x, three, etas);
 }
 
-/* --- one run, watched ------------------------------------------------------------------------- */
-
-typedef struct e09_watch {
-    size_t     words, m, n, T;
-    uint64_t  *first, *last, *now;        /* gates at theta_0, theta_{t-1}, theta_t */
-    size_t    *flip;                      /* step of the last switch of each gate, 0: none */
-    uint32_t  *index, *units;     /* switched gates of this step; [m] their number in each neuron */
-    double    *hamming, *neurons, *margin, *imbalance;             /* [T] */
-    double     margin_mean_first, margin_mean_last, distinct[SW_T / E09_DISTINCT];
-    double     switches, returns, net, switched;   /* counts; sum of delta_t - delta_t(old gates) */
-    int        attribute;
-    clb_pass   probe;                     /* the network at theta_t with the gates of theta_{t-1} */
-    clb_real  *grad;
-    clb_status status;
-} e09_watch;
-
-static clb_status e09_watch_init(e09_watch *w, ex_row *row, size_t n, int attribute)
-{
-    memset(w, 0, sizeof *w);
-    w->m = (size_t)ex_get(row, "width"), w->n = n, w->T = (size_t)ex_get(row, "T");
-    w->words = (n * w->m + 63) / 64;
-    w->attribute = attribute;
-    w->hamming = ex_space(row, 4 * w->T);
-    w->neurons = w->hamming + w->T, w->margin = w->neurons + w->T, w->imbalance = w->margin + w->T;
-    w->first = (uint64_t *)calloc(3 * w->words, sizeof *w->first);
-    w->flip = (size_t *)calloc(n * w->m, sizeof *w->flip);
-    w->index = (uint32_t *)calloc(n * w->m + w->m, sizeof *w->index);
-    w->grad = (clb_real *)calloc((20 + 5) * w->m, sizeof *w->grad);
-    if (!w->first || !w->flip || !w->index || !w->grad) return CLB_ENOMEM;
-    w->last = w->first + w->words, w->now = w->last + w->words, w->units = w->index + n * w->m;
-    return CLB_OK;
-}
-
-static void e09_watch_free(e09_watch *w)
-{
-    clb_pass_free(&w->probe);
-    free(w->first), free(w->flip), free(w->index), free(w->grad);
-}
-
-static double e09_delta(const clb_net *net, const clb_real *grad)
-{
-    return clb_weight_sumsq(net, grad, 2) - clb_weight_sumsq(net, grad, 1);
-}
-
-/* Switches of update t-1; counts those that undo a switch of the last 100 steps. */
-static double e09_switches(e09_watch *w, const clb_pass *pass, size_t t)
-{
-    size_t count = clb_gate_switches(pass, 1, w->last, w->now, w->index, w->units);
-    for (size_t k = 0; k < count; ++k) {
-        size_t *flip = &w->flip[w->index[k]];
-        w->returns += *flip && t - *flip <= E09_RETURN;
-        *flip = t;
-    }
-    for (size_t h = 0; h < w->m; ++h) w->neurons[t - 1] += w->units[h] > 0;
-    return (double)count;
-}
-
-static void e09_margins(e09_watch *w, const clb_state *state, size_t entry)
-{
-    const clb_real *z = state->pass->z[1];
-    double lo = EX_INF, sum = 0;
-    for (size_t i = 0; i < w->n * w->m; ++i) {
-        double margin = fabs((double)z[i]);
-        if (margin < lo) lo = margin;
-        sum += margin;
-    }
-    w->margin[entry] = lo;
-    w->margin_mean_last = sum / (double)(w->n * w->m);
-    if (entry == 0) w->margin_mean_first = w->margin_mean_last;
-}
-
-/* Number of different gate patterns of a sample; rows are whole bytes. */
-static double e09_distinct(const e09_watch *w)
-{
-    const char *rows = (const char *)w->now;
-    size_t bytes = w->m / 8;
-    double count = 0;
-    for (size_t i = 0, k; i < w->n; ++i) {
-        for (k = 0; k < i && memcmp(rows + i * bytes, rows + k * bytes, bytes); ++k) {}
-        count += k == i;
-    }
-    return count;
-}
-
-/* delta_t minus what it were with the gates of the step before. */
-static void e09_attribute(e09_watch *w, const clb_state *state, double switches)
-{
-    if (state->t == 0)
-        w->status = clb_pass_init(&w->probe, state->net, state->pass->data, state->pass->ce);
-    else if (switches > 0) {
-        clb_grad(&w->probe, NULL, w->grad);
-        w->switched += e09_delta(state->net, state->grad) - e09_delta(state->net, w->grad);
-    }
-    if (!w->status && (state->t == 0 || switches > 0))
-        w->status = clb_pass_freeze(&w->probe, state->pass);
-}
-
-/* At theta_t: entry t-1 of the series is what update t-1 did. */
-static clb_verdict e09_observe(void *context, const clb_state *state)
-{
-    e09_watch *w = (e09_watch *)context;
-    size_t t = state->t;
-    double switches = 0;
-    clb_gates(state->pass, 1, w->now);
-    if (t == 0) memcpy(w->first, w->now, w->words * sizeof *w->now);
-    else {
-        switches = e09_switches(w, state->pass, t);
-        w->switches += switches;
-        w->hamming[t - 1] = switches / (double)(w->n * w->m);
-        e09_margins(w, state, t - 1);
-        if ((t - 1) % E09_DISTINCT == 0) w->distinct[(t - 1) / E09_DISTINCT] = e09_distinct(w);
-    }
-    if (t < w->T) w->imbalance[t] = fabs(e09_delta(state->net, state->grad));
-    if (w->attribute && t < w->T) e09_attribute(w, state, switches);
-    if (t == w->T) w->net = (double)clb_gate_switches(state->pass, 1, w->first, w->now, NULL, NULL);
-    memcpy(w->last, w->now, w->words * sizeof *w->now);
-    return w->status ? CLB_STOP : CLB_CONTINUE;
-}
-
-/* Correlation of what is left of two series after a centred running mean over 51 steps, away from
- * the ends. */
-static double e09_detrended(size_t T, const double *x, const double *y, double *work)
-{
-    const double *series[2];
-    size_t n = 0;
-    series[0] = x, series[1] = y;
-    for (size_t s = 0; s < 2; ++s) {
-        n = 0;
-        for (size_t t = 2 * E09_HALF; t + 2 * E09_HALF <= T; ++t) {
-            double sum = 0;
-            for (size_t k = t - E09_HALF; k <= t + E09_HALF; ++k) sum += series[s][k];
-            work[s * T + n++] = series[s][t] - sum / (2 * E09_HALF + 1);
-        }
-    }
-    return clb_pearson(n, work, work + T);
-}
-
-/* Correlation of x and y at equal z, as far as z acts linearly. */
-static double e09_partial(size_t n, const double *x, const double *y, const double *z)
-{
-    double xy = clb_pearson(n, x, y), xz = clb_pearson(n, x, z), yz = clb_pearson(n, y, z);
-    return (xy - xz * yz) / sqrt((1 - xz * xz) * (1 - yz * yz));
-}
-
-static void e09_thinned(ex_row *row, const char *name, const double *series, size_t T)
-{
-    double *kept = ex_space(row, T / E09_THIN);
-    for (size_t i = 0; i < T / E09_THIN; ++i) kept[i] = series[i * E09_THIN];
-    ex_array(row, name, T / E09_THIN, kept);
-}
-
-/* The published quantities, under their published names. */
-static void e09_report(ex_row *row, const e09_watch *w, const clb_trace *tr)
-{
-    size_t T = w->T;
-    double zero = 0, largest = 0, r = clb_pearson(T, w->hamming, w->imbalance);
-    for (size_t t = 0; t < T; ++t)
-        zero += w->hamming[t] == 0, largest = fmax(largest, w->hamming[t]);
-    ex_num(row, "actual_drift", fabs(clb_trace_drift(tr, 1)));
-    ex_num(row, "S_measured", fabs(tr->S[0]));
-    ex_num(row, "final_loss", tr->loss[T - 1]);
-    ex_num(row, "n_steps_completed", (double)tr->steps);
-    ex_num(row, "mean_hamming_dist", clb_mean(T, w->hamming));
-    ex_num(row, "max_hamming_dist", largest);
-    ex_num(row, "zero_change_fraction", zero / (double)T);
-    ex_num(row, "mean_neurons_changed", clb_mean(T, w->neurons));
-    ex_num(row, "total_pattern_changes", (double)T - zero);
-    ex_num(row, "min_margin_init", w->margin[0]);
-    ex_num(row, "min_margin_final", w->margin[T - 1]);
-    ex_num(row, "mean_margin_init", w->margin_mean_first);
-    ex_num(row, "mean_margin_final", w->margin_mean_last);
-    ex_num(row, "hamming_imbalance_correlation", isnan(r) ? 0 : r);
-    ex_array(row, "distinct_patterns", T / E09_DISTINCT, w->distinct);
-    e09_thinned(row, "hamming_trajectory", w->hamming, T);
-    e09_thinned(row, "margin_trajectory", w->margin, T);
-    e09_thinned(row, "neurons_changed_trajectory", w->neurons, T);
-}
-
-/* Beyond the paper; frozen is the run with the gates of theta_0. */
-static void e09_report_beyond(ex_row *row, const e09_watch *w, const clb_trace *tr,
-                              const clb_trace *frozen)
-{
-    size_t T = w->T, late = T / 4, blocks = T / 20;
-    double *work = ex_space(row, 3 * T), *mean = ex_space(row, blocks), all = (double)(w->n * w->m);
-    for (size_t t = 0; t < T; ++t) work[2 * T + t] = fabs(frozen->g[2 * t + 1] - frozen->g[2 * t]);
-    for (size_t i = 0; i < blocks; ++i) mean[i] = clb_mean(20, w->hamming + 20 * i);
-    ex_array(row, "hamming_blocks", blocks, mean);
-    ex_num(row, "gate_share", tr->S[0] / frozen->S[0] - 1);
-    ex_num(row, "switched_share", w->switched / tr->S[0]);
-    ex_num(row, "switches_per_eta_t", w->switches / all / (tr->eta * (double)T));
-    ex_num(row, "gross_change", w->switches / all);
-    ex_num(row, "net_change", w->net / all);
-    ex_num(row, "returns", w->returns / w->switches);
-    ex_num(row, "r_detrended", e09_detrended(T, w->hamming, w->imbalance, work));
-    ex_num(row, "r_late", clb_pearson(T - late, w->hamming + late, w->imbalance + late));
-    ex_num(row, "r_given_loss", e09_partial(T, w->hamming, w->imbalance, tr->loss));
-    ex_num(row, "r_frozen", clb_pearson(T, w->hamming, work + 2 * T));
-}
+/* --- one run ---------------------------------------------------------------------------------  */
 
 static clb_status e09_gates(ex_row *row, int beyond)
 {
@@ -267,19 +71,19 @@ static clb_status e09_gates(ex_row *row, int beyond)
     clb_observer observer = CLB_ZERO;
     clb_train_opts train = CLB_ZERO;
     clb_trace trace = CLB_ZERO, frozen = CLB_ZERO;
-    e09_watch w;
+    gates_watch w;
     double eta = ex_get(row, "lr");
-    clb_status status = e09_watch_init(&w, row, 200, beyond);
-    observer.call = e09_observe, observer.context = &w;
+    clb_status status = gates_init(&w, row, 200, beyond);
+    observer.call = gates_observe, observer.context = &w;
     train.ce = ex_get(row, "loss"), train.observers = &observer, train.observer_count = 1;
     if (!status) status = clb_problem_run(&opts, (uint64_t)row->seed, eta, w.T, &train, &trace);
     if (!status) status = w.status;
     if (!status && beyond) status = sw_train(row, eta, 1, &frozen);
-    if (!status) e09_report(row, &w, &trace);
-    if (!status && beyond) e09_report_beyond(row, &w, &trace, &frozen);
+    if (!status) gates_report(row, &w, &trace);
+    if (!status && beyond) gates_report_beyond(row, &w, &trace, &frozen);
     clb_trace_free(&trace);
     clb_trace_free(&frozen);
-    e09_watch_free(&w);
+    gates_free(&w);
     return status;
 }
 
@@ -331,9 +135,9 @@ static void e09_refs(ex *x, ex_row *row)
             ex_because(x, "least of 12800 values near zero: order of magnitude only");
     }
     ex_ref_value(x, row->seed, EX_EXACT, 0, "%s/seed", path);
-    for (size_t i = 0; i < SW_T / E09_DISTINCT; ++i)
-        ex_ref_value(x, (double)(E09_DISTINCT * i), EX_EXACT, 0, "%s/distinct_patterns/%zu/0", path,
-                     i);
+    for (size_t i = 0; i < SW_T / GATES_DISTINCT; ++i)
+        ex_ref_value(x, (double)(GATES_DISTINCT * i), EX_EXACT, 0, "%s/distinct_patterns/%zu/0",
+                     path, i);
 }
 
 /* Means over the seeds at one eta: a line, and its place in summary_table. */
@@ -383,9 +187,8 @@ static void e09_coupling_tables(ex *x)
                "entropy)");
     ex_caption(x, "coupling",
                "S/S(frozen gates) - 1; share of S from the gates that switch; switches as share of "
-               "all gates; "
-               "correlation with |delta|: raw, without running mean, t >= T/4, at equal loss, with "
-               "frozen gates");
+               "all gates; correlation with |delta|: raw, without running mean, t >= T/4, at equal "
+               "loss, with frozen gates");
     for (int loss = 1; loss >= 0; --loss)
         for (size_t w = 0; w < 3; ++w)
             for (size_t i = 0; i < etas.n; ++i) {
@@ -621,10 +424,8 @@ static void e09_figure(ex *x, double alpha[2][2], int beyond)
         plot_range_x(d, 0.5, 2.5);
     }
     plot_save(p, "Gate switches per step against eta t (means over 20 steps, one seed); the "
-                 "published rate and the rate of all "
-                 "gates; S with live over S with frozen gates (circles squared loss, triangles "
-                 "cross entropy); exponents at "
-                 "equal loss.");
+                 "published rate and the rate of all gates; S with live over S with frozen gates "
+                 "(circles squared loss, triangles cross entropy); exponents at equal loss.");
 }
 
 static void e09_finish(ex *x)

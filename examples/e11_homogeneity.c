@@ -406,9 +406,8 @@ static void e11_figure(ex *x, const e11_result *r, int beyond)
     plot_range_x(a, -0.05, 1.05), plot_range_x(b, -0.05, 1.05), plot_range_y(b, -0.2, 3.2);
     if (beyond) e11_panel_degree(x, p);
     plot_save(p, "Top: the published exponents jump where seeds stop diverging at eta = 0.3. "
-                 "Bottom: the exponent for activations "
-                 "max(0,z)^p of real degree p (one dot a seed), and the drift of C_p (conserved by "
-                 "the flow) and C_1 (not).");
+                 "Bottom: the exponent for activations max(0,z)^p of real degree p (one dot a "
+                 "seed), and the drift of C_p (conserved by the flow) and C_1 (not).");
 }
 
 static void e11_finish(ex *x)

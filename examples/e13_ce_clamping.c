@@ -362,9 +362,8 @@ static void e13_figure(ex *x, const e13_result *r, int beyond)
     plot_range_x(a, -0.05, 1.05), plot_range_x(b, -0.05, 1.05), plot_range_x(c, -0.05, 1.05);
     if (beyond) e13_panel_width(x, p);
     plot_save(p, "Exponent of the ReLU net against the loss, on three windows; the drift at eta = "
-                 "0.3 that makes the published "
-                 "transition; all activations on one window (scale of the published plot); cross "
-                 "entropy against width.");
+                 "0.3 that makes the published transition; all activations on one window (scale of "
+                 "the published plot); cross entropy against width.");
 }
 
 static void e13_finish(ex *x)

@@ -223,8 +223,7 @@ static void e14_part_b(ex *x)
     double r[2][E14_WIDTHS][3], worst_equal = 0, ratio_lo = EX_INF, ratio_hi = 0;
     ex_caption(x, "regularisation",
                "(B) r = alpha(MSE) - alpha(CE) on eta 1e-3..0.1, without 0.1, on eta lambda_max(0) "
-               "< 1; at equal f "
-               "<= 0.3 on equal data, 95 % bootstrap; lambda_max of both losses");
+               "< 1; at equal f <= 0.3 on equal data, 95 % bootstrap; lambda_max of both losses");
     for (size_t a = 0; a < 2; ++a)
         for (size_t w = 0; w < E14_WIDTHS; ++w) {
             sw_case c = e14_case("sweep", e14_act[2 * a], CLB_MSE, e14_width[w]);
@@ -310,8 +309,7 @@ static void e14_sign(ex *x, double *m, double *kappa, double *theory)
     double error = 0;
     ex_caption(x, "sign",
                "Linear net, squared loss, eta = 0.01: share delta_0/|g|^2 of the imbalance in the "
-               "first gradient, mean over "
-               "seeds, against (m-d)/(m+d); share of seeds with S > 0");
+               "first gradient, mean over seeds, against (m-d)/(m+d); share of seeds with S > 0");
     for (size_t width = E14_SIGN_LO; width <= E14_SIGN_HI; width += E14_SIGN_STEP, ++k) {
         sw_case c = e14_case("sign", 0, CLB_MSE, width);
         ex_list kap, S;
@@ -435,9 +433,8 @@ static void e14_finish(ex *x)
     e14_verdict_narrow(x);
     sw_check_identity(x);
     plot_save(p, "Exponents against width with the number of fitted points; CE regularisation on "
-                 "three fixed windows and at equal f; "
-                 "sharpness; one curve for all widths, losses and activations; the imbalance "
-                 "changes sign at m = d = 20.");
+                 "three fixed windows and at equal f; sharpness; one curve for all widths, losses "
+                 "and activations; the imbalance changes sign at m = d = 20.");
 }
 
 static const ex_info e14 = { "E14",

@@ -132,8 +132,7 @@ static void e16_ledger(ex *x, const e16_found *v)
         ex_ref_value(x, v->averaged[ce], EX_ARTEFACT, 0,
                      "%s#prediction_quality/%s/time_averaged/**", file, e16_loss[ce]);
         ex_because(x, "uniform weights over eigenvalues most of which are float32 rounding of "
-                      "zero: two builds of the "
-                      "published program differ");
+                      "zero: two builds of the published program differ");
     }
     for (size_t k = 0; k < E16_N; ++k)
         ex_ref_value(x, (double)e16_at[k], EX_EXACT, 0, "%s#checkpoints/%zu", file, k);

@@ -219,8 +219,7 @@ static void m03_refs(ex *x)
                 ex_because(
                     x,
                     "largest eigenvalues a per cent apart: the expected value lies between the "
-                    "first and the "
-                    "second, ours is the first to a residual of 1e-14");
+                    "first and the second, ours is the first to a residual of 1e-14");
         }
     }
 }
