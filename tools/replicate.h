@@ -327,16 +327,19 @@ EX_FN void replicate_line(ex_buf *b, const ex *all, replicate_said *said)
     const replicate_tally *t = v ? replicate_of(said->claims, said->claim_n, v->claim) : NULL;
     replicate_tally *values;
     const ex_row *key = NULL;
+    char cell[64];
     for (size_t i = 0; all->info->key && i < all->summary.n; ++i)
         if (ex_is(all->summary.at[i], all->info->key)) key = all->summary.at[i];
     ex_putf(b, "| %s | ", all->info->id);
     tables_md(b, all->info->paper);
     if (t)
-        ex_putf(b, " | %zu of %zu | %zu | %s | ", t->counts[EX_REPRODUCED], said->groups,
-                t->counts[EX_QUALIFIED], ex_judgement_name(v->verdict));
-    else ex_put(b, " | - | - | - | ");
+        ex_putf(b, " | %zu of %zu | %zu | %zu | %s | ", t->counts[EX_REPRODUCED], said->groups,
+                t->counts[EX_QUALIFIED], t->counts[EX_NOT_REPRODUCED],
+                ex_judgement_name(v->verdict));
+    else ex_put(b, " | - | - | - | - | ");
     values = key ? replicate_of(said->quantities, said->quantity_n, key->part) : NULL;
-    tables_md(b, key ? key->part : "-"), ex_put(b, " | ");
+    tables_md(b, key ? key->part : "-");
+    ex_putf(b, " | %s | ", key ? ex_cell(cell, sizeof cell, key, "published") : "-");
     replicate_spread(b, values), ex_put(b, " | ");
     if (key) replicate_value(b, key, values); else ex_put(b, "-");
     ex_put(b, " |\n");
@@ -354,9 +357,9 @@ EX_FN void replicate_head(ex_buf *b, const ex_settings *set)
             "interval (the experiment's bootstrap over seeds; where it has none, 1.96 standard "
             "errors from the spread of the groups). One group again: `build/clb_tables run --only "
             "E5%s --seeds 6,7,8,9,10`.%s\n\n"
-            "| | key result of the paper | groups that support it | qualified | on all seeds | "
-            "quantity | groups: median (5 %% to 95 %%) | all seeds [95 %% interval] |\n"
-            "|---|---|---|---|---|---|---|---|\n",
+            "| | key result of the paper | groups that support it | qualified | not | on all seeds "
+            "| quantity | paper | groups: median (5 %% to 95 %%) | all seeds [95 %% interval] |\n"
+            "|---|---|---|---|---|---|---|---|---|---|\n",
             set->seed_list.n, set->seeds, set->published ? " --published" : "",
             set->quick ? " --quick" : "", set->lrs ? " --lrs " : "", set->lrs ? set->lrs : "",
             CLB_PRECISION, set->published ? " --published" : "",
