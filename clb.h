@@ -6183,11 +6183,21 @@ static void clbi_run_free(clbi_run *run)
     CLB_FREE(run->order);
 }
 
+/* The matrices of a whole pass are there only if somebody may look at them. */
+static clb_status clbi_run_pass(clbi_run *run, const clb_data *data)
+{
+    if (run->o.batch || run->o.observer_count) return clb_pass_init(&run->pass, run->net, data, run->o.ce);
+    run->pass.data = data;
+    run->pass.n = data->n;
+    run->pass.X = data->X;
+    return clbi_pass_check(run->net, data, run->o.ce);
+}
+
 static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
 {
     size_t P = run->net->P, L = run->net->L, reals;
     char *at;
-    clb_status status = clb_pass_init(&run->pass, run->net, data, run->o.ce);
+    clb_status status = clbi_run_pass(run, data);
     if (status) return status;
     if (clbi_reduces(run->net, data, &run->o) &&
         (status = clbi_reduced_init(&run->reduced, run->net, data)) != CLB_OK) return status;
