@@ -283,13 +283,14 @@ static void e18_ledger(ex *x, const e18_found *v)
 
 static void e18_verdicts(ex *x, const e18_found *v)
 {
-    double c[E18_SETS], spread = 0, range, slope[E18_SETS], late = 0, least, advantage = EX_NAN;
+    double c[E18_SETS], spread = 0, range, slope[E18_SETS], late = EX_NAN, least;
+    double advantage = EX_NAN;
     int zero = 1;
     for (size_t i = 0; i < E18_SETS; ++i) {
         c[i] = v->top[i][0] / v->top[i][E18_N - 1], slope[i] = v->power[i].slope;
         advantage = fmin(advantage, v->aic_exponential[i] - v->aic_power[i]);
         zero &= !(v->best[i] > 0);
-        late = fmax(late, fabs(v->top[i][E18_N - 1] / v->top[0][E18_N - 1] - 1));
+        if (i) late = fmax(late, fabs(v->top[i][E18_N - 1] / v->top[0][E18_N - 1] - 1));
     }
     range = e18_samples(x, &spread), least = clb_summarize(E18_SETS, c).min;
     ex_printed(ex_summary(x, "compression", c[1]), 24);
