@@ -108,6 +108,8 @@ EX_FN ex_row *ex_add(ex *x, const char *part, double seed);
 EX_FN void    ex_num(ex_row *row, const char *name, double value);
 /* Several at once: names separated by spaces, a value each. */
 EX_FN void    ex_nums(ex_row *row, const char *names, ex_list values);
+/* These numbers of another row. */
+EX_FN void    ex_take(ex_row *row, const ex_row *from, const char *names);
 EX_FN void    ex_flag(ex_row *row, const char *name, int value);
 EX_FN void    ex_text(ex_row *row, const char *name, const char *value);
 EX_FN void    ex_array(ex_row *row, const char *name, size_t n, const double *values);
@@ -567,6 +569,14 @@ EX_FN void ex_nums(ex_row *row, const char *names, ex_list values)
     ex_arena_free(&arena);
 }
 
+EX_FN void ex_take(ex_row *row, const ex_row *from, const char *names)
+{
+    ex_arena arena = { NULL };
+    const char *name;
+    while ((name = ex_name(&arena, &names)) != NULL) ex_num(row, name, ex_get(from, name));
+    ex_arena_free(&arena);
+}
+
 EX_FN void ex_flag(ex_row *row, const char *name, int value)
 {
     ex_value_set(row, name, EX_KIND_FLAG)->num = value != 0;
@@ -843,12 +853,8 @@ EX_FN void ex_show(ex *x, const char *part, const char *names, const char *filte
     va_start(args, filter);
     runs = ex_select(x, filter, args);
     va_end(args);
-    for (size_t i = 0; i < runs.n; ++i) {
-        ex_row *line = ex_line(x, part);
-        const char *rest = names, *name;
-        while ((name = ex_name(&x->arena, &rest)) != NULL)
-            ex_num(line, name, ex_get(runs.at[i], name));
-    }
+    for (size_t i = 0; i < runs.n; ++i)
+        ex_take(ex_line(x, part), runs.at[i], names);
 }
 
 EX_FN void ex_caption(ex *x, const char *part, const char *caption)

@@ -394,67 +394,59 @@ static void m10_refs_scalar(ex *x)
 {
     for (size_t k = 0; k < 2; ++k) {
         ex_row *row = ex_find(x, "part=a gamma=%.17g", k ? 1.9 : 0.5);
-        ex_ref(row, "gamma", EX_EXACT, 0, M10_REF "/a_L2_exact/%zu/gamma", k);
-        ex_ref(row, "final_s", EX_STABLE, 1e-10, M10_REF "/a_L2_exact/%zu/final_s/*", k);
-        ex_ref(row, "max_leaf_drift", EX_NOISE, 1e-13, M10_REF "/a_L2_exact/%zu/max_leaf_drift", k);
+        const char *at = ex_print(x, M10_REF "/a_L2_exact/%zu", k);
+        ex_refs(row, "gamma", EX_EXACT, 0, "%s", at);
+        ex_refs(row, "final_s", EX_STABLE, 1e-10, "%s", at);
+        ex_refs(row, "max_leaf_drift", EX_NOISE, 1e-13, "%s", at);
     }
     for (size_t i = 0; i < 3 * EX_LEN(m10_b); ++i) {
-        static const char *const names[] = { "gamma", "rel_drift", "pred_second_order" };
         size_t k = i % EX_LEN(m10_b), j = i / EX_LEN(m10_b);
         ex_row *row = ex_find(x, "part=b L=%.17g gamma=%.17g", m10_L[j], m10_b[k]);
-        for (size_t n = 0; n < 3; ++n)
-            ex_ref(row, names[n], EX_STABLE, 1e-8, M10_REF "/b_drift_scaling/%zu/points/%zu/%s", j,
-                   k, names[n]);
-        if (k == 0) ex_ref(row, "d0", EX_STABLE, 1e-10, M10_REF "/b_drift_scaling/%zu/d0", j);
-        if (k == 0) ex_ref_value(x, m10_L[j], EX_EXACT, 0, M10_REF "/b_drift_scaling/%zu/L", j);
+        const char *at = ex_print(x, M10_REF "/b_drift_scaling/%zu", j);
+        ex_refs(row, "gamma rel_drift pred_second_order", EX_STABLE, 1e-8, "%s/points/%zu", at, k);
+        if (k) continue;
+        ex_refs(row, "d0", EX_STABLE, 1e-10, "%s", at);
+        ex_ref_value(x, m10_L[j], EX_EXACT, 0, "%s/L", at);
     }
     for (size_t k = 0; k < M10_C; ++k) {
-        static const char *const names[] = { "L", "gamma", "V0", "VT", "ratio" };
         ex_row *row = ex_find(x, "part=c L=%.17g gamma=%.17g", m10_c[k][0], m10_c[k][1]);
-        double tol = m10_c[k][1] > 3.5 ? 0.05 : 1e-6;
-        for (size_t n = 0; n < 5; ++n)
-            ex_ref(row, names[n], EX_STABLE, n < 3 ? 1e-10 : tol, M10_REF "/c_var_monotone/%zu/%s",
-                   k, names[n]);
-        ex_ref(row, "var_increase_steps", EX_EXACT, 0,
-               M10_REF "/c_var_monotone/%zu/var_increase_steps", k);
-        ex_ref(row, "steps_violating_strong_safety",
-               m10_c[k][0] > 5 && m10_c[k][1] > 2.9 ? EX_ARTEFACT : EX_EXACT, 0,
-               M10_REF "/c_var_monotone/%zu/steps_violating_strong_safety", k);
-        if (m10_c[k][0] > 5 && m10_c[k][1] > 2.9)
-            ex_because(x, "counted inside the chaotic transient");
+        const char *at = ex_print(x, M10_REF "/c_var_monotone/%zu", k);
+        int chaotic = m10_c[k][0] > 5 && m10_c[k][1] > 2.9;
+        ex_refs(row, "L gamma V0", EX_STABLE, 1e-10, "%s", at);
+        ex_refs(row, "VT ratio", EX_STABLE, m10_c[k][1] > 3.5 ? 0.05 : 1e-6, "%s", at);
+        ex_refs(row, "var_increase_steps", EX_EXACT, 0, "%s", at);
+        ex_refs(row, "steps_violating_strong_safety", chaotic ? EX_ARTEFACT : EX_EXACT, 0, "%s",
+                at);
+        if (chaotic) ex_because(x, "counted inside the chaotic transient");
     }
     for (size_t i = 0; i < 2 * EX_LEN(m10_d); ++i) {
-        static const char *const names[] = { "L", "eta_lambda", "r0", "drift", "pred" };
         ex_row *row = ex_find(x, "part=d L=%.17g eta_lambda=%.17g", m10_L[1 + i / 6], m10_d[i % 6]);
-        for (size_t n = 0; n < 5; ++n)
-            ex_ref(row, names[n], EX_STABLE, n < 3 ? 1e-9 : 1e-3,
-                   M10_REF "/d_spectral_crossover/%zu/%s", i, names[n]);
+        const char *at = ex_print(x, M10_REF "/d_spectral_crossover/%zu", i);
+        ex_refs(row, "L eta_lambda r0", EX_STABLE, 1e-9, "%s", at);
+        ex_refs(row, "drift pred", EX_STABLE, 1e-3, "%s", at);
     }
 }
 
 static void m10_refs_edge(ex *x)
 {
     for (size_t i = 0; i < 9; ++i) {
-        static const char *const e[] = { "L",           "eps",      "pred_one_minus_m",
-                                         "pred_x2",     "cycle_lo", "cycle_hi",
-                                         "one_minus_m", "x2",       "frozen_estimate" };
-        static const char *const g[] = { "L", "Delta", "pred_ratio" };
         ex_row *row = ex_find(x, "part=e L=%.17g eps=%.17g", m10_L[i / 3], m10_e[i % 3]);
-        for (size_t n = 0; n < EX_LEN(e); ++n)
-            ex_ref(row, e[n], EX_STABLE, n < 4 ? 1e-10 : 1e-6, M10_REF "/e_two_step/%zu/%s", i,
-                   e[n]);
+        const char *at = ex_print(x, M10_REF "/e_two_step/%zu", i);
+        ex_refs(row, "L eps pred_one_minus_m pred_x2", EX_STABLE, 1e-10, "%s", at);
+        ex_refs(row, "cycle_lo cycle_hi one_minus_m x2 frozen_estimate", EX_STABLE, 1e-6, "%s",
+                at);
         row = ex_find(x, "part=g L=%.17g Delta=%.17g", m10_L[i / 3], m10_g[i % 3]);
-        for (size_t n = 0; n < EX_LEN(g); ++n)
-            ex_ref(row, g[n], EX_STABLE, 1e-10, M10_REF "/g_stop_offset/%zu/%s", i, g[n]);
-        ex_ref(row, "ratio", EX_NOISE, 1e-4, M10_REF "/g_stop_offset/%zu/ratio", i);
-        ex_ref(row, "eta_lambda", EX_NOISE, 1e-5, M10_REF "/g_stop_offset/%zu/eta_lambda", i);
+        at = ex_print(x, M10_REF "/g_stop_offset/%zu", i);
+        ex_refs(row, "L Delta pred_ratio", EX_STABLE, 1e-10, "%s", at);
+        ex_refs(row, "ratio", EX_NOISE, 1e-4, "%s", at);
+        ex_refs(row, "eta_lambda", EX_NOISE, 1e-5, "%s", at);
     }
     for (size_t i = 0; i < 6; ++i) {
         ex_row *row = ex_find(x, "part=f L=%.17g P=%d", m10_L[i / 2], i % 2 ? 4 : 2);
-        ex_refs(row, "L P", EX_EXACT, 0, M10_REF "/f_critical_1_over_t/%zu", i);
-        ex_ref(row, "t_varz_over_zstar2", EX_STABLE, 1e-6,
-               M10_REF "/f_critical_1_over_t/%zu/t_varz_over_zstar2/*", i);
-        ex_ref(row, "pred", EX_STABLE, 1e-10, M10_REF "/f_critical_1_over_t/%zu/pred", i);
+        const char *at = ex_print(x, M10_REF "/f_critical_1_over_t/%zu", i);
+        ex_refs(row, "L P", EX_EXACT, 0, "%s", at);
+        ex_refs(row, "t_varz_over_zstar2", EX_STABLE, 1e-6, "%s", at);
+        ex_refs(row, "pred", EX_STABLE, 1e-10, "%s", at);
     }
 }
 
@@ -466,78 +458,56 @@ static void m10_refs_matrices(ex *x)
         double tol = m10_h[k] > 2 ? 1e-4 : 1e-6;
         if (!row) continue;
         ex_refs(row, "gamma steps", EX_EXACT, 0, "%s", at);
-        ex_ref(row, "D", EX_STABLE, tol, "%s/D", at);
+        ex_refs(row, "D", EX_STABLE, tol, "%s", at);
         ex_ref(row, "C", EX_NOISE, tol, "%s/C/*/*", at);
-        ex_ref(row, "K11", EX_NOISE, tol, "%s/K11/*", at);
-        ex_ref(row, "identity_err", EX_NOISE, 1e-14, "%s/identity_err", at);
-        ex_ref(row, "loss", EX_NOISE, 1e-6, "%s/loss", at);
-        if (k == 0)
-            ex_ref(row, "C0_1", EX_STABLE, 1e-9, M10_REF "/h_layer_law/C0/0/*"),
-                ex_ref(row, "C0_2", EX_STABLE, 1e-9, M10_REF "/h_layer_law/C0/1/*");
+        ex_refs(row, "K11", EX_NOISE, tol, "%s", at);
+        ex_refs(row, "identity_err", EX_NOISE, 1e-14, "%s", at);
+        ex_refs(row, "loss", EX_NOISE, 1e-6, "%s", at);
+        if (k) continue;
+        ex_ref(row, "C0_1", EX_STABLE, 1e-9, M10_REF "/h_layer_law/C0/0/*");
+        ex_ref(row, "C0_2", EX_STABLE, 1e-9, M10_REF "/h_layer_law/C0/1/*");
     }
     for (size_t k = 0; k < EX_LEN(m10_j); ++k) {
-        static const char *const arrays[] = { "gap0", "gap", "u" };
         ex_row *row = ex_find(x, "part=j eta=%.17g", m10_j[k]);
-        double tol = k == 5 ? 1e-4 : 1e-6;
-        ex_ref(row, "eta", EX_STABLE, 1e-11, M10_REF "/j_depth_gap_chain/%zu/eta", k);
-        for (size_t n = 0; n < 3; ++n)
-            ex_ref(row, arrays[n], EX_NOISE, tol, M10_REF "/j_depth_gap_chain/%zu/%s/*", k,
-                   arrays[n]);
-        ex_refs(row, "eta_lambda r", EX_NOISE, tol, M10_REF "/j_depth_gap_chain/%zu", k);
+        const char *at = ex_print(x, M10_REF "/j_depth_gap_chain/%zu", k);
+        ex_refs(row, "eta", EX_STABLE, 1e-11, "%s", at);
+        ex_refs(row, "gap0 gap u eta_lambda r", EX_NOISE, k == 5 ? 1e-4 : 1e-6, "%s", at);
     }
 }
 
 /* --- tables ---------------------------------------------------------------------------------- */
 
-static void m10_copy(ex *x, const char *part, const char *const *names, size_t n,
-                     const char *caption)
-{
-    for (size_t i = 0; i < ex_runs(x); ++i) {
-        ex_row *row = ex_run_at(x, i), *line;
-        if (!ex_is(row, part)) continue;
-        line = ex_line(x, part);
-        for (size_t k = 0; k < n; ++k) ex_num(line, names[k], ex_get(row, names[k]));
-    }
-    ex_caption(x, part, caption);
-}
-
 static void m10_tables(ex *x)
 {
-    static const char *const a[] = { "gamma", "max_leaf_drift" }, *const b[] = {
-        "L", "gamma", "rel_drift", "pred_second_order"
+    static const char *const tables[][3] = {
+        { "a", "gamma max_leaf_drift",
+          "a  L = 2: largest drift of log(u_p/u_q) in 5000 steps (exact law)" },
+        { "b", "L gamma rel_drift pred_second_order",
+          "b  relative change of z_2 - z_1, and the sum of its second-order drift (D1)" },
+        { "c", "L gamma ratio steps_violating_strong_safety var_increase_steps",
+          "c  V after 20000 steps over V at the start" },
+        { "d", "L eta_lambda drift pred",
+          "d  drift near a minimum against the first paper's crossover term" },
+        { "e", "L eps one_minus_m pred_one_minus_m frozen_estimate x2 pred_x2",
+          "e  balanced two-cycle: contraction of two steps, measured, corrected, frozen" },
+        { "g", "L Delta eta_lambda ratio pred_ratio",
+          "g  (2 - eta lambda) / Delta where the run stops" },
+        { "h", "gamma steps D identity_err loss",
+          "h  layer law off the singular-vector set: D = sum |C(T) - C(0)|, identity to rounding" },
+        { "j", "eta eta_lambda r", "j  one chain with unequal layers" },
     };
-    static const char *const c[] = { "L", "gamma", "ratio", "steps_violating_strong_safety",
-                                     "var_increase_steps" };
-    static const char *const d[] = { "L", "eta_lambda", "drift", "pred" };
-    static const char *const e[] = {
-        "L", "eps", "one_minus_m", "pred_one_minus_m", "frozen_estimate", "x2", "pred_x2"
-    };
-    static const char *const g[] = { "L", "Delta", "eta_lambda", "ratio", "pred_ratio" };
-    static const char *const h[] = { "gamma", "steps", "D", "identity_err", "loss" }, *const j[] = {
-        "eta", "eta_lambda", "r"
-    };
-    m10_copy(x, "a", a, EX_LEN(a),
-             "a  L = 2: largest drift of log(u_p/u_q) in 5000 steps (exact law)");
-    m10_copy(x, "b", b, EX_LEN(b),
-             "b  relative change of z_2 - z_1, and the sum of its second-order drift (D1)");
-    m10_copy(x, "c", c, EX_LEN(c), "c  V after 20000 steps over V at the start");
-    m10_copy(x, "d", d, EX_LEN(d),
-             "d  drift near a minimum against the first paper's crossover term");
-    m10_copy(x, "e", e, EX_LEN(e),
-             "e  balanced two-cycle: contraction of two steps, measured, corrected, frozen");
-    m10_copy(x, "g", g, EX_LEN(g), "g  (2 - eta lambda) / Delta where the run stops");
-    m10_copy(
-        x, "h", h, EX_LEN(h),
-        "h  layer law off the singular-vector set: D = sum |C(T) - C(0)|, identity to rounding");
-    m10_copy(x, "j", j, EX_LEN(j), "j  one chain with unequal layers");
+    for (size_t k = 0; k < EX_LEN(tables); ++k) {
+        ex_show(x, tables[k][0], tables[k][1], "part=%s", tables[k][0]);
+        ex_caption(x, tables[k][0], tables[k][2]);
+    }
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i), *line;
-        ex_list v = ex_get_array(row, ex_is(row, "f") ? "t_varz_over_zstar2" : "gap");
+        ex_list v = ex_get_array(row, "t_varz_over_zstar2");
         if (!ex_is(row, "f")) continue;
         line = ex_line(x, "f");
-        ex_nums(line, "L P t=2e3 t=2e4 t=2e5 limit",
-                EX_VALUES(ex_get(row, "L"), ex_get(row, "P"), v.at[0], v.at[1], v.at[2],
-                          ex_get(row, "pred")));
+        ex_take(line, row, "L P");
+        ex_nums(line, "t=2e3 t=2e4 t=2e5 limit",
+                EX_VALUES(v.at[0], v.at[1], v.at[2], ex_get(row, "pred")));
     }
     ex_caption(x, "f", "f  t V/z*^2 at the critical step, and its limit (7L-2)/(12(L-1))");
 }
@@ -549,26 +519,23 @@ static void m10_meeting(ex *x, double *layer, double *leaf)
     *layer = *leaf = 0;
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i), *line;
+        int generic = ex_is(row, "h");
         double drift = ex_get(row, "leaf_drift"), exact = ex_get(row, "leaf_exact");
-        if (!ex_is(row, "meet") && !ex_is(row, "h")) continue;
+        double error = ex_get(row, generic ? "identity_err" : "layer_error");
+        if (!ex_is(row, "meet") && !generic) continue;
         line = ex_line(x, "laws");
-        ex_text(line, "weights", ex_is(row, "h") ? "generic" : "depth-balanced");
-        ex_num(line, "L", ex_get(row, "L")), ex_num(line, "gamma", ex_get(row, "gamma"));
-        ex_num(line, "layer drift sum|dC|",
-               ex_is(row, "h") ? ex_get(row, "D") : ex_get(row, "layer_drift"));
-        ex_num(line, "error of eta^2 law",
-               ex_is(row, "h") ? ex_get(row, "identity_err") : ex_get(row, "layer_error"));
-        *layer = fmax(*layer,
-                      ex_is(row, "h") ? ex_get(row, "identity_err") : ex_get(row, "layer_error"));
-        if (ex_is(row, "h")) continue;
+        ex_text(line, "weights", generic ? "generic" : "depth-balanced");
+        ex_take(line, row, "L gamma");
+        ex_num(line, "layer drift sum|dC|", ex_get(row, generic ? "D" : "layer_drift"));
+        ex_num(line, "error of eta^2 law", error);
+        *layer = fmax(*layer, error);
+        if (generic) continue;
         ex_num(line, "leaf drift d(z_2-z_1)", drift), ex_num(line, "exact map", exact);
         ex_num(line, "error of exact map", fabs(drift - exact));
         if (ex_get(row, "gamma") < 2) *leaf = fmax(*leaf, fabs(drift / exact - 1));
     }
-    ex_caption(
-        x, "laws",
-        "Both papers' laws on the same full matrices: layer charges C_{p,l} and leaf coordinates "
-        "z_p");
+    ex_caption(x, "laws", "Both papers' laws on the same full matrices: layer charges C_{p,l} and "
+                          "leaf coordinates z_p");
 }
 
 static double m10_slope(ex *x, const char *part, double L, const char *name, double from, double to)
@@ -711,14 +678,9 @@ static void m10_finish(ex *x)
     m10_figure(x);
 }
 
-static const ex_info m10 = { "M10",
-                             "multipath",
-                             "Conservation laws across pathways",
-                             "conservation laws",
-                             "leaf differences conserved, V decreasing",
-                             "slope of leaf drift, L=5",
-                             m10_plan,
-                             m10_run,
-                             m10_finish,
-                             NULL };
+static const ex_info m10 = {
+    "M10", "multipath", "Conservation laws across pathways", "conservation laws",
+    "leaf differences conserved, V decreasing", "slope of leaf drift, L=5", m10_plan, m10_run,
+    m10_finish, NULL
+};
 EX_MAIN(m10)
