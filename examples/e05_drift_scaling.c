@@ -1,12 +1,11 @@
 /* E5  Drift scaling law: |C(T) - C(0)| ~ eta^alpha over four decades of eta.            Theorem 4
- *   cc -O2 -o e05 examples/e05_drift_scaling.c -lm && ./e05                       (10 s on two
- *   cores)
+ *   cc -O2 -o e05 examples/e05_drift_scaling.c -lm && ./e05                       (10 s on two cores)
  * Setup   2-layer ReLU net without bias, d = 20, m = 64, K = 5, mixture of n = 200, cross entropy,
  *         full-batch GD, T = 2000; ten eta from 1e-4 to 1. Side sweeps over width and data set.
- * Paper   alpha = 1.16, R^2 > 0.99 Beyond  20 seeds and bootstrap intervals; T = 200 and 20000; the
- * curve without a fit:
- *         drift = eta^2 S, S = r sum_t |grad|^2, eta sum_t |grad|^2 ~ L(0) - L(T), so drift ~ r
- *         eta (L(0) - L(T)). */
+ * Paper   alpha = 1.16, R^2 > 0.99
+ * Beyond  20 seeds and bootstrap intervals; T = 200 and 20000; the curve without a fit: drift =
+ *         eta^2 S, S = r sum_t |grad|^2, eta sum_t |grad|^2 ~ L(0) - L(T), so drift ~ r eta (L(0)
+ *         - L(T)). */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "ex.h"

@@ -2,7 +2,7 @@
  *   cc -O2 -o e14 examples/e14_width_interaction.c -lm && ./e14   (some minutes on two cores)
  * Setup   (A) squared loss, s_e(z) = (1-e) z + e max(0, z), e = 0, 0.5, 1, m = 16 .. 256, eight
  *         eta from 1e-4 to 0.3, three seeds, T = 2000; the model is drawn first, so every width
- *         has its own data (B) the same with cross entropy: r(m) = alpha(MSE) - alpha(CE)
+ *         has its own data; (B) the same with cross entropy: r(m) = alpha(MSE) - alpha(CE)
  * Paper   "CE regularisation grows with m"; d_alpha = alpha(ReLU) - alpha(linear) = -0.11 .. 0.57
  * Beyond  (B) on equal data and at equal f = eta lambda_max(0)/2 with bootstrap bands; collapse of
  *         all curves; sign of the drift around m = d; where each case diverges. */

@@ -1,11 +1,10 @@
-/* M1  Two phases: winner takes all, then the step size restores the balance.            @S23, Fig.
- * 1
+/* M1  Two phases: winner takes all, then the step size restores the balance.         @S23, Fig. 1
  *   cc -O2 -o m01 examples/m01_two_phases.c -lm && ./m01                                (seconds)
  * Setup   P = 2, L = 20, d = 3, s* = (2, 1, 0.5), M = V diag(s*) V, V = house(1,2,3), alpha =
  *         (0.01, 0.005), W = alpha^(1/L) I; gamma = eta S = 1, 3 (T = 4000) and gamma_c = 2
  *         P^(1-2/L) (T = 20000). Full matrices and the scalar recursion (R) side by side.
  * Paper   small steps: one path takes the mode; 2/S < eta < 2/lambda_min: partial re-balancing; at
- *         gamma_c equal.
+ *         gamma_c equal shares.
  * Beyond  matrix against recursion at every step, also in the chaotic transient; the law V ~ 1/t
  *         at gamma_c; the central flow with and without the amplitude as a variable. */
 #define CLB_IMPLEMENTATION

@@ -1,7 +1,5 @@
-/* M2  Stopping boundary over the step-size window, and the large map.                    @S23,
- * Fig. 2
- *   cc -O2 -o m02 examples/m02_stopping_boundary.c -lm && ./m02                        (15 s on
- *   two cores)
+/* M2  Stopping boundary over the step-size window, and the large map.                    @S23, Fig. 2
+ *   cc -O2 -o m02 examples/m02_stopping_boundary.c -lm && ./m02                 (15 s on two cores)
  * Setup   recursion, P = 2, s* = 2, alpha = (0.01, 0.005), T = 20000, L = 3, 5, 20; gamma = 0.25,
  *         1, 1.9, 2 + (gamma_c - 2) x for x in {.1 .. 1}, gamma_c {1.02, 1.05, 1.1}. Means over
  *         the last 200 iterates.

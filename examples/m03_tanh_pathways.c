@@ -1,7 +1,5 @@
-/* M3  Two tanh pathways: the same two phases in a nonlinear network.                     @S23,
- * Fig. 3
- *   cc -O2 -o m03 examples/m03_tanh_pathways.c -lm && ./m03                             (a minute
- *   on two cores)
+/* M3  Two tanh pathways: the same two phases in a nonlinear network.                @S23, Fig. 3
+ *   cc -O2 -o m03 examples/m03_tanh_pathways.c -lm && ./m03                   (a minute on two cores)
  * Setup   8 one-hot items, target 0.5 H (15 x 8, indicator features of a binary tree), two
  *         pathways 8-32-32-32-32-15 without bias, tanh before every layer but the first, linear
  *         readout; second arm with the identity. Loss 1/2 sum of squares, full batch, T = 12000,

@@ -1,5 +1,5 @@
-/* M4  Pathways of different depths: the allocation at the critical step is the flattest one. 
- * @S23, Fig. 4
+/* M4  Pathways of different depths: the allocation at the critical step is the flattest one.
+ *                                                                                   @S23, Fig. 4
  *   cc -O2 -o m04 examples/m04_heterogeneous.c -lm && ./m04                             (seconds)
  * Setup   recursion, depths {3,5,7}, {3,4}, {2,3}, {5,10,20}, alpha = 1e-3 for all ({2,3}: 1e-2),
  *         T = 40000; eta = 0.25 / S_shallow, 0.98 * 2/lambda_min, 2/lambda_min.

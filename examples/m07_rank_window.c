@@ -1,5 +1,5 @@
 /* M7  The rank-r window: each mode re-balances on its own, until the set of singular vectors gives
- * way.  @S23
+ *     way.                                                                                  @S23
  *   cc -O2 -o m07 examples/m07_rank_window.c -lm && ./m07                               (seconds)
  * Setup   P = 2, L = 20, s* = (1, .9, .8, .7, .6), alpha = (0.01, 0.005); gamma_1 = eta S_1 in {1,
  *         2.2, 2.6, 3, 3.4, 3.7}; A: recursion, T = 6000, shares over the last 200 steps; B: full

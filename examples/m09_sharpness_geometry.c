@@ -1,5 +1,5 @@
-/* M9  Sharpness geometry: equal split is flattest, and the whole Hessian spectrum at a minimum.  
- * @S23
+/* M9  Sharpness geometry: equal split is flattest, and the whole Hessian spectrum at a minimum.
+ *                                                                                           @S23
  *   cc -O2 -o m09 examples/m09_sharpness_geometry.c -lm && ./m09                        (seconds)
  * Setup   six minima in SVS form, 24 to 160 parameters, rotated target; the Hessian assembled from
  *         exact products and diagonalised by Jacobi. 1000 random splits of s* among 2 to 8
