@@ -11610,7 +11610,7 @@ static size_t CLBI_N(tile_for)(size_t vectors, size_t left)
 {
     size_t tile = CLBI_N(tallest)[vectors - 1], most = clbi_tile_rows[tile];
     if (left > most && left < 2 * most) left = (left + 1) / 2;
-    while (clbi_tile_rows[tile] > left) --tile;
+    while (tile > 0 && clbi_tile_rows[tile] > left) --tile;      /* none left: any */
     return tile;
 }
 
