@@ -118,11 +118,7 @@ static void e08_ref_spectrum(ex *x, ex_row *row, const char *path)
 static void e08_ref_train(ex *x, ex_row *row, const char *path)
 {
     double tol = sp_case_of(row)->activation == CLB_RELU ? 3e-3 : 3e-5;
-    const char *at = ex_print(x, "%s/measurements/%s", path, ex_key(x, ex_get(row, "lr")));
-    ex_ref(row, "S_measured", EX_STABLE, 1e-6, "%s/S_measured", at);
-    ex_ref(row, "actual_drift", EX_NOISE, 3.5e-5 + 1e-4 * ex_get(row, "actual_drift"),
-           "%s/actual_drift", at);
-    ex_ref(row, "final_loss", EX_STABLE, 1e-4, "%s/final_loss", at);
+    const char *at = sp_ref_train(x, row, path, 1e-4);
     if (ex_get(row, "converged") > 0)
         ex_ref(row, "grad_imbalances", EX_NOISE, tol, "%s/grad_imbalances/*", at);
     else
@@ -149,19 +145,10 @@ static void e08_ledger(ex *x, const e08_arm *arm, const sp_grid *g, double alpha
         else e08_ref_train(x, row, path);
     }
     for (size_t i = 0; i < g->n; ++i) {
-        line = ex_line(x, "seed means");
-        ex_text(line, "arm", arm->name);
-        ex_nums(line, "lr S_measured S_predicted error_percent",
-                EX_VALUES(g->lrs.at[i], sp_mean(g, g->S, i), sp_mean(g, g->pred[SP_PUB], i),
-                          100 * sp_error(g, SP_PUB, i)));
+        line = sp_means_line(x, g, i, "arm", arm->name, config);
         for (size_t s = 0; s < g->seeds && s < 3; ++s)
             ex_num(line, ex_print(x, "error_%g", g->seed[s]),
                    100 * (g->pred[SP_PUB][s * g->n + i] / g->S[s * g->n + i] - 1));
-        if (isnan(sp_mean(g, g->S, i))) continue;
-        ex_ref(line, "S_measured", EX_STABLE, 1e-6, "%s/S_measured_avg/%s", config,
-               ex_key(x, g->lrs.at[i]));
-        ex_ref(line, "S_predicted", EX_STABLE, 2e-6, "%s/S_predicted_avg/%s", config,
-               ex_key(x, g->lrs.at[i]));
     }
     line = ex_line(x, "exponents as published");
     ex_text(line, "arm", arm->name);

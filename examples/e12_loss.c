@@ -284,17 +284,6 @@ static void e12_ref_spectrum(ex *x, ex_row *row, const char *path)
     ex_ref_value(x, 1600, EX_EXACT, 0, "%s/n_params", path);
 }
 
-static void e12_ref_train(ex *x, ex_row *row, const char *path)
-{
-    const char *at = ex_print(x, "%s/measurements/%s", path, ex_key(x, ex_get(row, "lr")));
-    ex_ref(row, "S_measured", EX_STABLE, 1e-6, "%s/S_measured", at);
-    ex_ref(row, "actual_drift", EX_NOISE, 3.5e-5 + 1e-4 * ex_get(row, "actual_drift"),
-           "%s/actual_drift", at);
-    /* past eta lambda_max(0) = 2 small losses carry a few 1e-4 of float32 noise */
-    ex_ref(row, "final_loss", EX_STABLE, ex_get(row, "lr") < 0.3 ? 1e-4 : 1e-3, "%s/final_loss",
-           at);
-}
-
 /* Rows and seed means of one case. */
 static void e12_ledger(ex *x, const sp_grid *g)
 {
@@ -307,21 +296,11 @@ static void e12_ledger(ex *x, const sp_grid *g)
             continue;
         if (ex_is(row, "spectrum")) e12_ref_spectrum(x, row, path);
         if (ex_is(row, "spectrum") && row->seed == 42) e12_ref_stats(row, config);
-        if (ex_is(row, "train")) e12_ref_train(x, row, path);
+        /* past eta lambda_max(0) = 2 small losses carry a few 1e-4 of float32 noise */
+        if (ex_is(row, "train")) sp_ref_train(x, row, path, ex_get(row, "lr") < 0.3 ? 1e-4 : 1e-3);
     }
-    for (size_t i = 0; i < g->n; ++i) {
-        ex_row *line;
-        if (isnan(sp_mean(g, g->S, i))) continue;
-        line = ex_line(x, "seed means");
-        ex_text(line, "case", g->c->name);
-        ex_nums(line, "lr S_measured S_predicted error_percent",
-                EX_VALUES(g->lrs.at[i], sp_mean(g, g->S, i), sp_mean(g, g->pred[SP_PUB], i),
-                          100 * sp_error(g, SP_PUB, i)));
-        ex_ref(line, "S_measured", EX_STABLE, 1e-6, "%s/S_measured_avg/%s", config,
-               ex_key(x, g->lrs.at[i]));
-        ex_ref(line, "S_predicted", EX_STABLE, 2e-6, "%s/S_predicted_avg/%s", config,
-               ex_key(x, g->lrs.at[i]));
-    }
+    for (size_t i = 0; i < g->n; ++i)
+        if (!isnan(sp_mean(g, g->S, i))) sp_means_line(x, g, i, "case", g->c->name, config);
 }
 
 static void e12_constants(ex *x)

@@ -550,4 +550,32 @@ EX_FN void sp_panel(ex *x, plot *p, const sp_grid *g)
     plot_vertical(a, 2 / clb_mean(g->seeds, g->lambda_max), "2/\316\273max(0)");
 }
 
+/* ---- ledger of E8 and E12 ------------------------------------------------------------------- */
+
+/* One eta of the table of seed means; config is the place of its published numbers. */
+EX_FN ex_row *sp_means_line(ex *x, const sp_grid *g, size_t i, const char *key, const char *name,
+                            const char *config)
+{
+    ex_row *line = ex_line(x, "seed means");
+    const char *eta = ex_key(x, g->lrs.at[i]);
+    ex_text(line, key, name);
+    ex_nums(line, "lr S_measured S_predicted error_percent",
+            EX_VALUES(g->lrs.at[i], sp_mean(g, g->S, i), sp_mean(g, g->pred[SP_PUB], i),
+                      100 * sp_error(g, SP_PUB, i)));
+    if (isnan(sp_mean(g, g->S, i))) return line;
+    ex_ref(line, "S_measured", EX_STABLE, 1e-6, "%s/S_measured_avg/%s", config, eta);
+    ex_ref(line, "S_predicted", EX_STABLE, 2e-6, "%s/S_predicted_avg/%s", config, eta);
+    return line;
+}
+
+/* A training run; final losses are stable to loss_tol. Returns the run's place. */
+EX_FN const char *sp_ref_train(ex *x, ex_row *row, const char *path, double loss_tol)
+{
+    const char *at = ex_print(x, "%s/measurements/%s", path, ex_key(x, ex_get(row, "lr")));
+    ex_refs(row, "S_measured", EX_STABLE, 1e-6, "%s", at);
+    ex_refs(row, "actual_drift", EX_NOISE, 3.5e-5 + 1e-4 * ex_get(row, "actual_drift"), "%s", at);
+    ex_refs(row, "final_loss", EX_STABLE, loss_tol, "%s", at);
+    return at;
+}
+
 #endif /* CLB_SPECTRAL_H */
