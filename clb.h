@@ -2222,15 +2222,36 @@ static const double clbi_erf_table[12][3] = {
     { 0x1.0000000000000p+0, -0x1.8cf81557d20b6p-56, 0x1.2dc119095729fp-52 }
 };
 
-/* Integral of g(t) = exp(-2ct - t^2) from 0 to h, less its first term h: g = sum g_n t^n with
- * (n+1) g_{n+1} = -2c g_n - 2 g_{n-1}. 32 terms are enough for c <= 6, |h| <= 1/4 and for c = 0, h < 0.4.
- * After two neighbours that the sum does not feel come only smaller ones: most sums end at the 14th. */
-static double clbi_erf_tail(double c, double h)
+/* g(t) = exp(-2ct - t^2) = sum g_n t^n:  (n+1) g_{n+1} = -2c g_n - 2 g_{n-1}; here g_n from the two before. */
+static double clbi_erf_next(double c, int n, double g0, double g1)
+{
+    return (-2.0 * c * g1 - 2.0 * g0) / n;
+}
+
+/* g_1, ..., g_32 about c = 0, 1/2, ..., 6: for many values, whose sums then wait for no recurrence. */
+enum { CLBI_ERF_TERMS = 32, CLBI_ERF_CENTRES = 13 };
+typedef struct clbi_erf_series { double g[CLBI_ERF_CENTRES][CLBI_ERF_TERMS + 1]; } clbi_erf_series;
+
+static void clbi_erf_series_init(clbi_erf_series *series)
+{
+    int k, n;
+    for (k = 0; k < CLBI_ERF_CENTRES; ++k) {
+        double *g = series->g[k], before = 0.0;
+        g[0] = 1.0;
+        for (n = 1; n <= CLBI_ERF_TERMS; before = g[n - 1], ++n)
+            g[n] = clbi_erf_next(0.5 * k, n, before, g[n - 1]);
+    }
+}
+
+/* Integral of g from 0 to h, less its first term h; g: its coefficients, or NULL. 32 terms are enough for
+ * c <= 6, |h| <= 1/4 and for c = 0, h < 0.4. After two neighbours that the sum does not feel come only
+ * smaller ones: most sums end at the 14th. */
+static double clbi_erf_tail(double c, double h, const double *g)
 {
     double g0 = 0.0, g1 = 1.0, power = h, sum = 0.0, before = 1.0;
     int n;
-    for (n = 1; n <= 32; ++n) {
-        double g2 = (-2.0 * c * g1 - 2.0 * g0) / n, term;
+    for (n = 1; n <= CLBI_ERF_TERMS; ++n) {
+        double g2 = g ? g[n] : clbi_erf_next(c, n, g0, g1), term;
         power *= h;
         term = g2 * power / (n + 1);
         sum += term;
@@ -2243,20 +2264,27 @@ static double clbi_erf_tail(double c, double h)
 }
 
 /* Taylor series about the nearest multiple c of 1/2 (0 below 0.4): erf(c+h) = erf(c) + erf'(c) (h + tail). */
-CLBDEF double clb_erf(double x)
+static double clbi_erf_by(double x, const clbi_erf_series *series)
 {
     double a = fabs(x), c, h, y;
+    int k;
     if (!(a <= 6.0)) return a > 6.0 ? (x > 0.0 ? 1.0 : -1.0) : x;
     c = a < 0.4 ? 0.0 : 0.5 * ((2.0 * a + CLBI_ROUND) - CLBI_ROUND);
     h = a - c;
-    y = clbi_erf_tail(c, h);
-    if (c == 0.0) {                                        /* 2/sqrt(pi) = 1 + 0.128... */
+    k = (int)(2.0 * c);
+    y = clbi_erf_tail(c, h, series ? series->g[k] : NULL);
+    if (k == 0) {                                          /* 2/sqrt(pi) = 1 + 0.128... */
         y = a + (0x1.06eba8214db69p-3 * a + (1.0 + 0x1.06eba8214db69p-3) * y);
     } else {
-        const double *at = clbi_erf_table[(int)(2.0 * c) - 1];
+        const double *at = clbi_erf_table[k - 1];
         y = at[0] + (at[1] + at[2] * (h + y));
     }
     return x < 0.0 || (x == 0.0 && 1.0 / x < 0.0) ? -y : y;
+}
+
+CLBDEF double clb_erf(double x)
+{
+    return clbi_erf_by(x, NULL);
 }
 
 /* A number of about 106 bits: hi + lo, |lo| at most half an ulp of hi. */
@@ -4265,11 +4293,11 @@ static double clbi_sigmoid_order(double z, int order)
     return order == 2 ? d * (1 - 2 * s) : d * (1 - 6 * d);
 }
 
-/* z Phi(z); with the density f:  Phi + z f,  f (2 - z^2),  f z (z^2 - 4) */
-static double clbi_gelu_order(double z, int order)
+/* z Phi(z); with the density f:  Phi + z f,  f (2 - z^2),  f z (z^2 - 4). series: NULL for single values. */
+static double clbi_gelu_order(double z, int order, const clbi_erf_series *series)
 {
-    double Phi = 0.5 * (1 + clb_erf(z * 0.70710678118654752440));
-    double f = 0.39894228040143267794 * clb_exp(-0.5 * z * z);
+    double Phi = order > 1 ? 0 : 0.5 * (1 + clbi_erf_by(z * 0.70710678118654752440, series));
+    double f = order < 1 ? 0 : 0.39894228040143267794 * clb_exp(-0.5 * z * z);
     if (order == 0) return z * Phi;
     if (order == 1) return Phi + z * f;
     return order == 2 ? f * (2 - z * z) : f * z * (z * z - 4);
@@ -4295,7 +4323,7 @@ CLBDEF double clb_activate(clb_activation activation, double a, double z, int or
     case CLB_SIGMOID:    return clbi_sigmoid_order(z, order);
     case CLB_SOFTPLUS:   return order ? clbi_sigmoid_order(z, order - 1)
                                       : (z > 0 ? z : 0) + clb_log1p(clb_exp(-fabs(z)));
-    case CLB_GELU:       return clbi_gelu_order(z, order);
+    case CLB_GELU:       return clbi_gelu_order(z, order, NULL);
     default:             return (double)NAN;
     }
 }
@@ -4311,25 +4339,37 @@ static clb_real clbi_leak(const clb_net *net)
     return (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
 }
 
+/* a = s(z), or a = a s'(z) (order 1), count values of an activation without a kernel. */
+static void clbi_activation_each(const clb_net *net, size_t count, const clb_real *z, clb_real *a, int order)
+{
+    clbi_erf_series series;
+    size_t i;
+    int gelu = net->activation == CLB_GELU;
+    if (gelu) clbi_erf_series_init(&series);
+    for (i = 0; i < count; ++i) {
+        double s = gelu ? clbi_gelu_order((double)z[i], order, &series)
+                        : clb_activate(net->activation, net->a, (double)z[i], order);
+        if (order == 0) a[i] = (clb_real)s; else a[i] *= (clb_real)s;
+    }
+}
+
 /* a = s(z), count values. */
 static void clbi_activation_forward(const clb_net *net, size_t count, const clb_real *z, clb_real *a)
 {
-    size_t i;
     if (net->activation == CLB_IDENTITY) {
         if (a != z) memcpy(a, z, count * sizeof *a);
     } else if (net->activation == CLB_RELU) clbi_isa_kernels()->relu(count, z, a);
     else if (clbi_is_leaky(net)) clbi_isa_kernels()->leak(count, clbi_leak(net), z, z, a);
-    else for (i = 0; i < count; ++i) a[i] = (clb_real)clb_activate(net->activation, net->a, (double)z[i], 0);
+    else clbi_activation_each(net, count, z, a, 0);
 }
 
 /* u = u s'(z), count values. */
 static void clbi_activation_backward(const clb_net *net, size_t count, const clb_real *z, clb_real *u)
 {
-    size_t i;
     if (net->activation == CLB_IDENTITY) return;
     if (net->activation == CLB_RELU) clbi_isa_kernels()->relu_back(count, z, u);
     else if (clbi_is_leaky(net)) clbi_isa_kernels()->leak(count, clbi_leak(net), z, u, u);
-    else for (i = 0; i < count; ++i) u[i] *= (clb_real)clb_activate(net->activation, net->a, (double)z[i], 1);
+    else clbi_activation_each(net, count, z, u, 1);
 }
 
 /* ---- evaluation ----------------------------------------------------------------------------- */
