@@ -3736,10 +3736,13 @@ typedef struct clbi_kernels {
 /* A block of B has at most CLBI_KC rows, and CLBI_BLOCK_BYTES in all where it is copied: on the
  * stack, as a product needs no other memory. It lies in the second cache while A and C pass by. */
 #define CLBI_BLOCK_BYTES 131072
+#define CLBI_FEW         6                 /* rows of C for which B is not copied to be turned */
 
 typedef void (*clbi_tile_fn)(size_t K, const clb_real *a, size_t ai, size_t ak, const clb_real *b,
                              size_t ldb, clb_real *c, size_t ldc, size_t last, int acc,
                              const clb_real *gate, clb_real *relu);
+typedef void (*clbi_turned_fn)(size_t K, const clb_real *a, size_t ai, size_t ak, const clb_real *b,
+                               size_t bj, clb_real *c, size_t ldc, int acc);
 static const unsigned char clbi_tile_rows[10] = { 1, 2, 3, 4, 5, 6, 8, 10, 12, 16 };
 
 /* One product, or a part of it: the arguments of KERNEL matmul. */
@@ -3857,6 +3860,17 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_IF_POSITIVE(z, x)  CLBI_O(maskz_mov)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), x)
 #define CLBI_UNLESS_NEGATIVE(z) CLBI_O(maskz_mov)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_NLE_UQ), z)
 #define CLBI_CHOOSE(z, x, y)    CLBI_O(mask_blend)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), y, x)
+#define CLBI_PIECE(v, p, at)    _mm512_insertf32x4(v, _mm_loadu_ps((const float *)(p)), at)
+#ifdef CLB_SINGLE
+#define CLBI_FROM_FLOATS(v)     v
+#define CLBI_PAIRS(a, b, which) _mm512_shuffle_ps(a, b, which)
+#else
+#define CLBI_FROM_FLOATS(v)     _mm512_castps_pd(v)
+#endif
+#define CLBI_LANES(p, off)      CLBI_FROM_FLOATS(CLBI_PIECE(CLBI_PIECE(CLBI_PIECE(_mm512_castps128_ps512( \
+    _mm_loadu_ps((const float *)((p)[0] + (off)))), (p)[1] + (off), 1), (p)[2] + (off), 2), (p)[3] + (off), 3))
+#define CLBI_LOW(a, b)          CLBI_O(unpacklo)(a, b)
+#define CLBI_HIGH(a, b)         CLBI_O(unpackhi)(a, b)
 #include CLB_HEADER_NAME
 #endif
 
@@ -3930,6 +3944,16 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_IF_POSITIVE(z, x)  CLBI_O(and)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ), x)
 #define CLBI_UNLESS_NEGATIVE(z) CLBI_O(and)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_NLE_UQ), z)
 #define CLBI_CHOOSE(z, x, y)    CLBI_O(blendv)(y, x, CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ))
+#ifdef CLB_SINGLE
+#define CLBI_LANES(p, off)      _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps((p)[0] + (off))), \
+                                                     _mm_loadu_ps((p)[1] + (off)), 1)
+#define CLBI_PAIRS(a, b, which) _mm256_shuffle_ps(a, b, which)
+#else
+#define CLBI_LANES(p, off)      _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd((p)[0] + (off))), \
+                                                     _mm_loadu_pd((p)[1] + (off)), 1)
+#endif
+#define CLBI_LOW(a, b)          CLBI_O(unpacklo)(a, b)
+#define CLBI_HIGH(a, b)         CLBI_O(unpackhi)(a, b)
 static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
 #include CLB_HEADER_NAME
 
@@ -4005,6 +4029,13 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_UNLESS_NEGATIVE(z) \
     CLBI_AS_REAL(CLBI_BITS(vbicq)(CLBI_AS_BITS(z), CLBI_O(vcleq)(z, CLBI_ZERO())))
 #define CLBI_CHOOSE(z, x, y)    CLBI_O(vbslq)(CLBI_O(vcgtq)(z, CLBI_ZERO()), x, y)
+#define CLBI_LANES(p, off)      CLBI_LOAD((p)[0] + (off))
+#define CLBI_LOW(a, b)          CLBI_O(vzip1q)(a, b)
+#define CLBI_HIGH(a, b)         CLBI_O(vzip2q)(a, b)
+#ifdef CLB_SINGLE
+#define CLBI_PAIRS(a, b, which) ((which) == 0x44 ? vcombine_f32(vget_low_f32(a), vget_low_f32(b)) \
+                                                 : vcombine_f32(vget_high_f32(a), vget_high_f32(b)))
+#endif
 
 /* The first n < CLBI_W lanes; zero in the others. */
 static CLBI_R clbi_neon_loadm(const clb_real *p, size_t n)
@@ -11542,89 +11573,206 @@ CLBI_TILE(1, 4) CLBI_TILE(2, 4) CLBI_TILE(3, 4) CLBI_TILE(4, 4) CLBI_TILE(5, 4) 
 
 /* Tiles of 1 to CLBI_WIDEST vectors in the order of clbi_tile_rows, and the tallest of each width. */
 #define CLBI_ROW(MR, NV) CLBI_N(tile_##MR##x##NV)
-#define CLBI_LOW(NV)     CLBI_ROW(1, NV), CLBI_ROW(2, NV), CLBI_ROW(3, NV), CLBI_ROW(4, NV)
-#define CLBI_MIDDLE(NV)  CLBI_LOW(NV), CLBI_ROW(5, NV), CLBI_ROW(6, NV)
-#define CLBI_HIGH(NV)    CLBI_MIDDLE(NV), CLBI_ROW(8, NV), CLBI_ROW(10, NV), CLBI_ROW(12, NV)
+#define CLBI_SHORT(NV)   CLBI_ROW(1, NV), CLBI_ROW(2, NV), CLBI_ROW(3, NV), CLBI_ROW(4, NV)
+#define CLBI_MIDDLE(NV)  CLBI_SHORT(NV), CLBI_ROW(5, NV), CLBI_ROW(6, NV)
+#define CLBI_TALL(NV)    CLBI_MIDDLE(NV), CLBI_ROW(8, NV), CLBI_ROW(10, NV), CLBI_ROW(12, NV)
 #if CLBI_ROWS == 256
 static const clbi_tile_fn CLBI_N(tiles)[CLBI_WIDEST][10] = {
-    { CLBI_HIGH(1) }, { CLBI_MIDDLE(2) }, { CLBI_LOW(3) }
+    { CLBI_TALL(1) }, { CLBI_MIDDLE(2) }, { CLBI_SHORT(3) }
 };
 static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 8, 5, 3 };
 #else
 static const clbi_tile_fn CLBI_N(tiles)[CLBI_WIDEST][10] = {
-    { CLBI_HIGH(1), CLBI_ROW(16, 1) }, { CLBI_HIGH(2) }, { CLBI_MIDDLE(3), CLBI_ROW(8, 3) }, { CLBI_MIDDLE(4) }
+    { CLBI_TALL(1), CLBI_ROW(16, 1) }, { CLBI_TALL(2) }, { CLBI_MIDDLE(3), CLBI_ROW(8, 3) },
+    { CLBI_MIDDLE(4) }
 };
 static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 9, 8, 6, 5 };
 #endif
-#undef CLBI_HIGH
+#undef CLBI_TALL
 #undef CLBI_MIDDLE
-#undef CLBI_LOW
+#undef CLBI_SHORT
 #undef CLBI_ROW
 
-/* dst[c ldd + r] = src[r ld + c] for CLBI_BLOCK rows, c < cols, four columns at a time: the last four overlap where
- * cols is no multiple. */
-#if CLBI_ROWS >= 256 && defined(CLB_SINGLE)
-#define CLBI_BLOCK 8
-CLBI_FOR static void CLBI_N(transpose_rows)(size_t cols, const clb_real *src, size_t ld, clb_real *dst, size_t ldd)
+/* v[c] = column c of a block of CLBI_W rows of four elements, rows ld apart. LANES gathers pieces of 16
+ * bytes, from rows that lie as far apart as a piece has elements; LOW and HIGH interleave the halves of each
+ * piece, PAIRS takes two elements of each. */
+#define CLBI_TURN(from, ld, v)                                                                    \
+    do {                                                                                          \
+        const clb_real *p_[CLBI_ROWS / 128];                                                      \
+        size_t q_;                                                                                \
+        p_[0] = from;                                                                             \
+        CLBI_UNROLL for (q_ = 1; q_ < CLBI_ROWS / 128; ++q_) {                                    \
+            p_[q_] = p_[q_ - 1] + 16 / sizeof(clb_real) * (ld);                                   \
+            CLBI_OPAQUE(p_[q_]);                                                                  \
+        }                                                                                         \
+        CLBI_TURN_PIECES(p_, ld, v);                                                              \
+    } while (0)
+#ifdef CLB_SINGLE
+#define CLBI_TURN_PIECES(p, ld, v)                                                                \
+    do {                                                                                          \
+        const CLBI_R a0_ = CLBI_LANES(p, 0), a1_ = CLBI_LANES(p, ld);                             \
+        const CLBI_R a2_ = CLBI_LANES(p, 2 * (ld)), a3_ = CLBI_LANES(p, 3 * (ld));                \
+        const CLBI_R b0_ = CLBI_LOW(a0_, a1_), b1_ = CLBI_LOW(a2_, a3_);                          \
+        const CLBI_R b2_ = CLBI_HIGH(a0_, a1_), b3_ = CLBI_HIGH(a2_, a3_);                        \
+        (v)[0] = CLBI_PAIRS(b0_, b1_, 0x44);                                                      \
+        (v)[1] = CLBI_PAIRS(b0_, b1_, 0xee);                                                      \
+        (v)[2] = CLBI_PAIRS(b2_, b3_, 0x44);                                                      \
+        (v)[3] = CLBI_PAIRS(b2_, b3_, 0xee);                                                      \
+    } while (0)
+#else
+#define CLBI_TURN_PIECES(p, ld, v)                                                                \
+    do {                                                                                          \
+        const CLBI_R a0_ = CLBI_LANES(p, 0), a1_ = CLBI_LANES(p, ld);                             \
+        const CLBI_R a2_ = CLBI_LANES(p, 2), a3_ = CLBI_LANES(p, (ld) + 2);                       \
+        (v)[0] = CLBI_LOW(a0_, a1_);                                                              \
+        (v)[1] = CLBI_HIGH(a0_, a1_);                                                             \
+        (v)[2] = CLBI_LOW(a2_, a3_);                                                              \
+        (v)[3] = CLBI_HIGH(a2_, a3_);                                                             \
+    } while (0)
+#endif
+#define CLBI_BLOCK  4                                     /* columns turned at once */
+#define CLBI_COPIES 2                                     /* elements copied in the time of a multiply-add */
+
+/* dst[c ldd + r] = src[r ld + c] for CLBI_W rows, c < cols, four columns at a time; the last four overlap
+ * the ones before where cols is no multiple. */
+CLBI_FOR static void CLBI_N(transpose_rows)(size_t cols, const clb_real *src, size_t ld, clb_real *dst,
+                                            size_t ldd)
 {
+    CLBI_R v[4];
     size_t c, i;
     for (c = 0;; c = c + 8 <= cols ? c + 4 : cols - 4) {
-        const clb_real *from = src + c;
-        clb_real *to = dst + c * ldd;
-        __m256 r[4], lo[2], hi[2];
-        CLBI_UNROLL for (i = 0; i < 4; ++i, from += ld)  /* row i beside row i+4 */
-            r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from)), _mm_loadu_ps(from + 4 * ld), 1);
-        CLBI_UNROLL for (i = 0; i < 2; ++i) {
-            lo[i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
-            hi[i] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
-        }
-        _mm256_storeu_ps(to, _mm256_shuffle_ps(lo[0], lo[1], 0x44));
-        _mm256_storeu_ps(to + ldd, _mm256_shuffle_ps(lo[0], lo[1], 0xee));
-        _mm256_storeu_ps(to + 2 * ldd, _mm256_shuffle_ps(hi[0], hi[1], 0x44));
-        _mm256_storeu_ps(to + 3 * ldd, _mm256_shuffle_ps(hi[0], hi[1], 0xee));
+        CLBI_TURN(src + c, ld, v);
+        CLBI_UNROLL for (i = 0; i < 4; ++i) CLBI_STORE(dst + (c + i) * ldd, v[i]);
         if (c + 4 == cols) return;
     }
 }
-#elif CLBI_ROWS >= 256
-#define CLBI_BLOCK 4
-CLBI_FOR static void CLBI_N(transpose_rows)(size_t cols, const clb_real *src, size_t ld, clb_real *dst, size_t ldd)
+
+/* The same for as many rows as 16 bytes have elements. */
+#if CLBI_ROWS >= 256
+CLBI_FOR static void CLBI_N(transpose_few)(size_t cols, const clb_real *src, size_t ld, clb_real *dst,
+                                           size_t ldd)
 {
-    size_t c, i;
+    size_t c;
     for (c = 0;; c = c + 8 <= cols ? c + 4 : cols - 4) {
         const clb_real *from = src + c;
         clb_real *to = dst + c * ldd;
-        __m256d lo[2], hi[2];
-        CLBI_UNROLL for (i = 0; i < 2; ++i, from += ld) {    /* row i beside row i+2, two columns of each */
-            lo[i] = _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(from)), _mm_loadu_pd(from + 2 * ld), 1);
-            hi[i] = _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(from + 2)), _mm_loadu_pd(from + 2 * ld + 2), 1);
-        }
-        _mm256_storeu_pd(to, _mm256_unpacklo_pd(lo[0], lo[1]));
-        _mm256_storeu_pd(to + ldd, _mm256_unpackhi_pd(lo[0], lo[1]));
-        _mm256_storeu_pd(to + 2 * ldd, _mm256_unpacklo_pd(hi[0], hi[1]));
-        _mm256_storeu_pd(to + 3 * ldd, _mm256_unpackhi_pd(hi[0], hi[1]));
+#ifdef CLB_SINGLE
+        __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + ld), lo[2], hi[2];
+        lo[0] = _mm_unpacklo_ps(a, b), hi[0] = _mm_unpackhi_ps(a, b);
+        a = _mm_loadu_ps(from + 2 * ld), b = _mm_loadu_ps(from + 3 * ld);
+        lo[1] = _mm_unpacklo_ps(a, b), hi[1] = _mm_unpackhi_ps(a, b);
+        _mm_storeu_ps(to, _mm_movelh_ps(lo[0], lo[1]));
+        _mm_storeu_ps(to + ldd, _mm_movehl_ps(lo[1], lo[0]));
+        _mm_storeu_ps(to + 2 * ldd, _mm_movelh_ps(hi[0], hi[1]));
+        _mm_storeu_ps(to + 3 * ldd, _mm_movehl_ps(hi[1], hi[0]));
+#else
+        __m128d a = _mm_loadu_pd(from), b = _mm_loadu_pd(from + ld);
+        _mm_storeu_pd(to, _mm_unpacklo_pd(a, b));
+        _mm_storeu_pd(to + ldd, _mm_unpackhi_pd(a, b));
+        a = _mm_loadu_pd(from + 2), b = _mm_loadu_pd(from + ld + 2);
+        _mm_storeu_pd(to + 2 * ldd, _mm_unpacklo_pd(a, b));
+        _mm_storeu_pd(to + 3 * ldd, _mm_unpackhi_pd(a, b));
+#endif
         if (c + 4 == cols) return;
     }
 }
 #else
-#define CLBI_BLOCK 1
+#define clbi_transpose_few_neon clbi_transpose_rows_neon
 #endif
-#define CLBI_COPIES (CLBI_BLOCK > 1 ? 2 : 1)              /* elements copied in the time of a multiply-add */
 
-/* dst[c ldd + r] = src[r ld + c], r < rows, c < cols. Blocks that do not divide the matrix overlap. */
-CLBI_FOR static void CLBI_N(transpose)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst,
-                                       size_t ldd)
+/* dst[c ldd + r] = src[r ld + c], r < rows, c < cols; the last block of rows may overlap the one before. */
+CLBI_FOR static void CLBI_N(transpose)(size_t rows, size_t cols, const clb_real *src, size_t ld,
+                                       clb_real *dst, size_t ldd)
 {
-    size_t r, c;
-#if CLBI_BLOCK > 1
-    if (rows >= CLBI_BLOCK && cols >= 4) {
-        for (r = 0; r + CLBI_BLOCK <= rows; r += CLBI_BLOCK)
-            CLBI_N(transpose_rows)(cols, src + r * ld, ld, dst + r, ldd);
-        if (r < rows) CLBI_N(transpose_rows)(cols, src + (rows - CLBI_BLOCK) * ld, ld, dst + rows - CLBI_BLOCK, ldd);
+    enum { FEW = 16 / sizeof(clb_real) };
+    size_t r = 0, last;
+    if (cols < 4 || rows < FEW) {
+        clbi_transpose_scalar(rows, cols, src, ld, dst, ldd);
         return;
     }
+    for (; r + CLBI_W <= rows; r += CLBI_W) CLBI_N(transpose_rows)(cols, src + r * ld, ld, dst + r, ldd);
+    if (r && r < rows) {
+        last = rows - CLBI_W;
+        CLBI_N(transpose_rows)(cols, src + last * ld, ld, dst + last, ldd);
+    } else for (; r < rows; r += FEW) {
+        last = r + FEW < rows ? r : rows - FEW;
+        CLBI_N(transpose_few)(cols, src + last * ld, ld, dst + last, ldd);
+    }
+}
+
+/* A tile whose B lies on its side, b_kj = b[j bj + k]: four columns of CLBI_W rows are turned in registers.
+ * For few rows of C, where a copy would be read too seldom. K >= 4; whole vectors of columns. */
+#define CLBI_TURNED(MR, NV)                                                                       \
+CLBI_FOR static void CLBI_N(turned_##MR##x##NV)(size_t K, const clb_real *a, size_t ai,           \
+    size_t ak, const clb_real *b, size_t bj, clb_real *c, size_t ldc, int acc)                    \
+{                                                                                                 \
+    CLBI_R s[MR][NV], v[NV][4];                                                                   \
+    size_t i, j, k, q;                                                                            \
+    CLBI_UNROLL for (i = 0; i < MR; ++i)                                                          \
+        CLBI_UNROLL for (j = 0; j < NV; ++j)                                                      \
+            s[i][j] = acc ? CLBI_LOAD(c + i * ldc + j * CLBI_W) : CLBI_ZERO();                    \
+    for (k = 0; k + 4 <= K; k += 4, b += 4) {                                                     \
+        const clb_real *from = b;                                                                 \
+        CLBI_UNROLL for (j = 0; j < NV; ++j, from += CLBI_W * bj) {                               \
+            CLBI_OPAQUE(from);                                                                    \
+            CLBI_TURN(from, bj, v[j]);                                                            \
+        }                                                                                         \
+        CLBI_UNROLL for (q = 0; q < 4; ++q, a += ak) {                                            \
+            CLBI_OPAQUE(a);                                                                       \
+            CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                \
+                const CLBI_R x = CLBI_SET(a[i * ai]);                                             \
+                CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_FMA(x, v[j][q], s[i][j]);     \
+            }                                                                                     \
+        }                                                                                         \
+    }                                                                                             \
+    if (k < K) {                                          /* the columns from K-4, without those done */ \
+        b -= 4 - (K - k);                                                                         \
+        CLBI_UNROLL for (j = 0; j < NV; ++j) CLBI_TURN(b + j * CLBI_W * bj, bj, v[j]);            \
+        CLBI_UNROLL for (q = 0; q < 4; ++q) {                                                     \
+            if (q + K < k + 4) continue;                                                          \
+            CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                \
+                const CLBI_R x = CLBI_SET(a[i * ai]);                                             \
+                CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_FMA(x, v[j][q], s[i][j]);     \
+            }                                                                                     \
+            a += ak;                                                                              \
+        }                                                                                         \
+    }                                                                                             \
+    CLBI_UNROLL for (i = 0; i < MR; ++i)                                                          \
+        CLBI_UNROLL for (j = 0; j < NV; ++j) CLBI_STORE(c + i * ldc + j * CLBI_W, s[i][j]);       \
+}
+CLBI_TURNED(1, 1) CLBI_TURNED(2, 1) CLBI_TURNED(3, 1) CLBI_TURNED(4, 1) CLBI_TURNED(5, 1) CLBI_TURNED(6, 1)
+#if CLBI_ROWS != 256
+CLBI_TURNED(1, 2) CLBI_TURNED(2, 2) CLBI_TURNED(3, 2) CLBI_TURNED(4, 2) CLBI_TURNED(5, 2) CLBI_TURNED(6, 2)
 #endif
-    for (r = 0; r < rows; ++r)
-        for (c = 0; c < cols; ++c) dst[c * ldd + r] = src[r * ld + c];
+#undef CLBI_TURNED
+#undef CLBI_TURN
+#undef CLBI_TURN_PIECES
+
+#define CLBI_ROW(NV) { CLBI_N(turned_1x##NV), CLBI_N(turned_2x##NV), CLBI_N(turned_3x##NV), \
+                       CLBI_N(turned_4x##NV), CLBI_N(turned_5x##NV), CLBI_N(turned_6x##NV) }
+static const clbi_turned_fn CLBI_N(turned_tiles)[][CLBI_FEW] = {
+    CLBI_ROW(1),
+#if CLBI_ROWS != 256
+    CLBI_ROW(2)
+#endif
+};
+#undef CLBI_ROW
+
+/* C[M][N] for M <= CLBI_FEW rows and whole vectors of columns; returns the number of columns done. The last vector
+ * overlaps the one before unless C is added to: then the rest is left. */
+CLBI_FOR static size_t CLBI_N(turned)(const clbi_product *p)
+{
+    enum { NV = sizeof CLBI_N(turned_tiles) / sizeof *CLBI_N(turned_tiles) };
+    size_t j, v;
+    if (p->N < CLBI_W) return 0;
+    for (j = 0; j < p->N; j += v * CLBI_W) {
+        v = j + NV * CLBI_W <= p->N ? NV : 1;
+        if (j + CLBI_W > p->N && p->acc) return j;
+        if (j + CLBI_W > p->N) j = p->N - CLBI_W;
+        CLBI_N(turned_tiles)[v - 1][p->M - 1](p->K, p->a, p->ai, p->ak, p->b + j * p->bj, p->bj,
+                                              p->C + j, p->ldc, p->acc);
+    }
+    return j;
 }
 
 /* dst[k][j] = src[j sj + k sk], k < K, j < n, columns n..width-1 zero; dst has width columns, whole vectors. */
@@ -11698,7 +11846,8 @@ CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
         CLBI_N(block)(p, CLBI_N(panel_vectors)(p->M, p->N / CLBI_W), 1, p->bk, p->K * p->N * sizeof *copy <= NEAR);
         return;
     }
-    for (j = 0; j < p->N; j += COLS) {
+    j = p->M <= CLBI_FEW && p->bk == 1 && p->K >= 4 && !p->gate && !p->relu ? CLBI_N(turned)(p) : 0;
+    for (; j < p->N; j += COLS) {
         q.N = COLS < p->N - j ? (size_t)COLS : p->N - j;
         q.C = p->C + j;
         vectors = CLBI_N(panel_vectors)(p->M, (q.N + CLBI_W - 1) / CLBI_W);
@@ -11731,6 +11880,7 @@ CLBI_FOR static void CLBI_N(across)(const clbi_product *p)
     q.gate = NULL, q.relu = NULL;
     for (i = 0; i < p->M; i += m) {
         m = COLS < p->M - i ? (size_t)COLS : p->M - i;
+        if (m < CLBI_W && i && !p->acc) i -= CLBI_W - m, m = CLBI_W;          /* some rows once more */
         for (j = 0; j < p->N; j += n) {
             clb_real *c = p->C + i * p->ldc + j;
             n = ROWS < p->N - j ? (size_t)ROWS : p->N - j;
@@ -11773,23 +11923,30 @@ CLBI_FOR static void CLBI_N(leak)(size_t n, clb_real c, const clb_real *z, const
     clbi_leak_scalar(n - j, c, z + j, x + j, y + j);
 }
 
-/* Cost of both ways in vector multiply-adds; an element copied counts as a half (one where transposing has no
- * vector form). */
+/* Along the rows of C, or across them? Cost of both ways in vector multiply-adds; an element copied counts as a
+ * part of one. With more than one block of k, C is computed in parts that stay in the second cache. */
 CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
     const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc, const clbi_after *after)
 {
+    enum { ROWS = 4096 / sizeof(clb_real) };
     size_t along = M * ((N + CLBI_W - 1) / CLBI_W) * K + (bj == 1 ? 0 : N * K / CLBI_COPIES);
-    size_t across = N * ((M + CLBI_W - 1) / CLBI_W) * K + (ai == 1 ? 0 : M * K / CLBI_COPIES) + M * N / CLBI_COPIES;
+    size_t across = N * ((M + CLBI_W - 1) / CLBI_W) * K + M * N / CLBI_COPIES, parts, i;
     clbi_product p;
-    size_t i;
     if (M == 0 || N == 0) return;
-    p.M = M, p.N = N, p.K = K, p.a = a, p.ai = ai, p.ak = ak, p.b = b, p.bj = bj, p.bk = bk;
-    p.C = C, p.ldc = ldc, p.acc = acc;
-    p.gate = after ? after->gate : NULL, p.relu = after ? after->relu : NULL;
-    if (K > 0 && (along <= across || p.gate == C)) {
-        CLBI_N(blocks)(&p);
+    if (ai != 1) across += M * K / (N <= CLBI_FEW ? 4 : CLBI_COPIES);
+    p.N = N, p.K = K, p.ai = ai, p.ak = ak, p.b = b, p.bj = bj, p.bk = bk, p.ldc = ldc, p.acc = acc;
+    if (K > 0 && (along <= across || (after && after->gate == C))) {
+        for (i = 0; i < M; i += p.M) {
+            parts = K > CLBI_KC ? (M - i + ROWS - 1) / ROWS : 1;
+            p.M = (M - i + parts - 1) / parts;
+            p.a = a + i * ai, p.C = C + i * ldc;
+            p.gate = after && after->gate ? after->gate + i * ldc : NULL;
+            p.relu = after && after->relu ? after->relu + i * ldc : NULL;
+            CLBI_N(blocks)(&p);
+        }
         return;
     }
+    p.M = M, p.a = a, p.C = C, p.gate = NULL, p.relu = NULL;
     if (K > 0) CLBI_N(across)(&p);
     for (i = 0; i < M; ++i) {
         if (K == 0 && !acc) memset(C + i * ldc, 0, N * sizeof *C);
@@ -12222,6 +12379,12 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_AS_REAL
 #undef CLBI_WIDEST
 #undef CLBI_BLOCK
+#undef CLBI_LANES
+#undef CLBI_PAIRS
+#undef CLBI_LOW
+#undef CLBI_HIGH
+#undef CLBI_PIECE
+#undef CLBI_FROM_FLOATS
 #undef CLBI_COPIES
 #undef CLBI_I
 #undef CLBI_TO_BITS
