@@ -3496,6 +3496,21 @@ static void clbi_transpose_scalar(size_t rows, size_t cols, const clb_real *src,
         for (c = 0; c < cols; ++c) dst[c * ldd + r] = src[r * ld + c];
 }
 
+/* KERNEL times   x_j = x_j y_j */
+static void clbi_times_scalar(size_t n, const clb_real *CLBI_RESTRICT y, clb_real *CLBI_RESTRICT x)
+{
+    size_t j;
+    for (j = 0; j < n; ++j) x[j] *= y[j];
+}
+
+/* KERNEL outer   y_ij = t_i x_j, i < M, j < N; rows of y one after the other */
+static void clbi_outer_scalar(size_t M, size_t N, const clb_real *t, const clb_real *x, clb_real *y)
+{
+    size_t i, j;
+    for (i = 0; i < M; ++i)
+        for (j = 0; j < N; ++j) *y++ = t[i] * x[j];
+}
+
 /* KERNEL dots   out_i = dot(V_i, x), rows V_i, i < rows, each as in KERNEL dot */
 static void clbi_dots_scalar(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out)
 {
@@ -3723,13 +3738,16 @@ typedef struct clbi_kernels {
     void   (*pole_vector)(size_t n, const double *d, const double *z, double o, double mu,
                           double *const *tracks, double *s, double *sums);
     void   (*softmax)(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *lse);
+    void   (*times)(size_t n, const clb_real *y, clb_real *x);
+    void   (*outer)(size_t M, size_t N, const clb_real *t, const clb_real *x, clb_real *y);
 } clbi_kernels;
 
 #define CLBI_KERNELS(isa) { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, \
                             clbi_axpy_##isa, clbi_scale_##isa, clbi_relu_##isa, clbi_relu_back_##isa, \
                             clbi_leak_##isa, clbi_transpose_##isa, clbi_dots_##isa, \
                             clbi_combine_##isa, clbi_symv_##isa, clbi_pole_sums_##isa, \
-                            clbi_pole_ratios_##isa, clbi_pole_vector_##isa, clbi_softmax_##isa }
+                            clbi_pole_ratios_##isa, clbi_pole_vector_##isa, clbi_softmax_##isa, \
+                            clbi_times_##isa, clbi_outer_##isa }
 
 #if CLBI_X86 || CLBI_ARM
 
@@ -4055,7 +4073,7 @@ static void clbi_neon_storem(clb_real *p, size_t n, CLBI_R v)
 #endif
 
 /* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
-#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 static const clbi_kernels clbi_table[] = {
     CLBI_KERNELS(scalar),
 #if CLBI_X86
@@ -5162,11 +5180,10 @@ CLBDEF double clb_curv_at(clb_curv *curv, const clb_real *theta)
 static void clbi_times_slope(const clb_curv *curv, size_t l, clb_real *x)
 {
     const clb_net *net = curv->pass->net;
-    size_t i, count = curv->pass->n * net->m[l];
+    size_t count = curv->pass->n * net->m[l];
     if (net->activation == CLB_IDENTITY) return;
     if (net->activation == CLB_RELU) clbi_isa_kernels()->relu_back(count, curv->pass->z[l], x);
-    else
-        for (i = 0; i < count; ++i) x[i] *= curv->s1[l][i];
+    else clbi_isa_kernels()->times(count, curv->s1[l], x);
 }
 
 /* R z_l = R a_{l-1} W_l^T + a_{l-1} V_l^T + v_b;  the input does not move (R a_0 = 0). */
@@ -5352,26 +5369,34 @@ CLBDEF clb_linop clb_block_op(clb_block *block)
 /* ---- full matrices: two layers -------------------------------------------------------------- */
 
 #define CLBI_PAIR_COLUMNS 512          /* products x_a x_b held at a time, unless one a has more */
+#define CLBI_UNITS        16           /* units whose results are turned at a time               */
 
-/* Assembly of H for f = W_2 s(W_1 x + b_1) + b_2. Inputs and hidden activations are extended by a 1 where
- * their layer has a bias, so that a bias is one more column: x_i in R^d1, h_i in R^m1. */
+/* Assembly of H for f = W_2 s(W_1 x + b_1) + b_2, one hidden unit j at a time. Inputs and hidden activations are
+ * extended by a 1 where their layer has a bias, so that a bias is one more column: x_i in R^d1, h_i in R^m1. Only
+ * the samples that unit j sees enter, and every result is written to H, both triangles, while it is in the cache. */
 typedef struct clbi_assembly {
     const clb_curv *curv;
     clb_real *H;
     size_t    ldh, n, d, m, K, d1, m1;
+    size_t    mp;               /* m rounded up to a multiple of CLBI_UNITS                         */
     size_t    pairs, all_pairs; /* products x_a x_b of the largest chunk, of all chunks            */
+    size_t    class_pairs;      /* K (K+1)/2                                                       */
     int       residual;         /* add sum_ik r_ik Hess f_ik                                       */
     clb_real *x, *h;            /* [n][d1], [n][m1]                                                */
     clb_real *pw;               /* [n][m]       p W_2, if ce > 0                                   */
+    clb_real *S;                /* [n][class_pairs]  S_i(k,k'), k' >= k                            */
     clb_real *xx;               /* [n][pairs]   x_a x_b, b >= a, if one chunk holds them           */
     clb_real *gx, *gh, *gxx;    /* the same rows, active samples only                              */
     clb_real *t;                /* [n][K]       s'_ij (S_i W_2)_kj                                 */
     clb_real *c;                /* [n][m]       t W_2 s'_ij'                                       */
     clb_real *y;                /* [n][K d1]    t_ik x_ia                                          */
-    clb_real *cross;            /* [m][m1][K d1]           W_1 with W_2                            */
-    clb_real *out;              /* [m1][m1], [K][d1]       result of a product                     */
-    clb_real *blocks;           /* [m (m+1)/2][all_pairs]  W_1 with W_1: blocks j' >= j, packed    */
-    size_t   *active;           /* [n] samples with s'_ij or s''_ij                                */
+    clb_real *hS;               /* [n][class_pairs]  h_ij S_i(k,k')                                */
+    clb_real *first;            /* [all_pairs][mp]   W_1 with W_1: pair (a,b), unit j' >= j        */
+    clb_real *turn;             /* [d1][CLBI_UNITS]  a part of the rows (a, b) for one a           */
+    clb_real *cross;            /* [K d1][m1]   W_1 with W_2: (k,a), unit h                        */
+    clb_real *couple;           /* [K][d1]      the part of r in it                                */
+    clb_real *second;           /* [class_pairs][m1][m1]  W_2 with W_2                             */
+    size_t   *active;           /* [n] samples with s'_ij, s''_ij or h_ij                          */
     void     *arena;
 } clbi_assembly;
 
@@ -5392,40 +5417,47 @@ static void clbi_put(const clbi_assembly *s, size_t at, size_t l, size_t row, si
     if (plain < count) s->H[at * s->ldh + net->b[l] + row] = values[plain];
 }
 
-enum { CLBI_PARTS = 12 };              /* matrices in the arena of an assembly */
+enum { CLBI_PARTS = 17 };              /* matrices in the arena of an assembly */
 
-/* Sizes of the parts and where their pointers go; returns the sum, 0 when it overflows. */
-static size_t clbi_assembly_parts(clbi_assembly *s, size_t size[CLBI_PARTS], clb_real **slot[CLBI_PARTS])
+/* Sizes of the parts and where their pointers go; *bytes all of them and the list. 0 when it overflows. */
+static int clbi_assembly_parts(clbi_assembly *s, size_t size[CLBI_PARTS], clb_real **slot[CLBI_PARTS], size_t *bytes)
 {
-    size_t rows[CLBI_PARTS], columns[CLBI_PARTS], total = 0, i;
+    size_t rows[CLBI_PARTS], columns[CLBI_PARTS], total = 0, list, i;
     for (i = 0; i < CLBI_PARTS; ++i) rows[i] = s->n;
     columns[0] = s->d1,            slot[0] = &s->x;
     columns[1] = s->m1,            slot[1] = &s->h;
     columns[2] = s->m,             slot[2] = &s->pw;
-    columns[3] = s->pairs == s->all_pairs ? s->pairs : 0, slot[3] = &s->xx;
-    columns[4] = s->d1 + s->m1,    slot[4] = &s->gx;                 /* and gh behind it */
-    columns[5] = s->pairs,         slot[5] = &s->gxx;
-    columns[6] = s->K,             slot[6] = &s->t;
-    columns[7] = s->m,             slot[7] = &s->c;
-    columns[8] = s->K * s->d1,     slot[8] = &s->y;
-    rows[9] = s->m1 > s->K ? s->m1 : s->K, columns[9] = s->m1 > s->d1 ? s->m1 : s->d1, slot[9] = &s->out;
-    rows[10] = s->m * (s->m + 1) / 2, columns[10] = s->all_pairs, slot[10] = &s->blocks;
-    rows[11] = s->m * s->m1, columns[11] = s->K * s->d1, slot[11] = &s->cross;
+    columns[3] = s->class_pairs,   slot[3] = &s->S;
+    columns[4] = s->pairs == s->all_pairs ? s->pairs : 0, slot[4] = &s->xx;
+    columns[5] = s->d1,            slot[5] = &s->gx;
+    columns[6] = s->m1,            slot[6] = &s->gh;
+    columns[7] = s->pairs,         slot[7] = &s->gxx;
+    columns[8] = s->K,             slot[8] = &s->t;
+    columns[9] = s->m,             slot[9] = &s->c;
+    columns[10] = s->K * s->d1,    slot[10] = &s->y;
+    columns[11] = s->class_pairs,  slot[11] = &s->hS;
+    rows[12] = s->all_pairs, columns[12] = s->mp, slot[12] = &s->first;
+    rows[13] = s->m1, columns[13] = s->K * s->d1, slot[13] = &s->cross;
+    rows[14] = s->K, columns[14] = s->d1, slot[14] = &s->couple;
+    rows[15] = s->m1 * s->m1, columns[15] = s->class_pairs, slot[15] = &s->second;
+    rows[16] = s->d1, columns[16] = CLBI_UNITS, slot[16] = &s->turn;
     for (i = 0; i < CLBI_PARTS; ++i)
         if (!clbi_mul_size(rows[i], columns[i], &size[i]) || !clbi_add_size(total, size[i], &total)) return 0;
-    return total;
+    list = s->n * sizeof *s->active + CLBI_PARTS * CLBI_MATRIX_GAP;
+    return clbi_mul_size(total, sizeof(clb_real), &total) && clbi_add_size(total, list, bytes);
 }
 
 static clb_status clbi_assembly_alloc(clbi_assembly *s)
 {
-    size_t size[CLBI_PARTS], i, total;
-    clb_real *at, **slot[CLBI_PARTS];
+    size_t size[CLBI_PARTS], i, bytes;
+    clb_real **slot[CLBI_PARTS];
     clb_status status;
-    if ((total = clbi_assembly_parts(s, size, slot)) == 0) return CLB_ESIZE;
-    if ((status = clbi_alloc(&s->arena, total, sizeof *at)) != CLB_OK) return status;
-    if ((status = clbi_alloc(&s->active, s->n, sizeof *s->active)) != CLB_OK) return status;
-    for (at = (clb_real *)s->arena, i = 0; i < CLBI_PARTS; ++i) *slot[i] = at, at += size[i];
-    s->gh = s->gx + s->n * s->d1;
+    char *at;
+    if (!clbi_assembly_parts(s, size, slot, &bytes)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&s->arena, bytes, 1)) != CLB_OK) return status;
+    s->active = (size_t *)s->arena;
+    at = (char *)(s->active + s->n);
+    for (i = 0; i < CLBI_PARTS; ++i) *slot[i] = clbi_next_matrix(&at, size[i]);
     return CLB_OK;
 }
 
@@ -5479,8 +5511,26 @@ static size_t clbi_find_active(const clbi_assembly *s, size_t j)
     const clb_real *s1 = s->curv->s1[1], *s2 = s->curv->s2[1];
     size_t i, count = 0;
     for (i = 0; i < s->n; ++i)
-        if (s2 || !(s1[i * s->m + j] == 0)) s->active[count++] = i;
+        if (s2 || !(s1[i * s->m + j] == 0) || !(s->h[i * s->m1 + j] == 0)) s->active[count++] = i;
     return count;
+}
+
+/* S_i(k,k') = (1-ce) 2/(nK) [k = k'] + ce/n p_ik ([k = k'] - p_ik'), k' >= k */
+static void clbi_form_S(const clbi_assembly *s)
+{
+    const clb_pass *pass = s->curv->pass;
+    clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)s->n * (double)s->K));
+    clb_real ce = (clb_real)(pass->ce / (double)s->n), *S = s->S;
+    size_t i, k, kk;
+    for (i = 0; i < s->n; ++i)
+        for (k = 0; k < s->K; ++k)
+            for (kk = k; kk < s->K; ++kk, ++S) {
+                *S = k == kk ? mse : 0;
+                if (pass->ce > 0) {
+                    const clb_real *p = pass->p + i * s->K;
+                    *S += ce * (p[k] * ((clb_real)(k == kk) - p[kk]));
+                }
+            }
 }
 
 /* t_ik = s'_ij (S_i W_2)_kj = s'_ij [ mse W_kj + ce p_ik (W_kj - (p W)_ij) ] for the active samples. */
@@ -5506,159 +5556,173 @@ static void clbi_form_t(const clbi_assembly *s, size_t j, size_t count)
 static void clbi_form_c(const clbi_assembly *s, size_t j, size_t count)
 {
     const clb_real *W2 = s->curv->theta + s->curv->pass->net->w[2];
-    size_t r, jj, width = s->m - j;
+    const clbi_kernels *kernels = clbi_isa_kernels();
+    size_t r, width = s->m - j;
     clb_matmul_nn(count, width, s->K, s->t, s->K, W2 + j, s->m, s->c, width);
     for (r = 0; r < count; ++r) {
-        const clb_real *s1 = s->curv->s1[1] + s->active[r] * s->m + j;
-        for (jj = 0; jj < width; ++jj) s->c[r * width + jj] *= s1[jj];
-        if (s->residual && s->curv->s2[1]) s->c[r * width] += s->curv->s2[1][s->active[r] * s->m + j];
+        size_t at = s->active[r] * s->m + j;
+        kernels->times(width, s->curv->s1[1] + at, s->c + r * width);
+        if (s->residual && s->curv->s2[1]) s->c[r * width] += s->curv->s2[1][at];
     }
 }
 
-/* Packed upper triangle of block (j, j'), j' >= j; blocks are kept until all are known. */
-static clb_real *clbi_block_at(const clbi_assembly *s, size_t j, size_t jj)
+/* Row of `first` for the pair (a, b) or (b, a). */
+static const clb_real *clbi_pair_row(const clbi_assembly *s, size_t a, size_t b)
 {
-    return s->blocks + (j * s->m - j * (j + 1) / 2 + jj) * s->all_pairs;
+    return s->first + (a < b ? a * s->d1 - a * (a + 1) / 2 + b : b * s->d1 - b * (b + 1) / 2 + a) * s->mp;
 }
 
-/* Blocks (j, j') of W_1 with W_1, j' >= j:  sum_i c_ij' x_i x_i^T over the active samples. */
-static void clbi_pair_rows(const clbi_assembly *s, size_t j, size_t active)
+/* Blocks (j, j') of W_1 with W_1, j' >= j:  first[(a,b)][j'-j] = sum_i x_ia x_ib c_ij' over the active samples. */
+static void clbi_first_rows(const clbi_assembly *s, size_t j, size_t active)
 {
-    size_t a0, count, columns, at = 0, width = s->m - j;
+    size_t a0, count, columns, width = s->m - j;
+    clb_real *to = s->first;
     clbi_form_c(s, j, active);
-    for (a0 = 0; a0 < s->d1; a0 += count, at += columns) {
+    for (a0 = 0; a0 < s->d1; a0 += count, to += columns * s->mp) {
         count = clbi_chunk(s->d1, a0, &columns);
         clbi_gather_products(s, active, a0, count, columns);
-        clb_matmul_tn(width, columns, active, s->c, width, s->gxx, columns, clbi_block_at(s, j, j) + at, s->all_pairs);
+        clb_matmul_tn(columns, width, active, s->gxx, columns, s->c, width, to, s->mp);
     }
 }
 
-/* r_ik part of the blocks (j; k, h = j):  sum_i s'_ij r_ik x_ia, added to cross_j[j][(k,a)]. Spoils t. */
-static void clbi_couple(const clbi_assembly *s, size_t j, size_t active, clb_real *cross)
+/* ... into the rows of unit j of H, right of the diagonal; they are turned, as the unit is the slow index there. A
+ * block is symmetric, so its last row holds the bias column of the units j' too. */
+static void clbi_put_first(const clbi_assembly *s, size_t j)
+{
+    const clb_net *net = s->curv->pass->net;
+    size_t a, b, jj, width = s->m - j, d = s->d;
+    for (a = 0; a < s->d1; ++a) {
+        clb_real *to = s->H + clbi_index(net, 1, j, a) * s->ldh;
+        for (jj = 0; jj < width && a < d; jj += CLBI_UNITS) {
+            for (b = 0; b < d; ++b)
+                memcpy(s->turn + b * CLBI_UNITS, clbi_pair_row(s, a, b) + jj, CLBI_UNITS * sizeof *to);
+            clbi_isa_kernels()->transpose(d, width - jj < CLBI_UNITS ? width - jj : CLBI_UNITS, s->turn, CLBI_UNITS,
+                                          to + net->w[1] + (j + jj) * d, d);
+        }
+        if (s->d1 == d) continue;
+        memcpy(to + net->b[1] + j, clbi_pair_row(s, a, d), width * sizeof *to);
+        for (jj = 0; jj < width && a < d; ++jj) to[jj * d * s->ldh + net->b[1] + j] = clbi_pair_row(s, a, d)[jj];
+    }
+}
+
+/* r_ik part of the blocks (j; k, h = j):  sum_i s'_ij r_ik x_ia, added to cross[(k,a)][j]. Spoils t. */
+static void clbi_couple(const clbi_assembly *s, size_t j, size_t active)
 {
     const clb_real *u = s->curv->pass->u[2], *s1 = s->curv->s1[1];
     size_t r, k;
     for (r = 0; r < active; ++r)
         for (k = 0; k < s->K; ++k)
             s->t[r * s->K + k] = s1[s->active[r] * s->m + j] * u[s->active[r] * s->K + k];
-    clb_matmul_tn(s->K, s->d1, active, s->t, s->K, s->gx, s->d1, s->out, s->d1);
-    for (k = 0; k < s->K * s->d1; ++k) cross[j * s->K * s->d1 + k] += s->out[k];
+    clb_matmul_tn(s->K, s->d1, active, s->t, s->K, s->gx, s->d1, s->couple, s->d1);
+    for (k = 0; k < s->K * s->d1; ++k) s->cross[k * s->m1 + j] += s->couple[k];
 }
 
-/* Blocks of row j of W_1 with all of W_2:  cross_j[h][(k,a)] = sum_i h_ih t_ik x_ia [+ the coupling]. */
+/* Blocks of unit j of W_1 with all of W_2:  cross[(k,a)][h] = sum_i t_ik x_ia h_ih [+ the coupling]. */
 static void clbi_cross_rows(const clbi_assembly *s, size_t j, size_t active)
 {
-    size_t r, k, a, columns = s->K * s->d1;
-    clb_real *cross = s->cross + j * s->m1 * columns;
-    clbi_gather(s, active, s->d1, s->x, s->gx);
-    clbi_gather(s, active, s->m1, s->h, s->gh);
+    const clbi_kernels *kernels = clbi_isa_kernels();
+    size_t r, columns = s->K * s->d1;
     for (r = 0; r < active; ++r)
-        for (k = 0; k < s->K; ++k) {
-            const clb_real t = s->t[r * s->K + k], *x = s->gx + r * s->d1;
-            clb_real *y = s->y + r * columns + k * s->d1;
-            for (a = 0; a < s->d1; ++a) y[a] = t * x[a];
-        }
-    clb_matmul_tn(s->m1, columns, active, s->gh, s->m1, s->y, columns, cross, columns);
-    if (s->residual) clbi_couple(s, j, active, cross);
+        kernels->outer(s->K, s->d1, s->t + r * s->K, s->gx + r * s->d1, s->y + r * columns);
+    clb_matmul_tn(columns, s->m1, active, s->y, columns, s->gh, s->m1, s->cross, s->m1);
+    if (s->residual) clbi_couple(s, j, active);
 }
 
-/* Where a piece of row `at`, columns (row, 0 ..) of layer l, can be written to: in place, or aside where the bias
- * column stands elsewhere; clbi_close_piece() then puts it there. Filling scratch for memcpy would make wide loads
- * wait for narrow stores. */
-static clb_real *clbi_open_piece(const clbi_assembly *s, size_t at, size_t l, size_t row)
+/* ... into the rows of unit j. */
+static void clbi_put_cross(const clbi_assembly *s, size_t j)
 {
     const clb_net *net = s->curv->pass->net;
-    if (net->b[l] != CLB_NO_BIAS) return s->out;
-    return s->H + at * s->ldh + net->w[l] + row * net->m[l - 1];
-}
-
-static void clbi_close_piece(const clbi_assembly *s, size_t at, size_t l, size_t row)
-{
-    const clb_net *net = s->curv->pass->net;
-    if (net->b[l] != CLB_NO_BIAS) clbi_put(s, at, l, row, 0, net->m[l - 1] + 1, s->out);
-}
-
-/* The rows of H that belong to unit j of layer 1: its blocks with W_1 - block (j, j') is symmetric, so it serves as
- * (j', j) too - and with W_2. Rows are written once everything is known, from left to right: scattered stores into
- * a matrix that no cache holds would cost more than the arithmetic. */
-static void clbi_put_lower_rows(const clbi_assembly *s, size_t j)
-{
-    const clb_net *net = s->curv->pass->net;
-    const clb_real *cross = s->cross + j * s->m1 * s->K * s->d1;
-    size_t jj, a, b, k, h, at, d1 = s->d1;
-    for (jj = 0; jj < s->m; ++jj) {
-        const clb_real *packed = jj < j ? clbi_block_at(s, jj, j) : clbi_block_at(s, j, jj), *row = packed;
-        for (a = 0; a < d1; row += d1 - a++) {
-            clb_real *to = clbi_open_piece(s, at = clbi_index(net, 1, j, a), 1, jj);
-            for (b = 0; b < a; ++b) to[b] = packed[b * d1 - b * (b + 1) / 2 + a];      /* below the diagonal */
-            memcpy(to + a, row, (d1 - a) * sizeof *to);
-            clbi_close_piece(s, at, 1, jj);
-        }
-    }
-    for (a = 0; a < d1; ++a)
-        for (k = 0; k < s->K; ++k) {
-            clb_real *to = clbi_open_piece(s, at = clbi_index(net, 1, j, a), 2, k);
-            for (h = 0; h < s->m1; ++h) to[h] = cross[(h * s->K + k) * d1 + a];
-            clbi_close_piece(s, at, 2, k);
-        }
-}
-
-/* The part of the rows of W_2 that lies in the columns of W_1. */
-static void clbi_put_upper_rows(const clbi_assembly *s)
-{
-    size_t j, k, h;
+    size_t k, a;
     for (k = 0; k < s->K; ++k)
-        for (h = 0; h < s->m1; ++h) {
-            size_t at = clbi_index(s->curv->pass->net, 2, k, h);
-            for (j = 0; j < s->m; ++j) clbi_put(s, at, 1, j, 0, s->d1, s->cross + ((j * s->m1 + h) * s->K + k) * s->d1);
-        }
+        for (a = 0; a < s->d1; ++a)
+            clbi_put(s, clbi_index(net, 1, j, a), 2, k, 0, s->m1, s->cross + (k * s->d1 + a) * s->m1);
 }
 
-/* Blocks (k, k') of W_2 with W_2:  sum_i S_i(k,k') h_i h_i^T, symmetric in h and in k. */
-static void clbi_output_block(const clbi_assembly *s, size_t k, size_t kk)
+/* Rows j of the blocks (k, k') of W_2 with W_2, k' >= k:  second[(k,k')][j][h] = sum_i h_ij S_i(k,k') h_ih, h >= j. */
+static void clbi_second_rows(const clbi_assembly *s, size_t j, size_t active)
 {
-    const clb_pass *pass = s->curv->pass;
-    const clb_net *net = pass->net;
-    clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)s->n * (double)s->K));
-    clb_real ce = (clb_real)(pass->ce / (double)s->n);
-    size_t i, g, h, m1 = s->m1;
-    for (i = 0; i < s->n; ++i) {
-        clb_real S = k == kk ? mse : 0;
-        if (pass->ce > 0) {
-            const clb_real *p = pass->p + i * s->K;
-            S += ce * (p[k] * ((clb_real)(k == kk) - p[kk]));
+    size_t r, q, at = j * s->m1 + j;
+    for (r = 0; r < active; ++r)
+        for (q = 0; q < s->class_pairs; ++q)
+            s->hS[r * s->class_pairs + q] = s->gh[r * s->m1 + j] * s->S[s->active[r] * s->class_pairs + q];
+    clb_matmul_tn(s->class_pairs, s->m1 - j, active, s->hS, s->class_pairs, s->gh + j, s->m1, s->second + at,
+                  s->m1 * s->m1);
+}
+
+/* The bias of layer 2 with itself: sum_i S_i(k,k'). */
+static void clbi_second_corner(const clbi_assembly *s)
+{
+    size_t i, q;
+    for (q = 0; q < s->class_pairs && s->m1 > s->m; ++q) {
+        clb_real *corner = s->second + (q + 1) * s->m1 * s->m1 - 1;
+        for (i = 0, *corner = 0; i < s->n; ++i) *corner += s->S[i * s->class_pairs + q];
+    }
+}
+
+/* Rows from..to-1 right of the diagonal, copied below it, a strip of at most CLBI_MIRROR_ROWS rows at a time: they stay
+ * in the cache, and their pieces of the lower rows are whole cache lines where the rows of H begin on one. */
+#define CLBI_MIRROR_ROWS (128 / sizeof(clb_real))
+static void clbi_mirror(size_t n, clb_real *H, size_t ldh, size_t from, size_t to)
+{
+    size_t r, i, c, rest;
+    for (; from < to; from = rest) {
+        r = CLBI_MIRROR_ROWS - (size_t)((uintptr_t)(H + from) / sizeof *H % CLBI_MIRROR_ROWS);
+        rest = from + r < to ? from + r : to;
+        for (i = from; i < rest; ++i)
+            for (c = i + 1; c < rest; ++c) H[c * ldh + i] = H[i * ldh + c];
+        for (c = rest; c < n; c += CLBI_MIRROR_ROWS)
+            clbi_isa_kernels()->transpose(rest - from, n - c < CLBI_MIRROR_ROWS ? n - c : CLBI_MIRROR_ROWS,
+                                          H + from * ldh + c, ldh, H + c * ldh + from, ldh);
+    }
+}
+
+/* All of `second` into H: blocks symmetric in h and in k. */
+static void clbi_put_second(const clbi_assembly *s)
+{
+    const clb_net *net = s->curv->pass->net;
+    size_t k, kk, g, m1 = s->m1;
+    clb_real *block = s->second;
+    for (k = 0; k < s->K; ++k)
+        for (kk = k; kk < s->K; ++kk, block += m1 * m1) {
+            clbi_mirror(m1, block, m1, 0, m1);
+            for (g = 0; g < m1; ++g) {
+                clbi_put(s, clbi_index(net, 2, k, g), 2, kk, 0, m1, block + g * m1);
+                if (kk != k) clbi_put(s, clbi_index(net, 2, kk, g), 2, k, 0, m1, block + g * m1);
+            }
         }
-        for (h = 0; h < m1; ++h) s->gh[i * m1 + h] = S * s->h[i * m1 + h];
-    }
-    clb_matmul_tn(m1, m1, s->n, s->gh, m1, s->h, m1, s->out, m1);
-    for (g = 0; g < m1; ++g)
-        for (h = 0; h < g; ++h) s->out[g * m1 + h] = s->out[h * m1 + g];
-    for (g = 0; g < m1; ++g) {
-        clbi_put(s, clbi_index(net, 2, k, g), 2, kk, 0, m1, s->out + g * m1);
-        if (kk != k) clbi_put(s, clbi_index(net, 2, kk, g), 2, k, 0, m1, s->out + g * m1);
-    }
 }
 
 static void clbi_assemble(const clbi_assembly *s)
 {
     const clb_pass *pass = s->curv->pass;
-    size_t i, j, k, kk;
+    size_t i, j, P = pass->net->P, done = 0;                         /* rows that are mirrored */
     clbi_extend(s->n, s->d, s->d1, pass->a[0], s->x);
     clbi_extend(s->n, s->m, s->m1, pass->a[1], s->h);
+    clbi_form_S(s);
     if (pass->ce > 0)
         clb_matmul_nn(s->n, s->m, s->K, pass->p, s->K, s->curv->theta + pass->net->w[2], s->m, s->pw, s->m);
     for (i = 0; i < s->n && s->pairs == s->all_pairs; ++i)
         clbi_products(s->d1, 0, s->d1, s->x + i * s->d1, s->xx + i * s->pairs);
     for (j = 0; j < s->m; ++j) {
         size_t active = clbi_find_active(s, j);
+        clbi_gather(s, active, s->d1, s->x, s->gx);
+        clbi_gather(s, active, s->m1, s->h, s->gh);
         clbi_form_t(s, j, active);
-        clbi_pair_rows(s, j, active);
+        clbi_first_rows(s, j, active);
+        clbi_put_first(s, j);
         clbi_cross_rows(s, j, active);
+        clbi_put_cross(s, j);
+        clbi_second_rows(s, j, active);
+        if ((j + 1) * s->d >= done + 2 * CLBI_MIRROR_ROWS) {
+            size_t to = (j + 1) * s->d;
+            to -= (size_t)((uintptr_t)(s->H + to) / sizeof *s->H % CLBI_MIRROR_ROWS);
+            clbi_mirror(P, s->H, s->ldh, done, to);
+            done = to;
+        }
     }
-    for (j = 0; j < s->m; ++j) clbi_put_lower_rows(s, j);
-    clbi_put_upper_rows(s);
-    for (k = 0; k < s->K; ++k)
-        for (kk = k; kk < s->K; ++kk) clbi_output_block(s, k, kk);
+    clbi_second_corner(s);
+    clbi_put_second(s);
+    clbi_mirror(P, s->H, s->ldh, done, P);
 }
 
 static void clbi_assembly_open(clbi_assembly *s, const clb_curv *curv)
@@ -5670,6 +5734,8 @@ static void clbi_assembly_open(clbi_assembly *s, const clb_curv *curv)
     s->n = curv->pass->n, s->d = net->m[0], s->m = net->m[1], s->K = net->m[2];
     s->d1 = s->d + (net->b[1] != CLB_NO_BIAS);
     s->m1 = s->m + (net->b[2] != CLB_NO_BIAS);
+    s->mp = (s->m + CLBI_UNITS - 1) / CLBI_UNITS * CLBI_UNITS;
+    s->class_pairs = s->K * (s->K + 1) / 2;
     for (a0 = 0; a0 < s->d1; a0 += count) {
         count = clbi_chunk(s->d1, a0, &columns);
         if (columns > s->pairs) s->pairs = columns;
@@ -5686,7 +5752,6 @@ static clb_status clbi_assemble_two(clb_curv *curv, clb_real *H, size_t ldh, int
     status = clbi_assembly_alloc(&s);
     if (status == CLB_OK) clbi_assemble(&s);
     CLB_FREE(s.arena);
-    CLB_FREE(s.active);
     return status;
 }
 
@@ -5696,8 +5761,7 @@ static size_t clbi_assembly_bytes(const clb_curv *curv)
     size_t size[CLBI_PARTS], bytes;
     clb_real **slot[CLBI_PARTS];
     clbi_assembly_open(&s, curv);
-    if (!clbi_mul_size(clbi_assembly_parts(&s, size, slot), sizeof(clb_real), &bytes)) return 0;
-    return bytes ? bytes + s.n * sizeof *s.active : 0;
+    return clbi_assembly_parts(&s, size, slot, &bytes) ? bytes : 0;
 }
 
 /* ---- sensitivities of the outputs: Jacobian and kernels ------------------------------------- */
@@ -5867,16 +5931,6 @@ static void clbi_weight_rows(const clb_curv *curv, size_t first, size_t count, c
     }
 }
 
-/* Copy the upper triangle below the diagonal. */
-static void clbi_mirror(size_t n, clb_real *H, size_t ldh)
-{
-    size_t i, j, i0, j0, tile = 32;
-    for (i0 = 0; i0 < n; i0 += tile)
-        for (j0 = i0; j0 < n; j0 += tile)
-            for (i = i0; i < n && i < i0 + tile; ++i)
-                for (j = j0 > i ? j0 : i + 1; j < n && j < j0 + tile; ++j) H[j * ldh + i] = H[i * ldh + j];
-}
-
 /* G = sum over slices of J^T (S J), tiles on and above the diagonal. */
 static clb_status clbi_gauss_newton_deep(clb_curv *curv, clb_real *G, size_t ldg)
 {
@@ -5901,7 +5955,7 @@ static clb_status clbi_gauss_newton_deep(clb_curv *curv, clb_real *G, size_t ldg
             clb_matmul_tn_acc(P - r0 < tile ? P - r0 : tile, P - r0, rows, J + r0, P, SJ + r0, P,
                               G + r0 * ldg + r0, ldg);
     }
-    clbi_mirror(P, G, ldg);
+    clbi_mirror(P, G, ldg, 0, P);
     CLB_FREE(s.arena);
     CLB_FREE(J);
     return CLB_OK;
@@ -12029,6 +12083,26 @@ CLBI_FOR static void CLBI_N(scale)(size_t n, clb_real a, clb_real *x)
     for (; j + CLBI_W <= n; j += CLBI_W)                   /* x_j = a x_j */
         CLBI_STORE(x + j, CLBI_MUL(va, CLBI_LOAD(x + j)));
     for (; j < n; ++j) x[j] *= a;
+}
+
+CLBI_FOR static void CLBI_N(times)(size_t n, const clb_real *y, clb_real *x)
+{
+    size_t j = 0;
+    for (; j + CLBI_W <= n; j += CLBI_W)                   /* x_j = x_j y_j */
+        CLBI_STORE(x + j, CLBI_MUL(CLBI_LOAD(x + j), CLBI_LOAD(y + j)));
+    for (; j < n; ++j) x[j] *= y[j];
+}
+
+CLBI_FOR static void CLBI_N(outer)(size_t M, size_t N, const clb_real *t, const clb_real *x, clb_real *y)
+{
+    const size_t last = N % CLBI_W;
+    const CLBI_M m = CLBI_MASK(last);
+    size_t i, j;
+    for (i = 0; i < M; ++i, y += N) {
+        const CLBI_R v = CLBI_SET(t[i]);
+        for (j = 0; j + CLBI_W <= N; j += CLBI_W) CLBI_STORE(y + j, CLBI_MUL(v, CLBI_LOAD(x + j)));    /* y_ij = t_i x_j */
+        if (last) CLBI_STOREM(y + j, m, CLBI_MUL(v, CLBI_LOADM(x + j, m)));
+    }
 }
 
 /* Row groups of the kernels below: as many as leave their accumulators in registers. */

@@ -277,6 +277,9 @@ static void check_elementwise(size_t n, size_t offset)
         for (size_t i = offset; i < n + offset; ++i) want[i] *= a;
         clb_scale(n, a, got + offset);
         same_block(got, want, n + offset);
+        for (size_t i = offset; i < n + offset; ++i) want[i] *= x[i];
+        kernels->times(n, x + offset, got + offset);
+        same_block(got, want, n + offset);
         for (size_t i = offset; i < n + offset; ++i) want[i] = x[i] > 0 ? got[i] : 0;
         kernels->relu_back(n, x + offset, got + offset);
         same_block(got, want, n + offset);
@@ -298,6 +301,24 @@ static void t_elementwise(void)
 {
     for (size_t n = 1; n < 70; ++n)
         for (size_t offset = 0; offset < 4; ++offset) check_elementwise(n, offset);
+}
+
+/* Every product once, and nothing behind the last. */
+static void t_outer(void)
+{
+    for (size_t M = 0; M < 7; ++M)
+        for (size_t N = 0; N < 70; N += N < 20 ? 1 : 7) {
+            clb_real *t = block(M + 1), *x = block(N + 1), *before = block(M * N + 1);
+            FOR_EACH_ISA(isa) {
+                clb_real *y = copy_of(before, M * N + 1);
+                NOTE("%s %zu x %zu", clb_isa_name((clb_isa)isa), M, N);
+                clbi_isa_kernels()->outer(M, N, t, x, y);
+                for (size_t i = 0; i < M * N; ++i) CHECK(y[i] == t[i / N] * x[i % N]);
+                CHECK(y[M * N] == before[M * N]);
+                free(y);
+            }
+            free(t), free(x), free(before);
+        }
 }
 
 /* A transposition moves every element and touches nothing else. */
@@ -396,7 +417,7 @@ static void t_isa_choice(void)
 
 static const test_case tests[] = {
     TEST(t_isa_choice), TEST(t_overwrite_ignores_old_values), TEST(t_dot_and_sumsq), TEST(t_elementwise),
-    TEST(t_transpose), TEST(t_softmax), TEST(t_real_exp_and_log),
+    TEST(t_outer), TEST(t_transpose), TEST(t_softmax), TEST(t_real_exp_and_log),
     TEST(t_matmul_special_values), TEST(t_matmul_larger_shapes),
     TEST(t_matmul_with_rectifier), TEST(t_matmul_all_small_shapes)
 };
