@@ -2,6 +2,8 @@
  * as many seeds as the paper used; a group is an ordinary result file, and one that is there is not
  * run again, so an interrupted replication resumes. How many groups support a claim as printed?
  * What does each quantity of the paper look like over the groups, and what is it on all seeds?
+ * Groups are made in the order of their last seed: stopped anywhere, what is there gives the table of
+ * fewer seeds at once (--seeds 1..N with N a multiple of 15, as groups have 3 or 5).
  */
 #ifndef CLB_REPLICATE_H
 #define CLB_REPLICATE_H
