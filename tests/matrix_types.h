@@ -1,15 +1,14 @@
 /* matrix_types.h - the 21 symmetric matrix types on which LAPACK tests its eigensolvers (its
  * dchkst), made here:
- *    1 zero                             8-10  U^T D U with the D of 3-5         16-18  as 8-10,
- * all of D positive
- *    2 identity                        11-12  9 near sqrt(overflow, underflow)  19-20  17 near
- * sqrt(over-, underflow)
- *  3-5 diagonal, random signs: evenly,    13  symmetric, entries in (-1, 1)        21  diagonally
- * dominant tridiagonal,
- *      geometrically spaced 1 .. ulp;  14-15  13 near sqrt(over-, underflow)
- * geometrically spaced diagonal
- *      clustered 1, ulp, ..., ulp
- *  6-7 4 near sqrt(overflow, underflow)
+ *
+ *       1  zero                                       2  identity
+ *     3-5  diagonal, random signs: evenly spaced; geometrically, 1 .. ulp; clustered, 1, ulp, ...
+ *     6-7  4, scaled to near sqrt(overflow), near sqrt(underflow)
+ *    8-10  U^T D U with the D of 3-5            11-12  9, scaled as 6-7
+ *      13  symmetric, entries in (-1, 1)        14-15  13, scaled as 6-7
+ *   16-18  8-10 with all of D positive          19-20  17, scaled as 6-7
+ *      21  diagonally dominant tridiagonal, geometrically spaced diagonal
+ *
  * U is a product of n random reflections. Include after clb.h. */
 #ifndef CLB_MATRIX_TYPES_H
 #define CLB_MATRIX_TYPES_H

@@ -8,6 +8,7 @@
 #include "failing_alloc.h"
 #include "../clb.h"
 #include "test.h"
+#include "fixture.h"
 
 /* ---- what the calls work on, built without failures ------------------------------------------ */
 
@@ -775,21 +776,6 @@ static const char *const without_allocation[] = {
     "clb_cycle_predict", "clb_central_pair",  "clb_chain_peak",   "clb_worst_return",
     "clb_rank_window",   "clb_paths_train",
 };
-
-static char *text_of(const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    char *text;
-    long size;
-    if (!file) return NULL;
-    fseek(file, 0, SEEK_END);
-    size = ftell(file);
-    rewind(file);
-    text = (char *)malloc((size_t)size + 1);
-    if (text) text[fread(text, 1, (size_t)size, file)] = '\0';
-    fclose(file);
-    return text;
-}
 
 static void t_coverage(void)
 {

@@ -15,21 +15,7 @@ static void *t_malloc(size_t size)
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "test.h"
-
-#ifdef CLB_SINGLE
-#define TOL(in_double, in_single) (in_single)
-#else
-#define TOL(in_double, in_single) (in_double)
-#endif
-
-/* One problem: net, data, pass, curvature at the drawn point. */
-typedef struct problem {
-    clb_net  net;
-    clb_data data;
-    clb_pass pass;
-    clb_curv curv;
-    clb_rng  rng;
-} problem;
+#include "fixture.h"
 
 typedef struct shape { size_t count, widths[9]; } shape;
 static const shape shapes[] = { { 2, { 4, 3 } },       { 3, { 4, 7, 3 } },
@@ -50,7 +36,7 @@ static clb_real *reals(size_t count)
     return x;
 }
 
-static void problem_open(problem *s, const shape *sh, size_t kind, double ce, int bias)
+static void problem_open(test_problem *s, const shape *sh, size_t kind, double ce, int bias)
 {
     clb_net_opts opts = CLB_ZERO;
     size_t i;
@@ -63,25 +49,15 @@ static void problem_open(problem *s, const shape *sh, size_t kind, double ce, in
         s->net.theta[i] *= kinds[kind].kind == CLB_RELU_POWER ? (clb_real)1 : (clb_real)2;
     CHECK(clb_data_mixture(&s->data, &s->rng, 13, sh->widths[0], sh->widths[sh->count - 1], 0.5)
           == CLB_OK);
-    CHECK(clb_pass_init(&s->pass, &s->net, &s->data, ce) == CLB_OK);
-    CHECK(clb_curv_init(&s->curv, &s->pass) == CLB_OK);
-    clb_curv_at(&s->curv, NULL);
+    problem_ready(s, ce);
 }
 
-static void problem_close(problem *s)
-{
-    clb_curv_free(&s->curv);
-    clb_pass_free(&s->pass);
-    clb_data_free(&s->data);
-    clb_net_free(&s->net);
-}
-
-typedef void (*check_fn)(problem *s);
+typedef void (*check_fn)(test_problem *s);
 
 /* Every shape, activation, loss, with and without bias. */
 static void for_each_problem(check_fn check)
 {
-    problem s;
+    test_problem s;
     size_t i, k, c;
     int bias;
     for (i = 0; i < SHAPES; ++i)
@@ -115,7 +91,7 @@ static void same_vectors(size_t n, const clb_real *x, const clb_real *y, double 
 #ifndef CLB_SINGLE
 /* H v = [grad(theta + h v) - grad(theta - h v)] / (2h), extrapolated from h and h/2 to order
  * h^4. */
-static void check_differences(problem *s)
+static void check_differences(test_problem *s)
 {
     size_t P = s->net.P, i;
     double h = 2e-4;
@@ -142,7 +118,7 @@ static void check_differences(problem *s)
 static void t_hvp_differences(void) { for_each_problem(check_differences); }
 #endif
 
-static void check_symmetry(problem *s)
+static void check_symmetry(test_problem *s)
 {
     size_t P = s->net.P;
     clb_real *u = reals(P), *v = reals(P), *hu = reals(P), *hv = reals(P);
@@ -162,7 +138,7 @@ static void check_symmetry(problem *s)
 }
 static void t_products_symmetric(void) { for_each_problem(check_symmetry); }
 
-static void check_assembled(problem *s)
+static void check_assembled(test_problem *s)
 {
     size_t P = s->net.P, ld = P + 3, i, j, sweep;
     clb_real *H = reals(P * ld), *v = reals(P), *y = reals(P), *z = reals(P);
@@ -186,7 +162,7 @@ static void check_assembled(problem *s)
 static void t_assembled_equals_products(void) { for_each_problem(check_assembled); }
 
 /* J [nK][P] column by column through the forward product. */
-static clb_real *jacobian(problem *s)
+static clb_real *jacobian(test_problem *s)
 {
     size_t P = s->net.P, rows = s->pass.n * s->data.K, i, j;
     clb_real *J = reals(rows * P), *e = reals(P);
@@ -203,7 +179,7 @@ static clb_real *jacobian(problem *s)
 
 #ifndef CLB_SINGLE
 /* J against central differences of the outputs; S written out entry by entry; G = J^T S J. */
-static void check_gauss_newton(problem *s)
+static void check_gauss_newton(test_problem *s)
 {
     size_t P = s->net.P, n = s->pass.n, K = s->data.K, i, j, k, l;
     clb_real *J = jacobian(s), *v = reals(P), *y = reals(P), *z = reals(P), *at = reals(P),
@@ -234,7 +210,7 @@ static void check_gauss_newton(problem *s)
 static void t_gauss_newton_is_jsj(void) { for_each_problem(check_gauss_newton); }
 #endif
 
-static void check_kernels(problem *s)
+static void check_kernels(test_problem *s)
 {
     size_t P = s->net.P, n = s->pass.n, K = s->data.K, N = n * K, i, j, l, c;
     clb_real *J = jacobian(s), *T = reals(N * N), *small = reals(n * n), *v = reals(P),
@@ -271,7 +247,7 @@ static void check_kernels(problem *s)
 }
 static void t_kernels_are_jjt(void) { for_each_problem(check_kernels); }
 
-static void check_blocks(problem *s)
+static void check_blocks(test_problem *s)
 {
     size_t P = s->net.P, l, j;
     clb_real *H = reals(P * P), *v = reals(P), *y = reals(P), *z = reals(P);
@@ -296,7 +272,7 @@ static void t_blocks(void) { for_each_problem(check_blocks); }
 /* A batch of rows: its curvature is that of the data set of these rows. */
 static void t_batch(void)
 {
-    problem s;
+    test_problem s;
     static const uint32_t rows[] = { 3, 0, 11, 7, 8 };
     clb_real *v, *y, *sum;
     size_t i, P;
@@ -322,7 +298,7 @@ static void t_batch(void)
  * (H - G)^2 gives the largest modulus. */
 static void t_residual_bound(void)
 {
-    problem s;
+    test_problem s;
     size_t k, P, it, i;
     for (k = 0; k < 4; ++k) {
         clb_real *v, *y, *g;
@@ -351,7 +327,7 @@ static void t_residual_bound(void)
  * see). */
 static void t_memory(void)
 {
-    problem s;
+    test_problem s;
     clb_real *H, *v;
     clb_curv again;
     size_t before, P, at;
@@ -398,7 +374,7 @@ static void t_workspace(void)
     const shape *all[3] = { &wide, &shapes[4], &shapes[2] };
     size_t i, P;
     for (i = 0; i < 3; ++i) {
-        problem s;
+        test_problem s;
         clb_real *H;
         problem_open(&s, all[i], 0, 1, 0);
         P = s.net.P, H = reals(P * P), t_bytes = 0;

@@ -7,6 +7,7 @@
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "test.h"
+#include "fixture.h"
 
 #define REFERENCE "../shared/reference/generator.json"
 
@@ -197,21 +198,6 @@ static void t_permutation(void)
 
 /* ---- every vector of the reference file ---------------------------------------------------- */
 
-static char *reference_text(void)
-{
-    FILE *file = fopen(REFERENCE, "rb");
-    char *text = NULL;
-    long size;
-    if (!file) return NULL;
-    fseek(file, 0, SEEK_END);
-    size = ftell(file);
-    rewind(file);
-    text = (char *)malloc((size_t)size + 1);
-    if (text) text[fread(text, 1, (size_t)size, file)] = '\0';
-    fclose(file);
-    return text;
-}
-
 /* The numbers of the first list called key after *at; strings of hexadecimal floats count as
  * numbers. */
 static size_t numbers(const char *at, const char *key, double *x, size_t max)
@@ -295,7 +281,7 @@ static void check_reference_case(const char *at, unsigned long seed)
 
 static void t_reference(void)
 {
-    char *text = reference_text();
+    char *text = text_of(REFERENCE);
     const char *at = text;
     int cases = 0;
     if (!text) {

@@ -3,12 +3,7 @@
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "test.h"
-
-#ifdef CLB_SINGLE
-#define TOL(in_double, in_single) (in_single)
-#else
-#define TOL(in_double, in_single) (in_double)
-#endif
+#include "fixture.h"
 
 static void *cells(size_t count, size_t size)
 {
@@ -20,33 +15,15 @@ static void *cells(size_t count, size_t size)
 #define DOUBLES(n) ((double *)cells((n), sizeof(double)))
 
 /* The two-layer problem of the experiments: model drawn first, then data. */
-typedef struct problem {
-    clb_net  net;
-    clb_data data;
-    clb_pass pass;
-    clb_curv curv;
-} problem;
-
-static void problem_open(problem *s, uint64_t seed, clb_activation activation, double ce)
+static void problem_open(test_problem *s, uint64_t seed, clb_activation activation, double ce)
 {
     static const size_t widths[] = { 20, 64, 5 };
     clb_net_opts opts = CLB_ZERO;
-    clb_rng rng;
     opts.activation = activation;
-    clb_rng_seed(&rng, seed);
-    CHECK(clb_net_init(&s->net, widths, 3, &opts, &rng) == CLB_OK);
-    CHECK(clb_data_mixture(&s->data, &rng, 200, 20, 5, 2.0) == CLB_OK);
-    CHECK(clb_pass_init(&s->pass, &s->net, &s->data, ce) == CLB_OK);
-    CHECK(clb_curv_init(&s->curv, &s->pass) == CLB_OK);
-    clb_curv_at(&s->curv, NULL);
-}
-
-static void problem_close(problem *s)
-{
-    clb_curv_free(&s->curv);
-    clb_pass_free(&s->pass);
-    clb_data_free(&s->data);
-    clb_net_free(&s->net);
+    clb_rng_seed(&s->rng, seed);
+    CHECK(clb_net_init(&s->net, widths, 3, &opts, &s->rng) == CLB_OK);
+    CHECK(clb_data_mixture(&s->data, &s->rng, 200, 20, 5, 2.0) == CLB_OK);
+    problem_ready(s, ce);
 }
 
 static void t_geo(void)
@@ -200,7 +177,7 @@ static const double reference_eta[3] = { 0.001, 0.01, 0.1 };
 static const double rel_digits = TOL(1e-5, 2e-4);
 
 /* Published rule and first-principles sums on the Hessian. */
-static void check_hessian_sums(problem *s, const reference *r)
+static void check_hessian_sums(test_problem *s, const reference *r)
 {
     size_t P = s->net.P, i;
     clb_real *H = REALS(P * P), *V = REALS(P * P);
@@ -230,7 +207,7 @@ static void check_hessian_sums(problem *s, const reference *r)
     free(H), free(V), free(values), free(a), free(c);
 }
 
-static void check_gauss_newton_sums(problem *s, const reference *r)
+static void check_gauss_newton_sums(test_problem *s, const reference *r)
 {
     size_t P = s->net.P, i, form;
     for (form = 0; form < 2; ++form) {                         /* parameter space; function space */
@@ -260,7 +237,7 @@ static void check_gauss_newton_sums(problem *s, const reference *r)
     }
 }
 
-static void check_linearised(problem *s, const reference *r)
+static void check_linearised(test_problem *s, const reference *r)
 {
     size_t i;
     for (i = 0; i < 3; ++i) {
@@ -285,7 +262,7 @@ static void t_reference_values(void)
 {
     size_t k;
     for (k = 0; k < sizeof references / sizeof references[0]; ++k) {
-        problem s;
+        test_problem s;
         NOTE("case %d", (int)k);
         problem_open(&s, 42, references[k].activation, references[k].ce);
         check_linearised(&s, &references[k]);
@@ -306,7 +283,7 @@ static void t_published_predictions(void)
     static const double eta[3] = { 1e-4, 1e-2, 0.1 };
     size_t k, i;
     for (k = 0; k < 3; ++k) {
-        problem s;
+        test_problem s;
         size_t P;
         double *values, *c;
         problem_open(&s, rows[k].seed, rows[k].relu ? CLB_RELU : CLB_IDENTITY, rows[k].relu);
@@ -385,7 +362,7 @@ static void t_relinearised(void)
     static const double measured[2] = { 65.0029, 26.7983 }, error[2] = { 0.024, -0.002 };
     size_t k, steps[10];
     for (k = 0; k < 2; ++k) {
-        problem s;
+        test_problem s;
         clb_linear_opts opts = CLB_ZERO;
         double S;
         problem_open(&s, 42, k ? CLB_IDENTITY : CLB_RELU, k ? 0 : 1);
@@ -413,7 +390,7 @@ static void t_linear_modes(void)
     static const double published42[4] = { 0.566, 0.245, 0.12, 0.0374 };
     size_t k, j;
     for (k = 0; k < 3; ++k) {
-        problem s;
+        test_problem s;
         clb_linear_modes modes;
         double sum = 0, total = 0, delta0;
         problem_open(&s, rows[k].seed, CLB_IDENTITY, 0);
@@ -486,7 +463,7 @@ static void t_compression_bounds(void)
         { 42, 5.6223, 22.17, 0.33527 }, { 137, 8.5438, 33.24, 0.38478 }
     };
     size_t k;
-    problem s;
+    test_problem s;
     clb_compression c;
     for (k = 0; k < 2; ++k) {
         problem_open(&s, rows[k].seed, CLB_RELU, 1);

@@ -8,12 +8,7 @@ static long allocations;
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "test.h"
-
-#ifdef CLB_SINGLE
-#define TOL(in_double, in_single) (in_single)
-#else
-#define TOL(in_double, in_single) (in_double)
-#endif
+#include "fixture.h"
 
 /* One standard run; the caller frees the trace. */
 static clb_status run(uint64_t seed, double eta, size_t T, const clb_train_opts *opts,
