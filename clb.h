@@ -7064,7 +7064,7 @@ static void clbi_ql_step(size_t l, size_t m, double *d, double *e, double *Z, si
         p = s * r;
         d[i + 1] = g + p;
         g = c * r - b;
-        clbi_rotate_rows(Z + i * w, Z + (i + 1) * w, w, c, s);
+        if (w) clbi_rotate_rows(Z + i * w, Z + (i + 1) * w, w, c, s);
     }
     d[l] -= p;
     e[l] = g;
@@ -7663,7 +7663,7 @@ static void clbi_dc_save(clbi_dc *c)
 static void clbi_dc_close(clbi_dc *c, size_t lo, size_t mid, size_t hi)
 {
     size_t K = c->p.K, m = hi - lo, i = 0, j = K;
-    const clb_real *from = c->Q2 + (c->Q ? c->part[0] * (mid - lo) + c->part[1] * (hi - mid) : 0);
+    const clb_real *from = c->Q ? c->Q2 + c->part[0] * (mid - lo) + c->part[1] * (hi - mid) : NULL;
     for (size_t k = K; k < m; ++k) {
         for (size_t t = 0; t < 3; ++t) c->track[t][lo + k] = c->old[t][k];
         c->d[lo + k] = c->p.d[k];
