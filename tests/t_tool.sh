@@ -123,8 +123,9 @@ status 2 "$TOOL" replicate
 
 # interrupted: status 130, no file, nothing half written
 mkdir "$T/int"; echo old >"$T/int/E05.json"
-"$E5" --published -q --out "$T/int" & pid=$!
-sleep 1; kill -INT $pid; wait $pid; got=$?
+"$E5" --seeds 1..999 --threads 1 -q --out "$T/int" & pid=$!
+{ for i in 1 2 3 4 5 6 7 8 9; do sleep 1; kill -INT $pid || break; done; } 2>/dev/null & asking=$!
+wait $pid; got=$?; kill $asking 2>/dev/null
 [ $got -eq 130 ] && ok || bad "status $got after SIGINT"
 [ "$(cat "$T/int/E05.json")" = old ] && [ "$(ls "$T/int" | wc -l)" -eq 1 ] && ok || bad "files after SIGINT"
 
