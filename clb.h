@@ -3488,6 +3488,10 @@ static void clbi_leak_scalar(size_t n, clb_real c, const clb_real *z, const clb_
     for (j = 0; j < n; ++j) y[j] = z[j] > 0 ? x[j] : c * x[j];
 }
 
+/* KERNEL activate   a_j = s(z_j), or a_j = a_j s'(z_j) (order 1), for the smooth activations (S36). On the instruction sets
+ * this is the same scalar code, compiled where a fused multiply-add is an instruction and not a call. */
+static void clbi_activate_scalar(const clb_net *net, size_t n, const clb_real *z, clb_real *a, int order);
+
 /* KERNEL transpose   dst[c ldd + r] = src[r ld + c], r < rows, c < cols */
 static void clbi_transpose_scalar(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst, size_t ldd)
 {
@@ -3728,6 +3732,7 @@ typedef struct clbi_kernels {
     void   (*relu)(size_t n, const clb_real *z, clb_real *a);
     void   (*relu_back)(size_t n, const clb_real *z, clb_real *u);
     void   (*leak)(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y);
+    void   (*activate)(const clb_net *net, size_t n, const clb_real *z, clb_real *a, int order);
     void   (*transpose)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst, size_t ldd);
     void   (*dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out);
     void   (*combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld, clb_real *y);
@@ -3744,7 +3749,7 @@ typedef struct clbi_kernels {
 
 #define CLBI_KERNELS(isa) { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, \
                             clbi_axpy_##isa, clbi_scale_##isa, clbi_relu_##isa, clbi_relu_back_##isa, \
-                            clbi_leak_##isa, clbi_transpose_##isa, clbi_dots_##isa, \
+                            clbi_leak_##isa, clbi_activate_##isa, clbi_transpose_##isa, clbi_dots_##isa, \
                             clbi_combine_##isa, clbi_symv_##isa, clbi_pole_sums_##isa, \
                             clbi_pole_ratios_##isa, clbi_pole_vector_##isa, clbi_softmax_##isa, \
                             clbi_times_##isa, clbi_outer_##isa }
@@ -3794,10 +3799,12 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_UNROLL _Pragma("GCC unroll 16")
 #endif
 #define CLBI_TARGET(isa) __attribute__((target(isa)))
+#define CLBI_FLATTEN __attribute__((flatten))       /* all calls inlined, and so compiled for this instruction set */
 #else
 #define CLBI_OPAQUE(p) (void)0
 #define CLBI_UNROLL
 #define CLBI_TARGET(isa)
+#define CLBI_FLATTEN
 #endif
 
 #endif
@@ -4073,7 +4080,7 @@ static void clbi_neon_storem(clb_real *p, size_t n, CLBI_R v)
 #endif
 
 /* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
-#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 static const clbi_kernels clbi_table[] = {
     CLBI_KERNELS(scalar),
 #if CLBI_X86
@@ -4388,8 +4395,7 @@ static clb_real clbi_leak(const clb_net *net)
     return (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
 }
 
-/* a = s(z), or a = a s'(z) (order 1), count values of an activation without a kernel. */
-static void clbi_activation_each(const clb_net *net, size_t count, const clb_real *z, clb_real *a, int order)
+static void clbi_activate_scalar(const clb_net *net, size_t count, const clb_real *z, clb_real *a, int order)
 {
     clbi_erf_series series;
     size_t i;
@@ -4409,7 +4415,7 @@ static void clbi_activation_forward(const clb_net *net, size_t count, const clb_
         if (a != z) memcpy(a, z, count * sizeof *a);
     } else if (net->activation == CLB_RELU) clbi_isa_kernels()->relu(count, z, a);
     else if (clbi_is_leaky(net)) clbi_isa_kernels()->leak(count, clbi_leak(net), z, z, a);
-    else clbi_activation_each(net, count, z, a, 0);
+    else clbi_isa_kernels()->activate(net, count, z, a, 0);
 }
 
 /* u = u s'(z), count values. */
@@ -4418,7 +4424,7 @@ static void clbi_activation_backward(const clb_net *net, size_t count, const clb
     if (net->activation == CLB_IDENTITY) return;
     if (net->activation == CLB_RELU) clbi_isa_kernels()->relu_back(count, z, u);
     else if (clbi_is_leaky(net)) clbi_isa_kernels()->leak(count, clbi_leak(net), z, u, u);
-    else clbi_activation_each(net, count, z, u, 1);
+    else clbi_isa_kernels()->activate(net, count, z, u, 1);
 }
 
 /* ---- evaluation ----------------------------------------------------------------------------- */
@@ -11964,6 +11970,11 @@ CLBI_FOR static void CLBI_N(relu_back)(size_t n, const clb_real *z, clb_real *u)
         CLBI_STORE(u + j, CLBI_IF_POSITIVE(v, CLBI_LOAD(u + j)));
     }
     clbi_relu_back_scalar(n - j, z + j, u + j);
+}
+
+CLBI_FLATTEN CLBI_FOR static void CLBI_N(activate)(const clb_net *net, size_t n, const clb_real *z, clb_real *a, int order)
+{
+    clbi_activate_scalar(net, n, z, a, order);
 }
 
 CLBI_FOR static void CLBI_N(leak)(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y)
