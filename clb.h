@@ -3756,9 +3756,9 @@ typedef struct clbi_kernels {
 
 #if CLBI_X86 || CLBI_ARM
 
-/* A block of B has at most CLBI_KC rows, and CLBI_BLOCK_BYTES in all where it is copied: on the
- * stack, as a product needs no other memory. It lies in the second cache while A and C pass by. */
-#define CLBI_BLOCK_BYTES 131072
+/* A block of B has at most CLBI_KC rows where it is copied: one panel of columns that stays in the first cache,
+ * or CLBI_FAR_BYTES in the second. It lies on the stack, a product needs no other memory. */
+#define CLBI_FAR_BYTES   131072
 #define CLBI_FEW         6                 /* rows of C for which B is not copied to be turned */
 
 typedef void (*clbi_tile_fn)(size_t K, const clb_real *a, size_t ai, size_t ak, const clb_real *b,
@@ -3800,11 +3800,13 @@ static clb_real *clbi_on_line(clb_real *p)
 #endif
 #define CLBI_TARGET(isa) __attribute__((target(isa)))
 #define CLBI_FLATTEN __attribute__((flatten))       /* all calls inlined, and so compiled for this instruction set */
+#define CLBI_APART __attribute__((noinline))
 #else
 #define CLBI_OPAQUE(p) (void)0
 #define CLBI_UNROLL
 #define CLBI_TARGET(isa)
 #define CLBI_FLATTEN
+#define CLBI_APART
 #endif
 
 #endif
@@ -11862,70 +11864,104 @@ static size_t CLBI_N(tile_for)(size_t vectors, size_t left)
     return tile;
 }
 
-/* The product for a block of B: N columns in panels of `vectors` vectors, the one at column j read at p->b + j step
- * with its rows ldb apart (0: as far as the panel is wide). by_rows: all panels of a strip of C, then the next
- * strip; else all strips of a panel, then the next panel. */
-static void CLBI_N(block)(const clbi_product *p, size_t vectors, size_t step, size_t ldb, int by_rows)
+/* How the vectors of a row of C are shared by panels: `wide` of them have vectors + 1, the others `vectors`.
+ * As wide as the registers allow, or two where that makes one or two strips of all rows: B then passes by
+ * once or twice. */
+typedef struct CLBI_N(split) { size_t vectors, wide; } CLBI_N(split);
+static CLBI_N(split) CLBI_N(split_row)(size_t M, size_t N)
 {
-    const size_t width = vectors * CLBI_W;
-    size_t i = 0, j = 0, n, v, tile = CLBI_N(tile_for)(vectors, p->M);
+    size_t most = clbi_tile_rows[CLBI_N(tallest)[CLBI_WIDEST - 1]], all = (N + CLBI_W - 1) / CLBI_W;
+    size_t two = 2 * clbi_tile_rows[CLBI_N(tallest)[1]], vectors = M > most && M <= two ? 2 : CLBI_WIDEST;
+    size_t panels = (all + vectors - 1) / vectors;
+    CLBI_N(split) s;
+    s.vectors = all / panels, s.wide = all % panels;
+    return s;
+}
+
+/* The product for a block of B in panels, the one at column j read at p->b + j step with its rows ldb apart
+ * (0: as far as the panel is wide). by_rows: all panels of a strip of C, then the next strip; else all strips
+ * of a panel, then the next panel. */
+static void CLBI_N(block)(const clbi_product *p, CLBI_N(split) s, size_t step, size_t ldb, int by_rows)
+{
+    const size_t most = s.vectors + (s.wide > 0), ends = s.wide * most * CLBI_W;
+    size_t i = 0, j = 0, n, v, tile = CLBI_N(tile_for)(most, p->M);
     while (i < p->M && j < p->N) {
-        n = width < p->N - j ? width : p->N - j;
-        v = n == width ? vectors : (n + CLBI_W - 1) / CLBI_W;
-        CLBI_N(tiles)[v - 1][tile](p->K, p->a + i * p->ai, p->ai, p->ak, p->b + j * step, ldb ? ldb : v * CLBI_W,
-                                   p->C + i * p->ldc + j, p->ldc, n - (v - 1) * CLBI_W, p->acc,
-                                   p->gate ? p->gate + i * p->ldc + j : NULL, p->relu ? p->relu + i * p->ldc + j : NULL);
-        if (by_rows && (j += width) < p->N) continue;
+        v = j < ends ? most : s.vectors;
+        n = v * CLBI_W < p->N - j ? v * CLBI_W : p->N - j;
+        CLBI_N(tiles)[v - 1][tile](p->K, p->a + i * p->ai, p->ai, p->ak, p->b + j * step,
+            ldb ? ldb : v * CLBI_W, p->C + i * p->ldc + j, p->ldc, n - (v - 1) * CLBI_W, p->acc,
+            p->gate ? p->gate + i * p->ldc + j : NULL, p->relu ? p->relu + i * p->ldc + j : NULL);
+        if (by_rows && (j += n) < p->N) continue;
         i += clbi_tile_rows[tile];
         if (by_rows) j = 0;
-        else if (i >= p->M) i = 0, j += width;
-        tile = CLBI_N(tile_for)(vectors, p->M - i);
+        else if (i >= p->M) i = 0, j += n;
+        tile = CLBI_N(tile_for)(most, p->M - i);
     }
 }
 
-/* Vectors in a panel: the widest tile that is filled, panels of about equal width; two where that makes one or two
- * strips of all rows, so that B passes by once or twice. */
-static size_t CLBI_N(panel_vectors)(size_t M, size_t vectors)
+/* Copies the panels of a block of B, one after the other; columns past N are zero. */
+static void CLBI_N(copy_block)(size_t K, size_t N, const clb_real *b, size_t bj, size_t bk, CLBI_N(split) s,
+                               clb_real *copy)
 {
-    size_t most = clbi_tile_rows[CLBI_N(tallest)[CLBI_WIDEST - 1]], two = 2 * clbi_tile_rows[CLBI_N(tallest)[1]];
-    size_t width = M > most && M <= two ? 2 : CLBI_WIDEST, panels = (vectors + width - 1) / width;
-    return (vectors + panels - 1) / panels;
+    size_t j, n, width;
+    for (j = 0; j < N; j += n, copy += K * width, s.wide -= s.wide > 0) {
+        width = (s.vectors + (s.wide > 0)) * CLBI_W;
+        n = width < N - j ? width : N - j;
+        CLBI_N(pack)(K, n, width, b + j * bj, bj, bk, copy);
+    }
 }
 
-/* A product whose columns fill the lanes. B is copied, block by block, panel after panel (columns past N are zero), if
- * its columns are not contiguous, if a partial vector cannot be read in place, or if it is large and used often.
- * By rows go what stays in the first cache anyway, and products whose rows of A do not stay in the second. */
-CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
+/* Columns j.. of a product, copying B block by block: CLBI_KC rows, `cols` columns. */
+static void CLBI_N(copied)(const clbi_product *p, size_t j, clb_real *copy, size_t cols, int by_rows)
 {
-    enum { NEAR = 32768, FAR = 262144 };
-    enum { PANEL = CLBI_WIDEST * CLBI_W, COLS = (int)CLBI_BLOCK_BYTES / (CLBI_KC * (int)sizeof(clb_real)) / PANEL * PANEL };
-    clb_real room[CLBI_KC * COLS + CLBI_LINE], *copy = clbi_on_line(room);
-    size_t vectors, width, j, k, kc, at, n;
     clbi_product q = *p;
-    if (p->bj == 1 && p->N % CLBI_W == 0 && (p->M < 64 || p->K * p->bk * sizeof *copy <= CLBI_BLOCK_BYTES)) {
-        CLBI_N(block)(p, CLBI_N(panel_vectors)(p->M, p->N / CLBI_W), 1, p->bk, p->K * p->N * sizeof *copy <= NEAR);
-        return;
-    }
-    j = p->M <= CLBI_FEW && p->bk == 1 && p->K >= 4 && !p->gate && !p->relu ? CLBI_N(turned)(p) : 0;
-    for (; j < p->N; j += COLS) {
-        q.N = COLS < p->N - j ? (size_t)COLS : p->N - j;
+    size_t k, parts;
+    for (; j < p->N; j += q.N) {
+        CLBI_N(split) s;
+        q.N = cols < p->N - j ? cols : p->N - j;
         q.C = p->C + j;
-        vectors = CLBI_N(panel_vectors)(p->M, (q.N + CLBI_W - 1) / CLBI_W);
-        width = vectors * CLBI_W;
-        for (k = 0; k < p->K; k += kc) {                  /* about equal numbers of rows */
-            kc = (p->K - k + CLBI_KC - 1) / CLBI_KC;
-            kc = (p->K - k + kc - 1) / kc;
-            for (at = 0; at < q.N; at += width) {
-                n = width < q.N - at ? width : q.N - at;
-                CLBI_N(pack)(kc, n, (n + CLBI_W - 1) / CLBI_W * CLBI_W, p->b + (j + at) * p->bj + k * p->bk, p->bj,
-                             p->bk, copy + at * kc);
-            }
-            q.K = kc, q.a = p->a + k * p->ak, q.b = copy, q.acc = p->acc || k;
-            q.gate = p->gate && k + kc == p->K ? p->gate + j : NULL;
-            q.relu = p->relu && k + kc == p->K ? p->relu + j : NULL;
-            CLBI_N(block)(&q, vectors, kc, 0, kc * q.N * sizeof *copy <= NEAR || p->M * kc * sizeof *copy > FAR);
+        s = CLBI_N(split_row)(p->M, q.N);
+        for (k = 0; k < p->K; k += q.K) {                 /* about equal numbers of rows */
+            parts = (p->K - k + CLBI_KC - 1) / CLBI_KC;
+            q.K = (p->K - k + parts - 1) / parts;
+            q.a = p->a + k * p->ak, q.b = copy, q.acc = p->acc || k;
+            q.gate = p->gate && parts == 1 ? p->gate + j : NULL;
+            q.relu = p->relu && parts == 1 ? p->relu + j : NULL;
+            CLBI_N(copy_block)(q.K, q.N, p->b + j * p->bj + k * p->bk, p->bj, p->bk, s, copy);
+            CLBI_N(block)(&q, s, q.K, 0, by_rows);
         }
     }
+}
+
+/* Products whose rows of A do not stay in the second cache: blocks as large as the stack can bear, so that A
+ * and C pass by seldom. Apart, as all others get by with less. */
+CLBI_APART static void CLBI_N(far)(const clbi_product *p)
+{
+    enum { PANEL = CLBI_WIDEST * CLBI_W, ROW = CLBI_KC * sizeof(clb_real) };
+    enum { COLS = CLBI_FAR_BYTES / ROW / PANEL * PANEL };
+    clb_real room[CLBI_KC * COLS + CLBI_LINE];
+    CLBI_N(copied)(p, 0, clbi_on_line(room), COLS, 1);
+}
+
+/* A product whose columns fill the lanes. B is copied if its columns are not contiguous, if a partial vector
+ * cannot be read in place, or if it is large and used often. What stays in the first cache goes by rows, all
+ * else a panel at a time. */
+CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
+{
+    enum { PANEL = CLBI_WIDEST * CLBI_W, SIZE = sizeof(clb_real), NEAR = CLBI_KC * PANEL * SIZE, FAR = 262144 };
+    clb_real room[CLBI_KC * PANEL + CLBI_LINE];
+    size_t done = 0, kc = p->K < CLBI_KC ? p->K : CLBI_KC, all = (p->N + CLBI_W - 1) / CLBI_W * CLBI_W;
+    int by_rows = kc * all * SIZE <= NEAR;
+    if (p->bj == 1 && p->N % CLBI_W == 0 && (p->M < 64 || p->K * p->bk * SIZE <= 4 * 32768)) {
+        CLBI_N(block)(p, CLBI_N(split_row)(p->M, p->N), 1, p->bk, by_rows && p->K == kc);
+        return;
+    }
+    if (p->M * kc * SIZE > FAR && !by_rows) {
+        CLBI_N(far)(p);
+        return;
+    }
+    if (p->M <= CLBI_FEW && p->bk == 1 && p->K >= 4 && !p->gate && !p->relu) done = CLBI_N(turned)(p);
+    CLBI_N(copied)(p, done, clbi_on_line(room), by_rows ? all : (size_t)PANEL, by_rows);
 }
 
 /* C^T = B^T A^T, for shapes whose rows fill the lanes better than their columns: a block of C^T is computed into a
