@@ -468,6 +468,7 @@ CLBDEF clb_status clb_net_init(clb_net *net, const size_t *widths, size_t count,
 CLBDEF void       clb_net_draw(clb_net *net, clb_rng *rng);
 CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src);    /* dst is overwritten, not freed */
 CLBDEF void       clb_net_free(clb_net *net);
+CLBDEF size_t     clb_net_bytes(const clb_net *net);                 /* bytes the net holds               */
 CLBDEF size_t     clb_layer_size(const clb_net *net, size_t l);      /* entries of W_l, l = 1..L      */
 
 /* s(z) and its derivatives of order 1..3 (order 0 is s itself), scalar, in double. */
@@ -507,6 +508,9 @@ typedef struct clb_pass {
  * Errors: CLB_EOPTION (d or K differ, ce out of range, label out of range), CLB_EEMPTY (n = 0), CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_data *data, double ce);
 CLBDEF void       clb_pass_free(clb_pass *pass);
+/* Bytes of a pass, without the buffers of clb_pass_batch (its rows once more) and clb_pass_freeze (the hidden z once
+ * more): about reals * n (sum_l 2 m_l + sum_{l<L} m_l + K); 0 if they overflow. */
+CLBDEF size_t     clb_pass_bytes(const clb_net *net, const clb_data *data);
 /* Use only the count rows index[0..count-1] from now on (count <= data->n); index NULL: all rows again. */
 CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t count);
 
@@ -722,6 +726,10 @@ typedef struct clb_trace {
 CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size_t T,
                             const clb_train_opts *opts, clb_trace *trace);
 CLBDEF void       clb_trace_free(clb_trace *trace);
+/* Peak bytes of clb_train with its trace, what observers allocate aside; 0 if they overflow. With P parameters:
+ * 4P reals, a pass of at most 96 rows and 2P + nK reals (a whole pass too where observers look or batches are drawn),
+ * (T+1)(4L+1) doubles of trace. */
+CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T, const clb_train_opts *opts);
 
 /* --------------------------------------------------------------------------------------------
  * Gradient flow  dtheta/dt = -grad Loss(theta)
@@ -884,6 +892,8 @@ CLBDEF void       clb_lanczos_opts_resolve(clb_lanczos_opts *opts, size_t n, siz
 CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts,
                               clb_eigs *out);
 CLBDEF void       clb_eigs_free(clb_eigs *eigs);
+/* Bytes that clb_lanczos takes, the result included; 0 if they overflow. */
+CLBDEF size_t     clb_lanczos_bytes(const clb_linop *A, size_t k, const clb_lanczos_opts *opts);
 
 /* Largest eigenvalue of the Hessian (the sharpness; algebraic, not by magnitude) by Lanczos;
  * *smallest too unless NULL. opts NULL: defaults; opts->which is not used.  Errors as clb_lanczos. */
@@ -4252,6 +4262,11 @@ CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count
     return status;
 }
 
+CLBDEF size_t clb_net_bytes(const clb_net *net)
+{
+    return 3 * (net->L + 1) * sizeof *net->m + (net->P + CLBI_MATRIX_GAP / sizeof(clb_real)) * sizeof(clb_real);
+}
+
 CLBDEF void clb_net_free(clb_net *net)
 {
     CLB_FREE(net->m);
@@ -4519,14 +4534,21 @@ static void clbi_pass_use(clb_pass *pass, size_t n, const clb_real *X, const int
     memcpy(&pass->a[0], &X, sizeof X);
 }
 
+CLBDEF size_t clb_pass_bytes(const clb_net *net, const clb_data *data)
+{
+    size_t bytes, tables = 3 * (net->L + 1) * (sizeof(clb_real *) + CLBI_MATRIX_GAP);
+    if (!clbi_pass_reals(net, data, &bytes) || !clbi_mul_size(bytes, sizeof(clb_real), &bytes) ||
+        !clbi_add_size(bytes, tables, &bytes)) return 0;
+    return bytes;
+}
+
 CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_data *data, double ce)
 {
-    size_t reals, bytes, tables = 3 * (net->L + 1) * (sizeof(clb_real *) + CLBI_MATRIX_GAP);
+    size_t bytes;
     clb_status status = clbi_pass_check(net, data, ce);
     memset(pass, 0, sizeof *pass);
     if (status) return status;
-    if (!clbi_pass_reals(net, data, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
-        !clbi_add_size(bytes, tables, &bytes)) return CLB_ESIZE;
+    if ((bytes = clb_pass_bytes(net, data)) == 0) return CLB_ESIZE;
     if ((status = clbi_calloc(&pass->arena, bytes, 1)) != CLB_OK) return status;
     pass->arena_bytes = bytes;
     pass->net = net;
@@ -4802,10 +4824,20 @@ static void clbi_blocks_free(clbi_blocks *blocks)
     memset(blocks, 0, sizeof *blocks);
 }
 
+/* Bytes of the arena of blocks: two nets, the residuals of all rows. 0 when they overflow. */
+static size_t clbi_blocks_bytes(const clb_net *net, const clb_data *data)
+{
+    size_t reals, bytes;
+    if (!clbi_mul_size(net->P, 2, &reals) || !clbi_mul_size(data->n, data->K, &bytes) ||
+        !clbi_add_size(reals, bytes, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
+        !clbi_add_size(bytes, 3 * CLBI_MATRIX_GAP, &bytes)) return 0;
+    return bytes;
+}
+
 static clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net *net, const clb_data *data, double ce)
 {
     clb_status status = clbi_pass_check(net, data, ce);
-    size_t rows, reals, bytes;
+    size_t rows, bytes;
     char *at;
     memset(blocks, 0, sizeof *blocks);
     if (status) return status;
@@ -4813,9 +4845,7 @@ static clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net *net, cons
     blocks->data = data;
     blocks->view = *data;
     if (rows < data->n) blocks->view.n = rows;
-    if (!clbi_mul_size(net->P, 2, &reals) || !clbi_mul_size(data->n, data->K, &bytes) ||
-        !clbi_add_size(reals, bytes, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
-        !clbi_add_size(bytes, 3 * CLBI_MATRIX_GAP, &bytes)) return CLB_ESIZE;
+    if ((bytes = clbi_blocks_bytes(net, data)) == 0) return CLB_ESIZE;
     status = clb_pass_init(&blocks->pass, net, &blocks->view, ce);
     if (!status) status = clbi_calloc(&blocks->arena, bytes, 1);
     if (status) {
@@ -6183,18 +6213,33 @@ static double clbi_reduce(const clb_data *data, double *R, double *A)
     return rest;
 }
 
-static clb_status clbi_reduced_alloc(clbi_reduced *r, const clb_net *net)
+static size_t clbi_reduced_bytes(const clb_net *net, size_t ld)
+{
+    size_t l, L = net->L, bytes, square, strip, part;
+    if (!clbi_mul_size(2 * sizeof(clb_real) * ld, net->m[0], &square) ||
+        !clbi_mul_size(3 * sizeof(clb_real) * ld, net->m[L], &strip) ||
+        !clbi_mul_size(L, sizeof(clb_real *) + CLBI_MATRIX_GAP, &bytes) ||
+        !clbi_add_size(bytes, 5 * CLBI_MATRIX_GAP, &bytes) ||
+        !clbi_add_size(bytes, square, &bytes) || !clbi_add_size(bytes, strip, &bytes)) return 0;
+    for (l = 0; l + 1 < L; ++l)
+        if (!clbi_mul_size(net->m[L] * sizeof(clb_real), net->m[l], &part) || !clbi_add_size(bytes, part, &bytes)) return 0;
+    return bytes;
+}
+
+/* Numbers in a row of R, Rt and minus_T: whole cache lines. */
+static size_t clbi_reduced_ld(const clb_net *net)
 {
     enum { line = 64 / sizeof(clb_real) };
-    size_t l, L = net->L, d = net->m[0], K = net->m[L], bytes, square, strip, part;
+    return (net->m[0] + line - 1) / line * line;
+}
+
+static clb_status clbi_reduced_alloc(clbi_reduced *r, const clb_net *net)
+{
+    size_t l, L = net->L, d = net->m[0], K = net->m[L], bytes;
     clb_status status;
     char *at;
-    r->ld = (d + line - 1) / line * line;
-    if (!clbi_mul_size(2 * sizeof(clb_real) * r->ld, d, &square) || !clbi_mul_size(3 * sizeof(clb_real) * r->ld, K, &strip) ||
-        !clbi_mul_size(L, sizeof *r->B + CLBI_MATRIX_GAP, &bytes) || !clbi_add_size(bytes, 5 * CLBI_MATRIX_GAP, &bytes) ||
-        !clbi_add_size(bytes, square, &bytes) || !clbi_add_size(bytes, strip, &bytes)) return CLB_ESIZE;
-    for (l = 0; l + 1 < L; ++l)
-        if (!clbi_mul_size(K * sizeof(clb_real), net->m[l], &part) || !clbi_add_size(bytes, part, &bytes)) return CLB_ESIZE;
+    r->ld = clbi_reduced_ld(net);
+    if ((bytes = clbi_reduced_bytes(net, r->ld)) == 0) return CLB_ESIZE;
     if ((status = clbi_calloc(&r->arena, bytes, 1)) != CLB_OK) return status;
     r->B = (clb_real **)r->arena;
     at = (char *)(r->B + L);
@@ -6273,14 +6318,22 @@ typedef struct clbi_run {
     size_t          at_batch;   /* next row of order                             */
 } clbi_run;
 
+/* Doubles of a trace; 0 when they overflow. */
+static size_t clbi_trace_cells(size_t L, size_t T)
+{
+    size_t rows, cells, total;
+    if (!clbi_add_size(T, 1, &rows) || !clbi_mul_size(rows, 4 * L + 1, &cells) ||
+        !clbi_add_size(cells, 4 * L, &total)) return 0;
+    return total;
+}
+
 static clb_status clbi_trace_alloc(clb_trace *tr, size_t L, size_t T, double eta)
 {
-    size_t rows, cells, total, i;
+    size_t rows = T + 1, total = clbi_trace_cells(L, T), i;
     clb_status status;
     double *at;
     memset(tr, 0, sizeof *tr);
-    if (!clbi_add_size(T, 1, &rows) || !clbi_mul_size(rows, 4 * L + 1, &cells) ||
-        !clbi_add_size(cells, 4 * L, &total)) return CLB_ESIZE;
+    if (!total) return CLB_ESIZE;
     if ((status = clbi_alloc(&at, total, sizeof *at)) != CLB_OK) return status;
     tr->arena = at;
     tr->L = L;
@@ -6326,16 +6379,23 @@ static clb_status clbi_run_pass(clbi_run *run, const clb_data *data)
     return clbi_pass_check(run->net, data, run->o.ce);
 }
 
+/* Numbers of the four vectors of a run; 0 when they overflow. */
+static size_t clbi_run_reals(size_t P)
+{
+    size_t reals;
+    if (!clbi_mul_size(P, 4, &reals) || !clbi_add_size(reals, 4 * CLBI_MATRIX_GAP / sizeof(clb_real), &reals)) return 0;
+    return reals;
+}
+
 static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
 {
-    size_t P = run->net->P, L = run->net->L, reals;
+    size_t P = run->net->P, L = run->net->L, reals = clbi_run_reals(P);
     char *at;
     clb_status status = clbi_run_pass(run, data);
     if (status) return status;
     if (clbi_reduces(run->net, data, &run->o) &&
         (status = clbi_reduced_init(&run->reduced, run->net, data)) != CLB_OK) return status;
-    if (!clbi_mul_size(P, 4, &reals) || !clbi_add_size(reals, 4 * CLBI_MATRIX_GAP / sizeof(clb_real), &reals))
-        return CLB_ESIZE;
+    if (!reals) return CLB_ESIZE;
     if ((status = clbi_calloc(&run->arena, reals, sizeof(clb_real))) != CLB_OK) return status;
     at = (char *)run->arena;
     run->grad = clbi_next_matrix(&at, P);
@@ -6579,6 +6639,47 @@ static clb_status clbi_run_steps(clbi_run *run)
     clbi_run_gradient(run);
     clbi_observe(run);
     return CLB_OK;
+}
+
+/* *total += count * size; 0 where count is 0, which says that it overflowed, or the sum overflows. */
+static int clbi_add_bytes(size_t count, size_t size, size_t *total)
+{
+    size_t bytes;
+    return count > 0 && clbi_mul_size(count, size, &bytes) && clbi_add_size(*total, bytes, total);
+}
+
+/* What a run holds beside its pass and the sufficient statistics; 0 when it overflows. */
+static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T, const clb_train_opts *o)
+{
+    size_t total = 8 * net->L * sizeof(double), n = data->n;
+    clb_data view = *data;
+    view.n = clbi_block_rows(net, n) < n ? clbi_block_rows(net, n) : n;
+    if (!clbi_add_bytes(clbi_run_reals(net->P), sizeof(clb_real), &total) ||
+        !clbi_add_bytes(clbi_trace_cells(net->L, T), sizeof(double), &total)) return 0;
+    if (o->batch) {
+        size_t row = sizeof(uint32_t) + data->d * sizeof(clb_real) + (data->y ? sizeof(int) : 0) +
+                     (data->T ? data->K * sizeof(clb_real) : 0);
+        if (!clbi_add_bytes(n, row, &total)) return 0;
+    } else if (!clbi_reduces(net, data, o)) {
+        if (!clbi_add_bytes(clb_pass_bytes(net, &view), 1, &total) ||
+            !clbi_add_bytes(clbi_blocks_bytes(net, data), 1, &total)) return 0;
+    }
+    return total;
+}
+
+CLBDEF size_t clb_train_bytes(const clb_net *net, const clb_data *data, size_t T, const clb_train_opts *opts)
+{
+    static const clb_train_opts defaults = CLB_ZERO;
+    clb_train_opts o = opts ? *opts : defaults;
+    size_t total = 0, factor = 0, run;
+    clb_train_opts_resolve(&o);
+    if ((run = clbi_run_bytes(net, data, T, &o)) == 0) return 0;
+    if ((o.batch || o.observer_count) && !clbi_add_bytes(clb_pass_bytes(net, data), 1, &total)) return 0;
+    if (clbi_reduces(net, data, &o)) {                               /* the factorisation is over before the run */
+        if (!clbi_add_bytes(clbi_reduced_bytes(net, clbi_reduced_ld(net)), 1, &total) ||
+            !clbi_add_bytes(data->d + CLBI_REDUCE_ROWS + 1, (data->d + data->K) * sizeof(double), &factor)) return 0;
+    }
+    return clbi_add_size(total, run > factor ? run : factor, &total) ? total : 0;
 }
 
 CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size_t T,
@@ -8041,14 +8142,19 @@ typedef struct clbi_krylov {
     int       finite;
 } clbi_krylov;
 
+/* Numbers in V, the two work vectors and coef; in H, h and dot. 0 when they overflow. */
+static int clbi_krylov_cells(size_t n, size_t cap, size_t *cells, size_t *square)
+{
+    return clbi_mul_size(cap + 2, n, cells) && clbi_mul_size(cap, cap + 2, square) &&
+           clbi_add_size(*cells, cap, cells);
+}
+
 static clb_status clbi_krylov_init(clbi_krylov *k, const clb_linop *A, size_t cap, clb_rng *rng)
 {
     size_t cells, square;
     clb_status status;
     memset(k, 0, sizeof *k);
-    if (!clbi_mul_size(cap + 2, A->n, &cells) || !clbi_mul_size(cap, cap + 2, &square))
-        return CLB_ESIZE;
-    if (!clbi_add_size(cells, cap, &cells)) return CLB_ESIZE;
+    if (!clbi_krylov_cells(A->n, cap, &cells, &square)) return CLB_ESIZE;
     if ((status = clbi_alloc(&k->V, cells, sizeof *k->V)) != CLB_OK) return status;
     if ((status = clbi_calloc(&k->H, square, sizeof *k->H)) != CLB_OK) {
         CLB_FREE(k->V);
@@ -8185,19 +8291,30 @@ typedef struct clbi_lanczos {
 } clbi_lanczos;
 #define CLBI_TILE ((size_t)64)
 
+/* Bytes of the arena for a basis of m vectors; 0 when they overflow. */
+static size_t clbi_lanczos_arena(size_t m)
+{
+    size_t reals, bytes, dense = clb_eigh_bytes(m, 1);
+    if (dense > 0 && clbi_mul_size(m, 2 * m + CLBI_TILE, &reals)
+        && clbi_mul_size(reals, sizeof(clb_real), &bytes)
+        && clbi_add_size(bytes, dense + 3 * m * sizeof(double) + m * sizeof(size_t), &bytes))
+        return bytes;
+    return 0;
+}
+
+/* Most vectors that the basis ever holds. */
+static size_t clbi_lanczos_most(const clb_lanczos_opts *o, size_t n)
+{
+    return o->basis + o->block < n ? o->basis + o->block : n;
+}
+
 /* After this no step and no restart allocates. */
 static clb_status clbi_lanczos_init(clbi_lanczos *s, const clb_linop *A, clb_rng *rng)
 {
-    size_t m = s->opts.basis, reals, cells, bytes, dense = clb_eigh_bytes(m, 1);
-    size_t most = m + s->opts.block < A->n ? m + s->opts.block : A->n;
-    clb_status status = clbi_krylov_init(&s->k, A, most, rng);
+    size_t m = s->opts.basis, bytes = clbi_lanczos_arena(m), dense = clb_eigh_bytes(m, 1);
+    clb_status status = clbi_krylov_init(&s->k, A, clbi_lanczos_most(&s->opts, A->n), rng);
     if (status) return status;
-    cells = 2 * m + CLBI_TILE;
-    status = CLB_ESIZE;
-    if (dense > 0 && clbi_mul_size(m, cells, &reals)
-        && clbi_mul_size(reals, sizeof(clb_real), &bytes)
-        && clbi_add_size(bytes, dense + 3 * m * sizeof(double) + m * sizeof(size_t), &bytes))
-        status = clbi_alloc(&s->arena, bytes, 1);
+    status = bytes ? clbi_alloc(&s->arena, bytes, 1) : CLB_ESIZE;
     if (status) {
         clbi_krylov_free(&s->k);
         return status;
@@ -8380,13 +8497,19 @@ static clb_status clbi_lanczos_run(clbi_lanczos *s, clb_eigs *out)
     }
 }
 
-static clb_status clbi_eigs_alloc(clb_eigs *out, size_t n, size_t count)
+static size_t clbi_eigs_bytes(size_t n, size_t count)
 {
     size_t reals, bytes, total;
+    if (!clbi_mul_size(n, count, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
+        !clbi_add_size(bytes, count * (3 * sizeof(double) + sizeof(int)), &total)) return 0;
+    return total;
+}
+
+static clb_status clbi_eigs_alloc(clb_eigs *out, size_t n, size_t count)
+{
+    size_t reals = n * count, total = clbi_eigs_bytes(n, count);
     clb_status status;
-    if (!clbi_mul_size(n, count, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes))
-        return CLB_ESIZE;
-    if (!clbi_add_size(bytes, count * (3 * sizeof(double) + sizeof(int)), &total)) return CLB_ESIZE;
+    if (!total) return CLB_ESIZE;
     if ((status = clbi_calloc(&out->arena, total, 1)) != CLB_OK) return status;
     out->n = n;
     out->count = count;
@@ -8436,6 +8559,33 @@ static clb_status clbi_lanczos_finish(clbi_lanczos *s, clb_eigs *out, clb_status
     return status;
 }
 
+/* The options in force and how many pairs are wanted at each end. */
+static void clbi_lanczos_plan(clbi_lanczos *s, const clb_linop *A, size_t k, const clb_lanczos_opts *opts)
+{
+    if (opts) s->opts = *opts;
+    if (s->opts.block == 0 && A->apply == clbi_dense_apply && A->n > 500) s->opts.block = 2;
+    clb_lanczos_opts_resolve(&s->opts, A->n, k);
+    if (k > A->n) k = A->n;
+    s->top = s->opts.which == CLB_SMALLEST ? 0 : k;
+    s->bottom = s->opts.which == CLB_LARGEST ? 0 : k;
+    if (s->top + s->bottom > A->n) s->bottom = A->n - s->top;
+}
+
+CLBDEF size_t clb_lanczos_bytes(const clb_linop *A, size_t k, const clb_lanczos_opts *opts)
+{
+    clbi_lanczos s;
+    size_t cells, square, arena, eigs, total = 0;
+    memset(&s, 0, sizeof s);
+    clbi_lanczos_plan(&s, A, k, opts);
+    arena = clbi_lanczos_arena(s.opts.basis);
+    eigs = clbi_eigs_bytes(A->n, s.top + s.bottom);
+    if (!arena || !eigs || !clbi_krylov_cells(A->n, clbi_lanczos_most(&s.opts, A->n), &cells, &square) ||
+        !clbi_mul_size(cells, sizeof *s.k.V, &cells) || !clbi_mul_size(square, sizeof *s.k.H, &square) ||
+        !clbi_add_size(arena, eigs, &total) || !clbi_add_size(total, cells, &total) ||
+        !clbi_add_size(total, square, &total)) return 0;
+    return total;
+}
+
 CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts,
                               clb_eigs *out)
 {
@@ -8446,15 +8596,9 @@ CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_op
     memset(out, 0, sizeof *out);
     memset(&s, 0, sizeof s);
     if (A->n == 0) return CLB_EEMPTY;
-    if (opts) s.opts = *opts;
-    if (k == 0 || (unsigned)s.opts.which >= CLB_WHICH_COUNT) return CLB_EOPTION;
-    if (s.opts.block == 0 && A->apply == clbi_dense_apply && A->n > 500) s.opts.block = 2;
-    clb_lanczos_opts_resolve(&s.opts, A->n, k);
+    if (k == 0 || (opts && (unsigned)opts->which >= CLB_WHICH_COUNT)) return CLB_EOPTION;
+    clbi_lanczos_plan(&s, A, k, opts);
     if (s.opts.start && !((start = sqrt(clb_sumsq(A->n, s.opts.start))) > 0)) return CLB_EOPTION;
-    if (k > A->n) k = A->n;
-    s.top = s.opts.which == CLB_SMALLEST ? 0 : k;
-    s.bottom = s.opts.which == CLB_LARGEST ? 0 : k;
-    if (s.top + s.bottom > A->n) s.bottom = A->n - s.top;
     clb_rng_seed(&own, 1);
     if ((status = clbi_lanczos_init(&s, A, s.opts.rng ? s.opts.rng : &own)) != CLB_OK)
         return status;

@@ -15,6 +15,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ALLOC_MAX ((size_t)1 << 30)  /* requests above it fail, as if no machine had so much */
 
@@ -22,6 +23,9 @@ static size_t alloc_calls;       /* since alloc_reset                           
 static size_t alloc_fail_at;     /* this call fails, counted from 1; 0: none          */
 static size_t alloc_live;        /* blocks not yet freed                              */
 static size_t alloc_largest;     /* bytes of the largest request since alloc_reset    */
+static size_t alloc_bytes;       /* asked for and not yet freed                       */
+static size_t alloc_peak;        /* most of them since alloc_reset                    */
+enum { ALLOC_HEAD = 16 };        /* bytes before a block, where its size stands       */
 
 static int alloc_fails(size_t n)
 {
@@ -30,30 +34,54 @@ static int alloc_fails(size_t n)
     return alloc_calls == alloc_fail_at || n > ALLOC_MAX;
 }
 
+static void alloc_count(char *head, size_t n)
+{
+    memcpy(head, &n, sizeof n);
+    alloc_bytes += n;
+    if (alloc_bytes > alloc_peak) alloc_peak = alloc_bytes;
+}
+
+static char *alloc_head(void *p)
+{
+    size_t n;
+    char *head = (char *)p - ALLOC_HEAD;
+    memcpy(&n, head, sizeof n);
+    alloc_bytes -= n;
+    return head;
+}
+
 static void *alloc_malloc(size_t n)
 {
-    void *p = alloc_fails(n) ? NULL : malloc(n);
-    if (p) ++alloc_live;
-    return p;
+    char *head = alloc_fails(n) ? NULL : (char *)malloc(n + ALLOC_HEAD);
+    if (!head) return NULL;
+    ++alloc_live;
+    alloc_count(head, n);
+    return head + ALLOC_HEAD;
 }
 
 static void *alloc_realloc(void *old, size_t n)
 {
-    void *p = alloc_fails(n) ? NULL : realloc(old, n);
-    if (p && !old) ++alloc_live;
-    return p;
+    char *head, *moved;
+    if (!old) return alloc_malloc(n);
+    if (alloc_fails(n)) return NULL;
+    head = alloc_head(old);
+    moved = (char *)realloc(head, n + ALLOC_HEAD);
+    if (moved) alloc_count(moved, n);
+    return moved ? moved + ALLOC_HEAD : NULL;
 }
 
 static void alloc_free(void *p)
 {
-    if (p) --alloc_live;
-    free(p);
+    if (!p) return;
+    --alloc_live;
+    free(alloc_head(p));
 }
 
 static void alloc_reset(size_t fail_at)
 {
     alloc_calls = 0;
     alloc_largest = 0;
+    alloc_peak = alloc_bytes;
     alloc_fail_at = fail_at;
 }
 

@@ -769,6 +769,89 @@ static void t_huge(void)
 /* ---- nothing forgotten, nothing left
  * ------------------------------------------------------------ */
 
+/* ---- the queries: what a call really holds at most, byte for byte ------------------------------- */
+
+static clb_verdict look(void *context, const clb_state *state)
+{
+    (void)context, (void)state;
+    return CLB_CONTINUE;
+}
+
+static void check_train_bytes(const clb_net *start, double ce, size_t batch, int observed)
+{
+    clb_train_opts opts = CLB_ZERO;
+    clb_observer observer = CLB_ZERO;
+    clb_rng rng;
+    clb_net own;
+    clb_trace trace;
+    size_t before;
+    clb_rng_seed(&rng, 3);
+    observer.call = look;
+    opts.ce = ce, opts.batch = batch, opts.batch_rng = &rng;
+    opts.observers = &observer, opts.observer_count = observed ? 1 : 0;
+    EQUAL(clb_net_copy(&own, start), CLB_OK);
+    alloc_reset(0), before = alloc_bytes;
+    EQUAL(clb_train(&own, &data, 0.01, 7, &opts, &trace), CLB_OK);
+    EQUAL(alloc_peak - before, clb_train_bytes(start, &data, 7, &opts));
+    clb_trace_free(&trace), clb_net_free(&own);
+}
+
+static void check_operator_bytes(clb_curv *at)
+{
+    clb_linop op = clb_hessian_op(at);
+    clb_real *H = (clb_real *)malloc(2 * op.n * op.n * sizeof *H);
+    double *values = (double *)malloc(op.n * sizeof *values);
+    size_t before = alloc_bytes;
+    clb_eigs eigs;
+    if (!H || !values) exit(5);
+    alloc_reset(0);
+    EQUAL(clb_hessian(at, H, op.n), CLB_OK);
+    EQUAL(alloc_peak - before, clb_hessian_bytes(at));
+    for (int vectors = 0; vectors < 2; ++vectors) {
+        alloc_reset(0);
+        EQUAL(clb_eigh(op.n, H, op.n, values, vectors ? H + op.n * op.n : NULL), CLB_OK);
+        EQUAL(alloc_peak - before, clb_eigh_bytes(op.n, vectors));
+    }
+    alloc_reset(0);
+    EQUAL(clb_gauss_newton(at, H, op.n), CLB_OK);
+    EQUAL(alloc_peak - before, clb_gauss_newton_bytes(at));
+    for (size_t k = 1; k < 4; ++k) {
+        clb_lanczos_opts opts = CLB_ZERO;
+        opts.which = (clb_which)(k - 1);
+        alloc_reset(0);
+        EQUAL(clb_lanczos(&op, k, &opts, &eigs), CLB_OK);
+        EQUAL(alloc_peak - before, clb_lanczos_bytes(&op, k, &opts));
+        clb_eigs_free(&eigs);
+    }
+    free(H), free(values);
+}
+
+static void t_queries(void)
+{
+    const clb_net *const nets[3] = { &net, &biased, &identity };
+    build();
+    for (int i = 0; i < 3; ++i) {
+        clb_net copy;
+        clb_pass own;
+        clb_curv at;
+        size_t before = alloc_bytes;
+        alloc_reset(0);
+        EQUAL(clb_net_copy(&copy, nets[i]), CLB_OK);
+        EQUAL(alloc_bytes - before, clb_net_bytes(&copy));
+        before = alloc_bytes;
+        EQUAL(clb_pass_init(&own, &copy, &data, CLB_CE), CLB_OK);
+        EQUAL(alloc_bytes - before, clb_pass_bytes(&copy, &data));
+        before = alloc_bytes;
+        EQUAL(clb_curv_init(&at, &own), CLB_OK);
+        EQUAL(alloc_bytes - before, clb_curv_bytes(&own));
+        clb_curv_free(&at), clb_pass_free(&own), clb_net_free(&copy);
+        for (int k = 0; k < 8; ++k)
+            check_train_bytes(nets[i], k & 1 ? CLB_CE : CLB_MSE, k & 2 ? 5 : 0, k & 4);
+    }
+    check_operator_bytes(&curv);
+    check_operator_bytes(&deep_curv);
+}
+
 /* Return clb_status and allocate nothing. */
 static const char *const without_allocation[] = {
     "clb_isa_set",       "clb_npy_write",     "clb_npy_fwrite",   "clb_path_check",
@@ -821,6 +904,6 @@ static void t_nothing_left(void)
 static const test_case tests[] = { TEST(t_data_sets),   TEST(t_files),   TEST(t_nets),
                                    TEST(t_flow),        TEST(t_problem), TEST(t_curvature),
                                    TEST(t_eigen),       TEST(t_theory),  TEST(t_statistics),
-                                   TEST(t_pathways),    TEST(t_huge),    TEST(t_coverage),
+                                   TEST(t_pathways),    TEST(t_huge),    TEST(t_queries), TEST(t_coverage),
                                    TEST(t_nothing_left) };
 TEST_MAIN(tests)
