@@ -361,6 +361,16 @@ static void e02_figure(ex *x)
                  "net without biases.");
 }
 
+static void e02_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "controls",
+          "The activation sweep's net with bias: relative drift of C after 2000 steps, and whether "
+          "it passes as conserved (below 1 %)" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void e02_finish(ex *x)
 {
     e02_model_lines(x);
@@ -370,6 +380,7 @@ static void e02_finish(ex *x)
     e02_figure(x);
     ex_ref_none(x, EX_UNAVAILABLE, "needs MNIST", "conservation_breaking_eos/results.json#**");
     ex_ref_none(x, EX_UNAVAILABLE, "needs MNIST", "conservation_breaking_eos/config.json#**");
+    e02_captions(x);
 }
 
 static const ex_info e02 = { "E02", "bias", "Conservation with bias", "Theorem 1, eq. (10)",

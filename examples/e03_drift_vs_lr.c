@@ -532,6 +532,19 @@ static void e03_figure(ex *x, const e03_found *f)
                  "that and beyond the edge.");
 }
 
+static void e03_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "fits",
+          "Published fits over five eta: alpha of the drift, beta of S ~ eta^-beta, coefficients "
+          "of variation of S over the gradient integral in percent" },
+        { "local slopes",
+          "Local slopes d ln drift / d ln eta between neighbours of the grid, with 95 % intervals "
+          "over seeds" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void e03_finish(ex *x)
 {
     e03_found f;
@@ -551,6 +564,7 @@ static void e03_finish(ex *x)
     ex_ref_value(x, 64, EX_EXACT, 0, "gradient_imbalance/config.json#hidden");
     ex_ref_value(x, 64, EX_EXACT, 0, "eos_gradient_decomposition/config.json#hidden");
     ex_ref_value(x, E03_HOLD, EX_EXACT, 0, "eos_gradient_decomposition/config.json#hessian_every");
+    e03_captions(x);
 }
 
 static const ex_info e03 = { "E03", "drift_vs_lr", "Drift against learning rate",

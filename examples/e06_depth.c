@@ -346,7 +346,7 @@ static void e06_verdicts(ex *x)
     for (size_t k = 0; k < E06_DEPTHS; ++k)
         r2 = fmin(r2, e06_of(x, "exponents", e06_depth[k], "r2_U"));
     ex_claim(x, "the drift exponent grows from 1.07 (2 layers) to 1.72 (8 layers)", "1.07 -> 1.72",
-             ex_print(x, "U: %.2f -> %.2f; I: %.2f -> %.2f", u2, u8, i2, i8),
+             ex_print(x, "ten eta (U): %.2f -> %.2f; four eta (I): %.2f -> %.2f", u2, u8, i2, i8),
              "reproduced if the exponent of 2 layers (I) within 0.02 of 1.07 and that of 8 layers "
              "(U) within 0.05 of 1.72; qualified if it rises with every depth up to eta 0.1. The "
              "two published ends come from different grids and seeds, and the deep end is float32 "
@@ -422,6 +422,30 @@ static void e06_figure(ex *x)
                  "plateau; at equal loss it is 1.");
 }
 
+static void e06_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "exponents",
+          "Exponent by depth: U (ten eta, five seeds) and I (four eta, three seeds) as published; "
+          "on eta up to 0.1 in double; at equal loss 0.01" },
+        { "take-off",
+          "eta at which the mean loss has fallen by half, after 200 and after 2000 steps: a ratio "
+          "of 10 is a fixed eta T" },
+        { "layers",
+          "Signed S_l over sum |grad|^2 at eta = 0.01: mean size over the layers, and the share "
+          "that is negative" },
+        { "depth_imbalance", "Experiment I: four eta, three seeds" },
+        { "2 matrices",
+          "Experiment U, 2 matrices: means over five seeds; runs that stay finite, and the mean "
+          "over those" },
+        { "3 matrices", "Experiment U, 3 matrices" },
+        { "4 matrices", "Experiment U, 4 matrices" },
+        { "6 matrices", "Experiment U, 6 matrices" },
+        { "8 matrices", "Experiment U, 8 matrices" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void e06_finish(ex *x)
 {
     ex_list lrs = ex_lrs(x, e06_lr, EX_LEN(e06_lr));
@@ -442,6 +466,7 @@ static void e06_finish(ex *x)
     e06_constants(x);
     e06_verdicts(x);
     e06_figure(x);
+    e06_captions(x);
 }
 
 static const ex_info e06 = { "E06",

@@ -384,6 +384,24 @@ static void e07_figure(ex *x)
                  "momentum factor (1+\316\262)/(1\342\210\222\316\262) (dashed).");
 }
 
+static void e07_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "exponents",
+          "Exponent by optimiser: I (seven eta, three seeds) and U (ten eta, five seeds) beside "
+          "the published ones; smallest and largest local slope" },
+        { "sgd",
+          "Gradient descent: means over five seeds; label is eta on the published axis, signed the "
+          "drift with its sign, first_share the part of first order in eta" },
+        { "sgd_momentum", "Momentum (heavy ball), beta = 0.9" },
+        { "adam", "Adam, run at a tenth of the labelled eta" },
+        { "adam_imbalance", "Experiment I: three optimisers, three seeds" },
+        { "momentum",
+          "Drift of momentum at eta/(1-beta) over that of descent, against (1+beta)/(1-beta)" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void e07_finish(ex *x)
 {
     for (size_t k = 0; k < E07_METHODS; ++k) e07_exponents(x, &e07_methods[k], k);
@@ -396,6 +414,7 @@ static void e07_finish(ex *x)
     e07_constants(x);
     e07_verdicts(x);
     e07_figure(x);
+    e07_captions(x);
 }
 
 static const ex_info e07 = {

@@ -512,6 +512,19 @@ static void e08_figure(ex *x, const e08_found *f)
                  "linearised network; where each holds.");
 }
 
+static void e08_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "seed means",
+          "Published arms: S measured and predicted by the formula, means over the seeds; error of "
+          "each seed in percent" },
+        { "exponents as published",
+          "Published arms: exponents, and log-log R of the formula, of S ~ 1/eta, and of the "
+          "formula without eta = 0.3" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void e08_finish(ex *x)
 {
     e08_found f = { 0 };
@@ -548,6 +561,7 @@ static void e08_finish(ex *x)
     e08_verdict_alpha(x, &f);
     e08_verdict_goals(x, &f);
     e08_figure(x, &f);
+    e08_captions(x);
 }
 
 static const ex_info e08 = { "E08",

@@ -520,6 +520,18 @@ static void e12_figure(ex *x, const e12_found *f)
            "interaction changes its sign with it, and CE spectra are about half of MSE spectra.");
 }
 
+static void e12_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "leave one eta out", "The same effects on eta up to 0.1 with one eta left out" },
+        { "ln mu at equal phase", "Effects on ln mu at f = eta lambda_max(0)/2" },
+        { "quality",
+          "Predictors on eta <= 0.1: per-seed errors, mean error of the local slope, log-log R" },
+        { "seed means", "S measured and predicted by the published formula, means over the seeds" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void e12_finish(ex *x)
 {
     e12_found f = { 0 };
@@ -543,6 +555,7 @@ static void e12_finish(ex *x)
     e12_verdict_compression(x, &f);
     e12_verdict_phase(x, &f);
     e12_figure(x, &f);
+    e12_captions(x);
 }
 
 static const ex_info e12 = { "E12",

@@ -366,6 +366,20 @@ static void e15_figure(ex *x, const e15_found *v)
                  "edge for every width, and at it for none.");
 }
 
+static void e15_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "widths",
+          "Switches by width, means over the three eta: per gate and step, in total, and neurons "
+          "with at least one" },
+        { "equal distance to the edge",
+          "Switches per gate and step at eta = 2 f / lambda_max(0): all steps, the first 50, from "
+          "1000 on; predicted from the density of z at 0" },
+        { "beta", "Rate per gate ~ m^-beta at each eta, with intervals over the seeds" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void e15_finish(ex *x)
 {
     e15_found v;
@@ -376,6 +390,7 @@ static void e15_finish(ex *x)
     e15_ledger(x, &v);
     e15_verdicts(x, &v);
     e15_figure(x, &v);
+    e15_captions(x);
 }
 
 static const ex_info e15 = { "E15",

@@ -155,7 +155,7 @@ static void e16_verdicts(ex *x, const e16_found *v)
     ex_summary(x, "R_one_over_eta", v->rival[1]);
     ex_claim(
         x, "cross entropy: R = 0.988 at t = 250", "0.988",
-        ex_print(x, "%.4f; without eta = 0.3 %.4f, at t = 0 %.6f", ce[1].R, ce[1].R7, ce[0].R7),
+        ex_print(x, "%.4f; without eta = 0.3 %.4f, and %.6f at t = 0", ce[1].R, ce[1].R7, ce[0].R7),
         "reproduced if R within 0.001 of 0.988 and without eta 0.3 R rises from t = 0 by > 0 and R "
         "exceeds that of S ~ 1/eta by > 0; qualified if R within 0.001 of 0.988. S ~ 1/eta needs "
         "no Hessian at all.",
@@ -221,6 +221,19 @@ static void e16_figure(ex *x, const e16_found *v)
                  "size, R is best at t = 0.");
 }
 
+static void e16_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "predictions, mse",
+          "Squared loss: the Hessian at step t predicts S(eta). R with and without eta = 0.3; "
+          "median of predicted/measured and of its error; log-log slope" },
+        { "predictions, ce", "Cross entropy: the same" },
+        { "measured, ce=0", "Squared loss: measured S and drift" },
+        { "measured, ce=1", "Cross entropy: measured S and drift" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void e16_finish(ex *x)
 {
     e16_found v;
@@ -229,6 +242,7 @@ static void e16_finish(ex *x)
     e16_ledger(x, &v);
     e16_verdicts(x, &v);
     e16_figure(x, &v);
+    e16_captions(x);
 }
 
 static const ex_info e16 = { "E16",

@@ -234,6 +234,23 @@ static void e17_figure(ex *x, const e17_found *v)
                  "edge; at equal distance the width drops out.");
 }
 
+static void e17_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "sweep_alpha",
+          "Exponents (act: 0 linear, 1 ReLU; loss: 0 squared, 1 cross entropy); without eta = 0.1; "
+          "eta lambda_max(0)/2 at eta = 0.1; alpha on f up to 0.9" },
+        { "sweep",
+          "Drift and S of every net, loss, width and eta, means over the published seeds" },
+        { "differences",
+          "Effects of activation and loss on alpha, and their interaction, by width" },
+        { "energy form between f = 0.6 and 0.9",
+          "Factors of drift = kbar eta DL mu: slope of each logarithm in ln eta between f = 0.6 "
+          "and 0.9" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void e17_finish(ex *x)
 {
     e17_found v;
@@ -247,6 +264,7 @@ static void e17_finish(ex *x)
     e17_verdicts(x, &v);
     e17_figure(x, &v);
     sw_check_identity(x);
+    e17_captions(x);
 }
 
 static const ex_info e17 = { "E17",

@@ -364,6 +364,33 @@ static void e18_figure(ex *x, const e18_found *v)
     plot_save(p, "The cross-entropy Hessian shrinks like 1/t for every n.");
 }
 
+static void e18_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "decay",
+          "Compression lambda_max(0)/lambda_max(1000); a exp(-b t) + c as published; log-log slope "
+          "from t = 100; AIC of three laws; best Hessian t_star" },
+        { "n = 100",
+          "n = 100: largest eigenvalue at step t, times t, mean softmax probability of the label, "
+          "R of the prediction from there" },
+        { "n = 200",
+          "n = 200: largest eigenvalue at step t, times t, mean softmax probability of the label, "
+          "R of the prediction from there" },
+        { "n = 400",
+          "n = 400: largest eigenvalue at step t, times t, mean softmax probability of the label, "
+          "R of the prediction from there" },
+        { "measured, n=100", "n = 100: measured S and drift" },
+        { "measured, n=200", "n = 200: measured S and drift" },
+        { "measured, n=400", "n = 400: measured S and drift" },
+        { "Theorem 6",
+          "Largest Gauss-Newton eigenvalue against the bound of eq. (7) as printed and with twice "
+          "the constant, at t = 0 and 1000" },
+        { "long run, n = 200", "Up to 8000 steps, n = 200: means over the seeds" },
+        { "seeds of their own", "lambda_max(1000) where every n has seeds of its own" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void e18_finish(ex *x)
 {
     e18_found v;
@@ -379,6 +406,7 @@ static void e18_finish(ex *x)
     e18_verdicts(x, &v);
     e18_figure(x, &v);
     e18_ledger(x, &v);
+    e18_captions(x);
 }
 
 static const ex_info e18 = { "E18",

@@ -260,6 +260,18 @@ static void e19_figure(ex *x, const e19_found *v)
                  "of stability.");
 }
 
+static void e19_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "widths",
+          "Exponent by width: 95 % interval over seeds, quadratic fit, without eta = 0.1; slope of "
+          "the last two eta; f = 0.1 lambda_max(0)/2; seeds that survive eta = 0.1" },
+        { "widths, drift", "Drift of every width and eta, means over the seeds that converge" },
+        { "models of alpha", "Laws of alpha(m): residual, leave-one-out residual, AIC" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void e19_finish(ex *x)
 {
     e19_found v;
@@ -269,6 +281,7 @@ static void e19_finish(ex *x)
     e19_ledger(x, &v);
     e19_verdicts(x, &v);
     e19_figure(x, &v);
+    e19_captions(x);
 }
 
 static const ex_info e19 = { "E19",

@@ -328,6 +328,17 @@ static void e21_figure(ex *x, const e21_found *v)
                  "the edge of stability.");
 }
 
+static void e21_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "rates",
+          "By eta, means over the seeds: R of the sorted lists (as published), of lists that know "
+          "nothing, and mode by mode; switches of the next step; phase = eta lambda_max/2" },
+        { "up to the edge", "The same at eta = 2 f / lambda_max(0)" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void e21_finish(ex *x)
 {
     e21_found v;
@@ -338,6 +349,7 @@ static void e21_finish(ex *x)
     e21_ledger(x, &v);
     e21_verdicts(x, &v);
     e21_figure(x, &v);
+    e21_captions(x);
 }
 
 static const ex_info e21 = { "E21",

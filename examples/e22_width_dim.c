@@ -292,6 +292,29 @@ static void e22_figure(ex *x, const e22_found *v)
                  "edge of stability.");
 }
 
+static void e22_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "d = 10",
+          "d = 10: exponent by width; without eta = 0.1; f = 0.1 lambda_max(0)/2; seeds that "
+          "survive eta = 0.1" },
+        { "d = 20",
+          "d = 20: exponent by width; without eta = 0.1; f = 0.1 lambda_max(0)/2; seeds that "
+          "survive eta = 0.1" },
+        { "d = 40",
+          "d = 40: exponent by width; without eta = 0.1; f = 0.1 lambda_max(0)/2; seeds that "
+          "survive eta = 0.1" },
+        { "d = 10, drift", "d = 10: drift of every width and eta" },
+        { "d = 20, drift", "d = 20: drift of every width and eta" },
+        { "d = 40, drift", "d = 40: drift of every width and eta" },
+        { "m* over seeds", "m*, and how often each width is m* when the seeds are drawn again" },
+        { "m*/d over thresholds", "m*/d for other thresholds of alpha than 1.1" },
+        { "controls, m = 60",
+          "Exponent at m = 60 with the scale of the data fixed, and with other n" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void e22_finish(ex *x)
 {
     e22_found v;
@@ -300,6 +323,7 @@ static void e22_finish(ex *x)
     e22_ledger(x, &v);
     e22_verdicts(x, &v);
     e22_figure(x, &v);
+    e22_captions(x);
 }
 
 static const ex_info e22 = { "E22",

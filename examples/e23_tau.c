@@ -376,6 +376,16 @@ static void e23_figure(ex *x, const e23_found *v)
                  "time to a threshold scales as 1/eta.");
 }
 
+static void e23_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "tau",
+          "tau as published, times eta, and with checkpoints at equal eta t; eta times the step at "
+          "which 1 - q passes 0.5 .. 0.02" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void e23_finish(ex *x)
 {
     e23_found v;
@@ -384,6 +394,7 @@ static void e23_finish(ex *x)
     e23_ledger(x, &v);
     e23_verdicts(x, &v);
     e23_figure(x, &v);
+    e23_captions(x);
 }
 
 static const ex_info e23 = { "E23",

@@ -145,6 +145,7 @@ EX_FN void    ex_show(ex *x, const char *part, const char *names, const char *fi
 /* One column of a table, its lines in order; NaN where a line has no such number. */
 EX_FN ex_list ex_column(ex *x, const char *part, const char *name);
 EX_FN void    ex_caption(ex *x, const char *part, const char *caption);
+EX_FN void    ex_captions(ex *x, const char *const (*list)[2], size_t n);   /* part, caption */
 /* A summary value; the others add to it. EX_NAN where unknown. */
 EX_FN ex_row *ex_summary(ex *x, const char *name, double value);
 EX_FN void    ex_ci(ex_row *item, double standard_error, double lo, double hi);  /* 95 % interval */
@@ -861,6 +862,11 @@ EX_FN void ex_caption(ex *x, const char *part, const char *caption)
 {
     ex_named *c = ex_named_add(x, x->captions, &x->caption_n, EX_LEN(x->captions));
     c->name = ex_copy(&x->arena, part), c->caption = ex_copy(&x->arena, caption);
+}
+
+EX_FN void ex_captions(ex *x, const char *const (*list)[2], size_t n)
+{
+    for (size_t i = 0; i < n; ++i) ex_caption(x, list[i][0], list[i][1]);
 }
 
 EX_FN ex_row *ex_summary(ex *x, const char *name, double value)

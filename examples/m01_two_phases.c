@@ -360,6 +360,16 @@ static void m01_figure(ex *x)
 
 /* --- verdicts -------------------------------------------------------------------------------- */
 
+static void m01_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "runs",
+          "Small, intermediate and critical step: share of path 1, eta lambda at the end, first "
+          "step beyond 2, V against its 1/t law, matrices against recursion" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void m01_finish(ex *x)
 {
     ex_row *run[3];
@@ -430,6 +440,7 @@ static void m01_finish(ex *x)
     ex_check(x, end <= 1e-11 * tol || ex_quick(x),
              "end states of matrices and recursion, gamma <= 3: %.1e", end);
     m01_figure(x);
+    m01_captions(x);
 }
 
 static const ex_info m01 = { "M01",

@@ -1,4 +1,4 @@
-/* M2  Stopping boundary over the step-size window, and the large map.                    @S23, Fig. 2
+/* M2  Stopping boundary over the step-size window, and the large map.                  @S23, Fig. 2
  *   cc -O2 -o m02 examples/m02_stopping_boundary.c -lm && ./m02                 (15 s on two cores)
  * Setup   recursion, P = 2, s* = 2, alpha = (0.01, 0.005), T = 20000, L = 3, 5, 20; gamma = 0.25,
  *         1, 1.9, 2 + (gamma_c - 2) x for x in {.1 .. 1}, gamma_c {1.02, 1.05, 1.1}. Means over
@@ -382,6 +382,16 @@ static void m02_map_lines(ex *x)
         "Outcomes over L = 2..50 and 200 step sizes (chaotic transients: compared by outcome)");
 }
 
+static void m02_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "window",
+          "Where runs end: share of the larger path against leaf, boundary and corrected boundary; "
+          "mean eta lambda; amplitude of the two-cycle" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void m02_finish(ex *x)
 {
     m02_found f = m02_lines(x);
@@ -422,6 +432,7 @@ static void m02_finish(ex *x)
              f.rises);
     m02_refs(x);
     m02_figure(x);
+    m02_captions(x);
     if (ex_published(x)) return;
     m02_map_lines(x), m02_map_figures(x);
 }

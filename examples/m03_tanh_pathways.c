@@ -1,5 +1,5 @@
 /* M3  Two tanh pathways: the same two phases in a nonlinear network.                @S23, Fig. 3
- *   cc -O2 -o m03 examples/m03_tanh_pathways.c -lm && ./m03                   (a minute on two cores)
+ *   cc -O2 -o m03 examples/m03_tanh_pathways.c -lm && ./m03                 (a minute on two cores)
  * Setup   8 one-hot items, target 0.5 H (15 x 8, indicator features of a binary tree), two
  *         pathways 8-32-32-32-32-15 without bias, tanh before every layer but the first, linear
  *         readout; second arm with the identity. Loss 1/2 sum of squares, full batch, T = 12000,
@@ -295,6 +295,15 @@ static double m03_mean(ex *x, const char *name, int act, double gamma)
     return clb_mean(v.n, v.at);
 }
 
+static void m03_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "shares",
+          "Share of the larger path and eta times sharpness at the end, three initialisations" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void m03_finish(ex *x)
 {
     double small = m03_mean(x, "share", 1, 0.5), large = m03_mean(x, "share", 1, 3.3), lo = EX_INF;
@@ -351,6 +360,7 @@ static void m03_finish(ex *x)
                  spread);
     m03_refs(x), m03_ref_constants(x);
     m03_figure(x);
+    m03_captions(x);
 }
 
 static const ex_info m03 = { "M03",

@@ -264,6 +264,16 @@ static void m04_figure(ex *x)
         "critical step.");
 }
 
+static void m04_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "shares",
+          "Shares at three steps, the largest distance from the flattest split, and the peak share "
+          "of the shallow path" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void m04_finish(ex *x)
 {
     double worst = 0, worst2 = 0, edge = 0, below = 0;
@@ -326,6 +336,7 @@ static void m04_finish(ex *x)
              drift, drift4);
     m04_refs(x);
     m04_figure(x);
+    m04_captions(x);
 }
 
 static const ex_info m04 = { "M04",

@@ -130,6 +130,16 @@ static void m05_figure(ex *x)
         p, "Return map of the deep chain, and the share of overshooting points whose sign flips.");
 }
 
+static void m05_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "edge",
+          "Largest overshoot M and its return f(M) at 0.99, 1, 1.01 gamma_WCR; share of "
+          "overshooting points that flip; first flip of the chain; starts that flip" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void m05_finish(ex *x)
 {
     int below = 1, above = 1;
@@ -193,6 +203,7 @@ static void m05_finish(ex *x)
                  "quadratic, so an interval of width ~ sqrt(excess) overshoots too far.",
                  EX_VALUES(off));
     m05_figure(x);
+    m05_captions(x);
 }
 
 static const ex_info m05 = { "M05",

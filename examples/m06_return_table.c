@@ -105,6 +105,16 @@ static void m06_figure(ex *x)
         "from which it binds.");
 }
 
+static void m06_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "table",
+          "gamma_WCR by depth: root equation, 2 W(2L), a 40-digit bisection, and the number of "
+          "pathways for which it binds" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void m06_finish(ex *x)
 {
     ex_list gamma = ex_pick(x, "gamma", "part=table"), brute = ex_pick(x, "brute", "part=table");
@@ -144,6 +154,7 @@ static void m06_finish(ex *x)
              "root equation against brute force (L <= 100), worst difference %.1e", worst_brute);
     ex_check(x, fabs(gamma.at[0] - (3 * sqrt(3.0) - 2)) <= 1e-14, "gamma_WCR(2) = 3 sqrt 3 - 2");
     m06_figure(x);
+    m06_captions(x);
 }
 
 static const ex_info m06 = { "M06",

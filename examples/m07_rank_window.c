@@ -226,6 +226,16 @@ static void m07_figure(ex *x)
         "limit of the picture.");
 }
 
+static void m07_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "rank",
+          "Modes that re-balance, predicted and measured; shares of the larger path by mode; "
+          "leaving the singular-vector set" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void m07_finish(ex *x)
 {
     int ranks = 1, window = 1, straight = 1;
@@ -274,6 +284,7 @@ static void m07_finish(ex *x)
     ex_check(x, straight, "with V = I the entries off the diagonal stay exactly 0");
     m07_refs(x);
     m07_figure(x);
+    m07_captions(x);
 }
 
 static const ex_info m07 = { "M07",

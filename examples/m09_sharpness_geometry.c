@@ -170,6 +170,16 @@ static void m09_figure(ex *x)
         "with depth.");
 }
 
+static void m09_captions(ex *x)
+{
+    static const char *const list[][2] = {
+        { "minima",
+          "Six minima: formula against the largest Hessian eigenvalue, the whole spectrum, the "
+          "null block" },
+    };
+    ex_captions(x, list, EX_LEN(list));
+}
+
 static void m09_finish(ex *x)
 {
     double error = 0, rest = 0, lowest = EX_INF, tol = sizeof(clb_real) == 8 ? 1e-9 : 1e-3;
@@ -218,6 +228,7 @@ static void m09_finish(ex *x)
              "formula (S2) against the assembled Hessian, all d^2 eigenvalues, %.1e", error);
     ex_check(x, rest <= tol, "every other eigenvalue is zero, largest %.1e", rest);
     m09_figure(x);
+    m09_captions(x);
 }
 
 static const ex_info m09 = { "M09",
