@@ -4602,19 +4602,16 @@ CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t c
     return CLB_OK;
 }
 
-/* z = a W^T + b, the sum starting at b; relu (NULL: not wanted) = max(0, z). wt: every W_l^T in the place of W_l, or
+/* z = a W^T + b, the sum starting at b; after as in KERNEL matmul, or NULL. wt: every W_l^T in the place of W_l, or
  * NULL. */
 static void clbi_affine(const clb_net *net, const clb_real *theta, const clb_real *wt, size_t l, size_t n,
-                        const clb_real *a, clb_real *z, clb_real *relu)
+                        const clb_real *a, clb_real *z, const clbi_after *after)
 {
     size_t i, in = net->m[l - 1], out = net->m[l];
     const clb_real *w = (wt ? wt : theta) + net->w[l];
-    clbi_after after;
     int bias = net->b[l] != CLB_NO_BIAS;
-    after.gate = NULL;
-    after.relu = relu;
     for (i = 0; bias && i < n; ++i) memcpy(z + i * out, theta + net->b[l], out * sizeof *z);
-    clbi_isa_kernels()->matmul(n, out, in, a, in, 1, w, wt ? 1 : in, wt ? out : 1, z, out, bias, &after);
+    clbi_isa_kernels()->matmul(n, out, in, a, in, 1, w, wt ? 1 : in, wt ? out : 1, z, out, bias, after);
 }
 
 /* p = softmax(f) row by row; returns total + sum_i [logsumexp(f_i) - <t_i, f_i>] with target distribution t_i. */
@@ -4664,7 +4661,10 @@ static void clbi_forward(clb_pass *pass, const clb_real *theta, const clb_real *
     size_t l, n = pass->n;
     for (l = 1; l <= net->L; ++l) {
         int relu = l < net->L && net->activation == CLB_RELU && !pass->slope;
-        clbi_affine(net, theta, wt, l, n, pass->a[l - 1], pass->z[l], relu ? pass->a[l] : NULL);
+        clbi_after after;
+        after.gate = NULL;
+        after.relu = pass->a[l];
+        clbi_affine(net, theta, wt, l, n, pass->a[l - 1], pass->z[l], relu ? &after : NULL);
         if (l == net->L || relu) continue;
         if (pass->slope) clbi_held_slopes(n * net->m[l], pass->slope[l], pass->z[l], pass->a[l]);
         else clbi_activation_forward(net, n * net->m[l], pass->z[l], pass->a[l]);
@@ -5122,7 +5122,7 @@ static int clbi_curv_bytes(const clb_pass *pass, size_t *bytes)
     }
     if (!clbi_mul_size(per_row, pass->data->n, &total) || !clbi_mul_size(net->P, 2, &params) ||
         !clbi_add_size(total, params, &total) || !clbi_mul_size(total, sizeof(clb_real), &total)) return 0;
-    return clbi_add_size(total, 4 * (net->L + 1) * sizeof(clb_real *), bytes);
+    return clbi_add_size(total, 4 * (net->L + 1) * (sizeof(clb_real *) + CLBI_MATRIX_GAP), bytes);
 }
 
 CLBDEF size_t clb_curv_bytes(const clb_pass *pass)
@@ -5135,20 +5135,20 @@ static void clbi_curv_carve(clb_curv *curv)
 {
     const clb_net *net = curv->pass->net;
     size_t l, L = net->L, n = curv->pass->data->n;
-    clb_real *at;
+    char *at;
     curv->s1 = (clb_real **)curv->arena;
     curv->s2 = curv->s1 + L + 1;
     curv->rz = curv->s2 + L + 1;
     curv->ra = curv->rz + L + 1;
-    at = (clb_real *)(void *)(curv->ra + L + 1);
-    curv->theta = at, at += net->P;
-    curv->grad = at, at += net->P;
+    at = (char *)(curv->ra + L + 1);
+    curv->theta = clbi_next_matrix(&at, net->P);
+    curv->grad = clbi_next_matrix(&at, net->P);
     for (l = 1; l <= L; ++l) {
-        curv->rz[l] = at, at += n * net->m[l];
+        curv->rz[l] = clbi_next_matrix(&at, n * net->m[l]);
         if (l == L) break;
-        curv->ra[l] = at, at += n * net->m[l];
-        curv->s1[l] = at, at += n * net->m[l];
-        if (clbi_is_curved(net)) curv->s2[l] = at, at += n * net->m[l];
+        curv->ra[l] = clbi_next_matrix(&at, n * net->m[l]);
+        curv->s1[l] = clbi_next_matrix(&at, n * net->m[l]);
+        if (clbi_is_curved(net)) curv->s2[l] = clbi_next_matrix(&at, n * net->m[l]);
     }
 }
 
@@ -5214,23 +5214,44 @@ CLBDEF double clb_curv_at(clb_curv *curv, const clb_real *theta)
 
 /* ---- products ------------------------------------------------------------------------------- */
 
-/* x = x s'(z_l), in place. */
+/* x = x s'(z_l), in place, for the hidden layers. The rectifier's is a part of the product that gave x: its gate. */
 static void clbi_times_slope(const clb_curv *curv, size_t l, clb_real *x)
 {
     const clb_net *net = curv->pass->net;
-    size_t count = curv->pass->n * net->m[l];
-    if (net->activation == CLB_IDENTITY) return;
-    if (net->activation == CLB_RELU) clbi_isa_kernels()->relu_back(count, curv->pass->z[l], x);
-    else clbi_isa_kernels()->times(count, curv->s1[l], x);
+    if (net->activation == CLB_IDENTITY || net->activation == CLB_RELU) return;
+    clbi_isa_kernels()->times(curv->pass->n * net->m[l], curv->s1[l], x);
 }
 
-/* R z_l = R a_{l-1} W_l^T + a_{l-1} V_l^T + v_b;  the input does not move (R a_0 = 0). */
+static clbi_after clbi_gate(const clb_curv *curv, size_t l)
+{
+    const clb_net *net = curv->pass->net;
+    clbi_after after;
+    after.gate = l < net->L && net->activation == CLB_RELU ? curv->pass->z[l] : NULL;
+    after.relu = NULL;
+    return after;
+}
+
+/* R z_l = R a_{l-1} W_l^T + a_{l-1} V_l^T + v_b;  the input does not move (R a_0 = 0). A rectifier makes R a_l of it. */
 static void clbi_r_affine(clb_curv *curv, size_t l, const clb_real *v, clb_real *rz)
 {
     const clb_net *net = curv->pass->net;
+    const clbi_after after = clbi_gate(curv, l);
     size_t n = curv->pass->n, in = net->m[l - 1], out = net->m[l];
-    clbi_affine(net, v, NULL, l, n, curv->pass->a[l - 1], rz, NULL);
-    if (l > 1) clb_matmul_nt_acc(n, out, in, curv->ra[l - 1], in, curv->theta + net->w[l], in, rz, out);
+    clbi_affine(net, v, NULL, l, n, curv->pass->a[l - 1], rz, l > 1 ? NULL : &after);
+    if (l > 1)
+        clbi_isa_kernels()->matmul(n, out, in, curv->ra[l - 1], in, 1, curv->theta + net->w[l], in, 1, rz, out, 1, &after);
+}
+
+/* x = (u_l A_l) s'(z_{l-1}), A in the places of theta. Of a sum of two such products, the slope outside, term 1 and
+ * term 2; otherwise term 0. */
+static void clbi_back_product(const clb_curv *curv, size_t l, const clb_real *u, const clb_real *A, clb_real *x, int term)
+{
+    const clb_net *net = curv->pass->net;
+    const clbi_after after = clbi_gate(curv, l - 1);
+    size_t in = net->m[l - 1], out = net->m[l];
+    clbi_isa_kernels()->matmul(curv->pass->n, in, out, u, out, 1, A + net->w[l], 1, in, x, in, term == 2,
+                               term == 1 ? NULL : &after);
+    if (term != 1) clbi_times_slope(curv, l - 1, x);
 }
 
 /* R z of hidden layers is kept only where s'' needs it; otherwise it turns into R a in place. */
@@ -5276,14 +5297,10 @@ static void clbi_layer_gradient(const clb_pass *pass, size_t l, const clb_real *
 /* y = J^T q with q already in rz[L]. */
 static void clbi_pull_back(clb_curv *curv, clb_real *y)
 {
-    const clb_net *net = curv->pass->net;
-    size_t l, n = curv->pass->n;
-    for (l = net->L; l >= 1; --l) {
-        size_t in = net->m[l - 1], out = net->m[l];
+    size_t l;
+    for (l = curv->pass->net->L; l >= 1; --l) {
         clbi_layer_gradient(curv->pass, l, curv->rz[l], y);
-        if (l == 1) break;
-        clb_matmul_nn(n, in, out, curv->rz[l], out, curv->theta + net->w[l], in, curv->rz[l - 1], in);
-        clbi_times_slope(curv, l - 1, curv->rz[l - 1]);
+        if (l > 1) clbi_back_product(curv, l, curv->rz[l], curv->theta, curv->rz[l - 1], 0);
     }
 }
 
@@ -5304,14 +5321,12 @@ CLBDEF void clb_gnvp(clb_curv *curv, const clb_real *v, clb_real *y)
  * in ra[l-1], whose value is no longer needed, if R z is. */
 static void clbi_r_backward(clb_curv *curv, size_t l, const clb_real *v)
 {
-    const clb_net *net = curv->pass->net;
-    size_t i, n = curv->pass->n, in = net->m[l - 1], out = net->m[l];
+    size_t i, count = curv->pass->n * curv->pass->net->m[l - 1];
     const clb_real *s2 = curv->s2[l - 1];
     clb_real *rz = curv->rz[l - 1], *re = s2 ? curv->ra[l - 1] : rz;
-    clb_matmul_nn(n, in, out, curv->rz[l], out, curv->theta + net->w[l], in, re, in);
-    clb_matmul_nn_acc(n, in, out, curv->pass->u[l], out, v + net->w[l], in, re, in);
-    clbi_times_slope(curv, l - 1, re);
-    for (i = 0; s2 && i < n * in; ++i) rz[i] = re[i] + s2[i] * rz[i];
+    clbi_back_product(curv, l, curv->rz[l], curv->theta, re, 1);
+    clbi_back_product(curv, l, curv->pass->u[l], v, re, 2);
+    for (i = 0; s2 && i < count; ++i) rz[i] = re[i] + s2[i] * rz[i];
 }
 
 /* The way back of the R operator, from R u_L in rz[L]. */
