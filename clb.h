@@ -3766,8 +3766,9 @@ typedef struct clbi_kernels {
 
 #if CLBI_X86 || CLBI_ARM
 
-/* A block of B has at most CLBI_KC rows where it is copied: one panel of columns that stays in the first cache,
- * or CLBI_FAR_BYTES in the second. It lies on the stack, a product needs no other memory. */
+/* A block of B has at most CLBI_KC rows where it is copied: one panel of columns that stays in the
+ * first cache, or CLBI_FAR_BYTES in the second. It lies on the stack, a product needs no other
+ * memory. */
 #define CLBI_FAR_BYTES   131072
 #define CLBI_FEW         6                 /* rows of C for which B is not copied to be turned */
 
@@ -3786,7 +3787,7 @@ typedef struct clbi_product {
     int             acc;
 } clbi_product;
 
-/* The first element of an array that begins a cache line; the array is CLBI_LINE elements longer. */
+/* The first element of an array that begins a cache line; the array has CLBI_LINE elements more. */
 #define CLBI_LINE (64 / sizeof(clb_real))
 static clb_real *clbi_on_line(clb_real *p)
 {
@@ -3904,8 +3905,9 @@ static clb_real *clbi_on_line(clb_real *p)
 #else
 #define CLBI_FROM_FLOATS(v)     _mm512_castps_pd(v)
 #endif
-#define CLBI_LANES(p, off)      CLBI_FROM_FLOATS(CLBI_PIECE(CLBI_PIECE(CLBI_PIECE(_mm512_castps128_ps512( \
-    _mm_loadu_ps((const float *)((p)[0] + (off)))), (p)[1] + (off), 1), (p)[2] + (off), 2), (p)[3] + (off), 3))
+#define CLBI_FIRST(p)           _mm512_castps128_ps512(_mm_loadu_ps((const float *)(p)))
+#define CLBI_LANES(p, off)      CLBI_FROM_FLOATS(CLBI_PIECE(CLBI_PIECE(CLBI_PIECE(                \
+    CLBI_FIRST((p)[0] + (off)), (p)[1] + (off), 1), (p)[2] + (off), 2), (p)[3] + (off), 3))
 #define CLBI_LOW(a, b)          CLBI_O(unpacklo)(a, b)
 #define CLBI_HIGH(a, b)         CLBI_O(unpackhi)(a, b)
 #include CLB_HEADER_NAME
@@ -3982,12 +3984,12 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_UNLESS_NEGATIVE(z) CLBI_O(and)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_NLE_UQ), z)
 #define CLBI_CHOOSE(z, x, y)    CLBI_O(blendv)(y, x, CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ))
 #ifdef CLB_SINGLE
-#define CLBI_LANES(p, off)      _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps((p)[0] + (off))), \
-                                                     _mm_loadu_ps((p)[1] + (off)), 1)
+#define CLBI_LANES(p, off)      _mm256_insertf128_ps(                                             \
+    _mm256_castps128_ps256(_mm_loadu_ps((p)[0] + (off))), _mm_loadu_ps((p)[1] + (off)), 1)
 #define CLBI_PAIRS(a, b, which) _mm256_shuffle_ps(a, b, which)
 #else
-#define CLBI_LANES(p, off)      _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd((p)[0] + (off))), \
-                                                     _mm_loadu_pd((p)[1] + (off)), 1)
+#define CLBI_LANES(p, off)      _mm256_insertf128_pd(                                             \
+    _mm256_castpd128_pd256(_mm_loadu_pd((p)[0] + (off))), _mm_loadu_pd((p)[1] + (off)), 1)
 #endif
 #define CLBI_LOW(a, b)          CLBI_O(unpacklo)(a, b)
 #define CLBI_HIGH(a, b)         CLBI_O(unpackhi)(a, b)
@@ -11718,11 +11720,11 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
  * ========================================================================================== */
 #ifdef CLBI_SUFFIX
 
-/* A tile of C: MR rows and NV vectors of columns, `last` of whose columns exist in the last vector. The MR x NV
- * accumulators stay in registers over all k.
+/* A tile of C: MR rows and NV vectors of columns, `last` of whose columns exist in the last vector.
+ * The MR x NV accumulators stay in registers over all k.
  *
  *            b[k]  |v0|v1|..|                a[i ai + k ak] is broadcast, b[k ldb + j] is a vector
- *     a[i][k]  x   |s_i0|s_i1|..|  i < MR    s_ij = fma(a_ik, b_kj, s_ij)                          */
+ *     a[i][k]  x   |s_i0|s_i1|..|  i < MR    s_ij = fma(a_ik, b_kj, s_ij)                        */
 #define CLBI_TILE(MR, NV)                                                                         \
 CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t K, const clb_real *a, size_t ai, size_t ak,  \
     const clb_real *b, size_t ldb, clb_real *c, size_t ldc, size_t last, int acc,                 \
@@ -11757,7 +11759,8 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t K, const clb_real *a, size_
     if (gate)                                                                                     \
         CLBI_UNROLL for (i = 0; i < MR; ++i, gate += ldc) {                                       \
             CLBI_UNROLL for (j = 0; j < NV; ++j) {                                                \
-                v[j] = j + 1 < NV ? CLBI_LOAD(gate + j * CLBI_W) : CLBI_LOADM(gate + j * CLBI_W, mask); \
+                if (j + 1 < NV) v[j] = CLBI_LOAD(gate + j * CLBI_W);                              \
+                else v[j] = CLBI_LOADM(gate + j * CLBI_W, mask);                                  \
                 s[i][j] = CLBI_IF_POSITIVE(v[j], s[i][j]);                                        \
             }                                                                                     \
         }                                                                                         \
@@ -11792,7 +11795,7 @@ CLBI_TILE(1, 4) CLBI_TILE(2, 4) CLBI_TILE(3, 4) CLBI_TILE(4, 4) CLBI_TILE(5, 4) 
 #endif
 #undef CLBI_TILE
 
-/* Tiles of 1 to CLBI_WIDEST vectors in the order of clbi_tile_rows, and the tallest of each width. */
+/* Tiles of 1 to CLBI_WIDEST vectors in the order of clbi_tile_rows; the tallest of each width. */
 #define CLBI_ROW(MR, NV) CLBI_N(tile_##MR##x##NV)
 #define CLBI_SHORT(NV)   CLBI_ROW(1, NV), CLBI_ROW(2, NV), CLBI_ROW(3, NV), CLBI_ROW(4, NV)
 #define CLBI_MIDDLE(NV)  CLBI_SHORT(NV), CLBI_ROW(5, NV), CLBI_ROW(6, NV)
@@ -11814,9 +11817,9 @@ static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 9, 8, 6, 5 };
 #undef CLBI_SHORT
 #undef CLBI_ROW
 
-/* v[c] = column c of a block of CLBI_W rows of four elements, rows ld apart. LANES gathers pieces of 16
- * bytes, from rows that lie as far apart as a piece has elements; LOW and HIGH interleave the halves of each
- * piece, PAIRS takes two elements of each. */
+/* v[c] = column c of a block of CLBI_W rows of four elements, ld apart. LANES gathers pieces of
+ * 16 bytes, from rows as far apart as a piece has elements; LOW and HIGH interleave the halves of
+ * each piece, PAIRS takes two elements of each. */
 #define CLBI_TURN(from, ld, v)                                                                    \
     do {                                                                                          \
         const clb_real *p_[CLBI_ROWS / 128];                                                      \
@@ -11851,13 +11854,13 @@ static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 9, 8, 6, 5 };
         (v)[3] = CLBI_HIGH(a2_, a3_);                                                             \
     } while (0)
 #endif
-#define CLBI_BLOCK  4                                     /* columns turned at once */
-#define CLBI_COPIES 2                                     /* elements copied in the time of a multiply-add */
+#define CLBI_BLOCK  4                            /* columns turned at once */
+#define CLBI_COPIES 2                            /* elements copied in the time of a multiply-add */
 
-/* dst[c ldd + r] = src[r ld + c] for CLBI_W rows, c < cols, four columns at a time; the last four overlap
- * the ones before where cols is no multiple. */
-CLBI_FOR static void CLBI_N(transpose_rows)(size_t cols, const clb_real *src, size_t ld, clb_real *dst,
-                                            size_t ldd)
+/* dst[c ldd + r] = src[r ld + c] for CLBI_W rows, c < cols, four columns at a time; the last four
+ * overlap the ones before where cols is no multiple. */
+CLBI_FOR static void CLBI_N(transpose_rows)(size_t cols, const clb_real *src, size_t ld,
+                                            clb_real *dst, size_t ldd)
 {
     CLBI_R v[4];
     size_t c, i;
@@ -11870,8 +11873,8 @@ CLBI_FOR static void CLBI_N(transpose_rows)(size_t cols, const clb_real *src, si
 
 /* The same for as many rows as 16 bytes have elements. */
 #if CLBI_ROWS >= 256
-CLBI_FOR static void CLBI_N(transpose_few)(size_t cols, const clb_real *src, size_t ld, clb_real *dst,
-                                           size_t ldd)
+CLBI_FOR static void CLBI_N(transpose_few)(size_t cols, const clb_real *src, size_t ld,
+                                           clb_real *dst, size_t ldd)
 {
     size_t c;
     for (c = 0;; c = c + 8 <= cols ? c + 4 : cols - 4) {
@@ -11901,7 +11904,7 @@ CLBI_FOR static void CLBI_N(transpose_few)(size_t cols, const clb_real *src, siz
 #define clbi_transpose_few_neon clbi_transpose_rows_neon
 #endif
 
-/* dst[c ldd + r] = src[r ld + c], r < rows, c < cols; the last block of rows may overlap the one before. */
+/* dst[c ldd + r] = src[r ld + c], r < rows, c < cols; the last rows may overlap the ones before. */
 CLBI_FOR static void CLBI_N(transpose)(size_t rows, size_t cols, const clb_real *src, size_t ld,
                                        clb_real *dst, size_t ldd)
 {
@@ -11911,7 +11914,8 @@ CLBI_FOR static void CLBI_N(transpose)(size_t rows, size_t cols, const clb_real 
         clbi_transpose_scalar(rows, cols, src, ld, dst, ldd);
         return;
     }
-    for (; r + CLBI_W <= rows; r += CLBI_W) CLBI_N(transpose_rows)(cols, src + r * ld, ld, dst + r, ldd);
+    for (; r + CLBI_W <= rows; r += CLBI_W)
+        CLBI_N(transpose_rows)(cols, src + r * ld, ld, dst + r, ldd);
     if (r && r < rows) {
         last = rows - CLBI_W;
         CLBI_N(transpose_rows)(cols, src + last * ld, ld, dst + last, ldd);
@@ -11921,8 +11925,8 @@ CLBI_FOR static void CLBI_N(transpose)(size_t rows, size_t cols, const clb_real 
     }
 }
 
-/* A tile whose B lies on its side, b_kj = b[j bj + k]: four columns of CLBI_W rows are turned in registers.
- * For few rows of C, where a copy would be read too seldom. K >= 4; whole vectors of columns. */
+/* A tile whose B lies on its side, b_kj = b[j bj + k]: four columns of CLBI_W rows are turned in
+ * registers. For few rows of C, where a copy would be read too seldom. K >= 4; whole vectors. */
 #define CLBI_TURNED(MR, NV)                                                                       \
 CLBI_FOR static void CLBI_N(turned_##MR##x##NV)(size_t K, const clb_real *a, size_t ai,           \
     size_t ak, const clb_real *b, size_t bj, clb_real *c, size_t ldc, int acc)                    \
@@ -11946,7 +11950,7 @@ CLBI_FOR static void CLBI_N(turned_##MR##x##NV)(size_t K, const clb_real *a, siz
             }                                                                                     \
         }                                                                                         \
     }                                                                                             \
-    if (k < K) {                                          /* the columns from K-4, without those done */ \
+    if (k < K) {                                   /* the columns from K-4, without those done */ \
         b -= 4 - (K - k);                                                                         \
         CLBI_UNROLL for (j = 0; j < NV; ++j) CLBI_TURN(b + j * CLBI_W * bj, bj, v[j]);            \
         CLBI_UNROLL for (q = 0; q < 4; ++q) {                                                     \
@@ -11961,9 +11965,11 @@ CLBI_FOR static void CLBI_N(turned_##MR##x##NV)(size_t K, const clb_real *a, siz
     CLBI_UNROLL for (i = 0; i < MR; ++i)                                                          \
         CLBI_UNROLL for (j = 0; j < NV; ++j) CLBI_STORE(c + i * ldc + j * CLBI_W, s[i][j]);       \
 }
-CLBI_TURNED(1, 1) CLBI_TURNED(2, 1) CLBI_TURNED(3, 1) CLBI_TURNED(4, 1) CLBI_TURNED(5, 1) CLBI_TURNED(6, 1)
+CLBI_TURNED(1, 1) CLBI_TURNED(2, 1) CLBI_TURNED(3, 1)
+CLBI_TURNED(4, 1) CLBI_TURNED(5, 1) CLBI_TURNED(6, 1)
 #if CLBI_ROWS != 256
-CLBI_TURNED(1, 2) CLBI_TURNED(2, 2) CLBI_TURNED(3, 2) CLBI_TURNED(4, 2) CLBI_TURNED(5, 2) CLBI_TURNED(6, 2)
+CLBI_TURNED(1, 2) CLBI_TURNED(2, 2) CLBI_TURNED(3, 2)
+CLBI_TURNED(4, 2) CLBI_TURNED(5, 2) CLBI_TURNED(6, 2)
 #endif
 #undef CLBI_TURNED
 #undef CLBI_TURN
@@ -11979,8 +11985,8 @@ static const clbi_turned_fn CLBI_N(turned_tiles)[][CLBI_FEW] = {
 };
 #undef CLBI_ROW
 
-/* C[M][N] for M <= CLBI_FEW rows and whole vectors of columns; returns the number of columns done. The last vector
- * overlaps the one before unless C is added to: then the rest is left. */
+/* C[M][N] for M <= CLBI_FEW rows and whole vectors of columns; returns the number of columns done.
+ * The last vector overlaps the one before unless C is added to: then the rest is left. */
 CLBI_FOR static size_t CLBI_N(turned)(const clbi_product *p)
 {
     enum { NV = sizeof CLBI_N(turned_tiles) / sizeof *CLBI_N(turned_tiles) };
@@ -11996,9 +12002,9 @@ CLBI_FOR static size_t CLBI_N(turned)(const clbi_product *p)
     return j;
 }
 
-/* dst[k][j] = src[j sj + k sk], k < K, j < n, columns n..width-1 zero; dst has width columns, whole vectors. */
-CLBI_FOR static void CLBI_N(pack)(size_t K, size_t n, size_t width, const clb_real *src, size_t sj, size_t sk,
-                                  clb_real *dst)
+/* dst[k][j] = src[j sj + k sk], k < K, j < n; dst has width columns, whole vectors, zero from n. */
+CLBI_FOR static void CLBI_N(pack)(size_t K, size_t n, size_t width, const clb_real *src, size_t sj,
+                                  size_t sk, clb_real *dst)
 {
     const CLBI_M mask = CLBI_MASK(n - (width - CLBI_W));
     size_t j, k;
@@ -12013,8 +12019,8 @@ CLBI_FOR static void CLBI_N(pack)(size_t K, size_t n, size_t width, const clb_re
     }
 }
 
-/* Index of the tile for the next rows of a panel, `left` rows of which are to come: the tallest, or what makes the
- * last two of about equal height. */
+/* Index of the tile for the next rows of a panel, `left` rows of which are to come: the tallest, or
+ * what makes the last two of about equal height. */
 static size_t CLBI_N(tile_for)(size_t vectors, size_t left)
 {
     size_t tile = CLBI_N(tallest)[vectors - 1], most = clbi_tile_rows[tile];
@@ -12023,24 +12029,25 @@ static size_t CLBI_N(tile_for)(size_t vectors, size_t left)
     return tile;
 }
 
-/* How the vectors of a row of C are shared by panels: `wide` of them have vectors + 1, the others `vectors`.
- * As wide as the registers allow, or two where that makes one or two strips of all rows: B then passes by
- * once or twice. */
+/* How the vectors of a row of C are shared by panels: `wide` of them have vectors + 1, the others
+ * `vectors`. As wide as the registers allow, or two where that makes one or two strips of all rows:
+ * B then passes by once or twice. */
 typedef struct CLBI_N(split) { size_t vectors, wide; } CLBI_N(split);
 static CLBI_N(split) CLBI_N(split_row)(size_t M, size_t N)
 {
-    size_t most = clbi_tile_rows[CLBI_N(tallest)[CLBI_WIDEST - 1]], all = (N + CLBI_W - 1) / CLBI_W;
-    size_t two = 2 * clbi_tile_rows[CLBI_N(tallest)[1]], vectors = M > most && M <= two ? 2 : CLBI_WIDEST;
-    size_t panels = (all + vectors - 1) / vectors;
+    size_t most = clbi_tile_rows[CLBI_N(tallest)[CLBI_WIDEST - 1]];
+    size_t two = 2 * clbi_tile_rows[CLBI_N(tallest)[1]], all = (N + CLBI_W - 1) / CLBI_W;
+    size_t vectors = M > most && M <= two ? 2 : CLBI_WIDEST, panels = (all + vectors - 1) / vectors;
     CLBI_N(split) s;
     s.vectors = all / panels, s.wide = all % panels;
     return s;
 }
 
-/* The product for a block of B in panels, the one at column j read at p->b + j step with its rows ldb apart
- * (0: as far as the panel is wide). by_rows: all panels of a strip of C, then the next strip; else all strips
- * of a panel, then the next panel. */
-static void CLBI_N(block)(const clbi_product *p, CLBI_N(split) s, size_t step, size_t ldb, int by_rows)
+/* The product for a block of B in panels, the one at column j read at p->b + j step with its rows
+ * ldb apart (0: as far as the panel is wide). by_rows: all panels of a strip of C, then the next
+ * strip; else all strips of a panel, then the next panel. */
+static void CLBI_N(block)(const clbi_product *p, CLBI_N(split) s, size_t step, size_t ldb,
+                          int by_rows)
 {
     const size_t most = s.vectors + (s.wide > 0), ends = s.wide * most * CLBI_W;
     size_t i = 0, j = 0, n, v, tile = CLBI_N(tile_for)(most, p->M);
@@ -12059,8 +12066,8 @@ static void CLBI_N(block)(const clbi_product *p, CLBI_N(split) s, size_t step, s
 }
 
 /* Copies the panels of a block of B, one after the other; columns past N are zero. */
-static void CLBI_N(copy_block)(size_t K, size_t N, const clb_real *b, size_t bj, size_t bk, CLBI_N(split) s,
-                               clb_real *copy)
+static void CLBI_N(copy_block)(size_t K, size_t N, const clb_real *b, size_t bj, size_t bk,
+                               CLBI_N(split) s, clb_real *copy)
 {
     size_t j, n, width;
     for (j = 0; j < N; j += n, copy += K * width, s.wide -= s.wide > 0) {
@@ -12071,7 +12078,8 @@ static void CLBI_N(copy_block)(size_t K, size_t N, const clb_real *b, size_t bj,
 }
 
 /* Columns j.. of a product, copying B block by block: CLBI_KC rows, `cols` columns. */
-static void CLBI_N(copied)(const clbi_product *p, size_t j, clb_real *copy, size_t cols, int by_rows)
+static void CLBI_N(copied)(const clbi_product *p, size_t j, clb_real *copy, size_t cols,
+                           int by_rows)
 {
     clbi_product q = *p;
     size_t k, parts;
@@ -12092,8 +12100,8 @@ static void CLBI_N(copied)(const clbi_product *p, size_t j, clb_real *copy, size
     }
 }
 
-/* Products whose rows of A do not stay in the second cache: blocks as large as the stack can bear, so that A
- * and C pass by seldom. Apart, as all others get by with less. */
+/* Products whose rows of A do not stay in the second cache: blocks as large as the stack can bear
+ * make A and C pass by seldom. Apart, as all others get by with less. */
 CLBI_APART static void CLBI_N(far)(const clbi_product *p)
 {
     enum { PANEL = CLBI_WIDEST * CLBI_W, ROW = CLBI_KC * sizeof(clb_real) };
@@ -12102,16 +12110,18 @@ CLBI_APART static void CLBI_N(far)(const clbi_product *p)
     CLBI_N(copied)(p, 0, clbi_on_line(room), COLS, 1);
 }
 
-/* A product whose columns fill the lanes. B is copied if its columns are not contiguous, if a partial vector
- * cannot be read in place, or if it is large and used often. What stays in the first cache goes by rows, all
- * else a panel at a time. */
+/* A product whose columns fill the lanes. B is copied if its columns are not contiguous, if a partial
+ * vector cannot be read in place, or if it is large and used often. What stays in the first cache
+ * goes by rows, all else a panel at a time. */
 CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
 {
-    enum { PANEL = CLBI_WIDEST * CLBI_W, SIZE = sizeof(clb_real), NEAR = CLBI_KC * PANEL * SIZE, FAR = 262144 };
+    enum { PANEL = CLBI_WIDEST * CLBI_W, SIZE = sizeof(clb_real) };
+    enum { NEAR = CLBI_KC * PANEL * SIZE, FAR = 262144, IN_PLACE = 131072 };
     clb_real room[CLBI_KC * PANEL + CLBI_LINE];
-    size_t done = 0, kc = p->K < CLBI_KC ? p->K : CLBI_KC, all = (p->N + CLBI_W - 1) / CLBI_W * CLBI_W;
+    size_t done = 0, kc = p->K < CLBI_KC ? p->K : CLBI_KC;
+    size_t all = (p->N + CLBI_W - 1) / CLBI_W * CLBI_W;
     int by_rows = kc * all * SIZE <= NEAR;
-    if (p->bj == 1 && p->N % CLBI_W == 0 && (p->M < 64 || p->K * p->bk * SIZE <= 4 * 32768)) {
+    if (p->bj == 1 && p->N % CLBI_W == 0 && (p->M < 64 || p->K * p->bk * SIZE <= IN_PLACE)) {
         CLBI_N(block)(p, CLBI_N(split_row)(p->M, p->N), 1, p->bk, by_rows && p->K == kc);
         return;
     }
@@ -12119,23 +12129,24 @@ CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
         CLBI_N(far)(p);
         return;
     }
-    if (p->M <= CLBI_FEW && p->bk == 1 && p->K >= 4 && !p->gate && !p->relu) done = CLBI_N(turned)(p);
+    if (p->M <= CLBI_FEW && p->bk == 1 && p->K >= 4 && !p->gate && !p->relu)
+        done = CLBI_N(turned)(p);
     CLBI_N(copied)(p, done, clbi_on_line(room), by_rows ? all : (size_t)PANEL, by_rows);
 }
 
-/* C^T = B^T A^T, for shapes whose rows fill the lanes better than their columns: a block of C^T is computed into a
- * buffer and copied across. */
+/* C^T = B^T A^T, for shapes whose rows fill the lanes better than their columns: a block of C^T is
+ * computed into a buffer and copied across. */
 CLBI_FOR static void CLBI_N(across)(const clbi_product *p)
 {
     enum { COLS = CLBI_WIDEST * CLBI_W, ROWS = 24 };
     clb_real room[ROWS * COLS + CLBI_LINE], *t = clbi_on_line(room);
     clbi_product q;
     size_t i, j, m, n;
-    q.K = p->K, q.ai = p->bj, q.ak = p->bk, q.bj = p->ai, q.bk = p->ak, q.C = t, q.ldc = COLS, q.acc = p->acc;
-    q.gate = NULL, q.relu = NULL;
+    q.K = p->K, q.ai = p->bj, q.ak = p->bk, q.bj = p->ai, q.bk = p->ak;
+    q.C = t, q.ldc = COLS, q.acc = p->acc, q.gate = NULL, q.relu = NULL;
     for (i = 0; i < p->M; i += m) {
         m = COLS < p->M - i ? (size_t)COLS : p->M - i;
-        if (m < CLBI_W && i && !p->acc) i -= CLBI_W - m, m = CLBI_W;          /* some rows once more */
+        if (m < CLBI_W && i && !p->acc) i -= CLBI_W - m, m = CLBI_W;     /* some rows once more */
         for (j = 0; j < p->N; j += n) {
             clb_real *c = p->C + i * p->ldc + j;
             n = ROWS < p->N - j ? (size_t)ROWS : p->N - j;
@@ -12183,10 +12194,12 @@ CLBI_FOR static void CLBI_N(leak)(size_t n, clb_real c, const clb_real *z, const
     clbi_leak_scalar(n - j, c, z + j, x + j, y + j);
 }
 
-/* Along the rows of C, or across them? Cost of both ways in vector multiply-adds; an element copied counts as a
- * part of one. With more than one block of k, C is computed in parts that stay in the second cache. */
-CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
-    const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc, const clbi_after *after)
+/* Along the rows of C, or across them? Cost of both ways in vector multiply-adds; an element copied
+ * counts as a part of one. With more than one block of k, C is computed in parts that stay in the
+ * second cache. */
+CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai,
+    size_t ak, const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,
+    const clbi_after *after)
 {
     enum { ROWS = 4096 / sizeof(clb_real) };
     size_t along = M * ((N + CLBI_W - 1) / CLBI_W) * K + (bj == 1 ? 0 : N * K / CLBI_COPIES);
@@ -12664,6 +12677,7 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_LOW
 #undef CLBI_HIGH
 #undef CLBI_PIECE
+#undef CLBI_FIRST
 #undef CLBI_FROM_FLOATS
 #undef CLBI_COPIES
 #undef CLBI_I
