@@ -576,7 +576,7 @@ static void curvature_rows(const bench_part *part)
     row_add(r, "clb", hessian_clb, &t);
     if (torch_in) row_add(r, "pytorch", torch_run, torch_request("hessian", part, &s));
     if (torch_in) row_add(r, "pytorch rows", torch_run, torch_request("hessian_rows", part, &s));
-    row_measure(r, 0.03);
+    row_measure(r, 0.15);
     part->net_free(t.net);
 }
 
