@@ -68,6 +68,8 @@
  *     sums, norms       16 lanes, lane l takes elements l, l+16, ... by fma; then the tree 8, 4, 2, 1; in double
  *     exp, log, tanh .. our own (S12), one sequence of operations for scalars and vectors
  *     contraction       switched off in this file: a fused multiply-add happens where it is written only
+ *     linear nets       under squared loss, full batch, train on sufficient statistics (clb_train): other roundings
+ *                       than clb_grad has, the same everywhere
  *   Numbers from other code (your own a*b+c, your libm) are yours to keep in order. CLB_RESULTS_VERSION is
  *   raised whenever any output bit of the library changes.
  *
@@ -111,6 +113,9 @@
  *   In float, |W|^2 ~ 20 is known to 4e-6: drifts below 1e-4 are noise; measure them in double. At and
  *   beyond the edge of stability trajectories of deep nets are chaotic: compare what they end in, not digits.
  *   Lanczos reports residual, bound and flag for each pair; a flag of 0 means what it says.
+ *   Memory: clb_net_bytes, clb_pass_bytes, clb_train_bytes, clb_curv_bytes, clb_hessian_bytes, clb_lanczos_bytes, ...
+ *   tell what a call will allocate. A step of a training or of Lanczos allocates nothing. Large matrix products
+ *   want up to 200 KiB of stack.
  *
  * 8  GLOSSARY
  *
