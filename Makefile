@@ -2,7 +2,7 @@
 #
 #   make                 examples and tools            make test       unit tests
 #   make tables          run E1..E23, write tables/, figures/, build/report.html
-#   make quick           the same in seconds, smaller  make check      sanitizers, C++17, both precisions, macros
+#   make quick           the same in a minute, smaller make check      sanitizers, C++17, both precisions, macros
 #   make ledger REFERENCE=DIR   every published number against ours
 #   make replicate SEEDS=100    the paper's protocols on fresh seeds, tables/replication.md; resumes
 #   make bench           speed against the peers installed

@@ -1,5 +1,5 @@
 /* E6  Depth dependence: does the drift exponent grow with the number of layers?  Theorem 4, eq. (4)
- *   cc -O2 -o e06 examples/e06_depth.c -lm && ./e06   (a minute on two cores)
+ *   cc -O2 -o e06 examples/e06_depth.c -lm && ./e06   (45 s on two cores)
  * Setup   L weight matrices (2, 3, 4, 6, 8), m = 64, d = 20, K = 5, mixture n = 200, cross
  *         entropy, GD, T = 2000
  * Paper   alpha from 1.07 (2 layers) to 1.72 (8 layers): two experiments in one line, "U"

@@ -1,5 +1,5 @@
 /* E9  Linear-ReLU gap: how often do activations switch?                              Theorems 3, 4
- *   cc -O2 -o e09 examples/e09_linear_relu_gap.c -lm && ./e09   (a minute on two cores)
+ *   cc -O2 -o e09 examples/e09_linear_relu_gap.c -lm && ./e09   (15 s on two cores)
  * Setup   two-layer ReLU net, d = 20, m = 64, K = 5, mixture n = 200, cross entropy, five eta from
  *         1e-3 to 0.1, three seeds, GD, T = 2000; gates A_t[i][h] = [(W_1 x_i)_h > 0] compared
  *         step by step. Beside it the exponents of a linear net (squared loss, 8 eta) and the ReLU

@@ -1,5 +1,5 @@
 /* E10  Is the transition of alpha from a linear to a ReLU net smooth?                    Theorem 4
- *   cc -O2 -o e10 examples/e10_activation_coupling.c -lm && ./e10   (a minute on two cores)
+ *   cc -O2 -o e10 examples/e10_activation_coupling.c -lm && ./e10   (90 s on two cores)
  * Setup   two layers, d = 20, m = 64, K = 5, squared loss, activation s_e(z) = (1-e) z + e max(0,
  *         z), e = 0, 0.1, 0.2, 0.5, 0.8, 1; eight eta from 1e-4 to 0.3; three seeds; GD, T = 2000
  * Paper   "smooth alpha transition"; alpha = 1.108, 1.090, 1.078, 1.244, 1.249, 1.293

@@ -1,5 +1,5 @@
 /* E11  Does alpha depend on the homogeneity of the activation?                           Theorem 4
- *   cc -O2 -o e11 examples/e11_homogeneity.c -lm && ./e11   (a minute on two cores)
+ *   cc -O2 -o e11 examples/e11_homogeneity.c -lm && ./e11   (40 s on two cores)
  * Setup   the runs of E10: s_e(z) = (1-e) z + e max(0, z), squared loss, e = 0 .. 1, eight eta,
  *         three seeds
  * Paper   "alpha varies with homogeneity": 1.108 (linear) to 1.293 (ReLU)

@@ -1,5 +1,5 @@
 /* E13  Cross-entropy "clamping": the loss interpolated from squared error to CE.  Theorem 6
- *   cc -O2 -o e13 examples/e13_ce_clamping.c -lm && ./e13   (two minutes on two cores)
+ *   cc -O2 -o e13 examples/e13_ce_clamping.c -lm && ./e13   (40 s on two cores)
  * Setup   loss (1-e) MSE + e CE, activation s_a(z) = (1-a) z + a max(0, z), a = 0, 0.5, 1; two
  *         layers, d = 20, m = 64, K = 5, mixture n = 200; eight eta from 1e-4 to 0.3, three seeds,
  *         GD, T = 2000

@@ -1,5 +1,5 @@
 /* E14  Interaction with width: does the regularisation by cross entropy grow with m?  Theorem 6
- *   cc -O2 -o e14 examples/e14_width_interaction.c -lm && ./e14   (some minutes on two cores)
+ *   cc -O2 -o e14 examples/e14_width_interaction.c -lm && ./e14   (30 s on two cores)
  * Setup   (A) squared loss, s_e(z) = (1-e) z + e max(0, z), e = 0, 0.5, 1, m = 16 .. 256, eight
  *         eta from 1e-4 to 0.3, three seeds, T = 2000; the model is drawn first, so every width
  *         has its own data; (B) the same with cross entropy: r(m) = alpha(MSE) - alpha(CE)
