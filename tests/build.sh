@@ -164,7 +164,7 @@ group_sanitize() {
     for t in tests/t_*.c tests/bits.c; do
         case $t in                     # optimised builds take long: where it pays, and with one set of wide kernels less
         *t_theory.c) rank=9 opt="-O1 -DCLB_NO_AVX512" ;;
-        *t_flow.c|*t_laws.c|*t_eigen.c|*t_derivs.c) rank=7 opt="-O1 -DCLB_NO_AVX512" ;;
+        *t_flow.c|*t_laws.c|*t_eigen.c|*t_derivs.c|*t_train.c) rank=7 opt="-O1 -DCLB_NO_AVX512" ;;
         *t_kernels.c) rank=7 opt=-O0 ;;
         *) rank=3 opt=-O0 ;;
         esac
