@@ -4741,13 +4741,14 @@ static int clbi_gradient_across(const clb_net *net, size_t l)
     return (out + 15) / 16 * in < (in + 15) / 16 * out;
 }
 
-/* G_l = u_l^T a_{l-1}, and g_l. gt (or NULL): place of the layers that are better formed as G_l^T; acc: on top of what
- * is there. */
-static void clbi_weight_gradient(const clb_pass *pass, size_t l, clb_real *grad, clb_real *gt, int acc)
+/* u^T a_{l-1} into the place of W_l in grad, column sums of u into that of b_l: the gradient where u = dLoss/dz_l.
+ * gt (or NULL): place of the layers that are better formed as transposes; acc: on top of what is there. */
+static void clbi_weight_gradient(const clb_pass *pass, size_t l, const clb_real *u, clb_real *grad, clb_real *gt,
+                                 int acc)
 {
     const clb_net *net = pass->net;
     size_t n = pass->n, in = net->m[l - 1], out = net->m[l];
-    const clb_real *u = pass->u[l], *a = pass->a[l - 1];
+    const clb_real *a = pass->a[l - 1];
     if (gt && clbi_gradient_across(net, l))
         clbi_isa_kernels()->matmul(in, out, n, a, 1, in, u, 1, out, gt + net->w[l], out, acc, NULL);
     else clbi_isa_kernels()->matmul(out, in, n, u, 1, out, a, 1, in, grad + net->w[l], in, acc, NULL);
@@ -4763,7 +4764,7 @@ static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad,
     after.relu = NULL;
     for (l = net->L; l >= 1; --l) {
         size_t in = net->m[l - 1], out = net->m[l];
-        clbi_weight_gradient(pass, l, grad, gt, acc);
+        clbi_weight_gradient(pass, l, pass->u[l], grad, gt, acc);
         if (l == 1) break;
         after.gate = net->activation == CLB_RELU && !pass->slope ? pass->z[l - 1] : NULL;
         clbi_isa_kernels()->matmul(n, in, out, pass->u[l], out, 1, theta + net->w[l], 1, in, pass->u[l - 1], in, 0,
@@ -5292,21 +5293,12 @@ static void clbi_output_hessian(const clb_pass *pass, clb_real *q)
     }
 }
 
-/* Gradient of layer l from its dLoss/dz = ru: ru^T a_{l-1}, and the column sums for the bias. */
-static void clbi_layer_gradient(const clb_pass *pass, size_t l, const clb_real *ru, clb_real *y)
-{
-    const clb_net *net = pass->net;
-    size_t n = pass->n, in = net->m[l - 1], out = net->m[l];
-    clb_matmul_tn(out, in, n, ru, out, pass->a[l - 1], in, y + net->w[l], in);
-    if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, ru, y + net->b[l], 0);
-}
-
 /* y = J^T q with q already in rz[L]. */
 static void clbi_pull_back(clb_curv *curv, clb_real *y)
 {
     size_t l;
     for (l = curv->pass->net->L; l >= 1; --l) {
-        clbi_layer_gradient(curv->pass, l, curv->rz[l], y);
+        clbi_weight_gradient(curv->pass, l, curv->rz[l], y, NULL, 0);
         if (l > 1) clbi_back_product(curv, l, curv->rz[l], curv->theta, curv->rz[l - 1], 0);
     }
 }
@@ -5343,7 +5335,7 @@ static void clbi_hvp_back(clb_curv *curv, const clb_real *v, clb_real *y)
     size_t l, n = curv->pass->n;
     for (l = net->L; l >= 1; --l) {
         size_t in = net->m[l - 1], out = net->m[l];
-        clbi_layer_gradient(curv->pass, l, curv->rz[l], y);
+        clbi_weight_gradient(curv->pass, l, curv->rz[l], y, NULL, 0);
         if (l == 1) break;
         clb_matmul_tn_acc(out, in, n, curv->pass->u[l], out, curv->ra[l - 1], in, y + net->w[l], in);
         clbi_r_backward(curv, l, v);
@@ -12509,7 +12501,7 @@ CLBI_FOR static CLBI_R CLBI_N(log)(CLBI_R x)
 
 #define CLBI_MANY 64
 /* Up to MANY samples at once, in steps that each run over all of them: one sample a lane, t [K][MANY] holds their
- * classes across. Lanes past the count are zero on the way in. */
+ * classes across. Lanes past the count hold anything, and nobody reads them. */
 CLBI_FOR static void CLBI_N(softmax_block)(size_t count, size_t K, clb_real *t, clb_real *lse)
 {
     size_t i, k;
