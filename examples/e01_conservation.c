@@ -354,17 +354,17 @@ static void e01_figure(ex *x)
 {
     static const struct { const char *method; double dt; int style; const char *label; }
     curves[] = {
-        { "euler", 1e-2, PLOT_ORANGE, "GD, \316\267 = 0.01" },
-        { "euler", 1e-3, PLOT_RED, "GD, \316\267 = 0.001" },
-        { "euler", 1e-4, PLOT_PURPLE, "GD, \316\267 = 0.0001" },
+        { "euler", 1e-2, PLOT_ORANGE, "GD, eta = 0.01" },
+        { "euler", 1e-3, PLOT_RED, "GD, eta = 0.001" },
+        { "euler", 1e-4, PLOT_PURPLE, "GD, eta = 0.0001" },
         { "rk4", 5e-3, PLOT_BLUE, "Runge-Kutta, dt = 0.005" },
         { "rescaled", 0.01, PLOT_GREEN, "flow with rescaling" }
     };
     plot *p = plot_new(x, "conservation", 2, 1);
-    plot_panel *a = plot_add(p, "Drift of C along the flow (first seed)", "time \316\267t",
-                             "|C(t) \342\210\222 C(0)| / |C(0)|", PLOT_LOGY);
+    plot_panel *a = plot_add(p, "Drift of C along the flow (first seed)", "time eta t",
+                             "|C(t) - C(0)| / |C(0)|", PLOT_LOGY);
     double time[E01_STOPS], y[E01_STOPS];
-    plot_range_y(a, 1e-22, 1e-2);                       /* room for the legend */
+    plot_range_y(a, 1e-25, 1e-2);                       /* room for the legend */
     for (int i = 0; i < E01_STOPS; ++i) time[i] = e01_time * (i + 1) / E01_STOPS;
     for (size_t k = 0; k < EX_LEN(curves); ++k) {
         ex_row *row = ex_find(x, "part=flow net=relu method=%s dt=%.17g", curves[k].method,
@@ -374,8 +374,8 @@ static void e01_figure(ex *x)
         for (size_t i = 0; i < drift.n; ++i) y[i] = fmax(fabs(drift.at[i]), 1e-17);
         plot_line(a, curves[k].style, drift.n, time, y, curves[k].label);
     }
-    a = plot_add(p, "Drift to time 2 against the step", "step dt (\316\267 for GD)",
-                 "largest |\316\224C| / |C(0)|", PLOT_LOG);
+    a = plot_add(p, "Drift to time 2 against the step", "step dt (eta for GD)",
+                 "largest |Delta C| / |C(0)|", PLOT_LOG);
     plot_range_y(a, 1e-20, 1e-2);
     plot_horizontal(a, 3e-5, "paper: 0.003 %");
     e01_series(x, a, PLOT_RED, "relu", 1, "GD, ReLU");

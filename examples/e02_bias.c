@@ -343,20 +343,18 @@ static void e02_against_eta(ex *x, plot_panel *a, int style, int bias, const cha
 static void e02_figure(ex *x)
 {
     plot *p = plot_new(x, "bias", 2, 1);
-    plot_panel *a = plot_add(p, "Drift during training (first seed, \316\267 = 0.001)", "step",
-                             "|drift since step 0|",
-                             PLOT_LOGY);
+    plot_panel *a = plot_add(p, "Drift during training (first seed, eta = 0.001)", "step",
+                             "|drift since step 0|", PLOT_LOGY);
     plot_range_y(a, 1e-6, 1e-1);
-    e02_curve(x, a, PLOT_RED, -1, "C1", "C\342\202\201 with bias");
-    e02_curve(x, a, PLOT_BLUE, -1, "Q1", "Q\342\202\201 = C\342\202\201 \342\210\222 |b|\302\262 "
-                                         "with bias");
-    e02_curve(x, a, PLOT_GREEN | PLOT_DASHED, 0, "C1", "C\342\202\201 without bias");
-    a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267", "|drift|, points: seeds",
+    e02_curve(x, a, PLOT_RED, -1, "C1", "C_1 with bias");
+    e02_curve(x, a, PLOT_BLUE, -1, "Q1", "Q_1 = C_1 - |b|^2 with bias");
+    e02_curve(x, a, PLOT_GREEN | PLOT_DASHED, 0, "C1", "C_1 without bias");
+    a = plot_add(p, "Drift after 2000 steps", "learning rate eta", "|drift|, points: seeds",
                  PLOT_LOG);
-    e02_against_eta(x, a, PLOT_RED, -1, "drift_C1", "C\342\202\201 with bias");
-    e02_against_eta(x, a, PLOT_BLUE, -1, "drift_Q1", "Q\342\202\201 with bias");
+    e02_against_eta(x, a, PLOT_RED, -1, "drift_C1", "C_1 with bias");
+    e02_against_eta(x, a, PLOT_BLUE, -1, "drift_Q1", "Q_1 with bias");
     e02_against_eta(x, a, PLOT_GREEN | PLOT_OPEN | PLOT_DASHED, 0, "drift_C1",
-                    "C\342\202\201 without bias");
+                    "C_1 without bias");
     plot_save(p, "Biases break the bias-blind charge C; the corrected charge Q drifts like C of a "
                  "net without biases.");
 }

@@ -502,23 +502,21 @@ static void e03_figure(ex *x, const e03_found *f)
     size_t n = f->etas.n;
     double *free_of_fit = ex_doubles(x, n), t[E03_MARKS], size[E03_MARKS];
     plot *p = plot_new(x, "drift", 3, 1);
-    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267",
-                             "|C(T) \342\210\222 C(0)|", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta",
+                             "|C(T) - C(0)|", PLOT_LOG);
     for (size_t i = 0; i < n; ++i)
         free_of_fit[i] = e03_mean(x, "first_order", "sweep", f->etas.at[i]);
     plot_runs(a, PLOT_BLUE, "sweep", "lr", "drift");
     plot_line(a, PLOT_GREEN | PLOT_DASHED, n, f->etas.at, free_of_fit,
-              "\316\272 \316\267 (L(0) \342\210\222 L(T)), no fit");
+              "kappa eta (L(0) - L(T)), no fit");
     plot_points(a, PLOT_PUBLISHED, EX_LEN(e03_paper), e03_paper, e03_paper_drift,
                 "published mean (float32)");
     plot_points(a, PLOT_BLUE, n, f->etas.at, f->mean, "mean over seeds");
     plot_slope(a, 1e-4, 1, 2e-4, 1, "slope 1");
-    a = plot_add(p, "Local slope", "learning rate \316\267", "d ln drift / d ln \316\267",
-                 PLOT_LOGX);
+    a = plot_add(p, "Local slope", "learning rate eta", "d ln drift / d ln eta", PLOT_LOGX);
     plot_horizontal(a, 1, "paper: 1");
     plot_local_slopes(a, PLOT_BLUE, f->etas, f->slopes, "95 % over seeds");
-    a = plot_add(p, "Imbalance during training (first seed)", "step + 1",
-                 "| |G\342\202\202|\302\262 \342\210\222 |G\342\202\201|\302\262 |",
+    a = plot_add(p, "Imbalance during training (first seed)", "step + 1", "| |G_2|^2 - |G_1|^2 |",
                  PLOT_LOG);
     for (size_t i = 0; i < EX_LEN(e03_paper); ++i) {
         ex_row *row = ex_find(x, "part=sweep lr=%.17g seed=42", e03_paper[i]);
@@ -526,7 +524,7 @@ static void e03_figure(ex *x, const e03_found *f)
         if (row) delta = ex_get_array(row, "grad_imbalance");
         for (size_t k = 0; k < delta.n; ++k)
             t[k] = (double)(k * E03_EVERY + 1), size[k] = fabs(delta.at[k]);
-        plot_line(a, styles[i], delta.n, t, size, ex_print(x, "\316\267 = %g", e03_paper[i]));
+        plot_line(a, styles[i], delta.n, t, size, ex_print(x, "eta = %g", e03_paper[i]));
     }
     plot_save(p, "Drift against learning rate: slope one where training has finished, two before "
                  "that and beyond the edge.");

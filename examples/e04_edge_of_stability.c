@@ -450,12 +450,12 @@ static void e04_figure(ex *x)
 {
     static const int styles[] = { PLOT_PURPLE, PLOT_BLUE, PLOT_GREEN, PLOT_ORANGE, PLOT_RED };
     plot *p = plot_new(x, "edge", 3, 1);
-    plot_panel *a = plot_add(p, "Sharpness (substitute, first seed)", "step", "\316\273max(t)",
+    plot_panel *a = plot_add(p, "Sharpness (substitute, first seed)", "step", "lambda_max(t)",
                              PLOT_LOGY);
-    plot_panel *b = plot_add(p, "Drift against time", "time \316\267t",
-                             "\316\243 |C(t) \342\210\222 C(0)|", PLOT_LOG);
-    plot_panel *c = plot_add(p, "Drift after 5000 steps", "learning rate \316\267",
-                             "\316\243 |\316\224C|", PLOT_LOG);
+    plot_panel *b = plot_add(p, "Drift against time", "time eta t",
+                             "Sigma |C(t) - C(0)|", PLOT_LOG);
+    plot_panel *c = plot_add(p, "Drift after 5000 steps", "learning rate eta",
+                             "Sigma |Delta C|", PLOT_LOG);
     double step[64], mean[EX_LEN(e04_etas)];
     plot_range_y(a, 0.03, 100);
     for (size_t i = 0; i < EX_LEN(e04_etas); ++i) {
@@ -467,7 +467,7 @@ static void e04_figure(ex *x)
             lambda = ex_get_array(row, "lambda"), time = ex_get_array(row, "time"),
             D = ex_get_array(row, "D_t");
         for (size_t k = 0; k < lambda.n && k < EX_LEN(step); ++k) step[k] = (double)(k * E04_EVERY);
-        plot_line(a, styles[i], lambda.n, step, lambda.at, ex_print(x, "\316\267 = %g", eta));
+        plot_line(a, styles[i], lambda.n, step, lambda.at, ex_print(x, "eta = %g", eta));
         if (eta >= 0.5) plot_horizontal(a, 2 / eta, ex_print(x, "2/%g", eta));
         plot_line(b, styles[i], D.n, time.at, D.at, NULL);
         mean[i] = clb_mean(all.n, all.at);
@@ -478,11 +478,11 @@ static void e04_figure(ex *x)
         ex_row *row = ex_find(x, "part=control T=100000");
         ex_list time = { 0, NULL }, D = time;
         if (row) time = ex_get_array(row, "time"), D = ex_get_array(row, "D_t");
-        plot_line(b, PLOT_GREY | PLOT_DASHED, D.n, time.at, D.at, "\316\267 = 0.1, equal time");
+        plot_line(b, PLOT_GREY | PLOT_DASHED, D.n, time.at, D.at, "eta = 0.1, equal time");
     }
     plot_points(c, PLOT_PUBLISHED, EX_LEN(e04_paper), e04_paper, e04_paper_D, "published (MNIST)");
     plot_points(c, PLOT_BLUE, EX_LEN(e04_etas), e04_etas, mean, "substitute, mean");
-    plot_slope(c, 0.1, 2, mean[0], 2, "\316\267\302\262");
+    plot_slope(c, 0.1, 2, mean[0], 2, "eta^2");
     plot_slope(c, 0.1, 2, mean[0], 1.16, "slope 1.16");
     plot_save(p, "At the edge of stability the sharpness settles at 2/eta and conservation breaks "
                  "far beyond eta squared.");

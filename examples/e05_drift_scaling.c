@@ -375,26 +375,25 @@ static void e05_figure(ex *x, const e05_found *f)
     size_t n = f->etas.n;
     double *free_of_fit = ex_doubles(x, n), *fit = ex_doubles(x, n);
     plot *p = plot_new(x, "drift", 2, 1);
-    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267",
-                             "|C(T) \342\210\222 C(0)|", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta",
+                             "|C(T) - C(0)|", PLOT_LOG);
     for (size_t i = 0; i < n; ++i) {
         free_of_fit[i] = e05_mean(x, "r_eta_loss_fall", "sweep", f->etas.at[i]);
         fit[i] = clb_exp(f->fit.intercept) * clb_pow(f->etas.at[i], f->fit.slope);
     }
     plot_runs(a, PLOT_BLUE, "sweep", "lr", "drift");
     plot_line(a, PLOT_ORANGE, n, f->etas.at, fit,
-              ex_print(x, "power law, \316\261 = %.3f", f->fit.slope));
+              ex_print(x, "power law, alpha = %.3f", f->fit.slope));
     plot_line(a, PLOT_GREEN | PLOT_DASHED, n, f->etas.at, free_of_fit,
-              "r \316\267 (L(0) \342\210\222 L(T)), no fit");
+              "r eta (L(0) - L(T)), no fit");
     plot_points(a, PLOT_PUBLISHED, E05_N, e05_grid, e05_paper, "published mean (float32)");
     plot_points(a, PLOT_BLUE, n, f->etas.at, f->mean, "mean over seeds");
-    plot_vertical(a, f->eta_c, "2/\316\273max(0)");
+    plot_vertical(a, f->eta_c, "2/lambda_max(0)");
     plot_vertical(a, f->bend[1], "a quarter of the loss left");
-    a = plot_add(p, "Local slope", "learning rate \316\267", "d ln drift / d ln \316\267",
-                 PLOT_LOGX);
+    a = plot_add(p, "Local slope", "learning rate eta", "d ln drift / d ln eta", PLOT_LOGX);
     plot_horizontal(a, 1.16, "paper: 1.16");
     plot_local_slopes(a, PLOT_BLUE, f->etas, f->slopes, "this program, 95 % over seeds");
-    plot_vertical(a, f->eta_c, "2/\316\273max(0)");
+    plot_vertical(a, f->eta_c, "2/lambda_max(0)");
     plot_save(p, "Drift of the conserved quantity against the learning rate: not one power law, "
                  "but three regimes.");
 }

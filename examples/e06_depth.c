@@ -391,12 +391,12 @@ static void e06_figure(ex *x)
                      colours[] = { PLOT_BLUE, PLOT_GREEN, PLOT_ORANGE, PLOT_RED };
     ex_list L = ex_column(x, "exponents", "L");
     plot *p = plot_new(x, "depth", 3, 1);
-    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267",
-                             "mean |C(T) \342\210\222 C(0)|", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta",
+                             "mean |C(T) - C(0)|", PLOT_LOG);
     plot_panel *b =
-        plot_add(p, "Exponent against depth", "weight matrices L", "\316\261", PLOT_LINEAR);
-    plot_panel *c = plot_add(p, "Local slope", "learning rate \316\267",
-                             "d ln drift / d ln \316\267", PLOT_LOGX);
+        plot_add(p, "Exponent against depth", "weight matrices L", "alpha", PLOT_LINEAR);
+    plot_panel *c = plot_add(p, "Local slope", "learning rate eta",
+                             "d ln drift / d ln eta", PLOT_LOGX);
     plot_horizontal(a, 2e-5, "float32 noise");
     for (size_t k = 0; k < EX_LEN(shown); ++k) {
         const char *part = ex_print(x, "%d matrices", shown[k]);
@@ -415,7 +415,7 @@ static void e06_figure(ex *x)
     plot_points(b, PLOT_GREY | PLOT_TRIANGLE | PLOT_OPEN, E06_DEPTHS,
                 L.n == E06_DEPTHS ? L.at : paper_u, paper_i, "published, I");
     plot_points(b, PLOT_BLUE, L.n, L.at, ex_column(x, "exponents", "alpha_stable").at,
-                "double, \316\267 \342\211\244 0.1");
+                "double, eta <= 0.1");
     plot_points(b, PLOT_GREEN | PLOT_DIAMOND, L.n, L.at,
                 ex_column(x, "exponents", "alpha_equal_loss").at, "at equal loss");
     plot_save(p, "Drift and exponent against depth: the fitted exponent counts grid points on the "

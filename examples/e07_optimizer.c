@@ -23,15 +23,16 @@ static const double e07_eps[] = { 1e-8, 1e-4, 1e-2, 1, 100 };
 static const double e07_trained = 0.01; /* loss of the comparison     */
 
 typedef struct e07_method {
-    const char    *name;               /* key of the published files */
+    const char    *name, *label;       /* name: key of the published files */
+    int            colour;
     clb_optimizer  optimizer;
     const double  *lr;                 /* rates really used */
     double         published_i, published_u;
 } e07_method;
 static const e07_method e07_methods[] = {
-    { "sgd",          CLB_GD,         e07_lr,      1.0554, 1.1628 },
-    { "sgd_momentum", CLB_HEAVY_BALL, e07_lr,      1.0225, 1.0761 },
-    { "adam",         CLB_ADAM,       e07_lr_adam, 0.5618, 0.5850 },
+    { "sgd",          "descent",       PLOT_BLUE,   CLB_GD,         e07_lr,      1.0554, 1.1628 },
+    { "sgd_momentum", "with momentum", PLOT_GREEN,  CLB_HEAVY_BALL, e07_lr,      1.0225, 1.0761 },
+    { "adam",         "Adam",          PLOT_ORANGE, CLB_ADAM,       e07_lr_adam, 0.5618, 0.5850 },
 };
 #define E07_METHODS EX_LEN(e07_methods)
 
@@ -332,14 +333,14 @@ static void e07_verdicts(ex *x)
 /* ---- figure --------------------------------------------------------------------------------- */
 
 /* |drift| of one optimiser: filled where C grows, open where it falls. */
-static void e07_plot_drift(ex *x, plot_panel *a, const e07_method *m, int colour)
+static void e07_plot_drift(ex *x, plot_panel *a, const e07_method *m)
 {
     ex_list lr = ex_column(x, m->name, "lr"), drift = ex_column(x, m->name, "mean_drift");
     ex_list sign = ex_column(x, m->name, "signed");
-    plot_line(a, colour | PLOT_THIN, lr.n, lr.at, drift.at, NULL);
+    plot_line(a, m->colour | PLOT_THIN, lr.n, lr.at, drift.at, NULL);
     for (size_t i = 0; i < lr.n; ++i)
-        plot_points(a, colour | (sign.at[i] < 0 ? PLOT_OPEN : 0), 1, &lr.at[i], &drift.at[i],
-                    i == 4 ? m->name : NULL);
+        plot_points(a, m->colour | (sign.at[i] < 0 ? PLOT_OPEN : 0), 1, &lr.at[i], &drift.at[i],
+                    i == 4 ? m->label : NULL);
 }
 
 static void e07_figure(ex *x)
@@ -348,28 +349,19 @@ static void e07_figure(ex *x)
         4.09393, 5.98078, 7.93809, 10.0097, 15.1878, 47.1528, 345.544
     };
     plot *p = plot_new(x, "optimizers", 3, 1);
-    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate \316\267",
-                             "|C(T) \342\210\222 C(0)|, open: C falls", PLOT_LOG);
-    for (size_t k = 0; k < E07_METHODS; ++k)
-        e07_plot_drift(x, a, &e07_methods[k],
-                       k == 0   ? PLOT_BLUE
-                       : k == 1 ? PLOT_GREEN
-                                : PLOT_ORANGE);
+    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta",
+                             "|C(T) - C(0)|, open: C falls", PLOT_LOG);
+    for (size_t k = 0; k < E07_METHODS; ++k) e07_plot_drift(x, a, &e07_methods[k]);
     plot_points(a, PLOT_PUBLISHED, EX_LEN(e07_lr_i), e07_lr_i, paper_i, "published, Adam");
-    a = plot_add(p, "Share of the first order", "learning rate \316\267",
+    a = plot_add(p, "Share of the first order", "learning rate eta",
                  "|first| / (|first| + |second|)", PLOT_LOGX);
     for (size_t k = 0; k < E07_METHODS; ++k) {
         ex_list lr = ex_column(x, e07_methods[k].name, "lr"),
                 share = ex_column(x, e07_methods[k].name, "first_share");
-        plot_line(a,
-                  k == 0   ? PLOT_BLUE
-                  : k == 1 ? PLOT_GREEN
-                           : PLOT_ORANGE,
-                  lr.n, lr.at, share.at, e07_methods[k].name);
+        plot_line(a, e07_methods[k].colour, lr.n, lr.at, share.at, e07_methods[k].label);
     }
-    plot_range_y(a, 0, 1.05);
-    a = plot_add(p, "Momentum against descent", "\316\267/(1 \342\210\222 \316\262)", "drift ratio",
-                 PLOT_LOG);
+    plot_range_y(a, -0.05, 1.05);
+    a = plot_add(p, "Momentum against descent", "eta/(1 - beta)", "drift ratio", PLOT_LOG);
     for (size_t b = 1; b < EX_LEN(e07_beta); ++b) {
         ex_list beta = ex_column(x, "momentum", "beta"),
                 lr = ex_column(x, "momentum", "lr_effective");
@@ -377,8 +369,9 @@ static void e07_figure(ex *x)
         size_t from = (b - 1) * EX_LEN(e07_effective);
         if (from + EX_LEN(e07_effective) > beta.n) break;
         plot_line(a, (int)b, EX_LEN(e07_effective), lr.at + from, ratio.at + from,
-                  ex_print(x, "\316\262 = %.2g", beta.at[from]));
-        plot_horizontal(a, (1 + beta.at[from]) / (1 - beta.at[from]), NULL);
+                  ex_print(x, "beta = %.2g", beta.at[from]));
+        plot_horizontal(a, (1 + beta.at[from]) / (1 - beta.at[from]),
+                        b == 1 ? "(1 + beta)/(1 - beta)" : NULL);
     }
     plot_save(p, "Drift under three optimisers, which order in the step size makes it, and the "
                  "momentum factor (1+\316\262)/(1\342\210\222\316\262) (dashed).");

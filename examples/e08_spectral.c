@@ -407,8 +407,8 @@ static void e08_verdict_goals(ex *x, const e08_found *f)
 static void e08_plot_validity(ex *x, plot *p, const e08_found *f)
 {
     static const sp_predictor shown[] = { SP_PUB, SP_LIN, SP_RELIN };
-    plot_panel *a = plot_add(p, "Error of each seed", "\316\267 \316\273max(0)",
-                             "|predicted / measured \342\210\222 1|", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Error of each seed", "eta lambda_max(0)",
+                             "|predicted / measured - 1|", PLOT_LOG);
     for (size_t j = 0; j < EX_LEN(shown); ++j)
         for (size_t k = 0; k < SP_CASES; ++k)
             for (size_t s = 0; f->have[k] && s < f->g[k].seeds; ++s) {
@@ -427,9 +427,8 @@ static void e08_plot_validity(ex *x, plot *p, const e08_found *f)
 /* S eta / (|kappa_0| (Loss_0 - Loss_T)) = mu kbar/kappa_0: one curve for all cases. */
 static void e08_plot_collapse(ex *x, plot *p, const e08_found *f)
 {
-    plot_panel *a =
-        plot_add(p, "Collapse by the energy form", "\316\267 \316\273max(0)",
-                 "S \316\267 / (\316\272\342\202\200 (L(0) \342\210\222 L(T)))", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Collapse by the energy form", "eta lambda_max(0)",
+                 "S eta / (kappa_0 (L(0) - L(T)))", PLOT_LOG);
     for (size_t k = 0; k < SP_CASES; ++k) {
         const sp_grid *g = &f->g[k];
         double *at, *y;
@@ -457,7 +456,7 @@ static void e08_plot_spectra(ex *x, plot *p)
     static const char *const parts[2] = { "spectrum", "mid" }, *const arrays[2] = {
         "eigenvalues_init", "eigenvalues_mid"
     };
-    plot_panel *a = plot_add(p, "Positive Hessian eigenvalues", "rank", "\316\273", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Positive Hessian eigenvalues", "rank", "lambda", PLOT_LOG);
     for (int arm = 0; arm < 2; ++arm)
         for (int t = 0; t < 2; ++t) {
             ex_row *row =
@@ -479,9 +478,8 @@ static void e08_plot_spectra(ex *x, plot *p)
 
 static void e08_plot_delta(ex *x, plot *p)
 {
-    plot_panel *a =
-        plot_add(p, "Imbalance \316\264 at \316\267 = 0.01, first seed", "step t + 1",
-                 "|G\342\202\202|\302\262 \342\210\222 |G\342\202\201|\302\262", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Imbalance delta at eta = 0.01, first seed", "step t + 1",
+                 "|G_2|^2 - |G_1|^2", PLOT_LOG);
     double t[EX_LEN(sp_sample)];
     for (size_t i = 0; i < EX_LEN(sp_sample); ++i) t[i] = sp_sample[i] + 1;
     for (int arm = 0; arm < 2; ++arm) {

@@ -371,7 +371,7 @@ static void e09_panel_rates(ex *x, plot *p)
     plot_panel *a =
         plot_add(p, "Switching during training", "eta t", "gates that switch per step", PLOT_LOG);
     plot_panel *b =
-        plot_add(p, "Two definitions of the rate", "learning rate", "share per step", PLOT_LOG);
+        plot_add(p, "Two definitions of the rate", "learning rate eta", "share per step", PLOT_LOG);
     sw_case c = e09_case("gates", 1, CLB_CE, 64);
     double neurons[E09_N], pairs[E09_N], published[E09_N];
     for (size_t k = 0; k < E09_N; ++k) {
@@ -403,7 +403,7 @@ static void e09_figure(ex *x, double alpha[2][2], int beyond)
     int shown[2] = { 0, 0 };
     e09_panel_rates(x, p);
     if (beyond) {
-        c = plot_add(p, "Gates frozen at the start", "learning rate", "S / S(frozen gates)",
+        c = plot_add(p, "Gates frozen at the start", "learning rate eta", "S / S(frozen gates)",
                      PLOT_LOGX);
         for (int loss = 0; loss <= 1; ++loss)
             for (size_t i = 0; i < ex_runs(x); ++i) {

@@ -343,7 +343,7 @@ static void e10_figure(ex *x, const e10_row *r, const double *e, const double *a
     double ours[E10_N], common[E10_N], low[E10_N], own[SW_MAX], S[SW_MAX], scaled[SW_MAX];
     plot *p = plot_new(x, "transition", 3, 1);
     plot_panel *a = plot_add(p, "Exponent against e", "e (0 linear, 1 ReLU)", "alpha", PLOT_LINEAR);
-    plot_panel *b = plot_add(p, "Imbalance sum", "learning rate", "|S|", PLOT_LOG);
+    plot_panel *b = plot_add(p, "Imbalance sum", "learning rate eta", "|S|", PLOT_LOG);
     plot_panel *c =
         plot_add(p, "The same at equal sharpness", "eta lambda_max(0)", "|S|", PLOT_LOG);
     for (size_t k = 0; k < E10_N; ++k)

@@ -369,7 +369,7 @@ static void e11_panel_degree(ex *x, plot *p)
     static const char *const nets[] = { "power-2", "tanh" };
     plot_panel *a = plot_add(p, "The test that is missing", "degree p",
                              "alpha, eta lambda_max(0) < 1", PLOT_LINEAR);
-    plot_panel *b = plot_add(p, "What is conserved", "learning rate", "drift", PLOT_LOG);
+    plot_panel *b = plot_add(p, "What is conserved", "learning rate eta", "drift", PLOT_LOG);
     for (size_t k = E11_POWERS; k < E11_HOMOGENEOUS; ++k)
         for (size_t s = 0; s < seeds.n; ++s) {
             ex_list lambda = ex_pick(x, "lambda_max", "part=degree net=%s seed=%.17g",

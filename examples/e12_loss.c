@@ -435,11 +435,11 @@ static void e12_plot_alpha(ex *x, plot *p, const e12_found *f)
 {
     static const char *const names[SP_CASES] = { "lin MSE", "lin CE", "ReLU MSE", "ReLU CE" };
     static const double at[SP_CASES] = { 1, 2, 3, 4 };
-    plot_panel *a = plot_add(p, "Exponent, three windows", "case", "\316\261", PLOT_LINEAR);
+    plot_panel *a = plot_add(p, "Exponent, three windows", "case", "alpha", PLOT_LINEAR);
     static const double hi[3] = { 1, 0.1, 0.03 };
     static const int colour[3] = { PLOT_ORANGE, PLOT_BLUE, PLOT_GREEN };
-    static const char *const label[3] = { "all finite \316\267", "\316\267 \342\211\244 0.1",
-                                          "\316\267 \342\211\244 0.03" };
+    static const char *const label[3] = { "all finite eta", "eta <= 0.1",
+                                          "eta <= 0.03" };
     double paper[SP_CASES];
     for (int w = 0; w < 3; ++w) {
         double mean[SP_CASES] = { 0 }, place[SP_CASES];
@@ -481,7 +481,7 @@ static void e12_plot_ratio(ex *x, plot *p)
 
 static void e12_plot_prediction(ex *x, plot *p, const e12_found *f)
 {
-    plot_panel *a = plot_add(p, "Predicted over measured, seed means", "\316\267 \316\273max(0)",
+    plot_panel *a = plot_add(p, "Predicted over measured, seed means", "eta lambda_max(0)",
                              "ratio", PLOT_LOG);
     for (size_t k = 0; k < SP_CASES; ++k) {
         const sp_grid *g = &f->g[k];
@@ -501,15 +501,14 @@ static void e12_plot_prediction(ex *x, plot *p, const e12_found *f)
 static void e12_figure(ex *x, const e12_found *f)
 {
     plot *p = plot_new(x, "loss", 4, 1);
-    plot_panel *a =
-        plot_add(p, "S after 2000 steps", "learning rate \316\267", "S(\316\267)", PLOT_LOG);
+    plot_panel *a = plot_add(p, "S after 2000 steps", "learning rate eta", "S(eta)", PLOT_LOG);
     for (size_t k = 0; k < SP_CASES; ++k) {
         const sp_grid *g = &f->g[k];
         double *S = ex_doubles(x, g->n);
         sp_curve(g, g->S, 1, S);
         plot_line(a, (int)k | PLOT_THIN, g->n, g->lrs.at, S, NULL);
         plot_points(a, (int)k, g->n, g->lrs.at, S, g->c->label);
-        plot_vertical(a, 2 / clb_mean(g->seeds, g->lambda_max), k == 1 ? "2/\316\273max(0)" : NULL);
+        plot_vertical(a, 2 / clb_mean(g->seeds, g->lambda_max), k == 1 ? "2/lambda_max(0)" : NULL);
     }
     e12_plot_alpha(x, p, f);
     e12_plot_ratio(x, p);

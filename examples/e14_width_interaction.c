@@ -426,7 +426,7 @@ static void e14_finish(ex *x)
         e14_sign(x, m, kappa, theory);
         a = plot_add(p, "Sign of the drift", "width m", "delta_0 / |g|^2, mean over seeds",
                      PLOT_LINEAR);
-        plot_line(a, PLOT_GREY | PLOT_DASHED, SIGNS, m, theory, "(m-d)/(m+d)");
+        plot_line(a, PLOT_GREY | PLOT_DASHED, SIGNS, m, theory, "(m - d)/(m + d)");
         plot_points(a, PLOT_BLUE, SIGNS, m, kappa, "20 seeds");
     }
     e14_verdict_modes(x, &r);

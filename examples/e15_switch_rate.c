@@ -343,16 +343,16 @@ static void e15_figure(ex *x, const e15_found *v)
     plot_panel *a = plot_add(p, "Switches per gate and step", "width m", "rate", PLOT_LOG), *b, *c;
     for (size_t i = 0; i < E15_ETAS; ++i) {
         plot_line(a, (int)i | PLOT_THIN, E15_M, v->m, v->by_eta[i], NULL);
-        plot_points(a, (int)i, E15_M, v->m, v->by_eta[i], ex_print(x, "\316\267 = %g", e15_eta[i]));
+        plot_points(a, (int)i, E15_M, v->m, v->by_eta[i], ex_print(x, "eta = %g", e15_eta[i]));
     }
-    plot_slope(a, 16, 256, v->by_eta[1][0], -0.5, "slope \342\210\2221/2");
+    plot_slope(a, 16, 256, v->by_eta[1][0], -0.5, "slope -1/2");
     b = plot_add(p, "At equal distance to the edge", "width m", "rate", PLOT_LOG);
     for (size_t i = 0; i < E15_F; ++i) {
         plot_line(b, (int)i | PLOT_THIN, E15_M, v->m, v->by_f[i], NULL);
         plot_points(b, (int)i, E15_M, v->m, v->by_f[i], ex_print(x, "f = %g", e15_f[i]));
     }
-    c = plot_add(p, "Where the edge is, \316\267 = 0.1, seed 42", "step t",
-                 "\316\267 \316\273max / 2", PLOT_LINEAR);
+    c = plot_add(p, "Where the edge is, eta = 0.1, seed 42", "step t",
+                 "eta lambda_max / 2", PLOT_LINEAR);
     for (size_t k = 0; k < E15_M; ++k) {
         ex_row *row = ex_find(x, "part=sweep lr=0.1 seed=42 width=%zu", e15_m[k]);
         ex_list phase = { 0, NULL };

@@ -197,18 +197,18 @@ static void e16_figure(ex *x, const e16_found *v)
                              "Hessian taken at step t", "R", PLOT_LINEAR);
     for (size_t k = 0; k < E16_N; ++k)
         t[k] = (double)e16_at[k], R[k] = v->q[1][k].R, R7[k] = v->q[1][k].R7;
-    plot_points(a, PLOT_PUBLISHED, E16_N, t, e16_paper_R[1], "published, eight \316\267");
-    plot_points(a, PLOT_BLUE, E16_N, t, R, "this program, eight \316\267");
-    plot_line(a, PLOT_GREEN, E16_N, t, R7, "without \316\267 = 0.3");
-    plot_horizontal(a, v->rival[1], "S ~ 1/\316\267");
+    plot_points(a, PLOT_PUBLISHED, E16_N, t, e16_paper_R[1], "published, eight eta");
+    plot_points(a, PLOT_BLUE, E16_N, t, R, "this program, eight eta");
+    plot_line(a, PLOT_GREEN, E16_N, t, R7, "without eta = 0.3");
+    plot_horizontal(a, v->rival[1], "S ~ 1/eta");
     plot_ticks_x(a, E16_N, t, names);
     plot_range_x(a, -80, 2080);
-    a = plot_add(p, "Largest eigenvalue", "step t", "\316\273max", PLOT_LOG);
+    a = plot_add(p, "Largest eigenvalue", "step t", "lambda_max", PLOT_LOG);
     for (size_t k = 1; k < E16_N; ++k) guide[k] = v->top[1][1] * 250 / t[k];
     plot_line(a, PLOT_GREY | PLOT_DASHED, E16_N - 1, t + 1, guide + 1, "1/t");
     plot_points(a, PLOT_BLUE, E16_N - 1, t + 1, v->top[1] + 1, "cross entropy");
     plot_points(a, PLOT_ORANGE, E16_N - 1, t + 1, v->top[0] + 1, "MSE");
-    a = plot_add(p, "Size of the prediction", "learning rate \316\267", "S", PLOT_LOG);
+    a = plot_add(p, "Size of the prediction", "learning rate eta", "S", PLOT_LOG);
     plot_range_y(a, 1e-4, 1e7);
     for (size_t k = 0; k < E16_N; k += 2) {
         double *pred = ex_doubles(x, E16_ETAS), *meas = ex_doubles(x, E16_ETAS);

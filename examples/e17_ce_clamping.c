@@ -15,12 +15,15 @@
 static const size_t e17_m[] = { 32, 64, 128 };
 static const double e17_eta[] = { 0.001, 0.003, 0.01, 0.03, 0.1 };
 static const double e17_f[] = { 0.01, 0.03, 0.1, 0.3, 0.6, 0.9, 1.2, 1.5 };
-typedef struct e17_combo { const char *name; double act, loss; double published[3]; } e17_combo;
+typedef struct e17_combo {
+    const char *name, *label;
+    double      act, loss, published[3];
+} e17_combo;
 static const e17_combo e17_combos[] = {
-    { "linear_mse", 0, CLB_MSE, { 1.0653, 1.1772, 1.6297 } },
-    { "linear_ce", 0, CLB_CE, { 1.0422, 1.0755, 1.1358 } },
-    { "relu_mse", 1, CLB_MSE, { 1.0472, 1.0991, 1.3520 } },
-    { "relu_ce", 1, CLB_CE, { 1.0196, 1.0282, 1.0447 } },
+    { "linear_mse", "linear, MSE", 0, CLB_MSE, { 1.0653, 1.1772, 1.6297 } },
+    { "linear_ce", "linear, CE", 0, CLB_CE, { 1.0422, 1.0755, 1.1358 } },
+    { "relu_mse", "ReLU, MSE", 1, CLB_MSE, { 1.0472, 1.0991, 1.3520 } },
+    { "relu_ce", "ReLU, CE", 1, CLB_CE, { 1.0196, 1.0282, 1.0447 } },
 };
 enum {
     E17_M = EX_LEN(e17_m),
@@ -210,11 +213,11 @@ static void e17_figure(ex *x, const e17_found *v)
 {
     double m[E17_M], middle[E17_F - 1];
     plot *p = plot_new(x, "clamping", 3, 1);
-    plot_panel *a = plot_add(p, "Exponent against width", "width m", "\316\261", PLOT_LOGX);
-    plot_panel *b = plot_add(p, "At equal distance to the edge", "width m",
-                             "\316\261, f \342\211\244 0.9", PLOT_LOGX);
-    plot_panel *c = plot_add(p, "Local slope, m = 64", "f = \316\267 \316\273max(0)/2",
-                             "d ln drift / d ln \316\267", PLOT_LOGX);
+    plot_panel *a = plot_add(p, "Exponent against width", "width m", "alpha", PLOT_LOGX);
+    plot_panel *b =
+        plot_add(p, "At equal distance to the edge", "width m", "alpha, f <= 0.9", PLOT_LOGX);
+    plot_panel *c = plot_add(p, "Local slope, m = 64", "f = eta lambda_max(0)/2",
+                             "d ln drift / d ln eta", PLOT_LOGX);
     for (size_t k = 0; k < E17_M; ++k) m[k] = (double)e17_m[k];
     for (size_t i = 0; i + 1 < E17_F; ++i) middle[i] = sqrt(e17_f[i] * e17_f[i + 1]);
     for (size_t i = 0; i < E17_COMBOS; ++i) {
@@ -223,10 +226,10 @@ static void e17_figure(ex *x, const e17_found *v)
         plot_points(a, PLOT_PUBLISHED, E17_M, m, e17_combos[i].published, i ? NULL : "published");
         plot_errors(a, (int)i, E17_M, m, lo, hi);
         plot_line(a, (int)i | PLOT_THIN, E17_M, m, v->alpha[i], NULL);
-        plot_points(a, (int)i, E17_M, m, v->alpha[i], e17_combos[i].name);
+        plot_points(a, (int)i, E17_M, m, v->alpha[i], e17_combos[i].label);
         plot_line(b, (int)i | PLOT_THIN, E17_M, m, v->at_f[i], NULL);
-        plot_points(b, (int)i, E17_M, m, v->at_f[i], e17_combos[i].name);
-        plot_line(c, (int)i, E17_F - 1, middle, v->slope[i][1], e17_combos[i].name);
+        plot_points(b, (int)i, E17_M, m, v->at_f[i], e17_combos[i].label);
+        plot_line(c, (int)i, E17_F - 1, middle, v->slope[i][1], e17_combos[i].label);
     }
     plot_range_y(b, 1, 1.7);
     plot_vertical(c, 1, "edge");

@@ -337,8 +337,8 @@ static void e18_figure(ex *x, const e18_found *v)
 {
     double t[E18_N], y[E18_N], guide[E18_N];
     plot *p = plot_new(x, "decay", 3, 1);
-    plot_panel *a = plot_add(p, "Largest eigenvalue", "step t", "\316\273max", PLOT_LOG);
-    plot_panel *b = plot_add(p, "Times t", "step t", "\316\273max t", PLOT_LOGX);
+    plot_panel *a = plot_add(p, "Largest eigenvalue", "step t", "lambda_max", PLOT_LOG);
+    plot_panel *b = plot_add(p, "Times t", "step t", "lambda_max t", PLOT_LOGX);
     plot_panel *c =
         plot_add(p, "Theorem 6, n = 200, seed 42", "step t", "eigenvalue, bound", PLOT_LOG);
     ex_row *row = ex_find(x, "part=bounds n=200 seed=42");
@@ -359,7 +359,7 @@ static void e18_figure(ex *x, const e18_found *v)
         plot_line(c, PLOT_GREEN | PLOT_DASHED, E18_N - 1, t + 1,
                   ex_get_array(row, "corrected_bound").at + 1, "twice");
         plot_points(c, PLOT_BLUE, E18_N - 1, t + 1, ex_get_array(row, "gauss_newton").at + 1,
-                    "Gauss-Newton \316\273max");
+                    "Gauss-Newton lambda_max");
     }
     plot_save(p, "The cross-entropy Hessian shrinks like 1/t for every n.");
 }

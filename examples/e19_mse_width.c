@@ -230,7 +230,7 @@ static void e19_figure(ex *x, const e19_found *v)
 {
     double law[E19_N], line[E19_N];
     plot *p = plot_new(x, "width", 3, 1);
-    plot_panel *a = plot_add(p, "Exponent against width", "width m", "\316\261", PLOT_LOGX);
+    plot_panel *a = plot_add(p, "Exponent against width", "width m", "alpha", PLOT_LOGX);
     for (size_t k = 0; k < E19_N; ++k) {
         law[k] = e19_law(0, &v->power, v->m[k], 0);
         line[k] = e19_law(2, &v->logarithm, v->m[k], 0);
@@ -247,12 +247,11 @@ static void e19_figure(ex *x, const e19_found *v)
     if (isfinite(v->at_f[0]))
         plot_points(a, PLOT_GREEN | PLOT_DIAMOND, E19_N, v->m, v->at_f,
                     "at equal distance to the edge");
-    a = plot_add(p, "Exponent against the edge", "f = 0.1 \316\273max(0)/2",
-                 "\316\261 \342\210\222 1", PLOT_LOG);
+    a = plot_add(p, "Exponent against the edge", "f = 0.1 lambda_max(0)/2", "alpha - 1", PLOT_LOG);
     for (size_t k = 0; k < E19_N; ++k) law[k] = v->alpha[k] - 1;
     plot_points(a, PLOT_BLUE, E19_N, v->f, law, "eight widths");
     plot_vertical(a, 1, "edge");
-    a = plot_add(p, "Drift", "learning rate \316\267", "mean |C(T) \342\210\222 C(0)|", PLOT_LOG);
+    a = plot_add(p, "Drift", "learning rate eta", "mean |C(T) - C(0)|", PLOT_LOG);
     for (size_t k = 1; k < E19_N; k += 2)
         plot_line(a, (int)(k / 2), ex_lrs(x, ls_lr, LS_N).n, ex_lrs(x, ls_lr, LS_N).at,
                   v->cell[k].mean, ex_print(x, "m = %zu", e19_m[k]));

@@ -241,14 +241,14 @@ static void e20_figure(ex *x)
     d = ex_get_array(row, "d_k"), c = ex_get_array(row, "c_k");
     plot_points(a, PLOT_BLUE, MT_TOP, theory.at, emp.at, "matched by rank");
     plot_line(a, PLOT_GREY | PLOT_DASHED, MT_TOP, theory.at, theory.at, "proportional");
-    b = plot_add(p, "Corrected, mode by mode", "lx\302\262 |e|\302\262", "imbalance d", PLOT_LOG);
+    b = plot_add(p, "Corrected, mode by mode", "lx^2 |e|^2", "imbalance d", PLOT_LOG);
     for (size_t k = 0; k < c.n && k < MT_TOP; ++k) line[k] = ex_get(row, "ratio_theory") * c.at[k];
     plot_line(b, PLOT_GREY | PLOT_DASHED, c.n, c.at, line, "theory, no fit");
     plot_points(b, PLOT_BLUE, c.n, c.at, d.at, "by index");
-    b = plot_add(p, "Sign of the imbalance", "width m", "\316\272\342\202\200", PLOT_LOGX);
+    b = plot_add(p, "Sign of the imbalance", "width m", "kappa_0", PLOT_LOGX);
     plot_points(b, PLOT_BLUE, width.n, width.at, kappa.at, "mean over 50 seeds");
     plot_line(b, PLOT_ORANGE | PLOT_DASHED, width.n, width.at,
-              ex_column(x, "kappa_0 over widths", "theory").at, "(m\342\210\222d)/(m+d)");
+              ex_column(x, "kappa_0 over widths", "theory").at, "(m - d)/(m + d)");
     plot_save(
         p, "Sorting makes any two lists agree; matched by index, the corrected coefficients do.");
 }

@@ -306,23 +306,22 @@ static void e21_figure(ex *x, const e21_found *v)
     if (row && ex_get_array(row, "ck_theory_top").n == MT_TOP) {
         ex_list theory = ex_get_array(row, "ck_theory_top"),
                 emp = ex_get_array(row, "ck_empirical_top");
-        plot_points(a, PLOT_BLUE, MT_TOP, theory.at, emp.at, "\316\267 = 0.0005, seed 42");
+        plot_points(a, PLOT_BLUE, MT_TOP, theory.at, emp.at, "eta = 0.0005, seed 42");
         plot_line(a, PLOT_GREY | PLOT_DASHED, MT_TOP, theory.at, theory.at, "proportional");
     }
-    a = plot_add(p, "Distance to the edge", "\316\267 \316\273max / 2", "R", PLOT_LOGX);
+    a = plot_add(p, "Distance to the edge", "eta lambda_max / 2", "R", PLOT_LOGX);
     plot_points(a, PLOT_BLUE, phase.n, phase.at, v->R, "published rates");
     plot_points(a, PLOT_ORANGE, f.n, f.at, R.at, "up to the edge");
     plot_line(a, PLOT_GREY | PLOT_DASHED, phase.n, phase.at,
               ex_column(x, "rates", "R_one_over_rank").at, "1/rank instead of theory");
     plot_vertical(a, 1, "edge");
-    a = plot_add(p, "By index: energy of G\342\202\201 in data mode", "theory",
-                 "|G\342\202\201 u|\302\262", PLOT_LOG);
+    a = plot_add(p, "By index: energy of G_1 in data mode", "theory", "|G_1 u|^2", PLOT_LOG);
     for (size_t i = 0; i < E21_ETAS; i += 3) {
         row = ex_find(x, "part=sweep seed=42 lr=%.17g", e21_eta[i]);
         if (row)
             plot_points(a, (int)i, ex_get_array(row, "theory").n, ex_get_array(row, "theory").at,
                         ex_get_array(row, "G1_energy").at,
-                        ex_print(x, "\316\267 = %g", e21_eta[i]));
+                        ex_print(x, "eta = %g", e21_eta[i]));
     }
     plot_save(p, "Rank-matched correlation is high for any falling list; no published rate is near "
                  "the edge of stability.");

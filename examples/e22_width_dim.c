@@ -266,9 +266,9 @@ static void e22_figure(ex *x, const e22_found *v)
 {
     plot *p = plot_new(x, "transition", 3, 1);
     plot_panel *a =
-        plot_add(p, "Exponent against m/d", "width / dimension, m/d", "\316\261", PLOT_LOGX);
+        plot_add(p, "Exponent against m/d", "width / dimension, m/d", "alpha", PLOT_LOGX);
     plot_panel *b =
-        plot_add(p, "Exponent against the edge", "f = 0.1 \316\273max(0)/2", "\316\261", PLOT_LOGX);
+        plot_add(p, "Exponent against the edge", "f = 0.1 lambda_max(0)/2", "alpha", PLOT_LOGX);
     plot_panel *c = plot_add(p, "m* under redrawn seeds", "m*/d", "share of resamples", PLOT_LOGX);
     for (size_t i = 0; i < E22_D; ++i) {
         const char *name = ex_print(x, "d = %zu", e22_d[i]);

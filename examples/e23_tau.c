@@ -354,23 +354,21 @@ static void e23_figure(ex *x, const e23_found *v)
 {
     double t[E23_N], y[E23_N], s[E23_N], line[E23_ETAS];
     plot *p = plot_new(x, "tau", 3, 1);
-    plot_panel *a =
-        plot_add(p, "Misclassified probability", "step t", "1 \342\210\222 mean q", PLOT_LOG);
-    plot_panel *b =
-        plot_add(p, "The same against time", "time \316\267 t", "1 \342\210\222 mean q", PLOT_LOG);
-    plot_panel *c = plot_add(p, "Times against 1/\316\267", "1/\316\267", "steps", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Misclassified probability", "step t", "1 - mean q", PLOT_LOG);
+    plot_panel *b = plot_add(p, "The same against time", "time eta t", "1 - mean q", PLOT_LOG);
+    plot_panel *c = plot_add(p, "Times against 1/eta", "1/eta", "steps", PLOT_LOG);
     for (size_t i = 0; i < E23_ETAS; ++i) {
         for (size_t k = 0; k < E23_N; ++k) {
             t[k] = (double)e23_at[k], s[k] = t[k] * e23_eta[i],
             y[k] = e23_mean(x, "one_minus_q", e23_eta[i], k);
         }
-        plot_line(a, (int)i, E23_N - 1, t + 1, y + 1, ex_print(x, "\316\267 = %g", e23_eta[i]));
-        plot_line(b, (int)i, E23_N - 1, s + 1, y + 1, ex_print(x, "\316\267 = %g", e23_eta[i]));
+        plot_line(a, (int)i, E23_N - 1, t + 1, y + 1, ex_print(x, "eta = %g", e23_eta[i]));
+        plot_line(b, (int)i, E23_N - 1, s + 1, y + 1, ex_print(x, "eta = %g", e23_eta[i]));
         line[i] = v->line.slope * v->inverse[i] + v->line.intercept;
     }
-    plot_line(c, PLOT_ORANGE | PLOT_DASHED, E23_ETAS, v->inverse, line, "1.33/\316\267 + 29");
-    plot_points(c, PLOT_ORANGE, E23_ETAS, v->inverse, v->tau, "\317\204, fitted");
-    plot_points(c, PLOT_BLUE, E23_ETAS, v->inverse, v->time[2], "time to 1 \342\210\222 q = 0.1");
+    plot_line(c, PLOT_ORANGE | PLOT_DASHED, E23_ETAS, v->inverse, line, "1.33/eta + 29");
+    plot_points(c, PLOT_ORANGE, E23_ETAS, v->inverse, v->tau, "tau, fitted");
+    plot_points(c, PLOT_BLUE, E23_ETAS, v->inverse, v->time[2], "time to 1 - q = 0.1");
     plot_slope(c, v->inverse[4], v->inverse[0], v->time[2][4], 1, "slope 1");
     plot_save(p, "All curves are one curve in eta t; the fitted tau depends on the window, the "
                  "time to a threshold scales as 1/eta.");

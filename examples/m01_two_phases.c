@@ -328,13 +328,13 @@ static void m01_figure(ex *x)
         ex_list s2 = ex_get_array(row, "s2");
         double *after = ex_doubles(x, t.n);
         for (size_t i = 0; i < t.n; ++i) after[i] = t.at[i] + 1;
-        a = plot_add(p, ex_print(x, "\316\263 = %.4g (%s)", ex_get(row, "gamma"), m01_names[k]),
+        a = plot_add(p, ex_print(x, "gamma = %.4g (%s)", ex_get(row, "gamma"), m01_names[k]),
                      "step + 1", "s of mode 1", PLOT_LOGX);
         plot_line(a, PLOT_BLUE, t.n, after, s1.at, "pathway 1");
         plot_line(a, PLOT_ORANGE, t.n, after, s2.at, "pathway 2");
         plot_horizontal(a, 1, "s*/P");
     }
-    a = plot_add(p, "Sharpness", "step + 1", "\316\267 \316\273", PLOT_LOGX);
+    a = plot_add(p, "Sharpness", "step + 1", "eta lambda", PLOT_LOGX);
     plot_range_y(a, 0, 4);
     for (int k = 0; k < 3; ++k) {
         ex_row *row = ex_find(x, "part=run name=%s", m01_names[k]);

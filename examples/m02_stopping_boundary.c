@@ -159,7 +159,7 @@ static void m02_figure(ex *x)
 {
     plot *p = plot_new(x, "stopping", 3, 1);
     plot_panel *a =
-        plot_add(p, "Where runs stop, P = 2", "\316\263", "share of pathway 1", PLOT_LINEAR);
+        plot_add(p, "Where runs stop, P = 2", "gamma", "share of pathway 1", PLOT_LINEAR);
     static const char *const names[3] = { "L = 3", "L = 5", "L = 20" };
     double gamma[200], share[200], err[2][8], at[8];
     for (int i = 0; i < 3; ++i) {
@@ -171,8 +171,7 @@ static void m02_figure(ex *x)
         plot_points(a, i, g.n, g.at, s.at, names[i]);
     }
     plot_vertical(a, 2, "2/S");
-    a = plot_add(p, "Sharpness at the end", "\316\263", "\316\267 \316\273, mean of 200",
-                 PLOT_LINEAR);
+    a = plot_add(p, "Sharpness at the end", "gamma", "eta lambda, mean of 200", PLOT_LINEAR);
     for (int i = 0; i < 3; ++i) {
         ex_list g = ex_pick(x, "gamma", "part=window L=%.17g", m02_L[i]);
         ex_list e = ex_pick(x, "eta_lambda_mean", "part=window L=%.17g", m02_L[i]);
@@ -180,8 +179,8 @@ static void m02_figure(ex *x)
         plot_line(a, i | PLOT_THIN, g.n, g.at, e.at, NULL);
     }
     plot_horizontal(a, 2, "edge of stability");
-    a = plot_add(p, "Error of the predicted share", "2 \342\210\222 \316\267 \316\273_min",
-                 "|predicted \342\210\222 measured|", PLOT_LOG);
+    a = plot_add(p, "Error of the predicted share", "2 - eta lambda_min",
+                 "|predicted - measured|", PLOT_LOG);
     for (int i = 0; i < 3; ++i) {
         size_t n = 0;
         for (size_t k = 3; k < 9; ++k) {
@@ -223,7 +222,7 @@ static void m02_cells(ex *x, plot_panel *a, size_t P, int style, const char *nam
 }
 
 /* gamma_c(P, L) and gamma_WCR(L) over the map. */
-static void m02_limits(plot_panel *a, size_t P)
+static void m02_limits(plot_panel *a, size_t P, int named)
 {
     double depth[49], edge[49], wcr[49];
     for (size_t L = 2; L <= 50; ++L) {
@@ -232,8 +231,8 @@ static void m02_limits(plot_panel *a, size_t P)
         edge[L - 2] = 2 * clb_pow((double)P, 1 - 2 / (double)L);
         wcr[L - 2] = clb_worst_return(L, &w) ? EX_NAN : w.gamma;
     }
-    plot_line(a, PLOT_GREY, 49, edge, depth, NULL);
-    plot_line(a, PLOT_GREY | PLOT_DASHED, 49, wcr, depth, NULL);
+    plot_line(a, PLOT_GREY, 49, edge, depth, named ? "2 P^(1-2/L)" : NULL);
+    plot_line(a, PLOT_GREY | PLOT_DASHED, 49, wcr, depth, named ? "gamma_WCR" : NULL);
 }
 
 static void m02_map_figures(ex *x)
@@ -245,16 +244,16 @@ static void m02_map_figures(ex *x)
                                    PLOT_GREEN, PLOT_ORANGE, PLOT_RED };
     static const char *const names[3] = { "share", "gap", "eta_lambda" };
     static const char *const titles[3] = { "Largest share",
-                                           "Relative gap / \342\210\232(P\342\210\2221)",
-                                           "\316\267 \316\273 / 3" };
+                                           "Relative gap / sqrt(P-1)",
+                                           "eta lambda / 3" };
     plot *p = plot_new(x, "map", 4, 3);
     for (size_t k = 0; k < 12; ++k) {
         plot_panel *a =
-            plot_add(p, ex_print(x, "P = %zu", shown[k]), "\316\263", "depth L", PLOT_LOGX);
+            plot_add(p, ex_print(x, "P = %zu", shown[k]), "gamma", "depth L", PLOT_LOGX);
         for (int c = 0; c < 7; ++c)
             m02_cells(x, a, shown[k], colour[c], outcomes[c], 1,
-                      k == 0 ? clb_outcome_name((clb_outcome)c) : NULL);
-        m02_limits(a, shown[k]);
+                      k == 8 ? clb_outcome_name((clb_outcome)c) : NULL);
+        m02_limits(a, shown[k], k == 8);
     }
     plot_save(
         p,
@@ -264,10 +263,10 @@ static void m02_map_figures(ex *x)
     for (size_t n = 0; n < 3; ++n)
         for (size_t k = 0; k < 4; ++k) {
             double scale = n == 0 ? 1 : n == 1 ? sqrt((double)four[k] - 1) : 3;
-            plot_panel *a = plot_add(p, ex_print(x, "%s, P = %zu", titles[n], four[k]), "\316\263",
+            plot_panel *a = plot_add(p, ex_print(x, "%s, P = %zu", titles[n], four[k]), "gamma",
                                      "depth L", PLOT_LOGX);
             m02_cells(x, a, four[k], (int)n == 2 ? PLOT_PURPLE : (int)n, names[n], scale, NULL);
-            m02_limits(a, four[k]);
+            m02_limits(a, four[k], n == 0 && k == 0);
         }
     plot_save(
         p,

@@ -266,14 +266,13 @@ static void m03_figure(ex *x)
         ex_list k2 = ex_get_array(row, "K2");
         double *after = ex_doubles(x, t.n);
         for (size_t i = 0; i < t.n; ++i) after[i] = t.at[i] + 1;
-        a = plot_add(p, ex_print(x, "tanh, \316\263 = %g, seed 0", shown[k]), "step + 1",
+        a = plot_add(p, ex_print(x, "tanh, gamma = %g, seed 0", shown[k]), "step + 1",
                      "K_p / s_1", PLOT_LOGX);
         plot_line(a, PLOT_BLUE, t.n, after, k1.at, "pathway 1");
         plot_line(a, PLOT_ORANGE, t.n, after, k2.at, "pathway 2");
-        plot_horizontal(a, 0.5, NULL);
+        plot_horizontal(a, 0.5, "1/2");
     }
-    a = plot_add(p, "Share of the larger path", "\316\263", "share of the leading mode",
-                 PLOT_LINEAR);
+    a = plot_add(p, "Share of the larger path", "gamma", "share of the leading mode", PLOT_LINEAR);
     for (int act = 0; act < 2; ++act) {
         ex_list g = ex_pick(x, "gamma", "part=sweep act=%s", m03_acts[act]);
         ex_list s = ex_pick(x, "share", "part=sweep act=%s", m03_acts[act]);

@@ -254,7 +254,7 @@ static void m04_figure(ex *x)
     plot_line(a, PLOT_BLUE, deep.n, deep.at, optimum.at, "flattest split");
     plot_points(a, PLOT_ORANGE | PLOT_SMALL, deep.n, deep.at, measured.at,
                 "end at the critical step");
-    a = plot_add(p, "Who wins at a small step, depths {3, 20}", "initial s of both, \316\261",
+    a = plot_add(p, "Who wins at a small step, depths {3, 20}", "initial s of both, alpha",
                  "share of depth 3", PLOT_LOGX);
     plot_line(a, PLOT_BLUE, alpha.n, alpha.at, share.at, NULL);
     plot_points(a, PLOT_BLUE, alpha.n, alpha.at, share.at, NULL);

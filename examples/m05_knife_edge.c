@@ -113,13 +113,13 @@ static void m05_figure(ex *x)
             at[i] = 1.2 * i / 250;
             y[i] = clb_chain_map(5, (0.85 + 0.15 * k) * w.gamma, at[i]);
         }
-        plot_line(a, k, 251, at, y, ex_print(x, "%.2f \316\263_WCR", 0.85 + 0.15 * k));
+        plot_line(a, k, 251, at, y, ex_print(x, "%.2f gamma_WCR", 0.85 + 0.15 * k));
     }
     plot_line(a, PLOT_GREY | PLOT_DOTTED, 2, fixed, fixed, NULL);
     plot_horizontal(a, 0, NULL);
     plot_vertical(a, w.M, "M");
     if (ex_published(x)) { plot_save(p, "Return map of the deep chain."); return; }
-    a = plot_add(p, "Overshoots that return below 0", "\316\263 / \316\263_WCR",
+    a = plot_add(p, "Overshoots that return below 0", "gamma / gamma_WCR",
                  "share of overshooting points", PLOT_LINEAR);
     for (size_t i = 0; i < 3; ++i) {
         ex_list f = ex_pick(x, "frac", "part=onset L=%.17g", m05_depths[i]);

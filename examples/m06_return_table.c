@@ -87,20 +87,19 @@ static void m06_figure(ex *x)
     ex_list W = ex_pick(x, "two_W_2L", "part=table");
     plot *p = plot_new(x, "threshold", 2, 1);
     plot_panel *a = plot_add(p, "Worst-case-return threshold", "depth L",
-                             "step size in single-path sharpness units \316\263", PLOT_LOGX);
+                             "step size in single-path sharpness units gamma", PLOT_LOGX);
     double *P = ex_doubles(x, L.n);
     plot_line(a, PLOT_BLUE, L.n, L.at, gamma.at, NULL);
     plot_points(a, PLOT_PUBLISHED, EX_LEN(m06_exact), m06_depths, m06_exact, "40-digit bisection");
-    plot_points(a, PLOT_BLUE | PLOT_SMALL, L.n, L.at, gamma.at, "\316\263_WCR, this program");
+    plot_points(a, PLOT_BLUE | PLOT_SMALL, L.n, L.at, gamma.at, "gamma_WCR, this program");
     plot_line(a, PLOT_ORANGE | PLOT_DASHED, L.n, L.at, W.at, "2 W(2L)");
     plot_horizontal(a, 2, "classical 2/S");
     for (size_t i = 0; i < L.n; ++i) P[i] = (double)m06_binding((size_t)L.at[i], gamma.at[i]);
     a = plot_add(p, "Where it is the lower ceiling", "depth L", "smallest number of pathways P",
                  PLOT_LOGX);
     plot_range_y(a, 0, 14);
-    plot_points(a, PLOT_BLUE, L.n - 1, L.at + 1, P + 1, "\316\263_WCR < 2 P^(1-2/L)");
-    plot_save(
-        p,
+    plot_points(a, PLOT_BLUE, L.n - 1, L.at + 1, P + 1, "gamma_WCR < 2 P^(1-2/L)");
+    plot_save(p,
         "Worst-case-return threshold against depth, its asymptote, and the number of pathways "
         "from which it binds.");
 }

@@ -203,14 +203,14 @@ static void m07_figure(ex *x)
     const char *part = ex_find(x, "part=sweep") ? "sweep" : "modes";
     ex_list g = ex_pick(x, "gamma1", "part=%s", part);
     plot_panel *a =
-        plot_add(p, "Share of pathway 1 in each mode", "\316\263 of mode 1", "share", PLOT_LINEAR);
+        plot_add(p, "Share of pathway 1 in each mode", "gamma of mode 1", "share", PLOT_LINEAR);
     double *y = ex_doubles(x, g.n);
     for (size_t i = 0; i < M07_D; ++i) {
         for (size_t k = 0; k < g.n; ++k)
             y[k] = ex_get_array(ex_find(x, "part=%s gamma1=%.17g", part, g.at[k]), "share").at[i];
         plot_line(a, (int)i, g.n, g.at, y, ex_print(x, "s* = %g", m07_s[i]));
         plot_vertical(a, 2 * clb_single_sharpness(M07_L, 1) / clb_single_sharpness(M07_L, m07_s[i]),
-                      NULL);
+                      ex_print(x, "edge, s* = %g", m07_s[i]));
     }
     a = plot_add(p, "Full matrices, rotated target", "step", "largest entry off the diagonal",
                  PLOT_LOGY);
@@ -218,7 +218,7 @@ static void m07_figure(ex *x)
         ex_row *row = ex_find(x, "part=rotated gamma1=%.17g", m07_gammas[k]);
         ex_list t = ex_get_array(row, "t"), off = ex_get_array(row, "offdiag");
         plot_line(a, (int)k, t.n, t.at, off.at,
-                  ex_print(x, "\316\267 \316\273_12 = %.2f", ex_get(row, "eta_lambda_12_single")));
+                  ex_print(x, "eta lambda_12 = %.2f", ex_get(row, "eta_lambda_12_single")));
     }
     plot_save(
         p,

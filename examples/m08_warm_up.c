@@ -187,22 +187,22 @@ static void m08_figure(ex *x)
     ex_list gb = ex_pick(x, "gamma", "part=deep"), flip_b = ex_pick(x, "flip", "part=deep");
     ex_list low = ex_pick(x, "collapsed", "part=deep");
     plot_panel *a =
-        plot_add(p, "L = 5, P = 6, 200 starts", "\316\263", "fraction of starts", PLOT_LINEAR);
+        plot_add(p, "L = 5, P = 6, 200 starts", "gamma", "fraction of starts", PLOT_LINEAR);
     clb_return w;
     plot_line(a, PLOT_ORANGE, g.n, g.at, flip.at, "flipped, constant step");
     plot_line(a, PLOT_BLUE, g.n, g.at, ok.at, "well, constant step");
     plot_points(a, PLOT_GREEN, gw.n, gw.at, warm.at, "well, warm-up");
-    if (!clb_worst_return(5, &w)) plot_vertical(a, w.gamma, "\316\263_WCR");
-    plot_vertical(a, 2 * clb_pow(6, 0.6), "\316\263_c");
-    a = plot_add(p, "L = 20, P = 4, constant step", "\316\263", "fraction of starts", PLOT_LINEAR);
+    if (!clb_worst_return(5, &w)) plot_vertical(a, w.gamma, "gamma_WCR");
+    plot_vertical(a, 2 * clb_pow(6, 0.6), "gamma_c");
+    a = plot_add(p, "L = 20, P = 4, constant step", "gamma", "fraction of starts", PLOT_LINEAR);
     plot_line(a, PLOT_ORANGE, gb.n, gb.at, flip_b.at, "flipped");
     plot_line(a, PLOT_BROWN, gb.n, gb.at, low.at, "collapsed");
-    if (!clb_worst_return(20, &w)) plot_vertical(a, w.gamma, "\316\263_WCR");
+    if (!clb_worst_return(20, &w)) plot_vertical(a, w.gamma, "gamma_WCR");
     if (!ex_find(x, "part=length")) {
         plot_save(p, "Signs flip above gamma_WCR with constant steps, never with a warm-up.");
         return;
     }
-    a = plot_add(p, "How long a warm-up to 0.98 \316\263_c", "steps of warm-up",
+    a = plot_add(p, "How long a warm-up to 0.98 gamma_c", "steps of warm-up",
                  "fraction that ends well", PLOT_LOGX);
     for (int k = 0; k < CLB_RAMP_COUNT; ++k) {
         ex_list n = ex_pick(x, "ramp", "part=length shape=%d", k);

@@ -139,7 +139,7 @@ static void m09_figure(ex *x)
 {
     plot *p = plot_new(x, "geometry", 3, 1);
     plot_panel *a = plot_add(p, "Sharpness against the split, P = 2", "share of pathway 1",
-                             "\316\273 / S", PLOT_LINEAR);
+                             "lambda / S", PLOT_LINEAR);
     static const double L[] = { 2, 3, 5, 20 };
     double at[101], y[101];
     for (int k = 0; k < 4; ++k) {

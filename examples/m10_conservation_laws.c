@@ -373,8 +373,7 @@ static void m10_figure(ex *x)
 {
     static const char *const names[] = { "L = 3", "L = 5", "L = 20" };
     plot *p = plot_new(x, "laws", 3, 1);
-    plot_panel *a =
-        plot_add(p, "Drift of the laws against the step", "\316\263", "drift", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Drift of the laws against the step", "gamma", "drift", PLOT_LOG);
     ex_list g, y, z;
     for (int i = 0; i < 3; ++i) {
         double *drift;
@@ -390,7 +389,7 @@ static void m10_figure(ex *x)
     plot_slope(a, 0.01, 1, 2e-4, 1, "slope 1");
     plot_vertical(a, 2, "edge of stability");
     a = plot_add(p, "Two steps of a balanced two-cycle",
-                 "\316\265 = \316\267 \316\273_min \342\210\222 2", "1 \342\210\222 m", PLOT_LOG);
+                 "epsilon = eta lambda_min - 2", "1 - m", PLOT_LOG);
     for (int i = 0; i < 3; ++i) {
         g = ex_pick(x, "eps", "part=e L=%.17g", m10_L[i]),
         y = ex_pick(x, "one_minus_m", "part=e L=%.17g", m10_L[i]);
@@ -400,8 +399,8 @@ static void m10_figure(ex *x)
         z = ex_pick(x, "frozen_estimate", "part=e L=%.17g", m10_L[i]);
         plot_line(a, i | PLOT_DOTTED, g.n, g.at, z.at, i == 0 ? "frozen constant" : NULL);
     }
-    a = plot_add(p, "Spectral crossover of the leaf law", "\316\267 \316\273",
-                 "|drift of z_2 \342\210\222 z_1|", PLOT_LOGY);
+    a = plot_add(p, "Spectral crossover of the leaf law", "eta lambda",
+                 "|drift of z_2 - z_1|", PLOT_LOGY);
     for (int i = 1; i < 3; ++i) {
         double *measured = ex_doubles(x, 6), *predicted = ex_doubles(x, 6);
         g = ex_pick(x, "eta_lambda", "part=d L=%.17g", m10_L[i]);
@@ -409,7 +408,8 @@ static void m10_figure(ex *x)
         z = ex_pick(x, "pred", "part=d L=%.17g", m10_L[i]);
         for (size_t k = 0; k < y.n; ++k) measured[k] = fabs(y.at[k]), predicted[k] = fabs(z.at[k]);
         plot_points(a, i, g.n, g.at, measured, names[i]);
-        plot_line(a, i | PLOT_THIN, g.n, g.at, predicted, "one term of the mode sum");
+        plot_line(a, i | PLOT_THIN, g.n, g.at, predicted,
+                  i == 1 ? "one term of the mode sum" : NULL);
     }
     plot_save(
         p,

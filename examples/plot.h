@@ -1,13 +1,15 @@
 /* plot.h - figures of the experiments: panels with linear or log axes, written as one SVG that
  * reads well in light and dark and gives the same bytes everywhere. Include after ex.h.
  *
- *   plot *p = plot_new(x, "drift", 2, 1);                            becomes E05_drift.svg, 2
- *   panels in a row
+ *   plot *p = plot_new(x, "drift", 2, 1);                            E05_drift.svg, 2 panels
  *   plot_panel *a = plot_add(p, "Drift", "learning rate", "|C(T) - C(0)|", PLOT_LOG);
  *   plot_points(a, PLOT_PUBLISHED, n, eta, paper, "published");
  *   plot_points(a, PLOT_BLUE, n, eta, mean, "this program");
  *   plot_errors(a, PLOT_BLUE, n, eta, lo, hi);
  *   plot_save(p, "Drift against learning rate.");
+ *
+ * Labels are plain ASCII and printed as mathematics: "eta lambda_max(0) <= 2", "S = L s^(2-2/L)".
+ * The legend and the labels of guides look for a place where they hide nothing.
  *
  * Convention: PLOT_PUBLISHED (grey open squares) for the paper's numbers, PLOT_BLUE for ours,
  * other colours for variants; guides and theory dashed. Values that are not finite (or not positive
@@ -30,8 +32,8 @@ enum {
 enum { PLOT_LINEAR = 0, PLOT_LOGX = 1, PLOT_LOGY = 2, PLOT_LOG = 3 };
 
 typedef enum plot_kind {
-    PLOT_KIND_POINTS, PLOT_KIND_LINE, PLOT_KIND_ERRORS, PLOT_KIND_BAND, PLOT_KIND_BARS,
-    PLOT_KIND_GUIDE, PLOT_KIND_CELLS
+    PLOT_KIND_POINTS, PLOT_KIND_LINE, PLOT_KIND_ERRORS, PLOT_KIND_BAND, PLOT_KIND_GUIDE,
+    PLOT_KIND_CELLS
 } plot_kind;
 
 typedef struct plot_series {
@@ -53,12 +55,16 @@ typedef struct plot_axis {
     const char *const *names;
 } plot_axis;
 
+typedef struct plot_box { double x0, y0, x1, y1; } plot_box;      /* pixels, y downwards */
+
 typedef struct plot_panel {
     struct plot *figure;
     const char  *title;
     plot_axis    x, y;
     plot_series *first, **end;
     double       left, top, width, height;      /* of the drawing area, pixels */
+    plot_box     taken[8];                      /* by the legend, then by labels of guides */
+    size_t       n_taken;
 } plot_panel;
 
 typedef struct plot {
@@ -191,13 +197,6 @@ EX_FN void plot_local_slopes(plot_panel *a, int style, ex_list at, const clb_int
     plot_line(a, style | PLOT_THIN, n, v, y, NULL);
     plot_points(a, style, n, v, y, label);
 }
-/* Bars from 0 (from the lower end on a log axis) to y, around x. */
-EX_FN void plot_bars(plot_panel *a, int style, size_t n, const double *x, const double *y,
-                     const char *label)
-{
-    plot_series_add(a, PLOT_KIND_BARS, style, n, x, y, NULL, label);
-    if (!a->y.log) plot_extend(&a->y, 0.0);
-}
 /* A map of columns x rows cells between the edges x [columns+1], y [rows+1], the first row at
  * y[0]; depth in [0, 1] of the style's colour in sixteen levels, 0 and NaN nothing. For categories
  * one call each. */
@@ -265,13 +264,76 @@ static const char plot_style_sheet[] = /* classes, not variables: some renderers
     ".k7{stroke:#98a3af}"
     "}</style>\n";
 
-EX_FN void plot_text(ex_buf *b, const char *text)
+EX_FN int plot_is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+EX_FN int plot_in_index(char c)
+{
+    return plot_is_letter(c) || (c >= '0' && c <= '9') || c == '*' || c == '-' || c == '.';
+}
+
+/* The sign that ASCII text stands for at its beginning, and its length; NULL: none. */
+EX_FN const char *plot_sign(const char *text, int inside_word, size_t *length)
+{
+    static const char *const signs[][2] = {
+        { "alpha", "\316\261" },   { "beta", "\316\262" },      { "gamma", "\316\263" },
+        { "delta", "\316\264" },   { "Delta ", "\316\224" },    { "epsilon", "\316\265" },
+        { "eta", "\316\267" },     { "kappa", "\316\272" },     { "lambda", "\316\273" },
+        { "Sigma", "\316\243" },   { "tau", "\317\204" },       { "sqrt", "\342\210\232" },
+        { "<=", "\342\211\244" }, { " -", " \342\210\222" }, { "- ", "\342\210\222 " },
+    };
+    for (size_t i = 0; i < EX_LEN(signs); ++i) {
+        *length = strlen(signs[i][0]);
+        if (strncmp(text, signs[i][0], *length)) continue;
+        if (plot_is_letter(*text) && inside_word) continue;
+        if (plot_is_letter(text[*length - 1]) && plot_is_letter(text[*length])) continue;
+        return signs[i][1];
+    }
+    return NULL;
+}
+
+EX_FN void plot_char(ex_buf *b, char one)
 {
     char c[2] = { 0, 0 };
-    for (; *text; ++text) {
-        c[0] = *text;
-        ex_put(b, *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : c);
+    c[0] = one;
+    ex_put(b, one == '&' ? "&amp;" : one == '<' ? "&lt;" : one == '>' ? "&gt;" : c);
+}
+
+/* Text as printed: Greek letters by name, x_max an index, x^2 and x^(1-2/L) exponents. */
+EX_FN void plot_text(ex_buf *b, const char *text)
+{
+    int shifted = 0;                   /* the text behind an index is moved back; 2: and a space */
+    for (const char *at = text; *at;) {
+        size_t length;
+        const char *sign = plot_sign(at, at > text && plot_is_letter(at[-1]), &length);
+        if (sign) ex_put(b, sign), at += length;
+        else if ((*at == '_' || *at == '^') && at > text && at[1]) {
+            int up = *at++ == '^', bracket = *at == '(';
+            ex_putf(b, "%s<tspan dy=\"%d\" font-size=\"80%%\">", shifted ? "</tspan>" : "",
+                    up ? -4 : 3);
+            for (at += bracket; *at && (bracket ? *at != ')' : plot_in_index(*at)); ++at)
+                plot_char(b, *at);
+            at += bracket && *at == ')';
+            shifted = 1 + (*at == ' '), at += *at == ' ';  /* some renderers lose this space */
+            ex_putf(b, "</tspan><tspan dx=\"%d\" dy=\"%d\">", 3 * (shifted - 1), up ? 4 : -3);
+        } else plot_char(b, *at++);
     }
+    if (shifted) ex_put(b, "</tspan>");
+}
+
+/* Pixels that small text takes, generously: fonts differ. */
+EX_FN double plot_text_width(const char *text)
+{
+    ex_buf b = { NULL, 0, 0 };
+    size_t n = 0;
+    int hidden = 0;                                  /* in a tag, or behind the & of an entity */
+    plot_text(&b, text);
+    for (const char *at = b.s ? b.s : ""; *at; ++at) {
+        n += !hidden && *at != '<' && ((unsigned char)*at & 0xc0) != 0x80;
+        if (*at == '<' || *at == '&') hidden = 1;
+        if (*at == '>' || *at == ';') hidden = 0;
+    }
+    free(b.s);
+    return 5.9 * (double)n;
 }
 
 EX_FN double plot_scale(const plot_axis *axis, double v)
@@ -316,8 +378,7 @@ EX_FN void plot_settle(plot_axis *axis)
     }
     margin = 0.06 * (axis->hi - axis->lo);
     if (!(margin > 0)) margin = axis->lo != 0 ? 0.1 * fabs(axis->lo) : 0.5;
-    if (axis->lo != 0) axis->lo -= margin;             /* bars stand on 0 */
-    axis->hi += margin;
+    axis->lo -= margin, axis->hi += margin;
 }
 
 /* One tick: short line, grid line, label. power: write 10 to the value. */
@@ -350,9 +411,13 @@ EX_FN void plot_ticks_log(ex_buf *b, const plot_panel *a, const plot_axis *axis,
             int named = decades >= 3 ? m == 1 && k % stride == 0 : m == 1 || m == 2 || m == 5;
             if (v < axis->lo || v > axis->hi) continue;
             if (decades > 8 && m > 1) continue;
-            if (decades < 3 || (k >= -1 && k <= 1 && decades < 3))
-                snprintf(label, sizeof label, "%g", v);
-            else snprintf(label, sizeof label, "10<tspan dy=\"-5\" font-size=\"9\">%d</tspan>", k);
+            if (decades < 3 && k >= -4 && k <= 4) snprintf(label, sizeof label, "%g", v);
+            else
+                snprintf(label, sizeof label, "%s10<tspan dy=\"-5\" font-size=\"9\">%d</tspan>",
+                         m == 1   ? ""
+                         : m == 2 ? "2\302\267"
+                                  : "5\302\267",
+                         k);
             if (named) plot_tick(b, a, vertical, v, label);
             else if (vertical)
                 ex_putf(b, "<path d=\"M%.2f %.2fh3\" class=\"a\"/>", a->left, plot_py(a, v));
@@ -395,7 +460,7 @@ EX_FN void plot_axes(ex_buf *b, const plot_panel *a)
     plot_text(b, a->x.label);
     ex_putf(b,
             "</text>\n<text transform=\"translate(%.2f %.2f) rotate(-90)\" text-anchor=\"middle\">",
-            a->left - 48, cy);
+            a->left - 54, cy);
     plot_text(b, a->y.label);
     ex_put(b, "</text>\n");
 }
@@ -473,22 +538,6 @@ EX_FN void plot_draw_errors(ex_buf *b, const plot_panel *a, const plot_series *s
     ex_put(b, "\n");
 }
 
-EX_FN void plot_draw_bars(ex_buf *b, const plot_panel *a, const plot_series *s)
-{
-    double base = a->top + a->height, w = 0.6 * a->width / (double)(s->n ? s->n : 1);
-    if (!a->y.log && a->y.lo < 0) base = plot_py(a, 0.0);
-    for (size_t i = 0; i < s->n; ++i) {
-        double x, y;
-        if (!plot_drawable(a, s->x[i], s->y[i])) continue;
-        x = plot_px(a, s->x[i]), y = plot_py(a, s->y[i]);
-        ex_putf(b,
-                "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" class=\"f%d\" "
-                "fill-opacity=\".75\"/>",
-                x - w / 2, y < base ? y : base, w, fabs(base - y), s->style & 15);
-    }
-    ex_put(b, "\n");
-}
-
 /* One path a level; equal neighbours in a row become one rectangle. */
 EX_FN void plot_draw_cells(ex_buf *b, const plot_panel *a, const plot_series *s)
 {
@@ -516,28 +565,13 @@ EX_FN void plot_draw_cells(ex_buf *b, const plot_panel *a, const plot_series *s)
     }
 }
 
-/* A guide's label stands at its upper or right end, inside the panel. */
 EX_FN void plot_draw_guide(ex_buf *b, const plot_panel *a, const plot_series *s)
 {
-    double x1 = plot_px(a, s->x[1]), y1 = plot_py(a, s->y[1]);
-    int vertical = s->x[0] == s->x[1];
     if (!plot_drawable(a, s->x[0], s->y[0]) || !plot_drawable(a, s->x[1], s->y[1])) return;
     ex_putf(b, "<path fill=\"none\" d=\"M%.2f %.2fL%.2f %.2f\"", plot_px(a, s->x[0]),
-            plot_py(a, s->y[0]), x1, y1);
+            plot_py(a, s->y[0]), plot_px(a, s->x[1]), plot_py(a, s->y[1]));
     plot_stroke(b, s->style | PLOT_THIN);
-    ex_put(b, "/>");
-    if (!s->label) return;
-    if (y1 < a->top + 10) y1 = a->top + 10;
-    if (x1 > a->left + a->width) x1 = a->left + a->width;
-    if (vertical)
-        ex_putf(
-            b,
-            "<text class=\"s\" transform=\"translate(%.2f %.2f) rotate(-90)\" text-anchor=\"end\">",
-            x1 - 4, a->top + 6);
-    else
-        ex_putf(b, "<text class=\"s\" x=\"%.2f\" y=\"%.2f\" text-anchor=\"end\">", x1 - 3, y1 - 4);
-    plot_text(b, s->label);
-    ex_put(b, "</text>\n");
+    ex_put(b, "/>\n");
 }
 
 EX_FN void plot_draw(ex_buf *b, const plot_panel *a, const plot_series *s)
@@ -546,7 +580,6 @@ EX_FN void plot_draw(ex_buf *b, const plot_panel *a, const plot_series *s)
     case PLOT_KIND_LINE: plot_draw_line(b, a, s); break;
     case PLOT_KIND_BAND: plot_draw_band(b, a, s); break;
     case PLOT_KIND_ERRORS: plot_draw_errors(b, a, s); break;
-    case PLOT_KIND_BARS: plot_draw_bars(b, a, s); break;
     case PLOT_KIND_GUIDE: plot_draw_guide(b, a, s); break;
     case PLOT_KIND_CELLS: plot_draw_cells(b, a, s); break;
     case PLOT_KIND_POINTS:
@@ -558,59 +591,156 @@ EX_FN void plot_draw(ex_buf *b, const plot_panel *a, const plot_series *s)
     }
 }
 
-/* Points of all series inside a box of pixels. */
-EX_FN size_t plot_crowd(const plot_panel *a, double x0, double y0, double x1, double y1)
+/* ============================================================================================
+ * Where the legend and the labels of guides stand
+ * ========================================================================================== */
+
+/* The length of a straight piece that lies inside a box, to a few pixels. */
+EX_FN double plot_inside(const plot_box *box, double x0, double y0, double x1, double y1)
 {
-    size_t crowd = 0;
-    for (const plot_series *s = a->first; s; s = s->next)
-        for (size_t i = 0; i < s->n && s->kind != PLOT_KIND_GUIDE && s->kind != PLOT_KIND_CELLS;
-             ++i) {
-            double x, y;
-            if (!plot_drawable(a, s->x[i], s->y[i])) continue;
-            x = plot_px(a, s->x[i]), y = plot_py(a, s->y[i]);
-            crowd += x > x0 && x < x1 && y > y0 && y < y1;
-        }
-    return crowd;
+    double length = fmax(fabs(x1 - x0), fabs(y1 - y0)), inside = 0;
+    int n = 1 + (int)(length / 4);
+    for (int i = 0; i < n; ++i) {
+        double share = (i + 0.5) / n, x = x0 + share * (x1 - x0), y = y0 + share * (y1 - y0);
+        if (x > box->x0 && x < box->x1 && y > box->y0 && y < box->y1) inside += length / n;
+    }
+    return inside;
 }
 
-/* The legend, in the emptiest corner. */
-EX_FN void plot_legend(ex_buf *b, const plot_panel *a)
+/* What a box would hide of one series: pixels of line, sixteen a marker. */
+EX_FN double plot_hidden(const plot_panel *a, const plot_series *s, const plot_box *box)
 {
-    double w = 0, h = 6, x, y, best_x = 0, best_y = 0;
-    size_t best = (size_t)-1;
-    for (const plot_series *s = a->first; s; s = s->next)
-        if (s->label && s->kind != PLOT_KIND_GUIDE) {
-            double width = 38 + 5.9 * (double)ex_width(s->label);
-            h += 15;
-            if (width > w) w = width;
-        }
-    if (h < 7) return;
-    for (int corner = 0; corner < 4; ++corner) {
-        size_t crowd;
-        x = corner & 1 ? a->left + a->width - w - 6 : a->left + 6;
-        y = corner & 2 ? a->top + a->height - h - 6 : a->top + 6;
-        crowd = plot_crowd(a, x - 6, y - 6, x + w + 6, y + h + 6);
-        if (crowd < best) best = crowd, best_x = x, best_y = y;
+    double hidden = 0, last_x = 0, last_y = 0;
+    for (size_t i = 0, down = 0; i < s->n && s->kind != PLOT_KIND_CELLS; ++i) {
+        double x, y, y2;
+        if (!plot_drawable(a, s->x[i], s->y[i])) { down = 0; continue; }
+        x = plot_px(a, s->x[i]), y = plot_py(a, s->y[i]);
+        y2 = s->y2 && !isnan(s->y2[i]) ? plot_py(a, s->y2[i]) : y;
+        if (s->kind == PLOT_KIND_POINTS)
+            hidden += 16 * (x > box->x0 - 4 && x < box->x1 + 4 && y > box->y0 - 4
+                            && y < box->y1 + 4);
+        else if (s->kind == PLOT_KIND_ERRORS || s->kind == PLOT_KIND_BAND)
+            hidden += plot_inside(box, x, y, x, y2);
+        else if (down) hidden += plot_inside(box, last_x, last_y, x, y);
+        down = 1, last_x = x, last_y = y;
     }
+    return hidden;
+}
+
+/* The price of a place: infinite outside the panel and on what is taken. */
+EX_FN double plot_price(const plot_panel *a, const plot_box *box)
+{
+    double price = 0;
+    if (box->x0 < a->left || box->x1 > a->left + a->width || box->y0 < a->top
+        || box->y1 > a->top + a->height)
+        return EX_INF;
+    for (size_t i = 0; i < a->n_taken; ++i)
+        if (box->x0 < a->taken[i].x1 && box->x1 > a->taken[i].x0 && box->y0 < a->taken[i].y1
+            && box->y1 > a->taken[i].y0)
+            return EX_INF;
+    for (const plot_series *s = a->first; s; s = s->next) price += plot_hidden(a, s, box);
+    return price;
+}
+
+/* The best of n places, the first of equals; it is taken from now on. */
+EX_FN plot_box plot_take(plot_panel *a, size_t n, const plot_box *places)
+{
+    double least = EX_INF;
+    size_t best = 0;
+    for (size_t i = 0; i < n; ++i) {
+        double price = plot_price(a, &places[i]) + 0.1 * (double)i;
+        if (price < least - 0.01) least = price, best = i;
+    }
+    if (a->n_taken < EX_LEN(a->taken)) a->taken[a->n_taken++] = places[best];
+    return places[best];
+}
+
+EX_FN plot_box plot_box_at(double x, double y, double width, double height)
+{
+    plot_box box;
+    box.x0 = x, box.y0 = y, box.x1 = x + width, box.y1 = y + height;
+    return box;
+}
+
+/* A box of this size in the four corners, then anywhere on a grid. */
+EX_FN plot_box plot_take_corner(plot_panel *a, double width, double height)
+{
+    enum { GRID = 9 };
+    plot_box places[4 + GRID * GRID];
+    double x = a->left + 6, dx = a->width - width - 12;
+    double y = a->top + 6, dy = a->height - height - 12;
+    for (size_t i = 0; i < 4; ++i)
+        places[i] = plot_box_at(x + (i & 1 ? dx : 0), y + (i & 2 ? dy : 0), width, height);
+    for (size_t i = 0; i < GRID * GRID; ++i)
+        places[4 + i] = plot_box_at(x + dx * (double)(i % GRID) / (GRID - 1),
+                                    y + dy * (double)(i / GRID) / (GRID - 1), width, height);
+    return plot_take(a, EX_LEN(places), places);
+}
+
+EX_FN void plot_legend(ex_buf *b, plot_panel *a)
+{
+    double w = 0, h = 6, y;
+    plot_box box;
+    for (const plot_series *s = a->first; s; s = s->next)
+        if (s->label && s->kind != PLOT_KIND_GUIDE)
+            h += 15, w = fmax(w, 38 + plot_text_width(s->label));
+    if (h < 7) return;
+    box = plot_take_corner(a, w, h);
     ex_putf(b,
             "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" rx=\"3\" class=\"bg\" "
             "fill-opacity=\".82\"/>\n",
-            best_x, best_y, w, h);
-    y = best_y + 13;
+            box.x0, box.y0, w, h);
+    y = box.y0 + 13;
     for (const plot_series *s = a->first; s; s = s->next) {
         if (!s->label || s->kind == PLOT_KIND_GUIDE) continue;
-        if (s->kind == PLOT_KIND_POINTS || s->kind == PLOT_KIND_BARS || s->kind == PLOT_KIND_CELLS)
-            plot_marker(b, s->style, best_x + 16, y - 4);
+        if (s->kind == PLOT_KIND_POINTS || s->kind == PLOT_KIND_CELLS)
+            plot_marker(b, s->style, box.x0 + 16, y - 4);
         else {
-            ex_putf(b, "<path d=\"M%.2f %.2fh22\"", best_x + 5, y - 4);
+            ex_putf(b, "<path d=\"M%.2f %.2fh22\"", box.x0 + 5, y - 4);
             plot_stroke(b, s->style);
             ex_put(b, "/>");
         }
-        ex_putf(b, "<text class=\"s\" x=\"%.2f\" y=\"%.2f\">", best_x + 33, y);
+        ex_putf(b, "<text class=\"s\" x=\"%.2f\" y=\"%.2f\">", box.x0 + 33, y);
         plot_text(b, s->label);
         ex_put(b, "</text>\n");
         y += 15;
     }
+}
+
+/* A guide's label: beside a vertical line from its top down, else along the line from its right
+ * end, above or below. */
+EX_FN void plot_guide_label(ex_buf *b, plot_panel *a, const plot_series *s)
+{
+    enum { ALONG = 12 };
+    plot_box places[4 * ALONG], box;
+    double w = plot_text_width(s->label), right = a->left + a->width,
+           x0 = fmax(plot_px(a, s->x[0]), a->left), x1 = fmin(plot_px(a, s->x[1]), right),
+           y0 = plot_py(a, s->y[0]), y1 = plot_py(a, s->y[1]);
+    int vertical = s->x[0] == s->x[1];
+    if (vertical ? x0 > right || x1 < a->left
+                 : fmax(y0, y1) < a->top || fmin(y0, y1) > a->top + a->height)
+        return;                                                             /* outside */
+    for (size_t i = 0; i < ALONG; ++i) {
+        double share = (double)i / (ALONG - 1), x = x1 + share * (x0 - x1),
+               y = y1 + share * (y0 - y1);
+        plot_box *p = &places[i];
+        if (vertical) y = a->top + 6 + share * (a->height - w - 12);
+        p[0] = vertical ? plot_box_at(x - 15, y, 12, w) : plot_box_at(x - w - 3, y - 15, w, 13);
+        p[ALONG] = vertical ? plot_box_at(x + 3, y, 12, w) : plot_box_at(x + 3, y - 15, w, 13);
+        p[2 * ALONG] = vertical ? p[0] : plot_box_at(x + 3, y + 3, w, 13);
+        p[3 * ALONG] = vertical ? p[0] : plot_box_at(x - w - 3, y + 3, w, 13);
+    }
+    box = plot_take(a, EX_LEN(places), places);
+    if (vertical)
+        ex_putf(b,
+                "<text class=\"s\" transform=\"translate(%.2f %.2f) rotate(-90)\" "
+                "text-anchor=\"end\">",
+                box.x1 - 2, box.y0);
+    else
+        ex_putf(b, "<text class=\"s\" x=\"%.2f\" y=\"%.2f\" text-anchor=\"%s\">",
+                box.x0 < x1 - w ? box.x1 : box.x0, box.y1 - 2, box.x0 < x1 - w ? "end" : "start");
+    plot_text(b, s->label);
+    ex_put(b, "</text>\n");
 }
 
 EX_FN void plot_draw_panel(ex_buf *b, plot_panel *a, size_t number)
@@ -634,6 +764,8 @@ EX_FN void plot_draw_panel(ex_buf *b, plot_panel *a, size_t number)
             "class=\"a\"/>\n",
             a->left, a->top, a->width, a->height);
     plot_legend(b, a);
+    for (const plot_series *s = a->first; s; s = s->next)
+        if (s->kind == PLOT_KIND_GUIDE && s->label) plot_guide_label(b, a, s);
 }
 
 /* Write the figure into the experiment: OUT/ID_name.svg. */
@@ -646,7 +778,7 @@ EX_FN void plot_save(plot *p, const char *caption)
             "width=\"%.0f\" height=\"%.0f\""
             " role=\"img\">\n<title>",
             w, h, w, h);
-    plot_text(&b, caption);
+    for (const char *c = caption; *c; ++c) plot_char(&b, *c);
     ex_put(&b, "</title>\n");
     ex_put(&b, plot_style_sheet);
     ex_put(&b, "<rect width=\"100%\" height=\"100%\" class=\"bg\"/>\n");

@@ -534,7 +534,7 @@ EX_FN void sp_panel(ex *x, plot *p, const sp_grid *g)
 {
     static const sp_predictor shown[] = { SP_PUB, SP_HF, SP_GNF, SP_LIN, SP_RELIN };
     double *S = ex_doubles(x, g->n), *P = ex_doubles(x, g->n);
-    plot_panel *a = plot_add(p, g->c->label, "learning rate \316\267", "S(\316\267)", PLOT_LOG);
+    plot_panel *a = plot_add(p, g->c->label, "learning rate eta", "S(eta)", PLOT_LOG);
     sp_curve(g, g->S, 1, S);
     for (size_t k = 0; k < EX_LEN(shown); ++k) {
         int valid = 0;
@@ -547,7 +547,7 @@ EX_FN void sp_panel(ex *x, plot *p, const sp_grid *g)
         if (valid) plot_line(a, sp_styles[shown[k]], g->n, g->lrs.at, P, sp_names[shown[k]]);
     }
     plot_points(a, PLOT_BLUE, g->n, g->lrs.at, S, "measured");
-    plot_vertical(a, 2 / clb_mean(g->seeds, g->lambda_max), "2/\316\273max(0)");
+    plot_vertical(a, 2 / clb_mean(g->seeds, g->lambda_max), "2/lambda_max(0)");
 }
 
 /* ---- ledger of E8 and E12 ------------------------------------------------------------------- */
