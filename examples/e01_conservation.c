@@ -218,8 +218,7 @@ static int e01_control_lines(ex *x)
 /* Mean over seeds of the largest relative drift, per step length; NaN where not run. */
 static double e01_flow_mean(ex *x, const char *name, const char *net, const char *method, double dt)
 {
-    ex_list v = ex_pick(x, name, "part=flow net=%s method=%s dt=%.17g", net, method, dt);
-    return clb_mean(v.n, v.at);
+    return ex_mean(x, name, "part=flow net=%s method=%s dt=%.17g", net, method, dt);
 }
 
 /* Fitted order of Runge-Kutta in dt over the steps from..to-1 of its list. */

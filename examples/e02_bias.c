@@ -128,8 +128,7 @@ static clb_status e02_run(ex *x, ex_row *row)
 
 static double e02_mean(ex *x, const char *name, size_t L, int bias, double eta)
 {
-    ex_list v = ex_pick(x, name, "part=gd matrices=%zu bias=%d lr=%.17g pub=1", L, bias, eta);
-    return clb_mean(v.n, v.at);
+    return ex_mean(x, name, "part=gd matrices=%zu bias=%d lr=%.17g pub=1", L, bias, eta);
 }
 
 static void e02_model_lines(ex *x)

@@ -181,12 +181,6 @@ static clb_status e03_run(ex *x, ex_row *row)
 
 /* --- tables and ledger ----------------------------------------------------------------------- */
 
-static double e03_mean(ex *x, const char *name, const char *part, double eta)
-{
-    ex_list v = ex_pick(x, name, "part=%s lr=%.17g pub=1", part, eta);
-    return clb_mean(v.n, v.at);
-}
-
 /* Most numbers agree to six digits. |G_1|^2 jumps by up to 3e-3 of itself when a gate switches, in
  * float32 some steps before or after double; delta is a difference of two such norms, by the end
  * far smaller than they are. */
@@ -240,16 +234,17 @@ static void e03_lines(ex *x)
         line = ex_line(x, "sweep");
         n = clb_mean(S.n, S.at);
         ex_num(line, "lr", eta);
-        ex_num(line, "mean_actual_drift", e03_mean(x, "drift", "sweep", eta));
+        ex_num(line, "mean_actual_drift", ex_mean_lr(x, "drift", "sweep", eta));
         ex_num(line, "mean_S_eta", n);
         ex_num(line, "std_S_eta", clb_std_pop(S.n, S.at));
-        ex_num(line, "drift_over_eta_sq", e03_mean(x, "drift", "sweep", eta) / (eta * eta));
-        ex_num(line, "mean_decomposition_error", e03_mean(x, "decomposition_error", "sweep", eta));
-        ex_num(line, "mean_loss_integral", e03_mean(x, "loss_integral", "sweep", eta));
-        ex_num(line, "mean_grad_integral", e03_mean(x, "grad_integral", "sweep", eta));
-        ex_num(line, "S_over_grad_integral", n / e03_mean(x, "grad_integral", "sweep", eta));
-        ex_num(line, "mean_sign_change_rate", e03_mean(x, "sign_change_rate", "sweep", eta));
-        ex_num(line, "mean_hurst_exponent", e03_mean(x, "hurst_exponent", "sweep", eta));
+        ex_num(line, "drift_over_eta_sq", ex_mean_lr(x, "drift", "sweep", eta) / (eta * eta));
+        ex_num(line, "mean_decomposition_error",
+               ex_mean_lr(x, "decomposition_error", "sweep", eta));
+        ex_num(line, "mean_loss_integral", ex_mean_lr(x, "loss_integral", "sweep", eta));
+        ex_num(line, "mean_grad_integral", ex_mean_lr(x, "grad_integral", "sweep", eta));
+        ex_num(line, "S_over_grad_integral", n / ex_mean_lr(x, "grad_integral", "sweep", eta));
+        ex_num(line, "mean_sign_change_rate", ex_mean_lr(x, "sign_change_rate", "sweep", eta));
+        ex_num(line, "mean_hurst_exponent", ex_mean_lr(x, "hurst_exponent", "sweep", eta));
         if (E03_IN(e03_paper, eta)) e03_refs(x, line, eta);
     }
     ex_caption(x, "sweep", "Means over the published seeds");
@@ -270,20 +265,19 @@ static void e03_lines(ex *x)
 static void e03_energy_lines(ex *x)
 {
     for (size_t i = 0; i < EX_LEN(e03_grid); ++i) {
-        double eta = e03_grid[i], drop = e03_mean(x, "loss_drop", "sweep", eta), lambda;
-        ex_list top = ex_pick(x, "lambda_max", "part=skip lr=%.17g", e03_skip[0]);
+        double eta = e03_grid[i], drop = ex_mean_lr(x, "loss_drop", "sweep", eta), lambda;
         ex_row *line;
         if (isnan(drop)) continue;
-        lambda = clb_mean(top.n, top.at);
+        lambda = ex_mean(x, "lambda_max", "part=skip lr=%.17g", e03_skip[0]);
         line = ex_line(x, "energy");
         ex_num(line, "lr", eta);
-        ex_num(line, "drift", e03_mean(x, "drift", "sweep", eta));
-        ex_num(line, "kbar_eta_loss_drop", e03_mean(x, "first_order", "sweep", eta));
-        ex_num(line, "eta_energy", e03_mean(x, "eta_energy", "sweep", eta));
+        ex_num(line, "drift", ex_mean_lr(x, "drift", "sweep", eta));
+        ex_num(line, "kbar_eta_loss_drop", ex_mean_lr(x, "first_order", "sweep", eta));
+        ex_num(line, "eta_energy", ex_mean_lr(x, "eta_energy", "sweep", eta));
         ex_num(line, "loss_drop", drop);
-        ex_num(line, "kbar", e03_mean(x, "kbar", "sweep", eta));
-        ex_num(line, "mu", e03_mean(x, "mu", "sweep", eta));
-        ex_num(line, "bound_energy", eta * e03_mean(x, "eta_energy", "sweep", eta));
+        ex_num(line, "kbar", ex_mean_lr(x, "kbar", "sweep", eta));
+        ex_num(line, "mu", ex_mean_lr(x, "mu", "sweep", eta));
+        ex_num(line, "bound_energy", eta * ex_mean_lr(x, "eta_energy", "sweep", eta));
         if (eta * lambda < 2) ex_num(line, "bound_loss", eta * drop / (1 - eta * lambda / 2));
     }
     ex_caption(x, "energy", "drift = kbar eta (L(0) - L(T)) mu, and the bounds without kbar");
@@ -292,9 +286,9 @@ static void e03_energy_lines(ex *x)
 static void e03_skip_lines(ex *x)
 {
     for (size_t i = 0; i < EX_LEN(e03_skip); ++i) {
-        double eta = e03_skip[i], S = e03_mean(x, "S_skipped", "skip", eta);
-        double head = e03_mean(x, "S_head", "skip", eta);
-        double lambda = e03_mean(x, "lambda_max", "skip", eta), at_eos, share;
+        double eta = e03_skip[i], S = ex_mean_lr(x, "S_skipped", "skip", eta);
+        double head = ex_mean_lr(x, "S_head", "skip", eta);
+        double lambda = ex_mean_lr(x, "lambda_max", "skip", eta), at_eos, share;
         const char *path = ex_print(x, "eos_gradient_decomposition/results.json#%s",
                                     ex_key(x, eta));
         ex_row *line;
@@ -302,10 +296,10 @@ static void e03_skip_lines(ex *x)
         line = ex_line(x, "skip");
         at_eos = eta * lambda >= 2 ? head : 0;
         /* mean of the seeds' shares */
-        share = eta * lambda >= 2 ? e03_mean(x, "frac_head", "skip", eta) : 0;
+        share = eta * lambda >= 2 ? ex_mean_lr(x, "frac_head", "skip", eta) : 0;
         ex_num(line, "lr", eta);
         ex_num(line, "S_total", S);
-        ex_num(line, "S_no_skip", e03_mean(x, "S", "skip", eta));
+        ex_num(line, "S_no_skip", ex_mean_lr(x, "S", "skip", eta));
         ex_num(line, "S_pre_eos", S - at_eos);
         ex_num(line, "S_at_eos", at_eos);
         ex_num(line, "avg_delta_pre", (S - at_eos) / (at_eos > 0 ? E03_T - E03_HOLD : E03_T));
@@ -345,9 +339,9 @@ static double e03_cv(ex *x, const char *plain)
 {
     double ratio[EX_LEN(e03_paper)];
     for (size_t i = 0; i < EX_LEN(e03_paper); ++i) {
-        double eta = e03_paper[i], S = e03_mean(x, "S", "sweep", eta);
-        ratio[i] = plain ? S * eta / e03_mean(x, plain, "sweep", eta)
-            : S / e03_mean(x, "grad_integral", "sweep", eta);
+        double eta = e03_paper[i], S = ex_mean_lr(x, "S", "sweep", eta);
+        ratio[i] = plain ? S * eta / ex_mean_lr(x, plain, "sweep", eta)
+            : S / ex_mean_lr(x, "grad_integral", "sweep", eta);
     }
     return 100 * clb_std_pop(EX_LEN(e03_paper), ratio) / clb_mean(EX_LEN(e03_paper), ratio);
 }
@@ -393,19 +387,14 @@ static void e03_fit(ex *x, e03_found *f)
 static void e03_slope_lines(ex *x, e03_found *f)
 {
     double drift[EX_LEN(e03_times)];
-    for (size_t i = 0; i + 1 < f->etas.n; ++i) {
-        ex_row *line = ex_line(x, "local slopes");
-        ex_num(line, "from", f->etas.at[i]), ex_num(line, "to", f->etas.at[i + 1]);
-        ex_num(line, "slope", f->slopes[i].value);
-        ex_num(line, "lo", f->slopes[i].lo), ex_num(line, "hi", f->slopes[i].hi);
-    }
+    ex_slope_lines(x, f->etas, f->slopes);
     for (size_t i = 0; i < EX_LEN(e03_times); ++i)
-        drift[i] = e03_mean(x, "drift", "time", e03_times[i]);
+        drift[i] = ex_mean_lr(x, "drift", "time", e03_times[i]);
     f->time_slope = clb_log(drift[1] / drift[0]) / clb_log(e03_times[1] / e03_times[0]);
     for (size_t i = 0; i < EX_LEN(e03_times) && !isnan(drift[i]); ++i) {
         ex_row *line = ex_line(x, "time");
         ex_nums(line, "lr T drift",
-                EX_VALUES(e03_times[i], e03_mean(x, "T", "time", e03_times[i]), drift[i]));
+                EX_VALUES(e03_times[i], ex_mean_lr(x, "T", "time", e03_times[i]), drift[i]));
         if (i)
             ex_num(line, "slope", clb_log(drift[i] / drift[i - 1])
                    / clb_log(e03_times[i] / e03_times[i - 1]));
@@ -417,22 +406,22 @@ static void e03_slope_lines(ex *x, e03_found *f)
 
 static void e03_verdict_slope(ex *x, const e03_found *f)
 {
-    double lo = EX_INF, hi = -EX_INF;
+    ex_list slopes = ex_column(x, "local slopes", "slope");
+    clb_summary local = clb_summarize(slopes.n, slopes.at);
     ex_row *item = ex_summary(x, "slope", f->window.slope);
     ex_ci(item, f->window_ci.se, f->window_ci.lo, f->window_ci.hi), ex_printed(item, 1.029);
     ex_printed(ex_summary(x, "r_squared", f->window.r2), 0.9998);
     ex_printed(ex_summary(x, "alpha_five_points", f->five.slope), 1.190);
-    for (size_t i = 0; i + 1 < f->etas.n; ++i)
-        lo = fmin(lo, f->slopes[i].value), hi = fmax(hi, f->slopes[i].value);
     ex_claim(x, "drift ~ eta", "slope 1.029, R^2 0.9998 on 1e-3 .. 1e-1",
              ex_print(x,
                       "slope %.4f [%.4f, %.4f], R^2 %.5f there; local slopes %.2f to %.2f on 1e-4 "
                       ".. 1",
-                      f->window.slope, f->window_ci.lo, f->window_ci.hi, f->window.r2, lo, hi),
+                      f->window.slope, f->window_ci.lo, f->window_ci.hi, f->window.r2, local.min,
+                      local.max),
              "reproduced if the slope within 0.05 of 1 and the range of the local slopes < 0.2; "
              "qualified if the slope within 0.05 of 1. The slope is that of the window 1e-3 .. "
              "1e-1, the local slopes are those of the whole grid.",
-             EX_VALUES(f->window.slope, hi - lo, f->window.slope));
+             EX_VALUES(f->window.slope, local.max - local.min, f->window.slope));
 }
 
 static void e03_verdict_energy(ex *x)
@@ -461,7 +450,7 @@ static void e03_verdict_energy(ex *x)
 
 static void e03_verdicts(ex *x, const e03_found *f)
 {
-    double S = e03_mean(x, "S_skipped", "skip", 0.5), plain = e03_mean(x, "S", "skip", 0.5);
+    double S = ex_mean_lr(x, "S_skipped", "skip", 0.5), plain = ex_mean_lr(x, "S", "skip", 0.5);
     double error = 0;
     ex_list errors = ex_pick(x, "decomposition_error", "part=sweep");
     for (size_t i = 0; i < errors.n; ++i) error = fmax(error, errors.at[i]);
@@ -505,7 +494,7 @@ static void e03_figure(ex *x, const e03_found *f)
     plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta",
                              "|C(T) - C(0)|", PLOT_LOG);
     for (size_t i = 0; i < n; ++i)
-        free_of_fit[i] = e03_mean(x, "first_order", "sweep", f->etas.at[i]);
+        free_of_fit[i] = ex_mean_lr(x, "first_order", "sweep", f->etas.at[i]);
     plot_runs(a, PLOT_BLUE, "sweep", "lr", "drift");
     plot_line(a, PLOT_GREEN | PLOT_DASHED, n, f->etas.at, free_of_fit,
               "kappa eta (L(0) - L(T)), no fit");

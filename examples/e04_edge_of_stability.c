@@ -149,8 +149,26 @@ static void e04_record(ex_row *row, const clb_trace *tr, const e04_watch *w, siz
     e04_curve(row, tr, from);
 }
 
-/* Train p with an observer every `every` updates; from: the step whose charges are the reference.
- */
+/* What the published file holds of a run, under its names. */
+static void e04_log(ex_row *row, const clb_trace *tr, const e04_watch *w, const size_t *at)
+{
+    double *C = ex_space(row, w->n * (E04_L - 1)), *q = ex_space(row, w->n * E04_L);
+    double *steps = ex_space(row, w->n);
+    for (size_t i = 0; i < w->n; ++i) {
+        for (size_t l = 1; l < E04_L; ++l)
+            C[i * (E04_L - 1) + l - 1] = clb_trace_charge(tr, l, at[i]);
+        steps[i] = (double)at[i];
+        memcpy(q + i * E04_L, tr->q + at[i] * E04_L, E04_L * sizeof *q);
+    }
+    ex_array(row, "steps", w->n, steps);
+    ex_array(row, "losses", w->n, w->loss);
+    ex_array(row, "train_acc", w->n, w->accuracy);
+    ex_array(row, "conservation", w->n * (E04_L - 1), C);
+    ex_array(row, "weight_norms", w->n * E04_L, q);
+}
+
+/* Train with an observer every `every` updates; with rng as published: charges against those
+ * after the first update. */
 static clb_status e04_train(clb_net *net, clb_data *data, ex_row *row, size_t every, clb_rng *rng)
 {
     size_t T = (size_t)ex_get(row, "T"), from = rng ? 1 : 0, rows = T / every + 3;
@@ -176,20 +194,7 @@ static clb_status e04_train(clb_net *net, clb_data *data, ex_row *row, size_t ev
         if (status == CLB_OK || status == CLB_EDIVERGED) {
             e04_record(row, &trace, &w, from);
             ex_flag(row, "diverged", status == CLB_EDIVERGED);
-            if (rng) {                                   /* names of the published file           */
-                double *C = ex_space(row, w.n * (E04_L - 1)), *q = ex_space(row, w.n * E04_L);
-                double *steps = ex_space(row, w.n);
-                for (size_t i = 0; i < w.n; ++i) {
-                    for (size_t l = 1; l < E04_L; ++l)
-                        C[i * (E04_L - 1) + l - 1] = clb_trace_charge(&trace, l, first[i]);
-                    steps[i] = (double)first[i];
-                    memcpy(q + i * E04_L, trace.q + first[i] * E04_L, E04_L * sizeof *q);
-                }
-                ex_array(row, "steps", w.n, steps);
-                ex_array(row, "losses", w.n, w.loss), ex_array(row, "train_acc", w.n, w.accuracy);
-                ex_array(row, "conservation", w.n * (E04_L - 1), C);
-                ex_array(row, "weight_norms", w.n * E04_L, q);
-            }
+            if (rng) e04_log(row, &trace, &w, first);
             clb_trace_free(&trace);
             status = w.status;
         }

@@ -120,12 +120,6 @@ static clb_status e05_run(ex *x, ex_row *row)
 
 /* --- tables and ledger ----------------------------------------------------------------------- */
 
-static double e05_mean(ex *x, const char *name, const char *part, double eta)
-{
-    ex_list v = ex_pick(x, name, "part=%s lr=%.17g pub=1", part, eta);
-    return clb_mean(v.n, v.at);
-}
-
 /* Drifts carry float32 noise (protocol, tier C): 2e-5 absolute per seed at m = 64, growing as the
  * quantum of |W_1|^2 ~ m/3; where it is larger (xor, spheres) the float build measures it. A small
  * cross entropy is the difference of two float32 numbers near 10, so the mean over samples is good
@@ -156,13 +150,14 @@ static void e05_lines(ex *x, const e05_sweep *s, ex_list etas)
         ex_row *line = ex_line(x, s->label);
         ex_nums(line, "lr mean_drift std_drift mean_loss r r_eta_loss_fall",
                 EX_VALUES(eta, clb_mean(drift.n, drift.at), clb_std_pop(drift.n, drift.at),
-                          e05_mean(x, "final_loss", s->part, eta), e05_mean(x, "r", s->part, eta),
-                          e05_mean(x, "r_eta_loss_fall", s->part, eta)));
+                          ex_mean_lr(x, "final_loss", s->part, eta),
+                          ex_mean_lr(x, "r", s->part, eta),
+                          ex_mean_lr(x, "r_eta_loss_fall", s->part, eta)));
         e05_refs(x, line, s, eta,
                  ex_print(x, "%s/results.json#%s/lr_results/%s", s->file, s->label,
                           ex_key(x, eta)));
         if (s != e05_sweeps) continue;
-        ex_num(line, "mean_rel_drift", e05_mean(x, "rel_drift", s->part, eta));
+        ex_num(line, "mean_rel_drift", ex_mean_lr(x, "rel_drift", s->part, eta));
         e05_refs(x, line, s, eta, ex_print(x, "drift_scaling/results.json#%s", ex_key(x, eta)));
         e05_refs(x, line, s, eta,
                  ex_print(x, "universality_dataset/results.json#gaussian_d20/lr_results/%s",
@@ -231,8 +226,8 @@ static double e05_bend(ex *x, const char *part, ex_list etas)
 {
     double before = EX_NAN;
     for (size_t i = 0; i < etas.n; ++i) {
-        double ratio = e05_mean(x, "final_loss", part, etas.at[i])
-                       / e05_mean(x, "initial_loss", part, etas.at[i]);
+        double ratio = ex_mean_lr(x, "final_loss", part, etas.at[i])
+                       / ex_mean_lr(x, "initial_loss", part, etas.at[i]);
         if (i && before >= 0.25 && ratio < 0.25) {
             double share = (before - 0.25) / (before - ratio);
             return etas.at[i - 1] * clb_pow(etas.at[i] / etas.at[i - 1], share);
@@ -280,11 +275,10 @@ static void e05_bends(ex *x, e05_found *f)
 {
     static const char *const parts[3] = { "T200", "sweep", "T20000" };
     static const double steps[3] = { 200, E05_T, 20000 };
-    ex_list wide = ex_lrs(x, e05_etas, EX_LEN(e05_etas)),
-            lambda = ex_pick(x, "lambda_max", "part=curvature");
-    f->eta_c = 2.0 / clb_mean(lambda.n, lambda.at);
+    ex_list wide = ex_lrs(x, e05_etas, EX_LEN(e05_etas));
+    f->eta_c = 2.0 / ex_mean(x, "lambda_max", "part=curvature");
     for (int k = 0; k < 3; ++k) {
-        double a = e05_mean(x, "drift", parts[k], 0.3), b = e05_mean(x, "drift", parts[k], 0.5);
+        double a = ex_mean_lr(x, "drift", parts[k], 0.3), b = ex_mean_lr(x, "drift", parts[k], 0.5);
         ex_row *line;
         f->bend[k] = e05_bend(x, parts[k], k == 2 ? wide : f->etas);
         f->top[k] = clb_log(b / a) / clb_log(0.5 / 0.3);
@@ -310,22 +304,17 @@ static void e05_fits(ex *x, e05_found *f)
     for (size_t s = 0; s < y.seeds; ++s)
         alpha[s] = clb_fit_power(f->etas.n, f->etas.at, y.y + s * f->etas.n, 0.0).slope;
     f->seed_alpha = clb_mean(y.seeds, alpha), f->seed_se = clb_stderr(y.seeds, alpha);
-    for (size_t i = 0; i + 1 < f->etas.n; ++i) {
-        ex_row *line = ex_line(x, "local slopes");
-        ex_num(line, "from", f->etas.at[i]), ex_num(line, "to", f->etas.at[i + 1]);
-        ex_num(line, "slope", f->slopes[i].value);
-        ex_num(line, "lo", f->slopes[i].lo), ex_num(line, "hi", f->slopes[i].hi);
-    }
+    ex_slope_lines(x, f->etas, f->slopes);
 }
 
 /* --- verdicts -------------------------------------------------------------------------------- */
 
 static void e05_verdicts(ex *x, const e05_found *f)
 {
-    double lo = EX_INF, hi = -EX_INF, worst = 0.0, moved = f->bend[0] / f->bend[2] / 100.0;
+    double worst = 0.0, moved = f->bend[0] / f->bend[2] / 100.0;
+    ex_list slopes = ex_column(x, "local slopes", "slope");
+    clb_summary local = clb_summarize(slopes.n, slopes.at);
     int published_in = f->alpha.lo <= 1.16 && 1.16 <= f->alpha.hi;
-    for (size_t i = 0; i + 1 < f->etas.n; ++i)
-        lo = fmin(lo, f->slopes[i].value), hi = fmax(hi, f->slopes[i].value);
     for (size_t i = 0; i < ex_runs(x); ++i)
         worst = fmax(worst, ex_get(ex_run_at(x, i), "identity_error"));
     ex_claim(x, "drift ~ eta^alpha with alpha = 1.16, R^2 > 0.99", "1.16, 0.991",
@@ -335,10 +324,10 @@ static void e05_verdicts(ex *x, const e05_found *f)
              "qualified if alpha within 0.05 of 1.16 and R^2 > 0.98",
              EX_VALUES(published_in, f->fit.r2, f->alpha.value, f->fit.r2));
     ex_claim(x, "the drift is a power law of eta", "one exponent",
-             ex_print(x, "local slopes from %.2f to %.2f", lo, hi),
+             ex_print(x, "local slopes from %.2f to %.2f", local.min, local.max),
              "reproduced if the range of the local slopes <= 0.2; qualified if it is <= 0.5. A "
              "log-log fit over four decades has R^2 near 1 for any smooth growth.",
-             EX_VALUES(hi - lo, hi - lo));
+             EX_VALUES(local.max - local.min, local.max - local.min));
     if (!isnan(f->eta_c))
         ex_claim(x, "a power law describes the curve best", "-",
                  ex_print(x,
@@ -378,7 +367,7 @@ static void e05_figure(ex *x, const e05_found *f)
     plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta",
                              "|C(T) - C(0)|", PLOT_LOG);
     for (size_t i = 0; i < n; ++i) {
-        free_of_fit[i] = e05_mean(x, "r_eta_loss_fall", "sweep", f->etas.at[i]);
+        free_of_fit[i] = ex_mean_lr(x, "r_eta_loss_fall", "sweep", f->etas.at[i]);
         fit[i] = clb_exp(f->fit.intercept) * clb_pow(f->etas.at[i], f->fit.slope);
     }
     plot_runs(a, PLOT_BLUE, "sweep", "lr", "drift");

@@ -112,12 +112,6 @@ static ex_class e07_class(const e07_method *m, double lr, double *tol)
     return noisy ? EX_NOISE : EX_STABLE;
 }
 
-static double e07_mean(ex *x, const char *name, const char *part, double lr)
-{
-    ex_list v = ex_pick(x, name, "part=%s lr=%.17g pub=1", part, lr);
-    return clb_mean(v.n, v.at);
-}
-
 /* Set I: the first three seeds at the printed rate. */
 static void e07_line_i(ex *x, const e07_method *m, double lr)
 {
@@ -145,8 +139,8 @@ static void e07_line_i(ex *x, const e07_method *m, double lr)
  * drift. */
 static void e07_line_u(ex *x, const e07_method *m, size_t i)
 {
-    double lr = m->lr[i], tol, first = e07_mean(x, "first", m->name, lr),
-           second = e07_mean(x, "second", m->name, lr);
+    double lr = m->lr[i], tol, first = ex_mean_lr(x, "first", m->name, lr),
+           second = ex_mean_lr(x, "second", m->name, lr);
     const char *path = ex_print(x, "universality_optimizer/results.json#%s/lr_results/%s", m->name,
                                 ex_key(x, e07_lr[i]));
     ex_list drift = ex_pick(x, "drift", "part=%s lr=%.17g pub=1", m->name, lr);
@@ -156,11 +150,11 @@ static void e07_line_u(ex *x, const e07_method *m, size_t i)
     ex_num(line, "label", e07_lr[i]);
     ex_num(line, "mean_drift", clb_mean(drift.n, drift.at));
     ex_num(line, "std_drift", clb_std_pop(drift.n, drift.at));
-    ex_num(line, "mean_loss", e07_mean(x, "final_loss", m->name, lr));
-    ex_num(line, "signed", e07_mean(x, "signed_drift", m->name, lr));
+    ex_num(line, "mean_loss", ex_mean_lr(x, "final_loss", m->name, lr));
+    ex_num(line, "signed", ex_mean_lr(x, "signed_drift", m->name, lr));
     ex_num(line, "first_share", fabs(first) / (fabs(first) + fabs(second)));
-    ex_num(line, "law_error", e07_mean(x, "law_error", m->name, lr));
-    ex_num(line, "at_loss_0.01", e07_mean(x, "drift_trained", m->name, lr));
+    ex_num(line, "law_error", ex_mean_lr(x, "law_error", m->name, lr));
+    ex_num(line, "at_loss_0.01", ex_mean_lr(x, "drift_trained", m->name, lr));
     ex_ref(line, "label", EX_EXACT, 0, "%s/lr", path);
     ex_ref(line, "mean_drift", kind, tol, "%s/mean_drift", path);
     ex_ref(line, "std_drift", kind, kind == EX_STABLE ? 5e-3 : tol, "%s/std_drift", path);

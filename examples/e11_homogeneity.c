@@ -219,8 +219,7 @@ static clb_fit e11_alpha(ex *x, const char *part, const char *net, const char *n
 
 static double e11_mean(ex *x, const char *name, const char *net, double lr)
 {
-    ex_list v = ex_pick(x, name, "part=degree net=%s lr=%.17g", net, lr);
-    return clb_mean(v.n, v.at);
+    return ex_mean(x, name, "part=degree net=%s lr=%.17g", net, lr);
 }
 
 /* Returns the range of alpha over the degrees below the edge, p = 1, 1.5, 2, 3; alpha per power to

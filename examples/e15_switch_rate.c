@@ -165,8 +165,7 @@ typedef struct e15_found {
 
 static double e15_mean(ex *x, const char *name, const char *filter)
 {
-    ex_list v = ex_pick(x, name, "%s pub=1", filter);
-    return clb_mean(v.n, v.at);
+    return ex_mean(x, name, "%s pub=1", filter);
 }
 
 static void e15_width_line(ex *x, e15_found *v, size_t k)

@@ -116,8 +116,7 @@ static clb_status e20_run(ex *x, ex_row *row)
 
 static double e20_mean(ex *x, const char *name)
 {
-    ex_list v = ex_pick(x, name, "part=modes pub=1");
-    return clb_mean(v.n, v.at);
+    return ex_mean(x, name, "part=modes pub=1");
 }
 
 static double e20_least(ex *x, const char *name)

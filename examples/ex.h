@@ -126,6 +126,9 @@ EX_FN int     ex_is(const ex_row *row, const char *part);          /* does it be
 EX_FN ex_row *ex_find(ex *x, const char *filter, ...) EX_PRINTF(2, 3);          /* first, or NULL */
 /* The value `name` of all runs that match, in the order planned; .n = 0 if none. */
 EX_FN ex_list ex_pick(ex *x, const char *name, const char *filter, ...) EX_PRINTF(3, 4);
+/* Their mean; that of a part's runs at one learning rate over the published seeds. NaN: no runs. */
+EX_FN double  ex_mean(ex *x, const char *name, const char *filter, ...) EX_PRINTF(3, 4);
+EX_FN double  ex_mean_lr(ex *x, const char *name, const char *part, double lr);
 /* Value `name` per seed and position of `key` in `at`, NaN where there is no such run: ready for
  * clb_sweep_fit() and clb_bootstrap_sweep(). floor and survivors are left 0. */
 EX_FN clb_sweep ex_sweep(ex *x, const char *name, const char *key, ex_list at, const char *filter,
@@ -142,6 +145,8 @@ EX_FN ex_row *ex_line(ex *x, const char *part);
 /* A line of `part` for every run that matches, with these numbers of the run. */
 EX_FN void    ex_show(ex *x, const char *part, const char *names, const char *filter, ...)
     EX_PRINTF(4, 5);
+/* Lines from, to, slope, lo, hi of part "local slopes": one between neighbours of at. */
+EX_FN void    ex_slope_lines(ex *x, ex_list at, const clb_interval *slopes);
 /* One column of a table, its lines in order; NaN where a line has no such number. */
 EX_FN ex_list ex_column(ex *x, const char *part, const char *name);
 EX_FN void    ex_caption(ex *x, const char *part, const char *caption);
@@ -767,19 +772,38 @@ EX_FN ex_row *ex_find(ex *x, const char *filter, ...)
     return rows.n ? rows.at[0] : NULL;
 }
 
+EX_FN ex_list ex_values(ex *x, const char *name, ex_rows rows)
+{
+    ex_list list;
+    double *at = (double *)ex_new(&x->arena, rows.n, sizeof *at);
+    for (size_t i = 0; i < rows.n; ++i) at[i] = ex_get(rows.at[i], name);
+    list.n = rows.n, list.at = at;
+    return list;
+}
+
 EX_FN ex_list ex_pick(ex *x, const char *name, const char *filter, ...)
 {
     va_list args;
     ex_rows rows;
-    ex_list list;
-    double *at;
     va_start(args, filter);
     rows = ex_select(x, filter, args);
     va_end(args);
-    at = (double *)ex_new(&x->arena, rows.n, sizeof *at);
-    for (size_t i = 0; i < rows.n; ++i) at[i] = ex_get(rows.at[i], name);
-    list.n = rows.n, list.at = at;
-    return list;
+    return ex_values(x, name, rows);
+}
+
+EX_FN double ex_mean(ex *x, const char *name, const char *filter, ...)
+{
+    va_list args;
+    ex_list list;
+    va_start(args, filter);
+    list = ex_values(x, name, ex_select(x, filter, args));
+    va_end(args);
+    return clb_mean(list.n, list.at);
+}
+
+EX_FN double ex_mean_lr(ex *x, const char *name, const char *part, double lr)
+{
+    return ex_mean(x, name, "part=%s lr=%.17g pub=1", part, lr);
 }
 
 EX_FN clb_sweep ex_sweep(ex *x, const char *name, const char *key, ex_list at, const char *filter,
@@ -856,6 +880,13 @@ EX_FN void ex_show(ex *x, const char *part, const char *names, const char *filte
     va_end(args);
     for (size_t i = 0; i < runs.n; ++i)
         ex_take(ex_line(x, part), runs.at[i], names);
+}
+
+EX_FN void ex_slope_lines(ex *x, ex_list at, const clb_interval *slopes)
+{
+    for (size_t i = 0; i + 1 < at.n; ++i)
+        ex_nums(ex_line(x, "local slopes"), "from to slope lo hi",
+                EX_VALUES(at.at[i], at.at[i + 1], slopes[i].value, slopes[i].lo, slopes[i].hi));
 }
 
 EX_FN void ex_caption(ex *x, const char *part, const char *caption)

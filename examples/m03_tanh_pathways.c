@@ -290,8 +290,7 @@ static void m03_figure(ex *x)
 
 static double m03_mean(ex *x, const char *name, int act, double gamma)
 {
-    ex_list v = ex_pick(x, name, "part=run act=%s gamma=%.17g", m03_acts[act], gamma);
-    return clb_mean(v.n, v.at);
+    return ex_mean(x, name, "part=run act=%s gamma=%.17g", m03_acts[act], gamma);
 }
 
 static void m03_captions(ex *x)

@@ -1,6 +1,6 @@
-/* m10_matrices.h - the parts of M10 on full matrices: the layer law off the singular-vector set (h),
- * gaps between unequal layers of one chain (j), and both papers' laws on the same matrices (meet).
- * Include after ex.h. */
+/* m10_matrices.h - the parts of M10 on full matrices: the layer law off the singular-vector set
+ * (h), gaps between unequal layers of one chain (j), and both papers' laws on the same matrices
+ * (meet). Include after ex.h. */
 #ifndef CLB_M10_MATRICES_H
 #define CLB_M10_MATRICES_H
 

@@ -50,7 +50,8 @@ EX_FN ex_key128 ex_hash_problem(const clb_net *net, const clb_data *data, double
     double a[3];
     a[0] = net->a, a[1] = (double)net->activation, a[2] = ce;
     ex_hash(&k, a, 3, sizeof *a);
-    ex_hash(&k, net->m, net->L + 1, sizeof *net->m), ex_hash(&k, net->b + 1, net->L, sizeof *net->b);
+    ex_hash(&k, net->m, net->L + 1, sizeof *net->m);
+    ex_hash(&k, net->b + 1, net->L, sizeof *net->b);
     ex_hash(&k, net->theta, net->P, sizeof *net->theta);
     ex_hash_word(&k, data->n);
     ex_hash(&k, data->X, data->n * data->d, sizeof *data->X);

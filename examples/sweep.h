@@ -191,10 +191,8 @@ EX_FN double sw_mean(ex *x, const sw_case *c, const char *name, const char *key,
 EX_FN double sw_lambda(ex *x, const sw_case *c)
 {
     sw_case start = *c;
-    ex_list v;
     start.part = "start";
-    v = ex_pick(x, "lambda_max", "%s", sw_filter(x, &start));
-    return clb_mean(v.n, v.at);
+    return ex_mean(x, "lambda_max", "%s", sw_filter(x, &start));
 }
 
 /* The values of `at` up to `hi`. */
