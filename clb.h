@@ -2013,20 +2013,17 @@ static double clbi_scale2(double x, double k)
 }
 
 /* q(r) = (e^r - 1 - r) / r^2 = sum_j r^j / (j+2)!, j = 0..11; |r| <= ln(2)/2 leaves 4e-18 of e^r. */
+enum { CLBI_EXP_Q_TERMS = 12 };
+static const double clbi_exp_q_coef[CLBI_EXP_Q_TERMS] = {           /* 1/13!, ..., 1/2! */
+    1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0,
+    1.0 / 40320.0, 1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5
+};
 static double clbi_exp_q(double r)
 {
-    double q = 1.0 / 6227020800.0;
-    q = clbi_fma(q, r, 1.0 / 479001600.0);
-    q = clbi_fma(q, r, 1.0 / 39916800.0);
-    q = clbi_fma(q, r, 1.0 / 3628800.0);
-    q = clbi_fma(q, r, 1.0 / 362880.0);
-    q = clbi_fma(q, r, 1.0 / 40320.0);
-    q = clbi_fma(q, r, 1.0 / 5040.0);
-    q = clbi_fma(q, r, 1.0 / 720.0);
-    q = clbi_fma(q, r, 1.0 / 120.0);
-    q = clbi_fma(q, r, 1.0 / 24.0);
-    q = clbi_fma(q, r, 1.0 / 6.0);
-    return clbi_fma(q, r, 0.5);
+    const double *c = clbi_exp_q_coef;
+    double q = clbi_fma(clbi_fma(clbi_fma(c[0], r, c[1]), r, c[2]), r, c[3]);
+    q = clbi_fma(clbi_fma(clbi_fma(clbi_fma(q, r, c[4]), r, c[5]), r, c[6]), r, c[7]);
+    return clbi_fma(clbi_fma(clbi_fma(clbi_fma(q, r, c[8]), r, c[9]), r, c[10]), r, c[11]);
 }
 
 /* e^x = 2^k e^r, k = round(x / ln 2). The comparisons keep NaN; beyond the clamps the result is 0 or inf. */
@@ -2221,6 +2218,10 @@ CLBDEF double clb_tanh(double x)
     return x < 0.0 ? -y : y;
 }
 
+#define CLBI_SQRT_HALF   0.70710678118654752440
+#define CLBI_NORMAL_PEAK 0.39894228040143267794    /* 1/sqrt(2 pi) */
+#define CLBI_ERF_SLOPE   0x1.06eba8214db69p-3      /* erf'(0) - 1 = 2/sqrt(pi) - 1 */
+
 /* { high and low part of erf(c), erf'(c) } at c = 1/2, 1, ..., 6 */
 static const double clbi_erf_table[12][3] = {
     { 0x1.0a7ef5c18edd2p-1, 0x1.5e809f1a31a28p-56, 0x1.c1efca49a5011p-1 },
@@ -2243,30 +2244,16 @@ static double clbi_erf_next(double c, int n, double g0, double g1)
     return (-2.0 * c * g1 - 2.0 * g0) / n;
 }
 
-/* g_1, ..., g_32 about c = 0, 1/2, ..., 6: for many values, whose sums then wait for no recurrence. */
-enum { CLBI_ERF_TERMS = 32, CLBI_ERF_CENTRES = 13 };
-typedef struct clbi_erf_series { double g[CLBI_ERF_CENTRES][CLBI_ERF_TERMS + 1]; } clbi_erf_series;
-
-static void clbi_erf_series_init(clbi_erf_series *series)
-{
-    int k, n;
-    for (k = 0; k < CLBI_ERF_CENTRES; ++k) {
-        double *g = series->g[k], before = 0.0;
-        g[0] = 1.0;
-        for (n = 1; n <= CLBI_ERF_TERMS; before = g[n - 1], ++n)
-            g[n] = clbi_erf_next(0.5 * k, n, before, g[n - 1]);
-    }
-}
-
-/* Integral of g from 0 to h, less its first term h; g: its coefficients, or NULL. 32 terms are enough for
- * c <= 6, |h| <= 1/4 and for c = 0, h < 0.4. After two neighbours that the sum does not feel come only
- * smaller ones: most sums end at the 14th. */
-static double clbi_erf_tail(double c, double h, const double *g)
+/* Integral of g from 0 to h, less its first term h. 32 terms are enough for c <= 6, |h| <= 1/4 and
+ * for c = 0, h < 0.4. After two neighbours that the sum does not feel come only smaller ones: most
+ * sums end at the 14th. */
+enum { CLBI_ERF_TERMS = 32 };
+static double clbi_erf_tail(double c, double h)
 {
     double g0 = 0.0, g1 = 1.0, power = h, sum = 0.0, before = 1.0;
     int n;
     for (n = 1; n <= CLBI_ERF_TERMS; ++n) {
-        double g2 = g ? g[n] : clbi_erf_next(c, n, g0, g1), term;
+        double g2 = clbi_erf_next(c, n, g0, g1), term;
         power *= h;
         term = g2 * power / (n + 1);
         sum += term;
@@ -2279,7 +2266,7 @@ static double clbi_erf_tail(double c, double h, const double *g)
 }
 
 /* Taylor series about the nearest multiple c of 1/2 (0 below 0.4): erf(c+h) = erf(c) + erf'(c) (h + tail). */
-static double clbi_erf_by(double x, const clbi_erf_series *series)
+CLBDEF double clb_erf(double x)
 {
     double a = fabs(x), c, h, y;
     int k;
@@ -2287,19 +2274,14 @@ static double clbi_erf_by(double x, const clbi_erf_series *series)
     c = a < 0.4 ? 0.0 : 0.5 * ((2.0 * a + CLBI_ROUND) - CLBI_ROUND);
     h = a - c;
     k = (int)(2.0 * c);
-    y = clbi_erf_tail(c, h, series ? series->g[k] : NULL);
-    if (k == 0) {                                          /* 2/sqrt(pi) = 1 + 0.128... */
-        y = a + (0x1.06eba8214db69p-3 * a + (1.0 + 0x1.06eba8214db69p-3) * y);
+    y = clbi_erf_tail(c, h);
+    if (k == 0) {
+        y = a + (CLBI_ERF_SLOPE * a + (1.0 + CLBI_ERF_SLOPE) * y);
     } else {
         const double *at = clbi_erf_table[k - 1];
         y = at[0] + (at[1] + at[2] * (h + y));
     }
     return x < 0.0 || (x == 0.0 && 1.0 / x < 0.0) ? -y : y;
-}
-
-CLBDEF double clb_erf(double x)
-{
-    return clbi_erf_by(x, NULL);
 }
 
 /* A number of about 106 bits: hi + lo, |lo| at most half an ulp of hi. */
@@ -3503,8 +3485,9 @@ static void clbi_leak_scalar(size_t n, clb_real c, const clb_real *z, const clb_
     for (j = 0; j < n; ++j) y[j] = z[j] > 0 ? x[j] : c * x[j];
 }
 
-/* KERNEL activate   a_j = s(z_j), or a_j = a_j s'(z_j) (order 1), for the smooth activations (S36). On the instruction sets
- * this is the same scalar code, compiled where a fused multiply-add is an instruction and not a call. */
+/* KERNEL activate   a_j = s(z_j), or a_j = a_j s'(z_j) (order 1), for the smooth activations (S36):
+ * tanh, sigmoid and GELU have vector versions, the others are this code compiled where a fused
+ * multiply-add is an instruction and not a call. */
 static void clbi_activate_scalar(const clb_net *net, size_t n, const clb_real *z, clb_real *a, int order);
 
 /* KERNEL transpose   dst[c ldd + r] = src[r ld + c], r < rows, c < cols */
@@ -3656,11 +3639,8 @@ static float clbi_logr(float x)
 #define CLBI_RINTEGER  0x1p52
 #define clbi_expr      clb_exp
 #define clbi_logr      clb_log
-enum { CLBI_EXP_TERMS = 12, CLBI_LOG_TERMS = 11 };
-static CLBI_UNUSED const double clbi_exp_coef[CLBI_EXP_TERMS] = {   /* 1/13!, ..., 1/2!, as in clbi_exp_q */
-    1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0, 1.0 / 40320.0,
-    1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5
-};
+#define clbi_exp_coef  clbi_exp_q_coef
+enum { CLBI_EXP_TERMS = CLBI_EXP_Q_TERMS, CLBI_LOG_TERMS = 11 };
 static CLBI_UNUSED const double clbi_log_coef[CLBI_LOG_TERMS] = {   /* 2/23, ..., 2/3, as in clbi_log_r */
     2.0 / 23.0, 2.0 / 21.0, 2.0 / 19.0, 2.0 / 17.0, 2.0 / 15.0, 2.0 / 13.0, 2.0 / 11.0, 2.0 / 9.0, 2.0 / 7.0,
     2.0 / 5.0, 2.0 / 3.0
@@ -3841,6 +3821,13 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_D_READ(p)  _mm512_loadu_pd(p)
 #define CLBI_D_OP(op)   _mm512_##op##_pd
 #define CLBI_D_STORE(p, v) _mm512_storeu_pd(p, v)
+#define CLBI_D_UNDER(a, b, x, y) _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LE_OQ), y, x)
+#define CLBI_D_ALL_UNDER(a, b) (_mm512_cmp_pd_mask(a, b, _CMP_LE_OQ) == 0xff)
+#define CLBI_D_EXPONENT(v) _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(v), 52))
+#define CLBI_D_ABS(v)      _mm512_abs_pd(v)
+#define CLBI_D_PICK(p, k) \
+    _mm512_permutex2var_pd(_mm512_loadu_pd(p), _mm512_cvtepi32_epi64(_mm512_cvtpd_epi32(k)), \
+                           _mm512_loadu_pd((p) + 8))
 #ifdef CLB_NO_FMA
 #define CLBI_D_FMA(a, b, c) _mm512_add_pd(_mm512_mul_pd(a, b), c)
 #else
@@ -3854,6 +3841,7 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_MASK(n)    ((__mmask16)((1u << (n)) - 1u))
 #define CLBI_COMPARE(a, b, how) _mm512_cmp_ps_mask(a, b, how)
 #define CLBI_D_LOAD(p)  _mm512_cvtps_pd(_mm256_loadu_ps(p))
+#define CLBI_D_WRITE(p, v) _mm256_storeu_ps(p, _mm512_cvtpd_ps(v))
 #else
 #define CLBI_W          8
 #define CLBI_R          __m512d
@@ -3862,6 +3850,7 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_MASK(n)    ((__mmask8)((1u << (n)) - 1u))
 #define CLBI_COMPARE(a, b, how) _mm512_cmp_pd_mask(a, b, how)
 #define CLBI_D_LOAD(p)  _mm512_loadu_pd(p)
+#define CLBI_D_WRITE(p, v) _mm512_storeu_pd(p, v)
 #endif
 #define CLBI_I                __m512i
 #ifdef CLB_SINGLE
@@ -3929,6 +3918,11 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_D_READ(p)  _mm256_loadu_pd(p)
 #define CLBI_D_OP(op)   _mm256_##op##_pd
 #define CLBI_D_STORE(p, v) _mm256_storeu_pd(p, v)
+#define CLBI_D_UNDER(a, b, x, y) _mm256_blendv_pd(y, x, _mm256_cmp_pd(a, b, _CMP_LE_OQ))
+#define CLBI_D_ALL_UNDER(a, b) (_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LE_OQ)) == 0xf)
+#define CLBI_D_EXPONENT(v) _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(v), 52))
+#define CLBI_D_ABS(v)      _mm256_andnot_pd(_mm256_set1_pd(-0.0), v)
+#define CLBI_D_PICK(p, k)  _mm256_i32gather_pd(p, _mm256_cvtpd_epi32(k), 8)
 #ifdef CLB_NO_FMA
 #define CLBI_D_FMA(a, b, c) _mm256_add_pd(_mm256_mul_pd(a, b), c)
 #else
@@ -3941,12 +3935,14 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_O(op)      _mm256_##op##_ps
 #define CLBI_MASK(n)    _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - (n)))
 #define CLBI_D_LOAD(p)  _mm256_cvtps_pd(_mm_loadu_ps(p))
+#define CLBI_D_WRITE(p, v) _mm_storeu_ps(p, _mm256_cvtpd_ps(v))
 #else
 #define CLBI_W          4
 #define CLBI_R          __m256d
 #define CLBI_O(op)      _mm256_##op##_pd
 #define CLBI_MASK(n)    _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - 2 * (n)))
 #define CLBI_D_LOAD(p)  _mm256_loadu_pd(p)
+#define CLBI_D_WRITE(p, v) _mm256_storeu_pd(p, v)
 #endif
 #define CLBI_I                __m256i
 #ifdef CLB_SINGLE
@@ -4014,6 +4010,13 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_D_READ(p)  vld1q_f64(p)
 #define CLBI_D_OP(op)   v##op##q_f64
 #define CLBI_D_STORE(p, v) vst1q_f64(p, v)
+#define CLBI_D_UNDER(a, b, x, y) vbslq_f64(vcleq_f64(a, b), x, y)
+#define CLBI_D_ALL_UNDER(a, b) (vminvq_u32(vreinterpretq_u32_u64(vcleq_f64(a, b))) != 0)
+#define CLBI_D_EXPONENT(v) vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(v), 52))
+#define CLBI_D_ABS(v)      vabsq_f64(v)
+#define CLBI_D_PICK(p, k) \
+    vcombine_f64(vld1_f64((p) + (int)vgetq_lane_f64(k, 0)), \
+                 vld1_f64((p) + (int)vgetq_lane_f64(k, 1)))
 #ifdef CLB_NO_FMA
 #define CLBI_D_FMA(a, b, c) vaddq_f64(vmulq_f64(a, b), c)
 #else
@@ -4029,6 +4032,7 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_AS_BITS(v) vreinterpretq_u32_f32(v)
 #define CLBI_AS_REAL(v) vreinterpretq_f32_u32(v)
 #define CLBI_D_LOAD(p)  vcvt_f64_f32(vld1_f32(p))
+#define CLBI_D_WRITE(p, v) vst1_f32(p, vcvt_f32_f64(v))
 #else
 #define CLBI_W          2
 #define CLBI_R          float64x2_t
@@ -4037,6 +4041,7 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_AS_BITS(v) vreinterpretq_u64_f64(v)
 #define CLBI_AS_REAL(v) vreinterpretq_f64_u64(v)
 #define CLBI_D_LOAD(p)  vld1q_f64(p)
+#define CLBI_D_WRITE(p, v) vst1q_f64(p, v)
 #endif
 #ifdef CLB_SINGLE
 #define CLBI_I                uint32x4_t
@@ -4373,11 +4378,11 @@ static double clbi_sigmoid_order(double z, int order)
     return order == 2 ? d * (1 - 2 * s) : d * (1 - 6 * d);
 }
 
-/* z Phi(z); with the density f:  Phi + z f,  f (2 - z^2),  f z (z^2 - 4). series: NULL for single values. */
-static double clbi_gelu_order(double z, int order, const clbi_erf_series *series)
+/* z Phi(z); with the density f:  Phi + z f,  f (2 - z^2),  f z (z^2 - 4) */
+static double clbi_gelu_order(double z, int order)
 {
-    double Phi = order > 1 ? 0 : 0.5 * (1 + clbi_erf_by(z * 0.70710678118654752440, series));
-    double f = order < 1 ? 0 : 0.39894228040143267794 * clb_exp(-0.5 * z * z);
+    double Phi = order > 1 ? 0 : 0.5 * (1 + clb_erf(z * CLBI_SQRT_HALF));
+    double f = order < 1 ? 0 : CLBI_NORMAL_PEAK * clb_exp(-0.5 * z * z);
     if (order == 0) return z * Phi;
     if (order == 1) return Phi + z * f;
     return order == 2 ? f * (2 - z * z) : f * z * (z * z - 4);
@@ -4403,7 +4408,7 @@ CLBDEF double clb_activate(clb_activation activation, double a, double z, int or
     case CLB_SIGMOID:    return clbi_sigmoid_order(z, order);
     case CLB_SOFTPLUS:   return order ? clbi_sigmoid_order(z, order - 1)
                                       : (z > 0 ? z : 0) + clb_log1p(clb_exp(-fabs(z)));
-    case CLB_GELU:       return clbi_gelu_order(z, order, NULL);
+    case CLB_GELU:       return clbi_gelu_order(z, order);
     default:             return (double)NAN;
     }
 }
@@ -4421,13 +4426,9 @@ static clb_real clbi_leak(const clb_net *net)
 
 static void clbi_activate_scalar(const clb_net *net, size_t count, const clb_real *z, clb_real *a, int order)
 {
-    clbi_erf_series series;
     size_t i;
-    int gelu = net->activation == CLB_GELU;
-    if (gelu) clbi_erf_series_init(&series);
     for (i = 0; i < count; ++i) {
-        double s = gelu ? clbi_gelu_order((double)z[i], order, &series)
-                        : clb_activate(net->activation, net->a, (double)z[i], order);
+        double s = clb_activate(net->activation, net->a, (double)z[i], order);
         if (order == 0) a[i] = (clb_real)s; else a[i] *= (clb_real)s;
     }
 }
@@ -12175,9 +12176,235 @@ CLBI_FOR static void CLBI_N(relu_back)(size_t n, const clb_real *z, clb_real *u)
     clbi_relu_back_scalar(n - j, z + j, u + j);
 }
 
-CLBI_FLATTEN CLBI_FOR static void CLBI_N(activate)(const clb_net *net, size_t n, const clb_real *z, clb_real *a, int order)
+/* Smooth activations: the functions of S32 and S36 in double, a value a lane, every operation
+ * theirs. UNDER(a, b, x, y) is a <= b ? x : y, PICK takes element k of 16. */
+#define CLBI_D_ADD(a, b) CLBI_D_OP(add)(a, b)
+#define CLBI_D_SUB(a, b) CLBI_D_OP(sub)(a, b)
+#define CLBI_D_MUL(a, b) CLBI_D_OP(mul)(a, b)
+#define CLBI_D_DIV(a, b) CLBI_D_OP(div)(a, b)
+
+CLBI_FOR static CLBI_D CLBI_N(minus)(CLBI_D x) { return CLBI_D_SUB(CLBI_D_SET(-0.0), x); }
+
+/* clbi_two_sum, clbi_two_prod */
+CLBI_FOR static CLBI_D CLBI_N(two_sum)(CLBI_D a, CLBI_D b, CLBI_D *low)
 {
-    clbi_activate_scalar(net, n, z, a, order);
+    const CLBI_D s = CLBI_D_ADD(a, b), v = CLBI_D_SUB(s, a);
+    *low = CLBI_D_ADD(CLBI_D_SUB(a, CLBI_D_SUB(s, v)), CLBI_D_SUB(b, v));
+    return s;
+}
+
+CLBI_FOR static CLBI_D CLBI_N(two_prod)(CLBI_D a, CLBI_D b, CLBI_D *low)
+{
+    const CLBI_D p = CLBI_D_MUL(a, b);
+#ifdef CLB_NO_FMA
+    const CLBI_D split = CLBI_D_SET(134217729.0);
+    const CLBI_D ca = CLBI_D_MUL(split, a), cb = CLBI_D_MUL(split, b);
+    const CLBI_D ah = CLBI_D_SUB(ca, CLBI_D_SUB(ca, a)), bh = CLBI_D_SUB(cb, CLBI_D_SUB(cb, b));
+    const CLBI_D al = CLBI_D_SUB(a, ah), bl = CLBI_D_SUB(b, bh);
+    *low = CLBI_D_ADD(CLBI_D_SUB(CLBI_D_MUL(ah, bh), p), CLBI_D_MUL(ah, bl));
+    *low = CLBI_D_ADD(CLBI_D_ADD(*low, CLBI_D_MUL(al, bh)), CLBI_D_MUL(al, bl));
+#else
+    *low = CLBI_D_FMA(a, b, CLBI_N(minus)(p));
+#endif
+    return p;
+}
+
+/* round(x / ln 2); 2^k; clbi_exp_q */
+CLBI_FOR static CLBI_D CLBI_N(log2_round)(CLBI_D x)
+{
+    const CLBI_D round = CLBI_D_SET(CLBI_ROUND);
+    return CLBI_D_SUB(CLBI_D_FMA(x, CLBI_D_SET(CLBI_LOG2E), round), round);
+}
+
+CLBI_FOR static CLBI_D CLBI_N(exp2i)(CLBI_D k)
+{
+    return CLBI_D_EXPONENT(CLBI_D_ADD(CLBI_D_ADD(k, CLBI_D_SET(CLBI_ROUND)), CLBI_D_SET(1023)));
+}
+
+CLBI_FOR static CLBI_D CLBI_N(exp_q)(CLBI_D r)
+{
+    CLBI_D q = CLBI_D_SET(clbi_exp_q_coef[0]);
+    int j;
+    CLBI_UNROLL for (j = 1; j < CLBI_EXP_Q_TERMS; ++j)
+        q = CLBI_D_FMA(q, r, CLBI_D_SET(clbi_exp_q_coef[j]));
+    return q;
+}
+
+/* clb_exp */
+CLBI_FOR static CLBI_D CLBI_N(exp_double)(CLBI_D x)
+{
+    const CLBI_D most = CLBI_D_SET(710.0), least = CLBI_D_SET(-746.0);
+    const CLBI_D round = CLBI_D_SET(CLBI_ROUND);
+    CLBI_D k, minus, r, half;
+    x = CLBI_D_UNDER(most, x, most, x);
+    x = CLBI_D_UNDER(x, least, least, x);
+    k = CLBI_N(log2_round)(x);
+    minus = CLBI_N(minus)(k);
+    r = CLBI_D_FMA(minus, CLBI_D_SET(CLBI_LN2_LO), CLBI_D_FMA(minus, CLBI_D_SET(CLBI_LN2_HI), x));
+    r = CLBI_D_ADD(CLBI_D_SET(1), CLBI_D_FMA(CLBI_D_MUL(r, r), CLBI_N(exp_q)(r), r));
+    half = CLBI_D_SUB(CLBI_D_ADD(CLBI_D_MUL(CLBI_D_SET(0.5), k), round), round);
+    return CLBI_D_MUL(CLBI_D_MUL(r, CLBI_N(exp2i)(half)), CLBI_N(exp2i)(CLBI_D_SUB(k, half)));
+}
+
+/* clbi_expm1_parts for 0 <= x <= 40 */
+CLBI_FOR static CLBI_D CLBI_N(expm1_parts)(CLBI_D x, CLBI_D *low)
+{
+    const CLBI_D k = CLBI_N(log2_round)(x), minus = CLBI_N(minus)(k), one = CLBI_D_SET(1);
+    const CLBI_D ln2_lo = CLBI_D_SET(CLBI_LN2_LO), big = CLBI_D_SET(50), zero = CLBI_D_ZERO();
+    const CLBI_D high = CLBI_D_FMA(minus, CLBI_D_SET(CLBI_LN2_HI), x);
+    const CLBI_D r = CLBI_D_FMA(minus, ln2_lo, high);
+    const CLBI_D c = CLBI_D_FMA(minus, ln2_lo, CLBI_D_SUB(high, r));
+    const CLBI_D w = CLBI_D_FMA(CLBI_D_MUL(r, r), CLBI_N(exp_q)(r), CLBI_D_FMA(c, r, c));
+    const CLBI_D t = CLBI_N(exp2i)(k), a = CLBI_D_UNDER(k, big, CLBI_D_SUB(t, one), t);
+    const CLBI_D b = CLBI_D_MUL(t, r), s = CLBI_D_ADD(a, b);
+    const CLBI_D small = CLBI_D_SUB(CLBI_D_MUL(t, w), CLBI_D_UNDER(k, big, zero, one));
+    *low = CLBI_D_UNDER(k, zero, w, CLBI_D_ADD(CLBI_D_ADD(CLBI_D_SUB(a, s), b), small));
+    return CLBI_D_UNDER(k, zero, r, s);
+}
+
+/* clb_tanh */
+CLBI_FOR static CLBI_D CLBI_N(tanh)(CLBI_D x)
+{
+    const CLBI_D a = CLBI_D_ABS(x);
+    CLBI_D high, low, den, den_low, q, prod, prod_low, y;
+    high = CLBI_N(expm1_parts)(CLBI_D_MUL(CLBI_D_SET(2), a), &low);
+    high = CLBI_N(two_sum)(high, low, &low);
+    den = CLBI_N(two_sum)(CLBI_D_SET(2), high, &den_low);
+    q = CLBI_D_DIV(high, den);
+    prod = CLBI_N(two_prod)(q, den, &prod_low);
+    y = CLBI_D_ADD(CLBI_D_SUB(CLBI_D_SUB(high, prod), prod_low), low);
+    y = CLBI_D_SUB(y, CLBI_D_MUL(q, CLBI_D_ADD(den_low, low)));
+    y = CLBI_D_ADD(q, CLBI_D_DIV(y, den));
+    y = CLBI_D_UNDER(a, CLBI_D_SET(20), y, CLBI_D_SET(1));
+    y = CLBI_D_UNDER(x, CLBI_D_ZERO(), CLBI_N(minus)(y), y);
+    return CLBI_D_UNDER(CLBI_D_SET(0x1p-28), a, y, x);
+}
+
+/* What the sums of erf need: g_n of clbi_erf_next about c = k/2, the table there, 1/(n+1). */
+typedef struct CLBI_N(erf_sums) {
+    double g[CLBI_ERF_TERMS + 1][16], at[3][16], inverse[CLBI_ERF_TERMS + 1];
+} CLBI_N(erf_sums);
+
+CLBI_FOR static void CLBI_N(erf_init)(CLBI_N(erf_sums) *e)
+{
+    int n, k, part;
+    for (k = 0; k < 16; ++k) {
+        e->g[0][k] = 1;
+        e->g[1][k] = clbi_erf_next(0.5 * k, 1, 0, 1);
+        for (part = 0; part < 3; ++part)
+            e->at[part][k] = k > 0 && k < 13 ? clbi_erf_table[k - 1][part] : 0;
+    }
+    for (n = 2; n <= CLBI_ERF_TERMS; ++n)
+        for (k = 0; k < 16; ++k)
+            e->g[n][k] = clbi_erf_next(0.5 * k, n, e->g[n - 2][k], e->g[n - 1][k]);
+    for (n = 0; n <= CLBI_ERF_TERMS; ++n) e->inverse[n] = 1.0 / (n + 1);
+}
+
+/* t / n, given 1/n, for a small integer n. The remainder of the first quotient q is exact, so what
+ * is rounded last is within 2^-50 ulp of t / n, which is a double or 1/(2n) ulp at least from the
+ * middle of two. Not so if the remainder underflows, but such terms are lost in erf anyway. */
+CLBI_FOR static CLBI_D CLBI_N(over)(CLBI_D t, int n, double inverse)
+{
+#ifdef CLB_NO_FMA
+    (void)inverse;
+    return CLBI_D_DIV(t, CLBI_D_SET(n));
+#else
+    const CLBI_D q = CLBI_D_MUL(t, CLBI_D_SET(inverse));
+    return CLBI_D_FMA(CLBI_D_FMA(q, CLBI_D_SET(-n), t), CLBI_D_SET(inverse), q);
+#endif
+}
+
+/* clbi_erf_tail about c = k/2: sum goes on in all lanes, live is 1 where tail does. */
+CLBI_FOR static CLBI_D CLBI_N(erf_tail)(CLBI_D k, CLBI_D h, const CLBI_N(erf_sums) *e)
+{
+    const CLBI_D tiny = CLBI_D_SET(0x1p-60), zero = CLBI_D_ZERO();
+    CLBI_D power = h, sum = zero, before = CLBI_D_SET(1), live = before, tail = zero, term, size;
+    int n;
+    for (n = 1; n <= CLBI_ERF_TERMS; ++n) {
+        power = CLBI_D_MUL(power, h);
+        term = CLBI_N(over)(CLBI_D_MUL(CLBI_D_PICK(e->g[n], k), power), n + 1, e->inverse[n]);
+        size = CLBI_D_ABS(term);
+        sum = CLBI_D_ADD(sum, term);
+        tail = CLBI_D_UNDER(live, zero, tail, sum);
+        live = CLBI_D_UNDER(CLBI_D_ADD(size, before), CLBI_D_MUL(tiny, CLBI_D_ABS(sum)), zero,
+                            live);
+        if (CLBI_D_ALL_UNDER(live, zero)) break;
+        before = size;
+    }
+    return tail;
+}
+
+/* clb_erf, but 0 for -0, and 1 or -1 for NaN */
+CLBI_FOR static CLBI_D CLBI_N(erf)(CLBI_D x, const CLBI_N(erf_sums) *e)
+{
+    const CLBI_D size = CLBI_D_ABS(x), most = CLBI_D_SET(6), zero = CLBI_D_ZERO();
+    const CLBI_D a = CLBI_D_UNDER(size, most, size, zero), round = CLBI_D_SET(CLBI_ROUND);
+    const CLBI_D slope = CLBI_D_SET(CLBI_ERF_SLOPE);
+    const CLBI_D near = CLBI_D_SUB(CLBI_D_ADD(CLBI_D_MUL(CLBI_D_SET(2), a), round), round);
+    const CLBI_D k = CLBI_D_UNDER(CLBI_D_SET(0.4), a, near, zero);
+    const CLBI_D h = CLBI_D_SUB(a, CLBI_D_MUL(CLBI_D_SET(0.5), k));
+    const CLBI_D tail = CLBI_N(erf_tail)(k, h, e);
+    CLBI_D y = CLBI_D_MUL(CLBI_D_PICK(e->at[2], k), CLBI_D_ADD(h, tail)), at_0;
+    y = CLBI_D_ADD(CLBI_D_PICK(e->at[0], k), CLBI_D_ADD(CLBI_D_PICK(e->at[1], k), y));
+    at_0 = CLBI_D_ADD(CLBI_D_MUL(slope, a), CLBI_D_MUL(CLBI_D_SET(1.0 + CLBI_ERF_SLOPE), tail));
+    y = CLBI_D_UNDER(k, zero, CLBI_D_ADD(a, at_0), y);
+    y = CLBI_D_UNDER(size, most, y, CLBI_D_SET(1));
+    return CLBI_D_UNDER(zero, x, y, CLBI_N(minus)(y));
+}
+
+CLBI_FOR static CLBI_D CLBI_N(sigmoid_order)(CLBI_D z, int order)
+{
+    const CLBI_D one = CLBI_D_SET(1), e = CLBI_N(exp_double)(CLBI_N(minus)(CLBI_D_ABS(z)));
+    const CLBI_D up = CLBI_D_ADD(one, e);
+    if (order) return CLBI_D_DIV(e, CLBI_D_MUL(up, up));
+    return CLBI_D_DIV(CLBI_D_UNDER(CLBI_D_ZERO(), z, one, e), up);
+}
+
+CLBI_FOR static CLBI_D CLBI_N(tanh_order)(CLBI_D z, int order)
+{
+    const CLBI_D t = CLBI_N(tanh)(z);
+    return order ? CLBI_D_SUB(CLBI_D_SET(1), CLBI_D_MUL(t, t)) : t;
+}
+
+CLBI_FOR static CLBI_D CLBI_N(gelu_order)(CLBI_D z, int order, const CLBI_N(erf_sums) *e)
+{
+    CLBI_D Phi = CLBI_N(erf)(CLBI_D_MUL(z, CLBI_D_SET(CLBI_SQRT_HALF)), e), f;
+    Phi = CLBI_D_MUL(CLBI_D_SET(0.5), CLBI_D_ADD(CLBI_D_SET(1), Phi));
+    if (!order) return CLBI_D_MUL(z, Phi);
+    f = CLBI_N(exp_double)(CLBI_D_MUL(CLBI_D_MUL(CLBI_D_SET(-0.5), z), z));
+    return CLBI_D_ADD(Phi, CLBI_D_MUL(z, CLBI_D_MUL(CLBI_D_SET(CLBI_NORMAL_PEAK), f)));
+}
+
+/* A vector of values: a = s(z) or a = a s'(z), with t = s or s'. */
+CLBI_FOR static void CLBI_N(smooth)(clb_activation which, const clb_real *z, clb_real *a, int order,
+                                    const CLBI_N(erf_sums) *e)
+{
+    const CLBI_D v = CLBI_D_LOAD(z);
+    clb_real t[CLBI_DW];
+    size_t j;
+    CLBI_D_WRITE(t, which == CLB_GELU   ? CLBI_N(gelu_order)(v, order, e)
+                    : which == CLB_TANH ? CLBI_N(tanh_order)(v, order)
+                                        : CLBI_N(sigmoid_order)(v, order));
+    if (!order) memcpy(a, t, sizeof t);
+    else for (j = 0; j < CLBI_DW; ++j) a[j] *= t[j];
+}
+
+CLBI_FLATTEN CLBI_FOR static void CLBI_N(activate)(const clb_net *net, size_t n, const clb_real *z,
+                                                   clb_real *a, int order)
+{
+    const clb_activation which = net->activation;
+    CLBI_N(erf_sums) e;
+    clb_real rest[2][CLBI_DW] = { { 0 } };
+    size_t j = 0, left = n % CLBI_DW * sizeof *z;
+    if (order > 1 || (which != CLB_GELU && which != CLB_TANH && which != CLB_SIGMOID)) {
+        clbi_activate_scalar(net, n, z, a, order);
+        return;
+    }
+    if (which == CLB_GELU) CLBI_N(erf_init)(&e);
+    for (; j + CLBI_DW <= n; j += CLBI_DW) CLBI_N(smooth)(which, z + j, a + j, order, &e);
+    memcpy(rest[0], z + j, left), memcpy(rest[1], a + j, left);
+    if (left) CLBI_N(smooth)(which, rest[0], rest[1], order, &e);
+    memcpy(a + j, rest[1], left);
 }
 
 CLBI_FOR static void CLBI_N(leak)(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y)
@@ -12643,6 +12870,16 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_ROWS
 #undef CLBI_D
 #undef CLBI_DW
+#undef CLBI_D_ADD
+#undef CLBI_D_SUB
+#undef CLBI_D_MUL
+#undef CLBI_D_DIV
+#undef CLBI_D_UNDER
+#undef CLBI_D_ALL_UNDER
+#undef CLBI_D_EXPONENT
+#undef CLBI_D_ABS
+#undef CLBI_D_PICK
+#undef CLBI_D_WRITE
 #undef CLBI_D_ZERO
 #undef CLBI_D_STORE
 #undef CLBI_D_FMA

@@ -382,6 +382,43 @@ static void t_softmax(void)
         }
 }
 
+/* Values and slopes of the activations, as clb_activate() gives them one by one: near 0, on the
+ * borders between the pieces of their definitions, far out, and special values. */
+static void check_activate(clb_activation which, int order, size_t n, double spread)
+{
+    static const double borders[] = { 0x1p-28, 0.4, 0.5656854249492381, 1.0606601717798212, 20, 8.48528137423857,
+                                      0x1p-54, 17.5, 745.2, 710 };
+    clb_net net;
+    clb_real *z = block(n), *x = block(n), *want = copy_of(x, n);
+    memset(&net, 0, sizeof net);
+    net.activation = which, net.a = 1.5;
+    for (size_t i = 0; i < n; ++i) {
+        if (i % 4 == 1) z[i] = (clb_real)borders[i / 4 % 10] * (1 + z[i] * (clb_real)1e-7);
+        else if (i % 16 == 2) z[i] = (clb_real)specials[i / 16 % 10];
+        else z[i] *= (clb_real)spread;
+        if (order) want[i] *= (clb_real)clb_activate(which, net.a, (double)z[i], order);
+        else want[i] = (clb_real)clb_activate(which, net.a, (double)z[i], order);
+    }
+    FOR_EACH_ISA(isa) {
+        clb_real *got = copy_of(x, n);
+        NOTE("%s activation %d order %d n=%zu spread %g", clb_isa_name((clb_isa)isa), (int)which, order, n, spread);
+        clbi_isa_kernels()->activate(&net, n, z, got, order);
+        same_block(got, want, n);
+        free(got);
+    }
+    free(z), free(x), free(want);
+}
+
+static void t_activate(void)
+{
+    static const double spreads[] = { 1e-9, 0.7, 3, 12, 60, 900 };
+    for (int which = 0; which < (int)CLB_ACTIVATION_COUNT; ++which)
+        for (int order = 0; order < 3; ++order) {
+            for (size_t n = 0; n < 20; ++n) check_activate((clb_activation)which, order, n, 3);
+            for (size_t s = 0; s < 6; ++s) check_activate((clb_activation)which, order, 3000, spreads[s]);
+        }
+}
+
 /* exp and log of the network's precision, within an ulp of it. */
 static void t_real_exp_and_log(void)
 {
@@ -417,7 +454,7 @@ static void t_isa_choice(void)
 
 static const test_case tests[] = {
     TEST(t_isa_choice), TEST(t_overwrite_ignores_old_values), TEST(t_dot_and_sumsq), TEST(t_elementwise),
-    TEST(t_outer), TEST(t_transpose), TEST(t_softmax), TEST(t_real_exp_and_log),
+    TEST(t_outer), TEST(t_transpose), TEST(t_softmax), TEST(t_activate), TEST(t_real_exp_and_log),
     TEST(t_matmul_special_values), TEST(t_matmul_larger_shapes),
     TEST(t_matmul_with_rectifier), TEST(t_matmul_all_small_shapes)
 };
