@@ -1,9 +1,10 @@
 /* clb.h - v0.1.0 - conservation laws and their breaking in neural network training
  *
- * A bias-free ReLU net under gradient flow keeps C_l = |W_{l+1}|^2 - |W_l|^2. Gradient descent with step
- * eta breaks it by exactly eta^2 S(eta), S = sum_t |G_{l+1}|^2 - |G_l|^2. This header has the networks, the
- * training, the curvature, the eigensolvers and the theory around that sentence; the examples beside it
- * redo the 23 experiments of arXiv 2604.07405 on their published random draws, and ten of arXiv 2606.05219.
+ * A bias-free ReLU net under gradient flow keeps C_l = |W_{l+1}|^2 - |W_l|^2. Gradient descent with
+ * step eta breaks it by exactly eta^2 S(eta), S = sum_t |G_{l+1}|^2 - |G_l|^2. This header has the
+ * networks, the training, the curvature, the eigensolvers and the theory around that sentence; the
+ * examples beside it redo the 23 experiments of arXiv 2604.07405 on their published random draws,
+ * and ten of arXiv 2606.05219.
  * C99 and C++17, libc and libm, nothing else. Define CLB_IMPLEMENTATION in exactly one file.
  *
  * CONTENTS    grep -n '@S' clb.h prints the map; implementation tag = interface tag + 20
@@ -28,7 +29,7 @@
  *       clb_rng_seed(&rng, 42);
  *       if (clb_net_init(&net, widths, 3, NULL, &rng)) return 1;
  *       if (clb_data_mixture(&data, &rng, 200, 20, 5, 2.0)) return 1;
- *       if (clb_train(&net, &data, 0.01, 2000, NULL, &trace)) return 1;    // eta, T; MSE, full batch
+ *       if (clb_train(&net, &data, 0.01, 2000, NULL, &trace)) return 1; // eta, T; MSE, full batch
  *       printf("loss             %.3e -> %.3e\n", trace.loss[0], trace.loss[1999]);
  *       printf("C(T) - C(0)      %.12e\n", clb_trace_drift(&trace, 1));
  *       printf("eta^2 S(eta)     %.12e   (Theorem 2)\n", 0.01 * 0.01 * trace.S[0]);
@@ -40,90 +41,102 @@
  *   C(T) - C(0)      1.624648332811e-03
  *   eta^2 S(eta)     1.624648332823e-03   (Theorem 2)
  *
- *   Three levels: easy (clb_problem_run, clb_train, clb_flow), step by step (clb_loss, clb_grad, clb_curv_at,
- *   clb_hvp, clb_lanczos, clb_crossover), kernels (clb_matmul_nt, clb_dot, clb_axpy, clb_exp).
+ *   Three levels: easy (clb_problem_run, clb_train, clb_flow), step by step
+ *   (clb_loss, clb_grad, clb_curv_at, clb_hvp, clb_lanczos, clb_crossover), kernels
+ *   (clb_matmul_nt, clb_dot, clb_axpy, clb_exp).
  *
  * 2  WHAT IT DOES NOT DO
  *
- *   No convolutions, no attention, no automatic differentiation, no GPU, no threads of its own (run several
- *   trainings side by side: nothing is shared but read-only tables). No training beyond one machine's memory.
+ *   No convolutions, no attention, no automatic differentiation, no GPU, no threads of its own
+ *   (run several trainings side by side: nothing is shared but read-only tables). No training
+ *   beyond one machine's memory.
  *
  * 3  OPTIONS    each is a build that the checks make; none is needed
  *
  *   CLB_IMPLEMENTATION      in one .c or .cpp file before the include; repeating it is harmless
  *   CLB_STATIC              every function static: a private copy for this file
- *   CLB_SINGLE              clb_real is float instead of double; sums, eigenvalues and theory stay double
+ *   CLB_SINGLE              clb_real is float, not double; sums, eigenvalues and theory stay double
  *   CLB_MALLOC(n)  CLB_REALLOC(p, n)  CLB_FREE(p)      all three or none
  *   CLB_ASSERT(x)           a caller's broken promise (layer out of range, ...); default assert
  *   CLB_NO_SIMD             scalar code only          CLB_NO_AVX512   at most AVX2
- *   CLB_NO_FMA              products rounded before they are added, everywhere: a contract of its own
+ *   CLB_NO_FMA              products rounded before they are added: a contract of its own
  *   CLB_NO_STDIO            no FILE * anywhere        CLB_ALLOW_FAST_MATH   gives up section 4
  *   At run time: environment CLB_ISA=scalar|avx2|avx512|neon, or clb_isa_set().
  *
  * 4  NUMERICAL CONTRACT
  *
- *   The same program gives the same bits on every instruction set, compiler, optimisation level and number of
- *   threads, because the order of operations is part of what a function is:
+ *   The same program gives the same bits on every instruction set, compiler, optimisation level and
+ *   number of threads, because the order of operations is part of what a function is:
  *     matrix product    c = 0, then for k ascending c = fma(a_ik, b_kj, c): tiles change nothing
- *     sums, norms       16 lanes, lane l takes elements l, l+16, ... by fma; then the tree 8, 4, 2, 1; in double
+ *     sums, norms       16 lanes, lane l takes elements l, l+16, ... by fma; then the tree
+ *                       8, 4, 2, 1; in double
  *     exp, log, tanh .. our own (S12), one sequence of operations for scalars and vectors
- *     contraction       switched off in this file: a fused multiply-add happens where it is written only
- *     linear nets       under squared loss, full batch, train on sufficient statistics (clb_train): other roundings
- *                       than clb_grad has, the same everywhere
- *   Numbers from other code (your own a*b+c, your libm) are yours to keep in order. CLB_RESULTS_VERSION is
- *   raised whenever any output bit of the library changes.
+ *     contraction       switched off in this file: a fused multiply-add happens only where
+ *                       it is written
+ *     linear nets       under squared loss, full batch, train on sufficient statistics
+ *                       (clb_train): other roundings than clb_grad has, the same everywhere
+ *   Numbers from other code (your own a*b+c, your libm) are yours to keep in order.
+ *   CLB_RESULTS_VERSION is raised whenever any output bit of the library changes.
  *
  * 5  WHERE IS ...
  *
- *   statement                    function                                    test        example
- *   Theorem 1  eq. (1) (9)-(11)  clb_charge, clb_identity_residual           t_laws.c    E1, E2
- *   Theorem 2  eq. (2) (3) (13) (14)  clb_trace.S, clb_drift_step            t_laws.c    E3, E4
+ *   statement                    function                                 test        example
+ *   Theorem 1  eq. (1) (9)-(11)  clb_charge, clb_identity_residual        t_laws.c    E1, E2
+ *   Theorem 2  eq. (2) (3) (13) (14)  clb_trace.S, clb_drift_step         t_laws.c    E3, E4
  *   Theorem 2' eq. (12)          not computable: a statement about infinite width
- *   Theorem 3  eq. (15)-(17)     clb_linear_modes, clb_fit_power             t_theory.c  E5, E9
- *   Theorem 4  eq. (4) (18) (19) clb_crossover, clb_spectrum_sum             t_theory.c  E5, E8, E12
- *   Theorem 5  eq. (5) (23)-(25) clb_linear_modes                            t_theory.c  E20, E21
- *   Theorem 6  eq. (6) (7) (20)-(22)  clb_compression_bounds                 t_theory.c  E16, E18
- *   Proposition 7  eq. (8) (26) (27)  clb_fit_exponential, clb_fit_tau       t_stats.c   E23
- *   Theorem 8                    clb_phase, clb_gates                        t_net.c     E15, E19, E22
+ *   Theorem 3  eq. (15)-(17)     clb_linear_modes, clb_fit_power          t_theory.c  E5, E9
+ *   Theorem 4  eq. (4) (18) (19) clb_crossover, clb_spectrum_sum          t_theory.c  E5, E8, E12
+ *   Theorem 5  eq. (5) (23)-(25) clb_linear_modes                         t_theory.c  E20, E21
+ *   Theorem 6  eq. (6) (7) (20)-(22)  clb_compression_bounds              t_theory.c  E16, E18
+ *   Proposition 7  eq. (8) (26) (27)  clb_fit_exponential, clb_fit_tau    t_stats.c   E23
+ *   Theorem 8                    clb_phase, clb_gates                     t_net.c     E15, E19, E22
  *   multi-pathway nets           clb_mode_step, clb_path_sharpness, clb_leaf t_pathways.c  M1-M10
  *
  * 6  COOKBOOK    (status checks left out)
  *
- *   Is a law kept by my net?      clb_train(&net, &data, eta, T, NULL, &tr);  clb_trace_drift(&tr, l) against
- *                                 eta * eta * tr.S[l-1]; with momentum, Adam, decay: tr.predicted[l-1]
- *   Gradient flow itself          clb_flow(&net, &data, time, ...): adaptive steps; with rescaling every
- *                                 per-neuron law holds to rounding
- *   Find the edge of stability    clb_pass_init(&pass, &net, &data, CLB_CE);  clb_curv_init(&curv, &pass);
- *                                 clb_curv_at(&curv, NULL);  clb_sharpness(&curv, NULL, &top, NULL);  2 / top
- *   Top eigenvalues without H     clb_linop H = clb_hessian_op(&curv);  clb_lanczos(&H, 10, NULL, &eigs);
- *   The whole spectrum            clb_hessian(&curv, H, P);  clb_eigh(P, H, P, values, NULL);
- *   Spectral density              clb_slq(&H, &rng, NULL, &quadrature);
- *   Predict the drift             clb_linearised(&curv, eta, T, NULL, S);  or, as published,
- *                                 clb_crossover_modes(&curv, lambda, c);  clb_crossover(P, lambda, c, eta, T, NULL)
- *   Watch a quantity              an observer in clb_train_opts: every k steps, at a list, log-spaced
- *   My own data                   clb_data_csv_load, clb_data_npy_load, clb_data_idx_load (MNIST)
- *   My own allocator              define CLB_MALLOC, CLB_REALLOC, CLB_FREE before the implementation
- *   Is it the vector code?        CLB_ISA=scalar ./program  must print the same
+ *   Is a law kept by my net?    clb_train(&net, &data, eta, T, NULL, &tr);  clb_trace_drift(&tr, l)
+ *                               against eta * eta * tr.S[l-1]; with momentum, Adam, decay:
+ *                               tr.predicted[l-1]
+ *   Gradient flow itself        clb_flow(&net, &data, time, ...): adaptive steps; with rescaling
+ *                               every per-neuron law holds to rounding
+ *   Find the edge of stability  clb_pass_init(&pass, &net, &data, CLB_CE);
+ *                               clb_curv_init(&curv, &pass);  clb_curv_at(&curv, NULL);
+ *                               clb_sharpness(&curv, NULL, &top, NULL);  2 / top
+ *   Top eigenvalues without H   clb_linop H = clb_hessian_op(&curv);
+ *                               clb_lanczos(&H, 10, NULL, &eigs);
+ *   The whole spectrum          clb_hessian(&curv, H, P);  clb_eigh(P, H, P, values, NULL);
+ *   Spectral density            clb_slq(&H, &rng, NULL, &quadrature);
+ *   Predict the drift           clb_linearised(&curv, eta, T, NULL, S);  or, as published,
+ *                               clb_crossover_modes(&curv, lambda, c);
+ *                               clb_crossover(P, lambda, c, eta, T, NULL)
+ *   Watch a quantity            an observer in clb_train_opts: every k steps, at a list, log-spaced
+ *   My own data                 clb_data_csv_load, clb_data_npy_load, clb_data_idx_load (MNIST)
+ *   My own allocator            define CLB_MALLOC, CLB_REALLOC, CLB_FREE before the implementation
+ *   Is it the vector code?      CLB_ISA=scalar ./program  must print the same
  *
  * 7  ERRORS AND LIMITS
  *
- *   Functions that can fail return clb_status (0 is CLB_OK; clb_strerror has the text) and leave nothing
- *   allocated. A training that diverges returns CLB_EDIVERGED with a valid trace up to its step. Functions
- *   that return a double return NaN where the value is undefined. Nothing prints, nothing exits.
- *   In float, |W|^2 ~ 20 is known to 4e-6: drifts below 1e-4 are noise; measure them in double. At and
- *   beyond the edge of stability trajectories of deep nets are chaotic: compare what they end in, not digits.
+ *   Functions that can fail return clb_status (0 is CLB_OK; clb_strerror has the text) and leave
+ *   nothing allocated. A training that diverges returns CLB_EDIVERGED with a valid trace up to its
+ *   step. Functions that return a double return NaN where the value is undefined. Nothing prints,
+ *   nothing exits.
+ *   In float, |W|^2 ~ 20 is known to 4e-6: drifts below 1e-4 are noise; measure them in double. At
+ *   and beyond the edge of stability trajectories of deep nets are chaotic: compare what they end
+ *   in, not digits.
  *   Lanczos reports residual, bound and flag for each pair; a flag of 0 means what it says.
- *   Memory: clb_net_bytes, clb_pass_bytes, clb_train_bytes, clb_curv_bytes, clb_hessian_bytes, clb_lanczos_bytes, ...
- *   tell what a call will allocate. A step of a training or of Lanczos allocates nothing. Large matrix products
- *   want up to 200 KiB of stack.
+ *   Memory: clb_net_bytes, clb_pass_bytes, clb_train_bytes, clb_curv_bytes, clb_hessian_bytes,
+ *   clb_lanczos_bytes, ... tell what a call will allocate. A step of a training or of Lanczos
+ *   allocates nothing. Large matrix products want up to 200 KiB of stack.
  *
  * 8  GLOSSARY
  *
- *   n samples, d inputs, m width, K outputs, L weight matrices, P parameters, T steps, eta step size
- *   W_l [m_l][m_{l-1}]  net.theta + net.w[l]        G_l   gradient at the same offset      C_l  clb_charge
- *   q_l = |W_l|^2       trace.q                     g_l = |G_l|^2  trace.g                 S_l  trace.S
- *   lambda_k, v_k, c_k  eigenvalues, vectors, mode coefficients of the Hessian             f = eta lambda_max/2
- *   mu, kbar            clb_trace_energy: drift = kbar eta DL mu        kappa_0 = (|G_2|^2-|G_1|^2)/|G|^2
+ *   n samples, d inputs, m width, K outputs, L weight matrices, P parameters, T steps, eta step
+ *   W_l [m_l][m_{l-1}]  net.theta + net.w[l]      G_l   gradient at the same offset
+ *   q_l = |W_l|^2       trace.q                   g_l = |G_l|^2  trace.g
+ *   C_l                 clb_charge                S_l   trace.S
+ *   lambda_k, v_k, c_k  eigenvalues, vectors, mode coefficients of the Hessian
+ *   f                   eta lambda_max/2          kappa_0   (|G_2|^2 - |G_1|^2)/|G|^2
+ *   mu, kbar            clb_trace_energy: drift = kbar eta DL mu
  *
  * 9  HISTORY
  *
