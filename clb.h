@@ -231,15 +231,17 @@ CLBDEF const char *clb_strerror(clb_status status);
  * @S11 PLATFORM, INSTRUCTION SET
  * ========================================================================================== */
 
-typedef enum clb_isa { CLB_ISA_SCALAR, CLB_ISA_AVX2, CLB_ISA_AVX512, CLB_ISA_NEON, CLB_ISA_COUNT } clb_isa;
+typedef enum clb_isa { CLB_ISA_SCALAR, CLB_ISA_AVX2, CLB_ISA_AVX512, CLB_ISA_NEON,
+                       CLB_ISA_COUNT } clb_isa;
 
-/* The instruction set in use: the best one that this processor and operating system have, unless the
- * environment variable CLB_ISA (scalar, avx2, avx512, neon) or clb_isa_set() asked for another.
+/* The instruction set in use: the best one that this processor and operating system have, unless
+ * the environment variable CLB_ISA (scalar, avx2, avx512, neon) or clb_isa_set() asked for another.
  * Every one gives the same bits. */
 CLBDEF clb_isa     clb_isa_get(void);
 /* Errors: CLB_EISA when the processor or this build lacks it; the choice is then unchanged. */
 CLBDEF clb_status  clb_isa_set(clb_isa isa);
-CLBDEF const char *clb_isa_name(clb_isa isa);      /* "scalar", "avx2", ...; "unknown" outside the list */
+/* "scalar", "avx2", ...; "unknown" outside the list */
+CLBDEF const char *clb_isa_name(clb_isa isa);
 /* One line: version, precision, compiler, contract, instruction set. */
 CLBDEF const char *clb_build_info(void);
 
@@ -248,8 +250,8 @@ CLBDEF const char *clb_build_info(void);
  * ========================================================================================== */
 
 /* Double precision, the same bits on every system (libm differs between systems). Error below 1 ulp
- * (tests/t_elementary.c measures it); IEEE special values as in C99 Annex F. Sine and cosine are for
- * |x| <= 2^20, NaN beyond. */
+ * (tests/t_elementary.c measures it); IEEE special values as in C99 Annex F. Sine and cosine are
+ * for |x| <= 2^20, NaN beyond. */
 CLBDEF double clb_exp(double x);
 CLBDEF double clb_log(double x);
 CLBDEF double clb_expm1(double x);
@@ -410,7 +412,8 @@ CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_
  * ========================================================================================== */
 
 /* Matrix products, row-major, any shape (0 too) and leading dimension, operands not overlapping.
- *   nn: C[M][N] = A[M][K] B[K][N]     nt: C[M][N] = A[M][K] B[N][K]^T     tn: C[M][N] = A[K][M]^T B[K][N]
+ *   nn: C[M][N] = A[M][K] B[K][N]       nt: C[M][N] = A[M][K] B[N][K]^T
+ *   tn: C[M][N] = A[K][M]^T B[K][N]
  * Contract: c = 0 (or the old C for _acc), then for k = 0..K-1 in order c = fma(a_ik, b_kj, c). */
 CLBDEF void clb_matmul_nn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc);
@@ -425,8 +428,8 @@ CLBDEF void clb_matmul_nt_acc(size_t M, size_t N, size_t K, const clb_real *A, s
 CLBDEF void clb_matmul_tn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc);
 
-/* Reductions in double: 16 virtual lanes (lane l takes elements l, l+16, ... with fma), then the tree
- * 8, 4, 2, 1. */
+/* Reductions in double: 16 virtual lanes (lane l takes elements l, l+16, ... with fma), then the
+ * tree 8, 4, 2, 1. */
 CLBDEF double clb_dot(size_t n, const clb_real *x, const clb_real *y);
 CLBDEF double clb_sumsq(size_t n, const clb_real *x);
 /* y[j] = fma(a, x[j], y[j]);  x[j] = a x[j] */
@@ -437,62 +440,67 @@ CLBDEF void   clb_scale(size_t n, clb_real a, clb_real *x);
  * @S16 NETWORKS AND LOSSES
  * ========================================================================================== */
 
-/* Fully connected network  z_l = W_l a_{l-1} + b_l,  a_l = s(z_l) for l < L,  output f = z_L,  a_0 = x.
- * s'(z) at a kink takes the branch of z <= 0. */
+/* Fully connected network  z_l = W_l a_{l-1} + b_l,  a_l = s(z_l) for l < L,  a_0 = x,
+ * output f = z_L. s'(z) at a kink takes the branch of z <= 0. */
 typedef enum clb_activation {
-    CLB_RELU,           /* max(0, z); NaN passes                                                     */
-    CLB_IDENTITY,       /* z                                                                         */
-    CLB_LEAKY_RELU,     /* z > 0 ? z : a z                      a: slope                             */
-    CLB_RELU_MIX,       /* (1-a) z + a max(0, z)                a: 0 identity .. 1 ReLU (E10, E11)   */
-    CLB_RELU_POWER,     /* max(0, z)^a                          a: degree of homogeneity             */
+    CLB_RELU,           /* max(0, z); NaN passes                                                  */
+    CLB_IDENTITY,       /* z                                                                      */
+    CLB_LEAKY_RELU,     /* z > 0 ? z : a z                      a: slope                          */
+    CLB_RELU_MIX,      /* (1-a) z + a max(0, z)                a: 0 identity .. 1 ReLU (E10, E11) */
+    CLB_RELU_POWER,     /* max(0, z)^a                          a: degree of homogeneity          */
     CLB_TANH,
     CLB_SIGMOID,
-    CLB_SOFTPLUS,       /* log(1 + exp z)                                                            */
-    CLB_GELU,           /* z Phi(z), Phi the normal distribution function                            */
+    CLB_SOFTPLUS,       /* log(1 + exp z)                                                         */
+    CLB_GELU,           /* z Phi(z), Phi the normal distribution function                         */
     CLB_ACTIVATION_COUNT
 } clb_activation;
 
 typedef struct clb_net_opts {
-    double         a;           /* parameter of the activation, used as it is                        */
-    clb_activation activation;  /* 0 -> ReLU                                                         */
-    int            bias;        /* 0 -> no bias; -1: in every layer; l > 0: only in layer l          */
+    double         a;           /* parameter of the activation, used as it is                     */
+    clb_activation activation;  /* 0 -> ReLU                                                      */
+    int            bias;        /* 0 -> no bias; -1: in every layer; l > 0: only in layer l       */
 } clb_net_opts;
 
-/* s_e(z) = (1-e) z + e max(0, z) without bias; e = 0 and e = 1 are the identity and ReLU themselves.    E10-E14 */
+/* s_e(z) = (1-e) z + e max(0, z) without bias; e = 0 and e = 1 are the identity and ReLU
+ * themselves.                                                                            E10-E14 */
 CLBDEF clb_net_opts clb_relu_mix(double e);
 
 /* One flat theta of P reals: W_1, b_1, W_2, b_2, ... with W_l [m_l][m_{l-1}] row-major, biases only
  * where there are any. */
 typedef struct clb_net {
-    size_t         L;           /* number of weight matrices, >= 1                                   */
-    size_t        *m;           /* L+1 widths: m[0] = d inputs, ..., m[L] = K outputs                */
-    size_t        *w;           /* w[l], l = 1..L: offset of W_l in theta                            */
-    size_t        *b;           /* b[l]: offset of b_l, CLB_NO_BIAS if layer l has none              */
-    size_t         P;           /* number of parameters                                              */
+    size_t         L;           /* number of weight matrices, >= 1                                */
+    size_t        *m;           /* L+1 widths: m[0] = d inputs, ..., m[L] = K outputs             */
+    size_t        *w;           /* w[l], l = 1..L: offset of W_l in theta                         */
+    size_t        *b;           /* b[l]: offset of b_l, CLB_NO_BIAS if layer l has none           */
+    size_t         P;           /* number of parameters                                           */
     double         a;
     clb_activation activation;
-    clb_real      *theta;       /* P                                                                 */
-    void          *arena;       /* the allocation behind theta                                       */
+    clb_real      *theta;       /* P                                                              */
+    void          *arena;       /* the allocation behind theta                                    */
 } clb_net;
 #define CLB_NO_BIAS ((size_t)-1)
 
 /* Network with widths m[0..L] (count = L+1 of them), parameters zero. opts NULL: ReLU without bias.
  * Errors: CLB_EOPTION (count < 2, a zero width, unknown activation, bias layer > L), CLB_ESIZE,
  * CLB_ENOMEM; *net is then zeroed. */
-CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count, const clb_net_opts *opts);
-/* The same, with theta drawn as published: layer by layer, weight then bias, uniform in +-1/sqrt(fan_in). */
-CLBDEF clb_status clb_net_init(clb_net *net, const size_t *widths, size_t count, const clb_net_opts *opts,
-                               clb_rng *rng);
+CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count,
+                                const clb_net_opts *opts);
+/* The same, with theta drawn as published: layer by layer, weight then bias, uniform in
+ * +-1/sqrt(fan_in). */
+CLBDEF clb_status clb_net_init(clb_net *net, const size_t *widths, size_t count,
+                               const clb_net_opts *opts, clb_rng *rng);
 CLBDEF void       clb_net_draw(clb_net *net, clb_rng *rng);
-CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src);    /* dst is overwritten, not freed */
+/* dst is overwritten, not freed */
+CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src);
 CLBDEF void       clb_net_free(clb_net *net);
-CLBDEF size_t     clb_net_bytes(const clb_net *net);                 /* bytes the net holds               */
-CLBDEF size_t     clb_layer_size(const clb_net *net, size_t l);      /* entries of W_l, l = 1..L      */
+CLBDEF size_t     clb_net_bytes(const clb_net *net);              /* bytes the net holds          */
+CLBDEF size_t     clb_layer_size(const clb_net *net, size_t l);   /* entries of W_l, l = 1..L     */
 
 /* s(z) and its derivatives of order 1..3 (order 0 is s itself), scalar, in double. */
 CLBDEF double clb_activate(clb_activation activation, double a, double z, int order);
 
-/* Loss = (1-ce) MSE + ce CE, one number: 0 mean squared error, 1 cross entropy, between them the blend.
+/* Loss = (1-ce) MSE + ce CE, one number: 0 mean squared error, 1 cross entropy, between them the
+ * blend.
  *   MSE = 1/(nK) sum_ik (f_ik - t_ik)^2        dMSE/df = 2 (f - t)/(nK)
  *   CE  = 1/n sum_i [logsumexp_k f_ik - f_i,y]  dCE/df = (softmax(f) - onehot)/n
  * With real targets T the CE takes the row T_i as the target distribution.  */
@@ -502,47 +510,55 @@ CLBDEF double clb_activate(clb_activation activation, double a, double z, int or
 /* A network evaluated on a data set: the workspace of forward and backward pass, allocated once.
  * Holds the state at the last point evaluated; the matrices are readable between calls. */
 typedef struct clb_pass {
-    const clb_net  *net;        /* architecture; theta is an argument of each call                   */
+    const clb_net  *net;        /* architecture; theta is an argument of each call                */
     const clb_data *data;
-    double          ce;         /* loss blend                                                        */
-    size_t          n;          /* samples in use: data->n, or the batch                             */
-    const clb_real *X;          /* [n][d] in use                                                     */
-    const int      *y;          /* [n]                                                               */
-    const clb_real *T;          /* [n][K] or NULL                                                    */
-    clb_real      **z;          /* z[l], l = 1..L: [n][m_l] pre-activations; z[L] is the output f    */
-    clb_real      **a;          /* a[l], l = 0..L-1: [n][m_l] activations; a[0] = X                  */
-    clb_real      **u;          /* u[l], l = 1..L: [n][m_l] dLoss/dz_l, after clb_grad               */
-    clb_real       *p;          /* [n][K] softmax(f); valid when ce > 0                              */
-    double          loss;       /* at the last point                                                 */
-    void           *arena;      /* the one allocation behind all of these                            */
+    double          ce;         /* loss blend                                                     */
+    size_t          n;          /* samples in use: data->n, or the batch                          */
+    const clb_real *X;          /* [n][d] in use                                                  */
+    const int      *y;          /* [n]                                                            */
+    const clb_real *T;          /* [n][K] or NULL                                                 */
+    clb_real      **z;          /* z[l], l = 1..L: [n][m_l] pre-activations; z[L] is the output f */
+    clb_real      **a;          /* a[l], l = 0..L-1: [n][m_l] activations; a[0] = X               */
+    clb_real      **u;          /* u[l], l = 1..L: [n][m_l] dLoss/dz_l, after clb_grad            */
+    clb_real       *p;          /* [n][K] softmax(f); valid when ce > 0                           */
+    double          loss;       /* at the last point                                              */
+    void           *arena;      /* the one allocation behind all of these                         */
     size_t          arena_bytes;
-    clb_real       *batch_X;    /* buffers of clb_pass_batch; NULL until batches are asked for       */
+    clb_real       *batch_X;    /* buffers of clb_pass_batch; NULL until batches are asked for    */
     int            *batch_y;
     clb_real       *batch_T;
-    clb_real      **slope;      /* NULL, or held slopes s'(z_l) of clb_pass_freeze: [n][m_l], l = 1..L-1 */
+    /* NULL, or held slopes s'(z_l) of clb_pass_freeze: [n][m_l], l = 1..L-1 */
+    clb_real      **slope;
 } clb_pass;
 
 /* net and data are kept by reference and must outlive the pass. ce in [0, 1].
- * Errors: CLB_EOPTION (d or K differ, ce out of range, label out of range), CLB_EEMPTY (n = 0), CLB_ESIZE, CLB_ENOMEM. */
-CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_data *data, double ce);
+ * Errors: CLB_EOPTION (d or K differ, ce out of range, label out of range), CLB_EEMPTY (n = 0),
+ * CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_data *data,
+                                double ce);
 CLBDEF void       clb_pass_free(clb_pass *pass);
-/* Bytes of a pass, without the buffers of clb_pass_batch (its rows once more) and clb_pass_freeze (the hidden z once
- * more): about reals * n (sum_l 2 m_l + sum_{l<L} m_l + K); 0 if they overflow. */
+/* Bytes of a pass, without the buffers of clb_pass_batch (its rows once more) and clb_pass_freeze
+ * (the hidden z once more): about reals * n (sum_l 2 m_l + sum_{l<L} m_l + K); 0 if they
+ * overflow. */
 CLBDEF size_t     clb_pass_bytes(const clb_net *net, const clb_data *data);
-/* Use only the count rows index[0..count-1] from now on (count <= data->n); index NULL: all rows again. */
+/* Use only the count rows index[0..count-1] from now on (count <= data->n); index NULL: all rows
+ * again. */
 CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t count);
 
-/* Hold the activation slopes: from now on a_l = c_l z_l, entry by entry, with c_l = s'(z_l) as it was at the last
- * evaluation of `at` (pass itself, or another one of the same shapes); NULL: live again. For ReLU and the other
- * piecewise linear activations this is the network with frozen gates, equal to the live one at that point.  E9
- * Called by an observer at t = 0 on state->pass it freezes a whole training run. Allocates on first use only.
- * Curvature operators do not know of it.
- * Errors: CLB_EOPTION (other widths or number of rows), CLB_ESIZE, CLB_ENOMEM; the pass is then as before. */
+/* Hold the activation slopes: from now on a_l = c_l z_l, entry by entry, with c_l = s'(z_l) as it
+ * was at the last evaluation of `at` (pass itself, or another one of the same shapes); NULL: live
+ * again. For ReLU and the other piecewise linear activations this is the network with frozen gates,
+ * equal to the live one at that point.                                                          E9
+ * Called by an observer at t = 0 on state->pass it freezes a whole training run. Allocates on first
+ * use only. Curvature operators do not know of it.
+ * Errors: CLB_EOPTION (other widths or number of rows), CLB_ESIZE, CLB_ENOMEM; the pass is then as
+ * before. */
 CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at);
 
 /* Loss at theta (NULL: net->theta). Fills z, a, p. No allocation. */
 CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta);
-/* Loss and gradient (P reals) at theta; fills u too. No allocation.   G_l = u_l^T a_{l-1}, g_l = sum_i u_l */
+/* Loss and gradient (P reals) at theta; fills u too. No allocation.
+ *   G_l = u_l^T a_{l-1}, g_l = sum_i u_l */
 CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad);
 /* Share of rows whose largest output is the label, from the state of the last evaluation. */
 CLBDEF double clb_accuracy(const clb_pass *pass);
@@ -550,20 +566,22 @@ CLBDEF double clb_accuracy(const clb_pass *pass);
  * bits: clb_gate_words(pass, l) words. */
 CLBDEF size_t clb_gate_words(const clb_pass *pass, size_t l);
 CLBDEF void   clb_gates(const clb_pass *pass, size_t l, uint64_t *bits);
-/* Number of gates that differ between two results of clb_gates. index: their i m_l + h, ascending, room for n m_l;
- * units[0..m_l-1]: how many of them belong to unit h. Either may be NULL: not wanted.             E9, E15, E21 */
-CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before, const uint64_t *after,
-                                uint32_t *index, uint32_t *units);
+/* Number of gates that differ between two results of clb_gates. index: their i m_l + h, ascending,
+ * room for n m_l; units[0..m_l-1]: how many of them belong to unit h. Either may be NULL: not
+ * wanted.                                                                           E9, E15, E21 */
+CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before,
+                                const uint64_t *after, uint32_t *index, uint32_t *units);
 /* Squared Frobenius norms of x (theta, a gradient, ...): of W_l, of b_l (0 where there is none). */
 CLBDEF double clb_weight_sumsq(const clb_net *net, const clb_real *x, size_t l);
 CLBDEF double clb_bias_sumsq(const clb_net *net, const clb_real *x, size_t l);
 
 #ifndef CLB_NO_STDIO
-/* A net as NPY files PREFIXW1.npy, PREFIXb1.npy, PREFIXW2.npy, ... (biases where there are any) and PREFIXnet.npy:
- * L, activation, the biased layers as in clb_net_opts, and a as a sum of three. That one is removed first and
- * written last, so an interrupted save does not load. Saving and loading keep every bit of theta; a file of the
- * other precision is rounded. Errors: CLB_EIO, CLB_ENOMEM; loading also those of clb_npy_read, CLB_EFORMAT (shapes
- * that do not chain, L > 9999), CLB_ENOTFINITE; *net is then zeroed. */
+/* A net as NPY files PREFIXW1.npy, PREFIXb1.npy, PREFIXW2.npy, ... (biases where there are any) and
+ * PREFIXnet.npy: L, activation, the biased layers as in clb_net_opts, and a as a sum of three. That
+ * one is removed first and written last, so an interrupted save does not load. Saving and loading
+ * keep every bit of theta; a file of the other precision is rounded. Errors: CLB_EIO, CLB_ENOMEM;
+ * loading also those of clb_npy_read, CLB_EFORMAT (shapes that do not chain, L > 9999),
+ * CLB_ENOTFINITE; *net is then zeroed. */
 CLBDEF clb_status clb_net_save(const clb_net *net, const char *prefix);
 CLBDEF clb_status clb_net_load(clb_net *net, const char *prefix);
 #endif
@@ -585,51 +603,53 @@ typedef struct clb_linop {
  *   S_i = (1-ce) 2/(nK) I + ce/n (diag p_i - p_i p_i^T)
  * Second derivatives at the kink of a piecewise linear activation are 0. */
 typedef struct clb_curv {
-    clb_pass  *pass;            /* its state is that of the last clb_curv_at                         */
-    clb_real  *theta;           /* [P] copy of the point                                             */
-    clb_real  *grad;            /* [P] gradient there                                                */
-    clb_real **s1;              /* s1[l], l = 1..L-1: [n][m_l]  s'(z_l)                              */
-    clb_real **s2;              /* s2[l]: [n][m_l] dLoss/da_l s''(z_l); NULL where s'' = 0           */
-    clb_real **rz;              /* rz[l], l = 1..L: [n][m_l] work                                    */
-    clb_real **ra;              /* ra[l], l = 1..L-1: [n][m_l] work                                  */
+    clb_pass  *pass;            /* its state is that of the last clb_curv_at                      */
+    clb_real  *theta;           /* [P] copy of the point                                          */
+    clb_real  *grad;            /* [P] gradient there                                             */
+    clb_real **s1;              /* s1[l], l = 1..L-1: [n][m_l]  s'(z_l)                           */
+    clb_real **s2;              /* s2[l]: [n][m_l] dLoss/da_l s''(z_l); NULL where s'' = 0        */
+    clb_real **rz;              /* rz[l], l = 1..L: [n][m_l] work                                 */
+    clb_real **ra;              /* ra[l], l = 1..L-1: [n][m_l] work                               */
     void      *arena;
     size_t     arena_bytes;
 } clb_curv;
 
 /* Workspace for the products, allocated once; pass is kept by reference and must outlive it.
- * Memory: clb_curv_bytes(pass) = about reals * (2P + n sum_l 4 m_l).  Errors: CLB_ESIZE, CLB_ENOMEM. */
+ * Memory: clb_curv_bytes(pass) = about reals * (2P + n sum_l 4 m_l).  Errors: CLB_ESIZE,
+ * CLB_ENOMEM. */
 CLBDEF clb_status clb_curv_init(clb_curv *curv, clb_pass *pass);
 CLBDEF void       clb_curv_free(clb_curv *curv);
-CLBDEF size_t     clb_curv_bytes(const clb_pass *pass);            /* 0 if it does not fit a size_t  */
-/* Evaluate loss and gradient at theta (NULL: net->theta) on the rows the pass uses now; returns the loss.
- * Everything below refers to this point until the next call. No allocation. */
+CLBDEF size_t     clb_curv_bytes(const clb_pass *pass);          /* 0 if it does not fit a size_t */
+/* Evaluate loss and gradient at theta (NULL: net->theta) on the rows the pass uses now; returns the
+ * loss. Everything below refers to this point until the next call. No allocation. */
 CLBDEF double     clb_curv_at(clb_curv *curv, const clb_real *theta);
 
-/* y = H v by the R operator: R{.} is the derivative along v of every quantity of the two passes. Exact,
- * no allocation.
- *   R z_l = W_l R a_{l-1} + V_l a_{l-1} + v_{b_l}        R a_l = s'(z_l) R z_l         R u_L = S R z_L
- *   R u_{l-1} = s' (R u_l W_l + u_l V_l) + s'' (u_l W_l) R z_{l-1}     y_l = R u_l^T a_{l-1} + u_l^T R a_{l-1}
+/* y = H v by the R operator: R{.} is the derivative along v of every quantity of the two passes.
+ * Exact, no allocation.
+ *   R z_l = W_l R a_{l-1} + V_l a_{l-1} + v_{b_l}      R a_l = s'(z_l) R z_l      R u_L = S R z_L
+ *   R u_{l-1} = s' (R u_l W_l + u_l V_l) + s'' (u_l W_l) R z_{l-1}
+ *   y_l = R u_l^T a_{l-1} + u_l^T R a_{l-1}
  * v, y: P reals, no overlap.   Cost 2n (2 d m + 6 K m) flop for two layers. */
 CLBDEF void clb_hvp(clb_curv *curv, const clb_real *v, clb_real *y);
 /* y = J^T S J v, the same without the terms in u. */
 CLBDEF void clb_gnvp(clb_curv *curv, const clb_real *v, clb_real *y);
-/* Jf = J v ([n][K], left in curv->rz[L] and returned), and y = J^T q for q [n][K] (NULL: curv->rz[L]).
- * jvp then vjp is one product with J^T J. */
+/* Jf = J v ([n][K], left in curv->rz[L] and returned), and y = J^T q for q [n][K]
+ * (NULL: curv->rz[L]). jvp then vjp is one product with J^T J. */
 CLBDEF clb_real *clb_jvp(clb_curv *curv, const clb_real *v);
 CLBDEF void      clb_vjp(clb_curv *curv, const clb_real *q, clb_real *y);
 
 /* The same products as operators for the eigensolvers; curv is the context. */
 CLBDEF clb_linop clb_hessian_op(clb_curv *curv);
 CLBDEF clb_linop clb_gauss_newton_op(clb_curv *curv);
-CLBDEF clb_linop clb_jtj_op(clb_curv *curv);                        /* J^T J / n                     */
+CLBDEF clb_linop clb_jtj_op(clb_curv *curv);                        /* J^T J / n                  */
 
-/* Diagonal block of the Hessian (or Gauss-Newton matrix) that belongs to W_l and b_l: an operator on
- * their clb_layer_size (+ m_l) coordinates. */
+/* Diagonal block of the Hessian (or Gauss-Newton matrix) that belongs to W_l and b_l: an operator
+ * on their clb_layer_size (+ m_l) coordinates. */
 typedef struct clb_block {
     clb_curv *curv;
-    size_t    at, n;            /* first coordinate and number of coordinates                        */
+    size_t    at, n;            /* first coordinate and number of coordinates                     */
     int       gauss_newton;
-    clb_real *full;             /* [2P] work                                                         */
+    clb_real *full;             /* [2P] work                                                      */
 } clb_block;
 CLBDEF clb_status clb_block_init(clb_block *block, clb_curv *curv, size_t l, int gauss_newton);
 CLBDEF void       clb_block_free(clb_block *block);
@@ -637,13 +657,14 @@ CLBDEF clb_linop  clb_block_op(clb_block *block);
 
 /* Full matrices, [P][P] with leading dimension ldh >= P, exactly symmetric.
  * Two layers: assembled from pair sums over the active samples of each hidden unit,
- *     H[(j,.),(j',.)] = sum_i s'_ij s'_ij' (W_2^T S_i W_2)_jj' x_i x_i^T     d(d+1)/2 products each,
+ *     H[(j,.),(j',.)] = sum_i s'_ij s'_ij' (W_2^T S_i W_2)_jj' x_i x_i^T    d(d+1)/2 products each,
  * below 3 P^2 reals with H itself at the sizes of the experiments. Other depths: the Hessian by P
  * products, the Gauss-Newton matrix by rank-K updates (J^T S) J of slices of samples.
  * Errors: CLB_ESIZE, CLB_ENOMEM (H unspecified). */
 CLBDEF clb_status clb_hessian(clb_curv *curv, clb_real *H, size_t ldh);
 CLBDEF clb_status clb_gauss_newton(clb_curv *curv, clb_real *G, size_t ldg);
-/* Bytes that clb_hessian (or clb_gauss_newton) takes while it runs, without the matrix; 0 if they overflow. */
+/* Bytes that clb_hessian (or clb_gauss_newton) takes while it runs, without the matrix; 0 if they
+ * overflow. */
 CLBDEF size_t     clb_hessian_bytes(const clb_curv *curv);
 CLBDEF size_t     clb_gauss_newton_bytes(const clb_curv *curv);
 
@@ -657,9 +678,10 @@ CLBDEF clb_status clb_ntk_sum(clb_curv *curv, size_t l, clb_real *N);
 CLBDEF double     clb_ntk_trace(clb_curv *curv, size_t l);
 
 /* Largest singular value of the coupling blocks of a two-layer net,
- *   B_h = sum_i s'(z_ih) x_i r_i^T   (d x K, r = dLoss/df),   b = max_h sigma_max(B_h).      Theorem 6
+ *   B_h = sum_i s'(z_ih) x_i r_i^T   (d x K, r = dLoss/df),   b = max_h sigma_max(B_h).   Theorem 6
  * For a piecewise linear activation without biases H - H_GN has the eigenvalues +-sigma(B_h), so
- * lmax(H) <= lmax(H_GN) + b and lmin(H) >= -b. NaN unless L = 2 without biases, or out of memory. */
+ * lmax(H) <= lmax(H_GN) + b and lmin(H) >= -b. NaN unless L = 2 without biases, or out of
+ * memory. */
 CLBDEF double     clb_residual_bound(clb_curv *curv);
 
 /* ============================================================================================
