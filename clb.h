@@ -688,27 +688,29 @@ CLBDEF double     clb_residual_bound(clb_curv *curv);
  * @S18 OPTIMISERS, TRAINING
  * ========================================================================================== */
 
-typedef enum clb_optimizer { CLB_GD, CLB_HEAVY_BALL, CLB_NESTEROV, CLB_ADAM, CLB_OPTIMIZER_COUNT } clb_optimizer;
+typedef enum clb_optimizer { CLB_GD, CLB_HEAVY_BALL, CLB_NESTEROV, CLB_ADAM,
+                             CLB_OPTIMIZER_COUNT } clb_optimizer;
 
 /* What an observer sees at theta_t: before update t, or after the last one (t = T). */
 typedef struct clb_state {
-    size_t          t;          /* updates done                                                      */
-    double          time;       /* eta t; of a flow, its time                                        */
-    const clb_net  *net;        /* theta_t                                                           */
-    clb_pass       *pass;       /* evaluated at theta_t; curvature operators may use it              */
-    const clb_real *grad;       /* gradient at theta_t                                               */
+    size_t          t;          /* updates done                                                   */
+    double          time;       /* eta t; of a flow, its time                                     */
+    const clb_net  *net;        /* theta_t                                                        */
+    clb_pass       *pass;       /* evaluated at theta_t; curvature operators may use it           */
+    const clb_real *grad;       /* gradient at theta_t                                            */
     double          loss;
 } clb_state;
 
 typedef enum clb_verdict {
     CLB_CONTINUE,
-    CLB_STOP,                   /* end the run here; the trace has t updates                         */
-    CLB_SKIP_UPDATE             /* count the step but leave theta as it is (an artefact of one published run) */
+    CLB_STOP,                   /* end the run here; the trace has t updates                      */
+    /* count the step but leave theta as it is (an artefact of one published run) */
+    CLB_SKIP_UPDATE
 } clb_verdict;
 typedef clb_verdict (*clb_observer_fn)(void *context, const clb_state *state);
 
-/* When to call: every `every` updates; or at the ascending list `at`; or `per_decade` log-spaced t (0 and 1
- * always among them). The first of these that is set counts; T itself is always added. */
+/* When to call: every `every` updates; or at the ascending list `at`; or `per_decade` log-spaced t
+ * (0 and 1 always among them). The first of these that is set counts; T itself is always added. */
 typedef struct clb_observer {
     clb_observer_fn call;
     void           *context;
@@ -719,57 +721,62 @@ typedef struct clb_observer {
 } clb_observer;
 
 typedef struct clb_train_opts {
-    double              ce;            /* loss blend: 0 MSE .. 1 CE                                  */
-    clb_optimizer       optimizer;     /* 0 -> gradient descent                                      */
-    double              beta1;         /* 0 -> 0.9; momentum of heavy ball, Nesterov, Adam; < 0: none */
-    double              beta2;         /* 0 -> 0.999                                                 */
-    double              eps;           /* 0 -> 1e-8                                                  */
-    double              l2;            /* weight decay added to the gradient                         */
-    double              decay;         /* decoupled weight decay: W <- (1 - eta decay) W - eta U     */
-    size_t              batch;         /* 0 -> full batch; else rows per step, reshuffled each epoch */
-    clb_rng            *batch_rng;     /* required with batch                                        */
-    double              loss_max;      /* 0 -> FLT_MAX: larger or NaN loss is divergence             */
-    double              charge_max;    /* 0 -> no limit: |C_l| above it is divergence                */
+    double              ce;            /* loss blend: 0 MSE .. 1 CE                               */
+    clb_optimizer       optimizer;     /* 0 -> gradient descent                                   */
+    double              beta1;     /* 0 -> 0.9; momentum of heavy ball, Nesterov, Adam; < 0: none */
+    double              beta2;         /* 0 -> 0.999                                              */
+    double              eps;           /* 0 -> 1e-8                                               */
+    double              l2;            /* weight decay added to the gradient                      */
+    double              decay;         /* decoupled weight decay: W <- (1 - eta decay) W - eta U  */
+    size_t              batch;      /* 0 -> full batch; else rows per step, reshuffled each epoch */
+    clb_rng            *batch_rng;     /* required with batch                                     */
+    double              loss_max;      /* 0 -> FLT_MAX: larger or NaN loss is divergence          */
+    double              charge_max;    /* 0 -> no limit: |C_l| above it is divergence             */
     const clb_observer *observers;
     size_t              observer_count;
-} clb_train_opts;                      /* NULL: MSE, full-batch GD                                   */
+} clb_train_opts;                      /* NULL: MSE, full-batch GD                                */
 
 CLBDEF void clb_train_opts_resolve(clb_train_opts *opts);      /* zeros -> the values really used */
 
-/* What a run leaves behind. Rows t = 0..T-1 hold the state before update t, row T of the norms the end.
- * After divergence rows past `steps` are NaN. */
+/* What a run leaves behind. Rows t = 0..T-1 hold the state before update t, row T of the norms the
+ * end. After divergence rows past `steps` are NaN. */
 typedef struct clb_trace {
     size_t  L, T;
-    size_t  steps;          /* updates done: T unless diverged or stopped                            */
+    size_t  steps;          /* updates done: T unless diverged or stopped                         */
     double  eta;
-    double *loss;           /* [T]        Loss(theta_t)                                              */
-    double *g;              /* [T][L]     |G_l|^2, weights only       g[t*L + l-1]                   */
-    double *gb;             /* [T][L]     |g_{b_l}|^2                                                */
-    double *q;              /* [T+1][L]   |W_l|^2                                                    */
-    double *qb;             /* [T+1][L]   |b_l|^2                                                    */
-    double *S;              /* [L-1]      sum_t (|G_{l+1}|^2 - |G_l|^2 - |g_{b_l}|^2), signed        */
-    double *predicted;      /* [L-1]      Q_l(T) - Q_l(0) by the optimiser's exact law (identities)  */
-    double *first;          /* [L-1]      first-order part of the drift, sum_t 2 (<W,dW>_{l+1} - <W,dW>_l) */
-    double *second;         /* [L-1]      second-order part, sum_t (|dW_{l+1}|^2 - |dW_l|^2)         */
+    double *loss;           /* [T]        Loss(theta_t)                                           */
+    double *g;              /* [T][L]     |G_l|^2, weights only       g[t*L + l-1]                */
+    double *gb;             /* [T][L]     |g_{b_l}|^2                                             */
+    double *q;              /* [T+1][L]   |W_l|^2                                                 */
+    double *qb;             /* [T+1][L]   |b_l|^2                                                 */
+    double *S;              /* [L-1]      sum_t (|G_{l+1}|^2 - |G_l|^2 - |g_{b_l}|^2), signed     */
+    double *predicted;    /* [L-1]      Q_l(T) - Q_l(0) by the optimiser's exact law (identities) */
+    /* [L-1]      first-order part of the drift, sum_t 2 (<W,dW>_{l+1} - <W,dW>_l) */
+    double *first;
+    double *second;         /* [L-1]      second-order part, sum_t (|dW_{l+1}|^2 - |dW_l|^2)      */
     void   *arena;
 } clb_trace;
 
-/* T updates of net->theta with step size eta. *trace may be NULL. Observers see every scheduled state.
- * No heap allocation inside a step.
- * A linear net (CLB_IDENTITY, no bias) under squared loss alone (ce = 0), full batch, with n >= 2 max(d, K), is
- * trained on sufficient statistics of the data, whoever observes: with M = W_L ... W_1 and X = Q R
+/* T updates of net->theta with step size eta. *trace may be NULL. Observers see every scheduled
+ * state. No heap allocation inside a step.
+ * A linear net (CLB_IDENTITY, no bias) under squared loss alone (ce = 0), full batch, with n >= 2
+ * max(d, K), is trained on sufficient statistics of the data, whoever observes: with
+ * M = W_L ... W_1 and X = Q R
  *   nK Loss = |R M^T - Q^T T|^2 + |T - Q Q^T T|^2,   dLoss/dM = 2/(nK) (R M^T - Q^T T)^T R
- * is loss and gradient of clb_grad up to rounding, at 3K multiply-adds a weight a step instead of 3n. The
- * factorisation costs about 2 n d (d + K) once. An observer finds the pass evaluated at theta_t all the same (which
- * costs as much as a step of clb_grad, so look rarely); one that holds its slopes or its rows ends the short cut.
- * Returns CLB_EDIVERGED with trace->steps = the failing step, trace valid up to it; CLB_EOPTION; CLB_ENOMEM. */
+ * is loss and gradient of clb_grad up to rounding, at 3K multiply-adds a weight a step instead of
+ * 3n. The factorisation costs about 2 n d (d + K) once. An observer finds the pass evaluated at
+ * theta_t all the same (which costs as much as a step of clb_grad, so look rarely); one that holds
+ * its slopes or its rows ends the short cut.
+ * Returns CLB_EDIVERGED with trace->steps = the failing step, trace valid up to it; CLB_EOPTION;
+ * CLB_ENOMEM. */
 CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size_t T,
                             const clb_train_opts *opts, clb_trace *trace);
 CLBDEF void       clb_trace_free(clb_trace *trace);
-/* Peak bytes of clb_train with its trace, what observers allocate aside; 0 if they overflow. With P parameters:
- * 4P reals, a pass of at most 96 rows and 2P + nK reals (a whole pass too where observers look or batches are drawn),
- * (T+1)(4L+1) doubles of trace. */
-CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T, const clb_train_opts *opts);
+/* Peak bytes of clb_train with its trace, what observers allocate aside; 0 if they overflow. With P
+ * parameters: 4P reals, a pass of at most 96 rows and 2P + nK reals
+ * (a whole pass too where observers look or batches are drawn), (T+1)(4L+1) doubles of trace. */
+CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
+                                  const clb_train_opts *opts);
 
 /* --------------------------------------------------------------------------------------------
  * Gradient flow  dtheta/dt = -grad Loss(theta)
@@ -788,7 +795,8 @@ typedef struct clb_flow_opts {
     clb_flow_method method;         /* 0 -> adaptive                                              */
     double          dt;            /* fixed steps: their length, required; adaptive: the first step,
                                        0 -> 1e-3                                                  */
-    double          rtol, atol; /* adaptive: 0 -> 1e-8, 1e-10; midpoint: rtol of the solve, 0 -> 1e-16 */
+    /* adaptive: 0 -> 1e-8, 1e-10; midpoint: rtol of the solve, 0 -> 1e-16 */
+    double          rtol, atol;
     double          dt_min;      /* adaptive: a step this short is taken whatever its error, as on a
                                        kink of ReLU; 0 -> 1e-12 of the whole time                 */
     size_t          max_steps;      /* 0 -> 10 million, rejected ones included                    */
@@ -827,13 +835,15 @@ CLBDEF clb_status clb_flow(clb_net *net, const clb_data *data, double time,
 
 /* Rescaling of neurons that leaves the function as it is:
  *   (row_j W_l, b_{l,j}) *= a,  col_j W_{l+1} /= a
- * with a > 0 such that the charge of the neuron becomes charges[j],                           eq. (9)
+ * with a > 0 such that the charge of the neuron becomes charges[j],                         eq. (9)
  *   a^2 = 2q/(c + r) if c > 0, else (r - c)/(2p),   r = sqrt(c^2 + 4pq),
  *   p = |row_j W_l|^2 + b^2,  q = |col_j W_{l+1}|^2,
- * layer after layer until all hold. charges: as from clb_hidden_charges. theta: NULL -> net->theta. grad: NULL, or the
- * gradient at theta, which is carried along. A neuron whose p or q is 0 is left as it is.
+ * layer after layer until all hold. charges: as from clb_hidden_charges. theta: NULL -> net->theta.
+ * grad: NULL, or the gradient at theta, which is carried along. A neuron whose p or q is 0 is left
+ * as it is.
  * *error: largest |charge - wanted|/(p + q) left, *sweeps: how many it took; both may be NULL.
- * Errors: CLB_EOPTION (degree not 1), CLB_ENOCONV (no progress any more, above 64 epsilon), CLB_ENOMEM.
+ * Errors: CLB_EOPTION (degree not 1), CLB_ENOCONV (no progress any more, above 64 epsilon),
+ * CLB_ENOMEM.
  */
 CLBDEF clb_status clb_rescale(const clb_net *net, clb_real *theta, clb_real *grad,
                               const double *charges, double *error, size_t *sweeps);
@@ -927,8 +937,8 @@ CLBDEF void       clb_lanczos_opts_resolve(clb_lanczos_opts *opts, size_t n, siz
  * passes and thick restarts. k > n gives n. All memory, about (basis + block + count) n reals, is
  * taken at the start; no step and no restart allocates.
  * CLB_ENOCONV: some pair is not converged, the best estimates are there. Other errors: CLB_EOPTION
- * (k = 0, which, start = 0), CLB_EEMPTY (n = 0), CLB_ENOTFINITE (the operator gave NaN or infinity), CLB_ESIZE,
- * CLB_ENOMEM; *out is then zeroed. */
+ * (k = 0, which, start = 0), CLB_EEMPTY (n = 0), CLB_ENOTFINITE (the operator gave NaN or
+ * infinity), CLB_ESIZE, CLB_ENOMEM; *out is then zeroed. */
 CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts,
                               clb_eigs *out);
 CLBDEF void       clb_eigs_free(clb_eigs *eigs);
@@ -936,7 +946,8 @@ CLBDEF void       clb_eigs_free(clb_eigs *eigs);
 CLBDEF size_t     clb_lanczos_bytes(const clb_linop *A, size_t k, const clb_lanczos_opts *opts);
 
 /* Largest eigenvalue of the Hessian (the sharpness; algebraic, not by magnitude) by Lanczos;
- * *smallest too unless NULL. opts NULL: defaults; opts->which is not used.  Errors as clb_lanczos. */
+ * *smallest too unless NULL. opts NULL: defaults; opts->which is not used.  Errors as
+ * clb_lanczos. */
 CLBDEF clb_status clb_sharpness(clb_curv *curv, const clb_lanczos_opts *opts, double *largest,
                                 double *smallest);
 
@@ -947,7 +958,7 @@ typedef struct clb_slq_opts {
 } clb_slq_opts;
 
 /* Nodes and weights (>= 0, sum 1) of the mean over the probes v:
- *   sum_i weight_i f(node_i) ~ mean of v^T f(A) v / |v|^2,      tr f(A) ~ n sum_i weight_i f(node_i)
+ *   sum_i weight_i f(node_i) ~ mean of v^T f(A) v / |v|^2,     tr f(A) ~ n sum_i weight_i f(node_i)
  * Exact for polynomials of degree 2 steps - 1 on each start vector. */
 typedef struct clb_quadrature {
     size_t  count;           /* nodes of probe 0 ascending, then of probe 1, ... */
@@ -976,7 +987,7 @@ CLBDEF clb_status clb_trace_hutchinson(const clb_linop *A, size_t probes, clb_rn
  * @S20 CONSERVATION LAWS
  * ========================================================================================== */
 
-/* C_l = |W_{l+1}|^2 - |W_l|^2, l = 1..L-1, from theta (NULL: net->theta).                  Theorem 1, eq. (1) */
+/* C_l = |W_{l+1}|^2 - |W_l|^2, l = 1..L-1, from theta (NULL: net->theta).     Theorem 1, eq. (1) */
 CLBDEF double clb_charge(const clb_net *net, const clb_real *theta, size_t l);
 /* Q_l = C_l - |b_l|^2: what a net with biases conserves. */
 CLBDEF double clb_charge_bias(const clb_net *net, const clb_real *theta, size_t l);
@@ -999,7 +1010,8 @@ CLBDEF double clb_degree(const clb_net *net);
  *
  * Every charge of this section is a quadratic form in theta whose cross terms with the gradient
  * vanish (eq. 10), so the same function applied to a gradient gives the exact drift of one step of
- * gradient descent (Theorem 2, eq. (2)):  charge(theta - eta G) = charge(theta) + eta^2 charge(G). */
+ * gradient descent (Theorem 2, eq. (2)):  charge(theta - eta G) =
+ * charge(theta) + eta^2 charge(G). */
 CLBDEF double clb_charge_degree(const clb_net *net, const clb_real *theta, size_t l, double k);
 /* Drift of Q_l (of C_l without biases) in one step of gradient descent: eta^2 clb_charge_bias(net,
  * grad, l). */
@@ -1045,157 +1057,175 @@ CLBDEF clb_energy clb_trace_energy(const clb_trace *trace, size_t l, double fina
  * @S21 SPECTRAL THEORY
  * ========================================================================================== */
 
-/* geo(x, T) = 1 + x + ... + x^(T-1) = (1 - x^T)/(1 - x), T at x = 1; relative error a few eps for any x.
- * Infinity where x^T overflows. */
+/* geo(x, T) = 1 + x + ... + x^(T-1) = (1 - x^T)/(1 - x), T at x = 1; relative error a few eps for
+ * any x. Infinity where x^T overflows. */
 CLBDEF double clb_geo(double x, size_t T);
 
-/* ---- the crossover formula as published -------------------------------- Theorem 4, eq. (4), (18), (19) */
+/* ---- the crossover formula as published ----------------------- Theorem 4, eq. (4), (18), (19) */
 
-/* c_k = a_k^2 |delta_0| / sum_j a_j^2 with a_k = v_k . g: squared projections of the gradient, scaled so that
- * they add up to the imbalance |delta_0| of the first step (one number calibrated at t = 0; no information
- * about layers). Not scaled if the sum is <= 1e-12. a, c: n values, may be the same array. */
+/* c_k = a_k^2 |delta_0| / sum_j a_j^2 with a_k = v_k . g: squared projections of the gradient,
+ * scaled so that they add up to the imbalance |delta_0| of the first step (one number calibrated at
+ * t = 0; no information about layers). Not scaled if the sum is <= 1e-12. a, c: n values, may be
+ * the same array. */
 CLBDEF void   clb_crossover_weights(size_t n, const double *a, double delta0, double *c);
 
 typedef struct clb_crossover_info {
-    size_t stable, unstable;    /* modes added by (4); modes with |1 - eta lambda| >= 1               */
-    size_t negative, zero;      /* modes left out: lambda < 0; |lambda| < 1e-12                       */
+    size_t stable, unstable;    /* modes added by (4); modes with |1 - eta lambda| >= 1           */
+    size_t negative, zero;      /* modes left out: lambda < 0; |lambda| < 1e-12                   */
 } clb_crossover_info;
 
-/*   S(eta) = sum_k c_k (1 - rho_k^(2T)) / (eta lambda_k (2 - eta lambda_k)),   rho_k = 1 - eta lambda_k
- * over lambda_k > 0, with the published treatment of unstable modes, |rho| >= 1: c_k T / |den| (nothing if
- * |den| <= 1e-12). That branch is ad hoc: the true sum grows like rho^(2T). info may be NULL. */
+/*   S(eta) = sum_k c_k (1 - rho_k^(2T)) / (eta lambda_k (2 - eta lambda_k)),
+ *   rho_k = 1 - eta lambda_k,
+ * over lambda_k > 0, with the published treatment of unstable modes, |rho| >= 1: c_k T / |den|
+ * (nothing if |den| <= 1e-12). That branch is ad hoc: the true sum grows like rho^(2T). info may be
+ * NULL. */
 CLBDEF double clb_crossover(size_t n, const double *lambda, const double *c, double eta, size_t T,
                             clb_crossover_info *info);
-/* d ln S / d ln eta of the sum above over its stable modes; the local exponent of the drift is 2 + this.
- * One converged mode: -1 + eta lambda/(2 - eta lambda).  NaN for S = 0. */
-CLBDEF double clb_crossover_slope(size_t n, const double *lambda, const double *c, double eta, size_t T);
-/* What the formula needs at the point of curv: all P eigenvalues of the Hessian, ascending, and their c_k, with
- * delta_0 = (|G_L|^2 - |G_1|^2)/(L-1).  lambda, c: P doubles each. Memory P^2 reals and clb_eigh_bytes(P, 0).
+/* d ln S / d ln eta of the sum above over its stable modes; the local exponent of the drift
+ * is 2 + this. One converged mode: -1 + eta lambda/(2 - eta lambda).  NaN for S = 0. */
+CLBDEF double clb_crossover_slope(size_t n, const double *lambda, const double *c, double eta,
+                                  size_t T);
+/* What the formula needs at the point of curv: all P eigenvalues of the Hessian, ascending, and
+ * their c_k, with delta_0 = (|G_L|^2 - |G_1|^2)/(L-1).  lambda, c: P doubles each. Memory P^2 reals
+ * and clb_eigh_bytes(P, 0).
  * Errors: those of clb_hessian and clb_eigh_project. */
 CLBDEF clb_status clb_crossover_modes(clb_curv *curv, double *lambda, double *c);
 /* f = eta lambda_max / 2: below 1 stable, at 1 the edge. */
 CLBDEF double clb_phase(double eta, double lambda_max);
 
-/* ---- the exact sum of a quadratic model ---------------------------------------------------------------- */
+/* ---- the exact sum of a quadratic model ------------------------------------------------------ */
 
 /* Spectrum of a symmetric matrix with what the imbalance of layers l, l+1 along its modes needs:
- *   a_k = v_k . g,   D_kj = <v_k, v_j>_{W_{l+1}} - <v_k, v_j>_{W_l}  (minus b_l's part)                    */
+ *   a_k = v_k . g,   D_kj = <v_k, v_j>_{W_{l+1}} - <v_k, v_j>_{W_l}  (minus b_l's part) */
 typedef struct clb_spectrum {
-    size_t  total;              /* eigenvalues of the matrix                                          */
-    size_t  n;                  /* modes kept: |a_k| >= 1e-10 |g|                                     */
-    double *lambda, *a;         /* [n]                                                                */
-    double *D;                  /* [n][n]                                                             */
-    double  energy;             /* |g|^2                                                              */
-    double  delta0;             /* sum_kj a_k a_j D_kj, the imbalance at t = 0                        */
-    double  largest, smallest;  /* of all eigenvalues                                                 */
+    size_t  total;              /* eigenvalues of the matrix                                      */
+    size_t  n;                  /* modes kept: |a_k| >= 1e-10 |g|                                 */
+    double *lambda, *a;         /* [n]                                                            */
+    double *D;                  /* [n][n]                                                         */
+    double  energy;             /* |g|^2                                                          */
+    double  delta0;             /* sum_kj a_k a_j D_kj, the imbalance at t = 0                    */
+    double  largest, smallest;  /* of all eigenvalues                                             */
     void   *arena;
 } clb_spectrum;
 
-/* From all P eigenpairs of the Hessian or Gauss-Newton matrix (clb_eigh: row k of vectors is v_k) and the
- * gradient. Memory n^2 doubles, and n^2 + n max|W_l| reals while it runs.
+/* From all P eigenpairs of the Hessian or Gauss-Newton matrix (clb_eigh: row k of vectors is v_k)
+ * and the gradient. Memory n^2 doubles, and n^2 + n max|W_l| reals while it runs.
  * Errors: CLB_EOPTION (l not in 1..L-1), CLB_ESIZE, CLB_ENOMEM. */
-CLBDEF clb_status clb_spectrum_init(clb_spectrum *sp, const clb_net *net, size_t l, const double *values,
-                                    const clb_real *vectors, const clb_real *grad);
+CLBDEF clb_status clb_spectrum_init(clb_spectrum *sp, const clb_net *net, size_t l,
+                                    const double *values, const clb_real *vectors,
+                                    const clb_real *grad);
 /* The same for the Gauss-Newton matrix of MSE through the nK x nK kernel N = N_1 + ... + N_L of the
  * outputs:  N = U diag(kap) U^T,  c = 2/(nK),  b = U^T (f - t),
- *   lambda_p = c kap_p,  a_p = c b_p sqrt(kap_p),  D_pq = [U^T (N_{l+1} - N_l) U]_pq / sqrt(kap_p kap_q).
+ *   lambda_p = c kap_p,  a_p = c b_p sqrt(kap_p),
+ *   D_pq = [U^T (N_{l+1} - N_l) U]_pq / sqrt(kap_p kap_q).
  * Errors also: CLB_EOPTION unless the loss is MSE (ce = 0), and those of clb_eigh. */
 CLBDEF clb_status clb_spectrum_function(clb_spectrum *sp, clb_curv *curv, size_t l);
 CLBDEF void       clb_spectrum_free(clb_spectrum *sp);
 
 typedef enum clb_mode_rule {
-    CLB_MODES_ALL,              /* every mode, also lambda < 0                                        */
-    CLB_MODES_POSITIVE,         /* lambda > 1e-9 and |1 - eta lambda| < 1                             */
-    CLB_MODES_CLAMPED           /* lambda < 0 counts as 0: for positive semidefinite matrices         */
+    CLB_MODES_ALL,              /* every mode, also lambda < 0                                    */
+    CLB_MODES_POSITIVE,         /* lambda > 1e-9 and |1 - eta lambda| < 1                         */
+    CLB_MODES_CLAMPED           /* lambda < 0 counts as 0: for positive semidefinite matrices     */
 } clb_mode_rule;
 
 typedef struct clb_quadratic {
-    double S;                   /* sum_kj a_k a_j D_kj geo(rho_k rho_j, T)                            */
-    double diagonal;            /* sum_k c_k geo(rho_k^2, T), first-principles c_k = a_k^2 D_kk       */
-    double coupling;            /* mode-coupling number M_T = (S - diagonal)/diagonal; M_0 is T = 1   */
-    double phase;               /* eta lambda_max / 2                                                 */
-    double growth;              /* h = eta |lambda_min| T, 0 unless negative modes are in the sum     */
-    size_t modes;               /* in the sum                                                         */
-    int    valid;               /* phase < 1 and h <= 0.3; outside that the sums mean nothing         */
+    double S;                   /* sum_kj a_k a_j D_kj geo(rho_k rho_j, T)                        */
+    double diagonal;            /* sum_k c_k geo(rho_k^2, T), first-principles c_k = a_k^2 D_kk   */
+    double coupling;          /* mode-coupling number M_T = (S - diagonal)/diagonal; M_0 is T = 1 */
+    double phase;               /* eta lambda_max / 2                                             */
+    double growth;              /* h = eta |lambda_min| T, 0 unless negative modes are in the sum */
+    size_t modes;               /* in the sum                                                     */
+    int    valid;               /* phase < 1 and h <= 0.3; outside that the sums mean nothing     */
 } clb_quadratic;
-/* Imbalance summed over T steps of gradient descent on the quadratic model g_{t+1} = (I - eta H) g_t; exact
- * for it. Cost n^2/2 evaluations of geo. */
-CLBDEF clb_quadratic clb_spectrum_sum(const clb_spectrum *sp, double eta, size_t T, clb_mode_rule rule);
+/* Imbalance summed over T steps of gradient descent on the quadratic model
+ * g_{t+1} = (I - eta H) g_t; exact for it. Cost n^2/2 evaluations of geo. */
+CLBDEF clb_quadratic clb_spectrum_sum(const clb_spectrum *sp, double eta, size_t T,
+                                      clb_mode_rule rule);
 /* Imbalance delta_t of that model at step t. */
-CLBDEF double        clb_spectrum_delta(const clb_spectrum *sp, double eta, size_t t, clb_mode_rule rule);
+CLBDEF double        clb_spectrum_delta(const clb_spectrum *sp, double eta, size_t t,
+                                        clb_mode_rule rule);
 
-/* ---- the linearised network ----------------------------------------------------------------------------- */
+/* ---- the linearised network ------------------------------------------------------------------ */
 
 typedef struct clb_linear_opts {
-    const size_t *restart;      /* steps at which the network is linearised anew, ascending; NULL: never */
+    /* steps at which the network is linearised anew, ascending; NULL: never */
+    const size_t *restart;
     size_t        restart_count;
-    double       *delta;        /* NULL or [T][L-1]: imbalance of every step                          */
-    double       *loss;         /* NULL or [T]: loss of the model before every step                   */
+    double       *delta;        /* NULL or [T][L-1]: imbalance of every step                      */
+    double       *loss;         /* NULL or [T]: loss of the model before every step               */
 } clb_linear_opts;
 
-/* S_l predicted from the point of curv alone, without calibration: gradient descent on the network that is
- * linear in its parameters,  f = f_0 + J (theta - theta_0), with the loss as it is (softmax kept), J frozen;
- * S_l = sum_t |G_{l+1}|^2 - |G_l|^2 - |g_{b_l}|^2.  At a restart the model's own weights become the new
- * point (re-linearised predictor). S: L-1 doubles. Costs about T gradient steps; 3 P + n K reals.
- * On return curv is back at its point. CLB_EDIVERGED: the model left the range of numbers (S NaN): outside
- * validity, eta lambda_max > 2. CLB_ENOMEM. opts may be NULL. */
-CLBDEF clb_status clb_linearised(clb_curv *curv, double eta, size_t T, const clb_linear_opts *opts, double *S);
-/* Restart steps for boundaries s[0..count-1] in units of eta t: round(s/eta), without 0, repeats and steps
- * >= T. Returns how many were written to steps (room for count). */
+/* S_l predicted from the point of curv alone, without calibration: gradient descent on the network
+ * that is linear in its parameters, f = f_0 + J (theta - theta_0), with the loss as it is
+ * (softmax kept), J frozen; S_l = sum_t |G_{l+1}|^2 - |G_l|^2 - |g_{b_l}|^2. At a restart the
+ * model's own weights become the new point (re-linearised predictor). S: L-1 doubles. Costs about T
+ * gradient steps; 3 P + n K reals. On return curv is back at its point. CLB_EDIVERGED: the model
+ * left the range of numbers (S NaN): outside validity, eta lambda_max > 2. CLB_ENOMEM. opts may be
+ * NULL. */
+CLBDEF clb_status clb_linearised(clb_curv *curv, double eta, size_t T, const clb_linear_opts *opts,
+                                 double *S);
+/* Restart steps for boundaries s[0..count-1] in units of eta t: round(s/eta), without 0, repeats
+ * and steps >= T. Returns how many were written to steps (room for count). */
 CLBDEF size_t clb_restart_steps(double eta, size_t T, size_t count, const double *s, size_t *steps);
 
-/* ---- spectra --------------------------------------------------------------------------------------------- */
+/* ---- spectra --------------------------------------------------------------------------------- */
 
 /* What the published files say of a list of eigenvalues, with their thresholds. */
 typedef struct clb_spectrum_stats {
-    size_t positive, negative, zero;    /* > tol, < -tol, the rest                                    */
+    size_t positive, negative, zero;    /* > tol, < -tol, the rest                                */
     double largest, smallest;
-    double sum_positive, mean_positive, median_positive;      /* over > tol; NaN if there is none     */
-    double effective_rank;              /* sum_positive / largest                                     */
-    double spectral_width;              /* largest / median_positive                                  */
+    double sum_positive, mean_positive, median_positive;      /* over > tol; NaN if there is none */
+    double effective_rank;              /* sum_positive / largest                                 */
+    double spectral_width;              /* largest / median_positive                              */
 } clb_spectrum_stats;
 /* values ascending, n of them. */
 CLBDEF clb_spectrum_stats clb_spectrum_describe(size_t n, const double *values, double tol);
 
-/* ---- mode coefficients of a two-layer linear net -------------------------- Theorem 5, eq. (5), (23)-(25) */
+/* ---- mode coefficients of a two-layer linear net --------------- Theorem 5, eq. (5), (23)-(25) */
 
-/* Modes of the input covariance Sigma = X^T X/n = sum_k lx_k u_k u_k^T, MSE, index-matched (not sorted by
- * size of the coefficient). With A = Y^T X/n:  r_k = (W_2 W_1 Sigma - A) u_k = lx_k e_k. */
+/* Modes of the input covariance Sigma = X^T X/n = sum_k lx_k u_k u_k^T, MSE, index-matched
+ * (not sorted by size of the coefficient). With A = Y^T X/n:
+ * r_k = (W_2 W_1 Sigma - A) u_k = lx_k e_k. */
 typedef struct clb_linear_modes {
     size_t  d;
-    double *lx;                 /* [d] descending                                                     */
-    double *d_k;                /* [d] (2/K)^2 (|r_k|^2 |W_1 u_k|^2 - |W_2^T r_k|^2): imbalance of mode k */
-    double *c_k;                /* [d] lx_k^2 |e_k|^2 = |r_k|^2: corrected coefficient, to one common factor */
-    double *c_published;        /* [d] lx_k^2 |W_2 W_1 u_k - A u_k|^2: A u_k not divided by lx_k      */
-    double *rate;               /* [d] (2/K) lx_k (|W_1 u_k|^2 + |W_2^T r_k|^2/|r_k|^2): curvature along mode k */
-    double  g1, g2;             /* |G_1|^2, |G_2|^2 from the modes, exactly                           */
-    double  factor;             /* (2/K)^2 (m-d)/(3d): d_k/c_k expected at the default initialisation */
+    double *lx;                 /* [d] descending                                                 */
+    double *d_k;        /* [d] (2/K)^2 (|r_k|^2 |W_1 u_k|^2 - |W_2^T r_k|^2): imbalance of mode k */
+    double *c_k;     /* [d] lx_k^2 |e_k|^2 = |r_k|^2: corrected coefficient, to one common factor */
+    double *c_published;        /* [d] lx_k^2 |W_2 W_1 u_k - A u_k|^2: A u_k not divided by lx_k  */
+    /* [d] (2/K) lx_k (|W_1 u_k|^2 + |W_2^T r_k|^2/|r_k|^2): curvature along mode k */
+    double *rate;
+    double  g1, g2;             /* |G_1|^2, |G_2|^2 from the modes, exactly                       */
+    double  factor;         /* (2/K)^2 (m-d)/(3d): d_k/c_k expected at the default initialisation */
     void   *arena;
 } clb_linear_modes;
 /* Errors: CLB_EOPTION (not two bias-free identity layers), CLB_ENOMEM, those of clb_jacobi. */
-CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *net, const clb_data *data);
+CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *net,
+                                        const clb_data *data);
 CLBDEF void       clb_linear_modes_free(clb_linear_modes *modes);
 
-/* ---- spectral compression ------------------------------------------------ Theorem 6, eq. (6), (7), (20)-(22) */
+/* ---- spectral compression --------------------------------- Theorem 6, eq. (6), (7), (20)-(22) */
 
-/* Largest eigenvalue of diag(p) - p p^T: the root between the two largest p of sum_k p_k^2/(p_k - x) = 1.
+/* Largest eigenvalue of diag(p) - p p^T: the root between the two largest p of sum_k
+ * p_k^2/(p_k - x) = 1.
  *   K/(K-1) max_k p_k(1-p_k) <= lambda <= 2 max_k p_k(1-p_k)
- * (the published proof takes max_k p_k(1-p_k) itself, which is too small). p: K values >= 0 of sum 1. */
+ * (the published proof takes max_k p_k(1-p_k) itself, which is too small). p: K values >= 0 of
+ * sum 1. */
 CLBDEF double clb_softmax_curvature(size_t K, const clb_real *p);
 
 typedef struct clb_compression {
-    double jtj;                 /* lambda_max(J^T J/n)                                                */
-    double q_max, q_mean;       /* max_i, mean_i of q_i(1-q_i), q_i probability of the label          */
-    double p_max;               /* max_i max_k p_ik (1 - p_ik)                                        */
-    double s_max;               /* max_i lambda_max(S_i), exact                                       */
-    double published;           /* eq. (7): jtj q_max; does not always bound                          */
-    double corrected;           /* 2 jtj p_max                                                        */
-    double sharp;               /* jtj s_max, the best of this kind                                   */
-    double gauss_newton;        /* lambda_max(H_GN) <= sharp <= corrected                             */
-    double hessian;             /* lambda_max(H) <= gauss_newton + residual                           */
-    double residual;            /* clb_residual_bound                                                 */
+    double jtj;                 /* lambda_max(J^T J/n)                                            */
+    double q_max, q_mean;       /* max_i, mean_i of q_i(1-q_i), q_i probability of the label      */
+    double p_max;               /* max_i max_k p_ik (1 - p_ik)                                    */
+    double s_max;               /* max_i lambda_max(S_i), exact                                   */
+    double published;           /* eq. (7): jtj q_max; does not always bound                      */
+    double corrected;           /* 2 jtj p_max                                                    */
+    double sharp;               /* jtj s_max, the best of this kind                               */
+    double gauss_newton;        /* lambda_max(H_GN) <= sharp <= corrected                         */
+    double hessian;             /* lambda_max(H) <= gauss_newton + residual                       */
+    double residual;            /* clb_residual_bound                                             */
 } clb_compression;
-/* All of it at the point of curv. Errors: CLB_EOPTION (ce != 1, no labels), those of clb_lanczos. */
+/* All of it at the point of curv. Errors: CLB_EOPTION (ce != 1, no labels), those of
+ * clb_lanczos. */
 CLBDEF clb_status clb_compression_bounds(clb_curv *curv, clb_compression *out);
 
 /* ============================================================================================
@@ -1218,13 +1248,15 @@ CLBDEF clb_summary clb_summarize(size_t n, const double *x);
 
 /* Heap sort, ascending; NaN goes to the end. No allocation. */
 CLBDEF void   clb_sort(size_t n, double *x);
-/* Quantile q in [0, 1] of an ascending array: linear interpolation at position q (n-1). NaN for n = 0.
+/* Quantile q in [0, 1] of an ascending array: linear interpolation at position q (n-1). NaN for
+ * n = 0.
  */
 CLBDEF double clb_quantile_sorted(size_t n, const double *x, double q);
 /* Median of the values that are not NaN; sorts x. */
 CLBDEF double clb_median(size_t n, double *x);
 
-/* Integral of n equally spaced values by the trapezoid rule: dx (sum - (first + last)/2). 0 for n = 1.
+/* Integral of n equally spaced values by the trapezoid rule: dx (sum - (first + last)/2). 0 for
+ * n = 1.
  */
 CLBDEF double clb_trapezoid(size_t n, const double *y, double dx);
 /* Share of the n-1 neighbouring pairs whose signs (-1, 0, +1) differ; NaN for n < 2.          E3 */
@@ -1691,39 +1723,44 @@ CLBDEF void       clb_paths_hessian(clb_paths *paths, clb_real *H);
 
 typedef enum clb_dataset { CLB_MIXTURE, CLB_XOR, CLB_SPHERES, CLB_DATASET_COUNT } clb_dataset;
 
-/* The problem most experiments start from: one generator, seeded once, draws model, training set and
- * (unused) test set in this order. All zero: 20-64-5 ReLU net without bias, mixture of 200 points. */
+/* The problem most experiments start from: one generator, seeded once, draws model, training set
+ * and (unused) test set in this order. All zero: 20-64-5 ReLU net without bias, mixture of 200
+ * points. */
 typedef struct clb_problem_opts {
-    size_t       n;            /* 0 -> 200 training points                                           */
-    size_t       d;            /* 0 -> 20 inputs (2 for xor, 10 for spheres)                         */
-    size_t       K;            /* 0 -> 5 classes (2 for xor and spheres)                             */
-    size_t       m;            /* 0 -> 64, width of every hidden layer                               */
-    size_t       L;            /* 0 -> 2 weight matrices                                             */
-    double       separation;   /* 0 -> 2, radius of the centres in units of sqrt(d)                  */
+    size_t       n;            /* 0 -> 200 training points                                        */
+    size_t       d;            /* 0 -> 20 inputs (2 for xor, 10 for spheres)                      */
+    size_t       K;            /* 0 -> 5 classes (2 for xor and spheres)                          */
+    size_t       m;            /* 0 -> 64, width of every hidden layer                            */
+    size_t       L;            /* 0 -> 2 weight matrices                                          */
+    double       separation;   /* 0 -> 2, radius of the centres in units of sqrt(d)               */
     clb_net_opts net;
     clb_dataset  dataset;
-    size_t       test_n;       /* 0 -> 50 points of the test set that is drawn and thrown away       */
-    int          data_first;   /* 1: training set, test set, then the model (E12)                    */
-} clb_problem_opts;            /* NULL: all defaults                                                 */
+    size_t       test_n;       /* 0 -> 50 points of the test set that is drawn and thrown away    */
+    int          data_first;   /* 1: training set, test set, then the model (E12)                 */
+} clb_problem_opts;            /* NULL: all defaults                                              */
 
 typedef struct clb_problem {
     clb_net  net;
     clb_data data;
-    clb_rng  rng;              /* as the draws left it: the next ones are start vectors (E4)         */
+    clb_rng  rng;              /* as the draws left it: the next ones are start vectors (E4)      */
 } clb_problem;
 
 CLBDEF void       clb_problem_opts_resolve(clb_problem_opts *opts);
-/* mode: how normals are evaluated (S13). Errors: those of clb_net_init and clb_data_*; *problem is then zeroed. */
-CLBDEF clb_status clb_problem_init(clb_problem *problem, const clb_problem_opts *opts, uint64_t seed,
-                                   clb_normal_mode mode);
+/* mode: how normals are evaluated (S13). Errors: those of clb_net_init and clb_data_*; *problem is
+ * then zeroed. */
+CLBDEF clb_status clb_problem_init(clb_problem *problem, const clb_problem_opts *opts,
+                                   uint64_t seed, clb_normal_mode mode);
 CLBDEF void       clb_problem_free(clb_problem *problem);
 /* Draw (published normals), train, throw away all but the trace: what most runs of a sweep are.
- * Returns what clb_train returns; the trace is the caller's to free after CLB_OK and CLB_EDIVERGED. */
+ * Returns what clb_train returns; the trace is the caller's to free after CLB_OK and
+ * CLB_EDIVERGED. */
 CLBDEF clb_status clb_problem_run(const clb_problem_opts *opts, uint64_t seed, double eta, size_t T,
                                   const clb_train_opts *train, clb_trace *trace);
-/* Largest Hessian eigenvalue at the problem's own theta (before training: lambda_max(H_0)), and the smallest unless
- * NULL. ce: loss blend.  Errors: those of clb_pass_init, clb_curv_init, clb_sharpness. */
-CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, double *largest, double *smallest);
+/* Largest Hessian eigenvalue at the problem's own theta (before training: lambda_max(H_0)), and the
+ * smallest unless NULL. ce: loss blend.  Errors: those of clb_pass_init, clb_curv_init,
+ * clb_sharpness. */
+CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, double *largest,
+                                        double *smallest);
 
 #ifdef __cplusplus
 }
@@ -1741,7 +1778,7 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
 #include <string.h>
 #if !defined(CLB_ALLOW_FAST_MATH) && defined(FLT_EVAL_METHOD)
 #if FLT_EVAL_METHOD == 2 || (FLT_EVAL_METHOD != 0 && defined(CLB_SINGLE))
-#error "clb.h: expressions are kept in a wider type here (gcc: -fexcess-precision=fast, -mfpmath=sse)"
+#error "clb.h: expressions kept in a wider type here (gcc: -fexcess-precision=fast, -mfpmath=sse)"
 #endif
 #endif
 #ifndef CLB_MALLOC
@@ -1776,7 +1813,8 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
 #define CLBI_ARM 0
 #endif
 #if CLBI_X86
-#if defined(__GNUC__) && !defined(__clang__)   /* gcc bug 105593: its own "undefined" arguments warn */
+/* gcc bug 105593: its own "undefined" arguments warn */
+#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
