@@ -1922,8 +1922,8 @@ static CLBI_UNUSED clb_status clbi_calloc(void *out, size_t count, size_t size)
 #endif
 #endif
 
-/* The one piece of state of the library: the instruction set in use plus one, 0 = not asked yet. Every
- * writer stores a value that is right for this processor, so relaxed order is enough. */
+/* The one piece of state of the library: the instruction set in use plus one, 0 = not asked yet.
+ * Every writer stores a value that is right for this processor, so relaxed order is enough. */
 static int clbi_isa_cache;
 
 static int clbi_isa_load(void)
@@ -1945,7 +1945,8 @@ static void clbi_isa_store(int value)
 }
 
 #if CLBI_X86
-/* r = eax, ebx, ecx, edx of CPUID. Read here because __builtin_cpu_supports does not link everywhere. */
+/* r = eax, ebx, ecx, edx of CPUID. Read here because __builtin_cpu_supports does not link
+ * everywhere. */
 static void clbi_cpuid(unsigned leaf, unsigned r[4])
 {
 #ifdef _MSC_VER
@@ -2009,7 +2010,8 @@ CLBDEF const char *clb_isa_name(clb_isa isa)
 /* First use: what the environment asks for if this processor has it, else the best there is. */
 static clb_isa clbi_isa_detect(void)
 {
-    static const clb_isa best_first[] = { CLB_ISA_AVX512, CLB_ISA_AVX2, CLB_ISA_NEON, CLB_ISA_SCALAR };
+    static const clb_isa best_first[] = { CLB_ISA_AVX512, CLB_ISA_AVX2, CLB_ISA_NEON,
+                                          CLB_ISA_SCALAR };
     const char *wish = getenv("CLB_ISA");
     int i;
     for (i = 0; wish && i < (int)CLB_ISA_COUNT; ++i)
@@ -2038,7 +2040,8 @@ CLBDEF clb_status clb_isa_set(clb_isa isa)
 CLBDEF const char *clb_build_info(void)
 {
 #define CLBI_BUILD_LINE(isa) \
-    "clb " CLB_VERSION ", " CLB_PRECISION ", " CLBI_COMPILER ", contract " CLBI_CONTRACT ", isa " isa
+    "clb " CLB_VERSION ", " CLB_PRECISION ", " CLBI_COMPILER ", contract " CLBI_CONTRACT \
+    ", isa " isa
     static const char *const lines[] = { CLBI_BUILD_LINE("scalar"), CLBI_BUILD_LINE("avx2"),
                                          CLBI_BUILD_LINE("avx512"), CLBI_BUILD_LINE("neon") };
 #undef CLBI_BUILD_LINE
@@ -2049,14 +2052,15 @@ CLBDEF const char *clb_build_info(void)
  * @S32 ELEMENTARY FUNCTIONS
  * ========================================================================================== */
 
-/* Every function is a fixed sequence of IEEE operations: + - * / fma, comparisons, bit moves. The multiples
- * of ln 2 and pi/2 that range reductions subtract are exact products, so the sequence is as accurate under
- * CLB_NO_FMA. Polynomials are Taylor and atanh series, whose coefficients are their own documentation. */
+/* Every function is a fixed sequence of IEEE operations: + - * / fma, comparisons, bit moves. The
+ * multiples of ln 2 and pi/2 that range reductions subtract are exact products, so the sequence is
+ * as accurate under CLB_NO_FMA. Polynomials are Taylor and atanh series, whose coefficients are
+ * their own documentation. */
 
 #define CLBI_LOG2E   0x1.71547652b82fep+0
-#define CLBI_LN2_HI  0x1.62e42fee00000p-1      /* 32 bits: k CLBI_LN2_HI is exact for |k| < 2^21   */
-#define CLBI_LN2_LO  0x1.a39ef35793c76p-33     /* ln 2 - CLBI_LN2_HI                                */
-#define CLBI_ROUND   0x1.8p52                  /* (x + CLBI_ROUND) - CLBI_ROUND: nearest integer    */
+#define CLBI_LN2_HI  0x1.62e42fee00000p-1      /* 32 bits: k CLBI_LN2_HI is exact for |k| < 2^21  */
+#define CLBI_LN2_LO  0x1.a39ef35793c76p-33     /* ln 2 - CLBI_LN2_HI                              */
+#define CLBI_ROUND   0x1.8p52                  /* (x + CLBI_ROUND) - CLBI_ROUND: nearest integer  */
 
 static uint64_t clbi_bits(double x)
 {
@@ -2085,7 +2089,8 @@ static double clbi_scale2(double x, double k)
     return x * clbi_exp2i(half) * clbi_exp2i(k - half);
 }
 
-/* q(r) = (e^r - 1 - r) / r^2 = sum_j r^j / (j+2)!, j = 0..11; |r| <= ln(2)/2 leaves 4e-18 of e^r. */
+/* q(r) = (e^r - 1 - r) / r^2 = sum_j r^j / (j+2)!, j = 0..11; |r| <= ln(2)/2 leaves 4e-18 of
+ * e^r. */
 enum { CLBI_EXP_Q_TERMS = 12 };
 static const double clbi_exp_q_coef[CLBI_EXP_Q_TERMS] = {           /* 1/13!, ..., 1/2! */
     1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0,
@@ -2099,7 +2104,8 @@ static double clbi_exp_q(double r)
     return clbi_fma(clbi_fma(clbi_fma(clbi_fma(q, r, c[8]), r, c[9]), r, c[10]), r, c[11]);
 }
 
-/* e^x = 2^k e^r, k = round(x / ln 2). The comparisons keep NaN; beyond the clamps the result is 0 or inf. */
+/* e^x = 2^k e^r, k = round(x / ln 2). The comparisons keep NaN; beyond the clamps the result is 0
+ * or inf. */
 CLBDEF double clb_exp(double x)
 {
     double k, r;
@@ -2155,15 +2161,16 @@ CLBDEF double clb_log(double x)
     return clbi_log_sum(k, f, 0.0);
 }
 
-/* expm1(x) = (2^k - 1) + 2^k E, E = expm1(r), as an unevaluated sum with *low; |x| <= 40. The sum of the two
- * large parts keeps its rounding error; the 1 joins the small ones where it would not fit 2^k - 1. */
+/* expm1(x) = (2^k - 1) + 2^k E, E = expm1(r), as an unevaluated sum with *low; |x| <= 40. The sum
+ * of the two large parts keeps its rounding error; the 1 joins the small ones where it would not
+ * fit 2^k - 1. */
 static double clbi_expm1_parts(double x, double *low)
 {
     double k = clbi_fma(x, CLBI_LOG2E, CLBI_ROUND) - CLBI_ROUND;
     double high = clbi_fma(-k, CLBI_LN2_HI, x);
     double r = clbi_fma(-k, CLBI_LN2_LO, high);
-    double c = clbi_fma(-k, CLBI_LN2_LO, high - r);                  /* r + c is the reduced argument */
-    double w = clbi_fma(r * r, clbi_exp_q(r), clbi_fma(c, r, c));    /* E = r + w                     */
+    double c = clbi_fma(-k, CLBI_LN2_LO, high - r);              /* r + c is the reduced argument */
+    double w = clbi_fma(r * r, clbi_exp_q(r), clbi_fma(c, r, c));    /* E = r + w                 */
     double t = clbi_exp2i(k), a = k > 50.0 ? t : t - 1.0, one = k > 50.0 ? 1.0 : 0.0, b = t * r;
     double s = a + b;
     *low = k == 0.0 ? w : ((a - s) + b) + (t * w - one);
@@ -2215,8 +2222,8 @@ static double clbi_two_prod(double a, double b, double *low)
     return p;
 }
 
-/* x - k pi/2 = r + *low with |r| <= pi/4 (1 + 2^-20); returns r, k mod 4 in *quadrant. pi/2 is cut into three
- * parts of 33 bits, whose products with k < 2^20 are exact, and a rest. */
+/* x - k pi/2 = r + *low with |r| <= pi/4 (1 + 2^-20); returns r, k mod 4 in *quadrant. pi/2 is cut
+ * into three parts of 33 bits, whose products with k < 2^20 are exact, and a rest. */
 static double clbi_reduce_half_pi(double x, double *low, int *quadrant)
 {
     double k = clbi_fma(x, 0x1.45f306dc9c883p-1, CLBI_ROUND) - CLBI_ROUND, e2, e3, r;
@@ -2241,7 +2248,8 @@ static double clbi_sin_kernel(double r, double low)
     return r + clbi_fma(z * r, s, low * (1.0 - 0.5 * z));
 }
 
-/* cos(r + low), |r| <= pi/4: 1 - r^2/2 with its rounding error, + r^4 C(r^2) - r low, Taylor to r^16. */
+/* cos(r + low), |r| <= pi/4: 1 - r^2/2 with its rounding error, + r^4 C(r^2) - r low, Taylor to
+ * r^16. */
 static double clbi_cos_kernel(double r, double low)
 {
     double z = r * r, half = 0.5 * z, one = 1.0 - half, c = 1.0 / 20922789888000.0;
@@ -2276,7 +2284,8 @@ CLBDEF double clb_cos(double x)
     return clbi_sin_shifted(x, 1);
 }
 
-/* tanh |x| = E/(E+2), E = expm1(2|x|) = high + low; the quotient q is corrected by its remainder. */
+/* tanh |x| = E/(E+2), E = expm1(2|x|) = high + low; the quotient q is corrected by its
+ * remainder. */
 CLBDEF double clb_tanh(double x)
 {
     double a = fabs(x), high, low, den, den_low, q, prod, prod_low, y;
@@ -2311,7 +2320,8 @@ static const double clbi_erf_table[12][3] = {
     { 0x1.0000000000000p+0, -0x1.8cf81557d20b6p-56, 0x1.2dc119095729fp-52 }
 };
 
-/* g(t) = exp(-2ct - t^2) = sum g_n t^n:  (n+1) g_{n+1} = -2c g_n - 2 g_{n-1}; here g_n from the two before. */
+/* g(t) = exp(-2ct - t^2) = sum g_n t^n:  (n+1) g_{n+1} = -2c g_n - 2 g_{n-1}; here g_n from the two
+ * before. */
 static double clbi_erf_next(double c, int n, double g0, double g1)
 {
     return (-2.0 * c * g1 - 2.0 * g0) / n;
@@ -2338,7 +2348,8 @@ static double clbi_erf_tail(double c, double h)
     return sum;
 }
 
-/* Taylor series about the nearest multiple c of 1/2 (0 below 0.4): erf(c+h) = erf(c) + erf'(c) (h + tail). */
+/* Taylor series about the nearest multiple c of 1/2 (0 below 0.4): erf(c+h) = erf(c) + erf'(c)
+ * (h + tail). */
 CLBDEF double clb_erf(double x)
 {
     double a = fabs(x), c, h, y;
@@ -2376,7 +2387,8 @@ static clbi_dd clbi_dd_mul(clbi_dd a, clbi_dd b)
     return p;
 }
 
-/* log(x) to about 2^-68: 2 s (1 + z (1/3 + z (1/5 + z Q(z)))), s = f/(2+f), z = s^2; Q in double. */
+/* log(x) to about 2^-68: 2 s (1 + z (1/3 + z (1/5 + z Q(z)))), s = f/(2+f), z = s^2; Q in
+ * double. */
 static clbi_dd clbi_log_dd(double x)
 {
     static const clbi_dd third = { 0x1.5555555555555p-2, 0x1.5555555555555p-56 };
@@ -4282,7 +4294,8 @@ static int clbi_net_layout(clb_net *net, const clb_net_opts *opts)
     for (l = 1; l <= net->L; ++l) {
         net->w[l] = at;
         net->b[l] = CLB_NO_BIAS;
-        if (!clbi_mul_size(net->m[l], net->m[l - 1], &size) || !clbi_add_size(at, size, &at)) return 0;
+        if (!clbi_mul_size(net->m[l], net->m[l - 1], &size) || !clbi_add_size(at, size, &at))
+            return 0;
         if (!clbi_has_bias(opts, l)) continue;
         net->b[l] = at;
         if (!clbi_add_size(at, net->m[l], &at)) return 0;
@@ -4291,8 +4304,9 @@ static int clbi_net_layout(clb_net *net, const clb_net_opts *opts)
     return 1;
 }
 
-/* The next matrix of an arena: on a cache line of its own, and a line away from the one before, because
- * neighbours a multiple of 4096 bytes apart would get in each other's way. Costs up to CLBI_MATRIX_GAP bytes. */
+/* The next matrix of an arena: on a cache line of its own, and a line away from the one before,
+ * because neighbours a multiple of 4096 bytes apart would get in each other's way. Costs up to
+ * CLBI_MATRIX_GAP bytes. */
 #define CLBI_MATRIX_GAP 128
 static clb_real *clbi_next_matrix(char **at, size_t count)
 {
@@ -4304,7 +4318,8 @@ static clb_real *clbi_next_matrix(char **at, size_t count)
 static clb_status clbi_net_check(const size_t *widths, size_t count, const clb_net_opts *opts)
 {
     size_t i;
-    if (count < 2 || (int)opts->activation < 0 || opts->activation >= CLB_ACTIVATION_COUNT) return CLB_EOPTION;
+    if (count < 2 || (int)opts->activation < 0 || opts->activation >= CLB_ACTIVATION_COUNT)
+        return CLB_EOPTION;
     if (opts->bias < -1 || (opts->bias > 0 && (size_t)opts->bias > count - 1)) return CLB_EOPTION;
     if (!(opts->a - opts->a <= 0)) return CLB_EOPTION;                  /* NaN or infinity */
     for (i = 0; i < count; ++i)
@@ -4326,7 +4341,8 @@ static clb_status clbi_net_theta(clb_net *net)
     return CLB_OK;
 }
 
-CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count, const clb_net_opts *opts)
+CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count,
+                                const clb_net_opts *opts)
 {
     static const clb_net_opts defaults = CLB_ZERO;
     clb_status status;
@@ -4349,7 +4365,8 @@ CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count
 
 CLBDEF size_t clb_net_bytes(const clb_net *net)
 {
-    return 3 * (net->L + 1) * sizeof *net->m + (net->P + CLBI_MATRIX_GAP / sizeof(clb_real)) * sizeof(clb_real);
+    return 3 * (net->L + 1) * sizeof *net->m +
+           (net->P + CLBI_MATRIX_GAP / sizeof(clb_real)) * sizeof(clb_real);
 }
 
 CLBDEF void clb_net_free(clb_net *net)
@@ -4384,12 +4401,13 @@ CLBDEF void clb_net_draw(clb_net *net, clb_rng *rng)
     for (l = 1; l <= net->L; ++l) {
         double bound = 1 / sqrt((double)net->m[l - 1]);
         clb_rng_uniform(rng, clb_layer_size(net, l), -bound, bound, net->theta + net->w[l]);
-        if (net->b[l] != CLB_NO_BIAS) clb_rng_uniform(rng, net->m[l], -bound, bound, net->theta + net->b[l]);
+        if (net->b[l] != CLB_NO_BIAS)
+            clb_rng_uniform(rng, net->m[l], -bound, bound, net->theta + net->b[l]);
     }
 }
 
-CLBDEF clb_status clb_net_init(clb_net *net, const size_t *widths, size_t count, const clb_net_opts *opts,
-                               clb_rng *rng)
+CLBDEF clb_status clb_net_init(clb_net *net, const size_t *widths, size_t count,
+                               const clb_net_opts *opts, clb_rng *rng)
 {
     clb_status status = clb_net_alloc(net, widths, count, opts);
     if (status == CLB_OK) clb_net_draw(net, rng);
@@ -4417,8 +4435,8 @@ CLBDEF clb_net_opts clb_relu_mix(double e)
 
 /* ---- activations ---------------------------------------------------------------------------- */
 
-/* Derivatives of max(0, z)^p:  p (p-1) ... (p-order+1) z^(p-order) for z > 0. Small multiples of 1/2
- * by multiplication and square root. */
+/* Derivatives of max(0, z)^p:  p (p-1) ... (p-order+1) z^(p-order) for z > 0. Small multiples of
+ * 1/2 by multiplication and square root. */
 static double clbi_relu_power(double p, double z, int order)
 {
     double factor = 1, value = 1, rest = p;
@@ -4445,7 +4463,8 @@ static double clbi_tanh_order(double z, int order)
 /* s = 1/(1 + e^-z):  s' = s (1-s),  s'' = s' (1-2s),  s''' = s' (1 - 6 s') */
 static double clbi_sigmoid_order(double z, int order)
 {
-    double e = clb_exp(-fabs(z)), s = z >= 0 ? 1 / (1 + e) : e / (1 + e), d = e / ((1 + e) * (1 + e));
+    double e = clb_exp(-fabs(z)), s = z >= 0 ? 1 / (1 + e) : e / (1 + e),
+           d = e / ((1 + e) * (1 + e));
     if (order == 0) return s;
     if (order == 1) return d;
     return order == 2 ? d * (1 - 2 * s) : d * (1 - 6 * d);
@@ -4497,7 +4516,8 @@ static clb_real clbi_leak(const clb_net *net)
     return (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
 }
 
-static void clbi_activate_scalar(const clb_net *net, size_t count, const clb_real *z, clb_real *a, int order)
+static void clbi_activate_scalar(const clb_net *net, size_t count, const clb_real *z, clb_real *a,
+                                 int order)
 {
     size_t i;
     for (i = 0; i < count; ++i) {
@@ -4507,7 +4527,8 @@ static void clbi_activate_scalar(const clb_net *net, size_t count, const clb_rea
 }
 
 /* a = s(z), count values. */
-static void clbi_activation_forward(const clb_net *net, size_t count, const clb_real *z, clb_real *a)
+static void clbi_activation_forward(const clb_net *net, size_t count, const clb_real *z,
+                                    clb_real *a)
 {
     if (net->activation == CLB_IDENTITY) {
         if (a != z) memcpy(a, z, count * sizeof *a);
@@ -4517,7 +4538,8 @@ static void clbi_activation_forward(const clb_net *net, size_t count, const clb_
 }
 
 /* u = u s'(z), count values. */
-static void clbi_activation_backward(const clb_net *net, size_t count, const clb_real *z, clb_real *u)
+static void clbi_activation_backward(const clb_net *net, size_t count, const clb_real *z,
+                                     clb_real *u)
 {
     if (net->activation == CLB_IDENTITY) return;
     if (net->activation == CLB_RELU) clbi_isa_kernels()->relu_back(count, z, u);
@@ -4533,7 +4555,8 @@ static int clbi_pass_reals(const clb_net *net, const clb_data *data, size_t *rea
     size_t l, per_row = data->K, total;                   /* p */
     for (l = 1; l <= net->L; ++l) {
         size_t copies = l < net->L ? 3 : 2, row;          /* z, u, and a of the hidden layers */
-        if (!clbi_mul_size(net->m[l], copies, &row) || !clbi_add_size(per_row, row, &per_row)) return 0;
+        if (!clbi_mul_size(net->m[l], copies, &row) || !clbi_add_size(per_row, row, &per_row))
+            return 0;
     }
     if (!clbi_mul_size(per_row, data->n, &total)) return 0;
     *reals = total;
@@ -4544,7 +4567,8 @@ static clb_status clbi_pass_check(const clb_net *net, const clb_data *data, doub
 {
     size_t i;
     if (data->n == 0) return CLB_EEMPTY;
-    if (data->d != net->m[0] || data->K != net->m[net->L] || !(ce >= 0 && ce <= 1)) return CLB_EOPTION;
+    if (data->d != net->m[0] || data->K != net->m[net->L] || !(ce >= 0 && ce <= 1))
+        return CLB_EOPTION;
     if (!data->y && !data->T) return CLB_EOPTION;
     for (i = 0; data->y && i < data->n; ++i)
         if (data->y[i] < 0 || (size_t)data->y[i] >= data->K) return CLB_EOPTION;
@@ -4558,8 +4582,10 @@ static clb_status clbi_pass_slope_alloc(clb_pass *pass)
     clb_real *at;
     for (l = 1; l < net->L; ++l)
         if (!clbi_add_size(hidden, net->m[l], &hidden)) return CLB_ESIZE;
-    if (!clbi_mul_size(hidden, pass->data->n, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
-        !clbi_add_size(bytes, net->L * sizeof(clb_real *), &bytes)) return CLB_ESIZE;
+    if (!clbi_mul_size(hidden, pass->data->n, &reals) ||
+        !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
+        !clbi_add_size(bytes, net->L * sizeof(clb_real *), &bytes))
+        return CLB_ESIZE;
     if (clbi_alloc(&pass->slope, bytes, 1) != CLB_OK) return CLB_ENOMEM;
     at = (clb_real *)(void *)(pass->slope + net->L);
     pass->slope[0] = NULL;
@@ -4583,7 +4609,8 @@ CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at)
     if (!pass->slope && (status = clbi_pass_slope_alloc(pass)) != CLB_OK) return status;
     for (l = 1; l < net->L; ++l)
         for (i = 0; i < at->n * net->m[l]; ++i)
-            pass->slope[l][i] = (clb_real)clb_activate(at->net->activation, at->net->a, (double)at->z[l][i], 1);
+            pass->slope[l][i] = (clb_real)clb_activate(at->net->activation, at->net->a,
+                                                       (double)at->z[l][i], 1);
     return CLB_OK;
 }
 
@@ -4606,7 +4633,8 @@ static void clbi_pass_carve(clb_pass *pass)
 }
 
 /* Point the pass at n rows. a[0] is the input itself; the pass never writes through it. */
-static void clbi_pass_use(clb_pass *pass, size_t n, const clb_real *X, const int *y, const clb_real *T)
+static void clbi_pass_use(clb_pass *pass, size_t n, const clb_real *X, const int *y,
+                          const clb_real *T)
 {
     pass->n = n;
     pass->X = X;
@@ -4656,8 +4684,10 @@ static clb_status clbi_pass_batch_alloc(clb_pass *pass)
     const clb_data *data = pass->data;
     clb_status status = CLB_OK;
     if (!pass->batch_X) status = clbi_alloc(&pass->batch_X, data->n * data->d, sizeof(clb_real));
-    if (!status && data->y && !pass->batch_y) status = clbi_alloc(&pass->batch_y, data->n, sizeof(int));
-    if (!status && data->T && !pass->batch_T) status = clbi_alloc(&pass->batch_T, data->n * data->K, sizeof(clb_real));
+    if (!status && data->y && !pass->batch_y)
+        status = clbi_alloc(&pass->batch_y, data->n, sizeof(int));
+    if (!status && data->T && !pass->batch_T)
+        status = clbi_alloc(&pass->batch_T, data->n * data->K, sizeof(clb_real));
     return status;
 }
 
@@ -4675,9 +4705,12 @@ CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t c
         if (index[i] >= data->n) return CLB_EOPTION;
     if ((status = clbi_pass_batch_alloc(pass)) != CLB_OK) return status;
     for (i = 0; i < count; ++i) {
-        memcpy(pass->batch_X + i * data->d, data->X + index[i] * data->d, data->d * sizeof(clb_real));
+        memcpy(pass->batch_X + i * data->d, data->X + index[i] * data->d,
+               data->d * sizeof(clb_real));
         if (data->y) pass->batch_y[i] = data->y[index[i]];
-        if (data->T) memcpy(pass->batch_T + i * data->K, data->T + index[i] * data->K, data->K * sizeof(clb_real));
+        if (data->T)
+            memcpy(pass->batch_T + i * data->K, data->T + index[i] * data->K,
+                   data->K * sizeof(clb_real));
     }
     clbi_pass_use(pass, count, pass->batch_X, pass->batch_y, pass->batch_T);
     return CLB_OK;
@@ -4861,20 +4894,20 @@ CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad)
 
 /* ---- gradients in blocks of rows ------------------------------------------------------------ */
 
-/* The gradient alone, when nobody looks at the matrices of the pass: forward and backward pass over one block of rows
- * at a time, whose activations then stay in the nearest cache. Same bits as clb_grad, since every sum over the rows
- * goes on where the block before left it. */
+/* The gradient alone, when nobody looks at the matrices of the pass: forward and backward pass over
+ * one block of rows at a time, whose activations then stay in the nearest cache. Same bits as
+ * clb_grad, since every sum over the rows goes on where the block before left it. */
 typedef struct clbi_blocks {
     const clb_data *data;
-    clb_data  view;             /* the rows of one block                                              */
-    clb_pass  pass;             /* over a block                                                       */
-    void     *arena;            /* of these:                                                          */
-    clb_real *wt, *gt;          /* P: W_l^T, G_l^T in the places of W_l, G_l                          */
-    clb_real *r;                /* [n][K] residuals of the squared loss                               */
+    clb_data  view;             /* the rows of one block                                          */
+    clb_pass  pass;             /* over a block                                                   */
+    void     *arena;            /* of these:                                                      */
+    clb_real *wt, *gt;          /* P: W_l^T, G_l^T in the places of W_l, G_l                      */
+    clb_real *r;                /* [n][K] residuals of the squared loss                           */
 } clbi_blocks;
 
-/* Rows of a block: the widest hidden layer within 24 KiB, but 48 to 96 rows; blocks of about equal size, in multiples of
- * 24 because tiles have 4, 6, 8 or 12 rows. */
+/* Rows of a block: the widest hidden layer within 24 KiB, but 48 to 96 rows; blocks of about equal
+ * size, in multiples of 24 because tiles have 4, 6, 8 or 12 rows. */
 static size_t clbi_block_rows(const clb_net *net, size_t n)
 {
     size_t l, widest = 1, rows, count;
@@ -4998,8 +5031,8 @@ CLBDEF void clb_gates(const clb_pass *pass, size_t l, uint64_t *bits)
     for (i = 0; i < count; ++i) bits[i / 64] |= (uint64_t)(pass->z[l][i] > 0) << (i % 64);
 }
 
-CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before, const uint64_t *after,
-                                uint32_t *index, uint32_t *units)
+CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before,
+                                const uint64_t *after, uint32_t *index, uint32_t *units)
 {
     size_t k, at, count = 0, words = clb_gate_words(pass, l), m = pass->net->m[l];
     if (units) memset(units, 0, m * sizeof *units);
@@ -5021,7 +5054,8 @@ CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *
 #define CLBI_NET_FIELDS 6           /* of PREFIXnet.npy */
 #define CLBI_NET_LAYERS 9999
 
-/* path := prefix name l .npy, without the number if l = 0. path has room for strlen(prefix) + 16. */
+/* path := prefix name l .npy, without the number if l = 0. path has room for
+ * strlen(prefix) + 16. */
 static void clbi_net_path(char *path, const char *prefix, const char *name, size_t l)
 {
     size_t length = strlen(prefix);
@@ -5032,7 +5066,8 @@ static void clbi_net_path(char *path, const char *prefix, const char *name, size
     memcpy(path + length, ".npy", 5);
 }
 
-static clb_status clbi_npy_save(const char *path, const clb_real *x, size_t rank, const size_t *shape)
+static clb_status clbi_npy_save(const char *path, const clb_real *x, size_t rank,
+                                const size_t *shape)
 {
     FILE *file = fopen(path, "wb");
     clb_status status;
@@ -5095,9 +5130,9 @@ static clb_status clbi_net_fields(const char *path, clb_net_opts *opts, size_t *
     clb_status status = clb_npy_load(&array, path);
     const double *x = array.x;
     if (status) return status;
-    if (array.count != CLBI_NET_FIELDS || !(x[0] >= 1 && x[0] <= CLBI_NET_LAYERS) || x[0] != floor(x[0]) ||
-        !(x[1] >= 0 && x[1] < (int)CLB_ACTIVATION_COUNT) || x[1] != floor(x[1]) ||
-        !(x[2] >= -1 && x[2] <= x[0]) || x[2] != floor(x[2]))
+    if (array.count != CLBI_NET_FIELDS || !(x[0] >= 1 && x[0] <= CLBI_NET_LAYERS) ||
+        x[0] != floor(x[0]) || !(x[1] >= 0 && x[1] < (int)CLB_ACTIVATION_COUNT) ||
+        x[1] != floor(x[1]) || !(x[2] >= -1 && x[2] <= x[0]) || x[2] != floor(x[2]))
         status = CLB_EFORMAT;
     else {
         *L = (size_t)x[0];
@@ -5111,10 +5146,12 @@ static clb_status clbi_net_fields(const char *path, clb_net_opts *opts, size_t *
 }
 
 /* One tensor of the expected shape into x. */
-static clb_status clbi_net_tensor(const clb_array *array, size_t rank, size_t rows, size_t columns, clb_real *x)
+static clb_status clbi_net_tensor(const clb_array *array, size_t rank, size_t rows, size_t columns,
+                                  clb_real *x)
 {
     size_t i;
-    if (array->rank != rank || array->shape[0] != rows || array->count != rows * columns) return CLB_EFORMAT;
+    if (array->rank != rank || array->shape[0] != rows || array->count != rows * columns)
+        return CLB_EFORMAT;
     for (i = 0; i < array->count; ++i) {
         if (!clbi_real_ok(array->x[i])) return CLB_ENOTFINITE;
         x[i] = (clb_real)array->x[i];
@@ -5123,7 +5160,8 @@ static clb_status clbi_net_tensor(const clb_array *array, size_t rank, size_t ro
 }
 
 /* The L weight matrices, as they are in their files. */
-static clb_status clbi_net_weights(clb_array *W, size_t *widths, size_t L, const char *prefix, char *path)
+static clb_status clbi_net_weights(clb_array *W, size_t *widths, size_t L, const char *prefix,
+                                   char *path)
 {
     size_t l;
     for (l = 1; l <= L; ++l) {
@@ -6216,8 +6254,10 @@ static clb_status clbi_train_check(const clb_train_opts *o, const clb_data *data
     if (!(eta > 0) || !(eta <= 1e300) || !(o->ce >= 0 && o->ce <= 1)) return CLB_EOPTION;
     if ((int)o->optimizer < 0 || o->optimizer >= CLB_OPTIMIZER_COUNT) return CLB_EOPTION;
     if (!(o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1) || !(o->eps > 0)) return CLB_EOPTION;
-    if (!(o->l2 >= 0) || !(o->decay >= 0) || !(o->loss_max > 0) || !(o->charge_max > 0)) return CLB_EOPTION;
-    if (o->batch > data->n || (o->batch && !o->batch_rng) || data->n > 0xffffffffu) return CLB_EOPTION;
+    if (!(o->l2 >= 0) || !(o->decay >= 0) || !(o->loss_max > 0) || !(o->charge_max > 0))
+        return CLB_EOPTION;
+    if (o->batch > data->n || (o->batch && !o->batch_rng) || data->n > 0xffffffffu)
+        return CLB_EOPTION;
     for (i = 0; i < o->observer_count; ++i) {
         const clb_observer *ob = &o->observers[i];
         if (!ob->call || (ob->at_count && !ob->at)) return CLB_EOPTION;
@@ -6229,9 +6269,10 @@ static clb_status clbi_train_check(const clb_train_opts *o, const clb_data *data
  *
  * f(x) = M x, M = W_L ... W_1. With X = Q R (Q^T Q = 1, R [d][d] triangular) and T' = Q^T T
  *   nK Loss = |X M^T - T|^2 = |E|^2 + rest,     E = M R^T - T'^T  [K][d],   rest = |T - Q T'|^2
- *   dLoss/dM = H_0 = 2/(nK) E R,    H_l = H_{l-1} W_l^T,    B_l = W_L ... W_{l+1},    G_l = B_l^T H_{l-1}
- * so a step costs 3K multiply-adds a weight (and 2 K d^2), whatever n is. E is a residual like f - t: nothing
- * cancels, as it would in tr(M X^T X M^T) - 2 tr(M X^T T) + |T|^2, which also squares the condition of X. */
+ *   dLoss/dM = H_0 = 2/(nK) E R,  H_l = H_{l-1} W_l^T,  B_l = W_L ... W_{l+1},  G_l = B_l^T H_{l-1}
+ * so a step costs 3K multiply-adds a weight (and 2 K d^2), whatever n is. E is a residual like
+ * f - t: nothing cancels, as it would in tr(M X^T X M^T) - 2 tr(M X^T T) + |T|^2, which also
+ * squares the condition of X. */
 typedef struct clbi_reduced {
     size_t     ld;              /* d in whole cache lines; columns past d are zero */
     double     rest;
@@ -6253,8 +6294,9 @@ static int clbi_reduces(const clb_net *net, const clb_data *data, const clb_trai
     return 1;
 }
 
-/* Rows A [rows][width] of (X | T) join R [d][width]: for each column j < d one reflection 1 - 2 v v^T/v^T v of row j of
- * R and all of A, v = (R_jj - r, A_ij), r = -+|(R_jj, A_ij)|, v^T v = -2 r (R_jj - r), which leaves r and zeros there. */
+/* Rows A [rows][width] of (X | T) join R [d][width]: for each column j < d one reflection
+ * 1 - 2 v v^T/v^T v of row j of R and all of A, v = (R_jj - r, A_ij), r = -+|(R_jj, A_ij)|,
+ * v^T v = -2 r (R_jj - r), which leaves r and zeros there. */
 static void clbi_reduce_rows(size_t rows, size_t d, size_t width, double *R, double *A, double *w)
 {
     size_t i, j, k;
@@ -6278,8 +6320,8 @@ static void clbi_reduce_rows(size_t rows, size_t d, size_t width, double *R, dou
     }
 }
 
-/* R [d][d + K] = (R | T') of all the data, block by block; what is left of the targets adds up to rest.
- * A: scratch of CLBI_REDUCE_ROWS + 1 rows. */
+/* R [d][d + K] = (R | T') of all the data, block by block; what is left of the targets adds up to
+ * rest. A: scratch of CLBI_REDUCE_ROWS + 1 rows. */
 #define CLBI_REDUCE_ROWS 64
 static double clbi_reduce(const clb_data *data, double *R, double *A)
 {
@@ -6292,7 +6334,8 @@ static double clbi_reduce(const clb_data *data, double *R, double *A)
             size_t at = i0 + i;
             for (k = 0; k < d; ++k) row[k] = (double)data->X[at * d + k];
             for (k = 0; k < K; ++k)
-                row[d + k] = data->T ? (double)data->T[at * K + k] : (double)((size_t)data->y[at] == k);
+                row[d + k] = data->T ? (double)data->T[at * K + k]
+                    : (double)((size_t)data->y[at] == k);
         }
         clbi_reduce_rows(rows, d, width, R, A, A + CLBI_REDUCE_ROWS * width);
         for (i = 0; i < rows; ++i)
@@ -6310,7 +6353,9 @@ static size_t clbi_reduced_bytes(const clb_net *net, size_t ld)
         !clbi_add_size(bytes, 5 * CLBI_MATRIX_GAP, &bytes) ||
         !clbi_add_size(bytes, square, &bytes) || !clbi_add_size(bytes, strip, &bytes)) return 0;
     for (l = 0; l + 1 < L; ++l)
-        if (!clbi_mul_size(net->m[L] * sizeof(clb_real), net->m[l], &part) || !clbi_add_size(bytes, part, &bytes)) return 0;
+        if (!clbi_mul_size(net->m[L] * sizeof(clb_real), net->m[l], &part) ||
+            !clbi_add_size(bytes, part, &bytes))
+            return 0;
     return bytes;
 }
 
@@ -6345,7 +6390,8 @@ static clb_status clbi_reduced_init(clbi_reduced *r, const clb_net *net, const c
     size_t i, j, d = data->d, K = data->K, width = d + K, rows;
     double *R, scale = 2 / ((double)data->n * (double)K);
     clb_status status;
-    if (!clbi_add_size(d, CLBI_REDUCE_ROWS + 1, &rows) || !clbi_mul_size(rows, width, &rows)) return CLB_ESIZE;
+    if (!clbi_add_size(d, CLBI_REDUCE_ROWS + 1, &rows) || !clbi_mul_size(rows, width, &rows))
+        return CLB_ESIZE;
     if ((status = clbi_reduced_alloc(r, net)) != CLB_OK) return status;
     if ((status = clbi_calloc(&R, rows, sizeof *R)) != CLB_OK) return status;
     r->rest = clbi_reduce(data, R, R + d * width);
@@ -6368,7 +6414,8 @@ static double clbi_reduced_grad(clbi_reduced *r, const clb_net *net, size_t n, c
     const clb_real *H = r->H;
     r->B[L - 1] = net->theta + net->w[L];
     for (l = L - 1; l >= 1; --l)                                         /* B_{l-1} = B_l W_l     */
-        clb_matmul_nn(K, m[l - 1], m[l], r->B[l], m[l], net->theta + net->w[l], m[l - 1], r->B[l - 1], m[l - 1]);
+        clb_matmul_nn(K, m[l - 1], m[l], r->B[l], m[l], net->theta + net->w[l], m[l - 1],
+                      r->B[l - 1], m[l - 1]);
     memcpy(r->E, r->minus_T, K * ld * sizeof *r->E);
     clb_matmul_nn_acc(K, ld, d, r->B[0], d, r->Rt, ld, r->E, ld);        /* E = M R^T - T'^T      */
     clb_matmul_nn(K, ld, d, r->E, ld, r->R, ld, r->H, ld);               /* H_0 = 2/(nK) E R      */
@@ -6396,11 +6443,13 @@ typedef struct clbi_run {
     clb_real       *grad;       /* G, P                                          */
     clb_real       *v;          /* momentum or first moment, P                   */
     clb_real       *v2;         /* second moment, P                              */
-    clb_real       *u;          /* direction U:  theta <- (1 - eta decay) theta - eta U; G itself for plain GD */
+    /* direction U:  theta <- (1 - eta decay) theta - eta U; G itself for plain GD */
+    clb_real       *u;
     clb_real       *arena;      /* of all these                                  */
     double         *C;          /* [L-1] predicted Q_l                           */
     double         *D;          /* [L-1] <W,V>_{l+1} - <W,V>_l, predicted        */
-    double         *WW, *WU, *UU;   /* [2L] products of W_l at l-1, of b_l at L+l-1; U stands for G until there is U */
+    /* [2L] products of W_l at l-1, of b_l at L+l-1; U stands for G until there is U */
+    double         *WW, *WU, *UU;
     double          b1t, b2t;   /* beta1^k, beta2^k of Adam                      */
     uint32_t       *order;      /* permutation of the rows                       */
     size_t          at_batch;   /* next row of order                             */
@@ -6460,7 +6509,8 @@ static void clbi_run_free(clbi_run *run)
 /* The matrices of a whole pass are there only if somebody may look at them. */
 static clb_status clbi_run_pass(clbi_run *run, const clb_data *data)
 {
-    if (run->o.batch || run->o.observer_count) return clb_pass_init(&run->pass, run->net, data, run->o.ce);
+    if (run->o.batch || run->o.observer_count)
+        return clb_pass_init(&run->pass, run->net, data, run->o.ce);
     run->pass.data = data;
     run->pass.n = data->n;
     run->pass.X = data->X;
@@ -6471,7 +6521,9 @@ static clb_status clbi_run_pass(clbi_run *run, const clb_data *data)
 static size_t clbi_run_reals(size_t P)
 {
     size_t reals;
-    if (!clbi_mul_size(P, 4, &reals) || !clbi_add_size(reals, 4 * CLBI_MATRIX_GAP / sizeof(clb_real), &reals)) return 0;
+    if (!clbi_mul_size(P, 4, &reals) ||
+        !clbi_add_size(reals, 4 * CLBI_MATRIX_GAP / sizeof(clb_real), &reals))
+        return 0;
     return reals;
 }
 
@@ -6522,12 +6574,12 @@ static void clbi_direction(clbi_run *run)
     size_t j, P = run->net->P;
     if (u == run->grad) return;
     memcpy(u, run->grad, P * sizeof *u);
-    if (o->l2 > 0) clb_axpy(P, (clb_real)o->l2, run->net->theta, u);           /* G + l2 W         */
+    if (o->l2 > 0) clb_axpy(P, (clb_real)o->l2, run->net->theta, u);           /* G + l2 W        */
     if (o->optimizer == CLB_GD) return;
     if (o->optimizer != CLB_ADAM) {
-        for (j = 0; j < P; ++j) v[j] = b1 * v[j] + u[j];                         /* V <- beta V + G  */
+        for (j = 0; j < P; ++j) v[j] = b1 * v[j] + u[j];                       /* V <- beta V + G */
         if (o->optimizer == CLB_HEAVY_BALL) memcpy(u, v, P * sizeof *u);
-        else clb_axpy(P, b1, v, u);                                              /* U = G + beta V   */
+        else clb_axpy(P, b1, v, u);                                             /* U = G + beta V */
         return;
     }
     run->b1t *= o->beta1;
@@ -6550,8 +6602,8 @@ static void clbi_layer_products(clbi_run *run, const clb_real *u)
         size_t layer = l % L + 1, at = l < L ? net->w[layer] : net->b[layer];
         double sums[3] = { 0, 0, 0 };
         if (at != CLB_NO_BIAS)
-            clbi_isa_kernels()->products(l < L ? clb_layer_size(net, layer) : net->m[layer], net->theta + at, u + at,
-                                         sums);
+            clbi_isa_kernels()->products(l < L ? clb_layer_size(net, layer) : net->m[layer],
+                                         net->theta + at, u + at, sums);
         run->WW[l] = sums[0];
         run->WU[l] = sums[1];
         run->UU[l] = sums[2];
@@ -6575,10 +6627,11 @@ static double clbi_momentum_difference(const clbi_run *run, size_t l)
 }
 
 /* The exact law of the step about to be made (identities 4-7). With kappa = eta decay, lambda = l2,
- *   q = <W,V'> = beta D + lambda C,   <W,U> = q (heavy ball, GD: beta = 0), lambda C + beta q (Nesterov)
+ *   q = <W,V'> = beta D + lambda C,  <W,U> = q (heavy ball, GD: beta = 0), lambda C + beta q
+ *   (Nesterov)
  *   C' = (1-kappa)^2 C - 2 eta (1-kappa) <W,U> + eta^2 d(U),   D' = (1-kappa) q - eta <U,V'>
- * where only gradients, never W, enter: <W,G> differences vanish (eq. 10). Adam has no such law; its
- * prediction is the sum of the two bookkept parts. */
+ * where only gradients, never W, enter: <W,G> differences vanish (eq. 10). Adam has no such law;
+ * its prediction is the sum of the two bookkept parts. */
 static void clbi_law_step(clbi_run *run, size_t l)
 {
     const clb_train_opts *o = &run->o;
@@ -6619,7 +6672,8 @@ static void clbi_record_gradient(clbi_run *run)
     tr->loss[run->t] = run->pass.loss;
     memcpy(tr->g + row, run->UU, L * sizeof(double));
     memcpy(tr->gb + row, run->UU + L, L * sizeof(double));
-    for (l = 1; l < L; ++l) tr->S[l - 1] += tr->g[row + l] - tr->g[row + l - 1] - tr->gb[row + l - 1];
+    for (l = 1; l < L; ++l)
+        tr->S[l - 1] += tr->g[row + l] - tr->g[row + l - 1] - tr->gb[row + l - 1];
 }
 
 static void clbi_update(clbi_run *run)
@@ -6669,13 +6723,16 @@ static int clbi_pass_is_plain(const clb_pass *pass)
     return !pass->slope && pass->n == pass->data->n && pass->X == pass->data->X;
 }
 
-/* Loss (into pass.loss) and gradient at theta. The pass itself is evaluated when somebody will look at it. */
+/* Loss (into pass.loss) and gradient at theta. The pass itself is evaluated when somebody will look
+ * at it. */
 static void clbi_run_gradient(clbi_run *run)
 {
-    int plain = !run->o.batch && clbi_pass_is_plain(&run->pass), reduced = plain && run->reduced.arena;
+    int plain = !run->o.batch && clbi_pass_is_plain(&run->pass),
+        reduced = plain && run->reduced.arena;
     if (!plain || clbi_observers_due(run)) clb_grad(&run->pass, NULL, run->grad);
     else if (!reduced) run->pass.loss = clbi_blocks_grad(&run->blocks, run->net->theta, run->grad);
-    if (reduced) run->pass.loss = clbi_reduced_grad(&run->reduced, run->net, run->pass.n, run->grad);
+    if (reduced)
+        run->pass.loss = clbi_reduced_grad(&run->reduced, run->net, run->pass.n, run->grad);
 }
 
 static clb_verdict clbi_observe(clbi_run *run)
@@ -6729,7 +6786,8 @@ static clb_status clbi_run_steps(clbi_run *run)
     return CLB_OK;
 }
 
-/* *total += count * size; 0 where count is 0, which says that it overflowed, or the sum overflows. */
+/* *total += count * size; 0 where count is 0, which says that it overflowed, or the sum
+ * overflows. */
 static int clbi_add_bytes(size_t count, size_t size, size_t *total)
 {
     size_t bytes;
@@ -6737,7 +6795,8 @@ static int clbi_add_bytes(size_t count, size_t size, size_t *total)
 }
 
 /* What a run holds beside its pass and the sufficient statistics; 0 when it overflows. */
-static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T, const clb_train_opts *o)
+static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
+                             const clb_train_opts *o)
 {
     size_t total = 8 * net->L * sizeof(double), n = data->n;
     clb_data view = *data;
@@ -6755,17 +6814,20 @@ static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
     return total;
 }
 
-CLBDEF size_t clb_train_bytes(const clb_net *net, const clb_data *data, size_t T, const clb_train_opts *opts)
+CLBDEF size_t clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
+                              const clb_train_opts *opts)
 {
     static const clb_train_opts defaults = CLB_ZERO;
     clb_train_opts o = opts ? *opts : defaults;
     size_t total = 0, factor = 0, run;
     clb_train_opts_resolve(&o);
     if ((run = clbi_run_bytes(net, data, T, &o)) == 0) return 0;
-    if ((o.batch || o.observer_count) && !clbi_add_bytes(clb_pass_bytes(net, data), 1, &total)) return 0;
-    if (clbi_reduces(net, data, &o)) {                               /* the factorisation is over before the run */
+    if ((o.batch || o.observer_count) && !clbi_add_bytes(clb_pass_bytes(net, data), 1, &total))
+        return 0;
+    if (clbi_reduces(net, data, &o)) {                /* the factorisation is over before the run */
         if (!clbi_add_bytes(clbi_reduced_bytes(net, clbi_reduced_ld(net)), 1, &total) ||
-            !clbi_add_bytes(data->d + CLBI_REDUCE_ROWS + 1, (data->d + data->K) * sizeof(double), &factor)) return 0;
+            !clbi_add_bytes(data->d + CLBI_REDUCE_ROWS + 1, (data->d + data->K) * sizeof(double),
+                            &factor)) return 0;
     }
     return clbi_add_size(total, run > factor ? run : factor, &total) ? total : 0;
 }
@@ -6821,8 +6883,8 @@ static double clbi_rescale_factor(double p, double q, double c)
     return a2 > 0 && a2 - a2 == 0 ? sqrt(a2) : 1;
 }
 
-/* x *= lower on row j (and bias j) of layer l, x *= upper on column j of layer l+1; for weights they
- * are a and 1/a, for gradients 1/a and a. */
+/* x *= lower on row j (and bias j) of layer l, x *= upper on column j of layer l+1; for weights
+ * they are a and 1/a, for gradients 1/a and a. */
 static void clbi_rescale_neuron(const clb_net *net, clb_real *x, size_t l, size_t j, double lower,
                                 double upper)
 {
@@ -8418,7 +8480,8 @@ static clb_status clbi_lanczos_init(clbi_lanczos *s, const clb_linop *A, clb_rng
     return CLB_OK;
 }
 
-/* Ritz pairs of the processed part of the basis; their residuals |A y - theta y| are known from H. */
+/* Ritz pairs of the processed part of the basis; their residuals |A y - theta y| are known from
+ * H. */
 static clb_status clbi_lanczos_ritz(clbi_lanczos *s)
 {
     const clbi_krylov *k = &s->k;
@@ -8648,7 +8711,8 @@ static clb_status clbi_lanczos_finish(clbi_lanczos *s, clb_eigs *out, clb_status
 }
 
 /* The options in force and how many pairs are wanted at each end. */
-static void clbi_lanczos_plan(clbi_lanczos *s, const clb_linop *A, size_t k, const clb_lanczos_opts *opts)
+static void clbi_lanczos_plan(clbi_lanczos *s, const clb_linop *A, size_t k,
+                              const clb_lanczos_opts *opts)
 {
     if (opts) s->opts = *opts;
     if (s->opts.block == 0 && A->apply == clbi_dense_apply && A->n > 500) s->opts.block = 2;
@@ -8667,10 +8731,12 @@ CLBDEF size_t clb_lanczos_bytes(const clb_linop *A, size_t k, const clb_lanczos_
     clbi_lanczos_plan(&s, A, k, opts);
     arena = clbi_lanczos_arena(s.opts.basis);
     eigs = clbi_eigs_bytes(A->n, s.top + s.bottom);
-    if (!arena || !eigs || !clbi_krylov_cells(A->n, clbi_lanczos_most(&s.opts, A->n), &cells, &square) ||
-        !clbi_mul_size(cells, sizeof *s.k.V, &cells) || !clbi_mul_size(square, sizeof *s.k.H, &square) ||
-        !clbi_add_size(arena, eigs, &total) || !clbi_add_size(total, cells, &total) ||
-        !clbi_add_size(total, square, &total)) return 0;
+    if (!arena || !eigs ||
+        !clbi_krylov_cells(A->n, clbi_lanczos_most(&s.opts, A->n), &cells, &square) ||
+        !clbi_mul_size(cells, sizeof *s.k.V, &cells) ||
+        !clbi_mul_size(square, sizeof *s.k.H, &square) || !clbi_add_size(arena, eigs, &total) ||
+        !clbi_add_size(total, cells, &total) || !clbi_add_size(total, square, &total))
+        return 0;
     return total;
 }
 
@@ -9120,7 +9186,8 @@ CLBDEF double clb_crossover(size_t n, const double *lambda, const double *c, dou
     return S;
 }
 
-/* eta d/d eta of geo(rho^2, T), x = eta lambda:  2 x [T rho^(2T-1) - rho geo] / den; -(T-1) T x as x T -> 0. */
+/* eta d/d eta of geo(rho^2, T), x = eta lambda:  2 x [T rho^(2T-1) - rho geo] / den; -(T-1)
+ * T x as x T -> 0. */
 static double clbi_geo_slope(double x, size_t T, double geo)
 {
     double rho = 1 - x, den = x * (2 - x), n = (double)T;
@@ -9128,7 +9195,8 @@ static double clbi_geo_slope(double x, size_t T, double geo)
     return 2 * x * (n * clb_powi(rho, 2 * T - 1) - rho * geo) / den;
 }
 
-CLBDEF double clb_crossover_slope(size_t n, const double *lambda, const double *c, double eta, size_t T)
+CLBDEF double clb_crossover_slope(size_t n, const double *lambda, const double *c, double eta,
+                                  size_t T)
 {
     double S = 0, dS = 0;
     size_t k;
@@ -9146,7 +9214,8 @@ CLBDEF clb_status clb_crossover_modes(clb_curv *curv, double *lambda, double *c)
 {
     const clb_net *net = curv->pass->net;
     size_t P = net->P, cells;
-    double delta0 = clb_weight_sumsq(net, curv->grad, net->L) - clb_weight_sumsq(net, curv->grad, 1);
+    double delta0 = clb_weight_sumsq(net, curv->grad, net->L) -
+                    clb_weight_sumsq(net, curv->grad, 1);
     clb_real *H;
     clb_status status;
     if (!clbi_mul_size(P, P, &cells)) return CLB_ESIZE;
@@ -9154,7 +9223,8 @@ CLBDEF clb_status clb_crossover_modes(clb_curv *curv, double *lambda, double *c)
     status = clb_hessian(curv, H, P);
     if (status == CLB_OK) status = clb_eigh_project(P, H, P, curv->grad, lambda, c);
     CLB_FREE(H);
-    if (status == CLB_OK) clb_crossover_weights(P, c, net->L > 1 ? delta0 / (double)(net->L - 1) : 0, c);
+    if (status == CLB_OK)
+        clb_crossover_weights(P, c, net->L > 1 ? delta0 / (double)(net->L - 1) : 0, c);
     return status;
 }
 
@@ -9190,34 +9260,39 @@ static void clbi_spectrum_finish(clb_spectrum *sp)
 }
 
 /* D += sign V V^T over the coordinates at .. at+width-1 of the kept eigenvectors. */
-static void clbi_add_overlaps(clb_spectrum *sp, const size_t *kept, const clb_real *vectors, size_t at,
-                              size_t width, double sign, clb_real *work)
+static void clbi_add_overlaps(clb_spectrum *sp, const size_t *kept, const clb_real *vectors,
+                              size_t at, size_t width, double sign, clb_real *work)
 {
     size_t k, n = sp->n;
     clb_real *V = work + n * n;
-    for (k = 0; k < n; ++k) memcpy(V + k * width, vectors + kept[k] * sp->total + at, width * sizeof *V);
+    for (k = 0; k < n; ++k)
+        memcpy(V + k * width, vectors + kept[k] * sp->total + at, width * sizeof *V);
     clb_matmul_nt(n, n, width, V, width, V, width, work, n);
     for (k = 0; k < n * n; ++k) sp->D[k] += sign * (double)work[k];
 }
 
-static clb_status clbi_spectrum_overlaps(clb_spectrum *sp, const clb_net *net, size_t l, const size_t *kept,
-                                         const clb_real *vectors)
+static clb_status clbi_spectrum_overlaps(clb_spectrum *sp, const clb_net *net, size_t l,
+                                         const size_t *kept, const clb_real *vectors)
 {
     size_t lower = clb_layer_size(net, l), upper = clb_layer_size(net, l + 1), n = sp->n, cells, k;
     clb_real *work;
     clb_status status;
-    if (!clbi_add_size(n, lower > upper ? lower : upper, &cells) || !clbi_mul_size(n, cells, &cells)) return CLB_ESIZE;
+    if (!clbi_add_size(n, lower > upper ? lower : upper, &cells) ||
+        !clbi_mul_size(n, cells, &cells))
+        return CLB_ESIZE;
     if ((status = clbi_alloc(&work, cells, sizeof *work)) != CLB_OK) return status;
     for (k = 0; k < n * n; ++k) sp->D[k] = 0;
     clbi_add_overlaps(sp, kept, vectors, net->w[l + 1], upper, 1, work);
     clbi_add_overlaps(sp, kept, vectors, net->w[l], lower, -1, work);
-    if (net->b[l] != CLB_NO_BIAS) clbi_add_overlaps(sp, kept, vectors, net->b[l], net->m[l], -1, work);
+    if (net->b[l] != CLB_NO_BIAS)
+        clbi_add_overlaps(sp, kept, vectors, net->b[l], net->m[l], -1, work);
     CLB_FREE(work);
     return CLB_OK;
 }
 
-CLBDEF clb_status clb_spectrum_init(clb_spectrum *sp, const clb_net *net, size_t l, const double *values,
-                                    const clb_real *vectors, const clb_real *grad)
+CLBDEF clb_status clb_spectrum_init(clb_spectrum *sp, const clb_net *net, size_t l,
+                                    const double *values, const clb_real *vectors,
+                                    const clb_real *grad)
 {
     size_t k, n = 0, P = net->P, *kept;
     double *a, energy = clb_sumsq(P, grad);
@@ -9272,7 +9347,8 @@ static clb_status clbi_function_alloc(clbi_function *s, size_t N)
 }
 
 /* lambda, a, D from U, kap and B = N_{l+1} - N_l; kap below 1e-12 of the largest carry nothing. */
-static clb_status clbi_function_modes(clbi_function *s, clb_spectrum *sp, const clb_real *q, double c)
+static clb_status clbi_function_modes(clbi_function *s, clb_spectrum *sp, const clb_real *q,
+                                      double c)
 {
     size_t p, r, first = 0, N = s->N, n;
     clb_status status;
@@ -9289,7 +9365,8 @@ static clb_status clbi_function_modes(clbi_function *s, clb_spectrum *sp, const 
         sp->lambda[p] = c * s->values[first + p];
         sp->a[p] = clb_dot(N, s->U + (first + p) * N, q) * root;     /* q = c (f - t) */
         sp->energy += sp->a[p] * sp->a[p];
-        for (r = 0; r < n; ++r) sp->D[p * n + r] = (double)s->B[p * n + r] / (root * sqrt(s->values[first + r]));
+        for (r = 0; r < n; ++r)
+            sp->D[p * n + r] = (double)s->B[p * n + r] / (root * sqrt(s->values[first + r]));
     }
     clbi_spectrum_finish(sp);
     return CLB_OK;
@@ -9318,7 +9395,8 @@ CLBDEF clb_status clb_spectrum_function(clb_spectrum *sp, clb_curv *curv, size_t
 }
 
 /* eta lambda of mode k under the rule; 0 in *use if the mode is left out. */
-static double clbi_mode_step(const clb_spectrum *sp, size_t k, double eta, clb_mode_rule rule, int *use)
+static double clbi_mode_step(const clb_spectrum *sp, size_t k, double eta, clb_mode_rule rule,
+                             int *use)
 {
     double lambda = sp->lambda[k];
     *use = 1;
@@ -9327,8 +9405,8 @@ static double clbi_mode_step(const clb_spectrum *sp, size_t k, double eta, clb_m
     return eta * lambda;
 }
 
-/* geo(rho_k rho_j, T), x = eta lambda. 1 - rho_k rho_j = x_k + x_j - x_k x_j; log |rho| is known for each
- * mode, and the sum of two logs of equal sign loses nothing. */
+/* geo(rho_k rho_j, T), x = eta lambda. 1 - rho_k rho_j = x_k + x_j - x_k x_j; log |rho| is known
+ * for each mode, and the sum of two logs of equal sign loses nothing. */
 static double clbi_geo_pair(const double *x, const double *log_rho, size_t k, size_t j, size_t T)
 {
     double y = x[k] + x[j] - x[k] * x[j], s = log_rho[k] + log_rho[j];
@@ -9337,8 +9415,8 @@ static double clbi_geo_pair(const double *x, const double *log_rho, size_t k, si
     return -clb_expm1((double)T * s) / y;
 }
 
-static void clbi_sum_pairs(const clb_spectrum *sp, const double *x, const double *log_rho, const int *use, size_t T,
-                           clb_quadratic *out)
+static void clbi_sum_pairs(const clb_spectrum *sp, const double *x, const double *log_rho,
+                           const int *use, size_t T, clb_quadratic *out)
 {
     size_t k, j, n = sp->n;
     for (k = 0; k < n; ++k) {
@@ -9348,13 +9426,15 @@ static void clbi_sum_pairs(const clb_spectrum *sp, const double *x, const double
         for (j = 0; j < k; ++j)
             if (use[j]) row += sp->a[j] * sp->D[k * n + j] * clbi_geo_pair(x, log_rho, k, j, T);
         out->S += 2 * sp->a[k] * row;
-        out->diagonal += sp->a[k] * sp->a[k] * sp->D[k * n + k] * clbi_geo_pair(x, log_rho, k, k, T);
+        out->diagonal += sp->a[k] * sp->a[k] * sp->D[k * n + k] *
+                         clbi_geo_pair(x, log_rho, k, k, T);
     }
     out->S += out->diagonal;
     out->coupling = (out->S - out->diagonal) / out->diagonal;
 }
 
-CLBDEF clb_quadratic clb_spectrum_sum(const clb_spectrum *sp, double eta, size_t T, clb_mode_rule rule)
+CLBDEF clb_quadratic clb_spectrum_sum(const clb_spectrum *sp, double eta, size_t T,
+                                      clb_mode_rule rule)
 {
     clb_quadratic out = CLB_ZERO;
     size_t k, n = sp->n;
@@ -9431,14 +9511,16 @@ static void clbi_add_imbalance(const clb_net *net, const clb_real *grad, double 
     size_t l;
     double lower = clb_weight_sumsq(net, grad, 1);
     for (l = 1; l < net->L; ++l) {
-        double upper = clb_weight_sumsq(net, grad, l + 1), d = upper - lower - clb_bias_sumsq(net, grad, l);
+        double upper = clb_weight_sumsq(net, grad, l + 1),
+               d = upper - lower - clb_bias_sumsq(net, grad, l);
         S[l - 1] += d;
         if (delta) delta[l - 1] = d;
         lower = upper;
     }
 }
 
-static clb_status clbi_linear_run(clbi_linear *s, double eta, size_t T, const clb_linear_opts *opts, double *S)
+static clb_status clbi_linear_run(clbi_linear *s, double eta, size_t T, const clb_linear_opts *opts,
+                                  double *S)
 {
     const clb_net *net = s->curv->pass->net;
     size_t t, next = 0, j;
@@ -9459,7 +9541,8 @@ static clb_status clbi_linear_run(clbi_linear *s, double eta, size_t T, const cl
     return CLB_OK;
 }
 
-CLBDEF clb_status clb_linearised(clb_curv *curv, double eta, size_t T, const clb_linear_opts *opts, double *S)
+CLBDEF clb_status clb_linearised(clb_curv *curv, double eta, size_t T, const clb_linear_opts *opts,
+                                 double *S)
 {
     static const clb_linear_opts defaults = CLB_ZERO;
     const clb_net *net = curv->pass->net;
@@ -9497,7 +9580,8 @@ CLBDEF clb_spectrum_stats clb_spectrum_describe(size_t n, const double *values, 
 {
     clb_spectrum_stats s = CLB_ZERO;
     size_t k, first;
-    s.largest = s.smallest = s.mean_positive = s.median_positive = s.effective_rank = s.spectral_width = (double)NAN;
+    s.largest = s.smallest = s.mean_positive = s.median_positive =
+        s.effective_rank = s.spectral_width = (double)NAN;
     if (n == 0) return s;
     s.smallest = values[0];
     s.largest = values[n - 1];
@@ -9517,7 +9601,8 @@ CLBDEF clb_spectrum_stats clb_spectrum_describe(size_t n, const double *values, 
 
 /* ---- Theorem 5 ------------------------------------------------------------------------------ */
 
-/* Small dense work in clb_real: Sigma, its eigenvectors, A = Y^T X/n, M = W_2 W_1, R (rows r_k), W_1 u_k. */
+/* Small dense work in clb_real: Sigma, its eigenvectors, A = Y^T X/n, M = W_2 W_1, R (rows r_k),
+ * W_1 u_k. */
 typedef struct clbi_linear_work {
     const clb_net *net;
     clb_real *Sigma, *U, *A, *M, *R, *H, *Y, *back;
@@ -9528,7 +9613,8 @@ static clb_status clbi_linear_work_alloc(clbi_linear_work *s, const clb_net *net
 {
     size_t d = net->m[0], m = net->m[1], K = net->m[2], wide = d > K ? d : K;
     clb_real *at;
-    clb_status status = clbi_calloc(&s->arena, 2 * d * d + 3 * K * d + m * d + m * wide + n * K, sizeof *at);
+    clb_status status = clbi_calloc(&s->arena, 2 * d * d + 3 * K * d + m * d + m * wide + n * K,
+                                    sizeof *at);
     if (status) return status;
     s->net = net;
     at = (clb_real *)s->arena;
@@ -9578,30 +9664,34 @@ static void clbi_linear_mode(clb_linear_modes *modes, clbi_linear_work *s, size_
     modes->c_published[k] = published * lx * lx;
     modes->d_k[k] = scale * (r2 * h2 - b2);
     modes->rate[k] = 2 / (double)K * lx * (h2 + b2 / r2);
-    modes->g1 += scale * b2;                                         /* |G_1|^2 = (2/K)^2 sum_k |W_2^T r_k|^2 */
+    modes->g1 += scale * b2;                             /* |G_1|^2 = (2/K)^2 sum_k |W_2^T r_k|^2 */
 }
 
-CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *net, const clb_data *data)
+CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *net,
+                                        const clb_data *data)
 {
     size_t k, d = net->m[0], m, K;
     double *lx;
     clbi_linear_work s;
     clb_status status;
     memset(modes, 0, sizeof *modes);
-    if (net->L != 2 || net->activation != CLB_IDENTITY || net->b[1] != CLB_NO_BIAS || net->b[2] != CLB_NO_BIAS ||
-        data->d != d || data->K != net->m[2]) return CLB_EOPTION;
+    if (net->L != 2 || net->activation != CLB_IDENTITY || net->b[1] != CLB_NO_BIAS ||
+        net->b[2] != CLB_NO_BIAS || data->d != d || data->K != net->m[2])
+        return CLB_EOPTION;
     m = net->m[1], K = net->m[2];
     if ((status = clbi_linear_work_alloc(&s, net, data->n)) != CLB_OK) return status;
     if ((status = clbi_calloc(&modes->arena, 6 * d, sizeof *lx)) == CLB_OK) {
         modes->d = d;
         modes->lx = (double *)modes->arena;
         modes->d_k = modes->lx + d, modes->c_k = modes->d_k + d;
-        modes->c_published = modes->c_k + d, modes->rate = modes->c_published + d, lx = modes->rate + d;
+        modes->c_published = modes->c_k + d, modes->rate = modes->c_published + d,
+        lx = modes->rate + d;
         modes->factor = 4 / ((double)K * (double)K) * ((double)m - (double)d) / (3 * (double)d);
         clbi_linear_statistics(&s, data);
         status = clb_jacobi(d, s.Sigma, d, lx, s.U);
         for (k = 0; k < d && !status; ++k) clbi_linear_mode(modes, &s, k, lx[d - 1 - k]);
-        /* |G_2|^2 = (2/K)^2 sum_kj (r_k . r_j)(W_1 u_k . W_1 u_j) = (2/K)^2 |sum_k r_k (W_1 u_k)^T|^2 */
+        /* |G_2|^2 = (2/K)^2 sum_kj (r_k . r_j)(W_1 u_k . W_1 u_j) = (2/K)^2 |sum_k r_k
+         * (W_1 u_k)^T|^2 */
         clb_matmul_tn(K, m, d, s.R, K, s.H, m, s.back, m);
         modes->g2 = 4 / ((double)K * (double)K) * clb_sumsq(K * m, s.back);
     }
@@ -9618,9 +9708,9 @@ CLBDEF void clb_linear_modes_free(clb_linear_modes *modes)
 
 /* ---- Theorem 6 ------------------------------------------------------------------------------ */
 
-/* Secular function with the largest p (index top) apart: (x - p q)/(p - x) + sum_{k != top} p_k^2/(p_k - x),
- * q = 1 - p as the sum of the others, so that nothing cancels at p -> 1. Ascending in x between the two
- * largest p. */
+/* Secular function with the largest p (index top) apart: (x - p q)/(p - x) + sum_{k != top}
+ * p_k^2/(p_k - x), q = 1 - p as the sum of the others, so that nothing cancels at p -> 1. Ascending
+ * in x between the two largest p. */
 static double clbi_softmax_secular(size_t K, const clb_real *p, size_t top, double q, double x)
 {
     double f = (x - (double)p[top] * q) / ((double)p[top] - x);
@@ -9642,7 +9732,7 @@ CLBDEF double clb_softmax_curvature(size_t K, const clb_real *p)
         q += (double)p[k];
         if ((double)p[k] > lo) lo = (double)p[k];
     }
-    hi = (double)p[top] < 2 * q ? (double)p[top] : 2 * q;           /* p_(2) <= root <= p_(1), 2 p q, 1/2 */
+    hi = (double)p[top] < 2 * q ? (double)p[top] : 2 * q;   /* p_(2) <= root <= p_(1), 2 p q, 1/2 */
     if (hi > 0.5) hi = 0.5;
     for (i = 0; i < 1100 && lo < hi; ++i) {
         double mid = 0.5 * (lo + hi);
@@ -9669,7 +9759,8 @@ static void clbi_compression_softmax(const clb_pass *pass, clb_compression *out)
     size_t i, k, K = pass->net->m[pass->net->L];
     for (i = 0; i < pass->n; ++i) {
         const clb_real *p = pass->p + i * K;
-        double q = (double)p[pass->y[i]] * (1 - (double)p[pass->y[i]]), s = clb_softmax_curvature(K, p);
+        double q = (double)p[pass->y[i]] * (1 - (double)p[pass->y[i]]),
+               s = clb_softmax_curvature(K, p);
         out->q_mean += q / (double)pass->n;
         if (q > out->q_max) out->q_max = q;
         if (s > out->s_max) out->s_max = s;
@@ -11559,7 +11650,8 @@ CLBDEF double clb_paths_grad(clb_paths *paths)
     size_t p, count = first->n * first->net->m[first->net->L];
     for (p = 0; p < paths->P; ++p) {
         memcpy(paths->pass[p].u[paths->net[p].L], paths->error, count * sizeof *paths->error);
-        clbi_backward(&paths->pass[p], paths->theta + paths->at[p], paths->grad + paths->at[p], NULL, 0);
+        clbi_backward(&paths->pass[p], paths->theta + paths->at[p], paths->grad + paths->at[p],
+                      NULL, 0);
     }
     return loss;
 }
@@ -11693,7 +11785,8 @@ CLBDEF void clb_problem_opts_resolve(clb_problem_opts *opts)
     if (!opts->test_n) opts->test_n = 50;
 }
 
-static clb_status clbi_problem_set(const clb_problem_opts *o, clb_rng *rng, size_t n, clb_data *data)
+static clb_status clbi_problem_set(const clb_problem_opts *o, clb_rng *rng, size_t n,
+                                   clb_data *data)
 {
     if (o->dataset == CLB_XOR) return clb_data_xor(data, rng, n);
     if (o->dataset == CLB_SPHERES) return clb_data_spheres(data, rng, n, o->d, 1, 2);
@@ -11724,8 +11817,8 @@ static clb_status clbi_problem_net(const clb_problem_opts *o, clb_problem *probl
     return status;
 }
 
-CLBDEF clb_status clb_problem_init(clb_problem *problem, const clb_problem_opts *opts, uint64_t seed,
-                                   clb_normal_mode mode)
+CLBDEF clb_status clb_problem_init(clb_problem *problem, const clb_problem_opts *opts,
+                                   uint64_t seed, clb_normal_mode mode)
 {
     static const clb_problem_opts defaults = CLB_ZERO;
     clb_problem_opts o = opts ? *opts : defaults;
@@ -11736,7 +11829,8 @@ CLBDEF clb_status clb_problem_init(clb_problem *problem, const clb_problem_opts 
     clb_rng_seed(&problem->rng, seed);
     problem->rng.normal_mode = mode;
     status = o.data_first ? clbi_problem_data(&o, problem) : clbi_problem_net(&o, problem);
-    if (!status) status = o.data_first ? clbi_problem_net(&o, problem) : clbi_problem_data(&o, problem);
+    if (!status)
+        status = o.data_first ? clbi_problem_net(&o, problem) : clbi_problem_data(&o, problem);
     if (status) clb_problem_free(problem);
     return status;
 }
@@ -11760,7 +11854,8 @@ CLBDEF clb_status clb_problem_run(const clb_problem_opts *opts, uint64_t seed, d
     return status;
 }
 
-CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, double *largest, double *smallest)
+CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, double *largest,
+                                        double *smallest)
 {
     clb_pass pass;
     clb_curv curv;
