@@ -446,7 +446,7 @@ typedef enum clb_activation {
     CLB_RELU,           /* max(0, z); NaN passes                                                  */
     CLB_IDENTITY,       /* z                                                                      */
     CLB_LEAKY_RELU,     /* z > 0 ? z : a z                      a: slope                          */
-    CLB_RELU_MIX,      /* (1-a) z + a max(0, z)                a: 0 identity .. 1 ReLU (E10, E11) */
+    CLB_RELU_MIX,       /* (1-a) z + a max(0, z)                a: 0 linear .. 1 ReLU (E10, E11)  */
     CLB_RELU_POWER,     /* max(0, z)^a                          a: degree of homogeneity          */
     CLB_TANH,
     CLB_SIGMOID,
@@ -490,8 +490,7 @@ CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count
 CLBDEF clb_status clb_net_init(clb_net *net, const size_t *widths, size_t count,
                                const clb_net_opts *opts, clb_rng *rng);
 CLBDEF void       clb_net_draw(clb_net *net, clb_rng *rng);
-/* dst is overwritten, not freed */
-CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src);
+CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src); /* dst: overwritten, not freed */
 CLBDEF void       clb_net_free(clb_net *net);
 CLBDEF size_t     clb_net_bytes(const clb_net *net);              /* bytes the net holds          */
 CLBDEF size_t     clb_layer_size(const clb_net *net, size_t l);   /* entries of W_l, l = 1..L     */
@@ -527,8 +526,7 @@ typedef struct clb_pass {
     clb_real       *batch_X;    /* buffers of clb_pass_batch; NULL until batches are asked for    */
     int            *batch_y;
     clb_real       *batch_T;
-    /* NULL, or held slopes s'(z_l) of clb_pass_freeze: [n][m_l], l = 1..L-1 */
-    clb_real      **slope;
+    clb_real      **slope;      /* NULL, or s'(z_l) held by clb_pass_freeze: [n][m_l], l < L      */
 } clb_pass;
 
 /* net and data are kept by reference and must outlive the pass. ce in [0, 1].
@@ -723,12 +721,12 @@ typedef struct clb_observer {
 typedef struct clb_train_opts {
     double              ce;            /* loss blend: 0 MSE .. 1 CE                               */
     clb_optimizer       optimizer;     /* 0 -> gradient descent                                   */
-    double              beta1;     /* 0 -> 0.9; momentum of heavy ball, Nesterov, Adam; < 0: none */
+    double              beta1;         /* 0 -> 0.9; heavy ball, Nesterov, Adam; < 0: no momentum  */
     double              beta2;         /* 0 -> 0.999                                              */
     double              eps;           /* 0 -> 1e-8                                               */
     double              l2;            /* weight decay added to the gradient                      */
     double              decay;         /* decoupled weight decay: W <- (1 - eta decay) W - eta U  */
-    size_t              batch;      /* 0 -> full batch; else rows per step, reshuffled each epoch */
+    size_t              batch;         /* 0 -> full batch; else rows a step, shuffled each epoch  */
     clb_rng            *batch_rng;     /* required with batch                                     */
     double              loss_max;      /* 0 -> FLT_MAX: larger or NaN loss is divergence          */
     double              charge_max;    /* 0 -> no limit: |C_l| above it is divergence             */
@@ -750,9 +748,8 @@ typedef struct clb_trace {
     double *q;              /* [T+1][L]   |W_l|^2                                                 */
     double *qb;             /* [T+1][L]   |b_l|^2                                                 */
     double *S;              /* [L-1]      sum_t (|G_{l+1}|^2 - |G_l|^2 - |g_{b_l}|^2), signed     */
-    double *predicted;    /* [L-1]      Q_l(T) - Q_l(0) by the optimiser's exact law (identities) */
-    /* [L-1]      first-order part of the drift, sum_t 2 (<W,dW>_{l+1} - <W,dW>_l) */
-    double *first;
+    double *predicted;      /* [L-1]      Q_l(T) - Q_l(0) by the optimiser's exact law            */
+    double *first;          /* [L-1]      first-order part, sum_t 2 (<W,dW>_{l+1} - <W,dW>_l)     */
     double *second;         /* [L-1]      second-order part, sum_t (|dW_{l+1}|^2 - |dW_l|^2)      */
     void   *arena;
 } clb_trace;
@@ -793,14 +790,13 @@ typedef enum clb_flow_method {
 typedef struct clb_flow_opts {
     double          ce;             /* loss blend: 0 MSE .. 1 CE                                  */
     clb_flow_method method;         /* 0 -> adaptive                                              */
-    double          dt;            /* fixed steps: their length, required; adaptive: the first step,
+    double          dt;             /* fixed steps: their length, required; adaptive: the first,
                                        0 -> 1e-3                                                  */
-    /* adaptive: 0 -> 1e-8, 1e-10; midpoint: rtol of the solve, 0 -> 1e-16 */
-    double          rtol, atol;
-    double          dt_min;      /* adaptive: a step this short is taken whatever its error, as on a
-                                       kink of ReLU; 0 -> 1e-12 of the whole time                 */
+    double          rtol, atol;     /* 0 -> 1e-8, 1e-10; midpoint: rtol of the solve, 0 -> 1e-16  */
+    double          dt_min;         /* adaptive: a step this short is taken whatever its error, as on
+                                       a kink of ReLU; 0 -> 1e-12 of the whole time                 */
     size_t          max_steps;      /* 0 -> 10 million, rejected ones included                    */
-    int             rescale;  /* 1: after every step clb_rescale back to the charges of the start */
+    int             rescale;        /* 1: after every step clb_rescale to the first charges       */
     const double   *times;          /* ascending, in [0, time]: states the observer sees; the steps
                                        end on them exactly. The end is always added               */
     size_t          time_count;
@@ -1131,7 +1127,7 @@ typedef enum clb_mode_rule {
 typedef struct clb_quadratic {
     double S;                   /* sum_kj a_k a_j D_kj geo(rho_k rho_j, T)                        */
     double diagonal;            /* sum_k c_k geo(rho_k^2, T), first-principles c_k = a_k^2 D_kk   */
-    double coupling;          /* mode-coupling number M_T = (S - diagonal)/diagonal; M_0 is T = 1 */
+    double coupling;            /* mode coupling M_T = (S - diagonal)/diagonal; M_0 is T = 1      */
     double phase;               /* eta lambda_max / 2                                             */
     double growth;              /* h = eta |lambda_min| T, 0 unless negative modes are in the sum */
     size_t modes;               /* in the sum                                                     */
@@ -1148,8 +1144,7 @@ CLBDEF double        clb_spectrum_delta(const clb_spectrum *sp, double eta, size
 /* ---- the linearised network ------------------------------------------------------------------ */
 
 typedef struct clb_linear_opts {
-    /* steps at which the network is linearised anew, ascending; NULL: never */
-    const size_t *restart;
+    const size_t *restart;      /* steps where the net is linearised anew, ascending, or NULL     */
     size_t        restart_count;
     double       *delta;        /* NULL or [T][L-1]: imbalance of every step                      */
     double       *loss;         /* NULL or [T]: loss of the model before every step               */
@@ -1189,13 +1184,15 @@ CLBDEF clb_spectrum_stats clb_spectrum_describe(size_t n, const double *values, 
 typedef struct clb_linear_modes {
     size_t  d;
     double *lx;                 /* [d] descending                                                 */
-    double *d_k;        /* [d] (2/K)^2 (|r_k|^2 |W_1 u_k|^2 - |W_2^T r_k|^2): imbalance of mode k */
-    double *c_k;     /* [d] lx_k^2 |e_k|^2 = |r_k|^2: corrected coefficient, to one common factor */
+    /* [d] (2/K)^2 (|r_k|^2 |W_1 u_k|^2 - |W_2^T r_k|^2): imbalance of mode k */
+    double *d_k;
+    /* [d] lx_k^2 |e_k|^2 = |r_k|^2: corrected coefficient, to one common factor */
+    double *c_k;
     double *c_published;        /* [d] lx_k^2 |W_2 W_1 u_k - A u_k|^2: A u_k not divided by lx_k  */
     /* [d] (2/K) lx_k (|W_1 u_k|^2 + |W_2^T r_k|^2/|r_k|^2): curvature along mode k */
     double *rate;
     double  g1, g2;             /* |G_1|^2, |G_2|^2 from the modes, exactly                       */
-    double  factor;         /* (2/K)^2 (m-d)/(3d): d_k/c_k expected at the default initialisation */
+    double  factor;             /* (2/K)^2 (m-d)/(3d): d_k/c_k expected at the default draw       */
     void   *arena;
 } clb_linear_modes;
 /* Errors: CLB_EOPTION (not two bias-free identity layers), CLB_ENOMEM, those of clb_jacobi. */
@@ -1205,11 +1202,11 @@ CLBDEF void       clb_linear_modes_free(clb_linear_modes *modes);
 
 /* ---- spectral compression --------------------------------- Theorem 6, eq. (6), (7), (20)-(22) */
 
-/* Largest eigenvalue of diag(p) - p p^T: the root between the two largest p of sum_k
- * p_k^2/(p_k - x) = 1.
+/* Largest eigenvalue of diag(p) - p p^T: the root between the two largest p of
+ * sum_k p_k^2/(p_k - x) = 1.
  *   K/(K-1) max_k p_k(1-p_k) <= lambda <= 2 max_k p_k(1-p_k)
- * (the published proof takes max_k p_k(1-p_k) itself, which is too small). p: K values >= 0 of
- * sum 1. */
+ * (the published proof takes max_k p_k(1-p_k) itself, which is too small).
+ * p: K values >= 0 of sum 1. */
 CLBDEF double clb_softmax_curvature(size_t K, const clb_real *p);
 
 typedef struct clb_compression {
