@@ -793,8 +793,8 @@ typedef struct clb_flow_opts {
     double          dt;             /* fixed steps: their length, required; adaptive: the first,
                                        0 -> 1e-3                                                  */
     double          rtol, atol;     /* 0 -> 1e-8, 1e-10; midpoint: rtol of the solve, 0 -> 1e-16  */
-    double          dt_min;         /* adaptive: a step this short is taken whatever its error, as on
-                                       a kink of ReLU; 0 -> 1e-12 of the whole time                 */
+    double          dt_min;         /* adaptive: a step this short is taken whatever its error, as
+                                       on a kink of ReLU; 0 -> 1e-12 of the whole time            */
     size_t          max_steps;      /* 0 -> 10 million, rejected ones included                    */
     int             rescale;        /* 1: after every step clb_rescale to the first charges       */
     const double   *times;          /* ascending, in [0, time]: states the observer sees; the steps
