@@ -153,8 +153,9 @@ static void cp_means(ex *x, const cp_plan *plan, const char *filter, size_t t, d
     const char *name = ex_print(x, "predictions_%zu", t);
     size_t rows = 0;
     for (size_t i = 0; i < plan->etas; ++i) {
-        ex_list S = ex_pick(x, "S_measured", "part=train lr=%.17g pub=1 %s", plan->eta[i], filter);
-        predicted[i] = 0, measured[i] = clb_mean(S.n, S.at);
+        predicted[i] = 0;
+        measured[i] =
+            ex_mean(x, "S_measured", "part=train lr=%.17g pub=1 %s", plan->eta[i], filter);
     }
     for (size_t k = 0; k < ex_runs(x); ++k) {
         ex_list v = ex_get_array(ex_run_at(x, k), name);

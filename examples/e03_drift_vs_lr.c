@@ -211,11 +211,8 @@ static void e03_refs(ex *x, ex_row *line, double eta)
     ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
     ex_ref(line, "mean_actual_drift", EX_NOISE, noise, "%s/mean_actual_drift", path);
     ex_ref(line, "drift_over_eta_sq", EX_NOISE, noise / (eta * eta), "%s/drift_over_eta_sq", path);
-    ex_ref(line, "mean_S_eta", EX_STABLE, 0, "%s/mean_S_eta", path);
-    ex_ref(line, "std_S_eta", EX_STABLE, 0, "%s/std_S_eta", path);
-    ex_ref(line, "mean_loss_integral", EX_STABLE, 0, "%s/mean_loss_integral", path);
-    ex_ref(line, "mean_grad_integral", EX_STABLE, 0, "%s/mean_grad_integral", path);
-    ex_ref(line, "S_over_grad_integral", EX_STABLE, 0, "%s/S_over_grad_integral", path);
+    ex_refs(line, "mean_S_eta std_S_eta mean_loss_integral mean_grad_integral S_over_grad_integral",
+            EX_STABLE, 0, "%s", path);
     ex_ref(line, "mean_sign_change_rate", EX_EXACT, 1e-12, "%s/mean_sign_change_rate", path);
     ex_ref(line, "mean_hurst_exponent", EX_STABLE, 0, "%s/mean_hurst_exponent", path);
     ex_ref(line, "mean_decomposition_error", EX_ARTEFACT, 0, "%s/mean_decomposition_error", path);
@@ -308,13 +305,9 @@ static void e03_skip_lines(ex *x)
         ex_num(line, "eos_ratio", eta * lambda / 2);
         ex_num(line, "frac_pre_eos", 1 - share);
         ex_num(line, "frac_at_eos", share);
-        for (int k = 0; k < 9; ++k) {
-            static const char *const names[] = {
-                "S_total", "S_pre_eos", "S_at_eos", "avg_delta_pre", "avg_delta_eos",
-                "max_lambda_max", "eos_ratio", "frac_pre_eos", "frac_at_eos"
-            };
-            ex_ref(line, names[k], EX_STABLE, at_eos > 0 ? 1e-4 : 0, "%s/%s", path, names[k]);
-        }
+        ex_refs(line, "S_total S_pre_eos S_at_eos avg_delta_pre avg_delta_eos max_lambda_max "
+                      "eos_ratio frac_pre_eos frac_at_eos",
+                EX_STABLE, at_eos > 0 ? 1e-4 : 0, "%s", path);
         ex_ref_value(x, 0, EX_EXACT, 0, "%s/S_onset", path);
         ex_ref_value(x, 0, EX_EXACT, 0, "%s/avg_delta_onset", path);
         ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
@@ -375,13 +368,10 @@ static void e03_fit(ex *x, e03_found *f)
     ex_num(line, "alpha_from_decomposition", 2 + slope.slope);
     ex_num(line, "mechanism_A_ratio_cv", f->cv);
     ex_num(line, "plain_sum_cv", f->cv_plain);
-    for (int k = 0; k < 6; ++k) {
-        static const char *const names[] = { "alpha_direct", "r2_alpha", "beta_decomposition",
-                                             "r2_beta",
-                                             "alpha_from_decomposition", "mechanism_A_ratio_cv" };
-        ex_ref(line, names[k], k == 5 ? EX_STABLE : EX_FIT, k == 5 ? 1e-4 : 0.02,
-               "gradient_imbalance/config.json#analysis/%s", names[k]);
-    }
+    ex_refs(line, "alpha_direct r2_alpha beta_decomposition r2_beta alpha_from_decomposition",
+            EX_FIT, 0.02, "gradient_imbalance/config.json#analysis");
+    ex_refs(line, "mechanism_A_ratio_cv", EX_STABLE, 1e-4,
+            "gradient_imbalance/config.json#analysis");
 }
 
 static void e03_slope_lines(ex *x, e03_found *f)

@@ -129,16 +129,12 @@ static void e05_refs(ex *x, ex_row *line, const e05_sweep *s, double eta, const 
 {
     double tol = 2e-5 * (s->m > 64 ? (double)s->m / 64.0 : 1.0);
     ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
-    ex_ref(line, "mean_drift", EX_NOISE, tol, "%s/mean_drift", path);
-    ex_ref(line, "std_drift", EX_NOISE, tol, "%s/std_drift", path);
+    ex_refs(line, "mean_drift std_drift", EX_NOISE, tol, "%s", path);
     ex_ref(line, "mean_loss", EX_NOISE,
            s->dataset == CLB_SPHERES ? 6e-3 * ex_get(line, "mean_loss") : 1e-7, "%s/mean_loss",
            path);
-    for (size_t i = 0; i < ex_runs(x); ++i) {
-        ex_row *row = ex_run_at(x, i);
-        if (ex_is(row, s->part) && ex_get(row, "lr") == eta)
-            ex_ref(row, "drift", EX_NOISE, tol, "%s/drifts/%d", path, ex_seed_index(row));
-    }
+    ex_ref_runs(x, "drift", EX_NOISE, tol, ex_print(x, "%s/drifts", path), "part=%s lr=%.17g",
+                s->part, eta);
 }
 
 /* One line a learning rate: means over the published seeds. */

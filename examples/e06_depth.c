@@ -16,8 +16,7 @@ enum { E06_T = 2000, E06_EARLY = 200 };
 static const double e06_lr[] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 0.5, 1 };
 static const double e06_lr_i[] = { 1e-4, 1e-3, 1e-2, 0.1 };
 static const int    e06_depth[] = { 2, 3, 4, 6, 8 };
-static const double e06_trained =
-    0.01; /* loss at which runs of different eta are compared          */
+static const double e06_trained = 0.01;     /* loss at which runs of different eta are compared */
 #define E06_DEPTHS EX_LEN(e06_depth)
 
 static void e06_plan(ex *x)
@@ -47,8 +46,7 @@ static double e06_drift_at(const clb_trace *tr, size_t t)
 }
 
 /* The published S and its share of the gradient integral: |sum_t mean_l delta_l|, which telescopes
- * to the
- * outer layers, over the trapezoid of sum_l |G_l|^2. */
+ * to the outer layers, over the trapezoid of sum_l |G_l|^2. */
 static void e06_imbalance(ex_row *row, const clb_trace *tr)
 {
     double S = 0, *energy = ex_space(row, tr->T), *share = ex_space(row, tr->L - 1),
@@ -131,7 +129,6 @@ static void e06_line_u(ex *x, int L, double lr)
     const char *path =
         ex_print(x, "universality_depth/results.json#depth_%dL/lr_results/%s", L, ex_key(x, lr));
     ex_list drift = ex_pick(x, "drift", "part=sweep L=%d lr=%.17g pub=1", L, lr);
-    ex_list loss = ex_pick(x, "final_loss", "part=sweep L=%d lr=%.17g pub=1", L, lr);
     ex_row *line = ex_line(x, ex_print(x, "%d matrices", L));
     double tol;
     ex_class kind = e06_class(L, lr, &tol);
@@ -139,7 +136,7 @@ static void e06_line_u(ex *x, int L, double lr)
     ex_num(line, "lr", lr);
     ex_num(line, "mean_drift", clb_mean(drift.n, drift.at));
     ex_num(line, "std_drift", clb_std_pop(drift.n, drift.at));
-    ex_num(line, "mean_loss", clb_mean(loss.n, loss.at));
+    ex_num(line, "mean_loss", ex_mean(x, "final_loss", "part=sweep L=%d lr=%.17g pub=1", L, lr));
     ex_num(line, "runs", (double)drift.n);
     ex_num(line, "finite", (double)finite.finite);
     ex_num(line, "mean_finite", finite.mean);
@@ -148,11 +145,7 @@ static void e06_line_u(ex *x, int L, double lr)
     e06_mean_ref(x, line, "std_drift", kind, kind == EX_STABLE ? 1e-3 : tol, path);
     e06_mean_ref(x, line, "mean_loss", kind == EX_CHAOTIC ? kind : EX_STABLE, L >= 6 ? 1e-3 : 1e-5,
            path);
-    for (size_t i = 0; i < ex_runs(x); ++i) {
-        ex_row *row = ex_run_at(x, i);
-        if (ex_get(row, "L") == L && ex_get(row, "lr") == lr)
-            ex_ref(row, "drift", kind, tol, "%s/drifts/%d", path, ex_seed_index(row));
-    }
+    ex_ref_runs(x, "drift", kind, tol, ex_print(x, "%s/drifts", path), "L=%d lr=%.17g", L, lr);
 }
 
 /* One (L, eta) of experiment I, the first three seeds of the same runs. */
@@ -246,8 +239,7 @@ static double e06_takeoff(ex *x, int L, const char *loss_name)
     ex_list lrs = ex_lrs(x, e06_lr, EX_LEN(e06_lr));
     double half = 0.5 * clb_log(5.0), last = EX_NAN;
     for (size_t i = 0; i < lrs.n; ++i) {
-        ex_list loss = ex_pick(x, loss_name, "part=sweep L=%d lr=%.17g pub=1", L, lrs.at[i]);
-        double mean = clb_mean(loss.n, loss.at);
+        double mean = ex_mean(x, loss_name, "part=sweep L=%d lr=%.17g pub=1", L, lrs.at[i]);
         if (mean < half && last >= half) {
             double w = (last - half) / (last - mean), a = clb_log(lrs.at[i - 1]),
                    b = clb_log(lrs.at[i]);
@@ -395,8 +387,8 @@ static void e06_figure(ex *x)
                              "mean |C(T) - C(0)|", PLOT_LOG);
     plot_panel *b =
         plot_add(p, "Exponent against depth", "weight matrices L", "alpha", PLOT_LINEAR);
-    plot_panel *c = plot_add(p, "Local slope", "learning rate eta",
-                             "d ln drift / d ln eta", PLOT_LOGX);
+    plot_panel *c =
+        plot_add(p, "Local slope", "learning rate eta", "d ln drift / d ln eta", PLOT_LOGX);
     plot_horizontal(a, 2e-5, "float32 noise");
     for (size_t k = 0; k < EX_LEN(shown); ++k) {
         const char *part = ex_print(x, "%d matrices", shown[k]);

@@ -160,11 +160,8 @@ static void e07_line_u(ex *x, const e07_method *m, size_t i)
     ex_ref(line, "std_drift", kind, kind == EX_STABLE ? 5e-3 : tol, "%s/std_drift", path);
     ex_ref(line, "mean_loss", EX_STABLE, m->optimizer == CLB_GD ? 1e-5 : 1e-2, "%s/mean_loss",
            path);
-    for (size_t k = 0; k < ex_runs(x); ++k) {
-        ex_row *row = ex_run_at(x, k);
-        if (ex_is(row, m->name) && ex_get(row, "lr") == lr)
-            ex_ref(row, "drift", kind, tol, "%s/drifts/%d", path, ex_seed_index(row));
-    }
+    ex_ref_runs(x, "drift", kind, tol, ex_print(x, "%s/drifts", path), "part=%s lr=%.17g", m->name,
+                lr);
 }
 
 /* The two published exponents of one optimiser, and its smallest and largest local slope. */
@@ -232,15 +229,11 @@ static void e07_beta_lines(ex *x)
 static void e07_eps_lines(ex *x)
 {
     for (size_t e = 0; e < EX_LEN(e07_eps); ++e) {
-        ex_list first = ex_pick(x, "first", "part=eps eps=%.17g", e07_eps[e]);
-        ex_list drift = ex_pick(x, "signed_drift", "part=eps eps=%.17g", e07_eps[e]);
-        ex_list loss = ex_pick(x, "final_loss", "part=eps eps=%.17g", e07_eps[e]);
-        ex_row *line;
-        if (!first.n) return;
-        line = ex_line(x, "Adam and its eps");
-        ex_nums(line, "eps signed_drift first_part final_loss",
-                EX_VALUES(e07_eps[e], clb_mean(drift.n, drift.at), clb_mean(first.n, first.at),
-                          clb_mean(loss.n, loss.at)));
+        const char *runs = ex_print(x, "part=eps eps=%.17g", e07_eps[e]);
+        if (!ex_find(x, "%s", runs)) return;
+        ex_nums(ex_line(x, "Adam and its eps"), "eps signed_drift first_part final_loss",
+                EX_VALUES(e07_eps[e], ex_mean(x, "signed_drift", "%s", runs),
+                          ex_mean(x, "first", "%s", runs), ex_mean(x, "final_loss", "%s", runs)));
     }
 }
 

@@ -155,9 +155,7 @@ static void e08_ledger(ex *x, const e08_arm *arm, const sp_grid *g, double alpha
     ex_nums(line, "alpha beta r2 R R_of_1/eta R_eta_below_0.3",
             EX_VALUES(alpha, beta_r2[0], beta_r2[1], sp_log_r(x, g, SP_PUB, 1),
                       sp_log_r(x, g, SP_NULL, 1), sp_log_r(x, g, SP_PUB, 0.2)));
-    ex_ref(line, "alpha", EX_FIT, 1e-5, "%s/alpha", config);
-    ex_ref(line, "beta", EX_FIT, 1e-5, "%s/beta", config);
-    ex_ref(line, "r2", EX_FIT, 1e-5, "%s/r2", config);
+    ex_refs(line, "alpha beta r2", EX_FIT, 1e-5, "%s", config);
     ex_ref(line, "R", EX_FIT, 1e-5, "%s/prediction_correlation", config);
 }
 

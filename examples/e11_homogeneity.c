@@ -235,9 +235,8 @@ static double e11_degrees(ex *x, double *alpha)
         "and that of C_1, exponents of the drift of C_p on all eta and on eta lambda_max(0) < 1");
     for (size_t k = 0; k <= E11_TANH; ++k) {
         const char *net = e11_nets[k].name;
-        ex_list lambda = ex_pick(x, "lambda_max", "part=degree net=%s", net);
         ex_row *line = ex_line(x, "degree");
-        double mean = clb_mean(lambda.n, lambda.at),
+        double mean = ex_mean(x, "lambda_max", "part=degree net=%s", net),
                stable = e11_alpha(x, "degree", net, "drift", sw_upto(x, etas, 1 / mean)).slope;
         ex_text(line, "net", net);
         ex_num(line, "p", e11_nets[k].degree);

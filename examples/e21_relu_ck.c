@@ -185,16 +185,14 @@ static void e21_eta_line(ex *x, e21_found *v, size_t i)
     ex_nums(line, "lr mean_ck_correlation std_ck_correlation mean_switch_rate n_valid_seeds",
             EX_VALUES(e21_eta[i], v->R[i], clb_std_pop(R.n, R.at), v->rate[i], (double)R.n));
     for (size_t k = 0; k < EX_LEN(names); ++k) {
-        ex_list a = ex_pick(x, names[k], "%s", filter);
-        double mean = clb_mean(a.n, a.at);
+        double mean = ex_mean(x, names[k], "%s", filter);
         ex_num(line, names[k], mean);
         if (k == 0) v->rank += mean / E21_ETAS;
         if (k == 3) v->matched[i] = mean;
         if (k == 4) v->signal += mean / E21_ETAS;
         if (k == 8) v->phase = fmax(v->phase, mean);
     }
-    ex_ref(line, "mean_ck_correlation", EX_FIT, 2e-3, "%s/mean_ck_correlation", path);
-    ex_ref(line, "std_ck_correlation", EX_FIT, 2e-3, "%s/std_ck_correlation", path);
+    ex_refs(line, "mean_ck_correlation std_ck_correlation", EX_FIT, 2e-3, "%s", path);
     ex_ref(line, "mean_switch_rate", EX_NOISE, 8e-5, "%s/mean_switch_rate",
            path); /* one gate in 12800 */
     ex_ref(line, "n_valid_seeds", EX_EXACT, 0, "%s/n_valid_seeds", path);

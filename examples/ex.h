@@ -205,6 +205,9 @@ EX_FN void ex_ref(ex_row *row, const char *name, ex_class kind, double tol, cons
 /* Several of one row that stand at PATH/NAME, arrays at PATH/NAME/'*'; names as in ex_nums(). */
 EX_FN void ex_refs(ex_row *row, const char *names, ex_class kind, double tol, const char *path,
                    ...) EX_PRINTF(5, 6);
+/* One number of all runs that match, each at the place of its seed: PATH/0, PATH/1, ... */
+EX_FN void ex_ref_runs(ex *x, const char *name, ex_class kind, double tol, const char *path,
+                       const char *filter, ...) EX_PRINTF(6, 7);
 EX_FN void    ex_ref_value(ex *x, double value, ex_class kind, double tol, const char *path, ...)
     EX_PRINTF(5, 6);                                                /* a constant of the protocol */
 /* the same, exact */
@@ -1088,6 +1091,18 @@ EX_FN void ex_refs(ex_row *row, const char *names, ex_class kind, double tol, co
     va_end(args);
     while ((name = ex_name(&row->x->arena, &names)) != NULL)
         ex_ref(row, name, kind, tol, ex_get_array(row, name).n ? "%s/%s/*" : "%s/%s", at, name);
+}
+
+EX_FN void ex_ref_runs(ex *x, const char *name, ex_class kind, double tol, const char *path,
+                       const char *filter, ...)
+{
+    va_list args;
+    ex_rows runs;
+    va_start(args, filter);
+    runs = ex_select(x, filter, args);
+    va_end(args);
+    for (size_t i = 0; i < runs.n; ++i)
+        ex_ref(runs.at[i], name, kind, tol, "%s/%d", path, ex_seed_index(runs.at[i]));
 }
 
 EX_FN void ex_ref_value(ex *x, double value, ex_class kind, double tol, const char *path, ...)

@@ -106,8 +106,7 @@ EX_FN ex_row *laws_line(ex *x, const char *table, const char *filter, size_t L, 
     ex_num(line, "scaled", clb_mean(scaled.n, scaled.at));
     ex_num(line, "final_loss", clb_mean(loss.n, loss.at));
     if (!key) return line;
-    ex_ref(line, "mean_drift", EX_NOISE, tol, "%s/mean_drift", path);
-    ex_ref(line, "std_drift", EX_NOISE, tol, "%s/std_drift", path);
+    ex_refs(line, "mean_drift std_drift", EX_NOISE, tol, "%s", path);
     ex_ref(line, "max_drift", EX_NOISE, clb_summarize(noise.n, noise.at).max, "%s/max_drift", path);
     laws_ref_config(x, L, eta, key);
     return line;

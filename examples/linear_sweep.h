@@ -149,8 +149,7 @@ EX_FN void ls_line(ex *x, const char *part, const ls_cell *c, const char *path, 
         /* their convention */
         ex_num(point, "mean_drift", s.mean), ex_num(point, "std_drift", s.finite ? s.std_pop : 0);
         ex_num(point, "n_converged", (double)s.finite);
-        ex_ref(point, "mean_drift", EX_NOISE, noise + 1e-4 * s.mean, "%s/mean_drift", at);
-        ex_ref(point, "std_drift", EX_NOISE, noise + 1e-4 * s.mean, "%s/std_drift", at);
+        ex_refs(point, "mean_drift std_drift", EX_NOISE, noise + 1e-4 * s.mean, "%s", at);
         ex_ref(point, "n_converged", EX_EXACT, 0, "%s/n_converged", at);
         residual[i] = clb_log(c->mean[i]) - c->fit.slope * clb_log(y.x[i]) - c->fit.intercept;
         for (size_t k = 0; k < ex_runs(x); ++k) {

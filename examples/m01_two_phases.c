@@ -236,8 +236,7 @@ static void m01_refs(ex *x, ex_row *row, const char *name)
     ex_ref(row, "final_s", EX_NOISE, critical ? 1e-2 : 1e-6, "%s/final_s/*/*", at);
     ex_ref(row, "final_s_mean_last2", EX_NOISE, critical ? 1e-3 : 1e-6, "%s/final_s_mean_last2/*/*",
            at);
-    ex_ref(row, "max_etalam1", EX_STABLE, 0.1, "%s/max_etalam1", at);
-    ex_ref(row, "max_share_mode1", EX_STABLE, 0.1, "%s/max_share_mode1", at);
+    ex_refs(row, "max_etalam1 max_share_mode1", EX_STABLE, 0.1, "%s", at);
     ex_ref(row, "t_varz_over_zstar2", EX_STABLE, critical ? 1e-2 : 1e-6, "%s/t_varz_over_zstar2",
            at);
     ex_ref(row, "matrix_vs_scalar_max", small ? EX_NOISE : EX_ARTEFACT, 1e-11,
