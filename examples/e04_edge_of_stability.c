@@ -250,12 +250,32 @@ static clb_status e04_mnist(ex *x, ex_row *row)
     return status;
 }
 
-/* The same quantities straight from the published file. */
+/* The same quantities of a published run. */
+static void e04_audit_run(ex *x, ex_row *row, json *run)
+{
+    double eta = ex_get(row, "lr"), D = 0, D1 = 0, most = -EX_INF, tail = 0, crossing = EX_NAN;
+    json *C = json_get(run, "conservation"), *lambda = json_get(run, "lambda_max");
+    json *first = C->first, *last = json_get(C, ex_print(x, "%zu", C->count - 1));
+    json *step = json_get(run, "steps")->first;
+    for (json *a = first->first, *b = last->first; a && b; a = a->next, b = b->next) {
+        D += fabs(b->number - a->number);
+        if (a == first->first) D1 = D;
+    }
+    for (json *v = lambda->first; v; v = v->next, step = step->next) {
+        most = fmax(most, v->number);
+        if (isnan(crossing) && v->number > 2 / eta) crossing = step->number;
+        if (v->index + 20 >= lambda->count) tail += v->number / 20;
+    }
+    ex_nums(row, "D D_1 max_lambda last_lambda crossing", EX_VALUES(D, D1, most, tail, crossing));
+    ex_num(row, "final_loss",
+           json_get_number(json_get(run, "losses"), ex_print(x, "%zu", lambda->count - 1)));
+}
+
+/* Straight from the published file. */
 static clb_status e04_audit(ex *x, ex_row *row)
 {
     json_doc doc;
-    double eta = ex_get(row, "lr"), D = 0, D1 = 0, most = -EX_INF, tail = 0, crossing = EX_NAN;
-    double loss = EX_NAN;
+    double eta = ex_get(row, "lr");
     json *runs = json_get(json_read(&doc, ex_print(x, "%s/eos_deep/results.json",
                                                    ex_arg(x, "reference"))), "runs");
     json *run = runs ? runs->first : NULL;
@@ -267,24 +287,7 @@ static clb_status e04_audit(ex *x, ex_row *row)
         json_free(&doc);
         return CLB_EIO;
     }
-    {
-        json *C = json_get(run, "conservation"), *lambda = json_get(run, "lambda_max");
-        json *steps = json_get(run, "steps");
-        json *first = C->first, *last = json_get(C, ex_print(x, "%zu", C->count - 1));
-        json *step = steps->first;
-        for (json *a = first->first, *b = last->first; a && b; a = a->next, b = b->next) {
-            D += fabs(b->number - a->number);
-            if (a == first->first) D1 = D;
-        }
-        for (json *v = lambda->first; v; v = v->next, step = step->next) {
-            most = fmax(most, v->number);
-            if (isnan(crossing) && v->number > 2 / eta) crossing = step->number;
-            if (v->index + 20 >= lambda->count) tail += v->number / 20;
-        }
-        loss = json_get_number(json_get(run, "losses"), ex_print(x, "%zu", lambda->count - 1));
-    }
-    ex_nums(row, "D D_1 max_lambda last_lambda crossing final_loss",
-            EX_VALUES(D, D1, most, tail, crossing, loss));
+    e04_audit_run(x, row, run);
     json_free(&doc);
     return CLB_OK;
 }
