@@ -3560,6 +3560,16 @@ static void clbi_relu_back_scalar(size_t n, const clb_real *CLBI_RESTRICT z, clb
     for (j = 0; j < n; ++j) u[j] = z[j] > 0 ? u[j] : 0;
 }
 
+/* KERNEL gates   bit j % 64 of word j / 64 is z_j > 0; 0 behind the last */
+static void clbi_gates_scalar(size_t n, const clb_real *z, uint64_t *bits)
+{
+    size_t j;
+    for (j = 0; j < n; ++j) {
+        if (j % 64 == 0) bits[j / 64] = 0;
+        bits[j / 64] |= (uint64_t)(z[j] > 0) << (j % 64);
+    }
+}
+
 /* KERNEL leak   y_j = (z_j > 0 ? 1 : c) x_j    (y may be x, x may be z) */
 static void clbi_leak_scalar(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y)
 {
@@ -3808,6 +3818,7 @@ typedef struct clbi_kernels {
     void   (*scale)(size_t n, clb_real a, clb_real *x);
     void   (*relu)(size_t n, const clb_real *z, clb_real *a);
     void   (*relu_back)(size_t n, const clb_real *z, clb_real *u);
+    void   (*gates)(size_t n, const clb_real *z, uint64_t *bits);
     void   (*leak)(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y);
     void   (*activate)(const clb_net *net, size_t n, const clb_real *z, clb_real *a, int order);
     void   (*transpose)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst, size_t ldd);
@@ -3826,7 +3837,8 @@ typedef struct clbi_kernels {
 
 #define CLBI_KERNELS(isa) { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, \
                             clbi_axpy_##isa, clbi_scale_##isa, clbi_relu_##isa, clbi_relu_back_##isa, \
-                            clbi_leak_##isa, clbi_activate_##isa, clbi_transpose_##isa, clbi_dots_##isa, \
+                            clbi_gates_##isa, clbi_leak_##isa, clbi_activate_##isa, \
+                            clbi_transpose_##isa, clbi_dots_##isa, \
                             clbi_combine_##isa, clbi_symv_##isa, clbi_pole_sums_##isa, \
                             clbi_pole_ratios_##isa, clbi_pole_vector_##isa, clbi_softmax_##isa, \
                             clbi_times_##isa, clbi_outer_##isa }
@@ -3971,6 +3983,7 @@ static clb_real *clbi_on_line(clb_real *p)
 #else
 #define CLBI_FMA(a, b, c)     CLBI_O(fmadd)(a, b, c)
 #endif
+#define CLBI_POSITIVE(z)        ((unsigned)CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ))
 #define CLBI_IF_POSITIVE(z, x)  CLBI_O(maskz_mov)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), x)
 #define CLBI_UNLESS_NEGATIVE(z) CLBI_O(maskz_mov)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_NLE_UQ), z)
 #define CLBI_CHOOSE(z, x, y)    CLBI_O(mask_blend)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), y, x)
@@ -4063,6 +4076,8 @@ static clb_real *clbi_on_line(clb_real *p)
 #else
 #define CLBI_FMA(a, b, c)     CLBI_O(fmadd)(a, b, c)
 #endif
+#define CLBI_POSITIVE(z) \
+    ((unsigned)CLBI_O(movemask)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ)))
 #define CLBI_IF_POSITIVE(z, x)  CLBI_O(and)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ), x)
 #define CLBI_UNLESS_NEGATIVE(z) CLBI_O(and)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_NLE_UQ), z)
 #define CLBI_CHOOSE(z, x, y)    CLBI_O(blendv)(y, x, CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ))
@@ -4156,6 +4171,7 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #else
 #define CLBI_FMA(a, b, c)     CLBI_O(vfmaq)(c, a, b)
 #endif
+#define CLBI_POSITIVE(z)        clbi_neon_positive(z)
 #define CLBI_IF_POSITIVE(z, x)  CLBI_AS_REAL(CLBI_BITS(vandq)(CLBI_O(vcgtq)(z, CLBI_ZERO()), CLBI_AS_BITS(x)))
 #define CLBI_UNLESS_NEGATIVE(z) \
     CLBI_AS_REAL(CLBI_BITS(vbicq)(CLBI_AS_BITS(z), CLBI_O(vcleq)(z, CLBI_ZERO())))
@@ -4182,11 +4198,21 @@ static void clbi_neon_storem(clb_real *p, size_t n, CLBI_R v)
     CLBI_STORE(x, v);
     memcpy(p, x, n * sizeof *x);
 }
+
+/* A bit for every lane above zero. */
+static unsigned clbi_neon_positive(CLBI_R z)
+{
+    static const CLBI_RBITS lane[4] = { 1, 2, 4, 8 };
+    const CLBI_I above = CLBI_O(vcgtq)(z, CLBI_ZERO());
+    return (unsigned)CLBI_BITS(vaddvq)(CLBI_BITS(vandq)(above, CLBI_BITS(vld1q)(lane)));
+}
 #include CLB_HEADER_NAME
 #endif
 
 /* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
-#define CLBI_NO_KERNELS { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+#define CLBI_NO_KERNELS \
+    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 static const clbi_kernels clbi_table[] = {
     CLBI_KERNELS(scalar),
 #if CLBI_X86
@@ -5023,9 +5049,7 @@ CLBDEF size_t clb_gate_words(const clb_pass *pass, size_t l)
 
 CLBDEF void clb_gates(const clb_pass *pass, size_t l, uint64_t *bits)
 {
-    size_t i, count = pass->n * pass->net->m[l];
-    memset(bits, 0, clb_gate_words(pass, l) * sizeof *bits);
-    for (i = 0; i < count; ++i) bits[i / 64] |= (uint64_t)(pass->z[l][i] > 0) << (i % 64);
+    clbi_isa_kernels()->gates(pass->n * pass->net->m[l], pass->z[l], bits);
 }
 
 CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before,
@@ -12572,6 +12596,17 @@ CLBI_FLATTEN CLBI_FOR static void CLBI_N(activate)(const clb_net *net, size_t n,
     memcpy(a + j, rest[1], left);
 }
 
+CLBI_FOR static void CLBI_N(gates)(size_t n, const clb_real *z, uint64_t *bits)
+{
+    size_t j;
+    for (; n >= 64; n -= 64, z += 64) {
+        uint64_t word = 0;
+        for (j = 0; j < 64; j += CLBI_W) word |= (uint64_t)CLBI_POSITIVE(CLBI_LOAD(z + j)) << j;
+        *bits++ = word;
+    }
+    clbi_gates_scalar(n, z, bits);
+}
+
 CLBI_FOR static void CLBI_N(leak)(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y)
 {
     const CLBI_R vc = CLBI_SET(c);
@@ -13063,6 +13098,7 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_STOREM
 #undef CLBI_MUL
 #undef CLBI_FMA
+#undef CLBI_POSITIVE
 #undef CLBI_IF_POSITIVE
 #undef CLBI_UNLESS_NEGATIVE
 #undef CLBI_CHOOSE

@@ -297,6 +297,25 @@ static void check_elementwise(size_t n, size_t offset)
     free(x), free(y), free(want);
 }
 
+/* Bits of z > 0, every word written whole. */
+static void t_gates(void)
+{
+    for (size_t n = 0; n < 300; ++n) {
+        size_t words = (n + 63) / 64;
+        clb_real *z = block(n);
+        uint64_t *bits = (uint64_t *)malloc(words ? words * sizeof *bits : 1);
+        if (!bits) FAIL("out of memory");
+        for (size_t i = 0; i < n; i += 3) z[i] = (clb_real)specials[(i / 3 + n) % 10];
+        FOR_EACH_ISA(isa) {
+            memset(bits, 0x5a, words * sizeof *bits);
+            clbi_isa_kernels()->gates(n, z, bits);
+            for (size_t i = 0; i < 64 * words; ++i)
+                CHECK((bits[i / 64] >> (i % 64) & 1) == (i < n && z[i] > 0));
+        }
+        free(z), free(bits);
+    }
+}
+
 static void t_elementwise(void)
 {
     for (size_t n = 1; n < 70; ++n)
@@ -453,7 +472,7 @@ static void t_isa_choice(void)
 }
 
 static const test_case tests[] = {
-    TEST(t_isa_choice), TEST(t_overwrite_ignores_old_values), TEST(t_dot_and_sumsq), TEST(t_elementwise),
+    TEST(t_isa_choice), TEST(t_overwrite_ignores_old_values), TEST(t_dot_and_sumsq), TEST(t_elementwise), TEST(t_gates),
     TEST(t_outer), TEST(t_transpose), TEST(t_softmax), TEST(t_activate), TEST(t_real_exp_and_log),
     TEST(t_matmul_special_values), TEST(t_matmul_larger_shapes),
     TEST(t_matmul_with_rectifier), TEST(t_matmul_all_small_shapes)
