@@ -3560,6 +3560,20 @@ static void clbi_relu_back_scalar(size_t n, const clb_real *CLBI_RESTRICT z, clb
     for (j = 0; j < n; ++j) u[j] = z[j] > 0 ? u[j] : 0;
 }
 
+/* KERNEL adam   v = b1 v + (1-b1) u,  v2 = b2 v2 + (1-b2) u^2;  in double then
+ * u = v / (c1 (sqrt(v2) / c2 + eps)), where c1 = 1 - beta1^k and c2 = sqrt(1 - beta2^k) correct the
+ * bias of the start. */
+typedef struct clbi_adam { clb_real b1, b2; double c1, c2, eps; } clbi_adam;
+static void clbi_adam_scalar(size_t n, const clbi_adam *how, clb_real *u, clb_real *v, clb_real *v2)
+{
+    size_t j;
+    for (j = 0; j < n; ++j) {
+        v[j] = how->b1 * v[j] + (1 - how->b1) * u[j];
+        v2[j] = how->b2 * v2[j] + (1 - how->b2) * u[j] * u[j];
+        u[j] = (clb_real)((double)v[j] / (how->c1 * (sqrt((double)v2[j]) / how->c2 + how->eps)));
+    }
+}
+
 /* KERNEL gates   bit j % 64 of word j / 64 is z_j > 0; 0 behind the last */
 static void clbi_gates_scalar(size_t n, const clb_real *z, uint64_t *bits)
 {
@@ -3818,6 +3832,7 @@ typedef struct clbi_kernels {
     void   (*scale)(size_t n, clb_real a, clb_real *x);
     void   (*relu)(size_t n, const clb_real *z, clb_real *a);
     void   (*relu_back)(size_t n, const clb_real *z, clb_real *u);
+    void   (*adam)(size_t n, const clbi_adam *how, clb_real *u, clb_real *v, clb_real *v2);
     void   (*gates)(size_t n, const clb_real *z, uint64_t *bits);
     void   (*leak)(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y);
     void   (*activate)(const clb_net *net, size_t n, const clb_real *z, clb_real *a, int order);
@@ -3837,8 +3852,8 @@ typedef struct clbi_kernels {
 
 #define CLBI_KERNELS(isa) { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, \
                             clbi_axpy_##isa, clbi_scale_##isa, clbi_relu_##isa, clbi_relu_back_##isa, \
-                            clbi_gates_##isa, clbi_leak_##isa, clbi_activate_##isa, \
-                            clbi_transpose_##isa, clbi_dots_##isa, \
+                            clbi_adam_##isa, clbi_gates_##isa, clbi_leak_##isa, \
+                            clbi_activate_##isa, clbi_transpose_##isa, clbi_dots_##isa, \
                             clbi_combine_##isa, clbi_symv_##isa, clbi_pole_sums_##isa, \
                             clbi_pole_ratios_##isa, clbi_pole_vector_##isa, clbi_softmax_##isa, \
                             clbi_times_##isa, clbi_outer_##isa }
@@ -4212,7 +4227,7 @@ static unsigned clbi_neon_positive(CLBI_R z)
 /* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
 #define CLBI_NO_KERNELS \
     { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 static const clbi_kernels clbi_table[] = {
     CLBI_KERNELS(scalar),
 #if CLBI_X86
@@ -6591,7 +6606,8 @@ static void clbi_next_batch(clbi_run *run)
 static void clbi_direction(clbi_run *run)
 {
     const clb_train_opts *o = &run->o;
-    clb_real b1 = (clb_real)o->beta1, b2 = (clb_real)o->beta2, *u = run->u, *v = run->v;
+    clb_real b1 = (clb_real)o->beta1, *u = run->u, *v = run->v;
+    clbi_adam adam;
     size_t j, P = run->net->P;
     if (u == run->grad) return;
     memcpy(u, run->grad, P * sizeof *u);
@@ -6605,13 +6621,9 @@ static void clbi_direction(clbi_run *run)
     }
     run->b1t *= o->beta1;
     run->b2t *= o->beta2;
-    for (j = 0; j < P; ++j) {
-        double root;
-        v[j] = b1 * v[j] + (1 - b1) * u[j];
-        run->v2[j] = b2 * run->v2[j] + (1 - b2) * u[j] * u[j];
-        root = sqrt((double)run->v2[j]) / sqrt(1 - run->b2t);
-        u[j] = (clb_real)((double)v[j] / ((1 - run->b1t) * (root + o->eps)));
-    }
+    adam.b1 = b1, adam.b2 = (clb_real)o->beta2, adam.eps = o->eps;
+    adam.c1 = 1 - run->b1t, adam.c2 = sqrt(1 - run->b2t);
+    clbi_isa_kernels()->adam(P, &adam, u, v, run->v2);
 }
 
 /* WW, WU and UU of every layer, with U = u. */
@@ -12594,6 +12606,26 @@ CLBI_FLATTEN CLBI_FOR static void CLBI_N(activate)(const clb_net *net, size_t n,
     memcpy(rest[0], z + j, left), memcpy(rest[1], a + j, left);
     if (left) CLBI_N(smooth)(which, rest[0], rest[1], order, &e);
     memcpy(a + j, rest[1], left);
+}
+
+CLBI_FOR static void CLBI_N(adam)(size_t n, const clbi_adam *how, clb_real *u, clb_real *v,
+                                  clb_real *v2)
+{
+    const CLBI_R b1 = CLBI_SET(how->b1), rest1 = CLBI_SET(1 - how->b1);
+    const CLBI_R b2 = CLBI_SET(how->b2), rest2 = CLBI_SET(1 - how->b2);
+    const CLBI_D c1 = CLBI_D_SET(how->c1), c2 = CLBI_D_SET(how->c2), eps = CLBI_D_SET(how->eps);
+    size_t j = 0, i;
+    for (; j + CLBI_W <= n; j += CLBI_W) {
+        const CLBI_R g = CLBI_LOAD(u + j), g2 = CLBI_MUL(CLBI_MUL(rest2, g), g);
+        CLBI_STORE(v + j, CLBI_ADD(CLBI_MUL(b1, CLBI_LOAD(v + j)), CLBI_MUL(rest1, g)));
+        CLBI_STORE(v2 + j, CLBI_ADD(CLBI_MUL(b2, CLBI_LOAD(v2 + j)), g2));
+        for (i = j; i < j + CLBI_W; i += CLBI_DW) {
+            CLBI_D down = CLBI_D_DIV(CLBI_D_OP(sqrt)(CLBI_D_LOAD(v2 + i)), c2);
+            down = CLBI_D_MUL(c1, CLBI_D_ADD(down, eps));
+            CLBI_D_WRITE(u + i, CLBI_D_DIV(CLBI_D_LOAD(v + i), down));
+        }
+    }
+    clbi_adam_scalar(n - j, how, u + j, v + j, v2 + j);
 }
 
 CLBI_FOR static void CLBI_N(gates)(size_t n, const clb_real *z, uint64_t *bits)

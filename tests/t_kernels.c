@@ -297,6 +297,34 @@ static void check_elementwise(size_t n, size_t offset)
     free(x), free(y), free(want);
 }
 
+/* One step of Adam by its formula, every operation rounded. */
+static void t_adam(void)
+{
+    const clbi_adam how = { (clb_real)0.9, (clb_real)0.999, 1 - 0.9 * 0.9, 0.0447101778122, 1e-8 };
+    for (size_t n = 0; n < 90; ++n) {
+        clb_real *u = block(n), *v = block(n), *v2 = block(n), *want[3];
+        for (size_t i = 0; i < n; ++i) v2[i] *= v2[i] * (clb_real)(i % 5 ? 1 : 1e-30);
+        for (size_t i = 0; i < n; i += 11) u[i] = (clb_real)specials[i / 11];
+        want[0] = copy_of(u, n), want[1] = copy_of(v, n), want[2] = copy_of(v2, n);
+        for (size_t i = 0; i < n; ++i) {
+            volatile clb_real a = how.b1 * v[i], b = (1 - how.b1) * u[i], c = how.b2 * v2[i];
+            volatile clb_real d = (1 - how.b2) * u[i], e = d * u[i];
+            want[1][i] = a + b, want[2][i] = c + e;
+            volatile double root = sqrt((double)want[2][i]) / how.c2;
+            volatile double down = how.c1 * (root + how.eps);
+            want[0][i] = (clb_real)((double)want[1][i] / down);
+        }
+        FOR_EACH_ISA(isa) {
+            clb_real *x = copy_of(u, n), *y = copy_of(v, n), *z = copy_of(v2, n);
+            NOTE("%s n=%zu", clb_isa_name((clb_isa)isa), n);
+            clbi_isa_kernels()->adam(n, &how, x, y, z);
+            same_block(x, want[0], n), same_block(y, want[1], n), same_block(z, want[2], n);
+            free(x), free(y), free(z);
+        }
+        free(u), free(v), free(v2), free(want[0]), free(want[1]), free(want[2]);
+    }
+}
+
 /* Bits of z > 0, every word written whole. */
 static void t_gates(void)
 {
@@ -473,6 +501,7 @@ static void t_isa_choice(void)
 
 static const test_case tests[] = {
     TEST(t_isa_choice), TEST(t_overwrite_ignores_old_values), TEST(t_dot_and_sumsq), TEST(t_elementwise), TEST(t_gates),
+    TEST(t_adam),
     TEST(t_outer), TEST(t_transpose), TEST(t_softmax), TEST(t_activate), TEST(t_real_exp_and_log),
     TEST(t_matmul_special_values), TEST(t_matmul_larger_shapes),
     TEST(t_matmul_with_rectifier), TEST(t_matmul_all_small_shapes)
