@@ -3604,6 +3604,15 @@ static void clbi_transpose_scalar(size_t rows, size_t cols, const clb_real *src,
         for (c = 0; c < cols; ++c) dst[c * ldd + r] = src[r * ld + c];
 }
 
+/* KERNEL strip   as transpose, for a result that is not read soon: where a vector is a cache line and
+ * dst consists of whole ones, they are written past the caches, which would fetch every line first
+ * only to evict it. */
+static void clbi_strip_scalar(size_t rows, size_t cols, const clb_real *src, size_t ld,
+                              clb_real *dst, size_t ldd)
+{
+    clbi_transpose_scalar(rows, cols, src, ld, dst, ldd);
+}
+
 /* KERNEL times   x_j = x_j y_j */
 static void clbi_times_scalar(size_t n, const clb_real *CLBI_RESTRICT y, clb_real *CLBI_RESTRICT x)
 {
@@ -3837,6 +3846,8 @@ typedef struct clbi_kernels {
     void   (*leak)(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y);
     void   (*activate)(const clb_net *net, size_t n, const clb_real *z, clb_real *a, int order);
     void   (*transpose)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst, size_t ldd);
+    void   (*strip)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst,
+                    size_t ldd);
     void   (*dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out);
     void   (*combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld, clb_real *y);
     void   (*symv)(size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y,
@@ -3853,10 +3864,18 @@ typedef struct clbi_kernels {
 #define CLBI_KERNELS(isa) { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, \
                             clbi_axpy_##isa, clbi_scale_##isa, clbi_relu_##isa, clbi_relu_back_##isa, \
                             clbi_adam_##isa, clbi_gates_##isa, clbi_leak_##isa, \
-                            clbi_activate_##isa, clbi_transpose_##isa, clbi_dots_##isa, \
+                            clbi_activate_##isa, clbi_transpose_##isa, clbi_strip_##isa, \
+                            clbi_dots_##isa, \
                             clbi_combine_##isa, clbi_symv_##isa, clbi_pole_sums_##isa, \
                             clbi_pole_ratios_##isa, clbi_pole_vector_##isa, clbi_softmax_##isa, \
                             clbi_times_##isa, clbi_outer_##isa }
+
+#define CLBI_LINE (64 / sizeof(clb_real))         /* elements of a cache line */
+#ifdef __GNUC__
+#define CLBI_FETCH(p) __builtin_prefetch(p, 1)    /* p is written soon: ask for its cache line */
+#else
+#define CLBI_FETCH(p) (void)(p)
+#endif
 
 #if CLBI_X86 || CLBI_ARM
 
@@ -3882,7 +3901,6 @@ typedef struct clbi_product {
 } clbi_product;
 
 /* The first element of an array that begins a cache line; the array has CLBI_LINE elements more. */
-#define CLBI_LINE (64 / sizeof(clb_real))
 static clb_real *clbi_on_line(clb_real *p)
 {
     return p + (64 - ((uintptr_t)p & 63)) % 64 / sizeof *p;
@@ -3989,6 +4007,7 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_SET(x)           CLBI_O(set1)(x)
 #define CLBI_LOAD(p)          CLBI_O(loadu)(p)
 #define CLBI_STORE(p, v)      CLBI_O(storeu)(p, v)
+#define CLBI_STREAM(p, v)     CLBI_O(stream)(p, v)
 #define CLBI_LOADM(p, m)      CLBI_O(maskz_loadu)(m, p)
 #define CLBI_STOREM(p, m, v)  CLBI_O(mask_storeu)(p, m, v)
 #define CLBI_ADD(a, b)        CLBI_O(add)(a, b)
@@ -4226,7 +4245,7 @@ static unsigned clbi_neon_positive(CLBI_R z)
 
 /* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
 #define CLBI_NO_KERNELS \
-    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 static const clbi_kernels clbi_table[] = {
     CLBI_KERNELS(scalar),
@@ -5569,7 +5588,7 @@ CLBDEF clb_linop clb_block_op(clb_block *block)
 /* ---- full matrices: two layers -------------------------------------------------------------- */
 
 #define CLBI_PAIR_COLUMNS 512          /* products x_a x_b held at a time, unless one a has more */
-#define CLBI_UNITS        16           /* units whose results are turned at a time               */
+#define CLBI_UNITS        CLBI_LINE    /* units whose results are turned at a time               */
 
 /* Assembly of H for f = W_2 s(W_1 x + b_1) + b_2, one hidden unit j at a time. Inputs and hidden activations are
  * extended by a 1 where their layer has a bias, so that a bias is one more column: x_i in R^d1, h_i in R^m1. Only
@@ -5705,13 +5724,16 @@ static void clbi_gather_products(const clbi_assembly *s, size_t active, size_t a
     for (r = 0; r < active; ++r) clbi_products(s->d1, a0, count, s->x + s->active[r] * s->d1, s->gxx + r * columns);
 }
 
-/* Samples that hidden unit j sees; with a second derivative every sample does. */
+/* Samples that hidden unit j sees; with a second derivative every sample does. No branch, as none
+ * could be foreseen. */
 static size_t clbi_find_active(const clbi_assembly *s, size_t j)
 {
-    const clb_real *s1 = s->curv->s1[1], *s2 = s->curv->s2[1];
-    size_t i, count = 0;
-    for (i = 0; i < s->n; ++i)
-        if (s2 || !(s1[i * s->m + j] == 0) || !(s->h[i * s->m1 + j] == 0)) s->active[count++] = i;
+    const clb_real *s1 = s->curv->s1[1] + j, *h = s->h + j;
+    size_t i, count = 0, curved = s->curv->s2[1] != NULL;
+    for (i = 0; i < s->n; ++i, s1 += s->m, h += s->m1) {
+        s->active[count] = i;
+        count += curved | (size_t)!(*s1 == 0) | (size_t)!(*h == 0);
+    }
     return count;
 }
 
@@ -5752,17 +5774,24 @@ static void clbi_form_t(const clbi_assembly *s, size_t j, size_t count)
     }
 }
 
-/* c_ij' = s'_ij s'_ij' (W_2^T S_i W_2)_jj' [+ (u_2 W_2)_ij s''_ij at j' = j],  j' = j..m-1 */
+/* The unit at which the cache line of unit j begins: products of whole lines are faster. */
+static size_t clbi_first_unit(size_t j)
+{
+    return j - j % CLBI_UNITS;
+}
+
+/* c_ij' = s'_ij s'_ij' (W_2^T S_i W_2)_jj' [+ (u_2 W_2)_ij s''_ij at j' = j],
+ * j' = clbi_first_unit(j)..m-1 */
 static void clbi_form_c(const clbi_assembly *s, size_t j, size_t count)
 {
     const clb_real *W2 = s->curv->theta + s->curv->pass->net->w[2];
     const clbi_kernels *kernels = clbi_isa_kernels();
-    size_t r, width = s->m - j;
-    clb_matmul_nn(count, width, s->K, s->t, s->K, W2 + j, s->m, s->c, width);
+    size_t r, from = clbi_first_unit(j), width = s->m - from;
+    clb_matmul_nn(count, width, s->K, s->t, s->K, W2 + from, s->m, s->c, width);
     for (r = 0; r < count; ++r) {
-        size_t at = s->active[r] * s->m + j;
-        kernels->times(width, s->curv->s1[1] + at, s->c + r * width);
-        if (s->residual && s->curv->s2[1]) s->c[r * width] += s->curv->s2[1][at];
+        size_t at = s->active[r] * s->m;
+        kernels->times(width, s->curv->s1[1] + at + from, s->c + r * width);
+        if (s->residual && s->curv->s2[1]) s->c[r * width + j - from] += s->curv->s2[1][at + j];
     }
 }
 
@@ -5772,10 +5801,11 @@ static const clb_real *clbi_pair_row(const clbi_assembly *s, size_t a, size_t b)
     return s->first + (a < b ? a * s->d1 - a * (a + 1) / 2 + b : b * s->d1 - b * (b + 1) / 2 + a) * s->mp;
 }
 
-/* Blocks (j, j') of W_1 with W_1, j' >= j:  first[(a,b)][j'-j] = sum_i x_ia x_ib c_ij' over the active samples. */
+/* Blocks (j, j') of W_1 with W_1:  first[(a,b)][j'-from] = sum_i x_ia x_ib c_ij' over the active
+ * samples, for the units j' >= from = clbi_first_unit(j). */
 static void clbi_first_rows(const clbi_assembly *s, size_t j, size_t active)
 {
-    size_t a0, count, columns, width = s->m - j;
+    size_t a0, count, columns, width = s->m - clbi_first_unit(j);
     clb_real *to = s->first;
     clbi_form_c(s, j, active);
     for (a0 = 0; a0 < s->d1; a0 += count, to += columns * s->mp) {
@@ -5785,23 +5815,36 @@ static void clbi_first_rows(const clbi_assembly *s, size_t j, size_t active)
     }
 }
 
-/* ... into the rows of unit j of H, right of the diagonal; they are turned, as the unit is the slow index there. A
- * block is symmetric, so its last row holds the bias column of the units j' too. */
+/* H[(j,a)][(u..to-1, b)] = first[(a,b)][u..to-1], turned, as the unit is the slow index in H. The
+ * units are some of a cache line of them, the one that begins with unit `line`. */
+static void clbi_turn_units(const clbi_assembly *s, size_t j, size_t a, size_t u, size_t to)
+{
+    const clb_net *net = s->curv->pass->net;
+    size_t b, line = clbi_first_unit(u), from = clbi_first_unit(j);
+    clb_real *row = s->H + clbi_index(net, 1, j, a) * s->ldh + net->w[1] + u * s->d;
+    for (b = 0; b < (to - u) * s->d; b += CLBI_LINE) CLBI_FETCH(row + s->ldh + b);    /* row a+1 */
+    for (b = 0; b < s->d; ++b)
+        memcpy(s->turn + b * CLBI_UNITS, clbi_pair_row(s, a, b) + (line - from),
+               CLBI_UNITS * sizeof *row);
+    clbi_isa_kernels()->transpose(s->d, to - u, s->turn + (u - line), CLBI_UNITS, row, s->d);
+}
+
+/* All of `first` into the rows of unit j of H, right of the diagonal. A block is symmetric, so its
+ * last row holds the bias column of the units too. */
 static void clbi_put_first(const clbi_assembly *s, size_t j)
 {
     const clb_net *net = s->curv->pass->net;
-    size_t a, b, jj, width = s->m - j, d = s->d;
-    for (a = 0; a < s->d1; ++a) {
-        clb_real *to = s->H + clbi_index(net, 1, j, a) * s->ldh;
-        for (jj = 0; jj < width && a < d; jj += CLBI_UNITS) {
-            for (b = 0; b < d; ++b)
-                memcpy(s->turn + b * CLBI_UNITS, clbi_pair_row(s, a, b) + jj, CLBI_UNITS * sizeof *to);
-            clbi_isa_kernels()->transpose(d, width - jj < CLBI_UNITS ? width - jj : CLBI_UNITS, s->turn, CLBI_UNITS,
-                                          to + net->w[1] + (j + jj) * d, d);
+    size_t a, u, to, d = s->d, from = clbi_first_unit(j);
+    for (a = 0; a < d; ++a)
+        for (u = j; u < s->m; u = to) {
+            to = clbi_first_unit(u) + CLBI_UNITS < s->m ? clbi_first_unit(u) + CLBI_UNITS : s->m;
+            clbi_turn_units(s, j, a, u, to);
         }
-        if (s->d1 == d) continue;
-        memcpy(to + net->b[1] + j, clbi_pair_row(s, a, d), width * sizeof *to);
-        for (jj = 0; jj < width && a < d; ++jj) to[jj * d * s->ldh + net->b[1] + j] = clbi_pair_row(s, a, d)[jj];
+    for (a = 0; a < s->d1 && s->d1 > d; ++a) {
+        const clb_real *bias = clbi_pair_row(s, a, d) - from;
+        clb_real *row = s->H + clbi_index(net, 1, j, a) * s->ldh;
+        memcpy(row + net->b[1] + j, bias + j, (s->m - j) * sizeof *row);
+        for (u = j; u < s->m && a < d; ++u) row[(u - j) * d * s->ldh + net->b[1] + j] = bias[u];
     }
 }
 
@@ -5859,8 +5902,9 @@ static void clbi_second_corner(const clbi_assembly *s)
     }
 }
 
-/* Rows from..to-1 right of the diagonal, copied below it, a strip of at most CLBI_MIRROR_ROWS rows at a time: they stay
- * in the cache, and their pieces of the lower rows are whole cache lines where the rows of H begin on one. */
+/* Rows from..to-1 right of the diagonal, copied below it, a strip of at most CLBI_MIRROR_ROWS rows at
+ * a time. They are still in the cache; their pieces of the lower rows are whole cache lines where
+ * the rows of H are a whole number of them. */
 #define CLBI_MIRROR_ROWS (128 / sizeof(clb_real))
 static void clbi_mirror(size_t n, clb_real *H, size_t ldh, size_t from, size_t to)
 {
@@ -5870,9 +5914,8 @@ static void clbi_mirror(size_t n, clb_real *H, size_t ldh, size_t from, size_t t
         rest = from + r < to ? from + r : to;
         for (i = from; i < rest; ++i)
             for (c = i + 1; c < rest; ++c) H[c * ldh + i] = H[i * ldh + c];
-        for (c = rest; c < n; c += CLBI_MIRROR_ROWS)
-            clbi_isa_kernels()->transpose(rest - from, n - c < CLBI_MIRROR_ROWS ? n - c : CLBI_MIRROR_ROWS,
-                                          H + from * ldh + c, ldh, H + c * ldh + from, ldh);
+        clbi_isa_kernels()->strip(rest - from, n - rest, H + from * ldh + rest, ldh,
+                                  H + rest * ldh + from, ldh);
     }
 }
 
@@ -12124,6 +12167,29 @@ CLBI_FOR static void CLBI_N(transpose)(size_t rows, size_t cols, const clb_real 
     }
 }
 
+/* A few columns at a time, so that the lines of a row of dst follow each other. */
+CLBI_FOR static void CLBI_N(strip)(size_t rows, size_t cols, const clb_real *src, size_t ld,
+                                   clb_real *dst, size_t ldd)
+{
+    size_t c = 0, count;
+#if CLBI_ROWS == 512
+    CLBI_R v[4];
+    size_t r, i;
+    if (((uintptr_t)dst | ldd * sizeof *dst | rows * sizeof *dst) % 64 == 0) {
+        for (; c + 4 <= cols; c += 4)
+            for (r = 0; r < rows; r += CLBI_W) {
+                CLBI_TURN(src + r * ld + c, ld, v);
+                CLBI_UNROLL for (i = 0; i < 4; ++i) CLBI_STREAM(dst + (c + i) * ldd + r, v[i]);
+            }
+        _mm_sfence();
+    }
+#endif
+    for (; c < cols; c += count) {
+        count = 2 * CLBI_LINE < cols - c ? 2 * CLBI_LINE : cols - c;
+        CLBI_N(transpose)(rows, count, src + c, ld, dst + c * ldd, ldd);
+    }
+}
+
 /* A tile whose B lies on its side, b_kj = b[j bj + k]: four columns of CLBI_W rows are turned in
  * registers. For few rows of C, where a copy would be read too seldom. K >= 4; whole vectors. */
 #define CLBI_TURNED(MR, NV)                                                                       \
@@ -13126,6 +13192,7 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_SET
 #undef CLBI_LOAD
 #undef CLBI_STORE
+#undef CLBI_STREAM
 #undef CLBI_LOADM
 #undef CLBI_STOREM
 #undef CLBI_MUL

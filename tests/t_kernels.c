@@ -368,23 +368,38 @@ static void t_outer(void)
         }
 }
 
-/* A transposition moves every element and touches nothing else. */
+/* A transposition moves every element and touches nothing else. The kernel for strips is tried on
+ * whole cache lines too, where it may write past the caches: shift 0 and ldd of whole lines. */
+static void check_transpose(size_t rows, size_t cols, size_t ldd, size_t shift, int strip)
+{
+    const size_t ld = cols + 3, all = cols * ldd + shift + 64 / sizeof(clb_real);
+    clb_real *src = block(rows * ld);
+    FOR_EACH_ISA(isa) {
+        clb_real *room = block(all), *expected = copy_of(room, all);
+        size_t at = shift + (64 - (uintptr_t)room % 64) % 64 / sizeof *room;
+        NOTE("%s %zu x %zu ldd %zu shift %zu strip %d", clb_isa_name((clb_isa)isa), rows, cols, ldd,
+             shift, strip);
+        if (strip) clbi_isa_kernels()->strip(rows, cols, src, ld, room + at, ldd);
+        else clbi_isa_kernels()->transpose(rows, cols, src, ld, room + at, ldd);
+        for (size_t c = 0; c < cols; ++c)
+            for (size_t r = 0; r < rows; ++r) expected[at + c * ldd + r] = src[r * ld + c];
+        CHECK(memcmp(room, expected, all * sizeof *room) == 0);
+        free(room), free(expected);
+    }
+    free(src);
+}
+
 static void t_transpose(void)
 {
+    const size_t line = 64 / sizeof(clb_real);
     for (size_t rows = 1; rows < 22; ++rows)
+        for (size_t cols = 1; cols < 22; ++cols)
+            for (int strip = 0; strip < 2; ++strip) check_transpose(rows, cols, rows + 2, 1, strip);
+    for (size_t lines = 1; lines < 4; ++lines)
         for (size_t cols = 1; cols < 22; ++cols) {
-            const size_t ld = cols + 3, ldd = rows + 2;
-            clb_real *src = block(rows * ld), *before = block(cols * ldd);
-            FOR_EACH_ISA(isa) {
-                clb_real *dst = copy_of(before, cols * ldd);
-                NOTE("%s %zu x %zu", clb_isa_name((clb_isa)isa), rows, cols);
-                clbi_isa_kernels()->transpose(rows, cols, src, ld, dst, ldd);
-                for (size_t c = 0; c < cols; ++c)
-                    for (size_t r = 0; r < ldd; ++r)
-                        CHECK(dst[c * ldd + r] == (r < rows ? src[r * ld + c] : before[c * ldd + r]));
-                free(dst);
-            }
-            free(src), free(before);
+            check_transpose(lines * line, cols, (lines + 1) * line, 0, 1);
+            check_transpose(lines * line, cols, (lines + 1) * line, 1, 1);
+            check_transpose(lines * line - 1, cols, (lines + 1) * line, 0, 1);
         }
 }
 
