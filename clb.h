@@ -527,6 +527,7 @@ typedef struct clb_pass {
     int            *batch_y;
     clb_real       *batch_T;
     clb_real      **slope;      /* NULL, or s'(z_l) held by clb_pass_freeze: [n][m_l], l < L      */
+    size_t          across;     /* 0; in blocks of rows z[L], u[L] and p may be [K][across]       */
 } clb_pass;
 
 /* net and data are kept by reference and must outlive the pass. ce in [0, 1].
@@ -770,7 +771,7 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
                             const clb_train_opts *opts, clb_trace *trace);
 CLBDEF void       clb_trace_free(clb_trace *trace);
 /* Peak bytes of clb_train with its trace, what observers allocate aside; 0 if they overflow. With P
- * parameters: 4P reals, a pass of at most 96 rows and 2P + nK reals
+ * parameters: 4P reals, a pass of at most 112 rows with its outputs twice, 2P + nK reals
  * (a whole pass too where observers look or batches are drawn), (T+1)(4L+1) doubles of trace. */
 CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
                                   const clb_train_opts *opts);
@@ -3762,21 +3763,23 @@ static CLBI_UNUSED const double clbi_log_coef[CLBI_LOG_TERMS] = {   /* 2/23, ...
 };
 #endif
 
-/* KERNEL softmax   rows f_i of K >= 1 classes: top = max_k f_ik, e_k = exp(f_ik - top), sum in order of k,
- * p_ik = e_k (1 / sum), lse_i = top + log(sum). */
-static void clbi_softmax_scalar(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *lse)
+/* KERNEL softmax   n samples of K >= 1 classes, f_ik and p_ik at i row + k col; p may be f:
+ * top = max_k f_ik, e_k = exp(f_ik - top), sum in order of k, p_ik = e_k (1 / sum),
+ * lse_i = top + log(sum). */
+static void clbi_softmax_scalar(size_t n, size_t K, const clb_real *f, size_t row, size_t col,
+                                clb_real *p, clb_real *lse)
 {
     size_t i, k;
-    for (i = 0; i < n; ++i, f += K, p += K) {
+    for (i = 0; i < n; ++i, f += row, p += row) {
         clb_real top = f[0], sum = 0, inverse;
         for (k = 1; k < K; ++k)
-            if (f[k] > top) top = f[k];
+            if (f[k * col] > top) top = f[k * col];
         for (k = 0; k < K; ++k) {
-            p[k] = clbi_expr(f[k] - top);
-            sum += p[k];
+            p[k * col] = clbi_expr(f[k * col] - top);
+            sum += p[k * col];
         }
         inverse = 1 / sum;
-        for (k = 0; k < K; ++k) p[k] *= inverse;
+        for (k = 0; k < K; ++k) p[k * col] *= inverse;
         lse[i] = top + clbi_logr(sum);
     }
 }
@@ -3856,7 +3859,8 @@ typedef struct clbi_kernels {
     void   (*pole_ratios)(size_t n, const double *d, double o, double mu, double c, double *w);
     void   (*pole_vector)(size_t n, const double *d, const double *z, double o, double mu,
                           double *const *tracks, double *s, double *sums);
-    void   (*softmax)(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *lse);
+    void   (*softmax)(size_t n, size_t K, const clb_real *f, size_t row, size_t col, clb_real *p,
+                      clb_real *lse);
     void   (*times)(size_t n, const clb_real *y, clb_real *x);
     void   (*outer)(size_t M, size_t N, const clb_real *t, const clb_real *x, clb_real *y);
 } clbi_kernels;
@@ -4785,37 +4789,79 @@ static void clbi_affine(const clb_net *net, const clb_real *theta, const clb_rea
     clbi_isa_kernels()->matmul(n, out, in, a, in, 1, w, wt ? 1 : in, wt ? out : 1, z, out, bias, after);
 }
 
-/* p = softmax(f) row by row; returns total + sum_i [logsumexp(f_i) - <t_i, f_i>] with target distribution t_i. */
+/* Element (i, k) of the outputs f, p and u_L of a pass lies at i *row + k *col. */
+static void clbi_output_strides(const clb_pass *pass, size_t *row, size_t *col)
+{
+    *row = pass->across ? 1 : pass->net->m[pass->net->L];
+    *col = pass->across ? pass->across : 1;
+}
+
+/* z_L^T = W_L a^T + b 1^T, for a pass whose outputs lie across. */
+static void clbi_affine_across(const clb_pass *pass, const clb_real *theta)
+{
+    const clb_net *net = pass->net;
+    size_t i, k, L = net->L, in = net->m[L - 1], K = net->m[L], ld = pass->across;
+    int bias = net->b[L] != CLB_NO_BIAS;
+    for (k = 0; bias && k < K; ++k)
+        for (i = 0; i < pass->n; ++i) pass->z[L][k * ld + i] = theta[net->b[L] + k];
+    clbi_isa_kernels()->matmul(K, pass->n, in, theta + net->w[L], in, 1, pass->a[L - 1], in, 1,
+                               pass->z[L], ld, bias, NULL);
+}
+
+/* KERNEL softmax for n rows of K classes; few classes by way of their transpose. */
+static void clbi_softmax_rows(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *lse)
+{
+    enum { CLASSES = 16, MANY = 64 };
+    const clbi_kernels *kernels = clbi_isa_kernels();
+    clb_real t[CLASSES * MANY];
+    size_t i, count;
+    if (K > CLASSES) {
+        kernels->softmax(n, K, f, K, 1, p, lse);
+        return;
+    }
+    for (i = 0; i < n; i += count) {
+        count = MANY < n - i ? (size_t)MANY : n - i;
+        kernels->transpose(count, K, f + i * K, K, t, MANY);
+        kernels->softmax(count, K, t, 1, MANY, t, lse + i);
+        kernels->transpose(K, count, t, MANY, p + i * K, K);
+    }
+}
+
+/* p = softmax(f); returns total + sum_i [logsumexp(f_i) - <t_i, f_i>], t_i the target distribution. */
 static double clbi_softmax(clb_pass *pass, double total)
 {
     enum { BLOCK = 64 };
     clb_real lse[BLOCK];
-    size_t i, k, i0, count, K = pass->net->m[pass->net->L];
+    size_t i, k, i0, count, row, col, K = pass->net->m[pass->net->L];
+    clbi_output_strides(pass, &row, &col);
     for (i0 = 0; i0 < pass->n; i0 += count) {
-        const clb_real *f = pass->z[pass->net->L] + i0 * K;
+        const clb_real *f = pass->z[pass->net->L] + i0 * row;
         count = BLOCK < pass->n - i0 ? (size_t)BLOCK : pass->n - i0;
-        clbi_isa_kernels()->softmax(count, K, f, pass->p + i0 * K, lse);
+        if (pass->across) clbi_isa_kernels()->softmax(count, K, f, row, col, pass->p + i0, lse);
+        else clbi_softmax_rows(count, K, f, pass->p + i0 * K, lse);
         if (!pass->T) {
-            for (i = 0; i < count; ++i) total += (double)lse[i] - (double)f[i * K + (size_t)pass->y[i0 + i]];
+            for (i = 0; i < count; ++i)
+                total += (double)lse[i] - (double)f[i * row + (size_t)pass->y[i0 + i] * col];
             continue;
         }
         for (i = 0; i < count; ++i)
             for (k = 0; k < K; ++k)
-                total += (double)pass->T[(i0 + i) * K + k] * ((double)lse[i] - (double)f[i * K + k]);
+                total += (double)pass->T[(i0 + i) * K + k] *
+                         ((double)lse[i] - (double)f[i * row + k * col]);
     }
     return total;
 }
 
-/* r = f - t into u[L]; the residual of MSE. */
-static void clbi_residual(clb_pass *pass, const clb_real *f, clb_real *r)
+/* r = f - t; the residual of MSE. */
+static void clbi_residual(const clb_pass *pass, const clb_real *f, clb_real *r)
 {
-    size_t i, K = pass->net->m[pass->net->L];
-    if (pass->T) {
-        for (i = 0; i < pass->n * K; ++i) r[i] = f[i] - pass->T[i];
-        return;
-    }
-    memcpy(r, f, pass->n * K * sizeof *r);
-    for (i = 0; i < pass->n; ++i) r[i * K + (size_t)pass->y[i]] -= 1;
+    size_t i, k, row, col, K = pass->net->m[pass->net->L];
+    clbi_output_strides(pass, &row, &col);
+    for (i = 0; pass->T && i < pass->n; ++i)
+        for (k = 0; k < K; ++k) r[i * row + k * col] = f[i * row + k * col] - pass->T[i * K + k];
+    if (pass->T) return;
+    memcpy(r, f, (pass->across ? K * col : pass->n * K) * sizeof *r);
+    for (i = 0; i < pass->n; ++i) r[i * row + (size_t)pass->y[i] * col] -= 1;
 }
 
 /* a = c z with held slopes c, count values. */
@@ -4835,7 +4881,8 @@ static void clbi_forward(clb_pass *pass, const clb_real *theta, const clb_real *
         clbi_after after;
         after.gate = NULL;
         after.relu = pass->a[l];
-        clbi_affine(net, theta, wt, l, n, pass->a[l - 1], pass->z[l], relu ? &after : NULL);
+        if (l == net->L && pass->across) clbi_affine_across(pass, theta);
+        else clbi_affine(net, theta, wt, l, n, pass->a[l - 1], pass->z[l], relu ? &after : NULL);
         if (l == net->L || relu) continue;
         if (pass->slope) clbi_held_slopes(n * net->m[l], pass->slope[l], pass->z[l], pass->a[l]);
         else clbi_activation_forward(net, n * net->m[l], pass->z[l], pass->a[l]);
@@ -4870,32 +4917,37 @@ CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta)
  * already. */
 static void clbi_output_gradient(clb_pass *pass, size_t total)
 {
-    size_t i, L = pass->net->L, K = pass->net->m[L], n = pass->n;
+    size_t i, k, row, col, L = pass->net->L, K = pass->net->m[L], n = pass->n;
+    size_t count = pass->across ? K * pass->across : n * K;
     clb_real *u = pass->u[L];
     clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)total * (double)K));
     clb_real ce = (clb_real)(pass->ce / (double)total);
     if (pass->ce <= 0) {
-        clb_scale(n * K, mse, u);
+        clb_scale(count, mse, u);
         return;
     }
     if (pass->ce >= 1) {
         clbi_residual(pass, pass->p, u);
-        clb_scale(n * K, ce, u);
+        clb_scale(count, ce, u);
         return;
     }
-    for (i = 0; i < n * K; ++i) {
-        clb_real t = pass->T ? pass->T[i] : (clb_real)((size_t)pass->y[i / K] == i % K);
-        u[i] = mse * u[i] + ce * (pass->p[i] - t);
-    }
+    clbi_output_strides(pass, &row, &col);
+    for (i = 0; i < n; ++i)
+        for (k = 0; k < K; ++k) {
+            clb_real t = pass->T ? pass->T[i * K + k] : (clb_real)((size_t)pass->y[i] == k);
+            clb_real *at = u + i * row + k * col;
+            *at = mse * *at + ce * (pass->p[i * row + k * col] - t);
+        }
 }
 
-/* g_b = sum_i u_i, rows in ascending order; acc: on top of what is there. */
-static void clbi_column_sums(size_t n, size_t m, const clb_real *u, clb_real *g, int acc)
+/* g_b = sum_i u_i, rows in ascending order; u_ij at i row + j col; acc: on top of what is there. */
+static void clbi_column_sums(size_t n, size_t m, const clb_real *u, size_t row, size_t col,
+                             clb_real *g, int acc)
 {
     size_t i, j;
     if (!acc) memset(g, 0, m * sizeof *g);
     for (i = 0; i < n; ++i)
-        for (j = 0; j < m; ++j) g[j] += u[i * m + j];
+        for (j = 0; j < m; ++j) g[j] += u[i * row + j * col];
 }
 
 /* Is G_l better formed as its transpose? Vectors then run along the outputs of the layer. */
@@ -4911,12 +4963,14 @@ static void clbi_weight_gradient(const clb_pass *pass, size_t l, const clb_real 
                                  int acc)
 {
     const clb_net *net = pass->net;
-    size_t n = pass->n, in = net->m[l - 1], out = net->m[l];
+    size_t n = pass->n, in = net->m[l - 1], out = net->m[l], row = out, col = 1;
     const clb_real *a = pass->a[l - 1];
+    const clbi_kernels *kernels = clbi_isa_kernels();
+    if (l == net->L) clbi_output_strides(pass, &row, &col);
     if (gt && clbi_gradient_across(net, l))
-        clbi_isa_kernels()->matmul(in, out, n, a, 1, in, u, 1, out, gt + net->w[l], out, acc, NULL);
-    else clbi_isa_kernels()->matmul(out, in, n, u, 1, out, a, 1, in, grad + net->w[l], in, acc, NULL);
-    if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, u, grad + net->b[l], acc);
+        kernels->matmul(in, out, n, a, 1, in, u, col, row, gt + net->w[l], out, acc, NULL);
+    else kernels->matmul(out, in, n, u, col, row, a, 1, in, grad + net->w[l], in, acc, NULL);
+    if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, u, row, col, grad + net->b[l], acc);
 }
 
 /* u_l and the gradient of every layer from u_L = dLoss/df, after clbi_forward at the same theta. gt, acc: as above. */
@@ -4927,12 +4981,13 @@ static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad,
     clbi_after after;
     after.relu = NULL;
     for (l = net->L; l >= 1; --l) {
-        size_t in = net->m[l - 1], out = net->m[l];
+        size_t in = net->m[l - 1], out = net->m[l], row = out, col = 1;
         clbi_weight_gradient(pass, l, pass->u[l], grad, gt, acc);
         if (l == 1) break;
+        if (l == net->L) clbi_output_strides(pass, &row, &col);
         after.gate = net->activation == CLB_RELU && !pass->slope ? pass->z[l - 1] : NULL;
-        clbi_isa_kernels()->matmul(n, in, out, pass->u[l], out, 1, theta + net->w[l], 1, in, pass->u[l - 1], in, 0,
-                                   &after);
+        clbi_isa_kernels()->matmul(n, in, out, pass->u[l], row, col, theta + net->w[l], 1, in,
+                                   pass->u[l - 1], in, 0, &after);
         if (after.gate) continue;
         if (pass->slope) clbi_held_slopes(n * in, pass->slope[l - 1], pass->u[l - 1], pass->u[l - 1]);
         else clbi_activation_backward(net, n * in, pass->z[l - 1], pass->u[l - 1]);
@@ -4961,20 +5016,24 @@ typedef struct clbi_blocks {
     void     *arena;            /* of these:                                                      */
     clb_real *wt, *gt;          /* P: W_l^T, G_l^T in the places of W_l, G_l                      */
     clb_real *r;                /* [n][K] residuals of the squared loss                           */
+    clb_real *f, *p, *u;        /* few outputs lie across: z_L^T, p^T, u_L^T, [K][rows of a block] */
 } clbi_blocks;
 
-/* Rows of a block: the widest hidden layer within 24 KiB, but 48 to 96 rows; blocks of about equal
- * size, in multiples of 24 because tiles have 4, 6, 8 or 12 rows. */
+#define CLBI_FEW_OUTPUTS 16     /* fewer outputs do not fill a vector, so samples do */
+
+/* Rows of a block: the widest hidden layer within 28 KiB, but 48 to 112 rows; blocks of about equal
+ * size, in whole vectors of samples. */
 static size_t clbi_block_rows(const clb_net *net, size_t n)
 {
+    const size_t vector = 64 / sizeof(clb_real);
     size_t l, widest = 1, rows, count;
     for (l = 1; l < net->L; ++l)
         if (net->m[l] > widest) widest = net->m[l];
-    rows = 24576 / sizeof(clb_real) / widest;
-    rows = rows < 48 ? 48 : rows > 96 ? 96 : rows;
+    rows = 28672 / sizeof(clb_real) / widest;
+    rows = rows < 48 ? 48 : rows > 112 ? 112 : rows;
     count = (n + rows - 1) / rows;
     rows = (n + count - 1) / count;
-    return (rows + 23) / 24 * 24;
+    return (rows + vector - 1) / vector * vector;
 }
 
 /* Where nothing needs z_l once a_l is there, nor a_l once u_l is, one matrix serves for all three. */
@@ -4996,13 +5055,15 @@ static void clbi_blocks_free(clbi_blocks *blocks)
     memset(blocks, 0, sizeof *blocks);
 }
 
-/* Bytes of the arena of blocks: two nets, the residuals of all rows. 0 when they overflow. */
+/* Bytes of the arena of blocks: two nets, the residuals of all rows, three times the outputs of a
+ * block. 0 when they overflow. */
 static size_t clbi_blocks_bytes(const clb_net *net, const clb_data *data)
 {
-    size_t reals, bytes;
-    if (!clbi_mul_size(net->P, 2, &reals) || !clbi_mul_size(data->n, data->K, &bytes) ||
-        !clbi_add_size(reals, bytes, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
-        !clbi_add_size(bytes, 3 * CLBI_MATRIX_GAP, &bytes)) return 0;
+    size_t reals, outputs, bytes, rows = clbi_block_rows(net, data->n);
+    if (!clbi_mul_size(net->P, 2, &reals) || !clbi_add_size(data->n, 3 * rows, &rows) ||
+        !clbi_mul_size(rows, data->K, &outputs) || !clbi_add_size(reals, outputs, &reals) ||
+        !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
+        !clbi_add_size(bytes, 6 * CLBI_MATRIX_GAP, &bytes)) return 0;
     return bytes;
 }
 
@@ -5028,7 +5089,16 @@ static clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net *net, cons
     blocks->wt = clbi_next_matrix(&at, net->P);
     blocks->gt = clbi_next_matrix(&at, net->P);
     blocks->r = clbi_next_matrix(&at, data->n * data->K);
+    blocks->f = clbi_next_matrix(&at, rows * data->K);
+    blocks->p = clbi_next_matrix(&at, rows * data->K);
+    blocks->u = clbi_next_matrix(&at, rows * data->K);
     clbi_blocks_share(&blocks->pass);
+    if (data->K < CLBI_FEW_OUTPUTS) {
+        blocks->pass.across = rows;
+        blocks->pass.z[net->L] = blocks->f;
+        blocks->pass.u[net->L] = blocks->u;
+        blocks->pass.p = blocks->p;
+    }
     return CLB_OK;
 }
 
@@ -5040,6 +5110,7 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
     const clb_net *net = pass->net;
     const clbi_kernels *kernels = clbi_isa_kernels();
     size_t l, i0, n, K = data->K;
+    clb_real *r;
     double entropy = 0;
     for (l = 1; l <= net->L; ++l)
         kernels->transpose(net->m[l], net->m[l - 1], theta + net->w[l], net->m[l - 1], blocks->wt + net->w[l], net->m[l]);
@@ -5051,7 +5122,9 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
         if (pass->ce > 0) entropy = clbi_softmax(pass, entropy);
         if (pass->ce < 1) {
             clbi_residual(pass, pass->z[net->L], pass->u[net->L]);
-            memcpy(blocks->r + i0 * K, pass->u[net->L], n * K * sizeof *blocks->r);
+            r = blocks->r + i0 * K;
+            if (pass->across) kernels->transpose(K, n, pass->u[net->L], pass->across, r, K);
+            else memcpy(r, pass->u[net->L], n * K * sizeof *r);
         }
         clbi_output_gradient(pass, data->n);
         clbi_backward(pass, theta, grad, blocks->gt, i0 > 0);
@@ -12724,7 +12797,8 @@ CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real
     const clbi_after *after)
 {
     enum { ROWS = 4096 / sizeof(clb_real) };
-    size_t along = M * ((N + CLBI_W - 1) / CLBI_W) * K + (bj == 1 ? 0 : N * K / CLBI_COPIES);
+    size_t turn = bj == 1 ? 0 : N * K / (M <= CLBI_FEW ? 4 : CLBI_COPIES);
+    size_t along = M * ((N + CLBI_W - 1) / CLBI_W) * K + turn;
     size_t across = N * ((M + CLBI_W - 1) / CLBI_W) * K + M * N / CLBI_COPIES, parts, i;
     clbi_product p;
     if (M == 0 || N == 0) return;
@@ -13024,58 +13098,30 @@ CLBI_FOR static CLBI_R CLBI_N(log)(CLBI_R x)
     return CLBI_ADD(CLBI_FMA(k, CLBI_SET(CLBI_RLN2_HI), CLBI_SUB(f, CLBI_SUB(half, s))), CLBI_SUB(x, x));
 }
 
-#define CLBI_MANY 64
-/* Up to MANY samples at once, in steps that each run over all of them: one sample a lane, t [K][MANY] holds their
- * classes across. Lanes past the count hold anything, and nobody reads them. */
-CLBI_FOR static void CLBI_N(softmax_block)(size_t count, size_t K, clb_real *t, clb_real *lse)
+/* One sample a lane where the samples are neighbours. */
+CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, size_t row, size_t col,
+                                     clb_real *p, clb_real *lse)
 {
     size_t i, k;
-    for (i = 0; i < count; i += CLBI_W) {
-        clb_real *x = t + i;
-        CLBI_R top = CLBI_LOAD(x), sum = CLBI_ZERO(), e;
-        for (k = 1; k < K; ++k) top = CLBI_LARGER(CLBI_LOAD(x + k * CLBI_MANY), top);
-        for (k = 0; k < K; ++k) {                          /* e_k = exp(f_ik - top), sum += e_k */
-            e = CLBI_N(exp)(CLBI_SUB(CLBI_LOAD(x + k * CLBI_MANY), top));
-            CLBI_STORE(x + k * CLBI_MANY, e);
-            sum = CLBI_ADD(sum, e);
-        }
-        CLBI_STORE(lse + i, CLBI_ADD(top, CLBI_N(log)(sum)));          /* lse_i = top + log(sum) */
-        sum = CLBI_DIV(CLBI_SET(1), sum);
-        for (k = 0; k < K; ++k)                            /* p_ik = e_k (1 / sum) */
-            CLBI_STORE(x + k * CLBI_MANY, CLBI_MUL(CLBI_LOAD(x + k * CLBI_MANY), sum));
-    }
-}
-
-/* Rows are moved as pad >= K reals, whole blocks of the transposition: what a row overlaps of the next one is garbage in
- * classes K.. on the way in, and is written before that row on the way out. The last rows go through a copy. */
-CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *lse)
-{
-    enum { CLASSES = 16 };
-    clb_real t[CLASSES * CLBI_MANY], rows[CLBI_MANY * CLASSES], out[CLBI_MANY];
-    size_t i, l, count, lanes, pad = (K + CLBI_BLOCK - 1) / CLBI_BLOCK * CLBI_BLOCK;
-    if (K > CLASSES) {
-        clbi_softmax_scalar(n, K, f, p, lse);
+    if (row != 1) {
+        clbi_softmax_scalar(n, K, f, row, col, p, lse);
         return;
     }
-    for (i = 0; i < n; i += count, f += count * K, p += count * K) {
-        const clb_real *from = f;
-        count = n - i < CLBI_MANY ? n - i : CLBI_MANY;
-        lanes = (count + CLBI_W - 1) / CLBI_W * CLBI_W;
-        if ((n - i) * K < (lanes - 1) * K + pad) {
-            memcpy(rows, f, count * K * sizeof *f);
-            memset(rows + count * K, 0, ((lanes - 1 - count) * K + pad) * sizeof *f);
-            from = rows;
+    for (i = 0; i < n; i += CLBI_W, f += CLBI_W, p += CLBI_W) {
+        const CLBI_M mask = CLBI_MASK(n - i < CLBI_W ? n - i : CLBI_W);
+        CLBI_R top = CLBI_LOADM(f, mask), sum = CLBI_ZERO(), e;
+        for (k = 1; k < K; ++k) top = CLBI_LARGER(CLBI_LOADM(f + k * col, mask), top);
+        for (k = 0; k < K; ++k) {                          /* e_k = exp(f_ik - top), sum += e_k */
+            e = CLBI_N(exp)(CLBI_SUB(CLBI_LOADM(f + k * col, mask), top));
+            CLBI_STOREM(p + k * col, mask, e);
+            sum = CLBI_ADD(sum, e);
         }
-        CLBI_N(transpose)(lanes, pad, from, K, t, CLBI_MANY);
-        CLBI_N(softmax_block)(count, K, t, out);
-        memcpy(lse + i, out, count * sizeof *lse);
-        CLBI_N(transpose)(pad, lanes, t, CLBI_MANY, rows, CLASSES);
-        for (l = 0; l < count; ++l)
-            if (K <= 8 && (n - i - l) * K >= 8) memcpy(p + l * K, rows + l * CLASSES, 8 * sizeof *p);
-            else memcpy(p + l * K, rows + l * CLASSES, K * sizeof *p);
+        CLBI_STOREM(lse + i, mask, CLBI_ADD(top, CLBI_N(log)(sum)));   /* lse_i = top + log(sum) */
+        sum = CLBI_DIV(CLBI_SET(1), sum);
+        for (k = 0; k < K; ++k)                            /* p_ik = e_k (1 / sum) */
+            CLBI_STOREM(p + k * col, mask, CLBI_MUL(CLBI_LOADM(p + k * col, mask), sum));
     }
 }
-#undef CLBI_MANY
 
 /* (d_j - o) - mu for the DW poles from d on */
 #define CLBI_POLE(d) CLBI_D_OP(sub)(CLBI_D_OP(sub)(CLBI_D_READ(d), vo), vmu)

@@ -403,8 +403,8 @@ static void t_transpose(void)
         }
 }
 
-/* Softmax rows: the bits of the scalar kernel on every instruction set, and the scalar kernel against the
- * formula in long double. Rows with NaN or infinity are part of it. */
+/* Softmax: the bits of the scalar kernel on every instruction set, samples in rows, across and in place, and the
+ * scalar kernel against the formula in long double. Samples with NaN or infinity are part of it. */
 static void check_softmax(size_t n, size_t K, double spread, int special)
 {
     clb_real *f = block(n * K), *p = block(n * K), *lse = block(n);
@@ -412,7 +412,7 @@ static void check_softmax(size_t n, size_t K, double spread, int special)
     for (size_t i = 0; i < n * K; ++i) f[i] *= (clb_real)spread;
     for (size_t i = 0; special && i < n * K; i += 7) f[i] = (clb_real)specials[i % 10];
     clb_isa_set(CLB_ISA_SCALAR);
-    clbi_isa_kernels()->softmax(n, K, f, p, lse);
+    clbi_isa_kernels()->softmax(n, K, f, K, 1, p, lse);
     for (size_t i = 0; !special && i < n; ++i) {
         long double top = (long double)f[i * K], sum = 0;
         for (size_t k = 0; k < K; ++k) top = (long double)f[i * K + k] > top ? (long double)f[i * K + k] : top;
@@ -424,10 +424,16 @@ static void check_softmax(size_t n, size_t K, double spread, int special)
     FOR_EACH_ISA(isa) {
         clb_real *q = block(n * K), *l = block(n);
         NOTE("%s n=%zu K=%zu spread %g", clb_isa_name((clb_isa)isa), n, K, spread);
-        clbi_isa_kernels()->softmax(n, K, f, q, l);
+        clbi_softmax_rows(n, K, f, q, l);
         same_block(q, p, n * K);
         same_block(l, lse, n);
-        free(q), free(l);
+        clb_real *across = block(n * K);
+        clbi_transpose_scalar(n, K, f, K, across, n);
+        clbi_isa_kernels()->softmax(n, K, across, 1, n, across, l);
+        clbi_transpose_scalar(K, n, across, n, q, K);
+        same_block(q, p, n * K);
+        same_block(l, lse, n);
+        free(q), free(l), free(across);
     }
     free(f), free(p), free(lse);
 }
