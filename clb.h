@@ -5112,8 +5112,9 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
     size_t l, i0, n, K = data->K;
     clb_real *r;
     double entropy = 0;
-    for (l = 1; l <= net->L; ++l)
-        kernels->transpose(net->m[l], net->m[l - 1], theta + net->w[l], net->m[l - 1], blocks->wt + net->w[l], net->m[l]);
+    for (l = 1; l < net->L + !pass->across; ++l)
+        kernels->transpose(net->m[l], net->m[l - 1], theta + net->w[l], net->m[l - 1],
+                           blocks->wt + net->w[l], net->m[l]);
     for (i0 = 0; i0 < data->n; i0 += n) {
         n = blocks->view.n < data->n - i0 ? blocks->view.n : data->n - i0;
         clbi_pass_use(pass, n, data->X + i0 * data->d, data->y ? data->y + i0 : NULL,
@@ -5131,7 +5132,8 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
     }
     for (l = 1; l <= net->L; ++l)
         if (clbi_gradient_across(net, l))
-            kernels->transpose(net->m[l - 1], net->m[l], blocks->gt + net->w[l], net->m[l], grad + net->w[l], net->m[l - 1]);
+            kernels->transpose(net->m[l - 1], net->m[l], blocks->gt + net->w[l], net->m[l],
+                               grad + net->w[l], net->m[l - 1]);
     return clbi_blend(pass->ce, data->n, K, entropy, blocks->r);
 }
 
