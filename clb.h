@@ -3482,24 +3482,27 @@ CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_
  * @S35 MATRIX KERNELS
  * ========================================================================================== */
 
-/* Each kernel has a scalar version here, which is its definition, and one vector version at @S45, written once
- * on the vector operations that the blocks below name for AVX2, AVX-512 and NEON. This file includes itself
- * there once an instruction set; every function of such a pass is compiled for that set alone.
+/* Each kernel has a scalar version here, which is its definition, and one vector version at @S45,
+ * written once on the vector operations that the blocks below name for AVX2, AVX-512 and NEON.
+ * This file includes itself there once an instruction set; every function of such a pass is
+ * compiled for that set alone.
  *
- * R is a vector of CLBI_W clb_reals, D one of CLBI_DW doubles; a mask stands for the first `count` lanes. */
+ * R is a vector of CLBI_W clb_reals, D one of CLBI_DW doubles; a mask: the first `count` lanes. */
 
-/* KERNEL matmul   c_ij = fma(a_ik, b_kj, c_ij), k = 0..K-1 ascending; c_ij starts at 0, or at C with acc.
- * a_ik = a[i ai + k ak], b_kj = b[j bj + k bk], c_ij = C[i ldc + j]. What happens to a finished element, while it
- * is still in a register (after may be NULL; its matrices have C's leading dimension):
- *   after->gate   c_ij = gate_ij > 0 ? c_ij : 0             the rectifier's derivative in the backward pass;
- *                                                           may be C itself if K <= CLBI_KC
- *   after->relu   relu_ij = c_ij <= 0 ? 0 : c_ij            the rectifier itself in the forward pass; may be C */
+/* KERNEL matmul   c_ij = fma(a_ik, b_kj, c_ij), k = 0..K-1 ascending; c_ij starts at 0, or at C
+ * with acc. a_ik = a[i ai + k ak], b_kj = b[j bj + k bk], c_ij = C[i ldc + j]. What happens to a
+ * finished element, while it is still in a register (after may be NULL; its matrices have C's
+ * leading dimension):
+ *   after->gate   c_ij = gate_ij > 0 ? c_ij : 0    the rectifier's derivative in the backward pass;
+ *                                                  may be C itself if K <= CLBI_KC
+ *   after->relu   relu_ij = c_ij <= 0 ? 0 : c_ij   the rectifier itself in the forward pass;
+ *                                                  may be C */
 #define CLBI_KC 128
 typedef struct clbi_after { const clb_real *gate; clb_real *relu; } clbi_after;
 
-static void clbi_matmul_scalar(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
-                               const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,
-                               const clbi_after *after)
+static void clbi_matmul_scalar(size_t M, size_t N, size_t K, const clb_real *a, size_t ai,
+                               size_t ak, const clb_real *b, size_t bj, size_t bk, clb_real *C,
+                               size_t ldc, int acc, const clbi_after *after)
 {
     size_t i, j, k;
     for (i = 0; i < M; ++i)
@@ -3513,7 +3516,8 @@ static void clbi_matmul_scalar(size_t M, size_t N, size_t K, const clb_real *a, 
         }
 }
 
-/* KERNEL dot   lane[l] = fma(x_i, y_i, lane[l]), i = l, l+16, ...; sum of the lanes by the tree 8, 4, 2, 1. */
+/* KERNEL dot   lane[l] = fma(x_i, y_i, lane[l]), i = l, l+16, ...;
+ * sum of the lanes by the tree 8, 4, 2, 1. */
 static double clbi_dot_scalar(size_t n, const clb_real *x, const clb_real *y)
 {
     double lane[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
@@ -3555,7 +3559,8 @@ static void clbi_relu_scalar(size_t n, const clb_real *z, clb_real *a)
 }
 
 /* KERNEL relu_back   u_j = z_j > 0 ? u_j : 0 */
-static void clbi_relu_back_scalar(size_t n, const clb_real *CLBI_RESTRICT z, clb_real *CLBI_RESTRICT u)
+static void clbi_relu_back_scalar(size_t n, const clb_real *CLBI_RESTRICT z,
+                                  clb_real *CLBI_RESTRICT u)
 {
     size_t j;
     for (j = 0; j < n; ++j) u[j] = z[j] > 0 ? u[j] : 0;
@@ -3586,7 +3591,8 @@ static void clbi_gates_scalar(size_t n, const clb_real *z, uint64_t *bits)
 }
 
 /* KERNEL leak   y_j = (z_j > 0 ? 1 : c) x_j    (y may be x, x may be z) */
-static void clbi_leak_scalar(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y)
+static void clbi_leak_scalar(size_t n, clb_real c, const clb_real *z, const clb_real *x,
+                             clb_real *y)
 {
     size_t j;
     for (j = 0; j < n; ++j) y[j] = z[j] > 0 ? x[j] : c * x[j];
@@ -3595,19 +3601,21 @@ static void clbi_leak_scalar(size_t n, clb_real c, const clb_real *z, const clb_
 /* KERNEL activate   a_j = s(z_j), or a_j = a_j s'(z_j) (order 1), for the smooth activations (S36):
  * tanh, sigmoid and GELU have vector versions, the others are this code compiled where a fused
  * multiply-add is an instruction and not a call. */
-static void clbi_activate_scalar(const clb_net *net, size_t n, const clb_real *z, clb_real *a, int order);
+static void clbi_activate_scalar(const clb_net *net, size_t n, const clb_real *z, clb_real *a,
+                                 int order);
 
 /* KERNEL transpose   dst[c ldd + r] = src[r ld + c], r < rows, c < cols */
-static void clbi_transpose_scalar(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst, size_t ldd)
+static void clbi_transpose_scalar(size_t rows, size_t cols, const clb_real *src, size_t ld,
+                                  clb_real *dst, size_t ldd)
 {
     size_t r, c;
     for (r = 0; r < rows; ++r)
         for (c = 0; c < cols; ++c) dst[c * ldd + r] = src[r * ld + c];
 }
 
-/* KERNEL strip   as transpose, for a result that is not read soon: where a vector is a cache line and
- * dst consists of whole ones, they are written past the caches, which would fetch every line first
- * only to evict it. */
+/* KERNEL strip   as transpose, for a result that is not read soon: where a vector is a cache
+ * line and dst consists of whole ones, they are written past the caches, which would fetch every
+ * line first only to evict it. */
 static void clbi_strip_scalar(size_t rows, size_t cols, const clb_real *src, size_t ld,
                               clb_real *dst, size_t ldd)
 {
@@ -3630,28 +3638,32 @@ static void clbi_outer_scalar(size_t M, size_t N, const clb_real *t, const clb_r
 }
 
 /* KERNEL dots   out_i = dot(V_i, x), rows V_i, i < rows, each as in KERNEL dot */
-static void clbi_dots_scalar(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out)
+static void clbi_dots_scalar(size_t rows, size_t n, const clb_real *V, size_t ld,
+                             const clb_real *x, double *out)
 {
     size_t i;
     for (i = 0; i < rows; ++i) out[i] = clbi_dot_scalar(n, V + i * ld, x);
 }
 
 /* KERNEL combine   y_j = fma(c_i, V_ij, y_j), i = 0 .. rows-1 in order */
-static void clbi_combine_scalar(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld, clb_real *y)
+static void clbi_combine_scalar(size_t rows, size_t n, const clb_real *c, const clb_real *V,
+                                size_t ld, clb_real *y)
 {
     size_t i;
     for (i = 0; i < rows; ++i) clbi_axpy_scalar(n, c[i], V + i * ld, y);
 }
 
-/* KERNEL symv   y = A x from the lower triangle of A [n][lda], each element read once, for `count` (1 or 2) vectors:
- * x, y [count][ld]. Row i lies in block r0 = 16 floor(i/16); y = 0 first. Blocks ascending (down = 0) or descending,
- * rows of a block ascending:
- *   left of the block, j = 0 .. r0-1:  y_j = fma(A_ij, x_i, y_j)     lane[j mod 16] = fma(A_ij, x_j, lane)
- *   block, c = 0 .. 15:                z_c = fma(a, x_i, z_c)        lane[c] = fma(a, x_{r0+c}, lane)
- *                                      a = A_i,r0+c below the diagonal, else 0; z = 0 at the block's start
+/* KERNEL symv   y = A x from the lower triangle of A [n][lda], each element read once, for `count`
+ * (1 or 2) vectors: x, y [count][ld]. Row i lies in block r0 = 16 floor(i/16); y = 0 first. Blocks
+ * ascending (down = 0) or descending, rows of a block ascending:
+ *   left of the block,    y_j = fma(A_ij, x_i, y_j)      lane[j mod 16] = fma(A_ij, x_j, lane)
+ *     j = 0 .. r0-1
+ *   block, c = 0 .. 15    z_c = fma(a, x_i, z_c)         lane[c] = fma(a, x_{r0+c}, lane)
+ *                         a = A_i,r0+c below the diagonal, else 0; z = 0 at the block's start
  * and at the end of the block  y_i += fma(A_ii, x_i, tree(lanes of i)) + z_i,  tree 8, 4, 2, 1.
- * Products of one matrix in alternating directions find the rows of the last turn still in the cache. */
-static void clbi_symv_block_scalar(size_t n, size_t r0, const clb_real *A, size_t lda, const clb_real *x, clb_real *y)
+ * Products of one matrix in alternating directions find the last turn's rows still in the cache. */
+static void clbi_symv_block_scalar(size_t n, size_t r0, const clb_real *A, size_t lda,
+                                   const clb_real *x, clb_real *y)
 {
     clb_real z[16] = { 0 }, sum[16];
     size_t rows = n - r0 < 16 ? n - r0 : 16, i, j, c, s;
@@ -3671,20 +3683,22 @@ static void clbi_symv_block_scalar(size_t n, size_t r0, const clb_real *A, size_
             for (c = 0; c < s; ++c) lane[c] += lane[c + s];
         sum[i - r0] = lane[0];
     }
-    for (i = r0; i < r0 + rows; ++i) y[i] += clbi_fmar(A[i * lda + i], x[i], sum[i - r0]) + z[i - r0];
+    for (i = r0; i < r0 + rows; ++i)
+        y[i] += clbi_fmar(A[i * lda + i], x[i], sum[i - r0]) + z[i - r0];
 }
 
-static void clbi_symv_scalar(size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y,
-                             size_t ld, int down)
+static void clbi_symv_scalar(size_t count, size_t n, const clb_real *A, size_t lda,
+                             const clb_real *x, clb_real *y, size_t ld, int down)
 {
     size_t blocks = (n + 15) / 16, b, q;
     for (q = 0; q < count; ++q, x += ld, y += ld) {
         memset(y, 0, n * sizeof *y);
-        for (b = 0; b < blocks; ++b) clbi_symv_block_scalar(n, 16 * (down ? blocks - 1 - b : b), A, lda, x, y);
+        for (b = 0; b < blocks; ++b)
+            clbi_symv_block_scalar(n, 16 * (down ? blocks - 1 - b : b), A, lda, x, y);
     }
 }
 
-/* exp and log in the arithmetic of the network: clb_exp and clb_log, or the same methods in float. */
+/* exp and log in the network's arithmetic: clb_exp and clb_log, or the same methods in float. */
 #ifdef CLB_SINGLE
 #define CLBI_RLN2_HI   0x1.62e4p-1f            /* 15 bits */
 #define CLBI_RLN2_LO   0x1.7f7d1cp-20f
@@ -3699,7 +3713,8 @@ static void clbi_symv_scalar(size_t count, size_t n, const clb_real *A, size_t l
 #define CLBI_RINTEGER  0x1p23f                 /* its bits | j = 2^23 + j      */
 enum { CLBI_EXP_TERMS = 6, CLBI_LOG_TERMS = 5 };
 static const float clbi_exp_coef[CLBI_EXP_TERMS] = {         /* 1/7!, ..., 1/2! */
-    (float)(1 / 5040.0), (float)(1 / 720.0), (float)(1 / 120.0), (float)(1 / 24.0), (float)(1 / 6.0), 0.5f
+    (float)(1 / 5040.0), (float)(1 / 720.0), (float)(1 / 120.0), (float)(1 / 24.0),
+    (float)(1 / 6.0), 0.5f
 };
 static const float clbi_log_coef[CLBI_LOG_TERMS] = {         /* 2/11, ..., 2/3 */
     (float)(2 / 11.0), (float)(2 / 9.0), (float)(2 / 7.0), (float)(2 / 5.0), (float)(2 / 3.0)
@@ -3757,9 +3772,10 @@ static float clbi_logr(float x)
 #define clbi_logr      clb_log
 #define clbi_exp_coef  clbi_exp_q_coef
 enum { CLBI_EXP_TERMS = CLBI_EXP_Q_TERMS, CLBI_LOG_TERMS = 11 };
-static CLBI_UNUSED const double clbi_log_coef[CLBI_LOG_TERMS] = {   /* 2/23, ..., 2/3, as in clbi_log_r */
-    2.0 / 23.0, 2.0 / 21.0, 2.0 / 19.0, 2.0 / 17.0, 2.0 / 15.0, 2.0 / 13.0, 2.0 / 11.0, 2.0 / 9.0, 2.0 / 7.0,
-    2.0 / 5.0, 2.0 / 3.0
+/* 2/23, ..., 2/3, as in clbi_log_r */
+static CLBI_UNUSED const double clbi_log_coef[CLBI_LOG_TERMS] = {
+    2.0 / 23.0, 2.0 / 21.0, 2.0 / 19.0, 2.0 / 17.0, 2.0 / 15.0, 2.0 / 13.0, 2.0 / 11.0, 2.0 / 9.0,
+    2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0
 };
 #endif
 
@@ -3784,8 +3800,8 @@ static void clbi_softmax_scalar(size_t n, size_t K, const clb_real *f, size_t ro
     }
 }
 
-/* Kernels of the secular equation (S39), in double; 8 lanes (lane l takes j = l, l+8, ...), every operation rounded, tree
- * 4, 2, 1. Differences are (d_j - o) - mu.
+/* Kernels of the secular equation (S39), in double; 8 lanes (lane l takes j = l, l+8, ...), every
+ * operation rounded, tree 4, 2, 1. Differences are (d_j - o) - mu.
  * KERNEL pole_sums     t = z_j / (d_j - o - mu):  sums = { sum z_j t, sum t^2 } */
 static void clbi_tree8(double *lane)
 {
@@ -3794,7 +3810,8 @@ static void clbi_tree8(double *lane)
         for (l = 0; l < s; ++l) lane[l] += lane[l + s];
 }
 
-static void clbi_pole_sums_scalar(size_t n, const double *d, const double *z, double o, double mu, double *sums)
+static void clbi_pole_sums_scalar(size_t n, const double *d, const double *z, double o, double mu,
+                                  double *sums)
 {
     double s0[8] = { 0 }, s1[8] = { 0 }, t;
     size_t j;
@@ -3810,14 +3827,15 @@ static void clbi_pole_sums_scalar(size_t n, const double *d, const double *z, do
 }
 
 /* KERNEL pole_ratios   w_j = w_j ((d_j - o - mu) / (d_j - c)) */
-static void clbi_pole_ratios_scalar(size_t n, const double *d, double o, double mu, double c, double *w)
+static void clbi_pole_ratios_scalar(size_t n, const double *d, double o, double mu, double c,
+                                    double *w)
 {
     size_t j;
     for (j = 0; j < n; ++j) w[j] *= (d[j] - o - mu) / (d[j] - c);
 }
 
-/* KERNEL pole_vector   s_j = z_j / (d_j - o - mu):  sums = { sum s_j^2, sum s_j a_j, sum s_j b_j, sum s_j c_j } with
- * a, b, c = tracks[0..2] */
+/* KERNEL pole_vector   s_j = z_j / (d_j - o - mu):  sums = { sum s_j^2, sum s_j a_j, sum s_j b_j,
+ * sum s_j c_j } with a, b, c = tracks[0..2] */
 static void clbi_pole_vector_scalar(size_t n, const double *d, const double *z, double o, double mu,
                                     double *const *tracks, double *s, double *sums)
 {
@@ -3848,14 +3866,18 @@ typedef struct clbi_kernels {
     void   (*gates)(size_t n, const clb_real *z, uint64_t *bits);
     void   (*leak)(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y);
     void   (*activate)(const clb_net *net, size_t n, const clb_real *z, clb_real *a, int order);
-    void   (*transpose)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst, size_t ldd);
+    void   (*transpose)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst,
+                        size_t ldd);
     void   (*strip)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst,
                     size_t ldd);
-    void   (*dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out);
-    void   (*combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld, clb_real *y);
-    void   (*symv)(size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x, clb_real *y,
-                   size_t ld, int down);
-    void   (*pole_sums)(size_t n, const double *d, const double *z, double o, double mu, double *sums);
+    void   (*dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x,
+                   double *out);
+    void   (*combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld,
+                      clb_real *y);
+    void   (*symv)(size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x,
+                   clb_real *y, size_t ld, int down);
+    void   (*pole_sums)(size_t n, const double *d, const double *z, double o, double mu,
+                        double *sums);
     void   (*pole_ratios)(size_t n, const double *d, double o, double mu, double c, double *w);
     void   (*pole_vector)(size_t n, const double *d, const double *z, double o, double mu,
                           double *const *tracks, double *s, double *sums);
@@ -3865,14 +3887,13 @@ typedef struct clbi_kernels {
     void   (*outer)(size_t M, size_t N, const clb_real *t, const clb_real *x, clb_real *y);
 } clbi_kernels;
 
-#define CLBI_KERNELS(isa) { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, \
-                            clbi_axpy_##isa, clbi_scale_##isa, clbi_relu_##isa, clbi_relu_back_##isa, \
-                            clbi_adam_##isa, clbi_gates_##isa, clbi_leak_##isa, \
-                            clbi_activate_##isa, clbi_transpose_##isa, clbi_strip_##isa, \
-                            clbi_dots_##isa, \
-                            clbi_combine_##isa, clbi_symv_##isa, clbi_pole_sums_##isa, \
-                            clbi_pole_ratios_##isa, clbi_pole_vector_##isa, clbi_softmax_##isa, \
-                            clbi_times_##isa, clbi_outer_##isa }
+#define CLBI_KERNELS(isa)                                                                     \
+    { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, clbi_axpy_##isa,                \
+      clbi_scale_##isa, clbi_relu_##isa, clbi_relu_back_##isa, clbi_adam_##isa,               \
+      clbi_gates_##isa, clbi_leak_##isa, clbi_activate_##isa, clbi_transpose_##isa,           \
+      clbi_strip_##isa, clbi_dots_##isa, clbi_combine_##isa, clbi_symv_##isa,                 \
+      clbi_pole_sums_##isa, clbi_pole_ratios_##isa, clbi_pole_vector_##isa,                   \
+      clbi_softmax_##isa, clbi_times_##isa, clbi_outer_##isa }
 
 #define CLBI_LINE (64 / sizeof(clb_real))         /* elements of a cache line */
 #ifdef __GNUC__
@@ -3917,8 +3938,8 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLB_HEADER_NAME "clb.h"
 #endif
 #if defined(__GNUC__)
-/* The compiler must not keep what it knew of p: 24 addresses held over a tile's k loop would be spilled,
- * as would one offset a row of A. */
+/* The compiler must not keep what it knew of p: 24 addresses held over a tile's k loop would be
+ * spilled, as would one offset a row of A. */
 #define CLBI_OPAQUE(p) __asm__("" : "+r"(p))
 #ifdef __clang__
 #define CLBI_UNROLL _Pragma("clang loop unroll(full)")
@@ -3926,7 +3947,8 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_UNROLL _Pragma("GCC unroll 16")
 #endif
 #define CLBI_TARGET(isa) __attribute__((target(isa)))
-#define CLBI_FLATTEN __attribute__((flatten))       /* all calls inlined, and so compiled for this instruction set */
+/* All calls inlined, and so compiled for the instruction set of the caller. */
+#define CLBI_FLATTEN __attribute__((flatten))
 #define CLBI_APART __attribute__((noinline))
 #else
 #define CLBI_OPAQUE(p) (void)0
@@ -4066,14 +4088,16 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_W          8
 #define CLBI_R          __m256
 #define CLBI_O(op)      _mm256_##op##_ps
-#define CLBI_MASK(n)    _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - (n)))
+#define CLBI_MASK(n) \
+    _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - (n)))
 #define CLBI_D_LOAD(p)  _mm256_cvtps_pd(_mm_loadu_ps(p))
 #define CLBI_D_WRITE(p, v) _mm_storeu_ps(p, _mm256_cvtpd_ps(v))
 #else
 #define CLBI_W          4
 #define CLBI_R          __m256d
 #define CLBI_O(op)      _mm256_##op##_pd
-#define CLBI_MASK(n)    _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - 2 * (n)))
+#define CLBI_MASK(n) \
+    _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - 2 * (n)))
 #define CLBI_D_LOAD(p)  _mm256_loadu_pd(p)
 #define CLBI_D_WRITE(p, v) _mm256_storeu_pd(p, v)
 #endif
@@ -4210,7 +4234,8 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_FMA(a, b, c)     CLBI_O(vfmaq)(c, a, b)
 #endif
 #define CLBI_POSITIVE(z)        clbi_neon_positive(z)
-#define CLBI_IF_POSITIVE(z, x)  CLBI_AS_REAL(CLBI_BITS(vandq)(CLBI_O(vcgtq)(z, CLBI_ZERO()), CLBI_AS_BITS(x)))
+#define CLBI_IF_POSITIVE(z, x) \
+    CLBI_AS_REAL(CLBI_BITS(vandq)(CLBI_O(vcgtq)(z, CLBI_ZERO()), CLBI_AS_BITS(x)))
 #define CLBI_UNLESS_NEGATIVE(z) \
     CLBI_AS_REAL(CLBI_BITS(vbicq)(CLBI_AS_BITS(z), CLBI_O(vcleq)(z, CLBI_ZERO())))
 #define CLBI_CHOOSE(z, x, y)    CLBI_O(vbslq)(CLBI_O(vcgtq)(z, CLBI_ZERO()), x, y)
@@ -4269,7 +4294,8 @@ static const clbi_kernels clbi_table[] = {
     CLBI_NO_KERNELS
 #endif
 };
-typedef char clbi_table_is_complete[sizeof clbi_table / sizeof *clbi_table == CLB_ISA_COUNT ? 1 : -1];
+typedef char clbi_table_is_complete[
+    sizeof clbi_table / sizeof *clbi_table == CLB_ISA_COUNT ? 1 : -1];
 
 static const clbi_kernels *clbi_isa_kernels(void)
 {
@@ -4777,16 +4803,17 @@ CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t c
     return CLB_OK;
 }
 
-/* z = a W^T + b, the sum starting at b; after as in KERNEL matmul, or NULL. wt: every W_l^T in the place of W_l, or
- * NULL. */
-static void clbi_affine(const clb_net *net, const clb_real *theta, const clb_real *wt, size_t l, size_t n,
-                        const clb_real *a, clb_real *z, const clbi_after *after)
+/* z = a W^T + b, the sum starting at b; after as in KERNEL matmul, or NULL. wt: every W_l^T in
+ * the place of W_l, or NULL. */
+static void clbi_affine(const clb_net *net, const clb_real *theta, const clb_real *wt, size_t l,
+                        size_t n, const clb_real *a, clb_real *z, const clbi_after *after)
 {
     size_t i, in = net->m[l - 1], out = net->m[l];
     const clb_real *w = (wt ? wt : theta) + net->w[l];
     int bias = net->b[l] != CLB_NO_BIAS;
     for (i = 0; bias && i < n; ++i) memcpy(z + i * out, theta + net->b[l], out * sizeof *z);
-    clbi_isa_kernels()->matmul(n, out, in, a, in, 1, w, wt ? 1 : in, wt ? out : 1, z, out, bias, after);
+    clbi_isa_kernels()->matmul(n, out, in, a, in, 1, w, wt ? 1 : in, wt ? out : 1, z, out, bias,
+                               after);
 }
 
 /* Element (i, k) of the outputs f, p and u_L of a pass lies at i *row + k *col. */
@@ -4827,7 +4854,7 @@ static void clbi_softmax_rows(size_t n, size_t K, const clb_real *f, clb_real *p
     }
 }
 
-/* p = softmax(f); returns total + sum_i [logsumexp(f_i) - <t_i, f_i>], t_i the target distribution. */
+/* p = softmax(f); returns total + sum_i [logsumexp(f_i) - <t_i, f_i>], t_i the target of row i. */
 static double clbi_softmax(clb_pass *pass, double total)
 {
     enum { BLOCK = 64 };
@@ -4913,8 +4940,8 @@ CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta)
     return pass->loss = clbi_output_loss(pass);
 }
 
-/* u_L = dLoss/df for the mean over `total` rows, of which these are some or all; for MSE u_L holds the residual
- * already. */
+/* u_L = dLoss/df for the mean over `total` rows, of which these are some or all; for MSE u_L
+ * holds the residual already. */
 static void clbi_output_gradient(clb_pass *pass, size_t total)
 {
     size_t i, k, row, col, L = pass->net->L, K = pass->net->m[L], n = pass->n;
@@ -4957,10 +4984,11 @@ static int clbi_gradient_across(const clb_net *net, size_t l)
     return (out + 15) / 16 * in < (in + 15) / 16 * out;
 }
 
-/* u^T a_{l-1} into the place of W_l in grad, column sums of u into that of b_l: the gradient where u = dLoss/dz_l.
- * gt (or NULL): place of the layers that are better formed as transposes; acc: on top of what is there. */
-static void clbi_weight_gradient(const clb_pass *pass, size_t l, const clb_real *u, clb_real *grad, clb_real *gt,
-                                 int acc)
+/* u^T a_{l-1} into the place of W_l in grad, column sums of u into that of b_l: the gradient
+ * where u = dLoss/dz_l. gt (or NULL): place of the layers that are better formed as transposes;
+ * acc: on top of what is there. */
+static void clbi_weight_gradient(const clb_pass *pass, size_t l, const clb_real *u, clb_real *grad,
+                                 clb_real *gt, int acc)
 {
     const clb_net *net = pass->net;
     size_t n = pass->n, in = net->m[l - 1], out = net->m[l], row = out, col = 1;
@@ -4973,8 +5001,10 @@ static void clbi_weight_gradient(const clb_pass *pass, size_t l, const clb_real 
     if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, u, row, col, grad + net->b[l], acc);
 }
 
-/* u_l and the gradient of every layer from u_L = dLoss/df, after clbi_forward at the same theta. gt, acc: as above. */
-static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad, clb_real *gt, int acc)
+/* u_l and the gradient of every layer from u_L = dLoss/df, after clbi_forward at the same
+ * theta. gt, acc: as above. */
+static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad, clb_real *gt,
+                          int acc)
 {
     const clb_net *net = pass->net;
     size_t l, n = pass->n;
@@ -4989,7 +5019,8 @@ static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad,
         clbi_isa_kernels()->matmul(n, in, out, pass->u[l], row, col, theta + net->w[l], 1, in,
                                    pass->u[l - 1], in, 0, &after);
         if (after.gate) continue;
-        if (pass->slope) clbi_held_slopes(n * in, pass->slope[l - 1], pass->u[l - 1], pass->u[l - 1]);
+        if (pass->slope)
+            clbi_held_slopes(n * in, pass->slope[l - 1], pass->u[l - 1], pass->u[l - 1]);
         else clbi_activation_backward(net, n * in, pass->z[l - 1], pass->u[l - 1]);
     }
 }
@@ -5011,12 +5042,12 @@ CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad)
  * clb_grad, since every sum over the rows goes on where the block before left it. */
 typedef struct clbi_blocks {
     const clb_data *data;
-    clb_data  view;             /* the rows of one block                                          */
-    clb_pass  pass;             /* over a block                                                   */
-    void     *arena;            /* of these:                                                      */
-    clb_real *wt, *gt;          /* P: W_l^T, G_l^T in the places of W_l, G_l                      */
-    clb_real *r;                /* [n][K] residuals of the squared loss                           */
-    clb_real *f, *p, *u;        /* few outputs lie across: z_L^T, p^T, u_L^T, [K][rows of a block] */
+    clb_data  view;          /* the rows of one block                                             */
+    clb_pass  pass;          /* over a block                                                      */
+    void     *arena;         /* of these:                                                         */
+    clb_real *wt, *gt;       /* P: W_l^T, G_l^T in the places of W_l, G_l                         */
+    clb_real *r;             /* [n][K] residuals of the squared loss                              */
+    clb_real *f, *p, *u;     /* few outputs lie across: z_L^T, p^T, u_L^T, [K][rows of a block]   */
 } clbi_blocks;
 
 #define CLBI_FEW_OUTPUTS 16     /* fewer outputs do not fill a vector, so samples do */
@@ -5036,7 +5067,7 @@ static size_t clbi_block_rows(const clb_net *net, size_t n)
     return (rows + vector - 1) / vector * vector;
 }
 
-/* Where nothing needs z_l once a_l is there, nor a_l once u_l is, one matrix serves for all three. */
+/* Where nothing needs z_l once a_l is there, nor a_l once u_l is, one matrix serves for all. */
 static void clbi_blocks_share(clb_pass *pass)
 {
     const clb_net *net = pass->net;
@@ -5067,7 +5098,8 @@ static size_t clbi_blocks_bytes(const clb_net *net, const clb_data *data)
     return bytes;
 }
 
-static clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net *net, const clb_data *data, double ce)
+static clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net *net, const clb_data *data,
+                                   double ce)
 {
     clb_status status = clbi_pass_check(net, data, ce);
     size_t rows, bytes;
@@ -5371,7 +5403,8 @@ static int clbi_curv_bytes(const clb_pass *pass, size_t *bytes)
             !clbi_add_size(per_row, row, &per_row)) return 0;
     }
     if (!clbi_mul_size(per_row, pass->data->n, &total) || !clbi_mul_size(net->P, 2, &params) ||
-        !clbi_add_size(total, params, &total) || !clbi_mul_size(total, sizeof(clb_real), &total)) return 0;
+        !clbi_add_size(total, params, &total) ||
+        !clbi_mul_size(total, sizeof(clb_real), &total)) return 0;
     return clbi_add_size(total, 4 * (net->L + 1) * (sizeof(clb_real *) + CLBI_MATRIX_GAP), bytes);
 }
 
@@ -5434,9 +5467,11 @@ static void clbi_bend(clb_curv *curv, size_t l)
 {
     const clb_net *net = curv->pass->net;
     size_t i, n = curv->pass->n, m = net->m[l], out = net->m[l + 1];
-    clb_matmul_nn(n, m, out, curv->pass->u[l + 1], out, curv->theta + net->w[l + 1], m, curv->s2[l], m);
+    clb_matmul_nn(n, m, out, curv->pass->u[l + 1], out, curv->theta + net->w[l + 1], m, curv->s2[l],
+                  m);
     for (i = 0; i < n * m; ++i)
-        curv->s2[l][i] *= (clb_real)clb_activate(net->activation, net->a, (double)curv->pass->z[l][i], 2);
+        curv->s2[l][i] *= (clb_real)clb_activate(net->activation, net->a,
+                                                 (double)curv->pass->z[l][i], 2);
 }
 
 /* s1 and s2 of every hidden layer, after forward and backward pass at curv->theta. */
@@ -5464,7 +5499,8 @@ CLBDEF double clb_curv_at(clb_curv *curv, const clb_real *theta)
 
 /* ---- products ------------------------------------------------------------------------------- */
 
-/* x = x s'(z_l), in place, for the hidden layers. The rectifier's is a part of the product that gave x: its gate. */
+/* x = x s'(z_l), in place, for the hidden layers. The rectifier's is a part of the product that
+ * gave x: its gate. */
 static void clbi_times_slope(const clb_curv *curv, size_t l, clb_real *x)
 {
     const clb_net *net = curv->pass->net;
@@ -5481,7 +5517,8 @@ static clbi_after clbi_gate(const clb_curv *curv, size_t l)
     return after;
 }
 
-/* R z_l = R a_{l-1} W_l^T + a_{l-1} V_l^T + v_b;  the input does not move (R a_0 = 0). A rectifier makes R a_l of it. */
+/* R z_l = R a_{l-1} W_l^T + a_{l-1} V_l^T + v_b;  the input does not move (R a_0 = 0). A
+ * rectifier makes R a_l of it. */
 static void clbi_r_affine(clb_curv *curv, size_t l, const clb_real *v, clb_real *rz)
 {
     const clb_net *net = curv->pass->net;
@@ -5489,18 +5526,20 @@ static void clbi_r_affine(clb_curv *curv, size_t l, const clb_real *v, clb_real 
     size_t n = curv->pass->n, in = net->m[l - 1], out = net->m[l];
     clbi_affine(net, v, NULL, l, n, curv->pass->a[l - 1], rz, l > 1 ? NULL : &after);
     if (l > 1)
-        clbi_isa_kernels()->matmul(n, out, in, curv->ra[l - 1], in, 1, curv->theta + net->w[l], in, 1, rz, out, 1, &after);
+        clbi_isa_kernels()->matmul(n, out, in, curv->ra[l - 1], in, 1, curv->theta + net->w[l], in,
+                                   1, rz, out, 1, &after);
 }
 
-/* x = (u_l A_l) s'(z_{l-1}), A in the places of theta. Of a sum of two such products, the slope outside, term 1 and
- * term 2; otherwise term 0. */
-static void clbi_back_product(const clb_curv *curv, size_t l, const clb_real *u, const clb_real *A, clb_real *x, int term)
+/* x = (u_l A_l) s'(z_{l-1}), A in the places of theta. Of a sum of two such products, the slope
+ * outside, term 1 and term 2; otherwise term 0. */
+static void clbi_back_product(const clb_curv *curv, size_t l, const clb_real *u, const clb_real *A,
+                              clb_real *x, int term)
 {
     const clb_net *net = curv->pass->net;
     const clbi_after after = clbi_gate(curv, l - 1);
     size_t in = net->m[l - 1], out = net->m[l];
-    clbi_isa_kernels()->matmul(curv->pass->n, in, out, u, out, 1, A + net->w[l], 1, in, x, in, term == 2,
-                               term == 1 ? NULL : &after);
+    clbi_isa_kernels()->matmul(curv->pass->n, in, out, u, out, 1, A + net->w[l], 1, in, x, in,
+                               term == 2, term == 1 ? NULL : &after);
     if (term != 1) clbi_times_slope(curv, l - 1, x);
 }
 
@@ -5511,7 +5550,8 @@ CLBDEF clb_real *clb_jvp(clb_curv *curv, const clb_real *v)
     size_t l;
     for (l = 1; l < net->L; ++l) {
         clbi_r_affine(curv, l, v, curv->s2[l] ? curv->rz[l] : curv->ra[l]);
-        if (curv->s2[l]) memcpy(curv->ra[l], curv->rz[l], curv->pass->n * net->m[l] * sizeof(clb_real));
+        if (curv->s2[l])
+            memcpy(curv->ra[l], curv->rz[l], curv->pass->n * net->m[l] * sizeof(clb_real));
         clbi_times_slope(curv, l, curv->ra[l]);
     }
     clbi_r_affine(curv, net->L, v, curv->rz[net->L]);
@@ -5522,7 +5562,8 @@ CLBDEF clb_real *clb_jvp(clb_curv *curv, const clb_real *v)
 static void clbi_output_hessian(const clb_pass *pass, clb_real *q)
 {
     size_t i, k, n = pass->n, K = pass->net->m[pass->net->L];
-    clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)n * (double)K)), ce = (clb_real)(pass->ce / (double)n);
+    clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)n * (double)K)),
+             ce = (clb_real)(pass->ce / (double)n);
     if (pass->ce <= 0) {
         clb_scale(n * K, mse, q);
         return;
@@ -5548,7 +5589,8 @@ static void clbi_pull_back(clb_curv *curv, clb_real *y)
 CLBDEF void clb_vjp(clb_curv *curv, const clb_real *q, clb_real *y)
 {
     size_t L = curv->pass->net->L;
-    if (q && q != curv->rz[L]) memcpy(curv->rz[L], q, curv->pass->n * curv->pass->net->m[L] * sizeof *q);
+    if (q && q != curv->rz[L])
+        memcpy(curv->rz[L], q, curv->pass->n * curv->pass->net->m[L] * sizeof *q);
     clbi_pull_back(curv, y);
 }
 
@@ -5558,8 +5600,8 @@ CLBDEF void clb_gnvp(clb_curv *curv, const clb_real *v, clb_real *y)
     clbi_pull_back(curv, y);
 }
 
-/* R u_{l-1} = s' (R u_l W_l + u_l V_l) + s'' (u_l W_l) R z_{l-1}, over rz[l-1]; the sum in brackets is formed
- * in ra[l-1], whose value is no longer needed, if R z is. */
+/* R u_{l-1} = s' (R u_l W_l + u_l V_l) + s'' (u_l W_l) R z_{l-1}, over rz[l-1]; the sum in brackets
+ * is formed in ra[l-1], whose value is no longer needed, if R z is. */
 static void clbi_r_backward(clb_curv *curv, size_t l, const clb_real *v)
 {
     size_t i, count = curv->pass->n * curv->pass->net->m[l - 1];
@@ -5579,7 +5621,8 @@ static void clbi_hvp_back(clb_curv *curv, const clb_real *v, clb_real *y)
         size_t in = net->m[l - 1], out = net->m[l];
         clbi_weight_gradient(curv->pass, l, curv->rz[l], y, NULL, 0);
         if (l == 1) break;
-        clb_matmul_tn_acc(out, in, n, curv->pass->u[l], out, curv->ra[l - 1], in, y + net->w[l], in);
+        clb_matmul_tn_acc(out, in, n, curv->pass->u[l], out, curv->ra[l - 1], in, y + net->w[l],
+                          in);
         clbi_r_backward(curv, l, v);
     }
 }
@@ -5619,9 +5662,20 @@ static clb_linop clbi_curv_op(clb_curv *curv, void (*apply)(void *, const clb_re
     return op;
 }
 
-CLBDEF clb_linop clb_hessian_op(clb_curv *curv)      { return clbi_curv_op(curv, clbi_apply_hessian); }
-CLBDEF clb_linop clb_gauss_newton_op(clb_curv *curv) { return clbi_curv_op(curv, clbi_apply_gauss_newton); }
-CLBDEF clb_linop clb_jtj_op(clb_curv *curv)          { return clbi_curv_op(curv, clbi_apply_jtj); }
+CLBDEF clb_linop clb_hessian_op(clb_curv *curv)
+{
+    return clbi_curv_op(curv, clbi_apply_hessian);
+}
+
+CLBDEF clb_linop clb_gauss_newton_op(clb_curv *curv)
+{
+    return clbi_curv_op(curv, clbi_apply_gauss_newton);
+}
+
+CLBDEF clb_linop clb_jtj_op(clb_curv *curv)
+{
+    return clbi_curv_op(curv, clbi_apply_jtj);
+}
 
 CLBDEF clb_status clb_block_init(clb_block *block, clb_curv *curv, size_t l, int gauss_newton)
 {
@@ -5665,32 +5719,33 @@ CLBDEF clb_linop clb_block_op(clb_block *block)
 #define CLBI_PAIR_COLUMNS 512          /* products x_a x_b held at a time, unless one a has more */
 #define CLBI_UNITS        CLBI_LINE    /* units whose results are turned at a time               */
 
-/* Assembly of H for f = W_2 s(W_1 x + b_1) + b_2, one hidden unit j at a time. Inputs and hidden activations are
- * extended by a 1 where their layer has a bias, so that a bias is one more column: x_i in R^d1, h_i in R^m1. Only
- * the samples that unit j sees enter, and every result is written to H, both triangles, while it is in the cache. */
+/* Assembly of H for f = W_2 s(W_1 x + b_1) + b_2, one hidden unit j at a time. Inputs and hidden
+ * activations are extended by a 1 where their layer has a bias, so that a bias is one more column:
+ * x_i in R^d1, h_i in R^m1. Only the samples that unit j sees enter, and every result is written to
+ * H, both triangles, while it is in the cache. */
 typedef struct clbi_assembly {
     const clb_curv *curv;
     clb_real *H;
     size_t    ldh, n, d, m, K, d1, m1;
-    size_t    mp;               /* m rounded up to a multiple of CLBI_UNITS                         */
-    size_t    pairs, all_pairs; /* products x_a x_b of the largest chunk, of all chunks            */
-    size_t    class_pairs;      /* K (K+1)/2                                                       */
-    int       residual;         /* add sum_ik r_ik Hess f_ik                                       */
-    clb_real *x, *h;            /* [n][d1], [n][m1]                                                */
-    clb_real *pw;               /* [n][m]       p W_2, if ce > 0                                   */
-    clb_real *S;                /* [n][class_pairs]  S_i(k,k'), k' >= k                            */
-    clb_real *xx;               /* [n][pairs]   x_a x_b, b >= a, if one chunk holds them           */
-    clb_real *gx, *gh, *gxx;    /* the same rows, active samples only                              */
-    clb_real *t;                /* [n][K]       s'_ij (S_i W_2)_kj                                 */
-    clb_real *c;                /* [n][m]       t W_2 s'_ij'                                       */
-    clb_real *y;                /* [n][K d1]    t_ik x_ia                                          */
-    clb_real *hS;               /* [n][class_pairs]  h_ij S_i(k,k')                                */
-    clb_real *first;            /* [all_pairs][mp]   W_1 with W_1: pair (a,b), unit j' >= j        */
-    clb_real *turn;             /* [d1][CLBI_UNITS]  a part of the rows (a, b) for one a           */
-    clb_real *cross;            /* [K d1][m1]   W_1 with W_2: (k,a), unit h                        */
-    clb_real *couple;           /* [K][d1]      the part of r in it                                */
-    clb_real *second;           /* [class_pairs][m1][m1]  W_2 with W_2                             */
-    size_t   *active;           /* [n] samples with s'_ij, s''_ij or h_ij                          */
+    size_t    mp;               /* m rounded up to a multiple of CLBI_UNITS                       */
+    size_t    pairs, all_pairs; /* products x_a x_b of the largest chunk, of all chunks           */
+    size_t    class_pairs;      /* K (K+1)/2                                                      */
+    int       residual;         /* add sum_ik r_ik Hess f_ik                                      */
+    clb_real *x, *h;            /* [n][d1], [n][m1]                                               */
+    clb_real *pw;               /* [n][m]       p W_2, if ce > 0                                  */
+    clb_real *S;                /* [n][class_pairs]  S_i(k,k'), k' >= k                           */
+    clb_real *xx;               /* [n][pairs]   x_a x_b, b >= a, if one chunk holds them          */
+    clb_real *gx, *gh, *gxx;    /* the same rows, active samples only                             */
+    clb_real *t;                /* [n][K]       s'_ij (S_i W_2)_kj                                */
+    clb_real *c;                /* [n][m]       t W_2 s'_ij'                                      */
+    clb_real *y;                /* [n][K d1]    t_ik x_ia                                         */
+    clb_real *hS;               /* [n][class_pairs]  h_ij S_i(k,k')                               */
+    clb_real *first;            /* [all_pairs][mp]   W_1 with W_1: pair (a,b), unit j' >= j       */
+    clb_real *turn;             /* [d1][CLBI_UNITS]  a part of the rows (a, b) for one a          */
+    clb_real *cross;            /* [K d1][m1]   W_1 with W_2: (k,a), unit h                       */
+    clb_real *couple;           /* [K][d1]      the part of r in it                               */
+    clb_real *second;           /* [class_pairs][m1][m1]  W_2 with W_2                            */
+    size_t   *active;           /* [n] samples with s'_ij, s''_ij or h_ij                         */
     void     *arena;
 } clbi_assembly;
 
@@ -5701,9 +5756,9 @@ static size_t clbi_index(const clb_net *net, size_t l, size_t row, size_t column
     return column < in ? net->w[l] + row * in + column : net->b[l] + row;
 }
 
-/* H[at][(row, from) ...] = count values: a piece of one row, its last entry perhaps that of a bias. */
-static void clbi_put(const clbi_assembly *s, size_t at, size_t l, size_t row, size_t from, size_t count,
-                     const clb_real *values)
+/* H[at][(row, from) ...] = count values: a piece of one row, its last entry perhaps a bias. */
+static void clbi_put(const clbi_assembly *s, size_t at, size_t l, size_t row, size_t from,
+                     size_t count, const clb_real *values)
 {
     const clb_net *net = s->curv->pass->net;
     size_t in = net->m[l - 1], plain = from + count > in ? in - from : count;
@@ -5713,8 +5768,10 @@ static void clbi_put(const clbi_assembly *s, size_t at, size_t l, size_t row, si
 
 enum { CLBI_PARTS = 17 };              /* matrices in the arena of an assembly */
 
-/* Sizes of the parts and where their pointers go; *bytes all of them and the list. 0 when it overflows. */
-static int clbi_assembly_parts(clbi_assembly *s, size_t size[CLBI_PARTS], clb_real **slot[CLBI_PARTS], size_t *bytes)
+/* Sizes of the parts and where their pointers go; *bytes: all of them and the list.
+ * 0 when it overflows. */
+static int clbi_assembly_parts(clbi_assembly *s, size_t size[CLBI_PARTS],
+                               clb_real **slot[CLBI_PARTS], size_t *bytes)
 {
     size_t rows[CLBI_PARTS], columns[CLBI_PARTS], total = 0, list, i;
     for (i = 0; i < CLBI_PARTS; ++i) rows[i] = s->n;
@@ -5736,7 +5793,8 @@ static int clbi_assembly_parts(clbi_assembly *s, size_t size[CLBI_PARTS], clb_re
     rows[15] = s->m1 * s->m1, columns[15] = s->class_pairs, slot[15] = &s->second;
     rows[16] = s->d1, columns[16] = CLBI_UNITS, slot[16] = &s->turn;
     for (i = 0; i < CLBI_PARTS; ++i)
-        if (!clbi_mul_size(rows[i], columns[i], &size[i]) || !clbi_add_size(total, size[i], &total)) return 0;
+        if (!clbi_mul_size(rows[i], columns[i], &size[i]) ||
+            !clbi_add_size(total, size[i], &total)) return 0;
     list = s->n * sizeof *s->active + CLBI_PARTS * CLBI_MATRIX_GAP;
     return clbi_mul_size(total, sizeof(clb_real), &total) && clbi_add_size(total, list, bytes);
 }
@@ -5765,10 +5823,12 @@ static void clbi_extend(size_t n, size_t width, size_t width1, const clb_real *f
     }
 }
 
-static void clbi_gather(const clbi_assembly *s, size_t count, size_t width, const clb_real *from, clb_real *to)
+static void clbi_gather(const clbi_assembly *s, size_t count, size_t width, const clb_real *from,
+                        clb_real *to)
 {
     size_t i;
-    for (i = 0; i < count; ++i) memcpy(to + i * width, from + s->active[i] * width, width * sizeof *to);
+    for (i = 0; i < count; ++i)
+        memcpy(to + i * width, from + s->active[i] * width, width * sizeof *to);
 }
 
 /* Number of a from `a0` on whose products x_a x_b (b >= a) fit a chunk; *columns their number. */
@@ -5788,15 +5848,17 @@ static void clbi_products(size_t d1, size_t a0, size_t count, const clb_real *x,
         for (b = a; b < d1; ++b) *to++ = x[a] * x[b];
 }
 
-/* gxx: products of the active samples for one chunk. All of them are kept in xx if one chunk holds them. */
-static void clbi_gather_products(const clbi_assembly *s, size_t active, size_t a0, size_t count, size_t columns)
+/* gxx: products of the active samples for one chunk; all are kept in xx if one chunk holds them. */
+static void clbi_gather_products(const clbi_assembly *s, size_t active, size_t a0, size_t count,
+                                 size_t columns)
 {
     size_t r;
     if (s->pairs == s->all_pairs) {
         clbi_gather(s, active, columns, s->xx, s->gxx);
         return;
     }
-    for (r = 0; r < active; ++r) clbi_products(s->d1, a0, count, s->x + s->active[r] * s->d1, s->gxx + r * columns);
+    for (r = 0; r < active; ++r)
+        clbi_products(s->d1, a0, count, s->x + s->active[r] * s->d1, s->gxx + r * columns);
 }
 
 /* Samples that hidden unit j sees; with a second derivative every sample does. No branch, as none
@@ -5830,7 +5892,7 @@ static void clbi_form_S(const clbi_assembly *s)
             }
 }
 
-/* t_ik = s'_ij (S_i W_2)_kj = s'_ij [ mse W_kj + ce p_ik (W_kj - (p W)_ij) ] for the active samples. */
+/* t_ik = s'_ij (S_i W_2)_kj = s'_ij [ mse W_kj + ce p_ik (W_kj - (p W)_ij) ], active samples. */
 static void clbi_form_t(const clbi_assembly *s, size_t j, size_t count)
 {
     const clb_pass *pass = s->curv->pass;
@@ -5873,7 +5935,8 @@ static void clbi_form_c(const clbi_assembly *s, size_t j, size_t count)
 /* Row of `first` for the pair (a, b) or (b, a). */
 static const clb_real *clbi_pair_row(const clbi_assembly *s, size_t a, size_t b)
 {
-    return s->first + (a < b ? a * s->d1 - a * (a + 1) / 2 + b : b * s->d1 - b * (b + 1) / 2 + a) * s->mp;
+    return s->first +
+           (a < b ? a * s->d1 - a * (a + 1) / 2 + b : b * s->d1 - b * (b + 1) / 2 + a) * s->mp;
 }
 
 /* Blocks (j, j') of W_1 with W_1:  first[(a,b)][j'-from] = sum_i x_ia x_ib c_ij' over the active
@@ -5923,7 +5986,8 @@ static void clbi_put_first(const clbi_assembly *s, size_t j)
     }
 }
 
-/* r_ik part of the blocks (j; k, h = j):  sum_i s'_ij r_ik x_ia, added to cross[(k,a)][j]. Spoils t. */
+/* r_ik part of the blocks (j; k, h = j):  sum_i s'_ij r_ik x_ia, added to cross[(k,a)][j].
+ * Spoils t. */
 static void clbi_couple(const clbi_assembly *s, size_t j, size_t active)
 {
     const clb_real *u = s->curv->pass->u[2], *s1 = s->curv->s1[1];
@@ -5935,7 +5999,8 @@ static void clbi_couple(const clbi_assembly *s, size_t j, size_t active)
     for (k = 0; k < s->K * s->d1; ++k) s->cross[k * s->m1 + j] += s->couple[k];
 }
 
-/* Blocks of unit j of W_1 with all of W_2:  cross[(k,a)][h] = sum_i t_ik x_ia h_ih [+ the coupling]. */
+/* Blocks of unit j of W_1 with all of W_2:
+ * cross[(k,a)][h] = sum_i t_ik x_ia h_ih [+ the coupling]. */
 static void clbi_cross_rows(const clbi_assembly *s, size_t j, size_t active)
 {
     const clbi_kernels *kernels = clbi_isa_kernels();
@@ -5953,18 +6018,21 @@ static void clbi_put_cross(const clbi_assembly *s, size_t j)
     size_t k, a;
     for (k = 0; k < s->K; ++k)
         for (a = 0; a < s->d1; ++a)
-            clbi_put(s, clbi_index(net, 1, j, a), 2, k, 0, s->m1, s->cross + (k * s->d1 + a) * s->m1);
+            clbi_put(s, clbi_index(net, 1, j, a), 2, k, 0, s->m1,
+                     s->cross + (k * s->d1 + a) * s->m1);
 }
 
-/* Rows j of the blocks (k, k') of W_2 with W_2, k' >= k:  second[(k,k')][j][h] = sum_i h_ij S_i(k,k') h_ih, h >= j. */
+/* Rows j of the blocks (k, k') of W_2 with W_2, k' >= k:
+ * second[(k,k')][j][h] = sum_i h_ij S_i(k,k') h_ih, h >= j. */
 static void clbi_second_rows(const clbi_assembly *s, size_t j, size_t active)
 {
     size_t r, q, at = j * s->m1 + j;
     for (r = 0; r < active; ++r)
         for (q = 0; q < s->class_pairs; ++q)
-            s->hS[r * s->class_pairs + q] = s->gh[r * s->m1 + j] * s->S[s->active[r] * s->class_pairs + q];
-    clb_matmul_tn(s->class_pairs, s->m1 - j, active, s->hS, s->class_pairs, s->gh + j, s->m1, s->second + at,
-                  s->m1 * s->m1);
+            s->hS[r * s->class_pairs + q] =
+                s->gh[r * s->m1 + j] * s->S[s->active[r] * s->class_pairs + q];
+    clb_matmul_tn(s->class_pairs, s->m1 - j, active, s->hS, s->class_pairs, s->gh + j, s->m1,
+                  s->second + at, s->m1 * s->m1);
 }
 
 /* The bias of layer 2 with itself: sum_i S_i(k,k'). */
@@ -5977,9 +6045,9 @@ static void clbi_second_corner(const clbi_assembly *s)
     }
 }
 
-/* Rows from..to-1 right of the diagonal, copied below it, a strip of at most CLBI_MIRROR_ROWS rows at
- * a time. They are still in the cache; their pieces of the lower rows are whole cache lines where
- * the rows of H are a whole number of them. */
+/* Rows from..to-1 right of the diagonal, copied below it, a strip of at most CLBI_MIRROR_ROWS rows
+ * at a time. They are still in the cache; their pieces of the lower rows are whole cache lines
+ * where the rows of H are a whole number of them. */
 #define CLBI_MIRROR_ROWS (128 / sizeof(clb_real))
 static void clbi_mirror(size_t n, clb_real *H, size_t ldh, size_t from, size_t to)
 {
@@ -6018,7 +6086,8 @@ static void clbi_assemble(const clbi_assembly *s)
     clbi_extend(s->n, s->m, s->m1, pass->a[1], s->h);
     clbi_form_S(s);
     if (pass->ce > 0)
-        clb_matmul_nn(s->n, s->m, s->K, pass->p, s->K, s->curv->theta + pass->net->w[2], s->m, s->pw, s->m);
+        clb_matmul_nn(s->n, s->m, s->K, pass->p, s->K, s->curv->theta + pass->net->w[2], s->m,
+                      s->pw, s->m);
     for (i = 0; i < s->n && s->pairs == s->all_pairs; ++i)
         clbi_products(s->d1, 0, s->d1, s->x + i * s->d1, s->xx + i * s->pairs);
     for (j = 0; j < s->m; ++j) {
@@ -6084,11 +6153,11 @@ static size_t clbi_assembly_bytes(const clb_curv *curv)
 
 /* ---- sensitivities of the outputs: Jacobian and kernels ------------------------------------- */
 
-/* D_l[(i,r)] = sum_k Q[r][k] df_ik/dz_l for the samples first .. first+count-1, from D_L[(i,r)] = Q[r] down
- * to `layer`:  D_{l-1} = (D_l W_l) s'(z_{l-1}).  Two buffers of [count R][widest layer] alternate; returns
- * the one that holds the result. */
-static clb_real *clbi_sensitivity(const clb_curv *curv, size_t layer, size_t first, size_t count, size_t R,
-                                  const clb_real *Q, clb_real *buffer[2])
+/* D_l[(i,r)] = sum_k Q[r][k] df_ik/dz_l for the samples first .. first+count-1, from
+ * D_L[(i,r)] = Q[r] down to `layer`:  D_{l-1} = (D_l W_l) s'(z_{l-1}).  Two buffers of
+ * [count R][widest layer] alternate; returns the one that holds the result. */
+static clb_real *clbi_sensitivity(const clb_curv *curv, size_t layer, size_t first, size_t count,
+                                  size_t R, const clb_real *Q, clb_real *buffer[2])
 {
     const clb_net *net = curv->pass->net;
     size_t l, i, r, j, K = net->m[net->L];
@@ -6150,7 +6219,7 @@ static clb_status clbi_kernel_alloc(clbi_kernel *s, const clb_curv *curv, size_t
     return CLB_OK;
 }
 
-/* N += layer l: products of sensitivities times products of the layer's inputs, a slice of rows at a time. */
+/* N += layer l: products of sensitivities times products of the layer's inputs, row slices. */
 static void clbi_kernel_layer(const clb_curv *curv, clbi_kernel *s, size_t l, size_t R, clb_real *N)
 {
     const clb_net *net = curv->pass->net;
@@ -6185,8 +6254,15 @@ static clb_status clbi_ntk(const clb_curv *curv, size_t l, int sum, clb_real *N)
     return CLB_OK;
 }
 
-CLBDEF clb_status clb_ntk(clb_curv *curv, size_t l, clb_real *N)     { return clbi_ntk(curv, l, 0, N); }
-CLBDEF clb_status clb_ntk_sum(clb_curv *curv, size_t l, clb_real *N) { return clbi_ntk(curv, l, 1, N); }
+CLBDEF clb_status clb_ntk(clb_curv *curv, size_t l, clb_real *N)
+{
+    return clbi_ntk(curv, l, 0, N);
+}
+
+CLBDEF clb_status clb_ntk_sum(clb_curv *curv, size_t l, clb_real *N)
+{
+    return clbi_ntk(curv, l, 1, N);
+}
 
 CLBDEF double clb_ntk_trace(clb_curv *curv, size_t l)
 {
@@ -6202,7 +6278,8 @@ CLBDEF double clb_ntk_trace(clb_curv *curv, size_t l)
         D = clbi_sensitivity(curv, at, 0, n, R, s.Q, s.buffer);
         for (i = 0; i < n; ++i)
             trace += clb_sumsq(R * out, D + i * R * out) *
-                     (clb_sumsq(in, curv->pass->a[at - 1] + i * in) + (net->b[at] == CLB_NO_BIAS ? 0 : 1));
+                     (clb_sumsq(in, curv->pass->a[at - 1] + i * in) +
+                      (net->b[at] == CLB_NO_BIAS ? 0 : 1));
     }
     CLB_FREE(s.arena);
     return trace;
@@ -6211,7 +6288,8 @@ CLBDEF double clb_ntk_trace(clb_curv *curv, size_t l)
 /* ---- full matrices: any depth --------------------------------------------------------------- */
 
 /* Rows (i,k) of J for a slice of samples: [count K][P]. */
-static void clbi_jacobian_rows(const clb_curv *curv, size_t first, size_t count, clbi_kernel *s, clb_real *J)
+static void clbi_jacobian_rows(const clb_curv *curv, size_t first, size_t count, clbi_kernel *s,
+                               clb_real *J)
 {
     const clb_net *net = curv->pass->net;
     size_t l, row, o, a, K = net->m[net->L], P = net->P;
@@ -6223,13 +6301,15 @@ static void clbi_jacobian_rows(const clb_curv *curv, size_t first, size_t count,
             clb_real *to = J + row * P + net->w[l];
             for (o = 0; o < out; ++o)
                 for (a = 0; a < in; ++a) to[o * in + a] = D[row * out + o] * x[a];
-            if (net->b[l] != CLB_NO_BIAS) memcpy(J + row * P + net->b[l], D + row * out, out * sizeof *J);
+            if (net->b[l] != CLB_NO_BIAS)
+                memcpy(J + row * P + net->b[l], D + row * out, out * sizeof *J);
         }
     }
 }
 
 /* SJ = S J for the same rows: (S_i J_i)_k = mse J_ik + ce p_ik (J_ik - sum_k' p_ik' J_ik'). */
-static void clbi_weight_rows(const clb_curv *curv, size_t first, size_t count, const clb_real *J, clb_real *SJ)
+static void clbi_weight_rows(const clb_curv *curv, size_t first, size_t count, const clb_real *J,
+                             clb_real *SJ)
 {
     const clb_pass *pass = curv->pass;
     size_t i, k, c, K = pass->net->m[pass->net->L], P = pass->net->P;
@@ -6301,18 +6381,21 @@ static clb_status clbi_hessian_by_products(clb_curv *curv, clb_real *H, size_t l
 CLBDEF clb_status clb_hessian(clb_curv *curv, clb_real *H, size_t ldh)
 {
     CLB_ASSERT(ldh >= curv->pass->net->P);
-    return curv->pass->net->L == 2 ? clbi_assemble_two(curv, H, ldh, 1) : clbi_hessian_by_products(curv, H, ldh);
+    return curv->pass->net->L == 2 ? clbi_assemble_two(curv, H, ldh, 1)
+                                   : clbi_hessian_by_products(curv, H, ldh);
 }
 
 CLBDEF clb_status clb_gauss_newton(clb_curv *curv, clb_real *G, size_t ldg)
 {
     CLB_ASSERT(ldg >= curv->pass->net->P);
-    return curv->pass->net->L == 2 ? clbi_assemble_two(curv, G, ldg, 0) : clbi_gauss_newton_deep(curv, G, ldg);
+    return curv->pass->net->L == 2 ? clbi_assemble_two(curv, G, ldg, 0)
+                                   : clbi_gauss_newton_deep(curv, G, ldg);
 }
 
 CLBDEF size_t clb_hessian_bytes(const clb_curv *curv)
 {
-    return curv->pass->net->L == 2 ? clbi_assembly_bytes(curv) : curv->pass->net->P * sizeof(clb_real);
+    return curv->pass->net->L == 2 ? clbi_assembly_bytes(curv)
+                                   : curv->pass->net->P * sizeof(clb_real);
 }
 
 CLBDEF size_t clb_gauss_newton_bytes(const clb_curv *curv)
@@ -6320,8 +6403,10 @@ CLBDEF size_t clb_gauss_newton_bytes(const clb_curv *curv)
     const clb_net *net = curv->pass->net;
     size_t K = net->m[net->L], reals, jacobian;
     if (net->L == 2) return clbi_assembly_bytes(curv);
-    if (!clbi_kernel_reals(curv, K, &reals) || !clbi_mul_size(2 * CLBI_SLICE * K, net->P, &jacobian) ||
-        !clbi_add_size(reals, jacobian, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &reals)) return 0;
+    if (!clbi_kernel_reals(curv, K, &reals) ||
+        !clbi_mul_size(2 * CLBI_SLICE * K, net->P, &jacobian) ||
+        !clbi_add_size(reals, jacobian, &reals) ||
+        !clbi_mul_size(reals, sizeof(clb_real), &reals)) return 0;
     return reals;
 }
 
@@ -6373,7 +6458,8 @@ CLBDEF double clb_residual_bound(clb_curv *curv)
     return bound;
 }
 
-CLBDEF clb_status clb_sharpness(clb_curv *curv, const clb_lanczos_opts *opts, double *largest, double *smallest)
+CLBDEF clb_status clb_sharpness(clb_curv *curv, const clb_lanczos_opts *opts, double *largest,
+                                double *smallest)
 {
     clb_lanczos_opts own = CLB_ZERO;
     clb_linop op = clb_hessian_op(curv);
@@ -12450,9 +12536,9 @@ CLBI_APART static void CLBI_N(far)(const clbi_product *p)
     CLBI_N(copied)(p, 0, clbi_on_line(room), COLS, 1);
 }
 
-/* A product whose columns fill the lanes. B is copied if its columns are not contiguous, if a partial
- * vector cannot be read in place, or if it is large and used often. What stays in the first cache
- * goes by rows, all else a panel at a time. */
+/* A product whose columns fill the lanes. B is copied if its columns are not contiguous, if a
+ * partial vector cannot be read in place, or if it is large and used often. What stays in the first
+ * cache goes by rows, all else a panel at a time. */
 CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
 {
     enum { PANEL = CLBI_WIDEST * CLBI_W, SIZE = sizeof(clb_real) };
@@ -12780,7 +12866,8 @@ CLBI_FOR static void CLBI_N(gates)(size_t n, const clb_real *z, uint64_t *bits)
     clbi_gates_scalar(n, z, bits);
 }
 
-CLBI_FOR static void CLBI_N(leak)(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y)
+CLBI_FOR static void CLBI_N(leak)(size_t n, clb_real c, const clb_real *z, const clb_real *x,
+                                  clb_real *y)
 {
     const CLBI_R vc = CLBI_SET(c);
     size_t j = 0;
@@ -12832,7 +12919,8 @@ CLBI_FOR static double CLBI_N(tree)(double *lane)
     size_t s, l;
     CLBI_UNROLL for (s = 8; s >= CLBI_DW; s /= 2)
         CLBI_UNROLL for (l = 0; l < s; l += CLBI_DW)
-            CLBI_D_STORE(lane + l, CLBI_D_OP(add)(CLBI_D_READ(lane + l), CLBI_D_READ(lane + l + s)));
+            CLBI_D_STORE(lane + l,
+                         CLBI_D_OP(add)(CLBI_D_READ(lane + l), CLBI_D_READ(lane + l + s)));
     CLBI_UNROLL for (s = CLBI_DW / 2; s; s /= 2)
         CLBI_UNROLL for (l = 0; l < s; ++l) lane[l] += lane[l + s];
     return lane[0];
@@ -12847,7 +12935,8 @@ CLBI_FOR static double CLBI_N(dot)(size_t n, const clb_real *x, const clb_real *
     CLBI_UNROLL for (l = 0; l < PARTS; ++l) s[l] = CLBI_D_ZERO();
     for (i = 0; i + 16 <= n; i += 16)
         CLBI_UNROLL for (l = 0; l < PARTS; ++l)            /* lane[l] = fma(x_i, y_i, lane[l]) */
-            s[l] = CLBI_D_FMA(CLBI_D_LOAD(x + i + l * CLBI_DW), CLBI_D_LOAD(y + i + l * CLBI_DW), s[l]);
+            s[l] = CLBI_D_FMA(CLBI_D_LOAD(x + i + l * CLBI_DW), CLBI_D_LOAD(y + i + l * CLBI_DW),
+                              s[l]);
     CLBI_UNROLL for (l = 0; l < PARTS; ++l) CLBI_D_STORE(lane + l * CLBI_DW, s[l]);
     for (; i < n; ++i) lane[i & 15] = clbi_fma((double)x[i], (double)y[i], lane[i & 15]);
     return CLBI_N(tree)(lane);
@@ -12863,7 +12952,8 @@ CLBI_FOR static void CLBI_N(products)(size_t n, const clb_real *x, const clb_rea
         CLBI_UNROLL for (l = 0; l < PARTS; ++l) s[p][l] = CLBI_D_ZERO();
     for (i = 0; i + 16 <= n; i += 16)
         CLBI_UNROLL for (l = 0; l < PARTS; ++l) {
-            const CLBI_D vx = CLBI_D_LOAD(x + i + l * CLBI_DW), vy = CLBI_D_LOAD(y + i + l * CLBI_DW);
+            const CLBI_D vx = CLBI_D_LOAD(x + i + l * CLBI_DW),
+                         vy = CLBI_D_LOAD(y + i + l * CLBI_DW);
             s[0][l] = CLBI_D_FMA(vx, vx, s[0][l]);
             s[1][l] = CLBI_D_FMA(vx, vy, s[1][l]);
             s[2][l] = CLBI_D_FMA(vy, vy, s[2][l]);
@@ -12910,14 +13000,16 @@ CLBI_FOR static void CLBI_N(times)(size_t n, const clb_real *y, clb_real *x)
     for (; j < n; ++j) x[j] *= y[j];
 }
 
-CLBI_FOR static void CLBI_N(outer)(size_t M, size_t N, const clb_real *t, const clb_real *x, clb_real *y)
+CLBI_FOR static void CLBI_N(outer)(size_t M, size_t N, const clb_real *t, const clb_real *x,
+                                   clb_real *y)
 {
     const size_t last = N % CLBI_W;
     const CLBI_M m = CLBI_MASK(last);
     size_t i, j;
     for (i = 0; i < M; ++i, y += N) {
         const CLBI_R v = CLBI_SET(t[i]);
-        for (j = 0; j + CLBI_W <= N; j += CLBI_W) CLBI_STORE(y + j, CLBI_MUL(v, CLBI_LOAD(x + j)));    /* y_ij = t_i x_j */
+        for (j = 0; j + CLBI_W <= N; j += CLBI_W)          /* y_ij = t_i x_j */
+            CLBI_STORE(y + j, CLBI_MUL(v, CLBI_LOAD(x + j)));
         if (last) CLBI_STOREM(y + j, m, CLBI_MUL(v, CLBI_LOADM(x + j, m)));
     }
 }
@@ -12933,7 +13025,8 @@ CLBI_FOR static void CLBI_N(outer)(size_t M, size_t N, const clb_real *t, const 
 #define CLBI_PAIR_GROUP ((CLBI_SYMV_GROUP + 1) / 2)
 #endif
 
-CLBI_FOR static void CLBI_N(dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x, double *out)
+CLBI_FOR static void CLBI_N(dots)(size_t rows, size_t n, const clb_real *V, size_t ld,
+                                  const clb_real *x, double *out)
 {
     enum { PARTS = 16 / CLBI_DW, R = CLBI_DOT_ROWS };
     size_t g, i, l, r, t;
@@ -12958,7 +13051,8 @@ CLBI_FOR static void CLBI_N(dots)(size_t rows, size_t n, const clb_real *V, size
     for (; g < rows; ++g, V += ld) out[g] = CLBI_N(dot)(n, V, x);
 }
 
-CLBI_FOR static void CLBI_N(combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld, clb_real *y)
+CLBI_FOR static void CLBI_N(combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V,
+                                     size_t ld, clb_real *y)
 {
     enum { R = 8 };
     size_t g, r, j;
@@ -12973,69 +13067,72 @@ CLBI_FOR static void CLBI_N(combine)(size_t rows, size_t n, const clb_real *c, c
         if (j < n) {
             const CLBI_M m = CLBI_MASK(n - j);
             v = CLBI_LOADM(y + j, m);
-            CLBI_UNROLL for (r = 0; r < R; ++r) v = CLBI_FMA(k[r], CLBI_LOADM(V + r * ld + j, m), v);
+            CLBI_UNROLL for (r = 0; r < R; ++r)
+                v = CLBI_FMA(k[r], CLBI_LOADM(V + r * ld + j, m), v);
             CLBI_STOREM(y + j, m, v);
         }
     }
     for (; g < rows; ++g, ++c, V += ld) CLBI_N(axpy)(n, *c, V, y);
 }
 
-/* R rows i, i+1, ... of symv for NX vectors at a time. z: the block's z; sum: where the trees of its rows go. */
+/* R rows i, i+1, ... of symv for NX vectors at a time. z: the block's z; sum: where the trees of
+ * its rows go. */
 #define CLBI_PART_MASK(count, v) \
-    CLBI_MASK((count) <= (v) * CLBI_W ? 0 : (count) >= ((v) + 1) * CLBI_W ? CLBI_W : (count) - (v) * CLBI_W)
-#define CLBI_SYMV(NAME, R, NX)                                                                      \
-CLBI_FOR static void CLBI_N(NAME)(size_t n, size_t r0, size_t i, const clb_real *A, size_t lda,     \
-    const clb_real *x, clb_real *y, size_t ld, clb_real (*z)[16], clb_real (*sum)[16])              \
-{                                                                                                   \
-    enum { PARTS = 16 / CLBI_W };                                                                   \
-    const clb_real *a = A + i * lda;                                                                \
-    CLBI_R lane[NX][R][PARTS], xi[NX][R], xv[NX], yv[NX], av;                                       \
-    clb_real t[CLBI_W];                                                                             \
-    size_t j, q, r, v, s;                                                                           \
-    CLBI_UNROLL for (q = 0; q < (NX); ++q)                                                          \
-        CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                     \
-            xi[q][r] = CLBI_SET(x[q * ld + i + r]);                                                 \
-            CLBI_UNROLL for (v = 0; v < PARTS; ++v) lane[q][r][v] = CLBI_ZERO();                    \
-        }                                                                                           \
-    for (j = 0; j < r0; j += 16)                                                                    \
-        CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                   \
-            CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                                \
-                xv[q] = CLBI_LOAD(x + q * ld + j + v * CLBI_W);                                     \
-                yv[q] = CLBI_LOAD(y + q * ld + j + v * CLBI_W);                                     \
-            }                                                                                       \
-            CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                 \
-                av = CLBI_LOAD(a + r * lda + j + v * CLBI_W);                                       \
-                CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                            \
-                    yv[q] = CLBI_FMA(av, xi[q][r], yv[q]);                                          \
-                    lane[q][r][v] = CLBI_FMA(av, xv[q], lane[q][r][v]);                             \
-                }                                                                                   \
-            }                                                                                       \
-            CLBI_UNROLL for (q = 0; q < (NX); ++q) CLBI_STORE(y + q * ld + j + v * CLBI_W, yv[q]);  \
-        }                                                                                           \
-    CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                       \
-        CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                                    \
-            xv[q] = CLBI_LOADM(x + q * ld + r0 + v * CLBI_W, CLBI_PART_MASK(n - r0, v));            \
-            yv[q] = CLBI_LOAD(z[q] + v * CLBI_W);                                                   \
-        }                                                                                           \
-        CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                     \
-            av = CLBI_LOADM(a + r * lda + r0 + v * CLBI_W, CLBI_PART_MASK(i + r - r0, v));          \
-            CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                                \
-                yv[q] = CLBI_FMA(av, xi[q][r], yv[q]);                                              \
-                lane[q][r][v] = CLBI_FMA(av, xv[q], lane[q][r][v]);                                 \
-            }                                                                                       \
-        }                                                                                           \
-        CLBI_UNROLL for (q = 0; q < (NX); ++q) CLBI_STORE(z[q] + v * CLBI_W, yv[q]);                \
-    }                                                                                               \
-    CLBI_UNROLL for (q = 0; q < (NX); ++q)                                                          \
-        CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                     \
-            CLBI_R *l = lane[q][r];                                                                 \
-            CLBI_UNROLL for (s = PARTS / 2; s; s /= 2)                                              \
-                CLBI_UNROLL for (v = 0; v < s; ++v) l[v] = CLBI_ADD(l[v], l[v + s]);                \
-            CLBI_STORE(t, l[0]);                                                                    \
-            CLBI_UNROLL for (s = CLBI_W / 2; s; s /= 2)                                             \
-                CLBI_UNROLL for (v = 0; v < s; ++v) t[v] += t[v + s];                               \
-            sum[q][i + r - r0] = t[0];                                                              \
-        }                                                                                           \
+    CLBI_MASK((count) <= (v) * CLBI_W ? 0 \
+              : (count) >= ((v) + 1) * CLBI_W ? CLBI_W : (count) - (v) * CLBI_W)
+#define CLBI_SYMV(NAME, R, NX)                                                                     \
+CLBI_FOR static void CLBI_N(NAME)(size_t n, size_t r0, size_t i, const clb_real *A, size_t lda,    \
+    const clb_real *x, clb_real *y, size_t ld, clb_real (*z)[16], clb_real (*sum)[16])             \
+{                                                                                                  \
+    enum { PARTS = 16 / CLBI_W };                                                                  \
+    const clb_real *a = A + i * lda;                                                               \
+    CLBI_R lane[NX][R][PARTS], xi[NX][R], xv[NX], yv[NX], av;                                      \
+    clb_real t[CLBI_W];                                                                            \
+    size_t j, q, r, v, s;                                                                          \
+    CLBI_UNROLL for (q = 0; q < (NX); ++q)                                                         \
+        CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                    \
+            xi[q][r] = CLBI_SET(x[q * ld + i + r]);                                                \
+            CLBI_UNROLL for (v = 0; v < PARTS; ++v) lane[q][r][v] = CLBI_ZERO();                   \
+        }                                                                                          \
+    for (j = 0; j < r0; j += 16)                                                                   \
+        CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                  \
+            CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                               \
+                xv[q] = CLBI_LOAD(x + q * ld + j + v * CLBI_W);                                    \
+                yv[q] = CLBI_LOAD(y + q * ld + j + v * CLBI_W);                                    \
+            }                                                                                      \
+            CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                \
+                av = CLBI_LOAD(a + r * lda + j + v * CLBI_W);                                      \
+                CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                           \
+                    yv[q] = CLBI_FMA(av, xi[q][r], yv[q]);                                         \
+                    lane[q][r][v] = CLBI_FMA(av, xv[q], lane[q][r][v]);                            \
+                }                                                                                  \
+            }                                                                                      \
+            CLBI_UNROLL for (q = 0; q < (NX); ++q) CLBI_STORE(y + q * ld + j + v * CLBI_W, yv[q]); \
+        }                                                                                          \
+    CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                      \
+        CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                                   \
+            xv[q] = CLBI_LOADM(x + q * ld + r0 + v * CLBI_W, CLBI_PART_MASK(n - r0, v));           \
+            yv[q] = CLBI_LOAD(z[q] + v * CLBI_W);                                                  \
+        }                                                                                          \
+        CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                    \
+            av = CLBI_LOADM(a + r * lda + r0 + v * CLBI_W, CLBI_PART_MASK(i + r - r0, v));         \
+            CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                               \
+                yv[q] = CLBI_FMA(av, xi[q][r], yv[q]);                                             \
+                lane[q][r][v] = CLBI_FMA(av, xv[q], lane[q][r][v]);                                \
+            }                                                                                      \
+        }                                                                                          \
+        CLBI_UNROLL for (q = 0; q < (NX); ++q) CLBI_STORE(z[q] + v * CLBI_W, yv[q]);               \
+    }                                                                                              \
+    CLBI_UNROLL for (q = 0; q < (NX); ++q)                                                         \
+        CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                    \
+            CLBI_R *l = lane[q][r];                                                                \
+            CLBI_UNROLL for (s = PARTS / 2; s; s /= 2)                                             \
+                CLBI_UNROLL for (v = 0; v < s; ++v) l[v] = CLBI_ADD(l[v], l[v + s]);               \
+            CLBI_STORE(t, l[0]);                                                                   \
+            CLBI_UNROLL for (s = CLBI_W / 2; s; s /= 2)                                            \
+                CLBI_UNROLL for (v = 0; v < s; ++v) t[v] += t[v + s];                              \
+            sum[q][i + r - r0] = t[0];                                                             \
+        }                                                                                          \
 }
 CLBI_SYMV(symv_group, CLBI_SYMV_GROUP, 1)
 CLBI_SYMV(symv_row, 1, 1)
@@ -13043,10 +13140,11 @@ CLBI_SYMV(symv_pair_group, CLBI_PAIR_GROUP, 2)
 CLBI_SYMV(symv_pair_row, 1, 2)
 #undef CLBI_SYMV
 
-CLBI_FOR static void CLBI_N(symv)(size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x,
-                                  clb_real *y, size_t ld, int down)
+CLBI_FOR static void CLBI_N(symv)(size_t count, size_t n, const clb_real *A, size_t lda,
+                                  const clb_real *x, clb_real *y, size_t ld, int down)
 {
-    size_t blocks = (n + 15) / 16, group = count == 2 ? CLBI_PAIR_GROUP : CLBI_SYMV_GROUP, b, r0, i, rows, q;
+    size_t blocks = (n + 15) / 16, group = count == 2 ? CLBI_PAIR_GROUP : CLBI_SYMV_GROUP,
+           b, r0, i, rows, q;
     for (q = 0; q < count; ++q) memset(y + q * ld, 0, n * sizeof *y);
     for (b = 0; b < blocks; ++b) {
         clb_real z[2][16] = { { 0 } }, sum[2][16];
@@ -13060,12 +13158,13 @@ CLBI_FOR static void CLBI_N(symv)(size_t count, size_t n, const clb_real *A, siz
             else CLBI_N(symv_row)(n, r0, i, A, lda, x, y, ld, z, sum);
         for (q = 0; q < count; ++q)
             for (i = r0; i < r0 + rows; ++i)
-                y[q * ld + i] += clbi_fmar(A[i * lda + i], x[q * ld + i], sum[q][i - r0]) + z[q][i - r0];
+                y[q * ld + i] += clbi_fmar(A[i * lda + i], x[q * ld + i], sum[q][i - r0]) +
+                                 z[q][i - r0];
     }
 }
 
-/* a lane at a time: clbi_expr. LARGER and SMALLER give their second argument where the first is not above or
- * below it, so NaN stays. */
+/* clbi_expr of every lane. LARGER and SMALLER give their second argument where the first is not
+ * above or below it, so NaN stays. */
 CLBI_FOR static CLBI_R CLBI_N(exp)(CLBI_R x)
 {
     const CLBI_R round = CLBI_SET(CLBI_RROUND);
@@ -13088,16 +13187,22 @@ CLBI_FOR static CLBI_R CLBI_N(exp)(CLBI_R x)
 CLBI_FOR static CLBI_R CLBI_N(log)(CLBI_R x)
 {
     const CLBI_I u = CLBI_TO_BITS(x), one = CLBI_ISET(CLBI_RONE);
-    const CLBI_I power = CLBI_ISHR(CLBI_IADD(u, CLBI_ISET(CLBI_RONE - CLBI_RROOT)));     /* k + bias */
-    const CLBI_R integer = CLBI_SET(CLBI_RINTEGER), bias = CLBI_SET((clb_real)(CLBI_RONE >> CLBI_RMANTISSA));
-    CLBI_R k = CLBI_SUB(CLBI_SUB(CLBI_FROM_BITS(CLBI_IOR(power, CLBI_TO_BITS(integer))), integer), bias);
-    CLBI_R f = CLBI_SUB(CLBI_FROM_BITS(CLBI_ISUB(u, CLBI_ISUB(CLBI_ISHL(power), one))), CLBI_SET(1));
-    CLBI_R s = CLBI_DIV(f, CLBI_ADD(CLBI_SET(2), f)), z = CLBI_MUL(s, s), r = CLBI_SET(clbi_log_coef[0]);
+    const CLBI_I power = CLBI_ISHR(CLBI_IADD(u, CLBI_ISET(CLBI_RONE - CLBI_RROOT))); /* k + bias */
+    const CLBI_R integer = CLBI_SET(CLBI_RINTEGER),
+                 bias = CLBI_SET((clb_real)(CLBI_RONE >> CLBI_RMANTISSA));
+    CLBI_R k = CLBI_SUB(CLBI_SUB(CLBI_FROM_BITS(CLBI_IOR(power, CLBI_TO_BITS(integer))), integer),
+                        bias);
+    CLBI_R f = CLBI_SUB(CLBI_FROM_BITS(CLBI_ISUB(u, CLBI_ISUB(CLBI_ISHL(power), one))),
+                        CLBI_SET(1));
+    CLBI_R s = CLBI_DIV(f, CLBI_ADD(CLBI_SET(2), f)), z = CLBI_MUL(s, s),
+           r = CLBI_SET(clbi_log_coef[0]);
     CLBI_R half = CLBI_MUL(CLBI_MUL(CLBI_SET((clb_real)0.5), f), f);
     int j;
     CLBI_UNROLL for (j = 1; j < CLBI_LOG_TERMS; ++j) r = CLBI_FMA(r, z, CLBI_SET(clbi_log_coef[j]));
-    s = CLBI_FMA(s, CLBI_ADD(half, CLBI_MUL(r, z)), CLBI_FMA(k, CLBI_SET(CLBI_RLN2_LO), CLBI_ZERO()));
-    return CLBI_ADD(CLBI_FMA(k, CLBI_SET(CLBI_RLN2_HI), CLBI_SUB(f, CLBI_SUB(half, s))), CLBI_SUB(x, x));
+    s = CLBI_FMA(s, CLBI_ADD(half, CLBI_MUL(r, z)),
+                 CLBI_FMA(k, CLBI_SET(CLBI_RLN2_LO), CLBI_ZERO()));
+    return CLBI_ADD(CLBI_FMA(k, CLBI_SET(CLBI_RLN2_HI), CLBI_SUB(f, CLBI_SUB(half, s))),
+                    CLBI_SUB(x, x));
 }
 
 /* One sample a lane where the samples are neighbours. */
@@ -13129,7 +13234,8 @@ CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, size
 #define CLBI_POLE(d) CLBI_D_OP(sub)(CLBI_D_OP(sub)(CLBI_D_READ(d), vo), vmu)
 #define CLBI_D_MULADD(s, x, y) s = CLBI_D_OP(add)(s, CLBI_D_OP(mul)(x, y))
 
-CLBI_FOR static void CLBI_N(pole_sums)(size_t n, const double *d, const double *z, double o, double mu, double *sums)
+CLBI_FOR static void CLBI_N(pole_sums)(size_t n, const double *d, const double *z, double o,
+                                       double mu, double *sums)
 {
     enum { PARTS = 8 / CLBI_DW };
     const CLBI_D vo = CLBI_D_SET(o), vmu = CLBI_D_SET(mu);
@@ -13159,19 +13265,21 @@ CLBI_FOR static void CLBI_N(pole_sums)(size_t n, const double *d, const double *
     }
 }
 
-CLBI_FOR static void CLBI_N(pole_ratios)(size_t n, const double *d, double o, double mu, double c, double *w)
+CLBI_FOR static void CLBI_N(pole_ratios)(size_t n, const double *d, double o, double mu, double c,
+                                         double *w)
 {
     const CLBI_D vo = CLBI_D_SET(o), vmu = CLBI_D_SET(mu), vc = CLBI_D_SET(c);
     size_t j;
     for (j = 0; j + CLBI_DW <= n; j += CLBI_DW) {
-        const CLBI_D ratio = CLBI_D_OP(div)(CLBI_POLE(d + j), CLBI_D_OP(sub)(CLBI_D_READ(d + j), vc));
+        const CLBI_D ratio = CLBI_D_OP(div)(CLBI_POLE(d + j),
+                                            CLBI_D_OP(sub)(CLBI_D_READ(d + j), vc));
         CLBI_D_STORE(w + j, CLBI_D_OP(mul)(CLBI_D_READ(w + j), ratio));
     }
     clbi_pole_ratios_scalar(n - j, d + j, o, mu, c, w + j);
 }
 
-CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double *z, double o, double mu,
-                                         double *const *tracks, double *s, double *sums)
+CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double *z, double o,
+                                         double mu, double *const *tracks, double *s, double *sums)
 {
     enum { PARTS = 8 / CLBI_DW };
     const CLBI_D vo = CLBI_D_SET(o), vmu = CLBI_D_SET(mu);
@@ -13186,7 +13294,8 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
             const CLBI_D vs = CLBI_D_OP(div)(CLBI_D_READ(z + at), CLBI_POLE(d + at));
             CLBI_D_STORE(s + at, vs);
             CLBI_D_MULADD(a[0][p], vs, vs);
-            CLBI_UNROLL for (k = 0; k < 3; ++k) CLBI_D_MULADD(a[k + 1][p], vs, CLBI_D_READ(tracks[k] + at));
+            CLBI_UNROLL for (k = 0; k < 3; ++k)
+                CLBI_D_MULADD(a[k + 1][p], vs, CLBI_D_READ(tracks[k] + at));
         }
     CLBI_UNROLL for (k = 0; k < 4; ++k)
         CLBI_UNROLL for (p = 0; p < PARTS; ++p) CLBI_D_STORE(lane[k] + p * CLBI_DW, a[k][p]);
