@@ -4803,8 +4803,8 @@ CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t c
     return CLB_OK;
 }
 
-/* z = a W^T + b, the sum starting at b; after as in KERNEL matmul, or NULL. wt: every W_l^T in
- * the place of W_l, or NULL. */
+/* z = a W^T + b, the sum starting at b; after as in KERNEL matmul, or NULL. wt: W_l^T in the place
+ * of W_l, or NULL. */
 static void clbi_affine(const clb_net *net, const clb_real *theta, const clb_real *wt, size_t l,
                         size_t n, const clb_real *a, clb_real *z, const clbi_after *after)
 {
@@ -5045,7 +5045,7 @@ typedef struct clbi_blocks {
     clb_data  view;          /* the rows of one block                                             */
     clb_pass  pass;          /* over a block                                                      */
     void     *arena;         /* of these:                                                         */
-    clb_real *wt, *gt;       /* P: W_l^T, G_l^T in the places of W_l, G_l                         */
+    clb_real *wt, *gt;       /* P: W_l^T, G_l^T in the places of W_l, G_l; those that are used    */
     clb_real *r;             /* [n][K] residuals of the squared loss                              */
     clb_real *f, *p, *u;     /* few outputs lie across: z_L^T, p^T, u_L^T, [K][rows of a block]   */
 } clbi_blocks;
@@ -5740,7 +5740,7 @@ typedef struct clbi_assembly {
     clb_real *c;                /* [n][m]       t W_2 s'_ij'                                      */
     clb_real *y;                /* [n][K d1]    t_ik x_ia                                         */
     clb_real *hS;               /* [n][class_pairs]  h_ij S_i(k,k')                               */
-    clb_real *first;            /* [all_pairs][mp]   W_1 with W_1: pair (a,b), unit j' >= j       */
+    clb_real *first;            /* [all_pairs][mp]   W_1 with W_1: pair (a,b), from j's line on   */
     clb_real *turn;             /* [d1][CLBI_UNITS]  a part of the rows (a, b) for one a          */
     clb_real *cross;            /* [K d1][m1]   W_1 with W_2: (k,a), unit h                       */
     clb_real *couple;           /* [K][d1]      the part of r in it                               */
@@ -12879,8 +12879,8 @@ CLBI_FOR static void CLBI_N(leak)(size_t n, clb_real c, const clb_real *z, const
 }
 
 /* Along the rows of C, or across them? Cost of both ways in vector multiply-adds; an element copied
- * counts as a part of one. With more than one block of k, C is computed in parts that stay in the
- * second cache. */
+ * counts as a part of one, a smaller part where few rows spare the copy (CLBI_FEW). With more than
+ * one block of k, C is computed in parts that stay in the second cache. */
 CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai,
     size_t ak, const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,
     const clbi_after *after)
@@ -12969,7 +12969,7 @@ CLBI_FOR static void CLBI_N(products)(size_t n, const clb_real *x, const clb_rea
     for (p = 0; p < 3; ++p) out[p] = CLBI_N(tree)(lane[p]);
 }
 
-/* The element-wise kernels: whole vectors, then one masked. */
+/* The element-wise kernels: whole vectors, then the rest under a mask or one by one. */
 
 CLBI_FOR static void CLBI_N(axpy)(size_t n, clb_real a, const clb_real *x, clb_real *y)
 {
@@ -13205,7 +13205,7 @@ CLBI_FOR static CLBI_R CLBI_N(log)(CLBI_R x)
                     CLBI_SUB(x, x));
 }
 
-/* One sample a lane where the samples are neighbours. */
+/* One sample a lane where the samples are neighbours, else sample by sample. */
 CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, size_t row, size_t col,
                                      clb_real *p, clb_real *lse)
 {
