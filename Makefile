@@ -72,10 +72,14 @@ quick: $(TOOL)
 	$(BUILD)/clb_tables run --quick --threads $(THREADS) --out $(BUILD)/quick
 	$(BUILD)/clb_tables tables $(BUILD)/quick
 
-# The README's table is the one in tables/.
+# The README's tables: the one in tables/, and what "make bench" printed last, if it did.
 readme: tables/table1.md
-	awk '/^<!-- \/table1/ { show = 1 } !skip || show { print } /^<!-- table1/ { skip = 1; while ((getline line < "tables/table1.md") > 0) print line } /^<!-- \/table1/ { skip = 0 }' \
-	    README.md >$(BUILD)/README.new && mv $(BUILD)/README.new README.md
+	for part in table1:tables/table1.md bench:$(BUILD)/bench.md; do \
+	    [ -r "$${part#*:}" ] || continue; \
+	    awk -v name="$${part%%:*}" -v file="$${part#*:}" 'index($$0, "<!-- /" name) == 1 { skip = 0 } !skip { print } \
+	        index($$0, "<!-- " name) == 1 { skip = 1; while ((getline line < file) > 0) print line }' \
+	        README.md >$(BUILD)/README.new && mv $(BUILD)/README.new README.md || exit 1; \
+	done
 
 replicate: $(TOOL)
 	$(BUILD)/clb_tables replicate --published --seeds 1..$(SEEDS) --threads $(THREADS) --out $(BUILD)/replicate

@@ -1,6 +1,6 @@
 /* Speed of clb against the peers found on this machine: OpenBLAS, BLIS, libxsmm, LAPACK, ARPACK, PyTorch.
  *   make bench                         (tests/bench.sh finds the peers, builds and runs this program)
- *   build/bench [--quick] [--only WORD] [--rounds N] [--json FILE|-]
+ *   build/bench [--quick] [--only WORD] [--rounds N] [--json FILE|-] [--markdown FILE|-]
  *
  * Every row is measured in one loop: in each round every contender runs for about a millisecond, in turn, so
  * that a change of clock or a busy neighbour hits all alike. Times are process CPU time, the figure is the median
@@ -780,17 +780,83 @@ static void write_json(FILE *f, const int *equal)
     fprintf(f, "\n  ]\n}\n");
 }
 
+/* The processor's name as Linux tells it. */
+static const char *processor(void)
+{
+    static char line[256];
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    char *name = NULL;
+    while (f && fgets(line, sizeof line, f))
+        if (!strncmp(line, "model name", 10) && (name = strchr(line, ':')) != NULL) break;
+    if (f) fclose(f);
+    if (!name) return "unknown processor";
+    name[strcspn(name, "\n")] = 0;
+    return name + 2;
+}
+
+static void markdown_row(FILE *f, row *r)
+{
+    static const char *const words[][2] = { { "step", "descent step, " }, { "curv", "" }, { "square", "product, square " },
+                                            { "eigen", "symmetric eigenproblem, " } };
+    contender *clb = find(r, "clb"), *peak = find(r, "peak");
+    const char *kind = r->group, *comma = "";
+    double us;
+    if (!clb || !strcmp(r->group, "gemm")) return;
+    for (size_t i = 0; i < sizeof words / sizeof *words; ++i)
+        if (!strcmp(r->group, words[i][0])) kind = words[i][1];
+    us = clb->median * 1e6;
+    fprintf(f, "| %s%s | %s | ", kind, r->name, r->precision);
+    fprintf(f, us < 1e3 ? "%.1f us" : us < 1e5 ? "%.2f ms" : "%.0f ms", us < 1e3 ? us : us / 1e3);
+    fputs(" | ", f);
+    for (int i = 0; i < r->count; ++i) {
+        contender *c = &r->c[i];
+        if (c != clb && c != peak) fprintf(f, "%s%.2fx %s", comma, c->median / clb->median, c->who), comma = ", ";
+    }
+    fputs(" | ", f);
+    if (peak && r->flops > 0) fprintf(f, "%.0f %%", 100 * r->flops / clb->median * peak->median);
+    fputs(" |\n", f);
+}
+
+/* The README's table. */
+static void write_markdown(FILE *f, const int *equal)
+{
+    fprintf(f, "%s, one thread, %d rounds; %s. A ratio is the time of the peer over the time of clb: above 1 clb is faster. Scalar "
+            "and %s give %s bits on all inputs of the table.\n\n| work | precision | clb | ratio to the peer | share of peak |\n"
+            "|---|---|---|---|---|\n", processor(), option_rounds, parts[1]->info(), isa_in_use,
+            equal[0] && equal[1] ? "equal" : "DIFFERENT");
+    for (int k = 0; k < 2; ++k) {
+        const char *p = parts[k]->precision;
+        fprintf(f, "| products of the 36 project shapes, geometric mean | %s | | %.2fx openblas, %.2fx blis, %.2fx libxsmm, %.2fx the "
+                "best of each shape | |\n", p, geometric("gemm", p, "openblas"), geometric("gemm", p, "blis"),
+                geometric("gemm", p, "libxsmm"), geometric("gemm", p, NULL));
+    }
+    for (int i = 0; i < row_count; ++i) markdown_row(f, &rows[i]);
+}
+
+/* path NULL: nothing to write; - is stdout. Returns 0, or 4 when it cannot be written. */
+static int write_file(const char *path, void (*write)(FILE *f, const int *equal), const int *equal)
+{
+    FILE *f = !path ? NULL : strcmp(path, "-") ? fopen(path, "w") : stdout;
+    if (!path) return 0;
+    if (!f) return 4;
+    write(f, equal);
+    return f != stdout && fclose(f) ? 4 : 0;
+}
+
 int main(int argc, char **argv)
 {
-    const char *json = NULL;
-    int quick = 0, equal[2];
-    FILE *f;
+    const char *json = NULL, *markdown = NULL;
+    int quick = 0, equal[2], status;
     for (int i = 1; i < argc; ++i) {
         if (!strcmp(argv[i], "--quick")) quick = 1, option_rounds = 5;
         else if (!strcmp(argv[i], "--only") && i + 1 < argc) option_only = argv[++i];
         else if (!strcmp(argv[i], "--json") && i + 1 < argc) json = argv[++i];
+        else if (!strcmp(argv[i], "--markdown") && i + 1 < argc) markdown = argv[++i];
         else if (!strcmp(argv[i], "--rounds") && i + 1 < argc) option_rounds = atoi(argv[++i]);
-        else { fprintf(stderr, "usage: %s [--quick] [--only WORD] [--rounds N] [--json FILE|-]\n", argv[0]); return 2; }
+        else {
+            fprintf(stderr, "usage: %s [--quick] [--only WORD] [--rounds N] [--json FILE|-] [--markdown FILE|-]\n", argv[0]);
+            return 2;
+        }
     }
     if (option_rounds < 1 || option_rounds > MAX_ROUNDS) { fprintf(stderr, "bench: --rounds 1..%d\n", MAX_ROUNDS); return 2; }
     parts[0] = &bench_single, parts[1] = &bench_double;
@@ -806,9 +872,8 @@ int main(int argc, char **argv)
     for (int k = 0; k < 2; ++k) product_rows(parts[k]);
     eigen_rows(&bench_double, quick);
     summary();
-    if (json && (f = strcmp(json, "-") ? fopen(json, "w") : stdout) != NULL) {
-        write_json(f, equal);
-        if (f != stdout && fclose(f)) return 4;
-    } else if (json) return 4;
+    status = write_file(json, write_json, equal);
+    if (!status) status = write_file(markdown, write_markdown, equal);
+    if (status) return status;
     return equal[0] && equal[1] ? 0 : 1;
 }

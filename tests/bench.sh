@@ -29,4 +29,4 @@ $CC -std=c99 -O2 -c -o "$BUILD/bench_double.o" "$here/bench_part.c"
 $CC -std=c99 -O2 -DCLB_SINGLE -c -o "$BUILD/bench_single.o" "$here/bench_part.c"
 $CC -std=gnu99 -O3 -march=native -ffast-math $XSMM -o "$BUILD/bench" "$here/bench.c" \
     "$BUILD/bench_double.o" "$BUILD/bench_single.o" $XSMM_LIBS -ldl -lpthread -lm
-exec "$BUILD/bench" --json "$BUILD/bench.json" "$@"
+exec "$BUILD/bench" --json "$BUILD/bench.json" --markdown "$BUILD/bench.md" "$@"
