@@ -181,15 +181,8 @@ static double cp_R(const cp_plan *plan, const double *predicted, const double *m
 /* The mean over the published seeds of element k of an array of the tracked runs. */
 static double cp_mean_at(ex *x, const char *name, const char *filter, size_t k)
 {
-    double sum = 0;
-    size_t rows = 0;
-    for (size_t i = 0; i < ex_runs(x); ++i) {
-        ex_list v = ex_get_array(ex_run_at(x, i), name);
-        if (!ex_matches(ex_run_at(x, i), ex_print(x, "part=track pub=1 %s", filter)) || k >= v.n)
-            continue;
-        sum += v.at[k], ++rows;
-    }
-    return rows ? sum / (double)rows : EX_NAN;
+    ex_list list = ex_pick_at(x, name, k, "part=track pub=1 %s", filter);
+    return clb_mean(list.n, list.at);
 }
 
 /* ---- ledger --------------------------------------------------------------------------------- */

@@ -344,7 +344,7 @@ static void e12_verdict_prediction(ex *x, const e12_found *f)
     double r[SP_CASES], stable[SP_CASES], worst_ce, best_mse, err[SP_CASES];
     for (size_t k = 0; k < SP_CASES; ++k) {
         r[k] = sp_log_r(x, &f->g[k], SP_PUB, 1), stable[k] = sp_log_r(x, &f->g[k], SP_PUB, 0.2);
-        err[k] = sp_seed_error(&f->g[k], SP_PUB, 0.1, NULL, NULL);
+        err[k] = sp_seed_error(&f->g[k], SP_PUB, 0.1, NULL);
         ex_printed(ex_summary(x, ex_print(x, "R_%s", sp_cases[k].name), r[k]), e12_paper[k].R);
     }
     worst_ce = fmin(stable[SP_LINEAR_CE], stable[SP_RELU_CE]),
@@ -534,7 +534,7 @@ static void e12_captions(ex *x)
 static void e12_finish(ex *x)
 {
     e12_found f = { 0 };
-    for (size_t k = 0; k < SP_CASES; ++k) sp_load(x, k, 1, &f.g[k]);
+    sp_load(x, f.g);
     ex_caption(x, "exponents",
                "published fits: alpha from the drift, beta from S, R of the Hessian prediction");
     for (size_t k = 0; k < SP_CASES; ++k) e12_exponents(x, &f, k);
@@ -542,11 +542,7 @@ static void e12_finish(ex *x)
                "effects on alpha = 2 + d ln S/d ln eta: mean and sample deviation over seeds");
     e12_windows(x, &f);
     e12_equal_phase(x, &f);
-    ex_caption(x, "predictors",
-               "S and the error of its predictors in percent, seed means; \"-\": outside validity");
-    for (size_t k = 0; k < SP_CASES; ++k) sp_error_table(x, &f.g[k], "predictors");
-    if (!ex_published(x))
-        for (size_t k = 0; k < SP_CASES; ++k) sp_quality_table(x, &f.g[k], "quality");
+    sp_tables(x, f.g);
     for (size_t k = 0; k < SP_CASES; ++k) e12_ledger(x, &f.g[k]);
     e12_constants(x);
     e12_verdict_interaction(x, &f);

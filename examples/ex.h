@@ -126,7 +126,11 @@ EX_FN int     ex_is(const ex_row *row, const char *part);          /* does it be
 EX_FN ex_row *ex_find(ex *x, const char *filter, ...) EX_PRINTF(2, 3);          /* first, or NULL */
 /* The value `name` of all runs that match, in the order planned; .n = 0 if none. */
 EX_FN ex_list ex_pick(ex *x, const char *name, const char *filter, ...) EX_PRINTF(3, 4);
-/* Their mean; that of a part's runs at one learning rate over the published seeds. NaN: no runs. */
+/* Element k of the array `name` of all that match and have so many. */
+EX_FN ex_list ex_pick_at(ex *x, const char *name, size_t k, const char *filter, ...)
+    EX_PRINTF(4, 5);
+/* The mean of ex_pick(); that of a part's runs at one learning rate over the published seeds. NaN:
+ * no runs. */
 EX_FN double  ex_mean(ex *x, const char *name, const char *filter, ...) EX_PRINTF(3, 4);
 EX_FN double  ex_mean_lr(ex *x, const char *name, const char *part, double lr);
 /* Value `name` per seed and position of `key` in `at`, NaN where there is no such run: ready for
@@ -205,6 +209,16 @@ EX_FN void ex_ref(ex_row *row, const char *name, ex_class kind, double tol, cons
 /* Several of one row that stand at PATH/NAME, arrays at PATH/NAME/'*'; names as in ex_nums(). */
 EX_FN void ex_refs(ex_row *row, const char *names, ex_class kind, double tol, const char *path,
                    ...) EX_PRINTF(5, 6);
+/* A table of such: values of a row and where they stand. */
+typedef struct ex_place {
+    const char *names;          /* at PATH/NAME each, as above; NULL: there is none, for cause */
+    const char *at;             /* if not NULL, the one value stands at PATH/AT instead */
+    ex_class    kind;
+    double      tol;
+    const char *cause;          /* or NULL */
+} ex_place;
+EX_FN void ex_ref_places(ex_row *row, const ex_place *places, size_t n, const char *path, ...)
+    EX_PRINTF(4, 5);
 /* One number of all runs that match, each at the place of its seed: PATH/0, PATH/1, ... */
 EX_FN void ex_ref_runs(ex *x, const char *name, ex_class kind, double tol, const char *path,
                        const char *filter, ...) EX_PRINTF(6, 7);
@@ -794,6 +808,23 @@ EX_FN ex_list ex_pick(ex *x, const char *name, const char *filter, ...)
     return ex_values(x, name, rows);
 }
 
+EX_FN ex_list ex_pick_at(ex *x, const char *name, size_t k, const char *filter, ...)
+{
+    va_list args;
+    ex_rows rows;
+    ex_list list = { 0, NULL };
+    double *at;
+    va_start(args, filter);
+    rows = ex_select(x, filter, args);
+    va_end(args);
+    list.at = at = ex_doubles(x, rows.n);
+    for (size_t i = 0; i < rows.n; ++i) {
+        ex_list v = ex_get_array(rows.at[i], name);
+        if (k < v.n) at[list.n++] = v.at[k];
+    }
+    return list;
+}
+
 EX_FN double ex_mean(ex *x, const char *name, const char *filter, ...)
 {
     va_list args;
@@ -1091,6 +1122,22 @@ EX_FN void ex_refs(ex_row *row, const char *names, ex_class kind, double tol, co
     va_end(args);
     while ((name = ex_name(&row->x->arena, &names)) != NULL)
         ex_ref(row, name, kind, tol, ex_get_array(row, name).n ? "%s/%s/*" : "%s/%s", at, name);
+}
+
+EX_FN void ex_ref_places(ex_row *row, const ex_place *places, size_t n, const char *path, ...)
+{
+    va_list args;
+    const char *under;
+    if (!row || !ex_comparable(row)) return;
+    va_start(args, path);
+    under = ex_vprint(&row->x->arena, path, args);
+    va_end(args);
+    for (const ex_place *p = places; p < places + n; ++p) {
+        if (!p->names) ex_ref_none(row->x, p->kind, p->cause, "%s/%s", under, p->at);
+        else if (p->at) ex_ref(row, p->names, p->kind, p->tol, "%s/%s", under, p->at);
+        else ex_refs(row, p->names, p->kind, p->tol, "%s", under);
+        if (p->names && p->cause) ex_because(row->x, p->cause);
+    }
 }
 
 EX_FN void ex_ref_runs(ex *x, const char *name, ex_class kind, double tol, const char *path,

@@ -6,19 +6,19 @@
 #ifndef CLB_SPECTRAL_H
 #define CLB_SPECTRAL_H
 
-enum { SP_T = 2000, SP_QUICK_T = 200, SP_LRS = 8, SP_CASES = 4, SP_TOP = 60 };
+enum { SP_T = 2000, SP_QUICK_T = 200, SP_LRS = 8, SP_CASES = 4, SP_SEEDS = 3, SP_TOP = 60 };
 static const double sp_lrs[SP_LRS] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3 };
 
 typedef struct sp_case {
-    const char    *name, *label;
+    const char    *name, *label, *words;       /* in files, in legends, in a sentence */
     clb_activation activation;
     double         ce;
 } sp_case;
 static const sp_case sp_cases[SP_CASES] = {
-    { "linear_mse", "linear, MSE", CLB_IDENTITY, CLB_MSE },
-    { "linear_ce",  "linear, CE",  CLB_IDENTITY, CLB_CE },
-    { "relu_mse",   "ReLU, MSE",   CLB_RELU,     CLB_MSE },
-    { "relu_ce",    "ReLU, CE",    CLB_RELU,     CLB_CE }
+    { "linear_mse", "linear, MSE", "linear MSE", CLB_IDENTITY, CLB_MSE },
+    { "linear_ce",  "linear, CE",  "linear CE",  CLB_IDENTITY, CLB_CE },
+    { "relu_mse",   "ReLU, MSE",   "ReLU MSE",   CLB_RELU,     CLB_MSE },
+    { "relu_ce",    "ReLU, CE",    "ReLU CE",    CLB_RELU,     CLB_CE }
 };
 enum { SP_LINEAR_MSE, SP_LINEAR_CE, SP_RELU_MSE, SP_RELU_CE };
 
@@ -335,11 +335,11 @@ typedef struct sp_grid {
     const sp_case *c;
     ex_list        lrs;
     size_t         seeds, n;
-    double        *seed;                 /* [seeds] */
+    const double  *seed;                 /* [seeds] */
     double        *lambda_max, *kappa_0; /* [seeds] */
     double        *S;                    /* measured, positive as published */
     double        *pred[SP_PREDICTORS];
-    double        *loss_drop, *kbar, *mu;
+    double        *loss_drop;
 } sp_grid;
 
 EX_FN double sp_at(ex_list list, size_t i) { return i < list.n ? list.at[i] : EX_NAN; }
@@ -362,32 +362,28 @@ EX_FN void sp_load_row(sp_grid *g, ex *x, size_t s)
             g->pred[k][at] = k < SP_EN && k != SP_PUB && row && ex_get(row, "S") < 0 ? -v : v;
         }
         g->loss_drop[at] = row ? ex_get(row, "loss_drop") : EX_NAN;
-        g->kbar[at] = row ? ex_get(row, "kbar") : EX_NAN;
-        g->mu[at] = row ? ex_get(row, "mu") : EX_NAN;
     }
     g->lambda_max[s] = spectrum ? ex_get(spectrum, "lambda_max") : EX_NAN;
     g->kappa_0[s] = middle ? ex_get(middle, "kappa_0") : EX_NAN;
 }
 
-/* Seeds of a case: the published ones (pub = 1) or all that were run. Returns 0 if the case was
- * not run. */
-EX_FN int sp_load(ex *x, size_t which, int pub, sp_grid *g)
+/* The four cases on their published seeds; seeds = n = 0 for a case that was not run. */
+EX_FN void sp_load(ex *x, sp_grid grids[SP_CASES])
 {
-    ex_list seeds =
-        ex_pick(x, "seed", "part=spectrum case=%s%s", sp_cases[which].name, pub ? " pub=1" : "");
-    memset(g, 0, sizeof *g);
-    if (!seeds.n) return 0;
-    g->c = &sp_cases[which];
-    g->lrs = ex_get_array(ex_find(x, "part=spectrum case=%s", g->c->name), "lrs");
-    g->seeds = seeds.n, g->n = g->lrs.n;
-    g->seed = ex_doubles(x, seeds.n), g->lambda_max = ex_doubles(x, seeds.n),
-    g->kappa_0 = ex_doubles(x, seeds.n);
-    memcpy(g->seed, seeds.at, seeds.n * sizeof *g->seed);
-    g->S = ex_doubles(x, g->seeds * g->n), g->loss_drop = ex_doubles(x, g->seeds * g->n);
-    g->kbar = ex_doubles(x, g->seeds * g->n), g->mu = ex_doubles(x, g->seeds * g->n);
-    for (int k = 0; k < SP_PREDICTORS; ++k) g->pred[k] = ex_doubles(x, g->seeds * g->n);
-    for (size_t s = 0; s < g->seeds; ++s) sp_load_row(g, x, s);
-    return 1;
+    memset(grids, 0, SP_CASES * sizeof *grids);
+    for (size_t which = 0; which < SP_CASES; ++which) {
+        sp_grid *g = &grids[which];
+        ex_list seeds = ex_pick(x, "seed", "part=spectrum case=%s pub=1", sp_cases[which].name);
+        size_t cells;
+        if (!seeds.n) continue;
+        g->c = &sp_cases[which];
+        g->lrs = ex_get_array(ex_find(x, "part=spectrum case=%s", g->c->name), "lrs");
+        g->seeds = seeds.n, g->n = g->lrs.n, g->seed = seeds.at, cells = g->seeds * g->n;
+        g->lambda_max = ex_doubles(x, seeds.n), g->kappa_0 = ex_doubles(x, seeds.n);
+        g->S = ex_doubles(x, cells), g->loss_drop = ex_doubles(x, cells);
+        for (int k = 0; k < SP_PREDICTORS; ++k) g->pred[k] = ex_doubles(x, cells);
+        for (size_t s = 0; s < g->seeds; ++s) sp_load_row(g, x, s);
+    }
 }
 
 /* Mean of `what` over the seeds whose run converged, as published; NaN if there is none. */
@@ -405,22 +401,25 @@ EX_FN double sp_error(const sp_grid *g, sp_predictor k, size_t i)
     return sp_mean(g, g->pred[k], i) / sp_mean(g, g->S, i) - 1;
 }
 
-/* Mean over seeds of |predicted/measured - 1|, eta <= top; *worst the largest. Also per seed to
- * each. */
-EX_FN double sp_seed_error(const sp_grid *g, sp_predictor k, double top, double *worst,
-                           double *each)
+/* The same of one seed. */
+EX_FN double sp_error_of(const sp_grid *g, sp_predictor k, size_t s, size_t i)
+{
+    return g->pred[k][s * g->n + i] / g->S[s * g->n + i] - 1;
+}
+
+/* Mean over seeds of |predicted/measured - 1|, eta <= top; *worst the largest. */
+EX_FN double sp_seed_error(const sp_grid *g, sp_predictor k, double top, double *worst)
 {
     double sum = 0, count = 0;
     if (worst) *worst = 0;
     for (size_t s = 0; s < g->seeds; ++s) {
         double part = 0, n = 0;
         for (size_t i = 0; i < g->n; ++i) {
-            double e = fabs(g->pred[k][s * g->n + i] / g->S[s * g->n + i] - 1);
+            double e = fabs(sp_error_of(g, k, s, i));
             if (g->lrs.at[i] > top || isnan(g->S[s * g->n + i])) continue;
             part += e, n += 1;
             if (worst && !(e <= *worst)) *worst = e;
         }
-        if (each) each[s] = part / n;
         sum += part, count += n;
     }
     return sum / count;
@@ -446,6 +445,22 @@ EX_FN size_t sp_curve(const sp_grid *g, const double *what, double top, double *
         if (g->lrs.at[i] <= top && isfinite(sp_mean(g, g->S, i))) used = i + 1;
     }
     return used;
+}
+
+/* Power law of the measured seed means: S ~ eta^beta, alpha = 2 + beta. */
+EX_FN clb_fit sp_fit(ex *x, const sp_grid *g, double top)
+{
+    double *S = ex_doubles(x, g->n);
+    size_t n = sp_curve(g, g->S, top, S);
+    return clb_fit_power(n, g->lrs.at, S, 1e-15);
+}
+
+/* eta lambda_max(0), seed mean, for all eta: the axis on which the cases are compared. */
+EX_FN const double *sp_phases(ex *x, const sp_grid *g)
+{
+    double *at = ex_doubles(x, g->n), lambda = clb_mean(g->seeds, g->lambda_max);
+    for (size_t i = 0; i < g->n; ++i) at[i] = g->lrs.at[i] * lambda;
+    return at;
 }
 
 /* Correlation of logarithms that the paper reports. */
@@ -494,7 +509,7 @@ EX_FN void sp_error_table(ex *x, const sp_grid *g, const char *table)
 EX_FN void sp_quality_table(ex *x, const sp_grid *g, const char *table)
 {
     for (int k = 0; k < SP_PREDICTORS; ++k) {
-        double worst, mean = sp_seed_error(g, (sp_predictor)k, 0.1, &worst, NULL);
+        double worst, mean = sp_seed_error(g, (sp_predictor)k, 0.1, &worst);
         ex_row *line = ex_line(x, table);
         ex_text(line, "case", g->c->name);
         ex_text(line, "predictor", sp_names[k]);
@@ -521,6 +536,16 @@ EX_FN void sp_coupling_table(ex *x, const sp_grid *g, const char *table)
         for (size_t k = 0; k < EX_LEN(names); ++k)
             if (!isnan(ex_get(from, names[k]))) ex_num(line, names[k], ex_get(from, names[k]));
     }
+}
+
+/* Tables "predictors" and, beyond the published runs, "quality". */
+EX_FN void sp_tables(ex *x, const sp_grid grids[SP_CASES])
+{
+    ex_caption(x, "predictors",
+               "S and the error of its predictors in percent, seed means; \"-\": outside validity");
+    for (size_t k = 0; k < SP_CASES; ++k) sp_error_table(x, &grids[k], "predictors");
+    for (size_t k = 0; k < SP_CASES && !ex_published(x); ++k)
+        sp_quality_table(x, &grids[k], "quality");
 }
 
 /* ---- figure --------------------------------------------------------------------------------- */
@@ -550,7 +575,42 @@ EX_FN void sp_panel(ex *x, plot *p, const sp_grid *g)
     plot_vertical(a, 2 / clb_mean(g->seeds, g->lambda_max), "2/lambda_max(0)");
 }
 
+/* Points and a thin line for seed means of one case. */
+EX_FN void sp_plot_case(plot_panel *a, const sp_grid *g, const double *at, const double *y)
+{
+    int style = (int)(g->c - sp_cases);
+    plot_line(a, style | PLOT_THIN, g->n, at, y, NULL);
+    plot_points(a, style, g->n, at, y, g->c->label);
+}
+
 /* ---- ledger of E8 and E12 ------------------------------------------------------------------- */
+
+/* What refs() claims for every published run of a case, under FILE#NAME/SEED. */
+EX_FN void sp_ref_runs(ex *x, const sp_grid *g, const char *file, const char *name,
+                       void (*refs)(ex *x, ex_row *row, const char *path))
+{
+    for (size_t i = 0; i < ex_runs(x); ++i) {
+        ex_row *row = ex_run_at(x, i);
+        int seed = ex_seed_index(row);
+        if (g->n && sp_case_of(row) == g->c && ex_comparable(row) && seed < SP_SEEDS)
+            refs(x, row, ex_print(x, "%s#%s/%d", file, name, seed));
+    }
+}
+
+EX_FN void sp_ref_config(ex *x, const char *file)
+{
+    ex_list lrs = { SP_LRS, sp_lrs };
+    ex_ref_config(x, file, SP_SEEDS, lrs, SP_T);
+    ex_ref_shapes(x, file, 64);
+}
+
+/* What a "spectrum" run has in both: configuration and wall time. */
+EX_FN void sp_ref_run(ex *x, const ex_row *row, const char *path)
+{
+    ex_ref_none(x, EX_FOREIGN, "wall time", "%s/hessian_time", path);
+    ex_ref_value(x, row->seed, EX_EXACT, 0, "%s/seed", path);
+    ex_ref_value(x, 1600, EX_EXACT, 0, "%s/n_params", path);
+}
 
 /* One eta of the table of seed means; config is the place of its published numbers. */
 EX_FN ex_row *sp_means_line(ex *x, const sp_grid *g, size_t i, const char *key, const char *name,
