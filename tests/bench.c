@@ -1,11 +1,13 @@
-/* Speed of clb against the peers found on this machine: OpenBLAS, BLIS, libxsmm, LAPACK, ARPACK, PyTorch.
- *   make bench                         (tests/bench.sh finds the peers, builds and runs this program)
+/* Speed of clb against the peers found on this machine: OpenBLAS, BLIS, libxsmm, LAPACK, ARPACK,
+ * PyTorch.
+ *   make bench                       (tests/bench.sh finds the peers, builds and runs this program)
  *   build/bench [--quick] [--only WORD] [--rounds N] [--json FILE|-] [--markdown FILE|-]
  *
- * Every row is measured in one loop: in each round every contender runs for about a millisecond, in turn, so
- * that a change of clock or a busy neighbour hits all alike. Times are process CPU time, the figure is the median
- * over the rounds. "peak" is a loop of independent fused multiply-adds on the widest vectors, measured in the same
- * rounds, so that the share of peak has the same meaning on a busy machine. One thread everywhere. */
+ * Every row is measured in one loop: in each round every contender runs for about a millisecond, in
+ * turn, so that a change of clock or a busy neighbour hits all alike. Times are process CPU time,
+ * the figure is the median over the rounds. "peak" is a loop of independent fused multiply-adds on
+ * the widest vectors, measured in the same rounds, so that the share of peak has the same meaning
+ * on a busy machine. One thread everywhere. */
 #define _POSIX_C_SOURCE 200809L
 #include "bench.h"
 #include <dlfcn.h>
@@ -26,7 +28,13 @@
 enum { MAX_CONTENDERS = 8, MAX_ROUNDS = 101, MAX_ROWS = 256 };
 
 typedef double (*bench_run)(void *context, long reps);        /* CPU seconds of reps repetitions */
-typedef struct contender { const char *who; bench_run run; void *context; long reps; double unit, t[MAX_ROUNDS], median; } contender;
+typedef struct contender {
+    const char *who;
+    bench_run   run;
+    void       *context;
+    long        reps;
+    double      unit, t[MAX_ROUNDS], median;
+} contender;
 typedef struct row {
     char       group[24], name[48], precision[8];
     double     flops;
@@ -51,7 +59,7 @@ static void die(const char *what)
     exit(1);
 }
 
-/* ---- measuring -------------------------------------------------------------------------------- */
+/* ---- measuring ------------------------------------------------------------------------------ */
 
 static row *row_new(const char *group, const char *name, const char *precision, double flops)
 {
@@ -105,7 +113,8 @@ static void row_print(row *r)
         if (c != clb && clb) printf(" (%.2fx)", c->median / clb->median);
     }
     if (clb && peak && r->flops > 0)
-        printf("  %.1f GF/s, %.0f %% of peak", r->flops / clb->median * 1e-9, 100 * r->flops / clb->median * peak->median);
+        printf("  %.1f GF/s, %.0f %% of peak", r->flops / clb->median * 1e-9,
+               100 * r->flops / clb->median * peak->median);
     putchar('\n');
     fflush(stdout);
 }
@@ -115,7 +124,8 @@ static void row_measure(row *r, double seconds)
     if (option_only && !strstr(r->name, option_only) && !strstr(r->group, option_only)) return;
     for (int i = 0; i < r->count; ++i) calibrate(&r->c[i], seconds);
     for (int k = 0; k < r->rounds; ++k)
-        for (int i = 0; i < r->count; ++i) r->c[i].t[k] = r->c[i].run(r->c[i].context, r->c[i].reps) / (double)r->c[i].reps;
+        for (int i = 0; i < r->count; ++i)
+            r->c[i].t[k] = r->c[i].run(r->c[i].context, r->c[i].reps) / (double)r->c[i].reps;
     for (int i = 0; i < r->count; ++i) {
         double t[MAX_ROUNDS];
         memcpy(t, r->c[i].t, sizeof t);
@@ -126,7 +136,7 @@ static void row_measure(row *r, double seconds)
     row_print(r);
 }
 
-/* ---- peak: seconds per flop ------------------------------------------------------------------- */
+/* ---- peak: seconds per flop ----------------------------------------------------------------- */
 
 static volatile double peak_sink;
 #if defined(__x86_64__)
@@ -172,10 +182,12 @@ static void add_peak(row *r, const bench_part *part)
     r->c[r->count - 1].unit = 100 * 12 * 2 * width;               /* flops of one repetition */
 }
 
-/* ---- peers ------------------------------------------------------------------------------------ */
+/* ---- peers ---------------------------------------------------------------------------------- */
 
-typedef void (*cblas_d)(int, int, int, int, int, int, double, const double *, int, const double *, int, double, double *, int);
-typedef void (*cblas_s)(int, int, int, int, int, int, float, const float *, int, const float *, int, float, float *, int);
+typedef void (*cblas_d)(int, int, int, int, int, int, double, const double *, int, const double *,
+                        int, double, double *, int);
+typedef void (*cblas_s)(int, int, int, int, int, int, float, const float *, int, const float *, int,
+                        float, float *, int);
 typedef struct blas { const char *who; cblas_d d; cblas_s s; } blas;
 static blas openblas = { "openblas", NULL, NULL }, blis = { "blis", NULL, NULL };
 
@@ -191,16 +203,19 @@ static void function(void *lib, const char *name, void *out)
     memcpy(out, &p, sizeof p);
 }
 
-typedef void (*lapack_dsyevd)(const char *, const char *, const int *, double *, const int *, double *, double *, const int *,
-                              int *, const int *, int *);
-typedef void (*blas_dsymv)(int, int, int, double, const double *, int, const double *, int, double, double *, int);
+typedef void (*lapack_dsyevd)(const char *, const char *, const int *, double *, const int *,
+                              double *, double *, const int *, int *, const int *, int *);
+typedef void (*blas_dsymv)(int, int, int, double, const double *, int, const double *, int, double,
+                           double *, int);
 static lapack_dsyevd dsyevd;
 static blas_dsymv    dsymv;
-typedef void (*arpack_dsaupd)(int *, const char *, const int *, const char *, const int *, const double *, double *, const int *,
-                              double *, const int *, int *, int *, double *, double *, const int *, int *, int, int);
-typedef void (*arpack_dseupd)(const int *, const char *, int *, double *, double *, const int *, const double *, const char *,
-                              const int *, const char *, const int *, const double *, double *, const int *, double *,
-                              const int *, int *, int *, double *, double *, const int *, int *, int, int, int);
+typedef void (*arpack_dsaupd)(int *, const char *, const int *, const char *, const int *,
+                              const double *, double *, const int *, double *, const int *, int *,
+                              int *, double *, double *, const int *, int *, int, int);
+typedef void (*arpack_dseupd)(const int *, const char *, int *, double *, double *, const int *,
+                              const double *, const char *, const int *, const char *, const int *,
+                              const double *, double *, const int *, double *, const int *, int *,
+                              int *, double *, double *, const int *, int *, int, int, int);
 static arpack_dsaupd dsaupd;
 static arpack_dseupd dseupd;
 
@@ -221,8 +236,8 @@ static void find_peers(void)
     arpack = library(getenv("BENCH_ARPACK") ? getenv("BENCH_ARPACK") : "libarpack.so.2");
     function(arpack, "dsaupd_", &dsaupd);
     function(arpack, "dseupd_", &dseupd);
-    fprintf(stderr, "peers: openblas %s, blis %s, libxsmm %s, lapack %s, arpack %s\n", openblas.d ? "yes" : "no",
-            blis.d ? "yes" : "no",
+    fprintf(stderr, "peers: openblas %s, blis %s, libxsmm %s, lapack %s, arpack %s\n",
+            openblas.d ? "yes" : "no", blis.d ? "yes" : "no",
 #ifdef BENCH_XSMM
             "yes",
 #else
@@ -232,34 +247,41 @@ static void find_peers(void)
 }
 
 /* form: n A B, t A B^T, a A^T B; row-major, dense. */
-static void gemm_d(cblas_d f, char form, size_t M, size_t N, size_t K, const double *A, const double *B, double *C)
+static void gemm_d(cblas_d f, char form, size_t M, size_t N, size_t K, const double *A,
+                   const double *B, double *C)
 {
-    f(101, form == 'a' ? 112 : 111, form == 't' ? 112 : 111, (int)M, (int)N, (int)K, 1, A, (int)(form == 'a' ? M : K), B,
-      (int)(form == 't' ? K : N), 0, C, (int)N);
+    f(101, form == 'a' ? 112 : 111, form == 't' ? 112 : 111, (int)M, (int)N, (int)K, 1, A,
+      (int)(form == 'a' ? M : K), B, (int)(form == 't' ? K : N), 0, C, (int)N);
 }
 
-static void gemm_s(cblas_s f, char form, size_t M, size_t N, size_t K, const float *A, const float *B, float *C)
+static void gemm_s(cblas_s f, char form, size_t M, size_t N, size_t K, const float *A,
+                   const float *B, float *C)
 {
-    f(101, form == 'a' ? 112 : 111, form == 't' ? 112 : 111, (int)M, (int)N, (int)K, 1, A, (int)(form == 'a' ? M : K), B,
-      (int)(form == 't' ? K : N), 0, C, (int)N);
+    f(101, form == 'a' ? 112 : 111, form == 't' ? 112 : 111, (int)M, (int)N, (int)K, 1, A,
+      (int)(form == 'a' ? M : K), B, (int)(form == 't' ? K : N), 0, C, (int)N);
 }
 
-static void openblas_gemm_d(char form, size_t M, size_t N, size_t K, const double *A, const double *B, double *C)
+static void openblas_gemm_d(char form, size_t M, size_t N, size_t K, const double *A,
+                            const double *B, double *C)
 {
     gemm_d(openblas.d, form, M, N, K, A, B, C);
 }
 
-static void openblas_gemm_s(char form, size_t M, size_t N, size_t K, const float *A, const float *B, float *C)
+static void openblas_gemm_s(char form, size_t M, size_t N, size_t K, const float *A, const float *B,
+                            float *C)
 {
     gemm_s(openblas.s, form, M, N, K, A, B, C);
 }
 
 #ifdef BENCH_XSMM
-/* libxsmm is column-major: C^T = B^T A^T. It has no kernel for B stored transposed, so B is transposed first. */
+/* libxsmm is column-major: C^T = B^T A^T. It has no kernel for B stored transposed, so B is
+ * transposed first. */
 static double xsmm_copy[1 << 18];
-static void xsmm_gemm_d(char form, size_t M, size_t N, size_t K, const double *A, const double *B, double *C)
+static void xsmm_gemm_d(char form, size_t M, size_t N, size_t K, const double *A, const double *B,
+                        double *C)
 {
-    libxsmm_blasint n = (libxsmm_blasint)N, m = (libxsmm_blasint)M, k = (libxsmm_blasint)K, lda = form == 'a' ? m : k;
+    libxsmm_blasint n = (libxsmm_blasint)N, m = (libxsmm_blasint)M, k = (libxsmm_blasint)K,
+                    lda = form == 'a' ? m : k;
     int flags = form == 'a' ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
     double one = 1, zero = 0;
     libxsmm_dmmfunction f = libxsmm_dmmdispatch(n, m, k, &n, &lda, &n, &one, &zero, &flags, NULL);
@@ -269,9 +291,11 @@ static void xsmm_gemm_d(char form, size_t M, size_t N, size_t K, const double *A
     }
     f(B, A, C);
 }
-static void xsmm_gemm_s(char form, size_t M, size_t N, size_t K, const float *A, const float *B, float *C)
+static void xsmm_gemm_s(char form, size_t M, size_t N, size_t K, const float *A, const float *B,
+                        float *C)
 {
-    libxsmm_blasint n = (libxsmm_blasint)N, m = (libxsmm_blasint)M, k = (libxsmm_blasint)K, lda = form == 'a' ? m : k;
+    libxsmm_blasint n = (libxsmm_blasint)N, m = (libxsmm_blasint)M, k = (libxsmm_blasint)K,
+                    lda = form == 'a' ? m : k;
     int flags = form == 'a' ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
     float one = 1, zero = 0;
     libxsmm_smmfunction f = libxsmm_smmdispatch(n, m, k, &n, &lda, &n, &one, &zero, &flags, NULL);
@@ -284,7 +308,8 @@ static void xsmm_gemm_s(char form, size_t M, size_t N, size_t K, const float *A,
 /* Does this build of libxsmm have a kernel for the shape, and is it right? */
 static int xsmm_can(char form, size_t M, size_t N, size_t K)
 {
-    libxsmm_blasint n = (libxsmm_blasint)N, m = (libxsmm_blasint)M, k = (libxsmm_blasint)K, lda = form == 'a' ? m : k;
+    libxsmm_blasint n = (libxsmm_blasint)N, m = (libxsmm_blasint)M, k = (libxsmm_blasint)K,
+                    lda = form == 'a' ? m : k;
     int flags = form == 'a' ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
     double one = 1, zero = 0;
     float onef = 1, zerof = 0;
@@ -309,7 +334,7 @@ static int xsmm_can(char form, size_t M, size_t N, size_t K)
 #define LOG logf
 #include "bench_peer.h"
 
-/* ---- PyTorch: a child process that answers "name precision arguments reps" with CPU seconds ---- */
+/* ---- PyTorch: a child process answers "name precision arguments reps" with CPU seconds ------ */
 
 static FILE *torch_in, *torch_out;
 
@@ -343,13 +368,20 @@ static double torch_run(void *context, long reps)
 static char *torch_request(const char *what, const bench_part *part, const bench_net_spec *s)
 {
     char *line = (char *)malloc(96);
-    snprintf(line, 96, "%s %s %zu %zu %g %d", what, part->real == 8 ? "float64" : "float32", s->m, s->L, s->ce, s->linear);
+    snprintf(line, 96, "%s %s %zu %zu %g %d", what, part->real == 8 ? "float64" : "float32", s->m,
+             s->L, s->ce, s->linear);
     return line;
 }
 
-/* ---- matrix products -------------------------------------------------------------------------- */
+/* ---- matrix products ------------------------------------------------------------------------ */
 
-typedef struct product { const bench_part *part; char form; size_t M, N, K; void *A, *B, *C; blas *peer; } product;
+typedef struct product {
+    const bench_part *part;
+    char   form;
+    size_t M, N, K;
+    void  *A, *B, *C;
+    blas  *peer;
+} product;
 
 static void fill(const bench_part *part, void *p, size_t count)
 {
@@ -373,7 +405,8 @@ static double product_clb(void *context, long reps)
 {
     product *p = (product *)context;
     double start = cpu_seconds();
-    while (reps--) p->part->matmul(p->form == 'a' ? 'a' : p->form, p->M, p->N, p->K, p->A, p->B, p->C);
+    while (reps--)
+        p->part->matmul(p->form == 'a' ? 'a' : p->form, p->M, p->N, p->K, p->A, p->B, p->C);
     return cpu_seconds() - start;
 }
 
@@ -381,14 +414,24 @@ static double product_blas(blas *peer, product *p, long reps)
 {
     double start = cpu_seconds();
     while (reps--) {
-        if (p->part->real == 8) gemm_d(peer->d, p->form, p->M, p->N, p->K, (double *)p->A, (double *)p->B, (double *)p->C);
-        else gemm_s(peer->s, p->form, p->M, p->N, p->K, (float *)p->A, (float *)p->B, (float *)p->C);
+        if (p->part->real == 8)
+            gemm_d(peer->d, p->form, p->M, p->N, p->K, (double *)p->A, (double *)p->B,
+                   (double *)p->C);
+        else
+            gemm_s(peer->s, p->form, p->M, p->N, p->K, (float *)p->A, (float *)p->B, (float *)p->C);
     }
     return cpu_seconds() - start;
 }
 
-static double product_openblas(void *context, long reps) { return product_blas(&openblas, (product *)context, reps); }
-static double product_blis(void *context, long reps) { return product_blas(&blis, (product *)context, reps); }
+static double product_openblas(void *context, long reps)
+{
+    return product_blas(&openblas, (product *)context, reps);
+}
+
+static double product_blis(void *context, long reps)
+{
+    return product_blas(&blis, (product *)context, reps);
+}
 
 #ifdef BENCH_XSMM
 static double product_xsmm(void *context, long reps)
@@ -396,7 +439,8 @@ static double product_xsmm(void *context, long reps)
     product *p = (product *)context;
     double start = cpu_seconds();
     while (reps--) {
-        if (p->part->real == 8) xsmm_gemm_d(p->form, p->M, p->N, p->K, (double *)p->A, (double *)p->B, (double *)p->C);
+        if (p->part->real == 8)
+            xsmm_gemm_d(p->form, p->M, p->N, p->K, (double *)p->A, (double *)p->B, (double *)p->C);
         else xsmm_gemm_s(p->form, p->M, p->N, p->K, (float *)p->A, (float *)p->B, (float *)p->C);
     }
     return cpu_seconds() - start;
@@ -421,25 +465,30 @@ static void check_peer(product *p, bench_run peer, const char *who)
         if (e > worst) worst = e;
     }
     if (!(worst <= (p->part->real == 8 ? 1e-12 : 1e-3) * (double)p->K)) {
-        fprintf(stderr, "bench: %s %c %zu %zu %zu differs by %g\n", who, p->form, p->M, p->N, p->K, worst);
+        fprintf(stderr, "bench: %s %c %zu %zu %zu differs by %g\n", who, p->form, p->M, p->N, p->K,
+                worst);
         exit(1);
     }
     free(mine);
 }
 
-static void product_row(const bench_part *part, const char *group, const char *name, char form, size_t M, size_t N, size_t K)
+static void product_row(const bench_part *part, const char *group, const char *name, char form,
+                        size_t M, size_t N, size_t K)
 {
     product p;
     row *r = row_new(group, name, part->precision, 2.0 * (double)M * (double)N * (double)K);
     p.part = part, p.form = form, p.M = M, p.N = N, p.K = K;
-    p.A = block(M * K * part->real), p.B = block(N * K * part->real), p.C = block(M * N * part->real);
+    p.A = block(M * K * part->real), p.B = block(N * K * part->real),
+    p.C = block(M * N * part->real);
     fill(part, p.A, M * K), fill(part, p.B, N * K);
     add_peak(r, part);
     row_add(r, "clb", product_clb, &p);
-    if (openblas.d) row_add(r, "openblas", product_openblas, &p), check_peer(&p, product_openblas, "openblas");
+    if (openblas.d)
+        row_add(r, "openblas", product_openblas, &p), check_peer(&p, product_openblas, "openblas");
     if (blis.d) row_add(r, "blis", product_blis, &p), check_peer(&p, product_blis, "blis");
 #ifdef BENCH_XSMM
-    if (xsmm_can(form, M, N, K)) row_add(r, "libxsmm", product_xsmm, &p), check_peer(&p, product_xsmm, "libxsmm");
+    if (xsmm_can(form, M, N, K))
+        row_add(r, "libxsmm", product_xsmm, &p), check_peer(&p, product_xsmm, "libxsmm");
 #endif
     row_measure(r, M >= 1024 ? 0.02 : 0.0005);
     free(p.A), free(p.B), free(p.C);
@@ -477,7 +526,7 @@ static void product_rows(const bench_part *part)
     product_row(part, "square", "2048", 'n', 2048, 2048, 2048);
 }
 
-/* ---- training steps --------------------------------------------------------------------------- */
+/* ---- training steps ------------------------------------------------------------------------- */
 
 typedef struct trainer { const bench_part *part; void *net, *peer; } trainer;
 
@@ -503,14 +552,16 @@ static double steps_peer_s(void *context, long reps)
     return cpu_seconds() - start;
 }
 
-/* n = 200, d = 20, K = 5, L layers of width m. Flops of forward, backward and update as in the products. */
+/* n = 200, d = 20, K = 5, L layers of width m. Flops of forward, backward and update as in the
+ * products. */
 static double step_flops(const bench_net_spec *s)
 {
     double f = 4.0 * (double)s->d * (double)s->m + 6.0 * (double)s->m * (double)s->K;
     return (double)s->n * (f + 6.0 * (double)(s->L - 2) * (double)s->m * (double)s->m);
 }
 
-static void step_row(const bench_part *part, const char *name, size_t m, size_t L, double ce, int linear)
+static void step_row(const bench_part *part, const char *name, size_t m, size_t L, double ce,
+                     int linear)
 {
     bench_net_spec s = { 200, 20, m, 5, L, ce, linear };
     row *r = row_new("step", name, part->precision, linear ? 0 : step_flops(&s));
@@ -522,13 +573,15 @@ static void step_row(const bench_part *part, const char *name, size_t m, size_t 
     row_add(r, "clb", steps_clb, &t);
     if (openblas.d && part->real == 8)
         row_add(r, "C+openblas", steps_peer_d, peer_new_d(&s, openblas_gemm_d, X, y, theta));
-    else if (openblas.d) row_add(r, "C+openblas", steps_peer_s, peer_new_s(&s, openblas_gemm_s, X, y, theta));
+    else if (openblas.d)
+        row_add(r, "C+openblas", steps_peer_s, peer_new_s(&s, openblas_gemm_s, X, y, theta));
 #ifdef BENCH_XSMM
-    if (part->real == 8) row_add(r, "C+libxsmm", steps_peer_d, peer_new_d(&s, xsmm_gemm_d, X, y, theta));
+    if (part->real == 8)
+        row_add(r, "C+libxsmm", steps_peer_d, peer_new_d(&s, xsmm_gemm_d, X, y, theta));
     else row_add(r, "C+libxsmm", steps_peer_s, peer_new_s(&s, xsmm_gemm_s, X, y, theta));
 #endif
     if (torch_in) row_add(r, "pytorch", torch_run, torch_request("step", part, &s));
-    row_measure(r, L > 2 ? 0.1 : 0.01);                      /* hundreds of steps a call, as in a training run */
+    row_measure(r, L > 2 ? 0.1 : 0.01);      /* hundreds of steps a call, as in a training run */
     part->net_free(t.net);
 }
 
@@ -542,7 +595,7 @@ static void step_rows(const bench_part *part)
     step_row(part, "linear squares m64", 64, 2, 0, 1);
 }
 
-/* ---- curvature -------------------------------------------------------------------------------- */
+/* ---- curvature ------------------------------------------------------------------------------ */
 
 static double hvp_clb(void *context, long reps)
 {
@@ -560,13 +613,15 @@ static double hessian_clb(void *context, long reps)
     return cpu_seconds() - start;
 }
 
-/* The row "Hessian" compares with what the published program does, a double backward product H e_i for every column
- * (pytorch), and with PyTorch's quicker way to the same matrix, the rows of one kept graph (pytorch rows). */
+/* The row "Hessian" compares with what the published program does, a double backward product H e_i
+ * for every column (pytorch), and with PyTorch's quicker way to the same matrix, the rows of one
+ * kept graph (pytorch rows). */
 static void curvature_rows(const bench_part *part)
 {
     bench_net_spec s = { 200, 20, 64, 5, 2, 1, 0 };
     trainer t = { part, part->net_new(&s), NULL };
-    row *r = row_new("curv", "HVP m64 P1600", part->precision, 2.0 * 200 * (2.0 * 20 * 64 + 6.0 * 5 * 64));
+    row *r = row_new("curv", "HVP m64 P1600", part->precision,
+                     2.0 * 200 * (2.0 * 20 * 64 + 6.0 * 5 * 64));
     add_peak(r, part);
     row_add(r, "clb", hvp_clb, &t);
     if (torch_in) row_add(r, "pytorch", torch_run, torch_request("hvp", part, &s));
@@ -580,9 +635,15 @@ static void curvature_rows(const bench_part *part)
     part->net_free(t.net);
 }
 
-/* ---- eigenproblems, double -------------------------------------------------------------------- */
+/* ---- eigenproblems, double ------------------------------------------------------------------ */
 
-typedef struct eigen { const bench_part *part; size_t n; double *A, *work, *vectors, *values, *g; int *iwork, liwork, lwork; double *space; } eigen;
+typedef struct eigen {
+    const bench_part *part;
+    size_t  n;
+    double *A, *work, *vectors, *values, *g;
+    int    *iwork, liwork, lwork;
+    double *space;
+} eigen;
 
 static double eigh_run(eigen *e, double *g, double *vectors, long reps)
 {
@@ -598,7 +659,10 @@ static double eigh_vectors(void *context, long reps)
     return eigh_run(e, NULL, e->vectors, reps);
 }
 
-static double eigh_values(void *context, long reps) { return eigh_run((eigen *)context, NULL, NULL, reps); }
+static double eigh_values(void *context, long reps)
+{
+    return eigh_run((eigen *)context, NULL, NULL, reps);
+}
 
 static double eigh_project(void *context, long reps)
 {
@@ -612,14 +676,22 @@ static double lapack_run(eigen *e, const char *job, long reps)
     double start = cpu_seconds();
     while (reps--) {
         memcpy(e->work, e->A, e->n * e->n * sizeof(double));
-        dsyevd(job, "L", &n, e->work, &n, e->values, e->space, &e->lwork, e->iwork, &e->liwork, &info);
+        dsyevd(job, "L", &n, e->work, &n, e->values, e->space, &e->lwork, e->iwork, &e->liwork,
+               &info);
         if (info) die("dsyevd failed");
     }
     return cpu_seconds() - start;
 }
 
-static double dsyevd_vectors(void *context, long reps) { return lapack_run((eigen *)context, "V", reps); }
-static double dsyevd_values(void *context, long reps) { return lapack_run((eigen *)context, "N", reps); }
+static double dsyevd_vectors(void *context, long reps)
+{
+    return lapack_run((eigen *)context, "V", reps);
+}
+
+static double dsyevd_values(void *context, long reps)
+{
+    return lapack_run((eigen *)context, "N", reps);
+}
 
 static double lanczos_clb(void *context, long reps)
 {
@@ -630,21 +702,25 @@ static double lanczos_clb(void *context, long reps)
     return cpu_seconds() - start;
 }
 
-/* Ten largest by ARPACK's implicitly restarted Lanczos, basis 60, tolerance 1e-10 as clb's default, with vectors. */
+/* Ten largest by ARPACK's implicitly restarted Lanczos, basis 60, tolerance 1e-10 as clb's default,
+ * with vectors. */
 static void arpack_once(eigen *e)
 {
     enum { NEV = 10, NCV = 60 };
-    int n = (int)e->n, ido = 0, nev = NEV, ncv = NCV, iparam[11] = { 1, 0, 1000, 1, 0, 0, 1, 0, 0, 0, 0 }, ipntr[11];
+    int n = (int)e->n, ido = 0, nev = NEV, ncv = NCV, ipntr[11];
+    int iparam[11] = { 1, 0, 1000, 1, 0, 0, 1, 0, 0, 0, 0 };
     int lworkl = NCV * (NCV + 8), info = 0, rvec = 1, select[NCV];
-    double tol = 1e-10, sigma = 0, *resid = e->space, *v = e->vectors, *workd = resid + n, *workl = workd + 3 * n;
+    double tol = 1e-10, sigma = 0, *resid = e->space, *v = e->vectors, *workd = resid + n,
+           *workl = workd + 3 * n;
     for (;;) {
-        dsaupd(&ido, "I", &n, "LA", &nev, &tol, resid, &ncv, v, &n, iparam, ipntr, workd, workl, &lworkl, &info, 1, 2);
+        dsaupd(&ido, "I", &n, "LA", &nev, &tol, resid, &ncv, v, &n, iparam, ipntr, workd, workl,
+               &lworkl, &info, 1, 2);
         if (ido != 1 && ido != -1) break;
         dsymv(102, 122, n, 1, e->A, n, workd + ipntr[0] - 1, 1, 0, workd + ipntr[1] - 1, 1);
     }
     if (info) die("dsaupd failed");
-    dseupd(&rvec, "A", select, e->values, v, &n, &sigma, "I", &n, "LA", &nev, &tol, resid, &ncv, v, &n, iparam, ipntr, workd,
-           workl, &lworkl, &info, 1, 1, 2);
+    dseupd(&rvec, "A", select, e->values, v, &n, &sigma, "I", &n, "LA", &nev, &tol, resid, &ncv, v,
+           &n, iparam, ipntr, workd, workl, &lworkl, &info, 1, 1, 2);
     if (info) die("dseupd failed");
 }
 
@@ -660,10 +736,12 @@ static eigen *eigen_new(const bench_part *part, size_t n)
     eigen *e = (eigen *)calloc(1, sizeof *e);
     size_t i, j;
     e->part = part, e->n = n;
-    e->A = (double *)block(n * n * 8), e->work = (double *)block(n * n * 8), e->vectors = (double *)block(n * n * 8);
+    e->A = (double *)block(n * n * 8), e->work = (double *)block(n * n * 8),
+    e->vectors = (double *)block(n * n * 8);
     e->values = (double *)block(2 * n * 8), e->g = (double *)block(n * 8);
     e->lwork = (int)(1 + 6 * n + 2 * n * n) + 64 * (int)n, e->liwork = (int)(3 + 5 * n);
-    e->space = (double *)block((size_t)e->lwork * 8), e->iwork = (int *)block((size_t)e->liwork * sizeof(int));
+    e->space = (double *)block((size_t)e->lwork * 8),
+    e->iwork = (int *)block((size_t)e->liwork * sizeof(int));
     fill(part, e->A, n * n), fill(part, e->g, n);
     for (i = 0; i < n; ++i)
         for (j = 0; j < i; ++j) e->A[j * n + i] = e->A[i * n + j];
@@ -672,7 +750,8 @@ static eigen *eigen_new(const bench_part *part, size_t n)
 
 static void eigen_free(eigen *e)
 {
-    free(e->A), free(e->work), free(e->vectors), free(e->values), free(e->g), free(e->space), free(e->iwork), free(e);
+    free(e->A), free(e->work), free(e->vectors), free(e->values), free(e->g), free(e->space);
+    free(e->iwork), free(e);
 }
 
 static void eigen_rows(const bench_part *part, int quick)
@@ -700,18 +779,20 @@ static void eigen_rows(const bench_part *part, int quick)
     }
 }
 
-/* ---- exact bits: scalar against the fastest, on the inputs of this benchmark -------------------- */
+/* ---- exact bits: scalar against the fastest, on the inputs of this benchmark ---------------- */
 
 static int same_bits(const bench_part *part)
 {
-    static const size_t shapes[][3] = { { 200, 64, 20 }, { 200, 5, 64 }, { 64, 20, 200 }, { 5, 256, 200 }, { 256, 256, 256 } };
+    static const size_t shapes[][3] = { { 200, 64, 20 }, { 200, 5, 64 }, { 64, 20, 200 },
+                                        { 5, 256, 200 }, { 256, 256, 256 } };
     int equal = 1;
     for (int i = 0; i < 15; ++i) {
         const size_t *s = shapes[i / 3];
         product p = { part, "nta"[i % 3], s[0], s[1], s[2], NULL, NULL, NULL, NULL };
         size_t bytes = p.M * p.N * part->real;
         void *other = block(bytes);
-        p.A = block(p.M * p.K * part->real), p.B = block(p.N * p.K * part->real), p.C = block(bytes);
+        p.A = block(p.M * p.K * part->real), p.B = block(p.N * p.K * part->real),
+        p.C = block(bytes);
         fill(part, p.A, p.M * p.K), fill(part, p.B, p.N * p.K);
         part->isa(NULL), product_clb(&p, 1), memcpy(other, p.C, bytes);
         part->isa("scalar"), product_clb(&p, 1);
@@ -720,7 +801,8 @@ static int same_bits(const bench_part *part)
     }
     for (int i = 0; i < 4; ++i) {
         bench_net_spec s = { 200, 20, i == 3 ? 16 : 64, 5, i == 2 ? 4 : 2, i == 1 ? 0 : 1, 0 };
-        void *a = (part->isa(NULL), part->net_new(&s)), *b = (part->isa("scalar"), part->net_new(&s));
+        void *a = (part->isa(NULL), part->net_new(&s)),
+             *b = (part->isa("scalar"), part->net_new(&s));
         const void *X, *ta, *tb;
         const int *y;
         part->isa(NULL), part->net_steps(a, 10);
@@ -733,7 +815,7 @@ static int same_bits(const bench_part *part)
     return equal;
 }
 
-/* ---- summary and JSON --------------------------------------------------------------------------- */
+/* ---- summary and JSON ----------------------------------------------------------------------- */
 
 /* Geometric mean over the gemm rows of (peer / clb); who NULL: the best peer of each row. */
 static double geometric(const char *group, const char *precision, const char *who)
@@ -746,7 +828,8 @@ static double geometric(const char *group, const char *precision, const char *wh
         double best = HUGE_VAL;
         if (strcmp(r->group, group) || strcmp(r->precision, precision) || !clb) continue;
         for (int k = 0; k < r->count; ++k)
-            if (&r->c[k] != clb && strcmp(r->c[k].who, "peak") && (!who || !strcmp(r->c[k].who, who)) && r->c[k].median < best)
+            if (&r->c[k] != clb && strcmp(r->c[k].who, "peak") &&
+                (!who || !strcmp(r->c[k].who, who)) && r->c[k].median < best)
                 best = r->c[k].median;
         if (best < 1e300) sum += log(best / clb->median), ++count;
     }
@@ -757,24 +840,29 @@ static void summary(void)
 {
     for (int k = 0; k < 2; ++k) {
         const char *p = parts[k]->precision;
-        printf("36 shapes %s: %.2fx OpenBLAS, %.2fx BLIS, %.2fx libxsmm, %.2fx the best peer of each shape (0: not there)\n", p,
-               geometric("gemm", p, "openblas"), geometric("gemm", p, "blis"), geometric("gemm", p, "libxsmm"),
-               geometric("gemm", p, NULL));
+        printf("36 shapes %s: %.2fx OpenBLAS, %.2fx BLIS, %.2fx libxsmm, "
+               "%.2fx the best peer of each shape (0: not there)\n",
+               p, geometric("gemm", p, "openblas"), geometric("gemm", p, "blis"),
+               geometric("gemm", p, "libxsmm"), geometric("gemm", p, NULL));
     }
 }
 
 static void write_json(FILE *f, const int *equal)
 {
-    fprintf(f, "{ \"schema\": \"clb-bench/1\",\n  \"build\": [\"%s\", \"%s\"],\n  \"isa\": \"%s\",\n", parts[0]->info(), parts[1]->info(),
-            isa_in_use);
-    fprintf(f, "  \"bits_equal\": { \"%s\": %s, \"%s\": %s },\n  \"rows\": [", parts[0]->precision, equal[0] ? "true" : "false",
-            parts[1]->precision, equal[1] ? "true" : "false");
+    fprintf(f,
+            "{ \"schema\": \"clb-bench/1\",\n  \"build\": [\"%s\", \"%s\"],\n  \"isa\": \"%s\",\n",
+            parts[0]->info(), parts[1]->info(), isa_in_use);
+    fprintf(f, "  \"bits_equal\": { \"%s\": %s, \"%s\": %s },\n  \"rows\": [", parts[0]->precision,
+            equal[0] ? "true" : "false", parts[1]->precision, equal[1] ? "true" : "false");
     for (int i = 0; i < row_count; ++i) {
         row *r = &rows[i];
-        fprintf(f, "%s\n    { \"group\": \"%s\", \"name\": \"%s\", \"precision\": \"%s\", \"flops\": %.17g, \"seconds\": {", i ? "," : "",
-                r->group, r->name, r->precision, r->flops);
+        fprintf(f,
+                "%s\n    { \"group\": \"%s\", \"name\": \"%s\", \"precision\": \"%s\", "
+                "\"flops\": %.17g, \"seconds\": {",
+                i ? "," : "", r->group, r->name, r->precision, r->flops);
         for (int k = 0; k < r->count; ++k)
-            fprintf(f, "%s \"%s\": %.9g", k ? "," : "", strcmp(r->c[k].who, "peak") ? r->c[k].who : "peak_flop", r->c[k].median);
+            fprintf(f, "%s \"%s\": %.9g", k ? "," : "",
+                    strcmp(r->c[k].who, "peak") ? r->c[k].who : "peak_flop", r->c[k].median);
         fprintf(f, " } }");
     }
     fprintf(f, "\n  ]\n}\n");
@@ -796,7 +884,8 @@ static const char *processor(void)
 
 static void markdown_row(FILE *f, row *r)
 {
-    static const char *const words[][2] = { { "step", "descent step, " }, { "curv", "" }, { "square", "product, square " },
+    static const char *const words[][2] = { { "step", "descent step, " }, { "curv", "" },
+                                            { "square", "product, square " },
                                             { "eigen", "symmetric eigenproblem, " } };
     contender *clb = find(r, "clb"), *peak = find(r, "peak");
     const char *kind = r->group, *comma = "";
@@ -810,7 +899,8 @@ static void markdown_row(FILE *f, row *r)
     fputs(" | ", f);
     for (int i = 0; i < r->count; ++i) {
         contender *c = &r->c[i];
-        if (c != clb && c != peak) fprintf(f, "%s%.2fx %s", comma, c->median / clb->median, c->who), comma = ", ";
+        if (c == clb || c == peak) continue;
+        fprintf(f, "%s%.2fx %s", comma, c->median / clb->median, c->who), comma = ", ";
     }
     fputs(" | ", f);
     if (peak && r->flops > 0) fprintf(f, "%.0f %%", 100 * r->flops / clb->median * peak->median);
@@ -820,14 +910,16 @@ static void markdown_row(FILE *f, row *r)
 /* The README's table. */
 static void write_markdown(FILE *f, const int *equal)
 {
-    fprintf(f, "%s, one thread, %d rounds; %s. A ratio is the time of the peer over the time of clb: above 1 clb is faster. Scalar "
-            "and %s give %s bits on all inputs of the table.\n\n| work | precision | clb | ratio to the peer | share of peak |\n"
+    fprintf(f, "%s, one thread, %d rounds; %s. A ratio is the time of the peer over the time of "
+            "clb: above 1 clb is faster. Scalar and %s give %s bits on all inputs of the table.\n\n"
+            "| work | precision | clb | ratio to the peer | share of peak |\n"
             "|---|---|---|---|---|\n", processor(), option_rounds, parts[1]->info(), isa_in_use,
             equal[0] && equal[1] ? "equal" : "DIFFERENT");
     for (int k = 0; k < 2; ++k) {
         const char *p = parts[k]->precision;
-        fprintf(f, "| products of the 36 project shapes, geometric mean | %s | | %.2fx openblas, %.2fx blis, %.2fx libxsmm, %.2fx the "
-                "best of each shape | |\n", p, geometric("gemm", p, "openblas"), geometric("gemm", p, "blis"),
+        fprintf(f, "| products of the 36 project shapes, geometric mean | %s | | %.2fx openblas, "
+                "%.2fx blis, %.2fx libxsmm, %.2fx the best of each shape | |\n",
+                p, geometric("gemm", p, "openblas"), geometric("gemm", p, "blis"),
                 geometric("gemm", p, "libxsmm"), geometric("gemm", p, NULL));
     }
     for (int i = 0; i < row_count; ++i) markdown_row(f, &rows[i]);
@@ -854,11 +946,15 @@ int main(int argc, char **argv)
         else if (!strcmp(argv[i], "--markdown") && i + 1 < argc) markdown = argv[++i];
         else if (!strcmp(argv[i], "--rounds") && i + 1 < argc) option_rounds = atoi(argv[++i]);
         else {
-            fprintf(stderr, "usage: %s [--quick] [--only WORD] [--rounds N] [--json FILE|-] [--markdown FILE|-]\n", argv[0]);
+            fprintf(stderr, "usage: %s [--quick] [--only WORD] [--rounds N] [--json FILE|-] "
+                            "[--markdown FILE|-]\n", argv[0]);
             return 2;
         }
     }
-    if (option_rounds < 1 || option_rounds > MAX_ROUNDS) { fprintf(stderr, "bench: --rounds 1..%d\n", MAX_ROUNDS); return 2; }
+    if (option_rounds < 1 || option_rounds > MAX_ROUNDS) {
+        fprintf(stderr, "bench: --rounds 1..%d\n", MAX_ROUNDS);
+        return 2;
+    }
     parts[0] = &bench_single, parts[1] = &bench_double;
     isa_in_use = parts[0]->isa(NULL), parts[1]->isa(NULL);
     find_peers();
@@ -866,7 +962,8 @@ int main(int argc, char **argv)
     printf("%s\n%s\n", parts[0]->info(), parts[1]->info());
     for (int k = 0; k < 2; ++k) {
         equal[k] = same_bits(parts[k]);
-        printf("bits %s: scalar %s %s\n", parts[k]->precision, equal[k] ? "equal to" : "DIFFERENT FROM", isa_in_use);
+        printf("bits %s: scalar %s %s\n", parts[k]->precision,
+               equal[k] ? "equal to" : "DIFFERENT FROM", isa_in_use);
     }
     for (int k = 0; k < 2; ++k) step_rows(parts[k]), curvature_rows(parts[k]);
     for (int k = 0; k < 2; ++k) product_rows(parts[k]);

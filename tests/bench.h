@@ -1,5 +1,5 @@
-/* bench.h - what the two precisions of clb offer to the benchmark: bench_part.c is compiled once for double,
- * once with -DCLB_SINGLE, at plain -O2. Operands are arrays of that precision. */
+/* bench.h - what the two precisions of clb offer to the benchmark: bench_part.c is compiled once
+ * for double, once with -DCLB_SINGLE, at plain -O2. Operands are arrays of that precision. */
 #ifndef CLB_BENCH_H
 #define CLB_BENCH_H
 #include <stddef.h>
@@ -8,19 +8,21 @@ typedef struct bench_net_spec { size_t n, d, m, K, L; double ce; int linear; } b
 
 typedef struct bench_part {
     const char *precision;
-    size_t      real;                             /* sizeof(clb_real)                                   */
+    size_t      real;                           /* sizeof(clb_real)                               */
     const char *(*info)(void);
-    const char *(*isa)(const char *name);         /* choose (NULL: best); the name in use, NULL if none */
+    const char *(*isa)(const char *name);       /* choose (NULL: best); the name in use or NULL   */
     void  (*matmul)(char form, size_t M, size_t N, size_t K, const void *A, const void *B, void *C);
-    void *(*net_new)(const bench_net_spec *spec); /* a run of gradient descent on normals               */
+    void *(*net_new)(const bench_net_spec *s);  /* a run of gradient descent on normals           */
     void  (*net_free)(void *net);
     void  (*net_data)(void *net, const void **X, const int **y, const void **theta);
-    void  (*net_steps)(void *net, size_t T);      /* clb_train for T steps                              */
+    void  (*net_steps)(void *net, size_t T);    /* clb_train for T steps                          */
     void  (*net_hvp)(void *net, long count);
     void  (*net_hessian)(void *net);
     size_t (*net_size)(void *net);
-    /* Symmetric A [n][n] is copied to work; vectors [n][n] or NULL; g NULL or n: projections only. */
-    int   (*eigh)(size_t n, const void *A, void *work, const void *g, double *values, void *vectors);
+    /* Symmetric A [n][n] is copied to work; vectors [n][n] or NULL; g NULL or n: projections
+     * only. */
+    int   (*eigh)(size_t n, const void *A, void *work, const void *g, double *values,
+                  void *vectors);
     int   (*lanczos)(size_t n, const void *A, size_t k, double *values);
 } bench_part;
 

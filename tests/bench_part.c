@@ -29,10 +29,13 @@ static const char *part_isa(const char *name)
     return NULL;
 }
 
-static void part_matmul(char form, size_t M, size_t N, size_t K, const void *A, const void *B, void *C)
+static void part_matmul(char form, size_t M, size_t N, size_t K, const void *A, const void *B,
+                        void *C)
 {
-    if (form == 'n') clb_matmul_nn(M, N, K, (const clb_real *)A, K, (const clb_real *)B, N, (clb_real *)C, N);
-    else if (form == 't') clb_matmul_nt(M, N, K, (const clb_real *)A, K, (const clb_real *)B, K, (clb_real *)C, N);
+    if (form == 'n')
+        clb_matmul_nn(M, N, K, (const clb_real *)A, K, (const clb_real *)B, N, (clb_real *)C, N);
+    else if (form == 't')
+        clb_matmul_nt(M, N, K, (const clb_real *)A, K, (const clb_real *)B, K, (clb_real *)C, N);
     else clb_matmul_tn(M, N, K, (const clb_real *)A, M, (const clb_real *)B, N, (clb_real *)C, N);
 }
 
@@ -100,7 +103,8 @@ static size_t part_net_size(void *context)
     return ((part_net *)context)->net.P;
 }
 
-static int part_eigh(size_t n, const void *A, void *work, const void *g, double *values, void *vectors)
+static int part_eigh(size_t n, const void *A, void *work, const void *g, double *values,
+                     void *vectors)
 {
     memcpy(work, A, n * n * sizeof(clb_real));
     if (!g) return (int)clb_eigh(n, (clb_real *)work, n, values, (clb_real *)vectors);
@@ -127,6 +131,7 @@ static int part_lanczos(size_t n, const void *A, size_t k, double *values)
 #define PART bench_double
 #endif
 const bench_part PART = {
-    CLB_PRECISION, sizeof(clb_real), clb_build_info, part_isa, part_matmul, part_net_new, part_net_free,
-    part_net_data, part_net_steps, part_net_hvp, part_net_hessian, part_net_size, part_eigh, part_lanczos
+    CLB_PRECISION, sizeof(clb_real), clb_build_info, part_isa, part_matmul, part_net_new,
+    part_net_free, part_net_data, part_net_steps, part_net_hvp, part_net_hessian, part_net_size,
+    part_eigh, part_lanczos
 };

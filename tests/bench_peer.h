@@ -1,8 +1,9 @@
-/* bench_peer.h - the gradient descent step as a good C programmer writes it on a BLAS: products by the library,
- * the rest in loops that the compiler vectorises (this file is compiled with -O3 -march=native -ffast-math).
- * Included twice, with REAL, PEER(name), EXP and LOG. */
+/* bench_peer.h - the gradient descent step as a good C programmer writes it on a BLAS: products
+ * by the library, the rest in loops that the compiler vectorises (this file is compiled with -O3
+ * -march=native -ffast-math). Included twice, with REAL, PEER(name), EXP and LOG. */
 
-typedef void (*PEER(gemm))(char form, size_t M, size_t N, size_t K, const REAL *A, const REAL *B, REAL *C);
+typedef void (*PEER(gemm))(char form, size_t M, size_t N, size_t K, const REAL *A, const REAL *B,
+                           REAL *C);
 typedef struct PEER(net) {
     bench_net_spec s;
     PEER(gemm)     gemm;
@@ -49,7 +50,8 @@ static void PEER(step)(PEER(net) *p, double eta)
     for (size_t l = 1; l <= L; ++l) {
         p->gemm('t', n, p->width[l], p->width[l - 1], p->a[l - 1], p->W[l], p->a[l]);
         if (l < L && !p->s.linear)
-            for (size_t i = 0; i < n * p->width[l]; ++i) p->a[l][i] = p->a[l][i] > 0 ? p->a[l][i] : 0;
+            for (size_t i = 0; i < n * p->width[l]; ++i)
+                p->a[l][i] = p->a[l][i] > 0 ? p->a[l][i] : 0;
     }
     PEER(output)(p);
     for (size_t l = L; l >= 1; --l) {
@@ -78,7 +80,8 @@ static REAL *PEER(block)(size_t count)
     return (REAL *)p;
 }
 
-static PEER(net) *PEER(new)(const bench_net_spec *s, PEER(gemm) gemm, const void *X, const int *y, const void *theta)
+static PEER(net) *PEER(new)(const bench_net_spec *s, PEER(gemm) gemm, const void *X, const int *y,
+                            const void *theta)
 {
     PEER(net) *p = (PEER(net) *)calloc(1, sizeof *p);
     REAL *copy = PEER(block)(s->n * s->d);

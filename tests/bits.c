@@ -143,11 +143,12 @@ static void bits_training(void)
         add_reals(problem.net.P, problem.net.theta);
         clb_trace_free(&trace), clb_problem_free(&problem);
     }
-    for (k = 1; k <= 4; ++k) {                                   /* linear nets: sufficient statistics */
+    for (k = 1; k <= 4; ++k) {                              /* linear nets: sufficient statistics */
         clb_problem_opts opts = CLB_ZERO;
         clb_problem problem;
         clb_trace trace;
-        opts.n = 91, opts.d = 19, opts.m = 13, opts.L = (size_t)k, opts.net.activation = CLB_IDENTITY;
+        opts.n = 91, opts.d = 19, opts.m = 13, opts.L = (size_t)k,
+        opts.net.activation = CLB_IDENTITY;
         need(clb_problem_init(&problem, &opts, (uint64_t)k, CLB_NORMAL_PUBLISHED), "problem");
         need(clb_train(&problem.net, &problem.data, 0.01, 30, NULL, &trace), "train");
         add_trace(&trace);

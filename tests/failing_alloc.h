@@ -4,11 +4,13 @@
  *   #include "failing_alloc.h"
  *   #include "../clb.h"
  *   #include "test.h"
- *   static clb_status call(void *context) { ... a public function; free what it returned if it succeeded ... }
+ *   static clb_status call(void *context)
+ *   { ... a public function; free what it returned if it succeeded ... }
  *   ALLOC_SWEEP(call, context);
  *
- * ALLOC_SWEEP runs the call with the 1st, 2nd, 3rd ... allocation failing until one run needs no more: every
- * failing run must return CLB_ENOMEM, and no run may leave a block behind. Not for threads.
+ * ALLOC_SWEEP runs the call with the 1st, 2nd, 3rd ... allocation failing until one run needs no
+ * more: every failing run must return CLB_ENOMEM, and no run may leave a block behind. Not for
+ * threads.
  */
 #ifndef CLB_FAILING_ALLOC_H
 #define CLB_FAILING_ALLOC_H

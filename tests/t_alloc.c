@@ -10,7 +10,7 @@
 #include "test.h"
 #include "fixture.h"
 
-/* ---- what the calls work on, built without failures ------------------------------------------ */
+/* ---- what the calls work on, built without failures ----------------------------------------- */
 
 static clb_data data;
 static clb_net  net, biased, identity;
@@ -47,7 +47,7 @@ static void build(void)
     snprintf(prefix, sizeof prefix, "%s/clb_t_alloc_%p_", folder ? folder : "/tmp", (void *)&rng);
 }
 
-/* ---- data ------------------------------------------------------------------------------------ */
+/* ---- data ----------------------------------------------------------------------------------- */
 
 static clb_status data_done(clb_status status, clb_data *made)
 {
@@ -136,7 +136,7 @@ static void t_data_sets(void)
     ALLOC_SWEEP(call_csv, NULL);
 }
 
-/* ---- files ----------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 static clb_status call_net_save(void *context)
 {
@@ -223,7 +223,7 @@ static void t_files(void)
     for (int i = 0; i < 9; ++i) remove(path[i]);
 }
 
-/* ---- networks and training ------------------------------------------------------------------- */
+/* ---- networks and training ------------------------------------------------------------------ */
 
 static clb_status call_net_alloc(void *context)
 {
@@ -769,7 +769,7 @@ static void t_huge(void)
 /* ---- nothing forgotten, nothing left
  * ------------------------------------------------------------ */
 
-/* ---- the queries: what a call really holds at most, byte for byte ------------------------------- */
+/* ---- the queries: what a call really holds at most, byte for byte --------------------------- */
 
 static clb_verdict look(void *context, const clb_state *state)
 {
@@ -904,6 +904,6 @@ static void t_nothing_left(void)
 static const test_case tests[] = { TEST(t_data_sets),   TEST(t_files),   TEST(t_nets),
                                    TEST(t_flow),        TEST(t_problem), TEST(t_curvature),
                                    TEST(t_eigen),       TEST(t_theory),  TEST(t_statistics),
-                                   TEST(t_pathways),    TEST(t_huge),    TEST(t_queries), TEST(t_coverage),
-                                   TEST(t_nothing_left) };
+                                   TEST(t_pathways),    TEST(t_huge),    TEST(t_queries),
+                                   TEST(t_coverage),    TEST(t_nothing_left) };
 TEST_MAIN(tests)

@@ -721,7 +721,8 @@ static void t_trace(void)
         EQUAL(clb_trace_hutchinson(&op, 6, &rng, &e), CLB_OK);
         inside += e.lower <= trace && trace <= e.upper;
     }
-    CHECK((double)inside >= 400 * 0.95 - 4 * 4.4 && (double)inside <= 400 * 0.95 + 4 * 4.4);    /* binomial, 4 sd */
+    CHECK((double)inside >= 400 * 0.95 - 4 * 4.4 &&              /* binomial, 4 sd */
+          (double)inside <= 400 * 0.95 + 4 * 4.4);
     free(A);
 }
 

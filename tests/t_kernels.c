@@ -1,12 +1,12 @@
-/* Kernels: every instruction set gives the bits of the contract, for all small shapes, strides, offsets and
- * special values, without a read or write outside the operands.
- *   cc -std=c99 -O2 -o t_kernels tests/t_kernels.c -lm && ./t_kernels                              */
+/* Kernels: every instruction set gives the bits of the contract, for all small shapes, strides,
+ * offsets and special values, without a read or write outside the operands.
+ *   cc -std=c99 -O2 -o t_kernels tests/t_kernels.c -lm && ./t_kernels                            */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "test.h"
 
-typedef void (*matmul_fn)(size_t, size_t, size_t, const clb_real *, size_t, const clb_real *, size_t,
-                          clb_real *, size_t);
+typedef void (*matmul_fn)(size_t, size_t, size_t, const clb_real *, size_t, const clb_real *,
+                          size_t, clb_real *, size_t);
 typedef struct form { const char *name; matmul_fn run; int a_transposed, b_transposed, acc; } form;
 static const form forms[] = {
     { "nn", clb_matmul_nn, 0, 0, 0 },     { "nt", clb_matmul_nt, 0, 1, 0 },
@@ -63,7 +63,10 @@ typedef struct problem {
     clb_real *A, *B, *C, *want;
 } problem;
 
-static size_t extent(size_t rows, size_t cols, size_t ld) { return rows ? (rows - 1) * ld + cols : 0; }
+static size_t extent(size_t rows, size_t cols, size_t ld)
+{
+    return rows ? (rows - 1) * ld + cols : 0;
+}
 
 /* Operands of one product and what the contract makes of them, by the formula itself. */
 static problem problem_new(const form *f, size_t M, size_t N, size_t K, size_t pad)
@@ -72,8 +75,10 @@ static problem problem_new(const form *f, size_t M, size_t N, size_t K, size_t p
     memset(&p, 0, sizeof p);
     p.M = M, p.N = N, p.K = K;
     p.rows_a = f->a_transposed ? K : M, p.rows_b = f->b_transposed ? N : K;
-    p.lda = (f->a_transposed ? M : K) + pad, p.ldb = (f->b_transposed ? K : N) + pad, p.ldc = N + pad;
-    p.size_a = extent(p.rows_a, p.lda - pad, p.lda), p.size_b = extent(p.rows_b, p.ldb - pad, p.ldb);
+    p.lda = (f->a_transposed ? M : K) + pad, p.ldb = (f->b_transposed ? K : N) + pad,
+    p.ldc = N + pad;
+    p.size_a = extent(p.rows_a, p.lda - pad, p.lda),
+    p.size_b = extent(p.rows_b, p.ldb - pad, p.ldb);
     p.size_c = extent(M, N, p.ldc);
     p.A = block(p.size_a), p.B = block(p.size_b), p.C = block(p.size_c);
     return p;
@@ -94,14 +99,14 @@ static void problem_solve(const form *f, problem *p)
 
 static void problem_free(problem *p) { free(p->A); free(p->B); free(p->C); free(p->want); }
 
-/* Elements between the columns of C (ldc > N) are part of the comparison: nothing may touch them. */
+/* Elements between the rows of C (ldc > N) are part of the comparison: nothing may touch them. */
 static void check_problem(const form *f, problem *p)
 {
     problem_solve(f, p);
     FOR_EACH_ISA(isa) {
         clb_real *got = copy_of(p->C, p->size_c);
-        NOTE("%s %s M=%zu N=%zu K=%zu ld-cols=%zu", clb_isa_name((clb_isa)isa), f->name, p->M, p->N, p->K,
-             p->ldc - p->N);
+        NOTE("%s %s M=%zu N=%zu K=%zu ld-cols=%zu", clb_isa_name((clb_isa)isa), f->name, p->M, p->N,
+             p->K, p->ldc - p->N);
         f->run(p->M, p->N, p->K, p->A, p->lda, p->B, p->ldb, got, p->ldc);
         same_block(got, p->want, p->size_c);
         free(got);
@@ -133,16 +138,18 @@ static void t_matmul_all_small_shapes(void)
 static void t_matmul_larger_shapes(void)
 {
     static const size_t shapes[][3] = {
-        { 200, 64, 20 }, { 200, 5, 64 }, { 5, 64, 200 }, { 200, 64, 5 }, { 64, 20, 200 }, { 64, 10, 200 },
-        { 16, 20, 200 }, { 200, 16, 40 }, { 256, 40, 200 }, { 3, 300, 130 }, { 129, 1, 257 }, { 1, 129, 300 },
-        { 150, 151, 129 }, { 97, 260, 385 }, { 64, 256, 128 }, { 65, 257, 129 }, { 7, 130, 400 },
-        { 24, 70, 140 }, { 25, 70, 257 }, { 270, 121, 260 }, { 520, 33, 128 }, { 1030, 17, 130 }, { 530, 290, 129 }
+        { 200, 64, 20 }, { 200, 5, 64 }, { 5, 64, 200 }, { 200, 64, 5 }, { 64, 20, 200 },
+        { 64, 10, 200 }, { 16, 20, 200 }, { 200, 16, 40 }, { 256, 40, 200 }, { 3, 300, 130 },
+        { 129, 1, 257 }, { 1, 129, 300 }, { 150, 151, 129 }, { 97, 260, 385 }, { 64, 256, 128 },
+        { 65, 257, 129 }, { 7, 130, 400 }, { 24, 70, 140 }, { 25, 70, 257 }, { 270, 121, 260 },
+        { 520, 33, 128 }, { 1030, 17, 130 }, { 530, 290, 129 }
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i)
         check_shape(shapes[i][0], shapes[i][1], shapes[i][2], i % 3);
 }
 
-/* What the network hangs on a product: the derivative's gate and the rectifier, against their formulas. */
+/* What the network hangs on a product: the derivative's gate and the rectifier, against their
+ * formulas. */
 static void check_after(size_t M, size_t N, size_t K, int which)
 {
     const form *f = &forms[which % 3];
@@ -162,13 +169,15 @@ static void check_after(size_t M, size_t N, size_t K, int which)
     FOR_EACH_ISA(isa) {
         clb_real *got = copy_of(p.C, p.size_c), *out = copy_of(relu, M * N);
         if (after.relu) after.relu = out;
-        NOTE("%s %s M=%zu N=%zu K=%zu after %d", clb_isa_name((clb_isa)isa), f->name, M, N, K, which);
+        NOTE("%s %s M=%zu N=%zu K=%zu after %d", clb_isa_name((clb_isa)isa), f->name, M, N, K,
+             which);
         clbi_isa_kernels()->matmul(M, N, K, p.A, ai, ak, p.B, bj, bk, got, p.ldc, 0, &after);
         same_block(got, p.want, M * N);
         same_block(out, want_relu, M * N);
-        if (p.ldc == N) {                                    /* both matrices may be the product itself */
+        if (p.ldc == N) {                              /* both matrices may be the product itself */
             after.relu = which & 8 ? got : NULL;
-            if (after.gate && K <= CLBI_KC) after.gate = (clb_real *)memcpy(got, gate, M * N * sizeof *gate);
+            if (after.gate && K <= CLBI_KC)
+                after.gate = (clb_real *)memcpy(got, gate, M * N * sizeof *gate);
             clbi_isa_kernels()->matmul(M, N, K, p.A, ai, ak, p.B, bj, bk, got, p.ldc, 0, &after);
             same_block(got, after.relu ? want_relu : p.want, M * N);
             after.gate = which & 4 ? gate : NULL;
@@ -184,7 +193,8 @@ static void t_matmul_with_rectifier(void)
     static const size_t sizes[] = { 1, 2, 5, 7, 8, 16, 20, 33, 64, 67, 200 };
     for (size_t i = 0; i < 11; ++i)
         for (size_t j = 0; j < 11; ++j)
-            for (int which = 0; which < 16; ++which) check_after(sizes[i], sizes[j], sizes[(i + 3 * j) % 10], which);
+            for (int which = 0; which < 16; ++which)
+                check_after(sizes[i], sizes[j], sizes[(i + 3 * j) % 10], which);
     for (int which = 0; which < 16; ++which) {
         check_after(33, 70, 300, which);           /* more than one block of k */
         check_after(80, 261, 129, which);          /* and more than one of columns */
@@ -193,16 +203,20 @@ static void t_matmul_with_rectifier(void)
     }
 }
 
-static const double specials[] = { 0.0, -0.0, (double)INFINITY, -(double)INFINITY, (double)NAN, 4.9e-324, -1e-310, 1e-40, 1e300, -1e38 };
+static const double specials[] = { 0.0, -0.0, (double)INFINITY, -(double)INFINITY, (double)NAN,
+                                   4.9e-324, -1e-310, 1e-40, 1e300, -1e38 };
 
 static void t_matmul_special_values(void)
 {
     for (size_t trial = 0; trial < 60; ++trial)
         for (int f = 0; f < FORMS; ++f) {
-            problem p = problem_new(&forms[f], 1 + trial % 11, 1 + trial % 19, 1 + trial % 7, trial % 2);
+            problem p = problem_new(&forms[f], 1 + trial % 11, 1 + trial % 19, 1 + trial % 7,
+                                    trial % 2);
             for (size_t i = 0; i < p.size_a; i += 3) p.A[i] = (clb_real)specials[(i + trial) % 10];
-            for (size_t i = 0; i < p.size_b; i += 5) p.B[i] = (clb_real)specials[(i + 3 * trial) % 10];
-            for (size_t i = 0; i < p.size_c; i += 4) p.C[i] = (clb_real)specials[(i + 7 * trial) % 10];
+            for (size_t i = 0; i < p.size_b; i += 5)
+                p.B[i] = (clb_real)specials[(i + 3 * trial) % 10];
+            for (size_t i = 0; i < p.size_c; i += 4)
+                p.C[i] = (clb_real)specials[(i + 7 * trial) % 10];
             check_problem(&forms[f], &p);
         }
 }
@@ -249,7 +263,8 @@ static void t_dot_and_sumsq(void)
             if (n > 3 && offset == 3) x[offset + n / 2] = (clb_real)specials[n % 10];
             FOR_EACH_ISA(isa) {
                 NOTE("%s n=%zu offset=%zu", clb_isa_name((clb_isa)isa), n, offset);
-                SAME_BITS(clb_dot(n, x + offset, y + offset), contract_dot(n, x + offset, y + offset));
+                SAME_BITS(clb_dot(n, x + offset, y + offset),
+                          contract_dot(n, x + offset, y + offset));
                 SAME_BITS(clb_sumsq(n, x + offset), contract_dot(n, x + offset, x + offset));
                 double sums[3];
                 clbi_isa_kernels()->products(n, x + offset, y + offset, sums);
@@ -403,8 +418,9 @@ static void t_transpose(void)
         }
 }
 
-/* Softmax: the bits of the scalar kernel on every instruction set, samples in rows, across and in place, and the
- * scalar kernel against the formula in long double. Samples with NaN or infinity are part of it. */
+/* Softmax: the bits of the scalar kernel on every instruction set, samples in rows, across and in
+ * place, and the scalar kernel against the formula in long double. Samples with NaN or infinity are
+ * part of it. */
 static void check_softmax(size_t n, size_t K, double spread, int special)
 {
     clb_real *f = block(n * K), *p = block(n * K), *lse = block(n);
@@ -415,7 +431,8 @@ static void check_softmax(size_t n, size_t K, double spread, int special)
     clbi_isa_kernels()->softmax(n, K, f, K, 1, p, lse);
     for (size_t i = 0; !special && i < n; ++i) {
         long double top = (long double)f[i * K], sum = 0;
-        for (size_t k = 0; k < K; ++k) top = (long double)f[i * K + k] > top ? (long double)f[i * K + k] : top;
+        for (size_t k = 0; k < K; ++k)
+            top = (long double)f[i * K + k] > top ? (long double)f[i * K + k] : top;
         for (size_t k = 0; k < K; ++k) sum += expl((long double)f[i * K + k] - top);
         NEAR(lse[i], (double)(top + logl(sum)), tol);
         for (size_t k = 0; k < K; ++k)
@@ -454,8 +471,8 @@ static void t_softmax(void)
  * borders between the pieces of their definitions, far out, and special values. */
 static void check_activate(clb_activation which, int order, size_t n, double spread)
 {
-    static const double borders[] = { 0x1p-28, 0.4, 0.5656854249492381, 1.0606601717798212, 20, 8.48528137423857,
-                                      0x1p-54, 17.5, 745.2, 710 };
+    static const double borders[] = { 0x1p-28, 0.4, 0.5656854249492381, 1.0606601717798212, 20,
+                                      8.48528137423857, 0x1p-54, 17.5, 745.2, 710 };
     clb_net net;
     clb_real *z = block(n), *x = block(n), *want = copy_of(x, n);
     memset(&net, 0, sizeof net);
@@ -469,7 +486,8 @@ static void check_activate(clb_activation which, int order, size_t n, double spr
     }
     FOR_EACH_ISA(isa) {
         clb_real *got = copy_of(x, n);
-        NOTE("%s activation %d order %d n=%zu spread %g", clb_isa_name((clb_isa)isa), (int)which, order, n, spread);
+        NOTE("%s activation %d order %d n=%zu spread %g", clb_isa_name((clb_isa)isa), (int)which,
+             order, n, spread);
         clbi_isa_kernels()->activate(&net, n, z, got, order);
         same_block(got, want, n);
         free(got);
@@ -483,7 +501,8 @@ static void t_activate(void)
     for (int which = 0; which < (int)CLB_ACTIVATION_COUNT; ++which)
         for (int order = 0; order < 3; ++order) {
             for (size_t n = 0; n < 20; ++n) check_activate((clb_activation)which, order, n, 3);
-            for (size_t s = 0; s < 6; ++s) check_activate((clb_activation)which, order, 3000, spreads[s]);
+            for (size_t s = 0; s < 6; ++s)
+                check_activate((clb_activation)which, order, 3000, spreads[s]);
         }
 }
 
@@ -492,7 +511,8 @@ static void t_real_exp_and_log(void)
 {
     const double ulp = sizeof(clb_real) == sizeof(double) ? 2.3e-16 : 1.2e-7;
     for (int i = 0; i < 100000; ++i) {
-        clb_real x = noise() * (clb_real)(i % 2 ? 1 : 80), y = (clb_real)(1.0 + fabs((double)noise()) * (i % 3 ? 15 : 1));
+        clb_real x = noise() * (clb_real)(i % 2 ? 1 : 80),
+                 y = (clb_real)(1.0 + fabs((double)noise()) * (i % 3 ? 15 : 1));
         NEAR_REL(clbi_expr(x), (double)expl((long double)x), ulp);
         NEAR_REL(clbi_logr(y), (double)logl((long double)y), ulp);
     }
@@ -521,8 +541,8 @@ static void t_isa_choice(void)
 }
 
 static const test_case tests[] = {
-    TEST(t_isa_choice), TEST(t_overwrite_ignores_old_values), TEST(t_dot_and_sumsq), TEST(t_elementwise), TEST(t_gates),
-    TEST(t_adam),
+    TEST(t_isa_choice), TEST(t_overwrite_ignores_old_values), TEST(t_dot_and_sumsq),
+    TEST(t_elementwise), TEST(t_gates), TEST(t_adam),
     TEST(t_outer), TEST(t_transpose), TEST(t_softmax), TEST(t_activate), TEST(t_real_exp_and_log),
     TEST(t_matmul_special_values), TEST(t_matmul_larger_shapes),
     TEST(t_matmul_with_rectifier), TEST(t_matmul_all_small_shapes)

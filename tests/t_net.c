@@ -146,7 +146,8 @@ static void t_gradient(void)
 #endif
 
 /* The gradient in blocks of rows has the bits of clb_grad. */
-static void check_blocks(size_t n, const size_t *widths, size_t count, const clb_net_opts *opts, double ce, int soft)
+static void check_blocks(size_t n, const size_t *widths, size_t count, const clb_net_opts *opts,
+                         double ce, int soft)
 {
     clb_rng rng;
     clb_net net;
@@ -163,11 +164,14 @@ static void check_blocks(size_t n, const size_t *widths, size_t count, const clb
         clb_rng_uniform(&rng, n * K, 0.1, 1, data.T);
     }
     grad = (clb_real *)calloc(net.P, sizeof *grad), got = (clb_real *)calloc(net.P, sizeof *got);
-    CHECK(clb_pass_init(&pass, &net, &data, ce) == CLB_OK && clbi_blocks_init(&blocks, &net, &data, ce) == CLB_OK);
+    CHECK(clb_pass_init(&pass, &net, &data, ce) == CLB_OK &&
+          clbi_blocks_init(&blocks, &net, &data, ce) == CLB_OK);
     for (int twice = 0; twice < 2; ++twice) {
-        NOTE("n=%zu layers=%zu activation %d ce %g soft %d", n, count - 1, (int)net.activation, ce, soft);
+        NOTE("n=%zu layers=%zu activation %d ce %g soft %d", n, count - 1, (int)net.activation, ce,
+             soft);
         double loss = clb_grad(&pass, NULL, grad), same = clbi_blocks_grad(&blocks, net.theta, got);
-        CHECK(memcmp(&loss, &same, sizeof loss) == 0 && memcmp(grad, got, net.P * sizeof *grad) == 0);
+        CHECK(memcmp(&loss, &same, sizeof loss) == 0 &&
+              memcmp(grad, got, net.P * sizeof *grad) == 0);
         clb_axpy(net.P, (clb_real)-0.01, grad, net.theta);
     }
     free(grad), free(got);
@@ -179,15 +183,19 @@ static void check_blocks(size_t n, const size_t *widths, size_t count, const clb
 
 static void t_blocks(void)
 {
-    static const size_t widths[][5] = { { 20, 64, 5 }, { 7, 3 }, { 20, 33, 16, 5 }, { 4, 130, 140, 9, 2 }, { 9, 24, 20 } };
+    static const size_t widths[][5] = { { 20, 64, 5 }, { 7, 3 }, { 20, 33, 16, 5 },
+                                        { 4, 130, 140, 9, 2 }, { 9, 24, 20 } };
     static const size_t counts[] = { 3, 2, 4, 5, 3 }, rows[] = { 2, 47, 97, 200 };
     for (size_t w = 0; w < sizeof counts / sizeof *counts; ++w)
         for (size_t a = 0; a < ACTS; ++a)
             for (size_t i = 0; i < 4; ++i) {
                 clb_net_opts opts = CLB_ZERO;
-                opts.activation = acts[a].activation, opts.a = acts[a].a, opts.bias = i % 2 ? -1 : 0;
-                check_blocks(rows[(i + a) % 4] + w, widths[w], counts[w], &opts, 0.5 * (double)(i % 3), i == 3);
-                if (acts[a].smooth || a == 0) check_blocks(rows[(i + a) % 4] + w, widths[w], counts[w], &opts, 1, 0);
+                opts.activation = acts[a].activation, opts.a = acts[a].a,
+                opts.bias = i % 2 ? -1 : 0;
+                check_blocks(rows[(i + a) % 4] + w, widths[w], counts[w], &opts,
+                             0.5 * (double)(i % 3), i == 3);
+                if (acts[a].smooth || a == 0)
+                    check_blocks(rows[(i + a) % 4] + w, widths[w], counts[w], &opts, 1, 0);
             }
 }
 

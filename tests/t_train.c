@@ -214,7 +214,8 @@ static void t_edges(void)
 
 enum { LABELS, SOFT, REPEATED, ZERO_COLUMN, ZERO_DATA, KINDS };
 
-/* n rows of noise; SOFT: real targets, REPEATED: the last column is twice the first, and a row comes again. */
+/* n rows of noise; SOFT: real targets, REPEATED: the last column is twice the first, and a row
+ * comes again. */
 static clb_data noise_data(size_t n, size_t d, size_t K, int kind)
 {
     clb_data data = CLB_ZERO;
@@ -236,7 +237,7 @@ static clb_data noise_data(size_t n, size_t d, size_t K, int kind)
     return data;
 }
 
-/* The identity; or the same function as a leaky ReLU of slope 1, which always trains on the pass. */
+/* The identity; or the same function as a leaky ReLU of slope 1: it always trains on the pass. */
 static clb_net linear_net(const clb_data *data, size_t L, size_t m, int by_pass)
 {
     clb_net net;
@@ -262,14 +263,15 @@ static double relative_distance(size_t n, const clb_real *x, const clb_real *y)
     return sqrt(difference / size);
 }
 
-/* One gradient from the statistics against clb_grad, on every instruction set with the same bits. */
+/* A gradient from the statistics against clb_grad, on every instruction set with the same bits. */
 static void check_reduced_gradient(size_t n, size_t d, size_t K, size_t L, int kind)
 {
     clb_data data = noise_data(n, d, K, kind);
     clb_net net = linear_net(&data, L, 9, 0);
     clb_pass pass;
     clb_train_opts opts = CLB_ZERO;
-    clb_real *want = (clb_real *)malloc(3 * net.P * sizeof *want), *got = want + net.P, *first = got + net.P;
+    clb_real *want = (clb_real *)malloc(3 * net.P * sizeof *want), *got = want + net.P,
+             *first = got + net.P;
     double loss, expected, first_loss = 0;
     CHECK(clbi_reduces(&net, &data, &opts));
     CHECK(clb_pass_init(&pass, &net, &data, CLB_MSE) == CLB_OK);
@@ -350,20 +352,22 @@ static void t_reduced_trajectory(void)
                 NEAR(trace[0].S[l - 1], trace[1].S[l - 1], TOL(1e-11, 1e-2));
                 NEAR(clb_trace_drift(&trace[0], l), trace[0].predicted[l - 1], TOL(1e-11, 1e-2));
                 if (opts.optimizer == CLB_GD && opts.l2 == 0)
-                    NEAR(clb_trace_drift(&trace[0], l), eta * eta * trace[0].S[l - 1], TOL(1e-12, 1e-4));
+                    NEAR(clb_trace_drift(&trace[0], l), eta * eta * trace[0].S[l - 1],
+                         TOL(1e-12, 1e-4));
             }
             for (int w = 0; w < 2; ++w) clb_trace_free(&trace[w]), clb_net_free(&net[w]);
             clb_data_free(&data);
         }
 }
 
-/* Where the statistics would not be smaller, or the loss is another one, the pass is what trains, bit for bit. */
+/* Where the statistics would not be smaller, or the loss is another one, the pass is what trains,
+ * bit for bit. */
 static void t_reduced_when(void)
 {
     static const struct { size_t n, d, K, batch; double ce; int reduced; } cases[] = {
-        { 24, 12, 4, 0, 0, 1 }, { 23, 12, 4, 0, 0, 0 }, { 12, 12, 4, 0, 0, 0 }, { 5, 12, 4, 0, 0, 0 },
-        { 24, 4, 12, 0, 0, 1 }, { 23, 4, 12, 0, 0, 0 }, { 90, 12, 4, 0, 1, 0 }, { 90, 12, 4, 0, 1e-9, 0 },
-        { 90, 12, 4, 90, 0, 0 },
+        { 24, 12, 4, 0, 0, 1 }, { 23, 12, 4, 0, 0, 0 }, { 12, 12, 4, 0, 0, 0 },
+        { 5, 12, 4, 0, 0, 0 },  { 24, 4, 12, 0, 0, 1 }, { 23, 4, 12, 0, 0, 0 },
+        { 90, 12, 4, 0, 1, 0 }, { 90, 12, 4, 0, 1e-9, 0 }, { 90, 12, 4, 90, 0, 0 },
     };
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k) {
         clb_data data = noise_data(cases[k].n, cases[k].d, cases[k].K, LABELS);
@@ -379,7 +383,8 @@ static void t_reduced_when(void)
             EQUAL(clbi_reduces(&net[w], &data, &opts), cases[k].reduced && w == 0);
             CHECK(clb_train(&net[w], &data, 0.02, 50, &opts, &trace[w]) == CLB_OK);
         }
-        CHECK(relative_distance(net[0].P, net[0].theta, net[1].theta) <= (cases[k].reduced ? TOL(1e-13, 1e-5) : 0));
+        CHECK(relative_distance(net[0].P, net[0].theta, net[1].theta) <=
+              (cases[k].reduced ? TOL(1e-13, 1e-5) : 0));
         for (int w = 0; w < 2; ++w) clb_trace_free(&trace[w]), clb_net_free(&net[w]);
         clb_data_free(&data);
     }
@@ -397,7 +402,8 @@ static clb_verdict looking(void *context, const clb_state *state)
     NEAR(clb_grad(&pass, NULL, grad) / state->loss, 1, TOL(1e-13, 1e-5));
     SAME_BITS(state->loss, state->pass->loss);
     CHECK(memcmp(pass.z[L], state->pass->z[L], outputs * sizeof(clb_real)) == 0);
-    CHECK(memcmp(pass.u[1], state->pass->u[1], at->data->n * state->net->m[1] * sizeof(clb_real)) == 0);
+    CHECK(memcmp(pass.u[1], state->pass->u[1],
+                 at->data->n * state->net->m[1] * sizeof(clb_real)) == 0);
     CHECK(relative_distance(state->net->P, state->grad, grad) <= TOL(1e-12, 1e-3));
     ++at->count;
     clb_pass_free(&pass), free(grad);

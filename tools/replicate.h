@@ -2,8 +2,8 @@
  * as many seeds as the paper used; a group is an ordinary result file, and one that is there is not
  * run again, so an interrupted replication resumes. How many groups support a claim as printed?
  * What does each quantity of the paper look like over the groups, and what is it on all seeds?
- * Groups are made in the order of their last seed: stopped anywhere, what is there gives the table of
- * fewer seeds at once (--seeds 1..N with N a multiple of 15, as groups have 3 or 5).
+ * Groups are made in the order of their last seed: stopped anywhere, what is there gives the table
+ * of fewer seeds at once (--seeds 1..N with N a multiple of 15, as groups have 3 or 5).
  */
 #ifndef CLB_REPLICATE_H
 #define CLB_REPLICATE_H
@@ -350,15 +350,16 @@ EX_FN void replicate_line(ex_buf *b, const ex *all, replicate_said *said)
 EX_FN void replicate_head(ex_buf *b, const ex_settings *set)
 {
     ex_putf(b,
-            "# Replication on %zu seeds\n\nMade by `build/clb_tables replicate --seeds %s%s%s%s%s` in "
-            "%s precision. Every experiment is repeated on groups of as many seeds as the paper "
-            "used, one group after the other, no seed in two of them. A group supports a claim if "
-            "the claim as printed holds on its numbers by the rule of the experiment; qualified: "
-            "only with the qualification that the rule names. Quantities: median over the groups "
-            "and the range of the middle 90 %%, then the value on all seeds with its 95 %% "
-            "interval (the experiment's bootstrap over seeds; where it has none, 1.96 standard "
-            "errors from the spread of the groups). One group again: `build/clb_tables run --only "
-            "E5%s --seeds 6,7,8,9,10`.%s\n\n"
+            "# Replication on %zu seeds\n\n"
+            "Made by `build/clb_tables replicate --seeds %s%s%s%s%s` in %s precision. "
+            "Every experiment is repeated on groups of as many seeds as the paper used, one group "
+            "after the other, no seed in two of them. A group supports a claim if the claim as "
+            "printed holds on its numbers by the rule of the experiment; qualified: only with the "
+            "qualification that the rule names. Quantities: median over the groups and the range "
+            "of the middle 90 %%, then the value on all seeds with its 95 %% interval (the "
+            "experiment's bootstrap over seeds; where it has none, 1.96 standard errors from the "
+            "spread of the groups). One group again: `build/clb_tables run --only E5%s --seeds "
+            "6,7,8,9,10`.%s\n\n"
             "| | key result of the paper | groups that support it | qualified | not | on all seeds "
             "| quantity | paper | groups: median (5 %% to 95 %%) | all seeds [95 %% interval] |\n"
             "|---|---|---|---|---|---|---|---|---|---|\n",
