@@ -14,9 +14,14 @@
 #include "plot.h"
 #include "spectral.h"
 
-enum { E12_SEEDS = 3, E12_MORE_SEEDS = 10, E12_PHASES = 5, E12_EFFECTS = 3 };
+enum { E12_SEEDS = 10, E12_PHASES = 5, E12_EFFECTS = 3 };
 /* eta lambda_max(0)/2 < 1/2 */
 static const double e12_phase[E12_PHASES] = { 0.01, 0.03, 0.1, 0.3, 0.49 };
+static const struct { const char *name; double top; int colour; } e12_windows[3] = {
+    { "all finite eta", 1, PLOT_ORANGE },
+    { "eta <= 0.1", 0.1, PLOT_BLUE },
+    { "eta <= 0.03", 0.03, PLOT_GREEN }
+};
 static const struct { double alpha, R; } e12_paper[SP_CASES] = {      /* in the order of sp_cases */
     { 1.1161, 0.9967 }, { 1.1352, 0.4241 }, { 1.2764, 0.7988 }, { 1.0887, 0.3690 }
 };
@@ -27,11 +32,11 @@ static const double e12_paper_effects[E12_EFFECTS] = { 0.1603, 0.0191, -0.2067 }
 
 static void e12_plan(ex *x)
 {
-    ex_list lrs = ex_lrs(x, sp_lrs, SP_LRS), seeds = ex_seeds(x, ex_quick(x) ? 1 : E12_SEEDS);
+    ex_list lrs = ex_lrs(x, sp_lrs, SP_LRS), seeds = ex_seeds(x, ex_quick(x) ? 1 : SP_SEEDS);
     ex_config(x, "n_steps", (double)sp_steps(x));
     for (size_t k = 0; k < SP_CASES; ++k) sp_plan_case(x, &sp_cases[k], seeds, lrs);
     if (ex_published(x)) return;
-    seeds = ex_seeds(x, ex_quick(x) ? 2 : E12_MORE_SEEDS);
+    seeds = ex_seeds(x, ex_quick(x) ? 2 : E12_SEEDS);
     for (size_t k = 0; k < SP_CASES; ++k)
         for (int model_first = 0; model_first < 2; ++model_first)
             for (size_t s = 0; s < seeds.n; ++s)
@@ -70,299 +75,259 @@ static clb_status e12_run(ex *x, ex_row *row)
     return sp_train(x, row, 1, 0);
 }
 
-/* ---- exponents and effects ------------------------------------------------------------------ */
+/* ---- tables --------------------------------------------------------------------------------- */
 
-/* Activation, loss and interaction effect of four values in the order of sp_cases. */
-static void e12_split(const double v[SP_CASES], double effect[E12_EFFECTS])
+static const char *const e12_captions[][2] = {
+    { "exponents",
+      "published fits: alpha from the drift, beta from S, R of the Hessian prediction" },
+    { "windows", "effects on alpha = 2 + d ln S/d ln eta: mean and sample deviation over seeds" },
+    { "leave one eta out", "The same effects on eta up to 0.1 with one eta left out" },
+    { "equal phase",
+      "slopes against ln eta at eta lambda_max(0)/2 = 0.01 .. 0.49: ln drift = ln kbar + ln eta + "
+      "ln DL + ln mu, and the effects on each slope with 95 % intervals over seeds" },
+    { "ln mu at equal phase", "Effects on ln mu at f = eta lambda_max(0)/2" },
+    { "quality",
+      "Predictors on eta <= 0.1: per-seed errors, mean error of the local slope, log-log R" },
+    { "seed means", "S measured and predicted by the published formula, means over the seeds" },
+};
+
+/* Activation, loss and interaction effect of each seed on v[case][seed]. */
+static void e12_split(ex *x, size_t seeds, double *const v[SP_CASES], double *effect[E12_EFFECTS])
 {
-    effect[0] = v[SP_RELU_MSE] - v[SP_LINEAR_MSE];
-    effect[1] = v[SP_LINEAR_CE] - v[SP_LINEAR_MSE];
-    effect[2] = v[SP_RELU_CE] - v[SP_RELU_MSE] - effect[1];
+    for (int e = 0; e < E12_EFFECTS; ++e) effect[e] = ex_doubles(x, seeds);
+    for (size_t s = 0; s < seeds; ++s) {
+        effect[0][s] = v[SP_RELU_MSE][s] - v[SP_LINEAR_MSE][s];
+        effect[1][s] = v[SP_LINEAR_CE][s] - v[SP_LINEAR_MSE][s];
+        effect[2][s] = v[SP_RELU_CE][s] - v[SP_RELU_MSE][s] - effect[1][s];
+    }
 }
 
-/* alpha = 2 + slope of ln S of one seed, from the eta in [lo, hi] but for `out`. */
-static double e12_alpha(const sp_grid *g, size_t s, double lo, double hi, double out)
+/* alpha = 2 + slope of ln S of one seed, from the eta <= top but for `out`. */
+static double e12_alpha(const sp_grid *g, size_t s, double top, double out)
 {
     double eta[SP_LRS * 8], S[SP_LRS * 8];
     size_t n = 0;
     for (size_t i = 0; i < g->n && n < EX_LEN(eta); ++i)
-        if (g->lrs.at[i] >= lo && g->lrs.at[i] <= hi && g->lrs.at[i] != out
-            && isfinite(g->S[s * g->n + i]))
+        if (g->lrs.at[i] <= top && g->lrs.at[i] != out && isfinite(g->S[s * g->n + i]))
             eta[n] = g->lrs.at[i], S[n++] = g->S[s * g->n + i];
     return 2 + clb_fit_power(n, eta, S, 0).slope;
 }
 
-typedef struct e12_found {
-    sp_grid  g[SP_CASES];
-    double   alpha[SP_CASES], r2[SP_CASES], beta[SP_CASES];      /* published way */
-    double   window[3][E12_EFFECTS], window_sd[3][E12_EFFECTS];  /* all finite, <= 0.1, <= 0.03 */
-    double   phase[2][E12_EFFECTS], phase_lo[2][E12_EFFECTS], phase_hi[2][E12_EFFECTS];
-    double   phase_alpha[2][SP_CASES];
-    int      have_phase;
-} e12_found;
-
-/* Effects over the seeds on one window: mean and sample deviation, as a line. */
-static void e12_window(ex *x, e12_found *f, int which, const char *name, double lo, double hi,
+/* A line: effects on alpha over the seeds on one window. */
+static void e12_window(ex *x, const sp_grid *g, const char *table, const char *name, double top,
                        double out)
 {
-    size_t seeds = f->g[0].seeds;
-    double *each[E12_EFFECTS], v[SP_CASES], effect[E12_EFFECTS];
-    ex_row *line = ex_line(x, which < 3 ? "windows" : "leave one eta out");
+    double *alpha[SP_CASES], *effect[E12_EFFECTS];
+    size_t seeds = g->seeds;
+    ex_row *line = ex_line(x, table);
     ex_text(line, "window", name);
-    for (int e = 0; e < E12_EFFECTS; ++e) each[e] = ex_doubles(x, seeds);
-    for (size_t s = 0; s < seeds; ++s) {
-        for (size_t k = 0; k < SP_CASES; ++k) v[k] = e12_alpha(&f->g[k], s, lo, hi, out);
-        e12_split(v, effect);
-        for (int e = 0; e < E12_EFFECTS; ++e) each[e][s] = effect[e];
+    for (size_t k = 0; k < SP_CASES; ++k) {
+        alpha[k] = ex_doubles(x, seeds);
+        for (size_t s = 0; s < seeds; ++s) alpha[k][s] = e12_alpha(&g[k], s, top, out);
     }
+    e12_split(x, seeds, alpha, effect);
     for (int e = 0; e < E12_EFFECTS; ++e) {
-        double mean = clb_mean(seeds, each[e]), sd = clb_std(seeds, each[e]);
-        if (which < 3) f->window[which][e] = mean, f->window_sd[which][e] = sd;
-        ex_num(line, e12_effects[e], mean);
-        ex_num(line, ex_print(x, "sd_%s", e12_effects[e]), sd);
+        ex_num(line, e12_effects[e], clb_mean(seeds, effect[e]));
+        ex_num(line, ex_print(x, "sd_%s", e12_effects[e]), clb_std(seeds, effect[e]));
     }
-}
-
-static void e12_windows(ex *x, e12_found *f)
-{
-    e12_window(x, f, 0, "all finite eta", 0, 1, 0);
-    e12_window(x, f, 1, "eta <= 0.1", 0, 0.1, 0);
-    e12_window(x, f, 2, "eta <= 0.03", 0, 0.03, 0);
-    for (size_t i = 0; i < f->g[0].n; ++i)
-        e12_window(x, f, 3, ex_print(x, "all but %g", f->g[0].lrs.at[i]), 0, 1, f->g[0].lrs.at[i]);
 }
 
 /* The published exponents: drift of the seed means, all eta that survive. */
-static void e12_exponents(ex *x, e12_found *f, size_t k)
+static void e12_exponents(ex *x, const sp_grid *grids, size_t k)
 {
-    const sp_grid *g = &f->g[k];
+    const sp_grid *g = &grids[k], *mse = &grids[k < 2 ? SP_LINEAR_MSE : SP_RELU_MSE];
     clb_sweep y = ex_sweep(x, "actual_drift", "lr", g->lrs, "part=train case=%s pub=1", g->c->name);
-    double *mean = ex_doubles(x, g->n), *S = ex_doubles(x, g->n);
-    size_t n = sp_curve(g, g->S, 1, S);
     const char *config = ex_print(x, "hessian_4way/config.json#summary/%s", g->c->name);
+    double beta = sp_fit(x, g, 1).slope, lambda = clb_mean(g->seeds, g->lambda_max);
     ex_row *line = ex_line(x, "exponents");
     clb_fit fit;
     y.floor = 1e-15, y.survivors = 1;
-    fit = clb_sweep_fit(&y, mean);
-    f->alpha[k] = fit.slope, f->r2[k] = fit.r2;
-    f->beta[k] = clb_fit_power(n, g->lrs.at, S, 1e-15).slope;
+    fit = clb_sweep_fit(&y, ex_doubles(x, g->n));
     ex_text(line, "case", g->c->name);
-    ex_num(line, "alpha", fit.slope), ex_num(line, "published", e12_paper[k].alpha),
-        ex_num(line, "r2", fit.r2);
-    ex_num(line, "beta", f->beta[k]), ex_num(line, "2+beta", 2 + f->beta[k]);
-    ex_num(line, "R", sp_log_r(x, g, SP_PUB, 1)),
-        ex_num(line, "R_eta_below_0.3", sp_log_r(x, g, SP_PUB, 0.2));
-    ex_num(line, "R_of_1/eta", sp_log_r(x, g, SP_NULL, 1));
-    ex_num(line, "lambda_max_ratio_to_mse",
-           clb_mean(g->seeds, g->lambda_max)
-               / clb_mean(g->seeds, f->g[k < 2 ? SP_LINEAR_MSE : SP_RELU_MSE].lambda_max));
+    ex_nums(line, "alpha published r2 beta 2+beta R R_eta_below_0.3 R_of_1/eta "
+                  "lambda_max_ratio_to_mse",
+            EX_VALUES(fit.slope, e12_paper[k].alpha, fit.r2, beta, 2 + beta,
+                      sp_log_r(x, g, SP_PUB, 1), sp_log_r(x, g, SP_PUB, 0.2),
+                      sp_log_r(x, g, SP_NULL, 1), lambda / clb_mean(mse->seeds, mse->lambda_max)));
     /* float32 noise of the drift at eta = 1e-4 */
-    ex_ref(line, "alpha", EX_FIT, 0.01, "%s/alpha", config);
-    ex_ref(line, "r2", EX_FIT, 0.003, "%s/r2", config);
-    ex_ref(line, "beta", EX_FIT, 1e-5, "%s/beta", config);
+    ex_refs(line, "alpha", EX_FIT, 0.01, "%s", config);
+    ex_refs(line, "r2", EX_FIT, 0.003, "%s", config);
+    ex_refs(line, "beta", EX_FIT, 1e-5, "%s", config);
     ex_ref(line, "R", EX_FIT, 1e-5, "%s/prediction_correlation", config);
 }
 
 /* ---- equal phase ---------------------------------------------------------------------------- */
 
-enum { E12_DRIFT, E12_KBAR, E12_DL, E12_MU, E12_FACTORS };
+enum { E12_FACTORS = 4 };
 static const char *const e12_factors[E12_FACTORS] = { "actual_drift", "kbar", "loss_drop", "mu" };
 
-/* Slope of ln |factor| against ln eta over the phases, one seed; NaN if a run is missing. */
+/* Slope of ln |factor| against ln eta over the phases, one seed. */
 static double e12_slope(ex *x, size_t k, int model_first, double seed, const char *factor)
 {
-    double eta[E12_PHASES], y[E12_PHASES];
-    for (size_t i = 0; i < E12_PHASES; ++i) {
-        ex_row *row = ex_find(x, "part=phase case=%s model_first=%d seed=%.17g f=%.17g",
-                              sp_cases[k].name, model_first, seed, e12_phase[i]);
-        if (!row) return EX_NAN;
-        eta[i] = ex_get(row, "lr"), y[i] = fabs(ex_get(row, factor));
-    }
-    return clb_fit_power(E12_PHASES, eta, y, 0).slope;
+    const char *runs = ex_print(x, "part=phase case=%s model_first=%d seed=%.17g",
+                                sp_cases[k].name, model_first, seed);
+    ex_list eta = ex_pick(x, "lr", "%s", runs), v = ex_pick(x, factor, "%s", runs);
+    double y[E12_PHASES];
+    if (eta.n != E12_PHASES) return EX_NAN;
+    for (size_t i = 0; i < E12_PHASES; ++i) y[i] = fabs(v.at[i]);
+    return clb_fit_power(E12_PHASES, eta.at, y, 0).slope;
 }
 
-/* Slopes of one factor for every case and seed, the effects on them, with bootstrap intervals over
+/* A line: slopes of one factor for every case, the effects on them, with bootstrap intervals over
  * seeds. */
-static void e12_factor(ex *x, e12_found *f, int model_first, int factor, ex_list seeds)
+static void e12_factor(ex *x, int model_first, const char *factor, ex_list seeds)
 {
-    double *each[E12_EFFECTS], *slope[SP_CASES], v[SP_CASES], effect[E12_EFFECTS];
+    double *slope[SP_CASES], *effect[E12_EFFECTS];
     clb_bootstrap_opts opts = { 1000, 0.95, 12 };
     ex_row *line = ex_line(x, "equal phase");
     ex_text(line, "order", model_first ? "model first" : "data first");
-    ex_text(line, "slope_of", factor == E12_DRIFT ? "drift (alpha)" : e12_factors[factor]);
-    for (int e = 0; e < E12_EFFECTS; ++e) each[e] = ex_doubles(x, seeds.n);
-    for (size_t k = 0; k < SP_CASES; ++k) slope[k] = ex_doubles(x, seeds.n);
-    for (size_t s = 0; s < seeds.n; ++s) {
-        for (size_t k = 0; k < SP_CASES; ++k)
-            slope[k][s] = v[k] = e12_slope(x, k, model_first, seeds.at[s], e12_factors[factor]);
-        e12_split(v, effect);
-        for (int e = 0; e < E12_EFFECTS; ++e) each[e][s] = effect[e];
-    }
-    for (size_t k = 0; k < SP_CASES; ++k)
+    ex_text(line, "slope_of", factor == e12_factors[0] ? "drift (alpha)" : factor);
+    for (size_t k = 0; k < SP_CASES; ++k) {
+        slope[k] = ex_doubles(x, seeds.n);
+        for (size_t s = 0; s < seeds.n; ++s)
+            slope[k][s] = e12_slope(x, k, model_first, seeds.at[s], factor);
         ex_num(line, sp_cases[k].name, clb_mean(seeds.n, slope[k]));
-    for (int e = 0; e < E12_EFFECTS; ++e) {
-        clb_interval ci;
-        if (clb_bootstrap_mean(seeds.n, each[e], &opts, &ci))
-            ex_die(EX_MEMORY, "E12: bootstrap failed");
-        ex_num(line, e12_effects[e], ci.value);
-        ex_num(line, ex_print(x, "lo_%s", e12_effects[e]), ci.lo),
-            ex_num(line, ex_print(x, "hi_%s", e12_effects[e]), ci.hi);
-        if (factor != E12_DRIFT) continue;
-        f->phase[model_first][e] = ci.value, f->phase_lo[model_first][e] = ci.lo,
-        f->phase_hi[model_first][e] = ci.hi;
     }
-    for (size_t k = 0; k < SP_CASES && factor == E12_DRIFT; ++k)
-        f->phase_alpha[model_first][k] = clb_mean(seeds.n, slope[k]);
+    e12_split(x, seeds.n, slope, effect);
+    for (int e = 0; e < E12_EFFECTS; ++e) {
+        const char *name = e12_effects[e];
+        clb_interval ci;
+        if (clb_bootstrap_mean(seeds.n, effect[e], &opts, &ci))
+            ex_die(EX_MEMORY, "E12: bootstrap failed");
+        ex_nums(line, ex_print(x, "%s lo_%s hi_%s", name, name, name),
+                EX_VALUES(ci.value, ci.lo, ci.hi));
+    }
 }
 
 /* Interaction in ln mu at equal f: does the curvature term of the two influences add up? */
-static void e12_mu_table(ex *x, ex_list seeds)
+static void e12_mu(ex *x, double f, size_t seeds)
 {
-    for (size_t i = 0; i < E12_PHASES; ++i) {
-        double sum[E12_EFFECTS] = { 0 }, v[SP_CASES], effect[E12_EFFECTS];
-        ex_row *line = ex_line(x, "ln mu at equal phase");
-        ex_num(line, "f", e12_phase[i]);
-        for (size_t s = 0; s < seeds.n; ++s) {
-            for (size_t k = 0; k < SP_CASES; ++k) {
-                ex_row *row = ex_find(x, "part=phase case=%s model_first=1 seed=%.17g f=%.17g",
-                                      sp_cases[k].name, seeds.at[s], e12_phase[i]);
-                v[k] = row ? clb_log(ex_get(row, "mu")) : EX_NAN;
-            }
-            e12_split(v, effect);
-            for (int e = 0; e < E12_EFFECTS; ++e) sum[e] += effect[e] / (double)seeds.n;
-        }
-        for (int e = 0; e < E12_EFFECTS; ++e) ex_num(line, e12_effects[e], sum[e]);
+    double *v[SP_CASES], *effect[E12_EFFECTS];
+    ex_row *line = ex_line(x, "ln mu at equal phase");
+    ex_num(line, "f", f);
+    for (size_t k = 0; k < SP_CASES; ++k) {
+        ex_list mu = ex_pick(x, "mu", "part=phase case=%s model_first=1 f=%.17g",
+                             sp_cases[k].name, f);
+        v[k] = ex_doubles(x, seeds);
+        for (size_t s = 0; s < seeds; ++s) v[k][s] = clb_log(sp_at(mu, s));
+    }
+    e12_split(x, seeds, v, effect);
+    for (int e = 0; e < E12_EFFECTS; ++e) {
+        double mean = 0;
+        for (size_t s = 0; s < seeds; ++s) mean += effect[e][s] / (double)seeds;
+        ex_num(line, e12_effects[e], mean);
     }
 }
 
-static void e12_equal_phase(ex *x, e12_found *f)
+static void e12_tables(ex *x, const sp_grid *g)
 {
     ex_list seeds =
         ex_pick(x, "seed", "part=phase case=linear_mse model_first=1 f=%.17g", e12_phase[0]);
-    f->have_phase = seeds.n > 0;
-    if (!f->have_phase) return;
-    ex_caption(x, "equal phase",
-               "slopes against ln eta at eta lambda_max(0)/2 = 0.01 .. 0.49: ln drift = ln kbar + "
-               "ln eta + "
-               "ln DL + ln mu, and the effects on each slope with 95 % intervals over seeds");
-    for (int order = 0; order < 2; ++order)
-        for (int factor = 0; factor < E12_FACTORS; ++factor) e12_factor(x, f, order, factor, seeds);
-    e12_mu_table(x, seeds);
+    for (size_t k = 0; k < SP_CASES; ++k) e12_exponents(x, g, k);
+    for (int w = 0; w < 3; ++w)
+        e12_window(x, g, "windows", e12_windows[w].name, e12_windows[w].top, 0);
+    for (size_t i = 0; i < g->n; ++i)
+        e12_window(x, g, "leave one eta out", ex_print(x, "all but %g", g->lrs.at[i]), 1,
+                   g->lrs.at[i]);
+    for (int i = 0; i < 2 * E12_FACTORS && seeds.n; ++i)
+        e12_factor(x, i / E12_FACTORS, e12_factors[i % E12_FACTORS], seeds);
+    for (size_t i = 0; i < E12_PHASES && seeds.n; ++i) e12_mu(x, e12_phase[i], seeds.n);
+    sp_tables(x, g);
 }
 
 /* ---- ledger --------------------------------------------------------------------------------- */
 
-static void e12_ref_stats(ex_row *row, const char *path)
-{
-    static const char *const noise[][2] = { { "positive", "n_positive" },
-                                            { "negative", "n_negative" },
-                                            { "zero", "n_zero" },
-                                            { "mean_positive", "mean_positive" },
-                                            { "median_positive", "median_positive" },
-                                            { "spectral_width", "spectral_width" } };
-    ex_ref(row, "lambda_max", EX_STABLE, 1e-6, "%s/eigenvalue_stats/max", path);
-    ex_ref(row, "lambda_min", EX_STABLE, 2e-6, "%s/eigenvalue_stats/min", path);
-    ex_ref(row, "effective_rank", EX_STABLE, 2e-5, "%s/eigenvalue_stats/effective_rank", path);
-    for (size_t k = 0; k < EX_LEN(noise); ++k) {
-        ex_ref(row, noise[k][0], EX_ARTEFACT, 0, "%s/eigenvalue_stats/%s", path, noise[k][1]);
-        ex_because(row->x, "depends on the sign of float32 rounding noise in zero eigenvalues");
-    }
-}
+#define E12_NOISE "depends on the sign of float32 rounding noise in zero eigenvalues"
+static const ex_place e12_stats[] = {
+    { "lambda_max", "max", EX_STABLE, 1e-6, NULL },
+    { "lambda_min", "min", EX_STABLE, 2e-6, NULL },
+    { "effective_rank", NULL, EX_STABLE, 2e-5, NULL },
+    { "positive", "n_positive", EX_ARTEFACT, 0, E12_NOISE },
+    { "negative", "n_negative", EX_ARTEFACT, 0, E12_NOISE },
+    { "zero", "n_zero", EX_ARTEFACT, 0, E12_NOISE },
+    { "mean_positive median_positive spectral_width", NULL, EX_ARTEFACT, 0, E12_NOISE },
+};
 
-static void e12_ref_spectrum(ex *x, ex_row *row, const char *path)
+static void e12_refs(ex *x, ex_row *row, const char *path)
 {
     ex_list pub = ex_get_array(row, sp_names[SP_PUB]), unstable = ex_get_array(row, "n_unstable"),
             lrs = ex_get_array(row, "lrs");
+    /* past eta lambda_max(0) = 2 small losses carry a few 1e-4 of float32 noise */
+    if (ex_is(row, "train")) sp_ref_train(x, row, path, ex_get(row, "lr") < 0.3 ? 1e-4 : 1e-3);
+    if (!ex_is(row, "spectrum")) return;
     ex_ref(row, "eigenvalues_init", EX_NOISE, 4e-6, "%s/eigenvalues/*", path);
-    e12_ref_stats(row, path);
+    ex_ref_places(row, e12_stats, EX_LEN(e12_stats), "%s/eigenvalue_stats", path);
+    if (row->seed == 42)
+        ex_ref_places(row, e12_stats, EX_LEN(e12_stats),
+                      "hessian_4way/config.json#summary/%s/eigenvalue_stats",
+                      sp_case_of(row)->name);
     /* an unstable mode enters as 1/den, den near 0: float32 eigenvalues are felt */
     for (size_t i = 0; i < pub.n; ++i)
         ex_ref_value(x, pub.at[i], EX_STABLE, unstable.at[i] > 0 ? 2e-5 : 2e-6, "%s/predictions/%s",
                      path, ex_key(x, lrs.at[i]));
-    ex_ref_none(x, EX_FOREIGN, "wall time", "%s/hessian_time", path);
-    ex_ref_value(x, row->seed, EX_EXACT, 0, "%s/seed", path);
-    ex_ref_value(x, 1600, EX_EXACT, 0, "%s/n_params", path);
+    sp_ref_run(x, row, path);
 }
 
-/* Rows and seed means of one case. */
-static void e12_ledger(ex *x, const sp_grid *g)
+/* Runs and seed means of one case. */
+static void e12_published(ex *x, const sp_grid *g)
 {
     const char *config = ex_print(x, "hessian_4way/config.json#summary/%s", g->c->name);
-    for (size_t i = 0; i < ex_runs(x); ++i) {
-        ex_row *row = ex_run_at(x, i);
-        const char *path =
-            ex_print(x, "hessian_4way/results.json#%s/%d", g->c->name, ex_seed_index(row));
-        if (sp_case_of(row) != g->c || !ex_comparable(row) || ex_seed_index(row) >= E12_SEEDS)
-            continue;
-        if (ex_is(row, "spectrum")) e12_ref_spectrum(x, row, path);
-        if (ex_is(row, "spectrum") && row->seed == 42) e12_ref_stats(row, config);
-        /* past eta lambda_max(0) = 2 small losses carry a few 1e-4 of float32 noise */
-        if (ex_is(row, "train")) sp_ref_train(x, row, path, ex_get(row, "lr") < 0.3 ? 1e-4 : 1e-3);
-    }
+    sp_ref_runs(x, g, "hessian_4way/results.json", g->c->name, e12_refs);
     for (size_t i = 0; i < g->n; ++i)
         if (!isnan(sp_mean(g, g->S, i))) sp_means_line(x, g, i, "case", g->c->name, config);
 }
 
-static void e12_constants(ex *x)
-{
-    ex_list lrs = { SP_LRS, sp_lrs };
-    ex_ref_config(x, "hessian_4way/config.json", E12_SEEDS, lrs, SP_T);
-    ex_ref_shapes(x, "hessian_4way/config.json", 64);
-}
-
 /* ---- verdicts ------------------------------------------------------------------------------- */
 
-static void e12_verdict_interaction(ex *x, const e12_found *f)
+static void e12_verdict_interaction(ex *x, const sp_grid *g)
 {
-    double d[E12_EFFECTS];
-    e12_split(f->alpha, d);
+    ex_list alpha = ex_column(x, "exponents", "alpha");
+    ex_list on = ex_column(x, "windows", "interaction");
+    ex_list sd = ex_column(x, "windows", "sd_interaction");
+    double *each[SP_CASES], *effect[E12_EFFECTS], share = fabs(on.at[1]) / sd.at[1];
+    for (size_t k = 0; k < SP_CASES; ++k) each[k] = ex_doubles(x, 1), each[k][0] = alpha.at[k];
+    e12_split(x, 1, each, effect);
     for (int e = 0; e < E12_EFFECTS; ++e)
-        ex_printed(ex_summary(x, ex_print(x, "effect_%s", e12_effects[e]), d[e]),
+        ex_printed(ex_summary(x, ex_print(x, "effect_%s", e12_effects[e]), effect[e][0]),
                    e12_paper_effects[e]);
     ex_claim(x, "interaction of activation and loss in alpha is -0.21", "-0.207",
-             ex_print(x,
-                      "%.3f on the published (unequal) windows; %+.3f +- %.3f on eta <= 0.1, %+.3f "
-                      "+- %.3f on eta <= 0.03",
-                      d[2], f->window[1][2], f->window_sd[1][2], f->window[2][2],
-                      f->window_sd[2][2]),
+             ex_print(x, "%.3f on the published (unequal) windows; %+.3f +- %.3f on eta <= 0.1, "
+                      "%+.3f +- %.3f on eta <= 0.03",
+                      effect[2][0], on.at[1], sd.at[1], on.at[2], sd.at[2]),
              "reproduced if the interaction within 0.02 of -0.2067 and that on eta <= 0.1 is < 0; "
              "qualified if the first within 0.02 of -0.2067. The published windows are unequal: an "
              "eta at which a seed diverges drops out of its fit alone, as 0.3 does for linear MSE "
-             "in the paper.",
-             EX_VALUES(d[2], f->window[1][2], d[2]));
+             "in the paper.", EX_VALUES(effect[2][0], on.at[1], effect[2][0]));
     ex_claim(x, "the effects do not add up", "non-additive, negative",
-             ex_print(x, "equal windows: %+.3f +- %.3f (sample sd over %zu seeds)", f->window[1][2],
-                      f->window_sd[1][2], f->g[0].seeds),
+             ex_print(x, "equal windows: %+.3f +- %.3f (sample sd over %zu seeds)",
+                      on.at[1], sd.at[1], g->seeds),
              "reproduced if |interaction| over its standard deviation > 2 and the interaction < 0; "
              "qualified if |interaction| over its standard deviation > 2. Both on eta <= 0.1.",
-             EX_VALUES(fabs(f->window[1][2]) / f->window_sd[1][2], f->window[1][2],
-                       fabs(f->window[1][2]) / f->window_sd[1][2]));
+             EX_VALUES(share, on.at[1], share));
 }
 
-static void e12_verdict_prediction(ex *x, const e12_found *f)
+static void e12_verdict_prediction(ex *x, const sp_grid *g)
 {
-    double r[SP_CASES], stable[SP_CASES], worst_ce, best_mse, err[SP_CASES];
+    const double *r = ex_column(x, "exponents", "R").at;
+    const double *stable = ex_column(x, "exponents", "R_eta_below_0.3").at;
+    double worst_ce, best_mse, err[SP_CASES];
     for (size_t k = 0; k < SP_CASES; ++k) {
-        r[k] = sp_log_r(x, &f->g[k], SP_PUB, 1), stable[k] = sp_log_r(x, &f->g[k], SP_PUB, 0.2);
-        err[k] = sp_seed_error(&f->g[k], SP_PUB, 0.1, NULL);
+        err[k] = sp_seed_error(&g[k], SP_PUB, 0.1, NULL);
         ex_printed(ex_summary(x, ex_print(x, "R_%s", sp_cases[k].name), r[k]), e12_paper[k].R);
     }
     worst_ce = fmin(stable[SP_LINEAR_CE], stable[SP_RELU_CE]),
     best_mse = fmax(stable[SP_LINEAR_MSE], stable[SP_RELU_MSE]);
     ex_claim(x, "the Hessian at t = 0 predicts S well for MSE, badly for CE",
              "R = 0.997, 0.799 (MSE), 0.424, 0.369 (CE)",
-             ex_print(x,
-                      "same R with eta = 0.3 in: linear MSE %.4f, ReLU MSE %.4f, linear CE %.4f, "
-                      "ReLU CE %.4f; without it %.5f, %.5f, %.5f, %.5f",
+             ex_print(x, "same R with eta = 0.3 in: linear MSE %.4f, ReLU MSE %.4f, linear CE "
+                      "%.4f, ReLU CE %.4f; without it %.5f, %.5f, %.5f, %.5f",
                       r[0], r[2], r[1], r[3], stable[0], stable[2], stable[1], stable[3]),
              "reproduced if without eta 0.3 the best R of MSE exceeds the worst of CE by > 0.05. "
              "At eta = 0.3, the one unstable point, R is set by the ad hoc branch c_k T/den.",
              EX_VALUES(best_mse - worst_ce));
     ex_claim(x, "relative errors rank MSE before CE", "MSE better",
-             ex_print(x,
-                      "mean error, eta <= 0.1: linear MSE %.1f, ReLU MSE %.1f, linear CE %.1f, "
-                      "ReLU CE %.1f %%",
-                      100 * err[0], 100 * err[2], 100 * err[1], 100 * err[3]),
+             ex_print(x, "mean error, eta <= 0.1: linear MSE %.1f, ReLU MSE %.1f, linear CE %.1f, "
+                      "ReLU CE %.1f %%", 100 * err[0], 100 * err[2], 100 * err[1], 100 * err[3]),
              "reproduced if the larger error of MSE over the smaller one of CE < 1",
              EX_VALUES(fmax(err[SP_LINEAR_MSE], err[SP_RELU_MSE]) / fmin(err[1], err[3])));
 }
@@ -383,81 +348,87 @@ static double e12_ratio(ex *x, size_t mse, size_t ce)
     return sum / n;
 }
 
-static void e12_verdict_compression(ex *x, const e12_found *f)
+static void e12_verdict_compression(ex *x, const sp_grid *g)
 {
     double lambda[SP_CASES], linear = e12_ratio(x, SP_LINEAR_MSE, SP_LINEAR_CE),
                              relu = e12_ratio(x, SP_RELU_MSE, SP_RELU_CE), l, r;
-    for (size_t k = 0; k < SP_CASES; ++k) lambda[k] = clb_mean(f->g[k].seeds, f->g[k].lambda_max);
+    for (size_t k = 0; k < SP_CASES; ++k) lambda[k] = clb_mean(g[k].seeds, g[k].lambda_max);
     l = lambda[SP_LINEAR_CE] / lambda[SP_LINEAR_MSE], r = lambda[SP_RELU_CE] / lambda[SP_RELU_MSE];
     ex_summary(x, "lambda_max_ratio_linear", l), ex_summary(x, "lambda_max_ratio_relu", r);
     ex_claim(x, "cross entropy compresses the spectrum by 0.16-0.25", "0.16-0.25",
-             ex_print(x,
-                      "lambda_max ratio CE/MSE %.2f (linear), %.2f (ReLU); mean ratio of the 20 "
-                      "largest eigenvalues %.2f, %.2f",
-                      l, r, linear, relu),
+             ex_print(x, "lambda_max ratio CE/MSE %.2f (linear), %.2f (ReLU); mean ratio of the 20 "
+                      "largest eigenvalues %.2f, %.2f", l, r, linear, relu),
              "reproduced if the ratio of the linear net <= 0.25 and that of the ReLU net <= 0.25. "
              "MSE is divided by nK with a factor 2, so at uniform softmax the expected ratio is "
-             "(1/K)/(2/K) = 1/2.",
-             EX_VALUES(l, r));
+             "(1/K)/(2/K) = 1/2.", EX_VALUES(l, r));
 }
 
-static void e12_verdict_phase(ex *x, const e12_found *f)
+static void e12_verdict_alpha(ex *x)
 {
-    const double *d = f->phase[1];
-    int excluded;
+    double alpha = ex_column(x, "exponents", "alpha").at[0];
+    double beta = ex_column(x, "exponents", "beta").at[0];
     ex_claim(x, "alpha of linear MSE is 1.116", "1.1161",
-             ex_print(x, "%.4f from the drift, %.4f from S", f->alpha[0], 2 + f->beta[0]),
+             ex_print(x, "%.4f from the drift, %.4f from S", alpha, 2 + beta),
              "reproduced if alpha within 0.002 of 1.1161; qualified if within 0.02 of 1.1161. In "
              "double the drift is eta^2 S exactly; published drift and S give 1.1161 and 1.1248, "
-             "apart by the float32 noise of the drift at eta = 1e-4.",
-             EX_VALUES(f->alpha[0], f->alpha[0]));
-    if (!f->have_phase) return;
-    excluded = f->phase_lo[1][2] > 0 || f->phase_hi[1][2] < 0;
-    ex_claim(x,
-             "beyond the paper: below eta lambda_max(0) = 1 loss and activation still matter for "
-             "alpha",
-             "-",
-             ex_print(x,
-                      "alpha at equal phase (model first): linear MSE %.3f, linear CE %.3f, ReLU "
-                      "MSE %.3f, ReLU CE %.3f; activation %+.3f, loss %+.3f, interaction %+.3f "
-                      "[%+.3f, %+.3f]; data first: interaction %+.3f [%+.3f, %+.3f]",
-                      f->phase_alpha[1][0], f->phase_alpha[1][1], f->phase_alpha[1][2],
-                      f->phase_alpha[1][3], d[0], d[1], d[2], f->phase_lo[1][2], f->phase_hi[1][2],
-                      f->phase[0][2], f->phase_lo[0][2], f->phase_hi[0][2]),
+             "apart by the float32 noise of the drift at eta = 1e-4.", EX_VALUES(alpha, alpha));
+}
+
+/* Line of the drift in the table of equal phases. */
+static double e12_drift(ex *x, int model_first, const char *name)
+{
+    return sp_at(ex_column(x, "equal phase", name), (size_t)model_first * E12_FACTORS);
+}
+
+static void e12_verdict_phase(ex *x)
+{
+    double inter[2], lo[2], hi[2];
+    const char *alpha = "";
+    int excluded;
+    for (size_t k = 0; k < SP_CASES; ++k)
+        alpha = ex_print(x, "%s%s %s %.3f", alpha, k ? "," : "", sp_cases[k].words,
+                         e12_drift(x, 1, sp_cases[k].name));
+    for (int order = 0; order < 2; ++order) {
+        inter[order] = e12_drift(x, order, "interaction");
+        lo[order] = e12_drift(x, order, "lo_interaction");
+        hi[order] = e12_drift(x, order, "hi_interaction");
+    }
+    excluded = lo[1] > 0 || hi[1] < 0;
+    ex_claim(x, "beyond the paper: below eta lambda_max(0) = 1 loss and activation still matter "
+             "for alpha", "-",
+             ex_print(x, "alpha at equal phase (model first):%s; activation %+.3f, loss %+.3f, "
+                      "interaction %+.3f [%+.3f, %+.3f]; data first: interaction %+.3f [%+.3f, "
+                      "%+.3f]",
+                      alpha, e12_drift(x, 1, "activation"), e12_drift(x, 1, "loss"), inter[1],
+                      lo[1], hi[1], inter[0], lo[0], hi[0]),
              "reproduced if the interaction < -0.03 and its interval over seeds excludes 0; "
-             "qualified if the interval excludes 0",
-             EX_VALUES(d[2], excluded, excluded));
+             "qualified if the interval excludes 0", EX_VALUES(inter[1], excluded, excluded));
 }
 
 /* ---- figure --------------------------------------------------------------------------------- */
 
-static void e12_plot_alpha(ex *x, plot *p, const e12_found *f)
+static void e12_plot_alpha(plot *p, const sp_grid *g)
 {
     static const char *const names[SP_CASES] = { "lin MSE", "lin CE", "ReLU MSE", "ReLU CE" };
     static const double at[SP_CASES] = { 1, 2, 3, 4 };
     plot_panel *a = plot_add(p, "Exponent, three windows", "case", "alpha", PLOT_LINEAR);
-    static const double hi[3] = { 1, 0.1, 0.03 };
-    static const int colour[3] = { PLOT_ORANGE, PLOT_BLUE, PLOT_GREEN };
-    static const char *const label[3] = { "all finite eta", "eta <= 0.1",
-                                          "eta <= 0.03" };
     double paper[SP_CASES];
     for (int w = 0; w < 3; ++w) {
         double mean[SP_CASES] = { 0 }, place[SP_CASES];
         for (size_t k = 0; k < SP_CASES; ++k) {
             place[k] = at[k] + 0.2 * (w - 1);
-            for (size_t s = 0; s < f->g[k].seeds; ++s) {
-                double v = e12_alpha(&f->g[k], s, 0, hi[w], 0);
-                mean[k] += v / (double)f->g[k].seeds;
-                plot_points(a, colour[w] | PLOT_SMALL, 1, &place[k], &v, NULL);
+            for (size_t s = 0; s < g[k].seeds; ++s) {
+                double v = e12_alpha(&g[k], s, e12_windows[w].top, 0);
+                mean[k] += v / (double)g[k].seeds;
+                plot_points(a, e12_windows[w].colour | PLOT_SMALL, 1, &place[k], &v, NULL);
             }
         }
-        plot_points(a, colour[w], SP_CASES, place, mean, label[w]);
+        plot_points(a, e12_windows[w].colour, SP_CASES, place, mean, e12_windows[w].name);
     }
     for (size_t k = 0; k < SP_CASES; ++k) paper[k] = e12_paper[k].alpha;
     plot_points(a, PLOT_PUBLISHED, SP_CASES, at, paper, "published");
     plot_range_x(a, 0.5, 4.5);
     plot_ticks_x(a, SP_CASES, at, names);
-    (void)x;
 }
 
 static void e12_plot_ratio(ex *x, plot *p)
@@ -479,88 +450,58 @@ static void e12_plot_ratio(ex *x, plot *p)
     plot_range_y(a, 0, 1);
 }
 
-static void e12_plot_prediction(ex *x, plot *p, const e12_found *f)
+static void e12_plot_prediction(ex *x, plot *p, const sp_grid *g)
 {
     plot_panel *a = plot_add(p, "Predicted over measured, seed means", "eta lambda_max(0)",
                              "ratio", PLOT_LOG);
-    for (size_t k = 0; k < SP_CASES; ++k) {
-        const sp_grid *g = &f->g[k];
-        double *at = ex_doubles(x, g->n), *pub = ex_doubles(x, g->n), *lin = ex_doubles(x, g->n);
-        for (size_t i = 0; i < g->n; ++i) {
-            at[i] = g->lrs.at[i] * clb_mean(g->seeds, g->lambda_max);
+    for (int k = 0; k < SP_CASES; ++k, ++g) {
+        double *pub = ex_doubles(x, g->n), *lin = ex_doubles(x, g->n);
+        for (size_t i = 0; i < g->n; ++i)
             pub[i] = 1 + sp_error(g, SP_PUB, i), lin[i] = 1 + sp_error(g, SP_LIN, i);
-        }
-        plot_line(a, (int)k, g->n, at, pub, g->c->label);
-        plot_line(a, (int)k | PLOT_DASHED, g->n, at, lin, k ? NULL : "linearised network");
+        plot_line(a, k, g->n, sp_phases(x, g), pub, g->c->label);
+        plot_line(a, k | PLOT_DASHED, g->n, sp_phases(x, g), lin, k ? NULL : "linearised network");
     }
     plot_range_y(a, 0.5, 20);
     plot_horizontal(a, 1, NULL);
     plot_vertical(a, 2, "edge");
 }
 
-static void e12_figure(ex *x, const e12_found *f)
+static void e12_figure(ex *x, const sp_grid *g)
 {
     plot *p = plot_new(x, "loss", 4, 1);
     plot_panel *a = plot_add(p, "S after 2000 steps", "learning rate eta", "S(eta)", PLOT_LOG);
     for (size_t k = 0; k < SP_CASES; ++k) {
-        const sp_grid *g = &f->g[k];
-        double *S = ex_doubles(x, g->n);
-        sp_curve(g, g->S, 1, S);
-        plot_line(a, (int)k | PLOT_THIN, g->n, g->lrs.at, S, NULL);
-        plot_points(a, (int)k, g->n, g->lrs.at, S, g->c->label);
-        plot_vertical(a, 2 / clb_mean(g->seeds, g->lambda_max), k == 1 ? "2/lambda_max(0)" : NULL);
+        double *S = ex_doubles(x, g[k].n);
+        sp_curve(&g[k], g[k].S, 1, S);
+        sp_plot_case(a, &g[k], g[k].lrs.at, S);
+        plot_vertical(a, 2 / clb_mean(g[k].seeds, g[k].lambda_max),
+                      k == 1 ? "2/lambda_max(0)" : NULL);
     }
-    e12_plot_alpha(x, p, f);
+    e12_plot_alpha(p, g);
     e12_plot_ratio(x, p);
-    e12_plot_prediction(x, p, f);
-    plot_save(
-        p, "Four combinations of activation and loss: the drift exponent depends on the window of "
-           "step sizes, the "
-           "interaction changes its sign with it, and CE spectra are about half of MSE spectra.");
-}
-
-static void e12_captions(ex *x)
-{
-    static const char *const list[][2] = {
-        { "leave one eta out", "The same effects on eta up to 0.1 with one eta left out" },
-        { "ln mu at equal phase", "Effects on ln mu at f = eta lambda_max(0)/2" },
-        { "quality",
-          "Predictors on eta <= 0.1: per-seed errors, mean error of the local slope, log-log R" },
-        { "seed means", "S measured and predicted by the published formula, means over the seeds" },
-    };
-    ex_captions(x, list, EX_LEN(list));
+    e12_plot_prediction(x, p, g);
+    plot_save(p, "Four combinations of activation and loss: the drift exponent depends on the "
+                 "window of step sizes, the interaction changes its sign with it, and CE spectra "
+                 "are about half of MSE spectra.");
 }
 
 static void e12_finish(ex *x)
 {
-    e12_found f = { 0 };
-    sp_load(x, f.g);
-    ex_caption(x, "exponents",
-               "published fits: alpha from the drift, beta from S, R of the Hessian prediction");
-    for (size_t k = 0; k < SP_CASES; ++k) e12_exponents(x, &f, k);
-    ex_caption(x, "windows",
-               "effects on alpha = 2 + d ln S/d ln eta: mean and sample deviation over seeds");
-    e12_windows(x, &f);
-    e12_equal_phase(x, &f);
-    sp_tables(x, f.g);
-    for (size_t k = 0; k < SP_CASES; ++k) e12_ledger(x, &f.g[k]);
-    e12_constants(x);
-    e12_verdict_interaction(x, &f);
-    e12_verdict_prediction(x, &f);
-    e12_verdict_compression(x, &f);
-    e12_verdict_phase(x, &f);
-    e12_figure(x, &f);
-    e12_captions(x);
+    sp_grid g[SP_CASES];
+    ex_captions(x, e12_captions, EX_LEN(e12_captions));
+    sp_load(x, g);
+    e12_tables(x, g);
+    for (size_t k = 0; k < SP_CASES; ++k) e12_published(x, &g[k]);
+    sp_ref_config(x, "hessian_4way/config.json");
+    e12_verdict_interaction(x, g);
+    e12_verdict_prediction(x, g);
+    e12_verdict_compression(x, g);
+    e12_verdict_alpha(x);
+    if (ex_column(x, "equal phase", "interaction").n) e12_verdict_phase(x);
+    e12_figure(x, g);
 }
 
-static const ex_info e12 = { "E12",
-                             "loss",
-                             "Loss-function interaction",
-                             "Theorems 4, 6",
-                             "non-additive, interaction -0.21",
-                             "effect_interaction",
-                             e12_plan,
-                             e12_run,
-                             e12_finish,
-                             NULL };
+static const ex_info e12 = { "E12", "loss", "Loss-function interaction", "Theorems 4, 6",
+                             "non-additive, interaction -0.21", "effect_interaction",
+                             e12_plan, e12_run, e12_finish, NULL };
 EX_MAIN(e12)

@@ -215,7 +215,7 @@ typedef struct ex_place {
     const char *at;             /* if not NULL, the one value stands at PATH/AT instead */
     ex_class    kind;
     double      tol;
-    const char *cause;          /* or NULL */
+    const char *cause;          /* a literal, or NULL */
 } ex_place;
 EX_FN void ex_ref_places(ex_row *row, const ex_place *places, size_t n, const char *path, ...)
     EX_PRINTF(4, 5);
@@ -1133,10 +1133,12 @@ EX_FN void ex_ref_places(ex_row *row, const ex_place *places, size_t n, const ch
     under = ex_vprint(&row->x->arena, path, args);
     va_end(args);
     for (const ex_place *p = places; p < places + n; ++p) {
+        size_t first = row->x->ledger_n;
         if (!p->names) ex_ref_none(row->x, p->kind, p->cause, "%s/%s", under, p->at);
         else if (p->at) ex_ref(row, p->names, p->kind, p->tol, "%s/%s", under, p->at);
         else ex_refs(row, p->names, p->kind, p->tol, "%s", under);
-        if (p->names && p->cause) ex_because(row->x, p->cause);
+        for (; p->cause && first < row->x->ledger_n; ++first)
+            row->x->ledger[first].cause = p->cause;
     }
 }
 
