@@ -13,24 +13,17 @@
 #include "ex.h"
 #include "plot.h"
 #include "laws.h"
+#include "sweep.h"
 
 /* --- constants ------------------------------------------------------------------------------ */
 
-enum { E03_T = 2000, E03_EVERY = 10, E03_MARKS = E03_T / E03_EVERY, E03_POWER = 20, E03_HOLD = 50 };
+enum { E03_T = 2000, E03_EVERY = 10, E03_POWER = 20, E03_HOLD = 50 };
 static const double e03_grid[] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 0.5, 1.0 };
 static const double e03_paper[] = { 1e-4, 1e-3, 1e-2, 1e-1, 1.0 };        /* gradient_imbalance   */
 static const double e03_paper_drift[] = { 4.40651e-5, 6.29082e-4, 6.44040e-3, 7.28974e-2, 3.65596 };
 static const double e03_window[] = { 1e-3, 1e-2, 1e-1 };                  /* conservation_laws    */
 static const double e03_skip[] = { 1e-3, 1e-2, 1e-1, 0.5 };               /* eos_gradient_...     */
 static const double e03_times[] = { 1e-3, 3e-3, 1e-2, 3e-2, 0.1 };        /* eta T = 20           */
-
-static int e03_in(const double *list, size_t n, double eta)
-{
-    for (size_t i = 0; i < n; ++i)
-        if (list[i] == eta) return 1;
-    return 0;
-}
-#define E03_IN(list, eta) e03_in(list, EX_LEN(list), eta)
 
 /* --- plan ------------------------------------------------------------------------------------ */
 
@@ -48,22 +41,19 @@ static void e03_add(ex *x, const char *part, size_t seeds, ex_list etas, double 
 
 static void e03_plan(ex *x)
 {
-    ex_list skip = { EX_LEN(e03_skip), e03_skip }, times = { EX_LEN(e03_times), e03_times };
     ex_list five = ex_lrs(x, e03_paper, EX_LEN(e03_paper));
     ex_list ten = ex_lrs(x, e03_grid, EX_LEN(e03_grid));
     ex_config(x, "T", E03_T);
     e03_add(x, "sweep", ex_published(x) ? 5 : 10, ex_published(x) ? five : ten, 0);
-    e03_add(x, "skip", 3, skip, 0);
-    if (!ex_published(x) && !ex_quick(x)) e03_add(x, "time", 3, times, 20);
+    e03_add(x, "skip", 3, EX_LIST(e03_skip), 0);
+    if (!ex_published(x) && !ex_quick(x)) e03_add(x, "time", 3, EX_LIST(e03_times), 20);
 }
 
 /* --- one run --------------------------------------------------------------------------------- */
 
-typedef struct e03_last { double loss; } e03_last;
-
-static clb_verdict e03_end(void *context, const clb_state *state)
+static clb_verdict e03_end(void *final_loss, const clb_state *state)
 {
-    ((e03_last *)context)->loss = state->loss;
+    *(double *)final_loss = state->loss;
     return CLB_CONTINUE;
 }
 
@@ -105,78 +95,60 @@ static void e03_record(ex_row *row, const clb_trace *tr, double final_loss)
     laws_record(row, tr);
     for (size_t t = 0; t < T; ++t)
         delta[t] = e03_delta(tr, t), norm[t] = tr->g[2 * t] + tr->g[2 * t + 1];
-    ex_num(row, "drift", drift);
-    ex_num(row, "S", S);
-    ex_num(row, "decomposition_error", fabs(drift - predicted) / fmax(drift, 1e-15));
-    ex_num(row, "loss_integral", clb_trapezoid(T, tr->loss, 1));
-    ex_num(row, "grad_integral", clb_trapezoid(T, norm, 1));
-    ex_num(row, "sign_change_rate", clb_sign_change_rate(T, delta));
-    ex_num(row, "hurst_exponent", clb_hurst(T, delta));
-    ex_num(row, "initial_loss", tr->loss[0]);
-    ex_num(row, "loss_drop", e.loss_drop);
-    ex_num(row, "eta_energy", tr->eta * e.E);
-    ex_num(row, "kbar", e.kbar);
-    ex_num(row, "mu", e.mu);
+    ex_nums(row, "drift S decomposition_error",
+            EX_VALUES(drift, S, fabs(drift - predicted) / fmax(drift, 1e-15)));
+    ex_nums(row, "loss_integral grad_integral",
+            EX_VALUES(clb_trapezoid(T, tr->loss, 1), clb_trapezoid(T, norm, 1)));
+    ex_nums(row, "sign_change_rate hurst_exponent",
+            EX_VALUES(clb_sign_change_rate(T, delta), clb_hurst(T, delta)));
+    ex_nums(row, "initial_loss loss_drop eta_energy kbar mu",
+            EX_VALUES(tr->loss[0], e.loss_drop, tr->eta * e.E, e.kbar, e.mu));
     ex_num(row, "first_order", fabs(e.kbar) * tr->eta * e.loss_drop);         /* drift without mu */
-    if (ex_seed_index(row) >= 0 && T == E03_T && E03_IN(e03_paper, tr->eta))
+    if (ex_seed_index(row) >= 0 && T == E03_T && ex_in(EX_LIST(e03_paper), tr->eta))
         e03_trajectory(row, tr);
 }
 
 /* The split of S by the label eta lambda >= 2 of the last curvature seen; with lambda from the
  * start only, which is where cross entropy has its largest: later labels are below. */
-static clb_status e03_split(clb_problem *p, ex_row *row, const clb_trace *skipped)
+static clb_status e03_split(ex_row *row, double eta, size_t T)
 {
-    clb_pass pass;
-    clb_curv curv;
+    clb_observer lose = { .call = e03_lose, .every = E03_HOLD };
+    clb_train_opts how = { .ce = CLB_CE, .observers = &lose, .observer_count = 1 };
     double lambda = EX_NAN, S = 0, head = 0;
-    clb_status status = clb_pass_init(&pass, &p->net, &p->data, CLB_CE);
-    if (status) return status;
-    status = clb_curv_init(&curv, &pass);
+    clb_trace skipped;
+    sw_start start;
+    clb_status status = sw_start_init(&start, NULL, row->seed, CLB_CE);
     if (!status) {
-        clb_linop H = clb_hessian_op(&curv);
-        clb_curv_at(&curv, NULL);
-        status = clb_power_published(&H, E03_POWER, &p->rng, &lambda);
-        clb_curv_free(&curv);
+        clb_linop H = clb_hessian_op(&start.curv);
+        status = clb_power_published(&H, E03_POWER, &start.problem.rng, &lambda);
     }
-    clb_pass_free(&pass);
-    for (size_t t = 0; t < skipped->T; ++t) {
-        S += e03_delta(skipped, t);
+    if (!status)
+        status = clb_train(&start.problem.net, &start.problem.data, eta, T, &how, &skipped);
+    sw_start_free(&start);
+    if (status) return status;
+    for (size_t t = 0; t < T; ++t) {
+        S += e03_delta(&skipped, t);
         if (t < E03_HOLD) head = S;
     }
+    clb_trace_free(&skipped);
     ex_nums(row, "lambda_max S_skipped S_head frac_head",
             EX_VALUES(lambda, fabs(S), head, head / fabs(S)));
-    return status;
+    return CLB_OK;
 }
 
 static clb_status e03_run(ex *x, ex_row *row)
 {
-    e03_last last = { EX_NAN };
+    double eta = ex_get(row, "lr"), final_loss = EX_NAN;
     size_t T = (size_t)ex_get(row, "T");
-    clb_observer observer = { .call = e03_end, .context = &last, .at = &T, .at_count = 1 };
-    clb_train_opts how = { .ce = CLB_CE, .observers = &observer, .observer_count = 1 };
-    clb_problem p, start;
+    clb_observer end = { .call = e03_end, .context = &final_loss, .at = &T, .at_count = 1 };
+    clb_train_opts how = { .ce = CLB_CE, .observers = &end, .observer_count = 1 };
     clb_trace trace;
-    double eta = ex_get(row, "lr");
-    clb_status status = clb_problem_init(&p, NULL, (uint64_t)row->seed, CLB_NORMAL_PUBLISHED);
+    clb_status status = ex_problem_run(NULL, (uint64_t)row->seed, eta, T, &how, &trace);
     (void)x;
     if (status) return status;
-    status = clb_train(&p.net, &p.data, eta, T, &how, &trace);
-    clb_problem_free(&p);
-    if (status) return status;
-    e03_record(row, &trace, last.loss);
+    e03_record(row, &trace, final_loss);
     clb_trace_free(&trace);
-    if (!ex_is(row, "skip")) return CLB_OK;
-    observer = (clb_observer){ .call = e03_lose, .every = E03_HOLD };
-    status = clb_problem_init(&start, NULL, (uint64_t)row->seed, CLB_NORMAL_PUBLISHED);
-    if (status) return status;
-    status = clb_net_copy(&p.net, &start.net);
-    if (!status) {
-        status = clb_train(&p.net, &start.data, eta, T, &how, &trace);
-        if (!status) status = e03_split(&start, row, &trace), clb_trace_free(&trace);
-        clb_net_free(&p.net);
-    }
-    clb_problem_free(&start);
-    return status;
+    return ex_is(row, "skip") ? e03_split(row, eta, T) : CLB_OK;
 }
 
 /* --- tables and ledger ----------------------------------------------------------------------- */
@@ -187,133 +159,123 @@ static clb_status e03_run(ex *x, ex_row *row)
 static void e03_ref_trajectories(ex *x, double eta)
 {
     const double near = eta >= 0.1 ? 3e-3 : 1e-3, far = eta >= 0.1 ? 2e-2 : 1e-3;
-    static const char *const names[] = { "grad_imbalance", "cumulative_S", "loss", "grad_norm" };
+    const ex_place places[] = {
+        { "grad_imbalance", NULL, EX_STABLE, far, NULL },
+        { "cumulative_S loss", NULL, EX_STABLE, 1e-4, NULL },
+        { "grad_norm", NULL, EX_STABLE, near, NULL },
+        { "layer_1", "layer_grad_norms/0/*", EX_STABLE, near, NULL },
+        { "layer_2", "layer_grad_norms/1/*", EX_STABLE, 1e-4, NULL },
+    };
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         const char *path;
-        if (!ex_is(row, "sweep") || ex_get(row, "lr") != eta) continue;
-        if (!ex_comparable(row)) continue;
+        if (!ex_is(row, "sweep") || ex_get(row, "lr") != eta || !ex_comparable(row)) continue;
         path = ex_print(x, "gradient_imbalance/trajectories.json#%s/seed_trajectories/%d",
                         ex_key(x, eta), ex_seed_index(row));
         ex_ref_value(x, row->seed, EX_EXACT, 0, "%s/seed", path);
-        for (int k = 0; k < 4; ++k)
-            ex_ref(row, names[k], EX_STABLE, k == 0 ? far : k == 3 ? near : 1e-4, "%s/%s/*", path,
-                   names[k]);
-        ex_ref(row, "layer_1", EX_STABLE, near, "%s/layer_grad_norms/0/*", path);
-        ex_ref(row, "layer_2", EX_STABLE, 1e-4, "%s/layer_grad_norms/1/*", path);
+        ex_ref_places(row, places, EX_LEN(places), "%s", path);
     }
 }
 
 static void e03_refs(ex *x, ex_row *line, double eta)
 {
-    const char *path = ex_print(x, "gradient_imbalance/results.json#%s", ex_key(x, eta));
     double noise = eta > 0.1 ? 1e-5 * ex_get(line, "mean_actual_drift") : 2e-5;
-    ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
-    ex_ref(line, "mean_actual_drift", EX_NOISE, noise, "%s/mean_actual_drift", path);
-    ex_ref(line, "drift_over_eta_sq", EX_NOISE, noise / (eta * eta), "%s/drift_over_eta_sq", path);
-    ex_refs(line, "mean_S_eta std_S_eta mean_loss_integral mean_grad_integral S_over_grad_integral",
-            EX_STABLE, 0, "%s", path);
-    ex_ref(line, "mean_sign_change_rate", EX_EXACT, 1e-12, "%s/mean_sign_change_rate", path);
-    ex_ref(line, "mean_hurst_exponent", EX_STABLE, 0, "%s/mean_hurst_exponent", path);
-    ex_ref(line, "mean_decomposition_error", EX_ARTEFACT, 0, "%s/mean_decomposition_error", path);
-    ex_because(x, "float32 rounding of weights and norms; zero to rounding in double");
+    const ex_place places[] = {
+        { "lr", NULL, EX_EXACT, 0, NULL },
+        { "mean_actual_drift", NULL, EX_NOISE, noise, NULL },
+        { "drift_over_eta_sq", NULL, EX_NOISE, noise / (eta * eta), NULL },
+        { "mean_S_eta std_S_eta mean_loss_integral mean_grad_integral S_over_grad_integral "
+          "mean_hurst_exponent", NULL, EX_STABLE, 0, NULL },
+        { "mean_sign_change_rate", NULL, EX_EXACT, 1e-12, NULL },
+        { "mean_decomposition_error", NULL, EX_ARTEFACT, 0,
+          "float32 rounding of weights and norms; zero to rounding in double" },
+    };
+    ex_ref_places(line, places, EX_LEN(places), "gradient_imbalance/results.json#%s",
+                  ex_key(x, eta));
     ex_ref_value(x, eta, EX_EXACT, 0, "gradient_imbalance/trajectories.json#%s/lr", ex_key(x, eta));
     e03_ref_trajectories(x, eta);
 }
 
-static void e03_lines(ex *x)
+static void e03_line(ex *x, double eta)
 {
-    for (size_t i = 0; i < EX_LEN(e03_grid); ++i) {
-        double eta = e03_grid[i], n;
-        ex_list S = ex_pick(x, "S", "part=sweep lr=%.17g pub=1", eta);
-        ex_row *line;
-        if (!S.n) continue;
-        line = ex_line(x, "sweep");
-        n = clb_mean(S.n, S.at);
-        ex_num(line, "lr", eta);
-        ex_num(line, "mean_actual_drift", ex_mean_lr(x, "drift", "sweep", eta));
-        ex_num(line, "mean_S_eta", n);
-        ex_num(line, "std_S_eta", clb_std_pop(S.n, S.at));
-        ex_num(line, "drift_over_eta_sq", ex_mean_lr(x, "drift", "sweep", eta) / (eta * eta));
-        ex_num(line, "mean_decomposition_error",
-               ex_mean_lr(x, "decomposition_error", "sweep", eta));
-        ex_num(line, "mean_loss_integral", ex_mean_lr(x, "loss_integral", "sweep", eta));
-        ex_num(line, "mean_grad_integral", ex_mean_lr(x, "grad_integral", "sweep", eta));
-        ex_num(line, "S_over_grad_integral", n / ex_mean_lr(x, "grad_integral", "sweep", eta));
-        ex_num(line, "mean_sign_change_rate", ex_mean_lr(x, "sign_change_rate", "sweep", eta));
-        ex_num(line, "mean_hurst_exponent", ex_mean_lr(x, "hurst_exponent", "sweep", eta));
-        if (E03_IN(e03_paper, eta)) e03_refs(x, line, eta);
-    }
-    ex_caption(x, "sweep", "Means over the published seeds");
+    ex_list S = ex_pick(x, "S", "part=sweep lr=%.17g pub=1", eta);
+    ex_row *line;
+    if (!S.n) return;
+    line = ex_line(x, "sweep");
+    ex_num(line, "lr", eta);
+    ex_means_lr(line, "mean_actual_drift=drift mean_S_eta=S", "sweep", eta);
+    ex_num(line, "std_S_eta", clb_std_pop(S.n, S.at));
+    ex_num(line, "drift_over_eta_sq", ex_get(line, "mean_actual_drift") / (eta * eta));
+    ex_means_lr(line, "mean_decomposition_error=decomposition_error "
+                      "mean_loss_integral=loss_integral mean_grad_integral=grad_integral",
+                "sweep", eta);
+    ex_num(line, "S_over_grad_integral",
+           ex_get(line, "mean_S_eta") / ex_get(line, "mean_grad_integral"));
+    ex_means_lr(line, "mean_sign_change_rate=sign_change_rate mean_hurst_exponent=hurst_exponent",
+                "sweep", eta);
+    if (ex_in(EX_LIST(e03_paper), eta)) e03_refs(x, line, eta);
+}
+
+/* Part a of the paper. The configuration of the first eta is E1's, which has its ledger. */
+static void e03_relative_lines(ex *x)
+{
     for (size_t i = 0; i < EX_LEN(e03_window); ++i) {
         double eta = e03_window[i];
         const char *filter = ex_print(x, "part=sweep lr=%.17g", eta);
-        /* E1 has the first */
         const char *key = i ? ex_print(x, "2layer_nobias_lr%s", ex_key(x, eta)) : NULL;
-        if (!ex_find(x, "part=sweep lr=%.17g", eta)) continue;
+        if (!ex_find(x, "%s", filter)) continue;
         laws_line(x, "relative", filter, 2, eta, key);
         for (size_t k = 0; key && k < ex_runs(x); ++k)
             if (ex_matches(ex_run_at(x, k), filter)) laws_ref_run(x, ex_run_at(x, k), 2, key);
     }
-    ex_caption(x, "relative", "Relative drift, maximum over time (part a)");
 }
 
 /* The energy form and the bounds: nothing here is fitted. */
-static void e03_energy_lines(ex *x)
+static void e03_energy_line(ex *x, double eta)
 {
-    for (size_t i = 0; i < EX_LEN(e03_grid); ++i) {
-        double eta = e03_grid[i], drop = ex_mean_lr(x, "loss_drop", "sweep", eta), lambda;
-        ex_row *line;
-        if (isnan(drop)) continue;
-        lambda = ex_mean(x, "lambda_max", "part=skip lr=%.17g", e03_skip[0]);
-        line = ex_line(x, "energy");
-        ex_num(line, "lr", eta);
-        ex_num(line, "drift", ex_mean_lr(x, "drift", "sweep", eta));
-        ex_num(line, "kbar_eta_loss_drop", ex_mean_lr(x, "first_order", "sweep", eta));
-        ex_num(line, "eta_energy", ex_mean_lr(x, "eta_energy", "sweep", eta));
-        ex_num(line, "loss_drop", drop);
-        ex_num(line, "kbar", ex_mean_lr(x, "kbar", "sweep", eta));
-        ex_num(line, "mu", ex_mean_lr(x, "mu", "sweep", eta));
-        ex_num(line, "bound_energy", eta * ex_mean_lr(x, "eta_energy", "sweep", eta));
-        if (eta * lambda < 2) ex_num(line, "bound_loss", eta * drop / (1 - eta * lambda / 2));
-    }
-    ex_caption(x, "energy", "drift = kbar eta (L(0) - L(T)) mu, and the bounds without kbar");
+    double lambda = ex_mean(x, "lambda_max", "part=skip lr=%.17g", e03_skip[0]);
+    ex_row *line;
+    if (isnan(ex_mean_lr(x, "loss_drop", "sweep", eta))) return;
+    line = ex_line(x, "energy");
+    ex_num(line, "lr", eta);
+    ex_means_lr(line, "drift kbar_eta_loss_drop=first_order eta_energy loss_drop kbar mu", "sweep",
+                eta);
+    ex_num(line, "bound_energy", eta * ex_get(line, "eta_energy"));
+    if (eta * lambda < 2)
+        ex_num(line, "bound_loss", eta * ex_get(line, "loss_drop") / (1 - eta * lambda / 2));
 }
 
-static void e03_skip_lines(ex *x)
+static void e03_skip_line(ex *x, double eta)
 {
-    for (size_t i = 0; i < EX_LEN(e03_skip); ++i) {
-        double eta = e03_skip[i], S = ex_mean_lr(x, "S_skipped", "skip", eta);
-        double head = ex_mean_lr(x, "S_head", "skip", eta);
-        double lambda = ex_mean_lr(x, "lambda_max", "skip", eta), at_eos, share;
-        const char *path = ex_print(x, "eos_gradient_decomposition/results.json#%s",
-                                    ex_key(x, eta));
-        ex_row *line;
-        if (isnan(S)) continue;
-        line = ex_line(x, "skip");
-        at_eos = eta * lambda >= 2 ? head : 0;
-        /* mean of the seeds' shares */
-        share = eta * lambda >= 2 ? ex_mean_lr(x, "frac_head", "skip", eta) : 0;
-        ex_num(line, "lr", eta);
-        ex_num(line, "S_total", S);
-        ex_num(line, "S_no_skip", ex_mean_lr(x, "S", "skip", eta));
-        ex_num(line, "S_pre_eos", S - at_eos);
-        ex_num(line, "S_at_eos", at_eos);
-        ex_num(line, "avg_delta_pre", (S - at_eos) / (at_eos > 0 ? E03_T - E03_HOLD : E03_T));
-        ex_num(line, "avg_delta_eos", at_eos / E03_HOLD);
-        ex_num(line, "max_lambda_max", lambda);
-        ex_num(line, "eos_ratio", eta * lambda / 2);
-        ex_num(line, "frac_pre_eos", 1 - share);
-        ex_num(line, "frac_at_eos", share);
-        ex_refs(line, "S_total S_pre_eos S_at_eos avg_delta_pre avg_delta_eos max_lambda_max "
-                      "eos_ratio frac_pre_eos frac_at_eos",
-                EX_STABLE, at_eos > 0 ? 1e-4 : 0, "%s", path);
-        ex_ref_value(x, 0, EX_EXACT, 0, "%s/S_onset", path);
-        ex_ref_value(x, 0, EX_EXACT, 0, "%s/avg_delta_onset", path);
-        ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
-    }
-    ex_caption(x, "skip", "S split by the edge of stability as published, every 50th update "
-                          "skipped, and without the skip");
+    double S = ex_mean_lr(x, "S_skipped", "skip", eta);
+    double lambda = ex_mean_lr(x, "lambda_max", "skip", eta);
+    int edge = eta * lambda >= 2;
+    double at_eos = edge ? ex_mean_lr(x, "S_head", "skip", eta) : 0;
+    double share = edge ? ex_mean_lr(x, "frac_head", "skip", eta) : 0;  /* mean of seeds' shares */
+    double steps = at_eos > 0 ? E03_T - E03_HOLD : E03_T;
+    const char *path = ex_print(x, "eos_gradient_decomposition/results.json#%s", ex_key(x, eta));
+    ex_row *line;
+    if (isnan(S)) return;
+    line = ex_line(x, "skip");
+    ex_nums(line, "lr S_total S_no_skip S_pre_eos S_at_eos",
+            EX_VALUES(eta, S, ex_mean_lr(x, "S", "skip", eta), S - at_eos, at_eos));
+    ex_nums(line, "avg_delta_pre avg_delta_eos",
+            EX_VALUES((S - at_eos) / steps, at_eos / E03_HOLD));
+    ex_nums(line, "max_lambda_max eos_ratio frac_pre_eos frac_at_eos",
+            EX_VALUES(lambda, eta * lambda / 2, 1 - share, share));
+    ex_refs(line, "S_total S_pre_eos S_at_eos avg_delta_pre avg_delta_eos max_lambda_max "
+                  "eos_ratio frac_pre_eos frac_at_eos", EX_STABLE, at_eos > 0 ? 1e-4 : 0, "%s",
+            path);
+    ex_ref_values(x, "S_onset avg_delta_onset", EX_VALUES(0, 0), "%s/", path);
+    ex_refs(line, "lr", EX_EXACT, 0, "%s", path);
+}
+
+static void e03_lines(ex *x)
+{
+    for (size_t i = 0; i < EX_LEN(e03_grid); ++i) e03_line(x, e03_grid[i]);
+    e03_relative_lines(x);
+    for (size_t i = 0; i < EX_LEN(e03_grid); ++i) e03_energy_line(x, e03_grid[i]);
+    for (size_t i = 0; i < EX_LEN(e03_skip); ++i) e03_skip_line(x, e03_skip[i]);
 }
 
 /* --- fits ------------------------------------------------------------------------------------ */
@@ -334,14 +296,14 @@ static double e03_cv(ex *x, const char *plain)
     for (size_t i = 0; i < EX_LEN(e03_paper); ++i) {
         double eta = e03_paper[i], S = ex_mean_lr(x, "S", "sweep", eta);
         ratio[i] = plain ? S * eta / ex_mean_lr(x, plain, "sweep", eta)
-            : S / ex_mean_lr(x, "grad_integral", "sweep", eta);
+                 : S / ex_mean_lr(x, "grad_integral", "sweep", eta);
     }
     return 100 * clb_std_pop(EX_LEN(e03_paper), ratio) / clb_mean(EX_LEN(e03_paper), ratio);
 }
 
 static void e03_fit(ex *x, e03_found *f)
 {
-    ex_list window = { EX_LEN(e03_window), e03_window }, five = { EX_LEN(e03_paper), e03_paper };
+    ex_list window = EX_LIST(e03_window), five = EX_LIST(e03_paper);
     clb_sweep all = ex_sweep(x, "drift", "lr", f->etas, "part=sweep");
     clb_sweep relative = ex_sweep(x, "mean_drift", "lr", window, "part=sweep pub=1");
     clb_sweep paper = ex_sweep(x, "drift", "lr", five, "part=sweep pub=1");
@@ -363,11 +325,9 @@ static void e03_fit(ex *x, e03_found *f)
     slope = clb_fit_power(five.n, five.at, beta, 0);
     f->cv = e03_cv(x, NULL), f->cv_plain = e03_cv(x, "eta_energy");
     line = ex_line(x, "fits");
-    ex_num(line, "alpha_direct", f->five.slope), ex_num(line, "r2_alpha", f->five.r2);
-    ex_num(line, "beta_decomposition", -slope.slope), ex_num(line, "r2_beta", slope.r2);
-    ex_num(line, "alpha_from_decomposition", 2 + slope.slope);
-    ex_num(line, "mechanism_A_ratio_cv", f->cv);
-    ex_num(line, "plain_sum_cv", f->cv_plain);
+    ex_nums(line, "alpha_direct r2_alpha beta_decomposition r2_beta alpha_from_decomposition",
+            EX_VALUES(f->five.slope, f->five.r2, -slope.slope, slope.r2, 2 + slope.slope));
+    ex_nums(line, "mechanism_A_ratio_cv plain_sum_cv", EX_VALUES(f->cv, f->cv_plain));
     ex_refs(line, "alpha_direct r2_alpha beta_decomposition r2_beta alpha_from_decomposition",
             EX_FIT, 0.02, "gradient_imbalance/config.json#analysis");
     ex_refs(line, "mechanism_A_ratio_cv", EX_STABLE, 1e-4,
@@ -389,7 +349,6 @@ static void e03_slope_lines(ex *x, e03_found *f)
             ex_num(line, "slope", clb_log(drift[i] / drift[i - 1])
                    / clb_log(e03_times[i] / e03_times[i - 1]));
     }
-    ex_caption(x, "time", "The same time eta T = 20 instead of the same number of steps");
 }
 
 /* --- verdicts -------------------------------------------------------------------------------- */
@@ -416,11 +375,10 @@ static void e03_verdict_slope(ex *x, const e03_found *f)
 
 static void e03_verdict_energy(ex *x)
 {
-    double worst = EX_NAN, error = 0, over = 0;
+    double worst = EX_NAN, error = ex_worst(x, "identity_error", NULL), over = 0;
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         double eta = ex_get(row, "lr"), drift = ex_get(row, "drift");
-        error = fmax(error, ex_get(row, "identity_error"));
         over = fmax(over, drift / (eta * ex_get(row, "eta_energy")));
         if (ex_is(row, "sweep") && eta <= 0.011)
             worst = fmax(worst, fabs(ex_get(row, "first_order") / drift - 1));
@@ -441,9 +399,7 @@ static void e03_verdict_energy(ex *x)
 static void e03_verdicts(ex *x, const e03_found *f)
 {
     double S = ex_mean_lr(x, "S_skipped", "skip", 0.5), plain = ex_mean_lr(x, "S", "skip", 0.5);
-    double error = 0;
-    ex_list errors = ex_pick(x, "decomposition_error", "part=sweep");
-    for (size_t i = 0; i < errors.n; ++i) error = fmax(error, errors.at[i]);
+    double error = ex_worst(x, "decomposition_error", "sweep");
     e03_verdict_slope(x, f);
     e03_verdict_energy(x);
     ex_claim(x, "decomposition error below 0.5 %", "15 % at eta = 1e-4",
@@ -477,9 +433,8 @@ static void e03_verdicts(ex *x, const e03_found *f)
 
 static void e03_figure(ex *x, const e03_found *f)
 {
-    static const int styles[] = { PLOT_PURPLE, PLOT_BLUE, PLOT_GREEN, PLOT_ORANGE, PLOT_RED };
     size_t n = f->etas.n;
-    double *free_of_fit = ex_doubles(x, n), t[E03_MARKS], size[E03_MARKS];
+    double *free_of_fit = ex_doubles(x, n), t[E03_T / E03_EVERY], size[E03_T / E03_EVERY];
     plot *p = plot_new(x, "drift", 3, 1);
     plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta",
                              "|C(T) - C(0)|", PLOT_LOG);
@@ -499,11 +454,10 @@ static void e03_figure(ex *x, const e03_found *f)
                  PLOT_LOG);
     for (size_t i = 0; i < EX_LEN(e03_paper); ++i) {
         ex_row *row = ex_find(x, "part=sweep lr=%.17g seed=42", e03_paper[i]);
-        ex_list delta = { 0, NULL };
-        if (row) delta = ex_get_array(row, "grad_imbalance");
+        ex_list delta = row ? ex_get_array(row, "grad_imbalance") : (ex_list){ 0, NULL };
         for (size_t k = 0; k < delta.n; ++k)
             t[k] = (double)(k * E03_EVERY + 1), size[k] = fabs(delta.at[k]);
-        plot_line(a, styles[i], delta.n, t, size, ex_print(x, "eta = %g", e03_paper[i]));
+        plot_line(a, plot_steps[i], delta.n, t, size, ex_print(x, "eta = %g", e03_paper[i]));
     }
     plot_save(p, "Drift against learning rate: slope one where training has finished, two before "
                  "that and beyond the edge.");
@@ -512,6 +466,13 @@ static void e03_figure(ex *x, const e03_found *f)
 static void e03_captions(ex *x)
 {
     static const char *const list[][2] = {
+        { "sweep", "Means over the published seeds" },
+        { "relative", "Relative drift, maximum over time (part a)" },
+        { "energy", "drift = kbar eta (L(0) - L(T)) mu, and the bounds without kbar" },
+        { "skip",
+          "S split by the edge of stability as published, every 50th update skipped, and without "
+          "the skip" },
+        { "time", "The same time eta T = 20 instead of the same number of steps" },
         { "fits",
           "Published fits over five eta: alpha of the drift, beta of S ~ eta^-beta, coefficients "
           "of variation of S over the gradient integral in percent" },
@@ -524,23 +485,18 @@ static void e03_captions(ex *x)
 
 static void e03_finish(ex *x)
 {
-    e03_found f;
-    ex_list paper = { EX_LEN(e03_paper), e03_paper }, skip = { EX_LEN(e03_skip), e03_skip };
-    memset(&f, 0, sizeof f);
-    f.etas = ex_published(x) ? ex_lrs(x, e03_paper, EX_LEN(e03_paper))
-        : ex_lrs(x, e03_grid, EX_LEN(e03_grid));
+    e03_found f = { .etas = ex_published(x) ? ex_lrs(x, e03_paper, EX_LEN(e03_paper))
+                          : ex_lrs(x, e03_grid, EX_LEN(e03_grid)) };
     e03_lines(x);
-    e03_energy_lines(x);
-    e03_skip_lines(x);
     e03_fit(x, &f);
     e03_slope_lines(x, &f);
     e03_verdicts(x, &f);
     e03_figure(x, &f);
-    ex_ref_config(x, "gradient_imbalance/config.json", 5, paper, E03_T);
-    ex_ref_config(x, "eos_gradient_decomposition/config.json", 3, skip, E03_T);
-    ex_ref_value(x, 64, EX_EXACT, 0, "gradient_imbalance/config.json#hidden");
-    ex_ref_value(x, 64, EX_EXACT, 0, "eos_gradient_decomposition/config.json#hidden");
-    ex_ref_value(x, E03_HOLD, EX_EXACT, 0, "eos_gradient_decomposition/config.json#hessian_every");
+    ex_ref_config(x, "gradient_imbalance/config.json", 5, EX_LIST(e03_paper), E03_T);
+    ex_ref_config(x, "eos_gradient_decomposition/config.json", 3, EX_LIST(e03_skip), E03_T);
+    ex_ref_values(x, "hidden", EX_VALUES(64), "gradient_imbalance/config.json#");
+    ex_ref_values(x, "hidden hessian_every", EX_VALUES(64, E03_HOLD),
+                  "eos_gradient_decomposition/config.json#");
     e03_captions(x);
 }
 

@@ -68,6 +68,8 @@ enum { EX_OK, EX_CHECK_FAILED, EX_USAGE, EX_BAD_INPUT, EX_OUTPUT, EX_MEMORY, EX_
 typedef struct ex     ex;          /* an experiment being planned, run or finished */
 typedef struct ex_row ex_row;      /* named values: a run, a line of a table, a summary item */
 typedef struct ex_list { size_t n; const double *at; } ex_list;
+#define EX_LIST(array) ((ex_list){ EX_LEN(array), array })
+EX_FN int ex_in(ex_list list, double value);                   /* is it one of the list? */
 
 /* --name ARG of one experiment */
 typedef struct ex_option { const char *name, *arg, *help; } ex_option;
@@ -133,6 +135,8 @@ EX_FN ex_list ex_pick_at(ex *x, const char *name, size_t k, const char *filter, 
  * no runs. */
 EX_FN double  ex_mean(ex *x, const char *name, const char *filter, ...) EX_PRINTF(3, 4);
 EX_FN double  ex_mean_lr(ex *x, const char *name, const char *part, double lr);
+/* The largest of a part's runs (NULL: all), at least 0, NaN passed over: an identity at worst. */
+EX_FN double  ex_worst(const ex *x, const char *name, const char *part);
 /* Value `name` per seed and position of `key` in `at`, NaN where there is no such run: ready for
  * clb_sweep_fit() and clb_bootstrap_sweep(). floor and survivors are left 0. */
 EX_FN clb_sweep ex_sweep(ex *x, const char *name, const char *key, ex_list at, const char *filter,
@@ -149,6 +153,8 @@ EX_FN ex_row *ex_line(ex *x, const char *part);
 /* A line of `part` for every run that matches, with these numbers of the run. */
 EX_FN void    ex_show(ex *x, const char *part, const char *names, const char *filter, ...)
     EX_PRINTF(4, 5);
+/* Such means as ex_mean_lr() into a line: "drift S"; "mean_S=S" for a column of another name. */
+EX_FN void    ex_means_lr(ex_row *line, const char *columns, const char *part, double lr);
 /* Lines from, to, slope, lo, hi of part "local slopes": one between neighbours of at. */
 EX_FN void    ex_slope_lines(ex *x, ex_list at, const clb_interval *slopes);
 /* One column of a table, its lines in order; NaN where a line has no such number. */
@@ -224,8 +230,10 @@ EX_FN void ex_ref_runs(ex *x, const char *name, ex_class kind, double tol, const
                        const char *filter, ...) EX_PRINTF(6, 7);
 EX_FN void    ex_ref_value(ex *x, double value, ex_class kind, double tol, const char *path, ...)
     EX_PRINTF(5, 6);                                                /* a constant of the protocol */
-/* the same, exact */
+/* the same, exact; and several at PATHname, a path that ends in '#' or '/' */
 EX_FN void    ex_ref_list(ex *x, ex_list values, const char *path, ...) EX_PRINTF(3, 4);
+EX_FN void    ex_ref_values(ex *x, const char *names, ex_list values, const char *path, ...)
+    EX_PRINTF(4, 5);
 /* What every config.json has: version, seeds (the first `seeds` published ones), lrs, n_steps. */
 EX_FN void    ex_ref_config(ex *x, const char *file, size_t seeds, ex_list lrs, double steps);
 /* What many have besides: 20 inputs, hidden neurons (0: not stated), 5 outputs, 200 samples, the
@@ -667,10 +675,10 @@ EX_FN double *ex_doubles(ex *x, size_t n) { return (double *)ex_new(&x->arena, n
 
 static const double ex_published_seeds[5] = { 42, 137, 256, 512, 1024 };
 
-EX_FN int ex_seed_in(ex_list list, double seed)
+EX_FN int ex_in(ex_list list, double value)
 {
     for (size_t i = 0; i < list.n; ++i)
-        if (list.at[i] == seed) return 1;
+        if (list.at[i] == value) return 1;
     return 0;
 }
 
@@ -840,6 +848,14 @@ EX_FN double ex_mean_lr(ex *x, const char *name, const char *part, double lr)
     return ex_mean(x, name, "part=%s lr=%.17g pub=1", part, lr);
 }
 
+EX_FN double ex_worst(const ex *x, const char *name, const char *part)
+{
+    double worst = 0;
+    for (size_t i = 0; i < x->runs.n; ++i)
+        if (!part || ex_is(x->runs.at[i], part)) worst = fmax(worst, ex_get(x->runs.at[i], name));
+    return worst;
+}
+
 EX_FN clb_sweep ex_sweep(ex *x, const char *name, const char *key, ex_list at, const char *filter,
                          ...)
 {
@@ -855,7 +871,7 @@ EX_FN clb_sweep ex_sweep(ex *x, const char *name, const char *key, ex_list at, c
     seeds = (double *)ex_new(&x->arena, rows.n, sizeof *seeds);
     for (size_t i = 0; i < rows.n; ++i) {
         ex_list so_far = { sweep.seeds, seeds };
-        if (!ex_seed_in(so_far, rows.at[i]->seed)) seeds[sweep.seeds++] = rows.at[i]->seed;
+        if (!ex_in(so_far, rows.at[i]->seed)) seeds[sweep.seeds++] = rows.at[i]->seed;
     }
     y = (double *)ex_new(&x->arena, sweep.seeds * at.n, sizeof *y);
     for (size_t i = 0; i < sweep.seeds * at.n; ++i) y[i] = EX_NAN;
@@ -914,6 +930,19 @@ EX_FN void ex_show(ex *x, const char *part, const char *names, const char *filte
     va_end(args);
     for (size_t i = 0; i < runs.n; ++i)
         ex_take(ex_line(x, part), runs.at[i], names);
+}
+
+EX_FN void ex_means_lr(ex_row *line, const char *columns, const char *part, double lr)
+{
+    ex_arena arena = { NULL };
+    const char *column, *from;
+    while ((column = ex_name(&arena, &columns)) != NULL) {
+        size_t n = strcspn(column, "=");
+        from = column[n] ? column + n + 1 : column;
+        ex_num(line, ex_print(line->x, "%.*s", (int)n, column),
+               ex_mean_lr(line->x, from, part, lr));
+    }
+    ex_arena_free(&arena);
 }
 
 EX_FN void ex_slope_lines(ex *x, ex_list at, const clb_interval *slopes)
@@ -1174,6 +1203,21 @@ EX_FN void ex_ref_list(ex *x, ex_list values, const char *path, ...)
     e->list.at = (double *)memcpy(at, values.at, values.n * sizeof *at);
 }
 
+EX_FN void ex_ref_values(ex *x, const char *names, ex_list values, const char *path, ...)
+{
+    ex_arena arena = { NULL };
+    va_list args;
+    const char *at, *name;
+    size_t n = 0;
+    va_start(args, path);
+    at = ex_vprint(&x->arena, path, args);
+    va_end(args);
+    while ((name = ex_name(&arena, &names)) != NULL && n < values.n)
+        ex_ref_value(x, values.at[n++], EX_EXACT, 0, "%s%s", at, name);
+    if (name || n != values.n) ex_die(EX_USAGE, "ex.h: as many names as values");
+    ex_arena_free(&arena);
+}
+
 EX_FN void ex_ref_config(ex *x, const char *file, size_t seeds, ex_list lrs, double steps)
 {
     ex_list list = { seeds, ex_published_seeds };
@@ -1303,7 +1347,7 @@ EX_FN int ex_set_seeds(void *to, const char *value)
         at = (double *)ex_realloc(at, n + (size_t)(b - a) + 1, sizeof *at);
         for (; a <= b; ++a) {
             ex_list so_far = { n, at };
-            if (n < 5000 && ex_seed_in(so_far, (double)a)) { free(at); return 0; }
+            if (n < 5000 && ex_in(so_far, (double)a)) { free(at); return 0; }
             at[n++] = (double)a;
         }
         if (p[len] == 0) break;

@@ -28,6 +28,8 @@ enum {
     PLOT_DASHED = 1 << 9, PLOT_DOTTED = 1 << 10, PLOT_THIN = 1 << 11,     /* lines */
     PLOT_PUBLISHED = PLOT_GREY | PLOT_SQUARE | PLOT_OPEN
 };
+/* Five steps of one quantity, from the least to the largest. */
+static const int plot_steps[] = { PLOT_PURPLE, PLOT_BLUE, PLOT_GREEN, PLOT_ORANGE, PLOT_RED };
 /* Axes. */
 enum { PLOT_LINEAR = 0, PLOT_LOGX = 1, PLOT_LOGY = 2, PLOT_LOG = 3 };
 
@@ -171,6 +173,14 @@ EX_FN void plot_runs(plot_panel *a, int style, const char *part, const char *key
         double at = ex_get(ex_run_at(x, i), key), y = ex_get(ex_run_at(x, i), value);
         if (ex_is(ex_run_at(x, i), part)) plot_points(a, style | PLOT_SMALL, 1, &at, &y, NULL);
     }
+}
+/* One array of a run against another; nothing for no run (NULL). */
+EX_FN void plot_arrays(plot_panel *a, int style, const ex_row *run, const char *key,
+                       const char *value, const char *label)
+{
+    ex_list at = { 0, NULL }, y = at;
+    if (run) at = ex_get_array(run, key), y = ex_get_array(run, value);
+    plot_line(a, style, y.n < at.n ? y.n : at.n, at.at, y.at, label);
 }
 /* Vertical error bars from lo to hi; a band between lo and hi. */
 EX_FN void plot_errors(plot_panel *a, int style, size_t n, const double *x, const double *lo,
