@@ -67,8 +67,7 @@ static void e04_plan(ex *x)
 typedef struct e04_watch {
     clb_curv  *curv;
     clb_rng   *rng;           /* published power iteration: consumes P normals a call             */
-    ex_row    *row;
-    double    *lambda, *least, *loss, *accuracy;
+    double    *step, *lambda, *least, *loss, *accuracy;
     size_t     n;
     clb_status status;
 } e04_watch;
@@ -83,7 +82,7 @@ static clb_verdict e04_look(void *context, const clb_state *state)
     if (w->rng) w->status = clb_power_published(&H, E04_POWER, w->rng, &w->lambda[w->n]);
     else w->status = clb_sharpness(w->curv, &tolerance, &w->lambda[w->n], &w->least[w->n]);
     if (w->status == CLB_ENOCONV) w->status = CLB_OK;    /* the best estimate will do             */
-    w->loss[w->n] = state->loss;
+    w->step[w->n] = (double)state->t, w->loss[w->n] = state->loss;
     w->accuracy[w->n++] = clb_accuracy(w->curv->pass);
     return w->status ? CLB_STOP : CLB_CONTINUE;
 }
@@ -118,49 +117,53 @@ static double e04_tail(const double *v, size_t n, size_t count)
     return clb_mean(count, v + n - count);
 }
 
+/* The first logged step with lambda above 2/eta, or T. */
+static size_t e04_crossing(const clb_trace *tr, const e04_watch *w)
+{
+    for (size_t i = 0; i < w->n; ++i)
+        if (w->lambda[i] > 2 / tr->eta) return (size_t)w->step[i];
+    return tr->steps;
+}
+
 static void e04_record(ex_row *row, const clb_trace *tr, const e04_watch *w, size_t from)
 {
-    size_t T = tr->steps, crossing = T;
-    double identity = 0, changes = 0, *delta = ex_space(row, T + 1), D;
-    for (size_t i = w->n; i-- > 0;)
-        if (w->lambda[i] > 2 / tr->eta) crossing = from ? (i ? i * E04_LOG : 1) : i * E04_EVERY;
+    size_t T = tr->steps, crossing = e04_crossing(tr, w);
+    double identity = 0, changes = 0, *delta = ex_space(row, T + 1);
+    double before = e04_total(tr, from, crossing), D = EX_NAN, D_1 = EX_NAN;
     for (size_t l = 1; l < tr->L; ++l) {
         double off = fabs(clb_trace_drift(tr, l) - tr->eta * tr->eta * tr->S[l - 1]);
         identity = fmax(identity, off / fmax(1, fabs(clb_trace_charge(tr, l, 0))));
         for (size_t t = 0; t < T; ++t) delta[t] = tr->g[t * tr->L + l] - tr->g[t * tr->L + l - 1];
         changes += clb_sign_change_rate(T, delta) / (double)(tr->L - 1);
     }
-    D = T == tr->T ? e04_total(tr, from, T) : EX_NAN;     /* a diverged run has no end            */
-    ex_num(row, "D", D);
-    ex_num(row, "D_1", T == tr->T ? fabs(clb_trace_charge(tr, 1, T) - clb_trace_charge(tr, 1, from))
-           : EX_NAN);
-    ex_num(row, "crossing", crossing < T ? (double)crossing : EX_NAN);
-    ex_num(row, "D_before", e04_total(tr, from, crossing));
-    ex_num(row, "D_per_step_before", e04_total(tr, from, crossing) / (double)crossing);
-    ex_num(row, "D_per_step_after",
-           crossing < T ? (D - e04_total(tr, from, crossing)) / (double)(T - crossing) : EX_NAN);
-    ex_num(row, "identity_error", identity);
-    ex_num(row, "sign_change_rate", changes);
-    ex_num(row, "final_loss", w->n ? w->loss[w->n - 1] : EX_NAN);
-    ex_num(row, "max_lambda", clb_summarize(w->n, w->lambda).max);
-    ex_num(row, "last_lambda", e04_tail(w->lambda, w->n, from ? 20 : 10));
+    if (T == tr->T) {                                     /* a diverged run has no end            */
+        D = e04_total(tr, from, T);
+        D_1 = fabs(clb_trace_charge(tr, 1, T) - clb_trace_charge(tr, 1, from));
+    }
+    ex_nums(row, "D D_1 crossing", EX_VALUES(D, D_1, crossing < T ? (double)crossing : EX_NAN));
+    ex_nums(row, "D_before D_per_step_before D_per_step_after",
+            EX_VALUES(before, before / (double)crossing,
+                      crossing < T ? (D - before) / (double)(T - crossing) : EX_NAN));
+    ex_nums(row, "identity_error sign_change_rate final_loss",
+            EX_VALUES(identity, changes, w->n ? w->loss[w->n - 1] : EX_NAN));
+    ex_nums(row, "max_lambda last_lambda", EX_VALUES(clb_summarize(w->n, w->lambda).max,
+                                                     e04_tail(w->lambda, w->n, from ? 20 : 10)));
     ex_array(row, "lambda", w->n, w->lambda);
     if (w->least) ex_array(row, "least", w->n, w->least);
     e04_curve(row, tr, from);
 }
 
 /* What the published file holds of a run, under its names. */
-static void e04_log(ex_row *row, const clb_trace *tr, const e04_watch *w, const size_t *at)
+static void e04_log(ex_row *row, const clb_trace *tr, const e04_watch *w)
 {
     double *C = ex_space(row, w->n * (E04_L - 1)), *q = ex_space(row, w->n * E04_L);
-    double *steps = ex_space(row, w->n);
     for (size_t i = 0; i < w->n; ++i) {
+        size_t t = (size_t)w->step[i];
         for (size_t l = 1; l < E04_L; ++l)
-            C[i * (E04_L - 1) + l - 1] = clb_trace_charge(tr, l, at[i]);
-        steps[i] = (double)at[i];
-        memcpy(q + i * E04_L, tr->q + at[i] * E04_L, E04_L * sizeof *q);
+            C[i * (E04_L - 1) + l - 1] = clb_trace_charge(tr, l, t);
+        memcpy(q + i * E04_L, tr->q + t * E04_L, E04_L * sizeof *q);
     }
-    ex_array(row, "steps", w->n, steps);
+    ex_array(row, "steps", w->n, w->step);
     ex_array(row, "losses", w->n, w->loss);
     ex_array(row, "train_acc", w->n, w->accuracy);
     ex_array(row, "conservation", w->n * (E04_L - 1), C);
@@ -172,7 +175,7 @@ static void e04_log(ex_row *row, const clb_trace *tr, const e04_watch *w, const 
 static clb_status e04_train(clb_net *net, clb_data *data, ex_row *row, size_t every, clb_rng *rng)
 {
     size_t T = (size_t)ex_get(row, "T"), from = rng ? 1 : 0, rows = T / every + 3;
-    e04_watch w = { .rng = rng, .row = row };
+    e04_watch w = { .rng = rng };
     clb_observer observer = { .call = e04_look, .context = &w, .every = every };
     size_t first[E04_LOGGED];
     clb_train_opts how = { .ce = CLB_MSE, .loss_max = 1e6, .observers = &observer,
@@ -185,8 +188,8 @@ static clb_status e04_train(clb_net *net, clb_data *data, ex_row *row, size_t ev
     status = clb_curv_init(&curv, &pass);
     if (!status) {
         w.curv = &curv;
-        w.lambda = ex_space(row, rows), w.loss = ex_space(row, rows);
-        w.accuracy = ex_space(row, rows);
+        w.step = ex_space(row, rows), w.lambda = ex_space(row, rows);
+        w.loss = ex_space(row, rows), w.accuracy = ex_space(row, rows);
         if (!rng) w.least = ex_space(row, rows);
         for (size_t i = 0; i < E04_LOGGED; ++i) first[i] = i ? i * E04_LOG : 1;
         if (rng) observer.every = 0, observer.at = first, observer.at_count = E04_LOGGED;
@@ -194,7 +197,7 @@ static clb_status e04_train(clb_net *net, clb_data *data, ex_row *row, size_t ev
         if (status == CLB_OK || status == CLB_EDIVERGED) {
             e04_record(row, &trace, &w, from);
             ex_flag(row, "diverged", status == CLB_EDIVERGED);
-            if (rng) e04_log(row, &trace, &w, first);
+            if (rng) e04_log(row, &trace, &w);
             clb_trace_free(&trace);
             status = w.status;
         }
@@ -310,9 +313,7 @@ static void e04_lines(ex *x, const char *part)
         ex_row *row = ex_run_at(x, i), *line;
         if (!ex_is(row, part)) continue;
         line = ex_line(x, part);
-        ex_num(line, "lr", ex_get(row, "lr"));
-        ex_num(line, "2/lr", 2 / ex_get(row, "lr"));
-        ex_num(line, "seed", row->seed);
+        ex_nums(line, "lr 2/lr seed", EX_VALUES(ex_get(row, "lr"), 2 / ex_get(row, "lr"), row->seed));
         if (!strcmp(part, "control")) ex_num(line, "T", ex_get(row, "T"));
         for (size_t k = 0; k < EX_LEN(names); ++k)
             if (!isnan(ex_get(row, names[k]))) ex_num(line, names[k], ex_get(row, names[k]));
@@ -353,10 +354,9 @@ static void e04_factor_lines(ex *x)
                 line = ex_line(x, "factors");
                 ex_text(line, "data", parts[p]);
                 ex_text(line, "drift", names[k]);
-                ex_num(line, "lr", pairs[i][0]), ex_num(line, "over", pairs[i][1]);
-                ex_num(line, "least", f.least), ex_num(line, "most", f.most);
-                ex_num(line, "of_means", f.mean);
-                ex_num(line, "eta_squared", eta2), ex_num(line, "excess", f.mean / eta2);
+                ex_nums(line, "lr over least most of_means eta_squared excess",
+                        EX_VALUES(pairs[i][0], pairs[i][1], f.least, f.most, f.mean, eta2,
+                                  f.mean / eta2));
             }
     ex_caption(x, "factors", "Factor of the drift between two learning rates, over seeds; D = sum "
                              "of four charges, D_1 the first");
@@ -441,22 +441,17 @@ static void e04_verdict_control(ex *x)
 
 static void e04_checks(ex *x)
 {
-    ex_list error = ex_pick(x, "charge_error", "part=init");
-    double identity = 0;
-    for (size_t i = 0; i < ex_runs(x); ++i)
-        identity = fmax(identity, ex_get(ex_run_at(x, i), "identity_error"));
+    double charge = ex_worst(x, "charge_error", "init");
+    double identity = ex_worst(x, "identity_error", NULL);
     ex_check(x, identity < (sizeof(clb_real) == 4 ? 1e-2 : 1e-10),
              "C(T) - C(0) = eta^2 S at the edge too, worst error %.1e", identity);
-    ex_check(x, clb_summarize(error.n, error.at).max < 2e-5,
-             "initial charges of the published net, worst error %.1e",
-             clb_summarize(error.n, error.at).max);
+    ex_check(x, charge < 2e-5, "initial charges of the published net, worst error %.1e", charge);
 }
 
 /* --- figure ---------------------------------------------------------------------------------- */
 
 static void e04_figure(ex *x)
 {
-    static const int styles[] = { PLOT_PURPLE, PLOT_BLUE, PLOT_GREEN, PLOT_ORANGE, PLOT_RED };
     plot *p = plot_new(x, "edge", 3, 1);
     plot_panel *a = plot_add(p, "Sharpness (substitute, first seed)", "step", "lambda_max(t)",
                              PLOT_LOGY);
@@ -469,25 +464,17 @@ static void e04_figure(ex *x)
     for (size_t i = 0; i < EX_LEN(e04_etas); ++i) {
         double eta = e04_etas[i];
         ex_row *row = ex_find(x, "part=substitute lr=%.17g", eta);
-        ex_list lambda = { 0, NULL }, time = lambda, D = lambda;
+        ex_list lambda = row ? ex_get_array(row, "lambda") : (ex_list){ 0, NULL };
         ex_list all = ex_pick(x, "D", "part=substitute lr=%.17g", eta);
-        if (row)
-            lambda = ex_get_array(row, "lambda"), time = ex_get_array(row, "time"),
-            D = ex_get_array(row, "D_t");
         for (size_t k = 0; k < lambda.n && k < EX_LEN(step); ++k) step[k] = (double)(k * E04_EVERY);
-        plot_line(a, styles[i], lambda.n, step, lambda.at, ex_print(x, "eta = %g", eta));
+        plot_line(a, plot_steps[i], lambda.n, step, lambda.at, ex_print(x, "eta = %g", eta));
         if (eta >= 0.5) plot_horizontal(a, 2 / eta, ex_print(x, "2/%g", eta));
-        plot_line(b, styles[i], D.n, time.at, D.at, NULL);
+        plot_arrays(b, plot_steps[i], row, "time", "D_t", NULL);
         mean[i] = clb_mean(all.n, all.at);
-        for (size_t s = 0; s < all.n; ++s)
-            plot_points(c, PLOT_BLUE | PLOT_SMALL, 1, &eta, &all.at[s], NULL);
     }
-    {
-        ex_row *row = ex_find(x, "part=control T=100000");
-        ex_list time = { 0, NULL }, D = time;
-        if (row) time = ex_get_array(row, "time"), D = ex_get_array(row, "D_t");
-        plot_line(b, PLOT_GREY | PLOT_DASHED, D.n, time.at, D.at, "eta = 0.1, equal time");
-    }
+    plot_runs(c, PLOT_BLUE, "substitute", "lr", "D");
+    plot_arrays(b, PLOT_GREY | PLOT_DASHED, ex_find(x, "part=control T=100000"), "time", "D_t",
+                "eta = 0.1, equal time");
     plot_points(c, PLOT_PUBLISHED, EX_LEN(e04_paper), e04_paper, e04_paper_D, "published (MNIST)");
     plot_points(c, PLOT_BLUE, EX_LEN(e04_etas), e04_etas, mean, "substitute, mean");
     plot_slope(c, 0.1, 2, mean[0], 2, "eta^2");
@@ -498,41 +485,45 @@ static void e04_figure(ex *x)
 
 /* --- ledger ---------------------------------------------------------------------------------- */
 
+/* The run of the published list that has this seed and learning rate. */
+static void e04_ref_run(ex *x, ex_row *row)
+{
+    double eta = ex_get(row, "lr");
+    ex_class kind = eta < 0.5 ? EX_NOISE : EX_CHAOTIC;
+    const ex_place places[] = {
+        { "losses", "losses/**", kind, 1e-4, NULL },
+        { "lambda", "lambda_max/**", kind, 1e-4, NULL },
+        { "train_acc", "train_acc/**", kind, 1e-4, NULL },
+        { "conservation", "conservation/**", kind, 1e-4, NULL },
+        { "weight_norms", "weight_norms/**", kind, 1e-4, NULL },
+        { "steps", NULL, EX_EXACT, 0, NULL },
+    };
+    int seed = ex_seed_index(row);
+    size_t place = 0;
+    if (seed < 0 || seed > 2) return;
+    while (place < EX_LEN(e04_paper) && e04_paper[place] != eta) ++place;
+    place += (size_t)seed * EX_LEN(e04_paper);
+    ex_ref_places(row, places, EX_LEN(places), "eos_deep/results.json#runs/%zu", place);
+    ex_ref_values(x, "seed lr n_params", EX_VALUES(row->seed, eta, 28480),
+                  "eos_deep/results.json#runs/%zu/", place);
+}
+
 static void e04_refs(ex *x)
 {
-    static const char *const names[] = { "losses", "lambda_max", "train_acc", "conservation",
-                                         "weight_norms" };
-    ex_list etas = { EX_LEN(e04_paper), e04_paper }, none = { 0, NULL };
+    ex_list etas = EX_LIST(e04_paper), none = { 0, NULL };
     ex_ref_config(x, "eos_deep/config.json", 3, none, E04_T);
     ex_ref_list(x, etas, "eos_deep/config.json#learning_rates/*");
-    ex_ref_value(x, 2000, EX_EXACT, 0, "eos_deep/config.json#n_train");
-    ex_ref_value(x, 200, EX_EXACT, 0, "eos_deep/config.json#n_test");
-    ex_ref_value(x, E04_L - 1, EX_EXACT, 0, "eos_deep/config.json#depth");
-    ex_ref_value(x, E04_M, EX_EXACT, 0, "eos_deep/config.json#hidden");
-    ex_ref_value(x, E04_LOG, EX_EXACT, 0, "eos_deep/config.json#log_every");
-    ex_ref_value(x, E04_POWER, EX_EXACT, 0, "eos_deep/config.json#hessian_iters");
+    ex_ref_values(x, "n_train n_test depth hidden log_every hessian_iters",
+                  EX_VALUES(2000, 200, E04_L - 1, E04_M, E04_LOG, E04_POWER),
+                  "eos_deep/config.json#");
     ex_ref_list(x, etas, "eos_deep/results.json#learning_rates/*");
     for (size_t i = 0; i < EX_LEN(e04_paper); ++i)
         ex_ref_value(x, 2 / e04_paper[i], EX_EXACT, 0, "eos_deep/results.json#thresholds/%s",
                      ex_key(x, e04_paper[i]));
     if (!ex_find(x, "part=mnist"))
         ex_ref_none(x, EX_UNAVAILABLE, "needs MNIST", "eos_deep/results.json#runs/**");
-    for (size_t i = 0; i < ex_runs(x); ++i) {
-        ex_row *row = ex_run_at(x, i);
-        double eta = ex_get(row, "lr");
-        size_t place = 0;
-        if (!ex_is(row, "mnist") || ex_seed_index(row) < 0 || ex_seed_index(row) > 2) continue;
-        while (place < EX_LEN(e04_paper) && e04_paper[place] != eta) ++place;
-        place += (size_t)ex_seed_index(row) * EX_LEN(e04_paper);
-        for (int k = 0; k < 5; ++k)
-            ex_ref(row, k == 1 ? "lambda" : names[k], eta < 0.5 ? EX_NOISE : EX_CHAOTIC, 1e-4,
-                   "eos_deep/results.json#runs/%zu/%s/**",
-                   place, names[k]);
-        ex_ref(row, "steps", EX_EXACT, 0, "eos_deep/results.json#runs/%zu/steps/*", place);
-        ex_ref_value(x, row->seed, EX_EXACT, 0, "eos_deep/results.json#runs/%zu/seed", place);
-        ex_ref_value(x, eta, EX_EXACT, 0, "eos_deep/results.json#runs/%zu/lr", place);
-        ex_ref_value(x, 28480, EX_EXACT, 0, "eos_deep/results.json#runs/%zu/n_params", place);
-    }
+    for (size_t i = 0; i < ex_runs(x); ++i)
+        if (ex_is(ex_run_at(x, i), "mnist")) e04_ref_run(x, ex_run_at(x, i));
 }
 
 static void e04_finish(ex *x)
