@@ -133,9 +133,10 @@ static void e08_refs(ex *x, ex_row *row, const char *path)
     } else {
         ex_ref_places(row, e08_spectrum, EX_LEN(e08_spectrum), "%s", path);
         if (ex_get_array(row, "lrs").n != SP_LRS) return;
-        ex_ref_places(row, e08_predictions, 2, "%s", path);
-        ex_ref_places(row, e08_branches, 4, "%s/predictions_fitted/*/mode_info", path);
-        ex_ref_places(row, e08_branches, 4, "%s/predictions_uniform/*/mode_info", path);
+        ex_ref_places(row, e08_predictions, EX_LEN(e08_predictions), "%s", path);
+        for (int u = 0; u < 2; ++u)
+            ex_ref_places(row, e08_branches, EX_LEN(e08_branches),
+                          "%s/predictions_%s/*/mode_info", path, u ? "uniform" : "fitted");
         sp_ref_run(x, row, path);
     }
 }
@@ -161,7 +162,7 @@ static void e08_published(ex *x, const e08_arm *arm, const sp_grid *g)
     ex_ref(line, "R", EX_FIT, 1e-5, "%s/prediction_correlation", config);
 }
 
-/* Sum over the seeds of an imbalance curve at one of the steps kept, eta = 0.01. */
+/* Sum over the seeds of a curve of delta_t at one of the steps kept, eta = 0.01. */
 static double e08_delta(ex *x, const char *curve, const char *which, size_t at)
 {
     ex_list v = ex_pick_at(x, curve, at, "part=train lr=0.01 case=%s", which);
@@ -173,18 +174,17 @@ static double e08_delta(ex *x, const char *curve, const char *which, size_t at)
 static void e08_delta_table(ex *x)
 {
     static const double steps[] = { 0, 10, 100, 1000 };
-    for (size_t k = 0; k < SP_CASES; ++k)
+    for (const sp_case *c = sp_cases; c < sp_cases + SP_CASES; ++c)
         for (size_t j = 0, at = 0; j < EX_LEN(steps); ++j) {
-            double measured;
+            double measured, model;
             ex_row *line;
             while (sp_sample[at] != steps[j]) ++at;
-            measured = e08_delta(x, "delta", sp_cases[k].name, at);
+            measured = e08_delta(x, "delta", c->name, at);
+            model = e08_delta(x, "delta_linear", c->name, at);
             if (!(measured != 0)) continue;
             line = ex_line(x, "imbalance curve");
-            ex_text(line, "case", sp_cases[k].name);
-            ex_nums(line, "t linearised_over_measured",
-                    EX_VALUES(steps[j],
-                              e08_delta(x, "delta_linear", sp_cases[k].name, at) / measured));
+            ex_text(line, "case", c->name);
+            ex_nums(line, "t linearised_over_measured", EX_VALUES(steps[j], model / measured));
         }
 }
 
@@ -424,15 +424,15 @@ static void e08_plot_delta(ex *x, plot *p)
     double t[EX_LEN(sp_sample)];
     for (size_t i = 0; i < EX_LEN(sp_sample); ++i) t[i] = sp_sample[i] + 1;
     for (int arm = 0; arm < 2; ++arm) {
-        ex_row *row = ex_find(x, "part=train lr=0.01 case=%s", sp_cases[e08_arms[arm].which].name);
+        const sp_case *c = &sp_cases[e08_arms[arm].which];
+        int colour = arm ? PLOT_ORANGE : PLOT_BLUE;
+        ex_row *row = ex_find(x, "part=train lr=0.01 case=%s", c->name);
         ex_list measured, model;
         if (!row) continue;
         measured = ex_get_array(row, "delta"), model = ex_get_array(row, "delta_linear");
-        plot_points(a, arm ? PLOT_ORANGE : PLOT_BLUE, measured.n, t, measured.at,
-                    sp_cases[e08_arms[arm].which].label);
+        plot_points(a, colour, measured.n, t, measured.at, c->label);
         if (model.n)
-            plot_line(a, (arm ? PLOT_ORANGE : PLOT_BLUE) | PLOT_DASHED, model.n, t, model.at,
-                      arm ? NULL : "linearised");
+            plot_line(a, colour | PLOT_DASHED, model.n, t, model.at, arm ? NULL : "linearised");
     }
 }
 

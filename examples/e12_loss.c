@@ -91,15 +91,18 @@ static const char *const e12_captions[][2] = {
     { "seed means", "S measured and predicted by the published formula, means over the seeds" },
 };
 
-/* Activation, loss and interaction effect of each seed on v[case][seed]. */
-static void e12_split(ex *x, size_t seeds, double *const v[SP_CASES], double *effect[E12_EFFECTS])
+/* Activation, loss and interaction effect [effect][n] on n values of every case, v [case][n]. */
+static const double *e12_split(ex *x, size_t n, const double *v)
 {
-    for (int e = 0; e < E12_EFFECTS; ++e) effect[e] = ex_doubles(x, seeds);
-    for (size_t s = 0; s < seeds; ++s) {
-        effect[0][s] = v[SP_RELU_MSE][s] - v[SP_LINEAR_MSE][s];
-        effect[1][s] = v[SP_LINEAR_CE][s] - v[SP_LINEAR_MSE][s];
-        effect[2][s] = v[SP_RELU_CE][s] - v[SP_RELU_MSE][s] - effect[1][s];
+    double *effect = ex_doubles(x, E12_EFFECTS * n);
+    for (size_t s = 0; s < n; ++s) {
+        double base = v[SP_LINEAR_MSE * n + s], relu = v[SP_RELU_MSE * n + s];
+        double loss = v[SP_LINEAR_CE * n + s] - base;
+        effect[s] = relu - base;
+        effect[n + s] = loss;
+        effect[2 * n + s] = v[SP_RELU_CE * n + s] - relu - loss;
     }
+    return effect;
 }
 
 /* alpha = 2 + slope of ln S of one seed, from the eta <= top but for `out`. */
@@ -117,18 +120,16 @@ static double e12_alpha(const sp_grid *g, size_t s, double top, double out)
 static void e12_window(ex *x, const sp_grid *g, const char *table, const char *name, double top,
                        double out)
 {
-    double *alpha[SP_CASES], *effect[E12_EFFECTS];
-    size_t seeds = g->seeds;
+    size_t n = g->seeds;
+    double *alpha = ex_doubles(x, SP_CASES * n);
+    const double *effect;
     ex_row *line = ex_line(x, table);
     ex_text(line, "window", name);
-    for (size_t k = 0; k < SP_CASES; ++k) {
-        alpha[k] = ex_doubles(x, seeds);
-        for (size_t s = 0; s < seeds; ++s) alpha[k][s] = e12_alpha(&g[k], s, top, out);
-    }
-    e12_split(x, seeds, alpha, effect);
-    for (int e = 0; e < E12_EFFECTS; ++e) {
-        ex_num(line, e12_effects[e], clb_mean(seeds, effect[e]));
-        ex_num(line, ex_print(x, "sd_%s", e12_effects[e]), clb_std(seeds, effect[e]));
+    for (size_t i = 0; i < SP_CASES * n; ++i) alpha[i] = e12_alpha(&g[i / n], i % n, top, out);
+    effect = e12_split(x, n, alpha);
+    for (int e = 0; e < E12_EFFECTS; ++e, effect += n) {
+        ex_num(line, e12_effects[e], clb_mean(n, effect));
+        ex_num(line, ex_print(x, "sd_%s", e12_effects[e]), clb_std(n, effect));
     }
 }
 
@@ -177,22 +178,22 @@ static double e12_slope(ex *x, size_t k, int model_first, double seed, const cha
  * seeds. */
 static void e12_factor(ex *x, int model_first, const char *factor, ex_list seeds)
 {
-    double *slope[SP_CASES], *effect[E12_EFFECTS];
+    size_t n = seeds.n;
+    double *slope = ex_doubles(x, SP_CASES * n);
+    const double *effect;
     clb_bootstrap_opts opts = { 1000, 0.95, 12 };
     ex_row *line = ex_line(x, "equal phase");
     ex_text(line, "order", model_first ? "model first" : "data first");
     ex_text(line, "slope_of", factor == e12_factors[0] ? "drift (alpha)" : factor);
-    for (size_t k = 0; k < SP_CASES; ++k) {
-        slope[k] = ex_doubles(x, seeds.n);
-        for (size_t s = 0; s < seeds.n; ++s)
-            slope[k][s] = e12_slope(x, k, model_first, seeds.at[s], factor);
-        ex_num(line, sp_cases[k].name, clb_mean(seeds.n, slope[k]));
-    }
-    e12_split(x, seeds.n, slope, effect);
-    for (int e = 0; e < E12_EFFECTS; ++e) {
+    for (size_t i = 0; i < SP_CASES * n; ++i)
+        slope[i] = e12_slope(x, i / n, model_first, seeds.at[i % n], factor);
+    for (size_t k = 0; k < SP_CASES; ++k)
+        ex_num(line, sp_cases[k].name, clb_mean(n, slope + k * n));
+    effect = e12_split(x, n, slope);
+    for (int e = 0; e < E12_EFFECTS; ++e, effect += n) {
         const char *name = e12_effects[e];
         clb_interval ci;
-        if (clb_bootstrap_mean(seeds.n, effect[e], &opts, &ci))
+        if (clb_bootstrap_mean(n, effect, &opts, &ci))
             ex_die(EX_MEMORY, "E12: bootstrap failed");
         ex_nums(line, ex_print(x, "%s lo_%s hi_%s", name, name, name),
                 EX_VALUES(ci.value, ci.lo, ci.hi));
@@ -200,21 +201,21 @@ static void e12_factor(ex *x, int model_first, const char *factor, ex_list seeds
 }
 
 /* Interaction in ln mu at equal f: does the curvature term of the two influences add up? */
-static void e12_mu(ex *x, double f, size_t seeds)
+static void e12_mu(ex *x, double f, size_t n)
 {
-    double *v[SP_CASES], *effect[E12_EFFECTS];
+    double *v = ex_doubles(x, SP_CASES * n);
+    const double *effect;
     ex_row *line = ex_line(x, "ln mu at equal phase");
     ex_num(line, "f", f);
     for (size_t k = 0; k < SP_CASES; ++k) {
         ex_list mu = ex_pick(x, "mu", "part=phase case=%s model_first=1 f=%.17g",
                              sp_cases[k].name, f);
-        v[k] = ex_doubles(x, seeds);
-        for (size_t s = 0; s < seeds; ++s) v[k][s] = clb_log(sp_at(mu, s));
+        for (size_t s = 0; s < n; ++s) v[k * n + s] = clb_log(sp_at(mu, s));
     }
-    e12_split(x, seeds, v, effect);
-    for (int e = 0; e < E12_EFFECTS; ++e) {
+    effect = e12_split(x, n, v);
+    for (int e = 0; e < E12_EFFECTS; ++e, effect += n) {
         double mean = 0;
-        for (size_t s = 0; s < seeds; ++s) mean += effect[e][s] / (double)seeds;
+        for (size_t s = 0; s < n; ++s) mean += effect[s] / (double)n;
         ex_num(line, e12_effects[e], mean);
     }
 }
@@ -281,23 +282,21 @@ static void e12_published(ex *x, const sp_grid *g)
 
 static void e12_verdict_interaction(ex *x, const sp_grid *g)
 {
-    ex_list alpha = ex_column(x, "exponents", "alpha");
+    const double *effect = e12_split(x, 1, ex_column(x, "exponents", "alpha").at);
     ex_list on = ex_column(x, "windows", "interaction");
     ex_list sd = ex_column(x, "windows", "sd_interaction");
-    double *each[SP_CASES], *effect[E12_EFFECTS], share = fabs(on.at[1]) / sd.at[1];
-    for (size_t k = 0; k < SP_CASES; ++k) each[k] = ex_doubles(x, 1), each[k][0] = alpha.at[k];
-    e12_split(x, 1, each, effect);
+    double share = fabs(on.at[1]) / sd.at[1];
     for (int e = 0; e < E12_EFFECTS; ++e)
-        ex_printed(ex_summary(x, ex_print(x, "effect_%s", e12_effects[e]), effect[e][0]),
+        ex_printed(ex_summary(x, ex_print(x, "effect_%s", e12_effects[e]), effect[e]),
                    e12_paper_effects[e]);
     ex_claim(x, "interaction of activation and loss in alpha is -0.21", "-0.207",
              ex_print(x, "%.3f on the published (unequal) windows; %+.3f +- %.3f on eta <= 0.1, "
                       "%+.3f +- %.3f on eta <= 0.03",
-                      effect[2][0], on.at[1], sd.at[1], on.at[2], sd.at[2]),
+                      effect[2], on.at[1], sd.at[1], on.at[2], sd.at[2]),
              "reproduced if the interaction within 0.02 of -0.2067 and that on eta <= 0.1 is < 0; "
              "qualified if the first within 0.02 of -0.2067. The published windows are unequal: an "
              "eta at which a seed diverges drops out of its fit alone, as 0.3 does for linear MSE "
-             "in the paper.", EX_VALUES(effect[2][0], on.at[1], effect[2][0]));
+             "in the paper.", EX_VALUES(effect[2], on.at[1], effect[2]));
     ex_claim(x, "the effects do not add up", "non-additive, negative",
              ex_print(x, "equal windows: %+.3f +- %.3f (sample sd over %zu seeds)",
                       on.at[1], sd.at[1], g->seeds),
@@ -333,16 +332,14 @@ static void e12_verdict_prediction(ex *x, const sp_grid *g)
 }
 
 /* Mean ratio CE/MSE of the 20 largest Hessian eigenvalues, index by index. */
-static double e12_ratio(ex *x, size_t mse, size_t ce)
+static double e12_ratio(ex *x, const sp_case *mse, const sp_case *ce)
 {
+    ex_list seeds = ex_pick(x, "seed", "part=spectrum case=%s", ce->name);
     double sum = 0, n = 0;
-    for (size_t i = 0; i < ex_runs(x); ++i) {
-        ex_row *row = ex_run_at(x, i), *other;
-        ex_list u, v;
-        if (!ex_is(row, "spectrum") || sp_case_of(row) != &sp_cases[ce]) continue;
-        other = ex_find(x, "part=spectrum case=%s seed=%.17g", sp_cases[mse].name, row->seed);
-        if (!other) continue;
-        u = ex_get_array(row, "eigenvalues_init"), v = ex_get_array(other, "eigenvalues_init");
+    for (size_t s = 0; s < seeds.n; ++s) {
+        ex_row *a = ex_find(x, "part=spectrum case=%s seed=%.17g", ce->name, seeds.at[s]);
+        ex_row *b = ex_find(x, "part=spectrum case=%s seed=%.17g", mse->name, seeds.at[s]);
+        ex_list u = ex_get_array(a, "eigenvalues_init"), v = ex_get_array(b, "eigenvalues_init");
         for (size_t k = 1; k <= 20; ++k) sum += u.at[u.n - k] / v.at[v.n - k], n += 1;
     }
     return sum / n;
@@ -350,17 +347,19 @@ static double e12_ratio(ex *x, size_t mse, size_t ce)
 
 static void e12_verdict_compression(ex *x, const sp_grid *g)
 {
-    double lambda[SP_CASES], linear = e12_ratio(x, SP_LINEAR_MSE, SP_LINEAR_CE),
-                             relu = e12_ratio(x, SP_RELU_MSE, SP_RELU_CE), l, r;
-    for (size_t k = 0; k < SP_CASES; ++k) lambda[k] = clb_mean(g[k].seeds, g[k].lambda_max);
-    l = lambda[SP_LINEAR_CE] / lambda[SP_LINEAR_MSE], r = lambda[SP_RELU_CE] / lambda[SP_RELU_MSE];
-    ex_summary(x, "lambda_max_ratio_linear", l), ex_summary(x, "lambda_max_ratio_relu", r);
+    double ratio[2], top[2];                                      /* CE over MSE: linear, ReLU */
+    for (size_t k = 0; k < 2; ++k) {
+        const sp_grid *mse = &g[2 * k], *ce = mse + 1;
+        ratio[k] = clb_mean(ce->seeds, ce->lambda_max) / clb_mean(mse->seeds, mse->lambda_max);
+        top[k] = e12_ratio(x, mse->c, ce->c);
+        ex_summary(x, k ? "lambda_max_ratio_relu" : "lambda_max_ratio_linear", ratio[k]);
+    }
     ex_claim(x, "cross entropy compresses the spectrum by 0.16-0.25", "0.16-0.25",
              ex_print(x, "lambda_max ratio CE/MSE %.2f (linear), %.2f (ReLU); mean ratio of the 20 "
-                      "largest eigenvalues %.2f, %.2f", l, r, linear, relu),
+                      "largest eigenvalues %.2f, %.2f", ratio[0], ratio[1], top[0], top[1]),
              "reproduced if the ratio of the linear net <= 0.25 and that of the ReLU net <= 0.25. "
              "MSE is divided by nK with a factor 2, so at uniform softmax the expected ratio is "
-             "(1/K)/(2/K) = 1/2.", EX_VALUES(l, r));
+             "(1/K)/(2/K) = 1/2.", EX_VALUES(ratio[0], ratio[1]));
 }
 
 static void e12_verdict_alpha(ex *x)
@@ -433,13 +432,11 @@ static void e12_plot_alpha(plot *p, const sp_grid *g)
 
 static void e12_plot_ratio(ex *x, plot *p)
 {
-    static const size_t pairs[2][2] = { { SP_LINEAR_MSE, SP_LINEAR_CE },
-                                        { SP_RELU_MSE, SP_RELU_CE } };
     plot_panel *a = plot_add(p, "Gauss\342\200\223Newton eigenvalues, CE over MSE", "rank", "ratio",
                              PLOT_LINEAR);
     for (int j = 0; j < 2; ++j) {
-        ex_row *mse = ex_find(x, "part=spectrum case=%s", sp_cases[pairs[j][0]].name);
-        ex_row *ce = ex_find(x, "part=spectrum case=%s", sp_cases[pairs[j][1]].name);
+        ex_row *mse = ex_find(x, "part=spectrum case=%s", sp_cases[2 * j].name);
+        ex_row *ce = ex_find(x, "part=spectrum case=%s", sp_cases[2 * j + 1].name);
         double rank[SP_TOP], ratio[SP_TOP];
         ex_list u = ex_get_array(mse, "gauss_newton_top"), v = ex_get_array(ce, "gauss_newton_top");
         size_t n = u.n < v.n ? u.n : v.n;
