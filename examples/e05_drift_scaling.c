@@ -128,11 +128,10 @@ static clb_status e05_run(ex *x, ex_row *row)
 static void e05_refs(ex *x, ex_row *line, const e05_sweep *s, double eta, const char *path)
 {
     double tol = 2e-5 * (s->m > 64 ? (double)s->m / 64.0 : 1.0);
-    ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
+    ex_refs(line, "lr", EX_EXACT, 0, "%s", path);
     ex_refs(line, "mean_drift std_drift", EX_NOISE, tol, "%s", path);
-    ex_ref(line, "mean_loss", EX_NOISE,
-           s->dataset == CLB_SPHERES ? 6e-3 * ex_get(line, "mean_loss") : 1e-7, "%s/mean_loss",
-           path);
+    ex_refs(line, "mean_loss", EX_NOISE,
+            s->dataset == CLB_SPHERES ? 6e-3 * ex_get(line, "mean_loss") : 1e-7, "%s", path);
     ex_ref_runs(x, "drift", EX_NOISE, tol, ex_print(x, "%s/drifts", path), "part=%s lr=%.17g",
                 s->part, eta);
 }
@@ -142,25 +141,32 @@ static void e05_lines(ex *x, const e05_sweep *s, ex_list etas)
 {
     for (size_t i = 0; i < etas.n; ++i) {
         double eta = etas.at[i];
+        const char *key = ex_key(x, eta);
         ex_list drift = ex_pick(x, "drift", "part=%s lr=%.17g pub=1", s->part, eta);
         ex_row *line = ex_line(x, s->label);
-        ex_nums(line, "lr mean_drift std_drift mean_loss r r_eta_loss_fall",
-                EX_VALUES(eta, clb_mean(drift.n, drift.at), clb_std_pop(drift.n, drift.at),
-                          ex_mean_lr(x, "final_loss", s->part, eta),
-                          ex_mean_lr(x, "r", s->part, eta),
-                          ex_mean_lr(x, "r_eta_loss_fall", s->part, eta)));
+        ex_nums(line, "lr mean_drift std_drift",
+                EX_VALUES(eta, clb_mean(drift.n, drift.at), clb_std_pop(drift.n, drift.at)));
+        ex_means_lr(line, "mean_loss=final_loss r r_eta_loss_fall", s->part, eta);
         e05_refs(x, line, s, eta,
-                 ex_print(x, "%s/results.json#%s/lr_results/%s", s->file, s->label,
-                          ex_key(x, eta)));
+                 ex_print(x, "%s/results.json#%s/lr_results/%s", s->file, s->label, key));
         if (s != e05_sweeps) continue;
-        ex_num(line, "mean_rel_drift", ex_mean_lr(x, "rel_drift", s->part, eta));
-        e05_refs(x, line, s, eta, ex_print(x, "drift_scaling/results.json#%s", ex_key(x, eta)));
+        ex_means_lr(line, "mean_rel_drift=rel_drift", s->part, eta);
+        e05_refs(x, line, s, eta, ex_print(x, "drift_scaling/results.json#%s", key));
         e05_refs(x, line, s, eta,
-                 ex_print(x, "universality_dataset/results.json#gaussian_d20/lr_results/%s",
-                          ex_key(x, eta)));
-        ex_ref(line, "mean_rel_drift", EX_NOISE, 1e-6,
-               "drift_scaling/results.json#%s/mean_rel_drift", ex_key(x, eta));
+                 ex_print(x, "universality_dataset/results.json#gaussian_d20/lr_results/%s", key));
+        ex_refs(line, "mean_rel_drift", EX_NOISE, 1e-6, "drift_scaling/results.json#%s", key);
     }
+}
+
+/* Exponent and R^2 of a curve stand twice: with its runs, and in the summary of config.json. */
+static void e05_ref_exponent(ex_row *line, const char *file, const char *label, size_t place)
+{
+    static const ex_place curve[] = { { "alpha", "power_law_exponent", EX_FIT, 0.01, NULL },
+                                      { "r_squared", NULL, EX_FIT, 0.01, NULL } },
+                          summary[] = { { "alpha", "exponent", EX_FIT, 0.01, NULL },
+                                        { "r_squared", NULL, EX_FIT, 0.01, NULL } };
+    ex_ref_places(line, curve, EX_LEN(curve), "%s/results.json#%s", file, label);
+    ex_ref_places(line, summary, EX_LEN(summary), "%s/config.json#summary/%zu", file, place);
 }
 
 /* The exponent of every sweep, as published: a line through the logarithms of the means over five
@@ -175,29 +181,19 @@ static void e05_exponent(ex *x, const e05_sweep *s, ex_list etas)
     ex_text(line, "sweep", s->label);
     ex_nums(line, "alpha r_squared published_alpha published_r_squared",
             EX_VALUES(fit.slope, fit.r2, s->alpha, s->r2));
-    ex_ref(line, "alpha", EX_FIT, 0.01, "%s/results.json#%s/power_law_exponent", s->file, s->label);
-    ex_ref(line, "r_squared", EX_FIT, 0.01, "%s/results.json#%s/r_squared", s->file, s->label);
-    ex_ref(line, "alpha", EX_FIT, 0.01, "%s/config.json#summary/%zu/exponent", s->file, s->place);
-    ex_ref(line, "r_squared", EX_FIT, 0.01, "%s/config.json#summary/%zu/r_squared", s->file,
-           s->place);
+    e05_ref_exponent(line, s->file, s->label, s->place);
     if (s != e05_sweeps) return;
+    e05_ref_exponent(line, "universality_dataset", "gaussian_d20", 0);
     ex_ref(line, "alpha", EX_FIT, 0.01, "drift_scaling/config.json#power_law_exponent");
-    ex_ref(line, "alpha", EX_FIT, 0.01, "universality_dataset/config.json#summary/0/exponent");
-    ex_ref(line, "r_squared", EX_FIT, 0.01, "universality_dataset/config.json#summary/0/r_squared");
-    ex_ref(line, "alpha", EX_FIT, 0.01,
-           "universality_dataset/results.json#gaussian_d20/power_law_exponent");
-    ex_ref(line, "r_squared", EX_FIT, 0.01,
-           "universality_dataset/results.json#gaussian_d20/r_squared");
 }
 
 /* The shapes that a sweep's part of its file states. */
 static void e05_ref_shapes(ex *x, const e05_sweep *s, const char *file, const char *label)
 {
     static const double d[3] = { 20, 2, 10 }, K[3] = { 5, 2, 2 };        /* mixture, xor, spheres */
-    ex_ref_value(x, (double)s->m, EX_EXACT, 0, "%s/results.json#%s/config/hidden", file, label);
-    ex_ref_value(x, d[s->dataset], EX_EXACT, 0, "%s/results.json#%s/config/input_dim", file, label);
-    ex_ref_value(x, K[s->dataset], EX_EXACT, 0, "%s/results.json#%s/config/output_dim", file,
-                 label);
+    ex_ref_values(x, "hidden input_dim output_dim",
+                  EX_VALUES((double)s->m, d[s->dataset], K[s->dataset]),
+                  "%s/results.json#%s/config/", file, label);
     if (!strcmp(file, "universality_dataset"))
         ex_ref_value(x, 200, EX_EXACT, 0, "%s/results.json#%s/config/n_train", file, label);
 }
@@ -307,12 +303,10 @@ static void e05_fits(ex *x, e05_found *f)
 
 static void e05_verdicts(ex *x, const e05_found *f)
 {
-    double worst = 0.0, moved = f->bend[0] / f->bend[2] / 100.0;
+    double worst = ex_worst(x, "identity_error", NULL), moved = f->bend[0] / f->bend[2] / 100.0;
     ex_list slopes = ex_column(x, "local slopes", "slope");
     clb_summary local = clb_summarize(slopes.n, slopes.at);
     int published_in = f->alpha.lo <= 1.16 && 1.16 <= f->alpha.hi;
-    for (size_t i = 0; i < ex_runs(x); ++i)
-        worst = fmax(worst, ex_get(ex_run_at(x, i), "identity_error"));
     ex_claim(x, "drift ~ eta^alpha with alpha = 1.16, R^2 > 0.99", "1.16, 0.991",
              ex_print(x, "%.3f [%.3f, %.3f], R^2 %.4f", f->alpha.value, f->alpha.lo, f->alpha.hi,
                       f->fit.r2),
@@ -431,7 +425,7 @@ static void e05_finish(ex *x)
     ex_ref_config(x, "drift_scaling/config.json", 5, paper, E05_T);
     ex_ref_config(x, "universality_width/config.json", 5, paper, E05_T);
     ex_ref_config(x, "universality_dataset/config.json", 5, paper, E05_T);
-    ex_ref_value(x, 64, EX_EXACT, 0, "drift_scaling/config.json#hidden");
+    ex_ref_values(x, "hidden", EX_VALUES(64), "drift_scaling/config.json#");
     for (size_t k = 0; k < EX_LEN(e05_sweeps); ++k)
         e05_ref_shapes(x, &e05_sweeps[k], e05_sweeps[k].file, e05_sweeps[k].label);
     e05_ref_shapes(x, e05_sweeps, "universality_dataset", "gaussian_d20");
@@ -441,14 +435,7 @@ static void e05_finish(ex *x)
     e05_captions(x);
 }
 
-static const ex_info e05 = { "E05",
-                             "drift_scaling",
-                             "Drift scaling law",
-                             "Theorem 4",
-                             "drift ~ eta^1.16, R^2 > 0.99",
-                             "alpha",
-                             e05_plan,
-                             e05_run,
-                             e05_finish,
-                             NULL };
+static const ex_info e05 = { "E05", "drift_scaling", "Drift scaling law", "Theorem 4",
+                             "drift ~ eta^1.16, R^2 > 0.99", "alpha", e05_plan, e05_run,
+                             e05_finish, NULL };
 EX_MAIN(e05)
