@@ -73,14 +73,14 @@ static void e06_observables(ex_row *row, const clb_trace *tr)
     size_t t = 0;
     for (size_t l = 1; l < tr->L; ++l) exact += fabs(tr->predicted[l - 1]) / (double)(tr->L - 1);
     while (t < tr->T && !(tr->loss[t] <= e06_trained)) ++t;
-    ex_num(row, "drift", clb_trace_mean_drift(tr));
-    ex_num(row, "drift_exact", exact);
-    ex_num(row, "identity_error", fabs(clb_trace_drift(tr, 1) - tr->predicted[0]));
-    ex_num(row, "final_loss", tr->loss[tr->T - 1]);
-    ex_num(row, "drift_early", e06_drift_at(tr, E06_EARLY < tr->T ? E06_EARLY : tr->T));
-    ex_num(row, "loss_early", tr->loss[E06_EARLY < tr->T ? E06_EARLY : tr->T - 1]);
-    ex_num(row, "drift_trained", t < tr->T ? e06_drift_at(tr, t) : (double)NAN);
-    ex_num(row, "steps_trained", t < tr->T ? (double)t : (double)NAN);
+    ex_nums(row, "drift drift_exact identity_error final_loss",
+            EX_VALUES(clb_trace_mean_drift(tr), exact,
+                      fabs(clb_trace_drift(tr, 1) - tr->predicted[0]), tr->loss[tr->T - 1]));
+    ex_nums(row, "drift_early loss_early",
+            EX_VALUES(e06_drift_at(tr, E06_EARLY < tr->T ? E06_EARLY : tr->T),
+                      tr->loss[E06_EARLY < tr->T ? E06_EARLY : tr->T - 1]));
+    ex_nums(row, "drift_trained steps_trained",
+            EX_VALUES(t < tr->T ? e06_drift_at(tr, t) : EX_NAN, t < tr->T ? (double)t : EX_NAN));
     e06_imbalance(row, tr);
 }
 
@@ -133,14 +133,12 @@ static void e06_line_u(ex *x, int L, double lr)
     double tol;
     ex_class kind = e06_class(L, lr, &tol);
     clb_summary finite = clb_summarize(drift.n, drift.at);
-    ex_num(line, "lr", lr);
-    ex_num(line, "mean_drift", clb_mean(drift.n, drift.at));
-    ex_num(line, "std_drift", clb_std_pop(drift.n, drift.at));
-    ex_num(line, "mean_loss", ex_mean(x, "final_loss", "part=sweep L=%d lr=%.17g pub=1", L, lr));
-    ex_num(line, "runs", (double)drift.n);
-    ex_num(line, "finite", (double)finite.finite);
-    ex_num(line, "mean_finite", finite.mean);
-    ex_ref(line, "lr", EX_EXACT, 0, "%s/lr", path);
+    ex_nums(line, "lr mean_drift std_drift mean_loss",
+            EX_VALUES(lr, clb_mean(drift.n, drift.at), clb_std_pop(drift.n, drift.at),
+                      ex_mean(x, "final_loss", "part=sweep L=%d lr=%.17g pub=1", L, lr)));
+    ex_nums(line, "runs finite mean_finite",
+            EX_VALUES((double)drift.n, (double)finite.finite, finite.mean));
+    ex_refs(line, "lr", EX_EXACT, 0, "%s", path);
     e06_mean_ref(x, line, "mean_drift", kind, tol, path);
     e06_mean_ref(x, line, "std_drift", kind, kind == EX_STABLE ? 1e-3 : tol, path);
     e06_mean_ref(x, line, "mean_loss", kind == EX_CHAOTIC ? kind : EX_STABLE, L >= 6 ? 1e-3 : 1e-5,
@@ -174,11 +172,22 @@ static void e06_line_i(ex *x, int L, double lr)
 
 /* Published exponents of deep nets are fits through rounding noise and chaos: they differ, with
  * the cause. */
-static void e06_refer(ex *x, ex_row *line, const char *name, double tol, int L, const char *path)
+static void e06_ref_exponents(ex_row *line, int L, size_t place)
 {
-    ex_ref(line, name, L == 2 ? EX_FIT : EX_ARTEFACT, tol, "%s", path);
-    ex_because(x, "of the published points of deep nets those at small eta are float32 rounding "
-                  "(floor 2e-5), those at large eta chaotic; in double neither is");
+    static const char *const why =
+        "of the published points of deep nets those at small eta are float32 rounding (floor "
+        "2e-5), those at large eta chaotic; in double neither is";
+    const ex_class kind = L == 2 ? EX_FIT : EX_ARTEFACT;
+    const ex_place u[] = { { "alpha_U", "power_law_exponent", kind, 0.01, why },
+                           { "r2_U", "r_squared", kind, 0.01, why } },
+                   summary[] = { { "alpha_U", "exponent", kind, 0.01, why },
+                                 { "r2_U", "r_squared", kind, 0.01, why } },
+                   i[] = { { "alpha_I", "alpha", kind, 0.02, why },
+                           { "r2_I", "r2", kind, 0.01, why },
+                           { "beta_I", "beta", kind, 0.02, why } };
+    ex_ref_places(line, u, 2, "universality_depth/results.json#depth_%dL", L);
+    ex_ref_places(line, summary, 2, "universality_depth/config.json#summary/%zu", place);
+    ex_ref_places(line, i, 3, "depth_imbalance/results.json#%d", L);
 }
 
 /* The exponents of one depth: published protocols U and I, the stable window in double, equal
@@ -186,15 +195,13 @@ static void e06_refer(ex *x, ex_row *line, const char *name, double tol, int L, 
 static void e06_exponents(ex *x, size_t place)
 {
     int L = e06_depth[place];
-    ex_list lrs = ex_lrs(x, e06_lr, EX_LEN(e06_lr)), lrs_i = { EX_LEN(e06_lr_i), e06_lr_i };
+    ex_list lrs = ex_lrs(x, e06_lr, EX_LEN(e06_lr)), lrs_i = EX_LIST(e06_lr_i);
     clb_sweep u = ex_sweep(x, "drift", "lr", lrs, "part=sweep L=%d pub=1", L);
     clb_sweep i = ex_sweep(x, "drift", "lr", lrs_i, "part=sweep L=%d pub=1", L);
     clb_sweep stable = ex_sweep(x, "drift_exact", "lr", lrs, "part=sweep L=%d pub=1", L);
     clb_sweep trained =
         ex_sweep(x, "drift_trained", "lr", (ex_list){ EX_LEN(e06_lr) - 3, e06_lr }, /* eta <= 0.1 */
                  "part=sweep L=%d pub=1", L);
-    const char *path_u = ex_print(x, "universality_depth/results.json#depth_%dL", L);
-    const char *path_i = ex_print(x, "depth_imbalance/results.json#%d", L);
     clb_fit fit_u, fit_i, fit_stable;
     clb_interval ci;
     ex_row *line = ex_line(x, "exponents"), *item;
@@ -209,23 +216,12 @@ static void e06_exponents(ex *x, size_t place)
     fit_stable = clb_fit_power(below, lrs.at, mean, 0);
     if (clb_bootstrap_sweep(&u, NULL, &ci, NULL)) ci.lo = ci.hi = ci.se = EX_NAN;
     for (size_t k = 0; k < stable.seeds * stable.n; ++k) floor += stable.y[k] < 5e-5;
-    ex_num(line, "L", L);
-    ex_num(line, "alpha_U", fit_u.slope), ex_num(line, "r2_U", fit_u.r2),
-        ex_num(line, "points_U", (double)fit_u.n);
-    ex_num(line, "alpha_I", fit_i.slope), ex_num(line, "r2_I", fit_i.r2),
-        ex_num(line, "beta_I", 2 - fit_i.slope);
-    ex_num(line, "alpha_stable", fit_stable.slope), ex_num(line, "r2_stable", fit_stable.r2);
-    ex_num(line, "alpha_equal_loss", clb_sweep_fit(&trained, mean).slope);
-    ex_num(line, "runs_below_float32_noise", floor);
-    e06_refer(x, line, "alpha_U", 0.01, L, ex_print(x, "%s/power_law_exponent", path_u));
-    e06_refer(x, line, "alpha_U", 0.01, L,
-              ex_print(x, "universality_depth/config.json#summary/%zu/exponent", place));
-    e06_refer(x, line, "r2_U", 0.01, L,
-              ex_print(x, "universality_depth/config.json#summary/%zu/r_squared", place));
-    e06_refer(x, line, "r2_U", 0.01, L, ex_print(x, "%s/r_squared", path_u));
-    e06_refer(x, line, "alpha_I", 0.02, L, ex_print(x, "%s/alpha", path_i));
-    e06_refer(x, line, "r2_I", 0.01, L, ex_print(x, "%s/r2", path_i));
-    e06_refer(x, line, "beta_I", 0.02, L, ex_print(x, "%s/beta", path_i));
+    ex_nums(line, "L alpha_U r2_U points_U", EX_VALUES(L, fit_u.slope, fit_u.r2, (double)fit_u.n));
+    ex_nums(line, "alpha_I r2_I beta_I", EX_VALUES(fit_i.slope, fit_i.r2, 2 - fit_i.slope));
+    ex_nums(line, "alpha_stable r2_stable", EX_VALUES(fit_stable.slope, fit_stable.r2));
+    ex_nums(line, "alpha_equal_loss runs_below_float32_noise",
+            EX_VALUES(clb_sweep_fit(&trained, mean).slope, floor));
+    e06_ref_exponents(line, L, place);
     item = ex_summary(x, ex_print(x, "alpha_%dL", L), fit_u.slope);
     ex_ci(item, ci.se, ci.lo, ci.hi);
     if (L == 2 || L == 8) ex_printed(item, L == 2 ? 1.07 : 1.72);
@@ -275,19 +271,16 @@ static void e06_layers(ex *x, int L)
 
 static void e06_constants(ex *x)
 {
-    ex_list lrs = { EX_LEN(e06_lr), e06_lr }, lrs_i = { EX_LEN(e06_lr_i), e06_lr_i };
-    ex_ref_config(x, "universality_depth/config.json", 5, lrs, E06_T);
-    ex_ref_config(x, "depth_imbalance/config.json", 3, lrs_i, E06_T);
-    ex_ref_value(x, 64, EX_EXACT, 0, "depth_imbalance/config.json#hidden");
+    ex_ref_config(x, "universality_depth/config.json", 5, EX_LIST(e06_lr), E06_T);
+    ex_ref_config(x, "depth_imbalance/config.json", 3, EX_LIST(e06_lr_i), E06_T);
+    ex_ref_values(x, "hidden", EX_VALUES(64), "depth_imbalance/config.json#");
     for (size_t i = 0; i < E06_DEPTHS; ++i) {
         const char *path =
             ex_print(x, "universality_depth/results.json#depth_%dL/config", e06_depth[i]);
         ex_ref_value(x, e06_depth[i], EX_EXACT, 0, "depth_imbalance/config.json#depths/%d", (int)i);
         ex_ref_value(x, e06_depth[i], EX_EXACT, 0, "depth_imbalance/results.json#%d/depth",
                      e06_depth[i]);
-        ex_ref_value(x, 20, EX_EXACT, 0, "%s/input_dim", path);
-        ex_ref_value(x, 5, EX_EXACT, 0, "%s/output_dim", path);
-        ex_ref_value(x, 64, EX_EXACT, 0, "%s/hidden", path);
+        ex_ref_values(x, "input_dim output_dim hidden", EX_VALUES(20, 5, 64), "%s/", path);
         if (e06_depth[i] > 2) ex_ref_value(x, e06_depth[i] - 1, EX_EXACT, 0, "%s/depth", path);
     }
 }
@@ -461,14 +454,7 @@ static void e06_finish(ex *x)
     e06_captions(x);
 }
 
-static const ex_info e06 = { "E06",
-                             "depth",
-                             "Depth dependence",
-                             "Theorem 4, eq. (4)",
-                             "alpha from 1.07 (2 layers) to 1.72 (8 layers)",
-                             "alpha_8L",
-                             e06_plan,
-                             e06_run,
-                             e06_finish,
-                             NULL };
+static const ex_info e06 = { "E06", "depth", "Depth dependence", "Theorem 4, eq. (4)",
+                             "alpha from 1.07 (2 layers) to 1.72 (8 layers)", "alpha_8L", e06_plan,
+                             e06_run, e06_finish, NULL };
 EX_MAIN(e06)
