@@ -313,8 +313,9 @@ static void e04_lines(ex *x, const char *part)
         ex_row *row = ex_run_at(x, i), *line;
         if (!ex_is(row, part)) continue;
         line = ex_line(x, part);
-        ex_nums(line, "lr 2/lr seed", EX_VALUES(ex_get(row, "lr"), 2 / ex_get(row, "lr"), row->seed));
-        if (!strcmp(part, "control")) ex_num(line, "T", ex_get(row, "T"));
+        ex_nums(line, "lr 2/lr seed",
+                EX_VALUES(ex_get(row, "lr"), 2 / ex_get(row, "lr"), row->seed));
+        if (!strcmp(part, "control")) ex_take(line, row, "T");
         for (size_t k = 0; k < EX_LEN(names); ++k)
             if (!isnan(ex_get(row, names[k]))) ex_num(line, names[k], ex_get(row, names[k]));
     }
