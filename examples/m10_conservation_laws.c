@@ -328,14 +328,13 @@ static void m10_tables(ex *x)
 
 static double m10_slope(ex *x, const char *part, double L, const char *name, double from, double to)
 {
+    ex_list gamma = ex_pick(x, "gamma", "part=%s L=%.17g", part, L);
+    ex_list v = ex_pick(x, name, "part=%s L=%.17g", part, L);
     double at[16], y[16];
     size_t n = 0;
-    for (size_t i = 0; i < ex_runs(x); ++i) {
-        ex_row *row = ex_run_at(x, i);
-        double gamma = ex_get(row, "gamma");
-        if (ex_is(row, part) && ex_get(row, "L") == L && gamma >= from && gamma <= to)
-            at[n] = gamma, y[n++] = fabs(ex_get(row, name));
-    }
+    for (size_t k = 0; k < v.n; ++k)
+        if (gamma.at[k] >= from && gamma.at[k] <= to)
+            at[n] = gamma.at[k], y[n++] = fabs(v.at[k]);
     return clb_fit_power(n, at, y, 0).slope;
 }
 
@@ -417,7 +416,6 @@ static double m10_worst(ex_list value, ex_list law)
 
 static void m10_finish(ex *x)
 {
-    ex_list drift = ex_pick(x, "max_leaf_drift", "part=a");
     ex_list rise = ex_pick(x, "var_increase_steps", "part=c");
     ex_list m = ex_pick(x, "one_minus_m", "part=e eps=0.001");
     ex_list constant = ex_pick(x, "frozen_estimate", "part=e eps=0.001");
@@ -427,9 +425,8 @@ static void m10_finish(ex *x)
                                 ex_pick(x, "pred", "part=f"));
     double offset = m10_worst(ex_pick(x, "ratio", "part=g Delta=0.003"),
                               ex_pick(x, "pred_ratio", "part=g Delta=0.003"));
-    double slope, layer, leaf, exact = 0, rises = 0, frozen = 0;
+    double exact = ex_worst(x, "max_leaf_drift", "a"), rises = 0, frozen = 0, slope, layer, leaf;
     m10_tables(x), m10_meeting(x, &layer, &leaf), m10_slopes(x, &slope);
-    for (size_t k = 0; k < drift.n; ++k) exact = fmax(exact, drift.at[k]);
     for (size_t k = 0; k < rise.n; ++k) rises += rise.at[k];
     for (size_t k = 0; k < m.n; ++k) frozen = fmax(frozen, constant.at[k] / m.at[k]);
     ex_claim(x, "leaf differences are conserved by the flow and broken at order eta",
