@@ -305,10 +305,6 @@ static clb_status e04_run(ex *x, ex_row *row)
 
 static void e04_lines(ex *x, const char *part)
 {
-    static const char *const names[] = {
-        "D", "D_1", "max_lambda", "last_lambda", "crossing", "D_before", "D_per_step_before",
-        "D_per_step_after", "sign_change_rate", "final_loss"
-    };
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i), *line;
         if (!ex_is(row, part)) continue;
@@ -316,8 +312,8 @@ static void e04_lines(ex *x, const char *part)
         ex_nums(line, "lr 2/lr seed",
                 EX_VALUES(ex_get(row, "lr"), 2 / ex_get(row, "lr"), row->seed));
         if (!strcmp(part, "control")) ex_take(line, row, "T");
-        for (size_t k = 0; k < EX_LEN(names); ++k)
-            if (!isnan(ex_get(row, names[k]))) ex_num(line, names[k], ex_get(row, names[k]));
+        ex_take_known(line, row, "D D_1 max_lambda last_lambda crossing D_before D_per_step_before "
+                                 "D_per_step_after sign_change_rate final_loss");
     }
 }
 

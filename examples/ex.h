@@ -110,8 +110,9 @@ EX_FN ex_row *ex_add(ex *x, const char *part, double seed);
 EX_FN void    ex_num(ex_row *row, const char *name, double value);
 /* Several at once: names separated by spaces, a value each. */
 EX_FN void    ex_nums(ex_row *row, const char *names, ex_list values);
-/* These numbers of another row. */
+/* These numbers of another row; those of them that it has. */
 EX_FN void    ex_take(ex_row *row, const ex_row *from, const char *names);
+EX_FN void    ex_take_known(ex_row *row, const ex_row *from, const char *names);
 EX_FN void    ex_flag(ex_row *row, const char *name, int value);
 EX_FN void    ex_text(ex_row *row, const char *name, const char *value);
 EX_FN void    ex_array(ex_row *row, const char *name, size_t n, const double *values);
@@ -605,6 +606,15 @@ EX_FN void ex_take(ex_row *row, const ex_row *from, const char *names)
     ex_arena arena = { NULL };
     const char *name;
     while ((name = ex_name(&arena, &names)) != NULL) ex_num(row, name, ex_get(from, name));
+    ex_arena_free(&arena);
+}
+
+EX_FN void ex_take_known(ex_row *row, const ex_row *from, const char *names)
+{
+    ex_arena arena = { NULL };
+    const char *name;
+    while ((name = ex_name(&arena, &names)) != NULL)
+        if (!isnan(ex_get(from, name))) ex_num(row, name, ex_get(from, name));
     ex_arena_free(&arena);
 }
 

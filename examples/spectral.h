@@ -523,18 +523,14 @@ EX_FN void sp_quality_table(ex *x, const sp_grid *g, const char *table)
 
 EX_FN void sp_coupling_table(ex *x, const sp_grid *g, const char *table)
 {
-    static const char *const names[] = {
-        "M_0",        "M_T_hessian", "M_T_gauss_newton",        "energy_negative_modes",
-        "lambda_max", "lambda_min",  "lambda_max_gauss_newton", "positive",
-        "negative",   "zero"
-    };
     for (size_t s = 0; s < g->seeds; ++s) {
         ex_row *from = ex_find(x, "part=spectrum case=%s seed=%.17g", g->c->name, g->seed[s]),
                *line = ex_line(x, table);
         ex_text(line, "case", g->c->name);
         ex_num(line, "seed", g->seed[s]);
-        for (size_t k = 0; k < EX_LEN(names); ++k)
-            if (!isnan(ex_get(from, names[k]))) ex_num(line, names[k], ex_get(from, names[k]));
+        ex_take_known(line, from, "M_0 M_T_hessian M_T_gauss_newton energy_negative_modes "
+                                  "lambda_max lambda_min lambda_max_gauss_newton positive "
+                                  "negative zero");
     }
 }
 
