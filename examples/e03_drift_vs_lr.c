@@ -281,11 +281,8 @@ static void e03_lines(ex *x)
 /* --- fits ------------------------------------------------------------------------------------ */
 
 typedef struct e03_found {
-    ex_list       etas;                /* of the local slopes                                     */
-    double       *mean;
-    clb_interval *slopes;
-    clb_fit       window, five;        /* relative drift on 1e-3 .. 1e-1; published five points   */
-    clb_interval  window_ci;
+    ex_curve      all, window;         /* drift on the grid; relative drift on 1e-3 .. 1e-1       */
+    clb_fit       five;                /* published five points                                   */
     double        cv, cv_plain;        /* of S / integral, trapezoid and plain sum                */
     double        time_slope;          /* fixed eta T, two smallest eta                           */
 } e03_found;
@@ -303,23 +300,18 @@ static double e03_cv(ex *x, const char *plain)
 
 static void e03_fit(ex *x, e03_found *f)
 {
-    ex_list window = EX_LIST(e03_window), five = EX_LIST(e03_paper);
-    clb_sweep all = ex_sweep(x, "drift", "lr", f->etas, "part=sweep");
-    clb_sweep relative = ex_sweep(x, "mean_drift", "lr", window, "part=sweep pub=1");
+    ex_list five = EX_LIST(e03_paper);
+    ex_list etas = ex_published(x) ? ex_lrs(x, e03_paper, EX_LEN(e03_paper))
+                 : ex_lrs(x, e03_grid, EX_LEN(e03_grid));
+    clb_sweep all = ex_sweep(x, "drift", "lr", etas, "part=sweep");
+    clb_sweep relative = ex_sweep(x, "mean_drift", "lr", EX_LIST(e03_window), "part=sweep pub=1");
     clb_sweep paper = ex_sweep(x, "drift", "lr", five, "part=sweep pub=1");
-    clb_bootstrap_opts opts = { 1000, 0.95, 3 };
-    clb_interval alpha;
     double *beta = ex_doubles(x, five.n), *mean = ex_doubles(x, five.n);
     clb_fit slope;
     ex_row *line;
     all.floor = paper.floor = relative.floor = 1e-15;
-    f->mean = ex_doubles(x, f->etas.n);
-    f->slopes = (clb_interval *)ex_new(&x->arena, f->etas.n, sizeof *f->slopes);
-    clb_sweep_means(&all, NULL, 0, f->mean);
-    if (clb_bootstrap_sweep(&all, &opts, &alpha, f->slopes)
-        || clb_bootstrap_sweep(&relative, &opts, &f->window_ci, NULL))
-        ex_die(EX_MEMORY, "E03: bootstrap failed");
-    f->window = clb_sweep_fit(&relative, ex_doubles(x, window.n));
+    f->all = ex_curve_of(x, &all, 3);
+    f->window = ex_curve_of(x, &relative, 3);
     f->five = clb_sweep_fit(&paper, mean);
     for (size_t i = 0; i < five.n; ++i) beta[i] = mean[i] / (five.at[i] * five.at[i]);
     slope = clb_fit_power(five.n, five.at, beta, 0);
@@ -336,10 +328,8 @@ static void e03_fit(ex *x, e03_found *f)
 
 static void e03_slope_lines(ex *x, e03_found *f)
 {
-    double drift[EX_LEN(e03_times)];
-    ex_slope_lines(x, f->etas, f->slopes);
-    for (size_t i = 0; i < EX_LEN(e03_times); ++i)
-        drift[i] = ex_mean_lr(x, "drift", "time", e03_times[i]);
+    const double *drift = ex_means_at(x, "drift", "time", EX_LIST(e03_times));
+    ex_slope_lines(x, &f->all);
     f->time_slope = clb_log(drift[1] / drift[0]) / clb_log(e03_times[1] / e03_times[0]);
     for (size_t i = 0; i < EX_LEN(e03_times) && !isnan(drift[i]); ++i) {
         ex_row *line = ex_line(x, "time");
@@ -357,20 +347,21 @@ static void e03_verdict_slope(ex *x, const e03_found *f)
 {
     ex_list slopes = ex_column(x, "local slopes", "slope");
     clb_summary local = clb_summarize(slopes.n, slopes.at);
-    ex_row *item = ex_summary(x, "slope", f->window.slope);
-    ex_ci(item, f->window_ci.se, f->window_ci.lo, f->window_ci.hi), ex_printed(item, 1.029);
-    ex_printed(ex_summary(x, "r_squared", f->window.r2), 0.9998);
+    clb_fit fit = f->window.fit;
+    clb_interval ci = f->window.exponent;
+    ex_row *item = ex_summary(x, "slope", fit.slope);
+    ex_ci(item, ci.se, ci.lo, ci.hi), ex_printed(item, 1.029);
+    ex_printed(ex_summary(x, "r_squared", fit.r2), 0.9998);
     ex_printed(ex_summary(x, "alpha_five_points", f->five.slope), 1.190);
     ex_claim(x, "drift ~ eta", "slope 1.029, R^2 0.9998 on 1e-3 .. 1e-1",
              ex_print(x,
                       "slope %.4f [%.4f, %.4f], R^2 %.5f there; local slopes %.2f to %.2f on 1e-4 "
                       ".. 1",
-                      f->window.slope, f->window_ci.lo, f->window_ci.hi, f->window.r2, local.min,
-                      local.max),
+                      fit.slope, ci.lo, ci.hi, fit.r2, local.min, local.max),
              "reproduced if the slope within 0.05 of 1 and the range of the local slopes < 0.2; "
              "qualified if the slope within 0.05 of 1. The slope is that of the window 1e-3 .. "
              "1e-1, the local slopes are those of the whole grid.",
-             EX_VALUES(f->window.slope, local.max - local.min, f->window.slope));
+             EX_VALUES(fit.slope, local.max - local.min, fit.slope));
 }
 
 static void e03_verdict_energy(ex *x)
@@ -433,23 +424,21 @@ static void e03_verdicts(ex *x, const e03_found *f)
 
 static void e03_figure(ex *x, const e03_found *f)
 {
-    size_t n = f->etas.n;
-    double *free_of_fit = ex_doubles(x, n), t[E03_T / E03_EVERY], size[E03_T / E03_EVERY];
+    ex_list etas = f->all.at;
+    double t[E03_T / E03_EVERY], size[E03_T / E03_EVERY];
     plot *p = plot_new(x, "drift", 3, 1);
     plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta",
                              "|C(T) - C(0)|", PLOT_LOG);
-    for (size_t i = 0; i < n; ++i)
-        free_of_fit[i] = ex_mean_lr(x, "first_order", "sweep", f->etas.at[i]);
     plot_runs(a, PLOT_BLUE, "sweep", "lr", "drift");
-    plot_line(a, PLOT_GREEN | PLOT_DASHED, n, f->etas.at, free_of_fit,
-              "kappa eta (L(0) - L(T)), no fit");
+    plot_line(a, PLOT_GREEN | PLOT_DASHED, etas.n, etas.at,
+              ex_means_at(x, "first_order", "sweep", etas), "kappa eta (L(0) - L(T)), no fit");
     plot_points(a, PLOT_PUBLISHED, EX_LEN(e03_paper), e03_paper, e03_paper_drift,
                 "published mean (float32)");
-    plot_points(a, PLOT_BLUE, n, f->etas.at, f->mean, "mean over seeds");
+    plot_points(a, PLOT_BLUE, etas.n, etas.at, f->all.mean, "mean over seeds");
     plot_slope(a, 1e-4, 1, 2e-4, 1, "slope 1");
     a = plot_add(p, "Local slope", "learning rate eta", "d ln drift / d ln eta", PLOT_LOGX);
     plot_horizontal(a, 1, "paper: 1");
-    plot_local_slopes(a, PLOT_BLUE, f->etas, f->slopes, "95 % over seeds");
+    plot_local_slopes(a, PLOT_BLUE, &f->all, "95 % over seeds");
     a = plot_add(p, "Imbalance during training (first seed)", "step + 1", "| |G_2|^2 - |G_1|^2 |",
                  PLOT_LOG);
     for (size_t i = 0; i < EX_LEN(e03_paper); ++i) {
@@ -485,8 +474,7 @@ static void e03_captions(ex *x)
 
 static void e03_finish(ex *x)
 {
-    e03_found f = { .etas = ex_published(x) ? ex_lrs(x, e03_paper, EX_LEN(e03_paper))
-                          : ex_lrs(x, e03_grid, EX_LEN(e03_grid)) };
+    e03_found f;
     e03_lines(x);
     e03_fit(x, &f);
     e03_slope_lines(x, &f);

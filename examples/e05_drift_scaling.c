@@ -201,10 +201,7 @@ static void e05_ref_shapes(ex *x, const e05_sweep *s, const char *file, const ch
 /* --- extensions ------------------------------------------------------------------------------ */
 
 typedef struct e05_found {
-    ex_list      etas;
-    double      *mean;                      /* over all seeds, per eta */
-    clb_fit      fit;
-    clb_interval alpha, *slopes;            /* of all seeds; local slopes between neighbours */
+    ex_curve     all;                       /* over all seeds */
     double       seed_alpha, seed_se;       /* mean and standard error of the per-seed exponents */
     double       eta_c;                     /* 2 / lambda_max(0), mean over seeds */
     /* per T: eta at which a quarter of the loss is left; slope 0.3-0.5 */
@@ -241,23 +238,23 @@ static double e05_regimes(double eta, double eta_1, double eta_2)
 /* Root mean square error in ln drift at each eta left out in turn. */
 static void e05_held_out(const e05_found *f, double *scratch, double *miss)
 {
-    size_t n = f->etas.n;
+    size_t n = f->all.at.n;
     double *px = scratch, *py = scratch + n, sum[3] = { 0, 0, 0 };
     for (size_t out = 0; out < n; ++out) {
-        double u = clb_log(f->etas.at[out]), y = clb_log(f->mean[out]), c = 0.0, e[3];
+        double u = clb_log(f->all.at.at[out]), y = clb_log(f->all.mean[out]), c = 0.0, e[3];
         size_t k = 0;
         clb_fit line;
         clb_fit2 bend;
         for (size_t i = 0; i < n; ++i)
             if (i != out) {
-                px[k] = f->etas.at[i], py[k] = f->mean[i], ++k;
-                c += clb_log(f->mean[i]) - e05_regimes(f->etas.at[i], f->bend[1], f->eta_c);
+                px[k] = f->all.at.at[i], py[k] = f->all.mean[i], ++k;
+                c += clb_log(f->all.mean[i]) - e05_regimes(f->all.at.at[i], f->bend[1], f->eta_c);
             }
         line = clb_fit_power(k, px, py, 0.0);
         bend = clb_fit_power_quadratic(k, px, py, 0.0);
         e[0] = y - (line.intercept + line.slope * u);
         e[1] = y - (bend.c0 + bend.c1 * u + bend.c2 * u * u);
-        e[2] = y - (c / (double)k + e05_regimes(f->etas.at[out], f->bend[1], f->eta_c));
+        e[2] = y - (c / (double)k + e05_regimes(f->all.at.at[out], f->bend[1], f->eta_c));
         for (int j = 0; j < 3; ++j) sum[j] += e[j] * e[j];
     }
     for (int j = 0; j < 3; ++j) miss[j] = sqrt(sum[j] / (double)n);
@@ -272,31 +269,26 @@ static void e05_bends(ex *x, e05_found *f)
     for (int k = 0; k < 3; ++k) {
         double a = ex_mean_lr(x, "drift", parts[k], 0.3), b = ex_mean_lr(x, "drift", parts[k], 0.5);
         ex_row *line;
-        f->bend[k] = e05_bend(x, parts[k], k == 2 ? wide : f->etas);
+        f->bend[k] = e05_bend(x, parts[k], k == 2 ? wide : f->all.at);
         f->top[k] = clb_log(b / a) / clb_log(0.5 / 0.3);
         if (isnan(f->top[k])) continue;
         line = ex_line(x, "bends");
         ex_nums(line, "T eta_bend eta_bend_times_T slope_0.3_to_0.5",
                 EX_VALUES(steps[k], f->bend[k], f->bend[k] * steps[k], f->top[k]));
     }
-    e05_held_out(f, ex_doubles(x, 2 * f->etas.n), f->miss);
+    e05_held_out(f, ex_doubles(x, 2 * f->all.at.n), f->miss);
 }
 
-static void e05_fits(ex *x, e05_found *f)
+static void e05_fits(ex *x, e05_found *f, ex_list etas)
 {
-    clb_sweep y = ex_sweep(x, "drift", "lr", f->etas, "part=sweep");
+    clb_sweep y = ex_sweep(x, "drift", "lr", etas, "part=sweep");
     double *alpha = ex_doubles(x, y.seeds);
-    clb_bootstrap_opts opts = { 1000, 0.95, 5 };
     y.floor = 1e-10;
-    f->mean = ex_doubles(x, f->etas.n);
-    f->slopes = (clb_interval *)ex_new(&x->arena, f->etas.n, sizeof *f->slopes);
-    f->fit = clb_sweep_fit(&y, f->mean);
-    if (clb_bootstrap_sweep(&y, &opts, &f->alpha, f->slopes))
-        ex_die(EX_MEMORY, "E05: bootstrap failed");
+    f->all = ex_curve_of(x, &y, 5);
     for (size_t s = 0; s < y.seeds; ++s)
-        alpha[s] = clb_fit_power(f->etas.n, f->etas.at, y.y + s * f->etas.n, 0.0).slope;
+        alpha[s] = clb_fit_power(etas.n, etas.at, y.y + s * etas.n, 0.0).slope;
     f->seed_alpha = clb_mean(y.seeds, alpha), f->seed_se = clb_stderr(y.seeds, alpha);
-    ex_slope_lines(x, f->etas, f->slopes);
+    ex_slope_lines(x, &f->all);
 }
 
 /* --- verdicts -------------------------------------------------------------------------------- */
@@ -306,13 +298,14 @@ static void e05_verdicts(ex *x, const e05_found *f)
     double worst = ex_worst(x, "identity_error", NULL), moved = f->bend[0] / f->bend[2] / 100.0;
     ex_list slopes = ex_column(x, "local slopes", "slope");
     clb_summary local = clb_summarize(slopes.n, slopes.at);
-    int published_in = f->alpha.lo <= 1.16 && 1.16 <= f->alpha.hi;
+    clb_interval alpha = f->all.exponent;
+    int published_in = alpha.lo <= 1.16 && 1.16 <= alpha.hi;
     ex_claim(x, "drift ~ eta^alpha with alpha = 1.16, R^2 > 0.99", "1.16, 0.991",
-             ex_print(x, "%.3f [%.3f, %.3f], R^2 %.4f", f->alpha.value, f->alpha.lo, f->alpha.hi,
-                      f->fit.r2),
+             ex_print(x, "%.3f [%.3f, %.3f], R^2 %.4f", alpha.value, alpha.lo, alpha.hi,
+                      f->all.fit.r2),
              "reproduced if 1.16 lies in the bootstrap interval over seeds and R^2 > 0.99; "
              "qualified if alpha within 0.05 of 1.16 and R^2 > 0.98",
-             EX_VALUES(published_in, f->fit.r2, f->alpha.value, f->fit.r2));
+             EX_VALUES(published_in, f->all.fit.r2, alpha.value, f->all.fit.r2));
     ex_claim(x, "the drift is a power law of eta", "one exponent",
              ex_print(x, "local slopes from %.2f to %.2f", local.min, local.max),
              "reproduced if the range of the local slopes <= 0.2; qualified if it is <= 0.5. A "
@@ -351,27 +344,25 @@ static void e05_verdicts(ex *x, const e05_found *f)
 
 static void e05_figure(ex *x, const e05_found *f)
 {
-    size_t n = f->etas.n;
-    double *free_of_fit = ex_doubles(x, n), *fit = ex_doubles(x, n);
+    size_t n = f->all.at.n;
+    double *fit = ex_doubles(x, n);
     plot *p = plot_new(x, "drift", 2, 1);
     plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta",
                              "|C(T) - C(0)|", PLOT_LOG);
-    for (size_t i = 0; i < n; ++i) {
-        free_of_fit[i] = ex_mean_lr(x, "r_eta_loss_fall", "sweep", f->etas.at[i]);
-        fit[i] = clb_exp(f->fit.intercept) * clb_pow(f->etas.at[i], f->fit.slope);
-    }
+    for (size_t i = 0; i < n; ++i)
+        fit[i] = clb_exp(f->all.fit.intercept) * clb_pow(f->all.at.at[i], f->all.fit.slope);
     plot_runs(a, PLOT_BLUE, "sweep", "lr", "drift");
-    plot_line(a, PLOT_ORANGE, n, f->etas.at, fit,
-              ex_print(x, "power law, alpha = %.3f", f->fit.slope));
-    plot_line(a, PLOT_GREEN | PLOT_DASHED, n, f->etas.at, free_of_fit,
-              "r eta (L(0) - L(T)), no fit");
+    plot_line(a, PLOT_ORANGE, n, f->all.at.at, fit,
+              ex_print(x, "power law, alpha = %.3f", f->all.fit.slope));
+    plot_line(a, PLOT_GREEN | PLOT_DASHED, n, f->all.at.at,
+              ex_means_at(x, "r_eta_loss_fall", "sweep", f->all.at), "r eta (L(0) - L(T)), no fit");
     plot_points(a, PLOT_PUBLISHED, E05_N, e05_grid, e05_paper, "published mean (float32)");
-    plot_points(a, PLOT_BLUE, n, f->etas.at, f->mean, "mean over seeds");
+    plot_points(a, PLOT_BLUE, n, f->all.at.at, f->all.mean, "mean over seeds");
     plot_vertical(a, f->eta_c, "2/lambda_max(0)");
     plot_vertical(a, f->bend[1], "a quarter of the loss left");
     a = plot_add(p, "Local slope", "learning rate eta", "d ln drift / d ln eta", PLOT_LOGX);
     plot_horizontal(a, 1.16, "paper: 1.16");
-    plot_local_slopes(a, PLOT_BLUE, f->etas, f->slopes, "this program, 95 % over seeds");
+    plot_local_slopes(a, PLOT_BLUE, &f->all, "this program, 95 % over seeds");
     plot_vertical(a, f->eta_c, "2/lambda_max(0)");
     plot_save(p, "Drift of the conserved quantity against the learning rate: not one power law, "
                  "but three regimes.");
@@ -405,20 +396,20 @@ static void e05_captions(ex *x)
 
 static void e05_finish(ex *x)
 {
-    e05_found f = { .etas = ex_lrs(x, e05_grid, E05_N) };
-    ex_list paper = { E05_N, e05_grid };
+    e05_found f;
+    ex_list etas = ex_lrs(x, e05_grid, E05_N), paper = { E05_N, e05_grid };
     ex_row *item;
     for (size_t k = 0; k < EX_LEN(e05_sweeps); ++k)
         if (ex_find(x, "part=%s", e05_sweeps[k].part)) {
-            e05_exponent(x, &e05_sweeps[k], f.etas);
-            e05_lines(x, &e05_sweeps[k], f.etas);
+            e05_exponent(x, &e05_sweeps[k], etas);
+            e05_lines(x, &e05_sweeps[k], etas);
         }
-    e05_fits(x, &f), e05_bends(x, &f);
-    item = ex_summary(x, "alpha", f.alpha.value);
-    ex_ci(item, f.alpha.se, f.alpha.lo, f.alpha.hi), ex_printed(item, 1.16);
+    e05_fits(x, &f, etas), e05_bends(x, &f);
+    item = ex_summary(x, "alpha", f.all.exponent.value);
+    ex_ci(item, f.all.exponent.se, f.all.exponent.lo, f.all.exponent.hi), ex_printed(item, 1.16);
     item = ex_summary(x, "alpha_per_seed", f.seed_alpha);
     ex_ci(item, f.seed_se, EX_NAN, EX_NAN), ex_printed(item, 1.160);
-    ex_printed(ex_summary(x, "r_squared", f.fit.r2), 0.991);
+    ex_printed(ex_summary(x, "r_squared", f.all.fit.r2), 0.991);
     ex_summary(x, "eta_critical", f.eta_c);
     e05_verdicts(x, &f);
     e05_figure(x, &f);

@@ -136,12 +136,23 @@ EX_FN ex_list ex_pick_at(ex *x, const char *name, size_t k, const char *filter, 
  * no runs. */
 EX_FN double  ex_mean(ex *x, const char *name, const char *filter, ...) EX_PRINTF(3, 4);
 EX_FN double  ex_mean_lr(ex *x, const char *name, const char *part, double lr);
+/* The latter at each learning rate. */
+EX_FN double *ex_means_at(ex *x, const char *name, const char *part, ex_list lrs);
 /* The largest of a part's runs (NULL: all), at least 0, NaN passed over: an identity at worst. */
 EX_FN double  ex_worst(const ex *x, const char *name, const char *part);
 /* Value `name` per seed and position of `key` in `at`, NaN where there is no such run: ready for
  * clb_sweep_fit() and clb_bootstrap_sweep(). floor and survivors are left 0. */
 EX_FN clb_sweep ex_sweep(ex *x, const char *name, const char *key, ex_list at, const char *filter,
                          ...) EX_PRINTF(5, 6);
+/* A sweep's means, exponent and local slopes (at.n - 1 of them), 95 % intervals from 1000 bootstrap
+ * samples of the seeds. */
+typedef struct ex_curve {
+    ex_list       at;
+    double       *mean;
+    clb_fit       fit;
+    clb_interval  exponent, *slopes;
+} ex_curve;
+EX_FN ex_curve ex_curve_of(ex *x, const clb_sweep *sweep, uint64_t bootstrap_seed);
 EX_FN size_t  ex_runs(const ex *x);
 EX_FN ex_row *ex_run_at(const ex *x, size_t i);
 /* a text that lives as long as x */
@@ -156,8 +167,8 @@ EX_FN void    ex_show(ex *x, const char *part, const char *names, const char *fi
     EX_PRINTF(4, 5);
 /* Such means as ex_mean_lr() into a line: "drift S"; "mean_S=S" for a column of another name. */
 EX_FN void    ex_means_lr(ex_row *line, const char *columns, const char *part, double lr);
-/* Lines from, to, slope, lo, hi of part "local slopes": one between neighbours of at. */
-EX_FN void    ex_slope_lines(ex *x, ex_list at, const clb_interval *slopes);
+/* Lines from, to, slope, lo, hi of part "local slopes": one between neighbours. */
+EX_FN void    ex_slope_lines(ex *x, const ex_curve *curve);
 /* One column of a table, its lines in order; NaN where a line has no such number. */
 EX_FN ex_list ex_column(ex *x, const char *part, const char *name);
 EX_FN void    ex_caption(ex *x, const char *part, const char *caption);
@@ -858,6 +869,13 @@ EX_FN double ex_mean_lr(ex *x, const char *name, const char *part, double lr)
     return ex_mean(x, name, "part=%s lr=%.17g pub=1", part, lr);
 }
 
+EX_FN double *ex_means_at(ex *x, const char *name, const char *part, ex_list lrs)
+{
+    double *mean = ex_doubles(x, lrs.n);
+    for (size_t i = 0; i < lrs.n; ++i) mean[i] = ex_mean_lr(x, name, part, lrs.at[i]);
+    return mean;
+}
+
 EX_FN double ex_worst(const ex *x, const char *name, const char *part)
 {
     double worst = 0;
@@ -892,6 +910,21 @@ EX_FN clb_sweep ex_sweep(ex *x, const char *name, const char *key, ex_list at, c
                     y[s * at.n + j] = ex_get(rows.at[i], name);
     sweep.y = y;
     return sweep;
+}
+
+EX_FN ex_curve ex_curve_of(ex *x, const clb_sweep *sweep, uint64_t bootstrap_seed)
+{
+    clb_bootstrap_opts opts = { 1000, 0.95, 0 };
+    ex_curve c;
+    memset(&c, 0, sizeof c);
+    opts.seed = bootstrap_seed;
+    c.at.n = sweep->n, c.at.at = sweep->x;
+    c.mean = ex_doubles(x, sweep->n);
+    c.slopes = (clb_interval *)ex_new(&x->arena, sweep->n, sizeof *c.slopes);
+    c.fit = clb_sweep_fit(sweep, c.mean);
+    if (clb_bootstrap_sweep(sweep, &opts, &c.exponent, c.slopes))
+        ex_die(EX_MEMORY, "ex.h: bootstrap failed");
+    return c;
 }
 
 EX_FN size_t ex_runs(const ex *x) { return x->runs.n; }
@@ -955,11 +988,12 @@ EX_FN void ex_means_lr(ex_row *line, const char *columns, const char *part, doub
     ex_arena_free(&arena);
 }
 
-EX_FN void ex_slope_lines(ex *x, ex_list at, const clb_interval *slopes)
+EX_FN void ex_slope_lines(ex *x, const ex_curve *c)
 {
-    for (size_t i = 0; i + 1 < at.n; ++i)
+    for (size_t i = 0; i + 1 < c->at.n; ++i)
         ex_nums(ex_line(x, "local slopes"), "from to slope lo hi",
-                EX_VALUES(at.at[i], at.at[i + 1], slopes[i].value, slopes[i].lo, slopes[i].hi));
+                EX_VALUES(c->at.at[i], c->at.at[i + 1], c->slopes[i].value, c->slopes[i].lo,
+                          c->slopes[i].hi));
 }
 
 EX_FN void ex_caption(ex *x, const char *part, const char *caption)

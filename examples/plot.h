@@ -193,15 +193,14 @@ EX_FN void plot_band(plot_panel *a, int style, size_t n, const double *x, const 
 {
     plot_series_add(a, PLOT_KIND_BAND, style, n, x, lo, hi, NULL);
 }
-/* Slopes between neighbours of x, at.n - 1 of them with their intervals. */
-EX_FN void plot_local_slopes(plot_panel *a, int style, ex_list at, const clb_interval *slopes,
-                             const char *label)
+/* The local slopes of a curve with their intervals. */
+EX_FN void plot_local_slopes(plot_panel *a, int style, const ex_curve *c, const char *label)
 {
-    size_t n = at.n ? at.n - 1 : 0;
+    size_t n = c->at.n ? c->at.n - 1 : 0;
     double *v = ex_doubles(a->figure->x, 4 * n), *y = v + n, *lo = y + n, *hi = lo + n;
     for (size_t i = 0; i < n; ++i) {
-        v[i] = sqrt(at.at[i] * at.at[i + 1]);
-        y[i] = slopes[i].value, lo[i] = slopes[i].lo, hi[i] = slopes[i].hi;
+        v[i] = sqrt(c->at.at[i] * c->at.at[i + 1]);
+        y[i] = c->slopes[i].value, lo[i] = c->slopes[i].lo, hi[i] = c->slopes[i].hi;
     }
     plot_errors(a, style, n, v, lo, hi);
     plot_line(a, style | PLOT_THIN, n, v, y, NULL);
