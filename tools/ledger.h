@@ -16,8 +16,8 @@ typedef enum ledger_state {
     LEDGER_UNAVAILABLE,    /* needs data that are not here */
     LEDGER_EXACT,          /* the same double, or both NaN */
     LEDGER_DIGITS,         /* equal to 5 digits or more */
-    LEDGER_TOLERANCE,     /* within the float32 noise or fit tolerance that the experiment states */
     LEDGER_BAND,           /* within the measured float32 band */
+    LEDGER_TOLERANCE,      /* within the float32 noise or fit tolerance that the experiment states */
     LEDGER_CHAOTIC,        /* chaotic; the distributions agree */
     LEDGER_CAUSE,          /* differs, the cause is known */
     LEDGER_DIFFERS,        /* differs, unexplained */
@@ -26,8 +26,8 @@ typedef enum ledger_state {
 static const char *const ledger_names[LEDGER_STATES] = {
     "not covered",          "not of the configuration",
     "data not here",        "exact",
-    ">= 5 digits",          "stated tolerance",
-    "float32 band",         "chaotic, distribution",
+    ">= 5 digits",          "float32 band",
+    "stated tolerance",     "chaotic, distribution",
     "differs, cause known", "DIFFERS"
 };
 
@@ -240,10 +240,10 @@ EX_FN ledger_state ledger_judge(const ex_ledger_entry *e, double published, doub
     if (e->kind == EX_UNAVAILABLE) return LEDGER_UNAVAILABLE;
     if (ours == published || (isnan(ours) && isnan(published))) return LEDGER_EXACT;
     if (off <= 1e-5 * scale) return LEDGER_DIGITS;
+    if (off <= band) return LEDGER_BAND;
     if (e->kind == EX_STABLE && off <= e->tol * scale) return LEDGER_TOLERANCE;
     if ((e->kind == EX_NOISE || e->kind == EX_FIT || e->kind == EX_EXACT) && off <= e->tol)
         return LEDGER_TOLERANCE;
-    if (off <= band) return LEDGER_BAND;
     if (e->kind == EX_CHAOTIC) return LEDGER_CHAOTIC;
     if (e->kind == EX_ARTEFACT && e->cause[0]) return LEDGER_CAUSE;
     return LEDGER_DIFFERS;
