@@ -316,11 +316,8 @@ static void e01_verdict_flow(ex *x)
 
 static void e01_verdicts(ex *x, int as_predicted)
 {
-    double identity = 0, residual = 0;
-    for (size_t i = 0; i < ex_runs(x); ++i) {
-        identity = fmax(identity, ex_get(ex_run_at(x, i), "identity_error"));
-        residual = fmax(residual, ex_get(ex_run_at(x, i), "trace_residual"));
-    }
+    double identity = ex_worst(x, "identity_error", NULL);
+    double residual = ex_worst(x, "trace_residual", NULL);
     e01_verdict_gd(x);
     if (ex_find(x, "part=flow dt=0.001")) e01_verdict_flow(x);
     ex_claim(x, "conserved for homogeneous activations only, and not under Adam", "threshold 1 %",

@@ -298,9 +298,7 @@ static void e02_verdict_flow(ex *x)
 
 static void e02_verdicts(ex *x)
 {
-    double identity = 0;
-    for (size_t i = 0; i < ex_runs(x); ++i)
-        identity = fmax(identity, ex_get(ex_run_at(x, i), "identity_error"));
+    double identity = ex_worst(x, "identity_error", NULL);
     e02_verdict_main(x);
     e02_verdict_deep(x);
     e02_verdict_flow(x);

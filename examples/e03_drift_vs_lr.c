@@ -370,7 +370,7 @@ static void e03_verdict_energy(ex *x)
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         double eta = ex_get(row, "lr"), drift = ex_get(row, "drift");
-        over = fmax(over, drift / (eta * ex_get(row, "eta_energy")));
+        over = ex_worse(over, drift / (eta * ex_get(row, "eta_energy")));
         if (ex_is(row, "sweep") && eta <= 0.011)
             worst = fmax(worst, fabs(ex_get(row, "first_order") / drift - 1));
     }

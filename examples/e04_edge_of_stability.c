@@ -219,6 +219,12 @@ static clb_status e04_substitute(ex_row *row)
     return status;
 }
 
+/* Is it a run whose initial norms were published? */
+static int e04_known(const ex_row *row)
+{
+    return ex_seed_index(row) >= 0 && ex_seed_index(row) < 3;
+}
+
 /* The published net; without MNIST only its initial norms can be compared. */
 static clb_status e04_mnist(ex *x, ex_row *row)
 {
@@ -236,10 +242,10 @@ static clb_status e04_mnist(ex *x, ex_row *row)
     if (status) return status;
     if (ex_is(row, "init")) {
         double worst = 0;
-        for (size_t l = 1; l < E04_L && k >= 0 && k < 3; ++l)
+        for (size_t l = 1; l < E04_L && e04_known(row); ++l)
             worst = fmax(worst, fabs(clb_charge(&net, NULL, l) - e04_norms[k][l]
                                      + e04_norms[k][l - 1]));
-        ex_num(row, "charge_error", worst);
+        if (e04_known(row)) ex_num(row, "charge_error", worst);
     } else {
         snprintf(images, sizeof images, "%s/train-images-idx3-ubyte", folder);
         snprintf(labels, sizeof labels, "%s/train-labels-idx1-ubyte", folder);
@@ -440,9 +446,14 @@ static void e04_checks(ex *x)
 {
     double charge = ex_worst(x, "charge_error", "init");
     double identity = ex_worst(x, "identity_error", NULL);
+    size_t compared = 0;
     ex_check(x, identity < (sizeof(clb_real) == 4 ? 1e-2 : 1e-10),
              "C(T) - C(0) = eta^2 S at the edge too, worst error %.1e", identity);
-    ex_check(x, charge < 2e-5, "initial charges of the published net, worst error %.1e", charge);
+    for (size_t i = 0; i < ex_runs(x); ++i)
+        compared += ex_is(ex_run_at(x, i), "init") && e04_known(ex_run_at(x, i));
+    if (compared)
+        ex_check(x, charge < 2e-5, "initial charges of the published net, worst error %.1e",
+                 charge);
 }
 
 /* --- figure ---------------------------------------------------------------------------------- */

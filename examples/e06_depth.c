@@ -445,7 +445,7 @@ static void e06_finish(ex *x)
     }
     for (size_t i = 0; i < ex_runs(x); ++i)
         if (ex_get(ex_run_at(x, i), "drift") < 1)
-            worst = fmax(worst, ex_get(ex_run_at(x, i), "identity_error"));
+            worst = ex_worse(worst, ex_get(ex_run_at(x, i), "identity_error"));
     ex_check(x, worst <= (sizeof(clb_real) == 8 ? 1e-12 : 1e-3),
              "C(T) - C(0) = eta^2 S: off by %.2g", worst);
     e06_constants(x);

@@ -250,15 +250,6 @@ static void e07_constants(ex *x)
 
 /* ---- verdicts ------------------------------------------------------------------------------- */
 
-/* Largest of `name` over the runs of a part, and the mean signed drift there. */
-static double e07_worst(ex *x, const char *part, const char *name)
-{
-    ex_list v = ex_pick(x, name, "part=%s", part);
-    double worst = 0;
-    for (size_t i = 0; i < v.n; ++i) worst = fmax(worst, v.at[i]);
-    return worst;
-}
-
 static double e07_summary(ex *x, const char *method, const char *name)
 {
     const char *part = ex_print(x, "alpha_%s", method);
@@ -272,8 +263,8 @@ static void e07_verdicts(ex *x)
     double alpha = e07_summary(x, "adam", "value"), r2 = e07_summary(x, "adam", "r2");
     double lo = e07_summary(x, "adam", "slope_min"), hi = e07_summary(x, "adam", "slope_max");
     double share = EX_NAN, up = 0, rates = 0, ratio_error = EX_NAN;
-    double law = e07_worst(x, "sgd_momentum", "law_error");
-    double scale = e07_worst(x, "sgd_momentum", "drift");
+    double law = ex_worst(x, "law_error", "sgd_momentum");
+    double scale = ex_worst(x, "drift", "sgd_momentum");
     for (size_t i = 0; i < x->lines.n; ++i) {
         ex_row *line = x->lines.at[i];
         if (ex_is(line, "adam"))

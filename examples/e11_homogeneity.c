@@ -206,7 +206,7 @@ static double e11_worst(ex *x, const char *name, const char *part, const char *n
 {
     ex_list v = ex_pick(x, name, "part=%s net=%s", part, net);
     double worst = v.n ? 0 : EX_NAN;
-    for (size_t i = 0; i < v.n; ++i) worst = fmax(worst, v.at[i]);
+    for (size_t i = 0; i < v.n; ++i) worst = ex_worse(worst, v.at[i]);
     return worst;
 }
 
@@ -336,10 +336,11 @@ static void e11_verdicts_beyond(ex *x, const e11_result *r)
     for (size_t k = 0; k < E11_HOMOGENEOUS; ++k) {
         double d = e11_worst(x, "trace_identity", "degree", e11_nets[k].name);
         if (e11_nets[k].degree == 1) one = fmax(one, d);
-        all = fmax(all, d), law = fmax(law, e11_worst(x, "law_error", "degree", e11_nets[k].name));
+        all = ex_worse(all, d);
+        law = ex_worse(law, e11_worst(x, "law_error", "degree", e11_nets[k].name));
         if (k < E11_POWERS) continue;
-        all = fmax(all, e11_worst(x, "trace_identity", "deep", e11_nets[k].name));
-        law = fmax(law, e11_worst(x, "law_error", "deep", e11_nets[k].name));
+        all = ex_worse(all, e11_worst(x, "trace_identity", "deep", e11_nets[k].name));
+        law = ex_worse(law, e11_worst(x, "law_error", "deep", e11_nets[k].name));
     }
     ex_claim(x, "homogeneity varies along e", "e interpolates homogeneity",
              ex_print(x, "|<W_1,G_1> - <W_2,G_2>|/|<W_1,G_1>| <= %.1e for every e", one),

@@ -138,7 +138,10 @@ EX_FN double  ex_mean(ex *x, const char *name, const char *filter, ...) EX_PRINT
 EX_FN double  ex_mean_lr(ex *x, const char *name, const char *part, double lr);
 /* The latter at each learning rate. */
 EX_FN double *ex_means_at(ex *x, const char *name, const char *part, ex_list lrs);
-/* The largest of a part's runs (NULL: all), at least 0, NaN passed over: an identity at worst. */
+/* The larger; NaN if one of them is. */
+EX_FN double  ex_worse(double a, double b);
+/* The worst of those of a part's runs (NULL: all) that have it: an identity at worst. NaN if one of
+ * them is NaN, or none has it, so that a check of it cannot hold. */
 EX_FN double  ex_worst(const ex *x, const char *name, const char *part);
 /* Value `name` per seed and position of `key` in `at`, NaN where there is no such run: ready for
  * clb_sweep_fit() and clb_bootstrap_sweep(). floor and survivors are left 0. */
@@ -876,11 +879,17 @@ EX_FN double *ex_means_at(ex *x, const char *name, const char *part, ex_list lrs
     return mean;
 }
 
+EX_FN double ex_worse(double a, double b) { return a >= b || isnan(a) ? a : b; }
+
 EX_FN double ex_worst(const ex *x, const char *name, const char *part)
 {
-    double worst = 0;
-    for (size_t i = 0; i < x->runs.n; ++i)
-        if (!part || ex_is(x->runs.at[i], part)) worst = fmax(worst, ex_get(x->runs.at[i], name));
+    double worst = EX_NAN;
+    size_t found = 0;
+    for (size_t i = 0; i < x->runs.n; ++i) {
+        const ex_value *v = ex_value_of(x->runs.at[i], name);
+        if (!v || (part && !ex_is(x->runs.at[i], part))) continue;
+        worst = found++ ? ex_worse(worst, v->num) : v->num;
+    }
     return worst;
 }
 

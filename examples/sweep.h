@@ -334,11 +334,7 @@ EX_FN ex_row *sw_published(ex *x, const sw_case *c, ex_list etas, const sw_tol *
 /* Theorem 2 over all runs: largest |C(T) - C(0) - eta^2 S|, as a check of the experiment. */
 EX_FN void sw_check_identity(ex *x)
 {
-    double worst = 0;
-    for (size_t i = 0; i < ex_runs(x); ++i) {
-        double error = ex_get(ex_run_at(x, i), "identity_error");
-        if (error > worst) worst = error;
-    }
+    double worst = ex_worst(x, "identity_error", NULL);
     ex_check(x, sizeof(clb_real) == 4 || worst <= 1e-10,
              "Theorem 2: |C(T) - C(0) - eta^2 S| <= %.1e in every run", worst);
 }

@@ -137,5 +137,25 @@ static void t_flip(void)
     }
 }
 
-static const test_case tests[] = { TEST(t_clauses), TEST(t_claim), TEST(t_shown), TEST(t_flip) };
+/* An identity that nobody measured, or that gave NaN anywhere, does not hold. */
+static void t_worst(void)
+{
+    static const double errors[] = { 1e-15, 3e-14, 2e-15 };
+    ex *x = open_none();
+    CHECK(isnan(ex_worst(x, "error", NULL)));
+    for (size_t i = 0; i < EX_LEN(errors); ++i)
+        ex_num(ex_add(x, "a", 42), "error", errors[i]);
+    ex_num(ex_add(x, "b", 42), "other", 1);
+    SAME_BITS(ex_worst(x, "error", NULL), 3e-14);
+    SAME_BITS(ex_worst(x, "error", "a"), 3e-14);
+    CHECK(isnan(ex_worst(x, "error", "b")));
+    ex_num(ex_add(x, "b", 42), "error", EX_NAN);
+    ex_num(ex_add(x, "a", 42), "error", 1e-16);
+    CHECK(isnan(ex_worst(x, "error", NULL)));
+    SAME_BITS(ex_worst(x, "error", "a"), 3e-14);
+    ex_close(x);
+}
+
+static const test_case tests[] = { TEST(t_clauses), TEST(t_claim), TEST(t_shown), TEST(t_flip),
+                                   TEST(t_worst) };
 TEST_MAIN(tests)
