@@ -3495,7 +3495,7 @@ CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_
  * leading dimension):
  *   after->gate   c_ij = gate_ij > 0 ? c_ij : 0    the rectifier's derivative in the backward pass;
  *                                                  may be C itself if K <= CLBI_KC
- *   after->relu   relu_ij = c_ij <= 0 ? 0 : c_ij   the rectifier itself in the forward pass;
+ *   after->relu   relu_ij = c_ij < 0 ? 0 : c_ij    the rectifier itself in the forward pass;
  *                                                  may be C */
 #define CLBI_KC 128
 typedef struct clbi_after { const clb_real *gate; clb_real *relu; } clbi_after;
@@ -3512,7 +3512,7 @@ static void clbi_matmul_scalar(size_t M, size_t N, size_t K, const clb_real *a, 
             for (k = 0; k < K; ++k) c = clbi_fmar(x[k * ak], y[k * bk], c);
             if (after && after->gate) c = after->gate[i * ldc + j] > 0 ? c : 0;
             C[i * ldc + j] = c;
-            if (after && after->relu) after->relu[i * ldc + j] = c <= 0 ? 0 : c;
+            if (after && after->relu) after->relu[i * ldc + j] = c < 0 ? 0 : c;
         }
 }
 
@@ -3551,11 +3551,11 @@ static void clbi_scale_scalar(size_t n, clb_real a, clb_real *x)
     for (j = 0; j < n; ++j) x[j] *= a;
 }
 
-/* KERNEL relu   a_j = z_j <= 0 ? 0 : z_j    (NaN passes; a may be z) */
+/* KERNEL relu   a_j = z_j < 0 ? 0 : z_j    (NaN and -0 pass; a may be z) */
 static void clbi_relu_scalar(size_t n, const clb_real *z, clb_real *a)
 {
     size_t j;
-    for (j = 0; j < n; ++j) a[j] = z[j] <= 0 ? 0 : z[j];
+    for (j = 0; j < n; ++j) a[j] = z[j] < 0 ? 0 : z[j];
 }
 
 /* KERNEL relu_back   u_j = z_j > 0 ? u_j : 0 */
@@ -3800,6 +3800,23 @@ static void clbi_softmax_scalar(size_t n, size_t K, const clb_real *f, size_t ro
     }
 }
 
+/* KERNEL entropy   n samples of K >= 1 classes, f_ik and u_ik at i + k ld, labels y_i < K:
+ * u_ik = scale (p_ik - [k = y_i]) with p of KERNEL softmax; returns total + sum_i (lse_i - f_i,y_i)
+ * in order of i, in double. */
+static double clbi_entropy_scalar(size_t n, size_t K, const clb_real *f, size_t ld, const int *y,
+                                  clb_real scale, clb_real *u, double total)
+{
+    clb_real lse;
+    size_t i, k;
+    for (i = 0; i < n; ++i, ++f, ++u) {
+        clbi_softmax_scalar(1, K, f, 1, ld, u, &lse);
+        u[(size_t)y[i] * ld] -= 1;
+        for (k = 0; k < K; ++k) u[k * ld] *= scale;
+        total += (double)lse - (double)f[(size_t)y[i] * ld];
+    }
+    return total;
+}
+
 /* Kernels of the secular equation (S39), in double; 8 lanes (lane l takes j = l, l+8, ...), every
  * operation rounded, tree 4, 2, 1. Differences are (d_j - o) - mu.
  * KERNEL pole_sums     t = z_j / (d_j - o - mu):  sums = { sum z_j t, sum t^2 } */
@@ -3883,6 +3900,8 @@ typedef struct clbi_kernels {
                           double *const *tracks, double *s, double *sums);
     void   (*softmax)(size_t n, size_t K, const clb_real *f, size_t row, size_t col, clb_real *p,
                       clb_real *lse);
+    double (*entropy)(size_t n, size_t K, const clb_real *f, size_t ld, const int *y,
+                      clb_real scale, clb_real *u, double total);
     void   (*times)(size_t n, const clb_real *y, clb_real *x);
     void   (*outer)(size_t M, size_t N, const clb_real *t, const clb_real *x, clb_real *y);
 } clbi_kernels;
@@ -3893,7 +3912,7 @@ typedef struct clbi_kernels {
       clbi_gates_##isa, clbi_leak_##isa, clbi_activate_##isa, clbi_transpose_##isa,           \
       clbi_strip_##isa, clbi_dots_##isa, clbi_combine_##isa, clbi_symv_##isa,                 \
       clbi_pole_sums_##isa, clbi_pole_ratios_##isa, clbi_pole_vector_##isa,                   \
-      clbi_softmax_##isa, clbi_times_##isa, clbi_outer_##isa }
+      clbi_softmax_##isa, clbi_entropy_##isa, clbi_times_##isa, clbi_outer_##isa }
 
 #define CLBI_LINE (64 / sizeof(clb_real))         /* elements of a cache line */
 #ifdef __GNUC__
@@ -3994,6 +4013,7 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_MASK(n)    ((__mmask16)((1u << (n)) - 1u))
 #define CLBI_COMPARE(a, b, how) _mm512_cmp_ps_mask(a, b, how)
 #define CLBI_D_LOAD(p)  _mm512_cvtps_pd(_mm256_loadu_ps(p))
+#define CLBI_FROM_INTS(p) _mm512_cvtepi32_ps(_mm512_loadu_si512((const void *)(p)))
 #define CLBI_D_WRITE(p, v) _mm256_storeu_ps(p, _mm512_cvtpd_ps(v))
 #else
 #define CLBI_W          8
@@ -4003,6 +4023,8 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_MASK(n)    ((__mmask8)((1u << (n)) - 1u))
 #define CLBI_COMPARE(a, b, how) _mm512_cmp_pd_mask(a, b, how)
 #define CLBI_D_LOAD(p)  _mm512_loadu_pd(p)
+#define CLBI_FROM_INTS(p) \
+    _mm512_cvtepi32_pd(_mm256_loadu_si256((const __m256i *)(const void *)(p)))
 #define CLBI_D_WRITE(p, v) _mm512_storeu_pd(p, v)
 #endif
 #define CLBI_I                __m512i
@@ -4045,8 +4067,13 @@ static clb_real *clbi_on_line(clb_real *p)
 #endif
 #define CLBI_POSITIVE(z)        ((unsigned)CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ))
 #define CLBI_IF_POSITIVE(z, x)  CLBI_O(maskz_mov)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), x)
-#define CLBI_UNLESS_NEGATIVE(z) CLBI_O(maskz_mov)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_NLE_UQ), z)
+#ifndef CLB_NO_FMA
+#define CLBI_FMA_IF_POSITIVE(z, a, b, c) \
+    CLBI_O(maskz_fmadd)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), a, b, c)
+#endif
+#define CLBI_UNLESS_NEGATIVE(z) CLBI_O(max)(CLBI_ZERO(), z)
 #define CLBI_CHOOSE(z, x, y)    CLBI_O(mask_blend)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), y, x)
+#define CLBI_IF_EQUAL(a, b, x)  CLBI_O(maskz_mov)(CLBI_COMPARE(a, b, _CMP_EQ_OQ), x)
 #define CLBI_PIECE(v, p, at)    _mm512_insertf32x4(v, _mm_loadu_ps((const float *)(p)), at)
 #ifdef CLB_SINGLE
 #define CLBI_FROM_FLOATS(v)     v
@@ -4091,6 +4118,8 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_MASK(n) \
     _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - (n)))
 #define CLBI_D_LOAD(p)  _mm256_cvtps_pd(_mm_loadu_ps(p))
+#define CLBI_FROM_INTS(p) \
+    _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(p)))
 #define CLBI_D_WRITE(p, v) _mm_storeu_ps(p, _mm256_cvtpd_ps(v))
 #else
 #define CLBI_W          4
@@ -4099,6 +4128,7 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_MASK(n) \
     _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - 2 * (n)))
 #define CLBI_D_LOAD(p)  _mm256_loadu_pd(p)
+#define CLBI_FROM_INTS(p) _mm256_cvtepi32_pd(_mm_loadu_si128((const __m128i *)(const void *)(p)))
 #define CLBI_D_WRITE(p, v) _mm256_storeu_pd(p, v)
 #endif
 #define CLBI_I                __m256i
@@ -4141,8 +4171,9 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_POSITIVE(z) \
     ((unsigned)CLBI_O(movemask)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ)))
 #define CLBI_IF_POSITIVE(z, x)  CLBI_O(and)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ), x)
-#define CLBI_UNLESS_NEGATIVE(z) CLBI_O(and)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_NLE_UQ), z)
+#define CLBI_UNLESS_NEGATIVE(z) CLBI_O(max)(CLBI_ZERO(), z)
 #define CLBI_CHOOSE(z, x, y)    CLBI_O(blendv)(y, x, CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ))
+#define CLBI_IF_EQUAL(a, b, x)  CLBI_O(and)(CLBI_O(cmp)(a, b, _CMP_EQ_OQ), x)
 #ifdef CLB_SINGLE
 #define CLBI_LANES(p, off)      _mm256_insertf128_ps(                                             \
     _mm256_castps128_ps256(_mm_loadu_ps((p)[0] + (off))), _mm_loadu_ps((p)[1] + (off)), 1)
@@ -4191,6 +4222,7 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_AS_BITS(v) vreinterpretq_u32_f32(v)
 #define CLBI_AS_REAL(v) vreinterpretq_f32_u32(v)
 #define CLBI_D_LOAD(p)  vcvt_f64_f32(vld1_f32(p))
+#define CLBI_FROM_INTS(p) vcvtq_f32_s32(vld1q_s32(p))
 #define CLBI_D_WRITE(p, v) vst1_f32(p, vcvt_f32_f64(v))
 #else
 #define CLBI_W          2
@@ -4200,6 +4232,7 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_AS_BITS(v) vreinterpretq_u64_f64(v)
 #define CLBI_AS_REAL(v) vreinterpretq_f64_u64(v)
 #define CLBI_D_LOAD(p)  vld1q_f64(p)
+#define CLBI_FROM_INTS(p) vcvtq_f64_s64(vmovl_s32(vld1_s32(p)))
 #define CLBI_D_WRITE(p, v) vst1q_f64(p, v)
 #endif
 #ifdef CLB_SINGLE
@@ -4237,8 +4270,10 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_IF_POSITIVE(z, x) \
     CLBI_AS_REAL(CLBI_BITS(vandq)(CLBI_O(vcgtq)(z, CLBI_ZERO()), CLBI_AS_BITS(x)))
 #define CLBI_UNLESS_NEGATIVE(z) \
-    CLBI_AS_REAL(CLBI_BITS(vbicq)(CLBI_AS_BITS(z), CLBI_O(vcleq)(z, CLBI_ZERO())))
+    CLBI_AS_REAL(CLBI_BITS(vbicq)(CLBI_AS_BITS(z), CLBI_O(vcltq)(z, CLBI_ZERO())))
 #define CLBI_CHOOSE(z, x, y)    CLBI_O(vbslq)(CLBI_O(vcgtq)(z, CLBI_ZERO()), x, y)
+#define CLBI_IF_EQUAL(a, b, x) \
+    CLBI_AS_REAL(CLBI_BITS(vandq)(CLBI_O(vceqq)(a, b), CLBI_AS_BITS(x)))
 #define CLBI_LANES(p, off)      CLBI_LOAD((p)[0] + (off))
 #define CLBI_LOW(a, b)          CLBI_O(vzip1q)(a, b)
 #define CLBI_HIGH(a, b)         CLBI_O(vzip2q)(a, b)
@@ -4275,7 +4310,7 @@ static unsigned clbi_neon_positive(CLBI_R z)
 /* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
 #define CLBI_NO_KERNELS \
     { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 static const clbi_kernels clbi_table[] = {
     CLBI_KERNELS(scalar),
 #if CLBI_X86
@@ -4578,7 +4613,7 @@ CLBDEF double clb_activate(clb_activation activation, double a, double z, int or
 {
     CLB_ASSERT(order >= 0 && order <= 3);
     switch (activation) {
-    case CLB_RELU:       return z <= 0 ? 0 : clbi_line(1, z, order);
+    case CLB_RELU:       return z < 0 || (order && z == 0) ? 0 : clbi_line(1, z, order);
     case CLB_IDENTITY:   return clbi_line(1, z, order);
     case CLB_LEAKY_RELU: return clbi_line(z > 0 ? 1 : a, z, order);
     case CLB_RELU_MIX:   return clbi_line(z > 0 ? 1 : 1 - a, z, order);
@@ -5152,6 +5187,13 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
         clbi_pass_use(pass, n, data->X + i0 * data->d, data->y ? data->y + i0 : NULL,
                       data->T ? data->T + i0 * K : NULL);
         clbi_forward(pass, theta, blocks->wt);
+        if (pass->across && pass->ce >= 1 && !pass->T) {
+            entropy = kernels->entropy(n, K, pass->z[net->L], pass->across, pass->y,
+                                       (clb_real)(pass->ce / (double)data->n), pass->u[net->L],
+                                       entropy);
+            clbi_backward(pass, theta, grad, blocks->gt, i0 > 0);
+            continue;
+        }
         if (pass->ce > 0) entropy = clbi_softmax(pass, entropy);
         if (pass->ce < 1) {
             clbi_residual(pass, pass->z[net->L], pass->u[net->L]);
@@ -12123,6 +12165,22 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
  * ========================================================================================== */
 #ifdef CLBI_SUFFIX
 
+#ifndef CLBI_FMA_IF_POSITIVE                              /* z > 0 ? fma(a, b, c) : 0 */
+#define CLBI_FMA_IF_POSITIVE(z, a, b, c) CLBI_IF_POSITIVE(z, CLBI_FMA(a, b, c))
+#endif
+
+/* The last k of a tile, row by row, so that the first rows are stored while the others are computed:
+ * c_ij := value, an expression of x = a_ik, v[j], s[i][j] and the gate at z. */
+#define CLBI_TILE_END(MR, NV, value)                                                              \
+    CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc, z += ldc) {                                  \
+        const CLBI_R x = CLBI_SET(rows[i / 4][i % 4 * ai]);                                       \
+        CLBI_UNROLL for (j = 0; j < NV; ++j) {                                                    \
+            s[i][j] = value;                                                                      \
+            if (j + 1 < NV) CLBI_STORE(row + j * CLBI_W, s[i][j]);                                \
+            else CLBI_STOREM(row + j * CLBI_W, mask, s[i][j]);                                    \
+        }                                                                                         \
+    }
+
 /* A tile of C: MR rows and NV vectors of columns, `last` of whose columns exist in the last vector.
  * The MR x NV accumulators stay in registers over all k.
  *
@@ -12135,7 +12193,8 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t K, const clb_real *a, size_
 {                                                                                                 \
     const CLBI_M mask = CLBI_MASK(last);                                                          \
     CLBI_R s[MR][NV], v[NV];                                                                      \
-    const clb_real *rows[(MR + 3) / 4];                      /* every fourth row of A           */ \
+    const clb_real *rows[(MR + 3) / 4];                      /* every fourth row of A           */\
+    const clb_real *z = gate ? gate : c;                                                          \
     clb_real *row = c;                                                                            \
     size_t i, j, k;                                                                               \
     CLBI_UNROLL for (i = 0; i < (MR + 3) / 4; ++i) {                                              \
@@ -12149,7 +12208,7 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t K, const clb_real *a, size_
             CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) s[i][j] = CLBI_LOAD(row + j * CLBI_W);       \
             s[i][NV - 1] = CLBI_LOADM(row + (NV - 1) * CLBI_W, mask);                             \
         }                                                                                         \
-    for (k = 0; k < K; ++k, b += ldb) {                                                           \
+    for (k = 1; k < K; ++k, b += ldb) {                                                           \
         CLBI_UNROLL for (j = 0; j < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);                    \
         CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                    \
             const CLBI_R x = CLBI_SET(rows[i / 4][i % 4 * ai]);                                   \
@@ -12157,29 +12216,20 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t K, const clb_real *a, size_
         }                                                                                         \
         CLBI_UNROLL for (i = 0; i < (MR + 3) / 4; ++i) rows[i] += ak;                             \
     }                                                                                             \
+    CLBI_UNROLL for (j = 0; j < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);                        \
     row = c;                                                                                      \
     CLBI_OPAQUE(row);                                                                             \
     if (gate)                                                                                     \
-        CLBI_UNROLL for (i = 0; i < MR; ++i, gate += ldc) {                                       \
-            CLBI_UNROLL for (j = 0; j < NV; ++j) {                                                \
-                if (j + 1 < NV) v[j] = CLBI_LOAD(gate + j * CLBI_W);                              \
-                else v[j] = CLBI_LOADM(gate + j * CLBI_W, mask);                                  \
-                s[i][j] = CLBI_IF_POSITIVE(v[j], s[i][j]);                                        \
-            }                                                                                     \
-        }                                                                                         \
-    if (relu == c) {                                                                              \
-        CLBI_UNROLL for (i = 0; i < MR; ++i)                                                      \
-            CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_UNLESS_NEGATIVE(s[i][j]);         \
-    } else if (relu)                                                                              \
+        CLBI_TILE_END(MR, NV, CLBI_FMA_IF_POSITIVE(j + 1 < NV ? CLBI_LOAD(z + j * CLBI_W)         \
+                      : CLBI_LOADM(z + j * CLBI_W, mask), x, v[j], s[i][j]))                      \
+    else if (relu == c) CLBI_TILE_END(MR, NV, CLBI_UNLESS_NEGATIVE(CLBI_FMA(x, v[j], s[i][j])))   \
+    else CLBI_TILE_END(MR, NV, CLBI_FMA(x, v[j], s[i][j]))                                        \
+    if (relu && relu != c)                                                                        \
         CLBI_UNROLL for (i = 0; i < MR; ++i, relu += ldc) {                                       \
             CLBI_UNROLL for (j = 0; j + 1 < NV; ++j)                                              \
                 CLBI_STORE(relu + j * CLBI_W, CLBI_UNLESS_NEGATIVE(s[i][j]));                     \
             CLBI_STOREM(relu + (NV - 1) * CLBI_W, mask, CLBI_UNLESS_NEGATIVE(s[i][NV - 1]));      \
         }                                                                                         \
-    CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc) {                                            \
-        CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) CLBI_STORE(row + j * CLBI_W, s[i][j]);           \
-        CLBI_STOREM(row + (NV - 1) * CLBI_W, mask, s[i][NV - 1]);                                 \
-    }                                                                                             \
 }
 
 /* Heights of clbi_tile_rows as far as the registers go: 12 accumulators of 16, 24 of 32. */
@@ -12197,6 +12247,7 @@ CLBI_TILE(5, 3) CLBI_TILE(6, 3) CLBI_TILE(8, 3)
 CLBI_TILE(1, 4) CLBI_TILE(2, 4) CLBI_TILE(3, 4) CLBI_TILE(4, 4) CLBI_TILE(5, 4) CLBI_TILE(6, 4)
 #endif
 #undef CLBI_TILE
+#undef CLBI_TILE_END
 
 /* Tiles of 1 to CLBI_WIDEST vectors in the order of clbi_tile_rows; the tallest of each width. */
 #define CLBI_ROW(MR, NV) CLBI_N(tile_##MR##x##NV)
@@ -12455,15 +12506,12 @@ static size_t CLBI_N(tile_for)(size_t vectors, size_t left)
     return tile;
 }
 
-/* How the vectors of a row of C are shared by panels: `wide` of them have vectors + 1, the others
- * `vectors`. As wide as the registers allow, or two where that makes one or two strips of all rows:
- * B then passes by once or twice. */
+/* How the vectors of a row of C are shared by panels, as wide as the registers allow: `wide` of them
+ * have vectors + 1, the others `vectors`. */
 typedef struct CLBI_N(split) { size_t vectors, wide; } CLBI_N(split);
-static CLBI_N(split) CLBI_N(split_row)(size_t M, size_t N)
+static CLBI_N(split) CLBI_N(split_row)(size_t N)
 {
-    size_t most = clbi_tile_rows[CLBI_N(tallest)[CLBI_WIDEST - 1]];
-    size_t two = 2 * clbi_tile_rows[CLBI_N(tallest)[1]], all = (N + CLBI_W - 1) / CLBI_W;
-    size_t vectors = M > most && M <= two ? 2 : CLBI_WIDEST, panels = (all + vectors - 1) / vectors;
+    size_t all = (N + CLBI_W - 1) / CLBI_W, panels = (all + CLBI_WIDEST - 1) / CLBI_WIDEST;
     CLBI_N(split) s;
     s.vectors = all / panels, s.wide = all % panels;
     return s;
@@ -12513,7 +12561,7 @@ static void CLBI_N(copied)(const clbi_product *p, size_t j, clb_real *copy, size
         CLBI_N(split) s;
         q.N = cols < p->N - j ? cols : p->N - j;
         q.C = p->C + j;
-        s = CLBI_N(split_row)(p->M, q.N);
+        s = CLBI_N(split_row)(q.N);
         for (k = 0; k < p->K; k += q.K) {                 /* about equal numbers of rows */
             parts = (p->K - k + CLBI_KC - 1) / CLBI_KC;
             q.K = (p->K - k + parts - 1) / parts;
@@ -12548,7 +12596,7 @@ CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
     size_t all = (p->N + CLBI_W - 1) / CLBI_W * CLBI_W;
     int by_rows = kc * all * SIZE <= NEAR;
     if (p->bj == 1 && p->N % CLBI_W == 0 && (p->M < 64 || p->K * p->bk * SIZE <= IN_PLACE)) {
-        CLBI_N(block)(p, CLBI_N(split_row)(p->M, p->N), 1, p->bk, by_rows && p->K == kc);
+        CLBI_N(block)(p, CLBI_N(split_row)(p->N), 1, p->bk, by_rows && p->K == kc);
         return;
     }
     if (p->M * kc * SIZE > FAR && !by_rows) {
@@ -12587,7 +12635,7 @@ CLBI_FOR static void CLBI_N(across)(const clbi_product *p)
 CLBI_FOR static void CLBI_N(relu)(size_t n, const clb_real *z, clb_real *a)
 {
     size_t j = 0;
-    for (; j + CLBI_W <= n; j += CLBI_W) {                 /* a_j = z_j <= 0 ? 0 : z_j */
+    for (; j + CLBI_W <= n; j += CLBI_W) {                 /* a_j = z_j < 0 ? 0 : z_j */
         const CLBI_R v = CLBI_LOAD(z + j);
         CLBI_STORE(a + j, CLBI_UNLESS_NEGATIVE(v));
     }
@@ -13163,13 +13211,28 @@ CLBI_FOR static void CLBI_N(symv)(size_t count, size_t n, const clb_real *A, siz
     }
 }
 
+/* q 2^k, rounded once: k an integer, q in [1/2, 2] or both NaN. */
+CLBI_FOR static CLBI_R CLBI_N(times_power)(CLBI_R q, CLBI_R k)
+{
+#if CLBI_ROWS == 512
+    return CLBI_O(scalef)(q, k);
+#else
+    const CLBI_R round = CLBI_SET(CLBI_RROUND);                 /* 2^k in two normal factors */
+    const CLBI_I one = CLBI_ISET(CLBI_RONE);
+    const CLBI_R half = CLBI_SUB(CLBI_ADD(CLBI_MUL(CLBI_SET((clb_real)0.5), k), round), round);
+    const CLBI_I a = CLBI_TO_BITS(CLBI_ADD(half, round));
+    const CLBI_I b = CLBI_TO_BITS(CLBI_ADD(CLBI_SUB(k, half), round));
+    q = CLBI_MUL(q, CLBI_FROM_BITS(CLBI_IADD(CLBI_ISHL(a), one)));
+    return CLBI_MUL(q, CLBI_FROM_BITS(CLBI_IADD(CLBI_ISHL(b), one)));
+#endif
+}
+
 /* clbi_expr of every lane. LARGER and SMALLER give their second argument where the first is not
  * above or below it, so NaN stays. */
 CLBI_FOR static CLBI_R CLBI_N(exp)(CLBI_R x)
 {
     const CLBI_R round = CLBI_SET(CLBI_RROUND);
-    const CLBI_I one = CLBI_ISET(CLBI_RONE);
-    CLBI_R k, minus, r, q = CLBI_SET(clbi_exp_coef[0]), half, a, b;
+    CLBI_R k, minus, r, q = CLBI_SET(clbi_exp_coef[0]);
     int j;
     x = CLBI_LARGER(CLBI_SET(CLBI_RMIN), CLBI_SMALLER(CLBI_SET(CLBI_RMAX), x));
     k = CLBI_SUB(CLBI_FMA(x, CLBI_SET(CLBI_RLOG2E), round), round);
@@ -13177,10 +13240,7 @@ CLBI_FOR static CLBI_R CLBI_N(exp)(CLBI_R x)
     r = CLBI_FMA(minus, CLBI_SET(CLBI_RLN2_LO), CLBI_FMA(minus, CLBI_SET(CLBI_RLN2_HI), x));
     CLBI_UNROLL for (j = 1; j < CLBI_EXP_TERMS; ++j) q = CLBI_FMA(q, r, CLBI_SET(clbi_exp_coef[j]));
     q = CLBI_ADD(CLBI_SET(1), CLBI_FMA(CLBI_MUL(r, r), q, r));
-    half = CLBI_SUB(CLBI_ADD(CLBI_MUL(CLBI_SET((clb_real)0.5), k), round), round);
-    a = CLBI_FROM_BITS(CLBI_IADD(CLBI_ISHL(CLBI_TO_BITS(CLBI_ADD(half, round))), one));
-    b = CLBI_FROM_BITS(CLBI_IADD(CLBI_ISHL(CLBI_TO_BITS(CLBI_ADD(CLBI_SUB(k, half), round))), one));
-    return CLBI_MUL(CLBI_MUL(q, a), b);
+    return CLBI_N(times_power)(q, k);
 }
 
 /* clbi_logr for normal positive lanes; NaN stays NaN. */
@@ -13205,6 +13265,23 @@ CLBI_FOR static CLBI_R CLBI_N(log)(CLBI_R x)
                     CLBI_SUB(x, x));
 }
 
+/* e_k = exp(f_k - top) of the samples in `mask`, one a lane, class k at f + k ld, to p + k ld;
+ * returns their sum. */
+CLBI_FOR static CLBI_R CLBI_N(exponentials)(CLBI_M mask, size_t K, const clb_real *f, size_t ld,
+                                            clb_real *p, CLBI_R *top)
+{
+    CLBI_R sum = CLBI_ZERO(), e;
+    size_t k;
+    *top = CLBI_LOADM(f, mask);
+    for (k = 1; k < K; ++k) *top = CLBI_LARGER(CLBI_LOADM(f + k * ld, mask), *top);
+    for (k = 0; k < K; ++k) {
+        e = CLBI_N(exp)(CLBI_SUB(CLBI_LOADM(f + k * ld, mask), *top));
+        CLBI_STOREM(p + k * ld, mask, e);
+        sum = CLBI_ADD(sum, e);
+    }
+    return sum;
+}
+
 /* One sample a lane where the samples are neighbours, else sample by sample. */
 CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, size_t row, size_t col,
                                      clb_real *p, clb_real *lse)
@@ -13216,18 +13293,45 @@ CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, size
     }
     for (i = 0; i < n; i += CLBI_W, f += CLBI_W, p += CLBI_W) {
         const CLBI_M mask = CLBI_MASK(n - i < CLBI_W ? n - i : CLBI_W);
-        CLBI_R top = CLBI_LOADM(f, mask), sum = CLBI_ZERO(), e;
-        for (k = 1; k < K; ++k) top = CLBI_LARGER(CLBI_LOADM(f + k * col, mask), top);
-        for (k = 0; k < K; ++k) {                          /* e_k = exp(f_ik - top), sum += e_k */
-            e = CLBI_N(exp)(CLBI_SUB(CLBI_LOADM(f + k * col, mask), top));
-            CLBI_STOREM(p + k * col, mask, e);
-            sum = CLBI_ADD(sum, e);
-        }
+        CLBI_R top, sum = CLBI_N(exponentials)(mask, K, f, col, p, &top);
         CLBI_STOREM(lse + i, mask, CLBI_ADD(top, CLBI_N(log)(sum)));   /* lse_i = top + log(sum) */
         sum = CLBI_DIV(CLBI_SET(1), sum);
         for (k = 0; k < K; ++k)                            /* p_ik = e_k (1 / sum) */
             CLBI_STOREM(p + k * col, mask, CLBI_MUL(CLBI_LOADM(p + k * col, mask), sum));
     }
+}
+
+CLBI_FOR static double CLBI_N(entropy)(size_t n, size_t K, const clb_real *f, size_t ld,
+                                       const int *y, clb_real scale, clb_real *u, double total)
+{
+    const CLBI_R vscale = CLBI_SET(scale);
+    int some[CLBI_W] = { 0 };
+    clb_real lse[CLBI_W], own[CLBI_W];
+    double loss[CLBI_W];
+    size_t i, j, k, count;
+    for (i = 0; i < n; i += count, f += count, u += count, y += count) {
+        CLBI_M mask;
+        CLBI_R top, sum, inverse, label, at = CLBI_ZERO();
+        count = n - i < CLBI_W ? n - i : CLBI_W;
+        mask = CLBI_MASK(count);
+        if (count < CLBI_W) memcpy(some, y, count * sizeof *y);
+        label = CLBI_FROM_INTS(count < CLBI_W ? some : y);
+        sum = CLBI_N(exponentials)(mask, K, f, ld, u, &top);
+        inverse = CLBI_DIV(CLBI_SET(1), sum);
+        for (k = 0; k < K; ++k) {                          /* u_ik = scale (p_ik - [k = y_i]) */
+            const CLBI_R vk = CLBI_SET((clb_real)k);
+            const CLBI_R p = CLBI_MUL(CLBI_LOADM(u + k * ld, mask), inverse);
+            const CLBI_R t = CLBI_IF_EQUAL(label, vk, CLBI_SET(1));
+            CLBI_STOREM(u + k * ld, mask, CLBI_MUL(CLBI_SUB(p, t), vscale));
+            at = CLBI_ADD(at, CLBI_IF_EQUAL(label, vk, CLBI_LOADM(f + k * ld, mask)));
+        }
+        CLBI_STORE(lse, CLBI_ADD(top, CLBI_N(log)(sum)));
+        CLBI_STORE(own, at);
+        CLBI_UNROLL for (j = 0; j < CLBI_W; j += CLBI_DW)  /* lse_i - f_i,y_i in double */
+            CLBI_D_STORE(loss + j, CLBI_D_OP(sub)(CLBI_D_LOAD(lse + j), CLBI_D_LOAD(own + j)));
+        for (j = 0; j < count; ++j) total += loss[j];
+    }
+    return total;
 }
 
 /* (d_j - o) - mu for the DW poles from d on */
@@ -13356,6 +13460,9 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_FMA
 #undef CLBI_POSITIVE
 #undef CLBI_IF_POSITIVE
+#undef CLBI_IF_EQUAL
+#undef CLBI_FROM_INTS
+#undef CLBI_FMA_IF_POSITIVE
 #undef CLBI_UNLESS_NEGATIVE
 #undef CLBI_CHOOSE
 #undef CLBI_BITS
