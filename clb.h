@@ -4080,6 +4080,8 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_PAIRS(a, b, which) _mm512_shuffle_ps(a, b, which)
 #else
 #define CLBI_FROM_FLOATS(v)     _mm512_castps_pd(v)
+#define CLBI_HALVES(p, q) \
+    _mm512_insertf64x4(_mm512_castpd256_pd512(_mm256_loadu_pd(p)), _mm256_loadu_pd(q), 1)
 #endif
 #define CLBI_FIRST(p)           _mm512_castps128_ps512(_mm_loadu_ps((const float *)(p)))
 #define CLBI_LANES(p, off)      CLBI_FROM_FLOATS(CLBI_PIECE(CLBI_PIECE(CLBI_PIECE(                \
@@ -12173,7 +12175,12 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
  * c_ij := value, an expression of x = a_ik, v[j], s[i][j] and the gate at z. */
 #define CLBI_TILE_END(MR, NV, value)                                                              \
     CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc, z += ldc) {                                  \
-        const CLBI_R x = CLBI_SET(rows[i / 4][i % 4 * ai]);                                       \
+        CLBI_R x;                                                                                 \
+        if (MR > 6) {                                     /* too many addresses to be held */     \
+            CLBI_OPAQUE(row);                                                                     \
+            CLBI_OPAQUE(rows[i / 4]);                                                             \
+        }                                                                                         \
+        x = CLBI_SET(rows[i / 4][i % 4 * ai]);                                                    \
         CLBI_UNROLL for (j = 0; j < NV; ++j) {                                                    \
             s[i][j] = value;                                                                      \
             if (j + 1 < NV) CLBI_STORE(row + j * CLBI_W, s[i][j]);                                \
@@ -12296,6 +12303,20 @@ static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 9, 8, 6, 5 };
         (v)[1] = CLBI_PAIRS(b0_, b1_, 0xee);                                                      \
         (v)[2] = CLBI_PAIRS(b2_, b3_, 0x44);                                                      \
         (v)[3] = CLBI_PAIRS(b2_, b3_, 0xee);                                                      \
+    } while (0)
+#elif CLBI_ROWS == 512                /* pieces of 32 bytes: rows 0 2, 1 3, 4 6, 5 7 */
+#define CLBI_TURN_PIECES(p, ld, v)                                                                \
+    do {                                                                                          \
+        const CLBI_R a0_ = CLBI_HALVES((p)[0], (p)[1]);                                           \
+        const CLBI_R a1_ = CLBI_HALVES((p)[0] + (ld), (p)[1] + (ld));                             \
+        const CLBI_R a2_ = CLBI_HALVES((p)[2], (p)[3]);                                           \
+        const CLBI_R a3_ = CLBI_HALVES((p)[2] + (ld), (p)[3] + (ld));                             \
+        const CLBI_R b0_ = CLBI_LOW(a0_, a1_), b1_ = CLBI_HIGH(a0_, a1_);                         \
+        const CLBI_R b2_ = CLBI_LOW(a2_, a3_), b3_ = CLBI_HIGH(a2_, a3_);                         \
+        (v)[0] = _mm512_shuffle_f64x2(b0_, b2_, 0x88);                                            \
+        (v)[1] = _mm512_shuffle_f64x2(b1_, b3_, 0x88);                                            \
+        (v)[2] = _mm512_shuffle_f64x2(b0_, b2_, 0xdd);                                            \
+        (v)[3] = _mm512_shuffle_f64x2(b1_, b3_, 0xdd);                                            \
     } while (0)
 #else
 #define CLBI_TURN_PIECES(p, ld, v)                                                                \
@@ -12506,12 +12527,17 @@ static size_t CLBI_N(tile_for)(size_t vectors, size_t left)
     return tile;
 }
 
-/* How the vectors of a row of C are shared by panels, as wide as the registers allow: `wide` of them
- * have vectors + 1, the others `vectors`. */
+/* How the vectors of a row of C are shared by panels: `wide` of them have vectors + 1, the others
+ * `vectors`. As wide as the registers allow, or two where that makes one or two strips of all M rows:
+ * a B that does not stay in the first cache then passes by once or twice. */
 typedef struct CLBI_N(split) { size_t vectors, wide; } CLBI_N(split);
-static CLBI_N(split) CLBI_N(split_row)(size_t N)
+static CLBI_N(split) CLBI_N(split_row)(size_t M, size_t N, size_t K)
 {
-    size_t all = (N + CLBI_W - 1) / CLBI_W, panels = (all + CLBI_WIDEST - 1) / CLBI_WIDEST;
+    size_t most = clbi_tile_rows[CLBI_N(tallest)[CLBI_WIDEST - 1]];
+    size_t two = 2 * clbi_tile_rows[CLBI_N(tallest)[1]], all = (N + CLBI_W - 1) / CLBI_W;
+    int near = K * all * CLBI_W <= CLBI_KC * CLBI_WIDEST * CLBI_W;
+    size_t vectors = M > most && M <= two && !near ? 2 : CLBI_WIDEST;
+    size_t panels = (all + vectors - 1) / vectors;
     CLBI_N(split) s;
     s.vectors = all / panels, s.wide = all % panels;
     return s;
@@ -12561,7 +12587,7 @@ static void CLBI_N(copied)(const clbi_product *p, size_t j, clb_real *copy, size
         CLBI_N(split) s;
         q.N = cols < p->N - j ? cols : p->N - j;
         q.C = p->C + j;
-        s = CLBI_N(split_row)(q.N);
+        s = CLBI_N(split_row)(p->M, q.N, p->K);
         for (k = 0; k < p->K; k += q.K) {                 /* about equal numbers of rows */
             parts = (p->K - k + CLBI_KC - 1) / CLBI_KC;
             q.K = (p->K - k + parts - 1) / parts;
@@ -12596,7 +12622,7 @@ CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
     size_t all = (p->N + CLBI_W - 1) / CLBI_W * CLBI_W;
     int by_rows = kc * all * SIZE <= NEAR;
     if (p->bj == 1 && p->N % CLBI_W == 0 && (p->M < 64 || p->K * p->bk * SIZE <= IN_PLACE)) {
-        CLBI_N(block)(p, CLBI_N(split_row)(p->N), 1, p->bk, by_rows && p->K == kc);
+        CLBI_N(block)(p, CLBI_N(split_row)(p->M, p->N, p->K), 1, p->bk, by_rows && p->K == kc);
         return;
     }
     if (p->M * kc * SIZE > FAR && !by_rows) {
