@@ -13327,35 +13327,44 @@ CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, size
     }
 }
 
+/* All exponentials first, so that the latencies of one vector overlap with the work of others. */
 CLBI_FOR static double CLBI_N(entropy)(size_t n, size_t K, const clb_real *f, size_t ld,
                                        const int *y, clb_real scale, clb_real *u, double total)
 {
-    const CLBI_R vscale = CLBI_SET(scale);
-    int some[CLBI_W] = { 0 };
-    clb_real lse[CLBI_W], own[CLBI_W];
+    enum { MANY = 128 };
+    const CLBI_R one = CLBI_SET(1), vscale = CLBI_SET(scale);
+    clb_real tops[MANY], sums[MANY], lse[CLBI_W], own[CLBI_W];
     double loss[CLBI_W];
-    size_t i, j, k, count;
-    for (i = 0; i < n; i += count, f += count, u += count, y += count) {
-        CLBI_M mask;
-        CLBI_R top, sum, inverse, label, at = CLBI_ZERO();
-        count = n - i < CLBI_W ? n - i : CLBI_W;
-        mask = CLBI_MASK(count);
-        if (count < CLBI_W) memcpy(some, y, count * sizeof *y);
-        label = CLBI_FROM_INTS(count < CLBI_W ? some : y);
-        sum = CLBI_N(exponentials)(mask, K, f, ld, u, &top);
-        inverse = CLBI_DIV(CLBI_SET(1), sum);
-        for (k = 0; k < K; ++k) {                          /* u_ik = scale (p_ik - [k = y_i]) */
-            const CLBI_R vk = CLBI_SET((clb_real)k);
-            const CLBI_R p = CLBI_MUL(CLBI_LOADM(u + k * ld, mask), inverse);
-            const CLBI_R t = CLBI_IF_EQUAL(label, vk, CLBI_SET(1));
-            CLBI_STOREM(u + k * ld, mask, CLBI_MUL(CLBI_SUB(p, t), vscale));
-            at = CLBI_ADD(at, CLBI_IF_EQUAL(label, vk, CLBI_LOADM(f + k * ld, mask)));
+    int some[CLBI_W] = { 0 };
+    size_t i, j, k, count, left;
+    for (; n; n -= count, f += count, u += count, y += count) {
+        count = n < MANY ? n : (size_t)MANY;
+        for (i = 0; i < count; i += CLBI_W) {
+            const CLBI_M mask = CLBI_MASK(count - i < CLBI_W ? count - i : CLBI_W);
+            CLBI_R top, sum = CLBI_N(exponentials)(mask, K, f + i, ld, u + i, &top);
+            CLBI_STORE(tops + i, top);
+            CLBI_STORE(sums + i, sum);
         }
-        CLBI_STORE(lse, CLBI_ADD(top, CLBI_N(log)(sum)));
-        CLBI_STORE(own, at);
-        CLBI_UNROLL for (j = 0; j < CLBI_W; j += CLBI_DW)  /* lse_i - f_i,y_i in double */
-            CLBI_D_STORE(loss + j, CLBI_D_OP(sub)(CLBI_D_LOAD(lse + j), CLBI_D_LOAD(own + j)));
-        for (j = 0; j < count; ++j) total += loss[j];
+        for (i = 0; i < count; i += CLBI_W) {
+            const CLBI_R sum = CLBI_LOAD(sums + i), inverse = CLBI_DIV(one, sum);
+            CLBI_R label, at = CLBI_ZERO();
+            CLBI_M mask;
+            left = count - i < CLBI_W ? count - i : CLBI_W;
+            mask = CLBI_MASK(left);
+            if (left < CLBI_W) memcpy(some, y + i, left * sizeof *y);
+            label = CLBI_FROM_INTS(left < CLBI_W ? some : y + i);
+            for (k = 0; k < K; ++k) {                      /* u_ik = scale (p_ik - [k = y_i]) */
+                const CLBI_R vk = CLBI_SET((clb_real)k), is = CLBI_IF_EQUAL(label, vk, one);
+                const CLBI_R p = CLBI_MUL(CLBI_LOADM(u + i + k * ld, mask), inverse);
+                CLBI_STOREM(u + i + k * ld, mask, CLBI_MUL(CLBI_SUB(p, is), vscale));
+                at = CLBI_CHOOSE(is, CLBI_LOADM(f + i + k * ld, mask), at);
+            }
+            CLBI_STORE(lse, CLBI_ADD(CLBI_LOAD(tops + i), CLBI_N(log)(sum)));
+            CLBI_STORE(own, at);
+            CLBI_UNROLL for (j = 0; j < CLBI_W; j += CLBI_DW)      /* lse_i - f_i,y_i in double */
+                CLBI_D_STORE(loss + j, CLBI_D_OP(sub)(CLBI_D_LOAD(lse + j), CLBI_D_LOAD(own + j)));
+            for (j = 0; j < left; ++j) total += loss[j];
+        }
     }
     return total;
 }
