@@ -4067,10 +4067,6 @@ static clb_real *clbi_on_line(clb_real *p)
 #endif
 #define CLBI_POSITIVE(z)        ((unsigned)CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ))
 #define CLBI_IF_POSITIVE(z, x)  CLBI_O(maskz_mov)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), x)
-#ifndef CLB_NO_FMA
-#define CLBI_FMA_IF_POSITIVE(z, a, b, c) \
-    CLBI_O(maskz_fmadd)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), a, b, c)
-#endif
 #define CLBI_UNLESS_NEGATIVE(z) CLBI_O(max)(CLBI_ZERO(), z)
 #define CLBI_CHOOSE(z, x, y)    CLBI_O(mask_blend)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), y, x)
 #define CLBI_IF_EQUAL(a, b, x)  CLBI_O(maskz_mov)(CLBI_COMPARE(a, b, _CMP_EQ_OQ), x)
@@ -12167,12 +12163,8 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
  * ========================================================================================== */
 #ifdef CLBI_SUFFIX
 
-#ifndef CLBI_FMA_IF_POSITIVE                              /* z > 0 ? fma(a, b, c) : 0 */
-#define CLBI_FMA_IF_POSITIVE(z, a, b, c) CLBI_IF_POSITIVE(z, CLBI_FMA(a, b, c))
-#endif
-
-/* The last k of a tile, row by row, so that the first rows are stored while the others are computed:
- * c_ij := value, an expression of x = a_ik, v[j], s[i][j] and the gate at z. */
+/* The last k of a tile row by row, so that the first rows are stored while the others are computed
+ * (with one vector a row, all k are done): value says what becomes of c_ij, the gate at z. */
 #define CLBI_TILE_END(MR, NV, value)                                                              \
     CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc, z += ldc) {                                  \
         CLBI_R x;                                                                                 \
@@ -12182,6 +12174,7 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
         }                                                                                         \
         x = CLBI_SET(rows[i / 4][i % 4 * ai]);                                                    \
         CLBI_UNROLL for (j = 0; j < NV; ++j) {                                                    \
+            const CLBI_R c_ij = NV > 1 ? CLBI_FMA(x, v[j], s[i][j]) : s[i][j];                    \
             s[i][j] = value;                                                                      \
             if (j + 1 < NV) CLBI_STORE(row + j * CLBI_W, s[i][j]);                                \
             else CLBI_STOREM(row + j * CLBI_W, mask, s[i][j]);                                    \
@@ -12189,7 +12182,8 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
     }
 
 /* A tile of C: MR rows and NV vectors of columns, `last` of whose columns exist in the last vector.
- * The MR x NV accumulators stay in registers over all k.
+ * The MR x NV accumulators stay in registers over all k. The last vector of a row of B but the last
+ * is read whole, into the rows behind it.
  *
  *            b[k]  |v0|v1|..|                a[i ai + k ak] is broadcast, b[k ldb + j] is a vector
  *     a[i][k]  x   |s_i0|s_i1|..|  i < MR    s_ij = fma(a_ik, b_kj, s_ij)                        */
@@ -12215,7 +12209,7 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t K, const clb_real *a, size_
             CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) s[i][j] = CLBI_LOAD(row + j * CLBI_W);       \
             s[i][NV - 1] = CLBI_LOADM(row + (NV - 1) * CLBI_W, mask);                             \
         }                                                                                         \
-    for (k = 1; k < K; ++k, b += ldb) {                                                           \
+    for (k = NV > 1; k < K; ++k, b += ldb) {                                                      \
         CLBI_UNROLL for (j = 0; j < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);                    \
         CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                    \
             const CLBI_R x = CLBI_SET(rows[i / 4][i % 4 * ai]);                                   \
@@ -12223,14 +12217,17 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t K, const clb_real *a, size_
         }                                                                                         \
         CLBI_UNROLL for (i = 0; i < (MR + 3) / 4; ++i) rows[i] += ak;                             \
     }                                                                                             \
-    CLBI_UNROLL for (j = 0; j < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);                        \
+    if (NV > 1) {                                                                                 \
+        CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);                \
+        v[NV - 1] = CLBI_LOADM(b + (NV - 1) * CLBI_W, mask);                                      \
+    }                                                                                             \
     row = c;                                                                                      \
     CLBI_OPAQUE(row);                                                                             \
     if (gate)                                                                                     \
-        CLBI_TILE_END(MR, NV, CLBI_FMA_IF_POSITIVE(j + 1 < NV ? CLBI_LOAD(z + j * CLBI_W)         \
-                      : CLBI_LOADM(z + j * CLBI_W, mask), x, v[j], s[i][j]))                      \
-    else if (relu == c) CLBI_TILE_END(MR, NV, CLBI_UNLESS_NEGATIVE(CLBI_FMA(x, v[j], s[i][j])))   \
-    else CLBI_TILE_END(MR, NV, CLBI_FMA(x, v[j], s[i][j]))                                        \
+        CLBI_TILE_END(MR, NV, CLBI_IF_POSITIVE(j + 1 < NV ? CLBI_LOAD(z + j * CLBI_W)             \
+                                               : CLBI_LOADM(z + j * CLBI_W, mask), c_ij))         \
+    else if (relu == c) CLBI_TILE_END(MR, NV, CLBI_UNLESS_NEGATIVE(c_ij))                         \
+    else CLBI_TILE_END(MR, NV, c_ij)                                                              \
     if (relu && relu != c)                                                                        \
         CLBI_UNROLL for (i = 0; i < MR; ++i, relu += ldc) {                                       \
             CLBI_UNROLL for (j = 0; j + 1 < NV; ++j)                                              \
@@ -12621,7 +12618,7 @@ CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
     size_t done = 0, kc = p->K < CLBI_KC ? p->K : CLBI_KC;
     size_t all = (p->N + CLBI_W - 1) / CLBI_W * CLBI_W;
     int by_rows = kc * all * SIZE <= NEAR;
-    if (p->bj == 1 && p->N % CLBI_W == 0 && (p->M < 64 || p->K * p->bk * SIZE <= IN_PLACE)) {
+    if (p->bj == 1 && (p->N % CLBI_W == 0 || (p->N > CLBI_W && p->bk + 1 >= CLBI_W)) && (p->M < 64 || p->K * p->bk * SIZE <= IN_PLACE)) {
         CLBI_N(block)(p, CLBI_N(split_row)(p->M, p->N, p->K), 1, p->bk, by_rows && p->K == kc);
         return;
     }
@@ -13497,7 +13494,6 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_IF_POSITIVE
 #undef CLBI_IF_EQUAL
 #undef CLBI_FROM_INTS
-#undef CLBI_FMA_IF_POSITIVE
 #undef CLBI_UNLESS_NEGATIVE
 #undef CLBI_CHOOSE
 #undef CLBI_BITS
