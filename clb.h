@@ -3491,8 +3491,8 @@ CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_
 
 /* KERNEL matmul   c_ij = fma(a_ik, b_kj, c_ij), k = 0..K-1 ascending; c_ij starts at 0, or at C
  * with acc. a_ik = a[i ai + k ak], b_kj = b[j bj + k bk], c_ij = C[i ldc + j]. What happens to a
- * finished element, while it is still in a register (after may be NULL; its matrices have C's
- * leading dimension):
+ * finished element, while it is still in a register (after may be NULL, and names one matrix at most,
+ * with C's leading dimension):
  *   after->gate   c_ij = gate_ij > 0 ? c_ij : 0    the rectifier's derivative in the backward pass;
  *                                                  may be C itself if K <= CLBI_KC
  *   after->relu   relu_ij = c_ij < 0 ? 0 : c_ij    the rectifier itself in the forward pass;
