@@ -3491,8 +3491,8 @@ CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_
 
 /* KERNEL matmul   c_ij = fma(a_ik, b_kj, c_ij), k = 0..K-1 ascending; c_ij starts at 0, or at C
  * with acc. a_ik = a[i ai + k ak], b_kj = b[j bj + k bk], c_ij = C[i ldc + j]. What happens to a
- * finished element, while it is still in a register (after may be NULL, and names one matrix at most,
- * with C's leading dimension):
+ * finished element, while it is still in a register (after may be NULL; it names one matrix at
+ * most, which has C's leading dimension):
  *   after->gate   c_ij = gate_ij > 0 ? c_ij : 0    the rectifier's derivative in the backward pass;
  *                                                  may be C itself if K <= CLBI_KC
  *   after->relu   relu_ij = c_ij < 0 ? 0 : c_ij    the rectifier itself in the forward pass;
@@ -3929,9 +3929,9 @@ typedef struct clbi_kernels {
 #define CLBI_FAR_BYTES   131072
 #define CLBI_FEW         6                 /* rows of C for which B is not copied to be turned */
 
-typedef void (*clbi_tile_fn)(size_t K, const clb_real *a, size_t ai, size_t ak, const clb_real *b,
-                             size_t ldb, clb_real *c, size_t ldc, size_t last, int acc,
-                             const clb_real *gate, clb_real *relu);
+typedef void (*clbi_tile_fn)(size_t strips, size_t K, const clb_real *a, size_t ai, size_t ak,
+                             const clb_real *b, size_t ldb, clb_real *c, size_t ldc, size_t last,
+                             int acc, const clb_real *gate, clb_real *relu);
 typedef void (*clbi_turned_fn)(size_t K, const clb_real *a, size_t ai, size_t ak, const clb_real *b,
                                size_t bj, clb_real *c, size_t ldc, int acc);
 static const unsigned char clbi_tile_rows[10] = { 1, 2, 3, 4, 5, 6, 8, 10, 12, 16 };
@@ -12182,58 +12182,62 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
     }
 
 /* A tile of C: MR rows and NV vectors of columns, `last` of whose columns exist in the last vector.
- * The MR x NV accumulators stay in registers over all k. The last vector of a row of B but the last
- * is read whole, into the rows behind it.
+ * The MR x NV accumulators stay in registers over all k. The last vector of a row of B is read
+ * whole, into the rows behind it, but in the last row. Then the next MR rows: `strips` in all.
  *
  *            b[k]  |v0|v1|..|                a[i ai + k ak] is broadcast, b[k ldb + j] is a vector
  *     a[i][k]  x   |s_i0|s_i1|..|  i < MR    s_ij = fma(a_ik, b_kj, s_ij)                        */
 #define CLBI_TILE(MR, NV)                                                                         \
-CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t K, const clb_real *a, size_t ai, size_t ak,  \
-    const clb_real *b, size_t ldb, clb_real *c, size_t ldc, size_t last, int acc,                 \
-    const clb_real *gate, clb_real *relu)                                                         \
+CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t strips, size_t K, const clb_real *a,         \
+    size_t ai, size_t ak, const clb_real *b0, size_t ldb, clb_real *c, size_t ldc, size_t last,   \
+    int acc, const clb_real *gate, clb_real *relu)                                                \
 {                                                                                                 \
+    const int in_place = relu == c;                                                               \
     const CLBI_M mask = CLBI_MASK(last);                                                          \
-    CLBI_R s[MR][NV], v[NV];                                                                      \
     const clb_real *rows[(MR + 3) / 4];                      /* every fourth row of A           */\
-    const clb_real *z = gate ? gate : c;                                                          \
-    clb_real *row = c;                                                                            \
+    const clb_real *z = gate ? gate : c, *b;                                                      \
+    CLBI_R s[MR][NV], v[NV];                                                                      \
+    clb_real *row;                                                                                \
     size_t i, j, k;                                                                               \
-    CLBI_UNROLL for (i = 0; i < (MR + 3) / 4; ++i) {                                              \
-        rows[i] = a + 4 * i * ai;                                                                 \
-        CLBI_OPAQUE(rows[i]);                                                                     \
-    }                                                                                             \
-    CLBI_UNROLL for (i = 0; i < MR; ++i)                                                          \
-        CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_ZERO();                               \
-    if (acc)                                                                                      \
-        CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc) {                                        \
-            CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) s[i][j] = CLBI_LOAD(row + j * CLBI_W);       \
-            s[i][NV - 1] = CLBI_LOADM(row + (NV - 1) * CLBI_W, mask);                             \
+    for (; strips; --strips, a += MR * ai, c = row) {                                             \
+        CLBI_UNROLL for (i = 0; i < (MR + 3) / 4; ++i) {                                          \
+            rows[i] = a + 4 * i * ai;                                                             \
+            CLBI_OPAQUE(rows[i]);                                                                 \
         }                                                                                         \
-    for (k = NV > 1; k < K; ++k, b += ldb) {                                                      \
-        CLBI_UNROLL for (j = 0; j < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);                    \
-        CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                    \
-            const CLBI_R x = CLBI_SET(rows[i / 4][i % 4 * ai]);                                   \
-            CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_FMA(x, v[j], s[i][j]);            \
+        CLBI_UNROLL for (i = 0; i < MR; ++i)                                                      \
+            CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_ZERO();                           \
+        row = c;                                                                                  \
+        if (acc)                                                                                  \
+            CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc) {                                    \
+                CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) s[i][j] = CLBI_LOAD(row + j * CLBI_W);   \
+                s[i][NV - 1] = CLBI_LOADM(row + (NV - 1) * CLBI_W, mask);                         \
+            }                                                                                     \
+        for (k = NV > 1, b = b0; k < K; ++k, b += ldb) {                                          \
+            CLBI_UNROLL for (j = 0; j < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);                \
+            CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                \
+                const CLBI_R x = CLBI_SET(rows[i / 4][i % 4 * ai]);                               \
+                CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_FMA(x, v[j], s[i][j]);        \
+            }                                                                                     \
+            CLBI_UNROLL for (i = 0; i < (MR + 3) / 4; ++i) rows[i] += ak;                         \
         }                                                                                         \
-        CLBI_UNROLL for (i = 0; i < (MR + 3) / 4; ++i) rows[i] += ak;                             \
-    }                                                                                             \
-    if (NV > 1) {                                                                                 \
-        CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);                \
-        v[NV - 1] = CLBI_LOADM(b + (NV - 1) * CLBI_W, mask);                                      \
-    }                                                                                             \
-    row = c;                                                                                      \
-    CLBI_OPAQUE(row);                                                                             \
-    if (gate)                                                                                     \
-        CLBI_TILE_END(MR, NV, CLBI_IF_POSITIVE(j + 1 < NV ? CLBI_LOAD(z + j * CLBI_W)             \
-                                               : CLBI_LOADM(z + j * CLBI_W, mask), c_ij))         \
-    else if (relu == c) CLBI_TILE_END(MR, NV, CLBI_UNLESS_NEGATIVE(c_ij))                         \
-    else CLBI_TILE_END(MR, NV, c_ij)                                                              \
-    if (relu && relu != c)                                                                        \
-        CLBI_UNROLL for (i = 0; i < MR; ++i, relu += ldc) {                                       \
-            CLBI_UNROLL for (j = 0; j + 1 < NV; ++j)                                              \
-                CLBI_STORE(relu + j * CLBI_W, CLBI_UNLESS_NEGATIVE(s[i][j]));                     \
-            CLBI_STOREM(relu + (NV - 1) * CLBI_W, mask, CLBI_UNLESS_NEGATIVE(s[i][NV - 1]));      \
+        if (NV > 1) {                                                                             \
+            CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);            \
+            v[NV - 1] = CLBI_LOADM(b + (NV - 1) * CLBI_W, mask);                                  \
         }                                                                                         \
+        row = c;                                                                                  \
+        CLBI_OPAQUE(row);                                                                         \
+        if (gate)                                                                                 \
+            CLBI_TILE_END(MR, NV, CLBI_IF_POSITIVE(j + 1 < NV ? CLBI_LOAD(z + j * CLBI_W)         \
+                                                   : CLBI_LOADM(z + j * CLBI_W, mask), c_ij))     \
+        else if (in_place) CLBI_TILE_END(MR, NV, CLBI_UNLESS_NEGATIVE(c_ij))                      \
+        else CLBI_TILE_END(MR, NV, c_ij)                                                          \
+        if (relu && !in_place)                                                                    \
+            CLBI_UNROLL for (i = 0; i < MR; ++i, relu += ldc) {                                   \
+                CLBI_UNROLL for (j = 0; j + 1 < NV; ++j)                                          \
+                    CLBI_STORE(relu + j * CLBI_W, CLBI_UNLESS_NEGATIVE(s[i][j]));                 \
+                CLBI_STOREM(relu + (NV - 1) * CLBI_W, mask, CLBI_UNLESS_NEGATIVE(s[i][NV - 1]));  \
+            }                                                                                     \
+    }                                                                                             \
 }
 
 /* Heights of clbi_tile_rows as far as the registers go: 12 accumulators of 16, 24 of 32. */
@@ -12525,15 +12529,15 @@ static size_t CLBI_N(tile_for)(size_t vectors, size_t left)
 }
 
 /* How the vectors of a row of C are shared by panels: `wide` of them have vectors + 1, the others
- * `vectors`. As wide as the registers allow, or two where that makes one or two strips of all M rows:
- * a B that does not stay in the first cache then passes by once or twice. */
+ * `vectors`. As wide as the registers allow, or two where that makes one or two strips of all M
+ * rows: a B that does not stay in the first cache then passes by once or twice. */
 typedef struct CLBI_N(split) { size_t vectors, wide; } CLBI_N(split);
 static CLBI_N(split) CLBI_N(split_row)(size_t M, size_t N, size_t K)
 {
     size_t most = clbi_tile_rows[CLBI_N(tallest)[CLBI_WIDEST - 1]];
     size_t two = 2 * clbi_tile_rows[CLBI_N(tallest)[1]], all = (N + CLBI_W - 1) / CLBI_W;
-    int near = K * all * CLBI_W <= CLBI_KC * CLBI_WIDEST * CLBI_W;
-    size_t vectors = M > most && M <= two && !near ? 2 : CLBI_WIDEST;
+    int stays = K * all <= CLBI_KC * CLBI_WIDEST;
+    size_t vectors = M > most && M <= two && !stays ? 2 : CLBI_WIDEST;
     size_t panels = (all + vectors - 1) / vectors;
     CLBI_N(split) s;
     s.vectors = all / panels, s.wide = all % panels;
@@ -12549,13 +12553,15 @@ static void CLBI_N(block)(const clbi_product *p, CLBI_N(split) s, size_t step, s
     const size_t most = s.vectors + (s.wide > 0), ends = s.wide * most * CLBI_W;
     size_t i = 0, j = 0, n, v, tile = CLBI_N(tile_for)(most, p->M);
     while (i < p->M && j < p->N) {
+        size_t height = clbi_tile_rows[tile], strips = 1;
         v = j < ends ? most : s.vectors;
         n = v * CLBI_W < p->N - j ? v * CLBI_W : p->N - j;
-        CLBI_N(tiles)[v - 1][tile](p->K, p->a + i * p->ai, p->ai, p->ak, p->b + j * step,
+        if (!by_rows && p->M - i > 2 * height) strips = (p->M - i) / height - 1;
+        CLBI_N(tiles)[v - 1][tile](strips, p->K, p->a + i * p->ai, p->ai, p->ak, p->b + j * step,
             ldb ? ldb : v * CLBI_W, p->C + i * p->ldc + j, p->ldc, n - (v - 1) * CLBI_W, p->acc,
             p->gate ? p->gate + i * p->ldc + j : NULL, p->relu ? p->relu + i * p->ldc + j : NULL);
         if (by_rows && (j += n) < p->N) continue;
-        i += clbi_tile_rows[tile];
+        i += strips * height;
         if (by_rows) j = 0;
         else if (i >= p->M) i = 0, j += n;
         tile = CLBI_N(tile_for)(most, p->M - i);
@@ -12608,27 +12614,29 @@ CLBI_APART static void CLBI_N(far)(const clbi_product *p)
 }
 
 /* A product whose columns fill the lanes. B is copied if its columns are not contiguous, if a
- * partial vector cannot be read in place, or if it is large and used often. What stays in the first
- * cache goes by rows, all else a panel at a time. */
+ * partial vector cannot be read in place, or if it is large and used often. By rows where B stays
+ * in the first cache and C does not, else a panel at a time. */
 CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
 {
     enum { PANEL = CLBI_WIDEST * CLBI_W, SIZE = sizeof(clb_real) };
-    enum { NEAR = CLBI_KC * PANEL * SIZE, FAR = 262144, IN_PLACE = 131072 };
+    enum { NEAR = CLBI_KC * PANEL * SIZE, NEAR_C = 65536, FAR = 262144, IN_PLACE = 131072 };
     clb_real room[CLBI_KC * PANEL + CLBI_LINE];
     size_t done = 0, kc = p->K < CLBI_KC ? p->K : CLBI_KC;
     size_t all = (p->N + CLBI_W - 1) / CLBI_W * CLBI_W;
-    int by_rows = kc * all * SIZE <= NEAR;
-    if (p->bj == 1 && (p->N % CLBI_W == 0 || (p->N > CLBI_W && p->bk + 1 >= CLBI_W)) && (p->M < 64 || p->K * p->bk * SIZE <= IN_PLACE)) {
+    const int stays = kc * all * SIZE <= NEAR;
+    const int by_rows = stays && p->M * p->N * SIZE > NEAR_C && p->N > PANEL;
+    const int readable = p->N == all || (p->N > CLBI_W && p->bk + 1 >= CLBI_W);
+    if (p->bj == 1 && readable && (p->M < 64 || p->K * p->bk * SIZE <= IN_PLACE)) {
         CLBI_N(block)(p, CLBI_N(split_row)(p->M, p->N, p->K), 1, p->bk, by_rows && p->K == kc);
         return;
     }
-    if (p->M * kc * SIZE > FAR && !by_rows) {
+    if (p->M * kc * SIZE > FAR && !stays) {
         CLBI_N(far)(p);
         return;
     }
     if (p->M <= CLBI_FEW && p->bk == 1 && p->K >= 4 && !p->gate && !p->relu)
         done = CLBI_N(turned)(p);
-    CLBI_N(copied)(p, done, clbi_on_line(room), by_rows ? all : (size_t)PANEL, by_rows);
+    CLBI_N(copied)(p, done, clbi_on_line(room), stays ? all : (size_t)PANEL, by_rows);
 }
 
 /* C^T = B^T A^T, for shapes whose rows fill the lanes better than their columns: a block of C^T is
@@ -12839,8 +12847,8 @@ CLBI_FOR static CLBI_D CLBI_N(erf)(CLBI_D x, const CLBI_N(erf_sums) *e)
     const CLBI_D size = CLBI_D_ABS(x), most = CLBI_D_SET(6), zero = CLBI_D_ZERO();
     const CLBI_D a = CLBI_D_UNDER(size, most, size, zero), round = CLBI_D_SET(CLBI_ROUND);
     const CLBI_D slope = CLBI_D_SET(CLBI_ERF_SLOPE);
-    const CLBI_D near = CLBI_D_SUB(CLBI_D_ADD(CLBI_D_MUL(CLBI_D_SET(2), a), round), round);
-    const CLBI_D k = CLBI_D_UNDER(CLBI_D_SET(0.4), a, near, zero);
+    const CLBI_D nearest = CLBI_D_SUB(CLBI_D_ADD(CLBI_D_MUL(CLBI_D_SET(2), a), round), round);
+    const CLBI_D k = CLBI_D_UNDER(CLBI_D_SET(0.4), a, nearest, zero);
     const CLBI_D h = CLBI_D_SUB(a, CLBI_D_MUL(CLBI_D_SET(0.5), k));
     const CLBI_D tail = CLBI_N(erf_tail)(k, h, e);
     CLBI_D y = CLBI_D_MUL(CLBI_D_PICK(e->at[2], k), CLBI_D_ADD(h, tail)), at_0;
