@@ -13333,7 +13333,7 @@ CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, size
 }
 
 /* All exponentials first, so that the latencies of one vector overlap with the work of others. */
-CLBI_FOR static double CLBI_N(entropy)(size_t n, size_t K, const clb_real *f, size_t ld,
+CLBI_FLATTEN CLBI_FOR static double CLBI_N(entropy)(size_t n, size_t K, const clb_real *f, size_t ld,
                                        const int *y, clb_real scale, clb_real *u, double total)
 {
     enum { MANY = 128 };
