@@ -4070,18 +4070,16 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_UNLESS_NEGATIVE(z) CLBI_O(max)(CLBI_ZERO(), z)
 #define CLBI_CHOOSE(z, x, y)    CLBI_O(mask_blend)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), y, x)
 #define CLBI_IF_EQUAL(a, b, x)  CLBI_O(maskz_mov)(CLBI_COMPARE(a, b, _CMP_EQ_OQ), x)
-#define CLBI_PIECE(v, p, at)    _mm512_insertf32x4(v, _mm_loadu_ps((const float *)(p)), at)
 #ifdef CLB_SINGLE
-#define CLBI_FROM_FLOATS(v)     v
+#define CLBI_PIECE(v, p, at)    _mm512_insertf32x4(v, _mm_loadu_ps(p), at)
+#define CLBI_LANES(p, off)      CLBI_PIECE(CLBI_PIECE(CLBI_PIECE(                                 \
+    _mm512_castps128_ps512(_mm_loadu_ps((p)[0] + (off))), (p)[1] + (off), 1),                     \
+    (p)[2] + (off), 2), (p)[3] + (off), 3)
 #define CLBI_PAIRS(a, b, which) _mm512_shuffle_ps(a, b, which)
 #else
-#define CLBI_FROM_FLOATS(v)     _mm512_castps_pd(v)
 #define CLBI_HALVES(p, q) \
     _mm512_insertf64x4(_mm512_castpd256_pd512(_mm256_loadu_pd(p)), _mm256_loadu_pd(q), 1)
 #endif
-#define CLBI_FIRST(p)           _mm512_castps128_ps512(_mm_loadu_ps((const float *)(p)))
-#define CLBI_LANES(p, off)      CLBI_FROM_FLOATS(CLBI_PIECE(CLBI_PIECE(CLBI_PIECE(                \
-    CLBI_FIRST((p)[0] + (off)), (p)[1] + (off), 1), (p)[2] + (off), 2), (p)[3] + (off), 3))
 #define CLBI_LOW(a, b)          CLBI_O(unpacklo)(a, b)
 #define CLBI_HIGH(a, b)         CLBI_O(unpackhi)(a, b)
 #include CLB_HEADER_NAME
@@ -13333,8 +13331,9 @@ CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, size
 }
 
 /* All exponentials first, so that the latencies of one vector overlap with the work of others. */
-CLBI_FLATTEN CLBI_FOR static double CLBI_N(entropy)(size_t n, size_t K, const clb_real *f, size_t ld,
-                                       const int *y, clb_real scale, clb_real *u, double total)
+CLBI_FLATTEN CLBI_FOR static double CLBI_N(entropy)(size_t n, size_t K, const clb_real *f,
+                                                    size_t ld, const int *y, clb_real scale,
+                                                    clb_real *u, double total)
 {
     enum { MANY = 128 };
     const CLBI_R one = CLBI_SET(1), vscale = CLBI_SET(scale);
@@ -13514,8 +13513,7 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_LOW
 #undef CLBI_HIGH
 #undef CLBI_PIECE
-#undef CLBI_FIRST
-#undef CLBI_FROM_FLOATS
+#undef CLBI_HALVES
 #undef CLBI_COPIES
 #undef CLBI_I
 #undef CLBI_TO_BITS
