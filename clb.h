@@ -12170,7 +12170,7 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
             CLBI_OPAQUE(row);                                                                     \
             CLBI_OPAQUE(rows[i / 4]);                                                             \
         }                                                                                         \
-        x = CLBI_SET(rows[i / 4][i % 4 * ai]);                                                    \
+        x = NV > 1 ? CLBI_SET(rows[i / 4][i % 4 * ai]) : CLBI_ZERO();                             \
         CLBI_UNROLL for (j = 0; j < NV; ++j) {                                                    \
             const CLBI_R c_ij = NV > 1 ? CLBI_FMA(x, v[j], s[i][j]) : s[i][j];                    \
             s[i][j] = value;                                                                      \
