@@ -12623,9 +12623,10 @@ CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
     size_t all = (p->N + CLBI_W - 1) / CLBI_W * CLBI_W;
     const int stays = kc * all * SIZE <= NEAR;
     const int by_rows = stays && p->M * p->N * SIZE > NEAR_C && p->N > PANEL;
-    const int readable = p->N == all || (p->N > CLBI_W && p->bk + 1 >= CLBI_W);
+    const CLBI_N(split) s = CLBI_N(split_row)(p->M, p->N, p->K);
+    const int readable = p->N == all || (s.vectors > 1 && p->bk + 1 >= CLBI_W);
     if (p->bj == 1 && readable && (p->M < 64 || p->K * p->bk * SIZE <= IN_PLACE)) {
-        CLBI_N(block)(p, CLBI_N(split_row)(p->M, p->N, p->K), 1, p->bk, by_rows && p->K == kc);
+        CLBI_N(block)(p, s, 1, p->bk, by_rows && p->K == kc);
         return;
     }
     if (p->M * kc * SIZE > FAR && !stays) {
