@@ -12624,6 +12624,7 @@ CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
     const int stays = kc * all * SIZE <= NEAR;
     const int by_rows = stays && p->M * p->N * SIZE > NEAR_C && p->N > PANEL;
     const CLBI_N(split) s = CLBI_N(split_row)(p->M, p->N, p->K);
+    /* tiles of one vector read the last row of B whole, too */
     const int readable = p->N == all || (s.vectors > 1 && p->bk + 1 >= CLBI_W);
     if (p->bj == 1 && readable && (p->M < 64 || p->K * p->bk * SIZE <= IN_PLACE)) {
         CLBI_N(block)(p, s, 1, p->bk, by_rows && p->K == kc);
