@@ -771,7 +771,7 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
                             const clb_train_opts *opts, clb_trace *trace);
 CLBDEF void       clb_trace_free(clb_trace *trace);
 /* Peak bytes of clb_train with its trace, what observers allocate aside; 0 if they overflow. With P
- * parameters: 4P reals, a pass of at most 112 rows with its outputs twice, 2P + nK reals
+ * parameters: 4P reals, a pass of a block of rows with its outputs twice, 2P + nK reals
  * (a whole pass too where observers look or batches are drawn), (T+1)(4L+1) doubles of trace. */
 CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
                                   const clb_train_opts *opts);
@@ -4068,8 +4068,11 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_POSITIVE(z)        ((unsigned)CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ))
 #define CLBI_IF_POSITIVE(z, x)  CLBI_O(maskz_mov)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), x)
 #define CLBI_UNLESS_NEGATIVE(z) CLBI_O(max)(CLBI_ZERO(), z)
-#define CLBI_CHOOSE(z, x, y)    CLBI_O(mask_blend)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), y, x)
-#define CLBI_IF_EQUAL(a, b, x)  CLBI_O(maskz_mov)(CLBI_COMPARE(a, b, _CMP_EQ_OQ), x)
+#define CLBI_TRUTH              CLBI_M
+#define CLBI_EQUAL(a, b)        CLBI_COMPARE(a, b, _CMP_EQ_OQ)
+#define CLBI_ABOVE_ZERO(z)      CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ)
+#define CLBI_WHERE(t, x, y)     CLBI_O(mask_blend)(t, y, x)
+#define CLBI_SUB_WHERE(t, x, y) CLBI_O(mask_sub)(x, t, x, y)
 #ifdef CLB_SINGLE
 #define CLBI_PIECE(v, p, at)    _mm512_insertf32x4(v, _mm_loadu_ps(p), at)
 #define CLBI_LANES(p, off)      CLBI_PIECE(CLBI_PIECE(CLBI_PIECE(                                 \
@@ -4168,8 +4171,11 @@ static clb_real *clbi_on_line(clb_real *p)
     ((unsigned)CLBI_O(movemask)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ)))
 #define CLBI_IF_POSITIVE(z, x)  CLBI_O(and)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ), x)
 #define CLBI_UNLESS_NEGATIVE(z) CLBI_O(max)(CLBI_ZERO(), z)
-#define CLBI_CHOOSE(z, x, y)    CLBI_O(blendv)(y, x, CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ))
-#define CLBI_IF_EQUAL(a, b, x)  CLBI_O(and)(CLBI_O(cmp)(a, b, _CMP_EQ_OQ), x)
+#define CLBI_TRUTH              CLBI_R
+#define CLBI_EQUAL(a, b)        CLBI_O(cmp)(a, b, _CMP_EQ_OQ)
+#define CLBI_ABOVE_ZERO(z)      CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ)
+#define CLBI_WHERE(t, x, y)     CLBI_O(blendv)(y, x, t)
+#define CLBI_SUB_WHERE(t, x, y) CLBI_SUB(x, CLBI_O(and)(t, y))
 #ifdef CLB_SINGLE
 #define CLBI_LANES(p, off)      _mm256_insertf128_ps(                                             \
     _mm256_castps128_ps256(_mm_loadu_ps((p)[0] + (off))), _mm_loadu_ps((p)[1] + (off)), 1)
@@ -4267,9 +4273,12 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
     CLBI_AS_REAL(CLBI_BITS(vandq)(CLBI_O(vcgtq)(z, CLBI_ZERO()), CLBI_AS_BITS(x)))
 #define CLBI_UNLESS_NEGATIVE(z) \
     CLBI_AS_REAL(CLBI_BITS(vbicq)(CLBI_AS_BITS(z), CLBI_O(vcltq)(z, CLBI_ZERO())))
-#define CLBI_CHOOSE(z, x, y)    CLBI_O(vbslq)(CLBI_O(vcgtq)(z, CLBI_ZERO()), x, y)
-#define CLBI_IF_EQUAL(a, b, x) \
-    CLBI_AS_REAL(CLBI_BITS(vandq)(CLBI_O(vceqq)(a, b), CLBI_AS_BITS(x)))
+#define CLBI_TRUTH              CLBI_I
+#define CLBI_EQUAL(a, b)        CLBI_O(vceqq)(a, b)
+#define CLBI_ABOVE_ZERO(z)      CLBI_O(vcgtq)(z, CLBI_ZERO())
+#define CLBI_WHERE(t, x, y)     CLBI_O(vbslq)(t, x, y)
+#define CLBI_SUB_WHERE(t, x, y) \
+    CLBI_SUB(x, CLBI_AS_REAL(CLBI_BITS(vandq)(t, CLBI_AS_BITS(y))))
 #define CLBI_LANES(p, off)      CLBI_LOAD((p)[0] + (off))
 #define CLBI_LOW(a, b)          CLBI_O(vzip1q)(a, b)
 #define CLBI_HIGH(a, b)         CLBI_O(vzip2q)(a, b)
@@ -5073,8 +5082,9 @@ CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad)
  * clb_grad, since every sum over the rows goes on where the block before left it. */
 typedef struct clbi_blocks {
     const clb_data *data;
-    clb_data  view;          /* the rows of one block                                             */
+    clb_data  view;          /* the rows of the last block, which has the most                    */
     clb_pass  pass;          /* over a block                                                      */
+    size_t    rows;          /* of the other blocks                                               */
     void     *arena;         /* of these:                                                         */
     clb_real *wt, *gt;       /* P: W_l^T, G_l^T in the places of W_l, G_l; those that are used    */
     clb_real *r;             /* [n][K] residuals of the squared loss                              */
@@ -5083,19 +5093,20 @@ typedef struct clbi_blocks {
 
 #define CLBI_FEW_OUTPUTS 16     /* fewer outputs do not fill a vector, so samples do */
 
-/* Rows of a block: the widest hidden layer within 28 KiB, but 48 to 112 rows; blocks of about equal
- * size, in whole vectors of samples. */
+/* Rows of a block, whole vectors of samples: the widest hidden layer within 28 KiB of the first
+ * cache, or where these are too few for it within 256 KiB of the second. The last block has the
+ * rows that are over, too: rows + n % rows. */
 static size_t clbi_block_rows(const clb_net *net, size_t n)
 {
-    const size_t vector = 64 / sizeof(clb_real);
+    enum { NEAR = 28672, FAR = 262144, FEW = 48, VECTOR = 64 / sizeof(clb_real) };
     size_t l, widest = 1, rows, count;
     for (l = 1; l < net->L; ++l)
         if (net->m[l] > widest) widest = net->m[l];
-    rows = 28672 / sizeof(clb_real) / widest;
-    rows = rows < 48 ? 48 : rows > 112 ? 112 : rows;
-    count = (n + rows - 1) / rows;
-    rows = (n + count - 1) / count;
-    return (rows + vector - 1) / vector * vector;
+    rows = NEAR / sizeof(clb_real) / widest;
+    if (rows < FEW) rows = FAR / sizeof(clb_real) / widest;
+    if (rows < FEW) rows = FEW;
+    count = (n + rows / 2) / rows;
+    return count > 1 ? n / count / VECTOR * VECTOR : n > 0 ? n : 1;
 }
 
 /* Where nothing needs z_l once a_l is there, nor a_l once u_l is, one matrix serves for all. */
@@ -5122,6 +5133,7 @@ static void clbi_blocks_free(clbi_blocks *blocks)
 static size_t clbi_blocks_bytes(const clb_net *net, const clb_data *data)
 {
     size_t reals, outputs, bytes, rows = clbi_block_rows(net, data->n);
+    rows += data->n % rows;
     if (!clbi_mul_size(net->P, 2, &reals) || !clbi_add_size(data->n, 3 * rows, &rows) ||
         !clbi_mul_size(rows, data->K, &outputs) || !clbi_add_size(reals, outputs, &reals) ||
         !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
@@ -5137,10 +5149,10 @@ static clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net *net, cons
     char *at;
     memset(blocks, 0, sizeof *blocks);
     if (status) return status;
-    rows = clbi_block_rows(net, data->n);
     blocks->data = data;
     blocks->view = *data;
-    if (rows < data->n) blocks->view.n = rows;
+    blocks->rows = clbi_block_rows(net, data->n);
+    blocks->view.n = rows = blocks->rows + data->n % blocks->rows;
     if ((bytes = clbi_blocks_bytes(net, data)) == 0) return CLB_ESIZE;
     status = clb_pass_init(&blocks->pass, net, &blocks->view, ce);
     if (!status) status = clbi_calloc(&blocks->arena, bytes, 1);
@@ -5179,7 +5191,7 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
         kernels->transpose(net->m[l], net->m[l - 1], theta + net->w[l], net->m[l - 1],
                            blocks->wt + net->w[l], net->m[l]);
     for (i0 = 0; i0 < data->n; i0 += n) {
-        n = blocks->view.n < data->n - i0 ? blocks->view.n : data->n - i0;
+        n = data->n - i0 > blocks->view.n ? blocks->rows : data->n - i0;
         clbi_pass_use(pass, n, data->X + i0 * data->d, data->y ? data->y + i0 : NULL,
                       data->T ? data->T + i0 * K : NULL);
         clbi_forward(pass, theta, blocks->wt);
@@ -7075,7 +7087,7 @@ static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
 {
     size_t total = 8 * net->L * sizeof(double), n = data->n;
     clb_data view = *data;
-    view.n = clbi_block_rows(net, n) < n ? clbi_block_rows(net, n) : n;
+    view.n = clbi_block_rows(net, n) + n % clbi_block_rows(net, n);
     if (!clbi_add_bytes(clbi_run_reals(net->P), sizeof(clb_real), &total) ||
         !clbi_add_bytes(clbi_trace_cells(net->L, T), sizeof(double), &total)) return 0;
     if (o->batch) {
@@ -12390,7 +12402,7 @@ CLBI_FOR static void CLBI_N(transpose)(size_t rows, size_t cols, const clb_real 
     }
     for (; r + CLBI_W <= rows; r += CLBI_W)
         CLBI_N(transpose_rows)(cols, src + r * ld, ld, dst + r, ldd);
-    if (r && r < rows) {
+    if (r && r + FEW < rows) {
         last = rows - CLBI_W;
         CLBI_N(transpose_rows)(cols, src + last * ld, ld, dst + last, ldd);
     } else for (; r < rows; r += FEW) {
@@ -12952,7 +12964,7 @@ CLBI_FOR static void CLBI_N(leak)(size_t n, clb_real c, const clb_real *z, const
     size_t j = 0;
     for (; j + CLBI_W <= n; j += CLBI_W) {                 /* y_j = z_j > 0 ? x_j : c x_j */
         const CLBI_R vz = CLBI_LOAD(z + j), vx = CLBI_LOAD(x + j);
-        CLBI_STORE(y + j, CLBI_CHOOSE(vz, vx, CLBI_MUL(vc, vx)));
+        CLBI_STORE(y + j, CLBI_WHERE(CLBI_ABOVE_ZERO(vz), vx, CLBI_MUL(vc, vx)));
     }
     clbi_leak_scalar(n - j, c, z + j, x + j, y + j);
 }
@@ -13258,17 +13270,16 @@ CLBI_FOR static CLBI_R CLBI_N(times_power)(CLBI_R q, CLBI_R k)
 #endif
 }
 
-/* clbi_expr of every lane. LARGER and SMALLER give their second argument where the first is not
- * above or below it, so NaN stays. */
+/* clbi_expr of every lane, x <= 0 or NaN. LARGER gives its second argument where the first is not
+ * above it, so NaN stays. */
 CLBI_FOR static CLBI_R CLBI_N(exp)(CLBI_R x)
 {
     const CLBI_R round = CLBI_SET(CLBI_RROUND);
-    CLBI_R k, minus, r, q = CLBI_SET(clbi_exp_coef[0]);
+    CLBI_R k, r, q = CLBI_SET(clbi_exp_coef[0]);
     int j;
-    x = CLBI_LARGER(CLBI_SET(CLBI_RMIN), CLBI_SMALLER(CLBI_SET(CLBI_RMAX), x));
+    x = CLBI_LARGER(CLBI_SET(CLBI_RMIN), x);
     k = CLBI_SUB(CLBI_FMA(x, CLBI_SET(CLBI_RLOG2E), round), round);
-    minus = CLBI_SUB(CLBI_ZERO(), k);
-    r = CLBI_FMA(minus, CLBI_SET(CLBI_RLN2_LO), CLBI_FMA(minus, CLBI_SET(CLBI_RLN2_HI), x));
+    r = CLBI_FMA(k, CLBI_SET(-CLBI_RLN2_LO), CLBI_FMA(k, CLBI_SET(-CLBI_RLN2_HI), x));
     CLBI_UNROLL for (j = 1; j < CLBI_EXP_TERMS; ++j) q = CLBI_FMA(q, r, CLBI_SET(clbi_exp_coef[j]));
     q = CLBI_ADD(CLBI_SET(1), CLBI_FMA(CLBI_MUL(r, r), q, r));
     return CLBI_N(times_power)(q, k);
@@ -13332,45 +13343,55 @@ CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, size
     }
 }
 
-/* All exponentials first, so that the latencies of one vector overlap with the work of others. */
+/* u_ik = scale (p_ik - [k = y_i]) for the samples in `mask`, where u holds e_ik on entry;
+ * loss_i = logsumexp(f_i) - f_i,y_i in double. */
+CLBI_FOR static void CLBI_N(entropy_end)(CLBI_M mask, size_t K, const clb_real *f, size_t ld,
+                                         const int *y, CLBI_R scale, CLBI_R top, CLBI_R sum,
+                                         clb_real *u, double *loss)
+{
+    const CLBI_R one = CLBI_SET(1), inverse = CLBI_DIV(one, sum), label = CLBI_FROM_INTS(y);
+    CLBI_R vk = CLBI_ZERO(), at = CLBI_ZERO();
+    clb_real lse[CLBI_W], own[CLBI_W];
+    size_t j, k;
+    for (k = 0; k < K; ++k, f += ld, u += ld, vk = CLBI_ADD(vk, one)) {
+        const CLBI_TRUTH is = CLBI_EQUAL(label, vk);
+        const CLBI_R p = CLBI_MUL(CLBI_LOADM(u, mask), inverse);
+        CLBI_STOREM(u, mask, CLBI_MUL(CLBI_SUB_WHERE(is, p, one), scale));
+        at = CLBI_WHERE(is, CLBI_LOADM(f, mask), at);
+    }
+    CLBI_STORE(lse, CLBI_ADD(top, CLBI_N(log)(sum)));
+    CLBI_STORE(own, at);
+    CLBI_UNROLL for (j = 0; j < CLBI_W; j += CLBI_DW)
+        CLBI_D_STORE(loss + j, CLBI_D_OP(sub)(CLBI_D_LOAD(lse + j), CLBI_D_LOAD(own + j)));
+}
+
+/* In one round: the exponentials of a vector of samples, the end of the one before, the sum of the
+ * losses of the one before that. None of them waits for another. Full vectors go by a mask that
+ * the compiler knows, and so drops. */
 CLBI_FLATTEN CLBI_FOR static double CLBI_N(entropy)(size_t n, size_t K, const clb_real *f,
                                                     size_t ld, const int *y, clb_real scale,
                                                     clb_real *u, double total)
 {
-    enum { MANY = 128 };
-    const CLBI_R one = CLBI_SET(1), vscale = CLBI_SET(scale);
-    clb_real tops[MANY], sums[MANY], lse[CLBI_W], own[CLBI_W];
-    double loss[CLBI_W];
-    int some[CLBI_W] = { 0 };
-    size_t i, j, k, count, left;
-    for (; n; n -= count, f += count, u += count, y += count) {
-        count = n < MANY ? n : (size_t)MANY;
-        for (i = 0; i < count; i += CLBI_W) {
-            const CLBI_M mask = CLBI_MASK(count - i < CLBI_W ? count - i : CLBI_W);
-            CLBI_R top, sum = CLBI_N(exponentials)(mask, K, f + i, ld, u + i, &top);
-            CLBI_STORE(tops + i, top);
-            CLBI_STORE(sums + i, sum);
-        }
-        for (i = 0; i < count; i += CLBI_W) {
-            const CLBI_R sum = CLBI_LOAD(sums + i), inverse = CLBI_DIV(one, sum);
-            CLBI_R label, at = CLBI_ZERO();
-            CLBI_M mask;
-            left = count - i < CLBI_W ? count - i : CLBI_W;
-            mask = CLBI_MASK(left);
-            if (left < CLBI_W) memcpy(some, y + i, left * sizeof *y);
-            label = CLBI_FROM_INTS(left < CLBI_W ? some : y + i);
-            for (k = 0; k < K; ++k) {                      /* u_ik = scale (p_ik - [k = y_i]) */
-                const CLBI_R vk = CLBI_SET((clb_real)k), is = CLBI_IF_EQUAL(label, vk, one);
-                const CLBI_R p = CLBI_MUL(CLBI_LOADM(u + i + k * ld, mask), inverse);
-                CLBI_STOREM(u + i + k * ld, mask, CLBI_MUL(CLBI_SUB(p, is), vscale));
-                at = CLBI_CHOOSE(is, CLBI_LOADM(f + i + k * ld, mask), at);
-            }
-            CLBI_STORE(lse, CLBI_ADD(CLBI_LOAD(tops + i), CLBI_N(log)(sum)));
-            CLBI_STORE(own, at);
-            CLBI_UNROLL for (j = 0; j < CLBI_W; j += CLBI_DW)      /* lse_i - f_i,y_i in double */
-                CLBI_D_STORE(loss + j, CLBI_D_OP(sub)(CLBI_D_LOAD(lse + j), CLBI_D_LOAD(own + j)));
-            for (j = 0; j < left; ++j) total += loss[j];
-        }
+    enum { W = CLBI_W };
+    const size_t over = n % W;
+    const CLBI_M all = CLBI_MASK(W), some = CLBI_MASK(over);
+    const CLBI_R vscale = CLBI_SET(scale);
+    CLBI_R top = CLBI_ZERO(), sum = top, next_top = top, next_sum = top;
+    double loss[2][W];
+    int y_over[W] = { 0 };
+    size_t i, j;
+    memcpy(y_over, y + (n - over), over * sizeof *y);
+    for (i = 0; i < n + 2 * W; i += W, f += W, u += W) {
+        double *now = loss[i / W % 2], *before = loss[1 - i / W % 2];
+        if (i + W <= n) next_sum = CLBI_N(exponentials)(all, K, f, ld, u, &next_top);
+        else if (i < n) next_sum = CLBI_N(exponentials)(some, K, f, ld, u, &next_top);
+        if (i > W && i <= n + W) CLBI_UNROLL for (j = 0; j < W; ++j) total += before[j];
+        else if (i > W) for (j = 0; j < over; ++j) total += before[j];
+        if (i > 0 && i <= n)
+            CLBI_N(entropy_end)(all, K, f - W, ld, y + i - W, vscale, top, sum, u - W, now);
+        else if (i > 0 && i < n + W)
+            CLBI_N(entropy_end)(some, K, f - W, ld, y_over, vscale, top, sum, u - W, now);
+        top = next_top, sum = next_sum;
     }
     return total;
 }
@@ -13501,10 +13522,13 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_FMA
 #undef CLBI_POSITIVE
 #undef CLBI_IF_POSITIVE
-#undef CLBI_IF_EQUAL
+#undef CLBI_TRUTH
+#undef CLBI_EQUAL
+#undef CLBI_ABOVE_ZERO
+#undef CLBI_SUB_WHERE
 #undef CLBI_FROM_INTS
 #undef CLBI_UNLESS_NEGATIVE
-#undef CLBI_CHOOSE
+#undef CLBI_WHERE
 #undef CLBI_BITS
 #undef CLBI_AS_BITS
 #undef CLBI_AS_REAL
