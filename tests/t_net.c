@@ -184,8 +184,8 @@ static void check_blocks(size_t n, const size_t *widths, size_t count, const clb
 static void t_blocks(void)
 {
     static const size_t widths[][5] = { { 20, 64, 5 }, { 7, 3 }, { 20, 33, 16, 5 },
-                                        { 4, 130, 140, 9, 2 }, { 9, 24, 20 } };
-    static const size_t counts[] = { 3, 2, 4, 5, 3 }, rows[] = { 2, 47, 97, 200 };
+                                        { 4, 130, 140, 9, 2 }, { 9, 24, 20 }, { 6, 300, 3 } };
+    static const size_t counts[] = { 3, 2, 4, 5, 3, 3 }, rows[] = { 2, 47, 200, 700 };
     for (size_t w = 0; w < sizeof counts / sizeof *counts; ++w)
         for (size_t a = 0; a < ACTS; ++a)
             for (size_t i = 0; i < 4; ++i) {
