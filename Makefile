@@ -17,6 +17,7 @@ WARN     := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wd
 PREFIX   ?= /usr/local
 SEEDS    ?= 100
 THREADS  ?= 0
+JOBS     ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 REFERENCE ?= ../shared/reference
 VERSION  := $(shell sed -n 's/^\#define CLB_VERSION  *"\(.*\)"/\1/p' clb.h)
 
@@ -57,7 +58,9 @@ $(BUILD)/t_%: tests/t_%.c $(HEADERS) $(EXAMPLES) | $(BUILD)
 $(BUILD)/clb_tables: tools/clb_tables.c $(HEADERS) $(EXAMPLES) | $(BUILD)
 	$(COMPILE) -o $@ $< -lm
 
-test: $(TESTBINS) $(PROGRAMS) $(TOOL)
+# Built on all processors unless the user said how many.
+test:
+	@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) tests all
 	@status=0; for t in $(TESTBINS); do echo "$$t"; ./$$t || status=1; done; \
 	for s in $(wildcard tests/t_*.sh); do echo "$$s"; BUILD=$(BUILD) CC="$(CC)" sh $$s || status=1; done; exit $$status
 
