@@ -4065,12 +4065,12 @@ static clb_real *clbi_on_line(clb_real *p)
 #else
 #define CLBI_FMA(a, b, c)     CLBI_O(fmadd)(a, b, c)
 #endif
-#define CLBI_POSITIVE(z)        ((unsigned)CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ))
-#define CLBI_IF_POSITIVE(z, x)  CLBI_O(maskz_mov)(CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ), x)
-#define CLBI_UNLESS_NEGATIVE(z) CLBI_O(max)(CLBI_ZERO(), z)
 #define CLBI_TRUTH              CLBI_M
 #define CLBI_EQUAL(a, b)        CLBI_COMPARE(a, b, _CMP_EQ_OQ)
 #define CLBI_ABOVE_ZERO(z)      CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ)
+#define CLBI_POSITIVE(z)        ((unsigned)CLBI_ABOVE_ZERO(z))
+#define CLBI_IF_POSITIVE(z, x)  CLBI_O(maskz_mov)(CLBI_ABOVE_ZERO(z), x)
+#define CLBI_UNLESS_NEGATIVE(z) CLBI_O(max)(CLBI_ZERO(), z)
 #define CLBI_WHERE(t, x, y)     CLBI_O(mask_blend)(t, y, x)
 #define CLBI_SUB_WHERE(t, x, y) CLBI_O(mask_sub)(x, t, x, y)
 #ifdef CLB_SINGLE
@@ -4167,13 +4167,12 @@ static clb_real *clbi_on_line(clb_real *p)
 #else
 #define CLBI_FMA(a, b, c)     CLBI_O(fmadd)(a, b, c)
 #endif
-#define CLBI_POSITIVE(z) \
-    ((unsigned)CLBI_O(movemask)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ)))
-#define CLBI_IF_POSITIVE(z, x)  CLBI_O(and)(CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ), x)
-#define CLBI_UNLESS_NEGATIVE(z) CLBI_O(max)(CLBI_ZERO(), z)
 #define CLBI_TRUTH              CLBI_R
 #define CLBI_EQUAL(a, b)        CLBI_O(cmp)(a, b, _CMP_EQ_OQ)
 #define CLBI_ABOVE_ZERO(z)      CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ)
+#define CLBI_POSITIVE(z)        ((unsigned)CLBI_O(movemask)(CLBI_ABOVE_ZERO(z)))
+#define CLBI_IF_POSITIVE(z, x)  CLBI_O(and)(CLBI_ABOVE_ZERO(z), x)
+#define CLBI_UNLESS_NEGATIVE(z) CLBI_O(max)(CLBI_ZERO(), z)
 #define CLBI_WHERE(t, x, y)     CLBI_O(blendv)(y, x, t)
 #define CLBI_SUB_WHERE(t, x, y) CLBI_SUB(x, CLBI_O(and)(t, y))
 #ifdef CLB_SINGLE
@@ -4268,14 +4267,13 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #else
 #define CLBI_FMA(a, b, c)     CLBI_O(vfmaq)(c, a, b)
 #endif
-#define CLBI_POSITIVE(z)        clbi_neon_positive(z)
-#define CLBI_IF_POSITIVE(z, x) \
-    CLBI_AS_REAL(CLBI_BITS(vandq)(CLBI_O(vcgtq)(z, CLBI_ZERO()), CLBI_AS_BITS(x)))
-#define CLBI_UNLESS_NEGATIVE(z) \
-    CLBI_AS_REAL(CLBI_BITS(vbicq)(CLBI_AS_BITS(z), CLBI_O(vcltq)(z, CLBI_ZERO())))
 #define CLBI_TRUTH              CLBI_I
 #define CLBI_EQUAL(a, b)        CLBI_O(vceqq)(a, b)
 #define CLBI_ABOVE_ZERO(z)      CLBI_O(vcgtq)(z, CLBI_ZERO())
+#define CLBI_POSITIVE(z)        clbi_neon_positive(z)
+#define CLBI_IF_POSITIVE(z, x)  CLBI_AS_REAL(CLBI_BITS(vandq)(CLBI_ABOVE_ZERO(z), CLBI_AS_BITS(x)))
+#define CLBI_UNLESS_NEGATIVE(z) \
+    CLBI_AS_REAL(CLBI_BITS(vbicq)(CLBI_AS_BITS(z), CLBI_O(vcltq)(z, CLBI_ZERO())))
 #define CLBI_WHERE(t, x, y)     CLBI_O(vbslq)(t, x, y)
 #define CLBI_SUB_WHERE(t, x, y) \
     CLBI_SUB(x, CLBI_AS_REAL(CLBI_BITS(vandq)(t, CLBI_AS_BITS(y))))
@@ -4306,7 +4304,7 @@ static void clbi_neon_storem(clb_real *p, size_t n, CLBI_R v)
 static unsigned clbi_neon_positive(CLBI_R z)
 {
     static const CLBI_RBITS lane[4] = { 1, 2, 4, 8 };
-    const CLBI_I above = CLBI_O(vcgtq)(z, CLBI_ZERO());
+    const CLBI_I above = CLBI_ABOVE_ZERO(z);
     return (unsigned)CLBI_BITS(vaddvq)(CLBI_BITS(vandq)(above, CLBI_BITS(vld1q)(lane)));
 }
 #include CLB_HEADER_NAME
@@ -5095,7 +5093,7 @@ typedef struct clbi_blocks {
 
 /* Rows of a block, whole vectors of samples: the widest hidden layer within 28 KiB of the first
  * cache, or where these are too few for it within 256 KiB of the second. The last block has the
- * rows that are over, too: rows + n % rows. */
+ * rows that are over, too. */
 static size_t clbi_block_rows(const clb_net *net, size_t n)
 {
     enum { NEAR = 28672, FAR = 262144, FEW = 48, VECTOR = 64 / sizeof(clb_real) };
@@ -5107,6 +5105,12 @@ static size_t clbi_block_rows(const clb_net *net, size_t n)
     if (rows < FEW) rows = FEW;
     count = (n + rows / 2) / rows;
     return count > 1 ? n / count / VECTOR * VECTOR : n > 0 ? n : 1;
+}
+
+static size_t clbi_last_block_rows(const clb_net *net, size_t n)
+{
+    const size_t rows = clbi_block_rows(net, n);
+    return rows + n % rows;
 }
 
 /* Where nothing needs z_l once a_l is there, nor a_l once u_l is, one matrix serves for all. */
@@ -5132,8 +5136,7 @@ static void clbi_blocks_free(clbi_blocks *blocks)
  * block. 0 when they overflow. */
 static size_t clbi_blocks_bytes(const clb_net *net, const clb_data *data)
 {
-    size_t reals, outputs, bytes, rows = clbi_block_rows(net, data->n);
-    rows += data->n % rows;
+    size_t reals, outputs, bytes, rows = clbi_last_block_rows(net, data->n);
     if (!clbi_mul_size(net->P, 2, &reals) || !clbi_add_size(data->n, 3 * rows, &rows) ||
         !clbi_mul_size(rows, data->K, &outputs) || !clbi_add_size(reals, outputs, &reals) ||
         !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
@@ -5152,7 +5155,7 @@ static clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net *net, cons
     blocks->data = data;
     blocks->view = *data;
     blocks->rows = clbi_block_rows(net, data->n);
-    blocks->view.n = rows = blocks->rows + data->n % blocks->rows;
+    blocks->view.n = rows = clbi_last_block_rows(net, data->n);
     if ((bytes = clbi_blocks_bytes(net, data)) == 0) return CLB_ESIZE;
     status = clb_pass_init(&blocks->pass, net, &blocks->view, ce);
     if (!status) status = clbi_calloc(&blocks->arena, bytes, 1);
@@ -7087,7 +7090,7 @@ static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
 {
     size_t total = 8 * net->L * sizeof(double), n = data->n;
     clb_data view = *data;
-    view.n = clbi_block_rows(net, n) + n % clbi_block_rows(net, n);
+    view.n = clbi_last_block_rows(net, n);
     if (!clbi_add_bytes(clbi_run_reals(net->P), sizeof(clb_real), &total) ||
         !clbi_add_bytes(clbi_trace_cells(net->L, T), sizeof(double), &total)) return 0;
     if (o->batch) {
@@ -13379,18 +13382,18 @@ CLBI_FLATTEN CLBI_FOR static double CLBI_N(entropy)(size_t n, size_t K, const cl
     CLBI_R top = CLBI_ZERO(), sum = top, next_top = top, next_sum = top;
     double loss[2][W];
     int y_over[W] = { 0 };
-    size_t i, j;
+    size_t i, j, b = 0;                                    /* b: the vector before i */
     memcpy(y_over, y + (n - over), over * sizeof *y);
-    for (i = 0; i < n + 2 * W; i += W, f += W, u += W) {
+    for (i = 0; i < n + 2 * W; b = i, i += W) {
         double *now = loss[i / W % 2], *before = loss[1 - i / W % 2];
-        if (i + W <= n) next_sum = CLBI_N(exponentials)(all, K, f, ld, u, &next_top);
-        else if (i < n) next_sum = CLBI_N(exponentials)(some, K, f, ld, u, &next_top);
+        if (i + W <= n) next_sum = CLBI_N(exponentials)(all, K, f + i, ld, u + i, &next_top);
+        else if (i < n) next_sum = CLBI_N(exponentials)(some, K, f + i, ld, u + i, &next_top);
         if (i > W && i <= n + W) CLBI_UNROLL for (j = 0; j < W; ++j) total += before[j];
         else if (i > W) for (j = 0; j < over; ++j) total += before[j];
         if (i > 0 && i <= n)
-            CLBI_N(entropy_end)(all, K, f - W, ld, y + i - W, vscale, top, sum, u - W, now);
+            CLBI_N(entropy_end)(all, K, f + b, ld, y + b, vscale, top, sum, u + b, now);
         else if (i > 0 && i < n + W)
-            CLBI_N(entropy_end)(some, K, f - W, ld, y_over, vscale, top, sum, u - W, now);
+            CLBI_N(entropy_end)(some, K, f + b, ld, y_over, vscale, top, sum, u + b, now);
         top = next_top, sum = next_sum;
     }
     return total;
