@@ -69,7 +69,8 @@ tables: $(TOOL)
 	$(BUILD)/clb_tables tables --out tables $(BUILD)/results
 	$(BUILD)/clb_tables theorems --out tables
 	mkdir -p figures && cp $(BUILD)/results/*.svg figures/
-	$(BUILD)/clb_tables report --out $(BUILD)/report.html $(BUILD)/results
+	$(BUILD)/clb_tables report $(if $(wildcard tables/replication.md),--replication tables/replication.md) \
+	    --out $(BUILD)/report.html $(BUILD)/results
 
 quick: $(TOOL)
 	$(BUILD)/clb_tables run --quick --threads $(THREADS) --out $(BUILD)/quick

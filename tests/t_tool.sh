@@ -111,6 +111,13 @@ done
 if diff -r "$T/t1" "$T/t2" >/dev/null; then ok; else bad "tables differ"; fi
 same "$T/r1.html" "$T/r2.html" report
 grep -q "https\?://[^w]\|<script" "$T/r1.html" && bad "the report is not self-contained" || ok
+printf '# T\n\nWith `x < 1`.\n\n| | a\\_b |\n|---|---|\n| E05 | c \\| d |\n\n## E05\n\nmore\n' >"$T/rep.md"
+"$TOOL" report --replication "$T/rep.md" --out "$T/r3.html" "$T/a"
+for text in '<p>With <code>x &lt; 1</code>.</p>' '<th> a_b </th>' '<td> c | d </td></tr>' '<h3>E05</h3>'; do
+    if grep -qF "$text" "$T/r3.html"; then ok; else bad "the report's replication lacks $text"; fi
+done
+"$TOOL" report --replication "$T/none.md" --out "$T/r4.html" "$T/a" 2>/dev/null && bad "a missing file is no error" || ok
+[ -e "$T/r4.html" ] && bad "a refused report left a file" || ok
 
 # a replication that lost a group makes that one again, and the table has the same bytes
 R="replicate --only E5,E20 --quick --published --seeds 3..4 --lrs 0.1,0.3 -q --out $T/rep"

@@ -64,7 +64,7 @@ enum { ALL = EX_LEN(all_experiments) };
 
 typedef struct tool_options {
     ex_settings set;
-    const char *only, *reference, *single, *report;
+    const char *only, *reference, *single, *replication;
     int         help, version, verbose;
     const ex_info *chosen[ALL];
     size_t      chosen_n;
@@ -232,17 +232,22 @@ static int tool_report(tool_options *o)
     ex *xs[ALL];
     ex_buf page = { NULL, 0, 0 }, table = { NULL, 0, 0 };
     ledger l;
-    size_t n;
+    char *replication = NULL;
+    size_t n, size;
     int status = tool_load(o, tool_folder(o), xs, &n);
     memset(&l, 0, sizeof l);
+    if (!status && o->replication && !(replication = json_slurp(o->replication, &size))) {
+        fprintf(stderr, "%s: %s\n", o->replication, strerror(errno));
+        status = EX_BAD_INPUT;
+    }
     if (!status && o->reference) status = tool_ledger(o, xs, n, &l, &table);
     if (!status) {
-        report_page(&page, xs, n, o->reference ? &l : NULL);
+        report_page(&page, xs, n, o->reference ? &l : NULL, replication);
         status = ex_write_file(o->set.out ? o->set.out : "report.html", page.s, page.n);
     }
     if (l.singles) tool_close(l.singles, n);
     ledger_free(&l);
-    free(table.s), free(page.s);
+    free(table.s), free(page.s), free(replication);
     tool_close(xs, n);
     return status;
 }
@@ -318,6 +323,8 @@ static int tool_main(int argc, char **argv)
     opts[n++] =
         (ex_opt){ "single",         0, "DIR", "the same results in float, for bands", ex_set_text,
                   (void *)&o.single };
+    opts[n++] = (ex_opt){ "replication",   0, "FILE", "report: replication.md of replicate",
+                          ex_set_text, (void *)&o.replication };
     opts[n++] = (ex_opt){ "verbose",   'v',       NULL, "check: name the numbers not covered",
                           ex_set_flag, &o.verbose };
     memset(&opts[n], 0, sizeof opts[n]);

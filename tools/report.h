@@ -238,6 +238,63 @@ EX_FN void report_theorems(ex_buf *b, int quick)
     ex_put(b, "<p>Repeat: <code>build/clb_tables theorems</code></p></section>\n");
 }
 
+/* Part of a line of Markdown: \\x is x, what stands between two ` is code. */
+EX_FN void report_span(ex_buf *b, const char *s, size_t n)
+{
+    char c[2] = { 0, 0 };
+    int code = 0;
+    for (; n > 0; ++s, --n) {
+        if (*s == '`') {
+            ex_put(b, (code = !code) ? "<code>" : "</code>");
+            continue;
+        }
+        if (*s == '\\' && n > 1) ++s, --n;
+        c[0] = *s;
+        report_text(b, c);
+    }
+}
+
+/* "| a | b |", n characters, as a row of a table, which the head opens. */
+EX_FN void report_row(ex_buf *b, const char *s, size_t n, int head)
+{
+    ex_put(b, head ? "<div class=\"scroll\"><table><thead><tr>" : "<tr>");
+    for (size_t at = 1, end; at < n; at = end + 1) {
+        for (end = at; end < n && s[end] != '|'; ++end) end += s[end] == '\\';
+        ex_put(b, head ? "<th>" : "<td>");
+        report_span(b, s + at, (end < n ? end : n) - at);
+        ex_put(b, head ? "</th>" : "</td>");
+    }
+    ex_put(b, head ? "</tr></thead><tbody>\n" : "</tr>\n");
+}
+
+/* What replicate wrote: Markdown of headings, paragraphs and tables. */
+EX_FN void report_replication(ex_buf *b, const char *text)
+{
+    size_t n, rows = 0, parts = 0;
+    ex_put(b, "<section id=\"replication\"><h2>Replication on fresh seeds</h2>\n");
+    for (; *text; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        if (*text == '|') {
+            if (strncmp(text, "|---", 4) != 0) report_row(b, text, n, rows++ == 0);
+            continue;
+        }
+        if (rows) ex_put(b, report_end), rows = 0;
+        if (n == 0 || !strncmp(text, "# ", 2)) continue;
+        if (!strncmp(text, "## ", 3)) {
+            if (parts++ == 0) ex_put(b, "<details><summary>By experiment</summary>\n");
+            ex_put(b, "<h3>");
+            report_span(b, text + 3, n - 3);
+            ex_put(b, "</h3>\n");
+        } else {
+            ex_put(b, "<p>");
+            report_span(b, text, n);
+            ex_put(b, "</p>\n");
+        }
+    }
+    if (rows) ex_put(b, report_end);
+    ex_put(b, parts ? "</details></section>\n" : "</section>\n");
+}
+
 EX_FN void report_ledger(ex_buf *b, const ledger *l)
 {
     const char *heads[LEDGER_STATES + 2];
@@ -299,8 +356,8 @@ EX_FN void report_environment(ex_buf *b, ex *const *xs, size_t n)
     ex_put(b, "</section>\n");
 }
 
-/* The whole page; l may be NULL. */
-EX_FN void report_page(ex_buf *b, ex *const *xs, size_t n, const ledger *l)
+/* The whole page; l and replication (the text of replication.md) may be NULL. */
+EX_FN void report_page(ex_buf *b, ex *const *xs, size_t n, const ledger *l, const char *replication)
 {
     size_t pathways = 0, quick = 0;
     for (size_t i = 0; i < n; ++i)
@@ -323,6 +380,7 @@ EX_FN void report_page(ex_buf *b, ex *const *xs, size_t n, const ledger *l)
     for (size_t i = 0; i < n; ++i)
         ex_putf(b, "<a href=\"#%s\">%s</a>", xs[i]->info->id, xs[i]->info->id);
     ex_put(b, "<a href=\"#theorems\">Theorems</a>");
+    if (replication) ex_put(b, "<a href=\"#replication\">Replication</a>");
     if (l) ex_put(b, "<a href=\"#ledger\">Ledger</a>");
     ex_put(b, "</nav>\n<h2>Table 1</h2>\n");
     report_table_1(b, xs, n, 'E');
@@ -331,6 +389,7 @@ EX_FN void report_page(ex_buf *b, ex *const *xs, size_t n, const ledger *l)
         report_table_1(b, xs, n, 'M');
     }
     report_theorems(b, quick > 0);
+    if (replication) report_replication(b, replication);
     for (size_t i = 0; i < n; ++i) report_experiment(b, xs[i]);
     if (l) report_ledger(b, l);
     report_environment(b, xs, n);
