@@ -771,8 +771,9 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
                             const clb_train_opts *opts, clb_trace *trace);
 CLBDEF void       clb_trace_free(clb_trace *trace);
 /* Peak bytes of clb_train with its trace, what observers allocate aside; 0 if they overflow. With P
- * parameters: 4P reals, a pass of a block of rows with its outputs twice, 2P + nK reals
- * (a whole pass too where observers look or batches are drawn), (T+1)(4L+1) doubles of trace. */
+ * parameters: 4P reals, a pass of a block of rows (about 28 or 256 KiB of the widest layer, and 48
+ * rows at least, or all) with its outputs twice, 2P + nK reals (a whole pass too where observers
+ * look or batches are drawn), (T+1)(4L+1) doubles of trace. */
 CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
                                   const clb_train_opts *opts);
 

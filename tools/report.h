@@ -238,7 +238,7 @@ EX_FN void report_theorems(ex_buf *b, int quick)
     ex_put(b, "<p>Repeat: <code>build/clb_tables theorems</code></p></section>\n");
 }
 
-/* Part of a line of Markdown: \\x is x, what stands between two ` is code. */
+/* Part of a line of Markdown: \x is x, what stands between two ` is code. */
 EX_FN void report_span(ex_buf *b, const char *s, size_t n)
 {
     char c[2] = { 0, 0 };
