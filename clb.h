@@ -90,7 +90,7 @@
  *   Theorem 6  eq. (6) (7) (20)-(22)  clb_compression_bounds              t_theory.c  E16, E18
  *   Proposition 7  eq. (8) (26) (27)  clb_fit_exponential, clb_fit_tau    t_stats.c   E23
  *   Theorem 8                    clb_phase, clb_gates                     t_net.c     E15, E19, E22
- *   multi-pathway nets           clb_mode_step, clb_path_sharpness, clb_leaf t_pathways.c  M1-M10
+ *   multi-pathway nets           clb_path_mode_step, clb_path_sharpness, clb_path_leaf t_pathways.c  M1-M10
  *
  * 6  COOKBOOK    (status checks left out)
  *
@@ -856,7 +856,7 @@ typedef struct clb_dense {
     size_t          n, lda;
     const clb_real *A;
 } clb_dense;
-CLBDEF clb_linop clb_linop_dense(clb_dense *A);
+CLBDEF clb_linop clb_dense_op(clb_dense *A);
 
 /* All eigenvalues and eigenvectors by cyclic Jacobi rotations, in double whatever clb_real is: the
  * most accurate solver here, for small n (about 40 n^3 flops).   A = V^T diag(values) V
@@ -905,7 +905,7 @@ typedef enum clb_which { CLB_LARGEST, CLB_SMALLEST, CLB_BOTH_ENDS, CLB_WHICH_COU
 typedef struct clb_lanczos_opts {
     double    tol;           /* 0 -> 1e-10 (1e-5 single): |A v - lambda v| <= tol |A|_2 */
     clb_which which;         /* 0 -> largest ALGEBRAIC eigenvalues (not largest magnitude) */
-    size_t    block;         /* 0 -> 1 start vector; 2 for a clb_linop_dense of order > 500, which
+    size_t    block;         /* 0 -> 1 start vector; 2 for a clb_dense_op of order > 500, which
                                      is read from memory once for two products */
     size_t    basis;         /* 0 -> max(2 k + 20, 60), at most n: vectors kept before a restart */
     size_t    max_products;  /* 0 -> max(10 n, 1000) operator products */
@@ -978,7 +978,7 @@ typedef struct clb_estimate {
     size_t samples;
 } clb_estimate;
 /* Hutchinson: mean of z.Az over probes >= 2 random sign vectors estimates tr A. */
-CLBDEF clb_status clb_trace_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng,
+CLBDEF clb_status clb_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng,
                                        clb_estimate *out);
 
 /* ============================================================================================
@@ -1117,7 +1117,7 @@ CLBDEF clb_status clb_spectrum_init(clb_spectrum *sp, const clb_net *net, size_t
  *   lambda_p = c kap_p,  a_p = c b_p sqrt(kap_p),
  *   D_pq = [U^T (N_{l+1} - N_l) U]_pq / sqrt(kap_p kap_q).
  * Errors also: CLB_EOPTION unless the loss is MSE (ce = 0), and those of clb_eigh. */
-CLBDEF clb_status clb_spectrum_function(clb_spectrum *sp, clb_curv *curv, size_t l);
+CLBDEF clb_status clb_spectrum_init_ntk(clb_spectrum *sp, clb_curv *curv, size_t l);
 CLBDEF void       clb_spectrum_free(clb_spectrum *sp);
 
 typedef enum clb_mode_rule {
@@ -1387,21 +1387,21 @@ CLBDEF clb_status clb_bootstrap_sweep(const clb_sweep *sweep, const clb_bootstra
  * pathway p, s_p = u_p^{L_p}, residual r = sum_p s_p - s*, step size eta. Steps are quoted as
  * gamma = eta S with the single-path sharpness S = L s*^(2-2/L). Variances divide by P.
  * Functions that return a double return NaN for input outside their range; clb_path_check and
- * clb_step_check name what is wrong, and so do all functions that return a status:
+ * clb_path_step_check name what is wrong, and so do all functions that return a status:
  *     CLB_EPATHS   P = 0             CLB_EDEPTH  a pathway is shallower than the formula needs
  *     CLB_ETARGET  s* <= 0 or NaN    CLB_ESTEP   eta <= 0 or NaN                                 */
 
 /* depth[0..P-1] all >= least (NULL: not looked at), target > 0 and finite. */
 CLBDEF clb_status clb_path_check(size_t P, const size_t *depth, size_t least, double target);
-CLBDEF clb_status clb_step_check(double eta);
+CLBDEF clb_status clb_path_step_check(double eta);
 /* x^n by squaring, from the lowest bit of n up: about 2 log2(n) products in a fixed order. */
 CLBDEF double clb_powi(double x, size_t n);
 
 /* ---- warm-up ------------------------------------------------------------------------------- */
 
-typedef enum clb_ramp_shape {
-    CLB_RAMP_LINEAR, CLB_RAMP_GEOMETRIC, CLB_RAMP_JUMP, CLB_RAMP_COUNT
-} clb_ramp_shape;
+typedef enum clb_path_ramp_shape {
+    CLB_PATH_RAMP_LINEAR, CLB_PATH_RAMP_GEOMETRIC, CLB_PATH_RAMP_JUMP, CLB_PATH_RAMP_COUNT
+} clb_path_ramp_shape;
 
 /* A step size that moves from `from` to `to` in `steps` updates and stays there:
  *     linear: from + (to-from) min(1, t/steps)    geometric: from (to/from)^min(1, t/steps)
@@ -1409,19 +1409,19 @@ typedef enum clb_ramp_shape {
  * The single-path transient is the only phase that needs gamma < gamma_WCR; once the signal is
  * spread the step may rise to gamma_c. Start above gamma = 2: at a minimum reached exactly (r = 0)
  * the recursion cannot leave, however unstable the minimum becomes. See M8. */
-typedef struct clb_ramp {
+typedef struct clb_path_ramp {
     double         from, to;
     size_t         steps;
-    clb_ramp_shape shape;
-} clb_ramp;
-CLBDEF double clb_ramp_at(const clb_ramp *ramp, size_t t);
+    clb_path_ramp_shape shape;
+} clb_path_ramp;
+CLBDEF double clb_path_ramp_at(const clb_path_ramp *ramp, size_t t);
 
 /* ---- one mode: the scalar recursion --------------------------------------------------------- */
 
 /* One singular mode of the singular-vector-stationary (SVS) form: all layers of a pathway share
  * their singular vectors with the target and have the same singular value u_p.
  * All arrays belong to one allocation; u may be written between calls. */
-typedef struct clb_mode {
+typedef struct clb_path_mode {
     size_t  P;
     size_t *depth;      /* [P] L_p >= 1, the number of matrices                                   */
     double *u;          /* [P]                                                                    */
@@ -1429,45 +1429,45 @@ typedef struct clb_mode {
     double *mean;       /* [P] s_p averaged over the tail of the last run                         */
     double  target;     /* s*                                                                     */
     void   *arena;
-} clb_mode;
+} clb_path_mode;
 
 /* u_p = alpha_p^(1/L_p), so that s_p(0) = alpha_p >= 0.
  * Errors: CLB_EPATHS, CLB_EDEPTH (a depth of 0), CLB_ETARGET, CLB_ENOTFINITE (alpha_p negative or
  * not finite), CLB_ESIZE, CLB_ENOMEM; *mode is then zeroed. */
-CLBDEF clb_status clb_mode_init(clb_mode *mode, size_t P, const size_t *depth, double target,
+CLBDEF clb_status clb_path_mode_init(clb_path_mode *mode, size_t P, const size_t *depth, double target,
                                 const double *alpha);
-CLBDEF void       clb_mode_free(clb_mode *mode);     /* accepts a zeroed struct */
+CLBDEF void       clb_path_mode_free(clb_path_mode *mode);     /* accepts a zeroed struct */
 
 /* r = sum_p u_p^{L_p} - s*, pathways in ascending order; fills power. */
-CLBDEF double clb_mode_residual(clb_mode *mode);
+CLBDEF double clb_path_mode_residual(clb_path_mode *mode);
 /* One step of the exact recursion, all pathways with the same r; returns the r it used:
  *     u_p <- u_p - eta r u_p^(L_p-1)                                                         (R) */
-CLBDEF double clb_mode_step(clb_mode *mode, double eta);
+CLBDEF double clb_path_mode_step(clb_path_mode *mode, double eta);
 /* At the current u:  s_p;  sum_p s_p;  sharpness sum_p L_p u_p^(2L_p-2) (S1; the Hessian's only
  * nonzero eigenvalue in this mode when r = 0);  largest s_p / sum s;  sqrt(Var s) / (s* / P). */
-CLBDEF double clb_mode_signal(const clb_mode *mode, size_t p);
-CLBDEF double clb_mode_sum(const clb_mode *mode);
-CLBDEF double clb_mode_sharpness(const clb_mode *mode);
-CLBDEF double clb_mode_share(const clb_mode *mode);
-CLBDEF double clb_mode_gap(const clb_mode *mode);
+CLBDEF double clb_path_mode_signal(const clb_path_mode *mode, size_t p);
+CLBDEF double clb_path_mode_sum(const clb_path_mode *mode);
+CLBDEF double clb_path_mode_sharpness(const clb_path_mode *mode);
+CLBDEF double clb_path_mode_share(const clb_path_mode *mode);
+CLBDEF double clb_path_mode_gap(const clb_path_mode *mode);
 /* V = Var(z), z_p = u_p^(2-L), one depth L >= 3 for all pathways; NaN otherwise. */
-CLBDEF double clb_mode_variance(const clb_mode *mode);
+CLBDEF double clb_path_mode_variance(const clb_path_mode *mode);
 
-typedef enum clb_outcome {
-    CLB_SINGLE_PATH,    /* one pathway holds what gradient flow would have given it               */
-    CLB_PARTLY,         /* re-balanced in part: between single path and equal shares              */
-    CLB_BALANCED,    /* equal shares (or, depths differing, the sharpness optimum) and r at rest  */
-    CLB_TWO_CYCLE,      /* r keeps alternating (further up also longer cycles)                    */
-    CLB_COLLAPSED,      /* on the plateau near u = 0, less than half of s* learnt                 */
-    CLB_FLIPPED,        /* some u_p became negative                                               */
-    CLB_RUN_AWAY,       /* not finite, or |u_p| > u_max                                           */
-    CLB_OUTCOME_COUNT
-} clb_outcome;
-CLBDEF const char *clb_outcome_name(clb_outcome outcome);
+typedef enum clb_path_outcome {
+    CLB_PATH_SINGLE,    /* one pathway holds what gradient flow would have given it               */
+    CLB_PATH_PARTLY,         /* re-balanced in part: between single path and equal shares              */
+    CLB_PATH_BALANCED,    /* equal shares (or, depths differing, the sharpness optimum) and r at rest  */
+    CLB_PATH_TWO_CYCLE,      /* r keeps alternating (further up also longer cycles)                    */
+    CLB_PATH_COLLAPSED,      /* on the plateau near u = 0, less than half of s* learnt                 */
+    CLB_PATH_FLIPPED,        /* some u_p became negative                                               */
+    CLB_PATH_RUN_AWAY,       /* not finite, or |u_p| > u_max                                           */
+    CLB_PATH_OUTCOME_COUNT
+} clb_path_outcome;
+CLBDEF const char *clb_path_outcome_name(clb_path_outcome outcome);
 
-typedef void (*clb_mode_fn)(void *context, size_t t, const clb_mode *mode, double r);
+typedef void (*clb_path_mode_fn)(void *context, size_t t, const clb_path_mode *mode, double r);
 
-typedef struct clb_mode_opts {
+typedef struct clb_path_mode_opts {
     size_t          tail;       /* 0 -> 2: iterates T-tail+1..T are averaged                      */
     double          u_max;      /* 0 -> 10: larger |u_p| is divergence                            */
     double          settle;     /* > 0: end once |r| <= settle s* four times, eta lambda < 2    */
@@ -1476,17 +1476,17 @@ typedef struct clb_mode_opts {
     double          cycle;   /* 0 -> 1e-2: rms of r / s* over the tail that counts as two-cycle   */
     int             stop_at_flip;
     int             laws;       /* count rises of V and steps without strong safety               */
-    const clb_ramp *ramp;       /* NULL: eta at every step; else eta is not looked at             */
-    clb_mode_fn     observe;    /* NULL, or called with every iterate t = 0..T and its residual   */
+    const clb_path_ramp *ramp;       /* NULL: eta at every step; else eta is not looked at             */
+    clb_path_mode_fn     observe;    /* NULL, or called with every iterate t = 0..T and its residual   */
     void           *context;
-} clb_mode_opts;                /* NULL: all defaults                                             */
+} clb_path_mode_opts;                /* NULL: all defaults                                             */
 
-#define CLB_NEVER ((size_t)-1)
+#define CLB_PATH_NEVER ((size_t)-1)
 
 /* What a run leaves behind, besides mode->u and mode->mean. Means are over the tail. */
-typedef struct clb_mode_run {
+typedef struct clb_path_mode_run {
     size_t      steps;          /* updates done                                                   */
-    clb_outcome outcome;
+    clb_path_outcome outcome;
     double      r;              /* at the last iterate                                            */
     double      rms_r;
     double      sum;            /* mean of sum_p s_p                                              */
@@ -1496,18 +1496,18 @@ typedef struct clb_mode_run {
     double      eta_lambda_max; /* over the whole run                                             */
     double      u_min;          /* smallest u_p of the run                                        */
     double      peak;           /* largest s_p / s* of the run                                    */
-    size_t      flip;           /* first t with a negative u_p, or CLB_NEVER                      */
-    size_t      cross;          /* first t with eta lambda > 2, or CLB_NEVER                      */
+    size_t      flip;           /* first t with a negative u_p, or CLB_PATH_NEVER                      */
+    size_t      cross;          /* first t with eta lambda > 2, or CLB_PATH_NEVER                      */
     double      cross_share;    /* largest s_p / s* at t = cross; NaN if never                    */
     size_t      rises;          /* steps with sqrt V larger than before by more than rounding     */
     size_t      unsafe;         /* steps without strong safety                                    */
-} clb_mode_run;
+} clb_path_mode_run;
 
 /* T updates with step size eta. No heap allocation inside a step. Divergence is an outcome, not an
  * error.
  * Errors: CLB_ESTEP, CLB_EOPTION (ramp), CLB_ENOMEM. See tests/t_pathways.c, M1, M2, M4, M7, M8 */
-CLBDEF clb_status clb_mode_train(clb_mode *mode, double eta, size_t T, const clb_mode_opts *opts,
-                                 clb_mode_run *run);
+CLBDEF clb_status clb_path_mode_train(clb_path_mode *mode, double eta, size_t T, const clb_path_mode_opts *opts,
+                                 clb_path_mode_run *run);
 
 /* ---- sharpness at a global minimum ---------------------------------------------------------- */
 
@@ -1529,8 +1529,8 @@ CLBDEF clb_status clb_path_spectrum(size_t P, const size_t *depth, size_t d, con
  * shares:
  *     lambda_min = L P^(2/L-1) s*^(2-2/L)                                                      (S3)
  * For L = 2 both are 2 s*: depth 2 cannot re-balance. */
-CLBDEF double clb_single_sharpness(size_t L, double target);
-CLBDEF double clb_balanced_sharpness(size_t P, size_t L, double target);
+CLBDEF double clb_path_single_sharpness(size_t L, double target);
+CLBDEF double clb_path_balanced_sharpness(size_t P, size_t L, double target);
 /* The flattest split for any depths >= 2, from the Lagrange system
  *     d lambda/d s_p = 2 (L_p-1) s_p^(1-2/L_p) = mu  for all p,     sum_p s_p = s*
  * by bisection on mu; L = 2 pathways share what is left at the cap mu = 2 equally. s [P]; mu and
@@ -1542,36 +1542,36 @@ CLBDEF clb_status clb_path_optimum(size_t P, const size_t *depth, double target,
 /* Step sizes 2/S < eta < 2/lambda_min: the single-path minimum of the shallowest pathway is
  * unstable, the flattest split stable. gamma_c = 2 S/lambda_min, for one depth 2 P^(1-2/L).     (W)
  * Errors: as clb_path_optimum. */
-typedef struct clb_window { double lo, hi, S, lambda_min, gamma_c; } clb_window;
-CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target, clb_window *window);
+typedef struct clb_path_bounds { double lo, hi, S, lambda_min, gamma_c; } clb_path_bounds;
+CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target, clb_path_bounds *window);
 
 /* ---- laws across pathways: the leaf coordinate ---------------------------------------------- */
 
 /* zhat = u^(2-L)/(L-2) for L >= 3, -log u for L = 2, -u for L = 1; gradient flow has dzhat_p/dt =
  * r for every pathway, so all differences zhat_p - zhat_q are conserved. And back. u > 0. */
-CLBDEF double clb_leaf(size_t L, double u);
-CLBDEF double clb_leaf_inverse(size_t L, double zhat);
+CLBDEF double clb_path_leaf(size_t L, double u);
+CLBDEF double clb_path_leaf_inverse(size_t L, double zhat);
 /* Where gradient flow from mode->u ends: sum_p s_p = s* on the leaf, s [P]. Depths >= 2, u > 0, by
  * bisection. Errors: CLB_EDEPTH, CLB_ENOTFINITE (some u_p <= 0 or not finite). */
-CLBDEF clb_status clb_leaf_endpoint(const clb_mode *mode, double *s);
+CLBDEF clb_status clb_path_leaf_endpoint(const clb_path_mode *mode, double *s);
 /* Sharpness at the zero-loss point of a leaf with variance V of z, to second order:             (Q)
  *     lambda = lambda_min + L(L-1)/(L-2) u*^(4L-6) P V,     u* = (s* / P)^(1/L), L >= 3 */
-CLBDEF double clb_leaf_sharpness(size_t P, size_t L, double target, double V);
+CLBDEF double clb_path_leaf_sharpness(size_t P, size_t L, double target, double V);
 /* The exact step of z = u^(2-L) with c = eta r:  phi_c(z) = z (1 - c/z)^-(L-2), and its slope
  * phi' = (1 - (L-1)x) / (1-x)^(L-1), x = c/z < 1. L >= 3. */
-CLBDEF double clb_leaf_step(size_t L, double z, double c);
-CLBDEF double clb_leaf_slope(size_t L, double x);
+CLBDEF double clb_path_leaf_step(size_t L, double z, double c);
+CLBDEF double clb_path_leaf_slope(size_t L, double x);
 /* x_c in (1/(L-1), 1) with phi'(x_c) = -1: up to it every pairwise distance |z_p - z_q| still
  * contracts. (Strong safety, x <= 1/(L-1), is only phi' >= 0.) L >= 3. */
-CLBDEF double clb_contraction_limit(size_t L);
+CLBDEF double clb_path_contraction_limit(size_t L);
 /* max_p (L_p-1) eta r u_p^(L_p-2), refreshing the residual: strong safety is a value <= 1; then V
  * does not grow. */
-CLBDEF double clb_mode_safety(clb_mode *mode, double eta);
+CLBDEF double clb_path_mode_safety(clb_path_mode *mode, double eta);
 /* Change of zhat_p - zhat_q in one step to second order, refreshing the residual:              (D2)
  *     (eta^2 r^2 / 4) (mu_p - mu_q),     mu_p = 2 (L_p-1) u_p^(L_p-2) = d lambda / d s_p
  * For one depth this is (D1) divided by L-2. Two pathways of depth 2: 0, and exactly so in every
  * discrete step (the common factor 1 - eta r). */
-CLBDEF double clb_leaf_drift(clb_mode *mode, double eta, size_t p, size_t q);
+CLBDEF double clb_path_leaf_drift(clb_path_mode *mode, double eta, size_t p, size_t q);
 
 /* ---- edge of stability ---------------------------------------------------------------------- */
 
@@ -1579,68 +1579,68 @@ CLBDEF double clb_leaf_drift(clb_mode *mode, double eta, size_t p, size_t q);
  * (0, or >= the largest depth: exact), refreshing the residual:
  *     r+ = r + sum_{p,k} C(L_p,k) (-eta r)^k u_p^(L_p + k(L_p-2))
  *        = (1 - eta lambda) r + L(L-1)/2 eta^2 T_2 r^2 - ...                                     */
-CLBDEF double clb_residual_next(clb_mode *mode, double eta, size_t order);
+CLBDEF double clb_path_residual_next(clb_path_mode *mode, double eta, size_t order);
 /* Transverse multiplier of two steps at amplitude x = eta r u*^(L-2), leading order:           (C2)
  *     m = 1 - (L-1)(L-2) x^2         (not the frozen 1 - 2 (L-1)^2 x^2: too strong by
  *     2(L-1)/(L-2)) */
-CLBDEF double clb_two_step(size_t L, double x);
-CLBDEF double clb_two_step_frozen(size_t L, double x);
+CLBDEF double clb_path_two_step(size_t L, double x);
+CLBDEF double clb_path_two_step_frozen(size_t L, double x);
 /* Balanced two-cycle at eta lambda_min = 2 + eps, flip normal form: x^2 = 3 eps/((L-1)(5L-4)),
  * 1 - m = 3 (L-2)/(5L-4) eps, rms r = x / (eta u*^(L-2)).  L >= 3, eps >= 0.                (C3) */
-typedef struct clb_cycle { double x2, decay, rms_r; } clb_cycle;
-CLBDEF clb_status clb_cycle_predict(size_t P, size_t L, double target, double eps,
-                                    clb_cycle *cycle);
+typedef struct clb_path_cycle { double x2, decay, rms_r; } clb_path_cycle;
+CLBDEF clb_status clb_path_cycle_predict(size_t P, size_t L, double target, double eps,
+                                    clb_path_cycle *cycle);
 /* P = 2: the larger share a on the stopping boundary lambda = 2/eta, that is
  *     a^(2-2/L) + (1-a)^(2-2/L) = 2/gamma;      1 for gamma <= 2, 1/2 for gamma >= gamma_c. L >=
  *     3. */
-CLBDEF double clb_boundary_share(size_t L, double gamma);
+CLBDEF double clb_path_boundary_share(size_t L, double gamma);
 /* The iterate stops at eta lambda = 2 - k Delta with k = 3(L-2)/(2(5L-4)), Delta = 2 - eta
  * lambda_min. */
-CLBDEF double clb_stop_offset(size_t L);
+CLBDEF double clb_path_stop_offset(size_t L);
 /* At gamma_c: t V(t)/z*^2 -> (7L-2)/(12(L-1)), z* = u*^(2-L). */
-CLBDEF double clb_critical_constant(size_t L);
+CLBDEF double clb_path_critical_constant(size_t L);
 /* V after t steps of the central flow, in closed form (the right-hand side is logistic in V):
  *     dV/dt = -3(L-2)/(5L-4) max(eta lambda(V) - 2, 0) V,     lambda(V) from (Q)                 */
-CLBDEF double clb_central_flow(size_t P, size_t L, double target, double eta, double V0, double t);
+CLBDEF double clb_path_central_flow(size_t P, size_t L, double target, double eta, double V0, double t);
 /* The same with the amplitude y = x^2 as a second slow variable, which the one-variable flow takes
  * as settled at every moment. Own extension:
  *     dy/dt = 2 (eta lambda(V) - 2 - (L-1)(5L-4)/3 y) y,     dV/dt = -(L-1)(L-2) y V
  * state = {V, y}, T steps of length 1 by the classical Runge-Kutta rule. It contains the stopping
  * offset and the critical constant above, which the one-variable flow misses.
  * Errors: CLB_EPATHS, CLB_EDEPTH (< 3), CLB_ETARGET, CLB_ESTEP. */
-CLBDEF clb_status clb_central_pair(size_t P, size_t L, double target, double eta, size_t T,
+CLBDEF clb_status clb_path_central_pair(size_t P, size_t L, double target, double eta, size_t T,
                                    double state[2]);
 
 /* ---- deep chain and worst-case return ------------------------------------------------------- */
 
 /* One pathway alone, x = u/u*: f(x) = x + (gamma/L) x^(L-1) (1 - x^L), and f'(x). f'(1) = 1 -
  * gamma. */
-CLBDEF double clb_chain_map(size_t L, double gamma, double x);
-CLBDEF double clb_chain_slope(size_t L, double gamma, double x);
+CLBDEF double clb_path_chain_map(size_t L, double gamma, double x);
+CLBDEF double clb_path_chain_slope(size_t L, double gamma, double x);
 /* Largest value M = f(x_max) on (0,1), gamma > 1, L >= 2. Errors: CLB_EDEPTH, CLB_ESTEP. */
-CLBDEF clb_status clb_chain_peak(size_t L, double gamma, double *x_max, double *M);
+CLBDEF clb_status clb_path_chain_peak(size_t L, double gamma, double *x_max, double *M);
 /* Worst-case return: the gamma with f(M(gamma)) = 0. Below it (0, M] is invariant and no sign ever
  * flips. From the one root of
  *     (L-2) log R + log(R^L y - 1) = log D,   D = (2L-1) y - (L-1),   R = 1 + (1-y)/D = M/x_max
  * bisected in D, with log1p and expm1 where 1 is nearly cancelled; gamma = L / (y^((L-2)/L) D).
  * Relative error a few 1e-16 for L = 2..1e6. gamma(2) = 3 sqrt 3 - 2.   Errors: CLB_EDEPTH (L <
  * 2). */
-typedef struct clb_return { double gamma, y, x_max, M; } clb_return;
-CLBDEF clb_status clb_worst_return(size_t L, clb_return *out);
+typedef struct clb_path_return { double gamma, y, x_max, M; } clb_path_return;
+CLBDEF clb_status clb_path_worst_return(size_t L, clb_path_return *out);
 /* gamma_WCR ~ 2 W(2L), W e^W = argument; the principal branch of W for x >= 0. */
 CLBDEF double clb_lambert_w(double x);
-CLBDEF double clb_worst_return_asymptote(size_t L);
+CLBDEF double clb_path_worst_return_asymptote(size_t L);
 
 /* ---- several modes -------------------------------------------------------------------------- */
 
 /* The ceiling on gamma: min(2 P^(1-2/L), gamma_WCR(L)). L >= 2. */
-CLBDEF double clb_ceiling(size_t P, size_t L);
+CLBDEF double clb_path_ceiling(size_t P, size_t L);
 /* Number of modes with eta S_i > 2: those that re-balance. target [d]. */
-CLBDEF size_t clb_rank(size_t L, size_t d, const double *target, double eta);
+CLBDEF size_t clb_path_rank(size_t L, size_t d, const double *target, double eta);
 /* Step sizes at which exactly the r largest modes re-balance, target descending, 1 <= r <= d:
  *     2/S_r < eta < min(2/S_{r+1}, ceiling/S_1); empty (hi <= lo) where the ceiling comes first.
  * Errors: CLB_EPATHS, CLB_EDEPTH (< 3), CLB_ETARGET, CLB_EOPTION (r). See M7 */
-CLBDEF clb_status clb_rank_window(size_t P, size_t L, size_t d, const double *target, size_t r,
+CLBDEF clb_status clb_path_rank_window(size_t P, size_t L, size_t d, const double *target, size_t r,
                                   double *lo,
                                   double *hi);
 
@@ -1661,7 +1661,7 @@ typedef struct clb_paths {
     clb_real *grad;         /* [N] at the last clb_paths_grad                                     */
     clb_real *error;        /* [n][K] f - T                                                       */
     clb_curv *curv;         /* [P] for clb_paths_hvp, NULL before clb_paths_curve                 */
-    clb_data  own;          /* inputs and target of clb_paths_linear                              */
+    clb_data  own;          /* inputs and target of clb_paths_init_linear                              */
     void     *arena;
 } clb_paths;
 
@@ -1671,12 +1671,12 @@ typedef struct clb_paths {
 CLBDEF clb_status clb_paths_init(clb_paths *paths, size_t P, const size_t *depth, size_t m,
                                  clb_activation activation, const clb_data *data);
 /* The linear network of d x d matrices with target M [d][d]. Errors: as above. */
-CLBDEF clb_status clb_paths_linear(clb_paths *paths, size_t P, const size_t *depth, size_t d,
+CLBDEF clb_status clb_paths_init_linear(clb_paths *paths, size_t P, const size_t *depth, size_t d,
                                    const clb_real *M);
 CLBDEF void       clb_paths_free(clb_paths *paths);        /* accepts a zeroed struct */
 
 /* Q = I - 2 v v^T / v.v, an orthogonal symmetric matrix; v [d] not zero. */
-CLBDEF void clb_householder(size_t d, const double *v, double *Q);
+CLBDEF void clb_path_householder(size_t d, const double *v, double *Q);
 /* M = U diag(s) V^T; columns of U, V [d][d] are the singular vectors. */
 CLBDEF void clb_path_target(size_t d, const double *U, const double *s, const double *V,
                             clb_real *M);
@@ -3483,7 +3483,7 @@ CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_
  * @S35 MATRIX KERNELS
  * ========================================================================================== */
 
-/* Each kernel has a scalar version here, which is its definition, and one vector version at @S45,
+/* Each kernel has a scalar version here, which is its definition, and one vector version at @S60,
  * written once on the vector operations that the blocks below name for AVX2, AVX-512 and NEON.
  * This file includes itself there once an instruction set; every function of such a pass is
  * compiled for that set alone.
@@ -7742,7 +7742,7 @@ static void clbi_dense_apply(void *context, const clb_real *x, clb_real *y)
     clbi_isa_kernels()->symv(1, m->n, m->A, m->lda, x, y, m->n, 0);
 }
 
-CLBDEF clb_linop clb_linop_dense(clb_dense *A)
+CLBDEF clb_linop clb_dense_op(clb_dense *A)
 {
     clb_linop op;
     op.n = A->n;
@@ -9167,7 +9167,7 @@ static double clbi_student95(size_t v)
                      + (((3 * z2 + 19) * z2 + 17) * z2 - 15) / (384 * x * x)) / x);
 }
 
-CLBDEF clb_status clb_trace_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng,
+CLBDEF clb_status clb_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng,
                                        clb_estimate *out)
 {
     clb_real *z;
@@ -9663,7 +9663,7 @@ static clb_status clbi_function_modes(clbi_function *s, clb_spectrum *sp, const 
     return CLB_OK;
 }
 
-CLBDEF clb_status clb_spectrum_function(clb_spectrum *sp, clb_curv *curv, size_t l)
+CLBDEF clb_status clb_spectrum_init_ntk(clb_spectrum *sp, clb_curv *curv, size_t l)
 {
     const clb_net *net = curv->pass->net;
     size_t i, N = curv->pass->n * net->m[net->L];
@@ -10898,7 +10898,7 @@ CLBDEF clb_status clb_path_check(size_t P, const size_t *depth, size_t least, do
     return CLB_OK;
 }
 
-CLBDEF clb_status clb_step_check(double eta)
+CLBDEF clb_status clb_path_step_check(double eta)
 {
     return clbi_positive(eta) ? CLB_OK : CLB_ESTEP;
 }
@@ -10928,25 +10928,25 @@ static double clbi_bisect(double (*f)(const void *context, double x), const void
     return 0.5 * (lo + hi);
 }
 
-CLBDEF double clb_ramp_at(const clb_ramp *ramp, size_t t)
+CLBDEF double clb_path_ramp_at(const clb_path_ramp *ramp, size_t t)
 {
     double part;
     if (t >= ramp->steps) return ramp->to;
     part = (double)t / (double)ramp->steps;
-    if (ramp->shape == CLB_RAMP_LINEAR) return ramp->from + (ramp->to - ramp->from) * part;
-    if (ramp->shape == CLB_RAMP_GEOMETRIC) return ramp->from * clb_pow(ramp->to / ramp->from, part);
+    if (ramp->shape == CLB_PATH_RAMP_LINEAR) return ramp->from + (ramp->to - ramp->from) * part;
+    if (ramp->shape == CLB_PATH_RAMP_GEOMETRIC) return ramp->from * clb_pow(ramp->to / ramp->from, part);
     return ramp->from;
 }
 
 /* ---- one mode ---- */
 
-CLBDEF void clb_mode_free(clb_mode *mode)
+CLBDEF void clb_path_mode_free(clb_path_mode *mode)
 {
     CLB_FREE(mode->arena);
     memset(mode, 0, sizeof *mode);
 }
 
-CLBDEF clb_status clb_mode_init(clb_mode *mode, size_t P, const size_t *depth, double target,
+CLBDEF clb_status clb_path_mode_init(clb_path_mode *mode, size_t P, const size_t *depth, double target,
                                 const double *alpha)
 {
     size_t p;
@@ -10970,7 +10970,7 @@ CLBDEF clb_status clb_mode_init(clb_mode *mode, size_t P, const size_t *depth, d
     return CLB_OK;
 }
 
-CLBDEF double clb_mode_residual(clb_mode *mode)
+CLBDEF double clb_path_mode_residual(clb_path_mode *mode)
 {
     double sum = 0;
     size_t p;
@@ -10982,34 +10982,34 @@ CLBDEF double clb_mode_residual(clb_mode *mode)
 }
 
 /* (R) with the powers of the last residual. */
-static void clbi_mode_update(clb_mode *mode, double eta_r)
+static void clbi_mode_update(clb_path_mode *mode, double eta_r)
 {
     size_t p;
     for (p = 0; p < mode->P; ++p) mode->u[p] -= eta_r * mode->power[p];
 }
 
-CLBDEF double clb_mode_step(clb_mode *mode, double eta)
+CLBDEF double clb_path_mode_step(clb_path_mode *mode, double eta)
 {
-    double r = clb_mode_residual(mode);
+    double r = clb_path_mode_residual(mode);
     clbi_mode_update(mode, eta * r);
     return r;
 }
 
-CLBDEF double clb_mode_signal(const clb_mode *mode, size_t p)
+CLBDEF double clb_path_mode_signal(const clb_path_mode *mode, size_t p)
 {
     CLB_ASSERT(p < mode->P);
     return clb_powi(mode->u[p], mode->depth[p]);
 }
 
-CLBDEF double clb_mode_sum(const clb_mode *mode)
+CLBDEF double clb_path_mode_sum(const clb_path_mode *mode)
 {
     double sum = 0;
     size_t p;
-    for (p = 0; p < mode->P; ++p) sum += clb_mode_signal(mode, p);
+    for (p = 0; p < mode->P; ++p) sum += clb_path_mode_signal(mode, p);
     return sum;
 }
 
-CLBDEF double clb_mode_sharpness(const clb_mode *mode)
+CLBDEF double clb_path_mode_sharpness(const clb_path_mode *mode)
 {
     double sum = 0;
     size_t p;
@@ -11020,12 +11020,12 @@ CLBDEF double clb_mode_sharpness(const clb_mode *mode)
     return sum;
 }
 
-CLBDEF double clb_mode_share(const clb_mode *mode)
+CLBDEF double clb_path_mode_share(const clb_path_mode *mode)
 {
     double top = 0, sum = 0;
     size_t p;
     for (p = 0; p < mode->P; ++p) {
-        double s = clb_mode_signal(mode, p);
+        double s = clb_path_mode_signal(mode, p);
         if (s > top) top = s;
         sum += s;
     }
@@ -11033,7 +11033,7 @@ CLBDEF double clb_mode_share(const clb_mode *mode)
 }
 
 /* Population variance over the pathways of one value of each, in two passes. */
-static double clbi_mode_spread(const clb_mode *mode, double (*value)(const clb_mode *mode,
+static double clbi_mode_spread(const clb_path_mode *mode, double (*value)(const clb_path_mode *mode,
                                size_t p))
 {
     double mean = 0, sum = 0;
@@ -11047,22 +11047,22 @@ static double clbi_mode_spread(const clb_mode *mode, double (*value)(const clb_m
     return sum / (double)mode->P;
 }
 
-static double clbi_mode_z(const clb_mode *mode, size_t p)
+static double clbi_mode_z(const clb_path_mode *mode, size_t p)
 {
     return 1 / clb_powi(mode->u[p], mode->depth[p] - 2);
 }
 
-static double clbi_mode_mean(const clb_mode *mode, size_t p)
+static double clbi_mode_mean(const clb_path_mode *mode, size_t p)
 {
     return mode->mean[p];
 }
 
-CLBDEF double clb_mode_gap(const clb_mode *mode)
+CLBDEF double clb_path_mode_gap(const clb_path_mode *mode)
 {
-    return sqrt(clbi_mode_spread(mode, clb_mode_signal)) / (mode->target / (double)mode->P);
+    return sqrt(clbi_mode_spread(mode, clb_path_mode_signal)) / (mode->target / (double)mode->P);
 }
 
-static int clbi_one_depth(const clb_mode *mode)
+static int clbi_one_depth(const clb_path_mode *mode)
 {
     size_t p;
     for (p = 1; p < mode->P; ++p)
@@ -11070,27 +11070,27 @@ static int clbi_one_depth(const clb_mode *mode)
     return 1;
 }
 
-CLBDEF double clb_mode_variance(const clb_mode *mode)
+CLBDEF double clb_path_mode_variance(const clb_path_mode *mode)
 {
     if (!clbi_one_depth(mode) || mode->depth[0] < 3) return (double)NAN;
     return clbi_mode_spread(mode, clbi_mode_z);
 }
 
-CLBDEF const char *clb_outcome_name(clb_outcome outcome)
+CLBDEF const char *clb_path_outcome_name(clb_path_outcome outcome)
 {
     static const char *const names[] = { "single path", "partly balanced", "balanced", "two-cycle",
                                          "collapsed", "flipped", "diverged" };
     int i = (int)outcome;
-    return i >= 0 && i < (int)CLB_OUTCOME_COUNT ? names[i] : "unknown outcome";
+    return i >= 0 && i < (int)CLB_PATH_OUTCOME_COUNT ? names[i] : "unknown outcome";
 }
 
 /* ---- a run of one mode ---- */
 
-/* What clb_mode_train carries from step to step. */
+/* What clb_path_mode_train carries from step to step. */
 typedef struct clbi_mode_loop {
-    clb_mode     *mode;
-    clb_mode_opts o;
-    clb_mode_run *run;
+    clb_path_mode     *mode;
+    clb_path_mode_opts o;
+    clb_path_mode_run *run;
     double        spread;   /* sqrt(Var z) of the iterate before, with o.laws              */
     size_t        quiet;    /* consecutive iterates with |r| <= settle s*                  */
     size_t        count;    /* iterates in the tail sums                                   */
@@ -11098,7 +11098,7 @@ typedef struct clbi_mode_loop {
     double        sum_eta_lambda;
 } clbi_mode_loop;
 
-static void clbi_mode_defaults(const clb_mode *mode, clb_mode_opts *o, double *scratch)
+static void clbi_mode_defaults(const clb_path_mode *mode, clb_path_mode_opts *o, double *scratch)
 {
     size_t p;
     if (o->tail == 0) o->tail = 2;
@@ -11107,7 +11107,7 @@ static void clbi_mode_defaults(const clb_mode *mode, clb_mode_opts *o, double *s
     if (o->cycle == 0) o->cycle = 1e-2;
     if (o->single != 0) return;
     o->single = 1;                                    /* no leaf endpoint: only everything counts */
-    if (clb_leaf_endpoint(mode, scratch)) return;
+    if (clb_path_leaf_endpoint(mode, scratch)) return;
     for (o->single = 0, p = 0; p < mode->P; ++p)
         if (scratch[p] / mode->target > o->single) o->single = scratch[p] / mode->target;
     o->single -= 0.01;
@@ -11116,8 +11116,8 @@ static void clbi_mode_defaults(const clb_mode *mode, clb_mode_opts *o, double *s
 /* Record iterate t with its residual; 0 if it is not finite or too large. */
 static int clbi_mode_watch(clbi_mode_loop *loop, size_t t, double eta, double r)
 {
-    clb_mode *mode = loop->mode;
-    clb_mode_run *run = loop->run;
+    clb_path_mode *mode = loop->mode;
+    clb_path_mode_run *run = loop->run;
     double lambda = 0, top = 0;
     size_t p;
     int finite = 1, negative = 0, quiet;
@@ -11129,13 +11129,13 @@ static int clbi_mode_watch(clbi_mode_loop *loop, size_t t, double eta, double r)
         if (s > top) top = s;
         lambda += (double)mode->depth[p] * w * w;
     }
-    if (negative && run->flip == CLB_NEVER) run->flip = t;
+    if (negative && run->flip == CLB_PATH_NEVER) run->flip = t;
     run->steps = t;
     run->r = r;
     if (!finite) return 0;
     if (top > run->peak * mode->target) run->peak = top / mode->target;
     if (eta * lambda > run->eta_lambda_max) run->eta_lambda_max = eta * lambda;
-    if (eta * lambda > 2 && run->cross == CLB_NEVER) {
+    if (eta * lambda > 2 && run->cross == CLB_PATH_NEVER) {
         run->cross = t;
         run->cross_share = top / mode->target;
     }
@@ -11149,7 +11149,7 @@ static int clbi_mode_watch(clbi_mode_loop *loop, size_t t, double eta, double r)
 /* Laws of the step about to be taken: strong safety, and V against the iterate before. */
 static void clbi_mode_laws(clbi_mode_loop *loop, size_t t, double eta, double r)
 {
-    clb_mode *mode = loop->mode;
+    clb_path_mode *mode = loop->mode;
     double worst = 0, spread = sqrt(clbi_mode_spread(mode, clbi_mode_z)), z = 0;
     size_t p;
     for (p = 0; p < mode->P; ++p) z += clbi_mode_z(mode, p) / (double)mode->P;
@@ -11165,7 +11165,7 @@ static void clbi_mode_laws(clbi_mode_loop *loop, size_t t, double eta, double r)
 static void clbi_mode_tail(clbi_mode_loop *loop, double r)
 {
     size_t p;
-    const clb_mode *mode = loop->mode;
+    const clb_path_mode *mode = loop->mode;
     for (p = 0; p < mode->P; ++p) mode->mean[p] += mode->u[p] * mode->power[p];
     loop->sum_r2 += r * r;
     loop->sum_eta_lambda += loop->run->eta_lambda;
@@ -11175,15 +11175,15 @@ static void clbi_mode_tail(clbi_mode_loop *loop, double r)
 /* Every iterate from t = 0 on; returns 0 if the run diverged. */
 static int clbi_mode_steps(clbi_mode_loop *loop, double eta, size_t T)
 {
-    const clb_mode_opts *o = &loop->o;
+    const clb_path_mode_opts *o = &loop->o;
     size_t t;
     for (t = 0;; ++t) {
-        double step = o->ramp ? clb_ramp_at(o->ramp, t) : eta, r = clb_mode_residual(loop->mode);
+        double step = o->ramp ? clb_path_ramp_at(o->ramp, t) : eta, r = clb_path_mode_residual(loop->mode);
         int settled, last;
         if (!clbi_mode_watch(loop, t, step, r)) return 0;
         if (o->laws) clbi_mode_laws(loop, t, step, r);
         settled = o->settle > 0 && loop->quiet >= 4 && (!o->ramp || t >= o->ramp->steps);
-        last = t == T || settled || (o->stop_at_flip && loop->run->flip != CLB_NEVER);
+        last = t == T || settled || (o->stop_at_flip && loop->run->flip != CLB_PATH_NEVER);
         if (last || T - t < o->tail) clbi_mode_tail(loop, r);
         if (last) return 1;
         clbi_mode_update(loop->mode, step * r);
@@ -11191,7 +11191,7 @@ static int clbi_mode_steps(clbi_mode_loop *loop, double eta, size_t T)
 }
 
 /* Is every mean s_p within `balanced` of the flattest split? */
-static int clbi_mode_is_flat(const clb_mode *mode, double balanced, double *scratch)
+static int clbi_mode_is_flat(const clb_path_mode *mode, double balanced, double *scratch)
 {
     size_t p;
     int one = clbi_one_depth(mode);
@@ -11203,22 +11203,22 @@ static int clbi_mode_is_flat(const clb_mode *mode, double balanced, double *scra
     return 1;
 }
 
-static clb_outcome clbi_mode_outcome(const clbi_mode_loop *loop, int finite, double *scratch)
+static clb_path_outcome clbi_mode_outcome(const clbi_mode_loop *loop, int finite, double *scratch)
 {
-    const clb_mode *mode = loop->mode;
-    const clb_mode_run *run = loop->run;
-    if (!finite) return CLB_RUN_AWAY;
-    if (run->flip != CLB_NEVER) return CLB_FLIPPED;
-    if (run->sum < 0.5 * mode->target) return CLB_COLLAPSED;
-    if (run->rms_r > loop->o.cycle * mode->target) return CLB_TWO_CYCLE;
-    if (mode->P > 1 && clbi_mode_is_flat(mode, loop->o.balanced, scratch)) return CLB_BALANCED;
-    return run->share >= loop->o.single ? CLB_SINGLE_PATH : CLB_PARTLY;
+    const clb_path_mode *mode = loop->mode;
+    const clb_path_mode_run *run = loop->run;
+    if (!finite) return CLB_PATH_RUN_AWAY;
+    if (run->flip != CLB_PATH_NEVER) return CLB_PATH_FLIPPED;
+    if (run->sum < 0.5 * mode->target) return CLB_PATH_COLLAPSED;
+    if (run->rms_r > loop->o.cycle * mode->target) return CLB_PATH_TWO_CYCLE;
+    if (mode->P > 1 && clbi_mode_is_flat(mode, loop->o.balanced, scratch)) return CLB_PATH_BALANCED;
+    return run->share >= loop->o.single ? CLB_PATH_SINGLE : CLB_PATH_PARTLY;
 }
 
 static void clbi_mode_finish(clbi_mode_loop *loop)
 {
-    clb_mode *mode = loop->mode;
-    clb_mode_run *run = loop->run;
+    clb_path_mode *mode = loop->mode;
+    clb_path_mode_run *run = loop->run;
     double top = -(double)INFINITY, count = (double)loop->count;
     size_t p;
     for (p = 0; p < mode->P; ++p) {
@@ -11232,16 +11232,16 @@ static void clbi_mode_finish(clbi_mode_loop *loop)
     run->eta_lambda = loop->sum_eta_lambda / count;
 }
 
-static clb_status clbi_mode_train_check(double eta, const clb_mode_opts *o)
+static clb_status clbi_mode_train_check(double eta, const clb_path_mode_opts *o)
 {
-    const clb_ramp *ramp = o->ramp;
-    if (!ramp) return clb_step_check(eta);
-    if ((int)ramp->shape < 0 || ramp->shape >= CLB_RAMP_COUNT) return CLB_EOPTION;
+    const clb_path_ramp *ramp = o->ramp;
+    if (!ramp) return clb_path_step_check(eta);
+    if ((int)ramp->shape < 0 || ramp->shape >= CLB_PATH_RAMP_COUNT) return CLB_EOPTION;
     return clbi_positive(ramp->from) && clbi_positive(ramp->to) ? CLB_OK : CLB_ESTEP;
 }
 
-CLBDEF clb_status clb_mode_train(clb_mode *mode, double eta, size_t T, const clb_mode_opts *opts,
-                                 clb_mode_run *run)
+CLBDEF clb_status clb_path_mode_train(clb_path_mode *mode, double eta, size_t T, const clb_path_mode_opts *opts,
+                                 clb_path_mode_run *run)
 {
     clbi_mode_loop loop;
     double *scratch;
@@ -11255,7 +11255,7 @@ CLBDEF clb_status clb_mode_train(clb_mode *mode, double eta, size_t T, const clb
     clbi_mode_defaults(mode, &loop.o, scratch);
     loop.mode = mode;
     loop.run = run;
-    run->flip = run->cross = CLB_NEVER;
+    run->flip = run->cross = CLB_PATH_NEVER;
     run->cross_share = (double)NAN;
     run->u_min = (double)INFINITY;
     memset(mode->mean, 0, mode->P * sizeof *mode->mean);
@@ -11316,16 +11316,16 @@ CLBDEF clb_status clb_path_spectrum(size_t P, const size_t *depth, size_t d, con
     return CLB_OK;
 }
 
-CLBDEF double clb_single_sharpness(size_t L, double target)
+CLBDEF double clb_path_single_sharpness(size_t L, double target)
 {
     if (L < 1 || !clbi_positive(target)) return (double)NAN;
     return (double)L * clb_pow(target, 2 - 2 / (double)L);
 }
 
-CLBDEF double clb_balanced_sharpness(size_t P, size_t L, double target)
+CLBDEF double clb_path_balanced_sharpness(size_t P, size_t L, double target)
 {
     if (P < 1) return (double)NAN;
-    return clb_single_sharpness(L, target) * clb_pow((double)P, 2 / (double)L - 1);
+    return clb_path_single_sharpness(L, target) * clb_pow((double)P, 2 / (double)L - 1);
 }
 
 /* The Lagrange system at a trial mu: s* - sum of s_p(mu) over the pathways with L_p >= 3. */
@@ -11375,7 +11375,7 @@ CLBDEF clb_status clb_path_optimum(size_t P, const size_t *depth, double target,
     return CLB_OK;
 }
 
-CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target, clb_window *window)
+CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target, clb_path_bounds *window)
 {
     double *s;
     size_t p, L;
@@ -11384,7 +11384,7 @@ CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target, 
     for (L = depth[0], p = 1; p < P; ++p)
         if (depth[p] < L) L = depth[p];
     clb_path_optimum(P, depth, target, s, NULL, &window->lambda_min);
-    window->S = clb_single_sharpness(L, target);
+    window->S = clb_path_single_sharpness(L, target);
     window->lo = 2 / window->S;
     window->hi = 2 / window->lambda_min;
     window->gamma_c = 2 * window->S / window->lambda_min;
@@ -11394,7 +11394,7 @@ CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target, 
 
 /* ---- leaf coordinate ---- */
 
-CLBDEF double clb_leaf(size_t L, double u)
+CLBDEF double clb_path_leaf(size_t L, double u)
 {
     if (L < 1 || !(u > 0)) return (double)NAN;
     if (L == 1) return -u;
@@ -11402,7 +11402,7 @@ CLBDEF double clb_leaf(size_t L, double u)
     return 1 / clb_powi(u, L - 2) / (double)(L - 2);
 }
 
-CLBDEF double clb_leaf_inverse(size_t L, double zhat)
+CLBDEF double clb_path_leaf_inverse(size_t L, double zhat)
 {
     if (L < 1) return (double)NAN;
     if (L == 1) return -zhat;
@@ -11413,14 +11413,14 @@ CLBDEF double clb_leaf_inverse(size_t L, double zhat)
 
 /* A leaf relative to the pathway nearest to the end of its range (depths >= 3: zhat > 0). */
 typedef struct clbi_leaf_line {
-    const clb_mode *mode;
+    const clb_path_mode *mode;
     double          least;
 } clbi_leaf_line;
 
 static double clbi_leaf_signal(const clbi_leaf_line *line, size_t p, double c)
 {
     size_t L = line->mode->depth[p];
-    double zhat = clb_leaf(L, line->mode->u[p]) - line->least + c, L1 = (double)L;
+    double zhat = clb_path_leaf(L, line->mode->u[p]) - line->least + c, L1 = (double)L;
     return L == 2 ? clb_exp(-2 * zhat) : clb_pow((L1 - 2) * zhat, -L1 / (L1 - 2));
 }
 
@@ -11433,7 +11433,7 @@ static double clbi_leaf_excess(const void *context, double c)
     return sum;
 }
 
-CLBDEF clb_status clb_leaf_endpoint(const clb_mode *mode, double *s)
+CLBDEF clb_status clb_path_leaf_endpoint(const clb_path_mode *mode, double *s)
 {
     clbi_leaf_line line;
     size_t p, deep = 0;
@@ -11441,7 +11441,7 @@ CLBDEF clb_status clb_leaf_endpoint(const clb_mode *mode, double *s)
     line.mode = mode;
     line.least = 0;
     for (p = 0; p < mode->P; ++p) {
-        double zhat = clb_leaf(mode->depth[p], mode->u[p]);
+        double zhat = clb_path_leaf(mode->depth[p], mode->u[p]);
         if (mode->depth[p] < 2) return CLB_EDEPTH;
         if (!clbi_positive(mode->u[p])) return CLB_ENOTFINITE;
         if (mode->depth[p] > 2 && (deep++ == 0 || zhat < line.least)) line.least = zhat;
@@ -11467,19 +11467,19 @@ static double clbi_leaf_curvature(size_t P, size_t L, double target)
     return l * (l - 1) / (l - 2) * clbi_balanced_power(P, L, target, 4 * l - 6) * (double)P;
 }
 
-CLBDEF double clb_leaf_sharpness(size_t P, size_t L, double target, double V)
+CLBDEF double clb_path_leaf_sharpness(size_t P, size_t L, double target, double V)
 {
     if (P < 1 || L < 3 || !clbi_positive(target)) return (double)NAN;
-    return clb_balanced_sharpness(P, L, target) + clbi_leaf_curvature(P, L, target) * V;
+    return clb_path_balanced_sharpness(P, L, target) + clbi_leaf_curvature(P, L, target) * V;
 }
 
-CLBDEF double clb_leaf_step(size_t L, double z, double c)
+CLBDEF double clb_path_leaf_step(size_t L, double z, double c)
 {
     if (L < 3 || !(c / z < 1)) return (double)NAN;
     return z / clb_powi(1 - c / z, L - 2);
 }
 
-CLBDEF double clb_leaf_slope(size_t L, double x)
+CLBDEF double clb_path_leaf_slope(size_t L, double x)
 {
     if (L < 3 || !(x < 1)) return (double)NAN;
     return (1 - (double)(L - 1) * x) / clb_powi(1 - x, L - 1);
@@ -11492,15 +11492,15 @@ static double clbi_contraction(const void *context, double x)
     return 1 - (double)(L - 1) * x + clb_powi(1 - x, L - 1);
 }
 
-CLBDEF double clb_contraction_limit(size_t L)
+CLBDEF double clb_path_contraction_limit(size_t L)
 {
     if (L < 3) return (double)NAN;
     return clbi_bisect(clbi_contraction, &L, 1 / (double)(L - 1), 1);
 }
 
-CLBDEF double clb_mode_safety(clb_mode *mode, double eta)
+CLBDEF double clb_path_mode_safety(clb_path_mode *mode, double eta)
 {
-    double r = clb_mode_residual(mode), worst = -(double)INFINITY;
+    double r = clb_path_mode_residual(mode), worst = -(double)INFINITY;
     size_t p;
     for (p = 0; p < mode->P; ++p) {
         size_t L = mode->depth[p];
@@ -11510,24 +11510,24 @@ CLBDEF double clb_mode_safety(clb_mode *mode, double eta)
     return worst;
 }
 
-static double clbi_marginal(const clb_mode *mode, size_t p)
+static double clbi_marginal(const clb_path_mode *mode, size_t p)
 {
     size_t L = mode->depth[p];
     return L < 2 ? 0 : 2 * (double)(L - 1) * clb_powi(mode->u[p], L - 2);
 }
 
-CLBDEF double clb_leaf_drift(clb_mode *mode, double eta, size_t p, size_t q)
+CLBDEF double clb_path_leaf_drift(clb_path_mode *mode, double eta, size_t p, size_t q)
 {
-    double c = eta * clb_mode_residual(mode);
+    double c = eta * clb_path_mode_residual(mode);
     CLB_ASSERT(p < mode->P && q < mode->P);
     return c * c / 4 * (clbi_marginal(mode, p) - clbi_marginal(mode, q));
 }
 
 /* ---- edge of stability ---- */
 
-CLBDEF double clb_residual_next(clb_mode *mode, double eta, size_t order)
+CLBDEF double clb_path_residual_next(clb_path_mode *mode, double eta, size_t order)
 {
-    double r = clb_mode_residual(mode), next = r;
+    double r = clb_path_mode_residual(mode), next = r;
     size_t p, k;
     for (p = 0; p < mode->P; ++p) {
         size_t L = mode->depth[p], top = order && order < L ? order : L;
@@ -11542,26 +11542,26 @@ CLBDEF double clb_residual_next(clb_mode *mode, double eta, size_t order)
     return next;
 }
 
-CLBDEF double clb_two_step(size_t L, double x)
+CLBDEF double clb_path_two_step(size_t L, double x)
 {
     double l = (double)L;
     return L < 3 ? (double)NAN : 1 - (l - 1) * (l - 2) * x * x;
 }
 
-CLBDEF double clb_two_step_frozen(size_t L, double x)
+CLBDEF double clb_path_two_step_frozen(size_t L, double x)
 {
     double l = (double)L;
     return L < 3 ? (double)NAN : 1 - 2 * (l - 1) * (l - 1) * x * x;
 }
 
-CLBDEF clb_status clb_cycle_predict(size_t P, size_t L, double target, double eps, clb_cycle *cycle)
+CLBDEF clb_status clb_path_cycle_predict(size_t P, size_t L, double target, double eps, clb_path_cycle *cycle)
 {
     double l = (double)L, eta;
     clb_status status = clb_path_check(P, NULL, 0, target);
     if (status) return status;
     if (L < 3) return CLB_EDEPTH;
     if (!(eps >= 0)) return CLB_ESTEP;
-    eta = (2 + eps) / clb_balanced_sharpness(P, L, target);
+    eta = (2 + eps) / clb_path_balanced_sharpness(P, L, target);
     cycle->x2 = 3 * eps / ((l - 1) * (5 * l - 4));
     cycle->decay = 3 * (l - 2) / (5 * l - 4) * eps;
     cycle->rms_r = sqrt(cycle->x2) / (eta * clbi_balanced_power(P, L, target, l - 2));
@@ -11577,7 +11577,7 @@ static double clbi_boundary_gap(const void *context, double small)
     return clb_pow(1 - small, b->power) + clb_pow(small, b->power) - b->level;
 }
 
-CLBDEF double clb_boundary_share(size_t L, double gamma)
+CLBDEF double clb_path_boundary_share(size_t L, double gamma)
 {
     clbi_boundary b;
     if (L < 3 || !(gamma > 0)) return (double)NAN;
@@ -11588,25 +11588,25 @@ CLBDEF double clb_boundary_share(size_t L, double gamma)
     return 1 - clbi_bisect(clbi_boundary_gap, &b, 0, 0.5);
 }
 
-CLBDEF double clb_stop_offset(size_t L)
+CLBDEF double clb_path_stop_offset(size_t L)
 {
     double l = (double)L;
     return L < 3 ? (double)NAN : 3 * (l - 2) / (2 * (5 * l - 4));
 }
 
-CLBDEF double clb_critical_constant(size_t L)
+CLBDEF double clb_path_critical_constant(size_t L)
 {
     double l = (double)L;
     return L < 3 ? (double)NAN : (7 * l - 2) / (12 * (l - 1));
 }
 
-CLBDEF double clb_central_flow(size_t P, size_t L, double target, double eta, double V0, double t)
+CLBDEF double clb_path_central_flow(size_t P, size_t L, double target, double eta, double V0, double t)
 {
     double l = (double)L, k, a, b, w;
-    if (clb_path_check(P, NULL, 0, target) || clb_step_check(eta)) return (double)NAN;
+    if (clb_path_check(P, NULL, 0, target) || clb_path_step_check(eta)) return (double)NAN;
     if (L < 3 || !(V0 >= 0)) return (double)NAN;
     k = 3 * (l - 2) / (5 * l - 4);
-    a = eta * clb_balanced_sharpness(P, L, target) - 2;
+    a = eta * clb_path_balanced_sharpness(P, L, target) - 2;
     b = eta * clbi_leaf_curvature(P, L, target);
     if (a + b * V0 <= 0) return V0;                        /* inside the boundary: no force       */
     w = k * a * t;                                         /* V' = -k (a + bV) V                  */
@@ -11635,16 +11635,16 @@ static void clbi_central_step(const clbi_central *c, double state[2])
     for (i = 0; i < 2; ++i) state[i] += sum[i] / 6;
 }
 
-CLBDEF clb_status clb_central_pair(size_t P, size_t L, double target, double eta, size_t T,
+CLBDEF clb_status clb_path_central_pair(size_t P, size_t L, double target, double eta, size_t T,
                                    double state[2])
 {
     clbi_central c;
     double l = (double)L;
     size_t t;
     clb_status status = clb_path_check(P, NULL, 0, target);
-    if (status || (status = clb_step_check(eta)) != CLB_OK) return status;
+    if (status || (status = clb_path_step_check(eta)) != CLB_OK) return status;
     if (L < 3) return CLB_EDEPTH;
-    c.offset = eta * clb_balanced_sharpness(P, L, target) - 2;
+    c.offset = eta * clb_path_balanced_sharpness(P, L, target) - 2;
     c.slope = eta * clbi_leaf_curvature(P, L, target);
     c.push = (l - 1) * (l - 2);
     c.cubic = (l - 1) * (5 * l - 4) / 3;
@@ -11654,13 +11654,13 @@ CLBDEF clb_status clb_central_pair(size_t P, size_t L, double target, double eta
 
 /* ---- deep chain ---- */
 
-CLBDEF double clb_chain_map(size_t L, double gamma, double x)
+CLBDEF double clb_path_chain_map(size_t L, double gamma, double x)
 {
     double w = clb_powi(x, L - 1);
     return L < 1 ? (double)NAN : x + gamma / (double)L * w * (1 - w * x);
 }
 
-CLBDEF double clb_chain_slope(size_t L, double gamma, double x)
+CLBDEF double clb_path_chain_slope(size_t L, double gamma, double x)
 {
     double l = (double)L, w;
     if (L < 2) return (double)NAN;
@@ -11673,10 +11673,10 @@ typedef struct clbi_chain { size_t L; double gamma; } clbi_chain;
 static double clbi_chain_slope(const void *context, double x)
 {
     const clbi_chain *chain = (const clbi_chain *)context;
-    return clb_chain_slope(chain->L, chain->gamma, x);
+    return clb_path_chain_slope(chain->L, chain->gamma, x);
 }
 
-CLBDEF clb_status clb_chain_peak(size_t L, double gamma, double *x_max, double *M)
+CLBDEF clb_status clb_path_chain_peak(size_t L, double gamma, double *x_max, double *M)
 {
     clbi_chain chain;
     double l = (double)L;
@@ -11686,7 +11686,7 @@ CLBDEF clb_status clb_chain_peak(size_t L, double gamma, double *x_max, double *
     chain.gamma = gamma;
     /* f' >= 1 up to x^L = (L-1)/(2L-1); from there to 1 it decreases to 1 - gamma < 0 */
     *x_max = clbi_bisect(clbi_chain_slope, &chain, clb_pow((l - 1) / (2 * l - 1), 1 / l), 1);
-    *M = clb_chain_map(L, gamma, *x_max);
+    *M = clb_path_chain_map(L, gamma, *x_max);
     return CLB_OK;
 }
 
@@ -11702,7 +11702,7 @@ static double clbi_return_gap(const void *context, double D)
     return (l - 2) * log_R + log_drop - clb_log(D);
 }
 
-CLBDEF clb_status clb_worst_return(size_t L, clb_return *out)
+CLBDEF clb_status clb_path_worst_return(size_t L, clb_path_return *out)
 {
     double l = (double)L, D, w;
     if (L < 2) return CLB_EDEPTH;
@@ -11730,30 +11730,30 @@ CLBDEF double clb_lambert_w(double x)
     return w;
 }
 
-CLBDEF double clb_worst_return_asymptote(size_t L)
+CLBDEF double clb_path_worst_return_asymptote(size_t L)
 {
     return 2 * clb_lambert_w(2 * (double)L);
 }
 
 /* ---- several modes ---- */
 
-CLBDEF double clb_ceiling(size_t P, size_t L)
+CLBDEF double clb_path_ceiling(size_t P, size_t L)
 {
-    clb_return wcr;
+    clb_path_return wcr;
     double edge;
-    if (P < 1 || clb_worst_return(L, &wcr)) return (double)NAN;
+    if (P < 1 || clb_path_worst_return(L, &wcr)) return (double)NAN;
     edge = 2 * clb_pow((double)P, 1 - 2 / (double)L);
     return edge < wcr.gamma ? edge : wcr.gamma;
 }
 
-CLBDEF size_t clb_rank(size_t L, size_t d, const double *target, double eta)
+CLBDEF size_t clb_path_rank(size_t L, size_t d, const double *target, double eta)
 {
     size_t i, rank = 0;
-    for (i = 0; i < d; ++i) rank += eta * clb_single_sharpness(L, target[i]) > 2;
+    for (i = 0; i < d; ++i) rank += eta * clb_path_single_sharpness(L, target[i]) > 2;
     return rank;
 }
 
-CLBDEF clb_status clb_rank_window(size_t P, size_t L, size_t d, const double *target, size_t r,
+CLBDEF clb_status clb_path_rank_window(size_t P, size_t L, size_t d, const double *target, size_t r,
                                   double *lo,
                                   double *hi)
 {
@@ -11764,9 +11764,9 @@ CLBDEF clb_status clb_rank_window(size_t P, size_t L, size_t d, const double *ta
     if (r < 1 || r > d) return CLB_EOPTION;
     for (i = 0; i < d; ++i)
         if (!clbi_positive(target[i])) return CLB_ETARGET;
-    top = clb_ceiling(P, L) / clb_single_sharpness(L, target[0]);
-    next = r < d ? 2 / clb_single_sharpness(L, target[r]) : top;
-    *lo = 2 / clb_single_sharpness(L, target[r - 1]);
+    top = clb_path_ceiling(P, L) / clb_path_single_sharpness(L, target[0]);
+    next = r < d ? 2 / clb_path_single_sharpness(L, target[r]) : top;
+    *lo = 2 / clb_path_single_sharpness(L, target[r - 1]);
     *hi = next < top ? next : top;
     return CLB_OK;
 }
@@ -11842,7 +11842,7 @@ CLBDEF clb_status clb_paths_init(clb_paths *paths, size_t P, const size_t *depth
     return status;
 }
 
-CLBDEF clb_status clb_paths_linear(clb_paths *paths, size_t P, const size_t *depth, size_t d,
+CLBDEF clb_status clb_paths_init_linear(clb_paths *paths, size_t P, const size_t *depth, size_t d,
                                    const clb_real *M)
 {
     clb_data own;
@@ -11867,7 +11867,7 @@ CLBDEF clb_status clb_paths_linear(clb_paths *paths, size_t P, const size_t *dep
     return CLB_OK;
 }
 
-CLBDEF void clb_householder(size_t d, const double *v, double *Q)
+CLBDEF void clb_path_householder(size_t d, const double *v, double *Q)
 {
     double vv = 0;
     size_t i, j;
@@ -11951,7 +11951,7 @@ CLBDEF clb_status clb_paths_train(clb_paths *paths, double eta, size_t T, clb_pa
                                   void *context, size_t *steps)
 {
     size_t t;
-    clb_status status = clb_step_check(eta);
+    clb_status status = clb_path_step_check(eta);
     if (status) return status;
     for (t = 0;; ++t) {
         double loss = clb_paths_grad(paths);
@@ -12173,7 +12173,7 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
 #endif /* CLB_IMPLEMENTATION */
 
 /* ============================================================================================
- * @S45 VECTOR KERNELS     read once an instruction set, from @S35
+ * @S60 VECTOR KERNELS     read once an instruction set, from @S35
  * ========================================================================================== */
 #ifdef CLBI_SUFFIX
 

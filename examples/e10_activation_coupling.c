@@ -71,7 +71,7 @@ static clb_status e10_modes(ex_row *row, clb_curv *curv, double eta, size_t T)
         ex_num(row, "M_0", clb_spectrum_sum(&sp, eta, 1, CLB_MODES_ALL).coupling);
         ex_num(row, "M_T_hessian", clb_spectrum_sum(&sp, eta, T, CLB_MODES_POSITIVE).coupling);
         clb_spectrum_free(&sp);
-        status = clb_spectrum_function(&sp, curv, 1);
+        status = clb_spectrum_init_ntk(&sp, curv, 1);
     }
     if (!status)
         ex_num(row, "M_T_gauss_newton", clb_spectrum_sum(&sp, eta, T, CLB_MODES_CLAMPED).coupling);

@@ -20,7 +20,7 @@ static const double m01_at[] = { 0, 50, 100, 200, 500, 1000, 2000, 4000, 20000 }
 
 /* What follows one run step by step. */
 typedef struct m01_watch {
-    clb_mode mode[M01_D];
+    clb_path_mode mode[M01_D];
     double   V[9], eta, last[6], mean2[6], worst, worst40, off, mean2_gap;
     size_t   T, n;
     double  *t, *s1, *s2, *eta_lambda, *variance, *gap_at, *var_at;   /* mode 1 at chosen steps */
@@ -41,15 +41,15 @@ static void m01_plan(ex *x)
 /* Mode 1 at steps that are dense first and then log-spaced, and at the published steps. */
 static void m01_mark(m01_watch *w, size_t t)
 {
-    const clb_mode *mode = &w->mode[0];
+    const clb_path_mode *mode = &w->mode[0];
     for (size_t k = 0; k < EX_LEN(m01_at); ++k)
         if ((double)t == m01_at[k])
-            w->gap_at[k] = clb_mode_gap(mode), w->var_at[k] = clb_mode_variance(mode);
+            w->gap_at[k] = clb_path_mode_gap(mode), w->var_at[k] = clb_path_mode_variance(mode);
     if (t > 300 && t % (t < 3000 ? 10 : 100)) return;
     w->t[w->n] = (double)t;
-    w->s1[w->n] = clb_mode_signal(mode, 0), w->s2[w->n] = clb_mode_signal(mode, 1);
-    w->eta_lambda[w->n] = w->eta * clb_mode_sharpness(mode);
-    w->variance[w->n] = clb_mode_variance(mode);
+    w->s1[w->n] = clb_path_mode_signal(mode, 0), w->s2[w->n] = clb_path_mode_signal(mode, 1);
+    w->eta_lambda[w->n] = w->eta * clb_path_mode_sharpness(mode);
+    w->variance[w->n] = clb_path_mode_variance(mode);
     ++w->n;
 }
 
@@ -64,7 +64,7 @@ static int m01_observe(void *context, size_t t, clb_paths *paths, double loss)
     for (size_t p = 0; p < M01_P; ++p) {
         clb_paths_coefficients(paths, p, M01_D, w->V, w->V, K);
         for (size_t i = 0; i < M01_D; ++i) {
-            double now = K[i * M01_D + i], gap = fabs(now - clb_mode_signal(&w->mode[i], p));
+            double now = K[i * M01_D + i], gap = fabs(now - clb_path_mode_signal(&w->mode[i], p));
             double *last = &w->last[p * M01_D + i];
             w->worst = fmax(w->worst, gap);
             if (t <= 40) w->worst40 = fmax(w->worst40, gap);
@@ -74,7 +74,7 @@ static int m01_observe(void *context, size_t t, clb_paths *paths, double loss)
         }
     }
     m01_mark(w, t);
-    for (size_t i = 0; t < w->T && i < M01_D; ++i) clb_mode_step(&w->mode[i], w->eta);
+    for (size_t i = 0; t < w->T && i < M01_D; ++i) clb_path_mode_step(&w->mode[i], w->eta);
     return 0;
 }
 
@@ -83,9 +83,9 @@ static clb_status m01_matrices(m01_watch *w, clb_paths *paths)
     size_t depth[M01_P] = { M01_L, M01_L };
     clb_real M[9];
     clb_status status;
-    clb_householder(M01_D, m01_v, w->V);
+    clb_path_householder(M01_D, m01_v, w->V);
     clb_path_target(M01_D, w->V, m01_s, w->V, M);
-    if ((status = clb_paths_linear(paths, M01_P, depth, M01_D, M)) != CLB_OK) return status;
+    if ((status = clb_paths_init_linear(paths, M01_P, depth, M01_D, M)) != CLB_OK) return status;
     for (size_t p = 0; p < M01_P; ++p)
         for (size_t l = 1; l <= M01_L; ++l)
             for (size_t i = 0; i < M01_D; ++i)
@@ -95,42 +95,42 @@ static clb_status m01_matrices(m01_watch *w, clb_paths *paths)
     return status;
 }
 
-static clb_status m01_modes(clb_mode *mode, double first)
+static clb_status m01_modes(clb_path_mode *mode, double first)
 {
     size_t depth[M01_P] = { M01_L, M01_L };
     clb_status status = CLB_OK;
     for (size_t i = 0; i < M01_D && !status; ++i) {
         double alpha[M01_P] = { m01_alpha[0] * first, m01_alpha[1] };
-        status = clb_mode_init(&mode[i], M01_P, depth, m01_s[i], alpha);
+        status = clb_path_mode_init(&mode[i], M01_P, depth, m01_s[i], alpha);
     }
     return status;
 }
 
-static void m01_free(clb_mode *mode)
+static void m01_free(clb_path_mode *mode)
 {
-    for (size_t i = 0; i < M01_D; ++i) clb_mode_free(&mode[i]);
+    for (size_t i = 0; i < M01_D; ++i) clb_path_mode_free(&mode[i]);
 }
 
 /* The recursion alone, with laws counted; mean[p][i], last[p][i]. first: factor on alpha_1. */
-static clb_status m01_recursion(double eta, size_t T, double first, clb_mode_run *run, double *mean,
+static clb_status m01_recursion(double eta, size_t T, double first, clb_path_mode_run *run, double *mean,
                                 double *last)
 {
-    clb_mode mode[M01_D] = { { 0 } };
-    clb_mode_opts opts = { .laws = 1 };
-    clb_mode_run other;
+    clb_path_mode mode[M01_D] = { { 0 } };
+    clb_path_mode_opts opts = { .laws = 1 };
+    clb_path_mode_run other;
     clb_status status = m01_modes(mode, first);
     for (size_t i = 0; i < M01_D && !status; ++i) {
-        status = clb_mode_train(&mode[i], eta, T, &opts, i ? &other : run);
+        status = clb_path_mode_train(&mode[i], eta, T, &opts, i ? &other : run);
         for (size_t p = 0; p < M01_P; ++p) {
             mean[p * M01_D + i] = mode[i].mean[p];
-            last[p * M01_D + i] = clb_mode_signal(&mode[i], p);
+            last[p * M01_D + i] = clb_path_mode_signal(&mode[i], p);
         }
     }
     m01_free(mode);
     return status;
 }
 
-static void m01_record(ex_row *row, const m01_watch *w, const clb_mode_run *run, const double *mean,
+static void m01_record(ex_row *row, const m01_watch *w, const clb_path_mode_run *run, const double *mean,
                        const double *last)
 {
     size_t depth[M01_P] = { M01_L, M01_L };
@@ -146,7 +146,7 @@ static void m01_record(ex_row *row, const m01_watch *w, const clb_mode_run *run,
     ex_num(row, "final_share_mode1", last[0] / (last[0] + last[3]));
     ex_num(row, "final_eta_lambda1", w->eta * clb_path_sharpness(M01_P, depth, s));
     ex_num(row, "final_eta_lambda1_mean_last2", run->eta_lambda);
-    ex_num(row, "first_step_etalam_gt2", run->cross == CLB_NEVER ? -1 : (double)run->cross);
+    ex_num(row, "first_step_etalam_gt2", run->cross == CLB_PATH_NEVER ? -1 : (double)run->cross);
     ex_num(row, "share_before_cross", run->cross_share);
     ex_num(row, "max_etalam1", run->eta_lambda_max);
     ex_num(row, "max_share_mode1", run->peak);
@@ -156,7 +156,7 @@ static void m01_record(ex_row *row, const m01_watch *w, const clb_mode_run *run,
     ex_num(row, "varz_increase_steps", (double)run->rises);
     ex_num(row, "unsafe_steps", (double)run->unsafe);
     ex_num(row, "t_varz_over_zstar2", (double)w->T * w->variance[w->n - 1] / (z * z));
-    ex_text(row, "outcome", clb_outcome_name(run->outcome));
+    ex_text(row, "outcome", clb_path_outcome_name(run->outcome));
 }
 
 static void m01_record_watch(ex_row *row, const m01_watch *w, const double *mean)
@@ -178,7 +178,7 @@ static void m01_record_watch(ex_row *row, const m01_watch *w, const double *mean
 static clb_status m01_run(ex *x, ex_row *row)
 {
     m01_watch w = { .T = (size_t)ex_get(row, "T") };
-    clb_mode_run run, moved;
+    clb_path_mode_run run, moved;
     clb_paths paths = { 0 };
     double mean[6], last[6], mean2[6], last2[6], spread = 0;
     double **table[] = { &w.t, &w.s1, &w.s2, &w.eta_lambda, &w.variance, &w.gap_at, &w.var_at };
@@ -186,9 +186,9 @@ static clb_status m01_run(ex *x, ex_row *row)
     (void)x;
     for (size_t k = 0; k < EX_LEN(table); ++k) *table[k] = ex_space(row, 1000);
     for (size_t k = 0; k < EX_LEN(m01_at); ++k) w.gap_at[k] = w.var_at[k] = EX_NAN;
-    w.eta = ex_get(row, "gamma") / clb_single_sharpness(M01_L, m01_s[0]);
+    w.eta = ex_get(row, "gamma") / clb_path_single_sharpness(M01_L, m01_s[0]);
     if (!strcmp(ex_get_text(row, "name"), "critical"))
-        w.eta = 2 / clb_balanced_sharpness(M01_P, M01_L, m01_s[0]);
+        w.eta = 2 / clb_path_balanced_sharpness(M01_P, M01_L, m01_s[0]);
     status = m01_modes(w.mode, 1);
     if (!status) status = m01_matrices(&w, &paths);
     m01_free(w.mode);
@@ -265,19 +265,19 @@ static void m01_ref_constants(ex *x)
     size_t depth[M01_P] = { M01_L, M01_L };
     const char *at = "multipath/expected.json#M1";
     for (size_t i = 0; i < M01_D; ++i) {
-        clb_mode mode;
+        clb_path_mode mode;
         double s[2];
-        if (clb_mode_init(&mode, M01_P, depth, m01_s[i], m01_alpha) || clb_leaf_endpoint(&mode, s))
+        if (clb_path_mode_init(&mode, M01_P, depth, m01_s[i], m01_alpha) || clb_path_leaf_endpoint(&mode, s))
             return;
         for (size_t p = 0; p < 2; ++p)
             ex_ref_value(x, s[p] / m01_s[i], EX_STABLE, 1e-10, "%s/leaf_shares/%zu/%zu", at, i, p);
-        ex_ref_value(x, clb_single_sharpness(M01_L, m01_s[i]), EX_STABLE, 1e-11, "%s/S/%zu", at, i);
-        ex_ref_value(x, clb_balanced_sharpness(M01_P, M01_L, m01_s[i]), EX_STABLE, 1e-11,
+        ex_ref_value(x, clb_path_single_sharpness(M01_L, m01_s[i]), EX_STABLE, 1e-11, "%s/S/%zu", at, i);
+        ex_ref_value(x, clb_path_balanced_sharpness(M01_P, M01_L, m01_s[i]), EX_STABLE, 1e-11,
                      "%s/lam_min/%zu", at, i);
-        clb_mode_free(&mode);
+        clb_path_mode_free(&mode);
     }
-    ex_ref_value(x, 2 / clb_single_sharpness(M01_L, 2), EX_STABLE, 1e-11, "%s/eta_lo", at);
-    ex_ref_value(x, 2 / clb_balanced_sharpness(2, M01_L, 2), EX_STABLE, 1e-11, "%s/eta_hi", at);
+    ex_ref_value(x, 2 / clb_path_single_sharpness(M01_L, 2), EX_STABLE, 1e-11, "%s/eta_lo", at);
+    ex_ref_value(x, 2 / clb_path_balanced_sharpness(2, M01_L, 2), EX_STABLE, 1e-11, "%s/eta_hi", at);
     ex_ref_value(x, M01_P, EX_EXACT, 0, "%s/config/P", at);
     ex_ref_value(x, M01_L, EX_EXACT, 0, "%s/config/L", at);
     ex_ref_value(x, M01_D, EX_EXACT, 0, "%s/config/d", at);
@@ -305,10 +305,10 @@ static void m01_central(ex *x, plot_panel *a)
     state[0] = V.at[from], state[1] = eta * r * eta * r;
     for (size_t i = from; i < t.n; ++i) {
         if (i > from &&
-            clb_central_pair(M01_P, M01_L, m01_s[0], eta, (size_t)(t.at[i] - t.at[i - 1]), state))
+            clb_path_central_pair(M01_P, M01_L, m01_s[0], eta, (size_t)(t.at[i] - t.at[i - 1]), state))
             return;
         two[i] = state[0];
-        one[i] = clb_central_flow(M01_P, M01_L, m01_s[0], eta, V.at[from], t.at[i] - t.at[from]);
+        one[i] = clb_path_central_flow(M01_P, M01_L, m01_s[0], eta, V.at[from], t.at[i] - t.at[from]);
     }
     plot_line(a, PLOT_GREEN, t.n - from, t.at + from, V.at + from, "gradient descent");
     plot_line(a, PLOT_ORANGE | PLOT_DASHED, t.n - from, t.at + from, one + from,
@@ -351,7 +351,7 @@ static void m01_figure(ex *x)
         for (size_t i = 0; i < t.n; ++i) after[i] = t.at[i] + 1;
         plot_line(a, k, t.n, after, y.at, m01_names[k]);
     }
-    plot_slope(a, 500, 20000, 1.5 * clb_critical_constant(M01_L) / 500, -1, "1/t");
+    plot_slope(a, 500, 20000, 1.5 * clb_path_critical_constant(M01_L) / 500, -1, "1/t");
     m01_central(x, plot_add(p, "Critical run against the central flow", "step", "V", PLOT_LOG));
     plot_save(
         p, "Mode 1 of two pathways of depth 20: winner takes all, partial and full re-balancing.");
@@ -427,11 +427,11 @@ static void m01_finish(ex *x)
              EX_VALUES(rises));
     if (!ex_quick(x))
         ex_claim(x, "balance at gamma_c is approached as 1/t",
-                 ex_print(x, "t V/z*^2 -> (7L-2)/(12(L-1)) = %.4f", clb_critical_constant(M01_L)),
+                 ex_print(x, "t V/z*^2 -> (7L-2)/(12(L-1)) = %.4f", clb_path_critical_constant(M01_L)),
                  ex_print(x, "%.4f at T", law),
                  "reproduced if t V/z*^2 at T over the constant within 0.02 of 1. The constant is "
                  "ours, the paper says only that balance is restored.",
-                 EX_VALUES(law / clb_critical_constant(M01_L)));
+                 EX_VALUES(law / clb_path_critical_constant(M01_L)));
     ex_check(x, early <= 1e-12 * tol && off <= 1e-12 * tol,
              "matrices against recursion to t = 40: %.1e; off the diagonal %.1e", early, off);
     ex_check(x, ex_get(run[0], "matrix_vs_scalar_max") <= 1e-11 * tol,

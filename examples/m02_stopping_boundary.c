@@ -53,7 +53,7 @@ static void m02_plan(ex *x)
 /* --- the window ------------------------------------------------------------------------------ */
 
 /* Smallest u of the iterates t >= 1. */
-static void m02_lowest(void *context, size_t t, const clb_mode *mode, double r)
+static void m02_lowest(void *context, size_t t, const clb_path_mode *mode, double r)
 {
     (void)r;
     for (size_t p = 0; t > 0 && p < mode->P; ++p)
@@ -61,35 +61,35 @@ static void m02_lowest(void *context, size_t t, const clb_mode *mode, double r)
 }
 
 /* mean: mean s of both pathways, then the smallest u. */
-static clb_status m02_one(size_t L, double eta, double first, clb_mode_run *run, double *mean,
+static clb_status m02_one(size_t L, double eta, double first, clb_path_mode_run *run, double *mean,
                           double *leaf)
 {
-    clb_mode mode;
-    clb_mode_opts opts = {
+    clb_path_mode mode;
+    clb_path_mode_opts opts = {
         .tail = M02_TAIL, .laws = 1, .observe = m02_lowest, .context = &mean[2]
     };
     size_t depth[2] = { L, L };
     double alpha[2] = { m02_alpha[0] * first, m02_alpha[1] }, s[2];
-    clb_status status = clb_mode_init(&mode, 2, depth, 2, alpha);
+    clb_status status = clb_path_mode_init(&mode, 2, depth, 2, alpha);
     mean[2] = EX_INF;
-    if (!status) status = clb_leaf_endpoint(&mode, s);
-    if (!status) status = clb_mode_train(&mode, eta, M02_T, &opts, run);
+    if (!status) status = clb_path_leaf_endpoint(&mode, s);
+    if (!status) status = clb_path_mode_train(&mode, eta, M02_T, &opts, run);
     if (!status) mean[0] = mode.mean[0], mean[1] = mode.mean[1], *leaf = s[0] / 2;
-    clb_mode_free(&mode);
+    clb_path_mode_free(&mode);
     return status;
 }
 
 static clb_status m02_window(ex_row *row)
 {
     size_t L = (size_t)ex_get(row, "L");
-    double gamma = ex_get(row, "gamma"), eta = gamma / clb_single_sharpness(L, 2), mean[3];
+    double gamma = ex_get(row, "gamma"), eta = gamma / clb_path_single_sharpness(L, 2), mean[3];
     double other[3], leaf;
-    double delta = 2 - eta * clb_balanced_sharpness(2, L, 2), stop = 2 - clb_stop_offset(L) * delta;
-    clb_mode_run run, moved;
-    clb_cycle cycle = { 0, 0, 0 };
+    double delta = 2 - eta * clb_path_balanced_sharpness(2, L, 2), stop = 2 - clb_path_stop_offset(L) * delta;
+    clb_path_mode_run run, moved;
+    clb_path_cycle cycle = { 0, 0, 0 };
     clb_status status = m02_one(L, eta, 1, &run, mean, &leaf);
     if (!status) status = m02_one(L, eta, 1 + 1e-12, &moved, other, &leaf);
-    if (!status && delta < -1e-9) status = clb_cycle_predict(2, L, 2, -delta, &cycle);
+    if (!status && delta < -1e-9) status = clb_path_cycle_predict(2, L, 2, -delta, &cycle);
     if (status) return status;
     ex_num(row, "eta", eta);
     ex_num(row, "share", run.share);
@@ -97,14 +97,14 @@ static clb_status m02_window(ex_row *row)
     ex_num(row, "eta_lambda_mean", run.eta_lambda);
     ex_num(row, "rms_r", run.rms_r);
     ex_num(row, "leaf_share", leaf);
-    ex_num(row, "boundary_share", delta > 1e-9 ? clb_boundary_share(L, gamma) : 0.5);
-    ex_num(row, "corrected_share", delta > 1e-9 ? clb_boundary_share(L, 2 * gamma / stop) : 0.5);
+    ex_num(row, "boundary_share", delta > 1e-9 ? clb_path_boundary_share(L, gamma) : 0.5);
+    ex_num(row, "corrected_share", delta > 1e-9 ? clb_path_boundary_share(L, 2 * gamma / stop) : 0.5);
     ex_num(row, "pred_eta_lambda_stop", delta > 1e-9 ? stop : EX_NAN);
     ex_num(row, "pred_rms_r", cycle.rms_r);
     ex_num(row, "min_u", mean[2]);
     ex_num(row, "rises", (double)run.rises);
     ex_num(row, "share_spread", fabs(run.share - moved.share));
-    ex_text(row, "outcome", clb_outcome_name(run.outcome));
+    ex_text(row, "outcome", clb_path_outcome_name(run.outcome));
     return CLB_OK;
 }
 
@@ -112,33 +112,33 @@ static clb_status m02_window(ex_row *row)
 
 static double m02_round(double v) { return isfinite(v) ? floor(1e4 * v + 0.5) / 1e4 : v; }
 
-/* All step sizes of one (P, L), s* = 1. Outcomes as one letter each, in the order of clb_outcome.
+/* All step sizes of one (P, L), s* = 1. Outcomes as one letter each, in the order of clb_path_outcome.
  * */
 static clb_status m02_map(ex_row *row)
 {
     size_t P = (size_t)ex_get(row, "P"), L = (size_t)ex_get(row, "L"), depth[16];
-    double alpha[16], s[16], *out[3], S = clb_single_sharpness(L, 1);
-    clb_mode_opts opts = { .tail = 50, .settle = 1e-9, .balanced = 0.1, .stop_at_flip = 1 };
-    clb_mode mode;
+    double alpha[16], s[16], *out[3], S = clb_path_single_sharpness(L, 1);
+    clb_path_mode_opts opts = { .tail = 50, .settle = 1e-9, .balanced = 0.1, .stop_at_flip = 1 };
+    clb_path_mode mode;
     clb_status status;
     char outcome[M02_MAP + 1] = { 0 };
     for (size_t p = 0; p < P; ++p)
         depth[p] = L, alpha[p] = 0.01 - 0.005 * (double)p / (double)(P - 1);
     for (size_t k = 0; k < 3; ++k) out[k] = ex_space(row, M02_MAP);
-    if ((status = clb_mode_init(&mode, P, depth, 1, alpha)) != CLB_OK) return status;
-    status = clb_leaf_endpoint(&mode, s);
+    if ((status = clb_path_mode_init(&mode, P, depth, 1, alpha)) != CLB_OK) return status;
+    status = clb_path_leaf_endpoint(&mode, s);
     opts.single = s[0] - 0.01;
     for (size_t i = 0; i < M02_MAP && !status; ++i) {
-        clb_mode_run run;
+        clb_path_mode_run run;
         for (size_t p = 0; p < P; ++p) mode.u[p] = clb_pow(alpha[p], 1 / (double)L);
         status =
-            clb_mode_train(&mode, sqrt(m02_edge(i) * m02_edge(i + 1)) / S, M02_MAP_T, &opts, &run);
+            clb_path_mode_train(&mode, sqrt(m02_edge(i) * m02_edge(i + 1)) / S, M02_MAP_T, &opts, &run);
         outcome[i] = "SPBTCFD"[run.outcome];
-        if (run.outcome >= CLB_COLLAPSED) run.share = run.gap = run.eta_lambda = EX_NAN;
+        if (run.outcome >= CLB_PATH_COLLAPSED) run.share = run.gap = run.eta_lambda = EX_NAN;
         out[0][i] = m02_round(run.share), out[1][i] = m02_round(run.gap),
         out[2][i] = m02_round(run.eta_lambda);
     }
-    clb_mode_free(&mode);
+    clb_path_mode_free(&mode);
     ex_num(row, "leaf_share", s[0]);
     ex_text(row, "outcome", outcome);
     ex_array(row, "share", M02_MAP, out[0]);
@@ -166,7 +166,7 @@ static void m02_figure(ex *x)
         ex_list g = ex_pick(x, "gamma", "part=window L=%.17g", m02_L[i]);
         ex_list s = ex_pick(x, "share", "part=window L=%.17g", m02_L[i]);
         for (int k = 0; k < 200; ++k)
-            gamma[k] = 2 + 2.0 * k / 200, share[k] = clb_boundary_share((size_t)m02_L[i], gamma[k]);
+            gamma[k] = 2 + 2.0 * k / 200, share[k] = clb_path_boundary_share((size_t)m02_L[i], gamma[k]);
         plot_line(a, i | PLOT_DASHED, 200, gamma, share, NULL);
         plot_points(a, i, g.n, g.at, s.at, names[i]);
     }
@@ -226,10 +226,10 @@ static void m02_limits(plot_panel *a, size_t P, int named)
 {
     double depth[49], edge[49], wcr[49];
     for (size_t L = 2; L <= 50; ++L) {
-        clb_return w;
+        clb_path_return w;
         depth[L - 2] = (double)L;
         edge[L - 2] = 2 * clb_pow((double)P, 1 - 2 / (double)L);
-        wcr[L - 2] = clb_worst_return(L, &w) ? EX_NAN : w.gamma;
+        wcr[L - 2] = clb_path_worst_return(L, &w) ? EX_NAN : w.gamma;
     }
     plot_line(a, PLOT_GREY, 49, edge, depth, named ? "2 P^(1-2/L)" : NULL);
     plot_line(a, PLOT_GREY | PLOT_DASHED, 49, wcr, depth, named ? "gamma_WCR" : NULL);
@@ -252,7 +252,7 @@ static void m02_map_figures(ex *x)
             plot_add(p, ex_print(x, "P = %zu", shown[k]), "gamma", "depth L", PLOT_LOGX);
         for (int c = 0; c < 7; ++c)
             m02_cells(x, a, shown[k], colour[c], outcomes[c], 1,
-                      k == 8 ? clb_outcome_name((clb_outcome)c) : NULL);
+                      k == 8 ? clb_path_outcome_name((clb_path_outcome)c) : NULL);
         m02_limits(a, shown[k], k == 8);
     }
     plot_save(
@@ -363,8 +363,8 @@ static void m02_map_lines(ex *x)
         for (size_t L = 2; L <= 50; ++L) {
             ex_row *row = ex_find(x, "part=map P=%zu L=%zu", P, L);
             const char *o = row ? ex_get_text(row, "outcome") : "";
-            clb_return w = { 0, 0, 0, 0 };
-            clb_worst_return(L, &w);
+            clb_path_return w = { 0, 0, 0, 0 };
+            clb_path_worst_return(L, &w);
             for (size_t i = 0; o[i]; ++i) {
                 for (size_t c = 0; c < 7; ++c) count[c] += o[i] == "SPBTCFD"[c];
                 flips_below += (o[i] == 'F' || o[i] == 'D') && m02_edge(i + 1) < w.gamma;
@@ -372,7 +372,7 @@ static void m02_map_lines(ex *x)
         }
         ex_num(line, "P", (double)P);
         for (int c = 0; c < 7; ++c)
-            ex_num(line, clb_outcome_name((clb_outcome)c), (double)count[c]);
+            ex_num(line, clb_path_outcome_name((clb_path_outcome)c), (double)count[c]);
         ex_num(line, "flipped below gamma_WCR", (double)flips_below);
         ex_check(x, flips_below == 0, "map, P = %zu: no flip below gamma_WCR", P);
     }

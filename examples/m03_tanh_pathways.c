@@ -148,7 +148,7 @@ static void m03_record(ex_row *row, const m03_watch *w, double eta, double sharp
 
 static clb_status m03_train(ex_row *row, clb_paths *paths, m03_watch *w)
 {
-    double eta = ex_get(row, "gamma") / clb_single_sharpness(M03_L, w->s), sharpness = EX_NAN;
+    double eta = ex_get(row, "gamma") / clb_path_single_sharpness(M03_L, w->s), sharpness = EX_NAN;
     size_t T = (size_t)ex_get(row, "T");
     clb_status status;
     m03_draw(paths, (uint64_t)ex_get(row, "init"), ex_is(row, "moved") ? 1 + 1e-12 : 1);
@@ -249,7 +249,7 @@ static void m03_ref_constants(ex *x)
         ex_check(x, fabs(sqrt(gram[7 - i]) - s[i]) < 1e-6,
                  "singular value %zu of the target is %.6f", i + 1, s[i]);
     }
-    ex_ref_value(x, clb_single_sharpness(M03_L, s1), EX_STABLE, 1e-10, M03_REF "/S1");
+    ex_ref_value(x, clb_path_single_sharpness(M03_L, s1), EX_STABLE, 1e-10, M03_REF "/S1");
     for (size_t k = 0; k < EX_LEN(names); ++k)
         ex_ref_value(x, values[k], EX_EXACT, 0, M03_REF "/config/%s", names[k]);
     for (int k = 0; k < 3; ++k) ex_ref_value(x, k, EX_EXACT, 0, M03_REF "/config/seeds/%d", k);

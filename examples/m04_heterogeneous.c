@@ -45,7 +45,7 @@ static void m04_plan(ex *x)
 /* The state at the moment the shallow pathway is largest. */
 typedef struct m04_watch { double peak, share[3]; } m04_watch;
 
-static void m04_observe(void *context, size_t t, const clb_mode *mode, double r)
+static void m04_observe(void *context, size_t t, const clb_path_mode *mode, double r)
 {
     m04_watch *w = (m04_watch *)context;
     double s = mode->u[0] * mode->power[0] / mode->target;
@@ -58,21 +58,21 @@ static void m04_observe(void *context, size_t t, const clb_mode *mode, double r)
 
 static double m04_eta(const m04_set *c, const char *step, double lambda_min)
 {
-    if (!strcmp(step, "small")) return 0.25 / clb_single_sharpness(c->depth[0], c->target);
+    if (!strcmp(step, "small")) return 0.25 / clb_path_single_sharpness(c->depth[0], c->target);
     return (!strcmp(step, "0.98") ? 0.98 : 1) * 2 / lambda_min;
 }
 
-static clb_status m04_train(const m04_set *c, double eta, double first, clb_mode_run *run,
+static clb_status m04_train(const m04_set *c, double eta, double first, clb_path_mode_run *run,
                             m04_watch *w, double *mean)
 {
-    clb_mode mode;
-    clb_mode_opts opts = { .observe = m04_observe, .context = w };
+    clb_path_mode mode;
+    clb_path_mode_opts opts = { .observe = m04_observe, .context = w };
     double alpha[3] = { c->alpha * first, c->alpha, c->alpha };
-    clb_status status = clb_mode_init(&mode, c->P, c->depth, c->target, alpha);
+    clb_status status = clb_path_mode_init(&mode, c->P, c->depth, c->target, alpha);
     w->peak = -1;
-    if (!status) status = clb_mode_train(&mode, eta, M04_T, &opts, run);
+    if (!status) status = clb_path_mode_train(&mode, eta, M04_T, &opts, run);
     for (size_t p = 0; p < c->P && !status; ++p) mean[p] = mode.mean[p];
-    clb_mode_free(&mode);
+    clb_path_mode_free(&mode);
     return status;
 }
 
@@ -81,7 +81,7 @@ static clb_status m04_set_run(ex_row *row)
     const m04_set *c = &m04_sets[(size_t)ex_get(row, "set")];
     double s[3], share[3], marginal[3], mean[3], other[3], mu, lambda_min, deviation = 0;
     double spread = 0, eta;
-    clb_mode_run run, moved;
+    clb_path_mode_run run, moved;
     m04_watch w, w2;
     clb_status status = clb_path_optimum(c->P, c->depth, c->target, s, &mu, &lambda_min);
     if (status) return status;
@@ -114,25 +114,25 @@ static clb_status m04_drift(ex_row *row)
     static const size_t depth[4] = { 2, 3, 5, 7 };
     static const double ones[4] = { 1, 1, 1, 1 };
     double eta = ex_get(row, "eta"), worst = 0;
-    clb_mode mode;
+    clb_path_mode mode;
     clb_rng rng;
-    clb_status status = clb_mode_init(&mode, 4, depth, 1, ones);
+    clb_status status = clb_path_mode_init(&mode, 4, depth, 1, ones);
     clb_rng_seed(&rng, 4);
     for (int trial = 0; trial < 2000 && !status; ++trial) {
         double before[4], after[4], predicted[4];
         for (size_t p = 0; p < 4; ++p)
-            mode.u[p] = 0.5 + 0.4 * clb_rng_double(&rng), before[p] = clb_leaf(depth[p], mode.u[p]);
-        for (size_t p = 1; p < 4; ++p) predicted[p] = clb_leaf_drift(&mode, eta, p, 0);
+            mode.u[p] = 0.5 + 0.4 * clb_rng_double(&rng), before[p] = clb_path_leaf(depth[p], mode.u[p]);
+        for (size_t p = 1; p < 4; ++p) predicted[p] = clb_path_leaf_drift(&mode, eta, p, 0);
         /* r near 0: nothing to measure */
-        if (fabs(clb_mode_step(&mode, eta)) < 0.1) continue;
-        for (size_t p = 0; p < 4; ++p) after[p] = clb_leaf(depth[p], mode.u[p]);
+        if (fabs(clb_path_mode_step(&mode, eta)) < 0.1) continue;
+        for (size_t p = 0; p < 4; ++p) after[p] = clb_path_leaf(depth[p], mode.u[p]);
         for (size_t p = 1; p < 4; ++p) {
             double moved = (after[p] - before[p]) - (after[0] - before[0]);
             if (fabs(predicted[p]) > 0.01 * eta * eta)
                 worst = fmax(worst, fabs(moved / predicted[p] - 1));
         }
     }
-    clb_mode_free(&mode);
+    clb_path_mode_free(&mode);
     ex_num(row, "worst_ratio_error", worst);
     return status;
 }
@@ -142,7 +142,7 @@ static clb_status m04_allocation(ex_row *row)
 {
     m04_set c = { 2, { 3, (size_t)ex_get(row, "deep"), 0 }, 1, 1e-3, "" };
     double s[2], mean[2], lambda_min;
-    clb_mode_run run;
+    clb_path_mode_run run;
     m04_watch w;
     clb_status status = clb_path_optimum(2, c.depth, 1, s, NULL, &lambda_min);
     if (!status) status = m04_train(&c, 2 / lambda_min, 1, &run, &w, mean);
@@ -156,7 +156,7 @@ static clb_status m04_escape(ex_row *row)
 {
     m04_set c = { 2, { 3, 20, 0 }, 1, ex_get(row, "alpha"), "" };
     double mean[2];
-    clb_mode_run run;
+    clb_path_mode_run run;
     m04_watch w;
     clb_status status = m04_train(&c, 0.25 / 20, 1, &run, &w, mean);
     if (status) return status;
@@ -183,7 +183,7 @@ static void m04_refs(ex *x)
         const m04_set *c = &m04_sets[i];
         const char *at = ex_print(x, "multipath/expected.json#M4/rows/%zu", i);
         double s[3], mu, lambda_min;
-        clb_window w = { 0, 0, 0, 0, 0 };
+        clb_path_bounds w = { 0, 0, 0, 0, 0 };
         if (clb_path_optimum(c->P, c->depth, c->target, s, &mu, &lambda_min) ||
             clb_path_window(c->P, c->depth, c->target, &w))
             return;
@@ -198,7 +198,7 @@ static void m04_refs(ex *x)
             ex_ref_value(x, (double)c->depth[p], EX_EXACT, 0, "%s/L/%zu", at, p);
             ex_ref_value(x, s[p], EX_STABLE, 1e-10, "%s/opt_s/%zu", at, p);
             ex_ref_value(x, s[p] / c->target, EX_STABLE, 1e-10, "%s/opt_share/%zu", at, p);
-            ex_ref_value(x, clb_single_sharpness(c->depth[p], c->target), EX_STABLE, 1e-11,
+            ex_ref_value(x, clb_path_single_sharpness(c->depth[p], c->target), EX_STABLE, 1e-11,
                          "%s/S_single/%zu", at, p);
         }
         for (size_t k = 0; k < 3; ++k) {

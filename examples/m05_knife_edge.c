@@ -41,9 +41,9 @@ static void m05_scan(size_t L, double gamma, size_t n, double *share, double *lo
     size_t over = 0, flip = 0;
     *lowest = EX_INF;
     for (size_t i = 1; i < n; ++i) {
-        double y = clb_chain_map(L, gamma, (double)i / (double)n), z;
+        double y = clb_path_chain_map(L, gamma, (double)i / (double)n), z;
         if (!(y > 1)) continue;
-        z = clb_chain_map(L, gamma, y);
+        z = clb_path_chain_map(L, gamma, y);
         ++over, flip += z <= 0;
         *lowest = fmin(*lowest, z);
     }
@@ -54,7 +54,7 @@ static void m05_scan(size_t L, double gamma, size_t n, double *share, double *lo
 static double m05_first_flip(size_t L, double gamma, double x0, size_t steps)
 {
     for (size_t t = 1; t <= steps; ++t)
-        if ((x0 = clb_chain_map(L, gamma, x0)) < 0) return (double)t;
+        if ((x0 = clb_path_chain_map(L, gamma, x0)) < 0) return (double)t;
     return -1;
 }
 
@@ -62,15 +62,15 @@ static clb_status m05_run(ex *x, ex_row *row)
 {
     size_t L = (size_t)ex_get(row, "L"), n = ex_is(row, "edge") ? M05_GRID : 40000, flipped = 0;
     double gamma, x_max, M, share, lowest;
-    clb_return w;
-    clb_status status = clb_worst_return(L, &w);
+    clb_path_return w;
+    clb_status status = clb_path_worst_return(L, &w);
     (void)x;
     if (status) return status;
     gamma = ex_get(row, "frac") * w.gamma;
-    if ((status = clb_chain_peak(L, gamma, &x_max, &M)) != CLB_OK) return status;
+    if ((status = clb_path_chain_peak(L, gamma, &x_max, &M)) != CLB_OK) return status;
     m05_scan(L, gamma, n, &share, &lowest);
     ex_nums(row, "gamma x_max M return_value min_return_over_grid frac_grid_flip",
-            EX_VALUES(gamma, x_max, M, clb_chain_map(L, gamma, M), lowest, share));
+            EX_VALUES(gamma, x_max, M, clb_path_chain_map(L, gamma, M), lowest, share));
     if (!ex_is(row, "edge")) return CLB_OK;
     ex_num(row, "chain_flip_step_x0_0p5", m05_first_flip(L, gamma, 0.5, M05_STEPS));
     for (int k = 0; k < 100; ++k) flipped += m05_first_flip(L, gamma, 0.3 + 0.005 * k, 20000) >= 0;
@@ -106,12 +106,12 @@ static void m05_figure(ex *x)
     plot *p = plot_new(x, "knife_edge", 2, 1);
     plot_panel *a = plot_add(p, "Return map, L = 5", "x", "f(x)", PLOT_LINEAR);
     double at[251], y[251], fixed[2] = { 0, 1.2 };
-    clb_return w;
-    clb_worst_return(5, &w);
+    clb_path_return w;
+    clb_path_worst_return(5, &w);
     for (int k = 0; k < 3; ++k) {
         for (int i = 0; i <= 250; ++i) {
             at[i] = 1.2 * i / 250;
-            y[i] = clb_chain_map(5, (0.85 + 0.15 * k) * w.gamma, at[i]);
+            y[i] = clb_path_chain_map(5, (0.85 + 0.15 * k) * w.gamma, at[i]);
         }
         plot_line(a, k, 251, at, y, ex_print(x, "%.2f gamma_WCR", 0.85 + 0.15 * k));
     }

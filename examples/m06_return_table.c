@@ -36,15 +36,15 @@ static double m06_brute_return(size_t L, double gamma)
     const double golden = 0.6180339887498949;
     double best = 0, lo = 0, hi = 1;
     for (int i = 1; i < GRID; ++i) {
-        double y = clb_chain_map(L, gamma, (double)i / GRID);
+        double y = clb_path_chain_map(L, gamma, (double)i / GRID);
         if (y > best) best = y, lo = (i - 1.0) / GRID, hi = (i + 1.0) / GRID;
     }
     for (int i = 0; i < 70; ++i) {
         double a = hi - golden * (hi - lo), b = lo + golden * (hi - lo);
-        if (clb_chain_map(L, gamma, a) > clb_chain_map(L, gamma, b)) hi = b;
+        if (clb_path_chain_map(L, gamma, a) > clb_path_chain_map(L, gamma, b)) hi = b;
         else lo = a;
     }
-    return clb_chain_map(L, gamma, clb_chain_map(L, gamma, 0.5 * (lo + hi)));
+    return clb_path_chain_map(L, gamma, clb_path_chain_map(L, gamma, 0.5 * (lo + hi)));
 }
 
 static double m06_brute(size_t L)
@@ -62,12 +62,12 @@ static double m06_brute(size_t L)
 static clb_status m06_run(ex *x, ex_row *row)
 {
     size_t L = (size_t)ex_get(row, "L");
-    clb_return w;
-    clb_status status = clb_worst_return(L, &w);
+    clb_path_return w;
+    clb_status status = clb_path_worst_return(L, &w);
     (void)x;
     if (status) return status;
     ex_nums(row, "gamma y x_max M two_W_2L",
-            EX_VALUES(w.gamma, w.y, w.x_max, w.M, clb_worst_return_asymptote(L)));
+            EX_VALUES(w.gamma, w.y, w.x_max, w.M, clb_path_worst_return_asymptote(L)));
     if (ex_is(row, "table")) ex_num(row, "brute", L <= 100 ? m06_brute(L) : EX_NAN);
     return CLB_OK;
 }

@@ -37,17 +37,17 @@ static void m07_plan(ex *x)
 static clb_status m07_modes(double eta, double first, double *share, double *eta_lambda,
                             double *leaf, double *u_min)
 {
-    clb_mode_opts opts = { .tail = M07_TAIL };
+    clb_path_mode_opts opts = { .tail = M07_TAIL };
     double alpha[2] = { m07_alpha[0] * first, m07_alpha[1] }, s[2];
     clb_status status = CLB_OK;
     *u_min = EX_INF;
     for (size_t i = 0; i < M07_D && !status; ++i) {
-        clb_mode mode;
-        clb_mode_run run;
-        status = clb_mode_init(&mode, M07_P, m07_depth, m07_s[i], alpha);
-        if (!status) status = clb_leaf_endpoint(&mode, s);
-        if (!status) status = clb_mode_train(&mode, eta, M07_T, &opts, &run);
-        clb_mode_free(&mode);
+        clb_path_mode mode;
+        clb_path_mode_run run;
+        status = clb_path_mode_init(&mode, M07_P, m07_depth, m07_s[i], alpha);
+        if (!status) status = clb_path_leaf_endpoint(&mode, s);
+        if (!status) status = clb_path_mode_train(&mode, eta, M07_T, &opts, &run);
+        clb_path_mode_free(&mode);
         if (status) break;
         share[i] = run.share, eta_lambda[i] = run.eta_lambda, leaf[i] = s[0] / m07_s[i];
         *u_min = fmin(*u_min, run.u_min);
@@ -65,20 +65,20 @@ static double m07_rotation(double eta)
 
 static clb_status m07_scalar(ex_row *row)
 {
-    double eta = ex_get(row, "gamma1") / clb_single_sharpness(M07_L, m07_s[0]), share[M07_D];
+    double eta = ex_get(row, "gamma1") / clb_path_single_sharpness(M07_L, m07_s[0]), share[M07_D];
     double lambda[M07_D], leaf[M07_D];
     double other[M07_D], unused[M07_D], gamma[M07_D], edge[M07_D], u_min, spread = 0;
     size_t measured = 0;
     clb_status status = m07_modes(eta, 1, share, lambda, leaf, &u_min);
     if (status) return status;
     for (size_t i = 0; i < M07_D; ++i) {
-        gamma[i] = eta * clb_single_sharpness(M07_L, m07_s[i]);
-        edge[i] = clb_boundary_share(M07_L, gamma[i]);
+        gamma[i] = eta * clb_path_single_sharpness(M07_L, m07_s[i]);
+        edge[i] = clb_path_boundary_share(M07_L, gamma[i]);
         measured += share[i] < leaf[i] - 0.01;
     }
     ex_array(row, "share", M07_D, share);
     ex_num(row, "measured_rank", (double)measured);
-    ex_num(row, "predicted_rank", (double)clb_rank(M07_L, M07_D, m07_s, eta));
+    ex_num(row, "predicted_rank", (double)clb_path_rank(M07_L, M07_D, m07_s, eta));
     if (ex_is(row, "sweep")) return CLB_OK;
     if ((status = m07_modes(eta, 1 + 1e-12, other, unused, unused, unused)) != CLB_OK)
         return status;
@@ -118,16 +118,16 @@ static int m07_observe(void *context, size_t t, clb_paths *paths, double loss)
 
 static clb_status m07_matrices(ex_row *row)
 {
-    double eta = ex_get(row, "gamma1") / clb_single_sharpness(M07_L, m07_s[0]);
+    double eta = ex_get(row, "gamma1") / clb_path_single_sharpness(M07_L, m07_s[0]);
     m07_watch w = { .n = 0 };
     clb_paths paths;
     clb_real M[M07_D * M07_D];
     clb_status status;
     w.t = ex_space(row, M07_TB / 10 + 1), w.off = ex_space(row, M07_TB / 10 + 1);
-    if (ex_is(row, "rotated")) clb_householder(M07_D, m07_v, w.V);
+    if (ex_is(row, "rotated")) clb_path_householder(M07_D, m07_v, w.V);
     else for (size_t i = 0; i < M07_D; ++i) w.V[i * (M07_D + 1)] = 1;
     clb_path_target(M07_D, w.V, m07_s, w.V, M);
-    if ((status = clb_paths_linear(&paths, M07_P, m07_depth, M07_D, M)) != CLB_OK) return status;
+    if ((status = clb_paths_init_linear(&paths, M07_P, m07_depth, M07_D, M)) != CLB_OK) return status;
     for (size_t p = 0; p < M07_P; ++p)
         for (size_t l = 1; l <= M07_L; ++l)
             for (size_t i = 0; i < M07_D; ++i)
@@ -178,14 +178,14 @@ static void m07_refs(ex *x)
     }
     for (size_t i = 0; i < M07_D; ++i) {
         ex_row *row = ex_find(x, "part=modes gamma1=1");
-        double S = clb_single_sharpness(M07_L, m07_s[i]);
+        double S = clb_path_single_sharpness(M07_L, m07_s[i]);
         double leaf = ex_get_array(row, "leaf_share").at[i];
         double s[2] = { leaf * m07_s[i], (1 - leaf) * m07_s[i] };
         ex_ref_value(x, S, EX_STABLE, 1e-11, M07_REF "/S/%zu", i);
         ex_ref_value(x, leaf, EX_STABLE, 1e-10, M07_REF "/leaf_share/%zu", i);
         ex_ref_value(x, clb_path_sharpness(2, m07_depth, s) / S, EX_STABLE, 1e-10,
                      M07_REF "/leaf_sharpness_ratio/%zu", i);
-        ex_ref_value(x, 2 * clb_single_sharpness(M07_L, 1) / S, EX_STABLE, 1e-11,
+        ex_ref_value(x, 2 * clb_path_single_sharpness(M07_L, 1) / S, EX_STABLE, 1e-11,
                      M07_REF "/gamma1_band_edges_for_rank/%zu", i);
         ex_ref_value(x, m07_s[i], EX_EXACT, 0, M07_REF "/config/s_star/%zu", i);
     }
@@ -209,7 +209,7 @@ static void m07_figure(ex *x)
         for (size_t k = 0; k < g.n; ++k)
             y[k] = ex_get_array(ex_find(x, "part=%s gamma1=%.17g", part, g.at[k]), "share").at[i];
         plot_line(a, (int)i, g.n, g.at, y, ex_print(x, "s* = %g", m07_s[i]));
-        plot_vertical(a, 2 * clb_single_sharpness(M07_L, 1) / clb_single_sharpness(M07_L, m07_s[i]),
+        plot_vertical(a, 2 * clb_path_single_sharpness(M07_L, 1) / clb_path_single_sharpness(M07_L, m07_s[i]),
                       ex_print(x, "edge, s* = %g", m07_s[i]));
     }
     a = plot_add(p, "Full matrices, rotated target", "step", "largest entry off the diagonal",

@@ -37,7 +37,7 @@ static void m08_plan(ex *x)
     ex_config(x, "N", M08_N);
     for (size_t k = 0; k < EX_LEN(m08_gammas); ++k) {
         m08_add(x, "const", m08_gamma(k), 0, 0, 0);
-        m08_add(x, "warm", m08_gamma(k), M08_RAMP, 2.5, CLB_RAMP_LINEAR);
+        m08_add(x, "warm", m08_gamma(k), M08_RAMP, 2.5, CLB_PATH_RAMP_LINEAR);
         m08_add(x, "const_perturbed", m08_gamma(k), 0, 0, 0);
     }
     for (size_t k = 0; k < EX_LEN(m08_gammas_b); ++k) {
@@ -45,11 +45,11 @@ static void m08_plan(ex *x)
         m08_add(x, "deep_perturbed", m08_gammas_b[k], 0, 0, 0);
     }
     if (ex_published(x)) return;
-    for (int shape = 0; shape < CLB_RAMP_COUNT; ++shape)
+    for (int shape = 0; shape < CLB_PATH_RAMP_COUNT; ++shape)
         for (size_t i = 0; i < EX_LEN(m08_lengths); ++i)
             m08_add(x, "length", m08_gamma(7), m08_lengths[i], 2.5, shape);
-    m08_add(x, "trap", m08_gamma(7), 1000, 1.0, CLB_RAMP_JUMP);
-    m08_add(x, "no_trap", m08_gamma(7), 1000, 2.5, CLB_RAMP_JUMP);
+    m08_add(x, "trap", m08_gamma(7), 1000, 1.0, CLB_PATH_RAMP_JUMP);
+    m08_add(x, "no_trap", m08_gamma(7), 1000, 2.5, CLB_PATH_RAMP_JUMP);
     for (int k = 0; k < 40; ++k) m08_add(x, "sweep", 3 + 0.07 * k, 0, 0, 0);
 }
 
@@ -59,32 +59,32 @@ typedef struct m08_count {
     double share, eta_lambda, eta_lambda_max;
 } m08_count;
 
-static void m08_tally(m08_count *n, const clb_mode_run *run)
+static void m08_tally(m08_count *n, const clb_path_mode_run *run)
 {
-    int flip = run->flip != CLB_NEVER, diverged = run->outcome == CLB_RUN_AWAY;
+    int flip = run->flip != CLB_PATH_NEVER, diverged = run->outcome == CLB_PATH_RUN_AWAY;
     n->flip += (size_t)flip, n->diverged += (size_t)diverged;
-    n->collapsed += run->outcome == CLB_COLLAPSED;
-    if (flip || diverged || run->outcome == CLB_COLLAPSED) return;
+    n->collapsed += run->outcome == CLB_PATH_COLLAPSED;
+    if (flip || diverged || run->outcome == CLB_PATH_COLLAPSED) return;
     ++n->ok, n->share += run->share, n->eta_lambda += run->eta_lambda;
     n->eta_lambda_max = fmax(n->eta_lambda_max, run->eta_lambda);
 }
 
-static clb_status m08_starts(ex_row *row, size_t P, size_t L, size_t T, const clb_mode_opts *opts,
+static clb_status m08_starts(ex_row *row, size_t P, size_t L, size_t T, const clb_path_mode_opts *opts,
                              m08_count *n)
 {
     int moved = ex_is(row, "const_perturbed") || ex_is(row, "deep_perturbed");
-    double eta = ex_get(row, "gamma") / clb_single_sharpness(L, 1);
+    double eta = ex_get(row, "gamma") / clb_path_single_sharpness(L, 1);
     size_t depth[6];
     clb_status status = CLB_OK;
     for (size_t k = 0; k < M08_N && !status; ++k) {
         double alpha[6];
-        clb_mode mode;
-        clb_mode_run run;
+        clb_path_mode mode;
+        clb_path_mode_run run;
         alpha[0] = 0.003 * clb_pow(10, (double)k / (M08_N - 1)) * (moved ? 1 + 1e-12 : 1);
         for (size_t p = 0; p < P; ++p) depth[p] = L, alpha[p] = p ? 0.5 * alpha[p - 1] : alpha[0];
-        if ((status = clb_mode_init(&mode, P, depth, 1, alpha)) != CLB_OK) break;
-        status = clb_mode_train(&mode, eta, T, opts, &run);
-        clb_mode_free(&mode);
+        if ((status = clb_path_mode_init(&mode, P, depth, 1, alpha)) != CLB_OK) break;
+        status = clb_path_mode_train(&mode, eta, T, opts, &run);
+        clb_path_mode_free(&mode);
         m08_tally(n, &run);
     }
     return status;
@@ -94,10 +94,10 @@ static clb_status m08_run(ex *x, ex_row *row)
 {
     int deep = ex_is(row, "deep") || ex_is(row, "deep_perturbed");
     size_t P = deep ? 4 : 6, L = deep ? 20 : 5, ramp = (size_t)ex_get(row, "ramp");
-    double S = clb_single_sharpness(L, 1);
-    clb_ramp warm = { ex_get(row, "from") / S, ex_get(row, "gamma") / S, ramp,
-                      (clb_ramp_shape)(int)ex_get(row, "shape") };
-    clb_mode_opts opts = { .tail = 50, .single = 0.9, .ramp = ramp ? &warm : NULL };
+    double S = clb_path_single_sharpness(L, 1);
+    clb_path_ramp warm = { ex_get(row, "from") / S, ex_get(row, "gamma") / S, ramp,
+                      (clb_path_ramp_shape)(int)ex_get(row, "shape") };
+    clb_path_mode_opts opts = { .tail = 50, .single = 0.9, .ramp = ramp ? &warm : NULL };
     m08_count n = { 0 };
     clb_status status = m08_starts(row, P, L, ramp ? M08_TW : M08_T, &opts, &n);
     (void)x;
@@ -162,8 +162,8 @@ static void m08_ref_constants(ex *x)
     static const size_t L[2] = { 5, 20 }, P[2] = { 6, 4 }, T[2] = { M08_T, M08_T };
     for (size_t b = 0; b < 2; ++b) {
         const char *at = b ? M08_REF "/partB_L20_P4" : M08_REF;
-        clb_return w;
-        if (clb_worst_return(L[b], &w)) return;
+        clb_path_return w;
+        if (clb_path_worst_return(L[b], &w)) return;
         ex_ref_value(x, w.gamma, EX_STABLE, 1e-11, "%s/gamma_WCR", at);
         ex_ref_value(x, 2 * clb_pow((double)P[b], 1 - 2 / (double)L[b]), EX_STABLE, 1e-11,
                      "%s/gamma_c", at);
@@ -188,23 +188,23 @@ static void m08_figure(ex *x)
     ex_list low = ex_pick(x, "collapsed", "part=deep");
     plot_panel *a =
         plot_add(p, "L = 5, P = 6, 200 starts", "gamma", "fraction of starts", PLOT_LINEAR);
-    clb_return w;
+    clb_path_return w;
     plot_line(a, PLOT_ORANGE, g.n, g.at, flip.at, "flipped, constant step");
     plot_line(a, PLOT_BLUE, g.n, g.at, ok.at, "well, constant step");
     plot_points(a, PLOT_GREEN, gw.n, gw.at, warm.at, "well, warm-up");
-    if (!clb_worst_return(5, &w)) plot_vertical(a, w.gamma, "gamma_WCR");
+    if (!clb_path_worst_return(5, &w)) plot_vertical(a, w.gamma, "gamma_WCR");
     plot_vertical(a, 2 * clb_pow(6, 0.6), "gamma_c");
     a = plot_add(p, "L = 20, P = 4, constant step", "gamma", "fraction of starts", PLOT_LINEAR);
     plot_line(a, PLOT_ORANGE, gb.n, gb.at, flip_b.at, "flipped");
     plot_line(a, PLOT_BROWN, gb.n, gb.at, low.at, "collapsed");
-    if (!clb_worst_return(20, &w)) plot_vertical(a, w.gamma, "gamma_WCR");
+    if (!clb_path_worst_return(20, &w)) plot_vertical(a, w.gamma, "gamma_WCR");
     if (!ex_find(x, "part=length")) {
         plot_save(p, "Signs flip above gamma_WCR with constant steps, never with a warm-up.");
         return;
     }
     a = plot_add(p, "How long a warm-up to 0.98 gamma_c", "steps of warm-up",
                  "fraction that ends well", PLOT_LOGX);
-    for (int k = 0; k < CLB_RAMP_COUNT; ++k) {
+    for (int k = 0; k < CLB_PATH_RAMP_COUNT; ++k) {
         ex_list n = ex_pick(x, "ramp", "part=length shape=%d", k);
         ex_list y = ex_pick(x, "ok", "part=length shape=%d", k);
         plot_line(a, k, n.n, n.at, y.at, shapes[k]);
@@ -229,9 +229,9 @@ static void m08_finish(ex *x)
 {
     int below = 1, above = 1, warm_ok = 1, deep_below = 1;
     double collapsed = 0;
-    clb_return w5 = { 0, 0, 0, 0 }, w20 = { 0, 0, 0, 0 };
+    clb_path_return w5 = { 0, 0, 0, 0 }, w20 = { 0, 0, 0, 0 };
     ex_row *trap = ex_find(x, "part=trap"), *free_run = ex_find(x, "part=no_trap");
-    clb_worst_return(5, &w5), clb_worst_return(20, &w20);
+    clb_path_worst_return(5, &w5), clb_path_worst_return(20, &w20);
     for (size_t i = 0; i < ex_runs(x); ++i) {
         ex_row *row = ex_run_at(x, i);
         double gamma = ex_get(row, "gamma"), flip = ex_get(row, "flip");

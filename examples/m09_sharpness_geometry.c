@@ -56,9 +56,9 @@ static clb_status m09_network(const m09_case *c, const double *u, clb_paths *pat
     double U[9], V[9];
     clb_real M[9];
     clb_status status;
-    clb_householder(c->d, c->v, V), clb_householder(c->d, c->u, U);
+    clb_path_householder(c->d, c->v, V), clb_path_householder(c->d, c->u, U);
     clb_path_target(c->d, U, c->s, V, M);
-    status = clb_paths_linear(paths, c->P, c->depth, c->d, M);
+    status = clb_paths_init_linear(paths, c->P, c->depth, c->d, M);
     if (!status) clb_paths_svs(paths, u, U, V);
     return status;
 }
@@ -101,7 +101,7 @@ static clb_status m09_spectrum(const m09_case *c, ex_row *row)
 static clb_status m09_reduction(ex_row *row)
 {
     size_t L = (size_t)ex_get(row, "L"), P = (size_t)ex_get(row, "P"), depth[8];
-    double s[8], lowest = EX_INF, least = clb_balanced_sharpness(P, L, 1);
+    double s[8], lowest = EX_INF, least = clb_path_balanced_sharpness(P, L, 1);
     clb_rng rng;
     clb_rng_seed(&rng, 1000 * L + P);
     for (int k = 0; k < M09_SPLITS; ++k) {
@@ -112,7 +112,7 @@ static clb_status m09_reduction(ex_row *row)
         for (size_t p = 0; p < P; ++p) s[p] /= sum;
         lowest = fmin(lowest, clb_path_sharpness(P, depth, s));
     }
-    ex_num(row, "factor", least / clb_single_sharpness(L, 1));
+    ex_num(row, "factor", least / clb_path_single_sharpness(L, 1));
     ex_num(row, "lowest_random_over_equal", lowest / least);
     return CLB_OK;
 }
@@ -163,7 +163,7 @@ static void m09_figure(ex *x)
     for (int k = 0; k < 4; ++k) {
         static const double target[] = { 2, 1, 0.2, 0.01 };
         for (int i = 0; i < 49; ++i)
-            at[i] = 2 + i, y[i] = clb_single_sharpness((size_t)(2 + i), target[k]);
+            at[i] = 2 + i, y[i] = clb_path_single_sharpness((size_t)(2 + i), target[k]);
         plot_line(a, k, 49, at, y, ex_print(x, "s* = %g", target[k]));
     }
     plot_save(
@@ -221,11 +221,11 @@ static void m09_finish(ex *x)
              EX_VALUES(lowest - 1, error < tol, lowest - 1));
     ex_claim(x, "a shallow single path is sharper than a deep one",
              "motivation of the heterogeneous part",
-             ex_print(x, "S(L=3) = %.3g, S(L=20) = %.3g at s* = 1", clb_single_sharpness(3, 1),
-                      clb_single_sharpness(20, 1)),
+             ex_print(x, "S(L=3) = %.3g, S(L=20) = %.3g at s* = 1", clb_path_single_sharpness(3, 1),
+                      clb_path_single_sharpness(20, 1)),
              "reproduced if S(L=3)/S(L=20) at s* = 1 is > 1. The claim needs s* < exp(-L/2); the "
              "shallow state loses stability because spreading lowers the sum.",
-             EX_VALUES(clb_single_sharpness(3, 1) / clb_single_sharpness(20, 1)));
+             EX_VALUES(clb_path_single_sharpness(3, 1) / clb_path_single_sharpness(20, 1)));
     ex_check(x, error <= tol,
              "formula (S2) against the assembled Hessian, all d^2 eigenvalues, %.1e", error);
     ex_check(x, rest <= tol, "every other eigenvalue is zero, largest %.1e", rest);

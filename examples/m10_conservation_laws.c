@@ -48,14 +48,14 @@ static void m10_plan(ex *x)
 
 /* --- a to d ---------------------------------------------------------------------------------- */
 
-static clb_status m10_mode(clb_mode *mode, size_t P, size_t L, double target, const double *alpha)
+static clb_status m10_mode(clb_path_mode *mode, size_t P, size_t L, double target, const double *alpha)
 {
     size_t depth[4] = { L, L, L, L };
-    return clb_mode_init(mode, P, depth, target, alpha);
+    return clb_path_mode_init(mode, P, depth, target, alpha);
 }
 
 /* z_2 - z_1 */
-static double m10_z(const clb_mode *mode)
+static double m10_z(const clb_path_mode *mode)
 {
     size_t L = mode->depth[0];
     return 1 / clb_powi(mode->u[1], L - 2) - 1 / clb_powi(mode->u[0], L - 2);
@@ -63,58 +63,58 @@ static double m10_z(const clb_mode *mode)
 
 static clb_status m10_two(ex_row *row)
 {
-    clb_mode mode;
-    double first[2], worst = 0, s[3], eta = ex_get(row, "gamma") / clb_single_sharpness(2, 1);
+    clb_path_mode mode;
+    double first[2], worst = 0, s[3], eta = ex_get(row, "gamma") / clb_path_single_sharpness(2, 1);
     clb_status status = m10_mode(&mode, 3, 2, 1, m10_alpha);
     if (status) return status;
     for (size_t p = 0; p < 2; ++p) first[p] = clb_log(mode.u[p] / mode.u[p + 1]);
     for (int t = 0; t < 5000; ++t) {
-        clb_mode_step(&mode, eta);
+        clb_path_mode_step(&mode, eta);
         for (size_t p = 0; p < 2; ++p)
             worst = fmax(worst, fabs(clb_log(mode.u[p] / mode.u[p + 1]) - first[p]));
     }
-    for (size_t p = 0; p < 3; ++p) s[p] = clb_mode_signal(&mode, p);
+    for (size_t p = 0; p < 3; ++p) s[p] = clb_path_mode_signal(&mode, p);
     ex_array(row, "final_s", 3, s);
     ex_num(row, "max_leaf_drift", worst);
-    clb_mode_free(&mode);
+    clb_path_mode_free(&mode);
     return CLB_OK;
 }
 
 static clb_status m10_drift(ex_row *row)
 {
     size_t L = (size_t)ex_get(row, "L");
-    double eta = ex_get(row, "gamma") / clb_single_sharpness(L, 2), first, second = 0, r = 1;
-    clb_mode mode;
+    double eta = ex_get(row, "gamma") / clb_path_single_sharpness(L, 2), first, second = 0, r = 1;
+    clb_path_mode mode;
     clb_status status = m10_mode(&mode, 2, L, 2, m10_alpha);
     if (status) return status;
     first = m10_z(&mode);
     for (long t = 0; t < 400000 && fabs(r) >= 1e-13; ++t) {
         /* (D1) = (L-2) (D2) */
-        second += (double)(L - 2) * clb_leaf_drift(&mode, eta, 1, 0);
-        r = clb_mode_step(&mode, eta);
+        second += (double)(L - 2) * clb_path_leaf_drift(&mode, eta, 1, 0);
+        r = clb_path_mode_step(&mode, eta);
     }
     ex_nums(row, "d0 rel_drift pred_second_order",
             EX_VALUES(first, (m10_z(&mode) - first) / first, second / first));
-    clb_mode_free(&mode);
+    clb_path_mode_free(&mode);
     return CLB_OK;
 }
 
 static clb_status m10_variance(ex_row *row)
 {
     size_t L = (size_t)ex_get(row, "L");
-    clb_mode mode;
-    clb_mode_opts opts = { .laws = 1 };
-    clb_mode_run run;
+    clb_path_mode mode;
+    clb_path_mode_opts opts = { .laws = 1 };
+    clb_path_mode_run run;
     clb_status status = m10_mode(&mode, 2, L, 2, m10_alpha);
     if (status) return status;
-    ex_num(row, "V0", clb_mode_variance(&mode));
-    status = clb_mode_train(&mode, ex_get(row, "gamma") / clb_single_sharpness(L, 2), 20000, &opts,
+    ex_num(row, "V0", clb_path_mode_variance(&mode));
+    status = clb_path_mode_train(&mode, ex_get(row, "gamma") / clb_path_single_sharpness(L, 2), 20000, &opts,
                             &run);
-    ex_num(row, "VT", clb_mode_variance(&mode));
+    ex_num(row, "VT", clb_path_mode_variance(&mode));
     ex_nums(row, "ratio steps_violating_strong_safety var_increase_steps",
             EX_VALUES(ex_get(row, "VT") / ex_get(row, "V0"), (double)run.unsafe,
                       (double)run.rises));
-    clb_mode_free(&mode);
+    clb_path_mode_free(&mode);
     return status;
 }
 
@@ -125,20 +125,20 @@ static clb_status m10_crossover(ex_row *row)
     static const double s[2] = { 1.6, 0.4 };
     size_t L = (size_t)ex_get(row, "L");
     double eta_lambda = ex_get(row, "eta_lambda"), lambda, eta, r, first, u[2], l = (double)L;
-    clb_mode mode;
+    clb_path_mode mode;
     clb_status status = m10_mode(&mode, 2, L, 2, s);
     if (status) return status;
-    lambda = clb_mode_sharpness(&mode), eta = eta_lambda / lambda;
+    lambda = clb_path_mode_sharpness(&mode), eta = eta_lambda / lambda;
     for (size_t p = 0; p < 2; ++p)
         u[p] = mode.u[p], mode.u[p] += 1e-4 * clb_powi(u[p], L - 1) / lambda;
-    r = clb_mode_residual(&mode), first = m10_z(&mode);
-    for (int t = 0; t < 4000; ++t) clb_mode_step(&mode, eta);
+    r = clb_path_mode_residual(&mode), first = m10_z(&mode);
+    for (int t = 0; t < 4000; ++t) clb_path_mode_step(&mode, eta);
     ex_num(row, "r0", r);
     ex_num(row, "drift", m10_z(&mode) - first);
     ex_num(row, "pred",
            (l - 1) * (l - 2) / 2 * eta * eta * (clb_powi(u[1], L - 2) - clb_powi(u[0], L - 2)) * r *
                r * (1 - clb_powi(1 - eta_lambda, 8000)) / (eta_lambda * (2 - eta_lambda)));
-    clb_mode_free(&mode);
+    clb_path_mode_free(&mode);
     return CLB_OK;
 }
 
@@ -148,28 +148,28 @@ static clb_status m10_cycle(ex_row *row)
 {
     static const double start[2] = { 1.02, 1.02 };
     size_t L = (size_t)ex_get(row, "L");
-    double eps = ex_get(row, "eps"), eta = (2 + eps) / clb_balanced_sharpness(2, L, 2), m = 1;
+    double eps = ex_get(row, "eps"), eta = (2 + eps) / clb_path_balanced_sharpness(2, L, 2), m = 1;
     double x2 = 0, u[2];
-    clb_cycle c;
-    clb_mode mode;
+    clb_path_cycle c;
+    clb_path_mode mode;
     clb_status status = m10_mode(&mode, 2, L, 2, start);
-    if (!status) status = clb_cycle_predict(2, L, 2, eps, &c);
+    if (!status) status = clb_path_cycle_predict(2, L, 2, eps, &c);
     if (status) return status;
-    for (int t = 0; t < 100000; ++t) clb_mode_step(&mode, eta);
+    for (int t = 0; t < 100000; ++t) clb_path_mode_step(&mode, eta);
     for (int t = 0; t < 2; ++t) {
         double x;
-        u[t] = mode.u[0], x = eta * clb_mode_step(&mode, eta);       /* u* = 1: x = eta r */
-        m *= clb_leaf_slope(L, x * clb_powi(u[t], L - 2)), x2 += 0.5 * x * x;
+        u[t] = mode.u[0], x = eta * clb_path_mode_step(&mode, eta);       /* u* = 1: x = eta r */
+        m *= clb_path_leaf_slope(L, x * clb_powi(u[t], L - 2)), x2 += 0.5 * x * x;
     }
     ex_nums(row, "cycle_lo cycle_hi one_minus_m pred_one_minus_m x2 pred_x2 frozen_estimate",
             EX_VALUES(fmin(u[0], u[1]), fmax(u[0], u[1]), 1 - m, c.decay, x2, c.x2,
-                      1 - clb_two_step_frozen(L, sqrt(x2))));
-    clb_mode_free(&mode);
+                      1 - clb_path_two_step_frozen(L, sqrt(x2))));
+    clb_path_mode_free(&mode);
     return CLB_OK;
 }
 
 /* A state on the leaf z* + zeta, rescaled to the total s*, then u times 1.001. */
-static clb_status m10_leaf_start(clb_mode *mode, size_t P, size_t L, double target,
+static clb_status m10_leaf_start(clb_path_mode *mode, size_t P, size_t L, double target,
                                  const double *zeta)
 {
     double alpha[4], sum = 0, z = clb_pow(target / (double)P, (2 - (double)L) / (double)L);
@@ -184,39 +184,39 @@ static clb_status m10_critical(ex_row *row)
     static const double at[3] = { 2e3, 2e4, 2e5 };
     size_t L = (size_t)ex_get(row, "L"), P = (size_t)ex_get(row, "P");
     double z = clb_pow(2.0 / (double)P, (2 - (double)L) / (double)L), zeta[4], norm = 0, law[3];
-    double eta = 2 / clb_balanced_sharpness(P, L, 2);
-    clb_mode mode;
+    double eta = 2 / clb_path_balanced_sharpness(P, L, 2);
+    clb_path_mode mode;
     clb_status status;
     for (size_t p = 0; p < P; ++p)
         zeta[p] = (double)p - 0.5 * (double)(P - 1), norm += zeta[p] * zeta[p];
     for (size_t p = 0; p < P; ++p) zeta[p] *= 0.3 * z / sqrt(norm);
     if ((status = m10_leaf_start(&mode, P, L, 2, zeta)) != CLB_OK) return status;
     for (size_t k = 0, t = 0; k < 3; ++k) {
-        for (; (double)t < at[k]; ++t) clb_mode_step(&mode, eta);
-        law[k] = at[k] * clb_mode_variance(&mode) / (z * z);
+        for (; (double)t < at[k]; ++t) clb_path_mode_step(&mode, eta);
+        law[k] = at[k] * clb_path_mode_variance(&mode) / (z * z);
     }
     ex_array(row, "t_varz_over_zstar2", 3, law);
-    ex_num(row, "pred", clb_critical_constant(L));
-    clb_mode_free(&mode);
+    ex_num(row, "pred", clb_path_critical_constant(L));
+    clb_path_mode_free(&mode);
     return CLB_OK;
 }
 
 static clb_status m10_offset(ex_row *row)
 {
     size_t L = (size_t)ex_get(row, "L");
-    double delta = ex_get(row, "Delta"), least = clb_balanced_sharpness(2, L, 1);
+    double delta = ex_get(row, "Delta"), least = clb_path_balanced_sharpness(2, L, 1);
     double eta = (2 - delta) / least, zeta[2], zn;
-    clb_mode mode;
+    clb_path_mode mode;
     clb_status status;
     /* (Q): slope in V is P times K */
-    zn = sqrt(4 * delta / (eta * 0.5 * (clb_leaf_sharpness(2, L, 1, 1) - least)));
+    zn = sqrt(4 * delta / (eta * 0.5 * (clb_path_leaf_sharpness(2, L, 1, 1) - least)));
     zeta[0] = -zn / sqrt(2.0), zeta[1] = zn / sqrt(2.0);
     if ((status = m10_leaf_start(&mode, 2, L, 1, zeta)) != CLB_OK) return status;
-    for (long t = 0; (double)t < 400 / delta; ++t) clb_mode_step(&mode, eta);
-    ex_num(row, "eta_lambda", eta * clb_mode_sharpness(&mode));
+    for (long t = 0; (double)t < 400 / delta; ++t) clb_path_mode_step(&mode, eta);
+    ex_num(row, "eta_lambda", eta * clb_path_mode_sharpness(&mode));
     ex_num(row, "ratio", (2 - ex_get(row, "eta_lambda")) / delta);
-    ex_num(row, "pred_ratio", clb_stop_offset(L));
-    clb_mode_free(&mode);
+    ex_num(row, "pred_ratio", clb_path_stop_offset(L));
+    clb_path_mode_free(&mode);
     return CLB_OK;
 }
 

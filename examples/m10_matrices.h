@@ -48,7 +48,7 @@ static void m10_leaf_watch(m10_laws *w, size_t t, const clb_paths *paths)
         w->z[p] = w->after[p];
     }
     /* driven by the matrices' r */
-    for (size_t p = 0; p < 2; ++p) w->after[p] = clb_leaf_step(w->L, w->z[p], w->eta * r);
+    for (size_t p = 0; p < 2; ++p) w->after[p] = clb_path_leaf_step(w->L, w->z[p], w->eta * r);
 }
 
 static int m10_observe(void *context, size_t t, clb_paths *paths, double loss)
@@ -73,9 +73,9 @@ static clb_status m10_matrices(m10_laws *w, clb_paths *paths)
     static const double s[3] = { 2, 1, 0.5 }, v[3] = { 1, 2, 3 };
     size_t depth[2] = { w->L, w->L };
     clb_real M[9];
-    clb_householder(3, v, w->V);
+    clb_path_householder(3, v, w->V);
     clb_path_target(3, w->V, s, w->V, M);
-    return clb_paths_linear(paths, 2, depth, 3, M);
+    return clb_paths_init_linear(paths, 2, depth, 3, M);
 }
 
 static clb_status m10_layers(ex_row *row)
@@ -85,7 +85,7 @@ static clb_status m10_layers(ex_row *row)
     double D = 0, C[4], K[2], v[3];
     clb_status status = m10_matrices(&w, &paths);
     if (status) return status;
-    w.eta = ex_get(row, "gamma") / clb_single_sharpness(3, 2);
+    w.eta = ex_get(row, "gamma") / clb_path_single_sharpness(3, 2);
     for (size_t p = 0; p < 2; ++p)
         for (size_t l = 0; l < 3; ++l)
             for (size_t i = 0; i < 9; ++i)
@@ -117,13 +117,13 @@ static clb_status m10_meet(ex_row *row)
 {
     m10_laws w = { .L = (size_t)ex_get(row, "L"), .leaf = 1 };
     clb_paths paths;
-    clb_mode mode;
+    clb_path_mode mode;
     double worst = 0, v[3], z[2];
     size_t depth[2] = { w.L, w.L };
-    clb_status status = clb_mode_init(&mode, 2, depth, 2, m10_alpha);
+    clb_status status = clb_path_mode_init(&mode, 2, depth, 2, m10_alpha);
     if (!status) status = m10_matrices(&w, &paths);
     if (status) return status;
-    w.eta = ex_get(row, "gamma") / clb_single_sharpness(w.L, 2);
+    w.eta = ex_get(row, "gamma") / clb_path_single_sharpness(w.L, 2);
     for (size_t p = 0; p < 2; ++p)
         for (size_t l = 1; l <= w.L; ++l)
             for (size_t i = 0; i < 3; ++i)
@@ -139,7 +139,7 @@ static clb_status m10_meet(ex_row *row)
     ex_num(row, "layer_drift", worst), ex_num(row, "layer_error", w.worst);
     ex_num(row, "leaf_drift", (z[1] - z[0]) - (w.z0[1] - w.z0[0]));
     ex_num(row, "leaf_exact", (w.z[1] - w.z[0]) - (w.z0[1] - w.z0[0]));
-    clb_paths_free(&paths), clb_mode_free(&mode);
+    clb_paths_free(&paths), clb_path_mode_free(&mode);
     return status;
 }
 
@@ -151,7 +151,7 @@ static clb_status m10_chain(ex_row *row)
     size_t depth = 3;
     double eta = ex_get(row, "eta"), u[3], gap[2], gap0[2], lambda;
     clb_paths paths;
-    clb_status status = clb_paths_linear(&paths, 1, &depth, 1, &one);
+    clb_status status = clb_paths_init_linear(&paths, 1, &depth, 1, &one);
     if (status) return status;
     for (size_t l = 0; l < 3; ++l) *clb_paths_layer(&paths, 0, l + 1) = (clb_real)start[l];
     for (size_t l = 0; l < 2; ++l) gap0[l] = clb_charge(&paths.net[0], paths.theta, l + 1);

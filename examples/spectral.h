@@ -284,7 +284,7 @@ EX_FN clb_status sp_gauss_newton(ex_row *row, sp_point *p, sp_eigen *e, size_t T
     clb_spectrum sp;
     clb_status status;
     if (p->pass.ce == CLB_MSE) {
-        status = clb_spectrum_function(&sp, &p->curv, 1);
+        status = clb_spectrum_init_ntk(&sp, &p->curv, 1);
         if (!status) sp_keep_top(row, sp.n, sp.lambda);
     } else {
         double *values = (double *)malloc(e->P * sizeof *values);

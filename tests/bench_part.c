@@ -118,7 +118,7 @@ static int part_lanczos(size_t n, const void *A, size_t k, double *values)
     clb_eigs eigs;
     clb_status status;
     dense.n = dense.lda = n, dense.A = (const clb_real *)A;
-    op = clb_linop_dense(&dense);
+    op = clb_dense_op(&dense);
     status = clb_lanczos(&op, k, NULL, &eigs);
     for (size_t i = 0; i < eigs.count; ++i) values[i] = eigs.value[i];
     clb_eigs_free(&eigs);

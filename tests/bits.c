@@ -242,17 +242,17 @@ static void bits_pathways(void)
 {
     static const size_t depth[3] = { 3, 4, 3 };
     static const double alpha[3] = { 0.2, 0.15, 0.1 };
-    clb_mode mode;
-    clb_mode_run run;
-    clb_return worst;
+    clb_path_mode mode;
+    clb_path_mode_run run;
+    clb_path_return worst;
     size_t L;
-    need(clb_mode_init(&mode, 3, depth, 1.0, alpha), "mode");
-    need(clb_mode_train(&mode, 0.05, 500, NULL, &run), "mode_train");
+    need(clb_path_mode_init(&mode, 3, depth, 1.0, alpha), "mode");
+    need(clb_path_mode_train(&mode, 0.05, 500, NULL, &run), "mode_train");
     add_doubles(3, mode.u), add(run.sum), add(run.eta_lambda_max);
-    clb_mode_free(&mode);
+    clb_path_mode_free(&mode);
     for (L = 3; L < 40; L += 6) {
-        need(clb_worst_return(L, &worst), "worst_return");
-        add(worst.gamma), add(worst.M), add(clb_ceiling(3, L));
+        need(clb_path_worst_return(L, &worst), "worst_return");
+        add(worst.gamma), add(worst.M), add(clb_path_ceiling(3, L));
     }
     part("pathways");
 }

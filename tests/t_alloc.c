@@ -521,7 +521,7 @@ static clb_status call_hutchinson(void *context)
     clb_rng rng;
     clb_estimate estimate;
     clb_rng_seed(&rng, 1);
-    return clb_trace_hutchinson((const clb_linop *)context, 4, &rng, &estimate);
+    return clb_hutchinson((const clb_linop *)context, 4, &rng, &estimate);
 }
 
 static void t_eigen(void)
@@ -530,7 +530,7 @@ static void t_eigen(void)
     clb_linop op;
     build();
     dense.n = dense.lda = 8, dense.A = matrix;
-    op = clb_linop_dense(&dense);
+    op = clb_dense_op(&dense);
     ALLOC_SWEEP(call_jacobi, NULL);
     ALLOC_SWEEP(call_eigh, NULL);
     ALLOC_SWEEP(call_eigh, &dense);
@@ -553,7 +553,7 @@ static clb_status call_spectrum(void *context)
 static clb_status call_spectrum_function(void *context)
 {
     clb_spectrum sp;
-    clb_status status = clb_spectrum_function(&sp, (clb_curv *)context, 1);
+    clb_status status = clb_spectrum_init_ntk(&sp, (clb_curv *)context, 1);
     clb_spectrum_free(&sp);
     return status;
 }
@@ -655,22 +655,22 @@ static const double alphas[2] = { 0.2, 0.1 };
 
 static clb_status call_mode(void *context)
 {
-    clb_mode mode;
-    clb_status status = clb_mode_init(&mode, 2, depths, 1.0, alphas);
+    clb_path_mode mode;
+    clb_status status = clb_path_mode_init(&mode, 2, depths, 1.0, alphas);
     (void)context;
-    clb_mode_free(&mode);
+    clb_path_mode_free(&mode);
     return status;
 }
 
 static clb_status call_mode_train(void *context)
 {
-    clb_mode_run out;
-    return clb_mode_train((clb_mode *)context, 0.01, 5, NULL, &out);
+    clb_path_mode_run out;
+    return clb_path_mode_train((clb_path_mode *)context, 0.01, 5, NULL, &out);
 }
 
 static clb_status call_path_window(void *context)
 {
-    clb_window window;
+    clb_path_bounds window;
     (void)context;
     return clb_path_window(2, depths, 1.0, &window);
 }
@@ -694,7 +694,7 @@ static clb_status call_paths(void *context)
 static clb_status call_paths_linear(void *context)
 {
     clb_paths paths;
-    clb_status status = clb_paths_linear(&paths, 2, depths, 2, target);
+    clb_status status = clb_paths_init_linear(&paths, 2, depths, 2, target);
     (void)context;
     clb_paths_free(&paths);
     return status;
@@ -702,16 +702,16 @@ static clb_status call_paths_linear(void *context)
 
 static void t_pathways(void)
 {
-    clb_mode mode;
+    clb_path_mode mode;
     build();
     alloc_reset(0);
-    EQUAL(clb_mode_init(&mode, 2, depths, 1.0, alphas), CLB_OK);
+    EQUAL(clb_path_mode_init(&mode, 2, depths, 1.0, alphas), CLB_OK);
     ALLOC_SWEEP(call_mode, NULL);
     ALLOC_SWEEP(call_mode_train, &mode);
     ALLOC_SWEEP(call_path_window, NULL);
     ALLOC_SWEEP(call_paths, NULL);
     ALLOC_SWEEP(call_paths_linear, NULL);
-    clb_mode_free(&mode);
+    clb_path_mode_free(&mode);
 }
 
 /* ---- sizes that no memory holds
@@ -755,7 +755,7 @@ static void t_huge(void)
         CHECK(clb_data_mixture(&set, &rng, T[k], 4, 2, 1.0) == CLB_ESIZE);
         CHECK(clb_eigh_bytes(T[k], 1) == 0 || k == 3);
         dense.n = dense.lda = T[k], dense.A = matrix;
-        op = clb_linop_dense(&dense);
+        op = clb_dense_op(&dense);
         CHECK(clb_lanczos(&op, 2, &lanczos, &eigs) != CLB_OK && !eigs.arena);
         CHECK(clb_power_published(&op, 2, &rng, &value) != CLB_OK);
         CHECK(clb_slq(&op, &rng, &slq, &q) != CLB_OK && !q.arena);
@@ -855,9 +855,9 @@ static void t_queries(void)
 /* Return clb_status and allocate nothing. */
 static const char *const without_allocation[] = {
     "clb_isa_set",       "clb_npy_write",     "clb_npy_fwrite",   "clb_path_check",
-    "clb_step_check",    "clb_path_spectrum", "clb_path_optimum", "clb_leaf_endpoint",
-    "clb_cycle_predict", "clb_central_pair",  "clb_chain_peak",   "clb_worst_return",
-    "clb_rank_window",   "clb_paths_train",
+    "clb_path_step_check",    "clb_path_spectrum", "clb_path_optimum", "clb_path_leaf_endpoint",
+    "clb_path_cycle_predict", "clb_path_central_pair",  "clb_path_chain_peak",   "clb_path_worst_return",
+    "clb_path_rank_window",   "clb_paths_train",
 };
 
 static void t_coverage(void)

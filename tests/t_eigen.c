@@ -153,7 +153,7 @@ static void t_project(void)
         double *values = (double *)calloc(3 * n, sizeof *values), *c = values + n, *full = c + n;
         double m0 = 0, m1 = 0, m2 = 0, scale;
         clb_dense dense = { n, n, A };
-        clb_linop op = clb_linop_dense(&dense);
+        clb_linop op = clb_dense_op(&dense);
         NOTE("n = %lu", (unsigned long)n);
         types_make(13, &rng, n, A);
         clb_rng_normal(&rng, n, g);
@@ -211,7 +211,7 @@ static void t_same_bits(void)
         clb_real *x = types_matrix(n), *y = types_matrix(n), *y0 = types_matrix(n);
         double *all = (double *)calloc(5 * n, sizeof *all);
         clb_dense dense = { n, n, A };
-        clb_linop op = clb_linop_dense(&dense);
+        clb_linop op = clb_dense_op(&dense);
         types_make(13, &rng, n, A);
         clb_rng_normal(&rng, n, x);
         FOR_EACH_ISA(isa) {
@@ -244,7 +244,7 @@ static void t_dense_product(void)
     for (size_t n = 1; n < 70; ++n) {
         clb_real *A = types_matrix(n), *x = types_matrix(n), *y = types_matrix(n);
         clb_dense dense = { n, n, A };
-        clb_linop op = clb_linop_dense(&dense);
+        clb_linop op = clb_dense_op(&dense);
         for (size_t i = 0; i < n; ++i)
             for (size_t j = 0; j < n; ++j)
                 A[i * n + j] = j <= i ? (clb_real)types_uniform(&rng) : (clb_real)NAN;
@@ -352,7 +352,7 @@ static void t_lanczos_dense(void)
         double d[150], values[150];
         clb_real *A = types_matrix(n), *B = types_matrix(n);
         clb_dense dense = { n, n, A };
-        clb_linop op = clb_linop_dense(&dense);
+        clb_linop op = clb_dense_op(&dense);
         clb_lanczos_opts opts = CLB_ZERO;
         clb_eigs e;
         NOTE("trial %d", trial);
@@ -711,14 +711,14 @@ static void t_trace(void)
     clb_rng rng;
     clb_rng_seed(&rng, 2);
     for (size_t i = 0; i < n; ++i) trace += d[i] = (double)i - 20;
-    EQUAL(clb_trace_hutchinson(&op, 5, &rng, &e), CLB_OK);
+    EQUAL(clb_hutchinson(&op, 5, &rng, &e), CLB_OK);
     CHECK(e.mean == trace && e.stderr_mean == 0 && e.lower == trace && e.upper == trace
           && e.samples == 5);
-    EQUAL(clb_trace_hutchinson(&op, 1, &rng, &e), CLB_EOPTION);
+    EQUAL(clb_hutchinson(&op, 1, &rng, &e), CLB_EOPTION);
     types_from_spectrum(&rng, n, d, A);
-    op = clb_linop_dense(&dense);
+    op = clb_dense_op(&dense);
     for (int trial = 0; trial < 400; ++trial) {
-        EQUAL(clb_trace_hutchinson(&op, 6, &rng, &e), CLB_OK);
+        EQUAL(clb_hutchinson(&op, 6, &rng, &e), CLB_OK);
         inside += e.lower <= trace && trace <= e.upper;
     }
     CHECK((double)inside >= 400 * 0.95 - 4 * 4.4 &&              /* binomial, 4 sd */

@@ -213,10 +213,10 @@ static void check_gauss_newton_sums(test_problem *s, const reference *r)
     for (form = 0; form < 2; ++form) {                         /* parameter space; function space */
         clb_spectrum sp;
         if (form == 1 && s->pass.ce > 0) {
-            CHECK(clb_spectrum_function(&sp, &s->curv, 1) == CLB_EOPTION);
+            CHECK(clb_spectrum_init_ntk(&sp, &s->curv, 1) == CLB_EOPTION);
             continue;
         }
-        if (form == 1) CHECK(clb_spectrum_function(&sp, &s->curv, 1) == CLB_OK);
+        if (form == 1) CHECK(clb_spectrum_init_ntk(&sp, &s->curv, 1) == CLB_OK);
         else {
             clb_real *G = REALS(P * P), *V = REALS(P * P);
             double *values = DOUBLES(P);
