@@ -1,0 +1,225 @@
+/* cache.h - training runs and Hessian spectra that several experiments share are made once and kept
+ * in a folder (--cache DIR): kit_train() is clb_train(), kit_crossover_modes() is
+ * clb_crossover_modes().
+ *
+ * The key is a hash of 128 bits over every byte that decides the result: results version,
+ * precision, shape, activation, parameters, data, loss, optimiser, step size, number of steps. What
+ * is found has the bytes that making it again would give, so results are the same with and without.
+ */
+#ifndef KIT_CACHE_H
+#define KIT_CACHE_H
+
+#include "files.h"
+
+typedef struct kit_key128 { uint64_t a, b; } kit_key128;
+
+/* --- key -------------------------------------------------------------------------------------- */
+
+KIT_FN void kit_hash_word(kit_key128 *k, uint64_t w)
+{
+    k->a = (k->a ^ w) * 0x9e3779b97f4a7c15u, k->a ^= k->a >> 29;
+    k->b = (k->b + w) * 0xc2b2ae3d27d4eb4fu, k->b ^= k->b >> 31;
+}
+
+KIT_FN void kit_hash(kit_key128 *k, const void *data, size_t count, size_t size)
+{
+    const unsigned char *at = (const unsigned char *)data;
+    size_t bytes = data ? count * size : 0;
+    kit_hash_word(k, bytes);
+    for (uint64_t w = 0; bytes; bytes -= size, at += size) {
+        size = bytes < 8 ? bytes : 8;
+        memcpy(&w, at, size);
+        kit_hash_word(k, w);
+    }
+}
+
+/* Net at its theta, and data. */
+KIT_FN kit_key128 kit_hash_problem(const clb_net *net, const clb_data *data, double ce)
+{
+    kit_key128 k = { 0x6a09e667f3bcc908u, 0xbb67ae8584caa73bu };
+    double a[3], build[2];
+    build[0] = CLB_RESULTS_VERSION, build[1] = (double)sizeof(clb_real);
+    kit_hash(&k, build, 2, sizeof *build);
+    a[0] = net->a, a[1] = (double)net->activation, a[2] = ce;
+    kit_hash(&k, a, 3, sizeof *a);
+    kit_hash(&k, net->m, net->L + 1, sizeof *net->m);
+    kit_hash(&k, net->b + 1, net->L, sizeof *net->b);
+    kit_hash(&k, net->theta, net->P, sizeof *net->theta);
+    kit_hash_word(&k, data->n);
+    kit_hash(&k, data->X, data->n * data->d, sizeof *data->X);
+    kit_hash(&k, data->y, data->n, sizeof *data->y);
+    kit_hash(&k, data->T, data->n * data->K, sizeof *data->T);
+    return k;
+}
+
+/* --- store ------------------------------------------------------------------------------------ */
+
+static const char *kit_cache_folder;                   /* --cache DIR; NULL: keep nothing */
+enum { KIT_CACHE_ENTRY = 1 << 20, KIT_CACHE_WRITTEN = 1 << 29 };     /* bytes at most */
+
+typedef struct kit_kept { kit_key128 key, sum; size_t bytes; } kit_kept;   /* then the bytes */
+
+KIT_FN void kit_cache_path(char *path, size_t size, const kit_key128 *key)
+{
+    snprintf(path, size, "%s/%016llx%016llx", kit_cache_folder, (unsigned long long)key->a,
+             (unsigned long long)key->b);
+}
+
+/* Hash of the bytes, to know a damaged file. */
+KIT_FN kit_key128 kit_cache_sum(const void *data, size_t bytes)
+{
+    kit_key128 k = { 1, 2 };
+    kit_hash(&k, data, bytes, 1);
+    return k;
+}
+
+/* Copy of what is kept under the key, or NULL. The caller frees it. */
+KIT_FN void *kit_once_find(const kit_key128 *key)
+{
+    char path[1200], *text;
+    size_t n;
+    kit_kept head;
+    kit_key128 sum;
+    kit_cache_path(path, sizeof path, key);
+    if (!(text = kit_slurp(path, &n))) return NULL;
+    if (n >= sizeof head) {
+        memcpy(&head, text, sizeof head);
+        if (head.key.a == key->a && head.key.b == key->b && head.bytes == n - sizeof head) {
+            sum = kit_cache_sum(text + sizeof head, head.bytes);
+            if (sum.a == head.sum.a && sum.b == head.sum.b)
+                return memmove(text, text + sizeof head, head.bytes);
+        }
+    }
+    free(text);
+    return NULL;
+}
+
+/* An entry to be filled and handed to kit_once_keep(), or NULL: too large, or no memory. */
+KIT_FN kit_kept *kit_once_new(const kit_key128 *key, size_t bytes)
+{
+    kit_kept *e = bytes <= KIT_CACHE_ENTRY ? (kit_kept *)malloc(sizeof *e + bytes) : NULL;
+    if (e) e->key = *key, e->bytes = bytes;
+    return e;
+}
+
+/* Into its file, whole or not at all; a cache that cannot be written costs time only. */
+KIT_FN void kit_once_keep(kit_kept *e)
+{
+    static size_t written;
+    char path[1200], part[1240];
+    e->sum = kit_cache_sum(e + 1, e->bytes);
+#ifdef _OPENMP
+#pragma omp critical(kit_cache)
+#endif
+    if (written < KIT_CACHE_WRITTEN) {
+        FILE *f;
+        size_t n = sizeof *e + e->bytes;
+        int ok;
+        kit_make_folder(kit_cache_folder);
+        kit_cache_path(path, sizeof path, &e->key);
+        snprintf(part, sizeof part, "%s.%ld.tmp", path, kit_process());
+        f = fopen(part, "wb");
+        ok = f && fwrite(e, 1, n, f) == n;
+        if (f && fclose(f)) ok = 0;
+        if (!ok || rename(part, path)) remove(part);
+        written += n;
+    }
+    free(e);
+}
+
+/* --- training --------------------------------------------------------------------------------- */
+
+typedef struct kit_run_kept { clb_status status; size_t steps; } kit_run_kept;
+
+/* Doubles of a trace: one block, as the library lays it out. */
+KIT_FN size_t kit_trace_doubles(const clb_trace *tr)
+{
+    return (size_t)(tr->second + (tr->L - 1) - (double *)tr->arena);
+}
+
+/* A kept run back into trace and theta; 0 if there is no memory. */
+KIT_FN int kit_train_again(const void *kept, clb_net *net, double eta, size_t T, clb_trace *trace,
+                         clb_status *status)
+{
+    const char *at = (const char *)kept;
+    kit_run_kept head;
+    memcpy(&head, at, sizeof head), at += sizeof head;
+    if (clbi_trace_alloc(trace, net->L, T, eta) != CLB_OK) return 0;
+    memcpy(trace->arena, at, kit_trace_doubles(trace) * sizeof(double));
+    at += kit_trace_doubles(trace) * sizeof(double);
+    memcpy(net->theta, at, net->P * sizeof *net->theta);
+    trace->steps = head.steps, *status = head.status;
+    return 1;
+}
+
+KIT_FN void kit_train_keep(const kit_key128 *key, const clb_net *net, const clb_trace *trace,
+                         clb_status status)
+{
+    size_t cells = kit_trace_doubles(trace) * sizeof(double), reals = net->P * sizeof *net->theta;
+    kit_run_kept head;
+    kit_kept *e = kit_once_new(key, sizeof head + cells + reals);
+    char *at = (char *)(e + 1);
+    if (!e) return;
+    memset(&head, 0, sizeof head);
+    head.status = status, head.steps = trace->steps;
+    memcpy(at, &head, sizeof head);
+    memcpy(at + sizeof head, trace->arena, cells);
+    memcpy(at + sizeof head + cells, net->theta, reals);
+    kit_once_keep(e);
+}
+
+/* clb_train; runs that are observed or draw batches are made every time. */
+KIT_FN clb_status kit_train(clb_net *net, const clb_data *data, double eta, size_t T,
+                          const clb_train_opts *opts, clb_trace *trace)
+{
+    clb_train_opts o = CLB_ZERO;
+    kit_key128 key;
+    clb_status status;
+    double how[10];
+    void *kept;
+    int again;
+    if (opts) o = *opts;
+    if (!kit_cache_folder || !trace || o.observer_count || o.batch)
+        return clb_train(net, data, eta, T, opts, trace);
+    clb_train_opts_resolve(&o);
+    key = kit_hash_problem(net, data, o.ce);
+    how[0] = eta, how[1] = (double)T, how[2] = (double)o.optimizer, how[3] = o.beta1;
+    how[4] = o.beta2, how[5] = o.eps, how[6] = o.l2, how[7] = o.decay;
+    how[8] = o.loss_max, how[9] = o.charge_max;
+    kit_hash(&key, how, 10, sizeof *how);
+    kept = kit_once_find(&key);
+    again = kept && kit_train_again(kept, net, eta, T, trace, &status);
+    free(kept);
+    if (again) return status;
+    status = clb_train(net, data, eta, T, opts, trace);
+    if (status == CLB_OK || status == CLB_EDIVERGED) kit_train_keep(&key, net, trace, status);
+    return status;
+}
+
+/* --- spectra ---------------------------------------------------------------------------------- */
+
+/* clb_crossover_modes; the curvature must stand at the net's own theta. */
+KIT_FN clb_status kit_crossover_modes(clb_curv *curv, double *lambda, double *c)
+{
+    const clb_pass *pass = curv->pass;
+    size_t P = pass->net->P, bytes = P * sizeof(double);
+    kit_key128 key;
+    clb_status status;
+    kit_kept *e;
+    char *kept;
+    if (!kit_cache_folder || pass->slope) return clb_crossover_modes(curv, lambda, c);
+    key = kit_hash_problem(pass->net, pass->data, pass->ce);
+    kit_hash(&key, curv->grad, P, sizeof *curv->grad);
+    if ((kept = (char *)kit_once_find(&key)) != NULL) {
+        memcpy(lambda, kept, bytes), memcpy(c, kept + bytes, bytes);
+        free(kept);
+        return CLB_OK;
+    }
+    status = clb_crossover_modes(curv, lambda, c);
+    if (status || !(e = kit_once_new(&key, 2 * bytes))) return status;
+    memcpy(e + 1, lambda, bytes), memcpy((char *)(e + 1) + bytes, c, bytes);
+    kit_once_keep(e);
+    return status;
+}
+
+#endif /* KIT_CACHE_H */

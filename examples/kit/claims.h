@@ -1,0 +1,332 @@
+/* claims.h - claims as data, their verdicts, and the sentences printed from them.
+ *
+ * A claim has tests. A test compares one quantity with a bound and answers one question:
+ *   number      is the paper's number found again on its seeds?
+ *   statement   does the statement hold on the seeds that were run?
+ *   condition   if not, does it hold under the condition that is named?
+ * The third question, how the number fares on fresh seeds, is answered by running the program with
+ * other --seeds: the rule is the same.
+ *
+ * A question is "not decided", with the reason, where the data cannot decide it: other seeds or
+ * fewer, other learning rates, --quick, a value that is NaN or was not run. The verdict is a function
+ * of the claim and a kit_basis alone, so a result file can be judged again with other bounds.
+ */
+#ifndef KIT_CLAIMS_H
+#define KIT_CLAIMS_H
+
+#include "tables.h"
+
+typedef enum kit_compare {
+    KIT_LESS, KIT_LESS_EQUAL, KIT_GREATER, KIT_GREATER_EQUAL, KIT_EQUAL, KIT_WITHIN, KIT_YES,
+    KIT_SHOWN_ONLY, KIT_COMPARISONS
+} kit_compare;
+static const char *const kit_comparison_names[KIT_COMPARISONS] = { "<", "<=", ">", ">=", "=",
+                                                                   "within", "yes", "none" };
+
+typedef enum kit_question {
+    KIT_ASKS_NUMBER, KIT_ASKS_STATEMENT, KIT_ASKS_CONDITION, KIT_ASKS_NOTHING, KIT_QUESTIONS
+} kit_question;
+static const char *const kit_question_names[KIT_QUESTIONS] = { "number", "statement", "condition",
+                                                               "shown" };
+
+typedef enum kit_source { KIT_PAPER, KIT_OURS, KIT_IDENTITY, KIT_SOURCES } kit_source;
+static const char *const kit_source_names[KIT_SOURCES] = { "paper", "ours", "identity" };
+
+/* number: YES is "found again", NO "differs"; statement: YES is "holds", PARTLY "holds under a
+ * condition", NO "does not hold". NOT_ASKED: the claim has no such test. */
+typedef enum kit_answer { KIT_NOT_ASKED, KIT_NO, KIT_PARTLY, KIT_HOLDS, KIT_UNDECIDED } kit_answer;
+static const char *const kit_number_answers[] = { "none", "differs", "differs", "found again",
+                                                  "not decided" };
+static const char *const kit_statement_answers[] = { "none", "does not hold",
+                                                     "holds under a condition", "holds",
+                                                     "not decided" };
+
+typedef struct kit_bound { kit_compare compare; double bound, tolerance; const char *unit; } kit_bound;
+KIT_FN kit_bound kit_bound_of(kit_compare compare, double bound, double tolerance)
+{
+    kit_bound b = { KIT_LESS, 0, 0, "" };
+    b.compare = compare, b.bound = bound, b.tolerance = tolerance;
+    return b;
+}
+KIT_FN kit_bound kit_below(double b) { return kit_bound_of(KIT_LESS, b, 0); }
+KIT_FN kit_bound kit_at_most(double b) { return kit_bound_of(KIT_LESS_EQUAL, b, 0); }
+KIT_FN kit_bound kit_above(double b) { return kit_bound_of(KIT_GREATER, b, 0); }
+KIT_FN kit_bound kit_at_least(double b) { return kit_bound_of(KIT_GREATER_EQUAL, b, 0); }
+KIT_FN kit_bound kit_equal(double b) { return kit_bound_of(KIT_EQUAL, b, 0); }
+KIT_FN kit_bound kit_within(double b, double tolerance) { return kit_bound_of(KIT_WITHIN, b, tolerance); }
+KIT_FN kit_bound kit_yes(void) { return kit_bound_of(KIT_YES, 0, 0); }
+KIT_FN kit_bound kit_in_units(kit_bound b, const char *unit) { b.unit = unit; return b; }
+
+typedef struct kit_test {
+    kit_question asks;
+    const char  *quantity;
+    kit_bound    bound;
+    double       value;
+} kit_test;
+
+enum { KIT_TESTS = 16 };
+struct kit_claim {
+    kit_claim  *next;
+    kit        *x;
+    kit_source  source;
+    const char *name, *claim, *published, *condition, *remark;
+    size_t      seeds;                  /* least number that can decide; 0: runs have no seed */
+    int         grid;                   /* needs the experiment's own learning rates */
+    kit_test    tests[KIT_TESTS];
+    size_t      n;
+    kit_answer  number, statement;      /* set by kit_judge() */
+    const char *reason, *sentence;
+};
+
+/* What the runs can decide. */
+typedef struct kit_basis {
+    int    quick, other_lrs, part_only;
+    int    has_published;               /* all of the paper's seeds are among those run */
+    size_t seeds, diverged, runs;
+} kit_basis;
+
+/* ============================================================================================
+ * Stating a claim
+ * ========================================================================================== */
+
+KIT_FN kit_claim *kit_claim_new(kit *x, kit_source source, const char *name, const char *claim,
+                                const char *published)
+{
+    kit_claim *c = (kit_claim *)kit_new(&x->arena, 1, sizeof *c);
+    for (const kit_claim *other = x->claims; other; other = other->next)
+        if (!strcmp(other->name, name)) kit_die(KIT_USAGE, "%s: two claims %s", x->info->id, name);
+    c->x = x, c->source = source, c->name = kit_copy(&x->arena, name);
+    c->claim = kit_copy(&x->arena, claim), c->published = kit_copy(&x->arena, published);
+    c->remark = "", c->reason = c->sentence = NULL, c->condition = NULL;
+    c->seeds = source == KIT_IDENTITY ? 0 : x->seeds_asked;
+    c->grid = source != KIT_IDENTITY && x->has_grid;
+    *x->claims_end = c, x->claims_end = &c->next;
+    return c;
+}
+/* A claim of the paper, with the number or words it prints; one of ours. A plain sentence each. */
+KIT_FN kit_claim *kit_paper(kit *x, const char *name, const char *claim, const char *published)
+{
+    return kit_claim_new(x, KIT_PAPER, name, claim, published);
+}
+KIT_FN kit_claim *kit_ours(kit *x, const char *name, const char *claim)
+{
+    return kit_claim_new(x, KIT_OURS, name, claim, "");
+}
+
+KIT_FN void kit_test_add(kit_claim *c, kit_question asks, const char *quantity, double value,
+                         kit_bound bound)
+{
+    kit_test *t = &c->tests[c->n];
+    if (c->n == KIT_TESTS) kit_die(KIT_USAGE, "claim %s: too many tests", c->name);
+    ++c->n;
+    t->asks = asks, t->quantity = kit_copy(&c->x->arena, quantity), t->value = value;
+    t->bound = bound, t->bound.unit = kit_copy(&c->x->arena, bound.unit);
+}
+/* Tests. All that ask the same must hold. */
+KIT_FN void kit_number(kit_claim *c, const char *quantity, double value, kit_bound bound)
+{
+    if (c->source != KIT_PAPER)
+        kit_die(KIT_USAGE, "claim %s: only the paper's claims have a number to find", c->name);
+    kit_test_add(c, KIT_ASKS_NUMBER, quantity, value, bound);
+}
+KIT_FN void kit_statement(kit_claim *c, const char *quantity, double value, kit_bound bound)
+{
+    kit_test_add(c, KIT_ASKS_STATEMENT, quantity, value, bound);
+}
+/* condition: "below eta = 0.1"; the same text for all tests of it. */
+KIT_FN void kit_condition(kit_claim *c, const char *condition, const char *quantity, double value,
+                          kit_bound bound)
+{
+    if (c->condition && strcmp(c->condition, condition))
+        kit_die(KIT_USAGE, "claim %s: two conditions", c->name);
+    c->condition = kit_copy(&c->x->arena, condition);
+    kit_test_add(c, KIT_ASKS_CONDITION, quantity, value, bound);
+}
+/* A value that the sentence shows and no test needs. */
+KIT_FN void kit_show(kit_claim *c, const char *quantity, double value)
+{
+    kit_test_add(c, KIT_ASKS_NOTHING, quantity, value, kit_bound_of(KIT_SHOWN_ONLY, KIT_NAN, KIT_NAN));
+}
+/* What the claim needs, where it is not all seeds asked for and the grid. */
+KIT_FN void kit_needs(kit_claim *c, size_t seeds, int grid) { c->seeds = seeds, c->grid = grid; }
+/* A sentence that is true whatever the verdict. */
+KIT_FN void kit_remark(kit_claim *c, const char *remark) { c->remark = kit_copy(&c->x->arena, remark); }
+
+/* What must hold whatever anyone says; if not, the program ends with status 1. */
+KIT_FN kit_claim *kit_identity(kit *x, const char *name, const char *claim, const char *quantity,
+                               double value, kit_bound bound)
+{
+    kit_claim *c = kit_claim_new(x, KIT_IDENTITY, name, claim, "");
+    kit_statement(c, quantity, value, bound);
+    return c;
+}
+
+/* ============================================================================================
+ * Judging
+ * ========================================================================================== */
+
+/* NaN never holds. */
+KIT_FN int kit_bound_holds(const kit_bound *b, double v)
+{
+    switch (b->compare) {
+    case KIT_LESS: return v < b->bound;
+    case KIT_LESS_EQUAL: return v <= b->bound;
+    case KIT_GREATER: return v > b->bound;
+    case KIT_GREATER_EQUAL: return v >= b->bound;
+    case KIT_EQUAL: return v == b->bound;
+    case KIT_WITHIN: return fabs(v - b->bound) <= b->tolerance;
+    default: return !isnan(v) && v != 0;
+    }
+}
+
+/* A quantity that cannot answer the question, because it is NaN; NULL: none. */
+KIT_FN const char *kit_missing(const kit_claim *c, kit_question asks)
+{
+    for (size_t i = 0; i < c->n; ++i)
+        if (c->tests[i].asks == asks && isnan(c->tests[i].value)) return c->tests[i].quantity;
+    return NULL;
+}
+
+/* Do all tests hold? KIT_NOT_ASKED: there is none. */
+KIT_FN kit_answer kit_all_hold(const kit_claim *c, kit_question asks)
+{
+    kit_answer answer = KIT_NOT_ASKED;
+    for (size_t i = 0; i < c->n; ++i) {
+        if (c->tests[i].asks != asks) continue;
+        if (!kit_bound_holds(&c->tests[i].bound, c->tests[i].value)) return KIT_NO;
+        answer = KIT_HOLDS;
+    }
+    return answer;
+}
+
+/* Why a question cannot be decided, in words; NULL: it can. */
+KIT_FN const char *kit_undecided(kit_claim *c, const kit_basis *basis, kit_question asks)
+{
+    const char *missing = kit_missing(c, asks);
+    kit *x = c->x;
+    if (c->source != KIT_IDENTITY && basis->quick) return "--quick runs a smaller sweep";
+    if (c->grid && basis->other_lrs) return "other learning rates than the experiment's";
+    if (asks == KIT_ASKS_NUMBER && c->seeds && !basis->has_published)
+        return "not the paper's seeds";
+    if (basis->seeds < c->seeds)
+        return kit_print(x, "%zu seed%s, %zu needed", basis->seeds, basis->seeds == 1 ? "" : "s",
+                         c->seeds);
+    if (missing && basis->part_only) return kit_print(x, "%s: its part was not run", missing);
+    if (missing) return kit_print(x, "%s: not a number, or no such run", missing);
+    return NULL;
+}
+
+KIT_FN void kit_judge_one(kit_claim *c, const kit_basis *basis)
+{
+    const char *why_number = NULL, *why = NULL;
+    c->number = kit_all_hold(c, KIT_ASKS_NUMBER), c->statement = kit_all_hold(c, KIT_ASKS_STATEMENT);
+    if (c->number && (why_number = kit_undecided(c, basis, KIT_ASKS_NUMBER)) != NULL)
+        c->number = KIT_UNDECIDED;
+    if (c->statement && (why = kit_undecided(c, basis, KIT_ASKS_STATEMENT)) != NULL)
+        c->statement = KIT_UNDECIDED;
+    if (c->statement == KIT_NO && c->condition
+        && (why = kit_undecided(c, basis, KIT_ASKS_CONDITION)) != NULL)
+        c->statement = KIT_UNDECIDED;
+    if (c->statement == KIT_NO && c->condition && kit_all_hold(c, KIT_ASKS_CONDITION) == KIT_HOLDS)
+        c->statement = KIT_PARTLY;
+    c->reason = why && why_number && strcmp(why, why_number)
+                    ? kit_print(c->x, "number: %s; statement: %s", why_number, why)
+                    : why ? why : why_number;
+}
+
+/* --- sentences -------------------------------------------------------------------------------- */
+
+/* As many digits as it takes to show on which side of the bound the value is. */
+KIT_FN const char *kit_digits(char *out, size_t size, const kit_bound *b, double value)
+{
+    int holds = kit_bound_holds(b, value), strict = b->compare < KIT_EQUAL;
+    if (isnan(value)) { snprintf(out, size, "not measured"); return out; }
+    for (int digits = 4; digits <= 17; ++digits) {
+        double shown;
+        snprintf(out, size, "%.*g", digits, value), shown = strtod(out, NULL);
+        if (kit_bound_holds(b, shown) == holds && !(strict && shown == b->bound && value != shown))
+            break;
+    }
+    return out;
+}
+
+KIT_FN void kit_put_test(kit_buf *b, const kit_test *t)
+{
+    char number[40];
+    const kit_bound *bound = &t->bound;
+    const char *space = bound->unit[0] ? " " : "", *unit = bound->unit;
+    kit_digits(number, sizeof number, bound, t->value);
+    if (bound->compare == KIT_SHOWN_ONLY) { kit_putf(b, "%s %s", t->quantity, number); return; }
+    if (bound->compare == KIT_YES)
+        kit_putf(b, "%s: %s", t->quantity, isnan(t->value) ? "not measured" : t->value != 0 ? "yes" : "no");
+    else if (bound->compare == KIT_WITHIN)
+        kit_putf(b, "%s %s%s%s (within %g of %g: %s)", t->quantity, number, space, unit,
+                 bound->tolerance, bound->bound, kit_bound_holds(bound, t->value) ? "yes" : "no");
+    else
+        kit_putf(b, "%s %s%s%s (%s %g: %s)", t->quantity, number, space, unit,
+                 kit_comparison_names[bound->compare], bound->bound,
+                 kit_bound_holds(bound, t->value) ? "yes" : "no");
+}
+
+/* "alpha 1.182 (within 0.01 of 1.16: no), R^2 0.988 (> 0.99: no)": the tests of one question. */
+KIT_FN size_t kit_put_tests(kit_buf *b, const kit_claim *c, kit_question asks, const char *before)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->n; ++i) {
+        if (c->tests[i].asks != asks) continue;
+        kit_put(b, n++ ? ", " : before);
+        kit_put_test(b, &c->tests[i]);
+    }
+    return n;
+}
+
+/* The measured values, then each question that is asked and its answer. */
+KIT_FN const char *kit_sentence(kit_claim *c, const kit_basis *basis)
+{
+    kit_buf b = { NULL, 0, 0 };
+    const char *text;
+    if (kit_put_tests(&b, c, KIT_ASKS_NOTHING, "Measured: ")) kit_put(&b, ". ");
+    if (c->number) {
+        kit_putf(&b, "The paper's number %s: ", c->number == KIT_HOLDS ? "is found again"
+                 : c->number == KIT_NO ? "differs" : "is not decided");
+        kit_put_tests(&b, c, KIT_ASKS_NUMBER, "");
+        kit_put(&b, ". ");
+    }
+    if (c->statement) {
+        kit_putf(&b, "The statement %s: ", c->statement == KIT_UNDECIDED
+                 ? "is not decided" : kit_statement_answers[c->statement]);
+        kit_put_tests(&b, c, KIT_ASKS_STATEMENT, "");
+        if (c->condition && (c->statement == KIT_PARTLY || c->statement == KIT_NO)) {
+            kit_putf(&b, "; %s: ", c->condition);
+            kit_put_tests(&b, c, KIT_ASKS_CONDITION, "");
+        }
+        kit_put(&b, ". ");
+    }
+    if (c->reason) kit_putf(&b, "Not decided: %s. ", c->reason);
+    if (basis->diverged)
+        kit_putf(&b, "%zu of %zu runs diverged. ", basis->diverged, basis->runs);
+    kit_put(&b, c->remark);
+    while (b.n && b.s[b.n - 1] == ' ') b.s[--b.n] = 0;
+    text = kit_copy(&c->x->arena, b.s ? b.s : "");
+    free(b.s);
+    return text;
+}
+
+/* All claims, from the same data. */
+KIT_FN void kit_judge(kit *x, const kit_basis *basis)
+{
+    for (kit_claim *c = x->claims; c; c = c->next) {
+        kit_judge_one(c, basis);
+        c->sentence = kit_sentence(c, basis);
+    }
+}
+
+/* 0 if an identity does not hold. */
+KIT_FN int kit_identities_hold(const kit *x)
+{
+    for (const kit_claim *c = x->claims; c; c = c->next)
+        if (c->source == KIT_IDENTITY && c->statement == KIT_NO) return 0;
+    return 1;
+}
+
+#endif /* KIT_CLAIMS_H */

@@ -1,0 +1,276 @@
+/* run.h - making the runs: threads, shards, progress, interruption. */
+#ifndef KIT_RUN_H
+#define KIT_RUN_H
+
+#include "options.h"
+#include "rows.h"
+
+/* Is this run in our shard? */
+KIT_FN int kit_mine(const kit *x, size_t i)
+{
+    return i % (size_t)x->set.shards == (size_t)x->set.shard;
+}
+
+typedef struct kit_progress {
+    const char *label;
+    int         on, colour;
+    size_t      done, total;
+    double      start, last;
+} kit_progress;
+
+KIT_FN kit_progress kit_progress_start(const char *label, size_t total, int quiet)
+{
+    kit_progress p;
+    memset(&p, 0, sizeof p);
+    p.label = label, p.total = total, p.start = kit_clock();
+#if KIT_UNIX
+    {
+        const char *term = getenv("TERM"), *plain = getenv("NO_COLOR");
+        p.on = !quiet && isatty(2) && !(term && !strcmp(term, "dumb"));
+        p.colour = p.on && !(plain && plain[0]);
+    }
+#else
+    (void)quiet;
+#endif
+    return p;
+}
+
+/* One more run is done. At most 10 updates a second. */
+KIT_FN void kit_progress_step(kit_progress *p)
+{
+    char bar[31];
+    double now, left;
+    int filled;
+    ++p->done;
+    if (!p->on) return;
+    now = kit_clock();
+    if (now - p->last < 0.1 && p->done < p->total) return;
+    p->last = now;
+    filled = (int)(30 * p->done / p->total);
+    memset(bar, '.', 30), memset(bar, '#', (size_t)filled), bar[30] = 0;
+    left = (now - p->start) / (double)p->done * (double)(p->total - p->done);
+    fprintf(stderr, "\r%s %s%s%s %zu/%zu  %.0f s left \033[K", p->label,
+            p->colour ? "\033[32m" : "", bar, p->colour ? "\033[0m" : "", p->done, p->total, left);
+    if (p->done == p->total) fprintf(stderr, "\r\033[K");
+    fflush(stderr);
+}
+
+KIT_FN int kit_threads(const kit *x)
+{
+#ifdef _OPENMP
+    return x->set.threads ? (int)x->set.threads : omp_get_num_procs();
+#else
+    (void)x;
+    return 1;
+#endif
+}
+
+KIT_FN int kit_status_of(clb_status status)
+{
+    switch (status) {
+    case CLB_OK: return KIT_OK;
+    case CLB_ENOMEM: case CLB_ESIZE: return KIT_MEMORY;
+    case CLB_EIO:
+    case CLB_EFORMAT:
+    case CLB_ETRUNCATED:
+    case CLB_EEMPTY:
+    case CLB_ERAGGED:
+    case CLB_ENOTFINITE: return KIT_BAD_INPUT;
+    default: return KIT_NUMERICAL;
+    }
+}
+
+/* ============================================================================================
+ * Plan
+ * ========================================================================================== */
+
+/* The plan's own mistakes: a run that stands twice, a part that --part names and nobody plans. */
+KIT_FN int kit_same_keys(const kit_part *part, void *a, void *b)
+{
+    for (size_t i = 0; i < part->field_count; ++i) {
+        const kit_field *f = &part->fields[i];
+        if (!f->key) continue;
+        if (f->kind == KIT_KIND_TEXT ? strcmp(*kit_text_at(a, f), *kit_text_at(b, f)) != 0
+                                     : *kit_number_at(a, f) != *kit_number_at(b, f))
+            return 0;
+    }
+    return 1;
+}
+
+/* Describe a run by its keys: "part=sweep seed=42 lr=0.001". */
+KIT_FN void kit_put_keys(kit_buf *b, const kit_run *run)
+{
+    char number[40];
+    kit_putf(b, "part=%s", run->part->name);
+    for (size_t k = 0; k < run->part->field_count; ++k) {
+        const kit_field *f = &run->part->fields[k];
+        if (f->key)
+            kit_putf(b, " %s=%s", f->name,
+                     f->kind == KIT_KIND_TEXT
+                         ? *kit_text_at(run->values, f)
+                         : json_decimal(number, sizeof number, *kit_number_at(run->values, f)));
+    }
+}
+
+KIT_FN int kit_parts_known(const kit *x)
+{
+    for (const char *p = x->set.part; p && *p;) {
+        size_t n = strcspn(p, ","), i = 0;
+        while (i < x->part_n && (strlen(x->parts[i]->name) != n || memcmp(p, x->parts[i]->name, n)))
+            ++i;
+        if (i == x->part_n) {
+            fprintf(stderr, "%s: no part '%.*s'; its parts are", x->info->id, (int)n, p);
+            for (i = 0; i < x->part_n; ++i) fprintf(stderr, " %s", x->parts[i]->name);
+            fprintf(stderr, "\n");
+            return 0;
+        }
+        p += n + (p[n] == ',');
+    }
+    return 1;
+}
+
+/* Are all published seeds that plan() asked for among the runs? Also true where no run has one. */
+KIT_FN int kit_published_planned(const kit *x)
+{
+    for (size_t s = 0; s < x->seeds_asked; ++s) {
+        int found = 0;
+        for (size_t i = 0; i < x->run_n && !found; ++i) {
+            const kit_field *f = kit_field_named(x->runs[i].part, "seed");
+            found = f && *kit_number_at(x->runs[i].values, f) == kit_published_seeds[s];
+        }
+        if (!found) return 0;
+    }
+    return 1;
+}
+
+KIT_FN kit *kit_open(const kit_info *info, const kit_settings *set)
+{
+    kit *x = (kit *)kit_realloc(NULL, 1, sizeof *x);
+    memset(x, 0, sizeof *x);
+    x->info = info, x->set = *set;
+    x->config_end = &x->config, x->tables_end = &x->tables, x->summary_end = &x->summary;
+    x->claims_end = &x->claims, x->figures_end = &x->figures;
+    info->plan(x);
+    for (size_t i = 1; i < x->run_n; ++i)
+        for (size_t k = 0; k < i; ++k)
+            if (x->runs[i].part == x->runs[k].part
+                && kit_same_keys(x->runs[i].part, x->runs[i].values, x->runs[k].values)) {
+                kit_buf b = { NULL, 0, 0 };
+                kit_put_keys(&b, &x->runs[i]);
+                kit_die(KIT_USAGE, "%s: planned twice: %s", info->id, b.s);
+            }
+    x->has_published = kit_published_planned(x);
+    return x;
+}
+
+KIT_FN void kit_close(kit *x)
+{
+    free(x->runs);
+    kit_arena_free(&x->arena);
+    free(x);
+}
+
+/* ============================================================================================
+ * Run
+ * ========================================================================================== */
+
+static volatile sig_atomic_t kit_stopped;        /* the signal that asks to stop, or 0 */
+
+/* The first signal lets running runs finish; the second ends the program at once. */
+KIT_FN void kit_on_signal(int number)
+{
+    if (kit_stopped || kit_temporary[0]) {
+        if (kit_temporary[0]) remove(kit_temporary);
+        _Exit(128 + number);
+    }
+    kit_stopped = number;
+}
+
+/* Make all runs of the shard that are not done yet. The schedule cannot be seen in the result: a
+ * run writes its own struct only. */
+KIT_FN int kit_execute(kit *x)
+{
+    long n = (long)x->run_n, first = x->set.shard, step = x->set.shards;
+    clb_status failed = CLB_OK;
+    double start = kit_clock();
+    size_t todo = 0;
+    kit_progress progress;
+    for (long i = first; i < n; i += step) todo += !x->runs[i].done;
+    progress = kit_progress_start(x->info->id, todo, x->set.quiet);
+#ifdef _OPENMP
+#pragma omp parallel for schedule(dynamic) num_threads(kit_threads(x))
+#endif
+    for (long i = first; i < n; i += step) {
+        kit_run *run = &x->runs[i];
+        clb_status status, so_far;
+#ifdef _OPENMP
+#pragma omp atomic read
+#endif
+        so_far = failed;
+        if (run->done || so_far || kit_stopped) continue;
+        status = run->part->run(x, run->values);
+#ifdef _OPENMP
+#pragma omp critical(kit_progress)
+#endif
+        {
+            run->done = status == CLB_OK;
+            if (status && !failed) {
+                kit_buf b = { NULL, 0, 0 };
+                kit_put_keys(&b, run);
+                fprintf(stderr, "%s%s: %s: %s\n", progress.on ? "\r\033[K" : "", x->info->id, b.s,
+                        clb_strerror(status));
+                free(b.s);
+#ifdef _OPENMP
+#pragma omp atomic write
+#endif
+                failed = status;
+            }
+            kit_progress_step(&progress);
+        }
+    }
+    x->seconds = kit_clock() - start;
+    return kit_status_of(failed);
+}
+
+KIT_FN int kit_complete(const kit *x)
+{
+    for (size_t i = 0; i < x->run_n; ++i)
+        if (!x->runs[i].done) return 0;
+    return 1;
+}
+
+/* --list */
+KIT_FN void kit_print_list(const kit *x)
+{
+    for (size_t i = 0; i < x->run_n; ++i) {
+        kit_buf b = { NULL, 0, 0 };
+        kit_put_keys(&b, &x->runs[i]);
+        if (kit_mine(x, i)) printf("%zu %s\n", i, b.s);
+        free(b.s);
+    }
+}
+
+/* --estimate: the middle run of each part is timed and stands for the others. */
+KIT_FN int kit_print_estimate(kit *x)
+{
+    double total = 0;
+    for (size_t p = 0; p < x->part_n; ++p) {
+        size_t count = 0, seen = 0;
+        for (size_t i = 0; i < x->run_n; ++i) count += x->runs[i].part == x->parts[p];
+        for (size_t i = 0; i < x->run_n; ++i) {
+            double start, one;
+            clb_status status;
+            if (x->runs[i].part != x->parts[p] || seen++ != count / 2) continue;
+            start = kit_clock(), status = x->parts[p]->run(x, x->runs[i].values);
+            one = kit_clock() - start;
+            if (status) return kit_status_of(status);
+            total += one * (double)count;
+            printf("%-16s %6zu runs of about %.3g s\n", x->parts[p]->name, count, one);
+        }
+    }
+    printf("about %.3g s on one processor, %.3g s on %d\n", total, total / kit_threads(x),
+           kit_threads(x));
+    return KIT_OK;
+}
+
+#endif /* KIT_RUN_H */

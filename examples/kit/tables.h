@@ -1,0 +1,138 @@
+/* tables.h - tables and the summary of an experiment. */
+#ifndef KIT_TABLES_H
+#define KIT_TABLES_H
+
+#include "rows.h"
+
+typedef struct kit_cell { const char *text; double number; } kit_cell;
+
+struct kit_table {
+    kit_table   *next;
+    kit         *x;
+    const char  *name, *caption;
+    int          detail;               /* kept for comparison and plots, not printed */
+    size_t       columns;
+    const char **names, **units;
+    kit_cell    *cells;                /* line by line */
+    size_t       n, cap;
+};
+
+/* A new table; names of the columns behind the caption. */
+#define KIT_TABLE(x, name, caption, ...)                                                           \
+    kit_table_new(x, name, caption, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *), \
+                  (const char *const[]){ __VA_ARGS__ })
+/* A whole line of numbers; numbers of a line that starts with kit_text(). */
+#define KIT_LINE(t, ...)  (kit_line_starts(t), kit_cells(t, KIT_VALUES(__VA_ARGS__)), kit_line_ends(t))
+#define KIT_CELLS(t, ...) kit_cells(t, KIT_VALUES(__VA_ARGS__))
+/* "There is no such number", printed as "-". */
+#define KIT_NONE kit_none()
+
+/* A NaN with a payload of its own. */
+KIT_FN double kit_none(void)
+{
+    uint64_t bits = 0x7ff8000000006b69u;
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+KIT_FN int kit_is_none(double value)
+{
+    double none = kit_none();
+    return memcmp(&value, &none, sizeof value) == 0;
+}
+
+KIT_FN kit_table *kit_table_new(kit *x, const char *name, const char *caption, size_t columns,
+                                const char *const *names)
+{
+    kit_table *t = (kit_table *)kit_new(&x->arena, 1, sizeof *t);
+    for (const kit_table *other = x->tables; other; other = other->next)
+        if (!strcmp(other->name, name)) kit_die(KIT_USAGE, "%s: two tables %s", x->info->id, name);
+    t->x = x, t->name = kit_copy(&x->arena, name), t->caption = kit_copy(&x->arena, caption);
+    t->columns = columns;
+    t->names = (const char **)kit_new(&x->arena, columns, sizeof *t->names);
+    t->units = (const char **)kit_new(&x->arena, columns, sizeof *t->units);
+    for (size_t c = 0; c < columns; ++c)
+        t->names[c] = kit_copy(&x->arena, names[c]), t->units[c] = "";
+    *x->tables_end = t, x->tables_end = &t->next;
+    return t;
+}
+
+/* The unit of a column. */
+KIT_FN void kit_unit(kit_table *t, const char *column, const char *unit)
+{
+    for (size_t c = 0; c < t->columns; ++c)
+        if (!strcmp(t->names[c], column)) { t->units[c] = kit_copy(&t->x->arena, unit); return; }
+    kit_die(KIT_USAGE, "table %s: no column %s", t->name, column);
+}
+
+KIT_FN kit_cell *kit_cell_add(kit_table *t)
+{
+    if (t->n == t->cap) {
+        kit_cell *more = (kit_cell *)kit_new(&t->x->arena, 2 * t->cap + 64, sizeof *more);
+        if (t->n) memcpy(more, t->cells, t->n * sizeof *more);
+        t->cells = more, t->cap = 2 * t->cap + 64;
+    }
+    return &t->cells[t->n++];
+}
+
+KIT_FN void kit_text(kit_table *t, const char *text)
+{
+    kit_cell_add(t)->text = kit_copy(&t->x->arena, text);
+}
+KIT_FN void kit_cells(kit_table *t, kit_list values)
+{
+    for (size_t i = 0; i < values.n; ++i) kit_cell_add(t)->number = values.at[i];
+}
+
+KIT_FN void kit_line_starts(const kit_table *t)
+{
+    if (t->n % t->columns) kit_die(KIT_USAGE, "table %s: a line has too few cells", t->name);
+}
+KIT_FN void kit_line_ends(const kit_table *t)
+{
+    if (t->n % t->columns)
+        kit_die(KIT_USAGE, "table %s: a line has not %zu cells", t->name, t->columns);
+}
+
+KIT_FN size_t kit_table_lines(const kit_table *t) { return t->n / t->columns; }
+
+/* Lines from, to, slope, lo, hi: one between neighbours of a curve. */
+KIT_FN void kit_slope_table(kit *x, const char *name, const char *caption, const kit_curve *c)
+{
+    kit_table *t = KIT_TABLE(x, name, caption, "from", "to", "slope", "lo", "hi");
+    for (size_t i = 0; i + 1 < c->at.n; ++i)
+        KIT_LINE(t, c->at.at[i], c->at.at[i + 1], c->slopes[i].value, c->slopes[i].lo,
+                 c->slopes[i].hi);
+}
+
+/* A cell for people: six digits, "-" where there is nothing. */
+KIT_FN const char *kit_cell_shown(char *out, size_t size, const kit_cell *cell)
+{
+    if (cell->text) snprintf(out, size, "%s", cell->text);
+    else if (kit_is_none(cell->number)) snprintf(out, size, "-");
+    else if (isnan(cell->number)) snprintf(out, size, "nan");
+    else snprintf(out, size, "%.6g", cell->number);
+    return out;
+}
+
+/* --- summary ---------------------------------------------------------------------------------- */
+
+/* A headline number; the first of an experiment stands beside its first claim. */
+KIT_FN kit_summary_item *kit_summary(kit *x, const char *name, double value)
+{
+    kit_summary_item *s = (kit_summary_item *)kit_new(&x->arena, 1, sizeof *s);
+    for (const kit_summary_item *other = x->summary; other; other = other->next)
+        if (!strcmp(other->name, name)) kit_die(KIT_USAGE, "%s: summary %s twice", x->info->id, name);
+    s->name = kit_copy(&x->arena, name), s->value = value;
+    s->se = s->lo = s->hi = s->published = KIT_NAN;
+    *x->summary_end = s, x->summary_end = &s->next;
+    return s;
+}
+/* Standard error and 95 % interval, NaN where unknown; the value that the paper prints. */
+KIT_FN void kit_interval(kit_summary_item *s, double standard_error, double lo, double hi)
+{
+    s->se = standard_error, s->lo = lo, s->hi = hi;
+}
+KIT_FN void kit_printed(kit_summary_item *s, double published) { s->published = published; }
+
+#endif /* KIT_TABLES_H */
