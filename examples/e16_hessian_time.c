@@ -1,258 +1,161 @@
 /* E16  Time-dependent Hessian: does the crossover formula predict better from a later Hessian?
  *     Theorems 4, 6
  *   cc -O2 -o e16 examples/e16_hessian_time.c -lm && ./e16
- * Setup   standard ReLU net, MSE and cross entropy; Hessian at t = 0, 250, 500, 1000, 2000 of a
- *         run with eta = 0.01; S(eta) over 2000 steps for eight eta
- * Paper   cross entropy: R = 0.988 with the Hessian at t = 250, against 0.808 at t = 0
- * Beyond  R without the one eta that enters the ad hoc branch; the size of the predictions; the
- *         rival S ~ 1/eta; the energy form; lambda_max against 1/t. */
+ * Setup   standard ReLU net (20-64-5, 200 points), squared loss and cross entropy, three seeds.
+ *         "track": a run with eta = 0.01 whose Hessian is taken at t = 0, 250, 500, 1000, 2000; from
+ *         each the formula predicts S(eta) = |sum_t (|grad_2|^2 - |grad_1|^2)| for eight eta.
+ *         "train": runs of 2000 steps that measure S at each of the eight eta.
+ * Measure R, the correlation of ln S predicted with ln S measured over the eight eta.
+ * Paper   cross entropy: R = 0.988 with the Hessian at t = 250, against 0.808 at t = 0 */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
-#include "ex.h"
-#include "plot.h"
-#include "checkpoints.h"
+#include "kit/kit.h"
 
-static const size_t e16_at[] = { 0, 250, 500, 1000, 2000 };
-static const double e16_eta[] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3 };
-enum { E16_N = EX_LEN(e16_at), E16_ETAS = EX_LEN(e16_eta) };
-static const cp_plan e16_cp = { E16_N, e16_at, E16_ETAS, e16_eta, 1 };
-static const char *const e16_loss[] = { "mse", "ce" };
-static const double e16_paper_R[2][E16_N] = { { 0.8595, 0.7993, 0.7762, 0.7402, 0.6943 },
-                                              { 0.8081, 0.9875, 0.9730, 0.9520, 0.9238 } };
+static const size_t at[] = { 0, 250, 500, 1000, 2000 };
+static const double etas[] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3 };
+enum { TIMES = KIT_LEN(at), ETAS = KIT_LEN(etas) };
+static const cp_plan cp = { TIMES, at, ETAS, etas, 1 };
+static const double paper_R[2][TIMES] = { { 0.8595, 0.7993, 0.7762, 0.7402, 0.6943 },
+                                          { 0.8081, 0.9875, 0.9730, 0.9520, 0.9238 } };
 
-static void e16_plan(ex *x)
+static clb_status run_track(kit *x, void *run) { return cp_run_track(x, run, &cp); }
+static const kit_part track = KIT_PART("track", "Hessians along one run", cp_track, run_track);
+static const kit_part train = KIT_PART("train", "S measured", cp_train, cp_run_train);
+
+static void plan(kit *x)
 {
-    ex_list seeds = ex_seeds(x, ex_quick(x) ? 1 : 3);
-    ex_config(x, "n_steps", CP_T);
-    ex_config(x, "train_lr", cp_track_eta);
-    for (int ce = ex_quick(x); ce <= 1; ++ce) cp_add(x, &e16_cp, 200, ce, seeds);
+    kit_list seeds = kit_seeds(x, kit_quick(x) ? 1 : 3);
+    kit_config(x, "n_steps", CP_T), kit_config(x, "train_lr", cp_track_eta);
+    for (int ce = kit_quick(x); ce <= 1; ++ce) cp_add(x, &track, &train, &cp, 200, ce, seeds);
 }
 
-static clb_status e16_run(ex *x, ex_row *row) { return cp_run(x, row, &e16_cp); }
+/* ---- what follows from the runs ------------------------------------------------------------- */
 
-/* ---- tables --------------------------------------------------------------------------------- */
+/* Of one loss and checkpoint: R as published and without eta = 0.3; median of predicted/measured
+ * and of its error, and the slope of ln predicted against ln eta, both below 0.3; the spectrum. */
+typedef struct quality { double R, R7, ratio, error, slope, top, rank, predicted[ETAS]; } quality;
+typedef struct findings { quality q[2][TIMES]; double rival[2]; } findings;
 
-typedef struct e16_quality { double R, R7, ratio, slope, error; } e16_quality;
-typedef struct e16_found {
-    e16_quality q[2][E16_N];
-    double      rival[2], averaged[2], top[2][E16_N], rank[2][E16_N];
-} e16_found;
-
-/* R as published and without eta = 0.3; median of predicted/measured and its error, fitted slope,
- * below 0.3. */
-static e16_quality e16_measure(ex *x, int ce, size_t t)
+static kit_rows tracked(kit *x, int ce)
 {
-    double p[E16_ETAS], m[E16_ETAS], ratio[E16_ETAS], error[E16_ETAS];
-    e16_quality q;
-    cp_means(x, &e16_cp, ex_print(x, "ce=%d", ce), t, p, m);
-    for (size_t i = 0; i < E16_ETAS; ++i) ratio[i] = p[i] / m[i], error[i] = fabs(ratio[i] - 1);
-    q.R = cp_R(&e16_cp, p, m, 0), q.R7 = cp_R(&e16_cp, p, m, 0.2);
-    q.slope = clb_fit_power(E16_ETAS - 1, e16_eta, p, 0).slope;
-    q.ratio = clb_median(E16_ETAS - 1, ratio), q.error = clb_median(E16_ETAS - 1, error);
+    return kit_where(kit_part_runs(x, &track), KIT_AT(cp_track, ce), ce);
+}
+static kit_rows trained(kit *x, int ce)
+{
+    return kit_where(kit_part_runs(x, &train), KIT_AT(cp_train, ce), ce);
+}
+
+static quality measure(kit *x, int ce, size_t k)
+{
+    double m[ETAS], ratio[ETAS], error[ETAS];
+    kit_rows rows = kit_published(tracked(x, ce));
+    quality q;
+    cp_means(rows, trained(x, ce), &cp, k, q.predicted, m);
+    for (size_t i = 0; i < ETAS; ++i) ratio[i] = q.predicted[i] / m[i], error[i] = fabs(ratio[i] - 1);
+    q.R = cp_R(&cp, q.predicted, m, 0), q.R7 = cp_R(&cp, q.predicted, m, 0.2);
+    q.slope = clb_fit_power(ETAS - 1, etas, q.predicted, 0).slope;
+    q.ratio = clb_median(ETAS - 1, ratio), q.error = clb_median(ETAS - 1, error);
+    q.top = kit_mean_element(rows, KIT_AT(cp_track, max), k);
+    q.rank = kit_mean_element(rows, KIT_AT(cp_track, effective_rank), k);
     return q;
 }
 
-/* The published "time average": eigenvalues of seed 42 averaged by position over the checkpoints,
- * all weights 1/P. */
-static double e16_averaged(ex *x, int ce)
+static void tables(kit *x, int ce, findings *f)
 {
-    ex_row *row = ex_find(x, "part=track ce=%d seed=42", ce);
-    double p[E16_ETAS], m[E16_ETAS], *lambda, *c;
-    size_t P = row ? ex_get_array(row, "eigenvalues_0").n : 0;
-    if (!P) return EX_NAN;
-    lambda = ex_doubles(x, P), c = ex_doubles(x, P);
-    for (size_t k = 0; k < E16_N; ++k) {
-        ex_list v = ex_get_array(row, ex_print(x, "eigenvalues_%zu", e16_at[k]));
-        for (size_t i = 0; i < P && i < v.n; ++i)
-            lambda[i] += v.at[i] / E16_N, c[i] = 1 / (double)P;
+    double one[ETAS], p[ETAS], m[ETAS];
+    kit_table *t = KIT_TABLE(x, ce ? "predictions, ce" : "predictions, mse",
+        ce ? "Cross entropy: the same" : "Squared loss: the Hessian at step t predicts S(eta). R with "
+        "and without eta = 0.3; median of predicted/measured and of its error; log-log slope",
+        "t", "R", "published_R", "R_without_0.3", "median_ratio", "median_error", "slope",
+        "lambda_max", "effective_rank");
+    kit_table *detail = KIT_TABLE(x, ce ? "S predicted, ce" : "S predicted, mse", "S predicted from the "
+                                  "Hessian at step t, mean over the seeds", "t", "lr", "S");
+    detail->detail = 1;
+    kit_unit(t, "t", "steps"), kit_unit(detail, "t", "steps");
+    for (size_t k = 0; k < TIMES; ++k) {
+        quality q = f->q[ce][k] = measure(x, ce, k);
+        KIT_LINE(t, (double)at[k], q.R, paper_R[ce][k], q.R7, q.ratio, q.error, q.slope, q.top, q.rank);
+        for (size_t i = 0; i < ETAS; ++i) KIT_LINE(detail, (double)at[k], etas[i], q.predicted[i]);
     }
-    cp_means(x, &e16_cp, ex_print(x, "ce=%d", ce), 0, p, m);
-    for (size_t i = 0; i < E16_ETAS; ++i)
-        p[i] = clb_crossover(P, lambda, c, e16_eta[i], CP_T, NULL);
-    return cp_R(&e16_cp, p, m, 0);
+    for (size_t i = 0; i < ETAS; ++i) one[i] = 1 / etas[i];
+    cp_means(tracked(x, ce), trained(x, ce), &cp, 0, p, m);
+    f->rival[ce] = cp_R(&cp, one, m, 0.2);
+    cp_measured_table(trained(x, ce), &cp, ce ? "measured, ce=1" : "measured, ce=0",
+                      ce ? "Cross entropy: measured S and drift" : "Squared loss: measured S and drift");
 }
 
-static void e16_tables(ex *x, e16_found *v)
+static void claims(kit *x, const findings *f)
 {
-    double one[E16_ETAS], p[E16_ETAS], m[E16_ETAS];
-    for (size_t i = 0; i < E16_ETAS; ++i) one[i] = 1 / e16_eta[i];
-    for (int ce = 0; ce <= 1; ++ce) {
-        const char *filter = ex_print(x, "ce=%d", ce);
-        for (size_t k = 0; k < E16_N; ++k) {
-            e16_quality q = v->q[ce][k] = e16_measure(x, ce, e16_at[k]);
-            ex_row *line = ex_line(x, ex_print(x, "predictions, %s", e16_loss[ce]));
-            const char *path =
-                ex_print(x, "hessian_time_evolution/config.json#prediction_quality/%s/%zu",
-                         e16_loss[ce], e16_at[k]);
-            double *mean = ex_doubles(x, E16_ETAS);
-            cp_means(x, &e16_cp, filter, e16_at[k], mean, m);
-            v->top[ce][k] = cp_mean_at(x, "max", filter, k),
-            v->rank[ce][k] = cp_mean_at(x, "effective_rank", filter, k);
-            ex_num(line, "t", (double)e16_at[k]), ex_num(line, "R", q.R),
-                ex_num(line, "published_R", e16_paper_R[ce][k]);
-            ex_num(line, "R_without_0.3", q.R7), ex_num(line, "median_ratio", q.ratio);
-            ex_num(line, "median_error", q.error), ex_num(line, "slope", q.slope);
-            ex_num(line, "lambda_max", v->top[ce][k]),
-                ex_num(line, "effective_rank", v->rank[ce][k]);
-            ex_array(line, "avg_predictions", E16_ETAS, mean);
-            ex_ref(line, "R", EX_FIT, 2e-5, "%s/prediction_R", path);
-            ex_ref(line, "t", EX_EXACT, 0, "%s/checkpoint", path);
-            ex_ref(line, "avg_predictions", EX_STABLE, 1e-5, "%s/avg_predictions/*", path);
-        }
-        cp_means(x, &e16_cp, filter, 0, p, m);
-        v->rival[ce] = cp_R(&e16_cp, one, m, 0.2);
-        v->averaged[ce] = e16_averaged(x, ce);
-        for (size_t i = 0; i < E16_ETAS; ++i)
-            cp_ref_train(x, filter, e16_eta[i],
-                         ex_print(x,
-                                  "hessian_time_evolution/results.json#%s/actual_measurements/%s",
-                                  e16_loss[ce], ex_key(x, e16_eta[i])));
-    }
+    const quality *ce = f->q[1], *mse = f->q[0];
+    double best = ce[1].R7;
+    kit_claim *c = kit_paper(x, "later_hessian", "For cross entropy the Hessian at t = 250 predicts S(eta) "
+                             "better than the one at t = 0.", "R = 0.988 against 0.808");
+    for (size_t k = 2; k < TIMES; ++k) best = kit_worse(best, ce[k].R7);
+    kit_number(c, "R at t = 250", ce[1].R, kit_within(0.988, 0.001));
+    kit_number(c, "R at t = 0", ce[0].R, kit_within(0.808, 0.001));
+    kit_statement(c, "without eta = 0.3, best later R less that at t = 0", best - ce[0].R7, kit_above(0));
+    kit_show(c, "R without eta = 0.3 at t = 0", ce[0].R7), kit_show(c, "and at t = 250", ce[1].R7);
+    kit_remark(c, "The low value at t = 0 is one point, eta = 0.3, where eta lambda_max > 2 and the "
+                  "formula changes its branch.");
+    c = kit_paper(x, "mse", "For squared loss the initial Hessian is the best and R = 0.86.", "0.86");
+    kit_number(c, "R at t = 0", mse[0].R, kit_within(0.8595, 0.001));
+    kit_statement(c, "R at t = 0 less that at t = 250", mse[0].R7 - mse[1].R7, kit_above(0));
+    kit_show(c, "R at t = 0 without eta = 0.3", mse[0].R7);
+    c = kit_paper(x, "R_is_quality", "R says how good a prediction is.", "used so");
+    kit_statement(c, "R at t = 250 less that of S ~ 1/eta, which needs no Hessian", ce[1].R - f->rival[1], kit_above(0));
+    kit_statement(c, "median error of the prediction at t = 250", ce[1].error, kit_below(0.5));
+    kit_show(c, "predicted/measured at t = 250", ce[1].ratio);
+    kit_remark(c, "A correlation of logarithms is blind to size and slope.");
+    c = kit_paper(x, "spectrum", "The spectrum stays put under squared loss and shrinks under cross entropy.", "stated");
+    kit_statement(c, "lambda_max(0)/lambda_max(2000), cross entropy", ce[0].top / ce[4].top, kit_above(10));
+    kit_statement(c, "lambda_max(0)/lambda_max(2000), squared loss", mse[0].top / mse[4].top, kit_below(1.5));
+    kit_show(c, "factor of the last doubling of t", ce[3].top / ce[4].top);
+    kit_remark(c, "A factor 2 in the last doubling of t is a 1/t law, see E18.");
+    kit_printed(kit_summary(x, "R_ce_250", ce[1].R), 0.988), kit_printed(kit_summary(x, "R_ce_0", ce[0].R), 0.808);
+    kit_summary(x, "R_one_over_eta", f->rival[1]);
 }
 
-static void e16_ledger(ex *x, const e16_found *v)
+static void figure(kit *x, const findings *f)
 {
-    const char *file = "hessian_time_evolution/config.json";
-    ex_list none = { 0, NULL };
-    ex_ref_config(x, file, 3, none, CP_T);
-    for (size_t i = 0; i < ex_runs(x); ++i) {
-        ex_row *row = ex_run_at(x, i);
-        const char *loss = e16_loss[ex_get(row, "ce") > 0];
-        if (!ex_is(row, "track")) continue;
-        cp_ref_track(x, &e16_cp, row,
-                     ex_print(x, "hessian_time_evolution/results.json#%s/hessian_seed_%.0f", loss,
-                              row->seed));
-        for (size_t k = 0; k < E16_N && row->seed == 42; ++k) { /* repeated in the config file */
-            const char *stats =
-                ex_print(x, "%s#prediction_quality/%s/%zu/eigenvalue_stats", file, loss, e16_at[k]);
-            cp_ref_stats(x, &e16_cp, row, k, stats);
-        }
-    }
-    for (int ce = 0; ce <= 1; ++ce) {
-        ex_ref_value(x, v->averaged[ce], EX_ARTEFACT, 0,
-                     "%s#prediction_quality/%s/time_averaged/**", file, e16_loss[ce]);
-        ex_because(x, "uniform weights over eigenvalues most of which are float32 rounding of "
-                      "zero: two builds of the published program differ");
-    }
-    for (size_t k = 0; k < E16_N; ++k)
-        ex_ref_value(x, (double)e16_at[k], EX_EXACT, 0, "%s#checkpoints/%zu", file, k);
-    for (size_t k = 0; k < E16_ETAS; ++k)
-        ex_ref_value(x, e16_eta[k], EX_EXACT, 0, "%s#eval_lrs/%zu", file, k);
-    ex_ref_value(x, cp_track_eta, EX_EXACT, 0, "%s#train_lr", file);
-    ex_ref_shapes(x, file, 64);
-}
-
-/* ---- verdicts and figure -------------------------------------------------------------------- */
-
-static void e16_verdicts(ex *x, const e16_found *v)
-{
-    const e16_quality *ce = v->q[1], *mse = v->q[0];
-    int falls = 1;
-    double shrink = v->top[1][0] / v->top[1][E16_N - 1], flat = v->top[0][0] / v->top[0][E16_N - 1];
-    for (size_t k = 1; k < E16_N; ++k) falls &= ce[k].R7 < ce[k - 1].R7;
-    ex_printed(ex_summary(x, "R_ce_250", ce[1].R), 0.988);
-    ex_printed(ex_summary(x, "R_ce_0", ce[0].R), 0.808);
-    ex_summary(x, "R_one_over_eta", v->rival[1]);
-    ex_claim(
-        x, "cross entropy: R = 0.988 at t = 250", "0.988",
-        ex_print(x, "%.4f; without eta = 0.3 %.4f, and %.6f at t = 0", ce[1].R, ce[1].R7, ce[0].R7),
-        "reproduced if R within 0.001 of 0.988 and without eta 0.3 R rises from t = 0 by > 0 and R "
-        "exceeds that of S ~ 1/eta by > 0; qualified if R within 0.001 of 0.988. S ~ 1/eta needs "
-        "no Hessian at all.",
-        EX_VALUES(ce[1].R, ce[1].R7 - ce[0].R7, ce[1].R - v->rival[1], ce[1].R));
-    ex_claim(x, "a later Hessian repairs the prediction for cross entropy (0.808 -> 0.988)",
-             "0.808 -> 0.988",
-             ex_print(x, "without eta = 0.3: %.6f, %.4f, %.4f, %.4f, %.4f", ce[0].R7, ce[1].R7,
-                      ce[2].R7, ce[3].R7, ce[4].R7),
-             "reproduced if R without eta 0.3 does not fall at every later t. The published low "
-             "value at t = 0 is one point, eta = 0.3, of the ad hoc branch (eta lambda_max > 2).",
-             EX_VALUES(!falls));
-    ex_claim(x, "MSE: the initial Hessian is best, R = 0.86", "0.86",
-             ex_print(x, "%.4f; without eta = 0.3 %.6f", mse[0].R, mse[0].R7),
-             "reproduced if R > 0.86 and R without eta 0.3 < 0.99; qualified if R within 0.001 of "
-             "0.8595. Without the unstable point R says how good the initial Hessian is.",
-             EX_VALUES(mse[0].R, mse[0].R7, mse[0].R));
-    ex_claim(x, "R measures the quality of a prediction", "used so",
-             ex_print(x, "S ~ 1/eta: R = %.5f; at t = 250 predicted/measured = %.1e", v->rival[1],
-                      ce[1].ratio),
-             "reproduced if R at t = 250 exceeds that of S ~ 1/eta by > 0 and the median error of "
-             "the prediction there < 0.5; qualified if that error < 0.5. A correlation of "
-             "logarithms is blind to size and slope.",
-             EX_VALUES(ce[1].R - v->rival[1], ce[1].error, ce[1].error));
-    ex_claim(x, "the spectrum stays put under MSE and compresses under cross entropy", "stated",
-             ex_print(x, "lambda_max(0)/lambda_max(2000) = %.2f and %.1f; last doubling of t: %.2f",
-                      flat, shrink, v->top[1][3] / v->top[1][4]),
-             "reproduced if lambda_max shrinks under CE by a factor > 10 and under MSE by a factor "
-             "< 1.5; qualified if under CE by a factor > 10. A factor 2 in the last doubling of t "
-             "is a 1/t law, see E18.",
-             EX_VALUES(shrink, flat, shrink));
-}
-
-static void e16_figure(ex *x, const e16_found *v)
-{
-    double t[E16_N], R[E16_N], R7[E16_N], guide[E16_N];
     static const char *const names[] = { "0", "250", "500", "1000", "2000" };
-    plot *p = plot_new(x, "time", 3, 1);
-    plot_panel *a = plot_add(p, "Cross entropy: quality of the prediction",
-                             "Hessian taken at step t", "R", PLOT_LINEAR);
-    for (size_t k = 0; k < E16_N; ++k)
-        t[k] = (double)e16_at[k], R[k] = v->q[1][k].R, R7[k] = v->q[1][k].R7;
-    plot_points(a, PLOT_PUBLISHED, E16_N, t, e16_paper_R[1], "published, eight eta");
-    plot_points(a, PLOT_BLUE, E16_N, t, R, "this program, eight eta");
-    plot_line(a, PLOT_GREEN, E16_N, t, R7, "without eta = 0.3");
-    plot_horizontal(a, v->rival[1], "S ~ 1/eta");
-    plot_ticks_x(a, E16_N, t, names);
-    plot_range_x(a, -80, 2080);
-    a = plot_add(p, "Largest eigenvalue", "step t", "lambda_max", PLOT_LOG);
-    for (size_t k = 1; k < E16_N; ++k) guide[k] = v->top[1][1] * 250 / t[k];
-    plot_line(a, PLOT_GREY | PLOT_DASHED, E16_N - 1, t + 1, guide + 1, "1/t");
-    plot_points(a, PLOT_BLUE, E16_N - 1, t + 1, v->top[1] + 1, "cross entropy");
-    plot_points(a, PLOT_ORANGE, E16_N - 1, t + 1, v->top[0] + 1, "MSE");
-    a = plot_add(p, "Size of the prediction", "learning rate eta", "S", PLOT_LOG);
-    plot_range_y(a, 1e-4, 1e7);
-    for (size_t k = 0; k < E16_N; k += 2) {
-        double *pred = ex_doubles(x, E16_ETAS), *meas = ex_doubles(x, E16_ETAS);
-        cp_means(x, &e16_cp, "ce=1", e16_at[k], pred, meas);
-        if (!k) plot_points(a, PLOT_BLUE, E16_ETAS, e16_eta, meas, "measured");
-        plot_line(a, (int)(k / 2 + 1), E16_ETAS, e16_eta, pred,
-                  ex_print(x, "predicted, H at t = %zu", e16_at[k]));
+    double t[TIMES], R[TIMES], R7[TIMES], top[2][TIMES], guide[TIMES], m[ETAS], p[ETAS];
+    plot *fig = kit_figure(x, "time", 3, 1);
+    plot_panel *a = plot_add(fig, "Cross entropy: quality of the prediction", "Hessian taken at step t", "R", PLOT_LINEAR);
+    for (size_t k = 0; k < TIMES; ++k) {
+        t[k] = (double)at[k], R[k] = f->q[1][k].R, R7[k] = f->q[1][k].R7;
+        top[0][k] = f->q[0][k].top, top[1][k] = f->q[1][k].top;
+        guide[k] = k ? f->q[1][1].top * 250 / t[k] : KIT_NAN;
     }
-    plot_save(p, "A later Hessian does not repair the prediction: without the one unstable step "
-                 "size, R is best at t = 0.");
+    plot_points(a, PLOT_PUBLISHED, TIMES, t, paper_R[1], "published, eight eta");
+    plot_points(a, PLOT_BLUE, TIMES, t, R, "this program, eight eta");
+    plot_line(a, PLOT_GREEN, TIMES, t, R7, "without eta = 0.3");
+    plot_horizontal(a, f->rival[1], "S ~ 1/eta");
+    plot_ticks_x(a, TIMES, t, names), plot_range_x(a, -80, 2080);
+    a = plot_add(fig, "Largest eigenvalue", "step t", "lambda_max", PLOT_LOG);
+    plot_line(a, PLOT_GREY | PLOT_DASHED, TIMES - 1, t + 1, guide + 1, "1/t");
+    plot_points(a, PLOT_BLUE, TIMES - 1, t + 1, top[1] + 1, "cross entropy");
+    plot_points(a, PLOT_ORANGE, TIMES - 1, t + 1, top[0] + 1, "squared loss");
+    a = plot_add(fig, "Size of the prediction", "learning rate eta", "S", PLOT_LOG);
+    plot_range_y(a, 1e-4, 1e7);
+    cp_means(tracked(x, 1), trained(x, 1), &cp, 0, p, m);
+    plot_points(a, PLOT_BLUE, ETAS, etas, m, "measured");
+    for (size_t k = 0; k < TIMES; k += 2)
+        plot_line(a, (int)(k / 2 + 1), ETAS, etas, f->q[1][k].predicted,
+                  kit_print(x, "predicted, H at t = %zu", at[k]));
+    plot_caption(fig, "A later Hessian does not repair the prediction: without the one unstable step "
+                      "size, R is best at t = 0.");
 }
 
-static void e16_captions(ex *x)
+static void report(kit *x)
 {
-    static const char *const list[][2] = {
-        { "predictions, mse",
-          "Squared loss: the Hessian at step t predicts S(eta). R with and without eta = 0.3; "
-          "median of predicted/measured and of its error; log-log slope" },
-        { "predictions, ce", "Cross entropy: the same" },
-        { "measured, ce=0", "Squared loss: measured S and drift" },
-        { "measured, ce=1", "Cross entropy: measured S and drift" },
-    };
-    ex_captions(x, list, EX_LEN(list));
+    findings f;
+    for (int ce = 0; ce <= 1; ++ce) tables(x, ce, &f);
+    claims(x, &f);
+    figure(x, &f);
 }
 
-static void e16_finish(ex *x)
-{
-    e16_found v;
-    memset(&v, 0, sizeof v);
-    e16_tables(x, &v);
-    e16_ledger(x, &v);
-    e16_verdicts(x, &v);
-    e16_figure(x, &v);
-    e16_captions(x);
-}
-
-static const ex_info e16 = { "E16",
-                             "hessian_time",
-                             "Time-dependent Hessian",
-                             "Theorem 6",
-                             "CE R = 0.988 at t = 250",
-                             "R_ce_250",
-                             e16_plan,
-                             e16_run,
-                             e16_finish,
-                             NULL };
-EX_MAIN(e16)
+static const kit_info info = {
+    .id = "E16", .title = "Time-dependent Hessian", .statement = "Theorem 6",
+    .key_result = "CE R = 0.988 at t = 250", .plan = plan, .report = report,
+};
+KIT_MAIN(info)

@@ -25,6 +25,7 @@
 #include "result.h"
 #include "cache.h"
 #include "paper.h"
+#include "checkpoints.h"
 #include "published.h"
 
 /* --- what a program prints -------------------------------------------------------------------- */

@@ -1,0 +1,198 @@
+/* checkpoints.h - the Hessian spectrum at checkpoints of one training run, what the crossover
+ * formula predicts from each, and the runs it is compared with (E16, E18). */
+#ifndef KIT_CHECKPOINTS_H
+#define KIT_CHECKPOINTS_H
+
+#include "figures.h"
+#include "paper.h"
+
+enum { CP_T = 2000 };
+static const double cp_track_eta = 0.01;
+
+/* The checkpoints and the eta of the predictions. */
+typedef struct cp_plan {
+    size_t        n;
+    const size_t *at;
+    size_t        etas;
+    const double *eta;
+    int           keep_spectra;         /* all eigenvalues go into the result file */
+} cp_plan;
+
+/* A run that is looked at: one number a checkpoint in each array; predictions of all eta, then
+ * eigenvalues, checkpoint by checkpoint. */
+typedef struct cp_track {
+    double   seed, n, ce;
+    kit_list max, min, effective_rank, n_positive, median_positive, trace_positive;
+    kit_list loss_at_checkpoint, mean_correct_prob, min_correct_prob, max_correct_prob;
+    kit_list softmax_eig_bound, accuracy, predictions, eigenvalues;
+} cp_track;
+static const kit_field cp_track_fields[] = {
+    KIT_KEY(cp_track, seed), KIT_KEY(cp_track, n), KIT_KEY(cp_track, ce),
+    KIT_RESULT_ARRAY(cp_track, max), KIT_RESULT_ARRAY(cp_track, min),
+    KIT_RESULT_ARRAY(cp_track, effective_rank), KIT_RESULT_ARRAY(cp_track, n_positive),
+    KIT_RESULT_ARRAY(cp_track, median_positive), KIT_RESULT_ARRAY(cp_track, trace_positive),
+    KIT_RESULT_ARRAY(cp_track, loss_at_checkpoint), KIT_RESULT_ARRAY(cp_track, mean_correct_prob),
+    KIT_RESULT_ARRAY(cp_track, min_correct_prob), KIT_RESULT_ARRAY(cp_track, max_correct_prob),
+    KIT_RESULT_ARRAY(cp_track, softmax_eig_bound), KIT_RESULT_ARRAY(cp_track, accuracy),
+    KIT_RESULT_ARRAY(cp_track, predictions), KIT_RESULT_ARRAY(cp_track, eigenvalues),
+};
+
+/* A run that the predictions are compared with. */
+typedef struct cp_train { double seed, n, ce, lr, S_measured, actual_drift, mu, kbar; } cp_train;
+static const kit_field cp_train_fields[] = {
+    KIT_KEY(cp_train, seed), KIT_KEY(cp_train, n), KIT_KEY(cp_train, ce), KIT_KEY(cp_train, lr),
+    KIT_RESULT(cp_train, S_measured), KIT_RESULT(cp_train, actual_drift),
+    KIT_RESULT(cp_train, mu), KIT_RESULT(cp_train, kbar),
+};
+
+/* ---- the tracked run ------------------------------------------------------------------------ */
+
+typedef struct cp_state {
+    const cp_plan *plan;
+    cp_track      *row;
+    clb_curv       curv;
+    size_t         k;                   /* next checkpoint */
+    double        *lambda, *c, *predictions, *eigenvalues;
+    double        *values[11];          /* as the arrays of the row, without the loss */
+    clb_status     status;
+} cp_state;
+
+/* Softmax probability of the label: mean, extremes, mean of q(1-q). */
+KIT_FN void cp_softmax(cp_state *t, const clb_pass *pass)
+{
+    size_t K = pass->net->m[pass->net->L], k = t->k;
+    double sum = 0, bound = 0, lo = 1, hi = 0;
+    for (size_t i = 0; i < pass->n; ++i) {
+        double q = (double)pass->p[i * K + (size_t)pass->y[i]];
+        sum += q, bound += q * (1 - q), lo = fmin(lo, q), hi = fmax(hi, q);
+    }
+    t->values[6][k] = sum / (double)pass->n, t->values[7][k] = lo, t->values[8][k] = hi;
+    t->values[9][k] = bound / (double)pass->n, t->values[10][k] = clb_accuracy(pass);
+}
+
+KIT_FN clb_verdict cp_observe(void *context, const clb_state *state)
+{
+    cp_state *t = (cp_state *)context;
+    const cp_plan *plan = t->plan;
+    size_t P = state->net->P, k = t->k;
+    clb_spectrum_stats s;
+    if (k == plan->n || state->t != plan->at[k]) return CLB_CONTINUE;
+    if (k == 0) t->status = clb_curv_init(&t->curv, state->pass);
+    if (!t->status)
+        clb_curv_at(&t->curv, NULL), t->status = kit_crossover_modes(&t->curv, t->lambda, t->c);
+    if (t->status) return CLB_STOP;
+    s = clb_spectrum_describe(P, t->lambda, 1e-8);
+    t->values[0][k] = s.largest, t->values[1][k] = s.smallest;
+    t->values[2][k] = s.effective_rank, t->values[3][k] = (double)s.positive;
+    t->values[4][k] = s.median_positive, t->values[5][k] = s.sum_positive;
+    if (state->pass->ce > 0) cp_softmax(t, state->pass);
+    for (size_t i = 0; i < plan->etas; ++i)
+        t->predictions[k * plan->etas + i] =
+            clb_crossover(P, t->lambda, t->c, plan->eta[i], CP_T, NULL);
+    if (plan->keep_spectra) memcpy(t->eigenvalues + k * P, t->lambda, P * sizeof *t->lambda);
+    return ++t->k == plan->n ? CLB_STOP : CLB_CONTINUE;
+}
+
+KIT_FN void cp_record(kit *x, cp_state *t, const clb_trace *trace, size_t P)
+{
+    cp_track *r = t->row;
+    kit_list *lists[11] = { &r->max, &r->min, &r->effective_rank, &r->n_positive,
+                            &r->median_positive, &r->trace_positive, &r->mean_correct_prob,
+                            &r->min_correct_prob, &r->max_correct_prob, &r->softmax_eig_bound,
+                            &r->accuracy };
+    size_t n = t->plan->n;
+    double *loss = kit_doubles(x, n);
+    for (size_t k = 0; k < n; ++k)                                              /* as published */
+        loss[k] = t->plan->at[k] ? trace->loss[t->plan->at[k] - 1] : KIT_NAN;
+    r->loss_at_checkpoint = (kit_list){ n, loss };
+    for (size_t i = 0; i < (r->ce > 0 ? 11 : 6); ++i) *lists[i] = (kit_list){ n, t->values[i] };
+    r->predictions = (kit_list){ n * t->plan->etas, t->predictions };
+    if (t->plan->keep_spectra) r->eigenvalues = (kit_list){ n * P, t->eigenvalues };
+}
+
+/* The run function of a part "track". */
+KIT_FN clb_status cp_run_track(kit *x, void *run, const cp_plan *plan)
+{
+    cp_track *row = (cp_track *)run;
+    cp_state t = { .plan = plan, .row = row };
+    clb_observer ob = { cp_observe, &t, 0, plan->at, plan->n, 0 };
+    clb_train_opts how = { .ce = row->ce, .observers = &ob, .observer_count = 1 };
+    paper_problem p;
+    clb_trace trace;
+    clb_status status = paper_problem_init(&p, &(paper_opts){ .n = (size_t)row->n }, row->seed);
+    if (status) return status;
+    for (size_t i = 0; i < KIT_LEN(t.values); ++i) t.values[i] = kit_doubles(x, plan->n);
+    t.lambda = kit_doubles(x, 2 * p.net.P), t.c = t.lambda + p.net.P;
+    t.predictions = kit_doubles(x, plan->n * plan->etas);
+    if (plan->keep_spectra) t.eigenvalues = kit_doubles(x, plan->n * p.net.P);
+    status = clb_train(&p.net, &p.data, cp_track_eta, plan->at[plan->n - 1], &how, &trace);
+    if (!status) cp_record(x, &t, &trace, p.net.P), clb_trace_free(&trace);
+    clb_curv_free(&t.curv);
+    paper_problem_free(&p);
+    return status ? status : t.status;
+}
+
+/* The run function of a part "train". */
+KIT_FN clb_status cp_run_train(kit *x, void *run)
+{
+    cp_train *row = (cp_train *)run;
+    clb_train_opts how = { .ce = row->ce };
+    clb_trace trace;
+    clb_status status = paper_train(&(paper_opts){ .n = (size_t)row->n }, row->seed, row->lr,
+                                    kit_quick(x) ? 200 : CP_T, &how, &trace);
+    if (status) return status;
+    if (trace.steps == trace.T) {
+        clb_energy e = clb_trace_energy(&trace, 1, trace.loss[trace.T - 1]);
+        row->S_measured = fabs(trace.S[0]), row->actual_drift = fabs(clb_trace_drift(&trace, 1));
+        row->mu = e.mu, row->kbar = e.kbar;
+    }
+    clb_trace_free(&trace);
+    return CLB_OK;
+}
+
+KIT_FN void cp_add(kit *x, const kit_part *track, const kit_part *train, const cp_plan *plan,
+                   double n, double ce, kit_list seeds)
+{
+    kit_list lrs = kit_lrs(x, plan->eta, plan->etas);
+    for (size_t s = 0; s < seeds.n; ++s) {
+        kit_add(x, track, &(cp_track){ .seed = seeds.at[s], .n = n, .ce = ce });
+        for (size_t i = 0; i < lrs.n; ++i)
+            kit_add(x, train, &(cp_train){ .seed = seeds.at[s], .n = n, .ce = ce, .lr = lrs.at[i] });
+    }
+}
+
+/* ---- quality of the predictions ------------------------------------------------------------- */
+
+/* Seed means of the predictions at checkpoint k and of the measured sums: both plan->etas values. */
+KIT_FN void cp_means(kit_rows track, kit_rows train, const cp_plan *plan, size_t k,
+                     double *predicted, double *measured)
+{
+    for (size_t i = 0; i < plan->etas; ++i) {
+        predicted[i] = kit_mean_element(kit_published(track), KIT_AT(cp_track, predictions),
+                                        k * plan->etas + i);
+        measured[i] = kit_mean(kit_published(kit_where(train, KIT_AT(cp_train, lr), plan->eta[i])),
+                               KIT_AT(cp_train, S_measured));
+    }
+}
+
+/* Published R: Pearson of the logarithms over eta; only eta below `below` (0: all). */
+KIT_FN double cp_R(const cp_plan *plan, const double *predicted, const double *measured, double below)
+{
+    size_t n = 0;
+    while (n < plan->etas && (below == 0 || plan->eta[n] < below)) ++n;
+    return clb_pearson_log(n, predicted, measured, 0, 1e-12);
+}
+
+/* A line an eta: measured S and drift, means over the published seeds. */
+KIT_FN void cp_measured_table(kit_rows train, const cp_plan *plan, const char *name,
+                              const char *caption)
+{
+    kit_table *t = KIT_TABLE(train.x, name, caption, "lr", "mean_S", "mean_drift");
+    for (size_t i = 0; i < plan->etas; ++i) {
+        kit_rows at = kit_published(kit_where(train, KIT_AT(cp_train, lr), plan->eta[i]));
+        KIT_LINE(t, plan->eta[i], kit_mean(at, KIT_AT(cp_train, S_measured)),
+                 kit_mean(at, KIT_AT(cp_train, actual_drift)));
+    }
+}
+
+#endif /* KIT_CHECKPOINTS_H */
