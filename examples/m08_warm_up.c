@@ -145,7 +145,7 @@ static void claims(kit *x)
     kit_statement(claim, "least fraction that flips above it", high, kit_above(0.05));
     kit_show(claim, "constant step at 0.98 gamma_c ends well", kit_mean(kit_where(c, KIT_AT(starts, gamma), gamma_at(7)), ok));
     claim = kit_paper(x, "safe_below", "Below gamma_WCR constant steps are safe.", "no sign flip");
-    kit_statement(claim, "flips below gamma_WCR_L20", low_deep, kit_equal(0));
+    kit_statement(claim, "flips below gamma_WCR, L = 20", low_deep, kit_equal(0));
     kit_statement(claim, "largest fraction that collapses there", extreme(d, KIT_AT(starts, collapsed), 0, ceiling_deep, 1), kit_below(0.01));
     kit_condition(claim, "if safe means that no sign flips", "flips below gamma_WCR", low_deep, kit_equal(0));
     kit_condition(claim, "if safe means that no sign flips", "least fraction that flips above it", high_deep, kit_above(0.05));

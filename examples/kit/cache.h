@@ -129,39 +129,60 @@ KIT_FN void kit_once_keep(kit_kept *e)
 
 /* --- training --------------------------------------------------------------------------------- */
 
-typedef struct kit_run_kept { clb_status status; size_t steps; } kit_run_kept;
+/* A trace is one block of doubles and pointers into it. */
+static const size_t kit_trace_parts[] = {
+    offsetof(clb_trace, loss), offsetof(clb_trace, g), offsetof(clb_trace, gb), offsetof(clb_trace, q),
+    offsetof(clb_trace, qb), offsetof(clb_trace, S), offsetof(clb_trace, predicted),
+    offsetof(clb_trace, first), offsetof(clb_trace, second),
+};
+/* All of its members are known here: three counts, eta, nine parts, the block. */
+typedef char kit_trace_is_known[sizeof(clb_trace) == 3 * sizeof(size_t) + sizeof(double)
+                                + (KIT_LEN(kit_trace_parts) + 1) * sizeof(void *) ? 1 : -1];
 
-/* Doubles of a trace: one block, as the library lays it out. */
-KIT_FN size_t kit_trace_doubles(const clb_trace *tr)
+typedef struct kit_run_kept {
+    clb_status status;
+    clb_trace  trace;                                  /* its pointers are of no use */
+    size_t     cells, at[KIT_LEN(kit_trace_parts)];    /* doubles, and where each part starts */
+} kit_run_kept;
+
+KIT_FN double **kit_trace_part(clb_trace *trace, size_t i)
 {
-    return (size_t)(tr->second + (tr->L - 1) - (double *)tr->arena);
+    return (double **)(void *)((char *)trace + kit_trace_parts[i]);
 }
 
-/* A kept run back into trace and theta; 0 if there is no memory. */
-KIT_FN int kit_train_again(const void *kept, clb_net *net, double eta, size_t T, clb_trace *trace,
-                         clb_status *status)
+/* A kept run back into trace and theta; 0 if there is no memory. Examples keep the default
+ * allocator, so clb_trace_free() is free(). */
+KIT_FN int kit_train_again(const void *kept, clb_net *net, clb_trace *trace, clb_status *status)
 {
     const char *at = (const char *)kept;
     kit_run_kept head;
+    double *cells;
     memcpy(&head, at, sizeof head), at += sizeof head;
-    if (clbi_trace_alloc(trace, net->L, T, eta) != CLB_OK) return 0;
-    memcpy(trace->arena, at, kit_trace_doubles(trace) * sizeof(double));
-    at += kit_trace_doubles(trace) * sizeof(double);
+    if (!(cells = (double *)malloc(head.cells * sizeof *cells))) return 0;
+    memcpy(cells, at, head.cells * sizeof *cells), at += head.cells * sizeof *cells;
     memcpy(net->theta, at, net->P * sizeof *net->theta);
-    trace->steps = head.steps, *status = head.status;
+    *trace = head.trace, trace->arena = cells, *status = head.status;
+    for (size_t i = 0; i < KIT_LEN(kit_trace_parts); ++i)
+        *kit_trace_part(trace, i) = cells + head.at[i];
     return 1;
 }
 
 KIT_FN void kit_train_keep(const kit_key128 *key, const clb_net *net, const clb_trace *trace,
-                         clb_status status)
+                           clb_status status)
 {
-    size_t cells = kit_trace_doubles(trace) * sizeof(double), reals = net->P * sizeof *net->theta;
+    const double *start = (const double *)trace->arena;
+    size_t reals = net->P * sizeof *net->theta, cells;
     kit_run_kept head;
-    kit_kept *e = kit_once_new(key, sizeof head + cells + reals);
-    char *at = (char *)(e + 1);
-    if (!e) return;
+    kit_kept *e;
+    char *at;
     memset(&head, 0, sizeof head);
-    head.status = status, head.steps = trace->steps;
+    head.status = status, head.trace = *trace;
+    head.cells = (size_t)(trace->second + (trace->L - 1) - start);
+    for (size_t i = 0; i < KIT_LEN(kit_trace_parts); ++i)
+        head.at[i] = (size_t)(*kit_trace_part(&head.trace, i) - start);
+    cells = head.cells * sizeof *start;
+    if (!(e = kit_once_new(key, sizeof head + cells + reals))) return;
+    at = (char *)(e + 1);
     memcpy(at, &head, sizeof head);
     memcpy(at + sizeof head, trace->arena, cells);
     memcpy(at + sizeof head + cells, net->theta, reals);
@@ -188,7 +209,7 @@ KIT_FN clb_status kit_train(clb_net *net, const clb_data *data, double eta, size
     how[8] = o.loss_max, how[9] = o.charge_max;
     kit_hash(&key, how, 10, sizeof *how);
     kept = kit_once_find(&key);
-    again = kept && kit_train_again(kept, net, eta, T, trace, &status);
+    again = kept && kit_train_again(kept, net, trace, &status);
     free(kept);
     if (again) return status;
     status = clb_train(net, data, eta, T, opts, trace);

@@ -250,32 +250,37 @@ KIT_FN const char *kit_digits(char *out, size_t size, const kit_bound *b, double
     return out;
 }
 
-KIT_FN void kit_put_test(kit_buf *b, const kit_test *t)
+/* "alpha 1.182 (within 0.01 of 1.16: no)"; without the answer where the question is not decided. */
+KIT_FN void kit_put_test(kit_buf *b, const kit_test *t, int decided)
 {
     char number[40];
     const kit_bound *bound = &t->bound;
-    const char *space = bound->unit[0] ? " " : "", *unit = bound->unit;
+    const char *answer = kit_bound_holds(bound, t->value) ? ": yes" : ": no";
+    if (!decided) answer = "";
     kit_digits(number, sizeof number, bound, t->value);
-    if (bound->compare == KIT_SHOWN_ONLY) { kit_putf(b, "%s %s", t->quantity, number); return; }
-    if (bound->compare == KIT_YES)
-        kit_putf(b, "%s: %s", t->quantity, isnan(t->value) ? "not measured" : t->value != 0 ? "yes" : "no");
-    else if (bound->compare == KIT_WITHIN)
-        kit_putf(b, "%s %s%s%s (within %g of %g: %s)", t->quantity, number, space, unit,
-                 bound->tolerance, bound->bound, kit_bound_holds(bound, t->value) ? "yes" : "no");
+    if (bound->compare == KIT_YES) {
+        kit_putf(b, "%s%s", t->quantity, isnan(t->value) ? ": not measured" : answer);
+        return;
+    }
+    kit_putf(b, "%s %s%s%s", t->quantity, number, bound->unit[0] ? " " : "", bound->unit);
+    if (bound->compare == KIT_SHOWN_ONLY) return;
+    if (bound->compare == KIT_WITHIN)
+        kit_putf(b, " (%swithin %g of %g%s)", decided ? "" : "rule: ", bound->tolerance, bound->bound,
+                 answer);
     else
-        kit_putf(b, "%s %s%s%s (%s %g: %s)", t->quantity, number, space, unit,
-                 kit_comparison_names[bound->compare], bound->bound,
-                 kit_bound_holds(bound, t->value) ? "yes" : "no");
+        kit_putf(b, " (%s%s %g%s)", decided ? "" : "rule: ", kit_comparison_names[bound->compare],
+                 bound->bound, answer);
 }
 
-/* "alpha 1.182 (within 0.01 of 1.16: no), R^2 0.988 (> 0.99: no)": the tests of one question. */
-KIT_FN size_t kit_put_tests(kit_buf *b, const kit_claim *c, kit_question asks, const char *before)
+/* The tests of one question, with commas between. */
+KIT_FN size_t kit_put_tests(kit_buf *b, const kit_claim *c, kit_question asks, const char *before,
+                            int decided)
 {
     size_t n = 0;
     for (size_t i = 0; i < c->n; ++i) {
         if (c->tests[i].asks != asks) continue;
         kit_put(b, n++ ? ", " : before);
-        kit_put_test(b, &c->tests[i]);
+        kit_put_test(b, &c->tests[i], decided);
     }
     return n;
 }
@@ -283,28 +288,28 @@ KIT_FN size_t kit_put_tests(kit_buf *b, const kit_claim *c, kit_question asks, c
 /* The measured values, then each question that is asked and its answer. */
 KIT_FN const char *kit_sentence(kit_claim *c, const kit_basis *basis)
 {
+    static const char *const number[] = { "", "The paper's number differs: ", "",
+                                          "The paper's number is found again: ",
+                                          "The paper's number is not decided: " };
     kit_buf b = { NULL, 0, 0 };
     const char *text;
-    if (kit_put_tests(&b, c, KIT_ASKS_NOTHING, "Measured: ")) kit_put(&b, ". ");
-    if (c->number) {
-        kit_putf(&b, "The paper's number %s: ", c->number == KIT_HOLDS ? "is found again"
-                 : c->number == KIT_NO ? "differs" : "is not decided");
-        kit_put_tests(&b, c, KIT_ASKS_NUMBER, "");
+    if (kit_put_tests(&b, c, KIT_ASKS_NOTHING, "Measured: ", 1)) kit_put(&b, ". ");
+    if (kit_put_tests(&b, c, KIT_ASKS_NUMBER, number[c->number], c->number != KIT_UNDECIDED))
         kit_put(&b, ". ");
-    }
     if (c->statement) {
-        kit_putf(&b, "The statement %s: ", c->statement == KIT_UNDECIDED
-                 ? "is not decided" : kit_statement_answers[c->statement]);
-        kit_put_tests(&b, c, KIT_ASKS_STATEMENT, "");
+        int decided = c->statement != KIT_UNDECIDED;
+        kit_putf(&b, "The statement %s: ", decided ? kit_statement_answers[c->statement]
+                                                   : "is not decided");
+        kit_put_tests(&b, c, KIT_ASKS_STATEMENT, "", decided);
         if (c->condition && (c->statement == KIT_PARTLY || c->statement == KIT_NO)) {
             kit_putf(&b, "; %s: ", c->condition);
-            kit_put_tests(&b, c, KIT_ASKS_CONDITION, "");
+            kit_put_tests(&b, c, KIT_ASKS_CONDITION, "", 1);
         }
         kit_put(&b, ". ");
     }
     if (c->reason) kit_putf(&b, "Not decided: %s. ", c->reason);
-    if (basis->diverged)
-        kit_putf(&b, "%zu of %zu runs diverged. ", basis->diverged, basis->runs);
+    if (basis->diverged && c->source != KIT_IDENTITY)
+        kit_putf(&b, "%zu of %zu runs diverged and are left out. ", basis->diverged, basis->runs);
     kit_put(&b, c->remark);
     while (b.n && b.s[b.n - 1] == ' ') b.s[--b.n] = 0;
     text = kit_copy(&c->x->arena, b.s ? b.s : "");
