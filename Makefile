@@ -33,12 +33,12 @@ endif
 OPENMP   := $(shell printf 'int main(void){return 0;}\n' | $(CC) -fopenmp -x c -o /dev/null - 2>/dev/null && echo -fopenmp)
 COMPILE  := $(CC) -std=c99 $(CFLAGS) $(WARN) $(DEFINES) $(OPENMP)
 
-EXAMPLES := $(sort $(wildcard examples/[em][0-9][0-9]_*.c))
+EXAMPLES := $(sort $(wildcard examples/[em][0-9][0-9]_*.c examples/beyond/*.c))
 TESTS    := $(sort $(wildcard tests/t_*.c))
 PROGRAMS := $(EXAMPLES:examples/%.c=$(BUILD)/%)
 TESTBINS := $(TESTS:tests/%.c=$(BUILD)/%)
 TOOL     := $(if $(wildcard tools/clb_tables.c),$(BUILD)/clb_tables)
-HEADERS  := clb.h $(wildcard examples/*.h tools/*.h tests/*.h)
+HEADERS  := clb.h $(wildcard examples/*.h examples/kit/*.h tools/*.h tests/*.h)
 
 .PHONY: all examples tests test tables quick readme replicate ledger check bench install uninstall clean
 .DELETE_ON_ERROR:
@@ -52,6 +52,9 @@ $(BUILD):
 $(BUILD)/e%: examples/e%.c $(HEADERS) | $(BUILD)
 	$(COMPILE) -o $@ $< -lm
 $(BUILD)/m%: examples/m%.c $(HEADERS) | $(BUILD)
+	$(COMPILE) -o $@ $< -lm
+$(BUILD)/beyond/%: examples/beyond/%.c $(HEADERS) | $(BUILD)
+	mkdir -p $(@D)
 	$(COMPILE) -o $@ $< -lm
 $(BUILD)/t_%: tests/t_%.c $(HEADERS) $(EXAMPLES) | $(BUILD)
 	$(COMPILE) -o $@ $< -lm

@@ -44,12 +44,12 @@ typedef struct training {
     double diverged;
 } training;
 
+#define AT(member) KIT_AT(training, member)
 static const kit_field training_fields[] = {
-    KIT_KEY_TEXT(training, curve),        KIT_KEY(training, seed),
-    KIT_KEY(training, lr),                KIT_RESULT(training, drift),
-    KIT_RESULT(training, rel_drift),      KIT_RESULT(training, S),
+    KIT_KEY_TEXT(training, curve), KIT_KEY(training, seed), KIT_KEY(training, lr),
+    KIT_RESULT(training, drift), KIT_RESULT(training, rel_drift), KIT_RESULT(training, S),
     KIT_RESULT(training, identity_error), KIT_RESULT(training, initial_loss),
-    KIT_RESULT(training, final_loss),     KIT_RESULT(training, r),
+    KIT_RESULT(training, final_loss), KIT_RESULT(training, r),
     KIT_RESULT(training, r_eta_loss_fall), KIT_RESULT(training, diverged),
 };
 
@@ -68,7 +68,7 @@ static clb_status train(kit *x, void *run)
     if (status) return status;
     row->diverged = trace.steps < trace.T;
     row->initial_loss = trace.loss[0];
-    if (!row->diverged) {
+    if (row->diverged == 0) {
         for (size_t i = 0; i < 2 * trace.steps; ++i) squares += trace.g[i];    /* sum_t |grad L|^2 */
         drift = clb_trace_drift(&trace, 1);
         row->drift = fabs(drift), row->rel_drift = fabs(drift / clb_trace_charge(&trace, 1, 0));
@@ -81,7 +81,7 @@ static clb_status train(kit *x, void *run)
     return CLB_OK;
 }
 
-static const kit_part sweep = KIT_PART("sweep", "seven curves, ten learning rates", training, train);
+static const kit_part sweep = KIT_PART("sweep", "seven curves drift(eta)", training, train);
 
 static void plan(kit *x)
 {
@@ -98,31 +98,28 @@ static void plan(kit *x)
 
 static kit_rows runs_of(kit *x, const struct curve *c)
 {
-    return kit_where_text(kit_part_runs(x, &sweep), KIT_AT(training, curve), c->name);
+    return kit_where_text(kit_part_runs(x, &sweep), AT(curve), c->name);
 }
 
 /* A line a learning rate. */
 static void curve_table(kit *x, const struct curve *c, kit_list etas)
 {
-    kit_table *t = c == curves
-        ? KIT_TABLE(x, c->name, c->caption, "lr", "mean_drift", "std_drift", "mean_loss", "r",
-                    "r_eta_loss_fall", "mean_rel_drift")
-        : KIT_TABLE(x, c->name, c->caption, "lr", "mean_drift", "std_drift", "mean_loss", "r",
-                    "r_eta_loss_fall");
+    kit_table *t = c == curves ? KIT_TABLE(x, c->name, c->caption, "lr", "mean_drift", "std_drift",
+                                           "mean_loss", "r", "r_eta_loss_fall", "mean_rel_drift")
+                               : KIT_TABLE(x, c->name, c->caption, "lr", "mean_drift", "std_drift",
+                                           "mean_loss", "r", "r_eta_loss_fall");
     for (size_t i = 0; i < etas.n; ++i) {
-        kit_rows r = kit_published(kit_where(runs_of(x, c), KIT_AT(training, lr), etas.at[i]));
-        KIT_CELLS(t, etas.at[i], kit_mean(r, KIT_AT(training, drift)),
-                  kit_std(r, KIT_AT(training, drift)), kit_mean(r, KIT_AT(training, final_loss)),
-                  kit_mean(r, KIT_AT(training, r)), kit_mean(r, KIT_AT(training, r_eta_loss_fall)));
-        if (c == curves) KIT_CELLS(t, kit_mean(r, KIT_AT(training, rel_drift)));
+        kit_rows r = kit_published(kit_where(runs_of(x, c), AT(lr), etas.at[i]));
+        KIT_CELLS(t, etas.at[i], kit_mean(r, AT(drift)), kit_std(r, AT(drift)),
+                  kit_mean(r, AT(final_loss)), kit_mean(r, AT(r)), kit_mean(r, AT(r_eta_loss_fall)));
+        if (c == curves) KIT_CELLS(t, kit_mean(r, AT(rel_drift)));
     }
 }
 
 /* The curve as published: means over five seeds, drifts above the paper's mask of 1e-10. */
 static kit_curve fit(kit *x, const struct curve *c, kit_list etas)
 {
-    clb_sweep y = kit_sweep(kit_published(runs_of(x, c)), KIT_AT(training, drift),
-                            KIT_AT(training, lr), etas);
+    clb_sweep y = kit_sweep(kit_published(runs_of(x, c)), AT(drift), AT(lr), etas);
     y.floor = 1e-10;
     return kit_curve_of(x, &y, 5);
 }
@@ -131,45 +128,52 @@ static void figure(kit *x, const kit_curve *c)
 {
     double *line = kit_doubles(x, c->at.n);
     plot *p = kit_figure(x, "drift", 2, 1);
-    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta", "|C(T) - C(0)|", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta", "|C(T) - C(0)|",
+                             PLOT_LOG);
     for (size_t i = 0; i < c->at.n; ++i)
         line[i] = clb_exp(c->fit.intercept) * clb_pow(c->at.at[i], c->fit.slope);
-    plot_rows(a, PLOT_BLUE, runs_of(x, curves), KIT_AT(training, lr), KIT_AT(training, drift));
-    plot_line(a, PLOT_ORANGE, c->at.n, c->at.at, line, kit_print(x, "power law, alpha = %.3f", c->fit.slope));
+    plot_rows(a, PLOT_BLUE, runs_of(x, curves), AT(lr), AT(drift));
+    plot_line(a, PLOT_ORANGE, c->at.n, c->at.at, line,
+              kit_print(x, "power law, alpha = %.3f", c->fit.slope));
     plot_points(a, PLOT_PUBLISHED, N, grid, paper_drift, "published mean (float32)");
     plot_points(a, PLOT_BLUE, c->at.n, c->at.at, c->mean, "mean over the paper's seeds");
     a = plot_add(p, "Local slope", "learning rate eta", "d ln drift / d ln eta", PLOT_LOGX);
     plot_horizontal(a, 1.16, "paper: 1.16");
     plot_local_slopes(a, PLOT_BLUE, c, "this program, 95 % over seeds");
-    plot_caption(p, "Drift of the conserved quantity against the learning rate, and its local slope.");
+    plot_caption(p, "Drift of the conserved quantity against the learning rate; its local slope.");
+}
+
+static void claims(kit *x, const kit_curve *c)
+{
+    kit_summary_item *alpha = kit_summary(x, "alpha", c->fit.slope);
+    kit_claim *claim = kit_paper(x, "alpha", "The drift grows with the learning rate as eta^alpha, "
+                                 "alpha = 1.16 and R^2 above 0.99.", "alpha = 1.16, R^2 = 0.991");
+    kit_number(claim, "alpha", c->fit.slope, kit_within(1.16, 0.01));
+    kit_number(claim, "R^2", c->fit.r2, kit_above(0.99));
+    kit_statement(claim, "range of the local slopes", kit_slope_range(c), kit_at_most(0.2));
+    kit_remark(claim, "A log-log fit over four decades has R^2 near 1 for any smooth growth.");
+    kit_identity(x, "theorem_2", "The drift is eta^2 S in every run (Theorem 2).", "worst error",
+                 kit_worst(kit_part_runs(x, &sweep), AT(identity_error)),
+                 kit_below(sizeof(clb_real) == 4 ? 1e-3 : 1e-11));
+    kit_interval(alpha, c->exponent.se, c->exponent.lo, c->exponent.hi), kit_printed(alpha, 1.16);
+    kit_printed(kit_summary(x, "r_squared", c->fit.r2), 0.991);
 }
 
 static void report(kit *x)
 {
     kit_list etas = kit_lrs(x, grid, N);
     kit_curve c = fit(x, curves, etas);
-    kit_summary_item *alpha = kit_summary(x, "alpha", c.fit.slope);
-    kit_claim *claim = kit_paper(x, "alpha", "The drift grows with the learning rate as eta^alpha, "
-                                 "with alpha = 1.16 and R^2 above 0.99.", "alpha = 1.16, R^2 = 0.991");
     kit_table *t = KIT_TABLE(x, "exponents", "Exponent of every curve beside the published one; the "
-                             "published small drifts of xor and spheres are float32 rounding",
-                             "sweep", "alpha", "r_squared", "published_alpha", "published_r_squared");
-    kit_number(claim, "alpha", c.fit.slope, kit_within(1.16, 0.01));
-    kit_number(claim, "R^2", c.fit.r2, kit_above(0.99));
-    kit_statement(claim, "range of the local slopes", kit_slope_range(&c), kit_at_most(0.2));
-    kit_remark(claim, "A log-log fit over four decades has R^2 near 1 for any smooth growth.");
-    kit_identity(x, "theorem_2", "The drift is eta^2 S in every run (Theorem 2).", "worst error",
-                 kit_worst(kit_part_runs(x, &sweep), KIT_AT(training, identity_error)),
-                 kit_below(sizeof(clb_real) == 4 ? 1e-3 : 1e-11));
-    kit_interval(alpha, c.exponent.se, c.exponent.lo, c.exponent.hi), kit_printed(alpha, 1.16);
-    kit_printed(kit_summary(x, "r_squared", c.fit.r2), 0.991);
+                             "published small drifts of xor and spheres are float32 rounding", "sweep",
+                             "alpha", "r_squared", "published_alpha", "published_r_squared");
     for (const struct curve *k = curves; k < curves + KIT_LEN(curves); ++k) {
         clb_fit f = fit(x, k, etas).fit;
         if (!runs_of(x, k).n) continue;
         kit_text(t, k->name), KIT_CELLS(t, f.slope, f.r2, k->alpha, k->r2);
         curve_table(x, k, etas);
     }
-    kit_slope_table(x, "local slopes", "Local slopes d ln drift / d ln eta of the standard net", &c);
+    kit_slope_table(x, "local slopes", "Local slopes d ln drift / d ln eta, standard net", &c);
+    claims(x, &c);
     figure(x, &c);
 }
 

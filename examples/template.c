@@ -27,7 +27,7 @@ static clb_status train(kit *x, void *run)
     (void)x;
     if (status) return status;
     row->diverged = trace.steps < trace.T;
-    if (!row->diverged) row->drift = fabs(clb_trace_drift(&trace, 1));
+    if (row->diverged == 0) row->drift = fabs(clb_trace_drift(&trace, 1));
     clb_trace_free(&trace);
     return CLB_OK;
 }

@@ -39,7 +39,7 @@ static clb_status train(kit *x, void *run)
     (void)x;
     if (status) return status;
     row->diverged = trace.steps < trace.T, row->initial_loss = trace.loss[0];
-    if (!row->diverged) {
+    if (row->diverged == 0) {
         for (size_t i = 0; i < 2 * trace.steps; ++i) squares += trace.g[i];
         drift = clb_trace_drift(&trace, 1);
         row->drift = fabs(drift), row->identity_error = fabs(drift - row->lr * row->lr * trace.S[0]);

@@ -26,6 +26,7 @@
 #include "cache.h"
 #include "paper.h"
 #include "checkpoints.h"
+#include "sweeps.h"
 #include "published.h"
 
 /* --- what a program prints -------------------------------------------------------------------- */
