@@ -63,12 +63,12 @@ static quality measure(kit *x, int ce, size_t k)
 static void tables(kit *x, int ce, findings *f)
 {
     double one[ETAS], p[ETAS], m[ETAS];
-    kit_table *t = KIT_TABLE(x, ce ? "predictions, ce" : "predictions, mse",
+    kit_table *t = KIT_TABLE(x, ce ? "predictions_ce" : "predictions_mse",
         ce ? "Cross entropy: the same" : "Squared loss: the Hessian at step t predicts S(eta). R with "
         "and without eta = 0.3; median of predicted/measured and of its error; log-log slope",
         "t", "R", "published_R", "R_without_0.3", "median_ratio", "median_error", "slope",
         "lambda_max", "effective_rank");
-    kit_table *detail = KIT_TABLE(x, ce ? "S predicted, ce" : "S predicted, mse", "S predicted from the "
+    kit_table *detail = KIT_TABLE(x, ce ? "predicted_S_ce" : "predicted_S_mse", "S predicted from the "
                                   "Hessian at step t, mean over the seeds", "t", "lr", "S");
     detail->detail = 1;
     kit_unit(t, "t", "steps"), kit_unit(detail, "t", "steps");
@@ -80,7 +80,7 @@ static void tables(kit *x, int ce, findings *f)
     for (size_t i = 0; i < ETAS; ++i) one[i] = 1 / etas[i];
     cp_means(tracked(x, ce), trained(x, ce), &cp, 0, p, m);
     f->rival[ce] = cp_R(&cp, one, m, 0.2);
-    cp_measured_table(trained(x, ce), &cp, ce ? "measured, ce=1" : "measured, ce=0",
+    cp_measured_table(trained(x, ce), &cp, ce ? "measured_ce" : "measured_mse",
                       ce ? "Cross entropy: measured S and drift" : "Squared loss: measured S and drift");
 }
 

@@ -22,13 +22,14 @@ typedef struct cp_plan {
  * eigenvalues, checkpoint by checkpoint. */
 typedef struct cp_track {
     double   seed, n, ce;
-    kit_list max, min, effective_rank, n_positive, median_positive, trace_positive;
+    kit_list max, min, spectral_norm, effective_rank, n_positive, median_positive, trace_positive;
     kit_list loss_at_checkpoint, mean_correct_prob, min_correct_prob, max_correct_prob;
     kit_list softmax_eig_bound, accuracy, predictions, eigenvalues;
 } cp_track;
 static const kit_field cp_track_fields[] = {
     KIT_KEY(cp_track, seed), KIT_KEY(cp_track, n), KIT_KEY(cp_track, ce),
     KIT_RESULT_ARRAY(cp_track, max), KIT_RESULT_ARRAY(cp_track, min),
+    KIT_RESULT_ARRAY(cp_track, spectral_norm),
     KIT_RESULT_ARRAY(cp_track, effective_rank), KIT_RESULT_ARRAY(cp_track, n_positive),
     KIT_RESULT_ARRAY(cp_track, median_positive), KIT_RESULT_ARRAY(cp_track, trace_positive),
     KIT_RESULT_ARRAY(cp_track, loss_at_checkpoint), KIT_RESULT_ARRAY(cp_track, mean_correct_prob),
@@ -101,10 +102,11 @@ KIT_FN void cp_record(kit *x, cp_state *t, const clb_trace *trace, size_t P)
                             &r->min_correct_prob, &r->max_correct_prob, &r->softmax_eig_bound,
                             &r->accuracy };
     size_t n = t->plan->n;
-    double *loss = kit_doubles(x, n);
+    double *loss = kit_doubles(x, n), *norm = kit_doubles(x, n);
     for (size_t k = 0; k < n; ++k)                                              /* as published */
         loss[k] = t->plan->at[k] ? trace->loss[t->plan->at[k] - 1] : KIT_NAN;
-    r->loss_at_checkpoint = (kit_list){ n, loss };
+    for (size_t k = 0; k < n; ++k) norm[k] = fmax(t->values[0][k], -t->values[1][k]);
+    r->loss_at_checkpoint = (kit_list){ n, loss }, r->spectral_norm = (kit_list){ n, norm };
     for (size_t i = 0; i < (r->ce > 0 ? 11 : 6); ++i) *lists[i] = (kit_list){ n, t->values[i] };
     r->predictions = (kit_list){ n * t->plan->etas, t->predictions };
     if (t->plan->keep_spectra) r->eigenvalues = (kit_list){ n * P, t->eigenvalues };
