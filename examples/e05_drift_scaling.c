@@ -69,11 +69,11 @@ static clb_status train(kit *x, void *run)
     row->diverged = trace.steps < trace.T;
     row->initial_loss = trace.loss[0];
     if (row->diverged == 0) {
-        for (size_t i = 0; i < 2 * trace.steps; ++i) squares += trace.g[i];    /* sum_t |grad L|^2 */
+        for (size_t i = 0; i < 2 * trace.steps; ++i) squares += trace.g[i]; /* sum_t |grad L|^2 */
         drift = clb_trace_drift(&trace, 1);
         row->drift = fabs(drift), row->rel_drift = fabs(drift / clb_trace_charge(&trace, 1, 0));
         row->S = trace.S[0], row->r = row->S / squares;
-        row->identity_error = fabs(drift - row->lr * row->lr * row->S);               /* Theorem 2 */
+        row->identity_error = fabs(drift - row->lr * row->lr * row->S); /* Theorem 2 */
         row->final_loss = trace.loss[trace.T - 1];
         row->r_eta_loss_fall = fabs(row->r * row->lr * (row->initial_loss - row->final_loss));
     }
@@ -111,7 +111,8 @@ static void curve_table(kit *x, const struct curve *c, kit_list etas)
     for (size_t i = 0; i < etas.n; ++i) {
         kit_rows r = kit_published(kit_where(runs_of(x, c), AT(lr), etas.at[i]));
         KIT_CELLS(t, etas.at[i], kit_mean(r, AT(drift)), kit_std(r, AT(drift)),
-                  kit_mean(r, AT(final_loss)), kit_mean(r, AT(r)), kit_mean(r, AT(r_eta_loss_fall)));
+                  kit_mean(r, AT(final_loss)), kit_mean(r, AT(r)),
+                  kit_mean(r, AT(r_eta_loss_fall)));
         if (c == curves) KIT_CELLS(t, kit_mean(r, AT(rel_drift)));
     }
 }
@@ -163,9 +164,11 @@ static void report(kit *x)
 {
     kit_list etas = kit_lrs(x, grid, N);
     kit_curve c = fit(x, curves, etas);
-    kit_table *t = KIT_TABLE(x, "exponents", "Exponent of every curve beside the published one; the "
-                             "published small drifts of xor and spheres are float32 rounding", "sweep",
-                             "alpha", "r_squared", "published_alpha", "published_r_squared");
+    kit_table *t =
+        KIT_TABLE(x, "exponents",
+                  "Exponent of every curve beside the published one; the "
+                  "published small drifts of xor and spheres are float32 rounding",
+                  "sweep", "alpha", "r_squared", "published_alpha", "published_r_squared");
     for (const struct curve *k = curves; k < curves + KIT_LEN(curves); ++k) {
         clb_fit f = fit(x, k, etas).fit;
         if (!runs_of(x, k).n) continue;

@@ -39,6 +39,7 @@ typedef struct starts {
     double flip, diverged_share, collapsed, ok, max_share, eta_lambda, eta_lambda_max;
 } starts;
 
+#define AT(member) KIT_AT(starts, member)
 static const kit_field starts_fields[] = {
     KIT_KEY(starts, L), KIT_KEY(starts, P), KIT_KEY(starts, gamma), KIT_KEY(starts, ramp),
     KIT_KEY(starts, perturbed), KIT_RESULT(starts, flip), KIT_RESULT(starts, diverged_share),
@@ -71,7 +72,8 @@ static clb_status run_starts(kit *x, void *run)
     row->max_share = row->eta_lambda = row->eta_lambda_max = 0;
     for (size_t k = 0; k < STARTS; ++k) {
         clb_status status;
-        alpha[0] = 0.003 * clb_pow(10, (double)k / (STARTS - 1)) * (row->perturbed > 0 ? 1 + 1e-12 : 1);
+        alpha[0] =
+            0.003 * clb_pow(10, (double)k / (STARTS - 1)) * (row->perturbed > 0 ? 1 + 1e-12 : 1);
         for (size_t p = 0; p < P; ++p) depth[p] = L, alpha[p] = p ? 0.5 * alpha[p - 1] : alpha[0];
         if ((status = clb_path_mode_init(&mode, P, depth, 1, alpha)) != CLB_OK) return status;
         status = clb_path_mode_train(&mode, row->gamma / S, row->ramp > 0 ? T_WARM : T_CONSTANT,
@@ -100,14 +102,15 @@ static void plan(kit *x)
     }
     for (size_t k = 0; k < KIT_LEN(gammas_deep); ++k)
         for (int moved = 0; moved <= 1; ++moved)
-            kit_add(x, &deep, &(starts){ .L = 20, .P = 4, .gamma = gammas_deep[k], .perturbed = moved });
+            kit_add(x, &deep,
+                    &(starts){ .L = 20, .P = 4, .gamma = gammas_deep[k], .perturbed = moved });
 }
 
 /* ---- what follows from the runs ------------------------------------------------------------- */
 
 static kit_rows runs_of(kit *x, const kit_part *part)
 {
-    return kit_where(kit_part_runs(x, part), KIT_AT(starts, perturbed), 0);
+    return kit_where(kit_part_runs(x, part), AT(perturbed), 0);
 }
 
 static void table(kit *x, const kit_part *part, const char *caption)
@@ -117,14 +120,15 @@ static void table(kit *x, const kit_part *part, const char *caption)
                              "max_share", "eta_lambda");
     for (size_t i = 0; i < rows.n; ++i) {
         const starts *r = rows.at[i];
-        KIT_LINE(t, r->gamma, r->flip, r->diverged_share, r->collapsed, r->ok, r->max_share, r->eta_lambda);
+        KIT_LINE(t, r->gamma, r->flip, r->diverged_share, r->collapsed, r->ok, r->max_share,
+                 r->eta_lambda);
     }
 }
 
 /* The least and the largest of a member over lo <= gamma < hi; NaN: no run. */
 static double extreme(kit_rows rows, kit_at at, double lo, double hi, int largest)
 {
-    kit_list v = kit_values(kit_between(rows, KIT_AT(starts, gamma), lo, hi), at);
+    kit_list v = kit_values(kit_between(rows, AT(gamma), lo, hi), at);
     double found = KIT_NAN;
     for (size_t i = 0; i < v.n; ++i)
         if (i == 0 || (largest ? v.at[i] > found : v.at[i] < found)) found = v.at[i];
@@ -134,52 +138,64 @@ static double extreme(kit_rows rows, kit_at at, double lo, double hi, int larges
 static void claims(kit *x)
 {
     kit_rows c = runs_of(x, &constant), w = runs_of(x, &warm), d = runs_of(x, &deep);
-    kit_at flip = KIT_AT(starts, flip), ok = KIT_AT(starts, ok);
+    kit_at flip = AT(flip), ok = AT(ok);
     double ceiling = gamma_wcr(5), ceiling_deep = gamma_wcr(20), all = KIT_INF;
     double low = extreme(c, flip, 0, ceiling, 1), high = extreme(c, flip, ceiling, all, 0);
-    double low_deep = extreme(d, flip, 0, ceiling_deep, 1), high_deep = extreme(d, flip, ceiling_deep, all, 0);
-    kit_claim *claim = kit_paper(x, "warm_up", "A warm-up passes the worst-case-return ceiling: every "
+    double low_deep = extreme(d, flip, 0, ceiling_deep, 1),
+           high_deep = extreme(d, flip, ceiling_deep, all, 0);
+    kit_claim *claim = kit_paper(x, "warm_up",
+                                 "A warm-up passes the worst-case-return ceiling: every "
                                  "step up to gamma_c then ends well.", "up to gamma_c");
-    kit_statement(claim, "least fraction that ends well with warm-up", extreme(w, ok, 0, all, 0), kit_equal(1));
+    kit_statement(claim, "least fraction that ends well with warm-up", extreme(w, ok, 0, all, 0),
+                  kit_equal(1));
     kit_statement(claim, "flips at constant steps below gamma_WCR", low, kit_equal(0));
     kit_statement(claim, "least fraction that flips above it", high, kit_above(0.05));
-    kit_show(claim, "constant step at 0.98 gamma_c ends well", kit_mean(kit_where(c, KIT_AT(starts, gamma), gamma_at(7)), ok));
+    kit_show(claim, "constant step at 0.98 gamma_c ends well",
+             kit_mean(kit_where(c, AT(gamma), gamma_at(7)), ok));
     claim = kit_paper(x, "safe_below", "Below gamma_WCR constant steps are safe.", "no sign flip");
     kit_statement(claim, "flips below gamma_WCR, L = 20", low_deep, kit_equal(0));
-    kit_statement(claim, "largest fraction that collapses there", extreme(d, KIT_AT(starts, collapsed), 0, ceiling_deep, 1), kit_below(0.01));
-    kit_condition(claim, "if safe means that no sign flips", "flips below gamma_WCR", low_deep, kit_equal(0));
-    kit_condition(claim, "if safe means that no sign flips", "least fraction that flips above it", high_deep, kit_above(0.05));
-    kit_remark(claim, "An iterate that returns to u << 1 stays positive but learns nothing: it needs "
-                      "u^-(L-2)/((L-2) eta s*) steps to leave.");
-    kit_identity(x, "no_flip_5", "L = 5: no sign flips below gamma_WCR.", "flips", low, kit_equal(0));
-    kit_identity(x, "no_flip_20", "L = 20: no sign flips below gamma_WCR.", "flips", low_deep, kit_equal(0));
+    kit_statement(claim, "largest fraction that collapses there",
+                  extreme(d, AT(collapsed), 0, ceiling_deep, 1), kit_below(0.01));
+    kit_condition(claim, "if safe means that no sign flips", "flips below gamma_WCR", low_deep,
+                  kit_equal(0));
+    kit_condition(claim, "if safe means that no sign flips", "least fraction that flips above it",
+                  high_deep, kit_above(0.05));
+    kit_remark(claim,
+               "An iterate that returns to u << 1 stays positive but learns nothing: it needs "
+               "u^-(L-2)/((L-2) eta s*) steps to leave.");
+    kit_identity(x, "no_flip_5", "L = 5: no sign flips below gamma_WCR.", "flips", low,
+                 kit_equal(0));
+    kit_identity(x, "no_flip_20", "L = 20: no sign flips below gamma_WCR.", "flips", low_deep,
+                 kit_equal(0));
 }
 
 static void figure(kit *x)
 {
-    kit_at gamma = KIT_AT(starts, gamma);
+    kit_at gamma = AT(gamma);
     kit_rows c = runs_of(x, &constant), w = runs_of(x, &warm), d = runs_of(x, &deep);
     plot *p = kit_figure(x, "warm_up", 2, 1);
-    plot_panel *a = plot_add(p, "L = 5, P = 6, 200 starts", "gamma", "fraction of starts", PLOT_LINEAR);
-    plot_lists(a, PLOT_ORANGE, kit_values(c, gamma), kit_values(c, KIT_AT(starts, flip)), "flipped, constant step");
-    plot_lists(a, PLOT_BLUE, kit_values(c, gamma), kit_values(c, KIT_AT(starts, ok)), "well, constant step");
-    plot_points(a, PLOT_GREEN, w.n, kit_values(w, gamma).at, kit_values(w, KIT_AT(starts, ok)).at, "well, warm-up");
+    plot_panel *a =
+        plot_add(p, "L = 5, P = 6, 200 starts", "gamma", "fraction of starts", PLOT_LINEAR);
+    plot_rows_line(a, PLOT_ORANGE, c, gamma, AT(flip), "flipped, constant step");
+    plot_rows_line(a, PLOT_BLUE, c, gamma, AT(ok), "well, constant step");
+    plot_rows_points(a, PLOT_GREEN, w, gamma, AT(ok), "well, warm-up");
     plot_vertical(a, gamma_wcr(5), "gamma_WCR");
     plot_vertical(a, gamma_c(5, 6), "gamma_c");
     a = plot_add(p, "L = 20, P = 4, constant step", "gamma", "fraction of starts", PLOT_LINEAR);
-    plot_lists(a, PLOT_ORANGE, kit_values(d, gamma), kit_values(d, KIT_AT(starts, flip)), "flipped");
-    plot_lists(a, PLOT_BROWN, kit_values(d, gamma), kit_values(d, KIT_AT(starts, collapsed)), "collapsed");
+    plot_rows_line(a, PLOT_ORANGE, d, gamma, AT(flip), "flipped");
+    plot_rows_line(a, PLOT_BROWN, d, gamma, AT(collapsed), "collapsed");
     plot_vertical(a, gamma_wcr(20), "gamma_WCR");
     plot_caption(p, "Signs flip above gamma_WCR with constant steps, never with a warm-up.");
 }
 
 static void report(kit *x)
 {
-    kit_rows last = kit_where(runs_of(x, &warm), KIT_AT(starts, gamma), gamma_at(7));
-    table(x, &constant, "Constant step, L = 5, P = 6 (fractions of 200 starts; chaotic, tolerance 0.03)");
+    kit_rows last = kit_where(runs_of(x, &warm), AT(gamma), gamma_at(7));
+    table(x, &constant,
+          "Constant step, L = 5, P = 6 (fractions of 200 starts; chaotic, tolerance 0.03)");
     table(x, &warm, "Linear warm-up over 300 steps from gamma = 2.5");
     table(x, &deep, "Constant step, L = 20, P = 4 (chaotic, compared as fractions of 200 draws)");
-    kit_summary(x, "ok with warm-up at 0.98 gamma_c", kit_mean(last, KIT_AT(starts, ok)));
+    kit_summary(x, "ok with warm-up at 0.98 gamma_c", kit_mean(last, AT(ok)));
     kit_summary(x, "gamma_WCR_L5", gamma_wcr(5)), kit_summary(x, "gamma_c_L5", gamma_c(5, 6));
     kit_summary(x, "gamma_WCR_L20", gamma_wcr(20)), kit_summary(x, "gamma_c_L20", gamma_c(20, 4));
     claims(x);
@@ -188,6 +204,5 @@ static void report(kit *x)
 
 static const kit_info info = {
     .id = "M08", .title = "Warm-up and the worst-case-return ceiling", .statement = "warm-up",
-    .key_result = "warm-up reaches gamma_c", .plan = plan, .report = report,
-};
+    .key_result = "warm-up reaches gamma_c", .plan = plan, .report = report, };
 KIT_MAIN(info)

@@ -1,10 +1,10 @@
 /* Beyond M8  How long a warm-up must be, which shape, and where it must start.
- *   cc -O2 -o m08_length examples/beyond/m08_warm_up_length.c -lm && ./m08_length            (seconds)
- * Setup   M8's recursion, L = 5, P = 6, 200 starts, to gamma = 0.98 gamma_c in 4000 steps: three shapes
- *         of warm-up from 2.5 over 3 to 1000 steps; a jump after 1000 steps from 1 ("trap") and from
- *         2.5; constant gamma from 3 to 5.73 for 3000 steps.
- * Result  a warm-up of 100 steps is enough if it has no jump; a start below gamma = 2 lets the residual
- *         die before the step rises, and the run then stays at an unstable minimum. */
+ *   cc -O2 -o m08_length examples/beyond/m08_warm_up_length.c -lm && ./m08_length (seconds) Setup
+ * M8's recursion, L = 5, P = 6, 200 starts, to gamma = 0.98 gamma_c in 4000 steps: three shapes of
+ * warm-up from 2.5 over 3 to 1000 steps; a jump after 1000 steps from 1 ("trap") and from 2.5;
+ * constant gamma from 3 to 5.73 for 3000 steps. Result  a warm-up of 100 steps is enough if it has
+ * no jump; a start below gamma = 2 lets the residual die before the step rises, and the run then
+ * stays at an unstable minimum. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
@@ -15,7 +15,8 @@ static const char *const shapes[CLB_PATH_RAMP_COUNT] = { "linear", "geometric", 
 
 static double target(void) { return 0.98 * 2 * clb_pow(P, 1 - 2.0 / L); }
 
-/* ---- one run: 200 starts ------------------------------------------------------------------------ */
+/* ---- one run: 200 starts ------------------------------------------------------------------------
+ */
 
 typedef struct starts {
     double gamma, ramp, from, shape;          /* ramp 0: constant */
@@ -62,7 +63,8 @@ static clb_status run_starts(kit *x, void *run)
     return CLB_OK;
 }
 
-static const kit_part length = KIT_PART("length", "shape and length of the warm-up", starts, run_starts);
+static const kit_part length =
+    KIT_PART("length", "shape and length of the warm-up", starts, run_starts);
 static const kit_part trap = KIT_PART("trap", "where the warm-up starts", starts, run_starts);
 static const kit_part sweep = KIT_PART("sweep", "constant step", starts, run_starts);
 
@@ -71,13 +73,17 @@ static void plan(kit *x)
     kit_config(x, "N", STARTS);
     for (int shape = 0; shape < CLB_PATH_RAMP_COUNT; ++shape)
         for (size_t i = 0; i < KIT_LEN(lengths); ++i)
-            kit_add(x, &length, &(starts){ .gamma = target(), .ramp = lengths[i], .from = 2.5, .shape = shape });
-    kit_add(x, &trap, &(starts){ .gamma = target(), .ramp = 1000, .from = 1.0, .shape = CLB_PATH_RAMP_JUMP });
-    kit_add(x, &trap, &(starts){ .gamma = target(), .ramp = 1000, .from = 2.5, .shape = CLB_PATH_RAMP_JUMP });
+            kit_add(
+                x, &length,
+                &(starts){ .gamma = target(), .ramp = lengths[i], .from = 2.5, .shape = shape });
+    kit_add(x, &trap,
+            &(starts){ .gamma = target(), .ramp = 1000, .from = 1.0, .shape = CLB_PATH_RAMP_JUMP });
+    kit_add(x, &trap,
+            &(starts){ .gamma = target(), .ramp = 1000, .from = 2.5, .shape = CLB_PATH_RAMP_JUMP });
     for (int k = 0; k < SWEEP; ++k) kit_add(x, &sweep, &(starts){ .gamma = 3 + 0.07 * k });
 }
 
-/* ---- what follows from the runs ------------------------------------------------------------------ */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
 static kit_rows shaped(kit *x, int shape)
 {
@@ -87,13 +93,16 @@ static kit_rows shaped(kit *x, int shape)
 static void table(kit *x)
 {
     kit_rows rows = kit_part_runs(x, &length);
-    kit_table *t = KIT_TABLE(x, "length", "Shape and length of the warm-up (linear, geometric, jump; 3 to 1000 "
-                             "steps)", "shape", "steps", "gamma", "flip", "diverged", "collapsed", "ok",
+    kit_table *t = KIT_TABLE(x, "length",
+                             "Shape and length of the warm-up (linear, geometric, jump; 3 to 1000 "
+                             "steps)",
+                             "shape", "steps", "gamma", "flip", "diverged", "collapsed", "ok",
                              "max_share", "eta_lambda");
     for (size_t i = 0; i < rows.n; ++i) {
         const starts *r = rows.at[i];
         kit_text(t, shapes[(int)r->shape]);
-        KIT_CELLS(t, r->ramp, r->gamma, r->flip, r->ran_away, r->collapsed, r->ok, r->max_share, r->eta_lambda);
+        KIT_CELLS(t, r->ramp, r->gamma, r->flip, r->ran_away, r->collapsed, r->ok, r->max_share,
+                  r->eta_lambda);
     }
 }
 
@@ -104,19 +113,24 @@ static void claims(kit *x)
     kit_at ok = KIT_AT(starts, ok), share = KIT_AT(starts, max_share);
     double smooth = 1, below = 0;
     clb_path_return w;
-    kit_claim *c = kit_ours(x, "hundred_steps", "A linear or geometric warm-up of 100 steps is enough.");
+    kit_claim *c =
+        kit_ours(x, "hundred_steps", "A linear or geometric warm-up of 100 steps is enough.");
     for (int shape = 0; shape < 2; ++shape)
         smooth = fmin(smooth, kit_mean(kit_where(shaped(x, shape), KIT_AT(starts, ramp), 100), ok));
     kit_statement(c, "least fraction that ends well after 100 steps", smooth, kit_equal(1));
-    c = kit_ours(x, "trap", "A warm-up must not start below gamma = 2: the largest share stays high.");
+    c = kit_ours(x, "trap",
+                 "A warm-up must not start below gamma = 2: the largest share stays high.");
     kit_statement(c, "largest share from gamma = 1", kit_mean(from_1, share), kit_at_least(0.3));
     kit_statement(c, "largest share from gamma = 2.5", kit_mean(from_25, share), kit_below(0.3));
     kit_show(c, "fraction that ends well from 1", kit_mean(from_1, ok));
     kit_show(c, "and from 2.5", kit_mean(from_25, ok));
-    kit_remark(c, "Below 2 the residual dies to 0 or 1e-17 before the step rises: the run then stays at, or "
-                  "leaves late, an unstable minimum.");
+    kit_remark(
+        c,
+        "Below 2 the residual dies to 0 or 1e-17 before the step rises: the run then stays at, or "
+        "leaves late, an unstable minimum.");
     if (clb_path_worst_return(L, &w)) return;
-    below = kit_worst(kit_between(kit_part_runs(x, &sweep), KIT_AT(starts, gamma), 0, w.gamma), KIT_AT(starts, flip));
+    below = kit_worst(kit_between(kit_part_runs(x, &sweep), KIT_AT(starts, gamma), 0, w.gamma),
+                      KIT_AT(starts, flip));
     kit_identity(x, "no_flip", "No sign flips below gamma_WCR.", "flips", below, kit_equal(0));
 }
 
@@ -125,12 +139,16 @@ static void figure(kit *x)
     kit_rows s = kit_part_runs(x, &sweep);
     kit_at gamma = KIT_AT(starts, gamma);
     plot *p = kit_figure(x, "warm_up", 2, 1);
-    plot_panel *a = plot_add(p, "Constant step, L = 5, P = 6", "gamma", "fraction of starts", PLOT_LINEAR);
-    plot_lists(a, PLOT_ORANGE, kit_values(s, gamma), kit_values(s, KIT_AT(starts, flip)), "flipped");
+    plot_panel *a =
+        plot_add(p, "Constant step, L = 5, P = 6", "gamma", "fraction of starts", PLOT_LINEAR);
+    plot_lists(a, PLOT_ORANGE, kit_values(s, gamma), kit_values(s, KIT_AT(starts, flip)),
+               "flipped");
     plot_lists(a, PLOT_BLUE, kit_values(s, gamma), kit_values(s, KIT_AT(starts, ok)), "well");
-    a = plot_add(p, "How long a warm-up to 0.98 gamma_c", "steps of warm-up", "fraction that ends well", PLOT_LOGX);
+    a = plot_add(p, "How long a warm-up to 0.98 gamma_c", "steps of warm-up",
+                 "fraction that ends well", PLOT_LOGX);
     for (int k = 0; k < CLB_PATH_RAMP_COUNT; ++k) {
-        kit_list n = kit_values(shaped(x, k), KIT_AT(starts, ramp)), y = kit_values(shaped(x, k), KIT_AT(starts, ok));
+        kit_list n = kit_values(shaped(x, k), KIT_AT(starts, ramp)),
+                 y = kit_values(shaped(x, k), KIT_AT(starts, ok));
         plot_lists(a, k, n, y, shapes[k]);
         plot_points(a, k, n.n, n.at, y.at, NULL);
     }
@@ -144,6 +162,10 @@ static void report(kit *x)
     figure(x);
 }
 
-static const kit_info info = { .id = "M08_warm_up_length", .title = "Length and shape of the warm-up",
-    .statement = "beyond warm-up", .beyond = "M08", .plan = plan, .report = report };
+static const kit_info info = { .id = "M08_warm_up_length",
+                               .title = "Length and shape of the warm-up",
+                               .statement = "beyond warm-up",
+                               .beyond = "M08",
+                               .plan = plan,
+                               .report = report };
 KIT_MAIN(info)

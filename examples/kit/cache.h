@@ -131,9 +131,9 @@ KIT_FN void kit_once_keep(kit_kept *e)
 
 /* A trace is one block of doubles and pointers into it. */
 static const size_t kit_trace_parts[] = {
-    offsetof(clb_trace, loss), offsetof(clb_trace, g), offsetof(clb_trace, gb), offsetof(clb_trace, q),
-    offsetof(clb_trace, qb), offsetof(clb_trace, S), offsetof(clb_trace, predicted),
-    offsetof(clb_trace, first), offsetof(clb_trace, second),
+    offsetof(clb_trace, loss),      offsetof(clb_trace, g),     offsetof(clb_trace, gb),
+    offsetof(clb_trace, q),         offsetof(clb_trace, qb),    offsetof(clb_trace, S),
+    offsetof(clb_trace, predicted), offsetof(clb_trace, first), offsetof(clb_trace, second),
 };
 /* All of its members are known here: three counts, eta, nine parts, the block. */
 typedef char kit_trace_is_known[sizeof(clb_trace) == 3 * sizeof(size_t) + sizeof(double)

@@ -159,13 +159,15 @@ KIT_FN void cp_add(kit *x, const kit_part *track, const kit_part *train, const c
     for (size_t s = 0; s < seeds.n; ++s) {
         kit_add(x, track, &(cp_track){ .seed = seeds.at[s], .n = n, .ce = ce });
         for (size_t i = 0; i < lrs.n; ++i)
-            kit_add(x, train, &(cp_train){ .seed = seeds.at[s], .n = n, .ce = ce, .lr = lrs.at[i] });
+            kit_add(x, train,
+                    &(cp_train){ .seed = seeds.at[s], .n = n, .ce = ce, .lr = lrs.at[i] });
     }
 }
 
 /* ---- quality of the predictions ------------------------------------------------------------- */
 
-/* Seed means of the predictions at checkpoint k and of the measured sums: both plan->etas values. */
+/* Seed means of the predictions at checkpoint k and of the measured sums: both plan->etas values.
+ */
 KIT_FN void cp_means(kit_rows track, kit_rows train, const cp_plan *plan, size_t k,
                      double *predicted, double *measured)
 {
@@ -178,7 +180,8 @@ KIT_FN void cp_means(kit_rows track, kit_rows train, const cp_plan *plan, size_t
 }
 
 /* Published R: Pearson of the logarithms over eta; only eta below `below` (0: all). */
-KIT_FN double cp_R(const cp_plan *plan, const double *predicted, const double *measured, double below)
+KIT_FN double cp_R(const cp_plan *plan, const double *predicted, const double *measured,
+                   double below)
 {
     size_t n = 0;
     while (n < plan->etas && (below == 0 || plan->eta[n] < below)) ++n;

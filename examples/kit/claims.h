@@ -8,8 +8,9 @@
  * other --seeds: the rule is the same.
  *
  * A question is "not decided", with the reason, where the data cannot decide it: other seeds or
- * fewer, other learning rates, --quick, a value that is NaN or was not run. The verdict is a function
- * of the claim and a kit_basis alone, so a result file can be judged again with other bounds.
+ * fewer, other learning rates, --quick, a value that is NaN or was not run. The verdict is a
+ * function of the claim and a kit_basis alone, so a result file can be judged again with other
+ * bounds.
  */
 #ifndef KIT_CLAIMS_H
 #define KIT_CLAIMS_H
@@ -41,7 +42,11 @@ static const char *const kit_statement_answers[] = { "none", "does not hold",
                                                      "holds under a condition", "holds",
                                                      "not decided" };
 
-typedef struct kit_bound { kit_compare compare; double bound, tolerance; const char *unit; } kit_bound;
+typedef struct kit_bound {
+    kit_compare compare;
+    double bound, tolerance;
+    const char *unit;
+} kit_bound;
 KIT_FN kit_bound kit_bound_of(kit_compare compare, double bound, double tolerance)
 {
     kit_bound b = { KIT_LESS, 0, 0, "" };
@@ -53,7 +58,10 @@ KIT_FN kit_bound kit_at_most(double b) { return kit_bound_of(KIT_LESS_EQUAL, b, 
 KIT_FN kit_bound kit_above(double b) { return kit_bound_of(KIT_GREATER, b, 0); }
 KIT_FN kit_bound kit_at_least(double b) { return kit_bound_of(KIT_GREATER_EQUAL, b, 0); }
 KIT_FN kit_bound kit_equal(double b) { return kit_bound_of(KIT_EQUAL, b, 0); }
-KIT_FN kit_bound kit_within(double b, double tolerance) { return kit_bound_of(KIT_WITHIN, b, tolerance); }
+KIT_FN kit_bound kit_within(double b, double tolerance)
+{
+    return kit_bound_of(KIT_WITHIN, b, tolerance);
+}
 KIT_FN kit_bound kit_yes(void) { return kit_bound_of(KIT_YES, 0, 0); }
 KIT_FN kit_bound kit_in_units(kit_bound b, const char *unit) { b.unit = unit; return b; }
 
@@ -145,12 +153,16 @@ KIT_FN void kit_condition(kit_claim *c, const char *condition, const char *quant
 /* A value that the sentence shows and no test needs. */
 KIT_FN void kit_show(kit_claim *c, const char *quantity, double value)
 {
-    kit_test_add(c, KIT_ASKS_NOTHING, quantity, value, kit_bound_of(KIT_SHOWN_ONLY, KIT_NAN, KIT_NAN));
+    kit_test_add(c, KIT_ASKS_NOTHING, quantity, value,
+                 kit_bound_of(KIT_SHOWN_ONLY, KIT_NAN, KIT_NAN));
 }
 /* What the claim needs, where it is not all seeds asked for and the grid. */
 KIT_FN void kit_needs(kit_claim *c, size_t seeds, int grid) { c->seeds = seeds, c->grid = grid; }
 /* A sentence that is true whatever the verdict. */
-KIT_FN void kit_remark(kit_claim *c, const char *remark) { c->remark = kit_copy(&c->x->arena, remark); }
+KIT_FN void kit_remark(kit_claim *c, const char *remark)
+{
+    c->remark = kit_copy(&c->x->arena, remark);
+}
 
 /* What must hold whatever anyone says; if not, the program ends with status 1. */
 KIT_FN kit_claim *kit_identity(kit *x, const char *name, const char *claim, const char *quantity,
@@ -219,7 +231,8 @@ KIT_FN const char *kit_undecided(kit_claim *c, const kit_basis *basis, kit_quest
 KIT_FN void kit_judge_one(kit_claim *c, const kit_basis *basis)
 {
     const char *why_number = NULL, *why = NULL;
-    c->number = kit_all_hold(c, KIT_ASKS_NUMBER), c->statement = kit_all_hold(c, KIT_ASKS_STATEMENT);
+    c->number = kit_all_hold(c, KIT_ASKS_NUMBER),
+    c->statement = kit_all_hold(c, KIT_ASKS_STATEMENT);
     if (c->number && (why_number = kit_undecided(c, basis, KIT_ASKS_NUMBER)) != NULL)
         c->number = KIT_UNDECIDED;
     if (c->statement && (why = kit_undecided(c, basis, KIT_ASKS_STATEMENT)) != NULL)
@@ -265,8 +278,8 @@ KIT_FN void kit_put_test(kit_buf *b, const kit_test *t, int decided)
     kit_putf(b, "%s %s%s%s", t->quantity, number, bound->unit[0] ? " " : "", bound->unit);
     if (bound->compare == KIT_SHOWN_ONLY) return;
     if (bound->compare == KIT_WITHIN)
-        kit_putf(b, " (%swithin %g of %g%s)", decided ? "" : "rule: ", bound->tolerance, bound->bound,
-                 answer);
+        kit_putf(b, " (%swithin %g of %g%s)", decided ? "" : "rule: ", bound->tolerance,
+                 bound->bound, answer);
     else
         kit_putf(b, " (%s%s %g%s)", decided ? "" : "rule: ", kit_comparison_names[bound->compare],
                  bound->bound, answer);

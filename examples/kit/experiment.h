@@ -20,7 +20,7 @@ typedef struct kit_field {
 /* A member of another type than the macro says makes a conditional of two pointer types: a warning
  * from every compiler, an error under -Werror. The sizes are compared when the program starts. */
 #define KIT_FIELD(type, member, of, kind, key, unit)                                               \
-    { #member, unit, offsetof(type, member),                                                         \
+    { #member, unit, offsetof(type, member),                                                       \
       sizeof(*(1 ? &((type *)0)->member : (of *)0)), kind, key }
 #define KIT_KEY(type, member)          KIT_FIELD(type, member, double, KIT_KIND_NUMBER, 1, "")
 #define KIT_KEY_IN(type, member, unit) KIT_FIELD(type, member, double, KIT_KIND_NUMBER, 1, unit)
@@ -142,7 +142,10 @@ KIT_FN KIT_PRINTF(2, 3) const char *kit_print(kit *x, const char *format, ...)
     va_end(args);
     return text;
 }
-KIT_FN double *kit_doubles(kit *x, size_t n) { return (double *)kit_new(&x->arena, n, sizeof(double)); }
+KIT_FN double *kit_doubles(kit *x, size_t n)
+{
+    return (double *)kit_new(&x->arena, n, sizeof(double));
+}
 
 /* A copy of n numbers: what a run stores in an array of its struct. */
 KIT_FN kit_list kit_keep(kit *x, size_t n, const double *values)

@@ -21,6 +21,20 @@ KIT_FN void plot_rows(plot_panel *a, int style, kit_rows rows, kit_at x, kit_at 
     plot_points(a, style | PLOT_SMALL, at.n, at.at, v.at, NULL);
 }
 
+/* A line, or markers, through the runs: one member against another. */
+KIT_FN void plot_rows_line(plot_panel *a, int style, kit_rows rows, kit_at x, kit_at y,
+                           const char *label)
+{
+    kit_list at = kit_values(rows, x), v = kit_values(rows, y);
+    plot_line(a, style, at.n, at.at, v.at, label);
+}
+KIT_FN void plot_rows_points(plot_panel *a, int style, kit_rows rows, kit_at x, kit_at y,
+                             const char *label)
+{
+    kit_list at = kit_values(rows, x), v = kit_values(rows, y);
+    plot_points(a, style, at.n, at.at, v.at, label);
+}
+
 /* One array of a run against another. */
 KIT_FN void plot_lists(plot_panel *a, int style, kit_list x, kit_list y, const char *label)
 {

@@ -198,6 +198,7 @@ KIT_FN int kit_main(const kit_info *info, int argc, char **argv)
     return status;
 }
 
-#define KIT_MAIN(info) int main(int argc, char **argv) { return kit_printed_all(kit_main(&info, argc, argv)); }
+#define KIT_MAIN(info)                                                                             \
+    int main(int argc, char **argv) { return kit_printed_all(kit_main(&info, argc, argv)); }
 
 #endif /* KIT_KIT_H */

@@ -138,7 +138,8 @@ KIT_FN int kit_usage(const char *program, const char *what, const char *option)
     return KIT_USAGE;
 }
 
-/* Sort the arguments: options are stored, the rest goes to words (at most max). -1, or KIT_USAGE. */
+/* Sort the arguments: options are stored, the rest goes to words (at most max). -1, or KIT_USAGE.
+ */
 KIT_FN int kit_parse(const char *program, const kit_opt *opts, int argc, char **argv,
                    const char **words, int max)
 {

@@ -4,7 +4,12 @@
 
 #include "cache.h"
 
-typedef enum paper_dataset { PAPER_MIXTURE, PAPER_XOR, PAPER_SPHERES, PAPER_DATASETS } paper_dataset;
+typedef enum paper_dataset {
+    PAPER_MIXTURE,
+    PAPER_XOR,
+    PAPER_SPHERES,
+    PAPER_DATASETS
+} paper_dataset;
 
 /* One generator, seeded once, draws model, training set and (unused) test set in this order. All
  * zero: 20-64-5 ReLU net without bias, mixture of 200 points. */
@@ -106,7 +111,8 @@ KIT_FN clb_status paper_train(const paper_opts *opts, double seed, double eta, s
 
 /* Largest Hessian eigenvalue at the problem's own theta (before training: lambda_max(H_0)), and
  * the smallest unless NULL. */
-KIT_FN clb_status paper_sharpness(const paper_problem *p, double ce, double *largest, double *smallest)
+KIT_FN clb_status paper_sharpness(const paper_problem *p, double ce, double *largest,
+                                  double *smallest)
 {
     clb_pass pass;
     clb_curv curv;

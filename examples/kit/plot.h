@@ -85,7 +85,8 @@ typedef struct plot {
  * ========================================================================================== */
 
 /* id and name tell figures on one page apart, and name the file. */
-KIT_FN plot *plot_new(kit_arena *arena, const char *id, const char *name, size_t columns, size_t rows)
+KIT_FN plot *plot_new(kit_arena *arena, const char *id, const char *name, size_t columns,
+                      size_t rows)
 {
     plot *p = (plot *)kit_new(arena, 1, sizeof *p);
     kit_buf b = { NULL, 0, 0 };
@@ -471,8 +472,8 @@ KIT_FN void plot_marker(kit_buf *b, int style, double x, double y)
         kit_putf(b, "<path d=\"M%.2f %.2fl%.2f %.2fh%.2fz\"", x, y - 1.2 * r, 1.15 * r, 2 * r,
                 -2.3 * r);
     else if (style & PLOT_DIAMOND)
-        kit_putf(b, "<path d=\"M%.2f %.2fl%.2f %.2fl%.2f %.2fl%.2f %.2fz\"", x, y - 1.3 * r, 1.3 * r,
-                1.3 * r, -1.3 * r, 1.3 * r, -1.3 * r, -1.3 * r);
+        kit_putf(b, "<path d=\"M%.2f %.2fl%.2f %.2fl%.2f %.2fl%.2f %.2fz\"", x, y - 1.3 * r,
+                 1.3 * r, 1.3 * r, -1.3 * r, 1.3 * r, -1.3 * r, -1.3 * r);
     else kit_putf(b, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\"", x, y, r);
     if (style & PLOT_OPEN)
         kit_putf(b, " fill=\"none\" class=\"k%d\" stroke-width=\"1.6\"/>", style & 15);

@@ -50,8 +50,8 @@ KIT_FN void kit_put_part(kit_buf *b, const kit *x, const kit_part *part)
         if (x->runs[i].part == part) ++planned, done += x->runs[i].done != 0;
     kit_put(b, "{"), json_put_named(b, "name", part->name);
     kit_put(b, ", "), json_put_named(b, "title", part->title);
-    kit_putf(b, ", \"planned\": %zu, \"done\": %zu, \"diverged\": %zu, \"fields\": [", planned, done,
-             kit_part_diverged(x, part));
+    kit_putf(b, ", \"planned\": %zu, \"done\": %zu, \"diverged\": %zu, \"fields\": [", planned,
+             done, kit_part_diverged(x, part));
     for (size_t i = 0; i < part->field_count; ++i) {
         const kit_field *f = &part->fields[i];
         kit_put(b, i ? ",\n      {" : "\n      {"), json_put_named(b, "name", f->name);
@@ -69,7 +69,8 @@ KIT_FN void kit_put_run(kit_buf *b, const kit_run *run)
         const kit_field *f = &run->part->fields[i];
         kit_put(b, ", ");
         if (f->kind == KIT_KIND_TEXT) json_put_named(b, f->name, *kit_text_at(run->values, f));
-        else if (f->kind == KIT_KIND_ARRAY) json_put_array(b, f->name, *kit_array_at(run->values, f));
+        else if (f->kind == KIT_KIND_ARRAY)
+            json_put_array(b, f->name, *kit_array_at(run->values, f));
         else json_put_value(b, f->name, *kit_number_at(run->values, f));
     }
     kit_put(b, "}");
@@ -144,7 +145,8 @@ KIT_FN void kit_put_one_test(kit_buf *b, const kit_test *t)
     kit_put(b, "{"), json_put_named(b, "asks", kit_question_names[t->asks]);
     kit_put(b, ", "), json_put_named(b, "quantity", t->quantity);
     kit_put(b, ", "), json_put_named(b, "comparison", kit_comparison_names[t->bound.compare]);
-    kit_put(b, ", \"bound\": "), json_put_number(b, t->bound.compare < KIT_YES ? t->bound.bound : KIT_NAN);
+    kit_put(b, ", \"bound\": "),
+        json_put_number(b, t->bound.compare < KIT_YES ? t->bound.bound : KIT_NAN);
     kit_put(b, ", \"tolerance\": ");
     json_put_number(b, t->bound.compare == KIT_WITHIN ? t->bound.tolerance : KIT_NAN);
     kit_put(b, ", "), json_put_named(b, "unit", t->bound.unit);

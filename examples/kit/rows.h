@@ -28,7 +28,8 @@ KIT_FN const kit_field *kit_field_named(const kit_part *part, const char *name)
     return NULL;
 }
 
-/* The field that KIT_AT() means; it must be of this part's struct, in its table, and of the kind. */
+/* The field that KIT_AT() means; it must be of this part's struct, in its table, and of the kind.
+ */
 KIT_FN const kit_field *kit_field_at(const kit_part *part, kit_at at, kit_kind kind)
 {
     static const char *const kinds[] = { "number", "text", "array" };

@@ -153,9 +153,10 @@ KIT_FN clb_status sw_run_start(kit *x, void *run)
 }
 
 static const kit_part sw_sweep = KIT_PART("sweep", "trainings", sw_run, sw_run_train);
-static const kit_part sw_starts = KIT_PART("start", "lambda_max at the start", sw_run, sw_run_start);
+static const kit_part sw_starts =
+    KIT_PART("start", "lambda_max at the start", sw_run, sw_run_start);
 
-/* ---- plan -------------------------------------------------------------------------------------- */
+/* ---- plan ---------------------------------------------------------------------------------- */
 
 KIT_FN sw_run sw_keys(const kit *x, const sw_case *c, double seed)
 {
@@ -194,7 +195,7 @@ KIT_FN void sw_plan_start(kit *x, const sw_case *c, kit_list seeds)
     }
 }
 
-/* ---- what follows from the runs --------------------------------------------------------------- */
+/* ---- what follows from the runs ----------------------------------------------------------- */
 
 /* The runs of a case; its runs with eta or with f. */
 KIT_FN kit_rows sw_runs(kit *x, const sw_case *c)
@@ -247,7 +248,8 @@ KIT_FN clb_fit sw_alpha_stable(kit *x, const sw_case *c, kit_list etas)
  * sw_tables_new() once a group of cases, then sw_lines() for each. */
 typedef struct sw_tables { kit_table *curve, *alpha; } sw_tables;
 
-KIT_FN sw_tables sw_tables_new(kit *x, const char *name, const char *caption, const char *alpha_caption)
+KIT_FN sw_tables sw_tables_new(kit *x, const char *name, const char *caption,
+                               const char *alpha_caption)
 {
     sw_tables t;
     t.curve = KIT_TABLE(x, name, caption, "act", "loss", "width", "lr", "mean_drift", "std_drift",
@@ -263,7 +265,8 @@ KIT_FN clb_fit sw_lines(kit *x, const sw_tables *t, const sw_case *c, kit_list e
     for (size_t i = 0; i < etas.n; ++i) {
         kit_rows at = kit_where(sw_runs(x, c), SW_AT(lr), etas.at[i]);
         KIT_LINE(t->curve, c->act, c->loss, c->width, etas.at[i], kit_mean(at, SW_AT(drift)),
-                 kit_std(at, SW_AT(drift)), kit_mean(at, SW_AT(S)), kit_mean(at, SW_AT(final_loss)));
+                 kit_std(at, SW_AT(drift)), kit_mean(at, SW_AT(S)),
+                 kit_mean(at, SW_AT(final_loss)));
     }
     return fit;
 }

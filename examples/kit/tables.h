@@ -22,7 +22,8 @@ struct kit_table {
     kit_table_new(x, name, caption, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *), \
                   (const char *const[]){ __VA_ARGS__ })
 /* A whole line of numbers; numbers of a line that starts with kit_text(). */
-#define KIT_LINE(t, ...)  (kit_line_starts(t), kit_cells(t, KIT_VALUES(__VA_ARGS__)), kit_line_ends(t))
+#define KIT_LINE(t, ...)                                                                           \
+    (kit_line_starts(t), kit_cells(t, KIT_VALUES(__VA_ARGS__)), kit_line_ends(t))
 #define KIT_CELLS(t, ...) kit_cells(t, KIT_VALUES(__VA_ARGS__))
 /* "There is no such number", printed as "-". */
 #define KIT_NONE kit_none()
@@ -122,7 +123,8 @@ KIT_FN kit_summary_item *kit_summary(kit *x, const char *name, double value)
 {
     kit_summary_item *s = (kit_summary_item *)kit_new(&x->arena, 1, sizeof *s);
     for (const kit_summary_item *other = x->summary; other; other = other->next)
-        if (!strcmp(other->name, name)) kit_die(KIT_USAGE, "%s: summary %s twice", x->info->id, name);
+        if (!strcmp(other->name, name))
+            kit_die(KIT_USAGE, "%s: summary %s twice", x->info->id, name);
     s->name = kit_copy(&x->arena, name), s->value = value;
     s->se = s->lo = s->hi = s->published = KIT_NAN;
     *x->summary_end = s, x->summary_end = &s->next;
