@@ -125,7 +125,7 @@ static void table(kit *x, const kit_part *part, const char *caption)
     }
 }
 
-/* The least and the largest of a member over lo <= gamma < hi; NaN: no run. */
+/* The least and the largest of a member over lo <= gamma <= hi; NaN: no run. */
 static double extreme(kit_rows rows, kit_at at, double lo, double hi, int largest)
 {
     kit_list v = kit_values(kit_between(rows, AT(gamma), lo, hi), at);
