@@ -61,6 +61,13 @@
  *   CLB_NO_SIMD             scalar code only          CLB_NO_AVX512   at most AVX2
  *   CLB_NO_FMA              products rounded before they are added: a contract of its own
  *   CLB_NO_STDIO            no FILE * anywhere        CLB_ALLOW_FAST_MATH   gives up section 4
+ *   CLB_FREESTANDING        for machines without a C library, and for WebAssembly: includes only
+ *                           <float.h>, <limits.h>, <stddef.h> and <stdint.h>. Scalar code, no
+ *                           FILE *, no environment, no clb_data_csv, no assert; CLB_MALLOC,
+ *                           CLB_REALLOC and CLB_FREE are required. The linker, or macros of
+ *                           these names defined before the include, supply memcpy, memmove,
+ *                           memset, memcmp, strlen, strchr, sqrt, fabs, floor, ceil, round,
+ *                           fmin, fmax, frexp, ldexp, fmaf and, without CLB_NO_FMA, fma.
  *   At run time: environment CLB_ISA=scalar|avx2|avx512|neon, or clb_isa_set().
  *
  * 4  NUMERICAL CONTRACT
@@ -149,6 +156,13 @@
  * @S10 CONFIGURATION, STATUS
  * ========================================================================================== */
 
+#ifdef CLB_FREESTANDING
+#undef CLB_NO_STDIO
+#undef CLB_NO_SIMD
+#define CLB_NO_STDIO
+#define CLB_NO_SIMD
+#endif
+
 #include <stddef.h>
 #include <stdint.h>
 #ifndef CLB_NO_STDIO
@@ -167,10 +181,11 @@
 
 #if defined(CLB_MALLOC) && defined(CLB_REALLOC) && defined(CLB_FREE)
 /* the caller's allocator */
-#elif !defined(CLB_MALLOC) && !defined(CLB_REALLOC) && !defined(CLB_FREE)
+#elif !defined(CLB_MALLOC) && !defined(CLB_REALLOC) && !defined(CLB_FREE) && \
+    !defined(CLB_FREESTANDING)
 /* libc's, chosen in the implementation */
 #else
-#error "clb.h: define all of CLB_MALLOC(n), CLB_REALLOC(p,n), CLB_FREE(p), or none"
+#error "clb.h: define all of CLB_MALLOC(n), CLB_REALLOC(p,n), CLB_FREE(p), or none (freestanding: all)"
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -381,6 +396,7 @@ typedef struct clb_idx_files {
 } clb_idx_files;
 CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_t count);
 
+#ifndef CLB_FREESTANDING
 /* CSV of decimal numbers, one row a line, no quoting; blank lines are skipped, a byte order mark
  * too. Always a decimal point, whatever the locale. */
 typedef struct clb_csv_opts {
@@ -394,6 +410,7 @@ typedef struct clb_csv_opts {
  * no integer in 0..INT_MAX-1. */
 CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
                                const clb_csv_opts *opts, size_t *line);
+#endif
 
 #ifndef CLB_NO_STDIO
 /* The same from files. Error besides: CLB_EIO. */
@@ -1771,10 +1788,45 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
 
 #include <float.h>
 #include <limits.h>
+#ifndef CLB_FREESTANDING
 #include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#else
+/* What is used of the C library. A name in parentheses is not expanded, so macros of the caller
+ * may stand for any of these. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+void  *(memcpy)(void *to, const void *from, size_t size);
+void  *(memmove)(void *to, const void *from, size_t size);
+void  *(memset)(void *to, int byte, size_t size);
+int    (memcmp)(const void *a, const void *b, size_t size);
+size_t (strlen)(const char *text);
+char  *(strchr)(const char *text, int c);
+double (sqrt)(double x);
+double (fabs)(double x);
+double (floor)(double x);
+double (ceil)(double x);
+double (round)(double x);
+double (fmin)(double x, double y);
+double (fmax)(double x, double y);
+double (frexp)(double x, int *exponent);
+double (ldexp)(double x, int exponent);
+double (fma)(double x, double y, double z);
+float  (fmaf)(float x, float y, float z);
+#ifdef __cplusplus
+}
+#endif
+#ifndef NAN
+#define NAN __builtin_nanf("")
+#define INFINITY __builtin_inff()
+#endif
+#ifndef CLB_ASSERT
+#define CLB_ASSERT(x) ((void)0)
+#endif
+#endif
 #if !defined(CLB_ALLOW_FAST_MATH) && defined(FLT_EVAL_METHOD)
 #if FLT_EVAL_METHOD == 2 || (FLT_EVAL_METHOD != 0 && defined(CLB_SINGLE))
 #error "clb.h: expressions kept in a wider type here (gcc: -fexcess-precision=fast, -mfpmath=sse)"
@@ -2011,10 +2063,12 @@ static clb_isa clbi_isa_detect(void)
 {
     static const clb_isa best_first[] = { CLB_ISA_AVX512, CLB_ISA_AVX2, CLB_ISA_NEON,
                                           CLB_ISA_SCALAR };
-    const char *wish = getenv("CLB_ISA");
     int i;
+#ifndef CLB_FREESTANDING
+    const char *wish = getenv("CLB_ISA");
     for (i = 0; wish && i < (int)CLB_ISA_COUNT; ++i)
         if (!strcmp(wish, clb_isa_name((clb_isa)i)) && clbi_isa_has((clb_isa)i)) return (clb_isa)i;
+#endif
     for (i = 0; !clbi_isa_has(best_first[i]); ++i) { }
     return best_first[i];
 }
@@ -3204,6 +3258,8 @@ CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_
 
 /* ---- CSV --------------------------------------------------------------------------------- */
 
+#ifndef CLB_FREESTANDING      /* numbers in decimal are strtod's work */
+
 #define CLBI_NUMBER_MAX 400          /* characters of a number that is read                       */
 
 /* Length of the decimal number at p: [+-] digits [. digits] [e [+-] digits], at least one digit
@@ -3366,6 +3422,8 @@ CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
     if (status) clb_data_free(data);
     return status;
 }
+
+#endif /* CLB_FREESTANDING */
 
 /* ---- files ------------------------------------------------------------------------------- */
 
