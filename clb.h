@@ -124,7 +124,11 @@
  * 7  ERRORS AND LIMITS
  *
  *   Functions that can fail return clb_status (0 is CLB_OK; clb_strerror has the text) and leave
- *   nothing allocated. A training that diverges returns CLB_EDIVERGED with a valid trace up to its
+ *   nothing allocated. Those that take options also tell names and values, if asked:
+ *       clb_error error;  opts.error = &error;
+ *       if (clb_data_csv_load(&data, path, &opts, NULL)) puts(error.text);
+ *   The error belongs to the caller; the library keeps none, so threads do not disturb each other.
+ *   A training that diverges returns CLB_EDIVERGED with a valid trace up to its
  *   step. Functions that return a double return NaN where the value is undefined. Nothing prints,
  *   nothing exits.
  *   In float, |W|^2 ~ 20 is known to 4e-6: drifts below 1e-4 are noise; measure them in double. At
@@ -233,7 +237,21 @@ typedef double clb_real;
     X(CLB_EPATHS,     "no pathways")                                               \
     X(CLB_EDEPTH,     "pathway too shallow for this formula")                      \
     X(CLB_ETARGET,    "target singular value must be positive and finite")         \
-    X(CLB_ESTEP,      "step size must be positive and finite")
+    X(CLB_ESTEP,      "step size must be positive and finite")                     \
+    X(CLB_ESHAPE,     "shapes do not agree")                                       \
+    X(CLB_ELAYER,     "no such layer")                                             \
+    X(CLB_EACTIVATION, "unknown activation, or its parameter out of range")        \
+    X(CLB_ELOSS,      "loss blend ce must be in 0..1")                             \
+    X(CLB_ELABEL,     "label is not one of the classes")                           \
+    X(CLB_EUNLABELLED, "data have neither labels nor targets")                     \
+    X(CLB_EROW,       "no such row, or no rows")                                   \
+    X(CLB_ECOLUMN,    "no such column")                                            \
+    X(CLB_EFIELD,     "field is no number")                                        \
+    X(CLB_ETYPE,      "valid file, but of a type that is not read here")           \
+    X(CLB_EBATCH,     "batch larger than the data, or without a generator")        \
+    X(CLB_EOPTIMIZER, "unknown optimiser, or its state belongs to another net")    \
+    X(CLB_ESCHEDULE,  "schedule of step sizes or observers is not usable")         \
+    X(CLB_EFROZEN,    "not defined while activation slopes are held")
 
 #define CLBI_STATUS_ENUM(name, text) name,
 typedef enum clb_status { CLB_STATUS_LIST(CLBI_STATUS_ENUM) CLB_STATUS_COUNT } clb_status;
@@ -241,6 +259,16 @@ typedef enum clb_status { CLB_STATUS_LIST(CLBI_STATUS_ENUM) CLB_STATUS_COUNT } c
 
 /* English text of a status; "unknown status" outside the list. */
 CLBDEF const char *clb_strerror(clb_status status);
+
+/* What went wrong, with the names and values. The caller owns it and lends it to a call, by the
+ * member `error` of an options struct or as an argument; NULL: not wanted. The call fills it when
+ * it fails and sets status to CLB_OK and text to "" when it does not. There is no hidden global
+ * state, so threads that use an error each do not disturb each other. */
+typedef struct clb_error {
+    clb_status status;
+    size_t     line, column;     /* place in a text file, from 1; 0: none                         */
+    char       text[240];        /* cut if it does not fit                                        */
+} clb_error;
 
 /* ============================================================================================
  * @S11 PLATFORM, INSTRUCTION SET
@@ -320,12 +348,12 @@ CLBDEF void     clb_rng_permutation(clb_rng *rng, size_t n, uint32_t *p);
  * @S14 DATA
  * ========================================================================================== */
 
-/* A data set: inputs X [n][d], labels y [n] in 0..K-1, optionally real targets T [n][K]. */
+/* A data set: inputs X [n][d], labels y [n] in 0..K-1, optionally real targets [n][K]. */
 typedef struct clb_data {
     size_t    n, d, K;
     clb_real *X;
     int      *y;
-    clb_real *T;        /* NULL: targets are one-hot rows of y */
+    clb_real *targets;  /* [n][K], or NULL: the targets are one-hot rows of y */
 } clb_data;
 
 CLBDEF void clb_data_free(clb_data *data);     /* accepts a zeroed struct, leaves a zeroed struct */
@@ -462,9 +490,9 @@ CLBDEF void   clb_scale(size_t n, clb_real a, clb_real *x);
 typedef enum clb_activation {
     CLB_RELU,           /* max(0, z); NaN passes                                                  */
     CLB_IDENTITY,       /* z                                                                      */
-    CLB_LEAKY_RELU,     /* z > 0 ? z : a z                      a: slope                          */
-    CLB_RELU_MIX,       /* (1-a) z + a max(0, z)                a: 0 linear .. 1 ReLU (E10, E11)  */
-    CLB_RELU_POWER,     /* max(0, z)^a                          a: degree of homogeneity          */
+    CLB_LEAKY_RELU,     /* z > 0 ? z : p z               p = param: slope, 0 -> 0.01              */
+    CLB_RELU_MIX,       /* (1-p) z + p max(0, z)         p = param: 0 linear .. 1 ReLU (E10, E11) */
+    CLB_RELU_POWER,     /* max(0, z)^p                   p = param > 0: degree of homogeneity     */
     CLB_TANH,
     CLB_SIGMOID,
     CLB_SOFTPLUS,       /* log(1 + exp z)                                                         */
@@ -473,7 +501,7 @@ typedef enum clb_activation {
 } clb_activation;
 
 typedef struct clb_net_opts {
-    double         a;           /* parameter of the activation, used as it is                     */
+    double         param;       /* p of the activation: see there; the others do not look at it   */
     clb_activation activation;  /* 0 -> ReLU                                                      */
     int            bias;        /* 0 -> no bias; -1: in every layer; l > 0: only in layer l       */
 } clb_net_opts;
@@ -490,7 +518,7 @@ typedef struct clb_net {
     size_t        *w;           /* w[l], l = 1..L: offset of W_l in theta                         */
     size_t        *b;           /* b[l]: offset of b_l, CLB_NO_BIAS if layer l has none           */
     size_t         P;           /* number of parameters                                           */
-    double         a;
+    double         param;       /* of the activation                                              */
     clb_activation activation;
     clb_real      *theta;       /* P                                                              */
     void          *arena;       /* the allocation behind theta                                    */
@@ -498,8 +526,8 @@ typedef struct clb_net {
 #define CLB_NO_BIAS ((size_t)-1)
 
 /* Network with widths m[0..L] (count = L+1 of them), parameters zero. opts NULL: ReLU without bias.
- * Errors: CLB_EOPTION (count < 2, a zero width, unknown activation, bias layer > L), CLB_ESIZE,
- * CLB_ENOMEM; *net is then zeroed. */
+ * Errors: CLB_ESHAPE (count < 2, a zero width), CLB_EACTIVATION (unknown, or its parameter out of
+ * range), CLB_ELAYER (bias layer > L), CLB_ESIZE, CLB_ENOMEM; *net is then zeroed. */
 CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count,
                                 const clb_net_opts *opts);
 /* The same, with theta drawn as published: layer by layer, weight then bias, uniform in
@@ -519,7 +547,7 @@ CLBDEF double clb_activate(clb_activation activation, double a, double z, int or
  * blend.
  *   MSE = 1/(nK) sum_ik (f_ik - t_ik)^2        dMSE/df = 2 (f - t)/(nK)
  *   CE  = 1/n sum_i [logsumexp_k f_ik - f_i,y]  dCE/df = (softmax(f) - onehot)/n
- * With real targets T the CE takes the row T_i as the target distribution.  */
+ * With real targets the CE takes their row i as the target distribution.  */
 #define CLB_MSE 0.0
 #define CLB_CE  1.0
 
@@ -532,7 +560,7 @@ typedef struct clb_pass {
     size_t          n;          /* samples in use: data->n, or the batch                          */
     const clb_real *X;          /* [n][d] in use                                                  */
     const int      *y;          /* [n]                                                            */
-    const clb_real *T;          /* [n][K] or NULL                                                 */
+    const clb_real *targets;    /* [n][K] or NULL                                                 */
     clb_real      **z;          /* z[l], l = 1..L: [n][m_l] pre-activations; z[L] is the output f */
     clb_real      **a;          /* a[l], l = 0..L-1: [n][m_l] activations; a[0] = X               */
     clb_real      **u;          /* u[l], l = 1..L: [n][m_l] dLoss/dz_l, after clb_grad            */
@@ -542,14 +570,14 @@ typedef struct clb_pass {
     size_t          arena_bytes;
     clb_real       *batch_X;    /* buffers of clb_pass_batch; NULL until batches are asked for    */
     int            *batch_y;
-    clb_real       *batch_T;
+    clb_real       *batch_targets;
     clb_real      **slope;      /* NULL, or s'(z_l) held by clb_pass_freeze: [n][m_l], l < L      */
     size_t          across;     /* 0; in blocks of rows z[L], u[L] and p may be [K][across]       */
 } clb_pass;
 
 /* net and data are kept by reference and must outlive the pass. ce in [0, 1].
- * Errors: CLB_EOPTION (d or K differ, ce out of range, label out of range), CLB_EEMPTY (n = 0),
- * CLB_ESIZE, CLB_ENOMEM. */
+ * Errors: CLB_ESHAPE (d or K differ), CLB_ELOSS (ce out of range), CLB_EUNLABELLED, CLB_ELABEL,
+ * CLB_EEMPTY (n = 0), CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_data *data,
                                 double ce);
 CLBDEF void       clb_pass_free(clb_pass *pass);
@@ -1115,7 +1143,8 @@ CLBDEF double clb_phase(double eta, double lambda_max);
 typedef struct clb_spectrum {
     size_t  total;              /* eigenvalues of the matrix                                      */
     size_t  n;                  /* modes kept: |a_k| >= 1e-10 |g|                                 */
-    double *lambda, *a;         /* [n]                                                            */
+    double *lambda;             /* [n]                                                            */
+    double *projection;         /* [n] a_k                                                        */
     double *D;                  /* [n][n]                                                         */
     double  energy;             /* |g|^2                                                          */
     double  delta0;             /* sum_kj a_k a_j D_kj, the imbalance at t = 0                    */
@@ -1439,7 +1468,7 @@ CLBDEF double clb_path_ramp_at(const clb_path_ramp *ramp, size_t t);
  * their singular vectors with the target and have the same singular value u_p.
  * All arrays belong to one allocation; u may be written between calls. */
 typedef struct clb_path_mode {
-    size_t  P;
+    size_t  count;      /* P, the number of pathways                                              */
     size_t *depth;      /* [P] L_p >= 1, the number of matrices                                   */
     double *u;          /* [P]                                                                    */
     double *power;      /* [P] u_p^(L_p-1) at the last residual                                   */
@@ -1663,22 +1692,23 @@ CLBDEF clb_status clb_path_rank_window(size_t P, size_t L, size_t d, const doubl
 
 /* ---- full matrices --------------------------------------------------------------------------- */
 
-/* P networks side by side on one data set, their outputs added:
- *     f = sum_p f_p(X),     Loss = 1/2 |f - T|_F^2
+/* Networks side by side on one data set, their outputs added (t: the real targets):
+ *     f = sum_p f_p(X),     Loss = 1/2 |f - t|_F^2
  * Pathway p has depth[p] weight matrices, no biases, hidden width m and one activation before every
  * matrix but the first (linear readout). With the identity as activation and X = I it is the linear
  * network Omega_p = W_{p,L_p} ... W_{p,1}, f_p = Omega_p^T. Forward and backward pass, R operator
  * and charges are those of the single network. One flat theta, pathway after pathway. */
 typedef struct clb_paths {
-    size_t    P, N;         /* pathways, parameters                                               */
-    clb_net  *net;          /* [P] architecture of pathway p; net[p].theta is not used            */
-    clb_pass *pass;         /* [P] state at the last point evaluated; output f_p = pass[p].z[L_p] */
-    size_t   *at;           /* [P] where pathway p begins in theta                                */
-    clb_real *theta;        /* [N]                                                                */
-    clb_real *grad;         /* [N] at the last clb_paths_grad                                     */
-    clb_real *error;        /* [n][K] f - T                                                       */
-    clb_curv *curv;         /* [P] for clb_paths_hvp, NULL before clb_paths_curve                 */
-    clb_data  own;          /* inputs and target of clb_paths_init_linear                              */
+    size_t    count;        /* pathways                                                           */
+    size_t    P;            /* parameters                                                         */
+    clb_net  *net;          /* [count] architecture of pathway p; net[p].theta is not used        */
+    clb_pass *pass;         /* [count] state at the last point; output f_p = pass[p].z[L_p]       */
+    size_t   *at;           /* [count] where pathway p begins in theta                            */
+    clb_real *theta;        /* [P]                                                                */
+    clb_real *grad;         /* [P] at the last clb_paths_grad                                     */
+    clb_real *error;        /* [n][K] f - t                                                       */
+    clb_curv *curv;         /* [count] for clb_paths_hvp, NULL before clb_paths_curve             */
+    clb_data  own;          /* inputs and target of clb_paths_init_linear                         */
     void     *arena;
 } clb_paths;
 
@@ -1730,7 +1760,7 @@ CLBDEF clb_status clb_paths_curve(clb_paths *paths);
 /* y = H v, exact, by the R operator of every pathway with the common R f = sum_p R f_p. */
 CLBDEF void       clb_paths_hvp(clb_paths *paths, const clb_real *v, clb_real *y);
 CLBDEF clb_linop  clb_paths_op(clb_paths *paths);
-/* H [N][N] by N products. */
+/* H [P][P] by P products (P parameters here). */
 CLBDEF void       clb_paths_hessian(clb_paths *paths, clb_real *H);
 
 /* ============================================================================================
@@ -1791,6 +1821,7 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
 #ifndef CLB_FREESTANDING
 #include <locale.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #else
@@ -1904,6 +1935,106 @@ CLBDEF const char *clb_strerror(clb_status status)
 #undef CLBI_STATUS_TEXT
     int i = (int)status;
     return i >= 0 && i < (int)CLB_STATUS_COUNT ? texts[i] : "unknown status";
+}
+
+/* A line of text being written into room bytes, always ended by a zero. */
+typedef struct clbi_msg {
+    char  *text;
+    size_t room, length;
+} clbi_msg;
+
+static void clbi_say_char(clbi_msg *line, char c)
+{
+    if (line->length + 1 >= line->room) return;
+    line->text[line->length++] = c;
+    line->text[line->length] = '\0';
+}
+
+static void clbi_say_text(clbi_msg *line, const char *text)
+{
+    while (*text) clbi_say_char(line, *text++);
+}
+
+static void clbi_say_size(clbi_msg *line, size_t value)
+{
+    char digits[24];
+    size_t n = 0;
+    do digits[n++] = (char)('0' + value % 10); while ((value /= 10) != 0);
+    while (n > 0) clbi_say_char(line, digits[--n]);
+}
+
+static void clbi_say_int(clbi_msg *line, int value)
+{
+    if (value < 0) clbi_say_char(line, '-');
+    clbi_say_size(line, value < 0 ? (size_t)0 - (size_t)value : (size_t)value);
+}
+
+/* Six significant digits. Unlike printf's they do not depend on a locale. */
+static void clbi_say_double(clbi_msg *line, double value)
+{
+    char digits[6];
+    int exponent = 5, point, n = 6, i;
+    size_t m;
+    if (value < 0) clbi_say_char(line, '-'), value = -value;
+    if (!(value <= DBL_MAX)) {
+        clbi_say_text(line, value > 0 ? "infinity" : "NaN");
+        return;
+    }
+    while (value >= 1e6) value /= 10, ++exponent;
+    while (value > 0 && value < 1e5) value *= 10, --exponent;
+    m = (size_t)(value + 0.5);
+    if (m == 1000000) m = 100000, ++exponent;
+    if (m == 0) exponent = 0;
+    for (i = 6; i-- > 0; m /= 10) digits[i] = (char)('0' + m % 10);
+    while (n > 1 && digits[n - 1] == '0') --n;
+    point = exponent >= -5 && exponent <= 14 ? exponent : 0;  /* the digit that it stands behind */
+    for (i = point < 0 ? point : 0; i < n || i <= point; ++i) {
+        clbi_say_char(line, i >= 0 && i < n ? digits[i] : '0');
+        if (i == point && i < n - 1) clbi_say_char(line, '.');
+    }
+    if (point == exponent) return;
+    clbi_say_text(line, exponent < 0 ? "e-" : "e");
+    clbi_say_size(line, (size_t)(exponent < 0 ? -exponent : exponent));
+}
+
+/* Report a failure: fills *error (NULL: nobody asked) and returns status. In format, %s is a
+ * string, %z a size_t, %d an int, %g a double. */
+static CLBI_UNUSED clb_status clbi_fail(clb_error *error, clb_status status, const char *format, ...)
+{
+    clbi_msg line;
+    va_list args;
+    if (!error) return status;
+    memset(error, 0, sizeof *error);
+    error->status = status;
+    line.text = error->text, line.room = sizeof error->text, line.length = 0;
+    va_start(args, format);
+    for (; *format; ++format) {
+        if (*format != '%') {
+            clbi_say_char(&line, *format);
+            continue;
+        }
+        switch (*++format) {
+        case 's': clbi_say_text(&line, va_arg(args, const char *)); break;
+        case 'z': clbi_say_size(&line, va_arg(args, size_t)); break;
+        case 'd': clbi_say_int(&line, va_arg(args, int)); break;
+        default:  clbi_say_double(&line, va_arg(args, double)); break;
+        }
+    }
+    va_end(args);
+    return status;
+}
+
+/* A call that takes an error begins with clbi_clear and ends with clbi_done, which says what the
+ * status says by itself where nothing more was said. */
+static CLBI_UNUSED void clbi_clear(clb_error *error)
+{
+    if (error) memset(error, 0, sizeof *error);
+}
+
+static CLBI_UNUSED clb_status clbi_done(clb_error *error, clb_status status)
+{
+    if (!error || !status || error->status == status) return status;
+    return clbi_fail(error, status, "%s", clb_strerror(status));
 }
 
 /* *out = a * b; 0 if the product does not fit a size_t. */
@@ -2715,7 +2846,7 @@ CLBDEF void clb_data_free(clb_data *data)
 {
     CLB_FREE(data->X);
     CLB_FREE(data->y);
-    CLB_FREE(data->T);
+    CLB_FREE(data->targets);
     memset(data, 0, sizeof *data);
 }
 
@@ -4499,15 +4630,18 @@ static clb_real *clbi_next_matrix(char **at, size_t count)
     return (clb_real *)(void *)p;
 }
 
+#define CLBI_LEAKY_SLOPE 0.01       /* of a leaky ReLU whose slope was left 0 */
 static clb_status clbi_net_check(const size_t *widths, size_t count, const clb_net_opts *opts)
 {
     size_t i;
-    if (count < 2 || (int)opts->activation < 0 || opts->activation >= CLB_ACTIVATION_COUNT)
-        return CLB_EOPTION;
-    if (opts->bias < -1 || (opts->bias > 0 && (size_t)opts->bias > count - 1)) return CLB_EOPTION;
-    if (!(opts->a - opts->a <= 0)) return CLB_EOPTION;                  /* NaN or infinity */
+    if (count < 2) return CLB_ESHAPE;
+    if ((int)opts->activation < 0 || opts->activation >= CLB_ACTIVATION_COUNT)
+        return CLB_EACTIVATION;
+    if (opts->bias < -1 || (opts->bias > 0 && (size_t)opts->bias > count - 1)) return CLB_ELAYER;
+    if (!(opts->param - opts->param <= 0)) return CLB_EACTIVATION;          /* NaN or infinity */
+    if (opts->activation == CLB_RELU_POWER && opts->param <= 0) return CLB_EACTIVATION;
     for (i = 0; i < count; ++i)
-        if (widths[i] == 0) return CLB_EOPTION;
+        if (widths[i] == 0) return CLB_ESHAPE;
     return CLB_OK;
 }
 
@@ -4539,7 +4673,8 @@ CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count
     net->L = count - 1;
     net->w = net->m + count;
     net->b = net->w + count;
-    net->a = opts->a;
+    net->param = opts->param;
+    if (opts->activation == CLB_LEAKY_RELU && opts->param == 0) net->param = CLBI_LEAKY_SLOPE;
     net->activation = opts->activation;
     memcpy(net->m, widths, count * sizeof *widths);
     status = clbi_net_layout(net, opts) ? clbi_net_theta(net) : CLB_ESIZE;
@@ -4613,7 +4748,7 @@ CLBDEF clb_net_opts clb_relu_mix(double e)
 {
     clb_net_opts opts = CLB_ZERO;
     opts.activation = e == 0 ? CLB_IDENTITY : e == 1 ? CLB_RELU : CLB_RELU_MIX;
-    opts.a = e;
+    opts.param = e;
     return opts;
 }
 
@@ -4697,7 +4832,7 @@ static int clbi_is_leaky(const clb_net *net)
 
 static clb_real clbi_leak(const clb_net *net)
 {
-    return (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
+    return (clb_real)(net->activation == CLB_LEAKY_RELU ? net->param : 1 - net->param);
 }
 
 static void clbi_activate_scalar(const clb_net *net, size_t count, const clb_real *z, clb_real *a,
@@ -4705,7 +4840,7 @@ static void clbi_activate_scalar(const clb_net *net, size_t count, const clb_rea
 {
     size_t i;
     for (i = 0; i < count; ++i) {
-        double s = clb_activate(net->activation, net->a, (double)z[i], order);
+        double s = clb_activate(net->activation, net->param, (double)z[i], order);
         if (order == 0) a[i] = (clb_real)s; else a[i] *= (clb_real)s;
     }
 }
@@ -4751,11 +4886,11 @@ static clb_status clbi_pass_check(const clb_net *net, const clb_data *data, doub
 {
     size_t i;
     if (data->n == 0) return CLB_EEMPTY;
-    if (data->d != net->m[0] || data->K != net->m[net->L] || !(ce >= 0 && ce <= 1))
-        return CLB_EOPTION;
-    if (!data->y && !data->T) return CLB_EOPTION;
+    if (data->d != net->m[0] || data->K != net->m[net->L]) return CLB_ESHAPE;
+    if (!(ce >= 0 && ce <= 1)) return CLB_ELOSS;
+    if (!data->y && !data->targets) return CLB_EUNLABELLED;
     for (i = 0; data->y && i < data->n; ++i)
-        if (data->y[i] < 0 || (size_t)data->y[i] >= data->K) return CLB_EOPTION;
+        if (data->y[i] < 0 || (size_t)data->y[i] >= data->K) return CLB_ELABEL;
     return CLB_OK;
 }
 
@@ -4793,7 +4928,7 @@ CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at)
     if (!pass->slope && (status = clbi_pass_slope_alloc(pass)) != CLB_OK) return status;
     for (l = 1; l < net->L; ++l)
         for (i = 0; i < at->n * net->m[l]; ++i)
-            pass->slope[l][i] = (clb_real)clb_activate(at->net->activation, at->net->a,
+            pass->slope[l][i] = (clb_real)clb_activate(at->net->activation, at->net->param,
                                                        (double)at->z[l][i], 1);
     return CLB_OK;
 }
@@ -4823,7 +4958,7 @@ static void clbi_pass_use(clb_pass *pass, size_t n, const clb_real *X, const int
     pass->n = n;
     pass->X = X;
     pass->y = y;
-    pass->T = T;
+    pass->targets = T;
     memcpy(&pass->a[0], &X, sizeof X);
 }
 
@@ -4849,7 +4984,7 @@ CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_da
     pass->ce = ce;
     pass->loss = (double)NAN;
     clbi_pass_carve(pass);
-    clbi_pass_use(pass, data->n, data->X, data->y, data->T);
+    clbi_pass_use(pass, data->n, data->X, data->y, data->targets);
     return CLB_OK;
 }
 
@@ -4858,7 +4993,7 @@ CLBDEF void clb_pass_free(clb_pass *pass)
     CLB_FREE(pass->arena);
     CLB_FREE(pass->batch_X);
     CLB_FREE(pass->batch_y);
-    CLB_FREE(pass->batch_T);
+    CLB_FREE(pass->batch_targets);
     CLB_FREE(pass->slope);
     memset(pass, 0, sizeof *pass);
 }
@@ -4870,8 +5005,8 @@ static clb_status clbi_pass_batch_alloc(clb_pass *pass)
     if (!pass->batch_X) status = clbi_alloc(&pass->batch_X, data->n * data->d, sizeof(clb_real));
     if (!status && data->y && !pass->batch_y)
         status = clbi_alloc(&pass->batch_y, data->n, sizeof(int));
-    if (!status && data->T && !pass->batch_T)
-        status = clbi_alloc(&pass->batch_T, data->n * data->K, sizeof(clb_real));
+    if (!status && data->targets && !pass->batch_targets)
+        status = clbi_alloc(&pass->batch_targets, data->n * data->K, sizeof(clb_real));
     return status;
 }
 
@@ -4881,7 +5016,7 @@ CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t c
     clb_status status;
     size_t i;
     if (!index) {
-        clbi_pass_use(pass, data->n, data->X, data->y, data->T);
+        clbi_pass_use(pass, data->n, data->X, data->y, data->targets);
         return CLB_OK;
     }
     if (count == 0 || count > data->n) return CLB_EOPTION;
@@ -4892,11 +5027,11 @@ CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t c
         memcpy(pass->batch_X + i * data->d, data->X + index[i] * data->d,
                data->d * sizeof(clb_real));
         if (data->y) pass->batch_y[i] = data->y[index[i]];
-        if (data->T)
-            memcpy(pass->batch_T + i * data->K, data->T + index[i] * data->K,
+        if (data->targets)
+            memcpy(pass->batch_targets + i * data->K, data->targets + index[i] * data->K,
                    data->K * sizeof(clb_real));
     }
-    clbi_pass_use(pass, count, pass->batch_X, pass->batch_y, pass->batch_T);
+    clbi_pass_use(pass, count, pass->batch_X, pass->batch_y, pass->batch_targets);
     return CLB_OK;
 }
 
@@ -4963,14 +5098,14 @@ static double clbi_softmax(clb_pass *pass, double total)
         count = BLOCK < pass->n - i0 ? (size_t)BLOCK : pass->n - i0;
         if (pass->across) clbi_isa_kernels()->softmax(count, K, f, row, col, pass->p + i0, lse);
         else clbi_softmax_rows(count, K, f, pass->p + i0 * K, lse);
-        if (!pass->T) {
+        if (!pass->targets) {
             for (i = 0; i < count; ++i)
                 total += (double)lse[i] - (double)f[i * row + (size_t)pass->y[i0 + i] * col];
             continue;
         }
         for (i = 0; i < count; ++i)
             for (k = 0; k < K; ++k)
-                total += (double)pass->T[(i0 + i) * K + k] *
+                total += (double)pass->targets[(i0 + i) * K + k] *
                          ((double)lse[i] - (double)f[i * row + k * col]);
     }
     return total;
@@ -4981,9 +5116,9 @@ static void clbi_residual(const clb_pass *pass, const clb_real *f, clb_real *r)
 {
     size_t i, k, row, col, K = pass->net->m[pass->net->L];
     clbi_output_strides(pass, &row, &col);
-    for (i = 0; pass->T && i < pass->n; ++i)
-        for (k = 0; k < K; ++k) r[i * row + k * col] = f[i * row + k * col] - pass->T[i * K + k];
-    if (pass->T) return;
+    for (i = 0; pass->targets && i < pass->n; ++i)
+        for (k = 0; k < K; ++k) r[i * row + k * col] = f[i * row + k * col] - pass->targets[i * K + k];
+    if (pass->targets) return;
     memcpy(r, f, (pass->across ? K * col : pass->n * K) * sizeof *r);
     for (i = 0; i < pass->n; ++i) r[i * row + (size_t)pass->y[i] * col] -= 1;
 }
@@ -5058,7 +5193,7 @@ static void clbi_output_gradient(clb_pass *pass, size_t total)
     clbi_output_strides(pass, &row, &col);
     for (i = 0; i < n; ++i)
         for (k = 0; k < K; ++k) {
-            clb_real t = pass->T ? pass->T[i * K + k] : (clb_real)((size_t)pass->y[i] == k);
+            clb_real t = pass->targets ? pass->targets[i * K + k] : (clb_real)((size_t)pass->y[i] == k);
             clb_real *at = u + i * row + k * col;
             *at = mse * *at + ce * (pass->p[i * row + k * col] - t);
         }
@@ -5255,9 +5390,9 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
     for (i0 = 0; i0 < data->n; i0 += n) {
         n = data->n - i0 > blocks->view.n ? blocks->rows : data->n - i0;
         clbi_pass_use(pass, n, data->X + i0 * data->d, data->y ? data->y + i0 : NULL,
-                      data->T ? data->T + i0 * K : NULL);
+                      data->targets ? data->targets + i0 * K : NULL);
         clbi_forward(pass, theta, blocks->wt);
-        if (pass->across && pass->ce >= 1 && !pass->T) {
+        if (pass->across && pass->ce >= 1 && !pass->targets) {
             entropy = kernels->entropy(n, K, pass->z[net->L], pass->across, pass->y,
                                        (clb_real)(pass->ce / (double)data->n), pass->u[net->L],
                                        entropy);
@@ -5387,9 +5522,9 @@ CLBDEF clb_status clb_net_save(const clb_net *net, const char *prefix)
     fields[0] = (clb_real)net->L;
     fields[1] = (clb_real)net->activation;
     fields[2] = (clb_real)clbi_net_bias(net);
-    fields[3] = (clb_real)net->a;                        /* three floats hold any double */
-    fields[4] = (clb_real)(net->a - (double)fields[3]);
-    fields[5] = (clb_real)(net->a - (double)fields[3] - (double)fields[4]);
+    fields[3] = (clb_real)net->param;                        /* three floats hold any double */
+    fields[4] = (clb_real)(net->param - (double)fields[3]);
+    fields[5] = (clb_real)(net->param - (double)fields[3] - (double)fields[4]);
     shape[0] = CLBI_NET_FIELDS;
     clbi_net_path(path, prefix, "net", 0);
     if (!status) status = clbi_npy_save(path, fields, 1, shape);
@@ -5412,8 +5547,8 @@ static clb_status clbi_net_fields(const char *path, clb_net_opts *opts, size_t *
         *L = (size_t)x[0];
         opts->activation = (clb_activation)(int)x[1];
         opts->bias = (int)x[2];
-        opts->a = x[3] + x[4] + x[5];
-        if (!(fabs(opts->a) <= DBL_MAX)) status = CLB_ENOTFINITE;
+        opts->param = x[3] + x[4] + x[5];
+        if (!(fabs(opts->param) <= DBL_MAX)) status = CLB_ENOTFINITE;
     }
     clb_array_free(&array);
     return status;
@@ -5582,7 +5717,7 @@ static void clbi_bend(clb_curv *curv, size_t l)
     clb_matmul_nn(n, m, out, curv->pass->u[l + 1], out, curv->theta + net->w[l + 1], m, curv->s2[l],
                   m);
     for (i = 0; i < n * m; ++i)
-        curv->s2[l][i] *= (clb_real)clb_activate(net->activation, net->a,
+        curv->s2[l][i] *= (clb_real)clb_activate(net->activation, net->param,
                                                  (double)curv->pass->z[l][i], 2);
 }
 
@@ -6686,7 +6821,7 @@ static double clbi_reduce(const clb_data *data, double *R, double *A)
             size_t at = i0 + i;
             for (k = 0; k < d; ++k) row[k] = (double)data->X[at * d + k];
             for (k = 0; k < K; ++k)
-                row[d + k] = data->T ? (double)data->T[at * K + k]
+                row[d + k] = data->targets ? (double)data->targets[at * K + k]
                     : (double)((size_t)data->y[at] == k);
         }
         clbi_reduce_rows(rows, d, width, R, A, A + CLBI_REDUCE_ROWS * width);
@@ -7154,7 +7289,7 @@ static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
         !clbi_add_bytes(clbi_trace_cells(net->L, T), sizeof(double), &total)) return 0;
     if (o->batch) {
         size_t row = sizeof(uint32_t) + data->d * sizeof(clb_real) + (data->y ? sizeof(int) : 0) +
-                     (data->T ? data->K * sizeof(clb_real) : 0);
+                     (data->targets ? data->K * sizeof(clb_real) : 0);
         if (!clbi_add_bytes(n, row, &total)) return 0;
     } else if (!clbi_reduces(net, data, o)) {
         if (!clbi_add_bytes(clb_pass_bytes(net, &view), 1, &total) ||
@@ -9326,7 +9461,7 @@ CLBDEF double clb_degree(const clb_net *net)
     case CLB_IDENTITY:
     case CLB_LEAKY_RELU:
     case CLB_RELU_MIX:   return 1;
-    case CLB_RELU_POWER: return net->a;
+    case CLB_RELU_POWER: return net->param;
     default:             return (double)NAN;
     }
 }
@@ -9588,8 +9723,8 @@ static clb_status clbi_spectrum_alloc(clb_spectrum *sp, size_t n)
     if ((status = clbi_alloc(&sp->arena, cells, sizeof *sp->D)) != CLB_OK) return status;
     sp->n = n;
     sp->lambda = (double *)sp->arena;
-    sp->a = sp->lambda + n;
-    sp->D = sp->a + n;
+    sp->projection = sp->lambda + n;
+    sp->D = sp->projection + n;
     return CLB_OK;
 }
 
@@ -9605,7 +9740,7 @@ static void clbi_spectrum_finish(clb_spectrum *sp)
     size_t k, j, n = sp->n;
     sp->delta0 = 0;
     for (k = 0; k < n; ++k)
-        for (j = 0; j < n; ++j) sp->delta0 += sp->a[k] * sp->a[j] * sp->D[k * n + j];
+        for (j = 0; j < n; ++j) sp->delta0 += sp->projection[k] * sp->projection[j] * sp->D[k * n + j];
 }
 
 /* D += sign V V^T over the coordinates at .. at+width-1 of the kept eigenvectors. */
@@ -9662,7 +9797,7 @@ CLBDEF clb_status clb_spectrum_init(clb_spectrum *sp, const clb_net *net, size_t
         sp->energy = energy;
         sp->smallest = values[0];
         sp->largest = values[P - 1];
-        for (k = 0; k < n; ++k) sp->lambda[k] = values[kept[k]], sp->a[k] = a[kept[k]];
+        for (k = 0; k < n; ++k) sp->lambda[k] = values[kept[k]], sp->projection[k] = a[kept[k]];
         status = clbi_spectrum_overlaps(sp, net, l, kept, vectors);
         if (status == CLB_OK) clbi_spectrum_finish(sp);
         else clb_spectrum_free(sp);
@@ -9712,8 +9847,8 @@ static clb_status clbi_function_modes(clbi_function *s, clb_spectrum *sp, const 
     for (p = 0; p < n; ++p) {
         double root = sqrt(s->values[first + p]);
         sp->lambda[p] = c * s->values[first + p];
-        sp->a[p] = clb_dot(N, s->U + (first + p) * N, q) * root;     /* q = c (f - t) */
-        sp->energy += sp->a[p] * sp->a[p];
+        sp->projection[p] = clb_dot(N, s->U + (first + p) * N, q) * root;     /* q = c (f - t) */
+        sp->energy += sp->projection[p] * sp->projection[p];
         for (r = 0; r < n; ++r)
             sp->D[p * n + r] = (double)s->B[p * n + r] / (root * sqrt(s->values[first + r]));
     }
@@ -9773,9 +9908,9 @@ static void clbi_sum_pairs(const clb_spectrum *sp, const double *x, const double
         if (!use[k]) continue;
         ++out->modes;
         for (j = 0; j < k; ++j)
-            if (use[j]) row += sp->a[j] * sp->D[k * n + j] * clbi_geo_pair(x, log_rho, k, j, T);
-        out->S += 2 * sp->a[k] * row;
-        out->diagonal += sp->a[k] * sp->a[k] * sp->D[k * n + k] *
+            if (use[j]) row += sp->projection[j] * sp->D[k * n + j] * clbi_geo_pair(x, log_rho, k, j, T);
+        out->S += 2 * sp->projection[k] * row;
+        out->diagonal += sp->projection[k] * sp->projection[k] * sp->D[k * n + k] *
                          clbi_geo_pair(x, log_rho, k, k, T);
     }
     out->S += out->diagonal;
@@ -9815,7 +9950,7 @@ CLBDEF double clb_spectrum_delta(const clb_spectrum *sp, double eta, size_t t, c
     if (clbi_alloc(&g, n, sizeof *g)) return (double)NAN;
     for (k = 0; k < n; ++k) {
         double x = clbi_mode_step(sp, k, eta, rule, &use);
-        g[k] = use ? sp->a[k] * clb_powi(1 - x, t) : 0;             /* g_t along v_k */
+        g[k] = use ? sp->projection[k] * clb_powi(1 - x, t) : 0;             /* g_t along v_k */
     }
     for (k = 0; k < n; ++k)
         for (j = 0; j < n; ++j) delta += g[k] * g[j] * sp->D[k * n + j];
@@ -9982,7 +10117,7 @@ static void clbi_linear_statistics(clbi_linear_work *s, const clb_data *data)
 {
     size_t i, n = data->n, d = data->d, m = s->net->m[1], K = data->K;
     const clb_real *W1 = s->net->theta + s->net->w[1], *W2 = s->net->theta + s->net->w[2];
-    if (data->T) memcpy(s->Y, data->T, n * K * sizeof *s->Y);
+    if (data->targets) memcpy(s->Y, data->targets, n * K * sizeof *s->Y);
     else
         for (i = 0; i < n; ++i) s->Y[i * K + (size_t)data->y[i]] = 1;
     clb_matmul_tn(d, d, n, data->X, d, data->X, d, s->Sigma, d);
@@ -11015,7 +11150,7 @@ CLBDEF clb_status clb_path_mode_init(clb_path_mode *mode, size_t P, const size_t
     if (status) return status;
     status = clbi_calloc(&mode->arena, P, 3 * sizeof(double) + sizeof(size_t));
     if (status) return status;
-    mode->P = P;
+    mode->count = P;
     mode->target = target;
     mode->u = (double *)mode->arena;
     mode->power = mode->u + P;
@@ -11032,7 +11167,7 @@ CLBDEF double clb_path_mode_residual(clb_path_mode *mode)
 {
     double sum = 0;
     size_t p;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         mode->power[p] = clb_powi(mode->u[p], mode->depth[p] - 1);
         sum += mode->u[p] * mode->power[p];
     }
@@ -11043,7 +11178,7 @@ CLBDEF double clb_path_mode_residual(clb_path_mode *mode)
 static void clbi_mode_update(clb_path_mode *mode, double eta_r)
 {
     size_t p;
-    for (p = 0; p < mode->P; ++p) mode->u[p] -= eta_r * mode->power[p];
+    for (p = 0; p < mode->count; ++p) mode->u[p] -= eta_r * mode->power[p];
 }
 
 CLBDEF double clb_path_mode_step(clb_path_mode *mode, double eta)
@@ -11055,7 +11190,7 @@ CLBDEF double clb_path_mode_step(clb_path_mode *mode, double eta)
 
 CLBDEF double clb_path_mode_signal(const clb_path_mode *mode, size_t p)
 {
-    CLB_ASSERT(p < mode->P);
+    CLB_ASSERT(p < mode->count);
     return clb_powi(mode->u[p], mode->depth[p]);
 }
 
@@ -11063,7 +11198,7 @@ CLBDEF double clb_path_mode_sum(const clb_path_mode *mode)
 {
     double sum = 0;
     size_t p;
-    for (p = 0; p < mode->P; ++p) sum += clb_path_mode_signal(mode, p);
+    for (p = 0; p < mode->count; ++p) sum += clb_path_mode_signal(mode, p);
     return sum;
 }
 
@@ -11071,7 +11206,7 @@ CLBDEF double clb_path_mode_sharpness(const clb_path_mode *mode)
 {
     double sum = 0;
     size_t p;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         double w = clb_powi(mode->u[p], mode->depth[p] - 1);
         sum += (double)mode->depth[p] * w * w;
     }
@@ -11082,7 +11217,7 @@ CLBDEF double clb_path_mode_share(const clb_path_mode *mode)
 {
     double top = 0, sum = 0;
     size_t p;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         double s = clb_path_mode_signal(mode, p);
         if (s > top) top = s;
         sum += s;
@@ -11096,13 +11231,13 @@ static double clbi_mode_spread(const clb_path_mode *mode, double (*value)(const 
 {
     double mean = 0, sum = 0;
     size_t p;
-    for (p = 0; p < mode->P; ++p) mean += value(mode, p);
-    mean /= (double)mode->P;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) mean += value(mode, p);
+    mean /= (double)mode->count;
+    for (p = 0; p < mode->count; ++p) {
         double d = value(mode, p) - mean;
         sum += d * d;
     }
-    return sum / (double)mode->P;
+    return sum / (double)mode->count;
 }
 
 static double clbi_mode_z(const clb_path_mode *mode, size_t p)
@@ -11117,13 +11252,13 @@ static double clbi_mode_mean(const clb_path_mode *mode, size_t p)
 
 CLBDEF double clb_path_mode_gap(const clb_path_mode *mode)
 {
-    return sqrt(clbi_mode_spread(mode, clb_path_mode_signal)) / (mode->target / (double)mode->P);
+    return sqrt(clbi_mode_spread(mode, clb_path_mode_signal)) / (mode->target / (double)mode->count);
 }
 
 static int clbi_one_depth(const clb_path_mode *mode)
 {
     size_t p;
-    for (p = 1; p < mode->P; ++p)
+    for (p = 1; p < mode->count; ++p)
         if (mode->depth[p] != mode->depth[0]) return 0;
     return 1;
 }
@@ -11166,7 +11301,7 @@ static void clbi_mode_defaults(const clb_path_mode *mode, clb_path_mode_opts *o,
     if (o->single != 0) return;
     o->single = 1;                                    /* no leaf endpoint: only everything counts */
     if (clb_path_leaf_endpoint(mode, scratch)) return;
-    for (o->single = 0, p = 0; p < mode->P; ++p)
+    for (o->single = 0, p = 0; p < mode->count; ++p)
         if (scratch[p] / mode->target > o->single) o->single = scratch[p] / mode->target;
     o->single -= 0.01;
 }
@@ -11179,7 +11314,7 @@ static int clbi_mode_watch(clbi_mode_loop *loop, size_t t, double eta, double r)
     double lambda = 0, top = 0;
     size_t p;
     int finite = 1, negative = 0, quiet;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         double u = mode->u[p], w = mode->power[p], s = u * w;
         if (!(fabs(u) <= loop->o.u_max)) finite = 0;
         if (u < 0) negative = 1;
@@ -11210,10 +11345,10 @@ static void clbi_mode_laws(clbi_mode_loop *loop, size_t t, double eta, double r)
     clb_path_mode *mode = loop->mode;
     double worst = 0, spread = sqrt(clbi_mode_spread(mode, clbi_mode_z)), z = 0;
     size_t p;
-    for (p = 0; p < mode->P; ++p) z += clbi_mode_z(mode, p) / (double)mode->P;
+    for (p = 0; p < mode->count; ++p) z += clbi_mode_z(mode, p) / (double)mode->count;
     if (t > 0 && spread > loop->spread * (1 + 1e-12) + 1e-14 * z) ++loop->run->rises;
     loop->spread = spread;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         double x = (double)(mode->depth[p] - 1) * eta * r * mode->power[p] / mode->u[p];
         if (x > worst) worst = x;
     }
@@ -11224,7 +11359,7 @@ static void clbi_mode_tail(clbi_mode_loop *loop, double r)
 {
     size_t p;
     const clb_path_mode *mode = loop->mode;
-    for (p = 0; p < mode->P; ++p) mode->mean[p] += mode->u[p] * mode->power[p];
+    for (p = 0; p < mode->count; ++p) mode->mean[p] += mode->u[p] * mode->power[p];
     loop->sum_r2 += r * r;
     loop->sum_eta_lambda += loop->run->eta_lambda;
     ++loop->count;
@@ -11253,9 +11388,9 @@ static int clbi_mode_is_flat(const clb_path_mode *mode, double balanced, double 
 {
     size_t p;
     int one = clbi_one_depth(mode);
-    if (!one && clb_path_optimum(mode->P, mode->depth, mode->target, scratch, NULL, NULL)) return 0;
-    for (p = 0; p < mode->P; ++p) {
-        double s = one ? mode->target / (double)mode->P : scratch[p];
+    if (!one && clb_path_optimum(mode->count, mode->depth, mode->target, scratch, NULL, NULL)) return 0;
+    for (p = 0; p < mode->count; ++p) {
+        double s = one ? mode->target / (double)mode->count : scratch[p];
         if (!(fabs(mode->mean[p] - s) <= balanced * s)) return 0;
     }
     return 1;
@@ -11269,7 +11404,7 @@ static clb_path_outcome clbi_mode_outcome(const clbi_mode_loop *loop, int finite
     if (run->flip != CLB_PATH_NEVER) return CLB_PATH_FLIPPED;
     if (run->sum < 0.5 * mode->target) return CLB_PATH_COLLAPSED;
     if (run->rms_r > loop->o.cycle * mode->target) return CLB_PATH_TWO_CYCLE;
-    if (mode->P > 1 && clbi_mode_is_flat(mode, loop->o.balanced, scratch)) return CLB_PATH_BALANCED;
+    if (mode->count > 1 && clbi_mode_is_flat(mode, loop->o.balanced, scratch)) return CLB_PATH_BALANCED;
     return run->share >= loop->o.single ? CLB_PATH_SINGLE : CLB_PATH_PARTLY;
 }
 
@@ -11279,13 +11414,13 @@ static void clbi_mode_finish(clbi_mode_loop *loop)
     clb_path_mode_run *run = loop->run;
     double top = -(double)INFINITY, count = (double)loop->count;
     size_t p;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         mode->mean[p] /= count;
         if (mode->mean[p] > top) top = mode->mean[p];
         run->sum += mode->mean[p];
     }
     run->share = top / run->sum;
-    run->gap = sqrt(clbi_mode_spread(mode, clbi_mode_mean)) / (mode->target / (double)mode->P);
+    run->gap = sqrt(clbi_mode_spread(mode, clbi_mode_mean)) / (mode->target / (double)mode->count);
     run->rms_r = sqrt(loop->sum_r2 / count);
     run->eta_lambda = loop->sum_eta_lambda / count;
 }
@@ -11309,14 +11444,14 @@ CLBDEF clb_status clb_path_mode_train(clb_path_mode *mode, double eta, size_t T,
     memset(run, 0, sizeof *run);
     if (opts) loop.o = *opts;
     if ((status = clbi_mode_train_check(eta, &loop.o)) != CLB_OK) return status;
-    if ((status = clbi_calloc(&scratch, mode->P, sizeof *scratch)) != CLB_OK) return status;
+    if ((status = clbi_calloc(&scratch, mode->count, sizeof *scratch)) != CLB_OK) return status;
     clbi_mode_defaults(mode, &loop.o, scratch);
     loop.mode = mode;
     loop.run = run;
     run->flip = run->cross = CLB_PATH_NEVER;
     run->cross_share = (double)NAN;
     run->u_min = (double)INFINITY;
-    memset(mode->mean, 0, mode->P * sizeof *mode->mean);
+    memset(mode->mean, 0, mode->count * sizeof *mode->mean);
     if (!clbi_one_depth(mode) || mode->depth[0] < 3) loop.o.laws = 0;
     finite = clbi_mode_steps(&loop, eta, T);
     if (!finite) loop.count = 0;                 /* means of a run that left the numbers are NaN */
@@ -11487,7 +11622,7 @@ static double clbi_leaf_excess(const void *context, double c)
     const clbi_leaf_line *line = (const clbi_leaf_line *)context;
     double sum = -line->mode->target;
     size_t p;
-    for (p = 0; p < line->mode->P; ++p) sum += clbi_leaf_signal(line, p, c);
+    for (p = 0; p < line->mode->count; ++p) sum += clbi_leaf_signal(line, p, c);
     return sum;
 }
 
@@ -11498,7 +11633,7 @@ CLBDEF clb_status clb_path_leaf_endpoint(const clb_path_mode *mode, double *s)
     double c, lo, hi = 1;
     line.mode = mode;
     line.least = 0;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         double zhat = clb_path_leaf(mode->depth[p], mode->u[p]);
         if (mode->depth[p] < 2) return CLB_EDEPTH;
         if (!clbi_positive(mode->u[p])) return CLB_ENOTFINITE;
@@ -11508,7 +11643,7 @@ CLBDEF clb_status clb_path_leaf_endpoint(const clb_path_mode *mode, double *s)
     while (!deep && clbi_leaf_excess(&line, lo) < 0) lo *= 2;
     while (clbi_leaf_excess(&line, hi) > 0) hi *= 2;
     c = clbi_bisect(clbi_leaf_excess, &line, lo, hi);
-    for (p = 0; p < mode->P; ++p) s[p] = clbi_leaf_signal(&line, p, c);
+    for (p = 0; p < mode->count; ++p) s[p] = clbi_leaf_signal(&line, p, c);
     return CLB_OK;
 }
 
@@ -11560,7 +11695,7 @@ CLBDEF double clb_path_mode_safety(clb_path_mode *mode, double eta)
 {
     double r = clb_path_mode_residual(mode), worst = -(double)INFINITY;
     size_t p;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         size_t L = mode->depth[p];
         double x = L < 2 ? 0 : (double)(L - 1) * eta * r * clb_powi(mode->u[p], L - 2);
         if (x > worst) worst = x;
@@ -11577,7 +11712,7 @@ static double clbi_marginal(const clb_path_mode *mode, size_t p)
 CLBDEF double clb_path_leaf_drift(clb_path_mode *mode, double eta, size_t p, size_t q)
 {
     double c = eta * clb_path_mode_residual(mode);
-    CLB_ASSERT(p < mode->P && q < mode->P);
+    CLB_ASSERT(p < mode->count && q < mode->count);
     return c * c / 4 * (clbi_marginal(mode, p) - clbi_marginal(mode, q));
 }
 
@@ -11587,7 +11722,7 @@ CLBDEF double clb_path_residual_next(clb_path_mode *mode, double eta, size_t ord
 {
     double r = clb_path_mode_residual(mode), next = r;
     size_t p, k;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         size_t L = mode->depth[p], top = order && order < L ? order : L;
         double x = L < 2 ? 0 : -eta * r * clb_powi(mode->u[p], L - 2);
         double term = mode->u[p] * mode->power[p];
@@ -11834,7 +11969,7 @@ CLBDEF clb_status clb_path_rank_window(size_t P, size_t L, size_t d, const doubl
 CLBDEF void clb_paths_free(clb_paths *paths)
 {
     size_t p;
-    for (p = 0; p < paths->P; ++p) {
+    for (p = 0; p < paths->count; ++p) {
         if (paths->curv) clb_curv_free(&paths->curv[p]);
         clb_pass_free(&paths->pass[p]);
         clb_net_free(&paths->net[p]);
@@ -11864,8 +11999,8 @@ static clb_status clbi_paths_net(clb_paths *paths, size_t p, size_t L, size_t m,
     status = clb_net_alloc(&paths->net[p], widths, L + 1, &opts);
     CLB_FREE(widths);
     if (status) return status;
-    paths->at[p] = paths->N;
-    if (!clbi_add_size(paths->N, paths->net[p].P, &paths->N)) return CLB_ESIZE;
+    paths->at[p] = paths->P;
+    if (!clbi_add_size(paths->P, paths->net[p].P, &paths->P)) return CLB_ESIZE;
     return clb_pass_init(&paths->pass[p], &paths->net[p], data, CLB_MSE);
 }
 
@@ -11873,11 +12008,11 @@ static clb_status clbi_paths_alloc(clb_paths *paths, const clb_data *data)
 {
     size_t reals, outputs;
     clb_status status;
-    if (!clbi_mul_size(paths->N, 2, &reals) || !clbi_mul_size(data->n, data->K, &outputs) ||
+    if (!clbi_mul_size(paths->P, 2, &reals) || !clbi_mul_size(data->n, data->K, &outputs) ||
         !clbi_add_size(reals, outputs, &reals)) return CLB_ESIZE;
     if ((status = clbi_calloc(&paths->theta, reals, sizeof(clb_real))) != CLB_OK) return status;
-    paths->grad = paths->theta + paths->N;
-    paths->error = paths->grad + paths->N;
+    paths->grad = paths->theta + paths->P;
+    paths->error = paths->grad + paths->P;
     return CLB_OK;
 }
 
@@ -11887,12 +12022,12 @@ CLBDEF clb_status clb_paths_init(clb_paths *paths, size_t P, const size_t *depth
     size_t p;
     clb_status status = clb_path_check(P, depth, 1, 1);
     memset(paths, 0, sizeof *paths);
-    if (!status && !data->T) status = CLB_EOPTION;
+    if (!status && !data->targets) status = CLB_EOPTION;
     if (!status) status = clbi_calloc(&paths->net, P, sizeof *paths->net);
     if (!status) status = clbi_calloc(&paths->pass, P, sizeof *paths->pass);
     if (!status) status = clbi_calloc(&paths->at, P, sizeof *paths->at);
     for (p = 0; !status && p < P; ++p) {
-        paths->P = p + 1;
+        paths->count = p + 1;
         status = clbi_paths_net(paths, p, depth[p], m, activation, data);
     }
     if (!status) status = clbi_paths_alloc(paths, data);
@@ -11910,10 +12045,10 @@ CLBDEF clb_status clb_paths_init_linear(clb_paths *paths, size_t P, const size_t
     memset(paths, 0, sizeof *paths);
     own.n = own.d = own.K = d;
     if (!status) status = clbi_calloc(&own.X, cells, sizeof *own.X);
-    if (!status) status = clbi_calloc(&own.T, cells, sizeof *own.T);
+    if (!status) status = clbi_calloc(&own.targets, cells, sizeof *own.targets);
     for (i = 0; !status && i < d; ++i) {
         own.X[i * d + i] = 1;
-        for (j = 0; j < d; ++j) own.T[i * d + j] = M[j * d + i];         /* f_p = Omega_p^T */
+        for (j = 0; j < d; ++j) own.targets[i * d + j] = M[j * d + i];         /* f_p = Omega_p^T */
     }
     if (!status) status = clb_paths_init(paths, P, depth, d, CLB_IDENTITY, &own);
     if (status) {
@@ -11948,14 +12083,14 @@ CLBDEF void clb_path_target(size_t d, const double *U, const double *s, const do
 
 CLBDEF clb_real *clb_paths_layer(const clb_paths *paths, size_t p, size_t l)
 {
-    CLB_ASSERT(p < paths->P && l >= 1 && l <= paths->net[p].L);
+    CLB_ASSERT(p < paths->count && l >= 1 && l <= paths->net[p].L);
     return paths->theta + paths->at[p] + paths->net[p].w[l];
 }
 
 CLBDEF void clb_paths_svs(clb_paths *paths, const double *u, const double *U, const double *V)
 {
     size_t p, l, i, j, k, d = paths->net[0].m[0];
-    for (p = 0; p < paths->P; ++p, u += d)
+    for (p = 0; p < paths->count; ++p, u += d)
         for (l = 1; l <= paths->net[p].L; ++l) {
             clb_real *W = clb_paths_layer(paths, p, l);
             int first = l == 1, last = l == paths->net[p].L;
@@ -11978,8 +12113,8 @@ static void clbi_paths_error(clb_paths *paths)
     size_t i, p, count = first->n * first->net->m[first->net->L];
     for (i = 0; i < count; ++i) {
         clb_real sum = 0;
-        for (p = 0; p < paths->P; ++p) sum += paths->pass[p].z[paths->net[p].L][i];
-        paths->error[i] = sum - first->T[i];
+        for (p = 0; p < paths->count; ++p) sum += paths->pass[p].z[paths->net[p].L][i];
+        paths->error[i] = sum - first->targets[i];
     }
 }
 
@@ -11987,7 +12122,7 @@ CLBDEF double clb_paths_loss(clb_paths *paths)
 {
     const clb_pass *first = &paths->pass[0];
     size_t p;
-    for (p = 0; p < paths->P; ++p) clbi_forward(&paths->pass[p], paths->theta + paths->at[p], NULL);
+    for (p = 0; p < paths->count; ++p) clbi_forward(&paths->pass[p], paths->theta + paths->at[p], NULL);
     clbi_paths_error(paths);
     return 0.5 * clb_sumsq(first->n * first->net->m[first->net->L], paths->error);
 }
@@ -11997,7 +12132,7 @@ CLBDEF double clb_paths_grad(clb_paths *paths)
     double loss = clb_paths_loss(paths);
     const clb_pass *first = &paths->pass[0];
     size_t p, count = first->n * first->net->m[first->net->L];
-    for (p = 0; p < paths->P; ++p) {
+    for (p = 0; p < paths->count; ++p) {
         memcpy(paths->pass[p].u[paths->net[p].L], paths->error, count * sizeof *paths->error);
         clbi_backward(&paths->pass[p], paths->theta + paths->at[p], paths->grad + paths->at[p],
                       NULL, 0);
@@ -12016,7 +12151,7 @@ CLBDEF clb_status clb_paths_train(clb_paths *paths, double eta, size_t T, clb_pa
         if (steps) *steps = t;
         if (!(loss < (double)INFINITY)) return CLB_EDIVERGED;
         if ((observe && observe(context, t, paths, loss)) || t == T) return CLB_OK;
-        clb_axpy(paths->N, (clb_real)-eta, paths->grad, paths->theta);
+        clb_axpy(paths->P, (clb_real)-eta, paths->grad, paths->theta);
     }
 }
 
@@ -12053,11 +12188,11 @@ CLBDEF void clb_paths_coefficients(const clb_paths *paths, size_t p, size_t d, c
 static clb_status clbi_paths_curv_alloc(clb_paths *paths)
 {
     size_t p;
-    clb_status status = clbi_calloc(&paths->curv, paths->P, sizeof *paths->curv);
-    for (p = 0; !status && p < paths->P; ++p)
+    clb_status status = clbi_calloc(&paths->curv, paths->count, sizeof *paths->curv);
+    for (p = 0; !status && p < paths->count; ++p)
         status = clb_curv_init(&paths->curv[p], &paths->pass[p]);
     if (!status) return CLB_OK;
-    for (p = 0; paths->curv && p < paths->P; ++p) clb_curv_free(&paths->curv[p]);
+    for (p = 0; paths->curv && p < paths->count; ++p) clb_curv_free(&paths->curv[p]);
     CLB_FREE(paths->curv);
     paths->curv = NULL;
     return status;
@@ -12069,7 +12204,7 @@ CLBDEF clb_status clb_paths_curve(clb_paths *paths)
     clb_status status = paths->curv ? CLB_OK : clbi_paths_curv_alloc(paths);
     if (status) return status;
     clb_paths_grad(paths);
-    for (p = 0; p < paths->P; ++p) {
+    for (p = 0; p < paths->count; ++p) {
         clb_curv *curv = &paths->curv[p];
         memcpy(curv->theta, paths->theta + paths->at[p], paths->net[p].P * sizeof *curv->theta);
         clbi_curv_slopes(curv);
@@ -12082,13 +12217,13 @@ CLBDEF void clb_paths_hvp(clb_paths *paths, const clb_real *v, clb_real *y)
     const clb_pass *first = &paths->pass[0];
     size_t i, p, count = first->n * first->net->m[first->net->L];
     CLB_ASSERT(paths->curv);
-    for (p = 0; p < paths->P; ++p) clb_jvp(&paths->curv[p], v + paths->at[p]);
+    for (p = 0; p < paths->count; ++p) clb_jvp(&paths->curv[p], v + paths->at[p]);
     for (i = 0; i < count; ++i) {                        /* R u_L = R f: the loss has S = I */
         clb_real sum = 0;
-        for (p = 0; p < paths->P; ++p) sum += paths->curv[p].rz[paths->net[p].L][i];
-        for (p = 0; p < paths->P; ++p) paths->curv[p].rz[paths->net[p].L][i] = sum;
+        for (p = 0; p < paths->count; ++p) sum += paths->curv[p].rz[paths->net[p].L][i];
+        for (p = 0; p < paths->count; ++p) paths->curv[p].rz[paths->net[p].L][i] = sum;
     }
-    for (p = 0; p < paths->P; ++p)
+    for (p = 0; p < paths->count; ++p)
         clbi_hvp_back(&paths->curv[p], v + paths->at[p], y + paths->at[p]);
 }
 
@@ -12100,7 +12235,7 @@ static void clbi_apply_paths(void *context, const clb_real *x, clb_real *y)
 CLBDEF clb_linop clb_paths_op(clb_paths *paths)
 {
     clb_linop op;
-    op.n = paths->N;
+    op.n = paths->P;
     op.apply = clbi_apply_paths;
     op.context = paths;
     return op;
@@ -12108,7 +12243,7 @@ CLBDEF clb_linop clb_paths_op(clb_paths *paths)
 
 CLBDEF void clb_paths_hessian(clb_paths *paths, clb_real *H)
 {
-    size_t i, N = paths->N;
+    size_t i, N = paths->P;
     clb_real *unit = paths->grad;                        /* free to use: not read by the products */
     memset(unit, 0, N * sizeof *unit);
     for (i = 0; i < N; ++i) {

@@ -59,14 +59,14 @@ static double m03_feature(size_t k, size_t i)
 static clb_status m03_data(clb_data *data, double *s, double u[M03_K], double v[M03_N])
 {
     clb_status status = clbi_alloc(&data->X, M03_N * M03_N, sizeof *data->X);
-    if (!status) status = clbi_alloc(&data->T, M03_N * M03_K, sizeof *data->T);
+    if (!status) status = clbi_alloc(&data->targets, M03_N * M03_K, sizeof *data->targets);
     if (status) return status;
     data->n = data->d = M03_N, data->K = M03_K;
     *s = 0;
     for (size_t i = 0; i < M03_N; ++i) {
         v[i] = 1 / sqrt((double)M03_N);
         for (size_t j = 0; j < M03_N; ++j) data->X[i * M03_N + j] = (clb_real)(i == j);
-        for (size_t k = 0; k < M03_K; ++k) data->T[i * M03_K + k] = (clb_real)m03_feature(k, i);
+        for (size_t k = 0; k < M03_K; ++k) data->targets[i * M03_K + k] = (clb_real)m03_feature(k, i);
     }
     for (size_t k = 0; k < M03_K; ++k) {
         u[k] = 0;
@@ -154,7 +154,7 @@ static clb_status m03_train(ex_row *row, clb_paths *paths, m03_watch *w)
     m03_draw(paths, (uint64_t)ex_get(row, "init"), ex_is(row, "moved") ? 1 + 1e-12 : 1);
     if (ex_is(row, "run")) {
         ex_num(row, "init_W_first", (double)paths->theta[0]);
-        ex_num(row, "init_W_last", (double)paths->theta[paths->N - 1]);
+        ex_num(row, "init_W_last", (double)paths->theta[paths->P - 1]);
     }
     w->every = T / 200, w->half = -1;
     w->t = ex_space(row, 3 * 450), w->k1 = w->t + 450, w->k2 = w->k1 + 450;
@@ -241,7 +241,7 @@ static void m03_ref_constants(ex *x)
     for (size_t i = 0; i < M03_N; ++i) /* singular values from the items' Gram matrix */
         for (size_t j = 0; j < M03_N; ++j)
             for (size_t k = 0; k < M03_K; ++k)
-                G[i * M03_N + j] += data.T[i * M03_K + k] * data.T[j * M03_K + k];
+                G[i * M03_N + j] += data.targets[i * M03_K + k] * data.targets[j * M03_K + k];
     clb_data_free(&data);
     if (clb_jacobi(M03_N, G, M03_N, gram, NULL)) return;
     for (size_t i = 0; i < 8; ++i) {

@@ -48,7 +48,7 @@ EX_FN ex_key128 ex_hash_problem(const clb_net *net, const clb_data *data, double
 {
     ex_key128 k = { 0x6a09e667f3bcc908u, 0xbb67ae8584caa73bu };
     double a[3];
-    a[0] = net->a, a[1] = (double)net->activation, a[2] = ce;
+    a[0] = net->param, a[1] = (double)net->activation, a[2] = ce;
     ex_hash(&k, a, 3, sizeof *a);
     ex_hash(&k, net->m, net->L + 1, sizeof *net->m);
     ex_hash(&k, net->b + 1, net->L, sizeof *net->b);
@@ -56,7 +56,7 @@ EX_FN ex_key128 ex_hash_problem(const clb_net *net, const clb_data *data, double
     ex_hash_word(&k, data->n);
     ex_hash(&k, data->X, data->n * data->d, sizeof *data->X);
     ex_hash(&k, data->y, data->n, sizeof *data->y);
-    ex_hash(&k, data->T, data->n * data->K, sizeof *data->T);
+    ex_hash(&k, data->targets, data->n * data->K, sizeof *data->targets);
     return k;
 }
 

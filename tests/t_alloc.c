@@ -684,7 +684,7 @@ static clb_status call_paths(void *context)
     clb_paths paths;
     clb_status status;
     (void)context;
-    real.T = targets;
+    real.targets = targets;
     status = clb_paths_init(&paths, 2, depths, 4, CLB_RELU, &real);
     if (!status) status = clb_paths_curve(&paths);
     clb_paths_free(&paths);

@@ -41,7 +41,7 @@ static void problem_open(test_problem *s, const shape *sh, size_t kind, double c
     clb_net_opts opts = CLB_ZERO;
     size_t i;
     opts.activation = kinds[kind].kind;
-    opts.a = kinds[kind].a;
+    opts.param = kinds[kind].a;
     opts.bias = bias;
     clb_rng_seed(&s->rng, 7 + kind);
     CHECK(clb_net_init(&s->net, sh->widths, sh->count, &opts, &s->rng) == CLB_OK);

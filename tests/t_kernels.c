@@ -505,13 +505,13 @@ static void check_activate(clb_activation which, int order, size_t n, double spr
     clb_net net;
     clb_real *z = block(n), *x = block(n), *want = copy_of(x, n);
     memset(&net, 0, sizeof net);
-    net.activation = which, net.a = 1.5;
+    net.activation = which, net.param = 1.5;
     for (size_t i = 0; i < n; ++i) {
         if (i % 4 == 1) z[i] = (clb_real)borders[i / 4 % 10] * (1 + z[i] * (clb_real)1e-7);
         else if (i % 16 == 2) z[i] = (clb_real)specials[i / 16 % 10];
         else z[i] *= (clb_real)spread;
-        if (order) want[i] *= (clb_real)clb_activate(which, net.a, (double)z[i], order);
-        else want[i] = (clb_real)clb_activate(which, net.a, (double)z[i], order);
+        if (order) want[i] *= (clb_real)clb_activate(which, net.param, (double)z[i], order);
+        else want[i] = (clb_real)clb_activate(which, net.param, (double)z[i], order);
     }
     FOR_EACH_ISA(isa) {
         clb_real *got = copy_of(x, n);

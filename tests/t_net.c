@@ -45,13 +45,13 @@ static void setup(fixture *f, size_t hidden_layers, const clb_net_opts *opts, do
         if (opts && opts->activation != CLB_RELU_POWER) f->net.theta[i] *= 2;
     CHECK(clb_data_mixture(&f->data, &f->rng, 11, 5, 3, 0.5) == CLB_OK);
     if (soft) {
-        f->data.T = (clb_real *)malloc(11 * 3 * sizeof(clb_real));
-        clb_rng_uniform(&f->rng, 33, 0.1, 1, f->data.T);
+        f->data.targets = (clb_real *)malloc(11 * 3 * sizeof(clb_real));
+        clb_rng_uniform(&f->rng, 33, 0.1, 1, f->data.targets);
         for (i = 0; i < 11; ++i) {
             double sum = 0;
-            for (k = 0; k < 3; ++k) sum += (double)f->data.T[3 * i + k];
+            for (k = 0; k < 3; ++k) sum += (double)f->data.targets[3 * i + k];
             for (k = 0; k < 3; ++k)
-                f->data.T[3 * i + k] = (clb_real)((double)f->data.T[3 * i + k] / sum);
+                f->data.targets[3 * i + k] = (clb_real)((double)f->data.targets[3 * i + k] / sum);
         }
     }
     CHECK(clb_pass_init(&f->pass, &f->net, &f->data, ce) == CLB_OK);
@@ -160,8 +160,8 @@ static void check_blocks(size_t n, const size_t *widths, size_t count, const clb
     CHECK(clb_net_init(&net, widths, count, opts, &rng) == CLB_OK);
     CHECK(clb_data_mixture(&data, &rng, n, widths[0], K, 0.5) == CLB_OK);
     if (soft) {
-        data.T = (clb_real *)malloc(n * K * sizeof(clb_real));
-        clb_rng_uniform(&rng, n * K, 0.1, 1, data.T);
+        data.targets = (clb_real *)malloc(n * K * sizeof(clb_real));
+        clb_rng_uniform(&rng, n * K, 0.1, 1, data.targets);
     }
     grad = (clb_real *)calloc(net.P, sizeof *grad), got = (clb_real *)calloc(net.P, sizeof *got);
     CHECK(clb_pass_init(&pass, &net, &data, ce) == CLB_OK &&
@@ -190,7 +190,7 @@ static void t_blocks(void)
         for (size_t a = 0; a < ACTS; ++a)
             for (size_t i = 0; i < 4; ++i) {
                 clb_net_opts opts = CLB_ZERO;
-                opts.activation = acts[a].activation, opts.a = acts[a].a,
+                opts.activation = acts[a].activation, opts.param = acts[a].a,
                 opts.bias = i % 2 ? -1 : 0;
                 check_blocks(rows[(i + a) % 4] + w, widths[w], counts[w], &opts,
                              0.5 * (double)(i % 3), i == 3);
@@ -369,27 +369,62 @@ static void t_bad_input(void)
     clb_net net;
     fixture f;
     clb_pass pass;
-    CHECK(clb_net_alloc(&net, widths, 1, NULL) == CLB_EOPTION);
-    CHECK(clb_net_alloc(&net, zero, 3, NULL) == CLB_EOPTION);
+    CHECK(clb_net_alloc(&net, widths, 1, NULL) == CLB_ESHAPE);
+    CHECK(clb_net_alloc(&net, zero, 3, NULL) == CLB_ESHAPE);
     CHECK(clb_net_alloc(&net, huge, 3, NULL) == CLB_ESIZE);
     CHECK(net.theta == NULL && net.m == NULL);
     opts.bias = 3;
-    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EOPTION);
+    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_ELAYER);
     opts.bias = 0, opts.activation = (clb_activation)99;
-    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EOPTION);
-    opts.activation = CLB_RELU, opts.a = (double)NAN;
-    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EOPTION);
+    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EACTIVATION);
+    opts.activation = CLB_RELU, opts.param = (double)NAN;
+    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EACTIVATION);
+    opts.activation = CLB_RELU_POWER, opts.param = 0;         /* would be a step function */
+    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EACTIVATION);
+    opts.activation = CLB_LEAKY_RELU;
+    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_OK);
+    SAME_BITS(net.param, 0.01);
+    clb_net_free(&net);
     setup(&f, 1, NULL, CLB_CE, 0);
-    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1.5) == CLB_EOPTION);
-    CHECK(clb_pass_init(&pass, &f.net, &f.data, (double)NAN) == CLB_EOPTION);
+    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1.5) == CLB_ELOSS);
+    CHECK(clb_pass_init(&pass, &f.net, &f.data, (double)NAN) == CLB_ELOSS);
     f.data.y[4] = 3;
-    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1) == CLB_EOPTION);
+    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1) == CLB_ELABEL);
     f.data.y[4] = 2, f.data.n = 0;
     CHECK(clb_pass_init(&pass, &f.net, &f.data, 1) == CLB_EEMPTY);
     f.data.n = 11, f.data.d = 6;
-    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1) == CLB_EOPTION);
+    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1) == CLB_ESHAPE);
     f.data.d = 5;
     teardown(&f);
+}
+
+/* The text of an error: names and values, the same in every locale; cut where it does not fit. */
+static void t_error_text(void)
+{
+    static const struct { double value; const char *text; } numbers[] = {
+        { 0, "0" }, { 1, "1" }, { -2.5, "-2.5" }, { 0.1, "0.1" }, { 1e6, "1000000" },
+        { 123456.7, "123457" }, { 999999.7, "1000000" }, { 1.0 / 3, "0.333333" }, { 1e-5, "0.00001" },
+        { 1.5e-7, "1.5e-7" }, { 6.02214e23, "6.02214e23" }, { HUGE_VAL, "infinity" },
+        { -HUGE_VAL, "-infinity" }, { (double)NAN, "NaN" }, { DBL_MAX, "1.79769e308" },
+    };
+    clb_error error;
+    char lengthy[400];
+    EQUAL(clbi_fail(NULL, CLB_ESTEP, "%g", 1.0), CLB_ESTEP);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i) {
+        EQUAL(clbi_fail(&error, CLB_ESTEP, "%g", numbers[i].value), CLB_ESTEP);
+        if (strcmp(error.text, numbers[i].text)) FAIL("%s, not %s", error.text, numbers[i].text);
+    }
+    clbi_fail(&error, CLB_ELABEL, "row %z of %s: %d", (size_t)12, "y", -2147483647 - 1);
+    CHECK(!strcmp(error.text, "row 12 of y: -2147483648") && error.status == CLB_ELABEL);
+    memset(lengthy, 'x', sizeof lengthy), lengthy[399] = 0;
+    clbi_fail(&error, CLB_EIO, "%s", lengthy);
+    EQUAL(strlen(error.text), sizeof error.text - 1);
+    EQUAL(clbi_done(&error, CLB_EIO), CLB_EIO);
+    CHECK(error.text[0] == 'x');                    /* what was said first stays */
+    EQUAL(clbi_done(&error, CLB_ENOMEM), CLB_ENOMEM);
+    CHECK(!strcmp(error.text, clb_strerror(CLB_ENOMEM)));
+    clbi_clear(&error);
+    CHECK(error.status == CLB_OK && error.text[0] == 0);
 }
 
 /* The published initialisation and data of seed 42 (protocol: model, then data). */
@@ -429,6 +464,7 @@ static const test_case tests[] = {
     TEST(t_layout),
     TEST(t_freeze),
     TEST(t_bad_input),
+    TEST(t_error_text),
     TEST(t_published_start),
 };
 TEST_MAIN(tests)

@@ -224,14 +224,14 @@ static clb_data noise_data(size_t n, size_t d, size_t K, int kind)
     data.n = n, data.d = d, data.K = K;
     data.X = (clb_real *)malloc(n * d * sizeof(clb_real));
     data.y = (int *)malloc(n * sizeof(int));
-    if (kind == SOFT) data.T = (clb_real *)malloc(n * K * sizeof(clb_real));
+    if (kind == SOFT) data.targets = (clb_real *)malloc(n * K * sizeof(clb_real));
     clb_rng_normal(&rng, n * d, data.X);
     for (size_t i = 0; i < n; ++i) {
         data.y[i] = (int)clb_rng_below(&rng, (uint32_t)K);
         if (kind == REPEATED) data.X[i * d + d - 1] = 2 * data.X[i * d];
         if (kind == ZERO_COLUMN) data.X[i * d + d / 2] = 0;
     }
-    if (kind == SOFT) clb_rng_normal(&rng, n * K, data.T);
+    if (kind == SOFT) clb_rng_normal(&rng, n * K, data.targets);
     if (kind == REPEATED) memcpy(data.X + d, data.X, d * sizeof(clb_real));
     if (kind == ZERO_DATA) memset(data.X, 0, n * d * sizeof(clb_real));
     return data;
@@ -244,7 +244,7 @@ static clb_net linear_net(const clb_data *data, size_t L, size_t m, int by_pass)
     clb_net_opts opts = CLB_ZERO;
     clb_rng rng;
     size_t widths[10];
-    opts.activation = by_pass ? CLB_LEAKY_RELU : CLB_IDENTITY, opts.a = by_pass ? 1 : 0;
+    opts.activation = by_pass ? CLB_LEAKY_RELU : CLB_IDENTITY, opts.param = by_pass ? 1 : 0;
     for (size_t l = 1; l < L; ++l) widths[l] = m + l % 3;
     widths[0] = data->d, widths[L] = data->K;
     clb_rng_seed(&rng, 3);
@@ -470,7 +470,7 @@ static void t_reduced_not_finite(void)
         clb_net net = linear_net(&data, 2, 7, 0);
         clb_trace trace;
         if (k / 2 == 0) data.X[59 * 8 + 3] = bad;
-        if (k / 2 == 1) data.T[7] = bad;
+        if (k / 2 == 1) data.targets[7] = bad;
         if (k / 2 == 2) net.theta[net.P - 1] = bad;
         NOTE("case %d", k);
         CHECK(clb_train(&net, &data, 0.01, 9, NULL, &trace) == CLB_EDIVERGED);
