@@ -1277,7 +1277,9 @@ CLBDEF clb_status clb_compression_bounds(clb_curv *curv, clb_compression *out);
  * @S22 STATISTICS
  * ========================================================================================== */
 
-/* Plain ascending sums in double; x is n values. A NaN in gives a NaN out, n = 0 gives NaN. */
+/* Plain ascending sums in double; x is n values. A NaN in gives a NaN out, n = 0 gives NaN. The
+ * mean of equal values is that value and their standard deviation is 0. Values of any size: where
+ * squares would over- or underflow, sums are those of the values times a power of two. */
 CLBDEF double clb_mean(size_t n, const double *x);
 CLBDEF double clb_std_pop(size_t n, const double *x);     /* divides by n: every published "std"  */
 CLBDEF double clb_std(size_t n, const double *x);         /* divides by n-1; NaN for n < 2        */
@@ -1293,9 +1295,9 @@ CLBDEF clb_summary clb_summarize(size_t n, const double *x);
 
 /* Heap sort, ascending; NaN goes to the end. No allocation. */
 CLBDEF void   clb_sort(size_t n, double *x);
-/* Quantile q in [0, 1] of an ascending array: linear interpolation at position q (n-1). NaN for
- * n = 0.
- */
+/* Quantile q in [0, 1] of an ascending array: linear interpolation at position q (n-1). A position
+ * that is a whole number gives the value there, so infinities (diverged runs) at the ends do not
+ * touch the quantiles between. NaN for n = 0. */
 CLBDEF double clb_quantile_sorted(size_t n, const double *x, double q);
 /* Median of the values that are not NaN; sorts x. */
 CLBDEF double clb_median(size_t n, double *x);
@@ -4574,6 +4576,30 @@ CLBDEF double clb_dot(size_t n, const clb_real *x, const clb_real *y)
 CLBDEF double clb_sumsq(size_t n, const clb_real *x)
 {
     return clbi_isa_kernels()->dot(n, x, x);
+}
+
+/* A power of two that brings values of at most this size to where their squares neither overflow
+ * nor lose digits: 1 for all usual sizes. A product with it is exact, and so is one with its
+ * inverse. */
+static double clbi_safe_scale(double size)
+{
+    int e;
+    if (!(size > 0 && size <= DBL_MAX) || (size > 0x1p-300 && size < 0x1p300)) return 1;
+    (void)frexp(size, &e);
+    return ldexp(1, e < -1021 ? 1021 : e > 1021 ? -1021 : -e);
+}
+
+/* |x|_2: the root of clb_sumsq, and right also where that over- or underflows. */
+static double clbi_norm(size_t n, const clb_real *x)
+{
+    double sum = clb_sumsq(n, x), top = 0, scale;
+    size_t j;
+    if ((sum > 0x1p-900 && sum <= DBL_MAX) || sum != sum) return sqrt(sum);
+    for (j = 0; j < n; ++j) top = fmax(top, fabs((double)x[j]));
+    scale = clbi_safe_scale(top);
+    if (top > 0 && scale != 1)
+        for (j = 0, sum = 0; j < n; ++j) sum += scale * (double)x[j] * (scale * (double)x[j]);
+    return sqrt(sum) / scale;
 }
 
 CLBDEF void clb_axpy(size_t n, clb_real a, const clb_real *x, clb_real *y)
@@ -10277,31 +10303,95 @@ CLBDEF clb_status clb_compression_bounds(clb_curv *curv, clb_compression *out)
 
 #define CLBI_NAN ((double)NAN)
 
-CLBDEF double clb_mean(size_t n, const double *x)
+static int clbi_finite(double x)
 {
-    double sum = 0;
-    size_t i;
-    for (i = 0; i < n; ++i) sum += x[i];
-    return n ? sum / (double)n : CLBI_NAN;
+    return x - x == 0;              /* false for NaN and both infinities */
 }
 
-/* sum (x - mean)^2: two passes, so that no digits cancel */
-static double clbi_sum_squared_deviations(size_t n, const double *x)
+/* What is known of values before their squares are taken: extremes and sum. */
+typedef struct clbi_tally {
+    size_t n;
+    double min, max, sum;
+} clbi_tally;
+
+static void clbi_tally_add(clbi_tally *t, double x)
 {
-    double mean = clb_mean(n, x), sum = 0;
+    if (t->n == 0 || !(t->min <= x)) t->min = x;
+    if (t->n == 0 || !(t->max >= x)) t->max = x;
+    t->sum += x;
+    ++t->n;
+}
+
+/* The mean. Of equal values it is that value, which their rounded sum need not give: so a constant
+ * has no spread at all. */
+static double clbi_tally_mean(const clbi_tally *t)
+{
+    if (t->n == 0) return CLBI_NAN;
+    return t->min == t->max && t->sum == t->sum ? t->min : t->sum / (double)t->n;
+}
+
+static double clbi_tally_scale(const clbi_tally *t)
+{
+    return t->n ? clbi_safe_scale(fmax(fabs(t->min), fabs(t->max))) : 1;
+}
+
+/* The values scale x, all or the finite ones. */
+static clbi_tally clbi_tally_of(size_t n, const double *x, int finite_only, double scale)
+{
+    clbi_tally t = CLB_ZERO;
     size_t i;
-    for (i = 0; i < n; ++i) sum += (x[i] - mean) * (x[i] - mean);
-    return sum;
+    for (i = 0; i < n; ++i)
+        if (!finite_only || clbi_finite(x[i])) clbi_tally_add(&t, scale * x[i]);
+    return t;
+}
+
+/* Mean and sum (scale (x - mean))^2 in two passes, so that no digits cancel. */
+typedef struct clbi_spread {
+    clbi_tally tally;               /* of scale x */
+    double     scale, mean, squares;
+} clbi_spread;
+
+static clbi_spread clbi_spread_of(size_t n, const double *x, int finite_only)
+{
+    clbi_spread s;
+    double mean;
+    size_t i;
+    s.tally = clbi_tally_of(n, x, finite_only, 1);
+    s.scale = clbi_tally_scale(&s.tally);
+    if (s.scale != 1) s.tally = clbi_tally_of(n, x, finite_only, s.scale);
+    mean = clbi_tally_mean(&s.tally);
+    s.mean = mean / s.scale;
+    s.squares = 0;
+    for (i = 0; i < n; ++i)
+        if (!finite_only || clbi_finite(x[i]))
+            s.squares += (s.scale * x[i] - mean) * (s.scale * x[i] - mean);
+    return s;
+}
+
+/* Root of sum (x - mean)^2 / n, NaN for n = 0. */
+static double clbi_spread_root(const clbi_spread *s, size_t n)
+{
+    return n ? sqrt(s->squares / (double)n) / s->scale : CLBI_NAN;
+}
+
+CLBDEF double clb_mean(size_t n, const double *x)
+{
+    clbi_tally t = clbi_tally_of(n, x, 0, 1);
+    double scale = clbi_tally_scale(&t);
+    if (scale != 1) t = clbi_tally_of(n, x, 0, scale);
+    return clbi_tally_mean(&t) / scale;
 }
 
 CLBDEF double clb_std_pop(size_t n, const double *x)
 {
-    return n ? sqrt(clbi_sum_squared_deviations(n, x) / (double)n) : CLBI_NAN;
+    clbi_spread s = clbi_spread_of(n, x, 0);
+    return clbi_spread_root(&s, n);
 }
 
 CLBDEF double clb_std(size_t n, const double *x)
 {
-    return n > 1 ? sqrt(clbi_sum_squared_deviations(n, x) / (double)(n - 1)) : CLBI_NAN;
+    clbi_spread s = clbi_spread_of(n, x, 0);
+    return n > 1 ? clbi_spread_root(&s, n - 1) : CLBI_NAN;
 }
 
 CLBDEF double clb_stderr(size_t n, const double *x)
@@ -10309,32 +10399,19 @@ CLBDEF double clb_stderr(size_t n, const double *x)
     return clb_std(n, x) / sqrt((double)n);
 }
 
-static int clbi_finite(double x)
-{
-    return x - x == 0;              /* false for NaN and both infinities */
-}
-
 CLBDEF clb_summary clb_summarize(size_t n, const double *x)
 {
+    clbi_spread spread = clbi_spread_of(n, x, 1);
     clb_summary s;
-    double sum = 0, squares = 0;
-    size_t i;
     s.n = n;
-    s.finite = 0;
+    s.finite = spread.tally.n;
     s.mean = s.std_pop = s.std = s.stderr_mean = s.min = s.max = CLBI_NAN;
-    for (i = 0; i < n; ++i) {
-        if (!clbi_finite(x[i])) continue;
-        sum += x[i];
-        if (!(s.min <= x[i])) s.min = x[i];
-        if (!(s.max >= x[i])) s.max = x[i];
-        ++s.finite;
-    }
     if (!s.finite) return s;
-    s.mean = sum / (double)s.finite;
-    for (i = 0; i < n; ++i)
-        if (clbi_finite(x[i])) squares += (x[i] - s.mean) * (x[i] - s.mean);
-    s.std_pop = sqrt(squares / (double)s.finite);
-    if (s.finite > 1) s.std = sqrt(squares / (double)(s.finite - 1));
+    s.min = spread.tally.min / spread.scale;
+    s.max = spread.tally.max / spread.scale;
+    s.mean = spread.mean;
+    s.std_pop = clbi_spread_root(&spread, s.finite);
+    if (s.finite > 1) s.std = clbi_spread_root(&spread, s.finite - 1);
     s.stderr_mean = s.std / sqrt((double)s.finite);
     return s;
 }
@@ -10373,14 +10450,16 @@ CLBDEF void clb_sort(size_t n, double *x)
 
 CLBDEF double clb_quantile_sorted(size_t n, const double *x, double q)
 {
-    double position, below;
+    double position, t, gap;
     size_t i;
     if (n == 0 || !(q >= 0 && q <= 1)) return CLBI_NAN;
     position = q * (double)(n - 1);
-    below = floor(position);
-    i = (size_t)below;
-    if (i + 1 >= n) return x[n - 1];
-    return x[i] + (position - below) * (x[i + 1] - x[i]);
+    t = floor(position);
+    i = (size_t)t;
+    t = position - t;
+    if (t == 0 || i + 1 >= n || x[i] == x[i + 1]) return x[i < n ? i : n - 1];
+    gap = x[i + 1] - x[i];                   /* infinite beside an infinity, or where it overflows */
+    return clbi_finite(gap) ? fmin(x[i] + t * gap, x[i + 1]) : (1 - t) * x[i] + t * x[i + 1];
 }
 
 CLBDEF double clb_median(size_t n, double *x)
@@ -10413,22 +10492,24 @@ CLBDEF double clb_sign_change_rate(size_t n, const double *x)
 
 CLBDEF double clb_hurst(size_t n, const double *x)
 {
-    double mean = clb_mean(n, x), std = clb_std_pop(n, x), sum = 0, low = 0, high = 0;
+    clbi_spread s = clbi_spread_of(n, x, 0);
+    double mean = s.scale * s.mean, std = sqrt(s.squares / (double)n), sum = 0, low = 0, high = 0;
     size_t i;
     if (n < 2 || !(std > 0)) return CLBI_NAN;
     for (i = 0; i < n; ++i) {
-        sum += x[i] - mean;
+        sum += s.scale * x[i] - mean;
         if (i == 0 || sum < low) low = sum;
         if (i == 0 || sum > high) high = sum;
     }
     return clb_log((high - low) / std) / clb_log((double)n);
 }
 
-/* The points a fit uses: (x or ln x, y or ln y), those with x > x_min and y_min < y < y_max. */
+/* The points a fit uses: (x or ln x, y or ln y), those with x > x_min and y_min < y < y_max, times
+ * the scales that clbi_point_moments chose. */
 typedef struct clbi_points {
     size_t        n;
     const double *x, *y;
-    double        x_min, y_min, y_max;
+    double        x_min, y_min, y_max, x_scale, y_scale;
     int           log_x, log_y;
 } clbi_points;
 
@@ -10440,6 +10521,7 @@ static clbi_points clbi_all_points(size_t n, const double *x, const double *y)
     p.y = y;
     p.x_min = p.y_min = -(double)INFINITY;
     p.y_max = (double)INFINITY;
+    p.x_scale = p.y_scale = 1;
     p.log_x = p.log_y = 0;
     return p;
 }
@@ -10458,33 +10540,44 @@ static int clbi_point(const clbi_points *p, size_t i, double *x, double *y)
 {
     if (!clbi_finite(p->x[i]) || !(p->x[i] > p->x_min)) return 0;
     if (!clbi_finite(p->y[i]) || !(p->y[i] > p->y_min && p->y[i] < p->y_max)) return 0;
-    *x = p->log_x ? clb_log(p->x[i]) : p->x[i];
-    *y = p->log_y ? clb_log(p->y[i]) : p->y[i];
+    *x = p->x_scale * (p->log_x ? clb_log(p->x[i]) : p->x[i]);
+    *y = p->y_scale * (p->log_y ? clb_log(p->y[i]) : p->y[i]);
     return 1;
 }
 
-/* Means and centred second moments of the points. */
+/* Means and centred second moments of the points. xx = 0 means: only one x. */
 typedef struct clbi_moments {
     size_t n;
     double x, y, xx, xy, yy;
 } clbi_moments;
 
-static clbi_moments clbi_point_moments(const clbi_points *p)
+static void clbi_point_tallies(const clbi_points *p, clbi_tally *tx, clbi_tally *ty)
 {
-    clbi_moments m;
     double x, y;
     size_t i;
-    m.n = 0;
-    m.x = m.y = m.xx = m.xy = m.yy = 0;
+    memset(tx, 0, sizeof *tx);
+    memset(ty, 0, sizeof *ty);
     for (i = 0; i < p->n; ++i) {
         if (!clbi_point(p, i, &x, &y)) continue;
-        m.x += x;
-        m.y += y;
-        ++m.n;
+        clbi_tally_add(tx, x);
+        clbi_tally_add(ty, y);
     }
-    if (m.n == 0) return m;
-    m.x /= (double)m.n;
-    m.y /= (double)m.n;
+}
+
+static clbi_moments clbi_point_moments(clbi_points *p)
+{
+    clbi_moments m;
+    clbi_tally tx, ty;
+    double x, y;
+    size_t i;
+    clbi_point_tallies(p, &tx, &ty);
+    p->x_scale = clbi_tally_scale(&tx);
+    p->y_scale = clbi_tally_scale(&ty);
+    if (p->x_scale != 1 || p->y_scale != 1) clbi_point_tallies(p, &tx, &ty);
+    m.n = tx.n;
+    m.x = clbi_tally_mean(&tx);
+    m.y = clbi_tally_mean(&ty);
+    m.xx = m.xy = m.yy = 0;
     for (i = 0; i < p->n; ++i) {
         if (!clbi_point(p, i, &x, &y)) continue;
         m.xx += (x - m.x) * (x - m.x);
@@ -10502,27 +10595,28 @@ static clb_fit clbi_no_fit(size_t n)
     return fit;
 }
 
-static clb_fit clbi_fit_line(const clbi_points *p)
+static clb_fit clbi_fit_line(clbi_points *p)
 {
     clbi_moments m = clbi_point_moments(p);
     clb_fit fit = clbi_no_fit(m.n);
-    double x, y, n = (double)m.n, variance;
+    double x, y, n = (double)m.n, slope, rss = 0, variance;
     size_t i;
     if (m.n < 2 || !(m.xx > 0)) return fit;
-    fit.slope = m.xy / m.xx;
-    fit.intercept = m.y - fit.slope * m.x;
-    fit.rss = 0;
+    slope = m.xy / m.xx;                              /* of the scaled points, as rss and variance */
     for (i = 0; i < p->n; ++i) {
         double r;
         if (!clbi_point(p, i, &x, &y)) continue;
-        r = y - m.y - fit.slope * (x - m.x);
-        fit.rss += r * r;
+        r = y - m.y - slope * (x - m.x);
+        rss += r * r;
     }
-    fit.r2 = m.yy > 0 ? 1 - fit.rss / m.yy : 0;
+    fit.slope = slope * (p->x_scale / p->y_scale);
+    fit.intercept = (m.y - slope * m.x) / p->y_scale;
+    fit.rss = rss / p->y_scale / p->y_scale;
+    fit.r2 = m.yy > 0 ? 1 - rss / m.yy : 0;
     if (m.n == 2) return fit;
-    variance = fit.rss / (n - 2);
-    fit.slope_se = sqrt(variance / m.xx);
-    fit.intercept_se = sqrt(variance * (1 / n + m.x * m.x / m.xx));
+    variance = rss / (n - 2);
+    fit.slope_se = sqrt(variance / m.xx) * (p->x_scale / p->y_scale);
+    fit.intercept_se = sqrt(variance * (1 / n + m.x * m.x / m.xx)) / p->y_scale;
     return fit;
 }
 
@@ -10620,6 +10714,7 @@ typedef struct clbi_profile {
     const double *t, *y;
     double      (*shape)(double t, double s);
     int           with_constant;    /* y = a shape + c; otherwise y = a shape */
+    double        y_scale;          /* a, c, rss and yy are those of y_scale y  */
     double        a, c, rss, yy;
 } clbi_profile;
 
@@ -10633,38 +10728,56 @@ static double clbi_shape_power(double t, double s)
     return t > 0 ? clb_exp(s * clb_log(t)) : CLBI_NAN;
 }
 
+/* Value i of the shape and of y_scale y; 0 if one of them is not finite. */
+static int clbi_profile_point(const clbi_profile *p, size_t i, double s, double *h, double *y)
+{
+    *h = p->shape(p->t[i], s);
+    *y = p->y_scale * p->y[i];
+    return clbi_finite(*y) && clbi_finite(*h);
+}
+
 /* The best a (and c) at this s; returns the residual sum of squares and leaves all in the struct.
  */
 static double clbi_profile_rss(void *context, double s)
 {
     clbi_profile *p = (clbi_profile *)context;
-    double h0 = 0, y0 = 0, hh = 0, hy = 0;
+    clbi_tally th = CLB_ZERO, ty = CLB_ZERO;
+    double h, y, h0, y0, hh = 0, hy = 0, scale;
     size_t i;
-    p->used = 0;
     for (i = 0; i < p->n; ++i) {
-        double h = p->shape(p->t[i], s);
-        if (!clbi_finite(p->y[i]) || !clbi_finite(h)) continue;
-        h0 += h;
-        y0 += p->y[i];
-        ++p->used;
+        if (!clbi_profile_point(p, i, s, &h, &y)) continue;
+        clbi_tally_add(&th, h);
+        clbi_tally_add(&ty, y);
     }
-    h0 = p->with_constant ? h0 / (double)p->used : 0;
-    y0 /= (double)p->used;
+    p->used = th.n;
+    h0 = p->with_constant ? clbi_tally_mean(&th) : 0;
+    y0 = clbi_tally_mean(&ty);
+    scale = clbi_tally_scale(&th);
     p->yy = p->rss = 0;
     for (i = 0; i < p->n; ++i) {
-        double h = p->shape(p->t[i], s) - h0, v = p->y[i] - y0;
-        if (!clbi_finite(p->y[i]) || !clbi_finite(h)) continue;
-        hh += h * h;
-        hy += h * (p->with_constant ? v : p->y[i]);
+        double u, v;
+        if (!clbi_profile_point(p, i, s, &h, &y)) continue;
+        u = scale * (h - h0), v = y - y0;
+        hh += u * u;
+        hy += u * (p->with_constant ? v : y);
         p->yy += v * v;
     }
-    p->a = hh > 0 ? hy / hh : 0;
+    p->a = hh > 0 ? hy / hh * scale : 0;
     p->c = p->with_constant ? y0 - p->a * h0 : 0;
     for (i = 0; i < p->n; ++i) {
-        double r = p->y[i] - p->c - p->a * p->shape(p->t[i], s);
-        if (clbi_finite(r)) p->rss += r * r;
+        double r;
+        if (!clbi_profile_point(p, i, s, &h, &y)) continue;
+        r = y - p->c - p->a * h;
+        p->rss += r * r;
     }
     return p->rss;
+}
+
+/* The scale of y for the squares of a profile. */
+static double clbi_profile_scale(size_t n, const double *y)
+{
+    clbi_tally t = clbi_tally_of(n, y, 1, 1);
+    return clbi_tally_scale(&t);
 }
 
 static clb_decay clbi_no_decay(size_t n)
@@ -10718,7 +10831,7 @@ CLBDEF clb_decay clb_fit_decay_published(size_t n, const double *t, const double
         double r = y[i] - fit.c - fit.a * clb_exp(-t[i] / fit.tau);
         fit.rss += r * r;
     }
-    yy = clbi_sum_squared_deviations(n, y);
+    yy = clbi_spread_of(n, y, 0).squares;
     fit.r2 = yy > 0 ? 1 - fit.rss / yy : 0;
     return fit;
 }
@@ -10735,12 +10848,13 @@ CLBDEF clb_decay clb_fit_decay(size_t n, const double *t, const double *y)
     p.y = y;
     p.shape = clbi_shape_exponential;
     p.with_constant = 1;
+    p.y_scale = clbi_profile_scale(n, y);
     s = clb_minimize(clbi_profile_rss, &p, lo, hi);
-    fit.rss = clbi_profile_rss(&p, s);
+    fit.rss = clbi_profile_rss(&p, s) / p.y_scale / p.y_scale;
     fit.n = p.used;
     if (p.used < 3) return clbi_no_decay(p.used);
-    fit.a = p.a;
-    fit.c = p.c;
+    fit.a = p.a / p.y_scale;
+    fit.c = p.c / p.y_scale;
     fit.tau = clb_exp(s);
     fit.r2 = p.yy > 0 ? 1 - p.rss / p.yy : 0;
     return fit;
@@ -10755,11 +10869,12 @@ CLBDEF clb_fit clb_fit_power_nonlinear(size_t n, const double *t, const double *
     p.t = t;
     p.y = y;
     p.shape = clbi_shape_power;
+    p.y_scale = clbi_profile_scale(n, y);
     fit.slope = clb_minimize(clbi_profile_rss, &p, -8, 8);
-    fit.rss = clbi_profile_rss(&p, fit.slope);
+    fit.rss = clbi_profile_rss(&p, fit.slope) / p.y_scale / p.y_scale;
     if (p.used < 2) return clbi_no_fit(p.used);
     fit.n = p.used;
-    fit.intercept = clb_log(p.a);
+    fit.intercept = clb_log(p.a / p.y_scale);
     fit.r2 = p.yy > 0 ? 1 - p.rss / p.yy : 0;
     return fit;
 }
@@ -10768,18 +10883,18 @@ CLBDEF clb_fit clb_fit_power_nonlinear(size_t n, const double *t, const double *
 static double clbi_hyperbola_rss(void *context, double s)
 {
     clbi_profile *p = (clbi_profile *)context;
-    double tau = clb_exp(s), mean_y = 0;
+    clbi_tally ln_y = CLB_ZERO;
+    double tau = clb_exp(s), mean_y;
     size_t i;
-    p->used = 0;
     p->c = p->rss = p->yy = 0;
     for (i = 0; i < p->n; ++i) {
         if (!(p->y[i] > 0) || !clbi_finite(p->y[i])) continue;
         p->c += clb_log(p->y[i]) + clb_log1p(p->t[i] / tau);
-        mean_y += clb_log(p->y[i]);
-        ++p->used;
+        clbi_tally_add(&ln_y, clb_log(p->y[i]));
     }
+    p->used = ln_y.n;
     p->c /= (double)p->used;
-    mean_y /= (double)p->used;
+    mean_y = clbi_tally_mean(&ln_y);
     for (i = 0; i < p->n; ++i) {
         double z, r;
         if (!(p->y[i] > 0) || !clbi_finite(p->y[i])) continue;
@@ -10827,13 +10942,12 @@ CLBDEF void clb_local_slopes(size_t n, const double *x, const double *y, double 
     size_t i;
     for (i = 0; i + 1 < n; ++i) {
         int positive = x[i] > 0 && x[i + 1] > 0 && y[i] > 0 && y[i + 1] > 0;
-        slope[i] = positive && x[i] != x[i + 1]
-                 ? (clb_log(y[i + 1]) - clb_log(y[i])) / (clb_log(x[i + 1]) - clb_log(x[i]))
-                 : CLBI_NAN;
+        double run = positive ? clb_log(x[i + 1]) - clb_log(x[i]) : 0;
+        slope[i] = run != 0 ? (clb_log(y[i + 1]) - clb_log(y[i])) / run : CLBI_NAN;
     }
 }
 
-static double clbi_correlation(const clbi_points *p)
+static double clbi_correlation(clbi_points *p)
 {
     clbi_moments m = clbi_point_moments(p);
     if (m.n < 2 || !(m.xx > 0) || !(m.yy > 0)) return CLBI_NAN;
