@@ -54,6 +54,8 @@
  * 3  OPTIONS    each is a build that the checks make; none is needed
  *
  *   CLB_IMPLEMENTATION      in one .c or .cpp file before the include; repeating it is harmless
+ *   CLB_DECLARATIONS_ONLY   declarations even if CLB_IMPLEMENTATION is defined: the implementation
+ *                           is another object's (see below)
  *   CLB_STATIC              every function static: a private copy for this file
  *   CLB_SINGLE              clb_real is float, not double; sums, eigenvalues and theory stay double
  *   CLB_MALLOC(n)  CLB_REALLOC(p, n)  CLB_FREE(p)      all three or none
@@ -69,6 +71,15 @@
  *                           memset, memcmp, strlen, strchr, sqrt, fabs, floor, ceil, round,
  *                           fmin, fmax, frexp, ldexp, fmaf and, without CLB_NO_FMA, fma.
  *   At run time: environment CLB_ISA=scalar|avx2|avx512|neon, or clb_isa_set().
+ *
+ *   The implementation takes seconds to compile. Compile it once, in a file that never changes, and
+ *   include the header without CLB_IMPLEMENTATION everywhere else:
+ *     clb.c     #define CLB_IMPLEMENTATION
+ *               #include "clb.h"
+ *     cc -O2 -c clb.c && cc -O2 -o program program.c clb.o -lm
+ *   A program that stands alone (it defines CLB_IMPLEMENTATION) links with such an object too:
+ *     cc -O2 -DCLB_DECLARATIONS_ONLY -o e05 examples/e05_drift_scaling.c clb.o -lm
+ *   Macros that change types or behaviour (CLB_SINGLE, CLB_NO_STDIO, ...) are the same in all files.
  *
  * 4  NUMERICAL CONTRACT
  *
@@ -1815,7 +1826,7 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
 #endif
 #endif /* CLB_H */
 
-#if defined(CLB_IMPLEMENTATION) && !defined(CLBI_IMPLEMENTED)
+#if defined(CLB_IMPLEMENTATION) && !defined(CLB_DECLARATIONS_ONLY) && !defined(CLBI_IMPLEMENTED)
 #define CLBI_IMPLEMENTED
 
 #include <float.h>

@@ -9,6 +9,7 @@ static void *t_malloc(size_t size)
     ++t_allocations, t_bytes += size;
     return t_fail_at && t_allocations == t_fail_at ? NULL : malloc(size);
 }
+#undef CLB_DECLARATIONS_ONLY     /* the allocator is part of the implementation: one of its own */
 #define CLB_MALLOC(n)     t_malloc(n)
 #define CLB_REALLOC(p, n) realloc(p, n)
 #define CLB_FREE(p)       free(p)

@@ -2,6 +2,7 @@
  *   cc -std=c99 -O2 -o t_train tests/t_train.c -lm && ./t_train */
 #include <stdlib.h>
 static long allocations;
+#undef CLB_DECLARATIONS_ONLY     /* the allocator is part of the implementation: one of its own */
 #define CLB_MALLOC(n)     (++allocations, malloc(n))
 #define CLB_REALLOC(p, n) (++allocations, realloc(p, n))
 #define CLB_FREE(p)       free(p)
