@@ -964,7 +964,8 @@ typedef struct clb_lanczos_opts {
     size_t    block;         /* 0 -> 1 start vector; 2 for a clb_dense_op of order > 500, which
                                      is read from memory once for two products */
     size_t    basis;         /* 0 -> max(2 k + 20, 60), at most n: vectors kept before a restart */
-    size_t    max_products;  /* 0 -> max(10 n, 1000) operator products */
+    size_t    max_products;  /* 0 -> max(10 n, 1000); never more products than this, those that
+                                     measure residuals included */
     int       no_check;      /* 0 -> after convergence a cycle from a new random vector looks for
                                      copies of multiple eigenvalues that one start cannot see */
     clb_rng  *rng;           /* NULL -> a fixed stream */
@@ -977,7 +978,8 @@ typedef struct clb_eigs {
     size_t    n, count;
     double   *value;         /* [count] */
     double   *residual;      /* [count]    |A v - value v|, measured with one more product */
-    double   *bound;    /* [count]    on |value - nearest eigenvalue|: min(r, r^2/gap) + rounding */
+    double   *bound;         /* [count]    on |value - nearest eigenvalue|: r^2/gap of a converged
+                                     pair, else r, with |v.Av - value| and rounding */
     int      *converged;     /* [count]    residual <= tol |A| */
     clb_real *vector;        /* [count][n] row i is unit, component of largest magnitude positive */
     double    smallest, largest;   /* extreme Ritz values, whatever was asked for */
@@ -986,11 +988,13 @@ typedef struct clb_eigs {
     void     *arena;
 } clb_eigs;
 
-CLBDEF void       clb_lanczos_opts_resolve(clb_lanczos_opts *opts, size_t n, size_t k);
+/* Fills in the defaults that clb_lanczos would use for k pairs of A. */
+CLBDEF void       clb_lanczos_opts_resolve(clb_lanczos_opts *opts, const clb_linop *A, size_t k);
 /* k eigenpairs at the chosen end(s) of the spectrum by Lanczos with two full reorthogonalisation
  * passes and thick restarts. k > n gives n. All memory, about (basis + block + count) n reals, is
  * taken at the start; no step and no restart allocates.
- * CLB_ENOCONV: some pair is not converged, the best estimates are there. Other errors: CLB_EOPTION
+ * CLB_ENOCONV: some pair is not converged or not checked, the best estimates are there (fewer than
+ * k pairs if there were not even k products). Other errors: CLB_EOPTION
  * (k = 0, which, start = 0), CLB_EEMPTY (n = 0), CLB_ENOTFINITE (the operator gave NaN or
  * infinity), CLB_ESIZE, CLB_ENOMEM; *out is then zeroed. */
 CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts,
@@ -4589,15 +4593,20 @@ CLBDEF double clb_sumsq(size_t n, const clb_real *x)
     return clbi_isa_kernels()->dot(n, x, x);
 }
 
-/* A power of two that brings values of at most this size to where their squares neither overflow
- * nor lose digits: 1 for all usual sizes. A product with it is exact, and so is one with its
- * inverse. */
-static double clbi_safe_scale(double size)
+/* 1 where 1/limit < size < limit, else a power of two that brings size to [1/2, 1), as far as a
+ * double can. A product with it is exact, and so is one with its inverse. */
+static double clbi_scale_into(double size, double limit)
 {
     int e;
-    if (!(size > 0 && size <= DBL_MAX) || (size > 0x1p-300 && size < 0x1p300)) return 1;
+    if (!(size > 0 && size <= DBL_MAX) || (size > 1 / limit && size < limit)) return 1;
     (void)frexp(size, &e);
     return ldexp(1, e < -1021 ? 1021 : e > 1021 ? -1021 : -e);
+}
+
+/* The scale at which squares of values of at most this size neither overflow nor lose digits. */
+static double clbi_safe_scale(double size)
+{
+    return clbi_scale_into(size, 0x1p300);
 }
 
 /* |x|_2: the root of clb_sumsq, and right also where that over- or underflows. */
@@ -6700,15 +6709,19 @@ static clb_status clbi_coupling_sigma(const clb_curv *curv, size_t h, clb_real *
     const clb_pass *pass = curv->pass;
     size_t i, k, n = pass->n, d = pass->net->m[0], m = pass->net->m[1], K = pass->net->m[2];
     clb_real *B = work, *BtB = B + d * K, *r = BtB + K * K;
-    double *values;
+    double *values, top = 0;
+    int e = 0;
     clb_status status = clbi_alloc(&values, K, sizeof *values);
     if (status) return status;
     for (i = 0; i < n; ++i)
         for (k = 0; k < K; ++k) r[i * K + k] = curv->s1[1][i * m + h] * pass->u[2][i * K + k];
     clb_matmul_tn(d, K, n, pass->a[0], d, r, K, B, K);
+    for (k = 0; k < d * K; ++k) top = fmax(top, fabs((double)B[k]));
+    if (top > 0 && top <= DBL_MAX) (void)frexp(top, &e);
+    for (k = 0; k < d * K; ++k) B[k] = (clb_real)ldexp((double)B[k], -e);
     clb_matmul_tn(K, K, d, B, K, B, K, BtB, K);
     status = clb_jacobi(K, BtB, K, values, NULL);
-    *sigma = status == CLB_OK && values[K - 1] > 0 ? sqrt(values[K - 1]) : 0;
+    *sigma = status == CLB_OK && values[K - 1] > 0 ? ldexp(sqrt(values[K - 1]), e) : 0;
     CLB_FREE(values);
     return status;
 }
@@ -6825,13 +6838,16 @@ static void clbi_reduce_rows(size_t rows, size_t d, size_t width, double *R, dou
 {
     size_t i, j, k;
     for (j = 0; j < d; ++j, R += width) {
-        double below = 0, r, v;
+        double top = 0, below = 0, scale, r, v;
+        for (i = 0; i < rows; ++i) top = fmax(top, fabs(A[i * width + j]));
+        if (top == 0) continue;
+        scale = clbi_safe_scale(fmax(top, fabs(R[j])));    /* of (R_jj, A_ij): w scales back */
+        for (i = 0; scale != 1 && i < rows; ++i) A[i * width + j] *= scale;
         for (i = 0; i < rows; ++i) below += A[i * width + j] * A[i * width + j];
-        if (below == 0) continue;
-        r = sqrt(R[j] * R[j] + below);
+        r = sqrt(scale * R[j] * (scale * R[j]) + below);
         if (R[j] > 0) r = -r;
-        v = R[j] - r;
-        R[j] = r;
+        v = scale * R[j] - r;
+        R[j] = r / scale;
         for (k = j + 1; k < width; ++k) w[k] = v * R[k];
         for (i = 0; i < rows; ++i)
             for (k = j + 1; k < width; ++k) w[k] += A[i * width + j] * A[i * width + k];
@@ -7821,6 +7837,15 @@ static void clbi_sort_rows(size_t n, double *d, double *Z, size_t w)
     }
 }
 
+/* sqrt(x^2 + y^2), also where the squares over- or underflow. */
+static double clbi_hypot(double x, double y)
+{
+    double sum = x * x + y * y, scale;
+    if (sum > 0x1p-900 && sum <= DBL_MAX) return sqrt(sum);
+    scale = clbi_safe_scale(fmax(fabs(x), fabs(y)));
+    return sqrt(scale * x * (scale * x) + scale * y * (scale * y)) / scale;
+}
+
 /* One implicit QL step with Wilkinson's shift on the unreduced block l..m of T. */
 static void clbi_ql_step(size_t l, size_t m, double *d, double *e, double *Z, size_t w)
 {
@@ -7830,7 +7855,7 @@ static void clbi_ql_step(size_t l, size_t m, double *d, double *e, double *Z, si
     double s = 1, c = 1, p = 0;
     for (size_t i = m; i-- > l;) {
         double f = s * e[i], b = c * e[i];
-        double r = sqrt(f * f + g * g);
+        double r = clbi_hypot(f, g);
         e[i + 1] = r;
         if (r == 0) {                            /* the bulge vanished: T splits here */
             d[i + 1] -= p;
@@ -7851,20 +7876,29 @@ static void clbi_ql_step(size_t l, size_t m, double *d, double *e, double *Z, si
     e[m] = 0;
 }
 
+/* The last row of the block of T that begins at row l. T splits where an off-diagonal element is
+ * lost beside its neighbours on the diagonal, or beside all of T: neighbours may be 0. */
+static size_t clbi_ql_split(size_t n, size_t l, const double *d, const double *e, double floor)
+{
+    while (l + 1 < n && fabs(e[l]) > floor &&
+           fabs(e[l]) > 0.5 * CLBI_DBL_EPS * (fabs(d[l]) + fabs(d[l + 1]))) ++l;
+    return l;
+}
+
 /* Eigenvalues of the symmetric tridiagonal matrix with diagonal d [n] and off-diagonal e [n]
  * (e[n-1] is scratch), ascending in d; e is destroyed. Z [n][w] becomes V Z, V the rows of
  * eigenvectors (w = 0: values only; Z the identity gives V; a column g gives V g). Returns the
  * number of eigenvalues that did not converge. */
 static size_t clbi_ql(size_t n, double *d, double *e, double *Z, size_t w)
 {
-    size_t failed = 0;
+    size_t i, m, failed = 0;
+    double top = 0, scale;
     if (n > 0) e[n - 1] = 0;
+    for (i = 0; i < n; ++i) top = fmax(top, fmax(fabs(d[i]), fabs(e[i])));
+    scale = clbi_safe_scale(top);
+    for (i = 0; i < n; ++i) d[i] *= scale, e[i] *= scale;
     for (size_t l = 0; l < n; ++l) {
-        for (int sweep = 0;; ++sweep) {
-            size_t m = l;
-            while (m + 1 < n && fabs(e[m]) > 0.5 * CLBI_DBL_EPS * (fabs(d[m]) + fabs(d[m + 1])))
-                ++m;
-            if (m == l) break;
+        for (int sweep = 0; (m = clbi_ql_split(n, l, d, e, 0x1p-700 * scale * top)) > l; ++sweep) {
             if (sweep == 60) {
                 ++failed;
                 break;
@@ -7872,6 +7906,7 @@ static size_t clbi_ql(size_t n, double *d, double *e, double *Z, size_t w)
             clbi_ql_step(l, m, d, e, Z, w);
         }
     }
+    for (i = 0; i < n; ++i) d[i] /= scale;
     clbi_sort_rows(n, d, Z, w);
     return failed;
 }
@@ -8713,7 +8748,7 @@ CLBDEF size_t clb_eigh_bytes(size_t n, int vectors)
 /* x = x / |x| by division, as published; returns |x|. */
 static double clbi_normalise(size_t n, clb_real *x)
 {
-    clb_real norm = (clb_real)sqrt(clb_sumsq(n, x));
+    clb_real norm = (clb_real)clbi_norm(n, x);
     for (size_t j = 0; j < n; ++j) x[j] /= norm;
     return (double)norm;
 }
@@ -8797,7 +8832,9 @@ CLBDEF clb_status clb_lanczos_published(const clb_linop *A, size_t count, clb_rn
 /* An orthonormal basis V of `size` rows; A has been applied to the first `done` of them. H_ij = v_i
  * . A v_j is stored for j < done, i < size, so that start vectors, blocks, restarts and random
  * continuations need no special cases:
- *   A v_j = sum_{i < size} H_ij v_i + (rounding)       for all j < done. */
+ *   A v_j = sum_{i < size} H_ij v_i + (rounding)       for all j < done.
+ * A stands for scale A here: an operator too large or too small for squares is worked on times a
+ * power of two, 1 for all others. */
 typedef struct clbi_krylov {
     const clb_linop *A;
     size_t    n, cap, size, done;
@@ -8808,6 +8845,7 @@ typedef struct clbi_krylov {
     double   *h, *dot;     /* [cap] */
     clb_real *coef;        /* [cap] */
     double    norm;        /* lower bound of |A|_2: largest |A v_j| */
+    double    scale, top;  /* the power of two; largest |A v_j| without it */
     size_t    products;
     clb_rng  *rng;
     int       finite;
@@ -8839,6 +8877,7 @@ static clb_status clbi_krylov_init(clbi_krylov *k, const clb_linop *A, size_t ca
     k->h = k->H + cap * cap;
     k->dot = k->h + cap;
     k->rng = rng;
+    k->scale = 1;
     k->finite = 1;
     return CLB_OK;
 }
@@ -8862,7 +8901,7 @@ static double clbi_krylov_orthogonalise(clbi_krylov *k)
         }
         kernels->combine(k->size, k->n, k->coef, k->V, k->n, k->w);
     }
-    return sqrt(clb_sumsq(k->n, k->w));
+    return clbi_norm(k->n, k->w);
 }
 
 /* w / norm becomes the next row of the basis. */
@@ -8880,7 +8919,7 @@ static int clbi_krylov_random(clbi_krylov *k)
     for (int attempt = 0; attempt < 5 && k->size < k->cap && k->size < k->n; ++attempt) {
         double before, after;
         clb_rng_normal(k->rng, k->n, k->w);
-        before = sqrt(clb_sumsq(k->n, k->w));
+        before = clbi_norm(k->n, k->w);
         after = clbi_krylov_orthogonalise(k);
         if (!(after > 1e-3 * before / sqrt((double)k->n))) continue;
         for (size_t j = 0; j < k->n; ++j) k->w[j] = (clb_real)((double)k->w[j] / after);
@@ -8890,7 +8929,35 @@ static int clbi_krylov_random(clbi_krylov *k)
     return 0;
 }
 
-/* w = A v_j. A stored matrix is read once for two vectors where the next one is known already. */
+/* Sizes at which squares, and the projected matrix as clb_real, are safe. */
+#ifdef CLB_SINGLE
+#define CLBI_KRYLOV_LIMIT 0x1p60
+#else
+#define CLBI_KRYLOV_LIMIT 0x1p300
+#endif
+
+/* w, just made by the operator, times the scale. The scale goes by the largest
+ * norm so far: what is known already changes with it. */
+static void clbi_krylov_scale(clbi_krylov *k)
+{
+    double norm = clbi_norm(k->n, k->w), scale = k->scale;
+    k->finite = norm <= DBL_MAX;
+    if (!k->finite) return;
+    if (norm > k->top) {
+        k->top = norm;
+        scale = clbi_scale_into(norm, CLBI_KRYLOV_LIMIT);
+    }
+    if (scale != k->scale) {
+        for (size_t i = 0; i < k->cap * k->cap; ++i) k->H[i] = k->H[i] / k->scale * scale;
+        k->norm = k->norm / k->scale * scale;
+        k->scale = scale;
+    }
+    for (size_t j = 0; scale != 1 && j < k->n; ++j) k->w[j] = (clb_real)((double)k->w[j] * scale);
+    k->norm = fmax(k->norm, scale != 1 ? clbi_norm(k->n, k->w) : norm);
+}
+
+/* w = A v_j. A stored matrix is read once for two vectors where the next one is
+ * known already. */
 static void clbi_krylov_apply(clbi_krylov *k, size_t j)
 {
     const clb_real *v = k->V + j * k->n;
@@ -8905,6 +8972,7 @@ static void clbi_krylov_apply(clbi_krylov *k, size_t j)
     } else {
         k->A->apply(k->A->context, v, k->w);
     }
+    clbi_krylov_scale(k);
 }
 
 /* Applies A to the next unprocessed row and extends the basis by what is new; where nothing is (an
@@ -8912,14 +8980,9 @@ static void clbi_krylov_apply(clbi_krylov *k, size_t j)
 static void clbi_krylov_step(clbi_krylov *k)
 {
     size_t j = k->done++;
-    double norm, beta;
+    double beta;
     clbi_krylov_apply(k, j);
-    norm = sqrt(clb_sumsq(k->n, k->w));
-    if (!(norm <= 1.7976931348623157e308)) {
-        k->finite = 0;
-        return;
-    }
-    if (norm > k->norm) k->norm = norm;
+    if (!k->finite) return;
     beta = clbi_krylov_orthogonalise(k);
     for (size_t i = 0; i < k->size; ++i) k->H[i * k->cap + j] = k->H[j * k->cap + i] = k->h[i];
     if (k->size >= k->cap || k->size >= k->n) return;
@@ -8933,13 +8996,13 @@ static void clbi_krylov_step(clbi_krylov *k)
 
 /* --- Lanczos -------------------------------------------------------------------------------- */
 
-CLBDEF void clb_lanczos_opts_resolve(clb_lanczos_opts *opts, size_t n, size_t k)
+CLBDEF void clb_lanczos_opts_resolve(clb_lanczos_opts *opts, const clb_linop *A, size_t k)
 {
-    size_t ends = opts->which == CLB_BOTH_ENDS ? 2 : 1, wanted, least;
+    size_t ends = opts->which == CLB_BOTH_ENDS ? 2 : 1, n = A->n, wanted, least;
     if (k > n) k = n;
     wanted = ends * k;
     if (opts->tol <= 0) opts->tol = sizeof(clb_real) == 4 ? 1e-5 : 1e-10;
-    if (opts->block == 0) opts->block = 1;
+    if (opts->block == 0) opts->block = A->apply == clbi_dense_apply && n > 500 ? 2 : 1;
     if (opts->block > n) opts->block = n;
     if (opts->basis == 0) opts->basis = 2 * wanted + 20 > 60 ? 2 * wanted + 20 : 60;
     least = wanted + 2 * opts->block + 2;                /* room for a step of every start vector */
@@ -8952,8 +9015,9 @@ typedef struct clbi_lanczos {
     clbi_krylov k;
     clb_lanczos_opts opts;
     size_t    top, bottom;     /* pairs wanted at each end */
+    size_t    budget;          /* products for the basis; the others measure residuals */
     double   *theta, *res;     /* [basis] Ritz values ascending, residual estimates */
-    double   *before;          /* [top + bottom] wanted Ritz values before the check for copies */
+    double   *before;          /* [top + bottom] wanted values of A before the check for copies */
     clb_real *S, *P;        /* [basis][basis] rows of Ritz coordinates; projected matrix, scratch */
     clb_real *tile;            /* [basis][CLBI_TILE] */
     size_t   *keep;            /* [basis] indices of Ritz pairs */
@@ -9112,7 +9176,7 @@ static void clbi_lanczos_challenge(clbi_lanczos *s)
     size_t wanted = s->top + s->bottom;
     for (size_t i = 0; i < wanted; ++i) {
         s->keep[i] = clbi_lanczos_index(s, i);
-        s->before[i] = s->theta[s->keep[i]];
+        s->before[i] = s->theta[s->keep[i]] / s->k.scale;
     }
     clbi_lanczos_compress(s, wanted, 1);
     for (size_t b = 0; b < s->opts.block; ++b)
@@ -9122,9 +9186,9 @@ static void clbi_lanczos_challenge(clbi_lanczos *s)
 /* Did the challenge bring nothing better than what was there? */
 static int clbi_lanczos_held(const clbi_lanczos *s)
 {
-    double slack = s->opts.tol * s->k.norm;
+    double slack = s->opts.tol * s->k.norm / s->k.scale;
     for (size_t i = 0; i < s->top + s->bottom; ++i) {
-        double now = s->theta[clbi_lanczos_index(s, i)];
+        double now = s->theta[clbi_lanczos_index(s, i)] / s->k.scale;
         if (i < s->top ? now > s->before[i] + slack : now < s->before[i] - slack) return 0;
     }
     return 1;
@@ -9141,15 +9205,18 @@ static clb_status clbi_lanczos_run(clbi_lanczos *s, clb_eigs *out)
     double tol = 0.5 * s->opts.tol, before = 0, worst;
     for (;;) {
         clb_status status;
-        while (k->done < look && k->done < k->size && k->finite) clbi_krylov_step(k);
+        while (k->done < look && k->done < k->size && k->finite && k->products < s->budget)
+            clbi_krylov_step(k);
         if (!k->finite) return CLB_ENOTFINITE;
         if ((status = clbi_lanczos_ritz(s)) != CLB_OK) return status;
-        out->smallest = fmin(out->smallest, s->theta[0]);
-        out->largest = fmax(out->largest, s->theta[k->done - 1]);
+        out->smallest = fmin(out->smallest, s->theta[0] / k->scale);
+        out->largest = fmax(out->largest, s->theta[k->done - 1] / k->scale);
         if (k->done == k->n) return CLB_OK;                /* the whole space: exact */
+        if (k->done < s->top + s->bottom) return CLB_ENOCONV;
         worst = clbi_lanczos_worst(s);
+        if (worst <= tol && challenged && (s->opts.no_check || clbi_lanczos_held(s))) return CLB_OK;
+        if (k->products >= s->budget) return CLB_ENOCONV;
         if (worst <= tol) {
-            if (challenged && (s->opts.no_check || clbi_lanczos_held(s))) return CLB_OK;
             challenged = 1;
             clbi_lanczos_challenge(s);
             look = s->opts.basis;
@@ -9158,7 +9225,6 @@ static clb_status clbi_lanczos_run(clbi_lanczos *s, clb_eigs *out)
             look = s->opts.basis;                          /* looked too early */
             continue;
         } else {
-            if (k->products >= s->opts.max_products) return CLB_ENOCONV;
             if (!s->opts.no_check) challenged = 0;
             clbi_lanczos_restart(s);
             look = clbi_lanczos_look(s, before, worst, k->products - seen, tol);
@@ -9193,30 +9259,48 @@ static clb_status clbi_eigs_alloc(clb_eigs *out, size_t n, size_t count)
     return CLB_OK;
 }
 
-/* Residual of pair i by one product; bound from it and the distance to the other Ritz values. */
+/* A bound on the distance from Ritz value `at` of a vector with residual r to the nearest
+ * eigenvalue: r^2/gap where the pair is converged, so that the other Ritz values tell how far the
+ * rest of the spectrum is, else r. */
+static double clbi_lanczos_bound(const clbi_lanczos *s, size_t at, double r, int converged)
+{
+    double gap = DBL_MAX;
+    for (size_t j = 0; j < s->k.done; ++j)
+        if (j != at) gap = fmin(gap, fabs(s->theta[j] - s->theta[at]) - s->res[j]);
+    return converged && gap > r ? r / gap * r : r;
+}
+
+/* Residual of pair i by one product, where one is left, and the bound. It includes how far v.Av is
+ * from the Ritz value: 0 for a symmetric operator, but for rounding. */
 static void clbi_lanczos_measure(clbi_lanczos *s, clb_eigs *out, size_t i)
 {
     clbi_krylov *k = &s->k;
     size_t at = s->keep[i];
-    double r, gap = 1.7976931348623157e308;
+    double r = s->res[at], off = 0, noise = 4 * CLBI_EPS * k->norm;
     clb_real *v = out->vector + i * k->n;
+    int measured = k->products < s->opts.max_products;
     clbi_normalise(k->n, v);
     clbi_sign_rule(k->n, v);
-    k->A->apply(k->A->context, v, k->w);
-    ++k->products;
-    clb_axpy(k->n, (clb_real)-s->theta[at], v, k->w);
-    r = sqrt(clb_sumsq(k->n, k->w));
-    for (size_t j = 0; j < k->done; ++j)
-        if (j != at) gap = fmin(gap, fmax(0, fabs(s->theta[j] - s->theta[at]) - s->res[j]));
-    out->value[i] = s->theta[at];
-    out->residual[i] = r;
-    out->bound[i] = (gap > 0 ? fmin(r, r / gap * r) : r) + 4 * CLBI_EPS * k->norm;
-    out->converged[i] = r <= s->opts.tol * k->norm + 4 * CLBI_EPS * k->norm;
+    if (measured) {
+        k->A->apply(k->A->context, v, k->w);
+        ++k->products;
+        clbi_krylov_scale(k);
+        off = fabs(clb_dot(k->n, v, k->w) - s->theta[at]);
+        clb_axpy(k->n, (clb_real)-s->theta[at], v, k->w);
+        r = clbi_norm(k->n, k->w);
+    }
+    out->converged[i] = measured && r <= s->opts.tol * k->norm + noise;
+    out->value[i] = s->theta[at] / k->scale;
+    out->residual[i] = r / k->scale;
+    out->bound[i] = (clbi_lanczos_bound(s, at, r, out->converged[i]) + off + noise) / k->scale;
 }
 
 static clb_status clbi_lanczos_finish(clbi_lanczos *s, clb_eigs *out, clb_status status)
 {
-    size_t wanted = s->top + s->bottom, p = s->k.done, n = s->k.n;
+    size_t wanted, p = s->k.done, n = s->k.n;
+    if (s->top > p) s->top = p;                            /* max_products did not suffice */
+    if (s->bottom > p - s->top) s->bottom = p - s->top;
+    out->count = wanted = s->top + s->bottom;
     for (size_t i = 0; i < wanted; ++i) {
         s->keep[i] = clbi_lanczos_index(s, i);
         memcpy(s->P + i * p, s->S + s->keep[i] * p, p * sizeof *s->P);
@@ -9226,7 +9310,7 @@ static clb_status clbi_lanczos_finish(clbi_lanczos *s, clb_eigs *out, clb_status
         clbi_lanczos_measure(s, out, i);
         if (!out->converged[i] && status == CLB_OK) status = CLB_ENOCONV;
     }
-    out->norm = s->k.norm;
+    out->norm = s->k.norm / s->k.scale;
     out->products = s->k.products;
     return status;
 }
@@ -9236,12 +9320,14 @@ static void clbi_lanczos_plan(clbi_lanczos *s, const clb_linop *A, size_t k,
                               const clb_lanczos_opts *opts)
 {
     if (opts) s->opts = *opts;
-    if (s->opts.block == 0 && A->apply == clbi_dense_apply && A->n > 500) s->opts.block = 2;
-    clb_lanczos_opts_resolve(&s->opts, A->n, k);
+    clb_lanczos_opts_resolve(&s->opts, A, k);
     if (k > A->n) k = A->n;
     s->top = s->opts.which == CLB_SMALLEST ? 0 : k;
     s->bottom = s->opts.which == CLB_LARGEST ? 0 : k;
     if (s->top + s->bottom > A->n) s->bottom = A->n - s->top;
+    s->budget = s->opts.max_products -
+                (s->top + s->bottom < s->opts.max_products / 2 ? s->top + s->bottom
+                                                               : s->opts.max_products / 2);
 }
 
 CLBDEF size_t clb_lanczos_bytes(const clb_linop *A, size_t k, const clb_lanczos_opts *opts)
@@ -9273,7 +9359,7 @@ CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_op
     if (A->n == 0) return CLB_EEMPTY;
     if (k == 0 || (opts && (unsigned)opts->which >= CLB_WHICH_COUNT)) return CLB_EOPTION;
     clbi_lanczos_plan(&s, A, k, opts);
-    if (s.opts.start && !((start = sqrt(clb_sumsq(A->n, s.opts.start))) > 0)) return CLB_EOPTION;
+    if (s.opts.start && !((start = clbi_norm(A->n, s.opts.start)) > 0)) return CLB_EOPTION;
     clb_rng_seed(&own, 1);
     if ((status = clbi_lanczos_init(&s, A, s.opts.rng ? s.opts.rng : &own)) != CLB_OK)
         return status;
@@ -9312,10 +9398,10 @@ static size_t clbi_slq_tridiagonal(clbi_krylov *k, size_t steps, double *node, d
         size_t j = k->done, size = k->size;
         clbi_krylov_step(k);
         if (!k->finite) return 0;
-        node[j] = k->H[j * k->cap + j];
+        node[j] = k->H[j * k->cap + j] / k->scale;
         off[j] = 0;
         if (k->size == size || k->H[size * k->cap + j] == 0) return j + 1;
-        off[j] = k->H[size * k->cap + j];
+        off[j] = k->H[size * k->cap + j] / k->scale;
     }
     return k->done;
 }
@@ -9366,7 +9452,7 @@ CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *
         k.size = k.done = 0;
         if (o.start) memcpy(k.w, o.start, A->n * sizeof *k.w);
         else clb_rng_normal(rng, A->n, k.w);
-        norm = sqrt(clb_sumsq(A->n, k.w));
+        norm = clbi_norm(A->n, k.w);
         if (norm > 0) {
             clbi_krylov_push(&k, norm);
             status = clbi_slq_probe(&k, out, o.steps, 1 / (double)o.probes, off);
@@ -9402,7 +9488,7 @@ CLBDEF clb_status clb_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng
 {
     clb_real *z;
     size_t cells, n = A->n;
-    double mean = 0, scatter = 0, half;
+    double mean = 0, scatter = 0, scale = 1, half;
     clb_status status;
     memset(out, 0, sizeof *out);
     if (n == 0) return CLB_EEMPTY;
@@ -9413,17 +9499,19 @@ CLBDEF clb_status clb_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng
         double q, delta;
         for (size_t j = 0; j < n; ++j) z[j] = clb_rng_u32(rng) >> 31 ? 1 : -1;
         A->apply(A->context, z, z + n);
+        if (p == 0) scale = clbi_safe_scale(clbi_norm(n, z + n));
+        if (scale != 1) clb_scale(n, (clb_real)scale, z + n);
         q = clb_dot(n, z, z + n);
         delta = q - mean;                                  /* Welford */
         mean += delta / (double)(p + 1);
         scatter += delta * (q - mean);
     }
     CLB_FREE(z);
-    out->mean = mean;
-    out->stderr_mean = sqrt(scatter / (double)(probes - 1) / (double)probes);
+    out->mean = mean / scale;
+    out->stderr_mean = sqrt(scatter / (double)(probes - 1) / (double)probes) / scale;
     half = clbi_student95(probes - 1) * out->stderr_mean;
-    out->lower = mean - half;
-    out->upper = mean + half;
+    out->lower = out->mean - half;
+    out->upper = out->mean + half;
     out->samples = probes;
     return CLB_OK;
 }

@@ -492,7 +492,7 @@ static void t_regression_offset(void)
         clb_fit f;
         for (size_t i = 0; i < 8; ++i)
             x[i] = offset[k] + (double)i, y[i] = 2.0 * (double)i + ((int)(i * 7) % 3 - 1) * 0.25;
-        f = clb_fit_linear(8, x, y);                /* 84.375/42, and the rest from exact fractions */
+        f = clb_fit_linear(8, x, y);          /* moments of the exact points: 42, 84.375, ... */
         NEAR_REL(f.slope, 84.375 / 42, 1e-15);
         NEAR_REL(f.r2, 1 - (169.8046875 - 84.375 * 84.375 / 42) / 169.8046875, 1e-14);
     }
