@@ -13,7 +13,7 @@
  *   @S11 platform, instruction set  @S17 curvature                 @S22 statistics
  *   @S12 elementary functions       @S18 training, gradient flow   @S23 pathways
  *   @S13 random numbers             @S19 eigensolvers              @S24 run helpers
- *   @S14 data                                                      @S99 licence
+ *   @S14 data                       @S26 weight files              @S99 licence
  *
  * ============================================================================================
  * @S00 MANUAL
@@ -241,6 +241,7 @@ typedef double clb_real;
     X(CLB_ENOCONV,    "no convergence; best estimate returned")                    \
     X(CLB_EIO,        "cannot open, read or write the file")                       \
     X(CLB_EFORMAT,    "file is malformed")                                         \
+    X(CLB_EUNSUPPORTED, "a valid file, but of a kind that is not read")            \
     X(CLB_ETRUNCATED, "file is shorter than its header says")                      \
     X(CLB_EEMPTY,     "data set or matrix is empty")                               \
     X(CLB_ERAGGED,    "rows of different length")                                  \
@@ -404,10 +405,11 @@ CLBDEF void clb_array_free(clb_array *array);  /* accepts a zeroed struct, leave
 
 /* Readers of files that users bring. Each takes the bytes of a file and their number, is pure,
  * allocates no more than a small multiple of that number, and on failure leaves its result zeroed.
- * Errors of all: CLB_EFORMAT (not such a file, a type not read here, or bytes after the end),
- * CLB_ETRUNCATED (shorter than its header says), CLB_ESIZE (sizes overflow), CLB_ENOMEM. */
+ * Errors of all: CLB_EFORMAT (not such a file, or bytes after the end), CLB_EUNSUPPORTED (a type
+ * not read here), CLB_ETRUNCATED (shorter than its header says), CLB_ESIZE (sizes overflow),
+ * CLB_ENOMEM. */
 
-/* NPY, format 1, 2 or 3: f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, either byte order, C or Fortran order
+/* NPY, format 1, 2 or 3: f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, either byte order, C or Fortran order
  * (turned into C order). Zero dimensions are legal, NaN and infinity pass; integers beyond 2^53
  * round to double. */
 CLBDEF clb_status clb_npy_read(clb_array *array, const void *bytes, size_t size);
@@ -1825,6 +1827,56 @@ CLBDEF clb_status clb_problem_run(const clb_problem_opts *opts, uint64_t seed, d
 CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, double *largest,
                                         double *smallest);
 
+/* ============================================================================================
+ * @S26 WEIGHT FILES
+ * ========================================================================================== */
+
+/* A named array, as files of weights hold them. */
+typedef struct clb_tensor {
+    char     *name;           /* zero-terminated; of an NPZ member without ".npy"                 */
+    clb_array array;          /* the values in double                                             */
+    int       digits;         /* binary digits of a stored value, which its rounding follows from:
+                                 53 float64, 24 float32, 11 float16, 8 bfloat16, 0 integer        */
+} clb_tensor;
+
+typedef struct clb_tensors {
+    size_t      count;
+    clb_tensor *item;         /* [count], in the order of the file, names all different           */
+} clb_tensors;
+CLBDEF void clb_tensors_free(clb_tensors *tensors); /* accepts a zeroed struct, leaves one */
+/* The array of that name; NULL if there is none. */
+CLBDEF const clb_tensor *clb_tensors_find(const clb_tensors *tensors, const char *name);
+
+/* Why a file was not read: a sentence in English, and the byte of the file at which it shows. */
+typedef struct clb_file_error {
+    size_t at;
+    char   text[200];
+} clb_file_error;
+
+/* Readers of weight files. Each takes the bytes of a file and their number and is pure: it runs
+ * nothing that the file contains, and allocates at most 64 times `size` and 16 MiB. On failure
+ * *tensors is zeroed and *error (may be NULL) says what is wrong.
+ * Errors of all: CLB_EFORMAT (not such a file, contradictions, a bad checksum), CLB_EUNSUPPORTED
+ * (a valid file of a kind that is not read here: *error has its name), CLB_ETRUNCATED, CLB_ESIZE
+ * (sizes overflow, or unpack to more than the bound above), CLB_ENOMEM. */
+
+/* NPZ: a ZIP archive of NPY files, stored or deflated (numpy.savez, numpy.savez_compressed). ZIP64
+ * is read, encryption is not. Members that are no ".npy" files are passed over. */
+CLBDEF clb_status clb_npz_read(clb_tensors *tensors, const void *bytes, size_t size,
+                               clb_file_error *error);
+/* The tensors as NPZ, stored: f4 where digits are 1..24, i8 where they are 0, else f8; the same
+ * bytes every time. *size: the bytes it takes; a NULL buffer asks for that only.
+ * Errors: CLB_ESIZE (capacity too small, 4 GiB or more, 65535 arrays or more), CLB_EOPTION (rank
+ * too large, name longer than 60000 bytes or used twice, an integer beyond 2^53), CLB_ENOMEM. */
+CLBDEF clb_status clb_npz_write(void *buffer, size_t capacity, size_t *size,
+                                const clb_tensors *tensors);
+
+#ifndef CLB_NO_STDIO
+/* The same to a file: written beside it first, then renamed, so that a file of that name is whole
+ * or the old one. Error besides: CLB_EIO. */
+CLBDEF clb_status clb_npz_save(const clb_tensors *tensors, const char *path);
+#endif
+
 #ifdef __cplusplus
 }
 #endif
@@ -3098,9 +3150,9 @@ CLBDEF void clb_array_free(clb_array *array)
     memset(array, 0, sizeof *array);
 }
 
-/* How the elements of an NPY file are stored. */
+/* How the elements of an NPY file, or of another file of weights, are stored. */
 typedef struct clbi_npy {
-    char   kind;             /* 'f' float, 'i' signed, 'u' unsigned, 'b' boolean */
+    char   kind;             /* 'f' float, 'B' bfloat16, 'i' signed, 'u' unsigned, 'b' boolean */
     size_t item;             /* bytes an element                                 */
     int    big_endian;
     int    fortran;
@@ -3109,23 +3161,27 @@ typedef struct clbi_npy {
 /* The element type, '<f8' and the like. */
 static clb_status clbi_npy_descr(clbi_text *t, clbi_npy *npy)
 {
-    static const char *const types[] = { "f4", "f8", "i1", "i2", "i4", "i8",
+    static const char *const types[] = { "f2", "f4", "f8", "i1", "i2", "i4", "i8",
                                          "u1", "u2", "u4", "u8", "b1" };
     const char *quote = clbi_take(t, "'") ? "'" : "\"";
     char order;
     size_t i;
+    if (clbi_take(t, "[")) return CLB_EUNSUPPORTED;                  /* records */
     if (quote[0] == '"' && !clbi_take(t, "\"")) return CLB_EFORMAT;
     if (t->end - t->p < 4) return CLB_EFORMAT;
     order = (char)t->p[0];
     for (i = 0; i < sizeof types / sizeof types[0]; ++i)
         if (memcmp(t->p + 1, types[i], 2) == 0) break;
-    if (i == sizeof types / sizeof types[0]) return CLB_EFORMAT;
+    if (i == sizeof types / sizeof types[0])
+        return memchr("<>|=", order, 4) ? CLB_EUNSUPPORTED : CLB_EFORMAT;
     npy->kind = types[i][0];
     npy->item = (size_t)(types[i][1] - '0');
     if (order != '<' && order != '>' && !(order == '|' && npy->item == 1)) return CLB_EFORMAT;
     npy->big_endian = order == '>';
     t->p += 3;
-    return clbi_take(t, quote) ? CLB_OK : CLB_EFORMAT;
+    if (*t->p != (unsigned char)quote[0]) return CLB_EUNSUPPORTED;   /* f16 and the like */
+    ++t->p;
+    return CLB_OK;
 }
 
 /* The shape: (), (n,) or (n, m, ...), a comma at the end or not. */
@@ -3170,16 +3226,34 @@ static clb_status clbi_npy_dict(clbi_text *t, clbi_npy *npy, clb_array *array)
     return seen[0] && seen[1] && seen[2] && t->p == t->end ? CLB_OK : CLB_EFORMAT;
 }
 
+/* IEEE binary16: sign, 5 bits of exponent, 10 of fraction. */
+static double clbi_half_value(unsigned bits)
+{
+    unsigned fraction = bits & 0x3ffu;
+    int exponent = (int)(bits >> 10 & 0x1fu);
+    double v;
+    if (exponent == 31) {
+        uint32_t u = 0x7f800000u | (uint32_t)fraction << 13;
+        float f;
+        memcpy(&f, &u, sizeof f);
+        v = (double)f;
+    } else
+        v = exponent == 0 ? ldexp((double)fraction, -24)
+                          : ldexp((double)(fraction + 1024), exponent - 25);
+    return bits >> 15 ? -v : v;
+}
+
 static double clbi_npy_value(const clbi_npy *npy, const unsigned char *p)
 {
     uint64_t u = clbi_bytes_u64(p, npy->item, npy->big_endian);
+    if (npy->kind == 'f' && npy->item == 2) return clbi_half_value((unsigned)u);
     if (npy->kind == 'f' && npy->item == 8) {
         double v;
         memcpy(&v, &u, sizeof v);
         return v;
     }
-    if (npy->kind == 'f') {
-        uint32_t bits = (uint32_t)u;
+    if (npy->kind == 'f' || npy->kind == 'B') {          /* bfloat16: the upper half of a float */
+        uint32_t bits = (uint32_t)(npy->kind == 'B' ? u << 16 : u);
         float v;
         memcpy(&v, &bits, sizeof v);
         return (double)v;
@@ -3227,27 +3301,42 @@ static clb_status clbi_npy_header(clbi_npy *npy, clb_array *array, const unsigne
     return clbi_npy_dict(&t, npy, array);
 }
 
-CLBDEF clb_status clb_npy_read(clb_array *array, const void *bytes, size_t size)
+/* Binary digits of a stored value; 0 of an integer. */
+static int clbi_npy_digits(const clbi_npy *npy)
 {
-    const unsigned char *p = (const unsigned char *)bytes;
-    clbi_npy npy;
+    if (npy->kind == 'B') return 8;
+    if (npy->kind != 'f') return 0;
+    return npy->item == 2 ? 11 : npy->item == 4 ? 24 : 53;
+}
+
+/* An NPY file whose values take at most `most` bytes. *npy: how they were stored. */
+static clb_status clbi_npy_decode(clb_array *array, clbi_npy *npy, const unsigned char *p,
+                                  size_t size, size_t most)
+{
     size_t at = 0, count = 1, need, k;
     clb_status status;
     memset(array, 0, sizeof *array);
-    memset(&npy, 0, sizeof npy);
-    status = clbi_npy_header(&npy, array, p, size, &at);
+    memset(npy, 0, sizeof *npy);
+    status = clbi_npy_header(npy, array, p, size, &at);
     for (k = 0; !status && k < array->rank; ++k)
         if (!clbi_mul_size(count, array->shape[k], &count)) status = CLB_ESIZE;
-    if (!status && !clbi_mul_size(count, npy.item, &need)) status = CLB_ESIZE;
+    if (!status && !clbi_mul_size(count, npy->item, &need)) status = CLB_ESIZE;
     if (!status && need != size - at) status = need > size - at ? CLB_ETRUNCATED : CLB_EFORMAT;
+    if (!status && count > most / sizeof *array->x) status = CLB_ESIZE;
     if (!status) status = clbi_alloc(&array->x, count, sizeof *array->x);
     if (status) {
         memset(array, 0, sizeof *array);
         return status;
     }
     array->count = count;
-    clbi_npy_values(array, &npy, p + at);
+    clbi_npy_values(array, npy, p + at);
     return CLB_OK;
+}
+
+CLBDEF clb_status clb_npy_read(clb_array *array, const void *bytes, size_t size)
+{
+    clbi_npy npy;
+    return clbi_npy_decode(array, &npy, (const unsigned char *)bytes, size, (size_t)-1);
 }
 
 #define CLBI_NPY_HEADER 320   /* rank 8 and 20 digits a dimension, rounded up to a multiple of 64 */
@@ -3265,16 +3354,20 @@ static size_t clbi_put_size(char *text, size_t length, size_t value)
     return length;
 }
 
-/* The header of an NPY file of clb_real. *size: bytes of the whole file, *start: of the header. */
-static clb_status clbi_npy_start(char *text, size_t rank, const size_t *shape, size_t *start,
-                                 size_t *size)
+/* The type of clb_real. */
+static const clbi_npy clbi_npy_real = { 'f', sizeof(clb_real), 0, 0 };
+
+/* The header of an NPY file. *size: bytes of the whole file, *start: of the header. */
+static clb_status clbi_npy_start(char *text, const clbi_npy *npy, size_t rank, const size_t *shape,
+                                 size_t *start, size_t *size)
 {
     static const char dict[] = "{'descr': '<f8', 'fortran_order': False, 'shape': (";
     size_t length = 10, count = 1, total, k;
     if (rank > CLB_ARRAY_RANK) return CLB_EOPTION;
     memcpy(text, "\x93NUMPY\x01\x00", 8);
     memcpy(text + length, dict, sizeof dict - 1);
-    if (sizeof(clb_real) == 4) text[length + 13] = '4';
+    text[length + 12] = npy->kind;
+    text[length + 13] = (char)('0' + (int)npy->item);
     length += sizeof dict - 1;
     for (k = 0; k < rank; ++k) {
         if (!clbi_mul_size(count, shape[k], &count)) return CLB_ESIZE;
@@ -3290,21 +3383,31 @@ static clb_status clbi_npy_start(char *text, size_t rank, const size_t *shape, s
     text[8] = (char)((total - 10) & 0xff);
     text[9] = (char)((total - 10) >> 8);
     *start = total;
-    if (!clbi_mul_size(count, sizeof(clb_real), size)) return CLB_ESIZE;
+    if (!clbi_mul_size(count, npy->item, size)) return CLB_ESIZE;
     return clbi_add_size(*size, total, size) ? CLB_OK : CLB_ESIZE;
+}
+
+/* The bits of x in that type: 'f' of 4 or 8 bytes, 'i' of 8. */
+static uint64_t clbi_npy_bits(const clbi_npy *npy, double x)
+{
+    uint64_t u;
+    if (npy->kind == 'i') return x < 0.0 ? ~(uint64_t)(-x) + 1 : (uint64_t)x;
+    if (npy->item == 4) {
+        float f = (float)x;
+        uint32_t bits;
+        memcpy(&bits, &f, sizeof bits);
+        return bits;
+    }
+    memcpy(&u, &x, sizeof u);
+    return u;
 }
 
 /* One clb_real, least significant byte first. */
 static void clbi_npy_put(unsigned char *out, clb_real x)
 {
-#ifdef CLB_SINGLE
-    uint32_t u;
-#else
-    uint64_t u;
-#endif
+    uint64_t u = clbi_npy_bits(&clbi_npy_real, (double)x);
     size_t i;
-    memcpy(&u, &x, sizeof u);
-    for (i = 0; i < sizeof u; ++i) out[i] = (unsigned char)(u >> (8 * i) & 0xff);
+    for (i = 0; i < sizeof x; ++i) out[i] = (unsigned char)(u >> (8 * i) & 0xff);
 }
 
 CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, const clb_real *x,
@@ -3314,7 +3417,7 @@ CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, con
     char head[CLBI_NPY_HEADER];
     unsigned char *out = (unsigned char *)buffer;
     size_t start, i;
-    clb_status status = clbi_npy_start(head, rank, shape, &start, size);
+    clb_status status = clbi_npy_start(head, &clbi_npy_real, rank, shape, &start, size);
     if (status || !buffer) return status;
     if (*size > capacity) return CLB_ESIZE;
     memcpy(out, head, start);
@@ -3630,7 +3733,7 @@ CLBDEF clb_status clb_npy_fwrite(FILE *file, const clb_real *x, size_t rank, con
     char head[CLBI_NPY_HEADER];
     unsigned char block[64 * sizeof(clb_real)];
     size_t start, size, count, done = 0, i;
-    clb_status status = clbi_npy_start(head, rank, shape, &start, &size);
+    clb_status status = clbi_npy_start(head, &clbi_npy_real, rank, shape, &start, &size);
     if (status) return status;
     if (fwrite(head, 1, start, file) != start) return CLB_EIO;
     count = (size - start) / sizeof *x;
@@ -12567,6 +12670,787 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
     clb_pass_free(&pass);
     return status;
 }
+
+/* ============================================================================================
+ * @S46 WEIGHT FILES
+ * ========================================================================================== */
+
+CLBDEF void clb_tensors_free(clb_tensors *tensors)
+{
+    size_t i;
+    for (i = 0; i < tensors->count; ++i) {
+        CLB_FREE(tensors->item[i].name);
+        clb_array_free(&tensors->item[i].array);
+    }
+    CLB_FREE(tensors->item);
+    memset(tensors, 0, sizeof *tensors);
+}
+
+CLBDEF const clb_tensor *clb_tensors_find(const clb_tensors *tensors, const char *name)
+{
+    size_t i;
+    for (i = 0; i < tensors->count; ++i)
+        if (strcmp(tensors->item[i].name, name) == 0) return &tensors->item[i];
+    return NULL;
+}
+
+/* A file being read, the tensors it gave so far, and how many bytes it may still make us
+ * allocate. */
+typedef struct clbi_source {
+    const unsigned char *p;
+    size_t               size, budget, room;
+    clb_tensors         *out;
+    clb_file_error      *error;
+} clbi_source;
+
+#define CLBI_EXPANSION 64u                   /* a file may unpack to so many times its size ...   */
+#define CLBI_ALLOWANCE ((size_t)16 << 20)    /* ... and so many bytes besides                     */
+
+static void clbi_source_start(clbi_source *s, clb_tensors *out, const void *bytes, size_t size,
+                              clb_file_error *error)
+{
+    memset(s, 0, sizeof *s);
+    memset(out, 0, sizeof *out);
+    if (error) memset(error, 0, sizeof *error);
+    s->p = (const unsigned char *)bytes;
+    s->size = size;
+    s->out = out;
+    s->error = error;
+    if (!clbi_mul_size(size, CLBI_EXPANSION, &s->budget)) s->budget = (size_t)-1 / 2;
+    if (!clbi_add_size(s->budget, CLBI_ALLOWANCE, &s->budget)) s->budget = (size_t)-1 / 2;
+}
+
+/* Records "text 'word'" (word may be NULL) as what is wrong at byte `at`; returns status. Bytes of
+ * the file that are not printable appear as '?'. */
+static clb_status clbi_source_bad(clbi_source *s, clb_status status, size_t at, const char *text,
+                                  const void *word, size_t length)
+{
+    const unsigned char *w = (const unsigned char *)word;
+    size_t n = 0, i, room;
+    if (!s->error) return status;
+    room = sizeof s->error->text - 1;
+    s->error->at = at;
+    for (i = 0; text[i] && n < room; ++i) s->error->text[n++] = text[i];
+    if (w && n + 8 < room) {
+        s->error->text[n++] = ' ';
+        s->error->text[n++] = '\'';
+        for (i = 0; i < length && n + 5 < room; ++i)
+            s->error->text[n++] = (char)(w[i] >= 32 && w[i] < 127 ? w[i] : '?');
+        for (; i < length && s->error->text[n - 1] != '\'' && n + 2 < room;)
+            s->error->text[n++] = '.';
+        s->error->text[n++] = '\'';
+    }
+    s->error->text[n] = '\0';
+    return status;
+}
+
+/* The same without a word. */
+static clb_status clbi_source_say(clbi_source *s, clb_status status, size_t at, const char *text)
+{
+    return clbi_source_bad(s, status, at, text, NULL, 0);
+}
+
+/* What a reader returns: on failure nothing is left, and there is always a text. */
+static clb_status clbi_source_end(clbi_source *s, clb_status status)
+{
+    if (!status) return CLB_OK;
+    clb_tensors_free(s->out);
+    if (s->error && !s->error->text[0]) clbi_source_say(s, status, 0, clb_strerror(status));
+    return status;
+}
+
+/* count items of size bytes, paid from the budget. */
+static clb_status clbi_source_alloc(clbi_source *s, void *out, size_t count, size_t size)
+{
+    size_t bytes;
+    if (!clbi_mul_size(count, size, &bytes) || bytes > s->budget)
+        return clbi_source_say(s, CLB_ESIZE, 0, "the file unpacks to more than 64 times its size");
+    s->budget -= bytes;
+    return clbi_alloc(out, count, size);
+}
+
+/* One more tensor of that name, its array empty. */
+static clb_status clbi_source_push(clbi_source *s, const void *name, size_t length,
+                                   clb_tensor **tensor)
+{
+    clb_tensors *out = s->out;
+    clb_status status;
+    char *text;
+    if (out->count == s->room) {
+        clb_tensor *more;
+        size_t room = s->room ? 2 * s->room : 16;
+        status = clbi_source_alloc(s, &more, room, sizeof *more);
+        if (status) return status;
+        if (out->count) memcpy(more, out->item, out->count * sizeof *more);
+        CLB_FREE(out->item);
+        out->item = more;
+        s->room = room;
+    }
+    status = clbi_source_alloc(s, &text, length + 1, 1);
+    if (status) return status;
+    if (length) memcpy(text, name, length);
+    text[length] = '\0';
+    *tensor = &out->item[out->count++];
+    memset(*tensor, 0, sizeof **tensor);
+    (*tensor)->name = text;
+    return strlen(text) == length ? CLB_OK
+         : clbi_source_bad(s, CLB_EFORMAT, 0, "a zero byte in the name", name, length);
+}
+
+static int clbi_name_order(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A name that two tensors have, or NULL; `names`: room for count pointers. */
+static const char *clbi_tensors_twice(const clb_tensors *tensors, const char **names)
+{
+    size_t i;
+    for (i = 0; i < tensors->count; ++i) names[i] = tensors->item[i].name;
+    qsort(names, tensors->count, sizeof *names, clbi_name_order);
+    for (i = 1; i < tensors->count; ++i)
+        if (strcmp(names[i - 1], names[i]) == 0) return names[i];
+    return NULL;
+}
+
+static clb_status clbi_source_distinct(clbi_source *s)
+{
+    const char **names, *twice;
+    clb_status status = clbi_source_alloc(s, &names, s->out->count, sizeof *names);
+    if (status) return status;
+    twice = clbi_tensors_twice(s->out, names);
+    if (twice)
+        status = clbi_source_bad(s, CLB_EFORMAT, 0, "two arrays have the name", twice,
+                                 strlen(twice));
+    CLB_FREE(names);
+    return status;
+}
+
+/* ---- inflate: RFC 1951 --------------------------------------------------------------------- */
+
+/* A deflate stream p..end being unpacked into out[0..size-1]. */
+typedef struct clbi_inflate {
+    const unsigned char *p, *end;
+    unsigned char       *out;
+    size_t               done, size;
+    uint64_t             bits;          /* read ahead, the next bit lowest                        */
+    int                  held;          /* how many                                               */
+    int                  bad;           /* past the end, or a code that does not exist            */
+} clbi_inflate;
+
+/* The next count <= 16 bits, the first of them lowest. */
+static unsigned clbi_inflate_bits(clbi_inflate *z, int count)
+{
+    unsigned value;
+    while (z->held < count) {
+        if (z->p == z->end) {
+            z->bad = 1;
+            return 0;
+        }
+        z->bits |= (uint64_t)*z->p++ << z->held;
+        z->held += 8;
+    }
+    value = (unsigned)(z->bits & (((uint64_t)1 << count) - 1));
+    z->bits >>= count;
+    z->held -= count;
+    return value;
+}
+
+/* A canonical Huffman code: how many codes each length has, and their symbols by length, then by
+ * value. */
+typedef struct clbi_huffman {
+    uint16_t count[16], symbol[288];
+} clbi_huffman;
+
+/* The code that gives symbol s length[s] bits (0: unused). 0 if no such code exists: more codes
+ * than fit, or fewer than fill it (but a single code of one bit, or none, may stand). */
+static int clbi_huffman_make(clbi_huffman *h, const unsigned char *length, size_t symbols)
+{
+    uint16_t first[16];
+    size_t s;
+    int b, left = 1, used = 0;
+    memset(h->count, 0, sizeof h->count);
+    for (s = 0; s < symbols; ++s) ++h->count[length[s]];
+    first[0] = first[1] = 0;
+    for (b = 1; b < 16; ++b) {
+        left = 2 * left - h->count[b];
+        used += h->count[b];
+        if (left < 0) return 0;
+        if (b < 15) first[b + 1] = (uint16_t)(first[b] + h->count[b]);
+    }
+    if (left > 0 && (used > 1 || used != h->count[1])) return 0;
+    for (s = 0; s < symbols; ++s)
+        if (length[s]) h->symbol[first[length[s]]++] = (uint16_t)s;
+    h->count[0] = 0;
+    return 1;
+}
+
+/* The next symbol. Codes of one length are consecutive numbers, after those of the shorter ones. */
+static unsigned clbi_huffman_next(clbi_inflate *z, const clbi_huffman *h)
+{
+    int code = 0, first = 0, index = 0, b;
+    for (b = 1; b < 16; ++b) {
+        code |= (int)clbi_inflate_bits(z, 1);
+        if (z->bad) return 0;
+        if (code - first < h->count[b]) return h->symbol[index + code - first];
+        index += h->count[b];
+        first = (first + h->count[b]) * 2;
+        code *= 2;
+    }
+    z->bad = 1;
+    return 0;
+}
+
+/* A stored block: length, its complement, bytes. */
+static void clbi_inflate_stored(clbi_inflate *z)
+{
+    size_t length;
+    z->p -= z->held / 8;                     /* whole bytes read ahead go back */
+    z->bits = 0;
+    z->held = 0;
+    if (z->end - z->p < 4) {
+        z->bad = 1;
+        return;
+    }
+    length = (size_t)clbi_bytes_u64(z->p, 2, 0);
+    if ((clbi_bytes_u64(z->p + 2, 2, 0) ^ 0xffffu) != length) z->bad = 1;
+    z->p += 4;
+    if (length > (size_t)(z->end - z->p) || length > z->size - z->done) z->bad = 1;
+    if (z->bad || length == 0) return;
+    memcpy(z->out + z->done, z->p, length);
+    z->done += length;
+    z->p += length;
+}
+
+/* Copies `length` bytes from `distance` back; the two may overlap. */
+static void clbi_inflate_copy(clbi_inflate *z, size_t length, size_t distance)
+{
+    size_t i;
+    if (z->bad || distance > z->done || length > z->size - z->done) {
+        z->bad = 1;
+        return;
+    }
+    for (i = 0; i < length; ++i) z->out[z->done + i] = z->out[z->done + i - distance];
+    z->done += length;
+}
+
+/* The symbols of a block: literals, the end (256), lengths with distances. */
+static void clbi_inflate_codes(clbi_inflate *z, const clbi_huffman *literal,
+                               const clbi_huffman *distances)
+{
+    while (!z->bad) {
+        unsigned s = clbi_huffman_next(z, literal), length, distance, extra;
+        if (z->bad || s == 256) return;
+        if (s < 256) {
+            if (z->done == z->size) z->bad = 1;
+            else z->out[z->done++] = (unsigned char)s;
+            continue;
+        }
+        s -= 257;                            /* four lengths an extra bit: 3.., 11.., 19.., 35.. */
+        extra = s < 8 ? 0 : s / 4 - 1;
+        length = s < 8 ? s + 3 : s == 28 ? 258 : ((4 + s % 4) << extra) + 3;
+        if (s > 28) z->bad = 1;
+        if (s < 28 && extra) length += clbi_inflate_bits(z, (int)extra);
+        s = clbi_huffman_next(z, distances); /* two distances an extra bit: 1.., 5.., 9.. */
+        extra = s < 4 ? 0 : s / 2 - 1;
+        distance = s < 4 ? s + 1 : ((2 + s % 2) << extra) + 1;
+        if (s > 29) z->bad = 1;
+        if (!z->bad && extra) distance += clbi_inflate_bits(z, (int)extra);
+        clbi_inflate_copy(z, length, distance);
+    }
+}
+
+/* The fixed codes of block type 1. */
+static void clbi_inflate_fixed(clbi_huffman *literal, clbi_huffman *distances)
+{
+    unsigned char length[288];
+    memset(length, 8, 144);
+    memset(length + 144, 9, 112);
+    memset(length + 256, 7, 24);
+    memset(length + 280, 8, 8);
+    (void)clbi_huffman_make(literal, length, 288);
+    memset(length, 5, 32);
+    (void)clbi_huffman_make(distances, length, 32);
+}
+
+/* The codes of block type 2, which are described by code lengths under a code of their own. */
+static void clbi_inflate_dynamic(clbi_inflate *z, clbi_huffman *literal, clbi_huffman *distances)
+{
+    static const unsigned char order[19] = { 16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2,
+                                             14, 1, 15 };
+    unsigned char length[288 + 32];
+    size_t literals = 257 + clbi_inflate_bits(z, 5), all = literals + 1 + clbi_inflate_bits(z, 5);
+    size_t codes = 4 + clbi_inflate_bits(z, 4), i;
+    memset(length, 0, sizeof length);
+    for (i = 0; i < codes; ++i) length[order[i]] = (unsigned char)clbi_inflate_bits(z, 3);
+    if (literals > 286 || !clbi_huffman_make(literal, length, 19)) z->bad = 1;
+    memset(length, 0, 19);
+    for (i = 0; !z->bad && i < all;) {
+        unsigned s = clbi_huffman_next(z, literal), repeat = 1, value = s;
+        if (s >= 16) {                       /* 16: the last length again; 17, 18: zeros */
+            value = s == 16 && i > 0 ? length[i - 1] : 0;
+            if (s == 16 && i == 0) z->bad = 1;
+            repeat = s == 16 ? 3 + clbi_inflate_bits(z, 2)
+                   : s == 17 ? 3 + clbi_inflate_bits(z, 3) : 11 + clbi_inflate_bits(z, 7);
+        }
+        if (repeat > all - i) z->bad = 1;
+        for (; !z->bad && repeat > 0; --repeat) length[i++] = (unsigned char)value;
+    }
+    if (z->bad) return;
+    if (length[256] == 0 || !clbi_huffman_make(literal, length, literals) ||
+        !clbi_huffman_make(distances, length + literals, all - literals))
+        z->bad = 1;
+}
+
+/* Unpacks `packed` bytes into exactly size bytes; 0 if the stream is not such a one. */
+static int clbi_inflate_all(const unsigned char *p, size_t packed, unsigned char *out, size_t size)
+{
+    clbi_inflate z;
+    clbi_huffman literal, distances;
+    unsigned last = 0, type;
+    memset(&z, 0, sizeof z);
+    z.p = p;
+    z.end = p + packed;
+    z.out = out;
+    z.size = size;
+    while (!last && !z.bad) {
+        last = clbi_inflate_bits(&z, 1);
+        type = clbi_inflate_bits(&z, 2);
+        if (z.bad || type == 3) return 0;
+        if (type == 0) clbi_inflate_stored(&z);
+        else {
+            if (type == 1) clbi_inflate_fixed(&literal, &distances);
+            else clbi_inflate_dynamic(&z, &literal, &distances);
+            clbi_inflate_codes(&z, &literal, &distances);
+        }
+    }
+    return !z.bad && z.done == size && z.p - z.held / 8 == z.end;
+}
+
+/* CRC-32 of ZIP, four bits at a time. */
+static uint32_t clbi_crc32(const unsigned char *p, size_t size)
+{
+    static const uint32_t table[16] = {
+        0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u, 0x4db26158u,
+        0x5005713cu, 0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu, 0x9b64c2b0u, 0x86d3d2d4u,
+        0xa00ae278u, 0xbdbdf21cu };
+    uint32_t c = 0xffffffffu;
+    size_t i;
+    for (i = 0; i < size; ++i) {
+        c ^= p[i];
+        c = c >> 4 ^ table[c & 15u];
+        c = c >> 4 ^ table[c & 15u];
+    }
+    return c ^ 0xffffffffu;
+}
+
+/* ---- ZIP ----------------------------------------------------------------------------------- */
+
+/* The directory of an archive: members left, and where the next one is described. */
+typedef struct clbi_zip {
+    size_t left, at, end;
+    size_t packed;                 /* bytes of the members so far, which do not overlap           */
+} clbi_zip;
+
+typedef struct clbi_member {
+    const unsigned char *name, *data;
+    size_t               name_length, packed, size, header;
+    unsigned             flags, method;
+    uint32_t             crc;
+} clbi_member;
+
+static size_t clbi_le(const unsigned char *p, size_t count)
+{
+    uint64_t v = clbi_bytes_u64(p, count, 0);
+    return v > (size_t)-1 ? (size_t)-1 : (size_t)v;
+}
+
+/* The directory, found from the record that ends every archive. */
+static clb_status clbi_zip_open(clbi_source *s, clbi_zip *zip)
+{
+    const unsigned char *p = s->p;
+    size_t end, lowest, directory, length, e;
+    memset(zip, 0, sizeof *zip);
+    if (s->size < 4 || memcmp(p, "PK", 2) != 0)
+        return clbi_source_say(s, CLB_EFORMAT, 0, "not a ZIP archive");
+    if (s->size < 22) return clbi_source_say(s, CLB_ETRUNCATED, 0, "a ZIP archive cut short");
+    lowest = s->size > 22 + 65535 ? s->size - 22 - 65535 : 0;
+    for (end = s->size - 22;; --end) {
+        if (memcmp(p + end, "PK\5\6", 4) == 0 && clbi_le(p + end + 20, 2) == s->size - 22 - end)
+            break;
+        if (end == lowest)
+            return clbi_source_say(s, CLB_ETRUNCATED, s->size,
+                                   "the ZIP archive has no directory at its end: cut short?");
+    }
+    zip->left = clbi_le(p + end + 10, 2);
+    length = clbi_le(p + end + 12, 4);
+    directory = clbi_le(p + end + 16, 4);
+    if (end >= 20 && memcmp(p + end - 20, "PK\6\7", 4) == 0) {           /* ZIP64 */
+        e = clbi_le(p + end - 12, 8);
+        if (end < 76 || e > end - 76 || memcmp(p + e, "PK\6\6", 4) != 0)
+            return clbi_source_say(s, CLB_EFORMAT, end - 20, "the ZIP64 directory is missing");
+        zip->left = clbi_le(p + e + 32, 8);
+        length = clbi_le(p + e + 40, 8);
+        directory = clbi_le(p + e + 48, 8);
+    }
+    if (directory > end || length > end - directory)
+        return clbi_source_say(s, CLB_EFORMAT, end, "the ZIP directory lies outside the file");
+    if (zip->left > length / 46)
+        return clbi_source_say(s, CLB_EFORMAT, end, "more ZIP members than the directory can hold");
+    zip->at = directory;
+    zip->end = directory + length;
+    return CLB_OK;
+}
+
+/* Sizes (and offset) that do not fit 32 bits stand in the extra field 1, in this order; those that
+ * are not wanted are NULL. */
+static clb_status clbi_zip64(clbi_source *s, const unsigned char *extra, size_t length,
+                             size_t *size, size_t *packed, size_t *offset)
+{
+    size_t *fields[3], field, k;
+    fields[0] = size, fields[1] = packed, fields[2] = offset;
+    while (length >= 4) {
+        size_t id = clbi_le(extra, 2);
+        field = clbi_le(extra + 2, 2);
+        extra += 4, length -= 4;
+        if (field > length) break;
+        if (id == 1) length = field;
+        for (k = 0; id == 1 && k < 3; ++k) {
+            if (!fields[k] || *fields[k] != 0xffffffffu) continue;
+            if (length < 8) break;
+            *fields[k] = clbi_le(extra, 8);
+            extra += 8, length -= 8;
+            fields[k] = NULL;
+        }
+        if (id == 1) break;
+        extra += field, length -= field;
+    }
+    for (k = 0; k < 3; ++k)
+        if (fields[k] && *fields[k] == 0xffffffffu)
+            return clbi_source_say(s, CLB_EFORMAT, (size_t)(extra - s->p),
+                                   "a ZIP64 size is missing");
+    return CLB_OK;
+}
+
+/* The member's own header, which stands before its bytes and must say what the directory says. */
+static clb_status clbi_zip_local(clbi_source *s, clbi_member *m)
+{
+    const unsigned char *h;
+    size_t names, extra, size, packed;
+    clb_status status;
+    if (m->header > s->size || s->size - m->header < 30)
+        return clbi_source_bad(s, CLB_ETRUNCATED, m->header, "outside the file: ZIP member",
+                               m->name, m->name_length);
+    h = s->p + m->header;
+    names = clbi_le(h + 26, 2);
+    extra = clbi_le(h + 28, 2);
+    if (memcmp(h, "PK\3\4", 4) != 0 || names != m->name_length ||
+        s->size - m->header - 30 < names + extra || memcmp(h + 30, m->name, names) != 0)
+        return clbi_source_bad(s, CLB_EFORMAT, m->header, "no header of ZIP member", m->name,
+                               m->name_length);
+    if ((clbi_le(h + 6, 2) | m->flags) & 1u)
+        return clbi_source_bad(s, CLB_EUNSUPPORTED, m->header, "encrypted: ZIP member", m->name,
+                               m->name_length);
+    m->data = h + 30 + names + extra;
+    packed = clbi_le(h + 18, 4);
+    size = clbi_le(h + 22, 4);
+    status = clbi_zip64(s, h + 30 + names, extra, &size, &packed, NULL);
+    if (status) return status;
+    if (m->packed > (size_t)(s->p + s->size - m->data))
+        return clbi_source_bad(s, CLB_ETRUNCATED, m->header,
+                               "runs past the end of the file: ZIP member", m->name,
+                               m->name_length);
+    if (clbi_le(h + 8, 2) != m->method ||
+        (!(m->flags & 8u) && (size != m->size || packed != m->packed)))
+        return clbi_source_bad(s, CLB_EFORMAT, m->header,
+                               "sizes differ between the directory and the header of ZIP member",
+                               m->name, m->name_length);
+    return CLB_OK;
+}
+
+/* The next member. Sizes are those of the directory; they fit the file. */
+static clb_status clbi_zip_next(clbi_source *s, clbi_zip *zip, clbi_member *m)
+{
+    const unsigned char *p = s->p + zip->at;
+    size_t room = zip->end - zip->at, names, extra, comment;
+    clb_status status;
+    if (room < 46 || memcmp(p, "PK\1\2", 4) != 0)
+        return clbi_source_say(s, CLB_EFORMAT, zip->at, "a damaged ZIP directory");
+    names = clbi_le(p + 28, 2);
+    extra = clbi_le(p + 30, 2);
+    comment = clbi_le(p + 32, 2);
+    if (room - 46 < names + extra + comment)
+        return clbi_source_say(s, CLB_EFORMAT, zip->at, "a damaged ZIP directory");
+    m->flags = (unsigned)clbi_le(p + 8, 2);
+    m->method = (unsigned)clbi_le(p + 10, 2);
+    m->crc = (uint32_t)clbi_le(p + 16, 4);
+    m->packed = clbi_le(p + 20, 4);
+    m->size = clbi_le(p + 24, 4);
+    m->header = clbi_le(p + 42, 4);
+    m->name = p + 46;
+    m->name_length = names;
+    status = clbi_zip64(s, p + 46 + names, extra, &m->size, &m->packed, &m->header);
+    if (!status) status = clbi_zip_local(s, m);
+    if (status) return status;
+    if (m->method == 0 && m->packed != m->size)
+        return clbi_source_bad(s, CLB_EFORMAT, m->header, "two sizes of the stored ZIP member",
+                               m->name, m->name_length);
+    zip->packed += m->packed;
+    if (zip->packed > s->size)
+        return clbi_source_say(s, CLB_EFORMAT, zip->at, "members of the ZIP archive overlap");
+    zip->at += 46 + names + extra + comment;
+    --zip->left;
+    return CLB_OK;
+}
+
+/* The bytes of a member, checked against its checksum. *own: to be freed, NULL where they lie in
+ * the file itself. */
+static clb_status clbi_zip_bytes(clbi_source *s, const clbi_member *m, const unsigned char **bytes,
+                                 unsigned char **own)
+{
+    clb_status status;
+    *own = NULL;
+    *bytes = m->data;
+    if (m->method != 0 && m->method != 8)
+        return clbi_source_bad(s, CLB_EUNSUPPORTED, m->header,
+                               "neither stored nor deflated: ZIP member", m->name, m->name_length);
+    if (m->method == 8) {
+        if (m->size / 1032 > m->packed)      /* more than deflate can reach */
+            return clbi_source_bad(s, CLB_EFORMAT, m->header,
+                                   "cannot unpack to its size: ZIP member", m->name,
+                                   m->name_length);
+        status = clbi_source_alloc(s, own, m->size, 1);
+        if (status) return status;
+        *bytes = *own;
+        if (!clbi_inflate_all(m->data, m->packed, *own, m->size))
+            return clbi_source_bad(s, CLB_EFORMAT, m->header,
+                                   "deflate stream damaged or of another size: ZIP member",
+                                   m->name, m->name_length);
+    }
+    if (clbi_crc32(*bytes, m->size) != m->crc)
+        return clbi_source_bad(s, CLB_EFORMAT, m->header, "wrong checksum of ZIP member", m->name,
+                               m->name_length);
+    return CLB_OK;
+}
+
+/* ---- NPZ ----------------------------------------------------------------------------------- */
+
+/* The member as one more tensor. */
+static clb_status clbi_npz_member(clbi_source *s, const clbi_member *m)
+{
+    const unsigned char *bytes;
+    unsigned char *own;
+    clb_tensor *tensor;
+    clb_status status = clbi_zip_bytes(s, m, &bytes, &own);
+    if (!status) status = clbi_source_push(s, m->name, m->name_length - 4, &tensor);
+    if (!status) {
+        clbi_npy npy;
+        status = clbi_npy_decode(&tensor->array, &npy, bytes, m->size, s->budget);
+        if (status)
+            clbi_source_bad(s, status, m->header,
+                            status == CLB_EUNSUPPORTED ? "element type not read here: NPY member"
+                            : status == CLB_ESIZE ? "too large: NPY member"
+                            : status == CLB_ETRUNCATED ? "shorter than its header says: NPY member"
+                            : "malformed: NPY member", m->name, m->name_length);
+        else {
+            tensor->digits = clbi_npy_digits(&npy);
+            s->budget -= tensor->array.count * sizeof(double);
+        }
+    }
+    CLB_FREE(own);
+    return status;
+}
+
+CLBDEF clb_status clb_npz_read(clb_tensors *tensors, const void *bytes, size_t size,
+                               clb_file_error *error)
+{
+    clbi_source s;
+    clbi_zip zip;
+    clbi_member m;
+    clb_status status;
+    clbi_source_start(&s, tensors, bytes, size, error);
+    status = clbi_zip_open(&s, &zip);
+    while (!status && zip.left > 0) {
+        status = clbi_zip_next(&s, &zip, &m);
+        if (!status && m.name_length >= 4 && memcmp(m.name + m.name_length - 4, ".npy", 4) == 0)
+            status = clbi_npz_member(&s, &m);
+    }
+    if (!status) status = clbi_source_distinct(&s);
+    return clbi_source_end(&s, status);
+}
+
+/* Bytes being written; those beyond the capacity are counted only. */
+typedef struct clbi_sink {
+    unsigned char *p;
+    size_t         capacity, size;
+} clbi_sink;
+
+static void clbi_put_bytes(clbi_sink *out, const void *bytes, size_t count)
+{
+    if (count && count <= out->capacity && out->size <= out->capacity - count)
+        memcpy(out->p + out->size, bytes, count);
+    out->size += count;
+}
+
+/* The count <= 8 low bytes of value, lowest first. */
+static void clbi_put_le(clbi_sink *out, uint64_t value, size_t count)
+{
+    unsigned char b[8];
+    size_t i;
+    for (i = 0; i < count; ++i) b[i] = (unsigned char)(value >> (8 * i) & 0xff);
+    clbi_put_bytes(out, b, count);
+}
+
+/* The two kinds of header that an archive has for a member, alike but for what the directory adds.
+ * Dates are the first of 1980, so that the same arrays make the same bytes. */
+static void clbi_put_member(clbi_sink *out, const clb_tensor *tensor, uint32_t crc, size_t size,
+                            size_t header, int directory)
+{
+    size_t length = strlen(tensor->name);
+    clbi_put_bytes(out, directory ? "PK\1\2\24\0" : "PK\3\4", directory ? 6 : 4);
+    clbi_put_le(out, 20, 2);                 /* version 2.0 reads it */
+    clbi_put_le(out, 0x800, 2);              /* the name is UTF-8 */
+    clbi_put_le(out, 0, 4);                  /* stored; time 0:00 */
+    clbi_put_le(out, 0x21, 2);               /* 1 January 1980 */
+    clbi_put_le(out, crc, 4);
+    clbi_put_le(out, size, 4);
+    clbi_put_le(out, size, 4);
+    clbi_put_le(out, length + 4, 2);
+    clbi_put_le(out, 0, directory ? 8 : 2);  /* no extra field; comment, disk, attributes */
+    if (directory) clbi_put_le(out, 0, 4);
+    if (directory) clbi_put_le(out, header, 4);
+    clbi_put_bytes(out, tensor->name, length);
+    clbi_put_bytes(out, ".npy", 4);
+}
+
+/* How the writer stores a tensor; 0 if a value has no place in that type. */
+static int clbi_npz_type(const clb_tensor *tensor, clbi_npy *npy)
+{
+    size_t i;
+    memset(npy, 0, sizeof *npy);
+    npy->kind = tensor->digits == 0 ? 'i' : 'f';
+    npy->item = tensor->digits >= 1 && tensor->digits <= 24 ? 4 : 8;
+    for (i = 0; tensor->digits == 0 && i < tensor->array.count; ++i)
+        if (!(fabs(tensor->array.x[i]) <= 9007199254740992.0) ||
+            tensor->array.x[i] != floor(tensor->array.x[i])) return 0;
+    return 1;
+}
+
+/* The member's NPY file. */
+static clb_status clbi_put_npy(clbi_sink *out, const clb_tensor *tensor)
+{
+    char head[CLBI_NPY_HEADER];
+    size_t start, size, i;
+    clbi_npy npy;
+    clb_status status = clbi_npz_type(tensor, &npy) ? CLB_OK : CLB_EOPTION;
+    if (!status)
+        status = clbi_npy_start(head, &npy, tensor->array.rank, tensor->array.shape, &start, &size);
+    if (!status && !clbi_add_size(out->size, size, &size)) status = CLB_ESIZE;
+    if (status) return status;
+    clbi_put_bytes(out, head, start);
+    if (size > out->capacity) {
+        out->size = size;
+        return CLB_OK;
+    }
+    for (i = 0; i < tensor->array.count; ++i)
+        clbi_put_le(out, clbi_npy_bits(&npy, tensor->array.x[i]), npy.item);
+    return CLB_OK;
+}
+
+static clb_status clbi_npz_check(const clb_tensors *tensors)
+{
+    const char **names;
+    size_t i;
+    clb_status status;
+    if (tensors->count >= 65535) return CLB_ESIZE;
+    for (i = 0; i < tensors->count; ++i)
+        if (strlen(tensors->item[i].name) > 60000) return CLB_EOPTION;
+    status = clbi_alloc(&names, tensors->count, sizeof *names);
+    if (status) return status;
+    if (clbi_tensors_twice(tensors, names)) status = CLB_EOPTION;
+    CLB_FREE(names);
+    return status;
+}
+
+CLBDEF clb_status clb_npz_write(void *buffer, size_t capacity, size_t *size,
+                                const clb_tensors *tensors)
+{
+    clbi_sink out;
+    size_t *header, *bytes, i, start;
+    uint32_t crc;
+    clb_status status = clbi_npz_check(tensors);
+    if (!status) status = clbi_alloc(&header, 2 * tensors->count, sizeof *header);
+    if (status) return status;
+    bytes = header + tensors->count;
+    memset(&out, 0, sizeof out);
+    out.p = (unsigned char *)buffer;
+    out.capacity = buffer ? capacity : 0;
+    for (i = 0; !status && i < tensors->count; ++i) {    /* checksum and size come last */
+        const clb_tensor *tensor = &tensors->item[i];
+        header[i] = out.size;
+        clbi_put_member(&out, tensor, 0, 0, 0, 0);
+        start = out.size;
+        status = clbi_put_npy(&out, tensor);
+        bytes[i] = out.size - start;
+        if (status || out.size > 0xfffffffeu || out.size > out.capacity) continue;
+        crc = clbi_crc32(out.p + start, bytes[i]);
+        out.size = header[i];
+        clbi_put_member(&out, tensor, crc, bytes[i], 0, 0);
+        out.size = start + bytes[i];
+    }
+    start = out.size;
+    for (i = 0; !status && i < tensors->count; ++i) {
+        crc = out.size > out.capacity ? 0 : (uint32_t)clbi_le(out.p + header[i] + 14, 4);
+        clbi_put_member(&out, &tensors->item[i], crc, bytes[i], header[i], 1);
+    }
+    clbi_put_bytes(&out, "PK\5\6\0\0\0\0", 8);
+    clbi_put_le(&out, tensors->count, 2);
+    clbi_put_le(&out, tensors->count, 2);
+    clbi_put_le(&out, out.size - 12 - start, 4);
+    clbi_put_le(&out, start, 4);
+    clbi_put_le(&out, 0, 2);
+    CLB_FREE(header);
+    *size = out.size;
+    if (!status && (out.size > 0xfffffffeu || (buffer && out.size > capacity))) status = CLB_ESIZE;
+    return status;
+}
+
+#ifndef CLB_NO_STDIO
+/* The bytes as the file `path`: to "path~" first, then renamed. */
+static clb_status clbi_write_file(const char *path, const unsigned char *bytes, size_t size)
+{
+    char *beside;
+    size_t length = strlen(path);
+    FILE *file;
+    int ok;
+    clb_status status = clbi_alloc(&beside, length + 2, 1);
+    if (status) return status;
+    memcpy(beside, path, length);
+    memcpy(beside + length, "~", 2);
+    file = fopen(beside, "wb");
+    ok = file != NULL && fwrite(bytes, 1, size, file) == size;
+    if (file && fclose(file) != 0) ok = 0;
+    if (ok && rename(beside, path) != 0) {   /* some systems do not replace a file */
+        remove(path);
+        ok = rename(beside, path) == 0;
+    }
+    if (file && !ok) remove(beside);
+    CLB_FREE(beside);
+    return ok ? CLB_OK : CLB_EIO;
+}
+
+CLBDEF clb_status clb_npz_save(const clb_tensors *tensors, const char *path)
+{
+    unsigned char *bytes = NULL;
+    size_t size;
+    clb_status status = clb_npz_write(NULL, 0, &size, tensors);
+    if (!status) status = clbi_alloc(&bytes, size, 1);
+    if (!status) status = clb_npz_write(bytes, size, &size, tensors);
+    if (!status) status = clbi_write_file(path, bytes, size);
+    CLB_FREE(bytes);
+    return status;
+}
+#endif
 
 #ifdef __cplusplus
 }

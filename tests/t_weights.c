@@ -1,0 +1,315 @@
+/* Files of weights: good ones, written by NumPy and PyTorch (tests/fuzz/make_corpus.py), give the
+ * values that went in; each kind of bad file is refused with its own status and words; mutated
+ * files never read outside their bytes nor allocate beyond the bound of the manual (run it under
+ * the sanitizers); what the writer writes is read back bit for bit.
+ *   cc -std=c99 -O2 -o t_weights tests/t_weights.c -lm && ./t_weights */
+#define CLB_IMPLEMENTATION
+#include "failing_alloc.h"
+#include "../clb.h"
+#include "test.h"
+
+#ifndef CORPUS
+#define CORPUS "tests/fuzz/corpus/"
+#endif
+
+typedef struct file { unsigned char *bytes; size_t size; } file;
+
+/* A file of the corpus in a buffer of its size. */
+static file corpus(const char *name)
+{
+    char path[256];
+    file f = { NULL, 0 };
+    snprintf(path, sizeof path, "%s%s", CORPUS, name);
+    FILE *stream = fopen(path, "rb");
+    if (!stream) FAIL("no %s: run this from the top folder", path);
+    fseek(stream, 0, SEEK_END);
+    f.size = (size_t)ftell(stream);
+    rewind(stream);
+    f.bytes = (unsigned char *)malloc(f.size ? f.size : 1);
+    EQUAL(fread(f.bytes, 1, f.size, stream), f.size);
+    fclose(stream);
+    return f;
+}
+
+static int is_zero(const void *p, size_t size)
+{
+    const unsigned char *b = (const unsigned char *)p;
+    for (size_t i = 0; i < size; ++i)
+        if (b[i]) return 0;
+    return 1;
+}
+
+/* ---- good files ---------------------------------------------------------------------------- */
+
+/* The values of make_corpus.py: k/8 - 1/2, or k, or k mod 2. */
+static void check_values(const clb_tensors *tensors, const char *name, int digits, char kind)
+{
+    const clb_tensor *t = clb_tensors_find(tensors, name);
+    NOTE("%s", name);
+    CHECK(t != NULL);
+    EQUAL(t->digits, digits);
+    for (size_t k = 0; k < t->array.count; ++k)
+        SAME_BITS(t->array.x[k], kind == 'f' ? (double)k / 8.0 - 0.5
+                                             : (double)(kind == 'b' ? k % 2 : k));
+}
+
+static void t_npz_good(void)
+{
+    static const char *const names[] = { "stored.npz", "deflated.npz", "streamed.npz", "numpy.npz" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
+        file f = corpus(names[i]);
+        clb_tensors t;
+        clb_file_error error;
+        NOTE("%s", names[i]);
+        EQUAL(clb_npz_read(&t, f.bytes, f.size, &error), CLB_OK);
+        EQUAL(error.text[0], 0);
+        EQUAL(t.count, 2);
+        check_values(&t, "a", 53, 'f');
+        check_values(&t, "layer/b", 24, 'f');
+        EQUAL(t.item[0].array.rank, 2);
+        EQUAL(t.item[0].array.shape[0], 3);
+        EQUAL(t.item[0].array.shape[1], 4);
+        EQUAL(t.item[1].array.count, 5);
+        CHECK(clb_tensors_find(&t, "A") == NULL);
+        clb_tensors_free(&t);
+        CHECK(is_zero(&t, sizeof t));
+        free(f.bytes);
+    }
+}
+
+static void t_npz_types(void)
+{
+    static const struct { const char *name; int digits; char kind; } type[] = {
+        { "f2", 11, 'f' }, { "f4", 24, 'f' }, { "f8", 53, 'f' }, { "bf4", 24, 'f' },
+        { "bf8", 53, 'f' }, { "i1", 0, 'i' }, { "i2", 0, 'i' }, { "i4", 0, 'i' }, { "i8", 0, 'i' },
+        { "u1", 0, 'u' }, { "u2", 0, 'u' }, { "bu4", 0, 'u' }, { "u8", 0, 'u' }, { "b1", 0, 'b' },
+        { "fortran", 53, 'f' }, { "scalar", 53, 'f' }, { "empty", 53, 'f' } };
+    file f = corpus("types.npz");
+    clb_tensors t;
+    EQUAL(clb_npz_read(&t, f.bytes, f.size, NULL), CLB_OK);
+    EQUAL(t.count, sizeof type / sizeof type[0]);
+    for (size_t i = 0; i < t.count; ++i) check_values(&t, type[i].name, type[i].digits, type[i].kind);
+    EQUAL(clb_tensors_find(&t, "scalar")->array.count, 1);
+    EQUAL(clb_tensors_find(&t, "empty")->array.count, 0);
+    clb_tensors_free(&t);
+    free(f.bytes);
+}
+
+/* All 65536 halves against their definition by powers of two. */
+static void t_half(void)
+{
+    unsigned char raw[256];
+    size_t size;
+    clb_real one = 1;
+    EQUAL(clb_npy_write(raw, sizeof raw, &size, &one, 0, NULL), CLB_OK);
+    size -= sizeof one;
+    for (unsigned char *p = raw + 10; p < raw + size - 2; ++p)
+        if (!memcmp(p, "<f", 2)) p[2] = '2';
+    for (unsigned h = 0; h < 65536; ++h) {
+        clb_array a;
+        int e = (int)(h >> 10 & 31), m = (int)(h & 1023);
+        double v = e == 31 ? (double)(m ? NAN : INFINITY)
+                 : e ? (1.0 + m / 1024.0) * pow(2.0, e - 15) : m / 1024.0 * pow(2.0, -14);
+        raw[size] = (unsigned char)(h & 255), raw[size + 1] = (unsigned char)(h >> 8);
+        NOTE("half %04x", h);
+        EQUAL(clb_npy_read(&a, raw, size + 2), CLB_OK);
+        SAME_BITS(a.x[0], h >> 15 ? -v : v);
+        clb_array_free(&a);
+    }
+}
+
+/* Deflate streams of all block types, several blocks, matches across them. */
+static void t_inflate(void)
+{
+    static const char *const names[] = { "fixed.npz", "blocks.npz" };
+    for (int i = 0; i < 2; ++i) {
+        file f = corpus(names[i]);
+        clb_tensors t;
+        NOTE("%s", names[i]);
+        EQUAL(clb_npz_read(&t, f.bytes, f.size, NULL), CLB_OK);
+        if (i == 0) check_values(&t, "a", 53, 'f');
+        else {
+            file raw = corpus("noise.npy");
+            clb_array a;
+            EQUAL(clb_npy_read(&a, raw.bytes, raw.size), CLB_OK);
+            EQUAL(t.item[0].array.count, a.count);
+            CHECK(memcmp(t.item[0].array.x, a.x, a.count * sizeof *a.x) == 0);
+            clb_array_free(&a);
+            free(raw.bytes);
+        }
+        clb_tensors_free(&t);
+        free(f.bytes);
+    }
+    CHECK(clbi_crc32((const unsigned char *)"123456789", 9) == 0xcbf43926u);
+}
+
+/* ---- bad files ----------------------------------------------------------------------------- */
+
+typedef clb_status (*reader)(clb_tensors *, const void *, size_t, clb_file_error *);
+typedef struct bad_file { const char *name; clb_status status; const char *words; } bad_file;
+
+static void check_bad(reader read, const bad_file *bad, size_t count)
+{
+    for (size_t i = 0; i < count; ++i) {
+        file f = corpus(bad[i].name);
+        clb_tensors t;
+        clb_file_error error;
+        clb_status status = read(&t, f.bytes, f.size, &error);
+        NOTE("%s: %s", bad[i].name, error.text);
+        EQUAL(status, bad[i].status);
+        CHECK(strstr(error.text, bad[i].words) != NULL);
+        CHECK(error.at <= f.size);
+        CHECK(is_zero(&t, sizeof t));
+        EQUAL(read(&t, f.bytes, f.size, NULL), bad[i].status);
+        free(f.bytes);
+    }
+}
+
+static void t_npz_bad(void)
+{
+    static const bad_file bad[] = {
+        { "bad_not_zip.npz", CLB_EFORMAT, "not a ZIP" },
+        { "bad_tiny.npz", CLB_ETRUNCATED, "cut short" },
+        { "bad_cut.npz", CLB_ETRUNCATED, "no directory at its end" },
+        { "bad_encrypted.npz", CLB_EUNSUPPORTED, "encrypted: ZIP member 'a.npy'" },
+        { "bad_method.npz", CLB_EUNSUPPORTED, "neither stored nor deflated" },
+        { "bad_crc.npz", CLB_EFORMAT, "wrong checksum" },
+        { "bad_size_more.npz", CLB_EFORMAT, "deflate stream" },
+        { "bad_size_less.npz", CLB_EFORMAT, "deflate stream" },
+        { "bad_size_huge.npz", CLB_EFORMAT, "cannot unpack to its size" },
+        { "bad_stream.npz", CLB_EFORMAT, "deflate stream" },
+        { "bad_far_back.npz", CLB_EFORMAT, "deflate stream" },
+        { "bad_bomb.npz", CLB_ESIZE, "more than 64 times" },
+        { "bad_twice.npz", CLB_EFORMAT, "two arrays have the name 'a'" },
+        { "bad_object.npz", CLB_EUNSUPPORTED, "element type not read here: NPY member 'a.npy'" },
+        { "bad_f16.npz", CLB_EUNSUPPORTED, "element type not read" },
+        { "bad_short.npz", CLB_ETRUNCATED, "shorter than its header says: NPY member" },
+        { "bad_shape.npz", CLB_ETRUNCATED, "shorter than its header says" },
+        { "bad_overflow.npz", CLB_ESIZE, "too large: NPY member" },
+        { "bad_two_sizes.npz", CLB_EFORMAT, "sizes differ" },
+        { "bad_offset.npz", CLB_EFORMAT, "no header of ZIP member" },
+        { "bad_directory.npz", CLB_EFORMAT, "outside the file" },
+        { "bad_count.npz", CLB_EFORMAT, "more ZIP members" },
+        { "bad_zip64.npz", CLB_EFORMAT, "ZIP64 size is missing" },
+        { "bad_overlap.npz", CLB_EFORMAT, "overlap" } };
+    check_bad(clb_npz_read, bad, sizeof bad / sizeof bad[0]);
+}
+
+/* Every prefix of a file, and every byte of it changed in several ways: read or refused, never
+ * beyond its bytes, never more memory than 64 times the size and 16 MiB. */
+static void check_read(reader read, const unsigned char *bytes, size_t size, int whole)
+{
+    clb_tensors t;
+    clb_file_error error;
+    size_t before = alloc_bytes;
+    clb_status status;
+    alloc_reset(0);
+    status = read(&t, bytes, size, &error);
+    CHECK(alloc_peak - before <= 64 * size + ((size_t)16 << 20));
+    CHECK(status == CLB_OK ? whole : error.text[0] != 0 && is_zero(&t, sizeof t));
+    clb_tensors_free(&t);
+    EQUAL(alloc_bytes, before);
+}
+
+static void mutate(reader read, const char *name)
+{
+    static const unsigned char change[] = { 1, 0x80, 0xff };
+    file f = corpus(name);
+    for (size_t cut = 0; cut < f.size; ++cut) {
+        unsigned char *exact = (unsigned char *)malloc(cut ? cut : 1);
+        memcpy(exact, f.bytes, cut);
+        NOTE("%s cut at %zu", name, cut);
+        check_read(read, exact, cut, 0);
+        free(exact);
+    }
+    for (size_t at = 0; at < f.size; ++at)
+        for (size_t k = 0; k < sizeof change; ++k) {
+            NOTE("%s byte %zu ^ %02x", name, at, change[k]);
+            f.bytes[at] ^= change[k];
+            check_read(read, f.bytes, f.size, 1);
+            f.bytes[at] ^= change[k];
+        }
+    free(f.bytes);
+}
+
+static void t_npz_mutated(void)
+{
+    mutate(clb_npz_read, "stored.npz");
+    mutate(clb_npz_read, "deflated.npz");
+    mutate(clb_npz_read, "numpy.npz");
+    mutate(clb_npz_read, "streamed.npz");
+}
+
+/* ---- the writer ---------------------------------------------------------------------------- */
+
+static void t_npz_write(void)
+{
+    static char names[4][8] = { "W.1", "b", "layer/n", "" };
+    double x[6] = { 0.1, -3.0, 1e300, -0.0, 5e-324, INFINITY }, y[2] = { 0.1f, -2.5 },
+           z[3] = { 7.0, -9007199254740992.0, 0.0 }, one = 4.0;
+    clb_tensor item[] = { { names[0], { 2, { 2, 3 }, 6, x }, 53 }, { names[1], { 1, { 2 }, 2, y }, 24 },
+                          { names[2], { 1, { 3 }, 3, z }, 0 }, { names[3], { 0, { 0 }, 1, &one }, 53 } };
+    clb_tensors t = { 4, item }, back;
+    unsigned char *bytes;
+    size_t size, again;
+    y[0] = (double)0.1f;
+    EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_OK);
+    bytes = (unsigned char *)malloc(size);
+    EQUAL(clb_npz_write(bytes, size - 1, &again, &t), CLB_ESIZE);
+    EQUAL(clb_npz_write(bytes, size, &again, &t), CLB_OK);
+    EQUAL(size, again);
+    EQUAL(clb_npz_read(&back, bytes, size, NULL), CLB_OK);
+    EQUAL(back.count, 4);
+    for (size_t i = 0; i < 4; ++i) {
+        CHECK(strcmp(back.item[i].name, item[i].name) == 0);
+        EQUAL(back.item[i].digits, item[i].digits);
+        EQUAL(back.item[i].array.rank, item[i].array.rank);
+        EQUAL(back.item[i].array.count, item[i].array.count);
+        for (size_t k = 0; k < item[i].array.count; ++k)
+            SAME_BITS(back.item[i].array.x[k], item[i].array.x[k]);
+    }
+    clb_tensors_free(&back);
+    free(bytes);
+    item[1].name = item[0].name;
+    EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_EOPTION);
+    item[1].name = names[1];
+    z[0] = 0.5;
+    EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_EOPTION);
+    z[0] = 7.0;
+    t.count = 0;
+    EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_OK);
+    EQUAL(size, 22);
+}
+
+static clb_status read_deflated(void *context)
+{
+    const file *f = (const file *)context;
+    clb_tensors t;
+    clb_status status = clb_npz_read(&t, f->bytes, f->size, NULL);
+    CHECK(status == CLB_OK || is_zero(&t, sizeof t));
+    clb_tensors_free(&t);
+    return status;
+}
+
+static clb_status write_all(void *context)
+{
+    size_t size;
+    return clb_npz_write(NULL, 0, &size, (const clb_tensors *)context);
+}
+
+static void t_no_memory(void)
+{
+    double x[2] = { 1.0, 2.0 };
+    static char name[] = "x";
+    clb_tensor item = { name, { 1, { 2 }, 2, x }, 53 };
+    clb_tensors one = { 1, &item };
+    file f = corpus("deflated.npz");
+    ALLOC_SWEEP(read_deflated, &f);
+    ALLOC_SWEEP(write_all, &one);
+    free(f.bytes);
+}
+
+static const test_case tests[] = {
+    TEST(t_npz_good), TEST(t_npz_types), TEST(t_half), TEST(t_inflate), TEST(t_npz_bad),
+    TEST(t_npz_mutated), TEST(t_npz_write), TEST(t_no_memory) };
+TEST_MAIN(tests)
