@@ -65,8 +65,8 @@
  *   CLB_NO_STDIO            no FILE * anywhere        CLB_ALLOW_FAST_MATH   gives up section 4
  *   CLB_FREESTANDING        for machines without a C library, and for WebAssembly: includes only
  *                           <float.h>, <limits.h>, <stddef.h> and <stdint.h>. Scalar code, no
- *                           FILE *, no environment, no clb_data_csv, no assert; CLB_MALLOC,
- *                           CLB_REALLOC and CLB_FREE are required. The linker, or macros of
+ *                           FILE *, no environment, no clb_data_csv, no weight files, no
+ *                           assert; CLB_MALLOC, CLB_REALLOC and CLB_FREE are required. The linker, or macros of
  *                           these names defined before the include, supply memcpy, memmove,
  *                           memset, memcmp, strlen, strchr, sqrt, fabs, floor, ceil, round,
  *                           fmin, fmax, frexp, ldexp, fmaf and, without CLB_NO_FMA, fma.
@@ -241,7 +241,6 @@ typedef double clb_real;
     X(CLB_ENOCONV,    "no convergence; best estimate returned")                    \
     X(CLB_EIO,        "cannot open, read or write the file")                       \
     X(CLB_EFORMAT,    "file is malformed")                                         \
-    X(CLB_EUNSUPPORTED, "a valid file, but of a kind that is not read")            \
     X(CLB_ETRUNCATED, "file is shorter than its header says")                      \
     X(CLB_EEMPTY,     "data set or matrix is empty")                               \
     X(CLB_ERAGGED,    "rows of different length")                                  \
@@ -405,7 +404,7 @@ CLBDEF void clb_array_free(clb_array *array);  /* accepts a zeroed struct, leave
 
 /* Readers of files that users bring. Each takes the bytes of a file and their number, is pure,
  * allocates no more than a small multiple of that number, and on failure leaves its result zeroed.
- * Errors of all: CLB_EFORMAT (not such a file, or bytes after the end), CLB_EUNSUPPORTED (a type
+ * Errors of all: CLB_EFORMAT (not such a file, or bytes after the end), CLB_ETYPE (a type
  * not read here), CLB_ETRUNCATED (shorter than its header says), CLB_ESIZE (sizes overflow),
  * CLB_ENOMEM. */
 
@@ -1831,6 +1830,8 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
  * @S26 WEIGHT FILES
  * ========================================================================================== */
 
+#ifndef CLB_FREESTANDING
+
 /* A named array, as files of weights hold them. */
 typedef struct clb_tensor {
     char     *name;           /* zero-terminated; of an NPZ member without ".npy"                 */
@@ -1847,23 +1848,17 @@ CLBDEF void clb_tensors_free(clb_tensors *tensors); /* accepts a zeroed struct, 
 /* The array of that name; NULL if there is none. */
 CLBDEF const clb_tensor *clb_tensors_find(const clb_tensors *tensors, const char *name);
 
-/* Why a file was not read: a sentence in English, and the byte of the file at which it shows. */
-typedef struct clb_file_error {
-    size_t at;
-    char   text[200];
-} clb_file_error;
-
 /* Readers of weight files. Each takes the bytes of a file and their number and is pure: it runs
  * nothing that the file contains, and allocates at most 64 times `size` and 16 MiB. On failure
- * *tensors is zeroed and *error (may be NULL) says what is wrong.
- * Errors of all: CLB_EFORMAT (not such a file, contradictions, a bad checksum), CLB_EUNSUPPORTED
+ * *tensors is zeroed and *error (may be NULL) says what is wrong and at which byte.
+ * Errors of all: CLB_EFORMAT (not such a file, contradictions, a bad checksum), CLB_ETYPE
  * (a valid file of a kind that is not read here: *error has its name), CLB_ETRUNCATED, CLB_ESIZE
  * (sizes overflow, or unpack to more than the bound above), CLB_ENOMEM. */
 
 /* NPZ: a ZIP archive of NPY files, stored or deflated (numpy.savez, numpy.savez_compressed). ZIP64
  * is read, encryption is not. Members that are no ".npy" files are passed over. */
 CLBDEF clb_status clb_npz_read(clb_tensors *tensors, const void *bytes, size_t size,
-                               clb_file_error *error);
+                               clb_error *error);
 /* The tensors as NPZ, stored: f4 where digits are 1..24, i8 where they are 0, else f8; the same
  * bytes every time. *size: the bytes it takes; a NULL buffer asks for that only.
  * Errors: CLB_ESIZE (capacity too small, 4 GiB or more, 65535 arrays or more), CLB_EOPTION (rank
@@ -1876,6 +1871,8 @@ CLBDEF clb_status clb_npz_write(void *buffer, size_t capacity, size_t *size,
  * or the old one. Error besides: CLB_EIO. */
 CLBDEF clb_status clb_npz_save(const clb_tensors *tensors, const char *path);
 #endif
+
+#endif /* CLB_FREESTANDING */
 
 #ifdef __cplusplus
 }
@@ -3166,20 +3163,20 @@ static clb_status clbi_npy_descr(clbi_text *t, clbi_npy *npy)
     const char *quote = clbi_take(t, "'") ? "'" : "\"";
     char order;
     size_t i;
-    if (clbi_take(t, "[")) return CLB_EUNSUPPORTED;                  /* records */
+    if (clbi_take(t, "[")) return CLB_ETYPE;                  /* records */
     if (quote[0] == '"' && !clbi_take(t, "\"")) return CLB_EFORMAT;
     if (t->end - t->p < 4) return CLB_EFORMAT;
     order = (char)t->p[0];
     for (i = 0; i < sizeof types / sizeof types[0]; ++i)
         if (memcmp(t->p + 1, types[i], 2) == 0) break;
     if (i == sizeof types / sizeof types[0])
-        return memchr("<>|=", order, 4) ? CLB_EUNSUPPORTED : CLB_EFORMAT;
+        return order == '<' || order == '>' || order == '|' ? CLB_ETYPE : CLB_EFORMAT;
     npy->kind = types[i][0];
     npy->item = (size_t)(types[i][1] - '0');
     if (order != '<' && order != '>' && !(order == '|' && npy->item == 1)) return CLB_EFORMAT;
     npy->big_endian = order == '>';
     t->p += 3;
-    if (*t->p != (unsigned char)quote[0]) return CLB_EUNSUPPORTED;   /* f16 and the like */
+    if (*t->p != (unsigned char)quote[0]) return CLB_ETYPE;   /* f16 and the like */
     ++t->p;
     return CLB_OK;
 }
@@ -12675,6 +12672,8 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
  * @S46 WEIGHT FILES
  * ========================================================================================== */
 
+#ifndef CLB_FREESTANDING
+
 CLBDEF void clb_tensors_free(clb_tensors *tensors)
 {
     size_t i;
@@ -12700,18 +12699,18 @@ typedef struct clbi_source {
     const unsigned char *p;
     size_t               size, budget, room;
     clb_tensors         *out;
-    clb_file_error      *error;
+    clb_error      *error;
 } clbi_source;
 
 #define CLBI_EXPANSION 64u                   /* a file may unpack to so many times its size ...   */
 #define CLBI_ALLOWANCE ((size_t)16 << 20)    /* ... and so many bytes besides                     */
 
 static void clbi_source_start(clbi_source *s, clb_tensors *out, const void *bytes, size_t size,
-                              clb_file_error *error)
+                              clb_error *error)
 {
     memset(s, 0, sizeof *s);
     memset(out, 0, sizeof *out);
-    if (error) memset(error, 0, sizeof *error);
+    clbi_clear(error);
     s->p = (const unsigned char *)bytes;
     s->size = size;
     s->out = out;
@@ -12720,28 +12719,19 @@ static void clbi_source_start(clbi_source *s, clb_tensors *out, const void *byte
     if (!clbi_add_size(s->budget, CLBI_ALLOWANCE, &s->budget)) s->budget = (size_t)-1 / 2;
 }
 
-/* Records "text 'word'" (word may be NULL) as what is wrong at byte `at`; returns status. Bytes of
- * the file that are not printable appear as '?'. */
+/* "text 'word' at byte n" is what is wrong (word may be NULL); returns status. Of a word the first 60
+ * bytes appear, as '?' where they are not printable. */
 static clb_status clbi_source_bad(clbi_source *s, clb_status status, size_t at, const char *text,
                                   const void *word, size_t length)
 {
     const unsigned char *w = (const unsigned char *)word;
-    size_t n = 0, i, room;
-    if (!s->error) return status;
-    room = sizeof s->error->text - 1;
-    s->error->at = at;
-    for (i = 0; text[i] && n < room; ++i) s->error->text[n++] = text[i];
-    if (w && n + 8 < room) {
-        s->error->text[n++] = ' ';
-        s->error->text[n++] = '\'';
-        for (i = 0; i < length && n + 5 < room; ++i)
-            s->error->text[n++] = (char)(w[i] >= 32 && w[i] < 127 ? w[i] : '?');
-        for (; i < length && s->error->text[n - 1] != '\'' && n + 2 < room;)
-            s->error->text[n++] = '.';
-        s->error->text[n++] = '\'';
-    }
-    s->error->text[n] = '\0';
-    return status;
+    char shown[61];
+    size_t i;
+    if (!w) return clbi_fail(s->error, status, "%s, at byte %z", text, at);
+    if (length > sizeof shown - 1) length = sizeof shown - 1;
+    for (i = 0; i < length; ++i) shown[i] = (char)(w[i] >= 32 && w[i] < 127 ? w[i] : '?');
+    shown[length] = '\0';
+    return clbi_fail(s->error, status, "%s '%s', at byte %z", text, shown, at);
 }
 
 /* The same without a word. */
@@ -12753,10 +12743,8 @@ static clb_status clbi_source_say(clbi_source *s, clb_status status, size_t at, 
 /* What a reader returns: on failure nothing is left, and there is always a text. */
 static clb_status clbi_source_end(clbi_source *s, clb_status status)
 {
-    if (!status) return CLB_OK;
-    clb_tensors_free(s->out);
-    if (s->error && !s->error->text[0]) clbi_source_say(s, status, 0, clb_strerror(status));
-    return status;
+    if (status) clb_tensors_free(s->out);
+    return clbi_done(s->error, status);
 }
 
 /* count items of size bytes, paid from the budget. */
@@ -13149,7 +13137,7 @@ static clb_status clbi_zip_local(clbi_source *s, clbi_member *m)
         return clbi_source_bad(s, CLB_EFORMAT, m->header, "no header of ZIP member", m->name,
                                m->name_length);
     if ((clbi_le(h + 6, 2) | m->flags) & 1u)
-        return clbi_source_bad(s, CLB_EUNSUPPORTED, m->header, "encrypted: ZIP member", m->name,
+        return clbi_source_bad(s, CLB_ETYPE, m->header, "encrypted: ZIP member", m->name,
                                m->name_length);
     m->data = h + 30 + names + extra;
     packed = clbi_le(h + 18, 4);
@@ -13212,7 +13200,7 @@ static clb_status clbi_zip_bytes(clbi_source *s, const clbi_member *m, const uns
     *own = NULL;
     *bytes = m->data;
     if (m->method != 0 && m->method != 8)
-        return clbi_source_bad(s, CLB_EUNSUPPORTED, m->header,
+        return clbi_source_bad(s, CLB_ETYPE, m->header,
                                "neither stored nor deflated: ZIP member", m->name, m->name_length);
     if (m->method == 8) {
         if (m->size / 1032 > m->packed)      /* more than deflate can reach */
@@ -13248,7 +13236,7 @@ static clb_status clbi_npz_member(clbi_source *s, const clbi_member *m)
         status = clbi_npy_decode(&tensor->array, &npy, bytes, m->size, s->budget);
         if (status)
             clbi_source_bad(s, status, m->header,
-                            status == CLB_EUNSUPPORTED ? "element type not read here: NPY member"
+                            status == CLB_ETYPE ? "element type not read here: NPY member"
                             : status == CLB_ESIZE ? "too large: NPY member"
                             : status == CLB_ETRUNCATED ? "shorter than its header says: NPY member"
                             : "malformed: NPY member", m->name, m->name_length);
@@ -13262,7 +13250,7 @@ static clb_status clbi_npz_member(clbi_source *s, const clbi_member *m)
 }
 
 CLBDEF clb_status clb_npz_read(clb_tensors *tensors, const void *bytes, size_t size,
-                               clb_file_error *error)
+                               clb_error *error)
 {
     clbi_source s;
     clbi_zip zip;
@@ -13451,6 +13439,8 @@ CLBDEF clb_status clb_npz_save(const clb_tensors *tensors, const char *path)
     return status;
 }
 #endif
+
+#endif /* CLB_FREESTANDING */
 
 #ifdef __cplusplus
 }
