@@ -1859,6 +1859,20 @@ CLBDEF const clb_tensor *clb_tensors_find(const clb_tensors *tensors, const char
  * is read, encryption is not. Members that are no ".npy" files are passed over. */
 CLBDEF clb_status clb_npz_read(clb_tensors *tensors, const void *bytes, size_t size,
                                clb_error *error);
+/* safetensors: every type but the 8-bit floats. The tensors must fill the file without holes or
+ * overlaps, as its specification says. */
+CLBDEF clb_status clb_safetensors_read(clb_tensors *tensors, const void *bytes, size_t size,
+                                       clb_error *error);
+/* PyTorch's .pt and .pth, as torch.save writes a state dict since version 1.6 (or dicts, lists and
+ * tuples of tensors: a tensor's name is the path to it, joined by "."). Nothing in the file is run:
+ * a pickle that needs more than tensors and containers is CLB_ETYPE, and *error names what it
+ * needs. Tensors may share a storage and have any strides. */
+CLBDEF clb_status clb_torch_read(clb_tensors *tensors, const void *bytes, size_t size,
+                                 clb_error *error);
+/* Whichever of these it is, told from its first bytes; an NPY file too (a tensor named ""). */
+CLBDEF clb_status clb_tensors_read(clb_tensors *tensors, const void *bytes, size_t size,
+                                   clb_error *error);
+
 /* The tensors as NPZ, stored: f4 where digits are 1..24, i8 where they are 0, else f8; the same
  * bytes every time. *size: the bytes it takes; a NULL buffer asks for that only.
  * Errors: CLB_ESIZE (capacity too small, 4 GiB or more, 65535 arrays or more), CLB_EOPTION (rank
@@ -1870,6 +1884,8 @@ CLBDEF clb_status clb_npz_write(void *buffer, size_t capacity, size_t *size,
 /* The same to a file: written beside it first, then renamed, so that a file of that name is whole
  * or the old one. Error besides: CLB_EIO. */
 CLBDEF clb_status clb_npz_save(const clb_tensors *tensors, const char *path);
+/* clb_tensors_read of a file. Error besides: CLB_EIO. */
+CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_error *error);
 #endif
 
 #endif /* CLB_FREESTANDING */
@@ -12719,8 +12735,8 @@ static void clbi_source_start(clbi_source *s, clb_tensors *out, const void *byte
     if (!clbi_add_size(s->budget, CLBI_ALLOWANCE, &s->budget)) s->budget = (size_t)-1 / 2;
 }
 
-/* "text 'word' at byte n" is what is wrong (word may be NULL); returns status. Of a word the first 60
- * bytes appear, as '?' where they are not printable. */
+/* "text 'word', at byte n" is what is wrong (word may be NULL); returns status. Of a word the first
+ * 60 bytes appear, as '?' where they are not printable. */
 static clb_status clbi_source_bad(clbi_source *s, clb_status status, size_t at, const char *text,
                                   const void *word, size_t length)
 {
@@ -12729,7 +12745,8 @@ static clb_status clbi_source_bad(clbi_source *s, clb_status status, size_t at, 
     size_t i;
     if (!w) return clbi_fail(s->error, status, "%s, at byte %z", text, at);
     if (length > sizeof shown - 1) length = sizeof shown - 1;
-    for (i = 0; i < length; ++i) shown[i] = (char)(w[i] >= 32 && w[i] < 127 ? w[i] : '?');
+    for (i = 0; i < length; ++i)
+        shown[i] = (char)(w[i] == '\n' ? '.' : w[i] >= 32 && w[i] < 127 ? w[i] : '?');
     shown[length] = '\0';
     return clbi_fail(s->error, status, "%s '%s', at byte %z", text, shown, at);
 }
@@ -13045,6 +13062,7 @@ typedef struct clbi_member {
     size_t               name_length, packed, size, header;
     unsigned             flags, method;
     uint32_t             crc;
+    int                  checked;    /* the checksum was right */
 } clbi_member;
 
 static size_t clbi_le(const unsigned char *p, size_t count)
@@ -13169,6 +13187,7 @@ static clb_status clbi_zip_next(clbi_source *s, clbi_zip *zip, clbi_member *m)
     comment = clbi_le(p + 32, 2);
     if (room - 46 < names + extra + comment)
         return clbi_source_say(s, CLB_EFORMAT, zip->at, "a damaged ZIP directory");
+    m->checked = 0;
     m->flags = (unsigned)clbi_le(p + 8, 2);
     m->method = (unsigned)clbi_le(p + 10, 2);
     m->crc = (uint32_t)clbi_le(p + 16, 4);
@@ -13435,6 +13454,981 @@ CLBDEF clb_status clb_npz_save(const clb_tensors *tensors, const char *path)
     if (!status) status = clbi_alloc(&bytes, size, 1);
     if (!status) status = clb_npz_write(bytes, size, &size, tensors);
     if (!status) status = clbi_write_file(path, bytes, size);
+    CLB_FREE(bytes);
+    return status;
+}
+#endif
+
+/* ---- safetensors --------------------------------------------------------------------------- */
+
+/* Element types of safetensors and of PyTorch, by their names there. */
+typedef struct clbi_dtype {
+    const char *safetensors, *pytorch;
+    clbi_npy    type;
+} clbi_dtype;
+
+static const clbi_dtype clbi_dtypes[] = {
+    { "F64",  "DoubleStorage",   { 'f', 8, 0, 0 } }, { "F32", "FloatStorage", { 'f', 4, 0, 0 } },
+    { "F16",  "HalfStorage",     { 'f', 2, 0, 0 } }, { "I64", "LongStorage",  { 'i', 8, 0, 0 } },
+    { "BF16", "BFloat16Storage", { 'B', 2, 0, 0 } }, { "I32", "IntStorage",   { 'i', 4, 0, 0 } },
+    { "I16",  "ShortStorage",    { 'i', 2, 0, 0 } }, { "I8",  "CharStorage",  { 'i', 1, 0, 0 } },
+    { "U64",  "UInt64Storage",   { 'u', 8, 0, 0 } }, { "U32", "UInt32Storage", { 'u', 4, 0, 0 } },
+    { "U16",  "UInt16Storage",   { 'u', 2, 0, 0 } }, { "U8",  "ByteStorage",  { 'u', 1, 0, 0 } },
+    { "BOOL", "BoolStorage",     { 'b', 1, 0, 0 } } };
+
+/* The type of that name (in column 0 or 1), NULL if there is none. */
+static const clbi_npy *clbi_dtype_find(int pytorch, const unsigned char *name, size_t length)
+{
+    size_t i;
+    for (i = 0; i < sizeof clbi_dtypes / sizeof clbi_dtypes[0]; ++i) {
+        const char *n = pytorch ? clbi_dtypes[i].pytorch : clbi_dtypes[i].safetensors;
+        if (strlen(n) == length && memcmp(n, name, length) == 0) return &clbi_dtypes[i].type;
+    }
+    return NULL;
+}
+
+static clb_status clbi_json_bad(clbi_source *s, const clbi_text *t, const char *text)
+{
+    return clbi_source_say(s, CLB_EFORMAT, (size_t)(t->p - s->p), text);
+}
+
+/* The code point as UTF-8; returns the bytes written. */
+static size_t clbi_put_utf8(char *out, uint32_t c)
+{
+    size_t n = 0;
+    if (c < 0x80) {
+        out[n++] = (char)c;
+        return n;
+    }
+    if (c < 0x800) out[n++] = (char)(0xc0 | c >> 6);
+    else if (c < 0x10000) out[n++] = (char)(0xe0 | c >> 12);
+    else out[n++] = (char)(0xf0 | c >> 18);
+    if (c >= 0x10000) out[n++] = (char)(0x80 | (c >> 12 & 63));
+    if (c >= 0x800) out[n++] = (char)(0x80 | (c >> 6 & 63));
+    out[n++] = (char)(0x80 | (c & 63));
+    return n;
+}
+
+/* Four hexadecimal digits; 0xffffffff if there are none. */
+static uint32_t clbi_json_hex(clbi_text *t)
+{
+    uint32_t v = 0;
+    int i;
+    if (t->end - t->p < 4) return 0xffffffffu;
+    for (i = 0; i < 4; ++i) {
+        unsigned char c = *t->p++;
+        if (c >= '0' && c <= '9') v = v << 4 | (uint32_t)(c - '0');
+        else if ((c | 32) >= 'a' && (c | 32) <= 'f') v = v << 4 | (uint32_t)((c | 32) - 'a' + 10);
+        else return 0xffffffffu;
+    }
+    return v;
+}
+
+/* What follows a backslash; 0 if nothing legal does. Surrogates come in pairs. */
+static size_t clbi_json_escape(clbi_text *t, char *out)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    uint32_t c, low;
+    const char *at;
+    if (t->p == t->end || *t->p == 0) return 0;
+    c = *t->p++;
+    if (c != 'u') {
+        at = strchr(from, (int)c);
+        if (!at) return 0;
+        *out = to[at - from];
+        return 1;
+    }
+    c = clbi_json_hex(t);
+    if (c >= 0xd800 && c < 0xdc00) {
+        if (t->end - t->p < 2 || t->p[0] != '\\' || t->p[1] != 'u') return 0;
+        t->p += 2;
+        low = clbi_json_hex(t);
+        if (low < 0xdc00 || low > 0xdfff) return 0;
+        c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+    } else if ((c >= 0xdc00 && c < 0xe000) || c == 0xffffffffu)
+        return 0;
+    return clbi_put_utf8(out, c);
+}
+
+/* A string, unpacked into out, which has room for the rest of the text. */
+static int clbi_json_string(clbi_text *t, char *out, size_t *length)
+{
+    *length = 0;
+    if (!clbi_take(t, "\"")) return 0;
+    while (t->p < t->end && *t->p != '"') {
+        unsigned char c = *t->p++;
+        size_t n;
+        if (c < 32) return 0;
+        if (c != '\\') {
+            out[(*length)++] = (char)c;
+            continue;
+        }
+        n = clbi_json_escape(t, out + *length);
+        if (n == 0) return 0;
+        *length += n;
+    }
+    if (t->p == t->end) return 0;
+    ++t->p;
+    return 1;
+}
+
+/* A list of at most `most` integers. */
+static clb_status clbi_json_sizes(clbi_source *s, clbi_text *t, size_t most, size_t *value,
+                                  size_t *count)
+{
+    clb_status status;
+    *count = 0;
+    if (!clbi_take(t, "[")) return clbi_json_bad(s, t, "a list was expected");
+    if (clbi_take(t, "]")) return CLB_OK;
+    do {
+        if (*count == most)
+            return clbi_source_say(s, CLB_ESIZE, (size_t)(t->p - s->p), "the list is too long");
+        status = clbi_take_size(t, &value[(*count)++]);
+        if (status == CLB_ESIZE)
+            return clbi_source_say(s, status, (size_t)(t->p - s->p), "the number is too large");
+        if (status) return clbi_json_bad(s, t, "a whole number from 0 was expected");
+    } while (clbi_take(t, ","));
+    return clbi_take(t, "]") ? CLB_OK : clbi_json_bad(s, t, "a list does not end");
+}
+
+/* Where the elements of a tensor lie among the bytes after the header. */
+typedef struct clbi_extent {
+    size_t          begin, end, tensor;
+    const clbi_npy *type;
+} clbi_extent;
+
+/* The description of a tensor: dtype, shape and data_offsets, once each, in any order. */
+static clb_status clbi_st_tensor(clbi_source *s, clbi_text *t, clb_array *array, clbi_extent *e,
+                                 char *word)
+{
+    static const char *const keys[] = { "dtype", "shape", "data_offsets" };
+    size_t length, pair[2] = { 0, 0 }, count, k;
+    int seen[3] = { 0, 0, 0 };
+    clb_status status = CLB_OK;
+    if (!clbi_take(t, "{")) return clbi_json_bad(s, t, "the description of a tensor was expected");
+    do {
+        if (!clbi_json_string(t, word, &length)) return clbi_json_bad(s, t, "a key was expected");
+        for (k = 0; k < 3; ++k)
+            if (strlen(keys[k]) == length && memcmp(keys[k], word, length) == 0) break;
+        if (k == 3 || seen[k]++ || !clbi_take(t, ":"))
+            return clbi_json_bad(s, t, "a tensor has dtype, shape and data_offsets, once each");
+        if (k == 0) {
+            if (!clbi_json_string(t, word, &length)) return clbi_json_bad(s, t, "no dtype");
+            e->type = clbi_dtype_find(0, (const unsigned char *)word, length);
+            if (!e->type)
+                return clbi_source_bad(s, CLB_ETYPE, (size_t)(t->p - s->p), "not read here: dtype",
+                                       word, length);
+        } else if (k == 1)
+            status = clbi_json_sizes(s, t, CLB_ARRAY_RANK, array->shape, &array->rank);
+        else {
+            status = clbi_json_sizes(s, t, 2, pair, &count);
+            if (!status && count != 2) return clbi_json_bad(s, t, "data_offsets are two numbers");
+        }
+        if (status) return status;
+    } while (clbi_take(t, ","));
+    if (!clbi_take(t, "}") || !seen[0] || !seen[1] || !seen[2])
+        return clbi_json_bad(s, t, "a tensor has dtype, shape and data_offsets, once each");
+    e->begin = pair[0], e->end = pair[1];
+    return CLB_OK;
+}
+
+/* {"key": "text", ...}, read over. */
+static clb_status clbi_st_metadata(clbi_source *s, clbi_text *t, char *word)
+{
+    size_t length;
+    if (!clbi_take(t, "{")) return clbi_json_bad(s, t, "__metadata__ is no object");
+    if (clbi_take(t, "}")) return CLB_OK;
+    do {
+        if (!clbi_json_string(t, word, &length) || !clbi_take(t, ":") ||
+            !clbi_json_string(t, word, &length))
+            return clbi_json_bad(s, t, "__metadata__ may hold strings only");
+    } while (clbi_take(t, ","));
+    return clbi_take(t, "}") ? CLB_OK : clbi_json_bad(s, t, "__metadata__ does not end");
+}
+
+static clb_status clbi_st_header(clbi_source *s, clbi_text *t, clbi_extent *extents, char *word,
+                                 size_t most)
+{
+    size_t length, count;
+    int metadata = 0;
+    clb_status status = CLB_OK;
+    if (!clbi_take(t, "{")) return clbi_json_bad(s, t, "the header does not begin with {");
+    if (!clbi_take(t, "}")) {
+        do {
+            clb_tensor *tensor;
+            if (!clbi_json_string(t, word, &length) || !clbi_take(t, ":"))
+                return clbi_json_bad(s, t, "a name was expected");
+            if (length == 12 && memcmp(word, "__metadata__", 12) == 0) {
+                if (metadata++) return clbi_json_bad(s, t, "__metadata__ stands there twice");
+                status = clbi_st_metadata(s, t, word);
+                if (status) return status;
+                continue;
+            }
+            count = s->out->count;
+            if (count == most) return clbi_json_bad(s, t, "a damaged header");
+            status = clbi_source_push(s, word, length, &tensor);
+            if (status) return status;
+            extents[count].tensor = count;
+            status = clbi_st_tensor(s, t, &tensor->array, &extents[count], word);
+            if (status) return status;
+        } while (clbi_take(t, ","));
+        if (!clbi_take(t, "}")) return clbi_json_bad(s, t, "the header does not end");
+    }
+    clbi_skip_space(t);
+    return t->p == t->end ? CLB_OK : clbi_json_bad(s, t, "something follows the header");
+}
+
+static int clbi_extent_order(const void *a, const void *b)
+{
+    const clbi_extent *x = (const clbi_extent *)a, *y = (const clbi_extent *)b;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+    return x->end < y->end ? -1 : x->end > y->end;
+}
+
+/* Room for the elements of an array of that shape; *bytes: what they take in the file. */
+static clb_status clbi_source_array(clbi_source *s, clb_array *array, size_t item, size_t *bytes)
+{
+    size_t k, count = 1;
+    clb_status status = CLB_OK;
+    for (k = 0; k < array->rank; ++k)
+        if (!clbi_mul_size(count, array->shape[k], &count)) status = CLB_ESIZE;
+    if (!status && !clbi_mul_size(count, item, bytes)) status = CLB_ESIZE;
+    if (status) return clbi_source_say(s, status, 0, "the shape has too many elements");
+    status = clbi_source_alloc(s, &array->x, count, sizeof *array->x);
+    if (!status) array->count = count;
+    return status;
+}
+
+/* The tensors' values. Their bytes must fill what follows the header without holes or overlaps. */
+static clb_status clbi_st_values(clbi_source *s, clbi_extent *extents, size_t start)
+{
+    size_t k, i, at = 0, bytes;
+    qsort(extents, s->out->count, sizeof *extents, clbi_extent_order);
+    for (k = 0; k < s->out->count; ++k) {
+        const clbi_extent *e = &extents[k];
+        clb_tensor *tensor = &s->out->item[e->tensor];
+        const char *text = NULL;
+        clb_status status = CLB_EFORMAT;
+        if (e->begin < at) text = "overlaps another: tensor";
+        else if (e->begin > at) text = "bytes of no tensor before tensor";
+        else if (e->end < e->begin) text = "ends before it begins: tensor";
+        else if (e->end > s->size - start)
+            text = "runs past the end of the file: tensor", status = CLB_ETRUNCATED;
+        if (!text) {
+            for (bytes = e->type->item, i = 0; i < tensor->array.rank; ++i)
+                if (!clbi_mul_size(bytes, tensor->array.shape[i], &bytes)) break;
+            if (i < tensor->array.rank) text = "shape overflows: tensor", status = CLB_ESIZE;
+            else if (bytes != e->end - e->begin) text = "shape and data_offsets differ: tensor";
+        }
+        if (text)
+            return clbi_source_bad(s, status, start + at, text, tensor->name,
+                                   strlen(tensor->name));
+        status = clbi_source_array(s, &tensor->array, e->type->item, &bytes);
+        if (status) return status;
+        for (i = 0; i < tensor->array.count; ++i)
+            tensor->array.x[i] = clbi_npy_value(e->type, s->p + start + at + i * e->type->item);
+        tensor->digits = clbi_npy_digits(e->type);
+        at = e->end;
+    }
+    if (at != s->size - start)
+        return clbi_source_say(s, CLB_EFORMAT, start + at, "bytes after the last tensor");
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_safetensors_read(clb_tensors *tensors, const void *bytes, size_t size,
+                                       clb_error *error)
+{
+    clbi_source s;
+    clbi_text t;
+    clbi_extent *extents = NULL;
+    char *word = NULL;
+    size_t length = 0, most, i;
+    clb_status status = CLB_OK;
+    clbi_source_start(&s, tensors, bytes, size, error);
+    if (size >= 8) length = clbi_le(s.p, 8);
+    if (size < 8) status = clbi_source_say(&s, CLB_ETRUNCATED, 0, "a safetensors file cut short");
+    else if (length > size - 8)
+        status = clbi_source_say(&s, size > 8 && s.p[8] == '{' ? CLB_ETRUNCATED : CLB_EFORMAT, 0,
+                                 "the header is longer than the file");
+    else if (length < 2 || s.p[8] != '{')
+        status = clbi_source_say(&s, CLB_EFORMAT, 8, "no safetensors header");
+    if (!status) {
+        for (most = 0, i = 8; i < 8 + length; ++i) most += s.p[i] == '{';
+        t.p = s.p + 8;
+        t.end = t.p + length;
+        status = clbi_source_alloc(&s, &extents, most, sizeof *extents);
+        if (!status) status = clbi_source_alloc(&s, &word, length, 1);
+        if (!status) status = clbi_st_header(&s, &t, extents, word, most);
+        if (!status) status = clbi_source_distinct(&s);
+        if (!status) status = clbi_st_values(&s, extents, 8 + length);
+    }
+    CLB_FREE(word);
+    CLB_FREE(extents);
+    return clbi_source_end(&s, status);
+}
+
+/* ---- PyTorch ------------------------------------------------------------------------------- */
+
+/* A .pt file is a stored ZIP archive: X/data.pkl, a pickle of the object with its tensors' shapes
+ * and strides, and X/data/KEY, the bytes of each storage. A pickle is a program for a stack
+ * machine; the few instructions below are all that torch.save makes of a state dict, and they
+ * build values only: a name that a pickle calls is compared with the list clbi_pickle_names. */
+
+typedef enum clbi_pickle_kind {
+    CLBI_PICKLE_NONE,                /* None, booleans, floating-point numbers: of no use here */
+    CLBI_PICKLE_INT, CLBI_PICKLE_TEXT, CLBI_PICKLE_NAME, CLBI_PICKLE_MARK,
+    CLBI_PICKLE_TUPLE, CLBI_PICKLE_LIST, CLBI_PICKLE_DICT,
+    CLBI_PICKLE_STORAGE, CLBI_PICKLE_TENSOR      /* `first`: the tuple that describes it */
+} clbi_pickle_kind;
+
+typedef enum clbi_pickle_name {
+    CLBI_NAME_DICT, CLBI_NAME_TENSOR, CLBI_NAME_PARAMETER, CLBI_NAME_SIZE, CLBI_NAME_STORAGE
+} clbi_pickle_name;
+
+static const char *const clbi_pickle_names[] = {
+    "collections\nOrderedDict\n", "torch._utils\n_rebuild_tensor_v2\n",
+    "torch._utils\n_rebuild_parameter\n", "torch\nSize\n" };
+
+typedef struct clbi_pickle_value {
+    clbi_pickle_kind     kind;
+    uint32_t             first, last, count; /* of a container: its cells, counted from 1; 0: none */
+    int64_t              number;             /* an integer, or a clbi_pickle_name */
+    const unsigned char *text;               /* of a text, or the name of a storage type */
+    size_t               length;
+} clbi_pickle_value;
+
+/* A value in a container, and the next cell. A dict has keys and values in turn. */
+typedef struct clbi_pickle_cell { uint32_t value, next; } clbi_pickle_cell;
+
+/* Every instruction makes at most one value, one cell and one memo, and takes at least a byte, so
+ * the length of the pickle bounds them all. */
+typedef struct clbi_pickle {
+    clbi_source         *s;
+    const unsigned char *p, *end;
+    clbi_pickle_value   *value;
+    clbi_pickle_cell    *cell;
+    uint32_t            *stack, *memo;
+    uint32_t             values, cells, depth, size;
+    clb_status           status;
+    size_t               visits;             /* left for the walk through the result */
+    int                  big_endian;
+    clbi_member         *member;             /* of the archive, by name */
+    size_t               members;
+    const unsigned char *prefix;
+    size_t               prefix_length;
+} clbi_pickle;
+
+static void clbi_pickle_bad(clbi_pickle *k, const char *text)
+{
+    if (!k->status)
+        k->status = clbi_source_say(k->s, CLB_EFORMAT, (size_t)(k->p - k->s->p), text);
+}
+
+static clbi_pickle_value *clbi_pickle_push(clbi_pickle *k, clbi_pickle_kind kind)
+{
+    clbi_pickle_value *v = &k->value[k->values];
+    memset(v, 0, sizeof *v);
+    v->kind = kind;
+    k->stack[k->depth++] = k->values++;
+    return v;
+}
+
+/* The value on top of the stack, taken off; a None if the stack is empty. */
+static uint32_t clbi_pickle_pop(clbi_pickle *k)
+{
+    if (k->depth == 0) {
+        clbi_pickle_bad(k, "the pickle takes from an empty stack");
+        return 0;
+    }
+    return k->stack[--k->depth];
+}
+
+/* The next count <= 8 bytes as a number, the lowest first. */
+static uint64_t clbi_pickle_bytes(clbi_pickle *k, size_t count)
+{
+    uint64_t v;
+    if ((size_t)(k->end - k->p) < count) {
+        clbi_pickle_bad(k, "the pickle ends too early");
+        return 0;
+    }
+    v = clbi_bytes_u64(k->p, count, 0);
+    k->p += count;
+    return v;
+}
+
+static void clbi_pickle_append(clbi_pickle *k, uint32_t container, uint32_t value)
+{
+    clbi_pickle_value *c = &k->value[container];
+    uint32_t cell = ++k->cells;              /* cells are counted from 1 */
+    k->cell[cell].value = value;
+    k->cell[cell].next = 0;
+    if (c->last) k->cell[c->last].next = cell;
+    else c->first = cell;
+    c->last = cell;
+    ++c->count;
+}
+
+/* Everything above the last mark goes into the container; the mark goes. Returns how many. */
+static uint32_t clbi_pickle_collect(clbi_pickle *k, uint32_t mark, uint32_t container)
+{
+    uint32_t i, count = k->depth - mark - 1;
+    for (i = 0; i < count; ++i) clbi_pickle_append(k, container, k->stack[mark + 1 + i]);
+    k->depth = mark;
+    return count;
+}
+
+static uint32_t clbi_pickle_mark(clbi_pickle *k)
+{
+    uint32_t i = k->depth;
+    while (i > 0 && k->value[k->stack[i - 1]].kind != CLBI_PICKLE_MARK) --i;
+    if (i == 0) clbi_pickle_bad(k, "the pickle lacks a mark");
+    return i ? i - 1 : 0;
+}
+
+/* A tuple of the count topmost values. */
+static void clbi_pickle_tuple(clbi_pickle *k, uint32_t count)
+{
+    uint32_t below, i, tuple = k->values;
+    if (k->depth < count) {
+        clbi_pickle_bad(k, "the pickle takes from an empty stack");
+        return;
+    }
+    below = k->depth - count;
+    clbi_pickle_push(k, CLBI_PICKLE_TUPLE);
+    for (i = 0; i < count; ++i) clbi_pickle_append(k, tuple, k->stack[below + i]);
+    k->stack[below] = tuple;
+    k->depth = below + 1;
+}
+
+/* Instructions that fill the container below the mark, or the one below one or two values. */
+static void clbi_pickle_fill(clbi_pickle *k, int dict, int marked)
+{
+    uint32_t mark, container, count = dict ? 2 : 1;
+    mark = marked ? clbi_pickle_mark(k) : k->depth - count;
+    if (!k->status && (mark == 0 || (!marked && k->depth <= count)))
+        clbi_pickle_bad(k, "the pickle fills no container");
+    if (k->status) return;
+    container = k->stack[mark - 1];
+    if (k->value[container].kind != (dict ? CLBI_PICKLE_DICT : CLBI_PICKLE_LIST) ||
+        (dict && marked && (k->depth - mark - 1) % 2)) {
+        clbi_pickle_bad(k, "the pickle fills no container");
+        return;
+    }
+    if (marked) {
+        (void)clbi_pickle_collect(k, mark, container);
+        return;
+    }
+    for (; count > 0; --count) clbi_pickle_append(k, container, k->stack[k->depth - count]);
+    k->depth = mark;
+}
+
+/* A name "module\nname\n" that the pickle wants to call. */
+static void clbi_pickle_global(clbi_pickle *k)
+{
+    const unsigned char *start = k->p, *type;
+    clbi_pickle_value *v;
+    size_t length, i, lines = 0;
+    while (k->p < k->end && lines < 2) lines += *k->p++ == '\n';
+    length = (size_t)(k->p - start);
+    if (lines < 2) {
+        clbi_pickle_bad(k, "the pickle ends too early");
+        return;
+    }
+    v = clbi_pickle_push(k, CLBI_PICKLE_NAME);
+    for (i = 0; i < CLBI_NAME_STORAGE; ++i)
+        if (strlen(clbi_pickle_names[i]) == length &&
+            memcmp(clbi_pickle_names[i], start, length) == 0) break;
+    v->number = (int64_t)i;
+    if (i < CLBI_NAME_STORAGE) return;
+    type = start + 6;                        /* past "torch\n" */
+    v->text = start;
+    v->length = length;
+    if (length > 14 && memcmp(start, "torch\n", 6) == 0 &&
+        memcmp(start + length - 8, "Storage\n", 8) == 0) {
+        v->text = type;
+        v->length = length - 7;
+        if (clbi_dtype_find(1, v->text, v->length)) return;
+        k->status = clbi_source_bad(k->s, CLB_ETYPE, (size_t)(start - k->s->p),
+                                    "element type not read here: PyTorch's", v->text, v->length);
+        return;
+    }
+    k->status = clbi_source_bad(k->s, CLB_ETYPE, (size_t)(start - k->s->p),
+                                "not a state dict (torch.save(model.state_dict(), ...)), needs",
+                                start, length - 1);
+}
+
+/* The i-th value of a container, from 0; NULL if it has no such, or another kind. */
+static const clbi_pickle_value *clbi_pickle_item(const clbi_pickle *k, const clbi_pickle_value *c,
+                                                 uint32_t i, clbi_pickle_kind kind)
+{
+    uint32_t cell = c->first;
+    const clbi_pickle_value *v;
+    while (cell && i > 0) cell = k->cell[cell].next, --i;
+    if (!cell) return NULL;
+    v = &k->value[k->cell[cell].value];
+    return v->kind == kind ? v : NULL;
+}
+
+/* A call: the few names give a dict, a tensor, or what they were given. */
+static void clbi_pickle_call(clbi_pickle *k)
+{
+    uint32_t argument = clbi_pickle_pop(k), called = clbi_pickle_pop(k);
+    const clbi_pickle_value *a = &k->value[argument], *name = &k->value[called];
+    clbi_pickle_value *v;
+    if (k->status) return;
+    if (name->kind != CLBI_PICKLE_NAME || a->kind != CLBI_PICKLE_TUPLE) {
+        clbi_pickle_bad(k, "the pickle calls what is no function");
+        return;
+    }
+    switch ((int)name->number) {
+    case CLBI_NAME_DICT:
+        if (a->count) clbi_pickle_bad(k, "an OrderedDict with arguments");
+        clbi_pickle_push(k, CLBI_PICKLE_DICT);
+        return;
+    case CLBI_NAME_TENSOR:
+        v = clbi_pickle_push(k, CLBI_PICKLE_TENSOR);
+        v->first = argument;
+        if (!clbi_pickle_item(k, a, 0, CLBI_PICKLE_STORAGE) ||
+            !clbi_pickle_item(k, a, 1, CLBI_PICKLE_INT) ||
+            !clbi_pickle_item(k, a, 2, CLBI_PICKLE_TUPLE) ||
+            !clbi_pickle_item(k, a, 3, CLBI_PICKLE_TUPLE))
+            clbi_pickle_bad(k, "a tensor without storage, offset, shape and strides");
+        return;
+    case CLBI_NAME_PARAMETER:
+    case CLBI_NAME_SIZE:
+        if (a->count == 0) clbi_pickle_bad(k, "a call without arguments");
+        else k->stack[k->depth++] = k->cell[a->first].value;
+        return;
+    default:
+        clbi_pickle_bad(k, "the pickle calls what is no function");
+    }
+}
+
+/* Texts and numbers with their length before them. */
+static void clbi_pickle_text(clbi_pickle *k)
+{
+    size_t length = (size_t)clbi_pickle_bytes(k, 4);
+    clbi_pickle_value *v = clbi_pickle_push(k, CLBI_PICKLE_TEXT);
+    if (length > (size_t)(k->end - k->p)) {
+        clbi_pickle_bad(k, "a text runs past the end of the pickle");
+        return;
+    }
+    v->text = k->p;
+    v->length = length;
+    k->p += length;
+}
+
+static void clbi_pickle_number(clbi_pickle *k, size_t bytes, int is_signed)
+{
+    uint64_t u = clbi_pickle_bytes(k, bytes), sign = (uint64_t)1 << (8 * bytes - 1);
+    clbi_pickle_value *v = clbi_pickle_push(k, CLBI_PICKLE_INT);
+    if (is_signed && (u & sign)) v->number = -(int64_t)((sign << 1) - 1 - u) - 1;
+    else v->number = (int64_t)u;
+}
+
+static void clbi_pickle_memo(clbi_pickle *k, size_t bytes, int store)
+{
+    uint64_t index = clbi_pickle_bytes(k, bytes);
+    if (k->status) return;
+    if (index >= k->size || (store ? k->depth == 0 : k->memo[index] == 0))
+        clbi_pickle_bad(k, "the pickle names a value that is not there");
+    else if (store) k->memo[index] = k->stack[k->depth - 1] + 1;
+    else k->stack[k->depth++] = k->memo[index] - 1;
+}
+
+/* A reference to a storage: ("storage", type, key, place, count). */
+static void clbi_pickle_storage(clbi_pickle *k)
+{
+    uint32_t tuple = clbi_pickle_pop(k);
+    const clbi_pickle_value *t = &k->value[tuple], *name;
+    if (k->status) return;
+    name = t->kind == CLBI_PICKLE_TUPLE ? clbi_pickle_item(k, t, 1, CLBI_PICKLE_NAME) : NULL;
+    clbi_pickle_push(k, CLBI_PICKLE_STORAGE)->first = tuple;
+    if (!name || name->number != CLBI_NAME_STORAGE ||
+        !clbi_pickle_item(k, t, 2, CLBI_PICKLE_TEXT) ||
+        !clbi_pickle_item(k, t, 4, CLBI_PICKLE_INT))
+        clbi_pickle_bad(k, "a reference to something that is no storage");
+}
+
+/* The state of an object: the attributes of a dict are of no use here. */
+static void clbi_pickle_build(clbi_pickle *k)
+{
+    (void)clbi_pickle_pop(k);
+    if (k->depth == 0 || k->value[k->stack[k->depth - 1]].kind != CLBI_PICKLE_DICT)
+        clbi_pickle_bad(k, "the pickle gives a state to what is no dict");
+}
+
+/* One instruction; 0 at the last one. */
+static int clbi_pickle_step(clbi_pickle *k)
+{
+    unsigned op = (unsigned)clbi_pickle_bytes(k, 1);
+    static const char hex[] = "0123456789abcdef";
+    char name[3] = { 0, 0, 0 };
+    uint32_t mark, tuple;
+    if (k->status) return 0;
+    switch (op) {
+    case 0x80: if (clbi_pickle_bytes(k, 1) > 3) clbi_pickle_bad(k, "a protocol above 3"); break;
+    case '.':  return 0;
+    case 'c':  clbi_pickle_global(k); break;
+    case 'R':  clbi_pickle_call(k); break;
+    case 'b':  clbi_pickle_build(k); break;
+    case 'Q':  clbi_pickle_storage(k); break;
+    case '(':  clbi_pickle_push(k, CLBI_PICKLE_MARK); break;
+    case ')':  clbi_pickle_push(k, CLBI_PICKLE_TUPLE); break;
+    case ']':  clbi_pickle_push(k, CLBI_PICKLE_LIST); break;
+    case '}':  clbi_pickle_push(k, CLBI_PICKLE_DICT); break;
+    case 't':
+        mark = clbi_pickle_mark(k);
+        if (k->status) break;
+        clbi_pickle_push(k, CLBI_PICKLE_TUPLE);
+        tuple = k->stack[--k->depth];
+        (void)clbi_pickle_collect(k, mark, tuple);
+        k->stack[k->depth++] = tuple;
+        break;
+    case 0x85: case 0x86: case 0x87: clbi_pickle_tuple(k, op - 0x84); break;
+    case 'a':  clbi_pickle_fill(k, 0, 0); break;
+    case 'e':  clbi_pickle_fill(k, 0, 1); break;
+    case 's':  clbi_pickle_fill(k, 1, 0); break;
+    case 'u':  clbi_pickle_fill(k, 1, 1); break;
+    case 'X':  clbi_pickle_text(k); break;
+    case 'K':  clbi_pickle_number(k, 1, 0); break;
+    case 'M':  clbi_pickle_number(k, 2, 0); break;
+    case 'J':  clbi_pickle_number(k, 4, 1); break;
+    case 0x8a:
+        mark = (uint32_t)clbi_pickle_bytes(k, 1);
+        if (mark < 1 || mark > 8) clbi_pickle_bad(k, "an integer of more than 8 bytes");
+        else clbi_pickle_number(k, mark, 1);
+        break;
+    case 'G':  (void)clbi_pickle_bytes(k, 8); clbi_pickle_push(k, CLBI_PICKLE_NONE); break;
+    case 'N': case 0x88: case 0x89: clbi_pickle_push(k, CLBI_PICKLE_NONE); break;
+    case 'q':  clbi_pickle_memo(k, 1, 1); break;
+    case 'r':  clbi_pickle_memo(k, 4, 1); break;
+    case 'h':  clbi_pickle_memo(k, 1, 0); break;
+    case 'j':  clbi_pickle_memo(k, 4, 0); break;
+    default:
+        name[0] = hex[op >> 4], name[1] = hex[op & 15];
+        k->status = clbi_source_bad(k->s, CLB_ETYPE, (size_t)(k->p - 1 - k->s->p),
+                                    "a pickle instruction that no state dict has, hexadecimal",
+                                    name, 2);
+    }
+    return k->status == CLB_OK;
+}
+
+static int clbi_member_order(const void *a, const void *b)
+{
+    const clbi_member *x = (const clbi_member *)a, *y = (const clbi_member *)b;
+    size_t n = x->name_length < y->name_length ? x->name_length : y->name_length;
+    int order = memcmp(x->name, y->name, n);
+    if (order) return order;
+    return x->name_length < y->name_length ? -1 : x->name_length > y->name_length;
+}
+
+/* The member of the archive prefix + folder + key; NULL if there is none. */
+static clbi_member *clbi_pt_member(clbi_pickle *k, const char *folder, const unsigned char *key,
+                                   size_t length)
+{
+    clbi_member wanted;
+    unsigned char name[512];
+    size_t n = strlen(folder);
+    if (k->prefix_length + n + length > sizeof name) return NULL;
+    memcpy(name, k->prefix, k->prefix_length);
+    memcpy(name + k->prefix_length, folder, n);
+    if (length) memcpy(name + k->prefix_length + n, key, length);
+    wanted.name = name;
+    wanted.name_length = k->prefix_length + n + length;
+    return (clbi_member *)bsearch(&wanted, k->member, k->members, sizeof wanted, clbi_member_order);
+}
+
+/* The bytes of the storage that a tensor lies in; *count: how many elements it has. */
+static const unsigned char *clbi_pt_storage(clbi_pickle *k, const clbi_pickle_value *storage,
+                                            clbi_npy *type, size_t *count)
+{
+    const clbi_pickle_value *t = &k->value[storage->first];
+    const clbi_pickle_value *name = clbi_pickle_item(k, t, 1, CLBI_PICKLE_NAME),
+                            *key = clbi_pickle_item(k, t, 2, CLBI_PICKLE_TEXT);
+    clbi_member *m = clbi_pt_member(k, "data/", key->text, key->length);
+    const unsigned char *bytes;
+    unsigned char *own;
+    if (!m || m->method != 0) {
+        k->status = clbi_source_bad(k->s, CLB_EFORMAT, 0, m ? "storage not stored as it is:"
+                                    : "no such storage in the archive:", key->text, key->length);
+        return NULL;
+    }
+    if (!m->checked) k->status = clbi_zip_bytes(k->s, m, &bytes, &own);
+    m->checked = 1;
+    *type = *clbi_dtype_find(1, name->text, name->length);
+    type->big_endian = k->big_endian;
+    *count = m->size / type->item;
+    return m->data;
+}
+
+/* Reads a tuple of integers >= 0 into value. */
+static uint32_t clbi_pickle_sizes(clbi_pickle *k, const clbi_pickle_value *tuple, size_t *value)
+{
+    uint32_t i, cell = tuple->first;
+    if (tuple->count > CLB_ARRAY_RANK) {
+        if (!k->status) k->status = clbi_source_say(k->s, CLB_ESIZE, 0, "a tensor of rank above 8");
+        return 0;
+    }
+    for (i = 0; i < tuple->count; ++i, cell = k->cell[cell].next) {
+        const clbi_pickle_value *v = &k->value[k->cell[cell].value];
+        if (v->kind != CLBI_PICKLE_INT || v->number < 0 || (uint64_t)v->number > (size_t)-1 / 2)
+            clbi_pickle_bad(k, "a shape or stride that is no size");
+        else value[i] = (size_t)v->number;
+    }
+    return tuple->count;
+}
+
+/* 1 if offset and strides stay within the storage. */
+static int clbi_strides_fit(const clb_array *array, const size_t *stride, size_t offset,
+                            size_t storage)
+{
+    size_t k, span, last = offset;
+    if (array->count == 0) return 1;
+    for (k = 0; k < array->rank; ++k)
+        if (!clbi_mul_size(array->shape[k] - 1, stride[k], &span) ||
+            !clbi_add_size(last, span, &last)) return 0;
+    return last < storage;
+}
+
+/* A tensor of the pickle as one of ours. */
+static void clbi_pt_tensor(clbi_pickle *k, const clbi_pickle_value *v, const char *name,
+                           size_t length)
+{
+    const clbi_pickle_value *t = &k->value[v->first];
+    size_t stride[CLB_ARRAY_RANK] = { 0 }, index[CLB_ARRAY_RANK] = { 0 };
+    size_t storage = 0, bytes, c, d, at;
+    int64_t offset = clbi_pickle_item(k, t, 1, CLBI_PICKLE_INT)->number;
+    const unsigned char *p;
+    clb_tensor *tensor;
+    clbi_npy type;
+    k->status = clbi_source_push(k->s, name, length, &tensor);
+    if (k->status) return;
+    p = clbi_pt_storage(k, clbi_pickle_item(k, t, 0, CLBI_PICKLE_STORAGE), &type, &storage);
+    if (k->status) return;
+    tensor->array.rank = clbi_pickle_sizes(k, clbi_pickle_item(k, t, 2, CLBI_PICKLE_TUPLE),
+                                           tensor->array.shape);
+    if (clbi_pickle_sizes(k, clbi_pickle_item(k, t, 3, CLBI_PICKLE_TUPLE), stride) !=
+        tensor->array.rank)
+        clbi_pickle_bad(k, "a tensor has not one stride a dimension");
+    if (!k->status) k->status = clbi_source_array(k->s, &tensor->array, type.item, &bytes);
+    if (!k->status && (offset < 0 || (uint64_t)offset > (size_t)-1 / 2 ||
+        !clbi_strides_fit(&tensor->array, stride, (size_t)offset, storage)))
+        k->status = clbi_source_bad(k->s, CLB_ETRUNCATED, 0, "reaches past its storage: tensor",
+                                    name, length);
+    if (k->status) return;
+    tensor->digits = clbi_npy_digits(&type);
+    for (c = 0; c < tensor->array.count; ++c) {
+        for (at = (size_t)offset, d = 0; d < tensor->array.rank; ++d) at += index[d] * stride[d];
+        tensor->array.x[c] = clbi_npy_value(&type, p + at * type.item);
+        for (d = tensor->array.rank; d-- > 0;) {
+            if (++index[d] < tensor->array.shape[d]) break;
+            index[d] = 0;
+        }
+    }
+}
+
+#define CLBI_PT_DEPTH 16                     /* containers within containers */
+#define CLBI_PT_NAME  1000
+
+/* Adds "." and a key to the name; returns its new length, 0 if it gets too long. */
+static size_t clbi_pt_key(const clbi_pickle_value *key, size_t position, char *name, size_t length)
+{
+    char digits[24];
+    const void *text = digits;
+    size_t n;
+    if (key && key->kind == CLBI_PICKLE_TEXT) text = key->text, n = key->length;
+    else n = clbi_put_size(digits, 0, key && key->kind == CLBI_PICKLE_INT && key->number >= 0
+                                      ? (size_t)key->number : position);
+    if (n > CLBI_PT_NAME - 2 - length) return 0;
+    if (length) name[length++] = '.';
+    if (n) memcpy(name + length, text, n);
+    return length + n;
+}
+
+/* Walks through dicts, lists and tuples from the root; tensors get the path as their name. */
+static void clbi_pt_walk(clbi_pickle *k, uint32_t root)
+{
+    struct { uint32_t cell; size_t length, position; int dict; } at[CLBI_PT_DEPTH], *top = at;
+    char name[CLBI_PT_NAME];
+    int depth = 0;
+    uint32_t next = root;
+    size_t length = 0;
+    while (!k->status) {
+        const clbi_pickle_value *v = &k->value[next], *key = NULL;
+        if (v->kind == CLBI_PICKLE_TENSOR) clbi_pt_tensor(k, v, name, length);
+        else if (v->kind == CLBI_PICKLE_DICT || v->kind == CLBI_PICKLE_LIST ||
+                 v->kind == CLBI_PICKLE_TUPLE) {
+            if (depth == CLBI_PT_DEPTH || k->visits-- == 0) {
+                clbi_pickle_bad(k, "containers are nested too deeply");
+                return;
+            }
+            top = &at[depth++];
+            top->cell = v->first, top->length = length, top->position = 0;
+            top->dict = v->kind == CLBI_PICKLE_DICT;
+        }
+        while (depth > 0 && top->cell == 0)
+            if (--depth > 0) top = &at[depth - 1];
+        if (depth == 0) return;
+        if (top->dict) {
+            key = &k->value[k->cell[top->cell].value];
+            top->cell = k->cell[top->cell].next;
+        }
+        length = clbi_pt_key(key, top->position++, name, top->length);
+        if (length == 0) clbi_pickle_bad(k, "a name is empty, or longer than 1000 bytes");
+        next = k->cell[top->cell].value;
+        top->cell = k->cell[top->cell].next;
+        if (!k->status && k->visits-- == 0) clbi_pickle_bad(k, "containers are nested too deeply");
+    }
+}
+
+/* Runs the pickle p[0..size-1] and takes the tensors out of what it leaves. */
+static void clbi_pt_run(clbi_pickle *k, const unsigned char *p, size_t size)
+{
+    if (size > 0x7ffffff0u) k->status = CLB_ESIZE;
+    k->p = p;
+    k->end = p + size;
+    k->size = (uint32_t)size;
+    k->visits = size;
+    if (!k->status) k->status = clbi_source_alloc(k->s, &k->value, size + 1, sizeof *k->value);
+    if (!k->status) k->status = clbi_source_alloc(k->s, &k->cell, size + 1, sizeof *k->cell);
+    if (!k->status) k->status = clbi_source_alloc(k->s, &k->stack, size + 1, sizeof *k->stack);
+    if (!k->status) k->status = clbi_source_alloc(k->s, &k->memo, size + 1, sizeof *k->memo);
+    if (!k->status) {
+        memset(k->value, 0, sizeof *k->value);
+        memset(k->memo, 0, (size + 1) * sizeof *k->memo);
+        while (clbi_pickle_step(k)) continue;
+        if (!k->status && k->depth != 1) clbi_pickle_bad(k, "the pickle does not leave one object");
+        if (!k->status) clbi_pt_walk(k, k->stack[0]);
+    }
+    CLB_FREE(k->memo);
+    CLB_FREE(k->stack);
+    CLB_FREE(k->cell);
+    CLB_FREE(k->value);
+}
+
+static int clbi_is_pickle(const clbi_member *m)
+{
+    return m->name_length >= 9 && memcmp(m->name + m->name_length - 9, "/data.pkl", 9) == 0;
+}
+
+/* The members of the archive, sorted by name, and the folder that data.pkl stands in. */
+static clb_status clbi_pt_open(clbi_pickle *k, const clbi_member **pickle)
+{
+    clbi_source *s = k->s;
+    clbi_zip zip;
+    size_t i;
+    clb_status status = clbi_zip_open(s, &zip);
+    *pickle = NULL;
+    if (status) return status;
+    k->members = zip.left;
+    status = clbi_source_alloc(s, &k->member, k->members, sizeof *k->member);
+    for (i = 0; !status && i < k->members; ++i) status = clbi_zip_next(s, &zip, &k->member[i]);
+    if (status) return status;
+    qsort(k->member, k->members, sizeof *k->member, clbi_member_order);
+    for (i = 0; i < k->members; ++i) {
+        const clbi_member *m = &k->member[i];
+        if (!clbi_is_pickle(m)) continue;
+        *pickle = m;
+        k->prefix = m->name;
+        k->prefix_length = m->name_length - 8;
+    }
+    return *pickle ? CLB_OK
+                   : clbi_source_say(s, CLB_EFORMAT, 0, "no data.pkl: not made by torch.save");
+}
+
+CLBDEF clb_status clb_torch_read(clb_tensors *tensors, const void *bytes, size_t size,
+                                 clb_error *error)
+{
+    clbi_source s;
+    clbi_pickle k;
+    const clbi_member *pickle = NULL, *order;
+    const unsigned char *p = NULL;
+    unsigned char *own = NULL;
+    clb_status status;
+    clbi_source_start(&s, tensors, bytes, size, error);
+    memset(&k, 0, sizeof k);
+    k.s = &s;
+    if (size > 2 && s.p[0] == 0x80)
+        status = clbi_source_say(&s, CLB_ETYPE, 0, "a file of PyTorch before version 1.6: load it "
+                                 "there and save it again");
+    else status = clbi_pt_open(&k, &pickle);
+    if (!status && pickle->method != 0)
+        status = clbi_source_say(&s, CLB_ETYPE, pickle->header, "data.pkl is compressed");
+    if (!status) status = clbi_zip_bytes(&s, pickle, &p, &own);
+    if (!status) {
+        order = clbi_pt_member(&k, "byteorder", NULL, 0);
+        k.big_endian = order && order->method == 0 && order->size == 3 &&
+                       memcmp(order->data, "big", 3) == 0;
+        clbi_pt_run(&k, p, pickle->size);
+        status = k.status;
+    }
+    if (!status) status = clbi_source_distinct(&s);
+    CLB_FREE(k.member);
+    return clbi_source_end(&s, status);
+}
+
+/* ---- any of them --------------------------------------------------------------------------- */
+
+/* 1 if the archive is one of torch.save. */
+static int clbi_is_torch(const unsigned char *p, size_t size)
+{
+    clbi_source s;
+    clbi_zip zip;
+    clbi_member m;
+    clb_tensors none;
+    clbi_source_start(&s, &none, p, size, NULL);
+    if (clbi_zip_open(&s, &zip)) return 0;
+    while (zip.left > 0 && !clbi_zip_next(&s, &zip, &m))
+        if (clbi_is_pickle(&m)) return 1;
+    return 0;
+}
+
+/* One NPY file as a tensor without a name. */
+static clb_status clbi_npy_tensor(clb_tensors *tensors, const void *bytes, size_t size,
+                                  clb_error *error)
+{
+    clbi_source s;
+    clb_tensor *tensor;
+    clbi_npy npy;
+    clb_status status;
+    clbi_source_start(&s, tensors, bytes, size, error);
+    status = clbi_source_push(&s, "", 0, &tensor);
+    if (!status) status = clbi_npy_decode(&tensor->array, &npy, s.p, size, s.budget);
+    if (!status) tensor->digits = clbi_npy_digits(&npy);
+    return clbi_source_end(&s, status);
+}
+
+CLBDEF clb_status clb_tensors_read(clb_tensors *tensors, const void *bytes, size_t size,
+                                   clb_error *error)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    clbi_source s;
+    if (size >= 4 && memcmp(p, "PK", 2) == 0)
+        return clbi_is_torch(p, size) ? clb_torch_read(tensors, bytes, size, error)
+                                      : clb_npz_read(tensors, bytes, size, error);
+    if (size >= 6 && memcmp(p, "\x93NUMPY", 6) == 0)
+        return clbi_npy_tensor(tensors, bytes, size, error);
+    if (size >= 2 && p[0] == 0x80 && p[1] <= 5 && !(size > 8 && p[8] == '{'))
+        return clb_torch_read(tensors, bytes, size, error);
+    if (size > 8 && p[8] == '{') return clb_safetensors_read(tensors, bytes, size, error);
+    clbi_source_start(&s, tensors, bytes, size, error);
+    return clbi_source_end(&s, clbi_source_say(&s, CLB_EFORMAT, 0, "neither NPY, NPZ, safetensors "
+                                               "nor a .pt file"));
+}
+
+#ifndef CLB_NO_STDIO
+CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_error *error)
+{
+    unsigned char *bytes;
+    size_t size;
+    clb_status status = clbi_read_file(path, &bytes, &size);
+    memset(tensors, 0, sizeof *tensors);
+    if (status) {
+        clbi_clear(error);
+        return clbi_fail(error, status, "%s: %s", path, clb_strerror(status));
+    }
+    status = clb_tensors_read(tensors, bytes, size, error);
     CLB_FREE(bytes);
     return status;
 }

@@ -195,6 +195,117 @@ static void t_npz_bad(void)
     check_bad(clb_npz_read, bad, sizeof bad / sizeof bad[0]);
 }
 
+static void t_safetensors_good(void)
+{
+    static const struct { const char *name; int digits; char kind; } type[] = {
+        { "F64", 53, 'f' }, { "F32", 24, 'f' }, { "F16", 11, 'f' }, { "BF16", 8, 'f' },
+        { "I64", 0, 'i' }, { "I32", 0, 'i' }, { "I16", 0, 'i' }, { "I8", 0, 'i' }, { "U64", 0, 'u' },
+        { "U32", 0, 'u' }, { "U16", 0, 'u' }, { "U8", 0, 'u' }, { "BOOL", 0, 'b' },
+        { "scalar", 53, 'f' }, { "empty", 24, 'f' }, { "na\303\257ve \360\237\230\200", 24, 'f' } };
+    file f = corpus("types.safetensors");
+    clb_tensors t;
+    EQUAL(clb_tensors_read(&t, f.bytes, f.size, NULL), CLB_OK);
+    EQUAL(t.count, sizeof type / sizeof type[0]);
+    for (size_t i = 0; i < t.count; ++i) check_values(&t, type[i].name, type[i].digits, type[i].kind);
+    clb_tensors_free(&t);
+    free(f.bytes);
+    f = corpus("padded.safetensors");
+    EQUAL(clb_safetensors_read(&t, f.bytes, f.size, NULL), CLB_OK);
+    check_values(&t, "a", 53, 'f');
+    clb_tensors_free(&t);
+    free(f.bytes);
+}
+
+static void t_torch_good(void)
+{
+    static const struct { const char *name; int digits; char kind; } type[] = {
+        { "f8", 53, 'f' }, { "f4", 24, 'f' }, { "f2", 11, 'f' }, { "bf16", 8, 'f' }, { "i8", 0, 'i' },
+        { "i4", 0, 'i' }, { "i2", 0, 'i' }, { "i1", 0, 'i' }, { "u1", 0, 'u' }, { "b1", 0, 'b' },
+        { "transposed", 53, 'f' }, { "view", 53, 'f' }, { "tied", 53, 'f' }, { "scalar", 53, 'f' },
+        { "empty", 24, 'f' } };
+    static const char *const net[] = { "0.weight", "0.bias", "2.weight", "2.bias" };
+    file f = corpus("types.pt");
+    clb_tensors t;
+    EQUAL(clb_tensors_read(&t, f.bytes, f.size, NULL), CLB_OK);
+    EQUAL(t.count, sizeof type / sizeof type[0]);
+    for (size_t i = 0; i < t.count; ++i) check_values(&t, type[i].name, type[i].digits, type[i].kind);
+    EQUAL(clb_tensors_find(&t, "transposed")->array.shape[0], 3);
+    clb_tensors_free(&t);
+    free(f.bytes);
+    f = corpus("net.pt");
+    EQUAL(clb_torch_read(&t, f.bytes, f.size, NULL), CLB_OK);
+    EQUAL(t.count, 4);
+    for (size_t i = 0; i < 4; ++i) {
+        CHECK(strcmp(t.item[i].name, net[i]) == 0);
+        check_values(&t, net[i], 53, 'f');
+    }
+    clb_tensors_free(&t);
+    free(f.bytes);
+    f = corpus("checkpoint.pt");                     /* nested; numbers in it are passed over */
+    EQUAL(clb_torch_read(&t, f.bytes, f.size, NULL), CLB_OK);
+    EQUAL(t.count, 8);
+    CHECK(clb_tensors_find(&t, "optimizer.state.2.momentum_buffer")->array.x[5] == 2.5);
+    CHECK(clb_tensors_find(&t, "model.2.bias") != NULL);
+    clb_tensors_free(&t);
+    free(f.bytes);
+}
+
+static void t_safetensors_bad(void)
+{
+    static const bad_file bad[] = {
+        { "bad_backwards.safetensors", CLB_EFORMAT, "ends before it begins: tensor 'b'" },
+        { "bad_cut.safetensors", CLB_ETRUNCATED, "runs past the end" },
+        { "bad_dtype.safetensors", CLB_ETYPE, "dtype 'F8_E4M3'" },
+        { "bad_end.safetensors", CLB_EFORMAT, "something follows the header" },
+        { "bad_escape.safetensors", CLB_EFORMAT, "a name was expected" },
+        { "bad_hole.safetensors", CLB_EFORMAT, "bytes of no tensor before tensor 'b'" },
+        { "bad_key_twice.safetensors", CLB_EFORMAT, "once each" },
+        { "bad_length.safetensors", CLB_ETRUNCATED, "header is longer than the file" },
+        { "bad_long.safetensors", CLB_ETRUNCATED, "header is longer than the file" },
+        { "bad_metadata.safetensors", CLB_EFORMAT, "may hold strings only" },
+        { "bad_negative.safetensors", CLB_EFORMAT, "a whole number from 0" },
+        { "bad_nested.safetensors", CLB_EFORMAT, "description of a tensor was expected" },
+        { "bad_no_offsets.safetensors", CLB_EFORMAT, "once each" },
+        { "bad_number.safetensors", CLB_ESIZE, "the number is too large" },
+        { "bad_one_offset.safetensors", CLB_EFORMAT, "data_offsets are two numbers" },
+        { "bad_overflow.safetensors", CLB_ESIZE, "shape overflows: tensor 'a'" },
+        { "bad_overlap.safetensors", CLB_EFORMAT, "overlaps another: tensor 'b'" },
+        { "bad_past.safetensors", CLB_ETRUNCATED, "runs past the end of the file: tensor 'a'" },
+        { "bad_rank.safetensors", CLB_ESIZE, "the list is too long" },
+        { "bad_rest.safetensors", CLB_EFORMAT, "bytes after the last tensor" },
+        { "bad_shape.safetensors", CLB_EFORMAT, "shape and data_offsets differ: tensor 'a'" },
+        { "bad_tiny.safetensors", CLB_ETRUNCATED, "cut short" },
+        { "bad_twice.safetensors", CLB_EFORMAT, "two arrays have the name 'a'" },
+        { "bad_zero.safetensors", CLB_EFORMAT, "a zero byte in the name 'a?b'" } };
+    check_bad(clb_safetensors_read, bad, sizeof bad / sizeof bad[0]);
+}
+
+static void t_torch_bad(void)
+{
+    static const bad_file bad[] = {
+        { "bad_complex.pt", CLB_ETYPE, "PyTorch's 'ComplexDoubleStorage'" },
+        { "bad_cut.pt", CLB_ETRUNCATED, "no directory at its end" },
+        { "bad_empty_stack.pt", CLB_EFORMAT, "empty stack" },
+        { "bad_huge.pt", CLB_ESIZE, "more than 64 times" },
+        { "bad_itself.pt", CLB_EFORMAT, "nested too deeply" },
+        { "bad_key.pt", CLB_EFORMAT, "no such storage in the archive: '9'" },
+        { "bad_laughs.pt", CLB_EFORMAT, "nested too deeply" },
+        { "bad_module.pt", CLB_ETYPE, "needs 'torch.nn.modules.linear.Linear'" },
+        { "bad_no_mark.pt", CLB_EFORMAT, "lacks a mark" },
+        { "bad_no_memo.pt", CLB_EFORMAT, "not there" },
+        { "bad_no_pickle.pt", CLB_EFORMAT, "no data.pkl" },
+        { "bad_offset.pt", CLB_ETRUNCATED, "reaches past its storage: tensor 'a'" },
+        { "bad_old.pt", CLB_ETYPE, "before version 1.6" },
+        { "bad_opcode.pt", CLB_ETYPE, "hexadecimal '8c'" },
+        { "bad_shape.pt", CLB_ETRUNCATED, "reaches past its storage: tensor 'a'" },
+        { "bad_storage.pt", CLB_ETRUNCATED, "reaches past its storage: tensor 'a'" },
+        { "bad_stride.pt", CLB_EFORMAT, "not one stride a dimension" },
+        { "bad_system.pt", CLB_ETYPE, "needs 'os.system'" },
+        { "bad_text.pt", CLB_EFORMAT, "past the end of the pickle" },
+        { "bad_unfinished.pt", CLB_EFORMAT, "ends too early" } };
+    check_bad(clb_torch_read, bad, sizeof bad / sizeof bad[0]);
+}
+
 /* Every prefix of a file, and every byte of it changed in several ways: read or refused, never
  * beyond its bytes, never more memory than 64 times the size and 16 MiB. */
 static void check_read(reader read, const unsigned char *bytes, size_t size, int whole)
@@ -240,6 +351,9 @@ static void t_npz_mutated(void)
     mutate(clb_npz_read, "streamed.npz");
 }
 
+static void t_safetensors_mutated(void) { mutate(clb_safetensors_read, "types.safetensors"); }
+static void t_torch_mutated(void) { mutate(clb_torch_read, "net.pt"); }
+
 /* ---- the writer ---------------------------------------------------------------------------- */
 
 static void t_npz_write(void)
@@ -281,11 +395,11 @@ static void t_npz_write(void)
     EQUAL(size, 22);
 }
 
-static clb_status read_deflated(void *context)
+static clb_status read_any(void *context)
 {
     const file *f = (const file *)context;
     clb_tensors t;
-    clb_status status = clb_npz_read(&t, f->bytes, f->size, NULL);
+    clb_status status = clb_tensors_read(&t, f->bytes, f->size, NULL);
     CHECK(status == CLB_OK || is_zero(&t, sizeof t));
     clb_tensors_free(&t);
     return status;
@@ -303,13 +417,17 @@ static void t_no_memory(void)
     static char name[] = "x";
     clb_tensor item = { name, { 1, { 2 }, 2, x }, 53 };
     clb_tensors one = { 1, &item };
-    file f = corpus("deflated.npz");
-    ALLOC_SWEEP(read_deflated, &f);
+    static const char *const names[] = { "deflated.npz", "types.safetensors", "net.pt" };
+    for (int i = 0; i < 3; ++i) {
+        file f = corpus(names[i]);
+        ALLOC_SWEEP(read_any, &f);
+        free(f.bytes);
+    }
     ALLOC_SWEEP(write_all, &one);
-    free(f.bytes);
 }
 
 static const test_case tests[] = {
     TEST(t_npz_good), TEST(t_npz_types), TEST(t_half), TEST(t_inflate), TEST(t_npz_bad),
-    TEST(t_npz_mutated), TEST(t_npz_write), TEST(t_no_memory) };
+    TEST(t_safetensors_good), TEST(t_safetensors_bad), TEST(t_torch_good), TEST(t_torch_bad),
+    TEST(t_npz_mutated), TEST(t_safetensors_mutated), TEST(t_torch_mutated), TEST(t_npz_write), TEST(t_no_memory) };
 TEST_MAIN(tests)
