@@ -747,7 +747,10 @@ CLBDEF double     clb_residual_bound(clb_curv *curv);
 typedef enum clb_optimizer { CLB_GD, CLB_HEAVY_BALL, CLB_NESTEROV, CLB_ADAM,
                              CLB_OPTIMIZER_COUNT } clb_optimizer;
 
-/* What an observer sees at theta_t: before update t, or after the last one (t = T). */
+struct clb_trace;
+
+/* What an observer sees at theta_t: before update t, or after the last one. Loss, gradient and pass
+ * are those of all rows of the data, whether or not the run draws batches. */
 typedef struct clb_state {
     size_t          t;          /* updates done                                                   */
     double          time;       /* eta t; of a flow, its time                                     */
@@ -755,6 +758,7 @@ typedef struct clb_state {
     clb_pass       *pass;       /* evaluated at theta_t; curvature operators may use it           */
     const clb_real *grad;       /* gradient at theta_t                                            */
     double          loss;
+    const struct clb_trace *trace; /* the run so far, q and qb at t too; NULL if none is kept     */
 } clb_state;
 
 typedef enum clb_verdict {
@@ -790,30 +794,50 @@ typedef struct clb_train_opts {
     double              charge_max;    /* 0 -> no limit: |C_l| above it is divergence             */
     const clb_observer *observers;
     size_t              observer_count;
+    int                 neurons;       /* 1: the trace has flow and oscillation of each neuron    */
 } clb_train_opts;                      /* NULL: MSE, full-batch GD                                */
 
 CLBDEF void clb_train_opts_resolve(clb_train_opts *opts);      /* zeros -> the values really used */
 
-/* What a run leaves behind. Rows t = 0..T-1 hold the state before update t, row T of the norms the
- * end. After divergence rows past `steps` are NaN. */
+/* What a run leaves behind. Rows t = 0..T-1 hold the state before update t, row T the end; a run that
+ * stopped early ends with row `steps`. After divergence the loss at `steps` and every row behind it
+ * are NaN.
+ *
+ * The law of charge l is about  upper_l |W_{l+1}|^2 - lower_l (|W_l|^2 + |b_l|^2), which the gradient
+ * flow conserves: lower = 1, and upper = the degree of the activation (1 where it has none).
+ * Its change over the run is `predicted`, and with the updates s_t = theta_t - theta_{t+1} (without
+ * decoupled decay) and D the matrix of that quadratic form
+ *   predicted = flow + oscillation,    oscillation = sum_{t>=1} b_t^T D b_t,  b_t = (s_{t-1} - s_t)/2
+ * for gradient descent, where the other half of
+ *   s_{t-1}^T D s_{t-1} + s_t^T D s_t = 2 (a_t^T D a_t + b_t^T D b_t),     a_t = (s_{t-1} + s_t)/2
+ * is the flow part: sum_{t>=1} a_t^T D a_t, and half of the first and of the last s_t^T D s_t, which
+ * have one neighbour only. With momentum or decay the law is a linear recursion with s_t^T D s_t as
+ * its input; oscillation is what it makes of b_t^T D b_t (0 at the first step), flow the rest.
+ * Below the edge of stability oscillation is small; at the edge it is nearly all. */
 typedef struct clb_trace {
     size_t  L, T;
     size_t  steps;          /* updates done: T unless diverged or stopped                         */
     double  eta;
-    double *loss;           /* [T]        Loss(theta_t)                                           */
+    double *loss;           /* [T+1]      Loss(theta_t); with batches of the rows of step t, at the
+                                          end of all rows                                         */
     double *g;              /* [T][L]     |G_l|^2, weights only       g[t*L + l-1]                */
     double *gb;             /* [T][L]     |g_{b_l}|^2                                             */
     double *q;              /* [T+1][L]   |W_l|^2                                                 */
     double *qb;             /* [T+1][L]   |b_l|^2                                                 */
+    double *upper, *lower;  /* [L-1]      what the law is about, above                            */
     double *S;              /* [L-1]      sum_t (|G_{l+1}|^2 - |G_l|^2 - |g_{b_l}|^2), signed     */
-    double *predicted;      /* [L-1]      Q_l(T) - Q_l(0) by the optimiser's exact law            */
+    double *predicted;      /* [L-1]      change by the optimiser's exact law                     */
+    double *flow;           /* [L-1]      its two parts; NaN for Adam,                            */
+    double *oscillation;    /* [L-1]      which has no law                                        */
+    double *neuron_flow;    /* [hidden]   the same of each neuron, layer after layer as in        */
+    double *neuron_oscillation; /* [hidden]  clb_hidden_charges; NULL unless asked for            */
     double *first;          /* [L-1]      first-order part, sum_t 2 (<W,dW>_{l+1} - <W,dW>_l)     */
     double *second;         /* [L-1]      second-order part, sum_t (|dW_{l+1}|^2 - |dW_l|^2)      */
     void   *arena;
 } clb_trace;
 
-/* T updates of net->theta with step size eta. *trace may be NULL. Observers see every scheduled
- * state. No heap allocation inside a step.
+/* T updates of net->theta with step size eta. Observers see every scheduled state. trace NULL: no
+ * memory and no time goes into one. No heap allocation inside a step.
  * A linear net (CLB_IDENTITY, no bias) under squared loss alone (ce = 0), full batch, with n >= 2
  * max(d, K), is trained on sufficient statistics of the data, whoever observes: with
  * M = W_L ... W_1 and X = Q R
@@ -822,17 +846,19 @@ typedef struct clb_trace {
  * 3n. The factorisation costs about 2 n d (d + K) once. An observer finds the pass evaluated at
  * theta_t all the same (which costs as much as a step of clb_grad, so look rarely); one that holds
  * its slopes or its rows ends the short cut.
- * Returns CLB_EDIVERGED with trace->steps = the failing step, trace valid up to it; CLB_EOPTION;
- * CLB_ENOMEM. */
+ * Returns CLB_EDIVERGED with trace->steps = the number of updates after which loss or charge were
+ * beyond their limits (T: after the last), trace valid up to there; CLB_EOPTION (also when an
+ * observer holds slopes in a run with batches); CLB_ENOMEM. */
 CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size_t T,
                             const clb_train_opts *opts, clb_trace *trace);
 CLBDEF void       clb_trace_free(clb_trace *trace);
-/* Peak bytes of clb_train with its trace, what observers allocate aside; 0 if they overflow. With P
- * parameters: 4P reals, a pass of a block of rows (about 28 or 256 KiB of the widest layer, and 48
- * rows at least, or all) with its outputs twice, 2P + nK reals (a whole pass too where observers
- * look or batches are drawn), (T+1)(4L+1) doubles of trace. */
+/* Peak bytes of clb_train, with its trace or (with_trace = 0) without; what observers allocate is
+ * aside; 0 if they overflow. With P parameters: 2P to 6P reals (gradient, the one before if there is a
+ * trace, direction, state of the optimiser), a pass of a block of rows (about 28 or 256 KiB of the
+ * widest layer, and 48 rows at least, or all) with its outputs twice, 2P + nK reals (a whole pass too
+ * where observers look or batches are drawn), (T+1)(4L+1) doubles of trace. */
 CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
-                                  const clb_train_opts *opts);
+                                  const clb_train_opts *opts, int with_trace);
 
 /* --------------------------------------------------------------------------------------------
  * Gradient flow  dtheta/dt = -grad Loss(theta)
@@ -1059,6 +1085,11 @@ CLBDEF double clb_trace_mean_drift(const clb_trace *trace);
 CLBDEF double clb_trace_drift_bias(const clb_trace *trace, size_t l);
 CLBDEF double clb_trace_max_drift(const clb_trace *trace, size_t l);
 
+/* The charge that the law of the trace is about, and its drift, signed: what trace->predicted
+ * tells. */
+CLBDEF double clb_trace_law(const clb_trace *trace, size_t l, size_t t);
+CLBDEF double clb_trace_law_drift(const clb_trace *trace, size_t l);
+
 /* x / |C_l(0)|, the published relative drift; x itself where |C_l(0)| <= 1e-10. */
 CLBDEF double clb_trace_relative(const clb_trace *trace, size_t l, double x);
 
@@ -1109,7 +1140,7 @@ CLBDEF double clb_matrix_identity_residual(const clb_net *net, const clb_real *t
 typedef struct clb_energy {
     double E, loss_drop, kbar, mu;
 } clb_energy;
-/* final_loss: the loss at theta_T (the trace ends at theta_{T-1}). NaN for a run that diverged. */
+/* final_loss: the loss at theta_T, trace->loss[trace->steps]. NaN for a run that diverged. */
 CLBDEF clb_energy clb_trace_energy(const clb_trace *trace, size_t l, double final_loss);
 
 /* ============================================================================================
@@ -3859,6 +3890,21 @@ static void clbi_products_scalar(size_t n, const clb_real *x, const clb_real *y,
     out[2] = clbi_dot_scalar(n, y, y);
 }
 
+/* KERNEL swing   sum of e_i^2 in the lanes and by the tree of KERNEL dot, e_i = fma(-b, y_i, a x_i)
+ * in double */
+static double clbi_swing_scalar(size_t n, double a, const clb_real *x, double b, const clb_real *y)
+{
+    double lane[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+    size_t i, l, s;
+    for (i = 0; i < n; ++i) {
+        const double e = clbi_fma(-b, (double)y[i], a * (double)x[i]);
+        lane[i & 15] = clbi_fma(e, e, lane[i & 15]);
+    }
+    for (s = 8; s; s /= 2)
+        for (l = 0; l < s; ++l) lane[l] += lane[l + s];
+    return lane[0];
+}
+
 /* KERNEL axpy   y_j = fma(a, x_j, y_j) */
 static void clbi_axpy_scalar(size_t n, clb_real a, const clb_real *CLBI_RESTRICT x,
                              clb_real *CLBI_RESTRICT y)
@@ -4198,6 +4244,7 @@ typedef struct clbi_kernels {
                      const clbi_after *after);
     double (*dot)(size_t n, const clb_real *x, const clb_real *y);
     void   (*products)(size_t n, const clb_real *x, const clb_real *y, double *out);
+    double (*swing)(size_t n, double a, const clb_real *x, double b, const clb_real *y);
     void   (*axpy)(size_t n, clb_real a, const clb_real *x, clb_real *y);
     void   (*scale)(size_t n, clb_real a, clb_real *x);
     void   (*relu)(size_t n, const clb_real *z, clb_real *a);
@@ -4230,7 +4277,8 @@ typedef struct clbi_kernels {
 } clbi_kernels;
 
 #define CLBI_KERNELS(isa)                                                                     \
-    { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, clbi_axpy_##isa,                \
+    { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, clbi_swing_##isa,               \
+      clbi_axpy_##isa,                                                                        \
       clbi_scale_##isa, clbi_relu_##isa, clbi_relu_back_##isa, clbi_adam_##isa,               \
       clbi_gates_##isa, clbi_leak_##isa, clbi_activate_##isa, clbi_transpose_##isa,           \
       clbi_strip_##isa, clbi_dots_##isa, clbi_combine_##isa, clbi_symv_##isa,                 \
@@ -4635,7 +4683,7 @@ static unsigned clbi_neon_positive(CLBI_R z)
 
 /* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
 #define CLBI_NO_KERNELS \
-    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 static const clbi_kernels clbi_table[] = {
     CLBI_KERNELS(scalar),
@@ -5536,7 +5584,7 @@ static clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net *net, cons
     return CLB_OK;
 }
 
-/* Loss and gradient at theta, as clb_grad. */
+/* Loss and gradient at theta, as clb_grad; grad NULL: the loss alone. */
 static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_real *grad)
 {
     clb_pass *pass = &blocks->pass;
@@ -5558,7 +5606,7 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
             entropy = kernels->entropy(n, K, pass->z[net->L], pass->across, pass->y,
                                        (clb_real)(pass->ce / (double)data->n), pass->u[net->L],
                                        entropy);
-            clbi_backward(pass, theta, grad, blocks->gt, i0 > 0);
+            if (grad) clbi_backward(pass, theta, grad, blocks->gt, i0 > 0);
             continue;
         }
         if (pass->ce > 0) entropy = clbi_softmax(pass, entropy);
@@ -5568,10 +5616,11 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
             if (pass->across) kernels->transpose(K, n, pass->u[net->L], pass->across, r, K);
             else memcpy(r, pass->u[net->L], n * K * sizeof *r);
         }
+        if (!grad) continue;
         clbi_output_gradient(pass, data->n);
         clbi_backward(pass, theta, grad, blocks->gt, i0 > 0);
     }
-    for (l = 1; l <= net->L; ++l)
+    for (l = 1; grad && l <= net->L; ++l)
         if (clbi_gradient_across(net, l))
             kernels->transpose(net->m[l - 1], net->m[l], blocks->gt + net->w[l], net->m[l],
                                grad + net->w[l], net->m[l - 1]);
@@ -6903,7 +6952,7 @@ CLBDEF void clb_train_opts_resolve(clb_train_opts *opts)
 
 static clb_status clbi_train_check(const clb_train_opts *o, const clb_data *data, double eta)
 {
-    size_t i;
+    size_t i, k;
     if (!(eta > 0) || !(eta <= 1e300) || !(o->ce >= 0 && o->ce <= 1)) return CLB_EOPTION;
     if ((int)o->optimizer < 0 || o->optimizer >= CLB_OPTIMIZER_COUNT) return CLB_EOPTION;
     if (!(o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1) || !(o->eps > 0)) return CLB_EOPTION;
@@ -6914,6 +6963,8 @@ static clb_status clbi_train_check(const clb_train_opts *o, const clb_data *data
     for (i = 0; i < o->observer_count; ++i) {
         const clb_observer *ob = &o->observers[i];
         if (!ob->call || (ob->at_count && !ob->at)) return CLB_EOPTION;
+        for (k = 1; k < ob->at_count; ++k)
+            if (ob->at[k] < ob->at[k - 1]) return CLB_EOPTION;
     }
     return CLB_OK;
 }
@@ -7062,7 +7113,7 @@ static clb_status clbi_reduced_init(clbi_reduced *r, const clb_net *net, const c
     return CLB_OK;
 }
 
-/* Loss and gradient at net->theta. */
+/* Loss and gradient at net->theta; grad NULL: the loss alone. */
 static double clbi_reduced_grad(clbi_reduced *r, const clb_net *net, size_t n, clb_real *grad)
 {
     size_t l, L = net->L, d = net->m[0], K = net->m[L], ld = r->ld;
@@ -7074,17 +7125,24 @@ static double clbi_reduced_grad(clbi_reduced *r, const clb_net *net, size_t n, c
                       r->B[l - 1], m[l - 1]);
     memcpy(r->E, r->minus_T, K * ld * sizeof *r->E);
     clb_matmul_nn_acc(K, ld, d, r->B[0], d, r->Rt, ld, r->E, ld);        /* E = M R^T - T'^T      */
-    clb_matmul_nn(K, ld, d, r->E, ld, r->R, ld, r->H, ld);               /* H_0 = 2/(nK) E R      */
-    for (l = 1; l < L; ++l) {
+    if (grad) clb_matmul_nn(K, ld, d, r->E, ld, r->R, ld, r->H, ld);     /* H_0 = 2/(nK) E R      */
+    for (l = 1; grad && l < L; ++l) {
         clb_real *next = l == L - 1 ? grad + net->w[L] : r->B[l];        /* H_{L-1} is G_L        */
         clb_matmul_tn(m[l], m[l - 1], K, r->B[l], m[l], H, ld, grad + net->w[l], m[l - 1]);
         clb_matmul_nt(K, m[l], m[l - 1], H, ld, net->theta + net->w[l], m[l - 1], next, m[l]);
         H = next;
         ld = m[l];
     }
-    for (l = 0; L == 1 && l < K; ++l) memcpy(grad + l * d, H + l * ld, d * sizeof *grad);
+    for (l = 0; grad && L == 1 && l < K; ++l) memcpy(grad + l * d, H + l * ld, d * sizeof *grad);
     return (clb_sumsq(K * r->ld, r->E) + r->rest) / ((double)n * (double)K);
 }
+
+/* The laws of some charges, one element each: of the layers, or of the neurons of a layer. C is the
+ * charge, D the difference <W,V>_{l+1} - <W,V>_l with the momentum; the same recursion makes the
+ * oscillation part from its own inputs. */
+typedef struct clbi_law {
+    double *C, *D, *swing_C, *swing_D;
+} clbi_law;
 
 /* One call to clb_train: everything a step needs, allocated before the first. */
 typedef struct clbi_run {
@@ -7095,34 +7153,43 @@ typedef struct clbi_run {
     clb_pass        pass;       /* for observers and batches                     */
     clbi_reduced    reduced;    /* for all other steps, where there is one       */
     clbi_blocks     blocks;     /* for the rest of them                          */
+    int             kept;       /* somebody wants the trace                      */
     clb_trace       trace;
     clb_real       *grad;       /* G, P                                          */
     clb_real       *v;          /* momentum or first moment, P                   */
     clb_real       *v2;         /* second moment, P                              */
     /* direction U:  theta <- (1 - eta decay) theta - eta U; G itself for plain GD */
     clb_real       *u;
+    /* U and V of the step before, for the oscillation; NULL where no trace or law needs them */
+    clb_real       *u_before, *v_before;
+    double          eta_before;                    /* of that step; < 0: there was none */
     clb_real       *arena;      /* of all these                                  */
-    double         *C;          /* [L-1] predicted Q_l                           */
-    double         *D;          /* [L-1] <W,V>_{l+1} - <W,V>_l, predicted        */
+    double         *sums;       /* the arena of what follows                     */
+    clbi_law        law, neurons;
     /* [2L] products of W_l at l-1, of b_l at L+l-1; U stands for G until there is U */
     double         *WW, *WU, *UU;
+    double         *swing, *turn;  /* [2L] the same of b_t, b_t; and of b_t with half V's change */
+    double         *scratch;    /* [4][widest layer], for neurons                */
     double          b1t, b2t;   /* beta1^k, beta2^k of Adam                      */
     uint32_t       *order;      /* permutation of the rows                       */
     size_t          at_batch;   /* next row of order                             */
+    size_t         *cursor;     /* of each observer the next entry of its list, then whether it looks */
 } clbi_run;
 
 /* Doubles of a trace; 0 when they overflow. */
-static size_t clbi_trace_cells(size_t L, size_t T)
+static size_t clbi_trace_cells(size_t L, size_t T, size_t hidden)
 {
-    size_t rows, cells, total;
+    size_t rows, cells, ends;
     if (!clbi_add_size(T, 1, &rows) || !clbi_mul_size(rows, 4 * L + 1, &cells) ||
-        !clbi_add_size(cells, 4 * L, &total)) return 0;
-    return total;
+        !clbi_mul_size(hidden, 2, &ends) || !clbi_add_size(ends, 8 * L, &ends) ||
+        !clbi_add_size(cells, ends, &cells)) return 0;
+    return cells;
 }
 
-static clb_status clbi_trace_alloc(clb_trace *tr, size_t L, size_t T, double eta)
+/* hidden: neurons whose own parts are wanted, or 0. */
+static clb_status clbi_trace_alloc(clb_trace *tr, size_t L, size_t T, size_t hidden, double eta)
 {
-    size_t rows = T + 1, total = clbi_trace_cells(L, T), i;
+    size_t rows = T + 1, total = clbi_trace_cells(L, T, hidden), i;
     clb_status status;
     double *at;
     memset(tr, 0, sizeof *tr);
@@ -7133,16 +7200,24 @@ static clb_status clbi_trace_alloc(clb_trace *tr, size_t L, size_t T, double eta
     tr->T = T;
     tr->eta = eta;
     for (i = 0; i < total; ++i) at[i] = (double)NAN;
-    tr->loss = at, at += T;
+    tr->loss = at, at += rows;
     tr->g = at, at += T * L;
     tr->gb = at, at += T * L;
     tr->q = at, at += rows * L;
     tr->qb = at, at += rows * L;
+    tr->upper = at, at += L - 1;
+    tr->lower = at, at += L - 1;
+    for (i = 0; i < 2 * (L - 1); ++i) tr->upper[i] = 1;
+    if (hidden) tr->neuron_flow = at, at += hidden;
+    if (hidden) tr->neuron_oscillation = at, at += hidden;
     tr->S = at, at += L - 1;
     tr->predicted = at, at += L - 1;
+    tr->flow = at, at += L - 1;
+    tr->oscillation = at, at += L - 1;
     tr->first = at, at += L - 1;
     tr->second = at;
-    for (i = 0; i < 4 * (L - 1); ++i) tr->S[i] = 0;
+    for (i = 0; i < 6 * (L - 1); ++i) tr->S[i] = 0;
+    for (i = 0; i < 2 * hidden; ++i) tr->neuron_flow[i] = 0;
     return CLB_OK;
 }
 
@@ -7158,8 +7233,9 @@ static void clbi_run_free(clbi_run *run)
     CLB_FREE(run->reduced.arena);
     clbi_blocks_free(&run->blocks);
     CLB_FREE(run->arena);
-    CLB_FREE(run->C);
+    CLB_FREE(run->sums);
     CLB_FREE(run->order);
+    CLB_FREE(run->cursor);
 }
 
 /* The matrices of a whole pass are there only if somebody may look at them. */
@@ -7173,41 +7249,137 @@ static clb_status clbi_run_pass(clbi_run *run, const clb_data *data)
     return clbi_pass_check(run->net, data, run->o.ce);
 }
 
-/* Numbers of the four vectors of a run; 0 when they overflow. */
-static size_t clbi_run_reals(size_t P)
+/* The vectors of P reals that a run holds. */
+static int clbi_has_direction(const clb_train_opts *o)
 {
-    size_t reals;
-    if (!clbi_mul_size(P, 4, &reals) ||
-        !clbi_add_size(reals, 4 * CLBI_MATRIX_GAP / sizeof(clb_real), &reals))
+    return o->optimizer != CLB_GD || o->l2 > 0;
+}
+
+static int clbi_has_law(const clb_train_opts *o, int kept)
+{
+    return kept && o->optimizer != CLB_ADAM;
+}
+
+/* Numbers of the vectors of a run; 0 when they overflow. */
+static size_t clbi_run_reals(const clb_train_opts *o, size_t P, int kept)
+{
+    size_t reals, count = 1;
+    int law = clbi_has_law(o, kept);
+    if (clbi_has_direction(o)) ++count;
+    if (o->optimizer != CLB_GD) ++count;
+    if (o->optimizer == CLB_ADAM) ++count;
+    if (law) ++count;
+    if (law && o->optimizer == CLB_NESTEROV) ++count;
+    if (!clbi_mul_size(P, count, &reals) ||
+        !clbi_add_size(reals, count * (CLBI_MATRIX_GAP / sizeof(clb_real)), &reals))
         return 0;
     return reals;
 }
 
-static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
+static clb_status clbi_run_vectors(clbi_run *run)
 {
-    size_t P = run->net->P, L = run->net->L, reals = clbi_run_reals(P);
+    const clb_train_opts *o = &run->o;
+    size_t P = run->net->P, reals = clbi_run_reals(o, P, run->kept);
     char *at;
-    clb_status status = clbi_run_pass(run, data);
-    if (status) return status;
-    if (clbi_reduces(run->net, data, &run->o) &&
-        (status = clbi_reduced_init(&run->reduced, run->net, data)) != CLB_OK) return status;
+    clb_status status;
     if (!reals) return CLB_ESIZE;
     if ((status = clbi_calloc(&run->arena, reals, sizeof(clb_real))) != CLB_OK) return status;
     at = (char *)run->arena;
     run->grad = clbi_next_matrix(&at, P);
-    run->v = clbi_next_matrix(&at, P);
-    run->v2 = clbi_next_matrix(&at, P);
-    run->u = run->o.optimizer == CLB_GD && run->o.l2 == 0 ? run->grad : clbi_next_matrix(&at, P);
-    if ((status = clbi_calloc(&run->C, 8 * L, sizeof(double))) != CLB_OK) return status;
-    run->D = run->C + L;
-    run->WW = run->D + L;
-    run->WU = run->WW + 2 * L;
-    run->UU = run->WU + 2 * L;
+    run->u = clbi_has_direction(o) ? clbi_next_matrix(&at, P) : run->grad;
+    if (o->optimizer != CLB_GD) run->v = clbi_next_matrix(&at, P);
+    if (o->optimizer == CLB_ADAM) run->v2 = clbi_next_matrix(&at, P);
+    if (!clbi_has_law(o, run->kept)) return CLB_OK;
+    run->u_before = clbi_next_matrix(&at, P);
+    if (o->optimizer == CLB_NESTEROV) run->v_before = clbi_next_matrix(&at, P);
+    return CLB_OK;
+}
+
+static size_t clbi_widest_hidden(const clb_net *net)
+{
+    size_t l, widest = 0;
+    for (l = 1; l < net->L; ++l)
+        if (net->m[l] > widest) widest = net->m[l];
+    return widest;
+}
+
+/* Doubles of the sums of a run: laws, products, and what neurons need. 0 when they overflow. */
+static size_t clbi_run_sums(const clb_net *net, int neurons)
+{
+    size_t doubles;
+    if (!clbi_add_size(clb_hidden_count(net), clbi_widest_hidden(net), &doubles) ||
+        !clbi_mul_size(doubles, neurons ? 4 : 0, &doubles) ||
+        !clbi_add_size(doubles, 14 * net->L, &doubles)) return 0;
+    return doubles;
+}
+
+static void clbi_law_place(clbi_law *law, double **at, size_t count)
+{
+    law->C = *at;
+    law->D = law->C + count;
+    law->swing_C = law->D + count;
+    law->swing_D = law->swing_C + count;
+    *at += 4 * count;
+}
+
+static clb_status clbi_run_sums_alloc(clbi_run *run)
+{
+    size_t L = run->net->L, doubles = clbi_run_sums(run->net, run->kept && run->o.neurons);
+    double *at;
+    clb_status status;
+    if (!doubles) return CLB_ESIZE;
+    if ((status = clbi_calloc(&run->sums, doubles, sizeof(double))) != CLB_OK) return status;
+    at = run->sums;
+    clbi_law_place(&run->law, &at, L);
+    run->WW = at, at += 2 * L;
+    run->WU = at, at += 2 * L;
+    run->UU = at, at += 2 * L;
+    run->swing = at, at += 2 * L;
+    run->turn = at, at += 2 * L;
+    if (!(run->kept && run->o.neurons)) return CLB_OK;
+    clbi_law_place(&run->neurons, &at, clb_hidden_count(run->net));
+    run->scratch = at;
+    return CLB_OK;
+}
+
+static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
+{
+    clb_status status = clbi_run_pass(run, data);
+    if (status) return status;
+    if (clbi_reduces(run->net, data, &run->o) &&
+        (status = clbi_reduced_init(&run->reduced, run->net, data)) != CLB_OK) return status;
+    if ((status = clbi_run_vectors(run)) != CLB_OK) return status;
+    if ((status = clbi_run_sums_alloc(run)) != CLB_OK) return status;
+    if (run->o.observer_count &&
+        (status = clbi_calloc(&run->cursor, run->o.observer_count, 2 * sizeof *run->cursor)) !=
+        CLB_OK) return status;
     if (!run->o.batch && run->reduced.arena) return CLB_OK;
     if (!run->o.batch) return clbi_blocks_init(&run->blocks, run->net, data, run->o.ce);
     run->at_batch = data->n;
     if ((status = clbi_alloc(&run->order, data->n, sizeof *run->order)) != CLB_OK) return status;
     return clbi_pass_batch_alloc(&run->pass);
+}
+
+/* The trace of the run, and what its laws start from. */
+static clb_status clbi_run_trace(clbi_run *run)
+{
+    const clb_net *net = run->net;
+    clb_trace *tr = &run->trace;
+    double k = clb_degree(net);
+    size_t l;
+    clb_status status;
+    if (!run->kept) return CLB_OK;
+    status = clbi_trace_alloc(tr, net->L, run->T, run->o.neurons ? clb_hidden_count(net) : 0,
+                              run->eta);
+    if (status) return status;
+    for (l = 1; l < net->L; ++l) {
+        if (k == k) tr->upper[l - 1] = k;
+        run->law.C[l - 1] = tr->upper[l - 1] * clb_weight_sumsq(net, net->theta, l + 1) -
+                            tr->lower[l - 1] * clb_weight_sumsq(net, net->theta, l) -
+                            tr->lower[l - 1] * clb_bias_sumsq(net, net->theta, l);
+        if (!clbi_has_law(&run->o, 1)) tr->flow[l - 1] = tr->oscillation[l - 1] = (double)NAN;
+    }
+    return CLB_OK;
 }
 
 /* The next batch rows of the epoch's permutation; a remainder shorter than a batch is dropped. */
@@ -7246,98 +7418,237 @@ static void clbi_direction(clbi_run *run)
     clbi_isa_kernels()->adam(P, &adam, u, v, run->v2);
 }
 
+/* Offset of W_l (at = l-1) or b_l (at = L+l-1), and its size. */
+static size_t clbi_tensor(const clb_net *net, size_t at, size_t *size)
+{
+    size_t l = at % net->L + 1;
+    *size = at < net->L ? clb_layer_size(net, l) : net->m[l];
+    return at < net->L ? net->w[l] : net->b[l];
+}
+
 /* WW, WU and UU of every layer, with U = u. */
 static void clbi_layer_products(clbi_run *run, const clb_real *u)
 {
-    const clb_net *net = run->net;
-    size_t l, L = net->L;
-    for (l = 0; l < 2 * L; ++l) {
-        size_t layer = l % L + 1, at = l < L ? net->w[layer] : net->b[layer];
+    size_t i, size;
+    for (i = 0; i < 2 * run->net->L; ++i) {
+        size_t at = clbi_tensor(run->net, i, &size);
         double sums[3] = { 0, 0, 0 };
         if (at != CLB_NO_BIAS)
-            clbi_isa_kernels()->products(l < L ? clb_layer_size(net, layer) : net->m[layer],
-                                         net->theta + at, u + at, sums);
-        run->WW[l] = sums[0];
-        run->WU[l] = sums[1];
-        run->UU[l] = sums[2];
+            clbi_isa_kernels()->products(size, run->net->theta + at, u + at, sums);
+        run->WW[i] = sums[0];
+        run->WU[i] = sums[1];
+        run->UU[i] = sums[2];
     }
 }
 
-/* <x,y>_{l+1} - <x,y>_l from such products, the bias of layer l counted with W_l. */
+/* upper_l <x,y>_{l+1} - lower_l <x,y>_l from such products, the bias of layer l counted with W_l. */
 static double clbi_layer_difference(const clbi_run *run, const double *products, size_t l)
 {
-    return products[l] - (products[l - 1] + products[run->net->L + l - 1]);
+    const clb_trace *tr = &run->trace;
+    return tr->upper[l - 1] * products[l] -
+           tr->lower[l - 1] * (products[l - 1] + products[run->net->L + l - 1]);
 }
 
-/* The same for the direction and the momentum. */
-static double clbi_momentum_difference(const clbi_run *run, size_t l)
+/* The same of two vectors. */
+static double clbi_vector_difference(const clbi_run *run, const clb_real *x, const clb_real *y,
+                                     size_t l)
 {
     const clb_net *net = run->net;
     size_t upper = net->w[l + 1], w = net->w[l], b = net->b[l];
-    double lower = clb_dot(clb_layer_size(net, l), run->u + w, run->v + w);
-    if (b != CLB_NO_BIAS) lower += clb_dot(net->m[l], run->u + b, run->v + b);
-    return clb_dot(clb_layer_size(net, l + 1), run->u + upper, run->v + upper) - lower;
+    double lower = clb_dot(clb_layer_size(net, l), x + w, y + w);
+    if (b != CLB_NO_BIAS) lower += clb_dot(net->m[l], x + b, y + b);
+    return run->trace.upper[l - 1] * clb_dot(clb_layer_size(net, l + 1), x + upper, y + upper) -
+           run->trace.lower[l - 1] * lower;
 }
 
-/* The exact law of the step about to be made (identities 4-7). With kappa = eta decay, lambda = l2,
+/* One step of the law of one charge (identities 4-7); returns the change of C. With
+ * kappa = eta decay, lambda = l2,
  *   q = <W,V'> = beta D + lambda C,  <W,U> = q (heavy ball, GD: beta = 0), lambda C + beta q
  *   (Nesterov)
- *   C' = (1-kappa)^2 C - 2 eta (1-kappa) <W,U> + eta^2 d(U),   D' = (1-kappa) q - eta <U,V'>
- * where only gradients, never W, enter: <W,G> differences vanish (eq. 10). Adam has no such law;
- * its prediction is the sum of the two bookkept parts. */
+ *   C' = (1-kappa)^2 C - 2 eta (1-kappa) <W,U> + ss,    D' = (1-kappa) q - sv
+ * where only gradients, never W, enter: <W,G> differences vanish (eq. 10). ss: difference of
+ * eta^2 <U,U>; sv: of eta <U,V'>. eta may change from step to step. */
+static double clbi_law_advance(const clbi_run *run, double *C, double *D, double ss, double sv)
+{
+    const clb_train_opts *o = &run->o;
+    double eta = run->eta, keep = 1 - eta * o->decay;
+    double beta = o->optimizer == CLB_GD ? 0 : o->beta1;
+    double q = beta * *D + o->l2 * *C;
+    double WU = o->optimizer == CLB_NESTEROV ? o->l2 * *C + beta * q : q;
+    double change = (keep * keep - 1) * *C - 2 * eta * keep * WU + ss;
+    *D = keep * q - sv;
+    *C += change;
+    return change;
+}
+
+/* b_t = (eta' U' - eta U)/2, a prime marking the step before, is size (a U' - b U)/2; one of a and b
+ * is 1. Returns size, 0 if there is no step before. */
+static double clbi_swing_factors(const clbi_run *run, double *a, double *b)
+{
+    double size = run->eta_before > run->eta ? run->eta_before : run->eta;
+    if (run->eta_before < 0 || !(size > 0)) return 0;
+    *a = run->eta_before / size;
+    *b = run->eta / size;
+    return size;
+}
+
+/* swing = <b_t, b_t> of every layer; Nesterov: turn = <b_t, (V' - V)/2>. U' and V' end as their own
+ * differences where they are still needed: U' as a U' - b U, V' as V' - V. */
+static void clbi_swings(clbi_run *run)
+{
+    const clb_net *net = run->net;
+    double a = 0, b = 0, half = clbi_swing_factors(run, &a, &b) / 2;
+    size_t i, n, P = net->P;
+    for (i = 0; i < 2 * net->L; ++i) {
+        size_t at = clbi_tensor(net, i, &n);
+        run->swing[i] = run->turn[i] = 0;
+        if (at != CLB_NO_BIAS && half > 0)
+            run->swing[i] = half * half * clbi_isa_kernels()->swing(n, a, run->u_before + at, b,
+                                                                    run->u + at);
+    }
+    if (!(half > 0) || (!run->v_before && !run->neurons.C)) return;
+    clb_scale(P, (clb_real)a, run->u_before);
+    clb_axpy(P, (clb_real)-b, run->u, run->u_before);
+    if (!run->v_before) return;
+    clb_axpy(P, -1, run->v, run->v_before);
+    for (i = 0; i < 2 * net->L; ++i) {
+        size_t at = clbi_tensor(net, i, &n);
+        if (at != CLB_NO_BIAS)
+            run->turn[i] = half / 2 * clb_dot(n, run->u_before + at, run->v_before + at);
+    }
+}
+
+/* The law of the step about to be made. Adam has none; its prediction is the sum of the two bookkept
+ * parts. */
 static void clbi_law_step(clbi_run *run, size_t l)
 {
     const clb_train_opts *o = &run->o;
-    double eta = run->eta, keep = 1 - eta * o->decay, *C = &run->C[l - 1], *D = &run->D[l - 1];
-    double beta = o->optimizer == CLB_GD ? 0 : o->beta1;
-    double UU = clbi_layer_difference(run, run->UU, l), WU = clbi_layer_difference(run, run->WU, l);
-    double WW = clbi_layer_difference(run, run->WW, l);
-    double shrink = keep - 1, first = 2 * (shrink * WW - eta * WU);
-    double second = shrink * shrink * WW - 2 * shrink * eta * WU + eta * eta * UU, change;
-    run->trace.first[l - 1] += first;
-    run->trace.second[l - 1] += second;
-    if (o->optimizer == CLB_ADAM) change = first + second;
-    else {
-        double q = beta * *D + o->l2 * *C;
-        double predicted_WU = o->optimizer == CLB_NESTEROV ? o->l2 * *C + beta * q : q;
-        change = (keep * keep - 1) * *C - 2 * eta * keep * predicted_WU + eta * eta * UU;
-        *D = keep * q;
-        if (o->optimizer == CLB_HEAVY_BALL) *D -= eta * UU;
-        if (o->optimizer == CLB_NESTEROV) *D -= eta * clbi_momentum_difference(run, l);
-    }
-    *C += change;
-    run->trace.predicted[l - 1] += change;
-}
-
-static void clbi_record_norms(clbi_run *run, size_t t)
-{
-    size_t L = run->net->L;
-    clbi_layer_products(run, run->grad);
-    memcpy(run->trace.q + t * L, run->WW, L * sizeof(double));
-    memcpy(run->trace.qb + t * L, run->WW + L, L * sizeof(double));
-}
-
-/* After clbi_record_norms at the same t. */
-static void clbi_record_gradient(clbi_run *run)
-{
     clb_trace *tr = &run->trace;
-    size_t l, L = run->net->L, row = run->t * L;
-    tr->loss[run->t] = run->pass.loss;
-    memcpy(tr->g + row, run->UU, L * sizeof(double));
-    memcpy(tr->gb + row, run->UU + L, L * sizeof(double));
-    for (l = 1; l < L; ++l)
-        tr->S[l - 1] += tr->g[row + l] - tr->g[row + l - 1] - tr->gb[row + l - 1];
+    const clbi_law *law = &run->law;
+    double eta = run->eta, keep = 1 - eta * o->decay, sv = 0, turn = 0;
+    double UU = clbi_layer_difference(run, run->UU, l), WU = clbi_layer_difference(run, run->WU, l);
+    double WW = clbi_layer_difference(run, run->WW, l), shrink = keep - 1;
+    double first = 2 * (shrink * WW - eta * WU), swing;
+    double second = shrink * shrink * WW - 2 * shrink * eta * WU + eta * eta * UU;
+    tr->first[l - 1] += first;
+    tr->second[l - 1] += second;
+    if (o->optimizer == CLB_ADAM) {
+        tr->predicted[l - 1] += first + second;
+        return;
+    }
+    swing = clbi_layer_difference(run, run->swing, l);
+    if (o->optimizer == CLB_HEAVY_BALL) {
+        sv = eta * UU;
+        turn = eta > 0 ? swing / eta : 0;
+    } else if (o->optimizer == CLB_NESTEROV) {
+        sv = eta * clbi_vector_difference(run, run->u, run->v, l);
+        turn = clbi_layer_difference(run, run->turn, l);
+    }
+    tr->predicted[l - 1] += clbi_law_advance(run, &law->C[l - 1], &law->D[l - 1], eta * eta * UU, sv);
+    tr->oscillation[l - 1] += clbi_law_advance(run, &law->swing_C[l - 1], &law->swing_D[l - 1],
+                                               swing, turn);
+    tr->flow[l - 1] = tr->predicted[l - 1] - tr->oscillation[l - 1];
+}
+
+static void clbi_neuron_products(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
+                                 double upper, double lower, double *out);
+
+/* The same neuron by neuron for hidden layer l, the first of whose neurons is number `at`. */
+static void clbi_neuron_law_step(clbi_run *run, size_t l, size_t at)
+{
+    const clb_net *net = run->net;
+    clb_trace *tr = &run->trace;
+    size_t j, m = net->m[l];
+    double *ss = run->scratch, *sv = ss + m, *swing = sv + m, *turn = swing + m, eta = run->eta;
+    double a, b, half = clbi_swing_factors(run, &a, &b) / 2;
+    double upper = tr->upper[l - 1], lower = -tr->lower[l - 1];
+    clbi_neuron_products(net, run->u, run->u, l, upper, lower, ss);
+    clbi_neuron_products(net, run->u_before, run->u_before, l, upper, lower, swing);
+    if (run->v_before) {
+        clbi_neuron_products(net, run->u, run->v, l, upper, lower, sv);
+        clbi_neuron_products(net, run->u_before, run->v_before, l, upper, lower, turn);
+    }
+    for (j = 0; j < m; ++j, ++at) {
+        const clbi_law *law = &run->neurons;
+        int ball = run->o.optimizer == CLB_HEAVY_BALL;
+        double b_b = half * half * swing[j], b_v = 0, u_v = ball ? ss[j] : 0, change, part;
+        if (run->v_before) u_v = sv[j], b_v = half > 0 ? half / 2 * turn[j] : 0;
+        if (ball && eta > 0) b_v = b_b / eta;
+        change = clbi_law_advance(run, &law->C[at], &law->D[at], eta * eta * ss[j], eta * u_v);
+        part = clbi_law_advance(run, &law->swing_C[at], &law->swing_D[at], b_b, b_v);
+        tr->neuron_oscillation[at] += part;
+        tr->neuron_flow[at] += change - part;
+    }
+}
+
+/* All laws, with U, and V after its update. */
+static void clbi_laws(clbi_run *run)
+{
+    size_t l, at = 0;
+    if (!run->kept) return;
+    if (run->u != run->grad) clbi_layer_products(run, run->u);
+    if (run->u_before) clbi_swings(run);
+    for (l = 1; l < run->net->L; ++l) {
+        clbi_law_step(run, l);
+        if (run->neurons.C && run->u_before) clbi_neuron_law_step(run, l, at);
+        at += run->net->m[l];
+    }
+}
+
+/* This step becomes the one before. */
+static void clbi_remember(clbi_run *run)
+{
+    clb_real *u = run->u;
+    if (!run->u_before) return;
+    if (u == run->grad) run->grad = run->u_before;
+    run->u = run->u_before;
+    run->u_before = u;
+    run->eta_before = run->eta;
+    if (run->v_before) memcpy(run->v_before, run->v, run->net->P * sizeof *run->v);
 }
 
 static void clbi_update(clbi_run *run)
 {
     clb_real keep = (clb_real)(1 - run->eta * run->o.decay);
-    size_t l;
     clbi_direction(run);
-    if (run->u != run->grad) clbi_layer_products(run, run->u);
-    for (l = 1; l < run->net->L; ++l) clbi_law_step(run, l);
+    clbi_laws(run);
     if (run->o.decay > 0) clb_scale(run->net->P, keep, run->net->theta);
     clb_axpy(run->net->P, (clb_real)-run->eta, run->u, run->net->theta);
+    clbi_remember(run);
+}
+
+/* Are the products of layers needed at all: for the trace, or for a limit of the charges? */
+static int clbi_run_measures(const clbi_run *run)
+{
+    return run->kept || run->o.charge_max < (double)INFINITY;
+}
+
+/* Norms of theta_t and the loss there, before anybody looks. CLB_EDIVERGED beyond the limits. */
+static clb_status clbi_record_state(clbi_run *run)
+{
+    size_t l, L = run->net->L;
+    if (clbi_run_measures(run)) clbi_layer_products(run, run->grad);
+    if (run->kept) {
+        memcpy(run->trace.q + run->t * L, run->WW, L * sizeof(double));
+        memcpy(run->trace.qb + run->t * L, run->WW + L, L * sizeof(double));
+    }
+    if (!(run->pass.loss <= run->o.loss_max)) return CLB_EDIVERGED;
+    for (l = 1; l < L && clbi_run_measures(run); ++l)
+        if (!(fabs(run->WW[l] - run->WW[l - 1]) <= run->o.charge_max)) return CLB_EDIVERGED;
+    if (run->kept) run->trace.loss[run->t] = run->pass.loss;
+    return CLB_OK;
+}
+
+/* After clbi_record_state with the gradient of the step. */
+static void clbi_record_gradient(clbi_run *run)
+{
+    clb_trace *tr = &run->trace;
+    size_t l, L = run->net->L, row = run->t * L;
+    if (!run->kept) return;
+    memcpy(tr->g + row, run->UU, L * sizeof(double));
+    memcpy(tr->gb + row, run->UU + L, L * sizeof(double));
+    for (l = 1; l < L; ++l)
+        tr->S[l - 1] += tr->g[row + l] - tr->g[row + l - 1] - tr->gb[row + l - 1];
 }
 
 /* Is t on the log grid 1, ..., with per_decade points a decade (rounded)? */
@@ -7349,25 +7660,27 @@ static int clbi_on_log_grid(size_t t, size_t per_decade)
     return floor((double)per_decade * (clb_log((double)t - 0.5) / clb_log(10.0))) < position;
 }
 
-static int clbi_observer_due(const clb_observer *ob, size_t t, size_t T)
+/* *next: the first entry of the list that is not below t. */
+static int clbi_observer_due(const clb_observer *ob, size_t t, size_t *next)
 {
-    size_t i;
-    if (t == T) return 1;
     if (ob->every) return t % ob->every == 0;
     if (ob->at_count) {
-        for (i = 0; i < ob->at_count; ++i)
-            if (ob->at[i] == t) return 1;
-        return 0;
+        while (*next < ob->at_count && ob->at[*next] < t) ++*next;
+        return *next < ob->at_count && ob->at[*next] == t;
     }
     return ob->per_decade ? clbi_on_log_grid(t, ob->per_decade) : 1;
 }
 
-static int clbi_observers_due(const clbi_run *run)
+/* Notes who looks at t; is there anybody? */
+static int clbi_observers_due(clbi_run *run)
 {
-    size_t i;
-    for (i = 0; i < run->o.observer_count; ++i)
-        if (clbi_observer_due(&run->o.observers[i], run->t, run->T)) return 1;
-    return 0;
+    size_t i, count = run->o.observer_count, looking = 0;
+    for (i = 0; i < count; ++i) {
+        int due = clbi_observer_due(&run->o.observers[i], run->t, &run->cursor[i]);
+        run->cursor[count + i] = due || run->t == run->T;
+        looking += run->cursor[count + i];
+    }
+    return looking > 0;
 }
 
 /* Has no observer changed the pass: other rows, or slopes held? */
@@ -7376,16 +7689,16 @@ static int clbi_pass_is_plain(const clb_pass *pass)
     return !pass->slope && pass->n == pass->data->n && pass->X == pass->data->X;
 }
 
-/* Loss (into pass.loss) and gradient at theta. The pass itself is evaluated when somebody will look
- * at it. */
-static void clbi_run_gradient(clbi_run *run)
+/* Loss (into pass.loss) and gradient at theta; grad NULL: the loss alone. The pass itself is
+ * evaluated when somebody looks at it. */
+static void clbi_run_gradient(clbi_run *run, clb_real *grad, int looking)
 {
     int plain = !run->o.batch && clbi_pass_is_plain(&run->pass),
         reduced = plain && run->reduced.arena;
-    if (!plain || clbi_observers_due(run)) clb_grad(&run->pass, NULL, run->grad);
-    else if (!reduced) run->pass.loss = clbi_blocks_grad(&run->blocks, run->net->theta, run->grad);
-    if (reduced)
-        run->pass.loss = clbi_reduced_grad(&run->reduced, run->net, run->pass.n, run->grad);
+    if ((!plain || looking) && grad) clb_grad(&run->pass, NULL, grad);
+    else if (!plain || looking) clb_loss(&run->pass, NULL);
+    else if (!reduced) run->pass.loss = clbi_blocks_grad(&run->blocks, run->net->theta, grad);
+    if (reduced) run->pass.loss = clbi_reduced_grad(&run->reduced, run->net, run->pass.n, grad);
 }
 
 static clb_verdict clbi_observe(clbi_run *run)
@@ -7399,44 +7712,45 @@ static clb_verdict clbi_observe(clbi_run *run)
     state.pass = &run->pass;
     state.grad = run->grad;
     state.loss = run->pass.loss;
+    state.trace = run->kept ? &run->trace : NULL;
     for (i = 0; i < run->o.observer_count; ++i) {
         const clb_observer *ob = &run->o.observers[i];
         clb_verdict v;
-        if (!clbi_observer_due(ob, run->t, run->T)) continue;
+        if (!run->cursor[run->o.observer_count + i]) continue;
         v = ob->call(ob->context, &state);
         if (v == CLB_STOP || (v == CLB_SKIP_UPDATE && verdict == CLB_CONTINUE)) verdict = v;
     }
     return verdict;
 }
 
-static int clbi_run_diverged(const clbi_run *run)
+/* The state at theta_t: loss and gradient, recorded, and shown to whoever looks. */
+static clb_status clbi_run_look(clbi_run *run, clb_verdict *verdict)
 {
-    size_t l;
-    if (!(run->pass.loss <= run->o.loss_max)) return 1;
-    for (l = 1; l < run->net->L; ++l)
-        if (!(fabs(clb_trace_charge(&run->trace, l, run->t)) <= run->o.charge_max)) return 1;
-    return 0;
+    int looking = clbi_observers_due(run), last = run->t == run->T;
+    clb_status status;
+    *verdict = CLB_CONTINUE;
+    if (run->o.batch && !looking && !last) return CLB_OK;
+    if (run->o.batch) clb_pass_batch(&run->pass, NULL, 0);
+    clbi_run_gradient(run, looking || !last ? run->grad : NULL, looking);
+    if ((status = clbi_record_state(run)) != CLB_OK) return status;
+    if (looking) *verdict = clbi_observe(run);
+    return run->o.batch && run->pass.slope ? CLB_EOPTION : CLB_OK;
 }
 
 static clb_status clbi_run_steps(clbi_run *run)
 {
-    for (run->t = 0; run->t < run->T; ++run->t) {
+    for (run->t = 0;; ++run->t) {
         clb_verdict verdict;
-        if (run->o.batch) clbi_next_batch(run);
-        clbi_run_gradient(run);
-        clbi_record_norms(run, run->t);
-        if (clbi_run_diverged(run)) return CLB_EDIVERGED;
-        verdict = clbi_observe(run);
-        if (verdict == CLB_STOP) return CLB_OK;
+        clb_status status = clbi_run_look(run, &verdict);
+        if (status || verdict == CLB_STOP || run->t == run->T) return status;
+        if (run->o.batch) {
+            clbi_next_batch(run);
+            clbi_run_gradient(run, run->grad, 0);
+            if ((status = clbi_record_state(run)) != CLB_OK) return status;
+        }
         clbi_record_gradient(run);
         if (verdict != CLB_SKIP_UPDATE) clbi_update(run);
     }
-    clbi_record_norms(run, run->t);
-    if (run->o.observer_count == 0) return CLB_OK;
-    if (run->o.batch) clb_pass_batch(&run->pass, NULL, 0);
-    clbi_run_gradient(run);
-    clbi_observe(run);
-    return CLB_OK;
 }
 
 /* *total += count * size; 0 where count is 0, which says that it overflowed, or the sum
@@ -7449,13 +7763,16 @@ static int clbi_add_bytes(size_t count, size_t size, size_t *total)
 
 /* What a run holds beside its pass and the sufficient statistics; 0 when it overflows. */
 static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
-                             const clb_train_opts *o)
+                             const clb_train_opts *o, int kept)
 {
-    size_t total = 8 * net->L * sizeof(double), n = data->n;
+    size_t n = data->n, total = 2 * sizeof(size_t) * o->observer_count;
+    int neurons = kept && o->neurons;
     clb_data view = *data;
     view.n = clbi_last_block_rows(net, n);
-    if (!clbi_add_bytes(clbi_run_reals(net->P), sizeof(clb_real), &total) ||
-        !clbi_add_bytes(clbi_trace_cells(net->L, T), sizeof(double), &total)) return 0;
+    if (!clbi_add_bytes(clbi_run_sums(net, neurons), sizeof(double), &total) ||
+        !clbi_add_bytes(clbi_run_reals(o, net->P, kept), sizeof(clb_real), &total)) return 0;
+    if (kept && !clbi_add_bytes(clbi_trace_cells(net->L, T, neurons ? clb_hidden_count(net) : 0),
+                                sizeof(double), &total)) return 0;
     if (o->batch) {
         size_t row = sizeof(uint32_t) + data->d * sizeof(clb_real) + (data->y ? sizeof(int) : 0) +
                      (data->targets ? data->K * sizeof(clb_real) : 0);
@@ -7468,13 +7785,13 @@ static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
 }
 
 CLBDEF size_t clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
-                              const clb_train_opts *opts)
+                              const clb_train_opts *opts, int with_trace)
 {
     static const clb_train_opts defaults = CLB_ZERO;
     clb_train_opts o = opts ? *opts : defaults;
     size_t total = 0, factor = 0, run;
     clb_train_opts_resolve(&o);
-    if ((run = clbi_run_bytes(net, data, T, &o)) == 0) return 0;
+    if ((run = clbi_run_bytes(net, data, T, &o, with_trace)) == 0) return 0;
     if ((o.batch || o.observer_count) && !clbi_add_bytes(clb_pass_bytes(net, data), 1, &total))
         return 0;
     if (clbi_reduces(net, data, &o)) {                /* the factorisation is over before the run */
@@ -7491,20 +7808,20 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
     static const clb_train_opts defaults = CLB_ZERO;
     clbi_run run;
     clb_status status;
-    size_t l;
     memset(&run, 0, sizeof run);
     if (trace) memset(trace, 0, sizeof *trace);
     run.net = net;
     run.o = opts ? *opts : defaults;
     run.eta = eta;
+    run.eta_before = -1;
     run.T = T;
+    run.kept = trace != NULL;
     run.b1t = run.b2t = 1;
     clb_train_opts_resolve(&run.o);
     if ((status = clbi_train_check(&run.o, data, eta)) != CLB_OK) return status;
     status = clbi_run_alloc(&run, data);
-    if (!status) status = clbi_trace_alloc(&run.trace, net->L, T, eta);
+    if (!status) status = clbi_run_trace(&run);
     if (!status) {
-        for (l = 1; l < net->L; ++l) run.C[l - 1] = clb_charge_bias(net, NULL, l);
         status = clbi_run_steps(&run);
         run.trace.steps = run.t;
     }
@@ -7523,9 +7840,6 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
 #else
 #define CLBI_EPSILON 2.220446049250313e-16
 #endif
-
-static void clbi_neuron_sums(const clb_net *net, const clb_real *x, size_t l, double upper,
-                             double lower, double *out);
 
 /* a of one neuron with p, q and the wanted charge c; 1 where no a > 0 solves q/a^2 - p a^2 = c. */
 static double clbi_rescale_factor(double p, double q, double c)
@@ -7556,8 +7870,8 @@ static double clbi_rescale_sweep(const clb_net *net, clb_real *theta, clb_real *
     double worst = 0;
     size_t l, j;
     for (l = 1; l < net->L; ++l, charges += net->m[l - 1]) {
-        clbi_neuron_sums(net, theta, l, 0, 1, p);
-        clbi_neuron_sums(net, theta, l, 1, 0, q);
+        clbi_neuron_products(net, theta, theta, l, 0, 1, p);
+        clbi_neuron_products(net, theta, theta, l, 1, 0, q);
         for (j = 0; j < net->m[l]; ++j) {
             double a = clbi_rescale_factor(p[j], q[j], charges[j]);
             double error = fabs(q[j] - p[j] - charges[j]) / (p[j] + q[j] + 1e-300);
@@ -7846,6 +8160,7 @@ static clb_verdict clbi_flow_observe(clbi_flow_run *run)
     state.pass = &run->pass;
     state.grad = run->k[0];
     state.loss = run->stats.loss;
+    state.trace = NULL;
     return run->o.observe(run->o.context, &state);
 }
 
@@ -9678,6 +9993,18 @@ CLBDEF double clb_trace_drift_bias(const clb_trace *trace, size_t l)
     return clb_trace_charge_bias(trace, l, trace->steps) - clb_trace_charge_bias(trace, l, 0);
 }
 
+CLBDEF double clb_trace_law(const clb_trace *trace, size_t l, size_t t)
+{
+    const double *q = trace->q + t * trace->L, *qb = trace->qb + t * trace->L;
+    CLB_ASSERT(l >= 1 && l < trace->L && t <= trace->T);
+    return trace->upper[l - 1] * q[l] - trace->lower[l - 1] * (q[l - 1] + qb[l - 1]);
+}
+
+CLBDEF double clb_trace_law_drift(const clb_trace *trace, size_t l)
+{
+    return clb_trace_law(trace, l, trace->steps) - clb_trace_law(trace, l, 0);
+}
+
 CLBDEF double clb_trace_max_drift(const clb_trace *trace, size_t l)
 {
     double worst = 0, start = clb_trace_charge(trace, l, 0);
@@ -9727,22 +10054,21 @@ CLBDEF size_t clb_hidden_count(const clb_net *net)
     return count;
 }
 
-/* For every neuron j of hidden layer l: out[j] = upper |col_j of layer l+1|^2 + lower (|row_j of
- * layer l|^2 + b_j^2). Columns are summed row by row, in ascending order of k. */
-static void clbi_neuron_sums(const clb_net *net, const clb_real *x, size_t l, double upper,
-                             double lower, double *out)
+/* For every neuron j of hidden layer l: out[j] = upper <col_j x, col_j y> of layer l+1 + lower (<row_j
+ * x, row_j y> of layer l + x_j y_j of its bias). Columns are summed row by row, in ascending order
+ * of k. */
+static void clbi_neuron_products(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
+                                 double upper, double lower, double *out)
 {
-    size_t j, k, m = net->m[l], above = net->m[l + 1], below = net->m[l - 1];
-    const clb_real *W = x + net->w[l], *V = x + net->w[l + 1];
+    size_t j, k, m = net->m[l], above = net->m[l + 1], w = net->w[l], v = net->w[l + 1];
+    size_t below = net->m[l - 1];
     for (j = 0; j < m; ++j) out[j] = 0;
     for (k = 0; upper != 0 && k < above; ++k)
-        for (j = 0; j < m; ++j) out[j] += (double)V[k * m + j] * (double)V[k * m + j];
+        for (j = 0; j < m; ++j) out[j] += (double)x[v + k * m + j] * (double)y[v + k * m + j];
     for (j = 0; j < m; ++j) {
-        double row = lower != 0 ? clb_sumsq(below, W + j * below) : 0;
-        if (lower != 0 && net->b[l] != CLB_NO_BIAS) {
-            double b = (double)x[net->b[l] + j];
-            row += b * b;
-        }
+        double row = lower != 0 ? clb_dot(below, x + w + j * below, y + w + j * below) : 0;
+        if (lower != 0 && net->b[l] != CLB_NO_BIAS)
+            row += (double)x[net->b[l] + j] * (double)y[net->b[l] + j];
         out[j] = upper * out[j] + lower * row;
     }
 }
@@ -9750,7 +10076,8 @@ static void clbi_neuron_sums(const clb_net *net, const clb_real *x, size_t l, do
 CLBDEF void clb_neuron_charges(const clb_net *net, const clb_real *theta, size_t l, double *out)
 {
     CLB_ASSERT(l >= 1 && l < net->L);
-    clbi_neuron_sums(net, theta ? theta : net->theta, l, 1, -1, out);
+    if (!theta) theta = net->theta;
+    clbi_neuron_products(net, theta, theta, l, 1, -1, out);
 }
 
 CLBDEF void clb_hidden_charges(const clb_net *net, const clb_real *theta, double *out)
@@ -15336,6 +15663,30 @@ CLBI_FOR static void CLBI_N(products)(size_t n, const clb_real *x, const clb_rea
         lane[2][i & 15] = clbi_fma(b, b, lane[2][i & 15]);
     }
     for (p = 0; p < 3; ++p) out[p] = CLBI_N(tree)(lane[p]);
+}
+
+CLBI_FOR static double CLBI_N(swing)(size_t n, double a, const clb_real *x, double b,
+                                     const clb_real *y)
+{
+    enum { PARTS = 16 / CLBI_DW };
+    const CLBI_D va = CLBI_D_SET(a), vb = CLBI_D_SET(-b);
+    CLBI_D s[PARTS];
+    double lane[16];
+    size_t i, l;
+    CLBI_UNROLL for (l = 0; l < PARTS; ++l) s[l] = CLBI_D_ZERO();
+    for (i = 0; i + 16 <= n; i += 16)
+        CLBI_UNROLL for (l = 0; l < PARTS; ++l) {          /* e = fma(-b, y_i, a x_i) */
+            const CLBI_D vx = CLBI_D_LOAD(x + i + l * CLBI_DW),
+                         vy = CLBI_D_LOAD(y + i + l * CLBI_DW);
+            const CLBI_D e = CLBI_D_FMA(vb, vy, CLBI_D_OP(mul)(va, vx));
+            s[l] = CLBI_D_FMA(e, e, s[l]);
+        }
+    CLBI_UNROLL for (l = 0; l < PARTS; ++l) CLBI_D_STORE(lane + l * CLBI_DW, s[l]);
+    for (; i < n; ++i) {
+        const double e = clbi_fma(-b, (double)y[i], a * (double)x[i]);
+        lane[i & 15] = clbi_fma(e, e, lane[i & 15]);
+    }
+    return CLBI_N(tree)(lane);
 }
 
 /* The element-wise kernels: whole vectors, then the rest under a mask or one by one. */

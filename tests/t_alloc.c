@@ -791,9 +791,16 @@ static void check_train_bytes(const clb_net *start, double ce, size_t batch, int
     opts.observers = &observer, opts.observer_count = observed ? 1 : 0;
     EQUAL(clb_net_copy(&own, start), CLB_OK);
     alloc_reset(0), before = alloc_bytes;
-    EQUAL(clb_train(&own, &data, 0.01, 7, &opts, &trace), CLB_OK);
-    EQUAL(alloc_peak - before, clb_train_bytes(start, &data, 7, &opts));
-    clb_trace_free(&trace), clb_net_free(&own);
+    for (int k = 0; k < 3 * (int)CLB_OPTIMIZER_COUNT; ++k) {
+        const int with_trace = k % 3 > 0;
+        opts.optimizer = (clb_optimizer)(k / 3), opts.neurons = k % 3 > 1;
+        NOTE("optimizer %d, trace %d, neurons %d", k / 3, with_trace, opts.neurons);
+        alloc_reset(0);
+        EQUAL(clb_train(&own, &data, 0.01, 7, &opts, with_trace ? &trace : NULL), CLB_OK);
+        EQUAL(alloc_peak - before, clb_train_bytes(start, &data, 7, &opts, with_trace));
+        if (with_trace) clb_trace_free(&trace);
+    }
+    clb_net_free(&own);
 }
 
 static void check_operator_bytes(clb_curv *at)
