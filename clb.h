@@ -847,8 +847,9 @@ typedef struct clb_trace {
  * theta_t all the same (which costs as much as a step of clb_grad, so look rarely); one that holds
  * its slopes or its rows ends the short cut.
  * Returns CLB_EDIVERGED with trace->steps = the number of updates after which loss or charge were
- * beyond their limits (T: after the last), trace valid up to there; CLB_EOPTION (also when an
- * observer holds slopes in a run with batches); CLB_ENOMEM. */
+ * beyond their limits (T: after the last), trace valid up to there; CLB_EFROZEN
+ * (an observer holds slopes in a run with batches); CLB_ESCHEDULE (a list that does not ascend);
+ * CLB_EOPTION; CLB_ENOMEM. */
 CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size_t T,
                             const clb_train_opts *opts, clb_trace *trace);
 CLBDEF void       clb_trace_free(clb_trace *trace);
@@ -6964,7 +6965,7 @@ static clb_status clbi_train_check(const clb_train_opts *o, const clb_data *data
         const clb_observer *ob = &o->observers[i];
         if (!ob->call || (ob->at_count && !ob->at)) return CLB_EOPTION;
         for (k = 1; k < ob->at_count; ++k)
-            if (ob->at[k] < ob->at[k - 1]) return CLB_EOPTION;
+            if (ob->at[k] < ob->at[k - 1]) return CLB_ESCHEDULE;
     }
     return CLB_OK;
 }
@@ -7360,13 +7361,16 @@ static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
     return clbi_pass_batch_alloc(&run->pass);
 }
 
+static void clbi_neuron_products(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
+                                 double upper, double lower, double *out);
+
 /* The trace of the run, and what its laws start from. */
 static clb_status clbi_run_trace(clbi_run *run)
 {
     const clb_net *net = run->net;
     clb_trace *tr = &run->trace;
     double k = clb_degree(net);
-    size_t l;
+    size_t l, at = 0;
     clb_status status;
     if (!run->kept) return CLB_OK;
     status = clbi_trace_alloc(tr, net->L, run->T, run->o.neurons ? clb_hidden_count(net) : 0,
@@ -7378,7 +7382,13 @@ static clb_status clbi_run_trace(clbi_run *run)
                             tr->lower[l - 1] * clb_weight_sumsq(net, net->theta, l) -
                             tr->lower[l - 1] * clb_bias_sumsq(net, net->theta, l);
         if (!clbi_has_law(&run->o, 1)) tr->flow[l - 1] = tr->oscillation[l - 1] = (double)NAN;
+        if (!run->neurons.C) continue;
+        clbi_neuron_products(net, net->theta, net->theta, l, tr->upper[l - 1], -tr->lower[l - 1],
+                             run->neurons.C + at);
+        at += net->m[l];
     }
+    for (l = 0; l < at && !clbi_has_law(&run->o, 1); ++l)
+        tr->neuron_flow[l] = tr->neuron_oscillation[l] = (double)NAN;
     return CLB_OK;
 }
 
@@ -7549,9 +7559,6 @@ static void clbi_law_step(clbi_run *run, size_t l)
                                                swing, turn);
     tr->flow[l - 1] = tr->predicted[l - 1] - tr->oscillation[l - 1];
 }
-
-static void clbi_neuron_products(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
-                                 double upper, double lower, double *out);
 
 /* The same neuron by neuron for hidden layer l, the first of whose neurons is number `at`. */
 static void clbi_neuron_law_step(clbi_run *run, size_t l, size_t at)
@@ -7734,7 +7741,7 @@ static clb_status clbi_run_look(clbi_run *run, clb_verdict *verdict)
     clbi_run_gradient(run, looking || !last ? run->grad : NULL, looking);
     if ((status = clbi_record_state(run)) != CLB_OK) return status;
     if (looking) *verdict = clbi_observe(run);
-    return run->o.batch && run->pass.slope ? CLB_EOPTION : CLB_OK;
+    return run->o.batch && run->pass.slope ? CLB_EFROZEN : CLB_OK;
 }
 
 static clb_status clbi_run_steps(clbi_run *run)

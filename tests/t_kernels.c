@@ -256,6 +256,25 @@ static double contract_dot(size_t n, const clb_real *x, const clb_real *y)
     return (lane[0] + lane[2]) + (lane[1] + lane[3]);
 }
 
+/* The same of (a x - b y), element by element in double. */
+static double contract_swing(size_t n, double a, const clb_real *x, double b, const clb_real *y)
+{
+    double lane[16] = { 0 };
+    for (size_t i = 0; i < n; ++i) {
+        volatile double ax = a * (double)x[i];
+#ifdef CLB_NO_FMA
+        volatile double by = -b * (double)y[i], e = by + ax, p = e * e;
+        lane[i % 16] = p + lane[i % 16];
+#else
+        double e = fma(-b, (double)y[i], ax);
+        lane[i % 16] = fma(e, e, lane[i % 16]);
+#endif
+    }
+    for (size_t s = 8; s; s /= 2)
+        for (size_t l = 0; l < s; ++l) lane[l] += lane[l + s];
+    return lane[0];
+}
+
 static void t_dot_and_sumsq(void)
 {
     for (size_t n = 0; n < 200; ++n)
@@ -272,6 +291,8 @@ static void t_dot_and_sumsq(void)
                 SAME_BITS(sums[0], contract_dot(n, x + offset, x + offset));
                 SAME_BITS(sums[1], contract_dot(n, x + offset, y + offset));
                 SAME_BITS(sums[2], contract_dot(n, y + offset, y + offset));
+                SAME_BITS(clbi_isa_kernels()->swing(n, 0.75, x + offset, 1, y + offset),
+                          contract_swing(n, 0.75, x + offset, 1, y + offset));
             }
             free(x), free(y);
         }

@@ -109,7 +109,8 @@ static void t_stop(void)
     EQUAL(stopped.steps, 9);
     SAME_BITS(clb_trace_drift(&stopped, 1), clb_trace_drift(&whole, 1));
     SAME_BITS(stopped.S[0], whole.S[0]);
-    CHECK(isnan(stopped.loss[9]));
+    SAME_BITS(stopped.loss[9], whole.loss[9]);
+    CHECK(isnan(stopped.loss[10]));
     clb_trace_free(&stopped), clb_trace_free(&whole);
 }
 
@@ -174,6 +175,7 @@ static void t_bad_input(void)
 {
     clb_problem p;
     clb_train_opts opts = CLB_ZERO;
+    clb_trace trace;
     clb_observer ob = CLB_ZERO;
     CHECK(clb_problem_init(&p, NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
     double before = clb_weight_sumsq(&p.net, p.net.theta, 1);
@@ -181,7 +183,7 @@ static void t_bad_input(void)
     CHECK(clb_train(&p.net, &p.data, -1, 5, NULL, NULL) == CLB_EOPTION);
     CHECK(clb_train(&p.net, &p.data, (double)NAN, 5, NULL, NULL) == CLB_EOPTION);
     CHECK(clb_train(&p.net, &p.data, (double)INFINITY, 5, NULL, NULL) == CLB_EOPTION);
-    CHECK(clb_train(&p.net, &p.data, 0.1, (size_t)-1, NULL, NULL) == CLB_ESIZE);
+    CHECK(clb_train(&p.net, &p.data, 0.1, (size_t)-1, NULL, &trace) == CLB_ESIZE);
     opts.batch = 201, opts.batch_rng = &p.rng;
     CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EOPTION);
     opts.batch = 20, opts.batch_rng = NULL;
@@ -192,6 +194,273 @@ static void t_bad_input(void)
     CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EOPTION);
     SAME_BITS(clb_weight_sumsq(&p.net, p.net.theta, 1), before);        /* nothing was touched */
     clb_problem_free(&p);
+}
+
+/* ---- what the trace ends with, and what it costs ---------------------------------------------- */
+
+/* The loss behind the last update is that of the net which the run leaves, on all rows. */
+static void t_final_loss(void)
+{
+    static const clb_activation activations[] = { CLB_RELU, CLB_TANH, CLB_IDENTITY };
+    for (int k = 0; k < 18; ++k) {
+        clb_problem_opts how = CLB_ZERO;
+        clb_train_opts opts = CLB_ZERO;
+        clb_problem p;
+        clb_pass pass;
+        clb_trace trace;
+        seen s = { 0, { 0 }, (size_t)-1 };
+        clb_observer ob = { watch, &s, 5, NULL, 0, 0 };
+        how.net.activation = activations[k % 3], how.n = 300;
+        opts.ce = k / 3 % 2 ? CLB_CE : CLB_MSE, opts.batch = k / 6 == 1 ? 32 : 0;
+        opts.observers = &ob, opts.observer_count = k / 6 == 2 ? 1 : 0;
+        NOTE("case %d", k);
+        CHECK(clb_problem_init(&p, &how, 5, CLB_NORMAL_EXACT) == CLB_OK);
+        opts.batch_rng = &p.rng;
+        CHECK(clb_train(&p.net, &p.data, 0.01, 12, &opts, &trace) == CLB_OK);
+        CHECK(clb_pass_init(&pass, &p.net, &p.data, opts.ce) == CLB_OK);
+        if (k % 3 == 2 && k / 3 % 2 == 0 && !opts.batch)               /* sufficient statistics */
+            NEAR(trace.loss[12] / clb_loss(&pass, NULL), 1, TOL(1e-13, 1e-5));
+        else SAME_BITS(trace.loss[12], clb_loss(&pass, NULL));
+        CHECK(trace.loss[12] < trace.loss[0]);
+        clb_pass_free(&pass), clb_trace_free(&trace), clb_problem_free(&p);
+    }
+}
+
+/* A run whose last update throws it out says so, as a longer one does. */
+static void t_divergence_in_the_last_step(void)
+{
+    for (int k = 0; k < 4; ++k) {
+        clb_train_opts opts = CLB_ZERO;
+        clb_trace trace;
+        size_t steps;
+        opts.loss_max = k % 2 ? 1e4 : 0, opts.charge_max = k / 2 ? 1e6 : 0;
+        CHECK(run(42, 3, 2000, &opts, &trace) == CLB_EDIVERGED);
+        steps = trace.steps;
+        clb_trace_free(&trace);
+        NOTE("case %d, %zu steps", k, steps);
+        CHECK(run(42, 3, steps, &opts, &trace) == CLB_EDIVERGED);
+        EQUAL(trace.steps, steps);
+        CHECK(isfinite(trace.loss[steps - 1]) && isnan(trace.loss[steps]));
+        clb_trace_free(&trace);
+        CHECK(run(42, 3, steps, &opts, NULL) == CLB_EDIVERGED);
+        CHECK(run(42, 3, steps - 1, &opts, &trace) == CLB_OK);
+        clb_trace_free(&trace);
+    }
+}
+
+/* Nobody's trace: the same steps. */
+static void t_without_trace(void)
+{
+    for (int k = 0; k < 2 * (int)CLB_OPTIMIZER_COUNT; ++k) {
+        clb_problem p[2];
+        clb_train_opts opts = CLB_ZERO;
+        clb_trace trace;
+        opts.optimizer = (clb_optimizer)(k / 2), opts.l2 = k % 2 ? 1e-3 : 0, opts.decay = 1e-3;
+        for (int w = 0; w < 2; ++w) {
+            CHECK(clb_problem_init(&p[w], NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
+            CHECK(clb_train(&p[w].net, &p[w].data, 0.01, 9, &opts, w ? &trace : NULL) == CLB_OK);
+        }
+        CHECK(memcmp(p[0].net.theta, p[1].net.theta, p[0].net.P * sizeof(clb_real)) == 0);
+        clb_trace_free(&trace);
+        for (int w = 0; w < 2; ++w) clb_problem_free(&p[w]);
+    }
+}
+
+/* With batches too an observer sees all rows: loss, gradient, pass; looking changes no step. */
+static clb_verdict all_rows(void *context, const clb_state *state)
+{
+    clb_pass pass;
+    clb_real *grad = (clb_real *)malloc(state->net->P * sizeof *grad);
+    CHECK(clb_pass_init(&pass, state->net, (const clb_data *)context, CLB_CE) == CLB_OK);
+    SAME_BITS(clb_grad(&pass, NULL, grad), state->loss);
+    CHECK(memcmp(grad, state->grad, state->net->P * sizeof *grad) == 0);
+    EQUAL(state->pass->n, pass.n);
+    SAME_BITS(state->pass->loss, state->loss);
+    SAME_BITS(clb_trace_charge(state->trace, 1, state->t), clb_charge(state->net, NULL, 1));
+    clb_pass_free(&pass), free(grad);
+    return CLB_CONTINUE;
+}
+
+static clb_verdict freeze_first(void *context, const clb_state *state)
+{
+    (void)context;
+    CHECK(clb_pass_freeze(state->pass, state->pass) == CLB_OK);
+    return CLB_CONTINUE;
+}
+
+static void t_observers_see_all_rows(void)
+{
+    clb_problem p[2];
+    clb_trace trace[2];
+    clb_train_opts opts = CLB_ZERO;
+    clb_observer ob = { all_rows, NULL, 3, NULL, 0, 0 };
+    opts.ce = CLB_CE, opts.batch = 50, opts.observers = &ob;
+    for (int w = 0; w < 2; ++w) {
+        CHECK(clb_problem_init(&p[w], NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
+        ob.context = &p[w].data;
+        opts.observer_count = (size_t)w, opts.batch_rng = &p[w].rng;
+        CHECK(clb_train(&p[w].net, &p[w].data, 0.05, 10, &opts, &trace[w]) == CLB_OK);
+    }
+    CHECK(memcmp(p[0].net.theta, p[1].net.theta, p[0].net.P * sizeof(clb_real)) == 0);
+    for (size_t t = 0; t <= 10; ++t) SAME_BITS(trace[0].loss[t], trace[1].loss[t]);
+    ob.call = freeze_first;
+    CHECK(clb_train(&p[0].net, &p[0].data, 0.05, 10, &opts, NULL) == CLB_EFROZEN);
+    for (int w = 0; w < 2; ++w) clb_trace_free(&trace[w]), clb_problem_free(&p[w]);
+}
+
+/* A list is walked once, entries twice or beyond the end included; one that falls is refused. */
+static void t_observer_list(void)
+{
+    static const size_t at[] = { 0, 2, 2, 9, 30, 99 }, want[] = { 0, 2, 9, 20 };
+    static const size_t falling[] = { 0, 3, 2 };
+    seen s = { 0, { 0 }, (size_t)-1 };
+    clb_observer ob = { watch, &s, 0, at, 6, 0 };
+    clb_train_opts opts = CLB_ZERO;
+    opts.observers = &ob, opts.observer_count = 1;
+    CHECK(run(1, 0.01, 20, &opts, NULL) == CLB_OK);
+    EQUAL(s.count, 4);
+    for (size_t i = 0; i < 4; ++i) EQUAL(s.t[i], want[i]);
+    ob.at = falling, ob.at_count = 3;
+    CHECK(run(1, 0.01, 20, &opts, NULL) == CLB_ESCHEDULE);
+}
+
+/* ---- flow and oscillation --------------------------------------------------------------------- */
+
+/* theta and gradient before each of T updates. */
+typedef struct path { size_t P; clb_real *theta, *grad; } path;
+static clb_verdict note_path(void *context, const clb_state *state)
+{
+    path *p = (path *)context;
+    memcpy(p->theta + state->t * p->P, state->net->theta, p->P * sizeof(clb_real));
+    memcpy(p->grad + state->t * p->P, state->grad, p->P * sizeof(clb_real));
+    return CLB_CONTINUE;
+}
+
+/* x^T D y of hidden layer l: k <x,y>_{l+1} - <x,y>_l, biases with their layer. */
+static double form(const clb_net *net, size_t l, double k, const double *x, const double *y)
+{
+    double sum = 0;
+    for (size_t j = 0; j < net->m[l + 1] * net->m[l]; ++j)
+        sum += k * x[net->w[l + 1] + j] * y[net->w[l + 1] + j];
+    for (size_t j = 0; j < net->m[l] * net->m[l - 1]; ++j)
+        sum -= x[net->w[l] + j] * y[net->w[l] + j];
+    for (size_t j = 0; net->b[l] != CLB_NO_BIAS && j < net->m[l]; ++j)
+        sum -= x[net->b[l] + j] * y[net->b[l] + j];
+    return sum;
+}
+
+/* s and v of step t from gradients alone: v = beta v + G + l2 W, and the update s. */
+static void path_step(const path *p, size_t t, const clb_train_opts *o, double eta, double *v,
+                      double *s)
+{
+    const double beta = o->optimizer == CLB_GD ? 0 : o->beta1;
+    for (size_t j = 0; j < p->P; ++j) {
+        double g = (double)p->grad[t * p->P + j] + o->l2 * (double)p->theta[t * p->P + j];
+        v[j] = beta * v[j] + g;
+        s[j] = eta * (o->optimizer == CLB_NESTEROV ? g + beta * v[j] : v[j]);
+    }
+}
+
+/* What b_t^T D b_t at step t adds to the charge by the end, without decay: geometric sums. */
+static double path_oscillation(const clb_net *net, size_t l, const path *p, size_t T,
+                               const clb_train_opts *o, double eta, double k)
+{
+    double *v = (double *)calloc(5 * p->P, sizeof *v), *s = v + p->P, *v0 = s + p->P,
+           *s0 = v0 + p->P, *turn = s0 + p->P, sum = 0;
+    for (size_t t = 0; t < T; ++t) {
+        double later = (1 - pow(o->beta1, (double)(T - 1 - t))) / (1 - o->beta1), b_b, b_v;
+        memcpy(v0, v, p->P * sizeof *v), memcpy(s0, s, p->P * sizeof *s);
+        path_step(p, t, o, eta, v, s);
+        if (t == 0) continue;
+        for (size_t j = 0; j < p->P; ++j) s0[j] = (s0[j] - s[j]) / 2, turn[j] = (v0[j] - v[j]) / 2;
+        b_b = form(net, l, k, s0, s0), b_v = form(net, l, k, s0, turn);
+        sum += b_b;
+        if (o->optimizer == CLB_HEAVY_BALL) sum += 2 * o->beta1 * later * b_b;
+        if (o->optimizer == CLB_NESTEROV) sum += 2 * eta * o->beta1 * o->beta1 * later * b_v;
+    }
+    free(v);
+    return sum;
+}
+
+static void check_split(const clb_problem_opts *how, const clb_train_opts *opts, double eta)
+{
+    enum { T = 60 };
+    clb_problem p;
+    clb_trace trace;
+    clb_train_opts o = *opts;
+    path seen_path;
+    clb_observer ob = CLB_ZERO;
+    double *start, *end, k;
+    size_t hidden;
+    CHECK(clb_problem_init(&p, how, 9, CLB_NORMAL_EXACT) == CLB_OK);
+    hidden = clb_hidden_count(&p.net), k = clb_degree(&p.net);
+    start = (double *)malloc(2 * hidden * sizeof *start), end = start + hidden;
+    seen_path.P = p.net.P;
+    seen_path.theta = (clb_real *)malloc(2 * (T + 1) * p.net.P * sizeof(clb_real));
+    seen_path.grad = seen_path.theta + (T + 1) * p.net.P;
+    ob.call = note_path, ob.context = &seen_path, ob.every = 1;
+    o.observers = &ob, o.observer_count = 1, o.neurons = 1;
+    clb_train_opts_resolve(&o);
+    clb_hidden_charges(&p.net, NULL, start);
+    CHECK(clb_train(&p.net, &p.data, eta, T, &o, &trace) == CLB_OK);
+    clb_hidden_charges(&p.net, NULL, end);
+    for (size_t l = 1, at = 0; l < p.net.L; ++l) {
+        double scale = fabs(trace.flow[l - 1]) + fabs(trace.oscillation[l - 1]), sum = 0, rest = 0;
+        NEAR_REL(trace.flow[l - 1] + trace.oscillation[l - 1], trace.predicted[l - 1], 1e-12);
+        CHECK(fabs(clb_trace_law_drift(&trace, l) - trace.predicted[l - 1]) <= TOL(1e-12, 1e-4));
+        if (o.decay == 0 && o.l2 == 0)
+            CHECK(fabs(trace.oscillation[l - 1] -
+                       path_oscillation(&p.net, l, &seen_path, T, &o, eta, k)) <=
+                  TOL(1e-12, 1e-5) * scale);
+        for (size_t j = 0; j < p.net.m[l]; ++j, ++at) {
+            sum += trace.neuron_oscillation[at], rest += trace.neuron_flow[at];
+            if (k == 1)
+                NEAR(trace.neuron_flow[at] + trace.neuron_oscillation[at], end[at] - start[at],
+                     TOL(1e-12, 1e-5));
+        }
+        CHECK(fabs(sum - trace.oscillation[l - 1]) <= TOL(1e-12, 1e-5) * scale);
+        CHECK(fabs(rest - trace.flow[l - 1]) <= TOL(1e-12, 1e-4) * scale);
+    }
+    clb_trace_free(&trace), clb_problem_free(&p), free(start), free(seen_path.theta);
+}
+
+static void t_flow_and_oscillation(void)
+{
+    for (int k = 0; k < 24; ++k) {
+        clb_problem_opts how = CLB_ZERO;
+        clb_train_opts opts = CLB_ZERO;
+        how.n = 50, how.m = 12, how.L = (size_t)(2 + k % 3), how.net.bias = k % 2 ? -1 : 0;
+        if (k / 3 % 4 == 3) how.net.activation = CLB_RELU_POWER, how.net.param = 2, how.net.bias = 0;
+        opts.optimizer = (clb_optimizer)(k / 3 % (int)CLB_ADAM);
+        if (k >= 12) opts.l2 = 1e-2, opts.decay = k >= 18 ? 1e-2 : 0;
+        NOTE("case %d", k);
+        check_split(&how, &opts, k / 3 % 4 == 3 ? 0.05 : 0.1);
+    }
+}
+
+/* Adam has no law. */
+static void t_no_split_without_a_law(void)
+{
+    clb_train_opts opts = CLB_ZERO;
+    clb_trace trace;
+    opts.optimizer = CLB_ADAM;
+    CHECK(run(1, 1e-3, 5, &opts, &trace) == CLB_OK);
+    CHECK(isnan(trace.flow[0]) && isnan(trace.oscillation[0]));
+    clb_trace_free(&trace);
+}
+
+/* Below the edge of stability the drift is flow, at the edge it is oscillation. */
+static void t_split_at_the_edge(void)
+{
+    clb_problem_opts how = CLB_ZERO;
+    clb_trace trace;
+    how.separation = 0.5;
+    CHECK(clb_problem_run(&how, 42, 2, 1500, NULL, &trace) == CLB_OK);
+    CHECK(trace.oscillation[0] > 0.9 * clb_trace_law_drift(&trace, 1));
+    clb_trace_free(&trace);
+    CHECK(clb_problem_run(&how, 42, 0.05, 1500, NULL, &trace) == CLB_OK);
+    CHECK(fabs(trace.oscillation[0]) < 0.01 * fabs(clb_trace_law_drift(&trace, 1)));
+    clb_trace_free(&trace);
 }
 
 /* T = 0 and one-layer nets are legal. */
@@ -489,6 +758,14 @@ static const test_case tests[] = {
     TEST(t_divergence),
     TEST(t_no_allocation_in_a_step),
     TEST(t_bad_input),
+    TEST(t_final_loss),
+    TEST(t_divergence_in_the_last_step),
+    TEST(t_without_trace),
+    TEST(t_observers_see_all_rows),
+    TEST(t_observer_list),
+    TEST(t_flow_and_oscillation),
+    TEST(t_no_split_without_a_law),
+    TEST(t_split_at_the_edge),
     TEST(t_edges),
     TEST(t_reduced_gradient),
     TEST(t_reduced_differences),
