@@ -262,7 +262,9 @@ typedef double clb_real;
     X(CLB_EBATCH,     "batch larger than the data, or without a generator")        \
     X(CLB_EOPTIMIZER, "unknown optimiser, or its state belongs to another net")    \
     X(CLB_ESCHEDULE,  "schedule of step sizes or observers is not usable")         \
-    X(CLB_EFROZEN,    "not defined while activation slopes are held")
+    X(CLB_EFROZEN,    "not defined while activation slopes are held")              \
+    X(CLB_ESOFT,      "a row of targets does not sum to 1, as cross entropy needs") \
+    X(CLB_EUNSET,     "the network is empty: not set up, or freed")
 
 #define CLBI_STATUS_ENUM(name, text) name,
 typedef enum clb_status { CLB_STATUS_LIST(CLBI_STATUS_ENUM) CLB_STATUS_COUNT } clb_status;
@@ -547,10 +549,29 @@ CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count
 CLBDEF clb_status clb_net_init(clb_net *net, const size_t *widths, size_t count,
                                const clb_net_opts *opts, clb_rng *rng);
 CLBDEF void       clb_net_draw(clb_net *net, clb_rng *rng);
-CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src); /* dst: overwritten, not freed */
+/* dst is overwritten, not freed. Errors: CLB_EUNSET, CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src);
 CLBDEF void       clb_net_free(clb_net *net);
 CLBDEF size_t     clb_net_bytes(const clb_net *net);              /* bytes the net holds          */
 CLBDEF size_t     clb_layer_size(const clb_net *net, size_t l);   /* entries of W_l, l = 1..L     */
+
+/* Parameters of layer l = 1..L, to read and to write:
+ *   W_l [rows][columns] = [m_l][m_{l-1}], row-major: the weight from input j to unit i stands at
+ *   i * columns + j;  b_l [count].
+ * Sizes may be NULL. clb_net_biases returns NULL and count 0 for a layer without biases. */
+CLBDEF clb_real  *clb_net_weights(const clb_net *net, size_t l, size_t *rows, size_t *columns);
+CLBDEF clb_real  *clb_net_biases(const clb_net *net, size_t l, size_t *count);
+
+/* Use a net on n rows X [n][d]; nothing but the net and the rows is needed. The rows go through in
+ * blocks, so memory beside out is that of a few hundred rows.
+ *   clb_predict         out [n][K]: outputs f
+ *   clb_probabilities   out [n][K]: softmax(f), every row sums to 1
+ *   clb_classify        label [n]: index of the largest output, the first of equal ones; -1 where
+ *                       an output is NaN
+ * Errors: CLB_EUNSET, CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_predict(const clb_net *net, const clb_real *X, size_t n, clb_real *out);
+CLBDEF clb_status clb_probabilities(const clb_net *net, const clb_real *X, size_t n, clb_real *out);
+CLBDEF clb_status clb_classify(const clb_net *net, const clb_real *X, size_t n, int *label);
 
 /* s(z) and its derivatives of order 1..3 (order 0 is s itself), scalar, in double. */
 CLBDEF double clb_activate(clb_activation activation, double a, double z, int order);
@@ -585,11 +606,19 @@ typedef struct clb_pass {
     clb_real       *batch_targets;
     clb_real      **slope;      /* NULL, or s'(z_l) held by clb_pass_freeze: [n][m_l], l < L      */
     size_t          across;     /* 0; in blocks of rows z[L], u[L] and p may be [K][across]       */
+    int             evaluated;  /* 1 once z is that of the rows in use                            */
 } clb_pass;
 
+/* Do net, data and loss fit together? The checks that clb_pass_init and clb_train make; *error
+ * (may be NULL) says what does not fit. Data without labels and targets are fine (their K is not
+ * looked at): such a pass gives outputs, gates and whatever else needs no labels, and NaN for loss
+ * and gradient.
+ * Errors: CLB_EUNSET, CLB_EEMPTY (n = 0), CLB_ESHAPE (d or K differ), CLB_ELOSS (ce not in 0..1),
+ * CLB_ELABEL (not in 0..K-1), CLB_ESOFT (ce > 0 and a row of targets that does not sum to 1). */
+CLBDEF clb_status clb_pass_check(const clb_net *net, const clb_data *data, double ce,
+                                 clb_error *error);
 /* net and data are kept by reference and must outlive the pass. ce in [0, 1].
- * Errors: CLB_ESHAPE (d or K differ), CLB_ELOSS (ce out of range), CLB_EUNLABELLED, CLB_ELABEL,
- * CLB_EEMPTY (n = 0), CLB_ESIZE, CLB_ENOMEM. */
+ * Errors: those of clb_pass_check, CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_data *data,
                                 double ce);
 CLBDEF void       clb_pass_free(clb_pass *pass);
@@ -598,7 +627,7 @@ CLBDEF void       clb_pass_free(clb_pass *pass);
  * overflow. */
 CLBDEF size_t     clb_pass_bytes(const clb_net *net, const clb_data *data);
 /* Use only the count rows index[0..count-1] from now on (count <= data->n); index NULL: all rows
- * again. */
+ * again. Errors: CLB_EROW, CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t count);
 
 /* Hold the activation slopes: from now on a_l = c_l z_l, entry by entry, with c_l = s'(z_l) as it
@@ -607,7 +636,7 @@ CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t c
  * equal to the live one at that point.                                                          E9
  * Called by an observer at t = 0 on state->pass it freezes a whole training run. Allocates on first
  * use only. Curvature operators do not know of it.
- * Errors: CLB_EOPTION (other widths or number of rows), CLB_ESIZE, CLB_ENOMEM; the pass is then as
+ * Errors: CLB_ESHAPE (other widths or number of rows), CLB_ESIZE, CLB_ENOMEM; the pass is then as
  * before. */
 CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at);
 
@@ -616,13 +645,40 @@ CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta);
 /* Loss and gradient (P reals) at theta; fills u too. No allocation.
  *   G_l = u_l^T a_{l-1}, g_l = sum_i u_l */
 CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad);
-/* Share of rows whose largest output is the label, from the state of the last evaluation. */
+/* Share of rows whose largest output is the label, from the state of the last evaluation. NaN
+ * before any evaluation of the rows in use, and without labels. */
 CLBDEF double clb_accuracy(const clb_pass *pass);
+
+/* A loss of your own, in two halves. clb_forward evaluates the net at theta (NULL: net->theta) and
+ * returns its outputs f [n][K], which stay until the next call. clb_backward takes your dLoss/df
+ * [n][K] for them and writes the gradient (P reals):  G_l = u_l^T a_{l-1},  u_L = dLoss/df.
+ * theta must be the same for both. The laws of @S20 hold for any loss of f. No allocation. */
+CLBDEF const clb_real *clb_forward(clb_pass *pass, const clb_real *theta);
+CLBDEF void            clb_backward(clb_pass *pass, const clb_real *theta, const clb_real *dloss,
+                                    clb_real *grad);
+
+/* Loss and accuracy of net->theta on a data set that needs no pass of its own, rows in blocks.
+ * *loss has the bits of clb_loss; *accuracy is NaN without labels. Either may be NULL.
+ * Errors: those of clb_pass_check, CLB_EUNLABELLED, CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_evaluate(const clb_net *net, const clb_data *data, double ce, double *loss,
+                               double *accuracy);
+
+/* Is a gradient right? Compares grad [P] with central differences of loss at theta, entry by entry:
+ *   *worst = max_i |(loss(theta + h_i e_i) - loss(theta - h_i e_i))/(2 h_i) - grad_i|
+ *            / max(1, max_i |grad_i|),   h_i = epsilon^(1/3) max(1, |theta_i|)
+ * and *where (may be NULL) is that i. A right gradient gives about 1e-9 (single builds: 1e-3); a
+ * kink of ReLU within h of a unit's input gives more although the gradient is right. NaN counts as
+ * the worst. theta is changed while it runs and put back.  Cost 2 P losses, no allocation.
+ * clb_pass_loss is clb_loss in the shape asked for, context a clb_pass. */
+typedef double (*clb_loss_fn)(void *context, const clb_real *theta);
+CLBDEF double clb_check_grad(size_t P, clb_loss_fn loss, void *context, clb_real *theta,
+                             const clb_real *grad, size_t *where);
+CLBDEF double clb_pass_loss(void *pass, const clb_real *theta);
 /* Gates of hidden layer l as bits: bit (i m_l + h) of bits is 1 if z_l[i][h] > 0.
  * bits: clb_gate_words(pass, l) words. */
 CLBDEF size_t clb_gate_words(const clb_pass *pass, size_t l);
 CLBDEF void   clb_gates(const clb_pass *pass, size_t l, uint64_t *bits);
-/* Number of gates that differ between two results of clb_gates. index: their i m_l + h, ascending,
+/* Number of gates that differ between two results of clb_gates for the same rows. index: their i m_l + h, ascending,
  * room for n m_l; units[0..m_l-1]: how many of them belong to unit h. Either may be NULL: not
  * wanted.                                                                           E9, E15, E21 */
 CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before,
@@ -4807,6 +4863,23 @@ CLBDEF size_t clb_layer_size(const clb_net *net, size_t l)
     return net->m[l] * net->m[l - 1];
 }
 
+CLBDEF clb_real *clb_net_weights(const clb_net *net, size_t l, size_t *rows, size_t *columns)
+{
+    CLB_ASSERT(l >= 1 && l <= net->L);
+    if (rows) *rows = net->m[l];
+    if (columns) *columns = net->m[l - 1];
+    return net->theta + net->w[l];
+}
+
+CLBDEF clb_real *clb_net_biases(const clb_net *net, size_t l, size_t *count)
+{
+    int has;
+    CLB_ASSERT(l >= 1 && l <= net->L);
+    has = net->b[l] != CLB_NO_BIAS;
+    if (count) *count = has ? net->m[l] : 0;
+    return has ? net->theta + net->b[l] : NULL;
+}
+
 static int clbi_has_bias(const clb_net_opts *opts, size_t l)
 {
     return opts->bias < 0 || (opts->bias > 0 && (size_t)opts->bias == l);
@@ -4912,6 +4985,7 @@ CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src)
     clb_net copy = *src;
     clb_status status;
     memset(dst, 0, sizeof *dst);
+    if (src->L == 0) return CLB_EUNSET;
     if ((status = clbi_alloc(&copy.m, count, sizeof *copy.m)) != CLB_OK) return status;
     if ((status = clbi_net_theta(&copy)) != CLB_OK) {
         CLB_FREE(copy.m);
@@ -5082,7 +5156,7 @@ static void clbi_activation_backward(const clb_net *net, size_t count, const clb
 /* Sizes of the arena: pointer tables, then reals. Largest n is data->n. */
 static int clbi_pass_reals(const clb_net *net, const clb_data *data, size_t *reals)
 {
-    size_t l, per_row = data->K, total;                   /* p */
+    size_t l, per_row = net->m[net->L], total;            /* p */
     for (l = 1; l <= net->L; ++l) {
         size_t copies = l < net->L ? 3 : 2, row;          /* z, u, and a of the hidden layers */
         if (!clbi_mul_size(net->m[l], copies, &row) || !clbi_add_size(per_row, row, &per_row))
@@ -5093,16 +5167,64 @@ static int clbi_pass_reals(const clb_net *net, const clb_data *data, size_t *rea
     return 1;
 }
 
-static clb_status clbi_pass_check(const clb_net *net, const clb_data *data, double ce)
+/* Labels in 0..K-1. */
+static clb_status clbi_labels_check(const clb_data *data, clb_error *error)
 {
     size_t i;
-    if (data->n == 0) return CLB_EEMPTY;
-    if (data->d != net->m[0] || data->K != net->m[net->L]) return CLB_ESHAPE;
-    if (!(ce >= 0 && ce <= 1)) return CLB_ELOSS;
-    if (!data->y && !data->targets) return CLB_EUNLABELLED;
-    for (i = 0; data->y && i < data->n; ++i)
-        if (data->y[i] < 0 || (size_t)data->y[i] >= data->K) return CLB_ELABEL;
+    for (i = 0; i < data->n; ++i)
+        if (data->y[i] < 0 || (size_t)data->y[i] >= data->K)
+            return clbi_fail(error, CLB_ELABEL, "y[%z] = %d; the net has the classes 0..%z", i,
+                             data->y[i], data->K - 1);
     return CLB_OK;
+}
+
+/* Rows of targets that sum to 1, up to rounding. */
+static clb_status clbi_targets_check(const clb_data *data, clb_error *error)
+{
+    const double epsilon = sizeof(clb_real) == 4 ? (double)FLT_EPSILON : DBL_EPSILON;
+    size_t i, k;
+    for (i = 0; i < data->n; ++i) {
+        double sum = 0, size = 1;
+        for (k = 0; k < data->K; ++k) {
+            sum += (double)data->targets[i * data->K + k];
+            size += fabs((double)data->targets[i * data->K + k]);
+        }
+        if (!(fabs(sum - 1) <= 4 * (double)data->K * epsilon * size))
+            return clbi_fail(error, CLB_ESOFT,
+                             "row %z of targets sums to %g; cross entropy needs 1", i, sum);
+    }
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_pass_check(const clb_net *net, const clb_data *data, double ce,
+                                 clb_error *error)
+{
+    size_t K;
+    clbi_clear(error);
+    if (net->L == 0) return clbi_done(error, CLB_EUNSET);
+    if (data->n == 0) return clbi_done(error, CLB_EEMPTY);
+    K = net->m[net->L];
+    if (data->d != net->m[0])
+        return clbi_fail(error, CLB_ESHAPE, "the data have d = %z inputs, the net takes %z",
+                         data->d, net->m[0]);
+    if (!(ce >= 0 && ce <= 1))
+        return clbi_fail(error, CLB_ELOSS, "ce = %g; it must be in 0..1", ce);
+    if (!data->y && !data->targets) return CLB_OK;
+    if (data->K != K)
+        return clbi_fail(error, CLB_ESHAPE, "the data have K = %z classes, the net has %z outputs",
+                         data->K, K);
+    if (data->targets && ce > 0) {
+        clb_status status = clbi_targets_check(data, error);
+        if (status) return status;
+    }
+    return data->y ? clbi_labels_check(data, error) : CLB_OK;
+}
+
+/* The same for what cannot do without labels or targets. */
+static clb_status clbi_pass_check(const clb_net *net, const clb_data *data, double ce)
+{
+    clb_status status = clb_pass_check(net, data, ce, NULL);
+    return !status && !data->y && !data->targets ? CLB_EUNLABELLED : status;
 }
 
 static clb_status clbi_pass_slope_alloc(clb_pass *pass)
@@ -5133,9 +5255,9 @@ CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at)
         pass->slope = NULL;
         return CLB_OK;
     }
-    if (at->net->L != net->L || at->n != pass->n) return CLB_EOPTION;
+    if (at->net->L != net->L || at->n != pass->n) return CLB_ESHAPE;
     for (l = 1; l < net->L; ++l)
-        if (at->net->m[l] != net->m[l]) return CLB_EOPTION;
+        if (at->net->m[l] != net->m[l]) return CLB_ESHAPE;
     if (!pass->slope && (status = clbi_pass_slope_alloc(pass)) != CLB_OK) return status;
     for (l = 1; l < net->L; ++l)
         for (i = 0; i < at->n * net->m[l]; ++i)
@@ -5167,6 +5289,7 @@ static void clbi_pass_use(clb_pass *pass, size_t n, const clb_real *X, const int
                           const clb_real *T)
 {
     pass->n = n;
+    pass->evaluated = 0;
     pass->X = X;
     pass->y = y;
     pass->targets = T;
@@ -5184,7 +5307,7 @@ CLBDEF size_t clb_pass_bytes(const clb_net *net, const clb_data *data)
 CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_data *data, double ce)
 {
     size_t bytes;
-    clb_status status = clbi_pass_check(net, data, ce);
+    clb_status status = clb_pass_check(net, data, ce, NULL);
     memset(pass, 0, sizeof *pass);
     if (status) return status;
     if ((bytes = clb_pass_bytes(net, data)) == 0) return CLB_ESIZE;
@@ -5230,9 +5353,9 @@ CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t c
         clbi_pass_use(pass, data->n, data->X, data->y, data->targets);
         return CLB_OK;
     }
-    if (count == 0 || count > data->n) return CLB_EOPTION;
+    if (count == 0 || count > data->n) return CLB_EROW;
     for (i = 0; i < count; ++i)
-        if (index[i] >= data->n) return CLB_EOPTION;
+        if (index[i] >= data->n) return CLB_EROW;
     if ((status = clbi_pass_batch_alloc(pass)) != CLB_OK) return status;
     for (i = 0; i < count; ++i) {
         memcpy(pass->batch_X + i * data->d, data->X + index[i] * data->d,
@@ -5310,7 +5433,8 @@ static double clbi_softmax(clb_pass *pass, double total)
         if (pass->across) clbi_isa_kernels()->softmax(count, K, f, row, col, pass->p + i0, lse);
         else clbi_softmax_rows(count, K, f, pass->p + i0 * K, lse);
         if (!pass->targets) {
-            for (i = 0; i < count; ++i)
+            if (!pass->y) total = (double)NAN;
+            for (i = 0; pass->y && i < count; ++i)
                 total += (double)lse[i] - (double)f[i * row + (size_t)pass->y[i0 + i] * col];
             continue;
         }
@@ -5322,7 +5446,7 @@ static double clbi_softmax(clb_pass *pass, double total)
     return total;
 }
 
-/* r = f - t; the residual of MSE. */
+/* r = f - t; the residual of MSE. NaN without labels and targets (never across). */
 static void clbi_residual(const clb_pass *pass, const clb_real *f, clb_real *r)
 {
     size_t i, k, row, col, K = pass->net->m[pass->net->L];
@@ -5331,7 +5455,8 @@ static void clbi_residual(const clb_pass *pass, const clb_real *f, clb_real *r)
         for (k = 0; k < K; ++k) r[i * row + k * col] = f[i * row + k * col] - pass->targets[i * K + k];
     if (pass->targets) return;
     memcpy(r, f, (pass->across ? K * col : pass->n * K) * sizeof *r);
-    for (i = 0; i < pass->n; ++i) r[i * row + (size_t)pass->y[i] * col] -= 1;
+    for (i = 0; pass->y && i < pass->n; ++i) r[i * row + (size_t)pass->y[i] * col] -= 1;
+    for (i = 0; !pass->y && i < pass->n * K; ++i) r[i] = (clb_real)NAN;
 }
 
 /* a = c z with held slopes c, count values. */
@@ -5357,6 +5482,7 @@ static void clbi_forward(clb_pass *pass, const clb_real *theta, const clb_real *
         if (pass->slope) clbi_held_slopes(n * net->m[l], pass->slope[l], pass->z[l], pass->a[l]);
         else clbi_activation_forward(net, n * net->m[l], pass->z[l], pass->a[l]);
     }
+    pass->evaluated = 1;
 }
 
 /* entropy: what clbi_softmax returned for all n rows; r: their residuals. */
@@ -5404,7 +5530,9 @@ static void clbi_output_gradient(clb_pass *pass, size_t total)
     clbi_output_strides(pass, &row, &col);
     for (i = 0; i < n; ++i)
         for (k = 0; k < K; ++k) {
-            clb_real t = pass->targets ? pass->targets[i * K + k] : (clb_real)((size_t)pass->y[i] == k);
+            clb_real t = pass->targets ? pass->targets[i * K + k]
+                       : pass->y       ? (clb_real)((size_t)pass->y[i] == k)
+                                       : (clb_real)NAN;
             clb_real *at = u + i * row + k * col;
             *at = mse * *at + ce * (pass->p[i * row + k * col] - t);
         }
@@ -5478,6 +5606,50 @@ CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad)
     return loss;
 }
 
+CLBDEF const clb_real *clb_forward(clb_pass *pass, const clb_real *theta)
+{
+    clbi_forward(pass, theta ? theta : pass->net->theta, NULL);
+    return pass->z[pass->net->L];
+}
+
+CLBDEF void clb_backward(clb_pass *pass, const clb_real *theta, const clb_real *dloss,
+                         clb_real *grad)
+{
+    const clb_net *net = pass->net;
+    CLB_ASSERT(pass->evaluated);
+    if (dloss != pass->u[net->L])
+        memcpy(pass->u[net->L], dloss, pass->n * net->m[net->L] * sizeof *dloss);
+    clbi_backward(pass, theta ? theta : net->theta, grad, NULL, 0);
+}
+
+CLBDEF double clb_pass_loss(void *pass, const clb_real *theta)
+{
+    return clb_loss((clb_pass *)pass, theta);
+}
+
+CLBDEF double clb_check_grad(size_t P, clb_loss_fn loss, void *context, clb_real *theta,
+                             const clb_real *grad, size_t *where)
+{
+    const double root = sizeof(clb_real) == 4 ? 4.9e-3 : 6.1e-6;        /* epsilon^(1/3) */
+    double largest = 1, worst = 0;
+    size_t i;
+    if (where) *where = 0;
+    for (i = 0; i < P; ++i)
+        if (fabs((double)grad[i]) > largest) largest = fabs((double)grad[i]);
+    for (i = 0; i < P && worst == worst; ++i) {
+        clb_real at = theta[i], h = (clb_real)(root * (fabs((double)at) > 1 ? (double)at : 1.0));
+        double up, down, step, off;
+        theta[i] = at + h, step = (double)theta[i], up = loss(context, theta);
+        theta[i] = at - h, step -= (double)theta[i], down = loss(context, theta);
+        theta[i] = at;
+        off = fabs((up - down) / step - (double)grad[i]) / largest;
+        if (off <= worst) continue;
+        worst = off;                                                    /* NaN too: the loop ends */
+        if (where) *where = i;
+    }
+    return worst;
+}
+
 /* ---- gradients in blocks of rows ------------------------------------------------------------ */
 
 /* The gradient alone, when nobody looks at the matrices of the pass: forward and backward pass over
@@ -5492,6 +5664,8 @@ typedef struct clbi_blocks {
     clb_real *wt, *gt;       /* P: W_l^T, G_l^T in the places of W_l, G_l; those that are used    */
     clb_real *r;             /* [n][K] residuals of the squared loss                              */
     clb_real *f, *p, *u;     /* few outputs lie across: z_L^T, p^T, u_L^T, [K][rows of a block]   */
+    int       counting;      /* 1: hits += rows whose largest output is the label                 */
+    size_t    hits;
 } clbi_blocks;
 
 #define CLBI_FEW_OUTPUTS 16     /* fewer outputs do not fill a vector, so samples do */
@@ -5585,7 +5759,22 @@ static clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net *net, cons
     return CLB_OK;
 }
 
-/* Loss and gradient at theta, as clb_grad; grad NULL: the loss alone. */
+/* Rows in use whose largest output is the label. */
+static size_t clbi_hits(const clb_pass *pass)
+{
+    size_t i, k, row, col, hits = 0, K = pass->net->m[pass->net->L];
+    clbi_output_strides(pass, &row, &col);
+    for (i = 0; i < pass->n; ++i) {
+        const clb_real *f = pass->z[pass->net->L] + i * row;
+        size_t best = 0;
+        for (k = 1; k < K; ++k)
+            if (f[k * col] > f[best * col]) best = k;
+        hits += best == (size_t)pass->y[i];
+    }
+    return hits;
+}
+
+/* Loss and gradient at theta, as clb_grad; the loss alone where grad is NULL. */
 static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_real *grad)
 {
     clb_pass *pass = &blocks->pass;
@@ -5603,6 +5792,7 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
         clbi_pass_use(pass, n, data->X + i0 * data->d, data->y ? data->y + i0 : NULL,
                       data->targets ? data->targets + i0 * K : NULL);
         clbi_forward(pass, theta, blocks->wt);
+        if (blocks->counting) blocks->hits += clbi_hits(pass);
         if (pass->across && pass->ce >= 1 && !pass->targets) {
             entropy = kernels->entropy(n, K, pass->z[net->L], pass->across, pass->y,
                                        (clb_real)(pass->ce / (double)data->n), pass->u[net->L],
@@ -5630,16 +5820,103 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
 
 CLBDEF double clb_accuracy(const clb_pass *pass)
 {
-    size_t i, k, hits = 0, K = pass->net->m[pass->net->L];
-    for (i = 0; i < pass->n; ++i) {
-        const clb_real *f = pass->z[pass->net->L] + i * K;
-        size_t best = 0;
-        for (k = 1; k < K; ++k)
-            if (f[k] > f[best]) best = k;
-        hits += pass->y && best == (size_t)pass->y[i];
-    }
-    return (double)hits / (double)pass->n;
+    if (!pass->evaluated || !pass->y) return (double)NAN;
+    return (double)clbi_hits(pass) / (double)pass->n;
 }
+
+CLBDEF clb_status clb_evaluate(const clb_net *net, const clb_data *data, double ce, double *loss,
+                               double *accuracy)
+{
+    clbi_blocks blocks;
+    double value;
+    clb_status status = clbi_blocks_init(&blocks, net, data, ce);
+    if (status) return status;
+    blocks.counting = data->y != NULL;
+    value = clbi_blocks_grad(&blocks, net->theta, NULL);
+    if (loss) *loss = value;
+    if (accuracy)
+        *accuracy = data->y ? (double)blocks.hits / (double)data->n : (double)NAN;
+    clbi_blocks_free(&blocks);
+    return CLB_OK;
+}
+
+/* ---- a net in use --------------------------------------------------------------------------- */
+
+/* Outputs of n rows into out [n][K]; a, b: work of n widest hidden layers each. */
+static void clbi_predict_rows(const clb_net *net, size_t n, const clb_real *X, clb_real *a,
+                              clb_real *b, clb_real *out)
+{
+    size_t l;
+    for (l = 1; l < net->L; ++l) {
+        clb_real *z = l % 2 ? a : b;
+        clbi_affine(net, net->theta, NULL, l, n, X, z, NULL);
+        clbi_activation_forward(net, n * net->m[l], z, z);
+        X = z;
+    }
+    clbi_affine(net, net->theta, NULL, net->L, n, X, out, NULL);
+}
+
+typedef enum clbi_wanted { CLBI_OUTPUTS, CLBI_PROBABILITIES, CLBI_CLASSES } clbi_wanted;
+
+/* label[i]: the first largest of the K outputs of row i, or -1. */
+static void clbi_classes(size_t n, size_t K, const clb_real *f, int *label)
+{
+    size_t i, k;
+    for (i = 0; i < n; ++i, f += K) {
+        label[i] = 0;
+        for (k = 0; k < K; ++k) {
+            if (f[k] != f[k]) break;
+            if (f[k] > f[label[i]]) label[i] = (int)k;
+        }
+        if (k < K) label[i] = -1;
+    }
+}
+
+/* A block of rows at a time. Work: two widest hidden layers of a block, their outputs, and room for
+ * the logarithms that softmax leaves. */
+static clb_status clbi_use(const clb_net *net, const clb_real *X, size_t n, clbi_wanted wanted,
+                           clb_real *out, int *label)
+{
+    size_t l, i0, count, rows, reals, widest = 1, K;
+    clb_real *work = NULL, *f;
+    clb_status status;
+    if (net->L == 0) return CLB_EUNSET;
+    if (n == 0) return CLB_OK;
+    K = net->m[net->L];
+    for (l = 1; l < net->L; ++l)
+        if (net->m[l] > widest) widest = net->m[l];
+    rows = clbi_block_rows(net, n);
+    if (!clbi_mul_size(widest, 2, &reals) || !clbi_add_size(reals, K + 1, &reals) ||
+        !clbi_mul_size(reals, rows, &reals)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&work, reals, sizeof *work)) != CLB_OK) return status;
+    for (i0 = 0; i0 < n; i0 += count) {
+        count = rows < n - i0 ? rows : n - i0;
+        f = out ? out + i0 * K : work + 2 * rows * widest;
+        clbi_predict_rows(net, count, X + i0 * net->m[0], work, work + rows * widest, f);
+        if (wanted == CLBI_PROBABILITIES)
+            clbi_softmax_rows(count, K, f, f, work + rows * (2 * widest + K));
+        if (wanted == CLBI_CLASSES) clbi_classes(count, K, f, label + i0);
+    }
+    CLB_FREE(work);
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_predict(const clb_net *net, const clb_real *X, size_t n, clb_real *out)
+{
+    return clbi_use(net, X, n, CLBI_OUTPUTS, out, NULL);
+}
+
+CLBDEF clb_status clb_probabilities(const clb_net *net, const clb_real *X, size_t n, clb_real *out)
+{
+    return clbi_use(net, X, n, CLBI_PROBABILITIES, out, NULL);
+}
+
+CLBDEF clb_status clb_classify(const clb_net *net, const clb_real *X, size_t n, int *label)
+{
+    return clbi_use(net, X, n, CLBI_CLASSES, NULL, label);
+}
+
+/* ---- gates ---------------------------------------------------------------------------------- */
 
 CLBDEF size_t clb_gate_words(const clb_pass *pass, size_t l)
 {
@@ -5655,7 +5932,7 @@ CLBDEF void clb_gates(const clb_pass *pass, size_t l, uint64_t *bits)
 CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before,
                                 const uint64_t *after, uint32_t *index, uint32_t *units)
 {
-    size_t k, at, count = 0, words = clb_gate_words(pass, l), m = pass->net->m[l];
+    size_t k, at, count = 0, m = pass->net->m[l], words = (pass->n * m + 63) / 64;
     if (units) memset(units, 0, m * sizeof *units);
     for (k = 0; k < words; ++k) {
         uint64_t changed = before[k] ^ after[k];
