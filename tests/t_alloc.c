@@ -274,6 +274,18 @@ static clb_status call_pass(void *context)
     return status;
 }
 
+static clb_status call_use(void *context)
+{
+    clb_real out[20 * 3];
+    int label[20];
+    double loss, accuracy;
+    clb_status status = clb_predict(&biased, data.X, data.n, out);
+    (void)context;
+    if (!status) status = clb_probabilities(&biased, data.X, data.n, out);
+    if (!status) status = clb_classify(&biased, data.X, data.n, label);
+    return status ? status : clb_evaluate(&biased, &data, CLB_CE, &loss, &accuracy);
+}
+
 typedef struct train_case { clb_optimizer optimizer; size_t batch; const clb_net *net; } train_case;
 
 static clb_status call_train(void *context)
@@ -303,6 +315,7 @@ static void t_nets(void)
     ALLOC_SWEEP(call_net_init, NULL);
     ALLOC_SWEEP(call_net_copy, NULL);
     ALLOC_SWEEP(call_pass, NULL);
+    ALLOC_SWEEP(call_use, NULL);
     for (int optimizer = 0; optimizer < (int)CLB_OPTIMIZER_COUNT; ++optimizer)
         for (int k = 0; k < 6; ++k) {
             train_case c;
@@ -865,6 +878,7 @@ static const char *const without_allocation[] = {
     "clb_path_step_check",    "clb_path_spectrum", "clb_path_optimum", "clb_path_leaf_endpoint",
     "clb_path_cycle_predict", "clb_path_central_pair",  "clb_path_chain_peak",   "clb_path_worst_return",
     "clb_path_rank_window",   "clb_paths_train",
+    "clb_pass_check",
 };
 
 static void t_coverage(void)
