@@ -518,6 +518,7 @@ typedef struct clb_net_opts {
     double         param;       /* p of the activation: see there; the others do not look at it   */
     clb_activation activation;  /* 0 -> ReLU                                                      */
     int            bias;        /* 0 -> no bias; -1: in every layer; l > 0: only in layer l       */
+    double         scale;       /* 0 -> 1; factor of all that clb_net_init draws                  */
 } clb_net_opts;
 
 /* s_e(z) = (1-e) z + e max(0, z) without bias; e = 0 and e = 1 are the identity and ReLU
@@ -809,7 +810,7 @@ struct clb_trace;
  * are those of all rows of the data, whether or not the run draws batches. */
 typedef struct clb_state {
     size_t          t;          /* updates done                                                   */
-    double          time;       /* eta t; of a flow, its time                                     */
+    double          time;       /* sum of the step sizes; of a flow, its time                     */
     const clb_net  *net;        /* theta_t                                                        */
     clb_pass       *pass;       /* evaluated at theta_t; curvature operators may use it           */
     const clb_real *grad;       /* gradient at theta_t                                            */
@@ -836,6 +837,51 @@ typedef struct clb_observer {
     size_t          per_decade;
 } clb_observer;
 
+/* Step size of update t = 0, 1, ...; all zero: eta_t = eta. With t' = t - warmup, t' >= 0:
+ *   CLB_CONSTANT   eta          CLB_COSINE   eta (floor + (1 - floor) (1 + cos(pi t'/span))/2),
+ *   CLB_STAIRS     eta factor^floor(t'/every)         span = horizon - warmup; eta floor behind it */
+typedef enum clb_schedule_kind { CLB_CONSTANT, CLB_COSINE, CLB_STAIRS,
+                                 CLB_SCHEDULE_COUNT } clb_schedule_kind;
+typedef struct clb_schedule {
+    double          (*call)(void *context, size_t t);  /* eta_t itself, >= 0; the rest is then idle   */
+    void             *context;
+    size_t            warmup;       /* eta_t = eta (t+1)/(warmup+1) for t < warmup                 */
+    size_t            horizon;      /* cosine, required: updates until the floor, warmup included  */
+    size_t            every;        /* stairs, required                                           */
+    double            factor;       /* stairs: 0 -> 0.1                                           */
+    double            floor;        /* cosine: share of eta that it ends at, in [0, 1]            */
+    clb_schedule_kind kind;
+} clb_schedule;
+/* eta_t; NaN where the schedule is not usable. schedule NULL: eta. */
+CLBDEF double clb_schedule_eta(const clb_schedule *schedule, double eta, size_t t);
+
+/* What an optimiser carries from step to step, for runs in several calls: T updates in calls of T/4
+ * with one state are T updates in one call, bit for bit, schedule, batches and generator included. A
+ * state belongs to one net, data set, optimiser and batch size. */
+typedef struct clb_train_state {
+    size_t        t;            /* updates done                                                   */
+    size_t        P, n;         /* of the net; of the data, 0 without batches                     */
+    clb_optimizer optimizer;
+    clb_real     *v, *v2;       /* [P] momentum or first moment; second moment                    */
+    double        b1t, b2t;     /* beta1^t, beta2^t of Adam                                       */
+    double        time;         /* sum of the step sizes                                          */
+    uint32_t     *order;        /* [n] permutation of the rows of this epoch                      */
+    size_t        at_batch;     /* next row of it                                                 */
+    void         *arena;        /* behind v and v2                                                */
+} clb_train_state;
+
+/* Early stopping: every so many updates, and at the end, the loss on the data kept aside; after
+ * `patience` looks in a row that do not find a smaller one the run ends. The net then has the weights
+ * of the best look, also after a run that went to its end or diverged; the trace is that of the run. */
+typedef struct clb_early_stop {
+    const clb_data *data;
+    size_t          every;      /* 0 -> 10 updates                                                */
+    size_t          patience;   /* 0 -> 10 looks                                                  */
+    size_t          best_t;     /* set by clb_train: updates done at the best look,               */
+    double          best_loss;  /* its loss,                                                      */
+    int             stopped;    /* and whether patience ended the run                             */
+} clb_early_stop;
+
 typedef struct clb_train_opts {
     double              ce;            /* loss blend: 0 MSE .. 1 CE                               */
     clb_optimizer       optimizer;     /* 0 -> gradient descent                                   */
@@ -851,16 +897,28 @@ typedef struct clb_train_opts {
     const clb_observer *observers;
     size_t              observer_count;
     int                 neurons;       /* 1: the trace has flow and oscillation of each neuron    */
+    clb_schedule        schedule;      /* 0 -> constant                                           */
+    const double       *rates;         /* NULL -> 1; [L] layer l steps by eta_t rates[l-1], > 0   */
+    double              clip;          /* 0 -> no limit; a longer gradient is scaled to this norm */
+    clb_train_state    *state;         /* NULL -> the run starts at rest                          */
+    clb_early_stop     *early;         /* NULL -> none                                            */
 } clb_train_opts;                      /* NULL: MSE, full-batch GD                                */
 
 CLBDEF void clb_train_opts_resolve(clb_train_opts *opts);      /* zeros -> the values really used */
+/* A state at rest for runs with these opts (optimizer and batch count). Errors: CLB_ESIZE, CLB_ENOMEM;
+ * *state is then zeroed. Free takes a zeroed state too. */
+CLBDEF clb_status clb_train_state_init(clb_train_state *state, const clb_net *net,
+                                       const clb_data *data, const clb_train_opts *opts);
+CLBDEF void       clb_train_state_free(clb_train_state *state);
 
 /* What a run leaves behind. Rows t = 0..T-1 hold the state before update t, row T the end; a run that
  * stopped early ends with row `steps`. After divergence the loss at `steps` and every row behind it
  * are NaN.
  *
  * The law of charge l is about  upper_l |W_{l+1}|^2 - lower_l (|W_l|^2 + |b_l|^2), which the gradient
- * flow conserves: lower = 1, and upper = the degree of the activation (1 where it has none).
+ * flow conserves: with r the rates of the layers and k the degree of the activation (1 where it has
+ * none), upper = k/r_{l+1}, lower = 1/r_l. Weight decay times unequal rates has no closed law: the
+ * term of l2 is then taken from the weights, as part of the flow.
  * Its change over the run is `predicted`, and with the updates s_t = theta_t - theta_{t+1} (without
  * decoupled decay) and D the matrix of that quadratic form
  *   predicted = flow + oscillation,    oscillation = sum_{t>=1} b_t^T D b_t,  b_t = (s_{t-1} - s_t)/2
@@ -878,6 +936,7 @@ typedef struct clb_trace {
                                           end of all rows                                         */
     double *g;              /* [T][L]     |G_l|^2, weights only       g[t*L + l-1]                */
     double *gb;             /* [T][L]     |g_{b_l}|^2                                             */
+    double *step;           /* [T]        step size times the factor of clipping                  */
     double *q;              /* [T+1][L]   |W_l|^2                                                 */
     double *qb;             /* [T+1][L]   |b_l|^2                                                 */
     double *upper, *lower;  /* [L-1]      what the law is about, above                            */
@@ -892,7 +951,10 @@ typedef struct clb_trace {
     void   *arena;
 } clb_trace;
 
-/* T updates of net->theta with step size eta. Observers see every scheduled state. trace NULL: no
+/* T updates of net->theta with step size eta:
+ *   G <- G min(1, clip/|G|),  G <- G + l2 W,  U from G by the optimiser,
+ *   W_l <- (1 - eta_t decay) W_l - eta_t rates_l U_l
+ * Observers see every scheduled state. trace NULL: no
  * memory and no time goes into one. No heap allocation inside a step.
  * A linear net (CLB_IDENTITY, no bias) under squared loss alone (ce = 0), full batch, with n >= 2
  * max(d, K), is trained on sufficient statistics of the data, whoever observes: with
@@ -904,16 +966,18 @@ typedef struct clb_trace {
  * its slopes or its rows ends the short cut.
  * Returns CLB_EDIVERGED with trace->steps = the number of updates after which loss or charge were
  * beyond their limits (T: after the last), trace valid up to there; CLB_EFROZEN
- * (an observer holds slopes in a run with batches); CLB_ESCHEDULE (a list that does not ascend);
- * CLB_EOPTION; CLB_ENOMEM. */
+ * (an observer holds slopes in a run with batches); CLB_ESCHEDULE (a list that does not ascend,
+ * a step size that is negative or not finite); CLB_EBATCH; CLB_EOPTIMIZER (unknown, or a state made for
+ * another run); CLB_EOPTION; CLB_ESIZE; CLB_ENOMEM. */
 CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size_t T,
                             const clb_train_opts *opts, clb_trace *trace);
 CLBDEF void       clb_trace_free(clb_trace *trace);
 /* Peak bytes of clb_train, with its trace or (with_trace = 0) without; what observers allocate is
  * aside; 0 if they overflow. With P parameters: 2P to 6P reals (gradient, the one before if there is a
- * trace, direction, state of the optimiser), a pass of a block of rows (about 28 or 256 KiB of the
+ * trace, direction, state of the optimiser if it is not the caller's), a pass of a block of rows (about 28 or 256 KiB of the
  * widest layer, and 48 rows at least, or all) with its outputs twice, 2P + nK reals (a whole pass too
- * where observers look or batches are drawn), (T+1)(4L+1) doubles of trace. */
+ * where observers look or batches are drawn; one of the data of early stopping, and P reals), (T+1)(4L+2)
+ * doubles of trace. */
 CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
                                   const clb_train_opts *opts, int with_trace);
 
@@ -2655,6 +2719,7 @@ CLBDEF double clb_tanh(double x)
 }
 
 #define CLBI_SQRT_HALF   0.70710678118654752440
+#define CLBI_PI          3.14159265358979323846
 #define CLBI_NORMAL_PEAK 0.39894228040143267794    /* 1/sqrt(2 pi) */
 #define CLBI_ERF_SLOPE   0x1.06eba8214db69p-3      /* erf'(0) - 1 = 2/sqrt(pi) - 1 */
 
@@ -5014,8 +5079,11 @@ CLBDEF clb_status clb_net_init(clb_net *net, const size_t *widths, size_t count,
                                const clb_net_opts *opts, clb_rng *rng)
 {
     clb_status status = clb_net_alloc(net, widths, count, opts);
-    if (status == CLB_OK) clb_net_draw(net, rng);
-    return status;
+    if (status) return status;
+    clb_net_draw(net, rng);
+    if (opts && opts->scale != 0 && opts->scale != 1)
+        clb_scale(net->P, (clb_real)opts->scale, net->theta);
+    return CLB_OK;
 }
 
 CLBDEF double clb_weight_sumsq(const clb_net *net, const clb_real *x, size_t l)
@@ -7226,18 +7294,84 @@ CLBDEF void clb_train_opts_resolve(clb_train_opts *opts)
     if (opts->eps == 0) opts->eps = 1e-8;
     if (opts->loss_max == 0) opts->loss_max = 3.4028234663852886e38;    /* FLT_MAX */
     if (opts->charge_max == 0) opts->charge_max = (double)INFINITY;
+    if (opts->schedule.factor == 0) opts->schedule.factor = 0.1;
+    if (opts->clip == 0) opts->clip = (double)INFINITY;
+    if (opts->early && opts->early->every == 0) opts->early->every = 10;
+    if (opts->early && opts->early->patience == 0) opts->early->patience = 10;
 }
 
-static clb_status clbi_train_check(const clb_train_opts *o, const clb_data *data, double eta)
+CLBDEF double clb_schedule_eta(const clb_schedule *schedule, double eta, size_t t)
+{
+    const clb_schedule *s = schedule;
+    double span, factor = 1;
+    if (!s) return eta;
+    if (s->call) return s->call(s->context, t);
+    if (t < s->warmup) return eta * ((double)t + 1) / ((double)s->warmup + 1);
+    t -= s->warmup;
+    switch (s->kind) {
+    case CLB_CONSTANT:
+        return eta;
+    case CLB_COSINE:
+        if (s->horizon <= s->warmup) return (double)NAN;
+        span = (double)(s->horizon - s->warmup);
+        if ((double)t >= span) return eta * s->floor;
+        return eta * (s->floor + (1 - s->floor) * 0.5 * (1 + clb_cos(CLBI_PI * (double)t / span)));
+    case CLB_STAIRS:
+        if (s->every == 0) return (double)NAN;
+        for (t /= s->every; t > 0 && factor > 0; --t) factor *= s->factor != 0 ? s->factor : 0.1;
+        return eta * factor;
+    default:
+        return (double)NAN;
+    }
+}
+
+/* Reals of v and v2; 0 when they overflow. The two lie a gap apart. */
+static size_t clbi_state_reals(clb_optimizer optimizer, size_t P)
+{
+    size_t reals, count = optimizer == CLB_GD ? 0 : optimizer == CLB_ADAM ? 2 : 1;
+    if (!clbi_mul_size(P, count, &reals) ||
+        !clbi_add_size(reals, 2 * CLBI_MATRIX_GAP / sizeof(clb_real), &reals)) return 0;
+    return reals;
+}
+
+CLBDEF clb_status clb_train_state_init(clb_train_state *state, const clb_net *net,
+                                       const clb_data *data, const clb_train_opts *opts)
+{
+    clb_train_state s = CLB_ZERO;
+    size_t reals;
+    clb_status status;
+    char *at;
+    memset(state, 0, sizeof *state);
+    s.optimizer = opts ? opts->optimizer : CLB_GD;
+    s.P = net->P;
+    s.b1t = s.b2t = 1;
+    if ((reals = clbi_state_reals(s.optimizer, s.P)) == 0) return CLB_ESIZE;
+    if ((status = clbi_calloc(&s.arena, reals, sizeof(clb_real))) != CLB_OK) return status;
+    at = (char *)s.arena;
+    if (s.optimizer != CLB_GD) s.v = clbi_next_matrix(&at, s.P);
+    if (s.optimizer == CLB_ADAM) s.v2 = clbi_next_matrix(&at, s.P);
+    if (opts && opts->batch) {
+        s.n = s.at_batch = data->n;
+        status = clbi_alloc(&s.order, s.n, sizeof *s.order);
+        if (status) {
+            CLB_FREE(s.arena);
+            return status;
+        }
+    }
+    *state = s;
+    return CLB_OK;
+}
+
+CLBDEF void clb_train_state_free(clb_train_state *state)
+{
+    CLB_FREE(state->arena);
+    CLB_FREE(state->order);
+    memset(state, 0, sizeof *state);
+}
+
+static clb_status clbi_observers_check(const clb_train_opts *o)
 {
     size_t i, k;
-    if (!(eta > 0) || !(eta <= 1e300) || !(o->ce >= 0 && o->ce <= 1)) return CLB_EOPTION;
-    if ((int)o->optimizer < 0 || o->optimizer >= CLB_OPTIMIZER_COUNT) return CLB_EOPTION;
-    if (!(o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1) || !(o->eps > 0)) return CLB_EOPTION;
-    if (!(o->l2 >= 0) || !(o->decay >= 0) || !(o->loss_max > 0) || !(o->charge_max > 0))
-        return CLB_EOPTION;
-    if (o->batch > data->n || (o->batch && !o->batch_rng) || data->n > 0xffffffffu)
-        return CLB_EOPTION;
     for (i = 0; i < o->observer_count; ++i) {
         const clb_observer *ob = &o->observers[i];
         if (!ob->call || (ob->at_count && !ob->at)) return CLB_EOPTION;
@@ -7245,6 +7379,27 @@ static clb_status clbi_train_check(const clb_train_opts *o, const clb_data *data
             if (ob->at[k] < ob->at[k - 1]) return CLB_ESCHEDULE;
     }
     return CLB_OK;
+}
+
+static clb_status clbi_train_check(const clb_train_opts *o, const clb_net *net,
+                                   const clb_data *data, double eta)
+{
+    const clb_train_state *state = o->state;
+    size_t l;
+    if (!(eta > 0) || !(eta <= 1e300) || !(o->ce >= 0 && o->ce <= 1)) return CLB_EOPTION;
+    if ((int)o->optimizer < 0 || o->optimizer >= CLB_OPTIMIZER_COUNT) return CLB_EOPTIMIZER;
+    if (!(o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1) || !(o->eps > 0)) return CLB_EOPTION;
+    if (!(o->l2 >= 0) || !(o->decay >= 0) || !(o->loss_max > 0) || !(o->charge_max > 0) ||
+        !(o->clip > 0))
+        return CLB_EOPTION;
+    for (l = 0; o->rates && l < net->L; ++l)
+        if (!(o->rates[l] > 0) || !(o->rates[l] <= 1e300)) return CLB_EOPTION;
+    if (o->batch > data->n || (o->batch && !o->batch_rng) || data->n > 0xffffffffu)
+        return CLB_EBATCH;
+    if (state && (state->P != net->P || state->optimizer != o->optimizer ||
+                  (o->batch && state->n != data->n))) return CLB_EOPTIMIZER;
+    if (!(o->schedule.floor >= 0 && o->schedule.floor <= 1)) return CLB_ESCHEDULE;
+    return clbi_observers_check(o);
 }
 
 /* ---- linear nets, squares: the data enter through sufficient statistics ---------------------
@@ -7426,16 +7581,20 @@ typedef struct clbi_law {
 typedef struct clbi_run {
     clb_net        *net;
     clb_train_opts  o;
-    double          eta;
-    size_t          T, t;
+    double          base, eta;  /* step size of the call, of this step           */
+    double          degree;     /* of the activation; 1 where it has none        */
+    double          clipped;    /* factor of the gradient of this step           */
+    size_t          T, t, start;        /* updates of this call; done in it; done before it */
+    clb_train_state own, *state;        /* of the optimiser: state is &own or the caller's  */
+    clb_pass        early_pass;
+    clb_real       *best;       /* P: weights of the best look of early stopping */
+    size_t          idle;       /* looks since then                              */
     clb_pass        pass;       /* for observers and batches                     */
     clbi_reduced    reduced;    /* for all other steps, where there is one       */
     clbi_blocks     blocks;     /* for the rest of them                          */
     int             kept;       /* somebody wants the trace                      */
     clb_trace       trace;
     clb_real       *grad;       /* G, P                                          */
-    clb_real       *v;          /* momentum or first moment, P                   */
-    clb_real       *v2;         /* second moment, P                              */
     /* direction U:  theta <- (1 - eta decay) theta - eta U; G itself for plain GD */
     clb_real       *u;
     /* U and V of the step before, for the oscillation; NULL where no trace or law needs them */
@@ -7447,10 +7606,7 @@ typedef struct clbi_run {
     /* [2L] products of W_l at l-1, of b_l at L+l-1; U stands for G until there is U */
     double         *WW, *WU, *UU;
     double         *swing, *turn;  /* [2L] the same of b_t, b_t; and of b_t with half V's change */
-    double         *scratch;    /* [4][widest layer], for neurons                */
-    double          b1t, b2t;   /* beta1^k, beta2^k of Adam                      */
-    uint32_t       *order;      /* permutation of the rows                       */
-    size_t          at_batch;   /* next row of order                             */
+    double         *scratch;    /* [5][widest layer], for neurons                */
     size_t         *cursor;     /* of each observer the next entry of its list, then whether it looks */
 } clbi_run;
 
@@ -7458,7 +7614,7 @@ typedef struct clbi_run {
 static size_t clbi_trace_cells(size_t L, size_t T, size_t hidden)
 {
     size_t rows, cells, ends;
-    if (!clbi_add_size(T, 1, &rows) || !clbi_mul_size(rows, 4 * L + 1, &cells) ||
+    if (!clbi_add_size(T, 1, &rows) || !clbi_mul_size(rows, 4 * L + 2, &cells) ||
         !clbi_mul_size(hidden, 2, &ends) || !clbi_add_size(ends, 8 * L, &ends) ||
         !clbi_add_size(cells, ends, &cells)) return 0;
     return cells;
@@ -7481,6 +7637,7 @@ static clb_status clbi_trace_alloc(clb_trace *tr, size_t L, size_t T, size_t hid
     tr->loss = at, at += rows;
     tr->g = at, at += T * L;
     tr->gb = at, at += T * L;
+    tr->step = at, at += T;
     tr->q = at, at += rows * L;
     tr->qb = at, at += rows * L;
     tr->upper = at, at += L - 1;
@@ -7512,8 +7669,10 @@ static void clbi_run_free(clbi_run *run)
     clbi_blocks_free(&run->blocks);
     CLB_FREE(run->arena);
     CLB_FREE(run->sums);
-    CLB_FREE(run->order);
     CLB_FREE(run->cursor);
+    CLB_FREE(run->best);
+    clb_pass_free(&run->early_pass);
+    clb_train_state_free(&run->own);
 }
 
 /* The matrices of a whole pass are there only if somebody may look at them. */
@@ -7544,8 +7703,6 @@ static size_t clbi_run_reals(const clb_train_opts *o, size_t P, int kept)
     size_t reals, count = 1;
     int law = clbi_has_law(o, kept);
     if (clbi_has_direction(o)) ++count;
-    if (o->optimizer != CLB_GD) ++count;
-    if (o->optimizer == CLB_ADAM) ++count;
     if (law) ++count;
     if (law && o->optimizer == CLB_NESTEROV) ++count;
     if (!clbi_mul_size(P, count, &reals) ||
@@ -7565,8 +7722,6 @@ static clb_status clbi_run_vectors(clbi_run *run)
     at = (char *)run->arena;
     run->grad = clbi_next_matrix(&at, P);
     run->u = clbi_has_direction(o) ? clbi_next_matrix(&at, P) : run->grad;
-    if (o->optimizer != CLB_GD) run->v = clbi_next_matrix(&at, P);
-    if (o->optimizer == CLB_ADAM) run->v2 = clbi_next_matrix(&at, P);
     if (!clbi_has_law(o, run->kept)) return CLB_OK;
     run->u_before = clbi_next_matrix(&at, P);
     if (o->optimizer == CLB_NESTEROV) run->v_before = clbi_next_matrix(&at, P);
@@ -7585,8 +7740,8 @@ static size_t clbi_widest_hidden(const clb_net *net)
 static size_t clbi_run_sums(const clb_net *net, int neurons)
 {
     size_t doubles;
-    if (!clbi_add_size(clb_hidden_count(net), clbi_widest_hidden(net), &doubles) ||
-        !clbi_mul_size(doubles, neurons ? 4 : 0, &doubles) ||
+    if (!clbi_add_size(4 * clb_hidden_count(net), 5 * clbi_widest_hidden(net), &doubles) ||
+        !clbi_mul_size(doubles, neurons ? 1 : 0, &doubles) ||
         !clbi_add_size(doubles, 14 * net->L, &doubles)) return 0;
     return doubles;
 }
@@ -7620,12 +7775,31 @@ static clb_status clbi_run_sums_alloc(clbi_run *run)
     return CLB_OK;
 }
 
+/* The state of the optimiser, and what early stopping needs. */
+static clb_status clbi_run_state(clbi_run *run, const clb_data *data)
+{
+    clb_status status = CLB_OK;
+    run->state = run->o.state ? run->o.state : &run->own;
+    if (!run->o.state) status = clb_train_state_init(&run->own, run->net, data, &run->o);
+    run->start = run->state->t;
+    if (status || !run->o.early) return status;
+    status = clb_pass_init(&run->early_pass, run->net, run->o.early->data, run->o.ce);
+    if (!status) status = clbi_alloc(&run->best, run->net->P, sizeof(clb_real));
+    if (status) return status;
+    memcpy(run->best, run->net->theta, run->net->P * sizeof(clb_real));
+    run->o.early->best_t = run->start;
+    run->o.early->best_loss = (double)INFINITY;
+    run->o.early->stopped = 0;
+    return CLB_OK;
+}
+
 static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
 {
     clb_status status = clbi_run_pass(run, data);
     if (status) return status;
     if (clbi_reduces(run->net, data, &run->o) &&
         (status = clbi_reduced_init(&run->reduced, run->net, data)) != CLB_OK) return status;
+    if ((status = clbi_run_state(run, data)) != CLB_OK) return status;
     if ((status = clbi_run_vectors(run)) != CLB_OK) return status;
     if ((status = clbi_run_sums_alloc(run)) != CLB_OK) return status;
     if (run->o.observer_count &&
@@ -7633,38 +7807,89 @@ static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
         CLB_OK) return status;
     if (!run->o.batch && run->reduced.arena) return CLB_OK;
     if (!run->o.batch) return clbi_blocks_init(&run->blocks, run->net, data, run->o.ce);
-    run->at_batch = data->n;
-    if ((status = clbi_alloc(&run->order, data->n, sizeof *run->order)) != CLB_OK) return status;
     return clbi_pass_batch_alloc(&run->pass);
 }
 
 static void clbi_neuron_products(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
                                  double upper, double lower, double *out);
 
-/* The trace of the run, and what its laws start from. */
+/* What the products of W_{l+1} and of W_l count in charge l: power -1 for the charge itself, 0 for
+ * <W,G> and <W,V>, 1 for <U,U>. */
+static double clbi_upper(const clbi_run *run, size_t l, int power)
+{
+    const double *r = run->o.rates;
+    if (!r || power == 0) return run->degree;
+    return power > 0 ? run->degree * r[l] : run->degree / r[l];
+}
+
+static double clbi_lower(const clbi_run *run, size_t l, int power)
+{
+    const double *r = run->o.rates;
+    if (!r || power == 0) return 1;
+    return power > 0 ? r[l - 1] : 1 / r[l - 1];
+}
+
+/* upper_l <x,y>_{l+1} - lower_l <x,y>_l from such products, the bias of layer l counted with W_l. */
+static double clbi_layer_difference(const clbi_run *run, const double *products, size_t l, int power)
+{
+    return clbi_upper(run, l, power) * products[l] -
+           clbi_lower(run, l, power) * (products[l - 1] + products[run->net->L + l - 1]);
+}
+
+/* The same of two vectors. */
+static double clbi_vector_difference(const clbi_run *run, const clb_real *x, const clb_real *y,
+                                     size_t l, int power)
+{
+    const clb_net *net = run->net;
+    size_t upper = net->w[l + 1], w = net->w[l], b = net->b[l];
+    double lower = clb_dot(clb_layer_size(net, l), x + w, y + w);
+    if (b != CLB_NO_BIAS) lower += clb_dot(net->m[l], x + b, y + b);
+    return clbi_upper(run, l, power) * clb_dot(clb_layer_size(net, l + 1), x + upper, y + upper) -
+           clbi_lower(run, l, power) * lower;
+}
+
+/* The same for each neuron of layer l. */
+static void clbi_neuron_difference(const clbi_run *run, const clb_real *x, const clb_real *y,
+                                   size_t l, int power, double *out)
+{
+    clbi_neuron_products(run->net, x, y, l, clbi_upper(run, l, power), -clbi_lower(run, l, power),
+                         out);
+}
+
+/* What the laws start from. */
+static void clbi_laws_start(clbi_run *run)
+{
+    const clb_net *net = run->net;
+    const clb_real *W = net->theta, *v = run->state->v;
+    size_t l, at = 0;
+    for (l = 1; l < net->L; ++l) {
+        double upper = clbi_upper(run, l, -1), lower = clbi_lower(run, l, -1);
+        run->law.C[l - 1] = upper * clb_weight_sumsq(net, W, l + 1) -
+                            lower * clb_weight_sumsq(net, W, l) - lower * clb_bias_sumsq(net, W, l);
+        if (v) run->law.D[l - 1] = clbi_vector_difference(run, W, v, l, 0);
+        if (!run->neurons.C) continue;
+        clbi_neuron_difference(run, W, W, l, -1, run->neurons.C + at);
+        if (v) clbi_neuron_difference(run, W, v, l, 0, run->neurons.D + at);
+        at += net->m[l];
+    }
+}
+
+/* The trace of the run. */
 static clb_status clbi_run_trace(clbi_run *run)
 {
     const clb_net *net = run->net;
     clb_trace *tr = &run->trace;
-    double k = clb_degree(net);
-    size_t l, at = 0;
+    size_t l, hidden = run->o.neurons ? clb_hidden_count(net) : 0;
     clb_status status;
     if (!run->kept) return CLB_OK;
-    status = clbi_trace_alloc(tr, net->L, run->T, run->o.neurons ? clb_hidden_count(net) : 0,
-                              run->eta);
-    if (status) return status;
+    if ((status = clbi_trace_alloc(tr, net->L, run->T, hidden, run->base)) != CLB_OK) return status;
+    clbi_laws_start(run);
     for (l = 1; l < net->L; ++l) {
-        if (k == k) tr->upper[l - 1] = k;
-        run->law.C[l - 1] = tr->upper[l - 1] * clb_weight_sumsq(net, net->theta, l + 1) -
-                            tr->lower[l - 1] * clb_weight_sumsq(net, net->theta, l) -
-                            tr->lower[l - 1] * clb_bias_sumsq(net, net->theta, l);
+        tr->upper[l - 1] = clbi_upper(run, l, -1);
+        tr->lower[l - 1] = clbi_lower(run, l, -1);
         if (!clbi_has_law(&run->o, 1)) tr->flow[l - 1] = tr->oscillation[l - 1] = (double)NAN;
-        if (!run->neurons.C) continue;
-        clbi_neuron_products(net, net->theta, net->theta, l, tr->upper[l - 1], -tr->lower[l - 1],
-                             run->neurons.C + at);
-        at += net->m[l];
     }
-    for (l = 0; l < at && !clbi_has_law(&run->o, 1); ++l)
+    for (l = 0; l < hidden && !clbi_has_law(&run->o, 1); ++l)
         tr->neuron_flow[l] = tr->neuron_oscillation[l] = (double)NAN;
     return CLB_OK;
 }
@@ -7672,20 +7897,20 @@ static clb_status clbi_run_trace(clbi_run *run)
 /* The next batch rows of the epoch's permutation; a remainder shorter than a batch is dropped. */
 static void clbi_next_batch(clbi_run *run)
 {
-    size_t n = run->pass.data->n;
-    if (run->at_batch + run->o.batch > n) {
-        clb_rng_permutation(run->o.batch_rng, n, run->order);
-        run->at_batch = 0;
+    clb_train_state *state = run->state;
+    if (state->at_batch + run->o.batch > state->n) {
+        clb_rng_permutation(run->o.batch_rng, state->n, state->order);
+        state->at_batch = 0;
     }
-    clb_pass_batch(&run->pass, run->order + run->at_batch, run->o.batch);
-    run->at_batch += run->o.batch;
+    clb_pass_batch(&run->pass, state->order + state->at_batch, run->o.batch);
+    state->at_batch += run->o.batch;
 }
 
-/* U from G. state starts at zero; k = t + 1 counts from one in Adam's bias correction. */
+/* U from G. k = t + 1 counts from one in Adam's bias correction. */
 static void clbi_direction(clbi_run *run)
 {
     const clb_train_opts *o = &run->o;
-    clb_real b1 = (clb_real)o->beta1, *u = run->u, *v = run->v;
+    clb_real b1 = (clb_real)o->beta1, *u = run->u, *v = run->state->v;
     clbi_adam adam;
     size_t j, P = run->net->P;
     if (u == run->grad) return;
@@ -7698,11 +7923,11 @@ static void clbi_direction(clbi_run *run)
         else clb_axpy(P, b1, v, u);                                             /* U = G + beta V */
         return;
     }
-    run->b1t *= o->beta1;
-    run->b2t *= o->beta2;
+    run->state->b1t *= o->beta1;
+    run->state->b2t *= o->beta2;
     adam.b1 = b1, adam.b2 = (clb_real)o->beta2, adam.eps = o->eps;
-    adam.c1 = 1 - run->b1t, adam.c2 = sqrt(1 - run->b2t);
-    clbi_isa_kernels()->adam(P, &adam, u, v, run->v2);
+    adam.c1 = 1 - run->state->b1t, adam.c2 = sqrt(1 - run->state->b2t);
+    clbi_isa_kernels()->adam(P, &adam, u, v, run->state->v2);
 }
 
 /* Offset of W_l (at = l-1) or b_l (at = L+l-1), and its size. */
@@ -7728,40 +7953,21 @@ static void clbi_layer_products(clbi_run *run, const clb_real *u)
     }
 }
 
-/* upper_l <x,y>_{l+1} - lower_l <x,y>_l from such products, the bias of layer l counted with W_l. */
-static double clbi_layer_difference(const clbi_run *run, const double *products, size_t l)
-{
-    const clb_trace *tr = &run->trace;
-    return tr->upper[l - 1] * products[l] -
-           tr->lower[l - 1] * (products[l - 1] + products[run->net->L + l - 1]);
-}
-
-/* The same of two vectors. */
-static double clbi_vector_difference(const clbi_run *run, const clb_real *x, const clb_real *y,
-                                     size_t l)
-{
-    const clb_net *net = run->net;
-    size_t upper = net->w[l + 1], w = net->w[l], b = net->b[l];
-    double lower = clb_dot(clb_layer_size(net, l), x + w, y + w);
-    if (b != CLB_NO_BIAS) lower += clb_dot(net->m[l], x + b, y + b);
-    return run->trace.upper[l - 1] * clb_dot(clb_layer_size(net, l + 1), x + upper, y + upper) -
-           run->trace.lower[l - 1] * lower;
-}
-
 /* One step of the law of one charge (identities 4-7); returns the change of C. With
- * kappa = eta decay, lambda = l2,
- *   q = <W,V'> = beta D + lambda C,  <W,U> = q (heavy ball, GD: beta = 0), lambda C + beta q
+ * kappa = eta decay, lambda = l2 and c = C (of the layers' equal rates),
+ *   q = <W,V'> = beta D + lambda c,  <W,U> = q (heavy ball, GD: beta = 0), lambda c + beta q
  *   (Nesterov)
  *   C' = (1-kappa)^2 C - 2 eta (1-kappa) <W,U> + ss,    D' = (1-kappa) q - sv
  * where only gradients, never W, enter: <W,G> differences vanish (eq. 10). ss: difference of
  * eta^2 <U,U>; sv: of eta <U,V'>. eta may change from step to step. */
-static double clbi_law_advance(const clbi_run *run, double *C, double *D, double ss, double sv)
+static double clbi_law_advance(const clbi_run *run, double *C, double *D, double c, double ss,
+                               double sv)
 {
     const clb_train_opts *o = &run->o;
     double eta = run->eta, keep = 1 - eta * o->decay;
     double beta = o->optimizer == CLB_GD ? 0 : o->beta1;
-    double q = beta * *D + o->l2 * *C;
-    double WU = o->optimizer == CLB_NESTEROV ? o->l2 * *C + beta * q : q;
+    double q = beta * *D + o->l2 * c;
+    double WU = o->optimizer == CLB_NESTEROV ? o->l2 * c + beta * q : q;
     double change = (keep * keep - 1) * *C - 2 * eta * keep * WU + ss;
     *D = keep * q - sv;
     *C += change;
@@ -7797,7 +8003,7 @@ static void clbi_swings(clbi_run *run)
     clb_scale(P, (clb_real)a, run->u_before);
     clb_axpy(P, (clb_real)-b, run->u, run->u_before);
     if (!run->v_before) return;
-    clb_axpy(P, -1, run->v, run->v_before);
+    clb_axpy(P, -1, run->state->v, run->v_before);
     for (i = 0; i < 2 * net->L; ++i) {
         size_t at = clbi_tensor(net, i, &n);
         if (at != CLB_NO_BIAS)
@@ -7813,9 +8019,10 @@ static void clbi_law_step(clbi_run *run, size_t l)
     clb_trace *tr = &run->trace;
     const clbi_law *law = &run->law;
     double eta = run->eta, keep = 1 - eta * o->decay, sv = 0, turn = 0;
-    double UU = clbi_layer_difference(run, run->UU, l), WU = clbi_layer_difference(run, run->WU, l);
-    double WW = clbi_layer_difference(run, run->WW, l), shrink = keep - 1;
-    double first = 2 * (shrink * WW - eta * WU), swing;
+    double UU = clbi_layer_difference(run, run->UU, l, 1), shrink = keep - 1;
+    double WU = clbi_layer_difference(run, run->WU, l, 0);
+    double WW = clbi_layer_difference(run, run->WW, l, -1);
+    double first = 2 * (shrink * WW - eta * WU), swing, c = law->C[l - 1], swing_c;
     double second = shrink * shrink * WW - 2 * shrink * eta * WU + eta * eta * UU;
     tr->first[l - 1] += first;
     tr->second[l - 1] += second;
@@ -7823,17 +8030,20 @@ static void clbi_law_step(clbi_run *run, size_t l)
         tr->predicted[l - 1] += first + second;
         return;
     }
-    swing = clbi_layer_difference(run, run->swing, l);
+    swing = clbi_layer_difference(run, run->swing, l, 1);
+    swing_c = o->rates ? 0 : law->swing_C[l - 1];
+    if (o->rates) c = clbi_layer_difference(run, run->WW, l, 0);
     if (o->optimizer == CLB_HEAVY_BALL) {
         sv = eta * UU;
         turn = eta > 0 ? swing / eta : 0;
     } else if (o->optimizer == CLB_NESTEROV) {
-        sv = eta * clbi_vector_difference(run, run->u, run->v, l);
-        turn = clbi_layer_difference(run, run->turn, l);
+        sv = eta * clbi_vector_difference(run, run->u, run->state->v, l, 1);
+        turn = clbi_layer_difference(run, run->turn, l, 1);
     }
-    tr->predicted[l - 1] += clbi_law_advance(run, &law->C[l - 1], &law->D[l - 1], eta * eta * UU, sv);
+    tr->predicted[l - 1] +=
+        clbi_law_advance(run, &law->C[l - 1], &law->D[l - 1], c, eta * eta * UU, sv);
     tr->oscillation[l - 1] += clbi_law_advance(run, &law->swing_C[l - 1], &law->swing_D[l - 1],
-                                               swing, turn);
+                                               swing_c, swing, turn);
     tr->flow[l - 1] = tr->predicted[l - 1] - tr->oscillation[l - 1];
 }
 
@@ -7841,27 +8051,27 @@ static void clbi_law_step(clbi_run *run, size_t l)
 static void clbi_neuron_law_step(clbi_run *run, size_t l, size_t at)
 {
     const clb_net *net = run->net;
-    clb_trace *tr = &run->trace;
+    const clbi_law *law = &run->neurons;
     size_t j, m = net->m[l];
-    double *ss = run->scratch, *sv = ss + m, *swing = sv + m, *turn = swing + m, eta = run->eta;
-    double a, b, half = clbi_swing_factors(run, &a, &b) / 2;
-    double upper = tr->upper[l - 1], lower = -tr->lower[l - 1];
-    clbi_neuron_products(net, run->u, run->u, l, upper, lower, ss);
-    clbi_neuron_products(net, run->u_before, run->u_before, l, upper, lower, swing);
+    double *ss = run->scratch, *sv = ss + m, *swing = sv + m, *turn = swing + m, *c = turn + m;
+    double a, b, half = clbi_swing_factors(run, &a, &b) / 2, eta = run->eta;
+    int ball = run->o.optimizer == CLB_HEAVY_BALL, rates = run->o.rates != NULL;
+    clbi_neuron_difference(run, run->u, run->u, l, 1, ss);
+    clbi_neuron_difference(run, run->u_before, run->u_before, l, 1, swing);
+    if (rates) clbi_neuron_difference(run, net->theta, net->theta, l, 0, c);
     if (run->v_before) {
-        clbi_neuron_products(net, run->u, run->v, l, upper, lower, sv);
-        clbi_neuron_products(net, run->u_before, run->v_before, l, upper, lower, turn);
+        clbi_neuron_difference(run, run->u, run->state->v, l, 1, sv);
+        clbi_neuron_difference(run, run->u_before, run->v_before, l, 1, turn);
     }
     for (j = 0; j < m; ++j, ++at) {
-        const clbi_law *law = &run->neurons;
-        int ball = run->o.optimizer == CLB_HEAVY_BALL;
         double b_b = half * half * swing[j], b_v = 0, u_v = ball ? ss[j] : 0, change, part;
+        double own = rates ? c[j] : law->C[at], swing_own = rates ? 0 : law->swing_C[at];
         if (run->v_before) u_v = sv[j], b_v = half > 0 ? half / 2 * turn[j] : 0;
         if (ball && eta > 0) b_v = b_b / eta;
-        change = clbi_law_advance(run, &law->C[at], &law->D[at], eta * eta * ss[j], eta * u_v);
-        part = clbi_law_advance(run, &law->swing_C[at], &law->swing_D[at], b_b, b_v);
-        tr->neuron_oscillation[at] += part;
-        tr->neuron_flow[at] += change - part;
+        change = clbi_law_advance(run, &law->C[at], &law->D[at], own, eta * eta * ss[j], eta * u_v);
+        part = clbi_law_advance(run, &law->swing_C[at], &law->swing_D[at], swing_own, b_b, b_v);
+        run->trace.neuron_oscillation[at] += part;
+        run->trace.neuron_flow[at] += change - part;
     }
 }
 
@@ -7870,7 +8080,7 @@ static void clbi_laws(clbi_run *run)
 {
     size_t l, at = 0;
     if (!run->kept) return;
-    if (run->u != run->grad) clbi_layer_products(run, run->u);
+    if (run->u != run->grad || run->clipped < 1) clbi_layer_products(run, run->u);
     if (run->u_before) clbi_swings(run);
     for (l = 1; l < run->net->L; ++l) {
         clbi_law_step(run, l);
@@ -7888,23 +8098,60 @@ static void clbi_remember(clbi_run *run)
     run->u = run->u_before;
     run->u_before = u;
     run->eta_before = run->eta;
-    if (run->v_before) memcpy(run->v_before, run->v, run->net->P * sizeof *run->v);
+    if (run->v_before)
+        memcpy(run->v_before, run->state->v, run->net->P * sizeof *run->v_before);
 }
 
-static void clbi_update(clbi_run *run)
+/* G <- G min(1, clip/|G|), from the squares of its layers in UU. */
+static void clbi_clip(clbi_run *run)
 {
-    clb_real keep = (clb_real)(1 - run->eta * run->o.decay);
+    double sum = 0, norm;
+    size_t i;
+    run->clipped = 1;
+    if (!(run->o.clip < (double)INFINITY)) return;
+    for (i = 0; i < 2 * run->net->L; ++i) sum += run->UU[i];
+    norm = sqrt(sum);
+    if (!(norm > run->o.clip)) return;
+    run->clipped = run->o.clip / norm;
+    clb_scale(run->net->P, (clb_real)run->clipped, run->grad);
+}
+
+/* W_l <- W_l - eta rates_l U_l */
+static void clbi_move(clbi_run *run)
+{
+    clb_real *theta = run->net->theta;
+    size_t i, n;
+    if (!run->o.rates) {
+        clb_axpy(run->net->P, (clb_real)-run->eta, run->u, theta);
+        return;
+    }
+    for (i = 0; i < 2 * run->net->L; ++i) {
+        size_t at = clbi_tensor(run->net, i, &n);
+        clb_real step = (clb_real)(-run->eta * run->o.rates[i % run->net->L]);
+        if (at != CLB_NO_BIAS) clb_axpy(n, step, run->u + at, theta + at);
+    }
+}
+
+static clb_status clbi_update(clbi_run *run)
+{
+    run->eta = clb_schedule_eta(&run->o.schedule, run->base, run->state->t);
+    if (!(run->eta >= 0 && run->eta <= 1e300)) return CLB_ESCHEDULE;
+    clbi_clip(run);
+    if (run->kept) run->trace.step[run->t] = run->eta * run->clipped;
     clbi_direction(run);
     clbi_laws(run);
-    if (run->o.decay > 0) clb_scale(run->net->P, keep, run->net->theta);
-    clb_axpy(run->net->P, (clb_real)-run->eta, run->u, run->net->theta);
+    if (run->o.decay > 0)
+        clb_scale(run->net->P, (clb_real)(1 - run->eta * run->o.decay), run->net->theta);
+    clbi_move(run);
     clbi_remember(run);
+    run->state->time += run->eta;
+    return CLB_OK;
 }
 
-/* Are the products of layers needed at all: for the trace, or for a limit of the charges? */
+/* Are the products of layers needed at all: for the trace, a limit of the charges, clipping? */
 static int clbi_run_measures(const clbi_run *run)
 {
-    return run->kept || run->o.charge_max < (double)INFINITY;
+    return run->kept || run->o.charge_max < (double)INFINITY || run->o.clip < (double)INFINITY;
 }
 
 /* Norms of theta_t and the loss there, before anybody looks. CLB_EDIVERGED beyond the limits. */
@@ -7960,7 +8207,7 @@ static int clbi_observers_due(clbi_run *run)
 {
     size_t i, count = run->o.observer_count, looking = 0;
     for (i = 0; i < count; ++i) {
-        int due = clbi_observer_due(&run->o.observers[i], run->t, &run->cursor[i]);
+        int due = clbi_observer_due(&run->o.observers[i], run->state->t, &run->cursor[i]);
         run->cursor[count + i] = due || run->t == run->T;
         looking += run->cursor[count + i];
     }
@@ -7985,13 +8232,19 @@ static void clbi_run_gradient(clbi_run *run, clb_real *grad, int looking)
     if (reduced) run->pass.loss = clbi_reduced_grad(&run->reduced, run->net, run->pass.n, grad);
 }
 
+static int clbi_is_constant(const clb_schedule *s)
+{
+    return !s->call && s->warmup == 0 && s->kind == CLB_CONSTANT;
+}
+
 static clb_verdict clbi_observe(clbi_run *run)
 {
     clb_verdict verdict = CLB_CONTINUE;
     clb_state state;
     size_t i;
-    state.t = run->t;
-    state.time = run->eta * (double)run->t;
+    state.t = run->state->t;
+    state.time = clbi_is_constant(&run->o.schedule) ? run->base * (double)state.t
+                                                    : run->state->time;
     state.net = run->net;
     state.pass = &run->pass;
     state.grad = run->grad;
@@ -8021,19 +8274,40 @@ static clb_status clbi_run_look(clbi_run *run, clb_verdict *verdict)
     return run->o.batch && run->pass.slope ? CLB_EFROZEN : CLB_OK;
 }
 
+/* Early stopping looks at theta_t. CLB_STOP: patience is at its end. */
+static clb_verdict clbi_early_look(clbi_run *run)
+{
+    clb_early_stop *early = run->o.early;
+    double loss;
+    if (!early || (run->state->t % early->every && run->t < run->T)) return CLB_CONTINUE;
+    loss = clb_loss(&run->early_pass, NULL);
+    if (loss < early->best_loss) {
+        early->best_loss = loss;
+        early->best_t = run->state->t;
+        run->idle = 0;
+        memcpy(run->best, run->net->theta, run->net->P * sizeof(clb_real));
+        return CLB_CONTINUE;
+    }
+    if (++run->idle < early->patience) return CLB_CONTINUE;
+    early->stopped = 1;
+    return CLB_STOP;
+}
+
 static clb_status clbi_run_steps(clbi_run *run)
 {
-    for (run->t = 0;; ++run->t) {
+    for (run->t = 0;; ++run->t, ++run->state->t) {
         clb_verdict verdict;
         clb_status status = clbi_run_look(run, &verdict);
-        if (status || verdict == CLB_STOP || run->t == run->T) return status;
+        if (status || verdict == CLB_STOP) return status;
+        if (clbi_early_look(run) == CLB_STOP || run->t == run->T) return CLB_OK;
         if (run->o.batch) {
             clbi_next_batch(run);
             clbi_run_gradient(run, run->grad, 0);
             if ((status = clbi_record_state(run)) != CLB_OK) return status;
         }
         clbi_record_gradient(run);
-        if (verdict != CLB_SKIP_UPDATE) clbi_update(run);
+        if (verdict == CLB_SKIP_UPDATE) continue;
+        if ((status = clbi_update(run)) != CLB_OK) return status;
     }
 }
 
@@ -8051,14 +8325,18 @@ static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
 {
     size_t n = data->n, total = 2 * sizeof(size_t) * o->observer_count;
     int neurons = kept && o->neurons;
+    size_t state = clbi_state_reals(o->optimizer, net->P);
     clb_data view = *data;
     view.n = clbi_last_block_rows(net, n);
     if (!clbi_add_bytes(clbi_run_sums(net, neurons), sizeof(double), &total) ||
         !clbi_add_bytes(clbi_run_reals(o, net->P, kept), sizeof(clb_real), &total)) return 0;
     if (kept && !clbi_add_bytes(clbi_trace_cells(net->L, T, neurons ? clb_hidden_count(net) : 0),
                                 sizeof(double), &total)) return 0;
+    if (!o->state && !clbi_add_bytes(state, sizeof(clb_real), &total)) return 0;
+    if (o->early && (!clbi_add_bytes(clb_pass_bytes(net, o->early->data), 1, &total) ||
+                     !clbi_add_bytes(net->P, sizeof(clb_real), &total))) return 0;
     if (o->batch) {
-        size_t row = sizeof(uint32_t) + data->d * sizeof(clb_real) + (data->y ? sizeof(int) : 0) +
+        size_t row = (o->state ? 0 : sizeof(uint32_t)) + data->d * sizeof(clb_real) + (data->y ? sizeof(int) : 0) +
                      (data->targets ? data->K * sizeof(clb_real) : 0);
         if (!clbi_add_bytes(n, row, &total)) return 0;
     } else if (!clbi_reduces(net, data, o)) {
@@ -8096,18 +8374,20 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
     if (trace) memset(trace, 0, sizeof *trace);
     run.net = net;
     run.o = opts ? *opts : defaults;
-    run.eta = eta;
+    run.base = eta;
     run.eta_before = -1;
+    run.degree = clb_degree(net);
+    if (run.degree != run.degree) run.degree = 1;
     run.T = T;
     run.kept = trace != NULL;
-    run.b1t = run.b2t = 1;
     clb_train_opts_resolve(&run.o);
-    if ((status = clbi_train_check(&run.o, data, eta)) != CLB_OK) return status;
+    if ((status = clbi_train_check(&run.o, net, data, eta)) != CLB_OK) return status;
     status = clbi_run_alloc(&run, data);
     if (!status) status = clbi_run_trace(&run);
     if (!status) {
         status = clbi_run_steps(&run);
         run.trace.steps = run.t;
+        if (run.best) memcpy(net->theta, run.best, net->P * sizeof *net->theta);
     }
     clbi_run_free(&run);
     if (trace && (status == CLB_OK || status == CLB_EDIVERGED)) *trace = run.trace;

@@ -114,8 +114,8 @@ EX_FN size_t ex_trace_doubles(const clb_trace *tr)
 /* *trace points into a copy of its block. */
 EX_FN void ex_trace_move(clb_trace *trace, const double *old, double *copy)
 {
-    double **const at[] = { &trace->loss, &trace->g, &trace->gb, &trace->q, &trace->qb,
-                            &trace->upper, &trace->lower, &trace->S, &trace->predicted,
+    double **const at[] = { &trace->loss, &trace->g, &trace->gb, &trace->step, &trace->q,
+                            &trace->qb, &trace->upper, &trace->lower, &trace->S, &trace->predicted,
                             &trace->flow, &trace->oscillation, &trace->first, &trace->second };
     for (size_t i = 0; i < EX_LEN(at); ++i) *at[i] = copy + (*at[i] - old);
     trace->arena = copy;
@@ -165,7 +165,9 @@ EX_FN clb_status ex_train(clb_net *net, const clb_data *data, double eta, size_t
     void *kept;
     int again;
     if (opts) o = *opts;
-    if (!ex_once_limit || !trace || o.observer_count || o.batch || o.neurons)
+    if (!ex_once_limit || !trace || o.observer_count || o.batch || o.neurons ||
+        o.rates || o.state || o.early || o.clip > 0 || o.schedule.call || o.schedule.warmup ||
+        o.schedule.kind)
         return clb_train(net, data, eta, T, opts, trace);
     clb_train_opts_resolve(&o);
     key = ex_hash_problem(net, data, o.ce);

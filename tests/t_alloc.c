@@ -292,6 +292,7 @@ static clb_status call_train(void *context)
 {
     const train_case *c = (const train_case *)context;
     clb_train_opts opts = CLB_ZERO;
+    clb_early_stop early = CLB_ZERO;
     clb_rng rng;
     clb_net made;
     clb_trace trace;
@@ -301,10 +302,26 @@ static clb_status call_train(void *context)
     opts.optimizer = c->optimizer;
     opts.batch = c->batch;
     opts.batch_rng = &rng;
+    early.data = &data;
+    opts.early = &early, opts.neurons = 1;
     status = clb_train(&made, &data, 0.01, 5, &opts, &trace);
     if (status) EQUAL(memcmp(made.theta, c->net->theta, made.P * sizeof *made.theta), 0);
     clb_trace_free(&trace);
     clb_net_free(&made);
+    return status;
+}
+
+static clb_status call_train_state(void *context)
+{
+    const train_case *c = (const train_case *)context;
+    static const clb_train_state empty = CLB_ZERO;
+    clb_train_opts opts = CLB_ZERO;
+    clb_train_state state;
+    clb_status status;
+    opts.optimizer = c->optimizer, opts.batch = c->batch;
+    status = clb_train_state_init(&state, c->net, &data, &opts);
+    if (status) EQUAL(memcmp(&state, &empty, sizeof empty), 0);
+    clb_train_state_free(&state);
     return status;
 }
 
@@ -322,6 +339,7 @@ static void t_nets(void)
             c.optimizer = (clb_optimizer)optimizer, c.batch = k & 1 ? 7 : 0,
             c.net = k / 2 == 0 ? &net : k / 2 == 1 ? &biased : &identity;
             ALLOC_SWEEP(call_train, &c);
+            ALLOC_SWEEP(call_train_state, &c);
         }
 }
 
@@ -794,24 +812,29 @@ static void check_train_bytes(const clb_net *start, double ce, size_t batch, int
 {
     clb_train_opts opts = CLB_ZERO;
     clb_observer observer = CLB_ZERO;
+    clb_early_stop early = CLB_ZERO;
     clb_rng rng;
     clb_net own;
     clb_trace trace;
     size_t before;
     clb_rng_seed(&rng, 3);
+    early.data = &data;
     observer.call = look;
     opts.ce = ce, opts.batch = batch, opts.batch_rng = &rng;
     opts.observers = &observer, opts.observer_count = observed ? 1 : 0;
     EQUAL(clb_net_copy(&own, start), CLB_OK);
-    alloc_reset(0), before = alloc_bytes;
-    for (int k = 0; k < 3 * (int)CLB_OPTIMIZER_COUNT; ++k) {
-        const int with_trace = k % 3 > 0;
-        opts.optimizer = (clb_optimizer)(k / 3), opts.neurons = k % 3 > 1;
-        NOTE("optimizer %d, trace %d, neurons %d", k / 3, with_trace, opts.neurons);
-        alloc_reset(0);
+    for (int k = 0; k < 4 * (int)CLB_OPTIMIZER_COUNT; ++k) {
+        const int with_trace = k % 4 > 0;
+        clb_train_state state;
+        opts.optimizer = (clb_optimizer)(k / 4), opts.neurons = k % 4 > 1;
+        opts.early = k % 4 > 2 ? &early : NULL, opts.state = k % 4 > 2 ? &state : NULL;
+        NOTE("optimizer %d, case %d", k / 4, k % 4);
+        EQUAL(clb_train_state_init(&state, start, &data, &opts), CLB_OK);
+        alloc_reset(0), before = alloc_bytes;
         EQUAL(clb_train(&own, &data, 0.01, 7, &opts, with_trace ? &trace : NULL), CLB_OK);
         EQUAL(alloc_peak - before, clb_train_bytes(start, &data, 7, &opts, with_trace));
         if (with_trace) clb_trace_free(&trace);
+        clb_train_state_free(&state);
     }
     clb_net_free(&own);
 }

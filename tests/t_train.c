@@ -185,9 +185,9 @@ static void t_bad_input(void)
     CHECK(clb_train(&p.net, &p.data, (double)INFINITY, 5, NULL, NULL) == CLB_EOPTION);
     CHECK(clb_train(&p.net, &p.data, 0.1, (size_t)-1, NULL, &trace) == CLB_ESIZE);
     opts.batch = 201, opts.batch_rng = &p.rng;
-    CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EOPTION);
+    CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EBATCH);
     opts.batch = 20, opts.batch_rng = NULL;
-    CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EOPTION);
+    CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EBATCH);
     opts.batch = 0, opts.beta1 = 1;
     CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EOPTION);
     opts.beta1 = 0, opts.observers = &ob, opts.observer_count = 1;
@@ -382,6 +382,31 @@ static double path_oscillation(const clb_net *net, size_t l, const path *p, size
     return sum;
 }
 
+/* Without decay, with a constant step for all layers, the oscillation has a closed form. */
+static int is_plain(const clb_train_opts *o)
+{
+    return o->decay == 0 && o->l2 == 0 && !o->rates && !o->schedule.warmup && !o->schedule.kind &&
+           o->clip > 1e300;
+}
+
+/* The neurons' charges that the law is about. */
+static void law_charges(const clb_net *net, const double *rates, double *out)
+{
+    const clb_real *W = net->theta;
+    for (size_t l = 1; l < net->L; ++l)
+        for (size_t j = 0; j < net->m[l]; ++j, ++out) {
+            size_t m = net->m[l], below = net->m[l - 1];
+            double b = net->b[l] == CLB_NO_BIAS ? 0 : (double)W[net->b[l] + j];
+            double upper = 0, lower = b * b + clb_sumsq(below, W + net->w[l] + j * below);
+            for (size_t i = 0; i < net->m[l + 1]; ++i) {
+                double w = (double)W[net->w[l + 1] + i * m + j];
+                upper += w * w;
+            }
+            *out = clb_degree(net) * upper / (rates ? rates[l] : 1) -
+                   lower / (rates ? rates[l - 1] : 1);
+        }
+}
+
 static void check_split(const clb_problem_opts *how, const clb_train_opts *opts, double eta)
 {
     enum { T = 60 };
@@ -401,22 +426,21 @@ static void check_split(const clb_problem_opts *how, const clb_train_opts *opts,
     ob.call = note_path, ob.context = &seen_path, ob.every = 1;
     o.observers = &ob, o.observer_count = 1, o.neurons = 1;
     clb_train_opts_resolve(&o);
-    clb_hidden_charges(&p.net, NULL, start);
+    law_charges(&p.net, o.rates, start);
     CHECK(clb_train(&p.net, &p.data, eta, T, &o, &trace) == CLB_OK);
-    clb_hidden_charges(&p.net, NULL, end);
+    law_charges(&p.net, o.rates, end);
     for (size_t l = 1, at = 0; l < p.net.L; ++l) {
         double scale = fabs(trace.flow[l - 1]) + fabs(trace.oscillation[l - 1]), sum = 0, rest = 0;
         NEAR_REL(trace.flow[l - 1] + trace.oscillation[l - 1], trace.predicted[l - 1], 1e-12);
         CHECK(fabs(clb_trace_law_drift(&trace, l) - trace.predicted[l - 1]) <= TOL(1e-12, 1e-4));
-        if (o.decay == 0 && o.l2 == 0)
+        if (is_plain(&o))
             CHECK(fabs(trace.oscillation[l - 1] -
                        path_oscillation(&p.net, l, &seen_path, T, &o, eta, k)) <=
                   TOL(1e-12, 1e-5) * scale);
         for (size_t j = 0; j < p.net.m[l]; ++j, ++at) {
             sum += trace.neuron_oscillation[at], rest += trace.neuron_flow[at];
-            if (k == 1)
-                NEAR(trace.neuron_flow[at] + trace.neuron_oscillation[at], end[at] - start[at],
-                     TOL(1e-12, 1e-5));
+            NEAR(trace.neuron_flow[at] + trace.neuron_oscillation[at], end[at] - start[at],
+                 TOL(1e-12, 1e-5));
         }
         CHECK(fabs(sum - trace.oscillation[l - 1]) <= TOL(1e-12, 1e-5) * scale);
         CHECK(fabs(rest - trace.flow[l - 1]) <= TOL(1e-12, 1e-4) * scale);
@@ -436,6 +460,243 @@ static void t_flow_and_oscillation(void)
         NOTE("case %d", k);
         check_split(&how, &opts, k / 3 % 4 == 3 ? 0.05 : 0.1);
     }
+}
+
+/* The same with a step size that changes, other step sizes for the layers, clipping; and a second call
+ * that starts with momentum. */
+static void t_laws_of_schedules(void)
+{
+    static const double rates[] = { 0.5, 2, 1.5 };
+    for (int k = 0; k < 48; ++k) {
+        clb_problem_opts how = CLB_ZERO;
+        clb_train_opts opts = CLB_ZERO;
+        how.n = 50, how.m = 12, how.L = (size_t)(2 + k % 2), how.net.bias = k / 2 % 2 ? -1 : 0;
+        opts.optimizer = (clb_optimizer)(k / 4 % (int)CLB_ADAM);
+        if (k / 12 == 0) opts.schedule.warmup = 7, opts.schedule.kind = CLB_COSINE;
+        if (k / 12 == 1) opts.schedule.kind = CLB_STAIRS, opts.schedule.every = 11;
+        if (k / 12 == 1) opts.schedule.factor = 0.5, opts.l2 = 1e-2, opts.decay = 1e-2;
+        if (k / 12 == 2) opts.rates = rates, opts.l2 = k % 2 ? 1e-2 : 0;
+        if (k / 12 == 3) opts.clip = 0.2, opts.rates = rates, opts.decay = 1e-2;
+        opts.schedule.horizon = 60;
+        NOTE("case %d", k);
+        check_split(&how, &opts, 0.1);
+    }
+}
+
+/* Each schedule's numbers, from their formulas written out. */
+static double own_eta(void *context, size_t t) { return *(double *)context / (double)(t + 1); }
+static void t_schedule(void)
+{
+    clb_schedule s = CLB_ZERO;
+    double c = 3;
+    SAME_BITS(clb_schedule_eta(NULL, 0.3, 9), 0.3);
+    SAME_BITS(clb_schedule_eta(&s, 0.3, 9), 0.3);
+    s.warmup = 4;
+    for (size_t t = 0; t < 4; ++t)
+        NEAR_REL(clb_schedule_eta(&s, 0.3, t), 0.3 * (double)(t + 1) / 5, 1e-15);
+    SAME_BITS(clb_schedule_eta(&s, 0.3, 4), 0.3);
+    s.kind = CLB_COSINE, s.floor = 0.1;
+    CHECK(isnan(clb_schedule_eta(&s, 0.3, 5)));               /* no horizon */
+    s.horizon = 104;
+    for (size_t t = 4; t < 104; t += 25)
+        NEAR_REL(clb_schedule_eta(&s, 0.3, t),
+                 0.3 * (0.1 + 0.9 * pow(cos((double)(t - 4) * acos(-1.0) / 200), 2)), 1e-14);
+    NEAR_REL(clb_schedule_eta(&s, 0.3, 104), 0.03, 1e-15);
+    NEAR_REL(clb_schedule_eta(&s, 0.3, 1000), 0.03, 1e-15);
+    s.kind = CLB_STAIRS, s.warmup = 0, s.every = 10;
+    NEAR_REL(clb_schedule_eta(&s, 0.3, 9), 0.3, 1e-15);
+    NEAR_REL(clb_schedule_eta(&s, 0.3, 30), 0.0003, 1e-14);    /* factor 0 is 0.1 */
+    s.factor = 0.5;
+    NEAR_REL(clb_schedule_eta(&s, 0.3, 30), 0.0375, 1e-15);
+    s.every = 0;
+    CHECK(isnan(clb_schedule_eta(&s, 0.3, 30)));
+    s.call = own_eta, s.context = &c;
+    NEAR_REL(clb_schedule_eta(&s, 0.3, 5), 0.5, 1e-15);
+}
+
+/* step[t] and the time that observers see follow the schedule; a step that is no number is told. */
+static double bad_eta(void *context, size_t t) { return t == *(size_t *)context ? -1.0 : 0.01; }
+static clb_verdict last_time(void *context, const clb_state *state)
+{
+    *(double *)context = state->time;
+    return CLB_CONTINUE;
+}
+
+static void t_schedule_in_a_run(void)
+{
+    clb_train_opts opts = CLB_ZERO;
+    clb_trace trace;
+    size_t bad = 3;
+    double time = 0, sum = 0;
+    clb_observer ob = { last_time, &time, 50, NULL, 0, 0 };
+    opts.schedule.warmup = 5, opts.schedule.kind = CLB_COSINE, opts.schedule.horizon = 20;
+    opts.observers = &ob, opts.observer_count = 1;
+    CHECK(run(1, 0.1, 20, &opts, &trace) == CLB_OK);
+    for (size_t t = 0; t < 20; ++t) {
+        SAME_BITS(trace.step[t], clb_schedule_eta(&opts.schedule, 0.1, t));
+        sum += trace.step[t];
+    }
+    NEAR(time, sum, 1e-14);
+    clb_trace_free(&trace);
+    opts.schedule.call = bad_eta, opts.schedule.context = &bad;
+    CHECK(run(1, 0.1, 3, &opts, NULL) == CLB_OK);
+    CHECK(run(1, 0.1, 4, &opts, NULL) == CLB_ESCHEDULE);
+}
+
+/* Clipping: no step is longer than eta clip; shorter gradients are left alone. */
+static void t_clip(void)
+{
+    clb_train_opts opts = CLB_ZERO;
+    clb_trace plain, clipped;
+    double g;
+    CHECK(run(1, 0.1, 30, &opts, &plain) == CLB_OK);
+    g = plain.g[0] + plain.g[1];
+    opts.clip = 2 * sqrt(g);
+    CHECK(run(1, 0.1, 1, &opts, &clipped) == CLB_OK);
+    SAME_BITS(clipped.step[0], 0.1);
+    SAME_BITS(clipped.q[2], plain.q[2]);
+    clb_trace_free(&clipped);
+    opts.clip = 0.25 * sqrt(g);
+    CHECK(run(1, 0.1, 30, &opts, &clipped) == CLB_OK);
+    SAME_BITS(clipped.g[0], plain.g[0]);                     /* norms are those before clipping */
+    for (size_t t = 0; t < 30; ++t)
+        NEAR_REL(clipped.step[t] * sqrt(clipped.g[2 * t] + clipped.g[2 * t + 1]),
+                 0.1 * fmin(opts.clip, sqrt(clipped.g[2 * t] + clipped.g[2 * t + 1])), 1e-12);
+    NEAR_REL(clb_trace_law_drift(&clipped, 1), clipped.predicted[0], TOL(1e-11, 1e-2));
+    clb_trace_free(&plain), clb_trace_free(&clipped);
+}
+
+/* 400 updates are 4 times 100 with one state, bit for bit. */
+static void check_calls(const clb_train_opts *opts, int k)
+{
+    clb_problem p[2];
+    clb_train_state state;
+    clb_trace whole, part;
+    for (int w = 0; w < 2; ++w) {
+        clb_train_opts o = *opts;
+        CHECK(clb_problem_init(&p[w], NULL, 3, CLB_NORMAL_EXACT) == CLB_OK);
+        o.batch_rng = &p[w].rng;
+        CHECK(clb_train_state_init(&state, &p[w].net, &p[w].data, &o) == CLB_OK);
+        o.state = w ? &state : NULL;
+        if (w == 0) CHECK(clb_train(&p[0].net, &p[0].data, 0.01, 400, &o, &whole) == CLB_OK);
+        for (size_t i = 0; w && i < 4; ++i) {
+            CHECK(clb_train(&p[1].net, &p[1].data, 0.01, 100, &o, &part) == CLB_OK);
+            NOTE("case %d, call %zu", k, i);
+            for (size_t t = 0; t < 100; ++t) {
+                SAME_BITS(part.loss[t], whole.loss[100 * i + t]);
+                SAME_BITS(part.step[t], whole.step[100 * i + t]);
+            }
+            if (opts->optimizer != CLB_ADAM)
+                NEAR(part.flow[0] + part.oscillation[0], clb_trace_law_drift(&part, 1),
+                     TOL(1e-11, 1e-3));
+            clb_trace_free(&part);
+        }
+        clb_train_state_free(&state);
+    }
+    CHECK(memcmp(p[0].net.theta, p[1].net.theta, p[0].net.P * sizeof(clb_real)) == 0);
+    clb_trace_free(&whole);
+    for (int w = 0; w < 2; ++w) clb_problem_free(&p[w]);
+}
+
+static void t_state(void)
+{
+    for (int k = 0; k < 4 * (int)CLB_OPTIMIZER_COUNT; ++k) {
+        clb_train_opts opts = CLB_ZERO;
+        opts.optimizer = (clb_optimizer)(k / 4), opts.batch = k % 2 ? 30 : 0;
+        if (k / 2 % 2) opts.schedule.kind = CLB_COSINE, opts.schedule.horizon = 300;
+        if (k / 2 % 2) opts.schedule.warmup = 150, opts.clip = 0.1, opts.l2 = 1e-3;
+        check_calls(&opts, k);
+    }
+}
+
+static void t_state_of_another_run(void)
+{
+    clb_problem p;
+    clb_train_opts opts = CLB_ZERO;
+    clb_train_state state;
+    CHECK(clb_problem_init(&p, NULL, 3, CLB_NORMAL_EXACT) == CLB_OK);
+    opts.batch_rng = &p.rng, opts.state = &state;
+    CHECK(clb_train_state_init(&state, &p.net, &p.data, &opts) == CLB_OK);
+    opts.optimizer = CLB_ADAM;
+    CHECK(clb_train(&p.net, &p.data, 0.01, 1, &opts, NULL) == CLB_EOPTIMIZER);
+    opts.optimizer = CLB_GD, opts.batch = 10;
+    CHECK(clb_train(&p.net, &p.data, 0.01, 1, &opts, NULL) == CLB_EOPTIMIZER);
+    opts.batch = 0, state.P += 1;
+    CHECK(clb_train(&p.net, &p.data, 0.01, 1, &opts, NULL) == CLB_EOPTIMIZER);
+    state.P -= 1;
+    CHECK(clb_train(&p.net, &p.data, 0.01, 1, &opts, NULL) == CLB_OK);
+    EQUAL(state.t, 1);
+    clb_train_state_free(&state), clb_problem_free(&p);
+}
+
+/* Early stopping against a run that looks itself at the same updates. */
+typedef struct aside { const clb_data *data; double loss[64]; clb_real *theta; } aside;
+static clb_verdict note_aside(void *context, const clb_state *state)
+{
+    aside *a = (aside *)context;
+    clb_pass pass;
+    CHECK(clb_pass_init(&pass, state->net, a->data, CLB_CE) == CLB_OK);
+    a->loss[state->t / 5] = clb_loss(&pass, NULL);
+    memcpy(a->theta + state->t / 5 * state->net->P, state->net->theta,
+           state->net->P * sizeof(clb_real));
+    clb_pass_free(&pass);
+    return CLB_CONTINUE;
+}
+
+static void t_early_stopping(void)
+{
+    clb_problem p[2];
+    clb_data train, kept;
+    clb_early_stop early = CLB_ZERO;
+    clb_train_opts opts = CLB_ZERO;
+    clb_trace trace;
+    aside a;
+    clb_observer ob = { note_aside, &a, 5, NULL, 0, 0 };
+    size_t best = 0, idle = 0, i = 0;
+    for (int w = 0; w < 2; ++w) {
+        clb_problem_opts how = CLB_ZERO;
+        how.n = 60, how.separation = 0.3;
+        CHECK(clb_problem_init(&p[w], &how, 3, CLB_NORMAL_EXACT) == CLB_OK);
+        train = kept = p[w].data, train.n = 40, kept.n = 20;
+        kept.X += 40 * kept.d, kept.y += 40;
+        a.data = &kept;
+        if (w == 0) {
+            a.theta = (clb_real *)malloc(64 * p[0].net.P * sizeof(clb_real));
+            opts.ce = CLB_CE, opts.observers = &ob, opts.observer_count = 1;
+            CHECK(clb_train(&p[0].net, &train, 0.5, 300, &opts, NULL) == CLB_OK);
+            for (i = 1; i <= 60 && idle < 4; ++i) {
+                if (a.loss[i] < a.loss[best]) best = i, idle = 0; else ++idle;
+            }
+            CHECK(best > 0 && i < 60);                 /* the case has an inner optimum */
+            opts.observer_count = 0, early.every = 5, early.patience = 4, opts.early = &early;
+            continue;
+        }
+        early.data = &kept;
+        CHECK(clb_train(&p[1].net, &train, 0.5, 300, &opts, &trace) == CLB_OK);
+        EQUAL(early.best_t, 5 * best);
+        SAME_BITS(early.best_loss, a.loss[best]);
+        EQUAL(early.stopped, 1);
+        EQUAL(trace.steps, 5 * (i - 1));
+        CHECK(memcmp(p[1].net.theta, a.theta + best * p[1].net.P,
+                     p[1].net.P * sizeof(clb_real)) == 0);
+        clb_trace_free(&trace);
+    }
+    free(a.theta);
+    for (int w = 0; w < 2; ++w) clb_problem_free(&p[w]);
+}
+
+/* The factor of the first weights. */
+static void t_init_scale(void)
+{
+    clb_problem_opts how = CLB_ZERO;
+    clb_problem p[2];
+    for (int w = 0; w < 2; ++w) {
+        how.net.scale = w ? 2 : 0;
+        CHECK(clb_problem_init(&p[w], &how, 3, CLB_NORMAL_EXACT) == CLB_OK);
+    }
+    for (size_t j = 0; j < p[0].net.P; ++j)
+        SAME_BITS(p[1].net.theta[j], 2 * p[0].net.theta[j]);
+    for (int w = 0; w < 2; ++w) clb_problem_free(&p[w]);
 }
 
 /* Adam has no law. */
@@ -764,6 +1025,14 @@ static const test_case tests[] = {
     TEST(t_observers_see_all_rows),
     TEST(t_observer_list),
     TEST(t_flow_and_oscillation),
+    TEST(t_laws_of_schedules),
+    TEST(t_schedule),
+    TEST(t_schedule_in_a_run),
+    TEST(t_clip),
+    TEST(t_state),
+    TEST(t_state_of_another_run),
+    TEST(t_early_stopping),
+    TEST(t_init_scale),
     TEST(t_no_split_without_a_law),
     TEST(t_split_at_the_edge),
     TEST(t_edges),
