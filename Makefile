@@ -1,4 +1,6 @@
 # clb - everything goes into build/. Nothing here is needed to use clb.h: each example and test is one cc line.
+# Here the implementation is compiled once, into libclb.a, and all else with -DCLB_DECLARATIONS_ONLY. A test that
+# needs an implementation of its own (#undef CLB_DECLARATIONS_ONLY) takes nothing from the library.
 #
 #   make                 examples and tools            make test       unit tests
 #   make tables          run E1..E23, write tables/, figures/, build/report.html
@@ -38,7 +40,6 @@ TESTS    := $(sort $(wildcard tests/t_*.c))
 PROGRAMS := $(EXAMPLES:examples/%.c=$(BUILD)/%)
 TESTBINS := $(TESTS:tests/%.c=$(BUILD)/%)
 TOOL     := $(if $(wildcard tools/clb_tables.c),$(BUILD)/clb_tables)
-HEADERS  := clb.h $(wildcard examples/*.h examples/kit/*.h tools/*.h tests/*.h)
 
 .PHONY: all examples tests test tables quick readme replicate ledger check bench install uninstall clean
 .DELETE_ON_ERROR:
@@ -47,19 +48,23 @@ all: examples $(TOOL)
 examples: $(PROGRAMS)
 tests: $(TESTBINS)
 
+# A program is one source file and the library; what it includes, the compiler notes in PROGRAM.d.
+LINK      = $(COMPILE) -DCLB_DECLARATIONS_ONLY -MMD -MP -MF $@.d -MT $@ -o $@ $< $(BUILD)/libclb.a -lm
+
 $(BUILD):
 	mkdir -p $@
-$(BUILD)/e%: examples/e%.c $(HEADERS) | $(BUILD)
-	$(COMPILE) -o $@ $< -lm
-$(BUILD)/m%: examples/m%.c $(HEADERS) | $(BUILD)
-	$(COMPILE) -o $@ $< -lm
-$(BUILD)/beyond/%: examples/beyond/%.c $(HEADERS) | $(BUILD)
-	mkdir -p $(@D)
-	$(COMPILE) -o $@ $< -lm
-$(BUILD)/t_%: tests/t_%.c $(HEADERS) $(EXAMPLES) | $(BUILD)
-	$(COMPILE) -o $@ $< -lm
-$(BUILD)/clb_tables: tools/clb_tables.c $(HEADERS) $(EXAMPLES) | $(BUILD)
-	$(COMPILE) -o $@ $< -lm
+$(BUILD)/clb.o: clb.h | $(BUILD)
+	$(COMPILE) -DCLB_IMPLEMENTATION -x c -c -o $@ $<
+$(BUILD)/libclb.a: $(BUILD)/clb.o
+	rm -f $@ && $(AR) rc $@ $<
+$(PROGRAMS): $(BUILD)/%: examples/%.c $(BUILD)/libclb.a
+	@mkdir -p $(@D)
+	$(LINK)
+$(TESTBINS): $(BUILD)/%: tests/%.c $(BUILD)/libclb.a
+	$(LINK)
+$(BUILD)/clb_tables: tools/clb_tables.c $(BUILD)/libclb.a
+	$(LINK)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/beyond/*.d)
 
 # Built on all processors unless the user said how many.
 test:

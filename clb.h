@@ -13,7 +13,7 @@
  *   @S11 platform, instruction set  @S17 curvature                 @S22 statistics
  *   @S12 elementary functions       @S18 training, gradient flow   @S23 pathways
  *   @S13 random numbers             @S19 eigensolvers              @S24 run helpers
- *   @S14 data                                                      @S99 licence
+ *   @S14 data                       @S26 weight files              @S99 licence
  *
  * ============================================================================================
  * @S00 MANUAL
@@ -54,6 +54,8 @@
  * 3  OPTIONS    each is a build that the checks make; none is needed
  *
  *   CLB_IMPLEMENTATION      in one .c or .cpp file before the include; repeating it is harmless
+ *   CLB_DECLARATIONS_ONLY   declarations even if CLB_IMPLEMENTATION is defined: the implementation
+ *                           is another object's (see below)
  *   CLB_STATIC              every function static: a private copy for this file
  *   CLB_SINGLE              clb_real is float, not double; sums, eigenvalues and theory stay double
  *   CLB_MALLOC(n)  CLB_REALLOC(p, n)  CLB_FREE(p)      all three or none
@@ -61,7 +63,23 @@
  *   CLB_NO_SIMD             scalar code only          CLB_NO_AVX512   at most AVX2
  *   CLB_NO_FMA              products rounded before they are added: a contract of its own
  *   CLB_NO_STDIO            no FILE * anywhere        CLB_ALLOW_FAST_MATH   gives up section 4
+ *   CLB_FREESTANDING        for machines without a C library, and for WebAssembly: includes only
+ *                           <float.h>, <limits.h>, <stddef.h> and <stdint.h>. Scalar code, no
+ *                           FILE *, no environment, no clb_data_csv, no weight files, no
+ *                           assert; CLB_MALLOC, CLB_REALLOC and CLB_FREE are required. The linker, or macros of
+ *                           these names defined before the include, supply memcpy, memmove,
+ *                           memset, memcmp, strlen, strchr, sqrt, fabs, floor, ceil, round,
+ *                           fmin, fmax, frexp, ldexp, fmaf and, without CLB_NO_FMA, fma.
  *   At run time: environment CLB_ISA=scalar|avx2|avx512|neon, or clb_isa_set().
+ *
+ *   The implementation takes seconds to compile. Compile it once, in a file that never changes, and
+ *   include the header without CLB_IMPLEMENTATION everywhere else:
+ *     clb.c     #define CLB_IMPLEMENTATION
+ *               #include "clb.h"
+ *     cc -O2 -c clb.c && cc -O2 -o program program.c clb.o -lm
+ *   A program that stands alone (it defines CLB_IMPLEMENTATION) links with such an object too:
+ *     cc -O2 -DCLB_DECLARATIONS_ONLY -o e05 examples/e05_drift_scaling.c clb.o -lm
+ *   Macros that change types or behaviour (CLB_SINGLE, CLB_NO_STDIO, ...) are the same in all files.
  *
  * 4  NUMERICAL CONTRACT
  *
@@ -117,7 +135,11 @@
  * 7  ERRORS AND LIMITS
  *
  *   Functions that can fail return clb_status (0 is CLB_OK; clb_strerror has the text) and leave
- *   nothing allocated. A training that diverges returns CLB_EDIVERGED with a valid trace up to its
+ *   nothing allocated. Those that take options also tell names and values, if asked:
+ *       clb_error error;  opts.error = &error;
+ *       if (clb_data_csv_load(&data, path, &opts, NULL)) puts(error.text);
+ *   The error belongs to the caller; the library keeps none, so threads do not disturb each other.
+ *   A training that diverges returns CLB_EDIVERGED with a valid trace up to its
  *   step. Functions that return a double return NaN where the value is undefined. Nothing prints,
  *   nothing exits.
  *   In float, |W|^2 ~ 20 is known to 4e-6: drifts below 1e-4 are noise; measure them in double. At
@@ -149,6 +171,13 @@
  * @S10 CONFIGURATION, STATUS
  * ========================================================================================== */
 
+#ifdef CLB_FREESTANDING
+#undef CLB_NO_STDIO
+#undef CLB_NO_SIMD
+#define CLB_NO_STDIO
+#define CLB_NO_SIMD
+#endif
+
 #include <stddef.h>
 #include <stdint.h>
 #ifndef CLB_NO_STDIO
@@ -167,10 +196,11 @@
 
 #if defined(CLB_MALLOC) && defined(CLB_REALLOC) && defined(CLB_FREE)
 /* the caller's allocator */
-#elif !defined(CLB_MALLOC) && !defined(CLB_REALLOC) && !defined(CLB_FREE)
+#elif !defined(CLB_MALLOC) && !defined(CLB_REALLOC) && !defined(CLB_FREE) && \
+    !defined(CLB_FREESTANDING)
 /* libc's, chosen in the implementation */
 #else
-#error "clb.h: define all of CLB_MALLOC(n), CLB_REALLOC(p,n), CLB_FREE(p), or none"
+#error "clb.h: define all of CLB_MALLOC(n), CLB_REALLOC(p,n), CLB_FREE(p), or none (freestanding: all)"
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -218,7 +248,23 @@ typedef double clb_real;
     X(CLB_EPATHS,     "no pathways")                                               \
     X(CLB_EDEPTH,     "pathway too shallow for this formula")                      \
     X(CLB_ETARGET,    "target singular value must be positive and finite")         \
-    X(CLB_ESTEP,      "step size must be positive and finite")
+    X(CLB_ESTEP,      "step size must be positive and finite")                     \
+    X(CLB_ESHAPE,     "shapes do not agree")                                       \
+    X(CLB_ELAYER,     "no such layer")                                             \
+    X(CLB_EACTIVATION, "unknown activation, or its parameter out of range")        \
+    X(CLB_ELOSS,      "loss blend ce must be in 0..1")                             \
+    X(CLB_ELABEL,     "label is not one of the classes")                           \
+    X(CLB_EUNLABELLED, "data have neither labels nor targets")                     \
+    X(CLB_EROW,       "no such row, or no rows")                                   \
+    X(CLB_ECOLUMN,    "no such column")                                            \
+    X(CLB_EFIELD,     "field is no number")                                        \
+    X(CLB_ETYPE,      "valid file, but of a type that is not read here")           \
+    X(CLB_EBATCH,     "batch larger than the data, or without a generator")        \
+    X(CLB_EOPTIMIZER, "unknown optimiser, or its state belongs to another net")    \
+    X(CLB_ESCHEDULE,  "schedule of step sizes or observers is not usable")         \
+    X(CLB_EFROZEN,    "not defined while activation slopes are held")              \
+    X(CLB_ESOFT,      "a row of targets does not sum to 1, as cross entropy needs") \
+    X(CLB_EUNSET,     "the network is empty: not set up, or freed")
 
 #define CLBI_STATUS_ENUM(name, text) name,
 typedef enum clb_status { CLB_STATUS_LIST(CLBI_STATUS_ENUM) CLB_STATUS_COUNT } clb_status;
@@ -226,6 +272,16 @@ typedef enum clb_status { CLB_STATUS_LIST(CLBI_STATUS_ENUM) CLB_STATUS_COUNT } c
 
 /* English text of a status; "unknown status" outside the list. */
 CLBDEF const char *clb_strerror(clb_status status);
+
+/* What went wrong, with the names and values. The caller owns it and lends it to a call, by the
+ * member `error` of an options struct or as an argument; NULL: not wanted. The call fills it when
+ * it fails and sets status to CLB_OK and text to "" when it does not. There is no hidden global
+ * state, so threads that use an error each do not disturb each other. */
+typedef struct clb_error {
+    clb_status status;
+    size_t     line, column;     /* place in a text file, from 1; 0: none                         */
+    char       text[240];        /* cut if it does not fit                                        */
+} clb_error;
 
 /* ============================================================================================
  * @S11 PLATFORM, INSTRUCTION SET
@@ -305,12 +361,12 @@ CLBDEF void     clb_rng_permutation(clb_rng *rng, size_t n, uint32_t *p);
  * @S14 DATA
  * ========================================================================================== */
 
-/* A data set: inputs X [n][d], labels y [n] in 0..K-1, optionally real targets T [n][K]. */
+/* A data set: inputs X [n][d], labels y [n] in 0..K-1, optionally real targets [n][K]. */
 typedef struct clb_data {
     size_t    n, d, K;
     clb_real *X;
     int      *y;
-    clb_real *T;        /* NULL: targets are one-hot rows of y */
+    clb_real *targets;  /* [n][K], or NULL: the targets are one-hot rows of y */
 } clb_data;
 
 CLBDEF void clb_data_free(clb_data *data);     /* accepts a zeroed struct, leaves a zeroed struct */
@@ -350,10 +406,11 @@ CLBDEF void clb_array_free(clb_array *array);  /* accepts a zeroed struct, leave
 
 /* Readers of files that users bring. Each takes the bytes of a file and their number, is pure,
  * allocates no more than a small multiple of that number, and on failure leaves its result zeroed.
- * Errors of all: CLB_EFORMAT (not such a file, a type not read here, or bytes after the end),
- * CLB_ETRUNCATED (shorter than its header says), CLB_ESIZE (sizes overflow), CLB_ENOMEM. */
+ * Errors of all: CLB_EFORMAT (not such a file, or bytes after the end), CLB_ETYPE (a type
+ * not read here), CLB_ETRUNCATED (shorter than its header says), CLB_ESIZE (sizes overflow),
+ * CLB_ENOMEM. */
 
-/* NPY, format 1, 2 or 3: f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, either byte order, C or Fortran order
+/* NPY, format 1, 2 or 3: f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, either byte order, C or Fortran order
  * (turned into C order). Zero dimensions are legal, NaN and infinity pass; integers beyond 2^53
  * round to double. */
 CLBDEF clb_status clb_npy_read(clb_array *array, const void *bytes, size_t size);
@@ -381,6 +438,7 @@ typedef struct clb_idx_files {
 } clb_idx_files;
 CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_t count);
 
+#ifndef CLB_FREESTANDING
 /* CSV of decimal numbers, one row a line, no quoting; blank lines are skipped, a byte order mark
  * too. Always a decimal point, whatever the locale. */
 typedef struct clb_csv_opts {
@@ -394,6 +452,7 @@ typedef struct clb_csv_opts {
  * no integer in 0..INT_MAX-1. */
 CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
                                const clb_csv_opts *opts, size_t *line);
+#endif
 
 #ifndef CLB_NO_STDIO
 /* The same from files. Error besides: CLB_EIO. */
@@ -445,9 +504,9 @@ CLBDEF void   clb_scale(size_t n, clb_real a, clb_real *x);
 typedef enum clb_activation {
     CLB_RELU,           /* max(0, z); NaN passes                                                  */
     CLB_IDENTITY,       /* z                                                                      */
-    CLB_LEAKY_RELU,     /* z > 0 ? z : a z                      a: slope                          */
-    CLB_RELU_MIX,       /* (1-a) z + a max(0, z)                a: 0 linear .. 1 ReLU (E10, E11)  */
-    CLB_RELU_POWER,     /* max(0, z)^a                          a: degree of homogeneity          */
+    CLB_LEAKY_RELU,     /* z > 0 ? z : p z               p = param: slope, 0 -> 0.01              */
+    CLB_RELU_MIX,       /* (1-p) z + p max(0, z)         p = param: 0 linear .. 1 ReLU (E10, E11) */
+    CLB_RELU_POWER,     /* max(0, z)^p                   p = param > 0: degree of homogeneity     */
     CLB_TANH,
     CLB_SIGMOID,
     CLB_SOFTPLUS,       /* log(1 + exp z)                                                         */
@@ -456,9 +515,10 @@ typedef enum clb_activation {
 } clb_activation;
 
 typedef struct clb_net_opts {
-    double         a;           /* parameter of the activation, used as it is                     */
+    double         param;       /* p of the activation: see there; the others do not look at it   */
     clb_activation activation;  /* 0 -> ReLU                                                      */
     int            bias;        /* 0 -> no bias; -1: in every layer; l > 0: only in layer l       */
+    double         scale;       /* 0 -> 1; factor of all that clb_net_init draws                  */
 } clb_net_opts;
 
 /* s_e(z) = (1-e) z + e max(0, z) without bias; e = 0 and e = 1 are the identity and ReLU
@@ -473,7 +533,7 @@ typedef struct clb_net {
     size_t        *w;           /* w[l], l = 1..L: offset of W_l in theta                         */
     size_t        *b;           /* b[l]: offset of b_l, CLB_NO_BIAS if layer l has none           */
     size_t         P;           /* number of parameters                                           */
-    double         a;
+    double         param;       /* of the activation                                              */
     clb_activation activation;
     clb_real      *theta;       /* P                                                              */
     void          *arena;       /* the allocation behind theta                                    */
@@ -481,8 +541,8 @@ typedef struct clb_net {
 #define CLB_NO_BIAS ((size_t)-1)
 
 /* Network with widths m[0..L] (count = L+1 of them), parameters zero. opts NULL: ReLU without bias.
- * Errors: CLB_EOPTION (count < 2, a zero width, unknown activation, bias layer > L), CLB_ESIZE,
- * CLB_ENOMEM; *net is then zeroed. */
+ * Errors: CLB_ESHAPE (count < 2, a zero width), CLB_EACTIVATION (unknown, or its parameter out of
+ * range), CLB_ELAYER (bias layer > L), CLB_ESIZE, CLB_ENOMEM; *net is then zeroed. */
 CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count,
                                 const clb_net_opts *opts);
 /* The same, with theta drawn as published: layer by layer, weight then bias, uniform in
@@ -490,10 +550,29 @@ CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count
 CLBDEF clb_status clb_net_init(clb_net *net, const size_t *widths, size_t count,
                                const clb_net_opts *opts, clb_rng *rng);
 CLBDEF void       clb_net_draw(clb_net *net, clb_rng *rng);
-CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src); /* dst: overwritten, not freed */
+/* dst is overwritten, not freed. Errors: CLB_EUNSET, CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src);
 CLBDEF void       clb_net_free(clb_net *net);
 CLBDEF size_t     clb_net_bytes(const clb_net *net);              /* bytes the net holds          */
 CLBDEF size_t     clb_layer_size(const clb_net *net, size_t l);   /* entries of W_l, l = 1..L     */
+
+/* Parameters of layer l = 1..L, to read and to write:
+ *   W_l [rows][columns] = [m_l][m_{l-1}], row-major: the weight from input j to unit i stands at
+ *   i * columns + j;  b_l [count].
+ * Sizes may be NULL. clb_net_biases returns NULL and count 0 for a layer without biases. */
+CLBDEF clb_real  *clb_net_weights(const clb_net *net, size_t l, size_t *rows, size_t *columns);
+CLBDEF clb_real  *clb_net_biases(const clb_net *net, size_t l, size_t *count);
+
+/* Use a net on n rows X [n][d]; nothing but the net and the rows is needed. The rows go through in
+ * blocks, so memory beside out is that of a few hundred rows.
+ *   clb_predict         out [n][K]: outputs f
+ *   clb_probabilities   out [n][K]: softmax(f), every row sums to 1
+ *   clb_classify        label [n]: index of the largest output, the first of equal ones; -1 where
+ *                       an output is NaN
+ * Errors: CLB_EUNSET, CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_predict(const clb_net *net, const clb_real *X, size_t n, clb_real *out);
+CLBDEF clb_status clb_probabilities(const clb_net *net, const clb_real *X, size_t n, clb_real *out);
+CLBDEF clb_status clb_classify(const clb_net *net, const clb_real *X, size_t n, int *label);
 
 /* s(z) and its derivatives of order 1..3 (order 0 is s itself), scalar, in double. */
 CLBDEF double clb_activate(clb_activation activation, double a, double z, int order);
@@ -502,7 +581,7 @@ CLBDEF double clb_activate(clb_activation activation, double a, double z, int or
  * blend.
  *   MSE = 1/(nK) sum_ik (f_ik - t_ik)^2        dMSE/df = 2 (f - t)/(nK)
  *   CE  = 1/n sum_i [logsumexp_k f_ik - f_i,y]  dCE/df = (softmax(f) - onehot)/n
- * With real targets T the CE takes the row T_i as the target distribution.  */
+ * With real targets the CE takes their row i as the target distribution.  */
 #define CLB_MSE 0.0
 #define CLB_CE  1.0
 
@@ -515,7 +594,7 @@ typedef struct clb_pass {
     size_t          n;          /* samples in use: data->n, or the batch                          */
     const clb_real *X;          /* [n][d] in use                                                  */
     const int      *y;          /* [n]                                                            */
-    const clb_real *T;          /* [n][K] or NULL                                                 */
+    const clb_real *targets;    /* [n][K] or NULL                                                 */
     clb_real      **z;          /* z[l], l = 1..L: [n][m_l] pre-activations; z[L] is the output f */
     clb_real      **a;          /* a[l], l = 0..L-1: [n][m_l] activations; a[0] = X               */
     clb_real      **u;          /* u[l], l = 1..L: [n][m_l] dLoss/dz_l, after clb_grad            */
@@ -525,14 +604,22 @@ typedef struct clb_pass {
     size_t          arena_bytes;
     clb_real       *batch_X;    /* buffers of clb_pass_batch; NULL until batches are asked for    */
     int            *batch_y;
-    clb_real       *batch_T;
+    clb_real       *batch_targets;
     clb_real      **slope;      /* NULL, or s'(z_l) held by clb_pass_freeze: [n][m_l], l < L      */
     size_t          across;     /* 0; in blocks of rows z[L], u[L] and p may be [K][across]       */
+    int             evaluated;  /* 1 once z is that of the rows in use                            */
 } clb_pass;
 
+/* Do net, data and loss fit together? The checks that clb_pass_init and clb_train make; *error
+ * (may be NULL) says what does not fit. Data without labels and targets are fine (their K is not
+ * looked at): such a pass gives outputs, gates and whatever else needs no labels, and NaN for loss
+ * and gradient.
+ * Errors: CLB_EUNSET, CLB_EEMPTY (n = 0), CLB_ESHAPE (d or K differ), CLB_ELOSS (ce not in 0..1),
+ * CLB_ELABEL (not in 0..K-1), CLB_ESOFT (ce > 0 and a row of targets that does not sum to 1). */
+CLBDEF clb_status clb_pass_check(const clb_net *net, const clb_data *data, double ce,
+                                 clb_error *error);
 /* net and data are kept by reference and must outlive the pass. ce in [0, 1].
- * Errors: CLB_EOPTION (d or K differ, ce out of range, label out of range), CLB_EEMPTY (n = 0),
- * CLB_ESIZE, CLB_ENOMEM. */
+ * Errors: those of clb_pass_check, CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_data *data,
                                 double ce);
 CLBDEF void       clb_pass_free(clb_pass *pass);
@@ -541,7 +628,7 @@ CLBDEF void       clb_pass_free(clb_pass *pass);
  * overflow. */
 CLBDEF size_t     clb_pass_bytes(const clb_net *net, const clb_data *data);
 /* Use only the count rows index[0..count-1] from now on (count <= data->n); index NULL: all rows
- * again. */
+ * again. Errors: CLB_EROW, CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t count);
 
 /* Hold the activation slopes: from now on a_l = c_l z_l, entry by entry, with c_l = s'(z_l) as it
@@ -550,7 +637,7 @@ CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t c
  * equal to the live one at that point.                                                          E9
  * Called by an observer at t = 0 on state->pass it freezes a whole training run. Allocates on first
  * use only. Curvature operators do not know of it.
- * Errors: CLB_EOPTION (other widths or number of rows), CLB_ESIZE, CLB_ENOMEM; the pass is then as
+ * Errors: CLB_ESHAPE (other widths or number of rows), CLB_ESIZE, CLB_ENOMEM; the pass is then as
  * before. */
 CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at);
 
@@ -559,13 +646,40 @@ CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta);
 /* Loss and gradient (P reals) at theta; fills u too. No allocation.
  *   G_l = u_l^T a_{l-1}, g_l = sum_i u_l */
 CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad);
-/* Share of rows whose largest output is the label, from the state of the last evaluation. */
+/* Share of rows whose largest output is the label, from the state of the last evaluation. NaN
+ * before any evaluation of the rows in use, and without labels. */
 CLBDEF double clb_accuracy(const clb_pass *pass);
+
+/* A loss of your own, in two halves. clb_forward evaluates the net at theta (NULL: net->theta) and
+ * returns its outputs f [n][K], which stay until the next call. clb_backward takes your dLoss/df
+ * [n][K] for them and writes the gradient (P reals):  G_l = u_l^T a_{l-1},  u_L = dLoss/df.
+ * theta must be the same for both. The laws of @S20 hold for any loss of f. No allocation. */
+CLBDEF const clb_real *clb_forward(clb_pass *pass, const clb_real *theta);
+CLBDEF void            clb_backward(clb_pass *pass, const clb_real *theta, const clb_real *dloss,
+                                    clb_real *grad);
+
+/* Loss and accuracy of net->theta on a data set that needs no pass of its own, rows in blocks.
+ * *loss has the bits of clb_loss; *accuracy is NaN without labels. Either may be NULL.
+ * Errors: those of clb_pass_check, CLB_EUNLABELLED, CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_evaluate(const clb_net *net, const clb_data *data, double ce, double *loss,
+                               double *accuracy);
+
+/* Is a gradient right? Compares grad [P] with central differences of loss at theta, entry by entry:
+ *   *worst = max_i |(loss(theta + h_i e_i) - loss(theta - h_i e_i))/(2 h_i) - grad_i|
+ *            / max(1, max_i |grad_i|),   h_i = epsilon^(1/3) max(1, |theta_i|)
+ * and *where (may be NULL) is that i. A right gradient gives about 1e-9 (single builds: 1e-3); a
+ * kink of ReLU within h of a unit's input gives more although the gradient is right. NaN counts as
+ * the worst. theta is changed while it runs and put back.  Cost 2 P losses, no allocation.
+ * clb_pass_loss is clb_loss in the shape asked for, context a clb_pass. */
+typedef double (*clb_loss_fn)(void *context, const clb_real *theta);
+CLBDEF double clb_check_grad(size_t P, clb_loss_fn loss, void *context, clb_real *theta,
+                             const clb_real *grad, size_t *where);
+CLBDEF double clb_pass_loss(void *pass, const clb_real *theta);
 /* Gates of hidden layer l as bits: bit (i m_l + h) of bits is 1 if z_l[i][h] > 0.
  * bits: clb_gate_words(pass, l) words. */
 CLBDEF size_t clb_gate_words(const clb_pass *pass, size_t l);
 CLBDEF void   clb_gates(const clb_pass *pass, size_t l, uint64_t *bits);
-/* Number of gates that differ between two results of clb_gates. index: their i m_l + h, ascending,
+/* Number of gates that differ between two results of clb_gates for the same rows. index: their i m_l + h, ascending,
  * room for n m_l; units[0..m_l-1]: how many of them belong to unit h. Either may be NULL: not
  * wanted.                                                                           E9, E15, E21 */
 CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before,
@@ -690,14 +804,18 @@ CLBDEF double     clb_residual_bound(clb_curv *curv);
 typedef enum clb_optimizer { CLB_GD, CLB_HEAVY_BALL, CLB_NESTEROV, CLB_ADAM,
                              CLB_OPTIMIZER_COUNT } clb_optimizer;
 
-/* What an observer sees at theta_t: before update t, or after the last one (t = T). */
+struct clb_trace;
+
+/* What an observer sees at theta_t: before update t, or after the last one. Loss, gradient and pass
+ * are those of all rows of the data, whether or not the run draws batches. */
 typedef struct clb_state {
     size_t          t;          /* updates done                                                   */
-    double          time;       /* eta t; of a flow, its time                                     */
+    double          time;       /* sum of the step sizes; of a flow, its time                     */
     const clb_net  *net;        /* theta_t                                                        */
     clb_pass       *pass;       /* evaluated at theta_t; curvature operators may use it           */
     const clb_real *grad;       /* gradient at theta_t                                            */
     double          loss;
+    const struct clb_trace *trace; /* the run so far, q and qb at t too; NULL if none is kept     */
 } clb_state;
 
 typedef enum clb_verdict {
@@ -719,6 +837,51 @@ typedef struct clb_observer {
     size_t          per_decade;
 } clb_observer;
 
+/* Step size of update t = 0, 1, ...; all zero: eta_t = eta. With t' = t - warmup, t' >= 0:
+ *   CLB_CONSTANT   eta          CLB_COSINE   eta (floor + (1 - floor) (1 + cos(pi t'/span))/2),
+ *   CLB_STAIRS     eta factor^floor(t'/every)         span = horizon - warmup; eta floor behind it */
+typedef enum clb_schedule_kind { CLB_CONSTANT, CLB_COSINE, CLB_STAIRS,
+                                 CLB_SCHEDULE_COUNT } clb_schedule_kind;
+typedef struct clb_schedule {
+    double          (*call)(void *context, size_t t);  /* eta_t itself, >= 0; the rest is then idle   */
+    void             *context;
+    size_t            warmup;       /* eta_t = eta (t+1)/(warmup+1) for t < warmup                 */
+    size_t            horizon;      /* cosine, required: updates until the floor, warmup included  */
+    size_t            every;        /* stairs, required                                           */
+    double            factor;       /* stairs: 0 -> 0.1                                           */
+    double            floor;        /* cosine: share of eta that it ends at, in [0, 1]            */
+    clb_schedule_kind kind;
+} clb_schedule;
+/* eta_t; NaN where the schedule is not usable. schedule NULL: eta. */
+CLBDEF double clb_schedule_eta(const clb_schedule *schedule, double eta, size_t t);
+
+/* What an optimiser carries from step to step, for runs in several calls: T updates in calls of T/4
+ * with one state are T updates in one call, bit for bit, schedule, batches and generator included. A
+ * state belongs to one net, data set, optimiser and batch size. */
+typedef struct clb_train_state {
+    size_t        t;            /* updates done                                                   */
+    size_t        P, n;         /* of the net; of the data, 0 without batches                     */
+    clb_optimizer optimizer;
+    clb_real     *v, *v2;       /* [P] momentum or first moment; second moment                    */
+    double        b1t, b2t;     /* beta1^t, beta2^t of Adam                                       */
+    double        time;         /* sum of the step sizes                                          */
+    uint32_t     *order;        /* [n] permutation of the rows of this epoch                      */
+    size_t        at_batch;     /* next row of it                                                 */
+    void         *arena;        /* behind v and v2                                                */
+} clb_train_state;
+
+/* Early stopping: every so many updates, and at the end, the loss on the data kept aside; after
+ * `patience` looks in a row that do not find a smaller one the run ends. The net then has the weights
+ * of the best look, also after a run that went to its end or diverged; the trace is that of the run. */
+typedef struct clb_early_stop {
+    const clb_data *data;
+    size_t          every;      /* 0 -> 10 updates                                                */
+    size_t          patience;   /* 0 -> 10 looks                                                  */
+    size_t          best_t;     /* set by clb_train: updates done at the best look,               */
+    double          best_loss;  /* its loss,                                                      */
+    int             stopped;    /* and whether patience ended the run                             */
+} clb_early_stop;
+
 typedef struct clb_train_opts {
     double              ce;            /* loss blend: 0 MSE .. 1 CE                               */
     clb_optimizer       optimizer;     /* 0 -> gradient descent                                   */
@@ -733,30 +896,66 @@ typedef struct clb_train_opts {
     double              charge_max;    /* 0 -> no limit: |C_l| above it is divergence             */
     const clb_observer *observers;
     size_t              observer_count;
+    int                 neurons;       /* 1: the trace has flow and oscillation of each neuron    */
+    clb_schedule        schedule;      /* 0 -> constant                                           */
+    const double       *rates;         /* NULL -> 1; [L] layer l steps by eta_t rates[l-1], > 0   */
+    double              clip;          /* 0 -> no limit; a longer gradient is scaled to this norm */
+    clb_train_state    *state;         /* NULL -> the run starts at rest                          */
+    clb_early_stop     *early;         /* NULL -> none                                            */
 } clb_train_opts;                      /* NULL: MSE, full-batch GD                                */
 
 CLBDEF void clb_train_opts_resolve(clb_train_opts *opts);      /* zeros -> the values really used */
+/* A state at rest for runs with these opts (optimizer and batch count). Errors: CLB_ESIZE, CLB_ENOMEM;
+ * *state is then zeroed. Free takes a zeroed state too. */
+CLBDEF clb_status clb_train_state_init(clb_train_state *state, const clb_net *net,
+                                       const clb_data *data, const clb_train_opts *opts);
+CLBDEF void       clb_train_state_free(clb_train_state *state);
 
-/* What a run leaves behind. Rows t = 0..T-1 hold the state before update t, row T of the norms the
- * end. After divergence rows past `steps` are NaN. */
+/* What a run leaves behind. Rows t = 0..T-1 hold the state before update t, row T the end; a run that
+ * stopped early ends with row `steps`. After divergence the loss at `steps` and every row behind it
+ * are NaN.
+ *
+ * The law of charge l is about  upper_l |W_{l+1}|^2 - lower_l (|W_l|^2 + |b_l|^2), which the gradient
+ * flow conserves: with r the rates of the layers and k the degree of the activation (1 where it has
+ * none), upper = k/r_{l+1}, lower = 1/r_l. Weight decay times unequal rates has no closed law: the
+ * term of l2 is then taken from the weights, as part of the flow.
+ * Its change over the run is `predicted`, and with the updates s_t = theta_t - theta_{t+1} (without
+ * decoupled decay) and D the matrix of that quadratic form
+ *   predicted = flow + oscillation,    oscillation = sum_{t>=1} b_t^T D b_t,  b_t = (s_{t-1} - s_t)/2
+ * for gradient descent, where the other half of
+ *   s_{t-1}^T D s_{t-1} + s_t^T D s_t = 2 (a_t^T D a_t + b_t^T D b_t),     a_t = (s_{t-1} + s_t)/2
+ * is the flow part: sum_{t>=1} a_t^T D a_t, and half of the first and of the last s_t^T D s_t, which
+ * have one neighbour only. With momentum or decay the law is a linear recursion with s_t^T D s_t as
+ * its input; oscillation is what it makes of b_t^T D b_t (0 at the first step), flow the rest.
+ * Below the edge of stability oscillation is small; at the edge it is nearly all. */
 typedef struct clb_trace {
     size_t  L, T;
     size_t  steps;          /* updates done: T unless diverged or stopped                         */
     double  eta;
-    double *loss;           /* [T]        Loss(theta_t)                                           */
+    double *loss;           /* [T+1]      Loss(theta_t); with batches of the rows of step t, at the
+                                          end of all rows                                         */
     double *g;              /* [T][L]     |G_l|^2, weights only       g[t*L + l-1]                */
     double *gb;             /* [T][L]     |g_{b_l}|^2                                             */
+    double *step;           /* [T]        step size times the factor of clipping                  */
     double *q;              /* [T+1][L]   |W_l|^2                                                 */
     double *qb;             /* [T+1][L]   |b_l|^2                                                 */
+    double *upper, *lower;  /* [L-1]      what the law is about, above                            */
     double *S;              /* [L-1]      sum_t (|G_{l+1}|^2 - |G_l|^2 - |g_{b_l}|^2), signed     */
-    double *predicted;      /* [L-1]      Q_l(T) - Q_l(0) by the optimiser's exact law            */
+    double *predicted;      /* [L-1]      change by the optimiser's exact law                     */
+    double *flow;           /* [L-1]      its two parts; NaN for Adam,                            */
+    double *oscillation;    /* [L-1]      which has no law                                        */
+    double *neuron_flow;    /* [hidden]   the same of each neuron, layer after layer as in        */
+    double *neuron_oscillation; /* [hidden]  clb_hidden_charges; NULL unless asked for            */
     double *first;          /* [L-1]      first-order part, sum_t 2 (<W,dW>_{l+1} - <W,dW>_l)     */
     double *second;         /* [L-1]      second-order part, sum_t (|dW_{l+1}|^2 - |dW_l|^2)      */
     void   *arena;
 } clb_trace;
 
-/* T updates of net->theta with step size eta. *trace may be NULL. Observers see every scheduled
- * state. No heap allocation inside a step.
+/* T updates of net->theta with step size eta:
+ *   G <- G min(1, clip/|G|),  G <- G + l2 W,  U from G by the optimiser,
+ *   W_l <- (1 - eta_t decay) W_l - eta_t rates_l U_l
+ * Observers see every scheduled state. trace NULL: no
+ * memory and no time goes into one. No heap allocation inside a step.
  * A linear net (CLB_IDENTITY, no bias) under squared loss alone (ce = 0), full batch, with n >= 2
  * max(d, K), is trained on sufficient statistics of the data, whoever observes: with
  * M = W_L ... W_1 and X = Q R
@@ -765,17 +964,22 @@ typedef struct clb_trace {
  * 3n. The factorisation costs about 2 n d (d + K) once. An observer finds the pass evaluated at
  * theta_t all the same (which costs as much as a step of clb_grad, so look rarely); one that holds
  * its slopes or its rows ends the short cut.
- * Returns CLB_EDIVERGED with trace->steps = the failing step, trace valid up to it; CLB_EOPTION;
- * CLB_ENOMEM. */
+ * Returns CLB_EDIVERGED with trace->steps = the number of updates after which loss or charge were
+ * beyond their limits (T: after the last), trace valid up to there; CLB_EFROZEN
+ * (an observer holds slopes in a run with batches); CLB_ESCHEDULE (a list that does not ascend,
+ * a step size that is negative or not finite); CLB_EBATCH; CLB_EOPTIMIZER (unknown, or a state made for
+ * another run); CLB_EOPTION; CLB_ESIZE; CLB_ENOMEM. */
 CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size_t T,
                             const clb_train_opts *opts, clb_trace *trace);
 CLBDEF void       clb_trace_free(clb_trace *trace);
-/* Peak bytes of clb_train with its trace, what observers allocate aside; 0 if they overflow. With P
- * parameters: 4P reals, a pass of a block of rows (about 28 or 256 KiB of the widest layer, and 48
- * rows at least, or all) with its outputs twice, 2P + nK reals (a whole pass too where observers
- * look or batches are drawn), (T+1)(4L+1) doubles of trace. */
+/* Peak bytes of clb_train, with its trace or (with_trace = 0) without; what observers allocate is
+ * aside; 0 if they overflow. With P parameters: 2P to 6P reals (gradient, the one before if there is a
+ * trace, direction, state of the optimiser if it is not the caller's), a pass of a block of rows (about 28 or 256 KiB of the
+ * widest layer, and 48 rows at least, or all) with its outputs twice, 2P + nK reals (a whole pass too
+ * where observers look or batches are drawn; one of the data of early stopping, and P reals), (T+1)(4L+2)
+ * doubles of trace. */
 CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
-                                  const clb_train_opts *opts);
+                                  const clb_train_opts *opts, int with_trace);
 
 /* --------------------------------------------------------------------------------------------
  * Gradient flow  dtheta/dt = -grad Loss(theta)
@@ -908,7 +1112,8 @@ typedef struct clb_lanczos_opts {
     size_t    block;         /* 0 -> 1 start vector; 2 for a clb_dense_op of order > 500, which
                                      is read from memory once for two products */
     size_t    basis;         /* 0 -> max(2 k + 20, 60), at most n: vectors kept before a restart */
-    size_t    max_products;  /* 0 -> max(10 n, 1000) operator products */
+    size_t    max_products;  /* 0 -> max(10 n, 1000); never more products than this, those that
+                                     measure residuals included */
     int       no_check;      /* 0 -> after convergence a cycle from a new random vector looks for
                                      copies of multiple eigenvalues that one start cannot see */
     clb_rng  *rng;           /* NULL -> a fixed stream */
@@ -921,7 +1126,8 @@ typedef struct clb_eigs {
     size_t    n, count;
     double   *value;         /* [count] */
     double   *residual;      /* [count]    |A v - value v|, measured with one more product */
-    double   *bound;    /* [count]    on |value - nearest eigenvalue|: min(r, r^2/gap) + rounding */
+    double   *bound;         /* [count]    on |value - nearest eigenvalue|: r^2/gap of a converged
+                                     pair, else r, with |v.Av - value| and rounding */
     int      *converged;     /* [count]    residual <= tol |A| */
     clb_real *vector;        /* [count][n] row i is unit, component of largest magnitude positive */
     double    smallest, largest;   /* extreme Ritz values, whatever was asked for */
@@ -930,11 +1136,13 @@ typedef struct clb_eigs {
     void     *arena;
 } clb_eigs;
 
-CLBDEF void       clb_lanczos_opts_resolve(clb_lanczos_opts *opts, size_t n, size_t k);
+/* Fills in the defaults that clb_lanczos would use for k pairs of A. */
+CLBDEF void       clb_lanczos_opts_resolve(clb_lanczos_opts *opts, const clb_linop *A, size_t k);
 /* k eigenpairs at the chosen end(s) of the spectrum by Lanczos with two full reorthogonalisation
  * passes and thick restarts. k > n gives n. All memory, about (basis + block + count) n reals, is
  * taken at the start; no step and no restart allocates.
- * CLB_ENOCONV: some pair is not converged, the best estimates are there. Other errors: CLB_EOPTION
+ * CLB_ENOCONV: some pair is not converged or not checked, the best estimates are there (fewer than
+ * k pairs if there were not even k products). Other errors: CLB_EOPTION
  * (k = 0, which, start = 0), CLB_EEMPTY (n = 0), CLB_ENOTFINITE (the operator gave NaN or
  * infinity), CLB_ESIZE, CLB_ENOMEM; *out is then zeroed. */
 CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts,
@@ -998,6 +1206,11 @@ CLBDEF double clb_trace_mean_drift(const clb_trace *trace);
 CLBDEF double clb_trace_drift_bias(const clb_trace *trace, size_t l);
 CLBDEF double clb_trace_max_drift(const clb_trace *trace, size_t l);
 
+/* The charge that the law of the trace is about, and its drift, signed: what trace->predicted
+ * tells. */
+CLBDEF double clb_trace_law(const clb_trace *trace, size_t l, size_t t);
+CLBDEF double clb_trace_law_drift(const clb_trace *trace, size_t l);
+
 /* x / |C_l(0)|, the published relative drift; x itself where |C_l(0)| <= 1e-10. */
 CLBDEF double clb_trace_relative(const clb_trace *trace, size_t l, double x);
 
@@ -1048,7 +1261,7 @@ CLBDEF double clb_matrix_identity_residual(const clb_net *net, const clb_real *t
 typedef struct clb_energy {
     double E, loss_drop, kbar, mu;
 } clb_energy;
-/* final_loss: the loss at theta_T (the trace ends at theta_{T-1}). NaN for a run that diverged. */
+/* final_loss: the loss at theta_T, trace->loss[trace->steps]. NaN for a run that diverged. */
 CLBDEF clb_energy clb_trace_energy(const clb_trace *trace, size_t l, double final_loss);
 
 /* ============================================================================================
@@ -1098,7 +1311,8 @@ CLBDEF double clb_phase(double eta, double lambda_max);
 typedef struct clb_spectrum {
     size_t  total;              /* eigenvalues of the matrix                                      */
     size_t  n;                  /* modes kept: |a_k| >= 1e-10 |g|                                 */
-    double *lambda, *a;         /* [n]                                                            */
+    double *lambda;             /* [n]                                                            */
+    double *projection;         /* [n] a_k                                                        */
     double *D;                  /* [n][n]                                                         */
     double  energy;             /* |g|^2                                                          */
     double  delta0;             /* sum_kj a_k a_j D_kj, the imbalance at t = 0                    */
@@ -1231,7 +1445,9 @@ CLBDEF clb_status clb_compression_bounds(clb_curv *curv, clb_compression *out);
  * @S22 STATISTICS
  * ========================================================================================== */
 
-/* Plain ascending sums in double; x is n values. A NaN in gives a NaN out, n = 0 gives NaN. */
+/* Plain ascending sums in double; x is n values. A NaN in gives a NaN out, n = 0 gives NaN. The
+ * mean of equal values is that value and their standard deviation is 0. Values of any size: where
+ * squares would over- or underflow, sums are those of the values times a power of two. */
 CLBDEF double clb_mean(size_t n, const double *x);
 CLBDEF double clb_std_pop(size_t n, const double *x);     /* divides by n: every published "std"  */
 CLBDEF double clb_std(size_t n, const double *x);         /* divides by n-1; NaN for n < 2        */
@@ -1247,9 +1463,9 @@ CLBDEF clb_summary clb_summarize(size_t n, const double *x);
 
 /* Heap sort, ascending; NaN goes to the end. No allocation. */
 CLBDEF void   clb_sort(size_t n, double *x);
-/* Quantile q in [0, 1] of an ascending array: linear interpolation at position q (n-1). NaN for
- * n = 0.
- */
+/* Quantile q in [0, 1] of an ascending array: linear interpolation at position q (n-1). A position
+ * that is a whole number gives the value there, so infinities (diverged runs) at the ends do not
+ * touch the quantiles between. NaN for n = 0. */
 CLBDEF double clb_quantile_sorted(size_t n, const double *x, double q);
 /* Median of the values that are not NaN; sorts x. */
 CLBDEF double clb_median(size_t n, double *x);
@@ -1422,7 +1638,7 @@ CLBDEF double clb_path_ramp_at(const clb_path_ramp *ramp, size_t t);
  * their singular vectors with the target and have the same singular value u_p.
  * All arrays belong to one allocation; u may be written between calls. */
 typedef struct clb_path_mode {
-    size_t  P;
+    size_t  count;      /* P, the number of pathways                                              */
     size_t *depth;      /* [P] L_p >= 1, the number of matrices                                   */
     double *u;          /* [P]                                                                    */
     double *power;      /* [P] u_p^(L_p-1) at the last residual                                   */
@@ -1646,22 +1862,23 @@ CLBDEF clb_status clb_path_rank_window(size_t P, size_t L, size_t d, const doubl
 
 /* ---- full matrices --------------------------------------------------------------------------- */
 
-/* P networks side by side on one data set, their outputs added:
- *     f = sum_p f_p(X),     Loss = 1/2 |f - T|_F^2
+/* Networks side by side on one data set, their outputs added (t: the real targets):
+ *     f = sum_p f_p(X),     Loss = 1/2 |f - t|_F^2
  * Pathway p has depth[p] weight matrices, no biases, hidden width m and one activation before every
  * matrix but the first (linear readout). With the identity as activation and X = I it is the linear
  * network Omega_p = W_{p,L_p} ... W_{p,1}, f_p = Omega_p^T. Forward and backward pass, R operator
  * and charges are those of the single network. One flat theta, pathway after pathway. */
 typedef struct clb_paths {
-    size_t    P, N;         /* pathways, parameters                                               */
-    clb_net  *net;          /* [P] architecture of pathway p; net[p].theta is not used            */
-    clb_pass *pass;         /* [P] state at the last point evaluated; output f_p = pass[p].z[L_p] */
-    size_t   *at;           /* [P] where pathway p begins in theta                                */
-    clb_real *theta;        /* [N]                                                                */
-    clb_real *grad;         /* [N] at the last clb_paths_grad                                     */
-    clb_real *error;        /* [n][K] f - T                                                       */
-    clb_curv *curv;         /* [P] for clb_paths_hvp, NULL before clb_paths_curve                 */
-    clb_data  own;          /* inputs and target of clb_paths_init_linear                              */
+    size_t    count;        /* pathways                                                           */
+    size_t    P;            /* parameters                                                         */
+    clb_net  *net;          /* [count] architecture of pathway p; net[p].theta is not used        */
+    clb_pass *pass;         /* [count] state at the last point; output f_p = pass[p].z[L_p]       */
+    size_t   *at;           /* [count] where pathway p begins in theta                            */
+    clb_real *theta;        /* [P]                                                                */
+    clb_real *grad;         /* [P] at the last clb_paths_grad                                     */
+    clb_real *error;        /* [n][K] f - t                                                       */
+    clb_curv *curv;         /* [count] for clb_paths_hvp, NULL before clb_paths_curve             */
+    clb_data  own;          /* inputs and target of clb_paths_init_linear                         */
     void     *arena;
 } clb_paths;
 
@@ -1713,7 +1930,7 @@ CLBDEF clb_status clb_paths_curve(clb_paths *paths);
 /* y = H v, exact, by the R operator of every pathway with the common R f = sum_p R f_p. */
 CLBDEF void       clb_paths_hvp(clb_paths *paths, const clb_real *v, clb_real *y);
 CLBDEF clb_linop  clb_paths_op(clb_paths *paths);
-/* H [N][N] by N products. */
+/* H [P][P] by P products (P parameters here). */
 CLBDEF void       clb_paths_hessian(clb_paths *paths, clb_real *H);
 
 /* ============================================================================================
@@ -1761,20 +1978,120 @@ CLBDEF clb_status clb_problem_run(const clb_problem_opts *opts, uint64_t seed, d
 CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, double *largest,
                                         double *smallest);
 
+/* ============================================================================================
+ * @S26 WEIGHT FILES
+ * ========================================================================================== */
+
+#ifndef CLB_FREESTANDING
+
+/* A named array, as files of weights hold them. */
+typedef struct clb_tensor {
+    char     *name;           /* zero-terminated; of an NPZ member without ".npy"                 */
+    clb_array array;          /* the values in double                                             */
+    int       digits;         /* binary digits of a stored value, which its rounding follows from:
+                                 53 float64, 24 float32, 11 float16, 8 bfloat16, 0 integer        */
+} clb_tensor;
+
+typedef struct clb_tensors {
+    size_t      count;
+    clb_tensor *item;         /* [count], in the order of the file, names all different           */
+} clb_tensors;
+CLBDEF void clb_tensors_free(clb_tensors *tensors); /* accepts a zeroed struct, leaves one */
+/* The array of that name; NULL if there is none. */
+CLBDEF const clb_tensor *clb_tensors_find(const clb_tensors *tensors, const char *name);
+
+/* Readers of weight files. Each takes the bytes of a file and their number and is pure: it runs
+ * nothing that the file contains, and allocates at most 64 times `size` and 16 MiB. On failure
+ * *tensors is zeroed and *error (may be NULL) says what is wrong and at which byte.
+ * Errors of all: CLB_EFORMAT (not such a file, contradictions, a bad checksum), CLB_ETYPE
+ * (a valid file of a kind that is not read here: *error has its name), CLB_ETRUNCATED, CLB_ESIZE
+ * (sizes overflow, or unpack to more than the bound above), CLB_ENOMEM. */
+
+/* NPZ: a ZIP archive of NPY files, stored or deflated (numpy.savez, numpy.savez_compressed). ZIP64
+ * is read, encryption is not. Members that are no ".npy" files are passed over. */
+CLBDEF clb_status clb_npz_read(clb_tensors *tensors, const void *bytes, size_t size,
+                               clb_error *error);
+/* safetensors: every type but the 8-bit floats. The tensors must fill the file without holes or
+ * overlaps, as its specification says. */
+CLBDEF clb_status clb_safetensors_read(clb_tensors *tensors, const void *bytes, size_t size,
+                                       clb_error *error);
+/* PyTorch's .pt and .pth, as torch.save writes a state dict since version 1.6 (or dicts, lists and
+ * tuples of tensors: a tensor's name is the path to it, joined by "."). Nothing in the file is run:
+ * a pickle that needs more than tensors and containers is CLB_ETYPE, and *error names what it
+ * needs. Tensors may share a storage and have any strides. */
+CLBDEF clb_status clb_torch_read(clb_tensors *tensors, const void *bytes, size_t size,
+                                 clb_error *error);
+/* Whichever of these it is, told from its first bytes; an NPY file too (a tensor named ""). */
+CLBDEF clb_status clb_tensors_read(clb_tensors *tensors, const void *bytes, size_t size,
+                                   clb_error *error);
+
+/* The tensors as NPZ, stored: f4 where digits are 1..24, i8 where they are 0, else f8; the same
+ * bytes every time. *size: the bytes it takes; a NULL buffer asks for that only.
+ * Errors: CLB_ESIZE (capacity too small, 4 GiB or more, 65535 arrays or more), CLB_EOPTION (rank
+ * too large, name longer than 60000 bytes or used twice, an integer beyond 2^53), CLB_ENOMEM. */
+CLBDEF clb_status clb_npz_write(void *buffer, size_t capacity, size_t *size,
+                                const clb_tensors *tensors);
+
+#ifndef CLB_NO_STDIO
+/* The same to a file: written beside it first, then renamed, so that a file of that name is whole
+ * or the old one. Error besides: CLB_EIO. */
+CLBDEF clb_status clb_npz_save(const clb_tensors *tensors, const char *path);
+/* clb_tensors_read of a file. Error besides: CLB_EIO. */
+CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_error *error);
+#endif
+
+#endif /* CLB_FREESTANDING */
+
 #ifdef __cplusplus
 }
 #endif
 #endif /* CLB_H */
 
-#if defined(CLB_IMPLEMENTATION) && !defined(CLBI_IMPLEMENTED)
+#if defined(CLB_IMPLEMENTATION) && !defined(CLB_DECLARATIONS_ONLY) && !defined(CLBI_IMPLEMENTED)
 #define CLBI_IMPLEMENTED
 
 #include <float.h>
 #include <limits.h>
+#ifndef CLB_FREESTANDING
 #include <locale.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#else
+/* What is used of the C library. A name in parentheses is not expanded, so macros of the caller
+ * may stand for any of these. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+void  *(memcpy)(void *to, const void *from, size_t size);
+void  *(memmove)(void *to, const void *from, size_t size);
+void  *(memset)(void *to, int byte, size_t size);
+int    (memcmp)(const void *a, const void *b, size_t size);
+size_t (strlen)(const char *text);
+char  *(strchr)(const char *text, int c);
+double (sqrt)(double x);
+double (fabs)(double x);
+double (floor)(double x);
+double (ceil)(double x);
+double (round)(double x);
+double (fmin)(double x, double y);
+double (fmax)(double x, double y);
+double (frexp)(double x, int *exponent);
+double (ldexp)(double x, int exponent);
+double (fma)(double x, double y, double z);
+float  (fmaf)(float x, float y, float z);
+#ifdef __cplusplus
+}
+#endif
+#ifndef NAN
+#define NAN __builtin_nanf("")
+#define INFINITY __builtin_inff()
+#endif
+#ifndef CLB_ASSERT
+#define CLB_ASSERT(x) ((void)0)
+#endif
+#endif
 #if !defined(CLB_ALLOW_FAST_MATH) && defined(FLT_EVAL_METHOD)
 #if FLT_EVAL_METHOD == 2 || (FLT_EVAL_METHOD != 0 && defined(CLB_SINGLE))
 #error "clb.h: expressions kept in a wider type here (gcc: -fexcess-precision=fast, -mfpmath=sse)"
@@ -1852,6 +2169,106 @@ CLBDEF const char *clb_strerror(clb_status status)
 #undef CLBI_STATUS_TEXT
     int i = (int)status;
     return i >= 0 && i < (int)CLB_STATUS_COUNT ? texts[i] : "unknown status";
+}
+
+/* A line of text being written into room bytes, always ended by a zero. */
+typedef struct clbi_msg {
+    char  *text;
+    size_t room, length;
+} clbi_msg;
+
+static void clbi_say_char(clbi_msg *line, char c)
+{
+    if (line->length + 1 >= line->room) return;
+    line->text[line->length++] = c;
+    line->text[line->length] = '\0';
+}
+
+static void clbi_say_text(clbi_msg *line, const char *text)
+{
+    while (*text) clbi_say_char(line, *text++);
+}
+
+static void clbi_say_size(clbi_msg *line, size_t value)
+{
+    char digits[24];
+    size_t n = 0;
+    do digits[n++] = (char)('0' + value % 10); while ((value /= 10) != 0);
+    while (n > 0) clbi_say_char(line, digits[--n]);
+}
+
+static void clbi_say_int(clbi_msg *line, int value)
+{
+    if (value < 0) clbi_say_char(line, '-');
+    clbi_say_size(line, value < 0 ? (size_t)0 - (size_t)value : (size_t)value);
+}
+
+/* Six significant digits. Unlike printf's they do not depend on a locale. */
+static void clbi_say_double(clbi_msg *line, double value)
+{
+    char digits[6];
+    int exponent = 5, point, n = 6, i;
+    size_t m;
+    if (value < 0) clbi_say_char(line, '-'), value = -value;
+    if (!(value <= DBL_MAX)) {
+        clbi_say_text(line, value > 0 ? "infinity" : "NaN");
+        return;
+    }
+    while (value >= 1e6) value /= 10, ++exponent;
+    while (value > 0 && value < 1e5) value *= 10, --exponent;
+    m = (size_t)(value + 0.5);
+    if (m == 1000000) m = 100000, ++exponent;
+    if (m == 0) exponent = 0;
+    for (i = 6; i-- > 0; m /= 10) digits[i] = (char)('0' + m % 10);
+    while (n > 1 && digits[n - 1] == '0') --n;
+    point = exponent >= -5 && exponent <= 14 ? exponent : 0;  /* the digit that it stands behind */
+    for (i = point < 0 ? point : 0; i < n || i <= point; ++i) {
+        clbi_say_char(line, i >= 0 && i < n ? digits[i] : '0');
+        if (i == point && i < n - 1) clbi_say_char(line, '.');
+    }
+    if (point == exponent) return;
+    clbi_say_text(line, exponent < 0 ? "e-" : "e");
+    clbi_say_size(line, (size_t)(exponent < 0 ? -exponent : exponent));
+}
+
+/* Report a failure: fills *error (NULL: nobody asked) and returns status. In format, %s is a
+ * string, %z a size_t, %d an int, %g a double. */
+static CLBI_UNUSED clb_status clbi_fail(clb_error *error, clb_status status, const char *format, ...)
+{
+    clbi_msg line;
+    va_list args;
+    if (!error) return status;
+    memset(error, 0, sizeof *error);
+    error->status = status;
+    line.text = error->text, line.room = sizeof error->text, line.length = 0;
+    va_start(args, format);
+    for (; *format; ++format) {
+        if (*format != '%') {
+            clbi_say_char(&line, *format);
+            continue;
+        }
+        switch (*++format) {
+        case 's': clbi_say_text(&line, va_arg(args, const char *)); break;
+        case 'z': clbi_say_size(&line, va_arg(args, size_t)); break;
+        case 'd': clbi_say_int(&line, va_arg(args, int)); break;
+        default:  clbi_say_double(&line, va_arg(args, double)); break;
+        }
+    }
+    va_end(args);
+    return status;
+}
+
+/* A call that takes an error begins with clbi_clear and ends with clbi_done, which says what the
+ * status says by itself where nothing more was said. */
+static CLBI_UNUSED void clbi_clear(clb_error *error)
+{
+    if (error) memset(error, 0, sizeof *error);
+}
+
+static CLBI_UNUSED clb_status clbi_done(clb_error *error, clb_status status)
+{
+    if (!error || !status || error->status == status) return status;
+    return clbi_fail(error, status, "%s", clb_strerror(status));
 }
 
 /* *out = a * b; 0 if the product does not fit a size_t. */
@@ -2011,10 +2428,12 @@ static clb_isa clbi_isa_detect(void)
 {
     static const clb_isa best_first[] = { CLB_ISA_AVX512, CLB_ISA_AVX2, CLB_ISA_NEON,
                                           CLB_ISA_SCALAR };
-    const char *wish = getenv("CLB_ISA");
     int i;
+#ifndef CLB_FREESTANDING
+    const char *wish = getenv("CLB_ISA");
     for (i = 0; wish && i < (int)CLB_ISA_COUNT; ++i)
         if (!strcmp(wish, clb_isa_name((clb_isa)i)) && clbi_isa_has((clb_isa)i)) return (clb_isa)i;
+#endif
     for (i = 0; !clbi_isa_has(best_first[i]); ++i) { }
     return best_first[i];
 }
@@ -2300,6 +2719,7 @@ CLBDEF double clb_tanh(double x)
 }
 
 #define CLBI_SQRT_HALF   0.70710678118654752440
+#define CLBI_PI          3.14159265358979323846
 #define CLBI_NORMAL_PEAK 0.39894228040143267794    /* 1/sqrt(2 pi) */
 #define CLBI_ERF_SLOPE   0x1.06eba8214db69p-3      /* erf'(0) - 1 = 2/sqrt(pi) - 1 */
 
@@ -2661,7 +3081,7 @@ CLBDEF void clb_data_free(clb_data *data)
 {
     CLB_FREE(data->X);
     CLB_FREE(data->y);
-    CLB_FREE(data->T);
+    CLB_FREE(data->targets);
     memset(data, 0, sizeof *data);
 }
 
@@ -2896,9 +3316,9 @@ CLBDEF void clb_array_free(clb_array *array)
     memset(array, 0, sizeof *array);
 }
 
-/* How the elements of an NPY file are stored. */
+/* How the elements of an NPY file, or of another file of weights, are stored. */
 typedef struct clbi_npy {
-    char   kind;             /* 'f' float, 'i' signed, 'u' unsigned, 'b' boolean */
+    char   kind;             /* 'f' float, 'B' bfloat16, 'i' signed, 'u' unsigned, 'b' boolean */
     size_t item;             /* bytes an element                                 */
     int    big_endian;
     int    fortran;
@@ -2907,23 +3327,27 @@ typedef struct clbi_npy {
 /* The element type, '<f8' and the like. */
 static clb_status clbi_npy_descr(clbi_text *t, clbi_npy *npy)
 {
-    static const char *const types[] = { "f4", "f8", "i1", "i2", "i4", "i8",
+    static const char *const types[] = { "f2", "f4", "f8", "i1", "i2", "i4", "i8",
                                          "u1", "u2", "u4", "u8", "b1" };
     const char *quote = clbi_take(t, "'") ? "'" : "\"";
     char order;
     size_t i;
+    if (clbi_take(t, "[")) return CLB_ETYPE;                  /* records */
     if (quote[0] == '"' && !clbi_take(t, "\"")) return CLB_EFORMAT;
     if (t->end - t->p < 4) return CLB_EFORMAT;
     order = (char)t->p[0];
     for (i = 0; i < sizeof types / sizeof types[0]; ++i)
         if (memcmp(t->p + 1, types[i], 2) == 0) break;
-    if (i == sizeof types / sizeof types[0]) return CLB_EFORMAT;
+    if (i == sizeof types / sizeof types[0])
+        return order == '<' || order == '>' || order == '|' ? CLB_ETYPE : CLB_EFORMAT;
     npy->kind = types[i][0];
     npy->item = (size_t)(types[i][1] - '0');
     if (order != '<' && order != '>' && !(order == '|' && npy->item == 1)) return CLB_EFORMAT;
     npy->big_endian = order == '>';
     t->p += 3;
-    return clbi_take(t, quote) ? CLB_OK : CLB_EFORMAT;
+    if (*t->p != (unsigned char)quote[0]) return CLB_ETYPE;   /* f16 and the like */
+    ++t->p;
+    return CLB_OK;
 }
 
 /* The shape: (), (n,) or (n, m, ...), a comma at the end or not. */
@@ -2968,16 +3392,34 @@ static clb_status clbi_npy_dict(clbi_text *t, clbi_npy *npy, clb_array *array)
     return seen[0] && seen[1] && seen[2] && t->p == t->end ? CLB_OK : CLB_EFORMAT;
 }
 
+/* IEEE binary16: sign, 5 bits of exponent, 10 of fraction. */
+static double clbi_half_value(unsigned bits)
+{
+    unsigned fraction = bits & 0x3ffu;
+    int exponent = (int)(bits >> 10 & 0x1fu);
+    double v;
+    if (exponent == 31) {
+        uint32_t u = 0x7f800000u | (uint32_t)fraction << 13;
+        float f;
+        memcpy(&f, &u, sizeof f);
+        v = (double)f;
+    } else
+        v = exponent == 0 ? ldexp((double)fraction, -24)
+                          : ldexp((double)(fraction + 1024), exponent - 25);
+    return bits >> 15 ? -v : v;
+}
+
 static double clbi_npy_value(const clbi_npy *npy, const unsigned char *p)
 {
     uint64_t u = clbi_bytes_u64(p, npy->item, npy->big_endian);
+    if (npy->kind == 'f' && npy->item == 2) return clbi_half_value((unsigned)u);
     if (npy->kind == 'f' && npy->item == 8) {
         double v;
         memcpy(&v, &u, sizeof v);
         return v;
     }
-    if (npy->kind == 'f') {
-        uint32_t bits = (uint32_t)u;
+    if (npy->kind == 'f' || npy->kind == 'B') {          /* bfloat16: the upper half of a float */
+        uint32_t bits = (uint32_t)(npy->kind == 'B' ? u << 16 : u);
         float v;
         memcpy(&v, &bits, sizeof v);
         return (double)v;
@@ -3025,27 +3467,42 @@ static clb_status clbi_npy_header(clbi_npy *npy, clb_array *array, const unsigne
     return clbi_npy_dict(&t, npy, array);
 }
 
-CLBDEF clb_status clb_npy_read(clb_array *array, const void *bytes, size_t size)
+/* Binary digits of a stored value; 0 of an integer. */
+static int clbi_npy_digits(const clbi_npy *npy)
 {
-    const unsigned char *p = (const unsigned char *)bytes;
-    clbi_npy npy;
+    if (npy->kind == 'B') return 8;
+    if (npy->kind != 'f') return 0;
+    return npy->item == 2 ? 11 : npy->item == 4 ? 24 : 53;
+}
+
+/* An NPY file whose values take at most `most` bytes. *npy: how they were stored. */
+static clb_status clbi_npy_decode(clb_array *array, clbi_npy *npy, const unsigned char *p,
+                                  size_t size, size_t most)
+{
     size_t at = 0, count = 1, need, k;
     clb_status status;
     memset(array, 0, sizeof *array);
-    memset(&npy, 0, sizeof npy);
-    status = clbi_npy_header(&npy, array, p, size, &at);
+    memset(npy, 0, sizeof *npy);
+    status = clbi_npy_header(npy, array, p, size, &at);
     for (k = 0; !status && k < array->rank; ++k)
         if (!clbi_mul_size(count, array->shape[k], &count)) status = CLB_ESIZE;
-    if (!status && !clbi_mul_size(count, npy.item, &need)) status = CLB_ESIZE;
+    if (!status && !clbi_mul_size(count, npy->item, &need)) status = CLB_ESIZE;
     if (!status && need != size - at) status = need > size - at ? CLB_ETRUNCATED : CLB_EFORMAT;
+    if (!status && count > most / sizeof *array->x) status = CLB_ESIZE;
     if (!status) status = clbi_alloc(&array->x, count, sizeof *array->x);
     if (status) {
         memset(array, 0, sizeof *array);
         return status;
     }
     array->count = count;
-    clbi_npy_values(array, &npy, p + at);
+    clbi_npy_values(array, npy, p + at);
     return CLB_OK;
+}
+
+CLBDEF clb_status clb_npy_read(clb_array *array, const void *bytes, size_t size)
+{
+    clbi_npy npy;
+    return clbi_npy_decode(array, &npy, (const unsigned char *)bytes, size, (size_t)-1);
 }
 
 #define CLBI_NPY_HEADER 320   /* rank 8 and 20 digits a dimension, rounded up to a multiple of 64 */
@@ -3063,16 +3520,20 @@ static size_t clbi_put_size(char *text, size_t length, size_t value)
     return length;
 }
 
-/* The header of an NPY file of clb_real. *size: bytes of the whole file, *start: of the header. */
-static clb_status clbi_npy_start(char *text, size_t rank, const size_t *shape, size_t *start,
-                                 size_t *size)
+/* The type of clb_real. */
+static const clbi_npy clbi_npy_real = { 'f', sizeof(clb_real), 0, 0 };
+
+/* The header of an NPY file. *size: bytes of the whole file, *start: of the header. */
+static clb_status clbi_npy_start(char *text, const clbi_npy *npy, size_t rank, const size_t *shape,
+                                 size_t *start, size_t *size)
 {
     static const char dict[] = "{'descr': '<f8', 'fortran_order': False, 'shape': (";
     size_t length = 10, count = 1, total, k;
     if (rank > CLB_ARRAY_RANK) return CLB_EOPTION;
     memcpy(text, "\x93NUMPY\x01\x00", 8);
     memcpy(text + length, dict, sizeof dict - 1);
-    if (sizeof(clb_real) == 4) text[length + 13] = '4';
+    text[length + 12] = npy->kind;
+    text[length + 13] = (char)('0' + (int)npy->item);
     length += sizeof dict - 1;
     for (k = 0; k < rank; ++k) {
         if (!clbi_mul_size(count, shape[k], &count)) return CLB_ESIZE;
@@ -3088,21 +3549,31 @@ static clb_status clbi_npy_start(char *text, size_t rank, const size_t *shape, s
     text[8] = (char)((total - 10) & 0xff);
     text[9] = (char)((total - 10) >> 8);
     *start = total;
-    if (!clbi_mul_size(count, sizeof(clb_real), size)) return CLB_ESIZE;
+    if (!clbi_mul_size(count, npy->item, size)) return CLB_ESIZE;
     return clbi_add_size(*size, total, size) ? CLB_OK : CLB_ESIZE;
+}
+
+/* The bits of x in that type: 'f' of 4 or 8 bytes, 'i' of 8. */
+static uint64_t clbi_npy_bits(const clbi_npy *npy, double x)
+{
+    uint64_t u;
+    if (npy->kind == 'i') return x < 0.0 ? ~(uint64_t)(-x) + 1 : (uint64_t)x;
+    if (npy->item == 4) {
+        float f = (float)x;
+        uint32_t bits;
+        memcpy(&bits, &f, sizeof bits);
+        return bits;
+    }
+    memcpy(&u, &x, sizeof u);
+    return u;
 }
 
 /* One clb_real, least significant byte first. */
 static void clbi_npy_put(unsigned char *out, clb_real x)
 {
-#ifdef CLB_SINGLE
-    uint32_t u;
-#else
-    uint64_t u;
-#endif
+    uint64_t u = clbi_npy_bits(&clbi_npy_real, (double)x);
     size_t i;
-    memcpy(&u, &x, sizeof u);
-    for (i = 0; i < sizeof u; ++i) out[i] = (unsigned char)(u >> (8 * i) & 0xff);
+    for (i = 0; i < sizeof x; ++i) out[i] = (unsigned char)(u >> (8 * i) & 0xff);
 }
 
 CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, const clb_real *x,
@@ -3112,7 +3583,7 @@ CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, con
     char head[CLBI_NPY_HEADER];
     unsigned char *out = (unsigned char *)buffer;
     size_t start, i;
-    clb_status status = clbi_npy_start(head, rank, shape, &start, size);
+    clb_status status = clbi_npy_start(head, &clbi_npy_real, rank, shape, &start, size);
     if (status || !buffer) return status;
     if (*size > capacity) return CLB_ESIZE;
     memcpy(out, head, start);
@@ -3203,6 +3674,8 @@ CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_
 }
 
 /* ---- CSV --------------------------------------------------------------------------------- */
+
+#ifndef CLB_FREESTANDING      /* numbers in decimal are strtod's work */
 
 #define CLBI_NUMBER_MAX 400          /* characters of a number that is read                       */
 
@@ -3367,6 +3840,8 @@ CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
     return status;
 }
 
+#endif /* CLB_FREESTANDING */
+
 /* ---- files ------------------------------------------------------------------------------- */
 
 #ifndef CLB_NO_STDIO
@@ -3424,7 +3899,7 @@ CLBDEF clb_status clb_npy_fwrite(FILE *file, const clb_real *x, size_t rank, con
     char head[CLBI_NPY_HEADER];
     unsigned char block[64 * sizeof(clb_real)];
     size_t start, size, count, done = 0, i;
-    clb_status status = clbi_npy_start(head, rank, shape, &start, &size);
+    clb_status status = clbi_npy_start(head, &clbi_npy_real, rank, shape, &start, &size);
     if (status) return status;
     if (fwrite(head, 1, start, file) != start) return CLB_EIO;
     count = (size - start) / sizeof *x;
@@ -3535,6 +4010,21 @@ static void clbi_products_scalar(size_t n, const clb_real *x, const clb_real *y,
     out[0] = clbi_dot_scalar(n, x, x);
     out[1] = clbi_dot_scalar(n, x, y);
     out[2] = clbi_dot_scalar(n, y, y);
+}
+
+/* KERNEL swing   sum of e_i^2 in the lanes and by the tree of KERNEL dot, e_i = fma(-b, y_i, a x_i)
+ * in double */
+static double clbi_swing_scalar(size_t n, double a, const clb_real *x, double b, const clb_real *y)
+{
+    double lane[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+    size_t i, l, s;
+    for (i = 0; i < n; ++i) {
+        const double e = clbi_fma(-b, (double)y[i], a * (double)x[i]);
+        lane[i & 15] = clbi_fma(e, e, lane[i & 15]);
+    }
+    for (s = 8; s; s /= 2)
+        for (l = 0; l < s; ++l) lane[l] += lane[l + s];
+    return lane[0];
 }
 
 /* KERNEL axpy   y_j = fma(a, x_j, y_j) */
@@ -3876,6 +4366,7 @@ typedef struct clbi_kernels {
                      const clbi_after *after);
     double (*dot)(size_t n, const clb_real *x, const clb_real *y);
     void   (*products)(size_t n, const clb_real *x, const clb_real *y, double *out);
+    double (*swing)(size_t n, double a, const clb_real *x, double b, const clb_real *y);
     void   (*axpy)(size_t n, clb_real a, const clb_real *x, clb_real *y);
     void   (*scale)(size_t n, clb_real a, clb_real *x);
     void   (*relu)(size_t n, const clb_real *z, clb_real *a);
@@ -3908,7 +4399,8 @@ typedef struct clbi_kernels {
 } clbi_kernels;
 
 #define CLBI_KERNELS(isa)                                                                     \
-    { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, clbi_axpy_##isa,                \
+    { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, clbi_swing_##isa,               \
+      clbi_axpy_##isa,                                                                        \
       clbi_scale_##isa, clbi_relu_##isa, clbi_relu_back_##isa, clbi_adam_##isa,               \
       clbi_gates_##isa, clbi_leak_##isa, clbi_activate_##isa, clbi_transpose_##isa,           \
       clbi_strip_##isa, clbi_dots_##isa, clbi_combine_##isa, clbi_symv_##isa,                 \
@@ -4313,7 +4805,7 @@ static unsigned clbi_neon_positive(CLBI_R z)
 
 /* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
 #define CLBI_NO_KERNELS \
-    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 static const clbi_kernels clbi_table[] = {
     CLBI_KERNELS(scalar),
@@ -4387,6 +4879,35 @@ CLBDEF double clb_sumsq(size_t n, const clb_real *x)
     return clbi_isa_kernels()->dot(n, x, x);
 }
 
+/* 1 where 1/limit < size < limit, else a power of two that brings size to [1/2, 1), as far as a
+ * double can. A product with it is exact, and so is one with its inverse. */
+static double clbi_scale_into(double size, double limit)
+{
+    int e;
+    if (!(size > 0 && size <= DBL_MAX) || (size > 1 / limit && size < limit)) return 1;
+    (void)frexp(size, &e);
+    return ldexp(1, e < -1021 ? 1021 : e > 1021 ? -1021 : -e);
+}
+
+/* The scale at which squares of values of at most this size neither overflow nor lose digits. */
+static double clbi_safe_scale(double size)
+{
+    return clbi_scale_into(size, 0x1p300);
+}
+
+/* |x|_2: the root of clb_sumsq, and right also where that over- or underflows. */
+static double clbi_norm(size_t n, const clb_real *x)
+{
+    double sum = clb_sumsq(n, x), top = 0, scale;
+    size_t j;
+    if ((sum > 0x1p-900 && sum <= DBL_MAX) || sum != sum) return sqrt(sum);
+    for (j = 0; j < n; ++j) top = fmax(top, fabs((double)x[j]));
+    scale = clbi_safe_scale(top);
+    if (top > 0 && scale != 1)
+        for (j = 0, sum = 0; j < n; ++j) sum += scale * (double)x[j] * (scale * (double)x[j]);
+    return sqrt(sum) / scale;
+}
+
 CLBDEF void clb_axpy(size_t n, clb_real a, const clb_real *x, clb_real *y)
 {
     clbi_isa_kernels()->axpy(n, a, x, y);
@@ -4405,6 +4926,23 @@ CLBDEF size_t clb_layer_size(const clb_net *net, size_t l)
 {
     CLB_ASSERT(l >= 1 && l <= net->L);
     return net->m[l] * net->m[l - 1];
+}
+
+CLBDEF clb_real *clb_net_weights(const clb_net *net, size_t l, size_t *rows, size_t *columns)
+{
+    CLB_ASSERT(l >= 1 && l <= net->L);
+    if (rows) *rows = net->m[l];
+    if (columns) *columns = net->m[l - 1];
+    return net->theta + net->w[l];
+}
+
+CLBDEF clb_real *clb_net_biases(const clb_net *net, size_t l, size_t *count)
+{
+    int has;
+    CLB_ASSERT(l >= 1 && l <= net->L);
+    has = net->b[l] != CLB_NO_BIAS;
+    if (count) *count = has ? net->m[l] : 0;
+    return has ? net->theta + net->b[l] : NULL;
 }
 
 static int clbi_has_bias(const clb_net_opts *opts, size_t l)
@@ -4441,15 +4979,18 @@ static clb_real *clbi_next_matrix(char **at, size_t count)
     return (clb_real *)(void *)p;
 }
 
+#define CLBI_LEAKY_SLOPE 0.01       /* of a leaky ReLU whose slope was left 0 */
 static clb_status clbi_net_check(const size_t *widths, size_t count, const clb_net_opts *opts)
 {
     size_t i;
-    if (count < 2 || (int)opts->activation < 0 || opts->activation >= CLB_ACTIVATION_COUNT)
-        return CLB_EOPTION;
-    if (opts->bias < -1 || (opts->bias > 0 && (size_t)opts->bias > count - 1)) return CLB_EOPTION;
-    if (!(opts->a - opts->a <= 0)) return CLB_EOPTION;                  /* NaN or infinity */
+    if (count < 2) return CLB_ESHAPE;
+    if ((int)opts->activation < 0 || opts->activation >= CLB_ACTIVATION_COUNT)
+        return CLB_EACTIVATION;
+    if (opts->bias < -1 || (opts->bias > 0 && (size_t)opts->bias > count - 1)) return CLB_ELAYER;
+    if (!(opts->param - opts->param <= 0)) return CLB_EACTIVATION;          /* NaN or infinity */
+    if (opts->activation == CLB_RELU_POWER && opts->param <= 0) return CLB_EACTIVATION;
     for (i = 0; i < count; ++i)
-        if (widths[i] == 0) return CLB_EOPTION;
+        if (widths[i] == 0) return CLB_ESHAPE;
     return CLB_OK;
 }
 
@@ -4481,7 +5022,8 @@ CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count
     net->L = count - 1;
     net->w = net->m + count;
     net->b = net->w + count;
-    net->a = opts->a;
+    net->param = opts->param;
+    if (opts->activation == CLB_LEAKY_RELU && opts->param == 0) net->param = CLBI_LEAKY_SLOPE;
     net->activation = opts->activation;
     memcpy(net->m, widths, count * sizeof *widths);
     status = clbi_net_layout(net, opts) ? clbi_net_theta(net) : CLB_ESIZE;
@@ -4508,6 +5050,7 @@ CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src)
     clb_net copy = *src;
     clb_status status;
     memset(dst, 0, sizeof *dst);
+    if (src->L == 0) return CLB_EUNSET;
     if ((status = clbi_alloc(&copy.m, count, sizeof *copy.m)) != CLB_OK) return status;
     if ((status = clbi_net_theta(&copy)) != CLB_OK) {
         CLB_FREE(copy.m);
@@ -4536,8 +5079,11 @@ CLBDEF clb_status clb_net_init(clb_net *net, const size_t *widths, size_t count,
                                const clb_net_opts *opts, clb_rng *rng)
 {
     clb_status status = clb_net_alloc(net, widths, count, opts);
-    if (status == CLB_OK) clb_net_draw(net, rng);
-    return status;
+    if (status) return status;
+    clb_net_draw(net, rng);
+    if (opts && opts->scale != 0 && opts->scale != 1)
+        clb_scale(net->P, (clb_real)opts->scale, net->theta);
+    return CLB_OK;
 }
 
 CLBDEF double clb_weight_sumsq(const clb_net *net, const clb_real *x, size_t l)
@@ -4555,7 +5101,7 @@ CLBDEF clb_net_opts clb_relu_mix(double e)
 {
     clb_net_opts opts = CLB_ZERO;
     opts.activation = e == 0 ? CLB_IDENTITY : e == 1 ? CLB_RELU : CLB_RELU_MIX;
-    opts.a = e;
+    opts.param = e;
     return opts;
 }
 
@@ -4639,7 +5185,7 @@ static int clbi_is_leaky(const clb_net *net)
 
 static clb_real clbi_leak(const clb_net *net)
 {
-    return (clb_real)(net->activation == CLB_LEAKY_RELU ? net->a : 1 - net->a);
+    return (clb_real)(net->activation == CLB_LEAKY_RELU ? net->param : 1 - net->param);
 }
 
 static void clbi_activate_scalar(const clb_net *net, size_t count, const clb_real *z, clb_real *a,
@@ -4647,7 +5193,7 @@ static void clbi_activate_scalar(const clb_net *net, size_t count, const clb_rea
 {
     size_t i;
     for (i = 0; i < count; ++i) {
-        double s = clb_activate(net->activation, net->a, (double)z[i], order);
+        double s = clb_activate(net->activation, net->param, (double)z[i], order);
         if (order == 0) a[i] = (clb_real)s; else a[i] *= (clb_real)s;
     }
 }
@@ -4678,7 +5224,7 @@ static void clbi_activation_backward(const clb_net *net, size_t count, const clb
 /* Sizes of the arena: pointer tables, then reals. Largest n is data->n. */
 static int clbi_pass_reals(const clb_net *net, const clb_data *data, size_t *reals)
 {
-    size_t l, per_row = data->K, total;                   /* p */
+    size_t l, per_row = net->m[net->L], total;            /* p */
     for (l = 1; l <= net->L; ++l) {
         size_t copies = l < net->L ? 3 : 2, row;          /* z, u, and a of the hidden layers */
         if (!clbi_mul_size(net->m[l], copies, &row) || !clbi_add_size(per_row, row, &per_row))
@@ -4689,16 +5235,64 @@ static int clbi_pass_reals(const clb_net *net, const clb_data *data, size_t *rea
     return 1;
 }
 
-static clb_status clbi_pass_check(const clb_net *net, const clb_data *data, double ce)
+/* Labels in 0..K-1. */
+static clb_status clbi_labels_check(const clb_data *data, clb_error *error)
 {
     size_t i;
-    if (data->n == 0) return CLB_EEMPTY;
-    if (data->d != net->m[0] || data->K != net->m[net->L] || !(ce >= 0 && ce <= 1))
-        return CLB_EOPTION;
-    if (!data->y && !data->T) return CLB_EOPTION;
-    for (i = 0; data->y && i < data->n; ++i)
-        if (data->y[i] < 0 || (size_t)data->y[i] >= data->K) return CLB_EOPTION;
+    for (i = 0; i < data->n; ++i)
+        if (data->y[i] < 0 || (size_t)data->y[i] >= data->K)
+            return clbi_fail(error, CLB_ELABEL, "y[%z] = %d; the net has the classes 0..%z", i,
+                             data->y[i], data->K - 1);
     return CLB_OK;
+}
+
+/* Rows of targets that sum to 1, up to rounding. */
+static clb_status clbi_targets_check(const clb_data *data, clb_error *error)
+{
+    const double epsilon = sizeof(clb_real) == 4 ? (double)FLT_EPSILON : DBL_EPSILON;
+    size_t i, k;
+    for (i = 0; i < data->n; ++i) {
+        double sum = 0, size = 1;
+        for (k = 0; k < data->K; ++k) {
+            sum += (double)data->targets[i * data->K + k];
+            size += fabs((double)data->targets[i * data->K + k]);
+        }
+        if (!(fabs(sum - 1) <= 4 * (double)data->K * epsilon * size))
+            return clbi_fail(error, CLB_ESOFT,
+                             "row %z of targets sums to %g; cross entropy needs 1", i, sum);
+    }
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_pass_check(const clb_net *net, const clb_data *data, double ce,
+                                 clb_error *error)
+{
+    size_t K;
+    clbi_clear(error);
+    if (net->L == 0) return clbi_done(error, CLB_EUNSET);
+    if (data->n == 0) return clbi_done(error, CLB_EEMPTY);
+    K = net->m[net->L];
+    if (data->d != net->m[0])
+        return clbi_fail(error, CLB_ESHAPE, "the data have d = %z inputs, the net takes %z",
+                         data->d, net->m[0]);
+    if (!(ce >= 0 && ce <= 1))
+        return clbi_fail(error, CLB_ELOSS, "ce = %g; it must be in 0..1", ce);
+    if (!data->y && !data->targets) return CLB_OK;
+    if (data->K != K)
+        return clbi_fail(error, CLB_ESHAPE, "the data have K = %z classes, the net has %z outputs",
+                         data->K, K);
+    if (data->targets && ce > 0) {
+        clb_status status = clbi_targets_check(data, error);
+        if (status) return status;
+    }
+    return data->y ? clbi_labels_check(data, error) : CLB_OK;
+}
+
+/* The same for what cannot do without labels or targets. */
+static clb_status clbi_pass_check(const clb_net *net, const clb_data *data, double ce)
+{
+    clb_status status = clb_pass_check(net, data, ce, NULL);
+    return !status && !data->y && !data->targets ? CLB_EUNLABELLED : status;
 }
 
 static clb_status clbi_pass_slope_alloc(clb_pass *pass)
@@ -4729,13 +5323,13 @@ CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at)
         pass->slope = NULL;
         return CLB_OK;
     }
-    if (at->net->L != net->L || at->n != pass->n) return CLB_EOPTION;
+    if (at->net->L != net->L || at->n != pass->n) return CLB_ESHAPE;
     for (l = 1; l < net->L; ++l)
-        if (at->net->m[l] != net->m[l]) return CLB_EOPTION;
+        if (at->net->m[l] != net->m[l]) return CLB_ESHAPE;
     if (!pass->slope && (status = clbi_pass_slope_alloc(pass)) != CLB_OK) return status;
     for (l = 1; l < net->L; ++l)
         for (i = 0; i < at->n * net->m[l]; ++i)
-            pass->slope[l][i] = (clb_real)clb_activate(at->net->activation, at->net->a,
+            pass->slope[l][i] = (clb_real)clb_activate(at->net->activation, at->net->param,
                                                        (double)at->z[l][i], 1);
     return CLB_OK;
 }
@@ -4763,9 +5357,10 @@ static void clbi_pass_use(clb_pass *pass, size_t n, const clb_real *X, const int
                           const clb_real *T)
 {
     pass->n = n;
+    pass->evaluated = 0;
     pass->X = X;
     pass->y = y;
-    pass->T = T;
+    pass->targets = T;
     memcpy(&pass->a[0], &X, sizeof X);
 }
 
@@ -4780,7 +5375,7 @@ CLBDEF size_t clb_pass_bytes(const clb_net *net, const clb_data *data)
 CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_data *data, double ce)
 {
     size_t bytes;
-    clb_status status = clbi_pass_check(net, data, ce);
+    clb_status status = clb_pass_check(net, data, ce, NULL);
     memset(pass, 0, sizeof *pass);
     if (status) return status;
     if ((bytes = clb_pass_bytes(net, data)) == 0) return CLB_ESIZE;
@@ -4791,7 +5386,7 @@ CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_da
     pass->ce = ce;
     pass->loss = (double)NAN;
     clbi_pass_carve(pass);
-    clbi_pass_use(pass, data->n, data->X, data->y, data->T);
+    clbi_pass_use(pass, data->n, data->X, data->y, data->targets);
     return CLB_OK;
 }
 
@@ -4800,7 +5395,7 @@ CLBDEF void clb_pass_free(clb_pass *pass)
     CLB_FREE(pass->arena);
     CLB_FREE(pass->batch_X);
     CLB_FREE(pass->batch_y);
-    CLB_FREE(pass->batch_T);
+    CLB_FREE(pass->batch_targets);
     CLB_FREE(pass->slope);
     memset(pass, 0, sizeof *pass);
 }
@@ -4812,8 +5407,8 @@ static clb_status clbi_pass_batch_alloc(clb_pass *pass)
     if (!pass->batch_X) status = clbi_alloc(&pass->batch_X, data->n * data->d, sizeof(clb_real));
     if (!status && data->y && !pass->batch_y)
         status = clbi_alloc(&pass->batch_y, data->n, sizeof(int));
-    if (!status && data->T && !pass->batch_T)
-        status = clbi_alloc(&pass->batch_T, data->n * data->K, sizeof(clb_real));
+    if (!status && data->targets && !pass->batch_targets)
+        status = clbi_alloc(&pass->batch_targets, data->n * data->K, sizeof(clb_real));
     return status;
 }
 
@@ -4823,22 +5418,22 @@ CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t c
     clb_status status;
     size_t i;
     if (!index) {
-        clbi_pass_use(pass, data->n, data->X, data->y, data->T);
+        clbi_pass_use(pass, data->n, data->X, data->y, data->targets);
         return CLB_OK;
     }
-    if (count == 0 || count > data->n) return CLB_EOPTION;
+    if (count == 0 || count > data->n) return CLB_EROW;
     for (i = 0; i < count; ++i)
-        if (index[i] >= data->n) return CLB_EOPTION;
+        if (index[i] >= data->n) return CLB_EROW;
     if ((status = clbi_pass_batch_alloc(pass)) != CLB_OK) return status;
     for (i = 0; i < count; ++i) {
         memcpy(pass->batch_X + i * data->d, data->X + index[i] * data->d,
                data->d * sizeof(clb_real));
         if (data->y) pass->batch_y[i] = data->y[index[i]];
-        if (data->T)
-            memcpy(pass->batch_T + i * data->K, data->T + index[i] * data->K,
+        if (data->targets)
+            memcpy(pass->batch_targets + i * data->K, data->targets + index[i] * data->K,
                    data->K * sizeof(clb_real));
     }
-    clbi_pass_use(pass, count, pass->batch_X, pass->batch_y, pass->batch_T);
+    clbi_pass_use(pass, count, pass->batch_X, pass->batch_y, pass->batch_targets);
     return CLB_OK;
 }
 
@@ -4905,29 +5500,31 @@ static double clbi_softmax(clb_pass *pass, double total)
         count = BLOCK < pass->n - i0 ? (size_t)BLOCK : pass->n - i0;
         if (pass->across) clbi_isa_kernels()->softmax(count, K, f, row, col, pass->p + i0, lse);
         else clbi_softmax_rows(count, K, f, pass->p + i0 * K, lse);
-        if (!pass->T) {
-            for (i = 0; i < count; ++i)
+        if (!pass->targets) {
+            if (!pass->y) total = (double)NAN;
+            for (i = 0; pass->y && i < count; ++i)
                 total += (double)lse[i] - (double)f[i * row + (size_t)pass->y[i0 + i] * col];
             continue;
         }
         for (i = 0; i < count; ++i)
             for (k = 0; k < K; ++k)
-                total += (double)pass->T[(i0 + i) * K + k] *
+                total += (double)pass->targets[(i0 + i) * K + k] *
                          ((double)lse[i] - (double)f[i * row + k * col]);
     }
     return total;
 }
 
-/* r = f - t; the residual of MSE. */
+/* r = f - t; the residual of MSE. NaN without labels and targets (never across). */
 static void clbi_residual(const clb_pass *pass, const clb_real *f, clb_real *r)
 {
     size_t i, k, row, col, K = pass->net->m[pass->net->L];
     clbi_output_strides(pass, &row, &col);
-    for (i = 0; pass->T && i < pass->n; ++i)
-        for (k = 0; k < K; ++k) r[i * row + k * col] = f[i * row + k * col] - pass->T[i * K + k];
-    if (pass->T) return;
+    for (i = 0; pass->targets && i < pass->n; ++i)
+        for (k = 0; k < K; ++k) r[i * row + k * col] = f[i * row + k * col] - pass->targets[i * K + k];
+    if (pass->targets) return;
     memcpy(r, f, (pass->across ? K * col : pass->n * K) * sizeof *r);
-    for (i = 0; i < pass->n; ++i) r[i * row + (size_t)pass->y[i] * col] -= 1;
+    for (i = 0; pass->y && i < pass->n; ++i) r[i * row + (size_t)pass->y[i] * col] -= 1;
+    for (i = 0; !pass->y && i < pass->n * K; ++i) r[i] = (clb_real)NAN;
 }
 
 /* a = c z with held slopes c, count values. */
@@ -4953,6 +5550,7 @@ static void clbi_forward(clb_pass *pass, const clb_real *theta, const clb_real *
         if (pass->slope) clbi_held_slopes(n * net->m[l], pass->slope[l], pass->z[l], pass->a[l]);
         else clbi_activation_forward(net, n * net->m[l], pass->z[l], pass->a[l]);
     }
+    pass->evaluated = 1;
 }
 
 /* entropy: what clbi_softmax returned for all n rows; r: their residuals. */
@@ -5000,7 +5598,9 @@ static void clbi_output_gradient(clb_pass *pass, size_t total)
     clbi_output_strides(pass, &row, &col);
     for (i = 0; i < n; ++i)
         for (k = 0; k < K; ++k) {
-            clb_real t = pass->T ? pass->T[i * K + k] : (clb_real)((size_t)pass->y[i] == k);
+            clb_real t = pass->targets ? pass->targets[i * K + k]
+                       : pass->y       ? (clb_real)((size_t)pass->y[i] == k)
+                                       : (clb_real)NAN;
             clb_real *at = u + i * row + k * col;
             *at = mse * *at + ce * (pass->p[i * row + k * col] - t);
         }
@@ -5074,6 +5674,50 @@ CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad)
     return loss;
 }
 
+CLBDEF const clb_real *clb_forward(clb_pass *pass, const clb_real *theta)
+{
+    clbi_forward(pass, theta ? theta : pass->net->theta, NULL);
+    return pass->z[pass->net->L];
+}
+
+CLBDEF void clb_backward(clb_pass *pass, const clb_real *theta, const clb_real *dloss,
+                         clb_real *grad)
+{
+    const clb_net *net = pass->net;
+    CLB_ASSERT(pass->evaluated);
+    if (dloss != pass->u[net->L])
+        memcpy(pass->u[net->L], dloss, pass->n * net->m[net->L] * sizeof *dloss);
+    clbi_backward(pass, theta ? theta : net->theta, grad, NULL, 0);
+}
+
+CLBDEF double clb_pass_loss(void *pass, const clb_real *theta)
+{
+    return clb_loss((clb_pass *)pass, theta);
+}
+
+CLBDEF double clb_check_grad(size_t P, clb_loss_fn loss, void *context, clb_real *theta,
+                             const clb_real *grad, size_t *where)
+{
+    const double root = sizeof(clb_real) == 4 ? 4.9e-3 : 6.1e-6;        /* epsilon^(1/3) */
+    double largest = 1, worst = 0;
+    size_t i;
+    if (where) *where = 0;
+    for (i = 0; i < P; ++i)
+        if (fabs((double)grad[i]) > largest) largest = fabs((double)grad[i]);
+    for (i = 0; i < P && worst == worst; ++i) {
+        clb_real at = theta[i], h = (clb_real)(root * (fabs((double)at) > 1 ? (double)at : 1.0));
+        double up, down, step, off;
+        theta[i] = at + h, step = (double)theta[i], up = loss(context, theta);
+        theta[i] = at - h, step -= (double)theta[i], down = loss(context, theta);
+        theta[i] = at;
+        off = fabs((up - down) / step - (double)grad[i]) / largest;
+        if (off <= worst) continue;
+        worst = off;                                                    /* NaN too: the loop ends */
+        if (where) *where = i;
+    }
+    return worst;
+}
+
 /* ---- gradients in blocks of rows ------------------------------------------------------------ */
 
 /* The gradient alone, when nobody looks at the matrices of the pass: forward and backward pass over
@@ -5088,6 +5732,8 @@ typedef struct clbi_blocks {
     clb_real *wt, *gt;       /* P: W_l^T, G_l^T in the places of W_l, G_l; those that are used    */
     clb_real *r;             /* [n][K] residuals of the squared loss                              */
     clb_real *f, *p, *u;     /* few outputs lie across: z_L^T, p^T, u_L^T, [K][rows of a block]   */
+    int       counting;      /* 1: hits += rows whose largest output is the label                 */
+    size_t    hits;
 } clbi_blocks;
 
 #define CLBI_FEW_OUTPUTS 16     /* fewer outputs do not fill a vector, so samples do */
@@ -5181,7 +5827,22 @@ static clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net *net, cons
     return CLB_OK;
 }
 
-/* Loss and gradient at theta, as clb_grad. */
+/* Rows in use whose largest output is the label. */
+static size_t clbi_hits(const clb_pass *pass)
+{
+    size_t i, k, row, col, hits = 0, K = pass->net->m[pass->net->L];
+    clbi_output_strides(pass, &row, &col);
+    for (i = 0; i < pass->n; ++i) {
+        const clb_real *f = pass->z[pass->net->L] + i * row;
+        size_t best = 0;
+        for (k = 1; k < K; ++k)
+            if (f[k * col] > f[best * col]) best = k;
+        hits += best == (size_t)pass->y[i];
+    }
+    return hits;
+}
+
+/* Loss and gradient at theta, as clb_grad; the loss alone where grad is NULL. */
 static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_real *grad)
 {
     clb_pass *pass = &blocks->pass;
@@ -5197,13 +5858,14 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
     for (i0 = 0; i0 < data->n; i0 += n) {
         n = data->n - i0 > blocks->view.n ? blocks->rows : data->n - i0;
         clbi_pass_use(pass, n, data->X + i0 * data->d, data->y ? data->y + i0 : NULL,
-                      data->T ? data->T + i0 * K : NULL);
+                      data->targets ? data->targets + i0 * K : NULL);
         clbi_forward(pass, theta, blocks->wt);
-        if (pass->across && pass->ce >= 1 && !pass->T) {
+        if (blocks->counting) blocks->hits += clbi_hits(pass);
+        if (pass->across && pass->ce >= 1 && !pass->targets) {
             entropy = kernels->entropy(n, K, pass->z[net->L], pass->across, pass->y,
                                        (clb_real)(pass->ce / (double)data->n), pass->u[net->L],
                                        entropy);
-            clbi_backward(pass, theta, grad, blocks->gt, i0 > 0);
+            if (grad) clbi_backward(pass, theta, grad, blocks->gt, i0 > 0);
             continue;
         }
         if (pass->ce > 0) entropy = clbi_softmax(pass, entropy);
@@ -5213,10 +5875,11 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
             if (pass->across) kernels->transpose(K, n, pass->u[net->L], pass->across, r, K);
             else memcpy(r, pass->u[net->L], n * K * sizeof *r);
         }
+        if (!grad) continue;
         clbi_output_gradient(pass, data->n);
         clbi_backward(pass, theta, grad, blocks->gt, i0 > 0);
     }
-    for (l = 1; l <= net->L; ++l)
+    for (l = 1; grad && l <= net->L; ++l)
         if (clbi_gradient_across(net, l))
             kernels->transpose(net->m[l - 1], net->m[l], blocks->gt + net->w[l], net->m[l],
                                grad + net->w[l], net->m[l - 1]);
@@ -5225,16 +5888,103 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
 
 CLBDEF double clb_accuracy(const clb_pass *pass)
 {
-    size_t i, k, hits = 0, K = pass->net->m[pass->net->L];
-    for (i = 0; i < pass->n; ++i) {
-        const clb_real *f = pass->z[pass->net->L] + i * K;
-        size_t best = 0;
-        for (k = 1; k < K; ++k)
-            if (f[k] > f[best]) best = k;
-        hits += pass->y && best == (size_t)pass->y[i];
-    }
-    return (double)hits / (double)pass->n;
+    if (!pass->evaluated || !pass->y) return (double)NAN;
+    return (double)clbi_hits(pass) / (double)pass->n;
 }
+
+CLBDEF clb_status clb_evaluate(const clb_net *net, const clb_data *data, double ce, double *loss,
+                               double *accuracy)
+{
+    clbi_blocks blocks;
+    double value;
+    clb_status status = clbi_blocks_init(&blocks, net, data, ce);
+    if (status) return status;
+    blocks.counting = data->y != NULL;
+    value = clbi_blocks_grad(&blocks, net->theta, NULL);
+    if (loss) *loss = value;
+    if (accuracy)
+        *accuracy = data->y ? (double)blocks.hits / (double)data->n : (double)NAN;
+    clbi_blocks_free(&blocks);
+    return CLB_OK;
+}
+
+/* ---- a net in use --------------------------------------------------------------------------- */
+
+/* Outputs of n rows into out [n][K]; a, b: work of n widest hidden layers each. */
+static void clbi_predict_rows(const clb_net *net, size_t n, const clb_real *X, clb_real *a,
+                              clb_real *b, clb_real *out)
+{
+    size_t l;
+    for (l = 1; l < net->L; ++l) {
+        clb_real *z = l % 2 ? a : b;
+        clbi_affine(net, net->theta, NULL, l, n, X, z, NULL);
+        clbi_activation_forward(net, n * net->m[l], z, z);
+        X = z;
+    }
+    clbi_affine(net, net->theta, NULL, net->L, n, X, out, NULL);
+}
+
+typedef enum clbi_wanted { CLBI_OUTPUTS, CLBI_PROBABILITIES, CLBI_CLASSES } clbi_wanted;
+
+/* label[i]: the first largest of the K outputs of row i, or -1. */
+static void clbi_classes(size_t n, size_t K, const clb_real *f, int *label)
+{
+    size_t i, k;
+    for (i = 0; i < n; ++i, f += K) {
+        label[i] = 0;
+        for (k = 0; k < K; ++k) {
+            if (f[k] != f[k]) break;
+            if (f[k] > f[label[i]]) label[i] = (int)k;
+        }
+        if (k < K) label[i] = -1;
+    }
+}
+
+/* A block of rows at a time. Work: two widest hidden layers of a block, their outputs, and room for
+ * the logarithms that softmax leaves. */
+static clb_status clbi_use(const clb_net *net, const clb_real *X, size_t n, clbi_wanted wanted,
+                           clb_real *out, int *label)
+{
+    size_t l, i0, count, rows, reals, widest = 1, K;
+    clb_real *work = NULL, *f;
+    clb_status status;
+    if (net->L == 0) return CLB_EUNSET;
+    if (n == 0) return CLB_OK;
+    K = net->m[net->L];
+    for (l = 1; l < net->L; ++l)
+        if (net->m[l] > widest) widest = net->m[l];
+    rows = clbi_block_rows(net, n);
+    if (!clbi_mul_size(widest, 2, &reals) || !clbi_add_size(reals, K + 1, &reals) ||
+        !clbi_mul_size(reals, rows, &reals)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&work, reals, sizeof *work)) != CLB_OK) return status;
+    for (i0 = 0; i0 < n; i0 += count) {
+        count = rows < n - i0 ? rows : n - i0;
+        f = out ? out + i0 * K : work + 2 * rows * widest;
+        clbi_predict_rows(net, count, X + i0 * net->m[0], work, work + rows * widest, f);
+        if (wanted == CLBI_PROBABILITIES)
+            clbi_softmax_rows(count, K, f, f, work + rows * (2 * widest + K));
+        if (wanted == CLBI_CLASSES) clbi_classes(count, K, f, label + i0);
+    }
+    CLB_FREE(work);
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_predict(const clb_net *net, const clb_real *X, size_t n, clb_real *out)
+{
+    return clbi_use(net, X, n, CLBI_OUTPUTS, out, NULL);
+}
+
+CLBDEF clb_status clb_probabilities(const clb_net *net, const clb_real *X, size_t n, clb_real *out)
+{
+    return clbi_use(net, X, n, CLBI_PROBABILITIES, out, NULL);
+}
+
+CLBDEF clb_status clb_classify(const clb_net *net, const clb_real *X, size_t n, int *label)
+{
+    return clbi_use(net, X, n, CLBI_CLASSES, NULL, label);
+}
+
+/* ---- gates ---------------------------------------------------------------------------------- */
 
 CLBDEF size_t clb_gate_words(const clb_pass *pass, size_t l)
 {
@@ -5250,7 +6000,7 @@ CLBDEF void clb_gates(const clb_pass *pass, size_t l, uint64_t *bits)
 CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before,
                                 const uint64_t *after, uint32_t *index, uint32_t *units)
 {
-    size_t k, at, count = 0, words = clb_gate_words(pass, l), m = pass->net->m[l];
+    size_t k, at, count = 0, m = pass->net->m[l], words = (pass->n * m + 63) / 64;
     if (units) memset(units, 0, m * sizeof *units);
     for (k = 0; k < words; ++k) {
         uint64_t changed = before[k] ^ after[k];
@@ -5329,9 +6079,9 @@ CLBDEF clb_status clb_net_save(const clb_net *net, const char *prefix)
     fields[0] = (clb_real)net->L;
     fields[1] = (clb_real)net->activation;
     fields[2] = (clb_real)clbi_net_bias(net);
-    fields[3] = (clb_real)net->a;                        /* three floats hold any double */
-    fields[4] = (clb_real)(net->a - (double)fields[3]);
-    fields[5] = (clb_real)(net->a - (double)fields[3] - (double)fields[4]);
+    fields[3] = (clb_real)net->param;                        /* three floats hold any double */
+    fields[4] = (clb_real)(net->param - (double)fields[3]);
+    fields[5] = (clb_real)(net->param - (double)fields[3] - (double)fields[4]);
     shape[0] = CLBI_NET_FIELDS;
     clbi_net_path(path, prefix, "net", 0);
     if (!status) status = clbi_npy_save(path, fields, 1, shape);
@@ -5354,8 +6104,8 @@ static clb_status clbi_net_fields(const char *path, clb_net_opts *opts, size_t *
         *L = (size_t)x[0];
         opts->activation = (clb_activation)(int)x[1];
         opts->bias = (int)x[2];
-        opts->a = x[3] + x[4] + x[5];
-        if (!(fabs(opts->a) <= DBL_MAX)) status = CLB_ENOTFINITE;
+        opts->param = x[3] + x[4] + x[5];
+        if (!(fabs(opts->param) <= DBL_MAX)) status = CLB_ENOTFINITE;
     }
     clb_array_free(&array);
     return status;
@@ -5524,7 +6274,7 @@ static void clbi_bend(clb_curv *curv, size_t l)
     clb_matmul_nn(n, m, out, curv->pass->u[l + 1], out, curv->theta + net->w[l + 1], m, curv->s2[l],
                   m);
     for (i = 0; i < n * m; ++i)
-        curv->s2[l][i] *= (clb_real)clb_activate(net->activation, net->a,
+        curv->s2[l][i] *= (clb_real)clb_activate(net->activation, net->param,
                                                  (double)curv->pass->z[l][i], 2);
 }
 
@@ -6470,15 +7220,19 @@ static clb_status clbi_coupling_sigma(const clb_curv *curv, size_t h, clb_real *
     const clb_pass *pass = curv->pass;
     size_t i, k, n = pass->n, d = pass->net->m[0], m = pass->net->m[1], K = pass->net->m[2];
     clb_real *B = work, *BtB = B + d * K, *r = BtB + K * K;
-    double *values;
+    double *values, top = 0;
+    int e = 0;
     clb_status status = clbi_alloc(&values, K, sizeof *values);
     if (status) return status;
     for (i = 0; i < n; ++i)
         for (k = 0; k < K; ++k) r[i * K + k] = curv->s1[1][i * m + h] * pass->u[2][i * K + k];
     clb_matmul_tn(d, K, n, pass->a[0], d, r, K, B, K);
+    for (k = 0; k < d * K; ++k) top = fmax(top, fabs((double)B[k]));
+    if (top > 0 && top <= DBL_MAX) (void)frexp(top, &e);
+    for (k = 0; k < d * K; ++k) B[k] = (clb_real)ldexp((double)B[k], -e);
     clb_matmul_tn(K, K, d, B, K, B, K, BtB, K);
     status = clb_jacobi(K, BtB, K, values, NULL);
-    *sigma = status == CLB_OK && values[K - 1] > 0 ? sqrt(values[K - 1]) : 0;
+    *sigma = status == CLB_OK && values[K - 1] > 0 ? ldexp(sqrt(values[K - 1]), e) : 0;
     CLB_FREE(values);
     return status;
 }
@@ -6540,23 +7294,112 @@ CLBDEF void clb_train_opts_resolve(clb_train_opts *opts)
     if (opts->eps == 0) opts->eps = 1e-8;
     if (opts->loss_max == 0) opts->loss_max = 3.4028234663852886e38;    /* FLT_MAX */
     if (opts->charge_max == 0) opts->charge_max = (double)INFINITY;
+    if (opts->schedule.factor == 0) opts->schedule.factor = 0.1;
+    if (opts->clip == 0) opts->clip = (double)INFINITY;
+    if (opts->early && opts->early->every == 0) opts->early->every = 10;
+    if (opts->early && opts->early->patience == 0) opts->early->patience = 10;
 }
 
-static clb_status clbi_train_check(const clb_train_opts *o, const clb_data *data, double eta)
+CLBDEF double clb_schedule_eta(const clb_schedule *schedule, double eta, size_t t)
 {
-    size_t i;
-    if (!(eta > 0) || !(eta <= 1e300) || !(o->ce >= 0 && o->ce <= 1)) return CLB_EOPTION;
-    if ((int)o->optimizer < 0 || o->optimizer >= CLB_OPTIMIZER_COUNT) return CLB_EOPTION;
-    if (!(o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1) || !(o->eps > 0)) return CLB_EOPTION;
-    if (!(o->l2 >= 0) || !(o->decay >= 0) || !(o->loss_max > 0) || !(o->charge_max > 0))
-        return CLB_EOPTION;
-    if (o->batch > data->n || (o->batch && !o->batch_rng) || data->n > 0xffffffffu)
-        return CLB_EOPTION;
+    const clb_schedule *s = schedule;
+    double span, factor = 1;
+    if (!s) return eta;
+    if (s->call) return s->call(s->context, t);
+    if (t < s->warmup) return eta * ((double)t + 1) / ((double)s->warmup + 1);
+    t -= s->warmup;
+    switch (s->kind) {
+    case CLB_CONSTANT:
+        return eta;
+    case CLB_COSINE:
+        if (s->horizon <= s->warmup) return (double)NAN;
+        span = (double)(s->horizon - s->warmup);
+        if ((double)t >= span) return eta * s->floor;
+        return eta * (s->floor + (1 - s->floor) * 0.5 * (1 + clb_cos(CLBI_PI * (double)t / span)));
+    case CLB_STAIRS:
+        if (s->every == 0) return (double)NAN;
+        for (t /= s->every; t > 0 && factor > 0; --t) factor *= s->factor != 0 ? s->factor : 0.1;
+        return eta * factor;
+    default:
+        return (double)NAN;
+    }
+}
+
+/* Reals of v and v2; 0 when they overflow. The two lie a gap apart. */
+static size_t clbi_state_reals(clb_optimizer optimizer, size_t P)
+{
+    size_t reals, count = optimizer == CLB_GD ? 0 : optimizer == CLB_ADAM ? 2 : 1;
+    if (!clbi_mul_size(P, count, &reals) ||
+        !clbi_add_size(reals, 2 * CLBI_MATRIX_GAP / sizeof(clb_real), &reals)) return 0;
+    return reals;
+}
+
+CLBDEF clb_status clb_train_state_init(clb_train_state *state, const clb_net *net,
+                                       const clb_data *data, const clb_train_opts *opts)
+{
+    clb_train_state s = CLB_ZERO;
+    size_t reals;
+    clb_status status;
+    char *at;
+    memset(state, 0, sizeof *state);
+    s.optimizer = opts ? opts->optimizer : CLB_GD;
+    s.P = net->P;
+    s.b1t = s.b2t = 1;
+    if ((reals = clbi_state_reals(s.optimizer, s.P)) == 0) return CLB_ESIZE;
+    if ((status = clbi_calloc(&s.arena, reals, sizeof(clb_real))) != CLB_OK) return status;
+    at = (char *)s.arena;
+    if (s.optimizer != CLB_GD) s.v = clbi_next_matrix(&at, s.P);
+    if (s.optimizer == CLB_ADAM) s.v2 = clbi_next_matrix(&at, s.P);
+    if (opts && opts->batch) {
+        s.n = s.at_batch = data->n;
+        status = clbi_alloc(&s.order, s.n, sizeof *s.order);
+        if (status) {
+            CLB_FREE(s.arena);
+            return status;
+        }
+    }
+    *state = s;
+    return CLB_OK;
+}
+
+CLBDEF void clb_train_state_free(clb_train_state *state)
+{
+    CLB_FREE(state->arena);
+    CLB_FREE(state->order);
+    memset(state, 0, sizeof *state);
+}
+
+static clb_status clbi_observers_check(const clb_train_opts *o)
+{
+    size_t i, k;
     for (i = 0; i < o->observer_count; ++i) {
         const clb_observer *ob = &o->observers[i];
         if (!ob->call || (ob->at_count && !ob->at)) return CLB_EOPTION;
+        for (k = 1; k < ob->at_count; ++k)
+            if (ob->at[k] < ob->at[k - 1]) return CLB_ESCHEDULE;
     }
     return CLB_OK;
+}
+
+static clb_status clbi_train_check(const clb_train_opts *o, const clb_net *net,
+                                   const clb_data *data, double eta)
+{
+    const clb_train_state *state = o->state;
+    size_t l;
+    if (!(eta > 0) || !(eta <= 1e300) || !(o->ce >= 0 && o->ce <= 1)) return CLB_EOPTION;
+    if ((int)o->optimizer < 0 || o->optimizer >= CLB_OPTIMIZER_COUNT) return CLB_EOPTIMIZER;
+    if (!(o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1) || !(o->eps > 0)) return CLB_EOPTION;
+    if (!(o->l2 >= 0) || !(o->decay >= 0) || !(o->loss_max > 0) || !(o->charge_max > 0) ||
+        !(o->clip > 0))
+        return CLB_EOPTION;
+    for (l = 0; o->rates && l < net->L; ++l)
+        if (!(o->rates[l] > 0) || !(o->rates[l] <= 1e300)) return CLB_EOPTION;
+    if (o->batch > data->n || (o->batch && !o->batch_rng) || data->n > 0xffffffffu)
+        return CLB_EBATCH;
+    if (state && (state->P != net->P || state->optimizer != o->optimizer ||
+                  (o->batch && state->n != data->n))) return CLB_EOPTIMIZER;
+    if (!(o->schedule.floor >= 0 && o->schedule.floor <= 1)) return CLB_ESCHEDULE;
+    return clbi_observers_check(o);
 }
 
 /* ---- linear nets, squares: the data enter through sufficient statistics ---------------------
@@ -6595,13 +7438,16 @@ static void clbi_reduce_rows(size_t rows, size_t d, size_t width, double *R, dou
 {
     size_t i, j, k;
     for (j = 0; j < d; ++j, R += width) {
-        double below = 0, r, v;
+        double top = 0, below = 0, scale, r, v;
+        for (i = 0; i < rows; ++i) top = fmax(top, fabs(A[i * width + j]));
+        if (top == 0) continue;
+        scale = clbi_safe_scale(fmax(top, fabs(R[j])));    /* of (R_jj, A_ij): w scales back */
+        for (i = 0; scale != 1 && i < rows; ++i) A[i * width + j] *= scale;
         for (i = 0; i < rows; ++i) below += A[i * width + j] * A[i * width + j];
-        if (below == 0) continue;
-        r = sqrt(R[j] * R[j] + below);
+        r = sqrt(scale * R[j] * (scale * R[j]) + below);
         if (R[j] > 0) r = -r;
-        v = R[j] - r;
-        R[j] = r;
+        v = scale * R[j] - r;
+        R[j] = r / scale;
         for (k = j + 1; k < width; ++k) w[k] = v * R[k];
         for (i = 0; i < rows; ++i)
             for (k = j + 1; k < width; ++k) w[k] += A[i * width + j] * A[i * width + k];
@@ -6628,7 +7474,7 @@ static double clbi_reduce(const clb_data *data, double *R, double *A)
             size_t at = i0 + i;
             for (k = 0; k < d; ++k) row[k] = (double)data->X[at * d + k];
             for (k = 0; k < K; ++k)
-                row[d + k] = data->T ? (double)data->T[at * K + k]
+                row[d + k] = data->targets ? (double)data->targets[at * K + k]
                     : (double)((size_t)data->y[at] == k);
         }
         clbi_reduce_rows(rows, d, width, R, A, A + CLBI_REDUCE_ROWS * width);
@@ -6700,7 +7546,7 @@ static clb_status clbi_reduced_init(clbi_reduced *r, const clb_net *net, const c
     return CLB_OK;
 }
 
-/* Loss and gradient at net->theta. */
+/* Loss and gradient at net->theta; grad NULL: the loss alone. */
 static double clbi_reduced_grad(clbi_reduced *r, const clb_net *net, size_t n, clb_real *grad)
 {
     size_t l, L = net->L, d = net->m[0], K = net->m[L], ld = r->ld;
@@ -6712,55 +7558,72 @@ static double clbi_reduced_grad(clbi_reduced *r, const clb_net *net, size_t n, c
                       r->B[l - 1], m[l - 1]);
     memcpy(r->E, r->minus_T, K * ld * sizeof *r->E);
     clb_matmul_nn_acc(K, ld, d, r->B[0], d, r->Rt, ld, r->E, ld);        /* E = M R^T - T'^T      */
-    clb_matmul_nn(K, ld, d, r->E, ld, r->R, ld, r->H, ld);               /* H_0 = 2/(nK) E R      */
-    for (l = 1; l < L; ++l) {
+    if (grad) clb_matmul_nn(K, ld, d, r->E, ld, r->R, ld, r->H, ld);     /* H_0 = 2/(nK) E R      */
+    for (l = 1; grad && l < L; ++l) {
         clb_real *next = l == L - 1 ? grad + net->w[L] : r->B[l];        /* H_{L-1} is G_L        */
         clb_matmul_tn(m[l], m[l - 1], K, r->B[l], m[l], H, ld, grad + net->w[l], m[l - 1]);
         clb_matmul_nt(K, m[l], m[l - 1], H, ld, net->theta + net->w[l], m[l - 1], next, m[l]);
         H = next;
         ld = m[l];
     }
-    for (l = 0; L == 1 && l < K; ++l) memcpy(grad + l * d, H + l * ld, d * sizeof *grad);
+    for (l = 0; grad && L == 1 && l < K; ++l) memcpy(grad + l * d, H + l * ld, d * sizeof *grad);
     return (clb_sumsq(K * r->ld, r->E) + r->rest) / ((double)n * (double)K);
 }
+
+/* The laws of some charges, one element each: of the layers, or of the neurons of a layer. C is the
+ * charge, D the difference <W,V>_{l+1} - <W,V>_l with the momentum; the same recursion makes the
+ * oscillation part from its own inputs. */
+typedef struct clbi_law {
+    double *C, *D, *swing_C, *swing_D;
+} clbi_law;
 
 /* One call to clb_train: everything a step needs, allocated before the first. */
 typedef struct clbi_run {
     clb_net        *net;
     clb_train_opts  o;
-    double          eta;
-    size_t          T, t;
+    double          base, eta;  /* step size of the call, of this step           */
+    double          degree;     /* of the activation; 1 where it has none        */
+    double          clipped;    /* factor of the gradient of this step           */
+    size_t          T, t, start;        /* updates of this call; done in it; done before it */
+    clb_train_state own, *state;        /* of the optimiser: state is &own or the caller's  */
+    clb_pass        early_pass;
+    clb_real       *best;       /* P: weights of the best look of early stopping */
+    size_t          idle;       /* looks since then                              */
     clb_pass        pass;       /* for observers and batches                     */
     clbi_reduced    reduced;    /* for all other steps, where there is one       */
     clbi_blocks     blocks;     /* for the rest of them                          */
+    int             kept;       /* somebody wants the trace                      */
     clb_trace       trace;
     clb_real       *grad;       /* G, P                                          */
-    clb_real       *v;          /* momentum or first moment, P                   */
-    clb_real       *v2;         /* second moment, P                              */
     /* direction U:  theta <- (1 - eta decay) theta - eta U; G itself for plain GD */
     clb_real       *u;
+    /* U and V of the step before, for the oscillation; NULL where no trace or law needs them */
+    clb_real       *u_before, *v_before;
+    double          eta_before;                    /* of that step; < 0: there was none */
     clb_real       *arena;      /* of all these                                  */
-    double         *C;          /* [L-1] predicted Q_l                           */
-    double         *D;          /* [L-1] <W,V>_{l+1} - <W,V>_l, predicted        */
+    double         *sums;       /* the arena of what follows                     */
+    clbi_law        law, neurons;
     /* [2L] products of W_l at l-1, of b_l at L+l-1; U stands for G until there is U */
     double         *WW, *WU, *UU;
-    double          b1t, b2t;   /* beta1^k, beta2^k of Adam                      */
-    uint32_t       *order;      /* permutation of the rows                       */
-    size_t          at_batch;   /* next row of order                             */
+    double         *swing, *turn;  /* [2L] the same of b_t, b_t; and of b_t with half V's change */
+    double         *scratch;    /* [5][widest layer], for neurons                */
+    size_t         *cursor;     /* of each observer the next entry of its list, then whether it looks */
 } clbi_run;
 
 /* Doubles of a trace; 0 when they overflow. */
-static size_t clbi_trace_cells(size_t L, size_t T)
+static size_t clbi_trace_cells(size_t L, size_t T, size_t hidden)
 {
-    size_t rows, cells, total;
-    if (!clbi_add_size(T, 1, &rows) || !clbi_mul_size(rows, 4 * L + 1, &cells) ||
-        !clbi_add_size(cells, 4 * L, &total)) return 0;
-    return total;
+    size_t rows, cells, ends;
+    if (!clbi_add_size(T, 1, &rows) || !clbi_mul_size(rows, 4 * L + 2, &cells) ||
+        !clbi_mul_size(hidden, 2, &ends) || !clbi_add_size(ends, 8 * L, &ends) ||
+        !clbi_add_size(cells, ends, &cells)) return 0;
+    return cells;
 }
 
-static clb_status clbi_trace_alloc(clb_trace *tr, size_t L, size_t T, double eta)
+/* hidden: neurons whose own parts are wanted, or 0. */
+static clb_status clbi_trace_alloc(clb_trace *tr, size_t L, size_t T, size_t hidden, double eta)
 {
-    size_t rows = T + 1, total = clbi_trace_cells(L, T), i;
+    size_t rows = T + 1, total = clbi_trace_cells(L, T, hidden), i;
     clb_status status;
     double *at;
     memset(tr, 0, sizeof *tr);
@@ -6771,16 +7634,25 @@ static clb_status clbi_trace_alloc(clb_trace *tr, size_t L, size_t T, double eta
     tr->T = T;
     tr->eta = eta;
     for (i = 0; i < total; ++i) at[i] = (double)NAN;
-    tr->loss = at, at += T;
+    tr->loss = at, at += rows;
     tr->g = at, at += T * L;
     tr->gb = at, at += T * L;
+    tr->step = at, at += T;
     tr->q = at, at += rows * L;
     tr->qb = at, at += rows * L;
+    tr->upper = at, at += L - 1;
+    tr->lower = at, at += L - 1;
+    for (i = 0; i < 2 * (L - 1); ++i) tr->upper[i] = 1;
+    if (hidden) tr->neuron_flow = at, at += hidden;
+    if (hidden) tr->neuron_oscillation = at, at += hidden;
     tr->S = at, at += L - 1;
     tr->predicted = at, at += L - 1;
+    tr->flow = at, at += L - 1;
+    tr->oscillation = at, at += L - 1;
     tr->first = at, at += L - 1;
     tr->second = at;
-    for (i = 0; i < 4 * (L - 1); ++i) tr->S[i] = 0;
+    for (i = 0; i < 6 * (L - 1); ++i) tr->S[i] = 0;
+    for (i = 0; i < 2 * hidden; ++i) tr->neuron_flow[i] = 0;
     return CLB_OK;
 }
 
@@ -6796,8 +7668,11 @@ static void clbi_run_free(clbi_run *run)
     CLB_FREE(run->reduced.arena);
     clbi_blocks_free(&run->blocks);
     CLB_FREE(run->arena);
-    CLB_FREE(run->C);
-    CLB_FREE(run->order);
+    CLB_FREE(run->sums);
+    CLB_FREE(run->cursor);
+    CLB_FREE(run->best);
+    clb_pass_free(&run->early_pass);
+    clb_train_state_free(&run->own);
 }
 
 /* The matrices of a whole pass are there only if somebody may look at them. */
@@ -6811,60 +7686,231 @@ static clb_status clbi_run_pass(clbi_run *run, const clb_data *data)
     return clbi_pass_check(run->net, data, run->o.ce);
 }
 
-/* Numbers of the four vectors of a run; 0 when they overflow. */
-static size_t clbi_run_reals(size_t P)
+/* The vectors of P reals that a run holds. */
+static int clbi_has_direction(const clb_train_opts *o)
 {
-    size_t reals;
-    if (!clbi_mul_size(P, 4, &reals) ||
-        !clbi_add_size(reals, 4 * CLBI_MATRIX_GAP / sizeof(clb_real), &reals))
+    return o->optimizer != CLB_GD || o->l2 > 0;
+}
+
+static int clbi_has_law(const clb_train_opts *o, int kept)
+{
+    return kept && o->optimizer != CLB_ADAM;
+}
+
+/* Numbers of the vectors of a run; 0 when they overflow. */
+static size_t clbi_run_reals(const clb_train_opts *o, size_t P, int kept)
+{
+    size_t reals, count = 1;
+    int law = clbi_has_law(o, kept);
+    if (clbi_has_direction(o)) ++count;
+    if (law) ++count;
+    if (law && o->optimizer == CLB_NESTEROV) ++count;
+    if (!clbi_mul_size(P, count, &reals) ||
+        !clbi_add_size(reals, count * (CLBI_MATRIX_GAP / sizeof(clb_real)), &reals))
         return 0;
     return reals;
 }
 
-static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
+static clb_status clbi_run_vectors(clbi_run *run)
 {
-    size_t P = run->net->P, L = run->net->L, reals = clbi_run_reals(P);
+    const clb_train_opts *o = &run->o;
+    size_t P = run->net->P, reals = clbi_run_reals(o, P, run->kept);
     char *at;
-    clb_status status = clbi_run_pass(run, data);
-    if (status) return status;
-    if (clbi_reduces(run->net, data, &run->o) &&
-        (status = clbi_reduced_init(&run->reduced, run->net, data)) != CLB_OK) return status;
+    clb_status status;
     if (!reals) return CLB_ESIZE;
     if ((status = clbi_calloc(&run->arena, reals, sizeof(clb_real))) != CLB_OK) return status;
     at = (char *)run->arena;
     run->grad = clbi_next_matrix(&at, P);
-    run->v = clbi_next_matrix(&at, P);
-    run->v2 = clbi_next_matrix(&at, P);
-    run->u = run->o.optimizer == CLB_GD && run->o.l2 == 0 ? run->grad : clbi_next_matrix(&at, P);
-    if ((status = clbi_calloc(&run->C, 8 * L, sizeof(double))) != CLB_OK) return status;
-    run->D = run->C + L;
-    run->WW = run->D + L;
-    run->WU = run->WW + 2 * L;
-    run->UU = run->WU + 2 * L;
+    run->u = clbi_has_direction(o) ? clbi_next_matrix(&at, P) : run->grad;
+    if (!clbi_has_law(o, run->kept)) return CLB_OK;
+    run->u_before = clbi_next_matrix(&at, P);
+    if (o->optimizer == CLB_NESTEROV) run->v_before = clbi_next_matrix(&at, P);
+    return CLB_OK;
+}
+
+static size_t clbi_widest_hidden(const clb_net *net)
+{
+    size_t l, widest = 0;
+    for (l = 1; l < net->L; ++l)
+        if (net->m[l] > widest) widest = net->m[l];
+    return widest;
+}
+
+/* Doubles of the sums of a run: laws, products, and what neurons need. 0 when they overflow. */
+static size_t clbi_run_sums(const clb_net *net, int neurons)
+{
+    size_t doubles;
+    if (!clbi_add_size(4 * clb_hidden_count(net), 5 * clbi_widest_hidden(net), &doubles) ||
+        !clbi_mul_size(doubles, neurons ? 1 : 0, &doubles) ||
+        !clbi_add_size(doubles, 14 * net->L, &doubles)) return 0;
+    return doubles;
+}
+
+static void clbi_law_place(clbi_law *law, double **at, size_t count)
+{
+    law->C = *at;
+    law->D = law->C + count;
+    law->swing_C = law->D + count;
+    law->swing_D = law->swing_C + count;
+    *at += 4 * count;
+}
+
+static clb_status clbi_run_sums_alloc(clbi_run *run)
+{
+    size_t L = run->net->L, doubles = clbi_run_sums(run->net, run->kept && run->o.neurons);
+    double *at;
+    clb_status status;
+    if (!doubles) return CLB_ESIZE;
+    if ((status = clbi_calloc(&run->sums, doubles, sizeof(double))) != CLB_OK) return status;
+    at = run->sums;
+    clbi_law_place(&run->law, &at, L);
+    run->WW = at, at += 2 * L;
+    run->WU = at, at += 2 * L;
+    run->UU = at, at += 2 * L;
+    run->swing = at, at += 2 * L;
+    run->turn = at, at += 2 * L;
+    if (!(run->kept && run->o.neurons)) return CLB_OK;
+    clbi_law_place(&run->neurons, &at, clb_hidden_count(run->net));
+    run->scratch = at;
+    return CLB_OK;
+}
+
+/* The state of the optimiser, and what early stopping needs. */
+static clb_status clbi_run_state(clbi_run *run, const clb_data *data)
+{
+    clb_status status = CLB_OK;
+    run->state = run->o.state ? run->o.state : &run->own;
+    if (!run->o.state) status = clb_train_state_init(&run->own, run->net, data, &run->o);
+    run->start = run->state->t;
+    if (status || !run->o.early) return status;
+    status = clb_pass_init(&run->early_pass, run->net, run->o.early->data, run->o.ce);
+    if (!status) status = clbi_alloc(&run->best, run->net->P, sizeof(clb_real));
+    if (status) return status;
+    memcpy(run->best, run->net->theta, run->net->P * sizeof(clb_real));
+    run->o.early->best_t = run->start;
+    run->o.early->best_loss = (double)INFINITY;
+    run->o.early->stopped = 0;
+    return CLB_OK;
+}
+
+static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
+{
+    clb_status status = clbi_run_pass(run, data);
+    if (status) return status;
+    if (clbi_reduces(run->net, data, &run->o) &&
+        (status = clbi_reduced_init(&run->reduced, run->net, data)) != CLB_OK) return status;
+    if ((status = clbi_run_state(run, data)) != CLB_OK) return status;
+    if ((status = clbi_run_vectors(run)) != CLB_OK) return status;
+    if ((status = clbi_run_sums_alloc(run)) != CLB_OK) return status;
+    if (run->o.observer_count &&
+        (status = clbi_calloc(&run->cursor, run->o.observer_count, 2 * sizeof *run->cursor)) !=
+        CLB_OK) return status;
     if (!run->o.batch && run->reduced.arena) return CLB_OK;
     if (!run->o.batch) return clbi_blocks_init(&run->blocks, run->net, data, run->o.ce);
-    run->at_batch = data->n;
-    if ((status = clbi_alloc(&run->order, data->n, sizeof *run->order)) != CLB_OK) return status;
     return clbi_pass_batch_alloc(&run->pass);
+}
+
+static void clbi_neuron_products(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
+                                 double upper, double lower, double *out);
+
+/* What the products of W_{l+1} and of W_l count in charge l: power -1 for the charge itself, 0 for
+ * <W,G> and <W,V>, 1 for <U,U>. */
+static double clbi_upper(const clbi_run *run, size_t l, int power)
+{
+    const double *r = run->o.rates;
+    if (!r || power == 0) return run->degree;
+    return power > 0 ? run->degree * r[l] : run->degree / r[l];
+}
+
+static double clbi_lower(const clbi_run *run, size_t l, int power)
+{
+    const double *r = run->o.rates;
+    if (!r || power == 0) return 1;
+    return power > 0 ? r[l - 1] : 1 / r[l - 1];
+}
+
+/* upper_l <x,y>_{l+1} - lower_l <x,y>_l from such products, the bias of layer l counted with W_l. */
+static double clbi_layer_difference(const clbi_run *run, const double *products, size_t l, int power)
+{
+    return clbi_upper(run, l, power) * products[l] -
+           clbi_lower(run, l, power) * (products[l - 1] + products[run->net->L + l - 1]);
+}
+
+/* The same of two vectors. */
+static double clbi_vector_difference(const clbi_run *run, const clb_real *x, const clb_real *y,
+                                     size_t l, int power)
+{
+    const clb_net *net = run->net;
+    size_t upper = net->w[l + 1], w = net->w[l], b = net->b[l];
+    double lower = clb_dot(clb_layer_size(net, l), x + w, y + w);
+    if (b != CLB_NO_BIAS) lower += clb_dot(net->m[l], x + b, y + b);
+    return clbi_upper(run, l, power) * clb_dot(clb_layer_size(net, l + 1), x + upper, y + upper) -
+           clbi_lower(run, l, power) * lower;
+}
+
+/* The same for each neuron of layer l. */
+static void clbi_neuron_difference(const clbi_run *run, const clb_real *x, const clb_real *y,
+                                   size_t l, int power, double *out)
+{
+    clbi_neuron_products(run->net, x, y, l, clbi_upper(run, l, power), -clbi_lower(run, l, power),
+                         out);
+}
+
+/* What the laws start from. */
+static void clbi_laws_start(clbi_run *run)
+{
+    const clb_net *net = run->net;
+    const clb_real *W = net->theta, *v = run->state->v;
+    size_t l, at = 0;
+    for (l = 1; l < net->L; ++l) {
+        double upper = clbi_upper(run, l, -1), lower = clbi_lower(run, l, -1);
+        run->law.C[l - 1] = upper * clb_weight_sumsq(net, W, l + 1) -
+                            lower * clb_weight_sumsq(net, W, l) - lower * clb_bias_sumsq(net, W, l);
+        if (v) run->law.D[l - 1] = clbi_vector_difference(run, W, v, l, 0);
+        if (!run->neurons.C) continue;
+        clbi_neuron_difference(run, W, W, l, -1, run->neurons.C + at);
+        if (v) clbi_neuron_difference(run, W, v, l, 0, run->neurons.D + at);
+        at += net->m[l];
+    }
+}
+
+/* The trace of the run. */
+static clb_status clbi_run_trace(clbi_run *run)
+{
+    const clb_net *net = run->net;
+    clb_trace *tr = &run->trace;
+    size_t l, hidden = run->o.neurons ? clb_hidden_count(net) : 0;
+    clb_status status;
+    if (!run->kept) return CLB_OK;
+    if ((status = clbi_trace_alloc(tr, net->L, run->T, hidden, run->base)) != CLB_OK) return status;
+    clbi_laws_start(run);
+    for (l = 1; l < net->L; ++l) {
+        tr->upper[l - 1] = clbi_upper(run, l, -1);
+        tr->lower[l - 1] = clbi_lower(run, l, -1);
+        if (!clbi_has_law(&run->o, 1)) tr->flow[l - 1] = tr->oscillation[l - 1] = (double)NAN;
+    }
+    for (l = 0; l < hidden && !clbi_has_law(&run->o, 1); ++l)
+        tr->neuron_flow[l] = tr->neuron_oscillation[l] = (double)NAN;
+    return CLB_OK;
 }
 
 /* The next batch rows of the epoch's permutation; a remainder shorter than a batch is dropped. */
 static void clbi_next_batch(clbi_run *run)
 {
-    size_t n = run->pass.data->n;
-    if (run->at_batch + run->o.batch > n) {
-        clb_rng_permutation(run->o.batch_rng, n, run->order);
-        run->at_batch = 0;
+    clb_train_state *state = run->state;
+    if (state->at_batch + run->o.batch > state->n) {
+        clb_rng_permutation(run->o.batch_rng, state->n, state->order);
+        state->at_batch = 0;
     }
-    clb_pass_batch(&run->pass, run->order + run->at_batch, run->o.batch);
-    run->at_batch += run->o.batch;
+    clb_pass_batch(&run->pass, state->order + state->at_batch, run->o.batch);
+    state->at_batch += run->o.batch;
 }
 
-/* U from G. state starts at zero; k = t + 1 counts from one in Adam's bias correction. */
+/* U from G. k = t + 1 counts from one in Adam's bias correction. */
 static void clbi_direction(clbi_run *run)
 {
     const clb_train_opts *o = &run->o;
-    clb_real b1 = (clb_real)o->beta1, *u = run->u, *v = run->v;
+    clb_real b1 = (clb_real)o->beta1, *u = run->u, *v = run->state->v;
     clbi_adam adam;
     size_t j, P = run->net->P;
     if (u == run->grad) return;
@@ -6877,105 +7923,263 @@ static void clbi_direction(clbi_run *run)
         else clb_axpy(P, b1, v, u);                                             /* U = G + beta V */
         return;
     }
-    run->b1t *= o->beta1;
-    run->b2t *= o->beta2;
+    run->state->b1t *= o->beta1;
+    run->state->b2t *= o->beta2;
     adam.b1 = b1, adam.b2 = (clb_real)o->beta2, adam.eps = o->eps;
-    adam.c1 = 1 - run->b1t, adam.c2 = sqrt(1 - run->b2t);
-    clbi_isa_kernels()->adam(P, &adam, u, v, run->v2);
+    adam.c1 = 1 - run->state->b1t, adam.c2 = sqrt(1 - run->state->b2t);
+    clbi_isa_kernels()->adam(P, &adam, u, v, run->state->v2);
+}
+
+/* Offset of W_l (at = l-1) or b_l (at = L+l-1), and its size. */
+static size_t clbi_tensor(const clb_net *net, size_t at, size_t *size)
+{
+    size_t l = at % net->L + 1;
+    *size = at < net->L ? clb_layer_size(net, l) : net->m[l];
+    return at < net->L ? net->w[l] : net->b[l];
 }
 
 /* WW, WU and UU of every layer, with U = u. */
 static void clbi_layer_products(clbi_run *run, const clb_real *u)
 {
-    const clb_net *net = run->net;
-    size_t l, L = net->L;
-    for (l = 0; l < 2 * L; ++l) {
-        size_t layer = l % L + 1, at = l < L ? net->w[layer] : net->b[layer];
+    size_t i, size;
+    for (i = 0; i < 2 * run->net->L; ++i) {
+        size_t at = clbi_tensor(run->net, i, &size);
         double sums[3] = { 0, 0, 0 };
         if (at != CLB_NO_BIAS)
-            clbi_isa_kernels()->products(l < L ? clb_layer_size(net, layer) : net->m[layer],
-                                         net->theta + at, u + at, sums);
-        run->WW[l] = sums[0];
-        run->WU[l] = sums[1];
-        run->UU[l] = sums[2];
+            clbi_isa_kernels()->products(size, run->net->theta + at, u + at, sums);
+        run->WW[i] = sums[0];
+        run->WU[i] = sums[1];
+        run->UU[i] = sums[2];
     }
 }
 
-/* <x,y>_{l+1} - <x,y>_l from such products, the bias of layer l counted with W_l. */
-static double clbi_layer_difference(const clbi_run *run, const double *products, size_t l)
+/* One step of the law of one charge (identities 4-7); returns the change of C. With
+ * kappa = eta decay, lambda = l2 and c = C (of the layers' equal rates),
+ *   q = <W,V'> = beta D + lambda c,  <W,U> = q (heavy ball, GD: beta = 0), lambda c + beta q
+ *   (Nesterov)
+ *   C' = (1-kappa)^2 C - 2 eta (1-kappa) <W,U> + ss,    D' = (1-kappa) q - sv
+ * where only gradients, never W, enter: <W,G> differences vanish (eq. 10). ss: difference of
+ * eta^2 <U,U>; sv: of eta <U,V'>. eta may change from step to step. */
+static double clbi_law_advance(const clbi_run *run, double *C, double *D, double c, double ss,
+                               double sv)
 {
-    return products[l] - (products[l - 1] + products[run->net->L + l - 1]);
+    const clb_train_opts *o = &run->o;
+    double eta = run->eta, keep = 1 - eta * o->decay;
+    double beta = o->optimizer == CLB_GD ? 0 : o->beta1;
+    double q = beta * *D + o->l2 * c;
+    double WU = o->optimizer == CLB_NESTEROV ? o->l2 * c + beta * q : q;
+    double change = (keep * keep - 1) * *C - 2 * eta * keep * WU + ss;
+    *D = keep * q - sv;
+    *C += change;
+    return change;
 }
 
-/* The same for the direction and the momentum. */
-static double clbi_momentum_difference(const clbi_run *run, size_t l)
+/* b_t = (eta' U' - eta U)/2, a prime marking the step before, is size (a U' - b U)/2; one of a and b
+ * is 1. Returns size, 0 if there is no step before. */
+static double clbi_swing_factors(const clbi_run *run, double *a, double *b)
+{
+    double size = run->eta_before > run->eta ? run->eta_before : run->eta;
+    if (run->eta_before < 0 || !(size > 0)) return 0;
+    *a = run->eta_before / size;
+    *b = run->eta / size;
+    return size;
+}
+
+/* swing = <b_t, b_t> of every layer; Nesterov: turn = <b_t, (V' - V)/2>. U' and V' end as their own
+ * differences where they are still needed: U' as a U' - b U, V' as V' - V. */
+static void clbi_swings(clbi_run *run)
 {
     const clb_net *net = run->net;
-    size_t upper = net->w[l + 1], w = net->w[l], b = net->b[l];
-    double lower = clb_dot(clb_layer_size(net, l), run->u + w, run->v + w);
-    if (b != CLB_NO_BIAS) lower += clb_dot(net->m[l], run->u + b, run->v + b);
-    return clb_dot(clb_layer_size(net, l + 1), run->u + upper, run->v + upper) - lower;
+    double a = 0, b = 0, half = clbi_swing_factors(run, &a, &b) / 2;
+    size_t i, n, P = net->P;
+    for (i = 0; i < 2 * net->L; ++i) {
+        size_t at = clbi_tensor(net, i, &n);
+        run->swing[i] = run->turn[i] = 0;
+        if (at != CLB_NO_BIAS && half > 0)
+            run->swing[i] = half * half * clbi_isa_kernels()->swing(n, a, run->u_before + at, b,
+                                                                    run->u + at);
+    }
+    if (!(half > 0) || (!run->v_before && !run->neurons.C)) return;
+    clb_scale(P, (clb_real)a, run->u_before);
+    clb_axpy(P, (clb_real)-b, run->u, run->u_before);
+    if (!run->v_before) return;
+    clb_axpy(P, -1, run->state->v, run->v_before);
+    for (i = 0; i < 2 * net->L; ++i) {
+        size_t at = clbi_tensor(net, i, &n);
+        if (at != CLB_NO_BIAS)
+            run->turn[i] = half / 2 * clb_dot(n, run->u_before + at, run->v_before + at);
+    }
 }
 
-/* The exact law of the step about to be made (identities 4-7). With kappa = eta decay, lambda = l2,
- *   q = <W,V'> = beta D + lambda C,  <W,U> = q (heavy ball, GD: beta = 0), lambda C + beta q
- *   (Nesterov)
- *   C' = (1-kappa)^2 C - 2 eta (1-kappa) <W,U> + eta^2 d(U),   D' = (1-kappa) q - eta <U,V'>
- * where only gradients, never W, enter: <W,G> differences vanish (eq. 10). Adam has no such law;
- * its prediction is the sum of the two bookkept parts. */
+/* The law of the step about to be made. Adam has none; its prediction is the sum of the two bookkept
+ * parts. */
 static void clbi_law_step(clbi_run *run, size_t l)
 {
     const clb_train_opts *o = &run->o;
-    double eta = run->eta, keep = 1 - eta * o->decay, *C = &run->C[l - 1], *D = &run->D[l - 1];
-    double beta = o->optimizer == CLB_GD ? 0 : o->beta1;
-    double UU = clbi_layer_difference(run, run->UU, l), WU = clbi_layer_difference(run, run->WU, l);
-    double WW = clbi_layer_difference(run, run->WW, l);
-    double shrink = keep - 1, first = 2 * (shrink * WW - eta * WU);
-    double second = shrink * shrink * WW - 2 * shrink * eta * WU + eta * eta * UU, change;
-    run->trace.first[l - 1] += first;
-    run->trace.second[l - 1] += second;
-    if (o->optimizer == CLB_ADAM) change = first + second;
-    else {
-        double q = beta * *D + o->l2 * *C;
-        double predicted_WU = o->optimizer == CLB_NESTEROV ? o->l2 * *C + beta * q : q;
-        change = (keep * keep - 1) * *C - 2 * eta * keep * predicted_WU + eta * eta * UU;
-        *D = keep * q;
-        if (o->optimizer == CLB_HEAVY_BALL) *D -= eta * UU;
-        if (o->optimizer == CLB_NESTEROV) *D -= eta * clbi_momentum_difference(run, l);
+    clb_trace *tr = &run->trace;
+    const clbi_law *law = &run->law;
+    double eta = run->eta, keep = 1 - eta * o->decay, sv = 0, turn = 0;
+    double UU = clbi_layer_difference(run, run->UU, l, 1), shrink = keep - 1;
+    double WU = clbi_layer_difference(run, run->WU, l, 0);
+    double WW = clbi_layer_difference(run, run->WW, l, -1);
+    double first = 2 * (shrink * WW - eta * WU), swing, c = law->C[l - 1], swing_c;
+    double second = shrink * shrink * WW - 2 * shrink * eta * WU + eta * eta * UU;
+    tr->first[l - 1] += first;
+    tr->second[l - 1] += second;
+    if (o->optimizer == CLB_ADAM) {
+        tr->predicted[l - 1] += first + second;
+        return;
     }
-    *C += change;
-    run->trace.predicted[l - 1] += change;
+    swing = clbi_layer_difference(run, run->swing, l, 1);
+    swing_c = o->rates ? 0 : law->swing_C[l - 1];
+    if (o->rates) c = clbi_layer_difference(run, run->WW, l, 0);
+    if (o->optimizer == CLB_HEAVY_BALL) {
+        sv = eta * UU;
+        turn = eta > 0 ? swing / eta : 0;
+    } else if (o->optimizer == CLB_NESTEROV) {
+        sv = eta * clbi_vector_difference(run, run->u, run->state->v, l, 1);
+        turn = clbi_layer_difference(run, run->turn, l, 1);
+    }
+    tr->predicted[l - 1] +=
+        clbi_law_advance(run, &law->C[l - 1], &law->D[l - 1], c, eta * eta * UU, sv);
+    tr->oscillation[l - 1] += clbi_law_advance(run, &law->swing_C[l - 1], &law->swing_D[l - 1],
+                                               swing_c, swing, turn);
+    tr->flow[l - 1] = tr->predicted[l - 1] - tr->oscillation[l - 1];
 }
 
-static void clbi_record_norms(clbi_run *run, size_t t)
+/* The same neuron by neuron for hidden layer l, the first of whose neurons is number `at`. */
+static void clbi_neuron_law_step(clbi_run *run, size_t l, size_t at)
 {
-    size_t L = run->net->L;
-    clbi_layer_products(run, run->grad);
-    memcpy(run->trace.q + t * L, run->WW, L * sizeof(double));
-    memcpy(run->trace.qb + t * L, run->WW + L, L * sizeof(double));
+    const clb_net *net = run->net;
+    const clbi_law *law = &run->neurons;
+    size_t j, m = net->m[l];
+    double *ss = run->scratch, *sv = ss + m, *swing = sv + m, *turn = swing + m, *c = turn + m;
+    double a, b, half = clbi_swing_factors(run, &a, &b) / 2, eta = run->eta;
+    int ball = run->o.optimizer == CLB_HEAVY_BALL, rates = run->o.rates != NULL;
+    clbi_neuron_difference(run, run->u, run->u, l, 1, ss);
+    clbi_neuron_difference(run, run->u_before, run->u_before, l, 1, swing);
+    if (rates) clbi_neuron_difference(run, net->theta, net->theta, l, 0, c);
+    if (run->v_before) {
+        clbi_neuron_difference(run, run->u, run->state->v, l, 1, sv);
+        clbi_neuron_difference(run, run->u_before, run->v_before, l, 1, turn);
+    }
+    for (j = 0; j < m; ++j, ++at) {
+        double b_b = half * half * swing[j], b_v = 0, u_v = ball ? ss[j] : 0, change, part;
+        double own = rates ? c[j] : law->C[at], swing_own = rates ? 0 : law->swing_C[at];
+        if (run->v_before) u_v = sv[j], b_v = half > 0 ? half / 2 * turn[j] : 0;
+        if (ball && eta > 0) b_v = b_b / eta;
+        change = clbi_law_advance(run, &law->C[at], &law->D[at], own, eta * eta * ss[j], eta * u_v);
+        part = clbi_law_advance(run, &law->swing_C[at], &law->swing_D[at], swing_own, b_b, b_v);
+        run->trace.neuron_oscillation[at] += part;
+        run->trace.neuron_flow[at] += change - part;
+    }
 }
 
-/* After clbi_record_norms at the same t. */
+/* All laws, with U, and V after its update. */
+static void clbi_laws(clbi_run *run)
+{
+    size_t l, at = 0;
+    if (!run->kept) return;
+    if (run->u != run->grad || run->clipped < 1) clbi_layer_products(run, run->u);
+    if (run->u_before) clbi_swings(run);
+    for (l = 1; l < run->net->L; ++l) {
+        clbi_law_step(run, l);
+        if (run->neurons.C && run->u_before) clbi_neuron_law_step(run, l, at);
+        at += run->net->m[l];
+    }
+}
+
+/* This step becomes the one before. */
+static void clbi_remember(clbi_run *run)
+{
+    clb_real *u = run->u;
+    if (!run->u_before) return;
+    if (u == run->grad) run->grad = run->u_before;
+    run->u = run->u_before;
+    run->u_before = u;
+    run->eta_before = run->eta;
+    if (run->v_before)
+        memcpy(run->v_before, run->state->v, run->net->P * sizeof *run->v_before);
+}
+
+/* G <- G min(1, clip/|G|), from the squares of its layers in UU. */
+static void clbi_clip(clbi_run *run)
+{
+    double sum = 0, norm;
+    size_t i;
+    run->clipped = 1;
+    if (!(run->o.clip < (double)INFINITY)) return;
+    for (i = 0; i < 2 * run->net->L; ++i) sum += run->UU[i];
+    norm = sqrt(sum);
+    if (!(norm > run->o.clip)) return;
+    run->clipped = run->o.clip / norm;
+    clb_scale(run->net->P, (clb_real)run->clipped, run->grad);
+}
+
+/* W_l <- W_l - eta rates_l U_l */
+static void clbi_move(clbi_run *run)
+{
+    clb_real *theta = run->net->theta;
+    size_t i, n;
+    if (!run->o.rates) {
+        clb_axpy(run->net->P, (clb_real)-run->eta, run->u, theta);
+        return;
+    }
+    for (i = 0; i < 2 * run->net->L; ++i) {
+        size_t at = clbi_tensor(run->net, i, &n);
+        clb_real step = (clb_real)(-run->eta * run->o.rates[i % run->net->L]);
+        if (at != CLB_NO_BIAS) clb_axpy(n, step, run->u + at, theta + at);
+    }
+}
+
+static clb_status clbi_update(clbi_run *run)
+{
+    run->eta = clb_schedule_eta(&run->o.schedule, run->base, run->state->t);
+    if (!(run->eta >= 0 && run->eta <= 1e300)) return CLB_ESCHEDULE;
+    clbi_clip(run);
+    if (run->kept) run->trace.step[run->t] = run->eta * run->clipped;
+    clbi_direction(run);
+    clbi_laws(run);
+    if (run->o.decay > 0)
+        clb_scale(run->net->P, (clb_real)(1 - run->eta * run->o.decay), run->net->theta);
+    clbi_move(run);
+    clbi_remember(run);
+    run->state->time += run->eta;
+    return CLB_OK;
+}
+
+/* Are the products of layers needed at all: for the trace, a limit of the charges, clipping? */
+static int clbi_run_measures(const clbi_run *run)
+{
+    return run->kept || run->o.charge_max < (double)INFINITY || run->o.clip < (double)INFINITY;
+}
+
+/* Norms of theta_t and the loss there, before anybody looks. CLB_EDIVERGED beyond the limits. */
+static clb_status clbi_record_state(clbi_run *run)
+{
+    size_t l, L = run->net->L;
+    if (clbi_run_measures(run)) clbi_layer_products(run, run->grad);
+    if (run->kept) {
+        memcpy(run->trace.q + run->t * L, run->WW, L * sizeof(double));
+        memcpy(run->trace.qb + run->t * L, run->WW + L, L * sizeof(double));
+    }
+    if (!(run->pass.loss <= run->o.loss_max)) return CLB_EDIVERGED;
+    for (l = 1; l < L && clbi_run_measures(run); ++l)
+        if (!(fabs(run->WW[l] - run->WW[l - 1]) <= run->o.charge_max)) return CLB_EDIVERGED;
+    if (run->kept) run->trace.loss[run->t] = run->pass.loss;
+    return CLB_OK;
+}
+
+/* After clbi_record_state with the gradient of the step. */
 static void clbi_record_gradient(clbi_run *run)
 {
     clb_trace *tr = &run->trace;
     size_t l, L = run->net->L, row = run->t * L;
-    tr->loss[run->t] = run->pass.loss;
+    if (!run->kept) return;
     memcpy(tr->g + row, run->UU, L * sizeof(double));
     memcpy(tr->gb + row, run->UU + L, L * sizeof(double));
     for (l = 1; l < L; ++l)
         tr->S[l - 1] += tr->g[row + l] - tr->g[row + l - 1] - tr->gb[row + l - 1];
-}
-
-static void clbi_update(clbi_run *run)
-{
-    clb_real keep = (clb_real)(1 - run->eta * run->o.decay);
-    size_t l;
-    clbi_direction(run);
-    if (run->u != run->grad) clbi_layer_products(run, run->u);
-    for (l = 1; l < run->net->L; ++l) clbi_law_step(run, l);
-    if (run->o.decay > 0) clb_scale(run->net->P, keep, run->net->theta);
-    clb_axpy(run->net->P, (clb_real)-run->eta, run->u, run->net->theta);
 }
 
 /* Is t on the log grid 1, ..., with per_decade points a decade (rounded)? */
@@ -6987,25 +8191,27 @@ static int clbi_on_log_grid(size_t t, size_t per_decade)
     return floor((double)per_decade * (clb_log((double)t - 0.5) / clb_log(10.0))) < position;
 }
 
-static int clbi_observer_due(const clb_observer *ob, size_t t, size_t T)
+/* *next: the first entry of the list that is not below t. */
+static int clbi_observer_due(const clb_observer *ob, size_t t, size_t *next)
 {
-    size_t i;
-    if (t == T) return 1;
     if (ob->every) return t % ob->every == 0;
     if (ob->at_count) {
-        for (i = 0; i < ob->at_count; ++i)
-            if (ob->at[i] == t) return 1;
-        return 0;
+        while (*next < ob->at_count && ob->at[*next] < t) ++*next;
+        return *next < ob->at_count && ob->at[*next] == t;
     }
     return ob->per_decade ? clbi_on_log_grid(t, ob->per_decade) : 1;
 }
 
-static int clbi_observers_due(const clbi_run *run)
+/* Notes who looks at t; is there anybody? */
+static int clbi_observers_due(clbi_run *run)
 {
-    size_t i;
-    for (i = 0; i < run->o.observer_count; ++i)
-        if (clbi_observer_due(&run->o.observers[i], run->t, run->T)) return 1;
-    return 0;
+    size_t i, count = run->o.observer_count, looking = 0;
+    for (i = 0; i < count; ++i) {
+        int due = clbi_observer_due(&run->o.observers[i], run->state->t, &run->cursor[i]);
+        run->cursor[count + i] = due || run->t == run->T;
+        looking += run->cursor[count + i];
+    }
+    return looking > 0;
 }
 
 /* Has no observer changed the pass: other rows, or slopes held? */
@@ -7014,16 +8220,21 @@ static int clbi_pass_is_plain(const clb_pass *pass)
     return !pass->slope && pass->n == pass->data->n && pass->X == pass->data->X;
 }
 
-/* Loss (into pass.loss) and gradient at theta. The pass itself is evaluated when somebody will look
- * at it. */
-static void clbi_run_gradient(clbi_run *run)
+/* Loss (into pass.loss) and gradient at theta; grad NULL: the loss alone. The pass itself is
+ * evaluated when somebody looks at it. */
+static void clbi_run_gradient(clbi_run *run, clb_real *grad, int looking)
 {
     int plain = !run->o.batch && clbi_pass_is_plain(&run->pass),
         reduced = plain && run->reduced.arena;
-    if (!plain || clbi_observers_due(run)) clb_grad(&run->pass, NULL, run->grad);
-    else if (!reduced) run->pass.loss = clbi_blocks_grad(&run->blocks, run->net->theta, run->grad);
-    if (reduced)
-        run->pass.loss = clbi_reduced_grad(&run->reduced, run->net, run->pass.n, run->grad);
+    if ((!plain || looking) && grad) clb_grad(&run->pass, NULL, grad);
+    else if (!plain || looking) clb_loss(&run->pass, NULL);
+    else if (!reduced) run->pass.loss = clbi_blocks_grad(&run->blocks, run->net->theta, grad);
+    if (reduced) run->pass.loss = clbi_reduced_grad(&run->reduced, run->net, run->pass.n, grad);
+}
+
+static int clbi_is_constant(const clb_schedule *s)
+{
+    return !s->call && s->warmup == 0 && s->kind == CLB_CONSTANT;
 }
 
 static clb_verdict clbi_observe(clbi_run *run)
@@ -7031,50 +8242,73 @@ static clb_verdict clbi_observe(clbi_run *run)
     clb_verdict verdict = CLB_CONTINUE;
     clb_state state;
     size_t i;
-    state.t = run->t;
-    state.time = run->eta * (double)run->t;
+    state.t = run->state->t;
+    state.time = clbi_is_constant(&run->o.schedule) ? run->base * (double)state.t
+                                                    : run->state->time;
     state.net = run->net;
     state.pass = &run->pass;
     state.grad = run->grad;
     state.loss = run->pass.loss;
+    state.trace = run->kept ? &run->trace : NULL;
     for (i = 0; i < run->o.observer_count; ++i) {
         const clb_observer *ob = &run->o.observers[i];
         clb_verdict v;
-        if (!clbi_observer_due(ob, run->t, run->T)) continue;
+        if (!run->cursor[run->o.observer_count + i]) continue;
         v = ob->call(ob->context, &state);
         if (v == CLB_STOP || (v == CLB_SKIP_UPDATE && verdict == CLB_CONTINUE)) verdict = v;
     }
     return verdict;
 }
 
-static int clbi_run_diverged(const clbi_run *run)
+/* The state at theta_t: loss and gradient, recorded, and shown to whoever looks. */
+static clb_status clbi_run_look(clbi_run *run, clb_verdict *verdict)
 {
-    size_t l;
-    if (!(run->pass.loss <= run->o.loss_max)) return 1;
-    for (l = 1; l < run->net->L; ++l)
-        if (!(fabs(clb_trace_charge(&run->trace, l, run->t)) <= run->o.charge_max)) return 1;
-    return 0;
+    int looking = clbi_observers_due(run), last = run->t == run->T;
+    clb_status status;
+    *verdict = CLB_CONTINUE;
+    if (run->o.batch && !looking && !last) return CLB_OK;
+    if (run->o.batch) clb_pass_batch(&run->pass, NULL, 0);
+    clbi_run_gradient(run, looking || !last ? run->grad : NULL, looking);
+    if ((status = clbi_record_state(run)) != CLB_OK) return status;
+    if (looking) *verdict = clbi_observe(run);
+    return run->o.batch && run->pass.slope ? CLB_EFROZEN : CLB_OK;
+}
+
+/* Early stopping looks at theta_t. CLB_STOP: patience is at its end. */
+static clb_verdict clbi_early_look(clbi_run *run)
+{
+    clb_early_stop *early = run->o.early;
+    double loss;
+    if (!early || (run->state->t % early->every && run->t < run->T)) return CLB_CONTINUE;
+    loss = clb_loss(&run->early_pass, NULL);
+    if (loss < early->best_loss) {
+        early->best_loss = loss;
+        early->best_t = run->state->t;
+        run->idle = 0;
+        memcpy(run->best, run->net->theta, run->net->P * sizeof(clb_real));
+        return CLB_CONTINUE;
+    }
+    if (++run->idle < early->patience) return CLB_CONTINUE;
+    early->stopped = 1;
+    return CLB_STOP;
 }
 
 static clb_status clbi_run_steps(clbi_run *run)
 {
-    for (run->t = 0; run->t < run->T; ++run->t) {
+    for (run->t = 0;; ++run->t, ++run->state->t) {
         clb_verdict verdict;
-        if (run->o.batch) clbi_next_batch(run);
-        clbi_run_gradient(run);
-        clbi_record_norms(run, run->t);
-        if (clbi_run_diverged(run)) return CLB_EDIVERGED;
-        verdict = clbi_observe(run);
-        if (verdict == CLB_STOP) return CLB_OK;
+        clb_status status = clbi_run_look(run, &verdict);
+        if (status || verdict == CLB_STOP) return status;
+        if (clbi_early_look(run) == CLB_STOP || run->t == run->T) return CLB_OK;
+        if (run->o.batch) {
+            clbi_next_batch(run);
+            clbi_run_gradient(run, run->grad, 0);
+            if ((status = clbi_record_state(run)) != CLB_OK) return status;
+        }
         clbi_record_gradient(run);
-        if (verdict != CLB_SKIP_UPDATE) clbi_update(run);
+        if (verdict == CLB_SKIP_UPDATE) continue;
+        if ((status = clbi_update(run)) != CLB_OK) return status;
     }
-    clbi_record_norms(run, run->t);
-    if (run->o.observer_count == 0) return CLB_OK;
-    if (run->o.batch) clb_pass_batch(&run->pass, NULL, 0);
-    clbi_run_gradient(run);
-    clbi_observe(run);
-    return CLB_OK;
 }
 
 /* *total += count * size; 0 where count is 0, which says that it overflowed, or the sum
@@ -7087,16 +8321,23 @@ static int clbi_add_bytes(size_t count, size_t size, size_t *total)
 
 /* What a run holds beside its pass and the sufficient statistics; 0 when it overflows. */
 static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
-                             const clb_train_opts *o)
+                             const clb_train_opts *o, int kept)
 {
-    size_t total = 8 * net->L * sizeof(double), n = data->n;
+    size_t n = data->n, total = 2 * sizeof(size_t) * o->observer_count;
+    int neurons = kept && o->neurons;
+    size_t state = clbi_state_reals(o->optimizer, net->P);
     clb_data view = *data;
     view.n = clbi_last_block_rows(net, n);
-    if (!clbi_add_bytes(clbi_run_reals(net->P), sizeof(clb_real), &total) ||
-        !clbi_add_bytes(clbi_trace_cells(net->L, T), sizeof(double), &total)) return 0;
+    if (!clbi_add_bytes(clbi_run_sums(net, neurons), sizeof(double), &total) ||
+        !clbi_add_bytes(clbi_run_reals(o, net->P, kept), sizeof(clb_real), &total)) return 0;
+    if (kept && !clbi_add_bytes(clbi_trace_cells(net->L, T, neurons ? clb_hidden_count(net) : 0),
+                                sizeof(double), &total)) return 0;
+    if (!o->state && !clbi_add_bytes(state, sizeof(clb_real), &total)) return 0;
+    if (o->early && (!clbi_add_bytes(clb_pass_bytes(net, o->early->data), 1, &total) ||
+                     !clbi_add_bytes(net->P, sizeof(clb_real), &total))) return 0;
     if (o->batch) {
-        size_t row = sizeof(uint32_t) + data->d * sizeof(clb_real) + (data->y ? sizeof(int) : 0) +
-                     (data->T ? data->K * sizeof(clb_real) : 0);
+        size_t row = (o->state ? 0 : sizeof(uint32_t)) + data->d * sizeof(clb_real) + (data->y ? sizeof(int) : 0) +
+                     (data->targets ? data->K * sizeof(clb_real) : 0);
         if (!clbi_add_bytes(n, row, &total)) return 0;
     } else if (!clbi_reduces(net, data, o)) {
         if (!clbi_add_bytes(clb_pass_bytes(net, &view), 1, &total) ||
@@ -7106,13 +8347,13 @@ static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
 }
 
 CLBDEF size_t clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
-                              const clb_train_opts *opts)
+                              const clb_train_opts *opts, int with_trace)
 {
     static const clb_train_opts defaults = CLB_ZERO;
     clb_train_opts o = opts ? *opts : defaults;
     size_t total = 0, factor = 0, run;
     clb_train_opts_resolve(&o);
-    if ((run = clbi_run_bytes(net, data, T, &o)) == 0) return 0;
+    if ((run = clbi_run_bytes(net, data, T, &o, with_trace)) == 0) return 0;
     if ((o.batch || o.observer_count) && !clbi_add_bytes(clb_pass_bytes(net, data), 1, &total))
         return 0;
     if (clbi_reduces(net, data, &o)) {                /* the factorisation is over before the run */
@@ -7129,22 +8370,24 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
     static const clb_train_opts defaults = CLB_ZERO;
     clbi_run run;
     clb_status status;
-    size_t l;
     memset(&run, 0, sizeof run);
     if (trace) memset(trace, 0, sizeof *trace);
     run.net = net;
     run.o = opts ? *opts : defaults;
-    run.eta = eta;
+    run.base = eta;
+    run.eta_before = -1;
+    run.degree = clb_degree(net);
+    if (run.degree != run.degree) run.degree = 1;
     run.T = T;
-    run.b1t = run.b2t = 1;
+    run.kept = trace != NULL;
     clb_train_opts_resolve(&run.o);
-    if ((status = clbi_train_check(&run.o, data, eta)) != CLB_OK) return status;
+    if ((status = clbi_train_check(&run.o, net, data, eta)) != CLB_OK) return status;
     status = clbi_run_alloc(&run, data);
-    if (!status) status = clbi_trace_alloc(&run.trace, net->L, T, eta);
+    if (!status) status = clbi_run_trace(&run);
     if (!status) {
-        for (l = 1; l < net->L; ++l) run.C[l - 1] = clb_charge_bias(net, NULL, l);
         status = clbi_run_steps(&run);
         run.trace.steps = run.t;
+        if (run.best) memcpy(net->theta, run.best, net->P * sizeof *net->theta);
     }
     clbi_run_free(&run);
     if (trace && (status == CLB_OK || status == CLB_EDIVERGED)) *trace = run.trace;
@@ -7161,9 +8404,6 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
 #else
 #define CLBI_EPSILON 2.220446049250313e-16
 #endif
-
-static void clbi_neuron_sums(const clb_net *net, const clb_real *x, size_t l, double upper,
-                             double lower, double *out);
 
 /* a of one neuron with p, q and the wanted charge c; 1 where no a > 0 solves q/a^2 - p a^2 = c. */
 static double clbi_rescale_factor(double p, double q, double c)
@@ -7194,8 +8434,8 @@ static double clbi_rescale_sweep(const clb_net *net, clb_real *theta, clb_real *
     double worst = 0;
     size_t l, j;
     for (l = 1; l < net->L; ++l, charges += net->m[l - 1]) {
-        clbi_neuron_sums(net, theta, l, 0, 1, p);
-        clbi_neuron_sums(net, theta, l, 1, 0, q);
+        clbi_neuron_products(net, theta, theta, l, 0, 1, p);
+        clbi_neuron_products(net, theta, theta, l, 1, 0, q);
         for (j = 0; j < net->m[l]; ++j) {
             double a = clbi_rescale_factor(p[j], q[j], charges[j]);
             double error = fabs(q[j] - p[j] - charges[j]) / (p[j] + q[j] + 1e-300);
@@ -7484,6 +8724,7 @@ static clb_verdict clbi_flow_observe(clbi_flow_run *run)
     state.pass = &run->pass;
     state.grad = run->k[0];
     state.loss = run->stats.loss;
+    state.trace = NULL;
     return run->o.observe(run->o.context, &state);
 }
 
@@ -7591,6 +8832,15 @@ static void clbi_sort_rows(size_t n, double *d, double *Z, size_t w)
     }
 }
 
+/* sqrt(x^2 + y^2), also where the squares over- or underflow. */
+static double clbi_hypot(double x, double y)
+{
+    double sum = x * x + y * y, scale;
+    if (sum > 0x1p-900 && sum <= DBL_MAX) return sqrt(sum);
+    scale = clbi_safe_scale(fmax(fabs(x), fabs(y)));
+    return sqrt(scale * x * (scale * x) + scale * y * (scale * y)) / scale;
+}
+
 /* One implicit QL step with Wilkinson's shift on the unreduced block l..m of T. */
 static void clbi_ql_step(size_t l, size_t m, double *d, double *e, double *Z, size_t w)
 {
@@ -7600,7 +8850,7 @@ static void clbi_ql_step(size_t l, size_t m, double *d, double *e, double *Z, si
     double s = 1, c = 1, p = 0;
     for (size_t i = m; i-- > l;) {
         double f = s * e[i], b = c * e[i];
-        double r = sqrt(f * f + g * g);
+        double r = clbi_hypot(f, g);
         e[i + 1] = r;
         if (r == 0) {                            /* the bulge vanished: T splits here */
             d[i + 1] -= p;
@@ -7621,20 +8871,29 @@ static void clbi_ql_step(size_t l, size_t m, double *d, double *e, double *Z, si
     e[m] = 0;
 }
 
+/* The last row of the block of T that begins at row l. T splits where an off-diagonal element is
+ * lost beside its neighbours on the diagonal, or beside all of T: neighbours may be 0. */
+static size_t clbi_ql_split(size_t n, size_t l, const double *d, const double *e, double floor)
+{
+    while (l + 1 < n && fabs(e[l]) > floor &&
+           fabs(e[l]) > 0.5 * CLBI_DBL_EPS * (fabs(d[l]) + fabs(d[l + 1]))) ++l;
+    return l;
+}
+
 /* Eigenvalues of the symmetric tridiagonal matrix with diagonal d [n] and off-diagonal e [n]
  * (e[n-1] is scratch), ascending in d; e is destroyed. Z [n][w] becomes V Z, V the rows of
  * eigenvectors (w = 0: values only; Z the identity gives V; a column g gives V g). Returns the
  * number of eigenvalues that did not converge. */
 static size_t clbi_ql(size_t n, double *d, double *e, double *Z, size_t w)
 {
-    size_t failed = 0;
+    size_t i, m, failed = 0;
+    double top = 0, scale;
     if (n > 0) e[n - 1] = 0;
+    for (i = 0; i < n; ++i) top = fmax(top, fmax(fabs(d[i]), fabs(e[i])));
+    scale = clbi_safe_scale(top);
+    for (i = 0; i < n; ++i) d[i] *= scale, e[i] *= scale;
     for (size_t l = 0; l < n; ++l) {
-        for (int sweep = 0;; ++sweep) {
-            size_t m = l;
-            while (m + 1 < n && fabs(e[m]) > 0.5 * CLBI_DBL_EPS * (fabs(d[m]) + fabs(d[m + 1])))
-                ++m;
-            if (m == l) break;
+        for (int sweep = 0; (m = clbi_ql_split(n, l, d, e, 0x1p-700 * scale * top)) > l; ++sweep) {
             if (sweep == 60) {
                 ++failed;
                 break;
@@ -7642,6 +8901,7 @@ static size_t clbi_ql(size_t n, double *d, double *e, double *Z, size_t w)
             clbi_ql_step(l, m, d, e, Z, w);
         }
     }
+    for (i = 0; i < n; ++i) d[i] /= scale;
     clbi_sort_rows(n, d, Z, w);
     return failed;
 }
@@ -8483,7 +9743,7 @@ CLBDEF size_t clb_eigh_bytes(size_t n, int vectors)
 /* x = x / |x| by division, as published; returns |x|. */
 static double clbi_normalise(size_t n, clb_real *x)
 {
-    clb_real norm = (clb_real)sqrt(clb_sumsq(n, x));
+    clb_real norm = (clb_real)clbi_norm(n, x);
     for (size_t j = 0; j < n; ++j) x[j] /= norm;
     return (double)norm;
 }
@@ -8567,7 +9827,9 @@ CLBDEF clb_status clb_lanczos_published(const clb_linop *A, size_t count, clb_rn
 /* An orthonormal basis V of `size` rows; A has been applied to the first `done` of them. H_ij = v_i
  * . A v_j is stored for j < done, i < size, so that start vectors, blocks, restarts and random
  * continuations need no special cases:
- *   A v_j = sum_{i < size} H_ij v_i + (rounding)       for all j < done. */
+ *   A v_j = sum_{i < size} H_ij v_i + (rounding)       for all j < done.
+ * A stands for scale A here: an operator too large or too small for squares is worked on times a
+ * power of two, 1 for all others. */
 typedef struct clbi_krylov {
     const clb_linop *A;
     size_t    n, cap, size, done;
@@ -8578,6 +9840,7 @@ typedef struct clbi_krylov {
     double   *h, *dot;     /* [cap] */
     clb_real *coef;        /* [cap] */
     double    norm;        /* lower bound of |A|_2: largest |A v_j| */
+    double    scale, top;  /* the power of two; largest |A v_j| without it */
     size_t    products;
     clb_rng  *rng;
     int       finite;
@@ -8609,6 +9872,7 @@ static clb_status clbi_krylov_init(clbi_krylov *k, const clb_linop *A, size_t ca
     k->h = k->H + cap * cap;
     k->dot = k->h + cap;
     k->rng = rng;
+    k->scale = 1;
     k->finite = 1;
     return CLB_OK;
 }
@@ -8632,7 +9896,7 @@ static double clbi_krylov_orthogonalise(clbi_krylov *k)
         }
         kernels->combine(k->size, k->n, k->coef, k->V, k->n, k->w);
     }
-    return sqrt(clb_sumsq(k->n, k->w));
+    return clbi_norm(k->n, k->w);
 }
 
 /* w / norm becomes the next row of the basis. */
@@ -8650,7 +9914,7 @@ static int clbi_krylov_random(clbi_krylov *k)
     for (int attempt = 0; attempt < 5 && k->size < k->cap && k->size < k->n; ++attempt) {
         double before, after;
         clb_rng_normal(k->rng, k->n, k->w);
-        before = sqrt(clb_sumsq(k->n, k->w));
+        before = clbi_norm(k->n, k->w);
         after = clbi_krylov_orthogonalise(k);
         if (!(after > 1e-3 * before / sqrt((double)k->n))) continue;
         for (size_t j = 0; j < k->n; ++j) k->w[j] = (clb_real)((double)k->w[j] / after);
@@ -8660,7 +9924,35 @@ static int clbi_krylov_random(clbi_krylov *k)
     return 0;
 }
 
-/* w = A v_j. A stored matrix is read once for two vectors where the next one is known already. */
+/* Sizes at which squares, and the projected matrix as clb_real, are safe. */
+#ifdef CLB_SINGLE
+#define CLBI_KRYLOV_LIMIT 0x1p60
+#else
+#define CLBI_KRYLOV_LIMIT 0x1p300
+#endif
+
+/* w, just made by the operator, times the scale. The scale goes by the largest
+ * norm so far: what is known already changes with it. */
+static void clbi_krylov_scale(clbi_krylov *k)
+{
+    double norm = clbi_norm(k->n, k->w), scale = k->scale;
+    k->finite = norm <= DBL_MAX;
+    if (!k->finite) return;
+    if (norm > k->top) {
+        k->top = norm;
+        scale = clbi_scale_into(norm, CLBI_KRYLOV_LIMIT);
+    }
+    if (scale != k->scale) {
+        for (size_t i = 0; i < k->cap * k->cap; ++i) k->H[i] = k->H[i] / k->scale * scale;
+        k->norm = k->norm / k->scale * scale;
+        k->scale = scale;
+    }
+    for (size_t j = 0; scale != 1 && j < k->n; ++j) k->w[j] = (clb_real)((double)k->w[j] * scale);
+    k->norm = fmax(k->norm, scale != 1 ? clbi_norm(k->n, k->w) : norm);
+}
+
+/* w = A v_j. A stored matrix is read once for two vectors where the next one is
+ * known already. */
 static void clbi_krylov_apply(clbi_krylov *k, size_t j)
 {
     const clb_real *v = k->V + j * k->n;
@@ -8675,6 +9967,7 @@ static void clbi_krylov_apply(clbi_krylov *k, size_t j)
     } else {
         k->A->apply(k->A->context, v, k->w);
     }
+    clbi_krylov_scale(k);
 }
 
 /* Applies A to the next unprocessed row and extends the basis by what is new; where nothing is (an
@@ -8682,14 +9975,9 @@ static void clbi_krylov_apply(clbi_krylov *k, size_t j)
 static void clbi_krylov_step(clbi_krylov *k)
 {
     size_t j = k->done++;
-    double norm, beta;
+    double beta;
     clbi_krylov_apply(k, j);
-    norm = sqrt(clb_sumsq(k->n, k->w));
-    if (!(norm <= 1.7976931348623157e308)) {
-        k->finite = 0;
-        return;
-    }
-    if (norm > k->norm) k->norm = norm;
+    if (!k->finite) return;
     beta = clbi_krylov_orthogonalise(k);
     for (size_t i = 0; i < k->size; ++i) k->H[i * k->cap + j] = k->H[j * k->cap + i] = k->h[i];
     if (k->size >= k->cap || k->size >= k->n) return;
@@ -8703,13 +9991,13 @@ static void clbi_krylov_step(clbi_krylov *k)
 
 /* --- Lanczos -------------------------------------------------------------------------------- */
 
-CLBDEF void clb_lanczos_opts_resolve(clb_lanczos_opts *opts, size_t n, size_t k)
+CLBDEF void clb_lanczos_opts_resolve(clb_lanczos_opts *opts, const clb_linop *A, size_t k)
 {
-    size_t ends = opts->which == CLB_BOTH_ENDS ? 2 : 1, wanted, least;
+    size_t ends = opts->which == CLB_BOTH_ENDS ? 2 : 1, n = A->n, wanted, least;
     if (k > n) k = n;
     wanted = ends * k;
     if (opts->tol <= 0) opts->tol = sizeof(clb_real) == 4 ? 1e-5 : 1e-10;
-    if (opts->block == 0) opts->block = 1;
+    if (opts->block == 0) opts->block = A->apply == clbi_dense_apply && n > 500 ? 2 : 1;
     if (opts->block > n) opts->block = n;
     if (opts->basis == 0) opts->basis = 2 * wanted + 20 > 60 ? 2 * wanted + 20 : 60;
     least = wanted + 2 * opts->block + 2;                /* room for a step of every start vector */
@@ -8722,8 +10010,9 @@ typedef struct clbi_lanczos {
     clbi_krylov k;
     clb_lanczos_opts opts;
     size_t    top, bottom;     /* pairs wanted at each end */
+    size_t    budget;          /* products for the basis; the others measure residuals */
     double   *theta, *res;     /* [basis] Ritz values ascending, residual estimates */
-    double   *before;          /* [top + bottom] wanted Ritz values before the check for copies */
+    double   *before;          /* [top + bottom] wanted values of A before the check for copies */
     clb_real *S, *P;        /* [basis][basis] rows of Ritz coordinates; projected matrix, scratch */
     clb_real *tile;            /* [basis][CLBI_TILE] */
     size_t   *keep;            /* [basis] indices of Ritz pairs */
@@ -8882,7 +10171,7 @@ static void clbi_lanczos_challenge(clbi_lanczos *s)
     size_t wanted = s->top + s->bottom;
     for (size_t i = 0; i < wanted; ++i) {
         s->keep[i] = clbi_lanczos_index(s, i);
-        s->before[i] = s->theta[s->keep[i]];
+        s->before[i] = s->theta[s->keep[i]] / s->k.scale;
     }
     clbi_lanczos_compress(s, wanted, 1);
     for (size_t b = 0; b < s->opts.block; ++b)
@@ -8892,9 +10181,9 @@ static void clbi_lanczos_challenge(clbi_lanczos *s)
 /* Did the challenge bring nothing better than what was there? */
 static int clbi_lanczos_held(const clbi_lanczos *s)
 {
-    double slack = s->opts.tol * s->k.norm;
+    double slack = s->opts.tol * s->k.norm / s->k.scale;
     for (size_t i = 0; i < s->top + s->bottom; ++i) {
-        double now = s->theta[clbi_lanczos_index(s, i)];
+        double now = s->theta[clbi_lanczos_index(s, i)] / s->k.scale;
         if (i < s->top ? now > s->before[i] + slack : now < s->before[i] - slack) return 0;
     }
     return 1;
@@ -8911,15 +10200,18 @@ static clb_status clbi_lanczos_run(clbi_lanczos *s, clb_eigs *out)
     double tol = 0.5 * s->opts.tol, before = 0, worst;
     for (;;) {
         clb_status status;
-        while (k->done < look && k->done < k->size && k->finite) clbi_krylov_step(k);
+        while (k->done < look && k->done < k->size && k->finite && k->products < s->budget)
+            clbi_krylov_step(k);
         if (!k->finite) return CLB_ENOTFINITE;
         if ((status = clbi_lanczos_ritz(s)) != CLB_OK) return status;
-        out->smallest = fmin(out->smallest, s->theta[0]);
-        out->largest = fmax(out->largest, s->theta[k->done - 1]);
+        out->smallest = fmin(out->smallest, s->theta[0] / k->scale);
+        out->largest = fmax(out->largest, s->theta[k->done - 1] / k->scale);
         if (k->done == k->n) return CLB_OK;                /* the whole space: exact */
+        if (k->done < s->top + s->bottom) return CLB_ENOCONV;
         worst = clbi_lanczos_worst(s);
+        if (worst <= tol && challenged && (s->opts.no_check || clbi_lanczos_held(s))) return CLB_OK;
+        if (k->products >= s->budget) return CLB_ENOCONV;
         if (worst <= tol) {
-            if (challenged && (s->opts.no_check || clbi_lanczos_held(s))) return CLB_OK;
             challenged = 1;
             clbi_lanczos_challenge(s);
             look = s->opts.basis;
@@ -8928,7 +10220,6 @@ static clb_status clbi_lanczos_run(clbi_lanczos *s, clb_eigs *out)
             look = s->opts.basis;                          /* looked too early */
             continue;
         } else {
-            if (k->products >= s->opts.max_products) return CLB_ENOCONV;
             if (!s->opts.no_check) challenged = 0;
             clbi_lanczos_restart(s);
             look = clbi_lanczos_look(s, before, worst, k->products - seen, tol);
@@ -8963,30 +10254,48 @@ static clb_status clbi_eigs_alloc(clb_eigs *out, size_t n, size_t count)
     return CLB_OK;
 }
 
-/* Residual of pair i by one product; bound from it and the distance to the other Ritz values. */
+/* A bound on the distance from Ritz value `at` of a vector with residual r to the nearest
+ * eigenvalue: r^2/gap where the pair is converged, so that the other Ritz values tell how far the
+ * rest of the spectrum is, else r. */
+static double clbi_lanczos_bound(const clbi_lanczos *s, size_t at, double r, int converged)
+{
+    double gap = DBL_MAX;
+    for (size_t j = 0; j < s->k.done; ++j)
+        if (j != at) gap = fmin(gap, fabs(s->theta[j] - s->theta[at]) - s->res[j]);
+    return converged && gap > r ? r / gap * r : r;
+}
+
+/* Residual of pair i by one product, where one is left, and the bound. It includes how far v.Av is
+ * from the Ritz value: 0 for a symmetric operator, but for rounding. */
 static void clbi_lanczos_measure(clbi_lanczos *s, clb_eigs *out, size_t i)
 {
     clbi_krylov *k = &s->k;
     size_t at = s->keep[i];
-    double r, gap = 1.7976931348623157e308;
+    double r = s->res[at], off = 0, noise = 4 * CLBI_EPS * k->norm;
     clb_real *v = out->vector + i * k->n;
+    int measured = k->products < s->opts.max_products;
     clbi_normalise(k->n, v);
     clbi_sign_rule(k->n, v);
-    k->A->apply(k->A->context, v, k->w);
-    ++k->products;
-    clb_axpy(k->n, (clb_real)-s->theta[at], v, k->w);
-    r = sqrt(clb_sumsq(k->n, k->w));
-    for (size_t j = 0; j < k->done; ++j)
-        if (j != at) gap = fmin(gap, fmax(0, fabs(s->theta[j] - s->theta[at]) - s->res[j]));
-    out->value[i] = s->theta[at];
-    out->residual[i] = r;
-    out->bound[i] = (gap > 0 ? fmin(r, r / gap * r) : r) + 4 * CLBI_EPS * k->norm;
-    out->converged[i] = r <= s->opts.tol * k->norm + 4 * CLBI_EPS * k->norm;
+    if (measured) {
+        k->A->apply(k->A->context, v, k->w);
+        ++k->products;
+        clbi_krylov_scale(k);
+        off = fabs(clb_dot(k->n, v, k->w) - s->theta[at]);
+        clb_axpy(k->n, (clb_real)-s->theta[at], v, k->w);
+        r = clbi_norm(k->n, k->w);
+    }
+    out->converged[i] = measured && r <= s->opts.tol * k->norm + noise;
+    out->value[i] = s->theta[at] / k->scale;
+    out->residual[i] = r / k->scale;
+    out->bound[i] = (clbi_lanczos_bound(s, at, r, out->converged[i]) + off + noise) / k->scale;
 }
 
 static clb_status clbi_lanczos_finish(clbi_lanczos *s, clb_eigs *out, clb_status status)
 {
-    size_t wanted = s->top + s->bottom, p = s->k.done, n = s->k.n;
+    size_t wanted, p = s->k.done, n = s->k.n;
+    if (s->top > p) s->top = p;                            /* max_products did not suffice */
+    if (s->bottom > p - s->top) s->bottom = p - s->top;
+    out->count = wanted = s->top + s->bottom;
     for (size_t i = 0; i < wanted; ++i) {
         s->keep[i] = clbi_lanczos_index(s, i);
         memcpy(s->P + i * p, s->S + s->keep[i] * p, p * sizeof *s->P);
@@ -8996,7 +10305,7 @@ static clb_status clbi_lanczos_finish(clbi_lanczos *s, clb_eigs *out, clb_status
         clbi_lanczos_measure(s, out, i);
         if (!out->converged[i] && status == CLB_OK) status = CLB_ENOCONV;
     }
-    out->norm = s->k.norm;
+    out->norm = s->k.norm / s->k.scale;
     out->products = s->k.products;
     return status;
 }
@@ -9006,12 +10315,14 @@ static void clbi_lanczos_plan(clbi_lanczos *s, const clb_linop *A, size_t k,
                               const clb_lanczos_opts *opts)
 {
     if (opts) s->opts = *opts;
-    if (s->opts.block == 0 && A->apply == clbi_dense_apply && A->n > 500) s->opts.block = 2;
-    clb_lanczos_opts_resolve(&s->opts, A->n, k);
+    clb_lanczos_opts_resolve(&s->opts, A, k);
     if (k > A->n) k = A->n;
     s->top = s->opts.which == CLB_SMALLEST ? 0 : k;
     s->bottom = s->opts.which == CLB_LARGEST ? 0 : k;
     if (s->top + s->bottom > A->n) s->bottom = A->n - s->top;
+    s->budget = s->opts.max_products -
+                (s->top + s->bottom < s->opts.max_products / 2 ? s->top + s->bottom
+                                                               : s->opts.max_products / 2);
 }
 
 CLBDEF size_t clb_lanczos_bytes(const clb_linop *A, size_t k, const clb_lanczos_opts *opts)
@@ -9043,7 +10354,7 @@ CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_op
     if (A->n == 0) return CLB_EEMPTY;
     if (k == 0 || (opts && (unsigned)opts->which >= CLB_WHICH_COUNT)) return CLB_EOPTION;
     clbi_lanczos_plan(&s, A, k, opts);
-    if (s.opts.start && !((start = sqrt(clb_sumsq(A->n, s.opts.start))) > 0)) return CLB_EOPTION;
+    if (s.opts.start && !((start = clbi_norm(A->n, s.opts.start)) > 0)) return CLB_EOPTION;
     clb_rng_seed(&own, 1);
     if ((status = clbi_lanczos_init(&s, A, s.opts.rng ? s.opts.rng : &own)) != CLB_OK)
         return status;
@@ -9082,10 +10393,10 @@ static size_t clbi_slq_tridiagonal(clbi_krylov *k, size_t steps, double *node, d
         size_t j = k->done, size = k->size;
         clbi_krylov_step(k);
         if (!k->finite) return 0;
-        node[j] = k->H[j * k->cap + j];
+        node[j] = k->H[j * k->cap + j] / k->scale;
         off[j] = 0;
         if (k->size == size || k->H[size * k->cap + j] == 0) return j + 1;
-        off[j] = k->H[size * k->cap + j];
+        off[j] = k->H[size * k->cap + j] / k->scale;
     }
     return k->done;
 }
@@ -9136,7 +10447,7 @@ CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *
         k.size = k.done = 0;
         if (o.start) memcpy(k.w, o.start, A->n * sizeof *k.w);
         else clb_rng_normal(rng, A->n, k.w);
-        norm = sqrt(clb_sumsq(A->n, k.w));
+        norm = clbi_norm(A->n, k.w);
         if (norm > 0) {
             clbi_krylov_push(&k, norm);
             status = clbi_slq_probe(&k, out, o.steps, 1 / (double)o.probes, off);
@@ -9172,7 +10483,7 @@ CLBDEF clb_status clb_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng
 {
     clb_real *z;
     size_t cells, n = A->n;
-    double mean = 0, scatter = 0, half;
+    double mean = 0, scatter = 0, scale = 1, half;
     clb_status status;
     memset(out, 0, sizeof *out);
     if (n == 0) return CLB_EEMPTY;
@@ -9183,17 +10494,19 @@ CLBDEF clb_status clb_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng
         double q, delta;
         for (size_t j = 0; j < n; ++j) z[j] = clb_rng_u32(rng) >> 31 ? 1 : -1;
         A->apply(A->context, z, z + n);
+        if (p == 0) scale = clbi_safe_scale(clbi_norm(n, z + n));
+        if (scale != 1) clb_scale(n, (clb_real)scale, z + n);
         q = clb_dot(n, z, z + n);
         delta = q - mean;                                  /* Welford */
         mean += delta / (double)(p + 1);
         scatter += delta * (q - mean);
     }
     CLB_FREE(z);
-    out->mean = mean;
-    out->stderr_mean = sqrt(scatter / (double)(probes - 1) / (double)probes);
+    out->mean = mean / scale;
+    out->stderr_mean = sqrt(scatter / (double)(probes - 1) / (double)probes) / scale;
     half = clbi_student95(probes - 1) * out->stderr_mean;
-    out->lower = mean - half;
-    out->upper = mean + half;
+    out->lower = out->mean - half;
+    out->upper = out->mean + half;
     out->samples = probes;
     return CLB_OK;
 }
@@ -9244,6 +10557,18 @@ CLBDEF double clb_trace_drift_bias(const clb_trace *trace, size_t l)
     return clb_trace_charge_bias(trace, l, trace->steps) - clb_trace_charge_bias(trace, l, 0);
 }
 
+CLBDEF double clb_trace_law(const clb_trace *trace, size_t l, size_t t)
+{
+    const double *q = trace->q + t * trace->L, *qb = trace->qb + t * trace->L;
+    CLB_ASSERT(l >= 1 && l < trace->L && t <= trace->T);
+    return trace->upper[l - 1] * q[l] - trace->lower[l - 1] * (q[l - 1] + qb[l - 1]);
+}
+
+CLBDEF double clb_trace_law_drift(const clb_trace *trace, size_t l)
+{
+    return clb_trace_law(trace, l, trace->steps) - clb_trace_law(trace, l, 0);
+}
+
 CLBDEF double clb_trace_max_drift(const clb_trace *trace, size_t l)
 {
     double worst = 0, start = clb_trace_charge(trace, l, 0);
@@ -9268,7 +10593,7 @@ CLBDEF double clb_degree(const clb_net *net)
     case CLB_IDENTITY:
     case CLB_LEAKY_RELU:
     case CLB_RELU_MIX:   return 1;
-    case CLB_RELU_POWER: return net->a;
+    case CLB_RELU_POWER: return net->param;
     default:             return (double)NAN;
     }
 }
@@ -9293,22 +10618,21 @@ CLBDEF size_t clb_hidden_count(const clb_net *net)
     return count;
 }
 
-/* For every neuron j of hidden layer l: out[j] = upper |col_j of layer l+1|^2 + lower (|row_j of
- * layer l|^2 + b_j^2). Columns are summed row by row, in ascending order of k. */
-static void clbi_neuron_sums(const clb_net *net, const clb_real *x, size_t l, double upper,
-                             double lower, double *out)
+/* For every neuron j of hidden layer l: out[j] = upper <col_j x, col_j y> of layer l+1 + lower (<row_j
+ * x, row_j y> of layer l + x_j y_j of its bias). Columns are summed row by row, in ascending order
+ * of k. */
+static void clbi_neuron_products(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
+                                 double upper, double lower, double *out)
 {
-    size_t j, k, m = net->m[l], above = net->m[l + 1], below = net->m[l - 1];
-    const clb_real *W = x + net->w[l], *V = x + net->w[l + 1];
+    size_t j, k, m = net->m[l], above = net->m[l + 1], w = net->w[l], v = net->w[l + 1];
+    size_t below = net->m[l - 1];
     for (j = 0; j < m; ++j) out[j] = 0;
     for (k = 0; upper != 0 && k < above; ++k)
-        for (j = 0; j < m; ++j) out[j] += (double)V[k * m + j] * (double)V[k * m + j];
+        for (j = 0; j < m; ++j) out[j] += (double)x[v + k * m + j] * (double)y[v + k * m + j];
     for (j = 0; j < m; ++j) {
-        double row = lower != 0 ? clb_sumsq(below, W + j * below) : 0;
-        if (lower != 0 && net->b[l] != CLB_NO_BIAS) {
-            double b = (double)x[net->b[l] + j];
-            row += b * b;
-        }
+        double row = lower != 0 ? clb_dot(below, x + w + j * below, y + w + j * below) : 0;
+        if (lower != 0 && net->b[l] != CLB_NO_BIAS)
+            row += (double)x[net->b[l] + j] * (double)y[net->b[l] + j];
         out[j] = upper * out[j] + lower * row;
     }
 }
@@ -9316,7 +10640,8 @@ static void clbi_neuron_sums(const clb_net *net, const clb_real *x, size_t l, do
 CLBDEF void clb_neuron_charges(const clb_net *net, const clb_real *theta, size_t l, double *out)
 {
     CLB_ASSERT(l >= 1 && l < net->L);
-    clbi_neuron_sums(net, theta ? theta : net->theta, l, 1, -1, out);
+    if (!theta) theta = net->theta;
+    clbi_neuron_products(net, theta, theta, l, 1, -1, out);
 }
 
 CLBDEF void clb_hidden_charges(const clb_net *net, const clb_real *theta, double *out)
@@ -9530,8 +10855,8 @@ static clb_status clbi_spectrum_alloc(clb_spectrum *sp, size_t n)
     if ((status = clbi_alloc(&sp->arena, cells, sizeof *sp->D)) != CLB_OK) return status;
     sp->n = n;
     sp->lambda = (double *)sp->arena;
-    sp->a = sp->lambda + n;
-    sp->D = sp->a + n;
+    sp->projection = sp->lambda + n;
+    sp->D = sp->projection + n;
     return CLB_OK;
 }
 
@@ -9547,7 +10872,7 @@ static void clbi_spectrum_finish(clb_spectrum *sp)
     size_t k, j, n = sp->n;
     sp->delta0 = 0;
     for (k = 0; k < n; ++k)
-        for (j = 0; j < n; ++j) sp->delta0 += sp->a[k] * sp->a[j] * sp->D[k * n + j];
+        for (j = 0; j < n; ++j) sp->delta0 += sp->projection[k] * sp->projection[j] * sp->D[k * n + j];
 }
 
 /* D += sign V V^T over the coordinates at .. at+width-1 of the kept eigenvectors. */
@@ -9604,7 +10929,7 @@ CLBDEF clb_status clb_spectrum_init(clb_spectrum *sp, const clb_net *net, size_t
         sp->energy = energy;
         sp->smallest = values[0];
         sp->largest = values[P - 1];
-        for (k = 0; k < n; ++k) sp->lambda[k] = values[kept[k]], sp->a[k] = a[kept[k]];
+        for (k = 0; k < n; ++k) sp->lambda[k] = values[kept[k]], sp->projection[k] = a[kept[k]];
         status = clbi_spectrum_overlaps(sp, net, l, kept, vectors);
         if (status == CLB_OK) clbi_spectrum_finish(sp);
         else clb_spectrum_free(sp);
@@ -9654,8 +10979,8 @@ static clb_status clbi_function_modes(clbi_function *s, clb_spectrum *sp, const 
     for (p = 0; p < n; ++p) {
         double root = sqrt(s->values[first + p]);
         sp->lambda[p] = c * s->values[first + p];
-        sp->a[p] = clb_dot(N, s->U + (first + p) * N, q) * root;     /* q = c (f - t) */
-        sp->energy += sp->a[p] * sp->a[p];
+        sp->projection[p] = clb_dot(N, s->U + (first + p) * N, q) * root;     /* q = c (f - t) */
+        sp->energy += sp->projection[p] * sp->projection[p];
         for (r = 0; r < n; ++r)
             sp->D[p * n + r] = (double)s->B[p * n + r] / (root * sqrt(s->values[first + r]));
     }
@@ -9715,9 +11040,9 @@ static void clbi_sum_pairs(const clb_spectrum *sp, const double *x, const double
         if (!use[k]) continue;
         ++out->modes;
         for (j = 0; j < k; ++j)
-            if (use[j]) row += sp->a[j] * sp->D[k * n + j] * clbi_geo_pair(x, log_rho, k, j, T);
-        out->S += 2 * sp->a[k] * row;
-        out->diagonal += sp->a[k] * sp->a[k] * sp->D[k * n + k] *
+            if (use[j]) row += sp->projection[j] * sp->D[k * n + j] * clbi_geo_pair(x, log_rho, k, j, T);
+        out->S += 2 * sp->projection[k] * row;
+        out->diagonal += sp->projection[k] * sp->projection[k] * sp->D[k * n + k] *
                          clbi_geo_pair(x, log_rho, k, k, T);
     }
     out->S += out->diagonal;
@@ -9757,7 +11082,7 @@ CLBDEF double clb_spectrum_delta(const clb_spectrum *sp, double eta, size_t t, c
     if (clbi_alloc(&g, n, sizeof *g)) return (double)NAN;
     for (k = 0; k < n; ++k) {
         double x = clbi_mode_step(sp, k, eta, rule, &use);
-        g[k] = use ? sp->a[k] * clb_powi(1 - x, t) : 0;             /* g_t along v_k */
+        g[k] = use ? sp->projection[k] * clb_powi(1 - x, t) : 0;             /* g_t along v_k */
     }
     for (k = 0; k < n; ++k)
         for (j = 0; j < n; ++j) delta += g[k] * g[j] * sp->D[k * n + j];
@@ -9924,7 +11249,7 @@ static void clbi_linear_statistics(clbi_linear_work *s, const clb_data *data)
 {
     size_t i, n = data->n, d = data->d, m = s->net->m[1], K = data->K;
     const clb_real *W1 = s->net->theta + s->net->w[1], *W2 = s->net->theta + s->net->w[2];
-    if (data->T) memcpy(s->Y, data->T, n * K * sizeof *s->Y);
+    if (data->targets) memcpy(s->Y, data->targets, n * K * sizeof *s->Y);
     else
         for (i = 0; i < n; ++i) s->Y[i * K + (size_t)data->y[i]] = 1;
     clb_matmul_tn(d, d, n, data->X, d, data->X, d, s->Sigma, d);
@@ -10084,31 +11409,95 @@ CLBDEF clb_status clb_compression_bounds(clb_curv *curv, clb_compression *out)
 
 #define CLBI_NAN ((double)NAN)
 
-CLBDEF double clb_mean(size_t n, const double *x)
+static int clbi_finite(double x)
 {
-    double sum = 0;
-    size_t i;
-    for (i = 0; i < n; ++i) sum += x[i];
-    return n ? sum / (double)n : CLBI_NAN;
+    return x - x == 0;              /* false for NaN and both infinities */
 }
 
-/* sum (x - mean)^2: two passes, so that no digits cancel */
-static double clbi_sum_squared_deviations(size_t n, const double *x)
+/* What is known of values before their squares are taken: extremes and sum. */
+typedef struct clbi_tally {
+    size_t n;
+    double min, max, sum;
+} clbi_tally;
+
+static void clbi_tally_add(clbi_tally *t, double x)
 {
-    double mean = clb_mean(n, x), sum = 0;
+    if (t->n == 0 || !(t->min <= x)) t->min = x;
+    if (t->n == 0 || !(t->max >= x)) t->max = x;
+    t->sum += x;
+    ++t->n;
+}
+
+/* The mean. Of equal values it is that value, which their rounded sum need not give: so a constant
+ * has no spread at all. */
+static double clbi_tally_mean(const clbi_tally *t)
+{
+    if (t->n == 0) return CLBI_NAN;
+    return t->min == t->max && t->sum == t->sum ? t->min : t->sum / (double)t->n;
+}
+
+static double clbi_tally_scale(const clbi_tally *t)
+{
+    return t->n ? clbi_safe_scale(fmax(fabs(t->min), fabs(t->max))) : 1;
+}
+
+/* The values scale x, all or the finite ones. */
+static clbi_tally clbi_tally_of(size_t n, const double *x, int finite_only, double scale)
+{
+    clbi_tally t = CLB_ZERO;
     size_t i;
-    for (i = 0; i < n; ++i) sum += (x[i] - mean) * (x[i] - mean);
-    return sum;
+    for (i = 0; i < n; ++i)
+        if (!finite_only || clbi_finite(x[i])) clbi_tally_add(&t, scale * x[i]);
+    return t;
+}
+
+/* Mean and sum (scale (x - mean))^2 in two passes, so that no digits cancel. */
+typedef struct clbi_spread {
+    clbi_tally tally;               /* of scale x */
+    double     scale, mean, squares;
+} clbi_spread;
+
+static clbi_spread clbi_spread_of(size_t n, const double *x, int finite_only)
+{
+    clbi_spread s;
+    double mean;
+    size_t i;
+    s.tally = clbi_tally_of(n, x, finite_only, 1);
+    s.scale = clbi_tally_scale(&s.tally);
+    if (s.scale != 1) s.tally = clbi_tally_of(n, x, finite_only, s.scale);
+    mean = clbi_tally_mean(&s.tally);
+    s.mean = mean / s.scale;
+    s.squares = 0;
+    for (i = 0; i < n; ++i)
+        if (!finite_only || clbi_finite(x[i]))
+            s.squares += (s.scale * x[i] - mean) * (s.scale * x[i] - mean);
+    return s;
+}
+
+/* Root of sum (x - mean)^2 / n, NaN for n = 0. */
+static double clbi_spread_root(const clbi_spread *s, size_t n)
+{
+    return n ? sqrt(s->squares / (double)n) / s->scale : CLBI_NAN;
+}
+
+CLBDEF double clb_mean(size_t n, const double *x)
+{
+    clbi_tally t = clbi_tally_of(n, x, 0, 1);
+    double scale = clbi_tally_scale(&t);
+    if (scale != 1) t = clbi_tally_of(n, x, 0, scale);
+    return clbi_tally_mean(&t) / scale;
 }
 
 CLBDEF double clb_std_pop(size_t n, const double *x)
 {
-    return n ? sqrt(clbi_sum_squared_deviations(n, x) / (double)n) : CLBI_NAN;
+    clbi_spread s = clbi_spread_of(n, x, 0);
+    return clbi_spread_root(&s, n);
 }
 
 CLBDEF double clb_std(size_t n, const double *x)
 {
-    return n > 1 ? sqrt(clbi_sum_squared_deviations(n, x) / (double)(n - 1)) : CLBI_NAN;
+    clbi_spread s = clbi_spread_of(n, x, 0);
+    return n > 1 ? clbi_spread_root(&s, n - 1) : CLBI_NAN;
 }
 
 CLBDEF double clb_stderr(size_t n, const double *x)
@@ -10116,32 +11505,19 @@ CLBDEF double clb_stderr(size_t n, const double *x)
     return clb_std(n, x) / sqrt((double)n);
 }
 
-static int clbi_finite(double x)
-{
-    return x - x == 0;              /* false for NaN and both infinities */
-}
-
 CLBDEF clb_summary clb_summarize(size_t n, const double *x)
 {
+    clbi_spread spread = clbi_spread_of(n, x, 1);
     clb_summary s;
-    double sum = 0, squares = 0;
-    size_t i;
     s.n = n;
-    s.finite = 0;
+    s.finite = spread.tally.n;
     s.mean = s.std_pop = s.std = s.stderr_mean = s.min = s.max = CLBI_NAN;
-    for (i = 0; i < n; ++i) {
-        if (!clbi_finite(x[i])) continue;
-        sum += x[i];
-        if (!(s.min <= x[i])) s.min = x[i];
-        if (!(s.max >= x[i])) s.max = x[i];
-        ++s.finite;
-    }
     if (!s.finite) return s;
-    s.mean = sum / (double)s.finite;
-    for (i = 0; i < n; ++i)
-        if (clbi_finite(x[i])) squares += (x[i] - s.mean) * (x[i] - s.mean);
-    s.std_pop = sqrt(squares / (double)s.finite);
-    if (s.finite > 1) s.std = sqrt(squares / (double)(s.finite - 1));
+    s.min = spread.tally.min / spread.scale;
+    s.max = spread.tally.max / spread.scale;
+    s.mean = spread.mean;
+    s.std_pop = clbi_spread_root(&spread, s.finite);
+    if (s.finite > 1) s.std = clbi_spread_root(&spread, s.finite - 1);
     s.stderr_mean = s.std / sqrt((double)s.finite);
     return s;
 }
@@ -10180,14 +11556,16 @@ CLBDEF void clb_sort(size_t n, double *x)
 
 CLBDEF double clb_quantile_sorted(size_t n, const double *x, double q)
 {
-    double position, below;
+    double position, t, gap;
     size_t i;
     if (n == 0 || !(q >= 0 && q <= 1)) return CLBI_NAN;
     position = q * (double)(n - 1);
-    below = floor(position);
-    i = (size_t)below;
-    if (i + 1 >= n) return x[n - 1];
-    return x[i] + (position - below) * (x[i + 1] - x[i]);
+    t = floor(position);
+    i = (size_t)t;
+    t = position - t;
+    if (t == 0 || i + 1 >= n || x[i] == x[i + 1]) return x[i < n ? i : n - 1];
+    gap = x[i + 1] - x[i];                   /* infinite beside an infinity, or where it overflows */
+    return clbi_finite(gap) ? fmin(x[i] + t * gap, x[i + 1]) : (1 - t) * x[i] + t * x[i + 1];
 }
 
 CLBDEF double clb_median(size_t n, double *x)
@@ -10220,22 +11598,24 @@ CLBDEF double clb_sign_change_rate(size_t n, const double *x)
 
 CLBDEF double clb_hurst(size_t n, const double *x)
 {
-    double mean = clb_mean(n, x), std = clb_std_pop(n, x), sum = 0, low = 0, high = 0;
+    clbi_spread s = clbi_spread_of(n, x, 0);
+    double mean = s.scale * s.mean, std = sqrt(s.squares / (double)n), sum = 0, low = 0, high = 0;
     size_t i;
     if (n < 2 || !(std > 0)) return CLBI_NAN;
     for (i = 0; i < n; ++i) {
-        sum += x[i] - mean;
+        sum += s.scale * x[i] - mean;
         if (i == 0 || sum < low) low = sum;
         if (i == 0 || sum > high) high = sum;
     }
     return clb_log((high - low) / std) / clb_log((double)n);
 }
 
-/* The points a fit uses: (x or ln x, y or ln y), those with x > x_min and y_min < y < y_max. */
+/* The points a fit uses: (x or ln x, y or ln y), those with x > x_min and y_min < y < y_max, times
+ * the scales that clbi_point_moments chose. */
 typedef struct clbi_points {
     size_t        n;
     const double *x, *y;
-    double        x_min, y_min, y_max;
+    double        x_min, y_min, y_max, x_scale, y_scale;
     int           log_x, log_y;
 } clbi_points;
 
@@ -10247,6 +11627,7 @@ static clbi_points clbi_all_points(size_t n, const double *x, const double *y)
     p.y = y;
     p.x_min = p.y_min = -(double)INFINITY;
     p.y_max = (double)INFINITY;
+    p.x_scale = p.y_scale = 1;
     p.log_x = p.log_y = 0;
     return p;
 }
@@ -10265,33 +11646,44 @@ static int clbi_point(const clbi_points *p, size_t i, double *x, double *y)
 {
     if (!clbi_finite(p->x[i]) || !(p->x[i] > p->x_min)) return 0;
     if (!clbi_finite(p->y[i]) || !(p->y[i] > p->y_min && p->y[i] < p->y_max)) return 0;
-    *x = p->log_x ? clb_log(p->x[i]) : p->x[i];
-    *y = p->log_y ? clb_log(p->y[i]) : p->y[i];
+    *x = p->x_scale * (p->log_x ? clb_log(p->x[i]) : p->x[i]);
+    *y = p->y_scale * (p->log_y ? clb_log(p->y[i]) : p->y[i]);
     return 1;
 }
 
-/* Means and centred second moments of the points. */
+/* Means and centred second moments of the points. xx = 0 means: only one x. */
 typedef struct clbi_moments {
     size_t n;
     double x, y, xx, xy, yy;
 } clbi_moments;
 
-static clbi_moments clbi_point_moments(const clbi_points *p)
+static void clbi_point_tallies(const clbi_points *p, clbi_tally *tx, clbi_tally *ty)
 {
-    clbi_moments m;
     double x, y;
     size_t i;
-    m.n = 0;
-    m.x = m.y = m.xx = m.xy = m.yy = 0;
+    memset(tx, 0, sizeof *tx);
+    memset(ty, 0, sizeof *ty);
     for (i = 0; i < p->n; ++i) {
         if (!clbi_point(p, i, &x, &y)) continue;
-        m.x += x;
-        m.y += y;
-        ++m.n;
+        clbi_tally_add(tx, x);
+        clbi_tally_add(ty, y);
     }
-    if (m.n == 0) return m;
-    m.x /= (double)m.n;
-    m.y /= (double)m.n;
+}
+
+static clbi_moments clbi_point_moments(clbi_points *p)
+{
+    clbi_moments m;
+    clbi_tally tx, ty;
+    double x, y;
+    size_t i;
+    clbi_point_tallies(p, &tx, &ty);
+    p->x_scale = clbi_tally_scale(&tx);
+    p->y_scale = clbi_tally_scale(&ty);
+    if (p->x_scale != 1 || p->y_scale != 1) clbi_point_tallies(p, &tx, &ty);
+    m.n = tx.n;
+    m.x = clbi_tally_mean(&tx);
+    m.y = clbi_tally_mean(&ty);
+    m.xx = m.xy = m.yy = 0;
     for (i = 0; i < p->n; ++i) {
         if (!clbi_point(p, i, &x, &y)) continue;
         m.xx += (x - m.x) * (x - m.x);
@@ -10309,27 +11701,28 @@ static clb_fit clbi_no_fit(size_t n)
     return fit;
 }
 
-static clb_fit clbi_fit_line(const clbi_points *p)
+static clb_fit clbi_fit_line(clbi_points *p)
 {
     clbi_moments m = clbi_point_moments(p);
     clb_fit fit = clbi_no_fit(m.n);
-    double x, y, n = (double)m.n, variance;
+    double x, y, n = (double)m.n, slope, rss = 0, variance;
     size_t i;
     if (m.n < 2 || !(m.xx > 0)) return fit;
-    fit.slope = m.xy / m.xx;
-    fit.intercept = m.y - fit.slope * m.x;
-    fit.rss = 0;
+    slope = m.xy / m.xx;                              /* of the scaled points, as rss and variance */
     for (i = 0; i < p->n; ++i) {
         double r;
         if (!clbi_point(p, i, &x, &y)) continue;
-        r = y - m.y - fit.slope * (x - m.x);
-        fit.rss += r * r;
+        r = y - m.y - slope * (x - m.x);
+        rss += r * r;
     }
-    fit.r2 = m.yy > 0 ? 1 - fit.rss / m.yy : 0;
+    fit.slope = slope * (p->x_scale / p->y_scale);
+    fit.intercept = (m.y - slope * m.x) / p->y_scale;
+    fit.rss = rss / p->y_scale / p->y_scale;
+    fit.r2 = m.yy > 0 ? 1 - rss / m.yy : 0;
     if (m.n == 2) return fit;
-    variance = fit.rss / (n - 2);
-    fit.slope_se = sqrt(variance / m.xx);
-    fit.intercept_se = sqrt(variance * (1 / n + m.x * m.x / m.xx));
+    variance = rss / (n - 2);
+    fit.slope_se = sqrt(variance / m.xx) * (p->x_scale / p->y_scale);
+    fit.intercept_se = sqrt(variance * (1 / n + m.x * m.x / m.xx)) / p->y_scale;
     return fit;
 }
 
@@ -10427,6 +11820,7 @@ typedef struct clbi_profile {
     const double *t, *y;
     double      (*shape)(double t, double s);
     int           with_constant;    /* y = a shape + c; otherwise y = a shape */
+    double        y_scale;          /* a, c, rss and yy are those of y_scale y  */
     double        a, c, rss, yy;
 } clbi_profile;
 
@@ -10440,38 +11834,56 @@ static double clbi_shape_power(double t, double s)
     return t > 0 ? clb_exp(s * clb_log(t)) : CLBI_NAN;
 }
 
+/* Value i of the shape and of y_scale y; 0 if one of them is not finite. */
+static int clbi_profile_point(const clbi_profile *p, size_t i, double s, double *h, double *y)
+{
+    *h = p->shape(p->t[i], s);
+    *y = p->y_scale * p->y[i];
+    return clbi_finite(*y) && clbi_finite(*h);
+}
+
 /* The best a (and c) at this s; returns the residual sum of squares and leaves all in the struct.
  */
 static double clbi_profile_rss(void *context, double s)
 {
     clbi_profile *p = (clbi_profile *)context;
-    double h0 = 0, y0 = 0, hh = 0, hy = 0;
+    clbi_tally th = CLB_ZERO, ty = CLB_ZERO;
+    double h, y, h0, y0, hh = 0, hy = 0, scale;
     size_t i;
-    p->used = 0;
     for (i = 0; i < p->n; ++i) {
-        double h = p->shape(p->t[i], s);
-        if (!clbi_finite(p->y[i]) || !clbi_finite(h)) continue;
-        h0 += h;
-        y0 += p->y[i];
-        ++p->used;
+        if (!clbi_profile_point(p, i, s, &h, &y)) continue;
+        clbi_tally_add(&th, h);
+        clbi_tally_add(&ty, y);
     }
-    h0 = p->with_constant ? h0 / (double)p->used : 0;
-    y0 /= (double)p->used;
+    p->used = th.n;
+    h0 = p->with_constant ? clbi_tally_mean(&th) : 0;
+    y0 = clbi_tally_mean(&ty);
+    scale = clbi_tally_scale(&th);
     p->yy = p->rss = 0;
     for (i = 0; i < p->n; ++i) {
-        double h = p->shape(p->t[i], s) - h0, v = p->y[i] - y0;
-        if (!clbi_finite(p->y[i]) || !clbi_finite(h)) continue;
-        hh += h * h;
-        hy += h * (p->with_constant ? v : p->y[i]);
+        double u, v;
+        if (!clbi_profile_point(p, i, s, &h, &y)) continue;
+        u = scale * (h - h0), v = y - y0;
+        hh += u * u;
+        hy += u * (p->with_constant ? v : y);
         p->yy += v * v;
     }
-    p->a = hh > 0 ? hy / hh : 0;
+    p->a = hh > 0 ? hy / hh * scale : 0;
     p->c = p->with_constant ? y0 - p->a * h0 : 0;
     for (i = 0; i < p->n; ++i) {
-        double r = p->y[i] - p->c - p->a * p->shape(p->t[i], s);
-        if (clbi_finite(r)) p->rss += r * r;
+        double r;
+        if (!clbi_profile_point(p, i, s, &h, &y)) continue;
+        r = y - p->c - p->a * h;
+        p->rss += r * r;
     }
     return p->rss;
+}
+
+/* The scale of y for the squares of a profile. */
+static double clbi_profile_scale(size_t n, const double *y)
+{
+    clbi_tally t = clbi_tally_of(n, y, 1, 1);
+    return clbi_tally_scale(&t);
 }
 
 static clb_decay clbi_no_decay(size_t n)
@@ -10525,7 +11937,7 @@ CLBDEF clb_decay clb_fit_decay_published(size_t n, const double *t, const double
         double r = y[i] - fit.c - fit.a * clb_exp(-t[i] / fit.tau);
         fit.rss += r * r;
     }
-    yy = clbi_sum_squared_deviations(n, y);
+    yy = clbi_spread_of(n, y, 0).squares;
     fit.r2 = yy > 0 ? 1 - fit.rss / yy : 0;
     return fit;
 }
@@ -10542,12 +11954,13 @@ CLBDEF clb_decay clb_fit_decay(size_t n, const double *t, const double *y)
     p.y = y;
     p.shape = clbi_shape_exponential;
     p.with_constant = 1;
+    p.y_scale = clbi_profile_scale(n, y);
     s = clb_minimize(clbi_profile_rss, &p, lo, hi);
-    fit.rss = clbi_profile_rss(&p, s);
+    fit.rss = clbi_profile_rss(&p, s) / p.y_scale / p.y_scale;
     fit.n = p.used;
     if (p.used < 3) return clbi_no_decay(p.used);
-    fit.a = p.a;
-    fit.c = p.c;
+    fit.a = p.a / p.y_scale;
+    fit.c = p.c / p.y_scale;
     fit.tau = clb_exp(s);
     fit.r2 = p.yy > 0 ? 1 - p.rss / p.yy : 0;
     return fit;
@@ -10562,11 +11975,12 @@ CLBDEF clb_fit clb_fit_power_nonlinear(size_t n, const double *t, const double *
     p.t = t;
     p.y = y;
     p.shape = clbi_shape_power;
+    p.y_scale = clbi_profile_scale(n, y);
     fit.slope = clb_minimize(clbi_profile_rss, &p, -8, 8);
-    fit.rss = clbi_profile_rss(&p, fit.slope);
+    fit.rss = clbi_profile_rss(&p, fit.slope) / p.y_scale / p.y_scale;
     if (p.used < 2) return clbi_no_fit(p.used);
     fit.n = p.used;
-    fit.intercept = clb_log(p.a);
+    fit.intercept = clb_log(p.a / p.y_scale);
     fit.r2 = p.yy > 0 ? 1 - p.rss / p.yy : 0;
     return fit;
 }
@@ -10575,18 +11989,18 @@ CLBDEF clb_fit clb_fit_power_nonlinear(size_t n, const double *t, const double *
 static double clbi_hyperbola_rss(void *context, double s)
 {
     clbi_profile *p = (clbi_profile *)context;
-    double tau = clb_exp(s), mean_y = 0;
+    clbi_tally ln_y = CLB_ZERO;
+    double tau = clb_exp(s), mean_y;
     size_t i;
-    p->used = 0;
     p->c = p->rss = p->yy = 0;
     for (i = 0; i < p->n; ++i) {
         if (!(p->y[i] > 0) || !clbi_finite(p->y[i])) continue;
         p->c += clb_log(p->y[i]) + clb_log1p(p->t[i] / tau);
-        mean_y += clb_log(p->y[i]);
-        ++p->used;
+        clbi_tally_add(&ln_y, clb_log(p->y[i]));
     }
+    p->used = ln_y.n;
     p->c /= (double)p->used;
-    mean_y /= (double)p->used;
+    mean_y = clbi_tally_mean(&ln_y);
     for (i = 0; i < p->n; ++i) {
         double z, r;
         if (!(p->y[i] > 0) || !clbi_finite(p->y[i])) continue;
@@ -10634,13 +12048,12 @@ CLBDEF void clb_local_slopes(size_t n, const double *x, const double *y, double 
     size_t i;
     for (i = 0; i + 1 < n; ++i) {
         int positive = x[i] > 0 && x[i + 1] > 0 && y[i] > 0 && y[i + 1] > 0;
-        slope[i] = positive && x[i] != x[i + 1]
-                 ? (clb_log(y[i + 1]) - clb_log(y[i])) / (clb_log(x[i + 1]) - clb_log(x[i]))
-                 : CLBI_NAN;
+        double run = positive ? clb_log(x[i + 1]) - clb_log(x[i]) : 0;
+        slope[i] = run != 0 ? (clb_log(y[i + 1]) - clb_log(y[i])) / run : CLBI_NAN;
     }
 }
 
-static double clbi_correlation(const clbi_points *p)
+static double clbi_correlation(clbi_points *p)
 {
     clbi_moments m = clbi_point_moments(p);
     if (m.n < 2 || !(m.xx > 0) || !(m.yy > 0)) return CLBI_NAN;
@@ -10957,7 +12370,7 @@ CLBDEF clb_status clb_path_mode_init(clb_path_mode *mode, size_t P, const size_t
     if (status) return status;
     status = clbi_calloc(&mode->arena, P, 3 * sizeof(double) + sizeof(size_t));
     if (status) return status;
-    mode->P = P;
+    mode->count = P;
     mode->target = target;
     mode->u = (double *)mode->arena;
     mode->power = mode->u + P;
@@ -10974,7 +12387,7 @@ CLBDEF double clb_path_mode_residual(clb_path_mode *mode)
 {
     double sum = 0;
     size_t p;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         mode->power[p] = clb_powi(mode->u[p], mode->depth[p] - 1);
         sum += mode->u[p] * mode->power[p];
     }
@@ -10985,7 +12398,7 @@ CLBDEF double clb_path_mode_residual(clb_path_mode *mode)
 static void clbi_mode_update(clb_path_mode *mode, double eta_r)
 {
     size_t p;
-    for (p = 0; p < mode->P; ++p) mode->u[p] -= eta_r * mode->power[p];
+    for (p = 0; p < mode->count; ++p) mode->u[p] -= eta_r * mode->power[p];
 }
 
 CLBDEF double clb_path_mode_step(clb_path_mode *mode, double eta)
@@ -10997,7 +12410,7 @@ CLBDEF double clb_path_mode_step(clb_path_mode *mode, double eta)
 
 CLBDEF double clb_path_mode_signal(const clb_path_mode *mode, size_t p)
 {
-    CLB_ASSERT(p < mode->P);
+    CLB_ASSERT(p < mode->count);
     return clb_powi(mode->u[p], mode->depth[p]);
 }
 
@@ -11005,7 +12418,7 @@ CLBDEF double clb_path_mode_sum(const clb_path_mode *mode)
 {
     double sum = 0;
     size_t p;
-    for (p = 0; p < mode->P; ++p) sum += clb_path_mode_signal(mode, p);
+    for (p = 0; p < mode->count; ++p) sum += clb_path_mode_signal(mode, p);
     return sum;
 }
 
@@ -11013,7 +12426,7 @@ CLBDEF double clb_path_mode_sharpness(const clb_path_mode *mode)
 {
     double sum = 0;
     size_t p;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         double w = clb_powi(mode->u[p], mode->depth[p] - 1);
         sum += (double)mode->depth[p] * w * w;
     }
@@ -11024,7 +12437,7 @@ CLBDEF double clb_path_mode_share(const clb_path_mode *mode)
 {
     double top = 0, sum = 0;
     size_t p;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         double s = clb_path_mode_signal(mode, p);
         if (s > top) top = s;
         sum += s;
@@ -11038,13 +12451,13 @@ static double clbi_mode_spread(const clb_path_mode *mode, double (*value)(const 
 {
     double mean = 0, sum = 0;
     size_t p;
-    for (p = 0; p < mode->P; ++p) mean += value(mode, p);
-    mean /= (double)mode->P;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) mean += value(mode, p);
+    mean /= (double)mode->count;
+    for (p = 0; p < mode->count; ++p) {
         double d = value(mode, p) - mean;
         sum += d * d;
     }
-    return sum / (double)mode->P;
+    return sum / (double)mode->count;
 }
 
 static double clbi_mode_z(const clb_path_mode *mode, size_t p)
@@ -11059,13 +12472,13 @@ static double clbi_mode_mean(const clb_path_mode *mode, size_t p)
 
 CLBDEF double clb_path_mode_gap(const clb_path_mode *mode)
 {
-    return sqrt(clbi_mode_spread(mode, clb_path_mode_signal)) / (mode->target / (double)mode->P);
+    return sqrt(clbi_mode_spread(mode, clb_path_mode_signal)) / (mode->target / (double)mode->count);
 }
 
 static int clbi_one_depth(const clb_path_mode *mode)
 {
     size_t p;
-    for (p = 1; p < mode->P; ++p)
+    for (p = 1; p < mode->count; ++p)
         if (mode->depth[p] != mode->depth[0]) return 0;
     return 1;
 }
@@ -11108,7 +12521,7 @@ static void clbi_mode_defaults(const clb_path_mode *mode, clb_path_mode_opts *o,
     if (o->single != 0) return;
     o->single = 1;                                    /* no leaf endpoint: only everything counts */
     if (clb_path_leaf_endpoint(mode, scratch)) return;
-    for (o->single = 0, p = 0; p < mode->P; ++p)
+    for (o->single = 0, p = 0; p < mode->count; ++p)
         if (scratch[p] / mode->target > o->single) o->single = scratch[p] / mode->target;
     o->single -= 0.01;
 }
@@ -11121,7 +12534,7 @@ static int clbi_mode_watch(clbi_mode_loop *loop, size_t t, double eta, double r)
     double lambda = 0, top = 0;
     size_t p;
     int finite = 1, negative = 0, quiet;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         double u = mode->u[p], w = mode->power[p], s = u * w;
         if (!(fabs(u) <= loop->o.u_max)) finite = 0;
         if (u < 0) negative = 1;
@@ -11152,10 +12565,10 @@ static void clbi_mode_laws(clbi_mode_loop *loop, size_t t, double eta, double r)
     clb_path_mode *mode = loop->mode;
     double worst = 0, spread = sqrt(clbi_mode_spread(mode, clbi_mode_z)), z = 0;
     size_t p;
-    for (p = 0; p < mode->P; ++p) z += clbi_mode_z(mode, p) / (double)mode->P;
+    for (p = 0; p < mode->count; ++p) z += clbi_mode_z(mode, p) / (double)mode->count;
     if (t > 0 && spread > loop->spread * (1 + 1e-12) + 1e-14 * z) ++loop->run->rises;
     loop->spread = spread;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         double x = (double)(mode->depth[p] - 1) * eta * r * mode->power[p] / mode->u[p];
         if (x > worst) worst = x;
     }
@@ -11166,7 +12579,7 @@ static void clbi_mode_tail(clbi_mode_loop *loop, double r)
 {
     size_t p;
     const clb_path_mode *mode = loop->mode;
-    for (p = 0; p < mode->P; ++p) mode->mean[p] += mode->u[p] * mode->power[p];
+    for (p = 0; p < mode->count; ++p) mode->mean[p] += mode->u[p] * mode->power[p];
     loop->sum_r2 += r * r;
     loop->sum_eta_lambda += loop->run->eta_lambda;
     ++loop->count;
@@ -11195,9 +12608,9 @@ static int clbi_mode_is_flat(const clb_path_mode *mode, double balanced, double 
 {
     size_t p;
     int one = clbi_one_depth(mode);
-    if (!one && clb_path_optimum(mode->P, mode->depth, mode->target, scratch, NULL, NULL)) return 0;
-    for (p = 0; p < mode->P; ++p) {
-        double s = one ? mode->target / (double)mode->P : scratch[p];
+    if (!one && clb_path_optimum(mode->count, mode->depth, mode->target, scratch, NULL, NULL)) return 0;
+    for (p = 0; p < mode->count; ++p) {
+        double s = one ? mode->target / (double)mode->count : scratch[p];
         if (!(fabs(mode->mean[p] - s) <= balanced * s)) return 0;
     }
     return 1;
@@ -11211,7 +12624,7 @@ static clb_path_outcome clbi_mode_outcome(const clbi_mode_loop *loop, int finite
     if (run->flip != CLB_PATH_NEVER) return CLB_PATH_FLIPPED;
     if (run->sum < 0.5 * mode->target) return CLB_PATH_COLLAPSED;
     if (run->rms_r > loop->o.cycle * mode->target) return CLB_PATH_TWO_CYCLE;
-    if (mode->P > 1 && clbi_mode_is_flat(mode, loop->o.balanced, scratch)) return CLB_PATH_BALANCED;
+    if (mode->count > 1 && clbi_mode_is_flat(mode, loop->o.balanced, scratch)) return CLB_PATH_BALANCED;
     return run->share >= loop->o.single ? CLB_PATH_SINGLE : CLB_PATH_PARTLY;
 }
 
@@ -11221,13 +12634,13 @@ static void clbi_mode_finish(clbi_mode_loop *loop)
     clb_path_mode_run *run = loop->run;
     double top = -(double)INFINITY, count = (double)loop->count;
     size_t p;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         mode->mean[p] /= count;
         if (mode->mean[p] > top) top = mode->mean[p];
         run->sum += mode->mean[p];
     }
     run->share = top / run->sum;
-    run->gap = sqrt(clbi_mode_spread(mode, clbi_mode_mean)) / (mode->target / (double)mode->P);
+    run->gap = sqrt(clbi_mode_spread(mode, clbi_mode_mean)) / (mode->target / (double)mode->count);
     run->rms_r = sqrt(loop->sum_r2 / count);
     run->eta_lambda = loop->sum_eta_lambda / count;
 }
@@ -11251,14 +12664,14 @@ CLBDEF clb_status clb_path_mode_train(clb_path_mode *mode, double eta, size_t T,
     memset(run, 0, sizeof *run);
     if (opts) loop.o = *opts;
     if ((status = clbi_mode_train_check(eta, &loop.o)) != CLB_OK) return status;
-    if ((status = clbi_calloc(&scratch, mode->P, sizeof *scratch)) != CLB_OK) return status;
+    if ((status = clbi_calloc(&scratch, mode->count, sizeof *scratch)) != CLB_OK) return status;
     clbi_mode_defaults(mode, &loop.o, scratch);
     loop.mode = mode;
     loop.run = run;
     run->flip = run->cross = CLB_PATH_NEVER;
     run->cross_share = (double)NAN;
     run->u_min = (double)INFINITY;
-    memset(mode->mean, 0, mode->P * sizeof *mode->mean);
+    memset(mode->mean, 0, mode->count * sizeof *mode->mean);
     if (!clbi_one_depth(mode) || mode->depth[0] < 3) loop.o.laws = 0;
     finite = clbi_mode_steps(&loop, eta, T);
     if (!finite) loop.count = 0;                 /* means of a run that left the numbers are NaN */
@@ -11429,7 +12842,7 @@ static double clbi_leaf_excess(const void *context, double c)
     const clbi_leaf_line *line = (const clbi_leaf_line *)context;
     double sum = -line->mode->target;
     size_t p;
-    for (p = 0; p < line->mode->P; ++p) sum += clbi_leaf_signal(line, p, c);
+    for (p = 0; p < line->mode->count; ++p) sum += clbi_leaf_signal(line, p, c);
     return sum;
 }
 
@@ -11440,7 +12853,7 @@ CLBDEF clb_status clb_path_leaf_endpoint(const clb_path_mode *mode, double *s)
     double c, lo, hi = 1;
     line.mode = mode;
     line.least = 0;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         double zhat = clb_path_leaf(mode->depth[p], mode->u[p]);
         if (mode->depth[p] < 2) return CLB_EDEPTH;
         if (!clbi_positive(mode->u[p])) return CLB_ENOTFINITE;
@@ -11450,7 +12863,7 @@ CLBDEF clb_status clb_path_leaf_endpoint(const clb_path_mode *mode, double *s)
     while (!deep && clbi_leaf_excess(&line, lo) < 0) lo *= 2;
     while (clbi_leaf_excess(&line, hi) > 0) hi *= 2;
     c = clbi_bisect(clbi_leaf_excess, &line, lo, hi);
-    for (p = 0; p < mode->P; ++p) s[p] = clbi_leaf_signal(&line, p, c);
+    for (p = 0; p < mode->count; ++p) s[p] = clbi_leaf_signal(&line, p, c);
     return CLB_OK;
 }
 
@@ -11502,7 +12915,7 @@ CLBDEF double clb_path_mode_safety(clb_path_mode *mode, double eta)
 {
     double r = clb_path_mode_residual(mode), worst = -(double)INFINITY;
     size_t p;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         size_t L = mode->depth[p];
         double x = L < 2 ? 0 : (double)(L - 1) * eta * r * clb_powi(mode->u[p], L - 2);
         if (x > worst) worst = x;
@@ -11519,7 +12932,7 @@ static double clbi_marginal(const clb_path_mode *mode, size_t p)
 CLBDEF double clb_path_leaf_drift(clb_path_mode *mode, double eta, size_t p, size_t q)
 {
     double c = eta * clb_path_mode_residual(mode);
-    CLB_ASSERT(p < mode->P && q < mode->P);
+    CLB_ASSERT(p < mode->count && q < mode->count);
     return c * c / 4 * (clbi_marginal(mode, p) - clbi_marginal(mode, q));
 }
 
@@ -11529,7 +12942,7 @@ CLBDEF double clb_path_residual_next(clb_path_mode *mode, double eta, size_t ord
 {
     double r = clb_path_mode_residual(mode), next = r;
     size_t p, k;
-    for (p = 0; p < mode->P; ++p) {
+    for (p = 0; p < mode->count; ++p) {
         size_t L = mode->depth[p], top = order && order < L ? order : L;
         double x = L < 2 ? 0 : -eta * r * clb_powi(mode->u[p], L - 2);
         double term = mode->u[p] * mode->power[p];
@@ -11776,7 +13189,7 @@ CLBDEF clb_status clb_path_rank_window(size_t P, size_t L, size_t d, const doubl
 CLBDEF void clb_paths_free(clb_paths *paths)
 {
     size_t p;
-    for (p = 0; p < paths->P; ++p) {
+    for (p = 0; p < paths->count; ++p) {
         if (paths->curv) clb_curv_free(&paths->curv[p]);
         clb_pass_free(&paths->pass[p]);
         clb_net_free(&paths->net[p]);
@@ -11806,8 +13219,8 @@ static clb_status clbi_paths_net(clb_paths *paths, size_t p, size_t L, size_t m,
     status = clb_net_alloc(&paths->net[p], widths, L + 1, &opts);
     CLB_FREE(widths);
     if (status) return status;
-    paths->at[p] = paths->N;
-    if (!clbi_add_size(paths->N, paths->net[p].P, &paths->N)) return CLB_ESIZE;
+    paths->at[p] = paths->P;
+    if (!clbi_add_size(paths->P, paths->net[p].P, &paths->P)) return CLB_ESIZE;
     return clb_pass_init(&paths->pass[p], &paths->net[p], data, CLB_MSE);
 }
 
@@ -11815,11 +13228,11 @@ static clb_status clbi_paths_alloc(clb_paths *paths, const clb_data *data)
 {
     size_t reals, outputs;
     clb_status status;
-    if (!clbi_mul_size(paths->N, 2, &reals) || !clbi_mul_size(data->n, data->K, &outputs) ||
+    if (!clbi_mul_size(paths->P, 2, &reals) || !clbi_mul_size(data->n, data->K, &outputs) ||
         !clbi_add_size(reals, outputs, &reals)) return CLB_ESIZE;
     if ((status = clbi_calloc(&paths->theta, reals, sizeof(clb_real))) != CLB_OK) return status;
-    paths->grad = paths->theta + paths->N;
-    paths->error = paths->grad + paths->N;
+    paths->grad = paths->theta + paths->P;
+    paths->error = paths->grad + paths->P;
     return CLB_OK;
 }
 
@@ -11829,12 +13242,12 @@ CLBDEF clb_status clb_paths_init(clb_paths *paths, size_t P, const size_t *depth
     size_t p;
     clb_status status = clb_path_check(P, depth, 1, 1);
     memset(paths, 0, sizeof *paths);
-    if (!status && !data->T) status = CLB_EOPTION;
+    if (!status && !data->targets) status = CLB_EOPTION;
     if (!status) status = clbi_calloc(&paths->net, P, sizeof *paths->net);
     if (!status) status = clbi_calloc(&paths->pass, P, sizeof *paths->pass);
     if (!status) status = clbi_calloc(&paths->at, P, sizeof *paths->at);
     for (p = 0; !status && p < P; ++p) {
-        paths->P = p + 1;
+        paths->count = p + 1;
         status = clbi_paths_net(paths, p, depth[p], m, activation, data);
     }
     if (!status) status = clbi_paths_alloc(paths, data);
@@ -11852,10 +13265,10 @@ CLBDEF clb_status clb_paths_init_linear(clb_paths *paths, size_t P, const size_t
     memset(paths, 0, sizeof *paths);
     own.n = own.d = own.K = d;
     if (!status) status = clbi_calloc(&own.X, cells, sizeof *own.X);
-    if (!status) status = clbi_calloc(&own.T, cells, sizeof *own.T);
+    if (!status) status = clbi_calloc(&own.targets, cells, sizeof *own.targets);
     for (i = 0; !status && i < d; ++i) {
         own.X[i * d + i] = 1;
-        for (j = 0; j < d; ++j) own.T[i * d + j] = M[j * d + i];         /* f_p = Omega_p^T */
+        for (j = 0; j < d; ++j) own.targets[i * d + j] = M[j * d + i];         /* f_p = Omega_p^T */
     }
     if (!status) status = clb_paths_init(paths, P, depth, d, CLB_IDENTITY, &own);
     if (status) {
@@ -11890,14 +13303,14 @@ CLBDEF void clb_path_target(size_t d, const double *U, const double *s, const do
 
 CLBDEF clb_real *clb_paths_layer(const clb_paths *paths, size_t p, size_t l)
 {
-    CLB_ASSERT(p < paths->P && l >= 1 && l <= paths->net[p].L);
+    CLB_ASSERT(p < paths->count && l >= 1 && l <= paths->net[p].L);
     return paths->theta + paths->at[p] + paths->net[p].w[l];
 }
 
 CLBDEF void clb_paths_svs(clb_paths *paths, const double *u, const double *U, const double *V)
 {
     size_t p, l, i, j, k, d = paths->net[0].m[0];
-    for (p = 0; p < paths->P; ++p, u += d)
+    for (p = 0; p < paths->count; ++p, u += d)
         for (l = 1; l <= paths->net[p].L; ++l) {
             clb_real *W = clb_paths_layer(paths, p, l);
             int first = l == 1, last = l == paths->net[p].L;
@@ -11920,8 +13333,8 @@ static void clbi_paths_error(clb_paths *paths)
     size_t i, p, count = first->n * first->net->m[first->net->L];
     for (i = 0; i < count; ++i) {
         clb_real sum = 0;
-        for (p = 0; p < paths->P; ++p) sum += paths->pass[p].z[paths->net[p].L][i];
-        paths->error[i] = sum - first->T[i];
+        for (p = 0; p < paths->count; ++p) sum += paths->pass[p].z[paths->net[p].L][i];
+        paths->error[i] = sum - first->targets[i];
     }
 }
 
@@ -11929,7 +13342,7 @@ CLBDEF double clb_paths_loss(clb_paths *paths)
 {
     const clb_pass *first = &paths->pass[0];
     size_t p;
-    for (p = 0; p < paths->P; ++p) clbi_forward(&paths->pass[p], paths->theta + paths->at[p], NULL);
+    for (p = 0; p < paths->count; ++p) clbi_forward(&paths->pass[p], paths->theta + paths->at[p], NULL);
     clbi_paths_error(paths);
     return 0.5 * clb_sumsq(first->n * first->net->m[first->net->L], paths->error);
 }
@@ -11939,7 +13352,7 @@ CLBDEF double clb_paths_grad(clb_paths *paths)
     double loss = clb_paths_loss(paths);
     const clb_pass *first = &paths->pass[0];
     size_t p, count = first->n * first->net->m[first->net->L];
-    for (p = 0; p < paths->P; ++p) {
+    for (p = 0; p < paths->count; ++p) {
         memcpy(paths->pass[p].u[paths->net[p].L], paths->error, count * sizeof *paths->error);
         clbi_backward(&paths->pass[p], paths->theta + paths->at[p], paths->grad + paths->at[p],
                       NULL, 0);
@@ -11958,7 +13371,7 @@ CLBDEF clb_status clb_paths_train(clb_paths *paths, double eta, size_t T, clb_pa
         if (steps) *steps = t;
         if (!(loss < (double)INFINITY)) return CLB_EDIVERGED;
         if ((observe && observe(context, t, paths, loss)) || t == T) return CLB_OK;
-        clb_axpy(paths->N, (clb_real)-eta, paths->grad, paths->theta);
+        clb_axpy(paths->P, (clb_real)-eta, paths->grad, paths->theta);
     }
 }
 
@@ -11995,11 +13408,11 @@ CLBDEF void clb_paths_coefficients(const clb_paths *paths, size_t p, size_t d, c
 static clb_status clbi_paths_curv_alloc(clb_paths *paths)
 {
     size_t p;
-    clb_status status = clbi_calloc(&paths->curv, paths->P, sizeof *paths->curv);
-    for (p = 0; !status && p < paths->P; ++p)
+    clb_status status = clbi_calloc(&paths->curv, paths->count, sizeof *paths->curv);
+    for (p = 0; !status && p < paths->count; ++p)
         status = clb_curv_init(&paths->curv[p], &paths->pass[p]);
     if (!status) return CLB_OK;
-    for (p = 0; paths->curv && p < paths->P; ++p) clb_curv_free(&paths->curv[p]);
+    for (p = 0; paths->curv && p < paths->count; ++p) clb_curv_free(&paths->curv[p]);
     CLB_FREE(paths->curv);
     paths->curv = NULL;
     return status;
@@ -12011,7 +13424,7 @@ CLBDEF clb_status clb_paths_curve(clb_paths *paths)
     clb_status status = paths->curv ? CLB_OK : clbi_paths_curv_alloc(paths);
     if (status) return status;
     clb_paths_grad(paths);
-    for (p = 0; p < paths->P; ++p) {
+    for (p = 0; p < paths->count; ++p) {
         clb_curv *curv = &paths->curv[p];
         memcpy(curv->theta, paths->theta + paths->at[p], paths->net[p].P * sizeof *curv->theta);
         clbi_curv_slopes(curv);
@@ -12024,13 +13437,13 @@ CLBDEF void clb_paths_hvp(clb_paths *paths, const clb_real *v, clb_real *y)
     const clb_pass *first = &paths->pass[0];
     size_t i, p, count = first->n * first->net->m[first->net->L];
     CLB_ASSERT(paths->curv);
-    for (p = 0; p < paths->P; ++p) clb_jvp(&paths->curv[p], v + paths->at[p]);
+    for (p = 0; p < paths->count; ++p) clb_jvp(&paths->curv[p], v + paths->at[p]);
     for (i = 0; i < count; ++i) {                        /* R u_L = R f: the loss has S = I */
         clb_real sum = 0;
-        for (p = 0; p < paths->P; ++p) sum += paths->curv[p].rz[paths->net[p].L][i];
-        for (p = 0; p < paths->P; ++p) paths->curv[p].rz[paths->net[p].L][i] = sum;
+        for (p = 0; p < paths->count; ++p) sum += paths->curv[p].rz[paths->net[p].L][i];
+        for (p = 0; p < paths->count; ++p) paths->curv[p].rz[paths->net[p].L][i] = sum;
     }
-    for (p = 0; p < paths->P; ++p)
+    for (p = 0; p < paths->count; ++p)
         clbi_hvp_back(&paths->curv[p], v + paths->at[p], y + paths->at[p]);
 }
 
@@ -12042,7 +13455,7 @@ static void clbi_apply_paths(void *context, const clb_real *x, clb_real *y)
 CLBDEF clb_linop clb_paths_op(clb_paths *paths)
 {
     clb_linop op;
-    op.n = paths->N;
+    op.n = paths->P;
     op.apply = clbi_apply_paths;
     op.context = paths;
     return op;
@@ -12050,7 +13463,7 @@ CLBDEF clb_linop clb_paths_op(clb_paths *paths)
 
 CLBDEF void clb_paths_hessian(clb_paths *paths, clb_real *H)
 {
-    size_t i, N = paths->N;
+    size_t i, N = paths->P;
     clb_real *unit = paths->grad;                        /* free to use: not read by the products */
     memset(unit, 0, N * sizeof *unit);
     for (i = 0; i < N; ++i) {
@@ -12161,6 +13574,1758 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
     clb_pass_free(&pass);
     return status;
 }
+
+/* ============================================================================================
+ * @S46 WEIGHT FILES
+ * ========================================================================================== */
+
+#ifndef CLB_FREESTANDING
+
+CLBDEF void clb_tensors_free(clb_tensors *tensors)
+{
+    size_t i;
+    for (i = 0; i < tensors->count; ++i) {
+        CLB_FREE(tensors->item[i].name);
+        clb_array_free(&tensors->item[i].array);
+    }
+    CLB_FREE(tensors->item);
+    memset(tensors, 0, sizeof *tensors);
+}
+
+CLBDEF const clb_tensor *clb_tensors_find(const clb_tensors *tensors, const char *name)
+{
+    size_t i;
+    for (i = 0; i < tensors->count; ++i)
+        if (strcmp(tensors->item[i].name, name) == 0) return &tensors->item[i];
+    return NULL;
+}
+
+/* A file being read, the tensors it gave so far, and how many bytes it may still make us
+ * allocate. */
+typedef struct clbi_source {
+    const unsigned char *p;
+    size_t               size, budget, room;
+    clb_tensors         *out;
+    clb_error      *error;
+} clbi_source;
+
+#define CLBI_EXPANSION 64u                   /* a file may unpack to so many times its size ...   */
+#define CLBI_ALLOWANCE ((size_t)16 << 20)    /* ... and so many bytes besides                     */
+
+static void clbi_source_start(clbi_source *s, clb_tensors *out, const void *bytes, size_t size,
+                              clb_error *error)
+{
+    memset(s, 0, sizeof *s);
+    memset(out, 0, sizeof *out);
+    clbi_clear(error);
+    s->p = (const unsigned char *)bytes;
+    s->size = size;
+    s->out = out;
+    s->error = error;
+    if (!clbi_mul_size(size, CLBI_EXPANSION, &s->budget)) s->budget = (size_t)-1 / 2;
+    if (!clbi_add_size(s->budget, CLBI_ALLOWANCE, &s->budget)) s->budget = (size_t)-1 / 2;
+}
+
+/* "text 'word', at byte n" is what is wrong (word may be NULL); returns status. Of a word the first
+ * 60 bytes appear, as '?' where they are not printable. */
+static clb_status clbi_source_bad(clbi_source *s, clb_status status, size_t at, const char *text,
+                                  const void *word, size_t length)
+{
+    const unsigned char *w = (const unsigned char *)word;
+    char shown[61];
+    size_t i;
+    if (!w) return clbi_fail(s->error, status, "%s, at byte %z", text, at);
+    if (length > sizeof shown - 1) length = sizeof shown - 1;
+    for (i = 0; i < length; ++i)
+        shown[i] = (char)(w[i] == '\n' ? '.' : w[i] >= 32 && w[i] < 127 ? w[i] : '?');
+    shown[length] = '\0';
+    return clbi_fail(s->error, status, "%s '%s', at byte %z", text, shown, at);
+}
+
+/* The same without a word. */
+static clb_status clbi_source_say(clbi_source *s, clb_status status, size_t at, const char *text)
+{
+    return clbi_source_bad(s, status, at, text, NULL, 0);
+}
+
+/* What a reader returns: on failure nothing is left, and there is always a text. */
+static clb_status clbi_source_end(clbi_source *s, clb_status status)
+{
+    if (status) clb_tensors_free(s->out);
+    return clbi_done(s->error, status);
+}
+
+/* count items of size bytes, paid from the budget. */
+static clb_status clbi_source_alloc(clbi_source *s, void *out, size_t count, size_t size)
+{
+    size_t bytes;
+    if (!clbi_mul_size(count, size, &bytes) || bytes > s->budget)
+        return clbi_source_say(s, CLB_ESIZE, 0, "the file unpacks to more than 64 times its size");
+    s->budget -= bytes;
+    return clbi_alloc(out, count, size);
+}
+
+/* One more tensor of that name, its array empty. */
+static clb_status clbi_source_push(clbi_source *s, const void *name, size_t length,
+                                   clb_tensor **tensor)
+{
+    clb_tensors *out = s->out;
+    clb_status status;
+    char *text;
+    if (out->count == s->room) {
+        clb_tensor *more;
+        size_t room = s->room ? 2 * s->room : 16;
+        status = clbi_source_alloc(s, &more, room, sizeof *more);
+        if (status) return status;
+        if (out->count) memcpy(more, out->item, out->count * sizeof *more);
+        CLB_FREE(out->item);
+        out->item = more;
+        s->room = room;
+    }
+    status = clbi_source_alloc(s, &text, length + 1, 1);
+    if (status) return status;
+    if (length) memcpy(text, name, length);
+    text[length] = '\0';
+    *tensor = &out->item[out->count++];
+    memset(*tensor, 0, sizeof **tensor);
+    (*tensor)->name = text;
+    return strlen(text) == length ? CLB_OK
+         : clbi_source_bad(s, CLB_EFORMAT, 0, "a zero byte in the name", name, length);
+}
+
+static int clbi_name_order(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A name that two tensors have, or NULL; `names`: room for count pointers. */
+static const char *clbi_tensors_twice(const clb_tensors *tensors, const char **names)
+{
+    size_t i;
+    for (i = 0; i < tensors->count; ++i) names[i] = tensors->item[i].name;
+    qsort(names, tensors->count, sizeof *names, clbi_name_order);
+    for (i = 1; i < tensors->count; ++i)
+        if (strcmp(names[i - 1], names[i]) == 0) return names[i];
+    return NULL;
+}
+
+static clb_status clbi_source_distinct(clbi_source *s)
+{
+    const char **names, *twice;
+    clb_status status = clbi_source_alloc(s, &names, s->out->count, sizeof *names);
+    if (status) return status;
+    twice = clbi_tensors_twice(s->out, names);
+    if (twice)
+        status = clbi_source_bad(s, CLB_EFORMAT, 0, "two arrays have the name", twice,
+                                 strlen(twice));
+    CLB_FREE(names);
+    return status;
+}
+
+/* ---- inflate: RFC 1951 --------------------------------------------------------------------- */
+
+/* A deflate stream p..end being unpacked into out[0..size-1]. */
+typedef struct clbi_inflate {
+    const unsigned char *p, *end;
+    unsigned char       *out;
+    size_t               done, size;
+    uint64_t             bits;          /* read ahead, the next bit lowest                        */
+    int                  held;          /* how many                                               */
+    int                  bad;           /* past the end, or a code that does not exist            */
+} clbi_inflate;
+
+/* The next count <= 16 bits, the first of them lowest. */
+static unsigned clbi_inflate_bits(clbi_inflate *z, int count)
+{
+    unsigned value;
+    while (z->held < count) {
+        if (z->p == z->end) {
+            z->bad = 1;
+            return 0;
+        }
+        z->bits |= (uint64_t)*z->p++ << z->held;
+        z->held += 8;
+    }
+    value = (unsigned)(z->bits & (((uint64_t)1 << count) - 1));
+    z->bits >>= count;
+    z->held -= count;
+    return value;
+}
+
+/* A canonical Huffman code: how many codes each length has, and their symbols by length, then by
+ * value. */
+typedef struct clbi_huffman {
+    uint16_t count[16], symbol[288];
+} clbi_huffman;
+
+/* The code that gives symbol s length[s] bits (0: unused). 0 if no such code exists: more codes
+ * than fit, or fewer than fill it (but a single code of one bit, or none, may stand). */
+static int clbi_huffman_make(clbi_huffman *h, const unsigned char *length, size_t symbols)
+{
+    uint16_t first[16];
+    size_t s;
+    int b, left = 1, used = 0;
+    memset(h->count, 0, sizeof h->count);
+    for (s = 0; s < symbols; ++s) ++h->count[length[s]];
+    first[0] = first[1] = 0;
+    for (b = 1; b < 16; ++b) {
+        left = 2 * left - h->count[b];
+        used += h->count[b];
+        if (left < 0) return 0;
+        if (b < 15) first[b + 1] = (uint16_t)(first[b] + h->count[b]);
+    }
+    if (left > 0 && (used > 1 || used != h->count[1])) return 0;
+    for (s = 0; s < symbols; ++s)
+        if (length[s]) h->symbol[first[length[s]]++] = (uint16_t)s;
+    h->count[0] = 0;
+    return 1;
+}
+
+/* The next symbol. Codes of one length are consecutive numbers, after those of the shorter ones. */
+static unsigned clbi_huffman_next(clbi_inflate *z, const clbi_huffman *h)
+{
+    int code = 0, first = 0, index = 0, b;
+    for (b = 1; b < 16; ++b) {
+        code |= (int)clbi_inflate_bits(z, 1);
+        if (z->bad) return 0;
+        if (code - first < h->count[b]) return h->symbol[index + code - first];
+        index += h->count[b];
+        first = (first + h->count[b]) * 2;
+        code *= 2;
+    }
+    z->bad = 1;
+    return 0;
+}
+
+/* A stored block: length, its complement, bytes. */
+static void clbi_inflate_stored(clbi_inflate *z)
+{
+    size_t length;
+    z->p -= z->held / 8;                     /* whole bytes read ahead go back */
+    z->bits = 0;
+    z->held = 0;
+    if (z->end - z->p < 4) {
+        z->bad = 1;
+        return;
+    }
+    length = (size_t)clbi_bytes_u64(z->p, 2, 0);
+    if ((clbi_bytes_u64(z->p + 2, 2, 0) ^ 0xffffu) != length) z->bad = 1;
+    z->p += 4;
+    if (length > (size_t)(z->end - z->p) || length > z->size - z->done) z->bad = 1;
+    if (z->bad || length == 0) return;
+    memcpy(z->out + z->done, z->p, length);
+    z->done += length;
+    z->p += length;
+}
+
+/* Copies `length` bytes from `distance` back; the two may overlap. */
+static void clbi_inflate_copy(clbi_inflate *z, size_t length, size_t distance)
+{
+    size_t i;
+    if (z->bad || distance > z->done || length > z->size - z->done) {
+        z->bad = 1;
+        return;
+    }
+    for (i = 0; i < length; ++i) z->out[z->done + i] = z->out[z->done + i - distance];
+    z->done += length;
+}
+
+/* The symbols of a block: literals, the end (256), lengths with distances. */
+static void clbi_inflate_codes(clbi_inflate *z, const clbi_huffman *literal,
+                               const clbi_huffman *distances)
+{
+    while (!z->bad) {
+        unsigned s = clbi_huffman_next(z, literal), length, distance, extra;
+        if (z->bad || s == 256) return;
+        if (s < 256) {
+            if (z->done == z->size) z->bad = 1;
+            else z->out[z->done++] = (unsigned char)s;
+            continue;
+        }
+        s -= 257;                            /* four lengths an extra bit: 3.., 11.., 19.., 35.. */
+        extra = s < 8 ? 0 : s / 4 - 1;
+        length = s < 8 ? s + 3 : s == 28 ? 258 : ((4 + s % 4) << extra) + 3;
+        if (s > 28) z->bad = 1;
+        if (s < 28 && extra) length += clbi_inflate_bits(z, (int)extra);
+        s = clbi_huffman_next(z, distances); /* two distances an extra bit: 1.., 5.., 9.. */
+        extra = s < 4 ? 0 : s / 2 - 1;
+        distance = s < 4 ? s + 1 : ((2 + s % 2) << extra) + 1;
+        if (s > 29) z->bad = 1;
+        if (!z->bad && extra) distance += clbi_inflate_bits(z, (int)extra);
+        clbi_inflate_copy(z, length, distance);
+    }
+}
+
+/* The fixed codes of block type 1. */
+static void clbi_inflate_fixed(clbi_huffman *literal, clbi_huffman *distances)
+{
+    unsigned char length[288];
+    memset(length, 8, 144);
+    memset(length + 144, 9, 112);
+    memset(length + 256, 7, 24);
+    memset(length + 280, 8, 8);
+    (void)clbi_huffman_make(literal, length, 288);
+    memset(length, 5, 32);
+    (void)clbi_huffman_make(distances, length, 32);
+}
+
+/* The codes of block type 2, which are described by code lengths under a code of their own. */
+static void clbi_inflate_dynamic(clbi_inflate *z, clbi_huffman *literal, clbi_huffman *distances)
+{
+    static const unsigned char order[19] = { 16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2,
+                                             14, 1, 15 };
+    unsigned char length[288 + 32];
+    size_t literals = 257 + clbi_inflate_bits(z, 5), all = literals + 1 + clbi_inflate_bits(z, 5);
+    size_t codes = 4 + clbi_inflate_bits(z, 4), i;
+    memset(length, 0, sizeof length);
+    for (i = 0; i < codes; ++i) length[order[i]] = (unsigned char)clbi_inflate_bits(z, 3);
+    if (literals > 286 || !clbi_huffman_make(literal, length, 19)) z->bad = 1;
+    memset(length, 0, 19);
+    for (i = 0; !z->bad && i < all;) {
+        unsigned s = clbi_huffman_next(z, literal), repeat = 1, value = s;
+        if (s >= 16) {                       /* 16: the last length again; 17, 18: zeros */
+            value = s == 16 && i > 0 ? length[i - 1] : 0;
+            if (s == 16 && i == 0) z->bad = 1;
+            repeat = s == 16 ? 3 + clbi_inflate_bits(z, 2)
+                   : s == 17 ? 3 + clbi_inflate_bits(z, 3) : 11 + clbi_inflate_bits(z, 7);
+        }
+        if (repeat > all - i) z->bad = 1;
+        for (; !z->bad && repeat > 0; --repeat) length[i++] = (unsigned char)value;
+    }
+    if (z->bad) return;
+    if (length[256] == 0 || !clbi_huffman_make(literal, length, literals) ||
+        !clbi_huffman_make(distances, length + literals, all - literals))
+        z->bad = 1;
+}
+
+/* Unpacks `packed` bytes into exactly size bytes; 0 if the stream is not such a one. */
+static int clbi_inflate_all(const unsigned char *p, size_t packed, unsigned char *out, size_t size)
+{
+    clbi_inflate z;
+    clbi_huffman literal, distances;
+    unsigned last = 0, type;
+    memset(&z, 0, sizeof z);
+    z.p = p;
+    z.end = p + packed;
+    z.out = out;
+    z.size = size;
+    while (!last && !z.bad) {
+        last = clbi_inflate_bits(&z, 1);
+        type = clbi_inflate_bits(&z, 2);
+        if (z.bad || type == 3) return 0;
+        if (type == 0) clbi_inflate_stored(&z);
+        else {
+            if (type == 1) clbi_inflate_fixed(&literal, &distances);
+            else clbi_inflate_dynamic(&z, &literal, &distances);
+            clbi_inflate_codes(&z, &literal, &distances);
+        }
+    }
+    return !z.bad && z.done == size && z.p - z.held / 8 == z.end;
+}
+
+/* CRC-32 of ZIP, four bits at a time. */
+static uint32_t clbi_crc32(const unsigned char *p, size_t size)
+{
+    static const uint32_t table[16] = {
+        0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u, 0x4db26158u,
+        0x5005713cu, 0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu, 0x9b64c2b0u, 0x86d3d2d4u,
+        0xa00ae278u, 0xbdbdf21cu };
+    uint32_t c = 0xffffffffu;
+    size_t i;
+    for (i = 0; i < size; ++i) {
+        c ^= p[i];
+        c = c >> 4 ^ table[c & 15u];
+        c = c >> 4 ^ table[c & 15u];
+    }
+    return c ^ 0xffffffffu;
+}
+
+/* ---- ZIP ----------------------------------------------------------------------------------- */
+
+/* The directory of an archive: members left, and where the next one is described. */
+typedef struct clbi_zip {
+    size_t left, at, end;
+    size_t packed;                 /* bytes of the members so far, which do not overlap           */
+} clbi_zip;
+
+typedef struct clbi_member {
+    const unsigned char *name, *data;
+    size_t               name_length, packed, size, header;
+    unsigned             flags, method;
+    uint32_t             crc;
+    int                  checked;    /* the checksum was right */
+} clbi_member;
+
+static size_t clbi_le(const unsigned char *p, size_t count)
+{
+    uint64_t v = clbi_bytes_u64(p, count, 0);
+    return v > (size_t)-1 ? (size_t)-1 : (size_t)v;
+}
+
+/* The directory, found from the record that ends every archive. */
+static clb_status clbi_zip_open(clbi_source *s, clbi_zip *zip)
+{
+    const unsigned char *p = s->p;
+    size_t end, lowest, directory, length, e;
+    memset(zip, 0, sizeof *zip);
+    if (s->size < 4 || memcmp(p, "PK", 2) != 0)
+        return clbi_source_say(s, CLB_EFORMAT, 0, "not a ZIP archive");
+    if (s->size < 22) return clbi_source_say(s, CLB_ETRUNCATED, 0, "a ZIP archive cut short");
+    lowest = s->size > 22 + 65535 ? s->size - 22 - 65535 : 0;
+    for (end = s->size - 22;; --end) {
+        if (memcmp(p + end, "PK\5\6", 4) == 0 && clbi_le(p + end + 20, 2) == s->size - 22 - end)
+            break;
+        if (end == lowest)
+            return clbi_source_say(s, CLB_ETRUNCATED, s->size,
+                                   "the ZIP archive has no directory at its end: cut short?");
+    }
+    zip->left = clbi_le(p + end + 10, 2);
+    length = clbi_le(p + end + 12, 4);
+    directory = clbi_le(p + end + 16, 4);
+    if (end >= 20 && memcmp(p + end - 20, "PK\6\7", 4) == 0) {           /* ZIP64 */
+        e = clbi_le(p + end - 12, 8);
+        if (end < 76 || e > end - 76 || memcmp(p + e, "PK\6\6", 4) != 0)
+            return clbi_source_say(s, CLB_EFORMAT, end - 20, "the ZIP64 directory is missing");
+        zip->left = clbi_le(p + e + 32, 8);
+        length = clbi_le(p + e + 40, 8);
+        directory = clbi_le(p + e + 48, 8);
+    }
+    if (directory > end || length > end - directory)
+        return clbi_source_say(s, CLB_EFORMAT, end, "the ZIP directory lies outside the file");
+    if (zip->left > length / 46)
+        return clbi_source_say(s, CLB_EFORMAT, end, "more ZIP members than the directory can hold");
+    zip->at = directory;
+    zip->end = directory + length;
+    return CLB_OK;
+}
+
+/* Sizes (and offset) that do not fit 32 bits stand in the extra field 1, in this order; those that
+ * are not wanted are NULL. */
+static clb_status clbi_zip64(clbi_source *s, const unsigned char *extra, size_t length,
+                             size_t *size, size_t *packed, size_t *offset)
+{
+    size_t *fields[3], field, k;
+    fields[0] = size, fields[1] = packed, fields[2] = offset;
+    while (length >= 4) {
+        size_t id = clbi_le(extra, 2);
+        field = clbi_le(extra + 2, 2);
+        extra += 4, length -= 4;
+        if (field > length) break;
+        if (id == 1) length = field;
+        for (k = 0; id == 1 && k < 3; ++k) {
+            if (!fields[k] || *fields[k] != 0xffffffffu) continue;
+            if (length < 8) break;
+            *fields[k] = clbi_le(extra, 8);
+            extra += 8, length -= 8;
+            fields[k] = NULL;
+        }
+        if (id == 1) break;
+        extra += field, length -= field;
+    }
+    for (k = 0; k < 3; ++k)
+        if (fields[k] && *fields[k] == 0xffffffffu)
+            return clbi_source_say(s, CLB_EFORMAT, (size_t)(extra - s->p),
+                                   "a ZIP64 size is missing");
+    return CLB_OK;
+}
+
+/* The member's own header, which stands before its bytes and must say what the directory says. */
+static clb_status clbi_zip_local(clbi_source *s, clbi_member *m)
+{
+    const unsigned char *h;
+    size_t names, extra, size, packed;
+    clb_status status;
+    if (m->header > s->size || s->size - m->header < 30)
+        return clbi_source_bad(s, CLB_ETRUNCATED, m->header, "outside the file: ZIP member",
+                               m->name, m->name_length);
+    h = s->p + m->header;
+    names = clbi_le(h + 26, 2);
+    extra = clbi_le(h + 28, 2);
+    if (memcmp(h, "PK\3\4", 4) != 0 || names != m->name_length ||
+        s->size - m->header - 30 < names + extra || memcmp(h + 30, m->name, names) != 0)
+        return clbi_source_bad(s, CLB_EFORMAT, m->header, "no header of ZIP member", m->name,
+                               m->name_length);
+    if ((clbi_le(h + 6, 2) | m->flags) & 1u)
+        return clbi_source_bad(s, CLB_ETYPE, m->header, "encrypted: ZIP member", m->name,
+                               m->name_length);
+    m->data = h + 30 + names + extra;
+    packed = clbi_le(h + 18, 4);
+    size = clbi_le(h + 22, 4);
+    status = clbi_zip64(s, h + 30 + names, extra, &size, &packed, NULL);
+    if (status) return status;
+    if (m->packed > (size_t)(s->p + s->size - m->data))
+        return clbi_source_bad(s, CLB_ETRUNCATED, m->header,
+                               "runs past the end of the file: ZIP member", m->name,
+                               m->name_length);
+    if (clbi_le(h + 8, 2) != m->method ||
+        (!(m->flags & 8u) && (size != m->size || packed != m->packed)))
+        return clbi_source_bad(s, CLB_EFORMAT, m->header,
+                               "sizes differ between the directory and the header of ZIP member",
+                               m->name, m->name_length);
+    return CLB_OK;
+}
+
+/* The next member. Sizes are those of the directory; they fit the file. */
+static clb_status clbi_zip_next(clbi_source *s, clbi_zip *zip, clbi_member *m)
+{
+    const unsigned char *p = s->p + zip->at;
+    size_t room = zip->end - zip->at, names, extra, comment;
+    clb_status status;
+    if (room < 46 || memcmp(p, "PK\1\2", 4) != 0)
+        return clbi_source_say(s, CLB_EFORMAT, zip->at, "a damaged ZIP directory");
+    names = clbi_le(p + 28, 2);
+    extra = clbi_le(p + 30, 2);
+    comment = clbi_le(p + 32, 2);
+    if (room - 46 < names + extra + comment)
+        return clbi_source_say(s, CLB_EFORMAT, zip->at, "a damaged ZIP directory");
+    m->checked = 0;
+    m->flags = (unsigned)clbi_le(p + 8, 2);
+    m->method = (unsigned)clbi_le(p + 10, 2);
+    m->crc = (uint32_t)clbi_le(p + 16, 4);
+    m->packed = clbi_le(p + 20, 4);
+    m->size = clbi_le(p + 24, 4);
+    m->header = clbi_le(p + 42, 4);
+    m->name = p + 46;
+    m->name_length = names;
+    status = clbi_zip64(s, p + 46 + names, extra, &m->size, &m->packed, &m->header);
+    if (!status) status = clbi_zip_local(s, m);
+    if (status) return status;
+    if (m->method == 0 && m->packed != m->size)
+        return clbi_source_bad(s, CLB_EFORMAT, m->header, "two sizes of the stored ZIP member",
+                               m->name, m->name_length);
+    zip->packed += m->packed;
+    if (zip->packed > s->size)
+        return clbi_source_say(s, CLB_EFORMAT, zip->at, "members of the ZIP archive overlap");
+    zip->at += 46 + names + extra + comment;
+    --zip->left;
+    return CLB_OK;
+}
+
+/* The bytes of a member, checked against its checksum. *own: to be freed, NULL where they lie in
+ * the file itself. */
+static clb_status clbi_zip_bytes(clbi_source *s, const clbi_member *m, const unsigned char **bytes,
+                                 unsigned char **own)
+{
+    clb_status status;
+    *own = NULL;
+    *bytes = m->data;
+    if (m->method != 0 && m->method != 8)
+        return clbi_source_bad(s, CLB_ETYPE, m->header,
+                               "neither stored nor deflated: ZIP member", m->name, m->name_length);
+    if (m->method == 8) {
+        if (m->size / 1032 > m->packed)      /* more than deflate can reach */
+            return clbi_source_bad(s, CLB_EFORMAT, m->header,
+                                   "cannot unpack to its size: ZIP member", m->name,
+                                   m->name_length);
+        status = clbi_source_alloc(s, own, m->size, 1);
+        if (status) return status;
+        *bytes = *own;
+        if (!clbi_inflate_all(m->data, m->packed, *own, m->size))
+            return clbi_source_bad(s, CLB_EFORMAT, m->header,
+                                   "deflate stream damaged or of another size: ZIP member",
+                                   m->name, m->name_length);
+    }
+    if (clbi_crc32(*bytes, m->size) != m->crc)
+        return clbi_source_bad(s, CLB_EFORMAT, m->header, "wrong checksum of ZIP member", m->name,
+                               m->name_length);
+    return CLB_OK;
+}
+
+/* ---- NPZ ----------------------------------------------------------------------------------- */
+
+/* The member as one more tensor. */
+static clb_status clbi_npz_member(clbi_source *s, const clbi_member *m)
+{
+    const unsigned char *bytes;
+    unsigned char *own;
+    clb_tensor *tensor;
+    clb_status status = clbi_zip_bytes(s, m, &bytes, &own);
+    if (!status) status = clbi_source_push(s, m->name, m->name_length - 4, &tensor);
+    if (!status) {
+        clbi_npy npy;
+        status = clbi_npy_decode(&tensor->array, &npy, bytes, m->size, s->budget);
+        if (status)
+            clbi_source_bad(s, status, m->header,
+                            status == CLB_ETYPE ? "element type not read here: NPY member"
+                            : status == CLB_ESIZE ? "too large: NPY member"
+                            : status == CLB_ETRUNCATED ? "shorter than its header says: NPY member"
+                            : "malformed: NPY member", m->name, m->name_length);
+        else {
+            tensor->digits = clbi_npy_digits(&npy);
+            s->budget -= tensor->array.count * sizeof(double);
+        }
+    }
+    CLB_FREE(own);
+    return status;
+}
+
+CLBDEF clb_status clb_npz_read(clb_tensors *tensors, const void *bytes, size_t size,
+                               clb_error *error)
+{
+    clbi_source s;
+    clbi_zip zip;
+    clbi_member m;
+    clb_status status;
+    clbi_source_start(&s, tensors, bytes, size, error);
+    status = clbi_zip_open(&s, &zip);
+    while (!status && zip.left > 0) {
+        status = clbi_zip_next(&s, &zip, &m);
+        if (!status && m.name_length >= 4 && memcmp(m.name + m.name_length - 4, ".npy", 4) == 0)
+            status = clbi_npz_member(&s, &m);
+    }
+    if (!status) status = clbi_source_distinct(&s);
+    return clbi_source_end(&s, status);
+}
+
+/* Bytes being written; those beyond the capacity are counted only. */
+typedef struct clbi_sink {
+    unsigned char *p;
+    size_t         capacity, size;
+} clbi_sink;
+
+static void clbi_put_bytes(clbi_sink *out, const void *bytes, size_t count)
+{
+    if (count && count <= out->capacity && out->size <= out->capacity - count)
+        memcpy(out->p + out->size, bytes, count);
+    out->size += count;
+}
+
+/* The count <= 8 low bytes of value, lowest first. */
+static void clbi_put_le(clbi_sink *out, uint64_t value, size_t count)
+{
+    unsigned char b[8];
+    size_t i;
+    for (i = 0; i < count; ++i) b[i] = (unsigned char)(value >> (8 * i) & 0xff);
+    clbi_put_bytes(out, b, count);
+}
+
+/* The two kinds of header that an archive has for a member, alike but for what the directory adds.
+ * Dates are the first of 1980, so that the same arrays make the same bytes. */
+static void clbi_put_member(clbi_sink *out, const clb_tensor *tensor, uint32_t crc, size_t size,
+                            size_t header, int directory)
+{
+    size_t length = strlen(tensor->name);
+    clbi_put_bytes(out, directory ? "PK\1\2\24\0" : "PK\3\4", directory ? 6 : 4);
+    clbi_put_le(out, 20, 2);                 /* version 2.0 reads it */
+    clbi_put_le(out, 0x800, 2);              /* the name is UTF-8 */
+    clbi_put_le(out, 0, 4);                  /* stored; time 0:00 */
+    clbi_put_le(out, 0x21, 2);               /* 1 January 1980 */
+    clbi_put_le(out, crc, 4);
+    clbi_put_le(out, size, 4);
+    clbi_put_le(out, size, 4);
+    clbi_put_le(out, length + 4, 2);
+    clbi_put_le(out, 0, directory ? 8 : 2);  /* no extra field; comment, disk, attributes */
+    if (directory) clbi_put_le(out, 0, 4);
+    if (directory) clbi_put_le(out, header, 4);
+    clbi_put_bytes(out, tensor->name, length);
+    clbi_put_bytes(out, ".npy", 4);
+}
+
+/* How the writer stores a tensor; 0 if a value has no place in that type. */
+static int clbi_npz_type(const clb_tensor *tensor, clbi_npy *npy)
+{
+    size_t i;
+    memset(npy, 0, sizeof *npy);
+    npy->kind = tensor->digits == 0 ? 'i' : 'f';
+    npy->item = tensor->digits >= 1 && tensor->digits <= 24 ? 4 : 8;
+    for (i = 0; tensor->digits == 0 && i < tensor->array.count; ++i)
+        if (!(fabs(tensor->array.x[i]) <= 9007199254740992.0) ||
+            tensor->array.x[i] != floor(tensor->array.x[i])) return 0;
+    return 1;
+}
+
+/* The member's NPY file. */
+static clb_status clbi_put_npy(clbi_sink *out, const clb_tensor *tensor)
+{
+    char head[CLBI_NPY_HEADER];
+    size_t start, size, i;
+    clbi_npy npy;
+    clb_status status = clbi_npz_type(tensor, &npy) ? CLB_OK : CLB_EOPTION;
+    if (!status)
+        status = clbi_npy_start(head, &npy, tensor->array.rank, tensor->array.shape, &start, &size);
+    if (!status && !clbi_add_size(out->size, size, &size)) status = CLB_ESIZE;
+    if (status) return status;
+    clbi_put_bytes(out, head, start);
+    if (size > out->capacity) {
+        out->size = size;
+        return CLB_OK;
+    }
+    for (i = 0; i < tensor->array.count; ++i)
+        clbi_put_le(out, clbi_npy_bits(&npy, tensor->array.x[i]), npy.item);
+    return CLB_OK;
+}
+
+static clb_status clbi_npz_check(const clb_tensors *tensors)
+{
+    const char **names;
+    size_t i;
+    clb_status status;
+    if (tensors->count >= 65535) return CLB_ESIZE;
+    for (i = 0; i < tensors->count; ++i)
+        if (strlen(tensors->item[i].name) > 60000) return CLB_EOPTION;
+    status = clbi_alloc(&names, tensors->count, sizeof *names);
+    if (status) return status;
+    if (clbi_tensors_twice(tensors, names)) status = CLB_EOPTION;
+    CLB_FREE(names);
+    return status;
+}
+
+CLBDEF clb_status clb_npz_write(void *buffer, size_t capacity, size_t *size,
+                                const clb_tensors *tensors)
+{
+    clbi_sink out;
+    size_t *header, *bytes, i, start;
+    uint32_t crc;
+    clb_status status = clbi_npz_check(tensors);
+    if (!status) status = clbi_alloc(&header, 2 * tensors->count, sizeof *header);
+    if (status) return status;
+    bytes = header + tensors->count;
+    memset(&out, 0, sizeof out);
+    out.p = (unsigned char *)buffer;
+    out.capacity = buffer ? capacity : 0;
+    for (i = 0; !status && i < tensors->count; ++i) {    /* checksum and size come last */
+        const clb_tensor *tensor = &tensors->item[i];
+        header[i] = out.size;
+        clbi_put_member(&out, tensor, 0, 0, 0, 0);
+        start = out.size;
+        status = clbi_put_npy(&out, tensor);
+        bytes[i] = out.size - start;
+        if (status || out.size > 0xfffffffeu || out.size > out.capacity) continue;
+        crc = clbi_crc32(out.p + start, bytes[i]);
+        out.size = header[i];
+        clbi_put_member(&out, tensor, crc, bytes[i], 0, 0);
+        out.size = start + bytes[i];
+    }
+    start = out.size;
+    for (i = 0; !status && i < tensors->count; ++i) {
+        crc = out.size > out.capacity ? 0 : (uint32_t)clbi_le(out.p + header[i] + 14, 4);
+        clbi_put_member(&out, &tensors->item[i], crc, bytes[i], header[i], 1);
+    }
+    clbi_put_bytes(&out, "PK\5\6\0\0\0\0", 8);
+    clbi_put_le(&out, tensors->count, 2);
+    clbi_put_le(&out, tensors->count, 2);
+    clbi_put_le(&out, out.size - 12 - start, 4);
+    clbi_put_le(&out, start, 4);
+    clbi_put_le(&out, 0, 2);
+    CLB_FREE(header);
+    *size = out.size;
+    if (!status && (out.size > 0xfffffffeu || (buffer && out.size > capacity))) status = CLB_ESIZE;
+    return status;
+}
+
+#ifndef CLB_NO_STDIO
+/* The bytes as the file `path`: to "path~" first, then renamed. */
+static clb_status clbi_write_file(const char *path, const unsigned char *bytes, size_t size)
+{
+    char *beside;
+    size_t length = strlen(path);
+    FILE *file;
+    int ok;
+    clb_status status = clbi_alloc(&beside, length + 2, 1);
+    if (status) return status;
+    memcpy(beside, path, length);
+    memcpy(beside + length, "~", 2);
+    file = fopen(beside, "wb");
+    ok = file != NULL && fwrite(bytes, 1, size, file) == size;
+    if (file && fclose(file) != 0) ok = 0;
+    if (ok && rename(beside, path) != 0) {   /* some systems do not replace a file */
+        remove(path);
+        ok = rename(beside, path) == 0;
+    }
+    if (file && !ok) remove(beside);
+    CLB_FREE(beside);
+    return ok ? CLB_OK : CLB_EIO;
+}
+
+CLBDEF clb_status clb_npz_save(const clb_tensors *tensors, const char *path)
+{
+    unsigned char *bytes = NULL;
+    size_t size;
+    clb_status status = clb_npz_write(NULL, 0, &size, tensors);
+    if (!status) status = clbi_alloc(&bytes, size, 1);
+    if (!status) status = clb_npz_write(bytes, size, &size, tensors);
+    if (!status) status = clbi_write_file(path, bytes, size);
+    CLB_FREE(bytes);
+    return status;
+}
+#endif
+
+/* ---- safetensors --------------------------------------------------------------------------- */
+
+/* Element types of safetensors and of PyTorch, by their names there. */
+typedef struct clbi_dtype {
+    const char *safetensors, *pytorch;
+    clbi_npy    type;
+} clbi_dtype;
+
+static const clbi_dtype clbi_dtypes[] = {
+    { "F64",  "DoubleStorage",   { 'f', 8, 0, 0 } }, { "F32", "FloatStorage", { 'f', 4, 0, 0 } },
+    { "F16",  "HalfStorage",     { 'f', 2, 0, 0 } }, { "I64", "LongStorage",  { 'i', 8, 0, 0 } },
+    { "BF16", "BFloat16Storage", { 'B', 2, 0, 0 } }, { "I32", "IntStorage",   { 'i', 4, 0, 0 } },
+    { "I16",  "ShortStorage",    { 'i', 2, 0, 0 } }, { "I8",  "CharStorage",  { 'i', 1, 0, 0 } },
+    { "U64",  "UInt64Storage",   { 'u', 8, 0, 0 } }, { "U32", "UInt32Storage", { 'u', 4, 0, 0 } },
+    { "U16",  "UInt16Storage",   { 'u', 2, 0, 0 } }, { "U8",  "ByteStorage",  { 'u', 1, 0, 0 } },
+    { "BOOL", "BoolStorage",     { 'b', 1, 0, 0 } } };
+
+/* The type of that name (in column 0 or 1), NULL if there is none. */
+static const clbi_npy *clbi_dtype_find(int pytorch, const unsigned char *name, size_t length)
+{
+    size_t i;
+    for (i = 0; i < sizeof clbi_dtypes / sizeof clbi_dtypes[0]; ++i) {
+        const char *n = pytorch ? clbi_dtypes[i].pytorch : clbi_dtypes[i].safetensors;
+        if (strlen(n) == length && memcmp(n, name, length) == 0) return &clbi_dtypes[i].type;
+    }
+    return NULL;
+}
+
+static clb_status clbi_json_bad(clbi_source *s, const clbi_text *t, const char *text)
+{
+    return clbi_source_say(s, CLB_EFORMAT, (size_t)(t->p - s->p), text);
+}
+
+/* The code point as UTF-8; returns the bytes written. */
+static size_t clbi_put_utf8(char *out, uint32_t c)
+{
+    size_t n = 0;
+    if (c < 0x80) {
+        out[n++] = (char)c;
+        return n;
+    }
+    if (c < 0x800) out[n++] = (char)(0xc0 | c >> 6);
+    else if (c < 0x10000) out[n++] = (char)(0xe0 | c >> 12);
+    else out[n++] = (char)(0xf0 | c >> 18);
+    if (c >= 0x10000) out[n++] = (char)(0x80 | (c >> 12 & 63));
+    if (c >= 0x800) out[n++] = (char)(0x80 | (c >> 6 & 63));
+    out[n++] = (char)(0x80 | (c & 63));
+    return n;
+}
+
+/* Four hexadecimal digits; 0xffffffff if there are none. */
+static uint32_t clbi_json_hex(clbi_text *t)
+{
+    uint32_t v = 0;
+    int i;
+    if (t->end - t->p < 4) return 0xffffffffu;
+    for (i = 0; i < 4; ++i) {
+        unsigned char c = *t->p++;
+        if (c >= '0' && c <= '9') v = v << 4 | (uint32_t)(c - '0');
+        else if ((c | 32) >= 'a' && (c | 32) <= 'f') v = v << 4 | (uint32_t)((c | 32) - 'a' + 10);
+        else return 0xffffffffu;
+    }
+    return v;
+}
+
+/* What follows a backslash; 0 if nothing legal does. Surrogates come in pairs. */
+static size_t clbi_json_escape(clbi_text *t, char *out)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    uint32_t c, low;
+    const char *at;
+    if (t->p == t->end || *t->p == 0) return 0;
+    c = *t->p++;
+    if (c != 'u') {
+        at = strchr(from, (int)c);
+        if (!at) return 0;
+        *out = to[at - from];
+        return 1;
+    }
+    c = clbi_json_hex(t);
+    if (c >= 0xd800 && c < 0xdc00) {
+        if (t->end - t->p < 2 || t->p[0] != '\\' || t->p[1] != 'u') return 0;
+        t->p += 2;
+        low = clbi_json_hex(t);
+        if (low < 0xdc00 || low > 0xdfff) return 0;
+        c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+    } else if ((c >= 0xdc00 && c < 0xe000) || c == 0xffffffffu)
+        return 0;
+    return clbi_put_utf8(out, c);
+}
+
+/* A string, unpacked into out, which has room for the rest of the text. */
+static int clbi_json_string(clbi_text *t, char *out, size_t *length)
+{
+    *length = 0;
+    if (!clbi_take(t, "\"")) return 0;
+    while (t->p < t->end && *t->p != '"') {
+        unsigned char c = *t->p++;
+        size_t n;
+        if (c < 32) return 0;
+        if (c != '\\') {
+            out[(*length)++] = (char)c;
+            continue;
+        }
+        n = clbi_json_escape(t, out + *length);
+        if (n == 0) return 0;
+        *length += n;
+    }
+    if (t->p == t->end) return 0;
+    ++t->p;
+    return 1;
+}
+
+/* A list of at most `most` integers. */
+static clb_status clbi_json_sizes(clbi_source *s, clbi_text *t, size_t most, size_t *value,
+                                  size_t *count)
+{
+    clb_status status;
+    *count = 0;
+    if (!clbi_take(t, "[")) return clbi_json_bad(s, t, "a list was expected");
+    if (clbi_take(t, "]")) return CLB_OK;
+    do {
+        if (*count == most)
+            return clbi_source_say(s, CLB_ESIZE, (size_t)(t->p - s->p), "the list is too long");
+        status = clbi_take_size(t, &value[(*count)++]);
+        if (status == CLB_ESIZE)
+            return clbi_source_say(s, status, (size_t)(t->p - s->p), "the number is too large");
+        if (status) return clbi_json_bad(s, t, "a whole number from 0 was expected");
+    } while (clbi_take(t, ","));
+    return clbi_take(t, "]") ? CLB_OK : clbi_json_bad(s, t, "a list does not end");
+}
+
+/* Where the elements of a tensor lie among the bytes after the header. */
+typedef struct clbi_extent {
+    size_t          begin, end, tensor;
+    const clbi_npy *type;
+} clbi_extent;
+
+/* The description of a tensor: dtype, shape and data_offsets, once each, in any order. */
+static clb_status clbi_st_tensor(clbi_source *s, clbi_text *t, clb_array *array, clbi_extent *e,
+                                 char *word)
+{
+    static const char *const keys[] = { "dtype", "shape", "data_offsets" };
+    size_t length, pair[2] = { 0, 0 }, count, k;
+    int seen[3] = { 0, 0, 0 };
+    clb_status status = CLB_OK;
+    if (!clbi_take(t, "{")) return clbi_json_bad(s, t, "the description of a tensor was expected");
+    do {
+        if (!clbi_json_string(t, word, &length)) return clbi_json_bad(s, t, "a key was expected");
+        for (k = 0; k < 3; ++k)
+            if (strlen(keys[k]) == length && memcmp(keys[k], word, length) == 0) break;
+        if (k == 3 || seen[k]++ || !clbi_take(t, ":"))
+            return clbi_json_bad(s, t, "a tensor has dtype, shape and data_offsets, once each");
+        if (k == 0) {
+            if (!clbi_json_string(t, word, &length)) return clbi_json_bad(s, t, "no dtype");
+            e->type = clbi_dtype_find(0, (const unsigned char *)word, length);
+            if (!e->type)
+                return clbi_source_bad(s, CLB_ETYPE, (size_t)(t->p - s->p), "not read here: dtype",
+                                       word, length);
+        } else if (k == 1)
+            status = clbi_json_sizes(s, t, CLB_ARRAY_RANK, array->shape, &array->rank);
+        else {
+            status = clbi_json_sizes(s, t, 2, pair, &count);
+            if (!status && count != 2) return clbi_json_bad(s, t, "data_offsets are two numbers");
+        }
+        if (status) return status;
+    } while (clbi_take(t, ","));
+    if (!clbi_take(t, "}") || !seen[0] || !seen[1] || !seen[2])
+        return clbi_json_bad(s, t, "a tensor has dtype, shape and data_offsets, once each");
+    e->begin = pair[0], e->end = pair[1];
+    return CLB_OK;
+}
+
+/* {"key": "text", ...}, read over. */
+static clb_status clbi_st_metadata(clbi_source *s, clbi_text *t, char *word)
+{
+    size_t length;
+    if (!clbi_take(t, "{")) return clbi_json_bad(s, t, "__metadata__ is no object");
+    if (clbi_take(t, "}")) return CLB_OK;
+    do {
+        if (!clbi_json_string(t, word, &length) || !clbi_take(t, ":") ||
+            !clbi_json_string(t, word, &length))
+            return clbi_json_bad(s, t, "__metadata__ may hold strings only");
+    } while (clbi_take(t, ","));
+    return clbi_take(t, "}") ? CLB_OK : clbi_json_bad(s, t, "__metadata__ does not end");
+}
+
+static clb_status clbi_st_header(clbi_source *s, clbi_text *t, clbi_extent *extents, char *word,
+                                 size_t most)
+{
+    size_t length, count;
+    int metadata = 0;
+    clb_status status = CLB_OK;
+    if (!clbi_take(t, "{")) return clbi_json_bad(s, t, "the header does not begin with {");
+    if (!clbi_take(t, "}")) {
+        do {
+            clb_tensor *tensor;
+            if (!clbi_json_string(t, word, &length) || !clbi_take(t, ":"))
+                return clbi_json_bad(s, t, "a name was expected");
+            if (length == 12 && memcmp(word, "__metadata__", 12) == 0) {
+                if (metadata++) return clbi_json_bad(s, t, "__metadata__ stands there twice");
+                status = clbi_st_metadata(s, t, word);
+                if (status) return status;
+                continue;
+            }
+            count = s->out->count;
+            if (count == most) return clbi_json_bad(s, t, "a damaged header");
+            status = clbi_source_push(s, word, length, &tensor);
+            if (status) return status;
+            extents[count].tensor = count;
+            status = clbi_st_tensor(s, t, &tensor->array, &extents[count], word);
+            if (status) return status;
+        } while (clbi_take(t, ","));
+        if (!clbi_take(t, "}")) return clbi_json_bad(s, t, "the header does not end");
+    }
+    clbi_skip_space(t);
+    return t->p == t->end ? CLB_OK : clbi_json_bad(s, t, "something follows the header");
+}
+
+static int clbi_extent_order(const void *a, const void *b)
+{
+    const clbi_extent *x = (const clbi_extent *)a, *y = (const clbi_extent *)b;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+    return x->end < y->end ? -1 : x->end > y->end;
+}
+
+/* Room for the elements of an array of that shape; *bytes: what they take in the file. */
+static clb_status clbi_source_array(clbi_source *s, clb_array *array, size_t item, size_t *bytes)
+{
+    size_t k, count = 1;
+    clb_status status = CLB_OK;
+    for (k = 0; k < array->rank; ++k)
+        if (!clbi_mul_size(count, array->shape[k], &count)) status = CLB_ESIZE;
+    if (!status && !clbi_mul_size(count, item, bytes)) status = CLB_ESIZE;
+    if (status) return clbi_source_say(s, status, 0, "the shape has too many elements");
+    status = clbi_source_alloc(s, &array->x, count, sizeof *array->x);
+    if (!status) array->count = count;
+    return status;
+}
+
+/* The tensors' values. Their bytes must fill what follows the header without holes or overlaps. */
+static clb_status clbi_st_values(clbi_source *s, clbi_extent *extents, size_t start)
+{
+    size_t k, i, at = 0, bytes;
+    qsort(extents, s->out->count, sizeof *extents, clbi_extent_order);
+    for (k = 0; k < s->out->count; ++k) {
+        const clbi_extent *e = &extents[k];
+        clb_tensor *tensor = &s->out->item[e->tensor];
+        const char *text = NULL;
+        clb_status status = CLB_EFORMAT;
+        if (e->begin < at) text = "overlaps another: tensor";
+        else if (e->begin > at) text = "bytes of no tensor before tensor";
+        else if (e->end < e->begin) text = "ends before it begins: tensor";
+        else if (e->end > s->size - start)
+            text = "runs past the end of the file: tensor", status = CLB_ETRUNCATED;
+        if (!text) {
+            for (bytes = e->type->item, i = 0; i < tensor->array.rank; ++i)
+                if (!clbi_mul_size(bytes, tensor->array.shape[i], &bytes)) break;
+            if (i < tensor->array.rank) text = "shape overflows: tensor", status = CLB_ESIZE;
+            else if (bytes != e->end - e->begin) text = "shape and data_offsets differ: tensor";
+        }
+        if (text)
+            return clbi_source_bad(s, status, start + at, text, tensor->name,
+                                   strlen(tensor->name));
+        status = clbi_source_array(s, &tensor->array, e->type->item, &bytes);
+        if (status) return status;
+        for (i = 0; i < tensor->array.count; ++i)
+            tensor->array.x[i] = clbi_npy_value(e->type, s->p + start + at + i * e->type->item);
+        tensor->digits = clbi_npy_digits(e->type);
+        at = e->end;
+    }
+    if (at != s->size - start)
+        return clbi_source_say(s, CLB_EFORMAT, start + at, "bytes after the last tensor");
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_safetensors_read(clb_tensors *tensors, const void *bytes, size_t size,
+                                       clb_error *error)
+{
+    clbi_source s;
+    clbi_text t;
+    clbi_extent *extents = NULL;
+    char *word = NULL;
+    size_t length = 0, most, i;
+    clb_status status = CLB_OK;
+    clbi_source_start(&s, tensors, bytes, size, error);
+    if (size >= 8) length = clbi_le(s.p, 8);
+    if (size < 8) status = clbi_source_say(&s, CLB_ETRUNCATED, 0, "a safetensors file cut short");
+    else if (length > size - 8)
+        status = clbi_source_say(&s, size > 8 && s.p[8] == '{' ? CLB_ETRUNCATED : CLB_EFORMAT, 0,
+                                 "the header is longer than the file");
+    else if (length < 2 || s.p[8] != '{')
+        status = clbi_source_say(&s, CLB_EFORMAT, 8, "no safetensors header");
+    if (!status) {
+        for (most = 0, i = 8; i < 8 + length; ++i) most += s.p[i] == '{';
+        t.p = s.p + 8;
+        t.end = t.p + length;
+        status = clbi_source_alloc(&s, &extents, most, sizeof *extents);
+        if (!status) status = clbi_source_alloc(&s, &word, length, 1);
+        if (!status) status = clbi_st_header(&s, &t, extents, word, most);
+        if (!status) status = clbi_source_distinct(&s);
+        if (!status) status = clbi_st_values(&s, extents, 8 + length);
+    }
+    CLB_FREE(word);
+    CLB_FREE(extents);
+    return clbi_source_end(&s, status);
+}
+
+/* ---- PyTorch ------------------------------------------------------------------------------- */
+
+/* A .pt file is a stored ZIP archive: X/data.pkl, a pickle of the object with its tensors' shapes
+ * and strides, and X/data/KEY, the bytes of each storage. A pickle is a program for a stack
+ * machine; the few instructions below are all that torch.save makes of a state dict, and they
+ * build values only: a name that a pickle calls is compared with the list clbi_pickle_names. */
+
+typedef enum clbi_pickle_kind {
+    CLBI_PICKLE_NONE,                /* None, booleans, floating-point numbers: of no use here */
+    CLBI_PICKLE_INT, CLBI_PICKLE_TEXT, CLBI_PICKLE_NAME, CLBI_PICKLE_MARK,
+    CLBI_PICKLE_TUPLE, CLBI_PICKLE_LIST, CLBI_PICKLE_DICT,
+    CLBI_PICKLE_STORAGE, CLBI_PICKLE_TENSOR      /* `first`: the tuple that describes it */
+} clbi_pickle_kind;
+
+typedef enum clbi_pickle_name {
+    CLBI_NAME_DICT, CLBI_NAME_TENSOR, CLBI_NAME_PARAMETER, CLBI_NAME_SIZE, CLBI_NAME_STORAGE
+} clbi_pickle_name;
+
+static const char *const clbi_pickle_names[] = {
+    "collections\nOrderedDict\n", "torch._utils\n_rebuild_tensor_v2\n",
+    "torch._utils\n_rebuild_parameter\n", "torch\nSize\n" };
+
+typedef struct clbi_pickle_value {
+    clbi_pickle_kind     kind;
+    uint32_t             first, last, count; /* of a container: its cells, counted from 1; 0: none */
+    int64_t              number;             /* an integer, or a clbi_pickle_name */
+    const unsigned char *text;               /* of a text, or the name of a storage type */
+    size_t               length;
+} clbi_pickle_value;
+
+/* A value in a container, and the next cell. A dict has keys and values in turn. */
+typedef struct clbi_pickle_cell { uint32_t value, next; } clbi_pickle_cell;
+
+/* Every instruction makes at most one value, one cell and one memo, and takes at least a byte, so
+ * the length of the pickle bounds them all. */
+typedef struct clbi_pickle {
+    clbi_source         *s;
+    const unsigned char *p, *end;
+    clbi_pickle_value   *value;
+    clbi_pickle_cell    *cell;
+    uint32_t            *stack, *memo;
+    uint32_t             values, cells, depth, size;
+    clb_status           status;
+    size_t               visits;             /* left for the walk through the result */
+    int                  big_endian;
+    clbi_member         *member;             /* of the archive, by name */
+    size_t               members;
+    const unsigned char *prefix;
+    size_t               prefix_length;
+} clbi_pickle;
+
+static void clbi_pickle_bad(clbi_pickle *k, const char *text)
+{
+    if (!k->status)
+        k->status = clbi_source_say(k->s, CLB_EFORMAT, (size_t)(k->p - k->s->p), text);
+}
+
+static clbi_pickle_value *clbi_pickle_push(clbi_pickle *k, clbi_pickle_kind kind)
+{
+    clbi_pickle_value *v = &k->value[k->values];
+    memset(v, 0, sizeof *v);
+    v->kind = kind;
+    k->stack[k->depth++] = k->values++;
+    return v;
+}
+
+/* The value on top of the stack, taken off; a None if the stack is empty. */
+static uint32_t clbi_pickle_pop(clbi_pickle *k)
+{
+    if (k->depth == 0) {
+        clbi_pickle_bad(k, "the pickle takes from an empty stack");
+        return 0;
+    }
+    return k->stack[--k->depth];
+}
+
+/* The next count <= 8 bytes as a number, the lowest first. */
+static uint64_t clbi_pickle_bytes(clbi_pickle *k, size_t count)
+{
+    uint64_t v;
+    if ((size_t)(k->end - k->p) < count) {
+        clbi_pickle_bad(k, "the pickle ends too early");
+        return 0;
+    }
+    v = clbi_bytes_u64(k->p, count, 0);
+    k->p += count;
+    return v;
+}
+
+static void clbi_pickle_append(clbi_pickle *k, uint32_t container, uint32_t value)
+{
+    clbi_pickle_value *c = &k->value[container];
+    uint32_t cell = ++k->cells;              /* cells are counted from 1 */
+    k->cell[cell].value = value;
+    k->cell[cell].next = 0;
+    if (c->last) k->cell[c->last].next = cell;
+    else c->first = cell;
+    c->last = cell;
+    ++c->count;
+}
+
+/* Everything above the last mark goes into the container; the mark goes. Returns how many. */
+static uint32_t clbi_pickle_collect(clbi_pickle *k, uint32_t mark, uint32_t container)
+{
+    uint32_t i, count = k->depth - mark - 1;
+    for (i = 0; i < count; ++i) clbi_pickle_append(k, container, k->stack[mark + 1 + i]);
+    k->depth = mark;
+    return count;
+}
+
+static uint32_t clbi_pickle_mark(clbi_pickle *k)
+{
+    uint32_t i = k->depth;
+    while (i > 0 && k->value[k->stack[i - 1]].kind != CLBI_PICKLE_MARK) --i;
+    if (i == 0) clbi_pickle_bad(k, "the pickle lacks a mark");
+    return i ? i - 1 : 0;
+}
+
+/* A tuple of the count topmost values. */
+static void clbi_pickle_tuple(clbi_pickle *k, uint32_t count)
+{
+    uint32_t below, i, tuple = k->values;
+    if (k->depth < count) {
+        clbi_pickle_bad(k, "the pickle takes from an empty stack");
+        return;
+    }
+    below = k->depth - count;
+    clbi_pickle_push(k, CLBI_PICKLE_TUPLE);
+    for (i = 0; i < count; ++i) clbi_pickle_append(k, tuple, k->stack[below + i]);
+    k->stack[below] = tuple;
+    k->depth = below + 1;
+}
+
+/* Instructions that fill the container below the mark, or the one below one or two values. */
+static void clbi_pickle_fill(clbi_pickle *k, int dict, int marked)
+{
+    uint32_t mark, container, count = dict ? 2 : 1;
+    mark = marked ? clbi_pickle_mark(k) : k->depth - count;
+    if (!k->status && (mark == 0 || (!marked && k->depth <= count)))
+        clbi_pickle_bad(k, "the pickle fills no container");
+    if (k->status) return;
+    container = k->stack[mark - 1];
+    if (k->value[container].kind != (dict ? CLBI_PICKLE_DICT : CLBI_PICKLE_LIST) ||
+        (dict && marked && (k->depth - mark - 1) % 2)) {
+        clbi_pickle_bad(k, "the pickle fills no container");
+        return;
+    }
+    if (marked) {
+        (void)clbi_pickle_collect(k, mark, container);
+        return;
+    }
+    for (; count > 0; --count) clbi_pickle_append(k, container, k->stack[k->depth - count]);
+    k->depth = mark;
+}
+
+/* A name "module\nname\n" that the pickle wants to call. */
+static void clbi_pickle_global(clbi_pickle *k)
+{
+    const unsigned char *start = k->p, *type;
+    clbi_pickle_value *v;
+    size_t length, i, lines = 0;
+    while (k->p < k->end && lines < 2) lines += *k->p++ == '\n';
+    length = (size_t)(k->p - start);
+    if (lines < 2) {
+        clbi_pickle_bad(k, "the pickle ends too early");
+        return;
+    }
+    v = clbi_pickle_push(k, CLBI_PICKLE_NAME);
+    for (i = 0; i < CLBI_NAME_STORAGE; ++i)
+        if (strlen(clbi_pickle_names[i]) == length &&
+            memcmp(clbi_pickle_names[i], start, length) == 0) break;
+    v->number = (int64_t)i;
+    if (i < CLBI_NAME_STORAGE) return;
+    type = start + 6;                        /* past "torch\n" */
+    v->text = start;
+    v->length = length;
+    if (length > 14 && memcmp(start, "torch\n", 6) == 0 &&
+        memcmp(start + length - 8, "Storage\n", 8) == 0) {
+        v->text = type;
+        v->length = length - 7;
+        if (clbi_dtype_find(1, v->text, v->length)) return;
+        k->status = clbi_source_bad(k->s, CLB_ETYPE, (size_t)(start - k->s->p),
+                                    "element type not read here: PyTorch's", v->text, v->length);
+        return;
+    }
+    k->status = clbi_source_bad(k->s, CLB_ETYPE, (size_t)(start - k->s->p),
+                                "not a state dict (torch.save(model.state_dict(), ...)), needs",
+                                start, length - 1);
+}
+
+/* The i-th value of a container, from 0; NULL if it has no such, or another kind. */
+static const clbi_pickle_value *clbi_pickle_item(const clbi_pickle *k, const clbi_pickle_value *c,
+                                                 uint32_t i, clbi_pickle_kind kind)
+{
+    uint32_t cell = c->first;
+    const clbi_pickle_value *v;
+    while (cell && i > 0) cell = k->cell[cell].next, --i;
+    if (!cell) return NULL;
+    v = &k->value[k->cell[cell].value];
+    return v->kind == kind ? v : NULL;
+}
+
+/* A call: the few names give a dict, a tensor, or what they were given. */
+static void clbi_pickle_call(clbi_pickle *k)
+{
+    uint32_t argument = clbi_pickle_pop(k), called = clbi_pickle_pop(k);
+    const clbi_pickle_value *a = &k->value[argument], *name = &k->value[called];
+    clbi_pickle_value *v;
+    if (k->status) return;
+    if (name->kind != CLBI_PICKLE_NAME || a->kind != CLBI_PICKLE_TUPLE) {
+        clbi_pickle_bad(k, "the pickle calls what is no function");
+        return;
+    }
+    switch ((int)name->number) {
+    case CLBI_NAME_DICT:
+        if (a->count) clbi_pickle_bad(k, "an OrderedDict with arguments");
+        clbi_pickle_push(k, CLBI_PICKLE_DICT);
+        return;
+    case CLBI_NAME_TENSOR:
+        v = clbi_pickle_push(k, CLBI_PICKLE_TENSOR);
+        v->first = argument;
+        if (!clbi_pickle_item(k, a, 0, CLBI_PICKLE_STORAGE) ||
+            !clbi_pickle_item(k, a, 1, CLBI_PICKLE_INT) ||
+            !clbi_pickle_item(k, a, 2, CLBI_PICKLE_TUPLE) ||
+            !clbi_pickle_item(k, a, 3, CLBI_PICKLE_TUPLE))
+            clbi_pickle_bad(k, "a tensor without storage, offset, shape and strides");
+        return;
+    case CLBI_NAME_PARAMETER:
+    case CLBI_NAME_SIZE:
+        if (a->count == 0) clbi_pickle_bad(k, "a call without arguments");
+        else k->stack[k->depth++] = k->cell[a->first].value;
+        return;
+    default:
+        clbi_pickle_bad(k, "the pickle calls what is no function");
+    }
+}
+
+/* Texts and numbers with their length before them. */
+static void clbi_pickle_text(clbi_pickle *k)
+{
+    size_t length = (size_t)clbi_pickle_bytes(k, 4);
+    clbi_pickle_value *v = clbi_pickle_push(k, CLBI_PICKLE_TEXT);
+    if (length > (size_t)(k->end - k->p)) {
+        clbi_pickle_bad(k, "a text runs past the end of the pickle");
+        return;
+    }
+    v->text = k->p;
+    v->length = length;
+    k->p += length;
+}
+
+static void clbi_pickle_number(clbi_pickle *k, size_t bytes, int is_signed)
+{
+    uint64_t u = clbi_pickle_bytes(k, bytes), sign = (uint64_t)1 << (8 * bytes - 1);
+    clbi_pickle_value *v = clbi_pickle_push(k, CLBI_PICKLE_INT);
+    if (is_signed && (u & sign)) v->number = -(int64_t)((sign << 1) - 1 - u) - 1;
+    else v->number = (int64_t)u;
+}
+
+static void clbi_pickle_memo(clbi_pickle *k, size_t bytes, int store)
+{
+    uint64_t index = clbi_pickle_bytes(k, bytes);
+    if (k->status) return;
+    if (index >= k->size || (store ? k->depth == 0 : k->memo[index] == 0))
+        clbi_pickle_bad(k, "the pickle names a value that is not there");
+    else if (store) k->memo[index] = k->stack[k->depth - 1] + 1;
+    else k->stack[k->depth++] = k->memo[index] - 1;
+}
+
+/* A reference to a storage: ("storage", type, key, place, count). */
+static void clbi_pickle_storage(clbi_pickle *k)
+{
+    uint32_t tuple = clbi_pickle_pop(k);
+    const clbi_pickle_value *t = &k->value[tuple], *name;
+    if (k->status) return;
+    name = t->kind == CLBI_PICKLE_TUPLE ? clbi_pickle_item(k, t, 1, CLBI_PICKLE_NAME) : NULL;
+    clbi_pickle_push(k, CLBI_PICKLE_STORAGE)->first = tuple;
+    if (!name || name->number != CLBI_NAME_STORAGE ||
+        !clbi_pickle_item(k, t, 2, CLBI_PICKLE_TEXT) ||
+        !clbi_pickle_item(k, t, 4, CLBI_PICKLE_INT))
+        clbi_pickle_bad(k, "a reference to something that is no storage");
+}
+
+/* The state of an object: the attributes of a dict are of no use here. */
+static void clbi_pickle_build(clbi_pickle *k)
+{
+    (void)clbi_pickle_pop(k);
+    if (k->depth == 0 || k->value[k->stack[k->depth - 1]].kind != CLBI_PICKLE_DICT)
+        clbi_pickle_bad(k, "the pickle gives a state to what is no dict");
+}
+
+/* One instruction; 0 at the last one. */
+static int clbi_pickle_step(clbi_pickle *k)
+{
+    unsigned op = (unsigned)clbi_pickle_bytes(k, 1);
+    static const char hex[] = "0123456789abcdef";
+    char name[3] = { 0, 0, 0 };
+    uint32_t mark, tuple;
+    if (k->status) return 0;
+    switch (op) {
+    case 0x80: if (clbi_pickle_bytes(k, 1) > 3) clbi_pickle_bad(k, "a protocol above 3"); break;
+    case '.':  return 0;
+    case 'c':  clbi_pickle_global(k); break;
+    case 'R':  clbi_pickle_call(k); break;
+    case 'b':  clbi_pickle_build(k); break;
+    case 'Q':  clbi_pickle_storage(k); break;
+    case '(':  clbi_pickle_push(k, CLBI_PICKLE_MARK); break;
+    case ')':  clbi_pickle_push(k, CLBI_PICKLE_TUPLE); break;
+    case ']':  clbi_pickle_push(k, CLBI_PICKLE_LIST); break;
+    case '}':  clbi_pickle_push(k, CLBI_PICKLE_DICT); break;
+    case 't':
+        mark = clbi_pickle_mark(k);
+        if (k->status) break;
+        clbi_pickle_push(k, CLBI_PICKLE_TUPLE);
+        tuple = k->stack[--k->depth];
+        (void)clbi_pickle_collect(k, mark, tuple);
+        k->stack[k->depth++] = tuple;
+        break;
+    case 0x85: case 0x86: case 0x87: clbi_pickle_tuple(k, op - 0x84); break;
+    case 'a':  clbi_pickle_fill(k, 0, 0); break;
+    case 'e':  clbi_pickle_fill(k, 0, 1); break;
+    case 's':  clbi_pickle_fill(k, 1, 0); break;
+    case 'u':  clbi_pickle_fill(k, 1, 1); break;
+    case 'X':  clbi_pickle_text(k); break;
+    case 'K':  clbi_pickle_number(k, 1, 0); break;
+    case 'M':  clbi_pickle_number(k, 2, 0); break;
+    case 'J':  clbi_pickle_number(k, 4, 1); break;
+    case 0x8a:
+        mark = (uint32_t)clbi_pickle_bytes(k, 1);
+        if (mark < 1 || mark > 8) clbi_pickle_bad(k, "an integer of more than 8 bytes");
+        else clbi_pickle_number(k, mark, 1);
+        break;
+    case 'G':  (void)clbi_pickle_bytes(k, 8); clbi_pickle_push(k, CLBI_PICKLE_NONE); break;
+    case 'N': case 0x88: case 0x89: clbi_pickle_push(k, CLBI_PICKLE_NONE); break;
+    case 'q':  clbi_pickle_memo(k, 1, 1); break;
+    case 'r':  clbi_pickle_memo(k, 4, 1); break;
+    case 'h':  clbi_pickle_memo(k, 1, 0); break;
+    case 'j':  clbi_pickle_memo(k, 4, 0); break;
+    default:
+        name[0] = hex[op >> 4], name[1] = hex[op & 15];
+        k->status = clbi_source_bad(k->s, CLB_ETYPE, (size_t)(k->p - 1 - k->s->p),
+                                    "a pickle instruction that no state dict has, hexadecimal",
+                                    name, 2);
+    }
+    return k->status == CLB_OK;
+}
+
+static int clbi_member_order(const void *a, const void *b)
+{
+    const clbi_member *x = (const clbi_member *)a, *y = (const clbi_member *)b;
+    size_t n = x->name_length < y->name_length ? x->name_length : y->name_length;
+    int order = memcmp(x->name, y->name, n);
+    if (order) return order;
+    return x->name_length < y->name_length ? -1 : x->name_length > y->name_length;
+}
+
+/* The member of the archive prefix + folder + key; NULL if there is none. */
+static clbi_member *clbi_pt_member(clbi_pickle *k, const char *folder, const unsigned char *key,
+                                   size_t length)
+{
+    clbi_member wanted;
+    unsigned char name[512];
+    size_t n = strlen(folder);
+    if (k->prefix_length + n + length > sizeof name) return NULL;
+    memcpy(name, k->prefix, k->prefix_length);
+    memcpy(name + k->prefix_length, folder, n);
+    if (length) memcpy(name + k->prefix_length + n, key, length);
+    wanted.name = name;
+    wanted.name_length = k->prefix_length + n + length;
+    return (clbi_member *)bsearch(&wanted, k->member, k->members, sizeof wanted, clbi_member_order);
+}
+
+/* The bytes of the storage that a tensor lies in; *count: how many elements it has. */
+static const unsigned char *clbi_pt_storage(clbi_pickle *k, const clbi_pickle_value *storage,
+                                            clbi_npy *type, size_t *count)
+{
+    const clbi_pickle_value *t = &k->value[storage->first];
+    const clbi_pickle_value *name = clbi_pickle_item(k, t, 1, CLBI_PICKLE_NAME),
+                            *key = clbi_pickle_item(k, t, 2, CLBI_PICKLE_TEXT);
+    clbi_member *m = clbi_pt_member(k, "data/", key->text, key->length);
+    const unsigned char *bytes;
+    unsigned char *own;
+    if (!m || m->method != 0) {
+        k->status = clbi_source_bad(k->s, CLB_EFORMAT, 0, m ? "storage not stored as it is:"
+                                    : "no such storage in the archive:", key->text, key->length);
+        return NULL;
+    }
+    if (!m->checked) k->status = clbi_zip_bytes(k->s, m, &bytes, &own);
+    m->checked = 1;
+    *type = *clbi_dtype_find(1, name->text, name->length);
+    type->big_endian = k->big_endian;
+    *count = m->size / type->item;
+    return m->data;
+}
+
+/* Reads a tuple of integers >= 0 into value. */
+static uint32_t clbi_pickle_sizes(clbi_pickle *k, const clbi_pickle_value *tuple, size_t *value)
+{
+    uint32_t i, cell = tuple->first;
+    if (tuple->count > CLB_ARRAY_RANK) {
+        if (!k->status) k->status = clbi_source_say(k->s, CLB_ESIZE, 0, "a tensor of rank above 8");
+        return 0;
+    }
+    for (i = 0; i < tuple->count; ++i, cell = k->cell[cell].next) {
+        const clbi_pickle_value *v = &k->value[k->cell[cell].value];
+        if (v->kind != CLBI_PICKLE_INT || v->number < 0 || (uint64_t)v->number > (size_t)-1 / 2)
+            clbi_pickle_bad(k, "a shape or stride that is no size");
+        else value[i] = (size_t)v->number;
+    }
+    return tuple->count;
+}
+
+/* 1 if offset and strides stay within the storage. */
+static int clbi_strides_fit(const clb_array *array, const size_t *stride, size_t offset,
+                            size_t storage)
+{
+    size_t k, span, last = offset;
+    if (array->count == 0) return 1;
+    for (k = 0; k < array->rank; ++k)
+        if (!clbi_mul_size(array->shape[k] - 1, stride[k], &span) ||
+            !clbi_add_size(last, span, &last)) return 0;
+    return last < storage;
+}
+
+/* A tensor of the pickle as one of ours. */
+static void clbi_pt_tensor(clbi_pickle *k, const clbi_pickle_value *v, const char *name,
+                           size_t length)
+{
+    const clbi_pickle_value *t = &k->value[v->first];
+    size_t stride[CLB_ARRAY_RANK] = { 0 }, index[CLB_ARRAY_RANK] = { 0 };
+    size_t storage = 0, bytes, c, d, at;
+    int64_t offset = clbi_pickle_item(k, t, 1, CLBI_PICKLE_INT)->number;
+    const unsigned char *p;
+    clb_tensor *tensor;
+    clbi_npy type;
+    k->status = clbi_source_push(k->s, name, length, &tensor);
+    if (k->status) return;
+    p = clbi_pt_storage(k, clbi_pickle_item(k, t, 0, CLBI_PICKLE_STORAGE), &type, &storage);
+    if (k->status) return;
+    tensor->array.rank = clbi_pickle_sizes(k, clbi_pickle_item(k, t, 2, CLBI_PICKLE_TUPLE),
+                                           tensor->array.shape);
+    if (clbi_pickle_sizes(k, clbi_pickle_item(k, t, 3, CLBI_PICKLE_TUPLE), stride) !=
+        tensor->array.rank)
+        clbi_pickle_bad(k, "a tensor has not one stride a dimension");
+    if (!k->status) k->status = clbi_source_array(k->s, &tensor->array, type.item, &bytes);
+    if (!k->status && (offset < 0 || (uint64_t)offset > (size_t)-1 / 2 ||
+        !clbi_strides_fit(&tensor->array, stride, (size_t)offset, storage)))
+        k->status = clbi_source_bad(k->s, CLB_ETRUNCATED, 0, "reaches past its storage: tensor",
+                                    name, length);
+    if (k->status) return;
+    tensor->digits = clbi_npy_digits(&type);
+    for (c = 0; c < tensor->array.count; ++c) {
+        for (at = (size_t)offset, d = 0; d < tensor->array.rank; ++d) at += index[d] * stride[d];
+        tensor->array.x[c] = clbi_npy_value(&type, p + at * type.item);
+        for (d = tensor->array.rank; d-- > 0;) {
+            if (++index[d] < tensor->array.shape[d]) break;
+            index[d] = 0;
+        }
+    }
+}
+
+#define CLBI_PT_DEPTH 16                     /* containers within containers */
+#define CLBI_PT_NAME  1000
+
+/* Adds "." and a key to the name; returns its new length, 0 if it gets too long. */
+static size_t clbi_pt_key(const clbi_pickle_value *key, size_t position, char *name, size_t length)
+{
+    char digits[24];
+    const void *text = digits;
+    size_t n;
+    if (key && key->kind == CLBI_PICKLE_TEXT) text = key->text, n = key->length;
+    else n = clbi_put_size(digits, 0, key && key->kind == CLBI_PICKLE_INT && key->number >= 0
+                                      ? (size_t)key->number : position);
+    if (n > CLBI_PT_NAME - 2 - length) return 0;
+    if (length) name[length++] = '.';
+    if (n) memcpy(name + length, text, n);
+    return length + n;
+}
+
+/* Walks through dicts, lists and tuples from the root; tensors get the path as their name. */
+static void clbi_pt_walk(clbi_pickle *k, uint32_t root)
+{
+    struct { uint32_t cell; size_t length, position; int dict; } at[CLBI_PT_DEPTH], *top = at;
+    char name[CLBI_PT_NAME];
+    int depth = 0;
+    uint32_t next = root;
+    size_t length = 0;
+    while (!k->status) {
+        const clbi_pickle_value *v = &k->value[next], *key = NULL;
+        if (v->kind == CLBI_PICKLE_TENSOR) clbi_pt_tensor(k, v, name, length);
+        else if (v->kind == CLBI_PICKLE_DICT || v->kind == CLBI_PICKLE_LIST ||
+                 v->kind == CLBI_PICKLE_TUPLE) {
+            if (depth == CLBI_PT_DEPTH || k->visits-- == 0) {
+                clbi_pickle_bad(k, "containers are nested too deeply");
+                return;
+            }
+            top = &at[depth++];
+            top->cell = v->first, top->length = length, top->position = 0;
+            top->dict = v->kind == CLBI_PICKLE_DICT;
+        }
+        while (depth > 0 && top->cell == 0)
+            if (--depth > 0) top = &at[depth - 1];
+        if (depth == 0) return;
+        if (top->dict) {
+            key = &k->value[k->cell[top->cell].value];
+            top->cell = k->cell[top->cell].next;
+        }
+        length = clbi_pt_key(key, top->position++, name, top->length);
+        if (length == 0) clbi_pickle_bad(k, "a name is empty, or longer than 1000 bytes");
+        next = k->cell[top->cell].value;
+        top->cell = k->cell[top->cell].next;
+        if (!k->status && k->visits-- == 0) clbi_pickle_bad(k, "containers are nested too deeply");
+    }
+}
+
+/* Runs the pickle p[0..size-1] and takes the tensors out of what it leaves. */
+static void clbi_pt_run(clbi_pickle *k, const unsigned char *p, size_t size)
+{
+    if (size > 0x7ffffff0u) k->status = CLB_ESIZE;
+    k->p = p;
+    k->end = p + size;
+    k->size = (uint32_t)size;
+    k->visits = size;
+    if (!k->status) k->status = clbi_source_alloc(k->s, &k->value, size + 1, sizeof *k->value);
+    if (!k->status) k->status = clbi_source_alloc(k->s, &k->cell, size + 1, sizeof *k->cell);
+    if (!k->status) k->status = clbi_source_alloc(k->s, &k->stack, size + 1, sizeof *k->stack);
+    if (!k->status) k->status = clbi_source_alloc(k->s, &k->memo, size + 1, sizeof *k->memo);
+    if (!k->status) {
+        memset(k->value, 0, sizeof *k->value);
+        memset(k->memo, 0, (size + 1) * sizeof *k->memo);
+        while (clbi_pickle_step(k)) continue;
+        if (!k->status && k->depth != 1) clbi_pickle_bad(k, "the pickle does not leave one object");
+        if (!k->status) clbi_pt_walk(k, k->stack[0]);
+    }
+    CLB_FREE(k->memo);
+    CLB_FREE(k->stack);
+    CLB_FREE(k->cell);
+    CLB_FREE(k->value);
+}
+
+static int clbi_is_pickle(const clbi_member *m)
+{
+    return m->name_length >= 9 && memcmp(m->name + m->name_length - 9, "/data.pkl", 9) == 0;
+}
+
+/* The members of the archive, sorted by name, and the folder that data.pkl stands in. */
+static clb_status clbi_pt_open(clbi_pickle *k, const clbi_member **pickle)
+{
+    clbi_source *s = k->s;
+    clbi_zip zip;
+    size_t i;
+    clb_status status = clbi_zip_open(s, &zip);
+    *pickle = NULL;
+    if (status) return status;
+    k->members = zip.left;
+    status = clbi_source_alloc(s, &k->member, k->members, sizeof *k->member);
+    for (i = 0; !status && i < k->members; ++i) status = clbi_zip_next(s, &zip, &k->member[i]);
+    if (status) return status;
+    qsort(k->member, k->members, sizeof *k->member, clbi_member_order);
+    for (i = 0; i < k->members; ++i) {
+        const clbi_member *m = &k->member[i];
+        if (!clbi_is_pickle(m)) continue;
+        *pickle = m;
+        k->prefix = m->name;
+        k->prefix_length = m->name_length - 8;
+    }
+    return *pickle ? CLB_OK
+                   : clbi_source_say(s, CLB_EFORMAT, 0, "no data.pkl: not made by torch.save");
+}
+
+CLBDEF clb_status clb_torch_read(clb_tensors *tensors, const void *bytes, size_t size,
+                                 clb_error *error)
+{
+    clbi_source s;
+    clbi_pickle k;
+    const clbi_member *pickle = NULL, *order;
+    const unsigned char *p = NULL;
+    unsigned char *own = NULL;
+    clb_status status;
+    clbi_source_start(&s, tensors, bytes, size, error);
+    memset(&k, 0, sizeof k);
+    k.s = &s;
+    if (size > 2 && s.p[0] == 0x80)
+        status = clbi_source_say(&s, CLB_ETYPE, 0, "a file of PyTorch before version 1.6: load it "
+                                 "there and save it again");
+    else status = clbi_pt_open(&k, &pickle);
+    if (!status && pickle->method != 0)
+        status = clbi_source_say(&s, CLB_ETYPE, pickle->header, "data.pkl is compressed");
+    if (!status) status = clbi_zip_bytes(&s, pickle, &p, &own);
+    if (!status) {
+        order = clbi_pt_member(&k, "byteorder", NULL, 0);
+        k.big_endian = order && order->method == 0 && order->size == 3 &&
+                       memcmp(order->data, "big", 3) == 0;
+        clbi_pt_run(&k, p, pickle->size);
+        status = k.status;
+    }
+    if (!status) status = clbi_source_distinct(&s);
+    CLB_FREE(k.member);
+    return clbi_source_end(&s, status);
+}
+
+/* ---- any of them --------------------------------------------------------------------------- */
+
+/* 1 if the archive is one of torch.save. */
+static int clbi_is_torch(const unsigned char *p, size_t size)
+{
+    clbi_source s;
+    clbi_zip zip;
+    clbi_member m;
+    clb_tensors none;
+    clbi_source_start(&s, &none, p, size, NULL);
+    if (clbi_zip_open(&s, &zip)) return 0;
+    while (zip.left > 0 && !clbi_zip_next(&s, &zip, &m))
+        if (clbi_is_pickle(&m)) return 1;
+    return 0;
+}
+
+/* One NPY file as a tensor without a name. */
+static clb_status clbi_npy_tensor(clb_tensors *tensors, const void *bytes, size_t size,
+                                  clb_error *error)
+{
+    clbi_source s;
+    clb_tensor *tensor;
+    clbi_npy npy;
+    clb_status status;
+    clbi_source_start(&s, tensors, bytes, size, error);
+    status = clbi_source_push(&s, "", 0, &tensor);
+    if (!status) status = clbi_npy_decode(&tensor->array, &npy, s.p, size, s.budget);
+    if (!status) tensor->digits = clbi_npy_digits(&npy);
+    return clbi_source_end(&s, status);
+}
+
+CLBDEF clb_status clb_tensors_read(clb_tensors *tensors, const void *bytes, size_t size,
+                                   clb_error *error)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    clbi_source s;
+    if (size >= 4 && memcmp(p, "PK", 2) == 0)
+        return clbi_is_torch(p, size) ? clb_torch_read(tensors, bytes, size, error)
+                                      : clb_npz_read(tensors, bytes, size, error);
+    if (size >= 6 && memcmp(p, "\x93NUMPY", 6) == 0)
+        return clbi_npy_tensor(tensors, bytes, size, error);
+    if (size >= 2 && p[0] == 0x80 && p[1] <= 5 && !(size > 8 && p[8] == '{'))
+        return clb_torch_read(tensors, bytes, size, error);
+    if (size > 8 && p[8] == '{') return clb_safetensors_read(tensors, bytes, size, error);
+    clbi_source_start(&s, tensors, bytes, size, error);
+    return clbi_source_end(&s, clbi_source_say(&s, CLB_EFORMAT, 0, "neither NPY, NPZ, safetensors "
+                                               "nor a .pt file"));
+}
+
+#ifndef CLB_NO_STDIO
+CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_error *error)
+{
+    unsigned char *bytes;
+    size_t size;
+    clb_status status = clbi_read_file(path, &bytes, &size);
+    memset(tensors, 0, sizeof *tensors);
+    if (status) {
+        clbi_clear(error);
+        return clbi_fail(error, status, "%s: %s", path, clb_strerror(status));
+    }
+    status = clb_tensors_read(tensors, bytes, size, error);
+    CLB_FREE(bytes);
+    return status;
+}
+#endif
+
+#endif /* CLB_FREESTANDING */
 
 #ifdef __cplusplus
 }
@@ -13062,6 +16227,30 @@ CLBI_FOR static void CLBI_N(products)(size_t n, const clb_real *x, const clb_rea
         lane[2][i & 15] = clbi_fma(b, b, lane[2][i & 15]);
     }
     for (p = 0; p < 3; ++p) out[p] = CLBI_N(tree)(lane[p]);
+}
+
+CLBI_FOR static double CLBI_N(swing)(size_t n, double a, const clb_real *x, double b,
+                                     const clb_real *y)
+{
+    enum { PARTS = 16 / CLBI_DW };
+    const CLBI_D va = CLBI_D_SET(a), vb = CLBI_D_SET(-b);
+    CLBI_D s[PARTS];
+    double lane[16];
+    size_t i, l;
+    CLBI_UNROLL for (l = 0; l < PARTS; ++l) s[l] = CLBI_D_ZERO();
+    for (i = 0; i + 16 <= n; i += 16)
+        CLBI_UNROLL for (l = 0; l < PARTS; ++l) {          /* e = fma(-b, y_i, a x_i) */
+            const CLBI_D vx = CLBI_D_LOAD(x + i + l * CLBI_DW),
+                         vy = CLBI_D_LOAD(y + i + l * CLBI_DW);
+            const CLBI_D e = CLBI_D_FMA(vb, vy, CLBI_D_OP(mul)(va, vx));
+            s[l] = CLBI_D_FMA(e, e, s[l]);
+        }
+    CLBI_UNROLL for (l = 0; l < PARTS; ++l) CLBI_D_STORE(lane + l * CLBI_DW, s[l]);
+    for (; i < n; ++i) {
+        const double e = clbi_fma(-b, (double)y[i], a * (double)x[i]);
+        lane[i & 15] = clbi_fma(e, e, lane[i & 15]);
+    }
+    return CLBI_N(tree)(lane);
 }
 
 /* The element-wise kernels: whole vectors, then the rest under a mask or one by one. */

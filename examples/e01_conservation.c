@@ -134,7 +134,7 @@ static clb_status e01_train(ex_row *row, size_t T)
 static clb_status e01_control_run(ex_row *row, size_t T)
 {
     const e01_control *c = &e01_controls[(size_t)ex_get(row, "variant")];
-    clb_net_opts net_opts = { .a = c->a, .activation = c->activation };
+    clb_net_opts net_opts = { .param = c->a, .activation = c->activation };
     return laws_control(row, &net_opts, c->optimizer, T);
 }
 

@@ -153,7 +153,7 @@ static clb_status e11_degree(ex_row *row)
     double lambda, eta = ex_get(row, "lr");
     clb_status status;
     opts.L = (size_t)ex_get(row, "L");
-    opts.net.activation = net->activation, opts.net.a = net->a;
+    opts.net.activation = net->activation, opts.net.param = net->a;
     observer.call = e11_identity, observer.context = row, observer.every = (size_t)ex_get(row, "T");
     train.observers = &observer, train.observer_count = 1;
     status = sw_sharpness(&opts, row->seed, CLB_MSE, &lambda);

@@ -129,12 +129,12 @@ static clb_status e21_measure(ex_row *row, clb_problem *p, double eta)
         clb_linear_modes_free(&modes);
     }
     clb_net_free(&effective);
-    zero.T = (clb_real *)calloc(zero.n * zero.K,
-                                sizeof *zero.T); /* the placeholder target of the published step */
-    if (!zero.T) return CLB_ENOMEM;
+    zero.targets = (clb_real *)calloc(zero.n * zero.K,
+                                sizeof *zero.targets); /* the placeholder target of the published step */
+    if (!zero.targets) return CLB_ENOMEM;
     if (!status) status = e21_switches(p, &zero, eta, &count);
     if (!status) status = e21_switches(p, &p->data, eta, &real);
-    free(zero.T);
+    free(zero.targets);
     ex_nums(row, "active_fraction total_switches switch_rate switches_real_target",
             EX_VALUES(active, count, count / (double)(p->data.n * p->net.m[1]), real));
     return status;

@@ -285,21 +285,24 @@ EX_FN void ex_die(int status, const char *text)
     exit(status);
 }
 
+/* count * size; a product that no block could have ends the program. */
+EX_FN size_t ex_bytes(size_t count, size_t size)
+{
+    if (size && count > ((size_t)-1 - 64) / size) ex_die(EX_MEMORY, "out of memory");
+    return count * size;
+}
+
 EX_FN void *ex_realloc(void *p, size_t count, size_t size)
 {
-    size_t bytes;
-    if (!clbi_mul_size(count, size, &bytes) || !(p = realloc(p, bytes ? bytes : 1)))
-        ex_die(EX_MEMORY, "out of memory");
+    size_t bytes = ex_bytes(count, size);
+    if (!(p = realloc(p, bytes ? bytes : 1))) ex_die(EX_MEMORY, "out of memory");
     return p;
 }
 
 EX_FN void *ex_new(ex_arena *arena, size_t count, size_t size)
 {
-    size_t bytes;
-    ex_block *block;
-    if (!clbi_mul_size(count, size, &bytes) || bytes > (size_t)-1 - 64)
-        ex_die(EX_MEMORY, "out of memory");
-    block = (ex_block *)ex_realloc(NULL, 1, bytes + 16);
+    size_t bytes = ex_bytes(count, size);
+    ex_block *block = (ex_block *)ex_realloc(NULL, 1, bytes + 16);
     block->next = arena->first, arena->first = block;
     memset((char *)block + 16, 0, bytes);       /* 16: keeps what follows aligned for any value */
     return (char *)block + 16;

@@ -56,7 +56,7 @@ static void m02_plan(ex *x)
 static void m02_lowest(void *context, size_t t, const clb_path_mode *mode, double r)
 {
     (void)r;
-    for (size_t p = 0; t > 0 && p < mode->P; ++p)
+    for (size_t p = 0; t > 0 && p < mode->count; ++p)
         *(double *)context = fmin(*(double *)context, mode->u[p]);
 }
 

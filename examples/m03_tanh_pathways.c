@@ -56,17 +56,24 @@ static double m03_feature(size_t k, size_t i)
 }
 
 /* Data with targets, and the leading singular triple: v = 1/sqrt 8, s u = Y v. */
-static clb_status m03_data(clb_data *data, double *s, double u[M03_K], double v[M03_N])
+typedef struct m03_target {
+    clb_real X[M03_N * M03_N], T[M03_N * M03_K];
+    clb_data data;                                   /* the two matrices above */
+    double   s, u[M03_K], v[M03_N];
+} m03_target;
+
+static void m03_data(m03_target *target)
 {
-    clb_status status = clbi_alloc(&data->X, M03_N * M03_N, sizeof *data->X);
-    if (!status) status = clbi_alloc(&data->T, M03_N * M03_K, sizeof *data->T);
-    if (status) return status;
+    clb_data *data = &target->data;
+    double *s = &target->s, *u = target->u, *v = target->v;
+    memset(target, 0, sizeof *target);
+    data->X = target->X, data->targets = target->T;
     data->n = data->d = M03_N, data->K = M03_K;
     *s = 0;
     for (size_t i = 0; i < M03_N; ++i) {
         v[i] = 1 / sqrt((double)M03_N);
         for (size_t j = 0; j < M03_N; ++j) data->X[i * M03_N + j] = (clb_real)(i == j);
-        for (size_t k = 0; k < M03_K; ++k) data->T[i * M03_K + k] = (clb_real)m03_feature(k, i);
+        for (size_t k = 0; k < M03_K; ++k) data->targets[i * M03_K + k] = (clb_real)m03_feature(k, i);
     }
     for (size_t k = 0; k < M03_K; ++k) {
         u[k] = 0;
@@ -75,7 +82,6 @@ static clb_status m03_data(clb_data *data, double *s, double u[M03_K], double v[
     }
     *s = sqrt(*s);
     for (size_t k = 0; k < M03_K; ++k) u[k] /= *s;
-    return CLB_OK;
 }
 
 /* randn * 0.05 in float, pathway by pathway, layer by layer, one draw a matrix. */
@@ -98,7 +104,8 @@ static void m03_draw(clb_paths *paths, uint64_t seed, double first)
  * */
 
 typedef struct m03_watch {
-    double s, u[M03_K], v[M03_N], K[2], peak, half, t_end, loss[2];
+    m03_target target;
+    double K[2], peak, half, t_end, loss[2];
     size_t n, every;
     double *t, *k1, *k2;
 } m03_watch;
@@ -107,15 +114,15 @@ static int m03_observe(void *context, size_t t, clb_paths *paths, double loss)
 {
     m03_watch *w = (m03_watch *)context;
     for (size_t p = 0; p < 2; ++p) {
-        w->K[p] = clb_paths_coefficient(paths, p, w->u, w->v);
-        w->peak = fmax(w->peak, w->K[p] / w->s);
+        w->K[p] = clb_paths_coefficient(paths, p, w->target.u, w->target.v);
+        w->peak = fmax(w->peak, w->K[p] / w->target.s);
     }
     w->loss[0] = w->loss[1], w->loss[1] = loss;
     w->t_end = (double)t;
-    if (w->half < 0 && w->K[0] + w->K[1] > 0.5 * w->s) w->half = (double)t;
+    if (w->half < 0 && w->K[0] + w->K[1] > 0.5 * w->target.s) w->half = (double)t;
     if (loss < M03_REST) return 1;
     if (t > 200 && t % w->every) return 0;
-    w->t[w->n] = (double)t, w->k1[w->n] = w->K[0] / w->s, w->k2[w->n++] = w->K[1] / w->s;
+    w->t[w->n] = (double)t, w->k1[w->n] = w->K[0] / w->target.s, w->k2[w->n++] = w->K[1] / w->target.s;
     return 0;
 }
 
@@ -148,13 +155,14 @@ static void m03_record(ex_row *row, const m03_watch *w, double eta, double sharp
 
 static clb_status m03_train(ex_row *row, clb_paths *paths, m03_watch *w)
 {
-    double eta = ex_get(row, "gamma") / clb_path_single_sharpness(M03_L, w->s), sharpness = EX_NAN;
+    double eta = ex_get(row, "gamma") / clb_path_single_sharpness(M03_L, w->target.s);
+    double sharpness = EX_NAN;
     size_t T = (size_t)ex_get(row, "T");
     clb_status status;
     m03_draw(paths, (uint64_t)ex_get(row, "init"), ex_is(row, "moved") ? 1 + 1e-12 : 1);
     if (ex_is(row, "run")) {
         ex_num(row, "init_W_first", (double)paths->theta[0]);
-        ex_num(row, "init_W_last", (double)paths->theta[paths->N - 1]);
+        ex_num(row, "init_W_last", (double)paths->theta[paths->P - 1]);
     }
     w->every = T / 200, w->half = -1;
     w->t = ex_space(row, 3 * 450), w->k1 = w->t + 450, w->k2 = w->k1 + 450;
@@ -168,15 +176,15 @@ static clb_status m03_train(ex_row *row, clb_paths *paths, m03_watch *w)
 static clb_status m03_run(ex *x, ex_row *row)
 {
     static const size_t depth[2] = { M03_L, M03_L };
-    clb_data data = { 0 };
     clb_paths paths = { 0 };
     m03_watch w = { 0 };
     clb_activation act = strcmp(ex_get_text(row, "act"), "tanh") ? CLB_IDENTITY : CLB_TANH;
-    clb_status status = m03_data(&data, &w.s, w.u, w.v);
+    clb_status status;
     (void)x;
-    if (!status) status = clb_paths_init(&paths, 2, depth, M03_M, act, &data);
+    m03_data(&w.target);
+    status = clb_paths_init(&paths, 2, depth, M03_M, act, &w.target.data);
     if (!status) status = m03_train(row, &paths, &w);
-    clb_paths_free(&paths), clb_data_free(&data);
+    clb_paths_free(&paths);
     return status;
 }
 
@@ -234,22 +242,21 @@ static void m03_ref_constants(ex *x)
                                  .5 };
     static const char *const names[] = { "L", "P", "hidden", "std", "scale", "T" };
     static const double values[] = { M03_L, 2, M03_M, 0.05, 0.5, M03_T };
-    clb_data data = { 0 };
-    double s1 = 0, u[M03_K], v[M03_N], gram[M03_N];
+    m03_target target;
+    double gram[M03_N];
     clb_real G[M03_N * M03_N] = { 0 };
-    if (m03_data(&data, &s1, u, v)) return;
+    m03_data(&target);
     for (size_t i = 0; i < M03_N; ++i) /* singular values from the items' Gram matrix */
         for (size_t j = 0; j < M03_N; ++j)
             for (size_t k = 0; k < M03_K; ++k)
-                G[i * M03_N + j] += data.T[i * M03_K + k] * data.T[j * M03_K + k];
-    clb_data_free(&data);
+                G[i * M03_N + j] += target.T[i * M03_K + k] * target.T[j * M03_K + k];
     if (clb_jacobi(M03_N, G, M03_N, gram, NULL)) return;
     for (size_t i = 0; i < 8; ++i) {
         ex_ref_value(x, sqrt(gram[7 - i]), EX_STABLE, 1e-6, M03_REF "/svals/%zu", i);
         ex_check(x, fabs(sqrt(gram[7 - i]) - s[i]) < 1e-6,
                  "singular value %zu of the target is %.6f", i + 1, s[i]);
     }
-    ex_ref_value(x, clb_path_single_sharpness(M03_L, s1), EX_STABLE, 1e-10, M03_REF "/S1");
+    ex_ref_value(x, clb_path_single_sharpness(M03_L, target.s), EX_STABLE, 1e-10, M03_REF "/S1");
     for (size_t k = 0; k < EX_LEN(names); ++k)
         ex_ref_value(x, values[k], EX_EXACT, 0, M03_REF "/config/%s", names[k]);
     for (int k = 0; k < 3; ++k) ex_ref_value(x, k, EX_EXACT, 0, M03_REF "/config/seeds/%d", k);

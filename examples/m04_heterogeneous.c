@@ -52,7 +52,7 @@ static void m04_observe(void *context, size_t t, const clb_path_mode *mode, doub
     (void)t;
     if (!(s > w->peak)) return;
     w->peak = s;
-    for (size_t p = 0; p < mode->P; ++p)
+    for (size_t p = 0; p < mode->count; ++p)
         w->share[p] = mode->u[p] * mode->power[p] / (r + mode->target);
 }
 

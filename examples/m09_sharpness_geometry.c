@@ -74,7 +74,7 @@ static clb_status m09_spectrum(const m09_case *c, ex_row *row)
         for (size_t i = 0; i < c->d; ++i)
             u[p * c->d + i] = clb_pow(c->share[p][i] * c->s[i], 1 / (double)c->depth[p]);
     if ((status = m09_network(c, u, &paths)) != CLB_OK) return status;
-    N = paths.N;
+    N = paths.P;
     H = (clb_real *)ex_space(row, N * N * sizeof(clb_real) / sizeof(double) + 1);
     values = ex_space(row, N);
     status = clb_paths_curve(&paths);

@@ -55,7 +55,7 @@ static int m10_observe(void *context, size_t t, clb_paths *paths, double loss)
 {
     m10_laws *w = (m10_laws *)context;
     w->loss[0] = w->loss[1], w->loss[1] = loss;
-    for (size_t p = 0; p < paths->P; ++p)
+    for (size_t p = 0; p < paths->count; ++p)
         for (size_t l = 1; l < w->L; ++l) {
             const clb_net *net = &paths->net[p];
             double C = clb_charge(net, paths->theta + paths->at[p], l);

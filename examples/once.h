@@ -48,7 +48,7 @@ EX_FN ex_key128 ex_hash_problem(const clb_net *net, const clb_data *data, double
 {
     ex_key128 k = { 0x6a09e667f3bcc908u, 0xbb67ae8584caa73bu };
     double a[3];
-    a[0] = net->a, a[1] = (double)net->activation, a[2] = ce;
+    a[0] = net->param, a[1] = (double)net->activation, a[2] = ce;
     ex_hash(&k, a, 3, sizeof *a);
     ex_hash(&k, net->m, net->L + 1, sizeof *net->m);
     ex_hash(&k, net->b + 1, net->L, sizeof *net->b);
@@ -56,7 +56,7 @@ EX_FN ex_key128 ex_hash_problem(const clb_net *net, const clb_data *data, double
     ex_hash_word(&k, data->n);
     ex_hash(&k, data->X, data->n * data->d, sizeof *data->X);
     ex_hash(&k, data->y, data->n, sizeof *data->y);
-    ex_hash(&k, data->T, data->n * data->K, sizeof *data->T);
+    ex_hash(&k, data->targets, data->n * data->K, sizeof *data->targets);
     return k;
 }
 
@@ -103,7 +103,7 @@ EX_FN void ex_once_keep(ex_kept *e)
 
 /* --- training --------------------------------------------------------------------------------- */
 
-typedef struct ex_run_kept { clb_status status; size_t steps; } ex_run_kept;
+typedef struct ex_run_kept { clb_status status; clb_trace trace; } ex_run_kept;
 
 /* Doubles of a trace: one block, as the library lays it out. */
 EX_FN size_t ex_trace_doubles(const clb_trace *tr)
@@ -111,18 +111,30 @@ EX_FN size_t ex_trace_doubles(const clb_trace *tr)
     return (size_t)(tr->second + (tr->L - 1) - (double *)tr->arena);
 }
 
+/* *trace points into a copy of its block. */
+EX_FN void ex_trace_move(clb_trace *trace, const double *old, double *copy)
+{
+    double **const at[] = { &trace->loss, &trace->g, &trace->gb, &trace->step, &trace->q,
+                            &trace->qb, &trace->upper, &trace->lower, &trace->S, &trace->predicted,
+                            &trace->flow, &trace->oscillation, &trace->first, &trace->second };
+    for (size_t i = 0; i < EX_LEN(at); ++i) *at[i] = copy + (*at[i] - old);
+    trace->arena = copy;
+}
+
 /* A kept run back into trace and theta; 0 if there is no memory. */
-EX_FN int ex_train_again(const void *kept, clb_net *net, double eta, size_t T, clb_trace *trace,
-                         clb_status *status)
+EX_FN int ex_train_again(const void *kept, clb_net *net, clb_trace *trace, clb_status *status)
 {
     const char *at = (const char *)kept;
+    size_t cells;
     ex_run_kept head;
+    double *copy;
     memcpy(&head, at, sizeof head), at += sizeof head;
-    if (clbi_trace_alloc(trace, net->L, T, eta) != CLB_OK) return 0;
-    memcpy(trace->arena, at, ex_trace_doubles(trace) * sizeof(double));
-    at += ex_trace_doubles(trace) * sizeof(double);
+    cells = ex_trace_doubles(&head.trace) * sizeof(double);
+    if (!(copy = (double *)malloc(cells))) return 0;
+    memcpy(copy, at, cells), at += cells;
     memcpy(net->theta, at, net->P * sizeof *net->theta);
-    trace->steps = head.steps, *status = head.status;
+    *trace = head.trace, *status = head.status;
+    ex_trace_move(trace, (const double *)head.trace.arena, copy);
     return 1;
 }
 
@@ -135,7 +147,7 @@ EX_FN void ex_train_keep(const ex_key128 *key, const clb_net *net, const clb_tra
     char *at = (char *)(e + 1);
     if (!e) return;
     memset(&head, 0, sizeof head);
-    head.status = status, head.steps = trace->steps;
+    head.status = status, head.trace = *trace;
     memcpy(at, &head, sizeof head);
     memcpy(at + sizeof head, trace->arena, cells);
     memcpy(at + sizeof head + cells, net->theta, reals);
@@ -153,7 +165,9 @@ EX_FN clb_status ex_train(clb_net *net, const clb_data *data, double eta, size_t
     void *kept;
     int again;
     if (opts) o = *opts;
-    if (!ex_once_limit || !trace || o.observer_count || o.batch)
+    if (!ex_once_limit || !trace || o.observer_count || o.batch || o.neurons ||
+        o.rates || o.state || o.early || o.clip > 0 || o.schedule.call || o.schedule.warmup ||
+        o.schedule.kind)
         return clb_train(net, data, eta, T, opts, trace);
     clb_train_opts_resolve(&o);
     key = ex_hash_problem(net, data, o.ce);
@@ -162,7 +176,7 @@ EX_FN clb_status ex_train(clb_net *net, const clb_data *data, double eta, size_t
     how[8] = o.loss_max, how[9] = o.charge_max;
     ex_hash(&key, how, 10, sizeof *how);
     kept = ex_once_find(&key);
-    again = kept && ex_train_again(kept, net, eta, T, trace, &status);
+    again = kept && ex_train_again(kept, net, trace, &status);
     free(kept);
     if (again) return status;
     status = clb_train(net, data, eta, T, opts, trace);

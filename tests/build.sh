@@ -2,7 +2,7 @@
 # Everything that needs more than one build: the compiler matrix, every option macro, the header in every role, the
 # sanitizers, valgrind, single precision, other processors under emulation, and the same bits from all of them.
 #
-#   sh tests/build.sh [GROUP...]     groups: warnings units isa emulate report results sanitize single
+#   sh tests/build.sh [GROUP...]     groups: warnings units freestanding isa emulate report results sanitize single
 #                                           macros valgrind matrix tables
 #
 # JOBS=N       jobs at a time (default: all processors)
@@ -89,6 +89,51 @@ echo '#include \"clb.h\"' | $c -ffast-math -DCLB_ALLOW_FAST_MATH -I. -x c -fsynt
         job "one of three allocation macros is refused: $c" "! echo '#include \"clb.h\"' | \
 $c '-DCLB_MALLOC(n)=0' -I. -x c -fsyntax-only -"
     done
+}
+
+# Without a C library: no header but the compiler's own, every function by a macro or by the linker, the bits of any other build.
+# The four functions of memory that compilers call by themselves may be left.
+group_freestanding() {
+    allocator="'-DCLB_MALLOC(n)=own_malloc(n)' '-DCLB_REALLOC(p,n)=own_realloc(p,n)' '-DCLB_FREE(p)=own_free(p)'"
+    libc="-include stdlib.h '-DCLB_MALLOC(n)=malloc(n)' '-DCLB_REALLOC(p,n)=realloc(p,n)' '-DCLB_FREE(p)=free(p)'"
+    names="strlen(a) memcpy(a,b,c) memmove(a,b,c) memset(a,b,c) memcmp(a,b,c) strchr(a,b) sqrt(a) fabs(a) floor(a) ceil(a)
+round(a) fmin(a,b) fmax(a,b) frexp(a,b) ldexp(a,b) fma(a,b,c) fmaf(a,b,c)"
+    mkdir -p "$work/empty"
+    : > "$work/empty/limits.h"                    # the one that gcc's <limits.h> goes on to
+    cat > "$work/free.c" <<'END'
+#include <stddef.h>
+void *own_malloc(size_t n), *own_realloc(void *p, size_t n), own_free(void *p);
+void *own_memcpy(void *a, const void *b, size_t c), *own_memmove(void *a, const void *b, size_t c);
+void *own_memset(void *a, int b, size_t c);
+char *own_strchr(const char *a, int b);
+int own_memcmp(const void *a, const void *b, size_t c);
+size_t own_strlen(const char *a);
+double own_sqrt(double a), own_fabs(double a), own_floor(double a), own_ceil(double a), own_round(double a);
+double own_fmin(double a, double b), own_fmax(double a, double b);
+double own_frexp(double a, int *b), own_ldexp(double a, int b), own_fma(double a, double b, double c);
+float own_fmaf(float a, float b, float c);
+#define CLB_IMPLEMENTATION
+#include "clb.h"
+END
+    macros=
+    for f in $names; do macros="$macros '-D$f=own_$f'"; done
+    for c in $compilers; do
+        alone="$c -std=c99 $strict -ffreestanding -nostdinc -isystem $($c -print-file-name=include) -isystem $work/empty -I."
+        job "freestanding, functions by macros: $c" "$alone -DCLB_FREESTANDING $allocator $macros -c -o \$o.o $work/free.c &&
+! nm -u \$o.o | grep -vE ' (own_.*|mem(cpy|move|set|cmp)|_GLOBAL_OFFSET_TABLE_)\$'"
+        for d in "" -DCLB_SINGLE -DCLB_NO_FMA; do
+            case $d in *SINGLE) want=single ;; *FMA) want=nofma ;; *) want=double ;; esac
+            job "freestanding bits: $c $d" "$c -std=c99 $strict -O1 -DCLB_FREESTANDING $libc $d -o \$o tests/bits.c -lm && \
+\$o | diff $work/bits.$want -"
+        done
+        job "freestanding without an allocator is refused: $c" "! $c -std=c99 -DCLB_FREESTANDING -I. -c -o \$o.o $work/free.c 2>\$o.err &&
+grep -q CLB_MALLOC \$o.err"
+    done
+    case $compilers in
+        *clang*) job "freestanding: WebAssembly" "clang --target=wasm32 -std=c99 $strict -DCLB_FREESTANDING -DCLB_NO_FMA $allocator -I. \
+-c -o \$o.o $work/free.c" ;;
+        *) skip "clang (not installed): the header for WebAssembly" ;;
+    esac
 }
 
 # Every program and test under the strict warnings, in both precisions; every example with its one line from elsewhere.
@@ -261,7 +306,7 @@ for f in \$o.t/[EM][0-9][0-9].md; do diff tables/\${f##*/} \$f || exit 1; done"
     done
 }
 
-groups=${*:-warnings units isa emulate report results sanitize single macros valgrind matrix tables}
+groups=${*:-warnings units freestanding isa emulate report results sanitize single macros valgrind matrix tables}
 # What the others are compared with: three contracts, the plainest build of each; and the tool.
 plainest() { cc -std=c99 -O2 $2 -o "$work/$1" tests/bits.c -lm && "$work/$1" > "$work/bits.$1"; }
 plainest double "" & a=$!
@@ -281,7 +326,7 @@ for g in $groups; do
     units|isa) rank=2 ;;
     results) rank=4 ;;
     macros|matrix) rank=8 ;;
-    emulate|report|sanitize|single|valgrind|tables) ;;
+    emulate|freestanding|report|sanitize|single|valgrind|tables) ;;
     *) echo "tests/build.sh: no group '$g'" >&2; exit 2 ;;
     esac
     group_$g

@@ -15,6 +15,8 @@
 #ifndef CLB_FAILING_ALLOC_H
 #define CLB_FAILING_ALLOC_H
 
+#undef CLB_DECLARATIONS_ONLY     /* the allocator is part of the implementation: one of its own */
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>

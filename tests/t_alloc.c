@@ -274,12 +274,25 @@ static clb_status call_pass(void *context)
     return status;
 }
 
+static clb_status call_use(void *context)
+{
+    clb_real out[20 * 3];
+    int label[20];
+    double loss, accuracy;
+    clb_status status = clb_predict(&biased, data.X, data.n, out);
+    (void)context;
+    if (!status) status = clb_probabilities(&biased, data.X, data.n, out);
+    if (!status) status = clb_classify(&biased, data.X, data.n, label);
+    return status ? status : clb_evaluate(&biased, &data, CLB_CE, &loss, &accuracy);
+}
+
 typedef struct train_case { clb_optimizer optimizer; size_t batch; const clb_net *net; } train_case;
 
 static clb_status call_train(void *context)
 {
     const train_case *c = (const train_case *)context;
     clb_train_opts opts = CLB_ZERO;
+    clb_early_stop early = CLB_ZERO;
     clb_rng rng;
     clb_net made;
     clb_trace trace;
@@ -289,10 +302,26 @@ static clb_status call_train(void *context)
     opts.optimizer = c->optimizer;
     opts.batch = c->batch;
     opts.batch_rng = &rng;
+    early.data = &data;
+    opts.early = &early, opts.neurons = 1;
     status = clb_train(&made, &data, 0.01, 5, &opts, &trace);
     if (status) EQUAL(memcmp(made.theta, c->net->theta, made.P * sizeof *made.theta), 0);
     clb_trace_free(&trace);
     clb_net_free(&made);
+    return status;
+}
+
+static clb_status call_train_state(void *context)
+{
+    const train_case *c = (const train_case *)context;
+    static const clb_train_state empty = CLB_ZERO;
+    clb_train_opts opts = CLB_ZERO;
+    clb_train_state state;
+    clb_status status;
+    opts.optimizer = c->optimizer, opts.batch = c->batch;
+    status = clb_train_state_init(&state, c->net, &data, &opts);
+    if (status) EQUAL(memcmp(&state, &empty, sizeof empty), 0);
+    clb_train_state_free(&state);
     return status;
 }
 
@@ -303,12 +332,14 @@ static void t_nets(void)
     ALLOC_SWEEP(call_net_init, NULL);
     ALLOC_SWEEP(call_net_copy, NULL);
     ALLOC_SWEEP(call_pass, NULL);
+    ALLOC_SWEEP(call_use, NULL);
     for (int optimizer = 0; optimizer < (int)CLB_OPTIMIZER_COUNT; ++optimizer)
         for (int k = 0; k < 6; ++k) {
             train_case c;
             c.optimizer = (clb_optimizer)optimizer, c.batch = k & 1 ? 7 : 0,
             c.net = k / 2 == 0 ? &net : k / 2 == 1 ? &biased : &identity;
             ALLOC_SWEEP(call_train, &c);
+            ALLOC_SWEEP(call_train_state, &c);
         }
 }
 
@@ -684,7 +715,7 @@ static clb_status call_paths(void *context)
     clb_paths paths;
     clb_status status;
     (void)context;
-    real.T = targets;
+    real.targets = targets;
     status = clb_paths_init(&paths, 2, depths, 4, CLB_RELU, &real);
     if (!status) status = clb_paths_curve(&paths);
     clb_paths_free(&paths);
@@ -781,19 +812,31 @@ static void check_train_bytes(const clb_net *start, double ce, size_t batch, int
 {
     clb_train_opts opts = CLB_ZERO;
     clb_observer observer = CLB_ZERO;
+    clb_early_stop early = CLB_ZERO;
     clb_rng rng;
     clb_net own;
     clb_trace trace;
     size_t before;
     clb_rng_seed(&rng, 3);
+    early.data = &data;
     observer.call = look;
     opts.ce = ce, opts.batch = batch, opts.batch_rng = &rng;
     opts.observers = &observer, opts.observer_count = observed ? 1 : 0;
     EQUAL(clb_net_copy(&own, start), CLB_OK);
-    alloc_reset(0), before = alloc_bytes;
-    EQUAL(clb_train(&own, &data, 0.01, 7, &opts, &trace), CLB_OK);
-    EQUAL(alloc_peak - before, clb_train_bytes(start, &data, 7, &opts));
-    clb_trace_free(&trace), clb_net_free(&own);
+    for (int k = 0; k < 4 * (int)CLB_OPTIMIZER_COUNT; ++k) {
+        const int with_trace = k % 4 > 0;
+        clb_train_state state;
+        opts.optimizer = (clb_optimizer)(k / 4), opts.neurons = k % 4 > 1;
+        opts.early = k % 4 > 2 ? &early : NULL, opts.state = k % 4 > 2 ? &state : NULL;
+        NOTE("optimizer %d, case %d", k / 4, k % 4);
+        EQUAL(clb_train_state_init(&state, start, &data, &opts), CLB_OK);
+        alloc_reset(0), before = alloc_bytes;
+        EQUAL(clb_train(&own, &data, 0.01, 7, &opts, with_trace ? &trace : NULL), CLB_OK);
+        EQUAL(alloc_peak - before, clb_train_bytes(start, &data, 7, &opts, with_trace));
+        if (with_trace) clb_trace_free(&trace);
+        clb_train_state_free(&state);
+    }
+    clb_net_free(&own);
 }
 
 static void check_operator_bytes(clb_curv *at)
@@ -858,6 +901,7 @@ static const char *const without_allocation[] = {
     "clb_path_step_check",    "clb_path_spectrum", "clb_path_optimum", "clb_path_leaf_endpoint",
     "clb_path_cycle_predict", "clb_path_central_pair",  "clb_path_chain_peak",   "clb_path_worst_return",
     "clb_path_rank_window",   "clb_paths_train",
+    "clb_pass_check",
 };
 
 static void t_coverage(void)

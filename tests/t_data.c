@@ -286,10 +286,10 @@ static void t_npy_bad(void)
           CLB_EFORMAT },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (2,), 'more': 1}", 16, CLB_EFORMAT },
         { "{'descr': '<f8', 'fortran_order': Maybe, 'shape': (2,)}", 16, CLB_EFORMAT },
-        { "{'descr': '<c8', 'fortran_order': False, 'shape': (2,)}", 16, CLB_EFORMAT },
+        { "{'descr': '<c8', 'fortran_order': False, 'shape': (2,)}", 16, CLB_ETYPE },
         { "{'descr': '|f8', 'fortran_order': False, 'shape': (2,)}", 16, CLB_EFORMAT },
-        { "{'descr': '<f16', 'fortran_order': False, 'shape': (1,)}", 16, CLB_EFORMAT },
-        { "{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2,)}", 16, CLB_EFORMAT },
+        { "{'descr': '<f16', 'fortran_order': False, 'shape': (1,)}", 16, CLB_ETYPE },
+        { "{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2,)}", 16, CLB_ETYPE },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (2,)} x", 16, CLB_EFORMAT },
         { "", 0, CLB_EFORMAT },
         { "{", 0, CLB_EFORMAT },
@@ -685,13 +685,13 @@ static void t_net_files(void)
         clb_net_opts opts = CLB_ZERO;
         opts.bias = bias;
         opts.activation = CLB_LEAKY_RELU;
-        opts.a = 0.1;
+        opts.param = 0.1;
         EQUAL(clb_net_init(&net, widths, 4, &opts, &rng), CLB_OK);
         EQUAL(clb_net_save(&net, prefix), CLB_OK);
         EQUAL(clb_net_load(&copy, prefix), CLB_OK);
         EQUAL(copy.P, net.P);
         EQUAL(copy.activation, CLB_LEAKY_RELU);
-        SAME_BITS(copy.a, 0.1);
+        SAME_BITS(copy.param, 0.1);
         for (size_t l = 0; l <= 3; ++l) EQUAL(copy.m[l], widths[l]);
         for (size_t l = 1; l <= 3; ++l) EQUAL(copy.b[l], net.b[l]);
         for (size_t i = 0; i < net.P; ++i) SAME_BITS(copy.theta[i], net.theta[i]);

@@ -9,6 +9,7 @@ static void *t_malloc(size_t size)
     ++t_allocations, t_bytes += size;
     return t_fail_at && t_allocations == t_fail_at ? NULL : malloc(size);
 }
+#undef CLB_DECLARATIONS_ONLY     /* the allocator is part of the implementation: one of its own */
 #define CLB_MALLOC(n)     t_malloc(n)
 #define CLB_REALLOC(p, n) realloc(p, n)
 #define CLB_FREE(p)       free(p)
@@ -41,7 +42,7 @@ static void problem_open(test_problem *s, const shape *sh, size_t kind, double c
     clb_net_opts opts = CLB_ZERO;
     size_t i;
     opts.activation = kinds[kind].kind;
-    opts.a = kinds[kind].a;
+    opts.param = kinds[kind].a;
     opts.bias = bias;
     clb_rng_seed(&s->rng, 7 + kind);
     CHECK(clb_net_init(&s->net, sh->widths, sh->count, &opts, &s->rng) == CLB_OK);

@@ -1,6 +1,7 @@
 /* Kernels: every instruction set gives the bits of the contract, for all small shapes, strides,
  * offsets and special values, without a read or write outside the operands.
  *   cc -std=c99 -O2 -o t_kernels tests/t_kernels.c -lm && ./t_kernels                            */
+#undef CLB_DECLARATIONS_ONLY     /* looks at clbi_ names: an implementation of its own */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "test.h"
@@ -255,6 +256,25 @@ static double contract_dot(size_t n, const clb_real *x, const clb_real *y)
     return (lane[0] + lane[2]) + (lane[1] + lane[3]);
 }
 
+/* The same of (a x - b y), element by element in double. */
+static double contract_swing(size_t n, double a, const clb_real *x, double b, const clb_real *y)
+{
+    double lane[16] = { 0 };
+    for (size_t i = 0; i < n; ++i) {
+        volatile double ax = a * (double)x[i];
+#ifdef CLB_NO_FMA
+        volatile double by = -b * (double)y[i], e = by + ax, p = e * e;
+        lane[i % 16] = p + lane[i % 16];
+#else
+        double e = fma(-b, (double)y[i], ax);
+        lane[i % 16] = fma(e, e, lane[i % 16]);
+#endif
+    }
+    for (size_t s = 8; s; s /= 2)
+        for (size_t l = 0; l < s; ++l) lane[l] += lane[l + s];
+    return lane[0];
+}
+
 static void t_dot_and_sumsq(void)
 {
     for (size_t n = 0; n < 200; ++n)
@@ -271,6 +291,8 @@ static void t_dot_and_sumsq(void)
                 SAME_BITS(sums[0], contract_dot(n, x + offset, x + offset));
                 SAME_BITS(sums[1], contract_dot(n, x + offset, y + offset));
                 SAME_BITS(sums[2], contract_dot(n, y + offset, y + offset));
+                SAME_BITS(clbi_isa_kernels()->swing(n, 0.75, x + offset, 1, y + offset),
+                          contract_swing(n, 0.75, x + offset, 1, y + offset));
             }
             free(x), free(y);
         }
@@ -505,13 +527,13 @@ static void check_activate(clb_activation which, int order, size_t n, double spr
     clb_net net;
     clb_real *z = block(n), *x = block(n), *want = copy_of(x, n);
     memset(&net, 0, sizeof net);
-    net.activation = which, net.a = 1.5;
+    net.activation = which, net.param = 1.5;
     for (size_t i = 0; i < n; ++i) {
         if (i % 4 == 1) z[i] = (clb_real)borders[i / 4 % 10] * (1 + z[i] * (clb_real)1e-7);
         else if (i % 16 == 2) z[i] = (clb_real)specials[i / 16 % 10];
         else z[i] *= (clb_real)spread;
-        if (order) want[i] *= (clb_real)clb_activate(which, net.a, (double)z[i], order);
-        else want[i] = (clb_real)clb_activate(which, net.a, (double)z[i], order);
+        if (order) want[i] *= (clb_real)clb_activate(which, net.param, (double)z[i], order);
+        else want[i] = (clb_real)clb_activate(which, net.param, (double)z[i], order);
     }
     FOR_EACH_ISA(isa) {
         clb_real *got = copy_of(x, n);

@@ -1,12 +1,13 @@
 #!/bin/sh
 # Eigenvalues against an installed LAPACK; nothing to do where there is none.
-#   sh tests/t_lapack.sh        environment: CC, BUILD, DEFINES
+#   sh tests/t_lapack.sh        environment: CC, BUILD (where "make" left libclb.a), DEFINES
 CC=${CC:-cc}
 BUILD=${BUILD:-build}
 case $BUILD in *single*) DEFINES="$DEFINES -DCLB_SINGLE" ;; esac
 for lib in -llapack -lopenblas; do
     # shellcheck disable=SC2086
-    if $CC -std=c99 -O2 $DEFINES -o "$BUILD/lapack_eigen" tests/lapack_eigen.c $lib -lm 2>/dev/null; then
+    if $CC -std=c99 -O2 $DEFINES -DCLB_DECLARATIONS_ONLY -o "$BUILD/lapack_eigen" tests/lapack_eigen.c \
+        "$BUILD/libclb.a" $lib -lm 2>/dev/null; then
         OPENBLAS_NUM_THREADS=1 "$BUILD/lapack_eigen"
         exit
     fi

@@ -30,7 +30,7 @@ static void setup_init(setup *s, size_t L, clb_activation activation, double a, 
     clb_rng rng;
     clb_rng_seed(&rng, 17 + L);
     opts.activation = activation;
-    opts.a = a;
+    opts.param = a;
     opts.bias = bias;
     widths[0] = D;
     for (l = 1; l < L; ++l) widths[l] = hidden[(l - 1) % 7];

@@ -1,5 +1,6 @@
 /* Networks, losses, gradient: finite differences, known values, invariances, bad input.
  *   cc -std=c99 -O2 -o t_net tests/t_net.c -lm && ./t_net */
+#undef CLB_DECLARATIONS_ONLY     /* looks at clbi_ names: an implementation of its own */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "test.h"
@@ -45,13 +46,13 @@ static void setup(fixture *f, size_t hidden_layers, const clb_net_opts *opts, do
         if (opts && opts->activation != CLB_RELU_POWER) f->net.theta[i] *= 2;
     CHECK(clb_data_mixture(&f->data, &f->rng, 11, 5, 3, 0.5) == CLB_OK);
     if (soft) {
-        f->data.T = (clb_real *)malloc(11 * 3 * sizeof(clb_real));
-        clb_rng_uniform(&f->rng, 33, 0.1, 1, f->data.T);
+        f->data.targets = (clb_real *)malloc(11 * 3 * sizeof(clb_real));
+        clb_rng_uniform(&f->rng, 33, 0.1, 1, f->data.targets);
         for (i = 0; i < 11; ++i) {
             double sum = 0;
-            for (k = 0; k < 3; ++k) sum += (double)f->data.T[3 * i + k];
+            for (k = 0; k < 3; ++k) sum += (double)f->data.targets[3 * i + k];
             for (k = 0; k < 3; ++k)
-                f->data.T[3 * i + k] = (clb_real)((double)f->data.T[3 * i + k] / sum);
+                f->data.targets[3 * i + k] = (clb_real)((double)f->data.targets[3 * i + k] / sum);
         }
     }
     CHECK(clb_pass_init(&f->pass, &f->net, &f->data, ce) == CLB_OK);
@@ -160,8 +161,8 @@ static void check_blocks(size_t n, const size_t *widths, size_t count, const clb
     CHECK(clb_net_init(&net, widths, count, opts, &rng) == CLB_OK);
     CHECK(clb_data_mixture(&data, &rng, n, widths[0], K, 0.5) == CLB_OK);
     if (soft) {
-        data.T = (clb_real *)malloc(n * K * sizeof(clb_real));
-        clb_rng_uniform(&rng, n * K, 0.1, 1, data.T);
+        data.targets = (clb_real *)malloc(n * K * sizeof(clb_real));
+        clb_rng_uniform(&rng, n * K, 0.1, 1, data.targets);
     }
     grad = (clb_real *)calloc(net.P, sizeof *grad), got = (clb_real *)calloc(net.P, sizeof *got);
     CHECK(clb_pass_init(&pass, &net, &data, ce) == CLB_OK &&
@@ -190,7 +191,7 @@ static void t_blocks(void)
         for (size_t a = 0; a < ACTS; ++a)
             for (size_t i = 0; i < 4; ++i) {
                 clb_net_opts opts = CLB_ZERO;
-                opts.activation = acts[a].activation, opts.a = acts[a].a,
+                opts.activation = acts[a].activation, opts.param = acts[a].a,
                 opts.bias = i % 2 ? -1 : 0;
                 check_blocks(rows[(i + a) % 4] + w, widths[w], counts[w], &opts,
                              0.5 * (double)(i % 3), i == 3);
@@ -255,8 +256,8 @@ static void t_batch(void)
     CHECK(clb_pass_batch(&f.pass, NULL, 0) == CLB_OK);
     SAME_BITS(clb_loss(&f.pass, NULL), full);
     uint32_t beyond = 11;
-    CHECK(clb_pass_batch(&f.pass, &beyond, 1) == CLB_EOPTION);
-    CHECK(clb_pass_batch(&f.pass, all, 0) == CLB_EOPTION);
+    CHECK(clb_pass_batch(&f.pass, &beyond, 1) == CLB_EROW);
+    CHECK(clb_pass_batch(&f.pass, all, 0) == CLB_EROW);
     teardown(&f);
 }
 
@@ -369,27 +370,271 @@ static void t_bad_input(void)
     clb_net net;
     fixture f;
     clb_pass pass;
-    CHECK(clb_net_alloc(&net, widths, 1, NULL) == CLB_EOPTION);
-    CHECK(clb_net_alloc(&net, zero, 3, NULL) == CLB_EOPTION);
+    CHECK(clb_net_alloc(&net, widths, 1, NULL) == CLB_ESHAPE);
+    CHECK(clb_net_alloc(&net, zero, 3, NULL) == CLB_ESHAPE);
     CHECK(clb_net_alloc(&net, huge, 3, NULL) == CLB_ESIZE);
     CHECK(net.theta == NULL && net.m == NULL);
     opts.bias = 3;
-    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EOPTION);
+    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_ELAYER);
     opts.bias = 0, opts.activation = (clb_activation)99;
-    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EOPTION);
-    opts.activation = CLB_RELU, opts.a = (double)NAN;
-    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EOPTION);
+    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EACTIVATION);
+    opts.activation = CLB_RELU, opts.param = (double)NAN;
+    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EACTIVATION);
+    opts.activation = CLB_RELU_POWER, opts.param = 0;         /* would be a step function */
+    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_EACTIVATION);
+    opts.activation = CLB_LEAKY_RELU;
+    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_OK);
+    SAME_BITS(net.param, 0.01);
+    clb_net_free(&net);
     setup(&f, 1, NULL, CLB_CE, 0);
-    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1.5) == CLB_EOPTION);
-    CHECK(clb_pass_init(&pass, &f.net, &f.data, (double)NAN) == CLB_EOPTION);
+    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1.5) == CLB_ELOSS);
+    CHECK(clb_pass_init(&pass, &f.net, &f.data, (double)NAN) == CLB_ELOSS);
     f.data.y[4] = 3;
-    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1) == CLB_EOPTION);
+    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1) == CLB_ELABEL);
     f.data.y[4] = 2, f.data.n = 0;
     CHECK(clb_pass_init(&pass, &f.net, &f.data, 1) == CLB_EEMPTY);
     f.data.n = 11, f.data.d = 6;
-    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1) == CLB_EOPTION);
+    CHECK(clb_pass_init(&pass, &f.net, &f.data, 1) == CLB_ESHAPE);
     f.data.d = 5;
     teardown(&f);
+}
+
+/* The text of an error: names and values, the same in every locale; cut where it does not fit. */
+static void t_error_text(void)
+{
+    static const struct { double value; const char *text; } numbers[] = {
+        { 0, "0" }, { 1, "1" }, { -2.5, "-2.5" }, { 0.1, "0.1" }, { 1e6, "1000000" },
+        { 123456.7, "123457" }, { 999999.7, "1000000" }, { 1.0 / 3, "0.333333" }, { 1e-5, "0.00001" },
+        { 1.5e-7, "1.5e-7" }, { 6.02214e23, "6.02214e23" }, { HUGE_VAL, "infinity" },
+        { -HUGE_VAL, "-infinity" }, { (double)NAN, "NaN" }, { DBL_MAX, "1.79769e308" },
+    };
+    clb_error error;
+    char lengthy[400];
+    EQUAL(clbi_fail(NULL, CLB_ESTEP, "%g", 1.0), CLB_ESTEP);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i) {
+        EQUAL(clbi_fail(&error, CLB_ESTEP, "%g", numbers[i].value), CLB_ESTEP);
+        if (strcmp(error.text, numbers[i].text)) FAIL("%s, not %s", error.text, numbers[i].text);
+    }
+    clbi_fail(&error, CLB_ELABEL, "row %z of %s: %d", (size_t)12, "y", -2147483647 - 1);
+    CHECK(!strcmp(error.text, "row 12 of y: -2147483648") && error.status == CLB_ELABEL);
+    memset(lengthy, 'x', sizeof lengthy), lengthy[399] = 0;
+    clbi_fail(&error, CLB_EIO, "%s", lengthy);
+    EQUAL(strlen(error.text), sizeof error.text - 1);
+    EQUAL(clbi_done(&error, CLB_EIO), CLB_EIO);
+    CHECK(error.text[0] == 'x');                    /* what was said first stays */
+    EQUAL(clbi_done(&error, CLB_ENOMEM), CLB_ENOMEM);
+    CHECK(!strcmp(error.text, clb_strerror(CLB_ENOMEM)));
+    clbi_clear(&error);
+    CHECK(error.status == CLB_OK && error.text[0] == 0);
+}
+
+/* ---- nets in use ---- */
+
+/* Outputs, probabilities and classes are those of a pass over all rows, whatever the block. */
+static void t_predict(void)
+{
+    static const size_t widths[][4] = { { 6, 33, 20, 3 }, { 5, 4, 0, 0 }, { 3, 700, 18, 0 } };
+    static const size_t counts[] = { 4, 2, 3 }, rows[] = { 1, 7, 400, 1000 };
+    for (size_t w = 0; w < 3; ++w)
+        for (size_t c = 0; c < ACTS; ++c) {
+            size_t n = rows[(w + c) % 4], K = widths[w][counts[w] - 1];
+            clb_net_opts opts = CLB_ZERO;
+            clb_rng rng;
+            clb_net net;
+            clb_data data;
+            clb_pass pass;
+            int *label = (int *)malloc(n * sizeof *label);
+            clb_real *out = (clb_real *)malloc(n * K * sizeof *out);
+            double loss, accuracy;
+            size_t hits = 0;
+            NOTE("net %zu, %s, n = %zu", w, acts[c].name, n);
+            opts.activation = acts[c].activation, opts.param = acts[c].a, opts.bias = c % 2 ? -1 : 0;
+            clb_rng_seed(&rng, 11 + c);
+            CHECK(clb_net_init(&net, widths[w], counts[w], &opts, &rng) == CLB_OK);
+            CHECK(clb_data_mixture(&data, &rng, n, widths[w][0], K, 1.0) == CLB_OK);
+            CHECK(clb_pass_init(&pass, &net, &data, CLB_CE) == CLB_OK);
+            CHECK(clb_accuracy(&pass) != clb_accuracy(&pass));           /* nothing evaluated yet */
+            loss = clb_loss(&pass, NULL);
+            CHECK(clb_predict(&net, data.X, n, out) == CLB_OK);
+            CHECK(!memcmp(out, pass.z[net.L], n * K * sizeof *out));
+            CHECK(clb_classify(&net, data.X, n, label) == CLB_OK);
+            for (size_t i = 0; i < n; ++i) {
+                for (size_t k = 0; k < K; ++k) CHECK(!(out[i * K + k] > out[i * K + (size_t)label[i]]));
+                hits += label[i] == data.y[i];
+            }
+            SAME_BITS(clb_accuracy(&pass), (double)hits / (double)n);
+            CHECK(clb_probabilities(&net, data.X, n, out) == CLB_OK);
+            CHECK(!memcmp(out, pass.p, n * K * sizeof *out));
+            for (int b = 0; b < 3; ++b) {
+                pass.ce = 0.5 * b;
+                CHECK(clb_evaluate(&net, &data, pass.ce, &loss, &accuracy) == CLB_OK);
+                SAME_BITS(loss, clb_loss(&pass, NULL));
+                SAME_BITS(accuracy, (double)hits / (double)n);
+            }
+            data.X[0] = (clb_real)NAN;
+            CHECK(clb_classify(&net, data.X, n, label) == CLB_OK);
+            EQUAL(label[0], -1);
+            CHECK(n == 1 || label[1] >= 0);
+            clb_pass_free(&pass), clb_data_free(&data), clb_net_free(&net), free(out), free(label);
+        }
+}
+
+/* One layer by hand, through the accessors: f = W x + b. */
+static void t_weights(void)
+{
+    static const size_t widths[] = { 3, 2 };
+    static const clb_net_opts biased = { 0, CLB_RELU, -1 };
+    const clb_real X[] = { 1, 2, -1 };
+    clb_real out[2], *W, *b;
+    size_t rows, columns, count;
+    clb_net net;
+    CHECK(clb_net_alloc(&net, widths, 2, NULL) == CLB_OK);
+    CHECK(clb_net_biases(&net, 1, &count) == NULL && count == 0);
+    clb_net_free(&net);
+    CHECK(clb_net_alloc(&net, widths, 2, &biased) == CLB_OK);
+    W = clb_net_weights(&net, 1, &rows, &columns), b = clb_net_biases(&net, 1, &count);
+    EQUAL(rows, 2);
+    EQUAL(columns, 3);
+    EQUAL(count, 2);
+    for (size_t i = 0; i < 6; ++i) W[i] = (clb_real)i;
+    b[0] = 10, b[1] = -5;
+    CHECK(clb_predict(&net, X, 1, out) == CLB_OK);
+    EQUAL(out[0], 0 + 2 - 2 + 10);
+    EQUAL(out[1], 3 + 8 - 5 - 5);
+    clb_net_free(&net);
+}
+
+/* Data without labels: outputs and gates are there, loss and gradient NaN, no training. */
+static void t_unlabelled(void)
+{
+    fixture f;
+    clb_pass pass;
+    clb_error error;
+    clb_real *grad;
+    setup(&f, 1, NULL, CLB_CE, 0);
+    clb_data bare = f.data;
+    bare.y = NULL, bare.K = 0;
+    grad = (clb_real *)malloc(f.net.P * sizeof *grad);
+    for (int b = 0; b < 3; ++b) {
+        CHECK(clb_pass_init(&pass, &f.net, &bare, 0.5 * b) == CLB_OK);
+        CHECK(isnan(clb_grad(&pass, NULL, grad)) && isnan((double)grad[0]) && isnan(pass.loss));
+        CHECK(isnan(clb_accuracy(&pass)));
+        clb_loss(&f.pass, NULL);
+        CHECK(!memcmp(pass.z[2], f.pass.z[2], 33 * sizeof(clb_real)));
+        clb_pass_free(&pass);
+    }
+    CHECK(clb_train(&f.net, &bare, 0.1, 1, NULL, NULL) == CLB_EUNLABELLED);
+    CHECK(clb_evaluate(&f.net, &bare, 0, NULL, NULL) == CLB_EUNLABELLED);
+    f.data.y[4] = 3;
+    CHECK(clb_pass_check(&f.net, &f.data, 0, &error) == CLB_ELABEL);
+    CHECK(!strcmp(error.text, "y[4] = 3; the net has the classes 0..2"));
+    f.data.y[4] = 2;
+    CHECK(clb_pass_check(&f.net, &f.data, 0, &error) == CLB_OK && error.text[0] == 0);
+    free(grad);
+    teardown(&f);
+}
+
+/* Cross entropy wants rows of targets that sum to 1; squared loss does not care. */
+static void t_soft_targets(void)
+{
+    static clb_real rows[][3] = { { (clb_real)0.2, (clb_real)0.3, (clb_real)0.5 }, { 1, 1, 0 },
+                                  { 2, 0, 0 }, { 1, -1, -1 }, { 0, 0, 0 }, { 2, -3, 2 } };
+    static const int fine[] = { 1, 0, 0, 0, 0, 1 };
+    static const size_t widths[] = { 2, 3 };
+    clb_real X[] = { (clb_real)0.7, (clb_real)-1.1 };
+    clb_net net;
+    clb_data data = CLB_ZERO;
+    clb_pass pass;
+    CHECK(clb_net_alloc(&net, widths, 2, NULL) == CLB_OK);
+    data.n = 1, data.d = 2, data.K = 3, data.X = X;
+    for (size_t i = 0; i < 6; ++i)
+        for (int b = 0; b < 3; ++b) {
+            NOTE("row %zu, ce %g", i, 0.5 * b);
+            data.targets = rows[i];
+            EQUAL(clb_pass_init(&pass, &net, &data, 0.5 * b), fine[i] || !b ? CLB_OK : CLB_ESOFT);
+            clb_pass_free(&pass);
+        }
+    clb_net_free(&net);
+}
+
+typedef struct huber { clb_pass *pass; clb_real *dloss; } huber;
+
+/* Huber loss of f - onehot, sum over all entries; with dLoss/df. */
+static double huber_loss(void *context, const clb_real *theta)
+{
+    huber *h = (huber *)context;
+    const clb_real *f = clb_forward(h->pass, theta);
+    double loss = 0;
+    for (size_t i = 0; i < h->pass->n; ++i)
+        for (size_t k = 0; k < 3; ++k) {
+            double r = (double)f[3 * i + k] - (h->pass->y[i] == (int)k), a = fabs(r);
+            loss += a < 0.5 ? r * r / 2 : 0.5 * (a - 0.25);
+            h->dloss[3 * i + k] = (clb_real)(a < 0.5 ? r : r > 0 ? 0.5 : -0.5);
+        }
+    return loss;
+}
+
+/* dLoss/df from outside: that of the squared loss gives clb_grad; Huber's agrees with differences;
+ * a wrong entry is found. */
+static void t_own_loss(void)
+{
+    static const clb_net_opts tanh_net = { 0, CLB_TANH, -1 };
+    fixture f;
+    huber h;
+    clb_real dloss[33];
+    size_t where, P;
+    setup(&f, 2, &tanh_net, CLB_MSE, 0);
+    P = f.net.P;
+    clb_real *grad = (clb_real *)malloc(P * sizeof *grad), *own = (clb_real *)malloc(P * sizeof *own);
+    clb_grad(&f.pass, NULL, grad);
+    memcpy(dloss, f.pass.u[3], sizeof dloss);
+    clb_forward(&f.pass, NULL);
+    clb_backward(&f.pass, NULL, dloss, own);
+    CHECK(!memcmp(grad, own, P * sizeof *grad));
+    CHECK(clb_check_grad(P, clb_pass_loss, &f.pass, f.net.theta, grad, NULL) < (SINGLE ? 2e-3 : 1e-8));
+    h.pass = &f.pass, h.dloss = dloss;
+    huber_loss(&h, NULL);
+    clb_backward(&f.pass, NULL, dloss, own);
+    CHECK(clb_check_grad(P, huber_loss, &h, f.net.theta, own, &where) < (SINGLE ? 2e-2 : 1e-7));
+    own[7] += (clb_real)0.5;
+    CHECK(clb_check_grad(P, huber_loss, &h, f.net.theta, own, &where) > 0.05);
+    EQUAL(where, 7);
+    own[5] = (clb_real)NAN;
+    CHECK(isnan(clb_check_grad(P, huber_loss, &h, f.net.theta, own, &where)) && where == 5);
+    free(grad), free(own);
+    teardown(&f);
+}
+
+/* On a batch only its own gates are compared: a state does not differ from itself. */
+static void t_batch_switches(void)
+{
+    static const uint32_t index[] = { 3, 8 };
+    fixture f;
+    uint64_t before[4], after[4];
+    setup(&f, 1, NULL, CLB_CE, 0);
+    CHECK(clb_gate_words(&f.pass, 1) <= 4);
+    memset(before, 0, sizeof before), memset(after, 0xff, sizeof after);
+    CHECK(clb_pass_batch(&f.pass, index, 2) == CLB_OK);
+    clb_loss(&f.pass, NULL);
+    clb_gates(&f.pass, 1, before), clb_gates(&f.pass, 1, after);
+    EQUAL(clb_gate_switches(&f.pass, 1, before, after, NULL, NULL), 0);
+    CHECK(clb_pass_batch(&f.pass, NULL, 0) == CLB_OK);
+    CHECK(isnan(clb_accuracy(&f.pass)));                    /* of other rows than those in use */
+    teardown(&f);
+}
+
+/* A net that was never set up, or freed, is named; freeing it again does nothing. */
+static void t_unset(void)
+{
+    clb_net net = CLB_ZERO, copy;
+    clb_data data = CLB_ZERO;
+    clb_pass pass;
+    clb_real x = 1, out;
+    CHECK(clb_net_copy(&copy, &net) == CLB_EUNSET && copy.theta == NULL);
+    CHECK(clb_predict(&net, &x, 1, &out) == CLB_EUNSET);
+    CHECK(clb_pass_init(&pass, &net, &data, 0) == CLB_EUNSET);
+    CHECK(clb_train(&net, &data, 0.1, 1, NULL, NULL) == CLB_EUNSET);
+    clb_pass_free(&pass), clb_net_free(&net), clb_net_free(&copy), clb_data_free(&data);
 }
 
 /* The published initialisation and data of seed 42 (protocol: model, then data). */
@@ -429,6 +674,9 @@ static const test_case tests[] = {
     TEST(t_layout),
     TEST(t_freeze),
     TEST(t_bad_input),
+    TEST(t_error_text),
+    TEST(t_predict), TEST(t_weights), TEST(t_unlabelled), TEST(t_soft_targets), TEST(t_own_loss),
+    TEST(t_batch_switches), TEST(t_unset),
     TEST(t_published_start),
 };
 TEST_MAIN(tests)

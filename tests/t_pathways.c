@@ -548,12 +548,12 @@ static void t_random_paths(clb_paths *paths, clb_data *data, clb_activation acti
     clb_rng rng;
     clb_rng_seed(&rng, 3);
     CHECK(clb_data_mixture(data, &rng, 6, 4, 2, 1.0) == CLB_OK);
-    data->T = (clb_real *)malloc(12 * sizeof(clb_real));
-    clb_rng_normal(&rng, 12, data->T);
+    data->targets = (clb_real *)malloc(12 * sizeof(clb_real));
+    clb_rng_normal(&rng, 12, data->targets);
     CHECK(clb_paths_init(paths, 2, depth, 5, activation, data) == CLB_OK);
-    EQUAL(paths->N, 5 * 4 + 2 * 5 + 5 * 4 + 5 * 5 * 2 + 2 * 5);
-    clb_rng_normal(&rng, paths->N, paths->theta);
-    clb_scale(paths->N, (clb_real)0.5, paths->theta);
+    EQUAL(paths->P, 5 * 4 + 2 * 5 + 5 * 4 + 5 * 5 * 2 + 2 * 5);
+    clb_rng_normal(&rng, paths->P, paths->theta);
+    clb_scale(paths->P, (clb_real)0.5, paths->theta);
 }
 
 static void t_paths_gradient(void)
@@ -567,7 +567,7 @@ static void t_paths_gradient(void)
         t_random_paths(&paths, &data, activation[a]);
         clb_paths_grad(&paths);
         memcpy(grad, paths.grad, sizeof grad);
-        for (size_t i = 0; i < paths.N; ++i) {
+        for (size_t i = 0; i < paths.P; ++i) {
             clb_real keep = paths.theta[i];
             double up, down;
             paths.theta[i] = keep + (clb_real)h, up = clb_paths_loss(&paths);
@@ -575,15 +575,15 @@ static void t_paths_gradient(void)
             paths.theta[i] = keep;
             NEAR((up - down) / (2 * h), (double)grad[i], tol);
         }
-        for (size_t i = 0; i < paths.N; ++i) v[i] = (clb_real)clb_sin(1.0 + (double)i);
+        for (size_t i = 0; i < paths.P; ++i) v[i] = (clb_real)clb_sin(1.0 + (double)i);
         CHECK(clb_paths_curve(&paths) == CLB_OK);
         clb_paths_hvp(&paths, v, Hv);
         for (int side = 0; side < 2; ++side) {
-            clb_axpy(paths.N, (clb_real)(side ? -2 * h : h), v, paths.theta);
+            clb_axpy(paths.P, (clb_real)(side ? -2 * h : h), v, paths.theta);
             clb_paths_grad(&paths);
             if (!side) memcpy(grad, paths.grad, sizeof grad);
         }
-        for (size_t i = 0; i < paths.N; ++i)
+        for (size_t i = 0; i < paths.P; ++i)
             NEAR(((double)grad[i] - (double)paths.grad[i]) / (2 * h), (double)Hv[i], tol);
         clb_paths_free(&paths);
         clb_data_free(&data);
@@ -601,7 +601,7 @@ static int t_compare_observe(void *context, size_t t, clb_paths *paths, double l
     t_compare *c = (t_compare *)context;
     double K[9];
     (void)loss;
-    for (size_t p = 0; p < paths->P; ++p) {
+    for (size_t p = 0; p < paths->count; ++p) {
         clb_paths_coefficients(paths, p, 3, c->V, c->V, K);
         for (size_t i = 0; i < 3; ++i) {
             double gap = fabs(K[i * 3 + i] - clb_path_mode_signal(&c->mode[i], p));
@@ -680,7 +680,7 @@ static void t_paths_spectrum(void)
         CHECK(clb_paths_curve(&paths) == CLB_OK);
         NEAR(clb_paths_loss(&paths), 0, T_REAL(1e-28));
         clb_paths_hessian(&paths, H);
-        CHECK(clb_jacobi(paths.N, H, paths.N, values, NULL) == CLB_OK);
+        CHECK(clb_jacobi(paths.P, H, paths.P, values, NULL) == CLB_OK);
         CHECK(clb_path_spectrum(P, row[c].depth, d, u, lambda) == CLB_OK);
         for (size_t i = 1; i < d * d; ++i)                               /* ascending */
             for (size_t j = i; j && lambda[j - 1] > lambda[j]; --j) {
@@ -688,9 +688,9 @@ static void t_paths_spectrum(void)
                 lambda[j] = lambda[j - 1], lambda[j - 1] = swap;
             }
         for (size_t k = 0; k < d * d; ++k)
-            NEAR(values[paths.N - d * d + k], lambda[k], T_REAL(1e-9));
+            NEAR(values[paths.P - d * d + k], lambda[k], T_REAL(1e-9));
         NEAR(values[0], 0, T_REAL(1e-9));
-        NEAR(values[paths.N - d * d - 1], 0, T_REAL(1e-9));
+        NEAR(values[paths.P - d * d - 1], 0, T_REAL(1e-9));
         NEAR(lambda[d * d - 1], sharpness[c], 1e-9);
         clb_paths_free(&paths);
     }
@@ -766,7 +766,7 @@ static void t_paths_errors(void)
     size_t depth[2] = { 3, 0 }, fine[2] = { 1, 2 };
     EQUAL(clb_paths_init_linear(&paths, 0, depth, 2, M), CLB_EPATHS);
     EQUAL(clb_paths_init_linear(&paths, 2, depth, 2, M), CLB_EDEPTH);
-    EQUAL(clb_paths_init_linear(&paths, 2, fine, 0, M), CLB_EOPTION);
+    EQUAL(clb_paths_init_linear(&paths, 2, fine, 0, M), CLB_ESHAPE);
     EQUAL(clb_paths_init(&paths, 1, fine, 4, CLB_TANH, &data), CLB_EOPTION);
     CHECK(paths.theta == NULL);
     CHECK(clb_paths_init_linear(&paths, 2, fine, 2, M) == CLB_OK);

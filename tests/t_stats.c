@@ -369,10 +369,141 @@ static void t_criteria(void)
     CHECK(isnan(clb_aic(0, 1.0, 1)));
 }
 
+/* Values whose squares leave the range of a double: every estimate is that of the usual size,
+ * times the power of the scale that its formula has. */
+static void t_any_scale(void)
+{
+    const double w[] = { 1, 2, 4, 5 }, base[] = { 3, 5, 4, 7 };
+    const int exponent[] = { -1060, -665, -400, 400, 665, 1020 };
+    clb_fit plain = clb_fit_linear(4, w, base);
+    double x[4], y[4], sorted[2] = { -1e308, 1e308 };
+    for (size_t k = 0; k < sizeof exponent / sizeof exponent[0]; ++k) {
+        int e = exponent[k];
+        double unit = ldexp(1, e);
+        clb_fit up, along;
+        clb_summary s;
+        NOTE("scale 2^%d", e);
+        for (size_t i = 0; i < 4; ++i) x[i] = ldexp(w[i], e), y[i] = ldexp(base[i], e);
+        SAME_BITS(clb_std(4, x), ldexp(clb_std(4, w), e));
+        SAME_BITS(clb_std_pop(4, x), ldexp(clb_std_pop(4, w), e));
+        SAME_BITS(clb_mean(4, x), 3 * unit);
+        s = clb_summarize(4, x);
+        SAME_BITS(s.mean, 3 * unit);
+        SAME_BITS(s.std, clb_std(4, x));
+        CHECK(s.min == unit && s.max == 5 * unit);
+        SAME_BITS(clb_pearson(4, x, base), clb_pearson(4, w, base));
+        SAME_BITS(clb_pearson(4, x, y), clb_pearson(4, w, base));
+        SAME_BITS(clb_hurst(4, x), clb_hurst(4, w));
+        along = clb_fit_linear(4, x, y);              /* slope and r2 do not see a common scale */
+        SAME_BITS(along.slope, plain.slope);
+        SAME_BITS(along.slope_se, plain.slope_se);
+        SAME_BITS(along.r2, plain.r2);
+        SAME_BITS(along.intercept, ldexp(plain.intercept, e));
+        up = clb_fit_linear(4, w, y);
+        SAME_BITS(up.slope, ldexp(plain.slope, e));
+        SAME_BITS(up.slope_se, ldexp(plain.slope_se, e));
+        SAME_BITS(up.r2, plain.r2);
+    }
+    SAME_BITS(clb_mean(2, sorted), 0);
+    SAME_BITS(clb_std_pop(2, sorted), 1e308);
+}
+
+/* Decay and power laws in y of any size: the shape is that of the usual size. */
+static void t_any_scale_decay(void)
+{
+    double t[9], y[9], big[9];
+    clb_decay d, e;
+    clb_fit f, g;
+    for (size_t i = 0; i < 9; ++i) {
+        t[i] = (double)i + 1;
+        y[i] = 3 * exp(-t[i] / 2) + 0.25;
+        big[i] = ldexp(y[i], 700);
+    }
+    d = clb_fit_decay(9, t, y), e = clb_fit_decay(9, t, big);
+    NEAR(d.tau, 2, 1e-6);
+    SAME_BITS(e.tau, d.tau);
+    SAME_BITS(e.a, ldexp(d.a, 700));
+    SAME_BITS(e.c, ldexp(d.c, 700));
+    SAME_BITS(e.r2, d.r2);
+    f = clb_fit_power_nonlinear(9, t, y), g = clb_fit_power_nonlinear(9, t, big);
+    SAME_BITS(g.slope, f.slope);
+    SAME_BITS(g.r2, f.r2);
+    NEAR(g.intercept, f.intercept + 700 * log(2.0), 1e-14);
+}
+
+/* Constants whose rounded mean is not the constant: without spread, exactly. */
+static void t_constants(void)
+{
+    const double values[] = { 0.1, 0.3, 1.81, 0.576, 14.62, 0.0125, 1e300 };
+    double x[1000], y[1000], up[1000];
+    for (size_t i = 0; i < 1000; ++i) y[i] = (double)i + 1, up[i] = exp(0.01 * (double)i);
+    for (size_t v = 0; v < sizeof values / sizeof values[0]; ++v)
+        for (size_t n = 2; n <= 1000; n = n < 12 ? n + 1 : 3 * n) {
+            clb_fit flat;
+            for (size_t i = 0; i < n; ++i) x[i] = values[v];
+            NOTE("%g, n = %d", values[v], (int)n);
+            SAME_BITS(clb_mean(n, x), values[v]);
+            SAME_BITS(clb_std(n, x), 0);
+            SAME_BITS(clb_std_pop(n, x), 0);
+            SAME_BITS(clb_summarize(n, x).std, 0);
+            CHECK(isnan(clb_pearson(n, x, y)) && isnan(clb_pearson(n, x, x)));
+            CHECK(isnan(clb_pearson_log(n, x, y, 0, 0)) && isnan(clb_spearman(n, x, y)));
+            CHECK(isnan(clb_hurst(n, x)));
+            CHECK(isnan(clb_fit_linear(n, x, y).slope) && isnan(clb_fit_power(n, x, y, 0).slope));
+            CHECK(isnan(clb_fit_power_quadratic(n, x, y, 0).c2));
+            flat = clb_fit_linear(n, y, x);
+            CHECK(flat.slope == 0 && flat.r2 == 0 && flat.rss == 0 && flat.intercept == values[v]);
+            flat = clb_fit_power(n, up, x, 0);
+            CHECK(flat.slope == 0 && flat.r2 == 0 && flat.rss == 0);
+            if (n > 2) SAME_BITS(clb_fit_hyperbola(n, y, x).r2, 0);
+        }
+    {
+        const double near[] = { 1, 1 + 2.220446049250313e-16 }, one[] = { 1, 2 };
+        double slope;
+        clb_local_slopes(2, near, one, &slope);            /* two x, and perhaps one ln x */
+        CHECK(isnan(slope) || slope > 1e15);
+    }
+}
+
+/* An order statistic that exists is given, whatever stands beside it. */
+static void t_quantile_infinity(void)
+{
+    const double inf = (double)INFINITY;
+    double a[] = { 4, 5, inf }, b[] = { 1, inf, inf }, c[] = { -inf, 1, 2 }, d[] = { 1, 2, 3, inf };
+    double e[] = { -1e308, 1e308 }, f[] = { 0.1, 0.1, 0.1, 0.3 }, last = 0;
+    CHECK(clb_median(3, a) == 5 && clb_median(3, b) == inf && clb_median(3, c) == 1);
+    CHECK(clb_median(4, d) == 2.5 && clb_median(2, e) == 0);
+    CHECK(clb_quantile_sorted(3, a, 0.25) == 4.5 && clb_quantile_sorted(3, a, 0.75) == inf);
+    CHECK(clb_quantile_sorted(3, c, 0.25) == -inf && clb_quantile_sorted(3, b, 0.75) == inf);
+    CHECK(clb_quantile_sorted(2, e, 0.25) == -5e307);
+    for (int q = 0; q <= 1000; ++q) {
+        double v = clb_quantile_sorted(4, f, q / 1000.0);
+        CHECK(v >= last && v <= 0.3);
+        last = v;
+    }
+}
+
+/* A line far from the origin (time stamps): the slope is that of the line at the origin. */
+static void t_regression_offset(void)
+{
+    const double offset[] = { 1e6, 1e9, 1.7e12, 1e15 };
+    double x[8], y[8];
+    for (size_t k = 0; k < 4; ++k) {
+        clb_fit f;
+        for (size_t i = 0; i < 8; ++i)
+            x[i] = offset[k] + (double)i, y[i] = 2.0 * (double)i + ((int)(i * 7) % 3 - 1) * 0.25;
+        f = clb_fit_linear(8, x, y);          /* moments of the exact points: 42, 84.375, ... */
+        NEAR_REL(f.slope, 84.375 / 42, 1e-15);
+        NEAR_REL(f.r2, 1 - (169.8046875 - 84.375 * 84.375 / 42) / 169.8046875, 1e-14);
+    }
+}
+
 static const test_case tests[] = {
     TEST(t_moments), TEST(t_std_offset), TEST(t_sort_quantile), TEST(t_series), TEST(t_linear),
     TEST(t_linear_degenerate), TEST(t_power), TEST(t_quadratic), TEST(t_exponential),
     TEST(t_decay_published), TEST(t_tau_published), TEST(t_minimize), TEST(t_correlations),
-    TEST(t_bootstrap_coverage), TEST(t_bootstrap_rules), TEST(t_sweep), TEST(t_criteria)
+    TEST(t_bootstrap_coverage), TEST(t_bootstrap_rules), TEST(t_sweep), TEST(t_criteria),
+    TEST(t_any_scale), TEST(t_any_scale_decay), TEST(t_constants), TEST(t_quantile_infinity),
+    TEST(t_regression_offset)
 };
 TEST_MAIN(tests)

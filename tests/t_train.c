@@ -2,6 +2,7 @@
  *   cc -std=c99 -O2 -o t_train tests/t_train.c -lm && ./t_train */
 #include <stdlib.h>
 static long allocations;
+#undef CLB_DECLARATIONS_ONLY     /* the allocator is part of the implementation: one of its own */
 #define CLB_MALLOC(n)     (++allocations, malloc(n))
 #define CLB_REALLOC(p, n) (++allocations, realloc(p, n))
 #define CLB_FREE(p)       free(p)
@@ -108,7 +109,8 @@ static void t_stop(void)
     EQUAL(stopped.steps, 9);
     SAME_BITS(clb_trace_drift(&stopped, 1), clb_trace_drift(&whole, 1));
     SAME_BITS(stopped.S[0], whole.S[0]);
-    CHECK(isnan(stopped.loss[9]));
+    SAME_BITS(stopped.loss[9], whole.loss[9]);
+    CHECK(isnan(stopped.loss[10]));
     clb_trace_free(&stopped), clb_trace_free(&whole);
 }
 
@@ -173,6 +175,7 @@ static void t_bad_input(void)
 {
     clb_problem p;
     clb_train_opts opts = CLB_ZERO;
+    clb_trace trace;
     clb_observer ob = CLB_ZERO;
     CHECK(clb_problem_init(&p, NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
     double before = clb_weight_sumsq(&p.net, p.net.theta, 1);
@@ -180,17 +183,545 @@ static void t_bad_input(void)
     CHECK(clb_train(&p.net, &p.data, -1, 5, NULL, NULL) == CLB_EOPTION);
     CHECK(clb_train(&p.net, &p.data, (double)NAN, 5, NULL, NULL) == CLB_EOPTION);
     CHECK(clb_train(&p.net, &p.data, (double)INFINITY, 5, NULL, NULL) == CLB_EOPTION);
-    CHECK(clb_train(&p.net, &p.data, 0.1, (size_t)-1, NULL, NULL) == CLB_ESIZE);
+    CHECK(clb_train(&p.net, &p.data, 0.1, (size_t)-1, NULL, &trace) == CLB_ESIZE);
     opts.batch = 201, opts.batch_rng = &p.rng;
-    CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EOPTION);
+    CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EBATCH);
     opts.batch = 20, opts.batch_rng = NULL;
-    CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EOPTION);
+    CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EBATCH);
     opts.batch = 0, opts.beta1 = 1;
     CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EOPTION);
     opts.beta1 = 0, opts.observers = &ob, opts.observer_count = 1;
     CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EOPTION);
     SAME_BITS(clb_weight_sumsq(&p.net, p.net.theta, 1), before);        /* nothing was touched */
     clb_problem_free(&p);
+}
+
+/* ---- what the trace ends with, and what it costs ---------------------------------------------- */
+
+/* The loss behind the last update is that of the net which the run leaves, on all rows. */
+static void t_final_loss(void)
+{
+    static const clb_activation activations[] = { CLB_RELU, CLB_TANH, CLB_IDENTITY };
+    for (int k = 0; k < 18; ++k) {
+        clb_problem_opts how = CLB_ZERO;
+        clb_train_opts opts = CLB_ZERO;
+        clb_problem p;
+        clb_pass pass;
+        clb_trace trace;
+        seen s = { 0, { 0 }, (size_t)-1 };
+        clb_observer ob = { watch, &s, 5, NULL, 0, 0 };
+        how.net.activation = activations[k % 3], how.n = 300;
+        opts.ce = k / 3 % 2 ? CLB_CE : CLB_MSE, opts.batch = k / 6 == 1 ? 32 : 0;
+        opts.observers = &ob, opts.observer_count = k / 6 == 2 ? 1 : 0;
+        NOTE("case %d", k);
+        CHECK(clb_problem_init(&p, &how, 5, CLB_NORMAL_EXACT) == CLB_OK);
+        opts.batch_rng = &p.rng;
+        CHECK(clb_train(&p.net, &p.data, 0.01, 12, &opts, &trace) == CLB_OK);
+        CHECK(clb_pass_init(&pass, &p.net, &p.data, opts.ce) == CLB_OK);
+        if (k % 3 == 2 && k / 3 % 2 == 0 && !opts.batch)               /* sufficient statistics */
+            NEAR(trace.loss[12] / clb_loss(&pass, NULL), 1, TOL(1e-13, 1e-5));
+        else SAME_BITS(trace.loss[12], clb_loss(&pass, NULL));
+        CHECK(trace.loss[12] < trace.loss[0]);
+        clb_pass_free(&pass), clb_trace_free(&trace), clb_problem_free(&p);
+    }
+}
+
+/* A run whose last update throws it out says so, as a longer one does. */
+static void t_divergence_in_the_last_step(void)
+{
+    for (int k = 0; k < 4; ++k) {
+        clb_train_opts opts = CLB_ZERO;
+        clb_trace trace;
+        size_t steps;
+        opts.loss_max = k % 2 ? 1e4 : 0, opts.charge_max = k / 2 ? 1e6 : 0;
+        CHECK(run(42, 3, 2000, &opts, &trace) == CLB_EDIVERGED);
+        steps = trace.steps;
+        clb_trace_free(&trace);
+        NOTE("case %d, %zu steps", k, steps);
+        CHECK(run(42, 3, steps, &opts, &trace) == CLB_EDIVERGED);
+        EQUAL(trace.steps, steps);
+        CHECK(isfinite(trace.loss[steps - 1]) && isnan(trace.loss[steps]));
+        clb_trace_free(&trace);
+        CHECK(run(42, 3, steps, &opts, NULL) == CLB_EDIVERGED);
+        CHECK(run(42, 3, steps - 1, &opts, &trace) == CLB_OK);
+        clb_trace_free(&trace);
+    }
+}
+
+/* Nobody's trace: the same steps. */
+static void t_without_trace(void)
+{
+    for (int k = 0; k < 2 * (int)CLB_OPTIMIZER_COUNT; ++k) {
+        clb_problem p[2];
+        clb_train_opts opts = CLB_ZERO;
+        clb_trace trace;
+        opts.optimizer = (clb_optimizer)(k / 2), opts.l2 = k % 2 ? 1e-3 : 0, opts.decay = 1e-3;
+        for (int w = 0; w < 2; ++w) {
+            CHECK(clb_problem_init(&p[w], NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
+            CHECK(clb_train(&p[w].net, &p[w].data, 0.01, 9, &opts, w ? &trace : NULL) == CLB_OK);
+        }
+        CHECK(memcmp(p[0].net.theta, p[1].net.theta, p[0].net.P * sizeof(clb_real)) == 0);
+        clb_trace_free(&trace);
+        for (int w = 0; w < 2; ++w) clb_problem_free(&p[w]);
+    }
+}
+
+/* With batches too an observer sees all rows: loss, gradient, pass; looking changes no step. */
+static clb_verdict all_rows(void *context, const clb_state *state)
+{
+    clb_pass pass;
+    clb_real *grad = (clb_real *)malloc(state->net->P * sizeof *grad);
+    CHECK(clb_pass_init(&pass, state->net, (const clb_data *)context, CLB_CE) == CLB_OK);
+    SAME_BITS(clb_grad(&pass, NULL, grad), state->loss);
+    CHECK(memcmp(grad, state->grad, state->net->P * sizeof *grad) == 0);
+    EQUAL(state->pass->n, pass.n);
+    SAME_BITS(state->pass->loss, state->loss);
+    SAME_BITS(clb_trace_charge(state->trace, 1, state->t), clb_charge(state->net, NULL, 1));
+    clb_pass_free(&pass), free(grad);
+    return CLB_CONTINUE;
+}
+
+static clb_verdict freeze_first(void *context, const clb_state *state)
+{
+    (void)context;
+    CHECK(clb_pass_freeze(state->pass, state->pass) == CLB_OK);
+    return CLB_CONTINUE;
+}
+
+static void t_observers_see_all_rows(void)
+{
+    clb_problem p[2];
+    clb_trace trace[2];
+    clb_train_opts opts = CLB_ZERO;
+    clb_observer ob = { all_rows, NULL, 3, NULL, 0, 0 };
+    opts.ce = CLB_CE, opts.batch = 50, opts.observers = &ob;
+    for (int w = 0; w < 2; ++w) {
+        CHECK(clb_problem_init(&p[w], NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
+        ob.context = &p[w].data;
+        opts.observer_count = (size_t)w, opts.batch_rng = &p[w].rng;
+        CHECK(clb_train(&p[w].net, &p[w].data, 0.05, 10, &opts, &trace[w]) == CLB_OK);
+    }
+    CHECK(memcmp(p[0].net.theta, p[1].net.theta, p[0].net.P * sizeof(clb_real)) == 0);
+    for (size_t t = 0; t <= 10; ++t) SAME_BITS(trace[0].loss[t], trace[1].loss[t]);
+    ob.call = freeze_first;
+    CHECK(clb_train(&p[0].net, &p[0].data, 0.05, 10, &opts, NULL) == CLB_EFROZEN);
+    for (int w = 0; w < 2; ++w) clb_trace_free(&trace[w]), clb_problem_free(&p[w]);
+}
+
+/* A list is walked once, entries twice or beyond the end included; one that falls is refused. */
+static void t_observer_list(void)
+{
+    static const size_t at[] = { 0, 2, 2, 9, 30, 99 }, want[] = { 0, 2, 9, 20 };
+    static const size_t falling[] = { 0, 3, 2 };
+    seen s = { 0, { 0 }, (size_t)-1 };
+    clb_observer ob = { watch, &s, 0, at, 6, 0 };
+    clb_train_opts opts = CLB_ZERO;
+    opts.observers = &ob, opts.observer_count = 1;
+    CHECK(run(1, 0.01, 20, &opts, NULL) == CLB_OK);
+    EQUAL(s.count, 4);
+    for (size_t i = 0; i < 4; ++i) EQUAL(s.t[i], want[i]);
+    ob.at = falling, ob.at_count = 3;
+    CHECK(run(1, 0.01, 20, &opts, NULL) == CLB_ESCHEDULE);
+}
+
+/* ---- flow and oscillation --------------------------------------------------------------------- */
+
+/* theta and gradient before each of T updates. */
+typedef struct path { size_t P; clb_real *theta, *grad; } path;
+static clb_verdict note_path(void *context, const clb_state *state)
+{
+    path *p = (path *)context;
+    memcpy(p->theta + state->t * p->P, state->net->theta, p->P * sizeof(clb_real));
+    memcpy(p->grad + state->t * p->P, state->grad, p->P * sizeof(clb_real));
+    return CLB_CONTINUE;
+}
+
+/* x^T D y of hidden layer l: k <x,y>_{l+1} - <x,y>_l, biases with their layer. */
+static double form(const clb_net *net, size_t l, double k, const double *x, const double *y)
+{
+    double sum = 0;
+    for (size_t j = 0; j < net->m[l + 1] * net->m[l]; ++j)
+        sum += k * x[net->w[l + 1] + j] * y[net->w[l + 1] + j];
+    for (size_t j = 0; j < net->m[l] * net->m[l - 1]; ++j)
+        sum -= x[net->w[l] + j] * y[net->w[l] + j];
+    for (size_t j = 0; net->b[l] != CLB_NO_BIAS && j < net->m[l]; ++j)
+        sum -= x[net->b[l] + j] * y[net->b[l] + j];
+    return sum;
+}
+
+/* s and v of step t from gradients alone: v = beta v + G + l2 W, and the update s. */
+static void path_step(const path *p, size_t t, const clb_train_opts *o, double eta, double *v,
+                      double *s)
+{
+    const double beta = o->optimizer == CLB_GD ? 0 : o->beta1;
+    for (size_t j = 0; j < p->P; ++j) {
+        double g = (double)p->grad[t * p->P + j] + o->l2 * (double)p->theta[t * p->P + j];
+        v[j] = beta * v[j] + g;
+        s[j] = eta * (o->optimizer == CLB_NESTEROV ? g + beta * v[j] : v[j]);
+    }
+}
+
+/* What b_t^T D b_t at step t adds to the charge by the end, without decay: geometric sums. */
+static double path_oscillation(const clb_net *net, size_t l, const path *p, size_t T,
+                               const clb_train_opts *o, double eta, double k)
+{
+    double *v = (double *)calloc(5 * p->P, sizeof *v), *s = v + p->P, *v0 = s + p->P,
+           *s0 = v0 + p->P, *turn = s0 + p->P, sum = 0;
+    for (size_t t = 0; t < T; ++t) {
+        double later = (1 - pow(o->beta1, (double)(T - 1 - t))) / (1 - o->beta1), b_b, b_v;
+        memcpy(v0, v, p->P * sizeof *v), memcpy(s0, s, p->P * sizeof *s);
+        path_step(p, t, o, eta, v, s);
+        if (t == 0) continue;
+        for (size_t j = 0; j < p->P; ++j) s0[j] = (s0[j] - s[j]) / 2, turn[j] = (v0[j] - v[j]) / 2;
+        b_b = form(net, l, k, s0, s0), b_v = form(net, l, k, s0, turn);
+        sum += b_b;
+        if (o->optimizer == CLB_HEAVY_BALL) sum += 2 * o->beta1 * later * b_b;
+        if (o->optimizer == CLB_NESTEROV) sum += 2 * eta * o->beta1 * o->beta1 * later * b_v;
+    }
+    free(v);
+    return sum;
+}
+
+/* Without decay, with a constant step for all layers, the oscillation has a closed form. */
+static int is_plain(const clb_train_opts *o)
+{
+    return o->decay == 0 && o->l2 == 0 && !o->rates && !o->schedule.warmup && !o->schedule.kind &&
+           o->clip > 1e300;
+}
+
+/* The neurons' charges that the law is about. */
+static void law_charges(const clb_net *net, const double *rates, double *out)
+{
+    const clb_real *W = net->theta;
+    for (size_t l = 1; l < net->L; ++l)
+        for (size_t j = 0; j < net->m[l]; ++j, ++out) {
+            size_t m = net->m[l], below = net->m[l - 1];
+            double b = net->b[l] == CLB_NO_BIAS ? 0 : (double)W[net->b[l] + j];
+            double upper = 0, lower = b * b + clb_sumsq(below, W + net->w[l] + j * below);
+            for (size_t i = 0; i < net->m[l + 1]; ++i) {
+                double w = (double)W[net->w[l + 1] + i * m + j];
+                upper += w * w;
+            }
+            *out = clb_degree(net) * upper / (rates ? rates[l] : 1) -
+                   lower / (rates ? rates[l - 1] : 1);
+        }
+}
+
+static void check_split(const clb_problem_opts *how, const clb_train_opts *opts, double eta)
+{
+    enum { T = 60 };
+    clb_problem p;
+    clb_trace trace;
+    clb_train_opts o = *opts;
+    path seen_path;
+    clb_observer ob = CLB_ZERO;
+    double *start, *end, k;
+    size_t hidden;
+    CHECK(clb_problem_init(&p, how, 9, CLB_NORMAL_EXACT) == CLB_OK);
+    hidden = clb_hidden_count(&p.net), k = clb_degree(&p.net);
+    start = (double *)malloc(2 * hidden * sizeof *start), end = start + hidden;
+    seen_path.P = p.net.P;
+    seen_path.theta = (clb_real *)malloc(2 * (T + 1) * p.net.P * sizeof(clb_real));
+    seen_path.grad = seen_path.theta + (T + 1) * p.net.P;
+    ob.call = note_path, ob.context = &seen_path, ob.every = 1;
+    o.observers = &ob, o.observer_count = 1, o.neurons = 1;
+    clb_train_opts_resolve(&o);
+    law_charges(&p.net, o.rates, start);
+    CHECK(clb_train(&p.net, &p.data, eta, T, &o, &trace) == CLB_OK);
+    law_charges(&p.net, o.rates, end);
+    for (size_t l = 1, at = 0; l < p.net.L; ++l) {
+        double scale = fabs(trace.flow[l - 1]) + fabs(trace.oscillation[l - 1]), sum = 0, rest = 0;
+        NEAR_REL(trace.flow[l - 1] + trace.oscillation[l - 1], trace.predicted[l - 1], 1e-12);
+        CHECK(fabs(clb_trace_law_drift(&trace, l) - trace.predicted[l - 1]) <= TOL(1e-12, 1e-4));
+        if (is_plain(&o))
+            CHECK(fabs(trace.oscillation[l - 1] -
+                       path_oscillation(&p.net, l, &seen_path, T, &o, eta, k)) <=
+                  TOL(1e-12, 1e-5) * scale);
+        for (size_t j = 0; j < p.net.m[l]; ++j, ++at) {
+            sum += trace.neuron_oscillation[at], rest += trace.neuron_flow[at];
+            NEAR(trace.neuron_flow[at] + trace.neuron_oscillation[at], end[at] - start[at],
+                 TOL(1e-12, 1e-5));
+        }
+        CHECK(fabs(sum - trace.oscillation[l - 1]) <= TOL(1e-12, 1e-5) * scale);
+        CHECK(fabs(rest - trace.flow[l - 1]) <= TOL(1e-12, 1e-4) * scale);
+    }
+    clb_trace_free(&trace), clb_problem_free(&p), free(start), free(seen_path.theta);
+}
+
+static void t_flow_and_oscillation(void)
+{
+    for (int k = 0; k < 24; ++k) {
+        clb_problem_opts how = CLB_ZERO;
+        clb_train_opts opts = CLB_ZERO;
+        how.n = 50, how.m = 12, how.L = (size_t)(2 + k % 3), how.net.bias = k % 2 ? -1 : 0;
+        if (k / 3 % 4 == 3) how.net.activation = CLB_RELU_POWER, how.net.param = 2, how.net.bias = 0;
+        opts.optimizer = (clb_optimizer)(k / 3 % (int)CLB_ADAM);
+        if (k >= 12) opts.l2 = 1e-2, opts.decay = k >= 18 ? 1e-2 : 0;
+        NOTE("case %d", k);
+        check_split(&how, &opts, k / 3 % 4 == 3 ? 0.05 : 0.1);
+    }
+}
+
+/* The same with a step size that changes, other step sizes for the layers, clipping; and a second call
+ * that starts with momentum. */
+static void t_laws_of_schedules(void)
+{
+    static const double rates[] = { 0.5, 2, 1.5 };
+    for (int k = 0; k < 48; ++k) {
+        clb_problem_opts how = CLB_ZERO;
+        clb_train_opts opts = CLB_ZERO;
+        how.n = 50, how.m = 12, how.L = (size_t)(2 + k % 2), how.net.bias = k / 2 % 2 ? -1 : 0;
+        opts.optimizer = (clb_optimizer)(k / 4 % (int)CLB_ADAM);
+        if (k / 12 == 0) opts.schedule.warmup = 7, opts.schedule.kind = CLB_COSINE;
+        if (k / 12 == 1) opts.schedule.kind = CLB_STAIRS, opts.schedule.every = 11;
+        if (k / 12 == 1) opts.schedule.factor = 0.5, opts.l2 = 1e-2, opts.decay = 1e-2;
+        if (k / 12 == 2) opts.rates = rates, opts.l2 = k % 2 ? 1e-2 : 0;
+        if (k / 12 == 3) opts.clip = 0.2, opts.rates = rates, opts.decay = 1e-2;
+        opts.schedule.horizon = 60;
+        NOTE("case %d", k);
+        check_split(&how, &opts, 0.1);
+    }
+}
+
+/* Each schedule's numbers, from their formulas written out. */
+static double own_eta(void *context, size_t t) { return *(double *)context / (double)(t + 1); }
+static void t_schedule(void)
+{
+    clb_schedule s = CLB_ZERO;
+    double c = 3;
+    SAME_BITS(clb_schedule_eta(NULL, 0.3, 9), 0.3);
+    SAME_BITS(clb_schedule_eta(&s, 0.3, 9), 0.3);
+    s.warmup = 4;
+    for (size_t t = 0; t < 4; ++t)
+        NEAR_REL(clb_schedule_eta(&s, 0.3, t), 0.3 * (double)(t + 1) / 5, 1e-15);
+    SAME_BITS(clb_schedule_eta(&s, 0.3, 4), 0.3);
+    s.kind = CLB_COSINE, s.floor = 0.1;
+    CHECK(isnan(clb_schedule_eta(&s, 0.3, 5)));               /* no horizon */
+    s.horizon = 104;
+    for (size_t t = 4; t < 104; t += 25)
+        NEAR_REL(clb_schedule_eta(&s, 0.3, t),
+                 0.3 * (0.1 + 0.9 * pow(cos((double)(t - 4) * acos(-1.0) / 200), 2)), 1e-14);
+    NEAR_REL(clb_schedule_eta(&s, 0.3, 104), 0.03, 1e-15);
+    NEAR_REL(clb_schedule_eta(&s, 0.3, 1000), 0.03, 1e-15);
+    s.kind = CLB_STAIRS, s.warmup = 0, s.every = 10;
+    NEAR_REL(clb_schedule_eta(&s, 0.3, 9), 0.3, 1e-15);
+    NEAR_REL(clb_schedule_eta(&s, 0.3, 30), 0.0003, 1e-14);    /* factor 0 is 0.1 */
+    s.factor = 0.5;
+    NEAR_REL(clb_schedule_eta(&s, 0.3, 30), 0.0375, 1e-15);
+    s.every = 0;
+    CHECK(isnan(clb_schedule_eta(&s, 0.3, 30)));
+    s.call = own_eta, s.context = &c;
+    NEAR_REL(clb_schedule_eta(&s, 0.3, 5), 0.5, 1e-15);
+}
+
+/* step[t] and the time that observers see follow the schedule; a step that is no number is told. */
+static double bad_eta(void *context, size_t t) { return t == *(size_t *)context ? -1.0 : 0.01; }
+static clb_verdict last_time(void *context, const clb_state *state)
+{
+    *(double *)context = state->time;
+    return CLB_CONTINUE;
+}
+
+static void t_schedule_in_a_run(void)
+{
+    clb_train_opts opts = CLB_ZERO;
+    clb_trace trace;
+    size_t bad = 3;
+    double time = 0, sum = 0;
+    clb_observer ob = { last_time, &time, 50, NULL, 0, 0 };
+    opts.schedule.warmup = 5, opts.schedule.kind = CLB_COSINE, opts.schedule.horizon = 20;
+    opts.observers = &ob, opts.observer_count = 1;
+    CHECK(run(1, 0.1, 20, &opts, &trace) == CLB_OK);
+    for (size_t t = 0; t < 20; ++t) {
+        SAME_BITS(trace.step[t], clb_schedule_eta(&opts.schedule, 0.1, t));
+        sum += trace.step[t];
+    }
+    NEAR(time, sum, 1e-14);
+    clb_trace_free(&trace);
+    opts.schedule.call = bad_eta, opts.schedule.context = &bad;
+    CHECK(run(1, 0.1, 3, &opts, NULL) == CLB_OK);
+    CHECK(run(1, 0.1, 4, &opts, NULL) == CLB_ESCHEDULE);
+}
+
+/* Clipping: no step is longer than eta clip; shorter gradients are left alone. */
+static void t_clip(void)
+{
+    clb_train_opts opts = CLB_ZERO;
+    clb_trace plain, clipped;
+    double g;
+    CHECK(run(1, 0.1, 30, &opts, &plain) == CLB_OK);
+    g = plain.g[0] + plain.g[1];
+    opts.clip = 2 * sqrt(g);
+    CHECK(run(1, 0.1, 1, &opts, &clipped) == CLB_OK);
+    SAME_BITS(clipped.step[0], 0.1);
+    SAME_BITS(clipped.q[2], plain.q[2]);
+    clb_trace_free(&clipped);
+    opts.clip = 0.25 * sqrt(g);
+    CHECK(run(1, 0.1, 30, &opts, &clipped) == CLB_OK);
+    SAME_BITS(clipped.g[0], plain.g[0]);                     /* norms are those before clipping */
+    for (size_t t = 0; t < 30; ++t)
+        NEAR_REL(clipped.step[t] * sqrt(clipped.g[2 * t] + clipped.g[2 * t + 1]),
+                 0.1 * fmin(opts.clip, sqrt(clipped.g[2 * t] + clipped.g[2 * t + 1])), 1e-12);
+    NEAR_REL(clb_trace_law_drift(&clipped, 1), clipped.predicted[0], TOL(1e-11, 1e-2));
+    clb_trace_free(&plain), clb_trace_free(&clipped);
+}
+
+/* 400 updates are 4 times 100 with one state, bit for bit. */
+static void check_calls(const clb_train_opts *opts, int k)
+{
+    clb_problem p[2];
+    clb_train_state state;
+    clb_trace whole, part;
+    for (int w = 0; w < 2; ++w) {
+        clb_train_opts o = *opts;
+        CHECK(clb_problem_init(&p[w], NULL, 3, CLB_NORMAL_EXACT) == CLB_OK);
+        o.batch_rng = &p[w].rng;
+        CHECK(clb_train_state_init(&state, &p[w].net, &p[w].data, &o) == CLB_OK);
+        o.state = w ? &state : NULL;
+        if (w == 0) CHECK(clb_train(&p[0].net, &p[0].data, 0.01, 400, &o, &whole) == CLB_OK);
+        for (size_t i = 0; w && i < 4; ++i) {
+            CHECK(clb_train(&p[1].net, &p[1].data, 0.01, 100, &o, &part) == CLB_OK);
+            NOTE("case %d, call %zu", k, i);
+            for (size_t t = 0; t < 100; ++t) {
+                SAME_BITS(part.loss[t], whole.loss[100 * i + t]);
+                SAME_BITS(part.step[t], whole.step[100 * i + t]);
+            }
+            if (opts->optimizer != CLB_ADAM)
+                NEAR(part.flow[0] + part.oscillation[0], clb_trace_law_drift(&part, 1),
+                     TOL(1e-11, 1e-3));
+            clb_trace_free(&part);
+        }
+        clb_train_state_free(&state);
+    }
+    CHECK(memcmp(p[0].net.theta, p[1].net.theta, p[0].net.P * sizeof(clb_real)) == 0);
+    clb_trace_free(&whole);
+    for (int w = 0; w < 2; ++w) clb_problem_free(&p[w]);
+}
+
+static void t_state(void)
+{
+    for (int k = 0; k < 4 * (int)CLB_OPTIMIZER_COUNT; ++k) {
+        clb_train_opts opts = CLB_ZERO;
+        opts.optimizer = (clb_optimizer)(k / 4), opts.batch = k % 2 ? 30 : 0;
+        if (k / 2 % 2) opts.schedule.kind = CLB_COSINE, opts.schedule.horizon = 300;
+        if (k / 2 % 2) opts.schedule.warmup = 150, opts.clip = 0.1, opts.l2 = 1e-3;
+        check_calls(&opts, k);
+    }
+}
+
+static void t_state_of_another_run(void)
+{
+    clb_problem p;
+    clb_train_opts opts = CLB_ZERO;
+    clb_train_state state;
+    CHECK(clb_problem_init(&p, NULL, 3, CLB_NORMAL_EXACT) == CLB_OK);
+    opts.batch_rng = &p.rng, opts.state = &state;
+    CHECK(clb_train_state_init(&state, &p.net, &p.data, &opts) == CLB_OK);
+    opts.optimizer = CLB_ADAM;
+    CHECK(clb_train(&p.net, &p.data, 0.01, 1, &opts, NULL) == CLB_EOPTIMIZER);
+    opts.optimizer = CLB_GD, opts.batch = 10;
+    CHECK(clb_train(&p.net, &p.data, 0.01, 1, &opts, NULL) == CLB_EOPTIMIZER);
+    opts.batch = 0, state.P += 1;
+    CHECK(clb_train(&p.net, &p.data, 0.01, 1, &opts, NULL) == CLB_EOPTIMIZER);
+    state.P -= 1;
+    CHECK(clb_train(&p.net, &p.data, 0.01, 1, &opts, NULL) == CLB_OK);
+    EQUAL(state.t, 1);
+    clb_train_state_free(&state), clb_problem_free(&p);
+}
+
+/* Early stopping against a run that looks itself at the same updates. */
+typedef struct aside { const clb_data *data; double loss[64]; clb_real *theta; } aside;
+static clb_verdict note_aside(void *context, const clb_state *state)
+{
+    aside *a = (aside *)context;
+    clb_pass pass;
+    CHECK(clb_pass_init(&pass, state->net, a->data, CLB_CE) == CLB_OK);
+    a->loss[state->t / 5] = clb_loss(&pass, NULL);
+    memcpy(a->theta + state->t / 5 * state->net->P, state->net->theta,
+           state->net->P * sizeof(clb_real));
+    clb_pass_free(&pass);
+    return CLB_CONTINUE;
+}
+
+static void t_early_stopping(void)
+{
+    clb_problem p[2];
+    clb_data train, kept;
+    clb_early_stop early = CLB_ZERO;
+    clb_train_opts opts = CLB_ZERO;
+    clb_trace trace;
+    aside a;
+    clb_observer ob = { note_aside, &a, 5, NULL, 0, 0 };
+    size_t best = 0, idle = 0, i = 0;
+    for (int w = 0; w < 2; ++w) {
+        clb_problem_opts how = CLB_ZERO;
+        how.n = 60, how.separation = 0.3;
+        CHECK(clb_problem_init(&p[w], &how, 3, CLB_NORMAL_EXACT) == CLB_OK);
+        train = kept = p[w].data, train.n = 40, kept.n = 20;
+        kept.X += 40 * kept.d, kept.y += 40;
+        a.data = &kept;
+        if (w == 0) {
+            a.theta = (clb_real *)malloc(64 * p[0].net.P * sizeof(clb_real));
+            opts.ce = CLB_CE, opts.observers = &ob, opts.observer_count = 1;
+            CHECK(clb_train(&p[0].net, &train, 0.5, 300, &opts, NULL) == CLB_OK);
+            for (i = 1; i <= 60 && idle < 4; ++i) {
+                if (a.loss[i] < a.loss[best]) best = i, idle = 0; else ++idle;
+            }
+            CHECK(best > 0 && i < 60);                 /* the case has an inner optimum */
+            opts.observer_count = 0, early.every = 5, early.patience = 4, opts.early = &early;
+            continue;
+        }
+        early.data = &kept;
+        CHECK(clb_train(&p[1].net, &train, 0.5, 300, &opts, &trace) == CLB_OK);
+        EQUAL(early.best_t, 5 * best);
+        SAME_BITS(early.best_loss, a.loss[best]);
+        EQUAL(early.stopped, 1);
+        EQUAL(trace.steps, 5 * (i - 1));
+        CHECK(memcmp(p[1].net.theta, a.theta + best * p[1].net.P,
+                     p[1].net.P * sizeof(clb_real)) == 0);
+        clb_trace_free(&trace);
+    }
+    free(a.theta);
+    for (int w = 0; w < 2; ++w) clb_problem_free(&p[w]);
+}
+
+/* The factor of the first weights. */
+static void t_init_scale(void)
+{
+    clb_problem_opts how = CLB_ZERO;
+    clb_problem p[2];
+    for (int w = 0; w < 2; ++w) {
+        how.net.scale = w ? 2 : 0;
+        CHECK(clb_problem_init(&p[w], &how, 3, CLB_NORMAL_EXACT) == CLB_OK);
+    }
+    for (size_t j = 0; j < p[0].net.P; ++j)
+        SAME_BITS(p[1].net.theta[j], 2 * p[0].net.theta[j]);
+    for (int w = 0; w < 2; ++w) clb_problem_free(&p[w]);
+}
+
+/* Adam has no law. */
+static void t_no_split_without_a_law(void)
+{
+    clb_train_opts opts = CLB_ZERO;
+    clb_trace trace;
+    opts.optimizer = CLB_ADAM;
+    CHECK(run(1, 1e-3, 5, &opts, &trace) == CLB_OK);
+    CHECK(isnan(trace.flow[0]) && isnan(trace.oscillation[0]));
+    clb_trace_free(&trace);
+}
+
+/* Below the edge of stability the drift is flow, at the edge it is oscillation. */
+static void t_split_at_the_edge(void)
+{
+    clb_problem_opts how = CLB_ZERO;
+    clb_trace trace;
+    how.separation = 0.5;
+    CHECK(clb_problem_run(&how, 42, 2, 1500, NULL, &trace) == CLB_OK);
+    CHECK(trace.oscillation[0] > 0.9 * clb_trace_law_drift(&trace, 1));
+    clb_trace_free(&trace);
+    CHECK(clb_problem_run(&how, 42, 0.05, 1500, NULL, &trace) == CLB_OK);
+    CHECK(fabs(trace.oscillation[0]) < 0.01 * fabs(clb_trace_law_drift(&trace, 1)));
+    clb_trace_free(&trace);
 }
 
 /* T = 0 and one-layer nets are legal. */
@@ -224,14 +755,14 @@ static clb_data noise_data(size_t n, size_t d, size_t K, int kind)
     data.n = n, data.d = d, data.K = K;
     data.X = (clb_real *)malloc(n * d * sizeof(clb_real));
     data.y = (int *)malloc(n * sizeof(int));
-    if (kind == SOFT) data.T = (clb_real *)malloc(n * K * sizeof(clb_real));
+    if (kind == SOFT) data.targets = (clb_real *)malloc(n * K * sizeof(clb_real));
     clb_rng_normal(&rng, n * d, data.X);
     for (size_t i = 0; i < n; ++i) {
         data.y[i] = (int)clb_rng_below(&rng, (uint32_t)K);
         if (kind == REPEATED) data.X[i * d + d - 1] = 2 * data.X[i * d];
         if (kind == ZERO_COLUMN) data.X[i * d + d / 2] = 0;
     }
-    if (kind == SOFT) clb_rng_normal(&rng, n * K, data.T);
+    if (kind == SOFT) clb_rng_normal(&rng, n * K, data.targets);
     if (kind == REPEATED) memcpy(data.X + d, data.X, d * sizeof(clb_real));
     if (kind == ZERO_DATA) memset(data.X, 0, n * d * sizeof(clb_real));
     return data;
@@ -244,7 +775,7 @@ static clb_net linear_net(const clb_data *data, size_t L, size_t m, int by_pass)
     clb_net_opts opts = CLB_ZERO;
     clb_rng rng;
     size_t widths[10];
-    opts.activation = by_pass ? CLB_LEAKY_RELU : CLB_IDENTITY, opts.a = by_pass ? 1 : 0;
+    opts.activation = by_pass ? CLB_LEAKY_RELU : CLB_IDENTITY, opts.param = by_pass ? 1 : 0;
     for (size_t l = 1; l < L; ++l) widths[l] = m + l % 3;
     widths[0] = data->d, widths[L] = data->K;
     clb_rng_seed(&rng, 3);
@@ -470,7 +1001,7 @@ static void t_reduced_not_finite(void)
         clb_net net = linear_net(&data, 2, 7, 0);
         clb_trace trace;
         if (k / 2 == 0) data.X[59 * 8 + 3] = bad;
-        if (k / 2 == 1) data.T[7] = bad;
+        if (k / 2 == 1) data.targets[7] = bad;
         if (k / 2 == 2) net.theta[net.P - 1] = bad;
         NOTE("case %d", k);
         CHECK(clb_train(&net, &data, 0.01, 9, NULL, &trace) == CLB_EDIVERGED);
@@ -488,6 +1019,22 @@ static const test_case tests[] = {
     TEST(t_divergence),
     TEST(t_no_allocation_in_a_step),
     TEST(t_bad_input),
+    TEST(t_final_loss),
+    TEST(t_divergence_in_the_last_step),
+    TEST(t_without_trace),
+    TEST(t_observers_see_all_rows),
+    TEST(t_observer_list),
+    TEST(t_flow_and_oscillation),
+    TEST(t_laws_of_schedules),
+    TEST(t_schedule),
+    TEST(t_schedule_in_a_run),
+    TEST(t_clip),
+    TEST(t_state),
+    TEST(t_state_of_another_run),
+    TEST(t_early_stopping),
+    TEST(t_init_scale),
+    TEST(t_no_split_without_a_law),
+    TEST(t_split_at_the_edge),
     TEST(t_edges),
     TEST(t_reduced_gradient),
     TEST(t_reduced_differences),

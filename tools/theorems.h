@@ -75,7 +75,7 @@ EX_FN clb_net_opts theorem_net(clb_activation activation, int bias)
 {
     clb_net_opts net;
     memset(&net, 0, sizeof net);
-    net.activation = activation, net.bias = bias, net.a = 0.1;
+    net.activation = activation, net.bias = bias, net.param = 0.1;
     return net;
 }
 

@@ -40,7 +40,7 @@ KIT_FN kit_key128 kit_hash_problem(const clb_net *net, const clb_data *data, dou
     double a[3], build[2];
     build[0] = CLB_RESULTS_VERSION, build[1] = (double)sizeof(clb_real);
     kit_hash(&k, build, 2, sizeof *build);
-    a[0] = net->a, a[1] = (double)net->activation, a[2] = ce;
+    a[0] = net->param, a[1] = (double)net->activation, a[2] = ce;
     kit_hash(&k, a, 3, sizeof *a);
     kit_hash(&k, net->m, net->L + 1, sizeof *net->m);
     kit_hash(&k, net->b + 1, net->L, sizeof *net->b);
@@ -48,7 +48,7 @@ KIT_FN kit_key128 kit_hash_problem(const clb_net *net, const clb_data *data, dou
     kit_hash_word(&k, data->n);
     kit_hash(&k, data->X, data->n * data->d, sizeof *data->X);
     kit_hash(&k, data->y, data->n, sizeof *data->y);
-    kit_hash(&k, data->T, data->n * data->K, sizeof *data->T);
+    kit_hash(&k, data->targets, data->n * data->K, sizeof *data->targets);
     return k;
 }
 
@@ -131,13 +131,16 @@ KIT_FN void kit_once_keep(kit_kept *e)
 
 /* A trace is one block of doubles and pointers into it. */
 static const size_t kit_trace_parts[] = {
-    offsetof(clb_trace, loss),      offsetof(clb_trace, g),     offsetof(clb_trace, gb),
-    offsetof(clb_trace, q),         offsetof(clb_trace, qb),    offsetof(clb_trace, S),
-    offsetof(clb_trace, predicted), offsetof(clb_trace, first), offsetof(clb_trace, second),
+    offsetof(clb_trace, loss), offsetof(clb_trace, g), offsetof(clb_trace, gb),
+    offsetof(clb_trace, step), offsetof(clb_trace, q), offsetof(clb_trace, qb),
+    offsetof(clb_trace, upper), offsetof(clb_trace, lower), offsetof(clb_trace, S),
+    offsetof(clb_trace, predicted), offsetof(clb_trace, flow), offsetof(clb_trace, oscillation),
+    offsetof(clb_trace, first), offsetof(clb_trace, second),
 };
-/* All of its members are known here: three counts, eta, nine parts, the block. */
+/* All of its members are known here: three counts, eta, the parts, the two of neurons (NULL unless
+ * asked for, and then nothing is kept), the block. */
 typedef char kit_trace_is_known[sizeof(clb_trace) == 3 * sizeof(size_t) + sizeof(double)
-                                + (KIT_LEN(kit_trace_parts) + 1) * sizeof(void *) ? 1 : -1];
+                                + (KIT_LEN(kit_trace_parts) + 3) * sizeof(void *) ? 1 : -1];
 
 typedef struct kit_run_kept {
     clb_status status;
@@ -200,7 +203,9 @@ KIT_FN clb_status kit_train(clb_net *net, const clb_data *data, double eta, size
     void *kept;
     int again;
     if (opts) o = *opts;
-    if (!kit_cache_folder || !trace || o.observer_count || o.batch)
+    if (!kit_cache_folder || !trace || o.observer_count || o.batch || o.neurons || o.rates
+        || o.state || o.early || o.clip > 0 || o.schedule.call || o.schedule.warmup
+        || o.schedule.kind)
         return clb_train(net, data, eta, T, opts, trace);
     clb_train_opts_resolve(&o);
     key = kit_hash_problem(net, data, o.ce);
