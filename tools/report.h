@@ -1,399 +1,395 @@
-/* report.h - everything in one self-contained HTML page: no network, no script; light and dark,
- * wide screen, phone, paper. The environment block at the end is the only part that depends on the
- * machine.
- */
+/* report.h - the results as one self-contained HTML page: no network, no script; light and dark,
+ * wide screen, phone, paper. The environment at the end is the only part that depends on the
+ * machine. */
 #ifndef CLB_REPORT_H
 #define CLB_REPORT_H
 
+#include "tables.h"
+
+typedef struct report_files {             /* each may be NULL */
+    const char *theorems, *replication, *ledger;        /* Markdown */
+    const char *page;                                   /* name of the living page beside it */
+} report_files;
+
 static const char report_style[] =
-    ":root{color-scheme:light "
-    "dark;--bg:#fff;--fg:#1f2328;--soft:#59636e;--line:#d8dee4;--card:#f6f8fa;--link:#0b6bb8;"
-    "--good:#12703f;--goodbg:#dff5e6;--mid:#7a5600;--midbg:#fff1cc;--bad:#a01c2c;--badbg:#ffe2e4}\n"
-    "@media "
-    "(prefers-color-scheme:dark){:root{--bg:#0f1319;--fg:#e8ecf1;--soft:#9aa5b1;--line:#2b333d;--"
-    "card:#161c24;"
-    "--link:#58aef2;--good:#7fe0a6;--goodbg:#12361f;--mid:#f0cf7a;--midbg:#3a2e0c;--bad:#ff9aa6;--"
-    "badbg:#431920}}\n"
+    ":root{color-scheme:light dark;--bg:#fff;--fg:#1f2328;--soft:#59636e;--line:#d8dee4;"
+    "--card:#f6f8fa;--link:#0b6bb8;--good:#12703f;--goodbg:#dff5e6;--mid:#7a5600;--midbg:#fff1cc;"
+    "--bad:#a01c2c;--badbg:#ffe2e4}\n"
+    "@media (prefers-color-scheme:dark){:root{--bg:#0f1319;--fg:#e8ecf1;--soft:#9aa5b1;"
+    "--line:#2b333d;--card:#161c24;--link:#58aef2;--good:#7fe0a6;--goodbg:#12361f;--mid:#f0cf7a;"
+    "--midbg:#3a2e0c;--bad:#ff9aa6;--badbg:#431920}}\n"
     "*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.55 "
-    "system-ui,-apple-system,"
-    "'Segoe UI',Helvetica,Arial,sans-serif}main{max-width:1120px;margin:0 auto;padding:24px 20px "
-    "80px}\n"
-    "h1{font-size:1.9rem;line-height:1.2;margin:.4em 0}h2{font-size:1.35rem;margin:2.4em 0 "
-    ".5em;padding-top:.6em;"
-    "border-top:1px solid var(--line)}h3{font-size:1.02rem;margin:1.6em 0 "
-    ".4em}a{color:var(--link)}p{max-width:75ch}\n"
-    ".soft{color:var(--soft)}code{font:.88em "
-    "ui-monospace,Menlo,Consolas,monospace;background:var(--card);padding:.1em .35em;"
-    "border-radius:4px;overflow-wrap:anywhere}.scroll{overflow-x:auto;margin:.6em "
-    "0}table{border-collapse:collapse;"
-    "font-size:.86rem;min-width:50%}th,td{text-align:left;padding:.38em .7em;border-bottom:1px "
-    "solid var(--line);"
-    "vertical-align:top}th{color:var(--soft);font-weight:600}td.n{text-align:right;font-variant-"
-    "numeric:tabular-nums;"
-    "white-space:nowrap}\n"
-    ".v{display:inline-block;padding:.08em "
-    ".55em;border-radius:1em;font-size:.82rem;font-weight:600;white-space:nowrap}"
-    ".v0{color:var(--good);background:var(--goodbg)}.v1{color:var(--mid);background:var(--midbg)}"
-    ".v2{color:var(--bad);background:var(--badbg)}.cards{display:flex;flex-wrap:wrap;gap:12px;"
-    "margin:1em 0}"
-    ".card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.6em "
-    "1.1em;min-width:8.5em}"
-    ".card b{display:block;font-size:1.6rem;line-height:1.25}figure{margin:1em "
-    "0;overflow-x:auto}figure svg{max-width:100%;"
-    "height:auto;border:1px solid "
-    "var(--line);border-radius:6px}figcaption{color:var(--soft);font-size:.9rem}"
-    "details>summary{cursor:pointer;color:var(--link);margin:.6em "
-    "0}nav{display:flex;flex-wrap:wrap;gap:.3em .9em}\n"
-    "@media (max-width:700px){.t1 thead{display:none}.t1 tr{display:block;border-bottom:1px solid "
-    "var(--line);padding:.5em 0}"
-    ".t1 td{display:block;border:0;padding:.1em 0}.t1 td:empty{display:none}.t1 "
-    "td[data-h]:before{content:attr(data-h) \": \";"
-    "color:var(--soft)}main{padding:14px 12px 60px}figure "
-    "svg{max-width:none;width:860px}h1{font-size:1.5rem}}\n"
-    "@media "
-    "print{:root{--bg:#fff;--fg:#000;--card:#fff}main{max-width:none;padding:0}h2{break-after:"
-    "avoid}"
-    "figure,tr,.card{break-inside:avoid}details>*{display:block}nav{display:none}.scroll,figure{"
-    "overflow:visible}"
-    "figure svg{max-width:100%;width:auto}}\n";
+    "system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif}main{max-width:1120px;"
+    "margin:0 auto;padding:24px 20px 80px}\n"
+    "h1{font-size:1.9rem;line-height:1.2;margin:.4em 0}h2{font-size:1.35rem;margin:2.4em 0 .5em;"
+    "padding-top:.6em;border-top:1px solid var(--line)}h3{font-size:1.02rem;margin:1.6em 0 .4em}"
+    "a{color:var(--link)}p,dl{max-width:75ch}dt{font-weight:600;margin-top:.7em}dd{margin:0}"
+    "math{font-size:1.08em}\n"
+    ".soft{color:var(--soft)}code{font:.88em ui-monospace,Menlo,Consolas,monospace;"
+    "background:var(--card);padding:.1em .35em;border-radius:4px;overflow-wrap:anywhere}"
+    ".scroll{overflow-x:auto;margin:.6em 0}table{border-collapse:collapse;font-size:.86rem;"
+    "min-width:50%}th,td{text-align:left;padding:.38em .7em;border-bottom:1px solid var(--line);"
+    "vertical-align:top}th{color:var(--soft);font-weight:600}td.n{text-align:right;"
+    "font-variant-numeric:tabular-nums;white-space:nowrap}\n"
+    ".v{display:inline-block;padding:.08em .55em;border-radius:1em;font-size:.82rem;"
+    "font-weight:600}.v0{color:var(--soft);background:var(--card)}.v1{color:var(--bad);"
+    "background:var(--badbg)}.v2{color:var(--mid);background:var(--midbg)}.v3{color:var(--good);"
+    "background:var(--goodbg)}.v4{color:var(--soft);background:var(--card)}\n"
+    ".cards{display:flex;flex-wrap:wrap;gap:12px;margin:1em 0}.card{background:var(--card);"
+    "border:1px solid var(--line);border-radius:8px;padding:.6em 1.1em;min-width:8.5em}"
+    ".card b{display:block;font-size:1.6rem;line-height:1.25}\n"
+    "figure{margin:1em 0}.panels{display:flex;flex-wrap:wrap;gap:8px}.panels svg{width:430px;"
+    "max-width:100%;height:auto;border:1px solid var(--line);border-radius:6px}"
+    "figcaption{color:var(--soft);font-size:.9rem}\n"
+    "details>summary{cursor:pointer;color:var(--link);margin:.6em 0}nav{display:flex;"
+    "flex-wrap:wrap;gap:.3em .9em}\n"
+    "@media (max-width:760px){.t1 thead{display:none}.t1 tr{display:block;border-bottom:1px solid "
+    "var(--line);padding:.5em 0}.t1 td{display:block;border:0;padding:.1em 0}.t1 td:empty{"
+    "display:none}.t1 td[data-h]:before{content:attr(data-h) \": \";color:var(--soft)}"
+    "main{padding:14px 12px 60px}h1{font-size:1.5rem}}\n"
+    "@media print{:root{--bg:#fff;--fg:#000;--card:#fff}main{max-width:none;padding:0}"
+    "h2,h3{break-after:avoid}figure,tr,.card{break-inside:avoid}"
+    "details::details-content{content-visibility:visible;height:auto}"
+    "details>summary{display:none}nav{display:none}.scroll{overflow:visible}}\n";
 
-EX_FN void report_text(ex_buf *b, const char *text)
+/* What a reader needs before the first table. */
+static const char report_words[] =
+    "<section id=\"words\"><h2>The question in one minute</h2>\n"
+    "<p>A ReLU network without biases has weight matrices "
+    "<math><msub><mi>W</mi><mn>1</mn></msub><mo>,</mo><mo>&#8230;</mo><mo>,</mo><msub><mi>W</mi>"
+    "<mi>L</mi></msub></math>. If it is trained by gradient flow, the difference of the squared "
+    "norms of two neighbouring layers never changes:</p>\n"
+    "<p><math display=\"block\"><msub><mi>C</mi><mi>l</mi></msub><mo>=</mo><msup><mrow><mo>&#8214;"
+    "</mo><msub><mi>W</mi><mrow><mi>l</mi><mo>+</mo><mn>1</mn></mrow></msub><mo>&#8214;</mo></mrow>"
+    "<mn>2</mn></msup><mo>&#8722;</mo><msup><mrow><mo>&#8214;</mo><msub><mi>W</mi><mi>l</mi></msub>"
+    "<mo>&#8214;</mo></mrow><mn>2</mn></msup></math></p>\n"
+    "<p>Gradient descent takes steps of size <math><mi>&#951;</mi></math> instead of flowing, and "
+    "that breaks the law by an amount that is known exactly, with "
+    "<math><msub><mi>G</mi><mi>l</mi></msub></math> the gradient of layer l:</p>\n"
+    "<p><math display=\"block\"><msub><mi>C</mi><mi>l</mi></msub><mo>(</mo><mi>T</mi><mo>)</mo>"
+    "<mo>&#8722;</mo><msub><mi>C</mi><mi>l</mi></msub><mo>(</mo><mn>0</mn><mo>)</mo><mo>=</mo>"
+    "<msup><mi>&#951;</mi><mn>2</mn></msup><mi>S</mi><mo>,</mo><mspace width=\"1em\"/><mi>S</mi>"
+    "<mo>=</mo><munderover><mo>&#8721;</mo><mrow><mi>t</mi><mo>=</mo><mn>0</mn></mrow><mrow>"
+    "<mi>T</mi><mo>&#8722;</mo><mn>1</mn></mrow></munderover><mo>(</mo><msup><mrow><mo>&#8214;</mo>"
+    "<msub><mi>G</mi><mrow><mi>l</mi><mo>+</mo><mn>1</mn></mrow></msub><mo>&#8214;</mo></mrow>"
+    "<mn>2</mn></msup><mo>&#8722;</mo><msup><mrow><mo>&#8214;</mo><msub><mi>G</mi><mi>l</mi></msub>"
+    "<mo>&#8214;</mo></mrow><mn>2</mn></msup><mo>)</mo></math></p>\n"
+    "<p>The paper (<a href=\"https://arxiv.org/abs/2604.07405\">arXiv 2604.07405</a>, experiments "
+    "E01 to E23) asks how this drift depends on the step size, and on the eigenvalues of the "
+    "Hessian. A second paper (<a href=\"https://arxiv.org/abs/2606.05219\">arXiv 2606.05219</a>, "
+    "M01 to M10) studies linear networks with several parallel pathways.</p>\n"
+    "<dl><dt>drift</dt><dd>the change of C over a training run.</dd>"
+    "<dt>sharpness, <math><msub><mi>&#955;</mi><mi>max</mi></msub></math></dt><dd>the largest "
+    "eigenvalue of the Hessian of the loss.</dd>"
+    "<dt>edge of stability</dt><dd>where sharpness reaches 2/&#951;: beyond it, gradient descent on "
+    "a quadratic would diverge; on a network it oscillates.</dd>"
+    "<dt>exponent, &#945;</dt><dd>the slope of log drift against log &#951;.</dd>"
+    "<dt>MSE, CE</dt><dd>mean squared error and cross entropy, the two losses.</dd>"
+    "<dt>m, d, K, n, T</dt><dd>hidden width, inputs, outputs, samples, steps.</dd></dl>\n"
+    "<p>Every claim is asked three questions. <b>Number</b>: do we find the paper&#8217;s number "
+    "again on its own random seeds? <b>Statement</b>: does the sentence hold, always or under a "
+    "condition? <b>Fresh seeds</b>: in how many groups of seeds that the paper never used?</p>"
+    "</section>\n";
+
+KIT_FN void report_cell(kit_buf *b, const char *text, int number)
 {
-    char c[2] = { 0, 0 };
-    for (; *text; ++text) {
-        c[0] = *text;
-        ex_put(b, *text == '&'   ? "&amp;"
-                  : *text == '<' ? "&lt;"
-                  : *text == '>' ? "&gt;"
-                  : *text == '"' ? "&quot;"
-                                 : c);
-    }
+    kit_put(b, number ? "<td class=\"n\">" : "<td>");
+    put_html(b, text);
+    kit_put(b, "</td>");
 }
 
-EX_FN void report_cell(ex_buf *b, const char *text, int number)
+KIT_FN void report_answer(kit_buf *b, kit_answer answer, const char *text)
 {
-    ex_put(b, number ? "<td class=\"n\">" : "<td>");
-    report_text(b, text);
-    ex_put(b, "</td>");
+    kit_putf(b, "<span class=\"v v%d\">", (int)answer);
+    put_html(b, text);
+    kit_put(b, "</span>");
 }
 
-EX_FN void report_judgement(ex_buf *b, ex_judgement verdict)
+KIT_FN void report_heads(kit_buf *b, const char *kind, const char *const *heads, size_t n)
 {
-    ex_putf(b, "<span class=\"v v%d\">%s</span>", (int)verdict, ex_judgement_name(verdict));
-}
-
-/* kind: a class of the table, or "". */
-EX_FN void report_heads(ex_buf *b, const char *kind, const char *const *heads, size_t n)
-{
-    ex_putf(b, "<div class=\"scroll\"><table class=\"%s\"><thead><tr>", kind);
-    for (size_t c = 0; c < n; ++c) {
-        ex_put(b, "<th>");
-        report_text(b, heads[c]);
-        ex_put(b, "</th>");
-    }
-    ex_put(b, "</tr></thead><tbody>\n");
+    kit_putf(b, "<div class=\"scroll\"><table class=\"%s\"><thead><tr>", kind);
+    for (size_t c = 0; c < n; ++c) kit_put(b, "<th>"), put_html(b, heads[c]), kit_put(b, "</th>");
+    kit_put(b, "</tr></thead><tbody>\n");
 }
 
 static const char report_end[] = "</tbody></table></div>\n";
 
 /* --- parts of the page ------------------------------------------------------------------------ */
 
-EX_FN void report_table_1(ex_buf *b, ex *const *xs, size_t n, char letter)
+KIT_FN void report_all(kit_buf *b, const docs *all, const replication *r, char letter)
 {
     const char *cells[TABLES_COLUMNS];
     report_heads(b, "t1", tables_heads, TABLES_COLUMNS);
-    for (size_t i = 0; i < n; ++i) {
-        if (xs[i]->info->id[0] != letter) continue;
-        tables_row(xs[i], cells);
-        ex_putf(b, "<tr><td><a href=\"#%s\">%s</a></td>", cells[0], cells[0]);
-        for (int c = 1; c < TABLES_COLUMNS - 1; ++c) {
-            ex_putf(b, c > 2 ? "<td data-h=\"%s\">" : "<td>", tables_heads[c]);
-            report_text(b, cells[c]);
-            ex_put(b, "</td>");
+    for (size_t i = 0; i < all->n; ++i) {
+        const doc *d = &all->at[i];
+        const kit_claim *c = tables_first(d);
+        if (d->info.id[0] != letter || d->info.beyond) continue;
+        tables_row(d, r, cells);
+        kit_putf(b, "<tr><td><a href=\"#%s\">%s</a></td><td>", cells[0], cells[0]);
+        put_html(b, cells[1]), kit_put(b, "</td>");
+        for (int k = 2; k < TABLES_COLUMNS; ++k) {
+            kit_putf(b, "<td data-h=\"%s\">", tables_heads[k]);
+            if (k == 3 && c && c->number) report_answer(b, c->number, cells[k]);
+            else if (k == 4 && c && c->statement) report_answer(b, c->statement, cells[k]);
+            else put_html(b, cells[k]);
+            kit_put(b, "</td>");
         }
-        ex_put(b, "<td>");
-        if (xs[i]->verdict_n) report_judgement(b, xs[i]->verdicts[0].verdict);
-        ex_put(b, "</td></tr>\n");
+        kit_put(b, "</tr>\n");
     }
-    ex_put(b, report_end);
+    kit_put(b, report_end);
 }
 
-EX_FN void report_verdicts(ex_buf *b, const ex *x)
+KIT_FN void report_claims(kit_buf *b, const doc *d)
 {
-    static const char *const heads[5] = { "claim", "paper", "measured", "verdict", "rule" };
-    report_heads(b, "", heads, 5);
-    for (size_t i = 0; i < x->verdict_n; ++i) {
-        const ex_verdict_entry *v = &x->verdicts[i];
-        ex_put(b, "<tr>");
-        report_cell(b, v->claim, 0), report_cell(b, v->published, 0),
-            report_cell(b, v->measured, 0);
-        ex_put(b, "<td>");
-        report_judgement(b, v->verdict);
-        ex_put(b, "</td>");
-        report_cell(b, v->why, 0);
-        ex_put(b, "</tr>\n");
+    static const char *const theirs[5] = { "claim", "paper", "number", "statement", "measured" },
+                      *const ours[3] = { "claim", "verdict", "measured" };
+    int beyond = d->info.beyond != NULL, any = 0;
+    for (const kit_claim *c = d->x->claims; c; c = c->next) {
+        if (c->source == KIT_IDENTITY) continue;
+        if (!any++) report_heads(b, "t1", beyond ? ours : theirs, beyond ? 3 : 5);
+        kit_put(b, "<tr>"), report_cell(b, c->claim, 0);
+        if (!beyond) {
+            kit_put(b, "<td data-h=\"paper\">"), put_html(b, c->published);
+            kit_put(b, "</td><td data-h=\"number\">");
+            report_answer(b, c->number, kit_number_answers[c->number]), kit_put(b, "</td>");
+        }
+        kit_put(b, "<td data-h=\"statement\">"), report_answer(b, c->statement, tables_statement(c));
+        kit_put(b, "</td>"), report_cell(b, c->sentence, 0), kit_put(b, "</tr>\n");
     }
-    ex_put(b, report_end);
-    for (size_t i = 0; i < x->check_n; ++i) {
-        ex_putf(b, "<p>Identity %s: ", x->checks[i].flag ? "holds" : "<b>fails</b>");
-        report_text(b, x->checks[i].name);
-        ex_put(b, "</p>\n");
+    if (any) kit_put(b, report_end);
+    for (const kit_claim *c = d->x->claims; c; c = c->next) {
+        if (c->source != KIT_IDENTITY) continue;
+        kit_put(b, "<p>Identity: "), put_html(b, c->claim), kit_put(b, ". ");
+        report_answer(b, c->statement, kit_statement_answers[c->statement]);
+        kit_put(b, " <span class=\"soft\">"), put_html(b, c->sentence), kit_put(b, "</span></p>\n");
     }
 }
 
-EX_FN void report_summary(ex_buf *b, const ex *x)
+/* The panels one by one, so that they stand below each other on a phone. */
+KIT_FN void report_figure(kit_buf *b, const plot *p)
+{
+    kit_put(b, "<figure><div class=\"panels\">");
+    for (size_t i = 0; i < p->n; ++i) {
+        plot *one = plot_new(p->arena, p->id, tool_print("%zu", i), 1, 1);
+        char *svg;
+        one->id = tool_print("%s_%zu", p->id, i), one->caption = p->panels[i].title;
+        one->panels[0] = p->panels[i], one->n = 1;
+        one->panels[0].figure = one, one->panels[0].left = 72, one->panels[0].top = 44;
+        svg = plot_svg(one);
+        kit_put(b, svg);
+        free(svg);
+    }
+    kit_put(b, "</div><figcaption>"), put_html(b, p->caption);
+    kit_put(b, "</figcaption></figure>\n");
+}
+
+KIT_FN const char *report_number(double v, const char *format)
+{
+    const char *text = "-";
+    if (isnan(v)) return text;
+    return !strcmp(format, "5") ? tool_print("%.5g", v) : tool_print("%.6g", v);
+}
+
+KIT_FN void report_summary(kit_buf *b, const doc *d)
 {
     static const char *const heads[5] = { "quantity", "value", "standard error", "95 % interval",
                                           "published" };
-    char cell[64], range[80];
-    if (!x->summary.n) return;
+    if (!d->x->summary) return;
     report_heads(b, "", heads, 5);
-    for (size_t i = 0; i < x->summary.n; ++i) {
-        const ex_row *s = x->summary.at[i];
-        ex_list ci = ex_get_array(s, "ci95");
-        snprintf(range, sizeof range, "-");
-        if (ci.n == 2) snprintf(range, sizeof range, "%.5g to %.5g", ci.at[0], ci.at[1]);
-        ex_put(b, "<tr>");
-        report_cell(b, s->part, 0), report_cell(b, ex_cell(cell, sizeof cell, s, "value"), 1);
-        report_cell(b, ex_cell(cell, sizeof cell, s, "stderr"), 1), report_cell(b, range, 1);
-        report_cell(b, ex_cell(cell, sizeof cell, s, "published"), 1);
-        ex_put(b, "</tr>\n");
+    for (const kit_summary_item *s = d->x->summary; s; s = s->next) {
+        kit_put(b, "<tr>"), report_cell(b, s->name, 0);
+        report_cell(b, report_number(s->value, "6"), 1), report_cell(b, report_number(s->se, "6"), 1);
+        report_cell(b, isnan(s->lo) ? "-" : tool_print("%.5g to %.5g", s->lo, s->hi), 1);
+        report_cell(b, report_number(s->published, "6"), 1), kit_put(b, "</tr>\n");
     }
-    ex_put(b, report_end);
+    kit_put(b, report_end);
 }
 
-EX_FN void report_lines(ex_buf *b, const ex *x, const char *part)
+KIT_FN void report_table(kit_buf *b, const kit_table *t)
 {
-    const char *names[32];
     char cell[200];
-    size_t n = ex_columns(x, part, names, 32);
-    ex_put(b, "<h3>");
-    report_text(b, ex_caption_of(x, part));
-    ex_put(b, "</h3>\n");
-    report_heads(b, "", names, n);
-    for (size_t i = 0; i < x->lines.n; ++i) {
-        const ex_row *row = x->lines.at[i];
-        if (!ex_is(row, part)) continue;
-        ex_put(b, "<tr>");
-        for (size_t c = 0; c < n; ++c) {
-            const ex_value *v = ex_value_of(row, names[c]);
-            report_cell(b, ex_cell(cell, sizeof cell, row, names[c]), v && v->kind == EX_KIND_NUM);
-        }
-        ex_put(b, "</tr>\n");
+    const char **heads = (const char **)kit_new(&tool_arena, t->columns, sizeof *heads);
+    for (size_t c = 0; c < t->columns; ++c)
+        heads[c] = t->units[c][0] ? tool_print("%s (%s)", t->names[c], t->units[c]) : t->names[c];
+    kit_put(b, "<h3>"), put_html(b, t->caption), kit_put(b, "</h3>\n");
+    report_heads(b, "", heads, t->columns);
+    for (size_t i = 0; i < t->n; ++i) {
+        const kit_cell *c = &t->cells[i];
+        if (i % t->columns == 0) kit_put(b, "<tr>");
+        report_cell(b, c->text ? c->text : kit_cell_shown(cell, sizeof cell, c), !c->text);
+        if (i % t->columns + 1 == t->columns) kit_put(b, "</tr>\n");
     }
-    ex_put(b, report_end);
+    kit_put(b, report_end);
 }
 
-EX_FN void report_experiment(ex_buf *b, const ex *x)
+KIT_FN void report_body(kit_buf *b, const doc *d)
 {
-    ex_putf(b, "<section id=\"%s\"><h2>%s &nbsp; ", x->info->id, x->info->id);
-    report_text(b, x->info->title);
-    ex_put(b, "</h2>\n<p class=\"soft\">");
-    report_text(b, x->info->theorem);
-    ex_put(b, ". The paper&#8217;s key result: ");
-    report_text(b, x->info->paper);
-    ex_putf(b, ".</p>\n<p>%zu runs in %s precision%s. Repeat: <code>", x->runs.n, x->precision,
-            x->set.quick ? ", quick (smaller sweep, not comparable)" : "");
-    tables_command(b, x);
-    ex_put(b, "</code></p>\n");
-    report_verdicts(b, x);
-    for (size_t i = 0; i < x->figure_n; ++i) {
-        ex_put(b, "<figure>");
-        ex_put(b, x->figures[i].body);
-        ex_put(b, "<figcaption>");
-        report_text(b, x->figures[i].caption);
-        ex_put(b, "</figcaption></figure>\n");
+    int tables = 0;
+    kit_putf(b, "<p>%zu runs%s, %s precision%s. Repeat: <code>", d->run_n, tables_diverged(d),
+             d->precision, d->x->set.quick ? ", quick (smaller sweep, judges nothing)" : "");
+    tables_command(b, d);
+    kit_put(b, "</code></p>\n");
+    report_claims(b, d);
+    for (const plot *p = d->x->figures; p; p = p->next) report_figure(b, p);
+    report_summary(b, d);
+    for (const kit_table *t = d->x->tables; t; t = t->next) {
+        if (t->detail) continue;
+        if (!tables++) kit_put(b, "<details><summary>Detailed tables</summary>\n");
+        report_table(b, t);
     }
-    report_summary(b, x);
-    if (x->lines.n) ex_put(b, "<details><summary>Detailed tables</summary>\n");
-    for (size_t i = 0; i < x->lines.n; ++i)
-        if (ex_first_of_part(x, i)) report_lines(b, x, x->lines.at[i]->part);
-    ex_put(b, x->lines.n ? "</details></section>\n" : "</section>\n");
+    if (tables) kit_put(b, "</details>\n");
 }
 
-EX_FN void report_theorems(ex_buf *b, int quick)
+KIT_FN void report_experiment(kit_buf *b, const docs *all, size_t i)
 {
-    static const char *const heads[6] = { "",         "statement", "instances",
-                                          "residual", "verdict",   "what was measured" };
-    theorem_result results[THEOREMS];
-    char text[40];
-    if (!theorems_try(results, quick)) return;
-    ex_put(b, "<section id=\"theorems\"><h2>Theorems on random instances</h2>\n");
-    report_heads(b, "", heads, 6);
-    for (size_t i = 0; i < THEOREMS; ++i) {
-        ex_put(b, "<tr>");
-        report_cell(b, theorem_list[i].name, 0), report_cell(b, theorem_list[i].statement, 0);
-        snprintf(text, sizeof text, "%zu", results[i].instances);
-        report_cell(b, text, 1);
-        snprintf(text, sizeof text, "%.2g", results[i].residual);
-        report_cell(b, text, 1);
-        ex_put(b, "<td>");
-        if (theorem_list[i].check) report_judgement(b, results[i].verdict);
-        else ex_put(b, "not testable");
-        ex_put(b, "</td>");
-        report_cell(b, results[i].note, 0);
-        ex_put(b, "</tr>\n");
+    const doc *d = &all->at[i];
+    kit_putf(b, "<section id=\"%s\"><h2>%s &nbsp; ", d->info.id, d->info.id);
+    put_html(b, d->info.title), kit_put(b, "</h2>\n<p class=\"soft\">");
+    put_html(b, d->info.statement), kit_put(b, ". The paper&#8217;s key result: ");
+    put_html(b, d->info.key_result), kit_put(b, ".</p>\n");
+    report_body(b, d);
+    for (size_t k = 0; k < all->n; ++k) {
+        const doc *more = &all->at[k];
+        if (!more->info.beyond || strcmp(more->info.beyond, d->info.id)) continue;
+        kit_put(b, "<h3>Beyond the paper: "), put_html(b, more->info.title), kit_put(b, "</h3>\n");
+        report_body(b, more);
     }
-    ex_put(b, report_end);
-    ex_put(b, "<p>Repeat: <code>build/clb_tables theorems</code></p></section>\n");
+    kit_put(b, "</section>\n");
 }
 
-/* Part of a line of Markdown: \x is x, what stands between two ` is code. */
-EX_FN void report_span(ex_buf *b, const char *s, size_t n)
+/* --- Markdown that other tools wrote ----------------------------------------------------------- */
+
+/* Part of a line: \x is x, what stands between two ` is code. */
+KIT_FN void report_span(kit_buf *b, const char *s, size_t n)
 {
     char c[2] = { 0, 0 };
     int code = 0;
     for (; n > 0; ++s, --n) {
-        if (*s == '`') {
-            ex_put(b, (code = !code) ? "<code>" : "</code>");
-            continue;
-        }
+        if (*s == '`') { kit_put(b, (code = !code) ? "<code>" : "</code>"); continue; }
         if (*s == '\\' && n > 1) ++s, --n;
         c[0] = *s;
-        report_text(b, c);
+        put_html(b, c);
     }
 }
 
 /* "| a | b |", n characters, as a row of a table, which the head opens. */
-EX_FN void report_row(ex_buf *b, const char *s, size_t n, int head)
+KIT_FN void report_row(kit_buf *b, const char *s, size_t n, int head)
 {
-    ex_put(b, head ? "<div class=\"scroll\"><table><thead><tr>" : "<tr>");
+    kit_put(b, head ? "<div class=\"scroll\"><table><thead><tr>" : "<tr>");
     for (size_t at = 1, end; at < n; at = end + 1) {
         for (end = at; end < n && s[end] != '|'; ++end) end += s[end] == '\\';
-        ex_put(b, head ? "<th>" : "<td>");
+        kit_put(b, head ? "<th>" : "<td>");
         report_span(b, s + at, (end < n ? end : n) - at);
-        ex_put(b, head ? "</th>" : "</td>");
+        kit_put(b, head ? "</th>" : "</td>");
     }
-    ex_put(b, head ? "</tr></thead><tbody>\n" : "</tr>\n");
+    kit_put(b, head ? "</tr></thead><tbody>\n" : "</tr>\n");
 }
 
-/* What replicate wrote: Markdown of headings, paragraphs and tables. */
-EX_FN void report_replication(ex_buf *b, const char *text)
+/* Headings, paragraphs and tables. Second headings and what follows them are folded away. */
+KIT_FN void report_markdown(kit_buf *b, const char *id, const char *title, const char *text)
 {
     size_t n, rows = 0, parts = 0;
-    ex_put(b, "<section id=\"replication\"><h2>Replication on fresh seeds</h2>\n");
+    kit_putf(b, "<section id=\"%s\"><h2>%s</h2>\n", id, title);
     for (; *text; text += n + (text[n] == '\n')) {
         n = strcspn(text, "\n");
         if (*text == '|') {
             if (strncmp(text, "|---", 4) != 0) report_row(b, text, n, rows++ == 0);
             continue;
         }
-        if (rows) ex_put(b, report_end), rows = 0;
+        if (rows) kit_put(b, report_end), rows = 0;
         if (n == 0 || !strncmp(text, "# ", 2)) continue;
         if (!strncmp(text, "## ", 3)) {
-            if (parts++ == 0) ex_put(b, "<details><summary>By experiment</summary>\n");
-            ex_put(b, "<h3>");
-            report_span(b, text + 3, n - 3);
-            ex_put(b, "</h3>\n");
-        } else {
-            ex_put(b, "<p>");
-            report_span(b, text, n);
-            ex_put(b, "</p>\n");
+            if (parts++ == 0) kit_put(b, "<details><summary>By experiment</summary>\n");
+            kit_put(b, "<h3>"), report_span(b, text + 3, n - 3), kit_put(b, "</h3>\n");
+        } else
+            kit_put(b, "<p>"), report_span(b, text, n), kit_put(b, "</p>\n");
+    }
+    if (rows) kit_put(b, report_end);
+    kit_put(b, parts ? "</details></section>\n" : "</section>\n");
+}
+
+/* --- the page --------------------------------------------------------------------------------- */
+
+KIT_FN void report_cards(kit_buf *b, const docs *all)
+{
+    size_t runs = 0, experiments = 0, answers[5] = { 0, 0, 0, 0, 0 }, found = 0, asked = 0;
+    for (size_t i = 0; i < all->n; ++i) {
+        runs += all->at[i].run_n;
+        if (all->at[i].info.beyond) continue;
+        ++experiments;
+        for (const kit_claim *c = all->at[i].x->claims; c; c = c->next) {
+            if (c->source != KIT_PAPER) continue;
+            ++answers[c->statement], asked += c->number != KIT_NOT_ASKED, found += c->number == KIT_HOLDS;
         }
     }
-    if (rows) ex_put(b, report_end);
-    ex_put(b, parts ? "</details></section>\n" : "</section>\n");
+    kit_putf(b, "<div class=\"cards\"><div class=\"card\"><b>%zu</b>experiments</div>"
+             "<div class=\"card\"><b>%zu</b>runs</div><div class=\"card\"><b>%zu of %zu</b>"
+             "numbers found again</div>", experiments, runs, found, asked);
+    for (int v = KIT_HOLDS; v >= KIT_NO; --v)
+        kit_putf(b, "<div class=\"card\"><b>%zu</b>%s %s</div>", answers[v],
+                 answers[v] == 1 ? "statement" : "statements",
+                 v == KIT_HOLDS ? "hold" : v == KIT_PARTLY ? "hold under a condition" : "do not hold");
+    kit_put(b, "</div>\n");
 }
 
-EX_FN void report_ledger(ex_buf *b, const ledger *l)
+KIT_FN void report_environment(kit_buf *b, const docs *all)
 {
-    const char *heads[LEDGER_STATES + 2];
-    size_t counts[LEDGER_STATES], total;
-    char text[40];
-    heads[0] = "", heads[1] = "numbers";
-    for (int s = 0; s < LEDGER_STATES; ++s) heads[s + 2] = ledger_names[s];
-    ex_put(b, "<section id=\"ledger\"><h2>Ledger: every published number</h2>\n<p>What each number "
-              "of the published result files "
-              "is, compared with ours.</p>\n");
-    report_heads(b, "", heads, LEDGER_STATES + 2);
-    for (size_t i = 0; i <= l->x_n + 1; ++i) {
-        ledger_count(l, i <= l->x_n ? i : (size_t)-1, (size_t)-1, counts);
-        ex_put(b, "<tr>");
-        report_cell(b, i < l->x_n ? l->xs[i]->info->id : i == l->x_n ? "no experiment" : "all", 0);
-        total = 0;
-        for (int s = 0; s < LEDGER_STATES; ++s) total += counts[s];
-        snprintf(text, sizeof text, "%zu", total);
-        report_cell(b, text, 1);
-        for (int s = 0; s < LEDGER_STATES; ++s) {
-            snprintf(text, sizeof text, "%zu", counts[s]);
-            report_cell(b, text, 1);
-        }
-        ex_put(b, "</tr>\n");
+    double total = 0;
+    kit_put(b, "<section id=\"environment\"><h2>Environment</h2>\n<div class=\"scroll\"><table>"
+               "<tbody>\n");
+    for (size_t i = 0; i < all->n; ++i) {
+        const json *e = json_get(all->at[i].file.root, "environment");
+        double seconds = json_get_number(e, "seconds");
+        if (i == 0)
+            kit_put(b, "<tr><td>build</td><td>"), put_html(b, json_get_text(e, "build")),
+                kit_put(b, "</td></tr>\n");
+        if (isnan(seconds)) continue;
+        total += seconds;
+        kit_putf(b, "<tr><td>%s</td><td class=\"n\">%.1f s</td></tr>\n", all->at[i].info.id, seconds);
     }
-    ex_put(b, report_end);
-    ex_put(b, "<p>Repeat: <code>build/clb_tables check --reference DIR "
-              "build/results</code></p></section>\n");
+    kit_putf(b, "<tr><td>all</td><td class=\"n\">%.0f s</td></tr>\n%s</section>\n", total, report_end);
 }
 
-EX_FN void report_cards(ex_buf *b, ex *const *xs, size_t n)
+KIT_FN void report_navigation(kit_buf *b, const docs *all, const report_files *f)
 {
-    size_t verdicts[3] = { 0, 0, 0 }, runs = 0;
-    for (size_t i = 0; i < n; ++i) {
-        runs += xs[i]->runs.n;
-        for (size_t k = 0; k < xs[i]->verdict_n; ++k) ++verdicts[xs[i]->verdicts[k].verdict];
-    }
-    ex_putf(b,
-            "<div class=\"cards\"><div class=\"card\"><b>%zu</b>experiments</div><div "
-            "class=\"card\"><b>%zu</b>runs</div>",
-            n, runs);
-    for (int v = 0; v < 3; ++v)
-        ex_putf(b, "<div class=\"card\"><b>%zu</b>%s</div>", verdicts[v],
-                ex_judgement_name((ex_judgement)v));
-    ex_put(b, "</div>\n");
+    kit_put(b, "<nav><a href=\"#words\">The question</a>");
+    for (size_t i = 0; i < all->n; ++i)
+        if (!all->at[i].info.beyond)
+            kit_putf(b, "<a href=\"#%s\">%s</a>", all->at[i].info.id, all->at[i].info.id);
+    if (f->theorems) kit_put(b, "<a href=\"#theorems\">Theorems</a>");
+    if (f->replication) kit_put(b, "<a href=\"#replication\">Fresh seeds</a>");
+    if (f->ledger) kit_put(b, "<a href=\"#ledger\">Every published number</a>");
+    if (f->page)
+        kit_put(b, "<a href=\""), put_html(b, f->page), kit_put(b, "\">Try it: the living page</a>");
+    kit_put(b, "</nav>\n");
 }
 
-EX_FN void report_environment(ex_buf *b, ex *const *xs, size_t n)
-{
-    double seconds = 0.0;
-    for (size_t i = 0; i < n; ++i) seconds += isnan(xs[i]->seconds) ? 0.0 : xs[i]->seconds;
-    ex_put(b, "<section id=\"environment\"><h2>Environment</h2>\n<p class=\"soft\">");
-    report_text(b, clb_build_info());
-    ex_putf(b, ". All experiments: %.0f s.</p>\n<div class=\"scroll\"><table><tbody>", seconds);
-    for (size_t i = 0; i < n; ++i)
-        ex_putf(b, "<tr><td>%s</td><td class=\"n\">%.1f s</td></tr>\n", xs[i]->info->id,
-                xs[i]->seconds);
-    ex_put(b, report_end);
-    ex_put(b, "</section>\n");
-}
-
-/* The whole page; l and replication (the text of replication.md) may be NULL. */
-EX_FN void report_page(ex_buf *b, ex *const *xs, size_t n, const ledger *l, const char *replication)
+KIT_FN void report_page(kit_buf *b, const docs *all, const replication *r, const report_files *f)
 {
     size_t pathways = 0, quick = 0;
-    for (size_t i = 0; i < n; ++i)
-        pathways += xs[i]->info->id[0] == 'M', quick += xs[i]->set.quick != 0;
-    ex_put(
-        b,
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-        "content=\"width=device-width,initial-scale=1\"><title>Conservation laws and their "
-        "breaking: results</title>\n<style>");
-    ex_put(b, report_style);
-    ex_put(b, "</style></head><body><main>\n<h1>Conservation laws and their breaking in neural "
-              "network training</h1>\n"
-              "<p>Each claim of the paper, run again and judged by a rule that stands in the "
-              "experiment&#8217;s source. "
-              "clb " CLB_VERSION ".</p>\n");
-    if (quick)
-        ex_put(b, "<p><b>Quick runs: smaller sweeps, not comparable with the paper.</b></p>\n");
-    report_cards(b, xs, n);
-    ex_put(b, "<nav>");
-    for (size_t i = 0; i < n; ++i)
-        ex_putf(b, "<a href=\"#%s\">%s</a>", xs[i]->info->id, xs[i]->info->id);
-    ex_put(b, "<a href=\"#theorems\">Theorems</a>");
-    if (replication) ex_put(b, "<a href=\"#replication\">Replication</a>");
-    if (l) ex_put(b, "<a href=\"#ledger\">Ledger</a>");
-    ex_put(b, "</nav>\n<h2>Table 1</h2>\n");
-    report_table_1(b, xs, n, 'E');
-    if (pathways) {
-        ex_put(b, "<h2>Pathways</h2>\n");
-        report_table_1(b, xs, n, 'M');
-    }
-    report_theorems(b, quick > 0);
-    if (replication) report_replication(b, replication);
-    for (size_t i = 0; i < n; ++i) report_experiment(b, xs[i]);
-    if (l) report_ledger(b, l);
-    report_environment(b, xs, n);
-    ex_put(b, "</main></body></html>\n");
+    for (size_t i = 0; i < all->n; ++i)
+        pathways += all->at[i].info.id[0] == 'M', quick += all->at[i].x->set.quick != 0;
+    kit_put(b, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta "
+               "name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>Conservation "
+               "laws and their breaking: results</title>\n<style>");
+    kit_put(b, report_style);
+    kit_put(b, "</style></head><body><main>\n<h1>Conservation laws and their breaking in neural "
+               "network training</h1>\n<p>The experiments of two papers, run again with clb "
+               CLB_VERSION ". Every verdict is computed from the numbers by a rule that stands in "
+               "the experiment&#8217;s source.</p>\n");
+    if (quick) kit_put(b, "<p><b>Quick runs: smaller sweeps, which judge nothing.</b></p>\n");
+    report_cards(b, all);
+    report_navigation(b, all, f);
+    kit_put(b, report_words);
+    kit_put(b, "<h2>What came out</h2>\n"), report_all(b, all, r, 'E');
+    if (pathways) kit_put(b, "<h2>Several pathways</h2>\n"), report_all(b, all, r, 'M');
+    if (f->theorems) report_markdown(b, "theorems", "The theorems on random instances", f->theorems);
+    if (f->replication) report_markdown(b, "replication", "Fresh seeds", f->replication);
+    for (size_t i = 0; i < all->n; ++i)
+        if (!all->at[i].info.beyond) report_experiment(b, all, i);
+    if (f->ledger) report_markdown(b, "ledger", "Every published number against ours", f->ledger);
+    report_environment(b, all);
+    kit_put(b, "</main></body></html>\n");
 }
 
 #endif /* CLB_REPORT_H */

@@ -1,226 +1,226 @@
-/* tables.h - Table 1 (and that of the pathway experiments) as Markdown, LaTeX and CSV, and one
- * detailed Markdown page an experiment. Same results, same bytes: nothing here depends on time or
- * machine.
- */
+/* tables.h - the table of all experiments as Markdown, LaTeX and CSV, and one Markdown page an
+ * experiment with what goes beyond it. Same result files, same bytes. */
 #ifndef CLB_TABLES_H
 #define CLB_TABLES_H
 
-/* Text for a Markdown table cell. */
-EX_FN void tables_md(ex_buf *b, const char *text)
-{
-    char c[3] = { 0, 0, 0 };
-    for (; *text; ++text) {
-        c[0] = *text, c[1] = 0;
-        if (*text == '|' || *text == '<' || *text == '*' || *text == '_') c[0] = '\\', c[1] = *text;
-        if (*text == '\n') c[0] = ' ';
-        ex_put(b, c);
-    }
-}
+#include "escape.h"
+#include "replication.h"
 
-EX_FN void tables_csv(ex_buf *b, const char *text)
-{
-    char c[3] = { 0, 0, 0 };
-    ex_put(b, "\"");
-    for (; *text; ++text) {
-        c[0] = *text, c[1] = *text == '"' ? '"' : (char)0;
-        ex_put(b, c);
-    }
-    ex_put(b, "\"");
-}
+/* --- the table of all experiments ------------------------------------------------------------- */
 
-EX_FN void tables_tex(ex_buf *b, const char *text)
-{
-    char c[8];
-    for (; *text; ++text) {
-        const char *how = strchr("&%$#_{}", *text) ? "\\%c"
-                          : *text == '^'           ? "\\^{}"
-                          : *text == '~'           ? "$\\sim$"
-                          : *text == '\\'          ? "$\\backslash$"
-                          : *text == '<'           ? "$<$"
-                          : *text == '>'           ? "$>$"
-                          : *text == '|'           ? "$|$"
-                                                   : "%c";
-        if (!strcmp(how, "%c") || !strcmp(how, "\\%c"))
-            snprintf(c, sizeof c, how[0] == '%' ? "%c" : "\\%c", *text);
-        else snprintf(c, sizeof c, "%s", "");
-        ex_put(b, c[0] ? c : how);
-    }
-}
-
-/* The columns of Table 1 for one experiment; "" where there is nothing. */
 enum { TABLES_COLUMNS = 7 };
 static const char *const tables_heads[TABLES_COLUMNS] = {
-    "", "Experiment", "Statement", "The paper's key result", "Measured", "95 % interval", "Verdict"
+    "", "Experiment", "The paper's key result", "Paper's number found again on its seeds",
+    "Does the statement hold", "On fresh seeds", "What we found"
 };
 
-EX_FN void tables_row(ex *x, const char **cells)
+/* The claim that stands for the experiment; NULL: it has none. */
+KIT_FN const kit_claim *tables_first(const doc *d)
 {
-    const ex_verdict_entry *v = x->verdict_n ? &x->verdicts[0] : NULL;
-    cells[0] = x->info->id, cells[1] = x->info->title, cells[2] = x->info->theorem,
-    cells[3] = x->info->paper;
-    cells[4] = v ? v->measured : "", cells[5] = "",
-    cells[6] = v ? ex_judgement_name(v->verdict) : "";
-    for (size_t i = 0; x->info->key && i < x->summary.n; ++i) {
-        ex_list ci = ex_get_array(x->summary.at[i], "ci95");
-        if (ex_is(x->summary.at[i], x->info->key) && ci.n == 2 && isfinite(ci.at[0])
-            && isfinite(ci.at[1]))
-            cells[5] = ex_print(x, "%.4g to %.4g", ci.at[0], ci.at[1]);
-    }
+    const kit_claim *c = d->x->claims;
+    while (c && c->source != KIT_PAPER) c = c->next;
+    return c;
 }
 
-/* Experiments whose id starts with the letter, as Markdown, LaTeX (format 1) or CSV (format 2). */
-EX_FN void tables_one(ex_buf *b, ex *const *xs, size_t n, char letter, int format)
+/* "holds under a condition: for eta up to 0.1". */
+KIT_FN const char *tables_statement(const kit_claim *c)
 {
-    static void (*const escape[3])(ex_buf *, const char *) = { tables_md, tables_tex, tables_csv };
+    const char *answer = kit_statement_answers[c->statement];
+    if (c->statement == KIT_NOT_ASKED) return "-";
+    if (c->statement == KIT_PARTLY) return tool_print("%s: %s", answer, c->condition);
+    if (c->statement == KIT_UNDECIDED) return tool_print("%s: %s", answer, c->reason);
+    return answer;
+}
+KIT_FN const char *tables_number(const kit_claim *c)
+{
+    const char *answer = kit_number_answers[c->number];
+    if (c->number == KIT_NOT_ASKED) return "-";
+    return c->number == KIT_UNDECIDED ? tool_print("%s: %s", answer, c->reason) : answer;
+}
+
+KIT_FN void tables_row(const doc *d, const replication *r, const char **cells)
+{
+    const kit_claim *c = tables_first(d);
+    cells[0] = d->info.id, cells[1] = d->info.title, cells[2] = d->info.key_result;
+    cells[3] = c ? tables_number(c) : "-", cells[4] = c ? tables_statement(c) : "-";
+    cells[5] = r->path ? replication_says(r, d, c) : "not run";
+    cells[6] = c ? c->sentence : "";
+}
+
+typedef enum tables_format { TABLES_MARKDOWN, TABLES_TEX, TABLES_CSV } tables_format;
+
+KIT_FN void tables_put_row(kit_buf *b, const char *const *cells, tables_format format)
+{
+    static void (*const put[3])(kit_buf *, const char *) = { put_markdown, put_tex, put_csv };
     static const char *const begin[3] = { "| ", "", "" }, *const between[3] = { " | ", " & ", "," },
                       *const end[3] = { " |\n", " \\\\\n", "\n" };
+    kit_put(b, begin[format]);
+    for (int c = 0; c < TABLES_COLUMNS; ++c) {
+        if (c) kit_put(b, between[format]);
+        put[format](b, cells[c]);
+    }
+    kit_put(b, end[format]);
+}
+
+/* Experiments of the paper whose name starts with the letter. */
+KIT_FN void tables_all(kit_buf *b, const docs *all, const replication *r, char letter,
+                       tables_format format)
+{
     const char *cells[TABLES_COLUMNS];
-    if (format == 1) ex_put(b, "\\begin{tabular}{lllllll}\n\\hline\n");
-    for (size_t i = 0; i <= n; ++i) {
-        if (i && xs[i - 1]->info->id[0] != letter) continue;
-        if (i) tables_row(xs[i - 1], cells);
-        else memcpy(cells, tables_heads, sizeof cells);
-        ex_put(b, begin[format]);
-        for (int c = 0; c < TABLES_COLUMNS; ++c) {
-            if (c) ex_put(b, between[format]);
-            escape[format](b, cells[c]);
-        }
-        ex_put(b, end[format]);
-        if (i == 0)
-            ex_put(b, format == 0   ? "|---|---|---|---|---|---|---|\n"
-                      : format == 1 ? "\\hline\n"
-                                    : "");
+    if (format == TABLES_TEX) kit_put(b, "\\begin{tabular}{lllllll}\n\\hline\n");
+    tables_put_row(b, tables_heads, format);
+    if (format == TABLES_MARKDOWN) kit_put(b, "|---|---|---|---|---|---|---|\n");
+    if (format == TABLES_TEX) kit_put(b, "\\hline\n");
+    for (size_t i = 0; i < all->n; ++i) {
+        if (all->at[i].info.id[0] != letter || all->at[i].info.beyond) continue;
+        tables_row(&all->at[i], r, cells);
+        tables_put_row(b, cells, format);
     }
-    if (format == 1) ex_put(b, "\\hline\n\\end{tabular}\n");
+    if (format == TABLES_TEX) kit_put(b, "\\hline\n\\end{tabular}\n");
 }
 
-/* One detailed table as Markdown. */
-EX_FN void tables_lines(ex_buf *b, const ex *x, const char *part)
+/* --- one page an experiment ------------------------------------------------------------------- */
+
+KIT_FN void tables_lines(kit_buf *b, const kit_table *t)
 {
-    const char *names[32];
     char cell[200];
-    size_t n = ex_columns(x, part, names, 32);
-    ex_put(b, "\n### ");
-    ex_put(b, ex_caption_of(x, part));
-    ex_put(b, "\n\n|");
-    for (size_t c = 0; c < n; ++c) { ex_put(b, " "); tables_md(b, names[c]); ex_put(b, " |"); }
-    ex_put(b, "\n|");
-    for (size_t c = 0; c < n; ++c) ex_put(b, "---|");
-    ex_put(b, "\n");
-    for (size_t i = 0; i < x->lines.n; ++i) {
-        if (!ex_is(x->lines.at[i], part)) continue;
-        ex_put(b, "|");
-        for (size_t c = 0; c < n; ++c) {
-            ex_put(b, " ");
-            tables_md(b, ex_cell(cell, sizeof cell, x->lines.at[i], names[c]));
-            ex_put(b, " |");
+    kit_put(b, "\n### "), kit_put(b, t->caption), kit_put(b, "\n\n|");
+    for (size_t c = 0; c < t->columns; ++c) {
+        kit_put(b, " "), put_markdown(b, t->names[c]);
+        if (t->units[c][0]) kit_put(b, " ("), put_markdown(b, t->units[c]), kit_put(b, ")");
+        kit_put(b, " |");
+    }
+    kit_put(b, "\n|");
+    for (size_t c = 0; c < t->columns; ++c) kit_put(b, "---|");
+    for (size_t i = 0; i < t->n; ++i) {
+        kit_put(b, i % t->columns ? " " : "\n| ");
+        put_markdown(b, t->cells[i].text ? t->cells[i].text
+                                         : kit_cell_shown(cell, sizeof cell, &t->cells[i]));
+        kit_put(b, " |");
+    }
+    kit_put(b, "\n");
+}
+
+KIT_FN void tables_number_cell(kit_buf *b, double v)
+{
+    if (isnan(v)) kit_put(b, " | -"); else kit_putf(b, " | %.6g", v);
+}
+
+KIT_FN void tables_summary(kit_buf *b, const doc *d)
+{
+    if (!d->x->summary) return;
+    kit_put(b, "\n### Summary\n\n| quantity | value | standard error | 95 % interval | published "
+               "|\n|---|---|---|---|---|\n");
+    for (const kit_summary_item *s = d->x->summary; s; s = s->next) {
+        kit_put(b, "| "), put_markdown(b, s->name);
+        if (isnan(s->value)) kit_put(b, " | nan"); else kit_putf(b, " | %.6g", s->value);
+        tables_number_cell(b, s->se);
+        if (isnan(s->lo)) kit_put(b, " | -"); else kit_putf(b, " | %.5g to %.5g", s->lo, s->hi);
+        tables_number_cell(b, s->published);
+        kit_put(b, " |\n");
+    }
+}
+
+/* The paper's claims: three questions. Ours: does it hold. */
+KIT_FN void tables_claims(kit_buf *b, const doc *d)
+{
+    int ours = d->info.beyond != NULL, head = 0;
+    for (const kit_claim *c = d->x->claims; c; c = c->next) {
+        if (c->source == KIT_IDENTITY) continue;
+        if (!head++)
+            kit_put(b, ours ? "\n| claim | verdict | measured |\n|---|---|---|\n"
+                            : "\n### Claims\n\n| claim | paper | number | statement | measured |\n"
+                              "|---|---|---|---|---|\n");
+        kit_put(b, "| "), put_markdown(b, c->claim), kit_put(b, " | ");
+        if (!ours) {
+            put_markdown(b, c->published), kit_put(b, " | ");
+            put_markdown(b, kit_number_answers[c->number]), kit_put(b, " | ");
         }
-        ex_put(b, "\n");
+        put_markdown(b, tables_statement(c)), kit_put(b, " | ");
+        put_markdown(b, c->sentence), kit_put(b, " |\n");
     }
-}
-
-EX_FN void tables_summary(ex_buf *b, const ex *x)
-{
-    char cell[64];
-    if (!x->summary.n) return;
-    ex_put(b, "\n### Summary\n\n| quantity | value | standard error | 95 % interval | published "
-              "|\n|---|---|---|---|---|\n");
-    for (size_t i = 0; i < x->summary.n; ++i) {
-        const ex_row *s = x->summary.at[i];
-        ex_list ci = ex_get_array(s, "ci95");
-        ex_put(b, "| ");
-        tables_md(b, s->part);
-        ex_putf(b, " | %s", ex_cell(cell, sizeof cell, s, "value"));
-        ex_putf(b, " | %s | ", ex_cell(cell, sizeof cell, s, "stderr"));
-        if (ci.n == 2) ex_putf(b, "%.5g to %.5g", ci.at[0], ci.at[1]); else ex_put(b, "-");
-        ex_putf(b, " | %s |\n", ex_cell(cell, sizeof cell, s, "published"));
-    }
-}
-
-EX_FN void tables_verdicts(ex_buf *b, const ex *x)
-{
-    ex_put(
-        b,
-        "\n### Verdicts\n\n| claim | paper | measured | verdict | rule |\n|---|---|---|---|---|\n");
-    for (size_t i = 0; i < x->verdict_n; ++i) {
-        const ex_verdict_entry *v = &x->verdicts[i];
-        const char *texts[5];
-        texts[0] = v->claim, texts[1] = v->published, texts[2] = v->measured;
-        texts[3] = ex_judgement_name(v->verdict), texts[4] = v->why;
-        for (int k = 0; k < 5; ++k) { ex_put(b, "| "); tables_md(b, texts[k]); ex_put(b, " "); }
-        ex_put(b, "|\n");
-    }
-    if (x->check_n) ex_put(b, "\n### Identities\n\n");
-    for (size_t i = 0; i < x->check_n; ++i) {
-        ex_putf(b, "- %s: ", x->checks[i].flag ? "holds" : "FAILS");
-        tables_md(b, x->checks[i].name);
-        ex_put(b, "\n");
+    head = 0;
+    for (const kit_claim *c = d->x->claims; c; c = c->next) {
+        if (c->source != KIT_IDENTITY) continue;
+        if (!head++) kit_put(b, "\n### Identities\n\n");
+        kit_putf(b, "- %s: ", kit_statement_answers[c->statement]);
+        put_markdown(b, c->claim), kit_put(b, ". "), put_markdown(b, c->sentence), kit_put(b, "\n");
     }
 }
 
 /* The command that repeats an experiment, from the repository's folder. */
-EX_FN void tables_command(ex_buf *b, const ex *x)
+KIT_FN void tables_command(kit_buf *b, const doc *d)
 {
-    ex_putf(b, "build/clb_tables run --only %s", x->info->id);
-    if (x->set.published) ex_put(b, " --published");
-    if (x->set.quick) ex_put(b, " --quick");
-    if (x->set.seeds) ex_putf(b, " --seeds %s", x->set.seeds);
-    if (x->set.lrs) ex_putf(b, " --lrs %s", x->set.lrs);
+    const kit_settings *set = &d->x->set;
+    kit_putf(b, "build/clb_run --only %.3s --", d->info.id);
+    if (set->published) kit_put(b, " --published");
+    if (set->quick) kit_put(b, " --quick");
+    if (set->seeds) kit_putf(b, " --seeds %s", set->seeds);
+    if (set->lrs) kit_putf(b, " --lrs %s", set->lrs);
+    if (set->part) kit_putf(b, " --part %s", set->part);
+    while (b->n && (b->s[b->n - 1] == '-' || b->s[b->n - 1] == ' ')) b->s[--b->n] = 0;
 }
 
-EX_FN void tables_page(ex_buf *b, const ex *x)
+/* How many runs diverged: "" if none. */
+KIT_FN const char *tables_diverged(const doc *d)
 {
-    ex_putf(b, "# %s %s\n\n%s. The paper's key result: ", x->info->id, x->info->title,
-            x->info->theorem);
-    tables_md(b, x->info->paper);
-    ex_putf(b, "\n\n%zu runs, %s precision%s. Repeat: `", x->runs.n, x->precision,
-            x->set.quick ? ", quick (smaller sweep, not comparable)" : "");
-    tables_command(b, x);
-    ex_put(b, "`\n");
-    tables_verdicts(b, x);
-    tables_summary(b, x);
-    for (size_t i = 0; i < x->figure_n; ++i) {
-        ex_putf(b, "\n![%s](../figures/%s)\n\n", x->figures[i].name, x->figures[i].name);
-        tables_md(b, x->figures[i].caption);
-        ex_put(b, "\n");
+    double n = 0;
+    for (const json *p = d->parts->first; p; p = p->next) n += json_get_number(p, "diverged");
+    return n > 0 ? tool_print(", of which %.0f diverged", n) : "";
+}
+
+KIT_FN void tables_body(kit_buf *b, const doc *d)
+{
+    kit_putf(b, "\n%zu runs%s, %s precision%s. Repeat: `", d->run_n, tables_diverged(d), d->precision,
+             d->x->set.quick ? ", quick (smaller sweep, judges nothing)" : "");
+    tables_command(b, d);
+    kit_put(b, "`\n");
+    tables_claims(b, d);
+    tables_summary(b, d);
+    for (const plot *p = d->x->figures; p; p = p->next) {
+        kit_putf(b, "\n![%s](../figures/%s)\n\n", p->file, p->file);
+        put_markdown(b, p->caption), kit_put(b, "\n");
     }
-    for (size_t i = 0; i < x->lines.n; ++i)
-        if (ex_first_of_part(x, i)) tables_lines(b, x, x->lines.at[i]->part);
+    for (const kit_table *t = d->x->tables; t; t = t->next)
+        if (!t->detail) tables_lines(b, t);
 }
 
-EX_FN int tables_file(const char *folder, const char *name, ex_buf *b)
+/* Experiment i, and what goes beyond it: the documents that follow. */
+KIT_FN void tables_page(kit_buf *b, const docs *all, size_t i)
 {
-    char path[1200];
-    int status;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    status = ex_write_file(path, b->s ? b->s : "", b->n);
-    free(b->s);
-    memset(b, 0, sizeof *b);
-    return status;
+    const doc *d = &all->at[i];
+    kit_putf(b, "# %s %s\n\n%s. The paper's key result: ", d->info.id, d->info.title,
+             d->info.statement);
+    put_markdown(b, d->info.key_result), kit_put(b, "\n");
+    tables_body(b, d);
+    for (size_t k = 0; k < all->n; ++k) {
+        const doc *more = &all->at[k];
+        if (!more->info.beyond || strcmp(more->info.beyond, d->info.id)) continue;
+        kit_putf(b, "\n## Beyond the paper: %s\n", more->info.title);
+        tables_body(b, more);
+    }
 }
 
-/* All tables into a folder. */
-EX_FN int tables_write(const char *folder, ex *const *xs, size_t n)
+/* All of it into a folder. */
+KIT_FN int tables_write(const char *folder, const docs *all, const replication *r)
 {
     static const char *const ends[3] = { "md", "tex", "csv" };
-    ex_buf b = { NULL, 0, 0 };
-    char name[64];
-    int status = EX_OK;
-    ex_make_folder(folder);
+    kit_buf b = { NULL, 0, 0 };
+    int status = KIT_OK;
+    kit_make_folder(folder);
     for (int which = 0; which < 2; ++which) {
         size_t found = 0;
-        char letter = which ? 'M' : 'E';
-        for (size_t i = 0; i < n; ++i) found += xs[i]->info->id[0] == letter;
+        for (size_t i = 0; i < all->n; ++i) found += all->at[i].info.id[0] == "EM"[which];
         for (int format = 0; format < 3 && found && !status; ++format) {
-            tables_one(&b, xs, n, letter, format);
-            snprintf(name, sizeof name, "%s.%s", which ? "pathways" : "table1", ends[format]);
-            status = tables_file(folder, name, &b);
+            tables_all(&b, all, r, "EM"[which], (tables_format)format);
+            status = tool_write(folder, tool_print("%s.%s", which ? "pathways" : "table1", ends[format]),
+                                &b);
         }
     }
-    for (size_t i = 0; i < n && !status; ++i) {
-        tables_page(&b, xs[i]);
-        snprintf(name, sizeof name, "%s.md", xs[i]->info->id);
-        status = tables_file(folder, name, &b);
+    for (size_t i = 0; i < all->n && !status; ++i) {
+        if (all->at[i].info.beyond) continue;
+        tables_page(&b, all, i);
+        status = tool_write(folder, tool_print("%s.md", all->at[i].info.id), &b);
     }
     return status;
 }

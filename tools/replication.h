@@ -1,0 +1,82 @@
+/* replication.h - what groups of fresh seeds said: the file replication.json (clb-replication/1),
+ * which clb_replicate writes, and tables and report show.
+ *
+ *   { "schema": "clb-replication/1", "seeds": "1..100", "published": true, "experiments": [
+ *     { "id": "E05", "groups": 20, "size": 5, "identities": 20, "failed": 0,
+ *       "claims":     [ { "name", "number", "asks_number", "holds", "partly", "not", "undecided" } ],
+ *       "quantities": [ { "name", "median", "lo", "hi", "value", "ci95": [lo, hi] } ] } ] }
+ *
+ * number: groups in which all tests of the claim's number hold; holds, partly, not, undecided:
+ * groups by the answer to the statement. median, lo, hi: over the groups, 5 % to 95 %; value and
+ * ci95: on all seeds together. */
+#ifndef CLB_REPLICATION_H
+#define CLB_REPLICATION_H
+
+#include "document.h"
+
+typedef struct replication { json_doc file; const char *path; } replication;
+
+/* path NULL: none. KIT_OK or KIT_BAD_INPUT. */
+KIT_FN int replication_read(replication *r, const char *path)
+{
+    memset(r, 0, sizeof *r);
+    if (!path) return KIT_OK;
+    r->path = path;
+    if (!json_read(&r->file, path)) { fprintf(stderr, "%s\n", r->file.error); return KIT_BAD_INPUT; }
+    if (strcmp(json_get_text(r->file.root, "schema"), "clb-replication/1")) {
+        fprintf(stderr, "%s: not a file of schema clb-replication/1\n", path);
+        return KIT_BAD_INPUT;
+    }
+    return KIT_OK;
+}
+
+KIT_FN const json *replication_named(const json *list, const char *key, const char *name)
+{
+    for (const json *c = list ? list->first : NULL; c; c = c->next)
+        if (!strcmp(json_get_text(c, key), name)) return c;
+    return NULL;
+}
+
+KIT_FN const json *replication_of(const replication *r, const char *id)
+{
+    return replication_named(json_get(r->file.root, "experiments"), "id", id);
+}
+
+/* "1.165 [1.15, 1.18]"; "" where there is no such number. */
+KIT_FN const char *replication_value(const json *experiment, const char *quantity)
+{
+    const json *q = replication_named(json_get(experiment, "quantities"), "name", quantity);
+    kit_list ci = { 0, NULL };
+    double value = json_get_number(q, "value");
+    if (!q || isnan(value)) return "";
+    json_get_list(&tool_arena, q, "ci95", &ci);
+    if (ci.n == 2 && isfinite(ci.at[0]) && isfinite(ci.at[1]))
+        return tool_print("%s %.4g [%.4g, %.4g]", quantity, value, ci.at[0], ci.at[1]);
+    return tool_print("%s %.4g", quantity, value);
+}
+
+/* "the number in 3 of 20 groups, the statement in 12 (under its condition in 5 more); alpha 1.165
+ * [1.15, 1.18]"; "not run" where there is nothing. */
+KIT_FN const char *replication_says(const replication *r, const doc *d, const kit_claim *c)
+{
+    const json *e = replication_of(r, d->info.id),
+               *claim = c ? replication_named(json_get(e, "claims"), "name", c->name) : NULL;
+    const char *value = d->x->summary ? replication_value(e, d->x->summary->name) : "";
+    double groups = json_get_number(e, "groups");
+    kit_buf b = { NULL, 0, 0 };
+    const char *text;
+    if (!claim || !(groups > 0)) return "not run";
+    if (json_get_number(claim, "asks_number") > 0)
+        kit_putf(&b, "number found in %.0f of %.0f groups", json_get_number(claim, "number"), groups);
+    if (c->statement) {
+        double holds = json_get_number(claim, "holds"), partly = json_get_number(claim, "partly");
+        kit_putf(&b, "%sstatement holds in %.0f of %.0f", b.n ? "; " : "", holds, groups);
+        if (partly > 0) kit_putf(&b, ", under its condition in %.0f more", partly);
+    }
+    if (*value) kit_putf(&b, "%s%s", b.n ? "; " : "", value);
+    text = tool_print("%s", b.s ? b.s : "");
+    free(b.s);
+    return text;
+}
+
+#endif /* CLB_REPLICATION_H */
