@@ -159,7 +159,7 @@ KIT_FN void report_claims(kit_buf *b, const doc *d)
     if (any) kit_put(b, report_end);
     for (const kit_claim *c = d->x->claims; c; c = c->next) {
         if (c->source != KIT_IDENTITY) continue;
-        kit_put(b, "<p>Identity: "), put_html(b, c->claim), kit_put(b, ". ");
+        kit_put(b, "<p>Identity: "), put_html(b, c->claim), kit_put(b, " ");
         report_answer(b, c->statement, kit_statement_answers[c->statement]);
         kit_put(b, " <span class=\"soft\">"), put_html(b, c->sentence), kit_put(b, "</span></p>\n");
     }

@@ -144,7 +144,7 @@ KIT_FN void tables_claims(kit_buf *b, const doc *d)
         if (c->source != KIT_IDENTITY) continue;
         if (!head++) kit_put(b, "\n### Identities\n\n");
         kit_putf(b, "- %s: ", kit_statement_answers[c->statement]);
-        put_markdown(b, c->claim), kit_put(b, ". "), put_markdown(b, c->sentence), kit_put(b, "\n");
+        put_markdown(b, c->claim), kit_put(b, " "), put_markdown(b, c->sentence), kit_put(b, "\n");
     }
 }
 

@@ -4,7 +4,9 @@
 #ifndef CLB_TOOL_H
 #define CLB_TOOL_H
 
-#include "../examples/kit/kit.h"
+#include "../examples/kit/claims.h"
+#include "../examples/kit/options.h"
+#include "../examples/kit/plot.h"
 #if KIT_UNIX
 #include <dirent.h>
 #include <sys/wait.h>
@@ -49,7 +51,7 @@ KIT_FN int tool_run_command(const tool *t, const tool_command *c, int argc, char
     kit_opt opts[32];
     size_t n = 0;
     int help = 0, status;
-    const char *program = tool_print("%s %s", t->name, c->name);
+    const char *program = c->name[0] ? tool_print("%s %s", t->name, c->name) : t->name;
     const char **words = (const char **)kit_new(&tool_arena, (size_t)argc + 1, sizeof *words);
     const kit_opt common[3] = {
         { "quiet", 'q', NULL, "errors only", kit_set_flag, &tool_quiet },

@@ -96,6 +96,15 @@ KIT_FN int kit_write_file(const char *path, const char *data, size_t n)
     return ok ? KIT_OK : KIT_OUTPUT;
 }
 
+/* The status of a program whose text on stdout must have arrived: a full disk is no success. */
+KIT_FN int kit_printed_all(int status)
+{
+    int lost = fflush(stdout) != 0;
+    if (!lost && !ferror(stdout)) return status;
+    if (status != KIT_OUTPUT) fprintf(stderr, "cannot write to stdout\n");
+    return status ? status : KIT_OUTPUT;
+}
+
 /* A whole file into memory; NULL with errno. */
 KIT_FN char *kit_slurp(const char *path, size_t *n)
 {

@@ -158,15 +158,6 @@ KIT_FN int kit_command(kit *x, const char *const *files)
     return status || kit_identities_hold(x) ? status : KIT_CHECK_FAILED;
 }
 
-/* The status of a program whose text on stdout must have arrived: a full disk is no success. */
-KIT_FN int kit_printed_all(int status)
-{
-    int lost = fflush(stdout) != 0;
-    if (!lost && !ferror(stdout)) return status;
-    if (status != KIT_OUTPUT) fprintf(stderr, "cannot write to stdout\n");
-    return status ? status : KIT_OUTPUT;
-}
-
 KIT_FN int kit_main(const kit_info *info, int argc, char **argv)
 {
     kit_settings set = kit_settings_default();

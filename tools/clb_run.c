@@ -1,0 +1,97 @@
+/* clb_run - run the programs of the experiments, one after another.
+ *   cc -O2 -o clb_run tools/clb_run.c -lm && ./clb_run --programs build --only E5 -- --quick
+ * What stands behind -- goes to each program (PROGRAM --help lists its options). */
+#define CLB_IMPLEMENTATION
+#include "../clb.h"
+#include "document.h"
+
+static const char *option_programs = "build", *option_only, *option_out = "results";
+static int option_paper, option_list;
+
+static const kit_opt options[] = {
+    { "programs", 0, "DIR", "where the programs are [build]", kit_set_text, (void *)&option_programs },
+    { "only", 0, "LIST", "experiments, E5,M1 [all]", tool_set_only, (void *)&option_only },
+    { "out", 'o', "DIR", "folder of result files and figures [results]", kit_set_text,
+      (void *)&option_out },
+    { "paper", 0, NULL, "the paper's experiments only, nothing beyond", kit_set_flag, &option_paper },
+    { "list", 0, NULL, "print the programs, run nothing", kit_set_flag, &option_list },
+    { NULL, 0, NULL, NULL, NULL, NULL },
+};
+
+/* "3 numbers found again, 1 differs; ..." of a result file that was just written. */
+static void say(const char *program, double seconds)
+{
+    static const char *const words[] = { "", "do not hold", "hold under a condition", "hold",
+                                         "not decided" };
+    tool_names names = { NULL, 0, 0 };
+    char id[8];
+    tool_id(program, 3, id);
+    tool_folder(option_out, ".json", &names);
+    fprintf(stderr, "%-32s %7.1f s", program, seconds);
+    for (size_t i = 0; i < names.n; ++i) {
+        doc d;
+        size_t answers[5] = { 0, 0, 0, 0, 0 };
+        const char *rest = strchr(program, '_') + 1;
+        if (strncmp(names.at[i], id, 3) || !docs_is_result(names.at[i])) continue;
+        if (names.at[i][3] == '_' && strncmp(names.at[i] + 4, rest, strlen(rest))) continue;
+        if (!doc_read(&d, tool_print("%s/%s", option_out, names.at[i])) && d.complete) {
+            for (const kit_claim *c = d.x->claims; c; c = c->next) ++answers[c->statement];
+            fprintf(stderr, "   %zu runs", d.run_n);
+            for (int k = KIT_UNDECIDED; k >= KIT_NO; --k)
+                if (answers[k]) fprintf(stderr, ", %zu %s", answers[k], words[k]);
+        }
+        doc_free(&d);
+        break;
+    }
+    fputs("\n", stderr);
+}
+
+static int run_one(const char *program, const char *const *words)
+{
+    kit_buf b = { NULL, 0, 0 };
+    double start = kit_clock();
+    int status;
+    tool_quote(&b, tool_print("%s/%s", option_programs, program));
+    kit_put(&b, " --quiet");
+    tool_quote(&b, "--out"), tool_quote(&b, option_out);
+    for (; *words; ++words) tool_quote(&b, *words);
+    status = tool_system(b.s);
+    if (status > KIT_CHECK_FAILED)
+        fprintf(stderr, "%s/%s: ended with status %d\n", option_programs, program, status);
+    else if (!tool_quiet) say(program, kit_clock() - start);
+    free(b.s);
+    return status;
+}
+
+static int command_run(const char *const *words)
+{
+    tool_names programs = { NULL, 0, 0 };
+    int worst = tool_programs(option_programs, &programs);
+    size_t found = 0;
+    for (size_t i = 0; i < programs.n && worst <= KIT_CHECK_FAILED; ++i) {
+        int status = KIT_OK;
+        if (!tool_chosen(option_only, programs.at[i])) continue;
+        ++found;
+        if (option_list) printf("%s/%s\n", option_programs, programs.at[i]);
+        else status = run_one(programs.at[i], words);
+        if (status > worst) worst = status;
+    }
+    if (worst <= KIT_CHECK_FAILED && !found) {
+        fprintf(stderr, "%s: no such programs (\"make\" builds them)\n", option_programs);
+        return KIT_BAD_INPUT;
+    }
+    return worst;
+}
+
+int main(int argc, char **argv)
+{
+    static const tool_command command = {
+        "", "[-- OPTIONS OF THE PROGRAMS]", "run the experiments of a folder", options, command_run
+    };
+    static const tool clb_run = { "clb_run", "", &command, { "", "" } };
+    if (argc > 1 && (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))) {
+        printf("clb_run %s\n", clb_build_info());
+        return kit_printed_all(KIT_OK);
+    }
+    return kit_printed_all(tool_run_command(&clb_run, &command, argc, argv));
+}
