@@ -1,15 +1,21 @@
-/* theorems.h - the paper's statements as executable checks on random instances. An entry of the
- * table at the end is a statement and a function that tries it; where the printed statement fails,
- * the corrected one stands below it. The residual is the largest violation met, the note says of
- * what, with the smallest counterexample as a C array.
- */
-#ifndef CLB_THEOREMS_H
-#define CLB_THEOREMS_H
+/* clb_theorems - the papers' statements as executable checks on random instances.
+ *   cc -O2 -o clb_theorems tools/clb_theorems.c -lm && ./clb_theorems run
+ *
+ * An entry of the table at the end is a statement and a function that tries it; where the printed
+ * statement fails, the corrected one stands below it. The residual is the largest violation met, the
+ * note says of what, with the smallest counterexample as a C array. */
+#define CLB_IMPLEMENTATION
+#include "../clb.h"
+#include "escape.h"
+#include "../examples/kit/paper.h"
+
+typedef enum verdict { DOES_NOT_HOLD, NEARLY, HOLDS } verdict;
+static const char *const verdict_names[] = { "does not hold", "holds approximately", "holds" };
 
 typedef struct theorem_result {
     size_t       instances;         /* random instances tried */
     double       residual;
-    ex_judgement verdict;
+    verdict      answer;
     char         note[600];
 } theorem_result;
 
@@ -19,8 +25,10 @@ typedef struct theorem {
     const char *why;                                                    /* then: because ... */
 } theorem;
 
+static verdict verdict_of(int holds, int nearly) { return holds ? HOLDS : nearly ? NEARLY : DOES_NOT_HOLD; }
+
 /* Tolerance of an identity: rounding of the build's arithmetic. */
-EX_FN double theorem_tol(double in_double) { return sizeof(clb_real) == 4 ? 5e-3 : in_double; }
+static double theorem_tol(double in_double) { return sizeof(clb_real) == 4 ? 5e-3 : in_double; }
 
 /* ============================================================================================
  * Random instances
@@ -28,26 +36,26 @@ EX_FN double theorem_tol(double in_double) { return sizeof(clb_real) == 4 ? 5e-3
 
 /* A small random problem with everything evaluated at its initialisation. */
 typedef struct theorem_case {
-    clb_problem p;
+    paper_problem p;
     clb_pass    pass;
     clb_curv    curv;
     clb_real   *grad;
 } theorem_case;
 
-EX_FN void theorem_close(theorem_case *c)
+static void theorem_close(theorem_case *c)
 {
     clb_curv_free(&c->curv);
     clb_pass_free(&c->pass);
-    clb_problem_free(&c->p);
+    paper_problem_free(&c->p);
     free(c->grad);
     memset(c, 0, sizeof *c);
 }
 
 /* L layers (0: 2 to 4 of them) of 3 to 8 units, 2 to 7 inputs, 2 to 4 classes, 30 points, loss
  * alternating between MSE and cross entropy unless ce >= 0; all a function of the seed. */
-EX_FN clb_status theorem_open(theorem_case *c, uint64_t seed, size_t L, clb_net_opts net, double ce)
+static clb_status theorem_open(theorem_case *c, uint64_t seed, size_t L, clb_net_opts net, double ce)
 {
-    clb_problem_opts opts;
+    paper_opts opts;
     clb_rng rng;
     clb_status status;
     memset(c, 0, sizeof *c);
@@ -57,7 +65,7 @@ EX_FN clb_status theorem_open(theorem_case *c, uint64_t seed, size_t L, clb_net_
     opts.m = 3 + clb_rng_u32(&rng) % 6, opts.d = 2 + clb_rng_u32(&rng) % 6,
     opts.K = 2 + clb_rng_u32(&rng) % 3;
     opts.n = 30, opts.test_n = 1, opts.net = net;
-    status = clb_problem_init(&c->p, &opts, seed, CLB_NORMAL_EXACT);
+    status = paper_problem_init(&c->p, &opts, (double)seed);
     if (!status)
         status = clb_pass_init(&c->pass, &c->p.net, &c->p.data,
                                ce >= 0    ? ce
@@ -65,13 +73,13 @@ EX_FN clb_status theorem_open(theorem_case *c, uint64_t seed, size_t L, clb_net_
                                           : CLB_MSE);
     if (!status) status = clb_curv_init(&c->curv, &c->pass);
     if (status) { theorem_close(c); return status; }
-    c->grad = (clb_real *)ex_realloc(NULL, c->p.net.P, sizeof *c->grad);
+    c->grad = (clb_real *)kit_realloc(NULL, c->p.net.P, sizeof *c->grad);
     clb_curv_at(&c->curv, NULL);
     clb_grad(&c->pass, NULL, c->grad);
     return CLB_OK;
 }
 
-EX_FN clb_net_opts theorem_net(clb_activation activation, int bias)
+static clb_net_opts theorem_net(clb_activation activation, int bias)
 {
     clb_net_opts net;
     memset(&net, 0, sizeof net);
@@ -82,7 +90,7 @@ EX_FN clb_net_opts theorem_net(clb_activation activation, int bias)
 /* The largest of a residual over layers and instances. */
 typedef double (*theorem_measure)(theorem_case *c, size_t l);
 
-EX_FN clb_status theorem_worst(theorem_measure measure, clb_net_opts net, size_t instances,
+static clb_status theorem_worst(theorem_measure measure, clb_net_opts net, size_t instances,
                                double *worst)
 {
     for (size_t i = 0; i < instances; ++i) {
@@ -99,24 +107,24 @@ EX_FN clb_status theorem_worst(theorem_measure measure, clb_net_opts net, size_t
  * Theorem 1: conservation
  * ========================================================================================== */
 
-EX_FN double theorem_identity(theorem_case *c, size_t l)
+static double theorem_identity(theorem_case *c, size_t l)
 {
     return clb_identity_residual(&c->p.net, NULL, c->grad, l, 1);
 }
-EX_FN double theorem_blind(theorem_case *c, size_t l)
+static double theorem_blind(theorem_case *c, size_t l)
 {
     return clb_identity_residual(&c->p.net, NULL, c->grad, l, 0);
 }
-EX_FN double theorem_neuron(theorem_case *c, size_t l)
+static double theorem_neuron(theorem_case *c, size_t l)
 {
     return clb_neuron_identity_residual(&c->p.net, NULL, c->grad, l);
 }
-EX_FN double theorem_matrix(theorem_case *c, size_t l)
+static double theorem_matrix(theorem_case *c, size_t l)
 {
     return clb_matrix_identity_residual(&c->p.net, NULL, c->grad, l);
 }
 
-EX_FN clb_status theorem_1(theorem_result *r, size_t n)
+static clb_status theorem_1(theorem_result *r, size_t n)
 {
     double tanh_gap = 0.0;
     clb_status status = theorem_worst(theorem_identity, theorem_net(CLB_RELU, 0), n, &r->residual);
@@ -126,41 +134,41 @@ EX_FN clb_status theorem_1(theorem_result *r, size_t n)
         status = theorem_worst(theorem_identity, theorem_net(CLB_IDENTITY, 0), n, &r->residual);
     if (!status) status = theorem_worst(theorem_identity, theorem_net(CLB_TANH, 0), n, &tanh_gap);
     r->instances = 3 * n,
-    r->verdict = ex_rule(r->residual <= theorem_tol(1e-11) && tanh_gap > 0.01, 0);
+    r->answer = verdict_of(r->residual <= theorem_tol(1e-11) && tanh_gap > 0.01, 0);
     snprintf(r->note, sizeof r->note,
              "relative residual of <W_l, G_l> = <W_{l+1}, G_{l+1}>; tanh breaks it by %.2g",
              tanh_gap);
     return status;
 }
 
-EX_FN clb_status theorem_1_neuron(theorem_result *r, size_t n)
+static clb_status theorem_1_neuron(theorem_result *r, size_t n)
 {
     clb_status status = theorem_worst(theorem_neuron, theorem_net(CLB_RELU, -1), n, &r->residual);
-    r->instances = n, r->verdict = ex_rule(r->residual <= theorem_tol(1e-11), 0);
+    r->instances = n, r->answer = verdict_of(r->residual <= theorem_tol(1e-11), 0);
     snprintf(r->note, sizeof r->note, "so sum_l m_l quantities are conserved, not L - 1");
     return status;
 }
 
-EX_FN clb_status theorem_1_bias(theorem_result *r, size_t n)
+static clb_status theorem_1_bias(theorem_result *r, size_t n)
 {
     double blind = 0.0;
     clb_status status = theorem_worst(theorem_identity, theorem_net(CLB_RELU, -1), n, &r->residual);
     if (!status) status = theorem_worst(theorem_blind, theorem_net(CLB_RELU, -1), n, &blind);
-    r->instances = n, r->verdict = ex_rule(r->residual <= theorem_tol(1e-11) && blind > 0.01, 0);
+    r->instances = n, r->answer = verdict_of(r->residual <= theorem_tol(1e-11) && blind > 0.01, 0);
     snprintf(r->note, sizeof r->note, "without the bias term the identity is off by %.2g", blind);
     return status;
 }
 
-EX_FN clb_status theorem_1_matrix(theorem_result *r, size_t n)
+static clb_status theorem_1_matrix(theorem_result *r, size_t n)
 {
     clb_status status =
         theorem_worst(theorem_matrix, theorem_net(CLB_IDENTITY, 0), n, &r->residual);
-    r->instances = n, r->verdict = ex_rule(r->residual <= theorem_tol(1e-11), 0);
+    r->instances = n, r->answer = verdict_of(r->residual <= theorem_tol(1e-11), 0);
     snprintf(r->note, sizeof r->note, "W_{l+1}^T G_{l+1} = G_l W_l^T, entry by entry");
     return status;
 }
 
-EX_FN clb_status theorem_1_flow(theorem_result *r, size_t n)
+static clb_status theorem_1_flow(theorem_result *r, size_t n)
 {
     clb_flow_opts how;
     memset(&how, 0, sizeof how);
@@ -178,7 +186,7 @@ EX_FN clb_status theorem_1_flow(theorem_result *r, size_t n)
         theorem_close(&c);
         if (status) return status;
     }
-    r->verdict = ex_rule(r->residual <= theorem_tol(1e-8), 0);
+    r->answer = verdict_of(r->residual <= theorem_tol(1e-8), 0);
     snprintf(r->note, sizeof r->note,
              "|C_l(5) - C_l(0)| along the flow of linear nets, integrated to 1e-11");
     return CLB_OK;
@@ -189,7 +197,7 @@ EX_FN clb_status theorem_1_flow(theorem_result *r, size_t n)
  * ========================================================================================== */
 
 /* Largest |drift - predicted| over layers after 200 steps of one optimiser. */
-EX_FN clb_status theorem_drift(theorem_result *r, uint64_t seed, clb_train_opts how, int bias)
+static clb_status theorem_drift(theorem_result *r, uint64_t seed, clb_train_opts how, int bias)
 {
     theorem_case c;
     clb_trace trace;
@@ -211,19 +219,19 @@ EX_FN clb_status theorem_drift(theorem_result *r, uint64_t seed, clb_train_opts 
     return status == CLB_EDIVERGED ? CLB_OK : status;
 }
 
-EX_FN clb_status theorem_2(theorem_result *r, size_t n)
+static clb_status theorem_2(theorem_result *r, size_t n)
 {
     clb_train_opts how;
     clb_status status = CLB_OK;
     memset(&how, 0, sizeof how);
     for (size_t i = 0; i < n && !status; ++i) status = theorem_drift(r, 2000 + i, how, 0);
-    r->verdict = ex_rule(r->residual <= theorem_tol(1e-11), 0);
+    r->answer = verdict_of(r->residual <= theorem_tol(1e-11), 0);
     snprintf(r->note, sizeof r->note,
              "|C(T) - C(0) - eta^2 S| after 200 steps of gradient descent");
     return status;
 }
 
-EX_FN clb_status theorem_2_others(theorem_result *r, size_t n)
+static clb_status theorem_2_others(theorem_result *r, size_t n)
 {
     clb_train_opts how[4];
     clb_status status = CLB_OK;
@@ -231,7 +239,7 @@ EX_FN clb_status theorem_2_others(theorem_result *r, size_t n)
     how[0].optimizer = CLB_HEAVY_BALL, how[1].optimizer = CLB_NESTEROV, how[2].l2 = 0.1,
     how[3].batch = 7;
     for (size_t i = 0; i < n && !status; ++i) status = theorem_drift(r, 2000 + i, how[i % 4], -1);
-    r->verdict = ex_rule(r->residual <= theorem_tol(1e-11), 0);
+    r->answer = verdict_of(r->residual <= theorem_tol(1e-11), 0);
     snprintf(r->note, sizeof r->note,
              "drift of |W_{l+1}|^2 - |W_l|^2 - |b_l|^2 against its law after 200 steps");
     return status;
@@ -241,36 +249,36 @@ EX_FN clb_status theorem_2_others(theorem_result *r, size_t n)
  * Theorem 3: linear networks share an exponent
  * ========================================================================================== */
 
-EX_FN clb_status theorem_3(theorem_result *r, size_t n)
+static clb_status theorem_3(theorem_result *r, size_t n)
 {
     static const double etas[5] = { 1e-3, 3e-3, 1e-2, 3e-2, 0.1 };
     static const size_t widths[4] = { 8, 16, 64, 128 };
-    double lowest = EX_INF, highest = -EX_INF;
+    double lowest = KIT_INF, highest = -KIT_INF;
     (void)n;
     for (int k = 0; k < 8; ++k) {
         double drift[5];
         double alpha;
         for (int e = 0; e < 5; ++e) {
-            clb_problem_opts opts;
-            clb_problem p;
+            paper_opts opts;
+            paper_problem p;
             clb_train_opts how;
             clb_trace trace;
             clb_status status;
             memset(&opts, 0, sizeof opts), memset(&how, 0, sizeof how);
             opts.m = widths[k / 2], opts.net.activation = CLB_IDENTITY, how.ce = k % 2;
-            status = clb_problem_init(&p, &opts, 42, CLB_NORMAL_EXACT);
+            status = paper_problem_init(&p, &opts, 42);
             if (status) return status;
             status = clb_train(&p.net, &p.data, etas[e], 500, &how, &trace);
-            drift[e] = status ? EX_NAN : fabs(clb_trace_drift(&trace, 1));
+            drift[e] = status ? KIT_NAN : fabs(clb_trace_drift(&trace, 1));
             if (!status || status == CLB_EDIVERGED) clb_trace_free(&trace);
-            clb_problem_free(&p);
+            paper_problem_free(&p);
             if (status && status != CLB_EDIVERGED) return status;
         }
         alpha = clb_fit_power(5, etas, drift, 0.0).slope;
         lowest = fmin(lowest, alpha), highest = fmax(highest, alpha);
     }
     r->instances = 8, r->residual = fmax(highest - 1.10, 1.10 - lowest);
-    r->verdict = ex_rule(r->residual <= 0.02, r->residual <= 0.1);
+    r->answer = verdict_of(r->residual <= 0.02, r->residual <= 0.1);
     snprintf(r->note, sizeof r->note,
              "alpha from %.3f to %.3f over four widths and both losses: a property of the setting",
              lowest, highest);
@@ -282,10 +290,10 @@ EX_FN clb_status theorem_3(theorem_result *r, size_t n)
  * ========================================================================================== */
 
 /* The imbalance of the frozen quadratic model, step by step: g <- g - eta H g. */
-EX_FN double theorem_quadratic(theorem_case *c, double eta, size_t T)
+static double theorem_quadratic(theorem_case *c, double eta, size_t T)
 {
     size_t P = c->p.net.P;
-    clb_real *g = (clb_real *)ex_realloc(NULL, 2 * P, sizeof *g), *h = g + P;
+    clb_real *g = (clb_real *)kit_realloc(NULL, 2 * P, sizeof *g), *h = g + P;
     double S = 0.0;
     memcpy(g, c->grad, P * sizeof *g);
     for (size_t t = 0; t < T; ++t) {
@@ -298,7 +306,7 @@ EX_FN double theorem_quadratic(theorem_case *c, double eta, size_t T)
 }
 
 /* Relative errors of the printed formula and of the double sum on one random network's Hessian. */
-EX_FN clb_status theorem_4_one(uint64_t seed, double *printed, double *exact)
+static clb_status theorem_4_one(uint64_t seed, double *printed, double *exact)
 {
     const double eta = 0.05;
     const size_t T = 100;
@@ -311,8 +319,8 @@ EX_FN clb_status theorem_4_one(uint64_t seed, double *printed, double *exact)
     if (status) return status;
     P = c.p.net.P;
     S = theorem_quadratic(&c, eta, T);
-    lambda = (double *)ex_realloc(NULL, 2 * P, sizeof *lambda), coefficient = lambda + P;
-    H = (clb_real *)ex_realloc(NULL, 2 * P * P, sizeof *H);
+    lambda = (double *)kit_realloc(NULL, 2 * P, sizeof *lambda), coefficient = lambda + P;
+    H = (clb_real *)kit_realloc(NULL, 2 * P * P, sizeof *H);
     clb_curv_at(&c.curv, NULL);
     status = clb_crossover_modes(&c.curv, lambda, coefficient);
     if (!status)
@@ -331,28 +339,28 @@ EX_FN clb_status theorem_4_one(uint64_t seed, double *printed, double *exact)
     return status;
 }
 
-EX_FN clb_status theorem_4(theorem_result *r, size_t n)
+static clb_status theorem_4(theorem_result *r, size_t n)
 {
     double exact = 0.0;
     clb_status status = CLB_OK;
     r->instances = n / 4 + 1;
     for (size_t i = 0; i < r->instances && !status; ++i)
         status = theorem_4_one(3000 + i, &r->residual, &exact);
-    r->verdict = ex_rule(r->residual <= 0.01, r->residual <= 0.3);
+    r->answer = verdict_of(r->residual <= 0.01, r->residual <= 0.3);
     snprintf(r->note, sizeof r->note,
              "largest relative error of the printed sum on the frozen quadratic of linear nets, T "
              "= 100");
     return status;
 }
 
-EX_FN clb_status theorem_4_corrected(theorem_result *r, size_t n)
+static clb_status theorem_4_corrected(theorem_result *r, size_t n)
 {
     double printed = 0.0;
     clb_status status = CLB_OK;
     r->instances = n / 4 + 1;
     for (size_t i = 0; i < r->instances && !status; ++i)
         status = theorem_4_one(3000 + i, &printed, &r->residual);
-    r->verdict = ex_rule(r->residual <= theorem_tol(1e-9), 0);
+    r->answer = verdict_of(r->residual <= theorem_tol(1e-9), 0);
     snprintf(
         r->note, sizeof r->note,
         "against the quadratic model iterated step by step, relative to the larger of S and |g|^2");
@@ -364,7 +372,7 @@ EX_FN clb_status theorem_4_corrected(theorem_result *r, size_t n)
  * ========================================================================================== */
 
 /* One mode of a linear net:  s1 <- s1 - eta e x s2,  s2 <- s2 - eta e x s1,  e = s1 s2 - target. */
-EX_FN clb_status theorem_5(theorem_result *r, size_t n)
+static clb_status theorem_5(theorem_result *r, size_t n)
 {
     clb_rng rng;
     clb_rng_seed(&rng, 5);
@@ -378,7 +386,7 @@ EX_FN clb_status theorem_5(theorem_result *r, size_t n)
         }
         r->residual = fmax(r->residual, fabs(s1 * s1 - s2 * s2));
     }
-    r->verdict = ex_rule(r->residual > 0.0, 0);      /* the statement needs the imbalance to grow */
+    r->answer = verdict_of(r->residual > 0.0, 0);      /* the statement needs the imbalance to grow */
     snprintf(
         r->note, sizeof r->note,
         "imbalance after 500 steps from balance: none. Smallest case: s[2] = {0.1, 0.1}, x = 0.5, "
@@ -386,7 +394,7 @@ EX_FN clb_status theorem_5(theorem_result *r, size_t n)
     return CLB_OK;
 }
 
-EX_FN clb_status theorem_5_corrected(theorem_result *r, size_t n)
+static clb_status theorem_5_corrected(theorem_result *r, size_t n)
 {
     r->instances = n;
     for (size_t i = 0; i < n; ++i) {
@@ -405,7 +413,7 @@ EX_FN clb_status theorem_5_corrected(theorem_result *r, size_t n)
         theorem_close(&c);
         if (status) return status;
     }
-    r->verdict = ex_rule(r->residual <= theorem_tol(1e-9), 0);
+    r->answer = verdict_of(r->residual <= theorem_tol(1e-9), 0);
     snprintf(r->note, sizeof r->note,
              "relative error of |G_1|^2 and |G_2|^2 from the modes r_k = lx_k e_k");
     return CLB_OK;
@@ -416,7 +424,7 @@ EX_FN clb_status theorem_5_corrected(theorem_result *r, size_t n)
  * ========================================================================================== */
 
 /* A random point of the simplex; every third is near a corner. Returns max_k p_k (1 - p_k). */
-EX_FN double theorem_simplex(clb_rng *rng, size_t K, clb_real *p, int corner)
+static double theorem_simplex(clb_rng *rng, size_t K, clb_real *p, int corner)
 {
     double sum = 0.0, best = 0.0;
     for (size_t k = 0; k < K; ++k) {
@@ -431,7 +439,7 @@ EX_FN double theorem_simplex(clb_rng *rng, size_t K, clb_real *p, int corner)
     return best;
 }
 
-EX_FN clb_status theorem_6(theorem_result *r, size_t n)
+static clb_status theorem_6(theorem_result *r, size_t n)
 {
     static const clb_real half[2] = { 0.5, 0.5 };
     clb_rng rng;
@@ -443,7 +451,7 @@ EX_FN clb_status theorem_6(theorem_result *r, size_t n)
         double top = theorem_simplex(&rng, K, p, i % 3 == 0);
         r->residual = fmax(r->residual, clb_softmax_curvature(K, p) / top - 1.0);
     }
-    r->verdict = ex_rule(r->residual <= theorem_tol(1e-9), 0);
+    r->answer = verdict_of(r->residual <= theorem_tol(1e-9), 0);
     snprintf(r->note, sizeof r->note,
              "largest excess of the left side. Smallest case: p[2] = {0.5, 0.5}, lambda = %.3g, "
              "max p(1-p) = 0.25",
@@ -451,12 +459,12 @@ EX_FN clb_status theorem_6(theorem_result *r, size_t n)
     return CLB_OK;
 }
 
-EX_FN clb_status theorem_6_corrected(theorem_result *r, size_t n)
+static clb_status theorem_6_corrected(theorem_result *r, size_t n)
 {
     clb_rng rng;
     clb_real p[10];
     clb_rng_seed(&rng, 6);
-    r->instances = 50 * n, r->residual = -EX_INF;
+    r->instances = 50 * n, r->residual = -KIT_INF;
     for (size_t i = 0; i < r->instances; ++i) {
         size_t K = 2 + i % 9;
         double top = theorem_simplex(&rng, K, p, i % 3 == 0), lambda = clb_softmax_curvature(K, p);
@@ -464,7 +472,7 @@ EX_FN clb_status theorem_6_corrected(theorem_result *r, size_t n)
             fmax(r->residual,
                  fmax(lambda / (2 * top), (double)K / (double)(K - 1) * top / lambda) - 1.0);
     }
-    r->verdict = ex_rule(r->residual <= theorem_tol(1e-9), 0);
+    r->answer = verdict_of(r->residual <= theorem_tol(1e-9), 0);
     snprintf(r->note, sizeof r->note,
              "largest relative violation of either side; K = 2 attains both");
     return CLB_OK;
@@ -472,9 +480,9 @@ EX_FN clb_status theorem_6_corrected(theorem_result *r, size_t n)
 
 /* Largest left/right - 1 of the printed bound (7) and of the corrected one, and how often the
  * printed one fails. */
-EX_FN clb_status theorem_7_bounds(size_t n, double *printed, double *corrected, size_t *fails)
+static clb_status theorem_7_bounds(size_t n, double *printed, double *corrected, size_t *fails)
 {
-    *printed = *corrected = -EX_INF, *fails = 0;
+    *printed = *corrected = -KIT_INF, *fails = 0;
     for (size_t i = 0; i < n; ++i) {
         theorem_case c;
         clb_compression bounds;
@@ -492,12 +500,12 @@ EX_FN clb_status theorem_7_bounds(size_t n, double *printed, double *corrected, 
     return CLB_OK;
 }
 
-EX_FN clb_status theorem_6_bound(theorem_result *r, size_t n)
+static clb_status theorem_6_bound(theorem_result *r, size_t n)
 {
     double corrected;
     size_t fails;
     clb_status status = theorem_7_bounds(n, &r->residual, &corrected, &fails);
-    r->instances = n, r->verdict = ex_rule(!status && fails == 0, 0);
+    r->instances = n, r->answer = verdict_of(!status && fails == 0, 0);
     snprintf(r->note, sizeof r->note,
              "largest excess of lambda_max(H) over the bound at initialisation; it fails in %zu of "
              "%zu nets",
@@ -505,12 +513,12 @@ EX_FN clb_status theorem_6_bound(theorem_result *r, size_t n)
     return status;
 }
 
-EX_FN clb_status theorem_6_bound_corrected(theorem_result *r, size_t n)
+static clb_status theorem_6_bound_corrected(theorem_result *r, size_t n)
 {
     double printed;
     size_t fails;
     clb_status status = theorem_7_bounds(n, &printed, &r->residual, &fails);
-    r->instances = n, r->verdict = ex_rule(!status && r->residual <= theorem_tol(1e-6), 0);
+    r->instances = n, r->answer = verdict_of(!status && r->residual <= theorem_tol(1e-6), 0);
     snprintf(r->note, sizeof r->note,
              "largest relative violation (negative: slack) of either inequality");
     return status;
@@ -521,14 +529,14 @@ EX_FN clb_status theorem_6_bound_corrected(theorem_result *r, size_t n)
  * ========================================================================================== */
 
 /* eta times the number of steps (interpolated) after which the loss has fallen to half. */
-EX_FN clb_status theorem_half_time(uint64_t seed, double eta, double *time)
+static clb_status theorem_half_time(uint64_t seed, double eta, double *time)
 {
     theorem_case c;
     clb_trace trace;
     clb_train_opts how;
     size_t T = (size_t)(200.0 / eta);
     clb_status status = theorem_open(&c, seed, 2, theorem_net(CLB_RELU, 0), CLB_CE);
-    *time = EX_NAN;
+    *time = KIT_NAN;
     if (status) return status;
     memset(&how, 0, sizeof how);
     how.ce = CLB_CE;
@@ -546,7 +554,7 @@ EX_FN clb_status theorem_half_time(uint64_t seed, double eta, double *time)
     return status;
 }
 
-EX_FN clb_status theorem_prop_7(theorem_result *r, size_t n)
+static clb_status theorem_prop_7(theorem_result *r, size_t n)
 {
     for (size_t i = 0; i < n / 4 + 1; ++i) {
         double a, b;
@@ -557,7 +565,7 @@ EX_FN clb_status theorem_prop_7(theorem_result *r, size_t n)
         ++r->instances;
         r->residual = fmax(r->residual, fabs(a / b - 1.0));
     }
-    r->verdict = ex_rule(r->residual <= 0.05, r->residual <= 0.2);
+    r->answer = verdict_of(r->residual <= 0.05, r->residual <= 0.2);
     snprintf(r->note, sizeof r->note,
              "relative change of eta t(half loss) between eta = 0.02 and 0.005: time rescaling, no "
              "kernel constant needed");
@@ -613,15 +621,10 @@ static const theorem theorem_list[] = {
       "not computable as stated: it puts a fit into words; the fit is E15, what replaces it E17, "
       "E19, E22" },
 };
-enum { THEOREMS = EX_LEN(theorem_list) };
-
-EX_FN const char *theorem_verdict(size_t i, const theorem_result *r)
-{
-    return theorem_list[i].check ? ex_judgement_name(r->verdict) : "not testable";
-}
+enum { THEOREMS = KIT_LEN(theorem_list) };
 
 /* Try them all. 0 if out of memory or the like. */
-EX_FN int theorems_try(theorem_result *results, int quick)
+static int theorems_try(theorem_result *results, int quick)
 {
     memset(results, 0, THEOREMS * sizeof *results);
     for (size_t i = 0; i < THEOREMS; ++i) {
@@ -635,22 +638,41 @@ EX_FN int theorems_try(theorem_result *results, int quick)
     return 1;
 }
 
-/* The theorem table as Markdown; 1 if everything could be tried. */
-EX_FN int theorems_markdown(ex_buf *b, int quick)
+static int option_quick;
+static const char *option_out;
+static const kit_opt options[] = {
+    { "quick", 0, NULL, "20 instances of each instead of 200", kit_set_flag, &option_quick },
+    { "out", 'o', "FILE", "write the table there [stdout]", kit_set_text, (void *)&option_out },
+    { NULL, 0, NULL, NULL, NULL, NULL },
+};
+
+static int command_run(const char *const *words)
 {
     theorem_result results[THEOREMS];
-    int done = theorems_try(results, quick);
-    ex_put(b, "| | statement | instances | residual | verdict | what was measured "
-              "|\n|---|---|---|---|---|---|\n");
-    for (size_t i = 0; i < THEOREMS && done; ++i) {
-        ex_putf(b, "| %s | ", theorem_list[i].name);
-        tables_md(b, theorem_list[i].statement);
-        ex_putf(b, " | %zu | %.2g | %s | ", results[i].instances, results[i].residual,
-                theorem_verdict(i, &results[i]));
-        tables_md(b, results[i].note);
-        ex_put(b, " |\n");
+    kit_buf b = { NULL, 0, 0 };
+    int status;
+    if (words[0]) return kit_usage("clb_theorems run", "unexpected argument", words[0]);
+    if (!theorems_try(results, option_quick)) return KIT_NUMERICAL;
+    kit_put(&b, "| | statement | instances | residual | verdict | what was measured |\n"
+                "|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < THEOREMS; ++i) {
+        kit_putf(&b, "| %s | ", theorem_list[i].name), put_markdown(&b, theorem_list[i].statement);
+        kit_putf(&b, " | %zu | %.2g | %s | ", results[i].instances, results[i].residual,
+                 theorem_list[i].check ? verdict_names[results[i].answer] : "not testable");
+        put_markdown(&b, results[i].note), kit_put(&b, " |\n");
     }
-    return done;
+    status = kit_write_file(option_out ? option_out : "-", b.s, b.n);
+    free(b.s);
+    return status;
 }
 
-#endif /* CLB_THEOREMS_H */
+static const tool_command commands[] = {
+    { "run", "", "try every statement on random instances", options, command_run },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+static const tool clb_theorems = {
+    "clb_theorems", "the papers' statements on random instances.", commands,
+    { "clb_theorems run", "clb_theorems run --out tables/theorems.md" }
+};
+
+int main(int argc, char **argv) { return kit_printed_all(tool_main(&clb_theorems, argc, argv)); }
