@@ -318,10 +318,10 @@ static const tool_command commands[] = {
     { "judge", "FILE", "the claims again, with other bounds", judge_options, command_judge },
     { NULL, NULL, NULL, NULL, NULL },
 };
-static const tool clb_data = {
+static const tool this_tool = {
     "clb_data", "what is in result files.", commands,
     { "clb_data csv --table exponents results/E05.json",
       "clb_data plot --x lr --y drift --logx --logy -o drift.svg results/E05.json" }
 };
 
-int main(int argc, char **argv) { return kit_printed_all(tool_main(&clb_data, argc, argv)); }
+int main(int argc, char **argv) { return kit_printed_all(tool_main(&this_tool, argc, argv)); }
