@@ -3,9 +3,9 @@
 # needs an implementation of its own (#undef CLB_DECLARATIONS_ONLY) takes nothing from the library.
 #
 #   make                 examples and tools            make test       unit tests
-#   make tables          run E1..E23, write tables/, figures/, build/report.html
+#   make tables          run all experiments, write tables/, figures/, build/report.html
 #   make quick           the same in a minute, smaller make check      sanitizers, C++17, both precisions, macros
-#   make ledger REFERENCE=DIR   every published number against ours
+#   make ledger REFERENCE=DIR   every published number against ours, tables/ledger.md
 #   make replicate SEEDS=100    the paper's protocols on fresh seeds, tables/replication.md; resumes
 #   make bench           speed against the peers installed
 #   make install PREFIX=/usr/local DESTDIR=            make clean
@@ -39,12 +39,12 @@ EXAMPLES := $(sort $(wildcard examples/[em][0-9][0-9]_*.c examples/beyond/*.c))
 TESTS    := $(sort $(wildcard tests/t_*.c))
 PROGRAMS := $(EXAMPLES:examples/%.c=$(BUILD)/%)
 TESTBINS := $(TESTS:tests/%.c=$(BUILD)/%)
-TOOL     := $(if $(wildcard tools/clb_tables.c),$(BUILD)/clb_tables)
+TOOLS    := $(patsubst tools/%.c,$(BUILD)/%,$(sort $(wildcard tools/clb_*.c)))
 
 .PHONY: all examples tests test tables quick readme replicate ledger check bench install uninstall clean
 .DELETE_ON_ERROR:
 
-all: examples $(TOOL)
+all: examples $(TOOLS)
 examples: $(PROGRAMS)
 tests: $(TESTBINS)
 
@@ -62,7 +62,7 @@ $(PROGRAMS): $(BUILD)/%: examples/%.c $(BUILD)/libclb.a
 	$(LINK)
 $(TESTBINS): $(BUILD)/%: tests/%.c $(BUILD)/libclb.a
 	$(LINK)
-$(BUILD)/clb_tables: tools/clb_tables.c $(BUILD)/libclb.a
+$(TOOLS): $(BUILD)/%: tools/%.c $(BUILD)/libclb.a
 	$(LINK)
 -include $(wildcard $(BUILD)/*.d $(BUILD)/beyond/*.d)
 
@@ -72,16 +72,24 @@ test:
 	@status=0; for t in $(TESTBINS); do echo "$$t"; ./$$t || status=1; done; \
 	for s in $(wildcard tests/t_*.sh); do echo "$$s"; BUILD=$(BUILD) CC="$(CC)" sh $$s || status=1; done; exit $$status
 
-tables: $(TOOL)
-	$(BUILD)/clb_tables run --threads $(THREADS) --out $(BUILD)/results
-	$(BUILD)/clb_tables tables --out tables $(BUILD)/results
-	$(BUILD)/clb_tables theorems --out tables
-	mkdir -p figures && cp $(BUILD)/results/*.svg figures/
-	$(BUILD)/clb_tables report $(if $(wildcard tables/replication.md),--replication tables/replication.md) \
-	    --out $(BUILD)/report.html $(BUILD)/results
+# Runs that experiments share are made once and kept in the cache.
+RUN       = $(BUILD)/clb_run --programs $(BUILD)
+RUN_HOW   = --threads $(THREADS) --cache $(BUILD)/cache
+FRESH     = $(wildcard tables/replication.json)
+PUT_FRESH = $(if $(FRESH),--replication $(FRESH))
 
-quick: $(TOOL)
-	$(BUILD)/clb_tables run --quick --threads $(THREADS) --out $(BUILD)/quick
+tables: all
+	$(RUN) --out $(BUILD)/results -- $(RUN_HOW)
+	$(BUILD)/clb_tables tables $(PUT_FRESH) --out tables $(BUILD)/results
+	$(BUILD)/clb_theorems run --out tables/theorems.md
+	mkdir -p figures && cp $(BUILD)/results/*.svg figures/
+	$(BUILD)/clb_tables report $(PUT_FRESH) --theorems tables/theorems.md \
+	    $(if $(wildcard tables/replication.md),--fresh tables/replication.md) \
+	    $(if $(wildcard tables/ledger.md),--ledger tables/ledger.md) \
+	    $(if $(wildcard $(BUILD)/page.html),--page page.html) --out $(BUILD)/report.html $(BUILD)/results
+
+quick: all
+	$(RUN) --out $(BUILD)/quick -- $(RUN_HOW) --quick
 	$(BUILD)/clb_tables tables $(BUILD)/quick
 
 # The README's tables: the one in tables/, and what "make bench" printed last, if it did.
@@ -93,16 +101,20 @@ readme: tables/table1.md
 	        README.md >$(BUILD)/README.new && mv $(BUILD)/README.new README.md || exit 1; \
 	done
 
-replicate: $(TOOL)
-	$(BUILD)/clb_tables replicate --published --seeds 1..$(SEEDS) --threads $(THREADS) --out $(BUILD)/replicate
-	cp $(BUILD)/replicate/replication.md tables/
+replicate: all
+	$(RUN) --paper --out $(BUILD)/published -- $(RUN_HOW) --published
+	$(BUILD)/clb_replicate run --programs $(BUILD) --seeds 1..$(SEEDS) --threads $(THREADS) \
+	    --out $(BUILD)/replicate $(BUILD)/published
+	cp $(BUILD)/replicate/replication.md $(BUILD)/replicate/replication.json tables/
 
-# Every number of the published result files (a folder that the user has) against ours; bands measured by a float build.
-ledger: $(TOOL)
-	$(MAKE) PRECISION=single build/single/clb_tables
-	$(BUILD)/clb_tables run --published --threads $(THREADS) --out $(BUILD)/published
-	build/single/clb_tables run --published --threads $(THREADS) --out build/single/published
-	$(BUILD)/clb_tables check --reference $(REFERENCE) --single build/single/published $(BUILD)/published
+# Every number of the published result files (a folder that the user has) against ours; bands measured by a float
+# build. MNIST=DIR: the folder of MNIST's four files, for the experiments that the paper ran on it.
+ledger: all
+	$(MAKE) PRECISION=single examples
+	$(RUN) --paper --out $(BUILD)/published -- $(RUN_HOW) --published
+	$(BUILD)/clb_run --programs build/single --paper --out build/single/published -- --threads $(THREADS) --published
+	$(BUILD)/clb_check run --reference $(REFERENCE) --single build/single/published --out tables/ledger.md \
+	    $(BUILD)/published
 
 check: tests
 	sh tests/build.sh

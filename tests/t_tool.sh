@@ -17,17 +17,20 @@ status() {
 same() { if cmp -s "$1" "$2"; then ok; else bad "files differ: $1 $2 ($3)"; fi; }
 plain() { sed '/"environment"/d' "$1" >"$2"; }          # a result without its environment
 
-E5="$BUILD/e05_drift_scaling" TOOL="$BUILD/clb_tables"
+E5="$BUILD/e05_drift_scaling"
 FAST="--quick --seeds 42,137,5 --lrs 0.01,0.3"
 
-for p in "$BUILD"/e[0-9]* "$BUILD"/m[0-9]* "$TOOL"; do
-    [ -x "$p" ] || continue
+for p in "$BUILD"/e[0-9]* "$BUILD"/m[0-9]* "$BUILD"/beyond/* "$BUILD"/clb_*; do
+    [ -x "$p" ] && [ ! -d "$p" ] || continue
     "$p" --help >"$T/help" || bad "$p --help"
     if awk 'length > 80 { exit 1 }' "$T/help"; then ok; else bad "$p --help is wider than 80 columns"; fi
     "$p" --version | grep -q "clb [0-9]" && ok || bad "$p --version"
 done
-for f in examples/[em][0-9][0-9]_*.c; do
-    grep -q "\"../$f\"" tools/clb_tables.c && ok || bad "$f is not in tools/clb_tables.c"
+for p in "clb_tables tables" "clb_tables report" "clb_tables list" "clb_check run" "clb_replicate run" "clb_data csv" \
+    "clb_data diff" "clb_data plot" "clb_data judge" "clb_theorems run"; do
+    "$BUILD"/$p --help >"$T/help" || bad "$p --help"
+    if awk 'length > 80 { exit 1 }' "$T/help"; then ok; else bad "$p --help is wider than 80 columns"; fi
+    status 2 "$BUILD"/$p --bogus
 done
 
 status 2 "$E5" --bogus
@@ -42,16 +45,20 @@ status 2 "$E5" --isa mips
 status 2 "$E5" --seeds
 status 2 "$E5" --quiet=1
 status 2 "$E5" stray
-status 2 "$TOOL"
-status 2 "$TOOL" nonsense
-status 2 "$TOOL" run --only E99
-status 2 "$TOOL" check "$T"
-status 3 "$TOOL" tables "$T/none"
+status 2 "$E5" --from
+status 2 "$BUILD/clb_tables"
+status 2 "$BUILD/clb_tables" nonsense
+status 2 "$BUILD/clb_tables" tables --only E99x
+status 2 "$BUILD/clb_tables" tables --theorems "$T/x"        # an option of another command
+status 2 "$BUILD/clb_check" run "$T"
+status 2 "$BUILD/clb_replicate" run "$T"
+status 3 "$BUILD/clb_tables" tables "$T/none"
+status 3 "$BUILD/clb_run" --programs "$T"
 status 4 "$E5" $FAST -q --json /dev/full
 if [ -w /dev/full ]; then
     for what in --help --version --list; do
         "$E5" $what >/dev/full 2>/dev/null; [ $? -eq 4 ] && ok || bad "$what to a full disk"
-        [ $what = --list ] || { "$TOOL" $what >/dev/full 2>/dev/null; [ $? -eq 4 ] && ok || bad "clb_tables $what to a full disk"; }
+        [ $what = --list ] || { "$BUILD/clb_tables" $what >/dev/full 2>/dev/null; [ $? -eq 4 ] && ok || bad "clb_tables $what to a full disk"; }
     done
     "$E5" $FAST -q --json - >/dev/full 2>/dev/null; [ $? -eq 4 ] && ok || bad "--json - to a full disk"
 fi
@@ -84,19 +91,19 @@ for isa in scalar avx2 avx512 neon; do
     same "$T/isa0.json" "$T/isa.json" "$isa"
 done
 for i in 0 1 2; do "$E5" $FAST -q --shard $i/3 --out "$T/s"; done
-"$TOOL" merge --out "$T/m" "$T"/s/E05.shard-*.json && plain "$T/m/E05.json" "$T/m.json"
+"$E5" --from -q --out "$T/m" "$T"/s/E05.shard-*.json && plain "$T/m/E05.json" "$T/m.json"
 same "$T/a.json" "$T/m.json" "merged shards"
 same "$T/a/E05_drift.svg" "$T/m/E05_drift.svg" "merged shards"
-status 3 "$TOOL" merge --out "$T/x" "$T/s/E05.shard-0-of-3.json" "$T/s/E05.shard-1-of-3.json"
-status 3 "$TOOL" merge --out "$T/x" "$T/s/E05.shard-0-of-3.json" "$T/s/E05.shard-0-of-3.json"
-"$E5" --quick --seeds 42,137 --lrs 0.01,0.3 -q --shard 1/3 --out "$T/o"
-status 3 "$TOOL" merge --out "$T/x" "$T/s/E05.shard-0-of-3.json" "$T/o/E05.shard-1-of-3.json" "$T/s/E05.shard-2-of-3.json"
+status 3 "$E5" --from -q --out "$T/x" "$T/s/E05.shard-0-of-3.json" "$T/s/E05.shard-1-of-3.json"
+grep -q "in no file: run" "$T/err" && ok || bad "the missing run is not named"
 head -c 300 "$T/a/E05.json" >"$T/cut.json"
-status 3 "$TOOL" merge --out "$T/x" "$T/cut.json"
-[ -e "$T/x/E05.json" ] && bad "a refused merge left a file" || ok
+status 3 "$E5" --from -q --out "$T/x" "$T/cut.json"
+status 3 "$BUILD/e06_depth" --from -q --out "$T/x" "$T/a/E05.json"
+[ -e "$T/x" ] && bad "a refused merge left a file" || ok
 
-# a run that another experiment of the same process made has the bytes of one made alone
-"$TOOL" run --only E10,E11 $FAST -q --out "$T/two"
+# a run that another experiment has put into the cache has the bytes of one made alone
+"$BUILD/e10_activation_coupling" $FAST -q --cache "$T/cache" --out "$T/two"
+"$BUILD/e11_homogeneity" $FAST -q --cache "$T/cache" --out "$T/two"
 "$BUILD/e11_homogeneity" $FAST -q --out "$T/one"
 plain "$T/two/E11.json" "$T/two.json"; plain "$T/one/E11.json" "$T/one.json"
 same "$T/two.json" "$T/one.json" "shared runs"
@@ -105,28 +112,67 @@ same "$T/two.json" "$T/one.json" "shared runs"
 "$E5" $FAST --json - >"$T/stdout.json" 2>/dev/null; plain "$T/stdout.json" "$T/c.json"
 same "$T/a.json" "$T/c.json" "--json -"
 for k in 1 2; do
-    "$TOOL" tables --out "$T/t$k" "$T/a"
-    "$TOOL" report --out "$T/r$k.html" "$T/a"
+    "$BUILD/clb_tables" tables --out "$T/t$k" "$T/a"
+    "$BUILD/clb_tables" report --out "$T/r$k.html" "$T/a"
 done
 if diff -r "$T/t1" "$T/t2" >/dev/null; then ok; else bad "tables differ"; fi
 same "$T/r1.html" "$T/r2.html" report
-grep -q "https\?://[^w]\|<script" "$T/r1.html" && bad "the report is not self-contained" || ok
+grep -q "<script\|src=\"http" "$T/r1.html" && bad "the report is not self-contained" || ok
 printf '# T\n\nWith `x < 1`.\n\n| | a\\_b |\n|---|---|\n| E05 | c \\| d |\n\n## E05\n\nmore\n' >"$T/rep.md"
-"$TOOL" report --replication "$T/rep.md" --out "$T/r3.html" "$T/a"
+"$BUILD/clb_tables" report --fresh "$T/rep.md" --out "$T/r3.html" "$T/a"
 for text in '<p>With <code>x &lt; 1</code>.</p>' '<th> a_b </th>' '<td> c | d </td></tr>' '<h3>E05</h3>'; do
     if grep -qF "$text" "$T/r3.html"; then ok; else bad "the report's replication lacks $text"; fi
 done
-"$TOOL" report --replication "$T/none.md" --out "$T/r4.html" "$T/a" 2>/dev/null && bad "a missing file is no error" || ok
+status 3 "$BUILD/clb_tables" report --fresh "$T/none.md" --out "$T/r4.html" "$T/a"
 [ -e "$T/r4.html" ] && bad "a refused report left a file" || ok
 
+# what cannot judge does not judge: --quick, other seeds and rates, one seed
+"$E5" --quick -q --seeds 42 --lrs 0.01,0.1 --out "$T/q"
+grep -q '"number": "\(found again\|differs\)"\|"source": "paper".*"statement": "holds"' "$T/q/E05.json" && bad "--quick judges" || ok
+grep -q '"number": "not decided"' "$T/q/E05.json" && ok || bad "no claim is undecided under --quick"
+
+# a file edited by hand shows, a damaged one is named
+sed 's/"caption": "Exponent of every curve/"caption": "EDITED/' "$T/a/E05.json" >"$T/edit.json"
+mkdir "$T/e"; cp "$T/edit.json" "$T/e/E05.json"
+"$BUILD/clb_tables" tables --out "$T/et" "$T/e" && grep -q EDITED "$T/et/E05.md" && ok || bad "the page does not follow the file"
+sed 's/"drift": /"drfit": /' "$T/a/E05.json" >"$T/e/E05.json"
+status 3 "$BUILD/clb_tables" tables "$T/e"
+grep -q 'runs/0 (sweep): "drift" is missing' "$T/err" && ok || bad "the damaged value is not named"
+
+# data: CSV, difference, plot, other bounds
+status 0 "$BUILD/clb_data" csv "$T/a/E05.json"
+[ "$(wc -l <"$T/out")" -eq 7 ] && head -1 "$T/out" | grep -q '"curve","seed","lr","drift"' && ok || bad "clb_data csv"
+status 0 "$BUILD/clb_data" diff "$T/a" "$T/b"
+status 1 "$BUILD/clb_data" diff "$T/a" "$T/q"
+status 0 "$BUILD/clb_data" plot --x lr --y drift --logx --logy -o "$T/plot.svg" "$T/a/E05.json"
+grep -q "<svg" "$T/plot.svg" && ok || bad "clb_data plot"
+status 3 "$BUILD/clb_data" plot --x lr --y none "$T/a/E05.json"
+status 3 "$BUILD/clb_data" judge --quantity none "$T/a/E05.json"
+status 0 "$BUILD/clb_data" judge "$T/a/E05.json"
+
 # a replication that lost a group makes that one again, and the table has the same bytes
-R="replicate --only E5,E20 --quick --published --seeds 3..4 --lrs 0.1,0.3 -q --out $T/rep"
-"$TOOL" $R && mv "$T/rep/replication.md" "$T/rep.md" && rm "$T/rep/E20.seeds-001.json" && touch -d @0 "$T"/rep/E05.*
-"$TOOL" $R
-same "$T/rep.md" "$T/rep/replication.md" "replication, resumed"
-[ -z "$(find "$T/rep" -name 'E05*' -newer "$T/rep.md")" ] && ok || bad "a group that was there was run again"
-status 3 "$TOOL" replicate --only E5,E20 --quick --seeds 3..4 -q --out "$T/rep"
-status 2 "$TOOL" replicate
+R="run --programs $BUILD --only E20 --seeds 3..10 -q --out $T/rep $T/base"
+if "$BUILD/e20_linear_ck" --published -q --out "$T/base" && "$BUILD/clb_replicate" $R; then
+    mv "$T/rep/replication.md" "$T/rep.md"; rm "$T"/rep/E20.seeds-001.json "$T/rep/E20.all.json"
+    touch -d @0 "$T"/rep/E20.seeds-*
+    "$BUILD/clb_replicate" $R
+    same "$T/rep.md" "$T/rep/replication.md" "replication, resumed"
+    [ "$(find "$T/rep" -name 'E20.seeds*' -newer "$T/rep.md" | wc -l)" -eq 1 ] && ok || bad "a group that was there was run again"
+    "$BUILD/clb_tables" tables --replication "$T/rep/replication.json" "$T/base" >"$T/out"
+    grep -q "groups" "$T/out" && ok || bad "the table has no column of fresh seeds"
+else bad "clb_replicate"; fi
+status 2 "$BUILD/clb_replicate" run
+
+# the ledger: a small folder of published results, one number of them changed
+if [ -d ../shared/reference/drift_scaling ]; then
+    mkdir -p "$T/ref" && cp -r ../shared/reference/drift_scaling "$T/ref/" && chmod -R u+w "$T/ref"
+    "$E5" -q --published --part sweep --out "$T/p" --cache "$T/cache"
+    "$BUILD/clb_check" run --only E5 --reference "$T/ref" "$T/p" >"$T/out" 2>"$T/err"
+    before=$(grep -c '^- ' "$T/out")
+    sed -i '0,/"mean_drift": [0-9.e-]*/s//"mean_drift": 12.5/' "$T/ref/drift_scaling/results.json"
+    "$BUILD/clb_check" run --only E5 --reference "$T/ref" "$T/p" >"$T/out" 2>"$T/err"
+    [ "$(grep -c '^- ' "$T/out")" -eq $((before + 1)) ] && grep -q "published 12.5" "$T/out" && ok || bad "a changed published number is not found"
+else echo "skip the ledger (no published files beside the tree)"; fi
 
 # interrupted: status 130, no file, nothing half written
 mkdir "$T/int"; echo old >"$T/int/E05.json"

@@ -288,7 +288,7 @@ static int command_run(const char *const *words)
     int status;
     if (!settings.seeds) return kit_usage("clb_replicate run", "needs option", "--seeds 1..100");
     if ((status = docs_read(&all, folder, option_only)) != KIT_OK) { docs_free(&all); return status; }
-    if ((status = tool_programs(option_programs, &programs)) != KIT_OK) return status;
+    if ((status = tool_programs(option_programs, 0, &programs)) != KIT_OK) return status;
     kit_make_folder(option_out);
     es = (experiment *)kit_new(&tool_arena, all.n, sizeof *es);
     for (size_t i = 0; i < all.n && !status; ++i) {

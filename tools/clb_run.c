@@ -19,21 +19,22 @@ static const kit_opt options[] = {
 };
 
 /* "3 numbers found again, 1 differs; ..." of a result file that was just written. */
-static void say(const char *program, double seconds)
+static void say(const char *path, double seconds)
 {
+    const char *program = tool_base(path);
     static const char *const words[] = { "", "do not hold", "hold under a condition", "hold",
                                          "not decided" };
     tool_names names = { NULL, 0, 0 };
     char id[8];
     tool_id(program, 3, id);
     tool_folder(option_out, ".json", &names);
-    fprintf(stderr, "%-32s %7.1f s", program, seconds);
+    fprintf(stderr, "%-32s %7.1f s", path, seconds);
     for (size_t i = 0; i < names.n; ++i) {
         doc d;
         size_t answers[5] = { 0, 0, 0, 0, 0 };
-        const char *rest = strchr(program, '_') + 1;
-        if (strncmp(names.at[i], id, 3) || !docs_is_result(names.at[i])) continue;
-        if (names.at[i][3] == '_' && strncmp(names.at[i] + 4, rest, strlen(rest))) continue;
+        const char *wanted = program == path ? tool_print("%s.json", id)
+                                             : tool_print("%s_%s.json", id, strchr(program, '_') + 1);
+        if (strcmp(names.at[i], wanted)) continue;
         if (!doc_read(&d, tool_print("%s/%s", option_out, names.at[i])) && d.complete) {
             for (const kit_claim *c = d.x->claims; c; c = c->next) ++answers[c->statement];
             fprintf(stderr, "   %zu runs", d.run_n);
@@ -66,11 +67,11 @@ static int run_one(const char *program, const char *const *words)
 static int command_run(const char *const *words)
 {
     tool_names programs = { NULL, 0, 0 };
-    int worst = tool_programs(option_programs, &programs);
+    int worst = tool_programs(option_programs, !option_paper, &programs);
     size_t found = 0;
     for (size_t i = 0; i < programs.n && worst <= KIT_CHECK_FAILED; ++i) {
         int status = KIT_OK;
-        if (!tool_chosen(option_only, programs.at[i])) continue;
+        if (!tool_chosen(option_only, tool_base(programs.at[i]))) continue;
         ++found;
         if (option_list) printf("%s/%s\n", option_programs, programs.at[i]);
         else status = run_one(programs.at[i], words);

@@ -306,20 +306,37 @@ KIT_FN void doc_read_head(doc *d, const json *root)
     d->x->set.quick = doc_flag(d, config, "config", "quick");
 }
 
-/* Read a file. KIT_OK, or KIT_BAD_INPUT with one line on stderr. doc_free() in both cases. */
-KIT_FN int doc_read(doc *d, const char *path)
+/* Read n bytes; `path` stands in messages. 0 with d->error set if they are no result file.
+ * doc_free() in both cases. */
+KIT_FN int doc_parse(doc *d, const char *path, const char *text, size_t n)
 {
     memset(d, 0, sizeof *d);
     d->path = kit_copy(&tool_arena, path);
-    if (!json_read(&d->file, d->path)) { fprintf(stderr, "%s\n", d->file.error); return KIT_BAD_INPUT; }
+    if (!json_parse(&d->file, d->path, text, n)) {
+        snprintf(d->error, sizeof d->error, "%s", d->file.error);
+        return 0;
+    }
     d->x = doc_kit(d);
     if (d->file.root->kind != JSON_OBJECT) doc_fail(d, "the document is no object");
     doc_read_head(d, d->file.root);
     if (!d->error[0]) doc_read_runs(d, d->file.root);
     d->complete = json_get(d->file.root, "claims") != NULL;
     if (!d->error[0] && d->complete) doc_read_computed(d, d->file.root);
-    if (d->error[0]) fprintf(stderr, "%s\n", d->error);
-    return d->error[0] ? KIT_BAD_INPUT : KIT_OK;
+    return !d->error[0];
+}
+
+/* The same from a file. KIT_OK, or KIT_BAD_INPUT with one line on stderr. */
+KIT_FN int doc_read(doc *d, const char *path)
+{
+    size_t n;
+    char *text = kit_slurp(path, &n);
+    int ok;
+    memset(d, 0, sizeof *d);
+    if (!text) { fprintf(stderr, "%s: %s\n", path, strerror(errno)); return KIT_BAD_INPUT; }
+    ok = doc_parse(d, path, text, n);
+    free(text);
+    if (!ok) fprintf(stderr, "%s\n", d->error);
+    return ok ? KIT_OK : KIT_BAD_INPUT;
 }
 
 KIT_FN void doc_free(doc *d)

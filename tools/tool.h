@@ -202,21 +202,37 @@ KIT_FN int tool_system(const char *command)
     return status;
 }
 
-/* The programs of experiments in a folder: e05_drift_scaling, ..., sorted. */
-KIT_FN int tool_programs(const char *folder, tool_names *programs)
+/* The name behind the last slash. */
+KIT_FN const char *tool_base(const char *path)
 {
-    tool_names all = { NULL, 0, 0 };
-    if (tool_folder(folder, "", &all)) {
-        fprintf(stderr, "%s: %s\n", folder, strerror(errno));
-        return KIT_BAD_INPUT;
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+KIT_FN int tool_by_base(const void *a, const void *b)
+{
+    return strcmp(tool_base(*(const char *const *)a), tool_base(*(const char *const *)b));
+}
+
+/* The programs of experiments in a folder and, if wanted, in its folder beyond/: e05_drift_scaling,
+ * beyond/e05_regimes, ..., by experiment. */
+KIT_FN int tool_programs(const char *folder, int beyond, tool_names *programs)
+{
+    for (int k = 0; k <= beyond; ++k) {
+        tool_names all = { NULL, 0, 0 };
+        if (tool_folder(k ? tool_print("%s/beyond", folder) : folder, "", &all) && !k) {
+            fprintf(stderr, "%s: %s\n", folder, strerror(errno));
+            return KIT_BAD_INPUT;
+        }
+        for (size_t i = 0; i < all.n; ++i) {
+            const char *s = all.at[i];
+            char id[8];
+            if ((s[0] == 'e' || s[0] == 'm') && strlen(s) > 4 && s[3] == '_' && !strchr(s, '.')
+                && tool_id(s, 3, id))
+                tool_names_add(programs, k ? tool_print("beyond/%s", s) : s);
+        }
     }
-    for (size_t i = 0; i < all.n; ++i) {
-        const char *s = all.at[i];
-        char id[8];
-        if ((s[0] == 'e' || s[0] == 'm') && strlen(s) > 4 && s[3] == '_' && !strchr(s, '.')
-            && tool_id(s, 3, id))
-            tool_names_add(programs, s);
-    }
+    if (programs->n) qsort((void *)programs->at, programs->n, sizeof *programs->at, tool_by_base);
     return KIT_OK;
 }
 
