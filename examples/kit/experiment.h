@@ -20,7 +20,9 @@ typedef struct kit_field {
 /* A member of another type than the macro says makes a conditional of two pointer types: a warning
  * from every compiler, an error under -Werror. The sizes are compared when the program starts. */
 #define KIT_FIELD(type, member, of, kind, key, unit)                                               \
-    { #member, unit, offsetof(type, member),                                                       \
+    KIT_FIELD_NAMED(#member, type, member, of, kind, key, unit)
+#define KIT_FIELD_NAMED(name, type, member, of, kind, key, unit)                                   \
+    { name, unit, offsetof(type, member),                                                       \
       sizeof(*(1 ? &((type *)0)->member : (of *)0)), kind, key }
 #define KIT_KEY(type, member)          KIT_FIELD(type, member, double, KIT_KIND_NUMBER, 1, "")
 #define KIT_KEY_IN(type, member, unit) KIT_FIELD(type, member, double, KIT_KIND_NUMBER, 1, unit)
@@ -30,6 +32,11 @@ typedef struct kit_field {
 #define KIT_RESULT(type, member)       KIT_FIELD(type, member, double, KIT_KIND_NUMBER, 0, "")
 #define KIT_RESULT_TEXT(type, member)  KIT_FIELD(type, member, const char *, KIT_KIND_TEXT, 0, "")
 #define KIT_RESULT_ARRAY(type, member) KIT_FIELD(type, member, kit_list, KIT_KIND_ARRAY, 0, "")
+/* Results that several experiments share stand in a struct that is itself a member, `of`. */
+#define KIT_RESULT_OF(type, of, member)                                                            \
+    KIT_FIELD_NAMED(#member, type, of.member, double, KIT_KIND_NUMBER, 0, "")
+#define KIT_RESULT_ARRAY_OF(type, of, member)                                                      \
+    KIT_FIELD_NAMED(#member, type, of.member, kit_list, KIT_KIND_ARRAY, 0, "")
 
 /* A member of a run's struct, for selections and means. Used on runs of another struct it stops
  * the program. */

@@ -28,6 +28,7 @@
 #include "checkpoints.h"
 #include "sweeps.h"
 #include "published.h"
+#include "modes.h"
 
 /* --- what a program prints -------------------------------------------------------------------- */
 
