@@ -27,6 +27,7 @@
 #include "paper.h"
 #include "checkpoints.h"
 #include "sweeps.h"
+#include "laws.h"
 #include "published.h"
 #include "modes.h"
 
