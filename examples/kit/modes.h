@@ -109,4 +109,70 @@ KIT_FN double modes_permutation_p(size_t n, const double *a, const double *b, ui
     return hits / (SHUFFLES + 1);
 }
 
+/* ---- ReLU nets (E21) ------------------------------------------------------------------------- */
+
+/* The linear net W_2 diag(a), W_1 of a two-layer net, a_h the share of samples on which neuron h is
+ * active; *active: the mean of a. */
+KIT_FN clb_status modes_effective(const clb_net *relu, const clb_data *data, clb_net *net, double *active)
+{
+    size_t m = relu->m[1], n = data->n, K = relu->m[2];
+    clb_pass pass;
+    clb_status status = clb_pass_init(&pass, relu, data, CLB_MSE);
+    if (status) return status;
+    clb_loss(&pass, NULL);
+    if (!(status = clb_net_copy(net, relu))) {
+        net->activation = CLB_IDENTITY, *active = 0;
+        for (size_t h = 0; h < m; ++h) {
+            double on = 0;
+            for (size_t i = 0; i < n; ++i) on += pass.z[1][i * m + h] > 0;
+            for (size_t k = 0; k < K; ++k)
+                net->theta[net->w[2] + k * m + h] *= (clb_real)(on / (double)n);
+            *active += on / (double)(n * m);
+        }
+    }
+    clb_pass_free(&pass);
+    return status;
+}
+
+/* Compare a ReLU net with the theory of its effective linear net; `theory` (may be NULL) gets the
+ * modes, which the caller frees. */
+KIT_FN clb_status modes_of_relu(kit *x, modes_results *r, const clb_net *net, const clb_data *data,
+                                clb_linear_modes *theory, double *active)
+{
+    clb_net effective;
+    clb_linear_modes modes;
+    clb_status status = modes_effective(net, data, &effective, active);
+    if (status) return status;
+    if (!(status = clb_linear_modes_init(&modes, &effective, data))) {
+        status = modes_compare(x, r, net, data, &modes, 1);
+        if (theory && !status) *theory = modes;
+        else clb_linear_modes_free(&modes);
+    }
+    clb_net_free(&effective);
+    return status;
+}
+
+/* Gates that change when theta takes one step of size eta on the data. */
+KIT_FN clb_status modes_switches(const clb_net *net, const clb_data *data, double eta, double *count)
+{
+    kit_arena arena = { NULL };
+    clb_real *step = (clb_real *)kit_new(&arena, 2 * net->P, sizeof *step), *next = step + net->P;
+    clb_pass pass;
+    clb_status status = clb_pass_init(&pass, net, data, CLB_MSE);
+    if (!status) {
+        size_t words = clb_gate_words(&pass, 1);
+        uint64_t *gates = (uint64_t *)kit_new(&arena, 2 * words, sizeof *gates);
+        clb_grad(&pass, NULL, step);
+        clb_gates(&pass, 1, gates);
+        memcpy(next, net->theta, net->P * sizeof *next);
+        clb_axpy(net->P, (clb_real)-eta, step, next);
+        clb_loss(&pass, next);
+        clb_gates(&pass, 1, gates + words);
+        *count = (double)clb_gate_switches(&pass, 1, gates, gates + words, NULL, NULL);
+        clb_pass_free(&pass);
+    }
+    kit_arena_free(&arena);
+    return status;
+}
+
 #endif /* KIT_MODES_H */
