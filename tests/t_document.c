@@ -319,6 +319,9 @@ static void t_map_values(void)
     NEAR(value_at(&d, "runs(sweep, lr = 0.1, seed = 137).drift").number, 13.7 / 7, 1e-15);
     NEAR(value_at(&d, "runs(sweep, lr = 1e-05, seed = 42).a[0]").number, 42, 0);
     CHECK(value_at(&d, "runs(sweep, lr = 1e-05, seed = 42).a[2]").number == -KIT_INF);
+    CHECK(value_at(&d, "runs(sweep, lr = 1e-05, seed = 42).a[2*1+0]").number == -KIT_INF);
+    CHECK(value_at(&d, "runs(sweep, lr = 1e-05, seed = 42).a[2*1+1]").error);
+    CHECK(value_at(&d, "runs(sweep, lr = 1e-05, seed = 42).a[2*]").error);
     NEAR(value_at(&d, "table(means, lr = 0.1).lr").number, 0.1, 0);
     NEAR(value_at(&d, "table(means)[0].lr").number, 0.1, 0);
     NEAR(value_at(&d, "summary(mean).stderr").number, 0.1, 0);

@@ -327,6 +327,24 @@ KIT_FN const char *map_find_run(map_cache *c, const doc *d, const char *text, si
     return NULL;
 }
 
+/* The place that "3", "8*2+1" or the like means: sums of products of whole numbers. */
+KIT_FN int map_place(const char *text, size_t count, size_t *out)
+{
+    size_t sum = 0, product = 1, n;
+    for (*out = count;; ++text) {
+        n = strspn(text, "0123456789");
+        if (n == 0 || n > 9) return 0;
+        product *= (size_t)strtoull(text, NULL, 10);
+        text += n;
+        if (*text == '*') continue;
+        sum += product, product = 1;
+        if (!*text) break;
+        if (*text != '+') return 0;
+    }
+    *out = sum;
+    return sum < count;
+}
+
 /* ".NAME" or ".NAME[K]" of the run in the cache. */
 KIT_FN map_value map_of_run(map_cache *c, const char *name)
 {
@@ -343,7 +361,7 @@ KIT_FN map_value map_of_run(map_cache *c, const char *name)
         if (!json_get_list(&c->arena, c->run, plain, &c->list)) return map_wrong("the run has no such list");
         c->list_of = c->run, c->list_name = plain;
     }
-    if (!json_index(tool_print("%.*s", (int)strcspn(name + n + 1, "]"), name + n + 1), c->list.n, &k))
+    if (!map_place(tool_print("%.*s", (int)strcspn(name + n + 1, "]"), name + n + 1), c->list.n, &k))
         return map_wrong("no such element of the list");
     out = map_found(c->list.at[k]), out.element = 1;
     return out;
