@@ -229,6 +229,12 @@ static double allowed(ledger *l, map_cache *cache, const map *m, const map_line 
     return line->kind <= MAP_FIT ? t : 0;
 }
 
+/* Is what the line needs not in our results? */
+static int lacks(const ledger *l, map_cache *cache, const map *m, const map_line *line)
+{
+    return line->needs && value_of(cache, &l->doubles, m, line->needs).error != NULL;
+}
+
 /* Our value, ours in float; an error leaves NaN. */
 static void fetch(ledger *l, map_cache *cache, const map *m, const map_line *line, const map_words *words,
                   number *n)
@@ -265,8 +271,9 @@ static void claim(ledger *l, size_t which, map_cache *cache)
                     break;
             if (k == m->n) continue;
             ++m->at[k].matched;
-            fetch(l, cache, m, &m->at[k], &words, n);
             n->map = which, n->line = k;
+            if (lacks(l, &cache[0], m, &m->at[k])) { n->how = UNAVAILABLE; continue; }
+            fetch(l, cache, m, &m->at[k], &words, n);
             n->how = judge(&m->at[k], n, allowed(l, &cache[0], m, &m->at[k],
                                                  put_seeds(l, &m->at[k], map_replace(m->at[k].tolerance, &words)),
                                                  n), -1);

@@ -16,6 +16,7 @@ static const char *const map_class_names[MAP_CLASSES] = {
 typedef struct map_line {
     const char *file, *seeds;          /* of the published files; seeds: file#path of their list */
     const char *path, *value, *tolerance, *cause;
+    const char *needs;                 /* VALUE that must be there; NULL: none */
     map_class   kind;
     size_t      line, matched;         /* in the map; numbers that it claimed */
 } map_line;
@@ -24,7 +25,7 @@ typedef struct map {
     const char *path, *id;             /* id: the experiment whose result file it is about */
     map_line   *at;
     size_t      n, cap;
-    const char *file, *seeds;          /* while reading */
+    const char *file, *seeds, *needs;  /* while reading */
     char        error[400];
 } map;
 
@@ -104,7 +105,7 @@ KIT_FN int map_read_number(map *m, const char *text, size_t line)
     }
     l = &m->at[m->n++];
     memset(l, 0, sizeof *l);
-    l->file = m->file, l->seeds = m->seeds, l->line = line;
+    l->file = m->file, l->seeds = m->seeds, l->line = line, l->needs = m->needs;
     l->path = map_trim(text, (size_t)(equals - text));
     l->value = map_trim(equals + 3, (size_t)(colon - equals) - 3);
     return map_read_class(m, l, map_trim(colon + 3, strlen(colon + 3)));
@@ -145,16 +146,32 @@ KIT_FN size_t map_split(const char *text, const char **words, size_t most)
     return n;
 }
 
+KIT_FN int map_opens(const char *text) { return !strncmp(text, "for ", 4) || !strncmp(text, "needs ", 6); }
+
+/* needs VALUE "cause"; the cause is for the reader of the map. */
+KIT_FN int map_read_needs(map *m, const char *text, size_t line)
+{
+    const char *quote = strchr(text, '"'), *end = quote ? strchr(quote + 1, '"') : NULL;
+    if (!end || m->needs) return map_fail(m, line, "not \"needs VALUE \"cause\"\", or one in another");
+    m->needs = map_trim(text + 6, (size_t)(quote - text) - 6);
+    return 1;
+}
+
 /* Lines first..end-1, "for" blocks once for each of their words. */
 KIT_FN int map_read_block(map *m, const map_text *t, size_t first, size_t end, const map_words *outer)
 {
     for (size_t i = first; i < end && !m->error[0]; ++i) {
         const char *names[2], *words[200], *equals, *text = map_replace(t->at[i], outer);
         size_t n, k, close = i + 1, depth = 1;
-        if (strncmp(text, "for ", 4)) { map_read_line(m, text, t->line[i]); continue; }
+        if (!map_opens(text)) { map_read_line(m, text, t->line[i]); continue; }
         for (; close < end; ++close) {
-            depth += !strncmp(t->at[close], "for ", 4);
+            depth += (size_t)map_opens(t->at[close]);
             if (!strcmp(t->at[close], "end") && --depth == 0) break;
+        }
+        if (close < end && *text == 'n') {
+            if (map_read_needs(m, text, t->line[i])) map_read_block(m, t, i + 1, close, outer);
+            m->needs = NULL, i = close;
+            continue;
         }
         equals = strstr(text, " = ");
         if (close == end || !equals) return map_fail(m, t->line[i], "\"for\" without \"=\" or \"end\"");

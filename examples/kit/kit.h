@@ -28,6 +28,8 @@
 #include "checkpoints.h"
 #include "sweeps.h"
 #include "laws.h"
+#include "mnist.h"
+#include "skipped.h"
 #include "published.h"
 #include "modes.h"
 

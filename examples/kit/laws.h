@@ -162,8 +162,8 @@ KIT_FN void laws_identities(kit *x, const char *theorem_2)
                  kit_below(sizeof(clb_real) == 4 ? 1e-4 : 1e-11));
     kit_identity(x, "eq_10", "The scalar products <W_l,G_l> of neighbouring layers agree at every "
                  "step, biases counted with the lower layer (eq. 10).", "worst relative error",
-                 kit_worst(all, LAWS_AT(trace_residual)),
-                 kit_below(sizeof(clb_real) == 4 ? 1e-1 : 1e-10));
+                 kit_worst(all, LAWS_AT(trace_residual)),      /* some products are near zero */
+                 kit_below(sizeof(clb_real) == 4 ? 1e-1 : 1e-9));
 }
 
 /* ---- every neuron's charge ---------------------------------------------------------------- */
