@@ -219,7 +219,8 @@ static state judge(const map_line *line, const number *n, double allowed, double
 static double allowed(ledger *l, map_cache *cache, const map *m, const map_line *line, const char *text,
                       const number *n)
 {
-    double t = *text ? tolerance(l, cache, m, text, n->ours) : 0;
+    int equal = n->ours == n->published || isnan(n->ours);             /* needs no tolerance */
+    double t = *text && !equal ? tolerance(l, cache, m, text, n->ours) : 0;
     if (isnan(t)) complain(l, m, line, n, "its tolerance cannot be evaluated");
     if (line->kind == MAP_STABLE) return (*text ? t : 1e-5) * fabs(n->published);
     if (line->kind == MAP_FRACTION) {
@@ -425,11 +426,15 @@ static void put_differences(kit_buf *b, const ledger *l)
     kit_put(b, "\n## What differs, and why\n\n| experiment | numbers | cause |\n|---|---|---|\n");
     for (size_t w = 0; w < l->map_n; ++w)
         for (size_t k = 0; k < l->maps[w].n; ++k) {
-            size_t n = 0;
+            const char *cause = l->maps[w].at[k].cause;
+            size_t n = 0, first = 0;
+            while (strcmp(l->maps[w].at[first].cause, cause)) ++first;
+            if (first != k) continue;                     /* lines of one cause stand together */
             for (size_t i = 0; i < l->number_n; ++i)
-                n += l->numbers[i].map == w && l->numbers[i].line == k && l->numbers[i].how == CAUSE;
+                n += l->numbers[i].map == w && l->numbers[i].how == CAUSE
+                     && !strcmp(l->maps[w].at[l->numbers[i].line].cause, cause);
             if (!n) continue;
-            kit_putf(b, "| %s | %zu | ", l->maps[w].id, n), put_markdown(b, l->maps[w].at[k].cause);
+            kit_putf(b, "| %s | %zu | ", l->maps[w].id, n), put_markdown(b, cause);
             kit_put(b, " |\n");
         }
     kit_put(b, "\n## What differs without an explanation\n\n");

@@ -32,6 +32,7 @@
 #include "skipped.h"
 #include "published.h"
 #include "modes.h"
+#include "linear.h"
 
 /* --- what a program prints -------------------------------------------------------------------- */
 
