@@ -135,9 +135,9 @@
  * 7  ERRORS AND LIMITS
  *
  *   Functions that can fail return clb_status (0 is CLB_OK; clb_strerror has the text) and leave
- *   nothing allocated. Those that take options also tell names and values, if asked:
- *       clb_error error;  opts.error = &error;
- *       if (clb_data_csv_load(&data, path, &opts, NULL)) puts(error.text);
+ *   nothing allocated. Those with most to say also tell names and values, if asked:
+ *       clb_error error;
+ *       if (clb_data_csv_load(&data, path, &opts, &error)) puts(error.text);
  *   The error belongs to the caller; the library keeps none, so threads do not disturb each other.
  *   A training that diverges returns CLB_EDIVERGED with a valid trace up to its
  *   step. Functions that return a double return NaN where the value is undefined. Nothing prints,
@@ -361,15 +361,47 @@ CLBDEF void     clb_rng_permutation(clb_rng *rng, size_t n, uint32_t *p);
  * @S14 DATA
  * ========================================================================================== */
 
-/* A data set: inputs X [n][d], labels y [n] in 0..K-1, optionally real targets [n][K]. */
+/* A data set: inputs X [n][d] and, where they are known, labels y [n] in 0..K-1 or real targets
+ * [n][K]. With neither it is unlabelled and K may be 0: a net says how many outputs there are.
+ * Who frees: sets that the library makes own their arrays, and clb_data_free frees them. A view of
+ * the caller's arrays (owned = 0: clb_data_view, or a struct filled in by hand) leaves them alone;
+ * they must outlive it. Only clb_scaler_apply writes to X. */
 typedef struct clb_data {
     size_t    n, d, K;
     clb_real *X;
-    int      *y;
+    int      *y;        /* or NULL */
     clb_real *targets;  /* [n][K], or NULL: the targets are one-hot rows of y */
+    char    **names;    /* [K] what the labels were in the file; NULL: the numbers 0..K-1 */
+    int       owned;    /* 1: clb_data_free frees the arrays */
 } clb_data;
 
 CLBDEF void clb_data_free(clb_data *data);     /* accepts a zeroed struct, leaves a zeroed struct */
+/* The caller's arrays as a data set, nothing copied. y NULL: unlabelled. */
+CLBDEF clb_data clb_data_view(size_t n, size_t d, size_t K, const clb_real *X, const int *y);
+
+/* Two sets of copied rows: valid gets round(share n) of them, at least one, and train the others.
+ * rng: rows drawn without repetition; NULL: the last rows are valid, in order.
+ * Errors: CLB_EROW (share not in (0, 1), or no row left for train), CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_data_split(const clb_data *data, clb_rng *rng, double share, clb_data *train,
+                                 clb_data *valid);
+
+/* Standardised inputs, x_j <- (x_j - mean_j)/deviation_j: fit on the training set, apply to every
+ * set that the net will see. deviation is that of the population (divided by n); a constant column
+ * has deviation 1 and becomes 0. Magnitudes up to the largest number are fine.
+ * clb_scaler_fold changes a net trained on scaled inputs into one for raw inputs:
+ *   W_1 <- W_1 diag(1/deviation),  b_1 <- b_1 - W_1 mean
+ * Errors: CLB_EEMPTY, CLB_ESHAPE (another d), CLB_ELAYER (fold: layer 1 has no biases),
+ * CLB_ENOMEM. */
+typedef struct clb_scaler {
+    size_t  d;
+    double *mean;        /* [d] */
+    double *deviation;   /* [d] */
+} clb_scaler;
+struct clb_net;
+CLBDEF clb_status clb_scaler_fit(clb_scaler *scaler, const clb_data *data);
+CLBDEF clb_status clb_scaler_apply(const clb_scaler *scaler, clb_data *data);
+CLBDEF clb_status clb_scaler_fold(const clb_scaler *scaler, struct clb_net *net);
+CLBDEF void       clb_scaler_free(clb_scaler *scaler);  /* accepts a zeroed struct, leaves one */
 
 /* Generated data, drawn as published; values are floats. A second call goes on with the same
  * generator: the published runs drew the training set, then a test set of max(n / 5, 100) rows,
@@ -421,15 +453,15 @@ CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, con
                                 size_t rank,
                                 const size_t *shape);
 /* Data set from an array of inputs [n][...] (d = the product of the other dimensions) and its
- * labels [n].
- * Errors besides: CLB_EEMPTY, CLB_ERAGGED (different n), CLB_ENOTFINITE, CLB_EOPTION (rank of X < 2
- * or of y not 1, a label not in 0..INT_MAX-1). K = largest label + 1. */
+ * labels, integers [n] or [n][1]. Labels that are 0..K-1 with no class missing stay as they are;
+ * any others (1..3, or -1 and 1) are numbered in ascending order, and names[k] says which was k.
+ * Errors besides: CLB_EEMPTY, CLB_ERAGGED (different n), CLB_ENOTFINITE, CLB_ESHAPE (rank of X < 2
+ * or y not a column), CLB_ELABEL (no integer, or beyond an int). */
 CLBDEF clb_status clb_data_arrays(clb_data *data, const clb_array *X, const clb_array *y);
 
 /* IDX, the files of MNIST: unsigned bytes [n][...] and labels [n]. The first count rows (0: all),
  * in file order, x = pixel / 255 in float. K = largest label in the whole label file + 1.
- * Errors besides: CLB_EEMPTY (a dimension is 0), CLB_ERAGGED (different n), CLB_EOPTION (count >
- * n). */
+ * Errors besides: CLB_EEMPTY (a dimension is 0), CLB_ERAGGED (different n), CLB_EROW (count > n). */
 typedef struct clb_idx_files {
     const void *images;
     size_t      images_size;
@@ -438,21 +470,28 @@ typedef struct clb_idx_files {
 } clb_idx_files;
 CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_t count);
 
-#ifndef CLB_FREESTANDING
-/* CSV of decimal numbers, one row a line, no quoting; blank lines are skipped, a byte order mark
- * too. Always a decimal point, whatever the locale. */
+/* CSV as people have it: one row a line, LF or CRLF, the last one ended or not; fields may be quoted,
+ * a quote inside is doubled; blank lines and a byte order mark are skipped. Numbers have a decimal
+ * point, whatever the locale, and are correctly rounded.
+ * Labels: integers as in clb_data_arrays; if any is no number, all are words, numbered in order of
+ * first appearance. names[k] keeps them. */
 typedef struct clb_csv_opts {
-    int  label; /* 0 -> the last column holds the label; c > 0: column c; -1: none (y = 0, K = 1) */
-    int  header;       /* 0 -> no header; 1: the first line is one */
-    char separator;    /* 0 -> ',' */
+    const char *label_name;   /* name of the label column in the header; NULL: label counts       */
+    int         label;        /* 0 -> the last column; c > 0: column c; -1: unlabelled data       */
+    int         header;       /* 0 -> the first line is a header if none of its fields, the label
+                                 aside, is a number; 1: it is one; -1: there is none              */
+    char        separator;    /* 0 -> the most frequent of , ; and tab in the first line          */
+    int         real_target;  /* 1: the label column is a real target: K = 1, targets [n][1]      */
+    const char *const *skip;  /* names of columns to leave out; "" is the one pandas adds         */
+    size_t      skip_count;
+    const clb_data    *like;  /* number the classes as in this set; NULL: as above                */
 } clb_csv_opts;
-/* *line (may be NULL): number of the offending line from 1, or 0. Errors besides: CLB_ERAGGED (a
- * row shorter or longer than the first), CLB_ENOTFINITE (nan, inf or too large), CLB_EEMPTY (no row
- * or no input column), CLB_EOPTION (no such label column); CLB_EFORMAT also for a label that is
- * no integer in 0..INT_MAX-1. */
+/* *error (may be NULL) names line, column and reason. Errors besides: CLB_ERAGGED (a row shorter or
+ * longer than the first), CLB_EFIELD (no number), CLB_ENOTFINITE (nan, inf or too large),
+ * CLB_EEMPTY (no row or no input column), CLB_ECOLUMN (no such column), CLB_ELABEL (no integer, or
+ * not one of the classes of `like`), CLB_EFORMAT (a quote without end). */
 CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
-                               const clb_csv_opts *opts, size_t *line);
-#endif
+                               const clb_csv_opts *opts, clb_error *error);
 
 #ifndef CLB_NO_STDIO
 /* The same from files. Error besides: CLB_EIO. */
@@ -463,7 +502,7 @@ CLBDEF clb_status clb_data_npy_load(clb_data *data, const char *inputs_path,
 CLBDEF clb_status clb_data_idx_load(clb_data *data, const char *images_path,
                                     const char *labels_path, size_t count);
 CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_csv_opts *opts,
-                                    size_t *line);
+                                    clb_error *error);
 #endif
 
 /* ============================================================================================
@@ -2053,7 +2092,6 @@ CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_e
 #include <float.h>
 #include <limits.h>
 #ifndef CLB_FREESTANDING
-#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -3079,10 +3117,23 @@ CLBDEF void clb_rng_permutation(clb_rng *rng, size_t n, uint32_t *p)
 
 CLBDEF void clb_data_free(clb_data *data)
 {
-    CLB_FREE(data->X);
-    CLB_FREE(data->y);
-    CLB_FREE(data->targets);
+    if (data->owned) {
+        CLB_FREE(data->X);
+        CLB_FREE(data->y);
+        CLB_FREE(data->targets);
+        CLB_FREE(data->names);
+    }
     memset(data, 0, sizeof *data);
+}
+
+CLBDEF clb_data clb_data_view(size_t n, size_t d, size_t K, const clb_real *X, const int *y)
+{
+    clb_data data;
+    memset(&data, 0, sizeof data);
+    data.n = n, data.d = d, data.K = K;
+    memcpy(&data.X, &X, sizeof X);                    /* not written through, see the struct */
+    memcpy(&data.y, &y, sizeof y);
+    return data;
 }
 
 /* Room for n rows of d inputs and n labels, uninitialised; *data is zeroed on failure. */
@@ -3095,6 +3146,7 @@ static clb_status clbi_data_alloc(clb_data *data, size_t n, size_t d, size_t K)
     if (n > 0xffffffffu) return CLB_ESIZE;
     if (K == 0 || K > (size_t)INT_MAX) return CLB_EOPTION;
     if (!clbi_mul_size(n, d, &count)) return CLB_ESIZE;
+    data->owned = 1;
     status = clbi_alloc(&data->X, count, sizeof(clb_real));
     if (!status) status = clbi_alloc(&data->y, n, sizeof(int));
     if (status) {
@@ -3258,6 +3310,156 @@ CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_
     return clbi_data_finish(data, rng, CLB_OK);
 }
 
+/* ---- parts of a data set, scaled inputs ----------------------------------------------------- */
+
+/* *names: a copy of K strings, in one allocation; NULL stays NULL. */
+static clb_status clbi_names_copy(char ***names, char *const *from, size_t K)
+{
+    size_t k, bytes = K * sizeof **names;
+    char *at;
+    clb_status status;
+    *names = NULL;
+    if (!from) return CLB_OK;
+    for (k = 0; k < K; ++k) bytes += strlen(from[k]) + 1;
+    if ((status = clbi_alloc(names, bytes, 1)) != CLB_OK) return status;
+    for (at = (char *)(*names + K), k = 0; k < K; ++k) {
+        (*names)[k] = at;
+        memcpy(at, from[k], strlen(from[k]) + 1);
+        at += strlen(from[k]) + 1;
+    }
+    return CLB_OK;
+}
+
+/* The rows index[0..count-1] of data as a set of its own. */
+static clb_status clbi_data_rows(clb_data *to, const clb_data *data, const uint32_t *index,
+                                 size_t count)
+{
+    size_t i, d = data->d, K = data->K;
+    clb_status status = clbi_data_alloc(to, count, d, K ? K : 1);
+    if (status) return status;
+    to->K = K;
+    if (data->targets) status = clbi_alloc(&to->targets, count * K, sizeof(clb_real));
+    if (!status) status = clbi_names_copy(&to->names, data->names, K);
+    if (status) {
+        clb_data_free(to);
+        return status;
+    }
+    for (i = 0; i < count; ++i) {
+        memcpy(to->X + i * d, data->X + index[i] * d, d * sizeof(clb_real));
+        if (data->y) to->y[i] = data->y[index[i]];
+        if (data->targets)
+            memcpy(to->targets + i * K, data->targets + index[i] * K, K * sizeof(clb_real));
+    }
+    if (data->y) return CLB_OK;
+    CLB_FREE(to->y);
+    to->y = NULL;
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_data_split(const clb_data *data, clb_rng *rng, double share, clb_data *train,
+                                 clb_data *valid)
+{
+    uint32_t *index = NULL;
+    size_t i, n = data->n, held;
+    clb_status status;
+    memset(train, 0, sizeof *train);
+    memset(valid, 0, sizeof *valid);
+    if (!(share > 0 && share < 1) || n < 2 || n > 0xffffffffu) return CLB_EROW;
+    held = (size_t)(share * (double)n + 0.5);
+    if (held == 0) held = 1;
+    if (held >= n) return CLB_EROW;
+    if ((status = clbi_alloc(&index, n, sizeof *index)) != CLB_OK) return status;
+    for (i = 0; i < n; ++i) index[i] = (uint32_t)i;
+    if (rng) clb_rng_permutation(rng, n, index);
+    status = clbi_data_rows(train, data, index, n - held);
+    if (!status) status = clbi_data_rows(valid, data, index + n - held, held);
+    if (status) clb_data_free(train);
+    CLB_FREE(index);
+    return status;
+}
+
+CLBDEF void clb_scaler_free(clb_scaler *scaler)
+{
+    CLB_FREE(scaler->mean);
+    memset(scaler, 0, sizeof *scaler);
+}
+
+/* Mean and deviation of a column of n values, stride apart, scaled by a power of two so that sums
+ * and squares stay in range. */
+static void clbi_column_spread(size_t n, size_t stride, const clb_real *x, double *mean,
+                               double *deviation)
+{
+    double low = (double)x[0], high = low, sum = 0, squares = 0, scale, m;
+    size_t i;
+    int exponent;
+    for (i = 1; i < n; ++i) {
+        double v = (double)x[i * stride];
+        if (v < low) low = v;
+        if (v > high) high = v;
+    }
+    *mean = low, *deviation = 1;
+    if (!(low < high)) return;
+    (void)frexp(fabs(low) > fabs(high) ? low : high, &exponent);
+    if (exponent < -1000) exponent = -1000;
+    scale = ldexp(1.0, -exponent);
+    for (i = 0; i < n; ++i) sum += (double)x[i * stride] * scale;
+    m = sum / (double)n;
+    for (i = 0; i < n; ++i) {
+        double v = (double)x[i * stride] * scale - m;
+        squares += v * v;
+    }
+    *mean = ldexp(m, exponent);
+    *deviation = ldexp(sqrt(squares / (double)n), exponent);
+    if (!(*deviation > 0)) *deviation = 1;
+}
+
+CLBDEF clb_status clb_scaler_fit(clb_scaler *scaler, const clb_data *data)
+{
+    size_t j;
+    clb_status status;
+    memset(scaler, 0, sizeof *scaler);
+    if (data->n == 0 || data->d == 0) return CLB_EEMPTY;
+    if (data->d > (size_t)-1 / 2) return CLB_ESIZE;
+    if ((status = clbi_alloc(&scaler->mean, 2 * data->d, sizeof(double))) != CLB_OK) return status;
+    scaler->d = data->d;
+    scaler->deviation = scaler->mean + data->d;
+    for (j = 0; j < data->d; ++j)
+        clbi_column_spread(data->n, data->d, data->X + j, &scaler->mean[j], &scaler->deviation[j]);
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_scaler_apply(const clb_scaler *scaler, clb_data *data)
+{
+    size_t i, j;
+    if (scaler->d != data->d) return CLB_ESHAPE;
+    for (i = 0; i < data->n; ++i)
+        for (j = 0; j < data->d; ++j) {
+            clb_real *x = &data->X[i * data->d + j];        /* halves: the difference fits */
+            *x = (clb_real)((0.5 * (double)*x - 0.5 * scaler->mean[j]) /
+                            (0.5 * scaler->deviation[j]));
+        }
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_scaler_fold(const clb_scaler *scaler, clb_net *net)
+{
+    size_t i, j, d = scaler->d;
+    if (net->L == 0) return CLB_EUNSET;
+    if (d != net->m[0]) return CLB_ESHAPE;
+    if (net->b[1] == CLB_NO_BIAS) return CLB_ELAYER;
+    for (i = 0; i < net->m[1]; ++i) {
+        clb_real *W = net->theta + net->w[1] + i * d, *b = net->theta + net->b[1] + i;
+        double shift = (double)*b;
+        for (j = 0; j < d; ++j) {
+            double w = (double)W[j] / scaler->deviation[j];
+            shift -= w * scaler->mean[j];
+            W[j] = (clb_real)w;
+        }
+        *b = (clb_real)shift;
+    }
+    return CLB_OK;
+}
+
 /* ---- bytes ------------------------------------------------------------------------------- */
 
 /* Unsigned integer of count <= 8 bytes, most significant first or last. */
@@ -3360,6 +3562,7 @@ static clb_status clbi_npy_shape(clbi_text *t, clb_array *array)
         if (array->rank == CLB_ARRAY_RANK) return CLB_ESIZE;
         status = clbi_take_size(t, &array->shape[array->rank++]);
         if (status) return status;
+        if (t->p < t->end && *t->p == 'L') ++t->p;          /* Python 2 writes (2L, 3L) */
         if (clbi_take(t, ",")) continue;
         return array->rank > 1 && clbi_take(t, ")") ? CLB_OK : CLB_EFORMAT;
     }
@@ -3591,13 +3794,65 @@ CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, con
     return CLB_OK;
 }
 
-/* Label v of row i: an integer in 0..INT_MAX-1; data->K grows to hold it. */
-static int clbi_data_label(clb_data *data, size_t i, double v)
+/* Distinct values of v[0..n-1], ascending; their number. */
+static size_t clbi_distinct(size_t n, const double *v, double *distinct)
 {
-    if (!(v >= 0.0 && v < (double)INT_MAX && v == floor(v))) return 0;
-    data->y[i] = (int)v;
-    if ((size_t)data->y[i] >= data->K) data->K = (size_t)data->y[i] + 1;
-    return 1;
+    size_t i, count = 0;
+    for (i = 0; i < n; ++i) {
+        size_t low = 0, high = count;
+        while (low < high) {
+            size_t middle = low + (high - low) / 2;
+            if (distinct[middle] < v[i]) low = middle + 1;
+            else high = middle;
+        }
+        if (low < count && distinct[low] == v[i]) continue;
+        memmove(distinct + low + 1, distinct + low, (count - low) * sizeof *distinct);
+        distinct[low] = v[i];
+        ++count;
+    }
+    return count;
+}
+
+/* names: K integers in decimal. */
+static clb_status clbi_names_numbers(char ***names, const double *value, size_t K)
+{
+    enum { ROOM = 12 };
+    size_t k;
+    char *at;
+    clb_status status = clbi_alloc(names, K * (sizeof **names + ROOM), 1);
+    if (status) return status;
+    for (at = (char *)(*names + K), k = 0; k < K; ++k, at += ROOM) {
+        clbi_msg msg;
+        msg.text = at, msg.room = ROOM, msg.length = 0;
+        clbi_say_int(&msg, (int)value[k]);
+        (*names)[k] = at;
+    }
+    return CLB_OK;
+}
+
+/* y, K and names of *data from its labels v [n], integers. On CLB_ELABEL *row is the one that is no
+ * integer or does not fit an int. */
+static clb_status clbi_data_labels(clb_data *data, const double *v, size_t *row)
+{
+    double *distinct;
+    size_t i, K;
+    clb_status status;
+    for (*row = 0; *row < data->n; ++*row)
+        if (!(fabs(v[*row]) < (double)INT_MAX && v[*row] == floor(v[*row]))) return CLB_ELABEL;
+    if ((status = clbi_alloc(&distinct, data->n, sizeof *distinct)) != CLB_OK) return status;
+    data->K = K = clbi_distinct(data->n, v, distinct);
+    if (distinct[0] != 0 || distinct[K - 1] != (double)(K - 1))
+        status = clbi_names_numbers(&data->names, distinct, K);
+    for (i = 0; !status && i < data->n; ++i) {
+        size_t k = 0, step = K;
+        while (step > 1 || distinct[k] != v[i]) {           /* distinct[k] <= v[i] */
+            step = (step + 1) / 2;
+            if (k + step < K && distinct[k + step] <= v[i]) k += step;
+        }
+        data->y[i] = (int)k;
+    }
+    CLB_FREE(distinct);
+    return status;
 }
 
 static int clbi_real_ok(double v)
@@ -3610,7 +3865,8 @@ CLBDEF clb_status clb_data_arrays(clb_data *data, const clb_array *X, const clb_
     size_t i;
     clb_status status;
     memset(data, 0, sizeof *data);
-    if (X->rank < 2 || y->rank != 1) return CLB_EOPTION;
+    if (X->rank < 2 || y->rank < 1 || y->rank > 2 || (y->rank == 2 && y->shape[1] > 1))
+        return CLB_ESHAPE;
     if (X->count == 0 || y->count == 0) return CLB_EEMPTY;
     if (X->shape[0] != y->shape[0]) return CLB_ERAGGED;
     status = clbi_data_alloc(data, X->shape[0], X->count / X->shape[0], 1);
@@ -3618,8 +3874,7 @@ CLBDEF clb_status clb_data_arrays(clb_data *data, const clb_array *X, const clb_
         if (clbi_real_ok(X->x[i])) data->X[i] = (clb_real)X->x[i];
         else status = CLB_ENOTFINITE;
     }
-    for (i = 0; !status && i < y->count; ++i)
-        if (!clbi_data_label(data, i, y->x[i])) status = CLB_EOPTION;
+    if (!status) status = clbi_data_labels(data, y->x, &i);
     if (status) clb_data_free(data);
     return status;
 }
@@ -3663,7 +3918,7 @@ CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_
     if (status) return status;
     if (one != 1) return CLB_EFORMAT;
     if (labels != n) return CLB_ERAGGED;
-    if (count > n) return CLB_EOPTION;
+    if (count > n) return CLB_EROW;
     status = clbi_data_alloc(data, count ? count : n, d, 1);
     if (status) return status;
     for (i = 0; i < data->n * d; ++i) data->X[i] = (clb_real)((float)pixel[i] / 255.0f);
@@ -3673,31 +3928,150 @@ CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_
     return CLB_OK;
 }
 
-/* ---- CSV --------------------------------------------------------------------------------- */
-
-#ifndef CLB_FREESTANDING      /* numbers in decimal are strtod's work */
+/* ---- numbers in decimal ------------------------------------------------------------------- */
 
 #define CLBI_NUMBER_MAX 400          /* characters of a number that is read                       */
+#define CLBI_BIG 128                 /* words of an integer below 10^400 2^1200 or so             */
 
-/* Length of the decimal number at p: [+-] digits [. digits] [e [+-] digits], at least one digit
- * before the exponent; 0 if there is none. */
-static size_t clbi_number_length(const unsigned char *p, const unsigned char *end)
+/* A natural number, least significant word first. */
+typedef struct clbi_big {
+    size_t   count;                  /* words without leading zeros                               */
+    uint32_t word[CLBI_BIG];
+} clbi_big;
+
+/* b = b factor + add */
+static void clbi_big_muladd(clbi_big *b, uint32_t factor, uint32_t add)
 {
-    const unsigned char *s = p;
-    size_t digits = 0;
-    if (s < end && (*s == '+' || *s == '-')) ++s;
-    for (; s < end && clbi_is_digit(*s); ++s) ++digits;
-    if (s < end && *s == '.')
-        for (++s; s < end && clbi_is_digit(*s); ++s) ++digits;
-    if (digits == 0) return 0;
-    if (s < end && (*s == 'e' || *s == 'E')) {
-        const unsigned char *e = s + 1;
-        if (e < end && (*e == '+' || *e == '-')) ++e;
-        if (e == end || !clbi_is_digit(*e)) return 0;
-        for (s = e; s < end && clbi_is_digit(*s);) ++s;
+    uint64_t carry = add;
+    size_t i;
+    for (i = 0; i < b->count; ++i) {
+        carry += (uint64_t)b->word[i] * factor;
+        b->word[i] = (uint32_t)carry;
+        carry >>= 32;
     }
-    return (size_t)(s - p);
+    if (carry) b->word[b->count++] = (uint32_t)carry;
 }
+
+static int clbi_big_bits(const clbi_big *b)
+{
+    int bits = 32 * (int)b->count;
+    uint32_t top = b->count ? b->word[b->count - 1] : 0;
+    if (!b->count) return 0;
+    for (; !(top >> 31); top <<= 1) --bits;
+    return bits;
+}
+
+/* b = 2^shift b */
+static void clbi_big_shift(clbi_big *b, int shift)
+{
+    for (; shift >= 31; shift -= 31) clbi_big_muladd(b, (uint32_t)1 << 31, 0);
+    if (shift > 0) clbi_big_muladd(b, (uint32_t)1 << shift, 0);
+}
+
+/* *q = a / b for a quotient below 2^64, a = the remainder: bit after bit, b shifted down. */
+static uint64_t clbi_big_divide(clbi_big *a, clbi_big *b)
+{
+    uint64_t q = 0;
+    int bits = clbi_big_bits(a) - clbi_big_bits(b), step;
+    if (bits < 0) return 0;
+    clbi_big_shift(b, bits);
+    for (step = bits; step >= 0; --step) {
+        size_t i = a->count > b->count ? a->count : b->count, k;
+        int smaller = 0;
+        q <<= 1;
+        for (; i-- > 0 && !smaller;) {
+            uint32_t x = i < a->count ? a->word[i] : 0, y = i < b->count ? b->word[i] : 0;
+            if (x > y) break;
+            smaller = x < y;
+        }
+        if (!smaller) {
+            uint64_t borrow = 0;
+            for (k = 0; k < a->count; ++k) {
+                uint64_t take = (k < b->count ? b->word[k] : 0) + borrow;
+                borrow = a->word[k] < take;
+                a->word[k] = (uint32_t)(a->word[k] - take);
+            }
+            while (a->count && a->word[a->count - 1] == 0) --a->count;
+            ++q;
+        }
+        for (k = 0; k < b->count; ++k)
+            b->word[k] = b->word[k] >> 1 | (k + 1 < b->count ? b->word[k + 1] << 31 : 0);
+        if (b->count && b->word[b->count - 1] == 0) --b->count;
+    }
+    return q;
+}
+
+/* The double nearest to a/b, ties to even. With t such that q = a/(b 2^t) has 57 bits or so, and
+ * the lowest bit of a double of that size at 2^u, the bits of q below u - t decide. */
+static double clbi_big_ratio(clbi_big *a, clbi_big *b)
+{
+    int bits = clbi_big_bits(a) - clbi_big_bits(b), t = bits - 57, u, shift;
+    uint64_t q, m, low, half;
+    if (t < -1077) t = -1077;
+    if (t < 0) clbi_big_shift(a, -t);
+    else clbi_big_shift(b, t);
+    q = clbi_big_divide(a, b);
+    for (u = t - 53, m = q; m; m >>= 1) ++u;
+    if (u < -1074) u = -1074;
+    shift = u - t;
+    half = (uint64_t)1 << (shift - 1);
+    low = q & (2 * half - 1);
+    m = q >> shift;
+    if (low > half || (low == half && (a->count > 0 || (m & 1)))) ++m;
+    return ldexp((double)m, u);
+}
+
+/* Correctly rounded: digits 10^exponent, at most CLBI_NUMBER_MAX digits. Where both are exact as
+ * doubles one rounding does it. */
+static double clbi_decimal(const char *digits, size_t count, int exponent)
+{
+    static const double ten[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                  1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+    clbi_big a, b;
+    uint64_t m = 0;
+    size_t i;
+    while (count > 0 && digits[count - 1] == '0') --count, ++exponent;
+    if (count == 0 || (long)count + exponent < -330) return 0;
+    if ((long)count + exponent > 310) return (double)INFINITY;
+    for (i = 0; i < count && count <= 15; ++i) m = 10 * m + (uint64_t)(digits[i] - '0');
+    if (count <= 15 && exponent >= 0 && exponent <= 22) return (double)m * ten[exponent];
+    if (count <= 15 && exponent < 0 && exponent >= -22) return (double)m / ten[-exponent];
+    a.count = 0, b.count = 1, b.word[0] = 1;
+    for (i = 0; i < count; ++i) clbi_big_muladd(&a, 10, (uint32_t)(digits[i] - '0'));
+    for (; exponent > 0; --exponent) clbi_big_muladd(&a, 10, 0);
+    for (; exponent < 0; ++exponent) clbi_big_muladd(&b, 10, 0);
+    return clbi_big_ratio(&a, &b);
+}
+
+/* The number p..end, all of it: [+-] digits [. digits] [e [+-] digits]. 0 if it is none. */
+static int clbi_number(const unsigned char *p, const unsigned char *end, double *value)
+{
+    char digits[CLBI_NUMBER_MAX];
+    size_t count = 0, seen = 0;
+    int negative = 0, exponent = 0, power = 0, minus = 0;
+    if (end - p > CLBI_NUMBER_MAX) return 0;
+    if (p < end && (*p == '+' || *p == '-')) negative = *p++ == '-';
+    for (; p < end && clbi_is_digit(*p); ++p, ++seen)
+        if (count > 0 || *p != '0') digits[count++] = (char)*p;
+    if (p < end && *p == '.')
+        for (++p; p < end && clbi_is_digit(*p); ++p, ++seen, --exponent)
+            if (count > 0 || *p != '0') digits[count++] = (char)*p;
+    if (seen == 0) return 0;
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        ++p;
+        if (p < end && (*p == '+' || *p == '-')) minus = *p++ == '-';
+        if (p == end) return 0;
+        for (; p < end && clbi_is_digit(*p); ++p)
+            if (power < 100000) power = 10 * power + (*p - '0');
+    }
+    if (p != end) return 0;
+    *value = clbi_decimal(digits, count, exponent + (minus ? -power : power));
+    if (negative) *value = -*value;
+    return 1;
+}
+
+/* ---- CSV --------------------------------------------------------------------------------- */
 
 /* "nan", "inf", "infinity" with or without a sign: a number, but not one that data may hold. */
 static int clbi_is_not_finite_word(const unsigned char *p, size_t length)
@@ -3713,134 +4087,395 @@ static int clbi_is_not_finite_word(const unsigned char *p, size_t length)
     return 0;
 }
 
-/* The field p..end as a number. strtod rounds correctly; it wants the decimal point of the
- * locale. */
-static clb_status clbi_field_value(const unsigned char *p, const unsigned char *end, double *value)
-{
-    char text[CLBI_NUMBER_MAX + 64];
-    const char *point = localeconv()->decimal_point;
-    size_t length, i, n = 0;
-    while (p < end && (*p == ' ' || *p == '\t')) ++p;
-    while (p < end && (end[-1] == ' ' || end[-1] == '\t')) --end;
-    length = (size_t)(end - p);
-    if (clbi_is_not_finite_word(p, length)) return CLB_ENOTFINITE;
-    if (length == 0 || length > CLBI_NUMBER_MAX) return CLB_EFORMAT;
-    if (clbi_number_length(p, end) != length) return CLB_EFORMAT;
-    if (strlen(point) > 32) point = ".";
-    for (i = 0; i < length; ++i) {
-        if (p[i] != '.') {
-            text[n++] = (char)p[i];
-            continue;
-        }
-        memcpy(text + n, point, strlen(point));
-        n += strlen(point);
-    }
-    text[n] = '\0';
-    *value = strtod(text, NULL);
-    return clbi_real_ok(*value) ? CLB_OK : CLB_ENOTFINITE;
-}
+/* What stands in a field, without the quotes around it; quotes inside are still doubled. */
+typedef struct clbi_field {
+    const unsigned char *p, *end;
+    int                  quoted;
+} clbi_field;
 
-/* A CSV file being read, line by line. */
+/* A CSV file being read, field by field. */
 typedef struct clbi_csv {
-    clbi_text            text;       /* what is left                             */
-    const unsigned char *p, *end;    /* the line, without its end                */
-    size_t               line;       /* its number, from 1                       */
+    const unsigned char *p, *end;    /* what is left                                    */
+    size_t               line;       /* where p is, from 1                              */
     unsigned char        separator;
+    int                  header;     /* the first row is names: 1 said, 2 found out     */
+    size_t               columns, label;     /* label: index, or `columns` for none     */
+    clbi_field          *name;       /* [columns] of the header, else NULL              */
+    char                *use;        /* [columns] 1: an input                           */
+    clb_error           *error;
 } clbi_csv;
 
-/* The next line that is not blank; 0 at the end. */
-static int clbi_csv_line(clbi_csv *csv)
+static int clbi_csv_blank(const clbi_csv *csv)
 {
-    while (csv->text.p < csv->text.end) {
-        const unsigned char *s = csv->text.p, *q;
-        while (s < csv->text.end && *s != '\n') ++s;
-        csv->p = csv->text.p;
-        csv->end = s;
-        csv->text.p = s < csv->text.end ? s + 1 : s;
-        ++csv->line;
-        if (csv->end > csv->p && csv->end[-1] == '\r') --csv->end;
-        for (q = csv->p; q < csv->end && (*q == ' ' || *q == '\t');) ++q;
-        if (q < csv->end) return 1;
-    }
-    return 0;
+    return csv->p < csv->end && *csv->p != csv->separator &&
+           (*csv->p == ' ' || *csv->p == '\t' || *csv->p == '\r');
 }
 
-/* From the first line on, past a byte order mark and, if there is one, the header. */
-static void clbi_csv_start(clbi_csv *csv, const char *text, size_t size, const clb_csv_opts *opts)
+/* To the beginning of the next row that is not blank; 0 at the end. */
+static int clbi_csv_row(clbi_csv *csv)
 {
-    const unsigned char *p = (const unsigned char *)text;
-    memset(csv, 0, sizeof *csv);
-    csv->text.p = csv->text.end = p;
-    if (size > 0) csv->text.end = p + size;
-    if (size >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) csv->text.p = p + 3;
-    csv->separator = (unsigned char)(opts->separator ? opts->separator : ',');
-    if (opts->header) (void)clbi_csv_line(csv);
+    const unsigned char *start = csv->p;
+    for (; csv->p < csv->end; ++csv->p) {
+        if (*csv->p == '\n') start = csv->p + 1, ++csv->line;
+        else if (!clbi_csv_blank(csv)) break;
+    }
+    if (csv->p == csv->end) return 0;
+    csv->p = start;
+    return 1;
 }
 
-/* Rows and columns; every row as long as the first (checked here, before any allocation, because it
- * is what bounds rows x columns by the size of the file). */
-static clb_status clbi_csv_shape(clbi_csv *csv, size_t *rows, size_t *columns)
+/* The next field; *last: the row ends behind it. */
+static clb_status clbi_csv_field(clbi_csv *csv, clbi_field *field, int *last)
 {
-    *rows = *columns = 0;
-    while (clbi_csv_line(csv)) {
-        const unsigned char *s;
-        size_t fields = 1;
-        for (s = csv->p; s < csv->end; ++s) fields += *s == csv->separator;
-        if (*rows == 0) *columns = fields;
-        else if (fields != *columns) return CLB_ERAGGED;
-        ++*rows;
+    size_t line = csv->line;
+    while (clbi_csv_blank(csv)) ++csv->p;
+    field->quoted = csv->p < csv->end && *csv->p == '"';
+    field->p = csv->p += field->quoted;
+    if (field->quoted) {
+        for (; csv->p < csv->end; ++csv->p) {
+            csv->line += *csv->p == '\n';
+            if (*csv->p != '"') continue;
+            if (csv->p + 1 == csv->end || csv->p[1] != '"') break;
+            ++csv->p;
+        }
+        if (csv->p == csv->end)
+            return clbi_fail(csv->error, CLB_EFORMAT, "line %z: a quote without end", line);
+        field->end = csv->p++;
+        while (clbi_csv_blank(csv)) ++csv->p;
+        if (csv->p < csv->end && *csv->p != '\n' && *csv->p != csv->separator)
+            return clbi_fail(csv->error, CLB_EFORMAT, "line %z: text behind a closing quote",
+                             csv->line);
+    } else {
+        while (csv->p < csv->end && *csv->p != '\n' && *csv->p != csv->separator) ++csv->p;
+        for (field->end = csv->p; field->end > field->p; --field->end)
+            if (field->end[-1] != ' ' && field->end[-1] != '\t' && field->end[-1] != '\r') break;
     }
-    csv->line = 0;
-    return *rows ? CLB_OK : CLB_EEMPTY;
+    *last = csv->p == csv->end || *csv->p == '\n';
+    if (csv->p < csv->end && !*last) ++csv->p;
+    return CLB_OK;
 }
 
-/* The row of data that the line holds; label: index of its column, `columns` for none. */
-static clb_status clbi_csv_row(const clbi_csv *csv, clb_data *data, size_t row, size_t label)
+/* The field as a zero-terminated string, cut to room bytes; its whole length. */
+static size_t clbi_field_text(const clbi_field *field, char *text, size_t room)
 {
-    const unsigned char *field = csv->p, *s;
-    size_t column = 0, j = 0;
-    for (s = csv->p;; ++s) {
-        double v = 0.0;
-        clb_status status;
-        if (s < csv->end && *s != csv->separator) continue;
-        status = clbi_field_value(field, s, &v);
-        if (status) return status;
-        if (column++ != label) data->X[row * data->d + j++] = (clb_real)v;
-        else if (!clbi_data_label(data, row, v)) return CLB_EFORMAT;
-        if (s == csv->end) return CLB_OK;
-        field = s + 1;
+    const unsigned char *p = field->p;
+    size_t length = 0;
+    for (; p < field->end; ++p) {
+        if (length + 1 < room) text[length] = (char)*p;
+        if (field->quoted && *p == '"') ++p;
+        ++length;
     }
+    if (room) text[length < room ? length : room - 1] = '\0';
+    return length;
 }
 
-CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
-                               const clb_csv_opts *opts, size_t *line)
+static int clbi_field_is(const clbi_field *field, const char *text)
 {
-    clb_csv_opts o;
-    clbi_csv csv;
-    size_t rows, columns, label, row;
-    clb_status status;
-    memset(data, 0, sizeof *data);
-    memset(&o, 0, sizeof o);
-    if (opts) o = *opts;
-    clbi_csv_start(&csv, text, size, &o);
-    status = clbi_csv_shape(&csv, &rows, &columns);
-    if (!status && (o.label < -1 || (o.label > 0 && (size_t)o.label > columns)))
-        status = CLB_EOPTION;
-    if (!status) {
-        label = o.label < 0 ? columns : (o.label == 0 ? columns : (size_t)o.label) - 1;
-        status = clbi_data_alloc(data, rows, columns - (o.label >= 0), 1);
-        if (!status) memset(data->y, 0, rows * sizeof *data->y);
-        clbi_csv_start(&csv, text, size, &o);
-        for (row = 0; !status && row < rows && clbi_csv_line(&csv); ++row)
-            status = clbi_csv_row(&csv, data, row, label);
-        if (!status) csv.line = 0;
+    const unsigned char *p = field->p;
+    for (; p < field->end; ++p, ++text) {
+        if (*p != (unsigned char)*text) return 0;
+        if (field->quoted && *p == '"') ++p;
     }
-    if (line) *line = csv.line;
-    if (status) clb_data_free(data);
+    return *text == '\0';
+}
+
+/* ", ; or tab: the one that the first row has most of, outside quotes. */
+static unsigned char clbi_csv_separator(clbi_csv csv)
+{
+    static const unsigned char candidate[] = { ',', ';', '\t' };
+    size_t count[3] = { 0, 0, 0 }, best = 0, k;
+    int quoted = 0;
+    for (; csv.p < csv.end && (quoted || *csv.p != '\n'); ++csv.p) {
+        if (*csv.p == '"') quoted = !quoted;
+        for (k = 0; !quoted && k < 3; ++k) count[k] += *csv.p == candidate[k];
+    }
+    for (k = 1; k < 3; ++k)
+        if (count[k] > count[best]) best = k;
+    return candidate[best];
+}
+
+/* A reading error of the field in a column: "line 3, column 'age': 'old' is no number". */
+static clb_status clbi_csv_fail(const clbi_csv *csv, clb_status status, size_t column,
+                                const clbi_field *field, const char *what, int first)
+{
+    char text[40], name[40] = "";
+    size_t line = csv->line;
+    if (!csv->error) return status;
+    clbi_field_text(field, text, sizeof text);
+    if (csv->name) clbi_field_text(&csv->name[column], name, sizeof name);
+    if (csv->name) clbi_fail(csv->error, status, "line %z, column '%s': '%s' %s%s", line, name,
+                             text, what, csv->header == 2 ? "; line 1 was read as a header" : "");
+    else clbi_fail(csv->error, status, "line %z, column %z: '%s' %s%s", line, column + 1, text,
+                   what, first && status == CLB_EFIELD ? "; this line looks like a header" : "");
+    csv->error->line = line;
+    csv->error->column = column + 1;
     return status;
 }
 
-#endif /* CLB_FREESTANDING */
+static clb_status clbi_csv_number(const clbi_csv *csv, size_t column, const clbi_field *field,
+                                  int first, double *value)
+{
+    if (clbi_is_not_finite_word(field->p, (size_t)(field->end - field->p)))
+        return clbi_csv_fail(csv, CLB_ENOTFINITE, column, field, "is not finite", first);
+    if (!clbi_number(field->p, field->end, value))
+        return clbi_csv_fail(csv, CLB_EFIELD, column, field, "is no number", first);
+    if (!clbi_real_ok(*value))
+        return clbi_csv_fail(csv, CLB_ENOTFINITE, column, field, "is too large", first);
+    return CLB_OK;
+}
+
+/* Index of the column of that name in the header; `columns` if there is none. */
+static size_t clbi_csv_find(const clbi_csv *csv, const char *name)
+{
+    size_t c;
+    for (c = 0; csv->name && c < csv->columns; ++c)
+        if (clbi_field_is(&csv->name[c], name)) return c;
+    return csv->columns;
+}
+
+/* Columns of the first row; their names and, if nobody said, whether it is a header. */
+static clb_status clbi_csv_first(clbi_csv *csv, const clb_csv_opts *o)
+{
+    clbi_csv look = *csv;
+    clbi_field field;
+    size_t c, numbers = 0, label;
+    double value;
+    int last = 0;
+    clb_status status;
+    if (!clbi_csv_row(&look)) return CLB_EEMPTY;
+    for (csv->columns = 0; !last; ++csv->columns)
+        if ((status = clbi_csv_field(&look, &field, &last)) != CLB_OK) return status;
+    label = o->label > 0 ? (size_t)o->label - 1 : o->label < 0 ? csv->columns : csv->columns - 1;
+    status = clbi_alloc(&csv->use, csv->columns, 1);
+    if (!status) status = clbi_alloc(&csv->name, csv->columns, sizeof *csv->name);
+    if (status) return status;
+    memset(csv->use, 1, csv->columns);
+    look = *csv;
+    clbi_csv_row(&look);
+    for (c = 0; c < csv->columns; ++c) {
+        if ((status = clbi_csv_field(&look, &csv->name[c], &last)) != CLB_OK) return status;
+        if (c == label) continue;
+        numbers += (size_t)clbi_number(csv->name[c].p, csv->name[c].end, &value) ||
+                   clbi_is_not_finite_word(csv->name[c].p,
+                                           (size_t)(csv->name[c].end - csv->name[c].p));
+    }
+    csv->header = o->header > 0 || o->label_name || o->skip_count ? 1
+                : o->header == 0 && numbers == 0 && csv->columns > 1 ? 2 : 0;
+    if (csv->header) {
+        csv->p = look.p, csv->line = look.line;
+        return CLB_OK;
+    }
+    CLB_FREE(csv->name);
+    csv->name = NULL;
+    return CLB_OK;
+}
+
+/* Which column is the label and which are inputs; *d: how many of those. */
+static clb_status clbi_csv_columns(clbi_csv *csv, const clb_csv_opts *o, size_t *d)
+{
+    size_t c, k;
+    csv->label = o->label < 0 ? csv->columns
+               : (o->label > 0 ? (size_t)o->label : csv->columns) - 1;
+    if (o->label < -1 || (o->label > 0 && csv->label >= csv->columns))
+        return clbi_fail(csv->error, CLB_ECOLUMN, "no column %d; there are %z", o->label,
+                         csv->columns);
+    if (o->label_name && (csv->label = clbi_csv_find(csv, o->label_name)) == csv->columns)
+        return clbi_fail(csv->error, CLB_ECOLUMN, "no column '%s' in the header", o->label_name);
+    for (k = 0; k < o->skip_count; ++k) {
+        if ((c = clbi_csv_find(csv, o->skip[k])) == csv->columns)
+            return clbi_fail(csv->error, CLB_ECOLUMN, "no column '%s' in the header", o->skip[k]);
+        csv->use[c] = 0;
+    }
+    if (csv->label < csv->columns) csv->use[csv->label] = 0;
+    for (*d = c = 0; c < csv->columns; ++c) *d += (size_t)csv->use[c];
+    return *d ? CLB_OK : clbi_fail(csv->error, CLB_EEMPTY, "no column of inputs");
+}
+
+/* Rows from here on, every one as long as the first (checked before any data are allocated, because
+ * it is what bounds rows x columns by the size of the file). */
+static clb_status clbi_csv_count(clbi_csv csv, size_t *rows)
+{
+    clbi_field field;
+    for (*rows = 0; clbi_csv_row(&csv); ++*rows) {
+        size_t c = 0, line = csv.line;
+        int last = 0;
+        for (; !last; ++c) {
+            clb_status status = clbi_csv_field(&csv, &field, &last);
+            if (status) return status;
+        }
+        if (c == csv.columns) continue;
+        clbi_fail(csv.error, CLB_ERAGGED, "line %z has %z fields; the first row has %z", line, c,
+                  csv.columns);
+        if (csv.error) csv.error->line = line;
+        return CLB_ERAGGED;
+    }
+    return *rows ? CLB_OK : CLB_EEMPTY;
+}
+
+/* Inputs of every row into data->X, label fields into labels [n]. */
+static clb_status clbi_csv_values(clbi_csv *csv, clb_data *data, clbi_field *labels, size_t *lines)
+{
+    clb_real *x = data->X;
+    size_t row, c;
+    for (row = 0; row < data->n && clbi_csv_row(csv); ++row) {
+        for (c = 0; c < csv->columns; ++c) {
+            clbi_field field;
+            double value = 0;
+            int last;
+            clb_status status = clbi_csv_field(csv, &field, &last);
+            if (!status && csv->use[c])
+                status = clbi_csv_number(csv, c, &field, row == 0, &value);
+            if (status) return status;
+            if (csv->use[c]) *x++ = (clb_real)value;
+            if (c == csv->label) labels[row] = field, lines[row] = csv->line;
+        }
+    }
+    return CLB_OK;
+}
+
+/* Classes from words: the first row of each class in which, K of them. */
+static size_t clbi_csv_words(size_t n, const clbi_field *labels, int *y, size_t *which)
+{
+    size_t i, k, K = 0;
+    for (i = 0; i < n; ++i) {
+        size_t length = (size_t)(labels[i].end - labels[i].p);
+        for (k = 0; k < K; ++k) {
+            const clbi_field *f = &labels[which[k]];
+            if ((size_t)(f->end - f->p) == length && memcmp(f->p, labels[i].p, length) == 0) break;
+        }
+        if (k == K) which[K++] = i;
+        y[i] = (int)k;
+    }
+    return K;
+}
+
+static clb_status clbi_csv_word_labels(clb_data *data, const clbi_field *labels)
+{
+    size_t *which, k, bytes;
+    char *at;
+    clb_status status = clbi_alloc(&which, data->n, sizeof *which);
+    if (status) return status;
+    data->K = clbi_csv_words(data->n, labels, data->y, which);
+    bytes = data->K * sizeof *data->names;
+    for (k = 0; k < data->K; ++k) bytes += clbi_field_text(&labels[which[k]], NULL, 0) + 1;
+    status = clbi_alloc(&data->names, bytes, 1);
+    for (at = (char *)(data->names + data->K), k = 0; !status && k < data->K; ++k) {
+        data->names[k] = at;
+        at += clbi_field_text(&labels[which[k]], at, (size_t)-1) + 1;
+    }
+    CLB_FREE(which);
+    return status;
+}
+
+/* The classes numbered as in another set. */
+static clb_status clbi_csv_like(const clbi_csv *csv, clb_data *data, const clb_data *like,
+                                const clbi_field *labels, const size_t *lines)
+{
+    clbi_csv place = *csv;
+    size_t i, k;
+    for (i = 0; i < data->n; ++i) {
+        double v = -1;
+        if (like->names) {
+            for (k = 0; k < like->K && !clbi_field_is(&labels[i], like->names[k]);) ++k;
+        } else {
+            k = like->K;
+            if (clbi_number(labels[i].p, labels[i].end, &v) && v >= 0 && v < (double)like->K &&
+                v == floor(v)) k = (size_t)v;
+        }
+        place.line = lines[i];
+        if (k == like->K)
+            return clbi_csv_fail(&place, CLB_ELABEL, csv->label, &labels[i],
+                                 "is none of the classes", 0);
+        data->y[i] = (int)k;
+    }
+    data->K = like->K;
+    return clbi_names_copy(&data->names, like->names, like->K);
+}
+
+/* Labels or real targets from their fields. */
+static clb_status clbi_csv_labels(const clbi_csv *csv, clb_data *data, const clb_csv_opts *o,
+                                  const clbi_field *labels, const size_t *lines)
+{
+    clbi_csv place = *csv;
+    double *value;
+    size_t i, words = 0;
+    clb_status status = CLB_OK;
+    if (o->like && !o->real_target) return clbi_csv_like(csv, data, o->like, labels, lines);
+    if ((status = clbi_alloc(&value, data->n, sizeof *value)) != CLB_OK) return status;
+    for (i = 0; i < data->n; ++i) words += !clbi_number(labels[i].p, labels[i].end, &value[i]);
+    for (i = 0; i < data->n && words && !o->real_target && !status; ++i) {
+        size_t length = (size_t)(labels[i].end - labels[i].p);
+        place.line = lines[i];
+        if (length == 0) status = clbi_csv_fail(&place, CLB_ELABEL, csv->label, &labels[i],
+                                                "is an empty label", 0);
+        else if (clbi_is_not_finite_word(labels[i].p, length))
+            status = clbi_csv_number(&place, csv->label, &labels[i], 0, &value[i]);
+    }
+    for (i = 0; i < data->n && (!words || o->real_target) && !status; ++i) {
+        place.line = lines[i];
+        status = clbi_csv_number(&place, csv->label, &labels[i], i == 0, &value[i]);
+    }
+    if (!status && o->real_target) {
+        status = clbi_alloc(&data->targets, data->n, sizeof(clb_real));
+        for (i = 0; !status && i < data->n; ++i) data->targets[i] = (clb_real)value[i];
+    } else if (!status && words) status = clbi_csv_word_labels(data, labels);
+    else if (!status && (status = clbi_data_labels(data, value, &i)) == CLB_ELABEL) {
+        place.line = lines[i];
+        clbi_csv_fail(&place, status, csv->label, &labels[i], "is no integer label", 0);
+    }
+    CLB_FREE(value);
+    return status;
+}
+
+/* Everything behind the first row, into *data. */
+static clb_status clbi_csv_body(clbi_csv *csv, clb_data *data, const clb_csv_opts *o)
+{
+    clbi_field *labels = NULL;
+    size_t *lines = NULL, rows, d;
+    clb_status status = clbi_csv_columns(csv, o, &d);
+    if (!status) status = clbi_csv_count(*csv, &rows);
+    if (!status) status = clbi_data_alloc(data, rows, d, 1);
+    if (!status && csv->label < csv->columns) {
+        status = clbi_alloc(&labels, rows, sizeof *labels);
+        if (!status) status = clbi_alloc(&lines, rows, sizeof *lines);
+    }
+    if (!status) status = clbi_csv_values(csv, data, labels, lines);
+    if (!status && labels) status = clbi_csv_labels(csv, data, o, labels, lines);
+    if (!status && (!labels || o->real_target)) {
+        CLB_FREE(data->y);
+        data->y = NULL;
+        data->K = labels ? 1 : 0;
+    }
+    CLB_FREE(labels);
+    CLB_FREE(lines);
+    return status;
+}
+
+CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
+                               const clb_csv_opts *opts, clb_error *error)
+{
+    clb_csv_opts o;
+    clbi_csv csv;
+    clb_status status;
+    memset(data, 0, sizeof *data);
+    memset(&o, 0, sizeof o);
+    memset(&csv, 0, sizeof csv);
+    if (opts) o = *opts;
+    clbi_clear(error);
+    csv.error = error;
+    csv.line = 1;
+    csv.p = csv.end = (const unsigned char *)text;
+    if (size > 0) csv.end = csv.p + size;
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) csv.p += 3;
+    (void)clbi_csv_row(&csv);                              /* past blank lines */
+    csv.separator = o.separator ? (unsigned char)o.separator : clbi_csv_separator(csv);
+    status = clbi_csv_first(&csv, &o);
+    if (!status) status = clbi_csv_body(&csv, data, &o);
+    CLB_FREE(csv.name);
+    CLB_FREE(csv.use);
+    if (status) clb_data_free(data);
+    return clbi_done(error, status);
+}
 
 /* ---- files ------------------------------------------------------------------------------- */
 
@@ -3941,14 +4576,15 @@ CLBDEF clb_status clb_data_idx_load(clb_data *data, const char *images_path,
 }
 
 CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_csv_opts *opts,
-                                    size_t *line)
+                                    clb_error *error)
 {
     unsigned char *bytes;
     size_t size;
     clb_status status = clbi_read_file(path, &bytes, &size);
     memset(data, 0, sizeof *data);
-    if (line) *line = 0;
-    if (!status) status = clb_data_csv(data, (const char *)bytes, size, opts, line);
+    clbi_clear(error);
+    if (status) return clbi_fail(error, status, "%s: %s", path, clb_strerror(status));
+    status = clb_data_csv(data, (const char *)bytes, size, opts, error);
     CLB_FREE(bytes);
     return status;
 }
@@ -13264,6 +13900,7 @@ CLBDEF clb_status clb_paths_init_linear(clb_paths *paths, size_t P, const size_t
     memset(&own, 0, sizeof own);
     memset(paths, 0, sizeof *paths);
     own.n = own.d = own.K = d;
+    own.owned = 1;
     if (!status) status = clbi_calloc(&own.X, cells, sizeof *own.X);
     if (!status) status = clbi_calloc(&own.targets, cells, sizeof *own.targets);
     for (i = 0; !status && i < d; ++i) {

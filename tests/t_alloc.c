@@ -125,6 +125,37 @@ static clb_status call_csv(void *context)
     return data_done(clb_data_csv(&made, "1,0\n2,1\n", 8, NULL, NULL), &made);
 }
 
+static clb_status call_csv_words(void *context)
+{
+    static const char text[] = "a,b,c\n1,0.1234567890123456789,x\n2,3,\"y\"\"\"\n";
+    clb_csv_opts opts = CLB_ZERO;
+    clb_data made, again;
+    clb_status status;
+    opts.real_target = context != NULL;
+    opts.label_name = context ? "b" : "c";
+    opts.skip = (const char *const *)context, opts.skip_count = context != NULL;
+    status = clb_data_csv(&made, text, sizeof text - 1, &opts, NULL);
+    if (status || context) return data_done(status, &made);
+    opts.like = &made;
+    status = data_done(clb_data_csv(&again, text, sizeof text - 1, &opts, NULL), &again);
+    clb_data_free(&made);
+    return status;
+}
+
+static clb_status call_split(void *context)
+{
+    static const char text[] = "1,x\n2,y\n3,x\n4,x\n";
+    clb_data made, train, valid;
+    clb_scaler scaler = CLB_ZERO;
+    clb_status status = clb_data_csv(&made, text, sizeof text - 1, NULL, NULL);
+    (void)context;
+    if (status) return status;
+    status = clb_data_split(&made, NULL, 0.5, &train, &valid);
+    if (!status) status = clb_scaler_fit(&scaler, &train);
+    clb_scaler_free(&scaler), clb_data_free(&train), clb_data_free(&valid), clb_data_free(&made);
+    return status;
+}
+
 static void t_data_sets(void)
 {
     ALLOC_SWEEP(call_mixture, NULL);
@@ -133,7 +164,11 @@ static void t_data_sets(void)
     ALLOC_SWEEP(call_npy_read, NULL);
     ALLOC_SWEEP(call_arrays, NULL);
     ALLOC_SWEEP(call_idx, NULL);
+    static const char *const third[] = { "c" };
     ALLOC_SWEEP(call_csv, NULL);
+    ALLOC_SWEEP(call_csv_words, NULL);
+    ALLOC_SWEEP(call_csv_words, (void *)(uintptr_t)third);
+    ALLOC_SWEEP(call_split, NULL);
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */
@@ -901,7 +936,7 @@ static const char *const without_allocation[] = {
     "clb_path_step_check",    "clb_path_spectrum", "clb_path_optimum", "clb_path_leaf_endpoint",
     "clb_path_cycle_predict", "clb_path_central_pair",  "clb_path_chain_peak",   "clb_path_worst_return",
     "clb_path_rank_window",   "clb_paths_train",
-    "clb_pass_check",
+    "clb_pass_check", "clb_scaler_apply", "clb_scaler_fold",
 };
 
 static void t_coverage(void)

@@ -752,7 +752,7 @@ static clb_data noise_data(size_t n, size_t d, size_t K, int kind)
     clb_data data = CLB_ZERO;
     clb_rng rng;
     clb_rng_seed(&rng, 7 * n + d);
-    data.n = n, data.d = d, data.K = K;
+    data.n = n, data.d = d, data.K = K, data.owned = 1;
     data.X = (clb_real *)malloc(n * d * sizeof(clb_real));
     data.y = (int *)malloc(n * sizeof(int));
     if (kind == SOFT) data.targets = (clb_real *)malloc(n * K * sizeof(clb_real));
