@@ -13,7 +13,7 @@
  *   @S11 platform, instruction set  @S17 curvature                 @S22 statistics
  *   @S12 elementary functions       @S18 training, gradient flow   @S23 pathways
  *   @S13 random numbers             @S19 eigensolvers              @S24 run helpers
- *   @S14 data                       @S26 weight files              @S99 licence
+ *   @S14 data                       @S26 weight files              @S27 audit
  *
  * ============================================================================================
  * @S00 MANUAL
@@ -2080,6 +2080,139 @@ CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_e
 #endif
 
 #endif /* CLB_FREESTANDING */
+
+/* ============================================================================================
+ * @S27 AUDIT
+ * ========================================================================================== */
+
+/* THEOREM (what the weights alone tell). Let neuron j of hidden layer l have the incoming row u of
+ * W_l, bias b and the outgoing column v of W_{l+1}, and for two parameter vectors x, y let
+ *   q(x, y) = <v_x, v_y> - <u_x, u_y> - b_x b_y.
+ * If the activation is homogeneous of degree 1 (ReLU, leaky ReLU, linear), then q(W, G) = 0 for the
+ * gradient G of any loss on any batch (eq. 10). With D_t = W_{t+1} - W_t and
+ *   s_t = q(W_t, D_t),   d_t = q(D_t, D_t),   Q_t = q(W_t, W_t)
+ * it follows, exactly, for every neuron, whatever the data, the loss and the step size eta:
+ *   gradient descent, decay lambda   s_t = -eta lambda Q_t          (L2 and decoupled are the same)
+ *   heavy ball, L2 decay             s_t = mu (s_{t-1} + d_{t-1}) - eta lambda Q_t
+ *   heavy ball, decoupled decay      s_t = mu (s_{t-1} + d_{t-1})
+ *                                          - eta lambda (Q_t - mu (Q_{t-1} + s_{t-1}))
+ *   Nesterov, L2 decay               q(W_t, U_{t+1} - mu U_t) = eta lambda Q_t,
+ *                                    U_{t+1} = (mu U_t - D_t)/(1 + mu)
+ * PROOF. Descent: D = -eta (G + lambda W); take q(W, .). Heavy ball: D_t = mu D_{t-1} - eta (G_t +
+ * lambda W_t), and q(W_t, D_{t-1}) = q(W_{t-1} + D_{t-1}, D_{t-1}) = s_{t-1} + d_{t-1}. Decoupled:
+ * the same for P_t = D_t + eta lambda W_t, where P_t = mu P_{t-1} - eta G_t and q(W_t, W_{t-1}) =
+ * Q_{t-1} + s_{t-1}. Nesterov: with U = eta V, V_{t+1} = mu V_t + G_t + lambda W_t and D_t = -eta
+ * (G_t + lambda W_t + mu V_{t+1}) give D_t = -(1 + mu) U_{t+1} + mu U_t, which is solved for
+ * U_{t+1}; the start U_0 is forgotten by the factor mu/(1 + mu) < 1/2 a step.  QED
+ * COROLLARY. If eta changes from eta_{t-1} to eta_t, step t has mu eta_t/eta_{t-1} in the place of
+ * mu, and eta_t lambda in the place of eta lambda. Dampening and clipping of the whole gradient
+ * leave the laws as they are. If W_{l+1} has the step eta' and W_l, b_l have eta, then
+ *   <v_W, v_D> = (eta'/eta) (<u_W, u_D> + b_W b_D)        (momentum and decay as above).
+ * An activation of degree k has k <v, v_G> = <u, u_G> + b b_G, and looks like eta'/eta = 1/k. */
+
+typedef enum clb_method {
+    CLB_METHOD_UNKNOWN,          /* none of these                                                 */
+    CLB_METHOD_UNDECIDED,        /* rounding of the stored weights hides what there is            */
+    CLB_METHOD_DESCENT,          /* gradient descent, mini-batches or not                         */
+    CLB_METHOD_HEAVY_BALL,
+    CLB_METHOD_NESTEROV,
+    CLB_METHOD_SCHEDULE,         /* heavy ball or decay whose step size changes all the time      */
+    CLB_METHOD_GROUPS,           /* layers have step sizes or decays of their own                 */
+    CLB_METHOD_NORMALISED,       /* incoming weights do not feel their scale: normalisation       */
+    CLB_METHOD_ADAPTIVE,         /* entries are scaled one by one: Adam, RMSprop, ...             */
+    CLB_METHOD_CLIPPED,          /* entries of the gradient are cut off at a bound                */
+    CLB_METHOD_NOT_HOMOGENEOUS,  /* a gradient method, but an activation such as tanh or GELU     */
+    CLB_METHOD_COUNT
+} clb_method;
+
+typedef enum clb_event_kind { CLB_EVENT_RATE, CLB_EVENT_GAP, CLB_EVENT_EDIT } clb_event_kind;
+/* A place where the law of the rest of the run does not hold. */
+typedef struct clb_audit_event {
+    clb_event_kind kind;         /* the step size changed; updates are missing; anything else     */
+    size_t         step;         /* between snapshot `step` and the next one                      */
+    double         factor;       /* RATE: new step size over the old one                          */
+    size_t         layer, neuron;    /* the largest residual there                                */
+    size_t         neurons;      /* how many of those looked at break their law                   */
+} clb_audit_event;
+
+/* A number with the half-width of its 95 % interval, which comes from the rounding of the weights
+ * (and from the residual where that is larger). */
+typedef struct clb_measured { double value, error; } clb_measured;
+
+typedef struct clb_audit_layer {     /* hidden layer l: the laws between W_l and W_{l+1}           */
+    clb_measured rate;           /* step size of W_{l+1} over that of W_l; 1 unless GROUPS        */
+    clb_measured momentum;       /* fitted to this layer alone                                    */
+    clb_measured decay;          /* eta lambda                                                    */
+    double residual;             /* root mean square residual over that of the terms              */
+    double excess;               /* the same over what rounding explains; about 1 or less: kept   */
+    double drift, first, second; /* of Q_l over the run: sum of 2 s_t, sum of d_t                 */
+    size_t worst;                /* neuron with the largest residual over its rounding            */
+    size_t broken;               /* neurons, of those looked at, that break their law             */
+    int    frozen;               /* W_l or W_{l+1} never moved: nothing can be said               */
+} clb_audit_layer;
+
+typedef struct clb_audit {
+    clb_method       method;
+    clb_measured     momentum, decay;    /* decay: eta lambda; 0 with error 0: none                */
+    int              decoupled;          /* 1: the decay fits the decoupled law, not L2            */
+    int              bias_decay;         /* 0: biases are not decayed                              */
+    double           residual, excess;   /* as of a layer, over all of them                        */
+    size_t           steps, laws;        /* displacements used; laws a step                        */
+    size_t           L;
+    clb_audit_layer *layer;              /* layer[l], l = 1..L-1                                   */
+    clb_audit_event *event;
+    size_t           events;
+    void            *arena;
+    char             text[600];          /* the verdict in plain English                           */
+} clb_audit;
+
+typedef struct clb_audit_opts {
+    const size_t *step;          /* [count] numbers of the snapshots; NULL: 0, 1, 2, ...          */
+    int           digits;        /* binary digits of the weights; 0 -> found from the values      */
+    size_t        neurons;       /* 0 -> 128: at most so many of a layer, evenly spaced           */
+    int           middle;        /* 1: the first snapshot is not the start of the training        */
+    int           normalised;    /* 1: the files name normalisation layers                        */
+    clb_error    *error;
+} clb_audit_opts;                /* NULL: all defaults                                            */
+
+/* Audits a run from snapshots of its weights: net gives the shapes (its theta and activation are
+ * not used), theta[i] are P doubles each, in order of training. Displacements are taken between
+ * snapshots of consecutive steps; momentum needs three in a row.
+ * Cost up to 48 count P multiply-adds; memory about 600 bytes a step and neuron looked at.
+ * Errors: CLB_ESHAPE (L < 2), CLB_EOPTION (fewer than 3 snapshots, no consecutive ones, or steps
+ * not ascending), CLB_ENOTFINITE, CLB_ESIZE, CLB_ENOMEM; *audit is then zeroed. */
+CLBDEF clb_status clb_audit_run(clb_audit *audit, const clb_net *net, const double *const *theta,
+                                size_t count, const clb_audit_opts *opts);
+CLBDEF void       clb_audit_free(clb_audit *audit);
+CLBDEF const char *clb_method_name(clb_method method);
+
+#ifndef CLB_FREESTANDING
+/* Which tensors are the layers of a fully connected net, by their names and shapes. */
+typedef struct clb_chain {
+    size_t  L;
+    size_t *weight, *bias;       /* [L] indices into the tensors; bias: (size_t)-1 for none       */
+    int     transposed;          /* 1: stored [in][out] (Flax, Keras); 0: [out][in] (PyTorch)     */
+    int     normalised;          /* 1: there are tensors of normalisation layers besides          */
+    void   *arena;
+} clb_chain;
+/* Weights are the arrays of rank 2, in the order of the file or, if that does not chain, of their
+ * names (numbers compared as numbers), [out][in] or, named "kernel" or if only that chains,
+ * [in][out]; a bias has rank 1 and the name of its weight up to the last
+ * part ("fc1.weight", "fc1.bias"; "W1", "b1"). State of an optimiser is passed over.
+ * Errors: CLB_ESHAPE (nothing chains: error names the pair that does not fit), CLB_EEMPTY (no
+ * weights), CLB_ENOMEM. */
+CLBDEF clb_status clb_chain_find(clb_chain *chain, const clb_tensors *tensors, clb_error *error);
+CLBDEF void       clb_chain_free(clb_chain *chain);
+/* The net of that chain, with its shapes and biases and the weights as theta. *opts gives the
+ * activation (NULL: ReLU); its member bias is not used. Biases in some layers only: the others get
+ * zeros. Errors: those of clb_net_alloc, CLB_ENOTFINITE (with the name). */
+CLBDEF clb_status clb_chain_net(const clb_chain *chain, const clb_tensors *tensors,
+                                const clb_net_opts *opts, clb_net *net, clb_error *error);
+/* Writes the P values of clb_chain_net in double; the tensors may be those of another snapshot, with
+ * the same names. Errors: CLB_ESHAPE (a name is missing or has another shape), CLB_ENOTFINITE. */
+CLBDEF clb_status clb_chain_theta(const clb_chain *chain, const clb_tensors *of,
+                                  const clb_tensors *tensors, double *theta, clb_error *error);
+#endif
 
 #ifdef __cplusplus
 }
@@ -15319,7 +15452,7 @@ static const char *const clbi_pickle_names[] = {
 
 typedef struct clbi_pickle_value {
     clbi_pickle_kind     kind;
-    uint32_t             first, last, count; /* of a container: its cells, counted from 1; 0: none */
+    uint32_t             first, last, count; /* of a container: its cells, from 1; 0: none */
     int64_t              number;             /* an integer, or a clbi_pickle_name */
     const unsigned char *text;               /* of a text, or the name of a storage type */
     size_t               length;
@@ -15963,6 +16096,1163 @@ CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_e
 #endif
 
 #endif /* CLB_FREESTANDING */
+
+/* ============================================================================================
+ * @S47 AUDIT
+ * ========================================================================================== */
+
+#define CLBI_LAGS 48                 /* displacements back that Nesterov's velocity is made of    */
+#define CLBI_EXCESS 5.0              /* a law holds if its residual is below so many roundings    */
+
+/* One law of one neuron at one step. a: outgoing weights, b: incoming ones and bias. */
+typedef struct clbi_neuron_law {
+    size_t step, layer, neuron;      /* step: index of the displacement                           */
+    double a0, b0;                   /* <v_W, v_D>, <u_W, u_D> + b_W b_D, at this displacement    */
+    double a1, b1;                   /* with the displacement before it; 0 if there is none       */
+    double A, B, bias;               /* |v|^2, |u|^2, b^2                                         */
+    double last;                     /* Q_{t-1} + s_{t-1}                                         */
+    double noise;                    /* standard deviation of a0 - b0 by rounding                 */
+    double lag[CLBI_LAGS];           /* q(W_t, D_{t-k}), k = 0, 1, ...                            */
+    size_t lags;                     /* how many of them there are                                */
+    int    whole;                    /* they reach back to the start of the training              */
+} clbi_neuron_law;
+
+/* What may stand on the right side of a law; a model is a set of these. */
+enum { CLBI_TERM_MOMENTUM = 1, CLBI_TERM_DECAY = 2, CLBI_TERM_NO_BIAS = 4, CLBI_TERM_NESTEROV = 8,
+       CLBI_TERM_DECOUPLED = 16, CLBI_TERM_GROUP = 32, CLBI_TERM_NORMALISED = 64 };
+#define CLBI_TERMS 5
+
+typedef struct clbi_fit {
+    double value[CLBI_TERMS], error[CLBI_TERMS];  /* error: standard deviation by rounding        */
+    double excess, residual;         /* root mean square over the noise, over the terms           */
+    double mu;                       /* of the nonlinear models                                   */
+    size_t count;                    /* laws that took part                                       */
+} clbi_fit;
+
+typedef struct clbi_audit {
+    const clb_net       *net;
+    const double *const *theta;
+    const size_t        *step;
+    size_t               snapshots, laws, hidden, steps;
+    clbi_neuron_law            *law;
+    unsigned char       *bad;        /* [snapshots] displacement is left out                      */
+    unsigned char       *frozen;     /* [L+1] layer never moved                                   */
+    double              *x;          /* [laws][CLBI_TERMS + 1] rows of a fit                      */
+    double               rounding;   /* 2^-digits                                                 */
+    int                  middle, has_bias;
+} clbi_audit;
+
+/* Terms and left side of a law under a model; 0 if the law cannot take part. */
+static int clbi_law_row(const clbi_neuron_law *w, int model, double mu, double *x, double *y,
+                        double *noise)
+{
+    double Q = w->A - w->B - (model & CLBI_TERM_NO_BIAS ? 0.0 : w->bias), forget, c, largest;
+    int n = 0;
+    size_t k;
+    *noise = w->noise;
+    *y = w->a0 - w->b0;
+    if (model & CLBI_TERM_NORMALISED) {
+        *y = w->b0;
+        if (w->lags < 2) return 0;
+        x[n++] = w->b1;
+        x[n++] = -(w->B + w->bias);
+        return 1;
+    }
+    if (model & CLBI_TERM_GROUP) {
+        if (w->lags < 2) return 0;
+        *y = w->a0;
+        x[0] = w->b0, x[1] = w->a1, x[2] = w->b1, x[3] = w->A, x[4] = w->B;
+        return 1;
+    }
+    if (model & CLBI_TERM_NESTEROV) {            /* U_{t+1} - mu U_t from the displacements */
+        forget = mu / (1.0 + mu);
+        *y = w->lag[0];
+        for (k = 1, c = forget - mu; k < w->lags; ++k, c *= forget) *y += c * w->lag[k];
+        if (!w->whole && w->lags < 12) return 0;
+        for (largest = 0, k = 0; !w->whole && k < w->lags; ++k)  /* what is not seen of the past */
+            if (fabs(w->lag[k]) > largest) largest = fabs(w->lag[k]);
+        *noise += 2.0 * fabs(c) * largest;
+        if (model & CLBI_TERM_DECAY) x[n++] = -Q * (1.0 + mu);
+        return 1;
+    }
+    if (model & CLBI_TERM_DECOUPLED) {
+        if (w->lags < 2) return 0;
+        *y -= mu * (w->a1 - w->b1);
+        x[n++] = -(Q - mu * w->last);
+        return 1;
+    }
+    if ((model & CLBI_TERM_MOMENTUM) && w->lags < 2) return 0;
+    if (model & CLBI_TERM_MOMENTUM) x[n++] = w->a1 - w->b1;
+    if (model & CLBI_TERM_DECAY) x[n++] = -Q;
+    return 1;
+}
+
+static size_t clbi_model_terms(int model)
+{
+    if (model & CLBI_TERM_GROUP) return 5;
+    if (model & CLBI_TERM_NORMALISED) return 2;
+    if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED)) return (model & CLBI_TERM_DECAY) != 0;
+    return (size_t)((model & CLBI_TERM_MOMENTUM) != 0) + ((model & CLBI_TERM_DECAY) != 0);
+}
+
+/* Least squares by Gram-Schmidt on the columns of the rows x [count][CLBI_TERMS + 1], whose last
+ * entry is the left side, twice (the second pass works on what the first left). Columns are
+ * scaled to length 1; one that is a combination of those before it gets 0. */
+static void clbi_least_squares(double *x, size_t count, size_t n, double *value, double *error)
+{
+    double R[CLBI_TERMS][CLBI_TERMS], scale[CLBI_TERMS], right[CLBI_TERMS], sum;
+    int used[CLBI_TERMS], pass;
+    size_t r, i, j, k;
+    const size_t stride = CLBI_TERMS + 1;
+    memset(R, 0, sizeof R);
+    for (j = 0; j < n; ++j) {
+        for (sum = 0, r = 0; r < count; ++r) sum += x[r * stride + j] * x[r * stride + j];
+        scale[j] = sum > 0 ? sqrt(sum) : 1.0;
+        for (r = 0; r < count; ++r) x[r * stride + j] /= scale[j];
+        for (pass = 0; pass < 2; ++pass)
+            for (i = 0; i < j; ++i) {
+                if (!used[i]) continue;
+                for (sum = 0, r = 0; r < count; ++r) sum += x[r * stride + i] * x[r * stride + j];
+                R[i][j] += sum;
+                for (r = 0; r < count; ++r) x[r * stride + j] -= sum * x[r * stride + i];
+            }
+        for (sum = 0, r = 0; r < count; ++r) sum += x[r * stride + j] * x[r * stride + j];
+        R[j][j] = sqrt(sum);
+        used[j] = R[j][j] > 1e-11;
+        for (r = 0; used[j] && r < count; ++r) x[r * stride + j] /= R[j][j];
+    }
+    memset(right, 0, sizeof right);
+    for (pass = 0; pass < 2; ++pass)
+        for (j = 0; j < n; ++j) {
+            if (!used[j]) continue;
+            for (sum = 0, r = 0; r < count; ++r) sum += x[r * stride + j] * x[r * stride + n];
+            right[j] += sum;
+            for (r = 0; r < count; ++r) x[r * stride + n] -= sum * x[r * stride + j];
+        }
+    for (j = n; j-- > 0;) {                      /* R value = right; error from the rows of R^-1 */
+        double inverse[CLBI_TERMS] = { 0 };
+        value[j] = error[j] = 0.0;
+        if (!used[j]) continue;
+        for (sum = right[j], i = j + 1; i < n; ++i) sum -= R[j][i] * value[i] * scale[i];
+        value[j] = sum / R[j][j] / scale[j];
+        inverse[j] = 1.0 / R[j][j];
+        for (i = j + 1; i < n; ++i) {
+            if (!used[i]) continue;
+            for (sum = 0, k = j; k < i; ++k) sum -= inverse[k] * R[k][i];
+            inverse[i] = sum / R[i][i];
+        }
+        for (sum = 0, i = j; i < n; ++i) sum += inverse[i] * inverse[i];
+        error[j] = sqrt(sum) / scale[j];
+    }
+}
+
+/* Which laws a fit looks at: all, or those of one step or one layer. */
+typedef struct clbi_where { size_t step, layer; } clbi_where;
+static const clbi_where clbi_everywhere = { (size_t)-1, 0 };
+
+static int clbi_law_wanted(const clbi_audit *au, const clbi_neuron_law *w, const clbi_where *where)
+{
+    if (au->bad[w->step]) return 0;
+    if (where->step != (size_t)-1 && where->step != w->step) return 0;
+    return where->layer == 0 || where->layer == w->layer;
+}
+
+/* The model at a given mu, weighted by the rounding. */
+static void clbi_fit_linear(clbi_audit *au, int model, double mu, const clbi_where *where,
+                            clbi_fit *fit)
+{
+    double terms = 0, left = 0, noise, r, *row;
+    size_t n = clbi_model_terms(model), j, k, count = 0;
+    memset(fit, 0, sizeof *fit);
+    fit->mu = mu;
+    for (k = 0; k < au->laws; ++k) {
+        const clbi_neuron_law *w = &au->law[k];
+        row = au->x + count * (CLBI_TERMS + 1);
+        if (!clbi_law_wanted(au, w, where) ||
+            !clbi_law_row(w, model, mu, row, &row[n], &noise)) continue;
+        for (j = 0; j <= n; ++j) row[j] /= noise;
+        r = (fabs(w->a0) + fabs(w->b0)) / noise;
+        terms += r * r;
+        ++count;
+    }
+    clbi_least_squares(au->x, count, n, fit->value, fit->error);
+    for (k = 0; k < count; ++k) {
+        r = au->x[k * (CLBI_TERMS + 1) + n];
+        left += r * r;
+    }
+    fit->count = count;
+    if (count <= n) fit->excess = fit->residual = DBL_MAX;
+    else {
+        fit->excess = sqrt(left / (double)(count - n));
+        fit->residual = terms > 0 ? sqrt(left / terms) : 0.0;
+    }
+}
+
+/* Models that are not linear in mu: golden-section search after a scan. */
+static void clbi_fit_search(clbi_audit *au, int model, const clbi_where *where, clbi_fit *fit)
+{
+    const double ratio = 0.6180339887498949;
+    double low = 0, high = 0, best = -1, a, b;
+    clbi_fit fa, fb;
+    int i;
+    for (i = 0; i <= 50; ++i) {
+        double mu = i < 50 ? 0.02 * i : 0.99;
+        clbi_fit_linear(au, model, mu, where, &fa);
+        if (best < 0 || fa.excess < best) best = fa.excess, low = mu - 0.02, high = mu + 0.02;
+    }
+    a = high - ratio * (high - low), b = low + ratio * (high - low);
+    clbi_fit_linear(au, model, a, where, &fa);
+    clbi_fit_linear(au, model, b, where, &fb);
+    for (i = 0; i < 80 && high - low > 1e-16; ++i) {
+        if (fa.excess < fb.excess) {
+            high = b, b = a, fb = fa;
+            a = high - ratio * (high - low);
+            clbi_fit_linear(au, model, a, where, &fa);
+        } else {
+            low = a, a = b, fa = fb;
+            b = low + ratio * (high - low);
+            clbi_fit_linear(au, model, b, where, &fb);
+        }
+    }
+    *fit = fa.excess < fb.excess ? fa : fb;
+}
+
+static void clbi_fit_model(clbi_audit *au, int model, const clbi_where *where, clbi_fit *fit)
+{
+    if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED)) clbi_fit_search(au, model, where, fit);
+    else clbi_fit_linear(au, model, 0.0, where, fit);
+}
+
+/* ---- the laws ------------------------------------------------------------------------------ */
+
+/* Terms of the laws between snapshots i and i + 1 for neuron j of layer l. back[k]: index of the
+ * displacement k before, as a snapshot number. */
+static void clbi_law_make(const clbi_audit *au, size_t i, size_t l, size_t j, clbi_neuron_law *w)
+{
+    const clb_net *net = au->net;
+    const double *W = au->theta[i], *N = au->theta[i + 1];
+    size_t in = net->m[l - 1], m = net->m[l], out = net->m[l + 1], e, k, lags = 1;
+    double variance = 0, sum;
+    while (lags < CLBI_LAGS && lags <= i && au->step[i - lags] + lags == au->step[i] &&
+           !au->bad[i - lags]) ++lags;
+    memset(w, 0, sizeof *w);
+    w->step = i, w->layer = l, w->neuron = j, w->lags = lags;
+    w->whole = lags == i + 1 && !au->middle;
+    for (k = 0; k < lags; ++k) {
+        const double *P = au->theta[i - k], *S = au->theta[i - k + 1];
+        double a = 0, b = 0;
+        for (e = 0; e < out; ++e) {
+            size_t at = net->w[l + 1] + e * m + j;
+            a += W[at] * (S[at] - P[at]);
+        }
+        for (e = 0; e < in; ++e) {
+            size_t at = net->w[l] + j * in + e;
+            b += W[at] * (S[at] - P[at]);
+        }
+        if (au->has_bias) b += W[net->b[l] + j] * (S[net->b[l] + j] - P[net->b[l] + j]);
+        if (k == 0) w->a0 = a, w->b0 = b;
+        if (k == 1) w->a1 = a, w->b1 = b;
+        w->lag[k] = a - b;
+    }
+    for (e = 0; e < out + in + (size_t)au->has_bias; ++e) {
+        size_t at = e < out ? net->w[l + 1] + e * m + j
+                  : e < out + in ? net->w[l] + j * in + e - out : net->b[l] + j;
+        double x = W[at], D = N[at] - x, y = e < out ? x * x : -x * x;
+        if (e < out) w->A += x * x;
+        else if (e < out + in) w->B += x * x;
+        else w->bias = x * x;
+        sum = fabs(x) * (fabs(x) + fabs(N[at])) + 16.0 * fabs(x * D);
+        variance += sum * sum;
+        if (lags > 1) {
+            const double before = au->theta[i - 1][at];
+            w->last += y > 0 || (y == 0 && e < out) ? before * x : -before * x;
+        }
+    }
+    w->noise = au->rounding * sqrt(variance) + 1e-300;
+}
+
+/* Binary digits that the values of all snapshots need: 8, 11, 24 or 53. */
+static int clbi_digits_needed(const double *const *theta, size_t count, size_t P)
+{
+    static const int sizes[] = { 8, 11, 24, 53 };
+    size_t i, k;
+    int s = 0, exponent;
+    for (i = 0; i < count && s < 3; ++i)
+        for (k = 0; k < P && s < 3; ++k) {
+            double m = frexp(theta[i][k], &exponent);
+            while (s < 3 && ldexp(m, sizes[s]) != floor(ldexp(m, sizes[s]))) ++s;
+        }
+    return sizes[s];
+}
+
+static clb_status clbi_audit_check(const clb_net *net, const double *const *theta, size_t count,
+                                   const clb_audit_opts *o)
+{
+    size_t i, k;
+    if (net->L < 2)
+        return clbi_fail(o->error, CLB_ESHAPE, "a net of one layer has no law: it needs two");
+    if (count < 3) return clbi_fail(o->error, CLB_EOPTION, "%z snapshots: three are needed", count);
+    for (i = 1; o->step && i < count; ++i)
+        if (o->step[i] <= o->step[i - 1])
+            return clbi_fail(o->error, CLB_EOPTION, "step %z follows step %z: not ascending",
+                             o->step[i], o->step[i - 1]);
+    for (i = 0; i < count; ++i)
+        for (k = 0; k < net->P; ++k)
+            if (!(fabs(theta[i][k]) <= DBL_MAX))
+                return clbi_fail(o->error, CLB_ENOTFINITE, "NaN or infinity in snapshot %z", i);
+    return CLB_OK;
+}
+
+/* Marks displacements that are none (steps missing by their numbers) and layers that never move. */
+static void clbi_audit_marks(clbi_audit *au)
+{
+    const clb_net *net = au->net;
+    size_t i, l, k;
+    for (i = 0; i + 1 < au->snapshots; ++i) {
+        au->bad[i] = au->step[i + 1] != au->step[i] + 1;
+        au->steps += !au->bad[i];
+    }
+    for (l = 1; l <= net->L; ++l) {
+        const double *first = au->theta[0] + net->w[l];
+        au->frozen[l] = 1;
+        for (i = 1; i < au->snapshots && au->frozen[l]; ++i)
+            for (k = 0; k < clb_layer_size(net, l) && au->frozen[l]; ++k)
+                if (au->theta[i][net->w[l] + k] != first[k]) au->frozen[l] = 0;
+    }
+}
+
+/* All laws of all usable displacements, at most `neurons` of a layer, evenly spaced. */
+static clb_status clbi_audit_laws(clbi_audit *au, size_t neurons)
+{
+    const clb_net *net = au->net;
+    size_t l, i, j, all = 0;
+    clb_status status;
+    for (l = 1; l < net->L; ++l) {
+        if (au->frozen[l] || au->frozen[l + 1]) continue;
+        au->hidden += net->m[l] < neurons ? net->m[l] : neurons;
+    }
+    if (!clbi_mul_size(au->hidden, au->steps, &all)) return CLB_ESIZE;
+    status = clbi_alloc(&au->law, all, sizeof *au->law);
+    if (!status) status = clbi_alloc(&au->x, all, (CLBI_TERMS + 1) * sizeof *au->x);
+    if (status) return status;
+    for (i = 0; i + 1 < au->snapshots; ++i) {
+        if (au->bad[i]) continue;
+        for (l = 1; l < net->L; ++l) {
+            size_t of = net->m[l] < neurons ? net->m[l] : neurons;
+            if (au->frozen[l] || au->frozen[l + 1]) continue;
+            for (j = 0; j < of; ++j)
+                clbi_law_make(au, i, l, j * net->m[l] / of, &au->law[au->laws++]);
+        }
+    }
+    return CLB_OK;
+}
+
+/* ---- judgement ----------------------------------------------------------------------------- */
+
+/* Laws of a constant step size, the simpler before the richer. */
+static const int clbi_models[] = {
+    0, CLBI_TERM_DECAY, CLBI_TERM_DECAY | CLBI_TERM_NO_BIAS, CLBI_TERM_MOMENTUM,
+    CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY, CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY | CLBI_TERM_NO_BIAS,
+    CLBI_TERM_NESTEROV, CLBI_TERM_NESTEROV | CLBI_TERM_DECAY,
+    CLBI_TERM_NESTEROV | CLBI_TERM_DECAY | CLBI_TERM_NO_BIAS, CLBI_TERM_DECOUPLED | CLBI_TERM_DECAY,
+    CLBI_TERM_DECOUPLED | CLBI_TERM_DECAY | CLBI_TERM_NO_BIAS };
+
+static int clbi_fit_holds(const clbi_fit *fit) { return fit->excess <= CLBI_EXCESS; }
+
+/* 1 if every parameter of the fit stands out of its own uncertainty. */
+static int clbi_fit_significant(const clbi_fit *fit, int model)
+{
+    double wider = fit->excess > 1.0 ? fit->excess : 1.0;
+    size_t j;
+    for (j = 0; j < clbi_model_terms(model); ++j)
+        if (!(fabs(fit->value[j]) > 6.0 * wider * fit->error[j])) return 0;
+    if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED)) return fit->mu > 1e-3;
+    return 1;
+}
+
+/* The best of the models that hold: a richer one must lower the residual by more than chance. -1 if
+ * none holds. */
+static int clbi_best_model(clbi_audit *au, const clbi_where *where, clbi_fit *best)
+{
+    size_t i;
+    int found = -1, linear = 0;
+    double least = 0;
+    for (i = 0; i < sizeof clbi_models / sizeof clbi_models[0]; ++i) {
+        int model = clbi_models[i];
+        size_t k = clbi_model_terms(model);
+        double score, excess, chance;
+        clbi_fit fit;
+        if ((model & CLBI_TERM_NO_BIAS) && !au->has_bias) continue;
+        if ((model & CLBI_TERM_NESTEROV) && linear) continue;
+        clbi_fit_model(au, model, where, &fit);
+        if (!clbi_fit_holds(&fit) || !clbi_fit_significant(&fit, model)) continue;
+        if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED)) ++k;
+        else linear |= !(model & CLBI_TERM_DECAY);
+        excess = fit.excess > 0.02 ? fit.excess : 0.02;
+        chance = clb_log((double)fit.count) / (double)fit.count;
+        score = 2.0 * clb_log(excess) + 6.0 * (double)k * chance;
+        if (found >= 0 && !(score < least)) continue;
+        if (found >= 0 && (model & CLBI_TERM_DECOUPLED) && fit.excess > 0.7 * best->excess)
+            continue;                            /* L2 explains it as well: the usual one */
+        found = model, least = score, *best = fit;
+    }
+    return found;
+}
+
+/* Residual of one law under a fit; 0 if it cannot take part. */
+static int clbi_law_left(const clbi_neuron_law *w, int model, const clbi_fit *fit, double *y,
+                         double *noise)
+{
+    double x[CLBI_TERMS];
+    size_t j;
+    if (!clbi_law_row(w, model, fit->mu, x, y, noise)) return 0;
+    for (j = 0; j < clbi_model_terms(model); ++j) *y -= x[j] * fit->value[j];
+    return 1;
+}
+
+/* Residual of a step, or of a layer in the steps that count, over its rounding. */
+static double clbi_step_excess(const clbi_audit *au, int model, const clbi_fit *fit, size_t step,
+                               size_t layer)
+{
+    double y, noise, sum = 0;
+    size_t k, count = 0;
+    for (k = 0; k < au->laws; ++k) {
+        const clbi_neuron_law *w = &au->law[k];
+        if (step == (size_t)-1 ? au->bad[w->step] : w->step != step) continue;
+        if ((layer && w->layer != layer) || !clbi_law_left(w, model, fit, &y, &noise)) continue;
+        sum += y / noise * (y / noise);
+        ++count;
+    }
+    return count ? sqrt(sum / (double)count) : 0.0;
+}
+
+/* The model with the fewest steps to leave out, at most a quarter of them; they are marked bad. */
+static int clbi_best_trimmed(clbi_audit *au, clbi_fit *best, unsigned char *keep)
+{
+    size_t most = au->steps / 4 > 2 ? au->steps / 4 : 2, fewest = most + 1, i, k;
+    int found = -1;
+    memcpy(keep, au->bad, au->snapshots);
+    for (i = 0; i < 6 && fewest > 1; ++i) {
+        clbi_fit fit;
+        int model = clbi_models[i];
+        size_t dropped = 0;
+        if ((model & CLBI_TERM_NO_BIAS) && !au->has_bias) continue;
+        for (;;) {
+            double worst = 0;
+            size_t at = (size_t)-1;
+            clbi_fit_linear(au, model, 0.0, &clbi_everywhere, &fit);
+            if (clbi_fit_holds(&fit) || dropped == most || dropped + 1 >= fewest) break;
+            for (k = 0; k + 1 < au->snapshots; ++k) {
+                double e = au->bad[k] ? 0.0 : clbi_step_excess(au, model, &fit, k, 0);
+                if (e > worst) worst = e, at = k;
+            }
+            if (at == (size_t)-1) break;
+            au->bad[at] = 2;
+            ++dropped;
+        }
+        if (clbi_fit_holds(&fit) && dropped < fewest && clbi_fit_significant(&fit, model)) {
+            fewest = dropped, found = model, *best = fit;
+            memcpy(keep + au->snapshots, au->bad, au->snapshots);
+        }
+        memcpy(au->bad, keep, au->snapshots);
+    }
+    if (found >= 0) memcpy(au->bad, keep + au->snapshots, au->snapshots);
+    return found;
+}
+
+/* Squared length of a displacement. */
+static double clbi_moved(const clbi_audit *au, size_t i)
+{
+    double sum = 0, d;
+    size_t k;
+    for (k = 0; k < au->net->P; ++k) {
+        d = au->theta[i + 1][k] - au->theta[i][k];
+        sum += d * d;
+    }
+    return sum;
+}
+
+/* What happened at a step that was left out: its law with one factor on the right side (a new step
+ * size), or about two updates in one, or something else. */
+static clb_audit_event clbi_event(clbi_audit *au, int model, const clbi_fit *fit, size_t step)
+{
+    clb_audit_event event;
+    double sxy = 0, sxx = 0, left = 0, noise, x[CLBI_TERMS], y, p, before, after, worst = 0;
+    size_t k, j, count = 0;
+    int pass;
+    memset(&event, 0, sizeof event);
+    for (k = 0; k < au->laws; ++k) {
+        const clbi_neuron_law *w = &au->law[k];
+        if (w->step != step || !clbi_law_left(w, model, fit, &y, &noise)) continue;
+        event.neurons += fabs(y) > CLBI_EXCESS * noise;
+        if (fabs(y) > worst * noise)
+            worst = fabs(y) / noise, event.layer = w->layer, event.neuron = w->neuron;
+    }
+    for (pass = 0; pass < 2; ++pass)
+        for (k = 0; k < au->laws; ++k) {
+            const clbi_neuron_law *w = &au->law[k];
+            if (w->step != step || !clbi_law_row(w, model, fit->mu, x, &y, &noise)) continue;
+            for (p = 0, j = 0; j < clbi_model_terms(model); ++j) p += x[j] * fit->value[j];
+            y /= noise, p /= noise;
+            if (pass == 0) sxy += p * y, sxx += p * p;
+            else left += (y - sxy / sxx * p) * (y - sxy / sxx * p), ++count;
+        }
+    event.step = au->step[step];
+    event.factor = sxx > 0 ? sxy / sxx : 0.0;
+    event.kind = CLB_EVENT_RATE;
+    if (sxx > 0 && count > 1 && sqrt(left / (double)count) <= CLBI_EXCESS && event.factor > 0)
+        return event;
+    event.factor = 1.0;
+    before = step > 0 ? clbi_moved(au, step - 1) : clbi_moved(au, step + 1);
+    after = step + 2 < au->snapshots ? clbi_moved(au, step + 1) : before;
+    p = clbi_moved(au, step) / (before > after ? before : after);
+    event.kind = p > 2.0 && p < 40.0 ? CLB_EVENT_GAP : CLB_EVENT_EDIT;
+    return event;
+}
+
+/* Correlation of a and b over the laws, each over its rounding: near 1 for a gradient method. */
+static double clbi_law_correlation(const clbi_audit *au)
+{
+    double aa = 0, bb = 0, ab = 0;
+    size_t k;
+    for (k = 0; k < au->laws; ++k) {
+        double a = au->law[k].a0 / au->law[k].noise, b = au->law[k].b0 / au->law[k].noise;
+        aa += a * a, bb += b * b, ab += a * b;
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0.0;
+}
+
+/* (mean |D|)^2 / mean D^2 over the entries that move in the first displacement: 1 if all move by
+ * the same amount, as the first step of Adam and RMSprop has it; 2/pi for normals. */
+static double clbi_evenness(const clbi_audit *au)
+{
+    double one = 0, two = 0, d;
+    size_t k, count = 0;
+    for (k = 0; k < au->net->P; ++k) {
+        d = fabs(au->theta[1][k] - au->theta[0][k]);
+        if (d > 0) one += d, two += d * d, ++count;
+    }
+    return count ? one * one / ((double)count * two) : 0.0;
+}
+
+/* Step by step: momentum and decay of each displacement from its neurons alone. Finds runs whose
+ * step size changes. mu[i], decay[i], error[i]: NaN where a step does not fit. Returns the share of
+ * steps that do. */
+static double clbi_step_fits(clbi_audit *au, int model, double *mu, double *decay, double *error)
+{
+    size_t i, held = 0, tried = 0;
+    for (i = 0; i + 1 < au->snapshots; ++i) {
+        clbi_where where = clbi_everywhere;
+        clbi_fit fit;
+        size_t n = clbi_model_terms(model);
+        where.step = i;
+        mu[i] = decay[i] = error[i] = (double)NAN;
+        if (au->bad[i]) continue;
+        clbi_fit_linear(au, model, 0.0, &where, &fit);
+        if (fit.count < n + 3) continue;
+        ++tried;
+        if (!clbi_fit_holds(&fit)) continue;
+        ++held;
+        mu[i] = model & CLBI_TERM_MOMENTUM ? fit.value[0] : 0.0;
+        decay[i] = model & CLBI_TERM_DECAY ? fit.value[n - 1] : 0.0;
+        error[i] = fit.error[n - 1];             /* of the decay if there is one */
+    }
+    return tried > 2 ? (double)held / (double)tried : 0.0;
+}
+
+/* Share of the entries of the first displacement that have its largest size. */
+static double clbi_at_bound(const clbi_audit *au)
+{
+    double most = 0, d;
+    size_t k, count = 0, moved = 0;
+    for (k = 0; k < au->net->P; ++k) {
+        d = fabs(au->theta[1][k] - au->theta[0][k]);
+        if (d > most) most = d;
+    }
+    for (k = 0; k < au->net->P; ++k) {
+        d = fabs(au->theta[1][k] - au->theta[0][k]);
+        moved += d > 0;
+        count += d > 0 && d > 0.999 * most;
+    }
+    return moved ? (double)count / (double)moved : 0.0;
+}
+
+static clb_measured clbi_measured(double value, double error, double excess)
+{
+    clb_measured m;
+    m.value = value;
+    m.error = 1.96 * error * (excess > 1.0 ? excess : 1.0);
+    return m;
+}
+
+/* Momentum and decay of a fit. */
+static void clbi_fit_report(int model, const clbi_fit *fit, clb_measured *momentum,
+                            clb_measured *decay)
+{
+    size_t n = clbi_model_terms(model);
+    int searched = model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED);
+    memset(momentum, 0, sizeof *momentum);
+    memset(decay, 0, sizeof *decay);
+    if (model & CLBI_TERM_MOMENTUM)
+        *momentum = clbi_measured(fit->value[0], fit->error[0], fit->excess);
+    if (searched) *momentum = clbi_measured(fit->mu, fit->error[CLBI_TERMS - 1], fit->excess);
+    if (model & CLBI_TERM_DECAY)
+        *decay = clbi_measured(fit->value[n - 1], fit->error[n - 1], fit->excess);
+}
+
+/* Standard deviation of mu of a searched model, from the curvature of its squared residual. */
+static void clbi_fit_mu_error(clbi_audit *au, int model, clbi_fit *fit)
+{
+    double h = 1e-4, f0, f1, f2, curvature;
+    clbi_fit at;
+    if (!(model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED))) return;
+    clbi_fit_linear(au, model, fit->mu - h, &clbi_everywhere, &at);
+    f1 = at.excess * at.excess;
+    clbi_fit_linear(au, model, fit->mu + h, &clbi_everywhere, &at);
+    f2 = at.excess * at.excess;
+    f0 = fit->excess * fit->excess;
+    curvature = (f1 - 2.0 * f0 + f2) / (h * h) * (double)fit->count / 2.0;
+    fit->error[CLBI_TERMS - 1] = curvature > 0 ? 1.0 / sqrt(curvature) : 1.0;
+}
+
+/* The layers one by one: residuals under the whole run's model, drift, the neurons that break. */
+static void clbi_audit_layers(clbi_audit *au, clb_audit *out, int model, const clbi_fit *fit)
+{
+    size_t l, k, h;
+    for (l = 1; l < out->L; ++l) {
+        clb_audit_layer *layer = &out->layer[l];
+        double worst = 0, terms = 0, sum = 0;
+        layer->rate.value = 1.0;
+        layer->frozen = au->frozen[l] || au->frozen[l + 1];
+        layer->momentum = out->momentum, layer->decay = out->decay;
+        layer->excess = clbi_step_excess(au, model, fit, (size_t)-1, l);
+        for (h = 0; h < au->hidden; ++h) {       /* the laws of a step stand one after another */
+            double own = 0;
+            size_t count = 0;
+            if (au->law[h].layer != l) continue;
+            for (k = h; k < au->laws; k += au->hidden) {
+                const clbi_neuron_law *w = &au->law[k];
+                double y, noise;
+                if (au->bad[w->step] || !clbi_law_left(w, model, fit, &y, &noise)) continue;
+                terms += w->a0 * w->a0 + w->b0 * w->b0;
+                sum += y * y;
+                own += y / noise * (y / noise), ++count;
+            }
+            own = count ? sqrt(own / (double)count) : 0.0;
+            layer->broken += own > CLBI_EXCESS;
+            if (own > worst) worst = own, layer->worst = au->law[h].neuron;
+        }
+        layer->residual = terms > 0 ? sqrt(sum / terms) : 0.0;
+        for (k = 0; k + 1 < au->snapshots; ++k) {
+            const double *W = au->theta[k], *N = au->theta[k + 1];
+            size_t part, e, of[3], at[3];
+            of[0] = clb_layer_size(au->net, l + 1), at[0] = au->net->w[l + 1];
+            of[1] = clb_layer_size(au->net, l), at[1] = au->net->w[l];
+            of[2] = au->has_bias ? au->net->m[l] : 0, at[2] = au->net->b[l];
+            for (part = 0; part < 3; ++part)
+                for (e = at[part]; e < at[part] + of[part]; ++e) {
+                    double d = N[e] - W[e], sign = part ? -1.0 : 1.0;
+                    layer->first += sign * 2.0 * W[e] * d;
+                    layer->second += sign * d * d;
+                }
+        }
+        layer->drift = layer->first + layer->second;
+    }
+}
+
+/* Every layer has a law of its own: 1 and its rates if so. */
+static int clbi_audit_groups(clbi_audit *au, clb_audit *out)
+{
+    size_t l, usable = 0, held = 0;
+    for (l = 1; l < out->L; ++l) {
+        clb_audit_layer *layer = &out->layer[l];
+        clbi_where where = clbi_everywhere;
+        clbi_fit fit;
+        int model;
+        if (layer->frozen) continue;
+        ++usable;
+        where.layer = l;
+        model = clbi_best_model(au, &where, &fit);
+        if (model >= 0) clbi_fit_report(model, &fit, &layer->momentum, &layer->decay);
+        else {
+            clbi_fit_linear(au, CLBI_TERM_GROUP, 0.0, &where, &fit);
+            if (!clbi_fit_holds(&fit)) continue;
+            layer->rate = clbi_measured(fit.value[0], fit.error[0], fit.excess);
+            layer->momentum = clbi_measured(fit.value[1], fit.error[1], fit.excess);
+            layer->decay = clbi_measured(-fit.value[3], fit.error[3], fit.excess);
+        }
+        layer->excess = fit.excess, layer->residual = fit.residual;
+        ++held;
+    }
+    return usable > 0 && held == usable;
+}
+
+/* Momentum can be told from none only where the terms it would add stand out of the rounding. */
+static int clbi_audit_blind(clbi_audit *au)
+{
+    double sum = 0, x;
+    size_t k, count = 0;
+    for (k = 0; k < au->laws; ++k) {
+        if (au->law[k].lags < 2) continue;
+        x = (au->law[k].a1 - au->law[k].b1) / au->law[k].noise;
+        sum += x * x, ++count;
+    }
+    return count == 0 || sum < 9.0 * (double)count;
+}
+
+/* A run whose step size changes: at a few steps, or all the time. */
+static int clbi_audit_schedule(clbi_audit *au, clb_audit *out)
+{
+    static const int models[] = { CLBI_TERM_DECAY, CLBI_TERM_MOMENTUM,
+                                  CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY };
+    double *mu, *decay, *error, low = DBL_MAX, high = -DBL_MAX;
+    size_t i, m, last = (size_t)-1;
+    int found = 0;
+    if (clbi_alloc(&mu, 3 * au->snapshots, sizeof *mu)) return 0;
+    decay = mu + au->snapshots, error = decay + au->snapshots;
+    for (m = 0; m < 3 && !found; ++m) {
+        const double *v = models[m] & CLBI_TERM_DECAY ? decay : mu;
+        if (clbi_step_fits(au, models[m], mu, decay, error) < 0.8) continue;
+        found = 1;
+        for (i = 0; i + 1 < au->snapshots; ++i) {
+            if (v[i] != v[i] || error[i] > 0.05 * fabs(v[i])) continue;
+            if (v[i] < low) low = v[i];
+            if (v[i] > high) high = v[i];
+            if (last != (size_t)-1 && models[m] == CLBI_TERM_DECAY && out->events < au->steps &&
+                fabs(v[i] - v[last]) > 6.0 * (error[i] + error[last])) {
+                clb_audit_event *e = &out->event[out->events++];
+                e->kind = CLB_EVENT_RATE, e->step = au->step[i], e->factor = v[i] / v[last];
+                e->neurons = au->hidden;
+            }
+            last = i;
+        }
+        if (models[m] == (CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY)) {
+            double sum = 0, two = 0, ratio;
+            size_t count = 0;
+            for (i = 1; i + 1 < au->snapshots; ++i) {    /* the decay tells the ratio of steps */
+                ratio = mu[i] * decay[i - 1] / decay[i];
+                if (!(fabs(ratio) <= DBL_MAX)) continue;
+                sum += ratio, two += ratio * ratio, ++count;
+            }
+            if (count < 3) continue;
+            out->momentum.value = sum / (double)count;
+            two = two / (double)count - out->momentum.value * out->momentum.value;
+            out->momentum.error = 1.96 * sqrt(two > 0 ? two : 0.0);
+        } else if (!(high >= low)) found = 0;
+        else if (models[m] == CLBI_TERM_MOMENTUM)
+            out->momentum.value = 0.5 * (low + high), out->momentum.error = 0.5 * (high - low);
+        if (models[m] & CLBI_TERM_DECAY)
+            out->decay.value = 0.5 * (low + high), out->decay.error = 0.5 * (high - low);
+    }
+    CLB_FREE(mu);
+    return found;
+}
+
+/* The verdict where no law of constant step size holds. */
+static void clbi_audit_other(clbi_audit *au, clb_audit *out, int normalised)
+{
+    clbi_fit fit;
+    double correlation = clbi_law_correlation(au);
+    clbi_fit_linear(au, CLBI_TERM_NORMALISED, 0.0, &clbi_everywhere, &fit);
+    if (clbi_fit_holds(&fit) || (normalised && fit.excess < 0.2 * out->excess))
+        out->method = CLB_METHOD_NORMALISED;
+    else if (!au->middle && clbi_evenness(au) > 0.9) out->method = CLB_METHOD_ADAPTIVE;
+    else if (!au->middle && clbi_at_bound(au) > 0.01) out->method = CLB_METHOD_CLIPPED;
+    else if (correlation > 0.6) out->method = CLB_METHOD_NOT_HOMOGENEOUS;
+    else out->method = normalised ? CLB_METHOD_NORMALISED : CLB_METHOD_ADAPTIVE;
+}
+
+static void clbi_audit_judge(clbi_audit *au, clb_audit *out, unsigned char *keep, int normalised)
+{
+    clbi_fit fit;
+    size_t i, last = (size_t)-2;
+    int model = clbi_best_model(au, &clbi_everywhere, &fit), trimmed = 0;
+    if (model < 0) {
+        model = clbi_best_trimmed(au, &fit, keep);
+        trimmed = model >= 0;
+    }
+    out->laws = au->hidden, out->steps = au->steps;
+    out->bias_decay = 1;
+    if (model < 0) {
+        clbi_fit_linear(au, CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY, 0.0, &clbi_everywhere, &fit);
+        out->excess = fit.excess, out->residual = fit.residual;
+        clbi_audit_layers(au, out, CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY, &fit);
+        if (clbi_audit_schedule(au, out)) out->method = CLB_METHOD_SCHEDULE;
+        else if (clbi_audit_groups(au, out)) out->method = CLB_METHOD_GROUPS;
+        else clbi_audit_other(au, out, normalised);
+        return;
+    }
+    clbi_fit_mu_error(au, model, &fit);
+    clbi_fit_report(model, &fit, &out->momentum, &out->decay);
+    out->excess = fit.excess, out->residual = fit.residual;
+    out->decoupled = (model & CLBI_TERM_DECOUPLED) != 0;
+    out->bias_decay = !(model & CLBI_TERM_NO_BIAS);
+    out->method = model & CLBI_TERM_NESTEROV ? CLB_METHOD_NESTEROV
+                : model & (CLBI_TERM_MOMENTUM | CLBI_TERM_DECOUPLED) ? CLB_METHOD_HEAVY_BALL
+                : CLB_METHOD_DESCENT;
+    if (out->method != CLB_METHOD_NESTEROV &&
+        (clbi_audit_blind(au) || out->momentum.value + out->momentum.error < 0)) {
+        out->method = CLB_METHOD_UNDECIDED;
+        memset(&out->momentum, 0, sizeof out->momentum);
+    }
+    clbi_audit_layers(au, out, model, &fit);
+    for (i = 0; trimmed && i + 1 < au->snapshots; ++i) {
+        if (au->bad[i] != 2) continue;
+        if (last + 1 == i && out->event[out->events - 1].kind != CLB_EVENT_RATE) {
+            last = i;                            /* the law of the next step looks back at it */
+            continue;
+        }
+        out->event[out->events++] = clbi_event(au, model, &fit, i);
+        last = i;
+    }
+}
+
+CLBDEF const char *clb_method_name(clb_method method)
+{
+    static const char *const names[] = {
+        "unknown", "undecided", "gradient descent", "heavy ball", "Nesterov",
+        "changing step size", "parameter groups", "normalised net", "adaptive method",
+        "clipped entries", "not a homogeneous net" };
+    return (int)method >= 0 && method < CLB_METHOD_COUNT ? names[method] : "unknown";
+}
+
+/* The verdict in words. */
+static void clbi_audit_text(clb_audit *a)
+{
+    clbi_msg t;
+    size_t i, l;
+    t.text = a->text, t.room = sizeof a->text, t.length = 0;
+    switch (a->method) {
+    case CLB_METHOD_DESCENT:
+        clbi_say_text(&t, "Gradient descent without momentum"); break;
+    case CLB_METHOD_HEAVY_BALL: clbi_say_text(&t, "Heavy ball"); break;
+    case CLB_METHOD_NESTEROV:   clbi_say_text(&t, "Nesterov's method"); break;
+    case CLB_METHOD_UNDECIDED:
+        clbi_say_text(&t, "The laws hold, but rounding of the weights hides whether there is "
+                          "momentum"); break;
+    case CLB_METHOD_SCHEDULE:
+        clbi_say_text(&t, "A gradient method whose step size changes during the run"); break;
+    case CLB_METHOD_GROUPS:
+        clbi_say_text(&t, "A gradient method with different step sizes or decays in its layers");
+        break;
+    case CLB_METHOD_NORMALISED:
+        clbi_say_text(&t, "The laws do not hold: the pattern is that of normalisation layers");
+        break;
+    case CLB_METHOD_ADAPTIVE:
+        clbi_say_text(&t, "The laws do not hold: the pattern is that of a method that scales every "
+                          "entry, such as Adam or RMSprop"); break;
+    case CLB_METHOD_CLIPPED:
+        clbi_say_text(&t, "The laws do not hold: many entries move by the same largest amount, as "
+                          "with a gradient clipped entry by entry"); break;
+    case CLB_METHOD_NOT_HOMOGENEOUS:
+        clbi_say_text(&t, "The laws do not hold, but their two sides go together: a gradient "
+                          "method on a net with an activation such as tanh or GELU"); break;
+    default: clbi_say_text(&t, "Nothing can be said");
+    }
+    if (a->momentum.value != 0.0 || a->momentum.error != 0.0) {
+        clbi_say_text(&t, a->method == CLB_METHOD_SCHEDULE && a->decay.value == 0.0
+                          ? ", momentum times the ratio of steps " : ", momentum ");
+        clbi_say_double(&t, a->momentum.value), clbi_say_text(&t, " +- ");
+        clbi_say_double(&t, a->momentum.error);
+    }
+    if (a->decay.value != 0.0) {
+        clbi_say_text(&t, a->decoupled ? ", decoupled decay: eta lambda "
+                                       : ", weight decay: eta lambda ");
+        clbi_say_double(&t, a->decay.value), clbi_say_text(&t, " +- ");
+        clbi_say_double(&t, a->decay.error);
+        if (!a->bias_decay) clbi_say_text(&t, ", biases not decayed");
+    }
+    clbi_say_char(&t, '.');
+    for (i = 0; i < a->events && i < 3; ++i) {
+        clbi_say_text(&t, a->event[i].kind == CLB_EVENT_RATE ? " Step size changed by the factor "
+                        : a->event[i].kind == CLB_EVENT_GAP ? " Updates are missing"
+                        : " Weights were changed by something else");
+        if (a->event[i].kind == CLB_EVENT_RATE) clbi_say_double(&t, a->event[i].factor);
+        clbi_say_text(&t, " after snapshot "), clbi_say_size(&t, a->event[i].step);
+        clbi_say_char(&t, '.');
+    }
+    for (l = 1; l < a->L; ++l) {
+        if (!a->layer[l].frozen) continue;
+        clbi_say_text(&t, " Of the laws between layers "), clbi_say_size(&t, l);
+        clbi_say_text(&t, " and "), clbi_say_size(&t, l + 1);
+        clbi_say_text(&t, " nothing can be said: a layer does not move.");
+    }
+}
+
+CLBDEF void clb_audit_free(clb_audit *audit)
+{
+    CLB_FREE(audit->arena);
+    memset(audit, 0, sizeof *audit);
+}
+
+CLBDEF clb_status clb_audit_run(clb_audit *audit, const clb_net *net, const double *const *theta,
+                                size_t count, const clb_audit_opts *opts)
+{
+    clb_audit_opts o;
+    clbi_audit au;
+    size_t *numbers = NULL, k;
+    unsigned char *marks = NULL;
+    clb_status status;
+    memset(&o, 0, sizeof o);
+    memset(&au, 0, sizeof au);
+    memset(audit, 0, sizeof *audit);
+    if (opts) o = *opts;
+    clbi_clear(o.error);
+    status = clbi_audit_check(net, theta, count, &o);
+    if (status) return status;
+    status = clbi_alloc(&numbers, count, sizeof *numbers);
+    if (!status) status = clbi_calloc(&marks, 3 * count + net->L + 1, 1);
+    if (!status)
+        status = clbi_calloc(&audit->arena, 1, net->L * sizeof *audit->layer +
+                                               (count + 1) * sizeof *audit->event);
+    if (!status) {
+        audit->L = net->L;
+        audit->layer = (clb_audit_layer *)audit->arena;
+        audit->event = (clb_audit_event *)(void *)(audit->layer + net->L);
+        for (k = 0; k < count; ++k) numbers[k] = o.step ? o.step[k] : k;
+        au.net = net, au.theta = theta, au.snapshots = count, au.step = numbers;
+        au.bad = marks, au.frozen = marks + 3 * count;
+        au.middle = o.middle || numbers[0] != 0;
+        au.has_bias = net->b[1] != CLB_NO_BIAS;
+        au.rounding = ldexp(1.0, -(o.digits ? o.digits : clbi_digits_needed(theta, count, net->P)));
+        clbi_audit_marks(&au);
+        if (au.steps == 0)
+            status = clbi_fail(o.error, CLB_EOPTION, "no two snapshots are of consecutive steps");
+    }
+    if (!status) status = clbi_audit_laws(&au, o.neurons ? o.neurons : 128);
+    if (!status) clbi_audit_judge(&au, audit, marks + count, o.normalised);
+    if (!status) clbi_audit_text(audit);
+    CLB_FREE(au.x);
+    CLB_FREE(au.law);
+    CLB_FREE(marks);
+    CLB_FREE(numbers);
+    if (status) clb_audit_free(audit);
+    return clbi_done(o.error, status);
+}
+
+/* ---- layers from names --------------------------------------------------------------------- */
+
+#ifndef CLB_FREESTANDING
+CLBDEF void clb_chain_free(clb_chain *chain)
+{
+    CLB_FREE(chain->arena);
+    memset(chain, 0, sizeof *chain);
+}
+
+/* The length of a name up to its last part: "fc1.weight" -> "fc1", "W12" -> what precedes no dot is
+ * the empty stem. */
+static size_t clbi_stem(const char *name)
+{
+    size_t n = strlen(name);
+    while (n > 0 && name[n - 1] != '.' && name[n - 1] != '/') --n;
+    return n;
+}
+
+/* 1 for arrays of an optimiser or of statistics, which are no weights. */
+static int clbi_is_state(const char *name)
+{
+    static const char *const words[] = { "optim", "momentum_buffer", "exp_avg", "opt_state",
+                                         "running_mean", "running_var", "batch_stats", "/mu/",
+                                         "/nu/", "trace" };
+    size_t i;
+    for (i = 0; i < sizeof words / sizeof words[0]; ++i)
+        if (strstr(name, words[i])) return 1;
+    return 0;
+}
+
+/* Names in order, numbers in them by value. */
+static int clbi_natural(const char *a, const char *b)
+{
+    for (; *a || *b; ++a, ++b) {
+        size_t x = 0, y = 0;
+        if (!clbi_is_digit((unsigned char)*a) || !clbi_is_digit((unsigned char)*b)) {
+            if (*a != *b) return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
+            continue;
+        }
+        for (; clbi_is_digit((unsigned char)*a); ++a) x = 10 * x + (size_t)(*a - '0');
+        for (; clbi_is_digit((unsigned char)*b); ++b) y = 10 * y + (size_t)(*b - '0');
+        if (x != y) return x < y ? -1 : 1;
+        --a, --b;
+    }
+    return 0;
+}
+
+/* 1 if the two names differ only in a last part of letters, as "fc.weight" and "fc.bias", or in
+ * their letters before the same number, as "W1" and "b1", or in a last number, as "0.0", "0.1". */
+static int clbi_belongs(const char *weight, const char *bias)
+{
+    size_t stem = clbi_stem(weight), i, j;
+    if (clbi_stem(bias) != stem || memcmp(weight, bias, stem) != 0) return 0;
+    if (stem > 0 && !strpbrk(weight + stem, "123456789")) return 1;
+    for (i = strlen(weight); i > stem && clbi_is_digit((unsigned char)weight[i - 1]);) --i;
+    for (j = strlen(bias); j > stem && clbi_is_digit((unsigned char)bias[j - 1]);) --j;
+    if (i == stem || j == stem) return stem > 0;
+    return strcmp(weight + i, bias + j) == 0;
+}
+
+/* The first pair of layers that does not chain, or L. [out][in], or transposed [in][out]. */
+static size_t clbi_chain_breaks(const clb_chain *chain, const clb_tensors *t, int transposed)
+{
+    size_t l;
+    for (l = 1; l < chain->L; ++l) {
+        const size_t *below = t->item[chain->weight[l - 1]].array.shape,
+                     *above = t->item[chain->weight[l]].array.shape;
+        if (below[transposed] != above[1 - transposed]) return l;
+    }
+    return l;
+}
+
+/* Sorts the weights by name; stable, and there are few. */
+static void clbi_chain_sort(clb_chain *chain, const clb_tensors *t)
+{
+    size_t i, j;
+    for (i = 1; i < chain->L; ++i)
+        for (j = i; j > 0; --j) {
+            size_t a = chain->weight[j - 1], b = chain->weight[j];
+            if (clbi_natural(t->item[a].name, t->item[b].name) <= 0) break;
+            chain->weight[j - 1] = b, chain->weight[j] = a;
+        }
+}
+
+/* Order and orientation in which the weights chain. */
+static clb_status clbi_chain_order(clb_chain *chain, const clb_tensors *t, clb_error *error)
+{
+    const char *first = t->item[chain->weight[0]].name;
+    int kernel = strstr(first, "kernel") != NULL, turn, sorted;
+    const size_t *a, *b;
+    size_t l;
+    memcpy(chain->bias, chain->weight, chain->L * sizeof *chain->bias);
+    for (turn = 0; turn < (kernel ? 1 : 2); ++turn)      /* a kernel is [in][out] by its name */
+        for (sorted = 0; sorted < 2; ++sorted) {
+            memcpy(chain->weight, chain->bias, chain->L * sizeof *chain->bias);
+            if (sorted) clbi_chain_sort(chain, t);
+            if (clbi_chain_breaks(chain, t, kernel ^ turn) < chain->L) continue;
+            chain->transposed = kernel ^ turn;
+            return CLB_OK;
+        }
+    memcpy(chain->weight, chain->bias, chain->L * sizeof *chain->bias);
+    l = clbi_chain_breaks(chain, t, kernel);
+    a = t->item[chain->weight[l - 1]].array.shape, b = t->item[chain->weight[l]].array.shape;
+    return clbi_fail(error, CLB_ESHAPE, "%s [%z][%z] does not follow %s [%z][%z]",
+                     t->item[chain->weight[l]].name, b[0], b[1],
+                     t->item[chain->weight[l - 1]].name, a[0], a[1]);
+}
+
+static clb_status clbi_chain_biases(clb_chain *chain, const clb_tensors *t, clb_error *error)
+{
+    size_t l, i;
+    for (l = 0; l < chain->L; ++l) {
+        const clb_tensor *w = &t->item[chain->weight[l]];
+        chain->bias[l] = (size_t)-1;
+        for (i = 0; i < t->count; ++i) {
+            const clb_tensor *b = &t->item[i];
+            if (b->array.rank != 1 || b->digits == 0 || clbi_is_state(b->name) ||
+                !clbi_belongs(w->name, b->name)) continue;
+            if (b->array.count != w->array.shape[chain->transposed])
+                return clbi_fail(error, CLB_ESHAPE, "%s [%z] is no bias of %s [%z][%z]", b->name,
+                                 b->array.count, w->name, w->array.shape[0], w->array.shape[1]);
+            chain->bias[l] = i;
+            break;
+        }
+    }
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_chain_find(clb_chain *chain, const clb_tensors *tensors, clb_error *error)
+{
+    size_t i, biases = 0, vectors = 0;
+    clb_status status;
+    clbi_clear(error);
+    memset(chain, 0, sizeof *chain);
+    status = clbi_alloc(&chain->arena, 2 * tensors->count, sizeof *chain->weight);
+    if (status) return clbi_done(error, status);
+    chain->weight = (size_t *)chain->arena;
+    chain->bias = chain->weight + tensors->count;
+    for (i = 0; i < tensors->count; ++i) {
+        const clb_tensor *t = &tensors->item[i];
+        if (strstr(t->name, "running_mean") || strstr(t->name, "batch_stats"))
+            chain->normalised = 1;
+        if (t->digits == 0 || t->array.count == 0 || clbi_is_state(t->name)) continue;
+        if (t->array.rank == 2) chain->weight[chain->L++] = i;
+        else if (t->array.rank == 1) ++vectors;
+        else if (t->array.rank > 2) {
+            status = clbi_fail(error, CLB_ESHAPE, "%s has rank %z: no fully connected layer",
+                               t->name, t->array.rank);
+            break;
+        }
+    }
+    if (!status && chain->L == 0)
+        status = clbi_fail(error, CLB_EEMPTY, "no weight matrices (arrays of rank 2) in the file");
+    if (!status) status = clbi_chain_order(chain, tensors, error);
+    if (!status) status = clbi_chain_biases(chain, tensors, error);
+    for (i = 0; !status && i < chain->L; ++i) biases += chain->bias[i] != (size_t)-1;
+    if (vectors > biases) chain->normalised = 1;
+    if (status) clb_chain_free(chain);
+    return clbi_done(error, status);
+}
+
+CLBDEF clb_status clb_chain_theta(const clb_chain *chain, const clb_tensors *of,
+                                  const clb_tensors *tensors, double *theta, clb_error *error)
+{
+    size_t l, i, j, k, part, some = 0;
+    clbi_clear(error);
+    for (l = 0; l < chain->L; ++l) some += chain->bias[l] != (size_t)-1;
+    for (l = 0; l < chain->L; ++l)
+        for (part = 0; part < 2; ++part) {
+            size_t index = part ? chain->bias[l] : chain->weight[l], rows, columns;
+            const clb_tensor *was, *t;
+            if (part && index == (size_t)-1) {
+                rows = of->item[chain->weight[l]].array.shape[chain->transposed];
+                for (i = 0; some && i < rows; ++i) *theta++ = 0.0;
+                continue;
+            }
+            was = &of->item[index];
+            t = tensors == of ? was : clb_tensors_find(tensors, was->name);
+            if (!t) return clbi_fail(error, CLB_ESHAPE, "%s is missing", was->name);
+            if (t->array.rank != was->array.rank || t->array.count != was->array.count ||
+                t->array.shape[0] != was->array.shape[0])
+                return clbi_fail(error, CLB_ESHAPE, "%s has another shape", was->name);
+            for (k = 0; k < t->array.count; ++k)
+                if (!(fabs(t->array.x[k]) <= DBL_MAX))
+                    return clbi_fail(error, CLB_ENOTFINITE, "%s holds NaN or infinity", t->name);
+            rows = t->array.shape[part ? 0 : chain->transposed];
+            columns = part ? 1 : t->array.shape[1 - chain->transposed];
+            for (i = 0; i < rows; ++i)
+                for (j = 0; j < columns; ++j)
+                    *theta++ = t->array.x[chain->transposed ? j * rows + i : i * columns + j];
+        }
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_chain_net(const clb_chain *chain, const clb_tensors *tensors,
+                                const clb_net_opts *opts, clb_net *net, clb_error *error)
+{
+    clb_net_opts o;
+    size_t *widths, l, k, some = 0;
+    double *theta = NULL;
+    clb_status status = clbi_alloc(&widths, chain->L + 1, sizeof *widths);
+    clbi_clear(error);
+    memset(net, 0, sizeof *net);
+    memset(&o, 0, sizeof o);
+    if (opts) o = *opts;
+    if (status) return clbi_done(error, status);
+    for (l = 0; l < chain->L; ++l) {
+        const size_t *shape = tensors->item[chain->weight[l]].array.shape;
+        widths[l] = shape[1 - chain->transposed];
+        widths[l + 1] = shape[chain->transposed];
+        some += chain->bias[l] != (size_t)-1;
+    }
+    o.bias = some ? -1 : 0;
+    status = clb_net_alloc(net, widths, chain->L + 1, &o);
+    if (!status) status = clbi_alloc(&theta, net->P, sizeof *theta);
+    if (!status) status = clb_chain_theta(chain, tensors, tensors, theta, error);
+    for (k = 0; !status && k < net->P; ++k) net->theta[k] = (clb_real)theta[k];
+    CLB_FREE(theta);
+    CLB_FREE(widths);
+    if (status) clb_net_free(net);
+    return clbi_done(error, status);
+}
+#endif
 
 #ifdef __cplusplus
 }
