@@ -14,6 +14,7 @@
  *   @S12 elementary functions       @S18 training, gradient flow   @S23 pathways
  *   @S13 random numbers             @S19 eigensolvers              @S24 run helpers
  *   @S14 data                       @S26 weight files              @S27 audit
+ *                                                                  @S99 licence
  *
  * ============================================================================================
  * @S00 MANUAL
