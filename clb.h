@@ -22,6 +22,7 @@
  * 1  ONE MINUTE
  *
  *   #define CLB_IMPLEMENTATION
+ *   #define CLB_STATIC                        // one file: only what it uses is compiled
  *   #include "clb.h"
  *   int main(void)                            // cc -O2 -o hello hello.c -lm && ./hello
  *   {
@@ -57,7 +58,8 @@
  *   CLB_IMPLEMENTATION      in one .c or .cpp file before the include; repeating it is harmless
  *   CLB_DECLARATIONS_ONLY   declarations even if CLB_IMPLEMENTATION is defined: the implementation
  *                           is another object's (see below)
- *   CLB_STATIC              every function static: a private copy for this file
+ *   CLB_STATIC              every function static: a private copy for this file, of which only
+ *                           what the file uses is compiled: half the time for a small program
  *   CLB_SINGLE              clb_real is float, not double; sums, eigenvalues and theory stay double
  *   CLB_MALLOC(n)  CLB_REALLOC(p, n)  CLB_FREE(p)      all three or none
  *   CLB_ASSERT(x)           a caller's broken promise (layer out of range, ...); default assert
@@ -210,7 +212,7 @@
 #define CLBI_UNUSED
 #endif
 
-#ifdef CLB_STATIC
+#if defined(CLB_STATIC) && !defined(CLB_DECLARATIONS_ONLY)
 #define CLBDEF static CLBI_UNUSED
 #else
 #define CLBDEF extern
@@ -5130,52 +5132,46 @@ static void clbi_pole_vector_scalar(size_t n, const double *d, const double *z, 
     }
 }
 
-typedef struct clbi_kernels {
-    void   (*matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
-                     const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,
-                     const clbi_after *after);
-    double (*dot)(size_t n, const clb_real *x, const clb_real *y);
-    void   (*products)(size_t n, const clb_real *x, const clb_real *y, double *out);
-    double (*swing)(size_t n, double a, const clb_real *x, double b, const clb_real *y);
-    void   (*axpy)(size_t n, clb_real a, const clb_real *x, clb_real *y);
-    void   (*scale)(size_t n, clb_real a, clb_real *x);
-    void   (*relu)(size_t n, const clb_real *z, clb_real *a);
-    void   (*relu_back)(size_t n, const clb_real *z, clb_real *u);
-    void   (*adam)(size_t n, const clbi_adam *how, clb_real *u, clb_real *v, clb_real *v2);
-    void   (*gates)(size_t n, const clb_real *z, uint64_t *bits);
-    void   (*leak)(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y);
-    void   (*activate)(const clb_net *net, size_t n, const clb_real *z, clb_real *a, int order);
-    void   (*transpose)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst,
-                        size_t ldd);
-    void   (*strip)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst,
-                    size_t ldd);
-    void   (*dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x,
-                   double *out);
-    void   (*combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld,
-                      clb_real *y);
-    void   (*symv)(size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x,
-                   clb_real *y, size_t ld, int down);
-    void   (*pole_sums)(size_t n, const double *d, const double *z, double o, double mu,
-                        double *sums);
-    void   (*pole_ratios)(size_t n, const double *d, double o, double mu, double c, double *w);
-    void   (*pole_vector)(size_t n, const double *d, const double *z, double o, double mu,
-                          double *const *tracks, double *s, double *sums);
-    void   (*softmax)(size_t n, size_t K, const clb_real *f, size_t row, size_t col, clb_real *p,
-                      clb_real *lse);
-    double (*entropy)(size_t n, size_t K, const clb_real *f, size_t ld, const int *y,
-                      clb_real scale, clb_real *u, double total);
-    void   (*times)(size_t n, const clb_real *y, clb_real *x);
-    void   (*outer)(size_t M, size_t N, const clb_real *t, const clb_real *x, clb_real *y);
-} clbi_kernels;
-
-#define CLBI_KERNELS(isa)                                                                     \
-    { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, clbi_swing_##isa,               \
-      clbi_axpy_##isa,                                                                        \
-      clbi_scale_##isa, clbi_relu_##isa, clbi_relu_back_##isa, clbi_adam_##isa,               \
-      clbi_gates_##isa, clbi_leak_##isa, clbi_activate_##isa, clbi_transpose_##isa,           \
-      clbi_strip_##isa, clbi_dots_##isa, clbi_combine_##isa, clbi_symv_##isa,                 \
-      clbi_pole_sums_##isa, clbi_pole_ratios_##isa, clbi_pole_vector_##isa,                   \
-      clbi_softmax_##isa, clbi_entropy_##isa, clbi_times_##isa, clbi_outer_##isa }
+/* Every kernel: its result, its name, its arguments. An unused table and the functions that only it
+ * names cost a CLB_STATIC build nothing. */
+#define CLBI_KERNEL_LIST(X)                                                                       \
+    X(void, matmul, (size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,       \
+        const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,                \
+        const clbi_after *after))                                                                 \
+    X(double, dot, (size_t n, const clb_real *x, const clb_real *y))                              \
+    X(void, products, (size_t n, const clb_real *x, const clb_real *y, double *out))              \
+    X(double, swing, (size_t n, double a, const clb_real *x, double b, const clb_real *y))        \
+    X(void, axpy, (size_t n, clb_real a, const clb_real *x, clb_real *y))                         \
+    X(void, scale, (size_t n, clb_real a, clb_real *x))                                           \
+    X(void, relu, (size_t n, const clb_real *z, clb_real *a))                                     \
+    X(void, relu_back, (size_t n, const clb_real *z, clb_real *u))                                \
+    X(void, adam, (size_t n, const clbi_adam *how, clb_real *u, clb_real *v, clb_real *v2))       \
+    X(void, gates, (size_t n, const clb_real *z, uint64_t *bits))                                 \
+    X(void, leak, (size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y))      \
+    X(void, activate, (const clb_net *net, size_t n, const clb_real *z, clb_real *a,              \
+        int order))                                                                               \
+    X(void, transpose, (size_t rows, size_t cols, const clb_real *src, size_t ld,                 \
+        clb_real *dst, size_t ldd))                                                               \
+    X(void, strip, (size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst,      \
+        size_t ldd))                                                                              \
+    X(void, dots, (size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x,        \
+        double *out))                                                                             \
+    X(void, combine, (size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld,     \
+        clb_real *y))                                                                             \
+    X(void, symv, (size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x,      \
+        clb_real *y, size_t ld, int down))                                                        \
+    X(void, pole_sums, (size_t n, const double *d, const double *z, double o, double mu,          \
+        double *sums))                                                                            \
+    X(void, pole_ratios, (size_t n, const double *d, double o, double mu, double c,               \
+        double *w))                                                                               \
+    X(void, pole_vector, (size_t n, const double *d, const double *z, double o, double mu,        \
+        double *const *tracks, double *s, double *sums))                                          \
+    X(void, softmax, (size_t n, size_t K, const clb_real *f, size_t row, size_t col,              \
+        clb_real *p, clb_real *lse))                                                              \
+    X(double, entropy, (size_t n, size_t K, const clb_real *f, size_t ld, const int *y,           \
+        clb_real scale, clb_real *u, double total))                                               \
+    X(void, times, (size_t n, const clb_real *y, clb_real *x))                                    \
+    X(void, outer, (size_t M, size_t N, const clb_real *t, const clb_real *x, clb_real *y))
 
 #define CLBI_LINE (64 / sizeof(clb_real))         /* elements of a cache line */
 #ifdef __GNUC__
@@ -5313,7 +5309,6 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_SUB(a, b)        CLBI_O(sub)(a, b)
 #define CLBI_DIV(a, b)        CLBI_O(div)(a, b)
 #define CLBI_LARGER(a, b)     CLBI_O(max)(a, b)
-#define CLBI_SMALLER(a, b)    CLBI_O(min)(a, b)
 #define CLBI_ZERO()           CLBI_O(setzero)()
 #define CLBI_SET(x)           CLBI_O(set1)(x)
 #define CLBI_LOAD(p)          CLBI_O(loadu)(p)
@@ -5321,7 +5316,6 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_STREAM(p, v)     CLBI_O(stream)(p, v)
 #define CLBI_LOADM(p, m)      CLBI_O(maskz_loadu)(m, p)
 #define CLBI_STOREM(p, m, v)  CLBI_O(mask_storeu)(p, m, v)
-#define CLBI_ADD(a, b)        CLBI_O(add)(a, b)
 #define CLBI_MUL(a, b)        CLBI_O(mul)(a, b)
 #ifdef CLB_NO_FMA
 #define CLBI_FMA(a, b, c)     CLBI_O(add)(CLBI_O(mul)(a, b), c)
@@ -5333,7 +5327,6 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_ABOVE_ZERO(z)      CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ)
 #define CLBI_POSITIVE(z)        ((unsigned)CLBI_ABOVE_ZERO(z))
 #define CLBI_IF_POSITIVE(z, x)  CLBI_O(maskz_mov)(CLBI_ABOVE_ZERO(z), x)
-#define CLBI_UNLESS_NEGATIVE(z) CLBI_O(max)(CLBI_ZERO(), z)
 #define CLBI_WHERE(t, x, y)     CLBI_O(mask_blend)(t, y, x)
 #define CLBI_SUB_WHERE(t, x, y) CLBI_O(mask_sub)(x, t, x, y)
 #ifdef CLB_SINGLE
@@ -5416,14 +5409,12 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_SUB(a, b)        CLBI_O(sub)(a, b)
 #define CLBI_DIV(a, b)        CLBI_O(div)(a, b)
 #define CLBI_LARGER(a, b)     CLBI_O(max)(a, b)
-#define CLBI_SMALLER(a, b)    CLBI_O(min)(a, b)
 #define CLBI_ZERO()           CLBI_O(setzero)()
 #define CLBI_SET(x)           CLBI_O(set1)(x)
 #define CLBI_LOAD(p)          CLBI_O(loadu)(p)
 #define CLBI_STORE(p, v)      CLBI_O(storeu)(p, v)
 #define CLBI_LOADM(p, m)      CLBI_O(maskload)(p, m)
 #define CLBI_STOREM(p, m, v)  CLBI_O(maskstore)(p, m, v)
-#define CLBI_ADD(a, b)        CLBI_O(add)(a, b)
 #define CLBI_MUL(a, b)        CLBI_O(mul)(a, b)
 #ifdef CLB_NO_FMA
 #define CLBI_FMA(a, b, c)     CLBI_O(add)(CLBI_O(mul)(a, b), c)
@@ -5435,7 +5426,6 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_ABOVE_ZERO(z)      CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ)
 #define CLBI_POSITIVE(z)        ((unsigned)CLBI_O(movemask)(CLBI_ABOVE_ZERO(z)))
 #define CLBI_IF_POSITIVE(z, x)  CLBI_O(and)(CLBI_ABOVE_ZERO(z), x)
-#define CLBI_UNLESS_NEGATIVE(z) CLBI_O(max)(CLBI_ZERO(), z)
 #define CLBI_WHERE(t, x, y)     CLBI_O(blendv)(y, x, t)
 #define CLBI_SUB_WHERE(t, x, y) CLBI_SUB(x, CLBI_O(and)(t, y))
 #ifdef CLB_SINGLE
@@ -5516,14 +5506,12 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_SUB(a, b)        CLBI_O(vsubq)(a, b)
 #define CLBI_DIV(a, b)        CLBI_O(vdivq)(a, b)
 #define CLBI_LARGER(a, b)     CLBI_O(vbslq)(CLBI_O(vcgtq)(a, b), a, b)
-#define CLBI_SMALLER(a, b)    CLBI_O(vbslq)(CLBI_O(vcltq)(a, b), a, b)
 #define CLBI_ZERO()           CLBI_O(vdupq_n)(0)
 #define CLBI_SET(x)           CLBI_O(vdupq_n)(x)
 #define CLBI_LOAD(p)          CLBI_O(vld1q)(p)
 #define CLBI_STORE(p, v)      CLBI_O(vst1q)(p, v)
 #define CLBI_LOADM(p, m)      clbi_neon_loadm(p, m)
 #define CLBI_STOREM(p, m, v)  clbi_neon_storem(p, m, v)
-#define CLBI_ADD(a, b)        CLBI_O(vaddq)(a, b)
 #define CLBI_MUL(a, b)        CLBI_O(vmulq)(a, b)
 #ifdef CLB_NO_FMA
 #define CLBI_FMA(a, b, c)     CLBI_O(vaddq)(CLBI_O(vmulq)(a, b), c)
@@ -5535,8 +5523,6 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_ABOVE_ZERO(z)      CLBI_O(vcgtq)(z, CLBI_ZERO())
 #define CLBI_POSITIVE(z)        clbi_neon_positive(z)
 #define CLBI_IF_POSITIVE(z, x)  CLBI_AS_REAL(CLBI_BITS(vandq)(CLBI_ABOVE_ZERO(z), CLBI_AS_BITS(x)))
-#define CLBI_UNLESS_NEGATIVE(z) \
-    CLBI_AS_REAL(CLBI_BITS(vbicq)(CLBI_AS_BITS(z), CLBI_O(vcltq)(z, CLBI_ZERO())))
 #define CLBI_WHERE(t, x, y)     CLBI_O(vbslq)(t, x, y)
 #define CLBI_SUB_WHERE(t, x, y) \
     CLBI_SUB(x, CLBI_AS_REAL(CLBI_BITS(vandq)(t, CLBI_AS_BITS(y))))
@@ -5573,80 +5559,79 @@ static unsigned clbi_neon_positive(CLBI_R z)
 #include CLB_HEADER_NAME
 #endif
 
-/* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
-#define CLBI_NO_KERNELS \
-    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
-static const clbi_kernels clbi_table[] = {
-    CLBI_KERNELS(scalar),
+/* Each kernel's table in the order of clb_isa; NULL where this build lacks the instruction set. */
 #if CLBI_X86
-    CLBI_KERNELS(avx2),
+#define CLBI_IF_AVX2(name)   clbi_##name##_avx2
 #else
-    CLBI_NO_KERNELS,
+#define CLBI_IF_AVX2(name)   NULL
 #endif
 #if CLBI_X86 && !defined(CLB_NO_AVX512)
-    CLBI_KERNELS(avx512),
+#define CLBI_IF_AVX512(name) clbi_##name##_avx512
 #else
-    CLBI_NO_KERNELS,
+#define CLBI_IF_AVX512(name) NULL
 #endif
 #if CLBI_ARM
-    CLBI_KERNELS(neon)
+#define CLBI_IF_NEON(name)   clbi_##name##_neon
 #else
-    CLBI_NO_KERNELS
+#define CLBI_IF_NEON(name)   NULL
 #endif
-};
-typedef char clbi_table_is_complete[
-    sizeof clbi_table / sizeof *clbi_table == CLB_ISA_COUNT ? 1 : -1];
+#define CLBI_KERNEL_TABLE(result, name, arguments)                                               \
+    typedef result (*clbi_##name##_fn) arguments;                                                \
+    static CLBI_UNUSED const clbi_##name##_fn clbi_##name##_table[CLB_ISA_COUNT] = {             \
+        clbi_##name##_scalar, CLBI_IF_AVX2(name), CLBI_IF_AVX512(name), CLBI_IF_NEON(name) };
+CLBI_KERNEL_LIST(CLBI_KERNEL_TABLE)
+#undef CLBI_KERNEL_TABLE
+#undef CLBI_IF_AVX2
+#undef CLBI_IF_AVX512
+#undef CLBI_IF_NEON
 
-static const clbi_kernels *clbi_isa_kernels(void)
-{
-    return &clbi_table[clb_isa_get()];
-}
+/* The kernel of the instruction set in use: CLBI_KERNEL(dot)(n, x, y). */
+#define CLBI_KERNEL(name) clbi_##name##_table[clb_isa_get()]
 
 CLBDEF void clb_matmul_nn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 0, NULL);
+    CLBI_KERNEL(matmul)(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 0, NULL);
 }
 
 CLBDEF void clb_matmul_nt(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 0, NULL);
+    CLBI_KERNEL(matmul)(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 0, NULL);
 }
 
 CLBDEF void clb_matmul_tn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 0, NULL);
+    CLBI_KERNEL(matmul)(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 0, NULL);
 }
 
 CLBDEF void clb_matmul_nn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 1, NULL);
+    CLBI_KERNEL(matmul)(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 1, NULL);
 }
 
 CLBDEF void clb_matmul_nt_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 1, NULL);
+    CLBI_KERNEL(matmul)(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 1, NULL);
 }
 
 CLBDEF void clb_matmul_tn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 1, NULL);
+    CLBI_KERNEL(matmul)(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 1, NULL);
 }
 
 CLBDEF double clb_dot(size_t n, const clb_real *x, const clb_real *y)
 {
-    return clbi_isa_kernels()->dot(n, x, y);
+    return CLBI_KERNEL(dot)(n, x, y);
 }
 
 CLBDEF double clb_sumsq(size_t n, const clb_real *x)
 {
-    return clbi_isa_kernels()->dot(n, x, x);
+    return CLBI_KERNEL(dot)(n, x, x);
 }
 
 /* 1 where 1/limit < size < limit, else a power of two that brings size to [1/2, 1), as far as a
@@ -5680,12 +5665,12 @@ static double clbi_norm(size_t n, const clb_real *x)
 
 CLBDEF void clb_axpy(size_t n, clb_real a, const clb_real *x, clb_real *y)
 {
-    clbi_isa_kernels()->axpy(n, a, x, y);
+    CLBI_KERNEL(axpy)(n, a, x, y);
 }
 
 CLBDEF void clb_scale(size_t n, clb_real a, clb_real *x)
 {
-    clbi_isa_kernels()->scale(n, a, x);
+    CLBI_KERNEL(scale)(n, a, x);
 }
 
 /* ============================================================================================
@@ -5974,9 +5959,9 @@ static void clbi_activation_forward(const clb_net *net, size_t count, const clb_
 {
     if (net->activation == CLB_IDENTITY) {
         if (a != z) memcpy(a, z, count * sizeof *a);
-    } else if (net->activation == CLB_RELU) clbi_isa_kernels()->relu(count, z, a);
-    else if (clbi_is_leaky(net)) clbi_isa_kernels()->leak(count, clbi_leak(net), z, z, a);
-    else clbi_isa_kernels()->activate(net, count, z, a, 0);
+    } else if (net->activation == CLB_RELU) CLBI_KERNEL(relu)(count, z, a);
+    else if (clbi_is_leaky(net)) CLBI_KERNEL(leak)(count, clbi_leak(net), z, z, a);
+    else CLBI_KERNEL(activate)(net, count, z, a, 0);
 }
 
 /* u = u s'(z), count values. */
@@ -5984,9 +5969,9 @@ static void clbi_activation_backward(const clb_net *net, size_t count, const clb
                                      clb_real *u)
 {
     if (net->activation == CLB_IDENTITY) return;
-    if (net->activation == CLB_RELU) clbi_isa_kernels()->relu_back(count, z, u);
-    else if (clbi_is_leaky(net)) clbi_isa_kernels()->leak(count, clbi_leak(net), z, u, u);
-    else clbi_isa_kernels()->activate(net, count, z, u, 1);
+    if (net->activation == CLB_RELU) CLBI_KERNEL(relu_back)(count, z, u);
+    else if (clbi_is_leaky(net)) CLBI_KERNEL(leak)(count, clbi_leak(net), z, u, u);
+    else CLBI_KERNEL(activate)(net, count, z, u, 1);
 }
 
 /* ---- evaluation ----------------------------------------------------------------------------- */
@@ -6216,7 +6201,7 @@ static void clbi_affine(const clb_net *net, const clb_real *theta, const clb_rea
     const clb_real *w = (wt ? wt : theta) + net->w[l];
     int bias = net->b[l] != CLB_NO_BIAS;
     for (i = 0; bias && i < n; ++i) memcpy(z + i * out, theta + net->b[l], out * sizeof *z);
-    clbi_isa_kernels()->matmul(n, out, in, a, in, 1, w, wt ? 1 : in, wt ? out : 1, z, out, bias,
+    CLBI_KERNEL(matmul)(n, out, in, a, in, 1, w, wt ? 1 : in, wt ? out : 1, z, out, bias,
                                after);
 }
 
@@ -6235,7 +6220,7 @@ static void clbi_affine_across(const clb_pass *pass, const clb_real *theta)
     int bias = net->b[L] != CLB_NO_BIAS;
     for (k = 0; bias && k < K; ++k)
         for (i = 0; i < pass->n; ++i) pass->z[L][k * ld + i] = theta[net->b[L] + k];
-    clbi_isa_kernels()->matmul(K, pass->n, in, theta + net->w[L], in, 1, pass->a[L - 1], in, 1,
+    CLBI_KERNEL(matmul)(K, pass->n, in, theta + net->w[L], in, 1, pass->a[L - 1], in, 1,
                                pass->z[L], ld, bias, NULL);
 }
 
@@ -6243,18 +6228,17 @@ static void clbi_affine_across(const clb_pass *pass, const clb_real *theta)
 static void clbi_softmax_rows(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *lse)
 {
     enum { CLASSES = 16, MANY = 64 };
-    const clbi_kernels *kernels = clbi_isa_kernels();
     clb_real t[CLASSES * MANY];
     size_t i, count;
     if (K > CLASSES) {
-        kernels->softmax(n, K, f, K, 1, p, lse);
+        CLBI_KERNEL(softmax)(n, K, f, K, 1, p, lse);
         return;
     }
     for (i = 0; i < n; i += count) {
         count = MANY < n - i ? (size_t)MANY : n - i;
-        kernels->transpose(count, K, f + i * K, K, t, MANY);
-        kernels->softmax(count, K, t, 1, MANY, t, lse + i);
-        kernels->transpose(K, count, t, MANY, p + i * K, K);
+        CLBI_KERNEL(transpose)(count, K, f + i * K, K, t, MANY);
+        CLBI_KERNEL(softmax)(count, K, t, 1, MANY, t, lse + i);
+        CLBI_KERNEL(transpose)(K, count, t, MANY, p + i * K, K);
     }
 }
 
@@ -6268,7 +6252,7 @@ static double clbi_softmax(clb_pass *pass, double total)
     for (i0 = 0; i0 < pass->n; i0 += count) {
         const clb_real *f = pass->z[pass->net->L] + i0 * row;
         count = BLOCK < pass->n - i0 ? (size_t)BLOCK : pass->n - i0;
-        if (pass->across) clbi_isa_kernels()->softmax(count, K, f, row, col, pass->p + i0, lse);
+        if (pass->across) CLBI_KERNEL(softmax)(count, K, f, row, col, pass->p + i0, lse);
         else clbi_softmax_rows(count, K, f, pass->p + i0 * K, lse);
         if (!pass->targets) {
             if (!pass->y) total = (double)NAN;
@@ -6402,11 +6386,10 @@ static void clbi_weight_gradient(const clb_pass *pass, size_t l, const clb_real 
     const clb_net *net = pass->net;
     size_t n = pass->n, in = net->m[l - 1], out = net->m[l], row = out, col = 1;
     const clb_real *a = pass->a[l - 1];
-    const clbi_kernels *kernels = clbi_isa_kernels();
     if (l == net->L) clbi_output_strides(pass, &row, &col);
     if (gt && clbi_gradient_across(net, l))
-        kernels->matmul(in, out, n, a, 1, in, u, col, row, gt + net->w[l], out, acc, NULL);
-    else kernels->matmul(out, in, n, u, col, row, a, 1, in, grad + net->w[l], in, acc, NULL);
+        CLBI_KERNEL(matmul)(in, out, n, a, 1, in, u, col, row, gt + net->w[l], out, acc, NULL);
+    else CLBI_KERNEL(matmul)(out, in, n, u, col, row, a, 1, in, grad + net->w[l], in, acc, NULL);
     if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, u, row, col, grad + net->b[l], acc);
 }
 
@@ -6425,7 +6408,7 @@ static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad,
         if (l == 1) break;
         if (l == net->L) clbi_output_strides(pass, &row, &col);
         after.gate = net->activation == CLB_RELU && !pass->slope ? pass->z[l - 1] : NULL;
-        clbi_isa_kernels()->matmul(n, in, out, pass->u[l], row, col, theta + net->w[l], 1, in,
+        CLBI_KERNEL(matmul)(n, in, out, pass->u[l], row, col, theta + net->w[l], 1, in,
                                    pass->u[l - 1], in, 0, &after);
         if (after.gate) continue;
         if (pass->slope)
@@ -6618,12 +6601,11 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
     clb_pass *pass = &blocks->pass;
     const clb_data *data = blocks->data;
     const clb_net *net = pass->net;
-    const clbi_kernels *kernels = clbi_isa_kernels();
     size_t l, i0, n, K = data->K;
     clb_real *r;
     double entropy = 0;
     for (l = 1; l < net->L + !pass->across; ++l)
-        kernels->transpose(net->m[l], net->m[l - 1], theta + net->w[l], net->m[l - 1],
+        CLBI_KERNEL(transpose)(net->m[l], net->m[l - 1], theta + net->w[l], net->m[l - 1],
                            blocks->wt + net->w[l], net->m[l]);
     for (i0 = 0; i0 < data->n; i0 += n) {
         n = data->n - i0 > blocks->view.n ? blocks->rows : data->n - i0;
@@ -6632,7 +6614,7 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
         clbi_forward(pass, theta, blocks->wt);
         if (blocks->counting) blocks->hits += clbi_hits(pass);
         if (pass->across && pass->ce >= 1 && !pass->targets) {
-            entropy = kernels->entropy(n, K, pass->z[net->L], pass->across, pass->y,
+            entropy = CLBI_KERNEL(entropy)(n, K, pass->z[net->L], pass->across, pass->y,
                                        (clb_real)(pass->ce / (double)data->n), pass->u[net->L],
                                        entropy);
             if (grad) clbi_backward(pass, theta, grad, blocks->gt, i0 > 0);
@@ -6642,7 +6624,7 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
         if (pass->ce < 1) {
             clbi_residual(pass, pass->z[net->L], pass->u[net->L]);
             r = blocks->r + i0 * K;
-            if (pass->across) kernels->transpose(K, n, pass->u[net->L], pass->across, r, K);
+            if (pass->across) CLBI_KERNEL(transpose)(K, n, pass->u[net->L], pass->across, r, K);
             else memcpy(r, pass->u[net->L], n * K * sizeof *r);
         }
         if (!grad) continue;
@@ -6651,7 +6633,7 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
     }
     for (l = 1; grad && l <= net->L; ++l)
         if (clbi_gradient_across(net, l))
-            kernels->transpose(net->m[l - 1], net->m[l], blocks->gt + net->w[l], net->m[l],
+            CLBI_KERNEL(transpose)(net->m[l - 1], net->m[l], blocks->gt + net->w[l], net->m[l],
                                grad + net->w[l], net->m[l - 1]);
     return clbi_blend(pass->ce, data->n, K, entropy, blocks->r);
 }
@@ -6764,7 +6746,7 @@ CLBDEF size_t clb_gate_words(const clb_pass *pass, size_t l)
 
 CLBDEF void clb_gates(const clb_pass *pass, size_t l, uint64_t *bits)
 {
-    clbi_isa_kernels()->gates(pass->n * pass->net->m[l], pass->z[l], bits);
+    CLBI_KERNEL(gates)(pass->n * pass->net->m[l], pass->z[l], bits);
 }
 
 CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before,
@@ -7079,7 +7061,7 @@ static void clbi_times_slope(const clb_curv *curv, size_t l, clb_real *x)
 {
     const clb_net *net = curv->pass->net;
     if (net->activation == CLB_IDENTITY || net->activation == CLB_RELU) return;
-    clbi_isa_kernels()->times(curv->pass->n * net->m[l], curv->s1[l], x);
+    CLBI_KERNEL(times)(curv->pass->n * net->m[l], curv->s1[l], x);
 }
 
 static clbi_after clbi_gate(const clb_curv *curv, size_t l)
@@ -7100,7 +7082,7 @@ static void clbi_r_affine(clb_curv *curv, size_t l, const clb_real *v, clb_real 
     size_t n = curv->pass->n, in = net->m[l - 1], out = net->m[l];
     clbi_affine(net, v, NULL, l, n, curv->pass->a[l - 1], rz, l > 1 ? NULL : &after);
     if (l > 1)
-        clbi_isa_kernels()->matmul(n, out, in, curv->ra[l - 1], in, 1, curv->theta + net->w[l], in,
+        CLBI_KERNEL(matmul)(n, out, in, curv->ra[l - 1], in, 1, curv->theta + net->w[l], in,
                                    1, rz, out, 1, &after);
 }
 
@@ -7112,7 +7094,7 @@ static void clbi_back_product(const clb_curv *curv, size_t l, const clb_real *u,
     const clb_net *net = curv->pass->net;
     const clbi_after after = clbi_gate(curv, l - 1);
     size_t in = net->m[l - 1], out = net->m[l];
-    clbi_isa_kernels()->matmul(curv->pass->n, in, out, u, out, 1, A + net->w[l], 1, in, x, in,
+    CLBI_KERNEL(matmul)(curv->pass->n, in, out, u, out, 1, A + net->w[l], 1, in, x, in,
                                term == 2, term == 1 ? NULL : &after);
     if (term != 1) clbi_times_slope(curv, l - 1, x);
 }
@@ -7496,12 +7478,11 @@ static size_t clbi_first_unit(size_t j)
 static void clbi_form_c(const clbi_assembly *s, size_t j, size_t count)
 {
     const clb_real *W2 = s->curv->theta + s->curv->pass->net->w[2];
-    const clbi_kernels *kernels = clbi_isa_kernels();
     size_t r, from = clbi_first_unit(j), width = s->m - from;
     clb_matmul_nn(count, width, s->K, s->t, s->K, W2 + from, s->m, s->c, width);
     for (r = 0; r < count; ++r) {
         size_t at = s->active[r] * s->m;
-        kernels->times(width, s->curv->s1[1] + at + from, s->c + r * width);
+        CLBI_KERNEL(times)(width, s->curv->s1[1] + at + from, s->c + r * width);
         if (s->residual && s->curv->s2[1]) s->c[r * width + j - from] += s->curv->s2[1][at + j];
     }
 }
@@ -7538,7 +7519,7 @@ static void clbi_turn_units(const clbi_assembly *s, size_t j, size_t a, size_t u
     for (b = 0; b < s->d; ++b)
         memcpy(s->turn + b * CLBI_UNITS, clbi_pair_row(s, a, b) + (line - from),
                CLBI_UNITS * sizeof *row);
-    clbi_isa_kernels()->transpose(s->d, to - u, s->turn + (u - line), CLBI_UNITS, row, s->d);
+    CLBI_KERNEL(transpose)(s->d, to - u, s->turn + (u - line), CLBI_UNITS, row, s->d);
 }
 
 /* All of `first` into the rows of unit j of H, right of the diagonal. A block is symmetric, so its
@@ -7577,10 +7558,9 @@ static void clbi_couple(const clbi_assembly *s, size_t j, size_t active)
  * cross[(k,a)][h] = sum_i t_ik x_ia h_ih [+ the coupling]. */
 static void clbi_cross_rows(const clbi_assembly *s, size_t j, size_t active)
 {
-    const clbi_kernels *kernels = clbi_isa_kernels();
     size_t r, columns = s->K * s->d1;
     for (r = 0; r < active; ++r)
-        kernels->outer(s->K, s->d1, s->t + r * s->K, s->gx + r * s->d1, s->y + r * columns);
+        CLBI_KERNEL(outer)(s->K, s->d1, s->t + r * s->K, s->gx + r * s->d1, s->y + r * columns);
     clb_matmul_tn(columns, s->m1, active, s->y, columns, s->gh, s->m1, s->cross, s->m1);
     if (s->residual) clbi_couple(s, j, active);
 }
@@ -7631,7 +7611,7 @@ static void clbi_mirror(size_t n, clb_real *H, size_t ldh, size_t from, size_t t
         rest = from + r < to ? from + r : to;
         for (i = from; i < rest; ++i)
             for (c = i + 1; c < rest; ++c) H[c * ldh + i] = H[i * ldh + c];
-        clbi_isa_kernels()->strip(rest - from, n - rest, H + from * ldh + rest, ldh,
+        CLBI_KERNEL(strip)(rest - from, n - rest, H + from * ldh + rest, ldh,
                                   H + rest * ldh + from, ldh);
     }
 }
@@ -8697,7 +8677,7 @@ static void clbi_direction(clbi_run *run)
     run->state->b2t *= o->beta2;
     adam.b1 = b1, adam.b2 = (clb_real)o->beta2, adam.eps = o->eps;
     adam.c1 = 1 - run->state->b1t, adam.c2 = sqrt(1 - run->state->b2t);
-    clbi_isa_kernels()->adam(P, &adam, u, v, run->state->v2);
+    CLBI_KERNEL(adam)(P, &adam, u, v, run->state->v2);
 }
 
 /* Offset of W_l (at = l-1) or b_l (at = L+l-1), and its size. */
@@ -8716,7 +8696,7 @@ static void clbi_layer_products(clbi_run *run, const clb_real *u)
         size_t at = clbi_tensor(run->net, i, &size);
         double sums[3] = { 0, 0, 0 };
         if (at != CLB_NO_BIAS)
-            clbi_isa_kernels()->products(size, run->net->theta + at, u + at, sums);
+            CLBI_KERNEL(products)(size, run->net->theta + at, u + at, sums);
         run->WW[i] = sums[0];
         run->WU[i] = sums[1];
         run->UU[i] = sums[2];
@@ -8766,7 +8746,7 @@ static void clbi_swings(clbi_run *run)
         size_t at = clbi_tensor(net, i, &n);
         run->swing[i] = run->turn[i] = 0;
         if (at != CLB_NO_BIAS && half > 0)
-            run->swing[i] = half * half * clbi_isa_kernels()->swing(n, a, run->u_before + at, b,
+            run->swing[i] = half * half * CLBI_KERNEL(swing)(n, a, run->u_before + at, b,
                                                                     run->u + at);
     }
     if (!(half > 0) || (!run->v_before && !run->neurons.C)) return;
@@ -9769,7 +9749,7 @@ CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *va
 static void clbi_dense_apply(void *context, const clb_real *x, clb_real *y)
 {
     const clb_dense *m = (const clb_dense *)context;
-    clbi_isa_kernels()->symv(1, m->n, m->A, m->lda, x, y, m->n, 0);
+    CLBI_KERNEL(symv)(1, m->n, m->A, m->lda, x, y, m->n, 0);
 }
 
 CLBDEF clb_linop clb_dense_op(clb_dense *A)
@@ -9819,11 +9799,10 @@ static double clbi_householder(size_t k, clb_real *x, double *beta)
 /* Reduces row k with p reflectors in the panel; adds its own as number p. */
 static void clbi_tridiag_row(clbi_tridiag *t, clb_real *A, size_t lda, size_t k, size_t p)
 {
-    const clbi_kernels *kernels = clbi_isa_kernels();
     clb_real *row = A + k * lda, *v = t->panel + 2 * p * t->ld, *w = v + t->ld;
     double tau, half;
     for (size_t i = 0; i < 2 * p; ++i) t->coef[i] = -t->panel[(i ^ 1) * t->ld + k];
-    kernels->combine(2 * p, k + 1, t->coef, t->panel, t->ld, row);     /* row k of A_now */
+    CLBI_KERNEL(combine)(2 * p, k + 1, t->coef, t->panel, t->ld, row);     /* row k of A_now */
     t->d[k] = (double)row[k];
     tau = t->tau[k] = clbi_householder(k, row, &t->e[k - 1]);
     memcpy(v, row, k * sizeof *v);
@@ -9832,10 +9811,10 @@ static void clbi_tridiag_row(clbi_tridiag *t, clb_real *A, size_t lda, size_t k,
         return;
     }
     /* w = tau (A_now v) - tau/2 (tau v.A_now v) v */
-    kernels->symv(1, k, A, lda, v, w, k, (int)(k & 1));
-    kernels->dots(2 * p, k, t->panel, t->ld, v, t->dot);
+    CLBI_KERNEL(symv)(1, k, A, lda, v, w, k, (int)(k & 1));
+    CLBI_KERNEL(dots)(2 * p, k, t->panel, t->ld, v, t->dot);
     for (size_t i = 0; i < 2 * p; ++i) t->coef[i] = (clb_real)-t->dot[i ^ 1];
-    kernels->combine(2 * p, k, t->coef, t->panel, t->ld, w);
+    CLBI_KERNEL(combine)(2 * p, k, t->coef, t->panel, t->ld, w);
     clb_scale(k, (clb_real)tau, w);
     half = 0.5 * tau * clb_dot(k, w, v);
     clb_axpy(k, (clb_real)-half, v, w);
@@ -9970,7 +9949,7 @@ static double clbi_secular_start(const clbi_secular *p, size_t i, size_t *origin
 {
     double gap = p->d[i + 1] - p->d[i], half = 0.5 * gap, sums[2], f, c, a, b;
     double zi = p->z[i] * p->z[i], zj = p->z[i + 1] * p->z[i + 1];
-    clbi_isa_kernels()->pole_sums(p->K, p->d, p->z, p->d[i], half, sums);
+    CLBI_KERNEL(pole_sums)(p->K, p->d, p->z, p->d[i], half, sums);
     f = p->rho_inv + sums[0];
     c = f + (zi - zj) / half;
     *origin = f >= 0 ? i : i + 1;
@@ -9998,9 +9977,9 @@ static void clbi_secular_root(clbi_secular *p, size_t i)
     }
     for (int iteration = 0; iteration < 100; ++iteration) {
         double f, d1 = p->d[i] - p->d[o] - mu, d2, step, noise;
-        clbi_isa_kernels()->pole_sums(i + 1, p->d, p->z, p->d[o], mu, below);
+        CLBI_KERNEL(pole_sums)(i + 1, p->d, p->z, p->d[o], mu, below);
         if (!last)
-            clbi_isa_kernels()->pole_sums(p->K - i - 1, p->d + i + 1, p->z + i + 1, p->d[o], mu,
+            CLBI_KERNEL(pole_sums)(p->K - i - 1, p->d + i + 1, p->z + i + 1, p->d[o], mu,
                                           above);
         f = p->rho_inv + below[0] + above[0];
         noise = 8 * (p->rho_inv - below[0] + above[0]) + fabs(mu) * (below[1] + above[1]);
@@ -10031,13 +10010,12 @@ static void clbi_secular_root(clbi_secular *p, size_t i)
  * Eigenvectors built from them are orthogonal to working precision. Replaces z. */
 static void clbi_secular_weights(clbi_secular *p, double *w)
 {
-    const clbi_kernels *kernels = clbi_isa_kernels();
     for (size_t j = 0; j < p->K; ++j) w[j] = 1;
     for (size_t i = 0; i < p->K; ++i) {
         double o = p->d[p->origin[i]], mu = p->mu[i], di = p->d[i];
-        kernels->pole_ratios(i, p->d, o, mu, di, w);
+        CLBI_KERNEL(pole_ratios)(i, p->d, o, mu, di, w);
         w[i] *= di - o - mu;
-        kernels->pole_ratios(p->K - i - 1, p->d + i + 1, o, mu, di, w + i + 1);
+        CLBI_KERNEL(pole_ratios)(p->K - i - 1, p->d + i + 1, o, mu, di, w + i + 1);
     }
     for (size_t j = 0; j < p->K; ++j) p->z[j] = p->z[j] < 0 ? -sqrt(fabs(w[j])) : sqrt(fabs(w[j]));
 }
@@ -10179,13 +10157,13 @@ static void clbi_dc_gather(clbi_dc *c, size_t lo, size_t mid, size_t hi)
 /* Rows i0 .. i0+M-1 of the merged block: tracks and, through the matrix product, Q. */
 static void clbi_dc_rows(clbi_dc *c, size_t lo, size_t mid, size_t hi, size_t i0, size_t M)
 {
-    const clbi_kernels *kernels = clbi_isa_kernels();
     size_t K = c->p.K, n1 = mid - lo, n2 = hi - mid;
     clb_real *C = c->Q ? c->Q + (lo + i0) * c->n : NULL;
     for (size_t r = 0; r < M; ++r) {
         size_t i = i0 + r;
         double sums[4], unit;                           /* s_j = zhat_j / (d_j - x_i), normalised */
-        kernels->pole_vector(K, c->p.d, c->p.z, c->p.d[c->p.origin[i]], c->p.mu[i], c->old, c->w,
+        CLBI_KERNEL(pole_vector)(K, c->p.d, c->p.z, c->p.d[c->p.origin[i]], c->p.mu[i], c->old,
+                                 c->w,
                              sums);
         unit = 1 / sqrt(sums[0]);
         for (size_t t = 0; t < 3; ++t) c->track[t][lo + i] = unit * sums[t + 1];
@@ -10656,15 +10634,14 @@ static void clbi_krylov_free(clbi_krylov *k)
 /* w -= V^T (V w), twice; the coefficients are added up in h. Returns |w|. */
 static double clbi_krylov_orthogonalise(clbi_krylov *k)
 {
-    const clbi_kernels *kernels = clbi_isa_kernels();
     memset(k->h, 0, k->size * sizeof *k->h);
     for (int pass = 0; pass < 2; ++pass) {
-        kernels->dots(k->size, k->n, k->V, k->n, k->w, k->dot);
+        CLBI_KERNEL(dots)(k->size, k->n, k->V, k->n, k->w, k->dot);
         for (size_t i = 0; i < k->size; ++i) {
             k->h[i] += k->dot[i];
             k->coef[i] = (clb_real)-k->dot[i];
         }
-        kernels->combine(k->size, k->n, k->coef, k->V, k->n, k->w);
+        CLBI_KERNEL(combine)(k->size, k->n, k->coef, k->V, k->n, k->w);
     }
     return clbi_norm(k->n, k->w);
 }
@@ -10732,7 +10709,7 @@ static void clbi_krylov_apply(clbi_krylov *k, size_t j)
         k->ahead = 0;
     } else if (k->A->apply == clbi_dense_apply && j + 1 < k->size) {
         const clb_dense *m = (const clb_dense *)k->A->context;
-        clbi_isa_kernels()->symv(2, m->n, m->A, m->lda, v, k->w, k->n, 0);
+        CLBI_KERNEL(symv)(2, m->n, m->A, m->lda, v, k->w, k->n, 0);
         k->ahead = 1;
     } else {
         k->A->apply(k->A->context, v, k->w);
@@ -17299,7 +17276,8 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t strips, size_t K, const clb
     size_t ai, size_t ak, const clb_real *b0, size_t ldb, clb_real *c, size_t ldc, size_t last,   \
     int acc, const clb_real *gate, clb_real *relu)                                                \
 {                                                                                                 \
-    const int in_place = relu == c;                                                               \
+    const int apart = relu && relu != c;                                                          \
+    const CLBI_R floor = CLBI_SET(relu == c ? 0 : -(clb_real)INFINITY);                           \
     const CLBI_M mask = CLBI_MASK(last);                                                          \
     const clb_real *rows[(MR + 3) / 4];                      /* every fourth row of A           */\
     const clb_real *z = gate ? gate : c, *b;                                                      \
@@ -17336,13 +17314,13 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t strips, size_t K, const clb
         if (gate)                                                                                 \
             CLBI_TILE_END(MR, NV, CLBI_IF_POSITIVE(j + 1 < NV ? CLBI_LOAD(z + j * CLBI_W)         \
                                                    : CLBI_LOADM(z + j * CLBI_W, mask), c_ij))     \
-        else if (in_place) CLBI_TILE_END(MR, NV, CLBI_UNLESS_NEGATIVE(c_ij))                      \
-        else CLBI_TILE_END(MR, NV, c_ij)                                                          \
-        if (relu && !in_place)                                                                    \
+        else CLBI_TILE_END(MR, NV, CLBI_LARGER(floor, c_ij))                                      \
+        if (apart)                                                                                \
             CLBI_UNROLL for (i = 0; i < MR; ++i, relu += ldc) {                                   \
                 CLBI_UNROLL for (j = 0; j + 1 < NV; ++j)                                          \
-                    CLBI_STORE(relu + j * CLBI_W, CLBI_UNLESS_NEGATIVE(s[i][j]));                 \
-                CLBI_STOREM(relu + (NV - 1) * CLBI_W, mask, CLBI_UNLESS_NEGATIVE(s[i][NV - 1]));  \
+                    CLBI_STORE(relu + j * CLBI_W, CLBI_LARGER(CLBI_ZERO(), s[i][j]));             \
+                CLBI_STOREM(relu + (NV - 1) * CLBI_W, mask,                                       \
+                            CLBI_LARGER(CLBI_ZERO(), s[i][NV - 1]));                              \
             }                                                                                     \
     }                                                                                             \
 }
@@ -17437,7 +17415,6 @@ static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 9, 8, 6, 5 };
         (v)[3] = CLBI_HIGH(a2_, a3_);                                                             \
     } while (0)
 #endif
-#define CLBI_BLOCK  4                            /* columns turned at once */
 #define CLBI_COPIES 2                            /* elements copied in the time of a multiply-add */
 
 /* dst[c ldd + r] = src[r ld + c] for CLBI_W rows, c < cols, four columns at a time; the last four
@@ -17538,6 +17515,7 @@ CLBI_FOR static void CLBI_N(turned_##MR##x##NV)(size_t K, const clb_real *a, siz
     size_t ak, const clb_real *b, size_t bj, clb_real *c, size_t ldc, int acc)                    \
 {                                                                                                 \
     CLBI_R s[MR][NV], v[NV][4];                                                                   \
+    clb_real rest[4][NV * CLBI_W];                                                                \
     size_t i, j, k, q;                                                                            \
     CLBI_UNROLL for (i = 0; i < MR; ++i)                                                          \
         CLBI_UNROLL for (j = 0; j < NV; ++j)                                                      \
@@ -17556,17 +17534,17 @@ CLBI_FOR static void CLBI_N(turned_##MR##x##NV)(size_t K, const clb_real *a, siz
             }                                                                                     \
         }                                                                                         \
     }                                                                                             \
-    if (k < K) {                                   /* the columns from K-4, without those done */ \
-        b -= 4 - (K - k);                                                                         \
-        CLBI_UNROLL for (j = 0; j < NV; ++j) CLBI_TURN(b + j * CLBI_W * bj, bj, v[j]);            \
-        CLBI_UNROLL for (q = 0; q < 4; ++q) {                                                     \
-            if (q + K < k + 4) continue;                                                          \
+    if (k < K) {                        /* the columns from K-4 on, then those that are new */    \
+        CLBI_UNROLL for (j = 0; j < NV; ++j) {                                                    \
+            CLBI_TURN(b - (k + 4 - K) + j * CLBI_W * bj, bj, v[j]);                               \
+            CLBI_UNROLL for (q = 0; q < 4; ++q) CLBI_STORE(rest[q] + j * CLBI_W, v[j][q]);        \
+        }                                                                                         \
+        for (q = k + 4 - K; q < 4; ++q, a += ak)                                                  \
             CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                \
                 const CLBI_R x = CLBI_SET(a[i * ai]);                                             \
-                CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_FMA(x, v[j][q], s[i][j]);     \
+                CLBI_UNROLL for (j = 0; j < NV; ++j)                                              \
+                    s[i][j] = CLBI_FMA(x, CLBI_LOAD(rest[q] + j * CLBI_W), s[i][j]);              \
             }                                                                                     \
-            a += ak;                                                                              \
-        }                                                                                         \
     }                                                                                             \
     CLBI_UNROLL for (i = 0; i < MR; ++i)                                                          \
         CLBI_UNROLL for (j = 0; j < NV; ++j) CLBI_STORE(c + i * ldc + j * CLBI_W, s[i][j]);       \
@@ -17777,7 +17755,7 @@ CLBI_FOR static void CLBI_N(relu)(size_t n, const clb_real *z, clb_real *a)
     size_t j = 0;
     for (; j + CLBI_W <= n; j += CLBI_W) {                 /* a_j = z_j < 0 ? 0 : z_j */
         const CLBI_R v = CLBI_LOAD(z + j);
-        CLBI_STORE(a + j, CLBI_UNLESS_NEGATIVE(v));
+        CLBI_STORE(a + j, CLBI_LARGER(CLBI_ZERO(), v));
     }
     clbi_relu_scalar(n - j, z + j, a + j);
 }
@@ -18011,16 +17989,18 @@ CLBI_FLATTEN CLBI_FOR static void CLBI_N(activate)(const clb_net *net, size_t n,
     const clb_activation which = net->activation;
     CLBI_N(erf_sums) e;
     clb_real rest[2][CLBI_DW] = { { 0 } };
-    size_t j = 0, left = n % CLBI_DW * sizeof *z;
+    size_t j, left = n % CLBI_DW * sizeof *z;
     if (order > 1 || (which != CLB_GELU && which != CLB_TANH && which != CLB_SIGMOID)) {
         clbi_activate_scalar(net, n, z, a, order);
         return;
     }
     if (which == CLB_GELU) CLBI_N(erf_init)(&e);
-    for (; j + CLBI_DW <= n; j += CLBI_DW) CLBI_N(smooth)(which, z + j, a + j, order, &e);
-    memcpy(rest[0], z + j, left), memcpy(rest[1], a + j, left);
-    if (left) CLBI_N(smooth)(which, rest[0], rest[1], order, &e);
-    memcpy(a + j, rest[1], left);
+    for (j = 0; j < n; j += CLBI_DW) {                     /* what is left goes through `rest` */
+        const int whole = n - j >= CLBI_DW;
+        if (!whole) memcpy(rest[0], z + j, left), memcpy(rest[1], a + j, left);
+        CLBI_N(smooth)(which, whole ? z + j : rest[0], whole ? a + j : rest[1], order, &e);
+        if (!whole) memcpy(a + j, rest[1], left);
+    }
 }
 
 CLBI_FOR static void CLBI_N(adam)(size_t n, const clbi_adam *how, clb_real *u, clb_real *v,
@@ -18608,7 +18588,6 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_SYMV_GROUP
 #undef CLBI_PAIR_GROUP
 #undef CLBI_PART_MASK
-#undef CLBI_ADD
 #undef CLBI_ROWS
 #undef CLBI_D
 #undef CLBI_DW
@@ -18648,13 +18627,11 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_ABOVE_ZERO
 #undef CLBI_SUB_WHERE
 #undef CLBI_FROM_INTS
-#undef CLBI_UNLESS_NEGATIVE
 #undef CLBI_WHERE
 #undef CLBI_BITS
 #undef CLBI_AS_BITS
 #undef CLBI_AS_REAL
 #undef CLBI_WIDEST
-#undef CLBI_BLOCK
 #undef CLBI_LANES
 #undef CLBI_PAIRS
 #undef CLBI_LOW
@@ -18675,7 +18652,6 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_SUB
 #undef CLBI_DIV
 #undef CLBI_LARGER
-#undef CLBI_SMALLER
 #endif /* CLBI_SUFFIX */
 
 /* ============================================================================================

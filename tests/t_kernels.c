@@ -172,14 +172,14 @@ static void check_after(size_t M, size_t N, size_t K, int which)
         if (after.relu) after.relu = out;
         NOTE("%s %s M=%zu N=%zu K=%zu after %d", clb_isa_name((clb_isa)isa), f->name, M, N, K,
              which);
-        clbi_isa_kernels()->matmul(M, N, K, p.A, ai, ak, p.B, bj, bk, got, p.ldc, 0, &after);
+        CLBI_KERNEL(matmul)(M, N, K, p.A, ai, ak, p.B, bj, bk, got, p.ldc, 0, &after);
         same_block(got, p.want, M * N);
         same_block(out, want_relu, M * N);
         if (p.ldc == N) {                              /* both matrices may be the product itself */
             after.relu = which & 8 ? got : NULL;
             if (after.gate && K <= CLBI_KC)
                 after.gate = (clb_real *)memcpy(got, gate, M * N * sizeof *gate);
-            clbi_isa_kernels()->matmul(M, N, K, p.A, ai, ak, p.B, bj, bk, got, p.ldc, 0, &after);
+            CLBI_KERNEL(matmul)(M, N, K, p.A, ai, ak, p.B, bj, bk, got, p.ldc, 0, &after);
             same_block(got, after.relu ? want_relu : p.want, M * N);
             after.gate = which & 4 ? gate : NULL;
         }
@@ -287,11 +287,11 @@ static void t_dot_and_sumsq(void)
                           contract_dot(n, x + offset, y + offset));
                 SAME_BITS(clb_sumsq(n, x + offset), contract_dot(n, x + offset, x + offset));
                 double sums[3];
-                clbi_isa_kernels()->products(n, x + offset, y + offset, sums);
+                CLBI_KERNEL(products)(n, x + offset, y + offset, sums);
                 SAME_BITS(sums[0], contract_dot(n, x + offset, x + offset));
                 SAME_BITS(sums[1], contract_dot(n, x + offset, y + offset));
                 SAME_BITS(sums[2], contract_dot(n, y + offset, y + offset));
-                SAME_BITS(clbi_isa_kernels()->swing(n, 0.75, x + offset, 1, y + offset),
+                SAME_BITS(CLBI_KERNEL(swing)(n, 0.75, x + offset, 1, y + offset),
                           contract_swing(n, 0.75, x + offset, 1, y + offset));
             }
             free(x), free(y);
@@ -304,7 +304,6 @@ static void check_elementwise(size_t n, size_t offset)
     clb_real *x = block(n + offset), *y = block(n + offset), *want = block(n + offset), a = noise();
     for (size_t i = 0; i < n + offset; i += 2) x[i] = (clb_real)specials[(i / 2 + n) % 10];
     FOR_EACH_ISA(isa) {
-        const clbi_kernels *kernels = clbi_isa_kernels();
         clb_real *got = copy_of(y, n + offset);
         NOTE("%s n=%zu offset=%zu", clb_isa_name((clb_isa)isa), n, offset);
         memcpy(want, y, (n + offset) * sizeof *y);
@@ -315,19 +314,19 @@ static void check_elementwise(size_t n, size_t offset)
         clb_scale(n, a, got + offset);
         same_block(got, want, n + offset);
         for (size_t i = offset; i < n + offset; ++i) want[i] *= x[i];
-        kernels->times(n, x + offset, got + offset);
+        CLBI_KERNEL(times)(n, x + offset, got + offset);
         same_block(got, want, n + offset);
         for (size_t i = offset; i < n + offset; ++i) want[i] = x[i] > 0 ? got[i] : 0;
-        kernels->relu_back(n, x + offset, got + offset);
+        CLBI_KERNEL(relu_back)(n, x + offset, got + offset);
         same_block(got, want, n + offset);
         for (size_t i = offset; i < n + offset; ++i) want[i] = x[i] < 0 ? 0 : x[i];
-        kernels->relu(n, x + offset, got + offset);
+        CLBI_KERNEL(relu)(n, x + offset, got + offset);
         same_block(got, want, n + offset);
         for (size_t i = offset; i < n + offset; ++i) want[i] = y[i] > 0 ? x[i] : a * x[i];
-        kernels->leak(n, a, y + offset, x + offset, got + offset);
+        CLBI_KERNEL(leak)(n, a, y + offset, x + offset, got + offset);
         same_block(got, want, n + offset);
         for (size_t i = offset; i < n + offset; ++i) want[i] = want[i] > 0 ? want[i] : a * want[i];
-        kernels->leak(n, a, got + offset, got + offset, got + offset);
+        CLBI_KERNEL(leak)(n, a, got + offset, got + offset, got + offset);
         same_block(got, want, n + offset);
         free(got);
     }
@@ -354,7 +353,7 @@ static void t_adam(void)
         FOR_EACH_ISA(isa) {
             clb_real *x = copy_of(u, n), *y = copy_of(v, n), *z = copy_of(v2, n);
             NOTE("%s n=%zu", clb_isa_name((clb_isa)isa), n);
-            clbi_isa_kernels()->adam(n, &how, x, y, z);
+            CLBI_KERNEL(adam)(n, &how, x, y, z);
             same_block(x, want[0], n), same_block(y, want[1], n), same_block(z, want[2], n);
             free(x), free(y), free(z);
         }
@@ -373,7 +372,7 @@ static void t_gates(void)
         for (size_t i = 0; i < n; i += 3) z[i] = (clb_real)specials[(i / 3 + n) % 10];
         FOR_EACH_ISA(isa) {
             memset(bits, 0x5a, words * sizeof *bits);
-            clbi_isa_kernels()->gates(n, z, bits);
+            CLBI_KERNEL(gates)(n, z, bits);
             for (size_t i = 0; i < 64 * words; ++i)
                 CHECK((bits[i / 64] >> (i % 64) & 1) == (i < n && z[i] > 0));
         }
@@ -396,7 +395,7 @@ static void t_outer(void)
             FOR_EACH_ISA(isa) {
                 clb_real *y = copy_of(before, M * N + 1);
                 NOTE("%s %zu x %zu", clb_isa_name((clb_isa)isa), M, N);
-                clbi_isa_kernels()->outer(M, N, t, x, y);
+                CLBI_KERNEL(outer)(M, N, t, x, y);
                 for (size_t i = 0; i < M * N; ++i) CHECK(y[i] == t[i / N] * x[i % N]);
                 CHECK(y[M * N] == before[M * N]);
                 free(y);
@@ -416,8 +415,8 @@ static void check_transpose(size_t rows, size_t cols, size_t ldd, size_t shift, 
         size_t at = shift + (64 - (uintptr_t)room % 64) % 64 / sizeof *room;
         NOTE("%s %zu x %zu ldd %zu shift %zu strip %d", clb_isa_name((clb_isa)isa), rows, cols, ldd,
              shift, strip);
-        if (strip) clbi_isa_kernels()->strip(rows, cols, src, ld, room + at, ldd);
-        else clbi_isa_kernels()->transpose(rows, cols, src, ld, room + at, ldd);
+        if (strip) CLBI_KERNEL(strip)(rows, cols, src, ld, room + at, ldd);
+        else CLBI_KERNEL(transpose)(rows, cols, src, ld, room + at, ldd);
         for (size_t c = 0; c < cols; ++c)
             for (size_t r = 0; r < rows; ++r) expected[at + c * ldd + r] = src[r * ld + c];
         CHECK(memcmp(room, expected, all * sizeof *room) == 0);
@@ -450,7 +449,7 @@ static void check_softmax(size_t n, size_t K, double spread, int special)
     for (size_t i = 0; i < n * K; ++i) f[i] *= (clb_real)spread;
     for (size_t i = 0; special && i < n * K; i += 7) f[i] = (clb_real)specials[i % 10];
     clb_isa_set(CLB_ISA_SCALAR);
-    clbi_isa_kernels()->softmax(n, K, f, K, 1, p, lse);
+    CLBI_KERNEL(softmax)(n, K, f, K, 1, p, lse);
     for (size_t i = 0; !special && i < n; ++i) {
         long double top = (long double)f[i * K], sum = 0;
         for (size_t k = 0; k < K; ++k)
@@ -468,7 +467,7 @@ static void check_softmax(size_t n, size_t K, double spread, int special)
         same_block(l, lse, n);
         clb_real *across = block(n * K);
         clbi_transpose_scalar(n, K, f, K, across, n);
-        clbi_isa_kernels()->softmax(n, K, across, 1, n, across, l);
+        CLBI_KERNEL(softmax)(n, K, across, 1, n, across, l);
         clbi_transpose_scalar(K, n, across, n, q, K);
         same_block(q, p, n * K);
         same_block(l, lse, n);
@@ -494,7 +493,7 @@ static void check_entropy(size_t n, size_t K, double spread, int special)
     }
     FOR_EACH_ISA(isa) {
         clb_real *u = block(n * K);
-        double total = clbi_isa_kernels()->entropy(n, K, f, n, y, scale, u, 0.125);
+        double total = CLBI_KERNEL(entropy)(n, K, f, n, y, scale, u, 0.125);
         NOTE("%s n=%zu K=%zu spread %g", clb_isa_name((clb_isa)isa), n, K, spread);
         CHECK(total == want || (total != total && want != want));
         same_block(u, p, n * K);
@@ -539,7 +538,7 @@ static void check_activate(clb_activation which, int order, size_t n, double spr
         clb_real *got = copy_of(x, n);
         NOTE("%s activation %d order %d n=%zu spread %g", clb_isa_name((clb_isa)isa), (int)which,
              order, n, spread);
-        clbi_isa_kernels()->activate(&net, n, z, got, order);
+        CLBI_KERNEL(activate)(&net, n, z, got, order);
         same_block(got, want, n);
         free(got);
     }
