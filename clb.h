@@ -15,6 +15,7 @@
  *   @S13 random numbers             @S19 eigensolvers              @S24 run helpers
  *   @S14 data                       @S26 weight files              @S27 audit
  *                                                                  @S99 licence
+ *                                   @S25 edge of stability
  *
  * ============================================================================================
  * @S00 MANUAL
@@ -267,7 +268,8 @@ typedef double clb_real;
     X(CLB_ESCHEDULE,  "schedule of step sizes or observers is not usable")         \
     X(CLB_EFROZEN,    "not defined while activation slopes are held")              \
     X(CLB_ESOFT,      "a row of targets does not sum to 1, as cross entropy needs") \
-    X(CLB_EUNSET,     "the network is empty: not set up, or freed")
+    X(CLB_EUNSET,     "the network is empty: not set up, or freed")            \
+    X(CLB_EMINIBATCH, "mini-batches: the points of this flow must share one loss")
 
 #define CLBI_STATUS_ENUM(name, text) name,
 typedef enum clb_status { CLB_STATUS_LIST(CLBI_STATUS_ENUM) CLB_STATUS_COUNT } clb_status;
@@ -2019,6 +2021,121 @@ CLBDEF clb_status clb_problem_run(const clb_problem_opts *opts, uint64_t seed, d
  * clb_sharpness. */
 CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, double *largest,
                                         double *smallest);
+
+/* ============================================================================================
+ * @S25 EDGE OF STABILITY
+ * ========================================================================================== */
+
+/* Two-point flow. Beyond eta lambda_max = 2 gradient descent does not stop: it alternates about a
+ * centre c that moves slowly, theta_t = c + (-1)^t d. With g+ and g- the gradients at c + d and
+ * c - d, a = (g+ + g-)/2, b = (g+ - g-)/2 and time in steps,
+ *   dc/dt = -eta a,     dd/dt = eta b - 2 d.
+ * Nothing but gradients enters: gates that switch inside the swing are seen, and any number of
+ * directions may be unstable. For every charge C = theta^T D theta of a net with a degree, Theorem
+ * 1 at both points gives c^T D a = -d^T D b, kinks included, so that one step moves the charge of
+ * the centre by
+ *   2 eta d^T D b  +  eta^2 a^T D a        swing part, flow part; at the edge b = (2/eta) d, and
+ * the first is 4 d^T D d.                                                       docs/edge.md, E24
+ * With momentum the velocity is p + (-1)^t q, a pair of its own:
+ *   p' = beta p + a,  q' = -beta q - b,    dp/dt = p' - p,  dq/dt = q' - q,
+ *   heavy ball:  dc/dt = -eta p',            dd/dt = -2 d - eta q'
+ *   Nesterov:    dc/dt = -eta (a + beta p'), dd/dt = -2 d + eta (b - beta q')
+ * whose linear rates, slow and alternating, are those of the optimiser. Charges then follow
+ *   dC/dt = -2 eta c^T D u + eta^2 u^T D u,   dE/dt = -(1 - beta) E - d^T D b - eta u^T D p'
+ * with u = -(dc/dt)/eta and E = c^T D p, from d^T D b and u alone, as in clb_train's law.
+ * Literature: rod flow (arXiv 2602.01480), central flows (Cohen et al. 2025). */
+typedef struct clb_rod_opts {
+    double          ce;         /* loss blend: 0 MSE .. 1 CE                                      */
+    clb_optimizer   optimizer;  /* 0 -> gradient descent; heavy ball, Nesterov                    */
+    double          beta;       /* 0 -> 0.9                                                       */
+    size_t          substeps;   /* 0 -> 4: Euler steps within a step, 1..1024                     */
+    double          tol;        /* 0 -> fixed substeps; else they are doubled when the error of one,
+                                   estimated, passes tol |d|, and halved again below tol/8        */
+    double          floor;      /* 0 -> 1e-5: |d| is kept above; kinks kick a real run by as much */
+    size_t          batch;      /* must be 0: CLB_EMINIBATCH                                      */
+    int             threads;    /* 2: both gradients at a time, where OpenMP is on; same bits     */
+    const clb_real *second;     /* NULL: start at theta, d = eta g/2. Else the iterate after theta:
+                                   c and d are half their sum and difference                      */
+} clb_rod_opts;                 /* NULL: MSE, gradient descent                                    */
+
+CLBDEF void clb_rod_opts_resolve(clb_rod_opts *opts);
+
+/* The state, evaluated where it stands. */
+typedef struct clb_rod {
+    const clb_net *net;             /* architecture                                               */
+    clb_rod_opts   opts;            /* resolved                                                   */
+    double         eta;
+    size_t         t;               /* whole steps done                                           */
+    size_t         substeps;        /* in use now                                                 */
+    double         loss;            /* (L(c + d) + L(c - d))/2: the loss averaged over time       */
+    double         sharpness;       /* d.b/|d|^2, curvature over the swing: near 2/eta at the edge*/
+    double         radius;          /* |d|                                                        */
+    double         substep_error;   /* largest local error in the last step over |d|, estimated as
+                                       h/2 |f_new - f_old|, f the right-hand side, h the substep  */
+    clb_real      *c, *d;           /* [P]                                                        */
+    clb_real      *p, *q;           /* [P] velocity; NULL without momentum                        */
+    clb_real      *point[2];        /* [P] c + d, c - d                                           */
+    clb_real      *grad[2];         /* [P] gradients there                                        */
+    clb_real      *rate_c, *rate_d; /* [P] right-hand side of the last substep                    */
+    clb_pass       pass[2];
+    double        *law;             /* sums of the charges, a row of all neurons each             */
+    void          *arena;
+} clb_rod;
+
+/* Starts at theta (NULL: net->theta). net and data are kept by reference and must outlive the rod.
+ * Errors: CLB_EMINIBATCH, CLB_ESTEP (eta), CLB_ELOSS (ce), CLB_EOPTIMIZER (Adam), CLB_EOPTION
+ * (beta not in [0, 1), substeps, tol, floor), CLB_EDIVERGED (the loss there is not finite), those
+ * of clb_pass_init. Memory: 8 P reals (10 with momentum), two passes. */
+CLBDEF clb_status clb_rod_init(clb_rod *rod, const clb_net *net, const clb_data *data, double eta,
+                               const clb_real *theta, const clb_rod_opts *opts);
+CLBDEF void       clb_rod_free(clb_rod *rod);
+/* One whole step: 2 substeps gradients, no allocation. Error: CLB_EDIVERGED. */
+CLBDEF clb_status clb_rod_step(clb_rod *rod);
+/* Up to T steps in all. Observers as in clb_train, before step t and after the last: they see the
+ * centre as theta, the pass evaluated there, a as grad and rod->loss as loss (pass->loss is that of
+ * the centre); put the rod in their context for more. CLB_SKIP_UPDATE counts as CLB_CONTINUE.
+ * Errors: CLB_EDIVERGED, with rod->t the failing step. */
+CLBDEF clb_status clb_rod_run(clb_rod *rod, size_t T, const clb_observer *observers, size_t count);
+
+/* Predicted drift of a charge since the start; NaN for an activation without a degree. */
+typedef struct clb_rod_drift {
+    double swing;               /* what the oscillation moved:  sum of 2 eta d^T D b              */
+    double flow;                /* what gradient descent of the centre moved: eta^2 a^T D a       */
+    double drift;               /* their sum, the prediction                                      */
+    double iterates;            /* the same for the mean charge of c + d and c - d, which adds the
+                                   change of d^T D d: what two successive iterates of a run show  */
+    double direct;              /* second route: C(c) now - C(c) at the start, with Euler's own
+                                   term taken off and the flow part put on; equal to rounding     */
+} clb_rod_drift;
+/* Of k |W_{l+1}|^2 - |W_l|^2 - |b_l|^2, k the degree; and of neuron j of hidden layer l. */
+CLBDEF clb_rod_drift clb_rod_charge(const clb_rod *rod, size_t l);
+CLBDEF clb_rod_drift clb_rod_neuron(const clb_rod *rod, size_t l, size_t j);
+
+/* The identity of two points, c^T D (g+ + g-) = -d^T D (g+ - g-), for charge l: the difference of
+ * its sides over the sum of the absolute values of their terms. theta, grad: at either point.
+ * Without a degree k = 1 is taken, and the residual is of order one. */
+CLBDEF double clb_two_point_residual(const clb_net *net, const clb_real *const theta[2],
+                                     const clb_real *const grad[2], size_t l);
+
+/* The easy way: T steps from net->theta (unchanged), what they predict, and how far that is the
+ * substeps' doing: the same again with halved substeps. */
+typedef struct clb_edge {
+    size_t  L, hidden, T;
+    size_t  steps;              /* T unless diverged                                              */
+    double *drift;              /* [L-1]     of the charges                                       */
+    double *swing;              /* [L-1]     part of the oscillation                              */
+    double *halved;             /* [L-1]     drift with halved substeps                           */
+    double *neuron;             /* [hidden]  drift of the neurons, layer after layer              */
+    double *neuron_halved;      /* [hidden]                                                       */
+    double *loss, *sharpness, *radius;    /* [T+1]  as in clb_rod; NaN past steps                 */
+    double  route_error;        /* largest |drift - direct|, over the sum of |drift|              */
+    void   *arena;
+} clb_edge;
+/* 6 substeps T gradients (2 substeps T with no_halving: halved then is NaN).
+ * Errors: as clb_rod_init and clb_rod_step; after CLB_EDIVERGED *edge is valid up to steps. */
+CLBDEF clb_status clb_edge_predict(const clb_net *net, const clb_data *data, double eta, size_t T,
+                                   const clb_rod_opts *opts, int no_halving, clb_edge *edge);
+CLBDEF void       clb_edge_free(clb_edge *edge);
 
 /* ============================================================================================
  * @S26 WEIGHT FILES
@@ -14320,6 +14437,470 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
         clb_curv_free(&curv);
     }
     clb_pass_free(&pass);
+    return status;
+}
+
+/* ============================================================================================
+ * @S45 EDGE OF STABILITY
+ * ========================================================================================== */
+
+/* ---- two-point flow ---------------------------------------------------------------------- */
+
+CLBDEF void clb_rod_opts_resolve(clb_rod_opts *opts)
+{
+    if (opts->beta == 0) opts->beta = 0.9;
+    if (opts->optimizer == CLB_GD) opts->beta = 0;
+    if (!opts->substeps) opts->substeps = 4;
+    if (opts->floor == 0) opts->floor = 1e-5;
+}
+
+#define CLBI_SUBSTEPS_MAX 1024
+
+static clb_status clbi_rod_check(const clb_rod_opts *o, double eta)
+{
+    if (o->batch) return CLB_EMINIBATCH;
+    if (!(eta > 0) || !(eta <= 1e300)) return CLB_ESTEP;
+    if (!(o->ce >= 0 && o->ce <= 1)) return CLB_ELOSS;
+    if (o->optimizer != CLB_GD && o->optimizer != CLB_HEAVY_BALL && o->optimizer != CLB_NESTEROV)
+        return CLB_EOPTIMIZER;
+    if (!(o->beta >= 0 && o->beta < 1) || o->substeps > CLBI_SUBSTEPS_MAX) return CLB_EOPTION;
+    if (!(o->tol >= 0) || !(o->floor > 0 && o->floor <= 1e300)) return CLB_EOPTION;
+    return CLB_OK;
+}
+
+/* Rows of rod->law: compensated sums of swing and flow part and of what direct takes off, each with
+ * its carry; E = c^T D p in its two parts; E minus that of the flow; c^T D c and d^T D d at the
+ * start. */
+enum { CLBI_LAW_SWING, CLBI_LAW_SWING_LOW, CLBI_LAW_FLOW, CLBI_LAW_FLOW_LOW, CLBI_LAW_EULER,
+       CLBI_LAW_EULER_LOW, CLBI_LAW_E_SWING, CLBI_LAW_E_FLOW, CLBI_LAW_E_EULER, CLBI_LAW_START,
+       CLBI_LAW_START_D, CLBI_LAW_ROWS };
+
+static double *clbi_rod_sums(const clb_rod *rod, int row)
+{
+    return rod->law + (size_t)row * clb_hidden_count(rod->net);
+}
+
+/* x^T D y for the charge of neuron j of hidden layer l. */
+static double clbi_neuron_form(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
+                               size_t j)
+{
+    return clb_degree(net) * clbi_column_dot(net->m[l + 1], net->m[l], x + net->w[l + 1], j,
+                                             y + net->w[l + 1], j) -
+           clbi_row_dot(net, x, y, l, j, j);
+}
+
+/* Adds x to the sum of neuron i in this row; what rounding loses goes to the next row (Kahan). */
+static void clbi_rod_add(clb_rod *rod, int row, size_t i, double x)
+{
+    double *sum = &clbi_rod_sums(rod, row)[i], error;
+    *sum = clbi_two_sum(*sum, x, &error);
+    clbi_rod_sums(rod, row + 1)[i] += error;
+}
+
+static double clbi_rod_sum(const clb_rod *rod, int row, size_t i)
+{
+    return clbi_rod_sums(rod, row)[i] + clbi_rod_sums(rod, row + 1)[i];
+}
+
+static clb_status clbi_rod_alloc(clb_rod *rod, const clb_data *data)
+{
+    size_t i, P = rod->net->P, vectors = rod->opts.beta > 0 ? 10 : 8, reals, cells, bytes;
+    clb_real **slot[10];
+    clb_status status;
+    char *at;
+    for (i = 0; i < 2; ++i)
+        if ((status = clb_pass_init(&rod->pass[i], rod->net, data, rod->opts.ce)) != CLB_OK)
+            return status;
+    if (!clbi_mul_size(vectors * sizeof(clb_real), P, &reals) ||
+        !clbi_mul_size(CLBI_LAW_ROWS * sizeof(double), clb_hidden_count(rod->net), &cells) ||
+        !clbi_add_size(reals, vectors * CLBI_MATRIX_GAP, &bytes) ||
+        !clbi_add_size(bytes, cells, &bytes)) return CLB_ESIZE;
+    if ((status = clbi_calloc(&rod->arena, bytes, 1)) != CLB_OK) return status;
+    rod->law = (double *)rod->arena;
+    at = (char *)rod->arena + cells;
+    slot[0] = &rod->c, slot[1] = &rod->d, slot[2] = &rod->point[0], slot[3] = &rod->point[1];
+    slot[4] = &rod->grad[0], slot[5] = &rod->grad[1], slot[6] = &rod->rate_c;
+    slot[7] = &rod->rate_d, slot[8] = &rod->p, slot[9] = &rod->q;
+    for (i = 0; i < vectors; ++i) *slot[i] = clbi_next_matrix(&at, P);
+    return CLB_OK;
+}
+
+/* |d| >= floor. A d of zero takes the direction of the gradient, and stays zero where that is. */
+static void clbi_rod_floor(clb_rod *rod)
+{
+    size_t P = rod->net->P;
+    double size = sqrt(clb_sumsq(P, rod->d));
+    if (size == 0) {
+        memcpy(rod->d, rod->grad[0], P * sizeof *rod->d);
+        size = sqrt(clb_sumsq(P, rod->d));
+    }
+    if (size > 0 && size < rod->opts.floor)
+        clb_scale(P, (clb_real)(rod->opts.floor / size), rod->d);
+}
+
+/* Both points, their gradients, and the averages over them. */
+static clb_status clbi_rod_evaluate(clb_rod *rod)
+{
+    size_t j, P = rod->net->P;
+    double db, loss[2];
+    int i;
+    for (j = 0; j < P; ++j) {
+        rod->point[0][j] = rod->c[j] + rod->d[j];
+        rod->point[1][j] = rod->c[j] - rod->d[j];
+    }
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(2) if (rod->opts.threads > 1)
+#endif
+    for (i = 0; i < 2; ++i) loss[i] = clb_grad(&rod->pass[i], rod->point[i], rod->grad[i]);
+    db = 0.5 * (clb_dot(P, rod->d, rod->grad[0]) - clb_dot(P, rod->d, rod->grad[1]));
+    rod->radius = sqrt(clb_sumsq(P, rod->d));
+    rod->sharpness = db / (rod->radius * rod->radius);
+    rod->loss = 0.5 * (loss[0] + loss[1]);
+    return rod->loss - rod->loss == 0 ? CLB_OK : CLB_EDIVERGED;
+}
+
+/* Velocities V_t = p + q and V_{t+1} = p - q that took the optimiser from theta to second. */
+static void clbi_rod_velocity(clb_rod *rod, const clb_real *theta)
+{
+    size_t j, P = rod->net->P;
+    double beta = rod->opts.beta;
+    for (j = 0; j < P; ++j) {
+        double g = (double)rod->grad[0][j];
+        double step = ((double)theta[j] - (double)rod->opts.second[j]) / rod->eta;
+        double after = rod->opts.optimizer == CLB_NESTEROV ? (step - g) / beta : step;
+        double before = (after - g) / beta;
+        rod->p[j] = (clb_real)(0.5 * (before + after));
+        rod->q[j] = (clb_real)(0.5 * (before - after));
+    }
+}
+
+/* c and d (p and q) at the start, and the charges there. */
+static clb_status clbi_rod_start(clb_rod *rod, const clb_real *theta)
+{
+    const clb_net *net = rod->net;
+    const clb_real *second = rod->opts.second;
+    size_t j, l, i, P = net->P;
+    double loss = clb_grad(&rod->pass[0], theta, rod->grad[0]);
+    if (!(loss - loss == 0)) return CLB_EDIVERGED;
+    for (j = 0; j < P; ++j) {
+        rod->c[j] = second ? (clb_real)0.5 * (theta[j] + second[j]) : theta[j];
+        rod->d[j] = (clb_real)0.5 * (second ? theta[j] - second[j]
+                                            : (clb_real)rod->eta * rod->grad[0][j]);
+    }
+    if (second && rod->p) clbi_rod_velocity(rod, theta);
+    for (l = 1, i = 0; l < net->L; ++l)
+        for (j = 0; j < net->m[l]; ++j, ++i) {
+            clbi_rod_sums(rod, CLBI_LAW_START)[i] = clbi_neuron_form(net, rod->c, rod->c, l, j);
+            if (second) clbi_rod_sums(rod, CLBI_LAW_START_D)[i] =
+                            clbi_neuron_form(net, rod->d, rod->d, l, j);
+            if (rod->p) clbi_rod_sums(rod, CLBI_LAW_E_FLOW)[i] =
+                            clbi_neuron_form(net, rod->c, rod->p, l, j);
+        }
+    clbi_rod_floor(rod);
+    return clbi_rod_evaluate(rod);
+}
+
+CLBDEF clb_status clb_rod_init(clb_rod *rod, const clb_net *net, const clb_data *data, double eta,
+                               const clb_real *theta, const clb_rod_opts *opts)
+{
+    static const clb_rod_opts defaults = CLB_ZERO;
+    clb_status status;
+    memset(rod, 0, sizeof *rod);
+    rod->net = net;
+    rod->opts = opts ? *opts : defaults;
+    rod->eta = eta;
+    clb_rod_opts_resolve(&rod->opts);
+    rod->substeps = rod->opts.substeps;
+    status = clbi_rod_check(&rod->opts, eta);
+    if (!status) status = clbi_rod_alloc(rod, data);
+    if (!status) status = clbi_rod_start(rod, theta ? theta : net->theta);
+    rod->opts.second = NULL;                                    /* the caller's, not kept */
+    if (status) clb_rod_free(rod);
+    return status;
+}
+
+CLBDEF void clb_rod_free(clb_rod *rod)
+{
+    clb_pass_free(&rod->pass[0]);
+    clb_pass_free(&rod->pass[1]);
+    CLB_FREE(rod->arena);
+    memset(rod, 0, sizeof *rod);
+}
+
+/* The sums of neuron i (j of layer l) over a substep h. D of the vectors: db = d^T D b, uu = u^T D
+ * u, up = u^T D p', uw = u^T D (p' - p); c^T D u = ka c^T D a + kp E. Direct: of C(c), Euler's
+ * h^2 eta^2 uu goes, the flow part comes, and so E of unit steps in place of the flow's. */
+static void clbi_rod_law(clb_rod *rod, double h, size_t i, double db, double uu, double up,
+                         double uw)
+{
+    double eta = rod->eta, beta = rod->opts.beta;
+    int nesterov = rod->opts.optimizer == CLB_NESTEROV;
+    double ka = nesterov ? 1 + beta : 1, kp = nesterov ? beta * beta : beta;
+    double *E_swing = &clbi_rod_sums(rod, CLBI_LAW_E_SWING)[i];
+    double *E_flow = &clbi_rod_sums(rod, CLBI_LAW_E_FLOW)[i];
+    double *E_euler = &clbi_rod_sums(rod, CLBI_LAW_E_EULER)[i];
+    clbi_rod_add(rod, CLBI_LAW_SWING, i, h * (-2 * eta) * (kp * *E_swing - ka * db));
+    clbi_rod_add(rod, CLBI_LAW_FLOW, i, h * (-2 * eta * kp * *E_flow + eta * eta * uu));
+    clbi_rod_add(rod, CLBI_LAW_EULER, i,
+                 h * (-2 * eta * kp * *E_euler + (1 - h) * (eta * eta) * uu));
+    if (beta == 0) return;
+    *E_swing += h * ((beta - 1) * *E_swing - db);
+    *E_flow += h * ((beta - 1) * *E_flow - eta * up);
+    *E_euler += h * ((beta - 1) * *E_euler - (1 - h) * eta * uw);
+}
+
+/* The charges of the substep that is about to be made, from what clbi_rod_rates left. */
+static void clbi_rod_laws(clb_rod *rod, double h)
+{
+    const clb_net *net = rod->net;
+    const clb_real *u = rod->point[0], *b = rod->point[1];
+    size_t l, j, i = 0;
+    for (l = 1; l < net->L; ++l)
+        for (j = 0; j < net->m[l]; ++j, ++i) {
+            double up = rod->p ? clbi_neuron_form(net, u, rod->grad[0], l, j) : 0;
+            double uw = rod->p ? clbi_neuron_form(net, u, rod->grad[1], l, j) : 0;
+            clbi_rod_law(rod, h, i, clbi_neuron_form(net, rod->d, b, l, j),
+                         clbi_neuron_form(net, u, u, l, j), up, uw);
+        }
+}
+
+/* The right-hand side into rate_c and rate_d; returns |new - old|^2. Points and gradients are no
+ * longer needed: they hold u and b, p' and p' - p. q is moved on by h. */
+static double clbi_rod_rates(clb_rod *rod, double h)
+{
+    size_t j, P = rod->net->P;
+    int nesterov = rod->opts.optimizer == CLB_NESTEROV;
+    clb_real eta = (clb_real)rod->eta, beta = (clb_real)rod->opts.beta, step = (clb_real)h;
+    double change = 0;
+    for (j = 0; j < P; ++j) {
+        clb_real a = (clb_real)0.5 * (rod->grad[0][j] + rod->grad[1][j]), u = a;
+        clb_real b = (clb_real)0.5 * (rod->grad[0][j] - rod->grad[1][j]), v = b, rc, rd;
+        rod->point[1][j] = b;
+        if (rod->p) {
+            clb_real p = beta * rod->p[j] + a, q = -(beta * rod->q[j]) - b;
+            rod->grad[0][j] = p;
+            rod->grad[1][j] = p - rod->p[j];
+            rod->q[j] += step * (q - rod->q[j]);
+            u = nesterov ? a + beta * p : p;
+            v = nesterov ? b - beta * q : -q;
+        }
+        rod->point[0][j] = u;
+        rc = -eta * u;
+        rd = eta * v - 2 * rod->d[j];
+        change += (double)((rc - rod->rate_c[j]) * (rc - rod->rate_c[j])) +
+                  (double)((rd - rod->rate_d[j]) * (rd - rod->rate_d[j]));
+        rod->rate_c[j] = rc;
+        rod->rate_d[j] = rd;
+    }
+    return change;
+}
+
+static clb_status clbi_rod_substep(clb_rod *rod, double h, int first)
+{
+    size_t P = rod->net->P;
+    double error = 0.5 * h * sqrt(clbi_rod_rates(rod, h)) / rod->radius;
+    if (!first && !(error <= rod->substep_error)) rod->substep_error = error;
+    clbi_rod_laws(rod, h);
+    clb_axpy(P, (clb_real)h, rod->rate_c, rod->c);
+    clb_axpy(P, (clb_real)h, rod->rate_d, rod->d);
+    if (rod->p) clb_axpy(P, (clb_real)h, rod->grad[1], rod->p);
+    clbi_rod_floor(rod);
+    return clbi_rod_evaluate(rod);
+}
+
+CLBDEF clb_status clb_rod_step(clb_rod *rod)
+{
+    size_t i, k = rod->substeps;
+    clb_status status = CLB_OK;
+    rod->substep_error = 0;
+    for (i = 0; i < k && !status; ++i)
+        status = clbi_rod_substep(rod, 1 / (double)k, rod->t == 0 && i == 0);
+    if (status) return status;
+    ++rod->t;
+    if (rod->opts.tol == 0) return CLB_OK;
+    if (rod->substep_error > rod->opts.tol && k < CLBI_SUBSTEPS_MAX) rod->substeps = 2 * k;
+    else if (rod->substep_error < rod->opts.tol / 8 && k > rod->opts.substeps)
+        rod->substeps = k / 2;
+    return CLB_OK;
+}
+
+static int clbi_rod_due(const clb_observer *observer, size_t t, size_t T)
+{
+    size_t next = 0;
+    return t == T || clbi_observer_due(observer, t, &next);
+}
+
+static clb_verdict clbi_rod_observe(clb_rod *rod, size_t T, const clb_observer *observers,
+                                    size_t count)
+{
+    clb_verdict verdict = CLB_CONTINUE;
+    clb_net net = *rod->net;
+    clb_state state;
+    size_t i, j;
+    for (i = 0; i < count && !clbi_rod_due(&observers[i], rod->t, T); ++i) {}
+    if (i == count) return verdict;
+    memset(&state, 0, sizeof state);
+    net.theta = rod->c;
+    state.t = rod->t;
+    state.time = rod->eta * (double)rod->t;
+    state.net = &net;
+    state.pass = &rod->pass[0];
+    state.grad = rod->point[0];                        /* the points are made anew by a substep */
+    state.loss = rod->loss;
+    clb_grad(&rod->pass[0], rod->c, rod->point[0]);
+    for (j = 0; j < net.P; ++j)
+        rod->point[0][j] = (clb_real)0.5 * (rod->grad[0][j] + rod->grad[1][j]);
+    for (; i < count; ++i)
+        if (clbi_rod_due(&observers[i], rod->t, T) &&
+            observers[i].call(observers[i].context, &state) == CLB_STOP) verdict = CLB_STOP;
+    for (j = 0; j < net.P; ++j) rod->point[0][j] = rod->c[j] + rod->d[j];
+    return verdict;
+}
+
+CLBDEF clb_status clb_rod_run(clb_rod *rod, size_t T, const clb_observer *observers, size_t count)
+{
+    clb_status status = CLB_OK;
+    while (!status && clbi_rod_observe(rod, T, observers, count) != CLB_STOP && rod->t < T)
+        status = clb_rod_step(rod);
+    return status;
+}
+
+CLBDEF clb_rod_drift clb_rod_neuron(const clb_rod *rod, size_t l, size_t j)
+{
+    const clb_net *net = rod->net;
+    clb_rod_drift out;
+    size_t i = j, k;
+    CLB_ASSERT(l >= 1 && l < net->L && j < net->m[l]);
+    for (k = 1; k < l; ++k) i += net->m[k];
+    out.swing = clbi_rod_sum(rod, CLBI_LAW_SWING, i);
+    out.flow = clbi_rod_sum(rod, CLBI_LAW_FLOW, i);
+    out.drift = out.swing + out.flow;
+    out.iterates = out.drift + clbi_neuron_form(net, rod->d, rod->d, l, j) -
+                   clbi_rod_sums(rod, CLBI_LAW_START_D)[i];
+    out.direct = clbi_neuron_form(net, rod->c, rod->c, l, j) -
+                 clbi_rod_sums(rod, CLBI_LAW_START)[i] + clbi_rod_sum(rod, CLBI_LAW_EULER, i);
+    return out;
+}
+
+CLBDEF clb_rod_drift clb_rod_charge(const clb_rod *rod, size_t l)
+{
+    clb_rod_drift sum = CLB_ZERO;
+    size_t j;
+    for (j = 0; j < rod->net->m[l]; ++j) {
+        clb_rod_drift one = clb_rod_neuron(rod, l, j);
+        sum.swing += one.swing;
+        sum.flow += one.flow;
+        sum.iterates += one.iterates;
+        sum.direct += one.direct;
+    }
+    sum.drift = sum.swing + sum.flow;
+    return sum;
+}
+
+CLBDEF double clb_two_point_residual(const clb_net *net, const clb_real *const theta[2],
+                                     const clb_real *const grad[2], size_t l)
+{
+    double k = clb_degree(net), difference = 0, size = 1e-300;
+    size_t i, layer, ends[4];
+    CLB_ASSERT(l >= 1 && l < net->L);
+    if (k != k) k = 1;
+    for (layer = l; layer <= l + 1; ++layer) {   /* weights, then the bias of layer l */
+        double D = layer == l ? -1 : k;
+        size_t part, parts = layer == l && net->b[l] != CLB_NO_BIAS ? 2 : 1;
+        ends[0] = net->w[layer], ends[1] = ends[0] + clb_layer_size(net, layer);
+        ends[2] = parts == 2 ? net->b[l] : 0, ends[3] = ends[2] + net->m[l];
+        for (part = 0; part < parts; ++part)
+            for (i = ends[2 * part]; i < ends[2 * part + 1]; ++i) {
+                double c = 0.5 * ((double)theta[0][i] + (double)theta[1][i]);
+                double d = 0.5 * ((double)theta[0][i] - (double)theta[1][i]);
+                double sum = (double)grad[0][i] + (double)grad[1][i];
+                double gap = (double)grad[0][i] - (double)grad[1][i];
+                difference += D * (c * sum + d * gap);
+                size += fabs(D) * (fabs(c * sum) + fabs(d * gap));
+            }
+    }
+    return fabs(difference) / size;
+}
+
+/* ---- prediction in one call ---------------------------------------------------------------- */
+
+static clb_status clbi_edge_alloc(clb_edge *edge, const clb_net *net, size_t T)
+{
+    size_t i, rows, cells, charges, hidden = clb_hidden_count(net);
+    clb_status status;
+    edge->L = net->L;
+    edge->hidden = hidden;
+    edge->T = T;
+    if (!clbi_add_size(T, 1, &rows) || !clbi_mul_size(rows, 3, &cells) ||
+        !clbi_mul_size(hidden, 2, &charges) || !clbi_add_size(cells, charges, &cells) ||
+        !clbi_add_size(cells, 3 * net->L, &cells)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&edge->arena, cells, sizeof(double))) != CLB_OK) return status;
+    edge->drift = (double *)edge->arena;
+    for (i = 0; i < cells; ++i) edge->drift[i] = (double)NAN;
+    edge->swing = edge->drift + net->L;
+    edge->halved = edge->swing + net->L;
+    edge->neuron = edge->halved + net->L;
+    edge->neuron_halved = edge->neuron + hidden;
+    edge->loss = edge->neuron_halved + hidden;
+    edge->sharpness = edge->loss + rows;
+    edge->radius = edge->sharpness + rows;
+    return CLB_OK;
+}
+
+CLBDEF void clb_edge_free(clb_edge *edge)
+{
+    CLB_FREE(edge->arena);
+    memset(edge, 0, sizeof *edge);
+}
+
+/* One rod of T steps; the time series is kept from the one that is not halved. */
+static clb_status clbi_edge_run(clb_rod *rod, size_t T, clb_edge *edge, int halved)
+{
+    double error = 0, total = 1e-300;
+    size_t l, j, i = 0;
+    clb_status status = CLB_OK;
+    while (!status) {
+        if (!halved) {
+            edge->loss[rod->t] = rod->loss;
+            edge->sharpness[rod->t] = rod->sharpness;
+            edge->radius[rod->t] = rod->radius;
+        }
+        if (rod->t == T) break;
+        status = clb_rod_step(rod);
+    }
+    if (!halved) edge->steps = rod->t;
+    for (l = 1; l < edge->L; ++l) {
+        clb_rod_drift charge = clb_rod_charge(rod, l);
+        (halved ? edge->halved : edge->drift)[l - 1] = charge.drift;
+        if (!halved) edge->swing[l - 1] = charge.swing;
+        error = fabs(charge.drift - charge.direct) > error ? fabs(charge.drift - charge.direct)
+                                                           : error;
+        total += fabs(charge.drift);
+        for (j = 0; j < rod->net->m[l]; ++j, ++i)
+            (halved ? edge->neuron_halved : edge->neuron)[i] = clb_rod_neuron(rod, l, j).drift;
+    }
+    if (!halved) edge->route_error = error / total;
+    return status;
+}
+
+CLBDEF clb_status clb_edge_predict(const clb_net *net, const clb_data *data, double eta, size_t T,
+                                   const clb_rod_opts *opts, int no_halving, clb_edge *edge)
+{
+    static const clb_rod_opts defaults = CLB_ZERO;
+    clb_rod_opts o = opts ? *opts : defaults;
+    clb_status status;
+    clb_rod rod;
+    int halved;
+    memset(edge, 0, sizeof *edge);
+    if ((status = clbi_edge_alloc(edge, net, T)) != CLB_OK) return status;
+    clb_rod_opts_resolve(&o);
+    for (halved = 0; halved <= !no_halving && !status; ++halved) {
+        if (halved) o.substeps *= 2;
+        if ((status = clb_rod_init(&rod, net, data, eta, NULL, &o)) != CLB_OK) break;
+        status = clbi_edge_run(&rod, T, edge, halved);
+        clb_rod_free(&rod);
+    }
+    if (status && status != CLB_EDIVERGED) clb_edge_free(edge);
     return status;
 }
 
