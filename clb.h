@@ -1025,6 +1025,41 @@ CLBDEF void       clb_trace_free(clb_trace *trace);
 CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
                                   const clb_train_opts *opts, int with_trace);
 
+/* Largest curvature lambda at which a quadratic loss lambda x^2/2 does not grow under these opts with
+ * step size eta: 2/eta for gradient descent; with momentum beta, l2 and decay
+ *   heavy ball (1+beta) (2/eta - decay) - l2,   Nesterov (1+beta)/(1+2 beta) (2/eta - decay) - l2.
+ * NaN for Adam, whose limit depends on its second moment. opts NULL: gradient descent. */
+CLBDEF double clb_stability_limit(const clb_train_opts *opts, double eta);
+
+/* Sharpness, top eigenvalues and charges along a training, from one call. The first members say what
+ * is wanted; clb_train_watched fills in the rest, one row a look. */
+typedef struct clb_watch {
+    size_t        every;        /* 0 -> T/100, at least 1: updates between looks                  */
+    const size_t *at;           /* or an ascending list of looks                                  */
+    size_t        at_count;
+    size_t        per_decade;   /* or log-spaced                                                  */
+    size_t        k;            /* 0 -> 1: number of largest eigenvalues of the Hessian           */
+    double        tol;          /* 0 -> 1e-6 (1e-4 single), as in clb_lanczos_opts                */
+    size_t        count;        /* rows                                                           */
+    size_t        charges;      /* L-1                                                            */
+    size_t       *t;            /* [count]           updates done                                 */
+    double       *loss;         /* [count]           on all rows                                  */
+    double       *limit;        /* [count]           clb_stability_limit at the step size of t    */
+    double       *value;        /* [count][k]        descending; value[i*k] is the sharpness      */
+    double       *charge;       /* [count][charges]  Q_l                                          */
+    size_t        unsure;       /* rows with an eigenvalue that did not reach tol                 */
+    clb_trace     trace;        /* of the run                                                     */
+    void         *arena;
+} clb_watch;
+/* clb_train with these looks; opts may have observers of its own. Every look costs a gradient and
+ * about ten to a hundred Hessian products: Lanczos starts from the eigenvectors of the look before,
+ * with a random part, so that a direction which overtakes is seen. Memory: a pass, a curvature, one
+ * Lanczos at a time, the rows. Errors: those of clb_train and clb_lanczos but CLB_ENOCONV. After
+ * CLB_OK and CLB_EDIVERGED the watch is the caller's to free. */
+CLBDEF clb_status clb_train_watched(clb_net *net, const clb_data *data, double eta, size_t T,
+                                    const clb_train_opts *opts, clb_watch *watch);
+CLBDEF void       clb_watch_free(clb_watch *watch);
+
 /* --------------------------------------------------------------------------------------------
  * Gradient flow  dtheta/dt = -grad Loss(theta)
  * ------------------------------------------------------------------------------------------ */
@@ -9259,6 +9294,187 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
     clbi_run_free(&run);
     if (trace && (status == CLB_OK || status == CLB_EDIVERGED)) *trace = run.trace;
     else clb_trace_free(&run.trace);
+    return status;
+}
+
+/* --------------------------------------------------------------------------------------------
+ * Watching
+ * ------------------------------------------------------------------------------------------ */
+
+CLBDEF double clb_stability_limit(const clb_train_opts *opts, double eta)
+{
+    clb_train_opts o = CLB_ZERO;
+    double limit;
+    if (opts) o = *opts;
+    o.early = NULL;
+    clb_train_opts_resolve(&o);
+    limit = 2 / eta - o.decay;
+    if (o.optimizer == CLB_ADAM) return (double)NAN;
+    if (o.optimizer == CLB_HEAVY_BALL) limit *= 1 + o.beta1;
+    if (o.optimizer == CLB_NESTEROV) limit *= (1 + o.beta1) / (1 + 2 * o.beta1);
+    return limit - o.l2;
+}
+
+/* What a watched run needs besides its watch. */
+typedef struct clbi_watching {
+    clb_watch            *watch;
+    const clb_train_opts *opts;
+    double                eta;
+    size_t                room;         /* rows                                              */
+    clb_status            status;
+    clb_pass              pass;
+    clb_curv              curv;
+    clb_rng               rng;
+    clb_real             *start;        /* [2P] start vector of Lanczos; work                */
+} clbi_watching;
+
+/* Rows that the looks of T updates take at most. */
+static size_t clbi_watch_room(const clb_watch *w, size_t T)
+{
+    size_t decades = 1, t;
+    if (w->every) return T / w->every + 2;
+    if (w->at_count) return w->at_count + 1;
+    for (t = T; t >= 10; t /= 10) ++decades;
+    return w->per_decade * decades + 3;
+}
+
+static clb_status clbi_watch_alloc(clb_watch *w, size_t room)
+{
+    size_t cells, width;
+    double *at;
+    clb_status status;
+    if (!clbi_add_size(w->k, w->charges + 2, &width) || !clbi_mul_size(width, room, &cells))
+        return CLB_ESIZE;
+    if ((status = clbi_alloc(&w->t, room, sizeof *w->t)) != CLB_OK) return status;
+    if ((status = clbi_alloc(&w->arena, cells, sizeof(double))) != CLB_OK) return status;
+    at = (double *)w->arena;
+    w->loss = at, at += room;
+    w->limit = at, at += room;
+    w->value = at, at += room * w->k;
+    w->charge = at;
+    return CLB_OK;
+}
+
+CLBDEF void clb_watch_free(clb_watch *watch)
+{
+    CLB_FREE(watch->t);
+    CLB_FREE(watch->arena);
+    clb_trace_free(&watch->trace);
+    memset(watch, 0, sizeof *watch);
+}
+
+/* start = sum of the vectors, plus a random vector a tenth as long as one of them. */
+static void clbi_watch_start(clbi_watching *w, const clb_eigs *eigs)
+{
+    size_t i, P = eigs->n;
+    clb_real *noise = w->start + P;
+    clb_rng_normal(&w->rng, P, noise);
+    clb_scale(P, (clb_real)(0.1 / sqrt((double)P)), noise);
+    memcpy(w->start, noise, P * sizeof *noise);
+    for (i = 0; i < eigs->count; ++i) clb_axpy(P, 1, eigs->vector + i * P, w->start);
+}
+
+/* The largest eigenvalues at the point of the curvature into row[0..k-1]; NaN where there are none. */
+static clb_status clbi_watch_values(clbi_watching *w, double *row)
+{
+    clb_linop H = clb_hessian_op(&w->curv);
+    clb_lanczos_opts how = CLB_ZERO;
+    clb_eigs eigs;
+    clb_status status;
+    size_t i;
+    how.tol = w->watch->tol;
+    how.no_check = 1;
+    how.start = w->watch->count > 0 ? w->start : NULL;
+    status = clb_lanczos(&H, w->watch->k, &how, &eigs);
+    for (i = 0; i < w->watch->k; ++i) row[i] = i < eigs.count ? eigs.value[i] : (double)NAN;
+    if (status == CLB_ENOCONV) ++w->watch->unsure;
+    if (status == CLB_OK || status == CLB_ENOCONV) {
+        clbi_watch_start(w, &eigs);
+        clb_eigs_free(&eigs);
+        return CLB_OK;
+    }
+    return status;
+}
+
+static clb_verdict clbi_watch_look(void *context, const clb_state *state)
+{
+    clbi_watching *w = (clbi_watching *)context;
+    clb_watch *watch = w->watch;
+    size_t l, i = watch->count;
+    double eta = clb_schedule_eta(w->opts ? &w->opts->schedule : NULL, w->eta, state->t);
+    if (i == w->room) return CLB_CONTINUE;
+    clb_curv_at(&w->curv, state->net->theta);
+    w->status = clbi_watch_values(w, watch->value + i * watch->k);
+    if (w->status) return CLB_STOP;
+    watch->t[i] = state->t;
+    watch->loss[i] = state->loss;
+    watch->limit[i] = clb_stability_limit(w->opts, eta);
+    for (l = 1; l < state->net->L; ++l)
+        watch->charge[i * watch->charges + l - 1] = clb_charge_bias(state->net, NULL, l);
+    ++watch->count;
+    return CLB_CONTINUE;
+}
+
+static void clbi_watch_resolve(clb_watch *w, const clb_net *net, size_t T)
+{
+    if (!w->every && !w->at_count && !w->per_decade) w->every = T > 100 ? T / 100 : 1;
+    if (w->k == 0) w->k = 1;
+    if (w->k > net->P) w->k = net->P;
+    if (w->tol == 0) w->tol = sizeof(clb_real) == 8 ? 1e-6 : 1e-4;
+    w->count = w->unsure = 0;
+    w->charges = net->L - 1;
+}
+
+/* The run, with the watch as its last observer. observers: room for one more than opts has. */
+static clb_status clbi_watch_run(clbi_watching *w, clb_net *net, const clb_data *data, size_t T,
+                                 clb_observer *observers)
+{
+    clb_train_opts o = CLB_ZERO;
+    clb_observer *last;
+    clb_status status;
+    if (w->opts) o = *w->opts;
+    if (o.observer_count) memcpy(observers, o.observers, o.observer_count * sizeof *observers);
+    last = observers + o.observer_count;
+    last->call = clbi_watch_look;
+    last->context = w;
+    last->every = w->watch->every;
+    last->at = w->watch->at;
+    last->at_count = w->watch->at_count;
+    last->per_decade = w->watch->per_decade;
+    o.observers = observers;
+    ++o.observer_count;
+    status = clb_train(net, data, w->eta, T, &o, &w->watch->trace);
+    return w->status ? w->status : status;
+}
+
+CLBDEF clb_status clb_train_watched(clb_net *net, const clb_data *data, double eta, size_t T,
+                                    const clb_train_opts *opts, clb_watch *watch)
+{
+    clbi_watching w;
+    clb_observer *observers = NULL;
+    clb_status status;
+    memset(&w, 0, sizeof w);
+    clbi_watch_resolve(watch, net, T);
+    w.watch = watch;
+    w.opts = opts;
+    w.eta = eta;
+    w.room = clbi_watch_room(watch, T);
+    clb_rng_seed(&w.rng, 1);
+    watch->t = NULL;
+    watch->arena = NULL;
+    memset(&watch->trace, 0, sizeof watch->trace);
+    status = clbi_watch_alloc(watch, w.room);
+    if (!status) status = clb_pass_init(&w.pass, net, data, opts ? opts->ce : CLB_MSE);
+    if (!status) status = clb_curv_init(&w.curv, &w.pass);
+    if (!status) status = clbi_alloc(&w.start, net->P, 2 * sizeof(clb_real));
+    if (!status)
+        status = clbi_calloc(&observers, (opts ? opts->observer_count : 0) + 1, sizeof *observers);
+    if (!status) status = clbi_watch_run(&w, net, data, T, observers);
+    CLB_FREE(observers);
+    CLB_FREE(w.start);
+    clb_curv_free(&w.curv);
+    clb_pass_free(&w.pass);
+    if (status && status != CLB_EDIVERGED) clb_watch_free(watch);
     return status;
 }
 
