@@ -1025,10 +1025,20 @@ CLBDEF void       clb_trace_free(clb_trace *trace);
 CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
                                   const clb_train_opts *opts, int with_trace);
 
+#ifndef CLB_NO_STDIO
+/* A trace as a file, rows 0..steps. CSV: a line of names, then one row a step with
+ *   t, loss, step, W1.., b1.. (|W_l|^2, |b_l|^2), G1.., g1.. (|G_l|^2, |g_{b_l}|^2), C1.. (clb_trace_law)
+ * always with a decimal point, every bit kept; what the last row has no value for is empty. NPZ: the
+ * arrays of the struct under their names, float64. Errors: CLB_EIO, CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_trace_csv_save(const clb_trace *trace, const char *path);
+CLBDEF clb_status clb_trace_npz_save(const clb_trace *trace, const char *path);
+#endif
+
 /* Largest curvature lambda at which a quadratic loss lambda x^2/2 does not grow under these opts with
  * step size eta: 2/eta for gradient descent; with momentum beta, l2 and decay
  *   heavy ball (1+beta) (2/eta - decay) - l2,   Nesterov (1+beta)/(1+2 beta) (2/eta - decay) - l2.
- * NaN for Adam, whose limit depends on its second moment. opts NULL: gradient descent. */
+ * NaN for Adam, whose limit depends on its second moment, and with rates of layers. opts NULL: gradient
+ * descent. */
 CLBDEF double clb_stability_limit(const clb_train_opts *opts, double eta);
 
 /* Sharpness, top eigenvalues and charges along a training, from one call. The first members say what
@@ -9297,6 +9307,110 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
     return status;
 }
 
+#ifndef CLB_NO_STDIO
+/* ",x" with 17 digits and a point, whatever the locale's sign for it is. */
+static void clbi_csv_number(FILE *file, double x)
+{
+    char text[64];
+    size_t i;
+    int point = 0;
+    snprintf(text, sizeof text, "%.17g", x);
+    fputc(',', file);
+    for (i = 0; text[i]; ++i) {
+        if (strchr("+-0123456789einfa", text[i])) fputc(text[i], file);
+        else if (!point++) fputc('.', file);
+    }
+}
+
+/* L numbers, or as many empty fields. */
+static void clbi_csv_numbers(FILE *file, size_t L, const double *x)
+{
+    size_t l;
+    for (l = 0; l < L; ++l) {
+        if (x) clbi_csv_number(file, x[l]);
+        else fputc(',', file);
+    }
+}
+
+static void clbi_csv_names(FILE *file, const char *name, size_t L)
+{
+    size_t l;
+    for (l = 1; l <= L; ++l) fprintf(file, ",%s%lu", name, (unsigned long)l);
+}
+
+CLBDEF clb_status clb_trace_csv_save(const clb_trace *trace, const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    size_t t, l, L = trace->L;
+    int failed;
+    if (!file) return CLB_EIO;
+    fprintf(file, "t,loss,step");
+    clbi_csv_names(file, "W", L);
+    clbi_csv_names(file, "b", L);
+    clbi_csv_names(file, "G", L);
+    clbi_csv_names(file, "g", L);
+    clbi_csv_names(file, "C", L - 1);
+    for (t = 0; t <= trace->steps; ++t) {
+        int last = t == trace->steps;
+        fprintf(file, "\n%lu", (unsigned long)t);
+        clbi_csv_number(file, trace->loss[t]);
+        clbi_csv_numbers(file, 1, last ? NULL : trace->step + t);
+        clbi_csv_numbers(file, L, trace->q + t * L);
+        clbi_csv_numbers(file, L, trace->qb + t * L);
+        clbi_csv_numbers(file, L, last ? NULL : trace->g + t * L);
+        clbi_csv_numbers(file, L, last ? NULL : trace->gb + t * L);
+        for (l = 1; l < L; ++l) clbi_csv_number(file, clb_trace_law(trace, l, t));
+    }
+    fputc('\n', file);
+    failed = ferror(file);
+    if (fclose(file) || failed) return CLB_EIO;
+    return CLB_OK;
+}
+
+enum { CLBI_TRACE_ARRAYS = 14 };
+
+/* The next array of a trace as a named tensor that borrows it; columns 0: a vector of rows. */
+static void clbi_trace_array(clb_tensors *to, const char *name, double *x, size_t rows,
+                             size_t columns)
+{
+    clb_tensor *item = &to->item[to->count++];
+    item->array.rank = columns ? 2 : 1;
+    item->array.shape[0] = rows;
+    item->array.shape[1] = columns;
+    item->array.count = columns ? rows * columns : rows;
+    item->array.x = x;
+    item->digits = 53;
+    memcpy(item->name, name, strlen(name) + 1);
+}
+
+CLBDEF clb_status clb_trace_npz_save(const clb_trace *trace, const char *path)
+{
+    clb_tensor items[CLBI_TRACE_ARRAYS];
+    char names[CLBI_TRACE_ARRAYS][16];
+    clb_tensors all;
+    size_t i, L = trace->L, T = trace->steps;
+    memset(items, 0, sizeof items);
+    for (i = 0; i < CLBI_TRACE_ARRAYS; ++i) items[i].name = names[i];
+    all.count = 0;
+    all.item = items;
+    clbi_trace_array(&all, "loss", trace->loss, T + 1, 0);
+    clbi_trace_array(&all, "step", trace->step, T, 0);
+    clbi_trace_array(&all, "g", trace->g, T, L);
+    clbi_trace_array(&all, "gb", trace->gb, T, L);
+    clbi_trace_array(&all, "q", trace->q, T + 1, L);
+    clbi_trace_array(&all, "qb", trace->qb, T + 1, L);
+    clbi_trace_array(&all, "upper", trace->upper, L - 1, 0);
+    clbi_trace_array(&all, "lower", trace->lower, L - 1, 0);
+    clbi_trace_array(&all, "S", trace->S, L - 1, 0);
+    clbi_trace_array(&all, "predicted", trace->predicted, L - 1, 0);
+    clbi_trace_array(&all, "flow", trace->flow, L - 1, 0);
+    clbi_trace_array(&all, "oscillation", trace->oscillation, L - 1, 0);
+    clbi_trace_array(&all, "first", trace->first, L - 1, 0);
+    clbi_trace_array(&all, "second", trace->second, L - 1, 0);
+    return clb_npz_save(&all, path);
+}
+#endif
+
 /* --------------------------------------------------------------------------------------------
  * Watching
  * ------------------------------------------------------------------------------------------ */
@@ -9309,7 +9423,7 @@ CLBDEF double clb_stability_limit(const clb_train_opts *opts, double eta)
     o.early = NULL;
     clb_train_opts_resolve(&o);
     limit = 2 / eta - o.decay;
-    if (o.optimizer == CLB_ADAM) return (double)NAN;
+    if (o.optimizer == CLB_ADAM || o.rates) return (double)NAN;
     if (o.optimizer == CLB_HEAVY_BALL) limit *= 1 + o.beta1;
     if (o.optimizer == CLB_NESTEROV) limit *= (1 + o.beta1) / (1 + 2 * o.beta1);
     return limit - o.l2;

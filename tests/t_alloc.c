@@ -360,6 +360,21 @@ static clb_status call_train_state(void *context)
     return status;
 }
 
+static clb_status call_watched(void *context)
+{
+    const train_case *c = (const train_case *)context;
+    clb_watch watch = CLB_ZERO;
+    clb_net made;
+    clb_status status = clb_net_copy(&made, c->net);
+    if (status) return status;
+    watch.k = 2, watch.every = 2;
+    status = clb_train_watched(&made, &data, 0.01, 5, NULL, &watch);
+    if (status) CHECK(!watch.arena && !watch.t && !watch.trace.arena);
+    clb_watch_free(&watch);
+    clb_net_free(&made);
+    return status;
+}
+
 static void t_nets(void)
 {
     build();
@@ -375,6 +390,7 @@ static void t_nets(void)
             c.net = k / 2 == 0 ? &net : k / 2 == 1 ? &biased : &identity;
             ALLOC_SWEEP(call_train, &c);
             ALLOC_SWEEP(call_train_state, &c);
+            if (k < 1) ALLOC_SWEEP(call_watched, &c);
         }
 }
 
