@@ -9309,7 +9309,7 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
 
 #ifndef CLB_NO_STDIO
 /* ",x" with 17 digits and a point, whatever the locale's sign for it is. */
-static void clbi_csv_number(FILE *file, double x)
+static void clbi_trace_number(FILE *file, double x)
 {
     char text[64];
     size_t i;
@@ -9323,16 +9323,16 @@ static void clbi_csv_number(FILE *file, double x)
 }
 
 /* L numbers, or as many empty fields. */
-static void clbi_csv_numbers(FILE *file, size_t L, const double *x)
+static void clbi_trace_numbers(FILE *file, size_t L, const double *x)
 {
     size_t l;
     for (l = 0; l < L; ++l) {
-        if (x) clbi_csv_number(file, x[l]);
+        if (x) clbi_trace_number(file, x[l]);
         else fputc(',', file);
     }
 }
 
-static void clbi_csv_names(FILE *file, const char *name, size_t L)
+static void clbi_trace_names(FILE *file, const char *name, size_t L)
 {
     size_t l;
     for (l = 1; l <= L; ++l) fprintf(file, ",%s%lu", name, (unsigned long)l);
@@ -9345,21 +9345,21 @@ CLBDEF clb_status clb_trace_csv_save(const clb_trace *trace, const char *path)
     int failed;
     if (!file) return CLB_EIO;
     fprintf(file, "t,loss,step");
-    clbi_csv_names(file, "W", L);
-    clbi_csv_names(file, "b", L);
-    clbi_csv_names(file, "G", L);
-    clbi_csv_names(file, "g", L);
-    clbi_csv_names(file, "C", L - 1);
+    clbi_trace_names(file, "W", L);
+    clbi_trace_names(file, "b", L);
+    clbi_trace_names(file, "G", L);
+    clbi_trace_names(file, "g", L);
+    clbi_trace_names(file, "C", L - 1);
     for (t = 0; t <= trace->steps; ++t) {
         int last = t == trace->steps;
         fprintf(file, "\n%lu", (unsigned long)t);
-        clbi_csv_number(file, trace->loss[t]);
-        clbi_csv_numbers(file, 1, last ? NULL : trace->step + t);
-        clbi_csv_numbers(file, L, trace->q + t * L);
-        clbi_csv_numbers(file, L, trace->qb + t * L);
-        clbi_csv_numbers(file, L, last ? NULL : trace->g + t * L);
-        clbi_csv_numbers(file, L, last ? NULL : trace->gb + t * L);
-        for (l = 1; l < L; ++l) clbi_csv_number(file, clb_trace_law(trace, l, t));
+        clbi_trace_number(file, trace->loss[t]);
+        clbi_trace_numbers(file, 1, last ? NULL : trace->step + t);
+        clbi_trace_numbers(file, L, trace->q + t * L);
+        clbi_trace_numbers(file, L, trace->qb + t * L);
+        clbi_trace_numbers(file, L, last ? NULL : trace->g + t * L);
+        clbi_trace_numbers(file, L, last ? NULL : trace->gb + t * L);
+        for (l = 1; l < L; ++l) clbi_trace_number(file, clb_trace_law(trace, l, t));
     }
     fputc('\n', file);
     failed = ferror(file);
