@@ -68,9 +68,9 @@
  *   CLB_NO_FMA              products rounded before they are added: a contract of its own
  *   CLB_NO_STDIO            no FILE * anywhere        CLB_ALLOW_FAST_MATH   gives up section 4
  *   CLB_FREESTANDING        for machines without a C library, and for WebAssembly: includes only
- *                           <float.h>, <limits.h>, <stddef.h> and <stdint.h>. Scalar code, no
- *                           FILE *, no environment, no clb_data_csv, no weight files, no
- *                           assert; CLB_MALLOC, CLB_REALLOC and CLB_FREE are required. The linker, or macros of
+ *                           <float.h>, <limits.h>, <stdarg.h>, <stddef.h>, <stdint.h>. Scalar, no
+ *                           FILE *, no environment, no weight files (S26), no assert; required are
+ *                           CLB_MALLOC, CLB_REALLOC and CLB_FREE. The linker, or macros of
  *                           these names defined before the include, supply memcpy, memmove,
  *                           memset, memcmp, strlen, strchr, sqrt, fabs, floor, ceil, round,
  *                           fmin, fmax, frexp, ldexp, fmaf and, without CLB_NO_FMA, fma.
@@ -2389,9 +2389,9 @@ CLBDEF clb_status clb_chain_theta(const clb_chain *chain, const clb_tensors *of,
 
 #include <float.h>
 #include <limits.h>
+#include <stdarg.h>
 #ifndef CLB_FREESTANDING
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #else

@@ -2,6 +2,7 @@
  * its bytes in base64, and @verdict TABLE ROW@ within a line the measured value and the verdict of a
  * row of a Markdown table.
  *   pack TEMPLATE OUT        names are relative to the current folder */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,13 +46,37 @@ static void put_base64(FILE *out, const char *name)
     free(b);
 }
 
+/* What a table spells out in ASCII. */
+static const char *const symbols[][2] = {
+    { "eta lambda", "\xce\xb7\xce\xbb" }, { "lambda", "\xce\xbb" }, { "eta", "\xce\xb7" }, { "^2", "\xc2\xb2" }
+};
+
+/* Writes the symbol that stands at the beginning of text; returns how many characters it replaces. */
+static size_t put_symbol(FILE *out, const char *text, char before)
+{
+    size_t i, length;
+    for (i = 0; i < sizeof symbols / sizeof symbols[0]; ++i) {
+        length = strlen(symbols[i][0]);
+        if (strncmp(text, symbols[i][0], length)) continue;
+        if (text[0] != '^' && (isalpha((unsigned char)before) || isalpha((unsigned char)text[length]))) continue;
+        fputs(symbols[i][1], out);
+        return length;
+    }
+    return 0;
+}
+
 /* One cell of a Markdown table, from *at up to the next bar; *at moves past it. */
 static void put_cell(FILE *out, const char **at, int wanted)
 {
+    size_t length;
     while (**at == ' ') ++*at;
     for (; **at && **at != '|' && **at != '\n'; ++*at) {
         if (**at == '\\') ++*at;
         if (!wanted || (**at == ' ' && (*at)[1] == '|')) continue;
+        if ((length = put_symbol(out, *at, (*at)[-1])) > 0) {
+            *at += length - 1;
+            continue;
+        }
         if (**at == '<') fputs("&lt;", out);
         else if (**at == '>') fputs("&gt;", out);
         else if (**at == '&') fputs("&amp;", out);
@@ -73,7 +98,7 @@ static void put_verdict(FILE *out, const char *table, const char *row)
     fputs("The paper: ", out);
     for (++at, cell = 0; cell < 7; ++cell) {
         if (cell == 4) fputs(". Measured: ", out);
-        if (cell == 6) fputs(". <strong>", out);
+        if (cell == 6) fputs(". Verdict: <strong>", out);
         put_cell(out, &at, cell == 3 || cell == 4 || cell == 6);
     }
     fputs("</strong>.", out);

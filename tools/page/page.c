@@ -66,7 +66,7 @@ static clb_status problem_init(page_problem *problem)
     widths[0] = d;
     widths[L] = K;
     opts.activation = (clb_activation)(int)page_in[IN_ACTIVATION];
-    opts.a = opts.activation == CLB_RELU_POWER ? 2.0 : opts.activation == CLB_LEAKY_RELU ? 0.1 : 0.0;
+    opts.param = opts.activation == CLB_RELU_POWER ? 2.0 : opts.activation == CLB_LEAKY_RELU ? 0.1 : 0.0;
     opts.bias = page_in[IN_BIAS] != 0 ? -1 : 0;
     clb_rng_seed(&rng, (uint64_t)page_in[IN_SEED]);
     status = clb_net_init(&problem->net, widths, L + 1, &opts, &rng);
@@ -205,6 +205,7 @@ static int look_density(page_look *look)
     clb_linop H = clb_hessian_op(&look->curv);
     clb_rng rng;
     size_t i;
+    int count;
     top.tol = 1e-8;
     top.no_check = 1;
     top.basis = 16;
@@ -221,8 +222,9 @@ static int look_density(page_look *look)
     if (clb_slq(&H, &rng, &opts, &q)) return 4;
     if (q.node[0] < look->row[3]) look->row[3] = q.node[0];
     for (i = 0; i < q.count; ++i) look->row[4 + 2 * i] = q.node[i], look->row[5 + 2 * i] = q.weight[i];
+    count = (int)(4 + 2 * q.count);
     clb_quadrature_free(&q);
-    return (int)(4 + 2 * q.count);
+    return count;
 }
 
 static clb_verdict watch_curvature(void *context, const clb_state *state)
@@ -408,8 +410,8 @@ static void watch_path(void *context, size_t t, const clb_path_mode *mode, doubl
     size_t p;
     if (t % watch->every) return;
     row[0] = (double)t, row[1] = r, row[2] = watch->eta * clb_path_mode_sharpness(mode);
-    for (p = 0; p < mode->P; ++p) row[3 + p] = clb_path_mode_signal(mode, p);
-    page_emit(ROW_PATH, row, (int)(3 + mode->P));
+    for (p = 0; p < mode->count; ++p) row[3 + p] = clb_path_mode_signal(mode, p);
+    page_emit(ROW_PATH, row, (int)(3 + mode->count));
 }
 
 static double paths_eta(double gamma)

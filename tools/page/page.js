@@ -8,18 +8,18 @@ const IN = { eta: 0, steps: 1, width: 2, layers: 3, loss: 4, activation: 5, opti
 const ROW = { shape: 0, step: 1, look: 2, end: 3, run: 4, prediction: 5, path: 6, map: 7, phase: 8, thresholds: 9 };
 const LOOKS = 48, PHASE = { lo: 0.2, hi: 8, count: 79, most: 8 }, SWEEP = { lo: 1e-3, perDecade: 4, count: 14 };
 /* eta is kept as its exponent: 10^(eta/20), to three digits. */
-const START = { eta: -40, width: 32, layers: 2, loss: 0, activation: 0, optimizer: 0, data: 0, steps: 1000, seed: 42, bias: false,
+const START = { eta: 0, width: 16, layers: 3, loss: 0, activation: 0, optimizer: 0, data: 1, steps: 2000, seed: 42, bias: false,
     gamma: 3, paths: 4, depth: 4, spread: 2 };
 const LIMITS = { eta: [-80, 12], steps: [10, 20000], width: [1, 256], layers: [2, 8], loss: [0, 1], activation: [0, 8], optimizer: [0, 3],
     data: [0, 3], seed: [0, 4294967295], gamma: [0.2, 8], paths: [1, 8], depth: [2, 8], spread: [1, 8] };
 const stepSize = exponent => Number((10 ** (exponent / 20)).toPrecision(3));
 
 const state = readAddress();
-let run = emptyRun(), paths = emptyPaths(), playhead = 0, playing = true, dirty = true, module = null;
+let run = emptyRun(), paths = emptyPaths(), playhead = 0, playing = true, dirty = true, dirtyPaths = true, module = null;
 
 function emptyRun() {
     return { t: [], loss: [], accuracy: [], q: [], C: [], Q: [], law: [], L: 2, P: 0, end: null, looks: [], other: [], sweep: [],
-        prediction: [[], [], []], notes: {} };
+        prediction: [[], [], []], started: {}, idle: {} };
 }
 function emptyPaths() { return { t: [], r: [], sharp: [], s: [], map: null, thresholds: null, phase: [], outcome: -1 }; }
 
@@ -56,6 +56,7 @@ function showControls() {
     $('eta').setAttribute('aria-valuetext', 'eta ' + plain(eta));
     $('gamma-out').textContent = state.gamma.toFixed(2);
     $('spread-out').textContent = state.spread.toFixed(1);
+    $('phase-name').textContent = state.optimizer === 3 ? 'η λ' : `η λ (edge: ${plain(edgeOf(state.optimizer))})`;
     $('digits-law').innerHTML = state.optimizer === 0 ? 'η² S<sub>l</sub>(t)' : 'exact law of the optimiser (at T)';
 }
 function set(changes) {
@@ -102,31 +103,47 @@ function startRun() {
     mine.L = state.layers;
     say('Training.');
     work('run', [['inputs'], ['page_train']], message => receiveRun(mine, message));
-    const other = state.loss > 0.5 ? 0 : 1, sweep = [], top = SWEEP.lo * 10 ** ((SWEEP.count - 1) / SWEEP.perDecade);
-    for (let k = 0; k < SWEEP.count; ++k) sweep.push(top * 10 ** (-k / SWEEP.perDecade));
-    const law = state.optimizer === 0;
-    const jobs = { edge: [['inputs'], ['page_look_along']], entropy: [['set', IN.loss, other], ['page_look_along'], ['set', IN.loss, state.loss]],
-        broken: sweep.map(eta => ['page_run_at', eta]).concat(law ? [['page_predict_formula', SWEEP.lo, SWEEP.perDecade, SWEEP.count]] : [],
-            law ? sweep.slice().reverse().map(eta => ['page_predict_linearised', eta]) : []) };
-    const seen = chapterInView(), order = ['edge', 'broken', 'entropy'].sort((a, b) => (b === seen) - (a === seen));
-    work('look', [['inputs']].concat(...order.map(name => jobs[name])), message => {
-        if (message.done) {
-            if (message.status) mine.notes[message.done] = message.text;
-            return;
-        }
-        for (const row of rowsOf(message)) receiveLook(mine, message.kind, row, order);
-    });
+    work('look', [['inputs'], ['page_look_along']], message => receiveLook(mine, mine.looks, message));
+    for (const name of ['sweep', 'entropy']) if (workers[name]) workers[name].terminate();
+    startSeen();
 }
-/* Looks of the run itself and of the other loss come in the order of the jobs; a shape row begins each. */
-function receiveLook(mine, kind, row, order) {
-    if (kind === ROW.shape) {
-        mine.lookAt = mine.lookAt === undefined ? 0 : mine.lookAt + 1;
-        mine.P = row[0];
-    } else if (kind === ROW.look) {
-        const which = order.filter(name => name !== 'broken')[mine.lookAt] === 'edge' ? mine.looks : mine.other;
-        which.push({ t: row[0], loss: row[1], max: row[2], min: row[3], pairs: row.subarray(4) });
-    } else if (kind === ROW.run) mine.sweep.push({ eta: row[0], status: row[1], drift: row[2], loss: row[3] });
-    else if (kind === ROW.prediction) mine.prediction[row[0]].push({ eta: row[1], drift: row[2] });
+/* Large steps first: they are the interesting ones. Predictions are of plain descent. */
+function jobsOfSweep() {
+    const top = SWEEP.lo * 10 ** ((SWEEP.count - 1) / SWEEP.perDecade), list = [];
+    for (let k = 0; k < SWEEP.count; ++k) list.push(top * 10 ** (-k / SWEEP.perDecade));
+    const jobs = list.map(eta => ['page_run_at', eta]);
+    if (state.optimizer === 0) jobs.push(['page_predict_formula', SWEEP.lo, SWEEP.perDecade, SWEEP.count], ...list.map(eta => ['page_predict_linearised', eta]));
+    return jobs;
+}
+const jobsOfRun = () => [['page_train'], ['page_look_along'], ...jobsOfSweep()];
+const jobsOfPaths = () => [['page_paths'], ['page_return_map'], ['page_phase', PHASE.lo, PHASE.hi, PHASE.count, PHASE.most]];
+/* The longer computations of chapters 2 and 4 begin when the reader comes near them. */
+function startSeen() {
+    const mine = run;
+    if (onScreen['chart-sweep'] !== false && !mine.started.sweep) {
+        mine.started.sweep = true;
+        work('sweep', [['inputs'], ...jobsOfSweep(), ['idle']], message => {
+            if (message.done) { if (message.done === 'idle') mine.idle.sweep = true; return; }
+            for (const row of rowsOf(message)) {
+                if (message.kind === ROW.run) mine.sweep.push({ eta: row[0], status: row[1], drift: row[2], loss: row[3] });
+                else if (message.kind === ROW.prediction) mine.prediction[row[0]].push({ eta: row[1], drift: row[2] });
+            }
+        });
+    }
+    if (onScreen['chart-entropy'] !== false && !mine.started.entropy) {
+        mine.started.entropy = true;
+        work('entropy', [['inputs'], ['set', IN.loss, state.loss > 0.5 ? 0 : 1], ['page_look_along'], ['idle']], message => {
+            if (message.done === 'idle') mine.idle.entropy = true;
+            receiveLook(mine, mine.other, message);
+        });
+    }
+}
+function receiveLook(mine, list, message) {
+    if (message.done) return;
+    for (const row of rowsOf(message)) {
+        if (message.kind === ROW.shape) mine.P = row[0];
+        else if (message.kind === ROW.look) list.push({ t: row[0], loss: row[1], max: row[2], min: row[3], pairs: row.subarray(4) });
+    }
 }
 function receiveRun(mine, message) {
     if (message.version) $('version').textContent = message.version;
@@ -148,9 +165,11 @@ function receiveRun(mine, message) {
 function startPaths(phase) {
     const mine = phase || !paths.phase.length ? emptyPaths() : { ...emptyPaths(), phase: paths.phase };
     paths = mine;
-    const jobs = [['inputs'], ['page_paths'], ['page_return_map']];
-    if (mine.phase.length < PHASE.most) { mine.phase = []; jobs.push(['page_phase', PHASE.lo, PHASE.hi, PHASE.count, PHASE.most]); }
+    if (mine.phase.length < PHASE.most) mine.phase = [];
+    const jobs = [['inputs'], ...jobsOfPaths().slice(0, mine.phase.length ? 2 : 3)];
+    dirtyPaths = true;
     work('paths', jobs, message => {
+        dirtyPaths = true;
         if (message.done) return;
         for (const row of rowsOf(message)) {
             if (message.kind === ROW.path) { mine.t.push(row[0]); mine.r.push(row[1]); mine.sharp.push(row[2]); mine.s.push(row.subarray(3)); }
@@ -226,7 +245,7 @@ function chart(id, { x, y, series = [], dots = [], marks = [], cells = [], bars 
         : `<circle class="${d.cls}" cx="${n(X(d.x))}" cy="${n(Y(d.y))}" r="${d.r || 4}"/>`);
     parts.push('</g>');
     for (const m of marks) if (m.label) parts.push(m.x !== undefined ? `<text class="label" x="${n(Math.min(X(m.x) + 5, W - right - 60))}" y="${top + 10 + (m.row || 0) * 14}">${m.label}</text>`
-        : `<text class="label" x="${W - right - 4}" y="${n(Y(m.y) - 5)}" text-anchor="end">${m.label}</text>`);
+        : `<text class="label" x="${left + 6}" y="${n(Y(m.y) - 5)}">${m.label}</text>`);
     const taken = [];
     for (const s of series) if (s.label && s.y.length) {
         let at = s.y.length - 1;
@@ -267,7 +286,7 @@ const change = (rows, l, count) => { const out = new Array(count), first = rows.
 function drawLoss() {
     const count = shown(), y = run.loss.slice(0, count), range = span([run.loss], v => v > 0) || [0.01, 1];
     chart('chart-loss', { x: timeAxis(), y: { min: range[0] / 1.3, max: range[1] * 1.3, log: true, label: state.loss === 1 ? 'loss (nats)' : 'loss' },
-        series: [{ x: run.t, y, cls: 's1' }].map(s => ({ ...s, x: run.t.slice(0, count) })), title: `Loss against step, now ${plain(y[count - 1])}`, pick: toTime });
+        series: [{ x: run.t.slice(0, count), y, cls: 's1' }], title: `Loss against step, now ${plain(y[count - 1])}`, pick: toTime });
 }
 function drawLaw() {
     const count = shown(), t = run.t.slice(0, count), series = [], all = [];
@@ -292,29 +311,29 @@ function drawSweep() {
 }
 function lawDrift() { let sum = 0; for (let i = 2; i < run.end.length; i += 2) sum += Math.abs(run.end[i]); return sum; }
 function drawEdge() {
-    const t = run.looks.map(k => k.t).filter(v => v <= playhead + 0.5), y = run.looks.slice(0, t.length).map(k => k.max), edge = 2 / stepSize(state.eta);
+    const t = run.looks.map(k => k.t).filter(v => v <= playhead + 0.5), y = run.looks.slice(0, t.length).map(k => k.max), factor = edgeOf(state.optimizer), edge = factor / stepSize(state.eta);
     const range = span([run.looks.map(k => k.max)], v => v > 0) || [1, 10], near = edge < 30 * range[1];
     chart('chart-edge', { x: timeAxis(), y: { min: Math.min(range[0], near ? edge : range[0]) / 1.5, max: Math.max(range[1], near ? edge : 0) * 1.5, log: true, label: 'sharpness λ, largest eigenvalue of the Hessian' },
-        series: [{ x: t, y, cls: 's1' }], dots: t.map((v, i) => ({ x: v, y: y[i], cls: 'f1', r: 2.5 })), marks: near ? [{ y: edge, label: `2/η = ${plain(edge)}` }] : [],
-        title: `Sharpness ${plain(y[y.length - 1])} against 2 over eta ${plain(edge)}`, pick: toTime });
+        series: [{ x: t, y, cls: 's1' }], dots: t.map((v, i) => ({ x: v, y: y[i], cls: 'f1', r: 2.5 })), marks: near ? [{ y: edge, label: `${plain(factor)}/η = ${plain(edge)}` }] : [],
+        title: `Sharpness ${plain(y[y.length - 1])} against the edge ${plain(edge)}`, pick: toTime });
 }
 function drawSpectrum() {
-    const eta = stepSize(state.eta), map = v => Math.asinh(v * 200), look = lookNow(run.looks);
+    const eta = stepSize(state.eta), edge = edgeOf(state.optimizer), map = v => Math.asinh(v * 200), look = lookNow(run.looks);
     let top = 0.1, low = -0.01;
     for (const k of run.looks) { top = Math.max(top, eta * k.max); low = Math.min(low, eta * k.min); }
-    top = Math.max(2.4, Math.min(top * 1.3, 50)); low *= 1.3;
+    top = Math.max(1.2 * (edge || 2), Math.min(top * 1.3, 50)); low *= 1.3;
     const bars = [], bins = 70, counts = new Array(bins).fill(0), from = map(low), to = map(top);
     if (look) for (let i = 0; i < look.pairs.length; i += 2) {
         const b = Math.floor(bins * (map(eta * look.pairs[i]) - from) / (to - from));
         counts[Math.max(0, Math.min(bins - 1, b))] += look.pairs[i + 1] * run.P;
     }
     const back = b => Math.sinh(from + (to - from) * b / bins) / 200;
-    counts.forEach((count, b) => { if (count > 1e-3) bars.push({ x0: back(b), x1: back(b + 1), y: Math.log10(1 + 10 * count), cls: back(b) >= 2 ? 'f2' : back(b + 1) <= 0 ? 'f4' : 'f1' }); });
-    $('spectrum-caption').textContent = (run.P <= 450 ? `All ${run.P} eigenvalues` : `The ${run.P} eigenvalues, as a density by Lanczos quadrature`) + ' of the Hessian at the step shown, times η. Right of 2 a step overshoots and grows.';
+    counts.forEach((count, b) => { if (count > 1e-3) bars.push({ x0: back(b), x1: back(b + 1), y: Math.log10(1 + 10 * count), cls: back(b) >= edge ? 'f2' : back(b + 1) <= 0 ? 'f4' : 'f1' }); });
+    $('spectrum-caption').textContent = (run.P <= 450 ? `All ${run.P} eigenvalues` : `The ${run.P} eigenvalues, as a density by Lanczos quadrature`) + ' of the Hessian at the step shown, times η. Right of the edge a step overshoots and grows.';
     const at = [-1, -0.1, -0.01, 0, 0.01, 0.1, 1, 2, 10].filter(v => v >= low && v <= top);
     chart('chart-spectrum', { x: { min: low, max: top, map, label: 'η λ (scale: asinh)', ticks: at.map(v => ({ at: v, text: plain(v) })) },
-        y: { min: 0, max: Math.log10(1 + 10 * Math.max(run.P, 10)), label: 'number of eigenvalues', ticks: [1, 10, 100, 1000].map(v => ({ at: Math.log10(1 + 10 * v), text: plain(v) })) },
-        bars, marks: [{ x: 2, label: 'edge' }], title: look ? `Spectrum at step ${look.t}: from ${plain(eta * look.min)} to ${plain(eta * look.max)} times one over eta` : 'Spectrum' });
+        y: { min: 0, max: Math.log10(1 + 10 * Math.max(run.P, 10)), label: 'number of eigenvalues', ticks: [1, 10, 100, 1000, 10000].filter(v => v <= 1.2 * Math.max(run.P, 10)).map(v => ({ at: Math.log10(1 + 10 * v), text: plain(v) })) },
+        bars, marks: edge ? [{ x: edge, label: 'edge' }] : [], title: look ? `Spectrum at step ${look.t}: from ${plain(eta * look.min)} to ${plain(eta * look.max)} times one over eta` : 'Spectrum' });
 }
 function drawEntropy() {
     const relative = list => ({ x: list.map(k => k.t), y: list.map(k => k.max / list[0].max) }), mine = relative(run.looks), other = relative(run.other), cross = state.loss > 0.5;
@@ -324,6 +343,8 @@ function drawEntropy() {
         series: [{ ...mine, cls: cross ? 's3 dash' : 's1', label: state.loss === 0.5 ? 'half and half' : name(cross) }, { ...other, cls: cross ? 's1' : 's3 dash', label: name(!cross) }],
         marks: [{ y: 1 }], cursor: playhead, title: `Sharpness relative to its start: ${plain(mine.y[mine.y.length - 1])} and, with ${name(!cross)}, ${plain(other.y[other.y.length - 1])}`, pick: toTime });
 }
+/* eta lambda at which the optimiser becomes unstable along a direction; Adam's depends on its history. */
+const edgeOf = optimizer => [2, 3.8, 3.8 / 2.8, NaN][optimizer];
 const lookNow = looks => { let found = looks[0]; for (const look of looks) if (look.t <= playhead + 0.5) found = look; return found; };
 
 const OUTCOMES = ['One path holds it all.', 'Shared in part.', 'Shared equally.', 'Shared, and still swinging: a two-cycle.', 'Collapsed to the plateau near zero.', 'A sign flipped.', 'Ran away.'];
@@ -337,13 +358,13 @@ function drawPaths() {
     if (paths.map) {
         const x = [], y = [];
         for (let i = 0; i < paths.map.length; i += 2) { x.push(paths.map[i]); y.push(paths.map[i + 1]); }
-        const M = paths.thresholds && paths.thresholds[4], cobweb = { x: [], y: [] };
+        const cobweb = { x: [], y: [] };
         let v = 0.3;
         const f = z => z + state.gamma / state.depth * z ** (state.depth - 1) * (1 - z ** state.depth);
         for (let i = 0; i < 40 && Math.abs(v) < 3; ++i) { const w = f(v); cobweb.x.push(v, v); cobweb.y.push(i ? v : 0, w); cobweb.x.push(w); cobweb.y.push(w); v = w; }
         chart('chart-map', { x: { min: 0, max: 1.3, label: 'x now' }, y: { min: Math.min(-0.2, Math.max(-1, span([y], () => true)[0])), max: Math.max(1.3, span([y], () => true)[1]), label: 'x after one step' },
             series: [{ x: [0, 1.3], y: [0, 1.3], cls: 's0 thin dash' }, { ...cobweb, cls: 's5 thin' }, { x, y, cls: 's1' }], marks: [{ y: 0 }],
-            title: `Return map at gamma ${state.gamma}; every overshoot returns below ${plain(paths.thresholds ? paths.thresholds[2] : NaN)}${M ? '' : ''}` });
+            title: `Return map at gamma ${state.gamma}; every overshoot returns below ${plain(paths.thresholds ? paths.thresholds[2] : NaN)}` });
     }
     const cells = [], step = (PHASE.hi - PHASE.lo) / (PHASE.count - 1), color = o => `q${Math.min(5, o)}`;
     for (const row of paths.phase) for (let i = 0; i < PHASE.count; ++i)
@@ -380,13 +401,14 @@ function drawNumbers() {
 const digits = x => Number.isNaN(x) || x === undefined ? '–' : (x < 0 ? '−' : '+') + Math.abs(x).toExponential(14);
 function draw() {
     drawNumbers();
-    drawLoss(); drawLaw(); drawSweep(); drawEdge(); drawSpectrum(); drawEntropy(); drawPaths();
+    drawLoss(); drawLaw(); drawSweep(); drawEdge(); drawSpectrum(); drawEntropy();
+    if (dirtyPaths) { dirtyPaths = false; drawPaths(); }
 }
 
 /* ---- time ---------------------------------------------------------------------------------------------- */
 
 let before = 0;
-const frames = { count: 0, since: performance.now(), rate: 60, slowest: 0 };
+const drawn = { at: 0, took: 0 };
 function pause() { playing = false; $('play').textContent = 'Play'; }
 function play() {
     if (run.end && playhead >= run.t.length - 1) playhead = 0;
@@ -396,8 +418,6 @@ function play() {
 function frame(now) {
     const passed = Math.min(0.1, (now - before) / 1000);
     before = now;
-    ++frames.count;
-    if (now - frames.since > 1000) { frames.rate = frames.count * 1000 / (now - frames.since); frames.count = 0; frames.since = now; }
     if (playing && run.t.length) {
         /* 8 seconds for a whole run at speed 1 */
         const next = Math.min(run.t.length - 1, playhead + passed * Number($('speed').value) * state.steps / 8);
@@ -405,17 +425,15 @@ function frame(now) {
         playhead = next;
         if (run.end && playhead >= run.t.length - 1) pause();
     }
-    if (dirty) { dirty = false; draw(); }
+    /* Drawing takes at most half of the time: on a slow machine more steps go into a frame. */
+    if (dirty && now - drawn.at >= 2 * drawn.took) {
+        dirty = false;
+        draw();
+        drawn.at = now;
+        drawn.took = performance.now() - now;
+    }
     requestAnimationFrame(frame);
 }
-function chapterInView() {
-    for (const article of document.querySelectorAll('article')) {
-        const box = article.getBoundingClientRect();
-        if (box.bottom > innerHeight * 0.4) return article.id;
-    }
-    return 'law';
-}
-
 /* ---- copies ---------------------------------------------------------------------------------------------- */
 
 const NAMES = { activation: ['CLB_RELU', 'CLB_IDENTITY', 'CLB_LEAKY_RELU', 'CLB_RELU_MIX', 'CLB_RELU_POWER', 'CLB_TANH', 'CLB_SIGMOID', 'CLB_SOFTPLUS', 'CLB_GELU'],
@@ -423,7 +441,7 @@ const NAMES = { activation: ['CLB_RELU', 'CLB_IDENTITY', 'CLB_LEAKY_RELU', 'CLB_
 function programC() {
     const s = state, kind = s.data, d = kind === 3 ? 2 : kind === 2 ? 10 : 20, K = kind >= 2 ? 2 : 5;
     const widths = [d, ...new Array(s.layers - 1).fill(s.width), K];
-    const parameter = s.activation === 4 ? '    net_opts.a = 2;\n' : s.activation === 2 ? '    net_opts.a = 0.1;\n' : '';
+    const parameter = s.activation === 4 ? '    net_opts.param = 2;\n' : s.activation === 2 ? '    net_opts.param = 0.1;\n' : '';
     const data = kind === 3 ? 'clb_data_xor(&data, &rng, 200)' : kind === 2 ? 'clb_data_spheres(&data, &rng, 200, 10, 1.0, 2.0)' : `clb_data_mixture(&data, &rng, 200, 20, 5, ${kind ? '0.5' : '2.0'})`;
     return `#define CLB_NO_FMA            /* the arithmetic of the page; leave it out for the library's own */
 #define CLB_IMPLEMENTATION
@@ -502,12 +520,13 @@ function listen() {
         if (box.pick) box.pick(event.clientX - at.left, event.clientY - at.top);
     });
     addEventListener('hashchange', () => { const got = readAddress(); set(got); });
-    addEventListener('resize', () => { dirty = true; });
-    addEventListener('beforeprint', () => { for (const id in onScreen) onScreen[id] = true; draw(); });
+    addEventListener('resize', () => { dirty = dirtyPaths = true; });
+    addEventListener('beforeprint', () => { for (const id in onScreen) onScreen[id] = true; dirtyPaths = true; draw(); });
     if ('IntersectionObserver' in window) {
         const watch = new IntersectionObserver(entries => {
             for (const entry of entries) onScreen[entry.target.id] = entry.isIntersecting;
-            dirty = true;
+            if (module) startSeen();
+            dirty = dirtyPaths = true;
         }, { rootMargin: '200px' });
         for (const box of document.querySelectorAll('.chart')) watch.observe(box);
     }

@@ -35,6 +35,10 @@ onmessage = async ({ data: { module, inputs, jobs } }) => {
             new Float64Array(machine.memory.buffer, machine.page_inputs(), machine.page_inputs_count()).set(inputs);
             continue;
         }
+        if (name === 'idle') {
+            postMessage({ done: name });
+            continue;
+        }
         const status = machine[name](...args);
         flush();
         kind = -1;
