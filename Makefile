@@ -40,7 +40,7 @@ EXAMPLES := $(sort $(wildcard examples/[em][0-9][0-9]_*.c))
 TESTS    := $(sort $(wildcard tests/t_*.c))
 PROGRAMS := $(EXAMPLES:examples/%.c=$(BUILD)/%)
 TESTBINS := $(TESTS:tests/%.c=$(BUILD)/%)
-TOOL     := $(if $(wildcard tools/clb_tables.c),$(BUILD)/clb_tables)
+TOOL     := $(if $(wildcard tools/clb_tables.c),$(BUILD)/clb_tables) $(BUILD)/clb_lab
 
 .PHONY: page all examples tests test tables quick readme replicate ledger check bench install uninstall clean
 .DELETE_ON_ERROR:
@@ -62,7 +62,7 @@ $(PROGRAMS): $(BUILD)/%: examples/%.c $(BUILD)/libclb.a
 	$(LINK)
 $(TESTBINS): $(BUILD)/%: tests/%.c $(BUILD)/libclb.a
 	$(LINK)
-$(BUILD)/clb_tables: tools/clb_tables.c $(BUILD)/libclb.a
+$(BUILD)/clb_tables $(BUILD)/clb_lab: $(BUILD)/%: tools/%.c $(BUILD)/libclb.a
 	$(LINK)
 -include $(wildcard $(BUILD)/*.d)
 
