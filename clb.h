@@ -502,6 +502,12 @@ CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
 /* The same from files. Error besides: CLB_EIO. */
 CLBDEF clb_status clb_npy_load(clb_array *array, const char *path);
 CLBDEF clb_status clb_npy_fwrite(FILE *file, const clb_real *x, size_t rank, const size_t *shape);
+/* x as an NPY file of that name, in the precision of x: clb_real, or double in any build. A file
+ * that could not be written whole is removed. */
+CLBDEF clb_status clb_npy_save(const char *path, const clb_real *x, size_t rank,
+                               const size_t *shape);
+CLBDEF clb_status clb_npy_save_f64(const char *path, const double *x, size_t rank,
+                                   const size_t *shape);
 CLBDEF clb_status clb_data_npy_load(clb_data *data, const char *inputs_path,
                                     const char *labels_path);
 CLBDEF clb_status clb_data_idx_load(clb_data *data, const char *images_path,
@@ -731,17 +737,6 @@ CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *
 /* Squared Frobenius norms of x (theta, a gradient, ...): of W_l, of b_l (0 where there is none). */
 CLBDEF double clb_weight_sumsq(const clb_net *net, const clb_real *x, size_t l);
 CLBDEF double clb_bias_sumsq(const clb_net *net, const clb_real *x, size_t l);
-
-#ifndef CLB_NO_STDIO
-/* A net as NPY files PREFIXW1.npy, PREFIXb1.npy, PREFIXW2.npy, ... (biases where there are any) and
- * PREFIXnet.npy: L, activation, the biased layers as in clb_net_opts, and a as a sum of three. That
- * one is removed first and written last, so an interrupted save does not load. Saving and loading
- * keep every bit of theta; a file of the other precision is rounded. Errors: CLB_EIO, CLB_ENOMEM;
- * loading also those of clb_npy_read, CLB_EFORMAT (shapes that do not chain, L > 9999),
- * CLB_ENOTFINITE; *net is then zeroed. */
-CLBDEF clb_status clb_net_save(const clb_net *net, const char *prefix);
-CLBDEF clb_status clb_net_load(clb_net *net, const char *prefix);
-#endif
 
 /* ============================================================================================
  * @S17 CURVATURE
@@ -2242,6 +2237,24 @@ CLBDEF clb_status clb_npz_write(void *buffer, size_t capacity, size_t *size,
 CLBDEF clb_status clb_npz_save(const clb_tensors *tensors, const char *path);
 /* clb_tensors_read of a file. Error besides: CLB_EIO. */
 CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_error *error);
+#endif
+
+/* A net as one NPZ file, or the same bytes in memory: arrays W1, b1, W2, ... (biases where there
+ * are any) and "net": L, activation, the biased layers as in clb_net_opts, param. Every bit of theta
+ * is kept; numpy.load reads it too. *size: the bytes it takes; a NULL buffer asks for that only.
+ * clb_net_write_c gives C source, `static const unsigned char NAME[...] = { ... };`, to compile into
+ * a program and hand to clb_net_read with its sizeof (*size counts no zero at the end).
+ * Errors of reading: those of clb_npz_read, CLB_EFORMAT (no such net, shapes that do not chain),
+ * CLB_ENOTFINITE; *net is then zeroed, *error (may be NULL) says more. Of writing: CLB_EUNSET,
+ * CLB_ESIZE (capacity too small, L > 9999, a file of 4 GiB), CLB_EOPTION (NAME is no identifier),
+ * CLB_ENOMEM, and CLB_EIO for files. */
+CLBDEF clb_status clb_net_write(void *buffer, size_t capacity, size_t *size, const clb_net *net);
+CLBDEF clb_status clb_net_read(clb_net *net, const void *bytes, size_t size, clb_error *error);
+CLBDEF clb_status clb_net_write_c(char *buffer, size_t capacity, size_t *size, const clb_net *net,
+                                  const char *name);
+#ifndef CLB_NO_STDIO
+CLBDEF clb_status clb_net_save(const clb_net *net, const char *path);
+CLBDEF clb_status clb_net_load(clb_net *net, const char *path, clb_error *error);
 #endif
 
 #endif /* CLB_FREESTANDING */
@@ -4827,20 +4840,56 @@ CLBDEF clb_status clb_npy_load(clb_array *array, const char *path)
     return status;
 }
 
-CLBDEF clb_status clb_npy_fwrite(FILE *file, const clb_real *x, size_t rank, const size_t *shape)
+/* x, or if that is NULL wide, as NPY of that type. */
+static clb_status clbi_npy_stream(FILE *file, const clbi_npy *npy, const clb_real *x,
+                                  const double *wide, size_t rank, const size_t *shape)
 {
     char head[CLBI_NPY_HEADER];
-    unsigned char block[64 * sizeof(clb_real)];
-    size_t start, size, count, done = 0, i;
-    clb_status status = clbi_npy_start(head, &clbi_npy_real, rank, shape, &start, &size);
+    unsigned char block[64 * sizeof(double)];
+    size_t start, size, count, done = 0, i, k;
+    clb_status status = clbi_npy_start(head, npy, rank, shape, &start, &size);
     if (status) return status;
     if (fwrite(head, 1, start, file) != start) return CLB_EIO;
-    count = (size - start) / sizeof *x;
+    count = (size - start) / npy->item;
     while (done < count) {
-        for (i = 0; i < 64 && done < count; ++i) clbi_npy_put(block + i * sizeof *x, x[done++]);
-        if (fwrite(block, sizeof *x, i, file) != i) return CLB_EIO;
+        for (i = 0; i < 64 && done < count; ++i, ++done) {
+            uint64_t u = clbi_npy_bits(npy, x ? (double)x[done] : wide[done]);
+            for (k = 0; k < npy->item; ++k)
+                block[i * npy->item + k] = (unsigned char)(u >> (8 * k) & 0xff);
+        }
+        if (fwrite(block, npy->item, i, file) != i) return CLB_EIO;
     }
     return fflush(file) ? CLB_EIO : CLB_OK;
+}
+
+CLBDEF clb_status clb_npy_fwrite(FILE *file, const clb_real *x, size_t rank, const size_t *shape)
+{
+    return clbi_npy_stream(file, &clbi_npy_real, x, NULL, rank, shape);
+}
+
+static clb_status clbi_npy_save(const char *path, const clbi_npy *npy, const clb_real *x,
+                                const double *wide, size_t rank, const size_t *shape)
+{
+    FILE *file = fopen(path, "wb");
+    clb_status status;
+    if (!file) return CLB_EIO;
+    status = clbi_npy_stream(file, npy, x, wide, rank, shape);
+    if (fclose(file) && !status) status = CLB_EIO;
+    if (status) remove(path);
+    return status;
+}
+
+CLBDEF clb_status clb_npy_save(const char *path, const clb_real *x, size_t rank,
+                               const size_t *shape)
+{
+    return clbi_npy_save(path, &clbi_npy_real, x, NULL, rank, shape);
+}
+
+CLBDEF clb_status clb_npy_save_f64(const char *path, const double *x, size_t rank,
+                                   const size_t *shape)
+{
+    static const clbi_npy f64 = { 'f', 8, 0, 0 };
+    return clbi_npy_save(path, &f64, NULL, x, rank, shape);
 }
 
 CLBDEF clb_status clb_data_npy_load(clb_data *data, const char *inputs_path,
@@ -6927,177 +6976,6 @@ CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *
     }
     return count;
 }
-
-/* ---- nets as files ------------------------------------------------------------------------- */
-
-#ifndef CLB_NO_STDIO
-#define CLBI_NET_FIELDS 6           /* of PREFIXnet.npy */
-#define CLBI_NET_LAYERS 9999
-
-/* path := prefix name l .npy, without the number if l = 0. path has room for
- * strlen(prefix) + 16. */
-static void clbi_net_path(char *path, const char *prefix, const char *name, size_t l)
-{
-    size_t length = strlen(prefix);
-    memcpy(path, prefix, length);
-    memcpy(path + length, name, strlen(name));
-    length += strlen(name);
-    if (l > 0) length = clbi_put_size(path, length, l);
-    memcpy(path + length, ".npy", 5);
-}
-
-static clb_status clbi_npy_save(const char *path, const clb_real *x, size_t rank,
-                                const size_t *shape)
-{
-    FILE *file = fopen(path, "wb");
-    clb_status status;
-    if (!file) return CLB_EIO;
-    status = clb_npy_fwrite(file, x, rank, shape);
-    if (fclose(file) && !status) status = CLB_EIO;
-    if (status) remove(path);
-    return status;
-}
-
-/* The bias option that gives this net: 0 none, -1 all, else the one layer that has one. */
-static int clbi_net_bias(const clb_net *net)
-{
-    size_t l, count = 0, last = 0;
-    for (l = 1; l <= net->L; ++l) {
-        if (net->b[l] == CLB_NO_BIAS) continue;
-        ++count;
-        last = l;
-    }
-    return count == net->L ? -1 : (int)last;
-}
-
-CLBDEF clb_status clb_net_save(const clb_net *net, const char *prefix)
-{
-    clb_real fields[CLBI_NET_FIELDS];
-    size_t shape[2], l;
-    char *path = NULL;
-    clb_status status;
-    if (net->L > CLBI_NET_LAYERS) return CLB_ESIZE;
-    status = clbi_alloc(&path, strlen(prefix) + 16, 1);
-    if (status) return status;
-    clbi_net_path(path, prefix, "net", 0);
-    remove(path);
-    for (l = 1; !status && l <= net->L; ++l) {
-        shape[0] = net->m[l];
-        shape[1] = net->m[l - 1];
-        clbi_net_path(path, prefix, "W", l);
-        status = clbi_npy_save(path, net->theta + net->w[l], 2, shape);
-        if (status || net->b[l] == CLB_NO_BIAS) continue;
-        clbi_net_path(path, prefix, "b", l);
-        status = clbi_npy_save(path, net->theta + net->b[l], 1, shape);
-    }
-    fields[0] = (clb_real)net->L;
-    fields[1] = (clb_real)net->activation;
-    fields[2] = (clb_real)clbi_net_bias(net);
-    fields[3] = (clb_real)net->param;                        /* three floats hold any double */
-    fields[4] = (clb_real)(net->param - (double)fields[3]);
-    fields[5] = (clb_real)(net->param - (double)fields[3] - (double)fields[4]);
-    shape[0] = CLBI_NET_FIELDS;
-    clbi_net_path(path, prefix, "net", 0);
-    if (!status) status = clbi_npy_save(path, fields, 1, shape);
-    CLB_FREE(path);
-    return status;
-}
-
-/* What PREFIXnet.npy says. */
-static clb_status clbi_net_fields(const char *path, clb_net_opts *opts, size_t *L)
-{
-    clb_array array;
-    clb_status status = clb_npy_load(&array, path);
-    const double *x = array.x;
-    if (status) return status;
-    if (array.count != CLBI_NET_FIELDS || !(x[0] >= 1 && x[0] <= CLBI_NET_LAYERS) ||
-        x[0] != floor(x[0]) || !(x[1] >= 0 && x[1] < (int)CLB_ACTIVATION_COUNT) ||
-        x[1] != floor(x[1]) || !(x[2] >= -1 && x[2] <= x[0]) || x[2] != floor(x[2]))
-        status = CLB_EFORMAT;
-    else {
-        *L = (size_t)x[0];
-        opts->activation = (clb_activation)(int)x[1];
-        opts->bias = (int)x[2];
-        opts->param = x[3] + x[4] + x[5];
-        if (!(fabs(opts->param) <= DBL_MAX)) status = CLB_ENOTFINITE;
-    }
-    clb_array_free(&array);
-    return status;
-}
-
-/* One tensor of the expected shape into x. */
-static clb_status clbi_net_tensor(const clb_array *array, size_t rank, size_t rows, size_t columns,
-                                  clb_real *x)
-{
-    size_t i;
-    if (array->rank != rank || array->shape[0] != rows || array->count != rows * columns)
-        return CLB_EFORMAT;
-    for (i = 0; i < array->count; ++i) {
-        if (!clbi_real_ok(array->x[i])) return CLB_ENOTFINITE;
-        x[i] = (clb_real)array->x[i];
-    }
-    return CLB_OK;
-}
-
-/* The L weight matrices, as they are in their files. */
-static clb_status clbi_net_weights(clb_array *W, size_t *widths, size_t L, const char *prefix,
-                                   char *path)
-{
-    size_t l;
-    for (l = 1; l <= L; ++l) {
-        clb_status status;
-        clbi_net_path(path, prefix, "W", l);
-        status = clb_npy_load(&W[l - 1], path);
-        if (status) return status;
-        if (W[l - 1].rank != 2 || W[l - 1].count == 0) return CLB_EFORMAT;
-        widths[l - 1] = W[l - 1].shape[1];
-        widths[l] = W[l - 1].shape[0];
-        if (l > 1 && widths[l - 1] != W[l - 2].shape[0]) return CLB_EFORMAT;
-    }
-    return CLB_OK;
-}
-
-/* theta of an allocated net from its matrices and the files of its biases. */
-static clb_status clbi_net_fill(clb_net *net, const clb_array *W, const char *prefix, char *path)
-{
-    clb_status status = CLB_OK;
-    size_t l;
-    for (l = 1; !status && l <= net->L; ++l) {
-        clb_array b;
-        status = clbi_net_tensor(&W[l - 1], 2, net->m[l], net->m[l - 1], net->theta + net->w[l]);
-        if (status || net->b[l] == CLB_NO_BIAS) continue;
-        clbi_net_path(path, prefix, "b", l);
-        status = clb_npy_load(&b, path);
-        if (!status) status = clbi_net_tensor(&b, 1, net->m[l], 1, net->theta + net->b[l]);
-        clb_array_free(&b);
-    }
-    return status;
-}
-
-CLBDEF clb_status clb_net_load(clb_net *net, const char *prefix)
-{
-    clb_net_opts opts = CLB_ZERO;
-    clb_array *W = NULL;
-    size_t *widths = NULL, L = 0, l;
-    char *path = NULL;
-    clb_status status = clbi_alloc(&path, strlen(prefix) + 16, 1);
-    memset(net, 0, sizeof *net);
-    if (status) return status;
-    clbi_net_path(path, prefix, "net", 0);
-    status = clbi_net_fields(path, &opts, &L);
-    if (!status) status = clbi_calloc(&W, L, sizeof *W);
-    if (!status) status = clbi_alloc(&widths, L + 1, sizeof *widths);
-    if (!status) status = clbi_net_weights(W, widths, L, prefix, path);
-    if (!status) status = clb_net_alloc(net, widths, L + 1, &opts);
-    if (!status) status = clbi_net_fill(net, W, prefix, path);
-    if (status) clb_net_free(net);
-    for (l = 0; W && l < L; ++l) clb_array_free(&W[l]);
-    CLB_FREE(W);
-    CLB_FREE(widths);
-    CLB_FREE(path);
-    return status;
-}
-#endif /* CLB_NO_STDIO */
 
 /* ============================================================================================
  * @S37 CURVATURE
@@ -16983,6 +16861,269 @@ CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_e
     return status;
 }
 #endif
+
+/* ---- a net as one file -------------------------------------------------------------------- */
+
+#define CLBI_NET_LAYERS 9999
+#define CLBI_NET_NAME   8            /* "b9999" */
+
+/* The bias option that gives this net: 0 none, -1 all, else the one layer that has one. */
+static int clbi_net_bias(const clb_net *net)
+{
+    size_t l, count = 0, last = 0;
+    for (l = 1; l <= net->L; ++l) {
+        if (net->b[l] == CLB_NO_BIAS) continue;
+        ++count;
+        last = l;
+    }
+    return count == net->L ? -1 : (int)last;
+}
+
+static void clbi_net_name(char *name, char letter, size_t l)
+{
+    name[0] = letter;
+    name[clbi_put_size(name, 1, l)] = '\0';
+}
+
+/* One more array [rows][columns], or [rows] if columns is 0, of count values at *at. */
+static double *clbi_net_add(clb_tensors *tensors, char *name, size_t rows, size_t columns,
+                            const clb_real *x, double *at)
+{
+    clb_tensor *t = &tensors->item[tensors->count++];
+    size_t i;
+    t->name = name;
+    t->digits = sizeof(clb_real) == 4 ? 24 : 53;
+    t->array.rank = columns ? 2 : 1;
+    t->array.shape[0] = rows;
+    t->array.shape[1] = columns;
+    t->array.count = columns ? rows * columns : rows;
+    t->array.x = at;
+    for (i = 0; x && i < t->array.count; ++i) at[i] = (double)x[i];
+    return at + t->array.count;
+}
+
+/* The arrays of a net: "net", W1, b1, W2, ... *arena is the allocation behind them. */
+static clb_status clbi_net_tensors(clb_tensors *tensors, const clb_net *net, void **arena)
+{
+    size_t l, items = 2 * net->L + 1, reals;
+    double *at;
+    char *name;
+    clb_status status;
+    *arena = NULL;
+    memset(tensors, 0, sizeof *tensors);
+    if (net->L == 0) return CLB_EUNSET;
+    if (net->L > CLBI_NET_LAYERS || !clbi_add_size(net->P, 4, &reals) ||
+        reals > (size_t)-1 / 4 / sizeof *at) return CLB_ESIZE;
+    status = clbi_alloc(arena, items * (sizeof *tensors->item + CLBI_NET_NAME) + reals * sizeof *at,
+                        1);
+    if (status) return status;
+    tensors->item = (clb_tensor *)*arena;
+    memset(tensors->item, 0, items * sizeof *tensors->item);
+    at = (double *)(void *)(tensors->item + items);
+    name = (char *)(at + reals);
+    memcpy(name, "net", 4);
+    at[0] = (double)net->L, at[1] = (double)net->activation;
+    at[2] = (double)clbi_net_bias(net), at[3] = net->param;
+    at = clbi_net_add(tensors, name, 4, 0, NULL, at);
+    tensors->item[0].digits = 53;
+    for (l = 1; l <= net->L; ++l) {
+        clbi_net_name(name += CLBI_NET_NAME, 'W', l);
+        at = clbi_net_add(tensors, name, net->m[l], net->m[l - 1], net->theta + net->w[l], at);
+        if (net->b[l] == CLB_NO_BIAS) continue;
+        clbi_net_name(name += CLBI_NET_NAME, 'b', l);
+        at = clbi_net_add(tensors, name, net->m[l], 0, net->theta + net->b[l], at);
+    }
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_net_write(void *buffer, size_t capacity, size_t *size, const clb_net *net)
+{
+    clb_tensors tensors;
+    void *arena;
+    clb_status status = clbi_net_tensors(&tensors, net, &arena);
+    if (!status) status = clb_npz_write(buffer, capacity, size, &tensors);
+    CLB_FREE(arena);
+    return status;
+}
+
+/* What "net" says. */
+static clb_status clbi_net_fields(const clb_tensors *tensors, clb_net_opts *opts, size_t *L,
+                                  clb_error *error)
+{
+    const clb_tensor *t = clb_tensors_find(tensors, "net");
+    const double *x = t ? t->array.x : NULL;
+    if (!t) return clbi_fail(error, CLB_EFORMAT, "no array 'net': not a net that clb saved");
+    if (t->array.count != 4 || !(x[0] >= 1 && x[0] <= CLBI_NET_LAYERS) || x[0] != floor(x[0]) ||
+        !(x[1] >= 0 && x[1] < (int)CLB_ACTIVATION_COUNT) || x[1] != floor(x[1]) ||
+        !(x[2] >= -1 && x[2] <= x[0]) || x[2] != floor(x[2]) || !(fabs(x[3]) <= DBL_MAX))
+        return clbi_fail(error, CLB_EFORMAT, "array 'net' holds something else");
+    *L = (size_t)x[0];
+    opts->activation = (clb_activation)(int)x[1];
+    opts->bias = (int)x[2];
+    opts->param = x[3];
+    return CLB_OK;
+}
+
+/* The array letter l; NULL, and *error says so, unless it has that rank and is not empty. */
+static const clb_array *clbi_net_array(const clb_tensors *tensors, char letter, size_t l,
+                                       size_t rank, clb_error *error)
+{
+    char name[CLBI_NET_NAME];
+    const clb_tensor *t;
+    clbi_net_name(name, letter, l);
+    t = clb_tensors_find(tensors, name);
+    if (t && t->array.rank == rank && t->array.count > 0) return &t->array;
+    clbi_fail(error, CLB_EFORMAT, "array '%s' is missing or has another shape", name);
+    return NULL;
+}
+
+static clb_status clbi_net_values(const clb_array *array, clb_real *x, clb_error *error)
+{
+    size_t i;
+    for (i = 0; i < array->count; ++i) {
+        if (!clbi_real_ok(array->x[i]))
+            return clbi_fail(error, CLB_ENOTFINITE, "a weight is not finite");
+        x[i] = (clb_real)array->x[i];
+    }
+    return CLB_OK;
+}
+
+/* Parameters of layer l from its arrays. */
+static clb_status clbi_net_layer(clb_net *net, const clb_tensors *tensors, size_t l,
+                                 clb_error *error)
+{
+    const clb_array *W = clbi_net_array(tensors, 'W', l, 2, error), *b;
+    clb_status status;
+    if (!W) return CLB_EFORMAT;
+    status = clbi_net_values(W, net->theta + net->w[l], error);
+    if (status || net->b[l] == CLB_NO_BIAS) return status;
+    if (!(b = clbi_net_array(tensors, 'b', l, 1, error))) return CLB_EFORMAT;
+    if (b->count != net->m[l])
+        return clbi_fail(error, CLB_EFORMAT, "array 'b%z' has another length than W%z has rows", l,
+                         l);
+    return clbi_net_values(b, net->theta + net->b[l], error);
+}
+
+/* widths [L+1] from the shapes of the weight matrices. */
+static clb_status clbi_net_widths(const clb_tensors *tensors, size_t L, size_t *widths,
+                                  clb_error *error)
+{
+    size_t l;
+    for (l = 1; l <= L; ++l) {
+        const clb_array *W = clbi_net_array(tensors, 'W', l, 2, error);
+        if (!W) return CLB_EFORMAT;
+        if (l > 1 && W->shape[1] != widths[l - 1])
+            return clbi_fail(error, CLB_EFORMAT, "W%z takes %z inputs, W%z gives %z", l,
+                             W->shape[1], l - 1, widths[l - 1]);
+        widths[l - 1] = W->shape[1];
+        widths[l] = W->shape[0];
+    }
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_net_read(clb_net *net, const void *bytes, size_t size, clb_error *error)
+{
+    clb_net_opts opts = CLB_ZERO;
+    clb_tensors tensors;
+    size_t *widths = NULL, L = 0, l;
+    clb_status status = clb_npz_read(&tensors, bytes, size, error);
+    memset(net, 0, sizeof *net);
+    if (status) return status;
+    status = clbi_net_fields(&tensors, &opts, &L, error);
+    if (!status) status = clbi_alloc(&widths, L + 1, sizeof *widths);
+    if (!status) status = clbi_net_widths(&tensors, L, widths, error);
+    if (!status) status = clb_net_alloc(net, widths, L + 1, &opts);
+    for (l = 1; !status && l <= L; ++l) status = clbi_net_layer(net, &tensors, l, error);
+    if (status) clb_net_free(net);
+    CLB_FREE(widths);
+    clb_tensors_free(&tensors);
+    return clbi_done(error, status);
+}
+
+/* Text being written: room bytes at `at` (NULL: only counted). */
+typedef struct clbi_code {
+    char  *at;
+    size_t room, size;
+} clbi_code;
+
+static void clbi_code_text(clbi_code *out, const char *text)
+{
+    for (; *text; ++text, ++out->size)
+        if (out->at && out->size < out->room) out->at[out->size] = *text;
+}
+
+static void clbi_code_size(clbi_code *out, size_t value)
+{
+    char digits[24];
+    digits[clbi_put_size(digits, 0, value)] = '\0';
+    clbi_code_text(out, digits);
+}
+
+static int clbi_is_identifier(const char *name)
+{
+    const char *p;
+    for (p = name; *p; ++p) {
+        char c = (char)(*p | 0x20);
+        if (!(c >= 'a' && c <= 'z') && *p != '_' &&
+            !(p > name && clbi_is_digit((unsigned char)*p))) return 0;
+    }
+    return p > name;
+}
+
+CLBDEF clb_status clb_net_write_c(char *buffer, size_t capacity, size_t *size, const clb_net *net,
+                                  const char *name)
+{
+    clbi_code out;
+    unsigned char *bytes = NULL;
+    size_t i, count;
+    clb_status status;
+    if (!clbi_is_identifier(name)) return CLB_EOPTION;
+    status = clb_net_write(NULL, 0, &count, net);
+    if (!status) status = clbi_alloc(&bytes, count, 1);
+    if (!status) status = clb_net_write(bytes, count, &count, net);
+    out.at = buffer, out.room = capacity, out.size = 0;
+    if (!status) {
+        clbi_code_text(&out, "static const unsigned char ");
+        clbi_code_text(&out, name);
+        clbi_code_text(&out, "[");
+        clbi_code_size(&out, count);
+        clbi_code_text(&out, "] = {");
+        for (i = 0; i < count; ++i) {
+            clbi_code_text(&out, i % 20 ? "," : i ? ",\n    " : "\n    ");
+            clbi_code_size(&out, bytes[i]);
+        }
+        clbi_code_text(&out, "\n};\n");
+        *size = out.size;
+        if (buffer && out.size > capacity) status = CLB_ESIZE;
+    }
+    CLB_FREE(bytes);
+    return status;
+}
+
+#ifndef CLB_NO_STDIO
+CLBDEF clb_status clb_net_save(const clb_net *net, const char *path)
+{
+    clb_tensors tensors;
+    void *arena;
+    clb_status status = clbi_net_tensors(&tensors, net, &arena);
+    if (!status) status = clb_npz_save(&tensors, path);
+    CLB_FREE(arena);
+    return status;
+}
+
+CLBDEF clb_status clb_net_load(clb_net *net, const char *path, clb_error *error)
+{
+    unsigned char *bytes;
+    size_t size;
+    clb_status status = clbi_read_file(path, &bytes, &size);
+    memset(net, 0, sizeof *net);
+    clbi_clear(error);
+    if (status) return clbi_fail(error, status, "%s: %s", path, clb_strerror(status));
+    status = clb_net_read(net, bytes, size, error);
+    CLB_FREE(bytes);
+    return status;
+}
+#endif /* CLB_NO_STDIO */
 
 #endif /* CLB_FREESTANDING */
 

@@ -694,7 +694,7 @@ static void t_split_scale(void)
 {
     static const double x[] = { 1, 5, 1e300, 2, 5, -1e300, 3, 5, 1e300, 6, 5, -1e300 };
     static const size_t widths[] = { 3, 4, 2 };
-    static const clb_net_opts biased = { 0, CLB_RELU, -1 };
+    static const clb_net_opts biased = { 0, CLB_RELU, -1, 0 };
     static clb_real X[12];
     static int y[4] = { 0, 1, 1, 0 };
     clb_data view, train, valid, part[2];
@@ -837,31 +837,28 @@ static void t_files(void)
 
 /* ---- nets as files ------------------------------------------------------------------------- */
 
-static void net_file(char *path, size_t room, const char *prefix, const char *name)
-{
-    snprintf(path, room, "%s%s.npy", prefix, name);
-}
-
+/* A net as one file and in memory: every bit of it, and what is wrong with a damaged one. */
 static void t_net_files(void)
 {
     static const size_t widths[4] = { 3, 5, 2, 4 };
-    static const char *const names[] = { "net", "W1", "W2", "W3", "b1", "b2", "b3" };
-    static const char one[] = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 5)}";
-    static const unsigned char zeros[10] = { 0 };
     const char *folder = getenv("TMPDIR");
-    char prefix[256], path[512];
+    char path[300], *source, *at;
+    unsigned char *bytes;
+    size_t size, again, count = 0;
+    clb_error error;
     clb_rng rng;
     clb_net net, copy;
+    alloc_reset(0);
     clb_rng_seed(&rng, 8);
-    snprintf(prefix, sizeof prefix, "%s/clb_t_net_%p_", folder ? folder : "/tmp", (void *)&rng);
+    snprintf(path, sizeof path, "%s/clb_t_net_%p.npz", folder ? folder : "/tmp", (void *)&rng);
     for (int bias = -1; bias <= 3; ++bias) {
         clb_net_opts opts = CLB_ZERO;
         opts.bias = bias;
         opts.activation = CLB_LEAKY_RELU;
         opts.param = 0.1;
         EQUAL(clb_net_init(&net, widths, 4, &opts, &rng), CLB_OK);
-        EQUAL(clb_net_save(&net, prefix), CLB_OK);
-        EQUAL(clb_net_load(&copy, prefix), CLB_OK);
+        EQUAL(clb_net_save(&net, path), CLB_OK);
+        EQUAL(clb_net_load(&copy, path, &error), CLB_OK);
         EQUAL(copy.P, net.P);
         EQUAL(copy.activation, CLB_LEAKY_RELU);
         SAME_BITS(copy.param, 0.1);
@@ -869,37 +866,75 @@ static void t_net_files(void)
         for (size_t l = 1; l <= 3; ++l) EQUAL(copy.b[l], net.b[l]);
         for (size_t i = 0; i < net.P; ++i) SAME_BITS(copy.theta[i], net.theta[i]);
         clb_net_free(&copy);
-        if (bias == 3) continue;
-        clb_net_free(&net);
+        if (bias < 3) clb_net_free(&net);
     }
-    net_file(path, sizeof path, prefix, "W2");         /* shapes that do not chain, then nonsense */
-    {
-        size_t size;
-        unsigned char *p = npy_file(1, one, zeros, 10, &size);
-        put(path, p, size);
-        EQUAL(clb_net_load(&copy, prefix), CLB_OK);
+    EQUAL(clb_net_write(NULL, 0, &size, &net), CLB_OK);
+    bytes = (unsigned char *)malloc(size);
+    EQUAL(clb_net_write(bytes, size - 1, &again, &net), CLB_ESIZE);
+    EQUAL(clb_net_write(bytes, size, &again, &net), CLB_OK);
+    EQUAL(again, size);
+    EQUAL(clb_net_read(&copy, bytes, size, NULL), CLB_OK);
+    clb_net_free(&copy);
+    EQUAL(clb_net_write_c(NULL, 0, &again, &net, "my_net"), CLB_OK);        /* the bytes as source */
+    source = (char *)calloc(again + 1, 1);
+    EQUAL(clb_net_write_c(source, again, &again, &net, "my_net"), CLB_OK);
+    CHECK(!strncmp(source, "static const unsigned char my_net[", 34));
+    EQUAL(strtoul(source + 34, NULL, 10), size);
+    for (at = strchr(source, '{') + 1; *at && *at != '}'; at += *at == ',', ++count) {
+        unsigned long byte = strtoul(at, &at, 10);
+        CHECK(count < size && byte == bytes[count]);
+        while (*at == '\n' || *at == ' ') ++at;
+    }
+    EQUAL(count, size);
+    CHECK(!strcmp(at, "};\n"));
+    EQUAL(clb_net_write_c(NULL, 0, &again, &net, "2nd"), CLB_EOPTION);
+    EQUAL(clb_net_write_c(NULL, 0, &again, &net, ""), CLB_EOPTION);
+    for (size_t i = 0; i < size; i += 7) {                    /* damage is found, or does nothing */
+        bytes[i] ^= 0x20;
+        if (clb_net_read(&copy, bytes, size, &error) != CLB_OK) EMPTY(copy);
         clb_net_free(&copy);
-        p[8 + 2 + sizeof one - 3 - 4] = '1';                 /* (1, 5) */
-        put(path, p, size - 5);
-        EQUAL(clb_net_load(&copy, prefix), CLB_EFORMAT);
-        put(path, p, size - 6);
-        EQUAL(clb_net_load(&copy, prefix), CLB_ETRUNCATED);
-        free(p);
+        bytes[i] ^= 0x20;
     }
-    remove(path);
-    EQUAL(clb_net_load(&copy, prefix), CLB_EIO);
+    EQUAL(clb_net_read(&copy, bytes, size / 2, &error) != CLB_OK, 1);
     EMPTY(copy);
     net.theta[0] = (clb_real)NAN;
-    EQUAL(clb_net_save(&net, prefix), CLB_OK);
-    EQUAL(clb_net_load(&copy, prefix), CLB_ENOTFINITE);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
-        net_file(path, sizeof path, prefix, names[i]);
-        remove(path);
-    }
-    EQUAL(clb_net_load(&copy, prefix), CLB_EIO);
-    EQUAL(clb_net_save(&net, "/nowhere/at/all/"), CLB_EIO);
+    EQUAL(clb_net_save(&net, path), CLB_OK);
+    EQUAL(clb_net_load(&copy, path, &error), CLB_ENOTFINITE);
+    remove(path);
+    EQUAL(clb_net_load(&copy, path, &error), CLB_EIO);
+    CHECK(strstr(error.text, path) != NULL);
+    EQUAL(clb_net_save(&net, "/nowhere/at/all/x"), CLB_EIO);
     clb_net_free(&net);
+    EQUAL(clb_net_save(&net, path), CLB_EUNSET);
+    free(bytes), free(source);
     EQUAL(alloc_live, 0);
+}
+
+/* Doubles keep their bits in a single build too. */
+static void t_npy_save(void)
+{
+    static const double x[6] = { 0.1, -2, 3e300, 4, 5, 1.0 / 3 };
+    static const size_t shape[2] = { 2, 3 };
+    const char *folder = getenv("TMPDIR");
+    char path[300];
+    clb_real y[6];
+    clb_array array;
+    snprintf(path, sizeof path, "%s/clb_t_npy_%p.npy", folder ? folder : "/tmp", (void *)&array);
+    EQUAL(clb_npy_save_f64(path, x, 2, shape), CLB_OK);
+    EQUAL(clb_npy_load(&array, path), CLB_OK);
+    CHECK(array.rank == 2 && array.shape[0] == 2 && array.shape[1] == 3);
+    for (int i = 0; i < 6; ++i) SAME_BITS(array.x[i], x[i]);
+    clb_array_free(&array);
+    for (int i = 0; i < 6; ++i) y[i] = (clb_real)(0.1 * i);
+    EQUAL(clb_npy_save(path, y, 1, shape + 1), CLB_OK);
+    EQUAL(clb_npy_load(&array, path), CLB_OK);
+    CHECK(array.rank == 1 && array.count == 3);
+    for (int i = 0; i < 3; ++i) SAME_BITS(array.x[i], (double)y[i]);
+    clb_array_free(&array);
+    remove(path);
+    EQUAL(clb_npy_save(path, y, 9, shape), CLB_EOPTION);
+    EQUAL(clb_npy_load(&array, path), CLB_EIO);
+    EQUAL(clb_npy_save("/nowhere/at/all", y, 1, shape), CLB_EIO);
 }
 
 /* ---- mutated files ------------------------------------------------------------------------- */
@@ -1007,6 +1042,7 @@ static const test_case tests[] = { TEST(t_mixture_published),
                                    TEST(t_csv_bad),
                                    TEST(t_csv_locale),
                                    TEST(t_files),
+                                   TEST(t_npy_save),
                                    TEST(t_net_files),
                                    TEST(t_fuzz) };
 TEST_MAIN(tests)
