@@ -1,4 +1,4 @@
-/* clb.h - v0.1.0 - conservation laws and their breaking in neural network training
+/* clb.h - v0.2.0 - conservation laws and their breaking in neural network training
  *
  * A bias-free ReLU net under gradient flow keeps C_l = |W_{l+1}|^2 - |W_l|^2. Gradient descent with
  * step eta breaks it by exactly eta^2 S(eta), S = sum_t |G_{l+1}|^2 - |G_l|^2. This header has the
@@ -6,6 +6,9 @@
  * examples beside it redo the 23 experiments of arXiv 2604.07405 on their published random draws,
  * and ten of arXiv 2606.05219.
  * C99 and C++17, libc and libm, nothing else. Define CLB_IMPLEMENTATION in exactly one file.
+ * E1 to E23 are the experiments of arXiv 2604.07405, M1 to M10 those of arXiv 2606.05219; eq. (4),
+ * Theorem 2 and the like are numbered as in the first of these papers.
+ * Free software: MIT licence or public domain, as you like (text at the end of this file).
  *
  * CONTENTS    grep -n '@S' clb.h prints the map; implementation tag = interface tag + 20
  *   @S00 manual                     @S15 matrix kernels            @S20 conservation laws
@@ -44,17 +47,95 @@
  *   C(T) - C(0)      1.624648332811e-03
  *   eta^2 S(eta)     1.624648332823e-03   (Theorem 2)
  *
- *   Three levels: easy (clb_problem_run, clb_train, clb_flow), step by step
- *   (clb_loss, clb_grad, clb_curv_at, clb_hvp, clb_lanczos, clb_crossover), kernels
- *   (clb_matmul_nt, clb_dot, clb_axpy, clb_exp).
+ * 2  THE FUNCTIONS MOST PEOPLE NEED
  *
- * 2  WHAT IT DOES NOT DO
+ *   read my data             clb_data_csv_load (a table), clb_data_npy_load, clb_data_idx_load
+ *   prepare them             clb_data_split, then clb_scaler_fit and clb_scaler_apply
+ *   make a net               clb_net_init: widths, activation, biases, random weights
+ *   train it                 clb_train: any optimiser, batches, schedules, early stopping
+ *   how good is it?          clb_evaluate: loss and accuracy on any data set
+ *   use it                   clb_predict, clb_probabilities, clb_classify
+ *   keep it                  clb_net_save and clb_net_load, one file
+ *   is the law kept?         clb_trace_drift against eta^2 trace.S, after clb_train
+ *   how sharp is the loss?   clb_train_watched: sharpness and 2/eta along a training
+ *   Hessian eigenvalues      clb_pass_init, clb_curv_init, clb_curv_at, clb_lanczos
+ *
+ *   Each can be replaced by its parts: clb_grad and your own update for clb_train, clb_forward and
+ *   clb_backward for a loss of your own, clb_hvp for your own eigensolver.
+ *
+ * 3  THE OBJECTS
+ *
+ *   Structs are transparent: you declare them, an _init or _load function fills them, you may read
+ *   every member, and the _free function releases what they own. Freeing a zeroed or freed struct
+ *   does nothing. A function that fails leaves its result zeroed.
+ *
+ *   clb_data    inputs X [n][d], labels y [n]. Owns its arrays, unless it is a view of yours.
+ *   clb_net     widths, activation, and all parameters in one array theta. Owns them.
+ *   clb_pass    one net evaluated on one data set: all activations and their gradients.
+ *               Borrows net and data: both must live, at the same address, until clb_pass_free.
+ *   clb_curv    the curvature of the loss at one theta: products with the Hessian. Borrows the
+ *               pass; everything it says belongs to the last clb_curv_at.
+ *   clb_linop   a symmetric matrix that can only be multiplied by. Every eigensolver takes one.
+ *               Borrows what it was made from (clb_hessian_op: the curv) and owns nothing.
+ *   clb_trace   what a training leaves behind. Owns its arrays, borrows nothing.
+ *   clb_rng     a random generator; a plain value, copy it to repeat its draws.
+ *
+ *   clb_predict, clb_classify and clb_evaluate need no pass: they borrow only during the call.
+ *   Order of freeing: curv, pass, then net and data.
+ *
+ *   Weights     clb_net_weights(&net, l, &rows, &columns) points at W_l, l = 1..L, row-major:
+ *               entry [i * columns + j] leads from input j to unit i. clb_net_biases likewise.
+ *               Both may be written to. net.theta is all of them in a row.
+ *   Threads     The library starts none and has no shared state that changes, except the choice of
+ *               instruction set (clb_isa_set), which is made before threads start. Calls in several
+ *               threads are fine as long as each thread has its own pass, curv and generator; a net
+ *               or a data set that nobody changes may be shared.
+ *   Compiling   One file that includes the implementation takes some seconds to compile at -O2;
+ *               section 6 says how to pay that once.
+ *
+ * 4  STEP BY STEP    (status checks left out; whole programs in examples/)
+ *
+ *   A classifier on my CSV file                                        examples/classify_csv.c
+ *     1. clb_data_csv_load(&all, "my.csv", NULL, &error): the last column is the label, words or
+ *        numbers; options name another one or leave columns out. error.text says what it stumbled
+ *        over, and where.
+ *     2. clb_data_split(&all, &rng, 0.2, &train, &valid): a fifth of the rows is held out.
+ *     3. clb_scaler_fit(&scaler, &train), then clb_scaler_apply to train and to valid.
+ *     4. size_t widths[] = { train.d, 32, train.K };  clb_net_init(&net, widths, 3, &shape, &rng)
+ *        with shape.bias = -1.
+ *     5. opts.ce = CLB_CE;  opts.optimizer = CLB_ADAM;  opts.early = &early;  early.data = &valid;
+ *        clb_train(&net, &train, 0.01, 2000, &opts, NULL)
+ *     6. clb_evaluate(&net, &valid, CLB_CE, &loss, &accuracy)
+ *     7. clb_scaler_fold(&scaler, &net): the net takes raw rows from now on.
+ *        clb_net_save(&net, "my.npz"), one day clb_net_load, then clb_classify(&net, X, n, label);
+ *        all.names[label[i]] is the word.
+ *
+ *   Sharpness against 2/eta                                            examples/watch_sharpness.c
+ *     clb_watch watch = CLB_ZERO;  watch.every = 50;
+ *     clb_train_watched(&net, &data, eta, T, &opts, &watch);
+ *     for (i = 0; i < watch.count; ++i)
+ *         printf("%zu %g %g\n", watch.t[i], watch.value[i * watch.k], watch.limit[i]);
+ *
+ *   The ten largest Hessian eigenvalues of my net
+ *     clb_pass_init(&pass, &net, &data, CLB_CE);  clb_curv_init(&curv, &pass);
+ *     clb_curv_at(&curv, NULL);                          // at net.theta
+ *     H = clb_hessian_op(&curv);
+ *     clb_lanczos(&H, 10, NULL, &eigs);                  // eigs.value[0] is the largest
+ *
+ *   A loss of my own                                                   examples/own_loss.c
+ *     f = clb_forward(&pass, NULL);                      // outputs [n][K]
+ *     loss = my_loss(f, df);                             // df: your dLoss/df [n][K]
+ *     clb_backward(&pass, NULL, df, grad);               // the gradient, P numbers
+ *     clb_axpy(net.P, -eta, grad, net.theta);            // a step of gradient descent
+ *     clb_check_grad tells whether df is the derivative of the loss.
+ *
+ * 5  WHAT IT DOES NOT DO
  *
  *   No convolutions, no attention, no automatic differentiation, no GPU, no threads of its own
  *   (run several trainings side by side: nothing is shared but read-only tables). No training
  *   beyond one machine's memory.
  *
- * 3  OPTIONS    each is a build that the checks make; none is needed
+ * 6  OPTIONS    each is a build that the checks make; none is needed
  *
  *   CLB_IMPLEMENTATION      in one .c or .cpp file before the include; repeating it is harmless
  *   CLB_DECLARATIONS_ONLY   declarations even if CLB_IMPLEMENTATION is defined: the implementation
@@ -66,7 +147,7 @@
  *   CLB_ASSERT(x)           a caller's broken promise (layer out of range, ...); default assert
  *   CLB_NO_SIMD             scalar code only          CLB_NO_AVX512   at most AVX2
  *   CLB_NO_FMA              products rounded before they are added: a contract of its own
- *   CLB_NO_STDIO            no FILE * anywhere        CLB_ALLOW_FAST_MATH   gives up section 4
+ *   CLB_NO_STDIO            no FILE * anywhere        CLB_ALLOW_FAST_MATH   gives up section 7
  *   CLB_FREESTANDING        for machines without a C library, and for WebAssembly: includes only
  *                           <float.h>, <limits.h>, <stdarg.h>, <stddef.h>, <stdint.h>. Scalar, no
  *                           FILE *, no environment, no weight files (S26), no assert; required are
@@ -85,7 +166,7 @@
  *     cc -O2 -DCLB_DECLARATIONS_ONLY -o e05 examples/e05_drift_scaling.c clb.o -lm
  *   Macros that change types or behaviour (CLB_SINGLE, CLB_NO_STDIO, ...) are the same in all files.
  *
- * 4  NUMERICAL CONTRACT
+ * 7  NUMERICAL CONTRACT
  *
  *   The same program gives the same bits on every instruction set, compiler, optimisation level and
  *   number of threads, because the order of operations is part of what a function is:
@@ -100,7 +181,7 @@
  *   Numbers from other code (your own a*b+c, your libm) are yours to keep in order.
  *   CLB_RESULTS_VERSION is raised whenever any output bit of the library changes.
  *
- * 5  WHERE IS ...
+ * 8  WHERE IS ...
  *
  *   statement                    function                                 test        example
  *   Theorem 1  eq. (1) (9)-(11)  clb_charge, clb_identity_residual        t_laws.c    E1, E2
@@ -114,7 +195,7 @@
  *   Theorem 8                    clb_phase, clb_gates                     t_net.c     E15, E19, E22
  *   multi-pathway nets           clb_path_mode_step, clb_path_sharpness, clb_path_leaf t_pathways.c  M1-M10
  *
- * 6  COOKBOOK    (status checks left out)
+ * 9  COOKBOOK    (status checks left out)
  *
  *   Is a law kept by my net?    clb_train(&net, &data, eta, T, NULL, &tr);  clb_trace_drift(&tr, l)
  *                               against eta * eta * tr.S[l-1]; with momentum, Adam, decay:
@@ -136,16 +217,17 @@
  *   My own allocator            define CLB_MALLOC, CLB_REALLOC, CLB_FREE before the implementation
  *   Is it the vector code?      CLB_ISA=scalar ./program  must print the same
  *
- * 7  ERRORS AND LIMITS
+ * 10 ERRORS AND LIMITS
  *
  *   Functions that can fail return clb_status (0 is CLB_OK; clb_strerror has the text) and leave
  *   nothing allocated. Those with most to say also tell names and values, if asked:
  *       clb_error error;
  *       if (clb_data_csv_load(&data, path, &opts, &error)) puts(error.text);
  *   The error belongs to the caller; the library keeps none, so threads do not disturb each other.
- *   A training that diverges returns CLB_EDIVERGED with a valid trace up to its
- *   step. Functions that return a double return NaN where the value is undefined. Nothing prints,
- *   nothing exits.
+ *   A training that diverges returns CLB_EDIVERGED with a valid trace up to the step at which it
+ *   did. Functions that return a double return NaN where the value is undefined. The library never
+ *   prints and never exits. A broken promise of the caller's code (a layer beyond L, say) fails an
+ *   assertion, CLB_ASSERT; data never do.
  *   In float, |W|^2 ~ 20 is known to 4e-6: drifts below 1e-4 are noise; measure them in double. At
  *   and beyond the edge of stability trajectories of deep nets are chaotic: compare what they end
  *   in, not digits.
@@ -154,7 +236,7 @@
  *   clb_lanczos_bytes, ... tell what a call will allocate. A step of a training or of Lanczos
  *   allocates nothing. Large matrix products want up to 200 KiB of stack.
  *
- * 8  GLOSSARY
+ * 11 GLOSSARY
  *
  *   n samples, d inputs, m width, K outputs, L weight matrices, P parameters, T steps, eta step
  *   W_l [m_l][m_{l-1}]  net.theta + net.w[l]      G_l   gradient at the same offset
@@ -164,8 +246,9 @@
  *   f                   eta lambda_max/2          kappa_0   (|G_2|^2 - |G_1|^2)/|G|^2
  *   mu, kbar            clb_trace_energy: drift = kbar eta DL mu
  *
- * 9  HISTORY
+ * 12 HISTORY
  *
+ *   0.2.0  a library for your own nets, data and losses; see CHANGELOG.md
  *   0.1.0  first version: E1-E23, M1-M10
  * ============================================================================================ */
 #ifndef CLB_H
@@ -189,9 +272,9 @@
 #endif
 
 #define CLB_VERSION_MAJOR 0
-#define CLB_VERSION_MINOR 1
+#define CLB_VERSION_MINOR 2
 #define CLB_VERSION_PATCH 0
-#define CLB_VERSION       "0.1.0"
+#define CLB_VERSION       "0.2.0"
 #define CLB_RESULTS_VERSION 2      /* raised whenever any output bit changes */
 
 #if defined(__FAST_MATH__) && !defined(CLB_ALLOW_FAST_MATH)
@@ -466,7 +549,8 @@ CLBDEF clb_status clb_data_arrays(clb_data *data, const clb_array *X, const clb_
 
 /* IDX, the files of MNIST: unsigned bytes [n][...] and labels [n]. The first count rows (0: all),
  * in file order, x = pixel / 255 in float. K = largest label in the whole label file + 1.
- * Errors besides: CLB_EEMPTY (a dimension is 0), CLB_ERAGGED (different n), CLB_EROW (count > n). */
+ * Errors besides: CLB_EEMPTY (a dimension is 0), CLB_ERAGGED (different n), CLB_EROW (count
+ * > n). */
 typedef struct clb_idx_files {
     const void *images;
     size_t      images_size;
@@ -475,9 +559,9 @@ typedef struct clb_idx_files {
 } clb_idx_files;
 CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_t count);
 
-/* CSV as people have it: one row a line, LF or CRLF, the last one ended or not; fields may be quoted,
- * a quote inside is doubled; blank lines and a byte order mark are skipped. Numbers have a decimal
- * point, whatever the locale, and are correctly rounded.
+/* CSV as people have it: one row a line, LF or CRLF, the last one ended or not. Fields may be
+ * quoted; a quote inside is doubled. Blank lines and a byte order mark are skipped. Numbers have a
+ * decimal point, whatever the locale, and are correctly rounded.
  * Labels: integers as in clb_data_arrays; if any is no number, all are words, numbered in order of
  * first appearance. names[k] keeps them. */
 typedef struct clb_csv_opts {
@@ -729,9 +813,9 @@ CLBDEF double clb_pass_loss(void *pass, const clb_real *theta);
  * bits: clb_gate_words(pass, l) words. */
 CLBDEF size_t clb_gate_words(const clb_pass *pass, size_t l);
 CLBDEF void   clb_gates(const clb_pass *pass, size_t l, uint64_t *bits);
-/* Number of gates that differ between two results of clb_gates for the same rows. index: their i m_l + h, ascending,
- * room for n m_l; units[0..m_l-1]: how many of them belong to unit h. Either may be NULL: not
- * wanted.                                                                           E9, E15, E21 */
+/* Number of gates that differ between two results of clb_gates for the same rows. index: their
+ * i m_l + h, ascending, room for n m_l; units[0..m_l-1]: how many of them belong to unit h. Either
+ * may be NULL: not wanted.                                                        E9, E15, E21 */
 CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before,
                                 const uint64_t *after, uint32_t *index, uint32_t *units);
 /* Squared Frobenius norms of x (theta, a gradient, ...): of W_l, of b_l (0 where there is none). */
