@@ -2261,6 +2261,97 @@ CLBDEF clb_status clb_edge_predict(const clb_net *net, const clb_data *data, dou
                                    const clb_rod_opts *opts, int no_halving, clb_edge *edge);
 CLBDEF void       clb_edge_free(clb_edge *edge);
 
+/* ---- sharpness that needs no Hessian, and that of other optimisers ---- */
+
+/* Largest curvature at which the optimiser is stable, eta its step size:
+ *   gradient descent 2/eta                    heavy ball 2 (1 + beta)/eta
+ *   Nesterov 2 (1 + beta)/((1 + 2 beta) eta)  Adam 2 (1 + beta)/((1 - beta) eta): 38/eta at 0.9,
+ * Adam's for the pre-conditioned curvature below. NaN for an unknown optimiser. */
+CLBDEF double clb_stability_threshold(clb_optimizer optimizer, double eta, double beta);
+
+/* The pre-conditioned operator D^(-1/2) A D^(-1/2), D = diag(diagonal) > 0: its largest eigenvalue
+ * is that of D^-1 A, the curvature Adam and RMSprop feel. A and diagonal are kept by reference.
+ * Errors: CLB_EOPTION (an entry not positive and finite), CLB_ESIZE, CLB_ENOMEM. */
+typedef struct clb_precond {
+    clb_linop A;
+    clb_real *scale;                /* [n] D^(-1/2)                                               */
+    clb_real *x;                    /* [n] work                                                   */
+} clb_precond;
+CLBDEF clb_status clb_precond_init(clb_precond *pre, const clb_linop *A, const clb_real *diagonal);
+CLBDEF void       clb_precond_free(clb_precond *pre);
+CLBDEF clb_linop  clb_precond_op(clb_precond *pre);
+/* Adam's D from its second moments after t updates: (1 - beta1^t) (sqrt(v/(1 - beta2^t)) + eps).
+ * t = 0: no bias correction, sqrt(v) + eps, as in RMSprop.               arXiv 2207.14484 */
+CLBDEF void clb_adam_diagonal(size_t n, const clb_real *v, size_t t, double beta1, double beta2,
+                              double eps, clb_real *out);
+
+/* Critical sharpness 2/s: s the smallest step found along -direction beyond which the loss is above
+ * where it started, by doubling and bisection to a relative width tol (0 -> 1e-3); forward passes
+ * only. On a quadratic and along the gradient it is g.Hg/|g|^2.             arXiv 2601.16979
+ * theta NULL: net->theta; guess: first step, 0 -> 1 (the last s is a good one); scratch: P reals.
+ * step is infinite if the loss never rises, and as small as rounding if it rises at once. */
+typedef struct clb_critical {
+    double step, sharpness;
+    size_t losses;                  /* forward passes                                             */
+} clb_critical;
+CLBDEF clb_critical clb_critical_sharpness(clb_pass *pass, const clb_real *theta,
+                                           const clb_real *direction, double guess, double tol,
+                                           clb_real *scratch);
+
+/* Step sharpness g.Hg/|g|^2 on the rows that the curvature stands on. scratch: P reals. */
+CLBDEF double clb_step_sharpness(clb_curv *curv, clb_real *scratch);
+/* Batch sharpness E[g_B.H_B g_B]/E|g_B|^2 at the point of curv over count >= 2 random batches of
+ * `batch` rows; out->mean is the ratio, its error by the delta method. The curvature stands on all
+ * rows afterwards.  Errors: CLB_EROW (batch not in 1..n), CLB_EOPTION (count), CLB_ENOMEM. */
+CLBDEF clb_status clb_batch_sharpness(clb_curv *curv, size_t batch, size_t count, clb_rng *rng,
+                                      clb_estimate *out);
+
+/* ---- certified eigenvalues ---- */
+
+/* Intervals that provably hold the k largest eigenvalues lambda_1 >= ... >= lambda_k, whatever the
+ * eigensolver did. With V the computed vectors, B = V^T A V and R = A V - V diag(theta) by
+ * compensated products, F = V^T V - I, u the unit roundoff:
+ *   lower  lambda_j >= min over span(v_1..v_j) of x.Ax/x.x >= (theta_j - |B - Theta|)/(1 +- |F|)
+ *   upper  M = A - sigma I - sum_j w_j v_j v_j^T, w_j >= 0, has no eigenvalue above c if Cholesky's
+ *          factorisation of -M runs to its end: L L^T = -M + E with |E| <= c = g tr(L L^T), g =
+ *          (n + 3) u/(1 - (n + 3) u). Hence lambda_{k+1} <= sigma + c =: rest: none is missed. Then
+ *          lambda_j <= rest + w_j |V|^2, and with a gap below lambda_k, where sigma lies,
+ *          lambda_j <= theta_j + |B - Theta| + |R|^2/(lower_j - rest).
+ * Both ends carry the rounding of M and B, and error, a bound on |A as stored - A as meant|. */
+typedef struct clb_certificate {
+    size_t  n, k;
+    double *value;              /* [k] computed, descending                                       */
+    double *lower, *upper;      /* [k] lambda_j lies in [lower_j, upper_j]                        */
+    double  rest;               /* all other eigenvalues lie below; infinite if not proved        */
+    int     complete;           /* 1: upper ends are proved; 0: they are infinite                 */
+    void   *arena;
+} clb_certificate;
+
+/* For a stored matrix, lower triangle read. Memory 4 n^2 reals; n^3/3 multiply-adds and those of
+ * the eigensolver.  Errors: CLB_EOPTION (k = 0 or > n, error < 0), CLB_ENOTFINITE, CLB_ENOCONV (of the
+ * eigensolver; the intervals hold all the same), CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_certify(const clb_dense *A, size_t k, double error, clb_certificate *out);
+/* For an operator that is too large to store: lower ends only (complete = 0), error a bound on
+ * |computed A v - A v|/|v|. */
+CLBDEF clb_status clb_certify_op(const clb_linop *A, size_t k, double error, clb_certificate *out);
+CLBDEF void       clb_certificate_free(clb_certificate *certificate);
+
+typedef enum clb_answer { CLB_UNDECIDED, CLB_YES, CLB_NO } clb_answer;
+/* Is lambda_max > x (2/eta, say)? */
+CLBDEF clb_answer clb_certified_above(const clb_certificate *certificate, double x);
+
+/* Bound on the rounding error of the Hessian at the point of curv, a-priori: |computed - H|_2 for
+ * clb_hessian and |computed H v - H v|/|v| for clb_hvp, H what the formulas give in exact
+ * arithmetic at these parameters, data and gates. For a piecewise linear activation and squares every entry of
+ * H v is a polynomial in weights, data and gates, each monomial of which is rounded at most
+ *   N = 2 n + sum_l (5 m_{l-1} + 4 m_l + 12) + K + 20
+ * times (forward pass twice, backward pass twice, both sums over samples), so that the error is at
+ * most N u/(1 - N u) times the polynomial of absolute values; that one is a matrix with entries >=
+ * 0, whose norm is at most max_i (Hbar x)_i/x_i for any x > 0 (Collatz, Wielandt), x by a few power
+ * steps. Gates within rounding of a kink belong to the point as they were computed.
+ * Errors: CLB_EACTIVATION (smooth activations), CLB_ELOSS (ce > 0), CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_hessian_error(clb_curv *curv, double *bound);
+
 /* ============================================================================================
  * @S26 WEIGHT FILES
  * ========================================================================================== */
@@ -15193,6 +15284,547 @@ CLBDEF clb_status clb_edge_predict(const clb_net *net, const clb_data *data, dou
         clb_rod_free(&rod);
     }
     if (status && status != CLB_EDIVERGED) clb_edge_free(edge);
+    return status;
+}
+
+/* ---- sharpness that needs no Hessian, and that of other optimisers --------------------------- */
+
+CLBDEF double clb_stability_threshold(clb_optimizer optimizer, double eta, double beta)
+{
+    switch (optimizer) {
+    case CLB_GD:         return 2 / eta;
+    case CLB_HEAVY_BALL: return 2 * (1 + beta) / eta;
+    case CLB_NESTEROV:   return 2 * (1 + beta) / ((1 + 2 * beta) * eta);
+    case CLB_ADAM:       return 2 * (1 + beta) / ((1 - beta) * eta);
+    default:             return (double)NAN;
+    }
+}
+
+CLBDEF clb_status clb_precond_init(clb_precond *pre, const clb_linop *A, const clb_real *diagonal)
+{
+    size_t j, reals;
+    clb_status status;
+    memset(pre, 0, sizeof *pre);
+    if (!clbi_mul_size(A->n, 2, &reals)) return CLB_ESIZE;
+    for (j = 0; j < A->n; ++j)
+        if (!(diagonal[j] > 0) || !(diagonal[j] - diagonal[j] == 0)) return CLB_EOPTION;
+    if ((status = clbi_alloc(&pre->scale, reals, sizeof(clb_real))) != CLB_OK) return status;
+    pre->A = *A;
+    pre->x = pre->scale + A->n;
+    for (j = 0; j < A->n; ++j) pre->scale[j] = (clb_real)(1 / sqrt((double)diagonal[j]));
+    return CLB_OK;
+}
+
+CLBDEF void clb_precond_free(clb_precond *pre)
+{
+    CLB_FREE(pre->scale);
+    memset(pre, 0, sizeof *pre);
+}
+
+static void clbi_apply_precond(void *context, const clb_real *x, clb_real *y)
+{
+    clb_precond *pre = (clb_precond *)context;
+    size_t j;
+    for (j = 0; j < pre->A.n; ++j) pre->x[j] = pre->scale[j] * x[j];
+    pre->A.apply(pre->A.context, pre->x, y);
+    for (j = 0; j < pre->A.n; ++j) y[j] *= pre->scale[j];
+}
+
+CLBDEF clb_linop clb_precond_op(clb_precond *pre)
+{
+    clb_linop op;
+    op.n = pre->A.n;
+    op.apply = clbi_apply_precond;
+    op.context = pre;
+    return op;
+}
+
+CLBDEF void clb_adam_diagonal(size_t n, const clb_real *v, size_t t, double beta1, double beta2,
+                              double eps, clb_real *out)
+{
+    double first = t ? 1 - clb_pow(beta1, (double)t) : 1;
+    double second = t ? 1 - clb_pow(beta2, (double)t) : 1;
+    size_t j;
+    for (j = 0; j < n; ++j) out[j] = (clb_real)(first * (sqrt((double)v[j] / second) + eps));
+}
+
+/* Is the loss after a step s above the limit? NaN is. */
+static int clbi_loss_above(clb_pass *pass, const clb_real *theta, const clb_real *direction,
+                           double s, double limit, clb_real *scratch)
+{
+    memcpy(scratch, theta, pass->net->P * sizeof *theta);
+    clb_axpy(pass->net->P, (clb_real)-s, direction, scratch);
+    return !(clb_loss(pass, scratch) <= limit);
+}
+
+CLBDEF clb_critical clb_critical_sharpness(clb_pass *pass, const clb_real *theta,
+                                           const clb_real *direction, double guess, double tol,
+                                           clb_real *scratch)
+{
+    clb_critical out = CLB_ZERO;
+    double lo = 0, hi = 0, s = guess > 0 ? guess : 1, limit;
+    if (!theta) theta = pass->net->theta;
+    if (!(tol > 0)) tol = 1e-3;
+    limit = clb_loss(pass, theta);
+    out.losses = 1;
+    while (lo == 0 || hi == 0) {                                     /* bracket by factors of two */
+        if (s > 1e30 || s < 1e-30) break;
+        ++out.losses;
+        if (clbi_loss_above(pass, theta, direction, s, limit, scratch)) hi = s, s = 0.5 * s;
+        else lo = s, s = 2 * s;
+    }
+    while (lo > 0 && hi > 0 && hi - lo > tol * hi) {
+        double middle = 0.5 * (lo + hi);
+        ++out.losses;
+        if (clbi_loss_above(pass, theta, direction, middle, limit, scratch)) hi = middle;
+        else lo = middle;
+    }
+    out.step = hi == 0 ? (double)INFINITY : lo == 0 ? 0 : 0.5 * (lo + hi);
+    out.sharpness = 2 / out.step;
+    return out;
+}
+
+CLBDEF double clb_step_sharpness(clb_curv *curv, clb_real *scratch)
+{
+    size_t P = curv->pass->net->P;
+    clb_hvp(curv, curv->grad, scratch);
+    return clb_dot(P, curv->grad, scratch) / clb_sumsq(P, curv->grad);
+}
+
+/* Ratio of the sums of top and bottom [count], and the error of the ratio (delta method). */
+static void clbi_ratio(size_t count, const double *top, const double *bottom, clb_estimate *out)
+{
+    double a = 0, b = 0, spread = 0, half;
+    size_t i;
+    for (i = 0; i < count; ++i) a += top[i], b += bottom[i];
+    out->mean = a / b;
+    for (i = 0; i < count; ++i) {
+        double r = top[i] - out->mean * bottom[i];
+        spread += r * r;
+    }
+    out->stderr_mean = sqrt(spread * (double)count / (double)(count - 1)) / b;
+    half = clbi_student95(count - 1) * out->stderr_mean;
+    out->lower = out->mean - half;
+    out->upper = out->mean + half;
+    out->samples = count;
+}
+
+CLBDEF clb_status clb_batch_sharpness(clb_curv *curv, size_t batch, size_t count, clb_rng *rng,
+                                      clb_estimate *out)
+{
+    clb_pass *pass = curv->pass;
+    size_t i, n = pass->data->n, P = pass->net->P, doubles;
+    double *top;
+    uint32_t *order;
+    clb_real *y;
+    clb_status status;
+    if (batch < 1 || batch > n) return CLB_EROW;
+    if (count < 2) return CLB_EOPTION;
+    if (!clbi_mul_size(count, 2, &doubles)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&top, doubles, sizeof *top)) != CLB_OK) return status;
+    if ((status = clbi_alloc(&order, n, sizeof *order)) != CLB_OK) return CLB_FREE(top), status;
+    if ((status = clbi_alloc(&y, P, sizeof *y)) != CLB_OK)
+        return CLB_FREE(order), CLB_FREE(top), status;
+    for (i = 0; i < count && !status; ++i) {
+        clb_rng_permutation(rng, n, order);
+        if ((status = clb_pass_batch(pass, order, batch)) != CLB_OK) break;
+        clb_curv_at(curv, curv->theta);
+        clb_hvp(curv, curv->grad, y);
+        top[i] = clb_dot(P, curv->grad, y);
+        top[count + i] = clb_sumsq(P, curv->grad);
+    }
+    if (!status) clbi_ratio(count, top, top + count, out);
+    clb_pass_batch(pass, NULL, 0);
+    clb_curv_at(curv, curv->theta);
+    CLB_FREE(y);
+    CLB_FREE(order);
+    CLB_FREE(top);
+    return status;
+}
+
+/* ---- certified eigenvalues ------------------------------------------------------------------- */
+
+/* x.y as if computed in twice the precision, then rounded once (Ogita, Rump and Oishi). */
+static double clbi_dot2(size_t n, const clb_real *x, const clb_real *y)
+{
+    double sum = 0, low = 0;
+    size_t i;
+    for (i = 0; i < n; ++i) {
+        double e, f, product = clbi_two_prod((double)x[i], (double)y[i], &e);
+        sum = clbi_two_sum(sum, product, &f);
+        low += e + f;
+    }
+    return sum + low;
+}
+
+#define CLBI_ROUNDOFF (0.5 * CLBI_EPSILON)
+#define CLBI_INERTIA_BLOCK ((size_t)48)
+
+/* Cholesky factor of -M over the lower triangle of M, by blocks of columns; 0 when a pivot is not
+ * positive. */
+static int clbi_cholesky_negative(size_t n, clb_real *M)
+{
+    size_t j0, j, i, width;
+    for (j0 = 0; j0 < n; j0 += width) {
+        width = n - j0 < CLBI_INERTIA_BLOCK ? n - j0 : CLBI_INERTIA_BLOCK;
+        clb_matmul_nt_acc(n - j0, width, j0, M + j0 * n, n, M + j0 * n, n, M + j0 * n + j0, n);
+        for (j = j0; j < j0 + width; ++j) {
+            clb_real *row = M + j * n, pivot;
+            pivot = -(row[j] + (clb_real)clb_sumsq(j - j0, row + j0));
+            if (!(pivot > 0)) return 0;
+            row[j] = (clb_real)sqrt((double)pivot);
+            for (i = j + 1; i < n; ++i) {
+                clb_real *other = M + i * n;
+                other[j] = -(other[j] + (clb_real)clb_dot(j - j0, row + j0, other + j0)) / row[j];
+            }
+        }
+    }
+    return 1;
+}
+
+/* What clb_certify works with; A scaled to a largest entry below one. */
+typedef struct clbi_certify {
+    size_t    n, k, have;       /* have: k, and one more where there is one */
+    clb_real *A, *M, *V;        /* [n][n] symmetric; work; [have][n] rows are vectors */
+    double   *theta;            /* [have] */
+    double   *lower;            /* [k] lower ends */
+    clb_real *Av;               /* [k][n] products */
+    double    frobenius, trace; /* bound on |A| (operators: on |A v|); sum of the diagonal */
+    double    noise;            /* bound on the error of a product A v */
+    double    B, F, R;          /* |B - Theta|, |F|, |R|, bounds */
+} clbi_certify;
+
+/* A v_j of a stored matrix, each entry rounded once. */
+static void clbi_certify_products(clbi_certify *s)
+{
+    size_t i, j, n = s->n;
+    for (j = 0; j < s->k; ++j)
+        for (i = 0; i < n; ++i)
+            s->Av[j * n + i] = (clb_real)clbi_dot2(n, s->A + i * n, s->V + j * n);
+    s->noise = 2 * CLBI_ROUNDOFF * s->frobenius;
+}
+
+/* Norms of B - Theta, F and R over the first k vectors, and the lower ends on the way. */
+static void clbi_certify_lower(clbi_certify *s)
+{
+    const double u = 1.2e-16 + CLBI_ROUNDOFF;
+    size_t i, j, n = s->n;
+    double B = 0, F = 0, R = 0, noise = 4 * u * s->frobenius + s->noise;
+    for (j = 0; j < s->k; ++j) {
+        const clb_real *v = s->V + j * n, *Av = s->Av + j * n;
+        double r = 0, e, f, b, low;
+        for (i = 0; i < n; ++i) {
+            double x = (double)Av[i] - s->theta[j] * (double)v[i];
+            r += x * x;
+        }
+        R += r;
+        for (i = 0; i <= j; ++i) {
+            b = clbi_dot2(n, s->V + i * n, Av) - (i == j ? s->theta[j] : 0);
+            f = clbi_dot2(n, s->V + i * n, v) - (i == j ? 1 : 0);
+            B += (i == j ? 1 : 2) * (b * b);
+            F += (i == j ? 1 : 2) * (f * f);
+        }
+        e = 1.01 * (sqrt(B) + noise * (double)(j + 1));
+        f = 1.01 * (sqrt(F) + 4 * u * (double)(j + 1));
+        low = s->theta[j] - e;
+        s->lower[j] = low >= 0 ? low / (1 + f) : low / (1 - f);
+        s->B = e;
+        s->F = f;
+        s->R = 1.01 * (sqrt(R) + noise * (double)(j + 1) + 4 * f * s->frobenius);
+    }
+}
+
+/* Tries to prove that M = A - sigma - sum_j (theta_j - tau) v_j v_j^T has no eigenvalue above c;
+ * returns sigma + c, infinity if the proof fails. */
+static double clbi_certify_rest(clbi_certify *s, double sigma, double tau)
+{
+    const double u = CLBI_ROUNDOFF;
+    size_t i, j, n = s->n;
+    double gamma = ((double)n + 3) * u / (1 - ((double)n + 3) * u), w = 0, trace, formed;
+    memcpy(s->M, s->A, n * n * sizeof *s->M);
+    for (i = 0; i < n; ++i) s->M[i * n + i] -= (clb_real)sigma;
+    for (j = 0; j < s->k; ++j) {
+        clb_real weight = (clb_real)(s->theta[j] - tau);
+        const clb_real *v = s->V + j * n;
+        w += (double)weight;
+        for (i = 0; i < n; ++i) clb_axpy(i + 1, -weight * v[i], v, s->M + i * n);
+    }
+    formed = 1.02 * ((double)s->k + 4) * u * (s->frobenius + fabs(sigma) + w * (1 + s->F));
+    trace = (double)n * fabs(sigma) + fabs((double)n * sigma - s->trace) + w * (1 + s->F);
+    trace = (double)n * sigma - s->trace + w * (1 + s->F) + 4 * (double)n * u * trace;
+    if (!clbi_cholesky_negative(n, s->M)) return (double)INFINITY;
+    return sigma + 1.02 * gamma / (1 - gamma) * trace + formed;
+}
+
+/* Upper ends, in units of the scaled matrix; returns rest. */
+static double clbi_certify_upper(clbi_certify *s, double *upper)
+{
+    size_t j, k = s->k, tries;
+    double last = s->theta[k - 1], spread, margin, rest = (double)INFINITY;
+    double gap = s->have > k ? last - s->theta[k] : 0, in_B = s->B + 4 * s->F * s->frobenius;
+    if (s->frobenius == 0) {                                                    /* a zero matrix */
+        for (j = 0; j < k; ++j) upper[j] = 0;
+        return 0;
+    }
+    spread = (double)s->n * last - s->trace + (double)s->n * s->frobenius * CLBI_EPSILON;
+    for (j = 0; j < k; ++j) spread += s->theta[j] - last;
+    margin = ((double)s->n + 3) * CLBI_ROUNDOFF * (fabs(spread) + s->frobenius);
+    if (gap > 8 * margin) {
+        rest = clbi_certify_rest(s, last - 0.5 * gap, last - gap);
+        for (j = 0; j < k; ++j) {
+            double apart = s->lower[j] - rest;
+            upper[j] = apart > 0 ? s->theta[j] + in_B + 1.01 * s->R * s->R / apart
+                                 : (double)INFINITY;
+        }
+        if (s->lower[k - 1] > rest) return rest;
+    }
+    margin = 0.1 * margin + 64 * CLBI_ROUNDOFF * s->frobenius;
+    for (tries = 0; tries < 8; ++tries, margin *= 8) {
+        rest = clbi_certify_rest(s, last + margin, last);
+        if (rest < (double)INFINITY) break;
+    }
+    for (j = 0; j < k; ++j) upper[j] = rest + (s->theta[j] - last) * (1 + 1.01 * s->F);
+    return rest;
+}
+
+static clb_status clbi_certificate_alloc(clb_certificate *out, size_t n, size_t k)
+{
+    clb_status status;
+    size_t j;
+    memset(out, 0, sizeof *out);
+    if (k < 1 || k > n) return CLB_EOPTION;
+    if ((status = clbi_alloc(&out->arena, 3 * k, sizeof(double))) != CLB_OK) return status;
+    out->n = n;
+    out->k = k;
+    out->value = (double *)out->arena;
+    out->lower = out->value + k;
+    out->upper = out->lower + k;
+    out->rest = (double)INFINITY;
+    for (j = 0; j < k; ++j) out->upper[j] = (double)INFINITY;
+    return CLB_OK;
+}
+
+CLBDEF void clb_certificate_free(clb_certificate *certificate)
+{
+    CLB_FREE(certificate->arena);
+    memset(certificate, 0, sizeof *certificate);
+}
+
+CLBDEF clb_answer clb_certified_above(const clb_certificate *certificate, double x)
+{
+    if (certificate->lower[0] > x) return CLB_YES;
+    return certificate->complete && certificate->upper[0] <= x ? CLB_NO : CLB_UNDECIDED;
+}
+
+/* The k + 1 largest pairs into theta and V, descending. */
+static clb_status clbi_certify_pairs(clbi_certify *s)
+{
+    size_t i, j, n = s->n;
+    clb_status status;
+    double *values;
+    if (n > 512) {
+        clb_dense dense;
+        clb_eigs eigs;
+        clb_linop op;
+        clb_lanczos_opts opts = CLB_ZERO;
+        dense.n = dense.lda = n;
+        dense.A = s->A;
+        op = clb_dense_op(&dense);
+        opts.tol = 64 * CLBI_EPSILON;
+        status = clb_lanczos(&op, s->have, &opts, &eigs);
+        if (status && status != CLB_ENOCONV) return status;
+        memcpy(s->theta, eigs.value, s->have * sizeof(double));
+        memcpy(s->V, eigs.vector, s->have * n * sizeof(clb_real));
+        clb_eigs_free(&eigs);
+        return status;
+    }
+    if ((status = clbi_alloc(&values, n, sizeof *values)) != CLB_OK) return status;
+    memcpy(s->M, s->A, n * n * sizeof *s->M);
+    status = clb_eigh(n, s->M, n, values, s->V);
+    for (i = 0; i < s->have; ++i) s->theta[i] = values[n - 1 - i];
+    for (i = 0; i < n / 2; ++i)                                 /* rows descending like theta */
+        for (j = 0; j < n; ++j) {
+            clb_real x = s->V[i * n + j];
+            s->V[i * n + j] = s->V[(n - 1 - i) * n + j];
+            s->V[(n - 1 - i) * n + j] = x;
+        }
+    CLB_FREE(values);
+    return status;
+}
+
+/* The whole symmetric matrix, times 2^-scale, and what it sums to. */
+static void clbi_certify_load(clbi_certify *s, const clb_dense *A, int scale)
+{
+    size_t i, j, n = s->n;
+    double sum = 0;
+    s->trace = 0;
+    for (i = 0; i < n; ++i) {
+        for (j = 0; j <= i; ++j) {
+            double a = ldexp((double)A->A[i * A->lda + j], -scale);
+            s->A[i * n + j] = s->A[j * n + i] = (clb_real)a;
+            sum += (i == j ? 1 : 2) * (a * a);
+        }
+        s->trace += (double)s->A[i * n + i];
+    }
+    s->frobenius = sqrt(sum) * (1 + 1e-10);
+}
+
+CLBDEF clb_status clb_certify(const clb_dense *A, size_t k, double error, clb_certificate *out)
+{
+    clbi_certify s;
+    size_t j, square, reals, n = A->n;
+    clb_real *arena = NULL;
+    clb_status status = clbi_certificate_alloc(out, n, k);
+    int finite = 1, scale = clbi_scale_exponent(n, A->A, A->lda, &finite);
+    if (!status && (!(error >= 0) || !(error <= 1e300))) status = CLB_EOPTION;
+    if (!status && !finite) status = CLB_ENOTFINITE;
+    if (!status && (!clbi_mul_size(n, n, &square) || !clbi_mul_size(square, 4, &reals)))
+        status = CLB_ESIZE;
+    if (!status) status = clbi_alloc(&arena, reals, sizeof *arena);
+    memset(&s, 0, sizeof s);
+    if (!status) status = clbi_alloc(&s.theta, n + 1, sizeof(double));
+    if (status) {
+        CLB_FREE(arena);
+        clb_certificate_free(out);
+        return status;
+    }
+    s.n = n, s.k = k, s.have = k < n ? k + 1 : n;
+    s.A = arena, s.M = s.A + square, s.V = s.M + square, s.Av = s.V + square;
+    s.lower = out->lower;
+    clbi_certify_load(&s, A, scale);
+    status = clbi_certify_pairs(&s);
+    if (!status || status == CLB_ENOCONV) {
+        clbi_certify_products(&s);
+        clbi_certify_lower(&s);
+        out->rest = clbi_certify_upper(&s, out->upper);
+        out->complete = out->rest < (double)INFINITY;
+        for (j = 0; j < k; ++j) {
+            out->value[j] = ldexp(s.theta[j], scale);
+            out->lower[j] = ldexp(s.lower[j], scale) - error;
+            out->upper[j] = ldexp(out->upper[j], scale) + error;
+        }
+        out->rest = ldexp(out->rest, scale) + error;
+    } else clb_certificate_free(out);
+    CLB_FREE(s.theta);
+    CLB_FREE(arena);
+    return status;
+}
+
+CLBDEF clb_status clb_certify_op(const clb_linop *A, size_t k, double error, clb_certificate *out)
+{
+    clbi_certify s;
+    clb_eigs eigs;
+    size_t j, cells, n = A->n;
+    clb_lanczos_opts opts = CLB_ZERO;
+    clb_status found, status = clbi_certificate_alloc(out, n, k);
+    memset(&s, 0, sizeof s);
+    memset(&eigs, 0, sizeof eigs);
+    opts.tol = 256 * CLBI_EPSILON;
+    if (!status && (!(error >= 0) || !(error <= 1e300))) status = CLB_EOPTION;
+    if (!status && !clbi_mul_size(k, n, &cells)) status = CLB_ESIZE;
+    if (!status) status = clbi_alloc(&s.Av, cells, sizeof(clb_real));
+    found = status ? status : clb_lanczos(A, k, &opts, &eigs);
+    if (found && found != CLB_ENOCONV) {
+        CLB_FREE(s.Av);
+        clb_certificate_free(out);
+        return found;
+    }
+    s.n = n, s.k = k, s.V = eigs.vector, s.theta = eigs.value;
+    s.lower = out->lower;
+    s.noise = error;
+    for (j = 0; j < k; ++j) {
+        double size;
+        A->apply(A->context, s.V + j * n, s.Av + j * n);
+        size = 1.01 * sqrt(clb_sumsq(n, s.Av + j * n));
+        if (size > s.frobenius) s.frobenius = size;
+        out->value[j] = s.theta[j];
+    }
+    clbi_certify_lower(&s);
+    clb_eigs_free(&eigs);
+    CLB_FREE(s.Av);
+    return found;
+}
+
+/* The problem of absolute values: |theta|, |X|, |T|, the gates of curv. Every array of `bar` that a
+ * product reads is set here. */
+static void clbi_majorant(const clb_curv *curv, clb_curv *bar)
+{
+    const clb_pass *pass = curv->pass;
+    clb_pass *to = bar->pass;
+    const clb_net *net = pass->net;
+    size_t l, i, k, n = pass->n, K = net->m[net->L];
+    double scale = 2 / ((double)n * (double)K);
+    for (i = 0; i < net->P; ++i) bar->theta[i] = (clb_real)fabs((double)curv->theta[i]);
+    for (l = 1; l <= net->L; ++l) {
+        clbi_affine(net, bar->theta, NULL, l, n, to->a[l - 1], to->z[l], NULL);
+        if (l == net->L) break;
+        for (i = 0; i < n * net->m[l]; ++i) {
+            bar->s1[l][i] = (clb_real)fabs((double)curv->s1[l][i]);
+            to->a[l][i] = bar->s1[l][i] * to->z[l][i];
+            to->z[l][i] = curv->s1[l][i] != 0;
+        }
+    }
+    for (i = 0; i < n; ++i)
+        for (k = 0; k < K; ++k) {
+            double t = pass->targets ? fabs((double)pass->targets[i * K + k])
+                                     : (double)((size_t)pass->y[i] == k);
+            to->u[net->L][i * K + k] =
+                (clb_real)(scale * ((double)to->z[net->L][i * K + k] + t));
+        }
+    for (l = net->L; l > 1; --l)
+        clbi_back_product(bar, l, to->u[l], bar->theta, to->u[l - 1], 0);
+}
+
+/* max_i (Hbar x)_i/x_i after a few power steps from x = 1; x and y hold P reals each. */
+static double clbi_majorant_norm(clb_curv *bar, clb_real *x, clb_real *y)
+{
+    size_t i, P = bar->pass->net->P;
+    double worst = 0, best = (double)INFINITY, top;
+    int step;
+    for (i = 0; i < P; ++i) x[i] = 1;
+    for (step = 0; step < 12; ++step) {
+        clb_hvp(bar, x, y);
+        for (i = 0, worst = 0, top = 0; i < P; ++i) {
+            double ratio = (double)y[i] / (double)x[i];
+            if (!(ratio <= worst)) worst = ratio;
+            if ((double)y[i] > top) top = (double)y[i];
+        }
+        if (worst < best) best = worst;
+        if (!(top > 0)) return worst;
+        for (i = 0; i < P; ++i) x[i] = (clb_real)((double)y[i] / top + 1e-3 * (double)x[i]);
+    }
+    return best;
+}
+
+CLBDEF clb_status clb_hessian_error(clb_curv *curv, double *bound)
+{
+    const clb_net *net = curv->pass->net;
+    clb_data data;
+    clb_pass pass;
+    clb_curv bar;
+    clb_real *X, *x;
+    size_t i, l, cells = curv->pass->n * net->m[0], reals;
+    double N = 2 * (double)curv->pass->n + (double)net->m[net->L] + 20;
+    clb_status status;
+    if (clbi_is_curved(net)) return CLB_EACTIVATION;
+    if (curv->pass->ce > 0) return CLB_ELOSS;
+    if (!clbi_mul_size(net->P, 2, &reals) || !clbi_add_size(reals, cells, &reals)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&X, reals, sizeof *X)) != CLB_OK) return status;
+    x = X + cells;
+    for (i = 0; i < cells; ++i) X[i] = (clb_real)fabs((double)curv->pass->X[i]);
+    for (l = 1; l <= net->L; ++l) N += 5 * (double)net->m[l - 1] + 4 * (double)net->m[l] + 12;
+    data = clb_data_view(curv->pass->n, net->m[0], net->m[net->L], X, curv->pass->y);
+    memset(&bar, 0, sizeof bar);
+    status = clb_pass_init(&pass, net, &data, 0);
+    if (!status) status = clb_curv_init(&bar, &pass);
+    if (!status) {
+        double u = CLBI_ROUNDOFF;
+        clbi_majorant(curv, &bar);
+        *bound = 1.01 * N * u / (1 - N * u) * clbi_majorant_norm(&bar, x, x + net->P);
+    }
+    clb_curv_free(&bar);
+    clb_pass_free(&pass);
+    CLB_FREE(X);
     return status;
 }
 

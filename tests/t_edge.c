@@ -291,8 +291,241 @@ static void t_options(void)
     setup_free(&s);
 }
 
+/* ---- sharpness of a step --------------------------------------------------------------------- */
+
+/* The thresholds are where the optimiser's linear recursion on a quadratic turns unstable. */
+static void t_thresholds(void)
+{
+    static const clb_optimizer optimizers[] = { CLB_GD, CLB_HEAVY_BALL, CLB_NESTEROV };
+    const double eta = 0.3, beta = 0.8;
+    size_t o, t;
+    int side;
+    for (o = 0; o < 3; ++o)
+        for (side = -1; side <= 1; side += 2) {
+            double h = clb_stability_threshold(optimizers[o], eta, beta) * (1 + 0.01 * side);
+            double x = 1, v = 0, b = optimizers[o] == CLB_GD ? 0 : beta;
+            for (t = 0; t < 5000; ++t) {
+                v = b * v + h * x;
+                x -= eta * (optimizers[o] == CLB_NESTEROV ? h * x + b * v : v);
+            }
+            NOTE("optimiser %d, side %d, x %g", (int)optimizers[o], side, x);
+            if (side < 0) CHECK(fabs(x) < 1e-3);
+            else CHECK(fabs(x) > 1e3);
+        }
+    NEAR(clb_stability_threshold(CLB_ADAM, 0.5, 0.9), 38 / 0.5, 1e-13);
+}
+
+/* One linear layer under squares is a quadratic: critical sharpness = step sharpness there. Batches
+ * of all rows: batch sharpness is the same number, without error. */
+static void t_step_sharpness(void)
+{
+    static const size_t one_layer[] = { 10, 4 };
+    const clb_net_opts linear = kind(CLB_IDENTITY, 0, 0);
+    setup s;
+    clb_curv curv;
+    clb_critical critical;
+    clb_estimate batches;
+    clb_real *scratch;
+    double step;
+    setup_init(&s, one_layer, 2, &linear, 80, CLB_MSE);
+    EQUAL(clb_curv_init(&curv, &s.pass), CLB_OK);
+    scratch = (clb_real *)malloc(s.net.P * sizeof(clb_real));
+    clb_curv_at(&curv, NULL);
+    step = clb_step_sharpness(&curv, scratch);
+    critical = clb_critical_sharpness(&s.pass, NULL, curv.grad, 0, TOL(1e-7, 1e-3), scratch);
+    NOTE("step %g, critical %g, losses %d", step, critical.sharpness, (int)critical.losses);
+    CHECK(fabs(critical.sharpness / step - 1) < TOL(1e-6, 1e-2));
+    CHECK(critical.losses < 60);
+    clb_curv_at(&curv, NULL);
+    EQUAL(clb_batch_sharpness(&curv, 80, 3, &s.rng, &batches), CLB_OK);
+    CHECK(fabs(batches.mean / step - 1) < TOL(1e-12, 1e-4));
+    EQUAL(clb_batch_sharpness(&curv, 8, 400, &s.rng, &batches), CLB_OK);
+    CHECK(batches.mean > step && batches.upper - batches.lower < 0.5 * batches.mean);
+    EQUAL(clb_batch_sharpness(&curv, 81, 3, &s.rng, &batches), CLB_EROW);
+    clb_scale(s.net.P, -1, curv.grad);                          /* uphill: every step is above */
+    critical = clb_critical_sharpness(&s.pass, NULL, curv.grad, 0, 0, scratch);
+    CHECK(critical.step < 1e-6 * step);
+    free(scratch);
+    clb_curv_free(&curv);
+    setup_free(&s);
+}
+
+/* D^(-1/2) H D^(-1/2) against the dense matrix; Adam's diagonal by its definition. */
+static void t_precond(void)
+{
+    static const clb_real A[9] = { 4, 0, 0, 1, 3, 0, -2, 0.5f, 5 }, v[3] = { 4, 1, 9 };
+    clb_dense dense;
+    clb_linop op, scaled;
+    clb_precond pre;
+    clb_real D[3], x[3] = { 1, -2, 3 }, y[3];
+    size_t i, j;
+    clb_adam_diagonal(3, v, 2, 0.9, 0.99, 0.1, D);
+    for (i = 0; i < 3; ++i)
+        NEAR(D[i], 0.19 * (sqrt((double)v[i] / 0.0199) + 0.1), TOL(1e-12, 1e-6));
+    clb_adam_diagonal(3, v, 0, 0.9, 0.99, 0.1, D);
+    NEAR(D[2], 3.1, TOL(1e-14, 1e-6));
+    dense.n = dense.lda = 3, dense.A = A;
+    op = clb_dense_op(&dense);
+    EQUAL(clb_precond_init(&pre, &op, D), CLB_OK);
+    scaled = clb_precond_op(&pre);
+    scaled.apply(scaled.context, x, y);
+    for (i = 0; i < 3; ++i) {
+        double want = 0;
+        for (j = 0; j < 3; ++j)
+            want += (double)A[i > j ? 3 * i + j : 3 * j + i] * (double)x[j] /
+                    sqrt((double)D[i] * (double)D[j]);
+        NEAR(y[i], want, TOL(1e-14, 1e-5));
+    }
+    clb_precond_free(&pre);
+    D[1] = 0;
+    EQUAL(clb_precond_init(&pre, &op, D), CLB_EOPTION);
+}
+
+/* ---- certified eigenvalues ------------------------------------------------------------------- */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* A = H diag(lambda) H^T / n with H the Walsh-Hadamard matrix, n a power of two: with lambda of few
+ * bits every sum is exact, so that the stored matrix has exactly these eigenvalues. */
+static void walsh(size_t n, const double *lambda, double scale, clb_real *A)
+{
+    size_t i, j, k;
+    for (i = 0; i < n; ++i)
+        for (j = 0; j < n; ++j) {
+            double sum = 0;
+            for (k = 0; k < n; ++k) {
+                size_t bits = (i & k) ^ (j & k), odd = 0;
+                for (; bits; bits &= bits - 1) odd ^= 1;
+                sum += odd ? -lambda[k] : lambda[k];
+            }
+            A[i * n + j] = (clb_real)(sum / (double)n * scale);
+        }
+}
+
+/* Spectrum number c: multiple values, clusters of relative width 1e-12, +- pairs, one large, all
+ * equal, random; in units of 2^-40 (of 2^-14 in single), all below one. */
+static void adversarial(clb_rng *rng, size_t c, size_t n, double *lambda)
+{
+    const double unit = TOL(0x1p-40, 0x1p-14);
+    uint32_t draw[32];
+    size_t k;
+    clb_real x[32];
+    clb_rng_uniform(rng, n, 0, 1, x);
+    for (k = 0; k < n; ++k) draw[k] = (uint32_t)((double)x[k] * 1e6);
+    for (k = 0; k < n; ++k) {
+        double cluster = 0.5 + unit * (double)(draw[k] % 3);
+        switch (c % 6) {
+        case 0:  lambda[k] = 0.125 * (double)(draw[k] % 4); break;
+        case 1:  lambda[k] = k < n / 2 ? cluster : -0.25; break;
+        case 2:  lambda[k] = (k % 2 ? -1 : 1) * (0.0625 * (double)(k / 2 % 7) + unit); break;
+        case 3:  lambda[k] = k == draw[0] % n ? 0.75 : unit * (double)(draw[k] % 5); break;
+        case 4:  lambda[k] = draw[0] % 2 ? 0.5 : -0.5; break;
+        default: lambda[k] = floor((double)x[k] / unit) * unit - 0.5; break;
+        }
+    }
+}
+
+/* 10,000 exact spectra, scales 1e-150 to 1e150: every eigenvalue in its interval, the others below
+ * rest, no interval wider than 1e3 eps |A| sqrt(n), the verdict right where there is one. */
+static void t_certify_spectra(void)
+{
+    const double eps = TOL(2.3e-16, 1.2e-7);
+    clb_rng rng;
+    size_t c;
+    clb_rng_seed(&rng, 5);
+    for (c = 0; c < 10000; ++c) {
+        size_t n = (size_t)1 << (1 + c / 6 % 4), k = 1 + c / 24 % n, j;
+        double lambda[16], size = 0, scale = ldexp(1, ((int)(c % 41) - 20) * TOL(25, 2));
+        clb_real A[256];
+        clb_dense dense;
+        clb_certificate cert;
+        adversarial(&rng, c, n, lambda);
+        walsh(n, lambda, scale, A);
+        qsort(lambda, n, sizeof *lambda, by_value);
+        for (j = 0; j < n; ++j) {
+            lambda[j] *= scale;
+            if (fabs(lambda[j]) > size) size = fabs(lambda[j]);
+        }
+        dense.n = dense.lda = n, dense.A = A;
+        NOTE("spectrum %d, n = %d, k = %d", (int)c, (int)n, (int)k);
+        EQUAL(clb_certify(&dense, k, 0, &cert), CLB_OK);
+        EQUAL(cert.complete, 1);
+        for (j = 0; j < k; ++j) {
+            CHECK(cert.lower[j] <= lambda[j] && lambda[j] <= cert.upper[j]);
+            CHECK(cert.upper[j] - cert.lower[j] <= 1e3 * eps * size * sqrt((double)n));
+        }
+        if (k < n) CHECK(lambda[k] <= cert.rest);
+        CHECK(clb_certified_above(&cert, lambda[0]) != CLB_YES);
+        if (size > 0) {
+            EQUAL(clb_certified_above(&cert, lambda[0] - 0.01 * size), CLB_YES);
+            EQUAL(clb_certified_above(&cert, lambda[0] + 0.01 * size), CLB_NO);
+        }
+        clb_certificate_free(&cert);
+    }
+}
+
+/* The Hessian of a net: the a-priori bound covers the difference between its two algorithms
+ * (assembled, and product by product), and is not a thousand times more than eps |H| P. */
+static void t_hessian_error(void)
+{
+    setup s;
+    clb_curv curv;
+    clb_certificate cert, op_cert;
+    clb_dense dense;
+    clb_linop op;
+    clb_real *H, *x, *y;
+    double bound, worst = 0;
+    size_t i, j, P;
+    setup_init(&s, two_layers, 3, NULL, 80, CLB_MSE);
+    EQUAL(clb_curv_init(&curv, &s.pass), CLB_OK);
+    clb_curv_at(&curv, NULL);
+    P = s.net.P;
+    H = (clb_real *)malloc((P * P + 2 * P) * sizeof(clb_real));
+    CHECK(H != NULL);
+    x = H + P * P, y = x + P;
+    EQUAL(clb_hessian(&curv, H, P), CLB_OK);
+    EQUAL(clb_hessian_error(&curv, &bound), CLB_OK);
+    for (j = 0; j < P; j += 7) {
+        double difference = 0;
+        memset(x, 0, P * sizeof *x);
+        x[j] = 1;
+        clb_hvp(&curv, x, y);
+        for (i = 0; i < P; ++i)
+            difference += ((double)y[i] - (double)H[i * P + j]) * ((double)y[i] - (double)H[i * P + j]);
+        if (sqrt(difference) > worst) worst = sqrt(difference);
+    }
+    dense.n = dense.lda = P, dense.A = H;
+    EQUAL(clb_certify(&dense, 2, bound, &cert), CLB_OK);
+    op = clb_hessian_op(&curv);
+    EQUAL(clb_certify_op(&op, 2, bound, &op_cert), CLB_OK);
+    NOTE("bound %g, seen %g, sharpness %g in %g + [0, %g]", bound, worst, cert.value[0],
+         cert.lower[0], cert.upper[0] - cert.lower[0]);
+    CHECK(worst > 0 && worst <= 2 * bound);
+    CHECK(bound < TOL(2e-16, 1e-7) * cert.value[0] * (double)P * 1000);
+    EQUAL(cert.complete, 1);
+    EQUAL(op_cert.complete, 0);
+    for (j = 0; j < 2; ++j) {
+        CHECK(op_cert.lower[j] <= cert.upper[j]);
+        CHECK(fabs(op_cert.lower[j] / cert.value[j] - 1) < TOL(1e-8, 1e-2));
+    }
+    EQUAL(clb_certified_above(&op_cert, 0.99 * cert.value[0]), CLB_YES);
+    EQUAL(clb_certified_above(&op_cert, 1.01 * cert.value[0]), CLB_UNDECIDED);
+    EQUAL(clb_certified_above(&cert, 1.01 * cert.value[0]), CLB_NO);
+    clb_certificate_free(&op_cert);
+    clb_certificate_free(&cert);
+    free(H);
+    clb_curv_free(&curv);
+    setup_free(&s);
+}
+
 static const test_case tests[] = {
     TEST(t_two_point_identity), TEST(t_two_routes), TEST(t_below_the_edge), TEST(t_at_the_edge),
-    TEST(t_from_onset), TEST(t_options)
+    TEST(t_from_onset), TEST(t_options),
+    TEST(t_thresholds), TEST(t_step_sharpness), TEST(t_precond), TEST(t_certify_spectra),
+    TEST(t_hessian_error)
 };
 TEST_MAIN(tests)
