@@ -131,9 +131,9 @@
  *
  * 5  WHAT IT DOES NOT DO
  *
- *   No convolutions, no attention, no automatic differentiation, no GPU, no threads of its own
- *   (run several trainings side by side: nothing is shared but read-only tables). No training
- *   beyond one machine's memory.
+ *   No convolutions, no attention, no automatic differentiation, no GPU, no threads but those
+ *   that clb_train_opts.threads asks for (or run several trainings side by side: nothing is shared
+ *   but read-only tables). No training beyond one machine's memory.
  *
  * 6  OPTIONS    each is a build that the checks make; none is needed
  *
@@ -1005,6 +1005,18 @@ typedef struct clb_early_stop {
     int             stopped;    /* and whether patience ended the run                             */
 } clb_early_stop;
 
+/* Threads for one run. A step is cut into tasks that write to different places: rows of the forward
+ * and backward pass, columns of the weight gradients. Every element keeps its order of operations, so
+ * the bits are the same for any number of threads, and any order of the tasks. Small problems (below
+ * about a million rows times parameters) run on the caller's thread alone. */
+typedef struct clb_threads {
+    size_t count;       /* 0, 1 -> the caller's thread alone                                      */
+    /* do task(context, i) for i = 0..tasks-1, in any order and at the same time, and return when all
+     * are done; NULL -> OpenMP where the build has it, else one after the other */
+    void (*run)(void *pool, size_t tasks, void (*task)(void *context, size_t i), void *context);
+    void  *pool;        /* for run                                                                */
+} clb_threads;
+
 typedef struct clb_train_opts {
     double              ce;            /* loss blend: 0 MSE .. 1 CE                               */
     clb_optimizer       optimizer;     /* 0 -> gradient descent                                   */
@@ -1025,6 +1037,7 @@ typedef struct clb_train_opts {
     double              clip;          /* 0 -> no limit; a longer gradient is scaled to this norm */
     clb_train_state    *state;         /* NULL -> the run starts at rest                          */
     clb_early_stop     *early;         /* NULL -> none                                            */
+    clb_threads         threads;       /* 0 -> one thread                                         */
 } clb_train_opts;                      /* NULL: MSE, full-batch GD                                */
 
 CLBDEF void clb_train_opts_resolve(clb_train_opts *opts);      /* zeros -> the values really used */
@@ -6779,27 +6792,31 @@ static void clbi_weight_gradient(const clb_pass *pass, size_t l, const clb_real 
     if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, u, row, col, grad + net->b[l], acc);
 }
 
+/* u_{l-1} from u_l. */
+static void clbi_back(clb_pass *pass, const clb_real *theta, size_t l)
+{
+    const clb_net *net = pass->net;
+    size_t in = net->m[l - 1], out = net->m[l], row = out, col = 1, n = pass->n;
+    clbi_after after;
+    after.relu = NULL;
+    if (l == net->L) clbi_output_strides(pass, &row, &col);
+    after.gate = net->activation == CLB_RELU && !pass->slope ? pass->z[l - 1] : NULL;
+    CLBI_KERNEL(matmul)(n, in, out, pass->u[l], row, col, theta + net->w[l], 1, in,
+                               pass->u[l - 1], in, 0, &after);
+    if (after.gate) return;
+    if (pass->slope) clbi_held_slopes(n * in, pass->slope[l - 1], pass->u[l - 1], pass->u[l - 1]);
+    else clbi_activation_backward(net, n * in, pass->z[l - 1], pass->u[l - 1]);
+}
+
 /* u_l and the gradient of every layer from u_L = dLoss/df, after clbi_forward at the same
  * theta. gt, acc: as above. */
 static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad, clb_real *gt,
                           int acc)
 {
-    const clb_net *net = pass->net;
-    size_t l, n = pass->n;
-    clbi_after after;
-    after.relu = NULL;
-    for (l = net->L; l >= 1; --l) {
-        size_t in = net->m[l - 1], out = net->m[l], row = out, col = 1;
+    size_t l;
+    for (l = pass->net->L; l >= 1; --l) {
         clbi_weight_gradient(pass, l, pass->u[l], grad, gt, acc);
-        if (l == 1) break;
-        if (l == net->L) clbi_output_strides(pass, &row, &col);
-        after.gate = net->activation == CLB_RELU && !pass->slope ? pass->z[l - 1] : NULL;
-        CLBI_KERNEL(matmul)(n, in, out, pass->u[l], row, col, theta + net->w[l], 1, in,
-                                   pass->u[l - 1], in, 0, &after);
-        if (after.gate) continue;
-        if (pass->slope)
-            clbi_held_slopes(n * in, pass->slope[l - 1], pass->u[l - 1], pass->u[l - 1]);
-        else clbi_activation_backward(net, n * in, pass->z[l - 1], pass->u[l - 1]);
+        if (l > 1) clbi_back(pass, theta, l);
     }
 }
 
@@ -7022,6 +7039,189 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
             CLBI_KERNEL(transpose)(net->m[l - 1], net->m[l], blocks->gt + net->w[l], net->m[l],
                                grad + net->w[l], net->m[l - 1]);
     return clbi_blend(pass->ce, data->n, K, entropy, blocks->r);
+}
+
+/* ---- gradients on several threads ----------------------------------------------------------- */
+
+/* task(context, i), i < tasks, on the threads. */
+static void clbi_parallel(const clb_threads *threads, size_t tasks,
+                          void (*task)(void *context, size_t i), void *context)
+{
+    size_t i;
+    if (threads->run) {
+        threads->run(threads->pool, tasks, task, context);
+        return;
+    }
+#ifdef _OPENMP
+#pragma omp parallel for num_threads((int)threads->count) schedule(dynamic, 1)
+#endif
+    for (i = 0; i < tasks; ++i) task(context, i);
+}
+
+/* Loss and gradient of a pass in three rounds of tasks: forward pass over a block of rows; after the
+ * loss, which is one sum, backward pass over a block; a slice of the gradient of a layer. Same bits as
+ * clb_grad. */
+typedef struct clbi_rows {
+    clb_threads     threads;
+    clb_pass       *pass;
+    const clb_real *theta;
+    clb_real       *grad;
+    size_t          rows, count;    /* rows of a block; blocks of all rows of the data           */
+    clb_pass       *view;           /* [count] the pass, a block of rows of it                   */
+    clb_real       *wt, *gt;        /* [P] as in clbi_blocks                                     */
+    void           *arena;          /* of these; NULL: one thread                                */
+} clbi_rows;
+
+/* Rows times parameters from which threads are worth their start. */
+#define CLBI_THREADS_PAY 1000000
+
+static int clbi_threads_pay(const clb_threads *threads, size_t P, size_t n)
+{
+    return threads->count > 1 && (double)P * (double)n >= CLBI_THREADS_PAY;
+}
+
+/* Rows of a block: at least two blocks a thread, whole vectors, none larger than fits a cache. */
+static size_t clbi_rows_block(const clb_net *net, size_t n, size_t threads)
+{
+    size_t rows = clbi_block_rows(net, n), share = n / threads / 2 / 16 * 16;
+    if (rows > share) rows = share;
+    return rows < 16 ? 16 : rows;
+}
+
+static size_t clbi_rows_bytes(const clb_net *net, size_t n, size_t threads)
+{
+    size_t bytes, reals, count = (n + clbi_rows_block(net, n, threads) - 1) /
+                                 clbi_rows_block(net, n, threads);
+    if (!clbi_mul_size(net->P, 2, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &reals) ||
+        !clbi_mul_size(count, sizeof(clb_pass) + 3 * (net->L + 1) * sizeof(clb_real *), &bytes) ||
+        !clbi_add_size(bytes, reals, &bytes) ||
+        !clbi_add_size(bytes, 2 * CLBI_MATRIX_GAP, &bytes)) return 0;
+    return bytes;
+}
+
+static clb_status clbi_rows_init(clbi_rows *rows, clb_pass *pass, const clb_threads *threads)
+{
+    const clb_net *net = pass->net;
+    size_t i, n = pass->data->n, bytes = clbi_rows_bytes(net, n, threads->count);
+    clb_real **tables;
+    char *at;
+    clb_status status;
+    if (!bytes) return CLB_ESIZE;
+    if ((status = clbi_calloc(&rows->arena, bytes, 1)) != CLB_OK) return status;
+    rows->threads = *threads;
+    rows->pass = pass;
+    rows->rows = clbi_rows_block(net, n, threads->count);
+    rows->count = (n + rows->rows - 1) / rows->rows;
+    rows->view = (clb_pass *)rows->arena;
+    tables = (clb_real **)(void *)(rows->view + rows->count);
+    for (i = 0; i < rows->count; ++i, tables += 3 * (net->L + 1)) {
+        rows->view[i] = *pass;
+        rows->view[i].z = tables;
+        rows->view[i].a = tables + net->L + 1;
+        rows->view[i].u = tables + 2 * (net->L + 1);
+    }
+    at = (char *)tables;
+    rows->wt = clbi_next_matrix(&at, net->P);
+    rows->gt = clbi_next_matrix(&at, net->P);
+    return CLB_OK;
+}
+
+/* Block i of the pass as it stands now. */
+static clb_pass *clbi_rows_view(clbi_rows *rows, size_t i)
+{
+    const clb_pass *pass = rows->pass;
+    const clb_net *net = pass->net;
+    clb_pass *view = &rows->view[i];
+    size_t l, i0 = i * rows->rows, left = pass->n - i0, d = net->m[0], K = net->m[net->L];
+    clbi_pass_use(view, left < rows->rows ? left : rows->rows, pass->X + i0 * d,
+                  pass->y ? pass->y + i0 : NULL, pass->targets ? pass->targets + i0 * K : NULL);
+    for (l = 1; l <= net->L; ++l) {
+        view->z[l] = pass->z[l] + i0 * net->m[l];
+        view->u[l] = pass->u[l] + i0 * net->m[l];
+        if (l < net->L) view->a[l] = pass->a[l] + i0 * net->m[l];
+    }
+    return view;
+}
+
+static void clbi_rows_forward(void *context, size_t i)
+{
+    clbi_rows *rows = (clbi_rows *)context;
+    clbi_forward(clbi_rows_view(rows, i), rows->theta, rows->wt);
+}
+
+static void clbi_rows_backward(void *context, size_t i)
+{
+    clbi_rows *rows = (clbi_rows *)context;
+    size_t l;
+    for (l = rows->pass->net->L; l > 1; --l) clbi_back(&rows->view[i], rows->theta, l);
+}
+
+/* The longer side of G_l is cut into slices of *width. */
+static size_t clbi_slices(const clbi_rows *rows, size_t l, size_t *width)
+{
+    const size_t *m = rows->pass->net->m;
+    size_t side = m[l] > m[l - 1] ? m[l] : m[l - 1], share = side / rows->threads.count + 15;
+    *width = share / 16 * 16 > 0 ? share / 16 * 16 : 16;
+    return (side + *width - 1) / *width;
+}
+
+/* Columns (by_in) or rows from.. of G_l, or of its transpose where that is the better product. */
+static void clbi_gradient_slice(const clbi_rows *rows, size_t l, size_t from, size_t count)
+{
+    const clb_pass *pass = rows->pass;
+    const clb_net *net = pass->net;
+    size_t in = net->m[l - 1], out = net->m[l], n = pass->n;
+    const clb_real *a = pass->a[l - 1], *u = pass->u[l];
+    int by_in = in >= out, across = clbi_gradient_across(net, l);
+    size_t some_in = by_in ? count : in, some_out = by_in ? out : count;
+    size_t row = by_in ? 0 : from, column = by_in ? from : 0;             /* of G_l */
+    if (across)
+        CLBI_KERNEL(matmul)(some_in, some_out, n, a + column, 1, in, u + row, 1, out,
+                        rows->gt + net->w[l] + column * out + row, out, 0, NULL);
+    else
+        CLBI_KERNEL(matmul)(some_out, some_in, n, u + row, 1, out, a + column, 1, in,
+                        rows->grad + net->w[l] + row * in + column, in, 0, NULL);
+}
+
+static void clbi_rows_gradient(void *context, size_t i)
+{
+    const clbi_rows *rows = (const clbi_rows *)context;
+    const clb_pass *pass = rows->pass;
+    const clb_net *net = pass->net;
+    size_t l = 1, width, slices, side, in, out;
+    while (i >= (slices = clbi_slices(rows, l, &width))) i -= slices, ++l;
+    in = net->m[l - 1], out = net->m[l], side = in > out ? in : out;
+    clbi_gradient_slice(rows, l, i * width, side - i * width < width ? side - i * width : width);
+    if (i == 0 && net->b[l] != CLB_NO_BIAS)
+        clbi_column_sums(pass->n, out, pass->u[l], out, 1, rows->grad + net->b[l], 0);
+}
+
+/* Loss and gradient at theta, into the pass too, as clb_grad; grad NULL: the loss, as clb_loss. The
+ * pass holds no slopes. */
+static double clbi_rows_grad(clbi_rows *rows, const clb_real *theta, clb_real *grad)
+{
+    clb_pass *pass = rows->pass;
+    const clb_net *net = pass->net;
+    size_t l, width, slices = 0, count = (pass->n + rows->rows - 1) / rows->rows;
+    rows->theta = theta;
+    rows->grad = grad;
+    for (l = 1; l <= net->L; ++l) {
+        CLBI_KERNEL(transpose)(net->m[l], net->m[l - 1], theta + net->w[l], net->m[l - 1],
+                           rows->wt + net->w[l], net->m[l]);
+        slices += clbi_slices(rows, l, &width);
+    }
+    clbi_parallel(&rows->threads, count, clbi_rows_forward, rows);
+    pass->evaluated = 1;
+    pass->loss = clbi_output_loss(pass);
+    if (!grad) return pass->loss;
+    clbi_output_gradient(pass, pass->n);
+    clbi_parallel(&rows->threads, count, clbi_rows_backward, rows);
+    clbi_parallel(&rows->threads, slices, clbi_rows_gradient, rows);
+    for (l = 1; l <= net->L; ++l)
+        if (clbi_gradient_across(net, l))
+            CLBI_KERNEL(transpose)(net->m[l - 1], net->m[l], rows->gt + net->w[l], net->m[l],
+                               grad + net->w[l], net->m[l - 1]);
+    return pass->loss;
 }
 
 CLBDEF double clb_accuracy(const clb_pass *pass)
@@ -8556,7 +8756,8 @@ typedef struct clbi_run {
     size_t          idle;       /* looks since then                              */
     clb_pass        pass;       /* for observers and batches                     */
     clbi_reduced    reduced;    /* for all other steps, where there is one       */
-    clbi_blocks     blocks;     /* for the rest of them                          */
+    clbi_blocks     blocks;     /* for the rest of them, on one thread;          */
+    clbi_rows       rows;       /* on several                                    */
     int             kept;       /* somebody wants the trace                      */
     clb_trace       trace;
     clb_real       *grad;       /* G, P                                          */
@@ -8632,6 +8833,7 @@ static void clbi_run_free(clbi_run *run)
     clb_pass_free(&run->pass);
     CLB_FREE(run->reduced.arena);
     clbi_blocks_free(&run->blocks);
+    CLB_FREE(run->rows.arena);
     CLB_FREE(run->arena);
     CLB_FREE(run->sums);
     CLB_FREE(run->cursor);
@@ -8640,10 +8842,17 @@ static void clbi_run_free(clbi_run *run)
     clb_train_state_free(&run->own);
 }
 
-/* The matrices of a whole pass are there only if somebody may look at them. */
+/* Does a run go to threads? The sufficient statistics of a linear net are too small for them. */
+static int clbi_threaded(const clb_net *net, const clb_data *data, const clb_train_opts *o)
+{
+    return clbi_threads_pay(&o->threads, net->P, o->batch ? o->batch : data->n) &&
+           !clbi_reduces(net, data, o);
+}
+
+/* The matrices of a whole pass are there only if somebody may look at them, or threads share them. */
 static clb_status clbi_run_pass(clbi_run *run, const clb_data *data)
 {
-    if (run->o.batch || run->o.observer_count)
+    if (run->o.batch || run->o.observer_count || clbi_threaded(run->net, data, &run->o))
         return clb_pass_init(&run->pass, run->net, data, run->o.ce);
     run->pass.data = data;
     run->pass.n = data->n;
@@ -8771,6 +8980,11 @@ static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
         (status = clbi_calloc(&run->cursor, run->o.observer_count, 2 * sizeof *run->cursor)) !=
         CLB_OK) return status;
     if (!run->o.batch && run->reduced.arena) return CLB_OK;
+    if (clbi_threaded(run->net, data, &run->o)) {
+        status = clbi_rows_init(&run->rows, &run->pass, &run->o.threads);
+        if (status || !run->o.batch) return status;
+        return clbi_pass_batch_alloc(&run->pass);
+    }
     if (!run->o.batch) return clbi_blocks_init(&run->blocks, run->net, data, run->o.ce);
     return clbi_pass_batch_alloc(&run->pass);
 }
@@ -9191,6 +9405,11 @@ static void clbi_run_gradient(clbi_run *run, clb_real *grad, int looking)
 {
     int plain = !run->o.batch && clbi_pass_is_plain(&run->pass),
         reduced = plain && run->reduced.arena;
+    if (run->rows.arena && !run->pass.slope) {
+        clbi_rows_grad(&run->rows, run->net->theta, grad);
+        return;
+    }
+    plain = plain && !run->rows.arena;
     if ((!plain || looking) && grad) clb_grad(&run->pass, NULL, grad);
     else if (!plain || looking) clb_loss(&run->pass, NULL);
     else if (!reduced) run->pass.loss = clbi_blocks_grad(&run->blocks, run->net->theta, grad);
@@ -9304,7 +9523,10 @@ static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
         size_t row = (o->state ? 0 : sizeof(uint32_t)) + data->d * sizeof(clb_real) + (data->y ? sizeof(int) : 0) +
                      (data->targets ? data->K * sizeof(clb_real) : 0);
         if (!clbi_add_bytes(n, row, &total)) return 0;
-    } else if (!clbi_reduces(net, data, o)) {
+    }
+    if (clbi_threaded(net, data, o)) {
+        if (!clbi_add_bytes(clbi_rows_bytes(net, n, o->threads.count), 1, &total)) return 0;
+    } else if (!o->batch && !clbi_reduces(net, data, o)) {
         if (!clbi_add_bytes(clb_pass_bytes(net, &view), 1, &total) ||
             !clbi_add_bytes(clbi_blocks_bytes(net, data), 1, &total)) return 0;
     }
@@ -9319,8 +9541,8 @@ CLBDEF size_t clb_train_bytes(const clb_net *net, const clb_data *data, size_t T
     size_t total = 0, factor = 0, run;
     clb_train_opts_resolve(&o);
     if ((run = clbi_run_bytes(net, data, T, &o, with_trace)) == 0) return 0;
-    if ((o.batch || o.observer_count) && !clbi_add_bytes(clb_pass_bytes(net, data), 1, &total))
-        return 0;
+    if ((o.batch || o.observer_count || clbi_threaded(net, data, &o)) &&
+        !clbi_add_bytes(clb_pass_bytes(net, data), 1, &total)) return 0;
     if (clbi_reduces(net, data, &o)) {                /* the factorisation is over before the run */
         if (!clbi_add_bytes(clbi_reduced_bytes(net, clbi_reduced_ld(net)), 1, &total) ||
             !clbi_add_bytes(data->d + CLBI_REDUCE_ROWS + 1, (data->d + data->K) * sizeof(double),
