@@ -2,7 +2,6 @@
  * because a fault was planted in them: method, momentum, decay, step size changes, missing updates,
  * edited weights, frozen layers; what keeps no law; names of layers; bad input.
  *   cc -std=c99 -O2 -o t_audit tests/t_audit.c -lm && ./t_audit */
-#undef CLB_DECLARATIONS_ONLY     /* an implementation of its own, with the allocator that fails */
 #define CLB_IMPLEMENTATION
 #include "failing_alloc.h"
 #include "../clb.h"

@@ -3,7 +3,6 @@
  * files never read outside their bytes nor allocate beyond the bound of the manual (run it under
  * the sanitizers); what the writer writes is read back bit for bit.
  *   cc -std=c99 -O2 -o t_weights tests/t_weights.c -lm && ./t_weights */
-#undef CLB_DECLARATIONS_ONLY     /* an implementation of its own, with the allocator that fails */
 #define CLB_IMPLEMENTATION
 #include "failing_alloc.h"
 #include "../clb.h"
