@@ -275,7 +275,7 @@
 #define CLB_VERSION_MINOR 2
 #define CLB_VERSION_PATCH 0
 #define CLB_VERSION       "0.2.0"
-#define CLB_RESULTS_VERSION 2      /* raised whenever any output bit changes */
+#define CLB_RESULTS_VERSION 3      /* raised whenever any output bit changes */
 
 #if defined(__FAST_MATH__) && !defined(CLB_ALLOW_FAST_MATH)
 #error "clb.h: -ffast-math breaks the numerical contract (define CLB_ALLOW_FAST_MATH to insist)"
@@ -837,7 +837,8 @@ typedef struct clb_linop {
  * Hessian of the loss in the outputs of sample i and r = dLoss/df:
  *   H = J^T S J + sum_ik r_ik Hess f_ik        Hessian;  first term: Gauss-Newton matrix, S >= 0
  *   S_i = (1-ce) 2/(nK) I + ce/n (diag p_i - p_i p_i^T)
- * Second derivatives at the kink of a piecewise linear activation are 0. */
+ * Second derivatives at the kink of a piecewise linear activation are 0. With slopes held by
+ * clb_pass_freeze these are the derivatives of the net that has them: a_l = slope_l z_l. */
 typedef struct clb_curv {
     clb_pass  *pass;            /* its state is that of the last clb_curv_at                      */
     clb_real  *theta;           /* [P] copy of the point                                          */
@@ -846,6 +847,7 @@ typedef struct clb_curv {
     clb_real **s2;              /* s2[l]: [n][m_l] dLoss/da_l s''(z_l); NULL where s'' = 0        */
     clb_real **rz;              /* rz[l], l = 1..L: [n][m_l] work                                 */
     clb_real **ra;              /* ra[l], l = 1..L-1: [n][m_l] work                               */
+    int        held;            /* the slopes are those of clb_pass_freeze, and s2 = 0            */
     void      *arena;
     size_t     arena_bytes;
 } clb_curv;
@@ -910,15 +912,15 @@ CLBDEF size_t     clb_gauss_newton_bytes(const clb_curv *curv);
 CLBDEF clb_status clb_ntk(clb_curv *curv, size_t l, clb_real *N);
 /* Kernel [n][n] of the single function sum_k f_k: what the published programs call the NTK. */
 CLBDEF clb_status clb_ntk_sum(clb_curv *curv, size_t l, clb_real *N);
-/* Trace of clb_ntk(l). NaN when out of memory. */
-CLBDEF double     clb_ntk_trace(clb_curv *curv, size_t l);
+/* Trace of clb_ntk(l), NaN on an error. */
+CLBDEF clb_status clb_ntk_trace(clb_curv *curv, size_t l, double *trace);
 
 /* Largest singular value of the coupling blocks of a two-layer net,
  *   B_h = sum_i s'(z_ih) x_i r_i^T   (d x K, r = dLoss/df),   b = max_h sigma_max(B_h).   Theorem 6
  * For a piecewise linear activation without biases H - H_GN has the eigenvalues +-sigma(B_h), so
- * lmax(H) <= lmax(H_GN) + b and lmin(H) >= -b. NaN unless L = 2 without biases, or out of
- * memory. */
-CLBDEF double     clb_residual_bound(clb_curv *curv);
+ * lmax(H) <= lmax(H_GN) + b and lmin(H) >= -b. *bound is NaN, with CLB_OK, unless L = 2 without
+ * biases. Errors: CLB_ESIZE, CLB_ENOMEM, those of clb_jacobi; *bound is NaN then, too. */
+CLBDEF clb_status clb_residual_bound(clb_curv *curv, double *bound);
 
 /* ============================================================================================
  * @S18 OPTIMISERS, TRAINING
@@ -1592,7 +1594,7 @@ typedef struct clb_linear_modes {
     double  factor;             /* (2/K)^2 (m-d)/(3d): d_k/c_k expected at the default draw       */
     void   *arena;
 } clb_linear_modes;
-/* Errors: CLB_EOPTION (not two bias-free identity layers), CLB_ENOMEM, those of clb_jacobi. */
+/* Errors: CLB_EOPTION (not two bias-free identity layers), those of clb_pass_init and clb_jacobi. */
 CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *net,
                                         const clb_data *data);
 CLBDEF void       clb_linear_modes_free(clb_linear_modes *modes);
@@ -5441,40 +5443,61 @@ static CLBI_UNUSED const double clbi_log_coef[CLBI_LOG_TERMS] = {
 };
 #endif
 
+/* log(sum) for a sum of exp(x_k), max_k x_k = 0, rest the sum over x_k < 0. Where one x_k is 0 the
+ * sum is 1 + rest, rounded; what that lost is put back, and a small rest is the logarithm. */
+static clb_real clbi_log_rest(clb_real sum, clb_real rest, clb_real inverse)
+{
+    clb_real lost = rest - (sum - 1);
+    return clbi_logr(sum) + (lost >= (clb_real)-0.5 ? lost * inverse : 0);
+}
+
+/* max_k f_k, f_k at k col. */
+static clb_real clbi_top_output(size_t K, const clb_real *f, size_t col)
+{
+    clb_real top = f[0];
+    size_t k;
+    for (k = 1; k < K; ++k)
+        if (f[k * col] > top) top = f[k * col];
+    return top;
+}
+
 /* KERNEL softmax   n samples of K >= 1 classes, f_ik and p_ik at i row + k col; p may be f:
- * top = max_k f_ik, e_k = exp(f_ik - top), sum in order of k, p_ik = e_k (1 / sum),
- * lse_i = top + log(sum). */
+ * x_k = f_ik - max_k f_ik, e_k = exp(x_k), sum and rest (those with x_k < 0) in order of k,
+ * p_ik = e_k (1 / sum), log_i = clbi_log_rest. Cross entropy with label y is max_k f_ik - f_iy +
+ * log_i, the difference first. */
 static void clbi_softmax_scalar(size_t n, size_t K, const clb_real *f, size_t row, size_t col,
-                                clb_real *p, clb_real *lse)
+                                clb_real *p, clb_real *log_sum)
 {
     size_t i, k;
     for (i = 0; i < n; ++i, f += row, p += row) {
-        clb_real top = f[0], sum = 0, inverse;
-        for (k = 1; k < K; ++k)
-            if (f[k * col] > top) top = f[k * col];
+        clb_real top = clbi_top_output(K, f, col), sum = 0, rest = 0, inverse, x;
         for (k = 0; k < K; ++k) {
-            p[k * col] = clbi_expr(f[k * col] - top);
+            x = f[k * col] - top;
+            p[k * col] = clbi_expr(x);
             sum += p[k * col];
+            if (x < 0) rest += p[k * col];
         }
         inverse = 1 / sum;
         for (k = 0; k < K; ++k) p[k * col] *= inverse;
-        lse[i] = top + clbi_logr(sum);
+        log_sum[i] = clbi_log_rest(sum, rest, inverse);
     }
 }
 
+
 /* KERNEL entropy   n samples of K >= 1 classes, f_ik and u_ik at i + k ld, labels y_i < K:
- * u_ik = scale (p_ik - [k = y_i]) with p of KERNEL softmax; returns total + sum_i (lse_i - f_i,y_i)
- * in order of i, in double. */
+ * u_ik = scale (p_ik - [k = y_i]) with p of KERNEL softmax; returns total + the sum of the cross
+ * entropies in order of i, in double. */
 static double clbi_entropy_scalar(size_t n, size_t K, const clb_real *f, size_t ld, const int *y,
                                   clb_real scale, clb_real *u, double total)
 {
-    clb_real lse;
+    clb_real log_sum;
     size_t i, k;
     for (i = 0; i < n; ++i, ++f, ++u) {
-        clbi_softmax_scalar(1, K, f, 1, ld, u, &lse);
+        double below = (double)clbi_top_output(K, f, ld) - (double)f[(size_t)y[i] * ld];
+        clbi_softmax_scalar(1, K, f, 1, ld, u, &log_sum);
         u[(size_t)y[i] * ld] -= 1;
         for (k = 0; k < K; ++k) u[k * ld] *= scale;
-        total += (double)lse - (double)f[(size_t)y[i] * ld];
+        total += below + (double)log_sum;
     }
     return total;
 }
@@ -6277,11 +6300,14 @@ static double clbi_relu_power(double p, double z, int order)
     return factor * value;
 }
 
-/* t = tanh z:  t' = 1 - t^2,  t'' = -2 t t',  t''' = -2 t' (1 - 3 t^2) */
+/* t = tanh z:  t' = 1 - t^2 = 4 e/(1 + e)^2 with e = exp(-2|z|), which keeps its digits as t tends
+ * to 1;  t'' = -2 t t',  t''' = -2 t' (1 - 3 t^2) */
 static double clbi_tanh_order(double z, int order)
 {
-    double t = clb_tanh(z), d = 1 - t * t;
+    double t = order == 1 ? 0 : clb_tanh(z), e, d;
     if (order == 0) return t;
+    e = clb_exp(-2 * fabs(z));
+    d = 4 * e / ((1 + e) * (1 + e));
     if (order == 1) return d;
     return order == 2 ? -2 * t * d : -2 * d * (1 - 3 * t * t);
 }
@@ -6296,11 +6322,15 @@ static double clbi_sigmoid_order(double z, int order)
     return order == 2 ? d * (1 - 2 * s) : d * (1 - 6 * d);
 }
 
-/* z Phi(z); with the density f:  Phi + z f,  f (2 - z^2),  f z (z^2 - 4) */
+/* z Phi(z); with the density f:  Phi + z f,  f (2 - z^2),  f z (z^2 - 4). Beyond 40 f is below any
+ * double: the limits. */
 static double clbi_gelu_order(double z, int order)
 {
-    double Phi = order > 1 ? 0 : 0.5 * (1 + clb_erf(z * CLBI_SQRT_HALF));
-    double f = order < 1 ? 0 : CLBI_NORMAL_PEAK * clb_exp(-0.5 * z * z);
+    double Phi, f;
+    if (z < -40 || (z > 40 && order > 1)) return 0;
+    if (z > 40) return order == 0 ? z : 1;
+    Phi = order > 1 ? 0 : 0.5 * (1 + clb_erf(z * CLBI_SQRT_HALF));
+    f = order < 1 ? 0 : CLBI_NORMAL_PEAK * clb_exp(-0.5 * z * z);
     if (order == 0) return z * Phi;
     if (order == 1) return Phi + z * f;
     return order == 2 ? f * (2 - z * z) : f * z * (z * z - 4);
@@ -6624,45 +6654,49 @@ static void clbi_affine_across(const clb_pass *pass, const clb_real *theta)
 }
 
 /* KERNEL softmax for n rows of K classes; few classes by way of their transpose. */
-static void clbi_softmax_rows(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *lse)
+static void clbi_softmax_rows(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *log_sum)
 {
     enum { CLASSES = 16, MANY = 64 };
     clb_real t[CLASSES * MANY];
     size_t i, count;
     if (K > CLASSES) {
-        CLBI_KERNEL(softmax)(n, K, f, K, 1, p, lse);
+        CLBI_KERNEL(softmax)(n, K, f, K, 1, p, log_sum);
         return;
     }
     for (i = 0; i < n; i += count) {
         count = MANY < n - i ? (size_t)MANY : n - i;
         CLBI_KERNEL(transpose)(count, K, f + i * K, K, t, MANY);
-        CLBI_KERNEL(softmax)(count, K, t, 1, MANY, t, lse + i);
+        CLBI_KERNEL(softmax)(count, K, t, 1, MANY, t, log_sum + i);
         CLBI_KERNEL(transpose)(K, count, t, MANY, p + i * K, K);
     }
 }
 
-/* p = softmax(f); returns total + sum_i [logsumexp(f_i) - <t_i, f_i>], t_i the target of row i. */
+/* p = softmax(f); returns total + sum_i sum_k t_ik (logsumexp(f_i) - f_ik), t_i the target of row
+ * i. */
 static double clbi_softmax(clb_pass *pass, double total)
 {
     enum { BLOCK = 64 };
-    clb_real lse[BLOCK];
+    clb_real log_sum[BLOCK];
     size_t i, k, i0, count, row, col, K = pass->net->m[pass->net->L];
     clbi_output_strides(pass, &row, &col);
     for (i0 = 0; i0 < pass->n; i0 += count) {
         const clb_real *f = pass->z[pass->net->L] + i0 * row;
         count = BLOCK < pass->n - i0 ? (size_t)BLOCK : pass->n - i0;
-        if (pass->across) CLBI_KERNEL(softmax)(count, K, f, row, col, pass->p + i0, lse);
-        else clbi_softmax_rows(count, K, f, pass->p + i0 * K, lse);
+        if (pass->across) CLBI_KERNEL(softmax)(count, K, f, row, col, pass->p + i0, log_sum);
+        else clbi_softmax_rows(count, K, f, pass->p + i0 * K, log_sum);
         if (!pass->targets) {
             if (!pass->y) total = (double)NAN;
             for (i = 0; pass->y && i < count; ++i)
-                total += (double)lse[i] - (double)f[i * row + (size_t)pass->y[i0 + i] * col];
+                total += ((double)clbi_top_output(K, f + i * row, col) -
+                          (double)f[i * row + (size_t)pass->y[i0 + i] * col]) + (double)log_sum[i];
             continue;
         }
-        for (i = 0; i < count; ++i)
+        for (i = 0; i < count; ++i) {
+            double top = (double)clbi_top_output(K, f + i * row, col);
             for (k = 0; k < K; ++k)
                 total += (double)pass->targets[(i0 + i) * K + k] *
-                         ((double)lse[i] - (double)f[i * row + k * col]);
+                         (top - (double)f[i * row + k * col] + (double)log_sum[i]);
+        }
     }
     return total;
 }
@@ -7425,6 +7459,44 @@ CLBDEF void clb_curv_free(clb_curv *curv)
     memset(curv, 0, sizeof *curv);
 }
 
+/* Class of the largest probability, the first of equals. */
+static size_t clbi_top_class(size_t K, const clb_real *p)
+{
+    size_t k, top = 0;
+    for (k = 1; k < K; ++k)
+        if (p[k] > p[top]) top = k;
+    return top;
+}
+
+/* Sum of the other probabilities than p[top], in order: 1 - p[top] also where that cancels. */
+static double clbi_others(size_t K, const clb_real *p, size_t top)
+{
+    double sum = 0;
+    size_t k;
+    for (k = 0; k < K; ++k)
+        if (k != top) sum += (double)p[k];
+    return sum;
+}
+
+/* u_L with what p - t loses of a probability near 1:  p_top - t_top = (1 - t_top) - others. */
+static void clbi_settle_residual(clb_pass *pass)
+{
+    size_t i, K = pass->net->m[pass->net->L];
+    const clb_real *f = pass->z[pass->net->L], *p = pass->p;
+    clb_real *u = pass->u[pass->net->L];
+    double mse = (1 - pass->ce) * 2 / ((double)pass->n * (double)K),
+           ce = pass->ce / (double)pass->n, t;
+    if (!pass->y && !pass->targets) return;
+    for (i = 0; pass->ce > 0 && i < pass->n; ++i, f += K, p += K, u += K) {
+        size_t top = clbi_top_class(K, p);
+        if (!(p[top] > (clb_real)0.5)) continue;
+        t = pass->targets ? (double)pass->targets[i * K + top]
+                          : (double)((size_t)pass->y[i] == top);
+        u[top] = (clb_real)(mse * ((double)f[top] - t) +
+                            ce * ((1 - t) - clbi_others(K, p, top)));
+    }
+}
+
 /* s1 = s'(z), count values. */
 static void clbi_slopes(const clb_net *net, size_t count, const clb_real *z, clb_real *s1)
 {
@@ -7449,9 +7521,16 @@ static void clbi_bend(clb_curv *curv, size_t l)
 static void clbi_curv_slopes(clb_curv *curv)
 {
     const clb_net *net = curv->pass->net;
-    size_t l;
+    size_t l, count;
+    curv->held = curv->pass->slope != NULL;
     for (l = 1; l < net->L; ++l) {
-        clbi_slopes(net, curv->pass->n * net->m[l], curv->pass->z[l], curv->s1[l]);
+        count = curv->pass->n * net->m[l];
+        if (curv->held) {
+            memcpy(curv->s1[l], curv->pass->slope[l], count * sizeof(clb_real));
+            if (curv->s2[l]) memset(curv->s2[l], 0, count * sizeof(clb_real));
+            continue;
+        }
+        clbi_slopes(net, count, curv->pass->z[l], curv->s1[l]);
         if (curv->s2[l]) clbi_bend(curv, l);
     }
 }
@@ -7463,7 +7542,10 @@ CLBDEF double clb_curv_at(clb_curv *curv, const clb_real *theta)
     double loss;
     if (!theta) theta = net->theta;
     if (theta != curv->theta) memcpy(curv->theta, theta, net->P * sizeof *theta);
-    loss = clb_grad(pass, curv->theta, curv->grad);
+    loss = clb_loss(pass, curv->theta);
+    clbi_output_gradient(pass, pass->n);
+    clbi_settle_residual(pass);
+    clbi_backward(pass, curv->theta, curv->grad, NULL, 0);
     clbi_curv_slopes(curv);
     return loss;
 }
@@ -7475,7 +7557,7 @@ CLBDEF double clb_curv_at(clb_curv *curv, const clb_real *theta)
 static void clbi_times_slope(const clb_curv *curv, size_t l, clb_real *x)
 {
     const clb_net *net = curv->pass->net;
-    if (net->activation == CLB_IDENTITY || net->activation == CLB_RELU) return;
+    if (!curv->held && (net->activation == CLB_IDENTITY || net->activation == CLB_RELU)) return;
     CLBI_KERNEL(times)(curv->pass->n * net->m[l], curv->s1[l], x);
 }
 
@@ -7483,7 +7565,7 @@ static clbi_after clbi_gate(const clb_curv *curv, size_t l)
 {
     const clb_net *net = curv->pass->net;
     clbi_after after;
-    after.gate = l < net->L && net->activation == CLB_RELU ? curv->pass->z[l] : NULL;
+    after.gate = l < net->L && net->activation == CLB_RELU && !curv->held ? curv->pass->z[l] : NULL;
     after.relu = NULL;
     return after;
 }
@@ -7529,7 +7611,10 @@ CLBDEF clb_real *clb_jvp(clb_curv *curv, const clb_real *v)
     return curv->rz[net->L];
 }
 
-/* q_i = S_i q_i, S_i = (1-ce) 2/(nK) I + ce/n (diag p_i - p_i p_i^T) */
+/* q_i = S_i q_i, S_i = (1-ce) 2/(nK) I + ce/n (diag p_i - p_i p_i^T). The second part sees the
+ * differences of q only; they are taken from the most likely class, so that nothing cancels as its
+ * probability tends to 1:
+ *   v = q - q_top,   (S q)_k = mse q_k + ce p_k (v_k - sum_j p_j v_j),   v_top = 0 */
 static void clbi_output_hessian(const clb_pass *pass, clb_real *q)
 {
     size_t i, k, n = pass->n, K = pass->net->m[pass->net->L];
@@ -7541,9 +7626,9 @@ static void clbi_output_hessian(const clb_pass *pass, clb_real *q)
     }
     for (i = 0; i < n; ++i, q += K) {
         const clb_real *p = pass->p + i * K;
-        clb_real mean = 0;                                       /* p . q */
-        for (k = 0; k < K; ++k) mean += p[k] * q[k];
-        for (k = 0; k < K; ++k) q[k] = mse * q[k] + ce * (p[k] * (q[k] - mean));
+        clb_real mean = 0, top = q[clbi_top_class(K, p)];
+        for (k = 0; k < K; ++k) mean += p[k] * (q[k] - top);
+        for (k = 0; k < K; ++k) q[k] = mse * q[k] + ce * (p[k] * ((q[k] - top) - mean));
     }
 }
 
@@ -7703,7 +7788,7 @@ typedef struct clbi_assembly {
     size_t    class_pairs;      /* K (K+1)/2                                                      */
     int       residual;         /* add sum_ik r_ik Hess f_ik                                      */
     clb_real *x, *h;            /* [n][d1], [n][m1]                                               */
-    clb_real *pw;               /* [n][m]       p W_2, if ce > 0                                  */
+    clb_real *w;                /* [K]          column j of W_2                                   */
     clb_real *S;                /* [n][class_pairs]  S_i(k,k'), k' >= k                           */
     clb_real *xx;               /* [n][pairs]   x_a x_b, b >= a, if one chunk holds them          */
     clb_real *gx, *gh, *gxx;    /* the same rows, active samples only                             */
@@ -7717,6 +7802,7 @@ typedef struct clbi_assembly {
     clb_real *couple;           /* [K][d1]      the part of r in it                               */
     clb_real *second;           /* [class_pairs][m1][m1]  W_2 with W_2                            */
     size_t   *active;           /* [n] samples with s'_ij, s''_ij or h_ij                         */
+    size_t   *top;              /* [n] most likely class                                          */
     void     *arena;
 } clbi_assembly;
 
@@ -7748,7 +7834,7 @@ static int clbi_assembly_parts(clbi_assembly *s, size_t size[CLBI_PARTS],
     for (i = 0; i < CLBI_PARTS; ++i) rows[i] = s->n;
     columns[0] = s->d1,            slot[0] = &s->x;
     columns[1] = s->m1,            slot[1] = &s->h;
-    columns[2] = s->m,             slot[2] = &s->pw;
+    rows[2] = 1, columns[2] = s->K, slot[2] = &s->w;
     columns[3] = s->class_pairs,   slot[3] = &s->S;
     columns[4] = s->pairs == s->all_pairs ? s->pairs : 0, slot[4] = &s->xx;
     columns[5] = s->d1,            slot[5] = &s->gx;
@@ -7766,7 +7852,7 @@ static int clbi_assembly_parts(clbi_assembly *s, size_t size[CLBI_PARTS],
     for (i = 0; i < CLBI_PARTS; ++i)
         if (!clbi_mul_size(rows[i], columns[i], &size[i]) ||
             !clbi_add_size(total, size[i], &total)) return 0;
-    list = s->n * sizeof *s->active + CLBI_PARTS * CLBI_MATRIX_GAP;
+    list = 2 * s->n * sizeof *s->active + CLBI_PARTS * CLBI_MATRIX_GAP;
     return clbi_mul_size(total, sizeof(clb_real), &total) && clbi_add_size(total, list, bytes);
 }
 
@@ -7779,7 +7865,8 @@ static clb_status clbi_assembly_alloc(clbi_assembly *s)
     if (!clbi_assembly_parts(s, size, slot, &bytes)) return CLB_ESIZE;
     if ((status = clbi_alloc(&s->arena, bytes, 1)) != CLB_OK) return status;
     s->active = (size_t *)s->arena;
-    at = (char *)(s->active + s->n);
+    s->top = s->active + s->n;
+    at = (char *)(s->top + s->n);
     for (i = 0; i < CLBI_PARTS; ++i) *slot[i] = clbi_next_matrix(&at, size[i]);
     return CLB_OK;
 }
@@ -7845,39 +7932,46 @@ static size_t clbi_find_active(const clbi_assembly *s, size_t j)
     return count;
 }
 
-/* S_i(k,k') = (1-ce) 2/(nK) [k = k'] + ce/n p_ik ([k = k'] - p_ik'), k' >= k */
+/* S_i(k,k') = (1-ce) 2/(nK) [k = k'] + ce/n p_ik ([k = k'] - p_ik'), k' >= k; the most likely
+ * classes. */
 static void clbi_form_S(const clbi_assembly *s)
 {
     const clb_pass *pass = s->curv->pass;
     clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)s->n * (double)s->K));
     clb_real ce = (clb_real)(pass->ce / (double)s->n), *S = s->S;
     size_t i, k, kk;
-    for (i = 0; i < s->n; ++i)
+    for (i = 0; i < s->n; ++i) {
+        const clb_real *p = pass->p + i * s->K;
+        size_t top = s->top[i] = pass->ce > 0 ? clbi_top_class(s->K, p) : 0;
+        clb_real others = pass->ce > 0 ? (clb_real)clbi_others(s->K, p, top) : 0;
         for (k = 0; k < s->K; ++k)
             for (kk = k; kk < s->K; ++kk, ++S) {
                 *S = k == kk ? mse : 0;
-                if (pass->ce > 0) {
-                    const clb_real *p = pass->p + i * s->K;
-                    *S += ce * (p[k] * ((clb_real)(k == kk) - p[kk]));
-                }
+                if (pass->ce <= 0) continue;
+                *S += ce * (k != kk ? -p[k] * p[kk] : p[k] * (k == top ? others : 1 - p[k]));
             }
+    }
 }
 
-/* t_ik = s'_ij (S_i W_2)_kj = s'_ij [ mse W_kj + ce p_ik (W_kj - (p W)_ij) ], active samples. */
+/* t_ik = s'_ij (S_i W_2)_kj for the active samples, as in clbi_output_hessian:
+ *   v_k = W_kj - W_top,j,   s'_ij [ mse W_kj + ce p_ik (v_k - sum_k' p_ik' v_k') ] */
 static void clbi_form_t(const clbi_assembly *s, size_t j, size_t count)
 {
     const clb_pass *pass = s->curv->pass;
     const clb_real *W2 = s->curv->theta + pass->net->w[2];
     clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)s->n * (double)s->K));
-    clb_real ce = (clb_real)(pass->ce / (double)s->n);
-    size_t r, k;
-    for (r = 0; r < count; ++r) {
+    clb_real ce = (clb_real)(pass->ce / (double)s->n), *w = s->w, *t = s->t;
+    size_t r, k, K = s->K;
+    for (k = 0; k < K; ++k) w[k] = W2[k * s->m + j];
+    for (r = 0; r < count; ++r, t += K) {
         size_t i = s->active[r];
-        clb_real slope = s->curv->s1[1][i * s->m + j];
-        for (k = 0; k < s->K; ++k) {
-            clb_real w = W2[k * s->m + j], q = mse * w;
-            if (pass->ce > 0) q += ce * (pass->p[i * s->K + k] * (w - s->pw[i * s->m + j]));
-            s->t[r * s->K + k] = slope * q;
+        const clb_real *p = pass->p + i * K;
+        clb_real slope = s->curv->s1[1][i * s->m + j], top = w[s->top[i]], mean = 0;
+        for (k = 0; k < K && pass->ce > 0; ++k) mean += p[k] * (w[k] - top);
+        for (k = 0; k < K; ++k) {
+            clb_real q = mse * w[k];
+            if (pass->ce > 0) q += ce * (p[k] * ((w[k] - top) - mean));
+            t[k] = slope * q;
         }
     }
 }
@@ -8054,9 +8148,6 @@ static void clbi_assemble(const clbi_assembly *s)
     clbi_extend(s->n, s->d, s->d1, pass->a[0], s->x);
     clbi_extend(s->n, s->m, s->m1, pass->a[1], s->h);
     clbi_form_S(s);
-    if (pass->ce > 0)
-        clb_matmul_nn(s->n, s->m, s->K, pass->p, s->K, s->curv->theta + pass->net->w[2], s->m,
-                      s->pw, s->m);
     for (i = 0; i < s->n && s->pairs == s->all_pairs; ++i)
         clbi_products(s->d1, 0, s->d1, s->x + i * s->d1, s->xx + i * s->pairs);
     for (j = 0; j < s->m; ++j) {
@@ -8214,7 +8305,7 @@ static clb_status clbi_ntk(const clb_curv *curv, size_t l, int sum, clb_real *N)
     size_t L = curv->pass->net->L, n = curv->pass->n, R = sum ? 1 : curv->pass->net->m[L], at;
     clbi_kernel s;
     clb_status status;
-    if (l > L) return CLB_EOPTION;
+    if (l > L) return CLB_ELAYER;
     if ((status = clbi_kernel_alloc(&s, curv, R, sum)) != CLB_OK) return status;
     memset(N, 0, n * R * n * R * sizeof *N);
     for (at = 1; at <= L; ++at)
@@ -8233,25 +8324,29 @@ CLBDEF clb_status clb_ntk_sum(clb_curv *curv, size_t l, clb_real *N)
     return clbi_ntk(curv, l, 1, N);
 }
 
-CLBDEF double clb_ntk_trace(clb_curv *curv, size_t l)
+CLBDEF clb_status clb_ntk_trace(clb_curv *curv, size_t l, double *trace)
 {
     const clb_net *net = curv->pass->net;
     size_t at, i, n = curv->pass->n, R = net->m[net->L];
-    double trace = 0;
+    double sum = 0;
     clbi_kernel s;
-    if (l > net->L || clbi_kernel_alloc(&s, curv, R, 0)) return (double)NAN;
+    clb_status status;
+    *trace = (double)NAN;
+    if (l > net->L) return CLB_ELAYER;
+    if ((status = clbi_kernel_alloc(&s, curv, R, 0)) != CLB_OK) return status;
     for (at = 1; at <= net->L; ++at) {
         size_t in = net->m[at - 1], out = net->m[at];
         const clb_real *D;
         if (l && at != l) continue;
         D = clbi_sensitivity(curv, at, 0, n, R, s.Q, s.buffer);
         for (i = 0; i < n; ++i)
-            trace += clb_sumsq(R * out, D + i * R * out) *
+            sum += clb_sumsq(R * out, D + i * R * out) *
                      (clb_sumsq(in, curv->pass->a[at - 1] + i * in) +
                       (net->b[at] == CLB_NO_BIAS ? 0 : 1));
     }
     CLB_FREE(s.arena);
-    return trace;
+    *trace = sum;
+    return CLB_OK;
 }
 
 /* ---- full matrices: any depth --------------------------------------------------------------- */
@@ -8276,7 +8371,8 @@ static void clbi_jacobian_rows(const clb_curv *curv, size_t first, size_t count,
     }
 }
 
-/* SJ = S J for the same rows: (S_i J_i)_k = mse J_ik + ce p_ik (J_ik - sum_k' p_ik' J_ik'). */
+/* SJ = S J for the same rows, as in clbi_output_hessian: with V_k = J_ik - J_i,top
+ *   (S_i J_i)_k = mse J_ik + ce p_ik (V_k - sum_k' p_ik' V_k'). */
 static void clbi_weight_rows(const clb_curv *curv, size_t first, size_t count, const clb_real *J,
                              clb_real *SJ)
 {
@@ -8286,13 +8382,14 @@ static void clbi_weight_rows(const clb_curv *curv, size_t first, size_t count, c
     clb_real ce = (clb_real)(pass->ce / (double)pass->n);
     for (i = 0; i < count; ++i) {
         const clb_real *p = pass->p + (first + i) * K, *Ji = J + i * K * P;
+        const clb_real *top = Ji + (pass->ce > 0 ? clbi_top_class(K, p) : 0) * P;
         clb_real *to = SJ + i * K * P;
         for (c = 0; c < P; ++c) {
             clb_real mean = 0;
-            for (k = 0; k < K && pass->ce > 0; ++k) mean += p[k] * Ji[k * P + c];
+            for (k = 0; k < K && pass->ce > 0; ++k) mean += p[k] * (Ji[k * P + c] - top[c]);
             for (k = 0; k < K; ++k) {
                 clb_real v = Ji[k * P + c];
-                to[k * P + c] = mse * v + (pass->ce > 0 ? ce * (p[k] * (v - mean)) : 0);
+                to[k * P + c] = mse * v + (pass->ce > 0 ? ce * (p[k] * ((v - top[c]) - mean)) : 0);
             }
         }
     }
@@ -8402,8 +8499,7 @@ static clb_status clbi_coupling_sigma(const clb_curv *curv, size_t h, clb_real *
     return status;
 }
 
-/* *bound as clb_residual_bound, NaN where it is not defined. */
-static clb_status clbi_residual_bound(clb_curv *curv, double *bound)
+CLBDEF clb_status clb_residual_bound(clb_curv *curv, double *bound)
 {
     const clb_net *net = curv->pass->net;
     double sigma;
@@ -8422,13 +8518,6 @@ static clb_status clbi_residual_bound(clb_curv *curv, double *bound)
     if (status) *bound = (double)NAN;
     CLB_FREE(work);
     return status;
-}
-
-CLBDEF double clb_residual_bound(clb_curv *curv)
-{
-    double bound;
-    (void)clbi_residual_bound(curv, &bound);
-    return bound;
 }
 
 CLBDEF clb_status clb_sharpness(clb_curv *curv, const clb_lanczos_opts *opts, double *largest,
@@ -10243,8 +10332,10 @@ CLBDEF clb_status clb_flow(clb_net *net, const clb_data *data, double time,
 
 #ifdef CLB_SINGLE
 #define CLBI_EPS 1.1920928955078125e-07           /* distance from 1 to the next clb_real */
+#define CLBI_REAL_MIN 0x1p-126                    /* smallest clb_real with all its digits */
 #else
 #define CLBI_EPS 2.2204460492503131e-16
+#define CLBI_REAL_MIN 0x1p-1022
 #endif
 #define CLBI_DBL_EPS 2.2204460492503131e-16
 #define CLBI_PANEL ((size_t)32)              /* columns reduced between two updates of the matrix */
@@ -11400,24 +11491,25 @@ static int clbi_krylov_random(clbi_krylov *k)
 #define CLBI_KRYLOV_LIMIT 0x1p300
 #endif
 
-/* w, just made by the operator, times the scale. The scale goes by the largest
- * norm so far: what is known already changes with it. */
+/* w, just made by the operator, times the scale. */
 static void clbi_krylov_scale(clbi_krylov *k)
 {
-    double norm = clbi_norm(k->n, k->w), scale = k->scale;
-    k->finite = norm <= DBL_MAX;
-    if (!k->finite) return;
-    if (norm > k->top) {
-        k->top = norm;
-        scale = clbi_scale_into(norm, CLBI_KRYLOV_LIMIT);
-    }
-    if (scale != k->scale) {
-        for (size_t i = 0; i < k->cap * k->cap; ++i) k->H[i] = k->H[i] / k->scale * scale;
-        k->norm = k->norm / k->scale * scale;
-        k->scale = scale;
-    }
-    for (size_t j = 0; scale != 1 && j < k->n; ++j) k->w[j] = (clb_real)((double)k->w[j] * scale);
-    k->norm = fmax(k->norm, scale != 1 ? clbi_norm(k->n, k->w) : norm);
+    for (size_t j = 0; k->scale != 1 && j < k->n; ++j)
+        k->w[j] = (clb_real)((double)k->w[j] * k->scale);
+}
+
+/* Looks at w before that: a larger norm than all before may ask for another scale, with which what
+ * is known already changes. */
+static void clbi_krylov_rescale(clbi_krylov *k, double norm)
+{
+    double now = norm * k->scale, scale;
+    if (norm <= k->top) return;
+    k->top = norm;
+    if (now > 1 / CLBI_KRYLOV_LIMIT && now < CLBI_KRYLOV_LIMIT) return;
+    scale = clbi_scale_into(norm, CLBI_KRYLOV_LIMIT);
+    for (size_t i = 0; i < k->cap * k->cap; ++i) k->H[i] = k->H[i] / k->scale * scale;
+    k->norm = k->norm / k->scale * scale;
+    k->scale = scale;
 }
 
 /* w = A v_j. A stored matrix is read once for two vectors where the next one is
@@ -11425,6 +11517,7 @@ static void clbi_krylov_scale(clbi_krylov *k)
 static void clbi_krylov_apply(clbi_krylov *k, size_t j)
 {
     const clb_real *v = k->V + j * k->n;
+    double norm;
     ++k->products;
     if (k->ahead) {
         memcpy(k->w, k->w + k->n, k->n * sizeof *k->w);
@@ -11436,7 +11529,12 @@ static void clbi_krylov_apply(clbi_krylov *k, size_t j)
     } else {
         k->A->apply(k->A->context, v, k->w);
     }
+    norm = clbi_norm(k->n, k->w);
+    k->finite = norm <= DBL_MAX;
+    if (!k->finite) return;
+    clbi_krylov_rescale(k, norm);
     clbi_krylov_scale(k);
+    k->norm = fmax(k->norm, k->scale != 1 ? clbi_norm(k->n, k->w) : norm);
 }
 
 /* Applies A to the next unprocessed row and extends the basis by what is new; where nothing is (an
@@ -11740,7 +11838,7 @@ static void clbi_lanczos_measure(clbi_lanczos *s, clb_eigs *out, size_t i)
 {
     clbi_krylov *k = &s->k;
     size_t at = s->keep[i];
-    double r = s->res[at], off = 0, noise = 4 * CLBI_EPS * k->norm;
+    double r = s->res[at], off = 0, noise = 4 * CLBI_EPS * fmax(k->norm, k->scale * CLBI_REAL_MIN);
     clb_real *v = out->vector + i * k->n;
     int measured = k->products < s->opts.max_products;
     clbi_normalise(k->n, v);
@@ -12761,8 +12859,9 @@ CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *
     clb_status status;
     memset(modes, 0, sizeof *modes);
     if (net->L != 2 || net->activation != CLB_IDENTITY || net->b[1] != CLB_NO_BIAS ||
-        net->b[2] != CLB_NO_BIAS || data->d != d || data->K != net->m[2])
+        net->b[2] != CLB_NO_BIAS)
         return CLB_EOPTION;
+    if ((status = clbi_pass_check(net, data, CLB_MSE)) != CLB_OK) return status;
     m = net->m[1], K = net->m[2];
     if ((status = clbi_linear_work_alloc(&s, net, data->n)) != CLB_OK) return status;
     if ((status = clbi_calloc(&modes->arena, 6 * d, sizeof *lx)) == CLB_OK) {
@@ -12801,22 +12900,17 @@ static double clbi_softmax_secular(size_t K, const clb_real *p, size_t top, doub
     double f = (x - (double)p[top] * q) / ((double)p[top] - x);
     size_t k;
     for (k = 0; k < K; ++k)
-        if (k != top) f += (double)p[k] * (double)p[k] / ((double)p[k] - x);
+        if (k != top && p[k] > 0) f += (double)p[k] / ((double)p[k] - x) * (double)p[k];
     return f;
 }
 
 CLBDEF double clb_softmax_curvature(size_t K, const clb_real *p)
 {
-    size_t k, top = 0;
-    double lo = 0, hi, q = 0;
+    size_t k, top = clbi_top_class(K, p);
+    double lo = 0, hi, q = clbi_others(K, p, top);
     int i;
-    for (k = 1; k < K; ++k)
-        if (p[k] > p[top]) top = k;
-    for (k = 0; k < K; ++k) {
-        if (k == top) continue;
-        q += (double)p[k];
-        if ((double)p[k] > lo) lo = (double)p[k];
-    }
+    for (k = 0; k < K; ++k)
+        if (k != top && (double)p[k] > lo) lo = (double)p[k];
     hi = (double)p[top] < 2 * q ? (double)p[top] : 2 * q;   /* p_(2) <= root <= p_(1), 2 p q, 1/2 */
     if (hi > 0.5) hi = 0.5;
     for (i = 0; i < 1100 && lo < hi; ++i) {
@@ -12844,14 +12938,15 @@ static void clbi_compression_softmax(const clb_pass *pass, clb_compression *out)
     size_t i, k, K = pass->net->m[pass->net->L];
     for (i = 0; i < pass->n; ++i) {
         const clb_real *p = pass->p + i * K;
-        double q = (double)p[pass->y[i]] * (1 - (double)p[pass->y[i]]),
-               s = clb_softmax_curvature(K, p);
-        out->q_mean += q / (double)pass->n;
-        if (q > out->q_max) out->q_max = q;
+        size_t top = clbi_top_class(K, p);
+        double s = clb_softmax_curvature(K, p), others = clbi_others(K, p, top);
         if (s > out->s_max) out->s_max = s;
         for (k = 0; k < K; ++k) {
-            double v = (double)p[k] * (1 - (double)p[k]);
+            double v = (double)p[k] * (k == top ? others : 1 - (double)p[k]);
             if (v > out->p_max) out->p_max = v;
+            if (k != (size_t)pass->y[i]) continue;
+            out->q_mean += v / (double)pass->n;
+            if (v > out->q_max) out->q_max = v;
         }
     }
 }
@@ -12865,7 +12960,7 @@ CLBDEF clb_status clb_compression_bounds(clb_curv *curv, clb_compression *out)
     status = clbi_largest(clb_jtj_op(curv), &out->jtj);
     if (status == CLB_OK) status = clbi_largest(clb_gauss_newton_op(curv), &out->gauss_newton);
     if (status == CLB_OK) status = clbi_largest(clb_hessian_op(curv), &out->hessian);
-    if (status == CLB_OK) status = clbi_residual_bound(curv, &out->residual);
+    if (status == CLB_OK) status = clb_residual_bound(curv, &out->residual);
     out->published = out->jtj * out->q_max;
     out->corrected = 2 * out->jtj * out->p_max;
     out->sharp = out->jtj * out->s_max;
@@ -19946,17 +20041,25 @@ CLBI_FOR static CLBI_D CLBI_N(sigmoid_order)(CLBI_D z, int order)
 
 CLBI_FOR static CLBI_D CLBI_N(tanh_order)(CLBI_D z, int order)
 {
-    const CLBI_D t = CLBI_N(tanh)(z);
-    return order ? CLBI_D_SUB(CLBI_D_SET(1), CLBI_D_MUL(t, t)) : t;
+    CLBI_D e, up;
+    if (!order) return CLBI_N(tanh)(z);
+    e = CLBI_N(exp_double)(CLBI_D_MUL(CLBI_D_SET(-2), CLBI_D_ABS(z)));
+    up = CLBI_D_ADD(CLBI_D_SET(1), e);
+    return CLBI_D_DIV(CLBI_D_MUL(CLBI_D_SET(4), e), CLBI_D_MUL(up, up));
 }
 
 CLBI_FOR static CLBI_D CLBI_N(gelu_order)(CLBI_D z, int order, const CLBI_N(erf_sums) *e)
 {
-    CLBI_D Phi = CLBI_N(erf)(CLBI_D_MUL(z, CLBI_D_SET(CLBI_SQRT_HALF)), e), f;
+    const CLBI_D most = CLBI_D_SET(40), zero = CLBI_D_ZERO();
+    const CLBI_D x = CLBI_D_UNDER(CLBI_D_ABS(z), most, z, zero);
+    CLBI_D Phi = CLBI_N(erf)(CLBI_D_MUL(x, CLBI_D_SET(CLBI_SQRT_HALF)), e), f, y;
     Phi = CLBI_D_MUL(CLBI_D_SET(0.5), CLBI_D_ADD(CLBI_D_SET(1), Phi));
-    if (!order) return CLBI_D_MUL(z, Phi);
-    f = CLBI_N(exp_double)(CLBI_D_MUL(CLBI_D_MUL(CLBI_D_SET(-0.5), z), z));
-    return CLBI_D_ADD(Phi, CLBI_D_MUL(z, CLBI_D_MUL(CLBI_D_SET(CLBI_NORMAL_PEAK), f)));
+    f = CLBI_N(exp_double)(CLBI_D_MUL(CLBI_D_MUL(CLBI_D_SET(-0.5), x), x));
+    y = order ? CLBI_D_ADD(Phi, CLBI_D_MUL(x, CLBI_D_MUL(CLBI_D_SET(CLBI_NORMAL_PEAK), f)))
+              : CLBI_D_MUL(x, Phi);
+    y = CLBI_D_UNDER(CLBI_D_ABS(z), most, y, z);                 /* beyond 40 the limits; NaN */
+    y = CLBI_D_UNDER(z, CLBI_D_SET(-40), CLBI_D_UNDER(CLBI_D_SET(-40), z, y, zero), y);
+    return order ? CLBI_D_UNDER(z, most, y, CLBI_D_UNDER(most, z, CLBI_D_SET(1), z)) : y;
 }
 
 /* A vector of values: a = s(z) or a = a s'(z), with t = s or s'. */
@@ -20398,51 +20501,67 @@ CLBI_FOR static CLBI_R CLBI_N(log)(CLBI_R x)
                     CLBI_SUB(x, x));
 }
 
-/* e_k = exp(f_k - top) of the samples in `mask`, one a lane, class k at f + k ld, to p + k ld;
- * returns their sum. */
-CLBI_FOR static CLBI_R CLBI_N(exponentials)(CLBI_M mask, size_t K, const clb_real *f, size_t ld,
-                                            clb_real *p, CLBI_R *top)
+/* What KERNEL softmax knows of a vector of samples: the largest f_k, sum and rest of the e_k. */
+typedef struct CLBI_N(sums) {
+    CLBI_R top, sum, rest;
+} CLBI_N(sums);
+
+/* e_k = exp(f_k - top) of the samples in `mask`, one a lane, class k at f + k ld, to p + k ld. */
+CLBI_FOR static void CLBI_N(exponentials)(CLBI_M mask, size_t K, const clb_real *f, size_t ld,
+                                          clb_real *p, CLBI_N(sums) *s)
 {
-    CLBI_R sum = CLBI_ZERO(), e;
+    const CLBI_R zero = CLBI_ZERO();
+    CLBI_R x, e, top = CLBI_LOADM(f, mask), sum = zero, rest = zero;
     size_t k;
-    *top = CLBI_LOADM(f, mask);
-    for (k = 1; k < K; ++k) *top = CLBI_LARGER(CLBI_LOADM(f + k * ld, mask), *top);
+    for (k = 1; k < K; ++k) top = CLBI_LARGER(CLBI_LOADM(f + k * ld, mask), top);
     for (k = 0; k < K; ++k) {
-        e = CLBI_N(exp)(CLBI_SUB(CLBI_LOADM(f + k * ld, mask), *top));
+        x = CLBI_SUB(CLBI_LOADM(f + k * ld, mask), top);
+        e = CLBI_N(exp)(x);
         CLBI_STOREM(p + k * ld, mask, e);
         sum = CLBI_ADD(sum, e);
+        rest = CLBI_ADD(rest, CLBI_SUB_WHERE(CLBI_EQUAL(x, zero), e, e));
     }
-    return sum;
+    s->top = top, s->sum = sum, s->rest = rest;
+}
+
+/* clbi_log_rest */
+CLBI_FOR static CLBI_R CLBI_N(log_rest)(CLBI_R sum, CLBI_R rest, CLBI_R inverse)
+{
+    const CLBI_R lost = CLBI_SUB(rest, CLBI_SUB(sum, CLBI_SET(1)));
+    const CLBI_TRUTH one = CLBI_EQUAL(CLBI_LARGER(CLBI_SET((clb_real)-0.5), lost), lost);
+    return CLBI_ADD(CLBI_N(log)(sum), CLBI_WHERE(one, CLBI_MUL(lost, inverse), CLBI_ZERO()));
 }
 
 /* One sample a lane where the samples are neighbours, else sample by sample. */
 CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, size_t row, size_t col,
-                                     clb_real *p, clb_real *lse)
+                                     clb_real *p, clb_real *log_sum)
 {
     size_t i, k;
     if (row != 1) {
-        clbi_softmax_scalar(n, K, f, row, col, p, lse);
+        clbi_softmax_scalar(n, K, f, row, col, p, log_sum);
         return;
     }
     for (i = 0; i < n; i += CLBI_W, f += CLBI_W, p += CLBI_W) {
         const CLBI_M mask = CLBI_MASK(n - i < CLBI_W ? n - i : CLBI_W);
-        CLBI_R top, sum = CLBI_N(exponentials)(mask, K, f, col, p, &top);
-        CLBI_STOREM(lse + i, mask, CLBI_ADD(top, CLBI_N(log)(sum)));   /* lse_i = top + log(sum) */
-        sum = CLBI_DIV(CLBI_SET(1), sum);
+        CLBI_N(sums) s;
+        CLBI_R inverse;
+        CLBI_N(exponentials)(mask, K, f, col, p, &s);
+        inverse = CLBI_DIV(CLBI_SET(1), s.sum);
+        CLBI_STOREM(log_sum + i, mask, CLBI_N(log_rest)(s.sum, s.rest, inverse));
         for (k = 0; k < K; ++k)                            /* p_ik = e_k (1 / sum) */
-            CLBI_STOREM(p + k * col, mask, CLBI_MUL(CLBI_LOADM(p + k * col, mask), sum));
+            CLBI_STOREM(p + k * col, mask, CLBI_MUL(CLBI_LOADM(p + k * col, mask), inverse));
     }
 }
 
 /* u_ik = scale (p_ik - [k = y_i]) for the samples in `mask`, where u holds e_ik on entry;
- * loss_i = logsumexp(f_i) - f_i,y_i in double. */
+ * loss_i = (top - f_i,y_i) + log_sum in double. */
 CLBI_FOR static void CLBI_N(entropy_end)(CLBI_M mask, size_t K, const clb_real *f, size_t ld,
-                                         const int *y, CLBI_R scale, CLBI_R top, CLBI_R sum,
+                                         const int *y, CLBI_R scale, const CLBI_N(sums) *s,
                                          clb_real *u, double *loss)
 {
-    const CLBI_R one = CLBI_SET(1), inverse = CLBI_DIV(one, sum), label = CLBI_FROM_INTS(y);
+    const CLBI_R one = CLBI_SET(1), inverse = CLBI_DIV(one, s->sum), label = CLBI_FROM_INTS(y);
     CLBI_R vk = CLBI_ZERO(), at = CLBI_ZERO();
-    clb_real lse[CLBI_W], own[CLBI_W];
+    clb_real log_sum[CLBI_W], own[CLBI_W], top[CLBI_W];
     size_t j, k;
     for (k = 0; k < K; ++k, f += ld, u += ld, vk = CLBI_ADD(vk, one)) {
         const CLBI_TRUTH is = CLBI_EQUAL(label, vk);
@@ -20450,10 +20569,12 @@ CLBI_FOR static void CLBI_N(entropy_end)(CLBI_M mask, size_t K, const clb_real *
         CLBI_STOREM(u, mask, CLBI_MUL(CLBI_SUB_WHERE(is, p, one), scale));
         at = CLBI_WHERE(is, CLBI_LOADM(f, mask), at);
     }
-    CLBI_STORE(lse, CLBI_ADD(top, CLBI_N(log)(sum)));
+    CLBI_STORE(log_sum, CLBI_N(log_rest)(s->sum, s->rest, inverse));
     CLBI_STORE(own, at);
+    CLBI_STORE(top, s->top);
     CLBI_UNROLL for (j = 0; j < CLBI_W; j += CLBI_DW)
-        CLBI_D_STORE(loss + j, CLBI_D_OP(sub)(CLBI_D_LOAD(lse + j), CLBI_D_LOAD(own + j)));
+        CLBI_D_STORE(loss + j, CLBI_D_ADD(CLBI_D_SUB(CLBI_D_LOAD(top + j), CLBI_D_LOAD(own + j)),
+                                          CLBI_D_LOAD(log_sum + j)));
 }
 
 /* In one round: the exponentials of a vector of samples, the end of the one before, the sum of the
@@ -20467,22 +20588,24 @@ CLBI_FLATTEN CLBI_FOR static double CLBI_N(entropy)(size_t n, size_t K, const cl
     const size_t over = n % W;
     const CLBI_M all = CLBI_MASK(W), some = CLBI_MASK(over);
     const CLBI_R vscale = CLBI_SET(scale);
-    CLBI_R top = CLBI_ZERO(), sum = top, next_top = top, next_sum = top;
+    CLBI_N(sums) sums, next;                               /* of the vectors b and i */
     double loss[2][W];
     int y_over[W] = { 0 };
     size_t i, j, b = 0;                                    /* b: the vector before i */
     memcpy(y_over, y + (n - over), over * sizeof *y);
+    next.top = next.sum = next.rest = CLBI_ZERO();
+    sums = next;
     for (i = 0; i < n + 2 * W; b = i, i += W) {
         double *now = loss[i / W % 2], *before = loss[1 - i / W % 2];
-        if (i + W <= n) next_sum = CLBI_N(exponentials)(all, K, f + i, ld, u + i, &next_top);
-        else if (i < n) next_sum = CLBI_N(exponentials)(some, K, f + i, ld, u + i, &next_top);
+        if (i + W <= n) CLBI_N(exponentials)(all, K, f + i, ld, u + i, &next);
+        else if (i < n) CLBI_N(exponentials)(some, K, f + i, ld, u + i, &next);
         if (i > W && i <= n + W) CLBI_UNROLL for (j = 0; j < W; ++j) total += before[j];
         else if (i > W) for (j = 0; j < over; ++j) total += before[j];
         if (i > 0 && i <= n)
-            CLBI_N(entropy_end)(all, K, f + b, ld, y + b, vscale, top, sum, u + b, now);
+            CLBI_N(entropy_end)(all, K, f + b, ld, y + b, vscale, &sums, u + b, now);
         else if (i > 0 && i < n + W)
-            CLBI_N(entropy_end)(some, K, f + b, ld, y_over, vscale, top, sum, u + b, now);
-        top = next_top, sum = next_sum;
+            CLBI_N(entropy_end)(some, K, f + b, ld, y_over, vscale, &sums, u + b, now);
+        sums = next;
     }
     return total;
 }

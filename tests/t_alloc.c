@@ -518,14 +518,14 @@ static clb_status call_ntk_sum(void *context) { return clb_ntk_sum((clb_curv *)c
 
 static clb_status call_ntk_trace(void *context)
 {
-    double trace = clb_ntk_trace((clb_curv *)context, 0);
-    return trace == trace ? CLB_OK : CLB_ENOMEM;
+    double trace;
+    return clb_ntk_trace((clb_curv *)context, 0, &trace);
 }
 
 static clb_status call_residual_bound(void *context)
 {
-    double bound = clb_residual_bound((clb_curv *)context);
-    return bound == bound ? CLB_OK : CLB_ENOMEM;
+    double bound;
+    return clb_residual_bound((clb_curv *)context, &bound);
 }
 
 static clb_status call_sharpness(void *context)
