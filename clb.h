@@ -144,6 +144,9 @@
  *                           what the file uses is compiled: half the time for a small program
  *   CLB_SINGLE              clb_real is float, not double; sums, eigenvalues and theory stay double
  *   CLB_MALLOC(n)  CLB_REALLOC(p, n)  CLB_FREE(p)      all three or none
+ *   CLB_API                 before every public function: __declspec(dllexport) in a DLL,
+ *                           __declspec(dllimport) in its users; default nothing
+ *   CLB_HEADER_NAME         "other.h" if this file has another name: it includes itself
  *   CLB_ASSERT(x)           a caller's broken promise (layer out of range, ...); default assert
  *   CLB_NO_SIMD             scalar code only          CLB_NO_AVX512   at most AVX2
  *   CLB_NO_FMA              products rounded before they are added: a contract of its own
@@ -178,6 +181,14 @@
  *                       it is written
  *     linear nets       under squared loss, full batch, train on sufficient statistics
  *                       (clb_train): other roundings than clb_grad has, the same everywhere
+ *   What breaks it
+ *     refused by #error   -ffast-math, -funsafe-math-optimizations, -fassociative-math,
+ *                         -freciprocal-math, -fno-signed-zeros (gcc), -ffinite-math-only,
+ *                         -fsingle-precision-constant, x87 arithmetic; MSVC /fp:fast
+ *     seen at run time    clang's -ffp-contract=fast, -funsafe-math-optimizations and its parts,
+ *                         flush-to-zero, another rounding mode: clb_selftest() returns
+ *                         CLB_ECONTRACT and clb_build_info() says "contract broken"
+ *     CLB_ALLOW_FAST_MATH switches the first kind off and keeps the second
  *   Numbers from other code (your own a*b+c, your libm) are yours to keep in order.
  *   CLB_RESULTS_VERSION is raised whenever any output bit of the library changes.
  *
@@ -234,7 +245,7 @@
  *   Lanczos reports residual, bound and flag for each pair; a flag of 0 means what it says.
  *   Memory: clb_net_bytes, clb_pass_bytes, clb_train_bytes, clb_curv_bytes, clb_hessian_bytes,
  *   clb_lanczos_bytes, ... tell what a call will allocate. A step of a training or of Lanczos
- *   allocates nothing. Large matrix products want up to 200 KiB of stack.
+ *   allocates nothing. A thread needs 96 KiB of stack (large matrix products).
  *
  * 11 GLOSSARY
  *
@@ -277,8 +288,14 @@
 #define CLB_VERSION       "0.2.0"
 #define CLB_RESULTS_VERSION 3      /* raised whenever any output bit changes */
 
-#if defined(__FAST_MATH__) && !defined(CLB_ALLOW_FAST_MATH)
-#error "clb.h: -ffast-math breaks the numerical contract (define CLB_ALLOW_FAST_MATH to insist)"
+#ifndef CLB_ALLOW_FAST_MATH
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \
+    defined(__NO_SIGNED_ZEROS__) || defined(_M_FP_FAST) || \
+    (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ + 0)
+#error "clb.h: -ffast-math or a part of it is on, which breaks the numerical contract (manual 4)"
+#endif
+/* An array of negative size here: gcc's -fsingle-precision-constant, which breaks it, too. */
+typedef char clbi_constants_are_double[sizeof(1.0) == sizeof(double) ? 1 : -1];
 #endif
 
 #if defined(CLB_MALLOC) && defined(CLB_REALLOC) && defined(CLB_FREE)
@@ -299,7 +316,10 @@
 #if defined(CLB_STATIC) && !defined(CLB_DECLARATIONS_ONLY)
 #define CLBDEF static CLBI_UNUSED
 #else
-#define CLBDEF extern
+#ifndef CLB_API
+#define CLB_API
+#endif
+#define CLBDEF CLB_API extern
 #endif
 
 #ifdef __cplusplus
@@ -313,9 +333,22 @@ extern "C" {
 #ifdef CLB_SINGLE
 typedef float clb_real;
 #define CLB_PRECISION "single"
+#define CLBI_PRECISION_MARK clb_real_is_float
 #else
 typedef double clb_real;
 #define CLB_PRECISION "double"
+#define CLBI_PRECISION_MARK clb_real_is_double
+#endif
+
+/* Every file refers to a symbol that only an implementation of its own precision has, so that files
+ * of different precision do not link. */
+#if !defined(CLB_STATIC) || defined(CLB_DECLARATIONS_ONLY)
+CLBDEF const char CLBI_PRECISION_MARK[];
+#if defined(__GNUC__) && !defined(_WIN32)
+static const char *const clbi_precision __attribute__((used)) = CLBI_PRECISION_MARK;
+#elif defined(_MSC_VER)
+#pragma detect_mismatch("clb_real", CLB_PRECISION)
+#endif
 #endif
 
 #define CLB_STATUS_LIST(X)                                                         \
@@ -324,6 +357,7 @@ typedef double clb_real;
     X(CLB_ESIZE,      "size or product of sizes too large")                        \
     X(CLB_EOPTION,    "option or argument out of range")                           \
     X(CLB_EISA,       "instruction set not available on this processor")           \
+    X(CLB_ECONTRACT,  "arithmetic is not IEEE: compiler flags or thread state")    \
     X(CLB_EDIVERGED,  "training diverged")                                         \
     X(CLB_ENOCONV,    "no convergence; best estimate returned")                    \
     X(CLB_EIO,        "cannot open, read or write the file")                       \
@@ -384,9 +418,20 @@ typedef enum clb_isa { CLB_ISA_SCALAR, CLB_ISA_AVX2, CLB_ISA_AVX512, CLB_ISA_NEO
 CLBDEF clb_isa     clb_isa_get(void);
 /* Errors: CLB_EISA when the processor or this build lacks it; the choice is then unchanged. */
 CLBDEF clb_status  clb_isa_set(clb_isa isa);
+/* CLB_EISA when the environment variable CLB_ISA asks for a set that does not exist (misspelt) or
+ * that this processor or build lacks: the best one is then in use. CLB_OK otherwise. */
+CLBDEF clb_status  clb_isa_wish(void);
 /* "scalar", "avx2", ...; "unknown" outside the list */
 CLBDEF const char *clb_isa_name(clb_isa isa);
-/* One line: version, precision, compiler, contract, instruction set. */
+/* Is the arithmetic here that of the numerical contract? Compiler flags and the floating-point
+ * state of the calling thread can change it where no macro tells. Checks that products and sums are
+ * not fused, sums not reordered, quotients not replaced by products with reciprocals; that small
+ * numbers are not flushed to zero, rounding is to nearest, fma rounds once; NaN and -0.
+ * *what, unless NULL: the first thing found wrong, or "".  Errors: CLB_ECONTRACT.
+ * Cost: less than a microsecond. */
+CLBDEF clb_status  clb_selftest(const char **what);
+/* One line: version, precision, compiler, contract ("broken" if clb_selftest fails), instruction
+ * set (and that CLB_ISA was ignored, if it was). */
 CLBDEF const char *clb_build_info(void);
 
 /* ============================================================================================
@@ -2688,6 +2733,8 @@ float  (fmaf)(float x, float y, float z);
 /* Fused multiply-add happens where it is written, nowhere else (numerical contract). */
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
+#elif defined(_MSC_VER)
+#pragma fp_contract(off)
 #elif defined(__GNUC__)
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off")
@@ -2700,6 +2747,10 @@ extern "C" {
 /* ============================================================================================
  * @S30 STATUS, MEMORY
  * ========================================================================================== */
+
+#ifndef CLB_STATIC
+const char CLBI_PRECISION_MARK[] = CLB_PRECISION;
+#endif
 
 CLBDEF const char *clb_strerror(clb_status status)
 {
@@ -2981,7 +3032,8 @@ CLBDEF clb_isa clb_isa_get(void)
 {
     int cached = clbi_isa_load();
     if (!cached) {
-        cached = (int)clbi_isa_detect() + 1;
+        clb_isa best = clbi_isa_detect();
+        cached = (int)best + 1;
         clbi_isa_store(cached);
     }
     return (clb_isa)(cached - 1);
@@ -2994,15 +3046,34 @@ CLBDEF clb_status clb_isa_set(clb_isa isa)
     return CLB_OK;
 }
 
+CLBDEF clb_status clb_isa_wish(void)
+{
+#ifndef CLB_FREESTANDING
+    const char *wish = getenv("CLB_ISA");
+    int i;
+    for (i = 0; wish && i < (int)CLB_ISA_COUNT; ++i)
+        if (!strcmp(wish, clb_isa_name((clb_isa)i)) && clbi_isa_has((clb_isa)i)) return CLB_OK;
+    if (wish) return CLB_EISA;
+#endif
+    return CLB_OK;
+}
+
 CLBDEF const char *clb_build_info(void)
 {
-#define CLBI_BUILD_LINE(isa) \
-    "clb " CLB_VERSION ", " CLB_PRECISION ", " CLBI_COMPILER ", contract " CLBI_CONTRACT \
-    ", isa " isa
-    static const char *const lines[] = { CLBI_BUILD_LINE("scalar"), CLBI_BUILD_LINE("avx2"),
-                                         CLBI_BUILD_LINE("avx512"), CLBI_BUILD_LINE("neon") };
+#define CLBI_BUILD_LINE(isa, contract, note) \
+    "clb " CLB_VERSION ", " CLB_PRECISION ", " CLBI_COMPILER ", contract " contract \
+    ", isa " isa note
+#define CLBI_BUILD_LINES(contract, note) \
+    { CLBI_BUILD_LINE("scalar", contract, note), CLBI_BUILD_LINE("avx2", contract, note), \
+      CLBI_BUILD_LINE("avx512", contract, note), CLBI_BUILD_LINE("neon", contract, note) }
+    static const char *const lines[2][2][CLB_ISA_COUNT] = {
+        { CLBI_BUILD_LINES(CLBI_CONTRACT, ""),
+          CLBI_BUILD_LINES(CLBI_CONTRACT, " (CLB_ISA ignored)") },
+        { CLBI_BUILD_LINES("broken", ""), CLBI_BUILD_LINES("broken", " (CLB_ISA ignored)") }
+    };
+#undef CLBI_BUILD_LINES
 #undef CLBI_BUILD_LINE
-    return lines[clb_isa_get()];
+    return lines[clb_selftest(NULL) != CLB_OK][clb_isa_wish() != CLB_OK][clb_isa_get()];
 }
 
 /* ============================================================================================
@@ -5554,12 +5625,17 @@ static void clbi_pole_vector_scalar(size_t n, const double *d, const double *z, 
     }
 }
 
+/* KERNEL unfused   0 if x y + z is rounded twice, here and in vectors: for clb_selftest, where the
+ * product rounds to -z */
+static double clbi_unfused_scalar(double x, double y, double z) { return x * y + z; }
+
 /* Every kernel: its result, its name, its arguments. An unused table and the functions that only it
  * names cost a CLB_STATIC build nothing. */
 #define CLBI_KERNEL_LIST(X)                                                                       \
     X(void, matmul, (size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,       \
         const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,                \
         const clbi_after *after))                                                                 \
+    X(double, unfused, (double x, double y, double z))                                            \
     X(double, dot, (size_t n, const clb_real *x, const clb_real *y))                              \
     X(void, products, (size_t n, const clb_real *x, const clb_real *y, double *out))              \
     X(double, swing, (size_t n, double a, const clb_real *x, double b, const clb_real *y))        \
@@ -5607,7 +5683,7 @@ static void clbi_pole_vector_scalar(size_t n, const double *d, const double *z, 
 /* A block of B has at most CLBI_KC rows where it is copied: one panel of columns that stays in the
  * first cache, or CLBI_FAR_BYTES in the second. It lies on the stack, a product needs no other
  * memory. */
-#define CLBI_FAR_BYTES   131072
+#define CLBI_FAR_BYTES   65536
 #define CLBI_FEW         6                 /* rows of C for which B is not copied to be turned */
 
 typedef void (*clbi_tile_fn)(size_t strips, size_t K, const clb_real *a, size_t ai, size_t ak,
@@ -5792,6 +5868,7 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_W          8
 #define CLBI_R          __m256
 #define CLBI_O(op)      _mm256_##op##_ps
+#define CLBI_AND(a, b)  _mm256_and_ps(a, b)
 #define CLBI_MASK(n) \
     _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - (n)))
 #define CLBI_D_LOAD(p)  _mm256_cvtps_pd(_mm_loadu_ps(p))
@@ -5802,6 +5879,7 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_W          4
 #define CLBI_R          __m256d
 #define CLBI_O(op)      _mm256_##op##_pd
+#define CLBI_AND(a, b)  _mm256_and_pd(a, b)
 #define CLBI_MASK(n) \
     _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - 2 * (n)))
 #define CLBI_D_LOAD(p)  _mm256_loadu_pd(p)
@@ -5847,9 +5925,9 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_EQUAL(a, b)        CLBI_O(cmp)(a, b, _CMP_EQ_OQ)
 #define CLBI_ABOVE_ZERO(z)      CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ)
 #define CLBI_POSITIVE(z)        ((unsigned)CLBI_O(movemask)(CLBI_ABOVE_ZERO(z)))
-#define CLBI_IF_POSITIVE(z, x)  CLBI_O(and)(CLBI_ABOVE_ZERO(z), x)
+#define CLBI_IF_POSITIVE(z, x)  CLBI_AND(CLBI_ABOVE_ZERO(z), x)
 #define CLBI_WHERE(t, x, y)     CLBI_O(blendv)(y, x, t)
-#define CLBI_SUB_WHERE(t, x, y) CLBI_SUB(x, CLBI_O(and)(t, y))
+#define CLBI_SUB_WHERE(t, x, y) CLBI_SUB(x, CLBI_AND(t, y))
 #ifdef CLB_SINGLE
 #define CLBI_LANES(p, off)      _mm256_insertf128_ps(                                             \
     _mm256_castps128_ps256(_mm_loadu_ps((p)[0] + (off))), _mm_loadu_ps((p)[1] + (off)), 1)
@@ -6009,6 +6087,89 @@ CLBI_KERNEL_LIST(CLBI_KERNEL_TABLE)
 
 /* The kernel of the instruction set in use: CLBI_KERNEL(dot)(n, x, y). */
 #define CLBI_KERNEL(name) clbi_##name##_table[clb_isa_get()]
+
+/* The checks of clb_selftest. Operands are volatile, so that nothing is known of them when the
+ * program is compiled; each check computes in plain variables, as the library does. */
+static int clbi_sums_keep_order(void)
+{
+    volatile double big = 0x1p60, one = 1;
+    double a = big, b = one, sum = 0, x[8];
+    int i;
+    for (i = 0; i < 8; ++i) x[i] = i == 0 ? a : i == 7 ? -a : b;
+    for (i = 0; i < 8; ++i) sum += x[i];
+    return (a + b) - a == 0 && sum == 0;
+}
+
+static int clbi_quotients_are_divided(void)
+{
+    volatile double n = 1, d = 49;
+    double x[4], y = d;
+    int i;
+    for (i = 0; i < 4; ++i) x[i] = n * 49 * (1 << i);
+    for (i = 0; i < 4; ++i) x[i] /= y;
+    return x[0] == 1 && x[1] == 2 && x[2] == 4 && x[3] == 8;
+}
+
+static int clbi_rounds_to_nearest(void)
+{
+    volatile double one = 1, less = 0x1p-54, more = 0x1.8p-53;
+    double a = one, b = less, c = more;
+    return a + b == 1 && -a - b == -1 && a + c == 1 + DBL_EPSILON && -a - c == -1 - DBL_EPSILON;
+}
+
+static int clbi_keeps_small_numbers(void)
+{
+    volatile double least = DBL_MIN, half = 0.5;
+    volatile float small_float = FLT_MIN, half_float = 0.5f;
+    double a = least, b = half;
+    float x = small_float, y = half_float;
+    a *= b, x *= y;
+    return a != 0 && a * 2 == DBL_MIN && x != 0 && x * 2 == FLT_MIN;
+}
+
+static int clbi_keeps_special_values(void)
+{
+    volatile double zero = 0, huge = DBL_MAX;
+    double a = zero, b = huge, infinite, nan, minus = -a;
+    infinite = b * b, nan = infinite - infinite;
+    return nan != nan && !(nan < 1) && infinite > DBL_MAX && a - a == 0 && 1 / minus < 0 &&
+           1 / (minus + a) > 0;
+}
+
+static int clbi_rounds_once(void)
+{
+#ifdef CLB_NO_FMA
+    return 1;
+#else
+    volatile double x = 1 + 0x1p-30, y = 1 - 0x1p-30, z = -1;
+    volatile float u = 1 + 0x1p-12f, v = 1 - 0x1p-12f, w = -1;
+    return fma(x, y, z) == -0x1p-60 && fmaf(u, v, w) == -0x1p-24f;
+#endif
+}
+
+static int clbi_products_are_rounded(void)
+{
+    volatile double x = 1 + 0x1p-30, y = 1 - 0x1p-30, z = -1;
+    int isa, right = 1;
+    for (isa = 0; isa < (int)CLB_ISA_COUNT; ++isa)
+        if (clbi_isa_has((clb_isa)isa) && clbi_unfused_table[isa](x, y, z) != 0) right = 0;
+    return right;
+}
+
+CLBDEF clb_status clb_selftest(const char **what)
+{
+    const char *wrong =
+        !clbi_rounds_to_nearest()       ? "rounding is not to nearest"
+        : !clbi_products_are_rounded()  ? "products and sums are fused (-ffp-contract=fast)"
+        : !clbi_sums_keep_order()       ? "sums are reordered (-fassociative-math)"
+        : !clbi_quotients_are_divided() ? "divisions are products (-freciprocal-math)"
+        : !clbi_keeps_small_numbers()   ? "small numbers are flushed to zero"
+        : !clbi_keeps_special_values()  ? "NaN, infinity or -0 are lost (-ffinite-math-only)"
+        : !clbi_rounds_once()           ? "fma of the C library rounds twice"
+                                        : "";
+    if (what) *what = wrong;
+    return *wrong ? CLB_ECONTRACT : CLB_OK;
+}
 
 CLBDEF void clb_matmul_nn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
@@ -6357,6 +6518,7 @@ CLBDEF double clb_activate(clb_activation activation, double a, double z, int or
     case CLB_SOFTPLUS:   return order ? clbi_sigmoid_order(z, order - 1)
                                       : (z > 0 ? z : 0) + clb_log1p(clb_exp(-fabs(z)));
     case CLB_GELU:       return clbi_gelu_order(z, order);
+    case CLB_ACTIVATION_COUNT:
     default:             return (double)NAN;
     }
 }
@@ -6933,12 +7095,12 @@ typedef struct clbi_blocks {
  * rows that are over, too. */
 static size_t clbi_block_rows(const clb_net *net, size_t n)
 {
-    enum { NEAR = 28672, FAR = 262144, FEW = 48, VECTOR = 64 / sizeof(clb_real) };
+    enum { FIRST = 28672, SECOND = 262144, FEW = 48, VECTOR = 64 / sizeof(clb_real) };
     size_t l, widest = 1, rows, count;
     for (l = 1; l < net->L; ++l)
         if (net->m[l] > widest) widest = net->m[l];
-    rows = NEAR / sizeof(clb_real) / widest;
-    if (rows < FEW) rows = FAR / sizeof(clb_real) / widest;
+    rows = FIRST / sizeof(clb_real) / widest;
+    if (rows < FEW) rows = SECOND / sizeof(clb_real) / widest;
     if (rows < FEW) rows = FEW;
     count = (n + rows / 2) / rows;
     return count > 1 ? n / count / VECTOR * VECTOR : n > 0 ? n : 1;
@@ -7260,8 +7422,10 @@ static double clbi_rows_grad(clbi_rows *rows, const clb_real *theta, clb_real *g
 
 CLBDEF double clb_accuracy(const clb_pass *pass)
 {
+    size_t hits;
     if (!pass->evaluated || !pass->y) return (double)NAN;
-    return (double)clbi_hits(pass) / (double)pass->n;
+    hits = clbi_hits(pass);
+    return (double)hits / (double)pass->n;
 }
 
 CLBDEF clb_status clb_evaluate(const clb_net *net, const clb_data *data, double ce, double *loss,
@@ -8574,6 +8738,7 @@ CLBDEF double clb_schedule_eta(const clb_schedule *schedule, double eta, size_t 
         if (s->every == 0) return (double)NAN;
         for (t /= s->every; t > 0 && factor > 0; --t) factor *= s->factor != 0 ? s->factor : 0.1;
         return eta * factor;
+    case CLB_SCHEDULE_COUNT:
     default:
         return (double)NAN;
     }
@@ -10234,6 +10399,8 @@ static double clbi_flow_step(clbi_flow_run *run, double h)
     case CLB_FLOW_RK4:      clbi_flow_rk4(run, h); break;
     case CLB_FLOW_EULER:    clbi_flow_euler(run, h); break;
     case CLB_FLOW_MIDPOINT: clbi_flow_midpoint(run, h); break;
+    case CLB_FLOW_ADAPTIVE:
+    case CLB_FLOW_METHOD_COUNT:
     default:                h = clbi_flow_adaptive(run, h); break;
     }
     if (h > 0) ++run->stats.steps;
@@ -12161,6 +12328,11 @@ CLBDEF double clb_degree(const clb_net *net)
     case CLB_LEAKY_RELU:
     case CLB_RELU_MIX:   return 1;
     case CLB_RELU_POWER: return net->param;
+    case CLB_TANH:
+    case CLB_SIGMOID:
+    case CLB_SOFTPLUS:
+    case CLB_GELU:
+    case CLB_ACTIVATION_COUNT:
     default:             return (double)NAN;
     }
 }
@@ -14548,10 +14720,10 @@ CLBDEF clb_status clb_path_cycle_predict(size_t P, size_t L, double target, doub
 typedef struct clbi_boundary { double power, level; } clbi_boundary;
 
 /* Decreasing in the smaller share, so bisected in that. */
-static double clbi_boundary_gap(const void *context, double small)
+static double clbi_boundary_gap(const void *context, double low)
 {
     const clbi_boundary *b = (const clbi_boundary *)context;
-    return clb_pow(1 - small, b->power) + clb_pow(small, b->power) - b->level;
+    return clb_pow(1 - low, b->power) + clb_pow(low, b->power) - b->level;
 }
 
 CLBDEF double clb_path_boundary_share(size_t L, double gamma)
@@ -19010,6 +19182,8 @@ static void clbi_audit_text(clb_audit *a)
     case CLB_METHOD_NOT_HOMOGENEOUS:
         clbi_say_text(&t, "The laws do not hold, but their two sides go together: a gradient "
                           "method on a net with an activation such as tanh or GELU"); break;
+    case CLB_METHOD_UNKNOWN:
+    case CLB_METHOD_COUNT:
     default: clbi_say_text(&t, "Nothing can be said");
     }
     if (a->momentum.value != 0.0 || a->momentum.error != 0.0) {
@@ -19322,6 +19496,8 @@ CLBDEF clb_status clb_chain_net(const clb_chain *chain, const clb_tensors *tenso
 #endif
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT DEFAULT
+#elif defined(_MSC_VER)
+#pragma fp_contract(on)
 #elif defined(__GNUC__)
 #pragma GCC pop_options
 #endif
@@ -19662,7 +19838,8 @@ CLBI_FOR static size_t CLBI_N(turned)(const clbi_product *p)
     size_t j, v;
     if (p->N < CLBI_W) return 0;
     for (j = 0; j < p->N; j += v * CLBI_W) {
-        v = j + NV * CLBI_W <= p->N ? NV : 1;
+        v = NV;
+        if (j + NV * CLBI_W > p->N) v = 1;
         if (j + CLBI_W > p->N && p->acc) return j;
         if (j + CLBI_W > p->N) j = p->N - CLBI_W;
         CLBI_N(turned_tiles)[v - 1][p->M - 1](p->K, p->a, p->ai, p->ak, p->b + j * p->bj, p->bj,
@@ -19775,7 +19952,7 @@ static void CLBI_N(copied)(const clbi_product *p, size_t j, clb_real *copy, size
 
 /* Products whose rows of A do not stay in the second cache: blocks as large as the stack can bear
  * make A and C pass by seldom. Apart, as all others get by with less. */
-CLBI_APART static void CLBI_N(far)(const clbi_product *p)
+CLBI_APART static void CLBI_N(blocks_far)(const clbi_product *p)
 {
     enum { PANEL = CLBI_WIDEST * CLBI_W, ROW = CLBI_KC * sizeof(clb_real) };
     enum { COLS = CLBI_FAR_BYTES / ROW / PANEL * PANEL };
@@ -19789,21 +19966,22 @@ CLBI_APART static void CLBI_N(far)(const clbi_product *p)
 CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
 {
     enum { PANEL = CLBI_WIDEST * CLBI_W, SIZE = sizeof(clb_real) };
-    enum { NEAR = CLBI_KC * PANEL * SIZE, NEAR_C = 65536, FAR = 262144, IN_PLACE = 131072 };
+    enum { FIRST = CLBI_KC * PANEL * SIZE, FIRST_C = 65536, SECOND = 262144, IN_PLACE = 131072 };
     clb_real room[CLBI_KC * PANEL + CLBI_LINE];
     size_t done = 0, kc = p->K < CLBI_KC ? p->K : CLBI_KC;
     size_t all = (p->N + CLBI_W - 1) / CLBI_W * CLBI_W;
-    const int stays = kc * all * SIZE <= NEAR;
-    const int by_rows = stays && p->M * p->N * SIZE > NEAR_C && p->N > PANEL;
+    const int stays = kc * all * SIZE <= FIRST;
+    const int by_rows = stays && p->M * p->N * SIZE > FIRST_C && p->N > PANEL;
     const CLBI_N(split) s = CLBI_N(split_row)(p->M, p->N, p->K);
-    /* tiles of one vector read the last row of B whole, too */
-    const int readable = p->N == all || (s.vectors > 1 && p->bk + 1 >= CLBI_W);
+    /* The last vector of a row may reach into the next row, not into a gap between them; tiles of
+     * one vector read the last row of B whole, too. */
+    const int readable = p->N == all || (s.vectors > 1 && p->bk == p->N);
     if (p->bj == 1 && readable && (p->M < 64 || p->K * p->bk * SIZE <= IN_PLACE)) {
         CLBI_N(block)(p, s, 1, p->bk, by_rows && p->K == kc);
         return;
     }
-    if (p->M * kc * SIZE > FAR && !stays) {
-        CLBI_N(far)(p);
+    if (p->M * kc * SIZE > SECOND && !stays) {
+        CLBI_N(blocks_far)(p);
         return;
     }
     if (p->M <= CLBI_FEW && p->bk == 1 && p->K >= 4 && !p->gate && !p->relu)
@@ -19936,8 +20114,8 @@ CLBI_FOR static CLBI_D CLBI_N(expm1_parts)(CLBI_D x, CLBI_D *low)
     const CLBI_D w = CLBI_D_FMA(CLBI_D_MUL(r, r), CLBI_N(exp_q)(r), CLBI_D_FMA(c, r, c));
     const CLBI_D t = CLBI_N(exp2i)(k), a = CLBI_D_UNDER(k, big, CLBI_D_SUB(t, one), t);
     const CLBI_D b = CLBI_D_MUL(t, r), s = CLBI_D_ADD(a, b);
-    const CLBI_D small = CLBI_D_SUB(CLBI_D_MUL(t, w), CLBI_D_UNDER(k, big, zero, one));
-    *low = CLBI_D_UNDER(k, zero, w, CLBI_D_ADD(CLBI_D_ADD(CLBI_D_SUB(a, s), b), small));
+    const CLBI_D rest = CLBI_D_SUB(CLBI_D_MUL(t, w), CLBI_D_UNDER(k, big, zero, one));
+    *low = CLBI_D_UNDER(k, zero, w, CLBI_D_ADD(CLBI_D_ADD(CLBI_D_SUB(a, s), b), rest));
     return CLBI_D_UNDER(k, zero, r, s);
 }
 
@@ -20172,6 +20350,14 @@ CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real
         if (after && after->gate) CLBI_N(relu_back)(N, after->gate + i * ldc, C + i * ldc);
         if (after && after->relu) CLBI_N(relu)(N, C + i * ldc, after->relu + i * ldc);
     }
+}
+
+CLBI_FOR static double CLBI_N(unfused)(double x, double y, double z)
+{
+    const CLBI_D vx = CLBI_D_SET(x), vy = CLBI_D_SET(y), vz = CLBI_D_SET(z);
+    double lane[CLBI_DW], scalar = x * y + z;
+    CLBI_D_STORE(lane, CLBI_D_ADD(CLBI_D_MUL(vx, vy), vz));
+    return scalar != 0 ? scalar : lane[0];
 }
 
 /* Sum of 16 lanes by the tree 8, 4, 2, 1. */
@@ -20737,6 +20923,7 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_IF_POSITIVE
 #undef CLBI_TRUTH
 #undef CLBI_EQUAL
+#undef CLBI_AND
 #undef CLBI_ABOVE_ZERO
 #undef CLBI_SUB_WHERE
 #undef CLBI_FROM_INTS

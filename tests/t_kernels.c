@@ -5,6 +5,28 @@
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "test.h"
+#include <fenv.h>
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
+
+/* Memory that must not be touched, where the address sanitizer is on. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ASAN 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define ASAN 1
+#endif
+#ifdef ASAN
+void __asan_poison_memory_region(void const volatile *address, size_t size);
+void __asan_unpoison_memory_region(void const volatile *address, size_t size);
+#define POISON(p, n)   __asan_poison_memory_region(p, n)
+#define UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
+#else
+#define POISON(p, n)   (void)(p)
+#define UNPOISON(p, n) (void)(p)
+#endif
 
 typedef void (*matmul_fn)(size_t, size_t, size_t, const clb_real *, size_t, const clb_real *,
                           size_t, clb_real *, size_t);
@@ -593,10 +615,80 @@ static void t_isa_choice(void)
 #endif
     CHECK(clb_isa_set(first) == CLB_OK);
     CHECK(strstr(clb_build_info(), clb_isa_name(first)) != NULL);
+    if (!getenv("CLB_ISA")) {
+        EQUAL(clb_isa_wish(), CLB_OK);
+        CHECK(strstr(clb_build_info(), "ignored") == NULL);
+    }
+}
+
+/* The self-test passes here, and sees what the running thread does to the arithmetic. */
+static void t_selftest(void)
+{
+    const char *what = NULL;
+    EQUAL(clb_selftest(&what), CLB_OK);
+    CHECK(what && !*what);
+    EQUAL(clb_selftest(NULL), CLB_OK);
+    CHECK(strstr(clb_build_info(), "broken") == NULL);
+#ifdef FE_UPWARD
+    {
+        static const int modes[] = { FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO };
+        for (int i = 0; i < 3; ++i) {
+            clb_status status;
+            int broken;
+            if (fesetround(modes[i])) continue;
+            status = clb_selftest(&what), broken = strstr(clb_build_info(), "broken") != NULL;
+            fesetround(FE_TONEAREST);
+            EQUAL(status, CLB_ECONTRACT);
+            CHECK(broken && strstr(what, "rounding"));
+        }
+    }
+#endif
+#ifdef __SSE2__
+    {
+        unsigned state = _mm_getcsr();
+        clb_status status;
+        _mm_setcsr(state | 0x8000);                     /* results flushed to zero */
+        status = clb_selftest(&what);
+        _mm_setcsr(state);
+        EQUAL(status, CLB_ECONTRACT);
+        CHECK(strstr(what, "flushed"));
+        _mm_setcsr(state | 0x0040);                     /* operands taken as zero */
+        status = clb_selftest(&what);
+        _mm_setcsr(state);
+        EQUAL(status, CLB_ECONTRACT);
+    }
+#endif
+}
+
+/* A product of a matrix whose rows lie further apart than they are long does not look at what is
+ * between them: NaN there changes nothing, and under the address sanitizer a look ends the run. */
+static void check_gap(size_t M, size_t N, size_t K, size_t gap)
+{
+    size_t ldb = N + gap;
+    clb_real *A = (clb_real *)malloc(M * K * sizeof *A), *C = (clb_real *)malloc(M * N * sizeof *A);
+    clb_real *B = (clb_real *)malloc((K * ldb - gap) * sizeof *B);
+    for (size_t i = 0; i < M * K; ++i) A[i] = noise();
+    for (size_t i = 0; i < K * ldb - gap; ++i) B[i] = i % ldb < N ? noise() : (clb_real)NAN;
+    for (size_t k = 0; k + 1 < K; ++k) POISON(B + k * ldb + N, gap * sizeof *B);
+    FOR_EACH_ISA(isa) {
+        NOTE("%s M=%zu N=%zu K=%zu gap %zu", clb_isa_name((clb_isa)isa), M, N, K, gap);
+        clb_matmul_nn(M, N, K, A, K, B, ldb, C, N);
+        for (size_t i = 0; i < M * N; ++i) CHECK(C[i] == C[i]);
+    }
+    for (size_t k = 0; k + 1 < K; ++k) UNPOISON(B + k * ldb + N, gap * sizeof *B);
+    free(A), free(B), free(C);
+}
+
+static void t_matmul_gap(void)
+{
+    static const size_t sizes[] = { 1, 3, 5, 12, 13, 20, 33, 70 };
+    for (size_t i = 0; i < 8; ++i)
+        for (size_t j = 0; j < 8; ++j)
+            for (size_t gap = 1; gap < 20; gap += 6) check_gap(sizes[i], sizes[j], 9, gap);
 }
 
 static const test_case tests[] = {
-    TEST(t_isa_choice), TEST(t_overwrite_ignores_old_values), TEST(t_dot_and_sumsq),
+    TEST(t_isa_choice), TEST(t_selftest), TEST(t_matmul_gap), TEST(t_overwrite_ignores_old_values), TEST(t_dot_and_sumsq),
     TEST(t_elementwise), TEST(t_gates), TEST(t_adam),
     TEST(t_outer), TEST(t_transpose), TEST(t_softmax), TEST(t_activate), TEST(t_real_exp_and_log),
     TEST(t_matmul_special_values), TEST(t_matmul_larger_shapes),
