@@ -8,6 +8,7 @@
 #   make ledger REFERENCE=DIR   every published number against ours, tables/ledger.md
 #   make replicate SEEDS=100    the paper's protocols on fresh seeds, tables/replication.md; resumes
 #   make bench           speed against the peers installed
+#   make page            build/page.html: the laws, live in a browser (clang with wasm32, wasm-ld)
 #   make install PREFIX=/usr/local DESTDIR=            make clean
 #   PRECISION=single     float arithmetic, into build/single/
 
@@ -41,7 +42,7 @@ PROGRAMS := $(EXAMPLES:examples/%.c=$(BUILD)/%)
 TESTBINS := $(TESTS:tests/%.c=$(BUILD)/%)
 TOOLS    := $(patsubst tools/%.c,$(BUILD)/%,$(sort $(wildcard tools/clb_*.c)))
 
-.PHONY: all examples tests test tables quick readme replicate ledger check bench install uninstall clean
+.PHONY: page all examples tests test tables quick readme replicate ledger check bench install uninstall clean
 .DELETE_ON_ERROR:
 
 all: examples $(TOOLS)
@@ -65,6 +66,10 @@ $(TESTBINS): $(BUILD)/%: tests/%.c $(BUILD)/libclb.a
 $(TOOLS): $(BUILD)/%: tools/%.c $(BUILD)/libclb.a
 	$(LINK)
 -include $(wildcard $(BUILD)/*.d $(BUILD)/beyond/*.d)
+
+page: $(BUILD)/page.html
+$(BUILD)/page.html: clb.h $(wildcard tools/page/*) tables/table1.md tables/pathways.md | $(BUILD)
+	CC="$(CC)" sh tools/page/build.sh $@
 
 # Built on all processors unless the user said how many.
 test:

@@ -1,4 +1,4 @@
-/* clb.h - v0.1.0 - conservation laws and their breaking in neural network training
+/* clb.h - v0.2.0 - conservation laws and their breaking in neural network training
  *
  * A bias-free ReLU net under gradient flow keeps C_l = |W_{l+1}|^2 - |W_l|^2. Gradient descent with
  * step eta breaks it by exactly eta^2 S(eta), S = sum_t |G_{l+1}|^2 - |G_l|^2. This header has the
@@ -6,6 +6,9 @@
  * examples beside it redo the 23 experiments of arXiv 2604.07405 on their published random draws,
  * and ten of arXiv 2606.05219.
  * C99 and C++17, libc and libm, nothing else. Define CLB_IMPLEMENTATION in exactly one file.
+ * E1 to E23 are the experiments of arXiv 2604.07405, M1 to M10 those of arXiv 2606.05219; eq. (4),
+ * Theorem 2 and the like are numbered as in the first of these papers.
+ * Free software: MIT licence or public domain, as you like (text at the end of this file).
  *
  * CONTENTS    grep -n '@S' clb.h prints the map; implementation tag = interface tag + 20
  *   @S00 manual                     @S15 matrix kernels            @S20 conservation laws
@@ -13,7 +16,9 @@
  *   @S11 platform, instruction set  @S17 curvature                 @S22 statistics
  *   @S12 elementary functions       @S18 training, gradient flow   @S23 pathways
  *   @S13 random numbers             @S19 eigensolvers              @S24 run helpers
- *   @S14 data                       @S26 weight files              @S99 licence
+ *   @S14 data                       @S26 weight files              @S27 audit
+ *                                                                  @S99 licence
+ *                                   @S25 edge of stability
  *
  * ============================================================================================
  * @S00 MANUAL
@@ -21,6 +26,7 @@
  * 1  ONE MINUTE
  *
  *   #define CLB_IMPLEMENTATION
+ *   #define CLB_STATIC                        // one file: only what it uses is compiled
  *   #include "clb.h"
  *   int main(void)                            // cc -O2 -o hello hello.c -lm && ./hello
  *   {
@@ -41,32 +47,114 @@
  *   C(T) - C(0)      1.624648332811e-03
  *   eta^2 S(eta)     1.624648332823e-03   (Theorem 2)
  *
- *   Three levels: easy (clb_problem_run, clb_train, clb_flow), step by step
- *   (clb_loss, clb_grad, clb_curv_at, clb_hvp, clb_lanczos, clb_crossover), kernels
- *   (clb_matmul_nt, clb_dot, clb_axpy, clb_exp).
+ * 2  THE FUNCTIONS MOST PEOPLE NEED
  *
- * 2  WHAT IT DOES NOT DO
+ *   read my data             clb_data_csv_load (a table), clb_data_npy_load, clb_data_idx_load
+ *   prepare them             clb_data_split, then clb_scaler_fit and clb_scaler_apply
+ *   make a net               clb_net_init: widths, activation, biases, random weights
+ *   train it                 clb_train: any optimiser, batches, schedules, early stopping
+ *   how good is it?          clb_evaluate: loss and accuracy on any data set
+ *   use it                   clb_predict, clb_probabilities, clb_classify
+ *   keep it                  clb_net_save and clb_net_load, one file
+ *   is the law kept?         clb_trace_drift against eta^2 trace.S, after clb_train
+ *   how sharp is the loss?   clb_train_watched: sharpness and 2/eta along a training
+ *   Hessian eigenvalues      clb_pass_init, clb_curv_init, clb_curv_at, clb_lanczos
  *
- *   No convolutions, no attention, no automatic differentiation, no GPU, no threads of its own
- *   (run several trainings side by side: nothing is shared but read-only tables). No training
- *   beyond one machine's memory.
+ *   Each can be replaced by its parts: clb_grad and your own update for clb_train, clb_forward and
+ *   clb_backward for a loss of your own, clb_hvp for your own eigensolver.
  *
- * 3  OPTIONS    each is a build that the checks make; none is needed
+ * 3  THE OBJECTS
+ *
+ *   Structs are transparent: you declare them, an _init or _load function fills them, you may read
+ *   every member, and the _free function releases what they own. Freeing a zeroed or freed struct
+ *   does nothing. A function that fails leaves its result zeroed.
+ *
+ *   clb_data    inputs X [n][d], labels y [n]. Owns its arrays, unless it is a view of yours.
+ *   clb_net     widths, activation, and all parameters in one array theta. Owns them.
+ *   clb_pass    one net evaluated on one data set: all activations and their gradients.
+ *               Borrows net and data: both must live, at the same address, until clb_pass_free.
+ *   clb_curv    the curvature of the loss at one theta: products with the Hessian. Borrows the
+ *               pass; everything it says belongs to the last clb_curv_at.
+ *   clb_linop   a symmetric matrix that can only be multiplied by. Every eigensolver takes one.
+ *               Borrows what it was made from (clb_hessian_op: the curv) and owns nothing.
+ *   clb_trace   what a training leaves behind. Owns its arrays, borrows nothing.
+ *   clb_rng     a random generator; a plain value, copy it to repeat its draws.
+ *
+ *   clb_predict, clb_classify and clb_evaluate need no pass: they borrow only during the call.
+ *   Order of freeing: curv, pass, then net and data.
+ *
+ *   Weights     clb_net_weights(&net, l, &rows, &columns) points at W_l, l = 1..L, row-major:
+ *               entry [i * columns + j] leads from input j to unit i. clb_net_biases likewise.
+ *               Both may be written to. net.theta is all of them in a row.
+ *   Threads     The library starts none and has no shared state that changes, except the choice of
+ *               instruction set (clb_isa_set), which is made before threads start. Calls in several
+ *               threads are fine as long as each thread has its own pass, curv and generator; a net
+ *               or a data set that nobody changes may be shared.
+ *   Compiling   One file that includes the implementation takes some seconds to compile at -O2;
+ *               section 6 says how to pay that once.
+ *
+ * 4  STEP BY STEP    (status checks left out; whole programs in examples/)
+ *
+ *   A classifier on my CSV file                                        examples/classify_csv.c
+ *     1. clb_data_csv_load(&all, "my.csv", NULL, &error): the last column is the label, words or
+ *        numbers; options name another one or leave columns out. error.text says what it stumbled
+ *        over, and where.
+ *     2. clb_data_split(&all, &rng, 0.2, &train, &valid): a fifth of the rows is held out.
+ *     3. clb_scaler_fit(&scaler, &train), then clb_scaler_apply to train and to valid.
+ *     4. size_t widths[] = { train.d, 32, train.K };  clb_net_init(&net, widths, 3, &shape, &rng)
+ *        with shape.bias = -1.
+ *     5. opts.ce = CLB_CE;  opts.optimizer = CLB_ADAM;  opts.early = &early;  early.data = &valid;
+ *        clb_train(&net, &train, 0.01, 2000, &opts, NULL)
+ *     6. clb_evaluate(&net, &valid, CLB_CE, &loss, &accuracy)
+ *     7. clb_scaler_fold(&scaler, &net): the net takes raw rows from now on.
+ *        clb_net_save(&net, "my.npz"), one day clb_net_load, then clb_classify(&net, X, n, label);
+ *        all.names[label[i]] is the word.
+ *
+ *   Sharpness against 2/eta                                            examples/watch_sharpness.c
+ *     clb_watch watch = CLB_ZERO;  watch.every = 50;
+ *     clb_train_watched(&net, &data, eta, T, &opts, &watch);
+ *     for (i = 0; i < watch.count; ++i)
+ *         printf("%zu %g %g\n", watch.t[i], watch.value[i * watch.k], watch.limit[i]);
+ *
+ *   The ten largest Hessian eigenvalues of my net
+ *     clb_pass_init(&pass, &net, &data, CLB_CE);  clb_curv_init(&curv, &pass);
+ *     clb_curv_at(&curv, NULL);                          // at net.theta
+ *     H = clb_hessian_op(&curv);
+ *     clb_lanczos(&H, 10, NULL, &eigs);                  // eigs.value[0] is the largest
+ *
+ *   A loss of my own                                                   examples/own_loss.c
+ *     f = clb_forward(&pass, NULL);                      // outputs [n][K]
+ *     loss = my_loss(f, df);                             // df: your dLoss/df [n][K]
+ *     clb_backward(&pass, NULL, df, grad);               // the gradient, P numbers
+ *     clb_axpy(net.P, -eta, grad, net.theta);            // a step of gradient descent
+ *     clb_check_grad tells whether df is the derivative of the loss.
+ *
+ * 5  WHAT IT DOES NOT DO
+ *
+ *   No convolutions, no attention, no automatic differentiation, no GPU, no threads but those
+ *   that clb_train_opts.threads asks for (or run several trainings side by side: nothing is shared
+ *   but read-only tables). No training beyond one machine's memory.
+ *
+ * 6  OPTIONS    each is a build that the checks make; none is needed
  *
  *   CLB_IMPLEMENTATION      in one .c or .cpp file before the include; repeating it is harmless
  *   CLB_DECLARATIONS_ONLY   declarations even if CLB_IMPLEMENTATION is defined: the implementation
  *                           is another object's (see below)
- *   CLB_STATIC              every function static: a private copy for this file
+ *   CLB_STATIC              every function static: a private copy for this file, of which only
+ *                           what the file uses is compiled: half the time for a small program
  *   CLB_SINGLE              clb_real is float, not double; sums, eigenvalues and theory stay double
  *   CLB_MALLOC(n)  CLB_REALLOC(p, n)  CLB_FREE(p)      all three or none
+ *   CLB_API                 before every public function: __declspec(dllexport) in a DLL,
+ *                           __declspec(dllimport) in its users; default nothing
+ *   CLB_HEADER_NAME         "other.h" if this file has another name: it includes itself
  *   CLB_ASSERT(x)           a caller's broken promise (layer out of range, ...); default assert
  *   CLB_NO_SIMD             scalar code only          CLB_NO_AVX512   at most AVX2
  *   CLB_NO_FMA              products rounded before they are added: a contract of its own
- *   CLB_NO_STDIO            no FILE * anywhere        CLB_ALLOW_FAST_MATH   gives up section 4
+ *   CLB_NO_STDIO            no FILE * anywhere        CLB_ALLOW_FAST_MATH   gives up section 7
  *   CLB_FREESTANDING        for machines without a C library, and for WebAssembly: includes only
- *                           <float.h>, <limits.h>, <stddef.h> and <stdint.h>. Scalar code, no
- *                           FILE *, no environment, no clb_data_csv, no weight files, no
- *                           assert; CLB_MALLOC, CLB_REALLOC and CLB_FREE are required. The linker, or macros of
+ *                           <float.h>, <limits.h>, <stdarg.h>, <stddef.h>, <stdint.h>. Scalar, no
+ *                           FILE *, no environment, no weight files (S26), no assert; required are
+ *                           CLB_MALLOC, CLB_REALLOC and CLB_FREE. The linker, or macros of
  *                           these names defined before the include, supply memcpy, memmove,
  *                           memset, memcmp, strlen, strchr, sqrt, fabs, floor, ceil, round,
  *                           fmin, fmax, frexp, ldexp, fmaf and, without CLB_NO_FMA, fma.
@@ -81,7 +169,7 @@
  *     cc -O2 -DCLB_DECLARATIONS_ONLY -o e05 examples/e05_drift_scaling.c clb.o -lm
  *   Macros that change types or behaviour (CLB_SINGLE, CLB_NO_STDIO, ...) are the same in all files.
  *
- * 4  NUMERICAL CONTRACT
+ * 7  NUMERICAL CONTRACT
  *
  *   The same program gives the same bits on every instruction set, compiler, optimisation level and
  *   number of threads, because the order of operations is part of what a function is:
@@ -93,10 +181,18 @@
  *                       it is written
  *     linear nets       under squared loss, full batch, train on sufficient statistics
  *                       (clb_train): other roundings than clb_grad has, the same everywhere
+ *   What breaks it
+ *     refused by #error   -ffast-math, -funsafe-math-optimizations, -fassociative-math,
+ *                         -freciprocal-math, -fno-signed-zeros (gcc), -ffinite-math-only,
+ *                         -fsingle-precision-constant, x87 arithmetic; MSVC /fp:fast
+ *     seen at run time    clang's -ffp-contract=fast, -funsafe-math-optimizations and its parts,
+ *                         flush-to-zero, another rounding mode: clb_selftest() returns
+ *                         CLB_ECONTRACT and clb_build_info() says "contract broken"
+ *     CLB_ALLOW_FAST_MATH switches the first kind off and keeps the second
  *   Numbers from other code (your own a*b+c, your libm) are yours to keep in order.
  *   CLB_RESULTS_VERSION is raised whenever any output bit of the library changes.
  *
- * 5  WHERE IS ...
+ * 8  WHERE IS ...
  *
  *   statement                    function                                 test        example
  *   Theorem 1  eq. (1) (9)-(11)  clb_charge, clb_identity_residual        t_laws.c    E1, E2
@@ -110,7 +206,7 @@
  *   Theorem 8                    clb_phase, clb_gates                     t_net.c     E15, E19, E22
  *   multi-pathway nets           clb_path_mode_step, clb_path_sharpness, clb_path_leaf t_pathways.c  M1-M10
  *
- * 6  COOKBOOK    (status checks left out)
+ * 9  COOKBOOK    (status checks left out)
  *
  *   Is a law kept by my net?    clb_train(&net, &data, eta, T, NULL, &tr);  clb_trace_drift(&tr, l)
  *                               against eta * eta * tr.S[l-1]; with momentum, Adam, decay:
@@ -132,25 +228,26 @@
  *   My own allocator            define CLB_MALLOC, CLB_REALLOC, CLB_FREE before the implementation
  *   Is it the vector code?      CLB_ISA=scalar ./program  must print the same
  *
- * 7  ERRORS AND LIMITS
+ * 10 ERRORS AND LIMITS
  *
  *   Functions that can fail return clb_status (0 is CLB_OK; clb_strerror has the text) and leave
- *   nothing allocated. Those that take options also tell names and values, if asked:
- *       clb_error error;  opts.error = &error;
- *       if (clb_data_csv_load(&data, path, &opts, NULL)) puts(error.text);
+ *   nothing allocated. Those with most to say also tell names and values, if asked:
+ *       clb_error error;
+ *       if (clb_data_csv_load(&data, path, &opts, &error)) puts(error.text);
  *   The error belongs to the caller; the library keeps none, so threads do not disturb each other.
- *   A training that diverges returns CLB_EDIVERGED with a valid trace up to its
- *   step. Functions that return a double return NaN where the value is undefined. Nothing prints,
- *   nothing exits.
+ *   A training that diverges returns CLB_EDIVERGED with a valid trace up to the step at which it
+ *   did. Functions that return a double return NaN where the value is undefined. The library never
+ *   prints and never exits. A broken promise of the caller's code (a layer beyond L, say) fails an
+ *   assertion, CLB_ASSERT; data never do.
  *   In float, |W|^2 ~ 20 is known to 4e-6: drifts below 1e-4 are noise; measure them in double. At
  *   and beyond the edge of stability trajectories of deep nets are chaotic: compare what they end
  *   in, not digits.
  *   Lanczos reports residual, bound and flag for each pair; a flag of 0 means what it says.
  *   Memory: clb_net_bytes, clb_pass_bytes, clb_train_bytes, clb_curv_bytes, clb_hessian_bytes,
  *   clb_lanczos_bytes, ... tell what a call will allocate. A step of a training or of Lanczos
- *   allocates nothing. Large matrix products want up to 200 KiB of stack.
+ *   allocates nothing. A thread needs 96 KiB of stack (large matrix products).
  *
- * 8  GLOSSARY
+ * 11 GLOSSARY
  *
  *   n samples, d inputs, m width, K outputs, L weight matrices, P parameters, T steps, eta step
  *   W_l [m_l][m_{l-1}]  net.theta + net.w[l]      G_l   gradient at the same offset
@@ -160,8 +257,9 @@
  *   f                   eta lambda_max/2          kappa_0   (|G_2|^2 - |G_1|^2)/|G|^2
  *   mu, kbar            clb_trace_energy: drift = kbar eta DL mu
  *
- * 9  HISTORY
+ * 12 HISTORY
  *
+ *   0.2.0  a library for your own nets, data and losses; see CHANGELOG.md
  *   0.1.0  first version: E1-E23, M1-M10
  * ============================================================================================ */
 #ifndef CLB_H
@@ -185,13 +283,19 @@
 #endif
 
 #define CLB_VERSION_MAJOR 0
-#define CLB_VERSION_MINOR 1
+#define CLB_VERSION_MINOR 2
 #define CLB_VERSION_PATCH 0
-#define CLB_VERSION       "0.1.0"
-#define CLB_RESULTS_VERSION 2      /* raised whenever any output bit changes */
+#define CLB_VERSION       "0.2.0"
+#define CLB_RESULTS_VERSION 3      /* raised whenever any output bit changes */
 
-#if defined(__FAST_MATH__) && !defined(CLB_ALLOW_FAST_MATH)
-#error "clb.h: -ffast-math breaks the numerical contract (define CLB_ALLOW_FAST_MATH to insist)"
+#ifndef CLB_ALLOW_FAST_MATH
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \
+    defined(__NO_SIGNED_ZEROS__) || defined(_M_FP_FAST) || \
+    (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ + 0)
+#error "clb.h: -ffast-math or a part of it is on, which breaks the numerical contract (manual 4)"
+#endif
+/* An array of negative size here: gcc's -fsingle-precision-constant, which breaks it, too. */
+typedef char clbi_constants_are_double[sizeof(1.0) == sizeof(double) ? 1 : -1];
 #endif
 
 #if defined(CLB_MALLOC) && defined(CLB_REALLOC) && defined(CLB_FREE)
@@ -209,10 +313,13 @@
 #define CLBI_UNUSED
 #endif
 
-#ifdef CLB_STATIC
+#if defined(CLB_STATIC) && !defined(CLB_DECLARATIONS_ONLY)
 #define CLBDEF static CLBI_UNUSED
 #else
-#define CLBDEF extern
+#ifndef CLB_API
+#define CLB_API
+#endif
+#define CLBDEF CLB_API extern
 #endif
 
 #ifdef __cplusplus
@@ -226,9 +333,22 @@ extern "C" {
 #ifdef CLB_SINGLE
 typedef float clb_real;
 #define CLB_PRECISION "single"
+#define CLBI_PRECISION_MARK clb_real_is_float
 #else
 typedef double clb_real;
 #define CLB_PRECISION "double"
+#define CLBI_PRECISION_MARK clb_real_is_double
+#endif
+
+/* Every file refers to a symbol that only an implementation of its own precision has, so that files
+ * of different precision do not link. */
+#if !defined(CLB_STATIC) || defined(CLB_DECLARATIONS_ONLY)
+CLBDEF const char CLBI_PRECISION_MARK[];
+#if defined(__GNUC__) && !defined(_WIN32)
+static const char *const clbi_precision __attribute__((used)) = CLBI_PRECISION_MARK;
+#elif defined(_MSC_VER)
+#pragma detect_mismatch("clb_real", CLB_PRECISION)
+#endif
 #endif
 
 #define CLB_STATUS_LIST(X)                                                         \
@@ -237,6 +357,7 @@ typedef double clb_real;
     X(CLB_ESIZE,      "size or product of sizes too large")                        \
     X(CLB_EOPTION,    "option or argument out of range")                           \
     X(CLB_EISA,       "instruction set not available on this processor")           \
+    X(CLB_ECONTRACT,  "arithmetic is not IEEE: compiler flags or thread state")    \
     X(CLB_EDIVERGED,  "training diverged")                                         \
     X(CLB_ENOCONV,    "no convergence; best estimate returned")                    \
     X(CLB_EIO,        "cannot open, read or write the file")                       \
@@ -264,7 +385,8 @@ typedef double clb_real;
     X(CLB_ESCHEDULE,  "schedule of step sizes or observers is not usable")         \
     X(CLB_EFROZEN,    "not defined while activation slopes are held")              \
     X(CLB_ESOFT,      "a row of targets does not sum to 1, as cross entropy needs") \
-    X(CLB_EUNSET,     "the network is empty: not set up, or freed")
+    X(CLB_EUNSET,     "the network is empty: not set up, or freed")            \
+    X(CLB_EMINIBATCH, "mini-batches: the points of this flow must share one loss")
 
 #define CLBI_STATUS_ENUM(name, text) name,
 typedef enum clb_status { CLB_STATUS_LIST(CLBI_STATUS_ENUM) CLB_STATUS_COUNT } clb_status;
@@ -296,9 +418,20 @@ typedef enum clb_isa { CLB_ISA_SCALAR, CLB_ISA_AVX2, CLB_ISA_AVX512, CLB_ISA_NEO
 CLBDEF clb_isa     clb_isa_get(void);
 /* Errors: CLB_EISA when the processor or this build lacks it; the choice is then unchanged. */
 CLBDEF clb_status  clb_isa_set(clb_isa isa);
+/* CLB_EISA when the environment variable CLB_ISA asks for a set that does not exist (misspelt) or
+ * that this processor or build lacks: the best one is then in use. CLB_OK otherwise. */
+CLBDEF clb_status  clb_isa_wish(void);
 /* "scalar", "avx2", ...; "unknown" outside the list */
 CLBDEF const char *clb_isa_name(clb_isa isa);
-/* One line: version, precision, compiler, contract, instruction set. */
+/* Is the arithmetic here that of the numerical contract? Compiler flags and the floating-point
+ * state of the calling thread can change it where no macro tells. Checks that products and sums are
+ * not fused, sums not reordered, quotients not replaced by products with reciprocals; that small
+ * numbers are not flushed to zero, rounding is to nearest, fma rounds once; NaN and -0.
+ * *what, unless NULL: the first thing found wrong, or "".  Errors: CLB_ECONTRACT.
+ * Cost: less than a microsecond. */
+CLBDEF clb_status  clb_selftest(const char **what);
+/* One line: version, precision, compiler, contract ("broken" if clb_selftest fails), instruction
+ * set (and that CLB_ISA was ignored, if it was). */
 CLBDEF const char *clb_build_info(void);
 
 /* ============================================================================================
@@ -361,15 +494,47 @@ CLBDEF void     clb_rng_permutation(clb_rng *rng, size_t n, uint32_t *p);
  * @S14 DATA
  * ========================================================================================== */
 
-/* A data set: inputs X [n][d], labels y [n] in 0..K-1, optionally real targets [n][K]. */
+/* A data set: inputs X [n][d] and, where they are known, labels y [n] in 0..K-1 or real targets
+ * [n][K]. With neither it is unlabelled and K may be 0: a net says how many outputs there are.
+ * Who frees: sets that the library makes own their arrays, and clb_data_free frees them. A view of
+ * the caller's arrays (owned = 0: clb_data_view, or a struct filled in by hand) leaves them alone;
+ * they must outlive it. Only clb_scaler_apply writes to X. */
 typedef struct clb_data {
     size_t    n, d, K;
     clb_real *X;
-    int      *y;
+    int      *y;        /* or NULL */
     clb_real *targets;  /* [n][K], or NULL: the targets are one-hot rows of y */
+    char    **names;    /* [K] what the labels were in the file; NULL: the numbers 0..K-1 */
+    int       owned;    /* 1: clb_data_free frees the arrays */
 } clb_data;
 
 CLBDEF void clb_data_free(clb_data *data);     /* accepts a zeroed struct, leaves a zeroed struct */
+/* The caller's arrays as a data set, nothing copied. y NULL: unlabelled. */
+CLBDEF clb_data clb_data_view(size_t n, size_t d, size_t K, const clb_real *X, const int *y);
+
+/* Two sets of copied rows: valid gets round(share n) of them, at least one, and train the others.
+ * rng: rows drawn without repetition; NULL: the last rows are valid, in order.
+ * Errors: CLB_EROW (share not in (0, 1), or no row left for train), CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_data_split(const clb_data *data, clb_rng *rng, double share, clb_data *train,
+                                 clb_data *valid);
+
+/* Standardised inputs, x_j <- (x_j - mean_j)/deviation_j: fit on the training set, apply to every
+ * set that the net will see. deviation is that of the population (divided by n); a constant column
+ * has deviation 1 and becomes 0. Magnitudes up to the largest number are fine.
+ * clb_scaler_fold changes a net trained on scaled inputs into one for raw inputs:
+ *   W_1 <- W_1 diag(1/deviation),  b_1 <- b_1 - W_1 mean
+ * Errors: CLB_EEMPTY, CLB_ESHAPE (another d), CLB_ELAYER (fold: layer 1 has no biases),
+ * CLB_ENOMEM. */
+typedef struct clb_scaler {
+    size_t  d;
+    double *mean;        /* [d] */
+    double *deviation;   /* [d] */
+} clb_scaler;
+struct clb_net;
+CLBDEF clb_status clb_scaler_fit(clb_scaler *scaler, const clb_data *data);
+CLBDEF clb_status clb_scaler_apply(const clb_scaler *scaler, clb_data *data);
+CLBDEF clb_status clb_scaler_fold(const clb_scaler *scaler, struct clb_net *net);
+CLBDEF void       clb_scaler_free(clb_scaler *scaler);  /* accepts a zeroed struct, leaves one */
 
 /* Generated data, drawn as published; values are floats. A second call goes on with the same
  * generator: the published runs drew the training set, then a test set of max(n / 5, 100) rows,
@@ -421,15 +586,16 @@ CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, con
                                 size_t rank,
                                 const size_t *shape);
 /* Data set from an array of inputs [n][...] (d = the product of the other dimensions) and its
- * labels [n].
- * Errors besides: CLB_EEMPTY, CLB_ERAGGED (different n), CLB_ENOTFINITE, CLB_EOPTION (rank of X < 2
- * or of y not 1, a label not in 0..INT_MAX-1). K = largest label + 1. */
+ * labels, integers [n] or [n][1]. Labels that are 0..K-1 with no class missing stay as they are;
+ * any others (1..3, or -1 and 1) are numbered in ascending order, and names[k] says which was k.
+ * Errors besides: CLB_EEMPTY, CLB_ERAGGED (different n), CLB_ENOTFINITE, CLB_ESHAPE (rank of X < 2
+ * or y not a column), CLB_ELABEL (no integer, or beyond an int). */
 CLBDEF clb_status clb_data_arrays(clb_data *data, const clb_array *X, const clb_array *y);
 
 /* IDX, the files of MNIST: unsigned bytes [n][...] and labels [n]. The first count rows (0: all),
  * in file order, x = pixel / 255 in float. K = largest label in the whole label file + 1.
- * Errors besides: CLB_EEMPTY (a dimension is 0), CLB_ERAGGED (different n), CLB_EOPTION (count >
- * n). */
+ * Errors besides: CLB_EEMPTY (a dimension is 0), CLB_ERAGGED (different n), CLB_EROW (count
+ * > n). */
 typedef struct clb_idx_files {
     const void *images;
     size_t      images_size;
@@ -438,32 +604,45 @@ typedef struct clb_idx_files {
 } clb_idx_files;
 CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_t count);
 
-#ifndef CLB_FREESTANDING
-/* CSV of decimal numbers, one row a line, no quoting; blank lines are skipped, a byte order mark
- * too. Always a decimal point, whatever the locale. */
+/* CSV as people have it: one row a line, LF or CRLF, the last one ended or not. Fields may be
+ * quoted; a quote inside is doubled. Blank lines and a byte order mark are skipped. Numbers have a
+ * decimal point, whatever the locale, and are correctly rounded.
+ * Labels: integers as in clb_data_arrays; if any is no number, all are words, numbered in order of
+ * first appearance. names[k] keeps them. */
 typedef struct clb_csv_opts {
-    int  label; /* 0 -> the last column holds the label; c > 0: column c; -1: none (y = 0, K = 1) */
-    int  header;       /* 0 -> no header; 1: the first line is one */
-    char separator;    /* 0 -> ',' */
+    const char *label_name;   /* name of the label column in the header; NULL: label counts       */
+    int         label;        /* 0 -> the last column; c > 0: column c; -1: unlabelled data       */
+    int         header;       /* 0 -> the first line is a header if none of its fields, the label
+                                 aside, is a number; 1: it is one; -1: there is none              */
+    char        separator;    /* 0 -> the most frequent of , ; and tab in the first line          */
+    int         real_target;  /* 1: the label column is a real target: K = 1, targets [n][1]      */
+    const char *const *skip;  /* names of columns to leave out; "" is the one pandas adds         */
+    size_t      skip_count;
+    const clb_data    *like;  /* number the classes as in this set; NULL: as above                */
 } clb_csv_opts;
-/* *line (may be NULL): number of the offending line from 1, or 0. Errors besides: CLB_ERAGGED (a
- * row shorter or longer than the first), CLB_ENOTFINITE (nan, inf or too large), CLB_EEMPTY (no row
- * or no input column), CLB_EOPTION (no such label column); CLB_EFORMAT also for a label that is
- * no integer in 0..INT_MAX-1. */
+/* *error (may be NULL) names line, column and reason. Errors besides: CLB_ERAGGED (a row shorter or
+ * longer than the first), CLB_EFIELD (no number), CLB_ENOTFINITE (nan, inf or too large),
+ * CLB_EEMPTY (no row or no input column), CLB_ECOLUMN (no such column), CLB_ELABEL (no integer, or
+ * not one of the classes of `like`), CLB_EFORMAT (a quote without end). */
 CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
-                               const clb_csv_opts *opts, size_t *line);
-#endif
+                               const clb_csv_opts *opts, clb_error *error);
 
 #ifndef CLB_NO_STDIO
 /* The same from files. Error besides: CLB_EIO. */
 CLBDEF clb_status clb_npy_load(clb_array *array, const char *path);
 CLBDEF clb_status clb_npy_fwrite(FILE *file, const clb_real *x, size_t rank, const size_t *shape);
+/* x as an NPY file of that name, in the precision of x: clb_real, or double in any build. A file
+ * that could not be written whole is removed. */
+CLBDEF clb_status clb_npy_save(const char *path, const clb_real *x, size_t rank,
+                               const size_t *shape);
+CLBDEF clb_status clb_npy_save_f64(const char *path, const double *x, size_t rank,
+                                   const size_t *shape);
 CLBDEF clb_status clb_data_npy_load(clb_data *data, const char *inputs_path,
                                     const char *labels_path);
 CLBDEF clb_status clb_data_idx_load(clb_data *data, const char *images_path,
                                     const char *labels_path, size_t count);
 CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_csv_opts *opts,
-                                    size_t *line);
+                                    clb_error *error);
 #endif
 
 /* ============================================================================================
@@ -679,25 +858,14 @@ CLBDEF double clb_pass_loss(void *pass, const clb_real *theta);
  * bits: clb_gate_words(pass, l) words. */
 CLBDEF size_t clb_gate_words(const clb_pass *pass, size_t l);
 CLBDEF void   clb_gates(const clb_pass *pass, size_t l, uint64_t *bits);
-/* Number of gates that differ between two results of clb_gates for the same rows. index: their i m_l + h, ascending,
- * room for n m_l; units[0..m_l-1]: how many of them belong to unit h. Either may be NULL: not
- * wanted.                                                                           E9, E15, E21 */
+/* Number of gates that differ between two results of clb_gates for the same rows. index: their
+ * i m_l + h, ascending, room for n m_l; units[0..m_l-1]: how many of them belong to unit h. Either
+ * may be NULL: not wanted.                                                        E9, E15, E21 */
 CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before,
                                 const uint64_t *after, uint32_t *index, uint32_t *units);
 /* Squared Frobenius norms of x (theta, a gradient, ...): of W_l, of b_l (0 where there is none). */
 CLBDEF double clb_weight_sumsq(const clb_net *net, const clb_real *x, size_t l);
 CLBDEF double clb_bias_sumsq(const clb_net *net, const clb_real *x, size_t l);
-
-#ifndef CLB_NO_STDIO
-/* A net as NPY files PREFIXW1.npy, PREFIXb1.npy, PREFIXW2.npy, ... (biases where there are any) and
- * PREFIXnet.npy: L, activation, the biased layers as in clb_net_opts, and a as a sum of three. That
- * one is removed first and written last, so an interrupted save does not load. Saving and loading
- * keep every bit of theta; a file of the other precision is rounded. Errors: CLB_EIO, CLB_ENOMEM;
- * loading also those of clb_npy_read, CLB_EFORMAT (shapes that do not chain, L > 9999),
- * CLB_ENOTFINITE; *net is then zeroed. */
-CLBDEF clb_status clb_net_save(const clb_net *net, const char *prefix);
-CLBDEF clb_status clb_net_load(clb_net *net, const char *prefix);
-#endif
 
 /* ============================================================================================
  * @S17 CURVATURE
@@ -714,7 +882,8 @@ typedef struct clb_linop {
  * Hessian of the loss in the outputs of sample i and r = dLoss/df:
  *   H = J^T S J + sum_ik r_ik Hess f_ik        Hessian;  first term: Gauss-Newton matrix, S >= 0
  *   S_i = (1-ce) 2/(nK) I + ce/n (diag p_i - p_i p_i^T)
- * Second derivatives at the kink of a piecewise linear activation are 0. */
+ * Second derivatives at the kink of a piecewise linear activation are 0. With slopes held by
+ * clb_pass_freeze these are the derivatives of the net that has them: a_l = slope_l z_l. */
 typedef struct clb_curv {
     clb_pass  *pass;            /* its state is that of the last clb_curv_at                      */
     clb_real  *theta;           /* [P] copy of the point                                          */
@@ -723,6 +892,7 @@ typedef struct clb_curv {
     clb_real **s2;              /* s2[l]: [n][m_l] dLoss/da_l s''(z_l); NULL where s'' = 0        */
     clb_real **rz;              /* rz[l], l = 1..L: [n][m_l] work                                 */
     clb_real **ra;              /* ra[l], l = 1..L-1: [n][m_l] work                               */
+    int        held;            /* the slopes are those of clb_pass_freeze, and s2 = 0            */
     void      *arena;
     size_t     arena_bytes;
 } clb_curv;
@@ -787,15 +957,15 @@ CLBDEF size_t     clb_gauss_newton_bytes(const clb_curv *curv);
 CLBDEF clb_status clb_ntk(clb_curv *curv, size_t l, clb_real *N);
 /* Kernel [n][n] of the single function sum_k f_k: what the published programs call the NTK. */
 CLBDEF clb_status clb_ntk_sum(clb_curv *curv, size_t l, clb_real *N);
-/* Trace of clb_ntk(l). NaN when out of memory. */
-CLBDEF double     clb_ntk_trace(clb_curv *curv, size_t l);
+/* Trace of clb_ntk(l), NaN on an error. */
+CLBDEF clb_status clb_ntk_trace(clb_curv *curv, size_t l, double *trace);
 
 /* Largest singular value of the coupling blocks of a two-layer net,
  *   B_h = sum_i s'(z_ih) x_i r_i^T   (d x K, r = dLoss/df),   b = max_h sigma_max(B_h).   Theorem 6
  * For a piecewise linear activation without biases H - H_GN has the eigenvalues +-sigma(B_h), so
- * lmax(H) <= lmax(H_GN) + b and lmin(H) >= -b. NaN unless L = 2 without biases, or out of
- * memory. */
-CLBDEF double     clb_residual_bound(clb_curv *curv);
+ * lmax(H) <= lmax(H_GN) + b and lmin(H) >= -b. *bound is NaN, with CLB_OK, unless L = 2 without
+ * biases. Errors: CLB_ESIZE, CLB_ENOMEM, those of clb_jacobi; *bound is NaN then, too. */
+CLBDEF clb_status clb_residual_bound(clb_curv *curv, double *bound);
 
 /* ============================================================================================
  * @S18 OPTIMISERS, TRAINING
@@ -882,6 +1052,18 @@ typedef struct clb_early_stop {
     int             stopped;    /* and whether patience ended the run                             */
 } clb_early_stop;
 
+/* Threads for one run. A step is cut into tasks that write to different places: rows of the forward
+ * and backward pass, columns of the weight gradients. Every element keeps its order of operations, so
+ * the bits are the same for any number of threads, and any order of the tasks. Small problems (below
+ * about a million rows times parameters) run on the caller's thread alone. */
+typedef struct clb_threads {
+    size_t count;       /* 0, 1 -> the caller's thread alone                                      */
+    /* do task(context, i) for i = 0..tasks-1, in any order and at the same time, and return when all
+     * are done; NULL -> OpenMP where the build has it, else one after the other */
+    void (*run)(void *pool, size_t tasks, void (*task)(void *context, size_t i), void *context);
+    void  *pool;        /* for run                                                                */
+} clb_threads;
+
 typedef struct clb_train_opts {
     double              ce;            /* loss blend: 0 MSE .. 1 CE                               */
     clb_optimizer       optimizer;     /* 0 -> gradient descent                                   */
@@ -902,6 +1084,7 @@ typedef struct clb_train_opts {
     double              clip;          /* 0 -> no limit; a longer gradient is scaled to this norm */
     clb_train_state    *state;         /* NULL -> the run starts at rest                          */
     clb_early_stop     *early;         /* NULL -> none                                            */
+    clb_threads         threads;       /* 0 -> one thread                                         */
 } clb_train_opts;                      /* NULL: MSE, full-batch GD                                */
 
 CLBDEF void clb_train_opts_resolve(clb_train_opts *opts);      /* zeros -> the values really used */
@@ -980,6 +1163,51 @@ CLBDEF void       clb_trace_free(clb_trace *trace);
  * doubles of trace. */
 CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
                                   const clb_train_opts *opts, int with_trace);
+
+#ifndef CLB_NO_STDIO
+/* A trace as a file, rows 0..steps. CSV: a line of names, then one row a step with
+ *   t, loss, step, W1.., b1.. (|W_l|^2, |b_l|^2), G1.., g1.. (|G_l|^2, |g_{b_l}|^2), C1.. (clb_trace_law)
+ * always with a decimal point, every bit kept; what the last row has no value for is empty. NPZ: the
+ * arrays of the struct under their names, float64. Errors: CLB_EIO, CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_trace_csv_save(const clb_trace *trace, const char *path);
+CLBDEF clb_status clb_trace_npz_save(const clb_trace *trace, const char *path);
+#endif
+
+/* Largest curvature lambda at which a quadratic loss lambda x^2/2 does not grow under these opts with
+ * step size eta: 2/eta for gradient descent; with momentum beta, l2 and decay
+ *   heavy ball (1+beta) (2/eta - decay) - l2,   Nesterov (1+beta)/(1+2 beta) (2/eta - decay) - l2.
+ * NaN for Adam, whose limit depends on its second moment, and with rates of layers. opts NULL: gradient
+ * descent. */
+CLBDEF double clb_stability_limit(const clb_train_opts *opts, double eta);
+
+/* Sharpness, top eigenvalues and charges along a training, from one call. The first members say what
+ * is wanted; clb_train_watched fills in the rest, one row a look. */
+typedef struct clb_watch {
+    size_t        every;        /* 0 -> T/100, at least 1: updates between looks                  */
+    const size_t *at;           /* or an ascending list of looks                                  */
+    size_t        at_count;
+    size_t        per_decade;   /* or log-spaced                                                  */
+    size_t        k;            /* 0 -> 1: number of largest eigenvalues of the Hessian           */
+    double        tol;          /* 0 -> 1e-6 (1e-4 single), as in clb_lanczos_opts                */
+    size_t        count;        /* rows                                                           */
+    size_t        charges;      /* L-1                                                            */
+    size_t       *t;            /* [count]           updates done                                 */
+    double       *loss;         /* [count]           on all rows                                  */
+    double       *limit;        /* [count]           clb_stability_limit at the step size of t    */
+    double       *value;        /* [count][k]        descending; value[i*k] is the sharpness      */
+    double       *charge;       /* [count][charges]  Q_l                                          */
+    size_t        unsure;       /* rows with an eigenvalue that did not reach tol                 */
+    clb_trace     trace;        /* of the run                                                     */
+    void         *arena;
+} clb_watch;
+/* clb_train with these looks; opts may have observers of its own. Every look costs a gradient and
+ * about ten to a hundred Hessian products: Lanczos starts from the eigenvectors of the look before,
+ * with a random part, so that a direction which overtakes is seen. Memory: a pass, a curvature, one
+ * Lanczos at a time, the rows. Errors: those of clb_train and clb_lanczos but CLB_ENOCONV. After
+ * CLB_OK and CLB_EDIVERGED the watch is the caller's to free. */
+CLBDEF clb_status clb_train_watched(clb_net *net, const clb_data *data, double eta, size_t T,
+                                    const clb_train_opts *opts, clb_watch *watch);
+CLBDEF void       clb_watch_free(clb_watch *watch);
 
 /* --------------------------------------------------------------------------------------------
  * Gradient flow  dtheta/dt = -grad Loss(theta)
@@ -1411,7 +1639,7 @@ typedef struct clb_linear_modes {
     double  factor;             /* (2/K)^2 (m-d)/(3d): d_k/c_k expected at the default draw       */
     void   *arena;
 } clb_linear_modes;
-/* Errors: CLB_EOPTION (not two bias-free identity layers), CLB_ENOMEM, those of clb_jacobi. */
+/* Errors: CLB_EOPTION (not two bias-free identity layers), those of clb_pass_init and clb_jacobi. */
 CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *net,
                                         const clb_data *data);
 CLBDEF void       clb_linear_modes_free(clb_linear_modes *modes);
@@ -1979,6 +2207,212 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
                                         double *smallest);
 
 /* ============================================================================================
+ * @S25 EDGE OF STABILITY
+ * ========================================================================================== */
+
+/* Two-point flow. Beyond eta lambda_max = 2 gradient descent does not stop: it alternates about a
+ * centre c that moves slowly, theta_t = c + (-1)^t d. With g+ and g- the gradients at c + d and
+ * c - d, a = (g+ + g-)/2, b = (g+ - g-)/2 and time in steps,
+ *   dc/dt = -eta a,     dd/dt = eta b - 2 d.
+ * Nothing but gradients enters: gates that switch inside the swing are seen, and any number of
+ * directions may be unstable. For every charge C = theta^T D theta of a net with a degree, Theorem
+ * 1 at both points gives c^T D a = -d^T D b, kinks included, so that one step moves the charge of
+ * the centre by
+ *   2 eta d^T D b  +  eta^2 a^T D a        swing part, flow part; at the edge b = (2/eta) d, and
+ * the first is 4 d^T D d.                                                       docs/edge.md, E24
+ * With momentum the velocity is p + (-1)^t q, a pair of its own:
+ *   p' = beta p + a,  q' = -beta q - b,    dp/dt = p' - p,  dq/dt = q' - q,
+ *   heavy ball:  dc/dt = -eta p',            dd/dt = -2 d - eta q'
+ *   Nesterov:    dc/dt = -eta (a + beta p'), dd/dt = -2 d + eta (b - beta q')
+ * whose linear rates, slow and alternating, are those of the optimiser. Charges then follow
+ *   dC/dt = -2 eta c^T D u + eta^2 u^T D u,   dE/dt = -(1 - beta) E - d^T D b - eta u^T D p'
+ * with u = -(dc/dt)/eta and E = c^T D p, from d^T D b and u alone, as in clb_train's law.
+ * Literature: rod flow (arXiv 2602.01480), central flows (Cohen et al. 2025). */
+typedef struct clb_rod_opts {
+    double          ce;         /* loss blend: 0 MSE .. 1 CE                                      */
+    clb_optimizer   optimizer;  /* 0 -> gradient descent; heavy ball, Nesterov                    */
+    double          beta;       /* 0 -> 0.9                                                       */
+    size_t          substeps;   /* 0 -> 4: Euler steps within a step, 1..1024                     */
+    double          tol;        /* 0 -> fixed substeps; else they are doubled when the error of one,
+                                   estimated, passes tol |d|, and halved again below tol/8        */
+    double          floor;      /* 0 -> 1e-5: |d| is kept above; kinks kick a real run by as much */
+    size_t          batch;      /* must be 0: CLB_EMINIBATCH                                      */
+    int             threads;    /* 2: both gradients at a time, where OpenMP is on; same bits     */
+    const clb_real *second;     /* NULL: start at theta, d = eta g/2. Else the iterate after theta:
+                                   c and d are half their sum and difference                      */
+} clb_rod_opts;                 /* NULL: MSE, gradient descent                                    */
+
+CLBDEF void clb_rod_opts_resolve(clb_rod_opts *opts);
+
+/* The state, evaluated where it stands. */
+typedef struct clb_rod {
+    const clb_net *net;             /* architecture                                               */
+    clb_rod_opts   opts;            /* resolved                                                   */
+    double         eta;
+    size_t         t;               /* whole steps done                                           */
+    size_t         substeps;        /* in use now                                                 */
+    double         loss;            /* (L(c + d) + L(c - d))/2: the loss averaged over time       */
+    double         sharpness;       /* d.b/|d|^2, curvature over the swing: near 2/eta at the edge*/
+    double         radius;          /* |d|                                                        */
+    double         substep_error;   /* largest local error in the last step over |d|, estimated as
+                                       h/2 |f_new - f_old|, f the right-hand side, h the substep  */
+    clb_real      *c, *d;           /* [P]                                                        */
+    clb_real      *p, *q;           /* [P] velocity; NULL without momentum                        */
+    clb_real      *point[2];        /* [P] c + d, c - d                                           */
+    clb_real      *grad[2];         /* [P] gradients there                                        */
+    clb_real      *rate_c, *rate_d; /* [P] right-hand side of the last substep                    */
+    clb_pass       pass[2];
+    double        *law;             /* sums of the charges, a row of all neurons each             */
+    void          *arena;
+} clb_rod;
+
+/* Starts at theta (NULL: net->theta). net and data are kept by reference and must outlive the rod.
+ * Errors: CLB_EMINIBATCH, CLB_ESTEP (eta), CLB_ELOSS (ce), CLB_EOPTIMIZER (Adam), CLB_EOPTION
+ * (beta not in [0, 1), substeps, tol, floor), CLB_EDIVERGED (the loss there is not finite), those
+ * of clb_pass_init. Memory: 8 P reals (10 with momentum), two passes. */
+CLBDEF clb_status clb_rod_init(clb_rod *rod, const clb_net *net, const clb_data *data, double eta,
+                               const clb_real *theta, const clb_rod_opts *opts);
+CLBDEF void       clb_rod_free(clb_rod *rod);
+/* One whole step: 2 substeps gradients, no allocation. Error: CLB_EDIVERGED. */
+CLBDEF clb_status clb_rod_step(clb_rod *rod);
+/* Up to T steps in all. Observers as in clb_train, before step t and after the last: they see the
+ * centre as theta, the pass evaluated there, a as grad and rod->loss as loss (pass->loss is that of
+ * the centre); put the rod in their context for more. CLB_SKIP_UPDATE counts as CLB_CONTINUE.
+ * Errors: CLB_EDIVERGED, with rod->t the failing step. */
+CLBDEF clb_status clb_rod_run(clb_rod *rod, size_t T, const clb_observer *observers, size_t count);
+
+/* Predicted drift of a charge since the start; NaN for an activation without a degree. */
+typedef struct clb_rod_drift {
+    double swing;               /* what the oscillation moved:  sum of 2 eta d^T D b              */
+    double flow;                /* what gradient descent of the centre moved: eta^2 a^T D a       */
+    double drift;               /* their sum, the prediction                                      */
+    double iterates;            /* the same for the mean charge of c + d and c - d, which adds the
+                                   change of d^T D d: what two successive iterates of a run show  */
+    double direct;              /* second route: C(c) now - C(c) at the start, with Euler's own
+                                   term taken off and the flow part put on; equal to rounding     */
+} clb_rod_drift;
+/* Of k |W_{l+1}|^2 - |W_l|^2 - |b_l|^2, k the degree; and of neuron j of hidden layer l. */
+CLBDEF clb_rod_drift clb_rod_charge(const clb_rod *rod, size_t l);
+CLBDEF clb_rod_drift clb_rod_neuron(const clb_rod *rod, size_t l, size_t j);
+
+/* The identity of two points, c^T D (g+ + g-) = -d^T D (g+ - g-), for charge l: the difference of
+ * its sides over the sum of the absolute values of their terms. theta, grad: at either point.
+ * Without a degree k = 1 is taken, and the residual is of order one. */
+CLBDEF double clb_two_point_residual(const clb_net *net, const clb_real *const theta[2],
+                                     const clb_real *const grad[2], size_t l);
+
+/* The easy way: T steps from net->theta (unchanged), what they predict, and how far that is the
+ * substeps' doing: the same again with halved substeps. */
+typedef struct clb_edge {
+    size_t  L, hidden, T;
+    size_t  steps;              /* T unless diverged                                              */
+    double *drift;              /* [L-1]     of the charges                                       */
+    double *swing;              /* [L-1]     part of the oscillation                              */
+    double *halved;             /* [L-1]     drift with halved substeps                           */
+    double *neuron;             /* [hidden]  drift of the neurons, layer after layer              */
+    double *neuron_halved;      /* [hidden]                                                       */
+    double *loss, *sharpness, *radius;    /* [T+1]  as in clb_rod; NaN past steps                 */
+    double  route_error;        /* largest |drift - direct|, over the sum of |drift|              */
+    void   *arena;
+} clb_edge;
+/* 6 substeps T gradients (2 substeps T with no_halving: halved then is NaN).
+ * Errors: as clb_rod_init and clb_rod_step; after CLB_EDIVERGED *edge is valid up to steps. */
+CLBDEF clb_status clb_edge_predict(const clb_net *net, const clb_data *data, double eta, size_t T,
+                                   const clb_rod_opts *opts, int no_halving, clb_edge *edge);
+CLBDEF void       clb_edge_free(clb_edge *edge);
+
+/* ---- sharpness that needs no Hessian, and that of other optimisers ---- */
+
+/* Largest curvature at which the optimiser is stable, eta its step size:
+ *   gradient descent 2/eta                    heavy ball 2 (1 + beta)/eta
+ *   Nesterov 2 (1 + beta)/((1 + 2 beta) eta)  Adam 2 (1 + beta)/((1 - beta) eta): 38/eta at 0.9,
+ * Adam's for the pre-conditioned curvature below. NaN for an unknown optimiser. */
+CLBDEF double clb_stability_threshold(clb_optimizer optimizer, double eta, double beta);
+
+/* The pre-conditioned operator D^(-1/2) A D^(-1/2), D = diag(diagonal) > 0: its largest eigenvalue
+ * is that of D^-1 A, the curvature Adam and RMSprop feel. A and diagonal are kept by reference.
+ * Errors: CLB_EOPTION (an entry not positive and finite), CLB_ESIZE, CLB_ENOMEM. */
+typedef struct clb_precond {
+    clb_linop A;
+    clb_real *scale;                /* [n] D^(-1/2)                                               */
+    clb_real *x;                    /* [n] work                                                   */
+} clb_precond;
+CLBDEF clb_status clb_precond_init(clb_precond *pre, const clb_linop *A, const clb_real *diagonal);
+CLBDEF void       clb_precond_free(clb_precond *pre);
+CLBDEF clb_linop  clb_precond_op(clb_precond *pre);
+/* Adam's D from its second moments after t updates: (1 - beta1^t) (sqrt(v/(1 - beta2^t)) + eps).
+ * t = 0: no bias correction, sqrt(v) + eps, as in RMSprop.               arXiv 2207.14484 */
+CLBDEF void clb_adam_diagonal(size_t n, const clb_real *v, size_t t, double beta1, double beta2,
+                              double eps, clb_real *out);
+
+/* Critical sharpness 2/s: s the smallest step found along -direction beyond which the loss is above
+ * where it started, by doubling and bisection to a relative width tol (0 -> 1e-3); forward passes
+ * only. On a quadratic and along the gradient it is g.Hg/|g|^2.             arXiv 2601.16979
+ * theta NULL: net->theta; guess: first step, 0 -> 1 (the last s is a good one); scratch: P reals.
+ * step is infinite if the loss never rises, and as small as rounding if it rises at once. */
+typedef struct clb_critical {
+    double step, sharpness;
+    size_t losses;                  /* forward passes                                             */
+} clb_critical;
+CLBDEF clb_critical clb_critical_sharpness(clb_pass *pass, const clb_real *theta,
+                                           const clb_real *direction, double guess, double tol,
+                                           clb_real *scratch);
+
+/* Step sharpness g.Hg/|g|^2 on the rows that the curvature stands on. scratch: P reals. */
+CLBDEF double clb_step_sharpness(clb_curv *curv, clb_real *scratch);
+/* Batch sharpness E[g_B.H_B g_B]/E|g_B|^2 at the point of curv over count >= 2 random batches of
+ * `batch` rows; out->mean is the ratio, its error by the delta method. The curvature stands on all
+ * rows afterwards.  Errors: CLB_EROW (batch not in 1..n), CLB_EOPTION (count), CLB_ENOMEM. */
+CLBDEF clb_status clb_batch_sharpness(clb_curv *curv, size_t batch, size_t count, clb_rng *rng,
+                                      clb_estimate *out);
+
+/* ---- certified eigenvalues ---- */
+
+/* Intervals that provably hold the k largest eigenvalues lambda_1 >= ... >= lambda_k, whatever the
+ * eigensolver did. With V the computed vectors, B = V^T A V and R = A V - V diag(theta) by
+ * compensated products, F = V^T V - I, u the unit roundoff:
+ *   lower  lambda_j >= min over span(v_1..v_j) of x.Ax/x.x >= (theta_j - |B - Theta|)/(1 +- |F|)
+ *   upper  M = A - sigma I - sum_j w_j v_j v_j^T, w_j >= 0, has no eigenvalue above c if Cholesky's
+ *          factorisation of -M runs to its end: L L^T = -M + E with |E| <= c = g tr(L L^T), g =
+ *          (n + 3) u/(1 - (n + 3) u). Hence lambda_{k+1} <= sigma + c =: rest: none is missed. Then
+ *          lambda_j <= rest + w_j |V|^2, and with a gap below lambda_k, where sigma lies,
+ *          lambda_j <= theta_j + |B - Theta| + |R|^2/(lower_j - rest).
+ * Both ends carry the rounding of M and B, and error, a bound on |A as stored - A as meant|. */
+typedef struct clb_certificate {
+    size_t  n, k;
+    double *value;              /* [k] computed, descending                                       */
+    double *lower, *upper;      /* [k] lambda_j lies in [lower_j, upper_j]                        */
+    double  rest;               /* all other eigenvalues lie below; infinite if not proved        */
+    int     complete;           /* 1: upper ends are proved; 0: they are infinite                 */
+    void   *arena;
+} clb_certificate;
+
+/* For a stored matrix, lower triangle read. Memory 4 n^2 reals; n^3/3 multiply-adds and those of
+ * the eigensolver.  Errors: CLB_EOPTION (k = 0 or > n, error < 0), CLB_ENOTFINITE, CLB_ENOCONV (of the
+ * eigensolver; the intervals hold all the same), CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_certify(const clb_dense *A, size_t k, double error, clb_certificate *out);
+/* For an operator that is too large to store: lower ends only (complete = 0), error a bound on
+ * |computed A v - A v|/|v|. */
+CLBDEF clb_status clb_certify_op(const clb_linop *A, size_t k, double error, clb_certificate *out);
+CLBDEF void       clb_certificate_free(clb_certificate *certificate);
+
+typedef enum clb_answer { CLB_UNDECIDED, CLB_YES, CLB_NO } clb_answer;
+/* Is lambda_max > x (2/eta, say)? */
+CLBDEF clb_answer clb_certified_above(const clb_certificate *certificate, double x);
+
+/* Bound on the rounding error of the Hessian at the point of curv, a-priori: |computed - H|_2 for
+ * clb_hessian and |computed H v - H v|/|v| for clb_hvp, H what the formulas give in exact
+ * arithmetic at these parameters, data and gates. For a piecewise linear activation and squares every entry of
+ * H v is a polynomial in weights, data and gates, each monomial of which is rounded at most
+ *   N = 2 n + sum_l (5 m_{l-1} + 4 m_l + 12) + K + 20
+ * times (forward pass twice, backward pass twice, both sums over samples), so that the error is at
+ * most N u/(1 - N u) times the polynomial of absolute values; that one is a matrix with entries >=
+ * 0, whose norm is at most max_i (Hbar x)_i/x_i for any x > 0 (Collatz, Wielandt), x by a few power
+ * steps. Gates within rounding of a kink belong to the point as they were computed.
+ * Errors: CLB_EACTIVATION (smooth activations), CLB_ELOSS (ce > 0), CLB_ESIZE, CLB_ENOMEM. */
+CLBDEF clb_status clb_hessian_error(clb_curv *curv, double *bound);
+
+/* ============================================================================================
  * @S26 WEIGHT FILES
  * ========================================================================================== */
 
@@ -2040,7 +2474,158 @@ CLBDEF clb_status clb_npz_save(const clb_tensors *tensors, const char *path);
 CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_error *error);
 #endif
 
+/* A net as one NPZ file, or the same bytes in memory: arrays W1, b1, W2, ... (biases where there
+ * are any) and "net": L, activation, the biased layers as in clb_net_opts, param. Every bit of theta
+ * is kept; numpy.load reads it too. *size: the bytes it takes; a NULL buffer asks for that only.
+ * clb_net_write_c gives C source, `static const unsigned char NAME[...] = { ... };`, to compile into
+ * a program and hand to clb_net_read with its sizeof (*size counts no zero at the end).
+ * Errors of reading: those of clb_npz_read, CLB_EFORMAT (no such net, shapes that do not chain),
+ * CLB_ENOTFINITE; *net is then zeroed, *error (may be NULL) says more. Of writing: CLB_EUNSET,
+ * CLB_ESIZE (capacity too small, L > 9999, a file of 4 GiB), CLB_EOPTION (NAME is no identifier),
+ * CLB_ENOMEM, and CLB_EIO for files. */
+CLBDEF clb_status clb_net_write(void *buffer, size_t capacity, size_t *size, const clb_net *net);
+CLBDEF clb_status clb_net_read(clb_net *net, const void *bytes, size_t size, clb_error *error);
+CLBDEF clb_status clb_net_write_c(char *buffer, size_t capacity, size_t *size, const clb_net *net,
+                                  const char *name);
+#ifndef CLB_NO_STDIO
+CLBDEF clb_status clb_net_save(const clb_net *net, const char *path);
+CLBDEF clb_status clb_net_load(clb_net *net, const char *path, clb_error *error);
+#endif
+
 #endif /* CLB_FREESTANDING */
+
+/* ============================================================================================
+ * @S27 AUDIT
+ * ========================================================================================== */
+
+/* THEOREM (what the weights alone tell). Let neuron j of hidden layer l have the incoming row u of
+ * W_l, bias b and the outgoing column v of W_{l+1}, and for two parameter vectors x, y let
+ *   q(x, y) = <v_x, v_y> - <u_x, u_y> - b_x b_y.
+ * If the activation is homogeneous of degree 1 (ReLU, leaky ReLU, linear), then q(W, G) = 0 for the
+ * gradient G of any loss on any batch (eq. 10). With D_t = W_{t+1} - W_t and
+ *   s_t = q(W_t, D_t),   d_t = q(D_t, D_t),   Q_t = q(W_t, W_t)
+ * it follows, exactly, for every neuron, whatever the data, the loss and the step size eta:
+ *   gradient descent, decay lambda   s_t = -eta lambda Q_t          (L2 and decoupled are the same)
+ *   heavy ball, L2 decay             s_t = mu (s_{t-1} + d_{t-1}) - eta lambda Q_t
+ *   heavy ball, decoupled decay      s_t = mu (s_{t-1} + d_{t-1})
+ *                                          - eta lambda (Q_t - mu (Q_{t-1} + s_{t-1}))
+ *   Nesterov, L2 decay               q(W_t, U_{t+1} - mu U_t) = eta lambda Q_t,
+ *                                    U_{t+1} = (mu U_t - D_t)/(1 + mu)
+ * PROOF. Descent: D = -eta (G + lambda W); take q(W, .). Heavy ball: D_t = mu D_{t-1} - eta (G_t +
+ * lambda W_t), and q(W_t, D_{t-1}) = q(W_{t-1} + D_{t-1}, D_{t-1}) = s_{t-1} + d_{t-1}. Decoupled:
+ * the same for P_t = D_t + eta lambda W_t, where P_t = mu P_{t-1} - eta G_t and q(W_t, W_{t-1}) =
+ * Q_{t-1} + s_{t-1}. Nesterov: with U = eta V, V_{t+1} = mu V_t + G_t + lambda W_t and D_t = -eta
+ * (G_t + lambda W_t + mu V_{t+1}) give D_t = -(1 + mu) U_{t+1} + mu U_t, which is solved for
+ * U_{t+1}; the start U_0 is forgotten by the factor mu/(1 + mu) < 1/2 a step.  QED
+ * COROLLARY. If eta changes from eta_{t-1} to eta_t, step t has mu eta_t/eta_{t-1} in the place of
+ * mu, and eta_t lambda in the place of eta lambda. Dampening and clipping of the whole gradient
+ * leave the laws as they are. If W_{l+1} has the step eta' and W_l, b_l have eta, then
+ *   <v_W, v_D> = (eta'/eta) (<u_W, u_D> + b_W b_D)        (momentum and decay as above).
+ * An activation of degree k has k <v, v_G> = <u, u_G> + b b_G, and looks like eta'/eta = 1/k. */
+
+typedef enum clb_method {
+    CLB_METHOD_UNKNOWN,          /* none of these                                                 */
+    CLB_METHOD_UNDECIDED,        /* rounding of the stored weights hides what there is            */
+    CLB_METHOD_DESCENT,          /* gradient descent, mini-batches or not                         */
+    CLB_METHOD_HEAVY_BALL,
+    CLB_METHOD_NESTEROV,
+    CLB_METHOD_SCHEDULE,         /* heavy ball or decay whose step size changes all the time      */
+    CLB_METHOD_GROUPS,           /* layers have step sizes or decays of their own                 */
+    CLB_METHOD_NORMALISED,       /* incoming weights do not feel their scale: normalisation       */
+    CLB_METHOD_ADAPTIVE,         /* entries are scaled one by one: Adam, RMSprop, ...             */
+    CLB_METHOD_CLIPPED,          /* entries of the gradient are cut off at a bound                */
+    CLB_METHOD_NOT_HOMOGENEOUS,  /* a gradient method, but an activation such as tanh or GELU     */
+    CLB_METHOD_COUNT
+} clb_method;
+
+typedef enum clb_event_kind { CLB_EVENT_RATE, CLB_EVENT_GAP, CLB_EVENT_EDIT } clb_event_kind;
+/* A place where the law of the rest of the run does not hold. */
+typedef struct clb_audit_event {
+    clb_event_kind kind;         /* the step size changed; updates are missing; anything else     */
+    size_t         step;         /* between snapshot `step` and the next one                      */
+    double         factor;       /* RATE: new step size over the old one                          */
+    size_t         layer, neuron;    /* the largest residual there                                */
+    size_t         neurons;      /* how many of those looked at break their law                   */
+} clb_audit_event;
+
+/* A number with the half-width of its 95 % interval, which comes from the rounding of the weights
+ * (and from the residual where that is larger). */
+typedef struct clb_measured { double value, error; } clb_measured;
+
+typedef struct clb_audit_layer {     /* hidden layer l: the laws between W_l and W_{l+1}           */
+    clb_measured rate;           /* step size of W_{l+1} over that of W_l; 1 unless GROUPS        */
+    clb_measured momentum;       /* fitted to this layer alone                                    */
+    clb_measured decay;          /* eta lambda                                                    */
+    double residual;             /* root mean square residual over that of the terms              */
+    double excess;               /* the same over what rounding explains; about 1 or less: kept   */
+    double drift, first, second; /* of Q_l over the run: sum of 2 s_t, sum of d_t                 */
+    size_t worst;                /* neuron with the largest residual over its rounding            */
+    size_t broken;               /* neurons, of those looked at, that break their law             */
+    int    frozen;               /* W_l or W_{l+1} never moved: nothing can be said               */
+} clb_audit_layer;
+
+typedef struct clb_audit {
+    clb_method       method;
+    clb_measured     momentum, decay;    /* decay: eta lambda; 0 with error 0: none                */
+    int              decoupled;          /* 1: the decay fits the decoupled law, not L2            */
+    int              bias_decay;         /* 0: biases are not decayed                              */
+    double           residual, excess;   /* as of a layer, over all of them                        */
+    size_t           steps, laws;        /* displacements used; laws a step                        */
+    size_t           L;
+    clb_audit_layer *layer;              /* layer[l], l = 1..L-1                                   */
+    clb_audit_event *event;
+    size_t           events;
+    void            *arena;
+    char             text[600];          /* the verdict in plain English                           */
+} clb_audit;
+
+typedef struct clb_audit_opts {
+    const size_t *step;          /* [count] numbers of the snapshots; NULL: 0, 1, 2, ...          */
+    int           digits;        /* binary digits of the weights; 0 -> found from the values      */
+    size_t        neurons;       /* 0 -> 128: at most so many of a layer, evenly spaced           */
+    int           middle;        /* 1: the first snapshot is not the start of the training        */
+    int           normalised;    /* 1: the files name normalisation layers                        */
+    clb_error    *error;
+} clb_audit_opts;                /* NULL: all defaults                                            */
+
+/* Audits a run from snapshots of its weights: net gives the shapes (its theta and activation are
+ * not used), theta[i] are P doubles each, in order of training. Displacements are taken between
+ * snapshots of consecutive steps; momentum needs three in a row.
+ * Cost up to 48 count P multiply-adds; memory about 600 bytes a step and neuron looked at.
+ * Errors: CLB_ESHAPE (L < 2), CLB_EOPTION (fewer than 3 snapshots, no consecutive ones, or steps
+ * not ascending), CLB_ENOTFINITE, CLB_ESIZE, CLB_ENOMEM; *audit is then zeroed. */
+CLBDEF clb_status clb_audit_run(clb_audit *audit, const clb_net *net, const double *const *theta,
+                                size_t count, const clb_audit_opts *opts);
+CLBDEF void       clb_audit_free(clb_audit *audit);
+CLBDEF const char *clb_method_name(clb_method method);
+
+#ifndef CLB_FREESTANDING
+/* Which tensors are the layers of a fully connected net, by their names and shapes. */
+typedef struct clb_chain {
+    size_t  L;
+    size_t *weight, *bias;       /* [L] indices into the tensors; bias: (size_t)-1 for none       */
+    int     transposed;          /* 1: stored [in][out] (Flax, Keras); 0: [out][in] (PyTorch)     */
+    int     normalised;          /* 1: there are tensors of normalisation layers besides          */
+    void   *arena;
+} clb_chain;
+/* Weights are the arrays of rank 2, in the order of the file or, if that does not chain, of their
+ * names (numbers compared as numbers), [out][in] or, named "kernel" or if only that chains,
+ * [in][out]; a bias has rank 1 and the name of its weight up to the last
+ * part ("fc1.weight", "fc1.bias"; "W1", "b1"). State of an optimiser is passed over.
+ * Errors: CLB_ESHAPE (nothing chains: error names the pair that does not fit), CLB_EEMPTY (no
+ * weights), CLB_ENOMEM. */
+CLBDEF clb_status clb_chain_find(clb_chain *chain, const clb_tensors *tensors, clb_error *error);
+CLBDEF void       clb_chain_free(clb_chain *chain);
+/* The net of that chain, with its shapes and biases and the weights as theta. *opts gives the
+ * activation (NULL: ReLU); its member bias is not used. Biases in some layers only: the others get
+ * zeros. Errors: those of clb_net_alloc, CLB_ENOTFINITE (with the name). */
+CLBDEF clb_status clb_chain_net(const clb_chain *chain, const clb_tensors *tensors,
+                                const clb_net_opts *opts, clb_net *net, clb_error *error);
+/* Writes the P values of clb_chain_net in double; the tensors may be those of another snapshot, with
+ * the same names. Errors: CLB_ESHAPE (a name is missing or has another shape), CLB_ENOTFINITE. */
+CLBDEF clb_status clb_chain_theta(const clb_chain *chain, const clb_tensors *of,
+                                  const clb_tensors *tensors, double *theta, clb_error *error);
+#endif
 
 #ifdef __cplusplus
 }
@@ -2052,10 +2637,9 @@ CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_e
 
 #include <float.h>
 #include <limits.h>
-#ifndef CLB_FREESTANDING
-#include <locale.h>
-#include <math.h>
 #include <stdarg.h>
+#ifndef CLB_FREESTANDING
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #else
@@ -2149,6 +2733,8 @@ float  (fmaf)(float x, float y, float z);
 /* Fused multiply-add happens where it is written, nowhere else (numerical contract). */
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
+#elif defined(_MSC_VER)
+#pragma fp_contract(off)
 #elif defined(__GNUC__)
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off")
@@ -2161,6 +2747,10 @@ extern "C" {
 /* ============================================================================================
  * @S30 STATUS, MEMORY
  * ========================================================================================== */
+
+#ifndef CLB_STATIC
+const char CLBI_PRECISION_MARK[] = CLB_PRECISION;
+#endif
 
 CLBDEF const char *clb_strerror(clb_status status)
 {
@@ -2442,7 +3032,8 @@ CLBDEF clb_isa clb_isa_get(void)
 {
     int cached = clbi_isa_load();
     if (!cached) {
-        cached = (int)clbi_isa_detect() + 1;
+        clb_isa best = clbi_isa_detect();
+        cached = (int)best + 1;
         clbi_isa_store(cached);
     }
     return (clb_isa)(cached - 1);
@@ -2455,15 +3046,34 @@ CLBDEF clb_status clb_isa_set(clb_isa isa)
     return CLB_OK;
 }
 
+CLBDEF clb_status clb_isa_wish(void)
+{
+#ifndef CLB_FREESTANDING
+    const char *wish = getenv("CLB_ISA");
+    int i;
+    for (i = 0; wish && i < (int)CLB_ISA_COUNT; ++i)
+        if (!strcmp(wish, clb_isa_name((clb_isa)i)) && clbi_isa_has((clb_isa)i)) return CLB_OK;
+    if (wish) return CLB_EISA;
+#endif
+    return CLB_OK;
+}
+
 CLBDEF const char *clb_build_info(void)
 {
-#define CLBI_BUILD_LINE(isa) \
-    "clb " CLB_VERSION ", " CLB_PRECISION ", " CLBI_COMPILER ", contract " CLBI_CONTRACT \
-    ", isa " isa
-    static const char *const lines[] = { CLBI_BUILD_LINE("scalar"), CLBI_BUILD_LINE("avx2"),
-                                         CLBI_BUILD_LINE("avx512"), CLBI_BUILD_LINE("neon") };
+#define CLBI_BUILD_LINE(isa, contract, note) \
+    "clb " CLB_VERSION ", " CLB_PRECISION ", " CLBI_COMPILER ", contract " contract \
+    ", isa " isa note
+#define CLBI_BUILD_LINES(contract, note) \
+    { CLBI_BUILD_LINE("scalar", contract, note), CLBI_BUILD_LINE("avx2", contract, note), \
+      CLBI_BUILD_LINE("avx512", contract, note), CLBI_BUILD_LINE("neon", contract, note) }
+    static const char *const lines[2][2][CLB_ISA_COUNT] = {
+        { CLBI_BUILD_LINES(CLBI_CONTRACT, ""),
+          CLBI_BUILD_LINES(CLBI_CONTRACT, " (CLB_ISA ignored)") },
+        { CLBI_BUILD_LINES("broken", ""), CLBI_BUILD_LINES("broken", " (CLB_ISA ignored)") }
+    };
+#undef CLBI_BUILD_LINES
 #undef CLBI_BUILD_LINE
-    return lines[clb_isa_get()];
+    return lines[clb_selftest(NULL) != CLB_OK][clb_isa_wish() != CLB_OK][clb_isa_get()];
 }
 
 /* ============================================================================================
@@ -3079,10 +3689,23 @@ CLBDEF void clb_rng_permutation(clb_rng *rng, size_t n, uint32_t *p)
 
 CLBDEF void clb_data_free(clb_data *data)
 {
-    CLB_FREE(data->X);
-    CLB_FREE(data->y);
-    CLB_FREE(data->targets);
+    if (data->owned) {
+        CLB_FREE(data->X);
+        CLB_FREE(data->y);
+        CLB_FREE(data->targets);
+        CLB_FREE(data->names);
+    }
     memset(data, 0, sizeof *data);
+}
+
+CLBDEF clb_data clb_data_view(size_t n, size_t d, size_t K, const clb_real *X, const int *y)
+{
+    clb_data data;
+    memset(&data, 0, sizeof data);
+    data.n = n, data.d = d, data.K = K;
+    memcpy(&data.X, &X, sizeof X);                    /* not written through, see the struct */
+    memcpy(&data.y, &y, sizeof y);
+    return data;
 }
 
 /* Room for n rows of d inputs and n labels, uninitialised; *data is zeroed on failure. */
@@ -3095,6 +3718,7 @@ static clb_status clbi_data_alloc(clb_data *data, size_t n, size_t d, size_t K)
     if (n > 0xffffffffu) return CLB_ESIZE;
     if (K == 0 || K > (size_t)INT_MAX) return CLB_EOPTION;
     if (!clbi_mul_size(n, d, &count)) return CLB_ESIZE;
+    data->owned = 1;
     status = clbi_alloc(&data->X, count, sizeof(clb_real));
     if (!status) status = clbi_alloc(&data->y, n, sizeof(int));
     if (status) {
@@ -3258,6 +3882,156 @@ CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_
     return clbi_data_finish(data, rng, CLB_OK);
 }
 
+/* ---- parts of a data set, scaled inputs ----------------------------------------------------- */
+
+/* *names: a copy of K strings, in one allocation; NULL stays NULL. */
+static clb_status clbi_names_copy(char ***names, char *const *from, size_t K)
+{
+    size_t k, bytes = K * sizeof **names;
+    char *at;
+    clb_status status;
+    *names = NULL;
+    if (!from) return CLB_OK;
+    for (k = 0; k < K; ++k) bytes += strlen(from[k]) + 1;
+    if ((status = clbi_alloc(names, bytes, 1)) != CLB_OK) return status;
+    for (at = (char *)(*names + K), k = 0; k < K; ++k) {
+        (*names)[k] = at;
+        memcpy(at, from[k], strlen(from[k]) + 1);
+        at += strlen(from[k]) + 1;
+    }
+    return CLB_OK;
+}
+
+/* The rows index[0..count-1] of data as a set of its own. */
+static clb_status clbi_data_rows(clb_data *to, const clb_data *data, const uint32_t *index,
+                                 size_t count)
+{
+    size_t i, d = data->d, K = data->K;
+    clb_status status = clbi_data_alloc(to, count, d, K ? K : 1);
+    if (status) return status;
+    to->K = K;
+    if (data->targets) status = clbi_alloc(&to->targets, count * K, sizeof(clb_real));
+    if (!status) status = clbi_names_copy(&to->names, data->names, K);
+    if (status) {
+        clb_data_free(to);
+        return status;
+    }
+    for (i = 0; i < count; ++i) {
+        memcpy(to->X + i * d, data->X + index[i] * d, d * sizeof(clb_real));
+        if (data->y) to->y[i] = data->y[index[i]];
+        if (data->targets)
+            memcpy(to->targets + i * K, data->targets + index[i] * K, K * sizeof(clb_real));
+    }
+    if (data->y) return CLB_OK;
+    CLB_FREE(to->y);
+    to->y = NULL;
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_data_split(const clb_data *data, clb_rng *rng, double share, clb_data *train,
+                                 clb_data *valid)
+{
+    uint32_t *index = NULL;
+    size_t i, n = data->n, held;
+    clb_status status;
+    memset(train, 0, sizeof *train);
+    memset(valid, 0, sizeof *valid);
+    if (!(share > 0 && share < 1) || n < 2 || n > 0xffffffffu) return CLB_EROW;
+    held = (size_t)(share * (double)n + 0.5);
+    if (held == 0) held = 1;
+    if (held >= n) return CLB_EROW;
+    if ((status = clbi_alloc(&index, n, sizeof *index)) != CLB_OK) return status;
+    for (i = 0; i < n; ++i) index[i] = (uint32_t)i;
+    if (rng) clb_rng_permutation(rng, n, index);
+    status = clbi_data_rows(train, data, index, n - held);
+    if (!status) status = clbi_data_rows(valid, data, index + n - held, held);
+    if (status) clb_data_free(train);
+    CLB_FREE(index);
+    return status;
+}
+
+CLBDEF void clb_scaler_free(clb_scaler *scaler)
+{
+    CLB_FREE(scaler->mean);
+    memset(scaler, 0, sizeof *scaler);
+}
+
+/* Mean and deviation of a column of n values, stride apart, scaled by a power of two so that sums
+ * and squares stay in range. */
+static void clbi_column_spread(size_t n, size_t stride, const clb_real *x, double *mean,
+                               double *deviation)
+{
+    double low = (double)x[0], high = low, sum = 0, squares = 0, scale, m;
+    size_t i;
+    int exponent;
+    for (i = 1; i < n; ++i) {
+        double v = (double)x[i * stride];
+        if (v < low) low = v;
+        if (v > high) high = v;
+    }
+    *mean = low, *deviation = 1;
+    if (!(low < high)) return;
+    (void)frexp(fabs(low) > fabs(high) ? low : high, &exponent);
+    if (exponent < -1000) exponent = -1000;
+    scale = ldexp(1.0, -exponent);
+    for (i = 0; i < n; ++i) sum += (double)x[i * stride] * scale;
+    m = sum / (double)n;
+    for (i = 0; i < n; ++i) {
+        double v = (double)x[i * stride] * scale - m;
+        squares += v * v;
+    }
+    *mean = ldexp(m, exponent);
+    *deviation = ldexp(sqrt(squares / (double)n), exponent);
+    if (!(*deviation > 0)) *deviation = 1;
+}
+
+CLBDEF clb_status clb_scaler_fit(clb_scaler *scaler, const clb_data *data)
+{
+    size_t j;
+    clb_status status;
+    memset(scaler, 0, sizeof *scaler);
+    if (data->n == 0 || data->d == 0) return CLB_EEMPTY;
+    if (data->d > (size_t)-1 / 2) return CLB_ESIZE;
+    if ((status = clbi_alloc(&scaler->mean, 2 * data->d, sizeof(double))) != CLB_OK) return status;
+    scaler->d = data->d;
+    scaler->deviation = scaler->mean + data->d;
+    for (j = 0; j < data->d; ++j)
+        clbi_column_spread(data->n, data->d, data->X + j, &scaler->mean[j], &scaler->deviation[j]);
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_scaler_apply(const clb_scaler *scaler, clb_data *data)
+{
+    size_t i, j;
+    if (scaler->d != data->d) return CLB_ESHAPE;
+    for (i = 0; i < data->n; ++i)
+        for (j = 0; j < data->d; ++j) {
+            clb_real *x = &data->X[i * data->d + j];        /* halves: the difference fits */
+            *x = (clb_real)((0.5 * (double)*x - 0.5 * scaler->mean[j]) /
+                            (0.5 * scaler->deviation[j]));
+        }
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_scaler_fold(const clb_scaler *scaler, clb_net *net)
+{
+    size_t i, j, d = scaler->d;
+    if (net->L == 0) return CLB_EUNSET;
+    if (d != net->m[0]) return CLB_ESHAPE;
+    if (net->b[1] == CLB_NO_BIAS) return CLB_ELAYER;
+    for (i = 0; i < net->m[1]; ++i) {
+        clb_real *W = net->theta + net->w[1] + i * d, *b = net->theta + net->b[1] + i;
+        double shift = (double)*b;
+        for (j = 0; j < d; ++j) {
+            double w = (double)W[j] / scaler->deviation[j];
+            shift -= w * scaler->mean[j];
+            W[j] = (clb_real)w;
+        }
+        *b = (clb_real)shift;
+    }
+    return CLB_OK;
+}
+
 /* ---- bytes ------------------------------------------------------------------------------- */
 
 /* Unsigned integer of count <= 8 bytes, most significant first or last. */
@@ -3360,6 +4134,7 @@ static clb_status clbi_npy_shape(clbi_text *t, clb_array *array)
         if (array->rank == CLB_ARRAY_RANK) return CLB_ESIZE;
         status = clbi_take_size(t, &array->shape[array->rank++]);
         if (status) return status;
+        if (t->p < t->end && *t->p == 'L') ++t->p;          /* Python 2 writes (2L, 3L) */
         if (clbi_take(t, ",")) continue;
         return array->rank > 1 && clbi_take(t, ")") ? CLB_OK : CLB_EFORMAT;
     }
@@ -3591,13 +4366,65 @@ CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, con
     return CLB_OK;
 }
 
-/* Label v of row i: an integer in 0..INT_MAX-1; data->K grows to hold it. */
-static int clbi_data_label(clb_data *data, size_t i, double v)
+/* Distinct values of v[0..n-1], ascending; their number. */
+static size_t clbi_distinct(size_t n, const double *v, double *distinct)
 {
-    if (!(v >= 0.0 && v < (double)INT_MAX && v == floor(v))) return 0;
-    data->y[i] = (int)v;
-    if ((size_t)data->y[i] >= data->K) data->K = (size_t)data->y[i] + 1;
-    return 1;
+    size_t i, count = 0;
+    for (i = 0; i < n; ++i) {
+        size_t low = 0, high = count;
+        while (low < high) {
+            size_t middle = low + (high - low) / 2;
+            if (distinct[middle] < v[i]) low = middle + 1;
+            else high = middle;
+        }
+        if (low < count && distinct[low] == v[i]) continue;
+        memmove(distinct + low + 1, distinct + low, (count - low) * sizeof *distinct);
+        distinct[low] = v[i];
+        ++count;
+    }
+    return count;
+}
+
+/* names: K integers in decimal. */
+static clb_status clbi_names_numbers(char ***names, const double *value, size_t K)
+{
+    enum { ROOM = 12 };
+    size_t k;
+    char *at;
+    clb_status status = clbi_alloc(names, K * (sizeof **names + ROOM), 1);
+    if (status) return status;
+    for (at = (char *)(*names + K), k = 0; k < K; ++k, at += ROOM) {
+        clbi_msg msg;
+        msg.text = at, msg.room = ROOM, msg.length = 0;
+        clbi_say_int(&msg, (int)value[k]);
+        (*names)[k] = at;
+    }
+    return CLB_OK;
+}
+
+/* y, K and names of *data from its labels v [n], integers. On CLB_ELABEL *row is the one that is no
+ * integer or does not fit an int. */
+static clb_status clbi_data_labels(clb_data *data, const double *v, size_t *row)
+{
+    double *distinct;
+    size_t i, K;
+    clb_status status;
+    for (*row = 0; *row < data->n; ++*row)
+        if (!(fabs(v[*row]) < (double)INT_MAX && v[*row] == floor(v[*row]))) return CLB_ELABEL;
+    if ((status = clbi_alloc(&distinct, data->n, sizeof *distinct)) != CLB_OK) return status;
+    data->K = K = clbi_distinct(data->n, v, distinct);
+    if (distinct[0] != 0 || distinct[K - 1] != (double)(K - 1))
+        status = clbi_names_numbers(&data->names, distinct, K);
+    for (i = 0; !status && i < data->n; ++i) {
+        size_t k = 0, step = K;
+        while (step > 1 || distinct[k] != v[i]) {           /* distinct[k] <= v[i] */
+            step = (step + 1) / 2;
+            if (k + step < K && distinct[k + step] <= v[i]) k += step;
+        }
+        data->y[i] = (int)k;
+    }
+    CLB_FREE(distinct);
+    return status;
 }
 
 static int clbi_real_ok(double v)
@@ -3610,7 +4437,8 @@ CLBDEF clb_status clb_data_arrays(clb_data *data, const clb_array *X, const clb_
     size_t i;
     clb_status status;
     memset(data, 0, sizeof *data);
-    if (X->rank < 2 || y->rank != 1) return CLB_EOPTION;
+    if (X->rank < 2 || y->rank < 1 || y->rank > 2 || (y->rank == 2 && y->shape[1] > 1))
+        return CLB_ESHAPE;
     if (X->count == 0 || y->count == 0) return CLB_EEMPTY;
     if (X->shape[0] != y->shape[0]) return CLB_ERAGGED;
     status = clbi_data_alloc(data, X->shape[0], X->count / X->shape[0], 1);
@@ -3618,8 +4446,7 @@ CLBDEF clb_status clb_data_arrays(clb_data *data, const clb_array *X, const clb_
         if (clbi_real_ok(X->x[i])) data->X[i] = (clb_real)X->x[i];
         else status = CLB_ENOTFINITE;
     }
-    for (i = 0; !status && i < y->count; ++i)
-        if (!clbi_data_label(data, i, y->x[i])) status = CLB_EOPTION;
+    if (!status) status = clbi_data_labels(data, y->x, &i);
     if (status) clb_data_free(data);
     return status;
 }
@@ -3663,7 +4490,7 @@ CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_
     if (status) return status;
     if (one != 1) return CLB_EFORMAT;
     if (labels != n) return CLB_ERAGGED;
-    if (count > n) return CLB_EOPTION;
+    if (count > n) return CLB_EROW;
     status = clbi_data_alloc(data, count ? count : n, d, 1);
     if (status) return status;
     for (i = 0; i < data->n * d; ++i) data->X[i] = (clb_real)((float)pixel[i] / 255.0f);
@@ -3673,31 +4500,150 @@ CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_
     return CLB_OK;
 }
 
-/* ---- CSV --------------------------------------------------------------------------------- */
-
-#ifndef CLB_FREESTANDING      /* numbers in decimal are strtod's work */
+/* ---- numbers in decimal ------------------------------------------------------------------- */
 
 #define CLBI_NUMBER_MAX 400          /* characters of a number that is read                       */
+#define CLBI_BIG 128                 /* words of an integer below 10^400 2^1200 or so             */
 
-/* Length of the decimal number at p: [+-] digits [. digits] [e [+-] digits], at least one digit
- * before the exponent; 0 if there is none. */
-static size_t clbi_number_length(const unsigned char *p, const unsigned char *end)
+/* A natural number, least significant word first. */
+typedef struct clbi_big {
+    size_t   count;                  /* words without leading zeros                               */
+    uint32_t word[CLBI_BIG];
+} clbi_big;
+
+/* b = b factor + add */
+static void clbi_big_muladd(clbi_big *b, uint32_t factor, uint32_t add)
 {
-    const unsigned char *s = p;
-    size_t digits = 0;
-    if (s < end && (*s == '+' || *s == '-')) ++s;
-    for (; s < end && clbi_is_digit(*s); ++s) ++digits;
-    if (s < end && *s == '.')
-        for (++s; s < end && clbi_is_digit(*s); ++s) ++digits;
-    if (digits == 0) return 0;
-    if (s < end && (*s == 'e' || *s == 'E')) {
-        const unsigned char *e = s + 1;
-        if (e < end && (*e == '+' || *e == '-')) ++e;
-        if (e == end || !clbi_is_digit(*e)) return 0;
-        for (s = e; s < end && clbi_is_digit(*s);) ++s;
+    uint64_t carry = add;
+    size_t i;
+    for (i = 0; i < b->count; ++i) {
+        carry += (uint64_t)b->word[i] * factor;
+        b->word[i] = (uint32_t)carry;
+        carry >>= 32;
     }
-    return (size_t)(s - p);
+    if (carry) b->word[b->count++] = (uint32_t)carry;
 }
+
+static int clbi_big_bits(const clbi_big *b)
+{
+    int bits = 32 * (int)b->count;
+    uint32_t top = b->count ? b->word[b->count - 1] : 0;
+    if (!b->count) return 0;
+    for (; !(top >> 31); top <<= 1) --bits;
+    return bits;
+}
+
+/* b = 2^shift b */
+static void clbi_big_shift(clbi_big *b, int shift)
+{
+    for (; shift >= 31; shift -= 31) clbi_big_muladd(b, (uint32_t)1 << 31, 0);
+    if (shift > 0) clbi_big_muladd(b, (uint32_t)1 << shift, 0);
+}
+
+/* *q = a / b for a quotient below 2^64, a = the remainder: bit after bit, b shifted down. */
+static uint64_t clbi_big_divide(clbi_big *a, clbi_big *b)
+{
+    uint64_t q = 0;
+    int bits = clbi_big_bits(a) - clbi_big_bits(b), step;
+    if (bits < 0) return 0;
+    clbi_big_shift(b, bits);
+    for (step = bits; step >= 0; --step) {
+        size_t i = a->count > b->count ? a->count : b->count, k;
+        int smaller = 0;
+        q <<= 1;
+        for (; i-- > 0 && !smaller;) {
+            uint32_t x = i < a->count ? a->word[i] : 0, y = i < b->count ? b->word[i] : 0;
+            if (x > y) break;
+            smaller = x < y;
+        }
+        if (!smaller) {
+            uint64_t borrow = 0;
+            for (k = 0; k < a->count; ++k) {
+                uint64_t take = (k < b->count ? b->word[k] : 0) + borrow;
+                borrow = a->word[k] < take;
+                a->word[k] = (uint32_t)(a->word[k] - take);
+            }
+            while (a->count && a->word[a->count - 1] == 0) --a->count;
+            ++q;
+        }
+        for (k = 0; k < b->count; ++k)
+            b->word[k] = b->word[k] >> 1 | (k + 1 < b->count ? b->word[k + 1] << 31 : 0);
+        if (b->count && b->word[b->count - 1] == 0) --b->count;
+    }
+    return q;
+}
+
+/* The double nearest to a/b, ties to even. With t such that q = a/(b 2^t) has 57 bits or so, and
+ * the lowest bit of a double of that size at 2^u, the bits of q below u - t decide. */
+static double clbi_big_ratio(clbi_big *a, clbi_big *b)
+{
+    int bits = clbi_big_bits(a) - clbi_big_bits(b), t = bits - 57, u, shift;
+    uint64_t q, m, low, half;
+    if (t < -1077) t = -1077;
+    if (t < 0) clbi_big_shift(a, -t);
+    else clbi_big_shift(b, t);
+    q = clbi_big_divide(a, b);
+    for (u = t - 53, m = q; m; m >>= 1) ++u;
+    if (u < -1074) u = -1074;
+    shift = u - t;
+    half = (uint64_t)1 << (shift - 1);
+    low = q & (2 * half - 1);
+    m = q >> shift;
+    if (low > half || (low == half && (a->count > 0 || (m & 1)))) ++m;
+    return ldexp((double)m, u);
+}
+
+/* Correctly rounded: digits 10^exponent, at most CLBI_NUMBER_MAX digits. Where both are exact as
+ * doubles one rounding does it. */
+static double clbi_decimal(const char *digits, size_t count, int exponent)
+{
+    static const double ten[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                  1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+    clbi_big a, b;
+    uint64_t m = 0;
+    size_t i;
+    while (count > 0 && digits[count - 1] == '0') --count, ++exponent;
+    if (count == 0 || (long)count + exponent < -330) return 0;
+    if ((long)count + exponent > 310) return (double)INFINITY;
+    for (i = 0; i < count && count <= 15; ++i) m = 10 * m + (uint64_t)(digits[i] - '0');
+    if (count <= 15 && exponent >= 0 && exponent <= 22) return (double)m * ten[exponent];
+    if (count <= 15 && exponent < 0 && exponent >= -22) return (double)m / ten[-exponent];
+    a.count = 0, b.count = 1, b.word[0] = 1;
+    for (i = 0; i < count; ++i) clbi_big_muladd(&a, 10, (uint32_t)(digits[i] - '0'));
+    for (; exponent > 0; --exponent) clbi_big_muladd(&a, 10, 0);
+    for (; exponent < 0; ++exponent) clbi_big_muladd(&b, 10, 0);
+    return clbi_big_ratio(&a, &b);
+}
+
+/* The number p..end, all of it: [+-] digits [. digits] [e [+-] digits]. 0 if it is none. */
+static int clbi_number(const unsigned char *p, const unsigned char *end, double *value)
+{
+    char digits[CLBI_NUMBER_MAX];
+    size_t count = 0, seen = 0;
+    int negative = 0, exponent = 0, power = 0, minus = 0;
+    if (end - p > CLBI_NUMBER_MAX) return 0;
+    if (p < end && (*p == '+' || *p == '-')) negative = *p++ == '-';
+    for (; p < end && clbi_is_digit(*p); ++p, ++seen)
+        if (count > 0 || *p != '0') digits[count++] = (char)*p;
+    if (p < end && *p == '.')
+        for (++p; p < end && clbi_is_digit(*p); ++p, ++seen, --exponent)
+            if (count > 0 || *p != '0') digits[count++] = (char)*p;
+    if (seen == 0) return 0;
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        ++p;
+        if (p < end && (*p == '+' || *p == '-')) minus = *p++ == '-';
+        if (p == end) return 0;
+        for (; p < end && clbi_is_digit(*p); ++p)
+            if (power < 100000) power = 10 * power + (*p - '0');
+    }
+    if (p != end) return 0;
+    *value = clbi_decimal(digits, count, exponent + (minus ? -power : power));
+    if (negative) *value = -*value;
+    return 1;
+}
+
+/* ---- CSV --------------------------------------------------------------------------------- */
 
 /* "nan", "inf", "infinity" with or without a sign: a number, but not one that data may hold. */
 static int clbi_is_not_finite_word(const unsigned char *p, size_t length)
@@ -3713,134 +4659,395 @@ static int clbi_is_not_finite_word(const unsigned char *p, size_t length)
     return 0;
 }
 
-/* The field p..end as a number. strtod rounds correctly; it wants the decimal point of the
- * locale. */
-static clb_status clbi_field_value(const unsigned char *p, const unsigned char *end, double *value)
-{
-    char text[CLBI_NUMBER_MAX + 64];
-    const char *point = localeconv()->decimal_point;
-    size_t length, i, n = 0;
-    while (p < end && (*p == ' ' || *p == '\t')) ++p;
-    while (p < end && (end[-1] == ' ' || end[-1] == '\t')) --end;
-    length = (size_t)(end - p);
-    if (clbi_is_not_finite_word(p, length)) return CLB_ENOTFINITE;
-    if (length == 0 || length > CLBI_NUMBER_MAX) return CLB_EFORMAT;
-    if (clbi_number_length(p, end) != length) return CLB_EFORMAT;
-    if (strlen(point) > 32) point = ".";
-    for (i = 0; i < length; ++i) {
-        if (p[i] != '.') {
-            text[n++] = (char)p[i];
-            continue;
-        }
-        memcpy(text + n, point, strlen(point));
-        n += strlen(point);
-    }
-    text[n] = '\0';
-    *value = strtod(text, NULL);
-    return clbi_real_ok(*value) ? CLB_OK : CLB_ENOTFINITE;
-}
+/* What stands in a field, without the quotes around it; quotes inside are still doubled. */
+typedef struct clbi_field {
+    const unsigned char *p, *end;
+    int                  quoted;
+} clbi_field;
 
-/* A CSV file being read, line by line. */
+/* A CSV file being read, field by field. */
 typedef struct clbi_csv {
-    clbi_text            text;       /* what is left                             */
-    const unsigned char *p, *end;    /* the line, without its end                */
-    size_t               line;       /* its number, from 1                       */
+    const unsigned char *p, *end;    /* what is left                                    */
+    size_t               line;       /* where p is, from 1                              */
     unsigned char        separator;
+    int                  header;     /* the first row is names: 1 said, 2 found out     */
+    size_t               columns, label;     /* label: index, or `columns` for none     */
+    clbi_field          *name;       /* [columns] of the header, else NULL              */
+    char                *use;        /* [columns] 1: an input                           */
+    clb_error           *error;
 } clbi_csv;
 
-/* The next line that is not blank; 0 at the end. */
-static int clbi_csv_line(clbi_csv *csv)
+static int clbi_csv_blank(const clbi_csv *csv)
 {
-    while (csv->text.p < csv->text.end) {
-        const unsigned char *s = csv->text.p, *q;
-        while (s < csv->text.end && *s != '\n') ++s;
-        csv->p = csv->text.p;
-        csv->end = s;
-        csv->text.p = s < csv->text.end ? s + 1 : s;
-        ++csv->line;
-        if (csv->end > csv->p && csv->end[-1] == '\r') --csv->end;
-        for (q = csv->p; q < csv->end && (*q == ' ' || *q == '\t');) ++q;
-        if (q < csv->end) return 1;
-    }
-    return 0;
+    return csv->p < csv->end && *csv->p != csv->separator &&
+           (*csv->p == ' ' || *csv->p == '\t' || *csv->p == '\r');
 }
 
-/* From the first line on, past a byte order mark and, if there is one, the header. */
-static void clbi_csv_start(clbi_csv *csv, const char *text, size_t size, const clb_csv_opts *opts)
+/* To the beginning of the next row that is not blank; 0 at the end. */
+static int clbi_csv_row(clbi_csv *csv)
 {
-    const unsigned char *p = (const unsigned char *)text;
-    memset(csv, 0, sizeof *csv);
-    csv->text.p = csv->text.end = p;
-    if (size > 0) csv->text.end = p + size;
-    if (size >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) csv->text.p = p + 3;
-    csv->separator = (unsigned char)(opts->separator ? opts->separator : ',');
-    if (opts->header) (void)clbi_csv_line(csv);
+    const unsigned char *start = csv->p;
+    for (; csv->p < csv->end; ++csv->p) {
+        if (*csv->p == '\n') start = csv->p + 1, ++csv->line;
+        else if (!clbi_csv_blank(csv)) break;
+    }
+    if (csv->p == csv->end) return 0;
+    csv->p = start;
+    return 1;
 }
 
-/* Rows and columns; every row as long as the first (checked here, before any allocation, because it
- * is what bounds rows x columns by the size of the file). */
-static clb_status clbi_csv_shape(clbi_csv *csv, size_t *rows, size_t *columns)
+/* The next field; *last: the row ends behind it. */
+static clb_status clbi_csv_field(clbi_csv *csv, clbi_field *field, int *last)
 {
-    *rows = *columns = 0;
-    while (clbi_csv_line(csv)) {
-        const unsigned char *s;
-        size_t fields = 1;
-        for (s = csv->p; s < csv->end; ++s) fields += *s == csv->separator;
-        if (*rows == 0) *columns = fields;
-        else if (fields != *columns) return CLB_ERAGGED;
-        ++*rows;
+    size_t line = csv->line;
+    while (clbi_csv_blank(csv)) ++csv->p;
+    field->quoted = csv->p < csv->end && *csv->p == '"';
+    field->p = csv->p += field->quoted;
+    if (field->quoted) {
+        for (; csv->p < csv->end; ++csv->p) {
+            csv->line += *csv->p == '\n';
+            if (*csv->p != '"') continue;
+            if (csv->p + 1 == csv->end || csv->p[1] != '"') break;
+            ++csv->p;
+        }
+        if (csv->p == csv->end)
+            return clbi_fail(csv->error, CLB_EFORMAT, "line %z: a quote without end", line);
+        field->end = csv->p++;
+        while (clbi_csv_blank(csv)) ++csv->p;
+        if (csv->p < csv->end && *csv->p != '\n' && *csv->p != csv->separator)
+            return clbi_fail(csv->error, CLB_EFORMAT, "line %z: text behind a closing quote",
+                             csv->line);
+    } else {
+        while (csv->p < csv->end && *csv->p != '\n' && *csv->p != csv->separator) ++csv->p;
+        for (field->end = csv->p; field->end > field->p; --field->end)
+            if (field->end[-1] != ' ' && field->end[-1] != '\t' && field->end[-1] != '\r') break;
     }
-    csv->line = 0;
-    return *rows ? CLB_OK : CLB_EEMPTY;
+    *last = csv->p == csv->end || *csv->p == '\n';
+    if (csv->p < csv->end && !*last) ++csv->p;
+    return CLB_OK;
 }
 
-/* The row of data that the line holds; label: index of its column, `columns` for none. */
-static clb_status clbi_csv_row(const clbi_csv *csv, clb_data *data, size_t row, size_t label)
+/* The field as a zero-terminated string, cut to room bytes; its whole length. */
+static size_t clbi_field_text(const clbi_field *field, char *text, size_t room)
 {
-    const unsigned char *field = csv->p, *s;
-    size_t column = 0, j = 0;
-    for (s = csv->p;; ++s) {
-        double v = 0.0;
-        clb_status status;
-        if (s < csv->end && *s != csv->separator) continue;
-        status = clbi_field_value(field, s, &v);
-        if (status) return status;
-        if (column++ != label) data->X[row * data->d + j++] = (clb_real)v;
-        else if (!clbi_data_label(data, row, v)) return CLB_EFORMAT;
-        if (s == csv->end) return CLB_OK;
-        field = s + 1;
+    const unsigned char *p = field->p;
+    size_t length = 0;
+    for (; p < field->end; ++p) {
+        if (length + 1 < room) text[length] = (char)*p;
+        if (field->quoted && *p == '"') ++p;
+        ++length;
     }
+    if (room) text[length < room ? length : room - 1] = '\0';
+    return length;
 }
 
-CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
-                               const clb_csv_opts *opts, size_t *line)
+static int clbi_field_is(const clbi_field *field, const char *text)
 {
-    clb_csv_opts o;
-    clbi_csv csv;
-    size_t rows, columns, label, row;
-    clb_status status;
-    memset(data, 0, sizeof *data);
-    memset(&o, 0, sizeof o);
-    if (opts) o = *opts;
-    clbi_csv_start(&csv, text, size, &o);
-    status = clbi_csv_shape(&csv, &rows, &columns);
-    if (!status && (o.label < -1 || (o.label > 0 && (size_t)o.label > columns)))
-        status = CLB_EOPTION;
-    if (!status) {
-        label = o.label < 0 ? columns : (o.label == 0 ? columns : (size_t)o.label) - 1;
-        status = clbi_data_alloc(data, rows, columns - (o.label >= 0), 1);
-        if (!status) memset(data->y, 0, rows * sizeof *data->y);
-        clbi_csv_start(&csv, text, size, &o);
-        for (row = 0; !status && row < rows && clbi_csv_line(&csv); ++row)
-            status = clbi_csv_row(&csv, data, row, label);
-        if (!status) csv.line = 0;
+    const unsigned char *p = field->p;
+    for (; p < field->end; ++p, ++text) {
+        if (*p != (unsigned char)*text) return 0;
+        if (field->quoted && *p == '"') ++p;
     }
-    if (line) *line = csv.line;
-    if (status) clb_data_free(data);
+    return *text == '\0';
+}
+
+/* ", ; or tab: the one that the first row has most of, outside quotes. */
+static unsigned char clbi_csv_separator(clbi_csv csv)
+{
+    static const unsigned char candidate[] = { ',', ';', '\t' };
+    size_t count[3] = { 0, 0, 0 }, best = 0, k;
+    int quoted = 0;
+    for (; csv.p < csv.end && (quoted || *csv.p != '\n'); ++csv.p) {
+        if (*csv.p == '"') quoted = !quoted;
+        for (k = 0; !quoted && k < 3; ++k) count[k] += *csv.p == candidate[k];
+    }
+    for (k = 1; k < 3; ++k)
+        if (count[k] > count[best]) best = k;
+    return candidate[best];
+}
+
+/* A reading error of the field in a column: "line 3, column 'age': 'old' is no number". */
+static clb_status clbi_csv_fail(const clbi_csv *csv, clb_status status, size_t column,
+                                const clbi_field *field, const char *what, int first)
+{
+    char text[40], name[40] = "";
+    size_t line = csv->line;
+    if (!csv->error) return status;
+    clbi_field_text(field, text, sizeof text);
+    if (csv->name) clbi_field_text(&csv->name[column], name, sizeof name);
+    if (csv->name) clbi_fail(csv->error, status, "line %z, column '%s': '%s' %s%s", line, name,
+                             text, what, csv->header == 2 ? "; line 1 was read as a header" : "");
+    else clbi_fail(csv->error, status, "line %z, column %z: '%s' %s%s", line, column + 1, text,
+                   what, first && status == CLB_EFIELD ? "; this line looks like a header" : "");
+    csv->error->line = line;
+    csv->error->column = column + 1;
     return status;
 }
 
-#endif /* CLB_FREESTANDING */
+static clb_status clbi_csv_number(const clbi_csv *csv, size_t column, const clbi_field *field,
+                                  int first, double *value)
+{
+    if (clbi_is_not_finite_word(field->p, (size_t)(field->end - field->p)))
+        return clbi_csv_fail(csv, CLB_ENOTFINITE, column, field, "is not finite", first);
+    if (!clbi_number(field->p, field->end, value))
+        return clbi_csv_fail(csv, CLB_EFIELD, column, field, "is no number", first);
+    if (!clbi_real_ok(*value))
+        return clbi_csv_fail(csv, CLB_ENOTFINITE, column, field, "is too large", first);
+    return CLB_OK;
+}
+
+/* Index of the column of that name in the header; `columns` if there is none. */
+static size_t clbi_csv_find(const clbi_csv *csv, const char *name)
+{
+    size_t c;
+    for (c = 0; csv->name && c < csv->columns; ++c)
+        if (clbi_field_is(&csv->name[c], name)) return c;
+    return csv->columns;
+}
+
+/* Columns of the first row; their names and, if nobody said, whether it is a header. */
+static clb_status clbi_csv_first(clbi_csv *csv, const clb_csv_opts *o)
+{
+    clbi_csv look = *csv;
+    clbi_field field;
+    size_t c, numbers = 0, label;
+    double value;
+    int last = 0;
+    clb_status status;
+    if (!clbi_csv_row(&look)) return CLB_EEMPTY;
+    for (csv->columns = 0; !last; ++csv->columns)
+        if ((status = clbi_csv_field(&look, &field, &last)) != CLB_OK) return status;
+    label = o->label > 0 ? (size_t)o->label - 1 : o->label < 0 ? csv->columns : csv->columns - 1;
+    status = clbi_alloc(&csv->use, csv->columns, 1);
+    if (!status) status = clbi_alloc(&csv->name, csv->columns, sizeof *csv->name);
+    if (status) return status;
+    memset(csv->use, 1, csv->columns);
+    look = *csv;
+    clbi_csv_row(&look);
+    for (c = 0; c < csv->columns; ++c) {
+        if ((status = clbi_csv_field(&look, &csv->name[c], &last)) != CLB_OK) return status;
+        if (c == label) continue;
+        numbers += (size_t)clbi_number(csv->name[c].p, csv->name[c].end, &value) ||
+                   clbi_is_not_finite_word(csv->name[c].p,
+                                           (size_t)(csv->name[c].end - csv->name[c].p));
+    }
+    csv->header = o->header > 0 || o->label_name || o->skip_count ? 1
+                : o->header == 0 && numbers == 0 && csv->columns > 1 ? 2 : 0;
+    if (csv->header) {
+        csv->p = look.p, csv->line = look.line;
+        return CLB_OK;
+    }
+    CLB_FREE(csv->name);
+    csv->name = NULL;
+    return CLB_OK;
+}
+
+/* Which column is the label and which are inputs; *d: how many of those. */
+static clb_status clbi_csv_columns(clbi_csv *csv, const clb_csv_opts *o, size_t *d)
+{
+    size_t c, k;
+    csv->label = o->label < 0 ? csv->columns
+               : (o->label > 0 ? (size_t)o->label : csv->columns) - 1;
+    if (o->label < -1 || (o->label > 0 && csv->label >= csv->columns))
+        return clbi_fail(csv->error, CLB_ECOLUMN, "no column %d; there are %z", o->label,
+                         csv->columns);
+    if (o->label_name && (csv->label = clbi_csv_find(csv, o->label_name)) == csv->columns)
+        return clbi_fail(csv->error, CLB_ECOLUMN, "no column '%s' in the header", o->label_name);
+    for (k = 0; k < o->skip_count; ++k) {
+        if ((c = clbi_csv_find(csv, o->skip[k])) == csv->columns)
+            return clbi_fail(csv->error, CLB_ECOLUMN, "no column '%s' in the header", o->skip[k]);
+        csv->use[c] = 0;
+    }
+    if (csv->label < csv->columns) csv->use[csv->label] = 0;
+    for (*d = c = 0; c < csv->columns; ++c) *d += (size_t)csv->use[c];
+    return *d ? CLB_OK : clbi_fail(csv->error, CLB_EEMPTY, "no column of inputs");
+}
+
+/* Rows from here on, every one as long as the first (checked before any data are allocated, because
+ * it is what bounds rows x columns by the size of the file). */
+static clb_status clbi_csv_count(clbi_csv csv, size_t *rows)
+{
+    clbi_field field;
+    for (*rows = 0; clbi_csv_row(&csv); ++*rows) {
+        size_t c = 0, line = csv.line;
+        int last = 0;
+        for (; !last; ++c) {
+            clb_status status = clbi_csv_field(&csv, &field, &last);
+            if (status) return status;
+        }
+        if (c == csv.columns) continue;
+        clbi_fail(csv.error, CLB_ERAGGED, "line %z has %z fields; the first row has %z", line, c,
+                  csv.columns);
+        if (csv.error) csv.error->line = line;
+        return CLB_ERAGGED;
+    }
+    return *rows ? CLB_OK : CLB_EEMPTY;
+}
+
+/* Inputs of every row into data->X, label fields into labels [n]. */
+static clb_status clbi_csv_values(clbi_csv *csv, clb_data *data, clbi_field *labels, size_t *lines)
+{
+    clb_real *x = data->X;
+    size_t row, c;
+    for (row = 0; row < data->n && clbi_csv_row(csv); ++row) {
+        for (c = 0; c < csv->columns; ++c) {
+            clbi_field field;
+            double value = 0;
+            int last;
+            clb_status status = clbi_csv_field(csv, &field, &last);
+            if (!status && csv->use[c])
+                status = clbi_csv_number(csv, c, &field, row == 0, &value);
+            if (status) return status;
+            if (csv->use[c]) *x++ = (clb_real)value;
+            if (c == csv->label) labels[row] = field, lines[row] = csv->line;
+        }
+    }
+    return CLB_OK;
+}
+
+/* Classes from words: the first row of each class in which, K of them. */
+static size_t clbi_csv_words(size_t n, const clbi_field *labels, int *y, size_t *which)
+{
+    size_t i, k, K = 0;
+    for (i = 0; i < n; ++i) {
+        size_t length = (size_t)(labels[i].end - labels[i].p);
+        for (k = 0; k < K; ++k) {
+            const clbi_field *f = &labels[which[k]];
+            if ((size_t)(f->end - f->p) == length && memcmp(f->p, labels[i].p, length) == 0) break;
+        }
+        if (k == K) which[K++] = i;
+        y[i] = (int)k;
+    }
+    return K;
+}
+
+static clb_status clbi_csv_word_labels(clb_data *data, const clbi_field *labels)
+{
+    size_t *which, k, bytes;
+    char *at;
+    clb_status status = clbi_alloc(&which, data->n, sizeof *which);
+    if (status) return status;
+    data->K = clbi_csv_words(data->n, labels, data->y, which);
+    bytes = data->K * sizeof *data->names;
+    for (k = 0; k < data->K; ++k) bytes += clbi_field_text(&labels[which[k]], NULL, 0) + 1;
+    status = clbi_alloc(&data->names, bytes, 1);
+    for (at = (char *)(data->names + data->K), k = 0; !status && k < data->K; ++k) {
+        data->names[k] = at;
+        at += clbi_field_text(&labels[which[k]], at, (size_t)-1) + 1;
+    }
+    CLB_FREE(which);
+    return status;
+}
+
+/* The classes numbered as in another set. */
+static clb_status clbi_csv_like(const clbi_csv *csv, clb_data *data, const clb_data *like,
+                                const clbi_field *labels, const size_t *lines)
+{
+    clbi_csv place = *csv;
+    size_t i, k;
+    for (i = 0; i < data->n; ++i) {
+        double v = -1;
+        if (like->names) {
+            for (k = 0; k < like->K && !clbi_field_is(&labels[i], like->names[k]);) ++k;
+        } else {
+            k = like->K;
+            if (clbi_number(labels[i].p, labels[i].end, &v) && v >= 0 && v < (double)like->K &&
+                v == floor(v)) k = (size_t)v;
+        }
+        place.line = lines[i];
+        if (k == like->K)
+            return clbi_csv_fail(&place, CLB_ELABEL, csv->label, &labels[i],
+                                 "is none of the classes", 0);
+        data->y[i] = (int)k;
+    }
+    data->K = like->K;
+    return clbi_names_copy(&data->names, like->names, like->K);
+}
+
+/* Labels or real targets from their fields. */
+static clb_status clbi_csv_labels(const clbi_csv *csv, clb_data *data, const clb_csv_opts *o,
+                                  const clbi_field *labels, const size_t *lines)
+{
+    clbi_csv place = *csv;
+    double *value;
+    size_t i, words = 0;
+    clb_status status = CLB_OK;
+    if (o->like && !o->real_target) return clbi_csv_like(csv, data, o->like, labels, lines);
+    if ((status = clbi_alloc(&value, data->n, sizeof *value)) != CLB_OK) return status;
+    for (i = 0; i < data->n; ++i) words += !clbi_number(labels[i].p, labels[i].end, &value[i]);
+    for (i = 0; i < data->n && words && !o->real_target && !status; ++i) {
+        size_t length = (size_t)(labels[i].end - labels[i].p);
+        place.line = lines[i];
+        if (length == 0) status = clbi_csv_fail(&place, CLB_ELABEL, csv->label, &labels[i],
+                                                "is an empty label", 0);
+        else if (clbi_is_not_finite_word(labels[i].p, length))
+            status = clbi_csv_number(&place, csv->label, &labels[i], 0, &value[i]);
+    }
+    for (i = 0; i < data->n && (!words || o->real_target) && !status; ++i) {
+        place.line = lines[i];
+        status = clbi_csv_number(&place, csv->label, &labels[i], i == 0, &value[i]);
+    }
+    if (!status && o->real_target) {
+        status = clbi_alloc(&data->targets, data->n, sizeof(clb_real));
+        for (i = 0; !status && i < data->n; ++i) data->targets[i] = (clb_real)value[i];
+    } else if (!status && words) status = clbi_csv_word_labels(data, labels);
+    else if (!status && (status = clbi_data_labels(data, value, &i)) == CLB_ELABEL) {
+        place.line = lines[i];
+        clbi_csv_fail(&place, status, csv->label, &labels[i], "is no integer label", 0);
+    }
+    CLB_FREE(value);
+    return status;
+}
+
+/* Everything behind the first row, into *data. */
+static clb_status clbi_csv_body(clbi_csv *csv, clb_data *data, const clb_csv_opts *o)
+{
+    clbi_field *labels = NULL;
+    size_t *lines = NULL, rows, d;
+    clb_status status = clbi_csv_columns(csv, o, &d);
+    if (!status) status = clbi_csv_count(*csv, &rows);
+    if (!status) status = clbi_data_alloc(data, rows, d, 1);
+    if (!status && csv->label < csv->columns) {
+        status = clbi_alloc(&labels, rows, sizeof *labels);
+        if (!status) status = clbi_alloc(&lines, rows, sizeof *lines);
+    }
+    if (!status) status = clbi_csv_values(csv, data, labels, lines);
+    if (!status && labels) status = clbi_csv_labels(csv, data, o, labels, lines);
+    if (!status && (!labels || o->real_target)) {
+        CLB_FREE(data->y);
+        data->y = NULL;
+        data->K = labels ? 1 : 0;
+    }
+    CLB_FREE(labels);
+    CLB_FREE(lines);
+    return status;
+}
+
+CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
+                               const clb_csv_opts *opts, clb_error *error)
+{
+    clb_csv_opts o;
+    clbi_csv csv;
+    clb_status status;
+    memset(data, 0, sizeof *data);
+    memset(&o, 0, sizeof o);
+    memset(&csv, 0, sizeof csv);
+    if (opts) o = *opts;
+    clbi_clear(error);
+    csv.error = error;
+    csv.line = 1;
+    csv.p = csv.end = (const unsigned char *)text;
+    if (size > 0) csv.end = csv.p + size;
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) csv.p += 3;
+    (void)clbi_csv_row(&csv);                              /* past blank lines */
+    csv.separator = o.separator ? (unsigned char)o.separator : clbi_csv_separator(csv);
+    status = clbi_csv_first(&csv, &o);
+    if (!status) status = clbi_csv_body(&csv, data, &o);
+    CLB_FREE(csv.name);
+    CLB_FREE(csv.use);
+    if (status) clb_data_free(data);
+    return clbi_done(error, status);
+}
 
 /* ---- files ------------------------------------------------------------------------------- */
 
@@ -3894,20 +5101,56 @@ CLBDEF clb_status clb_npy_load(clb_array *array, const char *path)
     return status;
 }
 
-CLBDEF clb_status clb_npy_fwrite(FILE *file, const clb_real *x, size_t rank, const size_t *shape)
+/* x, or if that is NULL wide, as NPY of that type. */
+static clb_status clbi_npy_stream(FILE *file, const clbi_npy *npy, const clb_real *x,
+                                  const double *wide, size_t rank, const size_t *shape)
 {
     char head[CLBI_NPY_HEADER];
-    unsigned char block[64 * sizeof(clb_real)];
-    size_t start, size, count, done = 0, i;
-    clb_status status = clbi_npy_start(head, &clbi_npy_real, rank, shape, &start, &size);
+    unsigned char block[64 * sizeof(double)];
+    size_t start, size, count, done = 0, i, k;
+    clb_status status = clbi_npy_start(head, npy, rank, shape, &start, &size);
     if (status) return status;
     if (fwrite(head, 1, start, file) != start) return CLB_EIO;
-    count = (size - start) / sizeof *x;
+    count = (size - start) / npy->item;
     while (done < count) {
-        for (i = 0; i < 64 && done < count; ++i) clbi_npy_put(block + i * sizeof *x, x[done++]);
-        if (fwrite(block, sizeof *x, i, file) != i) return CLB_EIO;
+        for (i = 0; i < 64 && done < count; ++i, ++done) {
+            uint64_t u = clbi_npy_bits(npy, x ? (double)x[done] : wide[done]);
+            for (k = 0; k < npy->item; ++k)
+                block[i * npy->item + k] = (unsigned char)(u >> (8 * k) & 0xff);
+        }
+        if (fwrite(block, npy->item, i, file) != i) return CLB_EIO;
     }
     return fflush(file) ? CLB_EIO : CLB_OK;
+}
+
+CLBDEF clb_status clb_npy_fwrite(FILE *file, const clb_real *x, size_t rank, const size_t *shape)
+{
+    return clbi_npy_stream(file, &clbi_npy_real, x, NULL, rank, shape);
+}
+
+static clb_status clbi_npy_save(const char *path, const clbi_npy *npy, const clb_real *x,
+                                const double *wide, size_t rank, const size_t *shape)
+{
+    FILE *file = fopen(path, "wb");
+    clb_status status;
+    if (!file) return CLB_EIO;
+    status = clbi_npy_stream(file, npy, x, wide, rank, shape);
+    if (fclose(file) && !status) status = CLB_EIO;
+    if (status) remove(path);
+    return status;
+}
+
+CLBDEF clb_status clb_npy_save(const char *path, const clb_real *x, size_t rank,
+                               const size_t *shape)
+{
+    return clbi_npy_save(path, &clbi_npy_real, x, NULL, rank, shape);
+}
+
+CLBDEF clb_status clb_npy_save_f64(const char *path, const double *x, size_t rank,
+                                   const size_t *shape)
+{
+    static const clbi_npy f64 = { 'f', 8, 0, 0 };
+    return clbi_npy_save(path, &f64, NULL, x, rank, shape);
 }
 
 CLBDEF clb_status clb_data_npy_load(clb_data *data, const char *inputs_path,
@@ -3941,14 +5184,15 @@ CLBDEF clb_status clb_data_idx_load(clb_data *data, const char *images_path,
 }
 
 CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_csv_opts *opts,
-                                    size_t *line)
+                                    clb_error *error)
 {
     unsigned char *bytes;
     size_t size;
     clb_status status = clbi_read_file(path, &bytes, &size);
     memset(data, 0, sizeof *data);
-    if (line) *line = 0;
-    if (!status) status = clb_data_csv(data, (const char *)bytes, size, opts, line);
+    clbi_clear(error);
+    if (status) return clbi_fail(error, status, "%s: %s", path, clb_strerror(status));
+    status = clb_data_csv(data, (const char *)bytes, size, opts, error);
     CLB_FREE(bytes);
     return status;
 }
@@ -4270,40 +5514,61 @@ static CLBI_UNUSED const double clbi_log_coef[CLBI_LOG_TERMS] = {
 };
 #endif
 
+/* log(sum) for a sum of exp(x_k), max_k x_k = 0, rest the sum over x_k < 0. Where one x_k is 0 the
+ * sum is 1 + rest, rounded; what that lost is put back, and a small rest is the logarithm. */
+static clb_real clbi_log_rest(clb_real sum, clb_real rest, clb_real inverse)
+{
+    clb_real lost = rest - (sum - 1);
+    return clbi_logr(sum) + (lost >= (clb_real)-0.5 ? lost * inverse : 0);
+}
+
+/* max_k f_k, f_k at k col. */
+static clb_real clbi_top_output(size_t K, const clb_real *f, size_t col)
+{
+    clb_real top = f[0];
+    size_t k;
+    for (k = 1; k < K; ++k)
+        if (f[k * col] > top) top = f[k * col];
+    return top;
+}
+
 /* KERNEL softmax   n samples of K >= 1 classes, f_ik and p_ik at i row + k col; p may be f:
- * top = max_k f_ik, e_k = exp(f_ik - top), sum in order of k, p_ik = e_k (1 / sum),
- * lse_i = top + log(sum). */
+ * x_k = f_ik - max_k f_ik, e_k = exp(x_k), sum and rest (those with x_k < 0) in order of k,
+ * p_ik = e_k (1 / sum), log_i = clbi_log_rest. Cross entropy with label y is max_k f_ik - f_iy +
+ * log_i, the difference first. */
 static void clbi_softmax_scalar(size_t n, size_t K, const clb_real *f, size_t row, size_t col,
-                                clb_real *p, clb_real *lse)
+                                clb_real *p, clb_real *log_sum)
 {
     size_t i, k;
     for (i = 0; i < n; ++i, f += row, p += row) {
-        clb_real top = f[0], sum = 0, inverse;
-        for (k = 1; k < K; ++k)
-            if (f[k * col] > top) top = f[k * col];
+        clb_real top = clbi_top_output(K, f, col), sum = 0, rest = 0, inverse, x;
         for (k = 0; k < K; ++k) {
-            p[k * col] = clbi_expr(f[k * col] - top);
+            x = f[k * col] - top;
+            p[k * col] = clbi_expr(x);
             sum += p[k * col];
+            if (x < 0) rest += p[k * col];
         }
         inverse = 1 / sum;
         for (k = 0; k < K; ++k) p[k * col] *= inverse;
-        lse[i] = top + clbi_logr(sum);
+        log_sum[i] = clbi_log_rest(sum, rest, inverse);
     }
 }
 
+
 /* KERNEL entropy   n samples of K >= 1 classes, f_ik and u_ik at i + k ld, labels y_i < K:
- * u_ik = scale (p_ik - [k = y_i]) with p of KERNEL softmax; returns total + sum_i (lse_i - f_i,y_i)
- * in order of i, in double. */
+ * u_ik = scale (p_ik - [k = y_i]) with p of KERNEL softmax; returns total + the sum of the cross
+ * entropies in order of i, in double. */
 static double clbi_entropy_scalar(size_t n, size_t K, const clb_real *f, size_t ld, const int *y,
                                   clb_real scale, clb_real *u, double total)
 {
-    clb_real lse;
+    clb_real log_sum;
     size_t i, k;
     for (i = 0; i < n; ++i, ++f, ++u) {
-        clbi_softmax_scalar(1, K, f, 1, ld, u, &lse);
+        double below = (double)clbi_top_output(K, f, ld) - (double)f[(size_t)y[i] * ld];
+        clbi_softmax_scalar(1, K, f, 1, ld, u, &log_sum);
         u[(size_t)y[i] * ld] -= 1;
         for (k = 0; k < K; ++k) u[k * ld] *= scale;
-        total += (double)lse - (double)f[(size_t)y[i] * ld];
+        total += below + (double)log_sum;
     }
     return total;
 }
@@ -4360,52 +5625,51 @@ static void clbi_pole_vector_scalar(size_t n, const double *d, const double *z, 
     }
 }
 
-typedef struct clbi_kernels {
-    void   (*matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
-                     const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,
-                     const clbi_after *after);
-    double (*dot)(size_t n, const clb_real *x, const clb_real *y);
-    void   (*products)(size_t n, const clb_real *x, const clb_real *y, double *out);
-    double (*swing)(size_t n, double a, const clb_real *x, double b, const clb_real *y);
-    void   (*axpy)(size_t n, clb_real a, const clb_real *x, clb_real *y);
-    void   (*scale)(size_t n, clb_real a, clb_real *x);
-    void   (*relu)(size_t n, const clb_real *z, clb_real *a);
-    void   (*relu_back)(size_t n, const clb_real *z, clb_real *u);
-    void   (*adam)(size_t n, const clbi_adam *how, clb_real *u, clb_real *v, clb_real *v2);
-    void   (*gates)(size_t n, const clb_real *z, uint64_t *bits);
-    void   (*leak)(size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y);
-    void   (*activate)(const clb_net *net, size_t n, const clb_real *z, clb_real *a, int order);
-    void   (*transpose)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst,
-                        size_t ldd);
-    void   (*strip)(size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst,
-                    size_t ldd);
-    void   (*dots)(size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x,
-                   double *out);
-    void   (*combine)(size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld,
-                      clb_real *y);
-    void   (*symv)(size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x,
-                   clb_real *y, size_t ld, int down);
-    void   (*pole_sums)(size_t n, const double *d, const double *z, double o, double mu,
-                        double *sums);
-    void   (*pole_ratios)(size_t n, const double *d, double o, double mu, double c, double *w);
-    void   (*pole_vector)(size_t n, const double *d, const double *z, double o, double mu,
-                          double *const *tracks, double *s, double *sums);
-    void   (*softmax)(size_t n, size_t K, const clb_real *f, size_t row, size_t col, clb_real *p,
-                      clb_real *lse);
-    double (*entropy)(size_t n, size_t K, const clb_real *f, size_t ld, const int *y,
-                      clb_real scale, clb_real *u, double total);
-    void   (*times)(size_t n, const clb_real *y, clb_real *x);
-    void   (*outer)(size_t M, size_t N, const clb_real *t, const clb_real *x, clb_real *y);
-} clbi_kernels;
+/* KERNEL unfused   0 if x y + z is rounded twice, here and in vectors: for clb_selftest, where the
+ * product rounds to -z */
+static double clbi_unfused_scalar(double x, double y, double z) { return x * y + z; }
 
-#define CLBI_KERNELS(isa)                                                                     \
-    { clbi_matmul_##isa, clbi_dot_##isa, clbi_products_##isa, clbi_swing_##isa,               \
-      clbi_axpy_##isa,                                                                        \
-      clbi_scale_##isa, clbi_relu_##isa, clbi_relu_back_##isa, clbi_adam_##isa,               \
-      clbi_gates_##isa, clbi_leak_##isa, clbi_activate_##isa, clbi_transpose_##isa,           \
-      clbi_strip_##isa, clbi_dots_##isa, clbi_combine_##isa, clbi_symv_##isa,                 \
-      clbi_pole_sums_##isa, clbi_pole_ratios_##isa, clbi_pole_vector_##isa,                   \
-      clbi_softmax_##isa, clbi_entropy_##isa, clbi_times_##isa, clbi_outer_##isa }
+/* Every kernel: its result, its name, its arguments. An unused table and the functions that only it
+ * names cost a CLB_STATIC build nothing. */
+#define CLBI_KERNEL_LIST(X)                                                                       \
+    X(void, matmul, (size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,       \
+        const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,                \
+        const clbi_after *after))                                                                 \
+    X(double, unfused, (double x, double y, double z))                                            \
+    X(double, dot, (size_t n, const clb_real *x, const clb_real *y))                              \
+    X(void, products, (size_t n, const clb_real *x, const clb_real *y, double *out))              \
+    X(double, swing, (size_t n, double a, const clb_real *x, double b, const clb_real *y))        \
+    X(void, axpy, (size_t n, clb_real a, const clb_real *x, clb_real *y))                         \
+    X(void, scale, (size_t n, clb_real a, clb_real *x))                                           \
+    X(void, relu, (size_t n, const clb_real *z, clb_real *a))                                     \
+    X(void, relu_back, (size_t n, const clb_real *z, clb_real *u))                                \
+    X(void, adam, (size_t n, const clbi_adam *how, clb_real *u, clb_real *v, clb_real *v2))       \
+    X(void, gates, (size_t n, const clb_real *z, uint64_t *bits))                                 \
+    X(void, leak, (size_t n, clb_real c, const clb_real *z, const clb_real *x, clb_real *y))      \
+    X(void, activate, (const clb_net *net, size_t n, const clb_real *z, clb_real *a,              \
+        int order))                                                                               \
+    X(void, transpose, (size_t rows, size_t cols, const clb_real *src, size_t ld,                 \
+        clb_real *dst, size_t ldd))                                                               \
+    X(void, strip, (size_t rows, size_t cols, const clb_real *src, size_t ld, clb_real *dst,      \
+        size_t ldd))                                                                              \
+    X(void, dots, (size_t rows, size_t n, const clb_real *V, size_t ld, const clb_real *x,        \
+        double *out))                                                                             \
+    X(void, combine, (size_t rows, size_t n, const clb_real *c, const clb_real *V, size_t ld,     \
+        clb_real *y))                                                                             \
+    X(void, symv, (size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x,      \
+        clb_real *y, size_t ld, int down))                                                        \
+    X(void, pole_sums, (size_t n, const double *d, const double *z, double o, double mu,          \
+        double *sums))                                                                            \
+    X(void, pole_ratios, (size_t n, const double *d, double o, double mu, double c,               \
+        double *w))                                                                               \
+    X(void, pole_vector, (size_t n, const double *d, const double *z, double o, double mu,        \
+        double *const *tracks, double *s, double *sums))                                          \
+    X(void, softmax, (size_t n, size_t K, const clb_real *f, size_t row, size_t col,              \
+        clb_real *p, clb_real *lse))                                                              \
+    X(double, entropy, (size_t n, size_t K, const clb_real *f, size_t ld, const int *y,           \
+        clb_real scale, clb_real *u, double total))                                               \
+    X(void, times, (size_t n, const clb_real *y, clb_real *x))                                    \
+    X(void, outer, (size_t M, size_t N, const clb_real *t, const clb_real *x, clb_real *y))
 
 #define CLBI_LINE (64 / sizeof(clb_real))         /* elements of a cache line */
 #ifdef __GNUC__
@@ -4419,7 +5683,7 @@ typedef struct clbi_kernels {
 /* A block of B has at most CLBI_KC rows where it is copied: one panel of columns that stays in the
  * first cache, or CLBI_FAR_BYTES in the second. It lies on the stack, a product needs no other
  * memory. */
-#define CLBI_FAR_BYTES   131072
+#define CLBI_FAR_BYTES   65536
 #define CLBI_FEW         6                 /* rows of C for which B is not copied to be turned */
 
 typedef void (*clbi_tile_fn)(size_t strips, size_t K, const clb_real *a, size_t ai, size_t ak,
@@ -4543,7 +5807,6 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_SUB(a, b)        CLBI_O(sub)(a, b)
 #define CLBI_DIV(a, b)        CLBI_O(div)(a, b)
 #define CLBI_LARGER(a, b)     CLBI_O(max)(a, b)
-#define CLBI_SMALLER(a, b)    CLBI_O(min)(a, b)
 #define CLBI_ZERO()           CLBI_O(setzero)()
 #define CLBI_SET(x)           CLBI_O(set1)(x)
 #define CLBI_LOAD(p)          CLBI_O(loadu)(p)
@@ -4551,7 +5814,6 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_STREAM(p, v)     CLBI_O(stream)(p, v)
 #define CLBI_LOADM(p, m)      CLBI_O(maskz_loadu)(m, p)
 #define CLBI_STOREM(p, m, v)  CLBI_O(mask_storeu)(p, m, v)
-#define CLBI_ADD(a, b)        CLBI_O(add)(a, b)
 #define CLBI_MUL(a, b)        CLBI_O(mul)(a, b)
 #ifdef CLB_NO_FMA
 #define CLBI_FMA(a, b, c)     CLBI_O(add)(CLBI_O(mul)(a, b), c)
@@ -4563,7 +5825,6 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_ABOVE_ZERO(z)      CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ)
 #define CLBI_POSITIVE(z)        ((unsigned)CLBI_ABOVE_ZERO(z))
 #define CLBI_IF_POSITIVE(z, x)  CLBI_O(maskz_mov)(CLBI_ABOVE_ZERO(z), x)
-#define CLBI_UNLESS_NEGATIVE(z) CLBI_O(max)(CLBI_ZERO(), z)
 #define CLBI_WHERE(t, x, y)     CLBI_O(mask_blend)(t, y, x)
 #define CLBI_SUB_WHERE(t, x, y) CLBI_O(mask_sub)(x, t, x, y)
 #ifdef CLB_SINGLE
@@ -4607,6 +5868,7 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_W          8
 #define CLBI_R          __m256
 #define CLBI_O(op)      _mm256_##op##_ps
+#define CLBI_AND(a, b)  _mm256_and_ps(a, b)
 #define CLBI_MASK(n) \
     _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - (n)))
 #define CLBI_D_LOAD(p)  _mm256_cvtps_pd(_mm_loadu_ps(p))
@@ -4617,6 +5879,7 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_W          4
 #define CLBI_R          __m256d
 #define CLBI_O(op)      _mm256_##op##_pd
+#define CLBI_AND(a, b)  _mm256_and_pd(a, b)
 #define CLBI_MASK(n) \
     _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - 2 * (n)))
 #define CLBI_D_LOAD(p)  _mm256_loadu_pd(p)
@@ -4646,14 +5909,12 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_SUB(a, b)        CLBI_O(sub)(a, b)
 #define CLBI_DIV(a, b)        CLBI_O(div)(a, b)
 #define CLBI_LARGER(a, b)     CLBI_O(max)(a, b)
-#define CLBI_SMALLER(a, b)    CLBI_O(min)(a, b)
 #define CLBI_ZERO()           CLBI_O(setzero)()
 #define CLBI_SET(x)           CLBI_O(set1)(x)
 #define CLBI_LOAD(p)          CLBI_O(loadu)(p)
 #define CLBI_STORE(p, v)      CLBI_O(storeu)(p, v)
 #define CLBI_LOADM(p, m)      CLBI_O(maskload)(p, m)
 #define CLBI_STOREM(p, m, v)  CLBI_O(maskstore)(p, m, v)
-#define CLBI_ADD(a, b)        CLBI_O(add)(a, b)
 #define CLBI_MUL(a, b)        CLBI_O(mul)(a, b)
 #ifdef CLB_NO_FMA
 #define CLBI_FMA(a, b, c)     CLBI_O(add)(CLBI_O(mul)(a, b), c)
@@ -4664,10 +5925,9 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_EQUAL(a, b)        CLBI_O(cmp)(a, b, _CMP_EQ_OQ)
 #define CLBI_ABOVE_ZERO(z)      CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ)
 #define CLBI_POSITIVE(z)        ((unsigned)CLBI_O(movemask)(CLBI_ABOVE_ZERO(z)))
-#define CLBI_IF_POSITIVE(z, x)  CLBI_O(and)(CLBI_ABOVE_ZERO(z), x)
-#define CLBI_UNLESS_NEGATIVE(z) CLBI_O(max)(CLBI_ZERO(), z)
+#define CLBI_IF_POSITIVE(z, x)  CLBI_AND(CLBI_ABOVE_ZERO(z), x)
 #define CLBI_WHERE(t, x, y)     CLBI_O(blendv)(y, x, t)
-#define CLBI_SUB_WHERE(t, x, y) CLBI_SUB(x, CLBI_O(and)(t, y))
+#define CLBI_SUB_WHERE(t, x, y) CLBI_SUB(x, CLBI_AND(t, y))
 #ifdef CLB_SINGLE
 #define CLBI_LANES(p, off)      _mm256_insertf128_ps(                                             \
     _mm256_castps128_ps256(_mm_loadu_ps((p)[0] + (off))), _mm_loadu_ps((p)[1] + (off)), 1)
@@ -4746,14 +6006,12 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_SUB(a, b)        CLBI_O(vsubq)(a, b)
 #define CLBI_DIV(a, b)        CLBI_O(vdivq)(a, b)
 #define CLBI_LARGER(a, b)     CLBI_O(vbslq)(CLBI_O(vcgtq)(a, b), a, b)
-#define CLBI_SMALLER(a, b)    CLBI_O(vbslq)(CLBI_O(vcltq)(a, b), a, b)
 #define CLBI_ZERO()           CLBI_O(vdupq_n)(0)
 #define CLBI_SET(x)           CLBI_O(vdupq_n)(x)
 #define CLBI_LOAD(p)          CLBI_O(vld1q)(p)
 #define CLBI_STORE(p, v)      CLBI_O(vst1q)(p, v)
 #define CLBI_LOADM(p, m)      clbi_neon_loadm(p, m)
 #define CLBI_STOREM(p, m, v)  clbi_neon_storem(p, m, v)
-#define CLBI_ADD(a, b)        CLBI_O(vaddq)(a, b)
 #define CLBI_MUL(a, b)        CLBI_O(vmulq)(a, b)
 #ifdef CLB_NO_FMA
 #define CLBI_FMA(a, b, c)     CLBI_O(vaddq)(CLBI_O(vmulq)(a, b), c)
@@ -4765,8 +6023,6 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_ABOVE_ZERO(z)      CLBI_O(vcgtq)(z, CLBI_ZERO())
 #define CLBI_POSITIVE(z)        clbi_neon_positive(z)
 #define CLBI_IF_POSITIVE(z, x)  CLBI_AS_REAL(CLBI_BITS(vandq)(CLBI_ABOVE_ZERO(z), CLBI_AS_BITS(x)))
-#define CLBI_UNLESS_NEGATIVE(z) \
-    CLBI_AS_REAL(CLBI_BITS(vbicq)(CLBI_AS_BITS(z), CLBI_O(vcltq)(z, CLBI_ZERO())))
 #define CLBI_WHERE(t, x, y)     CLBI_O(vbslq)(t, x, y)
 #define CLBI_SUB_WHERE(t, x, y) \
     CLBI_SUB(x, CLBI_AS_REAL(CLBI_BITS(vandq)(t, CLBI_AS_BITS(y))))
@@ -4803,80 +6059,162 @@ static unsigned clbi_neon_positive(CLBI_R z)
 #include CLB_HEADER_NAME
 #endif
 
-/* Rows in the order of clb_isa; a row whose functions are NULL is one that this build lacks. */
-#define CLBI_NO_KERNELS \
-    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
-static const clbi_kernels clbi_table[] = {
-    CLBI_KERNELS(scalar),
+/* Each kernel's table in the order of clb_isa; NULL where this build lacks the instruction set. */
 #if CLBI_X86
-    CLBI_KERNELS(avx2),
+#define CLBI_IF_AVX2(name)   clbi_##name##_avx2
 #else
-    CLBI_NO_KERNELS,
+#define CLBI_IF_AVX2(name)   NULL
 #endif
 #if CLBI_X86 && !defined(CLB_NO_AVX512)
-    CLBI_KERNELS(avx512),
+#define CLBI_IF_AVX512(name) clbi_##name##_avx512
 #else
-    CLBI_NO_KERNELS,
+#define CLBI_IF_AVX512(name) NULL
 #endif
 #if CLBI_ARM
-    CLBI_KERNELS(neon)
+#define CLBI_IF_NEON(name)   clbi_##name##_neon
 #else
-    CLBI_NO_KERNELS
+#define CLBI_IF_NEON(name)   NULL
 #endif
-};
-typedef char clbi_table_is_complete[
-    sizeof clbi_table / sizeof *clbi_table == CLB_ISA_COUNT ? 1 : -1];
+#define CLBI_KERNEL_TABLE(result, name, arguments)                                               \
+    typedef result (*clbi_##name##_fn) arguments;                                                \
+    static CLBI_UNUSED const clbi_##name##_fn clbi_##name##_table[CLB_ISA_COUNT] = {             \
+        clbi_##name##_scalar, CLBI_IF_AVX2(name), CLBI_IF_AVX512(name), CLBI_IF_NEON(name) };
+CLBI_KERNEL_LIST(CLBI_KERNEL_TABLE)
+#undef CLBI_KERNEL_TABLE
+#undef CLBI_IF_AVX2
+#undef CLBI_IF_AVX512
+#undef CLBI_IF_NEON
 
-static const clbi_kernels *clbi_isa_kernels(void)
+/* The kernel of the instruction set in use: CLBI_KERNEL(dot)(n, x, y). */
+#define CLBI_KERNEL(name) clbi_##name##_table[clb_isa_get()]
+
+/* The checks of clb_selftest. Operands are volatile, so that nothing is known of them when the
+ * program is compiled; each check computes in plain variables, as the library does. */
+static int clbi_sums_keep_order(void)
 {
-    return &clbi_table[clb_isa_get()];
+    volatile double big = 0x1p60, one = 1;
+    double a = big, b = one, sum = 0, x[8];
+    int i;
+    for (i = 0; i < 8; ++i) x[i] = i == 0 ? a : i == 7 ? -a : b;
+    for (i = 0; i < 8; ++i) sum += x[i];
+    return (a + b) - a == 0 && sum == 0;
+}
+
+static int clbi_quotients_are_divided(void)
+{
+    volatile double n = 1, d = 49;
+    double x[4], y = d;
+    int i;
+    for (i = 0; i < 4; ++i) x[i] = n * 49 * (1 << i);
+    for (i = 0; i < 4; ++i) x[i] /= y;
+    return x[0] == 1 && x[1] == 2 && x[2] == 4 && x[3] == 8;
+}
+
+static int clbi_rounds_to_nearest(void)
+{
+    volatile double one = 1, less = 0x1p-54, more = 0x1.8p-53;
+    double a = one, b = less, c = more;
+    return a + b == 1 && -a - b == -1 && a + c == 1 + DBL_EPSILON && -a - c == -1 - DBL_EPSILON;
+}
+
+static int clbi_keeps_small_numbers(void)
+{
+    volatile double least = DBL_MIN, half = 0.5;
+    volatile float small_float = FLT_MIN, half_float = 0.5f;
+    double a = least, b = half;
+    float x = small_float, y = half_float;
+    a *= b, x *= y;
+    return a != 0 && a * 2 == DBL_MIN && x != 0 && x * 2 == FLT_MIN;
+}
+
+static int clbi_keeps_special_values(void)
+{
+    volatile double zero = 0, huge = DBL_MAX;
+    double a = zero, b = huge, infinite, nan, minus = -a;
+    infinite = b * b, nan = infinite - infinite;
+    return nan != nan && !(nan < 1) && infinite > DBL_MAX && a - a == 0 && 1 / minus < 0 &&
+           1 / (minus + a) > 0;
+}
+
+static int clbi_rounds_once(void)
+{
+#ifdef CLB_NO_FMA
+    return 1;
+#else
+    volatile double x = 1 + 0x1p-30, y = 1 - 0x1p-30, z = -1;
+    volatile float u = 1 + 0x1p-12f, v = 1 - 0x1p-12f, w = -1;
+    return fma(x, y, z) == -0x1p-60 && fmaf(u, v, w) == -0x1p-24f;
+#endif
+}
+
+static int clbi_products_are_rounded(void)
+{
+    volatile double x = 1 + 0x1p-30, y = 1 - 0x1p-30, z = -1;
+    int isa, right = 1;
+    for (isa = 0; isa < (int)CLB_ISA_COUNT; ++isa)
+        if (clbi_isa_has((clb_isa)isa) && clbi_unfused_table[isa](x, y, z) != 0) right = 0;
+    return right;
+}
+
+CLBDEF clb_status clb_selftest(const char **what)
+{
+    const char *wrong =
+        !clbi_rounds_to_nearest()       ? "rounding is not to nearest"
+        : !clbi_products_are_rounded()  ? "products and sums are fused (-ffp-contract=fast)"
+        : !clbi_sums_keep_order()       ? "sums are reordered (-fassociative-math)"
+        : !clbi_quotients_are_divided() ? "divisions are products (-freciprocal-math)"
+        : !clbi_keeps_small_numbers()   ? "small numbers are flushed to zero"
+        : !clbi_keeps_special_values()  ? "NaN, infinity or -0 are lost (-ffinite-math-only)"
+        : !clbi_rounds_once()           ? "fma of the C library rounds twice"
+                                        : "";
+    if (what) *what = wrong;
+    return *wrong ? CLB_ECONTRACT : CLB_OK;
 }
 
 CLBDEF void clb_matmul_nn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 0, NULL);
+    CLBI_KERNEL(matmul)(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 0, NULL);
 }
 
 CLBDEF void clb_matmul_nt(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 0, NULL);
+    CLBI_KERNEL(matmul)(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 0, NULL);
 }
 
 CLBDEF void clb_matmul_tn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 0, NULL);
+    CLBI_KERNEL(matmul)(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 0, NULL);
 }
 
 CLBDEF void clb_matmul_nn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 1, NULL);
+    CLBI_KERNEL(matmul)(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 1, NULL);
 }
 
 CLBDEF void clb_matmul_nt_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 1, NULL);
+    CLBI_KERNEL(matmul)(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 1, NULL);
 }
 
 CLBDEF void clb_matmul_tn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    clbi_isa_kernels()->matmul(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 1, NULL);
+    CLBI_KERNEL(matmul)(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 1, NULL);
 }
 
 CLBDEF double clb_dot(size_t n, const clb_real *x, const clb_real *y)
 {
-    return clbi_isa_kernels()->dot(n, x, y);
+    return CLBI_KERNEL(dot)(n, x, y);
 }
 
 CLBDEF double clb_sumsq(size_t n, const clb_real *x)
 {
-    return clbi_isa_kernels()->dot(n, x, x);
+    return CLBI_KERNEL(dot)(n, x, x);
 }
 
 /* 1 where 1/limit < size < limit, else a power of two that brings size to [1/2, 1), as far as a
@@ -4910,12 +6248,12 @@ static double clbi_norm(size_t n, const clb_real *x)
 
 CLBDEF void clb_axpy(size_t n, clb_real a, const clb_real *x, clb_real *y)
 {
-    clbi_isa_kernels()->axpy(n, a, x, y);
+    CLBI_KERNEL(axpy)(n, a, x, y);
 }
 
 CLBDEF void clb_scale(size_t n, clb_real a, clb_real *x)
 {
-    clbi_isa_kernels()->scale(n, a, x);
+    CLBI_KERNEL(scale)(n, a, x);
 }
 
 /* ============================================================================================
@@ -5123,11 +6461,14 @@ static double clbi_relu_power(double p, double z, int order)
     return factor * value;
 }
 
-/* t = tanh z:  t' = 1 - t^2,  t'' = -2 t t',  t''' = -2 t' (1 - 3 t^2) */
+/* t = tanh z:  t' = 1 - t^2 = 4 e/(1 + e)^2 with e = exp(-2|z|), which keeps its digits as t tends
+ * to 1;  t'' = -2 t t',  t''' = -2 t' (1 - 3 t^2) */
 static double clbi_tanh_order(double z, int order)
 {
-    double t = clb_tanh(z), d = 1 - t * t;
+    double t = order == 1 ? 0 : clb_tanh(z), e, d;
     if (order == 0) return t;
+    e = clb_exp(-2 * fabs(z));
+    d = 4 * e / ((1 + e) * (1 + e));
     if (order == 1) return d;
     return order == 2 ? -2 * t * d : -2 * d * (1 - 3 * t * t);
 }
@@ -5142,11 +6483,15 @@ static double clbi_sigmoid_order(double z, int order)
     return order == 2 ? d * (1 - 2 * s) : d * (1 - 6 * d);
 }
 
-/* z Phi(z); with the density f:  Phi + z f,  f (2 - z^2),  f z (z^2 - 4) */
+/* z Phi(z); with the density f:  Phi + z f,  f (2 - z^2),  f z (z^2 - 4). Beyond 40 f is below any
+ * double: the limits. */
 static double clbi_gelu_order(double z, int order)
 {
-    double Phi = order > 1 ? 0 : 0.5 * (1 + clb_erf(z * CLBI_SQRT_HALF));
-    double f = order < 1 ? 0 : CLBI_NORMAL_PEAK * clb_exp(-0.5 * z * z);
+    double Phi, f;
+    if (z < -40 || (z > 40 && order > 1)) return 0;
+    if (z > 40) return order == 0 ? z : 1;
+    Phi = order > 1 ? 0 : 0.5 * (1 + clb_erf(z * CLBI_SQRT_HALF));
+    f = order < 1 ? 0 : CLBI_NORMAL_PEAK * clb_exp(-0.5 * z * z);
     if (order == 0) return z * Phi;
     if (order == 1) return Phi + z * f;
     return order == 2 ? f * (2 - z * z) : f * z * (z * z - 4);
@@ -5173,6 +6518,7 @@ CLBDEF double clb_activate(clb_activation activation, double a, double z, int or
     case CLB_SOFTPLUS:   return order ? clbi_sigmoid_order(z, order - 1)
                                       : (z > 0 ? z : 0) + clb_log1p(clb_exp(-fabs(z)));
     case CLB_GELU:       return clbi_gelu_order(z, order);
+    case CLB_ACTIVATION_COUNT:
     default:             return (double)NAN;
     }
 }
@@ -5204,9 +6550,9 @@ static void clbi_activation_forward(const clb_net *net, size_t count, const clb_
 {
     if (net->activation == CLB_IDENTITY) {
         if (a != z) memcpy(a, z, count * sizeof *a);
-    } else if (net->activation == CLB_RELU) clbi_isa_kernels()->relu(count, z, a);
-    else if (clbi_is_leaky(net)) clbi_isa_kernels()->leak(count, clbi_leak(net), z, z, a);
-    else clbi_isa_kernels()->activate(net, count, z, a, 0);
+    } else if (net->activation == CLB_RELU) CLBI_KERNEL(relu)(count, z, a);
+    else if (clbi_is_leaky(net)) CLBI_KERNEL(leak)(count, clbi_leak(net), z, z, a);
+    else CLBI_KERNEL(activate)(net, count, z, a, 0);
 }
 
 /* u = u s'(z), count values. */
@@ -5214,9 +6560,9 @@ static void clbi_activation_backward(const clb_net *net, size_t count, const clb
                                      clb_real *u)
 {
     if (net->activation == CLB_IDENTITY) return;
-    if (net->activation == CLB_RELU) clbi_isa_kernels()->relu_back(count, z, u);
-    else if (clbi_is_leaky(net)) clbi_isa_kernels()->leak(count, clbi_leak(net), z, u, u);
-    else clbi_isa_kernels()->activate(net, count, z, u, 1);
+    if (net->activation == CLB_RELU) CLBI_KERNEL(relu_back)(count, z, u);
+    else if (clbi_is_leaky(net)) CLBI_KERNEL(leak)(count, clbi_leak(net), z, u, u);
+    else CLBI_KERNEL(activate)(net, count, z, u, 1);
 }
 
 /* ---- evaluation ----------------------------------------------------------------------------- */
@@ -5446,7 +6792,7 @@ static void clbi_affine(const clb_net *net, const clb_real *theta, const clb_rea
     const clb_real *w = (wt ? wt : theta) + net->w[l];
     int bias = net->b[l] != CLB_NO_BIAS;
     for (i = 0; bias && i < n; ++i) memcpy(z + i * out, theta + net->b[l], out * sizeof *z);
-    clbi_isa_kernels()->matmul(n, out, in, a, in, 1, w, wt ? 1 : in, wt ? out : 1, z, out, bias,
+    CLBI_KERNEL(matmul)(n, out, in, a, in, 1, w, wt ? 1 : in, wt ? out : 1, z, out, bias,
                                after);
 }
 
@@ -5465,51 +6811,54 @@ static void clbi_affine_across(const clb_pass *pass, const clb_real *theta)
     int bias = net->b[L] != CLB_NO_BIAS;
     for (k = 0; bias && k < K; ++k)
         for (i = 0; i < pass->n; ++i) pass->z[L][k * ld + i] = theta[net->b[L] + k];
-    clbi_isa_kernels()->matmul(K, pass->n, in, theta + net->w[L], in, 1, pass->a[L - 1], in, 1,
+    CLBI_KERNEL(matmul)(K, pass->n, in, theta + net->w[L], in, 1, pass->a[L - 1], in, 1,
                                pass->z[L], ld, bias, NULL);
 }
 
 /* KERNEL softmax for n rows of K classes; few classes by way of their transpose. */
-static void clbi_softmax_rows(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *lse)
+static void clbi_softmax_rows(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *log_sum)
 {
     enum { CLASSES = 16, MANY = 64 };
-    const clbi_kernels *kernels = clbi_isa_kernels();
     clb_real t[CLASSES * MANY];
     size_t i, count;
     if (K > CLASSES) {
-        kernels->softmax(n, K, f, K, 1, p, lse);
+        CLBI_KERNEL(softmax)(n, K, f, K, 1, p, log_sum);
         return;
     }
     for (i = 0; i < n; i += count) {
         count = MANY < n - i ? (size_t)MANY : n - i;
-        kernels->transpose(count, K, f + i * K, K, t, MANY);
-        kernels->softmax(count, K, t, 1, MANY, t, lse + i);
-        kernels->transpose(K, count, t, MANY, p + i * K, K);
+        CLBI_KERNEL(transpose)(count, K, f + i * K, K, t, MANY);
+        CLBI_KERNEL(softmax)(count, K, t, 1, MANY, t, log_sum + i);
+        CLBI_KERNEL(transpose)(K, count, t, MANY, p + i * K, K);
     }
 }
 
-/* p = softmax(f); returns total + sum_i [logsumexp(f_i) - <t_i, f_i>], t_i the target of row i. */
+/* p = softmax(f); returns total + sum_i sum_k t_ik (logsumexp(f_i) - f_ik), t_i the target of row
+ * i. */
 static double clbi_softmax(clb_pass *pass, double total)
 {
     enum { BLOCK = 64 };
-    clb_real lse[BLOCK];
+    clb_real log_sum[BLOCK];
     size_t i, k, i0, count, row, col, K = pass->net->m[pass->net->L];
     clbi_output_strides(pass, &row, &col);
     for (i0 = 0; i0 < pass->n; i0 += count) {
         const clb_real *f = pass->z[pass->net->L] + i0 * row;
         count = BLOCK < pass->n - i0 ? (size_t)BLOCK : pass->n - i0;
-        if (pass->across) clbi_isa_kernels()->softmax(count, K, f, row, col, pass->p + i0, lse);
-        else clbi_softmax_rows(count, K, f, pass->p + i0 * K, lse);
+        if (pass->across) CLBI_KERNEL(softmax)(count, K, f, row, col, pass->p + i0, log_sum);
+        else clbi_softmax_rows(count, K, f, pass->p + i0 * K, log_sum);
         if (!pass->targets) {
             if (!pass->y) total = (double)NAN;
             for (i = 0; pass->y && i < count; ++i)
-                total += (double)lse[i] - (double)f[i * row + (size_t)pass->y[i0 + i] * col];
+                total += ((double)clbi_top_output(K, f + i * row, col) -
+                          (double)f[i * row + (size_t)pass->y[i0 + i] * col]) + (double)log_sum[i];
             continue;
         }
-        for (i = 0; i < count; ++i)
+        for (i = 0; i < count; ++i) {
+            double top = (double)clbi_top_output(K, f + i * row, col);
             for (k = 0; k < K; ++k)
                 total += (double)pass->targets[(i0 + i) * K + k] *
-                         ((double)lse[i] - (double)f[i * row + k * col]);
+                         (top - (double)f[i * row + k * col] + (double)log_sum[i]);
+        }
     }
     return total;
 }
@@ -5632,12 +6981,27 @@ static void clbi_weight_gradient(const clb_pass *pass, size_t l, const clb_real 
     const clb_net *net = pass->net;
     size_t n = pass->n, in = net->m[l - 1], out = net->m[l], row = out, col = 1;
     const clb_real *a = pass->a[l - 1];
-    const clbi_kernels *kernels = clbi_isa_kernels();
     if (l == net->L) clbi_output_strides(pass, &row, &col);
     if (gt && clbi_gradient_across(net, l))
-        kernels->matmul(in, out, n, a, 1, in, u, col, row, gt + net->w[l], out, acc, NULL);
-    else kernels->matmul(out, in, n, u, col, row, a, 1, in, grad + net->w[l], in, acc, NULL);
+        CLBI_KERNEL(matmul)(in, out, n, a, 1, in, u, col, row, gt + net->w[l], out, acc, NULL);
+    else CLBI_KERNEL(matmul)(out, in, n, u, col, row, a, 1, in, grad + net->w[l], in, acc, NULL);
     if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, u, row, col, grad + net->b[l], acc);
+}
+
+/* u_{l-1} from u_l. */
+static void clbi_back(clb_pass *pass, const clb_real *theta, size_t l)
+{
+    const clb_net *net = pass->net;
+    size_t in = net->m[l - 1], out = net->m[l], row = out, col = 1, n = pass->n;
+    clbi_after after;
+    after.relu = NULL;
+    if (l == net->L) clbi_output_strides(pass, &row, &col);
+    after.gate = net->activation == CLB_RELU && !pass->slope ? pass->z[l - 1] : NULL;
+    CLBI_KERNEL(matmul)(n, in, out, pass->u[l], row, col, theta + net->w[l], 1, in,
+                               pass->u[l - 1], in, 0, &after);
+    if (after.gate) return;
+    if (pass->slope) clbi_held_slopes(n * in, pass->slope[l - 1], pass->u[l - 1], pass->u[l - 1]);
+    else clbi_activation_backward(net, n * in, pass->z[l - 1], pass->u[l - 1]);
 }
 
 /* u_l and the gradient of every layer from u_L = dLoss/df, after clbi_forward at the same
@@ -5645,22 +7009,10 @@ static void clbi_weight_gradient(const clb_pass *pass, size_t l, const clb_real 
 static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad, clb_real *gt,
                           int acc)
 {
-    const clb_net *net = pass->net;
-    size_t l, n = pass->n;
-    clbi_after after;
-    after.relu = NULL;
-    for (l = net->L; l >= 1; --l) {
-        size_t in = net->m[l - 1], out = net->m[l], row = out, col = 1;
+    size_t l;
+    for (l = pass->net->L; l >= 1; --l) {
         clbi_weight_gradient(pass, l, pass->u[l], grad, gt, acc);
-        if (l == 1) break;
-        if (l == net->L) clbi_output_strides(pass, &row, &col);
-        after.gate = net->activation == CLB_RELU && !pass->slope ? pass->z[l - 1] : NULL;
-        clbi_isa_kernels()->matmul(n, in, out, pass->u[l], row, col, theta + net->w[l], 1, in,
-                                   pass->u[l - 1], in, 0, &after);
-        if (after.gate) continue;
-        if (pass->slope)
-            clbi_held_slopes(n * in, pass->slope[l - 1], pass->u[l - 1], pass->u[l - 1]);
-        else clbi_activation_backward(net, n * in, pass->z[l - 1], pass->u[l - 1]);
+        if (l > 1) clbi_back(pass, theta, l);
     }
 }
 
@@ -5743,12 +7095,12 @@ typedef struct clbi_blocks {
  * rows that are over, too. */
 static size_t clbi_block_rows(const clb_net *net, size_t n)
 {
-    enum { NEAR = 28672, FAR = 262144, FEW = 48, VECTOR = 64 / sizeof(clb_real) };
+    enum { FIRST = 28672, SECOND = 262144, FEW = 48, VECTOR = 64 / sizeof(clb_real) };
     size_t l, widest = 1, rows, count;
     for (l = 1; l < net->L; ++l)
         if (net->m[l] > widest) widest = net->m[l];
-    rows = NEAR / sizeof(clb_real) / widest;
-    if (rows < FEW) rows = FAR / sizeof(clb_real) / widest;
+    rows = FIRST / sizeof(clb_real) / widest;
+    if (rows < FEW) rows = SECOND / sizeof(clb_real) / widest;
     if (rows < FEW) rows = FEW;
     count = (n + rows / 2) / rows;
     return count > 1 ? n / count / VECTOR * VECTOR : n > 0 ? n : 1;
@@ -5848,12 +7200,11 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
     clb_pass *pass = &blocks->pass;
     const clb_data *data = blocks->data;
     const clb_net *net = pass->net;
-    const clbi_kernels *kernels = clbi_isa_kernels();
     size_t l, i0, n, K = data->K;
     clb_real *r;
     double entropy = 0;
     for (l = 1; l < net->L + !pass->across; ++l)
-        kernels->transpose(net->m[l], net->m[l - 1], theta + net->w[l], net->m[l - 1],
+        CLBI_KERNEL(transpose)(net->m[l], net->m[l - 1], theta + net->w[l], net->m[l - 1],
                            blocks->wt + net->w[l], net->m[l]);
     for (i0 = 0; i0 < data->n; i0 += n) {
         n = data->n - i0 > blocks->view.n ? blocks->rows : data->n - i0;
@@ -5862,7 +7213,7 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
         clbi_forward(pass, theta, blocks->wt);
         if (blocks->counting) blocks->hits += clbi_hits(pass);
         if (pass->across && pass->ce >= 1 && !pass->targets) {
-            entropy = kernels->entropy(n, K, pass->z[net->L], pass->across, pass->y,
+            entropy = CLBI_KERNEL(entropy)(n, K, pass->z[net->L], pass->across, pass->y,
                                        (clb_real)(pass->ce / (double)data->n), pass->u[net->L],
                                        entropy);
             if (grad) clbi_backward(pass, theta, grad, blocks->gt, i0 > 0);
@@ -5872,7 +7223,7 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
         if (pass->ce < 1) {
             clbi_residual(pass, pass->z[net->L], pass->u[net->L]);
             r = blocks->r + i0 * K;
-            if (pass->across) kernels->transpose(K, n, pass->u[net->L], pass->across, r, K);
+            if (pass->across) CLBI_KERNEL(transpose)(K, n, pass->u[net->L], pass->across, r, K);
             else memcpy(r, pass->u[net->L], n * K * sizeof *r);
         }
         if (!grad) continue;
@@ -5881,15 +7232,200 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
     }
     for (l = 1; grad && l <= net->L; ++l)
         if (clbi_gradient_across(net, l))
-            kernels->transpose(net->m[l - 1], net->m[l], blocks->gt + net->w[l], net->m[l],
+            CLBI_KERNEL(transpose)(net->m[l - 1], net->m[l], blocks->gt + net->w[l], net->m[l],
                                grad + net->w[l], net->m[l - 1]);
     return clbi_blend(pass->ce, data->n, K, entropy, blocks->r);
 }
 
+/* ---- gradients on several threads ----------------------------------------------------------- */
+
+/* task(context, i), i < tasks, on the threads. */
+static void clbi_parallel(const clb_threads *threads, size_t tasks,
+                          void (*task)(void *context, size_t i), void *context)
+{
+    size_t i;
+    if (threads->run) {
+        threads->run(threads->pool, tasks, task, context);
+        return;
+    }
+#ifdef _OPENMP
+#pragma omp parallel for num_threads((int)threads->count) schedule(dynamic, 1)
+#endif
+    for (i = 0; i < tasks; ++i) task(context, i);
+}
+
+/* Loss and gradient of a pass in three rounds of tasks: forward pass over a block of rows; after the
+ * loss, which is one sum, backward pass over a block; a slice of the gradient of a layer. Same bits as
+ * clb_grad. */
+typedef struct clbi_rows {
+    clb_threads     threads;
+    clb_pass       *pass;
+    const clb_real *theta;
+    clb_real       *grad;
+    size_t          rows, count;    /* rows of a block; blocks of all rows of the data           */
+    clb_pass       *view;           /* [count] the pass, a block of rows of it                   */
+    clb_real       *wt, *gt;        /* [P] as in clbi_blocks                                     */
+    void           *arena;          /* of these; NULL: one thread                                */
+} clbi_rows;
+
+/* Rows times parameters from which threads are worth their start. */
+#define CLBI_THREADS_PAY 1000000
+
+static int clbi_threads_pay(const clb_threads *threads, size_t P, size_t n)
+{
+    return threads->count > 1 && (double)P * (double)n >= CLBI_THREADS_PAY;
+}
+
+/* Rows of a block: at least two blocks a thread, whole vectors, none larger than fits a cache. */
+static size_t clbi_rows_block(const clb_net *net, size_t n, size_t threads)
+{
+    size_t rows = clbi_block_rows(net, n), share = n / threads / 2 / 16 * 16;
+    if (rows > share) rows = share;
+    return rows < 16 ? 16 : rows;
+}
+
+static size_t clbi_rows_bytes(const clb_net *net, size_t n, size_t threads)
+{
+    size_t bytes, reals, count = (n + clbi_rows_block(net, n, threads) - 1) /
+                                 clbi_rows_block(net, n, threads);
+    if (!clbi_mul_size(net->P, 2, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &reals) ||
+        !clbi_mul_size(count, sizeof(clb_pass) + 3 * (net->L + 1) * sizeof(clb_real *), &bytes) ||
+        !clbi_add_size(bytes, reals, &bytes) ||
+        !clbi_add_size(bytes, 2 * CLBI_MATRIX_GAP, &bytes)) return 0;
+    return bytes;
+}
+
+static clb_status clbi_rows_init(clbi_rows *rows, clb_pass *pass, const clb_threads *threads)
+{
+    const clb_net *net = pass->net;
+    size_t i, n = pass->data->n, bytes = clbi_rows_bytes(net, n, threads->count);
+    clb_real **tables;
+    char *at;
+    clb_status status;
+    if (!bytes) return CLB_ESIZE;
+    if ((status = clbi_calloc(&rows->arena, bytes, 1)) != CLB_OK) return status;
+    rows->threads = *threads;
+    rows->pass = pass;
+    rows->rows = clbi_rows_block(net, n, threads->count);
+    rows->count = (n + rows->rows - 1) / rows->rows;
+    rows->view = (clb_pass *)rows->arena;
+    tables = (clb_real **)(void *)(rows->view + rows->count);
+    for (i = 0; i < rows->count; ++i, tables += 3 * (net->L + 1)) {
+        rows->view[i] = *pass;
+        rows->view[i].z = tables;
+        rows->view[i].a = tables + net->L + 1;
+        rows->view[i].u = tables + 2 * (net->L + 1);
+    }
+    at = (char *)tables;
+    rows->wt = clbi_next_matrix(&at, net->P);
+    rows->gt = clbi_next_matrix(&at, net->P);
+    return CLB_OK;
+}
+
+/* Block i of the pass as it stands now. */
+static clb_pass *clbi_rows_view(clbi_rows *rows, size_t i)
+{
+    const clb_pass *pass = rows->pass;
+    const clb_net *net = pass->net;
+    clb_pass *view = &rows->view[i];
+    size_t l, i0 = i * rows->rows, left = pass->n - i0, d = net->m[0], K = net->m[net->L];
+    clbi_pass_use(view, left < rows->rows ? left : rows->rows, pass->X + i0 * d,
+                  pass->y ? pass->y + i0 : NULL, pass->targets ? pass->targets + i0 * K : NULL);
+    for (l = 1; l <= net->L; ++l) {
+        view->z[l] = pass->z[l] + i0 * net->m[l];
+        view->u[l] = pass->u[l] + i0 * net->m[l];
+        if (l < net->L) view->a[l] = pass->a[l] + i0 * net->m[l];
+    }
+    return view;
+}
+
+static void clbi_rows_forward(void *context, size_t i)
+{
+    clbi_rows *rows = (clbi_rows *)context;
+    clbi_forward(clbi_rows_view(rows, i), rows->theta, rows->wt);
+}
+
+static void clbi_rows_backward(void *context, size_t i)
+{
+    clbi_rows *rows = (clbi_rows *)context;
+    size_t l;
+    for (l = rows->pass->net->L; l > 1; --l) clbi_back(&rows->view[i], rows->theta, l);
+}
+
+/* The longer side of G_l is cut into slices of *width. */
+static size_t clbi_slices(const clbi_rows *rows, size_t l, size_t *width)
+{
+    const size_t *m = rows->pass->net->m;
+    size_t side = m[l] > m[l - 1] ? m[l] : m[l - 1], share = side / rows->threads.count + 15;
+    *width = share / 16 * 16 > 0 ? share / 16 * 16 : 16;
+    return (side + *width - 1) / *width;
+}
+
+/* Columns (by_in) or rows from.. of G_l, or of its transpose where that is the better product. */
+static void clbi_gradient_slice(const clbi_rows *rows, size_t l, size_t from, size_t count)
+{
+    const clb_pass *pass = rows->pass;
+    const clb_net *net = pass->net;
+    size_t in = net->m[l - 1], out = net->m[l], n = pass->n;
+    const clb_real *a = pass->a[l - 1], *u = pass->u[l];
+    int by_in = in >= out, across = clbi_gradient_across(net, l);
+    size_t some_in = by_in ? count : in, some_out = by_in ? out : count;
+    size_t row = by_in ? 0 : from, column = by_in ? from : 0;             /* of G_l */
+    if (across)
+        CLBI_KERNEL(matmul)(some_in, some_out, n, a + column, 1, in, u + row, 1, out,
+                        rows->gt + net->w[l] + column * out + row, out, 0, NULL);
+    else
+        CLBI_KERNEL(matmul)(some_out, some_in, n, u + row, 1, out, a + column, 1, in,
+                        rows->grad + net->w[l] + row * in + column, in, 0, NULL);
+}
+
+static void clbi_rows_gradient(void *context, size_t i)
+{
+    const clbi_rows *rows = (const clbi_rows *)context;
+    const clb_pass *pass = rows->pass;
+    const clb_net *net = pass->net;
+    size_t l = 1, width, slices, side, in, out;
+    while (i >= (slices = clbi_slices(rows, l, &width))) i -= slices, ++l;
+    in = net->m[l - 1], out = net->m[l], side = in > out ? in : out;
+    clbi_gradient_slice(rows, l, i * width, side - i * width < width ? side - i * width : width);
+    if (i == 0 && net->b[l] != CLB_NO_BIAS)
+        clbi_column_sums(pass->n, out, pass->u[l], out, 1, rows->grad + net->b[l], 0);
+}
+
+/* Loss and gradient at theta, into the pass too, as clb_grad; grad NULL: the loss, as clb_loss. The
+ * pass holds no slopes. */
+static double clbi_rows_grad(clbi_rows *rows, const clb_real *theta, clb_real *grad)
+{
+    clb_pass *pass = rows->pass;
+    const clb_net *net = pass->net;
+    size_t l, width, slices = 0, count = (pass->n + rows->rows - 1) / rows->rows;
+    rows->theta = theta;
+    rows->grad = grad;
+    for (l = 1; l <= net->L; ++l) {
+        CLBI_KERNEL(transpose)(net->m[l], net->m[l - 1], theta + net->w[l], net->m[l - 1],
+                           rows->wt + net->w[l], net->m[l]);
+        slices += clbi_slices(rows, l, &width);
+    }
+    clbi_parallel(&rows->threads, count, clbi_rows_forward, rows);
+    pass->evaluated = 1;
+    pass->loss = clbi_output_loss(pass);
+    if (!grad) return pass->loss;
+    clbi_output_gradient(pass, pass->n);
+    clbi_parallel(&rows->threads, count, clbi_rows_backward, rows);
+    clbi_parallel(&rows->threads, slices, clbi_rows_gradient, rows);
+    for (l = 1; l <= net->L; ++l)
+        if (clbi_gradient_across(net, l))
+            CLBI_KERNEL(transpose)(net->m[l - 1], net->m[l], rows->gt + net->w[l], net->m[l],
+                               grad + net->w[l], net->m[l - 1]);
+    return pass->loss;
+}
+
 CLBDEF double clb_accuracy(const clb_pass *pass)
 {
+    size_t hits;
     if (!pass->evaluated || !pass->y) return (double)NAN;
-    return (double)clbi_hits(pass) / (double)pass->n;
+    hits = clbi_hits(pass);
+    return (double)hits / (double)pass->n;
 }
 
 CLBDEF clb_status clb_evaluate(const clb_net *net, const clb_data *data, double ce, double *loss,
@@ -5994,7 +7530,7 @@ CLBDEF size_t clb_gate_words(const clb_pass *pass, size_t l)
 
 CLBDEF void clb_gates(const clb_pass *pass, size_t l, uint64_t *bits)
 {
-    clbi_isa_kernels()->gates(pass->n * pass->net->m[l], pass->z[l], bits);
+    CLBI_KERNEL(gates)(pass->n * pass->net->m[l], pass->z[l], bits);
 }
 
 CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before,
@@ -6013,177 +7549,6 @@ CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *
     }
     return count;
 }
-
-/* ---- nets as files ------------------------------------------------------------------------- */
-
-#ifndef CLB_NO_STDIO
-#define CLBI_NET_FIELDS 6           /* of PREFIXnet.npy */
-#define CLBI_NET_LAYERS 9999
-
-/* path := prefix name l .npy, without the number if l = 0. path has room for
- * strlen(prefix) + 16. */
-static void clbi_net_path(char *path, const char *prefix, const char *name, size_t l)
-{
-    size_t length = strlen(prefix);
-    memcpy(path, prefix, length);
-    memcpy(path + length, name, strlen(name));
-    length += strlen(name);
-    if (l > 0) length = clbi_put_size(path, length, l);
-    memcpy(path + length, ".npy", 5);
-}
-
-static clb_status clbi_npy_save(const char *path, const clb_real *x, size_t rank,
-                                const size_t *shape)
-{
-    FILE *file = fopen(path, "wb");
-    clb_status status;
-    if (!file) return CLB_EIO;
-    status = clb_npy_fwrite(file, x, rank, shape);
-    if (fclose(file) && !status) status = CLB_EIO;
-    if (status) remove(path);
-    return status;
-}
-
-/* The bias option that gives this net: 0 none, -1 all, else the one layer that has one. */
-static int clbi_net_bias(const clb_net *net)
-{
-    size_t l, count = 0, last = 0;
-    for (l = 1; l <= net->L; ++l) {
-        if (net->b[l] == CLB_NO_BIAS) continue;
-        ++count;
-        last = l;
-    }
-    return count == net->L ? -1 : (int)last;
-}
-
-CLBDEF clb_status clb_net_save(const clb_net *net, const char *prefix)
-{
-    clb_real fields[CLBI_NET_FIELDS];
-    size_t shape[2], l;
-    char *path = NULL;
-    clb_status status;
-    if (net->L > CLBI_NET_LAYERS) return CLB_ESIZE;
-    status = clbi_alloc(&path, strlen(prefix) + 16, 1);
-    if (status) return status;
-    clbi_net_path(path, prefix, "net", 0);
-    remove(path);
-    for (l = 1; !status && l <= net->L; ++l) {
-        shape[0] = net->m[l];
-        shape[1] = net->m[l - 1];
-        clbi_net_path(path, prefix, "W", l);
-        status = clbi_npy_save(path, net->theta + net->w[l], 2, shape);
-        if (status || net->b[l] == CLB_NO_BIAS) continue;
-        clbi_net_path(path, prefix, "b", l);
-        status = clbi_npy_save(path, net->theta + net->b[l], 1, shape);
-    }
-    fields[0] = (clb_real)net->L;
-    fields[1] = (clb_real)net->activation;
-    fields[2] = (clb_real)clbi_net_bias(net);
-    fields[3] = (clb_real)net->param;                        /* three floats hold any double */
-    fields[4] = (clb_real)(net->param - (double)fields[3]);
-    fields[5] = (clb_real)(net->param - (double)fields[3] - (double)fields[4]);
-    shape[0] = CLBI_NET_FIELDS;
-    clbi_net_path(path, prefix, "net", 0);
-    if (!status) status = clbi_npy_save(path, fields, 1, shape);
-    CLB_FREE(path);
-    return status;
-}
-
-/* What PREFIXnet.npy says. */
-static clb_status clbi_net_fields(const char *path, clb_net_opts *opts, size_t *L)
-{
-    clb_array array;
-    clb_status status = clb_npy_load(&array, path);
-    const double *x = array.x;
-    if (status) return status;
-    if (array.count != CLBI_NET_FIELDS || !(x[0] >= 1 && x[0] <= CLBI_NET_LAYERS) ||
-        x[0] != floor(x[0]) || !(x[1] >= 0 && x[1] < (int)CLB_ACTIVATION_COUNT) ||
-        x[1] != floor(x[1]) || !(x[2] >= -1 && x[2] <= x[0]) || x[2] != floor(x[2]))
-        status = CLB_EFORMAT;
-    else {
-        *L = (size_t)x[0];
-        opts->activation = (clb_activation)(int)x[1];
-        opts->bias = (int)x[2];
-        opts->param = x[3] + x[4] + x[5];
-        if (!(fabs(opts->param) <= DBL_MAX)) status = CLB_ENOTFINITE;
-    }
-    clb_array_free(&array);
-    return status;
-}
-
-/* One tensor of the expected shape into x. */
-static clb_status clbi_net_tensor(const clb_array *array, size_t rank, size_t rows, size_t columns,
-                                  clb_real *x)
-{
-    size_t i;
-    if (array->rank != rank || array->shape[0] != rows || array->count != rows * columns)
-        return CLB_EFORMAT;
-    for (i = 0; i < array->count; ++i) {
-        if (!clbi_real_ok(array->x[i])) return CLB_ENOTFINITE;
-        x[i] = (clb_real)array->x[i];
-    }
-    return CLB_OK;
-}
-
-/* The L weight matrices, as they are in their files. */
-static clb_status clbi_net_weights(clb_array *W, size_t *widths, size_t L, const char *prefix,
-                                   char *path)
-{
-    size_t l;
-    for (l = 1; l <= L; ++l) {
-        clb_status status;
-        clbi_net_path(path, prefix, "W", l);
-        status = clb_npy_load(&W[l - 1], path);
-        if (status) return status;
-        if (W[l - 1].rank != 2 || W[l - 1].count == 0) return CLB_EFORMAT;
-        widths[l - 1] = W[l - 1].shape[1];
-        widths[l] = W[l - 1].shape[0];
-        if (l > 1 && widths[l - 1] != W[l - 2].shape[0]) return CLB_EFORMAT;
-    }
-    return CLB_OK;
-}
-
-/* theta of an allocated net from its matrices and the files of its biases. */
-static clb_status clbi_net_fill(clb_net *net, const clb_array *W, const char *prefix, char *path)
-{
-    clb_status status = CLB_OK;
-    size_t l;
-    for (l = 1; !status && l <= net->L; ++l) {
-        clb_array b;
-        status = clbi_net_tensor(&W[l - 1], 2, net->m[l], net->m[l - 1], net->theta + net->w[l]);
-        if (status || net->b[l] == CLB_NO_BIAS) continue;
-        clbi_net_path(path, prefix, "b", l);
-        status = clb_npy_load(&b, path);
-        if (!status) status = clbi_net_tensor(&b, 1, net->m[l], 1, net->theta + net->b[l]);
-        clb_array_free(&b);
-    }
-    return status;
-}
-
-CLBDEF clb_status clb_net_load(clb_net *net, const char *prefix)
-{
-    clb_net_opts opts = CLB_ZERO;
-    clb_array *W = NULL;
-    size_t *widths = NULL, L = 0, l;
-    char *path = NULL;
-    clb_status status = clbi_alloc(&path, strlen(prefix) + 16, 1);
-    memset(net, 0, sizeof *net);
-    if (status) return status;
-    clbi_net_path(path, prefix, "net", 0);
-    status = clbi_net_fields(path, &opts, &L);
-    if (!status) status = clbi_calloc(&W, L, sizeof *W);
-    if (!status) status = clbi_alloc(&widths, L + 1, sizeof *widths);
-    if (!status) status = clbi_net_weights(W, widths, L, prefix, path);
-    if (!status) status = clb_net_alloc(net, widths, L + 1, &opts);
-    if (!status) status = clbi_net_fill(net, W, prefix, path);
-    if (status) clb_net_free(net);
-    for (l = 0; W && l < L; ++l) clb_array_free(&W[l]);
-    CLB_FREE(W);
-    CLB_FREE(widths);
-    CLB_FREE(path);
-    return status;
-}
-#endif /* CLB_NO_STDIO */
 
 /* ============================================================================================
  * @S37 CURVATURE
@@ -6258,6 +7623,44 @@ CLBDEF void clb_curv_free(clb_curv *curv)
     memset(curv, 0, sizeof *curv);
 }
 
+/* Class of the largest probability, the first of equals. */
+static size_t clbi_top_class(size_t K, const clb_real *p)
+{
+    size_t k, top = 0;
+    for (k = 1; k < K; ++k)
+        if (p[k] > p[top]) top = k;
+    return top;
+}
+
+/* Sum of the other probabilities than p[top], in order: 1 - p[top] also where that cancels. */
+static double clbi_others(size_t K, const clb_real *p, size_t top)
+{
+    double sum = 0;
+    size_t k;
+    for (k = 0; k < K; ++k)
+        if (k != top) sum += (double)p[k];
+    return sum;
+}
+
+/* u_L with what p - t loses of a probability near 1:  p_top - t_top = (1 - t_top) - others. */
+static void clbi_settle_residual(clb_pass *pass)
+{
+    size_t i, K = pass->net->m[pass->net->L];
+    const clb_real *f = pass->z[pass->net->L], *p = pass->p;
+    clb_real *u = pass->u[pass->net->L];
+    double mse = (1 - pass->ce) * 2 / ((double)pass->n * (double)K),
+           ce = pass->ce / (double)pass->n, t;
+    if (!pass->y && !pass->targets) return;
+    for (i = 0; pass->ce > 0 && i < pass->n; ++i, f += K, p += K, u += K) {
+        size_t top = clbi_top_class(K, p);
+        if (!(p[top] > (clb_real)0.5)) continue;
+        t = pass->targets ? (double)pass->targets[i * K + top]
+                          : (double)((size_t)pass->y[i] == top);
+        u[top] = (clb_real)(mse * ((double)f[top] - t) +
+                            ce * ((1 - t) - clbi_others(K, p, top)));
+    }
+}
+
 /* s1 = s'(z), count values. */
 static void clbi_slopes(const clb_net *net, size_t count, const clb_real *z, clb_real *s1)
 {
@@ -6282,9 +7685,16 @@ static void clbi_bend(clb_curv *curv, size_t l)
 static void clbi_curv_slopes(clb_curv *curv)
 {
     const clb_net *net = curv->pass->net;
-    size_t l;
+    size_t l, count;
+    curv->held = curv->pass->slope != NULL;
     for (l = 1; l < net->L; ++l) {
-        clbi_slopes(net, curv->pass->n * net->m[l], curv->pass->z[l], curv->s1[l]);
+        count = curv->pass->n * net->m[l];
+        if (curv->held) {
+            memcpy(curv->s1[l], curv->pass->slope[l], count * sizeof(clb_real));
+            if (curv->s2[l]) memset(curv->s2[l], 0, count * sizeof(clb_real));
+            continue;
+        }
+        clbi_slopes(net, count, curv->pass->z[l], curv->s1[l]);
         if (curv->s2[l]) clbi_bend(curv, l);
     }
 }
@@ -6296,7 +7706,10 @@ CLBDEF double clb_curv_at(clb_curv *curv, const clb_real *theta)
     double loss;
     if (!theta) theta = net->theta;
     if (theta != curv->theta) memcpy(curv->theta, theta, net->P * sizeof *theta);
-    loss = clb_grad(pass, curv->theta, curv->grad);
+    loss = clb_loss(pass, curv->theta);
+    clbi_output_gradient(pass, pass->n);
+    clbi_settle_residual(pass);
+    clbi_backward(pass, curv->theta, curv->grad, NULL, 0);
     clbi_curv_slopes(curv);
     return loss;
 }
@@ -6308,15 +7721,15 @@ CLBDEF double clb_curv_at(clb_curv *curv, const clb_real *theta)
 static void clbi_times_slope(const clb_curv *curv, size_t l, clb_real *x)
 {
     const clb_net *net = curv->pass->net;
-    if (net->activation == CLB_IDENTITY || net->activation == CLB_RELU) return;
-    clbi_isa_kernels()->times(curv->pass->n * net->m[l], curv->s1[l], x);
+    if (!curv->held && (net->activation == CLB_IDENTITY || net->activation == CLB_RELU)) return;
+    CLBI_KERNEL(times)(curv->pass->n * net->m[l], curv->s1[l], x);
 }
 
 static clbi_after clbi_gate(const clb_curv *curv, size_t l)
 {
     const clb_net *net = curv->pass->net;
     clbi_after after;
-    after.gate = l < net->L && net->activation == CLB_RELU ? curv->pass->z[l] : NULL;
+    after.gate = l < net->L && net->activation == CLB_RELU && !curv->held ? curv->pass->z[l] : NULL;
     after.relu = NULL;
     return after;
 }
@@ -6330,7 +7743,7 @@ static void clbi_r_affine(clb_curv *curv, size_t l, const clb_real *v, clb_real 
     size_t n = curv->pass->n, in = net->m[l - 1], out = net->m[l];
     clbi_affine(net, v, NULL, l, n, curv->pass->a[l - 1], rz, l > 1 ? NULL : &after);
     if (l > 1)
-        clbi_isa_kernels()->matmul(n, out, in, curv->ra[l - 1], in, 1, curv->theta + net->w[l], in,
+        CLBI_KERNEL(matmul)(n, out, in, curv->ra[l - 1], in, 1, curv->theta + net->w[l], in,
                                    1, rz, out, 1, &after);
 }
 
@@ -6342,7 +7755,7 @@ static void clbi_back_product(const clb_curv *curv, size_t l, const clb_real *u,
     const clb_net *net = curv->pass->net;
     const clbi_after after = clbi_gate(curv, l - 1);
     size_t in = net->m[l - 1], out = net->m[l];
-    clbi_isa_kernels()->matmul(curv->pass->n, in, out, u, out, 1, A + net->w[l], 1, in, x, in,
+    CLBI_KERNEL(matmul)(curv->pass->n, in, out, u, out, 1, A + net->w[l], 1, in, x, in,
                                term == 2, term == 1 ? NULL : &after);
     if (term != 1) clbi_times_slope(curv, l - 1, x);
 }
@@ -6362,7 +7775,10 @@ CLBDEF clb_real *clb_jvp(clb_curv *curv, const clb_real *v)
     return curv->rz[net->L];
 }
 
-/* q_i = S_i q_i, S_i = (1-ce) 2/(nK) I + ce/n (diag p_i - p_i p_i^T) */
+/* q_i = S_i q_i, S_i = (1-ce) 2/(nK) I + ce/n (diag p_i - p_i p_i^T). The second part sees the
+ * differences of q only; they are taken from the most likely class, so that nothing cancels as its
+ * probability tends to 1:
+ *   v = q - q_top,   (S q)_k = mse q_k + ce p_k (v_k - sum_j p_j v_j),   v_top = 0 */
 static void clbi_output_hessian(const clb_pass *pass, clb_real *q)
 {
     size_t i, k, n = pass->n, K = pass->net->m[pass->net->L];
@@ -6374,9 +7790,9 @@ static void clbi_output_hessian(const clb_pass *pass, clb_real *q)
     }
     for (i = 0; i < n; ++i, q += K) {
         const clb_real *p = pass->p + i * K;
-        clb_real mean = 0;                                       /* p . q */
-        for (k = 0; k < K; ++k) mean += p[k] * q[k];
-        for (k = 0; k < K; ++k) q[k] = mse * q[k] + ce * (p[k] * (q[k] - mean));
+        clb_real mean = 0, top = q[clbi_top_class(K, p)];
+        for (k = 0; k < K; ++k) mean += p[k] * (q[k] - top);
+        for (k = 0; k < K; ++k) q[k] = mse * q[k] + ce * (p[k] * ((q[k] - top) - mean));
     }
 }
 
@@ -6536,7 +7952,7 @@ typedef struct clbi_assembly {
     size_t    class_pairs;      /* K (K+1)/2                                                      */
     int       residual;         /* add sum_ik r_ik Hess f_ik                                      */
     clb_real *x, *h;            /* [n][d1], [n][m1]                                               */
-    clb_real *pw;               /* [n][m]       p W_2, if ce > 0                                  */
+    clb_real *w;                /* [K]          column j of W_2                                   */
     clb_real *S;                /* [n][class_pairs]  S_i(k,k'), k' >= k                           */
     clb_real *xx;               /* [n][pairs]   x_a x_b, b >= a, if one chunk holds them          */
     clb_real *gx, *gh, *gxx;    /* the same rows, active samples only                             */
@@ -6550,6 +7966,7 @@ typedef struct clbi_assembly {
     clb_real *couple;           /* [K][d1]      the part of r in it                               */
     clb_real *second;           /* [class_pairs][m1][m1]  W_2 with W_2                            */
     size_t   *active;           /* [n] samples with s'_ij, s''_ij or h_ij                         */
+    size_t   *top;              /* [n] most likely class                                          */
     void     *arena;
 } clbi_assembly;
 
@@ -6581,7 +7998,7 @@ static int clbi_assembly_parts(clbi_assembly *s, size_t size[CLBI_PARTS],
     for (i = 0; i < CLBI_PARTS; ++i) rows[i] = s->n;
     columns[0] = s->d1,            slot[0] = &s->x;
     columns[1] = s->m1,            slot[1] = &s->h;
-    columns[2] = s->m,             slot[2] = &s->pw;
+    rows[2] = 1, columns[2] = s->K, slot[2] = &s->w;
     columns[3] = s->class_pairs,   slot[3] = &s->S;
     columns[4] = s->pairs == s->all_pairs ? s->pairs : 0, slot[4] = &s->xx;
     columns[5] = s->d1,            slot[5] = &s->gx;
@@ -6599,7 +8016,7 @@ static int clbi_assembly_parts(clbi_assembly *s, size_t size[CLBI_PARTS],
     for (i = 0; i < CLBI_PARTS; ++i)
         if (!clbi_mul_size(rows[i], columns[i], &size[i]) ||
             !clbi_add_size(total, size[i], &total)) return 0;
-    list = s->n * sizeof *s->active + CLBI_PARTS * CLBI_MATRIX_GAP;
+    list = 2 * s->n * sizeof *s->active + CLBI_PARTS * CLBI_MATRIX_GAP;
     return clbi_mul_size(total, sizeof(clb_real), &total) && clbi_add_size(total, list, bytes);
 }
 
@@ -6612,7 +8029,8 @@ static clb_status clbi_assembly_alloc(clbi_assembly *s)
     if (!clbi_assembly_parts(s, size, slot, &bytes)) return CLB_ESIZE;
     if ((status = clbi_alloc(&s->arena, bytes, 1)) != CLB_OK) return status;
     s->active = (size_t *)s->arena;
-    at = (char *)(s->active + s->n);
+    s->top = s->active + s->n;
+    at = (char *)(s->top + s->n);
     for (i = 0; i < CLBI_PARTS; ++i) *slot[i] = clbi_next_matrix(&at, size[i]);
     return CLB_OK;
 }
@@ -6678,39 +8096,46 @@ static size_t clbi_find_active(const clbi_assembly *s, size_t j)
     return count;
 }
 
-/* S_i(k,k') = (1-ce) 2/(nK) [k = k'] + ce/n p_ik ([k = k'] - p_ik'), k' >= k */
+/* S_i(k,k') = (1-ce) 2/(nK) [k = k'] + ce/n p_ik ([k = k'] - p_ik'), k' >= k; the most likely
+ * classes. */
 static void clbi_form_S(const clbi_assembly *s)
 {
     const clb_pass *pass = s->curv->pass;
     clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)s->n * (double)s->K));
     clb_real ce = (clb_real)(pass->ce / (double)s->n), *S = s->S;
     size_t i, k, kk;
-    for (i = 0; i < s->n; ++i)
+    for (i = 0; i < s->n; ++i) {
+        const clb_real *p = pass->p + i * s->K;
+        size_t top = s->top[i] = pass->ce > 0 ? clbi_top_class(s->K, p) : 0;
+        clb_real others = pass->ce > 0 ? (clb_real)clbi_others(s->K, p, top) : 0;
         for (k = 0; k < s->K; ++k)
             for (kk = k; kk < s->K; ++kk, ++S) {
                 *S = k == kk ? mse : 0;
-                if (pass->ce > 0) {
-                    const clb_real *p = pass->p + i * s->K;
-                    *S += ce * (p[k] * ((clb_real)(k == kk) - p[kk]));
-                }
+                if (pass->ce <= 0) continue;
+                *S += ce * (k != kk ? -p[k] * p[kk] : p[k] * (k == top ? others : 1 - p[k]));
             }
+    }
 }
 
-/* t_ik = s'_ij (S_i W_2)_kj = s'_ij [ mse W_kj + ce p_ik (W_kj - (p W)_ij) ], active samples. */
+/* t_ik = s'_ij (S_i W_2)_kj for the active samples, as in clbi_output_hessian:
+ *   v_k = W_kj - W_top,j,   s'_ij [ mse W_kj + ce p_ik (v_k - sum_k' p_ik' v_k') ] */
 static void clbi_form_t(const clbi_assembly *s, size_t j, size_t count)
 {
     const clb_pass *pass = s->curv->pass;
     const clb_real *W2 = s->curv->theta + pass->net->w[2];
     clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)s->n * (double)s->K));
-    clb_real ce = (clb_real)(pass->ce / (double)s->n);
-    size_t r, k;
-    for (r = 0; r < count; ++r) {
+    clb_real ce = (clb_real)(pass->ce / (double)s->n), *w = s->w, *t = s->t;
+    size_t r, k, K = s->K;
+    for (k = 0; k < K; ++k) w[k] = W2[k * s->m + j];
+    for (r = 0; r < count; ++r, t += K) {
         size_t i = s->active[r];
-        clb_real slope = s->curv->s1[1][i * s->m + j];
-        for (k = 0; k < s->K; ++k) {
-            clb_real w = W2[k * s->m + j], q = mse * w;
-            if (pass->ce > 0) q += ce * (pass->p[i * s->K + k] * (w - s->pw[i * s->m + j]));
-            s->t[r * s->K + k] = slope * q;
+        const clb_real *p = pass->p + i * K;
+        clb_real slope = s->curv->s1[1][i * s->m + j], top = w[s->top[i]], mean = 0;
+        for (k = 0; k < K && pass->ce > 0; ++k) mean += p[k] * (w[k] - top);
+        for (k = 0; k < K; ++k) {
+            clb_real q = mse * w[k];
+            if (pass->ce > 0) q += ce * (p[k] * ((w[k] - top) - mean));
+            t[k] = slope * q;
         }
     }
 }
@@ -6726,12 +8151,11 @@ static size_t clbi_first_unit(size_t j)
 static void clbi_form_c(const clbi_assembly *s, size_t j, size_t count)
 {
     const clb_real *W2 = s->curv->theta + s->curv->pass->net->w[2];
-    const clbi_kernels *kernels = clbi_isa_kernels();
     size_t r, from = clbi_first_unit(j), width = s->m - from;
     clb_matmul_nn(count, width, s->K, s->t, s->K, W2 + from, s->m, s->c, width);
     for (r = 0; r < count; ++r) {
         size_t at = s->active[r] * s->m;
-        kernels->times(width, s->curv->s1[1] + at + from, s->c + r * width);
+        CLBI_KERNEL(times)(width, s->curv->s1[1] + at + from, s->c + r * width);
         if (s->residual && s->curv->s2[1]) s->c[r * width + j - from] += s->curv->s2[1][at + j];
     }
 }
@@ -6768,7 +8192,7 @@ static void clbi_turn_units(const clbi_assembly *s, size_t j, size_t a, size_t u
     for (b = 0; b < s->d; ++b)
         memcpy(s->turn + b * CLBI_UNITS, clbi_pair_row(s, a, b) + (line - from),
                CLBI_UNITS * sizeof *row);
-    clbi_isa_kernels()->transpose(s->d, to - u, s->turn + (u - line), CLBI_UNITS, row, s->d);
+    CLBI_KERNEL(transpose)(s->d, to - u, s->turn + (u - line), CLBI_UNITS, row, s->d);
 }
 
 /* All of `first` into the rows of unit j of H, right of the diagonal. A block is symmetric, so its
@@ -6807,10 +8231,9 @@ static void clbi_couple(const clbi_assembly *s, size_t j, size_t active)
  * cross[(k,a)][h] = sum_i t_ik x_ia h_ih [+ the coupling]. */
 static void clbi_cross_rows(const clbi_assembly *s, size_t j, size_t active)
 {
-    const clbi_kernels *kernels = clbi_isa_kernels();
     size_t r, columns = s->K * s->d1;
     for (r = 0; r < active; ++r)
-        kernels->outer(s->K, s->d1, s->t + r * s->K, s->gx + r * s->d1, s->y + r * columns);
+        CLBI_KERNEL(outer)(s->K, s->d1, s->t + r * s->K, s->gx + r * s->d1, s->y + r * columns);
     clb_matmul_tn(columns, s->m1, active, s->y, columns, s->gh, s->m1, s->cross, s->m1);
     if (s->residual) clbi_couple(s, j, active);
 }
@@ -6861,7 +8284,7 @@ static void clbi_mirror(size_t n, clb_real *H, size_t ldh, size_t from, size_t t
         rest = from + r < to ? from + r : to;
         for (i = from; i < rest; ++i)
             for (c = i + 1; c < rest; ++c) H[c * ldh + i] = H[i * ldh + c];
-        clbi_isa_kernels()->strip(rest - from, n - rest, H + from * ldh + rest, ldh,
+        CLBI_KERNEL(strip)(rest - from, n - rest, H + from * ldh + rest, ldh,
                                   H + rest * ldh + from, ldh);
     }
 }
@@ -6889,9 +8312,6 @@ static void clbi_assemble(const clbi_assembly *s)
     clbi_extend(s->n, s->d, s->d1, pass->a[0], s->x);
     clbi_extend(s->n, s->m, s->m1, pass->a[1], s->h);
     clbi_form_S(s);
-    if (pass->ce > 0)
-        clb_matmul_nn(s->n, s->m, s->K, pass->p, s->K, s->curv->theta + pass->net->w[2], s->m,
-                      s->pw, s->m);
     for (i = 0; i < s->n && s->pairs == s->all_pairs; ++i)
         clbi_products(s->d1, 0, s->d1, s->x + i * s->d1, s->xx + i * s->pairs);
     for (j = 0; j < s->m; ++j) {
@@ -7049,7 +8469,7 @@ static clb_status clbi_ntk(const clb_curv *curv, size_t l, int sum, clb_real *N)
     size_t L = curv->pass->net->L, n = curv->pass->n, R = sum ? 1 : curv->pass->net->m[L], at;
     clbi_kernel s;
     clb_status status;
-    if (l > L) return CLB_EOPTION;
+    if (l > L) return CLB_ELAYER;
     if ((status = clbi_kernel_alloc(&s, curv, R, sum)) != CLB_OK) return status;
     memset(N, 0, n * R * n * R * sizeof *N);
     for (at = 1; at <= L; ++at)
@@ -7068,25 +8488,29 @@ CLBDEF clb_status clb_ntk_sum(clb_curv *curv, size_t l, clb_real *N)
     return clbi_ntk(curv, l, 1, N);
 }
 
-CLBDEF double clb_ntk_trace(clb_curv *curv, size_t l)
+CLBDEF clb_status clb_ntk_trace(clb_curv *curv, size_t l, double *trace)
 {
     const clb_net *net = curv->pass->net;
     size_t at, i, n = curv->pass->n, R = net->m[net->L];
-    double trace = 0;
+    double sum = 0;
     clbi_kernel s;
-    if (l > net->L || clbi_kernel_alloc(&s, curv, R, 0)) return (double)NAN;
+    clb_status status;
+    *trace = (double)NAN;
+    if (l > net->L) return CLB_ELAYER;
+    if ((status = clbi_kernel_alloc(&s, curv, R, 0)) != CLB_OK) return status;
     for (at = 1; at <= net->L; ++at) {
         size_t in = net->m[at - 1], out = net->m[at];
         const clb_real *D;
         if (l && at != l) continue;
         D = clbi_sensitivity(curv, at, 0, n, R, s.Q, s.buffer);
         for (i = 0; i < n; ++i)
-            trace += clb_sumsq(R * out, D + i * R * out) *
+            sum += clb_sumsq(R * out, D + i * R * out) *
                      (clb_sumsq(in, curv->pass->a[at - 1] + i * in) +
                       (net->b[at] == CLB_NO_BIAS ? 0 : 1));
     }
     CLB_FREE(s.arena);
-    return trace;
+    *trace = sum;
+    return CLB_OK;
 }
 
 /* ---- full matrices: any depth --------------------------------------------------------------- */
@@ -7111,7 +8535,8 @@ static void clbi_jacobian_rows(const clb_curv *curv, size_t first, size_t count,
     }
 }
 
-/* SJ = S J for the same rows: (S_i J_i)_k = mse J_ik + ce p_ik (J_ik - sum_k' p_ik' J_ik'). */
+/* SJ = S J for the same rows, as in clbi_output_hessian: with V_k = J_ik - J_i,top
+ *   (S_i J_i)_k = mse J_ik + ce p_ik (V_k - sum_k' p_ik' V_k'). */
 static void clbi_weight_rows(const clb_curv *curv, size_t first, size_t count, const clb_real *J,
                              clb_real *SJ)
 {
@@ -7121,13 +8546,14 @@ static void clbi_weight_rows(const clb_curv *curv, size_t first, size_t count, c
     clb_real ce = (clb_real)(pass->ce / (double)pass->n);
     for (i = 0; i < count; ++i) {
         const clb_real *p = pass->p + (first + i) * K, *Ji = J + i * K * P;
+        const clb_real *top = Ji + (pass->ce > 0 ? clbi_top_class(K, p) : 0) * P;
         clb_real *to = SJ + i * K * P;
         for (c = 0; c < P; ++c) {
             clb_real mean = 0;
-            for (k = 0; k < K && pass->ce > 0; ++k) mean += p[k] * Ji[k * P + c];
+            for (k = 0; k < K && pass->ce > 0; ++k) mean += p[k] * (Ji[k * P + c] - top[c]);
             for (k = 0; k < K; ++k) {
                 clb_real v = Ji[k * P + c];
-                to[k * P + c] = mse * v + (pass->ce > 0 ? ce * (p[k] * (v - mean)) : 0);
+                to[k * P + c] = mse * v + (pass->ce > 0 ? ce * (p[k] * ((v - top[c]) - mean)) : 0);
             }
         }
     }
@@ -7237,8 +8663,7 @@ static clb_status clbi_coupling_sigma(const clb_curv *curv, size_t h, clb_real *
     return status;
 }
 
-/* *bound as clb_residual_bound, NaN where it is not defined. */
-static clb_status clbi_residual_bound(clb_curv *curv, double *bound)
+CLBDEF clb_status clb_residual_bound(clb_curv *curv, double *bound)
 {
     const clb_net *net = curv->pass->net;
     double sigma;
@@ -7257,13 +8682,6 @@ static clb_status clbi_residual_bound(clb_curv *curv, double *bound)
     if (status) *bound = (double)NAN;
     CLB_FREE(work);
     return status;
-}
-
-CLBDEF double clb_residual_bound(clb_curv *curv)
-{
-    double bound;
-    (void)clbi_residual_bound(curv, &bound);
-    return bound;
 }
 
 CLBDEF clb_status clb_sharpness(clb_curv *curv, const clb_lanczos_opts *opts, double *largest,
@@ -7320,6 +8738,7 @@ CLBDEF double clb_schedule_eta(const clb_schedule *schedule, double eta, size_t 
         if (s->every == 0) return (double)NAN;
         for (t /= s->every; t > 0 && factor > 0; --t) factor *= s->factor != 0 ? s->factor : 0.1;
         return eta * factor;
+    case CLB_SCHEDULE_COUNT:
     default:
         return (double)NAN;
     }
@@ -7591,7 +9010,8 @@ typedef struct clbi_run {
     size_t          idle;       /* looks since then                              */
     clb_pass        pass;       /* for observers and batches                     */
     clbi_reduced    reduced;    /* for all other steps, where there is one       */
-    clbi_blocks     blocks;     /* for the rest of them                          */
+    clbi_blocks     blocks;     /* for the rest of them, on one thread;          */
+    clbi_rows       rows;       /* on several                                    */
     int             kept;       /* somebody wants the trace                      */
     clb_trace       trace;
     clb_real       *grad;       /* G, P                                          */
@@ -7667,6 +9087,7 @@ static void clbi_run_free(clbi_run *run)
     clb_pass_free(&run->pass);
     CLB_FREE(run->reduced.arena);
     clbi_blocks_free(&run->blocks);
+    CLB_FREE(run->rows.arena);
     CLB_FREE(run->arena);
     CLB_FREE(run->sums);
     CLB_FREE(run->cursor);
@@ -7675,10 +9096,17 @@ static void clbi_run_free(clbi_run *run)
     clb_train_state_free(&run->own);
 }
 
-/* The matrices of a whole pass are there only if somebody may look at them. */
+/* Does a run go to threads? The sufficient statistics of a linear net are too small for them. */
+static int clbi_threaded(const clb_net *net, const clb_data *data, const clb_train_opts *o)
+{
+    return clbi_threads_pay(&o->threads, net->P, o->batch ? o->batch : data->n) &&
+           !clbi_reduces(net, data, o);
+}
+
+/* The matrices of a whole pass are there only if somebody may look at them, or threads share them. */
 static clb_status clbi_run_pass(clbi_run *run, const clb_data *data)
 {
-    if (run->o.batch || run->o.observer_count)
+    if (run->o.batch || run->o.observer_count || clbi_threaded(run->net, data, &run->o))
         return clb_pass_init(&run->pass, run->net, data, run->o.ce);
     run->pass.data = data;
     run->pass.n = data->n;
@@ -7806,6 +9234,11 @@ static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
         (status = clbi_calloc(&run->cursor, run->o.observer_count, 2 * sizeof *run->cursor)) !=
         CLB_OK) return status;
     if (!run->o.batch && run->reduced.arena) return CLB_OK;
+    if (clbi_threaded(run->net, data, &run->o)) {
+        status = clbi_rows_init(&run->rows, &run->pass, &run->o.threads);
+        if (status || !run->o.batch) return status;
+        return clbi_pass_batch_alloc(&run->pass);
+    }
     if (!run->o.batch) return clbi_blocks_init(&run->blocks, run->net, data, run->o.ce);
     return clbi_pass_batch_alloc(&run->pass);
 }
@@ -7927,7 +9360,7 @@ static void clbi_direction(clbi_run *run)
     run->state->b2t *= o->beta2;
     adam.b1 = b1, adam.b2 = (clb_real)o->beta2, adam.eps = o->eps;
     adam.c1 = 1 - run->state->b1t, adam.c2 = sqrt(1 - run->state->b2t);
-    clbi_isa_kernels()->adam(P, &adam, u, v, run->state->v2);
+    CLBI_KERNEL(adam)(P, &adam, u, v, run->state->v2);
 }
 
 /* Offset of W_l (at = l-1) or b_l (at = L+l-1), and its size. */
@@ -7946,7 +9379,7 @@ static void clbi_layer_products(clbi_run *run, const clb_real *u)
         size_t at = clbi_tensor(run->net, i, &size);
         double sums[3] = { 0, 0, 0 };
         if (at != CLB_NO_BIAS)
-            clbi_isa_kernels()->products(size, run->net->theta + at, u + at, sums);
+            CLBI_KERNEL(products)(size, run->net->theta + at, u + at, sums);
         run->WW[i] = sums[0];
         run->WU[i] = sums[1];
         run->UU[i] = sums[2];
@@ -7996,7 +9429,7 @@ static void clbi_swings(clbi_run *run)
         size_t at = clbi_tensor(net, i, &n);
         run->swing[i] = run->turn[i] = 0;
         if (at != CLB_NO_BIAS && half > 0)
-            run->swing[i] = half * half * clbi_isa_kernels()->swing(n, a, run->u_before + at, b,
+            run->swing[i] = half * half * CLBI_KERNEL(swing)(n, a, run->u_before + at, b,
                                                                     run->u + at);
     }
     if (!(half > 0) || (!run->v_before && !run->neurons.C)) return;
@@ -8226,6 +9659,11 @@ static void clbi_run_gradient(clbi_run *run, clb_real *grad, int looking)
 {
     int plain = !run->o.batch && clbi_pass_is_plain(&run->pass),
         reduced = plain && run->reduced.arena;
+    if (run->rows.arena && !run->pass.slope) {
+        clbi_rows_grad(&run->rows, run->net->theta, grad);
+        return;
+    }
+    plain = plain && !run->rows.arena;
     if ((!plain || looking) && grad) clb_grad(&run->pass, NULL, grad);
     else if (!plain || looking) clb_loss(&run->pass, NULL);
     else if (!reduced) run->pass.loss = clbi_blocks_grad(&run->blocks, run->net->theta, grad);
@@ -8339,7 +9777,10 @@ static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
         size_t row = (o->state ? 0 : sizeof(uint32_t)) + data->d * sizeof(clb_real) + (data->y ? sizeof(int) : 0) +
                      (data->targets ? data->K * sizeof(clb_real) : 0);
         if (!clbi_add_bytes(n, row, &total)) return 0;
-    } else if (!clbi_reduces(net, data, o)) {
+    }
+    if (clbi_threaded(net, data, o)) {
+        if (!clbi_add_bytes(clbi_rows_bytes(net, n, o->threads.count), 1, &total)) return 0;
+    } else if (!o->batch && !clbi_reduces(net, data, o)) {
         if (!clbi_add_bytes(clb_pass_bytes(net, &view), 1, &total) ||
             !clbi_add_bytes(clbi_blocks_bytes(net, data), 1, &total)) return 0;
     }
@@ -8354,8 +9795,8 @@ CLBDEF size_t clb_train_bytes(const clb_net *net, const clb_data *data, size_t T
     size_t total = 0, factor = 0, run;
     clb_train_opts_resolve(&o);
     if ((run = clbi_run_bytes(net, data, T, &o, with_trace)) == 0) return 0;
-    if ((o.batch || o.observer_count) && !clbi_add_bytes(clb_pass_bytes(net, data), 1, &total))
-        return 0;
+    if ((o.batch || o.observer_count || clbi_threaded(net, data, &o)) &&
+        !clbi_add_bytes(clb_pass_bytes(net, data), 1, &total)) return 0;
     if (clbi_reduces(net, data, &o)) {                /* the factorisation is over before the run */
         if (!clbi_add_bytes(clbi_reduced_bytes(net, clbi_reduced_ld(net)), 1, &total) ||
             !clbi_add_bytes(data->d + CLBI_REDUCE_ROWS + 1, (data->d + data->K) * sizeof(double),
@@ -8392,6 +9833,291 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
     clbi_run_free(&run);
     if (trace && (status == CLB_OK || status == CLB_EDIVERGED)) *trace = run.trace;
     else clb_trace_free(&run.trace);
+    return status;
+}
+
+#ifndef CLB_NO_STDIO
+/* ",x" with 17 digits and a point, whatever the locale's sign for it is. */
+static void clbi_trace_number(FILE *file, double x)
+{
+    char text[64];
+    size_t i;
+    int point = 0;
+    snprintf(text, sizeof text, "%.17g", x);
+    fputc(',', file);
+    for (i = 0; text[i]; ++i) {
+        if (strchr("+-0123456789einfa", text[i])) fputc(text[i], file);
+        else if (!point++) fputc('.', file);
+    }
+}
+
+/* L numbers, or as many empty fields. */
+static void clbi_trace_numbers(FILE *file, size_t L, const double *x)
+{
+    size_t l;
+    for (l = 0; l < L; ++l) {
+        if (x) clbi_trace_number(file, x[l]);
+        else fputc(',', file);
+    }
+}
+
+static void clbi_trace_names(FILE *file, const char *name, size_t L)
+{
+    size_t l;
+    for (l = 1; l <= L; ++l) fprintf(file, ",%s%lu", name, (unsigned long)l);
+}
+
+CLBDEF clb_status clb_trace_csv_save(const clb_trace *trace, const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    size_t t, l, L = trace->L;
+    int failed;
+    if (!file) return CLB_EIO;
+    fprintf(file, "t,loss,step");
+    clbi_trace_names(file, "W", L);
+    clbi_trace_names(file, "b", L);
+    clbi_trace_names(file, "G", L);
+    clbi_trace_names(file, "g", L);
+    clbi_trace_names(file, "C", L - 1);
+    for (t = 0; t <= trace->steps; ++t) {
+        int last = t == trace->steps;
+        fprintf(file, "\n%lu", (unsigned long)t);
+        clbi_trace_number(file, trace->loss[t]);
+        clbi_trace_numbers(file, 1, last ? NULL : trace->step + t);
+        clbi_trace_numbers(file, L, trace->q + t * L);
+        clbi_trace_numbers(file, L, trace->qb + t * L);
+        clbi_trace_numbers(file, L, last ? NULL : trace->g + t * L);
+        clbi_trace_numbers(file, L, last ? NULL : trace->gb + t * L);
+        for (l = 1; l < L; ++l) clbi_trace_number(file, clb_trace_law(trace, l, t));
+    }
+    fputc('\n', file);
+    failed = ferror(file);
+    if (fclose(file) || failed) return CLB_EIO;
+    return CLB_OK;
+}
+
+enum { CLBI_TRACE_ARRAYS = 14 };
+
+/* The next array of a trace as a named tensor that borrows it; columns 0: a vector of rows. */
+static void clbi_trace_array(clb_tensors *to, const char *name, double *x, size_t rows,
+                             size_t columns)
+{
+    clb_tensor *item = &to->item[to->count++];
+    item->array.rank = columns ? 2 : 1;
+    item->array.shape[0] = rows;
+    item->array.shape[1] = columns;
+    item->array.count = columns ? rows * columns : rows;
+    item->array.x = x;
+    item->digits = 53;
+    memcpy(item->name, name, strlen(name) + 1);
+}
+
+CLBDEF clb_status clb_trace_npz_save(const clb_trace *trace, const char *path)
+{
+    clb_tensor items[CLBI_TRACE_ARRAYS];
+    char names[CLBI_TRACE_ARRAYS][16];
+    clb_tensors all;
+    size_t i, L = trace->L, T = trace->steps;
+    memset(items, 0, sizeof items);
+    for (i = 0; i < CLBI_TRACE_ARRAYS; ++i) items[i].name = names[i];
+    all.count = 0;
+    all.item = items;
+    clbi_trace_array(&all, "loss", trace->loss, T + 1, 0);
+    clbi_trace_array(&all, "step", trace->step, T, 0);
+    clbi_trace_array(&all, "g", trace->g, T, L);
+    clbi_trace_array(&all, "gb", trace->gb, T, L);
+    clbi_trace_array(&all, "q", trace->q, T + 1, L);
+    clbi_trace_array(&all, "qb", trace->qb, T + 1, L);
+    clbi_trace_array(&all, "upper", trace->upper, L - 1, 0);
+    clbi_trace_array(&all, "lower", trace->lower, L - 1, 0);
+    clbi_trace_array(&all, "S", trace->S, L - 1, 0);
+    clbi_trace_array(&all, "predicted", trace->predicted, L - 1, 0);
+    clbi_trace_array(&all, "flow", trace->flow, L - 1, 0);
+    clbi_trace_array(&all, "oscillation", trace->oscillation, L - 1, 0);
+    clbi_trace_array(&all, "first", trace->first, L - 1, 0);
+    clbi_trace_array(&all, "second", trace->second, L - 1, 0);
+    return clb_npz_save(&all, path);
+}
+#endif
+
+/* --------------------------------------------------------------------------------------------
+ * Watching
+ * ------------------------------------------------------------------------------------------ */
+
+CLBDEF double clb_stability_limit(const clb_train_opts *opts, double eta)
+{
+    clb_train_opts o = CLB_ZERO;
+    double limit;
+    if (opts) o = *opts;
+    o.early = NULL;
+    clb_train_opts_resolve(&o);
+    limit = 2 / eta - o.decay;
+    if (o.optimizer == CLB_ADAM || o.rates) return (double)NAN;
+    if (o.optimizer == CLB_HEAVY_BALL) limit *= 1 + o.beta1;
+    if (o.optimizer == CLB_NESTEROV) limit *= (1 + o.beta1) / (1 + 2 * o.beta1);
+    return limit - o.l2;
+}
+
+/* What a watched run needs besides its watch. */
+typedef struct clbi_watching {
+    clb_watch            *watch;
+    const clb_train_opts *opts;
+    double                eta;
+    size_t                room;         /* rows                                              */
+    clb_status            status;
+    clb_pass              pass;
+    clb_curv              curv;
+    clb_rng               rng;
+    clb_real             *start;        /* [2P] start vector of Lanczos; work                */
+} clbi_watching;
+
+/* Rows that the looks of T updates take at most. */
+static size_t clbi_watch_room(const clb_watch *w, size_t T)
+{
+    size_t decades = 1, t;
+    if (w->every) return T / w->every + 2;
+    if (w->at_count) return w->at_count + 1;
+    for (t = T; t >= 10; t /= 10) ++decades;
+    return w->per_decade * decades + 3;
+}
+
+static clb_status clbi_watch_alloc(clb_watch *w, size_t room)
+{
+    size_t cells, width;
+    double *at;
+    clb_status status;
+    if (!clbi_add_size(w->k, w->charges + 2, &width) || !clbi_mul_size(width, room, &cells))
+        return CLB_ESIZE;
+    if ((status = clbi_alloc(&w->t, room, sizeof *w->t)) != CLB_OK) return status;
+    if ((status = clbi_alloc(&w->arena, cells, sizeof(double))) != CLB_OK) return status;
+    at = (double *)w->arena;
+    w->loss = at, at += room;
+    w->limit = at, at += room;
+    w->value = at, at += room * w->k;
+    w->charge = at;
+    return CLB_OK;
+}
+
+CLBDEF void clb_watch_free(clb_watch *watch)
+{
+    CLB_FREE(watch->t);
+    CLB_FREE(watch->arena);
+    clb_trace_free(&watch->trace);
+    memset(watch, 0, sizeof *watch);
+}
+
+/* start = sum of the vectors, plus a random vector a tenth as long as one of them. */
+static void clbi_watch_start(clbi_watching *w, const clb_eigs *eigs)
+{
+    size_t i, P = eigs->n;
+    clb_real *noise = w->start + P;
+    clb_rng_normal(&w->rng, P, noise);
+    clb_scale(P, (clb_real)(0.1 / sqrt((double)P)), noise);
+    memcpy(w->start, noise, P * sizeof *noise);
+    for (i = 0; i < eigs->count; ++i) clb_axpy(P, 1, eigs->vector + i * P, w->start);
+}
+
+/* The largest eigenvalues at the point of the curvature into row[0..k-1]; NaN where there are none. */
+static clb_status clbi_watch_values(clbi_watching *w, double *row)
+{
+    clb_linop H = clb_hessian_op(&w->curv);
+    clb_lanczos_opts how = CLB_ZERO;
+    clb_eigs eigs;
+    clb_status status;
+    size_t i;
+    how.tol = w->watch->tol;
+    how.no_check = 1;
+    how.start = w->watch->count > 0 ? w->start : NULL;
+    status = clb_lanczos(&H, w->watch->k, &how, &eigs);
+    for (i = 0; i < w->watch->k; ++i) row[i] = i < eigs.count ? eigs.value[i] : (double)NAN;
+    if (status == CLB_ENOCONV) ++w->watch->unsure;
+    if (status == CLB_OK || status == CLB_ENOCONV) {
+        clbi_watch_start(w, &eigs);
+        clb_eigs_free(&eigs);
+        return CLB_OK;
+    }
+    return status;
+}
+
+static clb_verdict clbi_watch_look(void *context, const clb_state *state)
+{
+    clbi_watching *w = (clbi_watching *)context;
+    clb_watch *watch = w->watch;
+    size_t l, i = watch->count;
+    double eta = clb_schedule_eta(w->opts ? &w->opts->schedule : NULL, w->eta, state->t);
+    if (i == w->room) return CLB_CONTINUE;
+    clb_curv_at(&w->curv, state->net->theta);
+    w->status = clbi_watch_values(w, watch->value + i * watch->k);
+    if (w->status) return CLB_STOP;
+    watch->t[i] = state->t;
+    watch->loss[i] = state->loss;
+    watch->limit[i] = clb_stability_limit(w->opts, eta);
+    for (l = 1; l < state->net->L; ++l)
+        watch->charge[i * watch->charges + l - 1] = clb_charge_bias(state->net, NULL, l);
+    ++watch->count;
+    return CLB_CONTINUE;
+}
+
+static void clbi_watch_resolve(clb_watch *w, const clb_net *net, size_t T)
+{
+    if (!w->every && !w->at_count && !w->per_decade) w->every = T > 100 ? T / 100 : 1;
+    if (w->k == 0) w->k = 1;
+    if (w->k > net->P) w->k = net->P;
+    if (w->tol == 0) w->tol = sizeof(clb_real) == 8 ? 1e-6 : 1e-4;
+    w->count = w->unsure = 0;
+    w->charges = net->L - 1;
+}
+
+/* The run, with the watch as its last observer. observers: room for one more than opts has. */
+static clb_status clbi_watch_run(clbi_watching *w, clb_net *net, const clb_data *data, size_t T,
+                                 clb_observer *observers)
+{
+    clb_train_opts o = CLB_ZERO;
+    clb_observer *last;
+    clb_status status;
+    if (w->opts) o = *w->opts;
+    if (o.observer_count) memcpy(observers, o.observers, o.observer_count * sizeof *observers);
+    last = observers + o.observer_count;
+    last->call = clbi_watch_look;
+    last->context = w;
+    last->every = w->watch->every;
+    last->at = w->watch->at;
+    last->at_count = w->watch->at_count;
+    last->per_decade = w->watch->per_decade;
+    o.observers = observers;
+    ++o.observer_count;
+    status = clb_train(net, data, w->eta, T, &o, &w->watch->trace);
+    return w->status ? w->status : status;
+}
+
+CLBDEF clb_status clb_train_watched(clb_net *net, const clb_data *data, double eta, size_t T,
+                                    const clb_train_opts *opts, clb_watch *watch)
+{
+    clbi_watching w;
+    clb_observer *observers = NULL;
+    clb_status status;
+    memset(&w, 0, sizeof w);
+    clbi_watch_resolve(watch, net, T);
+    w.watch = watch;
+    w.opts = opts;
+    w.eta = eta;
+    w.room = clbi_watch_room(watch, T);
+    clb_rng_seed(&w.rng, 1);
+    watch->t = NULL;
+    watch->arena = NULL;
+    memset(&watch->trace, 0, sizeof watch->trace);
+    status = clbi_watch_alloc(watch, w.room);
+    if (!status) status = clb_pass_init(&w.pass, net, data, opts ? opts->ce : CLB_MSE);
+    if (!status) status = clb_curv_init(&w.curv, &w.pass);
+    if (!status) status = clbi_alloc(&w.start, net->P, 2 * sizeof(clb_real));
+    if (!status)
+        status = clbi_calloc(&observers, (opts ? opts->observer_count : 0) + 1, sizeof *observers);
+    if (!status) status = clbi_watch_run(&w, net, data, T, observers);
+    CLB_FREE(observers);
+    CLB_FREE(w.start);
+    clb_curv_free(&w.curv);
+    clb_pass_free(&w.pass);
+    if (status && status != CLB_EDIVERGED) clb_watch_free(watch);
     return status;
 }
 
@@ -8673,6 +10399,8 @@ static double clbi_flow_step(clbi_flow_run *run, double h)
     case CLB_FLOW_RK4:      clbi_flow_rk4(run, h); break;
     case CLB_FLOW_EULER:    clbi_flow_euler(run, h); break;
     case CLB_FLOW_MIDPOINT: clbi_flow_midpoint(run, h); break;
+    case CLB_FLOW_ADAPTIVE:
+    case CLB_FLOW_METHOD_COUNT:
     default:                h = clbi_flow_adaptive(run, h); break;
     }
     if (h > 0) ++run->stats.steps;
@@ -8771,8 +10499,10 @@ CLBDEF clb_status clb_flow(clb_net *net, const clb_data *data, double time,
 
 #ifdef CLB_SINGLE
 #define CLBI_EPS 1.1920928955078125e-07           /* distance from 1 to the next clb_real */
+#define CLBI_REAL_MIN 0x1p-126                    /* smallest clb_real with all its digits */
 #else
 #define CLBI_EPS 2.2204460492503131e-16
+#define CLBI_REAL_MIN 0x1p-1022
 #endif
 #define CLBI_DBL_EPS 2.2204460492503131e-16
 #define CLBI_PANEL ((size_t)32)              /* columns reduced between two updates of the matrix */
@@ -8999,7 +10729,7 @@ CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *va
 static void clbi_dense_apply(void *context, const clb_real *x, clb_real *y)
 {
     const clb_dense *m = (const clb_dense *)context;
-    clbi_isa_kernels()->symv(1, m->n, m->A, m->lda, x, y, m->n, 0);
+    CLBI_KERNEL(symv)(1, m->n, m->A, m->lda, x, y, m->n, 0);
 }
 
 CLBDEF clb_linop clb_dense_op(clb_dense *A)
@@ -9049,11 +10779,10 @@ static double clbi_householder(size_t k, clb_real *x, double *beta)
 /* Reduces row k with p reflectors in the panel; adds its own as number p. */
 static void clbi_tridiag_row(clbi_tridiag *t, clb_real *A, size_t lda, size_t k, size_t p)
 {
-    const clbi_kernels *kernels = clbi_isa_kernels();
     clb_real *row = A + k * lda, *v = t->panel + 2 * p * t->ld, *w = v + t->ld;
     double tau, half;
     for (size_t i = 0; i < 2 * p; ++i) t->coef[i] = -t->panel[(i ^ 1) * t->ld + k];
-    kernels->combine(2 * p, k + 1, t->coef, t->panel, t->ld, row);     /* row k of A_now */
+    CLBI_KERNEL(combine)(2 * p, k + 1, t->coef, t->panel, t->ld, row);     /* row k of A_now */
     t->d[k] = (double)row[k];
     tau = t->tau[k] = clbi_householder(k, row, &t->e[k - 1]);
     memcpy(v, row, k * sizeof *v);
@@ -9062,10 +10791,10 @@ static void clbi_tridiag_row(clbi_tridiag *t, clb_real *A, size_t lda, size_t k,
         return;
     }
     /* w = tau (A_now v) - tau/2 (tau v.A_now v) v */
-    kernels->symv(1, k, A, lda, v, w, k, (int)(k & 1));
-    kernels->dots(2 * p, k, t->panel, t->ld, v, t->dot);
+    CLBI_KERNEL(symv)(1, k, A, lda, v, w, k, (int)(k & 1));
+    CLBI_KERNEL(dots)(2 * p, k, t->panel, t->ld, v, t->dot);
     for (size_t i = 0; i < 2 * p; ++i) t->coef[i] = (clb_real)-t->dot[i ^ 1];
-    kernels->combine(2 * p, k, t->coef, t->panel, t->ld, w);
+    CLBI_KERNEL(combine)(2 * p, k, t->coef, t->panel, t->ld, w);
     clb_scale(k, (clb_real)tau, w);
     half = 0.5 * tau * clb_dot(k, w, v);
     clb_axpy(k, (clb_real)-half, v, w);
@@ -9200,7 +10929,7 @@ static double clbi_secular_start(const clbi_secular *p, size_t i, size_t *origin
 {
     double gap = p->d[i + 1] - p->d[i], half = 0.5 * gap, sums[2], f, c, a, b;
     double zi = p->z[i] * p->z[i], zj = p->z[i + 1] * p->z[i + 1];
-    clbi_isa_kernels()->pole_sums(p->K, p->d, p->z, p->d[i], half, sums);
+    CLBI_KERNEL(pole_sums)(p->K, p->d, p->z, p->d[i], half, sums);
     f = p->rho_inv + sums[0];
     c = f + (zi - zj) / half;
     *origin = f >= 0 ? i : i + 1;
@@ -9228,9 +10957,9 @@ static void clbi_secular_root(clbi_secular *p, size_t i)
     }
     for (int iteration = 0; iteration < 100; ++iteration) {
         double f, d1 = p->d[i] - p->d[o] - mu, d2, step, noise;
-        clbi_isa_kernels()->pole_sums(i + 1, p->d, p->z, p->d[o], mu, below);
+        CLBI_KERNEL(pole_sums)(i + 1, p->d, p->z, p->d[o], mu, below);
         if (!last)
-            clbi_isa_kernels()->pole_sums(p->K - i - 1, p->d + i + 1, p->z + i + 1, p->d[o], mu,
+            CLBI_KERNEL(pole_sums)(p->K - i - 1, p->d + i + 1, p->z + i + 1, p->d[o], mu,
                                           above);
         f = p->rho_inv + below[0] + above[0];
         noise = 8 * (p->rho_inv - below[0] + above[0]) + fabs(mu) * (below[1] + above[1]);
@@ -9261,13 +10990,12 @@ static void clbi_secular_root(clbi_secular *p, size_t i)
  * Eigenvectors built from them are orthogonal to working precision. Replaces z. */
 static void clbi_secular_weights(clbi_secular *p, double *w)
 {
-    const clbi_kernels *kernels = clbi_isa_kernels();
     for (size_t j = 0; j < p->K; ++j) w[j] = 1;
     for (size_t i = 0; i < p->K; ++i) {
         double o = p->d[p->origin[i]], mu = p->mu[i], di = p->d[i];
-        kernels->pole_ratios(i, p->d, o, mu, di, w);
+        CLBI_KERNEL(pole_ratios)(i, p->d, o, mu, di, w);
         w[i] *= di - o - mu;
-        kernels->pole_ratios(p->K - i - 1, p->d + i + 1, o, mu, di, w + i + 1);
+        CLBI_KERNEL(pole_ratios)(p->K - i - 1, p->d + i + 1, o, mu, di, w + i + 1);
     }
     for (size_t j = 0; j < p->K; ++j) p->z[j] = p->z[j] < 0 ? -sqrt(fabs(w[j])) : sqrt(fabs(w[j]));
 }
@@ -9409,13 +11137,13 @@ static void clbi_dc_gather(clbi_dc *c, size_t lo, size_t mid, size_t hi)
 /* Rows i0 .. i0+M-1 of the merged block: tracks and, through the matrix product, Q. */
 static void clbi_dc_rows(clbi_dc *c, size_t lo, size_t mid, size_t hi, size_t i0, size_t M)
 {
-    const clbi_kernels *kernels = clbi_isa_kernels();
     size_t K = c->p.K, n1 = mid - lo, n2 = hi - mid;
     clb_real *C = c->Q ? c->Q + (lo + i0) * c->n : NULL;
     for (size_t r = 0; r < M; ++r) {
         size_t i = i0 + r;
         double sums[4], unit;                           /* s_j = zhat_j / (d_j - x_i), normalised */
-        kernels->pole_vector(K, c->p.d, c->p.z, c->p.d[c->p.origin[i]], c->p.mu[i], c->old, c->w,
+        CLBI_KERNEL(pole_vector)(K, c->p.d, c->p.z, c->p.d[c->p.origin[i]], c->p.mu[i], c->old,
+                                 c->w,
                              sums);
         unit = 1 / sqrt(sums[0]);
         for (size_t t = 0; t < 3; ++t) c->track[t][lo + i] = unit * sums[t + 1];
@@ -9886,15 +11614,14 @@ static void clbi_krylov_free(clbi_krylov *k)
 /* w -= V^T (V w), twice; the coefficients are added up in h. Returns |w|. */
 static double clbi_krylov_orthogonalise(clbi_krylov *k)
 {
-    const clbi_kernels *kernels = clbi_isa_kernels();
     memset(k->h, 0, k->size * sizeof *k->h);
     for (int pass = 0; pass < 2; ++pass) {
-        kernels->dots(k->size, k->n, k->V, k->n, k->w, k->dot);
+        CLBI_KERNEL(dots)(k->size, k->n, k->V, k->n, k->w, k->dot);
         for (size_t i = 0; i < k->size; ++i) {
             k->h[i] += k->dot[i];
             k->coef[i] = (clb_real)-k->dot[i];
         }
-        kernels->combine(k->size, k->n, k->coef, k->V, k->n, k->w);
+        CLBI_KERNEL(combine)(k->size, k->n, k->coef, k->V, k->n, k->w);
     }
     return clbi_norm(k->n, k->w);
 }
@@ -9931,24 +11658,25 @@ static int clbi_krylov_random(clbi_krylov *k)
 #define CLBI_KRYLOV_LIMIT 0x1p300
 #endif
 
-/* w, just made by the operator, times the scale. The scale goes by the largest
- * norm so far: what is known already changes with it. */
+/* w, just made by the operator, times the scale. */
 static void clbi_krylov_scale(clbi_krylov *k)
 {
-    double norm = clbi_norm(k->n, k->w), scale = k->scale;
-    k->finite = norm <= DBL_MAX;
-    if (!k->finite) return;
-    if (norm > k->top) {
-        k->top = norm;
-        scale = clbi_scale_into(norm, CLBI_KRYLOV_LIMIT);
-    }
-    if (scale != k->scale) {
-        for (size_t i = 0; i < k->cap * k->cap; ++i) k->H[i] = k->H[i] / k->scale * scale;
-        k->norm = k->norm / k->scale * scale;
-        k->scale = scale;
-    }
-    for (size_t j = 0; scale != 1 && j < k->n; ++j) k->w[j] = (clb_real)((double)k->w[j] * scale);
-    k->norm = fmax(k->norm, scale != 1 ? clbi_norm(k->n, k->w) : norm);
+    for (size_t j = 0; k->scale != 1 && j < k->n; ++j)
+        k->w[j] = (clb_real)((double)k->w[j] * k->scale);
+}
+
+/* Looks at w before that: a larger norm than all before may ask for another scale, with which what
+ * is known already changes. */
+static void clbi_krylov_rescale(clbi_krylov *k, double norm)
+{
+    double now = norm * k->scale, scale;
+    if (norm <= k->top) return;
+    k->top = norm;
+    if (now > 1 / CLBI_KRYLOV_LIMIT && now < CLBI_KRYLOV_LIMIT) return;
+    scale = clbi_scale_into(norm, CLBI_KRYLOV_LIMIT);
+    for (size_t i = 0; i < k->cap * k->cap; ++i) k->H[i] = k->H[i] / k->scale * scale;
+    k->norm = k->norm / k->scale * scale;
+    k->scale = scale;
 }
 
 /* w = A v_j. A stored matrix is read once for two vectors where the next one is
@@ -9956,18 +11684,24 @@ static void clbi_krylov_scale(clbi_krylov *k)
 static void clbi_krylov_apply(clbi_krylov *k, size_t j)
 {
     const clb_real *v = k->V + j * k->n;
+    double norm;
     ++k->products;
     if (k->ahead) {
         memcpy(k->w, k->w + k->n, k->n * sizeof *k->w);
         k->ahead = 0;
     } else if (k->A->apply == clbi_dense_apply && j + 1 < k->size) {
         const clb_dense *m = (const clb_dense *)k->A->context;
-        clbi_isa_kernels()->symv(2, m->n, m->A, m->lda, v, k->w, k->n, 0);
+        CLBI_KERNEL(symv)(2, m->n, m->A, m->lda, v, k->w, k->n, 0);
         k->ahead = 1;
     } else {
         k->A->apply(k->A->context, v, k->w);
     }
+    norm = clbi_norm(k->n, k->w);
+    k->finite = norm <= DBL_MAX;
+    if (!k->finite) return;
+    clbi_krylov_rescale(k, norm);
     clbi_krylov_scale(k);
+    k->norm = fmax(k->norm, k->scale != 1 ? clbi_norm(k->n, k->w) : norm);
 }
 
 /* Applies A to the next unprocessed row and extends the basis by what is new; where nothing is (an
@@ -10271,7 +12005,7 @@ static void clbi_lanczos_measure(clbi_lanczos *s, clb_eigs *out, size_t i)
 {
     clbi_krylov *k = &s->k;
     size_t at = s->keep[i];
-    double r = s->res[at], off = 0, noise = 4 * CLBI_EPS * k->norm;
+    double r = s->res[at], off = 0, noise = 4 * CLBI_EPS * fmax(k->norm, k->scale * CLBI_REAL_MIN);
     clb_real *v = out->vector + i * k->n;
     int measured = k->products < s->opts.max_products;
     clbi_normalise(k->n, v);
@@ -10594,6 +12328,11 @@ CLBDEF double clb_degree(const clb_net *net)
     case CLB_LEAKY_RELU:
     case CLB_RELU_MIX:   return 1;
     case CLB_RELU_POWER: return net->param;
+    case CLB_TANH:
+    case CLB_SIGMOID:
+    case CLB_SOFTPLUS:
+    case CLB_GELU:
+    case CLB_ACTIVATION_COUNT:
     default:             return (double)NAN;
     }
 }
@@ -11292,8 +13031,9 @@ CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *
     clb_status status;
     memset(modes, 0, sizeof *modes);
     if (net->L != 2 || net->activation != CLB_IDENTITY || net->b[1] != CLB_NO_BIAS ||
-        net->b[2] != CLB_NO_BIAS || data->d != d || data->K != net->m[2])
+        net->b[2] != CLB_NO_BIAS)
         return CLB_EOPTION;
+    if ((status = clbi_pass_check(net, data, CLB_MSE)) != CLB_OK) return status;
     m = net->m[1], K = net->m[2];
     if ((status = clbi_linear_work_alloc(&s, net, data->n)) != CLB_OK) return status;
     if ((status = clbi_calloc(&modes->arena, 6 * d, sizeof *lx)) == CLB_OK) {
@@ -11332,22 +13072,17 @@ static double clbi_softmax_secular(size_t K, const clb_real *p, size_t top, doub
     double f = (x - (double)p[top] * q) / ((double)p[top] - x);
     size_t k;
     for (k = 0; k < K; ++k)
-        if (k != top) f += (double)p[k] * (double)p[k] / ((double)p[k] - x);
+        if (k != top && p[k] > 0) f += (double)p[k] / ((double)p[k] - x) * (double)p[k];
     return f;
 }
 
 CLBDEF double clb_softmax_curvature(size_t K, const clb_real *p)
 {
-    size_t k, top = 0;
-    double lo = 0, hi, q = 0;
+    size_t k, top = clbi_top_class(K, p);
+    double lo = 0, hi, q = clbi_others(K, p, top);
     int i;
-    for (k = 1; k < K; ++k)
-        if (p[k] > p[top]) top = k;
-    for (k = 0; k < K; ++k) {
-        if (k == top) continue;
-        q += (double)p[k];
-        if ((double)p[k] > lo) lo = (double)p[k];
-    }
+    for (k = 0; k < K; ++k)
+        if (k != top && (double)p[k] > lo) lo = (double)p[k];
     hi = (double)p[top] < 2 * q ? (double)p[top] : 2 * q;   /* p_(2) <= root <= p_(1), 2 p q, 1/2 */
     if (hi > 0.5) hi = 0.5;
     for (i = 0; i < 1100 && lo < hi; ++i) {
@@ -11375,14 +13110,15 @@ static void clbi_compression_softmax(const clb_pass *pass, clb_compression *out)
     size_t i, k, K = pass->net->m[pass->net->L];
     for (i = 0; i < pass->n; ++i) {
         const clb_real *p = pass->p + i * K;
-        double q = (double)p[pass->y[i]] * (1 - (double)p[pass->y[i]]),
-               s = clb_softmax_curvature(K, p);
-        out->q_mean += q / (double)pass->n;
-        if (q > out->q_max) out->q_max = q;
+        size_t top = clbi_top_class(K, p);
+        double s = clb_softmax_curvature(K, p), others = clbi_others(K, p, top);
         if (s > out->s_max) out->s_max = s;
         for (k = 0; k < K; ++k) {
-            double v = (double)p[k] * (1 - (double)p[k]);
+            double v = (double)p[k] * (k == top ? others : 1 - (double)p[k]);
             if (v > out->p_max) out->p_max = v;
+            if (k != (size_t)pass->y[i]) continue;
+            out->q_mean += v / (double)pass->n;
+            if (v > out->q_max) out->q_max = v;
         }
     }
 }
@@ -11396,7 +13132,7 @@ CLBDEF clb_status clb_compression_bounds(clb_curv *curv, clb_compression *out)
     status = clbi_largest(clb_jtj_op(curv), &out->jtj);
     if (status == CLB_OK) status = clbi_largest(clb_gauss_newton_op(curv), &out->gauss_newton);
     if (status == CLB_OK) status = clbi_largest(clb_hessian_op(curv), &out->hessian);
-    if (status == CLB_OK) status = clbi_residual_bound(curv, &out->residual);
+    if (status == CLB_OK) status = clb_residual_bound(curv, &out->residual);
     out->published = out->jtj * out->q_max;
     out->corrected = 2 * out->jtj * out->p_max;
     out->sharp = out->jtj * out->s_max;
@@ -12984,10 +14720,10 @@ CLBDEF clb_status clb_path_cycle_predict(size_t P, size_t L, double target, doub
 typedef struct clbi_boundary { double power, level; } clbi_boundary;
 
 /* Decreasing in the smaller share, so bisected in that. */
-static double clbi_boundary_gap(const void *context, double small)
+static double clbi_boundary_gap(const void *context, double low)
 {
     const clbi_boundary *b = (const clbi_boundary *)context;
-    return clb_pow(1 - small, b->power) + clb_pow(small, b->power) - b->level;
+    return clb_pow(1 - low, b->power) + clb_pow(low, b->power) - b->level;
 }
 
 CLBDEF double clb_path_boundary_share(size_t L, double gamma)
@@ -13264,6 +15000,7 @@ CLBDEF clb_status clb_paths_init_linear(clb_paths *paths, size_t P, const size_t
     memset(&own, 0, sizeof own);
     memset(paths, 0, sizeof *paths);
     own.n = own.d = own.K = d;
+    own.owned = 1;
     if (!status) status = clbi_calloc(&own.X, cells, sizeof *own.X);
     if (!status) status = clbi_calloc(&own.targets, cells, sizeof *own.targets);
     for (i = 0; !status && i < d; ++i) {
@@ -13572,6 +15309,1011 @@ CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, d
         clb_curv_free(&curv);
     }
     clb_pass_free(&pass);
+    return status;
+}
+
+/* ============================================================================================
+ * @S45 EDGE OF STABILITY
+ * ========================================================================================== */
+
+/* ---- two-point flow ---------------------------------------------------------------------- */
+
+CLBDEF void clb_rod_opts_resolve(clb_rod_opts *opts)
+{
+    if (opts->beta == 0) opts->beta = 0.9;
+    if (opts->optimizer == CLB_GD) opts->beta = 0;
+    if (!opts->substeps) opts->substeps = 4;
+    if (opts->floor == 0) opts->floor = 1e-5;
+}
+
+#define CLBI_SUBSTEPS_MAX 1024
+
+static clb_status clbi_rod_check(const clb_rod_opts *o, double eta)
+{
+    if (o->batch) return CLB_EMINIBATCH;
+    if (!(eta > 0) || !(eta <= 1e300)) return CLB_ESTEP;
+    if (!(o->ce >= 0 && o->ce <= 1)) return CLB_ELOSS;
+    if (o->optimizer != CLB_GD && o->optimizer != CLB_HEAVY_BALL && o->optimizer != CLB_NESTEROV)
+        return CLB_EOPTIMIZER;
+    if (!(o->beta >= 0 && o->beta < 1) || o->substeps > CLBI_SUBSTEPS_MAX) return CLB_EOPTION;
+    if (!(o->tol >= 0) || !(o->floor > 0 && o->floor <= 1e300)) return CLB_EOPTION;
+    return CLB_OK;
+}
+
+/* Rows of rod->law: compensated sums of swing and flow part and of what direct takes off, each with
+ * its carry; E = c^T D p in its two parts; E minus that of the flow; c^T D c and d^T D d at the
+ * start. */
+enum { CLBI_LAW_SWING, CLBI_LAW_SWING_LOW, CLBI_LAW_FLOW, CLBI_LAW_FLOW_LOW, CLBI_LAW_EULER,
+       CLBI_LAW_EULER_LOW, CLBI_LAW_E_SWING, CLBI_LAW_E_FLOW, CLBI_LAW_E_EULER, CLBI_LAW_START,
+       CLBI_LAW_START_D, CLBI_LAW_ROWS };
+
+static double *clbi_rod_sums(const clb_rod *rod, int row)
+{
+    return rod->law + (size_t)row * clb_hidden_count(rod->net);
+}
+
+/* x^T D y for the charge of neuron j of hidden layer l. */
+static double clbi_neuron_form(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
+                               size_t j)
+{
+    return clb_degree(net) * clbi_column_dot(net->m[l + 1], net->m[l], x + net->w[l + 1], j,
+                                             y + net->w[l + 1], j) -
+           clbi_row_dot(net, x, y, l, j, j);
+}
+
+/* Adds x to the sum of neuron i in this row; what rounding loses goes to the next row (Kahan). */
+static void clbi_rod_add(clb_rod *rod, int row, size_t i, double x)
+{
+    double *sum = &clbi_rod_sums(rod, row)[i], error;
+    *sum = clbi_two_sum(*sum, x, &error);
+    clbi_rod_sums(rod, row + 1)[i] += error;
+}
+
+static double clbi_rod_sum(const clb_rod *rod, int row, size_t i)
+{
+    return clbi_rod_sums(rod, row)[i] + clbi_rod_sums(rod, row + 1)[i];
+}
+
+static clb_status clbi_rod_alloc(clb_rod *rod, const clb_data *data)
+{
+    size_t i, P = rod->net->P, vectors = rod->opts.beta > 0 ? 10 : 8, reals, cells, bytes;
+    clb_real **slot[10];
+    clb_status status;
+    char *at;
+    for (i = 0; i < 2; ++i)
+        if ((status = clb_pass_init(&rod->pass[i], rod->net, data, rod->opts.ce)) != CLB_OK)
+            return status;
+    if (!clbi_mul_size(vectors * sizeof(clb_real), P, &reals) ||
+        !clbi_mul_size(CLBI_LAW_ROWS * sizeof(double), clb_hidden_count(rod->net), &cells) ||
+        !clbi_add_size(reals, vectors * CLBI_MATRIX_GAP, &bytes) ||
+        !clbi_add_size(bytes, cells, &bytes)) return CLB_ESIZE;
+    if ((status = clbi_calloc(&rod->arena, bytes, 1)) != CLB_OK) return status;
+    rod->law = (double *)rod->arena;
+    at = (char *)rod->arena + cells;
+    slot[0] = &rod->c, slot[1] = &rod->d, slot[2] = &rod->point[0], slot[3] = &rod->point[1];
+    slot[4] = &rod->grad[0], slot[5] = &rod->grad[1], slot[6] = &rod->rate_c;
+    slot[7] = &rod->rate_d, slot[8] = &rod->p, slot[9] = &rod->q;
+    for (i = 0; i < vectors; ++i) *slot[i] = clbi_next_matrix(&at, P);
+    return CLB_OK;
+}
+
+/* |d| >= floor. A d of zero takes the direction of the gradient, and stays zero where that is. */
+static void clbi_rod_floor(clb_rod *rod)
+{
+    size_t P = rod->net->P;
+    double size = sqrt(clb_sumsq(P, rod->d));
+    if (size == 0) {
+        memcpy(rod->d, rod->grad[0], P * sizeof *rod->d);
+        size = sqrt(clb_sumsq(P, rod->d));
+    }
+    if (size > 0 && size < rod->opts.floor)
+        clb_scale(P, (clb_real)(rod->opts.floor / size), rod->d);
+}
+
+/* Both points, their gradients, and the averages over them. */
+static clb_status clbi_rod_evaluate(clb_rod *rod)
+{
+    size_t j, P = rod->net->P;
+    double db, loss[2];
+    int i;
+    for (j = 0; j < P; ++j) {
+        rod->point[0][j] = rod->c[j] + rod->d[j];
+        rod->point[1][j] = rod->c[j] - rod->d[j];
+    }
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(2) if (rod->opts.threads > 1)
+#endif
+    for (i = 0; i < 2; ++i) loss[i] = clb_grad(&rod->pass[i], rod->point[i], rod->grad[i]);
+    db = 0.5 * (clb_dot(P, rod->d, rod->grad[0]) - clb_dot(P, rod->d, rod->grad[1]));
+    rod->radius = sqrt(clb_sumsq(P, rod->d));
+    rod->sharpness = db / (rod->radius * rod->radius);
+    rod->loss = 0.5 * (loss[0] + loss[1]);
+    return rod->loss - rod->loss == 0 ? CLB_OK : CLB_EDIVERGED;
+}
+
+/* Velocities V_t = p + q and V_{t+1} = p - q that took the optimiser from theta to second. */
+static void clbi_rod_velocity(clb_rod *rod, const clb_real *theta)
+{
+    size_t j, P = rod->net->P;
+    double beta = rod->opts.beta;
+    for (j = 0; j < P; ++j) {
+        double g = (double)rod->grad[0][j];
+        double step = ((double)theta[j] - (double)rod->opts.second[j]) / rod->eta;
+        double after = rod->opts.optimizer == CLB_NESTEROV ? (step - g) / beta : step;
+        double before = (after - g) / beta;
+        rod->p[j] = (clb_real)(0.5 * (before + after));
+        rod->q[j] = (clb_real)(0.5 * (before - after));
+    }
+}
+
+/* c and d (p and q) at the start, and the charges there. */
+static clb_status clbi_rod_start(clb_rod *rod, const clb_real *theta)
+{
+    const clb_net *net = rod->net;
+    const clb_real *second = rod->opts.second;
+    size_t j, l, i, P = net->P;
+    double loss = clb_grad(&rod->pass[0], theta, rod->grad[0]);
+    if (!(loss - loss == 0)) return CLB_EDIVERGED;
+    for (j = 0; j < P; ++j) {
+        rod->c[j] = second ? (clb_real)0.5 * (theta[j] + second[j]) : theta[j];
+        rod->d[j] = (clb_real)0.5 * (second ? theta[j] - second[j]
+                                            : (clb_real)rod->eta * rod->grad[0][j]);
+    }
+    if (second && rod->p) clbi_rod_velocity(rod, theta);
+    for (l = 1, i = 0; l < net->L; ++l)
+        for (j = 0; j < net->m[l]; ++j, ++i) {
+            clbi_rod_sums(rod, CLBI_LAW_START)[i] = clbi_neuron_form(net, rod->c, rod->c, l, j);
+            if (second) clbi_rod_sums(rod, CLBI_LAW_START_D)[i] =
+                            clbi_neuron_form(net, rod->d, rod->d, l, j);
+            if (rod->p) clbi_rod_sums(rod, CLBI_LAW_E_FLOW)[i] =
+                            clbi_neuron_form(net, rod->c, rod->p, l, j);
+        }
+    clbi_rod_floor(rod);
+    return clbi_rod_evaluate(rod);
+}
+
+CLBDEF clb_status clb_rod_init(clb_rod *rod, const clb_net *net, const clb_data *data, double eta,
+                               const clb_real *theta, const clb_rod_opts *opts)
+{
+    static const clb_rod_opts defaults = CLB_ZERO;
+    clb_status status;
+    memset(rod, 0, sizeof *rod);
+    rod->net = net;
+    rod->opts = opts ? *opts : defaults;
+    rod->eta = eta;
+    clb_rod_opts_resolve(&rod->opts);
+    rod->substeps = rod->opts.substeps;
+    status = clbi_rod_check(&rod->opts, eta);
+    if (!status) status = clbi_rod_alloc(rod, data);
+    if (!status) status = clbi_rod_start(rod, theta ? theta : net->theta);
+    rod->opts.second = NULL;                                    /* the caller's, not kept */
+    if (status) clb_rod_free(rod);
+    return status;
+}
+
+CLBDEF void clb_rod_free(clb_rod *rod)
+{
+    clb_pass_free(&rod->pass[0]);
+    clb_pass_free(&rod->pass[1]);
+    CLB_FREE(rod->arena);
+    memset(rod, 0, sizeof *rod);
+}
+
+/* The sums of neuron i (j of layer l) over a substep h. D of the vectors: db = d^T D b, uu = u^T D
+ * u, up = u^T D p', uw = u^T D (p' - p); c^T D u = ka c^T D a + kp E. Direct: of C(c), Euler's
+ * h^2 eta^2 uu goes, the flow part comes, and so E of unit steps in place of the flow's. */
+static void clbi_rod_law(clb_rod *rod, double h, size_t i, double db, double uu, double up,
+                         double uw)
+{
+    double eta = rod->eta, beta = rod->opts.beta;
+    int nesterov = rod->opts.optimizer == CLB_NESTEROV;
+    double ka = nesterov ? 1 + beta : 1, kp = nesterov ? beta * beta : beta;
+    double *E_swing = &clbi_rod_sums(rod, CLBI_LAW_E_SWING)[i];
+    double *E_flow = &clbi_rod_sums(rod, CLBI_LAW_E_FLOW)[i];
+    double *E_euler = &clbi_rod_sums(rod, CLBI_LAW_E_EULER)[i];
+    clbi_rod_add(rod, CLBI_LAW_SWING, i, h * (-2 * eta) * (kp * *E_swing - ka * db));
+    clbi_rod_add(rod, CLBI_LAW_FLOW, i, h * (-2 * eta * kp * *E_flow + eta * eta * uu));
+    clbi_rod_add(rod, CLBI_LAW_EULER, i,
+                 h * (-2 * eta * kp * *E_euler + (1 - h) * (eta * eta) * uu));
+    if (beta == 0) return;
+    *E_swing += h * ((beta - 1) * *E_swing - db);
+    *E_flow += h * ((beta - 1) * *E_flow - eta * up);
+    *E_euler += h * ((beta - 1) * *E_euler - (1 - h) * eta * uw);
+}
+
+/* The charges of the substep that is about to be made, from what clbi_rod_rates left. */
+static void clbi_rod_laws(clb_rod *rod, double h)
+{
+    const clb_net *net = rod->net;
+    const clb_real *u = rod->point[0], *b = rod->point[1];
+    size_t l, j, i = 0;
+    for (l = 1; l < net->L; ++l)
+        for (j = 0; j < net->m[l]; ++j, ++i) {
+            double up = rod->p ? clbi_neuron_form(net, u, rod->grad[0], l, j) : 0;
+            double uw = rod->p ? clbi_neuron_form(net, u, rod->grad[1], l, j) : 0;
+            clbi_rod_law(rod, h, i, clbi_neuron_form(net, rod->d, b, l, j),
+                         clbi_neuron_form(net, u, u, l, j), up, uw);
+        }
+}
+
+/* The right-hand side into rate_c and rate_d; returns |new - old|^2. Points and gradients are no
+ * longer needed: they hold u and b, p' and p' - p. q is moved on by h. */
+static double clbi_rod_rates(clb_rod *rod, double h)
+{
+    size_t j, P = rod->net->P;
+    int nesterov = rod->opts.optimizer == CLB_NESTEROV;
+    clb_real eta = (clb_real)rod->eta, beta = (clb_real)rod->opts.beta, step = (clb_real)h;
+    double change = 0;
+    for (j = 0; j < P; ++j) {
+        clb_real a = (clb_real)0.5 * (rod->grad[0][j] + rod->grad[1][j]), u = a;
+        clb_real b = (clb_real)0.5 * (rod->grad[0][j] - rod->grad[1][j]), v = b, rc, rd;
+        rod->point[1][j] = b;
+        if (rod->p) {
+            clb_real p = beta * rod->p[j] + a, q = -(beta * rod->q[j]) - b;
+            rod->grad[0][j] = p;
+            rod->grad[1][j] = p - rod->p[j];
+            rod->q[j] += step * (q - rod->q[j]);
+            u = nesterov ? a + beta * p : p;
+            v = nesterov ? b - beta * q : -q;
+        }
+        rod->point[0][j] = u;
+        rc = -eta * u;
+        rd = eta * v - 2 * rod->d[j];
+        change += (double)((rc - rod->rate_c[j]) * (rc - rod->rate_c[j])) +
+                  (double)((rd - rod->rate_d[j]) * (rd - rod->rate_d[j]));
+        rod->rate_c[j] = rc;
+        rod->rate_d[j] = rd;
+    }
+    return change;
+}
+
+static clb_status clbi_rod_substep(clb_rod *rod, double h, int first)
+{
+    size_t P = rod->net->P;
+    double error = 0.5 * h * sqrt(clbi_rod_rates(rod, h)) / rod->radius;
+    if (!first && !(error <= rod->substep_error)) rod->substep_error = error;
+    clbi_rod_laws(rod, h);
+    clb_axpy(P, (clb_real)h, rod->rate_c, rod->c);
+    clb_axpy(P, (clb_real)h, rod->rate_d, rod->d);
+    if (rod->p) clb_axpy(P, (clb_real)h, rod->grad[1], rod->p);
+    clbi_rod_floor(rod);
+    return clbi_rod_evaluate(rod);
+}
+
+CLBDEF clb_status clb_rod_step(clb_rod *rod)
+{
+    size_t i, k = rod->substeps;
+    clb_status status = CLB_OK;
+    rod->substep_error = 0;
+    for (i = 0; i < k && !status; ++i)
+        status = clbi_rod_substep(rod, 1 / (double)k, rod->t == 0 && i == 0);
+    if (status) return status;
+    ++rod->t;
+    if (rod->opts.tol == 0) return CLB_OK;
+    if (rod->substep_error > rod->opts.tol && k < CLBI_SUBSTEPS_MAX) rod->substeps = 2 * k;
+    else if (rod->substep_error < rod->opts.tol / 8 && k > rod->opts.substeps)
+        rod->substeps = k / 2;
+    return CLB_OK;
+}
+
+static int clbi_rod_due(const clb_observer *observer, size_t t, size_t T)
+{
+    size_t next = 0;
+    return t == T || clbi_observer_due(observer, t, &next);
+}
+
+static clb_verdict clbi_rod_observe(clb_rod *rod, size_t T, const clb_observer *observers,
+                                    size_t count)
+{
+    clb_verdict verdict = CLB_CONTINUE;
+    clb_net net = *rod->net;
+    clb_state state;
+    size_t i, j;
+    for (i = 0; i < count && !clbi_rod_due(&observers[i], rod->t, T); ++i) {}
+    if (i == count) return verdict;
+    memset(&state, 0, sizeof state);
+    net.theta = rod->c;
+    state.t = rod->t;
+    state.time = rod->eta * (double)rod->t;
+    state.net = &net;
+    state.pass = &rod->pass[0];
+    state.grad = rod->point[0];                        /* the points are made anew by a substep */
+    state.loss = rod->loss;
+    clb_grad(&rod->pass[0], rod->c, rod->point[0]);
+    for (j = 0; j < net.P; ++j)
+        rod->point[0][j] = (clb_real)0.5 * (rod->grad[0][j] + rod->grad[1][j]);
+    for (; i < count; ++i)
+        if (clbi_rod_due(&observers[i], rod->t, T) &&
+            observers[i].call(observers[i].context, &state) == CLB_STOP) verdict = CLB_STOP;
+    for (j = 0; j < net.P; ++j) rod->point[0][j] = rod->c[j] + rod->d[j];
+    return verdict;
+}
+
+CLBDEF clb_status clb_rod_run(clb_rod *rod, size_t T, const clb_observer *observers, size_t count)
+{
+    clb_status status = CLB_OK;
+    while (!status && clbi_rod_observe(rod, T, observers, count) != CLB_STOP && rod->t < T)
+        status = clb_rod_step(rod);
+    return status;
+}
+
+CLBDEF clb_rod_drift clb_rod_neuron(const clb_rod *rod, size_t l, size_t j)
+{
+    const clb_net *net = rod->net;
+    clb_rod_drift out;
+    size_t i = j, k;
+    CLB_ASSERT(l >= 1 && l < net->L && j < net->m[l]);
+    for (k = 1; k < l; ++k) i += net->m[k];
+    out.swing = clbi_rod_sum(rod, CLBI_LAW_SWING, i);
+    out.flow = clbi_rod_sum(rod, CLBI_LAW_FLOW, i);
+    out.drift = out.swing + out.flow;
+    out.iterates = out.drift + clbi_neuron_form(net, rod->d, rod->d, l, j) -
+                   clbi_rod_sums(rod, CLBI_LAW_START_D)[i];
+    out.direct = clbi_neuron_form(net, rod->c, rod->c, l, j) -
+                 clbi_rod_sums(rod, CLBI_LAW_START)[i] + clbi_rod_sum(rod, CLBI_LAW_EULER, i);
+    return out;
+}
+
+CLBDEF clb_rod_drift clb_rod_charge(const clb_rod *rod, size_t l)
+{
+    clb_rod_drift sum = CLB_ZERO;
+    size_t j;
+    for (j = 0; j < rod->net->m[l]; ++j) {
+        clb_rod_drift one = clb_rod_neuron(rod, l, j);
+        sum.swing += one.swing;
+        sum.flow += one.flow;
+        sum.iterates += one.iterates;
+        sum.direct += one.direct;
+    }
+    sum.drift = sum.swing + sum.flow;
+    return sum;
+}
+
+CLBDEF double clb_two_point_residual(const clb_net *net, const clb_real *const theta[2],
+                                     const clb_real *const grad[2], size_t l)
+{
+    double k = clb_degree(net), difference = 0, size = 1e-300;
+    size_t i, layer, ends[4];
+    CLB_ASSERT(l >= 1 && l < net->L);
+    if (k != k) k = 1;
+    for (layer = l; layer <= l + 1; ++layer) {   /* weights, then the bias of layer l */
+        double D = layer == l ? -1 : k;
+        size_t part, parts = layer == l && net->b[l] != CLB_NO_BIAS ? 2 : 1;
+        ends[0] = net->w[layer], ends[1] = ends[0] + clb_layer_size(net, layer);
+        ends[2] = parts == 2 ? net->b[l] : 0, ends[3] = ends[2] + net->m[l];
+        for (part = 0; part < parts; ++part)
+            for (i = ends[2 * part]; i < ends[2 * part + 1]; ++i) {
+                double c = 0.5 * ((double)theta[0][i] + (double)theta[1][i]);
+                double d = 0.5 * ((double)theta[0][i] - (double)theta[1][i]);
+                double sum = (double)grad[0][i] + (double)grad[1][i];
+                double gap = (double)grad[0][i] - (double)grad[1][i];
+                difference += D * (c * sum + d * gap);
+                size += fabs(D) * (fabs(c * sum) + fabs(d * gap));
+            }
+    }
+    return fabs(difference) / size;
+}
+
+/* ---- prediction in one call ---------------------------------------------------------------- */
+
+static clb_status clbi_edge_alloc(clb_edge *edge, const clb_net *net, size_t T)
+{
+    size_t i, rows, cells, charges, hidden = clb_hidden_count(net);
+    clb_status status;
+    edge->L = net->L;
+    edge->hidden = hidden;
+    edge->T = T;
+    if (!clbi_add_size(T, 1, &rows) || !clbi_mul_size(rows, 3, &cells) ||
+        !clbi_mul_size(hidden, 2, &charges) || !clbi_add_size(cells, charges, &cells) ||
+        !clbi_add_size(cells, 3 * net->L, &cells)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&edge->arena, cells, sizeof(double))) != CLB_OK) return status;
+    edge->drift = (double *)edge->arena;
+    for (i = 0; i < cells; ++i) edge->drift[i] = (double)NAN;
+    edge->swing = edge->drift + net->L;
+    edge->halved = edge->swing + net->L;
+    edge->neuron = edge->halved + net->L;
+    edge->neuron_halved = edge->neuron + hidden;
+    edge->loss = edge->neuron_halved + hidden;
+    edge->sharpness = edge->loss + rows;
+    edge->radius = edge->sharpness + rows;
+    return CLB_OK;
+}
+
+CLBDEF void clb_edge_free(clb_edge *edge)
+{
+    CLB_FREE(edge->arena);
+    memset(edge, 0, sizeof *edge);
+}
+
+/* One rod of T steps; the time series is kept from the one that is not halved. */
+static clb_status clbi_edge_run(clb_rod *rod, size_t T, clb_edge *edge, int halved)
+{
+    double error = 0, total = 1e-300;
+    size_t l, j, i = 0;
+    clb_status status = CLB_OK;
+    while (!status) {
+        if (!halved) {
+            edge->loss[rod->t] = rod->loss;
+            edge->sharpness[rod->t] = rod->sharpness;
+            edge->radius[rod->t] = rod->radius;
+        }
+        if (rod->t == T) break;
+        status = clb_rod_step(rod);
+    }
+    if (!halved) edge->steps = rod->t;
+    for (l = 1; l < edge->L; ++l) {
+        clb_rod_drift charge = clb_rod_charge(rod, l);
+        (halved ? edge->halved : edge->drift)[l - 1] = charge.drift;
+        if (!halved) edge->swing[l - 1] = charge.swing;
+        error = fabs(charge.drift - charge.direct) > error ? fabs(charge.drift - charge.direct)
+                                                           : error;
+        total += fabs(charge.drift);
+        for (j = 0; j < rod->net->m[l]; ++j, ++i)
+            (halved ? edge->neuron_halved : edge->neuron)[i] = clb_rod_neuron(rod, l, j).drift;
+    }
+    if (!halved) edge->route_error = error / total;
+    return status;
+}
+
+CLBDEF clb_status clb_edge_predict(const clb_net *net, const clb_data *data, double eta, size_t T,
+                                   const clb_rod_opts *opts, int no_halving, clb_edge *edge)
+{
+    static const clb_rod_opts defaults = CLB_ZERO;
+    clb_rod_opts o = opts ? *opts : defaults;
+    clb_status status;
+    clb_rod rod;
+    int halved;
+    memset(edge, 0, sizeof *edge);
+    if ((status = clbi_edge_alloc(edge, net, T)) != CLB_OK) return status;
+    clb_rod_opts_resolve(&o);
+    for (halved = 0; halved <= !no_halving && !status; ++halved) {
+        if (halved) o.substeps *= 2;
+        if ((status = clb_rod_init(&rod, net, data, eta, NULL, &o)) != CLB_OK) break;
+        status = clbi_edge_run(&rod, T, edge, halved);
+        clb_rod_free(&rod);
+    }
+    if (status && status != CLB_EDIVERGED) clb_edge_free(edge);
+    return status;
+}
+
+/* ---- sharpness that needs no Hessian, and that of other optimisers --------------------------- */
+
+CLBDEF double clb_stability_threshold(clb_optimizer optimizer, double eta, double beta)
+{
+    switch (optimizer) {
+    case CLB_GD:         return 2 / eta;
+    case CLB_HEAVY_BALL: return 2 * (1 + beta) / eta;
+    case CLB_NESTEROV:   return 2 * (1 + beta) / ((1 + 2 * beta) * eta);
+    case CLB_ADAM:       return 2 * (1 + beta) / ((1 - beta) * eta);
+    default:             return (double)NAN;
+    }
+}
+
+CLBDEF clb_status clb_precond_init(clb_precond *pre, const clb_linop *A, const clb_real *diagonal)
+{
+    size_t j, reals;
+    clb_status status;
+    memset(pre, 0, sizeof *pre);
+    if (!clbi_mul_size(A->n, 2, &reals)) return CLB_ESIZE;
+    for (j = 0; j < A->n; ++j)
+        if (!(diagonal[j] > 0) || !(diagonal[j] - diagonal[j] == 0)) return CLB_EOPTION;
+    if ((status = clbi_alloc(&pre->scale, reals, sizeof(clb_real))) != CLB_OK) return status;
+    pre->A = *A;
+    pre->x = pre->scale + A->n;
+    for (j = 0; j < A->n; ++j) pre->scale[j] = (clb_real)(1 / sqrt((double)diagonal[j]));
+    return CLB_OK;
+}
+
+CLBDEF void clb_precond_free(clb_precond *pre)
+{
+    CLB_FREE(pre->scale);
+    memset(pre, 0, sizeof *pre);
+}
+
+static void clbi_apply_precond(void *context, const clb_real *x, clb_real *y)
+{
+    clb_precond *pre = (clb_precond *)context;
+    size_t j;
+    for (j = 0; j < pre->A.n; ++j) pre->x[j] = pre->scale[j] * x[j];
+    pre->A.apply(pre->A.context, pre->x, y);
+    for (j = 0; j < pre->A.n; ++j) y[j] *= pre->scale[j];
+}
+
+CLBDEF clb_linop clb_precond_op(clb_precond *pre)
+{
+    clb_linop op;
+    op.n = pre->A.n;
+    op.apply = clbi_apply_precond;
+    op.context = pre;
+    return op;
+}
+
+CLBDEF void clb_adam_diagonal(size_t n, const clb_real *v, size_t t, double beta1, double beta2,
+                              double eps, clb_real *out)
+{
+    double first = t ? 1 - clb_pow(beta1, (double)t) : 1;
+    double second = t ? 1 - clb_pow(beta2, (double)t) : 1;
+    size_t j;
+    for (j = 0; j < n; ++j) out[j] = (clb_real)(first * (sqrt((double)v[j] / second) + eps));
+}
+
+/* Is the loss after a step s above the limit? NaN is. */
+static int clbi_loss_above(clb_pass *pass, const clb_real *theta, const clb_real *direction,
+                           double s, double limit, clb_real *scratch)
+{
+    memcpy(scratch, theta, pass->net->P * sizeof *theta);
+    clb_axpy(pass->net->P, (clb_real)-s, direction, scratch);
+    return !(clb_loss(pass, scratch) <= limit);
+}
+
+CLBDEF clb_critical clb_critical_sharpness(clb_pass *pass, const clb_real *theta,
+                                           const clb_real *direction, double guess, double tol,
+                                           clb_real *scratch)
+{
+    clb_critical out = CLB_ZERO;
+    double lo = 0, hi = 0, s = guess > 0 ? guess : 1, limit;
+    if (!theta) theta = pass->net->theta;
+    if (!(tol > 0)) tol = 1e-3;
+    limit = clb_loss(pass, theta);
+    out.losses = 1;
+    while (lo == 0 || hi == 0) {                                     /* bracket by factors of two */
+        if (s > 1e30 || s < 1e-30) break;
+        ++out.losses;
+        if (clbi_loss_above(pass, theta, direction, s, limit, scratch)) hi = s, s = 0.5 * s;
+        else lo = s, s = 2 * s;
+    }
+    while (lo > 0 && hi > 0 && hi - lo > tol * hi) {
+        double middle = 0.5 * (lo + hi);
+        ++out.losses;
+        if (clbi_loss_above(pass, theta, direction, middle, limit, scratch)) hi = middle;
+        else lo = middle;
+    }
+    out.step = hi == 0 ? (double)INFINITY : lo == 0 ? 0 : 0.5 * (lo + hi);
+    out.sharpness = 2 / out.step;
+    return out;
+}
+
+CLBDEF double clb_step_sharpness(clb_curv *curv, clb_real *scratch)
+{
+    size_t P = curv->pass->net->P;
+    clb_hvp(curv, curv->grad, scratch);
+    return clb_dot(P, curv->grad, scratch) / clb_sumsq(P, curv->grad);
+}
+
+/* Ratio of the sums of top and bottom [count], and the error of the ratio (delta method). */
+static void clbi_ratio(size_t count, const double *top, const double *bottom, clb_estimate *out)
+{
+    double a = 0, b = 0, spread = 0, half;
+    size_t i;
+    for (i = 0; i < count; ++i) a += top[i], b += bottom[i];
+    out->mean = a / b;
+    for (i = 0; i < count; ++i) {
+        double r = top[i] - out->mean * bottom[i];
+        spread += r * r;
+    }
+    out->stderr_mean = sqrt(spread * (double)count / (double)(count - 1)) / b;
+    half = clbi_student95(count - 1) * out->stderr_mean;
+    out->lower = out->mean - half;
+    out->upper = out->mean + half;
+    out->samples = count;
+}
+
+CLBDEF clb_status clb_batch_sharpness(clb_curv *curv, size_t batch, size_t count, clb_rng *rng,
+                                      clb_estimate *out)
+{
+    clb_pass *pass = curv->pass;
+    size_t i, n = pass->data->n, P = pass->net->P, doubles;
+    double *top;
+    uint32_t *order;
+    clb_real *y;
+    clb_status status;
+    if (batch < 1 || batch > n) return CLB_EROW;
+    if (count < 2) return CLB_EOPTION;
+    if (!clbi_mul_size(count, 2, &doubles)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&top, doubles, sizeof *top)) != CLB_OK) return status;
+    if ((status = clbi_alloc(&order, n, sizeof *order)) != CLB_OK) return CLB_FREE(top), status;
+    if ((status = clbi_alloc(&y, P, sizeof *y)) != CLB_OK)
+        return CLB_FREE(order), CLB_FREE(top), status;
+    for (i = 0; i < count && !status; ++i) {
+        clb_rng_permutation(rng, n, order);
+        if ((status = clb_pass_batch(pass, order, batch)) != CLB_OK) break;
+        clb_curv_at(curv, curv->theta);
+        clb_hvp(curv, curv->grad, y);
+        top[i] = clb_dot(P, curv->grad, y);
+        top[count + i] = clb_sumsq(P, curv->grad);
+    }
+    if (!status) clbi_ratio(count, top, top + count, out);
+    clb_pass_batch(pass, NULL, 0);
+    clb_curv_at(curv, curv->theta);
+    CLB_FREE(y);
+    CLB_FREE(order);
+    CLB_FREE(top);
+    return status;
+}
+
+/* ---- certified eigenvalues ------------------------------------------------------------------- */
+
+/* x.y as if computed in twice the precision, then rounded once (Ogita, Rump and Oishi). */
+static double clbi_dot2(size_t n, const clb_real *x, const clb_real *y)
+{
+    double sum = 0, low = 0;
+    size_t i;
+    for (i = 0; i < n; ++i) {
+        double e, f, product = clbi_two_prod((double)x[i], (double)y[i], &e);
+        sum = clbi_two_sum(sum, product, &f);
+        low += e + f;
+    }
+    return sum + low;
+}
+
+#define CLBI_ROUNDOFF (0.5 * CLBI_EPSILON)
+#define CLBI_INERTIA_BLOCK ((size_t)48)
+
+/* Cholesky factor of -M over the lower triangle of M, by blocks of columns; 0 when a pivot is not
+ * positive. */
+static int clbi_cholesky_negative(size_t n, clb_real *M)
+{
+    size_t j0, j, i, width;
+    for (j0 = 0; j0 < n; j0 += width) {
+        width = n - j0 < CLBI_INERTIA_BLOCK ? n - j0 : CLBI_INERTIA_BLOCK;
+        clb_matmul_nt_acc(n - j0, width, j0, M + j0 * n, n, M + j0 * n, n, M + j0 * n + j0, n);
+        for (j = j0; j < j0 + width; ++j) {
+            clb_real *row = M + j * n, pivot;
+            pivot = -(row[j] + (clb_real)clb_sumsq(j - j0, row + j0));
+            if (!(pivot > 0)) return 0;
+            row[j] = (clb_real)sqrt((double)pivot);
+            for (i = j + 1; i < n; ++i) {
+                clb_real *other = M + i * n;
+                other[j] = -(other[j] + (clb_real)clb_dot(j - j0, row + j0, other + j0)) / row[j];
+            }
+        }
+    }
+    return 1;
+}
+
+/* What clb_certify works with; A scaled to a largest entry below one. */
+typedef struct clbi_certify {
+    size_t    n, k, have;       /* have: k, and one more where there is one */
+    clb_real *A, *M, *V;        /* [n][n] symmetric; work; [have][n] rows are vectors */
+    double   *theta;            /* [have] */
+    double   *lower;            /* [k] lower ends */
+    clb_real *Av;               /* [k][n] products */
+    double    frobenius, trace; /* bound on |A| (operators: on |A v|); sum of the diagonal */
+    double    noise;            /* bound on the error of a product A v */
+    double    B, F, R;          /* |B - Theta|, |F|, |R|, bounds */
+} clbi_certify;
+
+/* A v_j of a stored matrix, each entry rounded once. */
+static void clbi_certify_products(clbi_certify *s)
+{
+    size_t i, j, n = s->n;
+    for (j = 0; j < s->k; ++j)
+        for (i = 0; i < n; ++i)
+            s->Av[j * n + i] = (clb_real)clbi_dot2(n, s->A + i * n, s->V + j * n);
+    s->noise = 2 * CLBI_ROUNDOFF * s->frobenius;
+}
+
+/* Norms of B - Theta, F and R over the first k vectors, and the lower ends on the way. */
+static void clbi_certify_lower(clbi_certify *s)
+{
+    const double u = 1.2e-16 + CLBI_ROUNDOFF;
+    size_t i, j, n = s->n;
+    double B = 0, F = 0, R = 0, noise = 4 * u * s->frobenius + s->noise;
+    for (j = 0; j < s->k; ++j) {
+        const clb_real *v = s->V + j * n, *Av = s->Av + j * n;
+        double r = 0, e, f, b, low;
+        for (i = 0; i < n; ++i) {
+            double x = (double)Av[i] - s->theta[j] * (double)v[i];
+            r += x * x;
+        }
+        R += r;
+        for (i = 0; i <= j; ++i) {
+            b = clbi_dot2(n, s->V + i * n, Av) - (i == j ? s->theta[j] : 0);
+            f = clbi_dot2(n, s->V + i * n, v) - (i == j ? 1 : 0);
+            B += (i == j ? 1 : 2) * (b * b);
+            F += (i == j ? 1 : 2) * (f * f);
+        }
+        e = 1.01 * (sqrt(B) + noise * (double)(j + 1));
+        f = 1.01 * (sqrt(F) + 4 * u * (double)(j + 1));
+        low = s->theta[j] - e;
+        s->lower[j] = low >= 0 ? low / (1 + f) : low / (1 - f);
+        s->B = e;
+        s->F = f;
+        s->R = 1.01 * (sqrt(R) + noise * (double)(j + 1) + 4 * f * s->frobenius);
+    }
+}
+
+/* Tries to prove that M = A - sigma - sum_j (theta_j - tau) v_j v_j^T has no eigenvalue above c;
+ * returns sigma + c, infinity if the proof fails. */
+static double clbi_certify_rest(clbi_certify *s, double sigma, double tau)
+{
+    const double u = CLBI_ROUNDOFF;
+    size_t i, j, n = s->n;
+    double gamma = ((double)n + 3) * u / (1 - ((double)n + 3) * u), w = 0, trace, formed;
+    memcpy(s->M, s->A, n * n * sizeof *s->M);
+    for (i = 0; i < n; ++i) s->M[i * n + i] -= (clb_real)sigma;
+    for (j = 0; j < s->k; ++j) {
+        clb_real weight = (clb_real)(s->theta[j] - tau);
+        const clb_real *v = s->V + j * n;
+        w += (double)weight;
+        for (i = 0; i < n; ++i) clb_axpy(i + 1, -weight * v[i], v, s->M + i * n);
+    }
+    formed = 1.02 * ((double)s->k + 4) * u * (s->frobenius + fabs(sigma) + w * (1 + s->F));
+    trace = (double)n * fabs(sigma) + fabs((double)n * sigma - s->trace) + w * (1 + s->F);
+    trace = (double)n * sigma - s->trace + w * (1 + s->F) + 4 * (double)n * u * trace;
+    if (!clbi_cholesky_negative(n, s->M)) return (double)INFINITY;
+    return sigma + 1.02 * gamma / (1 - gamma) * trace + formed;
+}
+
+/* Upper ends, in units of the scaled matrix; returns rest. */
+static double clbi_certify_upper(clbi_certify *s, double *upper)
+{
+    size_t j, k = s->k, tries;
+    double last = s->theta[k - 1], spread, margin, rest = (double)INFINITY;
+    double gap = s->have > k ? last - s->theta[k] : 0, in_B = s->B + 4 * s->F * s->frobenius;
+    if (s->frobenius == 0) {                                                    /* a zero matrix */
+        for (j = 0; j < k; ++j) upper[j] = 0;
+        return 0;
+    }
+    spread = (double)s->n * last - s->trace + (double)s->n * s->frobenius * CLBI_EPSILON;
+    for (j = 0; j < k; ++j) spread += s->theta[j] - last;
+    margin = ((double)s->n + 3) * CLBI_ROUNDOFF * (fabs(spread) + s->frobenius);
+    if (gap > 8 * margin) {
+        rest = clbi_certify_rest(s, last - 0.5 * gap, last - gap);
+        for (j = 0; j < k; ++j) {
+            double apart = s->lower[j] - rest;
+            upper[j] = apart > 0 ? s->theta[j] + in_B + 1.01 * s->R * s->R / apart
+                                 : (double)INFINITY;
+        }
+        if (s->lower[k - 1] > rest) return rest;
+    }
+    margin = 0.1 * margin + 64 * CLBI_ROUNDOFF * s->frobenius;
+    for (tries = 0; tries < 8; ++tries, margin *= 8) {
+        rest = clbi_certify_rest(s, last + margin, last);
+        if (rest < (double)INFINITY) break;
+    }
+    for (j = 0; j < k; ++j) upper[j] = rest + (s->theta[j] - last) * (1 + 1.01 * s->F);
+    return rest;
+}
+
+static clb_status clbi_certificate_alloc(clb_certificate *out, size_t n, size_t k)
+{
+    clb_status status;
+    size_t j;
+    memset(out, 0, sizeof *out);
+    if (k < 1 || k > n) return CLB_EOPTION;
+    if ((status = clbi_alloc(&out->arena, 3 * k, sizeof(double))) != CLB_OK) return status;
+    out->n = n;
+    out->k = k;
+    out->value = (double *)out->arena;
+    out->lower = out->value + k;
+    out->upper = out->lower + k;
+    out->rest = (double)INFINITY;
+    for (j = 0; j < k; ++j) out->upper[j] = (double)INFINITY;
+    return CLB_OK;
+}
+
+CLBDEF void clb_certificate_free(clb_certificate *certificate)
+{
+    CLB_FREE(certificate->arena);
+    memset(certificate, 0, sizeof *certificate);
+}
+
+CLBDEF clb_answer clb_certified_above(const clb_certificate *certificate, double x)
+{
+    if (certificate->lower[0] > x) return CLB_YES;
+    return certificate->complete && certificate->upper[0] <= x ? CLB_NO : CLB_UNDECIDED;
+}
+
+/* The k + 1 largest pairs into theta and V, descending. */
+static clb_status clbi_certify_pairs(clbi_certify *s)
+{
+    size_t i, j, n = s->n;
+    clb_status status;
+    double *values;
+    if (n > 512) {
+        clb_dense dense;
+        clb_eigs eigs;
+        clb_linop op;
+        clb_lanczos_opts opts = CLB_ZERO;
+        dense.n = dense.lda = n;
+        dense.A = s->A;
+        op = clb_dense_op(&dense);
+        opts.tol = 64 * CLBI_EPSILON;
+        status = clb_lanczos(&op, s->have, &opts, &eigs);
+        if (status && status != CLB_ENOCONV) return status;
+        memcpy(s->theta, eigs.value, s->have * sizeof(double));
+        memcpy(s->V, eigs.vector, s->have * n * sizeof(clb_real));
+        clb_eigs_free(&eigs);
+        return status;
+    }
+    if ((status = clbi_alloc(&values, n, sizeof *values)) != CLB_OK) return status;
+    memcpy(s->M, s->A, n * n * sizeof *s->M);
+    status = clb_eigh(n, s->M, n, values, s->V);
+    for (i = 0; i < s->have; ++i) s->theta[i] = values[n - 1 - i];
+    for (i = 0; i < n / 2; ++i)                                 /* rows descending like theta */
+        for (j = 0; j < n; ++j) {
+            clb_real x = s->V[i * n + j];
+            s->V[i * n + j] = s->V[(n - 1 - i) * n + j];
+            s->V[(n - 1 - i) * n + j] = x;
+        }
+    CLB_FREE(values);
+    return status;
+}
+
+/* The whole symmetric matrix, times 2^-scale, and what it sums to. */
+static void clbi_certify_load(clbi_certify *s, const clb_dense *A, int scale)
+{
+    size_t i, j, n = s->n;
+    double sum = 0;
+    s->trace = 0;
+    for (i = 0; i < n; ++i) {
+        for (j = 0; j <= i; ++j) {
+            double a = ldexp((double)A->A[i * A->lda + j], -scale);
+            s->A[i * n + j] = s->A[j * n + i] = (clb_real)a;
+            sum += (i == j ? 1 : 2) * (a * a);
+        }
+        s->trace += (double)s->A[i * n + i];
+    }
+    s->frobenius = sqrt(sum) * (1 + 1e-10);
+}
+
+CLBDEF clb_status clb_certify(const clb_dense *A, size_t k, double error, clb_certificate *out)
+{
+    clbi_certify s;
+    size_t j, square, reals, n = A->n;
+    clb_real *arena = NULL;
+    clb_status status = clbi_certificate_alloc(out, n, k);
+    int finite = 1, scale = clbi_scale_exponent(n, A->A, A->lda, &finite);
+    if (!status && (!(error >= 0) || !(error <= 1e300))) status = CLB_EOPTION;
+    if (!status && !finite) status = CLB_ENOTFINITE;
+    if (!status && (!clbi_mul_size(n, n, &square) || !clbi_mul_size(square, 4, &reals)))
+        status = CLB_ESIZE;
+    if (!status) status = clbi_alloc(&arena, reals, sizeof *arena);
+    memset(&s, 0, sizeof s);
+    if (!status) status = clbi_alloc(&s.theta, n + 1, sizeof(double));
+    if (status) {
+        CLB_FREE(arena);
+        clb_certificate_free(out);
+        return status;
+    }
+    s.n = n, s.k = k, s.have = k < n ? k + 1 : n;
+    s.A = arena, s.M = s.A + square, s.V = s.M + square, s.Av = s.V + square;
+    s.lower = out->lower;
+    clbi_certify_load(&s, A, scale);
+    status = clbi_certify_pairs(&s);
+    if (!status || status == CLB_ENOCONV) {
+        clbi_certify_products(&s);
+        clbi_certify_lower(&s);
+        out->rest = clbi_certify_upper(&s, out->upper);
+        out->complete = out->rest < (double)INFINITY;
+        for (j = 0; j < k; ++j) {
+            out->value[j] = ldexp(s.theta[j], scale);
+            out->lower[j] = ldexp(s.lower[j], scale) - error;
+            out->upper[j] = ldexp(out->upper[j], scale) + error;
+        }
+        out->rest = ldexp(out->rest, scale) + error;
+    } else clb_certificate_free(out);
+    CLB_FREE(s.theta);
+    CLB_FREE(arena);
+    return status;
+}
+
+CLBDEF clb_status clb_certify_op(const clb_linop *A, size_t k, double error, clb_certificate *out)
+{
+    clbi_certify s;
+    clb_eigs eigs;
+    size_t j, cells, n = A->n;
+    clb_lanczos_opts opts = CLB_ZERO;
+    clb_status found, status = clbi_certificate_alloc(out, n, k);
+    memset(&s, 0, sizeof s);
+    memset(&eigs, 0, sizeof eigs);
+    opts.tol = 256 * CLBI_EPSILON;
+    if (!status && (!(error >= 0) || !(error <= 1e300))) status = CLB_EOPTION;
+    if (!status && !clbi_mul_size(k, n, &cells)) status = CLB_ESIZE;
+    if (!status) status = clbi_alloc(&s.Av, cells, sizeof(clb_real));
+    found = status ? status : clb_lanczos(A, k, &opts, &eigs);
+    if (found && found != CLB_ENOCONV) {
+        CLB_FREE(s.Av);
+        clb_certificate_free(out);
+        return found;
+    }
+    s.n = n, s.k = k, s.V = eigs.vector, s.theta = eigs.value;
+    s.lower = out->lower;
+    s.noise = error;
+    for (j = 0; j < k; ++j) {
+        double size;
+        A->apply(A->context, s.V + j * n, s.Av + j * n);
+        size = 1.01 * sqrt(clb_sumsq(n, s.Av + j * n));
+        if (size > s.frobenius) s.frobenius = size;
+        out->value[j] = s.theta[j];
+    }
+    clbi_certify_lower(&s);
+    clb_eigs_free(&eigs);
+    CLB_FREE(s.Av);
+    return found;
+}
+
+/* The problem of absolute values: |theta|, |X|, |T|, the gates of curv. Every array of `bar` that a
+ * product reads is set here. */
+static void clbi_majorant(const clb_curv *curv, clb_curv *bar)
+{
+    const clb_pass *pass = curv->pass;
+    clb_pass *to = bar->pass;
+    const clb_net *net = pass->net;
+    size_t l, i, k, n = pass->n, K = net->m[net->L];
+    double scale = 2 / ((double)n * (double)K);
+    for (i = 0; i < net->P; ++i) bar->theta[i] = (clb_real)fabs((double)curv->theta[i]);
+    for (l = 1; l <= net->L; ++l) {
+        clbi_affine(net, bar->theta, NULL, l, n, to->a[l - 1], to->z[l], NULL);
+        if (l == net->L) break;
+        for (i = 0; i < n * net->m[l]; ++i) {
+            bar->s1[l][i] = (clb_real)fabs((double)curv->s1[l][i]);
+            to->a[l][i] = bar->s1[l][i] * to->z[l][i];
+            to->z[l][i] = curv->s1[l][i] != 0;
+        }
+    }
+    for (i = 0; i < n; ++i)
+        for (k = 0; k < K; ++k) {
+            double t = pass->targets ? fabs((double)pass->targets[i * K + k])
+                                     : (double)((size_t)pass->y[i] == k);
+            to->u[net->L][i * K + k] =
+                (clb_real)(scale * ((double)to->z[net->L][i * K + k] + t));
+        }
+    for (l = net->L; l > 1; --l)
+        clbi_back_product(bar, l, to->u[l], bar->theta, to->u[l - 1], 0);
+}
+
+/* max_i (Hbar x)_i/x_i after a few power steps from x = 1; x and y hold P reals each. */
+static double clbi_majorant_norm(clb_curv *bar, clb_real *x, clb_real *y)
+{
+    size_t i, P = bar->pass->net->P;
+    double worst = 0, best = (double)INFINITY, top;
+    int step;
+    for (i = 0; i < P; ++i) x[i] = 1;
+    for (step = 0; step < 12; ++step) {
+        clb_hvp(bar, x, y);
+        for (i = 0, worst = 0, top = 0; i < P; ++i) {
+            double ratio = (double)y[i] / (double)x[i];
+            if (!(ratio <= worst)) worst = ratio;
+            if ((double)y[i] > top) top = (double)y[i];
+        }
+        if (worst < best) best = worst;
+        if (!(top > 0)) return worst;
+        for (i = 0; i < P; ++i) x[i] = (clb_real)((double)y[i] / top + 1e-3 * (double)x[i]);
+    }
+    return best;
+}
+
+CLBDEF clb_status clb_hessian_error(clb_curv *curv, double *bound)
+{
+    const clb_net *net = curv->pass->net;
+    clb_data data;
+    clb_pass pass;
+    clb_curv bar;
+    clb_real *X, *x;
+    size_t i, l, cells = curv->pass->n * net->m[0], reals;
+    double N = 2 * (double)curv->pass->n + (double)net->m[net->L] + 20;
+    clb_status status;
+    if (clbi_is_curved(net)) return CLB_EACTIVATION;
+    if (curv->pass->ce > 0) return CLB_ELOSS;
+    if (!clbi_mul_size(net->P, 2, &reals) || !clbi_add_size(reals, cells, &reals)) return CLB_ESIZE;
+    if ((status = clbi_alloc(&X, reals, sizeof *X)) != CLB_OK) return status;
+    x = X + cells;
+    for (i = 0; i < cells; ++i) X[i] = (clb_real)fabs((double)curv->pass->X[i]);
+    for (l = 1; l <= net->L; ++l) N += 5 * (double)net->m[l - 1] + 4 * (double)net->m[l] + 12;
+    data = clb_data_view(curv->pass->n, net->m[0], net->m[net->L], X, curv->pass->y);
+    memset(&bar, 0, sizeof bar);
+    status = clb_pass_init(&pass, net, &data, 0);
+    if (!status) status = clb_curv_init(&bar, &pass);
+    if (!status) {
+        double u = CLBI_ROUNDOFF;
+        clbi_majorant(curv, &bar);
+        *bound = 1.01 * N * u / (1 - N * u) * clbi_majorant_norm(&bar, x, x + net->P);
+    }
+    clb_curv_free(&bar);
+    clb_pass_free(&pass);
+    CLB_FREE(X);
     return status;
 }
 
@@ -14682,7 +17424,7 @@ static const char *const clbi_pickle_names[] = {
 
 typedef struct clbi_pickle_value {
     clbi_pickle_kind     kind;
-    uint32_t             first, last, count; /* of a container: its cells, counted from 1; 0: none */
+    uint32_t             first, last, count; /* of a container: its cells, from 1; 0: none */
     int64_t              number;             /* an integer, or a clbi_pickle_name */
     const unsigned char *text;               /* of a text, or the name of a storage type */
     size_t               length;
@@ -15325,13 +18067,1437 @@ CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_e
 }
 #endif
 
+/* ---- a net as one file -------------------------------------------------------------------- */
+
+#define CLBI_NET_LAYERS 9999
+#define CLBI_NET_NAME   8            /* "b9999" */
+
+/* The bias option that gives this net: 0 none, -1 all, else the one layer that has one. */
+static int clbi_net_bias(const clb_net *net)
+{
+    size_t l, count = 0, last = 0;
+    for (l = 1; l <= net->L; ++l) {
+        if (net->b[l] == CLB_NO_BIAS) continue;
+        ++count;
+        last = l;
+    }
+    return count == net->L ? -1 : (int)last;
+}
+
+static void clbi_net_name(char *name, char letter, size_t l)
+{
+    name[0] = letter;
+    name[clbi_put_size(name, 1, l)] = '\0';
+}
+
+/* One more array [rows][columns], or [rows] if columns is 0, of count values at *at. */
+static double *clbi_net_add(clb_tensors *tensors, char *name, size_t rows, size_t columns,
+                            const clb_real *x, double *at)
+{
+    clb_tensor *t = &tensors->item[tensors->count++];
+    size_t i;
+    t->name = name;
+    t->digits = sizeof(clb_real) == 4 ? 24 : 53;
+    t->array.rank = columns ? 2 : 1;
+    t->array.shape[0] = rows;
+    t->array.shape[1] = columns;
+    t->array.count = columns ? rows * columns : rows;
+    t->array.x = at;
+    for (i = 0; x && i < t->array.count; ++i) at[i] = (double)x[i];
+    return at + t->array.count;
+}
+
+/* The arrays of a net: "net", W1, b1, W2, ... *arena is the allocation behind them. */
+static clb_status clbi_net_tensors(clb_tensors *tensors, const clb_net *net, void **arena)
+{
+    size_t l, items = 2 * net->L + 1, reals;
+    double *at;
+    char *name;
+    clb_status status;
+    *arena = NULL;
+    memset(tensors, 0, sizeof *tensors);
+    if (net->L == 0) return CLB_EUNSET;
+    if (net->L > CLBI_NET_LAYERS || !clbi_add_size(net->P, 4, &reals) ||
+        reals > (size_t)-1 / 4 / sizeof *at) return CLB_ESIZE;
+    status = clbi_alloc(arena, items * (sizeof *tensors->item + CLBI_NET_NAME) + reals * sizeof *at,
+                        1);
+    if (status) return status;
+    tensors->item = (clb_tensor *)*arena;
+    memset(tensors->item, 0, items * sizeof *tensors->item);
+    at = (double *)(void *)(tensors->item + items);
+    name = (char *)(at + reals);
+    memcpy(name, "net", 4);
+    at[0] = (double)net->L, at[1] = (double)net->activation;
+    at[2] = (double)clbi_net_bias(net), at[3] = net->param;
+    at = clbi_net_add(tensors, name, 4, 0, NULL, at);
+    tensors->item[0].digits = 53;
+    for (l = 1; l <= net->L; ++l) {
+        clbi_net_name(name += CLBI_NET_NAME, 'W', l);
+        at = clbi_net_add(tensors, name, net->m[l], net->m[l - 1], net->theta + net->w[l], at);
+        if (net->b[l] == CLB_NO_BIAS) continue;
+        clbi_net_name(name += CLBI_NET_NAME, 'b', l);
+        at = clbi_net_add(tensors, name, net->m[l], 0, net->theta + net->b[l], at);
+    }
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_net_write(void *buffer, size_t capacity, size_t *size, const clb_net *net)
+{
+    clb_tensors tensors;
+    void *arena;
+    clb_status status = clbi_net_tensors(&tensors, net, &arena);
+    if (!status) status = clb_npz_write(buffer, capacity, size, &tensors);
+    CLB_FREE(arena);
+    return status;
+}
+
+/* What "net" says. */
+static clb_status clbi_net_fields(const clb_tensors *tensors, clb_net_opts *opts, size_t *L,
+                                  clb_error *error)
+{
+    const clb_tensor *t = clb_tensors_find(tensors, "net");
+    const double *x = t ? t->array.x : NULL;
+    if (!t) return clbi_fail(error, CLB_EFORMAT, "no array 'net': not a net that clb saved");
+    if (t->array.count != 4 || !(x[0] >= 1 && x[0] <= CLBI_NET_LAYERS) || x[0] != floor(x[0]) ||
+        !(x[1] >= 0 && x[1] < (int)CLB_ACTIVATION_COUNT) || x[1] != floor(x[1]) ||
+        !(x[2] >= -1 && x[2] <= x[0]) || x[2] != floor(x[2]) || !(fabs(x[3]) <= DBL_MAX))
+        return clbi_fail(error, CLB_EFORMAT, "array 'net' holds something else");
+    *L = (size_t)x[0];
+    opts->activation = (clb_activation)(int)x[1];
+    opts->bias = (int)x[2];
+    opts->param = x[3];
+    return CLB_OK;
+}
+
+/* The array letter l; NULL, and *error says so, unless it has that rank and is not empty. */
+static const clb_array *clbi_net_array(const clb_tensors *tensors, char letter, size_t l,
+                                       size_t rank, clb_error *error)
+{
+    char name[CLBI_NET_NAME];
+    const clb_tensor *t;
+    clbi_net_name(name, letter, l);
+    t = clb_tensors_find(tensors, name);
+    if (t && t->array.rank == rank && t->array.count > 0) return &t->array;
+    clbi_fail(error, CLB_EFORMAT, "array '%s' is missing or has another shape", name);
+    return NULL;
+}
+
+static clb_status clbi_net_values(const clb_array *array, clb_real *x, clb_error *error)
+{
+    size_t i;
+    for (i = 0; i < array->count; ++i) {
+        if (!clbi_real_ok(array->x[i]))
+            return clbi_fail(error, CLB_ENOTFINITE, "a weight is not finite");
+        x[i] = (clb_real)array->x[i];
+    }
+    return CLB_OK;
+}
+
+/* Parameters of layer l from its arrays. */
+static clb_status clbi_net_layer(clb_net *net, const clb_tensors *tensors, size_t l,
+                                 clb_error *error)
+{
+    const clb_array *W = clbi_net_array(tensors, 'W', l, 2, error), *b;
+    clb_status status;
+    if (!W) return CLB_EFORMAT;
+    status = clbi_net_values(W, net->theta + net->w[l], error);
+    if (status || net->b[l] == CLB_NO_BIAS) return status;
+    if (!(b = clbi_net_array(tensors, 'b', l, 1, error))) return CLB_EFORMAT;
+    if (b->count != net->m[l])
+        return clbi_fail(error, CLB_EFORMAT, "array 'b%z' has another length than W%z has rows", l,
+                         l);
+    return clbi_net_values(b, net->theta + net->b[l], error);
+}
+
+/* widths [L+1] from the shapes of the weight matrices. */
+static clb_status clbi_net_widths(const clb_tensors *tensors, size_t L, size_t *widths,
+                                  clb_error *error)
+{
+    size_t l;
+    for (l = 1; l <= L; ++l) {
+        const clb_array *W = clbi_net_array(tensors, 'W', l, 2, error);
+        if (!W) return CLB_EFORMAT;
+        if (l > 1 && W->shape[1] != widths[l - 1])
+            return clbi_fail(error, CLB_EFORMAT, "W%z takes %z inputs, W%z gives %z", l,
+                             W->shape[1], l - 1, widths[l - 1]);
+        widths[l - 1] = W->shape[1];
+        widths[l] = W->shape[0];
+    }
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_net_read(clb_net *net, const void *bytes, size_t size, clb_error *error)
+{
+    clb_net_opts opts = CLB_ZERO;
+    clb_tensors tensors;
+    size_t *widths = NULL, L = 0, l;
+    clb_status status = clb_npz_read(&tensors, bytes, size, error);
+    memset(net, 0, sizeof *net);
+    if (status) return status;
+    status = clbi_net_fields(&tensors, &opts, &L, error);
+    if (!status) status = clbi_alloc(&widths, L + 1, sizeof *widths);
+    if (!status) status = clbi_net_widths(&tensors, L, widths, error);
+    if (!status) status = clb_net_alloc(net, widths, L + 1, &opts);
+    for (l = 1; !status && l <= L; ++l) status = clbi_net_layer(net, &tensors, l, error);
+    if (status) clb_net_free(net);
+    CLB_FREE(widths);
+    clb_tensors_free(&tensors);
+    return clbi_done(error, status);
+}
+
+/* Text being written: room bytes at `at` (NULL: only counted). */
+typedef struct clbi_code {
+    char  *at;
+    size_t room, size;
+} clbi_code;
+
+static void clbi_code_text(clbi_code *out, const char *text)
+{
+    for (; *text; ++text, ++out->size)
+        if (out->at && out->size < out->room) out->at[out->size] = *text;
+}
+
+static void clbi_code_size(clbi_code *out, size_t value)
+{
+    char digits[24];
+    digits[clbi_put_size(digits, 0, value)] = '\0';
+    clbi_code_text(out, digits);
+}
+
+static int clbi_is_identifier(const char *name)
+{
+    const char *p;
+    for (p = name; *p; ++p) {
+        char c = (char)(*p | 0x20);
+        if (!(c >= 'a' && c <= 'z') && *p != '_' &&
+            !(p > name && clbi_is_digit((unsigned char)*p))) return 0;
+    }
+    return p > name;
+}
+
+CLBDEF clb_status clb_net_write_c(char *buffer, size_t capacity, size_t *size, const clb_net *net,
+                                  const char *name)
+{
+    clbi_code out;
+    unsigned char *bytes = NULL;
+    size_t i, count;
+    clb_status status;
+    if (!clbi_is_identifier(name)) return CLB_EOPTION;
+    status = clb_net_write(NULL, 0, &count, net);
+    if (!status) status = clbi_alloc(&bytes, count, 1);
+    if (!status) status = clb_net_write(bytes, count, &count, net);
+    out.at = buffer, out.room = capacity, out.size = 0;
+    if (!status) {
+        clbi_code_text(&out, "static const unsigned char ");
+        clbi_code_text(&out, name);
+        clbi_code_text(&out, "[");
+        clbi_code_size(&out, count);
+        clbi_code_text(&out, "] = {");
+        for (i = 0; i < count; ++i) {
+            clbi_code_text(&out, i % 20 ? "," : i ? ",\n    " : "\n    ");
+            clbi_code_size(&out, bytes[i]);
+        }
+        clbi_code_text(&out, "\n};\n");
+        *size = out.size;
+        if (buffer && out.size > capacity) status = CLB_ESIZE;
+    }
+    CLB_FREE(bytes);
+    return status;
+}
+
+#ifndef CLB_NO_STDIO
+CLBDEF clb_status clb_net_save(const clb_net *net, const char *path)
+{
+    clb_tensors tensors;
+    void *arena;
+    clb_status status = clbi_net_tensors(&tensors, net, &arena);
+    if (!status) status = clb_npz_save(&tensors, path);
+    CLB_FREE(arena);
+    return status;
+}
+
+CLBDEF clb_status clb_net_load(clb_net *net, const char *path, clb_error *error)
+{
+    unsigned char *bytes;
+    size_t size;
+    clb_status status = clbi_read_file(path, &bytes, &size);
+    memset(net, 0, sizeof *net);
+    clbi_clear(error);
+    if (status) return clbi_fail(error, status, "%s: %s", path, clb_strerror(status));
+    status = clb_net_read(net, bytes, size, error);
+    CLB_FREE(bytes);
+    return status;
+}
+#endif /* CLB_NO_STDIO */
+
 #endif /* CLB_FREESTANDING */
+
+/* ============================================================================================
+ * @S47 AUDIT
+ * ========================================================================================== */
+
+#define CLBI_LAGS 48                 /* displacements back that Nesterov's velocity is made of    */
+#define CLBI_EXCESS 5.0              /* a law holds if its residual is below so many roundings    */
+
+/* One law of one neuron at one step. a: outgoing weights, b: incoming ones and bias. */
+typedef struct clbi_neuron_law {
+    size_t step, layer, neuron;      /* step: index of the displacement                           */
+    double a0, b0;                   /* <v_W, v_D>, <u_W, u_D> + b_W b_D, at this displacement    */
+    double a1, b1;                   /* with the displacement before it; 0 if there is none       */
+    double A, B, bias;               /* |v|^2, |u|^2, b^2                                         */
+    double last;                     /* Q_{t-1} + s_{t-1}                                         */
+    double noise;                    /* standard deviation of a0 - b0 by rounding                 */
+    double lag[CLBI_LAGS];           /* q(W_t, D_{t-k}), k = 0, 1, ...                            */
+    size_t lags;                     /* how many of them there are                                */
+    int    whole;                    /* they reach back to the start of the training              */
+} clbi_neuron_law;
+
+/* What may stand on the right side of a law; a model is a set of these. */
+enum { CLBI_TERM_MOMENTUM = 1, CLBI_TERM_DECAY = 2, CLBI_TERM_NO_BIAS = 4, CLBI_TERM_NESTEROV = 8,
+       CLBI_TERM_DECOUPLED = 16, CLBI_TERM_GROUP = 32, CLBI_TERM_NORMALISED = 64 };
+#define CLBI_TERMS 5
+
+typedef struct clbi_fit {
+    double value[CLBI_TERMS], error[CLBI_TERMS];  /* error: standard deviation by rounding        */
+    double excess, residual;         /* root mean square over the noise, over the terms           */
+    double mu;                       /* of the nonlinear models                                   */
+    size_t count;                    /* laws that took part                                       */
+} clbi_fit;
+
+typedef struct clbi_audit {
+    const clb_net       *net;
+    const double *const *theta;
+    const size_t        *step;
+    size_t               snapshots, laws, hidden, steps;
+    clbi_neuron_law            *law;
+    unsigned char       *bad;        /* [snapshots] displacement is left out                      */
+    unsigned char       *frozen;     /* [L+1] layer never moved                                   */
+    double              *x;          /* [laws][CLBI_TERMS + 1] rows of a fit                      */
+    double               rounding;   /* 2^-digits                                                 */
+    int                  middle, has_bias;
+} clbi_audit;
+
+/* Terms and left side of a law under a model; 0 if the law cannot take part. */
+static int clbi_law_row(const clbi_neuron_law *w, int model, double mu, double *x, double *y,
+                        double *noise)
+{
+    double Q = w->A - w->B - (model & CLBI_TERM_NO_BIAS ? 0.0 : w->bias), forget, c, largest;
+    int n = 0;
+    size_t k;
+    *noise = w->noise;
+    *y = w->a0 - w->b0;
+    if (model & CLBI_TERM_NORMALISED) {
+        *y = w->b0;
+        if (w->lags < 2) return 0;
+        x[n++] = w->b1;
+        x[n++] = -(w->B + w->bias);
+        return 1;
+    }
+    if (model & CLBI_TERM_GROUP) {
+        if (w->lags < 2) return 0;
+        *y = w->a0;
+        x[0] = w->b0, x[1] = w->a1, x[2] = w->b1, x[3] = w->A, x[4] = w->B;
+        return 1;
+    }
+    if (model & CLBI_TERM_NESTEROV) {            /* U_{t+1} - mu U_t from the displacements */
+        forget = mu / (1.0 + mu);
+        *y = w->lag[0];
+        for (k = 1, c = forget - mu; k < w->lags; ++k, c *= forget) *y += c * w->lag[k];
+        if (!w->whole && w->lags < 12) return 0;
+        for (largest = 0, k = 0; !w->whole && k < w->lags; ++k)  /* what is not seen of the past */
+            if (fabs(w->lag[k]) > largest) largest = fabs(w->lag[k]);
+        *noise += 2.0 * fabs(c) * largest;
+        if (model & CLBI_TERM_DECAY) x[n++] = -Q * (1.0 + mu);
+        return 1;
+    }
+    if (model & CLBI_TERM_DECOUPLED) {
+        if (w->lags < 2) return 0;
+        *y -= mu * (w->a1 - w->b1);
+        x[n++] = -(Q - mu * w->last);
+        return 1;
+    }
+    if ((model & CLBI_TERM_MOMENTUM) && w->lags < 2) return 0;
+    if (model & CLBI_TERM_MOMENTUM) x[n++] = w->a1 - w->b1;
+    if (model & CLBI_TERM_DECAY) x[n++] = -Q;
+    return 1;
+}
+
+static size_t clbi_model_terms(int model)
+{
+    if (model & CLBI_TERM_GROUP) return 5;
+    if (model & CLBI_TERM_NORMALISED) return 2;
+    if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED)) return (model & CLBI_TERM_DECAY) != 0;
+    return (size_t)((model & CLBI_TERM_MOMENTUM) != 0) + ((model & CLBI_TERM_DECAY) != 0);
+}
+
+/* Least squares by Gram-Schmidt on the columns of the rows x [count][CLBI_TERMS + 1], whose last
+ * entry is the left side, twice (the second pass works on what the first left). Columns are
+ * scaled to length 1; one that is a combination of those before it gets 0. */
+static void clbi_least_squares(double *x, size_t count, size_t n, double *value, double *error)
+{
+    double R[CLBI_TERMS][CLBI_TERMS], scale[CLBI_TERMS], right[CLBI_TERMS], sum;
+    int used[CLBI_TERMS], pass;
+    size_t r, i, j, k;
+    const size_t stride = CLBI_TERMS + 1;
+    memset(R, 0, sizeof R);
+    for (j = 0; j < n; ++j) {
+        for (sum = 0, r = 0; r < count; ++r) sum += x[r * stride + j] * x[r * stride + j];
+        scale[j] = sum > 0 ? sqrt(sum) : 1.0;
+        for (r = 0; r < count; ++r) x[r * stride + j] /= scale[j];
+        for (pass = 0; pass < 2; ++pass)
+            for (i = 0; i < j; ++i) {
+                if (!used[i]) continue;
+                for (sum = 0, r = 0; r < count; ++r) sum += x[r * stride + i] * x[r * stride + j];
+                R[i][j] += sum;
+                for (r = 0; r < count; ++r) x[r * stride + j] -= sum * x[r * stride + i];
+            }
+        for (sum = 0, r = 0; r < count; ++r) sum += x[r * stride + j] * x[r * stride + j];
+        R[j][j] = sqrt(sum);
+        used[j] = R[j][j] > 1e-11;
+        for (r = 0; used[j] && r < count; ++r) x[r * stride + j] /= R[j][j];
+    }
+    memset(right, 0, sizeof right);
+    for (pass = 0; pass < 2; ++pass)
+        for (j = 0; j < n; ++j) {
+            if (!used[j]) continue;
+            for (sum = 0, r = 0; r < count; ++r) sum += x[r * stride + j] * x[r * stride + n];
+            right[j] += sum;
+            for (r = 0; r < count; ++r) x[r * stride + n] -= sum * x[r * stride + j];
+        }
+    for (j = n; j-- > 0;) {                      /* R value = right; error from the rows of R^-1 */
+        double inverse[CLBI_TERMS] = { 0 };
+        value[j] = error[j] = 0.0;
+        if (!used[j]) continue;
+        for (sum = right[j], i = j + 1; i < n; ++i) sum -= R[j][i] * value[i] * scale[i];
+        value[j] = sum / R[j][j] / scale[j];
+        inverse[j] = 1.0 / R[j][j];
+        for (i = j + 1; i < n; ++i) {
+            if (!used[i]) continue;
+            for (sum = 0, k = j; k < i; ++k) sum -= inverse[k] * R[k][i];
+            inverse[i] = sum / R[i][i];
+        }
+        for (sum = 0, i = j; i < n; ++i) sum += inverse[i] * inverse[i];
+        error[j] = sqrt(sum) / scale[j];
+    }
+}
+
+/* Which laws a fit looks at: all, or those of one step or one layer. */
+typedef struct clbi_where { size_t step, layer; } clbi_where;
+static const clbi_where clbi_everywhere = { (size_t)-1, 0 };
+
+static int clbi_law_wanted(const clbi_audit *au, const clbi_neuron_law *w, const clbi_where *where)
+{
+    if (au->bad[w->step]) return 0;
+    if (where->step != (size_t)-1 && where->step != w->step) return 0;
+    return where->layer == 0 || where->layer == w->layer;
+}
+
+/* The model at a given mu, weighted by the rounding. */
+static void clbi_fit_linear(clbi_audit *au, int model, double mu, const clbi_where *where,
+                            clbi_fit *fit)
+{
+    double terms = 0, left = 0, noise, r, *row;
+    size_t n = clbi_model_terms(model), j, k, count = 0;
+    memset(fit, 0, sizeof *fit);
+    fit->mu = mu;
+    for (k = 0; k < au->laws; ++k) {
+        const clbi_neuron_law *w = &au->law[k];
+        row = au->x + count * (CLBI_TERMS + 1);
+        if (!clbi_law_wanted(au, w, where) ||
+            !clbi_law_row(w, model, mu, row, &row[n], &noise)) continue;
+        for (j = 0; j <= n; ++j) row[j] /= noise;
+        r = (fabs(w->a0) + fabs(w->b0)) / noise;
+        terms += r * r;
+        ++count;
+    }
+    clbi_least_squares(au->x, count, n, fit->value, fit->error);
+    for (k = 0; k < count; ++k) {
+        r = au->x[k * (CLBI_TERMS + 1) + n];
+        left += r * r;
+    }
+    fit->count = count;
+    if (count <= n) fit->excess = fit->residual = DBL_MAX;
+    else {
+        fit->excess = sqrt(left / (double)(count - n));
+        fit->residual = terms > 0 ? sqrt(left / terms) : 0.0;
+    }
+}
+
+/* Models that are not linear in mu: golden-section search after a scan. */
+static void clbi_fit_search(clbi_audit *au, int model, const clbi_where *where, clbi_fit *fit)
+{
+    const double ratio = 0.6180339887498949;
+    double low = 0, high = 0, best = -1, a, b;
+    clbi_fit fa, fb;
+    int i;
+    for (i = 0; i <= 50; ++i) {
+        double mu = i < 50 ? 0.02 * i : 0.99;
+        clbi_fit_linear(au, model, mu, where, &fa);
+        if (best < 0 || fa.excess < best) best = fa.excess, low = mu - 0.02, high = mu + 0.02;
+    }
+    a = high - ratio * (high - low), b = low + ratio * (high - low);
+    clbi_fit_linear(au, model, a, where, &fa);
+    clbi_fit_linear(au, model, b, where, &fb);
+    for (i = 0; i < 80 && high - low > 1e-16; ++i) {
+        if (fa.excess < fb.excess) {
+            high = b, b = a, fb = fa;
+            a = high - ratio * (high - low);
+            clbi_fit_linear(au, model, a, where, &fa);
+        } else {
+            low = a, a = b, fa = fb;
+            b = low + ratio * (high - low);
+            clbi_fit_linear(au, model, b, where, &fb);
+        }
+    }
+    *fit = fa.excess < fb.excess ? fa : fb;
+}
+
+static void clbi_fit_model(clbi_audit *au, int model, const clbi_where *where, clbi_fit *fit)
+{
+    if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED)) clbi_fit_search(au, model, where, fit);
+    else clbi_fit_linear(au, model, 0.0, where, fit);
+}
+
+/* ---- the laws ------------------------------------------------------------------------------ */
+
+/* Terms of the laws between snapshots i and i + 1 for neuron j of layer l. back[k]: index of the
+ * displacement k before, as a snapshot number. */
+static void clbi_law_make(const clbi_audit *au, size_t i, size_t l, size_t j, clbi_neuron_law *w)
+{
+    const clb_net *net = au->net;
+    const double *W = au->theta[i], *N = au->theta[i + 1];
+    size_t in = net->m[l - 1], m = net->m[l], out = net->m[l + 1], e, k, lags = 1;
+    double variance = 0, sum;
+    while (lags < CLBI_LAGS && lags <= i && au->step[i - lags] + lags == au->step[i] &&
+           !au->bad[i - lags]) ++lags;
+    memset(w, 0, sizeof *w);
+    w->step = i, w->layer = l, w->neuron = j, w->lags = lags;
+    w->whole = lags == i + 1 && !au->middle;
+    for (k = 0; k < lags; ++k) {
+        const double *P = au->theta[i - k], *S = au->theta[i - k + 1];
+        double a = 0, b = 0;
+        for (e = 0; e < out; ++e) {
+            size_t at = net->w[l + 1] + e * m + j;
+            a += W[at] * (S[at] - P[at]);
+        }
+        for (e = 0; e < in; ++e) {
+            size_t at = net->w[l] + j * in + e;
+            b += W[at] * (S[at] - P[at]);
+        }
+        if (au->has_bias) b += W[net->b[l] + j] * (S[net->b[l] + j] - P[net->b[l] + j]);
+        if (k == 0) w->a0 = a, w->b0 = b;
+        if (k == 1) w->a1 = a, w->b1 = b;
+        w->lag[k] = a - b;
+    }
+    for (e = 0; e < out + in + (size_t)au->has_bias; ++e) {
+        size_t at = e < out ? net->w[l + 1] + e * m + j
+                  : e < out + in ? net->w[l] + j * in + e - out : net->b[l] + j;
+        double x = W[at], D = N[at] - x, y = e < out ? x * x : -x * x;
+        if (e < out) w->A += x * x;
+        else if (e < out + in) w->B += x * x;
+        else w->bias = x * x;
+        sum = fabs(x) * (fabs(x) + fabs(N[at])) + 16.0 * fabs(x * D);
+        variance += sum * sum;
+        if (lags > 1) {
+            const double before = au->theta[i - 1][at];
+            w->last += y > 0 || (y == 0 && e < out) ? before * x : -before * x;
+        }
+    }
+    w->noise = au->rounding * sqrt(variance) + 1e-300;
+}
+
+/* Binary digits that the values of all snapshots need: 8, 11, 24 or 53. */
+static int clbi_digits_needed(const double *const *theta, size_t count, size_t P)
+{
+    static const int sizes[] = { 8, 11, 24, 53 };
+    size_t i, k;
+    int s = 0, exponent;
+    for (i = 0; i < count && s < 3; ++i)
+        for (k = 0; k < P && s < 3; ++k) {
+            double m = frexp(theta[i][k], &exponent);
+            while (s < 3 && ldexp(m, sizes[s]) != floor(ldexp(m, sizes[s]))) ++s;
+        }
+    return sizes[s];
+}
+
+static clb_status clbi_audit_check(const clb_net *net, const double *const *theta, size_t count,
+                                   const clb_audit_opts *o)
+{
+    size_t i, k;
+    if (net->L < 2)
+        return clbi_fail(o->error, CLB_ESHAPE, "a net of one layer has no law: it needs two");
+    if (count < 3) return clbi_fail(o->error, CLB_EOPTION, "%z snapshots: three are needed", count);
+    for (i = 1; o->step && i < count; ++i)
+        if (o->step[i] <= o->step[i - 1])
+            return clbi_fail(o->error, CLB_EOPTION, "step %z follows step %z: not ascending",
+                             o->step[i], o->step[i - 1]);
+    for (i = 0; i < count; ++i)
+        for (k = 0; k < net->P; ++k)
+            if (!(fabs(theta[i][k]) <= DBL_MAX))
+                return clbi_fail(o->error, CLB_ENOTFINITE, "NaN or infinity in snapshot %z", i);
+    return CLB_OK;
+}
+
+/* Marks displacements that are none (steps missing by their numbers) and layers that never move. */
+static void clbi_audit_marks(clbi_audit *au)
+{
+    const clb_net *net = au->net;
+    size_t i, l, k;
+    for (i = 0; i + 1 < au->snapshots; ++i) {
+        au->bad[i] = au->step[i + 1] != au->step[i] + 1;
+        au->steps += !au->bad[i];
+    }
+    for (l = 1; l <= net->L; ++l) {
+        const double *first = au->theta[0] + net->w[l];
+        au->frozen[l] = 1;
+        for (i = 1; i < au->snapshots && au->frozen[l]; ++i)
+            for (k = 0; k < clb_layer_size(net, l) && au->frozen[l]; ++k)
+                if (au->theta[i][net->w[l] + k] != first[k]) au->frozen[l] = 0;
+    }
+}
+
+/* All laws of all usable displacements, at most `neurons` of a layer, evenly spaced. */
+static clb_status clbi_audit_laws(clbi_audit *au, size_t neurons)
+{
+    const clb_net *net = au->net;
+    size_t l, i, j, all = 0;
+    clb_status status;
+    for (l = 1; l < net->L; ++l) {
+        if (au->frozen[l] || au->frozen[l + 1]) continue;
+        au->hidden += net->m[l] < neurons ? net->m[l] : neurons;
+    }
+    if (!clbi_mul_size(au->hidden, au->steps, &all)) return CLB_ESIZE;
+    status = clbi_alloc(&au->law, all, sizeof *au->law);
+    if (!status) status = clbi_alloc(&au->x, all, (CLBI_TERMS + 1) * sizeof *au->x);
+    if (status) return status;
+    for (i = 0; i + 1 < au->snapshots; ++i) {
+        if (au->bad[i]) continue;
+        for (l = 1; l < net->L; ++l) {
+            size_t of = net->m[l] < neurons ? net->m[l] : neurons;
+            if (au->frozen[l] || au->frozen[l + 1]) continue;
+            for (j = 0; j < of; ++j)
+                clbi_law_make(au, i, l, j * net->m[l] / of, &au->law[au->laws++]);
+        }
+    }
+    return CLB_OK;
+}
+
+/* ---- judgement ----------------------------------------------------------------------------- */
+
+/* Laws of a constant step size, the simpler before the richer. */
+static const int clbi_models[] = {
+    0, CLBI_TERM_DECAY, CLBI_TERM_DECAY | CLBI_TERM_NO_BIAS, CLBI_TERM_MOMENTUM,
+    CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY, CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY | CLBI_TERM_NO_BIAS,
+    CLBI_TERM_NESTEROV, CLBI_TERM_NESTEROV | CLBI_TERM_DECAY,
+    CLBI_TERM_NESTEROV | CLBI_TERM_DECAY | CLBI_TERM_NO_BIAS, CLBI_TERM_DECOUPLED | CLBI_TERM_DECAY,
+    CLBI_TERM_DECOUPLED | CLBI_TERM_DECAY | CLBI_TERM_NO_BIAS };
+
+static int clbi_fit_holds(const clbi_fit *fit) { return fit->excess <= CLBI_EXCESS; }
+
+/* 1 if every parameter of the fit stands out of its own uncertainty. */
+static int clbi_fit_significant(const clbi_fit *fit, int model)
+{
+    double wider = fit->excess > 1.0 ? fit->excess : 1.0;
+    size_t j;
+    for (j = 0; j < clbi_model_terms(model); ++j)
+        if (!(fabs(fit->value[j]) > 6.0 * wider * fit->error[j])) return 0;
+    if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED)) return fit->mu > 1e-3;
+    return 1;
+}
+
+/* The best of the models that hold: a richer one must lower the residual by more than chance. -1 if
+ * none holds. */
+static int clbi_best_model(clbi_audit *au, const clbi_where *where, clbi_fit *best)
+{
+    size_t i;
+    int found = -1, linear = 0;
+    double least = 0;
+    for (i = 0; i < sizeof clbi_models / sizeof clbi_models[0]; ++i) {
+        int model = clbi_models[i];
+        size_t k = clbi_model_terms(model);
+        double score, excess, chance;
+        clbi_fit fit;
+        if ((model & CLBI_TERM_NO_BIAS) && !au->has_bias) continue;
+        if ((model & CLBI_TERM_NESTEROV) && linear) continue;
+        clbi_fit_model(au, model, where, &fit);
+        if (!clbi_fit_holds(&fit) || !clbi_fit_significant(&fit, model)) continue;
+        if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED)) ++k;
+        else linear |= !(model & CLBI_TERM_DECAY);
+        excess = fit.excess > 0.02 ? fit.excess : 0.02;
+        chance = clb_log((double)fit.count) / (double)fit.count;
+        score = 2.0 * clb_log(excess) + 6.0 * (double)k * chance;
+        if (found >= 0 && !(score < least)) continue;
+        if (found >= 0 && (model & CLBI_TERM_DECOUPLED) && fit.excess > 0.7 * best->excess)
+            continue;                            /* L2 explains it as well: the usual one */
+        found = model, least = score, *best = fit;
+    }
+    return found;
+}
+
+/* Residual of one law under a fit; 0 if it cannot take part. */
+static int clbi_law_left(const clbi_neuron_law *w, int model, const clbi_fit *fit, double *y,
+                         double *noise)
+{
+    double x[CLBI_TERMS];
+    size_t j;
+    if (!clbi_law_row(w, model, fit->mu, x, y, noise)) return 0;
+    for (j = 0; j < clbi_model_terms(model); ++j) *y -= x[j] * fit->value[j];
+    return 1;
+}
+
+/* Residual of a step, or of a layer in the steps that count, over its rounding. */
+static double clbi_step_excess(const clbi_audit *au, int model, const clbi_fit *fit, size_t step,
+                               size_t layer)
+{
+    double y, noise, sum = 0;
+    size_t k, count = 0;
+    for (k = 0; k < au->laws; ++k) {
+        const clbi_neuron_law *w = &au->law[k];
+        if (step == (size_t)-1 ? au->bad[w->step] : w->step != step) continue;
+        if ((layer && w->layer != layer) || !clbi_law_left(w, model, fit, &y, &noise)) continue;
+        sum += y / noise * (y / noise);
+        ++count;
+    }
+    return count ? sqrt(sum / (double)count) : 0.0;
+}
+
+/* The model with the fewest steps to leave out, at most a quarter of them; they are marked bad. */
+static int clbi_best_trimmed(clbi_audit *au, clbi_fit *best, unsigned char *keep)
+{
+    size_t most = au->steps / 4 > 2 ? au->steps / 4 : 2, fewest = most + 1, i, k;
+    int found = -1;
+    memcpy(keep, au->bad, au->snapshots);
+    for (i = 0; i < 6 && fewest > 1; ++i) {
+        clbi_fit fit;
+        int model = clbi_models[i];
+        size_t dropped = 0;
+        if ((model & CLBI_TERM_NO_BIAS) && !au->has_bias) continue;
+        for (;;) {
+            double worst = 0;
+            size_t at = (size_t)-1;
+            clbi_fit_linear(au, model, 0.0, &clbi_everywhere, &fit);
+            if (clbi_fit_holds(&fit) || dropped == most || dropped + 1 >= fewest) break;
+            for (k = 0; k + 1 < au->snapshots; ++k) {
+                double e = au->bad[k] ? 0.0 : clbi_step_excess(au, model, &fit, k, 0);
+                if (e > worst) worst = e, at = k;
+            }
+            if (at == (size_t)-1) break;
+            au->bad[at] = 2;
+            ++dropped;
+        }
+        if (clbi_fit_holds(&fit) && dropped < fewest && clbi_fit_significant(&fit, model)) {
+            fewest = dropped, found = model, *best = fit;
+            memcpy(keep + au->snapshots, au->bad, au->snapshots);
+        }
+        memcpy(au->bad, keep, au->snapshots);
+    }
+    if (found >= 0) memcpy(au->bad, keep + au->snapshots, au->snapshots);
+    return found;
+}
+
+/* Squared length of a displacement. */
+static double clbi_moved(const clbi_audit *au, size_t i)
+{
+    double sum = 0, d;
+    size_t k;
+    for (k = 0; k < au->net->P; ++k) {
+        d = au->theta[i + 1][k] - au->theta[i][k];
+        sum += d * d;
+    }
+    return sum;
+}
+
+/* What happened at a step that was left out: its law with one factor on the right side (a new step
+ * size), or about two updates in one, or something else. */
+static clb_audit_event clbi_event(clbi_audit *au, int model, const clbi_fit *fit, size_t step)
+{
+    clb_audit_event event;
+    double sxy = 0, sxx = 0, left = 0, noise, x[CLBI_TERMS], y, p, before, after, worst = 0;
+    size_t k, j, count = 0;
+    int pass;
+    memset(&event, 0, sizeof event);
+    for (k = 0; k < au->laws; ++k) {
+        const clbi_neuron_law *w = &au->law[k];
+        if (w->step != step || !clbi_law_left(w, model, fit, &y, &noise)) continue;
+        event.neurons += fabs(y) > CLBI_EXCESS * noise;
+        if (fabs(y) > worst * noise)
+            worst = fabs(y) / noise, event.layer = w->layer, event.neuron = w->neuron;
+    }
+    for (pass = 0; pass < 2; ++pass)
+        for (k = 0; k < au->laws; ++k) {
+            const clbi_neuron_law *w = &au->law[k];
+            if (w->step != step || !clbi_law_row(w, model, fit->mu, x, &y, &noise)) continue;
+            for (p = 0, j = 0; j < clbi_model_terms(model); ++j) p += x[j] * fit->value[j];
+            y /= noise, p /= noise;
+            if (pass == 0) sxy += p * y, sxx += p * p;
+            else left += (y - sxy / sxx * p) * (y - sxy / sxx * p), ++count;
+        }
+    event.step = au->step[step];
+    event.factor = sxx > 0 ? sxy / sxx : 0.0;
+    event.kind = CLB_EVENT_RATE;
+    if (sxx > 0 && count > 1 && sqrt(left / (double)count) <= CLBI_EXCESS && event.factor > 0)
+        return event;
+    event.factor = 1.0;
+    before = step > 0 ? clbi_moved(au, step - 1) : clbi_moved(au, step + 1);
+    after = step + 2 < au->snapshots ? clbi_moved(au, step + 1) : before;
+    p = clbi_moved(au, step) / (before > after ? before : after);
+    event.kind = p > 2.0 && p < 40.0 ? CLB_EVENT_GAP : CLB_EVENT_EDIT;
+    return event;
+}
+
+/* Correlation of a and b over the laws, each over its rounding: near 1 for a gradient method. */
+static double clbi_law_correlation(const clbi_audit *au)
+{
+    double aa = 0, bb = 0, ab = 0;
+    size_t k;
+    for (k = 0; k < au->laws; ++k) {
+        double a = au->law[k].a0 / au->law[k].noise, b = au->law[k].b0 / au->law[k].noise;
+        aa += a * a, bb += b * b, ab += a * b;
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0.0;
+}
+
+/* (mean |D|)^2 / mean D^2 over the entries that move in the first displacement: 1 if all move by
+ * the same amount, as the first step of Adam and RMSprop has it; 2/pi for normals. */
+static double clbi_evenness(const clbi_audit *au)
+{
+    double one = 0, two = 0, d;
+    size_t k, count = 0;
+    for (k = 0; k < au->net->P; ++k) {
+        d = fabs(au->theta[1][k] - au->theta[0][k]);
+        if (d > 0) one += d, two += d * d, ++count;
+    }
+    return count ? one * one / ((double)count * two) : 0.0;
+}
+
+/* Step by step: momentum and decay of each displacement from its neurons alone. Finds runs whose
+ * step size changes. mu[i], decay[i], error[i]: NaN where a step does not fit. Returns the share of
+ * steps that do. */
+static double clbi_step_fits(clbi_audit *au, int model, double *mu, double *decay, double *error)
+{
+    size_t i, held = 0, tried = 0;
+    for (i = 0; i + 1 < au->snapshots; ++i) {
+        clbi_where where = clbi_everywhere;
+        clbi_fit fit;
+        size_t n = clbi_model_terms(model);
+        where.step = i;
+        mu[i] = decay[i] = error[i] = (double)NAN;
+        if (au->bad[i]) continue;
+        clbi_fit_linear(au, model, 0.0, &where, &fit);
+        if (fit.count < n + 3) continue;
+        ++tried;
+        if (!clbi_fit_holds(&fit)) continue;
+        ++held;
+        mu[i] = model & CLBI_TERM_MOMENTUM ? fit.value[0] : 0.0;
+        decay[i] = model & CLBI_TERM_DECAY ? fit.value[n - 1] : 0.0;
+        error[i] = fit.error[n - 1];             /* of the decay if there is one */
+    }
+    return tried > 2 ? (double)held / (double)tried : 0.0;
+}
+
+/* Share of the entries of the first displacement that have its largest size. */
+static double clbi_at_bound(const clbi_audit *au)
+{
+    double most = 0, d;
+    size_t k, count = 0, moved = 0;
+    for (k = 0; k < au->net->P; ++k) {
+        d = fabs(au->theta[1][k] - au->theta[0][k]);
+        if (d > most) most = d;
+    }
+    for (k = 0; k < au->net->P; ++k) {
+        d = fabs(au->theta[1][k] - au->theta[0][k]);
+        moved += d > 0;
+        count += d > 0 && d > 0.999 * most;
+    }
+    return moved ? (double)count / (double)moved : 0.0;
+}
+
+static clb_measured clbi_measured(double value, double error, double excess)
+{
+    clb_measured m;
+    m.value = value;
+    m.error = 1.96 * error * (excess > 1.0 ? excess : 1.0);
+    return m;
+}
+
+/* Momentum and decay of a fit. */
+static void clbi_fit_report(int model, const clbi_fit *fit, clb_measured *momentum,
+                            clb_measured *decay)
+{
+    size_t n = clbi_model_terms(model);
+    int searched = model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED);
+    memset(momentum, 0, sizeof *momentum);
+    memset(decay, 0, sizeof *decay);
+    if (model & CLBI_TERM_MOMENTUM)
+        *momentum = clbi_measured(fit->value[0], fit->error[0], fit->excess);
+    if (searched) *momentum = clbi_measured(fit->mu, fit->error[CLBI_TERMS - 1], fit->excess);
+    if (model & CLBI_TERM_DECAY)
+        *decay = clbi_measured(fit->value[n - 1], fit->error[n - 1], fit->excess);
+}
+
+/* Standard deviation of mu of a searched model, from the curvature of its squared residual. */
+static void clbi_fit_mu_error(clbi_audit *au, int model, clbi_fit *fit)
+{
+    double h = 1e-4, f0, f1, f2, curvature;
+    clbi_fit at;
+    if (!(model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED))) return;
+    clbi_fit_linear(au, model, fit->mu - h, &clbi_everywhere, &at);
+    f1 = at.excess * at.excess;
+    clbi_fit_linear(au, model, fit->mu + h, &clbi_everywhere, &at);
+    f2 = at.excess * at.excess;
+    f0 = fit->excess * fit->excess;
+    curvature = (f1 - 2.0 * f0 + f2) / (h * h) * (double)fit->count / 2.0;
+    fit->error[CLBI_TERMS - 1] = curvature > 0 ? 1.0 / sqrt(curvature) : 1.0;
+}
+
+/* The layers one by one: residuals under the whole run's model, drift, the neurons that break. */
+static void clbi_audit_layers(clbi_audit *au, clb_audit *out, int model, const clbi_fit *fit)
+{
+    size_t l, k, h;
+    for (l = 1; l < out->L; ++l) {
+        clb_audit_layer *layer = &out->layer[l];
+        double worst = 0, terms = 0, sum = 0;
+        layer->rate.value = 1.0;
+        layer->frozen = au->frozen[l] || au->frozen[l + 1];
+        layer->momentum = out->momentum, layer->decay = out->decay;
+        layer->excess = clbi_step_excess(au, model, fit, (size_t)-1, l);
+        for (h = 0; h < au->hidden; ++h) {       /* the laws of a step stand one after another */
+            double own = 0;
+            size_t count = 0;
+            if (au->law[h].layer != l) continue;
+            for (k = h; k < au->laws; k += au->hidden) {
+                const clbi_neuron_law *w = &au->law[k];
+                double y, noise;
+                if (au->bad[w->step] || !clbi_law_left(w, model, fit, &y, &noise)) continue;
+                terms += w->a0 * w->a0 + w->b0 * w->b0;
+                sum += y * y;
+                own += y / noise * (y / noise), ++count;
+            }
+            own = count ? sqrt(own / (double)count) : 0.0;
+            layer->broken += own > CLBI_EXCESS;
+            if (own > worst) worst = own, layer->worst = au->law[h].neuron;
+        }
+        layer->residual = terms > 0 ? sqrt(sum / terms) : 0.0;
+        for (k = 0; k + 1 < au->snapshots; ++k) {
+            const double *W = au->theta[k], *N = au->theta[k + 1];
+            size_t part, e, of[3], at[3];
+            of[0] = clb_layer_size(au->net, l + 1), at[0] = au->net->w[l + 1];
+            of[1] = clb_layer_size(au->net, l), at[1] = au->net->w[l];
+            of[2] = au->has_bias ? au->net->m[l] : 0, at[2] = au->net->b[l];
+            for (part = 0; part < 3; ++part)
+                for (e = at[part]; e < at[part] + of[part]; ++e) {
+                    double d = N[e] - W[e], sign = part ? -1.0 : 1.0;
+                    layer->first += sign * 2.0 * W[e] * d;
+                    layer->second += sign * d * d;
+                }
+        }
+        layer->drift = layer->first + layer->second;
+    }
+}
+
+/* Every layer has a law of its own: 1 and its rates if so. */
+static int clbi_audit_groups(clbi_audit *au, clb_audit *out)
+{
+    size_t l, usable = 0, held = 0;
+    for (l = 1; l < out->L; ++l) {
+        clb_audit_layer *layer = &out->layer[l];
+        clbi_where where = clbi_everywhere;
+        clbi_fit fit;
+        int model;
+        if (layer->frozen) continue;
+        ++usable;
+        where.layer = l;
+        model = clbi_best_model(au, &where, &fit);
+        if (model >= 0) clbi_fit_report(model, &fit, &layer->momentum, &layer->decay);
+        else {
+            clbi_fit_linear(au, CLBI_TERM_GROUP, 0.0, &where, &fit);
+            if (!clbi_fit_holds(&fit)) continue;
+            layer->rate = clbi_measured(fit.value[0], fit.error[0], fit.excess);
+            layer->momentum = clbi_measured(fit.value[1], fit.error[1], fit.excess);
+            layer->decay = clbi_measured(-fit.value[3], fit.error[3], fit.excess);
+        }
+        layer->excess = fit.excess, layer->residual = fit.residual;
+        ++held;
+    }
+    return usable > 0 && held == usable;
+}
+
+/* Momentum can be told from none only where the terms it would add stand out of the rounding. */
+static int clbi_audit_blind(clbi_audit *au)
+{
+    double sum = 0, x;
+    size_t k, count = 0;
+    for (k = 0; k < au->laws; ++k) {
+        if (au->law[k].lags < 2) continue;
+        x = (au->law[k].a1 - au->law[k].b1) / au->law[k].noise;
+        sum += x * x, ++count;
+    }
+    return count == 0 || sum < 9.0 * (double)count;
+}
+
+/* A run whose step size changes: at a few steps, or all the time. */
+static int clbi_audit_schedule(clbi_audit *au, clb_audit *out)
+{
+    static const int models[] = { CLBI_TERM_DECAY, CLBI_TERM_MOMENTUM,
+                                  CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY };
+    double *mu, *decay, *error, low = DBL_MAX, high = -DBL_MAX;
+    size_t i, m, last = (size_t)-1;
+    int found = 0;
+    if (clbi_alloc(&mu, 3 * au->snapshots, sizeof *mu)) return 0;
+    decay = mu + au->snapshots, error = decay + au->snapshots;
+    for (m = 0; m < 3 && !found; ++m) {
+        const double *v = models[m] & CLBI_TERM_DECAY ? decay : mu;
+        if (clbi_step_fits(au, models[m], mu, decay, error) < 0.8) continue;
+        found = 1;
+        for (i = 0; i + 1 < au->snapshots; ++i) {
+            if (v[i] != v[i] || error[i] > 0.05 * fabs(v[i])) continue;
+            if (v[i] < low) low = v[i];
+            if (v[i] > high) high = v[i];
+            if (last != (size_t)-1 && models[m] == CLBI_TERM_DECAY && out->events < au->steps &&
+                fabs(v[i] - v[last]) > 6.0 * (error[i] + error[last])) {
+                clb_audit_event *e = &out->event[out->events++];
+                e->kind = CLB_EVENT_RATE, e->step = au->step[i], e->factor = v[i] / v[last];
+                e->neurons = au->hidden;
+            }
+            last = i;
+        }
+        if (models[m] == (CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY)) {
+            double sum = 0, two = 0, ratio;
+            size_t count = 0;
+            for (i = 1; i + 1 < au->snapshots; ++i) {    /* the decay tells the ratio of steps */
+                ratio = mu[i] * decay[i - 1] / decay[i];
+                if (!(fabs(ratio) <= DBL_MAX)) continue;
+                sum += ratio, two += ratio * ratio, ++count;
+            }
+            if (count < 3) continue;
+            out->momentum.value = sum / (double)count;
+            two = two / (double)count - out->momentum.value * out->momentum.value;
+            out->momentum.error = 1.96 * sqrt(two > 0 ? two : 0.0);
+        } else if (!(high >= low)) found = 0;
+        else if (models[m] == CLBI_TERM_MOMENTUM)
+            out->momentum.value = 0.5 * (low + high), out->momentum.error = 0.5 * (high - low);
+        if (models[m] & CLBI_TERM_DECAY)
+            out->decay.value = 0.5 * (low + high), out->decay.error = 0.5 * (high - low);
+    }
+    CLB_FREE(mu);
+    return found;
+}
+
+/* The verdict where no law of constant step size holds. */
+static void clbi_audit_other(clbi_audit *au, clb_audit *out, int normalised)
+{
+    clbi_fit fit;
+    double correlation = clbi_law_correlation(au);
+    clbi_fit_linear(au, CLBI_TERM_NORMALISED, 0.0, &clbi_everywhere, &fit);
+    if (clbi_fit_holds(&fit) || (normalised && fit.excess < 0.2 * out->excess))
+        out->method = CLB_METHOD_NORMALISED;
+    else if (!au->middle && clbi_evenness(au) > 0.9) out->method = CLB_METHOD_ADAPTIVE;
+    else if (!au->middle && clbi_at_bound(au) > 0.01) out->method = CLB_METHOD_CLIPPED;
+    else if (correlation > 0.6) out->method = CLB_METHOD_NOT_HOMOGENEOUS;
+    else out->method = normalised ? CLB_METHOD_NORMALISED : CLB_METHOD_ADAPTIVE;
+}
+
+static void clbi_audit_judge(clbi_audit *au, clb_audit *out, unsigned char *keep, int normalised)
+{
+    clbi_fit fit;
+    size_t i, last = (size_t)-2;
+    int model = clbi_best_model(au, &clbi_everywhere, &fit), trimmed = 0;
+    if (model < 0) {
+        model = clbi_best_trimmed(au, &fit, keep);
+        trimmed = model >= 0;
+    }
+    out->laws = au->hidden, out->steps = au->steps;
+    out->bias_decay = 1;
+    if (model < 0) {
+        clbi_fit_linear(au, CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY, 0.0, &clbi_everywhere, &fit);
+        out->excess = fit.excess, out->residual = fit.residual;
+        clbi_audit_layers(au, out, CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY, &fit);
+        if (clbi_audit_schedule(au, out)) out->method = CLB_METHOD_SCHEDULE;
+        else if (clbi_audit_groups(au, out)) out->method = CLB_METHOD_GROUPS;
+        else clbi_audit_other(au, out, normalised);
+        return;
+    }
+    clbi_fit_mu_error(au, model, &fit);
+    clbi_fit_report(model, &fit, &out->momentum, &out->decay);
+    out->excess = fit.excess, out->residual = fit.residual;
+    out->decoupled = (model & CLBI_TERM_DECOUPLED) != 0;
+    out->bias_decay = !(model & CLBI_TERM_NO_BIAS);
+    out->method = model & CLBI_TERM_NESTEROV ? CLB_METHOD_NESTEROV
+                : model & (CLBI_TERM_MOMENTUM | CLBI_TERM_DECOUPLED) ? CLB_METHOD_HEAVY_BALL
+                : CLB_METHOD_DESCENT;
+    if (out->method != CLB_METHOD_NESTEROV &&
+        (clbi_audit_blind(au) || out->momentum.value + out->momentum.error < 0)) {
+        out->method = CLB_METHOD_UNDECIDED;
+        memset(&out->momentum, 0, sizeof out->momentum);
+    }
+    clbi_audit_layers(au, out, model, &fit);
+    for (i = 0; trimmed && i + 1 < au->snapshots; ++i) {
+        if (au->bad[i] != 2) continue;
+        if (last + 1 == i && out->event[out->events - 1].kind != CLB_EVENT_RATE) {
+            last = i;                            /* the law of the next step looks back at it */
+            continue;
+        }
+        out->event[out->events++] = clbi_event(au, model, &fit, i);
+        last = i;
+    }
+}
+
+CLBDEF const char *clb_method_name(clb_method method)
+{
+    static const char *const names[] = {
+        "unknown", "undecided", "gradient descent", "heavy ball", "Nesterov",
+        "changing step size", "parameter groups", "normalised net", "adaptive method",
+        "clipped entries", "not a homogeneous net" };
+    return (int)method >= 0 && method < CLB_METHOD_COUNT ? names[method] : "unknown";
+}
+
+/* The verdict in words. */
+static void clbi_audit_text(clb_audit *a)
+{
+    clbi_msg t;
+    size_t i, l;
+    t.text = a->text, t.room = sizeof a->text, t.length = 0;
+    switch (a->method) {
+    case CLB_METHOD_DESCENT:
+        clbi_say_text(&t, "Gradient descent without momentum"); break;
+    case CLB_METHOD_HEAVY_BALL: clbi_say_text(&t, "Heavy ball"); break;
+    case CLB_METHOD_NESTEROV:   clbi_say_text(&t, "Nesterov's method"); break;
+    case CLB_METHOD_UNDECIDED:
+        clbi_say_text(&t, "The laws hold, but rounding of the weights hides whether there is "
+                          "momentum"); break;
+    case CLB_METHOD_SCHEDULE:
+        clbi_say_text(&t, "A gradient method whose step size changes during the run"); break;
+    case CLB_METHOD_GROUPS:
+        clbi_say_text(&t, "A gradient method with different step sizes or decays in its layers");
+        break;
+    case CLB_METHOD_NORMALISED:
+        clbi_say_text(&t, "The laws do not hold: the pattern is that of normalisation layers");
+        break;
+    case CLB_METHOD_ADAPTIVE:
+        clbi_say_text(&t, "The laws do not hold: the pattern is that of a method that scales every "
+                          "entry, such as Adam or RMSprop"); break;
+    case CLB_METHOD_CLIPPED:
+        clbi_say_text(&t, "The laws do not hold: many entries move by the same largest amount, as "
+                          "with a gradient clipped entry by entry"); break;
+    case CLB_METHOD_NOT_HOMOGENEOUS:
+        clbi_say_text(&t, "The laws do not hold, but their two sides go together: a gradient "
+                          "method on a net with an activation such as tanh or GELU"); break;
+    case CLB_METHOD_UNKNOWN:
+    case CLB_METHOD_COUNT:
+    default: clbi_say_text(&t, "Nothing can be said");
+    }
+    if (a->momentum.value != 0.0 || a->momentum.error != 0.0) {
+        clbi_say_text(&t, a->method == CLB_METHOD_SCHEDULE && a->decay.value == 0.0
+                          ? ", momentum times the ratio of steps " : ", momentum ");
+        clbi_say_double(&t, a->momentum.value), clbi_say_text(&t, " +- ");
+        clbi_say_double(&t, a->momentum.error);
+    }
+    if (a->decay.value != 0.0) {
+        clbi_say_text(&t, a->decoupled ? ", decoupled decay: eta lambda "
+                                       : ", weight decay: eta lambda ");
+        clbi_say_double(&t, a->decay.value), clbi_say_text(&t, " +- ");
+        clbi_say_double(&t, a->decay.error);
+        if (!a->bias_decay) clbi_say_text(&t, ", biases not decayed");
+    }
+    clbi_say_char(&t, '.');
+    for (i = 0; i < a->events && i < 3; ++i) {
+        clbi_say_text(&t, a->event[i].kind == CLB_EVENT_RATE ? " Step size changed by the factor "
+                        : a->event[i].kind == CLB_EVENT_GAP ? " Updates are missing"
+                        : " Weights were changed by something else");
+        if (a->event[i].kind == CLB_EVENT_RATE) clbi_say_double(&t, a->event[i].factor);
+        clbi_say_text(&t, " after snapshot "), clbi_say_size(&t, a->event[i].step);
+        clbi_say_char(&t, '.');
+    }
+    for (l = 1; l < a->L; ++l) {
+        if (!a->layer[l].frozen) continue;
+        clbi_say_text(&t, " Of the laws between layers "), clbi_say_size(&t, l);
+        clbi_say_text(&t, " and "), clbi_say_size(&t, l + 1);
+        clbi_say_text(&t, " nothing can be said: a layer does not move.");
+    }
+}
+
+CLBDEF void clb_audit_free(clb_audit *audit)
+{
+    CLB_FREE(audit->arena);
+    memset(audit, 0, sizeof *audit);
+}
+
+CLBDEF clb_status clb_audit_run(clb_audit *audit, const clb_net *net, const double *const *theta,
+                                size_t count, const clb_audit_opts *opts)
+{
+    clb_audit_opts o;
+    clbi_audit au;
+    size_t *numbers = NULL, k;
+    unsigned char *marks = NULL;
+    clb_status status;
+    memset(&o, 0, sizeof o);
+    memset(&au, 0, sizeof au);
+    memset(audit, 0, sizeof *audit);
+    if (opts) o = *opts;
+    clbi_clear(o.error);
+    status = clbi_audit_check(net, theta, count, &o);
+    if (status) return status;
+    status = clbi_alloc(&numbers, count, sizeof *numbers);
+    if (!status) status = clbi_calloc(&marks, 3 * count + net->L + 1, 1);
+    if (!status)
+        status = clbi_calloc(&audit->arena, 1, net->L * sizeof *audit->layer +
+                                               (count + 1) * sizeof *audit->event);
+    if (!status) {
+        audit->L = net->L;
+        audit->layer = (clb_audit_layer *)audit->arena;
+        audit->event = (clb_audit_event *)(void *)(audit->layer + net->L);
+        for (k = 0; k < count; ++k) numbers[k] = o.step ? o.step[k] : k;
+        au.net = net, au.theta = theta, au.snapshots = count, au.step = numbers;
+        au.bad = marks, au.frozen = marks + 3 * count;
+        au.middle = o.middle || numbers[0] != 0;
+        au.has_bias = net->b[1] != CLB_NO_BIAS;
+        au.rounding = ldexp(1.0, -(o.digits ? o.digits : clbi_digits_needed(theta, count, net->P)));
+        clbi_audit_marks(&au);
+        if (au.steps == 0)
+            status = clbi_fail(o.error, CLB_EOPTION, "no two snapshots are of consecutive steps");
+    }
+    if (!status) status = clbi_audit_laws(&au, o.neurons ? o.neurons : 128);
+    if (!status) clbi_audit_judge(&au, audit, marks + count, o.normalised);
+    if (!status) clbi_audit_text(audit);
+    CLB_FREE(au.x);
+    CLB_FREE(au.law);
+    CLB_FREE(marks);
+    CLB_FREE(numbers);
+    if (status) clb_audit_free(audit);
+    return clbi_done(o.error, status);
+}
+
+/* ---- layers from names --------------------------------------------------------------------- */
+
+#ifndef CLB_FREESTANDING
+CLBDEF void clb_chain_free(clb_chain *chain)
+{
+    CLB_FREE(chain->arena);
+    memset(chain, 0, sizeof *chain);
+}
+
+/* The length of a name up to its last part: "fc1.weight" -> "fc1", "W12" -> what precedes no dot is
+ * the empty stem. */
+static size_t clbi_stem(const char *name)
+{
+    size_t n = strlen(name);
+    while (n > 0 && name[n - 1] != '.' && name[n - 1] != '/') --n;
+    return n;
+}
+
+/* 1 for arrays of an optimiser or of statistics, which are no weights. */
+static int clbi_is_state(const char *name)
+{
+    static const char *const words[] = { "optim", "momentum_buffer", "exp_avg", "opt_state",
+                                         "running_mean", "running_var", "batch_stats", "/mu/",
+                                         "/nu/", "trace" };
+    size_t i;
+    for (i = 0; i < sizeof words / sizeof words[0]; ++i)
+        if (strstr(name, words[i])) return 1;
+    return 0;
+}
+
+/* Names in order, numbers in them by value. */
+static int clbi_natural(const char *a, const char *b)
+{
+    for (; *a || *b; ++a, ++b) {
+        size_t x = 0, y = 0;
+        if (!clbi_is_digit((unsigned char)*a) || !clbi_is_digit((unsigned char)*b)) {
+            if (*a != *b) return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
+            continue;
+        }
+        for (; clbi_is_digit((unsigned char)*a); ++a) x = 10 * x + (size_t)(*a - '0');
+        for (; clbi_is_digit((unsigned char)*b); ++b) y = 10 * y + (size_t)(*b - '0');
+        if (x != y) return x < y ? -1 : 1;
+        --a, --b;
+    }
+    return 0;
+}
+
+/* 1 if the two names differ only in a last part of letters, as "fc.weight" and "fc.bias", or in
+ * their letters before the same number, as "W1" and "b1", or in a last number, as "0.0", "0.1". */
+static int clbi_belongs(const char *weight, const char *bias)
+{
+    size_t stem = clbi_stem(weight), i, j;
+    if (clbi_stem(bias) != stem || memcmp(weight, bias, stem) != 0) return 0;
+    if (stem > 0 && !strpbrk(weight + stem, "123456789")) return 1;
+    for (i = strlen(weight); i > stem && clbi_is_digit((unsigned char)weight[i - 1]);) --i;
+    for (j = strlen(bias); j > stem && clbi_is_digit((unsigned char)bias[j - 1]);) --j;
+    if (i == stem || j == stem) return stem > 0;
+    return strcmp(weight + i, bias + j) == 0;
+}
+
+/* The first pair of layers that does not chain, or L. [out][in], or transposed [in][out]. */
+static size_t clbi_chain_breaks(const clb_chain *chain, const clb_tensors *t, int transposed)
+{
+    size_t l;
+    for (l = 1; l < chain->L; ++l) {
+        const size_t *below = t->item[chain->weight[l - 1]].array.shape,
+                     *above = t->item[chain->weight[l]].array.shape;
+        if (below[transposed] != above[1 - transposed]) return l;
+    }
+    return l;
+}
+
+/* Sorts the weights by name; stable, and there are few. */
+static void clbi_chain_sort(clb_chain *chain, const clb_tensors *t)
+{
+    size_t i, j;
+    for (i = 1; i < chain->L; ++i)
+        for (j = i; j > 0; --j) {
+            size_t a = chain->weight[j - 1], b = chain->weight[j];
+            if (clbi_natural(t->item[a].name, t->item[b].name) <= 0) break;
+            chain->weight[j - 1] = b, chain->weight[j] = a;
+        }
+}
+
+/* Order and orientation in which the weights chain. */
+static clb_status clbi_chain_order(clb_chain *chain, const clb_tensors *t, clb_error *error)
+{
+    const char *first = t->item[chain->weight[0]].name;
+    int kernel = strstr(first, "kernel") != NULL, turn, sorted;
+    const size_t *a, *b;
+    size_t l;
+    memcpy(chain->bias, chain->weight, chain->L * sizeof *chain->bias);
+    for (turn = 0; turn < (kernel ? 1 : 2); ++turn)      /* a kernel is [in][out] by its name */
+        for (sorted = 0; sorted < 2; ++sorted) {
+            memcpy(chain->weight, chain->bias, chain->L * sizeof *chain->bias);
+            if (sorted) clbi_chain_sort(chain, t);
+            if (clbi_chain_breaks(chain, t, kernel ^ turn) < chain->L) continue;
+            chain->transposed = kernel ^ turn;
+            return CLB_OK;
+        }
+    memcpy(chain->weight, chain->bias, chain->L * sizeof *chain->bias);
+    l = clbi_chain_breaks(chain, t, kernel);
+    a = t->item[chain->weight[l - 1]].array.shape, b = t->item[chain->weight[l]].array.shape;
+    return clbi_fail(error, CLB_ESHAPE, "%s [%z][%z] does not follow %s [%z][%z]",
+                     t->item[chain->weight[l]].name, b[0], b[1],
+                     t->item[chain->weight[l - 1]].name, a[0], a[1]);
+}
+
+static clb_status clbi_chain_biases(clb_chain *chain, const clb_tensors *t, clb_error *error)
+{
+    size_t l, i;
+    for (l = 0; l < chain->L; ++l) {
+        const clb_tensor *w = &t->item[chain->weight[l]];
+        chain->bias[l] = (size_t)-1;
+        for (i = 0; i < t->count; ++i) {
+            const clb_tensor *b = &t->item[i];
+            if (b->array.rank != 1 || b->digits == 0 || clbi_is_state(b->name) ||
+                !clbi_belongs(w->name, b->name)) continue;
+            if (b->array.count != w->array.shape[chain->transposed])
+                return clbi_fail(error, CLB_ESHAPE, "%s [%z] is no bias of %s [%z][%z]", b->name,
+                                 b->array.count, w->name, w->array.shape[0], w->array.shape[1]);
+            chain->bias[l] = i;
+            break;
+        }
+    }
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_chain_find(clb_chain *chain, const clb_tensors *tensors, clb_error *error)
+{
+    size_t i, biases = 0, vectors = 0;
+    clb_status status;
+    clbi_clear(error);
+    memset(chain, 0, sizeof *chain);
+    status = clbi_alloc(&chain->arena, 2 * tensors->count, sizeof *chain->weight);
+    if (status) return clbi_done(error, status);
+    chain->weight = (size_t *)chain->arena;
+    chain->bias = chain->weight + tensors->count;
+    for (i = 0; i < tensors->count; ++i) {
+        const clb_tensor *t = &tensors->item[i];
+        if (strstr(t->name, "running_mean") || strstr(t->name, "batch_stats"))
+            chain->normalised = 1;
+        if (t->digits == 0 || t->array.count == 0 || clbi_is_state(t->name)) continue;
+        if (t->array.rank == 2) chain->weight[chain->L++] = i;
+        else if (t->array.rank == 1) ++vectors;
+        else if (t->array.rank > 2) {
+            status = clbi_fail(error, CLB_ESHAPE, "%s has rank %z: no fully connected layer",
+                               t->name, t->array.rank);
+            break;
+        }
+    }
+    if (!status && chain->L == 0)
+        status = clbi_fail(error, CLB_EEMPTY, "no weight matrices (arrays of rank 2) in the file");
+    if (!status) status = clbi_chain_order(chain, tensors, error);
+    if (!status) status = clbi_chain_biases(chain, tensors, error);
+    for (i = 0; !status && i < chain->L; ++i) biases += chain->bias[i] != (size_t)-1;
+    if (vectors > biases) chain->normalised = 1;
+    if (status) clb_chain_free(chain);
+    return clbi_done(error, status);
+}
+
+CLBDEF clb_status clb_chain_theta(const clb_chain *chain, const clb_tensors *of,
+                                  const clb_tensors *tensors, double *theta, clb_error *error)
+{
+    size_t l, i, j, k, part, some = 0;
+    clbi_clear(error);
+    for (l = 0; l < chain->L; ++l) some += chain->bias[l] != (size_t)-1;
+    for (l = 0; l < chain->L; ++l)
+        for (part = 0; part < 2; ++part) {
+            size_t index = part ? chain->bias[l] : chain->weight[l], rows, columns;
+            const clb_tensor *was, *t;
+            if (part && index == (size_t)-1) {
+                rows = of->item[chain->weight[l]].array.shape[chain->transposed];
+                for (i = 0; some && i < rows; ++i) *theta++ = 0.0;
+                continue;
+            }
+            was = &of->item[index];
+            t = tensors == of ? was : clb_tensors_find(tensors, was->name);
+            if (!t) return clbi_fail(error, CLB_ESHAPE, "%s is missing", was->name);
+            if (t->array.rank != was->array.rank || t->array.count != was->array.count ||
+                t->array.shape[0] != was->array.shape[0])
+                return clbi_fail(error, CLB_ESHAPE, "%s has another shape", was->name);
+            for (k = 0; k < t->array.count; ++k)
+                if (!(fabs(t->array.x[k]) <= DBL_MAX))
+                    return clbi_fail(error, CLB_ENOTFINITE, "%s holds NaN or infinity", t->name);
+            rows = t->array.shape[part ? 0 : chain->transposed];
+            columns = part ? 1 : t->array.shape[1 - chain->transposed];
+            for (i = 0; i < rows; ++i)
+                for (j = 0; j < columns; ++j)
+                    *theta++ = t->array.x[chain->transposed ? j * rows + i : i * columns + j];
+        }
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_chain_net(const clb_chain *chain, const clb_tensors *tensors,
+                                const clb_net_opts *opts, clb_net *net, clb_error *error)
+{
+    clb_net_opts o;
+    size_t *widths, l, k, some = 0;
+    double *theta = NULL;
+    clb_status status = clbi_alloc(&widths, chain->L + 1, sizeof *widths);
+    clbi_clear(error);
+    memset(net, 0, sizeof *net);
+    memset(&o, 0, sizeof o);
+    if (opts) o = *opts;
+    if (status) return clbi_done(error, status);
+    for (l = 0; l < chain->L; ++l) {
+        const size_t *shape = tensors->item[chain->weight[l]].array.shape;
+        widths[l] = shape[1 - chain->transposed];
+        widths[l + 1] = shape[chain->transposed];
+        some += chain->bias[l] != (size_t)-1;
+    }
+    o.bias = some ? -1 : 0;
+    status = clb_net_alloc(net, widths, chain->L + 1, &o);
+    if (!status) status = clbi_alloc(&theta, net->P, sizeof *theta);
+    if (!status) status = clb_chain_theta(chain, tensors, tensors, theta, error);
+    for (k = 0; !status && k < net->P; ++k) net->theta[k] = (clb_real)theta[k];
+    CLB_FREE(theta);
+    CLB_FREE(widths);
+    if (status) clb_net_free(net);
+    return clbi_done(error, status);
+}
+#endif
 
 #ifdef __cplusplus
 }
 #endif
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT DEFAULT
+#elif defined(_MSC_VER)
+#pragma fp_contract(on)
 #elif defined(__GNUC__)
 #pragma GCC pop_options
 #endif
@@ -15371,7 +19537,8 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t strips, size_t K, const clb
     size_t ai, size_t ak, const clb_real *b0, size_t ldb, clb_real *c, size_t ldc, size_t last,   \
     int acc, const clb_real *gate, clb_real *relu)                                                \
 {                                                                                                 \
-    const int in_place = relu == c;                                                               \
+    const int apart = relu && relu != c;                                                          \
+    const CLBI_R floor = CLBI_SET(relu == c ? 0 : -(clb_real)INFINITY);                           \
     const CLBI_M mask = CLBI_MASK(last);                                                          \
     const clb_real *rows[(MR + 3) / 4];                      /* every fourth row of A           */\
     const clb_real *z = gate ? gate : c, *b;                                                      \
@@ -15408,13 +19575,13 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t strips, size_t K, const clb
         if (gate)                                                                                 \
             CLBI_TILE_END(MR, NV, CLBI_IF_POSITIVE(j + 1 < NV ? CLBI_LOAD(z + j * CLBI_W)         \
                                                    : CLBI_LOADM(z + j * CLBI_W, mask), c_ij))     \
-        else if (in_place) CLBI_TILE_END(MR, NV, CLBI_UNLESS_NEGATIVE(c_ij))                      \
-        else CLBI_TILE_END(MR, NV, c_ij)                                                          \
-        if (relu && !in_place)                                                                    \
+        else CLBI_TILE_END(MR, NV, CLBI_LARGER(floor, c_ij))                                      \
+        if (apart)                                                                                \
             CLBI_UNROLL for (i = 0; i < MR; ++i, relu += ldc) {                                   \
                 CLBI_UNROLL for (j = 0; j + 1 < NV; ++j)                                          \
-                    CLBI_STORE(relu + j * CLBI_W, CLBI_UNLESS_NEGATIVE(s[i][j]));                 \
-                CLBI_STOREM(relu + (NV - 1) * CLBI_W, mask, CLBI_UNLESS_NEGATIVE(s[i][NV - 1]));  \
+                    CLBI_STORE(relu + j * CLBI_W, CLBI_LARGER(CLBI_ZERO(), s[i][j]));             \
+                CLBI_STOREM(relu + (NV - 1) * CLBI_W, mask,                                       \
+                            CLBI_LARGER(CLBI_ZERO(), s[i][NV - 1]));                              \
             }                                                                                     \
     }                                                                                             \
 }
@@ -15509,7 +19676,6 @@ static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 9, 8, 6, 5 };
         (v)[3] = CLBI_HIGH(a2_, a3_);                                                             \
     } while (0)
 #endif
-#define CLBI_BLOCK  4                            /* columns turned at once */
 #define CLBI_COPIES 2                            /* elements copied in the time of a multiply-add */
 
 /* dst[c ldd + r] = src[r ld + c] for CLBI_W rows, c < cols, four columns at a time; the last four
@@ -15610,6 +19776,7 @@ CLBI_FOR static void CLBI_N(turned_##MR##x##NV)(size_t K, const clb_real *a, siz
     size_t ak, const clb_real *b, size_t bj, clb_real *c, size_t ldc, int acc)                    \
 {                                                                                                 \
     CLBI_R s[MR][NV], v[NV][4];                                                                   \
+    clb_real rest[4][NV * CLBI_W];                                                                \
     size_t i, j, k, q;                                                                            \
     CLBI_UNROLL for (i = 0; i < MR; ++i)                                                          \
         CLBI_UNROLL for (j = 0; j < NV; ++j)                                                      \
@@ -15628,17 +19795,17 @@ CLBI_FOR static void CLBI_N(turned_##MR##x##NV)(size_t K, const clb_real *a, siz
             }                                                                                     \
         }                                                                                         \
     }                                                                                             \
-    if (k < K) {                                   /* the columns from K-4, without those done */ \
-        b -= 4 - (K - k);                                                                         \
-        CLBI_UNROLL for (j = 0; j < NV; ++j) CLBI_TURN(b + j * CLBI_W * bj, bj, v[j]);            \
-        CLBI_UNROLL for (q = 0; q < 4; ++q) {                                                     \
-            if (q + K < k + 4) continue;                                                          \
+    if (k < K) {                        /* the columns from K-4 on, then those that are new */    \
+        CLBI_UNROLL for (j = 0; j < NV; ++j) {                                                    \
+            CLBI_TURN(b - (k + 4 - K) + j * CLBI_W * bj, bj, v[j]);                               \
+            CLBI_UNROLL for (q = 0; q < 4; ++q) CLBI_STORE(rest[q] + j * CLBI_W, v[j][q]);        \
+        }                                                                                         \
+        for (q = k + 4 - K; q < 4; ++q, a += ak)                                                  \
             CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                \
                 const CLBI_R x = CLBI_SET(a[i * ai]);                                             \
-                CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_FMA(x, v[j][q], s[i][j]);     \
+                CLBI_UNROLL for (j = 0; j < NV; ++j)                                              \
+                    s[i][j] = CLBI_FMA(x, CLBI_LOAD(rest[q] + j * CLBI_W), s[i][j]);              \
             }                                                                                     \
-            a += ak;                                                                              \
-        }                                                                                         \
     }                                                                                             \
     CLBI_UNROLL for (i = 0; i < MR; ++i)                                                          \
         CLBI_UNROLL for (j = 0; j < NV; ++j) CLBI_STORE(c + i * ldc + j * CLBI_W, s[i][j]);       \
@@ -15671,7 +19838,8 @@ CLBI_FOR static size_t CLBI_N(turned)(const clbi_product *p)
     size_t j, v;
     if (p->N < CLBI_W) return 0;
     for (j = 0; j < p->N; j += v * CLBI_W) {
-        v = j + NV * CLBI_W <= p->N ? NV : 1;
+        v = NV;
+        if (j + NV * CLBI_W > p->N) v = 1;
         if (j + CLBI_W > p->N && p->acc) return j;
         if (j + CLBI_W > p->N) j = p->N - CLBI_W;
         CLBI_N(turned_tiles)[v - 1][p->M - 1](p->K, p->a, p->ai, p->ak, p->b + j * p->bj, p->bj,
@@ -15784,7 +19952,7 @@ static void CLBI_N(copied)(const clbi_product *p, size_t j, clb_real *copy, size
 
 /* Products whose rows of A do not stay in the second cache: blocks as large as the stack can bear
  * make A and C pass by seldom. Apart, as all others get by with less. */
-CLBI_APART static void CLBI_N(far)(const clbi_product *p)
+CLBI_APART static void CLBI_N(blocks_far)(const clbi_product *p)
 {
     enum { PANEL = CLBI_WIDEST * CLBI_W, ROW = CLBI_KC * sizeof(clb_real) };
     enum { COLS = CLBI_FAR_BYTES / ROW / PANEL * PANEL };
@@ -15798,21 +19966,22 @@ CLBI_APART static void CLBI_N(far)(const clbi_product *p)
 CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
 {
     enum { PANEL = CLBI_WIDEST * CLBI_W, SIZE = sizeof(clb_real) };
-    enum { NEAR = CLBI_KC * PANEL * SIZE, NEAR_C = 65536, FAR = 262144, IN_PLACE = 131072 };
+    enum { FIRST = CLBI_KC * PANEL * SIZE, FIRST_C = 65536, SECOND = 262144, IN_PLACE = 131072 };
     clb_real room[CLBI_KC * PANEL + CLBI_LINE];
     size_t done = 0, kc = p->K < CLBI_KC ? p->K : CLBI_KC;
     size_t all = (p->N + CLBI_W - 1) / CLBI_W * CLBI_W;
-    const int stays = kc * all * SIZE <= NEAR;
-    const int by_rows = stays && p->M * p->N * SIZE > NEAR_C && p->N > PANEL;
+    const int stays = kc * all * SIZE <= FIRST;
+    const int by_rows = stays && p->M * p->N * SIZE > FIRST_C && p->N > PANEL;
     const CLBI_N(split) s = CLBI_N(split_row)(p->M, p->N, p->K);
-    /* tiles of one vector read the last row of B whole, too */
-    const int readable = p->N == all || (s.vectors > 1 && p->bk + 1 >= CLBI_W);
+    /* The last vector of a row may reach into the next row, not into a gap between them; tiles of
+     * one vector read the last row of B whole, too. */
+    const int readable = p->N == all || (s.vectors > 1 && p->bk == p->N);
     if (p->bj == 1 && readable && (p->M < 64 || p->K * p->bk * SIZE <= IN_PLACE)) {
         CLBI_N(block)(p, s, 1, p->bk, by_rows && p->K == kc);
         return;
     }
-    if (p->M * kc * SIZE > FAR && !stays) {
-        CLBI_N(far)(p);
+    if (p->M * kc * SIZE > SECOND && !stays) {
+        CLBI_N(blocks_far)(p);
         return;
     }
     if (p->M <= CLBI_FEW && p->bk == 1 && p->K >= 4 && !p->gate && !p->relu)
@@ -15849,7 +20018,7 @@ CLBI_FOR static void CLBI_N(relu)(size_t n, const clb_real *z, clb_real *a)
     size_t j = 0;
     for (; j + CLBI_W <= n; j += CLBI_W) {                 /* a_j = z_j < 0 ? 0 : z_j */
         const CLBI_R v = CLBI_LOAD(z + j);
-        CLBI_STORE(a + j, CLBI_UNLESS_NEGATIVE(v));
+        CLBI_STORE(a + j, CLBI_LARGER(CLBI_ZERO(), v));
     }
     clbi_relu_scalar(n - j, z + j, a + j);
 }
@@ -15945,8 +20114,8 @@ CLBI_FOR static CLBI_D CLBI_N(expm1_parts)(CLBI_D x, CLBI_D *low)
     const CLBI_D w = CLBI_D_FMA(CLBI_D_MUL(r, r), CLBI_N(exp_q)(r), CLBI_D_FMA(c, r, c));
     const CLBI_D t = CLBI_N(exp2i)(k), a = CLBI_D_UNDER(k, big, CLBI_D_SUB(t, one), t);
     const CLBI_D b = CLBI_D_MUL(t, r), s = CLBI_D_ADD(a, b);
-    const CLBI_D small = CLBI_D_SUB(CLBI_D_MUL(t, w), CLBI_D_UNDER(k, big, zero, one));
-    *low = CLBI_D_UNDER(k, zero, w, CLBI_D_ADD(CLBI_D_ADD(CLBI_D_SUB(a, s), b), small));
+    const CLBI_D rest = CLBI_D_SUB(CLBI_D_MUL(t, w), CLBI_D_UNDER(k, big, zero, one));
+    *low = CLBI_D_UNDER(k, zero, w, CLBI_D_ADD(CLBI_D_ADD(CLBI_D_SUB(a, s), b), rest));
     return CLBI_D_UNDER(k, zero, r, s);
 }
 
@@ -16050,17 +20219,25 @@ CLBI_FOR static CLBI_D CLBI_N(sigmoid_order)(CLBI_D z, int order)
 
 CLBI_FOR static CLBI_D CLBI_N(tanh_order)(CLBI_D z, int order)
 {
-    const CLBI_D t = CLBI_N(tanh)(z);
-    return order ? CLBI_D_SUB(CLBI_D_SET(1), CLBI_D_MUL(t, t)) : t;
+    CLBI_D e, up;
+    if (!order) return CLBI_N(tanh)(z);
+    e = CLBI_N(exp_double)(CLBI_D_MUL(CLBI_D_SET(-2), CLBI_D_ABS(z)));
+    up = CLBI_D_ADD(CLBI_D_SET(1), e);
+    return CLBI_D_DIV(CLBI_D_MUL(CLBI_D_SET(4), e), CLBI_D_MUL(up, up));
 }
 
 CLBI_FOR static CLBI_D CLBI_N(gelu_order)(CLBI_D z, int order, const CLBI_N(erf_sums) *e)
 {
-    CLBI_D Phi = CLBI_N(erf)(CLBI_D_MUL(z, CLBI_D_SET(CLBI_SQRT_HALF)), e), f;
+    const CLBI_D most = CLBI_D_SET(40), zero = CLBI_D_ZERO();
+    const CLBI_D x = CLBI_D_UNDER(CLBI_D_ABS(z), most, z, zero);
+    CLBI_D Phi = CLBI_N(erf)(CLBI_D_MUL(x, CLBI_D_SET(CLBI_SQRT_HALF)), e), f, y;
     Phi = CLBI_D_MUL(CLBI_D_SET(0.5), CLBI_D_ADD(CLBI_D_SET(1), Phi));
-    if (!order) return CLBI_D_MUL(z, Phi);
-    f = CLBI_N(exp_double)(CLBI_D_MUL(CLBI_D_MUL(CLBI_D_SET(-0.5), z), z));
-    return CLBI_D_ADD(Phi, CLBI_D_MUL(z, CLBI_D_MUL(CLBI_D_SET(CLBI_NORMAL_PEAK), f)));
+    f = CLBI_N(exp_double)(CLBI_D_MUL(CLBI_D_MUL(CLBI_D_SET(-0.5), x), x));
+    y = order ? CLBI_D_ADD(Phi, CLBI_D_MUL(x, CLBI_D_MUL(CLBI_D_SET(CLBI_NORMAL_PEAK), f)))
+              : CLBI_D_MUL(x, Phi);
+    y = CLBI_D_UNDER(CLBI_D_ABS(z), most, y, z);                 /* beyond 40 the limits; NaN */
+    y = CLBI_D_UNDER(z, CLBI_D_SET(-40), CLBI_D_UNDER(CLBI_D_SET(-40), z, y, zero), y);
+    return order ? CLBI_D_UNDER(z, most, y, CLBI_D_UNDER(most, z, CLBI_D_SET(1), z)) : y;
 }
 
 /* A vector of values: a = s(z) or a = a s'(z), with t = s or s'. */
@@ -16083,16 +20260,18 @@ CLBI_FLATTEN CLBI_FOR static void CLBI_N(activate)(const clb_net *net, size_t n,
     const clb_activation which = net->activation;
     CLBI_N(erf_sums) e;
     clb_real rest[2][CLBI_DW] = { { 0 } };
-    size_t j = 0, left = n % CLBI_DW * sizeof *z;
+    size_t j, left = n % CLBI_DW * sizeof *z;
     if (order > 1 || (which != CLB_GELU && which != CLB_TANH && which != CLB_SIGMOID)) {
         clbi_activate_scalar(net, n, z, a, order);
         return;
     }
     if (which == CLB_GELU) CLBI_N(erf_init)(&e);
-    for (; j + CLBI_DW <= n; j += CLBI_DW) CLBI_N(smooth)(which, z + j, a + j, order, &e);
-    memcpy(rest[0], z + j, left), memcpy(rest[1], a + j, left);
-    if (left) CLBI_N(smooth)(which, rest[0], rest[1], order, &e);
-    memcpy(a + j, rest[1], left);
+    for (j = 0; j < n; j += CLBI_DW) {                     /* what is left goes through `rest` */
+        const int whole = n - j >= CLBI_DW;
+        if (!whole) memcpy(rest[0], z + j, left), memcpy(rest[1], a + j, left);
+        CLBI_N(smooth)(which, whole ? z + j : rest[0], whole ? a + j : rest[1], order, &e);
+        if (!whole) memcpy(a + j, rest[1], left);
+    }
 }
 
 CLBI_FOR static void CLBI_N(adam)(size_t n, const clbi_adam *how, clb_real *u, clb_real *v,
@@ -16171,6 +20350,14 @@ CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real
         if (after && after->gate) CLBI_N(relu_back)(N, after->gate + i * ldc, C + i * ldc);
         if (after && after->relu) CLBI_N(relu)(N, C + i * ldc, after->relu + i * ldc);
     }
+}
+
+CLBI_FOR static double CLBI_N(unfused)(double x, double y, double z)
+{
+    const CLBI_D vx = CLBI_D_SET(x), vy = CLBI_D_SET(y), vz = CLBI_D_SET(z);
+    double lane[CLBI_DW], scalar = x * y + z;
+    CLBI_D_STORE(lane, CLBI_D_ADD(CLBI_D_MUL(vx, vy), vz));
+    return scalar != 0 ? scalar : lane[0];
 }
 
 /* Sum of 16 lanes by the tree 8, 4, 2, 1. */
@@ -16500,51 +20687,67 @@ CLBI_FOR static CLBI_R CLBI_N(log)(CLBI_R x)
                     CLBI_SUB(x, x));
 }
 
-/* e_k = exp(f_k - top) of the samples in `mask`, one a lane, class k at f + k ld, to p + k ld;
- * returns their sum. */
-CLBI_FOR static CLBI_R CLBI_N(exponentials)(CLBI_M mask, size_t K, const clb_real *f, size_t ld,
-                                            clb_real *p, CLBI_R *top)
+/* What KERNEL softmax knows of a vector of samples: the largest f_k, sum and rest of the e_k. */
+typedef struct CLBI_N(sums) {
+    CLBI_R top, sum, rest;
+} CLBI_N(sums);
+
+/* e_k = exp(f_k - top) of the samples in `mask`, one a lane, class k at f + k ld, to p + k ld. */
+CLBI_FOR static void CLBI_N(exponentials)(CLBI_M mask, size_t K, const clb_real *f, size_t ld,
+                                          clb_real *p, CLBI_N(sums) *s)
 {
-    CLBI_R sum = CLBI_ZERO(), e;
+    const CLBI_R zero = CLBI_ZERO();
+    CLBI_R x, e, top = CLBI_LOADM(f, mask), sum = zero, rest = zero;
     size_t k;
-    *top = CLBI_LOADM(f, mask);
-    for (k = 1; k < K; ++k) *top = CLBI_LARGER(CLBI_LOADM(f + k * ld, mask), *top);
+    for (k = 1; k < K; ++k) top = CLBI_LARGER(CLBI_LOADM(f + k * ld, mask), top);
     for (k = 0; k < K; ++k) {
-        e = CLBI_N(exp)(CLBI_SUB(CLBI_LOADM(f + k * ld, mask), *top));
+        x = CLBI_SUB(CLBI_LOADM(f + k * ld, mask), top);
+        e = CLBI_N(exp)(x);
         CLBI_STOREM(p + k * ld, mask, e);
         sum = CLBI_ADD(sum, e);
+        rest = CLBI_ADD(rest, CLBI_SUB_WHERE(CLBI_EQUAL(x, zero), e, e));
     }
-    return sum;
+    s->top = top, s->sum = sum, s->rest = rest;
+}
+
+/* clbi_log_rest */
+CLBI_FOR static CLBI_R CLBI_N(log_rest)(CLBI_R sum, CLBI_R rest, CLBI_R inverse)
+{
+    const CLBI_R lost = CLBI_SUB(rest, CLBI_SUB(sum, CLBI_SET(1)));
+    const CLBI_TRUTH one = CLBI_EQUAL(CLBI_LARGER(CLBI_SET((clb_real)-0.5), lost), lost);
+    return CLBI_ADD(CLBI_N(log)(sum), CLBI_WHERE(one, CLBI_MUL(lost, inverse), CLBI_ZERO()));
 }
 
 /* One sample a lane where the samples are neighbours, else sample by sample. */
 CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, size_t row, size_t col,
-                                     clb_real *p, clb_real *lse)
+                                     clb_real *p, clb_real *log_sum)
 {
     size_t i, k;
     if (row != 1) {
-        clbi_softmax_scalar(n, K, f, row, col, p, lse);
+        clbi_softmax_scalar(n, K, f, row, col, p, log_sum);
         return;
     }
     for (i = 0; i < n; i += CLBI_W, f += CLBI_W, p += CLBI_W) {
         const CLBI_M mask = CLBI_MASK(n - i < CLBI_W ? n - i : CLBI_W);
-        CLBI_R top, sum = CLBI_N(exponentials)(mask, K, f, col, p, &top);
-        CLBI_STOREM(lse + i, mask, CLBI_ADD(top, CLBI_N(log)(sum)));   /* lse_i = top + log(sum) */
-        sum = CLBI_DIV(CLBI_SET(1), sum);
+        CLBI_N(sums) s;
+        CLBI_R inverse;
+        CLBI_N(exponentials)(mask, K, f, col, p, &s);
+        inverse = CLBI_DIV(CLBI_SET(1), s.sum);
+        CLBI_STOREM(log_sum + i, mask, CLBI_N(log_rest)(s.sum, s.rest, inverse));
         for (k = 0; k < K; ++k)                            /* p_ik = e_k (1 / sum) */
-            CLBI_STOREM(p + k * col, mask, CLBI_MUL(CLBI_LOADM(p + k * col, mask), sum));
+            CLBI_STOREM(p + k * col, mask, CLBI_MUL(CLBI_LOADM(p + k * col, mask), inverse));
     }
 }
 
 /* u_ik = scale (p_ik - [k = y_i]) for the samples in `mask`, where u holds e_ik on entry;
- * loss_i = logsumexp(f_i) - f_i,y_i in double. */
+ * loss_i = (top - f_i,y_i) + log_sum in double. */
 CLBI_FOR static void CLBI_N(entropy_end)(CLBI_M mask, size_t K, const clb_real *f, size_t ld,
-                                         const int *y, CLBI_R scale, CLBI_R top, CLBI_R sum,
+                                         const int *y, CLBI_R scale, const CLBI_N(sums) *s,
                                          clb_real *u, double *loss)
 {
-    const CLBI_R one = CLBI_SET(1), inverse = CLBI_DIV(one, sum), label = CLBI_FROM_INTS(y);
+    const CLBI_R one = CLBI_SET(1), inverse = CLBI_DIV(one, s->sum), label = CLBI_FROM_INTS(y);
     CLBI_R vk = CLBI_ZERO(), at = CLBI_ZERO();
-    clb_real lse[CLBI_W], own[CLBI_W];
+    clb_real log_sum[CLBI_W], own[CLBI_W], top[CLBI_W];
     size_t j, k;
     for (k = 0; k < K; ++k, f += ld, u += ld, vk = CLBI_ADD(vk, one)) {
         const CLBI_TRUTH is = CLBI_EQUAL(label, vk);
@@ -16552,10 +20755,12 @@ CLBI_FOR static void CLBI_N(entropy_end)(CLBI_M mask, size_t K, const clb_real *
         CLBI_STOREM(u, mask, CLBI_MUL(CLBI_SUB_WHERE(is, p, one), scale));
         at = CLBI_WHERE(is, CLBI_LOADM(f, mask), at);
     }
-    CLBI_STORE(lse, CLBI_ADD(top, CLBI_N(log)(sum)));
+    CLBI_STORE(log_sum, CLBI_N(log_rest)(s->sum, s->rest, inverse));
     CLBI_STORE(own, at);
+    CLBI_STORE(top, s->top);
     CLBI_UNROLL for (j = 0; j < CLBI_W; j += CLBI_DW)
-        CLBI_D_STORE(loss + j, CLBI_D_OP(sub)(CLBI_D_LOAD(lse + j), CLBI_D_LOAD(own + j)));
+        CLBI_D_STORE(loss + j, CLBI_D_ADD(CLBI_D_SUB(CLBI_D_LOAD(top + j), CLBI_D_LOAD(own + j)),
+                                          CLBI_D_LOAD(log_sum + j)));
 }
 
 /* In one round: the exponentials of a vector of samples, the end of the one before, the sum of the
@@ -16569,22 +20774,24 @@ CLBI_FLATTEN CLBI_FOR static double CLBI_N(entropy)(size_t n, size_t K, const cl
     const size_t over = n % W;
     const CLBI_M all = CLBI_MASK(W), some = CLBI_MASK(over);
     const CLBI_R vscale = CLBI_SET(scale);
-    CLBI_R top = CLBI_ZERO(), sum = top, next_top = top, next_sum = top;
+    CLBI_N(sums) sums, next;                               /* of the vectors b and i */
     double loss[2][W];
     int y_over[W] = { 0 };
     size_t i, j, b = 0;                                    /* b: the vector before i */
     memcpy(y_over, y + (n - over), over * sizeof *y);
+    next.top = next.sum = next.rest = CLBI_ZERO();
+    sums = next;
     for (i = 0; i < n + 2 * W; b = i, i += W) {
         double *now = loss[i / W % 2], *before = loss[1 - i / W % 2];
-        if (i + W <= n) next_sum = CLBI_N(exponentials)(all, K, f + i, ld, u + i, &next_top);
-        else if (i < n) next_sum = CLBI_N(exponentials)(some, K, f + i, ld, u + i, &next_top);
+        if (i + W <= n) CLBI_N(exponentials)(all, K, f + i, ld, u + i, &next);
+        else if (i < n) CLBI_N(exponentials)(some, K, f + i, ld, u + i, &next);
         if (i > W && i <= n + W) CLBI_UNROLL for (j = 0; j < W; ++j) total += before[j];
         else if (i > W) for (j = 0; j < over; ++j) total += before[j];
         if (i > 0 && i <= n)
-            CLBI_N(entropy_end)(all, K, f + b, ld, y + b, vscale, top, sum, u + b, now);
+            CLBI_N(entropy_end)(all, K, f + b, ld, y + b, vscale, &sums, u + b, now);
         else if (i > 0 && i < n + W)
-            CLBI_N(entropy_end)(some, K, f + b, ld, y_over, vscale, top, sum, u + b, now);
-        top = next_top, sum = next_sum;
+            CLBI_N(entropy_end)(some, K, f + b, ld, y_over, vscale, &sums, u + b, now);
+        sums = next;
     }
     return total;
 }
@@ -16680,7 +20887,6 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_SYMV_GROUP
 #undef CLBI_PAIR_GROUP
 #undef CLBI_PART_MASK
-#undef CLBI_ADD
 #undef CLBI_ROWS
 #undef CLBI_D
 #undef CLBI_DW
@@ -16717,16 +20923,15 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_IF_POSITIVE
 #undef CLBI_TRUTH
 #undef CLBI_EQUAL
+#undef CLBI_AND
 #undef CLBI_ABOVE_ZERO
 #undef CLBI_SUB_WHERE
 #undef CLBI_FROM_INTS
-#undef CLBI_UNLESS_NEGATIVE
 #undef CLBI_WHERE
 #undef CLBI_BITS
 #undef CLBI_AS_BITS
 #undef CLBI_AS_REAL
 #undef CLBI_WIDEST
-#undef CLBI_BLOCK
 #undef CLBI_LANES
 #undef CLBI_PAIRS
 #undef CLBI_LOW
@@ -16747,7 +20952,6 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_SUB
 #undef CLBI_DIV
 #undef CLBI_LARGER
-#undef CLBI_SMALLER
 #endif /* CLBI_SUFFIX */
 
 /* ============================================================================================

@@ -57,6 +57,21 @@ job() {
     printf '# %s\no=%s\n%s\n' "$name" "$o" "$*" > "$work/jobs/$rank$(printf %04d $count).sh"
 }
 
+# A program that is right if the self-test says so, or if it says that something is wrong and the build line, too.
+contract="cat > \$o.c <<'END'
+#define CLB_IMPLEMENTATION
+#define CLB_STATIC
+#include \"clb.h\"
+int main(void)
+{
+    const char *what;
+    int exact = clb_exp(1.0) == 0x1.5bf0a8b14576ap+1 && clb_exp(-700.0) == 0x1.14f2b0fb9307fp-1010;
+    clb_status status = clb_selftest(&what);
+    printf(\"%s; %s\\n\", clb_build_info(), what);
+    return status == CLB_OK ? !exact : strstr(clb_build_info(), \"contract broken\") == NULL;
+}
+END"
+
 # The header in every role.
 group_units() {
     for c in $compilers; do
@@ -86,6 +101,27 @@ echo '#include \"clb.h\"' | $c -std=c99 -I. -dM -E - | sort > \$o.after
 ! comm -13 \$o.before \$o.after | awk '{ print \$2 }' | grep -v '^CLB'"
         job "-ffast-math is refused: $c" "! echo '#include \"clb.h\"' | $c -ffast-math -I. -x c -fsyntax-only - && \
 echo '#include \"clb.h\"' | $c -ffast-math -DCLB_ALLOW_FAST_MATH -I. -x c -fsyntax-only -"
+        for flag in -funsafe-math-optimizations "-fassociative-math -fno-signed-zeros -fno-trapping-math" -freciprocal-math \
+            -ffinite-math-only -fsingle-precision-constant -ffp-contract=fast; do
+            job "refused, kept or told: $c $flag" "$contract
+if $c -std=c99 -O2 $flag -DCLB_NO_AVX512 -I. -o \$o \$o.c -lm 2>\$o.err; then \$o; else grep -q 'clb.h' \$o.err; fi"
+        done
+        job "files of different precision do not link: $c" "printf '#include \"clb.h\"\nint main(void) { return \
+clb_exp(0.0) == 1.0 ? 0 : 1; }\n' > \$o.c
+printf '#define CLB_IMPLEMENTATION\n#include \"clb.h\"\n' | $c -std=c99 -O0 -I. -x c -c -o \$o.impl.o - || exit 1
+$c -std=c99 -I. -o \$o \$o.c \$o.impl.o -lm || exit 1
+! $c -std=c99 -DCLB_SINGLE -I. -o \$o \$o.c \$o.impl.o -lm 2>\$o.err && grep -q clb_real_is_float \$o.err"
+        job "names of windows.h are free: $c" "echo '#include \"clb.h\"' | $c -std=c99 -Dsmall=char -Dnear= -Dfar= -DNEAR= \
+-DFAR= -Dinterface=struct -DIN= -DOUT= -DCLB_IMPLEMENTATION -I. -x c -fsyntax-only -"
+        job "public names in a shared object: $c" "printf '#include \"clb.h\"\n' | $c -std=c99 -O0 -fPIC -shared \
+-fvisibility=hidden '-DCLB_API=__attribute__((visibility(\"default\")))' -DCLB_IMPLEMENTATION -I. -x c -o \$o.so - -lm &&
+nm -D --defined-only \$o.so | grep -q ' T clb_train'"
+        job "a thread of 128 KiB multiplies: $c" "printf '%s\n' '#include \"clb.h\"' '#include <pthread.h>' \
+'static double A[512 * 512], B[512 * 512], C[512 * 512];' \
+'static void *run(void *p) { clb_matmul_nn(512, 512, 512, A, 512, B, 512, C, 512); return p; }' \
+'int main(void) { pthread_attr_t a; pthread_t t; pthread_attr_init(&a); pthread_attr_setstacksize(&a, 131072);' \
+'return pthread_create(&t, &a, run, 0) || pthread_join(t, 0); }' > \$o.c
+$c -std=c99 -O0 -DCLB_IMPLEMENTATION -DCLB_STATIC -D_POSIX_C_SOURCE=200112L -I. -o \$o \$o.c -lpthread -lm && \$o"
         job "one of three allocation macros is refused: $c" "! echo '#include \"clb.h\"' | \
 $c '-DCLB_MALLOC(n)=0' -I. -x c -fsyntax-only -"
     done
@@ -138,6 +174,9 @@ grep -q CLB_MALLOC \$o.err"
 
 # Every program and test under the strict warnings, in both precisions; every example with its one line from elsewhere.
 group_warnings() {
+    extra="-Wswitch-enum -Wbad-function-cast -Wc++-compat"
+    job "more warnings: gcc" "echo '#include \"clb.h\"' | gcc -std=c99 $strict $extra -Wduplicated-branches \
+-DCLB_IMPLEMENTATION -I. -x c -fsyntax-only -"
     for c in $compilers; do
         for f in examples/[em][0-9][0-9]_*.c tools/*.c tests/*.c; do
             [ -f "$f" ] || continue

@@ -8,6 +8,7 @@
 #include "failing_alloc.h"
 #include "../clb.h"
 #include "test.h"
+#include <float.h>
 #include <locale.h>
 
 static int is_zero(const void *p, size_t size)
@@ -381,21 +382,27 @@ static void t_arrays(void)
     EQUAL(clb_data_arrays(&data, &X, &y), CLB_ENOTFINITE);
     x[4] = 5;
     label[1] = 0.5;
-    EQUAL(clb_data_arrays(&data, &X, &y), CLB_EOPTION);
-    label[1] = -1;
-    EQUAL(clb_data_arrays(&data, &X, &y), CLB_EOPTION);
+    EQUAL(clb_data_arrays(&data, &X, &y), CLB_ELABEL);
     label[1] = 2147483647.0;
-    EQUAL(clb_data_arrays(&data, &X, &y), CLB_EOPTION);
+    EQUAL(clb_data_arrays(&data, &X, &y), CLB_ELABEL);
     label[1] = (double)NAN;
-    EQUAL(clb_data_arrays(&data, &X, &y), CLB_EOPTION);
-    label[1] = 0;
+    EQUAL(clb_data_arrays(&data, &X, &y), CLB_ELABEL);
+    label[0] = 3, label[1] = -1, label[2] = 1;               /* numbered in ascending order */
+    EQUAL(clb_data_arrays(&data, &X, &y), CLB_OK);
+    CHECK(data.K == 3 && data.y[0] == 2 && data.y[1] == 0 && data.y[2] == 1);
+    CHECK(!strcmp(data.names[0], "-1") && !strcmp(data.names[2], "3"));
+    clb_data_free(&data);
+    label[0] = 2, label[1] = 0;
     y.shape[0] = y.count = 2;
     EQUAL(clb_data_arrays(&data, &X, &y), CLB_ERAGGED);
     y.shape[0] = y.count = 0;
     EQUAL(clb_data_arrays(&data, &X, &y), CLB_EEMPTY);
     y.shape[0] = y.count = 3;
-    y.rank = 2, y.shape[1] = 1;
-    EQUAL(clb_data_arrays(&data, &X, &y), CLB_EOPTION);
+    y.rank = 2, y.shape[1] = 2;
+    EQUAL(clb_data_arrays(&data, &X, &y), CLB_ESHAPE);
+    y.shape[1] = 1;
+    EQUAL(clb_data_arrays(&data, &X, &y), CLB_OK);
+    clb_data_free(&data);
     EQUAL(alloc_live, 0);
 }
 
@@ -438,7 +445,7 @@ static void t_idx(void)
     EQUAL(data.n, 2);
     EQUAL(data.K, 10);                          /* of the whole label file */
     clb_data_free(&data);
-    EQUAL(read_idx(&data, idx_images, IDX_IMAGES, idx_labels, IDX_LABELS, 4), CLB_EOPTION);
+    EQUAL(read_idx(&data, idx_images, IDX_IMAGES, idx_labels, IDX_LABELS, 4), CLB_EROW);
     EMPTY(data);
 }
 
@@ -485,10 +492,14 @@ static clb_status read_csv(clb_data *data, const char *text, size_t size, const 
                            size_t *line)
 {
     char *exact = (char *)malloc(size + !size);
+    clb_error error;
     clb_status status;
     if (!exact) exit(5);
     memcpy(exact, text, size);
-    status = clb_data_csv(data, exact, size, opts, line);
+    status = clb_data_csv(data, exact, size, opts, &error);
+    if (line) *line = error.line;
+    EQUAL(error.status, status);
+    CHECK((error.text[0] == 0) == (status == CLB_OK));
     free(exact);
     return status;
 }
@@ -506,22 +517,22 @@ static void t_csv(void)
     EQUAL(line, 0);
     EQUAL(data.n, 3);
     EQUAL(data.d, 2);
-    EQUAL(data.K, 4);
+    EQUAL(data.K, 3);                                    /* 0, 1, 3: no silent fourth class */
     for (int i = 0; i < 6; ++i) SAME_BITS(data.X[i], (clb_real)x[i]);
-    EQUAL(data.y[0], 3);
+    EQUAL(data.y[0], 2);
     EQUAL(data.y[1], 0);
     EQUAL(data.y[2], 1);
+    CHECK(!strcmp(data.names[0], "0") && !strcmp(data.names[2], "3"));
     clb_data_free(&data);
     EQUAL(read_csv(&data, "7,8,1\n", 6, NULL, NULL), CLB_OK);         /* default: the last column */
     EQUAL(data.d, 2);
-    EQUAL(data.y[0], 1);
+    CHECK(data.K == 1 && data.y[0] == 0 && !strcmp(data.names[0], "1"));
     clb_data_free(&data);
     memset(&opts, 0, sizeof opts);
     opts.label = -1;
     EQUAL(read_csv(&data, "7,8\n9,10", 8, &opts, &line), CLB_OK);
     EQUAL(data.d, 2);
-    EQUAL(data.K, 1);
-    EQUAL(data.y[1], 0);
+    CHECK(data.K == 0 && data.y == NULL && data.targets == NULL);
     NEAR(data.X[3], 10, 0);
     clb_data_free(&data);
 }
@@ -540,24 +551,25 @@ static void t_csv_bad(void)
         { "1\n2\n", 0, 0, CLB_EEMPTY, 0 },
         { "1,2\n1,2,3\n", 0, 0, CLB_ERAGGED, 2 },
         { "1,2\n\n3\n", 0, 0, CLB_ERAGGED, 3 },
-        { "h\n1,0\n1,0,\n", 0, 1, CLB_ERAGGED, 3 },
-        { "1,2\n3,x\n", 0, 0, CLB_EFORMAT, 2 },
-        { "1,2\n,3\n", 0, 0, CLB_EFORMAT, 2 },
-        { "1,2\n0x10,3\n", 0, 0, CLB_EFORMAT, 2 },
-        { "1,2\n1e,3\n", 0, 0, CLB_EFORMAT, 2 },
-        { "1,2\n.,3\n", 0, 0, CLB_EFORMAT, 2 },
-        { "1,2\n1 2,3\n", 0, 0, CLB_EFORMAT, 2 },
-        { "1,2\n\"1\",3\n", 0, 0, CLB_EFORMAT, 2 },
+        { "h,k\n1,0\n1,0,\n", 0, 1, CLB_ERAGGED, 3 },
+        { "1,2\n3,x\n5,\n", 0, 0, CLB_ELABEL, 3 },
+        { "1,2\n3,x\n5,nan\n", 0, 0, CLB_ENOTFINITE, 3 },
+        { "1,2\n,3\n", 0, 0, CLB_EFIELD, 2 },
+        { "1,2\n0x10,3\n", 0, 0, CLB_EFIELD, 2 },
+        { "1,2\n1e,3\n", 0, 0, CLB_EFIELD, 2 },
+        { "1,2\n.,3\n", 0, 0, CLB_EFIELD, 2 },
+        { "1,2\n1 2,3\n", 0, 0, CLB_EFIELD, 2 },
+        { "1,2\n\"1,3\n", 0, 0, CLB_EFORMAT, 0 },
+        { "1,2\n\"1\"x,3\n", 0, 0, CLB_EFORMAT, 0 },
         { "1,2\nnan,3\n", 0, 0, CLB_ENOTFINITE, 2 },
         { "1,2\n-INF,3\n", 0, 0, CLB_ENOTFINITE, 2 },
         { "1,2\n1e999,3\n", 0, 0, CLB_ENOTFINITE, 2 },
-        { "1,2\n1,2.5\n", 0, 0, CLB_EFORMAT, 2 },
-        { "1,2\n1,-1\n", 0, 0, CLB_EFORMAT, 2 },
-        { "1,2\n1,2147483647\n", 0, 0, CLB_EFORMAT, 2 },
+        { "1,2\n1,2.5\n", 0, 0, CLB_ELABEL, 2 },
+        { "1,2\n1,2147483647\n", 0, 0, CLB_ELABEL, 2 },
         { "1,2\n1,nan\n", 0, 0, CLB_ENOTFINITE, 2 },
-        { "1,2\n", 3, 0, CLB_EOPTION, 0 },
-        { "1,2\n", -2, 0, CLB_EOPTION, 0 },
-        { "1;2\n", 0, 0, CLB_EEMPTY, 0 },
+        { "1,2\n", 3, 0, CLB_ECOLUMN, 0 },
+        { "1,2\n", -2, 0, CLB_ECOLUMN, 0 },
+        { "12\n", 0, 0, CLB_EEMPTY, 0 },
     };
     clb_data data;
     char digits[600];
@@ -571,6 +583,8 @@ static void t_csv_bad(void)
         EMPTY(data);
     }
     NOTE("long numbers");
+    clb_csv_opts bare = CLB_ZERO;
+    bare.header = -1;
     memset(digits, '1', sizeof digits);
     memcpy(digits + 398, ",0", 2);
     digits[0] = '0', digits[1] = '.';
@@ -579,8 +593,166 @@ static void t_csv_bad(void)
     clb_data_free(&data);
     digits[398] = digits[399] = '1';
     memcpy(digits + 598, ",0", 2);
-    EQUAL(read_csv(&data, digits, 600, NULL, NULL), CLB_EFORMAT);
-    EQUAL(read_csv(&data, "1,2\n1\0,2", 8, NULL, NULL), CLB_EFORMAT);
+    EQUAL(read_csv(&data, digits, 600, &bare, NULL), CLB_EFIELD);
+    EQUAL(read_csv(&data, "1,2\n1\0,2", 8, NULL, NULL), CLB_EFIELD);
+    EQUAL(alloc_live, 0);
+}
+
+/* The library's reading of decimal numbers against strtod (locale "C"): short ones, seventeen digits,
+ * halfway cases, subnormal and huge ones. */
+static void t_numbers(void)
+{
+    static const char *const hard[] = {
+        "9007199254740993", "9007199254740992.9999999999999999999999", "1.7976931348623158e308",
+        "1.7976931348623159e308", "179769313486231580793728971405303415079934132710037826936173778980444"
+        "968292764750946649017977587207096330286416692887910946555547851940402630657488671505820681908902"
+        "000708383676273854845817711531764475730270069855571366959622842914819860834936475292719074168444"
+        "365510704342711559699508093042880", "2.4703282292062327e-324", "2.4703282292062328e-324",
+        "4.9e-324", "2.2250738585072011e-308", "2.2250738585072014e-308", "1e-400", "1e400", "1e23",
+        "8.5e22", "0.1", "123456789012345678", "5e-325", "1.00000000000000011102230246251565",
+        "1.00000000000000011102230246251566", "0e99999999", "-0", "1e309", "000000000000000000001.5",
+    };
+    clb_rng rng;
+    char text[80];
+    double value;
+    for (size_t i = 0; i < sizeof hard / sizeof hard[0]; ++i) {
+        NOTE("%s", hard[i]);
+        CHECK(clbi_number((const unsigned char *)hard[i],
+                          (const unsigned char *)hard[i] + strlen(hard[i]), &value));
+        SAME_BITS(value, strtod(hard[i], NULL));
+    }
+    clb_rng_seed(&rng, 5);
+    for (int i = 0; i < 30000; ++i) {
+        uint64_t bits = clb_rng_u64(&rng);
+        double x;
+        memcpy(&x, &bits, sizeof x);
+        if (!(fabs(x) <= DBL_MAX)) continue;
+        snprintf(text, sizeof text, i % 3 ? "%.17g" : "%.25g", i % 2 ? x : ldexp(x, -ilogb(x) + i % 20));
+        CHECK(clbi_number((unsigned char *)text, (unsigned char *)text + strlen(text), &value));
+        NOTE("%s", text);
+        SAME_BITS(value, strtod(text, NULL));
+    }
+}
+
+/* A file as pandas writes it: header, index column, quoted words, CRLF, no newline at the end. */
+static void t_csv_people(void)
+{
+    static const char pandas[] = ",size,\"the, \"\"colour\"\"\",class\r\n0,1.5,2,setosa\r\n1,3,4,\"a, \"\"b\"\"\"\r\n"
+                                 "2,5,6,setosa\r\n3,7,\"8\",\"two\nlines\"";
+    static const char tabs[] = "\r\n2\t1\n1\t4\n5\n", semicolons[] = "x;y\n1;2\n3;1";
+    static const char *const skip[] = { "" }, *const absent[] = { "none" };
+    clb_csv_opts o = CLB_ZERO;
+    clb_data data, other;
+    clb_error error;
+    o.skip = skip, o.skip_count = 1;
+    for (int by_name = 0; by_name < 2; ++by_name) {
+        o.label_name = by_name ? "class" : NULL;
+        EQUAL(clb_data_csv(&data, pandas, sizeof pandas - 1, &o, &error), CLB_OK);
+        CHECK(data.n == 4 && data.d == 2 && data.K == 3 && data.owned == 1);
+        for (int i = 0; i < 8; ++i) EQUAL(data.X[i] * 2, i == 0 ? 3 : 2 * (i + 1));
+        CHECK(data.y[0] == 0 && data.y[1] == 1 && data.y[2] == 0 && data.y[3] == 2);
+        CHECK(!strcmp(data.names[0], "setosa") && !strcmp(data.names[1], "a, \"b\"") &&
+              !strcmp(data.names[2], "two\nlines"));
+        if (!by_name) clb_data_free(&data);
+    }
+    o.like = &data, o.skip_count = 0, o.skip = NULL, o.label_name = NULL;
+    EQUAL(clb_data_csv(&other, "1,setosa\n2,\"two\nlines\"\n", 23, &o, &error), CLB_OK);
+    CHECK(other.K == 3 && other.y[0] == 0 && other.y[1] == 2 && !strcmp(other.names[2], "two\nlines"));
+    clb_data_free(&other);
+    EQUAL(clb_data_csv(&other, "1,setosa\n2,virginica\n", 21, &o, &error), CLB_ELABEL);
+    CHECK(!strcmp(error.text, "line 2, column 2: 'virginica' is none of the classes"));
+    o.like = NULL;
+    clb_data_free(&data);
+    o.skip = absent, o.skip_count = 1;
+    EQUAL(clb_data_csv(&data, pandas, sizeof pandas - 1, &o, &error), CLB_ECOLUMN);
+    CHECK(!strcmp(error.text, "no column 'none' in the header"));
+    memset(&o, 0, sizeof o);
+    o.label = 1;                                             /* the label first, a number */
+    EQUAL(clb_data_csv(&data, tabs, sizeof tabs - 3, &o, &error), CLB_OK);
+    CHECK(data.n == 2 && data.d == 1 && data.y[0] == 1 && data.X[1] == 4);
+    clb_data_free(&data);
+    EQUAL(clb_data_csv(&data, tabs, sizeof tabs - 1, &o, &error), CLB_ERAGGED);
+    EQUAL(error.line, 4);
+    EQUAL(clb_data_csv(&data, semicolons, sizeof semicolons - 1, NULL, &error), CLB_OK);
+    CHECK(data.n == 2 && data.K == 2 && data.y[0] == 1 && data.X[1] == 3);
+    clb_data_free(&data);
+    o.label = 0, o.real_target = 1;
+    EQUAL(clb_data_csv(&data, "1,0.25\n2,-3\n", 12, &o, &error), CLB_OK);
+    CHECK(data.y == NULL && data.K == 1 && data.targets[0] * 4 == 1 && data.targets[1] == -3);
+    clb_data_free(&data);
+    o.real_target = 0;
+    EQUAL(clb_data_csv(&data, "size,class\n1,a\nbig,b\n", 21, &o, &error), CLB_EFIELD);
+    CHECK(!strcmp(error.text, "line 3, column 'size': 'big' is no number; line 1 was read as a header"));
+    CHECK(error.line == 3 && error.column == 1);
+    o.header = -1;
+    EQUAL(clb_data_csv(&data, "size,class\n1,a\n", 15, &o, &error), CLB_EFIELD);
+    CHECK(!strcmp(error.text, "line 1, column 1: 'size' is no number; this line looks like a header"));
+}
+
+/* A view frees nothing; a split holds every row once, labels and names with it. */
+static void t_split_scale(void)
+{
+    static const double x[] = { 1, 5, 1e300, 2, 5, -1e300, 3, 5, 1e300, 6, 5, -1e300 };
+    static const size_t widths[] = { 3, 4, 2 };
+    static const clb_net_opts biased = { 0, CLB_RELU, -1, 0 };
+    static clb_real X[12];
+    static int y[4] = { 0, 1, 1, 0 };
+    clb_data view, train, valid, part[2];
+    clb_scaler scaler;
+    clb_rng rng;
+    clb_net net;
+    clb_real raw[8], scaled[8];
+    int seen[50] = { 0 };
+    alloc_reset(0);
+    for (int i = 0; i < 12; ++i) X[i] = (clb_real)(x[i] > 1e38 ? 3e38 : x[i] < -1e38 ? -3e38 : x[i]);
+    view = clb_data_view(4, 3, 2, X, y);
+    clb_data_free(&view);
+    CHECK(X[1] == 5);                                        /* nothing was freed */
+    view = clb_data_view(4, 3, 2, X, y);
+    CHECK(clb_scaler_fit(&scaler, &view) == CLB_OK);
+    NEAR_REL(scaler.mean[0], 3, 1e-15);
+    NEAR_REL(scaler.deviation[0], sqrt(3.5), 1e-15);
+    CHECK(scaler.mean[1] == 5 && scaler.deviation[1] == 1);          /* constant */
+    NEAR_REL(scaler.deviation[2], (double)X[2], 1e-15);
+    CHECK(clb_scaler_apply(&scaler, &view) == CLB_OK);
+    NEAR_REL(X[0], -2 / sqrt(3.5), 1e-6);
+    CHECK(X[1] == 0 && X[4] == 0);
+    NEAR(X[2], 1, 1e-6);
+    NEAR(X[5], -1, 1e-6);
+    view.d = 2;
+    CHECK(clb_scaler_apply(&scaler, &view) == CLB_ESHAPE);
+    clb_scaler_free(&scaler);
+    clb_rng_seed(&rng, 1);
+    CHECK(clb_data_mixture(&train, &rng, 4, 3, 2, 1.0) == CLB_OK);
+    CHECK(clb_net_init(&net, widths, 3, &biased, &rng) == CLB_OK);
+    CHECK(clb_scaler_fit(&scaler, &train) == CLB_OK);
+    memcpy(X, train.X, sizeof X);
+    CHECK(clb_scaler_apply(&scaler, &train) == CLB_OK);
+    CHECK(clb_predict(&net, train.X, 4, scaled) == CLB_OK);
+    CHECK(clb_scaler_fold(&scaler, &net) == CLB_OK);
+    CHECK(clb_predict(&net, X, 4, raw) == CLB_OK);
+    for (int i = 0; i < 8; ++i) NEAR(raw[i], scaled[i], sizeof(clb_real) == 4 ? 1e-5 : 1e-14);
+    clb_scaler_free(&scaler), clb_net_free(&net), clb_data_free(&train);
+    static clb_real row[50];
+    static int label[50];
+    for (int i = 0; i < 50; ++i) row[i] = (clb_real)i, label[i] = i % 3;
+    view = clb_data_view(50, 1, 3, row, label);
+    CHECK(clb_data_split(&view, &rng, 0.2, &train, &valid) == CLB_OK);
+    CHECK(valid.n == 10 && train.n == 40 && train.K == 3 && valid.owned);
+    part[0] = train, part[1] = valid;
+    for (int k = 0; k < 2; ++k)
+        for (size_t i = 0; i < part[k].n; ++i) {
+            EQUAL(part[k].y[i], (int)part[k].X[i] % 3);
+            ++seen[(int)part[k].X[i]];
+        }
+    for (int i = 0; i < 50; ++i) EQUAL(seen[i], 1);
+    clb_data_free(&train), clb_data_free(&valid);
+    CHECK(clb_data_split(&view, NULL, 0.01, &train, &valid) == CLB_OK);
+    CHECK(valid.n == 1 && valid.X[0] == 49 && train.X[48] == 48);
+    clb_data_free(&train), clb_data_free(&valid);
+    CHECK(clb_data_split(&view, &rng, 1.0, &train, &valid) == CLB_EROW);
+    CHECK(clb_data_split(&view, &rng, 0.999, &train, &valid) == CLB_EROW);
+    EMPTY(train);
     EQUAL(alloc_live, 0);
 }
 
@@ -616,7 +788,8 @@ static void t_files(void)
     const char *folder = getenv("TMPDIR");
     char a[512], b[512];
     unsigned char *p;
-    size_t size, line = 7, shape = 1000;
+    size_t size, shape = 1000;
+    clb_error error;
     clb_data data;
     clb_array array;
     FILE *full;
@@ -626,13 +799,13 @@ static void t_files(void)
     EQUAL(clb_npy_load(&array, a), CLB_EIO);
     EQUAL(clb_data_npy_load(&data, a, a), CLB_EIO);
     EQUAL(clb_data_idx_load(&data, a, a, 0), CLB_EIO);
-    EQUAL(clb_data_csv_load(&data, a, NULL, &line), CLB_EIO);
-    EQUAL(line, 0);
+    EQUAL(clb_data_csv_load(&data, a, NULL, &error), CLB_EIO);
+    CHECK(strstr(error.text, a) != NULL);
     EMPTY(data);
     EQUAL(clb_data_csv_load(&data, "/", NULL, NULL), CLB_EIO);        /* a folder */
     put(a, "1,0\n2\n", 6);
-    EQUAL(clb_data_csv_load(&data, a, NULL, &line), CLB_ERAGGED);
-    EQUAL(line, 2);
+    EQUAL(clb_data_csv_load(&data, a, NULL, &error), CLB_ERAGGED);
+    EQUAL(error.line, 2);
     put(a, idx_images, IDX_IMAGES);
     put(b, idx_labels, IDX_LABELS);
     EQUAL(clb_data_idx_load(&data, a, b, 1), CLB_OK);
@@ -664,31 +837,28 @@ static void t_files(void)
 
 /* ---- nets as files ------------------------------------------------------------------------- */
 
-static void net_file(char *path, size_t room, const char *prefix, const char *name)
-{
-    snprintf(path, room, "%s%s.npy", prefix, name);
-}
-
+/* A net as one file and in memory: every bit of it, and what is wrong with a damaged one. */
 static void t_net_files(void)
 {
     static const size_t widths[4] = { 3, 5, 2, 4 };
-    static const char *const names[] = { "net", "W1", "W2", "W3", "b1", "b2", "b3" };
-    static const char one[] = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 5)}";
-    static const unsigned char zeros[10] = { 0 };
     const char *folder = getenv("TMPDIR");
-    char prefix[256], path[512];
+    char path[300], *source, *at;
+    unsigned char *bytes;
+    size_t size, again, count = 0;
+    clb_error error;
     clb_rng rng;
     clb_net net, copy;
+    alloc_reset(0);
     clb_rng_seed(&rng, 8);
-    snprintf(prefix, sizeof prefix, "%s/clb_t_net_%p_", folder ? folder : "/tmp", (void *)&rng);
+    snprintf(path, sizeof path, "%s/clb_t_net_%p.npz", folder ? folder : "/tmp", (void *)&rng);
     for (int bias = -1; bias <= 3; ++bias) {
         clb_net_opts opts = CLB_ZERO;
         opts.bias = bias;
         opts.activation = CLB_LEAKY_RELU;
         opts.param = 0.1;
         EQUAL(clb_net_init(&net, widths, 4, &opts, &rng), CLB_OK);
-        EQUAL(clb_net_save(&net, prefix), CLB_OK);
-        EQUAL(clb_net_load(&copy, prefix), CLB_OK);
+        EQUAL(clb_net_save(&net, path), CLB_OK);
+        EQUAL(clb_net_load(&copy, path, &error), CLB_OK);
         EQUAL(copy.P, net.P);
         EQUAL(copy.activation, CLB_LEAKY_RELU);
         SAME_BITS(copy.param, 0.1);
@@ -696,37 +866,75 @@ static void t_net_files(void)
         for (size_t l = 1; l <= 3; ++l) EQUAL(copy.b[l], net.b[l]);
         for (size_t i = 0; i < net.P; ++i) SAME_BITS(copy.theta[i], net.theta[i]);
         clb_net_free(&copy);
-        if (bias == 3) continue;
-        clb_net_free(&net);
+        if (bias < 3) clb_net_free(&net);
     }
-    net_file(path, sizeof path, prefix, "W2");         /* shapes that do not chain, then nonsense */
-    {
-        size_t size;
-        unsigned char *p = npy_file(1, one, zeros, 10, &size);
-        put(path, p, size);
-        EQUAL(clb_net_load(&copy, prefix), CLB_OK);
+    EQUAL(clb_net_write(NULL, 0, &size, &net), CLB_OK);
+    bytes = (unsigned char *)malloc(size);
+    EQUAL(clb_net_write(bytes, size - 1, &again, &net), CLB_ESIZE);
+    EQUAL(clb_net_write(bytes, size, &again, &net), CLB_OK);
+    EQUAL(again, size);
+    EQUAL(clb_net_read(&copy, bytes, size, NULL), CLB_OK);
+    clb_net_free(&copy);
+    EQUAL(clb_net_write_c(NULL, 0, &again, &net, "my_net"), CLB_OK);        /* the bytes as source */
+    source = (char *)calloc(again + 1, 1);
+    EQUAL(clb_net_write_c(source, again, &again, &net, "my_net"), CLB_OK);
+    CHECK(!strncmp(source, "static const unsigned char my_net[", 34));
+    EQUAL(strtoul(source + 34, NULL, 10), size);
+    for (at = strchr(source, '{') + 1; *at && *at != '}'; at += *at == ',', ++count) {
+        unsigned long byte = strtoul(at, &at, 10);
+        CHECK(count < size && byte == bytes[count]);
+        while (*at == '\n' || *at == ' ') ++at;
+    }
+    EQUAL(count, size);
+    CHECK(!strcmp(at, "};\n"));
+    EQUAL(clb_net_write_c(NULL, 0, &again, &net, "2nd"), CLB_EOPTION);
+    EQUAL(clb_net_write_c(NULL, 0, &again, &net, ""), CLB_EOPTION);
+    for (size_t i = 0; i < size; i += 7) {                    /* damage is found, or does nothing */
+        bytes[i] ^= 0x20;
+        if (clb_net_read(&copy, bytes, size, &error) != CLB_OK) EMPTY(copy);
         clb_net_free(&copy);
-        p[8 + 2 + sizeof one - 3 - 4] = '1';                 /* (1, 5) */
-        put(path, p, size - 5);
-        EQUAL(clb_net_load(&copy, prefix), CLB_EFORMAT);
-        put(path, p, size - 6);
-        EQUAL(clb_net_load(&copy, prefix), CLB_ETRUNCATED);
-        free(p);
+        bytes[i] ^= 0x20;
     }
-    remove(path);
-    EQUAL(clb_net_load(&copy, prefix), CLB_EIO);
+    EQUAL(clb_net_read(&copy, bytes, size / 2, &error) != CLB_OK, 1);
     EMPTY(copy);
     net.theta[0] = (clb_real)NAN;
-    EQUAL(clb_net_save(&net, prefix), CLB_OK);
-    EQUAL(clb_net_load(&copy, prefix), CLB_ENOTFINITE);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
-        net_file(path, sizeof path, prefix, names[i]);
-        remove(path);
-    }
-    EQUAL(clb_net_load(&copy, prefix), CLB_EIO);
-    EQUAL(clb_net_save(&net, "/nowhere/at/all/"), CLB_EIO);
+    EQUAL(clb_net_save(&net, path), CLB_OK);
+    EQUAL(clb_net_load(&copy, path, &error), CLB_ENOTFINITE);
+    remove(path);
+    EQUAL(clb_net_load(&copy, path, &error), CLB_EIO);
+    CHECK(strstr(error.text, path) != NULL);
+    EQUAL(clb_net_save(&net, "/nowhere/at/all/x"), CLB_EIO);
     clb_net_free(&net);
+    EQUAL(clb_net_save(&net, path), CLB_EUNSET);
+    free(bytes), free(source);
     EQUAL(alloc_live, 0);
+}
+
+/* Doubles keep their bits in a single build too. */
+static void t_npy_save(void)
+{
+    static const double x[6] = { 0.1, -2, 3e300, 4, 5, 1.0 / 3 };
+    static const size_t shape[2] = { 2, 3 };
+    const char *folder = getenv("TMPDIR");
+    char path[300];
+    clb_real y[6];
+    clb_array array;
+    snprintf(path, sizeof path, "%s/clb_t_npy_%p.npy", folder ? folder : "/tmp", (void *)&array);
+    EQUAL(clb_npy_save_f64(path, x, 2, shape), CLB_OK);
+    EQUAL(clb_npy_load(&array, path), CLB_OK);
+    CHECK(array.rank == 2 && array.shape[0] == 2 && array.shape[1] == 3);
+    for (int i = 0; i < 6; ++i) SAME_BITS(array.x[i], x[i]);
+    clb_array_free(&array);
+    for (int i = 0; i < 6; ++i) y[i] = (clb_real)(0.1 * i);
+    EQUAL(clb_npy_save(path, y, 1, shape + 1), CLB_OK);
+    EQUAL(clb_npy_load(&array, path), CLB_OK);
+    CHECK(array.rank == 1 && array.count == 3);
+    for (int i = 0; i < 3; ++i) SAME_BITS(array.x[i], (double)y[i]);
+    clb_array_free(&array);
+    remove(path);
+    EQUAL(clb_npy_save(path, y, 9, shape), CLB_EOPTION);
+    EQUAL(clb_npy_load(&array, path), CLB_EIO);
+    EQUAL(clb_npy_save("/nowhere/at/all", y, 1, shape), CLB_EIO);
 }
 
 /* ---- mutated files ------------------------------------------------------------------------- */
@@ -769,7 +977,7 @@ static void fuzz(int kind, const void *good, size_t good_size, int rounds)
     clb_rng_seed(&rng, (uint64_t)kind + 1);
     for (int r = 0; r < rounds; ++r) {
         unsigned char work[512], *p;
-        size_t size, line;
+        size_t size;
         clb_status status;
         clb_data data = CLB_ZERO;
         clb_array array = CLB_ZERO;
@@ -786,7 +994,7 @@ static void fuzz(int kind, const void *good, size_t good_size, int rounds)
         files.labels = kind == 0 ? idx_labels : p,
         files.labels_size = kind == 0 ? IDX_LABELS : size;
         if (kind <= 1) status = clb_data_idx(&data, &files, 0);
-        else if (kind == 2) status = clb_data_csv(&data, (const char *)p, size, NULL, &line);
+        else if (kind == 2) status = clb_data_csv(&data, (const char *)p, size, NULL, NULL);
         else status = clb_npy_read(&array, p, size);
         check_data(&data, status);
         if (status) EMPTY(array);
@@ -828,9 +1036,13 @@ static const test_case tests[] = { TEST(t_mixture_published),
                                    TEST(t_idx),
                                    TEST(t_idx_bad),
                                    TEST(t_csv),
+                                   TEST(t_numbers),
+                                   TEST(t_csv_people),
+                                   TEST(t_split_scale),
                                    TEST(t_csv_bad),
                                    TEST(t_csv_locale),
                                    TEST(t_files),
+                                   TEST(t_npy_save),
                                    TEST(t_net_files),
                                    TEST(t_fuzz) };
 TEST_MAIN(tests)

@@ -273,13 +273,13 @@ static void t_product_pair(void)
         types_make(13, &rng, n, A);
         clb_rng_normal(&rng, 2 * n, x);
         for (int down = 0; down < 2; ++down) {
-            clbi_table[CLB_ISA_SCALAR].symv(1, n, A, n, x, y0, n, down);
-            clbi_table[CLB_ISA_SCALAR].symv(1, n, A, n, x + n, y0 + n, n, down);
+            clbi_symv_table[CLB_ISA_SCALAR](1, n, A, n, x, y0, n, down);
+            clbi_symv_table[CLB_ISA_SCALAR](1, n, A, n, x + n, y0 + n, n, down);
             FOR_EACH_ISA(isa) {
                 NOTE("n = %lu, down = %d, %s", (unsigned long)n, down, clb_isa_name((clb_isa)isa));
-                clbi_isa_kernels()->symv(2, n, A, n, x, y, n, down);
+                CLBI_KERNEL(symv)(2, n, A, n, x, y, n, down);
                 for (size_t i = 0; i < 2 * n; ++i) SAME_BITS(y[i], y0[i]);
-                clbi_isa_kernels()->symv(1, n, A, n, x, y, n, down);
+                CLBI_KERNEL(symv)(1, n, A, n, x, y, n, down);
                 for (size_t i = 0; i < n; ++i) SAME_BITS(y[i], y0[i]);
             }
         }

@@ -349,9 +349,59 @@ static void t_energy_form(void)
     setup_free(&s);
 }
 
+/* What a trace tells, from a trace written by hand: two laws, three updates, rows 0..3, biases. */
+static void t_trace_functions(void)
+{
+    double q[12] = { 1, 2, 4, 1, 3, 9, 2, 2, 1, 4, 3, 1 }, qb[12] = { 0, 1, 0, 1, 0, 0, 0, 2, 0, 1, 1, 0 };
+    double upper[2] = { 2, 0.5 }, lower[2] = { 1, 3 }, loss[4] = { 8, 4, 3, 2 };
+    double g[9] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 }, gb[9] = { 0, 0, 1, 0, 0, 0, 0, 0, 2 }, S[2] = { 12, 6 };
+    clb_trace tr = CLB_ZERO;
+    clb_energy e;
+    tr.L = 3, tr.T = 3, tr.steps = 3, tr.q = q, tr.qb = qb, tr.upper = upper, tr.lower = lower;
+    tr.loss = loss, tr.g = g, tr.gb = gb, tr.S = S, tr.eta = 0.1;
+    NEAR(clb_trace_charge(&tr, 1, 1), 3 - 1, 0);
+    NEAR(clb_trace_charge(&tr, 2, 0), 4 - 2, 0);
+    NEAR(clb_trace_charge_bias(&tr, 1, 1), 3 - 1 - 1, 0);
+    NEAR(clb_trace_charge_bias(&tr, 2, 3), 1 - 3 - 1, 0);
+    NEAR(clb_trace_drift(&tr, 1), -1 - 1, 0);
+    NEAR(clb_trace_drift(&tr, 2), -2 - 2, 0);
+    NEAR(clb_trace_drift_bias(&tr, 1), -2 - 1, 0);
+    NEAR(clb_trace_drift_bias(&tr, 2), -3 - 1, 0);
+    NEAR(clb_trace_mean_drift(&tr), (2.0 + 4.0) / 2, 0);
+    NEAR(clb_trace_max_drift(&tr, 1), 2, 0);                  /* charges 1, 2, 0, -1 */
+    NEAR(clb_trace_max_drift(&tr, 2), 4, 0);                  /* charges 2, 6, -1, -2 */
+    tr.steps = 1;
+    NEAR(clb_trace_max_drift(&tr, 2), 4, 0);
+    NEAR(clb_trace_drift(&tr, 2), 4, 0);
+    tr.steps = 2;
+    NEAR(clb_trace_max_drift(&tr, 1), 1, 0);
+    NEAR(clb_trace_mean_drift(&tr), (1.0 + 3.0) / 2, 0);
+    tr.steps = 3;
+    NEAR(clb_trace_relative(&tr, 2, 5), 2.5, 0);              /* |C_2(0)| = 2 */
+    NEAR(clb_trace_relative(&tr, 2, -5), -2.5, 0);
+    q[0] = 4;                                                 /* C_1(0) = -2: by its magnitude */
+    NEAR(clb_trace_relative(&tr, 1, 5), 2.5, 0);
+    q[0] = 2 - 1e-11;                                         /* too small to divide by */
+    NEAR(clb_trace_relative(&tr, 1, 5), 5, 0);
+    q[0] = 1;
+    NEAR(clb_trace_law(&tr, 1, 0), 2 * 2 - 1, 0);
+    NEAR(clb_trace_law(&tr, 2, 3), 0.5 * 1 - 3 * (3 + 1), 0);
+    NEAR(clb_trace_law_drift(&tr, 1), (2 * 3 - (4 + 1)) - (2 * 2 - 1), 0);
+    e = clb_trace_energy(&tr, 2, 2);
+    NEAR(e.E, 48, 0);
+    NEAR(e.loss_drop, 6, 0);
+    NEAR(e.kbar, 6.0 / 48, 0);
+    NEAR(e.mu, 0.1 * 48 / 6, 1e-15);
+    qb[0] = q[0] = (double)NAN;                               /* NaN is not a small drift */
+    CHECK(isnan(clb_trace_mean_drift(&tr)) && isnan(clb_trace_max_drift(&tr, 1)));
+    tr.L = 1;
+    CHECK(isnan(clb_trace_mean_drift(&tr)));
+}
+
 static const test_case tests[] = {
     TEST(t_trace_identity), TEST(t_negative_controls), TEST(t_matrix_identity), TEST(t_charges),
     TEST(t_one_step), TEST(t_matrix_drift), TEST(t_drift_2000), TEST(t_optimizers),
-    TEST(t_laws_that_are_none), TEST(t_energy_form)
+    TEST(t_laws_that_are_none), TEST(t_energy_form),
+    TEST(t_trace_functions)
 };
 TEST_MAIN(tests)

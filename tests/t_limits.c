@@ -267,8 +267,320 @@ static void t_bound(void)
         }
 }
 
+/* ---- saturated softmax ----------------------------------------------------------------------- */
+
+/* A net without hidden layer on the one input 1: its parameters are the logits. */
+static void logits_open(test_problem *s, size_t K, const double *logit, int label)
+{
+    static clb_real one = 1;
+    static int y;
+    size_t widths[2] = { 1, 0 };
+    memset(s, 0, sizeof *s);
+    widths[1] = K;
+    y = label;
+    s->data.n = s->data.d = 1, s->data.K = K, s->data.X = &one, s->data.y = &y;
+    CHECK(clb_net_alloc(&s->net, widths, 2, NULL) == CLB_OK);
+    for (size_t k = 0; k < K; ++k) s->net.theta[k] = (clb_real)logit[k];
+    problem_ready(s, CLB_CE);
+}
+
+static void logits_close(test_problem *s)
+{
+    clb_curv_free(&s->curv);
+    clb_pass_free(&s->pass);
+    clb_net_free(&s->net);
+}
+
+/* Two classes with logit gap g, one sample: loss log(1 + e^-g), lambda = 2 p q, q = 1/(1 + e^g),
+ * whatever both logits have in common. */
+static void t_logit_gap(void)
+{
+    const double tol = TOL(4e-15, 2e-6);
+    for (double gap = 1; gap < TOL(700, 80); gap += gap < 40 ? 1 : 37)
+        for (int far = 0; far < 2; ++far) {
+            double logit[2], top, low, v[2];
+            const double q = 1 / (1 + exp(gap)), exact = 2 * q / (1 + exp(-gap));
+            clb_real H[4], G[4], x[2] = { 1, 0 }, y[2];
+            clb_eigs eigs;
+            clb_linop op;
+            test_problem s;
+            logit[1] = far ? 1024 : 0;
+            logit[0] = logit[1] + gap;
+            logits_open(&s, 2, logit, 0);
+            NOTE("gap %g, far %d", gap, far);
+            NEAR_REL(s.pass.loss, log1p(exp(-gap)), tol);
+            EQUAL(clb_sharpness(&s.curv, NULL, &top, &low), CLB_OK);
+            NEAR_REL(top, exact, tol);
+            NEAR(low / exact, 0, tol);
+            op = clb_hessian_op(&s.curv);
+            EQUAL(clb_lanczos(&op, 1, NULL, &eigs), CLB_OK);
+            CHECK(fabs(eigs.value[0] - exact) <= eigs.bound[0] + tol * exact);
+            CHECK(eigs.bound[0] <= 100 * eps * exact);
+            clb_eigs_free(&eigs);
+            clb_hvp(&s.curv, x, y);
+            NEAR_REL(y[0], exact / 2, tol);
+            NEAR_REL(y[1], -exact / 2, tol);
+            NEAR_REL(s.curv.grad[0], -q, tol);
+            NEAR_REL(s.curv.grad[1], q, tol);
+            EQUAL(clb_hessian(&s.curv, H, 2), CLB_OK);
+            EQUAL(clb_gauss_newton(&s.curv, G, 2), CLB_OK);
+            EQUAL(clb_jacobi(2, H, 2, v, NULL), CLB_OK);
+            NEAR_REL(v[1], exact, tol);
+            for (int i = 0; i < 4; ++i) NEAR_REL(G[i], H[i], tol);
+            NEAR_REL(clb_softmax_curvature(2, s.pass.p), exact, tol);
+            logits_close(&s);
+        }
+}
+
+/* p, p, q with q the tail: diag - p p^T has the eigenvalue 3q on (2, -1, -1) as q -> 0. */
+static void t_three_logits(void)
+{
+    const double far = TOL(1e300, 1e30), logit[3] = { TOL(400, 60), 0, 0 };
+    const double huge[3] = { far, far, far };
+    const double tail = exp(-logit[0]);
+    const clb_real p[] = { 1, (clb_real)tail, (clb_real)tail };
+    double top;
+    test_problem s;
+    NEAR_REL(clb_softmax_curvature(3, p), 3 * tail, TOL(1e-15, 1e-6));
+    logits_open(&s, 3, logit, 0);
+    EQUAL(clb_sharpness(&s.curv, NULL, &top, NULL), CLB_OK);
+    NEAR_REL(top, 3 * tail, TOL(1e-13, 1e-5));
+    NEAR_REL(s.pass.loss, 2 * tail, TOL(1e-13, 1e-5));
+    logits_close(&s);
+    logits_open(&s, 3, huge, 1);
+    NEAR_REL(s.pass.loss, log(3.0), TOL(1e-15, 1e-7));
+    EQUAL(clb_sharpness(&s.curv, NULL, &top, NULL), CLB_OK);
+    NEAR_REL(top, 1 / 3.0, TOL(1e-14, 1e-6));
+    logits_close(&s);
+}
+
+/* H and G of a two-layer ReLU net in double from the definition, S and r from sums without
+ * cancellation: p (1-p) and p - 1 by the sum of the other probabilities. */
+enum { D = 3, M = 4, K = 3, P = M * D + K * M, SAMPLES = 12 };
+
+static void reference(const clb_net *net, const clb_data *data, double *H, double *G)
+{
+    memset(H, 0, P * P * sizeof *H);
+    memset(G, 0, P * P * sizeof *G);
+    for (size_t i = 0; i < SAMPLES; ++i) {
+        const clb_real *x = data->X + i * D, *W1 = net->theta, *W2 = W1 + M * D;
+        double h[M], on[M], f[K], p[K], r[K], J[K][P] = { { 0 } }, top = -1e300, sum = 0;
+        for (size_t j = 0; j < M; ++j) {
+            h[j] = 0;
+            for (size_t a = 0; a < D; ++a) h[j] += (double)W1[j * D + a] * (double)x[a];
+            on[j] = h[j] > 0;
+            h[j] *= on[j];
+        }
+        for (size_t k = 0; k < K; ++k) {
+            f[k] = 0;
+            for (size_t j = 0; j < M; ++j) f[k] += (double)W2[k * M + j] * h[j];
+            top = fmax(top, f[k]);
+        }
+        for (size_t k = 0; k < K; ++k) sum += p[k] = exp(f[k] - top);
+        for (size_t k = 0; k < K; ++k) {
+            p[k] /= sum;
+            for (size_t j = 0; j < M; ++j) {
+                J[k][M * D + k * M + j] = h[j];
+                for (size_t a = 0; a < D; ++a)
+                    J[k][j * D + a] = (double)W2[k * M + j] * on[j] * (double)x[a];
+            }
+        }
+        for (size_t k = 0; k < K; ++k) {
+            double others = p[(k + 1) % K] + p[(k + 2) % K];
+            r[k] = (size_t)data->y[i] == k ? -others : p[k];
+            for (size_t c = 0; c < K; ++c)          /* sum_k<c p_k p_c (J_k - J_c)(J_k - J_c)^T */
+                for (size_t u = 0; u < P && k < c; ++u)
+                    for (size_t v = 0; v < P; ++v)
+                        G[u * P + v] += p[k] * p[c] / SAMPLES * (J[k][u] - J[c][u]) *
+                                        (J[k][v] - J[c][v]);
+            for (size_t j = 0; j < M; ++j)
+                for (size_t a = 0; a < D; ++a) {
+                    double value = r[k] / SAMPLES * on[j] * (double)x[a];
+                    H[(j * D + a) * P + M * D + k * M + j] += value;
+                    H[(M * D + k * M + j) * P + j * D + a] += value;
+                }
+        }
+    }
+    for (size_t i = 0; i < P * P; ++i) H[i] += G[i];
+}
+
+/* A net that is sure of all its labels, more and more: weights times a factor. */
+static void t_sure_net(void)
+{
+    const size_t widths[] = { D, M, K };
+    for (double factor = 1; factor < TOL(17, 9); factor *= 2) {
+        static clb_real A[P * P];
+        static double H[P * P], G[P * P];
+        double v[P], top, low, scale = 0;
+        test_problem s;
+        memset(&s, 0, sizeof s);
+        clb_rng_seed(&s.rng, 4);
+        CHECK(clb_net_init(&s.net, widths, 3, NULL, &s.rng) == CLB_OK);
+        CHECK(clb_data_mixture(&s.data, &s.rng, SAMPLES, D, K, 3) == CLB_OK);
+        for (size_t i = 0; i < s.net.P; ++i) s.net.theta[i] *= (clb_real)factor;
+        problem_ready(&s, CLB_CE);
+        for (size_t i = 0; i < SAMPLES; ++i) {
+            const clb_real *p = s.pass.p + i * K;
+            for (size_t k = 0; k < K; ++k)
+                if (p[k] > p[s.data.y[i]]) s.data.y[i] = (int)k;
+        }
+        clb_curv_at(&s.curv, NULL);
+        NOTE("factor %g, loss %g", factor, s.pass.loss);
+        reference(&s.net, &s.data, H, G);
+        EQUAL(clb_gauss_newton(&s.curv, A, P), CLB_OK);
+        for (size_t i = 0; i < P * P; ++i) scale = fmax(scale, fabs(G[i]));
+        for (size_t i = 0; i < P * P; ++i)
+            CHECK(fabs((double)A[i] - G[i]) <= 100 * factor * eps * scale);
+        EQUAL(clb_jacobi(P, A, P, v, NULL), CLB_OK);
+        CHECK(v[0] >= -20 * eps * v[P - 1]);                   /* positive semidefinite */
+        for (size_t i = 0; i < P * P; ++i) scale = fmax(scale, fabs(H[i]));
+        EQUAL(clb_hessian(&s.curv, A, P), CLB_OK);
+        for (size_t i = 0; i < P * P; ++i)
+            CHECK(fabs((double)A[i] - H[i]) <= 100 * factor * eps * scale);
+        EQUAL(clb_sharpness(&s.curv, NULL, &top, &low), CLB_OK);
+        for (size_t i = 0; i < P * P; ++i) A[i] = (clb_real)(H[i] / scale);
+        EQUAL(clb_jacobi(P, A, P, v, NULL), CLB_OK);
+        NEAR(top / scale, v[P - 1], 300 * factor * eps);
+        NEAR(low / scale, v[0], 300 * factor * eps);
+        problem_close(&s);
+    }
+}
+
+/* ---- activations ----------------------------------------------------------------------------- */
+
+/* Values and derivatives at infinite and enormous arguments are their limits. */
+static void t_activation_limits(void)
+{
+    const double far[] = { 41, 100, 1e155, 1e200, 1e308, (double)INFINITY };
+    /* s/z and s' on the right and on the left; the leaks are 0.1 */
+    static const struct { clb_activation which; double right[2], left[2]; } line[] = {
+        { CLB_RELU, { 1, 1 }, { 0, 0 } },           { CLB_IDENTITY, { 1, 1 }, { 1, 1 } },
+        { CLB_LEAKY_RELU, { 1, 1 }, { 0.1, 0.1 } }, { CLB_RELU_MIX, { 1, 1 }, { 0.9, 0.9 } },
+        { CLB_SOFTPLUS, { 1, 1 }, { 0, 0 } },       { CLB_GELU, { 1, 1 }, { 0, 0 } },
+        { CLB_TANH, { 0, 0 }, { 0, 0 } },           { CLB_SIGMOID, { 0, 0 }, { 0, 0 } } };
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; ++i)
+        for (size_t k = 0; k < sizeof line / sizeof line[0]; ++k)
+            for (int side = 0; side < 2; ++side) {
+                const double *want = side ? line[k].left : line[k].right;
+                double z = side ? -far[i] : far[i];
+                NOTE("activation %d at %g", (int)line[k].which, z);
+                for (int order = 0; order <= 3; ++order) {
+                    double s = clb_activate(line[k].which, 0.1, z, order);
+                    double limit = order == 0 ? want[0] != 0 ? want[0] * z : 0
+                                              : order == 1 ? want[1] : 0;
+                    if (order == 0 && line[k].which == CLB_TANH) limit = side ? -1 : 1;
+                    if (order == 0 && line[k].which == CLB_SIGMOID) limit = side ? 0 : 1;
+                    if (isinf(limit)) CHECK(s == limit);
+                    else NEAR(s, limit, 1e-15);
+                }
+            }
+    for (int which = 0; which < (int)CLB_ACTIVATION_COUNT; ++which)
+        for (int order = 0; order <= 3; ++order)
+            CHECK(isnan(clb_activate((clb_activation)which, 1.5, (double)NAN, order)) ||
+                  which == CLB_RELU || which == CLB_LEAKY_RELU || which == CLB_RELU_MIX ||
+                  which == CLB_IDENTITY || which == CLB_RELU_POWER);
+}
+
+/* tanh' = 1/cosh^2 keeps its digits where tanh is 1. */
+static void t_tanh_slope(void)
+{
+    for (double z = -300; z <= 300; z += 0.37) {
+        double c = cosh(z), slope = 1 / c / c;
+        NOTE("z = %g", z);
+        NEAR_REL(clb_activate(CLB_TANH, 0, z, 1), slope, 4e-15 + 3e-16 * fabs(z));
+        NEAR_REL(clb_activate(CLB_TANH, 0, z, 2), -2 * tanh(z) * slope, 4e-15 + 3e-16 * fabs(z));
+    }
+}
+
+/* Every output and every derivative of a net with one unit far out is finite. */
+static void t_far_unit(void)
+{
+    const size_t widths[] = { 1, 1, 1 };
+    for (int which = 0; which < (int)CLB_ACTIVATION_COUNT; ++which) {
+        clb_real x = (clb_real)TOL(1e160, 1e20), target = 0, v[2] = { 1, 1 }, y[2];
+        clb_net_opts o = CLB_ZERO;
+        test_problem s;
+        memset(&s, 0, sizeof s);
+        o.activation = (clb_activation)which, o.param = 0.5;
+        s.data.n = s.data.d = s.data.K = 1, s.data.X = &x, s.data.targets = &target;
+        CHECK(clb_net_alloc(&s.net, widths, 3, &o) == CLB_OK);
+        s.net.theta[0] = 1, s.net.theta[1] = 1 / x;
+        problem_ready(&s, CLB_MSE);
+        clb_hvp(&s.curv, v, y);
+        NOTE("activation %d: Hv = %g, %g", which, (double)y[0], (double)y[1]);
+        CHECK(y[0] == y[0] && y[1] == y[1] && s.curv.grad[0] == s.curv.grad[0]);
+        clb_curv_free(&s.curv), clb_pass_free(&s.pass), clb_net_free(&s.net);
+    }
+}
+
+/* ---- held slopes, labels --------------------------------------------------------------------- */
+
+/* With held slopes the products are those of the net that has these slopes: the difference of its
+ * gradients, for every activation. */
+static void t_held_slopes(void)
+{
+    const size_t widths[] = { 3, 5, 4, 2 };
+    for (int which = 0; which < (int)CLB_ACTIVATION_COUNT; ++which)
+        for (size_t count = 3; count <= 4; ++count) {
+            clb_net_opts o = CLB_ZERO;
+            clb_real v[64], y[64], up[64], down[64], at[64];
+            const double h = TOL(1e-5, 1e-2);
+            clb_pass other;
+            test_problem s;
+            memset(&s, 0, sizeof s);
+            clb_rng_seed(&s.rng, 8);
+            o.activation = (clb_activation)which, o.param = 2, o.bias = -1;
+            CHECK(clb_net_init(&s.net, widths + 4 - count, count, &o, &s.rng) == CLB_OK);
+            CHECK(clb_data_mixture(&s.data, &s.rng, 7, widths[4 - count], 2, 1) == CLB_OK);
+            CHECK(clb_pass_init(&other, &s.net, &s.data, 0.5) == CLB_OK);
+            clb_loss(&other, NULL);
+            clb_rng_normal(&s.rng, s.net.P, s.net.theta);   /* far from the held slopes */
+            CHECK(clb_pass_init(&s.pass, &s.net, &s.data, 0.5) == CLB_OK);
+            CHECK(clb_pass_freeze(&s.pass, &other) == CLB_OK);
+            CHECK(clb_curv_init(&s.curv, &s.pass) == CLB_OK);
+            clb_rng_normal(&s.rng, s.net.P, v);
+            clb_curv_at(&s.curv, NULL);
+            clb_hvp(&s.curv, v, y);
+            for (size_t i = 0; i < s.net.P; ++i) at[i] = s.net.theta[i] + (clb_real)h * v[i];
+            clb_grad(&s.pass, at, up);
+            for (size_t i = 0; i < s.net.P; ++i) at[i] = s.net.theta[i] - (clb_real)h * v[i];
+            clb_grad(&s.pass, at, down);
+            for (size_t i = 0; i < s.net.P; ++i) {
+                NOTE("activation %d, %d layers, parameter %d", which, (int)count - 1, (int)i);
+                NEAR(y[i], ((double)up[i] - (double)down[i]) / (2 * h), TOL(2e-7, 2e-2));
+            }
+            clb_pass_free(&other);
+            problem_close(&s);
+        }
+}
+
+static void t_mode_labels(void)
+{
+    const size_t widths[] = { 2, 3, 2 };
+    clb_net_opts o = CLB_ZERO;
+    clb_linear_modes modes;
+    clb_rng rng;
+    clb_net net;
+    clb_data data;
+    o.activation = CLB_IDENTITY;
+    clb_rng_seed(&rng, 1);
+    CHECK(clb_net_init(&net, widths, 3, &o, &rng) == CLB_OK);
+    CHECK(clb_data_mixture(&data, &rng, 6, 2, 2, 1) == CLB_OK);
+    EQUAL(clb_linear_modes_init(&modes, &net, &data), CLB_OK);
+    clb_linear_modes_free(&modes);
+    data.y[5] = 2;
+    EQUAL(clb_linear_modes_init(&modes, &net, &data), CLB_ELABEL);
+    data.y[5] = -1;
+    EQUAL(clb_linear_modes_init(&modes, &net, &data), CLB_ELABEL);
+    CHECK(modes.arena == NULL);
+    clb_data_free(&data);
+    clb_net_free(&net);
+}
+
 static const test_case tests[] = {
     TEST(t_tiny_block), TEST(t_eigen_any_scale), TEST(t_start_any_scale), TEST(t_max_products),
-    TEST(t_resolve), TEST(t_bound)
+    TEST(t_resolve), TEST(t_bound), TEST(t_logit_gap), TEST(t_three_logits), TEST(t_sure_net),
+    TEST(t_activation_limits), TEST(t_tanh_slope), TEST(t_far_unit), TEST(t_held_slopes),
+    TEST(t_mode_labels)
 };
 TEST_MAIN(tests)

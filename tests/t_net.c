@@ -204,7 +204,7 @@ static void t_blocks(void)
 static void t_softmax_shift(void)
 {
     fixture f;
-    clb_net_opts opts = { 0, CLB_RELU, -1 };
+    clb_net_opts opts = { 0, CLB_RELU, -1, 0 };
     setup(&f, 1, &opts, CLB_CE, 0);
     double before = clb_loss(&f.pass, NULL);
     for (size_t k = 0; k < 3; ++k) f.net.theta[f.net.b[2] + k] += 100;
@@ -341,7 +341,7 @@ static void t_freeze(void)
 static void t_layout(void)
 {
     static const size_t widths[] = { 20, 32, 32, 32, 32, 5 };
-    clb_net_opts opts = { 0, CLB_RELU, 0 };
+    clb_net_opts opts = { 0, CLB_RELU, 0, 0 };
     clb_net net, copy;
     CHECK(clb_net_alloc(&net, widths, 6, &opts) == CLB_OK);
     EQUAL(net.P, 3872);
@@ -366,7 +366,7 @@ static void t_bad_input(void)
 {
     static const size_t widths[] = { 5, 4, 3 }, zero[] = { 5, 0, 3 };
     static const size_t huge[] = { (size_t)-1 / 2, (size_t)-1 / 2, 3 };
-    clb_net_opts opts = { 0, CLB_RELU, 0 };
+    clb_net_opts opts = { 0, CLB_RELU, 0, 0 };
     clb_net net;
     fixture f;
     clb_pass pass;
@@ -483,7 +483,7 @@ static void t_predict(void)
 static void t_weights(void)
 {
     static const size_t widths[] = { 3, 2 };
-    static const clb_net_opts biased = { 0, CLB_RELU, -1 };
+    static const clb_net_opts biased = { 0, CLB_RELU, -1, 0 };
     const clb_real X[] = { 1, 2, -1 };
     clb_real out[2], *W, *b;
     size_t rows, columns, count;
@@ -578,7 +578,7 @@ static double huber_loss(void *context, const clb_real *theta)
  * a wrong entry is found. */
 static void t_own_loss(void)
 {
-    static const clb_net_opts tanh_net = { 0, CLB_TANH, -1 };
+    static const clb_net_opts tanh_net = { 0, CLB_TANH, -1, 0 };
     fixture f;
     huber h;
     clb_real dloss[33];

@@ -327,10 +327,10 @@ static void t_observer_list(void)
 /* ---- flow and oscillation --------------------------------------------------------------------- */
 
 /* theta and gradient before each of T updates. */
-typedef struct path { size_t P; clb_real *theta, *grad; } path;
+typedef struct journey { size_t P; clb_real *theta, *grad; } journey;
 static clb_verdict note_path(void *context, const clb_state *state)
 {
-    path *p = (path *)context;
+    journey *p = (journey *)context;
     memcpy(p->theta + state->t * p->P, state->net->theta, p->P * sizeof(clb_real));
     memcpy(p->grad + state->t * p->P, state->grad, p->P * sizeof(clb_real));
     return CLB_CONTINUE;
@@ -350,7 +350,7 @@ static double form(const clb_net *net, size_t l, double k, const double *x, cons
 }
 
 /* s and v of step t from gradients alone: v = beta v + G + l2 W, and the update s. */
-static void path_step(const path *p, size_t t, const clb_train_opts *o, double eta, double *v,
+static void path_step(const journey *p, size_t t, const clb_train_opts *o, double eta, double *v,
                       double *s)
 {
     const double beta = o->optimizer == CLB_GD ? 0 : o->beta1;
@@ -362,7 +362,7 @@ static void path_step(const path *p, size_t t, const clb_train_opts *o, double e
 }
 
 /* What b_t^T D b_t at step t adds to the charge by the end, without decay: geometric sums. */
-static double path_oscillation(const clb_net *net, size_t l, const path *p, size_t T,
+static double path_oscillation(const clb_net *net, size_t l, const journey *p, size_t T,
                                const clb_train_opts *o, double eta, double k)
 {
     double *v = (double *)calloc(5 * p->P, sizeof *v), *s = v + p->P, *v0 = s + p->P,
@@ -413,7 +413,7 @@ static void check_split(const clb_problem_opts *how, const clb_train_opts *opts,
     clb_problem p;
     clb_trace trace;
     clb_train_opts o = *opts;
-    path seen_path;
+    journey seen_path;
     clb_observer ob = CLB_ZERO;
     double *start, *end, k;
     size_t hidden;
@@ -724,6 +724,181 @@ static void t_split_at_the_edge(void)
     clb_trace_free(&trace);
 }
 
+/* ---- watching ---------------------------------------------------------------------------------- */
+
+/* Every look against the sharpness from scratch and against all eigenvalues of the Hessian, past the
+ * edge, where directions overtake each other. */
+typedef struct again { double top[2][32]; size_t count; clb_data *data; } again;
+static clb_verdict from_scratch(void *context, const clb_state *state)
+{
+    again *a = (again *)context;
+    clb_pass pass;
+    clb_curv curv;
+    size_t P = state->net->P;
+    clb_real *H = (clb_real *)malloc(P * P * sizeof *H);
+    double *values = (double *)malloc(P * sizeof *values);
+    CHECK(clb_pass_init(&pass, state->net, a->data, CLB_MSE) == CLB_OK);
+    CHECK(clb_curv_init(&curv, &pass) == CLB_OK);
+    clb_curv_at(&curv, NULL);
+    CHECK(clb_hessian(&curv, H, P) == CLB_OK);
+    CHECK(clb_eigh(P, H, P, values, NULL) == CLB_OK);
+    a->top[0][a->count] = values[P - 1], a->top[1][a->count++] = values[P - 2];
+    clb_curv_free(&curv), clb_pass_free(&pass), free(H), free(values);
+    return CLB_CONTINUE;
+}
+
+static void t_watched(void)
+{
+    clb_problem_opts how = CLB_ZERO;
+    clb_problem p[2];
+    clb_watch watch = CLB_ZERO;
+    clb_train_opts opts = CLB_ZERO;
+    clb_trace alone;
+    again a = CLB_ZERO;
+    clb_observer ob = { from_scratch, &a, 50, NULL, 0, 0 };
+    size_t above = 0;
+    how.n = 80, how.m = 10, how.d = 8, how.separation = 0.5;
+    for (int w = 0; w < 2; ++w) CHECK(clb_problem_init(&p[w], &how, 5, CLB_NORMAL_EXACT) == CLB_OK);
+    a.data = &p[0].data;
+    opts.observers = &ob, opts.observer_count = 1;
+    watch.every = 50, watch.k = 2;
+    CHECK(clb_train_watched(&p[0].net, &p[0].data, 1.5, 1000, &opts, &watch) == CLB_OK);
+    CHECK(clb_train(&p[1].net, &p[1].data, 1.5, 1000, NULL, &alone) == CLB_OK);
+    CHECK(memcmp(p[0].net.theta, p[1].net.theta, p[0].net.P * sizeof(clb_real)) == 0);
+    CHECK(watch.count == 21 && a.count == 21 && watch.unsure == 0);
+    for (size_t i = 0; i < 21; ++i) {
+        NOTE("look %zu", i);
+        EQUAL(watch.t[i], 50 * i);
+        NEAR_REL(watch.value[2 * i], a.top[0][i], TOL(1e-6, 1e-3));
+        NEAR_REL(watch.value[2 * i + 1], a.top[1][i], TOL(1e-6, 1e-3));
+        SAME_BITS(watch.loss[i], alone.loss[50 * i]);
+        SAME_BITS(watch.charge[i], clb_trace_charge(&alone, 1, 50 * i));
+        SAME_BITS(watch.limit[i], 2 / 1.5);
+        above += watch.value[2 * i] > watch.limit[i];
+    }
+    CHECK(above > 3);                                        /* the run is at the edge */
+    SAME_BITS(watch.trace.flow[0], alone.flow[0]);
+    clb_watch_free(&watch), clb_trace_free(&alone);
+    for (int w = 0; w < 2; ++w) clb_problem_free(&p[w]);
+}
+
+/* The schedules of looks, a schedule of steps, batches, divergence, and defaults. */
+static void t_watched_when(void)
+{
+    static const size_t at[] = { 0, 3, 40 };
+    for (int k = 0; k < 5; ++k) {
+        clb_problem p;
+        clb_watch watch = CLB_ZERO;
+        clb_train_opts opts = CLB_ZERO;
+        clb_status want = k == 4 ? CLB_EDIVERGED : CLB_OK;
+        CHECK(clb_problem_init(&p, NULL, 5, CLB_NORMAL_EXACT) == CLB_OK);
+        if (k == 1) watch.at = at, watch.at_count = 3;
+        if (k == 2) watch.per_decade = 3;
+        if (k == 3) opts.batch = 50, opts.batch_rng = &p.rng, opts.schedule.warmup = 9;
+        NOTE("case %d", k);
+        CHECK(clb_train_watched(&p.net, &p.data, k == 4 ? 30 : 0.1, k == 0 ? 201 : 12, &opts,
+                                &watch) == want);
+        EQUAL(watch.count, k == 0 ? 102 : k == 1 ? 3 : k == 2 ? 6 : k == 3 ? 13 : watch.count);
+        CHECK(watch.count > 0);
+        if (k == 3) NEAR_REL(watch.limit[0], 200, 1e-14);
+        EQUAL(watch.k, 1);
+        clb_watch_free(&watch), clb_problem_free(&p);
+    }
+}
+
+/* |x| after many steps on lambda x^2 / 2, by the definition of each optimiser. */
+static double quadratic(const clb_train_opts *o, double eta, double lambda)
+{
+    const double beta = o->optimizer == CLB_GD ? 0 : o->beta1;
+    double x = 1, v = 0, most = 0;
+    for (int t = 0; t < 4000; ++t) {
+        double g = (lambda + o->l2) * x, u;
+        v = beta * v + g;
+        u = o->optimizer == CLB_NESTEROV ? g + beta * v : v;
+        x = (1 - eta * o->decay) * x - eta * u;
+        if (t >= 3900) most = fmax(most, fabs(x));
+    }
+    return most;
+}
+
+static void t_stability_limit(void)
+{
+    for (int k = 0; k < 12; ++k) {
+        clb_train_opts opts = CLB_ZERO;
+        double limit;
+        opts.optimizer = (clb_optimizer)(k % (int)CLB_ADAM), opts.beta1 = 0.6;
+        opts.l2 = k / 3 % 2 ? 0.7 : 0, opts.decay = k / 6 ? 0.4 : 0;
+        limit = clb_stability_limit(&opts, 0.2);
+        NOTE("case %d, limit %g", k, limit);
+        CHECK(quadratic(&opts, 0.2, 0.99 * limit) < 1e-3);
+        CHECK(quadratic(&opts, 0.2, 1.01 * limit) > 1e3);
+    }
+    NEAR(clb_stability_limit(NULL, 0.5), 4, 0);
+}
+
+/* ---- files --------------------------------------------------------------------------------------- */
+
+static void temporary(char *path, size_t size, const char *name)
+{
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, size, "%s/clb_t_train_%p_%s", folder ? folder : "/tmp", (void *)path, name);
+}
+
+static void t_trace_files(void)
+{
+    clb_problem_opts how = CLB_ZERO;
+    clb_problem p;
+    clb_trace trace;
+    clb_tensors all;
+    char path[300], *text, *at;
+    seen s = { 0, { 0 }, 5 };
+    clb_observer ob = { watch, &s, 1, NULL, 0, 0 };
+    clb_train_opts opts = CLB_ZERO;
+    how.L = 3, how.net.bias = -1;
+    opts.observers = &ob, opts.observer_count = 1;
+    CHECK(clb_problem_init(&p, &how, 5, CLB_NORMAL_EXACT) == CLB_OK);
+    CHECK(clb_train(&p.net, &p.data, 0.1, 9, &opts, &trace) == CLB_OK);      /* stops at 5 */
+    temporary(path, sizeof path, "trace.csv");
+    CHECK(clb_trace_csv_save(&trace, path) == CLB_OK);
+    CHECK((text = text_of(path)) != NULL);
+    remove(path);
+    at = strchr(text, '\n');
+    CHECK(at && !strncmp(text, "t,loss,step,W1,W2,W3,b1,b2,b3,G1,G2,G3,g1,g2,g3,C1,C2\n",
+                         (size_t)(at - text) + 1));
+    for (size_t t = 0; t <= 5; ++t) {
+        double want[17];
+        want[0] = (double)t, want[1] = trace.loss[t], want[2] = trace.step[t];
+        for (size_t l = 0; l < 3; ++l) {
+            want[3 + l] = trace.q[3 * t + l], want[6 + l] = trace.qb[3 * t + l];
+            want[9 + l] = trace.g[3 * t + l], want[12 + l] = trace.gb[3 * t + l];
+        }
+        for (size_t l = 1; l < 3; ++l) want[14 + l] = clb_trace_law(&trace, l, t);
+        for (int c = 0; c < 17; ++c) {
+            ++at;
+            NOTE("row %zu, column %d", t, c);
+            if (t == 5 && (c == 2 || (c >= 9 && c < 15))) CHECK(*at == ',');
+            else SAME_BITS(strtod(at, &at), want[c]);
+            CHECK(*at == (c == 16 ? '\n' : ','));
+        }
+    }
+    CHECK(at[1] == '\0');
+    free(text);
+    temporary(path, sizeof path, "trace.npz");
+    CHECK(clb_trace_npz_save(&trace, path) == CLB_OK);
+    CHECK(clb_tensors_load(&all, path, NULL) == CLB_OK);
+    remove(path);
+    EQUAL(all.count, 14);
+    const clb_tensor *q = clb_tensors_find(&all, "q"), *flow = clb_tensors_find(&all, "flow");
+    CHECK(q && q->array.rank == 2 && q->array.shape[0] == 6 && q->array.shape[1] == 3);
+    for (size_t i = 0; i < 18; ++i) SAME_BITS(q->array.x[i], trace.q[i]);
+    CHECK(flow && flow->array.rank == 1 && flow->array.count == 2);
+    for (size_t i = 0; i < 2; ++i) SAME_BITS(flow->array.x[i], trace.flow[i]);
+    CHECK(clb_tensors_find(&all, "loss")->array.count == 6);
+    CHECK(clb_tensors_find(&all, "g")->array.count == 15);
+    CHECK(clb_trace_csv_save(&trace, "/nowhere/at/all") == CLB_EIO);
+    clb_tensors_free(&all), clb_trace_free(&trace), clb_problem_free(&p);
+}
+
 /* T = 0 and one-layer nets are legal. */
 static void t_edges(void)
 {
@@ -752,7 +927,7 @@ static clb_data noise_data(size_t n, size_t d, size_t K, int kind)
     clb_data data = CLB_ZERO;
     clb_rng rng;
     clb_rng_seed(&rng, 7 * n + d);
-    data.n = n, data.d = d, data.K = K;
+    data.n = n, data.d = d, data.K = K, data.owned = 1;
     data.X = (clb_real *)malloc(n * d * sizeof(clb_real));
     data.y = (int *)malloc(n * sizeof(int));
     if (kind == SOFT) data.targets = (clb_real *)malloc(n * K * sizeof(clb_real));
@@ -1033,6 +1208,10 @@ static const test_case tests[] = {
     TEST(t_state_of_another_run),
     TEST(t_early_stopping),
     TEST(t_init_scale),
+    TEST(t_watched),
+    TEST(t_watched_when),
+    TEST(t_stability_limit),
+    TEST(t_trace_files),
     TEST(t_no_split_without_a_law),
     TEST(t_split_at_the_edge),
     TEST(t_edges),

@@ -1,0 +1,126 @@
+/* Mutations of the corpus against the readers of weight files: bytes changed, cut, doubled, moved between files. Run
+ * it with the sanitizers; what must hold is that nothing is read outside the file, that no memory is lost, and that
+ * a call allocates at most 64 times the size of the file and 16 MiB.
+ *   cc -std=c99 -g -O1 -fsanitize=address,undefined -o fuzz tests/fuzz/fuzz.c -lm &&
+ *       ./fuzz 60 1 tests/fuzz/corpus/*.npz tests/fuzz/corpus/*.pt tests/fuzz/corpus/*.safetensors
+ * Arguments: seconds, seed, files. With libFuzzer instead:
+ *   clang -DLIBFUZZER -g -O1 -fsanitize=fuzzer,address,undefined -o fuzz tests/fuzz/fuzz.c -lm &&
+ *       ./fuzz -max_total_time=60 tests/fuzz/corpus */
+#define CLB_IMPLEMENTATION
+#include "../failing_alloc.h"
+#include "../../clb.h"
+#include <stdio.h>
+#include <time.h>
+
+/* One input through every reader; the process ends with a message where a promise is broken. */
+static void one(const unsigned char *bytes, size_t size)
+{
+    typedef clb_status (*reader)(clb_tensors *, const void *, size_t, clb_error *);
+    static const reader readers[] = { clb_tensors_read, clb_npz_read, clb_safetensors_read,
+                                      clb_torch_read };
+    for (size_t r = 0; r < sizeof readers / sizeof readers[0]; ++r) {
+        clb_tensors t;
+        clb_error error;
+        clb_chain chain;
+        size_t before = alloc_bytes;
+        alloc_reset(0);
+        clb_status status = readers[r](&t, bytes, size, &error);
+        if (alloc_peak - before > 64 * size + ((size_t)16 << 20)) {
+            fprintf(stderr, "reader %zu took %zu bytes for a file of %zu\n", r, alloc_peak - before, size);
+            abort();
+        }
+        if ((status != CLB_OK) != (error.text[0] != 0)) {
+            fprintf(stderr, "reader %zu: status %d with the text '%s'\n", r, (int)status, error.text);
+            abort();
+        }
+        if (!status && !clb_chain_find(&chain, &t, &error)) {
+            clb_net net;
+            if (!clb_chain_net(&chain, &t, NULL, &net, &error)) clb_net_free(&net);
+            clb_chain_free(&chain);
+        }
+        clb_tensors_free(&t);
+        if (alloc_bytes != before) {
+            fprintf(stderr, "reader %zu lost memory\n", r);
+            abort();
+        }
+    }
+}
+
+#ifdef LIBFUZZER
+int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size);
+int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size)
+{
+    one(bytes, size);
+    return 0;
+}
+#else
+enum { FILES_MOST = 1000 };
+typedef struct input { unsigned char *bytes; size_t size; } input;
+
+static uint32_t state;
+static uint32_t draw(uint32_t below)
+{
+    state ^= state << 13, state ^= state >> 17, state ^= state << 5;
+    return below ? state % below : 0;
+}
+
+/* A few changes, of sizes from bits to blocks; numbers that sizes are made of come often. */
+static size_t change(unsigned char *x, size_t size, size_t room, const input *files, size_t count)
+{
+    static const unsigned char edge[][4] = { { 0, 0, 0, 0 }, { 255, 255, 255, 255 }, { 255, 255, 255, 127 },
+                                             { 1, 0, 0, 0 }, { 0, 0, 0, 128 } };
+    for (uint32_t changes = 1 + draw(6); changes > 0 && size > 0; --changes) {
+        size_t at = draw((uint32_t)size), n = 1 + draw(16), from;
+        const input *other = &files[draw((uint32_t)count)];
+        if (n > size - at) n = size - at;
+        switch (draw(7)) {
+        case 0: x[at] ^= (unsigned char)(1u << draw(8)); break;
+        case 1: x[at] = (unsigned char)draw(256); break;
+        case 2: memcpy(x + at, edge[draw(5)], n < 4 ? n : 4); break;
+        case 3: memmove(x + at, x + at + n, size - at - n); size -= n; break;
+        case 4:
+            if (size + n > room) break;
+            memmove(x + at + n, x + at, size - at);
+            size += n;
+            break;
+        case 5:
+            if (!other->size) break;
+            from = draw((uint32_t)other->size);
+            memcpy(x + at, other->bytes + from, n < other->size - from ? n : other->size - from);
+            break;
+        default: if (draw(4) == 0) size = at;
+        }
+    }
+    return size;
+}
+
+int main(int argc, char **argv)
+{
+    static input file[FILES_MOST];
+    size_t count = 0, runs = 0, longest = 0;
+    if (argc < 4) return fputs("usage: fuzz SECONDS SEED FILES\n", stderr), 2;
+    for (int i = 3; i < argc && count < FILES_MOST; ++i) {
+        clb_status s = clbi_read_file(argv[i], &file[count].bytes, &file[count].size);
+        if (s) return fprintf(stderr, "%s: %s\n", argv[i], clb_strerror(s)), 3;
+        if (file[count].size > 65536) continue;
+        if (file[count].size > longest) longest = file[count].size;
+        one(file[count].bytes, file[count].size);
+        ++count;
+    }
+    time_t end = time(NULL) + atoi(argv[1]);
+    state = 2463534242u ^ (uint32_t)strtoul(argv[2], NULL, 10);
+    unsigned char *work = (unsigned char *)malloc(2 * longest);
+    while (count && time(NULL) < end)
+        for (int k = 0; k < 100; ++k, ++runs) {
+            const input *f = &file[draw((uint32_t)count)];
+            memcpy(work, f->bytes, f->size);
+            size_t size = change(work, f->size, 2 * longest, file, count);
+            unsigned char *exact = (unsigned char *)malloc(size ? size : 1);   /* ends where the file ends */
+            memcpy(exact, work, size);
+            one(exact, size);
+            free(exact);
+        }
+    printf("%zu mutated files: no fault\n", runs);
+    return 0;
+}
+#endif

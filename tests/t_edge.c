@@ -1,0 +1,531 @@
+/* Edge of stability (@S25): the identity of two points, both routes of the predicted drift, the
+ * prediction against training, certified eigenvalues against exact spectra. */
+#define CLB_IMPLEMENTATION
+#include "../clb.h"
+#include "test.h"
+#include "fixture.h"
+
+typedef struct setup {
+    clb_net  net;
+    clb_data data;
+    clb_pass pass;
+    clb_rng  rng;
+} setup;
+
+static void setup_init(setup *s, const size_t *widths, size_t count, const clb_net_opts *opts,
+                       size_t n, double ce)
+{
+    clb_rng_seed(&s->rng, 42);
+    EQUAL(clb_net_init(&s->net, widths, count, opts, &s->rng), CLB_OK);
+    EQUAL(clb_data_mixture(&s->data, &s->rng, n, widths[0], widths[count - 1], 0.5), CLB_OK);
+    EQUAL(clb_pass_init(&s->pass, &s->net, &s->data, ce), CLB_OK);
+}
+
+static void setup_free(setup *s)
+{
+    clb_pass_free(&s->pass);
+    clb_data_free(&s->data);
+    clb_net_free(&s->net);
+}
+
+static clb_net_opts kind(clb_activation activation, double a, int bias)
+{
+    clb_net_opts opts = CLB_ZERO;
+    opts.activation = activation;
+    opts.param = a;
+    opts.bias = bias;
+    return opts;
+}
+
+static const size_t two_layers[] = { 10, 24, 4 }, deep[] = { 9, 16, 11, 13, 4 };
+
+/* ---- two points ------------------------------------------------------------------------------ */
+
+/* c^T D (g+ + g-) = -d^T D (g+ - g-) at any two points, gates switched between them or not; fails
+ * without a degree. */
+static void t_two_point_identity(void)
+{
+    const clb_net_opts nets[] = { kind(CLB_RELU, 0, 0), kind(CLB_LEAKY_RELU, 0.1, -1),
+                                  kind(CLB_RELU_POWER, 2, -1), kind(CLB_TANH, 0, 0) };
+    size_t k, l, j, i;
+    for (k = 0; k < 4; ++k) {
+        setup s;
+        clb_real *theta[2], *grad[2];
+        setup_init(&s, deep, 5, &nets[k], 40, k % 2 ? CLB_CE : CLB_MSE);
+        for (i = 0; i < 2; ++i) {
+            theta[i] = (clb_real *)malloc(s.net.P * sizeof(clb_real));
+            grad[i] = (clb_real *)malloc(s.net.P * sizeof(clb_real));
+            CHECK(theta[i] && grad[i]);
+            clb_rng_normal(&s.rng, s.net.P, theta[i]);
+            for (j = 0; j < s.net.P; ++j)
+                theta[i][j] = 2 * s.net.theta[j] + (clb_real)0.3 * theta[i][j];
+            clb_grad(&s.pass, theta[i], grad[i]);
+        }
+        NOTE("net %d", (int)k);
+        for (l = 1; l < s.net.L; ++l) {
+            double r = clb_two_point_residual(&s.net, (const clb_real *const *)theta,
+                                              (const clb_real *const *)grad, l);
+            if (k < 3) CHECK(r <= TOL(1e-13, 1e-5));
+            else CHECK(r > 1e-3);
+        }
+        for (i = 0; i < 2; ++i) free(theta[i]), free(grad[i]);
+        setup_free(&s);
+    }
+}
+
+/* Both routes are the same number for every neuron, optimiser and net; also from two iterates. */
+static void t_two_routes(void)
+{
+    static const clb_optimizer optimizers[] = { CLB_GD, CLB_HEAVY_BALL, CLB_NESTEROV };
+    const clb_net_opts nets[] = { kind(CLB_RELU, 0, 0), kind(CLB_RELU, 0, -1),
+                                  kind(CLB_RELU_POWER, 2, 0) };
+    size_t k, o, l, j;
+    for (k = 0; k < 3; ++k)
+        for (o = 0; o < 3; ++o) {
+            setup s;
+            clb_rod rod;
+            clb_rod_opts opts = CLB_ZERO;
+            double total = 0;
+            setup_init(&s, deep, 5, &nets[k], 40, 0.3);
+            opts.ce = 0.3;
+            opts.optimizer = optimizers[o];
+            opts.beta = 0.7;
+            EQUAL(clb_rod_init(&rod, &s.net, &s.data, 0.2, NULL, &opts), CLB_OK);
+            EQUAL(clb_rod_run(&rod, 300, NULL, 0), CLB_OK);
+            for (l = 1; l < s.net.L; ++l) total += fabs(clb_rod_charge(&rod, l).drift);
+            NOTE("net %d, optimiser %d, drift %g", (int)k, (int)optimizers[o], total);
+            CHECK(total > 1e-3);
+            for (l = 1; l < s.net.L; ++l) {
+                clb_rod_drift sum = clb_rod_charge(&rod, l);
+                CHECK(fabs(sum.drift - sum.direct) <= TOL(1e-12, 1e-4));
+                NEAR(sum.drift, sum.swing + sum.flow, TOL(1e-14, 1e-14));
+                for (j = 0; j < s.net.m[l]; ++j) {
+                    clb_rod_drift one = clb_rod_neuron(&rod, l, j);
+                    CHECK(fabs(one.drift - one.direct) <= TOL(1e-12, 1e-4));
+                }
+            }
+            clb_rod_free(&rod);
+            setup_free(&s);
+        }
+}
+
+/* Signed drift of charge 1 over T steps of training from where net stands; net is moved. */
+static double trained_drift(setup *s, double eta, size_t T, const clb_rod_opts *rod)
+{
+    double k = clb_degree(&s->net), before = clb_charge_degree(&s->net, NULL, 1, k);
+    clb_train_opts opts = CLB_ZERO;
+    opts.ce = rod->ce;
+    opts.optimizer = rod->optimizer;
+    opts.beta1 = rod->beta;
+    EQUAL(clb_train(&s->net, &s->data, eta, T, &opts, NULL), CLB_OK);
+    return clb_charge_degree(&s->net, NULL, 1, k) - before;
+}
+
+/* Below the edge the oscillation has no part in it and the prediction is the drift, to 1 %; with
+ * momentum too. */
+static void t_below_the_edge(void)
+{
+    static const clb_optimizer optimizers[] = { CLB_GD, CLB_HEAVY_BALL, CLB_NESTEROV };
+    size_t o;
+    for (o = 0; o < 3; ++o) {
+        setup s;
+        clb_edge edge;
+        clb_rod_opts opts = CLB_ZERO;
+        double eta = optimizers[o] ? 0.004 : 0.01;
+        opts.optimizer = optimizers[o];
+        opts.beta = 0.5;
+        setup_init(&s, two_layers, 3, NULL, 80, CLB_MSE);
+        EQUAL(clb_edge_predict(&s.net, &s.data, eta, 1000, &opts, 0, &edge), CLB_OK);
+        NOTE("optimiser %d, predicted %g", (int)optimizers[o], edge.drift[0]);
+        EQUAL(edge.steps, 1000);
+        CHECK(edge.sharpness[1000] * eta < 1);
+        CHECK(edge.radius[1000] < 1e-3);
+        CHECK(fabs(edge.drift[0] / trained_drift(&s, eta, 1000, &opts) - 1) < 0.01);
+        CHECK(fabs(edge.halved[0] / edge.drift[0] - 1) < 0.01);
+        CHECK(edge.route_error < TOL(1e-9, 1e-1));
+        if (!optimizers[o]) CHECK(fabs(edge.swing[0]) < 0.02 * fabs(edge.drift[0]));
+        clb_edge_free(&edge);
+        setup_free(&s);
+    }
+}
+
+/* At the edge the oscillation is nearly all of it, the curvature over the swing stays at 2/eta and
+ * the prediction holds within the accuracy docs/edge.md states. */
+static void t_at_the_edge(void)
+{
+    setup s;
+    clb_edge edge;
+    clb_rod_opts opts = CLB_ZERO;
+    double measured;
+    setup_init(&s, two_layers, 3, NULL, 80, CLB_MSE);
+    EQUAL(clb_edge_predict(&s.net, &s.data, 1, 600, &opts, 1, &edge), CLB_OK);
+    measured = trained_drift(&s, 1, 600, &opts);
+    NOTE("predicted %g, measured %g", edge.drift[0], measured);
+    CHECK(measured > 1);
+    CHECK(fabs(edge.drift[0] / measured - 1) < 0.15);
+    CHECK(edge.swing[0] > 0.9 * edge.drift[0]);
+    CHECK(fabs(edge.sharpness[600] - 2) < 0.2);
+    CHECK(isnan(edge.halved[0]));
+    clb_edge_free(&edge);
+    setup_free(&s);
+}
+
+/* Keeps the iterate before the one where eta times the curvature along the gradient passes 2. */
+typedef struct onset {
+    clb_real *theta[2];
+    size_t    P, t;
+    double    eta;
+    clb_curv *curv;
+} onset;
+
+static clb_verdict onset_watch(void *context, const clb_state *state)
+{
+    onset *o = (onset *)context;
+    double sharpness;
+    clb_real *first = o->theta[0];
+    o->theta[0] = o->theta[1];
+    o->theta[1] = first;
+    memcpy(o->theta[1], state->net->theta, o->P * sizeof(clb_real));
+    o->t = state->t;
+    if (state->t % 5) return CLB_CONTINUE;
+    clb_curv_at(o->curv, state->net->theta);
+    EQUAL(clb_sharpness(o->curv, NULL, &sharpness, NULL), CLB_OK);
+    return o->eta * sharpness > 2 && state->t > 0 ? CLB_STOP : CLB_CONTINUE;
+}
+
+/* Mean charge of net's theta and its next iterate. */
+static double mean_charge(setup *s, double eta)
+{
+    double k = clb_degree(&s->net), charge = clb_charge_degree(&s->net, NULL, 1, k);
+    EQUAL(clb_train(&s->net, &s->data, eta, 1, NULL, NULL), CLB_OK);
+    return 0.5 * (charge + clb_charge_degree(&s->net, NULL, 1, k));
+}
+
+/* Started from two iterates at the onset of the edge, smooth net: 2 %. */
+static void t_from_onset(void)
+{
+    const clb_net_opts square = kind(CLB_RELU_POWER, 2, 0);
+    clb_train_opts train = CLB_ZERO;
+    clb_observer observer = CLB_ZERO;
+    clb_rod_opts opts = CLB_ZERO;
+    clb_curv curv;
+    clb_rod rod;
+    setup s;
+    onset o;
+    size_t i;
+    double start, measured, predicted;
+    setup_init(&s, two_layers, 3, &square, 80, CLB_MSE);
+    EQUAL(clb_curv_init(&curv, &s.pass), CLB_OK);
+    o.P = s.net.P, o.eta = 0.8, o.curv = &curv, o.t = 0;
+    for (i = 0; i < 2; ++i) o.theta[i] = (clb_real *)malloc(o.P * sizeof(clb_real));
+    observer.call = onset_watch, observer.context = &o;
+    train.observers = &observer, train.observer_count = 1;
+    EQUAL(clb_train(&s.net, &s.data, o.eta, 2000, &train, NULL), CLB_OK);
+    CHECK(o.t > 0 && o.t < 2000);
+    opts.second = o.theta[1];
+    EQUAL(clb_rod_init(&rod, &s.net, &s.data, o.eta, o.theta[0], &opts), CLB_OK);
+    EQUAL(clb_rod_run(&rod, 600, NULL, 0), CLB_OK);
+    memcpy(s.net.theta, o.theta[0], o.P * sizeof(clb_real));
+    start = mean_charge(&s, o.eta);
+    EQUAL(clb_train(&s.net, &s.data, o.eta, 599, NULL, NULL), CLB_OK);
+    measured = mean_charge(&s, o.eta) - start;
+    predicted = clb_rod_charge(&rod, 1).iterates;
+    NOTE("onset %d, predicted %g, measured %g", (int)o.t, predicted, measured);
+    CHECK(fabs(predicted / measured - 1) < 0.02);
+    for (i = 0; i < 2; ++i) free(o.theta[i]);
+    clb_rod_free(&rod);
+    clb_curv_free(&curv);
+    setup_free(&s);
+}
+
+/* What is refused, and why; observers see what they are promised; substeps follow tol. */
+static clb_verdict look(void *context, const clb_state *state)
+{
+    clb_rod *rod = (clb_rod *)context;
+    size_t j;
+    EQUAL(state->t, rod->t);
+    SAME_BITS(state->net->theta[3], rod->c[3]);
+    SAME_BITS(state->loss, rod->loss);
+    CHECK(state->pass->loss < rod->loss);                    /* the centre lies lower, at the edge */
+    for (j = 0; j < state->net->P; ++j)
+        SAME_BITS(state->grad[j], (clb_real)0.5 * (rod->grad[0][j] + rod->grad[1][j]));
+    return state->t == 130 ? CLB_STOP : CLB_CONTINUE;
+}
+
+static void t_options(void)
+{
+    setup s;
+    clb_rod rod, again;
+    clb_rod_opts opts = CLB_ZERO;
+    clb_observer observer = CLB_ZERO;
+    static const size_t at[] = { 110, 130 };
+    setup_init(&s, two_layers, 3, NULL, 80, CLB_MSE);
+    opts.batch = 50;
+    EQUAL(clb_rod_init(&rod, &s.net, &s.data, 1, NULL, &opts), CLB_EMINIBATCH);
+    opts.batch = 0, opts.optimizer = CLB_ADAM;
+    EQUAL(clb_rod_init(&rod, &s.net, &s.data, 1, NULL, &opts), CLB_EOPTIMIZER);
+    opts.optimizer = CLB_GD;
+    EQUAL(clb_rod_init(&rod, &s.net, &s.data, -1, NULL, &opts), CLB_ESTEP);
+    EQUAL(clb_rod_init(&rod, &s.net, &s.data, 1, NULL, &opts), CLB_OK);
+    observer.call = look, observer.context = &rod;
+    observer.at = at, observer.at_count = 2;
+    EQUAL(clb_rod_run(&rod, 200, &observer, 1), CLB_OK);
+    EQUAL(rod.t, 130);
+    EQUAL(clb_rod_init(&again, &s.net, &s.data, 1, NULL, &opts), CLB_OK);
+    EQUAL(clb_rod_run(&again, 130, NULL, 0), CLB_OK);
+    SAME_BITS(again.c[17], rod.c[17]);                       /* looking changes nothing */
+    SAME_BITS(clb_rod_charge(&again, 1).drift, clb_rod_charge(&rod, 1).drift);
+    clb_rod_free(&again);
+    clb_rod_free(&rod);
+    opts.tol = 0.05;
+    EQUAL(clb_rod_init(&rod, &s.net, &s.data, 1, NULL, &opts), CLB_OK);
+    EQUAL(clb_rod_run(&rod, 40, NULL, 0), CLB_OK);
+    CHECK(rod.substeps > 4);                                 /* |d| is near its floor */
+    rod.opts.tol = 1e6;
+    EQUAL(clb_rod_run(&rod, 50, NULL, 0), CLB_OK);
+    EQUAL(rod.substeps, 4);
+    clb_rod_free(&rod);
+    EQUAL(clb_rod_init(&rod, &s.net, &s.data, 1e9, NULL, NULL), CLB_OK);
+    EQUAL(clb_rod_run(&rod, 200, NULL, 0), CLB_EDIVERGED);
+    clb_rod_free(&rod);
+    setup_free(&s);
+}
+
+/* ---- sharpness of a step --------------------------------------------------------------------- */
+
+/* The thresholds are where the optimiser's linear recursion on a quadratic turns unstable. */
+static void t_thresholds(void)
+{
+    static const clb_optimizer optimizers[] = { CLB_GD, CLB_HEAVY_BALL, CLB_NESTEROV };
+    const double eta = 0.3, beta = 0.8;
+    size_t o, t;
+    int side;
+    for (o = 0; o < 3; ++o)
+        for (side = -1; side <= 1; side += 2) {
+            double h = clb_stability_threshold(optimizers[o], eta, beta) * (1 + 0.01 * side);
+            double x = 1, v = 0, b = optimizers[o] == CLB_GD ? 0 : beta;
+            for (t = 0; t < 5000; ++t) {
+                v = b * v + h * x;
+                x -= eta * (optimizers[o] == CLB_NESTEROV ? h * x + b * v : v);
+            }
+            NOTE("optimiser %d, side %d, x %g", (int)optimizers[o], side, x);
+            if (side < 0) CHECK(fabs(x) < 1e-3);
+            else CHECK(fabs(x) > 1e3);
+        }
+    NEAR(clb_stability_threshold(CLB_ADAM, 0.5, 0.9), 38 / 0.5, 1e-13);
+}
+
+/* One linear layer under squares is a quadratic: critical sharpness = step sharpness there. Batches
+ * of all rows: batch sharpness is the same number, without error. */
+static void t_step_sharpness(void)
+{
+    static const size_t one_layer[] = { 10, 4 };
+    const clb_net_opts linear = kind(CLB_IDENTITY, 0, 0);
+    setup s;
+    clb_curv curv;
+    clb_critical critical;
+    clb_estimate batches;
+    clb_real *scratch;
+    double step;
+    setup_init(&s, one_layer, 2, &linear, 80, CLB_MSE);
+    EQUAL(clb_curv_init(&curv, &s.pass), CLB_OK);
+    scratch = (clb_real *)malloc(s.net.P * sizeof(clb_real));
+    clb_curv_at(&curv, NULL);
+    step = clb_step_sharpness(&curv, scratch);
+    critical = clb_critical_sharpness(&s.pass, NULL, curv.grad, 0, TOL(1e-7, 1e-3), scratch);
+    NOTE("step %g, critical %g, losses %d", step, critical.sharpness, (int)critical.losses);
+    CHECK(fabs(critical.sharpness / step - 1) < TOL(1e-6, 1e-2));
+    CHECK(critical.losses < 60);
+    clb_curv_at(&curv, NULL);
+    EQUAL(clb_batch_sharpness(&curv, 80, 3, &s.rng, &batches), CLB_OK);
+    CHECK(fabs(batches.mean / step - 1) < TOL(1e-12, 1e-4));
+    EQUAL(clb_batch_sharpness(&curv, 8, 400, &s.rng, &batches), CLB_OK);
+    CHECK(batches.mean > step && batches.upper - batches.lower < 0.5 * batches.mean);
+    EQUAL(clb_batch_sharpness(&curv, 81, 3, &s.rng, &batches), CLB_EROW);
+    clb_scale(s.net.P, -1, curv.grad);                          /* uphill: every step is above */
+    critical = clb_critical_sharpness(&s.pass, NULL, curv.grad, 0, 0, scratch);
+    CHECK(critical.step < 1e-6 * step);
+    free(scratch);
+    clb_curv_free(&curv);
+    setup_free(&s);
+}
+
+/* D^(-1/2) H D^(-1/2) against the dense matrix; Adam's diagonal by its definition. */
+static void t_precond(void)
+{
+    static const clb_real A[9] = { 4, 0, 0, 1, 3, 0, -2, 0.5f, 5 }, v[3] = { 4, 1, 9 };
+    clb_dense dense;
+    clb_linop op, scaled;
+    clb_precond pre;
+    clb_real D[3], x[3] = { 1, -2, 3 }, y[3];
+    size_t i, j;
+    clb_adam_diagonal(3, v, 2, 0.9, 0.99, 0.1, D);
+    for (i = 0; i < 3; ++i)
+        NEAR(D[i], 0.19 * (sqrt((double)v[i] / 0.0199) + 0.1), TOL(1e-12, 1e-6));
+    clb_adam_diagonal(3, v, 0, 0.9, 0.99, 0.1, D);
+    NEAR(D[2], 3.1, TOL(1e-14, 1e-6));
+    dense.n = dense.lda = 3, dense.A = A;
+    op = clb_dense_op(&dense);
+    EQUAL(clb_precond_init(&pre, &op, D), CLB_OK);
+    scaled = clb_precond_op(&pre);
+    scaled.apply(scaled.context, x, y);
+    for (i = 0; i < 3; ++i) {
+        double want = 0;
+        for (j = 0; j < 3; ++j)
+            want += (double)A[i > j ? 3 * i + j : 3 * j + i] * (double)x[j] /
+                    sqrt((double)D[i] * (double)D[j]);
+        NEAR(y[i], want, TOL(1e-14, 1e-5));
+    }
+    clb_precond_free(&pre);
+    D[1] = 0;
+    EQUAL(clb_precond_init(&pre, &op, D), CLB_EOPTION);
+}
+
+/* ---- certified eigenvalues ------------------------------------------------------------------- */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* A = H diag(lambda) H^T / n with H the Walsh-Hadamard matrix, n a power of two: with lambda of few
+ * bits every sum is exact, so that the stored matrix has exactly these eigenvalues. */
+static void walsh(size_t n, const double *lambda, double scale, clb_real *A)
+{
+    size_t i, j, k;
+    for (i = 0; i < n; ++i)
+        for (j = 0; j < n; ++j) {
+            double sum = 0;
+            for (k = 0; k < n; ++k) {
+                size_t bits = (i & k) ^ (j & k), odd = 0;
+                for (; bits; bits &= bits - 1) odd ^= 1;
+                sum += odd ? -lambda[k] : lambda[k];
+            }
+            A[i * n + j] = (clb_real)(sum / (double)n * scale);
+        }
+}
+
+/* Spectrum number c: multiple values, clusters of relative width 1e-12, +- pairs, one large, all
+ * equal, random; in units of 2^-40 (of 2^-14 in single), all below one. */
+static void adversarial(clb_rng *rng, size_t c, size_t n, double *lambda)
+{
+    const double unit = TOL(0x1p-40, 0x1p-14);
+    uint32_t draw[32];
+    size_t k;
+    clb_real x[32];
+    clb_rng_uniform(rng, n, 0, 1, x);
+    for (k = 0; k < n; ++k) draw[k] = (uint32_t)((double)x[k] * 1e6);
+    for (k = 0; k < n; ++k) {
+        double cluster = 0.5 + unit * (double)(draw[k] % 3);
+        switch (c % 6) {
+        case 0:  lambda[k] = 0.125 * (double)(draw[k] % 4); break;
+        case 1:  lambda[k] = k < n / 2 ? cluster : -0.25; break;
+        case 2:  lambda[k] = (k % 2 ? -1 : 1) * (0.0625 * (double)(k / 2 % 7) + unit); break;
+        case 3:  lambda[k] = k == draw[0] % n ? 0.75 : unit * (double)(draw[k] % 5); break;
+        case 4:  lambda[k] = draw[0] % 2 ? 0.5 : -0.5; break;
+        default: lambda[k] = floor((double)x[k] / unit) * unit - 0.5; break;
+        }
+    }
+}
+
+/* 10,000 exact spectra, scales 1e-150 to 1e150: every eigenvalue in its interval, the others below
+ * rest, no interval wider than 1e3 eps |A| sqrt(n), the verdict right where there is one. */
+static void t_certify_spectra(void)
+{
+    const double eps = TOL(2.3e-16, 1.2e-7);
+    clb_rng rng;
+    size_t c;
+    clb_rng_seed(&rng, 5);
+    for (c = 0; c < 10000; ++c) {
+        size_t n = (size_t)1 << (1 + c / 6 % 4), k = 1 + c / 24 % n, j;
+        double lambda[16], size = 0, scale = ldexp(1, ((int)(c % 41) - 20) * TOL(25, 2));
+        clb_real A[256];
+        clb_dense dense;
+        clb_certificate cert;
+        adversarial(&rng, c, n, lambda);
+        walsh(n, lambda, scale, A);
+        qsort(lambda, n, sizeof *lambda, by_value);
+        for (j = 0; j < n; ++j) {
+            lambda[j] *= scale;
+            if (fabs(lambda[j]) > size) size = fabs(lambda[j]);
+        }
+        dense.n = dense.lda = n, dense.A = A;
+        NOTE("spectrum %d, n = %d, k = %d", (int)c, (int)n, (int)k);
+        EQUAL(clb_certify(&dense, k, 0, &cert), CLB_OK);
+        EQUAL(cert.complete, 1);
+        for (j = 0; j < k; ++j) {
+            CHECK(cert.lower[j] <= lambda[j] && lambda[j] <= cert.upper[j]);
+            CHECK(cert.upper[j] - cert.lower[j] <= 1e3 * eps * size * sqrt((double)n));
+        }
+        if (k < n) CHECK(lambda[k] <= cert.rest);
+        CHECK(clb_certified_above(&cert, lambda[0]) != CLB_YES);
+        if (size > 0) {
+            EQUAL(clb_certified_above(&cert, lambda[0] - 0.01 * size), CLB_YES);
+            EQUAL(clb_certified_above(&cert, lambda[0] + 0.01 * size), CLB_NO);
+        }
+        clb_certificate_free(&cert);
+    }
+}
+
+/* The Hessian of a net: the a-priori bound covers the difference between its two algorithms
+ * (assembled, and product by product), and is not a thousand times more than eps |H| P. */
+static void t_hessian_error(void)
+{
+    setup s;
+    clb_curv curv;
+    clb_certificate cert, op_cert;
+    clb_dense dense;
+    clb_linop op;
+    clb_real *H, *x, *y;
+    double bound, worst = 0;
+    size_t i, j, P;
+    setup_init(&s, two_layers, 3, NULL, 80, CLB_MSE);
+    EQUAL(clb_curv_init(&curv, &s.pass), CLB_OK);
+    clb_curv_at(&curv, NULL);
+    P = s.net.P;
+    H = (clb_real *)malloc((P * P + 2 * P) * sizeof(clb_real));
+    CHECK(H != NULL);
+    x = H + P * P, y = x + P;
+    EQUAL(clb_hessian(&curv, H, P), CLB_OK);
+    EQUAL(clb_hessian_error(&curv, &bound), CLB_OK);
+    for (j = 0; j < P; j += 7) {
+        double difference = 0;
+        memset(x, 0, P * sizeof *x);
+        x[j] = 1;
+        clb_hvp(&curv, x, y);
+        for (i = 0; i < P; ++i)
+            difference += ((double)y[i] - (double)H[i * P + j]) * ((double)y[i] - (double)H[i * P + j]);
+        if (sqrt(difference) > worst) worst = sqrt(difference);
+    }
+    dense.n = dense.lda = P, dense.A = H;
+    EQUAL(clb_certify(&dense, 2, bound, &cert), CLB_OK);
+    op = clb_hessian_op(&curv);
+    EQUAL(clb_certify_op(&op, 2, bound, &op_cert), CLB_OK);
+    NOTE("bound %g, seen %g, sharpness %g in %g + [0, %g]", bound, worst, cert.value[0],
+         cert.lower[0], cert.upper[0] - cert.lower[0]);
+    CHECK(worst > 0 && worst <= 2 * bound);
+    CHECK(bound < TOL(2e-16, 1e-7) * cert.value[0] * (double)P * 1000);
+    EQUAL(cert.complete, 1);
+    EQUAL(op_cert.complete, 0);
+    for (j = 0; j < 2; ++j) {
+        CHECK(op_cert.lower[j] <= cert.upper[j]);
+        CHECK(fabs(op_cert.lower[j] / cert.value[j] - 1) < TOL(1e-8, 1e-2));
+    }
+    EQUAL(clb_certified_above(&op_cert, 0.99 * cert.value[0]), CLB_YES);
+    EQUAL(clb_certified_above(&op_cert, 1.01 * cert.value[0]), CLB_UNDECIDED);
+    EQUAL(clb_certified_above(&cert, 1.01 * cert.value[0]), CLB_NO);
+    clb_certificate_free(&op_cert);
+    clb_certificate_free(&cert);
+    free(H);
+    clb_curv_free(&curv);
+    setup_free(&s);
+}
+
+static const test_case tests[] = {
+    TEST(t_two_point_identity), TEST(t_two_routes), TEST(t_below_the_edge), TEST(t_at_the_edge),
+    TEST(t_from_onset), TEST(t_options),
+    TEST(t_thresholds), TEST(t_step_sharpness), TEST(t_precond), TEST(t_certify_spectra),
+    TEST(t_hessian_error)
+};
+TEST_MAIN(tests)

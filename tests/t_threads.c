@@ -1,0 +1,161 @@
+/* One run on several threads: the bits of one thread, for any number of threads and order of tasks.
+ *   cc -std=c99 -O2 -fopenmp -pthread -o t_threads tests/t_threads.c -lm && ./t_threads
+ * Under ThreadSanitizer without -fopenmp, whose library it does not see through. */
+#define CLB_IMPLEMENTATION
+#include "../clb.h"
+#include "test.h"
+#include "fixture.h"
+#include <pthread.h>
+
+/* A pool that starts its threads anew each time: what a caller's own may look like. */
+typedef struct pool {
+    size_t count, next, tasks;
+    pthread_mutex_t lock;
+    void (*task)(void *context, size_t i);
+    void *context;
+} pool;
+
+static void *pool_worker(void *context)
+{
+    pool *p = (pool *)context;
+    for (;;) {
+        size_t i;
+        pthread_mutex_lock(&p->lock);
+        i = p->next++;
+        pthread_mutex_unlock(&p->lock);
+        if (i >= p->tasks) return NULL;
+        p->task(p->context, i);
+    }
+}
+
+static void pool_run(void *context, size_t tasks, void (*task)(void *, size_t), void *of_task)
+{
+    pool *p = (pool *)context;
+    pthread_t thread[8];
+    p->next = 0, p->tasks = tasks, p->task = task, p->context = of_task;
+    for (size_t i = 0; i < p->count; ++i) pthread_create(&thread[i], NULL, pool_worker, p);
+    for (size_t i = 0; i < p->count; ++i) pthread_join(thread[i], NULL);
+}
+
+static size_t backwards;                                     /* tasks that went this way */
+static void backwards_run(void *context, size_t tasks, void (*task)(void *, size_t), void *of_task)
+{
+    (void)context;
+    backwards += tasks;
+    while (tasks--) task(of_task, tasks);
+}
+
+typedef struct shape {
+    size_t count, widths[6], n;
+    clb_activation activation;
+    int bias;
+    clb_optimizer optimizer;
+    size_t batch;
+    double ce;
+} shape;
+static const shape shapes[] = {
+    { 3, { 30, 50, 5 }, 700, CLB_RELU, 0, CLB_GD, 0, CLB_MSE },
+    { 6, { 60, 32, 32, 32, 32, 10 }, 301, CLB_RELU, -1, CLB_HEAVY_BALL, 0, CLB_CE },
+    { 3, { 10, 300, 20 }, 190, CLB_TANH, -1, CLB_ADAM, 0, 0.5 },
+    { 4, { 80, 70, 40, 3 }, 400, CLB_RELU, 0, CLB_NESTEROV, 130, CLB_CE },
+    { 2, { 600, 9 }, 250, CLB_RELU, -1, CLB_GD, 0, CLB_CE },
+};
+
+static clb_verdict look(void *context, const clb_state *state)
+{
+    *(double *)context += state->pass->loss + (double)state->pass->z[1][0];
+    return CLB_CONTINUE;
+}
+
+/* A few steps of a shape; *seen: what an observer adds up (NULL: none looks). */
+static void train(const shape *s, const clb_threads *threads, clb_trace *trace, clb_net *net,
+                  double *seen)
+{
+    clb_data data;
+    clb_rng rng;
+    clb_net_opts how = CLB_ZERO;
+    clb_train_opts opts = CLB_ZERO;
+    clb_observer ob = { look, seen, 2, NULL, 0, 0 };
+    clb_rng_seed(&rng, 8);
+    how.activation = s->activation, how.bias = s->bias;
+    CHECK(clb_net_init(net, s->widths, s->count, &how, &rng) == CLB_OK);
+    CHECK(clb_data_mixture(&data, &rng, s->n, s->widths[0], s->widths[s->count - 1], 1) == CLB_OK);
+    opts.optimizer = s->optimizer, opts.batch = s->batch, opts.batch_rng = &rng, opts.ce = s->ce;
+    opts.threads = *threads;
+    opts.observers = &ob, opts.observer_count = seen ? 1 : 0;
+    if (seen) *seen = 0;
+    CHECK(clb_train(net, &data, 0.01, 7, &opts, trace) == CLB_OK);
+    clb_data_free(&data);
+}
+
+static void check_threads(const clb_threads *threads)
+{
+    static const clb_threads none = CLB_ZERO;
+    for (size_t k = 0; k < 2 * sizeof shapes / sizeof shapes[0]; ++k) {
+        const shape *s = &shapes[k / 2];
+        clb_trace trace[2];
+        clb_net net[2];
+        double seen[2] = { 0, 0 };
+        NOTE("shape %zu, %zu threads", k / 2, threads->count);
+        train(s, &none, &trace[0], &net[0], k % 2 ? &seen[0] : NULL);
+        train(s, threads, &trace[1], &net[1], k % 2 ? &seen[1] : NULL);
+        for (size_t t = 0; t <= 7; ++t) SAME_BITS(trace[1].loss[t], trace[0].loss[t]);
+        SAME_BITS(seen[1], seen[0]);
+        CHECK(memcmp(net[0].theta, net[1].theta, net[0].P * sizeof(clb_real)) == 0);
+        for (int w = 0; w < 2; ++w) clb_trace_free(&trace[w]), clb_net_free(&net[w]);
+    }
+}
+
+static void t_order_of_tasks(void)
+{
+    clb_threads threads = CLB_ZERO;
+    threads.run = backwards_run;
+    for (threads.count = 1; threads.count <= 7; ++threads.count) {
+        size_t before = backwards;
+        check_threads(&threads);
+        CHECK(threads.count == 1 ? backwards == before : backwards > before + 100);
+    }
+}
+
+static void t_own_pool(void)
+{
+    static const size_t counts[] = { 2, 3, 7 };
+    pool p;
+    clb_threads threads = CLB_ZERO;
+    memset(&p, 0, sizeof p);
+    pthread_mutex_init(&p.lock, NULL);
+    threads.run = pool_run, threads.pool = &p;
+    for (size_t i = 0; i < 3; ++i) {
+        p.count = threads.count = counts[i];
+        check_threads(&threads);
+    }
+    pthread_mutex_destroy(&p.lock);
+}
+
+static void t_openmp(void)
+{
+    static const size_t counts[] = { 1, 2, 3, 7 };
+    clb_threads threads = CLB_ZERO;
+    for (size_t i = 0; i < 4; ++i) {
+        threads.count = counts[i];
+        check_threads(&threads);
+    }
+}
+
+/* Problems that are too small do not go to threads. */
+static void t_small_stays(void)
+{
+    static const shape small = { 3, { 4, 5, 3 }, 50, CLB_RELU, 0, CLB_GD, 0, CLB_MSE };
+    clb_threads threads = CLB_ZERO;
+    clb_trace trace;
+    clb_net net;
+    size_t before = backwards;
+    threads.run = backwards_run, threads.count = 4;
+    train(&small, &threads, &trace, &net, NULL);
+    EQUAL(backwards, before);
+    clb_trace_free(&trace), clb_net_free(&net);
+}
+
+static const test_case tests[] = { TEST(t_order_of_tasks), TEST(t_own_pool), TEST(t_openmp),
+                                   TEST(t_small_stays) };
+TEST_MAIN(tests)
