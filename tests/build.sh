@@ -178,7 +178,7 @@ group_warnings() {
     job "more warnings: gcc" "echo '#include \"clb.h\"' | gcc -std=c99 $strict $extra -Wduplicated-branches \
 -DCLB_IMPLEMENTATION -I. -x c -fsyntax-only -"
     for c in $compilers; do
-        for f in examples/[em][0-9][0-9]_*.c tools/*.c tests/*.c; do
+        for f in examples/*.c examples/beyond/*.c tools/*.c tests/*.c; do
             [ -f "$f" ] || continue
             job "warnings: $c $f" "$c -std=c99 $strict -fsyntax-only $f && $c -std=c99 $strict -DCLB_SINGLE -fsyntax-only $f"
         done
@@ -303,7 +303,7 @@ group_results() {
 $cut < \$o.json | diff $work/result.json -"
     done
     job "result file: 3 shards merged" "for i in 0 1 2; do $work/e05 --quick --published --seeds 42,137 --lrs 0.01,0.1 -q --shard \$i/3 --json \$o.\$i.json || exit 1; done
-$tool merge --json - \$o.0.json \$o.1.json \$o.2.json | $cut | diff $work/result.json -"
+$work/e05 --from -q --json - \$o.0.json \$o.1.json \$o.2.json | $cut | diff $work/result.json -"
 }
 
 # The report as a browser sees it: Table 1, whole figures, nothing wider than a desk's or a telephone's screen, pictures of
@@ -319,7 +319,7 @@ group_report() {
     [ -n "$browser" ] || { skip "the report in a browser (not installed)"; return; }
     rank=2
     job "report in a browser" "see() { timeout -k 5 60 $browser \"\$@\" 2>/dev/null; }
-$tool run --quick --only E5,M9 --seeds 42 -q --out \$o.d && $tool report --out \$o.html \$o.d || exit 1
+build/clb_run --only E5,M9 -q --out \$o.d -- --quick && build/clb_tables report --out \$o.html \$o.d || exit 1
 see --dump-dom file://\$o.html > \$o.dom || exit 124
 grep -q 'href=\"#E05\"' \$o.dom && grep -q '<svg' \$o.dom || { echo 'no Table 1 or no figure'; exit 1; }
 [ \$(grep -o '<svg' \$o.dom | wc -l) -eq \$(grep -o '</svg>' \$o.html | wc -l) ] || { echo 'figures lost'; exit 1; }
@@ -337,8 +337,8 @@ done"
 group_tables() {
     rank=4
     for e in M1,M4,M5,M6,M7,M8,M9,M10,E20 M2 E21 E16 E7 E23 E8 E17 E18 M3 E19 E3 E2 E12 E15 E9 E22 E6 E4 E5 E11 E13 E1 E14 E10; do
-        job "tables and figures as committed: $e" "$tool run --only $e --threads 1 -q --out \$o.d && \
-$tool tables --out \$o.t \$o.d >/dev/null || exit 1
+        job "tables and figures as committed: $e" "build/clb_run --only $e -q --out \$o.d -- --threads 1 && \
+build/clb_tables tables --out \$o.t \$o.d >/dev/null || exit 1
 for f in \$o.d/*.svg; do cmp \$f figures/\${f##*/} || exit 1; done
 for f in \$o.t/[EM][0-9][0-9].md; do diff tables/\${f##*/} \$f || exit 1; done"
         rank=9
@@ -346,13 +346,12 @@ for f in \$o.t/[EM][0-9][0-9].md; do diff tables/\${f##*/} \$f || exit 1; done"
 }
 
 groups=${*:-warnings units freestanding isa emulate report results sanitize single macros valgrind matrix tables}
-# What the others are compared with: three contracts, the plainest build of each; and the tool.
+# What the others are compared with: three contracts, the plainest build of each; and the programs.
 plainest() { cc -std=c99 -O2 $2 -o "$work/$1" tests/bits.c -lm && "$work/$1" > "$work/bits.$1"; }
 plainest double "" & a=$!
 plainest single -DCLB_SINGLE & b=$!
 plainest nofma -DCLB_NO_FMA & c=$!
-tool=build/clb_tables
-make -s $tool || { echo "tools/clb_tables.c does not build"; echo "0 passed, 1 failed"; exit 1; }
+make -s all || { echo "the programs do not build"; echo "0 passed, 1 failed"; exit 1; }
 if ! { wait $a && wait $b && wait $c; }; then
     echo "tests/bits.c does not build or run"
     echo "0 passed, 1 failed"

@@ -3,9 +3,7 @@
  *   cc -std=c99 -O2 -o t_pathways tests/t_pathways.c -lm && ./t_pathways */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
-#define EX_NO_MAIN
-#include "../examples/ex.h"
-#include "../tools/json.h"
+#include "../examples/kit/json.h"
 #include "test.h"
 
 static const double g_alpha[2] = { 0.01, 0.005 };
