@@ -58,17 +58,27 @@ typedef struct cp_state {
     clb_status     status;
 } cp_state;
 
-/* Softmax probability of the label: mean, extremes, mean of q(1-q). */
-KIT_FN void cp_softmax(cp_state *t, const clb_pass *pass)
+/* Softmax probability q of the label over the samples: mean, least, largest; mean of q(1-q). */
+typedef struct cp_probability { double mean, least, largest, bound; } cp_probability;
+KIT_FN cp_probability cp_probability_of(const clb_pass *pass)
 {
-    size_t K = pass->net->m[pass->net->L], k = t->k;
-    double sum = 0, bound = 0, lo = 1, hi = 0;
+    size_t K = pass->net->m[pass->net->L];
+    cp_probability p = { 0, 1, 0, 0 };
     for (size_t i = 0; i < pass->n; ++i) {
         double q = (double)pass->p[i * K + (size_t)pass->y[i]];
-        sum += q, bound += q * (1 - q), lo = fmin(lo, q), hi = fmax(hi, q);
+        p.mean += q, p.bound += q * (1 - q), p.least = fmin(p.least, q);
+        p.largest = fmax(p.largest, q);
     }
-    t->values[6][k] = sum / (double)pass->n, t->values[7][k] = lo, t->values[8][k] = hi;
-    t->values[9][k] = bound / (double)pass->n, t->values[10][k] = clb_accuracy(pass);
+    p.mean /= (double)pass->n, p.bound /= (double)pass->n;
+    return p;
+}
+
+KIT_FN void cp_softmax(cp_state *t, const clb_pass *pass)
+{
+    cp_probability p = cp_probability_of(pass);
+    size_t k = t->k;
+    t->values[6][k] = p.mean, t->values[7][k] = p.least, t->values[8][k] = p.largest;
+    t->values[9][k] = p.bound, t->values[10][k] = clb_accuracy(pass);
 }
 
 KIT_FN clb_verdict cp_observe(void *context, const clb_state *state)
