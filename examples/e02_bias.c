@@ -43,10 +43,11 @@ static clb_status run_images(kit *x, void *run)
 {
     static const size_t widths[] = { 784, 64, 10 };
     image_run *row = run;
-    mnist_opts how = { .images = IMAGES, .widths = widths, .count = 3, .ce = CLB_CE, .eta = 0.5,
-                       .bias = (int)row->bias, .T = IMAGE_STEPS, .every = 5, .lambda_every = 50 };
+    mnist_opts how = { .images = IMAGES, .widths = widths, .count = 3, .bias = (int)row->bias,
+                       .edge = { .ce = CLB_CE, .eta = 0.5, .T = IMAGE_STEPS, .every = 5,
+                                 .lambda_every = 50, .power = 20 } };
     clb_trace trace;
-    mnist_log log;
+    edge_log log;
     clb_status status = mnist_train(x, &how, row->seed, &trace, &log);
     double *C, *drifts, start;
     if (status) return status;

@@ -28,6 +28,7 @@
 #include "checkpoints.h"
 #include "sweeps.h"
 #include "laws.h"
+#include "edge.h"
 #include "mnist.h"
 #include "skipped.h"
 #include "published.h"

@@ -4,9 +4,7 @@
 #ifndef KIT_MNIST_H
 #define KIT_MNIST_H
 
-#include "experiment.h"
-#include "published.h"
-#include "rows.h"
+#include "edge.h"
 
 static const kit_option mnist_options[] = {
     { "mnist", "DIR", "folder of train-images-idx3-ubyte and ...labels...: MNIST runs too" },
@@ -14,41 +12,13 @@ static const kit_option mnist_options[] = {
 };
 KIT_FN int mnist_wanted(const kit *x) { return kit_arg(x, "mnist") != NULL; }
 
-/* The net is drawn from the seed, which the data do not use. Logged after updates 1, every,
- * 2 every, ...; lambda_max at those of 1, lambda_every, 2 lambda_every, ..., by 30 steps of power
- * iteration, whose start vectors the net's generator draws. */
 typedef struct mnist_opts {
     size_t        images;
     const size_t *widths;
     size_t        count;                       /* of the widths */
     int           bias;
-    double        ce, eta;
-    size_t        T, every, lambda_every;
+    edge_opts     edge;                        /* rng is set by mnist_train() */
 } mnist_opts;
-
-typedef struct mnist_log {
-    size_t     n, lambda_n;
-    double    *step, *loss, *accuracy, *lambda_step, *lambda;
-    clb_curv   curv;
-    clb_rng    rng;
-    size_t     lambda_every;
-    clb_status status;
-} mnist_log;
-
-enum { MNIST_POWER = 30 };
-
-KIT_FN clb_verdict mnist_look(void *context, const clb_state *state)
-{
-    mnist_log *log = (mnist_log *)context;
-    clb_linop H = clb_hessian_op(&log->curv);
-    clb_curv_at(&log->curv, state->net->theta);
-    log->step[log->n] = (double)state->t, log->loss[log->n] = state->loss;
-    log->accuracy[log->n++] = clb_accuracy(log->curv.pass);
-    if (state->t != 1 && state->t % log->lambda_every) return CLB_CONTINUE;
-    log->lambda_step[log->lambda_n] = (double)state->t;
-    log->status = published_power(&H, MNIST_POWER, &log->rng, &log->lambda[log->lambda_n++]);
-    return log->status ? CLB_STOP : CLB_CONTINUE;
-}
 
 KIT_FN clb_status mnist_load(const kit *x, const mnist_opts *o, clb_data *data)
 {
@@ -66,48 +36,23 @@ KIT_FN clb_status mnist_load(const kit *x, const mnist_opts *o, clb_data *data)
     return status;
 }
 
-/* The training on loaded data; trace is the caller's to free after CLB_OK. */
-KIT_FN clb_status mnist_run(kit *x, clb_net *net, const clb_data *data, const mnist_opts *o,
-                            clb_trace *trace, mnist_log *log)
-{
-    size_t rows = o->T / o->every + 1, *at = (size_t *)kit_new(&x->arena, rows, sizeof *at);
-    clb_observer look = CLB_ZERO;
-    clb_train_opts how = CLB_ZERO;
-    clb_pass pass;
-    clb_status status = clb_pass_init(&pass, net, data, o->ce);
-    if (status) return status;
-    status = clb_curv_init(&log->curv, &pass);
-    if (!status) {
-        for (size_t i = 0; i < rows; ++i) at[i] = i ? i * o->every : 1;
-        log->step = kit_doubles(x, rows), log->loss = kit_doubles(x, rows);
-        log->accuracy = kit_doubles(x, rows), log->lambda = kit_doubles(x, rows);
-        log->lambda_step = kit_doubles(x, rows), log->lambda_every = o->lambda_every;
-        look.call = mnist_look, look.context = log, look.at = at, look.at_count = rows;
-        how.ce = o->ce, how.loss_max = 1e6, how.observers = &look, how.observer_count = 1;
-        status = clb_train(net, data, o->eta, o->T, &how, trace);
-        if (status == CLB_EDIVERGED) status = CLB_OK;
-        if (!status && (status = log->status) != CLB_OK) clb_trace_free(trace);
-        clb_curv_free(&log->curv);
-    }
-    clb_pass_free(&pass);
-    return status;
-}
-
+/* The seed draws the net, then the start vectors of the power iteration; the data use none. */
 KIT_FN clb_status mnist_train(kit *x, const mnist_opts *o, double seed, clb_trace *trace,
-                              mnist_log *log)
+                              edge_log *log)
 {
     clb_net_opts net_opts = CLB_ZERO;
+    edge_opts edge = o->edge;
     clb_net net;
     clb_data data;
+    clb_rng rng;
     clb_status status;
-    memset(log, 0, sizeof *log);
-    clb_rng_seed(&log->rng, (uint64_t)seed), log->rng.normal_mode = CLB_NORMAL_PUBLISHED;
-    net_opts.bias = o->bias;
-    status = clb_net_init(&net, o->widths, o->count, &net_opts, &log->rng);
+    clb_rng_seed(&rng, (uint64_t)seed), rng.normal_mode = CLB_NORMAL_PUBLISHED;
+    net_opts.bias = o->bias, edge.rng = &rng;
+    status = clb_net_init(&net, o->widths, o->count, &net_opts, &rng);
     if (status) return status;
     status = mnist_load(x, o, &data);
     if (!status) {
-        status = mnist_run(x, &net, &data, o, trace, log);
+        status = edge_train(x, &net, &data, &edge, trace, log);
         clb_data_free(&data);
     }
     clb_net_free(&net);

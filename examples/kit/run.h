@@ -55,6 +55,31 @@ KIT_FN void kit_progress_step(kit_progress *p)
     fflush(stderr);
 }
 
+/* From inside a long run: how far it is. On a terminal once a second, else a line a minute. */
+KIT_FN void kit_progress_within(const kit *x, const char *what, size_t done, size_t total)
+{
+    static double last;
+#if KIT_UNIX
+    int terminal = isatty(2);
+#else
+    int terminal = 0;
+#endif
+    if (x->set.quiet) return;
+#ifdef _OPENMP
+#pragma omp critical(kit_progress)
+#endif
+    {
+        double now = kit_clock();
+        if (last == 0) last = now;
+        if (now - last >= (terminal ? 1 : 60)) {
+            fprintf(stderr, terminal ? "\r%s: %s, step %zu of %zu\033[K"
+                                     : "%s: %s, step %zu of %zu\n",
+                    x->info->id, what, done, total);
+            fflush(stderr), last = now;
+        }
+    }
+}
+
 KIT_FN int kit_threads(const kit *x)
 {
 #ifdef _OPENMP
