@@ -294,7 +294,7 @@ static int command_run(const char *const *words)
     for (size_t i = 0; i < all.n && !status; ++i) {
         experiment *e = &es[n];
         e->result = all.at[i], e->size = group_size(&all.at[i]);
-        if (e->result.info.beyond || !e->size) continue;
+        if (e->result.info.beyond || !e->result.info.key_result[0] || !e->size) continue;
         if (e->size > settings.seed_list.n) {
             fprintf(stderr, "%s: needs groups of %zu seeds\n", e->result.info.id, e->size);
             status = KIT_USAGE;

@@ -123,7 +123,7 @@ KIT_FN void report_all(kit_buf *b, const docs *all, const replication *r, char l
     for (size_t i = 0; i < all->n; ++i) {
         const doc *d = &all->at[i];
         const kit_claim *c = tables_first(d);
-        if (d->info.id[0] != letter || d->info.beyond) continue;
+        if (d->info.id[0] != letter || tables_ours(d)) continue;
         tables_row(d, r, cells);
         kit_putf(b, "<tr><td><a href=\"#%s\">%s</a></td><td>", cells[0], cells[0]);
         put_html(b, cells[1]), kit_put(b, "</td>");
@@ -143,7 +143,7 @@ KIT_FN void report_claims(kit_buf *b, const doc *d)
 {
     static const char *const theirs[5] = { "claim", "paper", "number", "statement", "measured" },
                       *const ours[3] = { "claim", "verdict", "measured" };
-    int beyond = d->info.beyond != NULL, any = 0;
+    int beyond = tables_ours(d), any = 0;
     for (const kit_claim *c = d->x->claims; c; c = c->next) {
         if (c->source == KIT_IDENTITY) continue;
         if (!any++) report_heads(b, "t1", beyond ? ours : theirs, beyond ? 3 : 5);
@@ -245,8 +245,10 @@ KIT_FN void report_experiment(kit_buf *b, const docs *all, size_t i)
     const doc *d = &all->at[i];
     kit_putf(b, "<section id=\"%s\"><h2>%s &nbsp; ", d->info.id, d->info.id);
     put_html(b, d->info.title), kit_put(b, "</h2>\n<p class=\"soft\">");
-    put_html(b, d->info.statement), kit_put(b, ". The paper&#8217;s key result: ");
-    put_html(b, d->info.key_result), kit_put(b, ".</p>\n");
+    put_html(b, d->info.statement), kit_put(b, ". ");
+    if (d->info.key_result[0]) kit_put(b, "The paper&#8217;s key result: "), put_html(b, d->info.key_result);
+    else kit_put(b, "Beyond the paper");
+    kit_put(b, ".</p>\n");
     report_body(b, d);
     for (size_t k = 0; k < all->n; ++k) {
         const doc *more = &all->at[k];
@@ -315,7 +317,7 @@ KIT_FN void report_cards(kit_buf *b, const docs *all)
     size_t runs = 0, experiments = 0, answers[5] = { 0, 0, 0, 0, 0 }, found = 0, asked = 0;
     for (size_t i = 0; i < all->n; ++i) {
         runs += all->at[i].run_n;
-        if (all->at[i].info.beyond) continue;
+        if (tables_ours(&all->at[i])) continue;
         ++experiments;
         for (const kit_claim *c = all->at[i].x->claims; c; c = c->next) {
             if (c->source != KIT_PAPER) continue;

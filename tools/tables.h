@@ -62,6 +62,9 @@ KIT_FN void tables_put_row(kit_buf *b, const char *const *cells, tables_format f
     kit_put(b, end[format]);
 }
 
+/* Is it an experiment of our own? Then its claims are ours, and it stands in no paper's table. */
+KIT_FN int tables_ours(const doc *d) { return d->info.beyond != NULL || !d->info.key_result[0]; }
+
 /* Experiments of the paper whose name starts with the letter. */
 KIT_FN void tables_all(kit_buf *b, const docs *all, const replication *r, char letter,
                        tables_format format)
@@ -72,11 +75,24 @@ KIT_FN void tables_all(kit_buf *b, const docs *all, const replication *r, char l
     if (format == TABLES_MARKDOWN) kit_put(b, "|---|---|---|---|---|---|---|\n");
     if (format == TABLES_TEX) kit_put(b, "\\hline\n");
     for (size_t i = 0; i < all->n; ++i) {
-        if (all->at[i].info.id[0] != letter || all->at[i].info.beyond) continue;
+        if (all->at[i].info.id[0] != letter || tables_ours(&all->at[i])) continue;
         tables_row(&all->at[i], r, cells);
         tables_put_row(b, cells, format);
     }
     if (format == TABLES_TEX) kit_put(b, "\\hline\n\\end{tabular}\n");
+}
+
+/* What goes beyond the papers: a line a claim. */
+KIT_FN void tables_beyond(kit_buf *b, const docs *all)
+{
+    kit_put(b, "| | claim | verdict | measured |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < all->n; ++i)
+        for (const kit_claim *c = all->at[i].x->claims; c; c = c->next) {
+            if (!tables_ours(&all->at[i]) || c->source != KIT_OURS) continue;
+            kit_putf(b, "| %s | ", all->at[i].info.id), put_markdown(b, c->claim), kit_put(b, " | ");
+            put_markdown(b, tables_statement(c)), kit_put(b, " | ");
+            put_markdown(b, c->sentence), kit_put(b, " |\n");
+        }
 }
 
 /* --- one page an experiment ------------------------------------------------------------------- */
@@ -124,7 +140,7 @@ KIT_FN void tables_summary(kit_buf *b, const doc *d)
 /* The paper's claims: three questions. Ours: does it hold. */
 KIT_FN void tables_claims(kit_buf *b, const doc *d)
 {
-    int ours = d->info.beyond != NULL, head = 0;
+    int ours = tables_ours(d), head = 0;
     for (const kit_claim *c = d->x->claims; c; c = c->next) {
         if (c->source == KIT_IDENTITY) continue;
         if (!head++)
@@ -189,9 +205,10 @@ KIT_FN void tables_body(kit_buf *b, const doc *d)
 KIT_FN void tables_page(kit_buf *b, const docs *all, size_t i)
 {
     const doc *d = &all->at[i];
-    kit_putf(b, "# %s %s\n\n%s. The paper's key result: ", d->info.id, d->info.title,
-             d->info.statement);
-    put_markdown(b, d->info.key_result), kit_put(b, "\n");
+    kit_putf(b, "# %s %s\n\n%s. ", d->info.id, d->info.title, d->info.statement);
+    if (d->info.key_result[0]) kit_put(b, "The paper's key result: "), put_markdown(b, d->info.key_result);
+    else kit_put(b, "Beyond the paper.");
+    kit_put(b, "\n");
     tables_body(b, d);
     for (size_t k = 0; k < all->n; ++k) {
         const doc *more = &all->at[k];
@@ -217,6 +234,7 @@ KIT_FN int tables_write(const char *folder, const docs *all, const replication *
                                 &b);
         }
     }
+    if (!status) tables_beyond(&b, all), status = tool_write(folder, "beyond.md", &b);
     for (size_t i = 0; i < all->n && !status; ++i) {
         if (all->at[i].info.beyond) continue;
         tables_page(&b, all, i);
