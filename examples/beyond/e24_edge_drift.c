@@ -1,5 +1,5 @@
 /* E24  The drift at the edge of stability, predicted without a fit.            docs/edge.md, @S25
- *   cc -O2 -o e24 examples/e24_edge_drift.c -lm && ./e24                     (5 minutes on two cores)
+ *   cc -O2 -o e24 examples/beyond/e24_edge_drift.c -lm && ./e24                     (5 minutes on two cores)
  * Setup   gradient descent under squared loss beyond eta lambda_max = 2, mixture with separation 0.5.
  *         "deep": 20-32-32-32-32-5, n = 500 (E4's generated data), eta = 0.5, 1, 2, T = 2000, ten seeds.
  *         "two_layer": 20-64-5, n = 200, eta = 1, 2, T = 3000, twenty seeds. "sweep": the same net, eta
@@ -10,8 +10,8 @@
  *         the oscillation makes (exact, clb_trace.oscillation).
  * Rules   written before the run: within 10 % in the median over seeds, within 25 % for every seed. */
 #define CLB_IMPLEMENTATION
-#include "../clb.h"
-#include "kit/kit.h"
+#include "../../clb.h"
+#include "../kit/kit.h"
 
 static const double deep_etas[] = { 0.5, 1, 2 }, two_etas[] = { 1, 2 },
                     sweep_etas[] = { 0.03, 0.06, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.4, 2 };
