@@ -325,25 +325,6 @@ KIT_FN int map_cut(map_query *q, const char *text, size_t n)
     }
 }
 
-KIT_FN const char *map_find_run(map_cache *c, const doc *d, const char *text, size_t n)
-{
-    map_query q;
-    const json *found = NULL;
-    if (c->d == d && c->query && strlen(c->query) == n && !memcmp(c->query, text, n)) return NULL;
-    if (!map_cut(&q, text, n)) return "runs(...) is not \"part, KEY = X\"";
-    for (const json *run = d->runs->first; run; run = run->next) {
-        int k = 0;
-        if (strcmp(json_get_text(run, "part"), q.name)) continue;
-        while (k < q.n && map_equals(json_get(run, q.key[k]), q.word[k])) ++k;
-        if (k < q.n) continue;
-        if (found) return "more than one run with these keys";
-        found = run;
-    }
-    if (!found) return "no run with these keys";
-    c->d = d, c->query = tool_print("%.*s", (int)n, text), c->run = found, c->list_of = NULL;
-    return NULL;
-}
-
 /* The place that "3", "8*2+1" or the like means: sums of products of whole numbers. */
 KIT_FN int map_place(const char *text, size_t count, size_t *out)
 {
@@ -360,6 +341,31 @@ KIT_FN int map_place(const char *text, size_t count, size_t *out)
     }
     *out = sum;
     return sum < count;
+}
+
+/* text: "part, KEY = X)" or "part, KEY = X)[K]", n characters. */
+KIT_FN const char *map_find_run(map_cache *c, const doc *d, const char *text, size_t n)
+{
+    size_t keys = strcspn(text, ")"), all = d->runs->count, want = 0, met = 0;
+    int several = n > keys + 1;
+    map_query q;
+    const json *found = NULL;
+    if (c->d == d && c->query && strlen(c->query) == n && !memcmp(c->query, text, n)) return NULL;
+    if (!map_cut(&q, text, keys)) return "runs(...) is not \"part, KEY = X\"";
+    if (several
+        && !map_place(tool_print("%.*s", (int)(n - keys) - 3, text + keys + 2), all, &want))
+        return "no such run";
+    for (const json *run = d->runs->first; run; run = run->next) {
+        int k = 0;
+        if (strcmp(json_get_text(run, "part"), q.name)) continue;
+        while (k < q.n && map_equals(json_get(run, q.key[k]), q.word[k])) ++k;
+        if (k < q.n) continue;
+        if (met && !several) return "more than one run with these keys";
+        if (met++ == want) found = run;
+    }
+    if (!found) return met ? "no such run" : "no run with these keys";
+    c->d = d, c->query = tool_print("%.*s", (int)n, text), c->run = found, c->list_of = NULL;
+    return NULL;
 }
 
 /* ".NAME" or ".NAME[K]" of the run in the cache. */
@@ -449,8 +455,10 @@ KIT_FN map_value map_evaluate(map_cache *c, const doc *d, const char *text)
     if (!strncmp(text, "table(", 6)) return map_of_table(d, open + 1, (size_t)(close - open) - 1, close + 1);
     if (!strncmp(text, "summary(", 8))
         return map_of_summary(d, open + 1, (size_t)(close - open) - 1, close + 1);
-    if (strncmp(text, "runs(", 5) || close[1] != '.') return map_wrong("not a VALUE");
-    if ((v.error = map_find_run(c, d, open + 1, (size_t)(close - open) - 1)) != NULL)
+    if (strncmp(text, "runs(", 5)) return map_wrong("not a VALUE");
+    if (close[1] == '[') close = strchr(close, ']');
+    if (!close || close[1] != '.') return map_wrong("not a VALUE");
+    if ((v.error = map_find_run(c, d, open + 1, (size_t)(close - open))) != NULL)
         return map_wrong(v.error);
     return map_of_run(c, close + 2);
 }

@@ -170,7 +170,7 @@ KIT_FN lin_fate lin_fate_of(kit *x, const kit_part *start, const kit_part *sweep
         const lin_run *row = (const lin_run *)rows.at[i];
         double top = kit_mean(kit_where(lin_rows(x, start, row->d, row->m), LIN_AT(seed), row->seed),
                               LIN_AT(lambda_max));
-        fate.all += 1, fate.diverged += row->diverged, fate.foretold += (top < 40) == !row->diverged;
+        fate.all += 1, fate.diverged += row->diverged, fate.foretold += (top < 40) == (row->diverged == 0);
     }
     return fate;
 }

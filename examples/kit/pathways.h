@@ -1,0 +1,37 @@
+/* pathways.h - what the experiments on nets with several pathways (M1 to M10) share. */
+#ifndef KIT_PATHWAYS_H
+#define KIT_PATHWAYS_H
+
+#include "rows.h"
+
+/* The least and the largest of a member; NaN if there is no run or one of them is NaN. */
+KIT_FN double path_extreme(kit_rows rows, kit_at at, int largest)
+{
+    kit_list v = kit_values(rows, at);
+    double found = v.n ? v.at[0] : KIT_NAN;
+    for (size_t i = 0; i < v.n; ++i) {
+        if (isnan(v.at[i])) return KIT_NAN;
+        if (largest ? v.at[i] > found : v.at[i] < found) found = v.at[i];
+    }
+    return found;
+}
+KIT_FN double path_least(kit_rows rows, kit_at at) { return path_extreme(rows, at, 0); }
+KIT_FN double path_largest(kit_rows rows, kit_at at) { return path_extreme(rows, at, 1); }
+
+/* Points i/n of (0,1), 0 < i < n, that the deep-chain map f takes beyond 1: the share of them whose
+ * next image f(f(x)) is not positive, and the lowest next image. */
+KIT_FN void path_overshoots(size_t L, double gamma, size_t n, double *share, double *lowest)
+{
+    size_t over = 0, flip = 0;
+    *lowest = KIT_INF;
+    for (size_t i = 1; i < n; ++i) {
+        double y = clb_path_chain_map(L, gamma, (double)i / (double)n), z;
+        if (!(y > 1)) continue;
+        z = clb_path_chain_map(L, gamma, y);
+        ++over, flip += z <= 0;
+        *lowest = fmin(*lowest, z);
+    }
+    *share = over ? (double)flip / (double)over : 0;
+}
+
+#endif /* KIT_PATHWAYS_H */
