@@ -34,6 +34,7 @@
 #include "published.h"
 #include "modes.h"
 #include "linear.h"
+#include "switches.h"
 
 /* --- what a program prints -------------------------------------------------------------------- */
 
