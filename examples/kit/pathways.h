@@ -34,4 +34,21 @@ KIT_FN void path_overshoots(size_t L, double gamma, size_t n, double *share, dou
     *share = over ? (double)flip / (double)over : 0;
 }
 
+/* P pathways of one depth L towards `target`; alpha[p] is what pathway p contributes at the start. */
+enum { PATH_MOST = 8 };
+KIT_FN clb_status path_start(clb_path_mode *mode, size_t P, size_t L, double target,
+                             const double *alpha)
+{
+    size_t depth[PATH_MOST];
+    for (size_t p = 0; p < PATH_MOST; ++p) depth[p] = L;
+    return P > PATH_MOST ? CLB_EPATHS : clb_path_mode_init(mode, P, depth, target, alpha);
+}
+
+/* Leaf coordinates z_p = u_p^(2-L): the difference z_2 - z_1. Gradient flow conserves it. */
+KIT_FN double path_leaf_gap(const clb_path_mode *mode)
+{
+    size_t q = mode->depth[0] - 2;
+    return 1 / clb_powi(mode->u[1], q) - 1 / clb_powi(mode->u[0], q);
+}
+
 #endif /* KIT_PATHWAYS_H */
