@@ -1,283 +1,177 @@
-/* E17  Cross-entropy clamping of the drift exponent: alpha ~ 1.0 at every width?          Theorem 6
- *   cc -O2 -o e17 examples/e17_ce_clamping.c -lm && ./e17
- * Setup   {linear, ReLU} x {MSE, cross entropy}, m = 32, 64, 128, five eta, GD, T = 2000, three
- *         seeds
- * Paper   cross entropy keeps alpha in 1.0-1.1 at all widths, MSE grows with m; interaction term
- * Beyond  the same on a grid of equal distance to the edge, f = eta lambda_max(0)/2 up to 1.5;
- *         local slopes; the energy form drift = kbar eta DL mu: which factor carries the
- *         difference between the losses. */
+/* E17  Does cross entropy hold the exponent of the drift near 1 at every width?          Theorem 6
+ *   cc -O2 -o e17 examples/e17_ce_clamping.c -lm && ./e17                            (10 seconds)
+ * Setup   two-layer nets without bias, linear and ReLU, d = 20, K = 5, mixture of n = 200, squared
+ *         loss and cross entropy, full-batch gradient descent, T = 2000 steps; widths m = 32, 64,
+ *         128, five learning rates from 0.001 to 0.1, three seeds. "start": lambda_max of the
+ *         Hessian at the start.
+ * Measure the drift |C(T) - C(0)|, C = |W_2|^2 - |W_1|^2, mean over the seeds.
+ * Fit     alpha: slope of a line through ln(drift) against ln(eta), for each net, loss and width.
+ *         Interaction: what cross entropy changes of alpha in the ReLU net, less the same in the
+ *         linear net.
+ * Paper   alpha of cross entropy 1.0 to 1.1 at all widths; of squared loss 1.07 to 1.63 as m grows
+ * Beyond  beyond/e17_edge.c: the same at equal distance to the edge of stability. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
-#include "ex.h"
-#include "plot.h"
-#include "sweep.h"
+#include "kit/kit.h"
 
-static const size_t e17_m[] = { 32, 64, 128 };
-static const double e17_eta[] = { 0.001, 0.003, 0.01, 0.03, 0.1 };
-static const double e17_f[] = { 0.01, 0.03, 0.1, 0.3, 0.6, 0.9, 1.2, 1.5 };
-typedef struct e17_combo {
+enum { N = 5, M = 3, NETS = 4, LINEAR_MSE = 0, LINEAR_CE, RELU_MSE, RELU_CE };
+static const double grid[N] = { 0.001, 0.003, 0.01, 0.03, 0.1 }, widths[M] = { 32, 64, 128 };
+static const struct net {
     const char *name, *label;
-    double      act, loss, published[3];
-} e17_combo;
-static const e17_combo e17_combos[] = {
-    { "linear_mse", "linear, MSE", 0, CLB_MSE, { 1.0653, 1.1772, 1.6297 } },
-    { "linear_ce", "linear, CE", 0, CLB_CE, { 1.0422, 1.0755, 1.1358 } },
-    { "relu_mse", "ReLU, MSE", 1, CLB_MSE, { 1.0472, 1.0991, 1.3520 } },
-    { "relu_ce", "ReLU, CE", 1, CLB_CE, { 1.0196, 1.0282, 1.0447 } },
-};
-enum {
-    E17_M = EX_LEN(e17_m),
-    E17_ETAS = EX_LEN(e17_eta),
-    E17_F = EX_LEN(e17_f),
-    E17_COMBOS = EX_LEN(e17_combos),
-    E17_BELOW = 6
+    double act, loss, paper[M];             /* alpha that the paper states */
+} nets[NETS] = {
+    { "linear_mse", "linear, squared loss", 0, 0, { 1.0653, 1.1772, 1.6297 } },
+    { "linear_ce", "linear, cross entropy", 0, 1, { 1.0422, 1.0755, 1.1358 } },
+    { "relu_mse", "ReLU, squared loss", 1, 0, { 1.0472, 1.0991, 1.3520 } },
+    { "relu_ce", "ReLU, cross entropy", 1, 1, { 1.0196, 1.0282, 1.0447 } },
 };
 
-static sw_case e17_case(const char *part, size_t combo, size_t k)
+static sw_case case_of(size_t net, size_t k)
 {
-    sw_case c = { part, e17_combos[combo].act, e17_combos[combo].loss, e17_m[k], 1, 0 };
-    return c;
+    return (sw_case){ "sweep", nets[net].act, nets[net].loss, widths[k], 3, 0 };
 }
 
-static void e17_plan(ex *x)
+static void plan(kit *x)
 {
-    ex_list seeds = ex_seeds(x, ex_quick(x) ? 1 : 3), etas = { E17_ETAS, e17_eta },
-            f = { E17_F, e17_f };
-    ex_config(x, "n_steps", SW_T);
-    for (size_t k = 0; k < (ex_quick(x) ? 2 : E17_M); ++k)
-        for (size_t c = 0; c < E17_COMBOS; ++c) {
-            sw_case sweep = e17_case("sweep", c, k), edge = e17_case("edge", c, k);
-            sw_plan(x, &sweep, seeds, "lr", ex_lrs(x, etas.at, etas.n));
+    kit_list seeds = kit_seeds(x, kit_quick(x) ? 1 : 3), etas = kit_lrs(x, grid, N);
+    kit_config(x, "n_steps", SW_T);
+    for (size_t k = 0; k < (kit_quick(x) ? 2 : M); ++k)
+        for (size_t c = 0; c < NETS; ++c) {
+            sw_case sweep = case_of(c, k);
+            sw_plan(x, &sweep, seeds, etas);
             sw_plan_start(x, &sweep, seeds);
-            if (!ex_published(x) && !ex_quick(x)) sw_plan(x, &edge, seeds, "f", f);
         }
 }
 
-/* ---- tables and ledger ---------------------------------------------------------------------- */
+/* ---- what follows from the runs ------------------------------------------------------------- */
 
-typedef struct e17_found {
-    double alpha[E17_COMBOS][E17_M], without[E17_COMBOS][E17_M], at_f[E17_COMBOS][E17_M],
-        phase[E17_COMBOS][E17_M];
-    double       slope[E17_COMBOS][E17_M][E17_F];        /* local slopes between the f */
-    clb_interval ci[E17_COMBOS][E17_M];
-    double       interaction[E17_M];
-} e17_found;
+typedef struct found {
+    double alpha[NETS][M], without[NETS][M];    /* on all eta; without eta = 0.1 */
+    clb_interval ci[NETS][M];                   /* of alpha, over the seeds */
+    double interaction[M];
+} found;
 
-static void e17_cell(ex *x, e17_found *v, size_t c, size_t k)
+static void measure(kit *x, found *v)
 {
-    ex_list etas = ex_lrs(x, e17_eta, E17_ETAS), below = { E17_BELOW, e17_f },
-            all = { E17_F, e17_f };
-    sw_case sweep = e17_case("sweep", c, k), edge = e17_case("edge", c, k);
-    /* ten float32 quanta of |W_1|^2 (spec of the published precision), 1e-4 of the drift */
-    sw_tol tol = { .noise = e17_m[k] > 100 ? 6.5e-5 : 4.5e-5,
-                   .rel = 1e-4,
-                   .edge = 1e-3,
-                   .S = 1e-5,
-                   .S_edge = 1e-4,
-                   .alpha = 0.006 };
-    const char *paths[] = { NULL, NULL };
-    double *mean = ex_doubles(x, E17_F);
-    clb_sweep y = sw_curve(x, &sweep, "lr", etas);
-    ex_row *line;
-    paths[0] = ex_print(x, "interaction_width/results.json#%zu/%s", e17_m[k], e17_combos[c].name);
-    line = sw_published(x, &sweep, etas, &tol, paths, SW_MEAN | SW_STD | SW_DRIFTS);
-    v->alpha[c][k] = ex_get(line, "alpha");
-    v->without[c][k] = sw_alpha(x, &sweep, "lr", sw_upto(x, etas, 0.05)).slope;
-    v->phase[c][k] = clb_phase(0.1, sw_lambda(x, &sweep));
-    v->at_f[c][k] = sw_alpha(x, &edge, "f", below).slope;
-    if (clb_bootstrap_sweep(&y, NULL, &v->ci[c][k], NULL)) v->ci[c][k].lo = v->ci[c][k].hi = EX_NAN;
-    ex_text(line, "combo", e17_combos[c].name);
-    ex_nums(line, "published ci_lo ci_hi without_0.1 phase_at_0.1 alpha_at_f",
-            EX_VALUES(e17_combos[c].published[k], v->ci[c][k].lo, v->ci[c][k].hi, v->without[c][k],
-                      v->phase[c][k], v->at_f[c][k]));
-    for (size_t i = 0; i < E17_F; ++i) mean[i] = sw_mean(x, &edge, "drift", "f", e17_f[i]);
-    clb_local_slopes(all.n, all.at, mean, v->slope[c][k]);
+    kit_list etas = kit_lrs(x, grid, N);
+    sw_tables t;
+    t.curve = KIT_TABLE(x, "sweep", "Drift and S of every net, loss, width and eta, means over the "
+                        "seeds (act: 0 linear, 1 ReLU; loss: 0 squared, 1 cross entropy)", "act",
+                        "loss", "width", "lr", "mean_drift", "std_drift", "mean_S", "final_loss");
+    t.alpha = KIT_TABLE(x, "sweep_alpha", "Exponents: 95 % interval over seeds; without eta = 0.1; "
+                        "eta lambda_max(0)/2 at eta = 0.1, where 1 is the edge", SW_ALPHA_COLUMNS,
+                        "combo", "published", "ci_lo", "ci_hi", "without_0.1", "phase_at_0.1");
+    for (size_t k = 0; k < M; ++k)
+        for (size_t c = 0; c < NETS; ++c) {
+            sw_case sweep = case_of(c, k);
+            clb_sweep y = sw_curve(x, &sweep, SW_AT(lr), etas);
+            clb_interval *ci = &v->ci[c][k];
+            v->alpha[c][k] = sw_lines(x, &t, &sweep, etas).slope;
+            v->without[c][k] = sw_alpha(x, &sweep, SW_AT(lr), sw_upto(x, etas, 0.05)).slope;
+            if (clb_bootstrap_sweep(&y, NULL, ci, NULL)) ci->lo = ci->hi = KIT_NAN;
+            kit_text(t.alpha, nets[c].name);
+            KIT_CELLS(t.alpha, nets[c].paper[k], ci->lo, ci->hi, v->without[c][k],
+                      clb_phase(0.1, sw_lambda(x, &sweep)));
+        }
 }
 
-/* Share of each factor of drift = kbar eta DL mu in the local slope of the mean, over f = 0.6 ..
- * 0.9. */
-static void e17_energy(ex *x, size_t c, size_t k)
+static void differences(kit *x, found *v)
 {
-    sw_case edge = e17_case("edge", c, k);
-    double from[3], to[3], step = clb_log(0.9 / 0.6);
-    ex_row *line;
-    if (!ex_find(x, "part=edge")) return;
-    for (int end = 0; end < 2; ++end) {
-        double f = end ? 0.9 : 0.6, *out = end ? to : from, S = sw_mean(x, &edge, "S", "f", f),
-               E = sw_mean(x, &edge, "energy", "f", f);
-        double drop =
-            sw_mean(x, &edge, "initial_loss", "f", f) - sw_mean(x, &edge, "final_loss", "f", f);
-        out[0] = S / E, out[1] = drop, out[2] = sw_mean(x, &edge, "eta", "f", f) * E / drop;
-    }
-    line = ex_line(x, "energy form between f = 0.6 and 0.9");
-    ex_text(line, "combo", e17_combos[c].name), ex_num(line, "width", (double)e17_m[k]);
-    ex_num(line, "dln_kbar", clb_log(to[0] / from[0]) / step),
-        ex_num(line, "dln_loss_drop", clb_log(to[1] / from[1]) / step);
-    ex_num(line, "dln_mu", clb_log(to[2] / from[2]) / step), ex_num(line, "mu_at_0.9", to[2]);
-}
-
-static void e17_differences(ex *x, e17_found *v)
-{
-    for (size_t k = 0; k < E17_M; ++k) {
-        double lm = v->alpha[0][k], lc = v->alpha[1][k], rm = v->alpha[2][k], rc = v->alpha[3][k];
-        const char *path =
-            ex_print(x, "interaction_width/config.json#interaction_data/%zu", e17_m[k]);
-        ex_row *line = ex_line(x, "differences");
+    kit_table *t = KIT_TABLE(x, "differences", "Effects of activation and loss on alpha, and their "
+                             "interaction, by width", "width", "delta_activation", "delta_loss",
+                             "delta_interaction", "total_change", "linear_mse", "linear_ce",
+                             "relu_mse", "relu_ce");
+    for (size_t k = 0; k < M; ++k) {
+        double lm = v->alpha[LINEAR_MSE][k], lc = v->alpha[LINEAR_CE][k];
+        double rm = v->alpha[RELU_MSE][k], rc = v->alpha[RELU_CE][k];
         v->interaction[k] = rc - rm - (lc - lm);
-        ex_ref_value(x, (double)e17_m[k], EX_EXACT, 0, "%s/width", path);
-        ex_nums(line, "width delta_activation delta_loss delta_interaction total_change",
-                EX_VALUES((double)e17_m[k], rm - lm, lc - lm, v->interaction[k], rc - lm));
-        ex_refs(line, "delta_activation delta_loss", EX_FIT, 0.012, "%s", path);
-        ex_ref(line, "delta_interaction", EX_FIT, 0.02, "%s/delta_interaction", path);
-        ex_ref(line, "total_change", EX_FIT, 0.012, "%s/total_change", path);
-        for (size_t c = 0; c < E17_COMBOS; ++c) {
-            ex_num(line, e17_combos[c].name, v->alpha[c][k]);
-            ex_ref(line, e17_combos[c].name, EX_FIT, 0.006, "%s/alphas/%s", path,
-                   e17_combos[c].name);
-        }
+        KIT_LINE(t, widths[k], rm - lm, lc - lm, v->interaction[k], rc - lm, lm, lc, rm, rc);
     }
 }
 
-static void e17_ledger(ex *x, const e17_found *v)
+/* Over both nets with this loss: least and largest alpha, largest without eta = 0.1, and the least
+ * growth of alpha from one width to the next. */
+typedef struct extremes { double lo, hi, without, growth; } extremes;
+static extremes extremes_of(const found *v, size_t first)
 {
-    const char *file = "interaction_width/config.json";
-    ex_list etas = { E17_ETAS, e17_eta };
-    double top = 0;
-    ex_row *item = ex_summary(x, "interaction", clb_mean(E17_M, v->interaction));
-    ex_num(item, "std", clb_std_pop(E17_M, v->interaction));
-    ex_printed(item, 0.0710);
-    ex_ref(item, "value", EX_FIT, 0.01, "%s#mean_interaction", file),
-        ex_ref(item, "std", EX_FIT, 0.01, "%s#std_interaction", file);
-    for (size_t k = 0; k < E17_M; ++k) top = fmax(top, fmax(v->alpha[1][k], v->alpha[3][k]));
-    ex_summary(x, "largest_ce_alpha", top);
-    sw_config(x, "interaction_width", 3, etas);
-    for (size_t k = 0; k < E17_M; ++k)
-        ex_ref_value(x, (double)e17_m[k], EX_EXACT, 0, "%s#widths/%zu", file, k);
-}
-
-/* ---- verdicts and figure -------------------------------------------------------------------- */
-
-static void e17_verdicts(ex *x, const e17_found *v)
-{
-    double lo = EX_INF, hi = 0, mean = clb_mean(E17_M, v->interaction),
-           std = clb_std_pop(E17_M, v->interaction), apart = 0, ce = 0, mse = 0, without = 0;
-    int ce_rises = 1, mse_rises = 1;
-    for (size_t c = 0; c < E17_COMBOS; ++c)
-        for (size_t k = 0; k < E17_M; ++k) {
-            if (c % 2) lo = fmin(lo, v->alpha[c][k]), hi = fmax(hi, v->alpha[c][k]);
-            else without = fmax(without, v->without[c][k]);
-            if (k && c % 2) ce_rises &= v->alpha[c][k] > v->alpha[c][k - 1];
-            if (k && c % 2 == 0) mse_rises &= v->alpha[c][k] > v->alpha[c][k - 1];
-            if (k) apart = fmax(apart, fabs(v->at_f[c][k] - v->at_f[c][1]));
-            for (size_t i = 5; i < E17_F - 1; ++i) {        /* beyond f = 0.9 */
-                double s = v->slope[c][k][i];
-                if (isnan(s)) continue;
-                if (c % 2) ce = fmax(ce, s);
-                else mse = fmax(mse, s);
-            }
+    extremes e = { -KIT_INF, -KIT_INF, -KIT_INF, -KIT_INF };
+    for (size_t c = first; c < NETS; c += 2)
+        for (size_t k = 0; k < M; ++k) {
+            e.lo = kit_worse(e.lo, -v->alpha[c][k]), e.hi = kit_worse(e.hi, v->alpha[c][k]);
+            e.without = kit_worse(e.without, v->without[c][k]);
+            if (k) e.growth = kit_worse(e.growth, v->alpha[c][k - 1] - v->alpha[c][k]);
         }
-    ex_claim(x, "cross entropy clamps alpha to 1.0-1.1 at all widths", "1.0-1.1",
-             ex_print(x, "%.3f .. %.3f, %s with m", lo, hi, ce_rises ? "rising" : "not rising"),
-             "reproduced if the least alpha >= 0.95 and the largest <= 1.1 and they do not rise "
-             "with m; qualified if the least >= 0.95 and the largest <= 1.15",
-             EX_VALUES(lo, hi, !ce_rises, lo, hi));
-    ex_claim(x, "under MSE alpha grows with m", "1.07 -> 1.63, 1.05 -> 1.35",
-             ex_print(x, "linear %.3f -> %.3f, ReLU %.3f -> %.3f; without eta = 0.1 at most %.3f",
-                      v->alpha[0][0], v->alpha[0][2], v->alpha[2][0], v->alpha[2][2], without),
-             "reproduced if alpha rises with m and without eta 0.1 it reaches > 1.2; qualified if "
-             "alpha rises with m. At eta = 0.1, the last of the grid, MSE is nearest to its edge.",
-             EX_VALUES(mse_rises, without, mse_rises));
-    ex_claim(
-        x, "the activation x loss interaction is independent of the width", "designed to test it",
-        ex_print(x, "%.3f, %.3f, %.3f", v->interaction[0], v->interaction[1], v->interaction[2]),
-        "reproduced if the standard deviation over |mean| < 0.3. The rule is the published one.",
-        EX_VALUES(std / fabs(mean)));
-    if (!ex_find(x, "part=edge")) return;
-    ex_claim(x, "at equal distance to the edge the width drops out", "not measured",
-             ex_print(x,
-                      "alpha on f <= 0.9, m = 64 and 128: %.3f %.3f (linear MSE), %.3f %.3f "
-                      "(linear CE), %.3f %.3f (ReLU MSE), %.3f %.3f (ReLU CE)",
-                      v->at_f[0][1], v->at_f[0][2], v->at_f[1][1], v->at_f[1][2], v->at_f[2][1],
-                      v->at_f[2][2], v->at_f[3][1], v->at_f[3][2]),
-             "reproduced if alpha changes from m = 64 to 128 by < 0.05; qualified if by < 0.1. The "
-             "largest change of the four cases, on f <= 0.9.",
-             EX_VALUES(apart, apart));
-    ex_claim(x, "beyond the edge cross entropy grows more slowly than MSE", "clamping",
-             ex_print(x, "largest local slope beyond f = 0.9: %.2f against %.2f", ce, mse),
-             "reproduced if the slope of CE <= 2.2 and that of MSE > 3; qualified if the first "
-             "over the second < 1. Bounded output gradients are the true part of the claim.",
-             EX_VALUES(ce, mse, ce / mse));
+    e.lo = -e.lo, e.growth = -e.growth;
+    return e;
 }
 
-static void e17_figure(ex *x, const e17_found *v)
+static void claims(kit *x, const found *v)
 {
-    double m[E17_M], middle[E17_F - 1];
-    plot *p = plot_new(x, "clamping", 3, 1);
-    plot_panel *a = plot_add(p, "Exponent against width", "width m", "alpha", PLOT_LOGX);
-    plot_panel *b =
-        plot_add(p, "At equal distance to the edge", "width m", "alpha, f <= 0.9", PLOT_LOGX);
-    plot_panel *c = plot_add(p, "Local slope, m = 64", "f = eta lambda_max(0)/2",
-                             "d ln drift / d ln eta", PLOT_LOGX);
-    for (size_t k = 0; k < E17_M; ++k) m[k] = (double)e17_m[k];
-    for (size_t i = 0; i + 1 < E17_F; ++i) middle[i] = sqrt(e17_f[i] * e17_f[i + 1]);
-    for (size_t i = 0; i < E17_COMBOS; ++i) {
-        double lo[E17_M], hi[E17_M];
-        for (size_t k = 0; k < E17_M; ++k) lo[k] = v->ci[i][k].lo, hi[k] = v->ci[i][k].hi;
-        plot_points(a, PLOT_PUBLISHED, E17_M, m, e17_combos[i].published, i ? NULL : "published");
-        plot_errors(a, (int)i, E17_M, m, lo, hi);
-        plot_line(a, (int)i | PLOT_THIN, E17_M, m, v->alpha[i], NULL);
-        plot_points(a, (int)i, E17_M, m, v->alpha[i], e17_combos[i].label);
-        plot_line(b, (int)i | PLOT_THIN, E17_M, m, v->at_f[i], NULL);
-        plot_points(b, (int)i, E17_M, m, v->at_f[i], e17_combos[i].label);
-        plot_line(c, (int)i, E17_F - 1, middle, v->slope[i][1], e17_combos[i].label);
+    extremes ce = extremes_of(v, LINEAR_CE), mse = extremes_of(v, LINEAR_MSE);
+    double mean = clb_mean(M, v->interaction), std = clb_std_pop(M, v->interaction);
+    kit_claim *c;
+    kit_summary(x, "largest_ce_alpha", ce.hi);
+    kit_printed(kit_summary(x, "interaction", mean), 0.0710);
+    kit_summary(x, "interaction_std", std);
+    c = kit_paper(x, "clamping", "Cross entropy holds alpha between 1.0 and 1.1 at all widths.",
+                  "1.0-1.1");
+    kit_number(c, "smallest alpha", ce.lo, kit_within(1.0, 0.05));
+    kit_number(c, "largest alpha", ce.hi, kit_within(1.1, 0.05));
+    kit_statement(c, "smallest alpha", ce.lo, kit_at_least(0.95));
+    kit_statement(c, "largest alpha", ce.hi, kit_at_most(1.1));
+    kit_statement(c, "least growth of alpha from one width to the next", ce.growth, kit_at_most(0));
+    kit_condition(c, "without eta = 0.1", "largest alpha", ce.without, kit_at_most(1.1));
+    c = kit_paper(x, "mse_grows", "Under squared loss alpha grows with the width.",
+                  "1.07 to 1.63 (linear), 1.05 to 1.35 (ReLU)");
+    kit_number(c, "linear, m = 32", v->alpha[LINEAR_MSE][0], kit_within(1.07, 0.01));
+    kit_number(c, "linear, m = 128", v->alpha[LINEAR_MSE][M - 1], kit_within(1.63, 0.01));
+    kit_number(c, "ReLU, m = 32", v->alpha[RELU_MSE][0], kit_within(1.05, 0.01));
+    kit_number(c, "ReLU, m = 128", v->alpha[RELU_MSE][M - 1], kit_within(1.35, 0.01));
+    kit_statement(c, "least growth from one width to the next", mse.growth, kit_above(0));
+    kit_statement(c, "largest alpha without eta = 0.1", mse.without, kit_above(1.2));
+    kit_condition(c, "with eta = 0.1 in the grid", "least growth", mse.growth, kit_above(0));
+    kit_remark(c, "At eta = 0.1 squared loss is nearest to its edge of stability.");
+    c = kit_paper(x, "interaction", "The interaction of activation and loss does not depend on the "
+                  "width.", "mean interaction 0.071");
+    kit_number(c, "mean interaction", mean, kit_within(0.071, 0.005));
+    kit_statement(c, "standard deviation over the widths, over |mean|", std / fabs(mean),
+                  kit_below(0.3));
+    for (size_t k = 0; k < M; ++k)
+        kit_show(c, kit_print(x, "interaction at m = %.0f", widths[k]), v->interaction[k]);
+    sw_identity(x);
+}
+
+static void figure(kit *x, const found *v)
+{
+    plot *p = kit_figure(x, "clamping", 2, 1);
+    plot_panel *a = plot_add(p, "Five eta, 0.001 to 0.1", "width m", "alpha", PLOT_LOGX);
+    plot_panel *b = plot_add(p, "Without eta = 0.1", "width m", "alpha", PLOT_LOGX);
+    for (size_t i = 0; i < NETS; ++i) {
+        double lo[M], hi[M];
+        for (size_t k = 0; k < M; ++k) lo[k] = v->ci[i][k].lo, hi[k] = v->ci[i][k].hi;
+        plot_points(a, PLOT_PUBLISHED, M, widths, nets[i].paper, i ? NULL : "published");
+        plot_errors(a, (int)i, M, widths, lo, hi);
+        plot_line(a, (int)i | PLOT_THIN, M, widths, v->alpha[i], NULL);
+        plot_points(a, (int)i, M, widths, v->alpha[i], nets[i].label);
+        plot_line(b, (int)i | PLOT_THIN, M, widths, v->without[i], NULL);
+        plot_points(b, (int)i, M, widths, v->without[i], nets[i].label);
     }
-    plot_range_y(b, 1, 1.7);
-    plot_vertical(c, 1, "edge");
-    plot_save(p, "On a fixed grid of eta the losses and widths differ by their distance to the "
-                 "edge; at equal distance the width drops out.");
+    plot_range_y(a, 1, 1.7), plot_range_y(b, 1, 1.7);
+    plot_caption(p, "The exponent against the width, with 95 % intervals over seeds; without the "
+                    "largest learning rate hardly anything is left of the growth.");
 }
 
-static void e17_captions(ex *x)
+static void report(kit *x)
 {
-    static const char *const list[][2] = {
-        { "sweep_alpha",
-          "Exponents (act: 0 linear, 1 ReLU; loss: 0 squared, 1 cross entropy); without eta = 0.1; "
-          "eta lambda_max(0)/2 at eta = 0.1; alpha on f up to 0.9" },
-        { "sweep",
-          "Drift and S of every net, loss, width and eta, means over the published seeds" },
-        { "differences",
-          "Effects of activation and loss on alpha, and their interaction, by width" },
-        { "energy form between f = 0.6 and 0.9",
-          "Factors of drift = kbar eta DL mu: slope of each logarithm in ln eta between f = 0.6 "
-          "and 0.9" },
-    };
-    ex_captions(x, list, EX_LEN(list));
+    found v;
+    measure(x, &v);
+    differences(x, &v);
+    claims(x, &v);
+    figure(x, &v);
 }
 
-static void e17_finish(ex *x)
-{
-    e17_found v;
-    memset(&v, 0, sizeof v);
-    for (size_t k = 0; k < E17_M; ++k)
-        for (size_t c = 0; c < E17_COMBOS; ++c) e17_cell(x, &v, c, k);
-    for (size_t k = 0; k < E17_M; ++k)
-        for (size_t c = 0; c < E17_COMBOS; ++c) e17_energy(x, c, k);
-    e17_differences(x, &v);
-    e17_ledger(x, &v);
-    e17_verdicts(x, &v);
-    e17_figure(x, &v);
-    sw_check_identity(x);
-    e17_captions(x);
-}
-
-static const ex_info e17 = { "E17",
-                             "ce_clamping",
-                             "Cross-entropy clamping",
-                             "Theorem 6",
-                             "CE clamps alpha ~ 1.0",
-                             "largest_ce_alpha",
-                             e17_plan,
-                             sw_run,
-                             e17_finish,
-                             NULL };
-EX_MAIN(e17)
+static const kit_info info = {
+    .id = "E17", .title = "Cross-entropy clamping", .statement = "Theorem 6",
+    .key_result = "CE clamps alpha ~ 1.0", .plan = plan, .report = report,
+};
+KIT_MAIN(info)

@@ -148,7 +148,7 @@ KIT_FN clb_status sw_run_start(kit *x, void *run)
 {
     sw_run *row = (sw_run *)run;
     paper_opts opts = sw_opts(row);
-    (void)x;
+    (void)x, row->diverged = 0;
     return sw_sharpness(&opts, row->seed, row->loss, &row->lambda_max);
 }
 
@@ -245,7 +245,9 @@ KIT_FN clb_fit sw_alpha_stable(kit *x, const sw_case *c, kit_list etas)
 }
 
 /* Tables of a published sweep: a line an eta, and a line with alpha, R^2 and beta = alpha - 2. Call
- * sw_tables_new() once a group of cases, then sw_lines() for each. */
+ * sw_tables_new() once a group of cases, then sw_lines() for each. A caller that wants more columns
+ * makes the second table with SW_ALPHA_COLUMNS first, and adds its cells after each sw_lines(). */
+#define SW_ALPHA_COLUMNS "act", "loss", "width", "points", "alpha", "r2", "beta"
 typedef struct sw_tables { kit_table *curve, *alpha; } sw_tables;
 
 KIT_FN sw_tables sw_tables_new(kit *x, const char *name, const char *caption,
@@ -254,14 +256,14 @@ KIT_FN sw_tables sw_tables_new(kit *x, const char *name, const char *caption,
     sw_tables t;
     t.curve = KIT_TABLE(x, name, caption, "act", "loss", "width", "lr", "mean_drift", "std_drift",
                         "mean_S", "final_loss");
-    t.alpha = KIT_TABLE(x, kit_print(x, "%s_alpha", name), alpha_caption, "act", "loss", "width",
-                        "points", "alpha", "r2", "beta");
+    t.alpha = KIT_TABLE(x, kit_print(x, "%s_alpha", name), alpha_caption, SW_ALPHA_COLUMNS);
     return t;
 }
 KIT_FN clb_fit sw_lines(kit *x, const sw_tables *t, const sw_case *c, kit_list etas)
 {
     clb_fit fit = sw_alpha(x, c, SW_AT(lr), etas);
-    KIT_LINE(t->alpha, c->act, c->loss, c->width, (double)fit.n, fit.slope, fit.r2, fit.slope - 2);
+    kit_line_starts(t->alpha);
+    KIT_CELLS(t->alpha, c->act, c->loss, c->width, (double)fit.n, fit.slope, fit.r2, fit.slope - 2);
     for (size_t i = 0; i < etas.n; ++i) {
         kit_rows at = kit_where(sw_runs(x, c), SW_AT(lr), etas.at[i]);
         KIT_LINE(t->curve, c->act, c->loss, c->width, etas.at[i], kit_mean(at, SW_AT(drift)),
