@@ -1,36 +1,42 @@
 /* M6  The worst-case-return threshold gamma_WCR(L) for depths 2 to 10^6.                 @S23
  *   cc -O2 -o m06 examples/m06_return_table.c -lm && ./m06                              (seconds)
- * Setup   deep-chain map f(x) = x + gamma/L x^(L-1) (1 - x^L); gamma_WCR solves f(max_(0,1) f) = 0.
- * Paper   gamma_WCR is unique and grows like log L; gamma_WCR ~ 2 W(2L). Its printed constants are
- *         not recoverable, so the numbers beside ours are those of a 40-digit bisection.
- * Beyond  every depth from 2 to 50 for the figure; the second order of the asymptote, 2 W(2L) being
- *         the leading one only; which of the two ceilings binds for which number of pathways. */
+ * Setup   one pathway of depth L; a step of gradient descent takes its weight x, in units of the
+ *         minimum, to f(x) = x + gamma/L x^(L-1) (1 - x^L), gamma the step size in units of the
+ *         sharpness. gamma_WCR is the gamma with f(M) = 0, M = max f over (0,1): above it the
+ *         largest overshoot returns below 0.
+ * Measure gamma_WCR by the root of an equation in y = x_max^L, f(x_max) = M; and up to L = 100 by
+ *         brute force: bisection on gamma, M by a grid and golden section.
+ * Paper   gamma_WCR is unique and grows like log L: gamma_WCR ~ 2 W(2L), W Lambert's function. The
+ *         paper's printed constants cannot be recovered; those beside ours are a bisection in
+ *         40-digit arithmetic.
+ * Beyond  beyond/m06_ceilings.c: from how many pathways on gamma_WCR is the ceiling that binds. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
-#include "ex.h"
-#include "plot.h"
+#include "kit/kit.h"
+#include "kit/pathways.h"
 
-static const double m06_depths[] = { 2,  3,  4,  5,   6,   7,   8,    10,  12,  15,
-                                     20, 30, 50, 100, 200, 500, 1000, 1e4, 1e5, 1e6 };
-/* 16 digits of gamma_WCR at these depths, by bisection in 40-digit arithmetic */
-static const double m06_exact[] = {
-    3.196152422706632, 3.660996276133941, 3.978578154052725, 4.22449541461224, 4.426950768550268,
-    4.599890602529126, 4.751329449095865, 5.008328500059115, 5.222368675484537, 5.489714718931967,
-    5.843602968300213, 6.36061262722679, 7.042410548053799, 8.019466927161404, 9.050726037297283,
-    10.48470788629595, 11.61361114541574, 15.55599124670301, 19.6820215205287, 23.90990084599175 };
-#define M06_REF "multipath/expected.json#M6/rows/%zu/%s"
+/* 16 digits of gamma_WCR by bisection in 40-digit arithmetic */
+static const struct { double L, gamma; } constants[] = {
+    { 2, 3.196152422706632 },    { 3, 3.660996276133941 },    { 4, 3.978578154052725 },
+    { 5, 4.22449541461224 },     { 6, 4.426950768550268 },    { 7, 4.599890602529126 },
+    { 8, 4.751329449095865 },    { 10, 5.008328500059115 },   { 12, 5.222368675484537 },
+    { 15, 5.489714718931967 },   { 20, 5.843602968300213 },   { 30, 6.36061262722679 },
+    { 50, 7.042410548053799 },   { 100, 8.019466927161404 },  { 200, 9.050726037297283 },
+    { 500, 10.48470788629595 },  { 1000, 11.61361114541574 }, { 1e4, 15.55599124670301 },
+    { 1e5, 19.6820215205287 },   { 1e6, 23.90990084599175 },
+};
+enum { DEPTHS = KIT_LEN(constants), BRUTE_UP_TO = 100 };
 
-static void m06_plan(ex *x)
-{
-    for (size_t i = 0; i < EX_LEN(m06_depths); ++i)
-        ex_num(ex_add(x, "table", EX_NAN), "L", m06_depths[i]);
-    if (ex_published(x)) return;
-    for (size_t L = 2; L <= 50; ++L) ex_num(ex_add(x, "every", EX_NAN), "L", (double)L);
-}
+typedef struct depth { double L;  double gamma, y, x_max, M, two_W_2L, brute; } depth;
+static const kit_field depth_fields[] = {
+    KIT_KEY(depth, L), KIT_RESULT(depth, gamma), KIT_RESULT(depth, y), KIT_RESULT(depth, x_max),
+    KIT_RESULT(depth, M), KIT_RESULT(depth, two_W_2L), KIT_RESULT(depth, brute),
+};
+#define AT(member) KIT_AT(depth, member)
 
 /* f(f(x)) at the x in (0,1) with the largest f(x): grid, then golden section. Knows nothing of the
  * root equation. */
-static double m06_brute_return(size_t L, double gamma)
+static double lowest_return(size_t L, double gamma)
 {
     enum { GRID = 4000 };
     const double golden = 0.6180339887498949;
@@ -47,123 +53,113 @@ static double m06_brute_return(size_t L, double gamma)
     return clb_path_chain_map(L, gamma, clb_path_chain_map(L, gamma, 0.5 * (lo + hi)));
 }
 
-static double m06_brute(size_t L)
+static double brute_force(size_t L)
 {
     double lo = 2, hi = 12;
     while (hi - lo > 4e-14) {
         double mid = 0.5 * (lo + hi);
         if (mid <= lo || mid >= hi) break;
-        if (m06_brute_return(L, mid) > 0) lo = mid;
+        if (lowest_return(L, mid) > 0) lo = mid;
         else hi = mid;
     }
     return 0.5 * (lo + hi);
 }
 
-static clb_status m06_run(ex *x, ex_row *row)
+static clb_status run_depth(kit *x, void *run)
 {
-    size_t L = (size_t)ex_get(row, "L");
-    clb_path_return w;
-    clb_status status = clb_path_worst_return(L, &w);
+    depth *row = run;
+    size_t L = (size_t)row->L;
+    clb_path_return worst;
+    clb_status status = clb_path_worst_return(L, &worst);
     (void)x;
     if (status) return status;
-    ex_nums(row, "gamma y x_max M two_W_2L",
-            EX_VALUES(w.gamma, w.y, w.x_max, w.M, clb_path_worst_return_asymptote(L)));
-    if (ex_is(row, "table")) ex_num(row, "brute", L <= 100 ? m06_brute(L) : EX_NAN);
+    row->gamma = worst.gamma, row->y = worst.y, row->x_max = worst.x_max, row->M = worst.M;
+    row->two_W_2L = clb_path_worst_return_asymptote(L);
+    if (L <= BRUTE_UP_TO) row->brute = brute_force(L);
     return CLB_OK;
 }
 
-/* The smallest P whose ceiling is gamma_WCR and not 2 P^(1-2/L). */
-static size_t m06_binding(size_t L, double gamma)
+static const kit_part table = KIT_PART("table", "depths", depth, run_depth);
+
+static void plan(kit *x)
 {
-    size_t P = 2;
-    if (L == 2) return 0;                    /* 2 P^0 = 2 < gamma_WCR for every P: never */
-    while (2 * clb_pow((double)P, 1 - 2 / (double)L) < gamma) ++P;
-    return P;
+    for (size_t i = 0; i < DEPTHS; ++i) kit_add(x, &table, &(depth){ .L = constants[i].L });
 }
 
-static void m06_figure(ex *x)
-{
-    ex_list L = ex_pick(x, "L", "part=table"), gamma = ex_pick(x, "gamma", "part=table");
-    ex_list W = ex_pick(x, "two_W_2L", "part=table");
-    plot *p = plot_new(x, "threshold", 2, 1);
-    plot_panel *a = plot_add(p, "Worst-case-return threshold", "depth L",
-                             "step size in single-path sharpness units gamma", PLOT_LOGX);
-    double *P = ex_doubles(x, L.n);
-    plot_line(a, PLOT_BLUE, L.n, L.at, gamma.at, NULL);
-    plot_points(a, PLOT_PUBLISHED, EX_LEN(m06_exact), m06_depths, m06_exact, "40-digit bisection");
-    plot_points(a, PLOT_BLUE | PLOT_SMALL, L.n, L.at, gamma.at, "gamma_WCR, this program");
-    plot_line(a, PLOT_ORANGE | PLOT_DASHED, L.n, L.at, W.at, "2 W(2L)");
-    plot_horizontal(a, 2, "classical 2/S");
-    for (size_t i = 0; i < L.n; ++i) P[i] = (double)m06_binding((size_t)L.at[i], gamma.at[i]);
-    a = plot_add(p, "Where it is the lower ceiling", "depth L", "smallest number of pathways P",
-                 PLOT_LOGX);
-    plot_range_y(a, 0, 14);
-    plot_points(a, PLOT_BLUE, L.n - 1, L.at + 1, P + 1, "gamma_WCR < 2 P^(1-2/L)");
-    plot_save(p,
-        "Worst-case-return threshold against depth, its asymptote, and the number of pathways "
-        "from which it binds.");
-}
+/* ---- what follows from the runs ------------------------------------------------------------- */
 
-static void m06_captions(ex *x)
-{
-    static const char *const list[][2] = {
-        { "table",
-          "gamma_WCR by depth: root equation, 2 W(2L), a 40-digit bisection, and the number of "
-          "pathways for which it binds" },
-    };
-    ex_captions(x, list, EX_LEN(list));
-}
+typedef struct errors { double constants, brute, asymptote, least_step; } errors;
 
-static void m06_finish(ex *x)
+/* The table, and the largest errors in it. */
+static errors compare(kit *x)
 {
-    ex_list gamma = ex_pick(x, "gamma", "part=table"), brute = ex_pick(x, "brute", "part=table");
-    ex_list W = ex_pick(x, "two_W_2L", "part=table");
-    double worst = 0, worst_brute = 0, worst_W = 0;
-    int rising = 1;
-    for (size_t i = 0; i < EX_LEN(m06_depths); ++i) {
-        static const char *const names[] = { "gamma", "y", "x_max", "M", "two_W_2L" };
-        ex_row *run = ex_find(x, "part=table L=%.17g", m06_depths[i]), *line = ex_line(x, "table");
-        double L = m06_depths[i];
-        ex_num(line, "L", L);
-        for (size_t k = 0; k < EX_LEN(names); ++k) ex_num(line, names[k], ex_get(run, names[k]));
-        ex_num(line, "digits16", m06_exact[i]);
-        ex_num(line, "relative error", gamma.at[i] / m06_exact[i] - 1);
-        ex_num(line, "P where it binds", (double)m06_binding((size_t)L, gamma.at[i]));
-        worst = fmax(worst, fabs(gamma.at[i] / m06_exact[i] - 1));
-        if (L <= 100) worst_brute = fmax(worst_brute, fabs(brute.at[i] - gamma.at[i]));
-        if (L >= 100) worst_W = fmax(worst_W, fabs(gamma.at[i] / W.at[i] - 1));
-        rising &= i == 0 || gamma.at[i] > gamma.at[i - 1];
-        ex_ref(run, "L", EX_EXACT, 0, M06_REF, i, "L");
-        for (size_t k = 0; k < EX_LEN(names); ++k)
-            ex_ref(run, names[k], EX_STABLE, 1e-11, M06_REF, i, names[k]);
-        if (L <= 100) ex_ref(run, "brute", EX_STABLE, 1e-10, M06_REF, i, "brute");
+    errors e = { 0, 0, 0, KIT_INF };
+    double before = 0;
+    kit_table *t = KIT_TABLE(x, "table",
+                             "gamma_WCR by depth: root equation, 2 W(2L), a 40-digit bisection",
+                             "L", "gamma", "y", "x_max", "M", "two_W_2L", "digits16",
+                             "relative error");
+    for (size_t i = 0; i < DEPTHS; ++i) {
+        kit_rows at = kit_where(kit_part_runs(x, &table), AT(L), constants[i].L);
+        double gamma = kit_mean(at, AT(gamma)), W = kit_mean(at, AT(two_W_2L)),
+               error = gamma / constants[i].gamma - 1;
+        KIT_LINE(t, constants[i].L, gamma, kit_mean(at, AT(y)), kit_mean(at, AT(x_max)),
+                 kit_mean(at, AT(M)), W, constants[i].gamma, error);
+        e.constants = kit_worse(e.constants, fabs(error));
+        e.least_step = fmin(e.least_step, gamma - before), before = gamma;
+        if (constants[i].L <= BRUTE_UP_TO)
+            e.brute = kit_worse(e.brute, fabs(kit_mean(at, AT(brute)) - gamma));
+        if (constants[i].L >= 100) e.asymptote = kit_worse(e.asymptote, fabs(gamma / W - 1));
     }
-    ex_summary(x, "gamma_WCR(20)", gamma.at[10]);
-    ex_summary(x, "worst relative error", worst);
-    ex_claim(x, "gamma_WCR(L) is unique, grows with L and ~ 2 W(2L) ~ 2 log L", "asymptote 2 W(2L)",
-             ex_print(x, "%s; within %.2g of 2 W(2L) for L >= 100; constants to %.1e of 40 digits",
-                      rising ? "strictly increasing" : "not increasing", worst_W, worst),
-             "reproduced if it increases strictly over the table and 2 W(2L) errs from L = 100 on "
-             "by < 2.5 % and the constants err by <= 1e-12; qualified if it increases strictly and "
-             "2 W(2L) errs by < 10 %",
-             EX_VALUES(rising, 100 * worst_W, worst, rising, 100 * worst_W));
-    ex_check(x, worst <= 1e-12,
-             "root equation against 40-digit constants, worst relative error %.1e", worst);
-    ex_check(x, worst_brute <= 1e-10,
-             "root equation against brute force (L <= 100), worst difference %.1e", worst_brute);
-    ex_check(x, fabs(gamma.at[0] - (3 * sqrt(3.0) - 2)) <= 1e-14, "gamma_WCR(2) = 3 sqrt 3 - 2");
-    m06_figure(x);
-    m06_captions(x);
+    return e;
 }
 
-static const ex_info m06 = { "M06",
-                             "multipath",
-                             "Worst-case-return threshold",
-                             "worst-case return",
-                             "gamma_WCR(L) ~ 2 W(2L)",
-                             "gamma_WCR(20)",
-                             m06_plan,
-                             m06_run,
-                             m06_finish,
-                             NULL };
-EX_MAIN(m06)
+static void claims(kit *x, const errors *e)
+{
+    double two = kit_mean(kit_where(kit_part_runs(x, &table), AT(L), 2), AT(gamma));
+    kit_claim *c = kit_paper(x, "threshold",
+                             "The largest safe step gamma_WCR grows with depth without end but "
+                             "slowly: like 2 W(2L), which is about 2 log L.", "2 W(2L)");
+    kit_statement(c, "least increase from one depth of the table to the next", e->least_step,
+                  kit_above(0));
+    kit_statement(c, "largest error of 2 W(2L) from L = 100 on", 100 * e->asymptote,
+                  kit_in_units(kit_below(2.5), "%"));
+    kit_remark(c, "2 W(2L) is the leading order only.");
+    kit_identity(x, "constants", "The root equation gives the constants of 40-digit arithmetic.",
+                 "largest relative error", e->constants, kit_at_most(1e-12));
+    kit_identity(x, "brute_force", "The root equation and brute force agree up to L = 100.",
+                 "largest difference", e->brute, kit_at_most(1e-10));
+    kit_identity(x, "depth_2", "gamma_WCR(2) = 3 sqrt(3) - 2.", "difference",
+                 fabs(two - (3 * sqrt(3.0) - 2)), kit_at_most(1e-14));
+}
+
+static void figure(kit *x)
+{
+    kit_rows all = kit_part_runs(x, &table);
+    plot *p = kit_figure(x, "threshold", 1, 1);
+    plot_panel *a = plot_add(p, "Worst-case-return threshold", "depth L",
+                             "step size times sharpness, gamma", PLOT_LOGX);
+    double L[DEPTHS], digits[DEPTHS];
+    for (size_t i = 0; i < DEPTHS; ++i) L[i] = constants[i].L, digits[i] = constants[i].gamma;
+    plot_rows_line(a, PLOT_BLUE, all, AT(L), AT(gamma), NULL);
+    plot_points(a, PLOT_PUBLISHED, DEPTHS, L, digits, "40-digit bisection");
+    plot_rows_points(a, PLOT_BLUE | PLOT_SMALL, all, AT(L), AT(gamma), "gamma_WCR, this program");
+    plot_rows_line(a, PLOT_ORANGE | PLOT_DASHED, all, AT(L), AT(two_W_2L), "2 W(2L)");
+    plot_horizontal(a, 2, "stability limit of the minimum");
+    plot_caption(p, "The threshold gamma_WCR against depth, and its asymptote.");
+}
+
+static void report(kit *x)
+{
+    errors e = compare(x);
+    kit_summary(x, "gamma_WCR at L = 20",
+                kit_mean(kit_where(kit_part_runs(x, &table), AT(L), 20), AT(gamma)));
+    kit_summary(x, "worst relative error", e.constants);
+    claims(x, &e);
+    figure(x);
+}
+
+static const kit_info info = {
+    .id = "M06", .title = "Worst-case-return threshold", .statement = "worst-case return",
+    .key_result = "gamma_WCR(L) ~ 2 W(2L)", .plan = plan, .report = report, };
+KIT_MAIN(info)
