@@ -157,17 +157,18 @@ static void claims(kit *x, const found *f)
 {
     double lo = KIT_INF, hi = -KIT_INF;
     kit_summary_item *C = kit_summary(x, "C", f->line.slope);
-    kit_claim *c = kit_paper(x, "line", "The compression time is tau = 1.33/eta + 29.", "1.33, 29, R^2 = 0.988");
+    kit_claim *c = kit_paper(x, "line", "The compression time is proportional to 1/eta: tau = "
+                              "1.33/eta + 29.", "1.33, 29, R^2 = 0.988");
     for (size_t i = 0; i < ETAS; ++i) lo = fmin(lo, f->tau[i] * etas[i]), hi = fmax(hi, f->tau[i] * etas[i]);
     kit_interval(C, f->line.slope_se, KIT_NAN, KIT_NAN), kit_printed(C, 1.33);
     kit_printed(kit_summary(x, "intercept", f->line.intercept), 29), kit_summary(x, "r2", f->line.r2);
     kit_summary(x, "gamma", f->power.slope), kit_summary(x, "gamma_r2", f->power.r2);
     kit_number(c, "C", f->line.slope, kit_within(1.33, 0.135));    /* half the range of 90 % of groups of seeds */
     kit_show(c, "intercept", f->line.intercept), kit_show(c, "R^2", f->line.r2);
-    c = kit_paper(x, "theta", "tau is proportional to 1/eta.", "Theta(1/eta)");
     kit_statement(c, "largest tau eta over the smallest", hi / lo, kit_below(1.2));
     kit_show(c, "exponent of tau in eta", f->power.slope);
-    kit_remark(c, "The checkpoints and the window of the fit are fixed in steps, not in eta t.");
+    kit_remark(c, "tau is not proportional to 1/eta because the checkpoints and the window of the fit are fixed in "
+                  "steps, not in eta t.");
     c = kit_paper(x, "exponential", "1 - q decays exponentially.", "exponential fits");
     kit_statement(c, "AIC of a power law less that of the exponential", f->aic_power - f->aic_exponential, kit_above(10));
     kit_remark(c, "Over all steps from 25 on, in ln(1 - q), 15 points a run.");

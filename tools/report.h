@@ -68,8 +68,8 @@ static const char report_words[] =
     "<math><msub><mi>G</mi><mi>l</mi></msub></math> the gradient of layer l:</p>\n"
     "<p><math display=\"block\"><msub><mi>C</mi><mi>l</mi></msub><mo>(</mo><mi>T</mi><mo>)</mo>"
     "<mo>&#8722;</mo><msub><mi>C</mi><mi>l</mi></msub><mo>(</mo><mn>0</mn><mo>)</mo><mo>=</mo>"
-    "<msup><mi>&#951;</mi><mn>2</mn></msup><mi>S</mi><mo>,</mo><mspace width=\"1em\"/><mi>S</mi>"
-    "<mo>=</mo><munderover><mo>&#8721;</mo><mrow><mi>t</mi><mo>=</mo><mn>0</mn></mrow><mrow>"
+    "<msup><mi>&#951;</mi><mn>2</mn></msup><mi>S</mi></math></p>\n"
+    "<p><math display=\"block\"><mi>S</mi><mo>=</mo><munderover><mo>&#8721;</mo><mrow><mi>t</mi><mo>=</mo><mn>0</mn></mrow><mrow>"
     "<mi>T</mi><mo>&#8722;</mo><mn>1</mn></mrow></munderover><mo>(</mo><msup><mrow><mo>&#8214;</mo>"
     "<msub><mi>G</mi><mrow><mi>l</mi><mo>+</mo><mn>1</mn></mrow></msub><mo>&#8214;</mo></mrow>"
     "<mn>2</mn></msup><mo>&#8722;</mo><msup><mrow><mo>&#8214;</mo><msub><mi>G</mi><mi>l</mi></msub>"
@@ -328,9 +328,9 @@ KIT_FN void report_cards(kit_buf *b, const docs *all)
              "<div class=\"card\"><b>%zu</b>runs</div><div class=\"card\"><b>%zu of %zu</b>"
              "numbers found again</div>", experiments, runs, found, asked);
     for (int v = KIT_HOLDS; v >= KIT_NO; --v)
-        kit_putf(b, "<div class=\"card\"><b>%zu</b>%s %s</div>", answers[v],
-                 answers[v] == 1 ? "statement" : "statements",
-                 v == KIT_HOLDS ? "hold" : v == KIT_PARTLY ? "hold under a condition" : "do not hold");
+        kit_putf(b, "<div class=\"card\"><b>%zu</b>%s</div>", answers[v],
+                 v == KIT_HOLDS ? "statements that hold" : v == KIT_PARTLY ? "that hold under a condition"
+                                                                          : "that do not hold");
     kit_put(b, "</div>\n");
 }
 
