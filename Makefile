@@ -97,13 +97,14 @@ quick: all
 	$(RUN) --out $(BUILD)/quick -- $(RUN_HOW) --quick
 	$(BUILD)/clb_tables tables $(BUILD)/quick
 
-# The README's tables: the one in tables/, and what "make bench" printed last, if it did.
+# Tables that stand in documents: the one in tables/, and what "make bench" printed last, if it did.
 readme: tables/table1.md
-	for part in table1:tables/table1.md bench:$(BUILD)/bench.md; do \
-	    [ -r "$${part#*:}" ] || continue; \
-	    awk -v name="$${part%%:*}" -v file="$${part#*:}" 'index($$0, "<!-- /" name) == 1 { skip = 0 } !skip { print } \
+	for part in README.md:table1:tables/table1.md docs/speed.md:bench:$(BUILD)/bench.md; do \
+	    page=$${part%%:*} rest=$${part#*:}; name=$${rest%%:*} file=$${rest#*:}; \
+	    [ -r "$$file" ] || continue; \
+	    awk -v name="$$name" -v file="$$file" 'index($$0, "<!-- /" name) == 1 { skip = 0 } !skip { print } \
 	        index($$0, "<!-- " name) == 1 { skip = 1; while ((getline line < file) > 0) print line }' \
-	        README.md >$(BUILD)/README.new && mv $(BUILD)/README.new README.md || exit 1; \
+	        "$$page" >$(BUILD)/page.new && mv $(BUILD)/page.new "$$page" || exit 1; \
 	done
 
 replicate: all

@@ -65,15 +65,17 @@ KIT_FN const char *replication_says(const replication *r, const doc *d, const ki
     double groups = json_get_number(e, "groups");
     kit_buf b = { NULL, 0, 0 };
     const char *text;
-    if (!claim || !(groups > 0)) return "not run";
-    if (json_get_number(claim, "asks_number") > 0)
+    if (!(groups > 0) || (!claim && !*value)) return "not run";
+    if (!claim)                          /* of a replication by other rules only the values are left */
+        kit_putf(&b, "%s on %.0f groups of %.0f seeds", value, groups, json_get_number(e, "size"));
+    else if (json_get_number(claim, "asks_number") > 0)
         kit_putf(&b, "number found in %.0f of %.0f groups", json_get_number(claim, "number"), groups);
-    if (c->statement) {
+    if (claim && c->statement) {
         double holds = json_get_number(claim, "holds"), partly = json_get_number(claim, "partly");
         kit_putf(&b, "%sstatement holds in %.0f of %.0f", b.n ? "; " : "", holds, groups);
         if (partly > 0) kit_putf(&b, ", under its condition in %.0f more", partly);
     }
-    if (*value) kit_putf(&b, "%s%s", b.n ? "; " : "", value);
+    if (claim && *value) kit_putf(&b, "%s%s", b.n ? "; " : "", value);
     text = tool_print("%s", b.s ? b.s : "");
     free(b.s);
     return text;
