@@ -22,21 +22,60 @@ awk 'BEGIN { srand(1); for (i = 0; i < 60; ++i) { k = i % 3; for (j = 0; j < 4; 
      printf "%.5f,", (j == k) * 2 + rand(); print k } }' >"$work/data.csv"
 
 expect 0 "audit FILES" "$LAB" --help
-expect 0 "eigenvalues at each end" "$LAB" spectrum --help
+expect 0 "largest eigenvalues" "$LAB" spectrum --help
 expect 2 "no command 'frob'" "$LAB" frob
-expect 2 "audit has no option --k" "$LAB" audit --k 3
-expect 2 "spectrum has no option --frob" "$LAB" spectrum --frob=1
-expect 2 "'0.1x' is not a value" "$LAB" train --lr 0.1x
-expect 2 "needs a value" "$LAB" train --lr
+expect 2 "audit: unknown option --k" "$LAB" audit --k 3
+expect 2 "spectrum: unknown option --frob" "$LAB" spectrum --frob=1
+expect 2 "bad value '0.1x' for --lr" "$LAB" train --lr 0.1x
+expect 2 "value missing for option --lr" "$LAB" train --lr
 expect 2 "needs data" "$LAB" train
 expect 2 "only one of" "$LAB" train --csv a --npz b
 expect 3 "cannot open" "$LAB" train --csv "$work/none.csv"
 expect 3 "three are needed" "$LAB" audit "$work/data.csv"
-expect 4 "cannot write" "$LAB" train --csv "$work/data.csv" --steps 2 --lr 0.1 --out "$work/none"
-expect 0 "held out" "$LAB" train --csv "$work/data.csv" --widths 8 --steps 50 --lr 0.1 --out "$work"
-expect 0 "sharpness" "$LAB" spectrum "$work/lr_0.1.npz" --csv "$work/data.csv"
-expect 0 "memory" "$LAB" spectrum "$work/lr_0.1.npz" --csv "$work/data.csv" --dry-run
-expect 0 "valid" "$LAB" predict "$work/lr_0.1.npz" --csv "$work/data.csv" --steps 20
+expect 4 "cannot write" "$LAB" train --csv "$work/data.csv" --steps 2 --lr 0.1 --out "$work/data.csv"
+
+# clb_lab train: words, files, and the same bytes by threads, shards and resume
+expect 2 "unexpected argument" "$LAB" train --csv "$work/data.csv" extra
+expect 2 "rows kept aside" "$LAB" train --csv "$work/data.csv" --validate 0 --patience 3
+expect 2 "bad value '0.1,0.1' for --lr" "$LAB" train --csv "$work/data.csv" --lr 0.1,0.1
+expect 2 "bad value '8,x' for --widths" "$LAB" train --csv "$work/data.csv" --widths 8,x
+expect 0 "The law is kept" "$LAB" train --csv "$work/data.csv" --widths 8 --steps 50 --lr 0.1 --out "$work"
+sweep="--csv $work/data.csv --widths 8/4,6 --lr 0.1,6 --seeds 1..2 --steps 60"
+$LAB train $sweep -j 1 --out "$work/one" -q || { echo "FAIL: train $sweep"; failed=1; }
+for word in "reached at lr 6" "The law is kept" "predicts the drift" "</html>"; do
+    grep -q "$word" "$work/one/LAB.html" || { echo "FAIL: no '$word' on the page"; failed=1; }
+done
+same() { # the same result but for the environment
+    grep -v '"environment"' "$work/one/LAB.json" >"$work/a"
+    grep -v '"environment"' "$1" | cmp -s "$work/a" - || { echo "FAIL: $1 differs"; failed=1; }
+}
+$LAB train $sweep -j 2 --out "$work/two" -q && same "$work/two/LAB.json"
+$LAB train $sweep --json - --out "$work/two" >"$work/said.json" && same "$work/said.json"
+for i in 0 1 2; do $LAB train $sweep --shard $i/3 --out "$work/parts" -q || failed=1; done
+$LAB train $sweep --out "$work/parts" -q --from "$work"/parts/LAB.shard-*.json && same "$work/parts/LAB.json"
+$LAB train $sweep --shard 0/2 --out "$work/half" -q &&
+    mv "$work/half/LAB.shard-0-of-2.json" "$work/half/LAB.partial-0-of-1.json" &&
+    $LAB train $sweep --resume --out "$work/half" -q && same "$work/half/LAB.json"
+[ -e "$work/half/LAB.partial-0-of-1.json" ] && { echo "FAIL: resume left its file"; failed=1; }
+cmp -s "$work/one/LAB_7.npz" "$work/parts/LAB_7.npz" || { echo "FAIL: weights differ"; failed=1; }
+[ "$(head -1 "$work/one/LAB_0.csv" | cut -d, -f1-2)" = step,loss ] || { echo "FAIL: trace"; failed=1; }
+mv "$work/parts/LAB.shard-0-of-3.json" "$work/half/LAB.partial-0-of-1.json"
+expect 3 "another value of: data" "$LAB" train --npz "$work/one/LAB_data.npz" --widths 8/4,6 \
+    --lr 0.1,6 --seeds 1..2 --steps 60 --resume --out "$work/half"
+expect 0 "8 runs" "$LAB" train $sweep --estimate --out "$work/two"
+expect 0 "^7 part=training seed=2 lr=6" "$LAB" train $sweep --list
+expect 0 "first order in the step" "$LAB" train --csv "$work/data.csv" --activation tanh --steps 20 --out "$work/t"
+$LAB train --csv "$work/data.csv" --optimizer adam --lr 0.1 --steps 900 --patience 2 --out "$work/t" -q
+expect 0 "Stopped early" cat "$work/t/LAB.json"
+for how in "--optimizer heavy-ball --decay 0.001" "--optimizer nesterov --decoupled 0.01 --bias" \
+    "--batch 7 --schedule cosine --warmup 5" "--clip 0.5 --activation leaky" "--generate xor"; do
+    data="--csv $work/data.csv"
+    case $how in --gen*) data= ;; esac
+    expect 0 "The law is kept" "$LAB" train $data $how --lr 0.1 --widths 6,6 --steps 80 --fast --out "$work/t"
+done
+expect 0 "sharpness" "$LAB" spectrum "$work/LAB_0.npz" --csv "$work/data.csv"
+expect 0 "memory" "$LAB" spectrum "$work/LAB_0.npz" --csv "$work/data.csv" --dry-run
+expect 0 "valid" "$LAB" predict "$work/LAB_0.npz" --csv "$work/data.csv" --steps 20
 expect 3 "neither NPY" "$LAB" spectrum "$work/data.csv" --csv "$work/data.csv"
 expect 3 "runs past the end" "$LAB" spectrum tests/fuzz/corpus/bad_cut.safetensors --csv "$work/data.csv"
 
@@ -44,7 +83,7 @@ expect 3 "runs past the end" "$LAB" spectrum tests/fuzz/corpus/bad_cut.safetenso
 mkdir "$work/run"
 for t in 1 2 3 4 5 6 7 8; do
     "$LAB" train --csv "$work/data.csv" --widths 8,8 --steps $t --lr 0.1 --out "$work" -q &&
-        mv "$work/lr_0.1.npz" "$work/run/step_$t.npz"
+        mv "$work/LAB_0.npz" "$work/run/step_$t.npz"
 done
 expect 0 "without momentum" "$LAB" audit "$work/run" --expect momentum=0,decay=0,lr=0.1
 expect 1 "momentum is 0" "$LAB" audit "$work/run" --expect momentum=0.9

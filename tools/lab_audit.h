@@ -28,7 +28,7 @@ static int lab_run_load(const lab_options *o, lab_run *r)
     memset(r, 0, sizeof *r);
     r->theta = (double **)calloc(o->files, sizeof *r->theta);
     r->step = (size_t *)calloc(o->files, sizeof *r->step);
-    if (!r->theta || !r->step) return lab_fail(LAB_MEMORY, "out of memory");
+    if (!r->theta || !r->step) return lab_fail(KIT_MEMORY, "out of memory");
     for (size_t i = 0; i < o->files; ++i) {
         clb_tensors t;
         status = clb_tensors_load(&t, o->file[i], &error);
@@ -49,14 +49,14 @@ static int lab_run_load(const lab_options *o, lab_run *r)
         if (r->step[i] == (size_t)-1 || (i && r->step[i] <= r->step[i - 1])) numbered = 0;
     }
     for (size_t i = 0; i < o->files && !numbered; ++i) r->step[i] = i;
-    return LAB_OK;
+    return KIT_OK;
 }
 
 /* One "name=value" of --expect against the verdict; 1 if it is so. */
 static int lab_expected(const clb_audit *a, const char *name, const char *text, double lr, char *why,
                         size_t room, int *known)
 {
-    static const char *const methods[] = { "descent", "heavy-ball", "nesterov" };
+    static const char *const methods[] = { "descent", "heavy-ball", "nesterov", NULL };
     static const clb_method values[] = { CLB_METHOD_DESCENT, CLB_METHOD_HEAVY_BALL,
                                          CLB_METHOD_NESTEROV };
     clb_measured m = a->momentum;
@@ -64,11 +64,11 @@ static int lab_expected(const clb_audit *a, const char *name, const char *text, 
     int i = 0;
     *known = 1;
     if (!strcmp(name, "method")) {
-        if (!lab_word(text, methods, 3, &i)) return *known = 0;
+        if (!methods[i = lab_find(text, methods)]) return *known = 0;
         snprintf(why, room, "method is %s, not %s", clb_method_name(a->method), text);
         return a->method == values[i];
     }
-    if (!lab_number(text, 0, 1e6, &v)) return *known = 0;
+    if (!lab_number(text, strlen(text), 0, 1e6, &v)) return *known = 0;
     if (!strcmp(name, "lr")) return lr > 0;      /* enters by decay = lr times it */
     if (!strcmp(name, "decay")) {
         m = a->decay;
@@ -80,21 +80,21 @@ static int lab_expected(const clb_audit *a, const char *name, const char *text, 
     return fabs(m.value - v) <= 2.0 * m.error + 1e-6 * fabs(v) + (v == 0 ? 1e-12 : 0);
 }
 
-/* --expect a=1,b=2: LAB_FAILED and the faults on stderr if the run is another. */
+/* --expect a=1,b=2: KIT_CHECK_FAILED and the faults on stderr if the run is another. */
 static int lab_expect(const char *list, const clb_audit *a)
 {
     char copy[512], why[700], *word, *next;
     double lr = 0;
-    int status = LAB_OK, known;
+    int status = KIT_OK, known;
     const char *at = strstr(list, "lr=");
-    if (strlen(list) >= sizeof copy) return lab_fail(LAB_USAGE, "--expect is too long");
+    if (strlen(list) >= sizeof copy) return lab_fail(KIT_USAGE, "--expect is too long");
     if (at) lr = strtod(at + 3, NULL);
     strcpy(copy, list);
     if (a->method != CLB_METHOD_DESCENT && a->method != CLB_METHOD_HEAVY_BALL &&
         a->method != CLB_METHOD_NESTEROV)
-        status = lab_fail(LAB_FAILED, "%s", a->text);
+        status = lab_fail(KIT_CHECK_FAILED, "%s", a->text);
     for (size_t i = 0; i < a->events; ++i)
-        status = lab_fail(LAB_FAILED, "after step %zu: %s", a->event[i].step,
+        status = lab_fail(KIT_CHECK_FAILED, "after step %zu: %s", a->event[i].step,
                           a->event[i].kind == CLB_EVENT_RATE ? "the step size changed"
                           : a->event[i].kind == CLB_EVENT_GAP ? "updates are missing"
                           : "weights were changed by something else");
@@ -102,12 +102,12 @@ static int lab_expect(const char *list, const clb_audit *a)
         char *equals = strchr(word, '=');
         next = strchr(word, ',');
         if (next) *next++ = 0;
-        if (!equals || (next && equals >= next)) return lab_fail(LAB_USAGE, "--expect: '%s' has no value", word);
+        if (!equals || (next && equals >= next)) return lab_fail(KIT_USAGE, "--expect: '%s' has no value", word);
         *equals = 0;
         if (!lab_expected(a, word, equals + 1, lr, why, sizeof why, &known)) {
-            if (!known) return lab_fail(LAB_USAGE, "--expect: %s=%s is not understood%s", word, equals + 1,
+            if (!known) return lab_fail(KIT_USAGE, "--expect: %s=%s is not understood%s", word, equals + 1,
                                         strcmp(word, "decay") ? "" : " (decay needs lr too)");
-            status = lab_fail(LAB_FAILED, "%s", why);
+            status = lab_fail(KIT_CHECK_FAILED, "%s", why);
         }
     }
     return status;
@@ -132,7 +132,7 @@ static int lab_audit_json(const lab_options *o, const clb_audit *a)
 {
     static const char *const kinds[] = { "rate", "gap", "edit" };
     FILE *f = lab_json_open(o);
-    if (!f) return lab_fail(LAB_OUTPUT, "cannot write %s", o->json);
+    if (!f) return lab_fail(KIT_OUTPUT, "cannot write %s", o->json);
     fputs("{ \"method\": ", f);
     lab_json_text(f, clb_method_name(a->method));
     fputs(", ", f);
@@ -170,11 +170,11 @@ static int lab_audit(lab_options *o)
     clb_audit_opts opts;
     clb_error error;
     int status;
-    if (o->files == 0) return lab_fail(LAB_USAGE, "audit needs files of weights, or a folder of them");
+    if (o->files == 0) return lab_fail(KIT_USAGE, "audit needs files of weights, or a folder of them");
     if (o->files == 1 && !lab_folder(o, o->file[0]))
-        return lab_fail(LAB_INPUT, "%s: no folder; one file of weights is one step, three are needed",
+        return lab_fail(KIT_BAD_INPUT, "%s: no folder; one file of weights is one step, three are needed",
                         o->file[0]);
-    if (o->files == 0) return lab_fail(LAB_INPUT, "no .pt, .pth, .npz or .safetensors in the folder");
+    if (o->files == 0) return lab_fail(KIT_BAD_INPUT, "no .pt, .pth, .npz or .safetensors in the folder");
     qsort(o->file, o->files, sizeof o->file[0], lab_file_order);
     status = lab_run_load(o, &run);
     if (!status) {

@@ -26,9 +26,9 @@ static int lab_point_load(const lab_options *o, lab_point *p)
     if (status) return status;
     if (p->data.K < p->net.m[p->net.L]) p->data.K = p->net.m[p->net.L];
     if (p->data.d != p->net.m[0] || p->data.K != p->net.m[p->net.L])
-        return lab_fail(LAB_INPUT, "the data have %zu inputs and %zu classes, the net %zu and %zu",
+        return lab_fail(KIT_BAD_INPUT, "the data have %zu inputs and %zu classes, the net %zu and %zu",
                         p->data.d, p->data.K, p->net.m[0], p->net.m[p->net.L]);
-    return LAB_OK;
+    return KIT_OK;
 }
 
 static int lab_point_open(const lab_options *o, lab_point *p)
@@ -37,7 +37,7 @@ static int lab_point_open(const lab_options *o, lab_point *p)
     if (!s) s = clb_curv_init(&p->curv, &p->pass);
     if (s) return lab_status(NULL, s, NULL);
     clb_curv_at(&p->curv, NULL);
-    return LAB_OK;
+    return KIT_OK;
 }
 
 /* Multiply-adds of one product with the Hessian: about three forward and backward passes. */
@@ -80,7 +80,7 @@ static int lab_dry_run(const lab_options *o, const lab_point *p)
     printf("parameters  %zu\nmemory      %.1f MB\nproducts    about %.0f with the Hessian\n"
            "time        about %.1f s on this machine\n", P, bytes / 1e6, products,
            products * lab_product_flops(&p->net, &p->data) / lab_speed());
-    return LAB_OK;
+    return KIT_OK;
 }
 
 /* One end of a spectrum, each value with its bound. */
@@ -89,7 +89,7 @@ static int lab_print_end(const char *name, const clb_eigs *e, size_t from, size_
     for (size_t i = from; i < from + count && i < e->count; ++i)
         printf("%-10s  %2zu  %18.12g +- %.1e%s\n", name, i - from + 1, e->value[i], e->bound[i],
                e->converged[i] ? "" : "  (not converged)");
-    return LAB_OK;
+    return KIT_OK;
 }
 
 /* Share of the spectrum in cells of a logarithmic scale, in magnitude, by sign. */
@@ -144,7 +144,7 @@ static int lab_spectrum_json(const lab_options *o, const lab_point *p, const clb
                              const clb_quadrature *q, const clb_estimate *trace)
 {
     FILE *f = lab_json_open(o);
-    if (!f) return lab_fail(LAB_OUTPUT, "cannot write %s", o->json);
+    if (!f) return lab_fail(KIT_OUTPUT, "cannot write %s", o->json);
     fputs("{ ", f);
     lab_json_number(f, "loss", p->pass.loss, ", ");
     lab_json_number(f, "trace", trace->mean, ", ");
@@ -222,37 +222,37 @@ static int lab_predict(lab_options *o)
     lab_point p;
     double top = 0, S[LIST];
     clb_status s = CLB_OK;
-    FILE *json = NULL;
+    FILE *out = NULL;
     int status = lab_point_load(o, &p), print;
-    if (!status && p.net.L > LIST) status = lab_fail(LAB_INPUT, "more than %d layers", LIST);
+    if (!status && p.net.L > LIST) status = lab_fail(KIT_BAD_INPUT, "more than %d layers", LIST);
     if (!status) status = lab_point_open(o, &p);
     if (!status && (s = clb_sharpness(&p.curv, NULL, &top, NULL)) != CLB_OK && s != CLB_ENOCONV)
         status = lab_status(NULL, s, NULL);
-    if (!status && o->json && !(json = lab_json_open(o)))
-        status = lab_fail(LAB_OUTPUT, "cannot write %s", o->json);
-    print = !o->quiet && json != stdout;
+    if (!status && o->json && !(out = lab_json_open(o)))
+        status = lab_fail(KIT_OUTPUT, "cannot write %s", o->json);
+    print = !o->quiet && out != stdout;
     if (!status && print)
         printf("sharpness %.6g; predictions hold for step sizes below %.6g\n\n      eta  layers            S"
                "   drift eta^2 S  valid\n", top, 2.0 / top);
-    if (!status && json) fprintf(json, "[");
-    for (size_t i = 0; !status && i < o->lrs; ++i) {
-        double eta = o->lr[i];
+    if (!status && out) fprintf(out, "[");
+    for (size_t i = 0; !status && i < o->lr.n; ++i) {
+        double eta = o->lr.at[i];
         s = clb_linearised(&p.curv, eta, o->steps, NULL, S);
         if (s == CLB_ENOMEM) status = lab_status(NULL, s, NULL);
         for (size_t l = 1; !status && l < p.net.L; ++l) {
             int valid = !s && eta * top < 2.0;
             if (print) printf("%9.3g  %zu to %zu  %12.5g  %14.5e  %s\n", eta, l, l + 1, S[l - 1],
                               eta * eta * S[l - 1], valid ? "yes" : "no: beyond 2/sharpness");
-            if (!json) continue;
-            fprintf(json, "%s\n  { \"layer\": %zu, \"valid\": %d, ", i || l > 1 ? "," : "", l, valid);
-            lab_json_number(json, "eta", eta, ", ");
-            lab_json_number(json, "S", S[l - 1], " }");
+            if (!out) continue;
+            fprintf(out, "%s\n  { \"layer\": %zu, \"valid\": %d, ", i || l > 1 ? "," : "", l, valid);
+            lab_json_number(out, "eta", eta, ", ");
+            lab_json_number(out, "S", S[l - 1], " }");
         }
     }
-    if (json) {
-        fprintf(json, " ]\n");
-        if (!status) status = lab_json_close(json);
-        else if (json != stdout) fclose(json);
+    if (out) {
+        fprintf(out, " ]\n");
+        if (!status) status = lab_json_close(out);
+        else if (out != stdout) fclose(out);
     }
     lab_point_free(&p);
     return status;

@@ -52,9 +52,8 @@ static const char report_style[] =
     "details::details-content{content-visibility:visible;height:auto}"
     "details>summary{display:none}nav{display:none}.scroll{overflow:visible}}\n";
 
-/* What a reader needs before the first table. */
-static const char report_words[] =
-    "<section id=\"words\"><h2>The question in one minute</h2>\n"
+/* The law and how steps break it. */
+static const char report_laws[] =
     "<p>A ReLU network without biases has weight matrices "
     "<math><msub><mi>W</mi><mn>1</mn></msub><mo>,</mo><mo>&#8230;</mo><mo>,</mo><msub><mi>W</mi>"
     "<mi>L</mi></msub></math>. If it is trained by gradient flow, the difference of the squared "
@@ -73,7 +72,12 @@ static const char report_words[] =
     "<mi>T</mi><mo>&#8722;</mo><mn>1</mn></mrow></munderover><mo>(</mo><msup><mrow><mo>&#8214;</mo>"
     "<msub><mi>G</mi><mrow><mi>l</mi><mo>+</mo><mn>1</mn></mrow></msub><mo>&#8214;</mo></mrow>"
     "<mn>2</mn></msup><mo>&#8722;</mo><msup><mrow><mo>&#8214;</mo><msub><mi>G</mi><mi>l</mi></msub>"
-    "<mo>&#8214;</mo></mrow><mn>2</mn></msup><mo>)</mo></math></p>\n"
+    "<mo>&#8214;</mo></mrow><mn>2</mn></msup><mo>)</mo></math></p>\n";
+
+/* What a reader needs before the first table, around the law. */
+static const char report_question[] =
+    "<section id=\"words\"><h2>The question in one minute</h2>\n";
+static const char report_words[] =
     "<p>The paper (<a href=\"https://arxiv.org/abs/2604.07405\">arXiv 2604.07405</a>, experiments "
     "E01 to E23) asks how this drift depends on the step size, and on the eigenvalues of the "
     "Hessian. A second paper (<a href=\"https://arxiv.org/abs/2606.05219\">arXiv 2606.05219</a>, "
@@ -113,6 +117,16 @@ KIT_FN void report_heads(kit_buf *b, const char *kind, const char *const *heads,
 }
 
 static const char report_end[] = "</tbody></table></div>\n";
+
+/* Up to the first heading; and the end. */
+KIT_FN void report_head(kit_buf *b, const char *title)
+{
+    kit_put(b, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta "
+               "name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>");
+    put_html(b, title), kit_put(b, "</title>\n<style>"), kit_put(b, report_style);
+    kit_put(b, "</style></head><body><main>\n");
+}
+static const char report_tail[] = "</main></body></html>\n";
 
 /* --- parts of the page ------------------------------------------------------------------------ */
 
@@ -371,18 +385,15 @@ KIT_FN void report_page(kit_buf *b, const docs *all, const replication *r, const
     size_t pathways = 0, quick = 0;
     for (size_t i = 0; i < all->n; ++i)
         pathways += all->at[i].info.id[0] == 'M', quick += all->at[i].x->set.quick != 0;
-    kit_put(b, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta "
-               "name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>Conservation "
-               "laws and their breaking: results</title>\n<style>");
-    kit_put(b, report_style);
-    kit_put(b, "</style></head><body><main>\n<h1>Conservation laws and their breaking in neural "
+    report_head(b, "Conservation laws and their breaking: results");
+    kit_put(b, "<h1>Conservation laws and their breaking in neural "
                "network training</h1>\n<p>The experiments of two papers, run again with clb "
                CLB_VERSION ". Every verdict is computed from the numbers by a rule that stands in "
                "the experiment&#8217;s source.</p>\n");
     if (quick) kit_put(b, "<p><b>Quick runs: smaller sweeps, which judge nothing.</b></p>\n");
     report_cards(b, all);
     report_navigation(b, all, f);
-    kit_put(b, report_words);
+    kit_put(b, report_question), kit_put(b, report_laws), kit_put(b, report_words);
     kit_put(b, "<h2>What came out</h2>\n"), report_all(b, all, r, 'E');
     if (pathways) kit_put(b, "<h2>Several pathways</h2>\n"), report_all(b, all, r, 'M');
     if (f->theorems) report_markdown(b, "theorems", "The theorems on random instances", f->theorems);
@@ -391,7 +402,7 @@ KIT_FN void report_page(kit_buf *b, const docs *all, const replication *r, const
         if (!all->at[i].info.beyond) report_experiment(b, all, i);
     if (f->ledger) report_markdown(b, "ledger", "Every published number against ours", f->ledger);
     report_environment(b, all);
-    kit_put(b, "</main></body></html>\n");
+    kit_put(b, report_tail);
 }
 
 #endif /* CLB_REPORT_H */
