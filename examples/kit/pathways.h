@@ -51,4 +51,25 @@ KIT_FN double path_leaf_gap(const clb_path_mode *mode)
     return 1 / clb_powi(mode->u[1], q) - 1 / clb_powi(mode->u[0], q);
 }
 
+/* One mode of P pathways of equal depth towards `target` from alpha_p, T steps of size eta, means
+ * over the last `tail`; and the share of pathway 1 where gradient flow would end. */
+KIT_FN clb_status path_train_mode(size_t P, const size_t *depth, double target, const double *alpha,
+                                  double eta, size_t T, size_t tail, clb_path_mode_run *end,
+                                  double *flow_share)
+{
+    double s[8];
+    clb_path_mode_opts opts;
+    clb_path_mode mode;
+    clb_status status = P > KIT_LEN(s) ? CLB_ESHAPE
+                                       : clb_path_mode_init(&mode, P, depth, target, alpha);
+    if (status) return status;
+    memset(&opts, 0, sizeof opts);
+    opts.tail = tail;
+    status = clb_path_leaf_endpoint(&mode, s);
+    *flow_share = s[0] / target;
+    if (!status) status = clb_path_mode_train(&mode, eta, T, &opts, end);
+    clb_path_mode_free(&mode);
+    return status;
+}
+
 #endif /* KIT_PATHWAYS_H */
