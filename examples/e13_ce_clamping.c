@@ -1,386 +1,166 @@
-/* E13  Cross-entropy "clamping": the loss interpolated from squared error to CE.  Theorem 6
- *   cc -O2 -o e13 examples/e13_ce_clamping.c -lm && ./e13   (40 s on two cores)
- * Setup   loss (1-e) MSE + e CE, activation s_a(z) = (1-a) z + a max(0, z), a = 0, 0.5, 1; two
- *         layers, d = 20, m = 64, K = 5, mixture n = 200; eight eta from 1e-4 to 0.3, three seeds,
- *         GD, T = 2000
- * Paper   "CE alpha ~ 1.0 at all widths"; ReLU alpha 1.293 (MSE) to 1.076 (CE). The script has one
- *         width.
- * Beyond  width x loss grid on three windows; what clamps: runs at equal f = eta lambda_max(0)/2
- *         up to 3 (matched sharpness), and the network linearised at theta_0, which keeps the
- *         softmax but cannot compress. */
+/* E13  Cross-entropy "clamping": alpha between squared loss and cross entropy.               Theorem 6
+ *   cc -O2 -o e13 examples/e13_ce_clamping.c -lm && ./e13                          (10 s on two cores)
+ * Setup   loss (1-e) MSE + e CE for five e, activation s_a(z) = (1-a) z + a max(0, z) for a = 0
+ *         (linear), 0.5, 1 (ReLU); two layers, d = 20, m = 64, K = 5, mixture of n = 200, full-batch
+ *         gradient descent, T = 2000 steps; eight learning rates eta from 1e-4 to 0.3, three seeds.
+ * Measure the drift |C(T) - C(0)| of C = |W_2|^2 - |W_1|^2 and S = sum_t (|grad_2|^2 - |grad_1|^2).
+ * Fit     a line through ln(mean drift over the seeds) against ln(eta): its slope is alpha. An eta at
+ *         which a seed diverges drops out; so the same fit also on windows equal for all, eta <= 0.1
+ *         and eta <= 0.03.
+ * Paper   "CE alpha ~ 1.0 at all widths"; ReLU: alpha falls from 1.293 (MSE) to 1.076 (CE).
+ * Beyond  beyond/e13_clamp.c: other widths, and equal distance to the edge of stability. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
-#include "ex.h"
-#include "plot.h"
-#include "sweep.h"
+#include "kit/kit.h"
 
-static const double e13_loss[] = { 0.0, 0.2, 0.5, 0.8, 1.0 }, e13_act[] = { 0.0, 0.5, 1.0 };
-static const double e13_paper[3][5] = {
+enum { LOSSES = 5, ACTS = 3, LINEAR = 0, RELU = 2, MSE = 0, CE = 4 };
+static const double losses[LOSSES] = { 0, 0.2, 0.5, 0.8, 1 }, acts[ACTS] = { 0, 0.5, 1 };
+static const double paper_alpha[ACTS][LOSSES] = {
     { 1.1078, 1.0849, 1.2338, 1.1585, 1.1276 },
     { 1.2435, 1.2328, 1.2437, 1.1792, 1.0899 },
     { 1.2928, 1.2769, 1.2297, 1.1111, 1.0765 },
 };
-static const size_t e13_width[] = { 16, 32, 64, 128, 256 };
-static const double e13_f[] = { 0.3, 0.9, 1.2, 1.5, 2.0, 3.0 };
-static const double e13_large_lr[] = { 0.5, 1.0 };                  /* with them the window of E5 */
-enum {
-    E13_LOSSES = EX_LEN(e13_loss),
-    E13_ACTS = EX_LEN(e13_act),
-    E13_WIDTHS = EX_LEN(e13_width),
-    E13_FS = EX_LEN(e13_f)
-};
-#define E13_LIST(array) ((ex_list){ EX_LEN(array), array })
+/* The published drifts carry float32 noise, which moves their exponents by up to this. */
+static const double noise = 0.024;
 
-static sw_case e13_case(const char *part, double act, double loss, size_t width)
+static sw_case curve(size_t a, size_t e)
 {
-    sw_case c = { part, act, loss, width, 3, 0 };
-    return c;
+    return (sw_case){ .set = "sweep", .act = acts[a], .loss = losses[e], .width = 64, .pub = 3 };
 }
 
-/* --- plan and run ----------------------------------------------------------------------------- */
-
-static void e13_plan_beyond(ex *x, ex_list seeds, ex_list etas)
+static void plan(kit *x)
 {
-    sw_case c = e13_case("sweep", 1, CLB_CE, 64);
-    sw_plan(x, &c, seeds, "lr", E13_LIST(e13_large_lr));
-    for (size_t w = 0; w < E13_WIDTHS; ++w)
-        for (int act = 0; act <= 1; ++act)
-            for (size_t k = 0; k < E13_LOSSES; k += 2) {
-                c = e13_case("sweep", act, e13_loss[k], e13_width[w]);
-                sw_plan_start(x, &c, seeds);
-                if (e13_width[w] != 64) sw_plan(x, &c, seeds, "lr", etas);
-            }
-    for (int act = 0; act <= 1; ++act)
-        for (size_t k = 0; k < E13_LOSSES; ++k) {
-            c = e13_case("edge", act, e13_loss[k], 64);
-            sw_plan(x, &c, seeds, "f", E13_LIST(e13_f));
+    kit_list seeds = kit_seeds(x, kit_quick(x) ? 1 : 3), etas = kit_lrs(x, sw_etas, SW_N);
+    kit_config(x, "n_steps", kit_quick(x) ? SW_T_QUICK : SW_T), kit_config(x, "hidden", 64);
+    for (size_t a = 0; a < ACTS; ++a)
+        for (size_t e = 0; e < LOSSES; ++e) {
+            sw_case c = curve(a, e);
+            sw_plan(x, &c, seeds, etas);
         }
 }
 
-static void e13_plan(ex *x)
+/* ---- what follows from the runs --------------------------------------------------------------- */
+
+typedef struct found { double alpha[ACTS][LOSSES], to_01[ACTS][LOSSES], to_003[ACTS][LOSSES]; } found;
+
+static void measure(kit *x, found *v)
 {
-    ex_list seeds = ex_seeds(x, ex_quick(x) ? 1 : 3), etas = ex_lrs(x, sw_etas, SW_N);
-    ex_config(x, "n_steps", ex_quick(x) ? SW_T_QUICK : SW_T);
-    ex_config(x, "hidden", 64);
-    for (size_t a = 0; a < E13_ACTS; ++a)
-        for (size_t k = 0; k < E13_LOSSES; ++k) {
-            sw_case c = e13_case("sweep", e13_act[a], e13_loss[k], 64);
-            sw_plan(x, &c, seeds, "lr", etas);
-        }
-    if (!ex_published(x) && !ex_quick(x)) e13_plan_beyond(x, seeds, etas);
-}
-
-/* Beside a run at given f with cross entropy: S of the network linearised at theta_0. */
-static clb_status e13_linearise(ex_row *row)
-{
-    clb_problem_opts opts = sw_opts(row);
-    sw_start start;
-    double S = EX_NAN;
-    clb_status status = sw_start_init(&start, &opts, row->seed, ex_get(row, "loss"));
-    if (!status)
-        status =
-            clb_linearised(&start.curv, ex_get(row, "eta"), (size_t)ex_get(row, "T"), NULL, &S);
-    ex_num(row, "S_linearised", status ? EX_NAN : fabs(S));
-    sw_start_free(&start);
-    return status == CLB_EDIVERGED ? CLB_OK : status;
-}
-
-static clb_status e13_run(ex *x, ex_row *row)
-{
-    clb_status status = sw_run(x, row);
-    return status || !ex_is(row, "edge") || ex_get(row, "loss") != 1 ? status : e13_linearise(row);
-}
-
-/* --- published part --------------------------------------------------------------------------- */
-
-typedef struct e13_result { double alpha[3][5], common[3][5], low[3][5]; } e13_result;
-
-/* One curve stands in the file twice where a = 1: "primary" and its copy in the grid. */
-static void e13_curve(ex *x, size_t a, size_t k, e13_result *r)
-{
-    sw_tol tol = { 3.5e-5, 1e-4, 2e-4, 5e-6, 5e-5, sizeof(clb_real) == 4 ? 0.007 : 0.024, NULL };
-    sw_case c = e13_case("sweep", e13_act[a], e13_loss[k], 64);
-    ex_list etas = sw_upto(x, ex_lrs(x, sw_etas, SW_N), 0.3);
-    const char *act = ex_key(x, c.act), *loss = ex_key(x, c.loss), *paths[3] = { NULL, NULL, NULL };
-    ex_row *line;
-    paths[0] = ex_print(x, "interpolated_loss/results.json#grid/act%s_loss%s", act, loss);
-    if (a == 2) paths[1] = ex_print(x, "interpolated_loss/results.json#primary/%s", loss);
-    if (a > 0 && k > 0 && k < 4) tol.edge = tol.S_edge = 5e-4;  /* blends: float32 against double */
-    if (a == 1 && k == 1) tol.edge = tol.S_edge = 0.03;    /* these ring at the edge for hundreds */
-    if ((a == 1 && k == 2) || (a == 2 && k == 1)) tol.edge = tol.S_edge = 0.01;       /* of steps */
-    line = sw_published(x, &c, etas, &tol, paths, SW_ALL);
-    for (size_t p = 0; paths[p]; ++p) {
-        ex_ref_value(x, c.act, EX_EXACT, 0, "%s/act_epsilon", paths[p]);
-        ex_ref_value(x, c.loss, EX_EXACT, 0, "%s/loss_epsilon", paths[p]);
-    }
-    if (a == 2)
-        ex_ref(line, "alpha", EX_FIT, tol.alpha, "interpolated_loss/config.json#primary_summary/%s",
-               loss);
-    r->alpha[a][k] = ex_get(line, "alpha");
-    r->common[a][k] = sw_alpha(x, &c, "lr", sw_upto(x, etas, 0.1)).slope;
-    r->low[a][k] = sw_alpha(x, &c, "lr", sw_upto(x, etas, 0.03)).slope;
-    ex_nums(
-        line, "paper diverged_at_0.3 alpha_eta<=0.1 alpha_eta<=0.03",
-        EX_VALUES(e13_paper[a][k], sw_diverged(x, &c, "lr", 0.3), r->common[a][k], r->low[a][k]));
-}
-
-static void e13_published(ex *x, e13_result *r)
-{
-    static const char *const config = "interpolated_loss/config.json";
-    double lo = EX_INF, hi = -EX_INF;
-    ex_row *range;
-    ex_caption(x, "sweep",
-               "Drift and S of every activation, loss and eta, means over the published seeds");
-    ex_caption(x, "sweep_alpha",
-               "Exponents of every activation and loss, published and equal windows");
-    for (size_t a = 0; a < E13_ACTS; ++a)
-        for (size_t k = 0; k < E13_LOSSES; ++k) e13_curve(x, a, k, r);
-    for (size_t k = 0; k < E13_LOSSES; ++k)
-        lo = fmin(lo, r->alpha[2][k]), hi = fmax(hi, r->alpha[2][k]);
-    range = ex_summary(x, "alpha_range_loss", hi - lo);
-    ex_printed(range, 0.21632);
-    ex_ref(range, "value", EX_FIT, 0.024, "%s#alpha_range_loss", config);
-    ex_printed(ex_summary(x, "alpha_ce_relu", r->alpha[2][4]), 1.0765);
-    sw_config(x, "interpolated_loss", 3, E13_LIST(sw_etas));
-    sw_config_list(x, ex_print(x, "%s#loss_epsilons", config), E13_LOSSES, e13_loss);
-    sw_config_list(x, ex_print(x, "%s#act_epsilons", config), E13_ACTS, e13_act);
-    ex_ref_value(x, 64, EX_EXACT, 0, "%s#hidden", config);
-}
-
-/* --- beyond the paper ------------------------------------------------------------------------- */
-
-/* Exponents of a width on eta 1e-4..0.3, 1e-3..0.1, and eta lambda_max(0) < 1. */
-typedef struct e13_windows { double all, middle, stable; } e13_windows;
-
-static e13_windows e13_alpha(ex *x, double act, double loss, size_t width)
-{
-    sw_case c = e13_case("sweep", act, loss, width);
-    ex_list etas = sw_upto(x, ex_lrs(x, sw_etas, SW_N), 0.3), middle = sw_upto(x, etas, 0.1);
-    e13_windows w;
-    while (middle.n && middle.at[0] < 1e-3) ++middle.at, --middle.n;
-    w.all = sw_alpha(x, &c, "lr", etas).slope;
-    w.middle = sw_alpha(x, &c, "lr", middle).slope;
-    w.stable = sw_alpha_stable(x, &c, etas).slope;
-    return w;
-}
-
-static void e13_width_table(ex *x)
-{
-    ex_caption(x, "widths", "Exponents against width on three windows");
-    for (int act = 0; act <= 1; ++act)
-        for (size_t k = 0; k < E13_LOSSES; k += 2)
-            for (size_t w = 0; w < E13_WIDTHS; ++w) {
-                e13_windows a = e13_alpha(x, act, e13_loss[k], e13_width[w]);
-                sw_case c = e13_case("sweep", act, e13_loss[k], e13_width[w]);
-                ex_row *line = ex_line(x, "widths");
-                ex_num(line, "act", act), ex_num(line, "loss", e13_loss[k]),
-                    ex_num(line, "width", (double)e13_width[w]);
-                ex_num(line, "alpha_1e-4..0.3", a.all), ex_num(line, "alpha_1e-3..0.1", a.middle);
-                ex_num(line, "alpha_eta*lambda<1", a.stable),
-                    ex_num(line, "lambda_max", sw_lambda(x, &c));
-            }
-}
-
-/* Local slopes and divergence at equal f; error of the linearised network where the loss is cross
- * entropy. */
-static void e13_edge_table(ex *x)
-{
-    ex_caption(x, "edge",
-               "Equal sharpness, f = eta lambda_max(0)/2: mean drift of the surviving seeds, "
-               "diverged runs, local slope "
-               "from the f before, error of S of the linearised network");
-    for (int act = 0; act <= 1; ++act)
-        for (size_t k = 0; k < E13_LOSSES; ++k) {
-            sw_case c = e13_case("edge", act, e13_loss[k], 64);
-            double before = EX_NAN;
-            for (size_t i = 0; i < E13_FS; ++i) {
-                ex_list d = sw_values(x, &c, "drift", "f", e13_f[i]);
-                double drift = clb_summarize(d.n, d.at).mean;
-                ex_row *line = ex_line(x, "edge");
-                ex_nums(line, "act loss f drift", EX_VALUES(act, e13_loss[k], e13_f[i], drift)),
-                    ex_num(line, "diverged", sw_diverged(x, &c, "f", e13_f[i]));
-                ex_num(line, "slope",
-                       i ? clb_log(drift / before) / clb_log(e13_f[i] / e13_f[i - 1]) : EX_NAN);
-                if (e13_loss[k] == 1)
-                    ex_num(line, "linearised_error",
-                           sw_mean(x, &c, "S_linearised", "f", e13_f[i])
-                                   / sw_mean(x, &c, "S", "f", e13_f[i])
-                               - 1);
-                before = drift;
-            }
+    kit_list etas = kit_lrs(x, sw_etas, SW_N);
+    sw_tables t;
+    t.alpha = KIT_TABLE(x, "sweep_alpha", "Exponents of every activation and loss, published and equal windows",
+                        SW_ALPHA_COLUMNS, "paper", "diverged_at_0.3", "alpha_eta<=0.1", "alpha_eta<=0.03");
+    t.curve = KIT_TABLE(x, "sweep", "Drift and S of every activation, loss and eta, means over the published seeds",
+                        SW_CURVE_COLUMNS);
+    for (size_t a = 0; a < ACTS; ++a)
+        for (size_t e = 0; e < LOSSES; ++e) {
+            sw_case c = curve(a, e);
+            sw_windows w = sw_windows_of(x, &c, etas);
+            v->alpha[a][e] = sw_lines(x, &t, &c, etas).slope;
+            v->to_01[a][e] = w.to_01, v->to_003[a][e] = w.to_003;
+            KIT_CELLS(t.alpha, paper_alpha[a][e], w.diverged, w.to_01, w.to_003);
         }
 }
 
-/* --- verdicts --------------------------------------------------------------------------------- */
-
-static void e13_verdict_widths(ex *x, int beyond)
+static double range(const double *alpha)
 {
-    double worst = 0, worst_all = 0;
-    ex_buf text = { NULL, 0, 0 };
-    for (size_t w = 0; w < E13_WIDTHS; ++w) {
-        e13_windows a;
-        if (!beyond && e13_width[w] != 64) continue;
-        a = e13_alpha(x, 1, CLB_CE, e13_width[w]);
-        worst = fmax(worst, fabs(a.middle - 1)), worst_all = fmax(worst_all, fabs(a.all - 1));
-        ex_putf(&text, "%sm = %zu: %.3f (%.3f)", w && text.n ? "; " : "", e13_width[w], a.middle,
-                a.all);
+    double lo = KIT_INF, hi = -KIT_INF;
+    for (size_t e = 0; e < LOSSES; ++e) {
+        if (isnan(alpha[e])) return KIT_NAN;
+        lo = fmin(lo, alpha[e]), hi = fmax(hi, alpha[e]);
     }
-    ex_claim(x, "CE alpha ~ 1.0 at all widths", "1.0",
-             ex_print(x, "ReLU, eta 1e-3..0.1 (in brackets 1e-4..0.3): %s", text.s),
-             "reproduced if all widths were run and the largest |alpha - 1| on eta 1e-3..0.1 < "
-             "0.05 and on 1e-4..0.3 < 0.05; qualified if on 1e-3..0.1 < 0.1. The published script "
-             "of this row has one width, m = 64.",
-             EX_VALUES(beyond, worst, worst_all, worst));
-    free(text.s);
+    return hi - lo;
 }
 
-static void e13_verdict_headline(ex *x)
+static double drift_at(kit *x, size_t e, kit_at member)          /* of the ReLU net at eta = 0.3 */
 {
-    sw_case c = e13_case("sweep", 1, CLB_CE, 64);
-    double *etas = ex_doubles(x, SW_N + 2), wide, middle = e13_alpha(x, 1, CLB_CE, 64).middle;
-    ex_list all = { SW_N + 2, etas };
-    memcpy(etas, sw_etas, sizeof sw_etas), memcpy(etas + SW_N, e13_large_lr, sizeof e13_large_lr);
-    wide = sw_alpha(x, &c, "lr", all).slope;
-    ex_claim(
-        x, "CE alpha ~ 1.0 and the headline alpha = 1.16 are different findings", "1.0 and 1.16",
-        ex_print(x, "the same ReLU CE runs: %.3f on eta 1e-3..0.1, %.3f on 1e-4..1", middle, wide),
-        "reproduced if the exponents differ by < 0.02; qualified if by < 0.05. Both come from the "
-        "same runs (m = 64, ReLU, cross entropy): they can differ by the fit window alone.",
-        EX_VALUES(fabs(wide - middle), fabs(wide - middle)));
+    sw_case c = curve(RELU, e);
+    return kit_mean(sw_at(x, &c, 0.3), member);
 }
 
-static void e13_verdict_transition(ex *x, const e13_result *r)
+static void claims(kit *x, const found *v)
 {
-    double lo = EX_INF, hi = -EX_INF, mse, ce, early;
-    int falls = 1, grows;
-    sw_case c = e13_case("sweep", 1, CLB_MSE, 64);
-    const char *published, *common;
-    for (size_t k = 0; k < E13_LOSSES; ++k) {
-        lo = fmin(lo, r->common[2][k]), hi = fmax(hi, r->common[2][k]);
-        falls &= k == 0 || r->alpha[2][k] < r->alpha[2][k - 1];
+    const double *relu = v->alpha[RELU];
+    double effect[ACTS], effect_01[ACTS], largest_step = -KIT_INF;
+    sw_case ce = curve(RELU, CE);
+    kit_list etas = kit_lrs(x, sw_etas, SW_N);
+    kit_claim *c = kit_paper(x, "ce_alpha", "With cross entropy the exponent alpha is about 1.0 at all widths.",
+                             "1.0 at all widths; 1.0765 at m = 64");
+    for (size_t a = 0; a < ACTS; ++a)
+        effect[a] = v->alpha[a][CE] - v->alpha[a][MSE], effect_01[a] = v->to_01[a][CE] - v->to_01[a][MSE];
+    for (size_t e = 1; e < LOSSES; ++e) largest_step = fmax(largest_step, relu[e] - relu[e - 1]);
+    while (etas.n && etas.at[0] < 1e-3) ++etas.at, --etas.n;
+
+    kit_number(c, "alpha of the ReLU net with cross entropy", relu[CE], kit_within(1.0765, noise));
+    kit_statement(c, "that alpha", relu[CE], kit_within(1, 0.05));
+    kit_condition(c, "for eta from 0.001 to 0.1", "alpha there",
+                  sw_alpha(x, &ce, SW_AT(lr), sw_upto(x, etas, 0.1)).slope, kit_within(1, 0.05));
+    kit_remark(c, "Here m = 64; other widths are beyond the paper.");
+
+    c = kit_paper(x, "transition", "From squared loss to cross entropy alpha falls smoothly.", "1.293 to 1.076");
+    kit_number(c, "alpha with squared loss", relu[MSE], kit_within(1.2928, noise));
+    kit_number(c, "alpha with cross entropy", relu[CE], kit_within(1.0765, noise));
+    kit_statement(c, "largest step of alpha", largest_step, kit_below(0));
+    kit_statement(c, "range of alpha for eta <= 0.1", range(v->to_01[RELU]), kit_above(0.1));
+    kit_show(c, "drift at eta = 0.3 with squared loss", drift_at(x, MSE, SW_AT(drift)));
+    kit_show(c, "with cross entropy", drift_at(x, CE, SW_AT(drift)));
+    kit_remark(c, "The published window includes eta = 0.3, where the squared loss first rises and the net then jumps.");
+
+    c = kit_paper(x, "nonlinearity", "Cross entropy changes alpha the more, the less linear the net is.",
+                  "+0.020, -0.154, -0.216 for a = 0, 0.5, 1");
+    kit_number(c, "change for a = 0", effect[0], kit_within(0.020, noise));
+    kit_number(c, "for a = 0.5", effect[1], kit_within(-0.154, noise));
+    kit_number(c, "for a = 1", effect[2], kit_within(-0.216, noise));
+    kit_statement(c, "for eta <= 0.1 the size of the change grows from a = 0 to 0.5 by",
+                  fabs(effect_01[1]) - fabs(effect_01[0]), kit_above(0));
+    kit_statement(c, "from a = 0.5 to 1 by", fabs(effect_01[2]) - fabs(effect_01[1]), kit_above(0));
+    kit_remark(c, "On the published window a fit can lose eta = 0.3, because a seed diverges there.");
+
+    c = kit_paper(x, "compression", "Cross entropy lowers alpha because softmax compresses the gradients in the "
+                  "course of training.", "Theorem 6");
+    kit_statement(c, "share of the drift with squared loss at eta = 0.3 made in the first 10 steps",
+                  100 * drift_at(x, MSE, SW_AT(early_drift)) / drift_at(x, MSE, SW_AT(drift)),
+                  kit_in_units(kit_below(50), "%"));
+    kit_remark(c, "Cross entropy starts with smaller curvature and bounded gradients, before any compression.");
+}
+
+static void figure(kit *x, const found *v)
+{
+    static const int style[ACTS] = { PLOT_BLUE, PLOT_GREEN, PLOT_PURPLE };
+    plot *p = kit_figure(x, "loss", 3, 1);
+    plot_panel *a = plot_add(p, "Exponent, ReLU", "e (0 MSE, 1 CE)", "alpha", PLOT_LINEAR),
+               *b = plot_add(p, "Drift at eta = 0.3, ReLU", "e (0 MSE, 1 CE)", "drift, one dot a seed", PLOT_LOGY),
+               *c = plot_add(p, "Equal window eta <= 0.1", "e (0 MSE, 1 CE)", "alpha", PLOT_LINEAR);
+    plot_points(a, PLOT_PUBLISHED, LOSSES, losses, paper_alpha[RELU], "published");
+    plot_points(a, PLOT_BLUE, LOSSES, losses, v->alpha[RELU], "all finite eta");
+    plot_points(a, PLOT_ORANGE | PLOT_TRIANGLE, LOSSES, losses, v->to_01[RELU], "eta <= 0.1");
+    plot_points(a, PLOT_GREEN | PLOT_DIAMOND, LOSSES, losses, v->to_003[RELU], "eta <= 0.03");
+    for (size_t e = 0; e < LOSSES; ++e) {
+        sw_case one = curve(RELU, e);
+        plot_rows_points(b, PLOT_RED, sw_at(x, &one, 0.3), SW_AT(loss), SW_AT(drift), NULL);
     }
-    mse = sw_mean(x, &c, "drift", "lr", 0.3),
-    early = sw_mean(x, &c, "early_drift", "lr", 0.3) / mse;
-    c.loss = CLB_CE, ce = sw_mean(x, &c, "drift", "lr", 0.3);
-    ex_claim(x, "smooth monotone transition of alpha from MSE to CE", "1.293 to 1.076",
-             ex_print(x,
-                      "%s on the published window; range %.3f on eta <= 0.1; drift at eta = 0.3: "
-                      "%.3f (MSE), %.3f (CE)",
-                      falls ? "monotone" : "not monotone", hi - lo, mse, ce),
-             "reproduced if alpha falls at every step of the published window and its range on eta "
-             "<= 0.1 is > 0.1; qualified if it falls there and its range is > 0.05. The published "
-             "window includes eta = 0.3, whose drift is the catapult's.",
-             EX_VALUES(falls, hi - lo, falls, hi - lo));
-    published = ex_print(x, "%+.3f, %+.3f, %+.3f", r->alpha[0][4] - r->alpha[0][0],
-                         r->alpha[1][4] - r->alpha[1][0], r->alpha[2][4] - r->alpha[2][0]);
-    common = ex_print(x, "%+.3f, %+.3f, %+.3f", r->common[0][4] - r->common[0][0],
-                      r->common[1][4] - r->common[1][0], r->common[2][4] - r->common[2][0]);
-    grows = fabs(r->common[2][4] - r->common[2][0]) > fabs(r->common[1][4] - r->common[1][0])
-            && fabs(r->common[1][4] - r->common[1][0]) > fabs(r->common[0][4] - r->common[0][0]);
-    ex_claim(x, "the effect of CE grows with the nonlinearity",
-             "+0.020, -0.154, -0.216 for a = 0, 0.5, 1",
-             ex_print(x, "%s on the published window; %s on eta <= 0.1", published, common),
-             "reproduced if on eta up to 0.1 the effect grows at both steps of a. On the published "
-             "window a fit can lose eta = 0.3 to divergence.",
-             EX_VALUES(grows));
-    ex_claim(x, "softmax compression during training lowers alpha", "Theorem 6",
-             ex_print(x, "MSE at eta = 0.3 makes %.0f %% of its drift in the first 10 of %d steps",
-                      100 * early, SW_T),
-             "reproduced if MSE makes < 50 % of its drift in the first 10 steps; else qualified. "
-             "CE starts at smaller sharpness and with bounded gradients, before any compression; "
-             "the published work does not separate these.",
-             EX_VALUES(100 * early));
-}
-
-/* Beyond the edge: survival and local slopes at f >= 1.2. */
-static void e13_verdict_clamp(ex *x)
-{
-    double ce_diverged = 0, mse_diverged = 0, error = 0;
-    for (int act = 0; act <= 1; ++act)
-        for (size_t i = 2; i < E13_FS; ++i) {
-            sw_case ce = e13_case("edge", act, CLB_CE, 64),
-                    mse = e13_case("edge", act, CLB_MSE, 64);
-            ce_diverged += sw_diverged(x, &ce, "f", e13_f[i]),
-                mse_diverged += sw_diverged(x, &mse, "f", e13_f[i]);
-            error = fmax(error, fabs(sw_mean(x, &ce, "S_linearised", "f", e13_f[i])
-                                         / sw_mean(x, &ce, "S", "f", e13_f[i])
-                                     - 1));
-        }
-    ex_claim(x,
-             "CE clamps (in this form: beyond the edge it stays bounded where MSE diverges, at "
-             "equal sharpness)",
-             "not stated",
-             ex_print(x,
-                      "f = 1.2 .. 3, linear and ReLU: %g CE runs and %g MSE runs diverge; the "
-                      "network linearised at theta_0 gives S of CE within %.0f %%",
-                      ce_diverged, mse_diverged, 100 * error),
-             "reproduced if CE runs that diverge = 0 and MSE runs that diverge > 0 and the "
-             "linearised network errs by < 10 %; qualified if CE runs that diverge = 0 and MSE "
-             "runs that diverge > 0. Output gradients of CE are bounded by |p - y| <= 1; the "
-             "linearised network has that and no compression.",
-             EX_VALUES(ce_diverged, mse_diverged, 100 * error, ce_diverged, mse_diverged));
-}
-
-/* --- figure ----------------------------------------------------------------------------------- */
-
-static void e13_panel_width(ex *x, plot *p)
-{
-    plot_panel *a = plot_add(p, "Cross entropy, ReLU", "width m", "alpha", PLOT_LOGX);
-    double m[E13_WIDTHS], all[E13_WIDTHS], middle[E13_WIDTHS], stable[E13_WIDTHS];
-    for (size_t w = 0; w < E13_WIDTHS; ++w) {
-        e13_windows v = e13_alpha(x, 1, CLB_CE, e13_width[w]);
-        m[w] = (double)e13_width[w], all[w] = v.all, middle[w] = v.middle, stable[w] = v.stable;
-    }
-    plot_points(a, PLOT_BLUE, E13_WIDTHS, m, all, "eta 1e-4 .. 0.3");
-    plot_points(a, PLOT_ORANGE | PLOT_TRIANGLE, E13_WIDTHS, m, middle, "eta 1e-3 .. 0.1");
-    plot_points(a, PLOT_GREEN | PLOT_DIAMOND, E13_WIDTHS, m, stable, "eta lambda_max < 1");
-}
-
-static void e13_figure(ex *x, const e13_result *r, int beyond)
-{
-    static const int style[E13_ACTS] = { PLOT_BLUE, PLOT_GREEN, PLOT_PURPLE };
-    plot *p = plot_new(x, "loss", 2, 2);
-    plot_panel *a = plot_add(p, "Exponent, ReLU", "e (0 MSE, 1 CE)", "alpha", PLOT_LINEAR), *b, *c;
-    plot_points(a, PLOT_PUBLISHED, E13_LOSSES, e13_loss, e13_paper[2], "published");
-    plot_points(a, PLOT_BLUE, E13_LOSSES, e13_loss, r->alpha[2], "all finite eta");
-    plot_points(a, PLOT_ORANGE | PLOT_TRIANGLE, E13_LOSSES, e13_loss, r->common[2], "eta <= 0.1");
-    plot_points(a, PLOT_GREEN | PLOT_DIAMOND, E13_LOSSES, e13_loss, r->low[2], "eta <= 0.03");
-    b = plot_add(p, "The point eta = 0.3, ReLU", "e (0 MSE, 1 CE)", "drift, one dot a seed",
-                 PLOT_LOGY);
-    for (size_t k = 0; k < E13_LOSSES; ++k) {
-        sw_case one = e13_case("sweep", 1, e13_loss[k], 64);
-        ex_list d = sw_values(x, &one, "drift", "lr", 0.3);
-        for (size_t s = 0; s < d.n; ++s) plot_points(b, PLOT_RED, 1, &e13_loss[k], &d.at[s], NULL);
-    }
-    c = plot_add(p, "Equal window eta <= 0.1", "e (0 MSE, 1 CE)", "alpha", PLOT_LINEAR);
-    for (size_t k = 0; k < E13_ACTS; ++k) {
-        plot_line(c, style[k], E13_LOSSES, e13_loss, r->common[k], NULL);
-        plot_points(c, style[k], E13_LOSSES, e13_loss, r->common[k],
-                    ex_print(x, "a = %g", e13_act[k]));
+    for (size_t k = 0; k < ACTS; ++k) {
+        plot_line(c, style[k], LOSSES, losses, v->to_01[k], NULL);
+        plot_points(c, style[k], LOSSES, losses, v->to_01[k], kit_print(x, "a = %g", acts[k]));
     }
     plot_range_y(c, 1, 1.3);
     plot_range_x(a, -0.05, 1.05), plot_range_x(b, -0.05, 1.05), plot_range_x(c, -0.05, 1.05);
-    if (beyond) e13_panel_width(x, p);
-    plot_save(p, "Exponent of the ReLU net against the loss, on three windows; the drift at eta = "
-                 "0.3 that makes the published transition; all activations on one window (scale of "
-                 "the published plot); cross entropy against width.");
+    plot_caption(p, "Exponent of the ReLU net against the loss on three windows; the drift at eta = 0.3 that makes the "
+                    "published fall; all activations on one window, on the scale of the published plot.");
 }
 
-static void e13_finish(ex *x)
+static void report(kit *x)
 {
-    e13_result r;
-    int beyond = ex_find(x, "part=edge") != NULL;
-    e13_published(x, &r);
-    if (beyond) e13_width_table(x), e13_edge_table(x);
-    e13_verdict_widths(x, beyond);
-    if (beyond) e13_verdict_headline(x), e13_verdict_clamp(x);
-    e13_verdict_transition(x, &r);
-    sw_check_identity(x);
-    e13_figure(x, &r, beyond);
+    found v;
+    measure(x, &v);
+    kit_printed(kit_summary(x, "alpha_ce_relu", v.alpha[RELU][CE]), 1.0765);
+    kit_printed(kit_summary(x, "alpha_range_loss", range(v.alpha[RELU])), 0.21632);
+    claims(x, &v);
+    sw_identity(x);
+    figure(x, &v);
 }
 
-static const ex_info e13 = {
-    "E13",           "ce_clamping", "CE clamping", "Theorem 6", "CE alpha ~ 1.0 at all widths",
-    "alpha_ce_relu", e13_plan,      e13_run,       e13_finish,  NULL
+static const kit_info info = {
+    .id = "E13", .title = "CE clamping", .statement = "Theorem 6",
+    .key_result = "CE alpha ~ 1.0 at all widths", .plan = plan, .report = report,
 };
-EX_MAIN(e13)
+KIT_MAIN(info)

@@ -56,8 +56,8 @@ static void measure(kit *x, found *v)
     kit_list etas = kit_lrs(x, grid, N);
     sw_tables t;
     t.curve = KIT_TABLE(x, "sweep", "Drift and S of every net, loss, width and eta, means over the "
-                        "seeds (act: 0 linear, 1 ReLU; loss: 0 squared, 1 cross entropy)", "act",
-                        "loss", "width", "lr", "mean_drift", "std_drift", "mean_S", "final_loss");
+                        "seeds (act: 0 linear, 1 ReLU; loss: 0 squared, 1 cross entropy)",
+                        SW_CURVE_COLUMNS);
     t.alpha = KIT_TABLE(x, "sweep_alpha", "Exponents: 95 % interval over seeds; without eta = 0.1; "
                         "eta lambda_max(0)/2 at eta = 0.1, where 1 is the edge", SW_ALPHA_COLUMNS,
                         "combo", "published", "ci_lo", "ci_hi", "without_0.1", "phase_at_0.1");

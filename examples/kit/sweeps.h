@@ -206,6 +206,12 @@ KIT_FN kit_rows sw_runs(kit *x, const sw_case *c)
     return c->pub ? kit_first_published(rows, c->pub) : rows;
 }
 
+/* Its runs at one eta. */
+KIT_FN kit_rows sw_at(kit *x, const sw_case *c, double eta)
+{
+    return kit_where(sw_runs(x, c), SW_AT(lr), eta);
+}
+
 /* Mean lambda_max(H_0) of the case; NaN if it was not planned. */
 KIT_FN double sw_lambda(kit *x, const sw_case *c)
 {
@@ -244,9 +250,24 @@ KIT_FN clb_fit sw_alpha_stable(kit *x, const sw_case *c, kit_list etas)
     return sw_alpha(x, c, SW_AT(lr), sw_upto(x, etas, 1 / sw_lambda(x, c)));
 }
 
+/* The exponents of a case on windows that are the same for every case; how many runs diverge at
+ * eta = 0.3, where the published fit then loses a point. */
+typedef struct sw_windows { double to_01, to_003, diverged; } sw_windows;
+
+KIT_FN sw_windows sw_windows_of(kit *x, const sw_case *c, kit_list etas)
+{
+    sw_windows w;
+    w.to_01 = sw_alpha(x, c, SW_AT(lr), sw_upto(x, etas, 0.1)).slope;
+    w.to_003 = sw_alpha(x, c, SW_AT(lr), sw_upto(x, etas, 0.03)).slope;
+    w.diverged = (double)kit_diverged(sw_at(x, c, 0.3));
+    return w;
+}
+
 /* Tables of a published sweep: a line an eta, and a line with alpha, R^2 and beta = alpha - 2. Call
  * sw_tables_new() once a group of cases, then sw_lines() for each. A caller that wants more columns
  * makes the second table with SW_ALPHA_COLUMNS first, and adds its cells after each sw_lines(). */
+#define SW_CURVE_COLUMNS                                                                           \
+    "act", "loss", "width", "lr", "mean_drift", "std_drift", "mean_S", "final_loss"
 #define SW_ALPHA_COLUMNS "act", "loss", "width", "points", "alpha", "r2", "beta"
 typedef struct sw_tables { kit_table *curve, *alpha; } sw_tables;
 
@@ -254,8 +275,7 @@ KIT_FN sw_tables sw_tables_new(kit *x, const char *name, const char *caption,
                                const char *alpha_caption)
 {
     sw_tables t;
-    t.curve = KIT_TABLE(x, name, caption, "act", "loss", "width", "lr", "mean_drift", "std_drift",
-                        "mean_S", "final_loss");
+    t.curve = KIT_TABLE(x, name, caption, SW_CURVE_COLUMNS);
     t.alpha = KIT_TABLE(x, kit_print(x, "%s_alpha", name), alpha_caption, SW_ALPHA_COLUMNS);
     return t;
 }
@@ -265,7 +285,7 @@ KIT_FN clb_fit sw_lines(kit *x, const sw_tables *t, const sw_case *c, kit_list e
     kit_line_starts(t->alpha);
     KIT_CELLS(t->alpha, c->act, c->loss, c->width, (double)fit.n, fit.slope, fit.r2, fit.slope - 2);
     for (size_t i = 0; i < etas.n; ++i) {
-        kit_rows at = kit_where(sw_runs(x, c), SW_AT(lr), etas.at[i]);
+        kit_rows at = sw_at(x, c, etas.at[i]);
         KIT_LINE(t->curve, c->act, c->loss, c->width, etas.at[i], kit_mean(at, SW_AT(drift)),
                  kit_std(at, SW_AT(drift)), kit_mean(at, SW_AT(S)),
                  kit_mean(at, SW_AT(final_loss)));
