@@ -2235,7 +2235,8 @@ typedef struct clb_rod_opts {
     size_t          substeps;   /* 0 -> 4: Euler steps within a step, 1..1024                     */
     double          tol;        /* 0 -> fixed substeps; else they are doubled when the error of one,
                                    estimated, passes tol |d|, and halved again below tol/8        */
-    double          floor;      /* 0 -> 1e-5: |d| is kept above; kinks kick a real run by as much */
+    double          floor;      /* 0 -> 1e-5 (1e-3 single): |d| is kept above; kinks kick a real
+                                   run by as much                                                 */
     size_t          batch;      /* must be 0: CLB_EMINIBATCH                                      */
     int             threads;    /* 2: both gradients at a time, where OpenMP is on; same bits     */
     const clb_real *second;     /* NULL: start at theta, d = eta g/2. Else the iterate after theta:
@@ -2388,8 +2389,8 @@ typedef struct clb_certificate {
 } clb_certificate;
 
 /* For a stored matrix, lower triangle read. Memory 4 n^2 reals; n^3/3 multiply-adds and those of
- * the eigensolver.  Errors: CLB_EOPTION (k = 0 or > n, error < 0), CLB_ENOTFINITE, CLB_ENOCONV (of the
- * eigensolver; the intervals hold all the same), CLB_ESIZE, CLB_ENOMEM. */
+ * the eigensolver.  Errors: CLB_EOPTION (k = 0 or > n, error < 0), CLB_ENOTFINITE, CLB_ENOCONV (of
+ * the eigensolver; the intervals hold all the same), CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_certify(const clb_dense *A, size_t k, double error, clb_certificate *out);
 /* For an operator that is too large to store: lower ends only (complete = 0), error a bound on
  * |computed A v - A v|/|v|. */
@@ -2402,8 +2403,8 @@ CLBDEF clb_answer clb_certified_above(const clb_certificate *certificate, double
 
 /* Bound on the rounding error of the Hessian at the point of curv, a-priori: |computed - H|_2 for
  * clb_hessian and |computed H v - H v|/|v| for clb_hvp, H what the formulas give in exact
- * arithmetic at these parameters, data and gates. For a piecewise linear activation and squares every entry of
- * H v is a polynomial in weights, data and gates, each monomial of which is rounded at most
+ * arithmetic at these parameters, data and gates. For a piecewise linear activation and squares
+ * every entry of H v is a polynomial in weights, data and gates, each monomial of which is rounded at most
  *   N = 2 n + sum_l (5 m_{l-1} + 4 m_l + 12) + K + 20
  * times (forward pass twice, backward pass twice, both sums over samples), so that the error is at
  * most N u/(1 - N u) times the polynomial of absolute values; that one is a matrix with entries >=
@@ -2411,6 +2412,62 @@ CLBDEF clb_answer clb_certified_above(const clb_certificate *certificate, double
  * steps. Gates within rounding of a kink belong to the point as they were computed.
  * Errors: CLB_EACTIVATION (smooth activations), CLB_ELOSS (ce > 0), CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_hessian_error(clb_curv *curv, double *bound);
+
+/* ---- central flow, for comparison ---- */
+
+/* y = D^3 L [u, v] at curv's point, the derivative of the Hessian along u applied to v, by a
+ * central difference of exact products: (H(theta + h u) v - H(theta - h u) v)/(2h), h in units of u. With h
+ * the size of a swing it is the secant, gates that switch inside included. work: 2 P reals. The
+ * curvature stands where it stood afterwards. Exact to rounding for L = 1; error of order h^2. */
+CLBDEF void clb_third(clb_curv *curv, const clb_real *u, const clb_real *v, double h,
+                      clb_real *work, clb_real *y);
+
+/* Semidefinite complementarity problem of order m <= 8: X >= 0, Y = A + B[X] >= 0, tr XY = 0, for
+ * symmetric A [m][m] and a symmetric positive semidefinite map B [m*m][m*m]; X >= 0 minimises
+ * tr AX + X.BX/2, by accelerated projected gradients. *residual (may be NULL): |X - P(X - s Y)|/s
+ * over |A|, P the projection on X >= 0, s a step.
+ * Errors: CLB_EOPTION (m), CLB_ENOTFINITE, CLB_ENOCONV (residual above 1e-9; X is the best). */
+CLBDEF clb_status clb_complementarity(size_t m, const double *B, const double *A, double *X,
+                                      double *residual);
+
+/* Central flow (Cohen et al. 2025): the centre w of gradient descent at the edge moves by
+ *   dw/dt = -eta [ grad L + 1/2 D^3 L : Sigma ],   Sigma = U X U^T the covariance of the swing,
+ * with U the directions near the edge and X the smallest swing that keeps their curvature below
+ * 2/eta: a complementarity problem for the curvature after a substep. The two-point flow above is
+ * the model to use; this one needs 2 m evaluations and m (m+1) products a substep more, is right
+ * for smooth activations, and for ReLU depends on how D^3 L is taken. */
+typedef struct clb_central_opts {
+    double ce;                  /* loss blend                                                     */
+    size_t directions;          /* 0 -> 4, at most 8                                              */
+    size_t substeps;            /* 0 -> 4                                                         */
+    int    secant;              /* 0: D^3 L over h = 1e-4; 1: over the swing itself               */
+} clb_central_opts;
+typedef struct clb_central {
+    const clb_net   *net;
+    clb_central_opts opts;
+    double           eta;
+    size_t           t, active; /* whole steps; directions near the edge in the last substep      */
+    double           loss, sharpness;       /* at w, before the last substep                      */
+    double           swing;     /* tr X, mean squared swing                                       */
+    double           X[64];     /* [active][active]                                               */
+    clb_real        *w;         /* [P]                                                            */
+    clb_real        *U;         /* [active][P], rows                                              */
+    clb_real        *third;     /* [directions * (directions + 1)/2][P] D^3 L [u_i, u_j], j <= i  */
+    clb_real        *work;      /* [4][P]                                                         */
+    double          *start, *flow;          /* [L-1] charges at the start; flow part              */
+    clb_pass         pass;
+    clb_curv         curv;
+    void            *arena;
+} clb_central;
+/* Errors: CLB_EOPTION, CLB_ESTEP, those of clb_pass_init. A step: also CLB_EDIVERGED, those of
+ * clb_lanczos, which allocates. */
+CLBDEF clb_status clb_central_init(clb_central *flow, const clb_net *net, const clb_data *data,
+                                   double eta, const clb_central_opts *opts);
+CLBDEF clb_status clb_central_step(clb_central *flow);
+CLBDEF void       clb_central_free(clb_central *flow);
+/* Predicted drift of charge l: C(w) - C(w at the start) + integral of eta^2 a^T D a, a = -(dw/dt)/
+ * eta, with Euler's own share of it taken off. */
+CLBDEF double     clb_central_drift(const clb_central *flow, size_t l);
 
 /* ============================================================================================
  * @S26 WEIGHT FILES
@@ -15323,7 +15380,7 @@ CLBDEF void clb_rod_opts_resolve(clb_rod_opts *opts)
     if (opts->beta == 0) opts->beta = 0.9;
     if (opts->optimizer == CLB_GD) opts->beta = 0;
     if (!opts->substeps) opts->substeps = 4;
-    if (opts->floor == 0) opts->floor = 1e-5;
+    if (opts->floor == 0) opts->floor = sizeof(clb_real) == sizeof(double) ? 1e-5 : 1e-3;
 }
 
 #define CLBI_SUBSTEPS_MAX 1024
@@ -16315,6 +16372,238 @@ CLBDEF clb_status clb_hessian_error(clb_curv *curv, double *bound)
     clb_pass_free(&pass);
     CLB_FREE(X);
     return status;
+}
+
+/* ---- central flow ---------------------------------------------------------------------------- */
+
+/* H(theta + h u) v into y; theta is the point before, kept in base. */
+static void clbi_shifted_product(clb_curv *curv, const clb_real *base, const clb_real *u, double h,
+                                 const clb_real *v, clb_real *point, clb_real *y)
+{
+    size_t P = curv->pass->net->P;
+    memcpy(point, base, P * sizeof *point);
+    clb_axpy(P, (clb_real)h, u, point);
+    clb_curv_at(curv, point);
+    clb_hvp(curv, v, y);
+}
+
+CLBDEF void clb_third(clb_curv *curv, const clb_real *u, const clb_real *v, double h,
+                      clb_real *work, clb_real *y)
+{
+    size_t j, P = curv->pass->net->P;
+    clb_real *base = work, *other = work + P, scale = (clb_real)(0.5 / h);
+    memcpy(base, curv->theta, P * sizeof *base);
+    clbi_shifted_product(curv, base, u, h, v, other, y);
+    clbi_shifted_product(curv, base, u, -h, v, other, other);
+    for (j = 0; j < P; ++j) y[j] = scale * (y[j] - other[j]);
+    clb_curv_at(curv, base);
+}
+
+/* X -> its part with eigenvalues >= 0. */
+static void clbi_project_psd(size_t m, double *X)
+{
+    double a[64], v[64];
+    size_t i, j, k, sweep;
+    for (i = 0; i < m; ++i)
+        for (j = 0; j < m; ++j) {
+            a[i * m + j] = 0.5 * (X[i * m + j] + X[j * m + i]);
+            v[i * m + j] = i == j;
+        }
+    for (sweep = 0; sweep < 60 && clbi_jacobi_sweep(m, a, v) > 0; ++sweep) {}
+    for (i = 0; i < m; ++i)
+        for (j = 0; j < m; ++j) {
+            X[i * m + j] = 0;
+            for (k = 0; k < m; ++k)
+                if (a[k * m + k] > 0) X[i * m + j] += a[k * m + k] * v[k * m + i] * v[k * m + j];
+        }
+}
+
+/* One projected step from Z into out: P(Z - (A + B[Z])/bound). */
+static void clbi_projected_step(size_t m, const double *B, const double *A, double bound,
+                                const double *Z, double *out)
+{
+    size_t i, j, q = m * m;
+    for (i = 0; i < q; ++i) {
+        double y = A[i];
+        for (j = 0; j < q; ++j) y += B[i * q + j] * Z[j];
+        out[i] = Z[i] - y / bound;
+    }
+    clbi_project_psd(m, out);
+}
+
+CLBDEF clb_status clb_complementarity(size_t m, const double *B, const double *A, double *X,
+                                      double *residual)
+{
+    double Z[64], next[64], bound = 0, size = 0, moved = 0, momentum = 1, left = 0;
+    size_t i, q = m * m, step;
+    if (m < 1 || m > 8) return CLB_EOPTION;
+    for (i = 0; i < q * q; ++i) bound += B[i] * B[i];
+    for (i = 0; i < q; ++i) size += A[i] * A[i];
+    bound = sqrt(bound);
+    size = sqrt(size);
+    if (!(bound - bound == 0) || !(size - size == 0)) return CLB_ENOTFINITE;
+    if (bound == 0) bound = 1;
+    for (i = 0; i < q; ++i) X[i] = Z[i] = 0;
+    for (step = 0; step < 20000; ++step) {
+        double after = 0.5 * (1 + sqrt(1 + 4 * momentum * momentum)), uphill = 0;
+        clbi_projected_step(m, B, A, bound, Z, next);
+        for (i = 0, moved = 0; i < q; ++i) {
+            moved += (next[i] - Z[i]) * (next[i] - Z[i]);
+            uphill += (Z[i] - next[i]) * (next[i] - X[i]);
+        }
+        left = bound * sqrt(moved) / (size + 1e-300);
+        if (uphill > 0) after = momentum = 1;           /* momentum points uphill: restart */
+        for (i = 0; i < q; ++i) {
+            Z[i] = next[i] + (momentum - 1) / after * (next[i] - X[i]);
+            X[i] = next[i];
+        }
+        momentum = after;
+        if (left <= 1e-12) break;
+    }
+    if (residual) *residual = left;
+    return left <= 1e-9 ? CLB_OK : CLB_ENOCONV;
+}
+
+CLBDEF clb_status clb_central_init(clb_central *flow, const clb_net *net, const clb_data *data,
+                                   double eta, const clb_central_opts *opts)
+{
+    size_t l, m, vectors, reals, cells = 2 * net->L * sizeof(double);
+    clb_status status;
+    char *at;
+    memset(flow, 0, sizeof *flow);
+    if (opts) flow->opts = *opts;
+    if (!flow->opts.directions) flow->opts.directions = 4;
+    if (!flow->opts.substeps) flow->opts.substeps = 4;
+    m = flow->opts.directions;
+    if (!(eta > 0) || !(eta <= 1e300)) return CLB_ESTEP;
+    if (m > 8 || flow->opts.substeps > CLBI_SUBSTEPS_MAX) return CLB_EOPTION;
+    if (m > net->P) flow->opts.directions = m = net->P;
+    vectors = 1 + m + m * (m + 1) / 2 + 4;
+    flow->net = net;
+    flow->eta = eta;
+    if (!clbi_mul_size(vectors * sizeof(clb_real), net->P, &reals) ||
+        !clbi_add_size(reals, 4 * CLBI_MATRIX_GAP + cells, &reals)) return CLB_ESIZE;
+    status = clb_pass_init(&flow->pass, net, data, flow->opts.ce);
+    if (!status) status = clb_curv_init(&flow->curv, &flow->pass);
+    if (!status) status = clbi_calloc(&flow->arena, reals, 1);
+    if (status) {
+        clb_central_free(flow);
+        return status;
+    }
+    flow->start = (double *)flow->arena;
+    flow->flow = flow->start + net->L;
+    at = (char *)flow->arena + cells;
+    flow->w = clbi_next_matrix(&at, net->P);
+    flow->U = clbi_next_matrix(&at, m * net->P);
+    flow->third = clbi_next_matrix(&at, m * (m + 1) / 2 * net->P);
+    flow->work = clbi_next_matrix(&at, 4 * net->P);
+    memcpy(flow->w, net->theta, net->P * sizeof *flow->w);
+    for (l = 1; l < net->L; ++l)
+        flow->start[l - 1] = clb_charge_degree(net, NULL, l, clb_degree(net));
+    return CLB_OK;
+}
+
+CLBDEF void clb_central_free(clb_central *flow)
+{
+    clb_curv_free(&flow->curv);
+    clb_pass_free(&flow->pass);
+    CLB_FREE(flow->arena);
+    memset(flow, 0, sizeof *flow);
+}
+
+/* Directions near the edge into U, their curvatures into value, and the swing that the last substep
+ * found along each into swing. */
+static clb_status clbi_central_directions(clb_central *flow, double *value, double *swing)
+{
+    size_t i, j, k, P = flow->net->P, m = flow->opts.directions, before = flow->active;
+    clb_linop H = clb_hessian_op(&flow->curv);
+    clb_lanczos_opts opts = CLB_ZERO;
+    clb_eigs eigs;
+    clb_status status;
+    opts.no_check = 1;
+    opts.tol = sizeof(clb_real) == sizeof(double) ? 1e-7 : 1e-4;
+    status = clb_lanczos(&H, m, &opts, &eigs);
+    if (status && status != CLB_ENOCONV) return status;
+    flow->sharpness = eigs.value[0];
+    for (i = 0; i < m && eigs.value[i] * flow->eta > 1.8; ++i) {
+        double y[8], sum = 0;
+        for (j = 0; j < before; ++j)
+            y[j] = clb_dot(P, eigs.vector + i * P, flow->U + j * P);
+        for (j = 0; j < before; ++j)
+            for (k = 0; k < before; ++k) sum += y[j] * flow->X[j * before + k] * y[k];
+        value[i] = eigs.value[i];
+        swing[i] = sqrt(sum > 0 ? sum : 0);
+    }
+    flow->active = i;
+    memcpy(flow->U, eigs.vector, i * P * sizeof *flow->U);
+    clb_eigs_free(&eigs);
+    return CLB_OK;
+}
+
+static const clb_real *clbi_central_third(const clb_central *flow, size_t i, size_t j)
+{
+    return flow->third + (i > j ? i * (i + 1) / 2 + j : j * (j + 1) / 2 + i) * flow->net->P;
+}
+
+/* X of this substep h: 2/eta - (curvature after it) >= 0, and complementary. */
+static clb_status clbi_central_swing(clb_central *flow, double h, const double *value,
+                                     const double *swing)
+{
+    size_t i, j, k, m = flow->active, q = m * m, P = flow->net->P;
+    double A[64], B[64 * 64], eta = flow->eta;
+    for (i = 0; i < m; ++i)
+        for (j = 0; j <= i; ++j)
+            clb_third(&flow->curv, flow->U + i * P, flow->U + j * P,
+                      flow->opts.secant && swing[i] > 1e-4 ? swing[i] : 1e-4, flow->work,
+                      flow->third + (i * (i + 1) / 2 + j) * P);
+    for (i = 0; i < q; ++i) {
+        const clb_real *row = clbi_central_third(flow, i / m, i % m);
+        A[i] = eta * clb_dot(P, row, flow->curv.grad);
+        if (i / m == i % m) A[i] += (2 / eta - value[i / m]) / h;
+        for (k = 0; k < q; ++k)
+            B[i * q + k] = 0.5 * eta * clb_dot(P, row, clbi_central_third(flow, k / m, k % m));
+    }
+    return clb_complementarity(m, B, A, flow->X, NULL);
+}
+
+static clb_status clbi_central_substep(clb_central *flow, double h)
+{
+    const clb_net *net = flow->net;
+    size_t i, l, m, P = net->P;
+    double value[8], swing[8];
+    clb_real *u = flow->work + 3 * P;
+    clb_status status;
+    flow->loss = clb_curv_at(&flow->curv, flow->w);
+    if (!(flow->loss - flow->loss == 0)) return CLB_EDIVERGED;
+    if ((status = clbi_central_directions(flow, value, swing)) != CLB_OK) return status;
+    m = flow->active;
+    status = m ? clbi_central_swing(flow, h, value, swing) : CLB_OK;
+    if (status && status != CLB_ENOCONV) return status;
+    memcpy(u, flow->curv.grad, P * sizeof *u);
+    for (i = 0, flow->swing = 0; i < m * m; ++i) {
+        clb_axpy(P, (clb_real)(0.5 * flow->X[i]), clbi_central_third(flow, i / m, i % m), u);
+        if (i / m == i % m) flow->swing += flow->X[i];
+    }
+    for (l = 1; l < net->L; ++l)
+        flow->flow[l - 1] += h * (1 - h) * (flow->eta * flow->eta) *
+                             clb_charge_degree(net, u, l, clb_degree(net));
+    clb_axpy(P, (clb_real)(-h * flow->eta), u, flow->w);
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_central_step(clb_central *flow)
+{
+    size_t i, k = flow->opts.substeps;
+    clb_status status = CLB_OK;
+    for (i = 0; i < k && !status; ++i) status = clbi_central_substep(flow, 1 / (double)k);
+    flow->t += !status;
+    return status;
+}
+
+CLBDEF double clb_central_drift(const clb_central *flow, size_t l)
+{
+    return clb_charge_degree(flow->net, flow->w, l, clb_degree(flow->net)) - flow->start[l - 1] +
+           flow->flow[l - 1];
 }
 
 /* ============================================================================================
