@@ -224,6 +224,8 @@
  *                               clb_crossover_modes(&curv, lambda, c);
  *                               clb_crossover(P, lambda, c, eta, T, NULL)
  *   Watch a quantity            an observer in clb_train_opts: every k steps, at a list, log-spaced
+ *   Which method made weights?  clb_tensors_load, clb_chain_find, clb_chain_theta for each step,
+ *                               then clb_audit_run(&audit, &net, theta, count, NULL); audit.text
  *   My own data                 clb_data_csv_load, clb_data_npy_load, clb_data_idx_load (MNIST)
  *   My own allocator            define CLB_MALLOC, CLB_REALLOC, CLB_FREE before the implementation
  *   Is it the vector code?      CLB_ISA=scalar ./program  must print the same
@@ -18626,13 +18628,15 @@ CLBDEF clb_status clb_net_load(clb_net *net, const char *path, clb_error *error)
  * ========================================================================================== */
 
 #define CLBI_LAGS 48                 /* displacements back that Nesterov's velocity is made of    */
-#define CLBI_EXCESS 5.0              /* a law holds if its residual is below so many roundings    */
+#define CLBI_EXCESS 2.5              /* a law holds if its residual is below so many roundings    */
+#define CLBI_SLOW 0.993              /* momentum above it: anything that changes slowly looks so  */
 
 /* One law of one neuron at one step. a: outgoing weights, b: incoming ones and bias. */
 typedef struct clbi_neuron_law {
     size_t step, layer, neuron;      /* step: index of the displacement                           */
     double a0, b0;                   /* <v_W, v_D>, <u_W, u_D> + b_W b_D, at this displacement    */
     double a1, b1;                   /* with the displacement before it; 0 if there is none       */
+    double c0, c1;                   /* the biases' share of b0 and b1                            */
     double A, B, bias;               /* |v|^2, |u|^2, b^2                                         */
     double last;                     /* Q_{t-1} + s_{t-1}                                         */
     double noise;                    /* standard deviation of a0 - b0 by rounding                 */
@@ -18644,7 +18648,7 @@ typedef struct clbi_neuron_law {
 /* What may stand on the right side of a law; a model is a set of these. */
 enum { CLBI_TERM_MOMENTUM = 1, CLBI_TERM_DECAY = 2, CLBI_TERM_NO_BIAS = 4, CLBI_TERM_NESTEROV = 8,
        CLBI_TERM_DECOUPLED = 16, CLBI_TERM_GROUP = 32, CLBI_TERM_NORMALISED = 64 };
-#define CLBI_TERMS 5
+#define CLBI_TERMS 8
 
 typedef struct clbi_fit {
     double value[CLBI_TERMS], error[CLBI_TERMS];  /* error: standard deviation by rounding        */
@@ -18685,7 +18689,8 @@ static int clbi_law_row(const clbi_neuron_law *w, int model, double mu, double *
     if (model & CLBI_TERM_GROUP) {
         if (w->lags < 2) return 0;
         *y = w->a0;
-        x[0] = w->b0, x[1] = w->a1, x[2] = w->b1, x[3] = w->A, x[4] = w->B;
+        x[0] = w->b0 - w->c0, x[1] = w->a1, x[2] = w->b1 - w->c1, x[3] = w->A, x[4] = w->B;
+        x[5] = w->c0, x[6] = w->c1, x[7] = w->bias;
         return 1;
     }
     if (model & CLBI_TERM_NESTEROV) {            /* U_{t+1} - mu U_t from the displacements */
@@ -18699,13 +18704,12 @@ static int clbi_law_row(const clbi_neuron_law *w, int model, double mu, double *
         if (model & CLBI_TERM_DECAY) x[n++] = -Q * (1.0 + mu);
         return 1;
     }
-    if (model & CLBI_TERM_DECOUPLED) {
-        if (w->lags < 2) return 0;
+    if (w->lags < 2 && !w->whole && model & (CLBI_TERM_MOMENTUM | CLBI_TERM_DECOUPLED)) return 0;
+    if (model & CLBI_TERM_DECOUPLED) {           /* at the start there is no velocity: a1 = b1 = 0 */
         *y -= mu * (w->a1 - w->b1);
-        x[n++] = -(Q - mu * w->last);
+        x[n++] = w->lags < 2 ? -Q : -(Q - mu * w->last);
         return 1;
     }
-    if ((model & CLBI_TERM_MOMENTUM) && w->lags < 2) return 0;
     if (model & CLBI_TERM_MOMENTUM) x[n++] = w->a1 - w->b1;
     if (model & CLBI_TERM_DECAY) x[n++] = -Q;
     return 1;
@@ -18713,7 +18717,7 @@ static int clbi_law_row(const clbi_neuron_law *w, int model, double mu, double *
 
 static size_t clbi_model_terms(int model)
 {
-    if (model & CLBI_TERM_GROUP) return 5;
+    if (model & CLBI_TERM_GROUP) return 8;
     if (model & CLBI_TERM_NORMALISED) return 2;
     if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED)) return (model & CLBI_TERM_DECAY) != 0;
     return (size_t)((model & CLBI_TERM_MOMENTUM) != 0) + ((model & CLBI_TERM_DECAY) != 0);
@@ -18864,7 +18868,7 @@ static void clbi_law_make(const clbi_audit *au, size_t i, size_t l, size_t j, cl
     w->whole = lags == i + 1 && !au->middle;
     for (k = 0; k < lags; ++k) {
         const double *P = au->theta[i - k], *S = au->theta[i - k + 1];
-        double a = 0, b = 0;
+        double a = 0, b = 0, c;
         for (e = 0; e < out; ++e) {
             size_t at = net->w[l + 1] + e * m + j;
             a += W[at] * (S[at] - P[at]);
@@ -18873,9 +18877,10 @@ static void clbi_law_make(const clbi_audit *au, size_t i, size_t l, size_t j, cl
             size_t at = net->w[l] + j * in + e;
             b += W[at] * (S[at] - P[at]);
         }
-        if (au->has_bias) b += W[net->b[l] + j] * (S[net->b[l] + j] - P[net->b[l] + j]);
-        if (k == 0) w->a0 = a, w->b0 = b;
-        if (k == 1) w->a1 = a, w->b1 = b;
+        c = au->has_bias ? W[net->b[l] + j] * (S[net->b[l] + j] - P[net->b[l] + j]) : 0.0;
+        b += c;
+        if (k == 0) w->a0 = a, w->b0 = b, w->c0 = c;
+        if (k == 1) w->a1 = a, w->b1 = b, w->c1 = c;
         w->lag[k] = a - b;
     }
     for (e = 0; e < out + in + (size_t)au->has_bias; ++e) {
@@ -18991,7 +18996,7 @@ static int clbi_fit_significant(const clbi_fit *fit, int model)
     for (j = 0; j < clbi_model_terms(model); ++j)
         if (!(fabs(fit->value[j]) > 6.0 * wider * fit->error[j])) return 0;
     if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED)) return fit->mu > 1e-3;
-    return 1;
+    return !(model & CLBI_TERM_MOMENTUM) || fit->value[0] < 0.9995;  /* 1: anything that is slow */
 }
 
 /* The best of the models that hold: a richer one must lower the residual by more than chance. -1 if
@@ -19050,50 +19055,110 @@ static double clbi_step_excess(const clbi_audit *au, int model, const clbi_fit *
     return count ? sqrt(sum / (double)count) : 0.0;
 }
 
+static int clbi_double_order(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Fits the model to the steps that it explains: from the `share` with the smallest residuals under
+ * the fit so far, again and again, to all within rounding. Leaves the others marked bad; returns
+ * how many they are. e: room for two numbers a snapshot. */
+static size_t clbi_fit_robust(clbi_audit *au, int model, clbi_fit *fit, const unsigned char *keep,
+                              double *e)
+{
+    size_t i, n, pass, dropped = 0;
+    double limit, *sorted = e + au->snapshots;
+    for (pass = 0; pass < 8; ++pass) {
+        for (n = i = 0; i + 1 < au->snapshots; ++i) {
+            e[i] = keep[i] ? 0.0 : clbi_step_excess(au, model, fit, i, 0);
+            if (!keep[i]) sorted[n++] = e[i];
+        }
+        qsort(sorted, n, sizeof *sorted, clbi_double_order);
+        limit = pass < 5 ? sorted[(n - 1) * 3 / 4] : CLBI_EXCESS;
+        if (limit < CLBI_EXCESS) limit = CLBI_EXCESS;
+        for (dropped = i = 0; i + 1 < au->snapshots; ++i) {
+            au->bad[i] = keep[i];
+            if (!keep[i] && e[i] > limit) au->bad[i] = 2, ++dropped;
+        }
+        if (n - dropped < 2) return n;
+        clbi_fit_linear(au, model, 0.0, &clbi_everywhere, fit);
+    }
+    return dropped;
+}
+
+/* A first fit that outliers do not spoil: the medians of what each step gives by itself. */
+static void clbi_fit_medians(clbi_audit *au, int model, clbi_fit *fit, double *values)
+{
+    size_t n = clbi_model_terms(model), j, i, count;
+    memset(fit, 0, sizeof *fit);
+    for (j = 0; j < n; ++j) {
+        for (count = i = 0; i + 1 < au->snapshots; ++i) {
+            clbi_where where = clbi_everywhere;
+            clbi_fit one;
+            where.step = i;
+            if (au->bad[i]) continue;
+            clbi_fit_linear(au, model, 0.0, &where, &one);
+            if (one.count > n && one.error[j] > 0) values[count++] = one.value[j];
+        }
+        if (count == 0) continue;
+        qsort(values, count, sizeof *values, clbi_double_order);
+        fit->value[j] = values[count / 2];
+    }
+}
+
 /* The model with the fewest steps to leave out, at most a quarter of them; they are marked bad. */
 static int clbi_best_trimmed(clbi_audit *au, clbi_fit *best, unsigned char *keep)
 {
-    size_t most = au->steps / 4 > 2 ? au->steps / 4 : 2, fewest = most + 1, i, k;
+    size_t most = au->steps / 4 > 2 ? au->steps / 4 : 2, fewest = most + 1, i, dropped;
     int found = -1;
+    double *work;
+    if (clbi_alloc(&work, 2 * au->snapshots, sizeof *work)) return -1;
     memcpy(keep, au->bad, au->snapshots);
-    for (i = 0; i < 6 && fewest > 1; ++i) {
+    for (i = 0; i < 6; ++i) {
         clbi_fit fit;
         int model = clbi_models[i];
-        size_t dropped = 0;
         if ((model & CLBI_TERM_NO_BIAS) && !au->has_bias) continue;
-        for (;;) {
-            double worst = 0;
-            size_t at = (size_t)-1;
-            clbi_fit_linear(au, model, 0.0, &clbi_everywhere, &fit);
-            if (clbi_fit_holds(&fit) || dropped == most || dropped + 1 >= fewest) break;
-            for (k = 0; k + 1 < au->snapshots; ++k) {
-                double e = au->bad[k] ? 0.0 : clbi_step_excess(au, model, &fit, k, 0);
-                if (e > worst) worst = e, at = k;
-            }
-            if (at == (size_t)-1) break;
-            au->bad[at] = 2;
-            ++dropped;
-        }
-        if (clbi_fit_holds(&fit) && dropped < fewest && clbi_fit_significant(&fit, model)) {
-            fewest = dropped, found = model, *best = fit;
-            memcpy(keep + au->snapshots, au->bad, au->snapshots);
-        }
         memcpy(au->bad, keep, au->snapshots);
+        clbi_fit_medians(au, model, &fit, work);
+        dropped = clbi_fit_robust(au, model, &fit, keep, work);
+        if (dropped >= fewest || !clbi_fit_holds(&fit) || !clbi_fit_significant(&fit, model))
+            continue;
+        if ((model & CLBI_TERM_MOMENTUM) && au->bad[0] == 2 && fit.value[0] > CLBI_SLOW) continue;
+        fewest = dropped, found = model, *best = fit;
+        memcpy(keep + au->snapshots, au->bad, au->snapshots);
     }
-    if (found >= 0) memcpy(au->bad, keep + au->snapshots, au->snapshots);
+    memcpy(au->bad, found >= 0 ? keep + au->snapshots : keep, au->snapshots);
+    CLB_FREE(work);
     return found;
 }
 
-/* Squared length of a displacement. */
-static double clbi_moved(const clbi_audit *au, size_t i)
+/* Median over all neurons of the length of the step of their incoming weights, over that of the
+ * steps before and after it: about 1, or more where updates are missing. An edit of some neurons
+ * leaves it. */
+static double clbi_longer(const clbi_audit *au, size_t step)
 {
-    double sum = 0, d;
-    size_t k;
-    for (k = 0; k < au->net->P; ++k) {
-        d = au->theta[i + 1][k] - au->theta[i][k];
-        sum += d * d;
-    }
-    return sum;
+    const clb_net *net = au->net;
+    size_t l, j, e, count = 0, neurons = 0, before = step > 0 ? step - 1 : step + 1;
+    size_t after = step + 2 < au->snapshots ? step + 1 : before;
+    double *ratio, longer = 1.0;
+    for (l = 1; l <= net->L; ++l) neurons += net->m[l];
+    if (clbi_alloc(&ratio, neurons, sizeof *ratio)) return longer;
+    for (l = 1; l <= net->L; ++l)
+        for (j = 0; j < net->m[l]; ++j) {
+            double own = 0, near = 0, d;
+            for (e = 0; e < net->m[l - 1]; ++e) {
+                size_t at = net->w[l] + j * net->m[l - 1] + e;
+                d = au->theta[step + 1][at] - au->theta[step][at], own += d * d;
+                d = au->theta[before + 1][at] - au->theta[before][at], near += 0.5 * d * d;
+                d = au->theta[after + 1][at] - au->theta[after][at], near += 0.5 * d * d;
+            }
+            if (own > 0 && near > 0) ratio[count++] = sqrt(own / near);
+        }
+    qsort(ratio, count, sizeof *ratio, clbi_double_order);
+    if (count) longer = ratio[count / 2];
+    CLB_FREE(ratio);
+    return longer;
 }
 
 /* What happened at a step that was left out: its law with one factor on the right side (a new step
@@ -19101,7 +19166,7 @@ static double clbi_moved(const clbi_audit *au, size_t i)
 static clb_audit_event clbi_event(clbi_audit *au, int model, const clbi_fit *fit, size_t step)
 {
     clb_audit_event event;
-    double sxy = 0, sxx = 0, left = 0, noise, x[CLBI_TERMS], y, p, before, after, worst = 0;
+    double sxy = 0, sxx = 0, left = 0, noise, x[CLBI_TERMS], y, p, worst = 0;
     size_t k, j, count = 0;
     int pass;
     memset(&event, 0, sizeof event);
@@ -19127,10 +19192,8 @@ static clb_audit_event clbi_event(clbi_audit *au, int model, const clbi_fit *fit
     if (sxx > 0 && count > 1 && sqrt(left / (double)count) <= CLBI_EXCESS && event.factor > 0)
         return event;
     event.factor = 1.0;
-    before = step > 0 ? clbi_moved(au, step - 1) : clbi_moved(au, step + 1);
-    after = step + 2 < au->snapshots ? clbi_moved(au, step + 1) : before;
-    p = clbi_moved(au, step) / (before > after ? before : after);
-    event.kind = p > 2.0 && p < 40.0 ? CLB_EVENT_GAP : CLB_EVENT_EDIT;
+    p = clbi_longer(au, step);
+    event.kind = p > 1.25 && p < 8.0 ? CLB_EVENT_GAP : CLB_EVENT_EDIT;
     return event;
 }
 
@@ -19184,21 +19247,25 @@ static double clbi_step_fits(clbi_audit *au, int model, double *mu, double *deca
     return tried > 2 ? (double)held / (double)tried : 0.0;
 }
 
-/* Share of the entries of the first displacement that have its largest size. */
+/* Largest share, among the first displacements, of entries that move by the largest amount, but for
+ * decay. */
 static double clbi_at_bound(const clbi_audit *au)
 {
-    double most = 0, d;
-    size_t k, count = 0, moved = 0;
-    for (k = 0; k < au->net->P; ++k) {
-        d = fabs(au->theta[1][k] - au->theta[0][k]);
-        if (d > most) most = d;
+    double most, d, share = 0;
+    size_t i, k, count, moved;
+    for (i = 0; i + 1 < au->snapshots && i < 10; ++i) {
+        for (most = 0, k = 0; k < au->net->P; ++k) {
+            d = fabs(au->theta[i + 1][k] - au->theta[i][k]);
+            if (d > most) most = d;
+        }
+        for (count = moved = k = 0; k < au->net->P; ++k) {
+            d = fabs(au->theta[i + 1][k] - au->theta[i][k]);
+            moved += d > 0;
+            count += d > 0 && d > 0.98 * most;
+        }
+        if (moved && (double)count > share * (double)moved) share = (double)count / (double)moved;
     }
-    for (k = 0; k < au->net->P; ++k) {
-        d = fabs(au->theta[1][k] - au->theta[0][k]);
-        moved += d > 0;
-        count += d > 0 && d > 0.999 * most;
-    }
-    return moved ? (double)count / (double)moved : 0.0;
+    return share;
 }
 
 static clb_measured clbi_measured(double value, double error, double excess)
@@ -19284,6 +19351,14 @@ static void clbi_audit_layers(clbi_audit *au, clb_audit *out, int model, const c
     }
 }
 
+/* In a law of two rates the term of the momentum of the incoming weights is bound to be -rate mu. */
+static int clbi_group_plausible(const clbi_fit *fit)
+{
+    double rate = fit->value[0], mu = fit->value[1], bound = -rate * mu;
+    double error = fit->error[2] + fabs(rate) * fit->error[1] + fabs(mu) * fit->error[0];
+    return rate > 0 && mu < CLBI_SLOW && fabs(fit->value[2] - bound) <= 6.0 * error + 0.02 * rate;
+}
+
 /* Every layer has a law of its own: 1 and its rates if so. */
 static int clbi_audit_groups(clbi_audit *au, clb_audit *out)
 {
@@ -19300,7 +19375,7 @@ static int clbi_audit_groups(clbi_audit *au, clb_audit *out)
         if (model >= 0) clbi_fit_report(model, &fit, &layer->momentum, &layer->decay);
         else {
             clbi_fit_linear(au, CLBI_TERM_GROUP, 0.0, &where, &fit);
-            if (!clbi_fit_holds(&fit)) continue;
+            if (!clbi_fit_holds(&fit) || !clbi_group_plausible(&fit)) continue;
             layer->rate = clbi_measured(fit.value[0], fit.error[0], fit.excess);
             layer->momentum = clbi_measured(fit.value[1], fit.error[1], fit.excess);
             layer->decay = clbi_measured(-fit.value[3], fit.error[3], fit.excess);
@@ -19324,52 +19399,80 @@ static int clbi_audit_blind(clbi_audit *au)
     return count == 0 || sum < 9.0 * (double)count;
 }
 
-/* A run whose step size changes: at a few steps, or all the time. */
+/* Mean of the steps' momentum, freed from the change of the step size by the decay, which changes
+ * with it: mu_t decay_{t-1}/decay_t. */
+static clb_measured clbi_schedule_momentum(const clbi_audit *au, const double *mu,
+                                           const double *decay)
+{
+    double sum = 0, two = 0, ratio, count = 0;
+    clb_measured m = { 0, 0 };
+    size_t i;
+    for (i = 1; i + 1 < au->snapshots; ++i) {
+        ratio = mu[i] * decay[i - 1] / decay[i];
+        if (!(fabs(ratio) <= DBL_MAX)) continue;
+        sum += ratio, two += ratio * ratio, count += 1;
+    }
+    if (count < 1) return m;
+    m.value = sum / count;
+    two = two / count - m.value * m.value;
+    m.error = 1.96 * sqrt(two > 0 ? two : 0.0);
+    return m;
+}
+
+/* A run whose step size changes: at a few steps, which are events of a run like others, or all the
+ * time. v: the number that changes with it, decay or momentum. */
+static clb_method clbi_schedule_kind(clbi_audit *au, clb_audit *out, int model, const double *v,
+                                     const double *error, clb_measured *range)
+{
+    double low = DBL_MAX, high = -DBL_MAX, first = 0;
+    size_t i, last = (size_t)-1, seen = 0;
+    for (i = 0; i + 1 < au->snapshots; ++i) {
+        if (v[i] != v[i] || error[i] > 0.05 * fabs(v[i])) continue;
+        if (v[i] < low) low = v[i];
+        if (v[i] > high) high = v[i];
+        if (seen++ == 0) first = v[i];
+        else if (fabs(v[i] - v[last]) > 6.0 * (error[i] + error[last])) {
+            clb_audit_event *e = &out->event[out->events++];
+            e->kind = CLB_EVENT_RATE, e->step = au->step[i], e->factor = v[i] / v[last];
+            e->neurons = au->hidden;
+        }
+        last = i;
+    }
+    if (seen < 3 || (model == CLBI_TERM_MOMENTUM && high > CLBI_SLOW && low > 0.9 * CLBI_SLOW))
+        return CLB_METHOD_UNKNOWN;
+    range->value = 0.5 * (low + high), range->error = 0.5 * (high - low);
+    if ((model & CLBI_TERM_DECAY) && out->events > 0 && out->events <= 2 + seen / 10) {
+        range->value = first, range->error = 0;
+        return model & CLBI_TERM_MOMENTUM ? CLB_METHOD_HEAVY_BALL : CLB_METHOD_DESCENT;
+    }
+    out->events = 0;
+    return CLB_METHOD_SCHEDULE;
+}
+
 static int clbi_audit_schedule(clbi_audit *au, clb_audit *out)
 {
     static const int models[] = { CLBI_TERM_DECAY, CLBI_TERM_MOMENTUM,
                                   CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY };
-    double *mu, *decay, *error, low = DBL_MAX, high = -DBL_MAX;
-    size_t i, m, last = (size_t)-1;
-    int found = 0;
+    double *mu, *decay, *error;
+    size_t m;
+    clb_method found = CLB_METHOD_UNKNOWN;
     if (clbi_alloc(&mu, 3 * au->snapshots, sizeof *mu)) return 0;
     decay = mu + au->snapshots, error = decay + au->snapshots;
     for (m = 0; m < 3 && !found; ++m) {
-        const double *v = models[m] & CLBI_TERM_DECAY ? decay : mu;
+        clb_measured range = { 0, 0 };
+        int has_decay = models[m] & CLBI_TERM_DECAY;
         if (clbi_step_fits(au, models[m], mu, decay, error) < 0.8) continue;
-        found = 1;
-        for (i = 0; i + 1 < au->snapshots; ++i) {
-            if (v[i] != v[i] || error[i] > 0.05 * fabs(v[i])) continue;
-            if (v[i] < low) low = v[i];
-            if (v[i] > high) high = v[i];
-            if (last != (size_t)-1 && models[m] == CLBI_TERM_DECAY && out->events < au->steps &&
-                fabs(v[i] - v[last]) > 6.0 * (error[i] + error[last])) {
-                clb_audit_event *e = &out->event[out->events++];
-                e->kind = CLB_EVENT_RATE, e->step = au->step[i], e->factor = v[i] / v[last];
-                e->neurons = au->hidden;
-            }
-            last = i;
-        }
-        if (models[m] == (CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY)) {
-            double sum = 0, two = 0, ratio;
-            size_t count = 0;
-            for (i = 1; i + 1 < au->snapshots; ++i) {    /* the decay tells the ratio of steps */
-                ratio = mu[i] * decay[i - 1] / decay[i];
-                if (!(fabs(ratio) <= DBL_MAX)) continue;
-                sum += ratio, two += ratio * ratio, ++count;
-            }
-            if (count < 3) continue;
-            out->momentum.value = sum / (double)count;
-            two = two / (double)count - out->momentum.value * out->momentum.value;
-            out->momentum.error = 1.96 * sqrt(two > 0 ? two : 0.0);
-        } else if (!(high >= low)) found = 0;
-        else if (models[m] == CLBI_TERM_MOMENTUM)
-            out->momentum.value = 0.5 * (low + high), out->momentum.error = 0.5 * (high - low);
-        if (models[m] & CLBI_TERM_DECAY)
-            out->decay.value = 0.5 * (low + high), out->decay.error = 0.5 * (high - low);
+        out->events = 0;
+        found = clbi_schedule_kind(au, out, models[m], has_decay ? decay : mu, error, &range);
+        if (!found) continue;
+        if (has_decay) out->decay = range;
+        else out->momentum = range;
+        if (models[m] == (CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY))
+            out->momentum = clbi_schedule_momentum(au, mu, decay);
     }
     CLB_FREE(mu);
-    return found;
+    out->method = found;
+    return found != CLB_METHOD_UNKNOWN;
 }
 
 /* The verdict where no law of constant step size holds. */
@@ -19381,7 +19484,7 @@ static void clbi_audit_other(clbi_audit *au, clb_audit *out, int normalised)
     if (clbi_fit_holds(&fit) || (normalised && fit.excess < 0.2 * out->excess))
         out->method = CLB_METHOD_NORMALISED;
     else if (!au->middle && clbi_evenness(au) > 0.9) out->method = CLB_METHOD_ADAPTIVE;
-    else if (!au->middle && clbi_at_bound(au) > 0.01) out->method = CLB_METHOD_CLIPPED;
+    else if (!au->middle && clbi_at_bound(au) > 0.02) out->method = CLB_METHOD_CLIPPED;
     else if (correlation > 0.6) out->method = CLB_METHOD_NOT_HOMOGENEOUS;
     else out->method = normalised ? CLB_METHOD_NORMALISED : CLB_METHOD_ADAPTIVE;
 }
@@ -19401,8 +19504,8 @@ static void clbi_audit_judge(clbi_audit *au, clb_audit *out, unsigned char *keep
         clbi_fit_linear(au, CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY, 0.0, &clbi_everywhere, &fit);
         out->excess = fit.excess, out->residual = fit.residual;
         clbi_audit_layers(au, out, CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY, &fit);
-        if (clbi_audit_schedule(au, out)) out->method = CLB_METHOD_SCHEDULE;
-        else if (clbi_audit_groups(au, out)) out->method = CLB_METHOD_GROUPS;
+        if (clbi_audit_schedule(au, out)) return;
+        if (clbi_audit_groups(au, out)) out->method = CLB_METHOD_GROUPS;
         else clbi_audit_other(au, out, normalised);
         return;
     }

@@ -102,7 +102,10 @@ int main(int argc, char **argv)
     for (int i = 3; i < argc && count < FILES_MOST; ++i) {
         clb_status s = clbi_read_file(argv[i], &file[count].bytes, &file[count].size);
         if (s) return fprintf(stderr, "%s: %s\n", argv[i], clb_strerror(s)), 3;
-        if (file[count].size > 65536) continue;
+        if (file[count].size > 65536) {
+            alloc_free(file[count].bytes);
+            continue;
+        }
         if (file[count].size > longest) longest = file[count].size;
         one(file[count].bytes, file[count].size);
         ++count;
@@ -120,6 +123,8 @@ int main(int argc, char **argv)
             one(exact, size);
             free(exact);
         }
+    free(work);
+    for (size_t i = 0; i < count; ++i) alloc_free(file[i].bytes);
     printf("%zu mutated files: no fault\n", runs);
     return 0;
 }
