@@ -4302,7 +4302,7 @@ static clb_status clbi_npy_header(clbi_npy *npy, clb_array *array, const unsigne
 }
 
 /* Binary digits of a stored value; 0 of an integer. */
-static int clbi_npy_digits(const clbi_npy *npy)
+static CLBI_UNUSED int clbi_npy_digits(const clbi_npy *npy)
 {
     if (npy->kind == 'B') return 8;
     if (npy->kind != 'f') return 0;

@@ -119,7 +119,7 @@ async function copies(browser, work) {
     check('the command names the run', /^clb_lab .*--lr 1 .*--seed 42/.test(command), command);
     fs.writeFileSync(path.join(work, 'run.c'), program);
     execFileSync(cc, ['-std=c99', '-O0', '-I.', '-o', path.join(work, 'run'), path.join(work, 'run.c'), '-lm']);
-    const text = execFileSync(path.join(work, 'run'), { encoding: 'utf8' }), last = await browser.run('run.loss[run.t.length - 2]'), drift = await browser.run('run.end[2]');
+    const text = execFileSync(path.join(work, 'run'), { encoding: 'utf8' }), last = await browser.run('run.loss[run.t.length - 1]'), drift = await browser.run('run.end[2]');
     check('the C program makes the run of the page', text.includes(`-> ${Number(last)}`) || Number(text.match(/-> (\S+)/)[1]) === last, text + last);
     check('and its drift', Number(text.match(/C_1 drift ([^,]+),/)[1]) === drift, text + drift);
 }

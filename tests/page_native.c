@@ -29,6 +29,7 @@ static int job(const char *text)
     if (IS("page_run_at")) return page_run_at(x[0]);
     if (IS("page_predict_formula")) return page_predict_formula(x[0], (int)x[1], (int)x[2]);
     if (IS("page_predict_linearised")) return page_predict_linearised(x[0]);
+    if (IS("page_predict_edge")) return page_predict_edge(x[0]);
     if (IS("page_paths")) return page_paths();
     if (IS("page_return_map")) return page_return_map();
     if (IS("page_phase")) return page_phase(x[0], x[1], (int)x[2], (int)x[3]);

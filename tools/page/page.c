@@ -88,31 +88,23 @@ static clb_train_opts page_train_opts(void)
 
 /* ---- a run, every step ------------------------------------------------------------------------ */
 
-/* Row of a step: t, loss, accuracy; then |W_l|^2 of the L layers; then of the L-1 charges: C, Q, and
- * eta^2 S, which gradient descent makes of Q (for other optimisers the row at the end has the law). */
-typedef struct page_watch {
-    double eta;
-    double S[PAGE_MAX_LAYERS];
-    double row[3 + 4 * PAGE_MAX_LAYERS];
-} page_watch;
-
+/* Row of a step: t, loss, accuracy; then |W_l|^2 of the L layers; then of the L-1 charges: C; the charge
+ * that the law is about (with biases and degrees, see clb_trace); its change by the optimiser's exact
+ * law, which for gradient descent is eta^2 S. */
 static clb_verdict watch_step(void *context, const clb_state *state)
 {
-    page_watch *watch = (page_watch *)context;
     const clb_net *net = state->net;
-    double *at = watch->row;
+    double row[3 + 4 * PAGE_MAX_LAYERS], *at = row;
     size_t l;
+    (void)context;
     *at++ = (double)state->t;
     *at++ = state->loss;
     *at++ = clb_accuracy(state->pass);
     for (l = 1; l <= net->L; ++l) *at++ = clb_weight_sumsq(net, net->theta, l);
     for (l = 1; l < net->L; ++l) *at++ = clb_charge(net, NULL, l);
-    for (l = 1; l < net->L; ++l) *at++ = clb_charge_bias(net, NULL, l);
-    for (l = 1; l < net->L; ++l) {
-        *at++ = watch->eta * watch->eta * watch->S[l];
-        watch->S[l] += clb_charge_bias(net, state->grad, l);
-    }
-    page_emit(ROW_STEP, watch->row, (int)(at - watch->row));
+    for (l = 1; l < net->L; ++l) *at++ = clb_trace_law(state->trace, l, state->t);
+    for (l = 1; l < net->L; ++l) *at++ = state->trace->predicted[l - 1];
+    page_emit(ROW_STEP, row, (int)(at - row));
     return CLB_CONTINUE;
 }
 
@@ -127,7 +119,7 @@ static void emit_end(clb_status status, const clb_trace *trace)
     *at++ = ending(status);
     *at++ = trace ? (double)trace->steps : 0.0;
     for (l = 1; trace && l < trace->L; ++l) {
-        *at++ = clb_trace_drift_bias(trace, l);
+        *at++ = clb_trace_law_drift(trace, l);
         *at++ = trace->predicted[l - 1];
     }
     page_emit(ROW_END, row, (int)(at - row));
@@ -158,12 +150,8 @@ static int page_run(clb_observer *observer)
 PAGE_EXPORT(page_train) int page_train(void);
 int page_train(void)
 {
-    page_watch watch;
     clb_observer observer = CLB_ZERO;
-    memset(&watch, 0, sizeof watch);
-    watch.eta = page_in[IN_ETA];
     observer.call = watch_step;
-    observer.context = &watch;
     observer.every = 1;
     return page_run(&observer);
 }
@@ -293,7 +281,7 @@ int page_run_at(double eta)
     status = clb_train(&problem.net, &problem.data, eta, page_size(IN_STEPS), &opts, &trace);
     problem_free(&problem);
     if (!has_trace(status)) return (int)status;
-    for (l = 1; l < trace.L; ++l) drift[l - 1] = clb_trace_drift_bias(&trace, l);
+    for (l = 1; l < trace.L; ++l) drift[l - 1] = clb_trace_law_drift(&trace, l);
     row[0] = eta, row[1] = ending(status);
     row[2] = status ? (double)NAN : sum_abs(trace.L - 1, drift);
     row[3] = status ? (double)NAN : trace.loss[trace.steps - 1];
@@ -303,7 +291,7 @@ int page_run_at(double eta)
 }
 
 /* Predictions at the point where training starts. Kinds: the published crossover formula, which needs
- * all eigenvalues (up to PAGE_FORMULA parameters); the net linearised there. Rows: kind, eta, the
+ * all eigenvalues (up to PAGE_FORMULA parameters); the net linearised there; the two-point flow. Rows: kind, eta, the
  * predicted sum of |drift|. The formula knows one charge, the mean of all. */
 enum { PREDICT_FORMULA, PREDICT_LINEARISED, PREDICT_EDGE, PAGE_FORMULA = 1000 };
 
@@ -349,6 +337,30 @@ int page_predict_linearised(double eta)
     status = clb_linearised(&p.curv, eta, page_size(IN_STEPS), NULL, S);
     if (!status) emit_prediction(PREDICT_LINEARISED, eta, eta * eta * sum_abs(p.problem.net.L - 1, S));
     prediction_free(&p);
+    return (int)status;
+}
+
+/* The two-point flow, which goes on beyond the edge; for descent and momentum. */
+PAGE_EXPORT(page_predict_edge) int page_predict_edge(double eta);
+int page_predict_edge(double eta)
+{
+    page_problem problem;
+    clb_rod rod;
+    clb_rod_opts opts = CLB_ZERO;
+    double drift[PAGE_MAX_LAYERS];
+    size_t l;
+    clb_status status = problem_init(&problem);
+    if (status) return (int)status;
+    opts.ce = page_in[IN_CE];
+    opts.optimizer = (clb_optimizer)(int)page_in[IN_OPTIMIZER];
+    status = clb_rod_init(&rod, &problem.net, &problem.data, eta, NULL, &opts);
+    if (!status) {
+        status = clb_rod_run(&rod, page_size(IN_STEPS), NULL, 0);
+        for (l = 1; l < problem.net.L; ++l) drift[l - 1] = clb_rod_charge(&rod, l).drift;
+        if (!status) emit_prediction(PREDICT_EDGE, eta, sum_abs(problem.net.L - 1, drift));
+        clb_rod_free(&rod);
+    }
+    problem_free(&problem);
     return (int)status;
 }
 

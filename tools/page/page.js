@@ -6,7 +6,7 @@ const $ = id => document.getElementById(id);
 const IN = { eta: 0, steps: 1, width: 2, layers: 3, loss: 4, activation: 5, optimizer: 6, data: 7, seed: 8, bias: 9,
     looks: 10, paths: 11, depth: 12, gamma: 13, spread: 14, target: 15 };
 const ROW = { shape: 0, step: 1, look: 2, end: 3, run: 4, prediction: 5, path: 6, map: 7, phase: 8, thresholds: 9 };
-const LOOKS = 48, PHASE = { lo: 0.2, hi: 8, count: 79, most: 8 }, SWEEP = { lo: 1e-3, perDecade: 4, count: 14 };
+const LOOKS = 48, PHASE = { lo: 0.2, hi: 8, count: 79, most: 8 }, SWEEP = { lo: 1e-3, perDecade: 4, count: 14, edge: 5 };
 /* eta is kept as its exponent: 10^(eta/20), to three digits. */
 const START = { eta: 0, width: 16, layers: 3, loss: 0, activation: 0, optimizer: 0, data: 1, steps: 2000, seed: 42, bias: false,
     gamma: 3, paths: 4, depth: 4, spread: 2 };
@@ -57,7 +57,7 @@ function showControls() {
     $('gamma-out').textContent = state.gamma.toFixed(2);
     $('spread-out').textContent = state.spread.toFixed(1);
     $('phase-name').textContent = state.optimizer === 3 ? 'η λ' : `η λ (edge: ${plain(edgeOf(state.optimizer))})`;
-    $('digits-law').innerHTML = state.optimizer === 0 ? 'η² S<sub>l</sub>(t)' : 'exact law of the optimiser (at T)';
+    $('digits-law').innerHTML = state.optimizer === 0 ? 'η² S<sub>l</sub>(t)' : state.optimizer === 3 ? 'sum over steps (Adam has no law)' : 'law of the optimiser';
 }
 function set(changes) {
     const before = { ...state };
@@ -113,6 +113,7 @@ function jobsOfSweep() {
     for (let k = 0; k < SWEEP.count; ++k) list.push(top * 10 ** (-k / SWEEP.perDecade));
     const jobs = list.map(eta => ['page_run_at', eta]);
     if (state.optimizer === 0) jobs.push(['page_predict_formula', SWEEP.lo, SWEEP.perDecade, SWEEP.count], ...list.map(eta => ['page_predict_linearised', eta]));
+    if (state.optimizer !== 3) jobs.push(...list.slice(0, SWEEP.edge).map(eta => ['page_predict_edge', eta]));
     return jobs;
 }
 const jobsOfRun = () => [['page_train'], ['page_look_along'], ...jobsOfSweep()];
@@ -387,9 +388,7 @@ function drawNumbers() {
     if (i < 0) return;
     const rows = [];
     for (let l = 0; l < run.L - 1; ++l) {
-        const biased = state.bias, charge = biased ? run.Q : run.C, ended = run.end && i === run.t.length - 1;
-        const drift = ended && state.optimizer ? run.end[2 + 2 * l] : charge[i][l] - charge[0][l];
-        const law = state.optimizer === 0 ? run.law[i][l] : ended ? run.end[3 + 2 * l] : NaN;
+        const drift = run.Q[i][l] - run.Q[0][l], law = run.law[i][l];
         const a = digits(drift), b = digits(law);
         let same = 0;
         while (same < a.length && same < b.length && a[same] === b[same]) ++same;
@@ -460,9 +459,9 @@ ${parameter}    net_opts.bias = ${s.bias ? -1 : 0};
     if (clb_net_init(&net, widths, ${s.layers + 1}, &net_opts, &rng)) return 1;
     if (${data}) return 1;
     if (clb_train(&net, &data, ${stepSize(s.eta)}, ${s.steps}, &opts, &trace)) return 1;
-    printf("loss  %.17g -> %.17g\\n", trace.loss[0], trace.loss[trace.steps - 1]);
+    printf("loss  %.17g -> %.17g\\n", trace.loss[0], trace.loss[trace.steps]);
     for (l = 1; l < net.L; ++l)
-        printf("C_%d drift %.17g, by the law %.17g\\n", (int)l, clb_trace_drift_bias(&trace, l), trace.predicted[l - 1]);
+        printf("C_%d drift %.17g, by the law %.17g\\n", (int)l, clb_trace_law_drift(&trace, l), trace.predicted[l - 1]);
     clb_trace_free(&trace);  clb_data_free(&data);  clb_net_free(&net);
     return 0;
 }
