@@ -3,7 +3,7 @@
 const { execFileSync } = require('child_process');
 const fs = require('fs'), os = require('os'), path = require('path');
 const { open } = require('./browser.js');
-const [page, native, chromium, cc] = process.argv.slice(2);
+const [page, native, chromium, cc, lab] = process.argv.slice(2);
 const url = hash => 'file://' + path.resolve(page) + hash;
 let passed = 0, failed = 0;
 function check(what, condition, detail = '') {
@@ -116,7 +116,12 @@ async function copies(browser, work) {
     await browser.run('window.copied = []; navigator.clipboard.writeText = async text => { copied.push(text); }; for (const id of ["copy-c", "copy-lab", "copy-link"]) $(id).click(); 0');
     const [program, command, link] = await browser.run('copied');
     check('the link is the address', link === await browser.run('location.href'));
-    check('the command names the run', /^clb_lab .*--lr 1 .*--seed 42/.test(command), command);
+    await browser.run('window.saved = null; dataFile(text => { saved = text; }); 0');
+    await browser.until('saved', 20);
+    fs.writeFileSync(path.join(work, 'clb_data.csv'), await browser.run('saved'));
+    const out = execFileSync(path.resolve(lab), command.trim().split(' ').slice(1), { cwd: work, encoding: 'utf8' });
+    const losses = out.match(/^ +1 +(\S+) +(\S+)/m) || [], first = await browser.run('run.loss[0]');
+    check('clb_lab makes the run with the command and the data', Math.abs(losses[1] / first - 1) < 1e-4, out + first);
     fs.writeFileSync(path.join(work, 'run.c'), program);
     execFileSync(cc, ['-std=c99', '-O0', '-I.', '-o', path.join(work, 'run'), path.join(work, 'run.c'), '-lm']);
     const text = execFileSync(path.join(work, 'run'), { encoding: 'utf8' }), last = await browser.run('run.loss[run.t.length - 1]'), drift = await browser.run('run.end[2]');

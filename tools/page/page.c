@@ -23,7 +23,7 @@
 enum { IN_ETA, IN_STEPS, IN_WIDTH, IN_LAYERS, IN_CE, IN_ACTIVATION, IN_OPTIMIZER, IN_DATA, IN_SEED, IN_BIAS,
        IN_LOOKS, IN_PATHS, IN_DEPTH, IN_GAMMA, IN_SPREAD, IN_TARGET, IN_COUNT };
 /* What rows are about. */
-enum { ROW_SHAPE, ROW_STEP, ROW_LOOK, ROW_END, ROW_RUN, ROW_PREDICTION, ROW_PATH, ROW_MAP, ROW_PHASE, ROW_THRESHOLDS };
+enum { ROW_SHAPE, ROW_STEP, ROW_LOOK, ROW_END, ROW_RUN, ROW_PREDICTION, ROW_PATH, ROW_MAP, ROW_PHASE, ROW_THRESHOLDS, ROW_DATA };
 
 PAGE_IMPORT void page_emit(int kind, const double *values, int count);
 
@@ -76,6 +76,24 @@ static clb_status problem_init(page_problem *problem)
     else status = clb_data_mixture(&problem->data, &rng, 200, d, K, kind == DATA_CLOSE ? 0.5 : 2.0);
     if (status) problem_free(problem);
     return status;
+}
+
+/* A row for each point: its inputs, its label. */
+PAGE_EXPORT(page_data) int page_data(void);
+int page_data(void)
+{
+    page_problem problem;
+    double row[21];
+    size_t i, j;
+    clb_status status = problem_init(&problem);
+    if (status) return (int)status;
+    for (i = 0; i < problem.data.n; ++i) {
+        for (j = 0; j < problem.data.d; ++j) row[j] = (double)problem.data.X[i * problem.data.d + j];
+        row[j] = (double)problem.data.y[i];
+        page_emit(ROW_DATA, row, (int)j + 1);
+    }
+    problem_free(&problem);
+    return 0;
 }
 
 static clb_train_opts page_train_opts(void)

@@ -5,7 +5,7 @@
 const $ = id => document.getElementById(id);
 const IN = { eta: 0, steps: 1, width: 2, layers: 3, loss: 4, activation: 5, optimizer: 6, data: 7, seed: 8, bias: 9,
     looks: 10, paths: 11, depth: 12, gamma: 13, spread: 14, target: 15 };
-const ROW = { shape: 0, step: 1, look: 2, end: 3, run: 4, prediction: 5, path: 6, map: 7, phase: 8, thresholds: 9 };
+const ROW = { shape: 0, step: 1, look: 2, end: 3, run: 4, prediction: 5, path: 6, map: 7, phase: 8, thresholds: 9, data: 10 };
 const LOOKS = 48, PHASE = { lo: 0.2, hi: 8, count: 79, most: 8 }, SWEEP = { lo: 1e-3, perDecade: 4, count: 14, edge: 5 };
 /* eta is kept as its exponent: 10^(eta/20), to three digits. */
 const START = { eta: 0, width: 16, layers: 3, loss: 0, activation: 0, optimizer: 0, data: 1, steps: 2000, seed: 42, bias: false,
@@ -247,18 +247,23 @@ function chart(id, { x, y, series = [], dots = [], marks = [], cells = [], bars 
     parts.push('</g>');
     for (const m of marks) if (m.label) parts.push(m.x !== undefined ? `<text class="label" x="${n(Math.min(X(m.x) + 5, W - right - 60))}" y="${top + 10 + (m.row || 0) * 14}">${m.label}</text>`
         : `<text class="label" x="${left + 6}" y="${n(Y(m.y) - 5)}">${m.label}</text>`);
-    const taken = [];
-    for (const s of series) if (s.label && s.y.length) {
-        let at = s.y.length - 1;
-        while (at > 0 && !(Number.isFinite(Y(s.y[at])))) --at;
-        let ly = Math.min(H - bottom - 4, Math.max(top + 8, Y(s.y[at]) - 6));
-        while (taken.some(v => Math.abs(v - ly) < 14) && ly > top) ly -= 14;
-        taken.push(ly);
-        parts.push(`<text class="label ${s.cls.replace(/s(\d).*/, 'f$1')}" x="${n(Math.min(W - right - 4, Math.max(left + 30, X(s.x[at]))))}" y="${n(ly)}" text-anchor="end">${s.label}</text>`);
-    }
+    parts.push(...endLabels(series, X, Y, { left, right: W - right, top, bottom: H - bottom }));
     if (!series.some(s => s.y.length) && !dots.length && !cells.length && !bars.length) parts.push(`<text class="wait" x="${(W + left) / 2}" y="${H / 2}" text-anchor="middle">computing</text>`);
     box.innerHTML = `<svg viewBox="0 0 ${W} ${H}" role="img" aria-label="${escape(title).replace(/"/g, '&quot;')}">${parts.join('')}</svg>`;
     box.pick = pick && ((px, py) => pick(inverse(x, left, W - right, px), inverse(y, H - bottom, top, py)));
+}
+/* Names of the lines at their last points, moved apart where they would overlap. */
+function endLabels(series, X, Y, box) {
+    const gap = 14, labels = [];
+    for (const s of series) {
+        let at = s.y.length - 1;
+        while (at > 0 && !Number.isFinite(Y(s.y[at]))) --at;
+        if (s.label && at >= 0) labels.push({ s, x: Math.min(box.right - 4, Math.max(box.left + 30, X(s.x[at]))), y: Math.min(box.bottom - 4, Math.max(box.top + 8, Y(s.y[at]) - 6)) });
+    }
+    labels.sort((a, b) => a.y - b.y);
+    for (let i = 1; i < labels.length; ++i) labels[i].y = Math.max(labels[i].y, labels[i - 1].y + gap);
+    for (let i = labels.length - 1, floor = box.bottom - 4; i >= 0; --i, floor = labels[i + 1].y - gap) labels[i].y = Math.min(labels[i].y, floor);
+    return labels.map(({ s, x, y }) => `<text class="label ${s.cls.replace(/s(\d).*/, 'f$1')}" x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="end">${s.label}</text>`);
 }
 function inverse(axis, from, to, pixel) {
     const part = Math.min(1, Math.max(0, (pixel - from) / (to - from)));
@@ -467,10 +472,26 @@ ${parameter}    net_opts.bias = ${s.bias ? -1 : 0};
 }
 `;
 }
+/* The library's own arithmetic has fused multiply-adds, so the last digits differ from the page's. */
 function commandLab() {
-    const s = state, data = ['mixture', 'mixture --separation 0.5', 'spheres', 'xor'][s.data], loss = ['mse', 'half', 'ce'][s.loss * 2];
-    return `clb_lab train --data ${data} --n 200 --hidden ${new Array(s.layers - 1).fill(s.width).join(',')} --activation ${NAMES.activation[s.activation].slice(4).toLowerCase().replace('_', '-')}`
-        + ` --loss ${loss} --optimizer ${['gd', 'heavy-ball', 'nesterov', 'adam'][s.optimizer]} --lr ${stepSize(s.eta)} --steps ${s.steps} --seed ${s.seed}${s.bias ? ' --bias' : ''}\n`;
+    const s = state, activation = ['relu', 'identity', 'leaky', '', '', 'tanh', 'sigmoid', 'softplus', 'gelu'][s.activation];
+    if (!activation || s.loss === 0.5 || s.activation === 2) return '';
+    return `clb_lab train --csv clb_data.csv --validate 0 --widths ${new Array(s.layers - 1).fill(s.width).join(',')} --activation ${activation}`
+        + ` --loss ${s.loss ? 'ce' : 'mse'} --optimizer ${['gd', 'heavy-ball', 'nesterov', 'adam'][s.optimizer]} --lr ${stepSize(s.eta)} --steps ${s.steps} --seed ${s.seed}${s.bias ? ' --bias' : ''}\n`;
+}
+function dataFile(use) {
+    const lines = [];
+    work('data', [['inputs'], ['page_data']], message => {
+        if (!message.done) for (const row of rowsOf(message)) lines.push(Array.from(row).join(','));
+        else use(lines.join('\n') + '\n');
+    });
+}
+function save(text, name) {
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
+    link.download = name;
+    link.click();
+    say(name + ' saved: the 200 points, label last.');
 }
 async function copy(text, what) {
     try { await navigator.clipboard.writeText(text); say(what + ' copied.'); }
@@ -505,7 +526,8 @@ function listen() {
     $('reset').onclick = () => { playhead = 0; startRun(); play(); };
     $('time').oninput = () => toTime(Number($('time').value));
     $('copy-c').onclick = () => copy(programC(), 'C program');
-    $('copy-lab').onclick = () => copy(commandLab(), 'Command');
+    $('copy-lab').onclick = () => commandLab() ? copy(commandLab(), 'Command') : say('clb_lab has no such loss or activation; the C program has.');
+    $('save-data').onclick = () => dataFile(text => save(text, 'clb_data.csv'));
     $('copy-link').onclick = () => { writeAddress(); copy(location.href, 'Link'); };
     for (const button of document.querySelectorAll('[data-set]')) button.onclick = () => { set(JSON.parse(button.dataset.set)); play(); };
     for (const button of document.querySelectorAll('[data-reset]')) button.onclick = () => { set({ ...START, gamma: state.gamma, paths: state.paths, depth: state.depth, spread: state.spread }); play(); };
