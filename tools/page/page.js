@@ -218,13 +218,17 @@ function span(series, pick) {
     for (const values of series) for (const v of values) if (Number.isFinite(v) && pick(v)) { if (v < lo) lo = v; if (v > hi) hi = v; }
     return lo <= hi ? [lo, hi] : null;
 }
-const onScreen = {};
+const onScreen = {}, sizes = {}, shownSvg = {};
+/* All sizes are read before anything is drawn: reading one afterwards would lay out the page again. */
+function measure() {
+    for (const box of document.querySelectorAll('.chart')) sizes[box.id] = [Math.max(200, box.clientWidth), Math.max(90, box.clientHeight)];
+}
 /* One chart as SVG. Series are lines over x and y arrays, dots are points, marks are lines across with a
  * label; cells fill rectangles. Lines with more points than pixels keep the extremes of every pixel. */
 function chart(id, { x, y, series = [], dots = [], marks = [], cells = [], bars = [], cursor, title, pick }) {
     const box = $(id);
     if (onScreen[id] === false) return;
-    const W = Math.max(200, box.clientWidth), H = Math.max(90, box.clientHeight), left = 54, right = 14, top = 22, bottom = 38;
+    const [W, H] = sizes[id], left = 54, right = 14, top = 22, bottom = 38;
     const scale = (axis, from, to) => {
         const f = axis.log ? Math.log10 : axis.map || (v => v), lo = f(axis.min), hi = f(axis.max);
         return v => from + (to - from) * (f(v) - lo) / (hi - lo || 1);
@@ -249,7 +253,8 @@ function chart(id, { x, y, series = [], dots = [], marks = [], cells = [], bars 
         : `<text class="label" x="${left + 6}" y="${n(Y(m.y) - 5)}">${m.label}</text>`);
     parts.push(...endLabels(series, X, Y, { left, right: W - right, top, bottom: H - bottom }));
     if (!series.some(s => s.y.length) && !dots.length && !cells.length && !bars.length) parts.push(`<text class="wait" x="${(W + left) / 2}" y="${H / 2}" text-anchor="middle">computing</text>`);
-    box.innerHTML = `<svg viewBox="0 0 ${W} ${H}" role="img" aria-label="${escape(title).replace(/"/g, '&quot;')}">${parts.join('')}</svg>`;
+    const svg = `<svg viewBox="0 0 ${W} ${H}" role="img" aria-label="${escape(title).replace(/"/g, '&quot;')}">${parts.join('')}</svg>`;
+    if (svg !== shownSvg[id]) box.innerHTML = shownSvg[id] = svg;
     box.pick = pick && ((px, py) => pick(inverse(x, left, W - right, px), inverse(y, H - bottom, top, py)));
 }
 /* Names of the lines at their last points, moved apart where they would overlap. */
@@ -404,6 +409,7 @@ function drawNumbers() {
 }
 const digits = x => Number.isNaN(x) || x === undefined ? '–' : (x < 0 ? '−' : '+') + Math.abs(x).toExponential(14);
 function draw() {
+    measure();
     drawNumbers();
     drawLoss(); drawLaw(); drawSweep(); drawEdge(); drawSpectrum(); drawEntropy();
     if (dirtyPaths) { dirtyPaths = false; drawPaths(); }
