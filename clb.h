@@ -7381,6 +7381,14 @@ static clb_status clbi_rows_init(clbi_rows *rows, clb_pass *pass, const clb_thre
     return CLB_OK;
 }
 
+/* Where nobody looks at the pass, the rectifier keeps z_l in the place of a_l: half the memory to go
+ * through. */
+static void clbi_rows_share(clb_pass *pass)
+{
+    size_t l;
+    for (l = 1; pass->net->activation == CLB_RELU && l < pass->net->L; ++l) pass->z[l] = pass->a[l];
+}
+
 /* Block i of the pass as it stands now. */
 static clb_pass *clbi_rows_view(clbi_rows *rows, size_t i)
 {
@@ -7420,22 +7428,42 @@ static size_t clbi_slices(const clbi_rows *rows, size_t l, size_t *width)
     return (side + *width - 1) / *width;
 }
 
-/* Columns (by_in) or rows from.. of G_l, or of its transpose where that is the better product. */
+#ifdef __GNUC__
+#define CLBI_TOUCH(p) __builtin_prefetch(p)       /* p is read soon */
+#else
+#define CLBI_TOUCH(p) (void)(p)
+#endif
+
+/* Rows that a product is about to read in narrow columns, which would wait for memory row by row:
+ * here they come in their order. */
+static void clbi_touch_rows(size_t rows, size_t cols, const clb_real *x, size_t ld)
+{
+    size_t i, j;
+    for (i = 0; i < rows; ++i)
+        for (j = 0; j < cols; j += 64 / sizeof *x) CLBI_TOUCH(x + i * ld + j);
+}
+
+/* Columns (by_in) or rows from.. of G_l, or of its transpose where that is the better product, a
+ * block of samples after the other. */
 static void clbi_gradient_slice(const clbi_rows *rows, size_t l, size_t from, size_t count)
 {
     const clb_pass *pass = rows->pass;
     const clb_net *net = pass->net;
-    size_t in = net->m[l - 1], out = net->m[l], n = pass->n;
-    const clb_real *a = pass->a[l - 1], *u = pass->u[l];
+    size_t in = net->m[l - 1], out = net->m[l], i0, n;
     int by_in = in >= out, across = clbi_gradient_across(net, l);
     size_t some_in = by_in ? count : in, some_out = by_in ? out : count;
     size_t row = by_in ? 0 : from, column = by_in ? from : 0;             /* of G_l */
-    if (across)
-        CLBI_KERNEL(matmul)(some_in, some_out, n, a + column, 1, in, u + row, 1, out,
-                        rows->gt + net->w[l] + column * out + row, out, 0, NULL);
-    else
-        CLBI_KERNEL(matmul)(some_out, some_in, n, u + row, 1, out, a + column, 1, in,
-                        rows->grad + net->w[l] + row * in + column, in, 0, NULL);
+    for (i0 = 0; i0 < pass->n; i0 += n) {
+        const clb_real *a = pass->a[l - 1] + i0 * in + column, *u = pass->u[l] + i0 * out + row;
+        n = pass->n - i0 < rows->rows ? pass->n - i0 : rows->rows;
+        clbi_touch_rows(n, some_in, a, in);
+        if (across)
+            CLBI_KERNEL(matmul)(some_in, some_out, n, a, 1, in, u, 1, out,
+                                rows->gt + net->w[l] + column * out + row, out, i0 > 0, NULL);
+        else
+            CLBI_KERNEL(matmul)(some_out, some_in, n, u, 1, out, a, 1, in,
+                                rows->grad + net->w[l] + row * in + column, in, i0 > 0, NULL);
+    }
 }
 
 static void clbi_rows_gradient(void *context, size_t i)
@@ -9295,6 +9323,7 @@ static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
     if (!run->o.batch && run->reduced.arena) return CLB_OK;
     if (clbi_threaded(run->net, data, &run->o)) {
         status = clbi_rows_init(&run->rows, &run->pass, &run->o.threads);
+        if (!run->o.observer_count) clbi_rows_share(&run->pass);
         if (status || !run->o.batch) return status;
         return clbi_pass_batch_alloc(&run->pass);
     }

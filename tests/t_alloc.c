@@ -364,6 +364,23 @@ static clb_status call_train(void *context)
     return status;
 }
 
+static clb_status call_trace_npz(void *context)
+{
+    const train_case *c = (const train_case *)context;
+    char path[300];
+    clb_net made;
+    clb_trace trace;
+    clb_status status = clb_net_copy(&made, c->net);
+    if (status) return status;
+    status = clb_train(&made, &data, 0.01, 3, NULL, &trace);
+    snprintf(path, sizeof path, "%strace.npz", prefix);
+    if (!status) status = clb_trace_npz_save(&trace, path);
+    remove(path);
+    clb_trace_free(&trace);
+    clb_net_free(&made);
+    return status;
+}
+
 static clb_status call_train_state(void *context)
 {
     const train_case *c = (const train_case *)context;
@@ -409,6 +426,7 @@ static void t_nets(void)
             ALLOC_SWEEP(call_train, &c);
             ALLOC_SWEEP(call_train_state, &c);
             if (k < 1) ALLOC_SWEEP(call_watched, &c);
+            if (k < 1) ALLOC_SWEEP(call_trace_npz, &c);
         }
 }
 
@@ -908,6 +926,26 @@ static void check_train_bytes(const clb_net *start, double ce, size_t batch, int
     clb_net_free(&own);
 }
 
+/* Wide enough for threads to pay. */
+static void check_threaded_bytes(size_t batch, int observed)
+{
+    static const size_t widths[3] = { 4, 8000, 3 };
+    clb_train_opts opts = CLB_ZERO;
+    clb_observer observer = CLB_ZERO;
+    clb_rng rng;
+    clb_net wide;
+    size_t before;
+    clb_rng_seed(&rng, 3);
+    observer.call = look;
+    opts.batch = batch, opts.batch_rng = &rng, opts.threads.count = 3;
+    opts.observers = &observer, opts.observer_count = observed ? 1 : 0;
+    EQUAL(clb_net_init(&wide, widths, 3, NULL, &rng), CLB_OK);
+    alloc_reset(0), before = alloc_bytes;
+    EQUAL(clb_train(&wide, &data, 0.01, 2, &opts, NULL), CLB_OK);
+    EQUAL(alloc_peak - before, clb_train_bytes(&wide, &data, 2, &opts, 0));
+    clb_net_free(&wide);
+}
+
 static void check_operator_bytes(clb_curv *at)
 {
     clb_linop op = clb_hessian_op(at);
@@ -938,6 +976,12 @@ static void check_operator_bytes(clb_curv *at)
     free(H), free(values);
 }
 
+static void t_threaded_queries(void)
+{
+    build();
+    for (int k = 0; k < 4; ++k) check_threaded_bytes(k & 1 ? 19 : 0, k & 2);
+}
+
 static void t_queries(void)
 {
     const clb_net *const nets[3] = { &net, &biased, &identity };
@@ -966,7 +1010,7 @@ static void t_queries(void)
 
 /* Return clb_status and allocate nothing. */
 static const char *const without_allocation[] = {
-    "clb_isa_set",       "clb_npy_write",     "clb_npy_fwrite",   "clb_path_check",
+    "clb_trace_csv_save", "clb_isa_set",       "clb_npy_write",     "clb_npy_fwrite",   "clb_path_check",
     "clb_path_step_check",    "clb_path_spectrum", "clb_path_optimum", "clb_path_leaf_endpoint",
     "clb_path_cycle_predict", "clb_path_central_pair",  "clb_path_chain_peak",   "clb_path_worst_return",
     "clb_path_rank_window",   "clb_paths_train",
@@ -1018,5 +1062,6 @@ static const test_case tests[] = { TEST(t_data_sets),   TEST(t_files),   TEST(t_
                                    TEST(t_flow),        TEST(t_problem), TEST(t_curvature),
                                    TEST(t_eigen),       TEST(t_theory),  TEST(t_statistics),
                                    TEST(t_pathways),    TEST(t_huge),    TEST(t_queries),
-                                   TEST(t_coverage),    TEST(t_nothing_left) };
+                                   TEST(t_coverage),    TEST(t_threaded_queries),
+                                   TEST(t_nothing_left) };
 TEST_MAIN(tests)
