@@ -204,6 +204,8 @@
  *   Theorem 6  eq. (6) (7) (20)-(22)  clb_compression_bounds              t_theory.c  E16, E18
  *   Proposition 7  eq. (8) (26) (27)  clb_fit_exponential, clb_fit_tau    t_stats.c   E23
  *   Theorem 8                    clb_phase, clb_gates                     t_net.c     E15, E19, E22
+ *   two points, drift at the edge  clb_two_point_residual, clb_rod_charge t_edge.c    docs/edge.md
+ *   certified eigenvalues        clb_certify, clb_hessian_error           t_edge.c
  *   multi-pathway nets           clb_path_mode_step, clb_path_sharpness, clb_path_leaf t_pathways.c  M1-M10
  *
  * 9  COOKBOOK    (status checks left out)

@@ -156,10 +156,15 @@ static void t_at_the_edge(void)
     setup s;
     clb_edge edge;
     clb_rod_opts opts = CLB_ZERO;
+    clb_trace trace;
     double measured;
     setup_init(&s, two_layers, 3, NULL, 80, CLB_MSE);
     EQUAL(clb_edge_predict(&s.net, &s.data, 1, 600, &opts, 1, &edge), CLB_OK);
-    measured = trained_drift(&s, 1, 600, &opts);
+    EQUAL(clb_train(&s.net, &s.data, 1, 600, NULL, &trace), CLB_OK);
+    measured = clb_trace_drift(&trace, 1);
+    CHECK(fabs(trace.flow[0] + trace.oscillation[0] - measured) <= TOL(1e-12, 1e-4) * measured);
+    CHECK(trace.oscillation[0] > 0.9 * measured);               /* the run says so itself */
+    clb_trace_free(&trace);
     NOTE("predicted %g, measured %g", edge.drift[0], measured);
     CHECK(measured > 1);
     CHECK(fabs(edge.drift[0] / measured - 1) < 0.15);
