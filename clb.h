@@ -5268,7 +5268,16 @@ CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_
  * This file includes itself there once an instruction set; every function of such a pass is
  * compiled for that set alone.
  *
- * R is a vector of CLBI_W clb_reals, D one of CLBI_DW doubles; a mask: the first `count` lanes. */
+ * R is a vector of CLBI_W clb_reals, D one of CLBI_DW doubles; a mask: the first `count` lanes.
+ * What an operation promises lane by lane, on every instruction set:
+ *   ADD SUB MUL DIV, FMA, sqrt   one IEEE rounding; NaN in, NaN out (which NaN: not promised)
+ *   LARGER(a, b)                 a > b ? a : b, so b where either is NaN, and b of 0 and -0
+ *   D_UNDER(a, b, x, y)          a <= b ? x : y, so y where either is NaN
+ *   ABOVE_ZERO(z)                z > 0: false for NaN, 0 and -0;  IF_POSITIVE(z, x): else +0
+ *   EQUAL(a, b)                  a == b: false for NaN, true for 0 and -0
+ *   LOADM, STOREM                lanes behind the mask: +0 when loaded, memory not touched
+ *   LOW HIGH LANES PAIRS TURN    bits moved, nothing computed
+ * No operation adds the lanes of a vector: sums go by the tree that the kernel names. */
 
 /* KERNEL matmul   c_ij = fma(a_ik, b_kj, c_ij), k = 0..K-1 ascending; c_ij starts at 0, or at C
  * with acc. a_ik = a[i ai + k ak], b_kj = b[j bj + k bk], c_ij = C[i ldc + j]. What happens to a
@@ -5804,13 +5813,9 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_SUFFIX     avx512
 #define CLBI_FOR        CLBI_TARGET("avx512f,avx2,fma")
 #define CLBI_ROWS       512
+#define CLBI_V(op)      _mm512_##op
 #define CLBI_DW         8
 #define CLBI_D          __m512d
-#define CLBI_D_ZERO()   _mm512_setzero_pd()
-#define CLBI_D_SET(x)   _mm512_set1_pd(x)
-#define CLBI_D_READ(p)  _mm512_loadu_pd(p)
-#define CLBI_D_OP(op)   _mm512_##op##_pd
-#define CLBI_D_STORE(p, v) _mm512_storeu_pd(p, v)
 #define CLBI_D_UNDER(a, b, x, y) _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LE_OQ), y, x)
 #define CLBI_D_ALL_UNDER(a, b) (_mm512_cmp_pd_mask(a, b, _CMP_LE_OQ) == 0xff)
 #define CLBI_D_EXPONENT(v) _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(v), 52))
@@ -5818,16 +5823,10 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_D_PICK(p, k) \
     _mm512_permutex2var_pd(_mm512_loadu_pd(p), _mm512_cvtepi32_epi64(_mm512_cvtpd_epi32(k)), \
                            _mm512_loadu_pd((p) + 8))
-#ifdef CLB_NO_FMA
-#define CLBI_D_FMA(a, b, c) _mm512_add_pd(_mm512_mul_pd(a, b), c)
-#else
-#define CLBI_D_FMA(a, b, c) _mm512_fmadd_pd(a, b, c)
-#endif
 #ifdef CLB_SINGLE
 #define CLBI_W          16
 #define CLBI_R          __m512
 #define CLBI_M          __mmask16
-#define CLBI_O(op)      _mm512_##op##_ps
 #define CLBI_MASK(n)    ((__mmask16)((1u << (n)) - 1u))
 #define CLBI_COMPARE(a, b, how) _mm512_cmp_ps_mask(a, b, how)
 #define CLBI_D_LOAD(p)  _mm512_cvtps_pd(_mm256_loadu_ps(p))
@@ -5837,7 +5836,6 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_W          8
 #define CLBI_R          __m512d
 #define CLBI_M          __mmask8
-#define CLBI_O(op)      _mm512_##op##_pd
 #define CLBI_MASK(n)    ((__mmask8)((1u << (n)) - 1u))
 #define CLBI_COMPARE(a, b, how) _mm512_cmp_pd_mask(a, b, how)
 #define CLBI_D_LOAD(p)  _mm512_loadu_pd(p)
@@ -5850,37 +5848,15 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_TO_BITS(v)       _mm512_castps_si512(v)
 #define CLBI_FROM_BITS(i)     _mm512_castsi512_ps(i)
 #define CLBI_ISET(u)          _mm512_set1_epi32((int)(u))
-#define CLBI_IADD(a, b)       _mm512_add_epi32(a, b)
-#define CLBI_ISUB(a, b)       _mm512_sub_epi32(a, b)
-#define CLBI_ISHL(a)          _mm512_slli_epi32(a, CLBI_RMANTISSA)
-#define CLBI_ISHR(a)          _mm512_srli_epi32(a, CLBI_RMANTISSA)
 #else
 #define CLBI_TO_BITS(v)       _mm512_castpd_si512(v)
 #define CLBI_FROM_BITS(i)     _mm512_castsi512_pd(i)
 #define CLBI_ISET(u)          _mm512_set1_epi64((long long)(u))
-#define CLBI_IADD(a, b)       _mm512_add_epi64(a, b)
-#define CLBI_ISUB(a, b)       _mm512_sub_epi64(a, b)
-#define CLBI_ISHL(a)          _mm512_slli_epi64(a, CLBI_RMANTISSA)
-#define CLBI_ISHR(a)          _mm512_srli_epi64(a, CLBI_RMANTISSA)
 #endif
 #define CLBI_IOR(a, b)        _mm512_or_si512(a, b)
-#define CLBI_ADD(a, b)        CLBI_O(add)(a, b)
-#define CLBI_SUB(a, b)        CLBI_O(sub)(a, b)
-#define CLBI_DIV(a, b)        CLBI_O(div)(a, b)
-#define CLBI_LARGER(a, b)     CLBI_O(max)(a, b)
-#define CLBI_ZERO()           CLBI_O(setzero)()
-#define CLBI_SET(x)           CLBI_O(set1)(x)
-#define CLBI_LOAD(p)          CLBI_O(loadu)(p)
-#define CLBI_STORE(p, v)      CLBI_O(storeu)(p, v)
 #define CLBI_STREAM(p, v)     CLBI_O(stream)(p, v)
 #define CLBI_LOADM(p, m)      CLBI_O(maskz_loadu)(m, p)
 #define CLBI_STOREM(p, m, v)  CLBI_O(mask_storeu)(p, m, v)
-#define CLBI_MUL(a, b)        CLBI_O(mul)(a, b)
-#ifdef CLB_NO_FMA
-#define CLBI_FMA(a, b, c)     CLBI_O(add)(CLBI_O(mul)(a, b), c)
-#else
-#define CLBI_FMA(a, b, c)     CLBI_O(fmadd)(a, b, c)
-#endif
 #define CLBI_TRUTH              CLBI_M
 #define CLBI_EQUAL(a, b)        CLBI_COMPARE(a, b, _CMP_EQ_OQ)
 #define CLBI_ABOVE_ZERO(z)      CLBI_COMPARE(z, CLBI_ZERO(), _CMP_GT_OQ)
@@ -5898,8 +5874,6 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_HALVES(p, q) \
     _mm512_insertf64x4(_mm512_castpd256_pd512(_mm256_loadu_pd(p)), _mm256_loadu_pd(q), 1)
 #endif
-#define CLBI_LOW(a, b)          CLBI_O(unpacklo)(a, b)
-#define CLBI_HIGH(a, b)         CLBI_O(unpackhi)(a, b)
 #include CLB_HEADER_NAME
 #endif
 
@@ -5907,28 +5881,18 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_SUFFIX     avx2
 #define CLBI_FOR        CLBI_TARGET("avx2,fma")
 #define CLBI_ROWS       256
+#define CLBI_V(op)      _mm256_##op
 #define CLBI_DW         4
 #define CLBI_D          __m256d
-#define CLBI_D_ZERO()   _mm256_setzero_pd()
-#define CLBI_D_SET(x)   _mm256_set1_pd(x)
-#define CLBI_D_READ(p)  _mm256_loadu_pd(p)
-#define CLBI_D_OP(op)   _mm256_##op##_pd
-#define CLBI_D_STORE(p, v) _mm256_storeu_pd(p, v)
 #define CLBI_D_UNDER(a, b, x, y) _mm256_blendv_pd(y, x, _mm256_cmp_pd(a, b, _CMP_LE_OQ))
 #define CLBI_D_ALL_UNDER(a, b) (_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LE_OQ)) == 0xf)
 #define CLBI_D_EXPONENT(v) _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(v), 52))
 #define CLBI_D_ABS(v)      _mm256_andnot_pd(_mm256_set1_pd(-0.0), v)
 #define CLBI_D_PICK(p, k)  _mm256_i32gather_pd(p, _mm256_cvtpd_epi32(k), 8)
-#ifdef CLB_NO_FMA
-#define CLBI_D_FMA(a, b, c) _mm256_add_pd(_mm256_mul_pd(a, b), c)
-#else
-#define CLBI_D_FMA(a, b, c) _mm256_fmadd_pd(a, b, c)
-#endif
 #define CLBI_M          __m256i
 #ifdef CLB_SINGLE
 #define CLBI_W          8
 #define CLBI_R          __m256
-#define CLBI_O(op)      _mm256_##op##_ps
 #define CLBI_AND(a, b)  _mm256_and_ps(a, b)
 #define CLBI_MASK(n) \
     _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - (n)))
@@ -5939,7 +5903,6 @@ static clb_real *clbi_on_line(clb_real *p)
 #else
 #define CLBI_W          4
 #define CLBI_R          __m256d
-#define CLBI_O(op)      _mm256_##op##_pd
 #define CLBI_AND(a, b)  _mm256_and_pd(a, b)
 #define CLBI_MASK(n) \
     _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - 2 * (n)))
@@ -5952,36 +5915,14 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_TO_BITS(v)       _mm256_castps_si256(v)
 #define CLBI_FROM_BITS(i)     _mm256_castsi256_ps(i)
 #define CLBI_ISET(u)          _mm256_set1_epi32((int)(u))
-#define CLBI_IADD(a, b)       _mm256_add_epi32(a, b)
-#define CLBI_ISUB(a, b)       _mm256_sub_epi32(a, b)
-#define CLBI_ISHL(a)          _mm256_slli_epi32(a, CLBI_RMANTISSA)
-#define CLBI_ISHR(a)          _mm256_srli_epi32(a, CLBI_RMANTISSA)
 #else
 #define CLBI_TO_BITS(v)       _mm256_castpd_si256(v)
 #define CLBI_FROM_BITS(i)     _mm256_castsi256_pd(i)
 #define CLBI_ISET(u)          _mm256_set1_epi64x((long long)(u))
-#define CLBI_IADD(a, b)       _mm256_add_epi64(a, b)
-#define CLBI_ISUB(a, b)       _mm256_sub_epi64(a, b)
-#define CLBI_ISHL(a)          _mm256_slli_epi64(a, CLBI_RMANTISSA)
-#define CLBI_ISHR(a)          _mm256_srli_epi64(a, CLBI_RMANTISSA)
 #endif
 #define CLBI_IOR(a, b)        _mm256_or_si256(a, b)
-#define CLBI_ADD(a, b)        CLBI_O(add)(a, b)
-#define CLBI_SUB(a, b)        CLBI_O(sub)(a, b)
-#define CLBI_DIV(a, b)        CLBI_O(div)(a, b)
-#define CLBI_LARGER(a, b)     CLBI_O(max)(a, b)
-#define CLBI_ZERO()           CLBI_O(setzero)()
-#define CLBI_SET(x)           CLBI_O(set1)(x)
-#define CLBI_LOAD(p)          CLBI_O(loadu)(p)
-#define CLBI_STORE(p, v)      CLBI_O(storeu)(p, v)
 #define CLBI_LOADM(p, m)      CLBI_O(maskload)(p, m)
 #define CLBI_STOREM(p, m, v)  CLBI_O(maskstore)(p, m, v)
-#define CLBI_MUL(a, b)        CLBI_O(mul)(a, b)
-#ifdef CLB_NO_FMA
-#define CLBI_FMA(a, b, c)     CLBI_O(add)(CLBI_O(mul)(a, b), c)
-#else
-#define CLBI_FMA(a, b, c)     CLBI_O(fmadd)(a, b, c)
-#endif
 #define CLBI_TRUTH              CLBI_R
 #define CLBI_EQUAL(a, b)        CLBI_O(cmp)(a, b, _CMP_EQ_OQ)
 #define CLBI_ABOVE_ZERO(z)      CLBI_O(cmp)(z, CLBI_ZERO(), _CMP_GT_OQ)
@@ -5997,8 +5938,6 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_LANES(p, off)      _mm256_insertf128_pd(                                             \
     _mm256_castpd128_pd256(_mm_loadu_pd((p)[0] + (off))), _mm_loadu_pd((p)[1] + (off)), 1)
 #endif
-#define CLBI_LOW(a, b)          CLBI_O(unpacklo)(a, b)
-#define CLBI_HIGH(a, b)         CLBI_O(unpackhi)(a, b)
 static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
 #include CLB_HEADER_NAME
 
@@ -19931,6 +19870,44 @@ CLBDEF clb_status clb_chain_net(const clb_chain *chain, const clb_tensors *tenso
  * ========================================================================================== */
 #ifdef CLBI_SUFFIX
 
+/* What AVX2 and AVX-512 call by the same names: CLBI_V(op) is _mm256_op or _mm512_op. */
+#if CLBI_ROWS >= 256
+#define CLBI_D_ZERO()         CLBI_V(setzero_pd)()
+#define CLBI_D_SET(x)         CLBI_V(set1_pd)(x)
+#define CLBI_D_READ(p)        CLBI_V(loadu_pd)(p)
+#define CLBI_D_OP(op)         CLBI_V(op##_pd)
+#define CLBI_D_STORE(p, v)    CLBI_V(storeu_pd)(p, v)
+#ifdef CLB_SINGLE
+#define CLBI_O(op)            CLBI_V(op##_ps)
+#define CLBI_INTEGER(op)      CLBI_V(op##_epi32)
+#else
+#define CLBI_O(op)            CLBI_V(op##_pd)
+#define CLBI_INTEGER(op)      CLBI_V(op##_epi64)
+#endif
+#define CLBI_IADD(a, b)       CLBI_INTEGER(add)(a, b)
+#define CLBI_ISUB(a, b)       CLBI_INTEGER(sub)(a, b)
+#define CLBI_ISHL(a)          CLBI_INTEGER(slli)(a, CLBI_RMANTISSA)
+#define CLBI_ISHR(a)          CLBI_INTEGER(srli)(a, CLBI_RMANTISSA)
+#define CLBI_ADD(a, b)        CLBI_O(add)(a, b)
+#define CLBI_SUB(a, b)        CLBI_O(sub)(a, b)
+#define CLBI_MUL(a, b)        CLBI_O(mul)(a, b)
+#define CLBI_DIV(a, b)        CLBI_O(div)(a, b)
+#define CLBI_LARGER(a, b)     CLBI_O(max)(a, b)
+#define CLBI_ZERO()           CLBI_O(setzero)()
+#define CLBI_SET(x)           CLBI_O(set1)(x)
+#define CLBI_LOAD(p)          CLBI_O(loadu)(p)
+#define CLBI_STORE(p, v)      CLBI_O(storeu)(p, v)
+#define CLBI_LOW(a, b)        CLBI_O(unpacklo)(a, b)
+#define CLBI_HIGH(a, b)       CLBI_O(unpackhi)(a, b)
+#ifdef CLB_NO_FMA
+#define CLBI_FMA(a, b, c)     CLBI_ADD(CLBI_MUL(a, b), c)
+#define CLBI_D_FMA(a, b, c)   CLBI_D_OP(add)(CLBI_D_OP(mul)(a, b), c)
+#else
+#define CLBI_FMA(a, b, c)     CLBI_O(fmadd)(a, b, c)
+#define CLBI_D_FMA(a, b, c)   CLBI_D_OP(fmadd)(a, b, c)
+#endif
+#endif
+
 /* The last k of a tile row by row, so that the first rows are stored while the others are computed
  * (with one vector a row, all k are done): value says what becomes of c_ij, the gate at z. */
 #define CLBI_TILE_END(MR, NV, value)                                                              \
@@ -21331,6 +21308,8 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_R
 #undef CLBI_M
 #undef CLBI_O
+#undef CLBI_V
+#undef CLBI_INTEGER
 #undef CLBI_MASK
 #undef CLBI_COMPARE
 #undef CLBI_ZERO
