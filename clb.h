@@ -1585,9 +1585,9 @@ typedef struct clb_quadratic {
  * g_{t+1} = (I - eta H) g_t; exact for it. Cost n^2/2 evaluations of geo. */
 CLBDEF clb_quadratic clb_spectrum_sum(const clb_spectrum *sp, double eta, size_t T,
                                       clb_mode_rule rule);
-/* Imbalance delta_t of that model at step t. */
-CLBDEF double        clb_spectrum_delta(const clb_spectrum *sp, double eta, size_t t,
-                                        clb_mode_rule rule);
+/* Imbalance delta_t of that model at step t. Errors: CLB_ENOMEM; *delta is then NaN. */
+CLBDEF clb_status    clb_spectrum_delta(const clb_spectrum *sp, double eta, size_t t,
+                                        clb_mode_rule rule, double *delta);
 
 /* ---- the linearised network ------------------------------------------------------------------ */
 
@@ -12842,20 +12842,24 @@ CLBDEF clb_quadratic clb_spectrum_sum(const clb_spectrum *sp, double eta, size_t
     return out;
 }
 
-CLBDEF double clb_spectrum_delta(const clb_spectrum *sp, double eta, size_t t, clb_mode_rule rule)
+CLBDEF clb_status clb_spectrum_delta(const clb_spectrum *sp, double eta, size_t t,
+                                     clb_mode_rule rule, double *delta)
 {
     size_t k, j, n = sp->n;
-    double delta = 0, *g;
+    double sum = 0, *g;
     int use;
-    if (clbi_alloc(&g, n, sizeof *g)) return (double)NAN;
+    clb_status status = clbi_alloc(&g, n, sizeof *g);
+    *delta = (double)NAN;
+    if (status) return status;
     for (k = 0; k < n; ++k) {
         double x = clbi_mode_step(sp, k, eta, rule, &use);
         g[k] = use ? sp->projection[k] * clb_powi(1 - x, t) : 0;             /* g_t along v_k */
     }
     for (k = 0; k < n; ++k)
-        for (j = 0; j < n; ++j) delta += g[k] * g[j] * sp->D[k * n + j];
+        for (j = 0; j < n; ++j) sum += g[k] * g[j] * sp->D[k * n + j];
     CLB_FREE(g);
-    return delta;
+    *delta = sum;
+    return CLB_OK;
 }
 
 /* ---- linearised network --------------------------------------------------------------------- */
@@ -15296,6 +15300,8 @@ CLBDEF clb_status clb_problem_init(clb_problem *problem, const clb_problem_opts 
     memset(problem, 0, sizeof *problem);
     if ((int)o.dataset < 0 || o.dataset >= CLB_DATASET_COUNT) return CLB_EOPTION;
     clb_problem_opts_resolve(&o);
+    if (o.dataset == CLB_XOR && (o.d != 2 || o.K != 2)) return CLB_ESHAPE;
+    if (o.dataset == CLB_SPHERES && o.K != 2) return CLB_ESHAPE;
     clb_rng_seed(&problem->rng, seed);
     problem->rng.normal_mode = mode;
     status = o.data_first ? clbi_problem_data(&o, problem) : clbi_problem_net(&o, problem);

@@ -664,6 +664,8 @@ static clb_status call_spectrum(void *context)
 {
     clb_spectrum sp;
     clb_status status = clb_spectrum_init(&sp, &net, 1, (const double *)context, large, curv.grad);
+    double delta;
+    if (!status) status = clb_spectrum_delta(&sp, 0.1, 3, CLB_MODES_ALL, &delta);
     clb_spectrum_free(&sp);
     return status;
 }

@@ -654,6 +654,12 @@ static void t_published_start(void)
     static const int labels[] = { 1, 3, 3, 0, 0, 4, 4, 0, 4, 1 };
     for (size_t i = 0; i < 10; ++i) EQUAL(p.data.y[i], labels[i]);
     clb_problem_free(&p);
+    clb_problem_opts plane = CLB_ZERO;                                /* XOR lives in the plane */
+    plane.dataset = CLB_XOR, plane.d = 5;
+    CHECK(clb_problem_init(&p, &plane, 1, CLB_NORMAL_EXACT) == CLB_ESHAPE);
+    plane.d = 0;
+    CHECK(clb_problem_init(&p, &plane, 1, CLB_NORMAL_EXACT) == CLB_OK && p.net.m[0] == 2);
+    clb_problem_free(&p);
 }
 
 static const test_case tests[] = {
