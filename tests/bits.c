@@ -6,6 +6,9 @@
  *   cc -std=c99 -O2 -o bits tests/bits.c -lm && ./bits */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
+#ifndef CLB_FREESTANDING
+#include <math.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,9 +260,66 @@ static void bits_pathways(void)
     part("pathways");
 }
 
+static void bits_laws(void)
+{
+    clb_problem_opts opts = CLB_ZERO;
+    clb_problem problem;
+    clb_pass pass;
+    clb_real grad[200];
+    double charges[64];
+    size_t l;
+    opts.n = 20, opts.d = 5, opts.K = 3, opts.m = 6, opts.L = 3, opts.net.bias = -1;
+    need(clb_problem_init(&problem, &opts, 7, CLB_NORMAL_EXACT), "problem");
+    need(clb_pass_init(&pass, &problem.net, &problem.data, CLB_CE), "pass");
+    add(clb_grad(&pass, NULL, grad));
+    for (l = 1; l < 3; ++l) {
+        add(clb_charge(&problem.net, problem.net.theta, l));
+        add(clb_charge_bias(&problem.net, problem.net.theta, l));
+        add(clb_drift_step(&problem.net, grad, l, 0.01));
+        clb_neuron_charges(&problem.net, problem.net.theta, l, charges), add_doubles(6, charges);
+    }
+    clb_matrix_charge(&problem.net, problem.net.theta, 1, charges), add_doubles(36, charges);
+    clb_pass_free(&pass), clb_problem_free(&problem);
+    part("laws");
+}
+
+static void bits_theory(void)
+{
+    static double lambda[256], c[256];
+    clb_problem_opts opts = CLB_ZERO;
+    clb_spectrum sp;
+    clb_quadratic sum;
+    clb_linear_modes modes;
+    clb_problem problem;
+    clb_pass pass;
+    clb_curv curv;
+    double S;
+    opts.n = 10, opts.d = 4, opts.K = 3, opts.m = 5, opts.net.activation = CLB_IDENTITY;
+    need(clb_problem_init(&problem, &opts, 8, CLB_NORMAL_EXACT), "problem");
+    need(clb_pass_init(&pass, &problem.net, &problem.data, CLB_MSE), "pass");
+    need(clb_curv_init(&curv, &pass), "curv");
+    clb_curv_at(&curv, NULL);
+    need(clb_crossover_modes(&curv, lambda, c), "modes");
+    add_doubles(problem.net.P, lambda), add_doubles(problem.net.P, c);
+    add(clb_crossover(problem.net.P, lambda, c, 0.05, 100, NULL));
+    add(clb_crossover_slope(problem.net.P, lambda, c, 0.05, 100));
+    add(clb_geo(0.97, 100)), add(clb_geo(1.0000001, 1000)), add(clb_geo(-0.5, 7));
+    need(clb_spectrum_init_ntk(&sp, &curv, 1), "spectrum");
+    sum = clb_spectrum_sum(&sp, 0.05, 100, CLB_MODES_CLAMPED);
+    add(sum.S), add(sum.diagonal), add(sum.coupling), add(sp.delta0);
+    clb_spectrum_free(&sp);
+    need(clb_linearised(&curv, 0.05, 20, NULL, &S), "linearised"), add(S);
+    need(clb_linear_modes_init(&modes, &problem.net, &problem.data), "linear modes");
+    add_doubles(4, modes.lx), add_doubles(4, modes.d_k), add_doubles(4, modes.rate);
+    clb_linear_modes_free(&modes);
+    clb_curv_free(&curv), clb_pass_free(&pass), clb_problem_free(&problem);
+    part("theory");
+}
+
 int main(void)
 {
     hash = 0xcbf29ce484222325u;
+    printf("%-12s %d\n", "version", CLB_RESULTS_VERSION);
     bits_elementary();
     bits_random();
     bits_kernels();
@@ -268,5 +328,7 @@ int main(void)
     bits_curvature();
     bits_statistics();
     bits_pathways();
+    bits_laws();
+    bits_theory();
     return 0;
 }

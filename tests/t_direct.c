@@ -1,0 +1,177 @@
+/* Functions that other tests reach only by way of others, each against its definition. */
+#define CLB_IMPLEMENTATION
+#include "../clb.h"
+#include "test.h"
+#include "fixture.h"
+
+/* Four pathways of different depth with signals 1/16, 1/4, 1/2, 9: sums, shares and sharpness are
+ * short fractions. */
+static void t_path_mode(void)
+{
+    const size_t depth[] = { 4, 2, 1, 2 };
+    const double u[] = { 0.5, 0.5, 0.5, 3 }, zero[] = { 0, 0, 0, 0 };
+    clb_path_mode mode;
+    EQUAL(clb_path_mode_init(&mode, 4, depth, 2.0, zero), CLB_OK);
+    memcpy(mode.u, u, sizeof u);
+    NEAR(clb_path_mode_sum(&mode), 9.8125, 0);
+    NEAR(clb_path_mode_sum(&mode) - 2, clb_path_mode_residual(&mode), 0);
+    NEAR(clb_path_mode_share(&mode), 9 / 9.8125, 1e-16);
+    NEAR(clb_path_mode_sharpness(&mode), 4 / 64.0 + 2 / 4.0 + 1 + 2 * 9, 1e-15);
+    {
+        double s[] = { 0.0625, 0.25, 0.5, 9 };
+        NEAR_REL(clb_path_mode_gap(&mode), clb_std_pop(4, s) / 0.5, 1e-15);
+    }
+    mode.u[3] = 0.5;                                       /* the largest is now the third */
+    NEAR(clb_path_mode_share(&mode), 0.5 / 1.0625, 1e-16);
+    clb_path_mode_free(&mode);
+}
+
+/* lambda_ij is the quotient of differences sum_p (u_i^2L - u_j^2L)/(u_i^2 - u_j^2), and at i = j the
+ * sharpness of the mode. */
+static void t_path_pair(void)
+{
+    const size_t depth[] = { 3, 5, 1 };
+    const double a[] = { 0.9, 1.1, 0.3 }, b[] = { 0.4, 0.7, 1.2 };
+    double want = 0, own = 0;
+    for (size_t p = 0; p < 3; ++p) {
+        double L = (double)depth[p];
+        want += (pow(a[p], 2 * L) - pow(b[p], 2 * L)) / (a[p] * a[p] - b[p] * b[p]);
+        own += L * pow(a[p], 2 * L - 2);
+    }
+    NEAR_REL(clb_path_pair(3, depth, a, b), want, 1e-14);
+    NEAR_REL(clb_path_pair(3, depth, b, a), want, 1e-14);
+    NEAR_REL(clb_path_pair(3, depth, a, a), own, 1e-14);
+}
+
+/* The operator of a multi-pathway net is its Hessian; a coefficient is one of all of them. */
+static void t_paths(void)
+{
+    const size_t depth[] = { 2, 3 };
+    const clb_real M[] = { 1, (clb_real)0.5, 0, (clb_real)-0.25 };
+    const double A[] = { 1, 0.5, -1, 2 }, B[] = { 0.3, 1, 1, -1 };
+    double C[4];
+    clb_real v[64], y[64], *H;
+    clb_rng rng;
+    clb_linop op;
+    clb_paths paths;
+    EQUAL(clb_paths_init_linear(&paths, 2, depth, 2, M), CLB_OK);
+    CHECK(paths.P == 20);
+    clb_rng_seed(&rng, 3);
+    clb_rng_normal(&rng, paths.P, paths.theta);
+    EQUAL(clb_paths_curve(&paths), CLB_OK);
+    op = clb_paths_op(&paths);
+    CHECK(op.n == paths.P);
+    H = (clb_real *)malloc(paths.P * paths.P * sizeof *H);
+    clb_paths_hessian(&paths, H);
+    clb_rng_normal(&rng, paths.P, v);
+    op.apply(op.context, v, y);
+    for (size_t i = 0; i < paths.P; ++i)
+        NEAR(y[i], clb_dot(paths.P, H + i * paths.P, v), TOL(1e-12, 1e-3));
+    for (size_t p = 0; p < 2; ++p) {
+        clb_paths_coefficients(&paths, p, 2, A, B, C);
+        for (size_t i = 0; i < 4; ++i) {
+            double a[2], b[2];
+            a[0] = A[i / 2], a[1] = A[2 + i / 2], b[0] = B[i % 2], b[1] = B[2 + i % 2];
+            NEAR(clb_paths_coefficient(&paths, p, a, b), C[i], TOL(1e-14, 1e-5));
+        }
+    }
+    free(H);
+    clb_paths_free(&paths);
+}
+
+/* Operators against the products they stand for, from Jacobian products alone: with cross entropy
+ * S_i = (diag p - p p^T)/n by its definition. */
+static void t_curvature_operators(void)
+{
+    const size_t widths[] = { 3, 4, 3 };
+    clb_real v[64], y[64], z[64], q[8 * 3];
+    clb_linop jtj, gn;
+    test_problem s;
+    memset(&s, 0, sizeof s);
+    clb_rng_seed(&s.rng, 2);
+    CHECK(clb_net_init(&s.net, widths, 3, NULL, &s.rng) == CLB_OK);
+    CHECK(clb_data_mixture(&s.data, &s.rng, 8, 3, 3, 1) == CLB_OK);
+    problem_ready(&s, CLB_CE);
+    clb_rng_normal(&s.rng, s.net.P, v);
+    jtj = clb_jtj_op(&s.curv), gn = clb_gauss_newton_op(&s.curv);
+    CHECK(jtj.n == s.net.P && gn.n == s.net.P);
+    memcpy(q, clb_jvp(&s.curv, v), sizeof q);
+    for (size_t i = 0; i < 24; ++i) z[i] = q[i] / 8;
+    clb_vjp(&s.curv, z, y);
+    jtj.apply(jtj.context, v, z);
+    for (size_t i = 0; i < s.net.P; ++i) NEAR(z[i], y[i], TOL(1e-13, 1e-5));
+    for (size_t i = 0; i < 8; ++i) {
+        const clb_real *p = s.pass.p + 3 * i;
+        clb_real mean = p[0] * q[3 * i] + p[1] * q[3 * i + 1] + p[2] * q[3 * i + 2];
+        for (size_t k = 0; k < 3; ++k) z[3 * i + k] = p[k] * (q[3 * i + k] - mean) / 8;
+    }
+    clb_vjp(&s.curv, z, y);
+    gn.apply(gn.context, v, z);
+    for (size_t i = 0; i < s.net.P; ++i) NEAR(z[i], y[i], TOL(1e-13, 1e-5));
+    problem_close(&s);
+}
+
+static void t_net(void)
+{
+    const size_t widths[] = { 3, 5, 2 };
+    clb_net_opts o = CLB_ZERO;
+    clb_net net, again;
+    clb_rng rng;
+    double sum = 0;
+    o.bias = 1;
+    clb_rng_seed(&rng, 9);
+    CHECK(clb_net_init(&net, widths, 3, &o, &rng) == CLB_OK);
+    CHECK(clb_net_alloc(&again, widths, 3, &o) == CLB_OK);
+    clb_rng_seed(&rng, 9);
+    clb_net_draw(&again, &rng);                             /* the draws of clb_net_init */
+    for (size_t i = 0; i < net.P; ++i) SAME_BITS(again.theta[i], net.theta[i]);
+    for (size_t i = 0; i < 5; ++i) {
+        double b = (double)net.theta[net.b[1] + i];
+        sum += b * b;
+    }
+    NEAR_REL(clb_bias_sumsq(&net, net.theta, 1), sum, 1e-14);
+    CHECK(sum > 0 && clb_bias_sumsq(&net, net.theta, 2) == 0);
+    clb_net_free(&net);
+    clb_net_free(&again);
+}
+
+static void t_defaults(void)
+{
+    clb_problem_opts o = CLB_ZERO;
+    clb_problem problem;
+    clb_problem_opts_resolve(&o);
+    CHECK(o.n == 200 && o.d == 20 && o.K == 5 && o.m == 64 && o.L == 2 && o.separation == 2);
+    CHECK(o.test_n == 50);
+    CHECK(clb_problem_init(&problem, NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
+    CHECK(problem.data.n == o.n && problem.net.P == o.m * (o.d + o.K));
+    clb_problem_free(&problem);
+    memset(&o, 0, sizeof o);
+    o.dataset = CLB_SPHERES, o.m = 3;
+    clb_problem_opts_resolve(&o);
+    CHECK(o.d == 10 && o.K == 2 && o.m == 3);
+    NEAR(clb_phase(0.25, 8), 1, 0);                          /* the edge of stability: eta = 2/lambda */
+    NEAR(clb_phase(0.1, 5), 0.25, 1e-16);
+}
+
+/* Means over all seeds, over chosen ones (repeats count), and over those that are finite. */
+static void t_sweep(void)
+{
+    const double nan = (double)NAN, x[] = { 1, 2 }, y[] = { 1, 10, 3, nan, 5, 40 };
+    const uint32_t index[] = { 0, 0, 2, 2, 2 };
+    double mean[2];
+    clb_sweep sweep = CLB_ZERO;
+    sweep.seeds = 3, sweep.n = 2, sweep.x = x, sweep.y = y;
+    clb_sweep_means(&sweep, NULL, 0, mean);
+    CHECK(mean[0] == 3 && isnan(mean[1]));
+    clb_sweep_means(&sweep, index, 5, mean);
+    CHECK(mean[0] == 17 / 5.0 && mean[1] == 28);
+    sweep.survivors = 1;
+    clb_sweep_means(&sweep, NULL, 0, mean);
+    CHECK(mean[0] == 3 && mean[1] == 25);
+}
+
+static const test_case tests[] = {
+    TEST(t_path_mode), TEST(t_path_pair), TEST(t_paths), TEST(t_curvature_operators), TEST(t_net),
+    TEST(t_defaults), TEST(t_sweep)
+};
+TEST_MAIN(tests)
