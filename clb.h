@@ -156,7 +156,7 @@
  *                           FILE *, no environment, no weight files (S26), no assert; required are
  *                           CLB_MALLOC, CLB_REALLOC and CLB_FREE. The linker, or macros of
  *                           these names defined before the include, supply memcpy, memmove,
- *                           memset, memcmp, strlen, strchr, sqrt, fabs, floor, ceil, round,
+ *                           memset, memcmp, strlen, strchr, qsort, sqrt, fabs, floor, ceil, round,
  *                           fmin, fmax, frexp, ldexp, fmaf and, without CLB_NO_FMA, fma.
  *   At run time: environment CLB_ISA=scalar|avx2|avx512|neon, or clb_isa_set().
  *
@@ -2712,6 +2712,7 @@ extern "C" {
 void  *(memcpy)(void *to, const void *from, size_t size);
 void  *(memmove)(void *to, const void *from, size_t size);
 void  *(memset)(void *to, int byte, size_t size);
+void   (qsort)(void *x, size_t count, size_t size, int (*order)(const void *, const void *));
 int    (memcmp)(const void *a, const void *b, size_t size);
 size_t (strlen)(const char *text);
 char  *(strchr)(const char *text, int c);

@@ -132,7 +132,7 @@ $c '-DCLB_MALLOC(n)=0' -I. -x c -fsyntax-only -"
 group_freestanding() {
     allocator="'-DCLB_MALLOC(n)=own_malloc(n)' '-DCLB_REALLOC(p,n)=own_realloc(p,n)' '-DCLB_FREE(p)=own_free(p)'"
     libc="-include stdlib.h '-DCLB_MALLOC(n)=malloc(n)' '-DCLB_REALLOC(p,n)=realloc(p,n)' '-DCLB_FREE(p)=free(p)'"
-    names="strlen(a) memcpy(a,b,c) memmove(a,b,c) memset(a,b,c) memcmp(a,b,c) strchr(a,b) sqrt(a) fabs(a) floor(a) ceil(a)
+    names="strlen(a) memcpy(a,b,c) memmove(a,b,c) memset(a,b,c) memcmp(a,b,c) strchr(a,b) qsort(a,b,c,d) sqrt(a) fabs(a) floor(a) ceil(a)
 round(a) fmin(a,b) fmax(a,b) frexp(a,b) ldexp(a,b) fma(a,b,c) fmaf(a,b,c)"
     mkdir -p "$work/empty"
     : > "$work/empty/limits.h"                    # the one that gcc's <limits.h> goes on to
@@ -141,6 +141,7 @@ round(a) fmin(a,b) fmax(a,b) frexp(a,b) ldexp(a,b) fma(a,b,c) fmaf(a,b,c)"
 void *own_malloc(size_t n), *own_realloc(void *p, size_t n), own_free(void *p);
 void *own_memcpy(void *a, const void *b, size_t c), *own_memmove(void *a, const void *b, size_t c);
 void *own_memset(void *a, int b, size_t c);
+void own_qsort(void *a, size_t b, size_t c, int (*d)(const void *, const void *));
 char *own_strchr(const char *a, int b);
 int own_memcmp(const void *a, const void *b, size_t c);
 size_t own_strlen(const char *a);
