@@ -140,6 +140,14 @@ static void t_inflate(void)
         clb_tensors_free(&t);
         free(f.bytes);
     }
+    file f = corpus("zeros.npz");
+    clb_tensors t;
+    EQUAL(clb_npz_read(&t, f.bytes, f.size, NULL), CLB_OK);
+    EQUAL(clb_tensors_find(&t, "zeros")->array.count, 4000);
+    CHECK(is_zero(clb_tensors_find(&t, "zeros")->array.x, 4000 * sizeof(double)));
+    check_values(&t, "after", 53, 'f');
+    clb_tensors_free(&t);
+    free(f.bytes);
     CHECK(clbi_crc32((const unsigned char *)"123456789", 9) == 0xcbf43926u);
 }
 
@@ -248,6 +256,13 @@ static void t_torch_good(void)
     CHECK(clb_tensors_find(&t, "model.2.bias") != NULL);
     clb_tensors_free(&t);
     free(f.bytes);
+    f = corpus("parameters.pt");                     /* a list of parameters */
+    EQUAL(clb_torch_read(&t, f.bytes, f.size, NULL), CLB_OK);
+    EQUAL(t.count, 4);
+    CHECK(strcmp(t.item[3].name, "3") == 0);
+    EQUAL(t.item[0].array.shape[1], 4);
+    clb_tensors_free(&t);
+    free(f.bytes);
 }
 
 static void t_safetensors_bad(void)
@@ -275,6 +290,8 @@ static void t_safetensors_bad(void)
         { "bad_rest.safetensors", CLB_EFORMAT, "bytes after the last tensor" },
         { "bad_shape.safetensors", CLB_EFORMAT, "shape and data_offsets differ: tensor 'a'" },
         { "bad_tiny.safetensors", CLB_ETRUNCATED, "cut short" },
+        { "bad_metadata_twice.safetensors", CLB_EFORMAT, "stands there twice" },
+        { "bad_control.safetensors", CLB_EFORMAT, "a name was expected" },
         { "bad_twice.safetensors", CLB_EFORMAT, "two arrays have the name 'a'" },
         { "bad_zero.safetensors", CLB_EFORMAT, "a zero byte in the name 'a?b'" } };
     check_bad(clb_safetensors_read, bad, sizeof bad / sizeof bad[0]);

@@ -77,6 +77,9 @@ def make_npz():
     members += [("fortran.npy", npy(np.asfortranarray(values((3, 4))))), ("scalar.npy", npy(values(()))),
                 ("empty.npy", npy(values((0, 3)))), ("readme.txt", b"no array")]
     save("types.npz", zipped(members, zipfile.ZIP_DEFLATED))
+    zeros = io.BytesIO()
+    np.savez_compressed(zeros, zeros=np.zeros(4000), after=values(3))
+    save("zeros.npz", zeros.getvalue())              # matches of the greatest length
     fixed = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_FIXED)
     raw = npy(values((3, 4)))
     save("fixed.npz", deflated(raw, packed=fixed.compress(raw) + fixed.flush()))
@@ -186,6 +189,9 @@ def make_bad_safetensors():
     bad("rank", {"a": entry("F64", [2] + [1] * 8, 0, 16)})
     bad("nested", b'{"a":' + b'[' * 5000 + b']' * 5000 + b'}')
     bad("metadata", b'{"__metadata__":{"a":1},"a":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}}')
+    bad("metadata_twice", b'{"__metadata__":{"a":"1"},"__metadata__":{"a":"2"},'
+                          b'"a":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}}')
+    bad("control", b'{"a\x01":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}}')
     bad("zero", b'{"a\\u0000b":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}}')
     bad("escape", b'{"a\\ud800":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}}')
     bad("end", b'{"a":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}} x')
@@ -200,6 +206,7 @@ def torch_bytes(thing, **more):
 
 
 def make_torch():
+    torch.manual_seed(0)
     t = {n: torch.from_numpy(values((2, 3), d)) for n, d in
          dict(f8="<f8", f4="<f4", f2="<f2", i8="<i8", i4="<i4", i2="<i2", i1="|i1", u1="|u1", b1="|b1").items()}
     t["bf16"] = torch.from_numpy(values((2, 3), "<f4")).bfloat16()
