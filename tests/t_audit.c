@@ -206,6 +206,26 @@ static void t_missing(void)
     run_free(&r);
 }
 
+/* At the start of a run there is no velocity, which is a law too: files from the middle of a run break
+ * it, unless it is said that they are. */
+static void t_start(void)
+{
+    run r = heavy_ball(15, 0);
+    clb_audit_opts o;
+    clb_audit a;
+    memset(&o, 0, sizeof o);
+    for (o.middle = 0; o.middle < 2; ++o.middle) {
+        EQUAL(clb_audit_run(&a, &r.net, (const double *const *)(r.theta + 10), r.count - 10, &o), CLB_OK);
+        NOTE("%s", a.text);
+        EQUAL(a.method, CLB_METHOD_HEAVY_BALL);
+        check_measured(a.momentum, 0.9);
+        EQUAL(a.events, o.middle ? 0 : 1);
+        if (!o.middle) EQUAL(a.event[0].step, 0);
+        clb_audit_free(&a);
+    }
+    run_free(&r);
+}
+
 static void t_frozen(void)
 {
     run r = heavy_ball(13, 0);
@@ -355,5 +375,5 @@ static void t_chain_bad(void)
 
 static const test_case tests[] = {
     TEST(t_methods), TEST(t_drift), TEST(t_no_law), TEST(t_edited), TEST(t_missing),
-    TEST(t_frozen), TEST(t_bad_input), TEST(t_chain), TEST(t_chain_bad) };
+    TEST(t_start), TEST(t_frozen), TEST(t_bad_input), TEST(t_chain), TEST(t_chain_bad) };
 TEST_MAIN(tests)
