@@ -35,6 +35,8 @@
 #include "modes.h"
 #include "linear.h"
 #include "switches.h"
+#include "spectral.h"
+#include "predictors.h"
 
 /* --- what a program prints -------------------------------------------------------------------- */
 
