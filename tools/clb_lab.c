@@ -256,7 +256,7 @@ static const struct lab_option { int commands; kit_opt opt; } lab_option[] = {
                           set_probes, &lab.probes } },
     { SPECTRUM, { "dry-run", 0, NULL, "say memory and time, compute nothing", LAB_FLAG(dry_run) } },
     { SPECTRUM, { "seed", 0, "N", "of the random numbers [1]", set_seed, &lab.seed } },
-    { PREDICT | TRAIN, { "lr", 0, "LIST", "step sizes [0.01 to 1; Adam 0.001 to 0.03]", set_rates,
+    { PREDICT | TRAIN, { "lr", 0, "LIST", "step sizes [0.03 to 3; Adam 0.001 to 0.03]", set_rates,
                          &lab.lr } },
     { PREDICT | TRAIN, { "steps", 0, "N", "updates [1000; train 2000]", set_count, &lab.steps } },
     { TRAIN, { "seeds", 0, "LIST", "1,2 or 1..5: start weights and batches [1]", kit_set_seeds,
@@ -313,7 +313,7 @@ static const char *lab_command_name(int command)
 
 static void lab_defaults(lab_options *o)
 {
-    static const double rates[] = { 0.01, 0.03, 0.1, 0.3, 1 }, adam[] = { 0.001, 0.003, 0.01, 0.03 };
+    static const double rates[] = { 0.03, 0.1, 0.3, 1, 3 }, adam[] = { 0.001, 0.003, 0.01, 0.03 };
     int train = o->command == TRAIN;
     if (!o->optimizer.n) o->optimizer.n = 1;
     if (!o->loss.n) o->loss.at[0] = 1, o->loss.n = 1, o->ce = 1;

@@ -225,15 +225,15 @@ static void lab_words_fit(kit *x, kit_table *t, kit_rows rows)
     if (*gone) kit_text(t, kit_print(x, "%zu of %zu runs diverged, at lr %s.", kit_diverged(rows),
                                      rows.n, gone));
     if (!best) return;
-    if (late)
-        kit_text(t, kit_print(x, "In %zu of %zu runs the loss on the rows kept aside rose by more than "
-                 "a tenth after its lowest point; --patience stops there.", late, rows.n));
     kit_text(t, lab_job.has_valid
         ? kit_print(x, "Best on the rows kept aside: %s, loss %.4g and accuracy %.1f %% (training "
                     "rows: %.4g and %.1f %%).", lab_label(x, best), best->valid_loss,
                     100 * best->valid_accuracy, best->final_loss, 100 * best->accuracy)
         : kit_print(x, "Lowest training loss: %.4g at %s, accuracy %.1f %%.", best->final_loss,
                     lab_label(x, best), 100 * best->accuracy));
+    if (late)
+        kit_text(t, kit_print(x, "In %zu of %zu runs the loss on the rows kept aside rose by more than "
+                 "a tenth after its lowest point; --patience stops there.", late, rows.n));
 }
 
 static void lab_words_law(kit *x, kit_table *t, kit_rows rows)
@@ -259,11 +259,9 @@ static void lab_words_law(kit *x, kit_table *t, kit_rows rows)
         kit_text(t, kit_print(x, "No law holds in %zu of %zu runs: the charges moved at first order "
                  "in the step, by up to %.3g. The law needs an activation like ReLU and an optimiser "
                  "that adds up gradients.", lawless, n, first));
-    kit_text(t, low < high
-        ? kit_print(x, "The charges themselves moved by %.2g to %.2g %% of the squared weights: the "
-                    "law holds to first order, and %s.", low, high, plain == n
-                    ? "the steps are finite" : "decay, or what has no law, moves them faster")
-        : kit_print(x, "The charges themselves moved by %.2g %% of the squared weights.", low));
+    kit_text(t, kit_print(x, "%s moved by %s%.2g %% of the squared weights.",
+             plain == n ? "With infinitely small steps the charges would not move; here they"
+                        : "The charges", low < high ? kit_print(x, "%.2g to ", low) : "", high));
 }
 
 static void lab_words_edge(kit *x, kit_table *t, kit_rows rows)
@@ -275,8 +273,9 @@ static void lab_words_edge(kit *x, kit_table *t, kit_rows rows)
         if (lab_picks_edge(lab_at(rows, i))
             && (!first || lab_at(rows, i)->edge_step < first->edge_step)) first = lab_at(rows, i);
     if (first)
-        kit_text(t, kit_print(x, "The edge of stability is reached at lr %s, earliest at step %.0f "
-                 "(%s)%s%s.", reached, first->edge_step, lab_label(x, first),
+        kit_text(t, kit_print(x, "The edge of stability is reached at lr %s, first at step %.0f%s%s%s.",
+                 reached, first->edge_step,
+                 rows.n > 1 ? kit_print(x, " of %s", lab_label(x, first)) : "",
                  *below ? "; it is not reached at lr " : "", below));
     else if (*below)
         kit_text(t, "No run reaches the edge of stability: sharpness stays below the limit.");
