@@ -27,6 +27,7 @@
 #include "paper.h"
 #include "checkpoints.h"
 #include "sweeps.h"
+#include "gates.h"
 #include "laws.h"
 #include "edge.h"
 #include "mnist.h"
