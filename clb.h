@@ -167,7 +167,7 @@
  *     cc -O2 -c clb.c && cc -O2 -o program program.c clb.o -lm
  *   A program that stands alone (it defines CLB_IMPLEMENTATION) links with such an object too:
  *     cc -O2 -DCLB_DECLARATIONS_ONLY -o e05 examples/e05_drift_scaling.c clb.o -lm
- *   Macros that change types or behaviour (CLB_SINGLE, CLB_NO_STDIO, ...) are the same in all files.
+ *   Macros that change types or behaviour (CLB_SINGLE, CLB_NO_STDIO, ...) are alike in all files.
  *
  * 7  NUMERICAL CONTRACT
  *
@@ -308,7 +308,7 @@ typedef char clbi_constants_are_double[sizeof(1.0) == sizeof(double) ? 1 : -1];
     !defined(CLB_FREESTANDING)
 /* libc's, chosen in the implementation */
 #else
-#error "clb.h: define all of CLB_MALLOC(n), CLB_REALLOC(p,n), CLB_FREE(p), or none (freestanding: all)"
+#error "clb.h: define CLB_MALLOC(n), CLB_REALLOC(p,n), CLB_FREE(p), or none (freestanding: all)"
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -1013,14 +1013,14 @@ typedef struct clb_observer {
 
 /* Step size of update t = 0, 1, ...; all zero: eta_t = eta. With t' = t - warmup, t' >= 0:
  *   CLB_CONSTANT   eta          CLB_COSINE   eta (floor + (1 - floor) (1 + cos(pi t'/span))/2),
- *   CLB_STAIRS     eta factor^floor(t'/every)         span = horizon - warmup; eta floor behind it */
+ *   CLB_STAIRS     eta factor^floor(t'/every)         span = horizon - warmup; eta floor at last */
 typedef enum clb_schedule_kind { CLB_CONSTANT, CLB_COSINE, CLB_STAIRS,
                                  CLB_SCHEDULE_COUNT } clb_schedule_kind;
 typedef struct clb_schedule {
-    double          (*call)(void *context, size_t t);  /* eta_t itself, >= 0; the rest is then idle   */
+    double          (*call)(void *context, size_t t);  /* eta_t itself, >= 0; the rest is idle */
     void             *context;
-    size_t            warmup;       /* eta_t = eta (t+1)/(warmup+1) for t < warmup                 */
-    size_t            horizon;      /* cosine, required: updates until the floor, warmup included  */
+    size_t            warmup;       /* eta_t = eta (t+1)/(warmup+1) for t < warmup                */
+    size_t            horizon;      /* cosine, required: updates until the floor, warmup included */
     size_t            every;        /* stairs, required                                           */
     double            factor;       /* stairs: 0 -> 0.1                                           */
     double            floor;        /* cosine: share of eta that it ends at, in [0, 1]            */
@@ -1030,8 +1030,8 @@ typedef struct clb_schedule {
 CLBDEF double clb_schedule_eta(const clb_schedule *schedule, double eta, size_t t);
 
 /* What an optimiser carries from step to step, for runs in several calls: T updates in calls of T/4
- * with one state are T updates in one call, bit for bit, schedule, batches and generator included. A
- * state belongs to one net, data set, optimiser and batch size. */
+ * with one state are T updates in one call, bit for bit, schedule, batches and generator included.
+ * A state belongs to one net, data set, optimiser and batch size. */
 typedef struct clb_train_state {
     size_t        t;            /* updates done                                                   */
     size_t        P, n;         /* of the net; of the data, 0 without batches                     */
@@ -1045,8 +1045,9 @@ typedef struct clb_train_state {
 } clb_train_state;
 
 /* Early stopping: every so many updates, and at the end, the loss on the data kept aside; after
- * `patience` looks in a row that do not find a smaller one the run ends. The net then has the weights
- * of the best look, also after a run that went to its end or diverged; the trace is that of the run. */
+ * `patience` looks in a row that do not find a smaller one the run ends. The net then has the
+ * weights of the best look, also after a run that went to its end or diverged; the trace is that of
+ * the run. */
 typedef struct clb_early_stop {
     const clb_data *data;
     size_t          every;      /* 0 -> 10 updates                                                */
@@ -1057,13 +1058,13 @@ typedef struct clb_early_stop {
 } clb_early_stop;
 
 /* Threads for one run. A step is cut into tasks that write to different places: rows of the forward
- * and backward pass, columns of the weight gradients. Every element keeps its order of operations, so
- * the bits are the same for any number of threads, and any order of the tasks. Small problems (below
- * about a million rows times parameters) run on the caller's thread alone. */
+ * and backward pass, columns of the weight gradients. Every element keeps its order of operations,
+ * so the bits are the same for any number of threads, and any order of the tasks. Small problems
+ * (below about a million rows times parameters) run on the caller's thread alone. */
 typedef struct clb_threads {
     size_t count;       /* 0, 1 -> the caller's thread alone                                      */
-    /* do task(context, i) for i = 0..tasks-1, in any order and at the same time, and return when all
-     * are done; NULL -> OpenMP where the build has it, else one after the other */
+    /* do task(context, i) for i = 0..tasks-1, in any order and at the same time, and return when
+     * all are done; NULL -> OpenMP where the build has it, else one after the other */
     void (*run)(void *pool, size_t tasks, void (*task)(void *context, size_t i), void *context);
     void  *pool;        /* for run                                                                */
 } clb_threads;
@@ -1092,29 +1093,29 @@ typedef struct clb_train_opts {
 } clb_train_opts;                      /* NULL: MSE, full-batch GD                                */
 
 CLBDEF void clb_train_opts_resolve(clb_train_opts *opts);      /* zeros -> the values really used */
-/* A state at rest for runs with these opts (optimizer and batch count). Errors: CLB_ESIZE, CLB_ENOMEM;
- * *state is then zeroed. Free takes a zeroed state too. */
+/* A state at rest for runs with these opts (optimizer and batch count). Errors: CLB_ESIZE,
+ * CLB_ENOMEM; *state is then zeroed. Free takes a zeroed state too. */
 CLBDEF clb_status clb_train_state_init(clb_train_state *state, const clb_net *net,
                                        const clb_data *data, const clb_train_opts *opts);
 CLBDEF void       clb_train_state_free(clb_train_state *state);
 
-/* What a run leaves behind. Rows t = 0..T-1 hold the state before update t, row T the end; a run that
- * stopped early ends with row `steps`. After divergence the loss at `steps` and every row behind it
- * are NaN.
+/* What a run leaves behind. Rows t = 0..T-1 hold the state before update t, row T the end; a run
+ * that stopped early ends with row `steps`. After divergence the loss at `steps` and every row
+ * behind it are NaN.
  *
- * The law of charge l is about  upper_l |W_{l+1}|^2 - lower_l (|W_l|^2 + |b_l|^2), which the gradient
- * flow conserves: with r the rates of the layers and k the degree of the activation (1 where it has
- * none), upper = k/r_{l+1}, lower = 1/r_l. Weight decay times unequal rates has no closed law: the
- * term of l2 is then taken from the weights, as part of the flow.
+ * The law of charge l is about  upper_l |W_{l+1}|^2 - lower_l (|W_l|^2 + |b_l|^2), which the
+ * gradient flow conserves: with r the rates of the layers and k the degree of the activation (1
+ * where it has none), upper = k/r_{l+1}, lower = 1/r_l. Weight decay times unequal rates has no
+ * closed law: the term of l2 is then taken from the weights, as part of the flow.
  * Its change over the run is `predicted`, and with the updates s_t = theta_t - theta_{t+1} (without
  * decoupled decay) and D the matrix of that quadratic form
- *   predicted = flow + oscillation,    oscillation = sum_{t>=1} b_t^T D b_t,  b_t = (s_{t-1} - s_t)/2
+ *   predicted = flow + oscillation,  oscillation = sum_{t>=1} b_t^T D b_t,  b_t = (s_{t-1} - s_t)/2
  * for gradient descent, where the other half of
  *   s_{t-1}^T D s_{t-1} + s_t^T D s_t = 2 (a_t^T D a_t + b_t^T D b_t),     a_t = (s_{t-1} + s_t)/2
- * is the flow part: sum_{t>=1} a_t^T D a_t, and half of the first and of the last s_t^T D s_t, which
- * have one neighbour only. With momentum or decay the law is a linear recursion with s_t^T D s_t as
- * its input; oscillation is what it makes of b_t^T D b_t (0 at the first step), flow the rest.
- * Below the edge of stability oscillation is small; at the edge it is nearly all. */
+ * is the flow part: sum_{t>=1} a_t^T D a_t, and half of the first and of the last s_t^T D s_t,
+ * which have one neighbour only. With momentum or decay the law is a linear recursion with s_t^T D
+ * s_t as its input; oscillation is what it makes of b_t^T D b_t (0 at the first step), flow the
+ * rest. Below the edge of stability oscillation is small; at the edge it is nearly all. */
 typedef struct clb_trace {
     size_t  L, T;
     size_t  steps;          /* updates done: T unless diverged or stopped                         */
@@ -1154,38 +1155,39 @@ typedef struct clb_trace {
  * Returns CLB_EDIVERGED with trace->steps = the number of updates after which loss or charge were
  * beyond their limits (T: after the last), trace valid up to there; CLB_EFROZEN
  * (an observer holds slopes in a run with batches); CLB_ESCHEDULE (a list that does not ascend,
- * a step size that is negative or not finite); CLB_EBATCH; CLB_EOPTIMIZER (unknown, or a state made for
- * another run); CLB_EOPTION; CLB_ESIZE; CLB_ENOMEM. */
+ * a step size that is negative or not finite); CLB_EBATCH; CLB_EOPTIMIZER (unknown, or a state made
+ * for another run); CLB_EOPTION; CLB_ESIZE; CLB_ENOMEM. */
 CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size_t T,
                             const clb_train_opts *opts, clb_trace *trace);
 CLBDEF void       clb_trace_free(clb_trace *trace);
 /* Peak bytes of clb_train, with its trace or (with_trace = 0) without; what observers allocate is
- * aside; 0 if they overflow. With P parameters: 2P to 6P reals (gradient, the one before if there is a
- * trace, direction, state of the optimiser if it is not the caller's), a pass of a block of rows (about 28 or 256 KiB of the
- * widest layer, and 48 rows at least, or all) with its outputs twice, 2P + nK reals (a whole pass too
- * where observers look or batches are drawn; one of the data of early stopping, and P reals), (T+1)(4L+2)
- * doubles of trace. */
+ * aside; 0 if they overflow. With P parameters: 2P to 6P reals (gradient, the one before if there
+ * is a trace, direction, state of the optimiser if it is not the caller's), a pass of a block of
+ * rows (about 28 or 256 KiB of the widest layer, and 48 rows at least, or all) with its outputs
+ * twice, 2P + nK reals (a whole pass too where observers look or batches are drawn; one of the data
+ * of early stopping, and P reals), (T+1)(4L+2) doubles of trace. */
 CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
                                   const clb_train_opts *opts, int with_trace);
 
 #ifndef CLB_NO_STDIO
 /* A trace as a file, rows 0..steps. CSV: a line of names, then one row a step with
- *   t, loss, step, W1.., b1.. (|W_l|^2, |b_l|^2), G1.., g1.. (|G_l|^2, |g_{b_l}|^2), C1.. (clb_trace_law)
- * always with a decimal point, every bit kept; what the last row has no value for is empty. NPZ: the
- * arrays of the struct under their names, float64. Errors: CLB_EIO, CLB_ESIZE, CLB_ENOMEM. */
+ *   t, loss, step, W1.., b1.. (|W_l|^2, |b_l|^2), G1.., g1.. (|G_l|^2, |g_{b_l}|^2),
+ *   C1.. (clb_trace_law)
+ * always with a decimal point, every bit kept; what the last row has no value for is empty. NPZ:
+ * the arrays of the struct under their names, float64. Errors: CLB_EIO, CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_trace_csv_save(const clb_trace *trace, const char *path);
 CLBDEF clb_status clb_trace_npz_save(const clb_trace *trace, const char *path);
 #endif
 
-/* Largest curvature lambda at which a quadratic loss lambda x^2/2 does not grow under these opts with
- * step size eta: 2/eta for gradient descent; with momentum beta, l2 and decay
+/* Largest curvature lambda at which a quadratic loss lambda x^2/2 does not grow under these opts
+ * with step size eta: 2/eta for gradient descent; with momentum beta, l2 and decay
  *   heavy ball (1+beta) (2/eta - decay) - l2,   Nesterov (1+beta)/(1+2 beta) (2/eta - decay) - l2.
- * NaN for Adam, whose limit depends on its second moment, and with rates of layers. opts NULL: gradient
- * descent. */
+ * NaN for Adam, whose limit depends on its second moment, and with rates of layers. opts NULL:
+ * gradient descent. */
 CLBDEF double clb_stability_limit(const clb_train_opts *opts, double eta);
 
-/* Sharpness, top eigenvalues and charges along a training, from one call. The first members say what
- * is wanted; clb_train_watched fills in the rest, one row a look. */
+/* Sharpness, top eigenvalues and charges along a training, from one call. The first members say
+ * what is wanted; clb_train_watched fills in the rest, one row a look. */
 typedef struct clb_watch {
     size_t        every;        /* 0 -> T/100, at least 1: updates between looks                  */
     const size_t *at;           /* or an ascending list of looks                                  */
@@ -1643,7 +1645,8 @@ typedef struct clb_linear_modes {
     double  factor;             /* (2/K)^2 (m-d)/(3d): d_k/c_k expected at the default draw       */
     void   *arena;
 } clb_linear_modes;
-/* Errors: CLB_EOPTION (not two bias-free identity layers), those of clb_pass_init and clb_jacobi. */
+/* Errors: CLB_EOPTION (not two bias-free identity layers), those of clb_pass_init and
+ * clb_jacobi. */
 CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *net,
                                         const clb_data *data);
 CLBDEF void       clb_linear_modes_free(clb_linear_modes *modes);
@@ -1882,8 +1885,8 @@ typedef struct clb_path_mode {
 /* u_p = alpha_p^(1/L_p), so that s_p(0) = alpha_p >= 0.
  * Errors: CLB_EPATHS, CLB_EDEPTH (a depth of 0), CLB_ETARGET, CLB_ENOTFINITE (alpha_p negative or
  * not finite), CLB_ESIZE, CLB_ENOMEM; *mode is then zeroed. */
-CLBDEF clb_status clb_path_mode_init(clb_path_mode *mode, size_t P, const size_t *depth, double target,
-                                const double *alpha);
+CLBDEF clb_status clb_path_mode_init(clb_path_mode *mode, size_t P, const size_t *depth,
+                                     double target, const double *alpha);
 CLBDEF void       clb_path_mode_free(clb_path_mode *mode);     /* accepts a zeroed struct */
 
 /* r = sum_p u_p^{L_p} - s*, pathways in ascending order; fills power. */
@@ -1903,12 +1906,12 @@ CLBDEF double clb_path_mode_variance(const clb_path_mode *mode);
 
 typedef enum clb_path_outcome {
     CLB_PATH_SINGLE,    /* one pathway holds what gradient flow would have given it               */
-    CLB_PATH_PARTLY,         /* re-balanced in part: between single path and equal shares              */
-    CLB_PATH_BALANCED,    /* equal shares (or, depths differing, the sharpness optimum) and r at rest  */
-    CLB_PATH_TWO_CYCLE,      /* r keeps alternating (further up also longer cycles)                    */
-    CLB_PATH_COLLAPSED,      /* on the plateau near u = 0, less than half of s* learnt                 */
-    CLB_PATH_FLIPPED,        /* some u_p became negative                                               */
-    CLB_PATH_RUN_AWAY,       /* not finite, or |u_p| > u_max                                           */
+    CLB_PATH_PARTLY,         /* re-balanced in part: between single path and equal shares */
+    CLB_PATH_BALANCED,       /* equal shares (depths differ: the sharpness optimum), r at rest */
+    CLB_PATH_TWO_CYCLE,      /* r keeps alternating (further up also longer cycles) */
+    CLB_PATH_COLLAPSED,      /* on the plateau near u = 0, less than half of s* learnt */
+    CLB_PATH_FLIPPED,        /* some u_p became negative */
+    CLB_PATH_RUN_AWAY,       /* not finite, or |u_p| > u_max */
     CLB_PATH_OUTCOME_COUNT
 } clb_path_outcome;
 CLBDEF const char *clb_path_outcome_name(clb_path_outcome outcome);
@@ -1924,10 +1927,10 @@ typedef struct clb_path_mode_opts {
     double          cycle;   /* 0 -> 1e-2: rms of r / s* over the tail that counts as two-cycle   */
     int             stop_at_flip;
     int             laws;       /* count rises of V and steps without strong safety               */
-    const clb_path_ramp *ramp;       /* NULL: eta at every step; else eta is not looked at             */
-    clb_path_mode_fn     observe;    /* NULL, or called with every iterate t = 0..T and its residual   */
+    const clb_path_ramp *ramp;       /* NULL: eta at every step; else eta is not looked at */
+    clb_path_mode_fn     observe;    /* NULL, or called with iterates t = 0..T and residuals */
     void           *context;
-} clb_path_mode_opts;                /* NULL: all defaults                                             */
+} clb_path_mode_opts;                /* NULL: all defaults                                        */
 
 #define CLB_PATH_NEVER ((size_t)-1)
 
@@ -1944,8 +1947,8 @@ typedef struct clb_path_mode_run {
     double      eta_lambda_max; /* over the whole run                                             */
     double      u_min;          /* smallest u_p of the run                                        */
     double      peak;           /* largest s_p / s* of the run                                    */
-    size_t      flip;           /* first t with a negative u_p, or CLB_PATH_NEVER                      */
-    size_t      cross;          /* first t with eta lambda > 2, or CLB_PATH_NEVER                      */
+    size_t      flip;           /* first t with a negative u_p, or CLB_PATH_NEVER                 */
+    size_t      cross;          /* first t with eta lambda > 2, or CLB_PATH_NEVER                 */
     double      cross_share;    /* largest s_p / s* at t = cross; NaN if never                    */
     size_t      rises;          /* steps with sqrt V larger than before by more than rounding     */
     size_t      unsafe;         /* steps without strong safety                                    */
@@ -1954,8 +1957,8 @@ typedef struct clb_path_mode_run {
 /* T updates with step size eta. No heap allocation inside a step. Divergence is an outcome, not an
  * error.
  * Errors: CLB_ESTEP, CLB_EOPTION (ramp), CLB_ENOMEM. See tests/t_pathways.c, M1, M2, M4, M7, M8 */
-CLBDEF clb_status clb_path_mode_train(clb_path_mode *mode, double eta, size_t T, const clb_path_mode_opts *opts,
-                                 clb_path_mode_run *run);
+CLBDEF clb_status clb_path_mode_train(clb_path_mode *mode, double eta, size_t T,
+                                      const clb_path_mode_opts *opts, clb_path_mode_run *run);
 
 /* ---- sharpness at a global minimum ---------------------------------------------------------- */
 
@@ -1991,7 +1994,8 @@ CLBDEF clb_status clb_path_optimum(size_t P, const size_t *depth, double target,
  * unstable, the flattest split stable. gamma_c = 2 S/lambda_min, for one depth 2 P^(1-2/L).     (W)
  * Errors: as clb_path_optimum. */
 typedef struct clb_path_bounds { double lo, hi, S, lambda_min, gamma_c; } clb_path_bounds;
-CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target, clb_path_bounds *window);
+CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target,
+                                  clb_path_bounds *window);
 
 /* ---- laws across pathways: the leaf coordinate ---------------------------------------------- */
 
@@ -2049,7 +2053,8 @@ CLBDEF double clb_path_stop_offset(size_t L);
 CLBDEF double clb_path_critical_constant(size_t L);
 /* V after t steps of the central flow, in closed form (the right-hand side is logistic in V):
  *     dV/dt = -3(L-2)/(5L-4) max(eta lambda(V) - 2, 0) V,     lambda(V) from (Q)                 */
-CLBDEF double clb_path_central_flow(size_t P, size_t L, double target, double eta, double V0, double t);
+CLBDEF double clb_path_central_flow(size_t P, size_t L, double target, double eta, double V0,
+                                    double t);
 /* The same with the amplitude y = x^2 as a second slow variable, which the one-variable flow takes
  * as settled at every moment. Own extension:
  *     dy/dt = 2 (eta lambda(V) - 2 - (L-1)(5L-4)/3 y) y,     dV/dt = -(L-1)(L-2) y V
@@ -2536,10 +2541,11 @@ CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_e
 #endif
 
 /* A net as one NPZ file, or the same bytes in memory: arrays W1, b1, W2, ... (biases where there
- * are any) and "net": L, activation, the biased layers as in clb_net_opts, param. Every bit of theta
- * is kept; numpy.load reads it too. *size: the bytes it takes; a NULL buffer asks for that only.
- * clb_net_write_c gives C source, `static const unsigned char NAME[...] = { ... };`, to compile into
- * a program and hand to clb_net_read with its sizeof (*size counts no zero at the end).
+ * are any) and "net": L, activation, the biased layers as in clb_net_opts, param. Every bit of
+ * theta is kept; numpy.load reads it too. *size: the bytes it takes; a NULL buffer asks for that
+ * only. clb_net_write_c gives C source, `static const unsigned char NAME[...] = { ... };`, to
+ * compile into a program and hand to clb_net_read with its sizeof (*size counts no zero at the
+ * end).
  * Errors of reading: those of clb_npz_read, CLB_EFORMAT (no such net, shapes that do not chain),
  * CLB_ENOTFINITE; *net is then zeroed, *error (may be NULL) says more. Of writing: CLB_EUNSET,
  * CLB_ESIZE (capacity too small, L > 9999, a file of 4 GiB), CLB_EOPTION (NAME is no identifier),
@@ -2613,7 +2619,7 @@ typedef struct clb_audit_event {
  * (and from the residual where that is larger). */
 typedef struct clb_measured { double value, error; } clb_measured;
 
-typedef struct clb_audit_layer {     /* hidden layer l: the laws between W_l and W_{l+1}           */
+typedef struct clb_audit_layer {     /* hidden layer l: the laws between W_l and W_{l+1}          */
     clb_measured rate;           /* step size of W_{l+1} over that of W_l; 1 unless GROUPS        */
     clb_measured momentum;       /* fitted to this layer alone                                    */
     clb_measured decay;          /* eta lambda                                                    */
@@ -2627,17 +2633,17 @@ typedef struct clb_audit_layer {     /* hidden layer l: the laws between W_l and
 
 typedef struct clb_audit {
     clb_method       method;
-    clb_measured     momentum, decay;    /* decay: eta lambda; 0 with error 0: none                */
-    int              decoupled;          /* 1: the decay fits the decoupled law, not L2            */
-    int              bias_decay;         /* 0: biases are not decayed                              */
-    double           residual, excess;   /* as of a layer, over all of them                        */
-    size_t           steps, laws;        /* displacements used; laws a step                        */
+    clb_measured     momentum, decay;    /* decay: eta lambda; 0 with error 0: none               */
+    int              decoupled;          /* 1: the decay fits the decoupled law, not L2           */
+    int              bias_decay;         /* 0: biases are not decayed                             */
+    double           residual, excess;   /* as of a layer, over all of them                       */
+    size_t           steps, laws;        /* displacements used; laws a step                       */
     size_t           L;
-    clb_audit_layer *layer;              /* layer[l], l = 1..L-1                                   */
+    clb_audit_layer *layer;              /* layer[l], l = 1..L-1                                  */
     clb_audit_event *event;
     size_t           events;
     void            *arena;
-    char             text[600];          /* the verdict in plain English                           */
+    char             text[600];          /* the verdict in plain English                          */
 } clb_audit;
 
 typedef struct clb_audit_opts {
@@ -2682,8 +2688,9 @@ CLBDEF void       clb_chain_free(clb_chain *chain);
  * zeros. Errors: those of clb_net_alloc, CLB_ENOTFINITE (with the name). */
 CLBDEF clb_status clb_chain_net(const clb_chain *chain, const clb_tensors *tensors,
                                 const clb_net_opts *opts, clb_net *net, clb_error *error);
-/* Writes the P values of clb_chain_net in double; the tensors may be those of another snapshot, with
- * the same names. Errors: CLB_ESHAPE (a name is missing or has another shape), CLB_ENOTFINITE. */
+/* Writes the P values of clb_chain_net in double; the tensors may be those of another snapshot,
+ * with the same names. Errors: CLB_ESHAPE (a name is missing or has another shape),
+ * CLB_ENOTFINITE. */
 CLBDEF clb_status clb_chain_theta(const clb_chain *chain, const clb_tensors *of,
                                   const clb_tensors *tensors, double *theta, clb_error *error);
 #endif
@@ -2885,7 +2892,8 @@ static void clbi_say_double(clbi_msg *line, double value)
 
 /* Report a failure: fills *error (NULL: nobody asked) and returns status. In format, %s is a
  * string, %z a size_t, %d an int, %g a double. */
-static CLBI_UNUSED clb_status clbi_fail(clb_error *error, clb_status status, const char *format, ...)
+static CLBI_UNUSED clb_status clbi_fail(clb_error *error, clb_status status,
+                                        const char *format, ...)
 {
     clbi_msg line;
     va_list args;
@@ -6870,7 +6878,8 @@ static void clbi_residual(const clb_pass *pass, const clb_real *f, clb_real *r)
     size_t i, k, row, col, K = pass->net->m[pass->net->L];
     clbi_output_strides(pass, &row, &col);
     for (i = 0; pass->targets && i < pass->n; ++i)
-        for (k = 0; k < K; ++k) r[i * row + k * col] = f[i * row + k * col] - pass->targets[i * K + k];
+        for (k = 0; k < K; ++k)
+            r[i * row + k * col] = f[i * row + k * col] - pass->targets[i * K + k];
     if (pass->targets) return;
     memcpy(r, f, (pass->across ? K * col : pass->n * K) * sizeof *r);
     for (i = 0; pass->y && i < pass->n; ++i) r[i * row + (size_t)pass->y[i] * col] -= 1;
@@ -7255,9 +7264,9 @@ static void clbi_parallel(const clb_threads *threads, size_t tasks,
     for (i = 0; i < tasks; ++i) task(context, i);
 }
 
-/* Loss and gradient of a pass in three rounds of tasks: forward pass over a block of rows; after the
- * loss, which is one sum, backward pass over a block; a slice of the gradient of a layer. Same bits as
- * clb_grad. */
+/* Loss and gradient of a pass in three rounds of tasks: forward pass over a block of rows; after
+ * the loss, which is one sum, backward pass over a block; a slice of the gradient of a layer. Same
+ * bits as clb_grad. */
 typedef struct clbi_rows {
     clb_threads     threads;
     clb_pass       *pass;
@@ -9056,7 +9065,7 @@ typedef struct clbi_run {
     double         *WW, *WU, *UU;
     double         *swing, *turn;  /* [2L] the same of b_t, b_t; and of b_t with half V's change */
     double         *scratch;    /* [5][widest layer], for neurons                */
-    size_t         *cursor;     /* of each observer the next entry of its list, then whether it looks */
+    size_t         *cursor;     /* of each observer the next entry of its list, then if it looks */
 } clbi_run;
 
 /* Doubles of a trace; 0 when they overflow. */
@@ -9132,7 +9141,8 @@ static int clbi_threaded(const clb_net *net, const clb_data *data, const clb_tra
            !clbi_reduces(net, data, o);
 }
 
-/* The matrices of a whole pass are there only if somebody may look at them, or threads share them. */
+/* The matrices of a whole pass are there only if somebody may look at them, or threads share
+ * them. */
 static clb_status clbi_run_pass(clbi_run *run, const clb_data *data)
 {
     if (run->o.batch || run->o.observer_count || clbi_threaded(run->net, data, &run->o))
@@ -9292,8 +9302,10 @@ static double clbi_lower(const clbi_run *run, size_t l, int power)
     return power > 0 ? r[l - 1] : 1 / r[l - 1];
 }
 
-/* upper_l <x,y>_{l+1} - lower_l <x,y>_l from such products, the bias of layer l counted with W_l. */
-static double clbi_layer_difference(const clbi_run *run, const double *products, size_t l, int power)
+/* upper_l <x,y>_{l+1} - lower_l <x,y>_l from such products, the bias of layer l counted with
+ * W_l. */
+static double clbi_layer_difference(const clbi_run *run, const double *products, size_t l,
+                                    int power)
 {
     return clbi_upper(run, l, power) * products[l] -
            clbi_lower(run, l, power) * (products[l - 1] + products[run->net->L + l - 1]);
@@ -9437,8 +9449,8 @@ static double clbi_law_advance(const clbi_run *run, double *C, double *D, double
     return change;
 }
 
-/* b_t = (eta' U' - eta U)/2, a prime marking the step before, is size (a U' - b U)/2; one of a and b
- * is 1. Returns size, 0 if there is no step before. */
+/* b_t = (eta' U' - eta U)/2, a prime marking the step before, is size (a U' - b U)/2; one of a and
+ * b is 1. Returns size, 0 if there is no step before. */
 static double clbi_swing_factors(const clbi_run *run, double *a, double *b)
 {
     double size = run->eta_before > run->eta ? run->eta_before : run->eta;
@@ -9474,8 +9486,8 @@ static void clbi_swings(clbi_run *run)
     }
 }
 
-/* The law of the step about to be made. Adam has none; its prediction is the sum of the two bookkept
- * parts. */
+/* The law of the step about to be made. Adam has none; its prediction is the sum of the two
+ * bookkept parts. */
 static void clbi_law_step(clbi_run *run, size_t l)
 {
     const clb_train_opts *o = &run->o;
@@ -9804,7 +9816,8 @@ static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
     if (o->early && (!clbi_add_bytes(clb_pass_bytes(net, o->early->data), 1, &total) ||
                      !clbi_add_bytes(net->P, sizeof(clb_real), &total))) return 0;
     if (o->batch) {
-        size_t row = (o->state ? 0 : sizeof(uint32_t)) + data->d * sizeof(clb_real) + (data->y ? sizeof(int) : 0) +
+        size_t row = (o->state ? 0 : sizeof(uint32_t)) + data->d * sizeof(clb_real) +
+                     (data->y ? sizeof(int) : 0) +
                      (data->targets ? data->K * sizeof(clb_real) : 0);
         if (!clbi_add_bytes(n, row, &total)) return 0;
     }
@@ -10047,7 +10060,8 @@ static void clbi_watch_start(clbi_watching *w, const clb_eigs *eigs)
     for (i = 0; i < eigs->count; ++i) clb_axpy(P, 1, eigs->vector + i * P, w->start);
 }
 
-/* The largest eigenvalues at the point of the curvature into row[0..k-1]; NaN where there are none. */
+/* The largest eigenvalues at the point of the curvature into row[0..k-1]; NaN where there are
+ * none. */
 static clb_status clbi_watch_values(clbi_watching *w, double *row)
 {
     clb_linop H = clb_hessian_op(&w->curv);
@@ -12387,9 +12401,9 @@ CLBDEF size_t clb_hidden_count(const clb_net *net)
     return count;
 }
 
-/* For every neuron j of hidden layer l: out[j] = upper <col_j x, col_j y> of layer l+1 + lower (<row_j
- * x, row_j y> of layer l + x_j y_j of its bias). Columns are summed row by row, in ascending order
- * of k. */
+/* For every neuron j of hidden layer l: out[j] = upper <col_j x, col_j y> of layer l+1 + lower
+ * (<row_j x, row_j y> of layer l + x_j y_j of its bias). Columns are summed row by row, in
+ * ascending order of k. */
 static void clbi_neuron_products(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
                                  double upper, double lower, double *out)
 {
@@ -12641,7 +12655,8 @@ static void clbi_spectrum_finish(clb_spectrum *sp)
     size_t k, j, n = sp->n;
     sp->delta0 = 0;
     for (k = 0; k < n; ++k)
-        for (j = 0; j < n; ++j) sp->delta0 += sp->projection[k] * sp->projection[j] * sp->D[k * n + j];
+        for (j = 0; j < n; ++j)
+            sp->delta0 += sp->projection[k] * sp->projection[j] * sp->D[k * n + j];
 }
 
 /* D += sign V V^T over the coordinates at .. at+width-1 of the kept eigenvectors. */
@@ -12809,7 +12824,8 @@ static void clbi_sum_pairs(const clb_spectrum *sp, const double *x, const double
         if (!use[k]) continue;
         ++out->modes;
         for (j = 0; j < k; ++j)
-            if (use[j]) row += sp->projection[j] * sp->D[k * n + j] * clbi_geo_pair(x, log_rho, k, j, T);
+            if (use[j])
+                row += sp->projection[j] * sp->D[k * n + j] * clbi_geo_pair(x, log_rho, k, j, T);
         out->S += 2 * sp->projection[k] * row;
         out->diagonal += sp->projection[k] * sp->projection[k] * sp->D[k * n + k] *
                          clbi_geo_pair(x, log_rho, k, k, T);
@@ -13334,7 +13350,7 @@ CLBDEF double clb_quantile_sorted(size_t n, const double *x, double q)
     i = (size_t)t;
     t = position - t;
     if (t == 0 || i + 1 >= n || x[i] == x[i + 1]) return x[i < n ? i : n - 1];
-    gap = x[i + 1] - x[i];                   /* infinite beside an infinity, or where it overflows */
+    gap = x[i + 1] - x[i];                 /* infinite beside an infinity, or where it overflows */
     return clbi_finite(gap) ? fmin(x[i] + t * gap, x[i + 1]) : (1 - t) * x[i] + t * x[i + 1];
 }
 
@@ -13478,7 +13494,7 @@ static clb_fit clbi_fit_line(clbi_points *p)
     double x, y, n = (double)m.n, slope, rss = 0, variance;
     size_t i;
     if (m.n < 2 || !(m.xx > 0)) return fit;
-    slope = m.xy / m.xx;                              /* of the scaled points, as rss and variance */
+    slope = m.xy / m.xx;                             /* of the scaled points, as rss and variance */
     for (i = 0; i < p->n; ++i) {
         double r;
         if (!clbi_point(p, i, &x, &y)) continue;
@@ -14117,7 +14133,8 @@ CLBDEF double clb_path_ramp_at(const clb_path_ramp *ramp, size_t t)
     if (t >= ramp->steps) return ramp->to;
     part = (double)t / (double)ramp->steps;
     if (ramp->shape == CLB_PATH_RAMP_LINEAR) return ramp->from + (ramp->to - ramp->from) * part;
-    if (ramp->shape == CLB_PATH_RAMP_GEOMETRIC) return ramp->from * clb_pow(ramp->to / ramp->from, part);
+    if (ramp->shape == CLB_PATH_RAMP_GEOMETRIC)
+        return ramp->from * clb_pow(ramp->to / ramp->from, part);
     return ramp->from;
 }
 
@@ -14129,8 +14146,8 @@ CLBDEF void clb_path_mode_free(clb_path_mode *mode)
     memset(mode, 0, sizeof *mode);
 }
 
-CLBDEF clb_status clb_path_mode_init(clb_path_mode *mode, size_t P, const size_t *depth, double target,
-                                const double *alpha)
+CLBDEF clb_status clb_path_mode_init(clb_path_mode *mode, size_t P, const size_t *depth,
+                                     double target, const double *alpha)
 {
     size_t p;
     clb_status status = clb_path_check(P, depth, 1, target);
@@ -14242,7 +14259,8 @@ static double clbi_mode_mean(const clb_path_mode *mode, size_t p)
 
 CLBDEF double clb_path_mode_gap(const clb_path_mode *mode)
 {
-    return sqrt(clbi_mode_spread(mode, clb_path_mode_signal)) / (mode->target / (double)mode->count);
+    return sqrt(clbi_mode_spread(mode, clb_path_mode_signal)) /
+           (mode->target / (double)mode->count);
 }
 
 static int clbi_one_depth(const clb_path_mode *mode)
@@ -14361,7 +14379,8 @@ static int clbi_mode_steps(clbi_mode_loop *loop, double eta, size_t T)
     const clb_path_mode_opts *o = &loop->o;
     size_t t;
     for (t = 0;; ++t) {
-        double step = o->ramp ? clb_path_ramp_at(o->ramp, t) : eta, r = clb_path_mode_residual(loop->mode);
+        double step = o->ramp ? clb_path_ramp_at(o->ramp, t) : eta;
+        double r = clb_path_mode_residual(loop->mode);
         int settled, last;
         if (!clbi_mode_watch(loop, t, step, r)) return 0;
         if (o->laws) clbi_mode_laws(loop, t, step, r);
@@ -14378,7 +14397,8 @@ static int clbi_mode_is_flat(const clb_path_mode *mode, double balanced, double 
 {
     size_t p;
     int one = clbi_one_depth(mode);
-    if (!one && clb_path_optimum(mode->count, mode->depth, mode->target, scratch, NULL, NULL)) return 0;
+    if (!one && clb_path_optimum(mode->count, mode->depth, mode->target, scratch, NULL, NULL))
+        return 0;
     for (p = 0; p < mode->count; ++p) {
         double s = one ? mode->target / (double)mode->count : scratch[p];
         if (!(fabs(mode->mean[p] - s) <= balanced * s)) return 0;
@@ -14394,7 +14414,8 @@ static clb_path_outcome clbi_mode_outcome(const clbi_mode_loop *loop, int finite
     if (run->flip != CLB_PATH_NEVER) return CLB_PATH_FLIPPED;
     if (run->sum < 0.5 * mode->target) return CLB_PATH_COLLAPSED;
     if (run->rms_r > loop->o.cycle * mode->target) return CLB_PATH_TWO_CYCLE;
-    if (mode->count > 1 && clbi_mode_is_flat(mode, loop->o.balanced, scratch)) return CLB_PATH_BALANCED;
+    if (mode->count > 1 && clbi_mode_is_flat(mode, loop->o.balanced, scratch))
+        return CLB_PATH_BALANCED;
     return run->share >= loop->o.single ? CLB_PATH_SINGLE : CLB_PATH_PARTLY;
 }
 
@@ -14423,8 +14444,8 @@ static clb_status clbi_mode_train_check(double eta, const clb_path_mode_opts *o)
     return clbi_positive(ramp->from) && clbi_positive(ramp->to) ? CLB_OK : CLB_ESTEP;
 }
 
-CLBDEF clb_status clb_path_mode_train(clb_path_mode *mode, double eta, size_t T, const clb_path_mode_opts *opts,
-                                 clb_path_mode_run *run)
+CLBDEF clb_status clb_path_mode_train(clb_path_mode *mode, double eta, size_t T,
+                                      const clb_path_mode_opts *opts, clb_path_mode_run *run)
 {
     clbi_mode_loop loop;
     double *scratch;
@@ -14558,7 +14579,8 @@ CLBDEF clb_status clb_path_optimum(size_t P, const size_t *depth, double target,
     return CLB_OK;
 }
 
-CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target, clb_path_bounds *window)
+CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target,
+                                  clb_path_bounds *window)
 {
     double *s;
     size_t p, L;
@@ -14737,7 +14759,8 @@ CLBDEF double clb_path_two_step_frozen(size_t L, double x)
     return L < 3 ? (double)NAN : 1 - 2 * (l - 1) * (l - 1) * x * x;
 }
 
-CLBDEF clb_status clb_path_cycle_predict(size_t P, size_t L, double target, double eps, clb_path_cycle *cycle)
+CLBDEF clb_status clb_path_cycle_predict(size_t P, size_t L, double target, double eps,
+                                         clb_path_cycle *cycle)
 {
     double l = (double)L, eta;
     clb_status status = clb_path_check(P, NULL, 0, target);
@@ -14783,7 +14806,8 @@ CLBDEF double clb_path_critical_constant(size_t L)
     return L < 3 ? (double)NAN : (7 * l - 2) / (12 * (l - 1));
 }
 
-CLBDEF double clb_path_central_flow(size_t P, size_t L, double target, double eta, double V0, double t)
+CLBDEF double clb_path_central_flow(size_t P, size_t L, double target, double eta, double V0,
+                                    double t)
 {
     double l = (double)L, k, a, b, w;
     if (clb_path_check(P, NULL, 0, target) || clb_path_step_check(eta)) return (double)NAN;
@@ -15113,7 +15137,8 @@ CLBDEF double clb_paths_loss(clb_paths *paths)
 {
     const clb_pass *first = &paths->pass[0];
     size_t p;
-    for (p = 0; p < paths->count; ++p) clbi_forward(&paths->pass[p], paths->theta + paths->at[p], NULL);
+    for (p = 0; p < paths->count; ++p)
+        clbi_forward(&paths->pass[p], paths->theta + paths->at[p], NULL);
     clbi_paths_error(paths);
     return 0.5 * clb_sumsq(first->n * first->net->m[first->net->L], paths->error);
 }

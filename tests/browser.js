@@ -34,6 +34,7 @@ async function open(program, { width = 1280, height = 900, dark = false, mobile 
     const { targetInfos } = await send('Target.getTargets');
     session = (await send('Target.attachToTarget', { targetId: targetInfos.find(t => t.type === 'page').targetId, flatten: true })).sessionId;
     for (const domain of ['Page', 'Runtime', 'Log']) await send(domain + '.enable');
+    await send('Performance.enable', { timeDomain: 'threadTicks' });
     await send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile });
     await send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }] });
     const browser = {
@@ -50,6 +51,10 @@ async function open(program, { width = 1280, height = 900, dark = false, mobile 
                 if (Date.now() > end) throw new Error(`not within ${seconds} s: ${expression}`);
                 await new Promise(resolve => setTimeout(resolve, 50));
             }
+        },
+        /* Seconds of processor time of the page's thread so far: other programs do not count. */
+        async processorTime() {
+            return (await send('Performance.getMetrics')).metrics.find(m => m.name === 'TaskDuration').value;
         },
         async picture(file, options = {}) {
             fs.writeFileSync(file, Buffer.from((await send('Page.captureScreenshot', { format: 'png', ...options })).data, 'base64'));

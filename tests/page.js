@@ -104,8 +104,14 @@ async function playback(browser) {
     await browser.until('run.end', 60);
     const row = await browser.run('(pause(), toTime(200), draw(), [...$("digits").tBodies[0].rows].map(r => [...r.cells].map(c => c.textContent)))');
     check('drift and law agree to ten digits', row.length === 2 && row.every(r => r[1].length > 10 && r[1].slice(0, 10) === r[2].slice(0, 10)), JSON.stringify(row));
-    const times = await browser.run('(() => { const all = []; for (const b of document.querySelectorAll(".chart")) onScreen[b.id] = true; for (let i = 0; i < 60; ++i) { playhead = 100 + i; const t = performance.now(); draw(); all.push(performance.now() - t); } return Math.min(...all); })()');
-    check('the pictures of a run are drawn within one frame of a 60 Hz screen', times < 1000 / 60, `${times} ms`);
+    await browser.run('for (const b of document.querySelectorAll(".chart")) onScreen[b.id] = true; playhead = 100; draw(); 0');
+    let frame = Infinity;
+    for (let batch = 0; batch < 6; ++batch) {
+        const before = await browser.processorTime();
+        await browser.run('for (let i = 0; i < 10; ++i) { ++playhead; draw(); } 0');
+        frame = Math.min(frame, (await browser.processorTime() - before) / 10);
+    }
+    check('the pictures of a run are drawn within one frame of a 60 Hz screen', frame > 0 && frame < 1 / 60, `${1000 * frame} ms`);
     /* Playback follows the clock, however many steps that is a frame. */
     const moved = await browser.run('(() => { playhead = 0; playing = true; $("speed").value = "1"; before = 1000; frame(1050); const slow = playhead; playhead = 0; frame(1060); return [slow, playhead]; })()');
     check('the steps of a frame are those of its time', Math.abs(moved[0] / moved[1] - 5) < 1e-9, JSON.stringify(moved));
