@@ -1,6 +1,6 @@
 /* Assembles the page: copies a template; a line "@file NAME" becomes the text of NAME, "@base64 NAME"
- * its bytes in base64, and @verdict TABLE ROW@ within a line the measured value and the verdict of a
- * row of a Markdown table.
+ * its bytes in base64, and @verdict TABLE ROW@ within a line what the paper says, what we found and the
+ * verdict of a row of the table of experiments.
  *   pack TEMPLATE OUT        names are relative to the current folder */
 #include <ctype.h>
 #include <stdio.h>
@@ -85,23 +85,26 @@ static void put_cell(FILE *out, const char **at, int wanted)
     if (**at == '|') ++*at;
 }
 
-/* Cells 3, 4 and 6 of the row: what the paper says, what was measured, the verdict. */
+/* A cell of the row between two pieces of HTML. */
+static void put_one(FILE *out, const char *before, const char *row, int wanted, const char *after)
+{
+    fputs(before, out);
+    for (int cell = 0; cell <= wanted; ++cell) put_cell(out, &row, cell == wanted);
+    fputs(after, out);
+}
+
+/* Cells 2, 6 and 4 of the row: what the paper says, what we found, whether the statement holds. */
 static void put_verdict(FILE *out, const char *table, const char *row)
 {
     size_t size;
-    char *text = read_whole(table, &size), start[64];
+    char *text = read_whole(table, &size), start[80];
     const char *at;
-    int cell;
     snprintf(start, sizeof start, "| %s |", row);
     at = strstr(text, start);
     if (!at) fail("no such row", row);
-    fputs("The paper: ", out);
-    for (++at, cell = 0; cell < 7; ++cell) {
-        if (cell == 4) fputs(". Measured: ", out);
-        if (cell == 6) fputs(". Verdict: <strong>", out);
-        put_cell(out, &at, cell == 3 || cell == 4 || cell == 6);
-    }
-    fputs("</strong>.", out);
+    put_one(out, "The paper: ", at + 1, 2, ".");
+    put_one(out, " Found: ", at + 1, 6, "");
+    put_one(out, " Does the statement hold: <strong>", at + 1, 4, "</strong>.");
     free(text);
 }
 
