@@ -62,8 +62,8 @@ static void report(kit *x)
     kit_rows rows = kit_part_runs(x, &decays);
     double limit = clb_path_critical_constant(L);
     const decay *r;
-    kit_claim *c = kit_ours(x, "balance", "At the critical step the balance is approached as 1/t, with the constant "
-                            "(7L-2)/(12(L-1)).");
+    kit_claim *c = kit_ours(x, "balance", "At the critical step the balance is approached as 1/t, with the "
+                            "constant (7L-2)/(12(L-1)).");
     plot *p = kit_figure(x, "central_flow", 1, 1);
     plot_panel *a = plot_add(p, "Variance of the leaf coordinates at the critical step", "step", "V", PLOT_LOG);
     kit_statement(c, "t V/z*^2 after 20000 steps over the constant",
@@ -71,8 +71,8 @@ static void report(kit *x)
     kit_show(c, "t V/z*^2", kit_mean(rows, KIT_AT(decay, t_varz_over_zstar2))), kit_show(c, "constant", limit);
     if (!rows.n) return;
     r = rows.at[0];
-    c = kit_ours(x, "amplitude", "The amplitude of the alternation is a slow variable of its own: with it the flow "
-                 "follows gradient descent closer than the flow of V alone.");
+    c = kit_ours(x, "amplitude", "The amplitude of the alternation is a slow variable of its own: with it the "
+                 "flow follows gradient descent closer than the flow of V alone.");
     kit_statement(c, "error of V at the end with the amplitude, relative",
                   fabs(r->two.at[SAMPLES - 1] / r->V.at[SAMPLES - 1] - 1), kit_below(0.02));
     kit_show(c, "without it", fabs(r->one.at[SAMPLES - 1] / r->V.at[SAMPLES - 1] - 1));

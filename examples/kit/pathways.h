@@ -72,4 +72,15 @@ KIT_FN clb_status path_train_mode(size_t P, const size_t *depth, double target, 
     return status;
 }
 
+/* The step sizes of M2 at depth L, in units of a single pathway's 1/S: three below 2, seven in the window
+ * from 2 to gamma_c = 2 P^(1-2/L), P = 2 (the last is gamma_c), three above. */
+enum { PATH_WINDOW = 13 };
+KIT_FN double path_window_gamma(double L, size_t k)
+{
+    static const double below[] = { 0.25, 1, 1.9 }, part[] = { .1, .25, .5, .75, .9, .97, 1 };
+    static const double above[] = { 1.02, 1.05, 1.1 };
+    double gamma_c = 2 * clb_pow(2, 1 - 2 / L);
+    return k < 3 ? below[k] : k < 10 ? 2 + (gamma_c - 2) * part[k - 3] : gamma_c * above[k - 10];
+}
+
 #endif /* KIT_PATHWAYS_H */
