@@ -128,8 +128,8 @@ static void shares_table(kit *x)
     kit_table *t = KIT_TABLE(x, "shares",
                              "Shares at three steps, the largest distance from the flattest "
                              "split, and the peak share of the shallow path", "depths", "step",
-                             "share 1", "share 2", "share 3", "largest deviation from optimum", "eta lambda",
-                             "peak of shallow");
+                             "share 1", "share 2", "share 3", "largest deviation from optimum",
+                             "eta lambda", "peak of shallow");
     for (size_t i = 0; i < rows.n; ++i) {
         const training *r = rows.at[i];
         kit_text(t, nets[(size_t)r->set].name), kit_text(t, r->step);
@@ -145,12 +145,12 @@ static void optimum_tables(kit *x)
     kit_table *t = KIT_TABLE(x, "nets",
                              "The nets: marginal sharpness mu and sharpness lambda_min of the "
                              "flattest split; the critical step, and times the sharpness of the "
-                             "shallow pathway", "depths", "target", "alpha", "mu", "lambda_min", "eta_c",
-                             "gamma_c_shallow");
+                             "shallow pathway", "depths", "target", "alpha", "mu", "lambda_min",
+                             "eta_c", "gamma_c_shallow");
     kit_table *paths = KIT_TABLE(x, "pathways",
                                  "Their pathways: value and share in the flattest split, sharpness "
-                                 "of the pathway alone", "set", "pathway", "L", "opt_s", "opt_share",
-                                 "S_single");
+                                 "of the pathway alone", "set", "pathway", "L", "opt_s",
+                                 "opt_share", "S_single");
     for (size_t i = 0; i < SETS; ++i) {
         const net *c = &nets[i];
         double s[3], mu, lambda_min;

@@ -366,8 +366,10 @@ static int lab_command_help(int command, const kit_opt *opts)
         "and the edge of stability. Several values of an option make a sweep.\n" };
     static const char *const example[] = {
         "  clb_lab audit run/\n  clb_lab audit step_*.pt --expect momentum=0.9,decay=1e-4,lr=0.1\n",
-        "  clb_lab spectrum w.npz --csv wine.csv\n  clb_lab spectrum w.pt --npy X.npy,y.npy --k 10\n",
-        "  clb_lab predict w.npz --csv wine.csv\n  clb_lab predict w.npz --csv wine.csv --lr 0.1,0.2\n",
+        "  clb_lab spectrum w.npz --csv wine.csv\n"
+        "  clb_lab spectrum w.pt --npy X.npy,y.npy --k 10\n",
+        "  clb_lab predict w.npz --csv wine.csv\n"
+        "  clb_lab predict w.npz --csv wine.csv --lr 0.1,0.2\n",
         "  clb_lab train --csv wine.csv\n"
         "  clb_lab train --csv wine.csv --widths 64,64 --lr 0.03,0.1 --seeds 1..5 --out run\n" };
     int which = command == AUDIT ? 0 : command == SPECTRUM ? 1 : command == PREDICT ? 2 : 3;
@@ -535,7 +537,8 @@ int main(int argc, char **argv)
     kit_opt opts[OPTIONS];
     int status;
     if (argc < 2) return fputs(lab_help, stderr), KIT_USAGE;
-    if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) return fputs(lab_help, stdout), KIT_OK;
+    if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help"))
+        return fputs(lab_help, stdout), KIT_OK;
     if (!strcmp(argv[1], "-V") || !strcmp(argv[1], "--version"))
         return printf("clb_lab %s\n", clb_build_info()), KIT_OK;
     lab.seed = 1, lab.validate = 0.2;

@@ -1,10 +1,10 @@
-/* lab_says.h - clb_lab train: what is computed from the runs, in numbers, words and figures, and the
- * page. Everything but the words of one run also works on runs that were read from a file. */
+/* lab_says.h - clb_lab train: what is computed from the runs: numbers, words, figures, the page.
+ * Everything but the words of one run also works on runs that were read from a file. */
 #ifndef CLB_LAB_SAYS_H
 #define CLB_LAB_SAYS_H
 
 #define LAB_AT(member) KIT_AT(training, member)
-enum { LAB_CURVES = 7 };           /* runs that a panel shows at most: the plot's colours but grey */
+enum { LAB_CURVES = 7 };   /* runs a panel shows at most: the plot's colours but grey */
 
 /* ---- words --------------------------------------------------------------------------------- */
 
@@ -36,8 +36,8 @@ static const char *lab_says_law(kit *x, const training *r)
         return kit_print(x, "%s Adam scales every weight's gradient on its own and so has no "
                          "conservation law: to first order they moved by %.3g.", moved, r->first);
     if (lab_is_plain(r))
-        return kit_print(x, "%s The law holds to first order; the whole drift is that of the finite "
-                         "step, eta^2 S%s.", moved, r->edge_step >= 0
+        return kit_print(x, "%s The law holds to first order; the whole drift is that of the "
+                         "finite step, eta^2 S%s.", moved, r->edge_step >= 0
                          ? kit_print(x, ", %.3g of it from oscillation at the edge", r->oscillation)
                          : "");
     return kit_print(x, "%s The exact law of %s%s gives the same.", moved, r->optimizer,
@@ -63,7 +63,8 @@ static const char *lab_says_edge(kit *x, const training *r)
     double closest = lab_closest(r);
     if (isnan(r->limit)) return kit_print(x, "Sharpness ended at %.4g.", r->sharpness);
     if (r->edge_step >= 0)
-        return kit_print(x, "Sharpness was first above %s at step %.0f, and at %.0f %% of the looks.",
+        return kit_print(x, "Sharpness was first above %s at step %.0f, and at %.0f %% of the "
+                         "looks.",
                          limit, r->edge_step, 100 * r->edge_share);
     return kit_print(x, "Sharpness stayed below %s: at most %.3g of it.", limit, closest);
 }
@@ -177,7 +178,7 @@ static void lab_plan(kit *x)
             }
 }
 
-/* ---- tables and words of all runs ------------------------------------------------------------- */
+/* ---- tables and words of all runs ------------------------------------------------------------ */
 
 static const training *lab_at(kit_rows rows, size_t i) { return (const training *)rows.at[i]; }
 
@@ -232,8 +233,8 @@ static void lab_words_fit(kit *x, kit_table *t, kit_rows rows)
         : kit_print(x, "Lowest training loss: %.4g at %s, accuracy %.1f %%.", best->final_loss,
                     lab_label(x, best), 100 * best->accuracy));
     if (late)
-        kit_text(t, kit_print(x, "In %zu of %zu runs the loss on the rows kept aside rose by more than "
-                 "a tenth after its lowest point; --patience stops there.", late, rows.n));
+        kit_text(t, kit_print(x, "In %zu of %zu runs the loss on the rows kept aside rose by more "
+                 "than a tenth after its lowest point; --patience stops there.", late, rows.n));
 }
 
 static void lab_words_law(kit *x, kit_table *t, kit_rows rows)
@@ -256,9 +257,9 @@ static void lab_words_law(kit *x, kit_table *t, kit_rows rows)
                  worst <= lab_tolerance() ? "kept" : "broken beyond rounding",
                  plain == n ? ", eta^2 S" : "", worst));
     if (lawless)
-        kit_text(t, kit_print(x, "No law holds in %zu of %zu runs: the charges moved at first order "
-                 "in the step, by up to %.3g. The law needs an activation like ReLU and an optimiser "
-                 "that adds up gradients.", lawless, n, first));
+        kit_text(t, kit_print(x, "No law holds in %zu of %zu runs: the charges moved at first "
+                 "order in the step, by up to %.3g. The law needs an activation like ReLU and an "
+                 "optimiser that adds up gradients.", lawless, n, first));
     kit_text(t, kit_print(x, "%s moved by %s%.2g %% of the squared weights.",
              plain == n ? "With infinitely small steps the charges would not move; here they"
                         : "The charges", low < high ? kit_print(x, "%.2g to ", low) : "", high));
@@ -273,7 +274,8 @@ static void lab_words_edge(kit *x, kit_table *t, kit_rows rows)
         if (lab_picks_edge(lab_at(rows, i))
             && (!first || lab_at(rows, i)->edge_step < first->edge_step)) first = lab_at(rows, i);
     if (first)
-        kit_text(t, kit_print(x, "The edge of stability is reached at lr %s, first at step %.0f%s%s%s.",
+        kit_text(t, kit_print(x, "The edge of stability is reached at lr %s, first at step %.0f"
+                 "%s%s%s.",
                  reached, first->edge_step,
                  rows.n > 1 ? kit_print(x, " of %s", lab_label(x, first)) : "",
                  *below ? "; it is not reached at lr " : "", below));
@@ -307,8 +309,8 @@ static void lab_words_predictions(kit *x, kit_table *t, kit_rows rows)
                  "drift to %s%s%s at worst.", linear, formula ? ", the published formula to " : "",
                  formula ? formula : ""));
     if (edge)
-        kit_text(t, kit_print(x, "At the edge, following the swing of the iterates predicts the drift "
-                 "to %s at worst.", edge));
+        kit_text(t, kit_print(x, "At the edge, following the swing of the iterates predicts the "
+                 "drift to %s at worst.", edge));
 }
 
 /* The variants, in the order of the plan. */
@@ -358,9 +360,10 @@ static void lab_words_slopes(kit *x, kit_table *t, kit_rows rows)
             if (!isnan(c.slopes[i].value))
                 low = fmin(low, c.slopes[i].value), high = fmax(high, c.slopes[i].value);
         if (!(low <= high)) continue;
-        kit_text(t, kit_print(x, "%s%sAgainst the step size the drift has local slopes from %.2f to "
-                 "%.2f. A slope of 1 is that of runs that all end at the same loss, 2 that of runs "
-                 "whose gradients do not depend on the step size.", names[v], *names[v] ? ": " : "", low, high));
+        kit_text(t, kit_print(x, "%s%sAgainst the step size the drift has local slopes from %.2f "
+                 "to %.2f. A slope of 1 is that of runs that all end at the same loss, 2 that of runs "
+                 "whose gradients do not depend on the step size.", names[v],
+                 *names[v] ? ": " : "", low, high));
     }
 }
 
@@ -403,7 +406,8 @@ static void lab_draw_run(plot_panel **a, kit *x, const training *r, int style)
     for (size_t i = 0; i < n; ++i) {
         double limit = isnan(r->limit) ? 1 : r->limits.at[i];
         ratio[i] = r->eigenvalues.at[i * k] / limit;
-        for (size_t l = 0; l < q; ++l) drift[i] += fabs(r->charges.at[i * q + l] - r->charges.at[l]);
+        for (size_t l = 0; l < q; ++l)
+            drift[i] += fabs(r->charges.at[i * q + l] - r->charges.at[l]);
     }
     plot_lists(a[0], style, r->t, r->losses, label);
     plot_lists(a[1], style, r->t, r->accuracies, label);
@@ -465,8 +469,8 @@ static void lab_draw_sweep(plot_panel *drift, plot_panel *slope, kit *x, kit_row
             for (size_t i = 0; i < y.at.n; ++i) if (!isnan(y.mean[i])) ++known;
             if (!known) continue;
             plot_line(drift, predictions[p].style, y.at.n, y.at.at, y.mean, predictions[p].label);
-            plot_points(drift, (predictions[p].style & 15) | PLOT_SQUARE | PLOT_OPEN, y.at.n, y.at.at,
-                        y.mean, NULL);
+            plot_points(drift, (predictions[p].style & 15) | PLOT_SQUARE | PLOT_OPEN, y.at.n,
+                        y.at.at, y.mean, NULL);
             if (known > 1) plot_local_slopes(slope, predictions[p].style, &y, predictions[p].label);
         }
     }
@@ -499,12 +503,12 @@ static void lab_figure(kit *x, kit_rows rows)
         lab_draw_sweep(a[0], slope, x, rows);
     }
     if (dense && last)
-        lab_draw_density(plot_add(p, kit_print(x, "Hessian, %s", lab_label(x, last)), "|eigenvalue|",
-                                  "eigenvalues", PLOT_LOG), x, last);
+        lab_draw_density(plot_add(p, kit_print(x, "Hessian, %s", lab_label(x, last)),
+                                  "|eigenvalue|", "eigenvalues", PLOT_LOG), x, last);
     p->rows = (p->n + 1) / 2;
-    plot_caption(p, "Dashed in the first two: the rows kept aside. The runs of the first seed, at most "
-                 "seven. Q: |W_(l+1)|^2 - |W_l|^2 - |b_l|^2. Hessian: eigenvalues a quarter decade, "
-                 "open where they are negative.");
+    plot_caption(p, "Dashed in the first two: the rows kept aside. The runs of the first seed, at "
+                 "most seven. Q: |W_(l+1)|^2 - |W_l|^2 - |b_l|^2. Hessian: eigenvalues a quarter "
+                 "decade, open where they are negative.");
 }
 
 static void lab_compute(kit *x)
@@ -525,7 +529,7 @@ static void lab_compute(kit *x)
     lab_figure(x, rows);
 }
 
-/* ---- page and terminal ------------------------------------------------------------------------ */
+/* ---- page and terminal ---------------------------------------------------------------------- */
 
 static const kit_table *lab_table(const kit *x, const char *name)
 {
@@ -540,8 +544,8 @@ static void lab_page(kit_buf *b, const docs *all)
     const kit_table *words = lab_table(d->x, "words");
     report_head(b, tool_print("clb_lab: %s", json_get_text(d->config, "data")));
     kit_put(b, "<h1>"), put_html(b, json_get_text(d->config, "data"));
-    kit_putf(b, "</h1>\n<p>%.0f rows to train on, %.0f kept aside, %.0f inputs, %.0f classes, %zu runs%s of "
-             "%.0f steps, %s precision.</p>\n", json_get_number(d->config, "n"),
+    kit_putf(b, "</h1>\n<p>%.0f rows to train on, %.0f kept aside, %.0f inputs, %.0f classes, "
+             "%zu runs%s of %.0f steps, %s precision.</p>\n", json_get_number(d->config, "n"),
              json_get_number(d->config, "validation_rows"), json_get_number(d->config, "d"),
              json_get_number(d->config, "K"), d->run_n, tables_diverged(d),
              json_get_number(d->config, "steps"), d->precision);
@@ -611,8 +615,8 @@ static void lab_print(const kit *x)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static const kit_info lab_info = { "LAB", "Training on your own data", "Theorems 1 and 2", NULL, NULL,
-                                   lab_plan, lab_compute, NULL };
+static const kit_info lab_info = { "LAB", "Training on your own data", "Theorems 1 and 2", NULL,
+                                   NULL, lab_plan, lab_compute, NULL };
 
 static int lab_open_data(lab_options *o)
 {
@@ -665,7 +669,8 @@ static int lab_train(lab_options *o)
     kit *x;
     lab_job.o = o;
     if (!o->set.seed_list.n) o->set.seed_list.n = 1, o->set.seed_list.at = one;
-    if (o->files && !o->set.from) return kit_usage("clb_lab train", "unexpected argument", o->file[0]);
+    if (o->files && !o->set.from)
+        return kit_usage("clb_lab train", "unexpected argument", o->file[0]);
     if (o->set.from && !o->files) return kit_usage("clb_lab train", "no FILE behind", "--from");
     if (o->patience && o->validate == 0)
         return lab_fail(KIT_USAGE, "--patience needs rows kept aside: --validate");

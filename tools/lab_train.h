@@ -1,5 +1,5 @@
-/* lab_train.h - clb_lab train: the runs. One row a run of every combination of step size, seed, net,
- * optimiser, ...; what is computed from them and the page stand in lab_says.h. */
+/* lab_train.h - clb_lab train: the runs. One row a run of every combination of step size, seed,
+ * net, optimiser, ...; what is computed from them and the page stand in lab_says.h. */
 #ifndef CLB_LAB_TRAIN_H
 #define CLB_LAB_TRAIN_H
 

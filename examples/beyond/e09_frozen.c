@@ -80,9 +80,8 @@ static void claims(kit *x)
         worst = kit_worse(worst, fabs(((const gates_run *)rows.at[i])->gate_share));
     kit_statement(c, "largest change of S, both losses, all eta", 100 * worst,
                   kit_in_units(kit_below(5), "%"));
-    kit_remark(c, "So the small rate is not what makes linear theory apply: a net with frozen "
-                  "gates need not be quadratic, and at m = 32 frozen gates change S several times "
-                  "over.");
+    kit_remark(c, "A net with frozen gates need not be quadratic: this alone is not yet linear "
+                  "theory.");
     c = kit_ours(x, "common_decay",
                  "Switching and imbalance correlate only because both decay during training.");
     kit_statement(c, "correlation without the running mean over 51 steps",
