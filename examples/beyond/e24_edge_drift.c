@@ -17,21 +17,21 @@ static const double deep_etas[] = { 0.5, 1, 2 }, two_etas[] = { 1, 2 },
                     sweep_etas[] = { 0.03, 0.06, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.4, 2 };
 enum { T_DEEP = 2000, T_TWO = 3000 };
 
-typedef struct edge_run {
+typedef struct drift_run {
     double   seed, lr, T;
     double   measured, predicted, ratio, oscillation_share, predicted_share, route_error, split_error;
     double   lambda_start, eta_sharpness, final_loss, predicted_loss, sign_errors;
     kit_list drift, predicted_drift, neuron_correlation;
-} edge_run;
-static const kit_field edge_run_fields[] = {
-    KIT_KEY(edge_run, seed), KIT_KEY(edge_run, lr), KIT_KEY(edge_run, T), KIT_RESULT(edge_run, measured),
-    KIT_RESULT(edge_run, predicted), KIT_RESULT(edge_run, ratio), KIT_RESULT(edge_run, oscillation_share),
-    KIT_RESULT(edge_run, predicted_share), KIT_RESULT(edge_run, route_error),
-    KIT_RESULT(edge_run, split_error), KIT_RESULT(edge_run, lambda_start),
-    KIT_RESULT(edge_run, eta_sharpness), KIT_RESULT(edge_run, final_loss),
-    KIT_RESULT(edge_run, predicted_loss), KIT_RESULT(edge_run, sign_errors),
-    KIT_RESULT_ARRAY(edge_run, drift), KIT_RESULT_ARRAY(edge_run, predicted_drift),
-    KIT_RESULT_ARRAY(edge_run, neuron_correlation),
+} drift_run;
+static const kit_field drift_run_fields[] = {
+    KIT_KEY(drift_run, seed), KIT_KEY(drift_run, lr), KIT_KEY(drift_run, T), KIT_RESULT(drift_run, measured),
+    KIT_RESULT(drift_run, predicted), KIT_RESULT(drift_run, ratio), KIT_RESULT(drift_run, oscillation_share),
+    KIT_RESULT(drift_run, predicted_share), KIT_RESULT(drift_run, route_error),
+    KIT_RESULT(drift_run, split_error), KIT_RESULT(drift_run, lambda_start),
+    KIT_RESULT(drift_run, eta_sharpness), KIT_RESULT(drift_run, final_loss),
+    KIT_RESULT(drift_run, predicted_loss), KIT_RESULT(drift_run, sign_errors),
+    KIT_RESULT_ARRAY(drift_run, drift), KIT_RESULT_ARRAY(drift_run, predicted_drift),
+    KIT_RESULT_ARRAY(drift_run, neuron_correlation),
 };
 typedef struct rival_run { double seed, lr, measured, formula, linearised; } rival_run;
 static const kit_field rival_run_fields[] = {
@@ -43,7 +43,7 @@ static paper_opts deep_net(void) { return (paper_opts){ .n = 500, .m = 32, .L = 
 static paper_opts two_layers(void) { return (paper_opts){ .separation = 0.5 }; }
 
 /* Sums over the charges of the run itself: its drift, and the part that the oscillation makes. */
-static void measure(kit *x, edge_run *row, const clb_trace *tr)
+static void measure(kit *x, drift_run *row, const clb_trace *tr)
 {
     size_t n = tr->L - 1;
     double *drift = kit_doubles(x, n), oscillation = 0;
@@ -57,7 +57,7 @@ static void measure(kit *x, edge_run *row, const clb_trace *tr)
     row->drift = (kit_list){ n, drift }, row->final_loss = tr->loss[tr->T];
 }
 
-static void predict(kit *x, edge_run *row, const clb_edge *e)
+static void predict(kit *x, drift_run *row, const clb_edge *e)
 {
     size_t n = e->L - 1;
     double swing = 0, wrong = 0;
@@ -73,7 +73,7 @@ static void predict(kit *x, edge_run *row, const clb_edge *e)
 }
 
 /* Pearson correlation of predicted and measured drift over the neurons of each hidden layer. */
-static void neurons(kit *x, edge_run *row, const clb_net *net, const double *before, const clb_edge *e)
+static void neurons(kit *x, drift_run *row, const clb_net *net, const double *before, const clb_edge *e)
 {
     double *after = kit_doubles(x, e->hidden), R[8];
     size_t at = 0, n = 0;
@@ -84,7 +84,7 @@ static void neurons(kit *x, edge_run *row, const clb_net *net, const double *bef
     row->neuron_correlation = kit_keep(x, n, R);
 }
 
-static clb_status run_edge(kit *x, edge_run *row, const paper_opts *opts)
+static clb_status run_edge(kit *x, drift_run *row, const paper_opts *opts)
 {
     paper_problem p;
     clb_edge e;
@@ -142,16 +142,16 @@ static clb_status run_rival(kit *x, void *run)
     return status;
 }
 
-static const kit_part deep = KIT_PART("deep", "Five matrices beyond the edge", edge_run, run_deep),
-                      two = KIT_PART("two_layer", "Two layers beyond the edge", edge_run, run_two),
-                      sweep = KIT_PART("sweep", "Two layers across the edge", edge_run, run_two),
+static const kit_part deep = KIT_PART("deep", "Five matrices beyond the edge", drift_run, run_deep),
+                      two = KIT_PART("two_layer", "Two layers beyond the edge", drift_run, run_two),
+                      sweep = KIT_PART("sweep", "Two layers across the edge", drift_run, run_two),
                       rivals = KIT_PART("rivals", "Other predictions", rival_run, run_rival);
 
 static void plan_part(kit *x, const kit_part *part, kit_list etas, kit_list seeds, double T)
 {
     for (size_t i = 0; i < etas.n; ++i)
         for (size_t s = 0; s < seeds.n; ++s)
-            kit_add(x, part, &(edge_run){ .seed = seeds.at[s], .lr = etas.at[i], .T = T });
+            kit_add(x, part, &(drift_run){ .seed = seeds.at[s], .lr = etas.at[i], .T = T });
 }
 
 static void plan(kit *x)
@@ -175,8 +175,8 @@ static spread errors_table(kit *x, kit_table *t, const char *net, const kit_part
 {
     spread all = { 0, 0 };
     for (size_t i = 0; i < etas.n; ++i) {
-        kit_rows r = kit_where(kit_part_runs(x, part), KIT_AT(edge_run, lr), etas.at[i]);
-        kit_list ratio = kit_values(r, KIT_AT(edge_run, ratio));
+        kit_rows r = kit_where(kit_part_runs(x, part), KIT_AT(drift_run, lr), etas.at[i]);
+        kit_list ratio = kit_values(r, KIT_AT(drift_run, ratio));
         double *error = kit_doubles(x, 2 * ratio.n), *sorted = error + ratio.n, median, worst = 0;
         if (!r.n) return (spread){ KIT_NAN, KIT_NAN };
         for (size_t k = 0; k < ratio.n; ++k) {
@@ -185,10 +185,10 @@ static spread errors_table(kit *x, kit_table *t, const char *net, const kit_part
         }
         median = clb_median(ratio.n, error);
         kit_text(t, net);
-        KIT_CELLS(t, etas.at[i], (double)r.n, kit_mean(r, KIT_AT(edge_run, measured)),
-                  kit_mean(r, KIT_AT(edge_run, predicted)), clb_median(ratio.n, sorted), median, worst,
-                  kit_mean(r, KIT_AT(edge_run, oscillation_share)), kit_mean(r, KIT_AT(edge_run, predicted_share)),
-                  kit_mean(r, KIT_AT(edge_run, eta_sharpness)));
+        KIT_CELLS(t, etas.at[i], (double)r.n, kit_mean(r, KIT_AT(drift_run, measured)),
+                  kit_mean(r, KIT_AT(drift_run, predicted)), clb_median(ratio.n, sorted), median, worst,
+                  kit_mean(r, KIT_AT(drift_run, oscillation_share)), kit_mean(r, KIT_AT(drift_run, predicted_share)),
+                  kit_mean(r, KIT_AT(drift_run, eta_sharpness)));
         all.median = kit_worse(all.median, median), all.worst = kit_worse(all.worst, worst);
     }
     return all;
@@ -203,16 +203,16 @@ static double slopes_table(kit *x, double *measured, double *predicted)
                              "slope_measured", "slope_predicted");
     double apart = KIT_NAN;
     for (size_t i = 0; i < N; ++i) {
-        kit_rows r = kit_where(kit_part_runs(x, &sweep), KIT_AT(edge_run, lr), sweep_etas[i]);
+        kit_rows r = kit_where(kit_part_runs(x, &sweep), KIT_AT(drift_run, lr), sweep_etas[i]);
         double a = KIT_NONE, b = KIT_NONE;
-        measured[i] = kit_mean(r, KIT_AT(edge_run, measured)), predicted[i] = kit_mean(r, KIT_AT(edge_run, predicted));
+        measured[i] = kit_mean(r, KIT_AT(drift_run, measured)), predicted[i] = kit_mean(r, KIT_AT(drift_run, predicted));
         if (!r.n) return KIT_NAN;
         if (i) {
             double step = clb_log(sweep_etas[i] / sweep_etas[i - 1]);
             a = clb_log(measured[i] / measured[i - 1]) / step, b = clb_log(predicted[i] / predicted[i - 1]) / step;
             apart = i == 1 ? fabs(a - b) : kit_worse(apart, fabs(a - b));
         }
-        KIT_LINE(t, sweep_etas[i], sweep_etas[i] * kit_mean(r, KIT_AT(edge_run, lambda_start)) / 2, measured[i],
+        KIT_LINE(t, sweep_etas[i], sweep_etas[i] * kit_mean(r, KIT_AT(drift_run, lambda_start)) / 2, measured[i],
                  predicted[i], a, b);
     }
     return apart;
@@ -239,7 +239,7 @@ static double rivals_table(kit *x)
 static void claims(kit *x, spread d, spread s, double apart, double formula)
 {
     kit_rows all = kit_part_runs(x, &deep);
-    kit_list wrong = kit_values(all, KIT_AT(edge_run, sign_errors)), share = kit_values(all, KIT_AT(edge_run, oscillation_share));
+    kit_list wrong = kit_values(all, KIT_AT(drift_run, sign_errors)), share = kit_values(all, KIT_AT(drift_run, oscillation_share));
     kit_claim *c = kit_ours(x, "two_layer", "Two-layer nets beyond the edge: the drift is predicted without a fit.");
     kit_summary(x, "median_error_two_layer", s.median), kit_summary(x, "median_error_deep", d.median);
     kit_statement(c, "median error over seeds, at the worse eta", 100 * s.median, kit_in_units(kit_at_most(10), "%"));
@@ -261,9 +261,9 @@ static void claims(kit *x, spread d, spread s, double apart, double formula)
     kit_statement(c, "least factor by which it is off", formula, kit_at_least(10));
     kit_needs(c, 3, 0);
     kit_identity(x, "routes", "Both routes of the prediction agree.", "largest difference",
-                 kit_worst(kit_part_runs(x, &two), KIT_AT(edge_run, route_error)), kit_below(1e-6));
+                 kit_worst(kit_part_runs(x, &two), KIT_AT(drift_run, route_error)), kit_below(1e-6));
     kit_identity(x, "split", "Flow and oscillation part add up to the drift of every run.", "largest relative difference",
-                 kit_worst(kit_part_runs(x, &two), KIT_AT(edge_run, split_error)), kit_below(sizeof(clb_real) == 4 ? 1e-3 : 1e-10));
+                 kit_worst(kit_part_runs(x, &two), KIT_AT(drift_run, split_error)), kit_below(sizeof(clb_real) == 4 ? 1e-3 : 1e-10));
 }
 
 static void figure(kit *x, const double *measured, const double *predicted)
@@ -275,8 +275,8 @@ static void figure(kit *x, const double *measured, const double *predicted)
     plot_panel *a = plot_add(p, "Every run beyond the edge", "measured sum of |drift|", "predicted", PLOT_LOG);
     plot_line(a, PLOT_GREY | PLOT_DASHED, 2, line, line, "equal");
     for (size_t k = 0; k < KIT_LEN(sets); ++k) {
-        kit_list m = kit_values(kit_part_runs(x, sets[k].part), KIT_AT(edge_run, measured)),
-                 q = kit_values(kit_part_runs(x, sets[k].part), KIT_AT(edge_run, predicted));
+        kit_list m = kit_values(kit_part_runs(x, sets[k].part), KIT_AT(drift_run, measured)),
+                 q = kit_values(kit_part_runs(x, sets[k].part), KIT_AT(drift_run, predicted));
         plot_points(a, sets[k].style, m.n, m.at, q.at, sets[k].name);
     }
     plot_range_x(a, 0.1, 100), plot_range_y(a, 0.1, 100);
