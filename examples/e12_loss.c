@@ -132,9 +132,11 @@ static double top_ratio(kit *x, const sp_grid *mse, const sp_grid *ce)
 {
     double sum = 0, n = 0;
     for (size_t s = 0; s < ce->seeds; ++s) {
-        kit_list u = sp_spectrum_of(x, &spectrum, ce->c->name, ce->seed[s])->eigenvalues_init;
-        kit_list v = sp_spectrum_of(x, &spectrum, mse->c->name, ce->seed[s])->eigenvalues_init;
-        for (size_t k = 1; k <= 20; ++k) sum += u.at[u.n - k] / v.at[v.n - k], n += 1;
+        const sp_spectrum *u = sp_spectrum_of(x, &spectrum, ce->c->name, ce->seed[s]);
+        const sp_spectrum *v = sp_spectrum_of(x, &spectrum, mse->c->name, ce->seed[s]);
+        size_t P = u->eigenvalues_init.n;
+        if (!v) return KIT_NAN;
+        for (size_t k = P - 20; k < P; ++k) sum += u->eigenvalues_init.at[k] / v->eigenvalues_init.at[k], n += 1;
     }
     return sum / n;
 }

@@ -376,7 +376,7 @@ static void judge_chaos(ledger *l)
             memset(&theirs, 0, sizeof theirs), memset(&ours, 0, sizeof ours);
             if (line->kind != MAP_CHAOTIC) continue;
             for (size_t i = 0; i < l->number_n; ++i)
-                if (l->numbers[i].map == w && l->numbers[i].line == k)
+                if (l->numbers[i].map == w && l->numbers[i].line == k && l->numbers[i].how != UNAVAILABLE)
                     spread_add(&theirs, l->numbers[i].published), spread_add(&ours, l->numbers[i].ours);
             if (!theirs.all || agree(&theirs, &ours)) continue;
             fprintf(stderr, "%s:%zu: the distributions differ: log10 %.3g +- %.2g (%zu) published, "
