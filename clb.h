@@ -16706,9 +16706,9 @@ static clb_status clbi_source_push(clbi_source *s, const void *name, size_t leng
 {
     clb_tensors *out = s->out;
     clb_status status;
-    char *text;
+    char *text = NULL;
     if (out->count == s->room) {
-        clb_tensor *more;
+        clb_tensor *more = NULL;
         size_t room = s->room ? 2 * s->room : 16;
         status = clbi_source_alloc(s, &more, room, sizeof *more);
         if (status) return status;
@@ -16746,7 +16746,7 @@ static const char *clbi_tensors_twice(const clb_tensors *tensors, const char **n
 
 static clb_status clbi_source_distinct(clbi_source *s)
 {
-    const char **names, *twice;
+    const char **names = NULL, *twice;
     clb_status status = clbi_source_alloc(s, &names, s->out->count, sizeof *names);
     if (status) return status;
     twice = clbi_tensors_twice(s->out, names);
@@ -18128,6 +18128,7 @@ static void clbi_pt_tensor(clbi_pickle *k, const clbi_pickle_value *v, const cha
     const unsigned char *p;
     clb_tensor *tensor;
     clbi_npy type;
+    memset(&type, 0, sizeof type);
     k->status = clbi_source_push(k->s, name, length, &tensor);
     if (k->status) return;
     p = clbi_pt_storage(k, clbi_pickle_item(k, t, 0, CLBI_PICKLE_STORAGE), &type, &storage);
