@@ -541,7 +541,7 @@ static const tool_command commands[] = {
 static const tool clb_check = {
     "clb_check", "every number of the published result files against ours.", commands,
     { "clb_check run --reference published results",
-      "clb_check run --reference published --single results-float --out ledger.md results" }
+      "clb_check run --reference published --single float --out ledger.md results" }
 };
 
 int main(int argc, char **argv) { return kit_printed_all(tool_main(&clb_check, argc, argv)); }

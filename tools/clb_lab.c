@@ -14,7 +14,7 @@ enum { LIST = 64, FILES = 100000, OPTIONS = 64 };
 static const char lab_help[] =
     "clb_lab reads weights and data and says what a training did.\n"
     "\n"
-    "  clb_lab audit FILES or FOLDER   which method trained these weights, step by step\n"
+    "  clb_lab audit FILES or FOLDER   which method trained these weights\n"
     "  clb_lab spectrum WEIGHTS        loss, gradient and Hessian at these weights\n"
     "  clb_lab predict WEIGHTS         drift of the charges against the step size\n"
     "  clb_lab train                   train nets on your data, and a report on it\n"
@@ -371,7 +371,7 @@ static int lab_command_help(int command, const kit_opt *opts)
         "  clb_lab predict w.npz --csv wine.csv\n"
         "  clb_lab predict w.npz --csv wine.csv --lr 0.1,0.2\n",
         "  clb_lab train --csv wine.csv\n"
-        "  clb_lab train --csv wine.csv --widths 64,64 --lr 0.03,0.1 --seeds 1..5 --out run\n" };
+        "  clb_lab train --csv wine.csv --widths 64,64 --lr 0.1 --seeds 1..5 --out run\n" };
     int which = command == AUDIT ? 0 : command == SPECTRUM ? 1 : command == PREDICT ? 2 : 3;
     printf("%s\n", purpose[which]);
     kit_print_options(opts);

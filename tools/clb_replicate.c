@@ -17,7 +17,7 @@ static const kit_opt options[] = {
     { "only", 0, "LIST", "experiments, E5,M1 [all]", tool_set_only, (void *)&option_only },
     { "programs", 0, "DIR", "where the programs are [build]", kit_set_text, (void *)&option_programs },
     { "out", 'o', "DIR", "groups and tables [build/replicate]", kit_set_text, (void *)&option_out },
-    { "threads", 'j', "N", "threads of each program; 0, the default, is all processors",
+    { "threads", 'j', "N", "threads of each program [all processors]",
       kit_set_threads, &settings.threads },
     { NULL, 0, NULL, NULL, NULL, NULL },
 };
@@ -313,7 +313,7 @@ static int command_run(const char *const *words)
 }
 
 static const tool_command commands[] = {
-    { "run", "[RESULTS]", "run the groups that are missing, write replication.md and .json", options,
+    { "run", "[RESULTS]", "run missing groups, write replication.md and .json", options,
       command_run },
     { NULL, NULL, NULL, NULL, NULL },
 };

@@ -101,7 +101,7 @@ static int command_list(const char *const *words)
 }
 
 static const tool_command commands[] = {
-    { "tables", "[RESULTS]", "the table of all experiments; with --out one page an experiment too",
+    { "tables", "[RESULTS]", "all experiments; with --out also one page for each",
       tables_options, command_tables },
     { "report", "[RESULTS]", "one self-contained HTML page", report_options, command_report },
     { "list", "[RESULTS]", "what a folder holds", list_options, command_list },

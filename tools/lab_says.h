@@ -252,10 +252,13 @@ static void lab_words_law(kit *x, kit_table *t, kit_rows rows)
     }
     if (!n) return;
     if (lawless < n)
-        kit_text(t, kit_print(x, "The law is %s: every charge moved by what the exact law of the "
-                 "optimiser gives%s, to %.1e of the squared weights.",
-                 worst <= lab_tolerance() ? "kept" : "broken beyond rounding",
-                 plain == n ? ", eta^2 S" : "", worst));
+        kit_text(t, worst <= lab_tolerance()
+            ? kit_print(x, "The law is kept: every charge moved by what the exact law of the "
+                        "optimiser gives%s, to %.1e of the squared weights.",
+                        plain == n ? ", eta^2 S" : "", worst)
+            : kit_print(x, "The law is broken beyond rounding: a charge moved by something else "
+                        "than the exact law of the optimiser gives%s, off by %.1e of the squared "
+                        "weights.", plain == n ? ", eta^2 S" : "", worst));
     if (lawless)
         kit_text(t, kit_print(x, "No law holds in %zu of %zu runs: the charges moved at first "
                  "order in the step, by up to %.3g. The law needs an activation like ReLU and an "

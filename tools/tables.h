@@ -54,8 +54,10 @@ KIT_FN void tables_put_row(kit_buf *b, const char *const *cells, tables_format f
     static void (*const put[3])(kit_buf *, const char *) = { put_markdown, put_tex, put_csv };
     static const char *const begin[3] = { "| ", "", "" }, *const between[3] = { " | ", " & ", "," },
                       *const end[3] = { " |\n", " \\\\\n", "\n" };
+    /* in Markdown what we found stands on the experiment's own page */
+    int columns = TABLES_COLUMNS - (format == TABLES_MARKDOWN);
     kit_put(b, begin[format]);
-    for (int c = 0; c < TABLES_COLUMNS; ++c) {
+    for (int c = 0; c < columns; ++c) {
         if (c) kit_put(b, between[format]);
         put[format](b, cells[c]);
     }
@@ -72,7 +74,7 @@ KIT_FN void tables_all(kit_buf *b, const docs *all, const replication *r, char l
     const char *cells[TABLES_COLUMNS];
     if (format == TABLES_TEX) kit_put(b, "\\begin{tabular}{lllllll}\n\\hline\n");
     tables_put_row(b, tables_heads, format);
-    if (format == TABLES_MARKDOWN) kit_put(b, "|---|---|---|---|---|---|---|\n");
+    if (format == TABLES_MARKDOWN) kit_put(b, "|---|---|---|---|---|---|\n");
     if (format == TABLES_TEX) kit_put(b, "\\hline\n");
     for (size_t i = 0; i < all->n; ++i) {
         if (all->at[i].info.id[0] != letter || tables_ours(&all->at[i])) continue;

@@ -104,7 +104,7 @@ KIT_FN void kit_print_result(const kit *x)
 
 KIT_FN void kit_print_help(const kit_info *info, const kit_opt *opts, const char *program)
 {
-    printf("%s: %s (%s).\n\nUsage: %s [options]\n       %s [options] --from FILE...\n\n", info->id,
+    printf("%s: %s\n(%s)\n\nUsage: %s [options]\n       %s [options] --from FILE...\n\n", info->id,
            info->title, info->statement, program, program);
     kit_print_options(opts);
     if (info->key_result) printf("\nThe paper's key result: %s\n", info->key_result);

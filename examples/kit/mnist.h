@@ -7,7 +7,7 @@
 #include "edge.h"
 
 static const kit_option mnist_options[] = {
-    { "mnist", "DIR", "folder of train-images-idx3-ubyte and ...labels...: MNIST runs too" },
+    { "mnist", "DIR", "folder of the MNIST files: MNIST runs too" },
     { NULL, NULL, NULL },
 };
 KIT_FN int mnist_wanted(const kit *x) { return kit_arg(x, "mnist") != NULL; }
@@ -28,7 +28,7 @@ KIT_FN clb_status mnist_load(const kit *x, const mnist_opts *o, clb_data *data)
     snprintf(images, sizeof images, "%s/train-images-idx3-ubyte", folder);
     snprintf(labels, sizeof labels, "%s/train-labels-idx1-ubyte", folder);
     status = clb_data_idx_load(data, images, labels, o->images);
-    if (status == CLB_EOPTION) return CLB_ETRUNCATED;                     /* too few images */
+    if (status == CLB_EROW) return CLB_ETRUNCATED;                        /* too few images */
     if (!status && (data->d != o->widths[0] || data->K != o->widths[o->count - 1])) {
         clb_data_free(data);
         return CLB_EFORMAT;

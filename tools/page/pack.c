@@ -1,6 +1,6 @@
 /* Assembles the page: copies a template; a line "@file NAME" becomes the text of NAME, "@base64 NAME"
- * its bytes in base64, and @verdict TABLE ROW@ within a line what the paper says, what we found and the
- * verdict of a row of the table of experiments.
+ * its bytes in base64, and @verdict TABLE ROW@ within a line what the paper says and our answers, from a row
+ * of the table of experiments.
  *   pack TEMPLATE OUT        names are relative to the current folder */
 #include <ctype.h>
 #include <stdio.h>
@@ -93,7 +93,7 @@ static void put_one(FILE *out, const char *before, const char *row, int wanted, 
     fputs(after, out);
 }
 
-/* Cells 2, 6 and 4 of the row: what the paper says, what we found, whether the statement holds. */
+/* Cells 2 to 5 of the row: what the paper says, and the three answers. */
 static void put_verdict(FILE *out, const char *table, const char *row)
 {
     size_t size;
@@ -103,8 +103,9 @@ static void put_verdict(FILE *out, const char *table, const char *row)
     at = strstr(text, start);
     if (!at) fail("no such row", row);
     put_one(out, "The paper: ", at + 1, 2, ".");
-    put_one(out, " Found: ", at + 1, 6, "");
-    put_one(out, " Does the statement hold: <strong>", at + 1, 4, "</strong>.");
+    put_one(out, " Its number on its own seeds: ", at + 1, 3, ".");
+    put_one(out, " The statement <strong>", at + 1, 4, "</strong>.");
+    put_one(out, " On fresh seeds: ", at + 1, 5, ".");
     free(text);
 }
 

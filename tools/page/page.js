@@ -482,8 +482,8 @@ ${parameter}    net_opts.bias = ${s.bias ? -1 : 0};
 function commandLab() {
     const s = state, activation = ['relu', 'identity', 'leaky', '', '', 'tanh', 'sigmoid', 'softplus', 'gelu'][s.activation];
     if (!activation || s.loss === 0.5 || s.activation === 2) return '';
-    return `clb_lab train --csv clb_data.csv --validate 0 --widths ${new Array(s.layers - 1).fill(s.width).join(',')} --activation ${activation}`
-        + ` --loss ${s.loss ? 'ce' : 'mse'} --optimizer ${['gd', 'heavy-ball', 'nesterov', 'adam'][s.optimizer]} --lr ${stepSize(s.eta)} --steps ${s.steps} --seed ${s.seed}${s.bias ? ' --bias' : ''}\n`;
+    return `clb_lab train --csv clb_data.csv --raw --validate 0 --widths ${new Array(s.layers - 1).fill(s.width).join(',')} --activation ${activation}`
+        + ` --loss ${s.loss ? 'ce' : 'mse'} --optimizer ${['gd', 'heavy-ball', 'nesterov', 'adam'][s.optimizer]} --lr ${stepSize(s.eta)} --steps ${s.steps} --seeds ${s.seed}${s.bias ? ' --bias' : ''}\n`;
 }
 function dataFile(use) {
     const lines = [];
