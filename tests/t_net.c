@@ -114,7 +114,7 @@ static void t_activation_homogeneity(void)
 static void check_gradient(const act_case *act, size_t hidden, int bias, double ce, int soft)
 {
     fixture f;
-    clb_net_opts opts = { act->a, act->activation, bias };
+    clb_net_opts opts = { act->a, act->activation, bias, 0 };
     const double h = 1e-5;
     setup(&f, hidden, &opts, ce, soft);
     clb_real *grad = (clb_real *)malloc(f.net.P * sizeof *grad);
