@@ -142,7 +142,9 @@ async function layout(browser, name) {
     check(`${name}: nothing is wider than the screen`, await browser.run('document.documentElement.scrollWidth') <= width, String(await browser.run('document.documentElement.scrollWidth')));
     const names = await browser.run('[...document.querySelectorAll("input, select, button")].filter(c => !(c.textContent.trim() || (c.labels && c.labels.length))).map(c => c.id)');
     check(`${name}: every control has a name`, names.length === 0, names.join(' '));
-    check(`${name}: every picture says what it shows`, await browser.run('[...document.querySelectorAll(".chart svg")].length >= 9 && [...document.querySelectorAll(".chart svg")].every(s => s.getAttribute("role") === "img" && s.getAttribute("aria-label").length > 5)'));
+    /* Some pictures wait for computations in the background. */
+    await browser.until('(draw(), document.querySelectorAll(".chart svg").length >= 9)', 240);
+    check(`${name}: every picture says what it shows`, await browser.run('[...document.querySelectorAll(".chart svg")].every(s => s.getAttribute("role") === "img" && s.getAttribute("aria-label").length > 5)'));
     check(`${name}: a live region`, await browser.run('document.querySelectorAll("[role=status][aria-live]").length') === 1);
     const contrast = await browser.run(`(() => {
         const css = getComputedStyle(document.documentElement), part = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
