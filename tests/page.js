@@ -138,12 +138,12 @@ async function copies(browser, work) {
 
 async function layout(browser, name) {
     const width = await browser.run('innerWidth');
-    await browser.run('$("settings").open = true; for (const b of document.querySelectorAll(".chart")) onScreen[b.id] = true; draw()');
+    await browser.run('$("settings").open = true; for (const b of document.querySelectorAll(".chart")) onScreen[b.id] = true; dirtyPaths = true; draw()');
     check(`${name}: nothing is wider than the screen`, await browser.run('document.documentElement.scrollWidth') <= width, String(await browser.run('document.documentElement.scrollWidth')));
     const names = await browser.run('[...document.querySelectorAll("input, select, button")].filter(c => !(c.textContent.trim() || (c.labels && c.labels.length))).map(c => c.id)');
     check(`${name}: every control has a name`, names.length === 0, names.join(' '));
     /* Some pictures wait for computations in the background. */
-    await browser.until('(draw(), document.querySelectorAll(".chart svg").length >= 9)', 240);
+    await browser.until('(dirtyPaths = true, draw(), document.querySelectorAll(".chart svg").length >= 9)', 240);
     check(`${name}: every picture says what it shows`, await browser.run('[...document.querySelectorAll(".chart svg")].every(s => s.getAttribute("role") === "img" && s.getAttribute("aria-label").length > 5)'));
     check(`${name}: a live region`, await browser.run('document.querySelectorAll("[role=status][aria-live]").length') === 1);
     const contrast = await browser.run(`(() => {
