@@ -391,10 +391,4 @@ KIT_FN int docs_read(docs *all, const char *folder, const char *only)
     return KIT_BAD_INPUT;
 }
 
-/* The first number of an interval for people, "1.16 to 1.20"; "" where there is none. */
-KIT_FN const char *doc_interval(const kit_summary_item *s)
-{
-    return s && isfinite(s->lo) && isfinite(s->hi) ? tool_print("%.4g to %.4g", s->lo, s->hi) : "";
-}
-
 #endif /* CLB_DOCUMENT_H */

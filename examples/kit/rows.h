@@ -101,7 +101,6 @@ KIT_FN kit_list kit_lrs(kit *x, const double *lrs, size_t count)
 }
 
 KIT_FN int kit_quick(const kit *x) { return x->set.quick; }
-KIT_FN int kit_published_only(const kit *x) { return x->set.published; }
 
 /* The value of an own option, or NULL. */
 KIT_FN const char *kit_arg(const kit *x, const char *option)
