@@ -1,5 +1,5 @@
 /* Train a classifier on a CSV file, keep it in one file, use it.
- *   cc -O2 -o classify_csv examples/classify_csv.c -lm && ./classify_csv iris.csv species
+ *   cc -O2 -DCLB_STATIC -o classify examples/classify_csv.c -lm && ./classify iris.csv species
  * The second argument names the label column of the header; without it the last column is the
  * label. */
 #define CLB_IMPLEMENTATION

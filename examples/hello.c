@@ -1,5 +1,5 @@
 /* Train a small ReLU net by gradient descent and check Theorem 2 on it.
- *   cc -O2 -o hello examples/hello.c -lm && ./hello */
+ *   cc -O2 -DCLB_STATIC -o hello examples/hello.c -lm && ./hello */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 

@@ -1,6 +1,6 @@
 /* A loss of your own: Huber's, by gradient descent. The law of Theorem 2 does not ask which loss:
  *   C(T) - C(0) = eta^2 sum_t (|G_2|^2 - |G_1|^2)   to rounding.
- *   cc -O2 -o own_loss examples/own_loss.c -lm && ./own_loss */
+ *   cc -O2 -DCLB_STATIC -o own_loss examples/own_loss.c -lm && ./own_loss */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 

@@ -1,5 +1,5 @@
 /* E24  Title: the question in one line.                                     Theorem or equation
- *   cc -O2 -o e24 examples/e24_name.c -lm && ./e24                                       (time)
+ *   cc -O2 -DCLB_STATIC -o e24 examples/e24_name.c -lm && ./e24                          (time)
  * Setup   data, net, loss, optimiser, steps, what is swept, how many seeds
  * Measure what each run measures, as a formula
  * Fit     what is fitted to what

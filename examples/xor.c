@@ -1,5 +1,5 @@
 /* XOR: four points that no linear net can classify, learnt by eight tanh units.
- *   cc -O2 -o xor examples/xor.c -lm && ./xor */
+ *   cc -O2 -DCLB_STATIC -o xor examples/xor.c -lm && ./xor */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 

@@ -34,6 +34,14 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23; do
     [ -n "$(ls examples/e$(printf %02d "$i")_*.c 2>/dev/null)" ] && ok || bad "no example for E$i"
 done
 
+# the first lines of an example show how it is compiled: this file, by the short way, and the program that results
+for file in examples/*.c examples/beyond/*.c; do
+    [ "$file" = examples/template.c ] && shown=examples/e24_name.c || shown=$file
+    line=$(head -8 "$file" | grep ' \* *cc ')
+    name=$(echo "$line" | sed -n "s|^ \*   cc -O2 -DCLB_STATIC -o \([a-z0-9_]*\) $shown -lm && ./\([a-z0-9_]*\).*|\1 \2|p")
+    if [ -n "$name" ] && [ "${name% *}" = "${name#* }" ]; then ok; else bad "$file shows another compile line: $line"; fi
+done
+
 if [ -f tables/table1.md ]; then
     sed -n '/^<!-- table1/,/^<!-- \/table1/p' README.md | sed '1d;$d' >"$T/table"
     if cmp -s "$T/table" tables/table1.md; then ok; else bad "the README's table is not tables/table1.md: make readme"; fi

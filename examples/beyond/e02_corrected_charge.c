@@ -1,9 +1,10 @@
 /* Beyond E2  With biases Q_l = C_l - |b_l|^2 is what the flow conserves.
- *   cc -O2 -o e02_corrected_charge examples/beyond/e02_corrected_charge.c -lm
+ *   cc -O2 -DCLB_STATIC -o charge examples/beyond/e02_corrected_charge.c -lm && ./charge
  * Setup   the nets of E2. Gradient descent at eta = 1e-4 .. 0.1, five seeds; the flow itself to
  *         time 2 by Runge-Kutta, three seeds; five matrices with a bias in one layer only, three
- * seeds. Measure signed drift of C_1 and Q_1; the part of the drift of C_l that is of first order
- *         in eta, C_l(T) - C_l(0) - eta^2 sum_t (|G_{l+1}|^2 - |G_l|^2). */
+ *         seeds.
+ * Measure signed drift of C_1 and Q_1; the part of the drift of C_l that is of first order in eta,
+ *         C_l(T) - C_l(0) - eta^2 sum_t (|G_{l+1}|^2 - |G_l|^2). */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"

@@ -1,5 +1,5 @@
 /* Beyond E10  alpha along e at equal distance to the edge of stability.
- *   cc -O2 -o e10_edge examples/beyond/e10_edge.c -lm && ./e10_edge                        (90 seconds)
+ *   cc -O2 -DCLB_STATIC -o edge examples/beyond/e10_edge.c -lm && ./edge               (90 seconds)
  * The activations s_e of E10, 21 values of e, ten seeds, eta = 2 f / lambda_max(0) of the run itself.
  * "grid"      f from 0.005 to 0.9, where training is stable: alpha(e) with its band over seeds.
  * "catapult"  f from 1 to 1.8, beyond the edge (f = 1): how much of the drift the first steps make.

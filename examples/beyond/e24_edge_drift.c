@@ -1,5 +1,5 @@
 /* E24  The drift at the edge of stability, predicted without a fit.            docs/edge.md, @S25
- *   cc -O2 -o e24 examples/beyond/e24_edge_drift.c -lm && ./e24                     (5 minutes on two cores)
+ *   cc -O2 -DCLB_STATIC -o e24 examples/beyond/e24_edge_drift.c -lm && ./e24  (5 minutes)
  * Setup   gradient descent under squared loss beyond eta lambda_max = 2, mixture with separation 0.5.
  *         "deep": 20-32-32-32-32-5, n = 500 (E4's generated data), eta = 0.5, 1, 2, T = 2000, ten seeds.
  *         "two_layer": 20-64-5, n = 200, eta = 1, 2, T = 3000, twenty seeds. "sweep": the same net, eta

@@ -1,10 +1,10 @@
 /* Beyond M8  How long a warm-up must be, which shape, and where it must start.
- *   cc -O2 -o m08_length examples/beyond/m08_warm_up_length.c -lm && ./m08_length (seconds) Setup
- * M8's recursion, L = 5, P = 6, 200 starts, to gamma = 0.98 gamma_c in 4000 steps: three shapes of
- * warm-up from 2.5 over 3 to 1000 steps; a jump after 1000 steps from 1 ("trap") and from 2.5;
- * constant gamma from 3 to 5.73 for 3000 steps. Result  a warm-up of 100 steps is enough if it has
- * no jump; a start below gamma = 2 lets the residual die before the step rises, and the run then
- * stays at an unstable minimum. */
+ *   cc -O2 -DCLB_STATIC -o length examples/beyond/m08_warm_up_length.c -lm && ./length  (seconds)
+ * Setup   M8's recursion, L = 5, P = 6, 200 starts, to gamma = 0.98 gamma_c in 4000 steps: three
+ *         shapes of warm-up from 2.5 over 3 to 1000 steps; a jump after 1000 steps from 1 ("trap") and
+ *         from 2.5; constant gamma from 3 to 5.73 for 3000 steps.
+ * Result  a warm-up of 100 steps is enough if it has no jump; a start below gamma = 2 lets the
+ *         residual die before the step rises, and the run then stays at an unstable minimum. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
