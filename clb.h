@@ -197,7 +197,7 @@
  *   statement                    function                                 test        example
  *   Theorem 1  eq. (1) (9)-(11)  clb_charge, clb_identity_residual        t_laws.c    E1, E2
  *   Theorem 2  eq. (2) (3) (13) (14)  clb_trace.S, clb_drift_step         t_laws.c    E3, E4
- *   Theorem 2' eq. (12)          not computable: a statement about infinite width
+ *   Theorem 2' eq. (12)          infinite width; what is left of it: clb_rescale  t_flow.c   E28
  *   Theorem 3  eq. (15)-(17)     clb_linear_modes, clb_fit_power          t_theory.c  E5, E9
  *   Theorem 4  eq. (4) (18) (19) clb_crossover, clb_spectrum_sum          t_theory.c  E5, E8, E12
  *   Theorem 5  eq. (5) (23)-(25) clb_linear_modes                         t_theory.c  E20, E21

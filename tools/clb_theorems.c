@@ -573,6 +573,211 @@ static clb_status theorem_prop_7(theorem_result *r, size_t n)
 }
 
 /* ============================================================================================
+ * Beyond the edge of stability: docs/edge.md
+ * ========================================================================================== */
+
+/* Two random points, a short way apart: gates switch between them. */
+static double theorem_points(theorem_case *c, size_t l)
+{
+    size_t P = c->p.net.P;
+    clb_real *at = (clb_real *)kit_realloc(NULL, 3 * P, sizeof *at);
+    const clb_real *theta[2], *grad[2];
+    double residual;
+    clb_rng_normal(&c->p.rng, P, at);
+    for (size_t i = 0; i < P; ++i) at[i] = c->p.net.theta[i] + (clb_real)0.3 * at[i];
+    clb_grad(&c->pass, c->p.net.theta, at + P), clb_grad(&c->pass, at, at + 2 * P);
+    theta[0] = c->p.net.theta, grad[0] = at + P, theta[1] = at, grad[1] = at + 2 * P;
+    residual = clb_two_point_residual(&c->p.net, theta, grad, l);
+    free(at);
+    return residual;
+}
+
+static clb_status theorem_two_points(theorem_result *r, size_t n)
+{
+    double gap = 0.0;
+    clb_status status = theorem_worst(theorem_points, theorem_net(CLB_RELU, -1), n, &r->residual);
+    if (!status)
+        status = theorem_worst(theorem_points, theorem_net(CLB_RELU_POWER, 0), n, &r->residual);
+    if (!status) status = theorem_worst(theorem_points, theorem_net(CLB_TANH, 0), n, &gap);
+    r->instances = 2 * n;
+    r->answer = verdict_of(r->residual <= theorem_tol(1e-11) && gap > 0.01, 0);
+    snprintf(r->note, sizeof r->note,
+             "difference of both sides over the sum of their terms; tanh breaks it by %.2g", gap);
+    return status;
+}
+
+/* Fifty steps of the two-point flow a tenth beyond the optimiser's own edge: the charge of the
+ * centre against the integral of its law. A flow that leaves the range of numbers counts not. */
+static clb_status theorem_rod(theorem_result *r, uint64_t seed, clb_optimizer optimizer)
+{
+    theorem_case c;
+    clb_rod rod;
+    clb_rod_opts how = CLB_ZERO;
+    double top, size = 0.0, off = 0.0;
+    clb_status status = theorem_open(&c, seed, 0, theorem_net(CLB_RELU, seed % 2 ? -1 : 0), -1.0);
+    if (status) return status;
+    how.optimizer = optimizer, how.ce = c.pass.ce;
+    status = clb_sharpness(&c.curv, NULL, &top, NULL);
+    if (!status && !(top > 0.01)) status = CLB_EDIVERGED;                       /* flat: no edge */
+    if (!status)
+        status = clb_rod_init(&rod, &c.p.net, &c.p.data,
+                              1.1 * clb_stability_threshold(optimizer, 1.0, 0.9) / top, NULL, &how);
+    if (!status) {
+        status = clb_rod_run(&rod, 50, NULL, 0);
+        for (size_t l = 1; l < c.p.net.L && !status; ++l) {
+            clb_rod_drift d = clb_rod_charge(&rod, l);
+            size += fabs(d.drift), off = fmax(off, fabs(d.drift - d.direct));
+        }
+        if (!status) r->residual = fmax(r->residual, off / size), ++r->instances;
+        clb_rod_free(&rod);
+    }
+    theorem_close(&c);
+    return status == CLB_EDIVERGED ? CLB_OK : status;
+}
+
+static clb_status theorem_centre(theorem_result *r, size_t n)
+{
+    clb_status status = CLB_OK;
+    for (size_t i = 0; i < n && !status; ++i) status = theorem_rod(r, 8000 + i, CLB_GD);
+    r->answer = verdict_of(r->instances > n / 2 && r->residual <= theorem_tol(1e-9), 0);
+    snprintf(r->note, sizeof r->note,
+             "C at the centre against the integral after 50 steps at eta lambda_max = 2.2, relative "
+             "to the sum of |drift|");
+    return status;
+}
+
+static clb_status theorem_momentum(theorem_result *r, size_t n)
+{
+    clb_status status = CLB_OK;
+    for (size_t i = 0; i < n && !status; ++i)
+        status = theorem_rod(r, 8000 + i, i % 2 ? CLB_NESTEROV : CLB_HEAVY_BALL);
+    r->answer = verdict_of(r->instances > n / 2 && r->residual <= theorem_tol(1e-9), 0);
+    snprintf(r->note, sizeof r->note,
+             "the same for heavy ball and Nesterov, beta = 0.9, a tenth beyond 2 (1 + beta)/eta "
+             "and 2 (1 + beta)/((1 + 2 beta) eta)");
+    return status;
+}
+
+/* Matrices whose eigenvalues are known exactly: H diag(lambda) H^T/16, H the Walsh-Hadamard matrix,
+ * lambda whole numbers, many of them equal. */
+static clb_status theorem_certified(theorem_result *r, size_t n)
+{
+    enum { N = 16 };
+    clb_rng rng;
+    double wide = 0.0;
+    clb_rng_seed(&rng, 9);
+    r->residual = -KIT_INF;
+    for (size_t c = 0; c < n; ++c, ++r->instances) {
+        clb_real A[N * N];
+        clb_dense dense = { N, N, A };
+        clb_certificate cert;
+        clb_status status;
+        double lambda[N];
+        for (size_t k = 0; k < N; ++k)
+            lambda[k] = (double)(clb_rng_u32(&rng) % (2 + c % 15)) - 7.0;
+        for (size_t i = 0; i < N; ++i)
+            for (size_t j = 0; j < N; ++j) {
+                double sum = 0.0;
+                for (size_t k = 0; k < N; ++k) {
+                    size_t bits = (i ^ j) & k;
+                    bits ^= bits >> 2, bits ^= bits >> 1;
+                    sum += bits & 1 ? -lambda[k] : lambda[k];
+                }
+                A[i * N + j] = (clb_real)(sum / N);
+            }
+        if ((status = clb_certify(&dense, N / 2, 0.0, &cert)) != CLB_OK) return status;
+        clb_sort(N, lambda);
+        for (size_t k = 0; k < N / 2; ++k) {
+            double exact = lambda[N - 1 - k];
+            r->residual = fmax(r->residual, fmax(cert.lower[k] - exact, exact - cert.upper[k]));
+            wide = fmax(wide, cert.upper[k] - cert.lower[k]);
+        }
+        r->residual = fmax(r->residual, lambda[N / 2 - 1] - cert.rest);
+        clb_certificate_free(&cert);
+    }
+    r->answer = verdict_of(r->residual <= 0.0, 0);
+    snprintf(r->note, sizeof r->note,
+             "how far one of the 8 largest lies outside (negative: inside), matrices of order 16 "
+             "whose eigenvalues are known whole numbers; widest interval %.2g",
+             wide);
+    return CLB_OK;
+}
+
+/* ============================================================================================
+ * What is left of Theorem 2' and Theorem 8 at finite width
+ * ========================================================================================== */
+
+/* Charges of all layers drawn at random, reached by rescaling neurons: the outputs stay. */
+static clb_status theorem_reach(theorem_result *r, size_t n)
+{
+    for (size_t i = 0; i < n; ++i, ++r->instances) {
+        theorem_case c;
+        clb_status status = theorem_open(&c, 9000 + i, 0, theorem_net(CLB_RELU, 0), CLB_MSE);
+        size_t L = c.p.net.L, at = 0, outputs;
+        double wanted[64], target[8];
+        clb_real *f;
+        const clb_real *g;
+        if (status) return status;
+        outputs = c.p.data.n * c.p.net.m[L], f = (clb_real *)kit_realloc(NULL, outputs, sizeof *f);
+        for (size_t l = 1; l < L; ++l) {
+            target[l] = 10.0 * (double)clb_rng_u32(&c.p.rng) / 4294967296.0 - 5.0;
+            for (size_t j = 0; j < c.p.net.m[l]; ++j)
+                wanted[at++] = target[l] / (double)c.p.net.m[l];
+        }
+        memcpy(f, clb_forward(&c.pass, NULL), outputs * sizeof *f);
+        status = clb_rescale(&c.p.net, NULL, NULL, wanted, NULL, NULL);
+        g = clb_forward(&c.pass, NULL);
+        for (size_t k = 0; k < outputs && !status; ++k)
+            r->residual = fmax(r->residual, fabs((double)(f[k] - g[k])));
+        for (size_t l = 1; l < L && !status; ++l)
+            r->residual = fmax(r->residual, fabs(clb_charge(&c.p.net, NULL, l) - target[l]));
+        free(f);
+        theorem_close(&c);
+        if (status) return status;
+    }
+    r->answer = verdict_of(r->residual <= theorem_tol(1e-9), 0);
+    snprintf(r->note, sizeof r->note,
+             "change of an output, or distance from C = c, c_l from -5 to 5: so the least loss on "
+             "{C = c} is the least loss; E28 has the minima");
+    return CLB_OK;
+}
+
+/* Switches of one step counted, and told from the gradient before it. */
+static clb_status theorem_switches(theorem_result *r, size_t n)
+{
+    for (size_t i = 0; i < n; ++i, ++r->instances) {
+        theorem_case c;
+        clb_status status = theorem_open(&c, 9500 + i, 0, theorem_net(CLB_RELU, 0), -1.0);
+        size_t m = c.p.net.m[1], d = c.p.net.m[0], words, told = 0, seen;
+        double eta = ldexp(0.01, (int)(i % 12));
+        uint64_t *gates;
+        if (status) return status;
+        words = clb_gate_words(&c.pass, 1);
+        gates = (uint64_t *)kit_realloc(NULL, 2 * words, sizeof *gates);
+        clb_gates(&c.pass, 1, gates);
+        for (size_t k = 0; k < c.p.data.n; ++k)
+            for (size_t h = 0; h < m; ++h) {
+                double z = (double)c.pass.z[1][k * m + h], q = 0.0;
+                for (size_t j = 0; j < d; ++j)
+                    q += (double)c.p.data.X[k * d + j] * (double)c.grad[c.p.net.w[1] + h * d + j];
+                told += (z > 0) != (z - eta * q > 0);
+            }
+        clb_axpy(c.p.net.P, (clb_real)-eta, c.grad, c.p.net.theta);
+        clb_loss(&c.pass, NULL);
+        clb_gates(&c.pass, 1, gates + words);
+        seen = clb_gate_switches(&c.pass, 1, gates, gates + words, NULL, NULL);
+        r->residual = fmax(r->residual, fabs((double)told - (double)seen));
+        free(gates);
+        theorem_close(&c);
+    }
+    r->answer = verdict_of(r->residual <= theorem_tol(0.5), 0);
+    snprintf(r->note, sizeof r->note,
+             "gates told wrong, eta from 0.01 to 20: few switch while eta |q| is small against |z|, "
+             "a constant share beyond; E29 has the rates");
+    return CLB_OK;
+}
+
+/* ============================================================================================
  * The table
  * ========================================================================================== */
 
@@ -592,8 +797,11 @@ static const theorem theorem_list[] = {
     { "Theorem 2, extended", "the same for momentum, Nesterov, weight decay, mini-batches, biases",
       theorem_2_others, NULL },
     { "Theorem 2', eq. (12)", "every local minimum on {C = c} is global at infinite width", NULL,
-      "not computable: infinite width, and {C = c} is not closed in the measure; nothing is "
-      "claimed here" },
+      "not computable: infinite width, and {C = c} is not closed in the measure; what is left of "
+      "it stands below" },
+    { "Theorem 2', finite",
+      "at every width each function of a ReLU net has a net with C = c, for any c",
+      theorem_reach, NULL },
     { "Theorem 3, eq. (15)-(17)", "two-layer linear nets have alpha = 1.10 +- 0.01", theorem_3,
       NULL },
     { "Theorem 4, eq. (4), (18), (19)", "S is a sum over modes with c_k > 0, exact for linear nets",
@@ -619,7 +827,18 @@ static const theorem theorem_list[] = {
       NULL },
     { "Theorem 8", "two regimes of the switch rate", NULL,
       "not computable as stated: it puts a fit into words; the fit is E15, what replaces it E17, "
-      "E19, E22" },
+      "E19, E22, and the line below" },
+    { "Theorem 8, finite",
+      "a gate of layer 1 switches in a step if and only if z and z - eta q differ in sign, "
+      "q = x.G_1",
+      theorem_switches, NULL },
+    { "Theorem 1 at two points", "c^T D (g+ + g-) = -d^T D (g+ - g-), kinks included",
+      theorem_two_points, NULL },
+    { "Two-point flow", "dC(c)/dt = 2 eta d^T D b + eta^2 a^T D a", theorem_centre, NULL },
+    { "Two-point flow, momentum", "dE/dt = -(1 - beta) E - d^T D b - eta u^T D p'",
+      theorem_momentum, NULL },
+    { "Certified eigenvalues", "the intervals hold the eigenvalues, and none is missed",
+      theorem_certified, NULL },
 };
 enum { THEOREMS = KIT_LEN(theorem_list) };
 
