@@ -11,14 +11,13 @@
  * Free software: MIT licence or public domain, as you like (text at the end of this file).
  *
  * CONTENTS    grep -n '@S' clb.h prints the map; implementation tag = interface tag + 20
- *   @S00 manual                     @S15 matrix kernels            @S20 conservation laws
- *   @S10 configuration, status      @S16 networks and losses       @S21 spectral theory
- *   @S11 platform, instruction set  @S17 curvature                 @S22 statistics
- *   @S12 elementary functions       @S18 training, gradient flow   @S23 pathways
- *   @S13 random numbers             @S19 eigensolvers              @S24 run helpers
- *   @S14 data                       @S26 weight files              @S27 audit
- *                                                                  @S99 licence
- *                                   @S25 edge of stability
+ *   @S00 manual                     @S15 matrix kernels            @S22 statistics
+ *   @S10 configuration, status      @S16 networks and losses       @S23 pathways
+ *   @S11 platform, instruction set  @S17 curvature                 @S25 edge of stability
+ *   @S12 elementary functions       @S18 training, gradient flow   @S26 weight files
+ *   @S13 random numbers             @S19 eigensolvers              @S27 audit
+ *   @S14 data                       @S20 conservation laws         @S60 vector kernels
+ *                                   @S21 spectral theory           @S99 licence
  *
  * ============================================================================================
  * @S00 MANUAL
@@ -296,7 +295,7 @@
 #if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \
     defined(__NO_SIGNED_ZEROS__) || defined(_M_FP_FAST) || \
     (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ + 0)
-#error "clb.h: -ffast-math or a part of it is on, which breaks the numerical contract (manual 4)"
+#error "clb.h: -ffast-math or a part of it is on, which breaks the numerical contract (manual 7)"
 #endif
 /* An array of negative size here: gcc's -fsingle-precision-constant, which breaks it, too. */
 typedef char clbi_constants_are_double[sizeof(1.0) == sizeof(double) ? 1 : -1];
@@ -994,9 +993,7 @@ typedef struct clb_state {
 
 typedef enum clb_verdict {
     CLB_CONTINUE,
-    CLB_STOP,                   /* end the run here; the trace has t updates                      */
-    /* count the step but leave theta as it is (an artefact of one published run) */
-    CLB_SKIP_UPDATE
+    CLB_STOP                    /* end the run here; the trace has t updates                      */
 } clb_verdict;
 typedef clb_verdict (*clb_observer_fn)(void *context, const clb_state *state);
 
@@ -1325,18 +1322,6 @@ CLBDEF clb_status clb_eigh_project(size_t n, clb_real *A, size_t lda, const clb_
                                    double *projections);
 /* Bytes that clb_eigh (or clb_eigh_project: vectors = 0) allocates; 0 when that overflows. */
 CLBDEF size_t clb_eigh_bytes(size_t n, int vectors);
-
-/* Power iteration as in the published runs: start = n normals, normalised; count times v <-
- * Av/|Av|; *value = v.Av. 0 if |Av| < 1e-12. Finds the eigenvalue of largest magnitude, slightly
- * low; consumes n normals; count+1 products. */
-CLBDEF clb_status clb_power_published(const clb_linop *A, size_t count, clb_rng *rng,
-                                      double *value);
-/* Lanczos as in the published runs: at most min(count, n) steps from n normals, one modified
- * Gram-Schmidt pass, end at beta < 1e-12. values: min(count, n) doubles, the *found eigenvalues of
- * T ascending. */
-CLBDEF clb_status clb_lanczos_published(const clb_linop *A, size_t count, clb_rng *rng,
-                                        double *values,
-                                        size_t *found);
 
 typedef enum clb_which { CLB_LARGEST, CLB_SMALLEST, CLB_BOTH_ENDS, CLB_WHICH_COUNT } clb_which;
 
@@ -1751,10 +1736,6 @@ typedef struct clb_decay {
     double a, tau, c;
     double r2, rss;                   /* in the space that the fit names                          */
 } clb_decay;
-/* y = a exp(-t/tau) + c the published way (E18): c = fraction * min y (they take 0.9), then the
- * line through (t, ln max(y - c, 1e-15)); r2 and rss in y. tau is negative if the line rises. */
-CLBDEF clb_decay clb_fit_decay_published(size_t n, const double *t, const double *y,
-                                         double fraction);
 /* y = a exp(-t/tau) + c by least squares in y over all three. tau is searched between a hundredth
  * of the smallest step of t and a hundred times its span; t ascending, n >= 3. */
 CLBDEF clb_decay clb_fit_decay(size_t n, const double *t, const double *y);
@@ -2171,51 +2152,6 @@ CLBDEF clb_linop  clb_paths_op(clb_paths *paths);
 CLBDEF void       clb_paths_hessian(clb_paths *paths, clb_real *H);
 
 /* ============================================================================================
- * @S24 RUN HELPERS
- * ========================================================================================== */
-
-typedef enum clb_dataset { CLB_MIXTURE, CLB_XOR, CLB_SPHERES, CLB_DATASET_COUNT } clb_dataset;
-
-/* The problem most experiments start from: one generator, seeded once, draws model, training set
- * and (unused) test set in this order. All zero: 20-64-5 ReLU net without bias, mixture of 200
- * points. */
-typedef struct clb_problem_opts {
-    size_t       n;            /* 0 -> 200 training points                                        */
-    size_t       d;            /* 0 -> 20 inputs (2 for xor, 10 for spheres)                      */
-    size_t       K;            /* 0 -> 5 classes (2 for xor and spheres)                          */
-    size_t       m;            /* 0 -> 64, width of every hidden layer                            */
-    size_t       L;            /* 0 -> 2 weight matrices                                          */
-    double       separation;   /* 0 -> 2, radius of the centres in units of sqrt(d)               */
-    clb_net_opts net;
-    clb_dataset  dataset;
-    size_t       test_n;       /* 0 -> 50 points of the test set that is drawn and thrown away    */
-    int          data_first;   /* 1: training set, test set, then the model (E12)                 */
-} clb_problem_opts;            /* NULL: all defaults                                              */
-
-typedef struct clb_problem {
-    clb_net  net;
-    clb_data data;
-    clb_rng  rng;              /* as the draws left it: the next ones are start vectors (E4)      */
-} clb_problem;
-
-CLBDEF void       clb_problem_opts_resolve(clb_problem_opts *opts);
-/* mode: how normals are evaluated (S13). Errors: those of clb_net_init and clb_data_*; *problem is
- * then zeroed. */
-CLBDEF clb_status clb_problem_init(clb_problem *problem, const clb_problem_opts *opts,
-                                   uint64_t seed, clb_normal_mode mode);
-CLBDEF void       clb_problem_free(clb_problem *problem);
-/* Draw (published normals), train, throw away all but the trace: what most runs of a sweep are.
- * Returns what clb_train returns; the trace is the caller's to free after CLB_OK and
- * CLB_EDIVERGED. */
-CLBDEF clb_status clb_problem_run(const clb_problem_opts *opts, uint64_t seed, double eta, size_t T,
-                                  const clb_train_opts *train, clb_trace *trace);
-/* Largest Hessian eigenvalue at the problem's own theta (before training: lambda_max(H_0)), and the
- * smallest unless NULL. ce: loss blend.  Errors: those of clb_pass_init, clb_curv_init,
- * clb_sharpness. */
-CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, double *largest,
-                                        double *smallest);
-
-/* ============================================================================================
  * @S25 EDGE OF STABILITY
  * ========================================================================================== */
 
@@ -2287,7 +2223,7 @@ CLBDEF void       clb_rod_free(clb_rod *rod);
 CLBDEF clb_status clb_rod_step(clb_rod *rod);
 /* Up to T steps in all. Observers as in clb_train, before step t and after the last: they see the
  * centre as theta, the pass evaluated there, a as grad and rod->loss as loss (pass->loss is that of
- * the centre); put the rod in their context for more. CLB_SKIP_UPDATE counts as CLB_CONTINUE.
+ * the centre); put the rod in their context for more.
  * Errors: CLB_EDIVERGED, with rod->t the failing step. */
 CLBDEF clb_status clb_rod_run(clb_rod *rod, size_t T, const clb_observer *observers, size_t count);
 
@@ -9735,7 +9671,7 @@ static clb_verdict clbi_observe(clbi_run *run)
         clb_verdict v;
         if (!run->cursor[run->o.observer_count + i]) continue;
         v = ob->call(ob->context, &state);
-        if (v == CLB_STOP || (v == CLB_SKIP_UPDATE && verdict == CLB_CONTINUE)) verdict = v;
+        if (v == CLB_STOP) verdict = v;
     }
     return verdict;
 }
@@ -9786,7 +9722,6 @@ static clb_status clbi_run_steps(clbi_run *run)
             if ((status = clbi_record_state(run)) != CLB_OK) return status;
         }
         clbi_record_gradient(run);
-        if (verdict == CLB_SKIP_UPDATE) continue;
         if ((status = clbi_update(run)) != CLB_OK) return status;
     }
 }
@@ -11510,90 +11445,6 @@ CLBDEF size_t clb_eigh_bytes(size_t n, int vectors)
     return clbi_tridiag_bytes(n) + clbi_dc_bytes(n, vectors);
 }
 
-/* --- published iterations ------------------------------------------------------------------- */
-
-/* x = x / |x| by division, as published; returns |x|. */
-static double clbi_normalise(size_t n, clb_real *x)
-{
-    clb_real norm = (clb_real)clbi_norm(n, x);
-    for (size_t j = 0; j < n; ++j) x[j] /= norm;
-    return (double)norm;
-}
-
-CLBDEF clb_status clb_power_published(const clb_linop *A, size_t count, clb_rng *rng, double *value)
-{
-    clb_real *v, *w, *swap;
-    clb_status status;
-    size_t n = A->n, cells;
-    if (n == 0) return CLB_EEMPTY;
-    if (!clbi_mul_size(n, 2, &cells)) return CLB_ESIZE;
-    if ((status = clbi_alloc(&v, cells, sizeof *v)) != CLB_OK) return status;
-    swap = v;
-    w = v + n;
-    clb_rng_normal(rng, n, v);
-    clbi_normalise(n, v);
-    *value = 0;
-    for (size_t i = 0; i <= count; ++i) {
-        clb_real *t;
-        A->apply(A->context, v, w);
-        if (i == count) {
-            *value = clb_dot(n, v, w);
-            break;
-        }
-        if (sqrt(clb_sumsq(n, w)) < 1e-12) break;
-        clbi_normalise(n, w);
-        t = v; v = w; w = t;
-    }
-    CLB_FREE(swap);
-    return CLB_OK;
-}
-
-/* The three-term recurrence; alpha, beta [m]; V [m+1][n], row m scratch. Returns the number of
- * steps done. */
-static size_t clbi_lanczos_published(const clb_linop *A, size_t m, clb_real *V, double *alpha,
-                                     double *beta)
-{
-    size_t n = A->n;
-    for (size_t j = 0; j < m; ++j) {
-        clb_real *v = V + j * n, *w = v + n;
-        A->apply(A->context, v, w);
-        alpha[j] = clb_dot(n, w, v);
-        clb_axpy(n, (clb_real)-alpha[j], v, w);
-        if (j > 0) clb_axpy(n, (clb_real)-beta[j - 1], v - n, w);
-        for (size_t i = 0; i <= j; ++i)
-            clb_axpy(n, (clb_real)-clb_dot(n, w, V + i * n), V + i * n, w);
-        beta[j] = sqrt(clb_sumsq(n, w));
-        if (beta[j] < 1e-12) return j + 1;
-        if (j + 1 < m) clbi_normalise(n, w);
-    }
-    return m;
-}
-
-CLBDEF clb_status clb_lanczos_published(const clb_linop *A, size_t count, clb_rng *rng,
-                                        double *values, size_t *found)
-{
-    size_t n = A->n, m = count < n ? count : n, cells;
-    clb_real *V;
-    double *beta;
-    clb_status status;
-    *found = 0;
-    if (n == 0) return CLB_EEMPTY;
-    if (m == 0) return CLB_EOPTION;
-    if (!clbi_mul_size(n, m + 1, &cells)) return CLB_ESIZE;
-    if ((status = clbi_alloc(&beta, m, sizeof *beta)) != CLB_OK) return status;
-    if ((status = clbi_alloc(&V, cells, sizeof *V)) != CLB_OK) {
-        CLB_FREE(beta);
-        return status;
-    }
-    clb_rng_normal(rng, n, V);
-    clbi_normalise(n, V);
-    *found = clbi_lanczos_published(A, m, V, values, beta);
-    if (clbi_ql(*found, values, beta, NULL, 0) > 0) status = CLB_ENOCONV;
-    CLB_FREE(V);
-    CLB_FREE(beta);
-    return status;
-}
-
 /* --- Krylov subspaces ----------------------------------------------------------------------- */
 
 /* An orthonormal basis V of `size` rows; A has been applied to the first `done` of them. H_ij = v_i
@@ -12041,6 +11892,13 @@ static double clbi_lanczos_bound(const clbi_lanczos *s, size_t at, double r, int
     for (size_t j = 0; j < s->k.done; ++j)
         if (j != at) gap = fmin(gap, fabs(s->theta[j] - s->theta[at]) - s->res[j]);
     return converged && gap > r ? r / gap * r : r;
+}
+
+/* x = x / |x| */
+static void clbi_normalise(size_t n, clb_real *x)
+{
+    clb_real norm = (clb_real)clbi_norm(n, x);
+    for (size_t j = 0; j < n; ++j) x[j] /= norm;
 }
 
 /* Residual of pair i by one product, where one is left, and the bound. It includes how far v.Av is
@@ -13695,39 +13553,6 @@ static int clbi_tau_range(size_t n, const double *t, double *lo, double *hi)
     return clbi_finite(*lo) && clbi_finite(*hi);
 }
 
-CLBDEF clb_decay clb_fit_decay_published(size_t n, const double *t, const double *y,
-                                         double fraction)
-{
-    clb_decay fit = clbi_no_decay(n);
-    double lowest = CLBI_NAN, zt = 0, z0 = 0, t0 = 0, tt = 0, yy;
-    size_t i;
-    for (i = 0; i < n; ++i)
-        if (!(lowest <= y[i])) lowest = y[i];
-    if (n < 2) return fit;
-    fit.c = fraction * lowest;
-    for (i = 0; i < n; ++i) {
-        double above = y[i] - fit.c;
-        z0 += clb_log(above > 1e-15 ? above : 1e-15) / (double)n;
-        t0 += t[i] / (double)n;
-    }
-    for (i = 0; i < n; ++i) {
-        double above = y[i] - fit.c;
-        zt += (t[i] - t0) * (clb_log(above > 1e-15 ? above : 1e-15) - z0);
-        tt += (t[i] - t0) * (t[i] - t0);
-    }
-    if (!(tt > 0)) return clbi_no_decay(n);
-    fit.tau = -tt / zt;                             /* slope of ln(y - c) is -1/tau */
-    fit.a = clb_exp(z0 + t0 / fit.tau);
-    fit.rss = 0;
-    for (i = 0; i < n; ++i) {
-        double r = y[i] - fit.c - fit.a * clb_exp(-t[i] / fit.tau);
-        fit.rss += r * r;
-    }
-    yy = clbi_spread_of(n, y, 0).squares;
-    fit.r2 = yy > 0 ? 1 - fit.rss / yy : 0;
-    return fit;
-}
-
 CLBDEF clb_decay clb_fit_decay(size_t n, const double *t, const double *y)
 {
     clb_decay fit = clbi_no_decay(n);
@@ -15267,110 +15092,6 @@ CLBDEF void clb_paths_hessian(clb_paths *paths, clb_real *H)
         clb_paths_hvp(paths, unit, H + i * N);
         unit[i] = 0;
     }
-}
-
-/* ============================================================================================
- * @S44 RUN HELPERS
- * ========================================================================================== */
-
-CLBDEF void clb_problem_opts_resolve(clb_problem_opts *opts)
-{
-    static const size_t d[] = { 20, 2, 10 }, K[] = { 5, 2, 2 };
-    if (!opts->n) opts->n = 200;
-    if (!opts->d) opts->d = d[opts->dataset];
-    if (!opts->K) opts->K = K[opts->dataset];
-    if (!opts->m) opts->m = 64;
-    if (!opts->L) opts->L = 2;
-    if (opts->separation == 0) opts->separation = 2;
-    if (!opts->test_n) opts->test_n = 50;
-}
-
-static clb_status clbi_problem_set(const clb_problem_opts *o, clb_rng *rng, size_t n,
-                                   clb_data *data)
-{
-    if (o->dataset == CLB_XOR) return clb_data_xor(data, rng, n);
-    if (o->dataset == CLB_SPHERES) return clb_data_spheres(data, rng, n, o->d, 1, 2);
-    return clb_data_mixture(data, rng, n, o->d, o->K, o->separation);
-}
-
-static clb_status clbi_problem_data(const clb_problem_opts *o, clb_problem *problem)
-{
-    clb_data unused;
-    clb_status status = clbi_problem_set(o, &problem->rng, o->n, &problem->data);
-    if (status) return status;
-    status = clbi_problem_set(o, &problem->rng, o->test_n, &unused);
-    if (!status) clb_data_free(&unused);
-    return status;
-}
-
-static clb_status clbi_problem_net(const clb_problem_opts *o, clb_problem *problem)
-{
-    size_t l, count, *widths;
-    clb_status status;
-    if (!clbi_add_size(o->L, 1, &count)) return CLB_ESIZE;
-    if ((status = clbi_alloc(&widths, count, sizeof *widths)) != CLB_OK) return status;
-    for (l = 0; l < count; ++l) widths[l] = o->m;
-    widths[0] = o->d;
-    widths[o->L] = o->K;
-    status = clb_net_init(&problem->net, widths, count, &o->net, &problem->rng);
-    CLB_FREE(widths);
-    return status;
-}
-
-CLBDEF clb_status clb_problem_init(clb_problem *problem, const clb_problem_opts *opts,
-                                   uint64_t seed, clb_normal_mode mode)
-{
-    static const clb_problem_opts defaults = CLB_ZERO;
-    clb_problem_opts o = opts ? *opts : defaults;
-    clb_status status;
-    memset(problem, 0, sizeof *problem);
-    if ((int)o.dataset < 0 || o.dataset >= CLB_DATASET_COUNT) return CLB_EOPTION;
-    clb_problem_opts_resolve(&o);
-    if (o.dataset == CLB_XOR && (o.d != 2 || o.K != 2)) return CLB_ESHAPE;
-    if (o.dataset == CLB_SPHERES && o.K != 2) return CLB_ESHAPE;
-    clb_rng_seed(&problem->rng, seed);
-    problem->rng.normal_mode = mode;
-    status = o.data_first ? clbi_problem_data(&o, problem) : clbi_problem_net(&o, problem);
-    if (!status)
-        status = o.data_first ? clbi_problem_net(&o, problem) : clbi_problem_data(&o, problem);
-    if (status) clb_problem_free(problem);
-    return status;
-}
-
-CLBDEF void clb_problem_free(clb_problem *problem)
-{
-    clb_net_free(&problem->net);
-    clb_data_free(&problem->data);
-    memset(problem, 0, sizeof *problem);
-}
-
-CLBDEF clb_status clb_problem_run(const clb_problem_opts *opts, uint64_t seed, double eta, size_t T,
-                                  const clb_train_opts *train, clb_trace *trace)
-{
-    clb_problem problem;
-    clb_status status = clb_problem_init(&problem, opts, seed, CLB_NORMAL_PUBLISHED);
-    memset(trace, 0, sizeof *trace);
-    if (status) return status;
-    status = clb_train(&problem.net, &problem.data, eta, T, train, trace);
-    clb_problem_free(&problem);
-    return status;
-}
-
-CLBDEF clb_status clb_problem_sharpness(const clb_problem *problem, double ce, double *largest,
-                                        double *smallest)
-{
-    clb_pass pass;
-    clb_curv curv;
-    clb_status status = clb_pass_init(&pass, &problem->net, &problem->data, ce);
-    if (status) return status;
-    status = clb_curv_init(&curv, &pass);
-    if (!status) {
-        clb_curv_at(&curv, NULL);
-        status = clb_sharpness(&curv, NULL, largest, smallest);
-        clb_curv_free(&curv);
-    }
-    clb_pass_free(&pass);
-    return status;
 }
 
 /* ============================================================================================

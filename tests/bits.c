@@ -6,6 +6,8 @@
  *   cc -std=c99 -O2 -o bits tests/bits.c -lm && ./bits */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
+#include "../examples/kit/paper.h"
+#include "../examples/kit/published.h"
 #ifndef CLB_FREESTANDING
 #include <math.h>
 #endif
@@ -131,32 +133,32 @@ static void bits_training(void)
 {
     int k;
     for (k = 0; k < 3 * (int)CLB_OPTIMIZER_COUNT; ++k) {
-        clb_problem_opts opts = CLB_ZERO;
+        paper_opts opts = CLB_ZERO;
         clb_train_opts train = CLB_ZERO;
-        clb_problem problem;
+        paper_problem problem;
         clb_trace trace;
         opts.n = 40, opts.m = 13, opts.L = (size_t)(2 + k % 3), opts.net.bias = k % 2 ? -1 : 0;
         opts.net.activation = (clb_activation)(k % (int)CLB_ACTIVATION_COUNT), opts.net.param = 1.25;
         train.ce = 0.5 * (k % 3), train.optimizer = (clb_optimizer)(k / 3);
         train.l2 = k % 4 ? 0 : 1e-3, train.batch = k % 5 == 4 ? 16 : 0;
-        need(clb_problem_init(&problem, &opts, (uint64_t)k, CLB_NORMAL_PUBLISHED), "problem");
+        need(paper_problem_draw(&problem, &opts, (uint64_t)k, CLB_NORMAL_PUBLISHED), "problem");
         train.batch_rng = &problem.rng;
         need(clb_train(&problem.net, &problem.data, 0.01, 30, &train, &trace), "train");
         add_trace(&trace);
         add_reals(problem.net.P, problem.net.theta);
-        clb_trace_free(&trace), clb_problem_free(&problem);
+        clb_trace_free(&trace), paper_problem_free(&problem);
     }
     for (k = 1; k <= 4; ++k) {                              /* linear nets: sufficient statistics */
-        clb_problem_opts opts = CLB_ZERO;
-        clb_problem problem;
+        paper_opts opts = CLB_ZERO;
+        paper_problem problem;
         clb_trace trace;
         opts.n = 91, opts.d = 19, opts.m = 13, opts.L = (size_t)k,
         opts.net.activation = CLB_IDENTITY;
-        need(clb_problem_init(&problem, &opts, (uint64_t)k, CLB_NORMAL_PUBLISHED), "problem");
+        need(paper_problem_draw(&problem, &opts, (uint64_t)k, CLB_NORMAL_PUBLISHED), "problem");
         need(clb_train(&problem.net, &problem.data, 0.01, 30, NULL, &trace), "train");
         add_trace(&trace);
         add_reals(problem.net.P, problem.net.theta);
-        clb_trace_free(&trace), clb_problem_free(&problem);
+        clb_trace_free(&trace), paper_problem_free(&problem);
     }
     part("training");
 }
@@ -165,18 +167,18 @@ static void bits_flow(void)
 {
     int method;
     for (method = 0; method < (int)CLB_FLOW_METHOD_COUNT; ++method) {
-        clb_problem_opts opts = CLB_ZERO;
+        paper_opts opts = CLB_ZERO;
         clb_flow_opts flow = CLB_ZERO;
         clb_flow_stats stats;
-        clb_problem problem;
+        paper_problem problem;
         opts.n = 20, opts.m = 7;
         flow.method = (clb_flow_method)method, flow.dt = 0.1, flow.rtol = 1e-6, flow.ce = 1;
         flow.rescale = method != (int)CLB_FLOW_MIDPOINT;
-        need(clb_problem_init(&problem, &opts, 3, CLB_NORMAL_EXACT), "problem");
+        need(paper_problem_draw(&problem, &opts, 3, CLB_NORMAL_EXACT), "problem");
         need(clb_flow(&problem.net, &problem.data, 0.5, &flow, &stats), "flow");
         add_reals(problem.net.P, problem.net.theta);
         add((double)stats.evaluations), add(stats.loss);
-        clb_problem_free(&problem);
+        paper_problem_free(&problem);
     }
     part("flow");
 }
@@ -187,9 +189,9 @@ static void bits_curvature(void)
     static double values[160], again[160];
     size_t L;
     for (L = 2; L <= 3; ++L) {
-        clb_problem_opts opts = CLB_ZERO;
+        paper_opts opts = CLB_ZERO;
         clb_lanczos_opts lanczos = CLB_ZERO;
-        clb_problem problem;
+        paper_problem problem;
         clb_pass pass;
         clb_curv curv;
         clb_eigs eigs;
@@ -197,7 +199,7 @@ static void bits_curvature(void)
         clb_linop op;
         size_t P;
         opts.n = 12, opts.d = 6, opts.K = 3, opts.m = 7, opts.L = L;
-        need(clb_problem_init(&problem, &opts, 4, CLB_NORMAL_EXACT), "problem");
+        need(paper_problem_draw(&problem, &opts, 4, CLB_NORMAL_EXACT), "problem");
         need(clb_pass_init(&pass, &problem.net, &problem.data, CLB_CE), "pass");
         need(clb_curv_init(&curv, &pass), "curv");
         P = problem.net.P;
@@ -213,9 +215,9 @@ static void bits_curvature(void)
         add_doubles(eigs.count, eigs.value), add_reals(eigs.count * eigs.n, eigs.vector);
         need(clb_slq(&op, &problem.rng, NULL, &q), "slq");
         add_doubles(q.count, q.node), add_doubles(q.count, q.weight);
-        need(clb_power_published(&op, 10, &problem.rng, values), "power"), add(values[0]);
+        need(published_power(&op, 10, &problem.rng, values), "power"), add(values[0]);
         clb_quadrature_free(&q), clb_eigs_free(&eigs);
-        clb_curv_free(&curv), clb_pass_free(&pass), clb_problem_free(&problem);
+        clb_curv_free(&curv), clb_pass_free(&pass), paper_problem_free(&problem);
     }
     part("curvature");
 }
@@ -262,14 +264,14 @@ static void bits_pathways(void)
 
 static void bits_laws(void)
 {
-    clb_problem_opts opts = CLB_ZERO;
-    clb_problem problem;
+    paper_opts opts = CLB_ZERO;
+    paper_problem problem;
     clb_pass pass;
     clb_real grad[200];
     double charges[64];
     size_t l;
     opts.n = 20, opts.d = 5, opts.K = 3, opts.m = 6, opts.L = 3, opts.net.bias = -1;
-    need(clb_problem_init(&problem, &opts, 7, CLB_NORMAL_EXACT), "problem");
+    need(paper_problem_draw(&problem, &opts, 7, CLB_NORMAL_EXACT), "problem");
     need(clb_pass_init(&pass, &problem.net, &problem.data, CLB_CE), "pass");
     add(clb_grad(&pass, NULL, grad));
     for (l = 1; l < 3; ++l) {
@@ -279,23 +281,23 @@ static void bits_laws(void)
         clb_neuron_charges(&problem.net, problem.net.theta, l, charges), add_doubles(6, charges);
     }
     clb_matrix_charge(&problem.net, problem.net.theta, 1, charges), add_doubles(36, charges);
-    clb_pass_free(&pass), clb_problem_free(&problem);
+    clb_pass_free(&pass), paper_problem_free(&problem);
     part("laws");
 }
 
 static void bits_theory(void)
 {
     static double lambda[256], c[256];
-    clb_problem_opts opts = CLB_ZERO;
+    paper_opts opts = CLB_ZERO;
     clb_spectrum sp;
     clb_quadratic sum;
     clb_linear_modes modes;
-    clb_problem problem;
+    paper_problem problem;
     clb_pass pass;
     clb_curv curv;
     double S;
     opts.n = 10, opts.d = 4, opts.K = 3, opts.m = 5, opts.net.activation = CLB_IDENTITY;
-    need(clb_problem_init(&problem, &opts, 8, CLB_NORMAL_EXACT), "problem");
+    need(paper_problem_draw(&problem, &opts, 8, CLB_NORMAL_EXACT), "problem");
     need(clb_pass_init(&pass, &problem.net, &problem.data, CLB_MSE), "pass");
     need(clb_curv_init(&curv, &pass), "curv");
     clb_curv_at(&curv, NULL);
@@ -312,7 +314,7 @@ static void bits_theory(void)
     need(clb_linear_modes_init(&modes, &problem.net, &problem.data), "linear modes");
     add_doubles(4, modes.lx), add_doubles(4, modes.d_k), add_doubles(4, modes.rate);
     clb_linear_modes_free(&modes);
-    clb_curv_free(&curv), clb_pass_free(&pass), clb_problem_free(&problem);
+    clb_curv_free(&curv), clb_pass_free(&pass), paper_problem_free(&problem);
     part("theory");
 }
 

@@ -5,6 +5,7 @@
 #define CLB_IMPLEMENTATION
 #include "failing_alloc.h"
 #include "../clb.h"
+#include "../examples/kit/paper.h"
 #include "test.h"
 #include "fixture.h"
 
@@ -465,38 +466,28 @@ static void t_flow(void)
 
 static clb_status call_problem(void *context)
 {
-    clb_problem problem;
-    clb_status status = clb_problem_init(&problem, NULL, 42, CLB_NORMAL_PUBLISHED);
+    paper_problem problem;
+    clb_status status = paper_problem_draw(&problem, NULL, 42, CLB_NORMAL_PUBLISHED);
     (void)context;
-    clb_problem_free(&problem);
-    return status;
-}
-
-static clb_status call_problem_run(void *context)
-{
-    clb_trace trace;
-    clb_status status = clb_problem_run(NULL, 42, 0.01, 2, NULL, &trace);
-    (void)context;
-    clb_trace_free(&trace);
+    paper_problem_free(&problem);
     return status;
 }
 
 static clb_status call_problem_sharpness(void *context)
 {
     double largest, smallest;
-    return clb_problem_sharpness((const clb_problem *)context, CLB_CE, &largest, &smallest);
+    return paper_sharpness((const paper_problem *)context, CLB_CE, &largest, &smallest);
 }
 
 static void t_problem(void)
 {
-    clb_problem_opts opts = CLB_ZERO;
-    clb_problem problem;
+    paper_opts opts = CLB_ZERO;
+    paper_problem problem;
     ALLOC_SWEEP(call_problem, NULL);
-    ALLOC_SWEEP(call_problem_run, NULL);
     opts.n = 20, opts.m = 5;
-    EQUAL(clb_problem_init(&problem, &opts, 1, CLB_NORMAL_EXACT), CLB_OK);
+    EQUAL(paper_problem_draw(&problem, &opts, 1, CLB_NORMAL_EXACT), CLB_OK);
     ALLOC_SWEEP(call_problem_sharpness, &problem);
-    clb_problem_free(&problem);
+    paper_problem_free(&problem);
 }
 
 /* ---- curvature and eigensolvers
@@ -593,23 +584,6 @@ static clb_status call_eigh_project(void *context)
     return clb_eigh_project(8, work, 8, matrix, values, projections);
 }
 
-static clb_status call_power(void *context)
-{
-    clb_rng rng;
-    double value;
-    clb_rng_seed(&rng, 1);
-    return clb_power_published((const clb_linop *)context, 5, &rng, &value);
-}
-
-static clb_status call_lanczos_published(void *context)
-{
-    clb_rng rng;
-    double values[8];
-    size_t found;
-    clb_rng_seed(&rng, 1);
-    return clb_lanczos_published((const clb_linop *)context, 5, &rng, values, &found);
-}
-
 static clb_status call_lanczos(void *context)
 {
     clb_lanczos_opts opts = CLB_ZERO;
@@ -651,8 +625,6 @@ static void t_eigen(void)
     ALLOC_SWEEP(call_eigh, NULL);
     ALLOC_SWEEP(call_eigh, &dense);
     ALLOC_SWEEP(call_eigh_project, NULL);
-    ALLOC_SWEEP(call_power, &op);
-    ALLOC_SWEEP(call_lanczos_published, &op);
     ALLOC_SWEEP(call_lanczos, &op);
     ALLOC_SWEEP(call_slq, &op);
     ALLOC_SWEEP(call_hutchinson, &op);
@@ -1056,7 +1028,6 @@ static void t_huge(void)
         clb_bootstrap_opts bootstrap = CLB_ZERO;
         clb_slq_opts slq = CLB_ZERO;
         clb_lanczos_opts lanczos = CLB_ZERO;
-        double value;
         NOTE("size %lu", (unsigned long)T[k]);
         huge[0] = huge[1] = huge[2] = T[k], widths[1] = T[k];
         CHECK(clb_net_alloc(&made, huge, 3, NULL) == CLB_ESIZE);
@@ -1068,7 +1039,6 @@ static void t_huge(void)
         dense.n = dense.lda = T[k], dense.A = matrix;
         op = clb_dense_op(&dense);
         CHECK(clb_lanczos(&op, 2, &lanczos, &eigs) != CLB_OK && !eigs.arena);
-        CHECK(clb_power_published(&op, 2, &rng, &value) != CLB_OK);
         CHECK(clb_slq(&op, &rng, &slq, &q) != CLB_OK && !q.arena);
         bootstrap.resamples = T[k];
         CHECK(clb_bootstrap(8, no_statistic, NULL, &bootstrap, &interval) != CLB_OK

@@ -1,6 +1,7 @@
 /* Functions that other tests reach only by way of others, each against its definition. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
+#include "../examples/kit/paper.h"
 #include "test.h"
 #include "fixture.h"
 
@@ -137,17 +138,17 @@ static void t_net(void)
 
 static void t_defaults(void)
 {
-    clb_problem_opts o = CLB_ZERO;
-    clb_problem problem;
-    clb_problem_opts_resolve(&o);
+    paper_opts o = CLB_ZERO;
+    paper_problem problem;
+    paper_opts_resolve(&o);
     CHECK(o.n == 200 && o.d == 20 && o.K == 5 && o.m == 64 && o.L == 2 && o.separation == 2);
     CHECK(o.test_n == 50);
-    CHECK(clb_problem_init(&problem, NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
+    CHECK(paper_problem_draw(&problem, NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
     CHECK(problem.data.n == o.n && problem.net.P == o.m * (o.d + o.K));
-    clb_problem_free(&problem);
+    paper_problem_free(&problem);
     memset(&o, 0, sizeof o);
-    o.dataset = CLB_SPHERES, o.m = 3;
-    clb_problem_opts_resolve(&o);
+    o.dataset = PAPER_SPHERES, o.m = 3;
+    paper_opts_resolve(&o);
     CHECK(o.d == 10 && o.K == 2 && o.m == 3);
     NEAR(clb_phase(0.25, 8), 1, 0);                          /* the edge of stability: eta = 2/lambda */
     NEAR(clb_phase(0.1, 5), 0.25, 1e-16);

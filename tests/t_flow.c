@@ -2,6 +2,7 @@
  * Theorem 1, eq. (9), (11). */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
+#include "../examples/kit/paper.h"
 #include "test.h"
 #include <float.h>
 
@@ -15,9 +16,9 @@
 enum { CHARGES = 64 };
 
 /* A small net on a small mixture: cheap, and with many gates that switch. */
-static void problem(clb_problem *p, size_t L, clb_activation activation, int bias)
+static void problem(paper_problem *p, size_t L, clb_activation activation, int bias)
 {
-    clb_problem_opts opts = CLB_ZERO;
+    paper_opts opts = CLB_ZERO;
     opts.n = 30;
     opts.d = 6;
     opts.K = 3;
@@ -27,7 +28,7 @@ static void problem(clb_problem *p, size_t L, clb_activation activation, int bia
     opts.net.activation = activation;
     opts.net.bias = bias;
     opts.test_n = 5;
-    EQUAL(clb_problem_init(p, &opts, 42, CLB_NORMAL_EXACT), CLB_OK);
+    EQUAL(paper_problem_draw(p, &opts, 42, CLB_NORMAL_EXACT), CLB_OK);
 }
 
 /* Largest |c - c0| over all neurons. */
@@ -45,7 +46,7 @@ static double charge_error(const clb_net *net, const double *wanted)
 /* theta(1) by one method and dt; the charge error; steps. */
 static double flow_end(clb_activation activation, clb_flow_method method, double dt, double *theta)
 {
-    clb_problem p;
+    paper_problem p;
     clb_flow_opts o = CLB_ZERO;
     double wanted[CHARGES], error;
     size_t j;
@@ -59,7 +60,7 @@ static double flow_end(clb_activation activation, clb_flow_method method, double
     EQUAL(clb_flow(&p.net, &p.data, 1, &o, NULL), CLB_OK);
     for (j = 0; theta && j < p.net.P; ++j) theta[j] = (double)p.net.theta[j];
     error = charge_error(&p.net, wanted);
-    clb_problem_free(&p);
+    paper_problem_free(&p);
     return error;
 }
 
@@ -117,7 +118,7 @@ static void t_charge_orders(void)
 /* Euler is gradient descent, bit for bit. */
 static void t_euler_is_descent(void)
 {
-    clb_problem a, b;
+    paper_problem a, b;
     clb_flow_opts o = CLB_ZERO;
     clb_train_opts t = CLB_ZERO;
     clb_flow_stats stats;
@@ -130,8 +131,8 @@ static void t_euler_is_descent(void)
     EQUAL(clb_train(&b.net, &b.data, 0.0625, 64, &t, NULL), CLB_OK);
     EQUAL(stats.steps, 64);
     EQUAL(memcmp(a.net.theta, b.net.theta, a.net.P * sizeof(clb_real)), 0);
-    clb_problem_free(&a);
-    clb_problem_free(&b);
+    paper_problem_free(&a);
+    paper_problem_free(&b);
 }
 
 /* The rescaling reaches any charges, leaves the function and carries the gradient along. */
@@ -144,7 +145,7 @@ static void t_rescale(void)
     clb_rng_seed(&rng, 8);
     for (L = 2; L <= 5; ++L)
         for (k = 0; k < 3; ++k) {
-            clb_problem p;
+            paper_problem p;
             clb_pass pass;
             clb_real grad[1000], carried[1000], output[90];
             double error, f0 = 0, f1 = 0;
@@ -167,14 +168,14 @@ static void t_rescale(void)
             CHECK(f1 <= 1e-14 * scale * f0);
             for (j = 0; j < p.net.P; ++j) NEAR(carried[j], grad[j], 1e-14 * scale);
             clb_pass_free(&pass);
-            clb_problem_free(&p);
+            paper_problem_free(&p);
         }
 }
 
 /* A dead neuron has no law to restore and must not become NaN; a wrong activation is refused. */
 static void t_rescale_edges(void)
 {
-    clb_problem p;
+    paper_problem p;
     double wanted[CHARGES];
     size_t j;
     problem(&p, 2, CLB_RELU, 0);
@@ -183,10 +184,10 @@ static void t_rescale_edges(void)
     for (j = 0; j < 3; ++j) p.net.theta[p.net.w[2] + 12 * j + 1] = 0;   /* column 1 */
     EQUAL(clb_rescale(&p.net, NULL, NULL, wanted, NULL, NULL), CLB_OK);
     for (j = 0; j < p.net.P; ++j) CHECK(p.net.theta[j] - p.net.theta[j] == 0);
-    clb_problem_free(&p);
+    paper_problem_free(&p);
     problem(&p, 2, CLB_TANH, 0);
     EQUAL(clb_rescale(&p.net, NULL, NULL, wanted, NULL, NULL), CLB_EOPTION);
-    clb_problem_free(&p);
+    paper_problem_free(&p);
 }
 
 /* Per-neuron laws hold to 1e-12 over 1000 units of time with the rescaling, deep and with biases
@@ -202,7 +203,7 @@ static void t_laws_for_long(void)
     double wanted[CHARGES], scale = sizeof(clb_real) == 8 ? 1 : 1e8;
     size_t i;
     for (i = 0; i < 3; ++i) {
-        clb_problem p;
+        paper_problem p;
         clb_flow_opts o = CLB_ZERO;
         clb_flow_stats s, plain;
         NOTE("L=%d bias=%d", (int)cases[i].L, cases[i].bias);
@@ -214,7 +215,7 @@ static void t_laws_for_long(void)
         o.atol = 1e-7;
         problem(&p, cases[i].L, CLB_RELU, cases[i].bias);
         EQUAL(clb_flow(&p.net, &p.data, 1000, &o, &plain), CLB_OK);
-        clb_problem_free(&p);
+        paper_problem_free(&p);
         problem(&p, cases[i].L, CLB_RELU, cases[i].bias);
         clb_hidden_charges(&p.net, NULL, wanted);
         o.rescale = 1;
@@ -223,7 +224,7 @@ static void t_laws_for_long(void)
         CHECK(s.law_error <= 64 * EPSILON);
         CHECK(s.time == 1000 && s.loss < 0.05);
         NEAR(s.loss / plain.loss, 1, 5e-2);            /* two roundings of one sliding motion */
-        clb_problem_free(&p);
+        paper_problem_free(&p);
     }
 }
 
@@ -248,7 +249,7 @@ static void t_observer(void)
     static const double times[] = { 0, 0.1, 0.25, 0.7, 1 };
     int method;
     for (method = 0; method < (int)CLB_FLOW_METHOD_COUNT; ++method) {
-        clb_problem p;
+        paper_problem p;
         clb_flow_opts o = CLB_ZERO;
         clb_flow_stats stats;
         seen s = { { 0 }, { 0 }, 0, 0 };
@@ -267,20 +268,20 @@ static void t_observer(void)
         for (i = 0; i < 5; ++i) SAME_BITS(s.time[i], times[i]);
         for (i = 1; i < 5; ++i) CHECK(s.loss[i] < s.loss[i - 1]);
         SAME_BITS(stats.loss, s.loss[4]);
-        clb_problem_free(&p);
+        paper_problem_free(&p);
         problem(&p, 2, CLB_RELU, 0);
         s.count = 0;
         s.stop_at = 3;
         EQUAL(clb_flow(&p.net, &p.data, 1, &o, &stats), CLB_OK);
         CHECK(s.count == 3 && stats.time == 0.25);
-        clb_problem_free(&p);
+        paper_problem_free(&p);
     }
 }
 
 static void t_errors(void)
 {
     static const double back[] = { 0.5, 0.2 };
-    clb_problem p;
+    paper_problem p;
     clb_flow_opts o = CLB_ZERO;
     clb_flow_stats stats;
     problem(&p, 2, CLB_RELU, 0);
@@ -301,12 +302,12 @@ static void t_errors(void)
     o.method = CLB_FLOW_EULER;
     o.dt = 1e4;
     EQUAL(clb_flow(&p.net, &p.data, 1e6, &o, &stats), CLB_EDIVERGED);
-    clb_problem_free(&p);
+    paper_problem_free(&p);
     problem(&p, 2, CLB_TANH, 0);
     memset(&o, 0, sizeof o);
     o.rescale = 1;
     EQUAL(clb_flow(&p.net, &p.data, 1, &o, NULL), CLB_EOPTION);
-    clb_problem_free(&p);
+    paper_problem_free(&p);
 }
 
 static const test_case tests[] = {

@@ -2,6 +2,7 @@
  * optimiser. Theorem 1, eq. (1), (10), (11); Theorem 2, eq. (2), (3), (13), (14). */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
+#include "../examples/kit/paper.h"
 #include "test.h"
 
 #ifdef CLB_SINGLE
@@ -232,10 +233,10 @@ static void t_drift_2000(void)
     size_t i;
     opts.ce = CLB_CE;
     for (i = 0; i < 10; ++i) {
-        clb_problem p;
+        paper_problem p;
         clb_trace trace;
         double drift;
-        EQUAL(clb_problem_init(&p, NULL, 42, CLB_NORMAL_EXACT), CLB_OK);
+        EQUAL(paper_problem_draw(&p, NULL, 42, CLB_NORMAL_EXACT), CLB_OK);
         NOTE("eta=%g", eta[i]);
         EQUAL(clb_train(&p.net, &p.data, eta[i], 2000, &opts, &trace), CLB_OK);
         drift = clb_trace_drift(&trace, 1);
@@ -244,7 +245,7 @@ static void t_drift_2000(void)
         if (sizeof(clb_real) == 4 && eta[i] < 1e-3) drift = eta[i];   /* float loses such updates */
         CHECK(drift > 0.3 * eta[i] && drift < 4 * eta[i]);
         clb_trace_free(&trace);
-        clb_problem_free(&p);
+        paper_problem_free(&p);
     }
 }
 

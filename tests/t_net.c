@@ -3,6 +3,7 @@
 #undef CLB_DECLARATIONS_ONLY     /* looks at clbi_ names: an implementation of its own */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
+#include "../examples/kit/paper.h"
 #include "test.h"
 
 #ifdef CLB_SINGLE
@@ -640,9 +641,9 @@ static void t_unset(void)
 /* The published initialisation and data of seed 42 (protocol: model, then data). */
 static void t_published_start(void)
 {
-    clb_problem p;
+    paper_problem p;
     double X = 0;
-    CHECK(clb_problem_init(&p, NULL, 42, CLB_NORMAL_EXACT) == CLB_OK);
+    CHECK(paper_problem_draw(&p, NULL, 42, CLB_NORMAL_EXACT) == CLB_OK);
     NEAR(p.net.theta[0], 0.17095602, 5e-9);
     NEAR(p.net.theta[1], 0.18559541, 5e-9);
     NEAR(p.net.theta[p.net.w[2]], -0.09044348, 5e-9);
@@ -653,13 +654,13 @@ static void t_published_start(void)
     NEAR(X, -470.084, 1e-5);
     static const int labels[] = { 1, 3, 3, 0, 0, 4, 4, 0, 4, 1 };
     for (size_t i = 0; i < 10; ++i) EQUAL(p.data.y[i], labels[i]);
-    clb_problem_free(&p);
-    clb_problem_opts plane = CLB_ZERO;                                /* XOR lives in the plane */
-    plane.dataset = CLB_XOR, plane.d = 5;
-    CHECK(clb_problem_init(&p, &plane, 1, CLB_NORMAL_EXACT) == CLB_ESHAPE);
+    paper_problem_free(&p);
+    paper_opts plane = CLB_ZERO;                                /* XOR lives in the plane */
+    plane.dataset = PAPER_XOR, plane.d = 5;
+    CHECK(paper_problem_draw(&p, &plane, 1, CLB_NORMAL_EXACT) == CLB_ESHAPE);
     plane.d = 0;
-    CHECK(clb_problem_init(&p, &plane, 1, CLB_NORMAL_EXACT) == CLB_OK && p.net.m[0] == 2);
-    clb_problem_free(&p);
+    CHECK(paper_problem_draw(&p, &plane, 1, CLB_NORMAL_EXACT) == CLB_OK && p.net.m[0] == 2);
+    paper_problem_free(&p);
 }
 
 static const test_case tests[] = {

@@ -1,6 +1,7 @@
 /* Statistics (@S22): every estimator against closed forms, exact algebra or brute force. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
+#include "../examples/kit/published.h"
 #include "test.h"
 
 static void t_moments(void)
@@ -200,7 +201,7 @@ static void t_decay_published(void)
     const double t[] = { 0, 50, 100, 150, 200, 250, 300, 400, 500, 750, 1000 };
     const double y[] = { 7.2428, 4.9615, 3.0195, 2.0979, 1.5994, 1.2890, 1.0798, 0.8136, 0.6525,
                          0.4361, 0.3274 };
-    clb_decay d = clb_fit_decay_published(11, t, y, 0.9);
+    clb_decay d = published_decay(11, t, y, 0.9);
     NEAR(d.a, 4.4591, 5e-4);
     NEAR(1 / d.tau, 0.004977, 2e-6);
     NEAR(d.c, 0.2947, 5e-5);

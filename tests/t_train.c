@@ -8,6 +8,7 @@ static long allocations;
 #define CLB_FREE(p)       free(p)
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
+#include "../examples/kit/paper.h"
 #include "test.h"
 #include "fixture.h"
 
@@ -15,11 +16,11 @@ static long allocations;
 static clb_status run(uint64_t seed, double eta, size_t T, const clb_train_opts *opts,
                       clb_trace *trace)
 {
-    clb_problem p;
+    paper_problem p;
     clb_status status;
-    CHECK(clb_problem_init(&p, NULL, seed, CLB_NORMAL_PUBLISHED) == CLB_OK);
+    CHECK(paper_problem_draw(&p, NULL, seed, CLB_NORMAL_PUBLISHED) == CLB_OK);
     status = clb_train(&p.net, &p.data, eta, T, opts, trace);
-    clb_problem_free(&p);
+    paper_problem_free(&p);
     return status;
 }
 
@@ -114,41 +115,20 @@ static void t_stop(void)
     clb_trace_free(&stopped), clb_trace_free(&whole);
 }
 
-static clb_verdict skip_even(void *context, const clb_state *state)
-{
-    (void)context;
-    return state->t % 2 == 0 ? CLB_SKIP_UPDATE : CLB_CONTINUE;
-}
-
-/* A skipped update leaves theta and is counted in S once more: the published artefact. */
-static void t_skip(void)
-{
-    clb_observer ob = { skip_even, NULL, 1, NULL, 0, 0 };
-    clb_train_opts opts = CLB_ZERO;
-    clb_trace skipped, plain;
-    opts.ce = CLB_CE;
-    CHECK(run(3, 0.1, 10, &opts, &plain) == CLB_OK);
-    opts.observers = &ob, opts.observer_count = 1;
-    CHECK(run(3, 0.1, 20, &opts, &skipped) == CLB_OK);
-    SAME_BITS(clb_trace_drift(&skipped, 1), clb_trace_drift(&plain, 1));
-    NEAR(skipped.S[0], 2 * plain.S[0], 1e-14);
-    clb_trace_free(&skipped), clb_trace_free(&plain);
-}
-
 static void t_divergence(void)
 {
-    clb_problem_opts linear = CLB_ZERO;
-    clb_problem p;
+    paper_opts linear = CLB_ZERO;
+    paper_problem p;
     clb_trace trace;
     linear.net.activation = CLB_IDENTITY;
-    CHECK(clb_problem_init(&p, &linear, 42, CLB_NORMAL_PUBLISHED) == CLB_OK);
+    CHECK(paper_problem_draw(&p, &linear, 42, CLB_NORMAL_PUBLISHED) == CLB_OK);
     /* eta lambda_max = 5.5 > 4 */
     CHECK(clb_train(&p.net, &p.data, 0.3, 2000, NULL, &trace) == CLB_EDIVERGED);
     CHECK(trace.steps > 3 && trace.steps < 100);
     CHECK(isfinite(trace.loss[trace.steps - 1]) && isnan(trace.loss[trace.steps]));
     CHECK(isfinite(clb_trace_charge(&trace, 1, 0)) && isnan(clb_trace_charge(&trace, 1, 2000)));
     clb_trace_free(&trace);
-    clb_problem_free(&p);
+    paper_problem_free(&p);
 }
 
 /* Allocations do not depend on the number of steps, for any optimiser, batched or not. */
@@ -173,11 +153,11 @@ static void t_no_allocation_in_a_step(void)
 
 static void t_bad_input(void)
 {
-    clb_problem p;
+    paper_problem p;
     clb_train_opts opts = CLB_ZERO;
     clb_trace trace;
     clb_observer ob = CLB_ZERO;
-    CHECK(clb_problem_init(&p, NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
+    CHECK(paper_problem_draw(&p, NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
     double before = clb_weight_sumsq(&p.net, p.net.theta, 1);
     CHECK(clb_train(&p.net, &p.data, 0, 5, NULL, NULL) == CLB_EOPTION);
     CHECK(clb_train(&p.net, &p.data, -1, 5, NULL, NULL) == CLB_EOPTION);
@@ -193,7 +173,7 @@ static void t_bad_input(void)
     opts.beta1 = 0, opts.observers = &ob, opts.observer_count = 1;
     CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EOPTION);
     SAME_BITS(clb_weight_sumsq(&p.net, p.net.theta, 1), before);        /* nothing was touched */
-    clb_problem_free(&p);
+    paper_problem_free(&p);
 }
 
 /* ---- what the trace ends with, and what it costs ---------------------------------------------- */
@@ -203,9 +183,9 @@ static void t_final_loss(void)
 {
     static const clb_activation activations[] = { CLB_RELU, CLB_TANH, CLB_IDENTITY };
     for (int k = 0; k < 18; ++k) {
-        clb_problem_opts how = CLB_ZERO;
+        paper_opts how = CLB_ZERO;
         clb_train_opts opts = CLB_ZERO;
-        clb_problem p;
+        paper_problem p;
         clb_pass pass;
         clb_trace trace;
         seen s = { 0, { 0 }, (size_t)-1 };
@@ -214,7 +194,7 @@ static void t_final_loss(void)
         opts.ce = k / 3 % 2 ? CLB_CE : CLB_MSE, opts.batch = k / 6 == 1 ? 32 : 0;
         opts.observers = &ob, opts.observer_count = k / 6 == 2 ? 1 : 0;
         NOTE("case %d", k);
-        CHECK(clb_problem_init(&p, &how, 5, CLB_NORMAL_EXACT) == CLB_OK);
+        CHECK(paper_problem_draw(&p, &how, 5, CLB_NORMAL_EXACT) == CLB_OK);
         opts.batch_rng = &p.rng;
         CHECK(clb_train(&p.net, &p.data, 0.01, 12, &opts, &trace) == CLB_OK);
         CHECK(clb_pass_init(&pass, &p.net, &p.data, opts.ce) == CLB_OK);
@@ -222,7 +202,7 @@ static void t_final_loss(void)
             NEAR(trace.loss[12] / clb_loss(&pass, NULL), 1, TOL(1e-13, 1e-5));
         else SAME_BITS(trace.loss[12], clb_loss(&pass, NULL));
         CHECK(trace.loss[12] < trace.loss[0]);
-        clb_pass_free(&pass), clb_trace_free(&trace), clb_problem_free(&p);
+        clb_pass_free(&pass), clb_trace_free(&trace), paper_problem_free(&p);
     }
 }
 
@@ -252,17 +232,17 @@ static void t_divergence_in_the_last_step(void)
 static void t_without_trace(void)
 {
     for (int k = 0; k < 2 * (int)CLB_OPTIMIZER_COUNT; ++k) {
-        clb_problem p[2];
+        paper_problem p[2];
         clb_train_opts opts = CLB_ZERO;
         clb_trace trace;
         opts.optimizer = (clb_optimizer)(k / 2), opts.l2 = k % 2 ? 1e-3 : 0, opts.decay = 1e-3;
         for (int w = 0; w < 2; ++w) {
-            CHECK(clb_problem_init(&p[w], NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
+            CHECK(paper_problem_draw(&p[w], NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
             CHECK(clb_train(&p[w].net, &p[w].data, 0.01, 9, &opts, w ? &trace : NULL) == CLB_OK);
         }
         CHECK(memcmp(p[0].net.theta, p[1].net.theta, p[0].net.P * sizeof(clb_real)) == 0);
         clb_trace_free(&trace);
-        for (int w = 0; w < 2; ++w) clb_problem_free(&p[w]);
+        for (int w = 0; w < 2; ++w) paper_problem_free(&p[w]);
     }
 }
 
@@ -290,13 +270,13 @@ static clb_verdict freeze_first(void *context, const clb_state *state)
 
 static void t_observers_see_all_rows(void)
 {
-    clb_problem p[2];
+    paper_problem p[2];
     clb_trace trace[2];
     clb_train_opts opts = CLB_ZERO;
     clb_observer ob = { all_rows, NULL, 3, NULL, 0, 0 };
     opts.ce = CLB_CE, opts.batch = 50, opts.observers = &ob;
     for (int w = 0; w < 2; ++w) {
-        CHECK(clb_problem_init(&p[w], NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
+        CHECK(paper_problem_draw(&p[w], NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
         ob.context = &p[w].data;
         opts.observer_count = (size_t)w, opts.batch_rng = &p[w].rng;
         CHECK(clb_train(&p[w].net, &p[w].data, 0.05, 10, &opts, &trace[w]) == CLB_OK);
@@ -305,7 +285,7 @@ static void t_observers_see_all_rows(void)
     for (size_t t = 0; t <= 10; ++t) SAME_BITS(trace[0].loss[t], trace[1].loss[t]);
     ob.call = freeze_first;
     CHECK(clb_train(&p[0].net, &p[0].data, 0.05, 10, &opts, NULL) == CLB_EFROZEN);
-    for (int w = 0; w < 2; ++w) clb_trace_free(&trace[w]), clb_problem_free(&p[w]);
+    for (int w = 0; w < 2; ++w) clb_trace_free(&trace[w]), paper_problem_free(&p[w]);
 }
 
 /* A list is walked once, entries twice or beyond the end included; one that falls is refused. */
@@ -407,17 +387,17 @@ static void law_charges(const clb_net *net, const double *rates, double *out)
         }
 }
 
-static void check_split(const clb_problem_opts *how, const clb_train_opts *opts, double eta)
+static void check_split(const paper_opts *how, const clb_train_opts *opts, double eta)
 {
     enum { T = 60 };
-    clb_problem p;
+    paper_problem p;
     clb_trace trace;
     clb_train_opts o = *opts;
     journey seen_path;
     clb_observer ob = CLB_ZERO;
     double *start, *end, k;
     size_t hidden;
-    CHECK(clb_problem_init(&p, how, 9, CLB_NORMAL_EXACT) == CLB_OK);
+    CHECK(paper_problem_draw(&p, how, 9, CLB_NORMAL_EXACT) == CLB_OK);
     hidden = clb_hidden_count(&p.net), k = clb_degree(&p.net);
     start = (double *)malloc(2 * hidden * sizeof *start), end = start + hidden;
     seen_path.P = p.net.P;
@@ -445,13 +425,13 @@ static void check_split(const clb_problem_opts *how, const clb_train_opts *opts,
         CHECK(fabs(sum - trace.oscillation[l - 1]) <= TOL(1e-12, 1e-5) * scale);
         CHECK(fabs(rest - trace.flow[l - 1]) <= TOL(1e-12, 1e-4) * scale);
     }
-    clb_trace_free(&trace), clb_problem_free(&p), free(start), free(seen_path.theta);
+    clb_trace_free(&trace), paper_problem_free(&p), free(start), free(seen_path.theta);
 }
 
 static void t_flow_and_oscillation(void)
 {
     for (int k = 0; k < 24; ++k) {
-        clb_problem_opts how = CLB_ZERO;
+        paper_opts how = CLB_ZERO;
         clb_train_opts opts = CLB_ZERO;
         how.n = 50, how.m = 12, how.L = (size_t)(2 + k % 3), how.net.bias = k % 2 ? -1 : 0;
         if (k / 3 % 4 == 3) how.net.activation = CLB_RELU_POWER, how.net.param = 2, how.net.bias = 0;
@@ -468,7 +448,7 @@ static void t_laws_of_schedules(void)
 {
     static const double rates[] = { 0.5, 2, 1.5 };
     for (int k = 0; k < 48; ++k) {
-        clb_problem_opts how = CLB_ZERO;
+        paper_opts how = CLB_ZERO;
         clb_train_opts opts = CLB_ZERO;
         how.n = 50, how.m = 12, how.L = (size_t)(2 + k % 2), how.net.bias = k / 2 % 2 ? -1 : 0;
         opts.optimizer = (clb_optimizer)(k / 4 % (int)CLB_ADAM);
@@ -569,12 +549,12 @@ static void t_clip(void)
 /* 400 updates are 4 times 100 with one state, bit for bit. */
 static void check_calls(const clb_train_opts *opts, int k)
 {
-    clb_problem p[2];
+    paper_problem p[2];
     clb_train_state state;
     clb_trace whole, part;
     for (int w = 0; w < 2; ++w) {
         clb_train_opts o = *opts;
-        CHECK(clb_problem_init(&p[w], NULL, 3, CLB_NORMAL_EXACT) == CLB_OK);
+        CHECK(paper_problem_draw(&p[w], NULL, 3, CLB_NORMAL_EXACT) == CLB_OK);
         o.batch_rng = &p[w].rng;
         CHECK(clb_train_state_init(&state, &p[w].net, &p[w].data, &o) == CLB_OK);
         o.state = w ? &state : NULL;
@@ -595,7 +575,7 @@ static void check_calls(const clb_train_opts *opts, int k)
     }
     CHECK(memcmp(p[0].net.theta, p[1].net.theta, p[0].net.P * sizeof(clb_real)) == 0);
     clb_trace_free(&whole);
-    for (int w = 0; w < 2; ++w) clb_problem_free(&p[w]);
+    for (int w = 0; w < 2; ++w) paper_problem_free(&p[w]);
 }
 
 static void t_state(void)
@@ -611,10 +591,10 @@ static void t_state(void)
 
 static void t_state_of_another_run(void)
 {
-    clb_problem p;
+    paper_problem p;
     clb_train_opts opts = CLB_ZERO;
     clb_train_state state;
-    CHECK(clb_problem_init(&p, NULL, 3, CLB_NORMAL_EXACT) == CLB_OK);
+    CHECK(paper_problem_draw(&p, NULL, 3, CLB_NORMAL_EXACT) == CLB_OK);
     opts.batch_rng = &p.rng, opts.state = &state;
     CHECK(clb_train_state_init(&state, &p.net, &p.data, &opts) == CLB_OK);
     opts.optimizer = CLB_ADAM;
@@ -626,7 +606,7 @@ static void t_state_of_another_run(void)
     state.P -= 1;
     CHECK(clb_train(&p.net, &p.data, 0.01, 1, &opts, NULL) == CLB_OK);
     EQUAL(state.t, 1);
-    clb_train_state_free(&state), clb_problem_free(&p);
+    clb_train_state_free(&state), paper_problem_free(&p);
 }
 
 /* Early stopping against a run that looks itself at the same updates. */
@@ -645,7 +625,7 @@ static clb_verdict note_aside(void *context, const clb_state *state)
 
 static void t_early_stopping(void)
 {
-    clb_problem p[2];
+    paper_problem p[2];
     clb_data train, kept;
     clb_early_stop early = CLB_ZERO;
     clb_train_opts opts = CLB_ZERO;
@@ -654,9 +634,9 @@ static void t_early_stopping(void)
     clb_observer ob = { note_aside, &a, 5, NULL, 0, 0 };
     size_t best = 0, idle = 0, i = 0;
     for (int w = 0; w < 2; ++w) {
-        clb_problem_opts how = CLB_ZERO;
+        paper_opts how = CLB_ZERO;
         how.n = 60, how.separation = 0.3;
-        CHECK(clb_problem_init(&p[w], &how, 3, CLB_NORMAL_EXACT) == CLB_OK);
+        CHECK(paper_problem_draw(&p[w], &how, 3, CLB_NORMAL_EXACT) == CLB_OK);
         train = kept = p[w].data, train.n = 40, kept.n = 20;
         kept.X += 40 * kept.d, kept.y += 40;
         a.data = &kept;
@@ -682,21 +662,21 @@ static void t_early_stopping(void)
         clb_trace_free(&trace);
     }
     free(a.theta);
-    for (int w = 0; w < 2; ++w) clb_problem_free(&p[w]);
+    for (int w = 0; w < 2; ++w) paper_problem_free(&p[w]);
 }
 
 /* The factor of the first weights. */
 static void t_init_scale(void)
 {
-    clb_problem_opts how = CLB_ZERO;
-    clb_problem p[2];
+    paper_opts how = CLB_ZERO;
+    paper_problem p[2];
     for (int w = 0; w < 2; ++w) {
         how.net.scale = w ? 2 : 0;
-        CHECK(clb_problem_init(&p[w], &how, 3, CLB_NORMAL_EXACT) == CLB_OK);
+        CHECK(paper_problem_draw(&p[w], &how, 3, CLB_NORMAL_EXACT) == CLB_OK);
     }
     for (size_t j = 0; j < p[0].net.P; ++j)
         SAME_BITS(p[1].net.theta[j], 2 * p[0].net.theta[j]);
-    for (int w = 0; w < 2; ++w) clb_problem_free(&p[w]);
+    for (int w = 0; w < 2; ++w) paper_problem_free(&p[w]);
 }
 
 /* Adam has no law. */
@@ -713,13 +693,13 @@ static void t_no_split_without_a_law(void)
 /* Below the edge of stability the drift is flow, at the edge it is oscillation. */
 static void t_split_at_the_edge(void)
 {
-    clb_problem_opts how = CLB_ZERO;
+    paper_opts how = CLB_ZERO;
     clb_trace trace;
     how.separation = 0.5;
-    CHECK(clb_problem_run(&how, 42, 2, 1500, NULL, &trace) == CLB_OK);
+    CHECK(paper_train(&how, 42, 2, 1500, NULL, &trace) == CLB_OK);
     CHECK(trace.oscillation[0] > 0.9 * clb_trace_law_drift(&trace, 1));
     clb_trace_free(&trace);
-    CHECK(clb_problem_run(&how, 42, 0.05, 1500, NULL, &trace) == CLB_OK);
+    CHECK(paper_train(&how, 42, 0.05, 1500, NULL, &trace) == CLB_OK);
     CHECK(fabs(trace.oscillation[0]) < 0.01 * fabs(clb_trace_law_drift(&trace, 1)));
     clb_trace_free(&trace);
 }
@@ -749,8 +729,8 @@ static clb_verdict from_scratch(void *context, const clb_state *state)
 
 static void t_watched(void)
 {
-    clb_problem_opts how = CLB_ZERO;
-    clb_problem p[2];
+    paper_opts how = CLB_ZERO;
+    paper_problem p[2];
     clb_watch watch = CLB_ZERO;
     clb_train_opts opts = CLB_ZERO;
     clb_trace alone;
@@ -758,7 +738,7 @@ static void t_watched(void)
     clb_observer ob = { from_scratch, &a, 50, NULL, 0, 0 };
     size_t above = 0;
     how.n = 80, how.m = 10, how.d = 8, how.separation = 0.5;
-    for (int w = 0; w < 2; ++w) CHECK(clb_problem_init(&p[w], &how, 5, CLB_NORMAL_EXACT) == CLB_OK);
+    for (int w = 0; w < 2; ++w) CHECK(paper_problem_draw(&p[w], &how, 5, CLB_NORMAL_EXACT) == CLB_OK);
     a.data = &p[0].data;
     opts.observers = &ob, opts.observer_count = 1;
     watch.every = 50, watch.k = 2;
@@ -779,7 +759,7 @@ static void t_watched(void)
     CHECK(above > 3);                                        /* the run is at the edge */
     SAME_BITS(watch.trace.flow[0], alone.flow[0]);
     clb_watch_free(&watch), clb_trace_free(&alone);
-    for (int w = 0; w < 2; ++w) clb_problem_free(&p[w]);
+    for (int w = 0; w < 2; ++w) paper_problem_free(&p[w]);
 }
 
 /* The schedules of looks, a schedule of steps, batches, divergence, and defaults. */
@@ -787,11 +767,11 @@ static void t_watched_when(void)
 {
     static const size_t at[] = { 0, 3, 40 };
     for (int k = 0; k < 5; ++k) {
-        clb_problem p;
+        paper_problem p;
         clb_watch watch = CLB_ZERO;
         clb_train_opts opts = CLB_ZERO;
         clb_status want = k == 4 ? CLB_EDIVERGED : CLB_OK;
-        CHECK(clb_problem_init(&p, NULL, 5, CLB_NORMAL_EXACT) == CLB_OK);
+        CHECK(paper_problem_draw(&p, NULL, 5, CLB_NORMAL_EXACT) == CLB_OK);
         if (k == 1) watch.at = at, watch.at_count = 3;
         if (k == 2) watch.per_decade = 3;
         if (k == 3) opts.batch = 50, opts.batch_rng = &p.rng, opts.schedule.warmup = 9;
@@ -802,7 +782,7 @@ static void t_watched_when(void)
         CHECK(watch.count > 0);
         if (k == 3) NEAR_REL(watch.limit[0], 200, 1e-14);
         EQUAL(watch.k, 1);
-        clb_watch_free(&watch), clb_problem_free(&p);
+        clb_watch_free(&watch), paper_problem_free(&p);
     }
 }
 
@@ -846,8 +826,8 @@ static void temporary(char *path, size_t size, const char *name)
 
 static void t_trace_files(void)
 {
-    clb_problem_opts how = CLB_ZERO;
-    clb_problem p;
+    paper_opts how = CLB_ZERO;
+    paper_problem p;
     clb_trace trace;
     clb_tensors all;
     char path[300], *text, *at;
@@ -856,7 +836,7 @@ static void t_trace_files(void)
     clb_train_opts opts = CLB_ZERO;
     how.L = 3, how.net.bias = -1;
     opts.observers = &ob, opts.observer_count = 1;
-    CHECK(clb_problem_init(&p, &how, 5, CLB_NORMAL_EXACT) == CLB_OK);
+    CHECK(paper_problem_draw(&p, &how, 5, CLB_NORMAL_EXACT) == CLB_OK);
     CHECK(clb_train(&p.net, &p.data, 0.1, 9, &opts, &trace) == CLB_OK);      /* stops at 5 */
     temporary(path, sizeof path, "trace.csv");
     CHECK(clb_trace_csv_save(&trace, path) == CLB_OK);
@@ -896,24 +876,24 @@ static void t_trace_files(void)
     CHECK(clb_tensors_find(&all, "loss")->array.count == 6);
     CHECK(clb_tensors_find(&all, "g")->array.count == 15);
     CHECK(clb_trace_csv_save(&trace, "/nowhere/at/all") == CLB_EIO);
-    clb_tensors_free(&all), clb_trace_free(&trace), clb_problem_free(&p);
+    clb_tensors_free(&all), clb_trace_free(&trace), paper_problem_free(&p);
 }
 
 /* T = 0 and one-layer nets are legal. */
 static void t_edges(void)
 {
-    clb_problem_opts one = CLB_ZERO;
-    clb_problem p;
+    paper_opts one = CLB_ZERO;
+    paper_problem p;
     clb_trace trace;
     one.L = 1;
-    CHECK(clb_problem_init(&p, &one, 1, CLB_NORMAL_EXACT) == CLB_OK);
+    CHECK(paper_problem_draw(&p, &one, 1, CLB_NORMAL_EXACT) == CLB_OK);
     CHECK(clb_train(&p.net, &p.data, 0.01, 0, NULL, &trace) == CLB_OK);
     EQUAL(trace.steps, 0);
     clb_trace_free(&trace);
     CHECK(clb_train(&p.net, &p.data, 0.01, 5, NULL, &trace) == CLB_OK);
     CHECK(trace.loss[4] < trace.loss[0]);
     clb_trace_free(&trace);
-    clb_problem_free(&p);
+    paper_problem_free(&p);
 }
 
 /* ---- linear nets under squared loss: the statistics against the pass ------------------------- */
@@ -1190,7 +1170,6 @@ static const test_case tests[] = {
     TEST(t_published_optimizers),
     TEST(t_observer_schedules),
     TEST(t_stop),
-    TEST(t_skip),
     TEST(t_divergence),
     TEST(t_no_allocation_in_a_step),
     TEST(t_bad_input),

@@ -78,8 +78,10 @@ KIT_FN void paper_problem_free(paper_problem *p)
     memset(p, 0, sizeof *p);
 }
 
-/* opts NULL: all defaults. *p is zeroed after an error. */
-KIT_FN clb_status paper_problem_init(paper_problem *p, const paper_opts *opts, double seed)
+/* opts NULL: all defaults; mode: how normal numbers are evaluated. *p is zeroed after an error.
+ * CLB_ESHAPE: XOR has 2 inputs and 2 classes, the spheres have 2 classes. */
+KIT_FN clb_status paper_problem_draw(paper_problem *p, const paper_opts *opts, uint64_t seed,
+                                     clb_normal_mode mode)
 {
     paper_opts o;
     clb_status status;
@@ -87,12 +89,20 @@ KIT_FN clb_status paper_problem_init(paper_problem *p, const paper_opts *opts, d
     if (opts) o = *opts;
     if ((int)o.dataset < 0 || o.dataset >= PAPER_DATASETS) return CLB_EOPTION;
     paper_opts_resolve(&o);
-    clb_rng_seed(&p->rng, (uint64_t)seed);
-    p->rng.normal_mode = CLB_NORMAL_PUBLISHED;
+    if (o.dataset == PAPER_XOR && (o.d != 2 || o.K != 2)) return CLB_ESHAPE;
+    if (o.dataset == PAPER_SPHERES && o.K != 2) return CLB_ESHAPE;
+    clb_rng_seed(&p->rng, seed);
+    p->rng.normal_mode = mode;
     status = o.data_first ? paper_draw_data(&o, p) : paper_draw_net(&o, p);
     if (!status) status = o.data_first ? paper_draw_net(&o, p) : paper_draw_data(&o, p);
     if (status) paper_problem_free(p);
     return status;
+}
+
+/* The same with the normal numbers of the published runs, bit for bit. */
+KIT_FN clb_status paper_problem_init(paper_problem *p, const paper_opts *opts, double seed)
+{
+    return paper_problem_draw(p, opts, (uint64_t)seed, CLB_NORMAL_PUBLISHED);
 }
 
 /* Draw, train, throw away all but the trace: what most runs of a sweep are. Divergence is a
