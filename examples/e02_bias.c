@@ -41,14 +41,13 @@ static const kit_field image_run_fields[] = {
 
 static clb_status run_images(kit *x, void *run)
 {
-    static const size_t widths[] = { 784, 64, 10 };
     image_run *row = run;
-    mnist_opts how = { .images = IMAGES, .widths = widths, .count = 3, .bias = (int)row->bias,
-                       .edge = { .ce = CLB_CE, .eta = 0.5, .T = IMAGE_STEPS, .every = 5,
-                                 .lambda_every = 50, .power = 20 } };
+    paper_opts net = { .n = IMAGES, .net = { .bias = (int)row->bias } };        /* 784-64-10 */
+    edge_opts how = { .ce = CLB_CE, .eta = 0.5, .T = IMAGE_STEPS, .every = 5, .lambda_every = 50,
+                      .power = 20 };
     clb_trace trace;
     edge_log log;
-    clb_status status = mnist_train(x, &how, row->seed, &trace, &log);
+    clb_status status = mnist_train(x, net, how, row->seed, &trace, &log);
     double *C, *drifts, start;
     if (status) return status;
     C = kit_doubles(x, log.n), drifts = kit_doubles(x, log.n);
@@ -77,7 +76,7 @@ static void plan(kit *x)
         for (int bias = -1; bias <= 0; ++bias) laws_add(x, matrices[k], bias, eta, five);
     for (size_t s = 0; s < three.n; ++s)
         kit_add(x, &controls, &(laws_control){ .variant = "ReLU_bias_sgd", .seed = three.at[s] });
-    if (!mnist_wanted(x)) return;
+    if (!mnist_folder(x)) return;
     kit_config(x, "mnist_images", IMAGES), kit_config(x, "mnist_steps", IMAGE_STEPS);
     for (int bias = -1; bias <= 0; ++bias)
         for (size_t s = 0; s < three.n; ++s)
@@ -194,7 +193,7 @@ static void report(kit *x)
         for (int bias = -1; bias <= 0; ++bias) laws_line(t, matrices[k], bias, eta);
     claim_bias(x);
     claim_others(x);
-    if (mnist_wanted(x)) claim_images(x);
+    if (mnist_folder(x)) claim_images(x);
     laws_identities(x, "The drift of every Q_l is eta^2 times the sum over the steps of "
                        "|G_l+1|^2 - |G_l|^2 - |g_l|^2 (Theorem 2 with biases).");
     figure(x);

@@ -20,14 +20,13 @@ static const double paper_D[PAPER_ETAS] = { 0.003579, 0.94125, 4.4234, 12.456 };
 
 static clb_status run_mnist(kit *x, void *run)
 {
-    static const size_t widths[] = { 784, EDGE_M, EDGE_M, EDGE_M, EDGE_M, 10 };
     edge_run *row = run;
-    mnist_opts how = { .images = IMAGES, .widths = widths, .count = EDGE_L + 1,
-                       .edge = { .ce = CLB_MSE, .eta = row->lr, .T = (size_t)row->T,
-                                 .every = EVERY, .lambda_every = EVERY, .power = POWER } };
+    paper_opts net = { .n = IMAGES, .m = EDGE_M, .L = EDGE_L };
+    edge_opts how = { .ce = CLB_MSE, .eta = row->lr, .T = (size_t)row->T, .every = EVERY,
+                      .lambda_every = EVERY, .power = POWER };
     clb_trace trace;
     edge_log log;
-    clb_status status = mnist_train(x, &how, row->seed, &trace, &log);
+    clb_status status = mnist_train(x, net, how, row->seed, &trace, &log);
     if (status) return status;
     edge_record(x, row, &trace, &log, 1, 20);
     clb_trace_free(&trace);
@@ -49,8 +48,8 @@ static void plan(kit *x)
 {
     kit_list seeds = kit_seeds(x, kit_quick(x) ? 1 : 3);
     kit_config(x, "T", EDGE_T);
-    kit_config_text(x, "data", mnist_wanted(x) ? "MNIST and substitute" : "substitute");
-    if (mnist_wanted(x)) {
+    kit_config_text(x, "data", mnist_folder(x) ? "MNIST and substitute" : "substitute");
+    if (mnist_folder(x)) {
         kit_config(x, "mnist_images", IMAGES);
         add(x, &mnist, seeds, (kit_list){ PAPER_ETAS, paper_etas });
     }
@@ -103,7 +102,7 @@ static void factor_table(kit *x)
 /* The headline: on MNIST if it was run, else on the substitute. */
 static void claim_factor(kit *x)
 {
-    const kit_part *part = mnist_wanted(x) ? &mnist : &substitute;
+    const kit_part *part = mnist_folder(x) ? &mnist : &substitute;
     factor total = ratio(x, part, EDGE_AT(D), 2, 0.1), first = ratio(x, part, EDGE_AT(D_1), 2, 0.1);
     factor real = ratio(x, &mnist, EDGE_AT(D_1), 2, 0.1);
     kit_summary_item *item = kit_summary(x, "factor", total.ci.value);
@@ -119,7 +118,7 @@ static void claim_factor(kit *x)
     kit_show(c, "all four charges, of the means", total.mean);
     kit_remark(c, kit_print(x, "Measured on %s. The paper divides one charge of one seed by a "
                             "drift rounded to 0.002, and compares learning rates 20-fold apart.",
-                            mnist_wanted(x) ? "MNIST" : "the substitute; --mnist DIR asks the "
+                            mnist_folder(x) ? "MNIST" : "the substitute; --mnist DIR asks the "
                                                         "paper's question"));
 }
 
@@ -182,7 +181,7 @@ static void figure(kit *x)
     plot_rows(c, PLOT_BLUE, kit_part_runs(x, &substitute), EDGE_AT(lr), EDGE_AT(D));
     plot_points(c, PLOT_PUBLISHED, PAPER_ETAS, paper_etas, paper_D, "published (MNIST)");
     plot_points(c, PLOT_BLUE, ETAS, etas, mean, "substitute, mean");
-    if (mnist_wanted(x)) plot_points(c, PLOT_ORANGE, PAPER_ETAS, paper_etas, real, "MNIST, mean");
+    if (mnist_folder(x)) plot_points(c, PLOT_ORANGE, PAPER_ETAS, paper_etas, real, "MNIST, mean");
     plot_slope(c, 0.1, 2, mean[0], 2, "eta^2");
     plot_slope(c, 0.1, 2, mean[0], 1.16, "slope 1.16");
     plot_caption(p, "At the edge of stability the sharpness settles at 2/eta and conservation "

@@ -10,6 +10,11 @@ async function open(program, { width = 1280, height = 900, dark = false, mobile 
     const child = spawn(program, ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-dev-shm-usage',
         '--remote-debugging-pipe', `--user-data-dir=${profile}`, 'about:blank'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
     const waiting = new Map(), errors = [];
+    let closing = false;
+    const gone = why => { for (const { reject } of waiting.values()) reject(new Error(why)); waiting.clear(); };
+    child.on('error', error => gone(`did not start: ${error.message}`));
+    child.on('exit', (code, signal) => { if (!closing) gone(`ended with ${code === null ? signal : 'status ' + code}`); });
+    child.stdio[3].on('error', () => {});
     let next = 1, rest = '', session, loaded;
     child.stdio[4].on('data', data => {
         const parts = (rest + data).split('\0');
@@ -17,7 +22,8 @@ async function open(program, { width = 1280, height = 900, dark = false, mobile 
         for (const part of parts) {
             const message = JSON.parse(part);
             if (message.id) {
-                const { resolve, reject } = waiting.get(message.id);
+                const { resolve, reject } = waiting.get(message.id) || {};
+                if (!resolve) continue;
                 waiting.delete(message.id);
                 if (message.error) reject(new Error(message.error.message)); else resolve(message.result);
             } else if (message.method === 'Page.loadEventFired') loaded();
@@ -60,8 +66,10 @@ async function open(program, { width = 1280, height = 900, dark = false, mobile 
             fs.writeFileSync(file, Buffer.from((await send('Page.captureScreenshot', { format: 'png', ...options })).data, 'base64'));
         },
         close() {
+            closing = true;
             return new Promise(resolve => child.on('exit', () => {
-                fs.rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+                /* the browser's helpers may still write there: what then stays is left to the system */
+                try { fs.rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 }); } catch { /* left */ }
                 resolve();
             }).kill());
         },

@@ -36,7 +36,7 @@ async function sameBits(browser, hash) {
     await browser.until(READY, 120);
     await browser.until(SWEPT, 240);
     const rows = await browser.run(ROWS), inputs = await browser.run('inputs()'), jobs = await browser.run('[...jobsOfRun(), ...jobsOfPaths()].map(job => job.join(":"))');
-    const lines = execFileSync(native, [...inputs.map(String), '--', ...jobs], { encoding: 'utf8', maxBuffer: 1 << 28 }).trim().split('\n');
+    const lines = execFileSync(path.resolve(native), [...inputs.map(String), '--', ...jobs], { encoding: 'utf8', maxBuffer: 1 << 28 }).trim().split('\n');
     const want = {};
     for (const line of lines) (want[line[0]] = want[line[0]] || []).push(line.slice(2));
     if (want[3]) want[3].length = 1;          /* the ends of the looks and of the pathways are not kept as rows */
@@ -160,9 +160,9 @@ async function layout(browser, name) {
 
 async function main() {
     const work = fs.mkdtempSync(path.join(os.tmpdir(), 'clb_page_test_'));
-    const browser = await open(chromium);
-    let phone, dark;
+    let browser, phone, dark;
     try {
+        browser = await open(chromium);
         await playback(browser);
         await copies(browser, work);
         await layout(browser, 'wide');
@@ -184,7 +184,7 @@ async function main() {
         check('the browser ' + error.message, false);
     }
     for (const b of [browser, phone, dark]) if (b) await b.close();
-    fs.rmSync(work, { recursive: true, force: true });
+    fs.rmSync(work, { recursive: true, force: true, maxRetries: 5 });
     console.log(`${passed} passed, ${failed} failed`);
     process.exit(failed ? 1 : 0);
 }

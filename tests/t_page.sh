@@ -25,4 +25,4 @@ if grep -nE '(src|href)="(https?:)?//' "$BUILD/page.html" | grep -vE 'href="http
 fi
 $CC -std=c99 -O1 -DCLB_NO_FMA -o "$BUILD/page_native" tests/page_native.c -lm || { echo "0 passed, 1 failed"; exit 1; }
 $CC -std=c99 -O1 -o "$BUILD/page_lab" tools/clb_lab.c -lm || { echo "0 passed, 1 failed"; exit 1; }
-exec node tests/page.js "$BUILD/page.html" "./$BUILD/page_native" "$browser" "$CC" "./$BUILD/page_lab"
+exec node tests/page.js "$BUILD/page.html" "$BUILD/page_native" "$browser" "$CC" "$BUILD/page_lab"

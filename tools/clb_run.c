@@ -5,7 +5,7 @@
 #include "../clb.h"
 #include "document.h"
 
-static const char *option_programs = "build", *option_only, *option_out = "results";
+static const char *option_programs = "build", *option_only, *option_out = "results", *option_mnist;
 static int option_paper, option_list;
 
 static const kit_opt options[] = {
@@ -13,6 +13,8 @@ static const kit_opt options[] = {
     { "only", 0, "LIST", "experiments, E5,M1 [all]", tool_set_only, (void *)&option_only },
     { "out", 'o', "DIR", "folder of result files and figures [results]", kit_set_text,
       (void *)&option_out },
+    { "mnist", 0, "DIR", "folder of the MNIST files, for programs that use it", kit_set_text,
+      (void *)&option_mnist },
     { "paper", 0, NULL, "the paper's experiments only, nothing beyond", kit_set_flag, &option_paper },
     { "list", 0, NULL, "print the programs, run nothing", kit_set_flag, &option_list },
     { NULL, 0, NULL, NULL, NULL, NULL },
@@ -47,6 +49,18 @@ static void say(const char *path, double seconds)
     fputs("\n", stderr);
 }
 
+/* Whether the program's --help lists this option. */
+static int has_option(const char *program, const char *option)
+{
+    kit_buf b = { NULL, 0, 0 };
+    int status;
+    tool_quote(&b, tool_print("%s/%s", option_programs, program));
+    kit_put(&b, tool_print(" --help | grep -q -e '%s '", option));
+    status = tool_system(b.s);
+    free(b.s);
+    return status == 0;
+}
+
 static int run_one(const char *program, const char *const *words)
 {
     kit_buf b = { NULL, 0, 0 };
@@ -55,6 +69,8 @@ static int run_one(const char *program, const char *const *words)
     tool_quote(&b, tool_print("%s/%s", option_programs, program));
     kit_put(&b, " --quiet");
     tool_quote(&b, "--out"), tool_quote(&b, option_out);
+    if (option_mnist && has_option(program, "--mnist"))
+        tool_quote(&b, "--mnist"), tool_quote(&b, option_mnist);
     for (; *words; ++words) tool_quote(&b, *words);
     status = tool_system(b.s);
     if (status > KIT_CHECK_FAILED)

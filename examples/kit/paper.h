@@ -8,20 +8,23 @@ typedef enum paper_dataset {
     PAPER_MIXTURE,
     PAPER_XOR,
     PAPER_SPHERES,
+    PAPER_MNIST,
     PAPER_DATASETS
 } paper_dataset;
 
 /* One generator, seeded once, draws model, training set and (unused) test set in this order. All
- * zero: 20-64-5 ReLU net without bias, mixture of 200 points. */
+ * zero: 20-64-5 ReLU net without bias, mixture of 200 points. MNIST draws no data: it is the first n
+ * training images in their order, pixels divided by 255. */
 typedef struct paper_opts {
     size_t        n;            /* 0 -> 200 training points                                       */
-    size_t        d;            /* 0 -> 20 inputs (2 for xor, 10 for spheres)                     */
-    size_t        K;            /* 0 -> 5 classes (2 for xor and spheres)                         */
+    size_t        d;            /* 0 -> 20 inputs (2 for xor, 10 for spheres, 784 for MNIST)      */
+    size_t        K;            /* 0 -> 5 classes (2 for xor and spheres, 10 for MNIST)           */
     size_t        m;            /* 0 -> 64, width of every hidden layer                           */
     size_t        L;            /* 0 -> 2 weight matrices                                         */
     double        separation;   /* 0 -> 2, radius of the centres in units of sqrt(d)              */
     clb_net_opts  net;
     paper_dataset dataset;
+    const char   *mnist;        /* folder of MNIST's unpacked training files, for PAPER_MNIST     */
     size_t        test_n;       /* 0 -> 50 points of the test set that is drawn and thrown away   */
     int           data_first;   /* 1: training set, test set, then the model                      */
 } paper_opts;
@@ -34,7 +37,7 @@ typedef struct paper_problem {
 
 KIT_FN void paper_opts_resolve(paper_opts *o)
 {
-    static const size_t d[] = { 20, 2, 10 }, K[] = { 5, 2, 2 };
+    static const size_t d[] = { 20, 2, 10, 784 }, K[] = { 5, 2, 2, 10 };
     if (!o->n) o->n = 200;
     if (!o->d) o->d = d[o->dataset];
     if (!o->K) o->K = K[o->dataset];
@@ -51,10 +54,29 @@ KIT_FN clb_status paper_draw_set(const paper_opts *o, clb_rng *rng, size_t n, cl
     return clb_data_mixture(data, rng, n, o->d, o->K, o->separation);
 }
 
+/* CLB_ETRUNCATED: fewer than n images. CLB_EFORMAT: of another size, or with other classes. */
+KIT_FN clb_status paper_load_mnist(const paper_opts *o, clb_data *data)
+{
+    char images[1024], labels[1024];
+    clb_status status;
+    if (!o->mnist) return CLB_EIO;
+    snprintf(images, sizeof images, "%s/train-images-idx3-ubyte", o->mnist);
+    snprintf(labels, sizeof labels, "%s/train-labels-idx1-ubyte", o->mnist);
+    status = clb_data_idx_load(data, images, labels, o->n);
+    if (status == CLB_EROW) return CLB_ETRUNCATED;
+    if (!status && (data->d != o->d || data->K != o->K)) {
+        clb_data_free(data);
+        return CLB_EFORMAT;
+    }
+    return status;
+}
+
 KIT_FN clb_status paper_draw_data(const paper_opts *o, paper_problem *p)
 {
     clb_data unused;
-    clb_status status = paper_draw_set(o, &p->rng, o->n, &p->data);
+    clb_status status;
+    if (o->dataset == PAPER_MNIST) return paper_load_mnist(o, &p->data);
+    status = paper_draw_set(o, &p->rng, o->n, &p->data);
     if (status) return status;
     status = paper_draw_set(o, &p->rng, o->test_n, &unused);
     if (!status) clb_data_free(&unused);
