@@ -2602,6 +2602,28 @@ CLBDEF clb_status clb_audit_run(clb_audit *audit, const clb_net *net, const doub
 CLBDEF void       clb_audit_free(clb_audit *audit);
 CLBDEF const char *clb_method_name(clb_method method);
 
+/* The same while the training runs: each snapshot is looked at once, and not kept. What stays are
+ * the terms of the laws (about 600 bytes a step and neuron looked at), and of the weights those of
+ * the last steps in a row, at most 49, which the next law looks back at. */
+typedef struct clb_auditor {
+    size_t        L, snapshots;      /* snapshots seen                                            */
+    const double *charge;            /* [L] Q of hidden layer l = 1..L-1 at the last snapshot      */
+    const double *s, *d;             /* [L] of the step to it, summed over the neurons of a layer;
+                                        NaN where the snapshot before it is not of that step      */
+    void         *state;
+} clb_auditor;
+/* net gives the shapes and must live as long; opts as above, without opts->step.
+ * Errors: CLB_ESHAPE, CLB_ESIZE, CLB_ENOMEM; *auditor is then zeroed. */
+CLBDEF clb_status clb_auditor_init(clb_auditor *auditor, const clb_net *net,
+                                   const clb_audit_opts *opts);
+/* The weights theta [P] after `step` updates; steps ascend. Momentum needs three in a row.
+ * Errors: CLB_EOPTION (not ascending), CLB_ENOTFINITE: the snapshot is then left out. CLB_ESIZE,
+ * CLB_ENOMEM. */
+CLBDEF clb_status clb_auditor_add(clb_auditor *auditor, const double *theta, size_t step);
+/* The audit so far; more snapshots may follow.  Errors as of clb_audit_run. */
+CLBDEF clb_status clb_auditor_verdict(clb_auditor *auditor, clb_audit *audit);
+CLBDEF void       clb_auditor_free(clb_auditor *auditor);
+
 #ifndef CLB_FREESTANDING
 /* Which tensors are the layers of a fully connected net, by their names and shapes. */
 typedef struct clb_chain {
@@ -18363,6 +18385,7 @@ typedef struct clbi_neuron_law {
     double c0, c1;                   /* the biases' share of b0 and b1                            */
     double A, B, bias;               /* |v|^2, |u|^2, b^2                                         */
     double last;                     /* Q_{t-1} + s_{t-1}                                         */
+    double spread;                   /* what rounding is multiplied by in it                      */
     double noise;                    /* standard deviation of a0 - b0 by rounding                 */
     double lag[CLBI_LAGS];           /* q(W_t, D_{t-k}), k = 0, 1, ...                            */
     size_t lags;                     /* how many of them there are                                */
@@ -18381,16 +18404,33 @@ typedef struct clbi_fit {
     size_t count;                    /* laws that took part                                       */
 } clbi_fit;
 
+/* What is kept of a run as its snapshots come. */
+typedef struct clbi_auditor {
+    const clb_net   *net;
+    clb_audit_opts   opts;
+    const double    *window[CLBI_LAGS + 1];   /* the last snapshots in a row, the newest first    */
+    double          *own[CLBI_LAGS + 1];      /* their memory, if it is not the caller's          */
+    size_t           recent, snapshots, laws, neurons, hidden;
+    size_t          *step;           /* [snapshots]                                               */
+    clbi_neuron_law *law;            /* [laws] those of a step together                           */
+    double          *moved;          /* [snapshots - 1][neurons] |D|^2 of the incoming weights    */
+    size_t           step_room, law_room, moved_room;
+    double          *charge, *s, *d; /* [L] of the last snapshot and the step to it               */
+    double          *first, *second; /* [L] sums of 2 s and of d over the run                     */
+    unsigned char   *still;          /* [L+1] layer has not moved                                 */
+    double           evenness, bound;/* of the first displacements: clbi_evenness, clbi_at_bound  */
+    int              digits, borrows;
+} clbi_auditor;
+
 typedef struct clbi_audit {
+    const clbi_auditor  *run;
     const clb_net       *net;
-    const double *const *theta;
     const size_t        *step;
     size_t               snapshots, laws, hidden, steps;
-    clbi_neuron_law            *law;
+    clbi_neuron_law     *law;
     unsigned char       *bad;        /* [snapshots] displacement is left out                      */
-    unsigned char       *frozen;     /* [L+1] layer never moved                                   */
+    const unsigned char *frozen;     /* [L+1] layer never moved                                   */
     double              *x;          /* [laws][CLBI_TERMS + 1] rows of a fit                      */
-    double               rounding;   /* 2^-digits                                                 */
     int                  middle, has_bias;
 } clbi_audit;
 
@@ -18575,128 +18615,285 @@ static void clbi_fit_model(clbi_audit *au, int model, const clbi_where *where, c
     else clbi_fit_linear(au, model, 0.0, where, fit);
 }
 
-/* ---- the laws ------------------------------------------------------------------------------ */
+/* ---- the laws, snapshot by snapshot -------------------------------------------------------- */
 
-/* Terms of the laws between snapshots i and i + 1 for neuron j of layer l. back[k]: index of the
- * displacement k before, as a snapshot number. */
-static void clbi_law_make(const clbi_audit *au, size_t i, size_t l, size_t j, clbi_neuron_law *w)
+static int clbi_audit_bias(const clb_net *net) { return net->b[1] != CLB_NO_BIAS; }
+
+/* Is the first snapshot not the start of the training? */
+static int clbi_from_middle(const clbi_auditor *a) { return a->opts.middle || a->step[0] != 0; }
+
+/* Terms of the laws of the newest displacement for neuron j of layer l. */
+static void clbi_law_make(const clbi_auditor *a, size_t l, size_t j, clbi_neuron_law *w)
 {
-    const clb_net *net = au->net;
-    const double *W = au->theta[i], *N = au->theta[i + 1];
-    size_t in = net->m[l - 1], m = net->m[l], out = net->m[l + 1], e, k, lags = 1;
+    const clb_net *net = a->net;
+    const double *W = a->window[1], *N = a->window[0];
+    size_t in = net->m[l - 1], m = net->m[l], out = net->m[l + 1], e, k, lags = a->recent - 1;
+    int has_bias = clbi_audit_bias(net);
     double variance = 0, sum;
-    while (lags < CLBI_LAGS && lags <= i && au->step[i - lags] + lags == au->step[i] &&
-           !au->bad[i - lags]) ++lags;
     memset(w, 0, sizeof *w);
-    w->step = i, w->layer = l, w->neuron = j, w->lags = lags;
-    w->whole = lags == i + 1 && !au->middle;
+    w->step = a->snapshots - 2, w->layer = l, w->neuron = j, w->lags = lags;
+    w->whole = lags == a->snapshots - 1 && !clbi_from_middle(a);
     for (k = 0; k < lags; ++k) {
-        const double *P = au->theta[i - k], *S = au->theta[i - k + 1];
-        double a = 0, b = 0, c;
+        const double *P = a->window[k + 1], *S = a->window[k];
+        double outer = 0, inner = 0, c;
         for (e = 0; e < out; ++e) {
             size_t at = net->w[l + 1] + e * m + j;
-            a += W[at] * (S[at] - P[at]);
+            outer += W[at] * (S[at] - P[at]);
         }
         for (e = 0; e < in; ++e) {
             size_t at = net->w[l] + j * in + e;
-            b += W[at] * (S[at] - P[at]);
+            inner += W[at] * (S[at] - P[at]);
         }
-        c = au->has_bias ? W[net->b[l] + j] * (S[net->b[l] + j] - P[net->b[l] + j]) : 0.0;
-        b += c;
-        if (k == 0) w->a0 = a, w->b0 = b, w->c0 = c;
-        if (k == 1) w->a1 = a, w->b1 = b, w->c1 = c;
-        w->lag[k] = a - b;
+        c = has_bias ? W[net->b[l] + j] * (S[net->b[l] + j] - P[net->b[l] + j]) : 0.0;
+        inner += c;
+        if (k == 0) w->a0 = outer, w->b0 = inner, w->c0 = c;
+        if (k == 1) w->a1 = outer, w->b1 = inner, w->c1 = c;
+        w->lag[k] = outer - inner;
     }
-    for (e = 0; e < out + in + (size_t)au->has_bias; ++e) {
+    for (e = 0; e < out + in + (size_t)has_bias; ++e) {
         size_t at = e < out ? net->w[l + 1] + e * m + j
                   : e < out + in ? net->w[l] + j * in + e - out : net->b[l] + j;
-        double x = W[at], D = N[at] - x, y = e < out ? x * x : -x * x;
+        double x = W[at], D = N[at] - x;
         if (e < out) w->A += x * x;
         else if (e < out + in) w->B += x * x;
         else w->bias = x * x;
         sum = fabs(x) * (fabs(x) + fabs(N[at])) + 16.0 * fabs(x * D);
         variance += sum * sum;
-        if (lags > 1) {
-            const double before = au->theta[i - 1][at];
-            w->last += y > 0 || (y == 0 && e < out) ? before * x : -before * x;
-        }
+        if (lags > 1) w->last += e < out ? a->window[2][at] * x : -a->window[2][at] * x;
     }
-    w->noise = au->rounding * sqrt(variance) + 1e-300;
+    w->spread = sqrt(variance);
 }
 
-/* Binary digits that the values of all snapshots need: 8, 11, 24 or 53. */
-static int clbi_digits_needed(const double *const *theta, size_t count, size_t P)
+/* Binary digits that the values need, out of 8, 11, 24 and 53, if fewer are not known to do. */
+static int clbi_digits_needed(const double *theta, size_t P, int digits)
 {
     static const int sizes[] = { 8, 11, 24, 53 };
-    size_t i, k;
+    size_t k;
     int s = 0, exponent;
-    for (i = 0; i < count && s < 3; ++i)
-        for (k = 0; k < P && s < 3; ++k) {
-            double m = frexp(theta[i][k], &exponent);
-            while (s < 3 && ldexp(m, sizes[s]) != floor(ldexp(m, sizes[s]))) ++s;
-        }
+    while (s < 3 && sizes[s] < digits) ++s;
+    for (k = 0; k < P && s < 3; ++k) {
+        double m = frexp(theta[k], &exponent);
+        while (s < 3 && ldexp(m, sizes[s]) != floor(ldexp(m, sizes[s]))) ++s;
+    }
     return sizes[s];
 }
 
-static clb_status clbi_audit_check(const clb_net *net, const double *const *theta, size_t count,
-                                   const clb_audit_opts *o)
+/* (mean |D|)^2 / mean D^2 over the entries that move in the first displacement: 1 if all move by
+ * the same amount, as the first step of Adam and RMSprop has it; 2/pi for normals. */
+static double clbi_evenness(const double *before, const double *after, size_t P)
 {
-    size_t i, k;
-    if (net->L < 2)
-        return clbi_fail(o->error, CLB_ESHAPE, "a net of one layer has no law: it needs two");
-    if (count < 3) return clbi_fail(o->error, CLB_EOPTION, "%z snapshots: three are needed", count);
-    for (i = 1; o->step && i < count; ++i)
-        if (o->step[i] <= o->step[i - 1])
-            return clbi_fail(o->error, CLB_EOPTION, "step %z follows step %z: not ascending",
-                             o->step[i], o->step[i - 1]);
-    for (i = 0; i < count; ++i)
-        for (k = 0; k < net->P; ++k)
-            if (!(fabs(theta[i][k]) <= DBL_MAX))
-                return clbi_fail(o->error, CLB_ENOTFINITE, "NaN or infinity in snapshot %z", i);
+    double one = 0, two = 0, d;
+    size_t k, count = 0;
+    for (k = 0; k < P; ++k) {
+        d = fabs(after[k] - before[k]);
+        if (d > 0) one += d, two += d * d, ++count;
+    }
+    return count ? one * one / ((double)count * two) : 0.0;
+}
+
+/* Share of the entries that move by the largest amount, but for decay. */
+static double clbi_at_bound(const double *before, const double *after, size_t P)
+{
+    double most = 0, d;
+    size_t k, count = 0, moved = 0;
+    for (k = 0; k < P; ++k) {
+        d = fabs(after[k] - before[k]);
+        if (d > most) most = d;
+    }
+    for (k = 0; k < P; ++k) {
+        d = fabs(after[k] - before[k]);
+        moved += d > 0;
+        count += d > 0 && d > 0.98 * most;
+    }
+    return moved ? (double)count / (double)moved : 0.0;
+}
+
+/* sum x y with the signs of the charge of hidden layer l. */
+static double clbi_charge_of(const clb_net *net, size_t l, const double *x, const double *y)
+{
+    double sum = 0;
+    size_t part, e, of[3], at[3];
+    of[0] = clb_layer_size(net, l + 1), at[0] = net->w[l + 1];
+    of[1] = clb_layer_size(net, l), at[1] = net->w[l];
+    of[2] = clbi_audit_bias(net) ? net->m[l] : 0, at[2] = net->b[l];
+    for (part = 0; part < 3; ++part)
+        for (e = at[part]; e < at[part] + of[part]; ++e) sum += part ? -x[e] * y[e] : x[e] * y[e];
+    return sum;
+}
+
+/* Room for `need` items where there is room for *room. */
+static clb_status clbi_grow(void *items, size_t *room, size_t need, size_t size)
+{
+    void *old, *more;
+    size_t bytes, wanted = need;
+    if (need <= *room) return CLB_OK;
+    if (*room < (size_t)-1 / 4 && need < 2 * *room) wanted = 2 * *room;
+    if (!clbi_mul_size(wanted, size, &bytes) || bytes > (size_t)-1 / 2) return CLB_ESIZE;
+    memcpy(&old, items, sizeof old);
+    more = old ? CLB_REALLOC(old, bytes) : CLB_MALLOC(bytes);
+    if (!more) return CLB_ENOMEM;
+    memcpy(items, &more, sizeof more);
+    *room = wanted;
     return CLB_OK;
 }
 
-/* Marks displacements that are none (steps missing by their numbers) and layers that never move. */
-static void clbi_audit_marks(clbi_audit *au)
+/* Room for what `snapshots` of them leave. */
+static clb_status clbi_auditor_room(clbi_auditor *a, size_t snapshots)
 {
-    const clb_net *net = au->net;
-    size_t i, l, k;
-    for (i = 0; i + 1 < au->snapshots; ++i) {
-        au->bad[i] = au->step[i + 1] != au->step[i] + 1;
-        au->steps += !au->bad[i];
-    }
-    for (l = 1; l <= net->L; ++l) {
-        const double *first = au->theta[0] + net->w[l];
-        au->frozen[l] = 1;
-        for (i = 1; i < au->snapshots && au->frozen[l]; ++i)
-            for (k = 0; k < clb_layer_size(net, l) && au->frozen[l]; ++k)
-                if (au->theta[i][net->w[l] + k] != first[k]) au->frozen[l] = 0;
-    }
+    size_t laws, moved;
+    clb_status status;
+    if (!clbi_mul_size(a->hidden, snapshots, &laws) ||
+        !clbi_mul_size(a->neurons, snapshots, &moved)) return CLB_ESIZE;
+    status = clbi_grow(&a->step, &a->step_room, snapshots, sizeof *a->step);
+    if (!status) status = clbi_grow(&a->law, &a->law_room, laws, sizeof *a->law);
+    return status ? status : clbi_grow(&a->moved, &a->moved_room, moved, sizeof *a->moved);
 }
 
-/* All laws of all usable displacements, at most `neurons` of a layer, evenly spaced. */
-static clb_status clbi_audit_laws(clbi_audit *au, size_t neurons)
+/* The displacement from window[1] to window[0]: what is kept of any, consecutive or not. */
+static void clbi_auditor_moved(clbi_auditor *a)
 {
-    const clb_net *net = au->net;
-    size_t l, i, j, all = 0;
-    clb_status status;
-    for (l = 1; l < net->L; ++l) {
-        if (au->frozen[l] || au->frozen[l + 1]) continue;
-        au->hidden += net->m[l] < neurons ? net->m[l] : neurons;
+    const clb_net *net = a->net;
+    const double *W = a->window[1], *N = a->window[0];
+    double *moved = a->moved + (a->snapshots - 2) * a->neurons, bound;
+    size_t l, j, e, k;
+    for (l = 1; l <= net->L; ++l) {
+        const double *x = W + net->w[l], *y = N + net->w[l];
+        for (j = 0; j < net->m[l]; ++j, ++moved)
+            for (*moved = 0, e = 0; e < net->m[l - 1]; ++e, ++x, ++y)
+                *moved += (*y - *x) * (*y - *x);
+        for (k = 0; k < clb_layer_size(net, l) && a->still[l]; ++k)
+            if (W[net->w[l] + k] != N[net->w[l] + k]) a->still[l] = 0;
     }
-    if (!clbi_mul_size(au->hidden, au->steps, &all)) return CLB_ESIZE;
-    status = clbi_alloc(&au->law, all, sizeof *au->law);
-    if (!status) status = clbi_alloc(&au->x, all, (CLBI_TERMS + 1) * sizeof *au->x);
+    if (a->snapshots == 2) a->evenness = clbi_evenness(W, N, net->P);
+    if (a->snapshots > 11) return;               /* clipping shows in the first steps, if at all */
+    bound = clbi_at_bound(W, N, net->P);
+    if (bound > a->bound) a->bound = bound;
+}
+
+/* s and d of the newest displacement, and the laws of the neurons that are looked at. */
+static clb_status clbi_auditor_laws(clbi_auditor *a, int consecutive)
+{
+    const clb_net *net = a->net;
+    size_t l, j, k, most = a->opts.neurons ? a->opts.neurons : 128;
+    double *D;
+    clb_status status = clbi_alloc(&D, net->P, sizeof *D);
     if (status) return status;
-    for (i = 0; i + 1 < au->snapshots; ++i) {
-        if (au->bad[i]) continue;
-        for (l = 1; l < net->L; ++l) {
-            size_t of = net->m[l] < neurons ? net->m[l] : neurons;
-            if (au->frozen[l] || au->frozen[l + 1]) continue;
-            for (j = 0; j < of; ++j)
-                clbi_law_make(au, i, l, j * net->m[l] / of, &au->law[au->laws++]);
-        }
+    for (k = 0; k < net->P; ++k) D[k] = a->window[0][k] - a->window[1][k];
+    for (l = 1; l < net->L; ++l) {
+        double s = clbi_charge_of(net, l, a->window[1], D), d = clbi_charge_of(net, l, D, D);
+        size_t of = net->m[l] < most ? net->m[l] : most;
+        a->first[l] += 2.0 * s, a->second[l] += d;
+        a->s[l] = consecutive ? s : (double)NAN, a->d[l] = consecutive ? d : (double)NAN;
+        for (j = 0; j < of && consecutive; ++j)
+            clbi_law_make(a, l, j * net->m[l] / of, &a->law[a->laws++]);
     }
+    CLB_FREE(D);
+    return CLB_OK;
+}
+
+/* theta as window[0]; those before it move on. */
+static clb_status clbi_auditor_window(clbi_auditor *a, const double *theta)
+{
+    double *own = a->own[CLBI_LAGS];
+    size_t k;
+    clb_status status;
+    if (!a->borrows) {
+        if (a->recent <= CLBI_LAGS && a->own[a->recent]) own = a->own[a->recent];
+        if (!own && (status = clbi_alloc(&own, a->net->P, sizeof *own)) != CLB_OK) return status;
+        memcpy(own, theta, a->net->P * sizeof *own);
+        theta = own;
+    }
+    for (k = a->recent < CLBI_LAGS ? a->recent : CLBI_LAGS; k > 0; --k)
+        a->window[k] = a->window[k - 1], a->own[k] = a->own[k - 1];
+    a->window[0] = theta, a->own[0] = own;
+    if (a->recent <= CLBI_LAGS) ++a->recent;
+    return CLB_OK;
+}
+
+static clb_status clbi_auditor_check(const clbi_auditor *a, const double *theta, size_t step)
+{
+    size_t k;
+    if (a->snapshots && step <= a->step[a->snapshots - 1])
+        return clbi_fail(a->opts.error, CLB_EOPTION, "step %z follows step %z: not ascending",
+                         step, a->step[a->snapshots - 1]);
+    for (k = 0; k < a->net->P; ++k)
+        if (!(fabs(theta[k]) <= DBL_MAX))
+            return clbi_fail(a->opts.error, CLB_ENOTFINITE, "NaN or infinity in snapshot %z",
+                             a->snapshots);
+    return CLB_OK;
+}
+
+CLBDEF clb_status clb_auditor_add(clb_auditor *auditor, const double *theta, size_t step)
+{
+    clbi_auditor *a = (clbi_auditor *)auditor->state;
+    size_t l;
+    int consecutive;
+    clb_status status;
+    clbi_clear(a->opts.error);
+    status = clbi_auditor_check(a, theta, step);
+    if (!status) status = clbi_auditor_room(a, a->snapshots + 1);
+    if (!status) status = clbi_auditor_window(a, theta);
+    if (status) return clbi_done(a->opts.error, status);
+    consecutive = a->snapshots > 0 && step == a->step[a->snapshots - 1] + 1;
+    a->step[a->snapshots] = step;
+    auditor->snapshots = ++a->snapshots;
+    a->digits = clbi_digits_needed(theta, a->net->P, a->digits);
+    for (l = 1; l < a->net->L; ++l) {
+        a->charge[l] = clbi_charge_of(a->net, l, theta, theta);
+        a->s[l] = a->d[l] = (double)NAN;
+    }
+    if (a->snapshots > 1) {
+        clbi_auditor_moved(a);
+        status = clbi_auditor_laws(a, consecutive);
+        if (!consecutive) a->recent = 1;         /* nothing looks back across a gap */
+    }
+    return clbi_done(a->opts.error, status);
+}
+
+CLBDEF void clb_auditor_free(clb_auditor *auditor)
+{
+    clbi_auditor *a = (clbi_auditor *)auditor->state;
+    size_t k;
+    if (a) {
+        for (k = 0; k <= CLBI_LAGS; ++k) CLB_FREE(a->own[k]);
+        CLB_FREE(a->step);
+        CLB_FREE(a->law);
+        CLB_FREE(a->moved);
+        CLB_FREE(a->charge);
+        CLB_FREE(a->still);
+        CLB_FREE(a);
+    }
+    memset(auditor, 0, sizeof *auditor);
+}
+
+CLBDEF clb_status clb_auditor_init(clb_auditor *auditor, const clb_net *net,
+                                   const clb_audit_opts *opts)
+{
+    clbi_auditor *a;
+    clb_error *error = opts ? opts->error : NULL;
+    size_t l, most = opts && opts->neurons ? opts->neurons : 128;
+    clb_status status;
+    memset(auditor, 0, sizeof *auditor);
+    clbi_clear(error);
+    if (net->L < 2)
+        return clbi_fail(error, CLB_ESHAPE, "a net of one layer has no law: it needs two");
+    status = clbi_calloc(&a, 1, sizeof *a);
+    if (status) return clbi_done(error, status);
+    auditor->state = a;
+    a->net = net;
+    if (opts) a->opts = *opts;
+    for (l = 1; l <= net->L; ++l) a->neurons += net->m[l];
+    for (l = 1; l < net->L; ++l) a->hidden += net->m[l] < most ? net->m[l] : most;
+    status = clbi_calloc(&a->charge, 5 * net->L, sizeof *a->charge);
+    if (!status) status = clbi_alloc(&a->still, net->L + 1, 1);
+    if (status) {
+        clb_auditor_free(auditor);
+        return clbi_done(error, status);
+    }
+    memset(a->still, 1, net->L + 1);
+    a->s = a->charge + net->L, a->d = a->s + net->L;
+    a->first = a->d + net->L, a->second = a->first + net->L;
+    auditor->L = net->L, auditor->charge = a->charge, auditor->s = a->s, auditor->d = a->d;
     return CLB_OK;
 }
 
@@ -18862,23 +19059,16 @@ static int clbi_best_trimmed(clbi_audit *au, clbi_fit *best, unsigned char *keep
  * leaves it. */
 static double clbi_longer(const clbi_audit *au, size_t step)
 {
-    const clb_net *net = au->net;
-    size_t l, j, e, count = 0, neurons = 0, before = step > 0 ? step - 1 : step + 1;
+    size_t neurons = au->run->neurons, j, count = 0, before = step > 0 ? step - 1 : step + 1;
     size_t after = step + 2 < au->snapshots ? step + 1 : before;
+    const double *moved = au->run->moved;
     double *ratio, longer = 1.0;
-    for (l = 1; l <= net->L; ++l) neurons += net->m[l];
     if (clbi_alloc(&ratio, neurons, sizeof *ratio)) return longer;
-    for (l = 1; l <= net->L; ++l)
-        for (j = 0; j < net->m[l]; ++j) {
-            double own = 0, near = 0, d;
-            for (e = 0; e < net->m[l - 1]; ++e) {
-                size_t at = net->w[l] + j * net->m[l - 1] + e;
-                d = au->theta[step + 1][at] - au->theta[step][at], own += d * d;
-                d = au->theta[before + 1][at] - au->theta[before][at], near += 0.5 * d * d;
-                d = au->theta[after + 1][at] - au->theta[after][at], near += 0.5 * d * d;
-            }
-            if (own > 0 && near > 0) ratio[count++] = sqrt(own / near);
-        }
+    for (j = 0; j < neurons; ++j) {
+        double own = moved[step * neurons + j];
+        double near = 0.5 * (moved[before * neurons + j] + moved[after * neurons + j]);
+        if (own > 0 && near > 0) ratio[count++] = sqrt(own / near);
+    }
     qsort(ratio, count, sizeof *ratio, clbi_double_order);
     if (count) longer = ratio[count / 2];
     CLB_FREE(ratio);
@@ -18933,19 +19123,6 @@ static double clbi_law_correlation(const clbi_audit *au)
     return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0.0;
 }
 
-/* (mean |D|)^2 / mean D^2 over the entries that move in the first displacement: 1 if all move by
- * the same amount, as the first step of Adam and RMSprop has it; 2/pi for normals. */
-static double clbi_evenness(const clbi_audit *au)
-{
-    double one = 0, two = 0, d;
-    size_t k, count = 0;
-    for (k = 0; k < au->net->P; ++k) {
-        d = fabs(au->theta[1][k] - au->theta[0][k]);
-        if (d > 0) one += d, two += d * d, ++count;
-    }
-    return count ? one * one / ((double)count * two) : 0.0;
-}
-
 /* Step by step: momentum and decay of each displacement from its neurons alone. Finds runs whose
  * step size changes. mu[i], decay[i], error[i]: NaN where a step does not fit. Returns the share of
  * steps that do. */
@@ -18969,27 +19146,6 @@ static double clbi_step_fits(clbi_audit *au, int model, double *mu, double *deca
         error[i] = fit.error[n - 1];             /* of the decay if there is one */
     }
     return tried > 2 ? (double)held / (double)tried : 0.0;
-}
-
-/* Largest share, among the first displacements, of entries that move by the largest amount, but for
- * decay. */
-static double clbi_at_bound(const clbi_audit *au)
-{
-    double most, d, share = 0;
-    size_t i, k, count, moved;
-    for (i = 0; i + 1 < au->snapshots && i < 10; ++i) {
-        for (most = 0, k = 0; k < au->net->P; ++k) {
-            d = fabs(au->theta[i + 1][k] - au->theta[i][k]);
-            if (d > most) most = d;
-        }
-        for (count = moved = k = 0; k < au->net->P; ++k) {
-            d = fabs(au->theta[i + 1][k] - au->theta[i][k]);
-            moved += d > 0;
-            count += d > 0 && d > 0.98 * most;
-        }
-        if (moved && (double)count > share * (double)moved) share = (double)count / (double)moved;
-    }
-    return share;
 }
 
 static clb_measured clbi_measured(double value, double error, double excess)
@@ -19058,19 +19214,7 @@ static void clbi_audit_layers(clbi_audit *au, clb_audit *out, int model, const c
             if (own > worst) worst = own, layer->worst = au->law[h].neuron;
         }
         layer->residual = terms > 0 ? sqrt(sum / terms) : 0.0;
-        for (k = 0; k + 1 < au->snapshots; ++k) {
-            const double *W = au->theta[k], *N = au->theta[k + 1];
-            size_t part, e, of[3], at[3];
-            of[0] = clb_layer_size(au->net, l + 1), at[0] = au->net->w[l + 1];
-            of[1] = clb_layer_size(au->net, l), at[1] = au->net->w[l];
-            of[2] = au->has_bias ? au->net->m[l] : 0, at[2] = au->net->b[l];
-            for (part = 0; part < 3; ++part)
-                for (e = at[part]; e < at[part] + of[part]; ++e) {
-                    double d = N[e] - W[e], sign = part ? -1.0 : 1.0;
-                    layer->first += sign * 2.0 * W[e] * d;
-                    layer->second += sign * d * d;
-                }
-        }
+        layer->first = au->run->first[l], layer->second = au->run->second[l];
         layer->drift = layer->first + layer->second;
     }
 }
@@ -19207,8 +19351,8 @@ static void clbi_audit_other(clbi_audit *au, clb_audit *out, int normalised)
     clbi_fit_linear(au, CLBI_TERM_NORMALISED, 0.0, &clbi_everywhere, &fit);
     if (clbi_fit_holds(&fit) || (normalised && fit.excess < 0.2 * out->excess))
         out->method = CLB_METHOD_NORMALISED;
-    else if (!au->middle && clbi_evenness(au) > 0.9) out->method = CLB_METHOD_ADAPTIVE;
-    else if (!au->middle && clbi_at_bound(au) > 0.02) out->method = CLB_METHOD_CLIPPED;
+    else if (!au->middle && au->run->evenness > 0.9) out->method = CLB_METHOD_ADAPTIVE;
+    else if (!au->middle && au->run->bound > 0.02) out->method = CLB_METHOD_CLIPPED;
     else if (correlation > 0.6) out->method = CLB_METHOD_NOT_HOMOGENEOUS;
     else out->method = normalised ? CLB_METHOD_NORMALISED : CLB_METHOD_ADAPTIVE;
 }
@@ -19338,49 +19482,98 @@ CLBDEF void clb_audit_free(clb_audit *audit)
     memset(audit, 0, sizeof *audit);
 }
 
+/* The laws of layers that move, with their rounding; those of all layers if all do. */
+static clb_status clbi_audit_take(clbi_audit *au, clbi_auditor *a)
+{
+    double rounding = ldexp(1.0, -(a->opts.digits ? a->opts.digits : a->digits));
+    size_t k, l, count = 0;
+    clb_status status = CLB_OK;
+    for (k = 0; k < a->laws; ++k) a->law[k].noise = rounding * a->law[k].spread + 1e-300;
+    for (k = 0; k < a->laws; ++k)
+        count += !a->still[a->law[k].layer] && !a->still[a->law[k].layer + 1];
+    au->law = a->law, au->laws = a->laws, au->hidden = a->hidden;
+    if (count < a->laws) status = clbi_alloc(&au->law, count, sizeof *au->law);
+    if (status) return status;
+    for (l = 1; l < a->net->L && count < a->laws; ++l) {
+        size_t most = a->opts.neurons ? a->opts.neurons : 128;
+        if (a->still[l] || a->still[l + 1]) au->hidden -= a->net->m[l] < most ? a->net->m[l] : most;
+    }
+    for (k = 0, au->laws = 0; k < a->laws; ++k) {
+        l = a->law[k].layer;
+        if (!a->still[l] && !a->still[l + 1]) au->law[au->laws++] = a->law[k];
+    }
+    return CLB_OK;
+}
+
+/* What the judgement works with. marks: 3 bytes a snapshot. */
+static clb_status clbi_audit_open(clbi_audit *au, clbi_auditor *a, unsigned char *marks)
+{
+    size_t i;
+    clb_status status;
+    memset(au, 0, sizeof *au);
+    au->run = a, au->net = a->net, au->snapshots = a->snapshots, au->step = a->step;
+    au->bad = marks, au->frozen = a->still;
+    au->middle = clbi_from_middle(a), au->has_bias = clbi_audit_bias(a->net);
+    for (i = 0; i + 1 < au->snapshots; ++i) {
+        au->bad[i] = au->step[i + 1] != au->step[i] + 1;
+        au->steps += !au->bad[i];
+    }
+    if (au->steps == 0)
+        return clbi_fail(a->opts.error, CLB_EOPTION, "no two snapshots are of consecutive steps");
+    status = clbi_audit_take(au, a);
+    return status ? status : clbi_alloc(&au->x, au->laws, (CLBI_TERMS + 1) * sizeof *au->x);
+}
+
+CLBDEF clb_status clb_auditor_verdict(clb_auditor *auditor, clb_audit *audit)
+{
+    clbi_auditor *a = (clbi_auditor *)auditor->state;
+    clbi_audit au;
+    size_t count = a->snapshots, L = a->net->L;
+    unsigned char *marks = NULL;
+    clb_status status;
+    memset(audit, 0, sizeof *audit);
+    memset(&au, 0, sizeof au);
+    clbi_clear(a->opts.error);
+    if (count < 3)
+        return clbi_fail(a->opts.error, CLB_EOPTION, "%z snapshots: three are needed", count);
+    status = clbi_calloc(&marks, 3 * count, 1);
+    if (!status)
+        status = clbi_calloc(&audit->arena, 1, L * sizeof *audit->layer +
+                                               (count + 1) * sizeof *audit->event);
+    if (!status) {
+        audit->L = L;
+        audit->layer = (clb_audit_layer *)audit->arena;
+        audit->event = (clb_audit_event *)(void *)(audit->layer + L);
+        status = clbi_audit_open(&au, a, marks);
+    }
+    if (!status) {
+        clbi_audit_judge(&au, audit, marks + count, a->opts.normalised);
+        clbi_audit_text(audit);
+    }
+    CLB_FREE(au.x);
+    if (au.law != a->law) CLB_FREE(au.law);
+    CLB_FREE(marks);
+    if (status) clb_audit_free(audit);
+    return clbi_done(a->opts.error, status);
+}
+
 CLBDEF clb_status clb_audit_run(clb_audit *audit, const clb_net *net, const double *const *theta,
                                 size_t count, const clb_audit_opts *opts)
 {
-    clb_audit_opts o;
-    clbi_audit au;
-    size_t *numbers = NULL, k;
-    unsigned char *marks = NULL;
-    clb_status status;
-    memset(&o, 0, sizeof o);
-    memset(&au, 0, sizeof au);
+    clb_auditor auditor;
+    clbi_auditor *a;
+    size_t i;
+    clb_status status = clb_auditor_init(&auditor, net, opts);
     memset(audit, 0, sizeof *audit);
-    if (opts) o = *opts;
-    clbi_clear(o.error);
-    status = clbi_audit_check(net, theta, count, &o);
     if (status) return status;
-    status = clbi_alloc(&numbers, count, sizeof *numbers);
-    if (!status) status = clbi_calloc(&marks, 3 * count + net->L + 1, 1);
-    if (!status)
-        status = clbi_calloc(&audit->arena, 1, net->L * sizeof *audit->layer +
-                                               (count + 1) * sizeof *audit->event);
-    if (!status) {
-        audit->L = net->L;
-        audit->layer = (clb_audit_layer *)audit->arena;
-        audit->event = (clb_audit_event *)(void *)(audit->layer + net->L);
-        for (k = 0; k < count; ++k) numbers[k] = o.step ? o.step[k] : k;
-        au.net = net, au.theta = theta, au.snapshots = count, au.step = numbers;
-        au.bad = marks, au.frozen = marks + 3 * count;
-        au.middle = o.middle || numbers[0] != 0;
-        au.has_bias = net->b[1] != CLB_NO_BIAS;
-        au.rounding = ldexp(1.0, -(o.digits ? o.digits : clbi_digits_needed(theta, count, net->P)));
-        clbi_audit_marks(&au);
-        if (au.steps == 0)
-            status = clbi_fail(o.error, CLB_EOPTION, "no two snapshots are of consecutive steps");
-    }
-    if (!status) status = clbi_audit_laws(&au, o.neurons ? o.neurons : 128);
-    if (!status) clbi_audit_judge(&au, audit, marks + count, o.normalised);
-    if (!status) clbi_audit_text(audit);
-    CLB_FREE(au.x);
-    CLB_FREE(au.law);
-    CLB_FREE(marks);
-    CLB_FREE(numbers);
-    if (status) clb_audit_free(audit);
-    return clbi_done(o.error, status);
+    a = (clbi_auditor *)auditor.state;
+    a->borrows = 1;
+    status = clbi_done(a->opts.error, clbi_auditor_room(a, count));
+    for (i = 0; i < count && !status; ++i)
+        status = clb_auditor_add(&auditor, theta[i], opts && opts->step ? opts->step[i] : i);
+    if (!status) status = clb_auditor_verdict(&auditor, audit);
+    clb_auditor_free(&auditor);
+    return status;
 }
 
 /* ---- layers from names --------------------------------------------------------------------- */

@@ -241,6 +241,68 @@ static void t_frozen(void)
     run_free(&r);
 }
 
+/* Fed one by one it says the same, bit for bit, at the end and after fewer; and its s, d and charges
+ * are those of their definition: Q_{t+1} = Q_t + 2 s_t + d_t. Across a gap there is no step. */
+static void t_auditor(void)
+{
+    run r = heavy_ball(16, 17);
+    clb_auditor live;
+    clb_error error;
+    clb_audit_opts o;
+    double Q[3] = { 0, 0, 0 };
+    memset(&o, 0, sizeof o);
+    o.error = &error;
+    EQUAL(clb_auditor_init(&live, &r.net, &o), CLB_OK);
+    for (size_t i = 0; i < r.count; ++i) {
+        double *copy = (double *)malloc(r.net.P * sizeof *copy);
+        memcpy(copy, r.theta[i], r.net.P * sizeof *copy);
+        EQUAL(clb_auditor_add(&live, copy, i), CLB_OK);
+        free(copy);                              /* nothing of the caller's is kept */
+        EQUAL(live.snapshots, i + 1);
+        for (size_t l = 1; l < 3; ++l) {
+            if (i) NEAR_REL(live.charge[l], Q[l] + 2.0 * live.s[l] + live.d[l], 1e-12);
+            CHECK(i ? live.d[l] != 0.0 : isnan(live.d[l]));
+            Q[l] = live.charge[l];
+        }
+        if (i != 9 && i + 1 != r.count) continue;
+        clb_audit now, whole;
+        EQUAL(clb_auditor_verdict(&live, &now), CLB_OK);
+        EQUAL(clb_audit_run(&whole, &r.net, (const double *const *)r.theta, i + 1, NULL), CLB_OK);
+        CHECK(strcmp(now.text, whole.text) == 0);
+        SAME_BITS(now.momentum.value, whole.momentum.value);
+        SAME_BITS(now.residual, whole.residual);
+        SAME_BITS(now.layer[2].drift, whole.layer[2].drift);
+        EQUAL(now.events, whole.events);
+        clb_audit_free(&now), clb_audit_free(&whole);
+    }
+    EQUAL(clb_auditor_add(&live, r.theta[0], r.count - 1), CLB_EOPTION);
+    CHECK(strstr(error.text, "not ascending") != NULL);
+    EQUAL(clb_auditor_add(&live, r.theta[0], r.count + 5), CLB_OK);
+    CHECK(isnan(live.s[1]) && isnan(live.d[2]) && !isnan(live.charge[1]));
+    clb_auditor_free(&live);
+    CHECK(live.state == NULL);
+    run_free(&r);
+}
+
+/* Three snapshots in a row after every ten steps tell the momentum; two do not. */
+static void t_groups_of_three(void)
+{
+    run r = heavy_ball(17, 0);
+    for (size_t row = 3; row >= 2; --row) {
+        clb_auditor live;
+        clb_audit a;
+        EQUAL(clb_auditor_init(&live, &r.net, NULL), CLB_OK);
+        for (size_t i = 3; i < r.count; ++i)
+            if (i % 10 >= 3 && i % 10 < 3 + row) EQUAL(clb_auditor_add(&live, r.theta[i], i), CLB_OK);
+        EQUAL(clb_auditor_verdict(&live, &a), CLB_OK);
+        NOTE("%s", a.text);
+        CHECK((a.method == CLB_METHOD_HEAVY_BALL && a.events == 0) == (row == 3));
+        if (row == 3) check_measured(a.momentum, 0.9);
+        clb_audit_free(&a), clb_auditor_free(&live);
+    }
+    run_free(&r);
+}
+
 static clb_status audit_again(void *context)
 {
     const run *r = (const run *)context;
@@ -375,5 +437,6 @@ static void t_chain_bad(void)
 
 static const test_case tests[] = {
     TEST(t_methods), TEST(t_drift), TEST(t_no_law), TEST(t_edited), TEST(t_missing),
-    TEST(t_start), TEST(t_frozen), TEST(t_bad_input), TEST(t_chain), TEST(t_chain_bad) };
+    TEST(t_start), TEST(t_frozen), TEST(t_auditor), TEST(t_groups_of_three), TEST(t_bad_input),
+    TEST(t_chain), TEST(t_chain_bad) };
 TEST_MAIN(tests)

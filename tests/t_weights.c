@@ -77,6 +77,21 @@ static void t_npz_good(void)
     }
 }
 
+/* Sizes, offset and directory of 64 bits, as an archive of 4 GiB has them. */
+static void t_npz_zip64(void)
+{
+    file f = corpus("zip64.npz");
+    clb_tensors t;
+    clb_error error;
+    clb_status status = clb_npz_read(&t, f.bytes, f.size, &error);
+    NOTE("%s", error.text);
+    EQUAL(status, CLB_OK);
+    EQUAL(t.count, 1);
+    check_values(&t, "a", 53, 'f');
+    clb_tensors_free(&t);
+    free(f.bytes);
+}
+
 static void t_npz_types(void)
 {
     static const struct { const char *name; int digits; char kind; } type[] = {
@@ -199,6 +214,11 @@ static void t_npz_bad(void)
         { "bad_directory.npz", CLB_EFORMAT, "outside the file" },
         { "bad_count.npz", CLB_EFORMAT, "more ZIP members" },
         { "bad_zip64.npz", CLB_EFORMAT, "ZIP64 size is missing" },
+        { "bad_zip64_cut.npz", CLB_EFORMAT, "ZIP64 size is missing" },
+        { "bad_zip64_record.npz", CLB_EFORMAT, "ZIP64 directory is missing" },
+        { "bad_zip64_size.npz", CLB_ETRUNCATED, "past the end of the file: ZIP member 'a.npy'" },
+        { "bad_zip64_sizes.npz", CLB_EFORMAT, "sizes differ" },
+        { "bad_zip64_offset.npz", CLB_ETRUNCATED, "outside the file: ZIP member 'a.npy'" },
         { "bad_overlap.npz", CLB_EFORMAT, "overlap" } };
     check_bad(clb_npz_read, bad, sizeof bad / sizeof bad[0]);
 }
@@ -444,7 +464,7 @@ static void t_no_memory(void)
 }
 
 static const test_case tests[] = {
-    TEST(t_npz_good), TEST(t_npz_types), TEST(t_half), TEST(t_inflate), TEST(t_npz_bad),
+    TEST(t_npz_good), TEST(t_npz_zip64), TEST(t_npz_types), TEST(t_half), TEST(t_inflate), TEST(t_npz_bad),
     TEST(t_safetensors_good), TEST(t_safetensors_bad), TEST(t_torch_good), TEST(t_torch_bad),
     TEST(t_npz_mutated), TEST(t_safetensors_mutated), TEST(t_torch_mutated), TEST(t_npz_write), TEST(t_no_memory) };
 TEST_MAIN(tests)

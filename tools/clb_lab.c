@@ -74,13 +74,14 @@ KIT_FN KIT_PRINTF(2, 3) int lab_fail(int status, const char *format, ...)
     return status;
 }
 
-/* The exit status that belongs to a status of the library. */
-static int lab_status(const char *what, clb_status status, const clb_error *error)
+/* The exit status that belongs to a status of the library. Of a file it is the file's fault that
+ * its sizes are too large, or that it is out of order. */
+static int lab_status(const char *file, clb_status status, const clb_error *error)
 {
-    int code = status == CLB_ENOMEM ? KIT_MEMORY : status == CLB_EDIVERGED ||
-               status == CLB_ENOCONV ? KIT_NUMERICAL : KIT_BAD_INPUT;
+    int of_file = file && (status == CLB_ESIZE || status == CLB_EOPTION);
+    int code = of_file ? KIT_BAD_INPUT : kit_status_of(status);
     const char *text = error && error->text[0] ? error->text : clb_strerror(status);
-    return what ? lab_fail(code, "%s: %s", what, text) : lab_fail(code, "%s", text);
+    return file ? lab_fail(code, "%s: %s", file, text) : lab_fail(code, "%s", text);
 }
 
 /* ---- options ------------------------------------------------------------------------------- */
@@ -495,33 +496,18 @@ static int lab_net(const lab_options *o, clb_net *net)
     return status ? lab_status(o->file[0], status, &error) : KIT_OK;
 }
 
-/* Text for JSON: quotes and backslashes escaped. */
-static void lab_json_text(FILE *f, const char *text)
+/* Does the command say its results in words on stdout? */
+static int lab_prints(const lab_options *o)
 {
-    fputc('"', f);
-    for (; *text; ++text) {
-        if (*text == '"' || *text == '\\') fputc('\\', f);
-        if ((unsigned char)*text >= 32) fputc(*text, f);
-    }
-    fputc('"', f);
+    return !o->quiet && !(o->json && !strcmp(o->json, "-"));
 }
 
-static void lab_json_number(FILE *f, const char *name, double x, const char *after)
+/* The text as the file of --json, whole or not at all; frees it. */
+static int lab_write_json(const lab_options *o, kit_buf *b)
 {
-    if (fabs(x) <= 1.7e308) fprintf(f, "\"%s\": %.17g%s", name, x, after);
-    else fprintf(f, "\"%s\": null%s", name, after);
-}
-
-static FILE *lab_json_open(const lab_options *o)
-{
-    return !strcmp(o->json, "-") ? stdout : fopen(o->json, "wb");
-}
-
-static int lab_json_close(FILE *f)
-{
-    int bad = ferror(f) != 0;
-    if (f != stdout) bad |= fclose(f) != 0;
-    return bad ? lab_fail(KIT_OUTPUT, "cannot write the JSON file") : KIT_OK;
+    int status = kit_write_file(o->json, b->s, b->n);
+    free(b->s);
+    return status;
 }
 
 #include "lab_audit.h"

@@ -1,60 +1,66 @@
-/* clb_lab audit: reads the weights of consecutive steps and prints the verdict. */
+/* lab_audit.h - clb_lab audit: reads the weights of consecutive steps and prints the verdict. */
+#ifndef CLB_LAB_AUDIT_H
+#define CLB_LAB_AUDIT_H
 
+/* A run as its files are read: names and shapes of the first, and what the auditor keeps. */
 typedef struct lab_run {
     clb_net     net;
     clb_tensors first;
     clb_chain   chain;
-    double    **theta;
-    size_t     *step;
-    size_t      count;
+    clb_auditor auditor;
+    clb_error   error;
+    double     *theta;
 } lab_run;
 
 static void lab_run_free(lab_run *r)
 {
-    for (size_t i = 0; i < r->count; ++i) free(r->theta[i]);
     free(r->theta);
-    free(r->step);
+    clb_auditor_free(&r->auditor);
     clb_net_free(&r->net);
     clb_chain_free(&r->chain);
     clb_tensors_free(&r->first);
 }
 
-/* The weights of all files as flat vectors; numbers from the names where every file has its own. */
-static int lab_run_load(const lab_options *o, lab_run *r)
+/* The layers in the first file, and an auditor for their shapes. */
+static clb_status lab_run_first(const lab_options *o, lab_run *r)
 {
-    clb_error error;
-    clb_status status;
+    clb_audit_opts opts;
+    clb_status s = clb_tensors_load(&r->first, o->file[0], &r->error);
+    if (!s) s = clb_chain_find(&r->chain, &r->first, &r->error);
+    if (!s) s = clb_chain_net(&r->chain, &r->first, NULL, &r->net, &r->error);
+    if (s) return s;
+    memset(&opts, 0, sizeof opts);
+    opts.middle = o->middle, opts.normalised = r->chain.normalised, opts.error = &r->error;
+    r->theta = (double *)kit_realloc(NULL, r->net.P, sizeof *r->theta);
+    return clb_auditor_init(&r->auditor, &r->net, &opts);
+}
+
+/* All files one after another. Steps are the numbers in their names, where every file has its own.
+ */
+static int lab_run_read(const lab_options *o, lab_run *r)
+{
     int numbered = !o->renumber;
-    memset(r, 0, sizeof *r);
-    r->theta = (double **)calloc(o->files, sizeof *r->theta);
-    r->step = (size_t *)calloc(o->files, sizeof *r->step);
-    if (!r->theta || !r->step) return lab_fail(KIT_MEMORY, "out of memory");
+    for (size_t i = 0; i < o->files; ++i) {
+        size_t number = lab_file_number(o->file[i]);
+        if (number == (size_t)-1 || (i && number <= lab_file_number(o->file[i - 1]))) numbered = 0;
+    }
     for (size_t i = 0; i < o->files; ++i) {
         clb_tensors t;
-        status = clb_tensors_load(&t, o->file[i], &error);
-        if (!status && i == 0) {
-            r->first = t;
-            status = clb_chain_find(&r->chain, &r->first, &error);
-            if (!status) status = clb_chain_net(&r->chain, &r->first, NULL, &r->net, &error);
-        }
-        if (!status) {
-            r->theta[i] = (double *)malloc((r->net.P + 1) * sizeof(double));
-            r->count = i + 1;
-            status = r->theta[i] ? clb_chain_theta(&r->chain, &r->first, i ? &t : &r->first,
-                                                   r->theta[i], &error) : CLB_ENOMEM;
-        }
-        if (i) clb_tensors_free(&t);
-        if (status) return lab_status(o->file[i], status, &error);
-        r->step[i] = lab_file_number(o->file[i]);
-        if (r->step[i] == (size_t)-1 || (i && r->step[i] <= r->step[i - 1])) numbered = 0;
+        clb_status s;
+        memset(&t, 0, sizeof t);
+        s = i ? clb_tensors_load(&t, o->file[i], &r->error) : lab_run_first(o, r);
+        if (!s) s = clb_chain_theta(&r->chain, &r->first, i ? &t : &r->first, r->theta, &r->error);
+        if (!s) s = clb_auditor_add(&r->auditor, r->theta,
+                                    numbered ? lab_file_number(o->file[i]) : i);
+        clb_tensors_free(&t);
+        if (s) return lab_status(o->file[i], s, &r->error);
     }
-    for (size_t i = 0; i < o->files && !numbered; ++i) r->step[i] = i;
     return KIT_OK;
 }
 
 /* One "name=value" of --expect against the verdict; 1 if it is so. */
-static int lab_expected(const clb_audit *a, const char *name, const char *text, double lr, char *why,
-                        size_t room, int *known)
+static int lab_expected(const clb_audit *a, const char *name, const char *text, double lr,
+                        char *why, size_t room, int *known)
 {
     static const char *const methods[] = { "descent", "heavy-ball", "nesterov", NULL };
     static const clb_method values[] = { CLB_METHOD_DESCENT, CLB_METHOD_HEAVY_BALL,
@@ -102,11 +108,13 @@ static int lab_expect(const char *list, const clb_audit *a)
         char *equals = strchr(word, '=');
         next = strchr(word, ',');
         if (next) *next++ = 0;
-        if (!equals || (next && equals >= next)) return lab_fail(KIT_USAGE, "--expect: '%s' has no value", word);
+        if (!equals || (next && equals >= next))
+            return lab_fail(KIT_USAGE, "--expect: '%s' has no value", word);
         *equals = 0;
         if (!lab_expected(a, word, equals + 1, lr, why, sizeof why, &known)) {
-            if (!known) return lab_fail(KIT_USAGE, "--expect: %s=%s is not understood%s", word, equals + 1,
-                                        strcmp(word, "decay") ? "" : " (decay needs lr too)");
+            if (!known)
+                return lab_fail(KIT_USAGE, "--expect: %s=%s is not understood%s", word, equals + 1,
+                                strcmp(word, "decay") ? "" : " (decay needs lr too)");
             status = lab_fail(KIT_CHECK_FAILED, "%s", why);
         }
     }
@@ -115,82 +123,85 @@ static int lab_expect(const char *list, const clb_audit *a)
 
 static void lab_audit_print(const lab_run *r, const clb_audit *a)
 {
-    printf("%zu files, layers", r->count);
+    printf("%zu files, layers", r->auditor.snapshots);
     for (size_t l = 0; l <= r->net.L; ++l) printf("%s%zu", l ? "-" : " ", r->net.m[l]);
-    printf("%s; %zu steps, %zu laws a step\n\n%s\n\n", r->net.b[1] != CLB_NO_BIAS ? " with biases" : "",
-           a->steps, a->laws, a->text);
-    puts("layers    residual  over rounding  neurons broken        drift   first order  second order");
+    printf("%s; %zu steps, %zu laws a step\n\n%s\n\n",
+           r->net.b[1] != CLB_NO_BIAS ? " with biases" : "", a->steps, a->laws, a->text);
+    puts("layers    residual  over rounding  neurons broken        drift   first order"
+         "  second order");
     for (size_t l = 1; l < a->L; ++l) {
         const clb_audit_layer *y = &a->layer[l];
         if (y->frozen) printf("%zu to %zu   a layer does not move\n", l, l + 1);
-        else printf("%zu to %zu   %9.1e  %13.2g  %14zu  %11.4e  %12.4e  %12.4e\n", l, l + 1, y->residual,
-                    y->excess, y->broken, y->drift, y->first, y->second);
+        else printf("%zu to %zu   %9.1e  %13.2g  %14zu  %11.4e  %12.4e  %12.4e\n", l, l + 1,
+                    y->residual, y->excess, y->broken, y->drift, y->first, y->second);
     }
+}
+
+static void lab_put_value(kit_buf *b, const char *name, double x)
+{
+    kit_put(b, ", "), json_put_value(b, name, x);
 }
 
 static int lab_audit_json(const lab_options *o, const clb_audit *a)
 {
     static const char *const kinds[] = { "rate", "gap", "edit" };
-    FILE *f = lab_json_open(o);
-    if (!f) return lab_fail(KIT_OUTPUT, "cannot write %s", o->json);
-    fputs("{ \"method\": ", f);
-    lab_json_text(f, clb_method_name(a->method));
-    fputs(", ", f);
-    lab_json_number(f, "momentum", a->momentum.value, ", ");
-    lab_json_number(f, "momentum_error", a->momentum.error, ", ");
-    lab_json_number(f, "eta_lambda", a->decay.value, ", ");
-    lab_json_number(f, "eta_lambda_error", a->decay.error, ", ");
-    lab_json_number(f, "residual", a->residual, ", ");
-    lab_json_number(f, "over_rounding", a->excess, ",\n  \"events\": [");
+    kit_buf b = { NULL, 0, 0 };
+    kit_put(&b, "{ "), json_put_named(&b, "method", clb_method_name(a->method));
+    lab_put_value(&b, "momentum", a->momentum.value);
+    lab_put_value(&b, "momentum_error", a->momentum.error);
+    lab_put_value(&b, "eta_lambda", a->decay.value);
+    lab_put_value(&b, "eta_lambda_error", a->decay.error);
+    lab_put_value(&b, "residual", a->residual), lab_put_value(&b, "over_rounding", a->excess);
+    kit_put(&b, ",\n  \"events\": [");
     for (size_t i = 0; i < a->events; ++i) {
-        fprintf(f, "%s{ \"kind\": \"%s\", \"step\": %zu, ", i ? ", " : "", kinds[a->event[i].kind],
-                a->event[i].step);
-        lab_json_number(f, "factor", a->event[i].factor, " }");
+        kit_putf(&b, "%s{ \"kind\": \"%s\", \"step\": %zu", i ? ", " : "",
+                 kinds[a->event[i].kind], a->event[i].step);
+        lab_put_value(&b, "factor", a->event[i].factor), kit_put(&b, " }");
     }
-    fputs("],\n  \"layers\": [", f);
+    kit_put(&b, "],\n  \"layers\": [");
     for (size_t l = 1; l < a->L; ++l) {
-        fprintf(f, "%s\n    { \"layer\": %zu, \"frozen\": %d, \"broken\": %zu, ", l > 1 ? "," : "", l,
-                a->layer[l].frozen, a->layer[l].broken);
-        lab_json_number(f, "residual", a->layer[l].residual, ", ");
-        lab_json_number(f, "rate", a->layer[l].rate.value, ", ");
-        lab_json_number(f, "drift", a->layer[l].drift, ", ");
-        lab_json_number(f, "first", a->layer[l].first, ", ");
-        lab_json_number(f, "second", a->layer[l].second, " }");
+        const clb_audit_layer *y = &a->layer[l];
+        kit_putf(&b, "%s\n    { \"layer\": %zu, \"frozen\": %s, \"broken\": %zu",
+                 l > 1 ? "," : "", l, y->frozen ? "true" : "false", y->broken);
+        lab_put_value(&b, "residual", y->residual), lab_put_value(&b, "rate", y->rate.value);
+        lab_put_value(&b, "drift", y->drift), lab_put_value(&b, "first", y->first);
+        lab_put_value(&b, "second", y->second), kit_put(&b, " }");
     }
-    fputs(" ],\n  \"text\": ", f);
-    lab_json_text(f, a->text);
-    fputs(" }\n", f);
-    return lab_json_close(f);
+    kit_put(&b, " ],\n  "), json_put_named(&b, "text", a->text), kit_put(&b, " }\n");
+    return lab_write_json(o, &b);
+}
+
+/* The verdict on what was read: printed, written, checked. */
+static int lab_audit_say(const lab_options *o, lab_run *r)
+{
+    clb_audit audit;
+    clb_status s = clb_auditor_verdict(&r->auditor, &audit);
+    int status = KIT_OK;
+    if (s) return lab_status(o->file[0], s, &r->error);
+    if (lab_prints(o)) lab_audit_print(r, &audit);
+    if (o->json) status = lab_audit_json(o, &audit);
+    if (!status && o->expect) status = lab_expect(o->expect, &audit);
+    clb_audit_free(&audit);
+    return status;
 }
 
 static int lab_audit(lab_options *o)
 {
     lab_run run;
-    clb_audit audit;
-    clb_audit_opts opts;
-    clb_error error;
     int status;
-    if (o->files == 0) return lab_fail(KIT_USAGE, "audit needs files of weights, or a folder of them");
+    if (o->files == 0)
+        return lab_fail(KIT_USAGE, "audit needs files of weights, or a folder of them");
     if (o->files == 1 && !lab_folder(o, o->file[0]))
-        return lab_fail(KIT_BAD_INPUT, "%s: no folder; one file of weights is one step, three are needed",
-                        o->file[0]);
-    if (o->files == 0) return lab_fail(KIT_BAD_INPUT, "no .pt, .pth, .npz or .safetensors in the folder");
+        return lab_fail(KIT_BAD_INPUT, "%s: no folder; one file of weights is one step, three are "
+                        "needed", o->file[0]);
+    if (o->files == 0)
+        return lab_fail(KIT_BAD_INPUT, "no .pt, .pth, .npz or .safetensors in the folder");
     qsort(o->file, o->files, sizeof o->file[0], lab_file_order);
-    status = lab_run_load(o, &run);
-    if (!status) {
-        clb_status s;
-        memset(&opts, 0, sizeof opts);
-        opts.step = run.step, opts.middle = o->middle, opts.normalised = run.chain.normalised;
-        opts.error = &error;
-        s = clb_audit_run(&audit, &run.net, (const double *const *)run.theta, run.count, &opts);
-        if (s) status = lab_status(NULL, s, &error);
-        else {
-            if (!o->quiet && !(o->json && !strcmp(o->json, "-"))) lab_audit_print(&run, &audit);
-            if (o->json) status = lab_audit_json(o, &audit);
-            if (!status && o->expect) status = lab_expect(o->expect, &audit);
-            clb_audit_free(&audit);
-        }
-    }
+    memset(&run, 0, sizeof run);
+    status = lab_run_read(o, &run);
+    if (!status) status = lab_audit_say(o, &run);
     lab_run_free(&run);
     return status;
 }
+
+#endif /* CLB_LAB_AUDIT_H */

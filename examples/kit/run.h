@@ -90,17 +90,15 @@ KIT_FN int kit_threads(const kit *x)
 #endif
 }
 
+/* The exit status that belongs to a status of the library: data that do not fit are bad input. */
 KIT_FN int kit_status_of(clb_status status)
 {
     switch (status) {
     case CLB_OK: return KIT_OK;
     case CLB_ENOMEM: case CLB_ESIZE: return KIT_MEMORY;
-    case CLB_EIO:
-    case CLB_EFORMAT:
-    case CLB_ETRUNCATED:
-    case CLB_EEMPTY:
-    case CLB_ERAGGED:
-    case CLB_ENOTFINITE: return KIT_BAD_INPUT;
+    case CLB_EIO: case CLB_EFORMAT: case CLB_ETYPE: case CLB_ETRUNCATED: case CLB_EEMPTY:
+    case CLB_ERAGGED: case CLB_ENOTFINITE: case CLB_ELABEL: case CLB_EUNLABELLED: case CLB_EROW:
+    case CLB_ECOLUMN: case CLB_EFIELD: case CLB_ESOFT: case CLB_ESHAPE: return KIT_BAD_INPUT;
     default: return KIT_NUMERICAL;
     }
 }

@@ -63,11 +63,29 @@ def deflated(raw, name="a.npy", size=None, packed=None, method=8, flags=0, crc=N
     return local + central + end
 
 
+def zip64(raw, name=b"a.npy", size=None, packed=None, offset=0, record=None, cut=0):
+    """A stored member as archives of 4 GiB and more have it: sizes, offset and directory in 64 bits."""
+    size = len(raw) if size is None else size
+    packed = len(raw) if packed is None else packed
+    fields = struct.pack("<HHHHHII", 45, 0, 0, 0, 33, zlib.crc32(raw), 0xffffffff) + b"\xff\xff\xff\xff"
+    both = struct.pack("<HHQQ", 1, 16, len(raw), len(raw))
+    three = struct.pack("<HHQQQ", 1, 24 - cut, size, packed, offset)[:28 - cut]
+    local = b"PK\3\4" + fields + struct.pack("<HH", len(name), len(both)) + name + both + raw
+    central = (b"PK\1\2" + struct.pack("<H", 45) + fields + struct.pack("<HHHHHII", len(name), len(three), 0, 0, 0, 0,
+                                                                       0xffffffff) + name + three)
+    at = len(local)
+    end64 = b"PK\6\6" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 1, 1, len(central), at)
+    locator = b"PK\6\7" + struct.pack("<IQI", 0, at + len(central) if record is None else record, 1)
+    end = b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 0xffff, 0xffff, 0xffffffff, 0xffffffff, 0)
+    return local + central + end64 + locator + end
+
+
 def make_npz():
     pair = [("a.npy", npy(values((3, 4)))), ("layer/b.npy", npy(values(5, "<f4")))]
     save("stored.npz", zipped(pair))
     save("deflated.npz", zipped(pair, zipfile.ZIP_DEFLATED))
     save("streamed.npz", zipped(pair, zipfile.ZIP_DEFLATED, unseekable=True))
+    save("zip64.npz", zip64(npy(values((3, 4)))))
     f = io.BytesIO()
     np.savez(f, a=values((3, 4)), **{"layer/b": values(5, "<f4")})
     save("numpy.npz", f.getvalue())
@@ -123,6 +141,11 @@ def make_bad_npz():
     save("bad_directory.npz", patched(stored, len(stored) - 6, struct.pack("<I", 0xfffffff)))
     save("bad_count.npz", patched(stored, len(stored) - 12, struct.pack("<H", 9)))
     save("bad_zip64.npz", patched(stored, at + 24, struct.pack("<I", 0xffffffff)))
+    save("bad_zip64_record.npz", zip64(raw, record=1 << 40))
+    save("bad_zip64_size.npz", zip64(raw, size=1 << 62, packed=1 << 62))
+    save("bad_zip64_sizes.npz", zip64(raw, size=len(raw) + (1 << 32)))
+    save("bad_zip64_offset.npz", zip64(raw, offset=1 << 63))
+    save("bad_zip64_cut.npz", zip64(raw, cut=8))
     two = zipped([("a.npy", raw), ("b.npy", raw)])
     first, second = two.index(b"PK\1\2"), two.rindex(b"PK\1\2")
     same = two.replace(b"b.npy", b"a.npy")
@@ -264,6 +287,20 @@ def make_bad_torch():
     save("bad_no_pickle.pt", rezipped(good, lambda n, b: b).replace(b"data.pkl", b"date.pkl"))
 
 
+# ---- tables and images: seeds for the fuzzer ------------------------------------------------
+
+def make_data():
+    save("rows.csv", b"\xef\xbb\xbfx1,x2,class\r\n1.5,-2e-3,red\r\n\r\n0x,1e400,\"bl\"\"ue\"\r\n".replace(b"0x,1e400", b"7,.25"))
+    save("plain.csv", b"1;2;0\n3.25;4e2;1\n5;-6;0")
+    save("words.csv", b"a\tb\tc\n1\t2\t-1\n3\t4\t1\n")
+    images = struct.pack(">BBBBIII", 0, 0, 8, 3, 3, 2, 2) + bytes(range(12))
+    labels = struct.pack(">BBBBI", 0, 0, 8, 1, 3) + bytes([2, 0, 1])
+    save("digits.idx", struct.pack("<H", len(images)) + images + labels)    # both files: fuzz.c divides them
+    save("big_endian.npy", npy(values((2, 3), ">f4")))
+    save("fortran.npy", npy(np.asfortranarray(values((3, 4)))))
+
+
+make_data()
 make_npz()
 make_bad_npz()
 make_safetensors()
