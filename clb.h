@@ -358,7 +358,6 @@ static const char *const clbi_precision __attribute__((used)) = CLBI_PRECISION_M
     X(CLB_OK,         "ok")                                                        \
     X(CLB_ENOMEM,     "out of memory")                                             \
     X(CLB_ESIZE,      "size or product of sizes too large")                        \
-    X(CLB_EOPTION,    "option or argument out of range")                           \
     X(CLB_EISA,       "instruction set not available on this processor")           \
     X(CLB_ECONTRACT,  "arithmetic is not IEEE: compiler flags or thread state")    \
     X(CLB_EDIVERGED,  "training diverged")                                         \
@@ -375,8 +374,8 @@ static const char *const clbi_precision __attribute__((used)) = CLBI_PRECISION_M
     X(CLB_ESTEP,      "step size must be positive and finite")                     \
     X(CLB_ESHAPE,     "shapes do not agree")                                       \
     X(CLB_ELAYER,     "no such layer")                                             \
-    X(CLB_EACTIVATION, "unknown activation, or its parameter out of range")        \
-    X(CLB_ELOSS,      "loss blend ce must be in 0..1")                             \
+    X(CLB_EACTIVATION, "no such activation, or not one that this works for")       \
+    X(CLB_ELOSS,      "loss blend ce not in 0..1, or not one that this works for") \
     X(CLB_ELABEL,     "label is not one of the classes")                           \
     X(CLB_EUNLABELLED, "data have neither labels nor targets")                     \
     X(CLB_EROW,       "no such row, or no rows")                                   \
@@ -389,7 +388,19 @@ static const char *const clbi_precision __attribute__((used)) = CLBI_PRECISION_M
     X(CLB_EFROZEN,    "not defined while activation slopes are held")              \
     X(CLB_ESOFT,      "a row of targets does not sum to 1, as cross entropy needs") \
     X(CLB_EUNSET,     "the network is empty: not set up, or freed")            \
-    X(CLB_EMINIBATCH, "mini-batches: the points of this flow must share one loss")
+    X(CLB_EMINIBATCH, "mini-batches: the points of this flow must share one loss") \
+    X(CLB_ECOUNT,     "a number of things is 0, too small or too large")           \
+    X(CLB_EMETHOD,    "no such method")                                            \
+    X(CLB_EMOMENTUM,  "beta1, beta2 or eps out of range")                          \
+    X(CLB_EDECAY,     "weight decay must be positive or 0, and finite")            \
+    X(CLB_ELIMIT,     "loss_max, charge_max and clip must be positive or 0")       \
+    X(CLB_ETOL,       "tolerance or error bound out of range")                     \
+    X(CLB_ETIME,      "time out of range, or times that do not ascend")            \
+    X(CLB_EORDER,     "a list must ascend and does not")                           \
+    X(CLB_ESTART,     "start vector is zero, or neither start nor generator given") \
+    X(CLB_ELEVEL,     "level of confidence must lie between 0 and 1")              \
+    X(CLB_ESCALE,     "radius or scale out of range")                              \
+    X(CLB_ENAME,      "name is no identifier, too long, or there twice")
 
 #define CLBI_STATUS_ENUM(name, text) name,
 typedef enum clb_status { CLB_STATUS_LIST(CLBI_STATUS_ENUM) CLB_STATUS_COUNT } clb_status;
@@ -543,9 +554,9 @@ CLBDEF void       clb_scaler_free(clb_scaler *scaler);  /* accepts a zeroed stru
  * generator: the published runs drew the training set, then a test set of max(n / 5, 100) rows,
  * always. For the mixture that second call draws new centres too, so such a "test set" poses
  * another problem.
- * Errors: CLB_EEMPTY (n or d is 0), CLB_EOPTION (K is 0 or above INT_MAX, a radius not finite in
- * float), CLB_ESIZE (n >= 2^32 or sizes overflow), CLB_ENOMEM. On failure *data is zeroed and
- * *rng may have moved on. */
+ * Errors: CLB_EEMPTY (n or d is 0), CLB_ECOUNT (K is 0 or above INT_MAX), CLB_ESCALE (a radius not
+ * finite in float), CLB_ESIZE (n >= 2^32 or sizes overflow), CLB_ENOMEM. On failure *data is
+ * zeroed and *rng may have moved on. */
 
 /* Gaussian mixture: K centres uniform on the sphere of radius separation sqrt(d), unit noise around
  * them, n / K rows a class (the first n mod K classes one more), shuffled. Draws: K d normals; n_k
@@ -584,7 +595,7 @@ CLBDEF void clb_array_free(clb_array *array);  /* accepts a zeroed struct, leave
 CLBDEF clb_status clb_npy_read(clb_array *array, const void *bytes, size_t size);
 /* x as NPY format 1, little-endian f8 (f4 with CLB_SINGLE), C order. *size: the bytes it takes; a
  * NULL buffer asks for that only. Errors: CLB_ESIZE (capacity too small, sizes overflow),
- * CLB_EOPTION (rank too large). */
+ * CLB_ECOUNT (rank too large). */
 CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, const clb_real *x,
                                 size_t rank,
                                 const size_t *shape);
@@ -1087,6 +1098,7 @@ typedef struct clb_train_opts {
     clb_train_state    *state;         /* NULL -> the run starts at rest                          */
     clb_early_stop     *early;         /* NULL -> none                                            */
     clb_threads         threads;       /* 0 -> one thread                                         */
+    clb_error          *error;         /* NULL, or where a failure is told with names and values  */
 } clb_train_opts;                      /* NULL: MSE, full-batch GD                                */
 
 CLBDEF void clb_train_opts_resolve(clb_train_opts *opts);      /* zeros -> the values really used */
@@ -1153,7 +1165,9 @@ typedef struct clb_trace {
  * beyond their limits (T: after the last), trace valid up to there; CLB_EFROZEN
  * (an observer holds slopes in a run with batches); CLB_ESCHEDULE (a list that does not ascend,
  * a step size that is negative or not finite); CLB_EBATCH; CLB_EOPTIMIZER (unknown, or a state made
- * for another run); CLB_EOPTION; CLB_ESIZE; CLB_ENOMEM. */
+ * for another run); CLB_ESTEP (eta, rates); CLB_EMOMENTUM (beta1, beta2, eps); CLB_EDECAY (l2,
+ * decay); CLB_ELIMIT (loss_max, charge_max, clip); those of clb_pass_check; CLB_ESIZE;
+ * CLB_ENOMEM. opts->error tells which one it was, and its value. */
 CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size_t T,
                             const clb_train_opts *opts, clb_trace *trace);
 CLBDEF void       clb_trace_free(clb_trace *trace);
@@ -1239,6 +1253,7 @@ typedef struct clb_flow_opts {
     size_t          time_count;
     clb_observer_fn observe;        /* may be NULL; CLB_STOP ends the flow                        */
     void           *context;
+    clb_error      *error;          /* NULL, or where a failure is told with names and values     */
 } clb_flow_opts;                    /* NULL: MSE, adaptive                                        */
 
 typedef struct clb_flow_stats {
@@ -1260,9 +1275,10 @@ CLBDEF void clb_flow_opts_resolve(clb_flow_opts *opts, double time);
  * observer sees t = steps done, time, loss and gradient there. No allocation inside a step. *stats
  * may be NULL. ReLU nets: the field jumps where a gate switches, so fixed steps of any order leave
  * an error of the charges that is of first to second order in dt; `rescale` removes it.
- * Errors: CLB_EOPTION (time, dt, tolerances, times; rescale with an activation whose degree is not
- * 1), CLB_EDIVERGED (loss or theta not finite), CLB_ENOCONV (max_steps used up), CLB_ESIZE,
- * CLB_ENOMEM; after the first two of the numerical ones theta is where the flow got to. */
+ * Errors: CLB_ETIME (time, times), CLB_ESTEP (dt), CLB_ETOL (rtol, atol, dt_min), CLB_EMETHOD,
+ * CLB_EACTIVATION (rescale needs one of degree 1), those of clb_pass_check, CLB_EDIVERGED (loss
+ * or theta not finite), CLB_ENOCONV (max_steps used up), CLB_ESIZE, CLB_ENOMEM; after the first
+ * two of the numerical ones theta is where the flow got to. */
 CLBDEF clb_status clb_flow(clb_net *net, const clb_data *data, double time,
                            const clb_flow_opts *opts, clb_flow_stats *stats);
 
@@ -1275,7 +1291,7 @@ CLBDEF clb_status clb_flow(clb_net *net, const clb_data *data, double time,
  * grad: NULL, or the gradient at theta, which is carried along. A neuron whose p or q is 0 is left
  * as it is.
  * *error: largest |charge - wanted|/(p + q) left, *sweeps: how many it took; both may be NULL.
- * Errors: CLB_EOPTION (degree not 1), CLB_ENOCONV (no progress any more, above 64 epsilon),
+ * Errors: CLB_EACTIVATION (degree not 1), CLB_ENOCONV (no progress any more, above 64 epsilon),
  * CLB_ENOMEM.
  */
 CLBDEF clb_status clb_rescale(const clb_net *net, clb_real *theta, clb_real *grad,
@@ -1361,9 +1377,9 @@ CLBDEF void       clb_lanczos_opts_resolve(clb_lanczos_opts *opts, const clb_lin
  * passes and thick restarts. k > n gives n. All memory, about (basis + block + count) n reals, is
  * taken at the start; no step and no restart allocates.
  * CLB_ENOCONV: some pair is not converged or not checked, the best estimates are there (fewer than
- * k pairs if there were not even k products). Other errors: CLB_EOPTION
- * (k = 0, which, start = 0), CLB_EEMPTY (n = 0), CLB_ENOTFINITE (the operator gave NaN or
- * infinity), CLB_ESIZE, CLB_ENOMEM; *out is then zeroed. */
+ * k pairs if there were not even k products). Other errors: CLB_ECOUNT
+ * (k = 0), CLB_EMETHOD (which), CLB_ESTART (start = 0), CLB_EEMPTY (n = 0), CLB_ENOTFINITE (the
+ * operator gave NaN or infinity), CLB_ESIZE, CLB_ENOMEM; *out is then zeroed. */
 CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts,
                               clb_eigs *out);
 CLBDEF void       clb_eigs_free(clb_eigs *eigs);
@@ -1393,7 +1409,7 @@ typedef struct clb_quadrature {
 } clb_quadrature;
 
 /* Stochastic Lanczos quadrature. rng may be NULL with opts->start.
- * Errors: CLB_EEMPTY, CLB_EOPTION (neither rng nor start; start zero), CLB_ENOTFINITE, CLB_ESIZE,
+ * Errors: CLB_EEMPTY, CLB_ESTART (neither rng nor start; start zero), CLB_ENOTFINITE, CLB_ESIZE,
  * CLB_ENOMEM. */
 CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *opts,
                           clb_quadrature *out);
@@ -1541,7 +1557,7 @@ typedef struct clb_spectrum {
 
 /* From all P eigenpairs of the Hessian or Gauss-Newton matrix (clb_eigh: row k of vectors is v_k)
  * and the gradient. Memory n^2 doubles, and n^2 + n max|W_l| reals while it runs.
- * Errors: CLB_EOPTION (l not in 1..L-1), CLB_ESIZE, CLB_ENOMEM. */
+ * Errors: CLB_ELAYER (l not in 1..L-1), CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_spectrum_init(clb_spectrum *sp, const clb_net *net, size_t l,
                                     const double *values, const clb_real *vectors,
                                     const clb_real *grad);
@@ -1549,7 +1565,7 @@ CLBDEF clb_status clb_spectrum_init(clb_spectrum *sp, const clb_net *net, size_t
  * outputs:  N = U diag(kap) U^T,  c = 2/(nK),  b = U^T (f - t),
  *   lambda_p = c kap_p,  a_p = c b_p sqrt(kap_p),
  *   D_pq = [U^T (N_{l+1} - N_l) U]_pq / sqrt(kap_p kap_q).
- * Errors also: CLB_EOPTION unless the loss is MSE (ce = 0), and those of clb_eigh. */
+ * Errors also: CLB_ELOSS unless the loss is MSE (ce = 0), and those of clb_eigh. */
 CLBDEF clb_status clb_spectrum_init_ntk(clb_spectrum *sp, clb_curv *curv, size_t l);
 CLBDEF void       clb_spectrum_free(clb_spectrum *sp);
 
@@ -1630,8 +1646,8 @@ typedef struct clb_linear_modes {
     double  factor;             /* (2/K)^2 (m-d)/(3d): d_k/c_k expected at the default draw       */
     void   *arena;
 } clb_linear_modes;
-/* Errors: CLB_EOPTION (not two bias-free identity layers), those of clb_pass_init and
- * clb_jacobi. */
+/* Errors: CLB_ESHAPE, CLB_EACTIVATION, CLB_ELAYER (not two bias-free identity layers), those of
+ * clb_pass_init and clb_jacobi. */
 CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *net,
                                         const clb_data *data);
 CLBDEF void       clb_linear_modes_free(clb_linear_modes *modes);
@@ -1657,7 +1673,7 @@ typedef struct clb_compression {
     double hessian;             /* lambda_max(H) <= gauss_newton + residual                       */
     double residual;            /* clb_residual_bound                                             */
 } clb_compression;
-/* All of it at the point of curv. Errors: CLB_EOPTION (ce != 1, no labels), those of
+/* All of it at the point of curv. Errors: CLB_ELOSS (ce != 1), CLB_EUNLABELLED, those of
  * clb_lanczos. */
 CLBDEF clb_status clb_compression_bounds(clb_curv *curv, clb_compression *out);
 
@@ -1782,8 +1798,8 @@ typedef struct clb_interval {
     double se;             /* standard deviation of the replicates                                */
     size_t used;           /* finite replicates                                                   */
 } clb_interval;
-/* Errors: CLB_EOPTION (n = 0 or >= 2^32, level outside (0, 1)), CLB_ESIZE, CLB_ENOMEM; *out is then
- * NaN. */
+/* Errors: CLB_ECOUNT (n = 0 or >= 2^32), CLB_ELEVEL (not in (0, 1)), CLB_ESIZE, CLB_ENOMEM; *out
+ * is then NaN. */
 CLBDEF clb_status clb_bootstrap(size_t n, clb_statistic_fn statistic, void *context,
                                 const clb_bootstrap_opts *opts, clb_interval *out);
 CLBDEF clb_status clb_bootstrap_mean(size_t n, const double *x, const clb_bootstrap_opts *opts,
@@ -1805,7 +1821,7 @@ CLBDEF void    clb_sweep_means(const clb_sweep *sweep, const uint32_t *index, si
                                double *mean);
 CLBDEF clb_fit clb_sweep_fit(const clb_sweep *sweep, double *mean);
 /* Bootstrap over seeds of the exponent and, if slope is not NULL, of the n-1 local slopes.
- * Errors as clb_bootstrap, and CLB_EOPTION for n = 0. */
+ * Errors as clb_bootstrap, and CLB_ECOUNT for n = 0. */
 CLBDEF clb_status clb_bootstrap_sweep(const clb_sweep *sweep, const clb_bootstrap_opts *opts,
                                       clb_interval *alpha, clb_interval *slope);
 
@@ -1937,7 +1953,7 @@ typedef struct clb_path_mode_run {
 
 /* T updates with step size eta. No heap allocation inside a step. Divergence is an outcome, not an
  * error.
- * Errors: CLB_ESTEP, CLB_EOPTION (ramp), CLB_ENOMEM. See tests/t_pathways.c, M1, M2, M4, M7, M8 */
+ * Errors: CLB_ESTEP, CLB_EMETHOD (ramp), CLB_ENOMEM. See tests/t_pathways.c, M1, M2, M4, M7, M8 */
 CLBDEF clb_status clb_path_mode_train(clb_path_mode *mode, double eta, size_t T,
                                       const clb_path_mode_opts *opts, clb_path_mode_run *run);
 
@@ -2073,7 +2089,7 @@ CLBDEF double clb_path_ceiling(size_t P, size_t L);
 CLBDEF size_t clb_path_rank(size_t L, size_t d, const double *target, double eta);
 /* Step sizes at which exactly the r largest modes re-balance, target descending, 1 <= r <= d:
  *     2/S_r < eta < min(2/S_{r+1}, ceiling/S_1); empty (hi <= lo) where the ceiling comes first.
- * Errors: CLB_EPATHS, CLB_EDEPTH (< 3), CLB_ETARGET, CLB_EOPTION (r). See M7 */
+ * Errors: CLB_EPATHS, CLB_EDEPTH (< 3), CLB_ETARGET, CLB_ECOUNT (r). See M7 */
 CLBDEF clb_status clb_path_rank_window(size_t P, size_t L, size_t d, const double *target, size_t r,
                                   double *lo,
                                   double *hi);
@@ -2101,8 +2117,8 @@ typedef struct clb_paths {
 } clb_paths;
 
 /* data with real targets, kept by reference; theta zero.
- * Errors: CLB_EPATHS, CLB_EDEPTH (a depth of 0), CLB_EOPTION (no targets, m = 0 with a depth > 1,
- * unknown activation), CLB_EEMPTY, CLB_ESIZE, CLB_ENOMEM; *paths is then zeroed. */
+ * Errors: CLB_EPATHS, CLB_EDEPTH (a depth of 0), CLB_EUNLABELLED (no targets), CLB_ESHAPE (m = 0
+ * with a depth > 1), CLB_EACTIVATION, CLB_EEMPTY, CLB_ESIZE, CLB_ENOMEM; *paths is then zeroed. */
 CLBDEF clb_status clb_paths_init(clb_paths *paths, size_t P, const size_t *depth, size_t m,
                                  clb_activation activation, const clb_data *data);
 /* The linear network of d x d matrices with target M [d][d]. Errors: as above. */
@@ -2213,9 +2229,10 @@ typedef struct clb_rod {
 } clb_rod;
 
 /* Starts at theta (NULL: net->theta). net and data are kept by reference and must outlive the rod.
- * Errors: CLB_EMINIBATCH, CLB_ESTEP (eta), CLB_ELOSS (ce), CLB_EOPTIMIZER (Adam), CLB_EOPTION
- * (beta not in [0, 1), substeps, tol, floor), CLB_EDIVERGED (the loss there is not finite), those
- * of clb_pass_init. Memory: 8 P reals (10 with momentum), two passes. */
+ * Errors: CLB_EMINIBATCH, CLB_ESTEP (eta), CLB_ELOSS (ce), CLB_EOPTIMIZER (Adam),
+ * CLB_EMOMENTUM (beta not in [0, 1)), CLB_ECOUNT (substeps), CLB_ETOL (tol, floor), CLB_EDIVERGED
+ * (the loss there is not finite), those of clb_pass_init. Memory: 8 P reals (10 with momentum),
+ * two passes. */
 CLBDEF clb_status clb_rod_init(clb_rod *rod, const clb_net *net, const clb_data *data, double eta,
                                const clb_real *theta, const clb_rod_opts *opts);
 CLBDEF void       clb_rod_free(clb_rod *rod);
@@ -2277,7 +2294,7 @@ CLBDEF double clb_stability_threshold(clb_optimizer optimizer, double eta, doubl
 
 /* The pre-conditioned operator D^(-1/2) A D^(-1/2), D = diag(diagonal) > 0: its largest eigenvalue
  * is that of D^-1 A, the curvature Adam and RMSprop feel. A and diagonal are kept by reference.
- * Errors: CLB_EOPTION (an entry not positive and finite), CLB_ESIZE, CLB_ENOMEM. */
+ * Errors: CLB_ESCALE (an entry not positive and finite), CLB_ESIZE, CLB_ENOMEM. */
 typedef struct clb_precond {
     clb_linop A;
     clb_real *scale;                /* [n] D^(-1/2)                                               */
@@ -2308,7 +2325,7 @@ CLBDEF clb_critical clb_critical_sharpness(clb_pass *pass, const clb_real *theta
 CLBDEF double clb_step_sharpness(clb_curv *curv, clb_real *scratch);
 /* Batch sharpness E[g_B.H_B g_B]/E|g_B|^2 at the point of curv over count >= 2 random batches of
  * `batch` rows; out->mean is the ratio, its error by the delta method. The curvature stands on all
- * rows afterwards.  Errors: CLB_EROW (batch not in 1..n), CLB_EOPTION (count), CLB_ENOMEM. */
+ * rows afterwards.  Errors: CLB_EROW (batch not in 1..n), CLB_ECOUNT (below 2), CLB_ENOMEM. */
 CLBDEF clb_status clb_batch_sharpness(clb_curv *curv, size_t batch, size_t count, clb_rng *rng,
                                       clb_estimate *out);
 
@@ -2334,8 +2351,8 @@ typedef struct clb_certificate {
 } clb_certificate;
 
 /* For a stored matrix, lower triangle read. Memory 4 n^2 reals; n^3/3 multiply-adds and those of
- * the eigensolver.  Errors: CLB_EOPTION (k = 0 or > n, error < 0), CLB_ENOTFINITE, CLB_ENOCONV (of
- * the eigensolver; the intervals hold all the same), CLB_ESIZE, CLB_ENOMEM. */
+ * the eigensolver.  Errors: CLB_ECOUNT (k = 0 or > n), CLB_ETOL (error < 0), CLB_ENOTFINITE,
+ * CLB_ENOCONV (of the eigensolver; the intervals hold all the same), CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_certify(const clb_dense *A, size_t k, double error, clb_certificate *out);
 /* For an operator that is too large to store: lower ends only (complete = 0), error a bound on
  * |computed A v - A v|/|v|. */
@@ -2349,7 +2366,8 @@ CLBDEF clb_answer clb_certified_above(const clb_certificate *certificate, double
 /* Bound on the rounding error of the Hessian at the point of curv, a-priori: |computed - H|_2 for
  * clb_hessian and |computed H v - H v|/|v| for clb_hvp, H what the formulas give in exact
  * arithmetic at these parameters, data and gates. For a piecewise linear activation and squares
- * every entry of H v is a polynomial in weights, data and gates, each monomial of which is rounded at most
+ * every entry of H v is a polynomial in weights, data and gates, each monomial of which is
+ * rounded at most
  *   N = 2 n + sum_l (5 m_{l-1} + 4 m_l + 12) + K + 20
  * times (forward pass twice, backward pass twice, both sums over samples), so that the error is at
  * most N u/(1 - N u) times the polynomial of absolute values; that one is a matrix with entries >=
@@ -2361,9 +2379,10 @@ CLBDEF clb_status clb_hessian_error(clb_curv *curv, double *bound);
 /* ---- central flow, for comparison ---- */
 
 /* y = D^3 L [u, v] at curv's point, the derivative of the Hessian along u applied to v, by a
- * central difference of exact products: (H(theta + h u) v - H(theta - h u) v)/(2h), h in units of u. With h
- * the size of a swing it is the secant, gates that switch inside included. work: 2 P reals. The
- * curvature stands where it stood afterwards. Exact to rounding for L = 1; error of order h^2. */
+ * central difference of exact products: (H(theta + h u) v - H(theta - h u) v)/(2h), h in units of
+ * u. With h the size of a swing it is the secant, gates that switch inside included. work: 2 P
+ * reals. The curvature stands where it stood afterwards. Exact to rounding for L = 1; error of
+ * order h^2. */
 CLBDEF void clb_third(clb_curv *curv, const clb_real *u, const clb_real *v, double h,
                       clb_real *work, clb_real *y);
 
@@ -2371,7 +2390,7 @@ CLBDEF void clb_third(clb_curv *curv, const clb_real *u, const clb_real *v, doub
  * symmetric A [m][m] and a symmetric positive semidefinite map B [m*m][m*m]; X >= 0 minimises
  * tr AX + X.BX/2, by accelerated projected gradients. *residual (may be NULL): |X - P(X - s Y)|/s
  * over |A|, P the projection on X >= 0, s a step.
- * Errors: CLB_EOPTION (m), CLB_ENOTFINITE, CLB_ENOCONV (residual above 1e-9; X is the best). */
+ * Errors: CLB_ECOUNT (m), CLB_ENOTFINITE, CLB_ENOCONV (residual above 1e-9; X is the best). */
 CLBDEF clb_status clb_complementarity(size_t m, const double *B, const double *A, double *X,
                                       double *residual);
 
@@ -2404,7 +2423,7 @@ typedef struct clb_central {
     clb_curv         curv;
     void            *arena;
 } clb_central;
-/* Errors: CLB_EOPTION, CLB_ESTEP, those of clb_pass_init. A step: also CLB_EDIVERGED, those of
+/* Errors: CLB_ECOUNT, CLB_ESTEP, those of clb_pass_init. A step: also CLB_EDIVERGED, those of
  * clb_lanczos, which allocates. */
 CLBDEF clb_status clb_central_init(clb_central *flow, const clb_net *net, const clb_data *data,
                                    double eta, const clb_central_opts *opts);
@@ -2463,8 +2482,9 @@ CLBDEF clb_status clb_tensors_read(clb_tensors *tensors, const void *bytes, size
 
 /* The tensors as NPZ, stored: f4 where digits are 1..24, i8 where they are 0, else f8; the same
  * bytes every time. *size: the bytes it takes; a NULL buffer asks for that only.
- * Errors: CLB_ESIZE (capacity too small, 4 GiB or more, 65535 arrays or more), CLB_EOPTION (rank
- * too large, name longer than 60000 bytes or used twice, an integer beyond 2^53), CLB_ENOMEM. */
+ * Errors: CLB_ESIZE (capacity too small, 4 GiB or more, 65535 arrays or more), CLB_ECOUNT (rank
+ * too large), CLB_ENAME (longer than 60000 bytes, or used twice), CLB_ETYPE (numbers that the type
+ * of the array does not hold), CLB_ENOMEM. */
 CLBDEF clb_status clb_npz_write(void *buffer, size_t capacity, size_t *size,
                                 const clb_tensors *tensors);
 
@@ -2484,7 +2504,7 @@ CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_e
  * end).
  * Errors of reading: those of clb_npz_read, CLB_EFORMAT (no such net, shapes that do not chain),
  * CLB_ENOTFINITE; *net is then zeroed, *error (may be NULL) says more. Of writing: CLB_EUNSET,
- * CLB_ESIZE (capacity too small, L > 9999, a file of 4 GiB), CLB_EOPTION (NAME is no identifier),
+ * CLB_ESIZE (capacity too small, L > 9999, a file of 4 GiB), CLB_ENAME (NAME is no identifier),
  * CLB_ENOMEM, and CLB_EIO for files. */
 CLBDEF clb_status clb_net_write(void *buffer, size_t capacity, size_t *size, const clb_net *net);
 CLBDEF clb_status clb_net_read(clb_net *net, const void *bytes, size_t size, clb_error *error);
@@ -2595,8 +2615,9 @@ typedef struct clb_audit_opts {
  * not used), theta[i] are P doubles each, in order of training. Displacements are taken between
  * snapshots of consecutive steps; momentum needs three in a row.
  * Cost up to 48 count P multiply-adds; memory about 600 bytes a step and neuron looked at.
- * Errors: CLB_ESHAPE (L < 2), CLB_EOPTION (fewer than 3 snapshots, no consecutive ones, or steps
- * not ascending), CLB_ENOTFINITE, CLB_ESIZE, CLB_ENOMEM; *audit is then zeroed. */
+ * Errors: CLB_ESHAPE (L < 2), CLB_ECOUNT (fewer than 3 snapshots, or no consecutive ones),
+ * CLB_EORDER (steps not ascending), CLB_ENOTFINITE, CLB_ESIZE, CLB_ENOMEM; *audit is then zeroed.
+ * */
 CLBDEF clb_status clb_audit_run(clb_audit *audit, const clb_net *net, const double *const *theta,
                                 size_t count, const clb_audit_opts *opts);
 CLBDEF void       clb_audit_free(clb_audit *audit);
@@ -2617,7 +2638,7 @@ typedef struct clb_auditor {
 CLBDEF clb_status clb_auditor_init(clb_auditor *auditor, const clb_net *net,
                                    const clb_audit_opts *opts);
 /* The weights theta [P] after `step` updates; steps ascend. Momentum needs three in a row.
- * Errors: CLB_EOPTION (not ascending), CLB_ENOTFINITE: the snapshot is then left out. CLB_ESIZE,
+ * Errors: CLB_EORDER (not ascending), CLB_ENOTFINITE: the snapshot is then left out. CLB_ESIZE,
  * CLB_ENOMEM. */
 CLBDEF clb_status clb_auditor_add(clb_auditor *auditor, const double *theta, size_t step);
 /* The audit so far; more snapshots may follow.  Errors as of clb_audit_run. */
@@ -3744,7 +3765,7 @@ static clb_status clbi_data_alloc(clb_data *data, size_t n, size_t d, size_t K)
     memset(data, 0, sizeof *data);
     if (n == 0 || d == 0) return CLB_EEMPTY;
     if (n > 0xffffffffu) return CLB_ESIZE;
-    if (K == 0 || K > (size_t)INT_MAX) return CLB_EOPTION;
+    if (K == 0 || K > (size_t)INT_MAX) return CLB_ECOUNT;
     if (!clbi_mul_size(n, d, &count)) return CLB_ESIZE;
     data->owned = 1;
     status = clbi_alloc(&data->X, count, sizeof(clb_real));
@@ -3852,7 +3873,7 @@ CLBDEF clb_status clb_data_mixture(clb_data *data, clb_rng *rng, size_t n, size_
     size_t k, i, row = 0, count;
     clb_status status = clbi_data_alloc(data, n, d, K);
     if (status) return status;
-    if (!clbi_float_ok(radius)) status = CLB_EOPTION;
+    if (!clbi_float_ok(radius)) status = CLB_ESCALE;
     else if (!clbi_mul_size(K, d, &count)) status = CLB_ESIZE;
     else status = clbi_alloc(&centres, count, sizeof *centres);
     if (status) return clbi_data_finish(data, rng, status);
@@ -3890,7 +3911,7 @@ CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_
     size_t label, i, first = 0, rows = n / 2;
     clb_status status = clbi_data_alloc(data, n, d, 2);
     if (status) return status;
-    if (!clbi_float_ok(inner) || !clbi_float_ok(outer)) status = CLB_EOPTION;
+    if (!clbi_float_ok(inner) || !clbi_float_ok(outer)) status = CLB_ESCALE;
     else status = clbi_alloc(&noise, n * d, sizeof *noise);
     if (status) return clbi_data_finish(data, rng, status);
     for (label = 0; label < 2; ++label) {
@@ -4332,7 +4353,7 @@ static clb_status clbi_npy_start(char *text, const clbi_npy *npy, size_t rank, c
 {
     static const char dict[] = "{'descr': '<f8', 'fortran_order': False, 'shape': (";
     size_t length = 10, count = 1, total, k;
-    if (rank > CLB_ARRAY_RANK) return CLB_EOPTION;
+    if (rank > CLB_ARRAY_RANK) return CLB_ECOUNT;
     memcpy(text, "\x93NUMPY\x01\x00", 8);
     memcpy(text + length, dict, sizeof dict - 1);
     text[length + 12] = npy->kind;
@@ -7290,8 +7311,8 @@ static clb_status clbi_rows_init(clbi_rows *rows, clb_pass *pass, const clb_thre
     return CLB_OK;
 }
 
-/* Where nobody looks at the pass, the rectifier keeps z_l in the place of a_l: half the memory to go
- * through. */
+/* Where nobody looks at the pass, the rectifier keeps z_l in the place of a_l: half the memory to
+ * go through. */
 static void clbi_rows_share(clb_pass *pass)
 {
     size_t l;
@@ -7897,7 +7918,7 @@ CLBDEF clb_status clb_block_init(clb_block *block, clb_curv *curv, size_t l, int
 {
     const clb_net *net = curv->pass->net;
     memset(block, 0, sizeof *block);
-    if (l < 1 || l > net->L) return CLB_EOPTION;
+    if (l < 1 || l > net->L) return CLB_ELAYER;
     block->curv = curv;
     block->at = net->w[l];
     block->n = clb_layer_size(net, l) + (net->b[l] == CLB_NO_BIAS ? 0 : net->m[l]);
@@ -8789,10 +8810,49 @@ static clb_status clbi_observers_check(const clb_train_opts *o)
     size_t i, k;
     for (i = 0; i < o->observer_count; ++i) {
         const clb_observer *ob = &o->observers[i];
-        if (!ob->call || (ob->at_count && !ob->at)) return CLB_EOPTION;
+        if (!ob->call)
+            return clbi_fail(o->error, CLB_ESCHEDULE, "observers[%z] has no function to call", i);
+        if (ob->at_count && !ob->at)
+            return clbi_fail(o->error, CLB_ESCHEDULE, "observers[%z]: at_count = %z, and at is NULL",
+                             i, ob->at_count);
         for (k = 1; k < ob->at_count; ++k)
-            if (ob->at[k] < ob->at[k - 1]) return CLB_ESCHEDULE;
+            if (ob->at[k] < ob->at[k - 1])
+                return clbi_fail(o->error, CLB_ESCHEDULE, "observers[%z]: at[%z] = %z follows %z", i,
+                                 k, ob->at[k], ob->at[k - 1]);
     }
+    return CLB_OK;
+}
+
+/* The numbers among the options, each against its range. */
+static clb_status clbi_train_numbers(const clb_train_opts *o, size_t L, double eta)
+{
+    clb_error *error = o->error;
+    size_t l;
+    if (!(eta > 0) || !(eta <= 1e300))
+        return clbi_fail(error, CLB_ESTEP, "eta = %g; it must be positive and finite", eta);
+    for (l = 0; o->rates && l < L; ++l)
+        if (!(o->rates[l] > 0) || !(o->rates[l] <= 1e300))
+            return clbi_fail(error, CLB_ESTEP, "rates[%z] = %g; it must be positive and finite", l,
+                             o->rates[l]);
+    if (!(o->beta1 < 1))
+        return clbi_fail(error, CLB_EMOMENTUM, "beta1 = %g; it must be below 1", o->beta1);
+    if (!(o->beta2 >= 0 && o->beta2 < 1))
+        return clbi_fail(error, CLB_EMOMENTUM, "beta2 = %g; it must be in [0, 1)", o->beta2);
+    if (!(o->eps > 0))
+        return clbi_fail(error, CLB_EMOMENTUM, "eps = %g; it must be positive", o->eps);
+    if (!(o->l2 >= 0))
+        return clbi_fail(error, CLB_EDECAY, "l2 = %g; it must not be negative", o->l2);
+    if (!(o->decay >= 0))
+        return clbi_fail(error, CLB_EDECAY, "decay = %g; it must not be negative", o->decay);
+    if (!(o->loss_max > 0))
+        return clbi_fail(error, CLB_ELIMIT, "loss_max = %g; it must be positive", o->loss_max);
+    if (!(o->charge_max > 0))
+        return clbi_fail(error, CLB_ELIMIT, "charge_max = %g; it must be positive", o->charge_max);
+    if (!(o->clip > 0))
+        return clbi_fail(error, CLB_ELIMIT, "clip = %g; it must be positive", o->clip);
+    if (!(o->schedule.floor >= 0 && o->schedule.floor <= 1))
+        return clbi_fail(error, CLB_ESCHEDULE, "schedule.floor = %g; it must be in [0, 1]",
+                         o->schedule.floor);
     return CLB_OK;
 }
 
@@ -8800,20 +8860,23 @@ static clb_status clbi_train_check(const clb_train_opts *o, const clb_net *net,
                                    const clb_data *data, double eta)
 {
     const clb_train_state *state = o->state;
-    size_t l;
-    if (!(eta > 0) || !(eta <= 1e300) || !(o->ce >= 0 && o->ce <= 1)) return CLB_EOPTION;
-    if ((int)o->optimizer < 0 || o->optimizer >= CLB_OPTIMIZER_COUNT) return CLB_EOPTIMIZER;
-    if (!(o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1) || !(o->eps > 0)) return CLB_EOPTION;
-    if (!(o->l2 >= 0) || !(o->decay >= 0) || !(o->loss_max > 0) || !(o->charge_max > 0) ||
-        !(o->clip > 0))
-        return CLB_EOPTION;
-    for (l = 0; o->rates && l < net->L; ++l)
-        if (!(o->rates[l] > 0) || !(o->rates[l] <= 1e300)) return CLB_EOPTION;
-    if (o->batch > data->n || (o->batch && !o->batch_rng) || data->n > 0xffffffffu)
-        return CLB_EBATCH;
+    clb_status status = clb_pass_check(net, data, o->ce, o->error);
+    if (!status) status = clbi_train_numbers(o, net->L, eta);
+    if (status) return status;
+    if ((int)o->optimizer < 0 || o->optimizer >= CLB_OPTIMIZER_COUNT)
+        return clbi_fail(o->error, CLB_EOPTIMIZER, "optimizer = %d; there is none of this number",
+                         (int)o->optimizer);
+    if (o->batch > data->n)
+        return clbi_fail(o->error, CLB_EBATCH, "batch = %z rows; the data have %z", o->batch,
+                         data->n);
+    if (o->batch && !o->batch_rng)
+        return clbi_fail(o->error, CLB_EBATCH, "batch = %z needs a generator: batch_rng is NULL",
+                         o->batch);
+    if (data->n > 0xffffffffu) return clbi_done(o->error, CLB_ESIZE);
     if (state && (state->P != net->P || state->optimizer != o->optimizer ||
-                  (o->batch && state->n != data->n))) return CLB_EOPTIMIZER;
-    if (!(o->schedule.floor >= 0 && o->schedule.floor <= 1)) return CLB_ESCHEDULE;
+                  (o->batch && state->n != data->n)))
+        return clbi_fail(o->error, CLB_EOPTIMIZER,
+                         "state belongs to another net, data set or optimiser");
     return clbi_observers_check(o);
 }
 
@@ -9833,7 +9896,9 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
     clbi_run_free(&run);
     if (trace && (status == CLB_OK || status == CLB_EDIVERGED)) *trace = run.trace;
     else clb_trace_free(&run.trace);
-    return status;
+    if (status == CLB_EDIVERGED)
+        return clbi_fail(run.o.error, status, "training diverged after %z updates", run.t);
+    return clbi_done(run.o.error, status);
 }
 
 #ifndef CLB_NO_STDIO
@@ -10203,7 +10268,7 @@ CLBDEF clb_status clb_rescale(const clb_net *net, clb_real *theta, clb_real *gra
     double *scratch, left;
     size_t count, reals;
     clb_status status;
-    if (clb_degree(net) != 1) return CLB_EOPTION;
+    if (clb_degree(net) != 1) return CLB_EACTIVATION;
     if (!clbi_mul_size(clb_hidden_count(net), 2, &reals)) return CLB_ESIZE;
     if ((status = clbi_alloc(&scratch, reals, sizeof *scratch)) != CLB_OK) return status;
     status = clbi_rescale(net, theta ? theta : net->theta, grad, charges, scratch, &left, &count);
@@ -10239,15 +10304,26 @@ CLBDEF void clb_flow_opts_resolve(clb_flow_opts *opts, double time)
 
 static clb_status clbi_flow_check(const clb_net *net, const clb_flow_opts *o, double time)
 {
+    clb_error *error = o->error;
     size_t i;
-    if (!(time > 0) || !(time <= 1e300) || !(o->ce >= 0 && o->ce <= 1)) return CLB_EOPTION;
-    if ((int)o->method < 0 || o->method >= CLB_FLOW_METHOD_COUNT) return CLB_EOPTION;
-    if (!(o->dt > 0)) return CLB_EOPTION;
-    if (!(o->rtol > 0) || !(o->atol > 0) || !(o->dt_min > 0)) return CLB_EOPTION;
-    if (o->rescale && clb_degree(net) != 1) return CLB_EOPTION;
-    if (o->time_count && !o->times) return CLB_EOPTION;
+    if (!(time > 0) || !(time <= 1e300))
+        return clbi_fail(error, CLB_ETIME, "time = %g; it must be positive and finite", time);
+    if ((int)o->method < 0 || o->method >= CLB_FLOW_METHOD_COUNT)
+        return clbi_fail(error, CLB_EMETHOD, "method = %d; there is none of this number",
+                         (int)o->method);
+    if (!(o->dt > 0))
+        return clbi_fail(error, CLB_ESTEP, "dt = %g; it must be positive", o->dt);
+    if (!(o->rtol > 0) || !(o->atol > 0) || !(o->dt_min > 0))
+        return clbi_fail(error, CLB_ETOL, "rtol = %g, atol = %g, dt_min = %g; all must be positive",
+                         o->rtol, o->atol, o->dt_min);
+    if (o->rescale && clb_degree(net) != 1)
+        return clbi_fail(error, CLB_EACTIVATION, "rescale needs an activation of degree 1");
+    if (o->time_count && !o->times)
+        return clbi_fail(error, CLB_ETIME, "time_count = %z, and times is NULL", o->time_count);
     for (i = 0; i < o->time_count; ++i)
-        if (!(o->times[i] >= (i ? o->times[i - 1] : 0) && o->times[i] <= time)) return CLB_EOPTION;
+        if (!(o->times[i] >= (i ? o->times[i - 1] : 0) && o->times[i] <= time))
+            return clbi_fail(error, CLB_ETIME, "times[%z] = %g; times must ascend within 0..%g", i,
+                             o->times[i], time);
     return CLB_OK;
 }
 
@@ -10485,13 +10561,14 @@ CLBDEF clb_status clb_flow(clb_net *net, const clb_data *data, double time,
     run.o = opts ? *opts : defaults;
     run.end = time;
     clb_flow_opts_resolve(&run.o, time);
+    if ((status = clb_pass_check(net, data, run.o.ce, run.o.error)) != CLB_OK) return status;
     if ((status = clbi_flow_check(net, &run.o, time)) != CLB_OK) return status;
     run.dt = run.o.dt;
     status = clbi_flow_alloc(&run, data);
     if (!status) status = clbi_flow_all(&run);
     clbi_flow_free(&run);
     if (stats) *stats = run.stats;
-    return status;
+    return clbi_done(run.o.error, status);
 }
 
 /* ============================================================================================
@@ -12010,9 +12087,10 @@ CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_op
     memset(out, 0, sizeof *out);
     memset(&s, 0, sizeof s);
     if (A->n == 0) return CLB_EEMPTY;
-    if (k == 0 || (opts && (unsigned)opts->which >= CLB_WHICH_COUNT)) return CLB_EOPTION;
+    if (k == 0) return CLB_ECOUNT;
+    if (opts && (unsigned)opts->which >= CLB_WHICH_COUNT) return CLB_EMETHOD;
     clbi_lanczos_plan(&s, A, k, opts);
-    if (s.opts.start && !((start = clbi_norm(A->n, s.opts.start)) > 0)) return CLB_EOPTION;
+    if (s.opts.start && !((start = clbi_norm(A->n, s.opts.start)) > 0)) return CLB_ESTART;
     clb_rng_seed(&own, 1);
     if ((status = clbi_lanczos_init(&s, A, s.opts.rng ? s.opts.rng : &own)) != CLB_OK)
         return status;
@@ -12087,7 +12165,7 @@ CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *
     memset(out, 0, sizeof *out);
     if (opts) o = *opts;
     if (A->n == 0) return CLB_EEMPTY;
-    if (!rng && !o.start) return CLB_EOPTION;
+    if (!rng && !o.start) return CLB_ESTART;
     if (o.steps == 0) o.steps = 60;
     if (o.steps > A->n) o.steps = A->n;
     if (o.probes == 0) o.probes = 10;
@@ -12110,7 +12188,7 @@ CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *
             clbi_krylov_push(&k, norm);
             status = clbi_slq_probe(&k, out, o.steps, 1 / (double)o.probes, off);
         } else {
-            status = norm == 0 ? CLB_EOPTION : CLB_ENOTFINITE;
+            status = norm == 0 ? CLB_ESTART : CLB_ENOTFINITE;
         }
     }
     if (k.A) clbi_krylov_free(&k);
@@ -12145,7 +12223,7 @@ CLBDEF clb_status clb_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng
     clb_status status;
     memset(out, 0, sizeof *out);
     if (n == 0) return CLB_EEMPTY;
-    if (probes < 2) return CLB_EOPTION;
+    if (probes < 2) return CLB_ECOUNT;
     if (!clbi_mul_size(n, 2, &cells)) return CLB_ESIZE;
     if ((status = clbi_alloc(&z, cells, sizeof *z)) != CLB_OK) return status;
     for (size_t p = 0; p < probes; ++p) {
@@ -12578,7 +12656,7 @@ CLBDEF clb_status clb_spectrum_init(clb_spectrum *sp, const clb_net *net, size_t
     double *a, energy = clb_sumsq(P, grad);
     clb_status status;
     memset(sp, 0, sizeof *sp);
-    if (l < 1 || l >= net->L) return CLB_EOPTION;
+    if (l < 1 || l >= net->L) return CLB_ELAYER;
     if ((status = clbi_alloc(&kept, P, sizeof *kept)) != CLB_OK) return status;
     if ((status = clbi_alloc(&a, P, sizeof *a)) != CLB_OK) {
         CLB_FREE(kept);
@@ -12659,7 +12737,8 @@ CLBDEF clb_status clb_spectrum_init_ntk(clb_spectrum *sp, clb_curv *curv, size_t
     clbi_function s;
     clb_status status;
     memset(sp, 0, sizeof *sp);
-    if (l < 1 || l >= net->L || curv->pass->ce > 0) return CLB_EOPTION;
+    if (l < 1 || l >= net->L) return CLB_ELAYER;
+    if (curv->pass->ce > 0) return CLB_ELOSS;
     status = clbi_function_alloc(&s, N);
     if (status == CLB_OK) status = clb_ntk(curv, 0, s.B);
     if (status == CLB_OK) status = clb_eigh(N, s.B, N, s.values, s.U);
@@ -12960,9 +13039,9 @@ CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *
     clbi_linear_work s;
     clb_status status;
     memset(modes, 0, sizeof *modes);
-    if (net->L != 2 || net->activation != CLB_IDENTITY || net->b[1] != CLB_NO_BIAS ||
-        net->b[2] != CLB_NO_BIAS)
-        return CLB_EOPTION;
+    if (net->L != 2) return CLB_ESHAPE;
+    if (net->activation != CLB_IDENTITY) return CLB_EACTIVATION;
+    if (net->b[1] != CLB_NO_BIAS || net->b[2] != CLB_NO_BIAS) return CLB_ELAYER;
     if ((status = clbi_pass_check(net, data, CLB_MSE)) != CLB_OK) return status;
     m = net->m[1], K = net->m[2];
     if ((status = clbi_linear_work_alloc(&s, net, data->n)) != CLB_OK) return status;
@@ -13057,7 +13136,8 @@ CLBDEF clb_status clb_compression_bounds(clb_curv *curv, clb_compression *out)
 {
     clb_status status;
     memset(out, 0, sizeof *out);
-    if (curv->pass->ce < 1 || !curv->pass->y) return CLB_EOPTION;
+    if (curv->pass->ce < 1) return CLB_ELOSS;
+    if (!curv->pass->y) return CLB_EUNLABELLED;
     clbi_compression_softmax(curv->pass, out);
     status = clbi_largest(clb_jtj_op(curv), &out->jtj);
     if (status == CLB_OK) status = clbi_largest(clb_gauss_newton_op(curv), &out->gauss_newton);
@@ -13808,8 +13888,8 @@ static clb_status clbi_bootstrap(size_t n, size_t count, clbi_statistics_fn stat
     r.context = context;
     r.opts = clbi_bootstrap_resolve(opts);
     for (k = 0; k < count; ++k) out[k] = clbi_no_interval();
-    if (n == 0 || n > 0xffffffffu || count == 0) return CLB_EOPTION;
-    if (!(r.opts.level > 0 && r.opts.level < 1)) return CLB_EOPTION;
+    if (n == 0 || n > 0xffffffffu || count == 0) return CLB_ECOUNT;
+    if (!(r.opts.level > 0 && r.opts.level < 1)) return CLB_ELEVEL;
     if (!clbi_mul_size(count, r.opts.resamples, &rows)) return CLB_ESIZE;
     status = clbi_alloc(&r.index, n, sizeof *r.index);
     if (!status) status = clbi_alloc(&r.value, count, sizeof *r.value);
@@ -13913,7 +13993,7 @@ CLBDEF clb_status clb_bootstrap_sweep(const clb_sweep *sweep, const clb_bootstra
     s.with_slopes = slope != NULL;
     *alpha = clbi_no_interval();
     for (i = 0; slope && i + 1 < n; ++i) slope[i] = clbi_no_interval();
-    if (n == 0) return CLB_EOPTION;
+    if (n == 0) return CLB_ECOUNT;
     status = clbi_alloc(&s.mean, n, sizeof *s.mean);
     if (!status) status = clbi_alloc(&all, n, sizeof *all);
     if (!status)
@@ -14287,7 +14367,7 @@ static clb_status clbi_mode_train_check(double eta, const clb_path_mode_opts *o)
 {
     const clb_path_ramp *ramp = o->ramp;
     if (!ramp) return clb_path_step_check(eta);
-    if ((int)ramp->shape < 0 || ramp->shape >= CLB_PATH_RAMP_COUNT) return CLB_EOPTION;
+    if ((int)ramp->shape < 0 || ramp->shape >= CLB_PATH_RAMP_COUNT) return CLB_EMETHOD;
     return clbi_positive(ramp->from) && clbi_positive(ramp->to) ? CLB_OK : CLB_ESTEP;
 }
 
@@ -14815,7 +14895,7 @@ CLBDEF clb_status clb_path_rank_window(size_t P, size_t L, size_t d, const doubl
     double top, next;
     if (P == 0) return CLB_EPATHS;
     if (L < 3) return CLB_EDEPTH;
-    if (r < 1 || r > d) return CLB_EOPTION;
+    if (r < 1 || r > d) return CLB_ECOUNT;
     for (i = 0; i < d; ++i)
         if (!clbi_positive(target[i])) return CLB_ETARGET;
     top = clb_path_ceiling(P, L) / clb_path_single_sharpness(L, target[0]);
@@ -14883,7 +14963,7 @@ CLBDEF clb_status clb_paths_init(clb_paths *paths, size_t P, const size_t *depth
     size_t p;
     clb_status status = clb_path_check(P, depth, 1, 1);
     memset(paths, 0, sizeof *paths);
-    if (!status && !data->targets) status = CLB_EOPTION;
+    if (!status && !data->targets) status = CLB_EUNLABELLED;
     if (!status) status = clbi_calloc(&paths->net, P, sizeof *paths->net);
     if (!status) status = clbi_calloc(&paths->pass, P, sizeof *paths->pass);
     if (!status) status = clbi_calloc(&paths->at, P, sizeof *paths->at);
@@ -15139,8 +15219,9 @@ static clb_status clbi_rod_check(const clb_rod_opts *o, double eta)
     if (!(o->ce >= 0 && o->ce <= 1)) return CLB_ELOSS;
     if (o->optimizer != CLB_GD && o->optimizer != CLB_HEAVY_BALL && o->optimizer != CLB_NESTEROV)
         return CLB_EOPTIMIZER;
-    if (!(o->beta >= 0 && o->beta < 1) || o->substeps > CLBI_SUBSTEPS_MAX) return CLB_EOPTION;
-    if (!(o->tol >= 0) || !(o->floor > 0 && o->floor <= 1e300)) return CLB_EOPTION;
+    if (!(o->beta >= 0 && o->beta < 1)) return CLB_EMOMENTUM;
+    if (o->substeps > CLBI_SUBSTEPS_MAX) return CLB_ECOUNT;
+    if (!(o->tol >= 0) || !(o->floor > 0 && o->floor <= 1e300)) return CLB_ETOL;
     return CLB_OK;
 }
 
@@ -15600,7 +15681,7 @@ CLBDEF clb_status clb_precond_init(clb_precond *pre, const clb_linop *A, const c
     memset(pre, 0, sizeof *pre);
     if (!clbi_mul_size(A->n, 2, &reals)) return CLB_ESIZE;
     for (j = 0; j < A->n; ++j)
-        if (!(diagonal[j] > 0) || !(diagonal[j] - diagonal[j] == 0)) return CLB_EOPTION;
+        if (!(diagonal[j] > 0) || !(diagonal[j] - diagonal[j] == 0)) return CLB_ESCALE;
     if ((status = clbi_alloc(&pre->scale, reals, sizeof(clb_real))) != CLB_OK) return status;
     pre->A = *A;
     pre->x = pre->scale + A->n;
@@ -15712,7 +15793,7 @@ CLBDEF clb_status clb_batch_sharpness(clb_curv *curv, size_t batch, size_t count
     clb_real *y;
     clb_status status;
     if (batch < 1 || batch > n) return CLB_EROW;
-    if (count < 2) return CLB_EOPTION;
+    if (count < 2) return CLB_ECOUNT;
     if (!clbi_mul_size(count, 2, &doubles)) return CLB_ESIZE;
     if ((status = clbi_alloc(&top, doubles, sizeof *top)) != CLB_OK) return status;
     if ((status = clbi_alloc(&order, n, sizeof *order)) != CLB_OK) return CLB_FREE(top), status;
@@ -15885,7 +15966,7 @@ static clb_status clbi_certificate_alloc(clb_certificate *out, size_t n, size_t 
     clb_status status;
     size_t j;
     memset(out, 0, sizeof *out);
-    if (k < 1 || k > n) return CLB_EOPTION;
+    if (k < 1 || k > n) return CLB_ECOUNT;
     if ((status = clbi_alloc(&out->arena, 3 * k, sizeof(double))) != CLB_OK) return status;
     out->n = n;
     out->k = k;
@@ -15969,7 +16050,7 @@ CLBDEF clb_status clb_certify(const clb_dense *A, size_t k, double error, clb_ce
     clb_real *arena = NULL;
     clb_status status = clbi_certificate_alloc(out, n, k);
     int finite = 1, scale = clbi_scale_exponent(n, A->A, A->lda, &finite);
-    if (!status && (!(error >= 0) || !(error <= 1e300))) status = CLB_EOPTION;
+    if (!status && (!(error >= 0) || !(error <= 1e300))) status = CLB_ETOL;
     if (!status && !finite) status = CLB_ENOTFINITE;
     if (!status && (!clbi_mul_size(n, n, &square) || !clbi_mul_size(square, 4, &reals)))
         status = CLB_ESIZE;
@@ -16013,7 +16094,7 @@ CLBDEF clb_status clb_certify_op(const clb_linop *A, size_t k, double error, clb
     memset(&s, 0, sizeof s);
     memset(&eigs, 0, sizeof eigs);
     opts.tol = 256 * CLBI_EPSILON;
-    if (!status && (!(error >= 0) || !(error <= 1e300))) status = CLB_EOPTION;
+    if (!status && (!(error >= 0) || !(error <= 1e300))) status = CLB_ETOL;
     if (!status && !clbi_mul_size(k, n, &cells)) status = CLB_ESIZE;
     if (!status) status = clbi_alloc(&s.Av, cells, sizeof(clb_real));
     found = status ? status : clb_lanczos(A, k, &opts, &eigs);
@@ -16183,7 +16264,7 @@ CLBDEF clb_status clb_complementarity(size_t m, const double *B, const double *A
 {
     double Z[64], next[64], bound = 0, size = 0, moved = 0, momentum = 1, left = 0;
     size_t i, q = m * m, step;
-    if (m < 1 || m > 8) return CLB_EOPTION;
+    if (m < 1 || m > 8) return CLB_ECOUNT;
     for (i = 0; i < q * q; ++i) bound += B[i] * B[i];
     for (i = 0; i < q; ++i) size += A[i] * A[i];
     bound = sqrt(bound);
@@ -16223,7 +16304,7 @@ CLBDEF clb_status clb_central_init(clb_central *flow, const clb_net *net, const 
     if (!flow->opts.substeps) flow->opts.substeps = 4;
     m = flow->opts.directions;
     if (!(eta > 0) || !(eta <= 1e300)) return CLB_ESTEP;
-    if (m > 8 || flow->opts.substeps > CLBI_SUBSTEPS_MAX) return CLB_EOPTION;
+    if (m > 8 || flow->opts.substeps > CLBI_SUBSTEPS_MAX) return CLB_ECOUNT;
     if (m > net->P) flow->opts.directions = m = net->P;
     vectors = 1 + m + m * (m + 1) / 2 + 4;
     flow->net = net;
@@ -17018,7 +17099,7 @@ static clb_status clbi_put_npy(clbi_sink *out, const clb_tensor *tensor)
     char head[CLBI_NPY_HEADER];
     size_t start, size, i;
     clbi_npy npy;
-    clb_status status = clbi_npz_type(tensor, &npy) ? CLB_OK : CLB_EOPTION;
+    clb_status status = clbi_npz_type(tensor, &npy) ? CLB_OK : CLB_ETYPE;
     if (!status)
         status = clbi_npy_start(head, &npy, tensor->array.rank, tensor->array.shape, &start, &size);
     if (!status && !clbi_add_size(out->size, size, &size)) status = CLB_ESIZE;
@@ -17040,10 +17121,10 @@ static clb_status clbi_npz_check(const clb_tensors *tensors)
     clb_status status;
     if (tensors->count >= 65535) return CLB_ESIZE;
     for (i = 0; i < tensors->count; ++i)
-        if (strlen(tensors->item[i].name) > 60000) return CLB_EOPTION;
+        if (strlen(tensors->item[i].name) > 60000) return CLB_ENAME;
     status = clbi_alloc(&names, tensors->count, sizeof *names);
     if (status) return status;
-    if (clbi_tensors_twice(tensors, names)) status = CLB_EOPTION;
+    if (clbi_tensors_twice(tensors, names)) status = CLB_ENAME;
     CLB_FREE(names);
     return status;
 }
@@ -18319,7 +18400,7 @@ CLBDEF clb_status clb_net_write_c(char *buffer, size_t capacity, size_t *size, c
     unsigned char *bytes = NULL;
     size_t i, count;
     clb_status status;
-    if (!clbi_is_identifier(name)) return CLB_EOPTION;
+    if (!clbi_is_identifier(name)) return CLB_ENAME;
     status = clb_net_write(NULL, 0, &count, net);
     if (!status) status = clbi_alloc(&bytes, count, 1);
     if (!status) status = clb_net_write(bytes, count, &count, net);
@@ -18814,7 +18895,7 @@ static clb_status clbi_auditor_check(const clbi_auditor *a, const double *theta,
 {
     size_t k;
     if (a->snapshots && step <= a->step[a->snapshots - 1])
-        return clbi_fail(a->opts.error, CLB_EOPTION, "step %z follows step %z: not ascending",
+        return clbi_fail(a->opts.error, CLB_EORDER, "step %z follows step %z: not ascending",
                          step, a->step[a->snapshots - 1]);
     for (k = 0; k < a->net->P; ++k)
         if (!(fabs(theta[k]) <= DBL_MAX))
@@ -19219,7 +19300,8 @@ static void clbi_audit_layers(clbi_audit *au, clb_audit *out, int model, const c
     }
 }
 
-/* In a law of two rates the term of the momentum of the incoming weights is bound to be -rate mu. */
+/* In a law of two rates the term of the momentum of the incoming weights is bound to be -rate mu.
+ * */
 static int clbi_group_plausible(const clbi_fit *fit)
 {
     double rate = fit->value[0], mu = fit->value[1], bound = -rate * mu;
@@ -19519,7 +19601,7 @@ static clb_status clbi_audit_open(clbi_audit *au, clbi_auditor *a, unsigned char
         au->steps += !au->bad[i];
     }
     if (au->steps == 0)
-        return clbi_fail(a->opts.error, CLB_EOPTION, "no two snapshots are of consecutive steps");
+        return clbi_fail(a->opts.error, CLB_ECOUNT, "no two snapshots are of consecutive steps");
     status = clbi_audit_take(au, a);
     return status ? status : clbi_alloc(&au->x, au->laws, (CLBI_TERMS + 1) * sizeof *au->x);
 }
@@ -19535,7 +19617,7 @@ CLBDEF clb_status clb_auditor_verdict(clb_auditor *auditor, clb_audit *audit)
     memset(&au, 0, sizeof au);
     clbi_clear(a->opts.error);
     if (count < 3)
-        return clbi_fail(a->opts.error, CLB_EOPTION, "%z snapshots: three are needed", count);
+        return clbi_fail(a->opts.error, CLB_ECOUNT, "%z snapshots: three are needed", count);
     status = clbi_calloc(&marks, 3 * count, 1);
     if (!status)
         status = clbi_calloc(&audit->arena, 1, L * sizeof *audit->layer +

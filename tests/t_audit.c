@@ -275,7 +275,7 @@ static void t_auditor(void)
         EQUAL(now.events, whole.events);
         clb_audit_free(&now), clb_audit_free(&whole);
     }
-    EQUAL(clb_auditor_add(&live, r.theta[0], r.count - 1), CLB_EOPTION);
+    EQUAL(clb_auditor_add(&live, r.theta[0], r.count - 1), CLB_EORDER);
     CHECK(strstr(error.text, "not ascending") != NULL);
     EQUAL(clb_auditor_add(&live, r.theta[0], r.count + 5), CLB_OK);
     CHECK(isnan(live.s[1]) && isnan(live.d[2]) && !isnan(live.charge[1]));
@@ -322,14 +322,14 @@ static void t_bad_input(void)
     size_t step[SNAPSHOTS];
     memset(&o, 0, sizeof o);
     o.error = &error;
-    EQUAL(clb_audit_run(&a, &r.net, theta, 2, &o), CLB_EOPTION);
+    EQUAL(clb_audit_run(&a, &r.net, theta, 2, &o), CLB_ECOUNT);
     CHECK(strstr(error.text, "three are needed") != NULL);
     for (size_t i = 0; i < r.count; ++i) step[i] = 2 * i;
     o.step = step;
-    EQUAL(clb_audit_run(&a, &r.net, theta, r.count, &o), CLB_EOPTION);
+    EQUAL(clb_audit_run(&a, &r.net, theta, r.count, &o), CLB_ECOUNT);
     CHECK(strstr(error.text, "consecutive") != NULL);
     step[4] = step[3];
-    EQUAL(clb_audit_run(&a, &r.net, theta, r.count, &o), CLB_EOPTION);
+    EQUAL(clb_audit_run(&a, &r.net, theta, r.count, &o), CLB_EORDER);
     CHECK(strstr(error.text, "not ascending") != NULL);
     ALLOC_SWEEP(audit_again, &r);
     o.step = NULL;

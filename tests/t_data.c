@@ -139,11 +139,11 @@ static void t_generator_errors(void)
     EQUAL(clb_data_mixture(&data, &rng, 0, 3, 2, 1.0), CLB_EEMPTY);
     EMPTY(data);
     EQUAL(clb_data_mixture(&data, &rng, 3, 0, 2, 1.0), CLB_EEMPTY);
-    EQUAL(clb_data_mixture(&data, &rng, 3, 3, 0, 1.0), CLB_EOPTION);
-    EQUAL(clb_data_mixture(&data, &rng, 3, 3, huge, 1.0), CLB_EOPTION);
-    EQUAL(clb_data_mixture(&data, &rng, 3, 3, 2, HUGE_VAL), CLB_EOPTION);
-    EQUAL(clb_data_mixture(&data, &rng, 3, 3, 2, (double)NAN), CLB_EOPTION);
-    EQUAL(clb_data_mixture(&data, &rng, 3, 3, 2, 1e39), CLB_EOPTION);
+    EQUAL(clb_data_mixture(&data, &rng, 3, 3, 0, 1.0), CLB_ECOUNT);
+    EQUAL(clb_data_mixture(&data, &rng, 3, 3, huge, 1.0), CLB_ECOUNT);
+    EQUAL(clb_data_mixture(&data, &rng, 3, 3, 2, HUGE_VAL), CLB_ESCALE);
+    EQUAL(clb_data_mixture(&data, &rng, 3, 3, 2, (double)NAN), CLB_ESCALE);
+    EQUAL(clb_data_mixture(&data, &rng, 3, 3, 2, 1e39), CLB_ESCALE);
     EMPTY(data);
     EQUAL(clb_data_mixture(&data, &rng, 3, huge / 2, 2, 1.0), CLB_ESIZE);
     EQUAL(clb_data_mixture(&data, &rng, huge, 1, 2, 1.0), CLB_ESIZE);
@@ -151,7 +151,7 @@ static void t_generator_errors(void)
     EQUAL(clb_data_xor(&data, &rng, 0), CLB_EEMPTY);
     EQUAL(clb_data_xor(&data, &rng, huge), CLB_ESIZE);
     EQUAL(clb_data_spheres(&data, &rng, 0, 2, 1.0, 2.0), CLB_EEMPTY);
-    EQUAL(clb_data_spheres(&data, &rng, 2, 2, 1.0, (double)NAN), CLB_EOPTION);
+    EQUAL(clb_data_spheres(&data, &rng, 2, 2, 1.0, (double)NAN), CLB_ESCALE);
     EMPTY(data);
     /* classes without a row are legal */
     EQUAL(clb_data_mixture(&data, &rng, 2, 3, 5, 1.0), CLB_OK);
@@ -354,7 +354,7 @@ static void t_npy_round_trip(void)
     }
     {
         size_t size, many[9] = { 1, 1, 1, 1, 1, 1, 1, 1, 1 }, large[2] = { (size_t)-1, 2 };
-        EQUAL(clb_npy_write(NULL, 0, &size, x, 9, many), CLB_EOPTION);
+        EQUAL(clb_npy_write(NULL, 0, &size, x, 9, many), CLB_ECOUNT);
         EQUAL(clb_npy_write(NULL, 0, &size, x, 8, many), CLB_OK);
         EQUAL(clb_npy_write(NULL, 0, &size, x, 2, large), CLB_ESIZE);
         EQUAL(clb_npy_write(NULL, 0, &size, x, 1, large), CLB_ESIZE);
@@ -887,8 +887,8 @@ static void t_net_files(void)
     }
     EQUAL(count, size);
     CHECK(!strcmp(at, "};\n"));
-    EQUAL(clb_net_write_c(NULL, 0, &again, &net, "2nd"), CLB_EOPTION);
-    EQUAL(clb_net_write_c(NULL, 0, &again, &net, ""), CLB_EOPTION);
+    EQUAL(clb_net_write_c(NULL, 0, &again, &net, "2nd"), CLB_ENAME);
+    EQUAL(clb_net_write_c(NULL, 0, &again, &net, ""), CLB_ENAME);
     for (size_t i = 0; i < size; i += 7) {                    /* damage is found, or does nothing */
         bytes[i] ^= 0x20;
         if (clb_net_read(&copy, bytes, size, &error) != CLB_OK) EMPTY(copy);
@@ -932,7 +932,7 @@ static void t_npy_save(void)
     for (int i = 0; i < 3; ++i) SAME_BITS(array.x[i], (double)y[i]);
     clb_array_free(&array);
     remove(path);
-    EQUAL(clb_npy_save(path, y, 9, shape), CLB_EOPTION);
+    EQUAL(clb_npy_save(path, y, 9, shape), CLB_ECOUNT);
     EQUAL(clb_npy_load(&array, path), CLB_EIO);
     EQUAL(clb_npy_save("/nowhere/at/all", y, 1, shape), CLB_EIO);
 }

@@ -266,7 +266,7 @@ static void check_blocks(test_problem *s)
         same_vectors(op.n, y, z, TOL(1e-12, 1e-5), TOL(1e-3, 1e-1));
         clb_block_free(&block);
     }
-    CHECK(clb_block_init(&block, &s->curv, 0, 0) == CLB_EOPTION);
+    CHECK(clb_block_init(&block, &s->curv, 0, 0) == CLB_ELAYER);
     free(H), free(v), free(y), free(z);
 }
 static void t_blocks(void) { for_each_problem(check_blocks); }

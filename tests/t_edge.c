@@ -390,7 +390,7 @@ static void t_complementarity(void)
         EQUAL(clb_jacobi(m, Y, m, values, NULL), CLB_OK);
         CHECK(values[0] >= -TOL(1e-12, 1e-6) * (1 + fabs(values[m - 1])));
     }
-    EQUAL(clb_complementarity(9, B, G, G, NULL), CLB_EOPTION);
+    EQUAL(clb_complementarity(9, B, G, G, NULL), CLB_ECOUNT);
 }
 
 /* On a smooth net at the edge the central flow holds the curvature at 2/eta and moves the charge as
@@ -508,7 +508,7 @@ static void t_precond(void)
     }
     clb_precond_free(&pre);
     D[1] = 0;
-    EQUAL(clb_precond_init(&pre, &op, D), CLB_EOPTION);
+    EQUAL(clb_precond_init(&pre, &op, D), CLB_ESCALE);
 }
 
 /* ---- certified eigenvalues ------------------------------------------------------------------- */

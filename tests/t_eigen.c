@@ -494,14 +494,14 @@ static void t_lanczos_errors(void)
     bad.apply = bad_apply;
     empty.n = 0;
     EQUAL(clb_lanczos(&empty, 1, NULL, &e), CLB_EEMPTY);
-    EQUAL(clb_lanczos(&op, 0, NULL, &e), CLB_EOPTION);
+    EQUAL(clb_lanczos(&op, 0, NULL, &e), CLB_ECOUNT);
     EQUAL(clb_lanczos(&bad, 2, NULL, &e), CLB_ENOTFINITE);
     CHECK(e.arena == NULL && e.count == 0);
     opts.which = CLB_WHICH_COUNT;
-    EQUAL(clb_lanczos(&op, 1, &opts, &e), CLB_EOPTION);
+    EQUAL(clb_lanczos(&op, 1, &opts, &e), CLB_EMETHOD);
     opts.which = CLB_LARGEST;
     opts.start = zero;
-    EQUAL(clb_lanczos(&op, 1, &opts, &e), CLB_EOPTION);
+    EQUAL(clb_lanczos(&op, 1, &opts, &e), CLB_ESTART);
     opts.start = NULL;
     opts.max_products = 60;                                /* too few: best estimates, flags off */
     EQUAL(clb_lanczos(&op, 4, &opts, &e), CLB_ENOCONV);
@@ -677,7 +677,7 @@ static void t_quadrature_probes(void)
     NEAR(trace / 200, 1.25, 0.04);                    /* sd of v^T A v / |v|^2 about 0.04 a probe */
     NEAR(above, 0.25, 0.04);
     clb_quadrature_free(&q);
-    EQUAL(clb_slq(&op, NULL, NULL, &q), CLB_EOPTION);
+    EQUAL(clb_slq(&op, NULL, NULL, &q), CLB_ESTART);
     op.apply = bad_apply;
     EQUAL(clb_slq(&op, &rng, NULL, &q), CLB_ENOTFINITE);
     CHECK(q.arena == NULL);
@@ -700,7 +700,7 @@ static void t_trace(void)
     EQUAL(clb_hutchinson(&op, 5, &rng, &e), CLB_OK);
     CHECK(e.mean == trace && e.stderr_mean == 0 && e.lower == trace && e.upper == trace
           && e.samples == 5);
-    EQUAL(clb_hutchinson(&op, 1, &rng, &e), CLB_EOPTION);
+    EQUAL(clb_hutchinson(&op, 1, &rng, &e), CLB_ECOUNT);
     types_from_spectrum(&rng, n, d, A);
     op = clb_dense_op(&dense);
     for (int trial = 0; trial < 400; ++trial) {

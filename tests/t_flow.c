@@ -186,7 +186,7 @@ static void t_rescale_edges(void)
     for (j = 0; j < p.net.P; ++j) CHECK(p.net.theta[j] - p.net.theta[j] == 0);
     paper_problem_free(&p);
     problem(&p, 2, CLB_TANH, 0);
-    EQUAL(clb_rescale(&p.net, NULL, NULL, wanted, NULL, NULL), CLB_EOPTION);
+    EQUAL(clb_rescale(&p.net, NULL, NULL, wanted, NULL, NULL), CLB_EACTIVATION);
     paper_problem_free(&p);
 }
 
@@ -285,10 +285,10 @@ static void t_errors(void)
     clb_flow_opts o = CLB_ZERO;
     clb_flow_stats stats;
     problem(&p, 2, CLB_RELU, 0);
-    EQUAL(clb_flow(&p.net, &p.data, 0, &o, NULL), CLB_EOPTION);
-    EQUAL(clb_flow(&p.net, &p.data, (double)NAN, &o, NULL), CLB_EOPTION);
+    EQUAL(clb_flow(&p.net, &p.data, 0, &o, NULL), CLB_ETIME);
+    EQUAL(clb_flow(&p.net, &p.data, (double)NAN, &o, NULL), CLB_ETIME);
     o.method = CLB_FLOW_RK4;
-    EQUAL(clb_flow(&p.net, &p.data, 1, &o, NULL), CLB_EOPTION);     /* no dt */
+    EQUAL(clb_flow(&p.net, &p.data, 1, &o, NULL), CLB_ESTEP);     /* no dt */
     o.dt = 0.01;
     o.max_steps = 7;
     EQUAL(clb_flow(&p.net, &p.data, 1, &o, &stats), CLB_ENOCONV);
@@ -297,7 +297,7 @@ static void t_errors(void)
     o.max_steps = 0;
     o.times = back;
     o.time_count = 2;
-    EQUAL(clb_flow(&p.net, &p.data, 1, &o, NULL), CLB_EOPTION);
+    EQUAL(clb_flow(&p.net, &p.data, 1, &o, NULL), CLB_ETIME);
     o.time_count = 0;
     o.method = CLB_FLOW_EULER;
     o.dt = 1e4;
@@ -306,7 +306,7 @@ static void t_errors(void)
     problem(&p, 2, CLB_TANH, 0);
     memset(&o, 0, sizeof o);
     o.rescale = 1;
-    EQUAL(clb_flow(&p.net, &p.data, 1, &o, NULL), CLB_EOPTION);
+    EQUAL(clb_flow(&p.net, &p.data, 1, &o, NULL), CLB_EACTIVATION);
     paper_problem_free(&p);
 }
 

@@ -765,7 +765,7 @@ static void t_paths_errors(void)
     EQUAL(clb_paths_init_linear(&paths, 0, depth, 2, M), CLB_EPATHS);
     EQUAL(clb_paths_init_linear(&paths, 2, depth, 2, M), CLB_EDEPTH);
     EQUAL(clb_paths_init_linear(&paths, 2, fine, 0, M), CLB_ESHAPE);
-    EQUAL(clb_paths_init(&paths, 1, fine, 4, CLB_TANH, &data), CLB_EOPTION);
+    EQUAL(clb_paths_init(&paths, 1, fine, 4, CLB_TANH, &data), CLB_EUNLABELLED);
     CHECK(paths.theta == NULL);
     CHECK(clb_paths_init_linear(&paths, 2, fine, 2, M) == CLB_OK);
     EQUAL(clb_paths_train(&paths, 0, 5, NULL, NULL, NULL), CLB_ESTEP);
@@ -979,7 +979,7 @@ static void t_named_errors(void)
     EQUAL(clb_path_cycle_predict(2, 2, 1, 0.1, &cycle), CLB_EDEPTH);
     EQUAL(clb_path_rank_window(2, 2, 2, alpha, 1, &lo, &hi), CLB_EDEPTH);
     EQUAL(clb_path_rank_window(2, 3, 2, bad, 1, &lo, &hi), CLB_ETARGET);
-    EQUAL(clb_path_rank_window(2, 3, 2, alpha, 3, &lo, &hi), CLB_EOPTION);
+    EQUAL(clb_path_rank_window(2, 3, 2, alpha, 3, &lo, &hi), CLB_ECOUNT);
     EQUAL(clb_path_central_pair(2, 3, 1, 0, 5, s), CLB_ESTEP);
     EQUAL(clb_path_chain_peak(3, nan, &lo, &hi), CLB_ESTEP);
     EQUAL(clb_path_step_check(0), CLB_ESTEP);

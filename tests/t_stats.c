@@ -325,9 +325,9 @@ static void t_bootstrap_rules(void)
     EQUAL(clb_bootstrap(5, median_statistic, values, &opts, &b), CLB_OK);
     CHECK(b.se != a.se);
     opts.level = 1;
-    EQUAL(clb_bootstrap(5, median_statistic, values, &opts, &b), CLB_EOPTION);
+    EQUAL(clb_bootstrap(5, median_statistic, values, &opts, &b), CLB_ELEVEL);
     CHECK(isnan(b.lo) && isnan(b.value));
-    EQUAL(clb_bootstrap(0, median_statistic, values, NULL, &b), CLB_EOPTION);
+    EQUAL(clb_bootstrap(0, median_statistic, values, NULL, &b), CLB_ECOUNT);
     values[4] = (double)NAN;                            /* replicates with the NaN are left out */
     EQUAL(clb_bootstrap_mean(5, values, NULL, &b), CLB_OK);
     CHECK(b.used > 200 && b.used < 450 && isnan(b.value) && b.hi <= 4);    /* (4/5)^5 = 0.33 */

@@ -214,7 +214,7 @@ static void check_gauss_newton_sums(test_problem *s, const reference *r)
     for (form = 0; form < 2; ++form) {                         /* parameter space; function space */
         clb_spectrum sp;
         if (form == 1 && s->pass.ce > 0) {
-            CHECK(clb_spectrum_init_ntk(&sp, &s->curv, 1) == CLB_EOPTION);
+            CHECK(clb_spectrum_init_ntk(&sp, &s->curv, 1) == CLB_ELOSS);
             continue;
         }
         if (form == 1) CHECK(clb_spectrum_init_ntk(&sp, &s->curv, 1) == CLB_OK);
@@ -479,7 +479,7 @@ static void t_compression_bounds(void)
         problem_close(&s);
     }
     problem_open(&s, 42, CLB_RELU, 0);
-    CHECK(clb_compression_bounds(&s.curv, &c) == CLB_EOPTION);
+    CHECK(clb_compression_bounds(&s.curv, &c) == CLB_ELOSS);
     problem_close(&s);
 }
 

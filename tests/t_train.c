@@ -159,20 +159,72 @@ static void t_bad_input(void)
     clb_observer ob = CLB_ZERO;
     CHECK(paper_problem_draw(&p, NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
     double before = clb_weight_sumsq(&p.net, p.net.theta, 1);
-    CHECK(clb_train(&p.net, &p.data, 0, 5, NULL, NULL) == CLB_EOPTION);
-    CHECK(clb_train(&p.net, &p.data, -1, 5, NULL, NULL) == CLB_EOPTION);
-    CHECK(clb_train(&p.net, &p.data, (double)NAN, 5, NULL, NULL) == CLB_EOPTION);
-    CHECK(clb_train(&p.net, &p.data, (double)INFINITY, 5, NULL, NULL) == CLB_EOPTION);
+    CHECK(clb_train(&p.net, &p.data, 0, 5, NULL, NULL) == CLB_ESTEP);
+    CHECK(clb_train(&p.net, &p.data, -1, 5, NULL, NULL) == CLB_ESTEP);
+    CHECK(clb_train(&p.net, &p.data, (double)NAN, 5, NULL, NULL) == CLB_ESTEP);
+    CHECK(clb_train(&p.net, &p.data, (double)INFINITY, 5, NULL, NULL) == CLB_ESTEP);
     CHECK(clb_train(&p.net, &p.data, 0.1, (size_t)-1, NULL, &trace) == CLB_ESIZE);
     opts.batch = 201, opts.batch_rng = &p.rng;
     CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EBATCH);
     opts.batch = 20, opts.batch_rng = NULL;
     CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EBATCH);
     opts.batch = 0, opts.beta1 = 1;
-    CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EOPTION);
+    CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EMOMENTUM);
     opts.beta1 = 0, opts.observers = &ob, opts.observer_count = 1;
-    CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_EOPTION);
+    CHECK(clb_train(&p.net, &p.data, 0.1, 5, &opts, NULL) == CLB_ESCHEDULE);
     SAME_BITS(clb_weight_sumsq(&p.net, p.net.theta, 1), before);        /* nothing was touched */
+    paper_problem_free(&p);
+}
+
+/* One mistake a row: its status, and what the text must name. */
+static void t_messages(void)
+{
+    static const double rates[] = { 1, -2 };
+    static const size_t back[] = { 5, 3 };
+    clb_observer dumb = CLB_ZERO, late = { watch, NULL, 0, back, 2, 0 };
+    paper_problem p;
+    clb_error error;
+    CHECK(paper_problem_draw(&p, NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
+    for (int k = 0; k < 16; ++k) {
+        clb_train_opts o = CLB_ZERO;
+        clb_status want = CLB_OK;
+        const char *text = "";
+        double eta = 0.1;
+        o.error = &error;
+        switch (k) {
+        case 0: eta = -3, want = CLB_ESTEP, text = "eta = -3"; break;
+        case 1: o.rates = rates, want = CLB_ESTEP, text = "rates[1] = -2"; break;
+        case 2: o.beta1 = 1.5, want = CLB_EMOMENTUM, text = "beta1 = 1.5"; break;
+        case 3: o.beta2 = 1, want = CLB_EMOMENTUM, text = "beta2 = 1"; break;
+        case 4: o.eps = -1, want = CLB_EMOMENTUM, text = "eps = -1"; break;
+        case 5: o.l2 = -0.5, want = CLB_EDECAY, text = "l2 = -0.5"; break;
+        case 6: o.decay = -0.5, want = CLB_EDECAY, text = "decay = -0.5"; break;
+        case 7: o.loss_max = -1, want = CLB_ELIMIT, text = "loss_max = -1"; break;
+        case 8: o.charge_max = -1, want = CLB_ELIMIT, text = "charge_max = -1"; break;
+        case 9: o.clip = -1, want = CLB_ELIMIT, text = "clip = -1"; break;
+        case 10: o.ce = 2, want = CLB_ELOSS, text = "ce = 2"; break;
+        case 11: o.optimizer = (clb_optimizer)7, want = CLB_EOPTIMIZER, text = "optimizer = 7"; break;
+        case 12: o.batch = 201, want = CLB_EBATCH, text = "batch = 201 rows; the data have 200"; break;
+        case 13: o.batch = 20, want = CLB_EBATCH, text = "batch_rng is NULL"; break;
+        case 14: o.observers = &dumb, want = CLB_ESCHEDULE, text = "observers[0]"; break;
+        default: o.observers = &late, want = CLB_ESCHEDULE, text = "at[1] = 3 follows 5"; break;
+        }
+        o.observer_count = o.observers ? 1 : 0;
+        NOTE("case %d", k);
+        EQUAL(clb_train(&p.net, &p.data, eta, 5, &o, NULL), want);
+        EQUAL(error.status, want);
+        CHECK(strstr(error.text, text) != NULL);
+    }
+    clb_train_opts fine = CLB_ZERO;
+    fine.error = &error;
+    EQUAL(clb_train(&p.net, &p.data, 0.1, 5, &fine, NULL), CLB_OK);
+    CHECK(error.status == CLB_OK && error.text[0] == '\0');
+    fine.loss_max = 1e-9;
+    EQUAL(clb_train(&p.net, &p.data, 0.1, 5, &fine, NULL), CLB_EDIVERGED);
+    CHECK(strstr(error.text, "after 0 updates") != NULL);
+    p.data.y[3] = 9;
+    EQUAL(clb_train(&p.net, &p.data, 0.1, 5, &fine, NULL), CLB_ELABEL);
+    CHECK(strstr(error.text, "y[3] = 9") != NULL);
     paper_problem_free(&p);
 }
 
@@ -1171,6 +1223,7 @@ static const test_case tests[] = {
     TEST(t_observer_schedules),
     TEST(t_stop),
     TEST(t_divergence),
+    TEST(t_messages),
     TEST(t_no_allocation_in_a_step),
     TEST(t_bad_input),
     TEST(t_final_loss),

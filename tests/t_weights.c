@@ -422,10 +422,10 @@ static void t_npz_write(void)
     clb_tensors_free(&back);
     free(bytes);
     item[1].name = item[0].name;
-    EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_EOPTION);
+    EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_ENAME);
     item[1].name = names[1];
     z[0] = 0.5;
-    EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_EOPTION);
+    EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_ETYPE);
     z[0] = 7.0;
     t.count = 0;
     EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_OK);

@@ -78,7 +78,7 @@ KIT_FN KIT_PRINTF(2, 3) int lab_fail(int status, const char *format, ...)
  * its sizes are too large, or that it is out of order. */
 static int lab_status(const char *file, clb_status status, const clb_error *error)
 {
-    int of_file = file && (status == CLB_ESIZE || status == CLB_EOPTION);
+    int of_file = file && (status == CLB_ESIZE || status == CLB_EORDER || status == CLB_ECOUNT);
     int code = of_file ? KIT_BAD_INPUT : kit_status_of(status);
     const char *text = error && error->text[0] ? error->text : clb_strerror(status);
     return file ? lab_fail(code, "%s: %s", file, text) : lab_fail(code, "%s", text);

@@ -61,7 +61,7 @@ static clb_status problem_init(page_problem *problem)
     clb_status status;
     memset(problem, 0, sizeof *problem);
     if (L < 2 || L > PAGE_MAX_LAYERS || page_size(IN_WIDTH) < 1 || page_size(IN_WIDTH) > PAGE_MAX_WIDTH)
-        return CLB_EOPTION;
+        return CLB_ECOUNT;
     for (l = 1; l < L; ++l) widths[l] = page_size(IN_WIDTH);
     widths[0] = d;
     widths[L] = K;
@@ -257,7 +257,7 @@ int page_look_along(void)
     size_t looks = page_size(IN_LOOKS), T = page_size(IN_STEPS), i, count = 0;
     clb_observer observer = CLB_ZERO;
     int status;
-    if (looks < 1 || looks > PAGE_MAX_LOOKS) return CLB_EOPTION;
+    if (looks < 1 || looks > PAGE_MAX_LOOKS) return CLB_ECOUNT;
     for (i = 0; i <= looks; ++i) {
         double part = (double)i / (double)looks;
         size_t t = (size_t)(part * part * (double)T + 0.5);
@@ -499,7 +499,7 @@ int page_phase(double lo, double hi, int count, int most)
 {
     static double row[1 + 2 * 200];
     int P, i;
-    if (count < 2 || count > 200 || most > PAGE_MAX_PATHS) return CLB_EOPTION;
+    if (count < 2 || count > 200 || most > PAGE_MAX_PATHS) return CLB_ECOUNT;
     for (P = 1; P <= most; ++P) {
         row[0] = (double)P;
         for (i = 0; i < count; ++i) {
