@@ -174,6 +174,40 @@ if [ -d ../shared/reference/drift_scaling ]; then
     [ "$(grep -c '^- ' "$T/out")" -eq $((before + 1)) ] && grep -q "published 12.5" "$T/out" && ok || bad "a changed published number is not found"
 else echo "skip the ledger (no published files beside the tree)"; fi
 
+# the same for people who ran the published programs on seeds of their own: a small folder in their format, made here
+R="$T/own/drift_scaling"
+mkdir -p "$R"
+"$E5" -q --published --seeds 3,7 --lrs 0.01,0.1 --out "$T/ours" --cache "$T/cache"
+"$BUILD/clb_data" csv "$T/ours/E05.json" | awk -F, '$1 == "\"width_64\"" {
+    sum[$3] += $4; square[$3] += $4 * $4; loss[$3] += $9; relative[$3] += $5
+    list[$3] = list[$3] (list[$3] == "" ? "" : ", ") $4 }
+    END { printf "{"
+          for (lr in sum) { m = sum[lr] / 2
+              printf "%s\"%s\": {\"lr\": %s, \"mean_drift\": %.9g, \"std_drift\": %.9g, \"mean_loss\": %.9g, \"mean_rel_drift\": %.9g, \"drifts\": [%s]}", \
+                  comma, lr, lr, m, sqrt(square[lr] / 2 - m * m), loss[lr] / 2, relative[lr] / 2, list[lr]; comma = ", " }
+          print "}"
+          print log(sum["0.1"] / sum["0.01"]) / log(10) >slope }' slope="$T/slope" >"$R/results.json"
+echo "{\"version\": 1, \"seeds\": [3, 7], \"lrs\": [0.01, 0.1], \"n_steps\": 2000, \"hidden\": 64,
+\"power_law_exponent\": $(cat "$T/slope")}" >"$R/config.json"
+check_own() { "$BUILD/clb_check" run -v --only E5 --reference "$T/own" "$T/ours" >"$T/out" 2>"$T/err"; echo $?; }
+[ "$(check_own)" -eq 0 ] && ! grep -q '^- ' "$T/out" && grep -q '^| drift_scaling/results.json | 14 | ' "$T/out" && ok || bad "own seeds: $(cat "$T/err" "$T/out")"
+cp "$R/results.json" "$T/kept.json"
+sed -i 's/"drifts": \[0/"drifts": [1/' "$R/results.json"
+check_own >"$T/status" && grep -q '^- .*drifts/0' "$T/out" && ok || bad "own seeds: a changed drift is not found"
+sed 's/"mean_loss": [0-9.e-]*/"mean_loss": NaN/; s/"std_drift"/"std_drfit"/' "$T/kept.json" >"$R/results.json"
+check_own >"$T/status"
+grep -q 'mean_loss' "$T/out" "$T/err" && ok || bad "own seeds: a published NaN is not named"
+grep -q 'std_drfit' "$T/out" "$T/err" && ok || bad "own seeds: a misspelt number is not named"
+cp "$T/kept.json" "$R/results.json"
+# what needs data that are not here is counted as such; with the data run, a missing number is an error
+mkdir "$T/own/universality_dataset"
+echo '{"mnist_d784": {"r_squared": 0.97}}' >"$T/own/universality_dataset/results.json"
+cp "$R/config.json" "$T/own/universality_dataset/"
+check_own >"$T/status"                              # the many numbers that this folder lacks are errors, too
+grep -q '^| universality_dataset/results.json | 1 .* 1 |$' "$T/out" && ok || bad "needs: $(cat "$T/err")"
+sed -i '0,/"config": {/s//"config": {"mnist_images": 500, /' "$T/ours/E05.json"
+[ "$(check_own)" -ne 0 ] && grep -q "mnist_d784/r_squared: .*no such line" "$T/err" && ok || bad "a number that was run with MNIST and is missing is not named"
+
 # interrupted: status 130, no file, nothing half written
 mkdir "$T/int"; echo old >"$T/int/E05.json"
 "$E5" --seeds 1..999 --threads 1 -q --out "$T/int" & pid=$!

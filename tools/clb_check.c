@@ -89,6 +89,18 @@ static int read_file(ledger *l, const char *name)
     return KIT_OK;
 }
 
+/* With --only: whether a map of the chosen experiments names the published file. */
+static int wanted(const ledger *l, const char *name)
+{
+    size_t n = strlen(name);
+    for (size_t w = 0; w < l->map_n; ++w)
+        for (size_t k = 0; k < l->maps[w].n; ++k) {
+            const map_line *line = &l->maps[w].at[k];
+            if (!strcmp(line->file, name) || (!strncmp(line->seeds, name, n) && line->seeds[n] == '#')) return 1;
+        }
+    return !option_only;
+}
+
 /* All *.json of the folder and of its folders. */
 static int read_reference(ledger *l)
 {
@@ -106,7 +118,8 @@ static int read_reference(ledger *l)
                 tool_names_add(&names, tool_print("%s/%s", folders.at[i], inner.at[k]));
     }
     l->files = (file *)kit_new(&tool_arena, names.n, sizeof *l->files);
-    for (size_t i = 0; i < names.n && !status; ++i) status = read_file(l, names.at[i]);
+    for (size_t i = 0; i < names.n && !status; ++i)
+        if (wanted(l, names.at[i])) status = read_file(l, names.at[i]);
     if (!names.n) { fprintf(stderr, "%s: no .json files\n", option_reference); status = KIT_BAD_INPUT; }
     return status;
 }
