@@ -207,9 +207,7 @@ static void claims(kit *x, const findings *f)
                   kit_within(1, 0.05));
     kit_remark(c, "A skipped update counts the same imbalance twice; and the label \"edge\" is "
                   "held from step 0, where lambda_max is an initial value that only falls.");
-    kit_identity(x, "theorem_2", "The drift is eta^2 S in every run (Theorem 2).", "worst error",
-                 kit_worst(kit_part_runs(x, &sweep), AT(identity_error)),
-                 kit_below(sizeof(clb_real) == 4 ? 1e-3 : 1e-11));
+    kit_theorem_2(x, kit_worst(kit_part_runs(x, &sweep), AT(identity_error)), 1e-11, 1e-3);
 }
 
 static void figure(kit *x, const findings *f)

@@ -25,15 +25,13 @@ static const struct curve {               /* the one on MNIST last: it is run on
     double        m, alpha, r2;
     paper_dataset data;
 } curves[] = {
-    { "width_64", "Standard net, m = 64: means over five seeds; r = S / sum |grad|^2, "
-      "and r eta (L(0) - L(T)), the drift without a fit", 64, 1.1628, 0.9907, PAPER_MIXTURE },
+    { "width_64", "Standard net, m = 64: means over five seeds", 64, 1.1628, 0.9907, PAPER_MIXTURE },
     { "width_16", "The same for m = 16", 16, 1.2491, 0.9585, PAPER_MIXTURE },
     { "width_32", "The same for m = 32", 32, 1.1302, 0.9926, PAPER_MIXTURE },
     { "width_128", "The same for m = 128", 128, 1.1979, 0.9890, PAPER_MIXTURE },
     { "width_256", "The same for m = 256", 256, 1.2551, 0.9839, PAPER_MIXTURE },
     { "xor_d2", "The same on the xor data, d = 2", 64, 1.0463, 0.9787, PAPER_XOR },
-    { "spheres_d10", "The same on concentric spheres, d = 10", 64, 1.0312, 0.8781,
-      PAPER_SPHERES },
+    { "spheres_d10", "The same on concentric spheres, d = 10", 64, 1.0312, 0.8781, PAPER_SPHERES },
     { "mnist_d784", "The same on 500 images of MNIST, d = 784", 64, 1.3164, 0.9747, PAPER_MNIST },
 };
 
@@ -42,8 +40,7 @@ static const struct curve {               /* the one on MNIST last: it is run on
 typedef struct training {
     const char *curve;
     double seed, lr;
-    double drift, rel_drift, S, identity_error, initial_loss, final_loss, r, r_eta_loss_fall;
-    double diverged;
+    double drift, rel_drift, S, identity_error, initial_loss, final_loss, diverged;
 } training;
 
 #define AT(member) KIT_AT(training, member)
@@ -51,8 +48,7 @@ static const kit_field training_fields[] = {
     KIT_KEY_TEXT(training, curve), KIT_KEY(training, seed), KIT_KEY(training, lr),
     KIT_RESULT(training, drift), KIT_RESULT(training, rel_drift), KIT_RESULT(training, S),
     KIT_RESULT(training, identity_error), KIT_RESULT(training, initial_loss),
-    KIT_RESULT(training, final_loss), KIT_RESULT(training, r),
-    KIT_RESULT(training, r_eta_loss_fall), KIT_RESULT(training, diverged),
+    KIT_RESULT(training, final_loss), KIT_RESULT(training, diverged),
 };
 
 static clb_status train(kit *x, void *run)
@@ -63,7 +59,6 @@ static clb_status train(kit *x, void *run)
     paper_opts problem = { .mnist = mnist_folder(x) };
     clb_trace trace;
     clb_status status;
-    double drift, squares = 0;
     while (strcmp(c->name, row->curve)) ++c;
     problem.m = (size_t)c->m, problem.dataset = c->data;
     if (c->data == PAPER_MNIST) problem.n = IMAGES;
@@ -72,13 +67,11 @@ static clb_status train(kit *x, void *run)
     row->diverged = trace.steps < trace.T;
     row->initial_loss = trace.loss[0];
     if (row->diverged == 0) {
-        for (size_t i = 0; i < 2 * trace.steps; ++i) squares += trace.g[i]; /* sum_t |grad L|^2 */
-        drift = clb_trace_drift(&trace, 1);
+        double drift = clb_trace_drift(&trace, 1);
         row->drift = fabs(drift), row->rel_drift = fabs(drift / clb_trace_charge(&trace, 1, 0));
-        row->S = trace.S[0], row->r = row->S / squares;
+        row->S = trace.S[0];
         row->identity_error = fabs(drift - row->lr * row->lr * row->S); /* Theorem 2 */
         row->final_loss = trace.loss[trace.T - 1];
-        row->r_eta_loss_fall = fabs(row->r * row->lr * (row->initial_loss - row->final_loss));
     }
     clb_trace_free(&trace);
     return CLB_OK;
@@ -94,8 +87,8 @@ static void plan(kit *x)
     for (size_t c = 0; c < (kit_quick(x) ? 1 : KIT_LEN(curves) - !mnist_folder(x)); ++c)
         for (size_t i = 0; i < etas.n; ++i)
             for (size_t s = 0; s < seeds.n; ++s)
-                kit_add(x, &sweep, &(training){ .curve = curves[c].name, .seed = seeds.at[s],
-                                                .lr = etas.at[i] });
+                kit_add(x, &sweep,
+                        &(training){ .curve = curves[c].name, .seed = seeds.at[s], .lr = etas.at[i] });
 }
 
 /* ---- what follows from the runs ------------------------------------------------------------- */
@@ -103,22 +96,6 @@ static void plan(kit *x)
 static kit_rows runs_of(kit *x, const struct curve *c)
 {
     return kit_where_text(kit_part_runs(x, &sweep), AT(curve), c->name);
-}
-
-/* A line a learning rate. */
-static void curve_table(kit *x, const struct curve *c, kit_list etas)
-{
-    kit_table *t = c == curves ? KIT_TABLE(x, c->name, c->caption, "lr", "mean_drift", "std_drift",
-                                           "mean_loss", "r", "r_eta_loss_fall", "mean_rel_drift")
-                               : KIT_TABLE(x, c->name, c->caption, "lr", "mean_drift", "std_drift",
-                                           "mean_loss", "r", "r_eta_loss_fall");
-    for (size_t i = 0; i < etas.n; ++i) {
-        kit_rows r = kit_published(kit_where(runs_of(x, c), AT(lr), etas.at[i]));
-        KIT_CELLS(t, etas.at[i], kit_mean(r, AT(drift)), kit_std(r, AT(drift)),
-                  kit_mean(r, AT(final_loss)), kit_mean(r, AT(r)),
-                  kit_mean(r, AT(r_eta_loss_fall)));
-        if (c == curves) KIT_CELLS(t, kit_mean(r, AT(rel_drift)));
-    }
 }
 
 /* The curve as published: means over five seeds, drifts above the paper's mask of 1e-10. */
@@ -131,15 +108,10 @@ static kit_curve fit(kit *x, const struct curve *c, kit_list etas)
 
 static void figure(kit *x, const kit_curve *c)
 {
-    double *line = kit_doubles(x, c->at.n);
     plot *p = kit_figure(x, "drift", 2, 1);
-    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta", "|C(T) - C(0)|",
-                             PLOT_LOG);
-    for (size_t i = 0; i < c->at.n; ++i)
-        line[i] = clb_exp(c->fit.intercept) * clb_pow(c->at.at[i], c->fit.slope);
+    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta", "|C(T) - C(0)|", PLOT_LOG);
     plot_rows(a, PLOT_BLUE, runs_of(x, curves), AT(lr), AT(drift));
-    plot_line(a, PLOT_ORANGE, c->at.n, c->at.at, line,
-              kit_print(x, "power law, alpha = %.3f", c->fit.slope));
+    plot_power_law(a, PLOT_ORANGE, c, kit_print(x, "power law, alpha = %.3f", c->fit.slope));
     plot_points(a, PLOT_PUBLISHED, N, grid, paper_drift, "published mean (float32)");
     plot_points(a, PLOT_BLUE, c->at.n, c->at.at, c->mean, "mean over the paper's seeds");
     a = plot_add(p, "Local slope", "learning rate eta", "d ln drift / d ln eta", PLOT_LOGX);
@@ -157,9 +129,7 @@ static void claims(kit *x, const kit_curve *c)
     kit_number(claim, "R^2", c->fit.r2, kit_above(0.99));
     kit_statement(claim, "range of the local slopes", kit_slope_range(c), kit_at_most(0.2));
     kit_remark(claim, "A log-log fit over four decades has R^2 near 1 for any smooth growth.");
-    kit_identity(x, "theorem_2", "The drift is eta^2 S in every run (Theorem 2).", "worst error",
-                 kit_worst(kit_part_runs(x, &sweep), AT(identity_error)),
-                 kit_below(sizeof(clb_real) == 4 ? 1e-3 : 1e-11));
+    kit_theorem_2(x, kit_worst(kit_part_runs(x, &sweep), AT(identity_error)), 1e-11, 1e-3);
     kit_interval(alpha, c->exponent.se, c->exponent.lo, c->exponent.hi), kit_printed(alpha, 1.16);
     kit_printed(kit_summary(x, "r_squared", c->fit.r2), 0.991);
 }
@@ -168,16 +138,16 @@ static void report(kit *x)
 {
     kit_list etas = kit_lrs(x, grid, N);
     kit_curve c = fit(x, curves, etas);
-    kit_table *t =
-        KIT_TABLE(x, "exponents",
-                  "Exponent of every curve beside the published one; the "
-                  "published small drifts of xor and spheres are float32 rounding",
-                  "sweep", "alpha", "r_squared", "published_alpha", "published_r_squared");
+    kit_table *t = KIT_TABLE(x, "exponents", "Exponent of every curve beside the published one; the "
+                             "published small drifts of xor and spheres are float32 rounding",
+                             "sweep", "alpha", "r_squared", "published_alpha", "published_r_squared");
     for (const struct curve *k = curves; k < curves + KIT_LEN(curves); ++k) {
         clb_fit f = fit(x, k, etas).fit;
         if (!runs_of(x, k).n) continue;
         kit_text(t, k->name), KIT_CELLS(t, f.slope, f.r2, k->alpha, k->r2);
-        curve_table(x, k, etas);
+        KIT_GRID(kit_published(runs_of(x, k)), k->name, k->caption, AT(lr), etas,
+                 { "mean_drift", kit_mean, AT(drift) }, { "std_drift", kit_std, AT(drift) },
+                 { "mean_loss", kit_mean, AT(final_loss) }, { "mean_rel_drift", kit_mean, AT(rel_drift) });
     }
     kit_slope_table(x, "local slopes", "Local slopes d ln drift / d ln eta, standard net", &c);
     claims(x, &c);

@@ -37,11 +37,10 @@ static void plan(kit *x)
 /* ---- what follows from the runs ------------------------------------------------------------- */
 
 typedef struct found {
-    double       rate[M], total[M];      /* means over all runs of a width */
+    double      *total;                  /* switches of a step, mean over all runs of a width */
     double      *by_eta[ETAS];           /* mean rate of each width */
-    clb_fit      all, totals;
-    clb_interval slope[ETAS];            /* of ln rate on ln m at each eta: -beta, with 95 % interval */
-    double       at_edge;                /* share of the time after step 50 within 10 % of the edge */
+    clb_fit      all, totals;            /* of ln rate and ln total on ln m */
+    clb_interval beta[ETAS];             /* with 95 % interval over the seeds */
 } found;
 
 static kit_rows runs_at(kit *x, double eta)
@@ -51,19 +50,17 @@ static kit_rows runs_at(kit *x, double eta)
 
 static void width_table(kit *x, found *f)
 {
-    kit_table *t = KIT_TABLE(x, "widths", "Switches by width, means over the three eta: per gate and step, in total, "
-                             "and neurons with at least one", "width", "mean_per_neuron_rate",
-                             "std_per_neuron_rate", "mean_total_switches", "std_total_switches",
-                             "mean_neurons_changed", "mean_frac_neurons_changed");
-    for (size_t k = 0; k < M; ++k) {
-        kit_rows r = kit_published(kit_where(kit_part_runs(x, &sweep), SWITCH_AT(width), widths[k]));
-        f->rate[k] = kit_mean(r, SWITCH_AT(mean_per_neuron_rate));
-        f->total[k] = kit_mean(r, SWITCH_AT(mean_total_switches));
-        KIT_LINE(t, widths[k], f->rate[k], kit_std(r, SWITCH_AT(mean_per_neuron_rate)), f->total[k],
-                 kit_std(r, SWITCH_AT(mean_total_switches)), kit_mean(r, SWITCH_AT(mean_neurons_changed)),
-                 kit_mean(r, SWITCH_AT(frac_neurons_changed)));
-    }
-    f->all = clb_fit_power(M, widths, f->rate, 1e-15);
+    kit_at rate = SWITCH_AT(mean_per_neuron_rate), total = SWITCH_AT(mean_total_switches);
+    kit_rows runs = kit_published(kit_part_runs(x, &sweep));
+    kit_list m = { M, widths };
+    KIT_GRID(runs, "widths", "Switches by width, means over the three eta: per gate and step, in total, and "
+             "neurons with at least one", SWITCH_AT(width), m,
+             { "mean_per_neuron_rate", kit_mean, rate }, { "std_per_neuron_rate", kit_std, rate },
+             { "mean_total_switches", kit_mean, total }, { "std_total_switches", kit_std, total },
+             { "mean_neurons_changed", kit_mean, SWITCH_AT(mean_neurons_changed) },
+             { "mean_frac_neurons_changed", kit_mean, SWITCH_AT(frac_neurons_changed) });
+    f->total = kit_means(runs, total, SWITCH_AT(width), m);
+    f->all = clb_fit_power(M, widths, kit_means(runs, rate, SWITCH_AT(width), m), 1e-15);
     f->totals = clb_fit_power(M, widths, f->total, 1e-15);
 }
 
@@ -73,51 +70,37 @@ static void beta_table(kit *x, found *f)
     kit_table *t = KIT_TABLE(x, "beta", "Rate per gate ~ m^-beta at each eta, with intervals over the seeds", "lr",
                              "beta", "published", "ci_lo", "ci_hi");
     for (size_t i = 0; i < ETAS; ++i) {
-        clb_sweep y = kit_sweep(runs_at(x, etas[i]), SWITCH_AT(mean_per_neuron_rate), SWITCH_AT(width), m);
-        f->by_eta[i] = kit_means(runs_at(x, etas[i]), SWITCH_AT(mean_per_neuron_rate), SWITCH_AT(width), m);
-        if (clb_bootstrap_sweep(&y, NULL, &f->slope[i], NULL)) f->slope[i].lo = f->slope[i].hi = KIT_NAN;
-        f->slope[i].value = clb_fit_power(M, widths, f->by_eta[i], 1e-15).slope;
-        KIT_LINE(t, etas[i], -f->slope[i].value, paper_beta[i], -f->slope[i].hi, -f->slope[i].lo);
+        kit_rows runs = runs_at(x, etas[i]);
+        clb_sweep y = kit_sweep(runs, SWITCH_AT(mean_per_neuron_rate), SWITCH_AT(width), m);
+        clb_interval slope = kit_exponent(&y), *b = &f->beta[i];
+        f->by_eta[i] = kit_means(runs, SWITCH_AT(mean_per_neuron_rate), SWITCH_AT(width), m);
+        b->value = -clb_fit_power(M, widths, f->by_eta[i], 1e-15).slope, b->lo = -slope.hi, b->hi = -slope.lo;
+        KIT_LINE(t, etas[i], b->value, paper_beta[i], b->lo, b->hi);
     }
-}
-
-static double time_at_edge(kit_rows runs)
-{
-    double near = 0, all = 0;
-    for (size_t i = 0; i < runs.n; ++i) {
-        const switch_run *r = runs.at[i];
-        for (size_t k = 1; k < r->phase.n; ++k)
-            near += r->phase.at[k] >= 0.9 && r->phase.at[k] <= 1.1, all += 1;
-    }
-    return near / all;
 }
 
 static void claims(kit *x, const found *f)
 {
-    double beta[ETAS], lo[ETAS], hi[ETAS], r = clb_pearson(M, f->total, e14_difference);
-    static const char *const at_01 = "at eta = 0.1, which is not the edge at any width";
+    const clb_interval *b = &f->beta[2];
+    double r = clb_pearson(M, f->total, e14_difference);
     kit_claim *c = kit_paper(x, "edge", "At the edge of stability the rate of switches does not depend on the width.",
                              "beta = 0.03 at eta = 0.1");
     kit_summary_item *item = kit_summary(x, "beta", -f->all.slope);
     kit_interval(item, f->all.slope_se, KIT_NAN, KIT_NAN), kit_printed(item, 0.109);
     kit_summary(x, "r2", f->all.r2), kit_summary(x, "gamma", f->totals.slope);
     kit_summary(x, "gamma_r2", f->totals.r2), kit_summary(x, "correlation", r);
-    for (size_t i = 0; i < ETAS; ++i)
-        beta[i] = -f->slope[i].value, lo[i] = -f->slope[i].hi, hi[i] = -f->slope[i].lo;
-    kit_number(c, "beta at eta = 0.1", beta[2], kit_within(0.0289, 0.005));
-    kit_statement(c, "interval of beta at eta = 0.1 begins at", lo[2], kit_at_most(0));
-    kit_statement(c, "and ends at", hi[2], kit_at_least(0));
-    kit_statement(c, "time after step 50 within 10 % of the edge", 100 * f->at_edge,
-                  kit_in_units(kit_above(50), "%"));
-    kit_condition(c, at_01, "interval of beta begins at", lo[2], kit_at_most(0));
-    kit_condition(c, at_01, "interval of beta ends at", hi[2], kit_at_least(0));
+    kit_number(c, "beta at eta = 0.1", b->value, kit_within(0.0289, 0.005));
+    kit_contains(c, NULL, "interval of beta at eta = 0.1", b->lo, b->hi, 0);
+    kit_statement(c, "time after step 50 within 10 % of the edge",
+                  100 * switch_time_at_edge(runs_at(x, edge_eta)), kit_in_units(kit_above(50), "%"));
+    kit_contains(c, "at eta = 0.1, which is not the edge at any width", "interval of beta", b->lo, b->hi, 0);
     c = kit_paper(x, "half", "Below the edge the rate falls with the width as m^-0.5.", "beta = 0.42, 0.48");
     for (size_t i = 0; i < 2; ++i) {
         const char *at = kit_print(x, "at eta = %g", etas[i]);
-        kit_number(c, kit_print(x, "beta %s", at), beta[i], kit_within(paper_beta[i], 0.005));
-        kit_statement(c, kit_print(x, "interval of beta %s begins at", at), lo[i], kit_at_most(0.5));
-        kit_statement(c, kit_print(x, "interval of beta %s ends at", at), hi[i], kit_at_least(0.5));
-        kit_condition(c, "with an exponent other than 1/2", kit_print(x, "beta %s", at), beta[i], kit_above(0.2));
+        b = &f->beta[i];
+        kit_number(c, kit_print(x, "beta %s", at), b->value, kit_within(paper_beta[i], 0.005));
+        kit_contains(c, NULL, kit_print(x, "interval of beta %s", at), b->lo, b->hi, 0.5);
+        kit_condition(c, "with an exponent other than 1/2", kit_print(x, "beta %s", at), b->value, kit_above(0.2));
     }
     c = kit_paper(x, "total", "The total number of switches grows as m^0.89, which is evidence of its own.",
                   "gamma = 0.891, R^2 = 0.98");
@@ -138,21 +121,16 @@ static void figure(kit *x, const found *f)
     kit_rows edge = runs_at(x, edge_eta);
     plot *p = kit_figure(x, "switches", 2, 1);
     plot_panel *a = plot_add(p, "Switches per gate and step", "width m", "rate", PLOT_LOG);
-    for (int i = 0; i < ETAS; ++i) {
-        plot_line(a, i | PLOT_THIN, M, widths, f->by_eta[i], NULL);
-        plot_points(a, i, M, widths, f->by_eta[i], kit_print(x, "eta = %g", etas[i]));
-    }
+    for (int i = 0; i < ETAS; ++i) plot_curve(a, i, M, widths, f->by_eta[i], kit_print(x, "eta = %g", etas[i]));
     plot_slope(a, widths[0], widths[M - 1], f->by_eta[1][0], -0.5, "slope -1/2");
     plot_ticks_x(a, M, widths, names), plot_range_x(a, 13, 310);
     a = plot_add(p, "Where the edge is: eta = 0.1, first seed", "step t", "eta lambda_max / 2", PLOT_LINEAR);
+    if (edge.n) edge = kit_where(edge, SWITCH_AT(seed), ((const switch_run *)edge.at[0])->seed);
     for (size_t i = 0; i < edge.n; ++i) {
         const switch_run *r = edge.at[i];
         double *t = kit_doubles(x, r->phase.n);
-        if (r->seed != ((const switch_run *)edge.at[0])->seed) continue;
         for (size_t k = 0; k < r->phase.n; ++k) t[k] = (double)(k * SWITCH_SHARP);
-        for (int k = 0; k < M; ++k)
-            if (r->width == widths[k])
-                plot_line(a, k, r->phase.n, t, r->phase.at, kit_print(x, "m = %g", r->width));
+        plot_line(a, (int)i, r->phase.n, t, r->phase.at, kit_print(x, "m = %g", r->width));
     }
     plot_horizontal(a, 1, "edge");
     plot_caption(p, "Switch rates against width: the step size 0.1 is at another distance from the edge for "
@@ -164,7 +142,6 @@ static void report(kit *x)
     found f;
     width_table(x, &f);
     beta_table(x, &f);
-    f.at_edge = time_at_edge(runs_at(x, edge_eta));
     claims(x, &f);
     figure(x, &f);
 }

@@ -2,8 +2,7 @@
  *   cc -O2 -DCLB_STATIC -o e17 examples/e17_ce_clamping.c -lm && ./e17               (10 seconds)
  * Setup   two-layer nets without bias, linear and ReLU, d = 20, K = 5, mixture of n = 200, squared
  *         loss and cross entropy, full-batch gradient descent, T = 2000 steps; widths m = 32, 64,
- *         128, five learning rates from 0.001 to 0.1, three seeds. "start": lambda_max of the
- *         Hessian at the start.
+ *         128, five learning rates from 0.001 to 0.1, three seeds.
  * Measure the drift |C(T) - C(0)|, C = |W_2|^2 - |W_1|^2, mean over the seeds.
  * Fit     alpha: slope of a line through ln(drift) against ln(eta), for each net, loss and width.
  *         Interaction: what cross entropy changes of alpha in the ReLU net, less the same in the
@@ -39,16 +38,15 @@ static void plan(kit *x)
         for (size_t c = 0; c < NETS; ++c) {
             sw_case sweep = case_of(c, k);
             sw_plan(x, &sweep, seeds, etas);
-            sw_plan_start(x, &sweep, seeds);
         }
 }
 
 /* ---- what follows from the runs ------------------------------------------------------------- */
 
 typedef struct found {
-    double alpha[NETS][M], without[NETS][M];    /* on all eta; without eta = 0.1 */
-    clb_interval ci[NETS][M];                   /* of alpha, over the seeds */
-    double interaction[M];
+    clb_interval alpha[NETS][M];                /* on all eta, with 95 % interval over the seeds */
+    double       without[NETS][M];              /* without eta = 0.1 */
+    double       interaction[M];
 } found;
 
 static void measure(kit *x, found *v)
@@ -56,34 +54,29 @@ static void measure(kit *x, found *v)
     kit_list etas = kit_lrs(x, grid, N);
     sw_tables t;
     t.curve = KIT_TABLE(x, "sweep", "Drift and S of every net, loss, width and eta, means over the "
-                        "seeds (act: 0 linear, 1 ReLU; loss: 0 squared, 1 cross entropy)",
-                        SW_CURVE_COLUMNS);
-    t.alpha = KIT_TABLE(x, "sweep_alpha", "Exponents: 95 % interval over seeds; without eta = 0.1; "
-                        "eta lambda_max(0)/2 at eta = 0.1, where 1 is the edge", SW_ALPHA_COLUMNS,
-                        "combo", "published", "ci_lo", "ci_hi", "without_0.1", "phase_at_0.1");
+                        "seeds (act: 0 linear, 1 ReLU; loss: 0 squared, 1 cross entropy)", SW_CURVE_COLUMNS);
+    t.alpha = KIT_TABLE(x, "sweep_alpha", "Exponents with 95 % interval over seeds; without eta = 0.1",
+                        SW_ALPHA_COLUMNS, "combo", "published", "ci_lo", "ci_hi", "without_0.1");
     for (size_t k = 0; k < M; ++k)
         for (size_t c = 0; c < NETS; ++c) {
             sw_case sweep = case_of(c, k);
             clb_sweep y = sw_curve(x, &sweep, SW_AT(lr), etas);
-            clb_interval *ci = &v->ci[c][k];
-            v->alpha[c][k] = sw_lines(x, &t, &sweep, etas).slope;
+            clb_interval *alpha = &v->alpha[c][k];
+            *alpha = kit_exponent(&y), alpha->value = sw_lines(x, &t, &sweep, etas).slope;
             v->without[c][k] = sw_alpha(x, &sweep, SW_AT(lr), sw_upto(x, etas, 0.05)).slope;
-            if (clb_bootstrap_sweep(&y, NULL, ci, NULL)) ci->lo = ci->hi = KIT_NAN;
             kit_text(t.alpha, nets[c].name);
-            KIT_CELLS(t.alpha, nets[c].paper[k], ci->lo, ci->hi, v->without[c][k],
-                      clb_phase(0.1, sw_lambda(x, &sweep)));
+            KIT_CELLS(t.alpha, nets[c].paper[k], alpha->lo, alpha->hi, v->without[c][k]);
         }
 }
 
 static void differences(kit *x, found *v)
 {
-    kit_table *t = KIT_TABLE(x, "differences", "Effects of activation and loss on alpha, and their "
-                             "interaction, by width", "width", "delta_activation", "delta_loss",
-                             "delta_interaction", "total_change", "linear_mse", "linear_ce",
-                             "relu_mse", "relu_ce");
+    kit_table *t = KIT_TABLE(x, "differences", "Effects of activation and loss on alpha, and their interaction, by "
+                             "width", "width", "delta_activation", "delta_loss", "delta_interaction",
+                             "total_change", "linear_mse", "linear_ce", "relu_mse", "relu_ce");
     for (size_t k = 0; k < M; ++k) {
-        double lm = v->alpha[LINEAR_MSE][k], lc = v->alpha[LINEAR_CE][k];
-        double rm = v->alpha[RELU_MSE][k], rc = v->alpha[RELU_CE][k];
+        double lm = v->alpha[LINEAR_MSE][k].value, lc = v->alpha[LINEAR_CE][k].value;
+        double rm = v->alpha[RELU_MSE][k].value, rc = v->alpha[RELU_CE][k].value;
         v->interaction[k] = rc - rm - (lc - lm);
         KIT_LINE(t, widths[k], rm - lm, lc - lm, v->interaction[k], rc - lm, lm, lc, rm, rc);
     }
@@ -97,9 +90,10 @@ static extremes extremes_of(const found *v, size_t first)
     extremes e = { -KIT_INF, -KIT_INF, -KIT_INF, -KIT_INF };
     for (size_t c = first; c < NETS; c += 2)
         for (size_t k = 0; k < M; ++k) {
-            e.lo = kit_worse(e.lo, -v->alpha[c][k]), e.hi = kit_worse(e.hi, v->alpha[c][k]);
+            double alpha = v->alpha[c][k].value;
+            e.lo = kit_worse(e.lo, -alpha), e.hi = kit_worse(e.hi, alpha);
             e.without = kit_worse(e.without, v->without[c][k]);
-            if (k) e.growth = kit_worse(e.growth, v->alpha[c][k - 1] - v->alpha[c][k]);
+            if (k) e.growth = kit_worse(e.growth, v->alpha[c][k - 1].value - alpha);
         }
     e.lo = -e.lo, e.growth = -e.growth;
     return e;
@@ -109,12 +103,9 @@ static void claims(kit *x, const found *v)
 {
     extremes ce = extremes_of(v, LINEAR_CE), mse = extremes_of(v, LINEAR_MSE);
     double mean = clb_mean(M, v->interaction), std = clb_std_pop(M, v->interaction);
-    kit_claim *c;
+    kit_claim *c = kit_paper(x, "clamping", "Cross entropy holds alpha between 1.0 and 1.1 at all widths.", "1.0-1.1");
     kit_summary(x, "largest_ce_alpha", ce.hi);
-    kit_printed(kit_summary(x, "interaction", mean), 0.0710);
-    kit_summary(x, "interaction_std", std);
-    c = kit_paper(x, "clamping", "Cross entropy holds alpha between 1.0 and 1.1 at all widths.",
-                  "1.0-1.1");
+    kit_printed(kit_summary(x, "interaction", mean), 0.0710), kit_summary(x, "interaction_std", std);
     kit_number(c, "smallest alpha", ce.lo, kit_within(1.0, 0.05));
     kit_number(c, "largest alpha", ce.hi, kit_within(1.1, 0.05));
     kit_statement(c, "smallest alpha", ce.lo, kit_at_least(0.95));
@@ -123,21 +114,18 @@ static void claims(kit *x, const found *v)
     kit_condition(c, "without eta = 0.1", "largest alpha", ce.without, kit_at_most(1.1));
     c = kit_paper(x, "mse_grows", "Under squared loss alpha grows with the width.",
                   "1.07 to 1.63 (linear), 1.05 to 1.35 (ReLU)");
-    kit_number(c, "linear, m = 32", v->alpha[LINEAR_MSE][0], kit_within(1.07, 0.01));
-    kit_number(c, "linear, m = 128", v->alpha[LINEAR_MSE][M - 1], kit_within(1.63, 0.01));
-    kit_number(c, "ReLU, m = 32", v->alpha[RELU_MSE][0], kit_within(1.05, 0.01));
-    kit_number(c, "ReLU, m = 128", v->alpha[RELU_MSE][M - 1], kit_within(1.35, 0.01));
+    kit_number(c, "linear, m = 32", v->alpha[LINEAR_MSE][0].value, kit_within(1.07, 0.01));
+    kit_number(c, "linear, m = 128", v->alpha[LINEAR_MSE][M - 1].value, kit_within(1.63, 0.01));
+    kit_number(c, "ReLU, m = 32", v->alpha[RELU_MSE][0].value, kit_within(1.05, 0.01));
+    kit_number(c, "ReLU, m = 128", v->alpha[RELU_MSE][M - 1].value, kit_within(1.35, 0.01));
     kit_statement(c, "least growth from one width to the next", mse.growth, kit_above(0));
     kit_statement(c, "largest alpha without eta = 0.1", mse.without, kit_above(1.2));
     kit_condition(c, "with eta = 0.1 in the grid", "least growth", mse.growth, kit_above(0));
     kit_remark(c, "At eta = 0.1 squared loss is nearest to its edge of stability.");
-    c = kit_paper(x, "interaction", "The interaction of activation and loss does not depend on the "
-                  "width.", "mean interaction 0.071");
+    c = kit_paper(x, "interaction", "The interaction of activation and loss does not depend on the width.",
+                  "mean interaction 0.071");
     kit_number(c, "mean interaction", mean, kit_within(0.071, 0.005));
-    kit_statement(c, "standard deviation over the widths, over |mean|", std / fabs(mean),
-                  kit_below(0.3));
-    for (size_t k = 0; k < M; ++k)
-        kit_show(c, kit_print(x, "interaction at m = %.0f", widths[k]), v->interaction[k]);
+    kit_statement(c, "standard deviation over the widths, over |mean|", std / fabs(mean), kit_below(0.3));
     sw_identity(x);
 }
 
@@ -147,14 +135,9 @@ static void figure(kit *x, const found *v)
     plot_panel *a = plot_add(p, "Five eta, 0.001 to 0.1", "width m", "alpha", PLOT_LOGX);
     plot_panel *b = plot_add(p, "Without eta = 0.1", "width m", "alpha", PLOT_LOGX);
     for (size_t i = 0; i < NETS; ++i) {
-        double lo[M], hi[M];
-        for (size_t k = 0; k < M; ++k) lo[k] = v->ci[i][k].lo, hi[k] = v->ci[i][k].hi;
         plot_points(a, PLOT_PUBLISHED, M, widths, nets[i].paper, i ? NULL : "published");
-        plot_errors(a, (int)i, M, widths, lo, hi);
-        plot_line(a, (int)i | PLOT_THIN, M, widths, v->alpha[i], NULL);
-        plot_points(a, (int)i, M, widths, v->alpha[i], nets[i].label);
-        plot_line(b, (int)i | PLOT_THIN, M, widths, v->without[i], NULL);
-        plot_points(b, (int)i, M, widths, v->without[i], nets[i].label);
+        plot_intervals(a, (int)i, M, widths, v->alpha[i], nets[i].label);
+        plot_curve(b, (int)i, M, widths, v->without[i], nets[i].label);
     }
     plot_range_y(a, 1, 1.7), plot_range_y(b, 1, 1.7);
     plot_caption(p, "The exponent against the width, with 95 % intervals over seeds; without the "

@@ -135,7 +135,7 @@ static const kit_part trainings = KIT_PART("run", "three step sizes", training, 
 
 static void plan(kit *x)
 {
-    double gamma[3] = { 1, 3, 2 * clb_pow(P, 1 - 2.0 / L) };
+    double gamma[3] = { 1, 3, path_gamma_c(L, P) };
     kit_config(x, "P", P), kit_config(x, "L", L), kit_config(x, "d", MODES);
     for (size_t k = 0; k < 3; ++k)
         kit_add(x, &trainings, &(training){ .name = names[k], .gamma = gamma[k],

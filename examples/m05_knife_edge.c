@@ -42,11 +42,9 @@ static clb_status run_edge(kit *x, void *run)
 {
     edge *row = run;
     size_t L = (size_t)row->L;
-    clb_path_return worst;
-    clb_status status = clb_path_worst_return(L, &worst);
+    clb_status status;
     (void)x;
-    if (status) return status;
-    row->gamma = row->frac * worst.gamma;
+    row->gamma = row->frac * path_gamma_wcr(L);
     status = clb_path_chain_peak(L, row->gamma, &row->x_max, &row->M);
     if (status) return status;
     row->return_value = clb_path_chain_map(L, row->gamma, row->M);

@@ -27,10 +27,16 @@ static const struct { double L, gamma; } constants[] = {
 };
 enum { DEPTHS = KIT_LEN(constants), BRUTE_UP_TO = 100 };
 
-typedef struct depth { double L;  double gamma, y, x_max, M, two_W_2L, brute; } depth;
+typedef struct depth {
+    double L;
+    double gamma, y, x_max, M, two_W_2L, brute, digits16;
+    double relative_error, asymptote_error, brute_error;    /* of gamma, of 2 W(2L), of brute force */
+} depth;
 static const kit_field depth_fields[] = {
     KIT_KEY(depth, L), KIT_RESULT(depth, gamma), KIT_RESULT(depth, y), KIT_RESULT(depth, x_max),
     KIT_RESULT(depth, M), KIT_RESULT(depth, two_W_2L), KIT_RESULT(depth, brute),
+    KIT_RESULT(depth, digits16), KIT_RESULT(depth, relative_error),
+    KIT_RESULT(depth, asymptote_error), KIT_RESULT(depth, brute_error),
 };
 #define AT(member) KIT_AT(depth, member)
 
@@ -75,7 +81,11 @@ static clb_status run_depth(kit *x, void *run)
     if (status) return status;
     row->gamma = worst.gamma, row->y = worst.y, row->x_max = worst.x_max, row->M = worst.M;
     row->two_W_2L = clb_path_worst_return_asymptote(L);
-    if (L <= BRUTE_UP_TO) row->brute = brute_force(L);
+    for (size_t i = 0; i < DEPTHS; ++i)
+        if (constants[i].L == row->L) row->digits16 = constants[i].gamma;
+    row->relative_error = row->gamma / row->digits16 - 1;
+    row->asymptote_error = row->gamma / row->two_W_2L - 1;
+    if (L <= BRUTE_UP_TO) row->brute = brute_force(L), row->brute_error = row->brute - row->gamma;
     return CLB_OK;
 }
 
@@ -88,61 +98,36 @@ static void plan(kit *x)
 
 /* ---- what follows from the runs ------------------------------------------------------------- */
 
-typedef struct errors { double constants, brute, asymptote, least_step; } errors;
-
-/* The table, and the largest errors in it. */
-static errors compare(kit *x)
+static void claims(kit *x, kit_rows all)
 {
-    errors e = { 0, 0, 0, KIT_INF };
-    double before = 0;
-    kit_table *t = KIT_TABLE(x, "table",
-                             "gamma_WCR by depth: root equation, 2 W(2L), a 40-digit bisection",
-                             "L", "gamma", "y", "x_max", "M", "two_W_2L", "digits16",
-                             "relative error");
-    for (size_t i = 0; i < DEPTHS; ++i) {
-        kit_rows at = kit_where(kit_part_runs(x, &table), AT(L), constants[i].L);
-        double gamma = kit_mean(at, AT(gamma)), W = kit_mean(at, AT(two_W_2L)),
-               error = gamma / constants[i].gamma - 1;
-        KIT_LINE(t, constants[i].L, gamma, kit_mean(at, AT(y)), kit_mean(at, AT(x_max)),
-                 kit_mean(at, AT(M)), W, constants[i].gamma, error);
-        e.constants = kit_worse(e.constants, fabs(error));
-        e.least_step = fmin(e.least_step, gamma - before), before = gamma;
-        if (constants[i].L <= BRUTE_UP_TO)
-            e.brute = kit_worse(e.brute, fabs(kit_mean(at, AT(brute)) - gamma));
-        if (constants[i].L >= 100) e.asymptote = kit_worse(e.asymptote, fabs(gamma / W - 1));
-    }
-    return e;
-}
-
-static void claims(kit *x, const errors *e)
-{
-    double two = kit_mean(kit_where(kit_part_runs(x, &table), AT(L), 2), AT(gamma));
-    kit_claim *c = kit_paper(x, "threshold",
-                             "The largest safe step gamma_WCR grows with depth without end but "
+    kit_list gamma = kit_values(all, AT(gamma));
+    double least_step = KIT_INF, constants_error = kit_worst(all, AT(relative_error));
+    kit_claim *c = kit_paper(x, "threshold", "The largest safe step gamma_WCR grows with depth without end but "
                              "slowly: like 2 W(2L), which is about 2 log L.", "2 W(2L)");
-    kit_statement(c, "least increase from one depth of the table to the next", e->least_step,
-                  kit_above(0));
-    kit_statement(c, "largest error of 2 W(2L) from L = 100 on", 100 * e->asymptote,
+    for (size_t i = 1; i < gamma.n; ++i) least_step = fmin(least_step, gamma.at[i] - gamma.at[i - 1]);
+    kit_summary(x, "gamma_WCR at L = 20", kit_mean(kit_where(all, AT(L), 20), AT(gamma)));
+    kit_summary(x, "worst relative error", constants_error);
+    kit_statement(c, "least increase from one depth of the table to the next", least_step, kit_above(0));
+    kit_statement(c, "largest error of 2 W(2L) from L = 100 on",
+                  100 * kit_worst(kit_between(all, AT(L), 100, KIT_INF), AT(asymptote_error)),
                   kit_in_units(kit_below(2.5), "%"));
     kit_remark(c, "2 W(2L) is the leading order only.");
     kit_identity(x, "constants", "The root equation gives the constants of 40-digit arithmetic.",
-                 "largest relative error", e->constants, kit_at_most(1e-12));
+                 "largest relative error", constants_error, kit_at_most(1e-12));
     kit_identity(x, "brute_force", "The root equation and brute force agree up to L = 100.",
-                 "largest difference", e->brute, kit_at_most(1e-10));
+                 "largest difference", kit_worst(kit_between(all, AT(L), 0, BRUTE_UP_TO), AT(brute_error)),
+                 kit_at_most(1e-10));
     kit_identity(x, "depth_2", "gamma_WCR(2) = 3 sqrt(3) - 2.", "difference",
-                 fabs(two - (3 * sqrt(3.0) - 2)), kit_at_most(1e-14));
+                 fabs(kit_mean(kit_where(all, AT(L), 2), AT(gamma)) - (3 * sqrt(3.0) - 2)), kit_at_most(1e-14));
 }
 
-static void figure(kit *x)
+static void figure(kit *x, kit_rows all)
 {
-    kit_rows all = kit_part_runs(x, &table);
     plot *p = kit_figure(x, "threshold", 1, 1);
     plot_panel *a = plot_add(p, "Worst-case-return threshold", "depth L",
                              "step size times sharpness, gamma", PLOT_LOGX);
-    double L[DEPTHS], digits[DEPTHS];
-    for (size_t i = 0; i < DEPTHS; ++i) L[i] = constants[i].L, digits[i] = constants[i].gamma;
     plot_rows_line(a, PLOT_BLUE, all, AT(L), AT(gamma), NULL);
-    plot_points(a, PLOT_PUBLISHED, DEPTHS, L, digits, "40-digit bisection");
+    plot_rows_points(a, PLOT_PUBLISHED, all, AT(L), AT(digits16), "40-digit bisection");
     plot_rows_points(a, PLOT_BLUE | PLOT_SMALL, all, AT(L), AT(gamma), "gamma_WCR, this program");
     plot_rows_line(a, PLOT_ORANGE | PLOT_DASHED, all, AT(L), AT(two_W_2L), "2 W(2L)");
     plot_horizontal(a, 2, "stability limit of the minimum");
@@ -151,12 +136,11 @@ static void figure(kit *x)
 
 static void report(kit *x)
 {
-    errors e = compare(x);
-    kit_summary(x, "gamma_WCR at L = 20",
-                kit_mean(kit_where(kit_part_runs(x, &table), AT(L), 20), AT(gamma)));
-    kit_summary(x, "worst relative error", e.constants);
-    claims(x, &e);
-    figure(x);
+    kit_rows all = kit_part_runs(x, &table);
+    KIT_RUN_TABLE(all, "table", "gamma_WCR by depth: root equation, 2 W(2L), a 40-digit bisection", AT(L),
+                  AT(gamma), AT(y), AT(x_max), AT(M), AT(two_W_2L), AT(digits16), AT(relative_error));
+    claims(x, all);
+    figure(x, all);
 }
 
 static const kit_info info = {

@@ -12,80 +12,37 @@
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "kit/kit.h"
+#include "kit/pathways.h"
 
-enum { STARTS = 200, T_CONSTANT = 3000, T_WARM = 4000, RAMP = 300 };
+enum { T_CONSTANT = 3000, T_WARM = 4000, RAMP = 300, GAMMAS = 8 };
 static const double gammas_deep[] = { 4.0, 4.6, 5.0, 5.4, 5.8, 5.9, 6.2, 6.8 };
 
-/* gamma_c = 2 P^(1-2/L); the last of eight steps lies just below it. */
-static double gamma_c(double L, double P) { return 2 * clb_pow(P, 1 - 2 / L); }
+/* The last of eight steps lies just below gamma_c. */
 static double gamma_at(size_t k)
 {
     static const double gammas[] = { 3, 4, 4.2, 4.3, 4.5, 5, 5.5 };
-    return k < 7 ? gammas[k] : 0.98 * gamma_c(5, 6);
-}
-enum { GAMMAS = 8 };
-
-/* The step above which the worst start returns beyond 0. */
-static double gamma_wcr(size_t L)
-{
-    clb_path_return w;
-    return clb_path_worst_return(L, &w) ? KIT_NAN : w.gamma;
+    return k < 7 ? gammas[k] : 0.98 * path_gamma_c(5, 6);
 }
 
 /* ---- one run: 200 starts -------------------------------------------------------------------- */
 
-typedef struct starts {
-    double L, P, gamma, ramp, perturbed;
-    double flip, diverged_share, collapsed, ok, max_share, eta_lambda, eta_lambda_max;
-} starts;
+typedef struct starts { double L, P, gamma, ramp, perturbed;  path_fates end; } starts;
 
 #define AT(member) KIT_AT(starts, member)
 static const kit_field starts_fields[] = {
     KIT_KEY(starts, L), KIT_KEY(starts, P), KIT_KEY(starts, gamma), KIT_KEY(starts, ramp),
-    KIT_KEY(starts, perturbed), KIT_RESULT(starts, flip), KIT_RESULT(starts, diverged_share),
-    KIT_RESULT(starts, collapsed), KIT_RESULT(starts, ok), KIT_RESULT(starts, max_share),
-    KIT_RESULT(starts, eta_lambda), KIT_RESULT(starts, eta_lambda_max),
+    KIT_KEY(starts, perturbed), PATH_FATES(starts, end),
 };
-
-/* One start into the sums of its row. */
-static void tally(starts *row, const clb_path_mode_run *run)
-{
-    int flip = run->flip != CLB_PATH_NEVER, away = run->outcome == CLB_PATH_RUN_AWAY,
-        low = run->outcome == CLB_PATH_COLLAPSED;
-    row->flip += flip, row->diverged_share += away, row->collapsed += low;
-    if (flip || away || low) return;
-    ++row->ok, row->max_share += run->share, row->eta_lambda += run->eta_lambda;
-    row->eta_lambda_max = fmax(row->eta_lambda_max, run->eta_lambda);
-}
 
 static clb_status run_starts(kit *x, void *run)
 {
     starts *row = run;
-    size_t L = (size_t)row->L, P = (size_t)row->P, depth[6];
-    double alpha[6], S = clb_path_single_sharpness(L, 1);
+    double S = clb_path_single_sharpness((size_t)row->L, 1);
     clb_path_ramp warm = { 2.5 / S, row->gamma / S, (size_t)row->ramp, CLB_PATH_RAMP_LINEAR };
     clb_path_mode_opts opts = { .tail = 50, .single = 0.9, .ramp = row->ramp > 0 ? &warm : NULL };
-    clb_path_mode mode;
-    clb_path_mode_run end;
     (void)x;
-    row->flip = row->diverged_share = row->collapsed = row->ok = 0;
-    row->max_share = row->eta_lambda = row->eta_lambda_max = 0;
-    for (size_t k = 0; k < STARTS; ++k) {
-        clb_status status;
-        alpha[0] =
-            0.003 * clb_pow(10, (double)k / (STARTS - 1)) * (row->perturbed > 0 ? 1 + 1e-12 : 1);
-        for (size_t p = 0; p < P; ++p) depth[p] = L, alpha[p] = p ? 0.5 * alpha[p - 1] : alpha[0];
-        if ((status = clb_path_mode_init(&mode, P, depth, 1, alpha)) != CLB_OK) return status;
-        status = clb_path_mode_train(&mode, row->gamma / S, row->ramp > 0 ? T_WARM : T_CONSTANT,
-                                     &opts, &end);
-        clb_path_mode_free(&mode);
-        if (status) return status;
-        tally(row, &end);
-    }
-    if (row->ok > 0) row->max_share /= row->ok, row->eta_lambda /= row->ok;
-    else row->max_share = row->eta_lambda = row->eta_lambda_max = KIT_NAN;
-    row->flip /= STARTS, row->diverged_share /= STARTS, row->collapsed /= STARTS, row->ok /= STARTS;
-    return CLB_OK;
+    return path_starts(&row->end, (size_t)row->P, (size_t)row->L, row->perturbed > 0 ? 1 + 1e-12 : 1,
+                       row->gamma / S, row->ramp > 0 ? T_WARM : T_CONSTANT, &opts);
 }
 
 static const kit_part constant = KIT_PART("const", "constant step", starts, run_starts);
@@ -94,7 +51,7 @@ static const kit_part deep = KIT_PART("deep", "constant step, L = 20", starts, r
 
 static void plan(kit *x)
 {
-    kit_config(x, "N", STARTS);
+    kit_config(x, "N", PATH_STARTS);
     for (size_t k = 0; k < GAMMAS; ++k) {
         kit_add(x, &constant, &(starts){ .L = 5, .P = 6, .gamma = gamma_at(k) });
         kit_add(x, &warm, &(starts){ .L = 5, .P = 6, .gamma = gamma_at(k), .ramp = RAMP });
@@ -102,8 +59,7 @@ static void plan(kit *x)
     }
     for (size_t k = 0; k < KIT_LEN(gammas_deep); ++k)
         for (int moved = 0; moved <= 1; ++moved)
-            kit_add(x, &deep,
-                    &(starts){ .L = 20, .P = 4, .gamma = gammas_deep[k], .perturbed = moved });
+            kit_add(x, &deep, &(starts){ .L = 20, .P = 4, .gamma = gammas_deep[k], .perturbed = moved });
 }
 
 /* ---- what follows from the runs ------------------------------------------------------------- */
@@ -115,58 +71,40 @@ static kit_rows runs_of(kit *x, const kit_part *part)
 
 static void table(kit *x, const kit_part *part, const char *caption)
 {
-    kit_rows rows = runs_of(x, part);
-    kit_table *t = KIT_TABLE(x, part->name, caption, "gamma", "flip", "diverged", "collapsed", "ok",
-                             "max_share", "eta_lambda");
-    for (size_t i = 0; i < rows.n; ++i) {
-        const starts *r = rows.at[i];
-        KIT_LINE(t, r->gamma, r->flip, r->diverged_share, r->collapsed, r->ok, r->max_share,
-                 r->eta_lambda);
-    }
+    KIT_RUN_TABLE(runs_of(x, part), part->name, caption, AT(gamma), AT(end.flip), AT(end.ran_away),
+                  AT(end.collapsed), AT(end.ok), AT(end.max_share), AT(end.eta_lambda));
 }
 
-/* The least and the largest of a member over lo <= gamma <= hi; NaN: no run. */
-static double extreme(kit_rows rows, kit_at at, double lo, double hi, int largest)
-{
-    kit_list v = kit_values(kit_between(rows, AT(gamma), lo, hi), at);
-    double found = KIT_NAN;
-    for (size_t i = 0; i < v.n; ++i)
-        if (i == 0 || (largest ? v.at[i] > found : v.at[i] < found)) found = v.at[i];
-    return found;
-}
+/* The runs below a step size, and those above it. */
+static kit_rows below(kit_rows rows, double gamma) { return kit_between(rows, AT(gamma), 0, gamma); }
+static kit_rows above(kit_rows rows, double gamma) { return kit_between(rows, AT(gamma), gamma, KIT_INF); }
 
 static void claims(kit *x)
 {
     kit_rows c = runs_of(x, &constant), w = runs_of(x, &warm), d = runs_of(x, &deep);
-    kit_at flip = AT(flip), ok = AT(ok);
-    double ceiling = gamma_wcr(5), ceiling_deep = gamma_wcr(20), all = KIT_INF;
-    double low = extreme(c, flip, 0, ceiling, 1), high = extreme(c, flip, ceiling, all, 0);
-    double low_deep = extreme(d, flip, 0, ceiling_deep, 1),
-           high_deep = extreme(d, flip, ceiling_deep, all, 0);
-    kit_claim *claim = kit_paper(x, "warm_up",
-                                 "A warm-up passes the worst-case-return ceiling: every "
+    kit_at flip = AT(end.flip), ok = AT(end.ok);
+    double ceiling = path_gamma_wcr(5), ceiling_deep = path_gamma_wcr(20);
+    double low = path_largest(below(c, ceiling), flip), high = path_least(above(c, ceiling), flip),
+           low_deep = path_largest(below(d, ceiling_deep), flip),
+           high_deep = path_least(above(d, ceiling_deep), flip);
+    kit_claim *claim = kit_paper(x, "warm_up", "A warm-up passes the worst-case-return ceiling: every "
                                  "step up to gamma_c then ends well.", "up to gamma_c");
-    kit_statement(claim, "least fraction that ends well with warm-up", extreme(w, ok, 0, all, 0),
-                  kit_equal(1));
+    kit_statement(claim, "least fraction that ends well with warm-up", path_least(w, ok), kit_equal(1));
     kit_statement(claim, "flips at constant steps below gamma_WCR", low, kit_equal(0));
     kit_statement(claim, "least fraction that flips above it", high, kit_above(0.05));
-    kit_show(claim, "constant step at 0.98 gamma_c ends well",
+    kit_show(claim, "fraction that ends well with the constant step 0.98 gamma_c",
              kit_mean(kit_where(c, AT(gamma), gamma_at(7)), ok));
     claim = kit_paper(x, "safe_below", "Below gamma_WCR constant steps are safe.", "no sign flip");
     kit_statement(claim, "flips below gamma_WCR, L = 20", low_deep, kit_equal(0));
     kit_statement(claim, "largest fraction that collapses there",
-                  extreme(d, AT(collapsed), 0, ceiling_deep, 1), kit_below(0.01));
-    kit_condition(claim, "if safe means that no sign flips", "flips below gamma_WCR", low_deep,
-                  kit_equal(0));
+                  path_largest(below(d, ceiling_deep), AT(end.collapsed)), kit_below(0.01));
+    kit_condition(claim, "if safe means that no sign flips", "flips below gamma_WCR", low_deep, kit_equal(0));
     kit_condition(claim, "if safe means that no sign flips", "least fraction that flips above it",
                   high_deep, kit_above(0.05));
-    kit_remark(claim,
-               "An iterate that returns to u << 1 stays positive but learns nothing: it needs "
+    kit_remark(claim, "An iterate that returns to u << 1 stays positive but learns nothing: it needs "
                "u^-(L-2)/((L-2) eta s*) steps to leave.");
-    kit_identity(x, "no_flip_5", "L = 5: no sign flips below gamma_WCR.", "flips", low,
-                 kit_equal(0));
-    kit_identity(x, "no_flip_20", "L = 20: no sign flips below gamma_WCR.", "flips", low_deep,
-                 kit_equal(0));
+    kit_identity(x, "no_flip_5", "L = 5: no sign flips below gamma_WCR.", "flips", low, kit_equal(0));
+    kit_identity(x, "no_flip_20", "L = 20: no sign flips below gamma_WCR.", "flips", low_deep, kit_equal(0));
 }
 
 static void figure(kit *x)
@@ -174,17 +112,16 @@ static void figure(kit *x)
     kit_at gamma = AT(gamma);
     kit_rows c = runs_of(x, &constant), w = runs_of(x, &warm), d = runs_of(x, &deep);
     plot *p = kit_figure(x, "warm_up", 2, 1);
-    plot_panel *a =
-        plot_add(p, "L = 5, P = 6, 200 starts", "gamma", "fraction of starts", PLOT_LINEAR);
-    plot_rows_line(a, PLOT_ORANGE, c, gamma, AT(flip), "flipped, constant step");
-    plot_rows_line(a, PLOT_BLUE, c, gamma, AT(ok), "well, constant step");
-    plot_rows_points(a, PLOT_GREEN, w, gamma, AT(ok), "well, warm-up");
-    plot_vertical(a, gamma_wcr(5), "gamma_WCR");
-    plot_vertical(a, gamma_c(5, 6), "gamma_c");
+    plot_panel *a = plot_add(p, "L = 5, P = 6, 200 starts", "gamma", "fraction of starts", PLOT_LINEAR);
+    plot_rows_line(a, PLOT_ORANGE, c, gamma, AT(end.flip), "flipped, constant step");
+    plot_rows_line(a, PLOT_BLUE, c, gamma, AT(end.ok), "well, constant step");
+    plot_rows_points(a, PLOT_GREEN, w, gamma, AT(end.ok), "well, warm-up");
+    plot_vertical(a, path_gamma_wcr(5), "gamma_WCR");
+    plot_vertical(a, path_gamma_c(5, 6), "gamma_c");
     a = plot_add(p, "L = 20, P = 4, constant step", "gamma", "fraction of starts", PLOT_LINEAR);
-    plot_rows_line(a, PLOT_ORANGE, d, gamma, AT(flip), "flipped");
-    plot_rows_line(a, PLOT_BROWN, d, gamma, AT(collapsed), "collapsed");
-    plot_vertical(a, gamma_wcr(20), "gamma_WCR");
+    plot_rows_line(a, PLOT_ORANGE, d, gamma, AT(end.flip), "flipped");
+    plot_rows_line(a, PLOT_BROWN, d, gamma, AT(end.collapsed), "collapsed");
+    plot_vertical(a, path_gamma_wcr(20), "gamma_WCR");
     plot_caption(p, "Signs flip above gamma_WCR with constant steps, never with a warm-up.");
 }
 
@@ -195,9 +132,9 @@ static void report(kit *x)
           "Constant step, L = 5, P = 6 (fractions of 200 starts; chaotic, tolerance 0.03)");
     table(x, &warm, "Linear warm-up over 300 steps from gamma = 2.5");
     table(x, &deep, "Constant step, L = 20, P = 4 (chaotic, compared as fractions of 200 draws)");
-    kit_summary(x, "ok with warm-up at 0.98 gamma_c", kit_mean(last, AT(ok)));
-    kit_summary(x, "gamma_WCR_L5", gamma_wcr(5)), kit_summary(x, "gamma_c_L5", gamma_c(5, 6));
-    kit_summary(x, "gamma_WCR_L20", gamma_wcr(20)), kit_summary(x, "gamma_c_L20", gamma_c(20, 4));
+    kit_summary(x, "ok with warm-up at 0.98 gamma_c", kit_mean(last, AT(end.ok)));
+    kit_summary(x, "gamma_WCR_L5", path_gamma_wcr(5)), kit_summary(x, "gamma_c_L5", path_gamma_c(5, 6));
+    kit_summary(x, "gamma_WCR_L20", path_gamma_wcr(20)), kit_summary(x, "gamma_c_L20", path_gamma_c(20, 4));
     claims(x);
     figure(x);
 }

@@ -197,9 +197,7 @@ static void claims(kit *x, const findings *f)
                   f->miss[2] / f->miss[0], kit_below(1));
     kit_statement(c, "over that of the quadratic", f->miss[2] / f->miss[1], kit_below(1));
     kit_show(c, "held-out error of the three regimes", f->miss[2]);
-    kit_identity(x, "theorem_2", "The drift is eta^2 S in every run (Theorem 2).", "worst error",
-                 kit_worst(kit_part_runs(x, &sweep), KIT_AT(training, identity_error)),
-                 kit_below(sizeof(clb_real) == 4 ? 1e-3 : 1e-11));
+    kit_theorem_2(x, kit_worst(kit_part_runs(x, &sweep), KIT_AT(training, identity_error)), 1e-11, 1e-3);
     kit_interval(alpha, f->all.exponent.se, f->all.exponent.lo, f->all.exponent.hi),
         kit_printed(alpha, 1.16);
     kit_printed(kit_summary(x, "r_squared", f->all.fit.r2), 0.991);

@@ -93,9 +93,7 @@ static void claims(kit *x)
                        over_etas(x, GATES_AT(hamming_imbalance_correlation))),
                   kit_below(0.05));
     kit_remark(c, "Cross entropy, m = 64, means over five eta.");
-    kit_identity(x, "theorem_2", "The drift is eta^2 S in every run (Theorem 2).", "worst error",
-                 kit_worst(kit_part_runs(x, &gates), GATES_AT(identity_error)),
-                 kit_at_most(sizeof(clb_real) == 4 ? 1e-3 : 1e-10));
+    kit_theorem_2(x, kit_worst(kit_part_runs(x, &gates), GATES_AT(identity_error)), 1e-10, 1e-3);
 }
 
 static void report(kit *x)

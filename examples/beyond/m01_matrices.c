@@ -92,7 +92,7 @@ static const kit_part networks = KIT_PART("run", "matrices beside recursions", n
 
 static void plan(kit *x)
 {
-    double gamma[3] = { 1, 3, 2 * clb_pow(P, 1 - 2.0 / L) };
+    double gamma[3] = { 1, 3, path_gamma_c(L, P) };
     for (size_t k = 0; k < 3; ++k)
         kit_add(x, &networks, &(network){ .name = names[k], .gamma = gamma[k],
                                           .T = kit_quick(x) ? 1000 : k == 2 ? 20000 : 4000 });

@@ -8,6 +8,7 @@
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
+#include "../kit/pathways.h"
 
 enum { STEPS = 200, T = 12000, DEEPEST = 50, MOST = 16, CELLS = (DEEPEST - 1) * STEPS };
 static const char letters[] = "SPBTCFD";                   /* in the order of clb_path_outcome */
@@ -74,12 +75,6 @@ static void plan(kit *x)
 
 /* ---- what follows from the runs ----------------------------------------------------------------- */
 
-static double gamma_wcr(double L)
-{
-    clb_path_return w;
-    return clb_path_worst_return((size_t)L, &w) ? KIT_NAN : w.gamma;
-}
-
 static void table(kit *x)
 {
     kit_table *t = KIT_TABLE(x, "map", "Outcomes over L = 2..50 and 200 step sizes", "P", "single path",
@@ -92,7 +87,7 @@ static void table(kit *x)
         if (!of.n) continue;
         for (size_t k = 0; k < of.n; ++k) {
             const row_of_map *r = of.at[k];
-            double ceiling = gamma_wcr(r->L);
+            double ceiling = path_gamma_wcr((size_t)r->L);
             for (size_t i = 0; r->outcome[i]; ++i) {
                 size_t c = (size_t)(strchr(letters, r->outcome[i]) - letters);
                 ++count[c], below += c >= CLB_PATH_FLIPPED && edge(i + 1) < ceiling;
@@ -128,8 +123,8 @@ static void draw_limits(plot_panel *a, double P)
 {
     double depth[DEEPEST - 1], critical[DEEPEST - 1], wcr[DEEPEST - 1];
     for (size_t L = 2; L <= DEEPEST; ++L) {
-        depth[L - 2] = (double)L, critical[L - 2] = 2 * clb_pow(P, 1 - 2 / (double)L);
-        wcr[L - 2] = gamma_wcr((double)L);
+        depth[L - 2] = (double)L, critical[L - 2] = path_gamma_c((double)L, P);
+        wcr[L - 2] = path_gamma_wcr(L);
     }
     plot_line(a, PLOT_GREY, DEEPEST - 1, critical, depth, NULL);
     plot_line(a, PLOT_GREY | PLOT_DASHED, DEEPEST - 1, wcr, depth, NULL);

@@ -21,11 +21,8 @@ static const kit_field onset_fields[] = {
 static clb_status run_onset(kit *x, void *run)
 {
     onset *row = run;
-    clb_path_return worst;
-    clb_status status = clb_path_worst_return((size_t)row->L, &worst);
     (void)x;
-    if (status) return status;
-    row->gamma = row->frac * worst.gamma;
+    row->gamma = row->frac * path_gamma_wcr((size_t)row->L);
     path_overshoots((size_t)row->L, row->gamma, GRID, &row->frac_grid_flip,
                     &row->min_return_over_grid);
     return CLB_OK;

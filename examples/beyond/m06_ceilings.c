@@ -19,19 +19,14 @@ static const kit_field ceiling_fields[] = {
 };
 #define AT(member) KIT_AT(ceiling, member)
 
-static double gamma_c(double P, double L) { return 2 * clb_pow(P, 1 - 2 / L); }
-
 /* The smallest P with gamma_WCR <= gamma_c; 0: there is none. */
 static clb_status run_ceiling(kit *x, void *run)
 {
     ceiling *row = run;
-    clb_path_return worst;
-    clb_status status = clb_path_worst_return((size_t)row->L, &worst);
     (void)x;
-    if (status) return status;
-    row->gamma_WCR = worst.gamma, row->P_where_it_binds = 0;
+    row->gamma_WCR = path_gamma_wcr((size_t)row->L), row->P_where_it_binds = 0;
     if (row->L > 2)
-        for (row->P_where_it_binds = 2; gamma_c(row->P_where_it_binds, row->L) < worst.gamma;)
+        for (row->P_where_it_binds = 2; path_gamma_c(row->L, row->P_where_it_binds) < row->gamma_WCR;)
             ++row->P_where_it_binds;
     return CLB_OK;
 }

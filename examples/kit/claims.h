@@ -150,6 +150,20 @@ KIT_FN void kit_condition(kit_claim *c, const char *condition, const char *quant
     c->condition = kit_copy(&c->x->arena, condition);
     kit_test_add(c, KIT_ASKS_CONDITION, quantity, value, bound);
 }
+/* Does an interval contain a value? Two tests, of the statement or, with a condition, of that. */
+KIT_FN void kit_contains(kit_claim *c, const char *condition, const char *interval, double lo,
+                         double hi, double value)
+{
+    const char *begins = kit_print(c->x, "%s begins at", interval),
+               *ends = kit_print(c->x, "%s ends at", interval);
+    if (condition) {
+        kit_condition(c, condition, begins, lo, kit_at_most(value));
+        kit_condition(c, condition, ends, hi, kit_at_least(value));
+    } else {
+        kit_statement(c, begins, lo, kit_at_most(value));
+        kit_statement(c, ends, hi, kit_at_least(value));
+    }
+}
 /* A value that the sentence shows and no test needs. */
 KIT_FN void kit_show(kit_claim *c, const char *quantity, double value)
 {
@@ -171,6 +185,13 @@ KIT_FN kit_claim *kit_identity(kit *x, const char *name, const char *claim, cons
     kit_claim *c = kit_claim_new(x, KIT_IDENTITY, name, claim, "");
     kit_statement(c, quantity, value, bound);
     return c;
+}
+
+/* Theorem 2 on all runs: the worst error of drift = eta^2 S, which is rounding. */
+KIT_FN void kit_theorem_2(kit *x, double worst, double rounding, double float_rounding)
+{
+    kit_identity(x, "theorem_2", "The drift is eta^2 S in every run (Theorem 2).", "worst error",
+                 worst, kit_at_most(sizeof(clb_real) == 4 ? float_rounding : rounding));
 }
 
 /* ============================================================================================

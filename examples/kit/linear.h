@@ -112,7 +112,7 @@ KIT_FN lin_cell lin_measure(kit *x, const kit_part *start, const kit_part *sweep
                          : KIT_NAN;
     c.f = 0.05 * kit_mean(kit_published(lin_rows(x, start, d, m)), LIN_AT(lambda_max));
     for (size_t s = 0; s < y.seeds; ++s) c.survivors += isfinite(y.y[s * n + n - 1]) != 0;
-    if (clb_bootstrap_sweep(&y, NULL, &c.ci, NULL)) c.ci.lo = c.ci.hi = c.ci.se = KIT_NAN;
+    c.ci = kit_exponent(&y);
     return c;
 }
 

@@ -5,18 +5,8 @@
 #include "rows.h"
 
 /* The least and the largest of a member; NaN if there is no run or one of them is NaN. */
-KIT_FN double path_extreme(kit_rows rows, kit_at at, int largest)
-{
-    kit_list v = kit_values(rows, at);
-    double found = v.n ? v.at[0] : KIT_NAN;
-    for (size_t i = 0; i < v.n; ++i) {
-        if (isnan(v.at[i])) return KIT_NAN;
-        if (largest ? v.at[i] > found : v.at[i] < found) found = v.at[i];
-    }
-    return found;
-}
-KIT_FN double path_least(kit_rows rows, kit_at at) { return path_extreme(rows, at, 0); }
-KIT_FN double path_largest(kit_rows rows, kit_at at) { return path_extreme(rows, at, 1); }
+KIT_FN double path_least(kit_rows rows, kit_at at) { return kit_least(kit_values(rows, at)); }
+KIT_FN double path_largest(kit_rows rows, kit_at at) { return kit_largest(kit_values(rows, at)); }
 
 /* Points i/n of (0,1), 0 < i < n, that the deep-chain map f takes beyond 1: the share of them whose
  * next image f(f(x)) is not positive, and the lowest next image. */
@@ -72,14 +62,75 @@ KIT_FN clb_status path_train_mode(size_t P, const size_t *depth, double target, 
     return status;
 }
 
-/* The step sizes of M2 at depth L, in units of a single pathway's 1/S: three below 2, seven in the window
- * from 2 to gamma_c = 2 P^(1-2/L), P = 2 (the last is gamma_c), three above. */
+/* gamma_WCR(L), above which the largest overshoot of a single pathway returns below 0; NaN: none. */
+KIT_FN double path_gamma_wcr(size_t L)
+{
+    clb_path_return worst;
+    return clb_path_worst_return(L, &worst) ? KIT_NAN : worst.gamma;
+}
+
+/* gamma_c = 2 P^(1-2/L), above which no minimum of P pathways of depth L is stable. */
+KIT_FN double path_gamma_c(double L, double P) { return 2 * clb_pow(P, 1 - 2 / L); }
+
+/* ---- M8: what becomes of 200 starts ----------------------------------------------------------- */
+
+enum { PATH_STARTS = 200 };
+
+/* Fractions of the starts that flip a sign, run away, collapse onto the plateau near 0, or end well;
+ * of those that end well the mean largest share of a pathway, the mean and the largest eta lambda. */
+typedef struct path_fates {
+    double flip, ran_away, collapsed, ok, max_share, eta_lambda, eta_lambda_max;
+} path_fates;
+#define PATH_FATES(type, of)                                                                       \
+    KIT_RESULT_OF(type, of, flip), KIT_RESULT_OF(type, of, ran_away),                              \
+        KIT_RESULT_OF(type, of, collapsed), KIT_RESULT_OF(type, of, ok),                           \
+        KIT_RESULT_OF(type, of, max_share), KIT_RESULT_OF(type, of, eta_lambda),                   \
+        KIT_RESULT_OF(type, of, eta_lambda_max)
+
+KIT_FN void path_fates_add(path_fates *sum, const clb_path_mode_run *end)
+{
+    int flip = end->flip != CLB_PATH_NEVER, away = end->outcome == CLB_PATH_RUN_AWAY,
+        low = end->outcome == CLB_PATH_COLLAPSED;
+    sum->flip += flip, sum->ran_away += away, sum->collapsed += low;
+    if (flip || away || low) return;
+    ++sum->ok, sum->max_share += end->share, sum->eta_lambda += end->eta_lambda;
+    sum->eta_lambda_max = fmax(sum->eta_lambda_max, end->eta_lambda);
+}
+
+/* P pathways of depth L towards 1 from alpha_p = 0.003 10^(k/199) factor / 2^(p-1), k = 0..199; T steps
+ * of size eta each. */
+KIT_FN clb_status path_starts(path_fates *f, size_t P, size_t L, double factor, double eta, size_t T,
+                              const clb_path_mode_opts *opts)
+{
+    memset(f, 0, sizeof *f);
+    for (size_t k = 0; k < PATH_STARTS; ++k) {
+        double alpha[PATH_MOST];
+        clb_path_mode mode;
+        clb_path_mode_run end;
+        clb_status status;
+        alpha[0] = 0.003 * clb_pow(10, (double)k / (PATH_STARTS - 1)) * factor;
+        for (size_t p = 1; p < PATH_MOST; ++p) alpha[p] = 0.5 * alpha[p - 1];
+        if ((status = path_start(&mode, P, L, 1, alpha)) != CLB_OK) return status;
+        status = clb_path_mode_train(&mode, eta, T, opts, &end);
+        clb_path_mode_free(&mode);
+        if (status) return status;
+        path_fates_add(f, &end);
+    }
+    if (f->ok > 0) f->max_share /= f->ok, f->eta_lambda /= f->ok;
+    else f->max_share = f->eta_lambda = f->eta_lambda_max = KIT_NAN;
+    f->flip /= PATH_STARTS, f->ran_away /= PATH_STARTS, f->collapsed /= PATH_STARTS;
+    f->ok /= PATH_STARTS;
+    return CLB_OK;
+}
+
+/* The step sizes of M2 at depth L, in units of a single pathway's 1/S: three below 2, seven in the
+ * window from 2 to gamma_c of P = 2 (the last is gamma_c), three above. */
 enum { PATH_WINDOW = 13 };
 KIT_FN double path_window_gamma(double L, size_t k)
 {
     static const double below[] = { 0.25, 1, 1.9 }, part[] = { .1, .25, .5, .75, .9, .97, 1 };
     static const double above[] = { 1.02, 1.05, 1.1 };
-    double gamma_c = 2 * clb_pow(2, 1 - 2 / L);
+    double gamma_c = path_gamma_c(L, 2);
     return k < 3 ? below[k] : k < 10 ? 2 + (gamma_c - 2) * part[k - 3] : gamma_c * above[k - 10];
 }
 

@@ -28,22 +28,25 @@ KIT_FN const kit_field *kit_field_named(const kit_part *part, const char *name)
     return NULL;
 }
 
-/* The field that KIT_AT() means; it must be of this part's struct, in its table, and of the kind.
- */
-KIT_FN const kit_field *kit_field_at(const kit_part *part, kit_at at, kit_kind kind)
+/* The field that KIT_AT() means; it must be of this part's struct and in its table. */
+KIT_FN const kit_field *kit_member(const kit_part *part, kit_at at)
 {
-    static const char *const kinds[] = { "number", "text", "array" };
     if (strcmp(at.type, part->type))
         kit_die(KIT_USAGE, "part %s: its runs are %s, not %s", part->name, part->type, at.type);
     for (size_t i = 0; i < part->field_count; ++i)
-        if (part->fields[i].offset == at.offset) {
-            if (part->fields[i].kind != kind)
-                kit_die(KIT_USAGE, "part %s: %s is no %s", part->name, part->fields[i].name,
-                        kinds[kind]);
-            return &part->fields[i];
-        }
+        if (part->fields[i].offset == at.offset) return &part->fields[i];
     kit_die(KIT_USAGE, "part %s: a member of %s is not in its table", part->name, part->type);
     return NULL;
+}
+
+/* The same, of one kind. */
+KIT_FN const kit_field *kit_field_at(const kit_part *part, kit_at at, kit_kind kind)
+{
+    static const char *const kinds[] = { "number", "text", "array" };
+    const kit_field *f = kit_member(part, at);
+    if (f->kind != kind)
+        kit_die(KIT_USAGE, "part %s: %s is no %s", part->name, f->name, kinds[kind]);
+    return f;
 }
 
 /* Every member in the table, none twice: members are multiples of a double or pointer in size, so
@@ -315,6 +318,22 @@ KIT_FN double *kit_means(kit_rows rows, kit_at value, kit_at key, kit_list keys)
     return mean;
 }
 
+/* The least and the largest of some numbers; NaN if there is none or one of them is NaN. */
+KIT_FN double kit_least(kit_list v)
+{
+    double found = v.n ? v.at[0] : KIT_NAN;
+    for (size_t i = 0; i < v.n; ++i)
+        if (isnan(v.at[i]) || v.at[i] < found) found = v.at[i];
+    return found;
+}
+KIT_FN double kit_largest(kit_list v)
+{
+    double found = v.n ? v.at[0] : KIT_NAN;
+    for (size_t i = 0; i < v.n; ++i)
+        if (isnan(v.at[i]) || v.at[i] > found) found = v.at[i];
+    return found;
+}
+
 /* The error of an identity at its worst, over runs that did not diverge. NaN: there is none;
  * infinite: an error is NaN. */
 KIT_FN double kit_worst(kit_rows rows, kit_at at)
@@ -387,6 +406,16 @@ KIT_FN kit_curve kit_curve_of(kit *x, const clb_sweep *sweep, uint64_t bootstrap
     for (size_t i = 0; status && i < sweep->n; ++i)            /* no seed: nothing measured */
         c.slopes[i].value = c.slopes[i].lo = c.slopes[i].hi = KIT_NAN;
     return c;
+}
+
+/* The exponent of a sweep with its 95 % interval over the seeds, as clb_bootstrap_sweep() has it; NaN
+ * where there is no run. */
+KIT_FN clb_interval kit_exponent(const clb_sweep *sweep)
+{
+    clb_interval found;
+    if (clb_bootstrap_sweep(sweep, NULL, &found, NULL))
+        found.value = found.se = found.lo = found.hi = KIT_NAN;
+    return found;
 }
 
 /* Largest less smallest local slope. */

@@ -296,9 +296,7 @@ KIT_FN clb_fit sw_lines(kit *x, const sw_tables *t, const sw_case *c, kit_list e
 /* Theorem 2 over all runs. */
 KIT_FN void sw_identity(kit *x)
 {
-    kit_identity(x, "theorem_2", "The drift is eta^2 S in every run (Theorem 2).", "worst error",
-                 kit_worst(kit_part_runs(x, &sw_sweep), SW_AT(identity_error)),
-                 kit_at_most(sizeof(clb_real) == 4 ? 1e-3 : 1e-10));
+    kit_theorem_2(x, kit_worst(kit_part_runs(x, &sw_sweep), SW_AT(identity_error)), 1e-10, 1e-3);
 }
 
 #endif /* KIT_SWEEPS_H */

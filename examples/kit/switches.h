@@ -171,4 +171,19 @@ KIT_FN clb_status switch_train(kit *x, void *run)
     return status;
 }
 
+/* ---- what follows from the runs ---------------------------------------------------------- */
+
+/* The share of the steps, after the first look, at which eta lambda_max/2 is within 10 % of 1, the
+ * edge of stability. */
+KIT_FN double switch_time_at_edge(kit_rows runs)
+{
+    double near = 0, all = 0;
+    for (size_t i = 0; i < runs.n; ++i) {
+        kit_list phase = ((const switch_run *)runs.at[i])->phase;
+        for (size_t k = 1; k < phase.n; ++k)
+            near += phase.at[k] >= 0.9 && phase.at[k] <= 1.1, all += 1;
+    }
+    return near / all;
+}
+
 #endif /* KIT_SWITCHES_H */

@@ -97,6 +97,58 @@ KIT_FN void kit_line_ends(const kit_table *t)
 
 KIT_FN size_t kit_table_lines(const kit_table *t) { return t->n / t->columns; }
 
+/* --- tables of runs --------------------------------------------------------------------------- */
+
+/* A column of KIT_GRID(): a number of some runs, such as kit_mean or kit_std, of one member. */
+typedef struct kit_column {
+    const char *name;
+    double    (*of)(kit_rows rows, kit_at at);
+    kit_at      at;
+} kit_column;
+
+/* A line for each value of a key: the value, then every column of the runs that have it.
+ *   KIT_GRID(runs, "drift", "Caption", AT(lr), etas, { "mean_drift", kit_mean, AT(drift) }, ...); */
+#define KIT_GRID(rows, name, caption, key, keys, ...)                                              \
+    kit_grid(rows, name, caption, key, keys,                                                       \
+             sizeof((const kit_column[]){ __VA_ARGS__ }) / sizeof(kit_column),                     \
+             (const kit_column[]){ __VA_ARGS__ })
+KIT_FN kit_table *kit_grid(kit_rows rows, const char *name, const char *caption, kit_at key,
+                           kit_list keys, size_t n, const kit_column *columns)
+{
+    const char **names = (const char **)kit_new(&rows.x->arena, n + 1, sizeof *names);
+    kit_table *t;
+    names[0] = kit_field_at(rows.part, key, KIT_KIND_NUMBER)->name;
+    for (size_t c = 0; c < n; ++c) names[c + 1] = columns[c].name;
+    t = kit_table_new(rows.x, name, caption, n + 1, names);
+    for (size_t i = 0; i < keys.n; ++i) {
+        kit_rows at = kit_where(rows, key, keys.at[i]);
+        KIT_CELLS(t, keys.at[i]);
+        for (size_t c = 0; c < n; ++c) KIT_CELLS(t, columns[c].of(at, columns[c].at));
+    }
+    return t;
+}
+
+/* A line for each run: the members that are named, numbers or texts.
+ *   KIT_RUN_TABLE(runs, "window", "Caption", AT(L), AT(gamma), AT(outcome)); */
+#define KIT_RUN_TABLE(rows, name, caption, ...)                                                    \
+    kit_run_table(rows, name, caption, sizeof((const kit_at[]){ __VA_ARGS__ }) / sizeof(kit_at),   \
+                  (const kit_at[]){ __VA_ARGS__ })
+KIT_FN kit_table *kit_run_table(kit_rows rows, const char *name, const char *caption, size_t n,
+                                const kit_at *members)
+{
+    const kit_field **fields = (const kit_field **)kit_new(&rows.x->arena, n, sizeof *fields);
+    const char **names = (const char **)kit_new(&rows.x->arena, n, sizeof *names);
+    kit_table *t;
+    for (size_t c = 0; c < n; ++c)
+        fields[c] = kit_member(rows.part, members[c]), names[c] = fields[c]->name;
+    t = kit_table_new(rows.x, name, caption, n, names);
+    for (size_t i = 0; i < rows.n; ++i)
+        for (size_t c = 0; c < n; ++c)
+            if (fields[c]->kind == KIT_KIND_TEXT) kit_text(t, *kit_text_at(rows.at[i], fields[c]));
+            else KIT_CELLS(t, *kit_number_at(rows.at[i], fields[c]));
+    return t;
+}
+
 /* Lines from, to, slope, lo, hi: one between neighbours of a curve. */
 KIT_FN void kit_slope_table(kit *x, const char *name, const char *caption, const kit_curve *c)
 {
