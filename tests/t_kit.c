@@ -2,63 +2,8 @@
  *   cc -O2 -o t_kit tests/t_kit.c -lm && ./t_kit */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
-#include "../examples/kit/kit.h"
+#include "tiny.h"
 #include "test.h"
-
-/* A tiny experiment whose numbers are functions of its keys: drift = lr seed / 7. */
-typedef struct tiny { double seed, lr; const char *kind; double drift, diverged; kit_list a; } tiny;
-static const kit_field tiny_fields[] = {
-    KIT_KEY(tiny, seed), KIT_KEY(tiny, lr), KIT_KEY_TEXT(tiny, kind), KIT_RESULT(tiny, drift),
-    KIT_RESULT(tiny, diverged), KIT_RESULT_ARRAY(tiny, a),
-};
-static double worst_seed;                       /* the seed whose run diverges; 0: none */
-
-static clb_status run_tiny(kit *x, void *run)
-{
-    tiny *row = (tiny *)run;
-    double a[4];
-    a[0] = row->seed / 3.0, a[1] = KIT_NAN, a[2] = -KIT_INF, a[3] = -0.0;
-    row->diverged = row->seed == worst_seed;
-    if (row->diverged == 0) row->drift = row->lr * row->seed / 7.0;
-    row->a = kit_keep(x, 4, a);
-    return CLB_OK;
-}
-static const kit_part sweep = KIT_PART("sweep", "A sweep", tiny, run_tiny);
-static const double grid[2] = { 0.1, 1e-5 };
-
-static void plan(kit *x)
-{
-    kit_list seeds = kit_seeds(x, 3), etas = kit_lrs(x, grid, 2);
-    kit_config(x, "T", 7);
-    for (size_t i = 0; i < etas.n; ++i)
-        for (size_t s = 0; s < seeds.n; ++s) {
-            tiny row;
-            memset(&row, 0, sizeof row);
-            row.seed = seeds.at[s], row.lr = etas.at[i], row.kind = i ? "low \"q\"" : "high";
-            kit_add(x, &sweep, &row);
-        }
-}
-
-static double mean_at(kit *x, double lr)
-{
-    return kit_mean(kit_published(kit_where(kit_part_runs(x, &sweep), KIT_AT(tiny, lr), lr)),
-                    KIT_AT(tiny, drift));
-}
-
-static void report(kit *x)
-{
-    double mean = mean_at(x, 0.1);
-    kit_table *t = KIT_TABLE(x, "means", "Means", "lr", "mean", "none");
-    kit_claim *c = kit_paper(x, "mean", "The mean is 2.07.", "2.07");
-    KIT_LINE(t, 0.1, mean, KIT_NONE), KIT_LINE(t, KIT_NAN, mean_at(x, 1e-5), KIT_INF);
-    kit_number(c, "mean", mean, kit_within(2.07, 0.01));
-    kit_statement(c, "mean", mean, kit_above(3));
-    kit_condition(c, "with another bound", "mean", mean, kit_above(2));
-    kit_identity(x, "positive", "Drifts are positive.", "worst",
-                 kit_worst(kit_part_runs(x, &sweep), KIT_AT(tiny, drift)), kit_above(0));
-    kit_summary(x, "mean", mean);
-}
-static const kit_info info = { "E98", "Tiny", "Theorem 0", "-", NULL, plan, report, NULL };
 
 static kit *open_with(const char *seeds, const char *lrs, int quick)
 {
@@ -66,7 +11,7 @@ static kit *open_with(const char *seeds, const char *lrs, int quick)
     if (seeds) CHECK(kit_set_seeds(&set, seeds));
     if (lrs) CHECK(kit_set_lrs(&set, lrs));
     set.quick = quick, set.quiet = 1;
-    return kit_open(&info, &set);
+    return kit_open(&tiny_info, &set);
 }
 
 static const char *verdict(const char *seeds, const char *lrs, int quick, int number)
@@ -83,7 +28,7 @@ static const char *verdict(const char *seeds, const char *lrs, int quick, int nu
 /* What can decide a claim, and what cannot. mean over 42, 137, 256 is 2.0714. */
 static void t_verdicts(void)
 {
-    worst_seed = 0;
+    tiny_diverges = 0;
     CHECK(!strcmp(verdict(NULL, NULL, 0, 1), "found again"));
     CHECK(!strcmp(verdict(NULL, NULL, 0, 0), "holds under a condition"));
     CHECK(!strcmp(verdict(NULL, NULL, 1, 1), "not decided"));
@@ -94,23 +39,23 @@ static void t_verdicts(void)
     CHECK(!strcmp(verdict("300,400,500", NULL, 0, 0), "holds"));
     CHECK(!strcmp(verdict("1,2,3", NULL, 0, 0), "does not hold"));
     CHECK(!strcmp(verdict("42,137,256,7", NULL, 0, 1), "found again"));
-    worst_seed = 137;
+    tiny_diverges = 137;
     CHECK(!strcmp(verdict(NULL, NULL, 0, 1), "not decided"));
-    worst_seed = 0;
+    tiny_diverges = 0;
 }
 
 /* A diverged run is counted, named in the sentence and left out of identities. */
 static void t_diverged(void)
 {
     kit *x = open_with(NULL, NULL, 0);
-    worst_seed = 137;
+    tiny_diverges = 137;
     CHECK(kit_execute(x) == KIT_OK);
     kit_report(x);
-    CHECK(kit_part_diverged(x, &sweep) == 2);
-    CHECK(kit_diverged(kit_part_runs(x, &sweep)) == 2);
+    CHECK(kit_part_diverged(x, &tiny_sweep) == 2);
+    CHECK(kit_diverged(kit_part_runs(x, &tiny_sweep)) == 2);
     CHECK(strstr(x->claims->sentence, "2 of 6 runs diverged") != NULL);
     CHECK(x->claims->next->statement == KIT_HOLDS && kit_identities_hold(x));
-    worst_seed = 0;
+    tiny_diverges = 0;
     kit_close(x);
 }
 
@@ -190,6 +135,48 @@ static void t_figure(void)
     free(one), free(two), free(b.s), json_free(&doc), kit_close(x);
 }
 
+/* A table over a grid and a table of the runs have the numbers of the runs. */
+static void t_tables_of_runs(void)
+{
+    kit *x = open_with(NULL, NULL, 0);
+    kit_rows runs;
+    kit_list lrs = { 2, tiny_lrs };
+    kit_table *grid, *each;
+    CHECK(kit_execute(x) == KIT_OK);
+    runs = kit_part_runs(x, &tiny_sweep);
+    grid = KIT_GRID(runs, "grid", "Means", TINY_AT(lr), lrs, { "mean", kit_mean, TINY_AT(drift) },
+                    { "spread", kit_std, TINY_AT(drift) });
+    CHECK(grid->columns == 3 && grid->n == 6 && !strcmp(grid->names[0], "lr") && !strcmp(grid->names[2], "spread"));
+    for (size_t i = 0; i < 2; ++i) {
+        double drift[3] = { 42, 137, 256 };
+        for (size_t s = 0; s < 3; ++s) drift[s] *= tiny_lrs[i] / 7;
+        NEAR(grid->cells[3 * i].number, tiny_lrs[i], 0);
+        NEAR(grid->cells[3 * i + 1].number, (drift[0] + drift[1] + drift[2]) / 3, 1e-15);
+        NEAR(grid->cells[3 * i + 2].number, clb_std_pop(3, drift), 1e-15);
+    }
+    each = KIT_RUN_TABLE(runs, "runs", "Runs", TINY_AT(kind), TINY_AT(seed), TINY_AT(drift));
+    CHECK(each->columns == 3 && each->n == 18 && !strcmp(each->names[1], "seed"));
+    CHECK(!strcmp(each->cells[15].text, "low \"q\"") && each->cells[16].number == 256);
+    NEAR(each->cells[5].number, 13.7 / 7, 1e-15);
+    kit_close(x);
+}
+
+/* Least and largest; an interval that contains a value or not. */
+static void t_extremes(void)
+{
+    kit *x = open_with(NULL, NULL, 0);
+    double v[3] = { 2, -1, 5 }, gap[3] = { 2, KIT_NAN, 1 };
+    kit_list some = { 3, v }, broken = { 3, gap }, none = { 0, v };
+    kit_claim *c = kit_ours(x, "in", "The interval contains 1."), *d = kit_ours(x, "out", "And 3.");
+    CHECK(kit_least(some) == -1 && kit_largest(some) == 5);
+    CHECK(isnan(kit_least(broken)) && isnan(kit_largest(broken)) && isnan(kit_least(none)) && isnan(kit_largest(none)));
+    kit_contains(c, NULL, "interval", 0.5, 2, 1), kit_contains(d, NULL, "interval", 0.5, 2, 3);
+    CHECK(kit_all_hold(c, KIT_ASKS_STATEMENT) == KIT_HOLDS && kit_all_hold(d, KIT_ASKS_STATEMENT) == KIT_NO);
+    kit_contains(d, "at 1", "interval", 0.5, 2, 1);
+    CHECK(kit_all_hold(d, KIT_ASKS_CONDITION) == KIT_HOLDS);
+    kit_close(x);
+}
+
 static const test_case tests[] = { TEST(t_verdicts), TEST(t_diverged), TEST(t_bounds), TEST(t_merge),
-                                   TEST(t_figure) };
+                                   TEST(t_figure), TEST(t_tables_of_runs), TEST(t_extremes) };
 TEST_MAIN(tests)
