@@ -64,8 +64,7 @@ static clb_status train(kit *x, void *run)
     if (c->data == PAPER_MNIST) problem.n = IMAGES;
     status = paper_train(&problem, row->seed, row->lr, T, &how, &trace);
     if (status) return status;
-    row->diverged = trace.steps < trace.T;
-    row->initial_loss = trace.loss[0];
+    row->diverged = trace.steps < trace.T, row->initial_loss = trace.loss[0];
     if (row->diverged == 0) {
         double drift = clb_trace_drift(&trace, 1);
         row->drift = fabs(drift), row->rel_drift = fabs(drift / clb_trace_charge(&trace, 1, 0));
@@ -87,8 +86,7 @@ static void plan(kit *x)
     for (size_t c = 0; c < (kit_quick(x) ? 1 : KIT_LEN(curves) - !mnist_folder(x)); ++c)
         for (size_t i = 0; i < etas.n; ++i)
             for (size_t s = 0; s < seeds.n; ++s)
-                kit_add(x, &sweep,
-                        &(training){ .curve = curves[c].name, .seed = seeds.at[s], .lr = etas.at[i] });
+                kit_add(x, &sweep, &(training){ .curve = curves[c].name, .seed = seeds.at[s], .lr = etas.at[i] });
 }
 
 /* ---- what follows from the runs ------------------------------------------------------------- */
