@@ -2544,7 +2544,8 @@ CLBDEF clb_status clb_net_load(clb_net *net, const char *path, clb_error *error)
  * mu, and eta_t lambda in the place of eta lambda. Dampening and clipping of the whole gradient
  * leave the laws as they are. If W_{l+1} has the step eta' and W_l, b_l have eta, then
  *   <v_W, v_D> = (eta'/eta) (<u_W, u_D> + b_W b_D)        (momentum and decay as above).
- * An activation of degree k has k <v, v_G> = <u, u_G> + b b_G, and looks like eta'/eta = 1/k. */
+ * An activation of degree k has k <v, v_G> = <u, u_G> + b b_G, and looks like eta'/eta = 1/k.
+ * How often faults are found and named rightly: examples/beyond/e07_audit.c. */
 
 typedef enum clb_method {
     CLB_METHOD_UNKNOWN,          /* none of these                                                 */

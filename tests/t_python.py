@@ -263,17 +263,29 @@ def test_audits():
 
 def test_watch():
     torch.manual_seed(4)
-    X, y = torch.randn(50, 6), torch.randint(0, 3, (50,))
-    for every in (1, 10):
+    X, y = torch.randn(50, 6).double(), torch.randint(0, 3, (50,))
+    for every, nesterov in ((1, False), (10, False), (10, True)):
         model = torch.nn.Sequential(torch.nn.Linear(6, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3)).double()
-        optimizer, before = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.8), torch.optim.SGD.step
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.8, nesterov=nesterov)
+        before, stored = torch.optim.SGD.step, [clb.charges(model)[0]]
         with clb.watch(model, every=every) as w:
-            for _ in range(40):
+            for t in range(60):
                 optimizer.zero_grad()
-                torch.nn.functional.cross_entropy(model(X.double()), y).backward()
+                torch.nn.functional.cross_entropy(model(X), y).backward()
                 optimizer.step()
-        check("watch every %d" % every, w.audit.method == "heavy ball" and abs(w.audit.momentum.value - 0.8) < 1e-9, w.audit)
-        check("watched steps", w.steps[:3] == [0, 1, 2] and len(w.charges) == len(w.steps))
+                stored.append(clb.charges(model)[0])
+                if t == 12:
+                    check("audit on the way", abs(w.now().momentum.value - 0.8) < 1e-6, w.now())
+        name, stored = "watch every %d, nesterov %d" % (every, nesterov), np.array(stored)
+        check(name, w.audit.method == ("Nesterov" if nesterov else "heavy ball") and w.audit.events == [], w.audit)
+        check("momentum, " + name, abs(w.audit.momentum.value - 0.8) < 1e-6, w.audit.momentum)
+        rest = [t for t in range(21, 61) if every == 1 or t % 10 < 3]
+        check("watched steps", w.steps == list(range(21)) + rest, w.steps)
+        check("live charges", np.allclose(w.charges, stored[w.steps], rtol=1e-12))
+        change = 2 * w.s[1:] + w.d[1:]
+        known = np.diff(w.steps) == 1
+        check("live laws", np.allclose(change[known], np.diff(w.charges, axis=0)[known], rtol=1e-8, atol=1e-13))
+        check("gaps", np.isnan(w.s[1:][~known]).all() and not np.isnan(change[known]).any())
         check("step restored", torch.optim.SGD.step is before)
 
 

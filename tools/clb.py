@@ -227,21 +227,42 @@ API const size_t *pc_dims(const clb_tensors *t, size_t i) { return t->item[i].ar
 API const double *pc_values(const clb_tensors *t, size_t i) { return t->item[i].array.x; }
 API void pc_unload(clb_tensors *t) { clb_tensors_free(t); free(t); }
 
+typedef struct watched { clb_net net; clb_auditor auditor; } watched;
+API void pc_auditor_free(watched *w)
+{
+    if (!w) return;
+    clb_auditor_free(&w->auditor), clb_net_free(&w->net);
+    free(w);
+}
+API watched *pc_auditor(const size_t *widths, size_t count, int bias, int middle, int normalised, size_t neurons)
+{
+    watched *w = (watched *)calloc(1, sizeof *w);
+    clb_audit_opts o;
+    clb_status s = w ? net_make(&w->net, widths, count, bias, 0, 0) : CLB_ENOMEM;
+    memset(&o, 0, sizeof o);
+    o.middle = middle, o.normalised = normalised, o.neurons = neurons, o.error = &last;
+    if (!s) s = clb_auditor_init(&w->auditor, &w->net, &o);
+    if (!s) return w;
+    said(s);
+    pc_auditor_free(w);
+    return NULL;
+}
+/* charge, s and d of every hidden layer. */
+API int pc_auditor_add(watched *w, const double *theta, size_t step, double *charge, double *s, double *d)
+{
+    size_t n = (w->auditor.L - 1) * sizeof *charge;
+    clb_status status = clb_auditor_add(&w->auditor, theta, step);
+    if (status) return said(status);
+    memcpy(charge, w->auditor.charge + 1, n), memcpy(s, w->auditor.s + 1, n), memcpy(d, w->auditor.d + 1, n);
+    return 0;
+}
 /* numbers: method, momentum, error, decay, error, decoupled, bias_decay, residual, excess, steps, laws;
  * layers: 8 a law: rate, residual, excess, drift, first, second, broken, frozen;  events: 5 each */
-API int pc_audit(const size_t *widths, size_t count, int bias, const double *const *theta, size_t snapshots,
-                 const size_t *step, int middle, int normalised, double *numbers, double *layers, double *events,
-                 size_t *event_count, char *text, char *method)
+API int pc_auditor_verdict(watched *w, double *numbers, double *layers, double *events, size_t *event_count, char *text,
+                           char *method)
 {
-    clb_net net;
     clb_audit a;
-    clb_audit_opts o;
-    clb_status s = net_make(&net, widths, count, bias, 0, 0);
-    if (s) return said(s);
-    memset(&o, 0, sizeof o);
-    o.step = step, o.middle = middle, o.normalised = normalised, o.error = &last;
-    s = clb_audit_run(&a, &net, theta, snapshots, &o);
-    clb_net_free(&net);
+    clb_status s = clb_auditor_verdict(&w->auditor, &a);
     if (s) return said(s);
     numbers[0] = a.method, numbers[1] = a.momentum.value, numbers[2] = a.momentum.error;
     numbers[3] = a.decay.value, numbers[4] = a.decay.error, numbers[5] = a.decoupled, numbers[6] = a.bias_decay;
@@ -305,7 +326,7 @@ def _lib():
         lib = ctypes.CDLL(os.environ.get("CLB_LIBRARY") or _build())
         for name in ("pc_error", "pc_info", "pc_name"):
             getattr(lib, name).restype = ctypes.c_char_p
-        for name in ("pc_point", "pc_load", "pc_dims", "pc_values"):
+        for name in ("pc_point", "pc_load", "pc_dims", "pc_values", "pc_auditor"):
             getattr(lib, name).restype = ctypes.c_void_p
         for name in ("pc_count", "pc_rank"):
             getattr(lib, name).restype = ctypes.c_size_t
@@ -633,49 +654,90 @@ class Audit:
     __repr__ = __str__
 
 
+class _Auditor:
+    """The laws of a run, fed one snapshot at a time."""
+
+    def __init__(self, net, middle=False, neurons=0):
+        self.net, self.count = net, 0
+        self.handle = ctypes.c_void_p(_lib().pc_auditor(
+            *net.shape(), ctypes.c_int(middle), ctypes.c_int(int(net.normalised)), _size(neurons)))
+        if not self.handle:
+            raise Error(_lib().pc_error().decode())
+
+    def __del__(self):
+        if getattr(self, "handle", None):
+            _lib().pc_auditor_free(self.handle)
+
+    def add(self, theta, step):
+        """(charge, s, d), each [L-1]."""
+        out = np.zeros((3, self.net.L - 1))
+        _check(_lib().pc_auditor_add(self.handle, _p(theta), _size(step), _p(out[0]), _p(out[1]), _p(out[2])))
+        self.count += 1
+        return out
+
+    def verdict(self):
+        numbers, layers = np.zeros(11), np.zeros((max(self.net.L - 1, 1), 8))
+        events, count = np.zeros((self.count + 1, 5)), ctypes.c_size_t()
+        text, method = ctypes.create_string_buffer(600), ctypes.create_string_buffer(60)
+        _check(_lib().pc_auditor_verdict(self.handle, _p(numbers), _p(layers), _p(events), ctypes.byref(count), text,
+                                         method))
+        return Audit(numbers, layers[:self.net.L - 1], events[:count.value], text.value.decode(), method.value.decode())
+
+
 def audit(snapshots, step=None, middle=False):
     """Says from the weights of a run at consecutive steps which method made them. snapshots: three or more params
-    in order; step: their numbers (default 0, 1, 2, ...; gaps are left out); middle: the first is not the start of
-    the training. Returns an Audit; print it for the verdict."""
-    nets = [_Net(s) for s in snapshots]
-    if not nets:
-        raise Error("no snapshots")
-    first = nets[0]
-    for i, net in enumerate(nets):
-        if net.widths != first.widths or net.bias != first.bias:
+    in order, each read once; step: their numbers (default 0, 1, 2, ...; gaps are left out); middle: the first is
+    not the start of the training. Returns an Audit; print it for the verdict."""
+    auditor = None
+    for i, snapshot in enumerate(snapshots):
+        net = _Net(snapshot)
+        auditor = auditor or _Auditor(net, middle)
+        if net.widths != auditor.net.widths or net.bias != auditor.net.bias:
             raise Error("snapshot %d has other shapes than the first" % i)
-    theta = (ctypes.c_void_p * len(nets))(*[n.theta.ctypes.data for n in nets])
-    numbers, layers = np.zeros(11), np.zeros((max(first.L - 1, 1), 8))
-    events, count = np.zeros((len(nets) + 1, 5)), ctypes.c_size_t()
-    text, method = ctypes.create_string_buffer(600), ctypes.create_string_buffer(60)
-    _check(_lib().pc_audit(*first.shape(), theta, _size(len(nets)), None if step is None else _sizes(list(step)),
-                           ctypes.c_int(middle), ctypes.c_int(int(first.normalised)), _p(numbers), _p(layers), _p(events),
-                           ctypes.byref(count), text, method))
-    return Audit(numbers, layers[:first.L - 1], events[:count.value], text.value.decode(), method.value.decode())
+        auditor.add(net.theta, i if step is None else step[i])
+    if auditor is None:
+        raise Error("no snapshots")
+    return auditor.verdict()
 
 
 class watch:
-    """Records a PyTorch training and audits it at the end:
+    """The laws of a PyTorch training while it runs, and the audit at its end:
 
-        with clb.watch(model) as w:
+        with clb.watch(model, every=10) as run:
             ... the loop, as it is: optimizer.step() is seen ...
-        print(w.audit)
+        print(run.audit)
 
-    every: after how many steps three consecutive ones are looked at (1: all steps). What is kept is those steps'
-    weights, in float64, and the charges (w.charges, [looks][L-1]; w.steps, their numbers)."""
+    every: the first 20 steps are looked at, then three in a row out of every so many (1: all). The weights are not
+    stored: what is kept of a look are the terms of the laws of at most `neurons` neurons a layer.
+    run.steps [looks] numbers of the looks; run.charges [looks][L-1] q(W, W) of every hidden layer; run.s, run.d
+    [looks][L-1] q(W, D) and q(D, D) of the step D that led there, NaN where the step before was not looked at;
+    run.now() is the audit so far."""
 
-    def __init__(self, model, every=1):
-        self.model, self.every = model, max(int(every), 1)
-        self.steps, self.charges, self.audit = [], [], None
-        self._snapshots, self._t, self._patched = [], 0, []
+    def __init__(self, model, every=1, neurons=64):
+        self.model, self.every, self.audit = model, max(int(every), 1), None
+        self.steps, self._seen, self._t, self._patched = [], [], 0, []
+        self._auditor = _Auditor(_Net(model), neurons=neurons)
 
     def _look(self):
-        group = 4 if self.every < 4 else self.every
-        if self.every == 1 or self._t % group < 3:
-            state = {n: _numpy(p).copy() for n, p in self.model.named_parameters()}
-            self._snapshots.append(state)
+        if self.every < 4 or self._t <= 20 or self._t % self.every < 3:
+            self._seen.append(self._auditor.add(self._auditor.net.flat(self.model.state_dict()), self._t))
             self.steps.append(self._t)
-            self.charges.append(charges(state)[0])
+
+    @property
+    def charges(self):
+        return np.array([x[0] for x in self._seen])
+
+    @property
+    def s(self):
+        return np.array([x[1] for x in self._seen])
+
+    @property
+    def d(self):
+        return np.array([x[2] for x in self._seen])
+
+    def now(self):
+        """The Audit of the steps so far; three looks at least."""
+        return self._auditor.verdict()
 
     def __enter__(self):
         import torch
@@ -702,9 +764,8 @@ class watch:
     def __exit__(self, kind, value, trace):
         for cls, step in self._patched:
             cls.step = step
-        self.charges = np.array(self.charges)
-        if kind is None and len(self._snapshots) >= 3:
-            self.audit = audit(self._snapshots, self.steps)
+        if kind is None and len(self.steps) >= 3:
+            self.audit = self.now()
 
 
 if __name__ == "__main__":
