@@ -7,6 +7,7 @@
 #   make quick           the same in a minute, smaller make check      sanitizers, C++17, both precisions, macros
 #   make ledger REFERENCE=DIR [MNIST=DIR]   every published number against ours, tables/ledger.md
 #   make replicate SEEDS=100    the paper's protocols on fresh seeds, tables/replication.md; resumes
+#   make mutants COUNT=100 SEED=1   faults put into clb.h, one at a time: the share that the tests notice
 #   make bench           speed against the peers installed
 #   make page            build/page.html: the laws, live in a browser (clang with wasm32, wasm-ld)
 #   make install PREFIX=/usr/local DESTDIR=            make clean
@@ -46,7 +47,7 @@ PROGRAMS := $(EXAMPLES:examples/%.c=$(BUILD)/%)
 TESTBINS := $(TESTS:tests/%.c=$(BUILD)/%)
 TOOLS    := $(patsubst tools/%.c,$(BUILD)/%,$(sort $(wildcard tools/clb_*.c)))
 
-.PHONY: page all examples tests test tables quick readme replicate ledger check bench install uninstall clean
+.PHONY: page all examples tests test tables quick readme replicate ledger check mutants bench install uninstall clean
 .DELETE_ON_ERROR:
 
 all: examples $(TOOLS)
@@ -130,6 +131,9 @@ ledger: all
 
 check: tests
 	sh tests/build.sh
+
+mutants:
+	COUNT=$(or $(COUNT),100) SEED=$(or $(SEED),1) sh tests/mutants.sh
 
 bench:
 	sh tests/bench.sh

@@ -1,16 +1,19 @@
-/* clb.h - v0.2.0 - conservation laws and their breaking in neural network training
+/* clb.h - v0.2.0 - conservation laws of neural network training, and how training breaks them
  *
- * A bias-free ReLU net under gradient flow keeps C_l = |W_{l+1}|^2 - |W_l|^2. Gradient descent with
- * step eta breaks it by exactly eta^2 S(eta), S = sum_t |G_{l+1}|^2 - |G_l|^2. This header has the
- * networks, the training, the curvature, the eigensolvers and the theory around that sentence; the
- * examples beside it redo the 23 experiments of arXiv 2604.07405 on their published random draws,
- * and ten of arXiv 2606.05219.
- * C99 and C++17, libc and libm, nothing else. Define CLB_IMPLEMENTATION in exactly one file.
- * E1 to E23 are the experiments of arXiv 2604.07405, M1 to M10 those of arXiv 2606.05219; eq. (4),
- * Theorem 2 and the like are numbered as in the first of these papers.
+ * A ReLU net without biases that follows its gradient continuously (gradient flow) never changes
+ * the difference C_l = |W_{l+1}|^2 - |W_l|^2 between the squared norms of two neighbouring layers.
+ * Gradient descent takes steps of size eta and changes it by exactly eta^2 S, where S sums
+ * |G_{l+1}|^2 - |G_l|^2 over the steps and G_l is the gradient of layer l.
+ * This header has the networks, the training, the Hessian, the eigensolvers and the theory needed
+ * to measure and predict that change. The examples beside it repeat the experiments of two papers
+ * with the same random numbers: E1 to E23 of arXiv 2604.07405, M1 to M10 of arXiv 2606.05219.
+ * Numbers such as eq. (4) and Theorem 2 are those of the first paper.
+ *
+ * C99 and C++17. Needs libc and libm, nothing else. Define CLB_IMPLEMENTATION in exactly one file.
  * Free software: MIT licence or public domain, as you like (text at the end of this file).
  *
- * CONTENTS    grep -n '@S' clb.h prints the map; implementation tag = interface tag + 20
+ * CONTENTS    Search for "@S14" to reach the interface of section 14, for "@S34" (20 more) to
+ *             reach its implementation. grep -n '@S' clb.h lists all.
  *   @S00 manual                     @S15 matrix kernels            @S22 statistics
  *   @S10 configuration, status      @S16 networks and losses       @S23 pathways
  *   @S11 platform, instruction set  @S17 curvature                 @S25 edge of stability
@@ -55,58 +58,62 @@
  *   how good is it?          clb_evaluate: loss and accuracy on any data set
  *   use it                   clb_predict, clb_probabilities, clb_classify
  *   keep it                  clb_net_save and clb_net_load, one file
- *   is the law kept?         clb_trace_drift against eta^2 trace.S, after clb_train
- *   how sharp is the loss?   clb_train_watched: sharpness and 2/eta along a training
+ *   is the law kept?         after clb_train: compare clb_trace_drift with eta^2 trace.S
+ *   how sharp is the loss?   clb_train_watched: largest Hessian eigenvalue and 2/eta while training
  *   Hessian eigenvalues      clb_pass_init, clb_curv_init, clb_curv_at, clb_lanczos
  *
- *   Each can be replaced by its parts: clb_grad and your own update for clb_train, clb_forward and
- *   clb_backward for a loss of your own, clb_hvp for your own eigensolver.
+ *   Each of these is made of public parts that you can combine in another way: clb_grad and an
+ *   update of your own in place of clb_train, clb_forward and clb_backward for a loss of your own,
+ *   clb_hvp for an eigensolver of your own.
  *
  * 3  THE OBJECTS
  *
- *   Structs are transparent: you declare them, an _init or _load function fills them, you may read
- *   every member, and the _free function releases what they own. Freeing a zeroed or freed struct
- *   does nothing. A function that fails leaves its result zeroed.
+ *   You declare a struct, a function whose name ends in _init or _load fills it, and the function
+ *   that ends in _free releases its memory. You may read every member. Freeing a struct of zeros,
+ *   or a struct twice, does nothing. After a failure the struct to be filled holds zeros.
  *
- *   clb_data    inputs X [n][d], labels y [n]. Owns its arrays, unless it is a view of yours.
+ *   clb_data    inputs X [n][d] and labels y [n]. Owns its arrays, unless it is a view of yours.
  *   clb_net     widths, activation, and all parameters in one array theta. Owns them.
- *   clb_pass    one net evaluated on one data set: all activations and their gradients.
- *               Borrows net and data: both must live, at the same address, until clb_pass_free.
- *   clb_curv    the curvature of the loss at one theta: products with the Hessian. Borrows the
- *               pass; everything it says belongs to the last clb_curv_at.
- *   clb_linop   a symmetric matrix that can only be multiplied by. Every eigensolver takes one.
- *               Borrows what it was made from (clb_hessian_op: the curv) and owns nothing.
- *   clb_trace   what a training leaves behind. Owns its arrays, borrows nothing.
- *   clb_rng     a random generator; a plain value, copy it to repeat its draws.
+ *   clb_pass    one net evaluated on one data set: activations of all layers and their gradients.
+ *               Keeps pointers to net and data: do not free or move them before clb_pass_free.
+ *   clb_curv    curvature: products with the Hessian of the loss, at the weights of the last call
+ *               of clb_curv_at. Keeps a pointer to its pass.
+ *   clb_linop   a symmetric matrix of which only products with vectors are known. What every
+ *               eigensolver takes. Owns nothing: clb_hessian_op(&curv) needs curv as long as it is
+ *               used.
+ *   clb_trace   the record of a training: losses, norms, drift. Owns its arrays, points to no other
+ *               object.
+ *   clb_rng     a random generator. A plain value: copy it, and the copy draws the same numbers.
  *
- *   clb_predict, clb_classify and clb_evaluate need no pass: they borrow only during the call.
- *   Order of freeing: curv, pass, then net and data.
+ *   clb_predict, clb_classify and clb_evaluate need no pass and keep no pointer.
+ *   Free in this order: curv, pass, then net and data.
  *
  *   Weights     clb_net_weights(&net, l, &rows, &columns) points at W_l, l = 1..L, row-major:
- *               entry [i * columns + j] leads from input j to unit i. clb_net_biases likewise.
- *               Both may be written to. net.theta is all of them in a row.
- *   Threads     The library starts none and has no shared state that changes, except the choice of
- *               instruction set (clb_isa_set), which is made before threads start. Calls in several
- *               threads are fine as long as each thread has its own pass, curv and generator; a net
- *               or a data set that nobody changes may be shared.
- *   Compiling   One file that includes the implementation takes some seconds to compile at -O2;
- *               section 6 says how to pay that once.
+ *               entry [i * columns + j] is the weight from input j to unit i. clb_net_biases gives
+ *               b_l. You may write to both. net.theta has all of them, one layer after the other.
+ *   Threads     The library starts no threads, except where clb_train_opts.threads asks for them.
+ *               Its only shared state is the choice of instruction set (clb_isa_set): make it
+ *               before you start threads. You may call it from several threads if each has a pass,
+ *               a curv and a generator of its own. Threads may share a net or a data set as long as
+ *               none of them changes it.
+ *   Compiling   The whole implementation takes seconds to compile at -O2; section 6 says how to pay
+ *               that once.
  *
  * 4  STEP BY STEP    (status checks left out; whole programs in examples/)
  *
  *   A classifier on my CSV file                                        examples/classify_csv.c
  *     1. clb_data_csv_load(&all, "my.csv", NULL, &error): the last column is the label, words or
- *        numbers; options name another one or leave columns out. error.text says what it stumbled
- *        over, and where.
- *     2. clb_data_split(&all, &rng, 0.2, &train, &valid): a fifth of the rows is held out.
+ *        numbers; options name another one or leave columns out. If it fails, error.text gives the
+ *        line, the column and the reason.
+ *     2. clb_data_split(&all, &rng, 0.2, &train, &valid): a fifth of the rows is kept aside.
  *     3. clb_scaler_fit(&scaler, &train), then clb_scaler_apply to train and to valid.
  *     4. size_t widths[] = { train.d, 32, train.K };  clb_net_init(&net, widths, 3, &shape, &rng)
  *        with shape.bias = -1.
  *     5. opts.ce = CLB_CE;  opts.optimizer = CLB_ADAM;  opts.early = &early;  early.data = &valid;
  *        clb_train(&net, &train, 0.01, 2000, &opts, NULL)
  *     6. clb_evaluate(&net, &valid, CLB_CE, &loss, &accuracy)
- *     7. clb_scaler_fold(&scaler, &net): the net takes raw rows from now on.
- *        clb_net_save(&net, "my.npz"), one day clb_net_load, then clb_classify(&net, X, n, label);
+ *     7. clb_scaler_fold(&scaler, &net): from here on the net takes rows that are not scaled.
+ *        clb_net_save(&net, "my.npz"). Later: clb_net_load, then clb_classify(&net, X, n, label);
  *        all.names[label[i]] is the word.
  *
  *   Sharpness against 2/eta                                            examples/watch_sharpness.c
@@ -126,69 +133,75 @@
  *     loss = my_loss(f, df);                             // df: your dLoss/df [n][K]
  *     clb_backward(&pass, NULL, df, grad);               // the gradient, P numbers
  *     clb_axpy(net.P, -eta, grad, net.theta);            // a step of gradient descent
- *     clb_check_grad tells whether df is the derivative of the loss.
+ *     clb_check_grad compares grad with differences of the loss: is df its derivative?
  *
  * 5  WHAT IT DOES NOT DO
  *
- *   No convolutions, no attention, no automatic differentiation, no GPU, no threads but those
- *   that clb_train_opts.threads asks for (or run several trainings side by side: nothing is shared
- *   but read-only tables). No training beyond one machine's memory.
+ *   No convolutions, no attention, no automatic differentiation, no GPU, no data that do not fit
+ *   into memory, no training across machines.
  *
- * 6  OPTIONS    each is a build that the checks make; none is needed
+ * 6  OPTIONS    Macros, defined before the include. None is needed.
  *
- *   CLB_IMPLEMENTATION      in one .c or .cpp file before the include; repeating it is harmless
- *   CLB_DECLARATIONS_ONLY   declarations even if CLB_IMPLEMENTATION is defined: the implementation
- *                           is another object's (see below)
- *   CLB_STATIC              every function static: a private copy for this file, of which only
- *                           what the file uses is compiled: half the time for a small program
- *   CLB_SINGLE              clb_real is float, not double; sums, eigenvalues and theory stay double
- *   CLB_MALLOC(n)  CLB_REALLOC(p, n)  CLB_FREE(p)      all three or none
- *   CLB_API                 before every public function: __declspec(dllexport) in a DLL,
- *                           __declspec(dllimport) in its users; default nothing
- *   CLB_HEADER_NAME         "other.h" if this file has another name: it includes itself
- *   CLB_ASSERT(x)           a caller's broken promise (layer out of range, ...); default assert
- *   CLB_NO_SIMD             scalar code only          CLB_NO_AVX512   at most AVX2
- *   CLB_NO_FMA              products rounded before they are added: a contract of its own
- *   CLB_NO_STDIO            no FILE * anywhere        CLB_ALLOW_FAST_MATH   gives up section 7
- *   CLB_FREESTANDING        for machines without a C library, and for WebAssembly: includes only
- *                           <float.h>, <limits.h>, <stdarg.h>, <stddef.h>, <stdint.h>. Scalar, no
- *                           FILE *, no environment, no weight files (S26), no assert; required are
- *                           CLB_MALLOC, CLB_REALLOC and CLB_FREE. The linker, or macros of
- *                           these names defined before the include, supply memcpy, memmove,
- *                           memset, memcmp, strlen, strchr, qsort, sqrt, fabs, floor, ceil, round,
- *                           fmin, fmax, frexp, ldexp, fmaf and, without CLB_NO_FMA, fma.
- *   At run time: environment CLB_ISA=scalar|avx2|avx512|neon, or clb_isa_set().
+ *   CLB_IMPLEMENTATION      in one .c or .cpp file: the functions themselves, not only their
+ *                           declarations. Defining it twice in one file is harmless.
+ *   CLB_DECLARATIONS_ONLY   overrides CLB_IMPLEMENTATION: the functions come from another object
+ *                           file (see below)
+ *   CLB_STATIC              every function static: this file has its own copy of the functions it
+ *                           uses. Halves the compile time of a small program.
+ *   CLB_SINGLE              weights and data are float; sums, eigenvalues and theory stay double
+ *   CLB_MALLOC(n)  CLB_REALLOC(p, n)  CLB_FREE(p)      your allocator; define all three or none
+ *   CLB_API                 stands before every public function, for a DLL: __declspec(dllexport)
+ *                           when you build it, __declspec(dllimport) when you use it
+ *   CLB_HEADER_NAME         "other.h" if you rename this file, because it includes itself
+ *   CLB_ASSERT(x)           called where your code breaks a rule (a layer that does not exist);
+ *                           default assert
+ *   CLB_NO_SIMD             no vector instructions    CLB_NO_AVX512   none beyond AVX2
+ *   CLB_NO_FMA              a*b + c rounds twice, as without fused multiply-add: other bits than
+ *                           those of section 7, and the same everywhere
+ *   CLB_NO_STDIO            no FILE * and no file functions
+ *   CLB_ALLOW_FAST_MATH     compile in spite of -ffast-math; section 7 no longer holds
+ *   CLB_FREESTANDING        for machines without a C library, and for WebAssembly. Includes only
+ *                           <float.h>, <limits.h>, <stdarg.h>, <stddef.h> and <stdint.h>. No vector
+ *                           instructions, files, environment, weight files (S26) or assert. You
+ *                           must define CLB_MALLOC, CLB_REALLOC and CLB_FREE. These functions have
+ *                           to come from the linker or from macros: memcpy, memmove, memset,
+ *                           memcmp, strlen, strchr, qsort, sqrt, fabs, floor, ceil, round, fmin,
+ *                           fmax, frexp, ldexp, fmaf and, without CLB_NO_FMA, fma.
+ *   When the program runs: the environment variable CLB_ISA=scalar|avx2|avx512|neon, or
+ *   clb_isa_set(), chooses the instruction set.
  *
- *   The implementation takes seconds to compile. Compile it once, in a file that never changes, and
- *   include the header without CLB_IMPLEMENTATION everywhere else:
+ *   To compile the implementation only once, give it a file that never changes, and include the
+ *   header without CLB_IMPLEMENTATION everywhere else:
  *     clb.c     #define CLB_IMPLEMENTATION
  *               #include "clb.h"
  *     cc -O2 -c clb.c && cc -O2 -o program program.c clb.o -lm
- *   A program that stands alone (it defines CLB_IMPLEMENTATION) links with such an object too:
+ *   A program that defines CLB_IMPLEMENTATION itself, as the examples do, can use that object too:
  *     cc -O2 -DCLB_DECLARATIONS_ONLY -o e05 examples/e05_drift_scaling.c clb.o -lm
- *   Macros that change types or behaviour (CLB_SINGLE, CLB_NO_STDIO, ...) are alike in all files.
+ *   Define macros that change types or functions (CLB_SINGLE, CLB_NO_STDIO, ...) in all files or in
+ *   none.
  *
  * 7  NUMERICAL CONTRACT
  *
  *   The same program gives the same bits on every instruction set, compiler, optimisation level and
- *   number of threads, because the order of operations is part of what a function is:
- *     matrix product    c = 0, then for k ascending c = fma(a_ik, b_kj, c): tiles change nothing
- *     sums, norms       16 lanes, lane l takes elements l, l+16, ... by fma; then the tree
- *                       8, 4, 2, 1; in double
- *     exp, log, tanh .. our own (S12), one sequence of operations for scalars and vectors
- *     contraction       switched off in this file: a fused multiply-add happens only where
- *                       it is written
- *     linear nets       under squared loss, full batch, train on sufficient statistics
- *                       (clb_train): other roundings than clb_grad has, the same everywhere
+ *   number of threads. For this, each function fixes the order of its operations:
+ *     matrix product    c = 0, then c = fma(a_ik, b_kj, c) for k = 0, 1, 2, ...
+ *     sums, norms       in double, as 16 partial sums: element j goes to sum j mod 16, by fma. At
+ *                       the end sum l + 8 is added to sum l, then l + 4, l + 2, l + 1.
+ *     exp, log, tanh .. our own (S12), the same operations for one number and for a vector
+ *     a*b + c           is fused into one operation only where the source says fma: this file
+ *                       switches off what compilers do by themselves
+ *     linear nets       with squared loss and full batch train in another, faster way (see
+ *                       clb_train), whose rounding differs from that of clb_grad, but not between
+ *                       machines
  *   What breaks it
  *     refused by #error   -ffast-math, -funsafe-math-optimizations, -fassociative-math,
  *                         -freciprocal-math, -fno-signed-zeros (gcc), -ffinite-math-only,
  *                         -fsingle-precision-constant, x87 arithmetic; MSVC /fp:fast
  *     seen at run time    clang's -ffp-contract=fast, -funsafe-math-optimizations and its parts,
- *                         flush-to-zero, another rounding mode: clb_selftest() returns
- *                         CLB_ECONTRACT and clb_build_info() says "contract broken"
- *     CLB_ALLOW_FAST_MATH switches the first kind off and keeps the second
- *   Numbers from other code (your own a*b+c, your libm) are yours to keep in order.
+ *                         flushing small numbers to zero, another rounding mode: clb_selftest()
+ *                         returns CLB_ECONTRACT and clb_build_info() says "contract broken"
+ *     With CLB_ALLOW_FAST_MATH nothing is refused; clb_selftest still tells.
+ *   The promise is about this library. Your own a*b + c and your libm may differ between machines.
  *   CLB_RESULTS_VERSION is raised whenever any output bit of the library changes.
  *
  * 8  WHERE IS ...
@@ -196,59 +209,62 @@
  *   statement                    function                                 test        example
  *   Theorem 1  eq. (1) (9)-(11)  clb_charge, clb_identity_residual        t_laws.c    E1, E2
  *   Theorem 2  eq. (2) (3) (13) (14)  clb_trace.S, clb_drift_step         t_laws.c    E3, E4
- *   Theorem 2' eq. (12)          infinite width; what is left of it: clb_rescale  t_flow.c   E28
+ *   Theorem 2' eq. (12)          none: it is about nets of infinite width
  *   Theorem 3  eq. (15)-(17)     clb_linear_modes, clb_fit_power          t_theory.c  E5, E9
  *   Theorem 4  eq. (4) (18) (19) clb_crossover, clb_spectrum_sum          t_theory.c  E5, E8, E12
  *   Theorem 5  eq. (5) (23)-(25) clb_linear_modes                         t_theory.c  E20, E21
  *   Theorem 6  eq. (6) (7) (20)-(22)  clb_compression_bounds              t_theory.c  E16, E18
  *   Proposition 7  eq. (8) (26) (27)  clb_fit_exponential, clb_fit_tau    t_stats.c   E23
  *   Theorem 8                    clb_phase, clb_gates                     t_net.c     E15, E19, E22
- *   two points, drift at the edge  clb_two_point_residual, clb_rod_charge t_edge.c    docs/edge.md
- *   certified eigenvalues        clb_certify, clb_hessian_error           t_edge.c
- *   multi-pathway nets           clb_path_mode_step, clb_path_sharpness, clb_path_leaf t_pathways.c  M1-M10
+ *   drift at the edge of stability  clb_two_point_residual, clb_rod_charge  t_edge.c  docs/edge.md
+ *   proven eigenvalue bounds     clb_certify, clb_hessian_error           t_edge.c
+ *   nets of several pathways     clb_path_mode_step, clb_path_sharpness   t_pathways.c  M1-M10
  *
  * 9  COOKBOOK    (status checks left out)
  *
- *   Is a law kept by my net?    clb_train(&net, &data, eta, T, NULL, &tr);  clb_trace_drift(&tr, l)
- *                               against eta * eta * tr.S[l-1]; with momentum, Adam, decay:
- *                               tr.predicted[l-1]
- *   Gradient flow itself        clb_flow(&net, &data, time, ...): adaptive steps; with rescaling
- *                               every per-neuron law holds to rounding
+ *   Does my net keep a law?     clb_train(&net, &data, eta, T, NULL, &tr): clb_trace_drift(&tr, l)
+ *                               equals eta * eta * tr.S[l-1] for gradient descent without biases.
+ *                               In all cases but Adam clb_trace_law_drift(&tr, l) equals
+ *                               tr.predicted[l-1].
+ *   Follow the gradient flow    clb_flow(&net, &data, time, ...), with adaptive steps. With rescale
+ *                               the charge of every neuron stays constant up to rounding.
  *   Find the edge of stability  clb_pass_init(&pass, &net, &data, CLB_CE);
  *                               clb_curv_init(&curv, &pass);  clb_curv_at(&curv, NULL);
- *                               clb_sharpness(&curv, NULL, &top, NULL);  2 / top
- *   Top eigenvalues without H   clb_linop H = clb_hessian_op(&curv);
- *                               clb_lanczos(&H, 10, NULL, &eigs);
- *   The whole spectrum          clb_hessian(&curv, H, P);  clb_eigh(P, H, P, values, NULL);
+ *                               clb_sharpness(&curv, NULL, &top, NULL);  the edge is eta = 2 / top
+ *   Largest eigenvalues         clb_linop H = clb_hessian_op(&curv);
+ *                               clb_lanczos(&H, 10, NULL, &eigs); the matrix is never stored
+ *   All eigenvalues             clb_hessian(&curv, H, P);  clb_eigh(P, H, P, values, NULL);
  *   Spectral density            clb_slq(&H, &rng, NULL, &quadrature);
- *   Predict the drift           clb_linearised(&curv, eta, T, NULL, S);  or, as published,
+ *   Predict the drift           clb_linearised(&curv, eta, T, NULL, S);  or by the paper's formula
  *                               clb_crossover_modes(&curv, lambda, c);
  *                               clb_crossover(P, lambda, c, eta, T, NULL)
- *   Watch a quantity            an observer in clb_train_opts: every k steps, at a list, log-spaced
+ *   Watch a quantity            an observer in clb_train_opts: called every k steps, at listed
+ *                               steps, or at steps evenly spaced in log t
  *   Which method made weights?  clb_tensors_load, clb_chain_find, clb_chain_theta for each step,
  *                               then clb_audit_run(&audit, &net, theta, count, NULL); audit.text
- *   My own data                 clb_data_csv_load, clb_data_npy_load, clb_data_idx_load (MNIST)
- *   My own allocator            define CLB_MALLOC, CLB_REALLOC, CLB_FREE before the implementation
- *   Is it the vector code?      CLB_ISA=scalar ./program  must print the same
+ *   Read data                   clb_data_csv_load, clb_data_npy_load, clb_data_idx_load (MNIST)
+ *   Use my own allocator        define CLB_MALLOC, CLB_REALLOC, CLB_FREE before the implementation
+ *   Is the vector code wrong?   CLB_ISA=scalar ./program  must print the same
  *
  * 10 ERRORS AND LIMITS
  *
- *   Functions that can fail return clb_status (0 is CLB_OK; clb_strerror has the text) and leave
- *   nothing allocated. Those with most to say also tell names and values, if asked:
+ *   Functions that can fail return a clb_status. 0 is CLB_OK, and clb_strerror gives the text of
+ *   the others. After a failure nothing stays allocated. Some functions also name the argument and
+ *   its value, if you give them a clb_error:
  *       clb_error error;
  *       if (clb_data_csv_load(&data, path, &opts, &error)) puts(error.text);
- *   The error belongs to the caller; the library keeps none, so threads do not disturb each other.
- *   A training that diverges returns CLB_EDIVERGED with a valid trace up to the step at which it
- *   did. Functions that return a double return NaN where the value is undefined. The library never
- *   prints and never exits. A broken promise of the caller's code (a layer beyond L, say) fails an
- *   assertion, CLB_ASSERT; data never do.
- *   In float, |W|^2 ~ 20 is known to 4e-6: drifts below 1e-4 are noise; measure them in double. At
- *   and beyond the edge of stability trajectories of deep nets are chaotic: compare what they end
- *   in, not digits.
- *   Lanczos reports residual, bound and flag for each pair; a flag of 0 means what it says.
- *   Memory: clb_net_bytes, clb_pass_bytes, clb_train_bytes, clb_curv_bytes, clb_hessian_bytes,
- *   clb_lanczos_bytes, ... tell what a call will allocate. A step of a training or of Lanczos
- *   allocates nothing. A thread needs 96 KiB of stack (large matrix products).
+ *   The library keeps no error of its own, so threads do not disturb each other.
+ *   A training that diverges returns CLB_EDIVERGED, and its trace is valid up to that step.
+ *   Functions that return a double return NaN where the value is undefined. The library never
+ *   prints and never exits. Bad data are always a status. A mistake that only the program itself
+ *   can make (layer 7 of a net of 2) fails the assertion CLB_ASSERT.
+ *   In float, |W|^2 ~ 20 is known to 4e-6. A drift below 1e-4 is then noise: measure it in double.
+ *   Beyond the edge of stability the weights of deep nets depend chaotically on every rounding:
+ *   compare statistics of such runs, not their digits.
+ *   Lanczos reports for each eigenvalue the residual, an error bound, and whether it converged.
+ *   Memory: functions that end in _bytes (clb_net_bytes, clb_pass_bytes, clb_train_bytes,
+ *   clb_curv_bytes, clb_hessian_bytes, clb_lanczos_bytes, ...) tell what a call will allocate. A
+ *   step of a training or of Lanczos allocates nothing. Large matrix products use 96 KiB of stack.
  *
  * 11 GLOSSARY
  *
@@ -256,9 +272,14 @@
  *   W_l [m_l][m_{l-1}]  net.theta + net.w[l]      G_l   gradient at the same offset
  *   q_l = |W_l|^2       trace.q                   g_l = |G_l|^2  trace.g
  *   C_l                 clb_charge                S_l   trace.S
- *   lambda_k, v_k, c_k  eigenvalues, vectors, mode coefficients of the Hessian
+ *   charge              a quantity that gradient flow conserves, such as C_l
+ *   drift               change of a charge during a training
+ *   sharpness           largest eigenvalue of the Hessian of the loss
+ *   edge of stability   eta sharpness = 2: above it gradient descent on a quadratic loss diverges
+ *   lambda_k, v_k, c_k  eigenvalues and eigenvectors of the Hessian; weight of mode k in S
  *   f                   eta lambda_max/2          kappa_0   (|G_2|^2 - |G_1|^2)/|G|^2
  *   mu, kbar            clb_trace_energy: drift = kbar eta DL mu
+ *   [n][d]              an array of n rows of d numbers, one row after the other
  *
  * 12 HISTORY
  *

@@ -8,7 +8,8 @@
  *   TEST_MAIN(tests)
  *
  * ./t_x           run all        ./t_x sum net    only tests whose names contain a word
- * ./t_x -l        list names     ./t_x -x         stop at the first failing test
+ * ./t_x =t_sum    only this one  ./t_x -l         list names
+ * ./t_x -x        stop at the first failing test
  *
  * A failing check prints file:line, what was compared, the note in force and the command to
  * repeat, and ends its test (from any depth of calls, not from inside a parallel region).
@@ -116,7 +117,8 @@ static int test_wanted(const char *name, int argc, char **argv)
 {
     int words = 0;
     for (int i = 1; i < argc; ++i)
-        if (argv[i][0] != '-') { ++words; if (strstr(name, argv[i])) return 1; }
+        if (argv[i][0] == '=') { ++words; if (!strcmp(name, argv[i] + 1)) return 1; }
+        else if (argv[i][0] != '-') { ++words; if (strstr(name, argv[i])) return 1; }
     return words == 0;
 }
 
