@@ -189,4 +189,33 @@ KIT_FN void kit_interval(kit_summary_item *s, double standard_error, double lo, 
 }
 KIT_FN void kit_printed(kit_summary_item *s, double published) { s->published = published; }
 
+/* A headline number that is a statistic of the seeds (R of their means, say), with its 95 % interval
+ * from 10,000 bootstrap samples of them. Excluded, always and nothing else: samples in which the
+ * statistic is not finite, because the runs that it needs diverged. `statistic` gets seed numbers in
+ * 0..seeds-1, first all in order. No seed: NaN. */
+KIT_FN kit_summary_item *kit_summary_of_seeds(kit *x, const char *name, size_t seeds,
+                                              clb_statistic_fn statistic, void *context)
+{
+    clb_bootstrap_opts opts = { 10000, 0.95, 0 };
+    clb_interval i = { KIT_NAN, KIT_NAN, KIT_NAN, KIT_NAN, 0 };
+    kit_summary_item *item;
+    clb_status status = seeds ? clb_bootstrap(seeds, statistic, context, &opts, &i) : CLB_OK;
+    if (status == CLB_ENOMEM) kit_die(KIT_MEMORY, "out of memory");
+    item = kit_summary(x, name, i.value);
+    if (seeds > 1) kit_interval(item, i.se, i.lo, i.hi);
+    return item;
+}
+/* The same for the mean of one number a seed. */
+KIT_FN double kit_mean_of_drawn(void *values, size_t n, const uint32_t *index)
+{
+    const kit_list *v = (const kit_list *)values;
+    double sum = 0;
+    for (size_t i = 0; i < n; ++i) sum += v->at[index[i]];
+    return sum / (double)n;
+}
+KIT_FN kit_summary_item *kit_summary_mean(kit *x, const char *name, kit_list values)
+{
+    return kit_summary_of_seeds(x, name, values.n, kit_mean_of_drawn, &values);
+}
+
 #endif /* KIT_TABLES_H */
