@@ -67,14 +67,52 @@ expect 0 "^7 part=training seed=2 lr=6" "$LAB" train $sweep --list
 expect 0 "first order in the step" "$LAB" train --csv "$work/data.csv" --activation tanh --steps 20 --out "$work/t"
 $LAB train --csv "$work/data.csv" --optimizer adam --lr 0.1 --steps 900 --patience 2 --out "$work/t" -q
 expect 0 "Stopped early" cat "$work/t/LAB.json"
-for how in "--optimizer heavy-ball --decay 0.001" "--optimizer nesterov --decoupled 0.01 --bias" \
+for how in "--optimizer heavy-ball --decay 0.001" "--optimizer nesterov --decoupled 0.01 --bias yes" \
     "--batch 7 --schedule cosine --warmup 5" "--clip 0.5 --activation leaky" "--generate xor"; do
     data="--csv $work/data.csv"
     case $how in --gen*) data= ;; esac
     expect 0 "The law is kept" "$LAB" train $data $how --lr 0.1 --widths 6,6 --steps 80 --fast --out "$work/t"
 done
+expect 0 "stairs warm-up 9" "$LAB" train --csv "$work/data.csv" --schedule constant,cosine,stairs --warmup 0,9 \
+    --stairs 20 --factor 0.5 --lr 0.1 --steps 60 --fast --out "$work/t"
+expect 0 "The law is kept" cat "$work/t/LAB.html"
+expect 0 "biases rates 1x0.5" "$LAB" train --csv "$work/data.csv" --rates 1,1/1,0.5 --bias no,yes --lr 0.1 --steps 60 \
+    --fast --out "$work/t"
+expect 0 "The law is kept" cat "$work/t/LAB.html"
+expect 0 "clip 0.01" "$LAB" train --csv "$work/data.csv" --clip 0,0.01 --lr 0.1 --steps 60 --fast --out "$work/t"
+[ "$(sed -n 3p "$work/t/LAB_0.csv" | cut -d, -f2)" != "$(sed -n 3p "$work/t/LAB_1.csv" | cut -d, -f2)" ] ||
+    { echo "FAIL: clipping changes nothing"; failed=1; }
+expect 2 "a set has 3 numbers, a net 2 layers" "$LAB" train --csv "$work/data.csv" --rates 1,1,1
+expect 2 "bad value 'ramp' for --schedule" "$LAB" train --csv "$work/data.csv" --schedule ramp
+(echo "a,b,c,d,kind" && cat "$work/data.csv") >"$work/headed.csv"
+expect 0 "48 rows to train on" "$LAB" train --csv "$work/headed.csv" --steps 2 --fast --out "$work/t"
+expect 3 "line 1, column 1: 'a' is no number" "$LAB" train --csv "$work/headed.csv" --no-header --steps 2
+
+# logs of other programs over the curves: our own traces, named columns behind a #, and what is wrong with a log
+printf '# epoch loss val_loss acc lr sharpness drift\n0 1.1 1.2 .3 0.1 2 0\n# a note\n30 .5 nan .8 .1 4 1e-3\n' \
+    >"$work/other.log"
+expect 0 "The law is kept" "$LAB" train --csv "$work/data.csv" --lr 0.1 --steps 30 --fast --out "$work/t" \
+    --log "$work/other.log,$work/one/LAB_0.csv"
+expect 0 "Grey marks: the logs" cat "$work/t/LAB.html"
+for panel in '>other.log<' '>LAB 0.csv<'; do
+    [ "$(grep -o "$panel" "$work/t/LAB_runs.svg" | wc -l)" -eq 4 ] || { echo "FAIL: $panel is not in four panels"; failed=1; }
+done
+printf 'loss,acc\n1,2\n' >"$work/bad.log"
+expect 3 "names no column of steps" "$LAB" train --csv "$work/data.csv" --log "$work/bad.log"
+printf 'step,loss\n1,2\n2,x\n' >"$work/bad.log"
+expect 3 "line 3: 'x' is no number" "$LAB" train --csv "$work/data.csv" --log "$work/bad.log"
+printf 'step,loss\n1,2\n2\n' >"$work/bad.log"
+expect 3 "line 3: fewer fields" "$LAB" train --csv "$work/data.csv" --log "$work/bad.log"
+printf 'step,loss\n1,2,3\n' >"$work/bad.log"
+expect 3 "line 2: more fields" "$LAB" train --csv "$work/data.csv" --log "$work/bad.log"
+expect 3 "No such file" "$LAB" train --csv "$work/data.csv" --log "$work/none.log"
+
 expect 0 "sharpness" "$LAB" spectrum "$work/LAB_0.npz" --csv "$work/data.csv"
 expect 0 "memory" "$LAB" spectrum "$work/LAB_0.npz" --csv "$work/data.csv" --dry-run
+expect 0 "certified   in" "$LAB" spectrum "$work/LAB_0.npz" --csv "$work/data.csv" --loss mse
+expect 0 '"certified_upper": ' "$LAB" spectrum "$work/LAB_0.npz" --csv "$work/data.csv" --loss mse --json -
+expect 4 "cannot write" "$LAB" spectrum "$work/LAB_0.npz" --csv "$work/data.csv" --json "$work/none/s.json"
+expect 4 "cannot write" "$LAB" predict "$work/LAB_0.npz" --csv "$work/data.csv" --json "$work/none/p.json"
 expect 0 "valid" "$LAB" predict "$work/LAB_0.npz" --csv "$work/data.csv" --steps 20
 expect 3 "neither NPY" "$LAB" spectrum "$work/data.csv" --csv "$work/data.csv"
 expect 3 "runs past the end" "$LAB" spectrum tests/fuzz/corpus/bad_cut.safetensors --csv "$work/data.csv"

@@ -38,21 +38,23 @@ typedef struct lab_options {
     int         command;
     const char *file[FILES + 1];
     size_t      files;
-    const char *csv, *npy, *npz, *idx, *generate, *json, *expect;
+    const char *csv, *npy, *npz, *idx, *generate, *json, *expect, *log;
     clb_csv_opts csv_opts;
     clb_net_opts net;
     double      ce;                                       /* of the first loss */
-    int         dry_run, quiet, middle, renumber, help, bias;
+    int         dry_run, quiet, middle, renumber, help;
     size_t      k, steps, probes, seed;
     lab_numbers lr;
     /* train */
     kit_settings set;
-    lab_words   loss, activation, optimizer;
+    lab_words   loss, activation, optimizer, schedule, bias;
     lab_shape   shape[LIST];
-    size_t      shapes, looks, warmup, patience;
-    lab_numbers momentum, l2, decoupled, batch, spectrum_at;
-    double      validate, clip;
-    int         schedule, raw, fast;
+    size_t      shapes, looks, stairs;
+    lab_numbers momentum, l2, decoupled, batch, warmup, clip, patience, spectrum_at;
+    lab_numbers rates[LIST];                              /* of the layers, a set a sweep value */
+    size_t      rates_n;
+    double      validate, factor;
+    int         raw, fast;
 } lab_options;
 
 static const char *const lab_losses[] = { "mse", "ce", NULL };
@@ -61,7 +63,8 @@ static const char *const lab_activations[] = { "relu", "identity", "leaky", "tan
 static const clb_activation lab_activation[] = { CLB_RELU, CLB_IDENTITY, CLB_LEAKY_RELU, CLB_TANH,
                                                  CLB_SIGMOID, CLB_SOFTPLUS, CLB_GELU };
 static const char *const lab_optimizers[] = { "gd", "heavy-ball", "nesterov", "adam", NULL };
-static const char *const lab_schedules[] = { "constant", "cosine", NULL };
+static const char *const lab_schedules[] = { "constant", "cosine", "stairs", NULL };
+static const char *const lab_no_yes[] = { "no", "yes", NULL };
 
 KIT_FN KIT_PRINTF(2, 3) int lab_fail(int status, const char *format, ...)
 {
@@ -196,14 +199,29 @@ static int set_label(void *to, const char *v)
     return *v != 0;
 }
 
-static int set_schedule(void *to, const char *v)
+/* "1,0.5" or several sets, "1,1/1,0.5". */
+static int set_layer_rates(void *to, const char *v)
 {
-    lab_words one;
-    int ok = lab_word_list(&one, v, lab_schedules) && one.n == 1;
-    if (ok) ((lab_options *)to)->schedule = one.at[0];
-    return ok;
+    lab_options *o = (lab_options *)to;
+    for (o->rates_n = 0; o->rates_n < LIST; ++v) {
+        if (!lab_numbers_read(&o->rates[o->rates_n++], v, 1e-300, 1e300)) return 0;
+        v += strcspn(v, "/");
+        if (!*v) return 1;
+    }
+    return 0;
 }
 
+static int set_no_header(void *to, const char *v)
+{
+    (void)v;
+    *(int *)to = -1;
+    return 1;
+}
+
+static int set_schedule(void *to, const char *v)
+{ return lab_word_list((lab_words *)to, v, lab_schedules); }
+static int set_bias(void *to, const char *v)
+{ return lab_word_list((lab_words *)to, v, lab_no_yes); }
 static int set_pair(void *to, const char *v) { return kit_set_text(to, v) && strchr(v, ','); }
 static int set_optimizer(void *to, const char *v)
 { return lab_word_list((lab_words *)to, v, lab_optimizers); }
@@ -224,8 +242,8 @@ static int set_probes(void *to, const char *v) { return lab_size(v, 2, 1e6, (siz
 static int set_seed(void *to, const char *v) { return lab_size(v, 0, 4294967295.0, (size_t *)to); }
 static int set_share(void *to, const char *v)
 { return lab_number(v, strlen(v), 0, 0.9, (double *)to); }
-static int set_clip(void *to, const char *v)
-{ return lab_number(v, strlen(v), 1e-300, 1e300, (double *)to); }
+static int set_factor(void *to, const char *v)
+{ return lab_number(v, strlen(v), 1e-300, 1, (double *)to); }
 
 static lab_options lab;
 
@@ -237,6 +255,8 @@ static const struct lab_option { int commands; kit_opt opt; } lab_option[] = {
                     &lab } },
     { NEEDS_DATA, { "header", 0, NULL, "the first line is no row [found out]",
                     LAB_FLAG(csv_opts.header) } },
+    { NEEDS_DATA, { "no-header", 0, NULL, "the first line is a row", set_no_header,
+                    &lab.csv_opts.header } },
     { NEEDS_DATA, { "npy", 0, "X,Y", "inputs and labels as NPY files", set_pair,
                     (void *)&lab.npy } },
     { NEEDS_DATA, { "npz", 0, "FILE", "arrays x (or X) and y of an NPZ file", LAB_TEXT(npz) } },
@@ -264,7 +284,7 @@ static const struct lab_option { int commands; kit_opt opt; } lab_option[] = {
                &lab.set } },
     { TRAIN, { "widths", 0, "LIST", "hidden layers, 64,64; several nets: 16/32/64 [32]", set_widths,
                &lab } },
-    { TRAIN, { "bias", 0, NULL, "layers have biases", LAB_FLAG(bias) } },
+    { TRAIN, { "bias", 0, "LIST", "no,yes: layers have biases [no]", set_bias, &lab.bias } },
     { TRAIN, { "optimizer", 0, "LIST", "gd heavy-ball nesterov adam [gd]", set_optimizer,
                &lab.optimizer } },
     { TRAIN, { "momentum", 0, "LIST", "of optimisers that have it [0.9]", set_momentum,
@@ -272,17 +292,27 @@ static const struct lab_option { int commands; kit_opt opt; } lab_option[] = {
     { TRAIN, { "decay", 0, "LIST", "L2 weight decay [0]", set_decay, &lab.l2 } },
     { TRAIN, { "decoupled", 0, "LIST", "decoupled weight decay [0]", set_decay, &lab.decoupled } },
     { TRAIN, { "batch", 0, "LIST", "rows a step; 0: all [0]", set_sizes, &lab.batch } },
-    { TRAIN, { "schedule", 0, "NAME", "constant or cosine [constant]", set_schedule, &lab } },
-    { TRAIN, { "warmup", 0, "N", "updates until the full step size [0]", set_count, &lab.warmup } },
-    { TRAIN, { "clip", 0, "X", "longest gradient [no limit]", set_clip, &lab.clip } },
+    { TRAIN, { "schedule", 0, "LIST", "constant cosine stairs [constant]", set_schedule,
+               &lab.schedule } },
+    { TRAIN, { "stairs", 0, "N", "updates a stair [a third of the steps]", set_count,
+               &lab.stairs } },
+    { TRAIN, { "factor", 0, "X", "step size of a stair over the one before [0.1]", set_factor,
+               &lab.factor } },
+    { TRAIN, { "warmup", 0, "LIST", "updates until the full step size [0]", set_sizes,
+               &lab.warmup } },
+    { TRAIN, { "rates", 0, "LIST", "of the layers, times --lr: 1,0.5; sets: 1,1/1,2",
+               set_layer_rates, &lab } },
+    { TRAIN, { "clip", 0, "LIST", "longest gradient; 0: no limit [0]", set_decay, &lab.clip } },
     { TRAIN, { "validate", 0, "SHARE", "of the rows, kept aside [0.2]", set_share,
                &lab.validate } },
-    { TRAIN, { "patience", 0, "N", "stop after N looks without a lower validation loss", set_count,
-               &lab.patience } },
+    { TRAIN, { "patience", 0, "LIST", "looks to stop after where nothing improves [no]",
+               set_sizes, &lab.patience } },
     { TRAIN, { "raw", 0, NULL, "inputs as they are, not standardised", LAB_FLAG(raw) } },
     { TRAIN, { "looks", 0, "N", "looks at sharpness along a run [50]", set_count, &lab.looks } },
     { TRAIN, { "spectrum-at", 0, "LIST", "steps for the density of the Hessian [0 and the end]",
                set_sizes, &lab.spectrum_at } },
+    { TRAIN, { "log", 0, "FILES", "CSV or # logs of other runs, drawn over the curves",
+               LAB_TEXT(log) } },
     { TRAIN, { "fast", 0, NULL, "no densities and no predictions", LAB_FLAG(fast) } },
     { TRAIN, { "out", 'o', "DIR", "folder of report, result, weights, traces [lab]",
                LAB_TEXT(set.out) } },
@@ -329,13 +359,19 @@ static void lab_defaults(lab_options *o)
     if (!o->l2.n) o->l2.n = 1;
     if (!o->decoupled.n) o->decoupled.n = 1;
     if (!o->batch.n) o->batch.n = 1;
+    if (!o->schedule.n) o->schedule.n = 1;
+    if (!o->bias.n) o->bias.n = 1;
+    if (!o->warmup.n) o->warmup.n = 1;
+    if (!o->clip.n) o->clip.n = 1;
+    if (!o->patience.n) o->patience.n = 1;
+    if (!o->rates_n) o->rates_n = 1;
     if (!o->steps) o->steps = train ? 2000 : 1000;
     if (!o->k) o->k = train ? 3 : 5;
     if (!o->probes) o->probes = train ? 4 : 10;
     if (!o->looks) o->looks = 50;
     if (!o->set.out && train) o->set.out = "lab";
+    if (!o->stairs) o->stairs = (o->steps + 2) / 3;
     o->set.quiet = o->quiet;
-    if (o->bias) o->net.bias = -1;
 }
 
 /* The options of the command; -1, or the exit status of wrong use. */
@@ -512,6 +548,7 @@ static int lab_write_json(const lab_options *o, kit_buf *b)
 
 #include "lab_audit.h"
 #include "lab_curvature.h"
+#include "lab_log.h"
 #include "lab_train.h"
 #include "lab_says.h"
 

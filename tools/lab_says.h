@@ -19,10 +19,11 @@ static const char *lab_label(kit *x, const training *r)
 
 static int lab_is_adam(const training *r) { return !strcmp(r->optimizer, "adam"); }
 static int lab_has_law(const training *r) { return !isnan(r->law_error); }
-/* Gradient descent without decay: the drift is eta^2 S. */
+/* Gradient descent without decay, one step size: the drift is eta^2 S. */
 static int lab_is_plain(const training *r)
 {
-    return !strcmp(r->optimizer, "gd") && r->l2 == 0 && r->decoupled == 0;
+    return !strcmp(r->optimizer, "gd") && r->l2 == 0 && r->decoupled == 0 && !*r->rates
+           && !strcmp(r->schedule, "constant") && r->warmup == 0 && r->clip == 0;
 }
 
 static const char *lab_says_law(kit *x, const training *r)
@@ -95,16 +96,33 @@ static void lab_variant(kit_buf *b, size_t values, const char *text)
     if (values > 1) kit_putf(b, "%s%s", b->n ? " " : "", text);
 }
 
+/* Which of the widths are hidden layers, where inputs and outputs may be given as well. */
+static void lab_hidden(const lab_shape *s, size_t *first, size_t *end)
+{
+    int all = s->n > 2 && s->width[0] == lab_job.train.d && s->width[s->n - 1] == lab_job.train.K;
+    *first = all ? 1 : 0, *end = all ? s->n - 1 : s->n;
+}
+
 static const char *lab_widths(kit *x, const lab_shape *s)
 {
     kit_buf b = { NULL, 0, 0 };
-    size_t first = 0, end = s->n;
+    size_t first, end;
     const char *text;
-    if (s->n > 2 && s->width[0] == lab_job.train.d && s->width[s->n - 1] == lab_job.train.K)
-        first = 1, end = s->n - 1;                      /* inputs and outputs given as well */
+    lab_hidden(s, &first, &end);
     for (size_t i = first; i < end; ++i) kit_putf(&b, "%s%zu", i > first ? "x" : "", s->width[i]);
     text = kit_print(x, "%s", b.s);
     free(b.s);
+    return text;
+}
+
+/* "1x0.5"; "" where all layers have one step size. */
+static const char *lab_rates_text(kit *x, const lab_numbers *rates)
+{
+    const char *text = "";
+    char number[40];
+    for (size_t l = 0; l < rates->n; ++l)
+        text = kit_print(x, "%s%s%s", text, l ? "x" : "",
+                         json_decimal(number, sizeof number, rates->at[l]));
     return text;
 }
 
@@ -113,11 +131,12 @@ static const char *lab_widths(kit *x, const lab_shape *s)
 static int lab_combination(kit *x, size_t index, training *r, int *planned)
 {
     const lab_options *o = lab_job.o;
-    size_t i[8], n[8];
+    const size_t n[] = { o->shapes, o->activation.n, o->loss.n, o->optimizer.n, o->momentum.n,
+                         o->l2.n, o->decoupled.n, o->batch.n, o->schedule.n, o->warmup.n,
+                         o->clip.n, o->bias.n, o->patience.n, o->rates_n };
+    size_t i[KIT_LEN(n)];
     kit_buf b = { NULL, 0, 0 };
-    n[0] = o->shapes, n[1] = o->activation.n, n[2] = o->loss.n, n[3] = o->optimizer.n;
-    n[4] = o->momentum.n, n[5] = o->l2.n, n[6] = o->decoupled.n, n[7] = o->batch.n;
-    for (int k = 0; k < 8; ++k) i[k] = index % n[k], index /= n[k];
+    for (size_t k = 0; k < KIT_LEN(n); ++k) i[k] = index % n[k], index /= n[k];
     if (index) return 0;
     memset(r, 0, sizeof *r);
     r->widths = lab_widths(x, &o->shape[i[0]]);
@@ -125,6 +144,9 @@ static int lab_combination(kit *x, size_t index, training *r, int *planned)
     r->loss = lab_losses[o->loss.at[i[2]]], r->optimizer = lab_optimizers[o->optimizer.at[i[3]]];
     r->momentum = o->optimizer.at[i[3]] == CLB_GD ? 0 : o->momentum.at[i[4]];
     r->l2 = o->l2.at[i[5]], r->decoupled = o->decoupled.at[i[6]], r->batch = o->batch.at[i[7]];
+    r->schedule = lab_schedules[o->schedule.at[i[8]]], r->warmup = o->warmup.at[i[9]];
+    r->clip = o->clip.at[i[10]], r->bias = o->bias.at[i[11]], r->patience = o->patience.at[i[12]];
+    r->rates = lab_rates_text(x, &o->rates[i[13]]);
     *planned = o->optimizer.at[i[3]] != CLB_GD || i[4] == 0;
     lab_variant(&b, n[0], r->widths), lab_variant(&b, n[1], r->activation);
     lab_variant(&b, n[2], r->loss), lab_variant(&b, n[3], r->optimizer);
@@ -132,6 +154,12 @@ static int lab_combination(kit *x, size_t index, training *r, int *planned)
     lab_variant(&b, n[5], kit_print(x, "decay %g", r->l2));
     lab_variant(&b, n[6], kit_print(x, "decoupled %g", r->decoupled));
     lab_variant(&b, n[7], kit_print(x, "batch %g", r->batch));
+    lab_variant(&b, n[8], r->schedule);
+    lab_variant(&b, n[9], kit_print(x, "warm-up %g", r->warmup));
+    lab_variant(&b, n[10], kit_print(x, "clip %g", r->clip));
+    lab_variant(&b, n[11], r->bias > 0 ? "biases" : "no biases");
+    lab_variant(&b, n[12], kit_print(x, "patience %g", r->patience));
+    lab_variant(&b, n[13], kit_print(x, "rates %s", r->rates));
     r->variant = b.n ? kit_print(x, "%s", b.s) : "";
     free(b.s);
     return 1;
@@ -155,10 +183,8 @@ static void lab_plan_config(kit *x)
     kit_config(x, "validation_rows", lab_job.has_valid ? (double)lab_job.valid.n : 0);
     kit_config(x, "steps", (double)o->steps), kit_config(x, "looks", (double)o->looks);
     kit_config(x, "eigenvalues", (double)o->k), kit_config(x, "probes", (double)o->probes);
-    kit_config(x, "bias", o->bias != 0), kit_config(x, "standardised", !o->raw);
-    kit_config_text(x, "schedule", lab_schedules[o->schedule]);
-    kit_config(x, "warmup", (double)o->warmup), kit_config(x, "clip", o->clip);
-    kit_config(x, "patience", (double)o->patience), kit_config(x, "fast", o->fast != 0);
+    kit_config(x, "standardised", !o->raw), kit_config(x, "fast", o->fast != 0);
+    kit_config(x, "stairs", (double)o->stairs), kit_config(x, "factor", o->factor);
     for (size_t i = 0; i < o->spectrum_at.n; ++i)
         kit_config(x, kit_print(x, "spectrum_at_%zu", i), o->spectrum_at.at[i]);
 }
@@ -364,7 +390,8 @@ static void lab_words_slopes(kit *x, kit_table *t, kit_rows rows)
                 low = fmin(low, c.slopes[i].value), high = fmax(high, c.slopes[i].value);
         if (!(low <= high)) continue;
         kit_text(t, kit_print(x, "%s%sAgainst the step size the drift has local slopes from %.2f "
-                 "to %.2f. A slope of 1 is that of runs that all end at the same loss, 2 that of runs "
+                 "to %.2f. A slope of 1 is that of runs that all end at the same loss, 2 that of "
+                 "runs "
                  "whose gradients do not depend on the step size.", names[v],
                  *names[v] ? ": " : "", low, high));
     }
@@ -430,7 +457,7 @@ static void lab_draw_density(plot_panel *a, kit *x, const training *r)
     double P = 0;
     size_t width[LIST + 2], layers = lab_shape_of(r, width);
     for (size_t l = 1; l < layers; ++l)
-        P += (double)(width[l] * width[l - 1]) + (lab_job.o->bias ? (double)width[l] : 0);
+        P += (double)(width[l] * width[l - 1]) + (r->bias > 0 ? (double)width[l] : 0);
     for (size_t s = 0; s < r->density_step.n; ++s) {
         double at[2][BINS], count[2][BINS];
         size_t nodes = (size_t)r->density_nodes.at[s];
@@ -499,6 +526,8 @@ static void lab_figure(kit *x, kit_rows rows)
         lab_draw_run(a, x, r, drawn++);
         if (!(r->diverged > 0)) last = r;
     }
+    for (size_t i = 0; i < lab_job.logs; ++i)
+        lab_log_draw(x, a, &lab_job.log[i], lab_log_style[i], last ? last->limit : KIT_NAN);
     if (!lab_is_adam(lab_at(rows, 0))) plot_horizontal(a[2], 1, "edge of stability");
     if (sweep) {
         a[0] = plot_add(p, "Drift against the step size", "lr", "sum of |Q(T) - Q(0)|", PLOT_LOG);
@@ -512,6 +541,7 @@ static void lab_figure(kit *x, kit_rows rows)
     plot_caption(p, "Dashed in the first two: the rows kept aside. The runs of the first seed, at "
                  "most seven. Q: |W_(l+1)|^2 - |W_l|^2 - |b_l|^2. Hessian: eigenvalues a quarter "
                  "decade, open where they are negative.");
+    if (lab_job.logs) plot_caption(p, kit_print(x, "%s Grey marks: the logs.", p->caption));
 }
 
 static void lab_compute(kit *x)
@@ -584,12 +614,26 @@ static int lab_write_page(kit *x)
     return status;
 }
 
+/* A sentence in lines of at most 80 columns. */
+static void lab_print_words(const char *text)
+{
+    size_t column = 1;
+    putchar('*');
+    while (*text) {
+        size_t n = strcspn(text, " ");
+        if (column + 1 + n > 80) printf("\n "), column = 1;
+        printf(" %.*s", (int)n, text);
+        column += 1 + n, text += n + (text[n] == ' ');
+    }
+    putchar('\n');
+}
+
 static void lab_print(const kit *x)
 {
     const kit_table *words = lab_table(x, "words"), *t = lab_table(x, "runs");
-    static const size_t shown[] = { 1, 2, 3, 4, 5, 6, 8, 9, 10 };
-    static const char *const heads[] = { "loss", "accuracy", "aside", "accuracy", "drift",
-                                         "sharpness", "limit", "edge at" };
+    static const struct { size_t column; const char *head; int width; } shown[] = {
+        { 2, "loss", 8 }, { 3, "accuracy", 8 }, { 4, "aside", 8 }, { 5, "accuracy", 8 },
+        { 6, "drift", 8 }, { 8, "sharpness", 9 }, { 9, "limit", 8 }, { 10, "edge at", 8 } };
     size_t lines = kit_table_lines(t), width = 4;
     for (size_t i = 0; i < lines; ++i) {
         size_t w = kit_width(t->cells[i * t->columns + 1].text);
@@ -598,20 +642,20 @@ static void lab_print(const kit *x)
     printf("%zu rows to train on, %zu kept aside, %zu inputs, %zu classes\n\n%-*s", lab_job.train.n,
            lab_job.has_valid ? lab_job.valid.n : 0, lab_job.train.d, lab_job.train.K, (int)width,
            "run");
-    for (size_t c = 0; c < KIT_LEN(heads); ++c) printf(" %9s", heads[c]);
+    for (size_t c = 0; c < KIT_LEN(shown); ++c) printf(" %*s", shown[c].width, shown[c].head);
     for (size_t i = 0; i < lines; ++i) {
         const kit_cell *cell = t->cells + i * t->columns;
         printf("\n%-*s", (int)width, cell[1].text);
-        for (size_t c = 1; c < KIT_LEN(shown); ++c) {
+        for (size_t c = 0; c < KIT_LEN(shown); ++c) {
             char text[40];
-            if (isfinite(cell[shown[c]].number))
-                snprintf(text, sizeof text, "%.4g", cell[shown[c]].number);
-            else kit_cell_shown(text, sizeof text, &cell[shown[c]]);
-            printf(" %9s", text);
+            const kit_cell *y = &cell[shown[c].column];
+            if (isfinite(y->number)) snprintf(text, sizeof text, "%.3g", y->number);
+            else kit_cell_shown(text, sizeof text, y);
+            printf(" %*s", shown[c].width, text);
         }
     }
     printf("\n\n");
-    for (size_t i = 0; i < words->n; ++i) printf("* %s\n", words->cells[i].text);
+    for (size_t i = 0; i < words->n; ++i) lab_print_words(words->cells[i].text);
     printf("\n%s/LAB.html has the curves, LAB.json the numbers, LAB_0.npz ... the weights.\n",
            kit_out(x));
 }
@@ -665,6 +709,35 @@ static int lab_run_all(kit *x, lab_options *o)
     return status || kit_identities_hold(x) ? status : KIT_CHECK_FAILED;
 }
 
+/* A set of --rates has a number for every layer of every net. */
+static int lab_check_rates(const lab_options *o)
+{
+    for (size_t i = 0; i < o->rates_n; ++i)
+        for (size_t k = 0; k < o->shapes; ++k) {
+            size_t first, end, layers;
+            lab_hidden(&o->shape[k], &first, &end);
+            layers = end - first + 1;
+            if (o->rates[i].n && o->rates[i].n != layers)
+                return lab_fail(KIT_USAGE, "--rates: a set has %zu numbers, a net %zu layers",
+                                o->rates[i].n, layers);
+        }
+    return KIT_OK;
+}
+
+/* The files of --log, with commas between. */
+static int lab_open_logs(const lab_options *o)
+{
+    int status = KIT_OK;
+    for (const char *p = o->log; p && *p && !status;) {
+        size_t n = strcspn(p, ",");
+        if (lab_job.logs == LAB_LOGS)
+            return lab_fail(KIT_USAGE, "--log takes at most %d files", LAB_LOGS);
+        status = lab_log_read(&lab_job.log[lab_job.logs++], tool_print("%.*s", (int)n, p));
+        p += n + (p[n] == ',');
+    }
+    return status;
+}
+
 static int lab_train(lab_options *o)
 {
     static const double one[] = { 1 };
@@ -675,9 +748,11 @@ static int lab_train(lab_options *o)
     if (o->files && !o->set.from)
         return kit_usage("clb_lab train", "unexpected argument", o->file[0]);
     if (o->set.from && !o->files) return kit_usage("clb_lab train", "no FILE behind", "--from");
-    if (o->patience && o->validate == 0)
-        return lab_fail(KIT_USAGE, "--patience needs rows kept aside: --validate");
-    if ((status = lab_open_data(o)) == KIT_OK) {
+    for (size_t i = 0; i < o->patience.n; ++i)
+        if (o->patience.at[i] > 0 && o->validate == 0)
+            return lab_fail(KIT_USAGE, "--patience needs rows kept aside: --validate");
+    if ((status = lab_open_data(o)) == KIT_OK && (status = lab_check_rates(o)) == KIT_OK
+        && (status = lab_open_logs(o)) == KIT_OK) {
         signal(SIGINT, kit_on_signal), signal(SIGTERM, kit_on_signal);
         x = kit_open(&lab_info, &o->set);
         status = lab_run_all(x, o);

@@ -5,8 +5,8 @@
 
 /* One training. `variant` names what else is swept: "64x64 adam"; "" if nothing is. */
 typedef struct training {
-    double      seed, lr, momentum, l2, decoupled, batch, run;
-    const char *widths, *activation, *loss, *optimizer, *variant;
+    double      seed, lr, momentum, l2, decoupled, batch, warmup, clip, bias, patience, run;
+    const char *widths, *activation, *loss, *optimizer, *schedule, *rates, *variant;
     double   diverged, steps, best_step, first_loss, final_loss, accuracy;
     double   valid_loss, valid_accuracy, sharpness_0, sharpness, limit, edge_step, edge_share;
     double   degree, drift, S, law_error, first, oscillation, norm;
@@ -19,8 +19,11 @@ typedef struct training {
 static const kit_field training_fields[] = {
     KIT_KEY(training, seed), KIT_KEY(training, lr), KIT_KEY(training, momentum),
     KIT_KEY(training, l2), KIT_KEY(training, decoupled), KIT_KEY(training, batch),
-    KIT_KEY_TEXT(training, widths), KIT_KEY_TEXT(training, activation),
-    KIT_KEY_TEXT(training, loss), KIT_KEY_TEXT(training, optimizer),
+    KIT_KEY(training, warmup), KIT_KEY(training, clip), KIT_KEY(training, bias),
+    KIT_KEY(training, patience), KIT_KEY_TEXT(training, widths),
+    KIT_KEY_TEXT(training, activation), KIT_KEY_TEXT(training, loss),
+    KIT_KEY_TEXT(training, optimizer), KIT_KEY_TEXT(training, schedule),
+    KIT_KEY_TEXT(training, rates),
     KIT_KEY_TEXT(training, variant), KIT_KEY(training, run), KIT_RESULT(training, diverged),
     KIT_RESULT(training, steps), KIT_RESULT(training, best_step), KIT_RESULT(training, first_loss),
     KIT_RESULT(training, final_loss), KIT_RESULT(training, accuracy),
@@ -43,8 +46,13 @@ static const kit_field training_fields[] = {
 };
 
 /* What all runs share: nobody changes it while they run. */
-static struct lab_job { lab_options *o; clb_data train, valid; int has_valid, output_failed; }
-    lab_job;
+static struct lab_job {
+    lab_options *o;
+    clb_data     train, valid;
+    int          has_valid, output_failed;
+    lab_log      log[LAB_LOGS];
+    size_t       logs;
+} lab_job;
 
 /* Crossover formula: a dense eigenproblem, only up to so many parameters. */
 enum { LAB_DENSE = 700 };
@@ -64,6 +72,7 @@ typedef struct lab_case {
     double        *seen[3];              /* accuracy; loss and accuracy on the rows aside */
     double        *node, *weight, *density_step, *density_nodes;
     size_t         density_at[LIST];
+    double         rates[LIST];          /* of the layers */
     clb_status     status;
 } lab_case;
 
@@ -103,17 +112,25 @@ static clb_verdict lab_density(void *context, const clb_state *state)
     return c->status ? CLB_STOP : CLB_CONTINUE;
 }
 
-/* "64x64" with inputs and outputs; count of all widths. */
+/* "64x64" as numbers; how many. */
+static size_t lab_split(const char *text, double *number)
+{
+    size_t n = 0;
+    for (const char *p = text; *p;) {
+        char *end;
+        number[n++] = strtod(p, &end), p = end + (*end == 'x');
+    }
+    return n;
+}
+
+/* Hidden layers with inputs and outputs; count of all widths. */
 static size_t lab_shape_of(const training *r, size_t *width)
 {
-    size_t n = 1;
-    width[0] = lab_job.train.d;
-    for (const char *p = r->widths; *p;) {
-        char *end;
-        width[n++] = (size_t)strtoull(p, &end, 10), p = end + (*end == 'x');
-    }
-    width[n++] = lab_job.train.K;
-    return n;
+    double hidden[LIST];
+    size_t n = lab_split(r->widths, hidden);
+    width[0] = lab_job.train.d, width[n + 1] = lab_job.train.K;
+    for (size_t l = 0; l < n; ++l) width[l + 1] = (size_t)hidden[l];
+    return n + 2;
 }
 
 static clb_status lab_net_of(const training *r, clb_net *net, clb_rng *rng)
@@ -121,6 +138,7 @@ static clb_status lab_net_of(const training *r, clb_net *net, clb_rng *rng)
     clb_net_opts opts = lab_job.o->net;
     size_t width[LIST + 2], n = lab_shape_of(r, width);
     opts.activation = lab_activation[lab_find(r->activation, lab_activations)];
+    opts.bias = r->bias > 0 ? -1 : 0;
     clb_rng_seed(rng, (uint64_t)r->seed);
     return clb_net_init(net, width, n, &opts, rng);
 }
@@ -134,12 +152,15 @@ static void lab_case_opts(lab_case *c)
     t->ce = (double)lab_find(r->loss, lab_losses);
     t->optimizer = (clb_optimizer)lab_find(r->optimizer, lab_optimizers);
     t->beta1 = t->optimizer == CLB_GD ? 0 : r->momentum > 0 ? r->momentum : -1;
-    t->l2 = r->l2, t->decay = r->decoupled, t->clip = o->clip;
+    t->l2 = r->l2, t->decay = r->decoupled, t->clip = r->clip;
+    if (*r->rates) lab_split(r->rates, c->rates), t->rates = c->rates;
     t->batch = (size_t)r->batch, t->batch_rng = t->batch ? &c->rng : NULL;
-    t->schedule.warmup = o->warmup;
-    if (o->schedule) t->schedule.kind = CLB_COSINE, t->schedule.horizon = o->steps + 1;
-    if (o->patience) {
-        c->early.data = &lab_job.valid, c->early.patience = o->patience, c->early.every = every;
+    t->schedule.kind = (clb_schedule_kind)lab_find(r->schedule, lab_schedules);
+    t->schedule.warmup = (size_t)r->warmup, t->schedule.horizon = o->steps + 1;
+    t->schedule.every = o->stairs, t->schedule.factor = o->factor;
+    if (r->patience > 0) {
+        c->early.data = &lab_job.valid, c->early.every = every;
+        c->early.patience = (size_t)r->patience;
         t->early = &c->early;
     }
     c->observers[0].call = lab_look, c->observers[0].context = c, c->observers[0].every = every;
@@ -224,8 +245,9 @@ static void lab_take_law(lab_case *c, const clb_trace *tr)
 static int lab_predictable(const training *r, int momentum)
 {
     const lab_options *o = lab_job.o;
-    return !o->fast && !o->schedule && !o->warmup && o->clip == 0 && r->l2 == 0 && r->decoupled == 0
-           && r->batch == 0 && r->degree == 1 && strcmp(r->optimizer, "adam")
+    return !o->fast && !strcmp(r->schedule, "constant") && r->warmup == 0 && r->clip == 0
+           && !*r->rates && r->l2 == 0 && r->decoupled == 0 && r->batch == 0 && r->degree == 1
+           && strcmp(r->optimizer, "adam")
            && (momentum || !strcmp(r->optimizer, "gd"));
 }
 
@@ -245,7 +267,7 @@ static clb_status lab_predict_below(training *r, clb_net *net, size_t steps)
         for (size_t l = 1; l < net->L; ++l) r->linearised += fabs(r->lr * r->lr * S[l - 1]);
     }
     if (s == CLB_EDIVERGED) s = CLB_OK;
-    if (!s && net->L == 2 && !lab_job.o->net.bias && net->P <= LAB_DENSE) {
+    if (!s && net->L == 2 && r->bias == 0 && net->P <= LAB_DENSE) {
         double *lambda = S + net->L, *weights = lambda + net->P;
         s = clb_crossover_modes(&curv, lambda, weights);
         if (!s) r->crossover = r->lr * r->lr
@@ -391,8 +413,8 @@ static void lab_take_end(lab_case *c, const clb_trace *tr, clb_status status)
     training *r = c->r;
     r->diverged = status == CLB_EDIVERGED, r->steps = (double)tr->steps;
     r->first_loss = tr->loss[0], r->degree = clb_degree(&c->net);
-    if (lab_job.o->patience) r->best_step = (double)c->early.best_t;
-    if (r->diverged > 0 && !lab_job.o->patience) return;
+    if (r->patience > 0) r->best_step = (double)c->early.best_t;
+    if (r->diverged > 0 && r->patience == 0) return;
     (void)clb_evaluate(&c->net, &lab_job.train, c->opts.ce, &r->final_loss, &r->accuracy);
     if (lab_job.has_valid)
         (void)clb_evaluate(&c->net, &lab_job.valid, c->opts.ce, &r->valid_loss, &r->valid_accuracy);
