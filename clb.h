@@ -4930,7 +4930,7 @@ static clb_status clbi_csv_columns(clbi_csv *csv, const clb_csv_opts *o, size_t 
         csv->use[c] = 0;
     }
     if (csv->label < csv->columns) csv->use[csv->label] = 0;
-    for (*d = c = 0; c < csv->columns; ++c) *d += (size_t)csv->use[c];
+    for (*d = c = 0; c < csv->columns; ++c) if (csv->use[c]) ++*d;
     return *d ? CLB_OK : clbi_fail(csv->error, CLB_EEMPTY, "no column of inputs");
 }
 

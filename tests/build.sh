@@ -269,6 +269,27 @@ group_valgrind() {
 
 # Other processors: 64-bit ARM (NEON), and one that stores the most significant byte first.
 group_emulate() {
+    # 32 bits: other sizes of pointers, and doubles that are only 4-aligned on x86
+    rank=3
+    m32="gcc -m32 -msse2 -mfpmath=sse -isystem /usr/include/x86_64-linux-gnu"
+    if have gcc && works "$m32"; then
+        for d in "" -DCLB_SINGLE; do
+            case $d in *SINGLE) want=single ;; *) want=double ;; esac
+            job "bits: x86 of 32 bits $d" "$m32 -std=c99 $strict $d -O2 -o \$o tests/bits.c -lm && \$o | diff $work/bits.$want -"
+        done
+        for t in t_data t_net t_train t_weights t_alloc t_direct; do
+            job "tests/$t.c: x86 of 32 bits" "$m32 -std=c99 -O2 -o \$o tests/$t.c -lm && \$o"
+        done
+    else
+        skip "x86 of 32 bits (gcc-multilib not installed)"
+    fi
+    arm="arm-linux-gnueabihf-gcc -static"
+    if have qemu-arm && works "$arm" qemu-arm; then
+        job "bits: ARM of 32 bits" "$arm -std=c99 $strict -O2 -o \$o tests/bits.c -lm && qemu-arm \$o | diff $work/bits.double -"
+        job "tests/t_data.c: ARM of 32 bits" "$arm -std=c99 -O2 -o \$o tests/t_data.c -lm && qemu-arm \$o"
+    else
+        skip "ARM of 32 bits under emulation (not installed)"
+    fi
     for cpu in aarch64 s390x; do
         have qemu-$cpu && works "$cpu-linux-gnu-gcc -static" qemu-$cpu || {
             skip "$cpu under emulation (not installed)"

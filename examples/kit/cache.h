@@ -139,8 +139,13 @@ static const size_t kit_trace_parts[] = {
 };
 /* All of its members are known here: three counts, eta, the parts, the two of neurons (NULL unless
  * asked for, and then nothing is kept), the block. */
-typedef char kit_trace_is_known[sizeof(clb_trace) == 3 * sizeof(size_t) + sizeof(double)
-                                + (KIT_LEN(kit_trace_parts) + 3) * sizeof(void *) ? 1 : -1];
+typedef struct kit_trace_shape {
+    size_t  counts[3];
+    double  eta;
+    double *parts[KIT_LEN(kit_trace_parts) + 2];
+    void   *block;
+} kit_trace_shape;
+typedef char kit_trace_is_known[sizeof(clb_trace) == sizeof(kit_trace_shape) ? 1 : -1];
 
 typedef struct kit_run_kept {
     clb_status status;
