@@ -1,6 +1,6 @@
 # clb - everything goes into build/. Nothing here is needed to use clb.h: each example and test is one cc line.
-# Here the implementation is compiled once, into libclb.a, and all else with -DCLB_DECLARATIONS_ONLY. A test that
-# needs an implementation of its own (#undef CLB_DECLARATIONS_ONLY) takes nothing from the library.
+# Here the implementation is compiled once, into libclb.a (tests/library.c), and all else with -DCLB_DECLARATIONS_ONLY.
+# A test that needs an implementation of its own (#undef CLB_DECLARATIONS_ONLY) takes nothing from the library.
 #
 #   make                 examples and tools            make test       unit tests
 #   make tables          run all experiments, write tables/, figures/, build/report.html
@@ -59,10 +59,12 @@ LINK      = $(COMPILE) $(LIGHT) -DCLB_DECLARATIONS_ONLY -MMD -MP -MF $@.d -MT $@
 
 $(BUILD):
 	mkdir -p $@
-$(BUILD)/clb.o: clb.h | $(BUILD)
-	$(COMPILE) -DCLB_IMPLEMENTATION -x c -c -o $@ $<
-$(BUILD)/libclb.a: $(BUILD)/clb.o
-	rm -f $@ && $(AR) rc $@ $<
+$(BUILD)/clb.o: tests/library.c tests/library.h tests/private.h clb.h | $(BUILD)
+	$(COMPILE) -c -o $@ $<
+$(BUILD)/plain_alloc.o: tests/plain_alloc.c tests/library.h | $(BUILD)
+	$(COMPILE) -c -o $@ $<
+$(BUILD)/libclb.a: $(BUILD)/clb.o $(BUILD)/plain_alloc.o
+	rm -f $@ && $(AR) rc $@ $^
 $(PROGRAMS): $(BUILD)/%: examples/%.c $(BUILD)/libclb.a
 	@mkdir -p $(@D)
 	$(LINK)

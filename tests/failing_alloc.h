@@ -15,9 +15,7 @@
 #ifndef CLB_FAILING_ALLOC_H
 #define CLB_FAILING_ALLOC_H
 
-#undef CLB_DECLARATIONS_ONLY     /* the allocator is part of the implementation: one of its own */
-
-#include <stddef.h>
+#include "library.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,7 +52,7 @@ static char *alloc_head(void *p)
     return head;
 }
 
-static void *alloc_malloc(size_t n)
+void *test_malloc(size_t n)
 {
     char *head = alloc_fails(n) ? NULL : (char *)malloc(n + ALLOC_HEAD);
     if (!head) return NULL;
@@ -63,10 +61,10 @@ static void *alloc_malloc(size_t n)
     return head + ALLOC_HEAD;
 }
 
-static void *alloc_realloc(void *old, size_t n)
+void *test_realloc(void *old, size_t n)
 {
     char *head, *moved;
-    if (!old) return alloc_malloc(n);
+    if (!old) return test_malloc(n);
     if (alloc_fails(n)) return NULL;
     head = alloc_head(old);
     moved = (char *)realloc(head, n + ALLOC_HEAD);
@@ -74,7 +72,7 @@ static void *alloc_realloc(void *old, size_t n)
     return moved ? moved + ALLOC_HEAD : NULL;
 }
 
-static void alloc_free(void *p)
+void test_free(void *p)
 {
     if (!p) return;
     --alloc_live;
@@ -88,10 +86,6 @@ static void alloc_reset(size_t fail_at)
     alloc_peak = alloc_bytes;
     alloc_fail_at = fail_at;
 }
-
-#define CLB_MALLOC(n)     alloc_malloc(n)
-#define CLB_REALLOC(p, n) alloc_realloc(p, n)
-#define CLB_FREE(p)       alloc_free(p)
 
 #define ALLOC_SWEEP(call, context)                                                               \
     do {                                                                                         \

@@ -348,14 +348,14 @@ static clb_tensors tensors(const named *n, size_t count)
 {
     clb_tensors t = { count, (clb_tensor *)calloc(count, sizeof(clb_tensor)) };
     for (size_t i = 0; i < count; ++i) {
-        t.item[i].name = (char *)alloc_malloc(strlen(n[i].name) + 1);
+        t.item[i].name = (char *)test_malloc(strlen(n[i].name) + 1);
         strcpy(t.item[i].name, n[i].name);
         t.item[i].digits = 53;
         t.item[i].array.rank = n[i].rank;
         t.item[i].array.count = 1;
         for (size_t k = 0; k < n[i].rank; ++k)
             t.item[i].array.count *= t.item[i].array.shape[k] = n[i].shape[k];
-        t.item[i].array.x = (double *)alloc_malloc(t.item[i].array.count * sizeof(double));
+        t.item[i].array.x = (double *)test_malloc(t.item[i].array.count * sizeof(double));
         for (size_t k = 0; k < t.item[i].array.count; ++k) t.item[i].array.x[k] = (double)(100 * i + k);
     }
     return t;
@@ -364,8 +364,8 @@ static clb_tensors tensors(const named *n, size_t count)
 static void tensors_free(clb_tensors *t)
 {
     for (size_t i = 0; i < t->count; ++i) {
-        alloc_free(t->item[i].name);
-        alloc_free(t->item[i].array.x);
+        test_free(t->item[i].name);
+        test_free(t->item[i].array.x);
     }
     free(t->item);
 }

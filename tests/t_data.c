@@ -7,6 +7,7 @@
 #define CLB_IMPLEMENTATION
 #include "failing_alloc.h"
 #include "../clb.h"
+#include "private.h"
 #include "test.h"
 #include <float.h>
 #include <locale.h>
@@ -617,7 +618,7 @@ static void t_numbers(void)
     double value;
     for (size_t i = 0; i < sizeof hard / sizeof hard[0]; ++i) {
         NOTE("%s", hard[i]);
-        CHECK(clbi_number((const unsigned char *)hard[i],
+        CHECK(test_number((const unsigned char *)hard[i],
                           (const unsigned char *)hard[i] + strlen(hard[i]), &value));
         SAME_BITS(value, strtod(hard[i], NULL));
     }
@@ -628,7 +629,7 @@ static void t_numbers(void)
         memcpy(&x, &bits, sizeof x);
         if (!(fabs(x) <= DBL_MAX)) continue;
         snprintf(text, sizeof text, i % 3 ? "%.17g" : "%.25g", i % 2 ? x : ldexp(x, -ilogb(x) + i % 20));
-        CHECK(clbi_number((unsigned char *)text, (unsigned char *)text + strlen(text), &value));
+        CHECK(test_number((unsigned char *)text, (unsigned char *)text + strlen(text), &value));
         NOTE("%s", text);
         SAME_BITS(value, strtod(text, NULL));
     }

@@ -1,19 +1,7 @@
 /* t_derivs.c - second derivatives against differences of first ones, and against each other.
  *   cc -std=c99 -O2 -o t_derivs tests/t_derivs.c -lm && ./t_derivs */
-#include <stdlib.h>
-
-static size_t t_allocations, t_fail_at;         /* calls so far; the call that fails, 0: none */
-static size_t t_bytes;                          /* asked for, never counted back */
-static void *t_malloc(size_t size)
-{
-    ++t_allocations, t_bytes += size;
-    return t_fail_at && t_allocations == t_fail_at ? NULL : malloc(size);
-}
-#undef CLB_DECLARATIONS_ONLY     /* the allocator is part of the implementation: one of its own */
-#define CLB_MALLOC(n)     t_malloc(n)
-#define CLB_REALLOC(p, n) realloc(p, n)
-#define CLB_FREE(p)       free(p)
 #define CLB_IMPLEMENTATION
+#include "failing_alloc.h"
 #include "../clb.h"
 #include "test.h"
 #include "fixture.h"
@@ -338,35 +326,35 @@ static void t_memory(void)
     size_t before, P, at;
     problem_open(&s, &shapes[4], 5, 0.3, -1);
     P = s.net.P, H = reals(P * P), v = reals(P);
-    before = t_allocations;
+    before = alloc_calls;
     clb_curv_at(&s.curv, NULL);
     clb_hvp(&s.curv, v, H);
     clb_gnvp(&s.curv, v, H);
-    EQUAL(t_allocations - before, 0);
+    EQUAL(alloc_calls - before, 0);
     EQUAL(clb_curv_bytes(&s.pass), s.curv.arena_bytes);
     for (at = 1; at <= 2; ++at) {
-        t_allocations = 0, t_fail_at = at;
+        alloc_reset(at);
         CHECK(clb_gauss_newton(&s.curv, H, P) == CLB_ENOMEM);
     }
-    t_allocations = 0, t_fail_at = 1;
+    alloc_reset(1);
     CHECK(clb_hessian(&s.curv, H, P) == CLB_ENOMEM);
-    t_allocations = 0;
+    alloc_reset(1);
     CHECK(clb_ntk(&s.curv, 0, H) == CLB_ENOMEM);
-    t_allocations = 0;
+    alloc_reset(1);
     CHECK(clb_ntk_trace(&s.curv, 0, &trace) == CLB_ENOMEM && isnan(trace));
-    t_allocations = 0;
+    alloc_reset(1);
     CHECK(clb_curv_init(&again, &s.pass) == CLB_ENOMEM);
     clb_curv_free(&again);
-    t_fail_at = 0;
+    alloc_reset(0);
     free(H), free(v);
     problem_close(&s);
     problem_open(&s, &shapes[1], 0, 1, 0);
     P = s.net.P, H = reals(P * P);
-    t_allocations = 0, t_fail_at = 1;
+    alloc_reset(1);
     CHECK(clb_hessian(&s.curv, H, P) == CLB_ENOMEM);
-    t_allocations = t_fail_at = 0;
+    alloc_reset(0);
     CHECK(clb_hessian(&s.curv, H, P) == CLB_OK);
-    EQUAL(t_allocations, 1);
+    EQUAL(alloc_calls, 1);
     free(H);
     problem_close(&s);
 }
@@ -377,18 +365,19 @@ static void t_workspace(void)
 {
     static const shape wide = { 3, { 20, 64, 5 } };
     const shape *all[3] = { &wide, &shapes[4], &shapes[2] };
-    size_t i, P;
+    size_t i, P, live;
     for (i = 0; i < 3; ++i) {
         test_problem s;
         clb_real *H;
         problem_open(&s, all[i], 0, 1, 0);
-        P = s.net.P, H = reals(P * P), t_bytes = 0;
+        P = s.net.P, H = reals(P * P);
+        alloc_reset(0), live = alloc_bytes;
         CHECK(clb_hessian(&s.curv, H, P) == CLB_OK);
-        EQUAL(t_bytes, clb_hessian_bytes(&s.curv));
-        if (i == 0) CHECK(t_bytes + P * P * sizeof *H <= 3 * P * P * sizeof *H);
-        t_bytes = 0;
+        EQUAL(alloc_peak - live, clb_hessian_bytes(&s.curv));
+        if (i == 0) CHECK(alloc_peak - live + P * P * sizeof *H <= 3 * P * P * sizeof *H);
+        alloc_reset(0);
         CHECK(clb_gauss_newton(&s.curv, H, P) == CLB_OK);
-        EQUAL(t_bytes, clb_gauss_newton_bytes(&s.curv));
+        EQUAL(alloc_peak - live, clb_gauss_newton_bytes(&s.curv));
         free(H);
         problem_close(&s);
     }

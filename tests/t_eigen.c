@@ -6,6 +6,7 @@
 #define CLB_IMPLEMENTATION
 #include "failing_alloc.h"
 #include "../clb.h"
+#include "private.h"
 #include "../examples/kit/paper.h"
 #include "../examples/kit/published.h"
 #include "test.h"
@@ -275,13 +276,14 @@ static void t_product_pair(void)
         types_make(13, &rng, n, A);
         clb_rng_normal(&rng, 2 * n, x);
         for (int down = 0; down < 2; ++down) {
-            clbi_symv_table[CLB_ISA_SCALAR](1, n, A, n, x, y0, n, down);
-            clbi_symv_table[CLB_ISA_SCALAR](1, n, A, n, x + n, y0 + n, n, down);
+            CHECK(clb_isa_set(CLB_ISA_SCALAR) == CLB_OK);
+            test_symv(1, n, A, n, x, y0, n, down);
+            test_symv(1, n, A, n, x + n, y0 + n, n, down);
             FOR_EACH_ISA(isa) {
                 NOTE("n = %lu, down = %d, %s", (unsigned long)n, down, clb_isa_name((clb_isa)isa));
-                CLBI_KERNEL(symv)(2, n, A, n, x, y, n, down);
+                test_symv(2, n, A, n, x, y, n, down);
                 for (size_t i = 0; i < 2 * n; ++i) SAME_BITS(y[i], y0[i]);
-                CLBI_KERNEL(symv)(1, n, A, n, x, y, n, down);
+                test_symv(1, n, A, n, x, y, n, down);
                 for (size_t i = 0; i < n; ++i) SAME_BITS(y[i], y0[i]);
             }
         }

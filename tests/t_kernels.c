@@ -2,6 +2,7 @@
  * offsets and special values, without a read or write outside the operands.
  *   cc -std=c99 -O2 -o t_kernels tests/t_kernels.c -lm && ./t_kernels                            */
 #undef CLB_DECLARATIONS_ONLY     /* looks at clbi_ names: an implementation of its own */
+#define CLB_STATIC               /* only what is used is compiled */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "test.h"

@@ -1,6 +1,7 @@
 /* Networks, losses, gradient: finite differences, known values, invariances, bad input.
  *   cc -std=c99 -O2 -o t_net tests/t_net.c -lm && ./t_net */
 #undef CLB_DECLARATIONS_ONLY     /* looks at clbi_ names: an implementation of its own */
+#define CLB_STATIC               /* only what is used is compiled */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "../examples/kit/paper.h"

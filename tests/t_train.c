@@ -6,6 +6,7 @@ static long allocations;
 #define CLB_MALLOC(n)     (++allocations, malloc(n))
 #define CLB_REALLOC(p, n) (++allocations, realloc(p, n))
 #define CLB_FREE(p)       free(p)
+#define CLB_STATIC               /* only what is used is compiled */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "../examples/kit/paper.h"

@@ -171,7 +171,7 @@ int main(int argc, char **argv)
         clb_status s = clbi_read_file(argv[i], &file[count].bytes, &file[count].size);
         if (s) return fprintf(stderr, "%s: %s\n", argv[i], clb_strerror(s)), 3;
         if (file[count].size > 65536) {
-            alloc_free(file[count].bytes);
+            test_free(file[count].bytes);
             continue;
         }
         if (file[count].size > longest) longest = file[count].size;
@@ -192,7 +192,7 @@ int main(int argc, char **argv)
             free(exact);
         }
     free(work);
-    for (size_t i = 0; i < count; ++i) alloc_free(file[i].bytes);
+    for (size_t i = 0; i < count; ++i) test_free(file[i].bytes);
     printf("%zu mutated files: no fault\n", runs);
     return 0;
 }
