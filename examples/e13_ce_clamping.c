@@ -98,7 +98,8 @@ static void claims(kit *x, const found *v)
     kit_statement(c, "range of alpha for eta <= 0.1", range(v->to_01[RELU]), kit_above(0.1));
     kit_show(c, "drift at eta = 0.3 with squared loss", drift_at(x, MSE, SW_AT(drift)));
     kit_show(c, "with cross entropy", drift_at(x, CE, SW_AT(drift)));
-    kit_remark(c, "The published window includes eta = 0.3, where the squared loss first rises and the net then jumps.");
+    kit_remark(c, "The published window includes eta = 0.3, where the squared loss first rises and then the net jumps "
+               "to another minimum.");
 
     c = kit_paper(x, "nonlinearity", "Cross entropy changes alpha the more, the less linear the net is.",
                   "+0.020, -0.154, -0.216 for a = 0, 0.5, 1");

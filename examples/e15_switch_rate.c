@@ -108,7 +108,8 @@ static void claims(kit *x, const found *f)
     kit_number(c, "R^2", f->totals.r2, kit_within(0.984, 0.005));
     kit_statement(c, "|gamma - (1 - beta)|", fabs(f->totals.slope - f->all.slope - 1), kit_above(0.01));
     kit_remark(c, "The total is the rate times n m by definition.");
-    c = kit_paper(x, "exponents", "Widths with more switches are those where E14's exponent differs more.", "R = 0.848");
+    c = kit_paper(x, "exponents", "Widths with more switches are those where E14's exponent differs more.",
+                  "R = 0.848");
     kit_number(c, "correlation", r, kit_within(0.848, 0.005));
     kit_statement(c, "correlation", r, kit_above(0.8));
     kit_statement(c, "without m = 256", clb_pearson(M - 1, f->total, e14_difference), kit_above(0.5));

@@ -15,26 +15,29 @@
 #include "kit/kit.h"
 #include "kit/pathways.h"
 
-enum { T = 20000, TAIL = 200, FIRST = 3, CRITICAL = 9 };       /* places 3 .. 8 lie inside the window */
 static const double depths[] = { 3, 5, 20 }, alpha[] = { 0.01, 0.005 };
-enum { DEPTHS = KIT_LEN(depths) };
+enum { DEPTHS = KIT_LEN(depths), T = 20000, TAIL = 200 };
+enum { FIRST = 3, CRITICAL = 9 };           /* the window: places 3 .. 8; gamma_c is place 9 */
 
 /* ---- one run ---------------------------------------------------------------------------------- */
 
+/* place: of gamma among the thirteen. The share has two bounds: leaf_share, where gradient flow ends, and
+ * boundary_share, where eta lambda = 2; excess: over the lower one; edge 1: in the window, and it is the second
+ * bound that stops (at L = 3 and the first two places the first one is as low). */
 typedef struct training {
-    double L, gamma;
-    double eta, share, eta_lambda_mean, rms_r, leaf_share, boundary_share, min_u, rises, share_spread;
+    double L, gamma, place;
+    double eta, share, eta_lambda_mean, rms_r, leaf_share, boundary_share, edge, excess, min_u, rises, share_spread;
     const char *outcome;
     kit_list mean_s;
 } training;
 
 #define AT(member) KIT_AT(training, member)
 static const kit_field training_fields[] = {
-    KIT_KEY(training, L), KIT_KEY(training, gamma), KIT_RESULT(training, eta), KIT_RESULT(training, share),
-    KIT_RESULT(training, eta_lambda_mean), KIT_RESULT(training, rms_r), KIT_RESULT(training, leaf_share),
-    KIT_RESULT(training, boundary_share), KIT_RESULT(training, min_u), KIT_RESULT(training, rises),
-    KIT_RESULT(training, share_spread), KIT_RESULT_TEXT(training, outcome),
-    KIT_RESULT_ARRAY(training, mean_s),
+    KIT_KEY(training, L), KIT_KEY(training, gamma), KIT_KEY(training, place), KIT_RESULT(training, eta),
+    KIT_RESULT(training, share), KIT_RESULT(training, eta_lambda_mean), KIT_RESULT(training, rms_r),
+    KIT_RESULT(training, leaf_share), KIT_RESULT(training, boundary_share), KIT_RESULT(training, edge),
+    KIT_RESULT(training, excess), KIT_RESULT(training, min_u), KIT_RESULT(training, rises),
+    KIT_RESULT(training, share_spread), KIT_RESULT_TEXT(training, outcome), KIT_RESULT_ARRAY(training, mean_s),
 };
 
 /* The smallest u after the start. */
@@ -45,40 +48,41 @@ static void lowest(void *context, size_t t, const clb_path_mode *mode, double r)
     for (size_t p = 0; t > 0 && p < mode->count; ++p) *least = fmin(*least, mode->u[p]);
 }
 
-/* first: factor on alpha_1; mean s of both pathways; leaf: the share that gradient flow ends in. */
-static clb_status train(const training *row, double first, clb_path_mode_run *end, double *mean,
-                        double *leaf, double *least)
+/* first: factor on alpha_1. */
+static clb_status train(kit *x, training *row, double first)
 {
-    double start[2] = { alpha[0] * first, alpha[1] }, s[2];
-    clb_path_mode_opts opts = { .tail = TAIL, .laws = 1, .observe = lowest, .context = least };
+    double start[2] = { alpha[0] * first, alpha[1] }, flow[2];
+    clb_path_mode_opts opts = { .tail = TAIL, .laws = 1, .observe = lowest, .context = &row->min_u };
     clb_path_mode mode;
+    clb_path_mode_run end;
     clb_status status = path_start(&mode, 2, (size_t)row->L, 2, start);
     if (status) return status;
-    *least = KIT_INF;
-    status = clb_path_leaf_endpoint(&mode, s);
-    if (!status) status = clb_path_mode_train(&mode, row->eta, T, &opts, end);
-    if (!status) mean[0] = mode.mean[0], mean[1] = mode.mean[1], *leaf = s[0] / 2;
+    row->min_u = KIT_INF;
+    status = clb_path_leaf_endpoint(&mode, flow);
+    if (!status) status = clb_path_mode_train(&mode, row->eta, T, &opts, &end);
+    if (!status) {
+        row->share = end.share, row->eta_lambda_mean = end.eta_lambda, row->rms_r = end.rms_r;
+        row->rises = (double)end.rises, row->outcome = clb_path_outcome_name(end.outcome);
+        row->leaf_share = flow[0] / 2, row->mean_s = kit_keep(x, 2, mode.mean);
+    }
     clb_path_mode_free(&mode);
     return status;
 }
 
 static clb_status run_training(kit *x, void *run)
 {
-    training *row = run;
+    training *row = run, moved;
     size_t L = (size_t)row->L;
-    double mean[2], other[2], leaf, least;
-    clb_path_mode_run end, moved;
     clb_status status;
     row->eta = row->gamma / clb_path_single_sharpness(L, 2);
-    status = train(row, 1 + 1e-12, &moved, other, &leaf, &least);
-    if (!status) status = train(row, 1, &end, mean, &leaf, &least);
-    if (status) return status;
-    row->share = end.share, row->share_spread = fabs(end.share - moved.share);
-    row->eta_lambda_mean = end.eta_lambda, row->rms_r = end.rms_r, row->rises = (double)end.rises;
-    row->leaf_share = leaf, row->min_u = least, row->mean_s = kit_keep(x, 2, mean);
     row->boundary_share = clb_path_boundary_share(L, row->gamma);
-    row->outcome = clb_path_outcome_name(end.outcome);
-    return CLB_OK;
+    moved = *row;
+    status = train(x, &moved, 1 + 1e-12);
+    if (!status) status = train(x, row, 1);
+    row->share_spread = fabs(row->share - moved.share);
+    row->edge = row->place >= (L == 3 ? FIRST + 2 : FIRST) && row->place < CRITICAL;
+    row->excess = row->share - fmin(row->leaf_share, row->boundary_share);
+    return status;
 }
 
 static const kit_part trainings = KIT_PART("window", "thirteen step sizes", training, run_training);
@@ -88,70 +92,37 @@ static void plan(kit *x)
     kit_config(x, "T", T);
     for (size_t i = 0; i < DEPTHS; ++i)
         for (size_t k = 0; k < PATH_WINDOW; ++k)
-            kit_add(x, &trainings, &(training){ .L = depths[i], .gamma = path_window_gamma(depths[i], k) });
+            kit_add(x, &trainings,
+                    &(training){ .L = depths[i], .gamma = path_window_gamma(depths[i], k), .place = (double)k });
 }
 
 /* ---- what follows from the runs ----------------------------------------------------------------- */
 
-static void table(kit *x)
+static void claims(kit *x, kit_rows all)
 {
-    kit_rows rows = kit_part_runs(x, &trainings);
-    kit_table *t = KIT_TABLE(x, "window", "Where runs end: share of the larger path, its two bounds, mean eta "
-                             "lambda, root mean square of r", "L", "gamma", "share", "leaf_share",
-                             "boundary_share", "eta_lambda_mean", "rms_r", "outcome");
-    for (size_t i = 0; i < rows.n; ++i) {
-        const training *r = rows.at[i];
-        KIT_CELLS(t, r->L, r->gamma, r->share, r->leaf_share, r->boundary_share, r->eta_lambda_mean, r->rms_r);
-        kit_text(t, r->outcome);
+    kit_rows edge = kit_where(all, AT(edge), 1);
+    kit_list eta_lambda = kit_values(edge, AT(eta_lambda_mean));
+    double rise = KIT_NAN, off = kit_worst(edge, AT(excess));
+    kit_claim *c = kit_paper(x, "boundary", "Between 2/S and 2/lambda_min training stops where the step size times the "
+                             "sharpness is 2: the share of the larger pathway falls with the step.", "Fig. 2");
+    for (size_t i = 1; i < all.n; ++i) {
+        const training *r = all.at[i], *before = all.at[i - 1];
+        if (r->L == before->L && r->place <= CRITICAL) rise = kit_worse(rise, r->share - before->share);
     }
-}
-
-typedef struct findings { double rise, above, least_gap, most_gap, off, off_near, unequal, quiet; } findings;
-
-/* NaN where there is no run. In the window from 2 to gamma_c gradient flow binds L = 3 first at two
- * places: no edge of stability there. */
-static findings find(kit *x)
-{
-    findings f = { KIT_NAN, KIT_NAN, KIT_NAN, KIT_NAN, KIT_NAN, KIT_NAN, KIT_NAN, KIT_NAN };
-    for (size_t i = 0; i < DEPTHS; ++i) {
-        kit_rows rows = kit_where(kit_part_runs(x, &trainings), AT(L), depths[i]);
-        for (size_t k = 0; k < rows.n && rows.n == PATH_WINDOW; ++k) {
-            const training *r = rows.at[k], *before = k ? rows.at[k - 1] : NULL;
-            double gap = 2 - r->eta_lambda_mean, off = fabs(r->boundary_share - r->share);
-            if (before && k <= CRITICAL) f.rise = kit_worse(f.rise, r->share - before->share);
-            if (k < CRITICAL) f.above = kit_worse(f.above, r->share - fmin(r->leaf_share, r->boundary_share));
-            if (k > CRITICAL) f.unequal = kit_worse(f.unequal, fabs(r->share - 0.5));
-            if (k > CRITICAL) f.quiet = isnan(f.quiet) ? r->rms_r : fmin(f.quiet, r->rms_r);
-            if (k < FIRST || k >= CRITICAL || (i == 0 && k < FIRST + 2)) continue;
-            f.least_gap = isnan(f.least_gap) ? gap : fmin(f.least_gap, gap);
-            f.most_gap = kit_worse(f.most_gap, gap), f.off = kit_worse(f.off, off);
-            if (k == CRITICAL - 1) f.off_near = kit_worse(f.off_near, off);
-        }
-    }
-    return f;
-}
-
-static void claims(kit *x)
-{
-    findings f = find(x);
-    kit_claim *c = kit_paper(x, "boundary", "Between 2/S and 2/lambda_min training stops where the step size "
-                             "times the sharpness is 2: the share of the larger pathway falls with the step.",
-                             "Fig. 2");
-    kit_summary(x, "error of the boundary share", f.off), kit_summary(x, "error near gamma_c", f.off_near);
-    kit_statement(c, "largest change of the share to the next step size, up to gamma_c", f.rise, kit_below(0));
-    kit_statement(c, "largest excess of the share over its two bounds", f.above, kit_at_most(1e-6));
-    kit_statement(c, "least 2 - eta lambda in the window", f.least_gap, kit_at_least(0));
-    kit_statement(c, "largest", f.most_gap, kit_at_most(0.03));
-    kit_show(c, "largest error of the predicted share", f.off);
-    kit_remark(c, "The bounds are the share at eta lambda = 2 and the share that gradient flow ends in; at L = 3 "
-                  "the second is the lower one in the first quarter of the window, which is left out of 2 - eta "
-                  "lambda.");
+    kit_summary(x, "error of the boundary share", off);
+    kit_statement(c, "largest change of the share to the next step size, up to gamma_c", rise, kit_below(0));
+    kit_statement(c, "largest excess of the share over its two bounds",
+                  path_largest(kit_between(all, AT(place), 0, CRITICAL - 1), AT(excess)), kit_at_most(1e-6));
+    kit_statement(c, "least 2 - eta lambda in the window", 2 - kit_largest(eta_lambda), kit_at_least(0));
+    kit_statement(c, "largest 2 - eta lambda in the window", 2 - kit_least(eta_lambda), kit_at_most(0.03));
+    kit_remark(c, "The bounds are the share at eta lambda = 2 and the share that gradient flow ends in; at L = 3 the "
+                  "second is the lower one in the first quarter of the window, which is left out of 2 - eta lambda.");
     c = kit_paper(x, "unstable", "Beyond 2/lambda_min the balanced minimum is unstable.", "unstable");
-    kit_statement(c, "least root mean square of the residual beyond gamma_c", f.quiet, kit_above(0.01));
-    kit_show(c, "largest distance of the shares from 1/2", f.unequal);
+    kit_statement(c, "least root mean square of the residual beyond gamma_c",
+                  path_least(kit_between(all, AT(place), CRITICAL + 1, PATH_WINDOW), AT(rms_r)), kit_above(0.01));
     kit_remark(c, "The balance stays: both pathways follow one permanent two-cycle.");
     kit_identity(x, "variance", "The variance of the leaf coordinates never grows.", "most steps in which it does",
-                 kit_worst(kit_part_runs(x, &trainings), AT(rises)), kit_equal(0));
+                 kit_worst(all, AT(rises)), kit_equal(0));
 }
 
 static void figure(kit *x)
@@ -163,29 +134,27 @@ static void figure(kit *x)
     for (size_t i = 0; i < DEPTHS; ++i) {
         kit_rows rows = kit_where(kit_part_runs(x, &trainings), AT(L), depths[i]);
         const char *name = kit_print(x, "L = %.0f", depths[i]);
-        for (int k = 0; k < 200; ++k) {
-            gamma[k] = 2 + 2.0 * k / 200;
-            share[k] = clb_path_boundary_share((size_t)depths[i], gamma[k]);
-        }
+        for (int k = 0; k < 200; ++k)
+            gamma[k] = 2 + 2.0 * k / 200, share[k] = clb_path_boundary_share((size_t)depths[i], gamma[k]);
         plot_line(a, (int)i | PLOT_DASHED, 200, gamma, share, i ? NULL : "eta lambda = 2");
         plot_rows_points(a, (int)i, rows, AT(gamma), AT(share), name);
-        plot_rows_points(b, (int)i, rows, AT(gamma), AT(eta_lambda_mean), name);
-        plot_rows_line(b, (int)i | PLOT_THIN, rows, AT(gamma), AT(eta_lambda_mean), NULL);
+        plot_rows_curve(b, (int)i, rows, AT(gamma), AT(eta_lambda_mean), name);
     }
-    plot_vertical(a, 2, "2/S");
-    plot_horizontal(b, 2, "edge of stability");
+    plot_vertical(a, 2, "2/S"), plot_horizontal(b, 2, "edge of stability");
     plot_caption(p, "Final share and sharpness over the window of step sizes; dashed: share at eta lambda = 2.");
 }
 
 static void report(kit *x)
 {
-    table(x);
-    claims(x);
+    kit_rows all = kit_part_runs(x, &trainings);
+    KIT_RUN_TABLE(all, "window", "Where runs end: share of the larger path, its two bounds, "
+                  "mean eta lambda, root mean square of r", AT(L), AT(gamma), AT(share), AT(leaf_share),
+                  AT(boundary_share), AT(eta_lambda_mean), AT(rms_r), AT(outcome));
+    claims(x, all);
     figure(x);
 }
 
 static const kit_info info = {
     .id = "M02", .title = "Stopping boundary", .statement = "stopping boundary",
-    .key_result = "runs stop at eta lambda = 2", .plan = plan, .report = report,
-};
+    .key_result = "runs stop at eta lambda = 2", .plan = plan, .report = report, };
 KIT_MAIN(info)

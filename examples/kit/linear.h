@@ -73,7 +73,7 @@ typedef struct lin_cell {
     double       d, m;
     clb_fit      fit;              /* power law through the means over the seeds that survive */
     clb_fit2     quad;
-    clb_interval ci;               /* of alpha, over the seeds */
+    clb_interval ci;               /* alpha, with 95 % interval over the seeds */
     double       alpha_without;    /* without the largest eta */
     double       last_slope;       /* of the last two eta */
     double       f;                /* mean of 0.1 lambda_max(0)/2: 1 is the edge at eta = 0.1 */
@@ -112,7 +112,7 @@ KIT_FN lin_cell lin_measure(kit *x, const kit_part *start, const kit_part *sweep
                          : KIT_NAN;
     c.f = 0.05 * kit_mean(kit_published(lin_rows(x, start, d, m)), LIN_AT(lambda_max));
     for (size_t s = 0; s < y.seeds; ++s) c.survivors += isfinite(y.y[s * n + n - 1]) != 0;
-    c.ci = kit_exponent(&y);
+    c.ci = kit_exponent(&y), c.ci.value = c.fit.slope;
     return c;
 }
 
