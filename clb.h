@@ -353,7 +353,7 @@ extern "C" {
 #define CLB_ZERO {0}
 #endif
 
-/* Network arithmetic; tables, sums and theory are always double. */
+/* The type of weights and data. Sums that go into results, eigenvalues and theory are double. */
 #ifdef CLB_SINGLE
 typedef float clb_real;
 #define CLB_PRECISION "single"
@@ -430,10 +430,10 @@ typedef enum clb_status { CLB_STATUS_LIST(CLBI_STATUS_ENUM) CLB_STATUS_COUNT } c
 /* English text of a status; "unknown status" outside the list. */
 CLBDEF const char *clb_strerror(clb_status status);
 
-/* What went wrong, with the names and values. The caller owns it and lends it to a call, by the
- * member `error` of an options struct or as an argument; NULL: not wanted. The call fills it when
- * it fails and sets status to CLB_OK and text to "" when it does not. There is no hidden global
- * state, so threads that use an error each do not disturb each other. */
+/* What went wrong, in words, with names and values. Declare one and pass its address to a call, as
+ * an argument or as the member `error` of an options struct; NULL if you do not want it. A call
+ * that fails fills it. A call that succeeds sets status to CLB_OK and text to "". The library keeps
+ * no error of its own, so each thread can use one without disturbing the others. */
 typedef struct clb_error {
     clb_status status;
     size_t     line, column;     /* place in a text file, from 1; 0: none                         */
@@ -447,35 +447,36 @@ typedef struct clb_error {
 typedef enum clb_isa { CLB_ISA_SCALAR, CLB_ISA_AVX2, CLB_ISA_AVX512, CLB_ISA_NEON,
                        CLB_ISA_COUNT } clb_isa;
 
-/* The instruction set in use: the best one that this processor and operating system have, unless
- * the environment variable CLB_ISA (scalar, avx2, avx512, neon) or clb_isa_set() asked for another.
- * Every one gives the same bits. */
+/* The instruction set in use. It is the best one that processor and operating system offer, unless
+ * the environment variable CLB_ISA (scalar, avx2, avx512, neon) or clb_isa_set() chose another. All
+ * give the same bits. */
 CLBDEF clb_isa     clb_isa_get(void);
 /* Errors: CLB_EISA when the processor or this build lacks it; the choice is then unchanged. */
 CLBDEF clb_status  clb_isa_set(clb_isa isa);
-/* CLB_EISA when the environment variable CLB_ISA asks for a set that does not exist (misspelt) or
- * that this processor or build lacks: the best one is then in use. CLB_OK otherwise. */
+/* Was the environment variable CLB_ISA obeyed? CLB_EISA if it names a set that does not exist (a
+ * misspelling) or that this processor or build lacks; the best set is then in use. CLB_OK if it was
+ * obeyed or is not set. */
 CLBDEF clb_status  clb_isa_wish(void);
 /* "scalar", "avx2", ...; "unknown" outside the list */
 CLBDEF const char *clb_isa_name(clb_isa isa);
-/* Is the arithmetic here that of the numerical contract? Compiler flags and the floating-point
- * state of the calling thread can change it where no macro tells. Checks that products and sums are
- * not fused, sums not reordered, quotients not replaced by products with reciprocals; that small
- * numbers are not flushed to zero, rounding is to nearest, fma rounds once; NaN and -0.
- * *what, unless NULL: the first thing found wrong, or "".  Errors: CLB_ECONTRACT.
+/* Is the arithmetic that of the numerical contract (manual 7)? Some compiler flags change it and
+ * set no macro, and so can the floating-point state of the calling thread. This runs small sums and
+ * checks that a*b + c is not fused, sums are not reordered, x/y is not computed as x * (1/y), small
+ * numbers are not flushed to zero, rounding is to nearest, fma rounds once, NaN and -0 are kept.
+ * *what (may be NULL): the first thing found wrong, or "".  Errors: CLB_ECONTRACT.
  * Cost: less than a microsecond. */
 CLBDEF clb_status  clb_selftest(const char **what);
-/* One line: version, precision, compiler, contract ("broken" if clb_selftest fails), instruction
- * set (and that CLB_ISA was ignored, if it was). */
+/* One line: version, precision, compiler, "contract broken" if clb_selftest fails, instruction set,
+ * and a note if CLB_ISA was not obeyed. */
 CLBDEF const char *clb_build_info(void);
 
 /* ============================================================================================
  * @S12 ELEMENTARY FUNCTIONS
  * ========================================================================================== */
 
-/* Double precision, the same bits on every system (libm differs between systems). Error below 1 ulp
- * (tests/t_elementary.c measures it); IEEE special values as in C99 Annex F. Sine and cosine are
- * for |x| <= 2^20, NaN beyond. */
+/* In double, with the same bits on every system, which libm does not promise. The error is below 1
+ * ulp (measured in tests/t_elementary.c). Infinities, NaN and -0 as in C99 Annex F. clb_sin and
+ * clb_cos return NaN for |x| > 2^20. */
 CLBDEF double clb_exp(double x);
 CLBDEF double clb_log(double x);
 CLBDEF double clb_expm1(double x);
@@ -490,9 +491,9 @@ CLBDEF double clb_pow(double x, double y);
  * @S13 RANDOM NUMBERS
  * ========================================================================================== */
 
-/* The draws of the published runs, one after another: MT19937 (Matsumoto & Nishimura 1998, 32-bit
- * seeding) and the rules below. The caller owns the state; two copies of a state give the same
- * draws. */
+/* The Mersenne Twister MT19937 (Matsumoto & Nishimura 1998, seeded with 32 bits) and the rules
+ * below. With the same seed it draws the same numbers as the published runs. The state is a plain
+ * struct: a copy of it draws the same numbers again. */
 typedef enum clb_normal_mode {
     CLB_NORMAL_EXACT,          /* formulas in double, the result rounded to float             */
     CLB_NORMAL_PUBLISHED       /* the float polynomials of the published runs, bit for bit    */
@@ -529,11 +530,11 @@ CLBDEF void     clb_rng_permutation(clb_rng *rng, size_t n, uint32_t *p);
  * @S14 DATA
  * ========================================================================================== */
 
-/* A data set: inputs X [n][d] and, where they are known, labels y [n] in 0..K-1 or real targets
- * [n][K]. With neither it is unlabelled and K may be 0: a net says how many outputs there are.
- * Who frees: sets that the library makes own their arrays, and clb_data_free frees them. A view of
- * the caller's arrays (owned = 0: clb_data_view, or a struct filled in by hand) leaves them alone;
- * they must outlive it. Only clb_scaler_apply writes to X. */
+/* A data set: inputs X [n][d], and labels y [n] in 0..K-1 or real targets [n][K]. Data without both
+ * are unlabelled; their K is not looked at and may be 0.
+ * Who frees the arrays? clb_data_free does if owned is 1, as in every set that the library makes.
+ * With owned = 0 (clb_data_view, or a struct that you fill in yourself) they stay yours: free them
+ * after the last use of the set. Of all functions only clb_scaler_apply writes to X. */
 typedef struct clb_data {
     size_t    n, d, K;
     clb_real *X;
@@ -544,19 +545,19 @@ typedef struct clb_data {
 } clb_data;
 
 CLBDEF void clb_data_free(clb_data *data);     /* accepts a zeroed struct, leaves a zeroed struct */
-/* The caller's arrays as a data set, nothing copied. y NULL: unlabelled. */
+/* Your arrays as a data set. Nothing is copied. y NULL: unlabelled. */
 CLBDEF clb_data clb_data_view(size_t n, size_t d, size_t K, const clb_real *X, const int *y);
 
-/* Two sets of copied rows: valid gets round(share n) of them, at least one, and train the others.
- * rng: rows drawn without repetition; NULL: the last rows are valid, in order.
+/* Splits the rows into two new sets: round(share n) rows, but at least one, go to valid, the others
+ * to train. rng: it draws which ones; NULL: the last rows go to valid.
  * Errors: CLB_EROW (share not in (0, 1), or no row left for train), CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_data_split(const clb_data *data, clb_rng *rng, double share, clb_data *train,
                                  clb_data *valid);
 
-/* Standardised inputs, x_j <- (x_j - mean_j)/deviation_j: fit on the training set, apply to every
- * set that the net will see. deviation is that of the population (divided by n); a constant column
- * has deviation 1 and becomes 0. Magnitudes up to the largest number are fine.
- * clb_scaler_fold changes a net trained on scaled inputs into one for raw inputs:
+/* Standardises inputs: x_j <- (x_j - mean_j)/deviation_j. Fit on the training set, then apply to
+ * every set that the net will see. The standard deviation divides by n. A constant column has
+ * deviation 1, so it becomes 0. Columns of very large or small numbers do not overflow.
+ * clb_scaler_fold changes a net trained on scaled inputs so that it takes raw inputs:
  *   W_1 <- W_1 diag(1/deviation),  b_1 <- b_1 - W_1 mean
  * Errors: CLB_EEMPTY, CLB_ESHAPE (another d), CLB_ELAYER (fold: layer 1 has no biases),
  * CLB_ENOMEM. */
@@ -571,25 +572,24 @@ CLBDEF clb_status clb_scaler_apply(const clb_scaler *scaler, clb_data *data);
 CLBDEF clb_status clb_scaler_fold(const clb_scaler *scaler, struct clb_net *net);
 CLBDEF void       clb_scaler_free(clb_scaler *scaler);  /* accepts a zeroed struct, leaves one */
 
-/* Generated data, drawn as published; values are floats. A second call goes on with the same
- * generator: the published runs drew the training set, then a test set of max(n / 5, 100) rows,
- * always. For the mixture that second call draws new centres too, so such a "test set" poses
- * another problem.
+/* Data drawn at random as in the published runs; every value is a float. Those runs drew a training
+ * set, then with the same generator a test set of max(n / 5, 100) rows. For the mixture the second
+ * call draws new centres, so that "test set" belongs to another problem than the training set.
  * Errors: CLB_EEMPTY (n or d is 0), CLB_ECOUNT (K is 0 or above INT_MAX), CLB_ESCALE (a radius not
  * finite in float), CLB_ESIZE (n >= 2^32 or sizes overflow), CLB_ENOMEM. On failure *data is
  * zeroed and *rng may have moved on. */
 
-/* Gaussian mixture: K centres uniform on the sphere of radius separation sqrt(d), unit noise around
- * them, n / K rows a class (the first n mod K classes one more), shuffled. Draws: K d normals; n_k
- * d normals for each class; one permutation. */
+/* Gaussian mixture: K centres, uniform on the sphere of radius separation sqrt(d); each row is its
+ * centre plus normal noise of deviation 1. A class has n / K rows, the first n mod K classes one
+ * more. The rows are shuffled. Draws: K d normals; n_k d normals a class; one permutation. */
 CLBDEF clb_status clb_data_mixture(clb_data *data, clb_rng *rng, size_t n, size_t d, size_t K,
                                    double separation);
 /* XOR in the plane: 2 n normals as n points; label 1 if exactly one coordinate is > 0. Not
  * shuffled. */
 CLBDEF clb_status clb_data_xor(clb_data *data, clb_rng *rng, size_t n);
-/* Two concentric spheres in d dimensions, n / 2 inner points (label 0), the rest outer (label 1),
- * noise 0.1. Draws, for each sphere: directions, noise; then one permutation. As published: d =
- * 10, radii 1 and 2. */
+/* Two concentric spheres in d dimensions: n / 2 points on the inner one (label 0), the others on
+ * the outer one (label 1), plus normal noise of deviation 0.1. Draws for each sphere directions,
+ * then noise; at the end one permutation. Published with d = 10, radii 1 and 2. */
 CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_t d, double inner,
                                    double outer);
 
@@ -604,8 +604,9 @@ typedef struct clb_array {
 } clb_array;
 CLBDEF void clb_array_free(clb_array *array);  /* accepts a zeroed struct, leaves a zeroed struct */
 
-/* Readers of files that users bring. Each takes the bytes of a file and their number, is pure,
- * allocates no more than a small multiple of that number, and on failure leaves its result zeroed.
+/* Readers of files. Each takes the bytes of a file and how many they are, and looks at nothing
+ * else. It allocates no more than a small multiple of that number, whatever the file claims. After
+ * a failure its result holds zeros.
  * Errors of all: CLB_EFORMAT (not such a file, or bytes after the end), CLB_ETYPE (a type
  * not read here), CLB_ETRUNCATED (shorter than its header says), CLB_ESIZE (sizes overflow),
  * CLB_ENOMEM. */
@@ -614,15 +615,16 @@ CLBDEF void clb_array_free(clb_array *array);  /* accepts a zeroed struct, leave
  * (turned into C order). Zero dimensions are legal, NaN and infinity pass; integers beyond 2^53
  * round to double. */
 CLBDEF clb_status clb_npy_read(clb_array *array, const void *bytes, size_t size);
-/* x as NPY format 1, little-endian f8 (f4 with CLB_SINGLE), C order. *size: the bytes it takes; a
- * NULL buffer asks for that only. Errors: CLB_ESIZE (capacity too small, sizes overflow),
- * CLB_ECOUNT (rank too large). */
+/* Writes x as NPY format 1, little-endian f8 (f4 with CLB_SINGLE), C order. *size: the bytes it
+ * takes. With buffer NULL it only computes that size. Errors: CLB_ESIZE (capacity too small,
+ * sizes overflow), CLB_ECOUNT (rank too large). */
 CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, const clb_real *x,
                                 size_t rank,
                                 const size_t *shape);
-/* Data set from an array of inputs [n][...] (d = the product of the other dimensions) and its
- * labels, integers [n] or [n][1]. Labels that are 0..K-1 with no class missing stay as they are;
- * any others (1..3, or -1 and 1) are numbered in ascending order, and names[k] says which was k.
+/* A data set from an array of inputs [n][...] (d is the product of the other dimensions) and an
+ * array of integer labels, [n] or [n][1]. If the labels are 0..K-1 and every class occurs, they
+ * stay as they are. Others (1..3, or -1 and 1) are numbered in ascending order, and names[k] keeps
+ * the label that became k.
  * Errors besides: CLB_EEMPTY, CLB_ERAGGED (different n), CLB_ENOTFINITE, CLB_ESHAPE (rank of X < 2
  * or y not a column), CLB_ELABEL (no integer, or beyond an int). */
 CLBDEF clb_status clb_data_arrays(clb_data *data, const clb_array *X, const clb_array *y);
@@ -639,11 +641,11 @@ typedef struct clb_idx_files {
 } clb_idx_files;
 CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_t count);
 
-/* CSV as people have it: one row a line, LF or CRLF, the last one ended or not. Fields may be
- * quoted; a quote inside is doubled. Blank lines and a byte order mark are skipped. Numbers have a
- * decimal point, whatever the locale, and are correctly rounded.
- * Labels: integers as in clb_data_arrays; if any is no number, all are words, numbered in order of
- * first appearance. names[k] keeps them. */
+/* CSV: one row a line, ended by LF or CRLF; the last line may end without. Fields may be quoted; a
+ * quote inside a quoted field is doubled. Blank lines and a byte order mark are skipped. Numbers
+ * have a decimal point, whatever the locale, and are correctly rounded.
+ * Integer labels are treated as in clb_data_arrays. If any label is no number, all are words: the
+ * word that appears first is class 0, the next new word class 1, and so on; names[k] keeps them. */
 typedef struct clb_csv_opts {
     const char *label_name;   /* name of the label column in the header; NULL: label counts       */
     int         label;        /* 0 -> the last column; c > 0: column c; -1: unlabelled data       */
@@ -655,7 +657,7 @@ typedef struct clb_csv_opts {
     size_t      skip_count;
     const clb_data    *like;  /* number the classes as in this set; NULL: as above                */
 } clb_csv_opts;
-/* *error (may be NULL) names line, column and reason. Errors besides: CLB_ERAGGED (a row shorter or
+/* *error (may be NULL) tells line, column and reason. Errors besides: CLB_ERAGGED (a row shorter or
  * longer than the first), CLB_EFIELD (no number), CLB_ENOTFINITE (nan, inf or too large),
  * CLB_EEMPTY (no row or no input column), CLB_ECOLUMN (no such column), CLB_ELABEL (no integer, or
  * not one of the classes of `like`), CLB_EFORMAT (a quote without end). */
@@ -666,8 +668,8 @@ CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
 /* The same from files. Error besides: CLB_EIO. */
 CLBDEF clb_status clb_npy_load(clb_array *array, const char *path);
 CLBDEF clb_status clb_npy_fwrite(FILE *file, const clb_real *x, size_t rank, const size_t *shape);
-/* x as an NPY file of that name, in the precision of x: clb_real, or double in any build. A file
- * that could not be written whole is removed. */
+/* Saves x as an NPY file: as clb_real, or (_f64) as double in any build. A file that could not be
+ * written whole is removed. */
 CLBDEF clb_status clb_npy_save(const char *path, const clb_real *x, size_t rank,
                                const size_t *shape);
 CLBDEF clb_status clb_npy_save_f64(const char *path, const double *x, size_t rank,
@@ -714,7 +716,7 @@ CLBDEF void   clb_scale(size_t n, clb_real a, clb_real *x);
  * ========================================================================================== */
 
 /* Fully connected network  z_l = W_l a_{l-1} + b_l,  a_l = s(z_l) for l < L,  a_0 = x,
- * output f = z_L. s'(z) at a kink takes the branch of z <= 0. */
+ * output f = z_L. Where s has a kink, at z = 0, its slope is that of z < 0. */
 typedef enum clb_activation {
     CLB_RELU,           /* max(0, z); NaN passes                                                  */
     CLB_IDENTITY,       /* z                                                                      */
@@ -729,18 +731,18 @@ typedef enum clb_activation {
 } clb_activation;
 
 typedef struct clb_net_opts {
-    double         param;       /* p of the activation: see there; the others do not look at it   */
+    double         param;       /* p of the activation, for those above that have one             */
     clb_activation activation;  /* 0 -> ReLU                                                      */
     int            bias;        /* 0 -> no bias; -1: in every layer; l > 0: only in layer l       */
-    double         scale;       /* 0 -> 1; factor of all that clb_net_init draws                  */
+    double         scale;       /* 0 -> 1; clb_net_init multiplies what it draws by this          */
 } clb_net_opts;
 
-/* s_e(z) = (1-e) z + e max(0, z) without bias; e = 0 and e = 1 are the identity and ReLU
- * themselves.                                                                            E10-E14 */
+/* Options of a net without biases with activation (1-e) z + e max(0, z); e = 0 gives CLB_IDENTITY
+ * and e = 1 CLB_RELU.                                                                    E10-E14 */
 CLBDEF clb_net_opts clb_relu_mix(double e);
 
-/* One flat theta of P reals: W_1, b_1, W_2, b_2, ... with W_l [m_l][m_{l-1}] row-major, biases only
- * where there are any. */
+/* All parameters stand in one array theta of P reals: W_1, b_1, W_2, b_2, ... W_l [m_l][m_{l-1}] is
+ * row-major; a layer without biases has no b_l. */
 typedef struct clb_net {
     size_t         L;           /* number of weight matrices, >= 1                                */
     size_t        *m;           /* L+1 widths: m[0] = d inputs, ..., m[L] = K outputs             */
@@ -754,17 +756,18 @@ typedef struct clb_net {
 } clb_net;
 #define CLB_NO_BIAS ((size_t)-1)
 
-/* Network with widths m[0..L] (count = L+1 of them), parameters zero. opts NULL: ReLU without bias.
+/* A network of count = L+1 widths m[0..L], with all parameters 0. opts NULL: ReLU without biases.
  * Errors: CLB_ESHAPE (count < 2, a zero width), CLB_EACTIVATION (unknown, or its parameter out of
  * range), CLB_ELAYER (bias layer > L), CLB_ESIZE, CLB_ENOMEM; *net is then zeroed. */
 CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count,
                                 const clb_net_opts *opts);
-/* The same, with theta drawn as published: layer by layer, weight then bias, uniform in
- * +-1/sqrt(fan_in). */
+/* The same with random parameters, drawn by clb_net_draw as in the published runs: layer by layer,
+ * weights then biases, uniform between -1/sqrt(m_{l-1}) and 1/sqrt(m_{l-1}). */
 CLBDEF clb_status clb_net_init(clb_net *net, const size_t *widths, size_t count,
                                const clb_net_opts *opts, clb_rng *rng);
 CLBDEF void       clb_net_draw(clb_net *net, clb_rng *rng);
-/* dst is overwritten, not freed. Errors: CLB_EUNSET, CLB_ESIZE, CLB_ENOMEM. */
+/* dst may hold anything: it is overwritten, not freed. Errors: CLB_EUNSET, CLB_ESIZE, CLB_ENOMEM.
+ * */
 CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src);
 CLBDEF void       clb_net_free(clb_net *net);
 CLBDEF size_t     clb_net_bytes(const clb_net *net);              /* bytes the net holds          */
@@ -777,8 +780,8 @@ CLBDEF size_t     clb_layer_size(const clb_net *net, size_t l);   /* entries of 
 CLBDEF clb_real  *clb_net_weights(const clb_net *net, size_t l, size_t *rows, size_t *columns);
 CLBDEF clb_real  *clb_net_biases(const clb_net *net, size_t l, size_t *count);
 
-/* Use a net on n rows X [n][d]; nothing but the net and the rows is needed. The rows go through in
- * blocks, so memory beside out is that of a few hundred rows.
+/* Use a net on n rows X [n][d]. No data set and no pass is needed. The rows are treated in blocks,
+ * so working memory is that of a few hundred rows, however many there are.
  *   clb_predict         out [n][K]: outputs f
  *   clb_probabilities   out [n][K]: softmax(f), every row sums to 1
  *   clb_classify        label [n]: index of the largest output, the first of equal ones; -1 where
@@ -788,19 +791,21 @@ CLBDEF clb_status clb_predict(const clb_net *net, const clb_real *X, size_t n, c
 CLBDEF clb_status clb_probabilities(const clb_net *net, const clb_real *X, size_t n, clb_real *out);
 CLBDEF clb_status clb_classify(const clb_net *net, const clb_real *X, size_t n, int *label);
 
-/* s(z) and its derivatives of order 1..3 (order 0 is s itself), scalar, in double. */
+/* Derivative of the activation s at z, in double: order 1, 2 or 3; order 0 is s(z) itself. a: the
+ * parameter of the activation. */
 CLBDEF double clb_activate(clb_activation activation, double a, double z, int order);
 
-/* Loss = (1-ce) MSE + ce CE, one number: 0 mean squared error, 1 cross entropy, between them the
- * blend.
+/* Loss = (1-ce) MSE + ce CE, chosen by one number ce in 0..1: 0 is the mean squared error, 1 cross
+ * entropy, a number between them a mixture.
  *   MSE = 1/(nK) sum_ik (f_ik - t_ik)^2        dMSE/df = 2 (f - t)/(nK)
  *   CE  = 1/n sum_i [logsumexp_k f_ik - f_i,y]  dCE/df = (softmax(f) - onehot)/n
- * With real targets the CE takes their row i as the target distribution.  */
+ * y_i is the label of row i and t_i its one-hot row. With real targets t_i is row i of the targets,
+ * and cross entropy takes it as the probabilities of the classes. */
 #define CLB_MSE 0.0
 #define CLB_CE  1.0
 
-/* A network evaluated on a data set: the workspace of forward and backward pass, allocated once.
- * Holds the state at the last point evaluated; the matrices are readable between calls. */
+/* A network evaluated on a data set. All memory of the forward and backward pass is allocated once,
+ * by clb_pass_init. Between calls you may read the matrices: they are those of the last theta. */
 typedef struct clb_pass {
     const clb_net  *net;        /* architecture; theta is an argument of each call                */
     const clb_data *data;
@@ -824,44 +829,43 @@ typedef struct clb_pass {
     int             evaluated;  /* 1 once z is that of the rows in use                            */
 } clb_pass;
 
-/* Do net, data and loss fit together? The checks that clb_pass_init and clb_train make; *error
- * (may be NULL) says what does not fit. Data without labels and targets are fine (their K is not
- * looked at): such a pass gives outputs, gates and whatever else needs no labels, and NaN for loss
- * and gradient.
+/* Do net, data and loss fit together? clb_pass_init and clb_train make these checks too. *error
+ * (may be NULL) says what does not fit. Unlabelled data are fine: outputs and gates are then as
+ * always, loss and gradient are NaN.
  * Errors: CLB_EUNSET, CLB_EEMPTY (n = 0), CLB_ESHAPE (d or K differ), CLB_ELOSS (ce not in 0..1),
  * CLB_ELABEL (not in 0..K-1), CLB_ESOFT (ce > 0 and a row of targets that does not sum to 1). */
 CLBDEF clb_status clb_pass_check(const clb_net *net, const clb_data *data, double ce,
                                  clb_error *error);
-/* net and data are kept by reference and must outlive the pass. ce in [0, 1].
+/* The pass keeps pointers to net and data: free them after the pass. ce in [0, 1].
  * Errors: those of clb_pass_check, CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_data *data,
                                 double ce);
 CLBDEF void       clb_pass_free(clb_pass *pass);
-/* Bytes of a pass, without the buffers of clb_pass_batch (its rows once more) and clb_pass_freeze
- * (the hidden z once more): about reals * n (sum_l 2 m_l + sum_{l<L} m_l + K); 0 if they
- * overflow. */
+/* Bytes that clb_pass_init allocates, about n (sum_l 2 m_l + sum_{l<L} m_l + K) reals; 0 if the
+ * number is too large for a size_t. clb_pass_batch takes a copy of the data besides, and
+ * clb_pass_freeze a copy of the hidden z. */
 CLBDEF size_t     clb_pass_bytes(const clb_net *net, const clb_data *data);
-/* Use only the count rows index[0..count-1] from now on (count <= data->n); index NULL: all rows
- * again. Errors: CLB_EROW, CLB_ESIZE, CLB_ENOMEM. */
+/* From now on use only the rows index[0..count-1] of the data, count <= data->n; with index NULL
+ * all rows again. Errors: CLB_EROW, CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t count);
 
-/* Hold the activation slopes: from now on a_l = c_l z_l, entry by entry, with c_l = s'(z_l) as it
- * was at the last evaluation of `at` (pass itself, or another one of the same shapes); NULL: live
- * again. For ReLU and the other piecewise linear activations this is the network with frozen gates,
- * equal to the live one at that point.                                                          E9
- * Called by an observer at t = 0 on state->pass it freezes a whole training run. Allocates on first
- * use only. Curvature operators do not know of it.
+/* Freezes the slopes of the activations. From now on a_l = c_l z_l, entry by entry, where
+ * c_l = s'(z_l) at the last evaluation of the pass `at`: the same pass, or another one of the same
+ * shapes. at NULL: the activation itself again. For ReLU this is the net whose gates no longer
+ * switch; at the point where it was frozen it gives the same output.                            E9
+ * To freeze a whole training, call it on state->pass from an observer at t = 0. The first call
+ * allocates, later ones do not. clb_curv then takes the derivatives of the frozen net.
  * Errors: CLB_ESHAPE (other widths or number of rows), CLB_ESIZE, CLB_ENOMEM; the pass is then as
  * before. */
 CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at);
 
-/* Loss at theta (NULL: net->theta). Fills z, a, p. No allocation. */
+/* Loss at theta (NULL: net->theta). Fills z, a and p of the pass. No allocation. */
 CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta);
-/* Loss and gradient (P reals) at theta; fills u too. No allocation.
+/* Returns the loss at theta and writes the gradient (P reals). Fills u too. No allocation.
  *   G_l = u_l^T a_{l-1}, g_l = sum_i u_l */
 CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad);
-/* Share of rows whose largest output is the label, from the state of the last evaluation. NaN
- * before any evaluation of the rows in use, and without labels. */
+/* Share of the rows whose largest output belongs to their label, at the last theta. NaN if these
+ * rows have not been evaluated yet, and without labels. */
 CLBDEF double clb_accuracy(const clb_pass *pass);
 
 /* A loss of your own, in two halves. clb_forward evaluates the net at theta (NULL: net->theta) and
@@ -872,33 +876,36 @@ CLBDEF const clb_real *clb_forward(clb_pass *pass, const clb_real *theta);
 CLBDEF void            clb_backward(clb_pass *pass, const clb_real *theta, const clb_real *dloss,
                                     clb_real *grad);
 
-/* Loss and accuracy of net->theta on a data set that needs no pass of its own, rows in blocks.
- * *loss has the bits of clb_loss; *accuracy is NaN without labels. Either may be NULL.
+/* Loss and accuracy of net->theta on a data set, without a pass. The rows are treated in blocks,
+ * but *loss has the same bits as clb_loss. *accuracy is NaN without labels. Either may be NULL.
  * Errors: those of clb_pass_check, CLB_EUNLABELLED, CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_evaluate(const clb_net *net, const clb_data *data, double ce, double *loss,
                                double *accuracy);
 
-/* Is a gradient right? Compares grad [P] with central differences of loss at theta, entry by entry:
- *   *worst = max_i |(loss(theta + h_i e_i) - loss(theta - h_i e_i))/(2 h_i) - grad_i|
- *            / max(1, max_i |grad_i|),   h_i = epsilon^(1/3) max(1, |theta_i|)
- * and *where (may be NULL) is that i. A right gradient gives about 1e-9 (single builds: 1e-3); a
- * kink of ReLU within h of a unit's input gives more although the gradient is right. NaN counts as
- * the worst. theta is changed while it runs and put back.  Cost 2 P losses, no allocation.
- * clb_pass_loss is clb_loss in the shape asked for, context a clb_pass. */
+/* Is a gradient right? Compares grad [P] with central differences of the loss, entry by entry, and
+ * returns the largest deviation:
+ *   max_i |(loss(theta + h_i e_i) - loss(theta - h_i e_i))/(2 h_i) - grad_i|
+ *         / max(1, max_i |grad_i|)
+ * with h_i = epsilon^(1/3) max(1, |theta_i|). *where (may be NULL) is the i of the largest one; NaN
+ * counts as larger than any number. A right gradient gives about 1e-9 (1e-3 in single builds). A
+ * right gradient can give more if the input of a ReLU is within h of its kink. theta is changed
+ * while the function runs, and restored. Cost 2 P losses, no allocation.
+ * clb_pass_loss is such a loss function; its context is a clb_pass. */
 typedef double (*clb_loss_fn)(void *context, const clb_real *theta);
 CLBDEF double clb_check_grad(size_t P, clb_loss_fn loss, void *context, clb_real *theta,
                              const clb_real *grad, size_t *where);
 CLBDEF double clb_pass_loss(void *pass, const clb_real *theta);
-/* Gates of hidden layer l as bits: bit (i m_l + h) of bits is 1 if z_l[i][h] > 0.
- * bits: clb_gate_words(pass, l) words. */
+/* The gates of hidden layer l as bits: bit i m_l + h is 1 if unit h is on for row i, z_l[i][h] > 0.
+ * bits has room for clb_gate_words(pass, l) words. */
 CLBDEF size_t clb_gate_words(const clb_pass *pass, size_t l);
 CLBDEF void   clb_gates(const clb_pass *pass, size_t l, uint64_t *bits);
-/* Number of gates that differ between two results of clb_gates for the same rows. index: their
- * i m_l + h, ascending, room for n m_l; units[0..m_l-1]: how many of them belong to unit h. Either
- * may be NULL: not wanted.                                                        E9, E15, E21 */
+/* How many gates differ between two results of clb_gates for the same rows. index (room for n m_l):
+ * their positions i m_l + h, ascending. units[h], h < m_l: how many belong to unit h. Both may be
+ * NULL.                                                                           E9, E15, E21 */
 CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *before,
                                 const uint64_t *after, uint32_t *index, uint32_t *units);
-/* Squared Frobenius norms of x (theta, a gradient, ...): of W_l, of b_l (0 where there is none). */
+/* Sum of the squares of the part of x that belongs to W_l, or to b_l (0 if there is none). x:
+ * theta, a gradient, or anything else with the layout of theta. */
 CLBDEF double clb_weight_sumsq(const clb_net *net, const clb_real *x, size_t l);
 CLBDEF double clb_bias_sumsq(const clb_net *net, const clb_real *x, size_t l);
 
@@ -906,19 +913,20 @@ CLBDEF double clb_bias_sumsq(const clb_net *net, const clb_real *x, size_t l);
  * @S17 CURVATURE
  * ========================================================================================== */
 
-/* A symmetric linear operator y = A x on R^n, x and y without overlap. */
+/* A symmetric n x n matrix A, known only by a function that computes y = A x. x and y do not
+ * overlap. */
 typedef struct clb_linop {
     size_t n;
     void (*apply)(void *context, const clb_real *x, clb_real *y);
     void *context;
 } clb_linop;
 
-/* Curvature of the loss at one point theta. With J the Jacobian of the outputs (n K rows), S_i the
- * Hessian of the loss in the outputs of sample i and r = dLoss/df:
- *   H = J^T S J + sum_ik r_ik Hess f_ik        Hessian;  first term: Gauss-Newton matrix, S >= 0
+/* Curvature of the loss at one point theta. J is the Jacobian of the outputs (n K rows), r =
+ * dLoss/df the gradient in the outputs, and S_i the Hessian of the loss in the outputs of row i:
+ *   H = J^T S J + sum_ik r_ik Hess f_ik        Hessian; the first term is the Gauss-Newton matrix
  *   S_i = (1-ce) 2/(nK) I + ce/n (diag p_i - p_i p_i^T)
- * Second derivatives at the kink of a piecewise linear activation are 0. With slopes held by
- * clb_pass_freeze these are the derivatives of the net that has them: a_l = slope_l z_l. */
+ * At a kink of the activation its second derivative counts as 0. After clb_pass_freeze these are
+ * the derivatives of the frozen net. */
 typedef struct clb_curv {
     clb_pass  *pass;            /* its state is that of the last clb_curv_at                      */
     clb_real  *theta;           /* [P] copy of the point                                          */
@@ -932,37 +940,37 @@ typedef struct clb_curv {
     size_t     arena_bytes;
 } clb_curv;
 
-/* Workspace for the products, allocated once; pass is kept by reference and must outlive it.
- * Memory: clb_curv_bytes(pass) = about reals * (2P + n sum_l 4 m_l).  Errors: CLB_ESIZE,
+/* Allocates all memory of the products. Keeps a pointer to pass: free that later.
+ * Memory: clb_curv_bytes(pass), about reals * (2P + n sum_l 4 m_l).  Errors: CLB_ESIZE,
  * CLB_ENOMEM. */
 CLBDEF clb_status clb_curv_init(clb_curv *curv, clb_pass *pass);
 CLBDEF void       clb_curv_free(clb_curv *curv);
 CLBDEF size_t     clb_curv_bytes(const clb_pass *pass);          /* 0 if it does not fit a size_t */
-/* Evaluate loss and gradient at theta (NULL: net->theta) on the rows the pass uses now; returns the
- * loss. Everything below refers to this point until the next call. No allocation. */
+/* Evaluates loss and gradient at theta (NULL: net->theta), on the rows that the pass uses now, and
+ * returns the loss. All functions below work at this point until the next call. No allocation. */
 CLBDEF double     clb_curv_at(clb_curv *curv, const clb_real *theta);
 
-/* y = H v by the R operator: R{.} is the derivative along v of every quantity of the two passes.
- * Exact, no allocation.
+/* y = H v, exactly (no difference quotient), by Pearlmutter's method: R x is the derivative of x in
+ * the direction v, for every quantity x of the forward and the backward pass. No allocation.
  *   R z_l = W_l R a_{l-1} + V_l a_{l-1} + v_{b_l}      R a_l = s'(z_l) R z_l      R u_L = S R z_L
  *   R u_{l-1} = s' (R u_l W_l + u_l V_l) + s'' (u_l W_l) R z_{l-1}
  *   y_l = R u_l^T a_{l-1} + u_l^T R a_{l-1}
  * v, y: P reals, no overlap.   Cost 2n (2 d m + 6 K m) flop for two layers. */
 CLBDEF void clb_hvp(clb_curv *curv, const clb_real *v, clb_real *y);
-/* y = J^T S J v, the same without the terms in u. */
+/* y = J^T S J v: the same without the terms that contain u. */
 CLBDEF void clb_gnvp(clb_curv *curv, const clb_real *v, clb_real *y);
-/* Jf = J v ([n][K], left in curv->rz[L] and returned), and y = J^T q for q [n][K]
- * (NULL: curv->rz[L]). jvp then vjp is one product with J^T J. */
+/* clb_jvp returns J v [n][K]; it stands in curv->rz[L] until the next call. clb_vjp computes
+ * y = J^T q for q [n][K]; q NULL: the last result of clb_jvp. One after the other: J^T J v. */
 CLBDEF clb_real *clb_jvp(clb_curv *curv, const clb_real *v);
 CLBDEF void      clb_vjp(clb_curv *curv, const clb_real *q, clb_real *y);
 
-/* The same products as operators for the eigensolvers; curv is the context. */
+/* These products for the eigensolvers. The operator needs curv as long as it is used. */
 CLBDEF clb_linop clb_hessian_op(clb_curv *curv);
 CLBDEF clb_linop clb_gauss_newton_op(clb_curv *curv);
 CLBDEF clb_linop clb_jtj_op(clb_curv *curv);                        /* J^T J / n                  */
 
-/* Diagonal block of the Hessian (or Gauss-Newton matrix) that belongs to W_l and b_l: an operator
- * on their clb_layer_size (+ m_l) coordinates. */
+/* The diagonal block of layer l: rows and columns of the Hessian (or Gauss-Newton matrix) that
+ * belong to W_l and b_l. An operator of clb_layer_size (+ m_l with biases) coordinates. */
 typedef struct clb_block {
     clb_curv *curv;
     size_t    at, n;            /* first coordinate and number of coordinates                     */
@@ -973,26 +981,26 @@ CLBDEF clb_status clb_block_init(clb_block *block, clb_curv *curv, size_t l, int
 CLBDEF void       clb_block_free(clb_block *block);
 CLBDEF clb_linop  clb_block_op(clb_block *block);
 
-/* Full matrices, [P][P] with leading dimension ldh >= P, exactly symmetric.
- * Two layers: assembled from pair sums over the active samples of each hidden unit,
- *     H[(j,.),(j',.)] = sum_i s'_ij s'_ij' (W_2^T S_i W_2)_jj' x_i x_i^T    d(d+1)/2 products each,
- * below 3 P^2 reals with H itself at the sizes of the experiments. Other depths: the Hessian by P
- * products, the Gauss-Newton matrix by rank-K updates (J^T S) J of slices of samples.
+/* The whole matrix [P][P], exactly symmetric; row i starts at i * ldh, ldh >= P.
+ * Two layers: summed over the rows x_i for which both hidden units j and j' are on,
+ *     H[(j,.),(j',.)] = sum_i s'_ij s'_ij' (W_2^T S_i W_2)_jj' x_i x_i^T    d(d+1)/2 products each
+ * Other depths: the Hessian by P products, the Gauss-Newton matrix as the sum over rows of J_i^T
+ * S_i J_i. Memory: clb_hessian_bytes, less than 2 P^2 reals at the sizes of the experiments.
  * Errors: CLB_ESIZE, CLB_ENOMEM (H unspecified). */
 CLBDEF clb_status clb_hessian(clb_curv *curv, clb_real *H, size_t ldh);
 CLBDEF clb_status clb_gauss_newton(clb_curv *curv, clb_real *G, size_t ldg);
-/* Bytes that clb_hessian (or clb_gauss_newton) takes while it runs, without the matrix; 0 if they
- * overflow. */
+/* Bytes that clb_hessian (or clb_gauss_newton) allocates while it runs, the matrix not counted; 0
+ * if the number is too large for a size_t. */
 CLBDEF size_t     clb_hessian_bytes(const clb_curv *curv);
 CLBDEF size_t     clb_gauss_newton_bytes(const clb_curv *curv);
 
-/* Empirical neural tangent kernel [nK][nK], row (i,k) = i K + k.
- *   N_l[(i,k),(j,k')] = <df_ik/dz_l, df_jk'/dz_l> (a_{l-1,i} . a_{l-1,j} [+ 1 with bias])
- * is the part of layer l = 1..L; l = 0: the sum over layers, J J^T. Exactly symmetric. */
+/* Empirical neural tangent kernel J J^T [nK][nK], exactly symmetric; output k of row i has index
+ * i K + k. l = 0: all layers. l = 1..L: the part of layer l,
+ *   N_l[(i,k),(j,k')] = <df_ik/dz_l, df_jk'/dz_l> (a_{l-1,i} . a_{l-1,j} [+ 1 with bias]) */
 CLBDEF clb_status clb_ntk(clb_curv *curv, size_t l, clb_real *N);
 /* Kernel [n][n] of the single function sum_k f_k: what the published programs call the NTK. */
 CLBDEF clb_status clb_ntk_sum(clb_curv *curv, size_t l, clb_real *N);
-/* Trace of clb_ntk(l), NaN on an error. */
+/* Trace of the kernel of clb_ntk; NaN after an error. */
 CLBDEF clb_status clb_ntk_trace(clb_curv *curv, size_t l, double *trace);
 
 /* Largest singular value of the coupling blocks of a two-layer net,
@@ -8835,12 +8843,12 @@ static clb_status clbi_observers_check(const clb_train_opts *o)
         if (!ob->call)
             return clbi_fail(o->error, CLB_ESCHEDULE, "observers[%z] has no function to call", i);
         if (ob->at_count && !ob->at)
-            return clbi_fail(o->error, CLB_ESCHEDULE, "observers[%z]: at_count = %z, and at is NULL",
-                             i, ob->at_count);
+            return clbi_fail(o->error, CLB_ESCHEDULE, "observers[%z]: at is NULL, at_count %z", i,
+                             ob->at_count);
         for (k = 1; k < ob->at_count; ++k)
             if (ob->at[k] < ob->at[k - 1])
-                return clbi_fail(o->error, CLB_ESCHEDULE, "observers[%z]: at[%z] = %z follows %z", i,
-                                 k, ob->at[k], ob->at[k - 1]);
+                return clbi_fail(o->error, CLB_ESCHEDULE, "observers[%z]: at[%z] = %z follows %z",
+                                 i, k, ob->at[k], ob->at[k - 1]);
     }
     return CLB_OK;
 }
