@@ -559,6 +559,7 @@ int main(int argc, char **argv)
         { "predict", PREDICT, lab_predict }, { "train", TRAIN, lab_train } };
     kit_opt opts[OPTIONS];
     int status;
+    kit_hold_streams();
     if (argc < 2) return fputs(lab_help, stderr), KIT_USAGE;
     if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help"))
         return fputs(lab_help, stdout), KIT_OK;

@@ -114,7 +114,7 @@ static int run_program(const experiment *e, const char *seeds, const char *path,
     kit_buf b = { NULL, 0, 0 };
     int status;
     tool_quote(&b, tool_print("%s/%s", option_programs, e->program));
-    kit_putf(&b, " --quiet --published --threads %ld --seeds %s", settings.threads, seeds);
+    kit_putf(&b, " --quiet --resume --published --threads %ld --seeds %s", settings.threads, seeds);
     tool_quote(&b, "--json"), tool_quote(&b, path);
     if (files) kit_put(&b, " --from");
     for (size_t k = 0; k < files; ++k) tool_quote(&b, group_path(e, k));

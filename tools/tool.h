@@ -58,6 +58,7 @@ KIT_FN int tool_run_command(const tool *t, const tool_command *c, int argc, char
         { "help", 'h', NULL, "this text", kit_set_flag, &help },
         { NULL, 0, NULL, NULL, NULL, NULL },
     };
+    kit_hold_streams();
     for (; c->opts[n].name; ++n) opts[n] = c->opts[n];
     memcpy(opts + n, common, sizeof common);
     status = kit_parse(program, opts, argc, argv, words, argc);
@@ -73,6 +74,7 @@ KIT_FN int tool_run_command(const tool *t, const tool_command *c, int argc, char
 KIT_FN int tool_main(const tool *t, int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : NULL;
+    kit_hold_streams();
     signal(SIGINT, SIG_DFL);
     if (!word) return kit_usage(t->name, "a command is missing:", t->commands[0].name);
     if (!strcmp(word, "--help") || !strcmp(word, "-h")) { tool_help(t); return KIT_OK; }

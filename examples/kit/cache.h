@@ -114,14 +114,11 @@ KIT_FN void kit_once_keep(kit_kept *e)
     if (written < KIT_CACHE_WRITTEN) {
         FILE *f;
         size_t n = sizeof *e + e->bytes;
-        int ok;
         kit_make_folder(kit_cache_folder);
         kit_cache_path(path, sizeof path, &e->key);
-        snprintf(part, sizeof part, "%s.%ld.tmp", path, kit_process());
-        f = fopen(part, "wb");
-        ok = f && fwrite(e, 1, n, f) == n;
-        if (f && fclose(f)) ok = 0;
-        if (!ok || rename(part, path)) remove(part);
+        snprintf(part, sizeof part, "%s.tmp", path);
+        if ((f = kit_open_empty(part, 1)) != NULL)
+            kit_close_temporary(f, part, path, fwrite(e, 1, n, f) == n && !fflush(f));
         written += n;
     }
     free(e);

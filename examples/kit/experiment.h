@@ -124,6 +124,10 @@ struct kit {
     kit_arena         arena;
     kit_run          *runs;
     size_t            run_n, run_cap;
+    size_t           *index, index_mask;       /* of the runs by their keys: keys.h */
+    FILE             *journal;                 /* runs done so far: journal.h; NULL: none is kept */
+    const char       *journal_path;
+    size_t            journal_lines;
     const kit_part   *parts[KIT_PARTS];
     size_t            part_n;
     size_t            seeds_asked;             /* most published seeds that plan() asked for */

@@ -16,6 +16,8 @@
 #include "json.h"
 #include "experiment.h"
 #include "rows.h"
+#include "keys.h"
+#include "journal.h"
 #include "options.h"
 #include "run.h"
 #include "tables.h"
@@ -126,12 +128,10 @@ KIT_FN void kit_report(kit *x)
     kit_judge(x, &basis);
 }
 
-/* Runs made or taken from files. An interrupted command keeps what it has for --resume. */
+/* Runs made or taken from files. A command that was stopped goes on with --resume. */
 KIT_FN int kit_get_runs(kit *x, const char *const *files)
 {
-    const char *partial[2];
     int status = KIT_OK;
-    partial[0] = kit_partial_path(x), partial[1] = NULL;
     if (x->set.from) {
         if ((status = kit_take_files(x, files)) != KIT_OK || kit_complete(x)) return status;
         for (size_t i = 0; i < x->run_n; ++i)
@@ -144,13 +144,11 @@ KIT_FN int kit_get_runs(kit *x, const char *const *files)
             }
         return KIT_BAD_INPUT;
     }
-    if (x->set.resume && (status = kit_take_files(x, partial)) != KIT_OK) return status;
-    x->files = 0;
+    if ((status = kit_journal_open(x)) != KIT_OK) return status;
     status = kit_execute(x);
-    if (!kit_stopped) { if (!status && x->set.resume) remove(partial[0]); return status; }
-    kit_make_folder(kit_out(x));
-    if (!kit_save_as(x, partial[0]))
-        fprintf(stderr, "%s: stopped; --resume goes on from %s\n", x->info->id, partial[0]);
+    if (!kit_stopped) return status;
+    if (x->journal_lines > 1)
+        fprintf(stderr, "%s: stopped; --resume goes on from %s\n", x->info->id, x->journal_path);
     return 128 + (int)kit_stopped;
 }
 
@@ -176,6 +174,7 @@ KIT_FN int kit_main(const kit_info *info, int argc, char **argv)
     int help = 0, version = 0, status;
     size_t n = kit_shared_options(opts, &set, &help, &version);
     kit *x;
+    kit_hold_streams();
     for (size_t i = 0; info->options && info->options[i].name && i < KIT_LEN(set.args); ++i) {
         const kit_option *o = &info->options[i];
         kit_opt own = { o->name, 0, o->arg, o->help, kit_set_text, (void *)&set.args[i] };

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 #if defined(__unix__) || defined(__APPLE__)
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -21,6 +22,12 @@ int fsync(int);                    /* POSIX, hidden by -std=c99 */
 int fileno(FILE *);
 #else
 #define KIT_UNIX 0
+#endif
+#ifdef _WIN32
+#include <direct.h>
+#include <fcntl.h>
+#include <io.h>
+__declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
 #endif
 #ifdef _OPENMP
 #include <omp.h>

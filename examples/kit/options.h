@@ -69,22 +69,21 @@ KIT_FN int kit_set_seeds(void *to, const char *value)
     kit_settings *set = (kit_settings *)to;
     double *at = NULL;
     size_t n = 0;
+    int once = 1;
     const char *p = value;
     for (;;) {
         size_t len = strcspn(p, ",");
         const char *dots = strstr(p, "..");
         long long a, b, top = 4294967295LL;
         size_t first = dots && dots < p + len ? (size_t)(dots - p) : len;
-        if (!kit_whole(p, first, 0, top, &a)) return 0;
+        if (!kit_whole(p, first, 0, top, &a)) { free(at); return 0; }
         b = a;
-        if (first < len && !kit_whole(dots + 2, len - first - 2, a, top, &b)) return 0;
-        if (b - a >= 1000000) return 0;
-        at = (double *)kit_realloc(at, n + (size_t)(b - a) + 1, sizeof *at);
-        for (; a <= b; ++a) {
-            kit_list so_far = { n, at };
-            if (n < 5000 && kit_in(so_far, (double)a)) { free(at); return 0; }
-            at[n++] = (double)a;
+        if ((first < len && !kit_whole(dots + 2, len - first - 2, a, top, &b)) || b - a >= 1000000) {
+            free(at);
+            return 0;
         }
+        at = (double *)kit_realloc(at, n + (size_t)(b - a) + 1, sizeof *at);
+        for (; a <= b; ++a) at[n++] = (double)a;
         if (p[len] == 0) break;
         p += len + 1;
     }
@@ -92,8 +91,10 @@ KIT_FN int kit_set_seeds(void *to, const char *value)
     set->seed_list.n = n;
     set->seed_list.at =
         (double *)memcpy(kit_new(&kit_option_arena, n, sizeof *at), at, n * sizeof *at);
+    clb_sort(n, at);
+    for (size_t i = 1; i < n; ++i) once &= at[i] != at[i - 1];
     free(at);
-    return 1;
+    return once;
 }
 
 KIT_FN int kit_set_lrs(void *to, const char *value)

@@ -10,27 +10,6 @@
  * Writing
  * ========================================================================================== */
 
-KIT_FN const char *kit_bool(int v) { return v ? "true" : "false"; }
-
-/* Everything that decides the numbers. */
-KIT_FN void kit_put_config(kit_buf *b, const kit *x)
-{
-    kit_putf(b, "  \"config\": {\"precision\": \"%s\", ", CLB_PRECISION);
-    json_put_named(b, "seeds", x->set.seeds), kit_put(b, ", ");
-    json_put_named(b, "lrs", x->set.lrs);
-    kit_putf(b, ", \"published\": %s, \"quick\": %s, ", kit_bool(x->set.published),
-             kit_bool(x->set.quick));
-    json_put_named(b, "part", x->set.part);
-    for (size_t i = 0; x->info->options && x->info->options[i].name; ++i)
-        kit_put(b, ", "), json_put_named(b, x->info->options[i].name, x->set.args[i]);
-    for (const kit_constant *c = x->config; c; c = c->next) {
-        kit_put(b, ", ");
-        if (c->text) json_put_named(b, c->name, c->text);
-        else json_put_value(b, c->name, c->value);
-    }
-    kit_put(b, "},\n");
-}
-
 /* Runs of a part that are done and diverged. */
 KIT_FN size_t kit_part_diverged(const kit *x, const kit_part *part)
 {
@@ -60,20 +39,6 @@ KIT_FN void kit_put_part(kit_buf *b, const kit *x, const kit_part *part)
                  kinds[f->kind]);
     }
     kit_put(b, "]}");
-}
-
-KIT_FN void kit_put_run(kit_buf *b, const kit_run *run)
-{
-    kit_put(b, "{"), json_put_named(b, "part", run->part->name);
-    for (size_t i = 0; i < run->part->field_count; ++i) {
-        const kit_field *f = &run->part->fields[i];
-        kit_put(b, ", ");
-        if (f->kind == KIT_KIND_TEXT) json_put_named(b, f->name, *kit_text_at(run->values, f));
-        else if (f->kind == KIT_KIND_ARRAY)
-            json_put_array(b, f->name, *kit_array_at(run->values, f));
-        else json_put_value(b, f->name, *kit_number_at(run->values, f));
-    }
-    kit_put(b, "}");
 }
 
 KIT_FN void kit_put_runs(kit_buf *b, const kit *x)
@@ -205,32 +170,13 @@ KIT_FN void kit_put_result(kit_buf *b, const kit *x)
              CLB_RESULTS_VERSION);
     if (x->set.shards > 1) kit_putf(b, "\"%ld/%ld\",\n", x->set.shard, x->set.shards);
     else kit_put(b, "null,\n");
-    kit_put_config(b, x);
+    kit_put(b, "  "), kit_put_config(b, x), kit_put(b, ",\n");
     kit_put_runs(b, x);
     if (kit_complete(x)) kit_put_report(b, x);
     kit_putf(b, "  \"environment\": {\"isa\": \"%s\", \"threads\": %d, ",
              clb_isa_name(clb_isa_get()), kit_threads(x));
     json_put_named(b, "build", clb_build_info());
     kit_putf(b, ", \"shards\": %d, \"seconds\": %.3f}\n}\n", x->files ? x->files : 1, x->seconds);
-}
-
-KIT_FN const char *kit_out(const kit *x) { return x->set.out ? x->set.out : "results"; }
-
-/* Where the result file goes. */
-KIT_FN const char *kit_result_path(kit *x)
-{
-    if (x->set.json) return x->set.json;
-    if (x->set.shards > 1)
-        return kit_print(x, "%s/%s.shard-%ld-of-%ld.json", kit_out(x), x->info->id, x->set.shard,
-                         x->set.shards);
-    return kit_print(x, "%s/%s.json", kit_out(x), x->info->id);
-}
-
-/* Where the runs of an interrupted command wait for --resume. */
-KIT_FN const char *kit_partial_path(kit *x)
-{
-    return kit_print(x, "%s/%s.partial-%ld-of-%ld.json", kit_out(x), x->info->id, x->set.shard,
-                     x->set.shards);
 }
 
 KIT_FN int kit_save_as(const kit *x, const char *path)
@@ -258,6 +204,7 @@ KIT_FN int kit_save(kit *x)
         status = kit_write_file(kit_print(x, "%s/%s", folder, p->file), svg, strlen(svg));
         free(svg);
     }
+    if (!status) kit_journal_close(x, 0);
     return status;
 }
 
@@ -265,96 +212,11 @@ KIT_FN int kit_save(kit *x)
  * Reading
  * ========================================================================================== */
 
-KIT_FN int kit_bad_file(const char *path, const char *what, const char *name)
-{
-    fprintf(stderr, "%s: %s%s%s\n", path, what, *name ? ": " : "", name);
-    return KIT_BAD_INPUT;
-}
-
-/* One value of a run from its object; 0 if it is not there or has another type. */
-KIT_FN int kit_take_value(kit *x, void *values, const kit_field *f, const json *run)
-{
-    const json *v = json_get(run, f->name);
-    if (f->kind == KIT_KIND_NUMBER) return json_get_value(run, f->name, kit_number_at(values, f));
-    if (f->kind == KIT_KIND_ARRAY)
-        return json_get_list(&x->arena, run, f->name, kit_array_at(values, f));
-    if (!v || v->kind != JSON_TEXT) return 0;
-    *kit_text_at(values, f) = kit_copy(&x->arena, v->text);
-    return 1;
-}
-
-/* Are these the keys of a planned run? */
-KIT_FN int kit_keys_match(const kit_run *planned, const json *run)
-{
-    if (strcmp(planned->part->name, json_get_text(run, "part"))) return 0;
-    for (size_t i = 0; i < planned->part->field_count; ++i) {
-        const kit_field *f = &planned->part->fields[i];
-        double v;
-        if (!f->key) continue;
-        if (f->kind == KIT_KIND_TEXT) {
-            if (strcmp(*kit_text_at(planned->values, f), json_get_text(run, f->name))) return 0;
-        } else if (!json_get_value(run, f->name, &v) || v != *kit_number_at(planned->values, f))
-            return 0;
-    }
-    return 1;
-}
-
-/* The runs of one document into the plan. Runs that are not planned (other seeds) are left; two
- * that differ are an error. */
-KIT_FN int kit_take_runs(kit *x, const json *root, const char *path)
-{
-    const json *runs = json_get(root, "runs");
-    size_t next = 0;                                       /* files keep the order of the plan */
-    for (const json *run = runs ? runs->first : NULL; run; run = run->next) {
-        size_t tried = 0;
-        kit_run *planned;
-        while (tried < x->run_n && !kit_keys_match(&x->runs[(next + tried) % x->run_n], run))
-            ++tried;
-        if (tried == x->run_n) continue;
-        next = (next + tried) % x->run_n;
-        planned = &x->runs[next], next = (next + 1) % x->run_n;
-        for (size_t i = 0; i < planned->part->field_count; ++i) {
-            const kit_field *f = &planned->part->fields[i];
-            if (!f->key && !kit_take_value(x, planned->values, f, run))
-                return kit_bad_file(path, "a run has no", f->name);
-        }
-        planned->done = 1;
-    }
-    return KIT_OK;
-}
-
-/* A file's own word for what decides the numbers must be ours: experiment, results version,
- * precision, quick, own options, constants. */
-KIT_FN int kit_same_config(const kit *x, const json *root, const char *path)
-{
-    const json *config = json_get(root, "config");
-    double v;
-    if (strcmp(json_get_text(root, "schema"), "clb-result/2"))
-        return kit_bad_file(path, "not a result file of schema clb-result/2", "");
-    if (strcmp(json_get_text(root, "experiment"), x->info->id))
-        return kit_bad_file(path, "another experiment", json_get_text(root, "experiment"));
-    if (json_get_number(root, "results_version") != CLB_RESULTS_VERSION)
-        return kit_bad_file(path, "another results version", "");
-    if (strcmp(json_get_text(config, "precision"), CLB_PRECISION))
-        return kit_bad_file(path, "another precision", json_get_text(config, "precision"));
-    if (json_get_number(config, "quick") != (double)(x->set.quick != 0))
-        return kit_bad_file(path, "run with and without --quick", "");
-    for (size_t i = 0; x->info->options && x->info->options[i].name; ++i) {
-        const char *ours = x->set.args[i] ? x->set.args[i] : "";
-        if (strcmp(ours, json_get_text(config, x->info->options[i].name)))
-            return kit_bad_file(path, "another value of option", x->info->options[i].name);
-    }
-    for (const kit_constant *c = x->config; c; c = c->next)
-        if (c->text ? strcmp(c->text, json_get_text(config, c->name)) != 0
-                    : !json_get_value(config, c->name, &v) || v != c->value)
-            return kit_bad_file(path, "another value of", c->name);
-    return KIT_OK;
-}
-
 /* The runs of files into the plan. */
 KIT_FN int kit_take_files(kit *x, const char *const *paths)
 {
     for (; *paths; ++paths) {
+        const json *runs;
         json_doc doc;
         int status;
         if (!json_read(&doc, *paths)) {
@@ -362,8 +224,10 @@ KIT_FN int kit_take_files(kit *x, const char *const *paths)
             json_free(&doc);
             return KIT_BAD_INPUT;
         }
-        status = kit_same_config(x, doc.root, *paths);
-        if (!status) status = kit_take_runs(x, doc.root, *paths);
+        status = kit_same_config(x, doc.root, "clb-result/2", *paths);
+        runs = json_get(doc.root, "runs");
+        for (const json *one = runs ? runs->first : NULL; one && !status; one = one->next)
+            status = kit_take_run(x, one, *paths);
         json_free(&doc);
         if (status) return status;
         ++x->files;

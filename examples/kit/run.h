@@ -2,8 +2,8 @@
 #ifndef KIT_RUN_H
 #define KIT_RUN_H
 
+#include "journal.h"
 #include "options.h"
-#include "rows.h"
 
 /* Is this run in our shard? */
 KIT_FN int kit_mine(const kit *x, size_t i)
@@ -107,34 +107,6 @@ KIT_FN int kit_status_of(clb_status status)
  * Plan
  * ========================================================================================== */
 
-/* The plan's own mistakes: a run that stands twice, a part that --part names and nobody plans. */
-KIT_FN int kit_same_keys(const kit_part *part, void *a, void *b)
-{
-    for (size_t i = 0; i < part->field_count; ++i) {
-        const kit_field *f = &part->fields[i];
-        if (!f->key) continue;
-        if (f->kind == KIT_KIND_TEXT ? strcmp(*kit_text_at(a, f), *kit_text_at(b, f)) != 0
-                                     : *kit_number_at(a, f) != *kit_number_at(b, f))
-            return 0;
-    }
-    return 1;
-}
-
-/* Describe a run by its keys: "part=sweep seed=42 lr=0.001". */
-KIT_FN void kit_put_keys(kit_buf *b, const kit_run *run)
-{
-    char number[40];
-    kit_putf(b, "part=%s", run->part->name);
-    for (size_t k = 0; k < run->part->field_count; ++k) {
-        const kit_field *f = &run->part->fields[k];
-        if (f->key)
-            kit_putf(b, " %s=%s", f->name,
-                     f->kind == KIT_KIND_TEXT
-                         ? *kit_text_at(run->values, f)
-                         : json_decimal(number, sizeof number, *kit_number_at(run->values, f)));
-    }
-}
-
 KIT_FN int kit_parts_known(const kit *x)
 {
     for (const char *p = x->set.part; p && *p;) {
@@ -174,20 +146,14 @@ KIT_FN kit *kit_open(const kit_info *info, const kit_settings *set)
     x->config_end = &x->config, x->tables_end = &x->tables, x->summary_end = &x->summary;
     x->claims_end = &x->claims, x->figures_end = &x->figures;
     info->plan(x);
-    for (size_t i = 1; i < x->run_n; ++i)
-        for (size_t k = 0; k < i; ++k)
-            if (x->runs[i].part == x->runs[k].part
-                && kit_same_keys(x->runs[i].part, x->runs[i].values, x->runs[k].values)) {
-                kit_buf b = { NULL, 0, 0 };
-                kit_put_keys(&b, &x->runs[i]);
-                kit_die(KIT_USAGE, "%s: planned twice: %s", info->id, b.s);
-            }
+    kit_index_runs(x);
     x->has_published = kit_published_planned(x);
     return x;
 }
 
 KIT_FN void kit_close(kit *x)
 {
+    kit_journal_close(x, x->journal_lines > 1);
     free(x->runs);
     kit_arena_free(&x->arena);
     free(x);
@@ -209,12 +175,25 @@ KIT_FN void kit_on_signal(int number)
     kit_stopped = number;
 }
 
+/* A run that has ended: into the journal, or its error on stderr. KIT_OK or an exit status. */
+KIT_FN int kit_run_ended(kit *x, kit_run *run, clb_status status, const kit_progress *progress)
+{
+    kit_buf b = { NULL, 0, 0 };
+    run->done = status == CLB_OK;
+    if (run->done) return kit_journal_add(x, run);
+    kit_put_keys(&b, run);
+    fprintf(stderr, "%s%s: %s: %s\n", progress->on ? "\r\033[K" : "", x->info->id, b.s,
+            clb_strerror(status));
+    free(b.s);
+    return kit_status_of(status);
+}
+
 /* Make all runs of the shard that are not done yet. The schedule cannot be seen in the result: a
  * run writes its own struct only. */
 KIT_FN int kit_execute(kit *x)
 {
     long n = (long)x->run_n, first = x->set.shard, step = x->set.shards;
-    clb_status failed = CLB_OK;
+    int failed = KIT_OK;
     double start = kit_clock();
     size_t todo = 0;
     kit_progress progress;
@@ -225,7 +204,8 @@ KIT_FN int kit_execute(kit *x)
 #endif
     for (long i = first; i < n; i += step) {
         kit_run *run = &x->runs[i];
-        clb_status status, so_far;
+        clb_status status;
+        int so_far;
 #ifdef _OPENMP
 #pragma omp atomic read
 #endif
@@ -236,23 +216,18 @@ KIT_FN int kit_execute(kit *x)
 #pragma omp critical(kit_progress)
 #endif
         {
-            run->done = status == CLB_OK;
-            if (status && !failed) {
-                kit_buf b = { NULL, 0, 0 };
-                kit_put_keys(&b, run);
-                fprintf(stderr, "%s%s: %s: %s\n", progress.on ? "\r\033[K" : "", x->info->id, b.s,
-                        clb_strerror(status));
-                free(b.s);
+            if (!failed) {
+                so_far = kit_run_ended(x, run, status, &progress);
 #ifdef _OPENMP
 #pragma omp atomic write
 #endif
-                failed = status;
+                failed = so_far;
             }
             kit_progress_step(&progress);
         }
     }
     x->seconds = kit_clock() - start;
-    return kit_status_of(failed);
+    return failed;
 }
 
 KIT_FN int kit_complete(const kit *x)

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Every fuzz target in turn, with the sanitizers.
+#   sh tests/fuzz/run.sh [TARGET...]     environment: MINUTES or SECONDS_EACH for each target, SEED, CC
+#                                        COVERAGE=1: lines that were reached instead of the sanitizers (gcc and gcov)
+cd "$(dirname "$0")/../.." || exit 2
+LC_ALL=C
+export LC_ALL
+seconds=${SECONDS_EACH:-$((${MINUTES:-5} * 60))} CC=${CC:-cc}
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+corpus=$PWD/tests/fuzz/corpus
+if [ -n "${COVERAGE:-}" ]; then
+    (cd "$work" && gcc -std=c99 -O0 --coverage -o fuzz "$OLDPWD/tests/fuzz/fuzz.c" -lm) || exit 1
+elif ! $CC -std=c99 -g1 -O1 -DCLB_NO_AVX512 -fsanitize=address,undefined -fno-sanitize-recover=all -o "$work/fuzz" \
+        tests/fuzz/fuzz.c -lm 2>"$work/err"; then
+    echo "no sanitizers: $(head -1 "$work/err")"
+    $CC -std=c99 -O1 -o "$work/fuzz" tests/fuzz/fuzz.c -lm || exit 1
+fi
+failed=0 seed=${SEED:-$(date +%s)}
+for target in ${*:-readers json command matrix}; do
+    case $target in readers) files=$(find "$corpus" -maxdepth 1 -type f) ;; *) files=$(find "$corpus/$target" -type f) ;; esac
+    # shellcheck disable=SC2086
+    (cd "$work" && ./fuzz "$target" "$seconds" "$seed" $files) || { echo "FAIL $target, SEED=$seed"; failed=1; }
+done
+if [ -n "${COVERAGE:-}" ]; then
+    (cd "$work" && gcov -f fuzz-fuzz.gcda 2>/dev/null) | awk '
+        /^Function/ { name = $2 } /^Lines executed/ && name != "" { split($0, part, /[:% ]+/); gsub(/\047/, "", name)
+            lines[name] = $NF; share[name] = part[3]; name = "" }
+        END { for (f in lines) if (f ~ /(npy|npz|zip|inflate|csv|idx|torch|pickle|safetensors|tensor|chain|json|doc_)/) {
+                 n += lines[f]; hit += lines[f] * share[f] / 100
+                 if (share[f] < 95) printf "  %s: %s %% of %d lines\n", f, share[f], lines[f] }
+              printf "readers: %.1f %% of %d lines reached\n", 100 * hit / n, n }'
+fi
+exit $failed
