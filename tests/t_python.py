@@ -1,7 +1,7 @@
 """tools/clb.py against truths from elsewhere: PyTorch's own gradients and Hessians, NumPy's files, and trainings by
 PyTorch's optimisers, whose method the audit must name. Prints the table of what was said against what is true.
     python3 tests/t_python.py [NAME...]      only the audits whose names contain a word"""
-import collections, os, sys, tempfile
+import collections, collections.abc, os, sys, tempfile
 import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tools"))
@@ -111,6 +111,73 @@ def test_derivatives():
         check("sharpness of " + name, abs(top.value - spectrum[-1]) < 1e-9 * abs(spectrum[-1]), "%r %r" % (top, spectrum[-1]))
         values, bounds = clb.eigenvalues(model, X, y, 3, "both", loss)
         check("eigenvalues of " + name, np.allclose(values, np.r_[spectrum[:-4:-1], spectrum[:3]], rtol=1e-8, atol=1e-11))
+
+
+# ---- JAX trees -----------------------------------------------------------------------------
+
+class Array:
+    """Stands for jax.Array, as JAX is not in the package manager: shape, dtype and __array__, no NumPy class."""
+
+    def __init__(self, x):
+        self.x = np.array(x)
+        self.shape, self.dtype, self.ndim = self.x.shape, self.x.dtype, self.x.ndim
+
+    def __array__(self, dtype=None):
+        return self.x if dtype is None else self.x.astype(dtype)
+
+
+class Frozen(collections.abc.Mapping):
+    """Stands for flax.core.FrozenDict: a mapping that is no dict."""
+
+    def __init__(self, items):
+        self.held = items
+
+    def __getitem__(self, key):
+        return self.held[key]
+
+    def __iter__(self):
+        return iter(self.held)
+
+    def __len__(self):
+        return len(self.held)
+
+
+def flax_tree(model):
+    """The parameters of torch's model as Flax names and orders them: kernels are [in][out]."""
+    layers = [m for m in model if isinstance(m, torch.nn.Linear)]
+    return Frozen({"params": Frozen({"Dense_%d" % i: Frozen({
+        "bias": Array(m.bias.detach().numpy()), "kernel": Array(m.weight.detach().numpy().T)})
+        for i, m in enumerate(layers)})})
+
+
+def test_jax_stand_in():
+    torch.manual_seed(6)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.ReLU(), torch.nn.Linear(6, 3)).double()
+    X, y = torch.randn(30, 4).double(), torch.randint(0, 3, (30,))
+    tree, optimizer = flax_tree(model), torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    value, grad = clb.gradient(tree, X.numpy(), y.numpy())
+    loss = torch.nn.functional.cross_entropy(model(X), y)
+    loss.backward()
+    check("loss of a Flax tree", abs(value - loss.item()) < 1e-12)
+    for i, layer in ((0, model[0]), (1, model[2])):
+        kernel, bias = grad["params.Dense_%d.kernel" % i], grad["params.Dense_%d.bias" % i]
+        check("kernel gradient", np.allclose(kernel, layer.weight.grad.numpy().T, rtol=1e-9, atol=1e-13))
+        check("bias gradient", np.allclose(bias, layer.bias.grad.numpy(), rtol=1e-9, atol=1e-13))
+    v = {name: np.random.default_rng(0).standard_normal(g.shape) for name, g in grad.items()}
+    product = clb.hvp(tree, X.numpy(), y.numpy(), v)
+    turned = {"%d.weight" % (2 * i): v["params.Dense_%d.kernel" % i].T for i in (0, 1)}
+    turned.update({"%d.bias" % (2 * i): v["params.Dense_%d.bias" % i] for i in (0, 1)})
+    same = clb.hvp(model, X, y, turned)
+    check("HVP of a Flax tree", np.allclose(product["params.Dense_1.kernel"], same["2.weight"].T, rtol=1e-12))
+    check("sharpness of a Flax tree", clb.sharpness(tree, X.numpy(), y.numpy()) == clb.sharpness(model, X, y))
+    trees = [tree]
+    for _ in range(20):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(X), y).backward()
+        optimizer.step()
+        trees.append(flax_tree(model))
+    a = clb.audit(trees)
+    check("audit of Flax trees", a.method == "heavy ball" and abs(a.momentum.value - 0.9) < 1e-9, a)
 
 
 # ---- audits of PyTorch's runs --------------------------------------------------------------
@@ -308,7 +375,7 @@ if torch is None:
     print("no PyTorch found: derivatives, audits, watch and its files skipped")
 else:
     torch.set_num_threads(1)
-    for test in (test_derivatives, test_torch_files, test_watch, test_audits):
+    for test in (test_derivatives, test_jax_stand_in, test_torch_files, test_watch, test_audits):
         test()
 print("clb.py: %s" % ("all as expected" if not failed else "%d failed" % failed))
 sys.exit(failed != 0)

@@ -428,6 +428,11 @@ static void t_npz_write(void)
     z[0] = 0.5;
     EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_ETYPE);
     z[0] = 7.0;
+    item[0].array.shape[0] = (size_t)1 << 28, item[0].array.shape[1] = 2;    /* 4 GiB: ZIP has 32 bits */
+    item[0].array.count = (size_t)1 << 29;           /* no value is read to count the bytes */
+    EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_ESIZE);
+    item[0].digits = 24, t.count = 1;                /* half of that is no matter */
+    EQUAL(clb_npz_write(NULL, 0, &size, &t), sizeof size > 4 ? CLB_OK : CLB_ESIZE);
     t.count = 0;
     EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_OK);
     EQUAL(size, 22);
