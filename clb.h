@@ -2550,7 +2550,12 @@ CLBDEF clb_status clb_net_load(clb_net *net, const char *path, clb_error *error)
  * @S27 AUDIT
  * ========================================================================================== */
 
-/* THEOREM (what the weights alone tell). Let neuron j of hidden layer l have the incoming row u of
+/* In words: a ReLU net stays the same when the incoming weights of a neuron are multiplied by c > 0
+ * and its outgoing ones divided by c. So no gradient, of any loss on any rows, can push along this
+ * direction. What still moves the balance of the two comes from the method: finite steps, momentum,
+ * decay. Each leaves a pattern of its own in the weights, which is fitted to them.
+ *
+ * THEOREM (what the weights alone tell). Let neuron j of hidden layer l have the incoming row u of
  * W_l, bias b and the outgoing column v of W_{l+1}, and for two parameter vectors x, y let
  *   q(x, y) = <v_x, v_y> - <u_x, u_y> - b_x b_y.
  * If the activation is homogeneous of degree 1 (ReLU, leaky ReLU, linear), then q(W, G) = 0 for the

@@ -252,8 +252,8 @@ static void lab_print_density(const lab_spectrum_of *y)
         lab_band b = y->cell[c];
         if (c < LAB_CELLS - 1 && !(b.mean > 0)) continue;
         if (c == LAB_CELLS - 1) snprintf(name, sizeof name, "+-  below 1e-%d", LAB_DECADES);
-        else snprintf(name, sizeof name, "%s   1e-%d to 1e-%d", c < LAB_DECADES ? "+" : "-",
-                      decade + 1, decade);
+        else snprintf(name, sizeof name, "%s   1e-%d to %s%d", c < LAB_DECADES ? "+" : "-",
+                      decade + 1, decade ? "1e-" : "", decade ? decade : 1);
         printf("%-18s %7.4f +- %6.4f  %.*s\n", name, b.mean, b.error, (int)(40 * b.mean + 0.5),
                "########################################");
     }
@@ -265,7 +265,7 @@ static void lab_spectrum_print(const lab_point *p, const lab_spectrum_of *y)
     printf("loss        %.12g\naccuracy    %.4f\n", p->pass.loss, clb_accuracy(&p->pass));
     printf("sharpness   %.12g +- %.1e\n", y->eigs.value[0], y->eigs.bound[0]);
     if (y->sure.n)
-        printf("certified   in [%.12g, %.12g]%s\n", y->sure.lower[0], y->sure.upper[0],
+        printf("certified   in [%.15g, %.15g]%s\n", y->sure.lower[0], y->sure.upper[0],
                y->sure.complete ? "" : ", lower end only");
     printf("2/sharpness %.6g  (gradient descent is stable below this step)\n\n",
            2.0 / y->eigs.value[0]);

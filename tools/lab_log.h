@@ -6,8 +6,7 @@
 
 enum { LAB_LOGS = 4, LAB_COLUMNS = 64 };
 static const int lab_log_style[LAB_LOGS] = {
-    PLOT_GREY | PLOT_SMALL, PLOT_GREY | PLOT_SMALL | PLOT_SQUARE,
-    PLOT_GREY | PLOT_SMALL | PLOT_TRIANGLE, PLOT_GREY | PLOT_SMALL | PLOT_DIAMOND };
+    PLOT_GREY, PLOT_GREY | PLOT_SQUARE, PLOT_GREY | PLOT_TRIANGLE, PLOT_GREY | PLOT_DIAMOND };
 
 /* What a column may be: its names, in small letters, and the panel that shows it. */
 enum { LOG_STEP, LOG_LOSS, LOG_ACCURACY, LOG_VALID_LOSS, LOG_VALID_ACCURACY, LOG_SHARPNESS,
@@ -166,6 +165,7 @@ static kit_list lab_log_drift(kit *x, const lab_log *log)
 static void lab_log_draw(kit *x, plot_panel **a, const lab_log *log, int style, double limit)
 {
     kit_list t = lab_log_column(x, log, LOG_STEP);
+    int few = t.n <= 30;
     const struct { plot_panel *a; int style; kit_list y; const char *label; } curves[] = {
         { a[0], style, lab_log_column(x, log, LOG_LOSS), log->name },
         { a[0], style | PLOT_OPEN, lab_log_column(x, log, LOG_VALID_LOSS), NULL },
@@ -175,7 +175,8 @@ static void lab_log_draw(kit *x, plot_panel **a, const lab_log *log, int style, 
         { a[3], style, lab_log_drift(x, log), log->name } };
     for (size_t k = 0; k < KIT_LEN(curves); ++k)
         if (curves[k].y.n)
-            plot_points(curves[k].a, curves[k].style, t.n, t.at, curves[k].y.at, curves[k].label);
+            plot_points(curves[k].a, curves[k].style | (few ? 0 : PLOT_SMALL), t.n, t.at,
+                        curves[k].y.at, curves[k].label);
 }
 
 #endif /* CLB_LAB_LOG_H */
