@@ -1019,16 +1019,16 @@ typedef enum clb_optimizer { CLB_GD, CLB_HEAVY_BALL, CLB_NESTEROV, CLB_ADAM,
 
 struct clb_trace;
 
-/* What an observer sees at theta_t: before update t, or after the last one. Loss, gradient and pass
- * are those of all rows of the data, whether or not the run draws batches. */
+/* What an observer is shown: the state after t updates. Loss, gradient and pass are those of all
+ * rows of the data, also if the run draws batches. */
 typedef struct clb_state {
     size_t          t;          /* updates done                                                   */
-    double          time;       /* sum of the step sizes; of a flow, its time                     */
+    double          time;       /* sum of the step sizes so far; in clb_flow the time             */
     const clb_net  *net;        /* theta_t                                                        */
-    clb_pass       *pass;       /* evaluated at theta_t; curvature operators may use it           */
+    clb_pass       *pass;       /* evaluated at theta_t; you may make a clb_curv of it            */
     const clb_real *grad;       /* gradient at theta_t                                            */
     double          loss;
-    const struct clb_trace *trace; /* the run so far, q and qb at t too; NULL if none is kept     */
+    const struct clb_trace *trace; /* the run so far, with q and qb at t; NULL if none is kept    */
 } clb_state;
 
 typedef enum clb_verdict {
@@ -1037,8 +1037,9 @@ typedef enum clb_verdict {
 } clb_verdict;
 typedef clb_verdict (*clb_observer_fn)(void *context, const clb_state *state);
 
-/* When to call: every `every` updates; or at the ascending list `at`; or `per_decade` log-spaced t
- * (0 and 1 always among them). The first of these that is set counts; T itself is always added. */
+/* When to call an observer. Set one of: `every` (after each so many updates), `at` (an ascending
+ * list of t), `per_decade` (0, 1 and so many t between 1 and 10, 10 and 100, ...). It is also
+ * called after the last update. */
 typedef struct clb_observer {
     clb_observer_fn call;
     void           *context;
@@ -1048,13 +1049,14 @@ typedef struct clb_observer {
     size_t          per_decade;
 } clb_observer;
 
-/* Step size of update t = 0, 1, ...; all zero: eta_t = eta. With t' = t - warmup, t' >= 0:
+/* Step size eta_t of update t = 0, 1, ... All zero: eta_t = eta. From t = warmup on, with
+ * t' = t - warmup:
  *   CLB_CONSTANT   eta          CLB_COSINE   eta (floor + (1 - floor) (1 + cos(pi t'/span))/2),
  *   CLB_STAIRS     eta factor^floor(t'/every)         span = horizon - warmup; eta floor at last */
 typedef enum clb_schedule_kind { CLB_CONSTANT, CLB_COSINE, CLB_STAIRS,
                                  CLB_SCHEDULE_COUNT } clb_schedule_kind;
 typedef struct clb_schedule {
-    double          (*call)(void *context, size_t t);  /* eta_t itself, >= 0; the rest is idle */
+    double          (*call)(void *context, size_t t);  /* returns eta_t; the rest is not used  */
     void             *context;
     size_t            warmup;       /* eta_t = eta (t+1)/(warmup+1) for t < warmup                */
     size_t            horizon;      /* cosine, required: updates until the floor, warmup included */
@@ -1063,12 +1065,12 @@ typedef struct clb_schedule {
     double            floor;        /* cosine: share of eta that it ends at, in [0, 1]            */
     clb_schedule_kind kind;
 } clb_schedule;
-/* eta_t; NaN where the schedule is not usable. schedule NULL: eta. */
+/* eta_t; NaN if the schedule has a value out of range. schedule NULL: eta. */
 CLBDEF double clb_schedule_eta(const clb_schedule *schedule, double eta, size_t t);
 
-/* What an optimiser carries from step to step, for runs in several calls: T updates in calls of T/4
- * with one state are T updates in one call, bit for bit, schedule, batches and generator included.
- * A state belongs to one net, data set, optimiser and batch size. */
+/* What an optimiser remembers from step to step. With it a training can be made in several calls of
+ * clb_train: four calls of T/4 updates with one state have the bits of one call of T updates, also
+ * with schedules and batches. A state belongs to one net, data set, optimiser and batch size. */
 typedef struct clb_train_state {
     size_t        t;            /* updates done                                                   */
     size_t        P, n;         /* of the net; of the data, 0 without batches                     */
@@ -1081,10 +1083,10 @@ typedef struct clb_train_state {
     void         *arena;        /* behind v and v2                                                */
 } clb_train_state;
 
-/* Early stopping: every so many updates, and at the end, the loss on the data kept aside; after
- * `patience` looks in a row that do not find a smaller one the run ends. The net then has the
- * weights of the best look, also after a run that went to its end or diverged; the trace is that of
- * the run. */
+/* Early stopping. Every `every` updates, and at the end, the loss on `data` is computed. The
+ * training ends when `patience` such losses in a row were not smaller than the smallest one. In
+ * all cases the net gets the weights that had the smallest loss; the trace tells of the whole
+ * run. */
 typedef struct clb_early_stop {
     const clb_data *data;
     size_t          every;      /* 0 -> 10 updates                                                */
@@ -1094,10 +1096,10 @@ typedef struct clb_early_stop {
     int             stopped;    /* and whether patience ended the run                             */
 } clb_early_stop;
 
-/* Threads for one run. A step is cut into tasks that write to different places: rows of the forward
- * and backward pass, columns of the weight gradients. Every element keeps its order of operations,
- * so the bits are the same for any number of threads, and any order of the tasks. Small problems
- * (below about a million rows times parameters) run on the caller's thread alone. */
+/* Several threads for one training. A step is cut into tasks that write to different places: rows
+ * of the forward and backward pass, columns of the weight gradients. Each element is computed as
+ * before, so the bits are the same for any number of threads. Small problems (rows times parameters
+ * below about a million) use one thread. */
 typedef struct clb_threads {
     size_t count;       /* 0, 1 -> the caller's thread alone                                      */
     /* do task(context, i) for i = 0..tasks-1, in any order and at the same time, and return when
@@ -1137,23 +1139,27 @@ CLBDEF clb_status clb_train_state_init(clb_train_state *state, const clb_net *ne
                                        const clb_data *data, const clb_train_opts *opts);
 CLBDEF void       clb_train_state_free(clb_train_state *state);
 
-/* What a run leaves behind. Rows t = 0..T-1 hold the state before update t, row T the end; a run
- * that stopped early ends with row `steps`. After divergence the loss at `steps` and every row
- * behind it are NaN.
+/* The record of a training. Row t holds the state before update t, row T the end. A run that
+ * stopped early ends with row `steps`. After divergence the loss of row `steps` and all later
+ * rows are NaN.
  *
- * The law of charge l is about  upper_l |W_{l+1}|^2 - lower_l (|W_l|^2 + |b_l|^2), which the
- * gradient flow conserves: with r the rates of the layers and k the degree of the activation (1
- * where it has none), upper = k/r_{l+1}, lower = 1/r_l. Weight decay times unequal rates has no
- * closed law: the term of l2 is then taken from the weights, as part of the flow.
- * Its change over the run is `predicted`, and with the updates s_t = theta_t - theta_{t+1} (without
- * decoupled decay) and D the matrix of that quadratic form
- *   predicted = flow + oscillation,  oscillation = sum_{t>=1} b_t^T D b_t,  b_t = (s_{t-1} - s_t)/2
- * for gradient descent, where the other half of
- *   s_{t-1}^T D s_{t-1} + s_t^T D s_t = 2 (a_t^T D a_t + b_t^T D b_t),     a_t = (s_{t-1} + s_t)/2
- * is the flow part: sum_{t>=1} a_t^T D a_t, and half of the first and of the last s_t^T D s_t,
- * which have one neighbour only. With momentum or decay the law is a linear recursion with s_t^T D
- * s_t as its input; oscillation is what it makes of b_t^T D b_t (0 at the first step), flow the
- * rest. Below the edge of stability oscillation is small; at the edge it is nearly all. */
+ * The law. Gradient flow conserves  C = upper_l |W_{l+1}|^2 - lower_l (|W_l|^2 + |b_l|^2),  where
+ * upper = k/r_{l+1}, lower = 1/r_l; k is the degree of the activation (1 if it has none), r_l the
+ * rate of layer l. A training changes C, and `predicted` is the change that follows exactly from
+ * the optimiser and its gradients. (Only l2 together with different rates has no closed formula:
+ * its part is then summed from the weights.)
+ *
+ * Its two parts. Let s_t = theta_t - theta_{t+1} be the updates, without decoupled decay, and D the
+ * matrix with C = theta^T D theta. For gradient descent predicted = sum_t s_t^T D s_t. Split
+ * neighbouring updates into their mean and half their difference:
+ *   a_t = (s_{t-1} + s_t)/2,     b_t = (s_{t-1} - s_t)/2,     t = 1, 2, ...
+ *   s_{t-1}^T D s_{t-1} + s_t^T D s_t = 2 (a_t^T D a_t + b_t^T D b_t)
+ *   oscillation = sum_t b_t^T D b_t
+ *   flow        = sum_t a_t^T D a_t + half of the first and of the last s_t^T D s_t
+ * With momentum or decay C follows a linear recursion into which s_t^T D s_t enters. oscillation is
+ * then what this recursion gives for b_t^T D b_t in its place (0 for the first step), and flow the
+ * rest of predicted. Below the edge of stability oscillation is small, at the edge it is nearly all
+ * of the change. */
 typedef struct clb_trace {
     size_t  L, T;
     size_t  steps;          /* updates done: T unless diverged or stopped                         */
@@ -1165,9 +1171,9 @@ typedef struct clb_trace {
     double *step;           /* [T]        step size times the factor of clipping                  */
     double *q;              /* [T+1][L]   |W_l|^2                                                 */
     double *qb;             /* [T+1][L]   |b_l|^2                                                 */
-    double *upper, *lower;  /* [L-1]      what the law is about, above                            */
+    double *upper, *lower;  /* [L-1]      factors of C, see above                                 */
     double *S;              /* [L-1]      sum_t (|G_{l+1}|^2 - |G_l|^2 - |g_{b_l}|^2), signed     */
-    double *predicted;      /* [L-1]      change by the optimiser's exact law                     */
+    double *predicted;      /* [L-1]      change of C that follows from the law                   */
     double *flow;           /* [L-1]      its two parts; NaN for Adam,                            */
     double *oscillation;    /* [L-1]      which has no law                                        */
     double *neuron_flow;    /* [hidden]   the same of each neuron, layer after layer as in        */
@@ -1180,54 +1186,53 @@ typedef struct clb_trace {
 /* T updates of net->theta with step size eta:
  *   G <- G min(1, clip/|G|),  G <- G + l2 W,  U from G by the optimiser,
  *   W_l <- (1 - eta_t decay) W_l - eta_t rates_l U_l
- * Observers see every scheduled state. trace NULL: no
- * memory and no time goes into one. No heap allocation inside a step.
- * A linear net (CLB_IDENTITY, no bias) under squared loss alone (ce = 0), full batch, with n >= 2
- * max(d, K), is trained on sufficient statistics of the data, whoever observes: with
- * M = W_L ... W_1 and X = Q R
+ * trace NULL: none is kept, which saves its memory and time. A step allocates nothing.
+ * Linear nets have a faster way. It is taken for CLB_IDENTITY without biases, ce = 0, full batch
+ * and n >= 2 max(d, K), with or without observers. With M = W_L ... W_1 and X = Q R
  *   nK Loss = |R M^T - Q^T T|^2 + |T - Q Q^T T|^2,   dLoss/dM = 2/(nK) (R M^T - Q^T T)^T R
- * is loss and gradient of clb_grad up to rounding, at 3K multiply-adds a weight a step instead of
- * 3n. The factorisation costs about 2 n d (d + K) once. An observer finds the pass evaluated at
- * theta_t all the same (which costs as much as a step of clb_grad, so look rarely); one that holds
- * its slopes or its rows ends the short cut.
- * Returns CLB_EDIVERGED with trace->steps = the number of updates after which loss or charge were
- * beyond their limits (T: after the last), trace valid up to there; CLB_EFROZEN
- * (an observer holds slopes in a run with batches); CLB_ESCHEDULE (a list that does not ascend,
- * a step size that is negative or not finite); CLB_EBATCH; CLB_EOPTIMIZER (unknown, or a state made
+ * are loss and gradient of clb_grad up to rounding, for 3K multiply-adds a weight and step instead
+ * of 3n. The factorisation costs about 2 n d (d + K) once. The pass of an observer is evaluated as
+ * always, which costs as much as a step of clb_grad, so look rarely. An observer that freezes the
+ * slopes of the pass or chooses its rows ends the faster way.
+ * Errors: CLB_EDIVERGED: after trace->steps updates the loss or a charge was beyond its limit, and
+ * the trace is valid up to there. CLB_EFROZEN (an observer froze the slopes in a run with
+ * batches); CLB_ESCHEDULE (a list that does not ascend, a step size that is negative or not
+ * finite); CLB_EBATCH; CLB_EOPTIMIZER (unknown, or a state made
  * for another run); CLB_ESTEP (eta, rates); CLB_EMOMENTUM (beta1, beta2, eps); CLB_EDECAY (l2,
  * decay); CLB_ELIMIT (loss_max, charge_max, clip); those of clb_pass_check; CLB_ESIZE;
  * CLB_ENOMEM. opts->error tells which one it was, and its value. */
 CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size_t T,
                             const clb_train_opts *opts, clb_trace *trace);
 CLBDEF void       clb_trace_free(clb_trace *trace);
-/* Peak bytes of clb_train, with its trace or (with_trace = 0) without; what observers allocate is
- * aside; 0 if they overflow. With P parameters: 2P to 6P reals (gradient, the one before if there
- * is a trace, direction, state of the optimiser if it is not the caller's), a pass of a block of
- * rows (about 28 or 256 KiB of the widest layer, and 48 rows at least, or all) with its outputs
- * twice, 2P + nK reals (a whole pass too where observers look or batches are drawn; one of the data
- * of early stopping, and P reals), (T+1)(4L+2) doubles of trace. */
+/* The most bytes that clb_train holds at a time, with its trace or (with_trace = 0) without; what
+ * your observers allocate is not counted; 0 if the number is too large for a size_t. It is the sum
+ * of: the trace, (T+1)(4L+2) doubles; 2P to 6P reals for gradients, direction and the state of the
+ * optimiser; a pass of a block of rows; 2P + nK reals; with observers or batches a pass of all
+ * rows; with early stopping a pass of its data and P reals. */
 CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
                                   const clb_train_opts *opts, int with_trace);
 
 #ifndef CLB_NO_STDIO
-/* A trace as a file, rows 0..steps. CSV: a line of names, then one row a step with
+/* Saves rows 0..steps of a trace. CSV: a line of names, then for each step
  *   t, loss, step, W1.., b1.. (|W_l|^2, |b_l|^2), G1.., g1.. (|G_l|^2, |g_{b_l}|^2),
  *   C1.. (clb_trace_law)
- * always with a decimal point, every bit kept; what the last row has no value for is empty. NPZ:
- * the arrays of the struct under their names, float64. Errors: CLB_EIO, CLB_ESIZE, CLB_ENOMEM. */
+ * Numbers have a decimal point, whatever the locale, and all their digits. Cells without a value in
+ * the last row are empty. NPZ: the arrays of the struct under their names, float64. Errors:
+ * CLB_EIO, CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_trace_csv_save(const clb_trace *trace, const char *path);
 CLBDEF clb_status clb_trace_npz_save(const clb_trace *trace, const char *path);
 #endif
 
-/* Largest curvature lambda at which a quadratic loss lambda x^2/2 does not grow under these opts
- * with step size eta: 2/eta for gradient descent; with momentum beta, l2 and decay
+/* The edge of stability: the largest lambda for which training the loss lambda x^2/2 with these
+ * opts and step size eta does not diverge. 2/eta for gradient descent; with momentum beta, l2,
+ * decay
  *   heavy ball (1+beta) (2/eta - decay) - l2,   Nesterov (1+beta)/(1+2 beta) (2/eta - decay) - l2.
- * NaN for Adam, whose limit depends on its second moment, and with rates of layers. opts NULL:
- * gradient descent. */
+ * NaN for Adam, whose limit changes during the run, and with rates of layers. opts NULL: gradient
+ * descent. */
 CLBDEF double clb_stability_limit(const clb_train_opts *opts, double eta);
 
-/* Sharpness, top eigenvalues and charges along a training, from one call. The first members say
- * what is wanted; clb_train_watched fills in the rest, one row a look. */
+/* Sharpness, largest eigenvalues and charges during a training. Set the members up to tol, or leave
+ * them 0; clb_train_watched fills in the others, one row for each time it looks. */
 typedef struct clb_watch {
     size_t        every;        /* 0 -> T/100, at least 1: updates between looks                  */
     const size_t *at;           /* or an ascending list of looks                                  */
@@ -1246,11 +1251,11 @@ typedef struct clb_watch {
     clb_trace     trace;        /* of the run                                                     */
     void         *arena;
 } clb_watch;
-/* clb_train with these looks; opts may have observers of its own. Every look costs a gradient and
- * about ten to a hundred Hessian products: Lanczos starts from the eigenvectors of the look before,
- * with a random part, so that a direction which overtakes is seen. Memory: a pass, a curvature, one
- * Lanczos at a time, the rows. Errors: those of clb_train and clb_lanczos but CLB_ENOCONV. After
- * CLB_OK and CLB_EDIVERGED the watch is the caller's to free. */
+/* clb_train that also watches; opts may have observers of its own. A look costs a gradient and
+ * ten to a hundred Hessian products. Lanczos starts from the eigenvectors of the last look and
+ * adds a random part, so that it also finds a direction that has become the sharpest since.
+ * Memory: a pass, a curvature, one Lanczos at a time, and the rows. Errors: those of clb_train
+ * and clb_lanczos, except CLB_ENOCONV. After CLB_OK and CLB_EDIVERGED call clb_watch_free. */
 CLBDEF clb_status clb_train_watched(clb_net *net, const clb_data *data, double eta, size_t T,
                                     const clb_train_opts *opts, clb_watch *watch);
 CLBDEF void       clb_watch_free(clb_watch *watch);
@@ -1273,8 +1278,8 @@ typedef struct clb_flow_opts {
     double          dt;             /* fixed steps: their length, required; adaptive: the first,
                                        0 -> 1e-3                                                  */
     double          rtol, atol;     /* 0 -> 1e-8, 1e-10; midpoint: rtol of the solve, 0 -> 1e-16  */
-    double          dt_min;         /* adaptive: a step this short is taken whatever its error, as
-                                       on a kink of ReLU; 0 -> 1e-12 of the whole time            */
+    double          dt_min;         /* adaptive: a step this short is accepted whatever its error
+                                       (kinks of ReLU need it); 0 -> 1e-12 of the whole time      */
     size_t          max_steps;      /* 0 -> 10 million, rejected ones included                    */
     int             rescale;        /* 1: after every step clb_rescale to the first charges       */
     const double   *times;          /* ascending, in [0, time]: states the observer sees; the steps
@@ -1299,11 +1304,11 @@ typedef struct clb_flow_stats {
 
 CLBDEF void clb_flow_opts_resolve(clb_flow_opts *opts, double time);
 
-/* Moves net->theta along the flow for `time` > 0. Fixed steps: every interval between two stops
- * (the times, the end) is cut into the smallest number of equal steps not longer than dt. The
- * observer sees t = steps done, time, loss and gradient there. No allocation inside a step. *stats
- * may be NULL. ReLU nets: the field jumps where a gate switches, so fixed steps of any order leave
- * an error of the charges that is of first to second order in dt; `rescale` removes it.
+/* Follows the flow for `time` > 0 and leaves the result in net->theta. With fixed steps each
+ * interval between two of the times is cut into equal steps, as few as possible, none longer than
+ * dt. The observer sees t (steps done), time, loss and gradient. A step allocates nothing. *stats
+ * may be NULL. The gradient of a ReLU net jumps where a gate switches. So fixed steps of any
+ * order leave an error in the charges that shrinks only like dt to dt^2; `rescale` removes it.
  * Errors: CLB_ETIME (time, times), CLB_ESTEP (dt), CLB_ETOL (rtol, atol, dt_min), CLB_EMETHOD,
  * CLB_EACTIVATION (rescale needs one of degree 1), those of clb_pass_check, CLB_EDIVERGED (loss
  * or theta not finite), CLB_ENOCONV (max_steps used up), CLB_ESIZE, CLB_ENOMEM; after the first
@@ -1311,15 +1316,16 @@ CLBDEF void clb_flow_opts_resolve(clb_flow_opts *opts, double time);
 CLBDEF clb_status clb_flow(clb_net *net, const clb_data *data, double time,
                            const clb_flow_opts *opts, clb_flow_stats *stats);
 
-/* Rescaling of neurons that leaves the function as it is:
+/* Changes the charge of each neuron to a given value without changing the function of the net:
  *   (row_j W_l, b_{l,j}) *= a,  col_j W_{l+1} /= a
- * with a > 0 such that the charge of the neuron becomes charges[j],                         eq. (9)
+ * where a > 0 is chosen such that the charge of the neuron becomes charges[j],              eq. (9)
  *   a^2 = 2q/(c + r) if c > 0, else (r - c)/(2p),   r = sqrt(c^2 + 4pq),
  *   p = |row_j W_l|^2 + b^2,  q = |col_j W_{l+1}|^2,
- * layer after layer until all hold. charges: as from clb_hidden_charges. theta: NULL -> net->theta.
- * grad: NULL, or the gradient at theta, which is carried along. A neuron whose p or q is 0 is left
- * as it is.
- * *error: largest |charge - wanted|/(p + q) left, *sweeps: how many it took; both may be NULL.
+ * layer after layer, again and again until all charges are right. charges are in the order of
+ * clb_hidden_charges. theta NULL: net->theta. grad: NULL, or the gradient at theta, which becomes
+ * that at the new theta. A neuron with p = 0 or q = 0 stays as it is.
+ * *error: largest |charge - wanted|/(p + q) that is left; *sweeps: how often all layers were
+ * visited. Both may be NULL.
  * Errors: CLB_EACTIVATION (degree not 1), CLB_ENOCONV (no progress any more, above 64 epsilon),
  * CLB_ENOMEM.
  */

@@ -21,6 +21,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 mkdir "$work/tests"
 cp tests/*.[ch] "$work/tests"
+cp clb.h "$work/unchanged.h"
 ln -s "$PWD/examples" "$PWD/tools" "$work"
 { echo '#define CLB_IMPLEMENTATION'; echo '#include "clb.h"'; } >"$work/clb.c"
 
@@ -82,7 +83,7 @@ sites() {
                 i += RLENGTH - 1
             }
         }
-    }' clb.h
+    }' "$work/unchanged.h"
 }
 
 # COUNT lines of the input in an order drawn by SEED.
@@ -114,7 +115,7 @@ run() {
 }
 # Which cases of a test take less than a second of processor time? The others are too slow to be run so often.
 choose() {
-    cp "$work/clb.h" "$work/changed.h" && cp clb.h "$work/clb.h"
+    cp "$work/clb.h" "$work/changed.h" && cp "$work/unchanged.h" "$work/clb.h"
     cp "$work/clb.a" "$work/changed.a" && cp "$work/before.a" "$work/clb.a"
     program "$1" || { cat "$work/log"; exit 2; }
     : >"$work/$1.cases"
@@ -128,7 +129,7 @@ choose() {
 same_bits() { run bits && cmp -s "$work/bits.out" "$work/bits.want"; }
 archive() { rm -f "$work/clb.a" && ar rc "$work/clb.a" "$work/clb.o"; }
 
-cp clb.h "$work/clb.h"
+cp "$work/unchanged.h" "$work/clb.h"
 build && archive && cp "$work/clb.o" "$work/before.o" && cp "$work/clb.a" "$work/before.a" || { cat "$work/log"; exit 2; }
 echo 60 >"$work/bits.limit"
 : >"$work/bits.cases"
@@ -142,7 +143,7 @@ tried=0 noticed=0
 exec 3<"$work/drawn"
 while [ "$tried" -lt "$COUNT" ] && read -r section line column length old new <&3; do
     awk -v at="$line" -v c="$column" -v n="$length" -v new="$new" \
-        'NR == at { $0 = substr($0, 1, c - 1) new substr($0, c + n) } { print }' clb.h >"$work/clb.h"
+        'NR == at { $0 = substr($0, 1, c - 1) new substr($0, c + n) } { print }' "$work/unchanged.h" >"$work/clb.h"
     build || continue
     cmp -s "$work/clb.o" "$work/before.o" && continue
     archive
@@ -154,7 +155,7 @@ while [ "$tried" -lt "$COUNT" ] && read -r section line column length old new <&
     [ -n "$by" ] || same_bits || by=bits
     [ -z "$VERBOSE" ] || echo "# $section $line:$column $old -> $new: ${by:-nobody}"
     if [ -n "$by" ]; then noticed=$((noticed + 1)); continue; fi
-    echo "clb.h:$line:$column: $old -> $new: $(sed -n "${line}s/^ *//p" clb.h)"
+    echo "clb.h:$line:$column: $old -> $new: $(sed -n "${line}s/^ *//;${line}p" "$work/unchanged.h")"
 done
 [ "$tried" -gt 0 ] || { echo "no change drawn"; exit 2; }
 echo "$noticed of $tried changes noticed: $((100 * noticed / tried)) %  (SEED=$SEED COUNT=$COUNT, of $(wc -l <"$work/all") places)"
