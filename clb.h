@@ -1336,16 +1336,16 @@ CLBDEF clb_status clb_rescale(const clb_net *net, clb_real *theta, clb_real *gra
  * @S19 EIGENSOLVERS
  * ========================================================================================== */
 
-/* A stored symmetric matrix as an operator; only the lower triangle (j <= i of A[i*lda + j]) is
- * read, each element once a product. *A must outlive the operator. */
+/* A stored symmetric matrix as an operator. Only the lower triangle is read: A[i*lda + j], j <= i.
+ * The operator keeps a pointer to *A. */
 typedef struct clb_dense {
     size_t          n, lda;
     const clb_real *A;
 } clb_dense;
 CLBDEF clb_linop clb_dense_op(clb_dense *A);
 
-/* All eigenvalues and eigenvectors by cyclic Jacobi rotations, in double whatever clb_real is: the
- * most accurate solver here, for small n (about 40 n^3 flops).   A = V^T diag(values) V
+/* All eigenvalues and eigenvectors by cyclic Jacobi rotations, in double also in single builds. The
+ * most accurate solver here, but slow: about 40 n^3 flops.   A = V^T diag(values) V
  * A        [n][lda], lower triangle read, unchanged
  * values   n, ascending
  * vectors  [n][n], row k is the unit eigenvector of values[k], its component of largest magnitude
@@ -1355,23 +1355,24 @@ CLBDEF clb_linop clb_dense_op(clb_dense *A);
 CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *values,
                              clb_real *vectors);
 
-/* The same by blocked Householder tridiagonalisation and divide and conquer: the fast one.
+/* The same, much faster, by blocked Householder tridiagonalisation and divide and conquer.
  * A        [n][lda], lower triangle read; DESTROYED (holds the reflectors)
  * values   n, ascending
  * vectors  as above; NULL: values only (4/3 n^3 flops instead of about 4 n^3)
- * Residual and orthogonality are a few n eps |A|. Any scale: A is scaled by a power of two.
- * Memory clb_eigh_bytes(n, vectors != NULL). Errors as clb_jacobi; on any but CLB_ENOCONV values
- * and vectors are untouched. */
+ * Residual and deviation from orthogonality are a few n eps |A|. Very large and very small matrices
+ * do not overflow. Memory clb_eigh_bytes(n, vectors != NULL). Errors as clb_jacobi; after any but
+ * CLB_ENOCONV values and vectors are as before. */
 CLBDEF clb_status clb_eigh(size_t n, clb_real *A, size_t lda, double *values, clb_real *vectors);
-/* Eigenvalues and c_k = |v_k . g|, without eigenvectors: reflectors and merges act on g alone, so
- * that a sum over modes costs what the values cost.                           Theorem 4, eq. (4)
+/* Eigenvalues and the lengths c_k = |v_k . g| of a vector g along the eigenvectors, at the cost of
+ * the eigenvalues alone: the eigenvectors are never formed.                   Theorem 4, eq. (4)
  *   g^T f(A) g = sum_k c_k^2 f(values[k])
- * The sign of v_k . g depends on the sign of v_k, so the magnitude is returned. A is DESTROYED.
- * projections [n] in the order of values. Memory and errors as clb_eigh without vectors. */
+ * projections [n]: c_k in the order of values. A is DESTROYED. Memory and errors as clb_eigh
+ * without vectors. */
 CLBDEF clb_status clb_eigh_project(size_t n, clb_real *A, size_t lda, const clb_real *g,
                                    double *values,
                                    double *projections);
-/* Bytes that clb_eigh (or clb_eigh_project: vectors = 0) allocates; 0 when that overflows. */
+/* Bytes that clb_eigh allocates (clb_eigh_project: vectors = 0); 0 if the number is too large for a
+ * size_t. */
 CLBDEF size_t clb_eigh_bytes(size_t n, int vectors);
 
 typedef enum clb_which { CLB_LARGEST, CLB_SMALLEST, CLB_BOTH_ENDS, CLB_WHICH_COUNT } clb_which;
@@ -1379,19 +1380,19 @@ typedef enum clb_which { CLB_LARGEST, CLB_SMALLEST, CLB_BOTH_ENDS, CLB_WHICH_COU
 typedef struct clb_lanczos_opts {
     double    tol;           /* 0 -> 1e-10 (1e-5 single): |A v - lambda v| <= tol |A|_2 */
     clb_which which;         /* 0 -> largest ALGEBRAIC eigenvalues (not largest magnitude) */
-    size_t    block;         /* 0 -> 1 start vector; 2 for a clb_dense_op of order > 500, which
-                                     is read from memory once for two products */
+    size_t    block;         /* 0 -> 1 start vector; 2 for a clb_dense_op with n > 500: two
+                                     products then read the matrix once */
     size_t    basis;         /* 0 -> max(2 k + 20, 60), at most n: vectors kept before a restart */
-    size_t    max_products;  /* 0 -> max(10 n, 1000); never more products than this, those that
-                                     measure residuals included */
-    int       no_check;      /* 0 -> after convergence a cycle from a new random vector looks for
-                                     copies of multiple eigenvalues that one start cannot see */
-    clb_rng  *rng;           /* NULL -> a fixed stream */
+    size_t    max_products;  /* 0 -> max(10 n, 1000): limit for all products together */
+    int       no_check;      /* 0 -> after convergence, start once more from a random vector: one
+                                     start vector finds only one copy of a multiple eigenvalue */
+    clb_rng  *rng;           /* NULL -> the same random numbers at each call */
     const clb_real *start;   /* NULL -> random; else n reals, first start vector */
 } clb_lanczos_opts;          /* NULL: all defaults */
 
-/* Result of clb_lanczos: count pairs. CLB_LARGEST descending; CLB_SMALLEST ascending; CLB_BOTH_ENDS
- * the k largest descending, then the k smallest ascending. */
+/* Result of clb_lanczos: count eigenvalues with eigenvectors. CLB_LARGEST: descending.
+ * CLB_SMALLEST: ascending. CLB_BOTH_ENDS: the k largest descending, then the k smallest
+ * ascending. */
 typedef struct clb_eigs {
     size_t    n, count;
     double   *value;         /* [count] */
@@ -1408,22 +1409,23 @@ typedef struct clb_eigs {
 
 /* Fills in the defaults that clb_lanczos would use for k pairs of A. */
 CLBDEF void       clb_lanczos_opts_resolve(clb_lanczos_opts *opts, const clb_linop *A, size_t k);
-/* k eigenpairs at the chosen end(s) of the spectrum by Lanczos with two full reorthogonalisation
- * passes and thick restarts. k > n gives n. All memory, about (basis + block + count) n reals, is
- * taken at the start; no step and no restart allocates.
- * CLB_ENOCONV: some pair is not converged or not checked, the best estimates are there (fewer than
- * k pairs if there were not even k products). Other errors: CLB_ECOUNT
- * (k = 0), CLB_EMETHOD (which), CLB_ESTART (start = 0), CLB_EEMPTY (n = 0), CLB_ENOTFINITE (the
- * operator gave NaN or infinity), CLB_ESIZE, CLB_ENOMEM; *out is then zeroed. */
+/* The k largest or smallest eigenvalues, or both, with eigenvectors. (Lanczos with two full
+ * reorthogonalisations and thick restarts.) k > n counts as n. All memory, about (basis + block +
+ * count) n reals, is allocated at the start.
+ * CLB_ENOCONV: max_products were used up before all pairs converged and were checked; *out has the
+ * best estimates, fewer than k of them if not even k products were allowed. Other errors:
+ * CLB_ECOUNT (k = 0), CLB_EMETHOD (which), CLB_ESTART (start = 0), CLB_EEMPTY (n = 0),
+ * CLB_ENOTFINITE (the operator gave NaN or infinity), CLB_ESIZE, CLB_ENOMEM; *out is then zeroed.
+ * */
 CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts,
                               clb_eigs *out);
 CLBDEF void       clb_eigs_free(clb_eigs *eigs);
-/* Bytes that clb_lanczos takes, the result included; 0 if they overflow. */
+/* Bytes that clb_lanczos allocates, with its result; 0 if the number is too large for a size_t. */
 CLBDEF size_t     clb_lanczos_bytes(const clb_linop *A, size_t k, const clb_lanczos_opts *opts);
 
-/* Largest eigenvalue of the Hessian (the sharpness; algebraic, not by magnitude) by Lanczos;
- * *smallest too unless NULL. opts NULL: defaults; opts->which is not used.  Errors as
- * clb_lanczos. */
+/* Sharpness: the largest eigenvalue of the Hessian, not the one of largest magnitude. *smallest
+ * (may be NULL): the smallest one. By clb_lanczos, whose options opts are; which is not looked at.
+ * Errors as clb_lanczos. */
 CLBDEF clb_status clb_sharpness(clb_curv *curv, const clb_lanczos_opts *opts, double *largest,
                                 double *smallest);
 
@@ -1433,9 +1435,10 @@ typedef struct clb_slq_opts {
     const clb_real *start;   /* NULL -> normals from rng; else the one start vector */
 } clb_slq_opts;
 
-/* Nodes and weights (>= 0, sum 1) of the mean over the probes v:
- *   sum_i weight_i f(node_i) ~ mean of v^T f(A) v / |v|^2,     tr f(A) ~ n sum_i weight_i f(node_i)
- * Exact for polynomials of degree 2 steps - 1 on each start vector. */
+/* The density of eigenvalues as points (node) with weights >= 0 of sum 1. For any function f
+ *   sum_i weight_i f(node_i) ~ mean over the start vectors v of v^T f(A) v / |v|^2 ~ tr f(A) / n
+ * The first ~ is exact for polynomials up to degree 2 steps - 1; the second is an average over
+ * random v. */
 typedef struct clb_quadrature {
     size_t  count;           /* nodes of probe 0 ascending, then of probe 1, ... */
     double *node, *weight;   /* [count]; weight is the squared first component over the probes */
@@ -1443,7 +1446,7 @@ typedef struct clb_quadrature {
     void   *arena;
 } clb_quadrature;
 
-/* Stochastic Lanczos quadrature. rng may be NULL with opts->start.
+/* Stochastic Lanczos quadrature. With opts->start rng may be NULL.
  * Errors: CLB_EEMPTY, CLB_ESTART (neither rng nor start; start zero), CLB_ENOTFINITE, CLB_ESIZE,
  * CLB_ENOMEM. */
 CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *opts,
@@ -1455,7 +1458,8 @@ typedef struct clb_estimate {
     double lower, upper;           /* 95 % interval, Student t */
     size_t samples;
 } clb_estimate;
-/* Hutchinson: mean of z.Az over probes >= 2 random sign vectors estimates tr A. */
+/* Estimates tr A by Hutchinson's method: the mean of z.Az over probes >= 2 random vectors z with
+ * entries +1 and -1. */
 CLBDEF clb_status clb_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng,
                                        clb_estimate *out);
 
@@ -1467,21 +1471,22 @@ CLBDEF clb_status clb_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng
 CLBDEF double clb_charge(const clb_net *net, const clb_real *theta, size_t l);
 /* Q_l = C_l - |b_l|^2: what a net with biases conserves. */
 CLBDEF double clb_charge_bias(const clb_net *net, const clb_real *theta, size_t l);
-/* From a trace: C_l(t), Q_l(t); drift C_l(steps) - C_l(0), signed; mean over l of |drift|. */
+/* From a trace: C_l and Q_l at step t; the drift C_l(steps) - C_l(0) with its sign; the mean over l
+ * of |drift|. */
 CLBDEF double clb_trace_charge(const clb_trace *trace, size_t l, size_t t);
 CLBDEF double clb_trace_charge_bias(const clb_trace *trace, size_t l, size_t t);
 CLBDEF double clb_trace_drift(const clb_trace *trace, size_t l);
 CLBDEF double clb_trace_mean_drift(const clb_trace *trace);
-/* Signed drift of Q_l; and max over t of |C_l(t) - C_l(0)|, t = 1..steps. */
+/* The drift of Q_l, with its sign; and the largest |C_l(t) - C_l(0)|, t = 1..steps. */
 CLBDEF double clb_trace_drift_bias(const clb_trace *trace, size_t l);
 CLBDEF double clb_trace_max_drift(const clb_trace *trace, size_t l);
 
-/* The charge that the law of the trace is about, and its drift, signed: what trace->predicted
- * tells. */
+/* The charge C of the law of the trace (see clb_trace) at step t, and its drift. For every
+ * optimiser but Adam the drift equals trace->predicted up to rounding. */
 CLBDEF double clb_trace_law(const clb_trace *trace, size_t l, size_t t);
 CLBDEF double clb_trace_law_drift(const clb_trace *trace, size_t l);
 
-/* x / |C_l(0)|, the published relative drift; x itself where |C_l(0)| <= 1e-10. */
+/* x / |C_l(0)|, the relative drift as published; x itself if |C_l(0)| <= 1e-10. */
 CLBDEF double clb_trace_relative(const clb_trace *trace, size_t l, double x);
 
 /* Degree k of homogeneity of the activation, s(c z) = c^k s(z) for c > 0: 1 for ReLU, identity,
@@ -1489,13 +1494,11 @@ CLBDEF double clb_trace_relative(const clb_trace *trace, size_t l, double x);
 CLBDEF double clb_degree(const clb_net *net);
 /* k |W_{l+1}|^2 - |W_l|^2 - |b_l|^2: conserved by the flow of a net of degree k (E11).
  *
- * Every charge of this section is a quadratic form in theta whose cross terms with the gradient
- * vanish (eq. 10), so the same function applied to a gradient gives the exact drift of one step of
- * gradient descent (Theorem 2, eq. (2)):  charge(theta - eta G) =
- * charge(theta) + eta^2 charge(G). */
+ * Every charge of this section is a quadratic form in theta, and its term linear in the gradient is
+ * 0 (eq. 10). So one step of gradient descent changes it by eta^2 times the same function of the
+ * gradient (Theorem 2, eq. (2)):  charge(theta - eta G) = charge(theta) + eta^2 charge(G). */
 CLBDEF double clb_charge_degree(const clb_net *net, const clb_real *theta, size_t l, double k);
-/* Drift of Q_l (of C_l without biases) in one step of gradient descent: eta^2 clb_charge_bias(net,
- * grad, l). */
+/* Change of Q_l in one step of gradient descent: eta^2 clb_charge_bias(net, grad, l). */
 CLBDEF double clb_drift_step(const clb_net *net, const clb_real *grad, size_t l, double eta);
 
 /* Charges of the m_l neurons of hidden layer l:  c_{l,j} = |col_j W_{l+1}|^2 - |row_j W_l|^2 -
@@ -1512,9 +1515,9 @@ CLBDEF void   clb_hidden_charges(const clb_net *net, const clb_real *theta, doub
  * net->theta), or from a gradient. O(m_l^2 (m_{l-1} + m_{l+1})). */
 CLBDEF void   clb_matrix_charge(const clb_net *net, const clb_real *theta, size_t l, double *out);
 
-/* The identity behind the laws,  k <W_{l+1},G_{l+1}> = <W_l,G_l> + <b_l,g_l>  (k = 1: eq. 10), as
- * the relative residual  |left - right| / (|right| + 1e-30); with_bias = 0 leaves <b_l,g_l> out.
- * For an activation without a degree k = 1 is taken, and the residual is of order one. */
+/* The identity behind the laws is  k <W_{l+1},G_{l+1}> = <W_l,G_l> + <b_l,g_l>  (k = 1: eq. 10).
+ * Returns how far it is from true:  |left - right| / (|right| + 1e-30); with_bias = 0 leaves out
+ * <b_l,g_l>. An activation without a degree is treated as k = 1, and the result is of order 1. */
 CLBDEF double clb_identity_residual(const clb_net *net, const clb_real *theta,
                                     const clb_real *grad, size_t l, int with_bias);
 /* The same neuron by neuron: max over j of |left_j - right_j| / (sum of the absolute products). */
@@ -1525,9 +1528,10 @@ CLBDEF double clb_neuron_identity_residual(const clb_net *net, const clb_real *t
 CLBDEF double clb_matrix_identity_residual(const clb_net *net, const clb_real *theta,
                                            const clb_real *grad, size_t l);
 
-/* Energy form of the drift, which explains the exponent without any spectrum: with
+/* The drift written with the energy E, which explains its exponent without eigenvalues. With
  *   E = sum_t |G(t)|^2,  DL = Loss(0) - Loss(T),  kbar = S_l / E,  mu = eta E / DL
- * drift of charge l = eta^2 S_l = kbar eta DL mu, and mu -> 1 below the edge of stability. */
+ * the drift of charge l is eta^2 S_l = kbar eta DL mu. Below the edge of stability mu tends to 1 as
+ * eta tends to 0. */
 typedef struct clb_energy {
     double E, loss_drop, kbar, mu;
 } clb_energy;
@@ -1538,16 +1542,16 @@ CLBDEF clb_energy clb_trace_energy(const clb_trace *trace, size_t l, double fina
  * @S21 SPECTRAL THEORY
  * ========================================================================================== */
 
-/* geo(x, T) = 1 + x + ... + x^(T-1) = (1 - x^T)/(1 - x), T at x = 1; relative error a few eps for
- * any x. Infinity where x^T overflows. */
+/* 1 + x + ... + x^(T-1) = (1 - x^T)/(1 - x), which is T at x = 1. The relative error is a few eps
+ * for any x, also near 1. Infinity if x^T overflows. */
 CLBDEF double clb_geo(double x, size_t T);
 
 /* ---- the crossover formula as published ----------------------- Theorem 4, eq. (4), (18), (19) */
 
-/* c_k = a_k^2 |delta_0| / sum_j a_j^2 with a_k = v_k . g: squared projections of the gradient,
- * scaled so that they add up to the imbalance |delta_0| of the first step (one number calibrated at
- * t = 0; no information about layers). Not scaled if the sum is <= 1e-12. a, c: n values, may be
- * the same array. */
+/* c_k = a_k^2 |delta_0| / sum_j a_j^2, where a_k = v_k . g: the squared components of the gradient,
+ * scaled such that their sum is the imbalance |delta_0| of the first step. So one number is fitted
+ * at t = 0, and nothing is known of the layers. Not scaled if the sum is <= 1e-12. a and c have n
+ * values and may be the same array. */
 CLBDEF void   clb_crossover_weights(size_t n, const double *a, double delta0, double *c);
 
 typedef struct clb_crossover_info {
@@ -1557,13 +1561,13 @@ typedef struct clb_crossover_info {
 
 /*   S(eta) = sum_k c_k (1 - rho_k^(2T)) / (eta lambda_k (2 - eta lambda_k)),
  *   rho_k = 1 - eta lambda_k,
- * over lambda_k > 0, with the published treatment of unstable modes, |rho| >= 1: c_k T / |den|
- * (nothing if |den| <= 1e-12). That branch is ad hoc: the true sum grows like rho^(2T). info may be
- * NULL. */
+ * summed over lambda_k > 0. Unstable modes (|rho| >= 1) enter as published, with c_k T / |den|, den
+ * the denominator above (not at all if |den| <= 1e-12). Nothing justifies that: the true sum grows
+ * like rho^(2T). info may be NULL. */
 CLBDEF double clb_crossover(size_t n, const double *lambda, const double *c, double eta, size_t T,
                             clb_crossover_info *info);
-/* d ln S / d ln eta of the sum above over its stable modes; the local exponent of the drift
- * is 2 + this. One converged mode: -1 + eta lambda/(2 - eta lambda).  NaN for S = 0. */
+/* d ln S / d ln eta of the sum above over its stable modes. The drift grows like eta to the power 2
+ * plus this. For one mode that has converged: -1 + eta lambda/(2 - eta lambda).  NaN for S = 0. */
 CLBDEF double clb_crossover_slope(size_t n, const double *lambda, const double *c, double eta,
                                   size_t T);
 /* What the formula needs at the point of curv: all P eigenvalues of the Hessian, ascending, and
@@ -1576,7 +1580,8 @@ CLBDEF double clb_phase(double eta, double lambda_max);
 
 /* ---- the exact sum of a quadratic model ------------------------------------------------------ */
 
-/* Spectrum of a symmetric matrix with what the imbalance of layers l, l+1 along its modes needs:
+/* Eigenvalues of a symmetric matrix, with what the imbalance of layers l and l+1 needs of its
+ * modes:
  *   a_k = v_k . g,   D_kj = <v_k, v_j>_{W_{l+1}} - <v_k, v_j>_{W_l}  (minus b_l's part) */
 typedef struct clb_spectrum {
     size_t  total;              /* eigenvalues of the matrix                                      */
@@ -1619,11 +1624,11 @@ typedef struct clb_quadratic {
     size_t modes;               /* in the sum                                                     */
     int    valid;               /* phase < 1 and h <= 0.3; outside that the sums mean nothing     */
 } clb_quadratic;
-/* Imbalance summed over T steps of gradient descent on the quadratic model
- * g_{t+1} = (I - eta H) g_t; exact for it. Cost n^2/2 evaluations of geo. */
+/* The imbalance summed over T steps, if the loss were quadratic: g_{t+1} = (I - eta H) g_t. Exact
+ * for such a loss. Cost n^2/2 calls of clb_geo. */
 CLBDEF clb_quadratic clb_spectrum_sum(const clb_spectrum *sp, double eta, size_t T,
                                       clb_mode_rule rule);
-/* Imbalance delta_t of that model at step t. Errors: CLB_ENOMEM; *delta is then NaN. */
+/* The imbalance delta_t at step t of the same model. Errors: CLB_ENOMEM; *delta is then NaN. */
 CLBDEF clb_status    clb_spectrum_delta(const clb_spectrum *sp, double eta, size_t t,
                                         clb_mode_rule rule, double *delta);
 
@@ -1636,22 +1641,21 @@ typedef struct clb_linear_opts {
     double       *loss;         /* NULL or [T]: loss of the model before every step               */
 } clb_linear_opts;
 
-/* S_l predicted from the point of curv alone, without calibration: gradient descent on the network
- * that is linear in its parameters, f = f_0 + J (theta - theta_0), with the loss as it is
- * (softmax kept), J frozen; S_l = sum_t |G_{l+1}|^2 - |G_l|^2 - |g_{b_l}|^2. At a restart the
- * model's own weights become the new point (re-linearised predictor). S: L-1 doubles. Costs about T
- * gradient steps; 3 P + n K reals. On return curv is back at its point. CLB_EDIVERGED: the model
- * left the range of numbers (S NaN): outside validity, eta lambda_max > 2. CLB_ENOMEM. opts may be
- * NULL. */
+/* Predicts S_l = sum_t |G_{l+1}|^2 - |G_l|^2 - |g_{b_l}|^2 from one point, with nothing fitted: the
+ * net is replaced by its linearisation f = f_0 + J (theta - theta_0) at the point of curv, and this
+ * model is trained with the true loss. At each restart the weights of the model become the new
+ * theta_0. S: L-1 doubles. Costs about T gradient steps, and 3 P + n K reals. On return curv is
+ * back at its point. opts may be NULL. Errors: CLB_EDIVERGED (numbers overflow and S is NaN: the
+ * model does not hold for eta lambda_max > 2), CLB_ENOMEM. */
 CLBDEF clb_status clb_linearised(clb_curv *curv, double eta, size_t T, const clb_linear_opts *opts,
                                  double *S);
-/* Restart steps for boundaries s[0..count-1] in units of eta t: round(s/eta), without 0, repeats
- * and steps >= T. Returns how many were written to steps (room for count). */
+/* Steps for restart, from values s[0..count-1] of eta t: round(s/eta), without 0, without repeats
+ * and without steps >= T. Returns how many it wrote to steps (room for count). */
 CLBDEF size_t clb_restart_steps(double eta, size_t T, size_t count, const double *s, size_t *steps);
 
 /* ---- spectra --------------------------------------------------------------------------------- */
 
-/* What the published files say of a list of eigenvalues, with their thresholds. */
+/* The statistics of eigenvalues that the published files have. */
 typedef struct clb_spectrum_stats {
     size_t positive, negative, zero;    /* > tol, < -tol, the rest                                */
     double largest, smallest;
@@ -1664,9 +1668,8 @@ CLBDEF clb_spectrum_stats clb_spectrum_describe(size_t n, const double *values, 
 
 /* ---- mode coefficients of a two-layer linear net --------------- Theorem 5, eq. (5), (23)-(25) */
 
-/* Modes of the input covariance Sigma = X^T X/n = sum_k lx_k u_k u_k^T, MSE, index-matched
- * (not sorted by size of the coefficient). With A = Y^T X/n:
- * r_k = (W_2 W_1 Sigma - A) u_k = lx_k e_k. */
+/* Modes of the inputs: X^T X/n = Sigma = sum_k lx_k u_k u_k^T. Squared loss. Arrays are in the
+ * order of lx, not sorted by size. With A = Y^T X/n:  r_k = (W_2 W_1 Sigma - A) u_k = lx_k e_k. */
 typedef struct clb_linear_modes {
     size_t  d;
     double *lx;                 /* [d] descending                                                 */
