@@ -19377,6 +19377,8 @@ static int clbi_audit_groups(clbi_audit *au, clb_audit *out)
         layer->excess = fit.excess, layer->residual = fit.residual;
         ++held;
     }
+    for (l = 1; l < out->L && held == usable; ++l)
+        out->layer[l].broken = 0;                /* the laws of its own hold */
     return usable > 0 && held == usable;
 }
 

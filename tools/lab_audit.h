@@ -86,6 +86,12 @@ static int lab_expected(const clb_audit *a, const char *name, const char *text, 
     return fabs(m.value - v) <= 2.0 * m.error + 1e-6 * fabs(v) + (v == 0 ? 1e-12 : 0);
 }
 
+static const char *lab_event(const clb_audit_event *e)
+{
+    return e->kind == CLB_EVENT_RATE ? "the step size changed"
+         : e->kind == CLB_EVENT_GAP ? "updates are missing" : "weights were changed otherwise";
+}
+
 /* --expect a=1,b=2: KIT_CHECK_FAILED and the faults on stderr if the run is another. */
 static int lab_expect(const char *list, const clb_audit *a)
 {
@@ -101,9 +107,7 @@ static int lab_expect(const char *list, const clb_audit *a)
         status = lab_fail(KIT_CHECK_FAILED, "%s", a->text);
     for (size_t i = 0; i < a->events; ++i)
         status = lab_fail(KIT_CHECK_FAILED, "after step %zu: %s", a->event[i].step,
-                          a->event[i].kind == CLB_EVENT_RATE ? "the step size changed"
-                          : a->event[i].kind == CLB_EVENT_GAP ? "updates are missing"
-                          : "weights were changed by something else");
+                          lab_event(&a->event[i]));
     for (word = copy; word; word = next) {
         char *equals = strchr(word, '=');
         next = strchr(word, ',');
@@ -134,6 +138,15 @@ static void lab_audit_print(const lab_run *r, const clb_audit *a)
         if (y->frozen) printf("%zu to %zu   a layer does not move\n", l, l + 1);
         else printf("%zu to %zu   %9.1e  %13.2g  %14zu  %11.4e  %12.4e  %12.4e\n", l, l + 1,
                     y->residual, y->excess, y->broken, y->drift, y->first, y->second);
+        if (a->method == CLB_METHOD_GROUPS && !y->frozen)
+            printf("         layer %zu steps by %.6g +- %.1e times as much as layer %zu\n", l + 1,
+                   y->rate.value, y->rate.error, l);
+        if (y->broken) printf("         neuron %zu breaks its law most\n", y->worst);
+    }
+    for (size_t i = 0; i < a->events; ++i) {
+        const clb_audit_event *e = &a->event[i];
+        printf("after step %zu: %s; %zu of %zu laws broken, most that of layer %zu, neuron %zu\n",
+               e->step, lab_event(e), e->neurons, a->laws, e->layer, e->neuron);
     }
 }
 
@@ -156,7 +169,9 @@ static int lab_audit_json(const lab_options *o, const clb_audit *a)
     for (size_t i = 0; i < a->events; ++i) {
         kit_putf(&b, "%s{ \"kind\": \"%s\", \"step\": %zu", i ? ", " : "",
                  kinds[a->event[i].kind], a->event[i].step);
-        lab_put_value(&b, "factor", a->event[i].factor), kit_put(&b, " }");
+        lab_put_value(&b, "factor", a->event[i].factor);
+        kit_putf(&b, ", \"layer\": %zu, \"neuron\": %zu, \"broken\": %zu }", a->event[i].layer,
+                 a->event[i].neuron, a->event[i].neurons);
     }
     kit_put(&b, "],\n  \"layers\": [");
     for (size_t l = 1; l < a->L; ++l) {
@@ -165,7 +180,8 @@ static int lab_audit_json(const lab_options *o, const clb_audit *a)
                  l > 1 ? "," : "", l, y->frozen ? "true" : "false", y->broken);
         lab_put_value(&b, "residual", y->residual), lab_put_value(&b, "rate", y->rate.value);
         lab_put_value(&b, "drift", y->drift), lab_put_value(&b, "first", y->first);
-        lab_put_value(&b, "second", y->second), kit_put(&b, " }");
+        lab_put_value(&b, "second", y->second);
+        kit_putf(&b, ", \"worst_neuron\": %zu }", y->worst);
     }
     kit_put(&b, " ],\n  "), json_put_named(&b, "text", a->text), kit_put(&b, " }\n");
     return lab_write_json(o, &b);

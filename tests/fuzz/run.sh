@@ -18,7 +18,7 @@ elif ! $CC -std=c99 -g1 -O1 -DCLB_NO_AVX512 -fsanitize=address,undefined -fno-sa
 fi
 failed=0 seed=${SEED:-$(date +%s)}
 for target in ${*:-readers json command matrix}; do
-    case $target in readers) files=$(find "$corpus" -maxdepth 1 -type f) ;; *) files=$(find "$corpus/$target" -type f) ;; esac
+    case $target in readers) files=$(find "$corpus" "$corpus/found" -maxdepth 1 -type f) ;; *) files=$(find "$corpus/$target" -type f) ;; esac
     # shellcheck disable=SC2086
     (cd "$work" && ./fuzz "$target" "$seconds" "$seed" $files) || { echo "FAIL $target, SEED=$seed"; failed=1; }
 done
