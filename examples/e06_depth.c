@@ -157,12 +157,12 @@ static void claims(kit *x, const exponents *e)
         r2 = isnan(f->ten.r2) ? KIT_NAN : fmin(r2, f->ten.r2);
     }
     kit_number(c, "2 layers, four eta", e[0].four.slope, kit_within(1.07, 0.02));
-    kit_number(c, "8 layers, ten eta", e[4].ten.slope, kit_within(1.72, 0.05));
+    kit_number(c, "alpha of 8 layers, ten eta", e[4].ten.slope, kit_within(1.72, 0.05));
     kit_statement(c, "least step from one depth to the next, ten eta", least_step(e, 0),
                   kit_above(0));
     kit_condition(c, "for eta up to 0.1", "least step", least_step(e, 1), kit_above(0));
-    kit_show(c, "2 layers, ten eta", e[0].ten.slope);
-    kit_show(c, "8 layers, four eta", e[4].four.slope);
+    kit_show(c, "alpha of 2 layers, ten eta", e[0].ten.slope);
+    kit_show(c, "alpha of 8 layers, four eta", e[4].four.slope);
     kit_remark(c, "The deep end of the paper's curve is float32 rounding at small eta and chaos at "
                   "large.");
     c = kit_paper(x, "one_protocol", "Both ends belong to one protocol.", "one line of the table");

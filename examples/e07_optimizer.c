@@ -159,7 +159,7 @@ static void claims(kit *x, const findings *f)
     kit_number(c, "R^2", adam->i.r2, kit_within(0.83, 0.01));
     kit_statement(c, "R^2", adam->i.r2, kit_above(0.99));
     kit_statement(c, "range of the local slopes", adam->high - adam->low, kit_at_most(0.3));
-    kit_show(c, "smallest local slope", adam->low), kit_show(c, "largest", adam->high);
+    kit_show(c, "smallest local slope", adam->low), kit_show(c, "largest local slope", adam->high);
     kit_remark(c, "The exponent is an average over branches of different slopes, one saturating, "
                   "one unstable.");
     c = kit_paper(x, "ten_rates", "On ten learning rates, from 1e-5 to 0.1, alpha is 0.585.",

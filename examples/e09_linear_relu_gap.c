@@ -78,14 +78,14 @@ static void gate_claims(kit *x)
     kit_summary(x, "switch_rate_pairs", pairs);
     kit_number(c, "neurons that switch per step", 100 * neurons,
                kit_in_units(kit_within(2.2, 0.05), "%"));
-    kit_show(c, "gates that switch per step in %", 100 * pairs);
+    kit_show(c, "gates that switch in a step, in %", 100 * pairs);
     kit_remark(c, "The rate counts neurons that switch for at least one of 200 samples.");
     c = kit_paper(x, "one_rate", "The rate is a property of the net.", "one number");
     kit_statement(c, "rate at eta = 0.1 over that at 0.001",
                   at_lr(x, changed, 0.1) / at_lr(x, changed, 0.001), kit_below(1.25));
-    kit_show(c, "gates in % that differ between start and end at eta = 0.001",
+    kit_show(c, "gates, in %, that differ between start and end at eta = 0.001",
              100 * at_lr(x, GATES_AT(net_change), 0.001));
-    kit_show(c, "and at eta = 0.1", 100 * at_lr(x, GATES_AT(net_change), 0.1));
+    kit_show(c, "the same at eta = 0.1", 100 * at_lr(x, GATES_AT(net_change), 0.1));
     kit_remark(c, "T is fixed, so a small eta is a short training.");
     c = kit_paper(x, "coupling", "Switching and imbalance of the gradients are coupled.",
                   "correlation 0.47 to 0.91");

@@ -98,9 +98,9 @@ static void claim_smooth(kit *x, const exponents *v)
     kit_number(c, "range of alpha", hi - lo, kit_within(0.2148, noise));
     kit_statement(c, "share of the range that is one step of e", 100 * step / (hi - lo),
                   kit_in_units(kit_at_most(50), "%"));
-    kit_show(c, "e before that step", es[at - 1]), kit_show(c, "after it", es[at]);
-    kit_show(c, "points of the fit before that step", (double)v[at - 1].fit.n);
-    kit_show(c, "after it", (double)v[at].fit.n);
+    kit_show(c, "largest step from e", es[at - 1]), kit_show(c, "to e", es[at]);
+    kit_show(c, "points of the fit before the largest step", (double)v[at - 1].fit.n);
+    kit_show(c, "points of the fit after it", (double)v[at].fit.n);
     kit_show(c, "largest step for eta <= 0.1", step_01);
     kit_remark(c, "An eta at which a seed diverges drops out of the published fit.");
 }
@@ -113,15 +113,16 @@ static void claim_effect(kit *x, const exponents *v)
     kit_claim *c = kit_paper(x, "rise", "ReLU raises alpha by 0.19.", "1.108 to 1.293");
     kit_number(c, "rise on the published window", relu->fit.slope - v->fit.slope, kit_within(0.185, noise));
     kit_statement(c, "rise for eta <= 0.1", relu->w.to_01 - v->w.to_01, kit_above(0.1));
-    kit_show(c, "for eta <= 0.03", relu->w.to_003 - v->w.to_003);
-    kit_show(c, "for eta lambda_max(0) < 1", relu->stable - v->stable);
+    kit_show(c, "rise for eta <= 0.03", relu->w.to_003 - v->w.to_003);
+    kit_show(c, "rise for eta lambda_max(0) < 1", relu->stable - v->stable);
     kit_remark(c, "Only for eta <= 0.1 do both fits use the same eta.");
     for (size_t s = 0; s < n; ++s) paired[s] = relu->own.at[s] - v->own.at[s];
     c = kit_paper(x, "exceeds_noise", "The effect of e on alpha is larger than the differences between seeds.",
                   "no error given");
     kit_statement(c, "mean of alpha(1) - alpha(0) over its standard error, eta <= 0.1",
                   fabs(clb_mean(n, paired)) / clb_stderr(n, paired), kit_above(4.3));
-    kit_show(c, "mean", clb_mean(n, paired)), kit_show(c, "standard error", clb_stderr(n, paired));
+    kit_show(c, "mean of alpha(1) - alpha(0)", clb_mean(n, paired));
+    kit_show(c, "its standard error", clb_stderr(n, paired));
     kit_remark(c, "Differences within a seed; 4.3 standard errors are 95 % for three seeds (Student t).");
 }
 

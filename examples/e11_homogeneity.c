@@ -68,7 +68,8 @@ static void claim_loss(kit *x, const found *v)
                kit_within(1.0765, noise));
     kit_number(c, "of the ReLU net with squared loss", v->alpha[RELU], kit_within(1.2928, noise));
     kit_statement(c, "range of alpha over both nets and losses for eta <= 0.1", hi - lo, kit_above(0.1));
-    kit_show(c, "linear, squared loss", v->to_01[LINEAR]), kit_show(c, "ReLU, squared loss", v->to_01[RELU]);
+    kit_show(c, "alpha for eta <= 0.1: linear, squared loss", v->to_01[LINEAR]);
+    kit_show(c, "ReLU, squared loss", v->to_01[RELU]);
     kit_show(c, "linear, cross entropy", linear_ce), kit_show(c, "ReLU, cross entropy", relu_ce);
     kit_remark(c, "Without large effects on one window there is nothing to compensate.");
 }
@@ -81,7 +82,7 @@ static void claims(kit *x, const found *v)
                              "from the linear to the ReLU net.", "1.108 to 1.293");
     kit_number(c, "rise on the published window", v->alpha[RELU] - v->alpha[LINEAR], kit_within(0.185, noise));
     kit_statement(c, "rise for eta <= 0.1", v->to_01[RELU] - v->to_01[LINEAR], kit_above(0.1));
-    kit_show(c, "for eta <= 0.03", v->to_003[RELU] - v->to_003[LINEAR]);
+    kit_show(c, "rise for eta <= 0.03", v->to_003[RELU] - v->to_003[LINEAR]);
     kit_remark(c, "An eta at which a seed diverges drops out of the published fit; and e does not change the degree "
                   "of the activation.");
     for (size_t k = 1; k < N; ++k)

@@ -99,7 +99,7 @@ static void claims_effects(kit *x, const found *f)
     kit_statement(c, "interaction on the same eta in all cases, eta up to 0.1", equal.mean, kit_below(0));
     kit_condition(c, "on the paper's windows, which lack eta = 0.3 for linear nets with squared loss only",
                   "interaction", effect[2], kit_below(0));
-    kit_show(c, "on eta up to 0.03", f->effects[2][2].mean);
+    kit_show(c, "interaction on eta up to 0.03", f->effects[2][2].mean);
     c = kit_paper(x, "not_additive", "The effects of activation and loss do not add up; the interaction is negative.",
                   "non-additive, negative");
     kit_statement(c, "|interaction| over its deviation between seeds, eta up to 0.1", fabs(equal.mean) / equal.sd, kit_above(2));

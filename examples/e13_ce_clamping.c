@@ -97,7 +97,7 @@ static void claims(kit *x, const found *v)
     kit_statement(c, "largest step of alpha", largest_step, kit_below(0));
     kit_statement(c, "range of alpha for eta <= 0.1", range(v->to_01[RELU]), kit_above(0.1));
     kit_show(c, "drift at eta = 0.3 with squared loss", drift_at(x, MSE, SW_AT(drift)));
-    kit_show(c, "with cross entropy", drift_at(x, CE, SW_AT(drift)));
+    kit_show(c, "drift there with cross entropy", drift_at(x, CE, SW_AT(drift)));
     kit_remark(c, "The published window includes eta = 0.3, where the squared loss first rises and then the net jumps "
                "to another minimum.");
 

@@ -93,7 +93,7 @@ static void claims(kit *x, const found *f)
     kit_contains(c, NULL, "interval of beta at eta = 0.1", b->lo, b->hi, 0);
     kit_statement(c, "time after step 50 within 10 % of the edge",
                   100 * switch_time_at_edge(runs_at(x, edge_eta)), kit_in_units(kit_above(50), "%"));
-    kit_contains(c, "at eta = 0.1, which is not the edge at any width", "interval of beta", b->lo, b->hi, 0);
+    kit_contains(c, "at eta = 0.1, which is the edge of stability for no width", "interval of beta", b->lo, b->hi, 0);
     c = kit_paper(x, "half", "Below the edge the rate falls with the width as m^-0.5.", "beta = 0.42, 0.48");
     for (size_t i = 0; i < 2; ++i) {
         const char *at = kit_print(x, "at eta = %g", etas[i]);

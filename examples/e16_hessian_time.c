@@ -92,7 +92,7 @@ static void claims(kit *x, const findings *f)
     kit_number(c, "R at t = 250", ce[1].R, kit_within(0.988, 0.001));
     kit_number(c, "R at t = 0", ce[0].R, kit_within(0.808, 0.001));
     kit_statement(c, "without eta = 0.3, best later R less that at t = 0", best - ce[0].R7, kit_above(0));
-    kit_show(c, "R without eta = 0.3 at t = 0", ce[0].R7), kit_show(c, "and at t = 250", ce[1].R7);
+    kit_show(c, "R without eta = 0.3 at t = 0", ce[0].R7), kit_show(c, "the same at t = 250", ce[1].R7);
     kit_remark(c, "The low value at t = 0 is one point, eta = 0.3, where eta lambda_max > 2 and the formula changes "
                "its branch.");
     c = kit_paper(x, "mse", "For squared loss the initial Hessian is the best and R = 0.86.", "0.86");

@@ -103,7 +103,7 @@ static void claims(kit *x, const found *v)
     c = kit_paper(x, "five_seeds", "Every mean is over five seeds.", "not stated");
     kit_statement(c, "runs that diverge", fate.diverged, kit_equal(0));
     kit_show(c, "runs at eta = 0.1", fate.all);
-    kit_show(c, "whose fate lambda_max(0) < 40 foretells", fate.foretold);
+    kit_show(c, "of these, runs whose fate the rule lambda_max(0) < 4/eta foretells", fate.foretold);
     kit_remark(c, "Where runs diverge, the published mean is over the survivors only.");
 }
 

@@ -147,6 +147,6 @@ static void report(kit *x)
 
 static const kit_info info = {
     .id = "M05", .title = "The knife edge at gamma_WCR", .statement = "worst-case return",
-    .key_result = "every overshoot returns iff gamma < gamma_WCR",
+    .key_result = "every overshoot returns exactly when gamma < gamma_WCR",
     .plan = plan, .report = report, };
 KIT_MAIN(info)

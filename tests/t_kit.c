@@ -44,6 +44,27 @@ static void t_verdicts(void)
     tiny_diverges = 0;
 }
 
+/* The reason says what was not run and what to do. */
+static void t_reasons(void)
+{
+    kit *x = open_with(NULL, NULL, 0);
+    kit_basis basis;
+    kit_claim *plain = kit_paper(x, "plain", "A claim.", ""), *told = kit_paper(x, "told", "Another.", "");
+    memset(&basis, 0, sizeof basis);
+    basis.has_published = 1, basis.seeds = 3;
+    kit_number(plain, "the thing", KIT_NAN, kit_equal(1)), kit_number(told, "the thing", KIT_NAN, kit_equal(1));
+    kit_unmeasured(told, "needs MNIST: --mnist DIR");
+    kit_judge(x, &basis);
+    CHECK(plain->number == KIT_UNDECIDED && !strcmp(plain->reason, "no run gave a finite value of \"the thing\""));
+    CHECK(told->number == KIT_UNDECIDED && !strcmp(told->reason, "needs MNIST: --mnist DIR"));
+    CHECK(strstr(told->sentence, "Not decided: needs MNIST: --mnist DIR.") != NULL);
+    basis.seeds = 1, kit_judge(x, &basis);
+    CHECK(!strcmp(told->reason, "1 seed ran, 3 are needed"));
+    basis.quick = 1, kit_judge(x, &basis);
+    CHECK(strstr(told->reason, "--quick") == told->reason);
+    kit_close(x);
+}
+
 /* A diverged run is counted, named in the sentence and left out of identities. */
 static void t_diverged(void)
 {
@@ -177,6 +198,6 @@ static void t_extremes(void)
     kit_close(x);
 }
 
-static const test_case tests[] = { TEST(t_verdicts), TEST(t_diverged), TEST(t_bounds), TEST(t_merge),
+static const test_case tests[] = { TEST(t_verdicts), TEST(t_reasons), TEST(t_diverged), TEST(t_bounds), TEST(t_merge),
                                    TEST(t_figure), TEST(t_tables_of_runs), TEST(t_extremes) };
 TEST_MAIN(tests)

@@ -123,8 +123,8 @@ static void report(kit *x)
                       words[2 * net + (size_t)loss]);
     }
     kit_statement(c, "largest |r| for m > d = 20", worst, kit_above(0.1));
-    kit_show(c, "lambda_max(0) of cross entropy over that of squared loss, from", -lowest);
-    kit_show(c, "to", highest);
+    kit_show(c, "least lambda_max(0) of cross entropy over that of squared loss", -lowest);
+    kit_show(c, "largest such ratio", highest);
     kit_remark(c, "At equal eta cross entropy starts farther from its edge than squared loss.");
     if (!kit_quick(x)) diverged_table(x);
     sw_identity(x);

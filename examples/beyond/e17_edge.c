@@ -85,7 +85,7 @@ static void claims(kit *x, double alpha[NETS][M], double slope[NETS][M][F])
                  "cross entropy than under squared loss.");
     kit_statement(c, "largest local slope of cross entropy over that of squared loss", ce / mse,
                   kit_below(1));
-    kit_show(c, "cross entropy", ce), kit_show(c, "squared loss", mse);
+    kit_show(c, "largest local slope of cross entropy", ce), kit_show(c, "of squared loss", mse);
     kit_remark(c, "Cross entropy has bounded output gradients; squared loss has not.");
     sw_identity(x);
 }

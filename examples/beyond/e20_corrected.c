@@ -177,13 +177,13 @@ static void claims(kit *x, kit_rows rows, double worst_kappa)
     kit_remark(c, "The correction: error against the regression target, and the layer imbalance of the mode "
                   "instead of its energy.");
     c = kit_ours(x, "sign", "The imbalance changes its sign at m = d: kappa_0 = (m - d)/(m + d).");
-    kit_statement(c, "largest distance of the mean over 50 seeds from it", worst_kappa, kit_below(0.1));
+    kit_statement(c, "largest distance of the mean of kappa_0 over 50 seeds from that", worst_kappa, kit_below(0.1));
     kit_needs(c, 0, 0);
     kit_remark(c, "The paper has c_k > 0 always; by this law the drift can be negative.");
     c = kit_ours(x, "S", "S(eta) of a whole run follows from the modes of the data, without a fit.");
     kit_statement(c, "S predicted / measured at eta = 0.01",
                   kit_mean(rows, KIT_AT(matched, S_ratio_large)), kit_within(1, 0.1));
-    kit_show(c, "at eta = 0.001", kit_mean(rows, KIT_AT(matched, S_ratio_small)));
+    kit_show(c, "S predicted / measured at eta = 0.001", kit_mean(rows, KIT_AT(matched, S_ratio_small)));
     kit_remark(c, "The layers' norms are frozen and cross terms between modes left out.");
 }
 

@@ -117,7 +117,7 @@ static void report(kit *x)
     kit_statement(c, "at the end, gamma = 1 and 3",
                   kit_worst(kit_between(rows, AT(gamma), 0, 3), AT(matrix_vs_scalar_final_mean2)),
                   kit_at_most(1e-11 * rounding));
-    kit_show(c, "at the end, gamma_c", kit_mean(kit_where_text(rows, AT(name), names[2]),
+    kit_show(c, "difference at the end, gamma_c", kit_mean(kit_where_text(rows, AT(name), names[2]),
                                                 AT(matrix_vs_scalar_final_mean2)));
     kit_identity(x, "early", "Matrices follow the recursion for 40 steps.", "largest difference",
                  kit_worst(rows, AT(matrix_vs_scalar_max_t40)), kit_at_most(1e-12 * rounding));

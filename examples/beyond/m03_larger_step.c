@@ -81,7 +81,7 @@ static void report(kit *x)
         KIT_LINE(t, gammas[k], kit_mean(kit_where(arm(x, &sweep, 0), AT(gamma), gammas[k]), AT(share)),
                  kit_mean(kit_where(arm(x, &sweep, 1), AT(gamma), gammas[k]), AT(share)));
     kit_statement(c, "share with tanh less share without at gamma = 2.7", share[1] - share[0], kit_above(0));
-    kit_show(c, "with tanh", share[1]), kit_show(c, "without", share[0]);
+    kit_show(c, "share with tanh", share[1]), kit_show(c, "share without", share[0]);
     kit_remark(c, "Means of three initialisations after 12000 steps. Tanh saturates, which lowers the "
                   "sharpness that the same signal has.");
     plot_caption(a->figure, "The net without tanh shares the leading mode at smaller steps.");

@@ -60,7 +60,7 @@ static void report(kit *x)
                   path_least(some, AT(P_where_it_binds)), kit_equal(4));
     kit_statement(c, "largest such P for L = 4 to 50", path_largest(middle, AT(P_where_it_binds)),
                   kit_equal(4));
-    kit_show(c, "at L = 10^6", path_largest(kit_where(all, AT(L), 1e6), AT(P_where_it_binds)));
+    kit_show(c, "that P at L = 10^6", path_largest(kit_where(all, AT(L), 1e6), AT(P_where_it_binds)));
     kit_summary(x, "least P", path_least(some, AT(P_where_it_binds)));
     plot_range_y(a, 0, 14);
     plot_rows_points(a, PLOT_BLUE, some, AT(L), AT(P_where_it_binds), "gamma_WCR < 2 P^(1-2/L)");

@@ -78,6 +78,7 @@ struct kit_claim {
     kit        *x;
     kit_source  source;
     const char *name, *claim, *published, *condition, *remark;
+    const char *unmeasured;             /* what to say where a value is missing, or NULL */
     size_t      seeds;                  /* least number that can decide; 0: runs have no seed */
     int         grid;                   /* needs the experiment's own learning rates */
     kit_test    tests[KIT_TESTS];
@@ -172,6 +173,8 @@ KIT_FN void kit_show(kit_claim *c, const char *quantity, double value)
 }
 /* What the claim needs, where it is not all seeds asked for and the grid. */
 KIT_FN void kit_needs(kit_claim *c, size_t seeds, int grid) { c->seeds = seeds, c->grid = grid; }
+/* Why a value of the claim may be missing, and what to do: "needs MNIST: --mnist DIR". */
+KIT_FN void kit_unmeasured(kit_claim *c, const char *why) { c->unmeasured = kit_copy(&c->x->arena, why); }
 /* A sentence that is true whatever the verdict. */
 KIT_FN void kit_remark(kit_claim *c, const char *remark)
 {
@@ -237,15 +240,17 @@ KIT_FN const char *kit_undecided(kit_claim *c, const kit_basis *basis, kit_quest
 {
     const char *missing = kit_missing(c, asks);
     kit *x = c->x;
-    if (c->source != KIT_IDENTITY && basis->quick) return "--quick runs a smaller sweep";
-    if (c->grid && basis->other_lrs) return "other learning rates than the experiment's";
+    if (c->source != KIT_IDENTITY && basis->quick) return "--quick makes too few runs to judge";
+    if (c->grid && basis->other_lrs) return "the learning rates are not the experiment's (--lrs)";
     if (asks == KIT_ASKS_NUMBER && c->seeds && !basis->has_published)
-        return "not the paper's seeds";
+        return "the seeds are not the paper's (--seeds)";
     if (basis->seeds < c->seeds)
-        return kit_print(x, "%zu seed%s, %zu needed", basis->seeds, basis->seeds == 1 ? "" : "s",
-                         c->seeds);
-    if (missing && basis->part_only) return kit_print(x, "%s: its part was not run", missing);
-    if (missing) return kit_print(x, "%s: not a number, or no such run", missing);
+        return kit_print(x, "%zu seed%s ran, %zu are needed", basis->seeds,
+                         basis->seeds == 1 ? "" : "s", c->seeds);
+    if (missing && basis->part_only)
+        return kit_print(x, "--part left out what measures \"%s\"", missing);
+    if (missing && c->unmeasured) return c->unmeasured;
+    if (missing) return kit_print(x, "no run gave a finite value of \"%s\"", missing);
     return NULL;
 }
 
