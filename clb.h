@@ -1719,16 +1719,16 @@ CLBDEF clb_status clb_compression_bounds(clb_curv *curv, clb_compression *out);
  * @S22 STATISTICS
  * ========================================================================================== */
 
-/* Plain ascending sums in double; x is n values. A NaN in gives a NaN out, n = 0 gives NaN. The
- * mean of equal values is that value and their standard deviation is 0. Values of any size: where
- * squares would over- or underflow, sums are those of the values times a power of two. */
+/* Of n values x, summed in their order in double. NaN if n = 0 or if one value is NaN. The mean of
+ * equal values is exactly that value, and their standard deviation 0. Squares of very large or very
+ * small values do not overflow or vanish: the values are first scaled by a power of two. */
 CLBDEF double clb_mean(size_t n, const double *x);
 CLBDEF double clb_std_pop(size_t n, const double *x);     /* divides by n: every published "std"  */
 CLBDEF double clb_std(size_t n, const double *x);         /* divides by n-1; NaN for n < 2        */
 CLBDEF double clb_stderr(size_t n, const double *x);      /* clb_std / sqrt(n)                    */
 
-/* The same over the finite values only, with the count of them: what is left of a sweep in which
- * some seeds diverged. All fields but n and finite are NaN when no value is finite. */
+/* The same over the finite values only; `finite` is how many there are. For sweeps in which some
+ * runs diverged. If no value is finite, all other members but n are NaN. */
 typedef struct clb_summary {
     size_t n, finite;
     double mean, std_pop, std, stderr_mean, min, max;
@@ -1737,26 +1737,26 @@ CLBDEF clb_summary clb_summarize(size_t n, const double *x);
 
 /* Heap sort, ascending; NaN goes to the end. No allocation. */
 CLBDEF void   clb_sort(size_t n, double *x);
-/* Quantile q in [0, 1] of an ascending array: linear interpolation at position q (n-1). A position
- * that is a whole number gives the value there, so infinities (diverged runs) at the ends do not
- * touch the quantiles between. NaN for n = 0. */
+/* Quantile q in [0, 1] of an ascending array, by linear interpolation at position q (n-1). At a
+ * whole position it is exactly the value there, so infinite values (diverged runs) at the ends
+ * leave the quantiles between them alone. NaN for n = 0. */
 CLBDEF double clb_quantile_sorted(size_t n, const double *x, double q);
 /* Median of the values that are not NaN; sorts x. */
 CLBDEF double clb_median(size_t n, double *x);
 
-/* Integral of n equally spaced values by the trapezoid rule: dx (sum - (first + last)/2). 0 for
- * n = 1.
- */
+/* Integral of n values with distance dx by the trapezoid rule: dx (sum - (first + last)/2). 0 for
+ * n = 1. */
 CLBDEF double clb_trapezoid(size_t n, const double *y, double dx);
-/* Share of the n-1 neighbouring pairs whose signs (-1, 0, +1) differ; NaN for n < 2.          E3 */
+/* Share of neighbours with different sign (-1, 0 or +1) among the n-1 pairs; NaN for n < 2.   E3 */
 CLBDEF double clb_sign_change_rate(size_t n, const double *x);
-/* One rescaled range, as published: y = cumulative sum of x - mean x,
+/* The Hurst exponent from one rescaled range, as published. With y the cumulative sum of x - mean
+ * x,
  *   H = ln((max y - min y) / std_pop x) / ln n.
  * Not a regression over window sizes; NaN for n < 2 or constant x.                            E3 */
 CLBDEF double clb_hurst(size_t n, const double *x);
 
-/* Least squares y = slope x + intercept. Points with a NaN or an infinity are left out; n says how
- * many were used. All other fields are NaN when fewer than 2 points or only one x are left. */
+/* Least squares fit y = slope x + intercept. Points with NaN or infinity are left out; n is how
+ * many were used. The other members are NaN if fewer than 2 points or only one x are left. */
 typedef struct clb_fit {
     size_t n;
     double slope, intercept;
@@ -1765,12 +1765,11 @@ typedef struct clb_fit {
     double rss;                       /* residual sum of squares                                  */
 } clb_fit;
 CLBDEF clb_fit clb_fit_linear(size_t n, const double *x, const double *y);
-/* Power law y = e^intercept x^slope: the line through (ln x, ln y), r2 and rss in logs. Only points
- * with x > 0 and y > floor count (the published masks: floor 1e-10 or 1e-15), so NaN and 0 drop
- * out. */
+/* Power law y = e^intercept x^slope, as a line through (ln x, ln y); r2 and rss are those of ln y.
+ * Only points with x > 0 and y > floor are used; the papers have floor 1e-10 or 1e-15. */
 CLBDEF clb_fit clb_fit_power(size_t n, const double *x, const double *y, double floor);
-/* Exponential y = e^intercept e^(slope t): the line through (t, ln y), on the points lo < y < hi.
- * tau = -1/slope is clb_fit_tau(): NaN unless the slope is negative.          Proposition 7, E23 */
+/* Exponential y = e^intercept e^(slope t), as a line through (t, ln y) of the points lo < y < hi.
+ * clb_fit_tau gives tau = -1/slope, NaN unless the slope is negative.         Proposition 7, E23 */
 CLBDEF clb_fit clb_fit_exponential(size_t n, const double *t, const double *y, double lo,
                                    double hi);
 CLBDEF double  clb_fit_tau(const clb_fit *fit);
@@ -1784,11 +1783,11 @@ typedef struct clb_fit2 {
 } clb_fit2;
 CLBDEF clb_fit2 clb_fit_power_quadratic(size_t n, const double *x, const double *y, double floor);
 
-/* Decay laws with a parameter that does not enter linearly. */
+/* Fits of decays. tau does not enter linearly, so it is searched. */
 typedef struct clb_decay {
     size_t n;
     double a, tau, c;
-    double r2, rss;                   /* in the space that the fit names                          */
+    double r2, rss;                   /* of y or of ln y: whichever the fit minimises             */
 } clb_decay;
 /* y = a exp(-t/tau) + c by least squares in y over all three. tau is searched between a hundredth
  * of the smallest step of t and a hundred times its span; t ascending, n >= 3. */
@@ -1803,28 +1802,31 @@ CLBDEF clb_fit   clb_fit_power_nonlinear(size_t n, const double *t, const double
 typedef double (*clb_scalar_fn)(void *context, double x);
 CLBDEF double clb_minimize(clb_scalar_fn f, void *context, double lo, double hi);
 
-/* Akaike's and Schwarz' criterion of a least-squares fit with k coefficients (the noise variance is
- * not counted: it is common to all): n ln(rss/n) + 2k, n ln(rss/n) + k ln n. Only differences
- * between fits of the same n values in the same space mean anything. */
+/* Information criteria of a least-squares fit with k coefficients, the noise variance not counted:
+ * Akaike's n ln(rss/n) + 2k and Schwarz' n ln(rss/n) + k ln n. The smaller value is the better fit.
+ * Compare only fits of the same n values, all of y or all of ln y. */
 CLBDEF double clb_aic(size_t n, double rss, size_t k);
 CLBDEF double clb_bic(size_t n, double rss, size_t k);
 
-/* Slopes ln(y_{i+1}/y_i) / ln(x_{i+1}/x_i) between neighbours, n-1 of them; NaN where not all
- * positive. */
+/* The n-1 slopes ln(y_{i+1}/y_i) / ln(x_{i+1}/x_i) between neighbours; NaN where one of the four
+ * numbers is not positive. */
 CLBDEF void   clb_local_slopes(size_t n, const double *x, const double *y, double *slope);
 
-/* Correlation of the pairs that are finite; NaN with fewer than 2 or without spread. */
+/* Correlation of x and y over the pairs that are finite; NaN if fewer than 2 are left or if x or
+ * y is constant. */
 CLBDEF double clb_pearson(size_t n, const double *x, const double *y);
 /* Pearson of ln x and ln y over the pairs with x > x_floor and y > y_floor (floors >= 0). */
 CLBDEF double clb_pearson_log(size_t n, const double *x, const double *y, double x_floor,
                               double y_floor);
-/* Rank correlation, ties at their mean rank; NaN if any value is NaN. O(n^2), no allocation. */
+/* Correlation of the ranks; equal values get their mean rank. NaN if any value is NaN. O(n^2), no
+ * allocation. */
 CLBDEF double clb_spearman(size_t n, const double *x, const double *y);
 
-/* Percentile bootstrap: what a statistic of n units (seeds) does when they are redrawn with
- * replacement. The statistic gets n indices in 0..n-1 (first 0, 1, ..., n-1: that is `value`) and
- * returns a double; replicates that are not finite are left out and counted. Same options, same
- * numbers everywhere. */
+/* Percentile bootstrap: how much would a statistic change if other seeds had been drawn? It is
+ * computed again and again from n seeds drawn with replacement from the n seeds at hand. Your
+ * function gets n indices in 0..n-1 and returns the statistic of these seeds; the first call has 0,
+ * 1, ..., n-1 and gives `value`. Results that are not finite are left out; `used` counts the
+ * others. Same options, same numbers everywhere. */
 typedef double (*clb_statistic_fn)(void *context, size_t n, const uint32_t *index);
 typedef struct clb_bootstrap_opts {
     size_t   resamples;    /* 0 -> 1000                                                           */
@@ -1843,22 +1845,22 @@ CLBDEF clb_status clb_bootstrap(size_t n, clb_statistic_fn statistic, void *cont
 CLBDEF clb_status clb_bootstrap_mean(size_t n, const double *x, const clb_bootstrap_opts *opts,
                                      clb_interval *out);
 
-/* A sweep: one value per seed and learning rate (or width, ...), y[seed][n] row-major, NaN where
- * the run diverged. The published exponents are fits of the mean over seeds. */
+/* A sweep: y[seed][i] is the result of one seed at x[i], a learning rate, a width, ...; NaN if
+ * the run diverged. The published exponents are fits to the mean over the seeds. */
 typedef struct clb_sweep {
     size_t        seeds, n;
     const double *x;           /* n                                                               */
     const double *y;           /* seeds * n                                                       */
     double        floor;       /* mask of clb_fit_power                                           */
-    int           survivors;  /* 0: the mean is NaN if any seed is (an x is dropped without notice);
-                                  1: mean over the finite seeds                                   */
+    int           survivors;   /* 0: the mean at x[i] is NaN if a seed is; the fit leaves it out;
+                                  1: the mean is over the seeds that are finite                   */
 } clb_sweep;
-/* Means over the seeds index[0..count-1] (NULL: all), to mean[n]; and the power law through them.
- */
+/* mean[n]: means over the seeds index[0..count-1], or over all with index NULL. clb_sweep_fit also
+ * fits a power law to them. */
 CLBDEF void    clb_sweep_means(const clb_sweep *sweep, const uint32_t *index, size_t count,
                                double *mean);
 CLBDEF clb_fit clb_sweep_fit(const clb_sweep *sweep, double *mean);
-/* Bootstrap over seeds of the exponent and, if slope is not NULL, of the n-1 local slopes.
+/* Bootstrap intervals of the exponent and, unless slope is NULL, of the n-1 local slopes.
  * Errors as clb_bootstrap, and CLB_ECOUNT for n = 0. */
 CLBDEF clb_status clb_bootstrap_sweep(const clb_sweep *sweep, const clb_bootstrap_opts *opts,
                                       clb_interval *alpha, clb_interval *slope);
@@ -1867,20 +1869,23 @@ CLBDEF clb_status clb_bootstrap_sweep(const clb_sweep *sweep, const clb_bootstra
  * @S23 PATHWAYS
  * ========================================================================================== */
 
-/* Multi-pathway deep linear networks: P pathways of depths L_p share input and output,
+/* Deep linear networks side by side: P pathways, pathway p a product of L_p matrices, all with the
+ * same input, their outputs added:
  *     Omega_p = W_{p,L_p} ... W_{p,1}      Loss = 1/2 |sum_p Omega_p - M|_F^2
- * Notation of the second paper: target singular value s*, u_p the singular value of every layer of
- * pathway p, s_p = u_p^{L_p}, residual r = sum_p s_p - s*, step size eta. Steps are quoted as
- * gamma = eta S with the single-path sharpness S = L s*^(2-2/L). Variances divide by P.
- * Functions that return a double return NaN for input outside their range; clb_path_check and
- * clb_path_step_check name what is wrong, and so do all functions that return a status:
+ * Notation of the second paper: s* is a singular value of the target M, u_p the singular value of
+ * every layer of pathway p, s_p = u_p^{L_p} what the pathway contributes, r = sum_p s_p - s* the
+ * residual, eta the step size. gamma = eta S is the step size in units of 1/S, where S =
+ * L s*^(2-2/L) is the sharpness if one pathway alone carries s*. Variances divide by P.
+ * Functions that return a double return NaN for input outside their range. clb_path_check and
+ * clb_path_step_check say what is wrong with it, and so do all functions that return a status:
  *     CLB_EPATHS   P = 0             CLB_EDEPTH  a pathway is shallower than the formula needs
  *     CLB_ETARGET  s* <= 0 or NaN    CLB_ESTEP   eta <= 0 or NaN                                 */
 
-/* depth[0..P-1] all >= least (NULL: not looked at), target > 0 and finite. */
+/* Are all depth[0..P-1] at least `least` (depth NULL: not looked at), and is target > 0 and
+ * finite? */
 CLBDEF clb_status clb_path_check(size_t P, const size_t *depth, size_t least, double target);
 CLBDEF clb_status clb_path_step_check(double eta);
-/* x^n by squaring, from the lowest bit of n up: about 2 log2(n) products in a fixed order. */
+/* x^n by repeated squaring: at most 2 log2(n) + 1 products, always in the same order. */
 CLBDEF double clb_powi(double x, size_t n);
 
 /* ---- warm-up ------------------------------------------------------------------------------- */
@@ -1892,9 +1897,10 @@ typedef enum clb_path_ramp_shape {
 /* A step size that moves from `from` to `to` in `steps` updates and stays there:
  *     linear: from + (to-from) min(1, t/steps)    geometric: from (to/from)^min(1, t/steps)
  *     jump: from for t < steps, then to
- * The single-path transient is the only phase that needs gamma < gamma_WCR; once the signal is
- * spread the step may rise to gamma_c. Start above gamma = 2: at a minimum reached exactly (r = 0)
- * the recursion cannot leave, however unstable the minimum becomes. See M8. */
+ * While one pathway carries everything, gamma must stay below gamma_WCR (clb_path_worst_return).
+ * Once the signal is spread, the step may grow up to gamma_c. Start above gamma = 2, or the run
+ * reaches a minimum exactly: with r = 0 nothing moves any more, however unstable it becomes. See
+ * M8. */
 typedef struct clb_path_ramp {
     double         from, to;
     size_t         steps;
@@ -1904,9 +1910,9 @@ CLBDEF double clb_path_ramp_at(const clb_path_ramp *ramp, size_t t);
 
 /* ---- one mode: the scalar recursion --------------------------------------------------------- */
 
-/* One singular mode of the singular-vector-stationary (SVS) form: all layers of a pathway share
- * their singular vectors with the target and have the same singular value u_p.
- * All arrays belong to one allocation; u may be written between calls. */
+/* One singular value of nets whose layers all have the singular vectors of the target, so that
+ * these never change during training (singular-vector-stationary, SVS). All layers of pathway p
+ * have the same singular value u_p. You may write to u between calls. */
 typedef struct clb_path_mode {
     size_t  count;      /* P, the number of pathways                                              */
     size_t *depth;      /* [P] L_p >= 1, the number of matrices                                   */
@@ -1929,8 +1935,13 @@ CLBDEF double clb_path_mode_residual(clb_path_mode *mode);
 /* One step of the exact recursion, all pathways with the same r; returns the r it used:
  *     u_p <- u_p - eta r u_p^(L_p-1)                                                         (R) */
 CLBDEF double clb_path_mode_step(clb_path_mode *mode, double eta);
-/* At the current u:  s_p;  sum_p s_p;  sharpness sum_p L_p u_p^(2L_p-2) (S1; the Hessian's only
- * nonzero eigenvalue in this mode when r = 0);  largest s_p / sum s;  sqrt(Var s) / (s* / P). */
+/* At the current u:
+ *   signal     s_p
+ *   sum        sum_p s_p
+ *   sharpness  sum_p L_p u_p^(2L_p-2)                                                          (S1)
+ *              at r = 0 the only eigenvalue of the Hessian in this mode that is not 0
+ *   share      largest s_p / sum s
+ *   gap        sqrt(Var s) / (s* / P) */
 CLBDEF double clb_path_mode_signal(const clb_path_mode *mode, size_t p);
 CLBDEF double clb_path_mode_sum(const clb_path_mode *mode);
 CLBDEF double clb_path_mode_sharpness(const clb_path_mode *mode);
@@ -1969,7 +1980,7 @@ typedef struct clb_path_mode_opts {
 
 #define CLB_PATH_NEVER ((size_t)-1)
 
-/* What a run leaves behind, besides mode->u and mode->mean. Means are over the tail. */
+/* The result of a run, besides mode->u and mode->mean. Means are over the tail. */
 typedef struct clb_path_mode_run {
     size_t      steps;          /* updates done                                                   */
     clb_path_outcome outcome;
@@ -1998,35 +2009,37 @@ CLBDEF clb_status clb_path_mode_train(clb_path_mode *mode, double eta, size_t T,
 /* ---- sharpness at a global minimum ---------------------------------------------------------- */
 
 /* lambda = sum_p L_p s_p^(2-2/L_p): the mode's sharpness at r = 0, any depths >= 1, s_p >= 0.  (S1)
- * S_shallow is not the smaller one: d ln(L s^(2-2/L))/dL = (L + 2 ln s)/L^2, so single-path
- * sharpness GROWS with depth unless s* < exp(-L/2); the shallow state loses stability because
- * spreading lowers the sum (correction to the printed motivation, M4). */
+ * The paper says that a shallow pathway is the less sharp one. In fact d ln(L s^(2-2/L))/dL =
+ * (L + 2 ln s)/L^2: alone, a deeper pathway is sharper unless s* < exp(-L/2). The state with one
+ * shallow pathway loses stability because spreading lowers the sum (M4). */
 CLBDEF double clb_path_sharpness(size_t P, const size_t *depth, const double *s);
 /* lambda_ij = sum_p sum_{k<L_p} u_{p,i}^(2(L_p-1-k)) u_{p,j}^(2k): the eigenvalue of the full
  * Hessian for the ordered pair of modes (i,j) at a minimum in SVS form; ui, uj [P].         (S2) */
 CLBDEF double clb_path_pair(size_t P, const size_t *depth, const double *ui, const double *uj);
-/* All d^2 nonzero eigenvalues, u [P][d], into lambda [d][d]; every other eigenvalue is 0. The
- * largest is max_i lambda_ii. eta lambda_ij > 2 for some i != j: rounding drives the run out of
- * the SVS set (M7).
+/* lambda [d][d]: the d^2 eigenvalues that are not 0, from u [P][d]; all others are 0. The largest
+ * is max_i lambda_ii. If eta lambda_ij > 2 for some i != j, rounding errors grow until the layers
+ * no longer have the singular vectors of the target (M7).
  * Errors: CLB_EPATHS, CLB_EDEPTH. */
 CLBDEF clb_status clb_path_spectrum(size_t P, const size_t *depth, size_t d, const double *u,
                                     double *lambda);
-/* S = L s*^(2-2/L), and its minimum over the splits of s* among P pathways, attained by equal
- * shares:
+/* S = L s*^(2-2/L), the sharpness if one pathway has all of s*; and the smallest sharpness of all
+ * ways to share s* among P pathways, reached by equal shares:
  *     lambda_min = L P^(2/L-1) s*^(2-2/L)                                                      (S3)
  * For L = 2 both are 2 s*: depth 2 cannot re-balance. */
 CLBDEF double clb_path_single_sharpness(size_t L, double target);
 CLBDEF double clb_path_balanced_sharpness(size_t P, size_t L, double target);
-/* The flattest split for any depths >= 2, from the Lagrange system
+/* The shares s [P] of s* with the smallest sharpness, for any depths >= 2. They solve
  *     d lambda/d s_p = 2 (L_p-1) s_p^(1-2/L_p) = mu  for all p,     sum_p s_p = s*
- * by bisection on mu; L = 2 pathways share what is left at the cap mu = 2 equally. s [P]; mu and
- * lambda_min may be NULL. Errors: CLB_EPATHS, CLB_EDEPTH (< 2), CLB_ETARGET. See M4 */
+ * by bisection on mu. mu cannot exceed 2 where a depth is 2; these pathways then share equally what
+ * the others leave. mu and lambda_min may be NULL. Errors: CLB_EPATHS, CLB_EDEPTH (< 2),
+ * CLB_ETARGET. See M4 */
 CLBDEF clb_status clb_path_optimum(size_t P, const size_t *depth, double target, double *s,
                                    double *mu,
                                    double *lambda_min);
 
-/* Step sizes 2/S < eta < 2/lambda_min: the single-path minimum of the shallowest pathway is
- * unstable, the flattest split stable. gamma_c = 2 S/lambda_min, for one depth 2 P^(1-2/L).     (W)
+/* The step sizes lo < eta < hi, from 2/S to 2/lambda_min, for which the minimum with the shallowest
+ * pathway alone is unstable and the flattest sharing is stable. gamma_c = 2 S/lambda_min; if all
+ * depths are L, it is 2 P^(1-2/L).                                                              (W)
  * Errors: as clb_path_optimum. */
 typedef struct clb_path_bounds { double lo, hi, S, lambda_min, gamma_c; } clb_path_bounds;
 CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target,
