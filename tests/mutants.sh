@@ -127,9 +127,11 @@ choose() {
     mv "$work/changed.h" "$work/clb.h" && mv "$work/changed.a" "$work/clb.a"
 }
 same_bits() { run bits && cmp -s "$work/bits.out" "$work/bits.want"; }
-archive() { rm -f "$work/clb.a" && ar rc "$work/clb.a" "$work/clb.o"; }
+archive() { rm -f "$work/clb.a" && ar rc "$work/clb.a" "$work/clb.o" "$work/plain.o"; }
 
 cp "$work/unchanged.h" "$work/clb.h"
+# shellcheck disable=SC2086
+(cd "$work" && $CC -c -o plain.o tests/plain_alloc.c) || exit 2
 build && archive && cp "$work/clb.o" "$work/before.o" && cp "$work/clb.a" "$work/before.a" || { cat "$work/log"; exit 2; }
 echo 60 >"$work/bits.limit"
 : >"$work/bits.cases"
