@@ -111,7 +111,8 @@ static void claims(kit *x, const findings *f)
     kit_statement(c, "lambda_max(0)/lambda_max(2000), squared loss", mse[0].top / mse[4].top, kit_below(1.5));
     kit_show(c, "factor of the last doubling of t", ce[3].top / ce[4].top);
     kit_remark(c, "A factor 2 in the last doubling of t is a 1/t law, see E18.");
-    kit_printed(kit_summary(x, "R_ce_250", ce[1].R), 0.988), kit_printed(kit_summary(x, "R_ce_0", ce[0].R), 0.808);
+    kit_printed(cp_R_summary(x, "R_ce_250", tracked(x, 1), trained(x, 1), &cp, 1, ce[1].R), 0.988);
+    kit_printed(cp_R_summary(x, "R_ce_0", tracked(x, 1), trained(x, 1), &cp, 0, ce[0].R), 0.808);
     kit_summary(x, "R_one_over_eta", f->rival[1]);
 }
 

@@ -44,7 +44,7 @@ static void claims(kit *x, kit_rows rows)
     double R = kit_mean(rows, KIT_AT(comparison, of.ck_correlation)),
            rank = kit_mean(rows, KIT_AT(comparison, of.R_one_over_rank)),
            slope = kit_mean(rows, KIT_AT(comparison, of.log_slope));
-    kit_summary_item *item = kit_summary(x, "R", R);
+    kit_summary_item *item = kit_summary_mean(x, "R", kit_values(rows, KIT_AT(comparison, of.ck_correlation)));
     kit_claim *c = kit_paper(x, "R", "The correlation R = 0.847 shows that the coefficients are "
                              "c_k ~ e_k^2 lx_k^2.", "R = 0.847");
     kit_printed(item, 0.847);

@@ -199,6 +199,23 @@ static void t_extremes(void)
     kit_close(x);
 }
 
-static const test_case tests[] = { TEST(t_verdicts), TEST(t_reasons), TEST(t_diverged), TEST(t_bounds), TEST(t_merge),
+/* The mean of three draws of 1, 2, 3 is 1 with probability 1/27, more than 2.5 %: the interval of 10,000
+ * samples is [1, 3]. A seed that diverged takes the samples it is in with it. */
+static void t_intervals(void)
+{
+    const double values[] = { 1, 2, 3 }, lost[] = { 5, 5, KIT_NAN };
+    kit_list three = { 3, values }, two = { 3, lost }, one = { 1, values };
+    kit *x = open_with(NULL, NULL, 0);
+    kit_summary_item *s = kit_summary_mean(x, "three", three);
+    CHECK(s->value == 2 && s->lo == 1 && s->hi == 3 && s->se > 0.4 && s->se < 0.55);
+    s = kit_summary_mean(x, "two", two);
+    CHECK(isnan(s->value) && s->lo == 5 && s->hi == 5);
+    s = kit_summary_mean(x, "one", one);
+    CHECK(s->value == 1 && isnan(s->lo) && isnan(s->hi));
+    kit_close(x);
+}
+
+static const test_case tests[] = { TEST(t_intervals), TEST(t_verdicts), TEST(t_reasons), TEST(t_diverged),
+                                   TEST(t_bounds), TEST(t_merge),
                                    TEST(t_figure), TEST(t_tables_of_runs), TEST(t_extremes) };
 TEST_MAIN(tests)

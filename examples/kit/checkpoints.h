@@ -198,6 +198,45 @@ KIT_FN double cp_R(const cp_plan *plan, const double *predicted, const double *m
     return clb_pearson_log(n, predicted, measured, 0, 1e-12);
 }
 
+/* R of the means of the seeds drawn, at one checkpoint. */
+typedef struct cp_seeds { const cp_plan *plan; const double *predicted, *measured; } cp_seeds;
+KIT_FN double cp_R_of_drawn(void *context, size_t n, const uint32_t *index)
+{
+    const cp_seeds *c = (const cp_seeds *)context;
+    double p[32], m[32];
+    size_t etas = c->plan->etas;
+    for (size_t i = 0; i < etas; ++i) {
+        p[i] = m[i] = 0;
+        for (size_t s = 0; s < n; ++s) {
+            p[i] += c->predicted[index[s] * etas + i] / (double)n;
+            m[i] += c->measured[index[s] * etas + i] / (double)n;
+        }
+    }
+    return cp_R(c->plan, p, m, 0);
+}
+
+/* A headline R of checkpoint k, with its interval over the published seeds. */
+KIT_FN kit_summary_item *cp_R_summary(kit *x, const char *name, kit_rows track, kit_rows train,
+                                      const cp_plan *plan, size_t k, double R)
+{
+    kit_rows rows = kit_published(track);
+    double *p = kit_doubles(x, 2 * rows.n * plan->etas), *m = p + rows.n * plan->etas;
+    cp_seeds seeds = { plan, p, m };
+    kit_summary_item *item;
+    for (size_t i = 0; i < plan->etas; ++i) {
+        kit_rows at = kit_published(kit_where(train, KIT_AT(cp_train, lr), plan->eta[i]));
+        kit_list one = kit_elements(rows, KIT_AT(cp_track, predictions), k * plan->etas + i),
+                 S = kit_values(at, KIT_AT(cp_train, S_measured));
+        for (size_t s = 0; s < rows.n; ++s) {
+            p[s * plan->etas + i] = s < one.n ? one.at[s] : KIT_NAN;
+            m[s * plan->etas + i] = s < S.n ? S.at[s] : KIT_NAN;
+        }
+    }
+    item = kit_summary_of_seeds(x, name, rows.n, cp_R_of_drawn, &seeds);
+    item->value = R;
+    return item;
+}
+
 /* A line an eta: measured S and drift, means over the published seeds. */
 KIT_FN void cp_measured_table(kit_rows train, const cp_plan *plan, const char *name,
                               const char *caption)

@@ -215,7 +215,9 @@ KIT_FN double kit_mean_of_drawn(void *values, size_t n, const uint32_t *index)
 }
 KIT_FN kit_summary_item *kit_summary_mean(kit *x, const char *name, kit_list values)
 {
-    return kit_summary_of_seeds(x, name, values.n, kit_mean_of_drawn, &values);
+    kit_summary_item *item = kit_summary_of_seeds(x, name, values.n, kit_mean_of_drawn, &values);
+    item->value = clb_mean(values.n, values.at);
+    return item;
 }
 
 #endif /* KIT_TABLES_H */
