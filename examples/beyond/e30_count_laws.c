@@ -49,10 +49,9 @@ typedef struct count_run {
     double P, rank, laws, known, shortest_kept, longest_left, sets;
 } count_run;
 static const kit_field count_run_fields[] = {
-    KIT_KEY(count_run, seed), KIT_KEY(count_run, net), KIT_RESULT(count_run, P),
-    KIT_RESULT(count_run, rank), KIT_RESULT(count_run, laws), KIT_RESULT(count_run, known),
-    KIT_RESULT(count_run, shortest_kept), KIT_RESULT(count_run, longest_left),
-    KIT_RESULT(count_run, sets),
+    KIT_KEY(count_run, seed), KIT_KEY(count_run, net), KIT_RESULT(count_run, P), KIT_RESULT(count_run, rank),
+    KIT_RESULT(count_run, laws), KIT_RESULT(count_run, known), KIT_RESULT(count_run, shortest_kept),
+    KIT_RESULT(count_run, longest_left), KIT_RESULT(count_run, sets),
 };
 
 /* A layer of r units between a inputs and b outputs. Linear: the symmetric matrix W'^T W' - W W^T, of
@@ -76,7 +75,7 @@ typedef struct travel {
     clb_curv   curv;
     clb_rng    rng;
     int        momentum;
-    size_t     D, count, room;      /* numbers a row; rows in use; rows */
+    size_t     D, count;            /* numbers a row; vectors in use */
     clb_real  *x, *rate, *mid, *sum, *q;
 } travel;
 
@@ -120,24 +119,18 @@ static void join(travel *v)
         v->q[k] = 1;
         clb_vjp(&v->curv, v->q, v->momentum ? row + P : row);
     }
-    if (!v->momentum) return;
-    right_side(v, v->x, v->rate);
-    memcpy(v->x + ++v->count * v->D, v->rate, v->D * sizeof *v->x);
+    if (v->momentum) right_side(v, v->x, v->rate), memcpy(v->x + ++v->count * v->D, v->rate, v->D * sizeof *v->x);
 }
 
 static double length(size_t n, const clb_real *x) { return sqrt(clb_dot(n, x, x)); }
 static void scale(size_t n, double s, clb_real *x) { for (size_t k = 0; k < n; ++k) x[k] = (clb_real)(s * (double)x[k]); }
 
-/* Gram-Schmidt on the vectors, each of length 1 at first, longest remainder first; what is left is an
- * orthonormal basis. */
+/* Gram-Schmidt on the vectors, of length 1 at first, longest remainder first, into a basis. */
 static void orthonormalise(travel *v, count_run *row)
 {
     size_t D = v->D, rank = 0;
     clb_real *V = v->x + D;
-    for (size_t i = 0; i < v->count; ++i) {
-        double size = length(D, V + i * D);
-        if (size > 0) scale(D, 1 / size, V + i * D);
-    }
+    for (size_t i = 0; i < v->count; ++i) scale(D, 1 / fmax(length(D, V + i * D), 1e-300), V + i * D);
     row->shortest_kept = 1, row->longest_left = 0;
     for (; rank < v->count; ++rank) {
         double longest = 0;
@@ -148,10 +141,8 @@ static void orthonormalise(travel *v, count_run *row)
         }
         if (longest <= least) { row->longest_left = longest; break; }
         row->shortest_kept = fmin(row->shortest_kept, longest);
-        for (size_t k = 0; k < D && best != rank; ++k) {
-            clb_real swap = V[best * D + k];
-            V[best * D + k] = V[rank * D + k], V[rank * D + k] = swap;
-        }
+        memcpy(v->rate, V + best * D, D * sizeof *V), memmove(V + best * D, V + rank * D, D * sizeof *V);
+        memcpy(V + rank * D, v->rate, D * sizeof *V);
         scale(D, 1 / longest, V + rank * D);
         for (size_t k = 0; k < rank; ++k)                            /* once more: orthogonal to rounding */
             clb_axpy(D, (clb_real)-clb_dot(D, V + k * D, V + rank * D), V + k * D, V + rank * D);
@@ -184,7 +175,7 @@ static clb_status travel_init(travel *v, const struct net_case *c, uint64_t seed
     status = clb_net_init(&v->net, c->widths, c->count, &shape, &v->rng);
     if (status) return status;
     v->momentum = c->momentum, v->D = c->momentum ? 2 * v->net.P + 1 : v->net.P;
-    v->room = v->D + n * K + 3, cells = v->room * v->D;
+    cells = (v->D + n * K + 3) * v->D;
     v->data = clb_data_view(n, d, K, (clb_real *)kit_new(&v->arena, n * d, sizeof *v->x), NULL);
     v->data.targets = (clb_real *)kit_new(&v->arena, n * K, sizeof *v->x);
     v->q = (clb_real *)kit_new(&v->arena, n * K, sizeof *v->x);
