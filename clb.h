@@ -10758,11 +10758,15 @@ static size_t clbi_ql(size_t n, double *d, double *e, double *Z, size_t w)
     scale = clbi_safe_scale(top);
     for (i = 0; i < n; ++i) d[i] *= scale, e[i] *= scale;
     for (size_t l = 0; l < n; ++l) {
-        for (int sweep = 0; (m = clbi_ql_split(n, l, d, e, 0x1p-700 * scale * top)) > l; ++sweep) {
+        double floor = 0x1p-700 * scale * top;
+        for (int sweep = 0; (m = clbi_ql_split(n, l, d, e, floor)) > l; ++sweep) {
             if (sweep == 60) {
                 ++failed;
                 break;
             }
+            /* A step that begins at elements so small that its angles underflow moves nothing above
+             * them: what is below the rounding of |T| goes. */
+            if (sweep == 30) floor = CLBI_DBL_EPS * scale * top;
             clbi_ql_step(l, m, d, e, Z, w);
         }
     }

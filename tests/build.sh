@@ -3,7 +3,8 @@
 # sanitizers, valgrind, single precision, other processors under emulation, and the same bits from all of them.
 #
 #   sh tests/build.sh [GROUP...]     groups: warnings units freestanding isa emulate report results sanitize single
-#                                           macros valgrind matrix tables
+#                                           macros valgrind matrix tables legs
+#                                           faults fuzz
 #
 # JOBS=N       jobs at a time (default: all processors)
 # BUDGET=S     no job starts after S seconds or ends a minute later (default: no limit); jobs left out are named.
@@ -304,6 +305,24 @@ tests/bits.c -lm && qemu-$cpu \$o | diff $work/bits.single -"
     done
 }
 
+# Compilers and processors that no other group has: tests/legs.txt.
+group_legs() {
+    while IFS='|' read -r leg compiler rest; do
+        leg=${leg% }
+        case $leg in '#'*|''|gcc|clang|'ARM of 64 bits'|'S/390, big-endian') continue ;; esac
+        # shellcheck disable=SC2086
+        set -- $compiler
+        have "$1" || { skip "$leg ($1 not installed)"; continue; }
+        job "leg: $leg" "NOFMA=$work/bits.nofma sh tests/legs.sh '$leg'"
+    done <tests/legs.txt
+}
+
+# Mutated inputs, a minute for each target.
+group_fuzz() { job "fuzz" "SECONDS_EACH=60 sh tests/fuzz/run.sh"; }
+
+# What faults leave behind, killed 200 times.
+group_faults() { job "faults" "KILLS=200 sh tests/t_faults.sh"; }
+
 # An experiment's result file: the same bytes (but for its environment) from every build, schedule and split.
 group_results() {
     e=examples/e05_drift_scaling.c
@@ -367,7 +386,7 @@ for f in \$o.t/[EM][0-9][0-9].md; do diff tables/\${f##*/} \$f || exit 1; done"
     done
 }
 
-groups=${*:-warnings units freestanding isa emulate report results sanitize single macros valgrind matrix tables}
+groups=${*:-warnings units freestanding isa emulate report results sanitize single macros valgrind matrix tables legs faults fuzz}
 # What the others are compared with: three contracts, the plainest build of each; and the programs.
 plainest() { cc -std=c99 -O2 $2 -o "$work/$1" tests/bits.c -lm && "$work/$1" > "$work/bits.$1"; }
 plainest double "" & a=$!
@@ -386,6 +405,7 @@ for g in $groups; do
     units|isa) rank=2 ;;
     results) rank=4 ;;
     macros|matrix) rank=8 ;;
+    legs|faults|fuzz) rank=8 ;;
     emulate|freestanding|report|sanitize|single|valgrind|tables) ;;
     *) echo "tests/build.sh: no group '$g'" >&2; exit 2 ;;
     esac

@@ -346,6 +346,26 @@ static void check_eigs(const clb_linop *A, const clb_eigs *e, size_t top, const 
     free(y);
 }
 
+/* One pair of elements far above all others, at any place: a bulge that starts at the small ones is
+ * lost to underflow. Against Jacobi, which has no bulge. */
+static void t_eigh_one_large_pair(void)
+{
+    static const double small[] = { 1e-195, 1e-100, 1e-18, 1e-9 };
+    enum { N = 24 };
+    clb_real A[N * N], copy[N * N];
+    double values[N], truth[N];
+    for (size_t k = 0; k < sizeof small / sizeof *small; ++k)
+        for (size_t at = 0; at + 1 < N; ++at) {
+            for (size_t i = 0; i < N * N; ++i) A[i] = (clb_real)(small[k] / (double)(i / N + i % N + 1));
+            A[at * N + at + 1] = A[(at + 1) * N + at] = 1;
+            memcpy(copy, A, sizeof A);
+            NOTE("others %g, at %zu", small[k], at);
+            EQUAL(clb_jacobi(N, A, N, truth, NULL), CLB_OK);
+            EQUAL(clb_eigh(N, copy, N, values, NULL), CLB_OK);
+            for (size_t i = 0; i < N; ++i) NEAR(values[i], truth[i], 40 * eps);
+        }
+}
+
 /* Random dense matrices with clusters, all ends. */
 static void t_lanczos_dense(void)
 {
@@ -722,6 +742,7 @@ static const test_case tests[] = {
     TEST(t_same_bits),
     TEST(t_dense_product),
     TEST(t_product_pair),
+    TEST(t_eigh_one_large_pair),
     TEST(t_lanczos_dense),
     TEST(t_lanczos_multiplicity),
     TEST(t_lanczos_algebraic),

@@ -25,6 +25,23 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size)
 enum { FILES_MOST = 1000 };
 typedef struct input { unsigned char *bytes; size_t size; } input;
 
+/* What was being tried when a promise broke goes into a file of its own. */
+static const unsigned char *tried;
+static size_t tried_size;
+static void keep(int number)
+{
+    FILE *f = fopen("fault.input", "wb");
+    if (f && fwrite(tried, 1, tried_size, f) == tried_size && !fclose(f)) fputs("the input is in fault.input\n", stderr);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void try_input(const target *t, const unsigned char *bytes, size_t size)
+{
+    tried = bytes, tried_size = size;
+    t->run(bytes, size);
+}
+
 static uint32_t state;
 static uint32_t draw(uint32_t below)
 {
@@ -68,6 +85,7 @@ int main(int argc, char **argv)
     size_t count = 0, runs = 0, longest = 0;
     const target *t = argc > 4 ? target_named(argv[1]) : NULL;
     if (!t) return fputs("usage: fuzz readers|json|command|matrix SECONDS SEED FILES\n", stderr), 2;
+    signal(SIGABRT, keep);
     for (int i = 4; i < argc && count < FILES_MOST; ++i) {
         clb_status s = clbi_read_file(argv[i], &file[count].bytes, &file[count].size);
         if (s) return fprintf(stderr, "%s: %s\n", argv[i], clb_strerror(s)), 3;
@@ -76,7 +94,7 @@ int main(int argc, char **argv)
             continue;
         }
         if (file[count].size > longest) longest = file[count].size;
-        t->run(file[count].bytes, file[count].size);
+        try_input(t, file[count].bytes, file[count].size);
         ++count;
     }
     time_t end = time(NULL) + atoi(argv[2]);
@@ -89,7 +107,7 @@ int main(int argc, char **argv)
             size_t size = change(work, f->size, 2 * longest, file, count);
             unsigned char *exact = (unsigned char *)malloc(size ? size : 1);   /* ends where the file ends */
             memcpy(exact, work, size);
-            t->run(exact, size);
+            try_input(t, exact, size);
             free(exact);
         }
     free(work);

@@ -16,11 +16,16 @@ elif ! $CC -std=c99 -g1 -O1 -DCLB_NO_AVX512 -fsanitize=address,undefined -fno-sa
     echo "no sanitizers: $(head -1 "$work/err")"
     $CC -std=c99 -O1 -o "$work/fuzz" tests/fuzz/fuzz.c -lm || exit 1
 fi
+export ASAN_OPTIONS=abort_on_error=1 UBSAN_OPTIONS=abort_on_error=1
 failed=0 seed=${SEED:-$(date +%s)}
 for target in ${*:-readers json command matrix}; do
     case $target in readers) files=$(find "$corpus" "$corpus/found" -maxdepth 1 -type f) ;; *) files=$(find "$corpus/$target" -type f) ;; esac
     # shellcheck disable=SC2086
-    (cd "$work" && ./fuzz "$target" "$seconds" "$seed" $files) || { echo "FAIL $target, SEED=$seed"; failed=1; }
+    (cd "$work" && ./fuzz "$target" "$seconds" "$seed" $files) || {
+        echo "FAIL $target, SEED=$seed"
+        [ ! -e "$work/fault.input" ] || mv "$work/fault.input" "build/$target.fault"
+        failed=1
+    }
 done
 if [ -n "${COVERAGE:-}" ]; then
     (cd "$work" && gcov -f fuzz-fuzz.gcda 2>/dev/null) | awk '

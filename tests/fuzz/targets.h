@@ -139,11 +139,12 @@ static void target_json(const unsigned char *bytes, size_t size)
     promise(read == !d.error[0], "json: an error has a text");
     if (read && d.complete) {
         kit_buf page = { NULL, 0, 0 };
+        replication none;
         report_files files;
-        memset(&files, 0, sizeof files);
+        memset(&none, 0, sizeof none), memset(&files, 0, sizeof files);
         all.at = &d, all.n = 1;
         tables_page(&page, &all, 0);
-        report_page(&page, &all, NULL, &files);
+        report_page(&page, &all, &none, &files);
         free(page.s);
     }
     doc_free(&d);
