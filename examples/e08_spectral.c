@@ -198,7 +198,7 @@ static void report(kit *x)
     means_table(x, g);
     fit_table(x, g, f);
     claims(x, g, f);
-    for (int k = 0; k < ARMS; ++k) sp_panel(x, p, &g[k]);
+    for (int k = 0; k < ARMS; ++k) sp_panel(x, p, &g[k], 1);
     spectra_panel(x, p);
     plot_caption(p, "S(eta) measured and predicted by the crossover formula from the Hessian at the start; the "
                     "Hessian's positive eigenvalues at the start and after 1000 steps.");

@@ -69,7 +69,7 @@ static void figure(kit *x, kit_rows rows)
     plot_line(a, PLOT_GREY | PLOT_DASHED, theory.n, theory.at, theory.at, "proportional");
     for (size_t k = 0; k < MODES_TOP; ++k) sum += 1 / (double)(k + 1);
     for (size_t k = 0; k < MODES_TOP; ++k) rank[k] = 1 / (double)(k + 1) / sum;
-    a = plot_add(p, "A list that knows nothing", "1/rank, share of the sum", "measured, share of the sum", PLOT_LOG);
+    a = plot_add(p, "Against the rank alone", "1/rank, share of the sum", "measured, share of the sum", PLOT_LOG);
     plot_points(a, PLOT_ORANGE, measured.n, rank, measured.at, "matched by rank");
     plot_caption(p, "Sorting makes any two lists agree: 1, 1/2, 1/3, ... fits the measured coefficients "
                     "better than the theory does.");

@@ -113,14 +113,14 @@ static void figure(kit *x)
     kit_rows c = runs_of(x, &constant), w = runs_of(x, &warm), d = runs_of(x, &deep);
     plot *p = kit_figure(x, "warm_up", 2, 1);
     plot_panel *a = plot_add(p, "L = 5, P = 6, 200 starts", "gamma", "fraction of starts", PLOT_LINEAR);
-    plot_rows_line(a, PLOT_ORANGE, c, gamma, AT(end.flip), "flipped, constant step");
-    plot_rows_line(a, PLOT_BLUE, c, gamma, AT(end.ok), "well, constant step");
-    plot_rows_points(a, PLOT_GREEN, w, gamma, AT(end.ok), "well, warm-up");
+    plot_rows_line(a, PLOT_ORANGE, c, gamma, AT(end.flip), "a sign flips, constant step");
+    plot_rows_line(a, PLOT_BLUE, c, gamma, AT(end.ok), "ends well, constant step");
+    plot_rows_points(a, PLOT_GREEN, w, gamma, AT(end.ok), "ends well, warm-up");
     plot_vertical(a, path_gamma_wcr(5), "gamma_WCR");
     plot_vertical(a, path_gamma_c(5, 6), "gamma_c");
     a = plot_add(p, "L = 20, P = 4, constant step", "gamma", "fraction of starts", PLOT_LINEAR);
-    plot_rows_line(a, PLOT_ORANGE, d, gamma, AT(end.flip), "flipped");
-    plot_rows_line(a, PLOT_BROWN, d, gamma, AT(end.collapsed), "collapsed");
+    plot_rows_line(a, PLOT_ORANGE, d, gamma, AT(end.flip), "a sign flips");
+    plot_rows_line(a, PLOT_BROWN, d, gamma, AT(end.collapsed), "collapses");
     plot_vertical(a, path_gamma_wcr(20), "gamma_WCR");
     plot_caption(p, "Signs flip above gamma_WCR with constant steps, never with a warm-up.");
 }

@@ -63,7 +63,7 @@ static void report(kit *x)
     kit_claim *c = kit_ours(x, "equal_time", "It is the edge of stability that breaks "
                             "conservation, not the longer training time.");
     plot *p = kit_figure(x, "time", 1, 1);
-    plot_panel *a = plot_add(p, "Drift against time (substitute)", "time eta t",
+    plot_panel *a = plot_add(p, "Drift against time (generated data)", "time eta t",
                              "Sigma |C(t) - C(0)|", PLOT_LOG);
     edge_table(x, &control, "eta = 0.1 for the training time of larger eta");
     edge_table(x, &edge, "eta = 2");

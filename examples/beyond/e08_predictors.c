@@ -156,7 +156,7 @@ static void figure(kit *x, const sp_grid *g)
 {
     static const size_t order[SP_CASES] = { SP_LINEAR_MSE, SP_RELU_CE, SP_RELU_MSE, SP_LINEAR_CE };
     plot *p = kit_figure(x, "predictors", 3, 2);
-    for (size_t k = 0; k < SP_CASES; ++k) sp_panel(x, p, &g[order[k]]);
+    for (size_t k = 0; k < SP_CASES; ++k) sp_panel(x, p, &g[order[k]], k == SP_CASES - 1);
     validity_panel(x, p, g);
     collapse_panel(x, p, g);
     plot_caption(p, "S(eta) predicted from the start by the published formula, by sums over all mode pairs of the "

@@ -118,7 +118,7 @@ static void report(kit *x)
     c = kit_ours(x, "again", "Linearised anew six times, it predicts it at every depth.");
     kit_statement(c, "largest median error over the depths", 100 * worst_again, kit_in_units(kit_at_most(10), "%"));
     plot_points(a, PLOT_BLUE, n, L, once, "linearised at the start");
-    plot_points(a, PLOT_ORANGE | PLOT_SQUARE, n, L, again, "and six times again");
+    plot_points(a, PLOT_ORANGE | PLOT_SQUARE, n, L, again, "linearised anew six times");
     plot_caption(p, "The drift below the edge, per layer pair, predicted from the linearised network without a fit.");
 }
 

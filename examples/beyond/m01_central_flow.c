@@ -65,7 +65,7 @@ static void report(kit *x)
     kit_claim *c = kit_ours(x, "balance", "At the critical step the balance is approached as 1/t, with the "
                             "constant (7L-2)/(12(L-1)).");
     plot *p = kit_figure(x, "central_flow", 1, 1);
-    plot_panel *a = plot_add(p, "Variance of the leaf coordinates at the critical step", "step", "V", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Variance at the critical step", "step", "V", PLOT_LOG);
     kit_statement(c, "t V/z*^2 after 20000 steps over the constant",
                   kit_mean(rows, KIT_AT(decay, t_varz_over_zstar2)) / limit, kit_within(1, 0.02));
     kit_show(c, "t V/z*^2", kit_mean(rows, KIT_AT(decay, t_varz_over_zstar2))), kit_show(c, "constant (7L-2)/(12(L-1))", limit);

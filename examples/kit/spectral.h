@@ -459,8 +459,8 @@ static const char *const sp_labels[SP_PREDICTORS] = {
 };
 
 /* S against eta of one case: measured, and those predictors that were loaded, where they are
- * valid. */
-KIT_FN void sp_panel(kit *x, plot *p, const sp_grid *g)
+ * valid; with a legend or without. */
+KIT_FN void sp_panel(kit *x, plot *p, const sp_grid *g, int legend)
 {
     static const sp_predictor shown[] = { SP_PUB, SP_HF, SP_GNF, SP_LIN, SP_RELIN };
     double *S = kit_doubles(x, g->n), *P = kit_doubles(x, g->n);
@@ -474,9 +474,11 @@ KIT_FN void sp_panel(kit *x, plot *p, const sp_grid *g)
                        : KIT_NAN;
             valid |= isfinite(P[i]);
         }
-        if (valid) plot_line(a, sp_styles[shown[k]], g->n, g->lrs.at, P, sp_labels[shown[k]]);
+        if (valid)
+            plot_line(a, sp_styles[shown[k]], g->n, g->lrs.at, P,
+                      legend ? sp_labels[shown[k]] : NULL);
     }
-    plot_points(a, PLOT_BLUE, g->n, g->lrs.at, S, "measured");
+    plot_points(a, PLOT_BLUE, g->n, g->lrs.at, S, legend ? "measured" : NULL);
     plot_vertical(a, 2 / clb_mean(g->seeds, g->lambda_max), "2/lambda_max(0)");
 }
 
@@ -484,8 +486,7 @@ KIT_FN void sp_panel(kit *x, plot *p, const sp_grid *g)
 KIT_FN void sp_plot_case(plot_panel *a, const sp_grid *g, const double *at, const double *y)
 {
     int style = (int)(g->c - sp_cases);
-    plot_line(a, style | PLOT_THIN, g->n, at, y, NULL);
-    plot_points(a, style, g->n, at, y, g->c->label);
+    plot_curve(a, style, g->n, at, y, g->c->label);
 }
 
 #endif /* KIT_SPECTRAL_H */
