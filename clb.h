@@ -162,12 +162,12 @@
  *   CLB_ALLOW_FAST_MATH     compile in spite of -ffast-math; section 7 no longer holds
  *   CLB_FREESTANDING        for machines without a C library, and for WebAssembly. Includes only
  *                           <float.h>, <limits.h>, <stdarg.h>, <stddef.h> and <stdint.h>. No vector
- *                           instructions, files, environment, weight files (S26) or assert. You
- *                           must define CLB_MALLOC, CLB_REALLOC and CLB_FREE. These functions have
+ *                           instructions except WebAssembly's (-msimd128); no files, environment,
+ *                           weight files (S26) or assert. You must define CLB_MALLOC, CLB_REALLOC and CLB_FREE. These functions have
  *                           to come from the linker or from macros: memcpy, memmove, memset,
  *                           memcmp, strlen, strchr, qsort, sqrt, fabs, floor, ceil, round, fmin,
  *                           fmax, frexp, ldexp, fmaf and, without CLB_NO_FMA, fma.
- *   When the program runs: the environment variable CLB_ISA=scalar|avx2|avx512|neon, or
+ *   When the program runs: the environment variable CLB_ISA=scalar|avx2|avx512|neon|wasm, or
  *   clb_isa_set(), chooses the instruction set.
  *
  *   To compile the implementation only once, give it a file that never changes, and include the
@@ -295,9 +295,10 @@
 
 #ifdef CLB_FREESTANDING
 #undef CLB_NO_STDIO
-#undef CLB_NO_SIMD
 #define CLB_NO_STDIO
+#if !defined(CLB_NO_SIMD) && !defined(__wasm_simd128__)
 #define CLB_NO_SIMD
+#endif
 #endif
 
 #include <stddef.h>
@@ -445,7 +446,7 @@ typedef struct clb_error {
  * ========================================================================================== */
 
 typedef enum clb_isa { CLB_ISA_SCALAR, CLB_ISA_AVX2, CLB_ISA_AVX512, CLB_ISA_NEON,
-                       CLB_ISA_COUNT } clb_isa;
+                       CLB_ISA_WASM, CLB_ISA_COUNT } clb_isa;
 
 /* The instruction set in use. It is the best one that processor and operating system offer, unless
  * the environment variable CLB_ISA (scalar, avx2, avx512, neon) or clb_isa_set() chose another. All
@@ -2817,6 +2818,12 @@ float  (fmaf)(float x, float y, float z);
 #define CLBI_X86 0
 #define CLBI_ARM 0
 #endif
+/* WebAssembly's vectors have no fused multiply-add. */
+#if !defined(CLB_NO_SIMD) && defined(__wasm_simd128__) && defined(CLB_NO_FMA)
+#define CLBI_WASM 1
+#else
+#define CLBI_WASM 0
+#endif
 #if CLBI_X86
 /* gcc bug 105593: its own "undefined" arguments warn */
 #if defined(__GNUC__) && !defined(__clang__)
@@ -2833,6 +2840,8 @@ float  (fmaf)(float x, float y, float z);
 #endif
 #elif CLBI_ARM
 #include <arm_neon.h>
+#elif CLBI_WASM
+#include <wasm_simd128.h>
 #endif
 
 /* Fused multiply-add happens where it is written, nowhere else (numerical contract). */
@@ -3108,13 +3117,13 @@ static int clbi_isa_has(clb_isa isa)
 #if CLBI_X86
     return clbi_x86_has(isa);
 #else
-    return CLBI_ARM && isa == CLB_ISA_NEON;
+    return (CLBI_ARM && isa == CLB_ISA_NEON) || (CLBI_WASM && isa == CLB_ISA_WASM);
 #endif
 }
 
 CLBDEF const char *clb_isa_name(clb_isa isa)
 {
-    static const char *const names[] = { "scalar", "avx2", "avx512", "neon" };
+    static const char *const names[] = { "scalar", "avx2", "avx512", "neon", "wasm" };
     int i = (int)isa;
     return i >= 0 && i < (int)CLB_ISA_COUNT ? names[i] : "unknown";
 }
@@ -3123,7 +3132,7 @@ CLBDEF const char *clb_isa_name(clb_isa isa)
 static clb_isa clbi_isa_detect(void)
 {
     static const clb_isa best_first[] = { CLB_ISA_AVX512, CLB_ISA_AVX2, CLB_ISA_NEON,
-                                          CLB_ISA_SCALAR };
+                                          CLB_ISA_WASM, CLB_ISA_SCALAR };
     int i;
 #ifndef CLB_FREESTANDING
     const char *wish = getenv("CLB_ISA");
@@ -3171,7 +3180,8 @@ CLBDEF const char *clb_build_info(void)
     ", isa " isa note
 #define CLBI_BUILD_LINES(contract, note) \
     { CLBI_BUILD_LINE("scalar", contract, note), CLBI_BUILD_LINE("avx2", contract, note), \
-      CLBI_BUILD_LINE("avx512", contract, note), CLBI_BUILD_LINE("neon", contract, note) }
+      CLBI_BUILD_LINE("avx512", contract, note), CLBI_BUILD_LINE("neon", contract, note), \
+      CLBI_BUILD_LINE("wasm", contract, note) }
     static const char *const lines[2][2][CLB_ISA_COUNT] = {
         { CLBI_BUILD_LINES(CLBI_CONTRACT, ""),
           CLBI_BUILD_LINES(CLBI_CONTRACT, " (CLB_ISA ignored)") },
@@ -5309,7 +5319,8 @@ CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_
  * ========================================================================================== */
 
 /* Each kernel has a scalar version here, which is its definition, and one vector version at @S60,
- * written once on the vector operations that the blocks below name for AVX2, AVX-512 and NEON.
+ * written once on the vector operations that the blocks below name for AVX2, AVX-512, NEON and
+ * WebAssembly.
  * This file includes itself there once an instruction set; every function of such a pass is
  * compiled for that set alone.
  *
@@ -5793,7 +5804,7 @@ static double clbi_unfused_scalar(double x, double y, double z) { return x * y +
 #define CLBI_FETCH(p) (void)(p)
 #endif
 
-#if CLBI_X86 || CLBI_ARM
+#if CLBI_X86 || CLBI_ARM || CLBI_WASM
 
 /* A block of B has at most CLBI_KC rows where it is copied: one panel of columns that stays in the
  * first cache, or CLBI_FAR_BYTES in the second. It lies on the stack, a product needs no other
@@ -6102,6 +6113,98 @@ static unsigned clbi_neon_positive(CLBI_R z)
     return (unsigned)CLBI_BITS(vaddvq)(CLBI_BITS(vandq)(above, CLBI_BITS(vld1q)(lane)));
 }
 #include CLB_HEADER_NAME
+
+#elif CLBI_WASM
+
+/* ---- WebAssembly's vectors of 128 bits; no fused multiply-add, so with CLB_NO_FMA only ---- */
+#define CLBI_SUFFIX     wasm
+#define CLBI_FOR
+#define CLBI_ROWS       128
+#define CLBI_DW         2
+#define CLBI_D          v128_t
+#define CLBI_D_ZERO()   wasm_f64x2_const_splat(0)
+#define CLBI_D_SET(x)   wasm_f64x2_splat(x)
+#define CLBI_D_READ(p)  wasm_v128_load(p)
+#define CLBI_D_OP(op)   wasm_f64x2_##op
+#define CLBI_D_STORE(p, v) wasm_v128_store(p, v)
+#define CLBI_D_UNDER(a, b, x, y) wasm_v128_bitselect(x, y, wasm_f64x2_le(a, b))
+#define CLBI_D_ALL_UNDER(a, b) wasm_i64x2_all_true(wasm_f64x2_le(a, b))
+#define CLBI_D_EXPONENT(v) wasm_i64x2_shl(v, 52)
+#define CLBI_D_ABS(v)   wasm_f64x2_abs(v)
+#define CLBI_D_PICK(p, k) wasm_f64x2_make((p)[(int)wasm_f64x2_extract_lane(k, 0)], \
+                                          (p)[(int)wasm_f64x2_extract_lane(k, 1)])
+#define CLBI_D_FMA(a, b, c) wasm_f64x2_add(wasm_f64x2_mul(a, b), c)
+#define CLBI_M          size_t
+#define CLBI_MASK(n)    (n)
+#define CLBI_R          v128_t
+#ifdef CLB_SINGLE
+#define CLBI_W          4
+#define CLBI_O(op)      wasm_f32x4_##op
+#define CLBI_BITS(op)   wasm_i32x4_##op
+#define CLBI_ISET(u)    wasm_u32x4_splat(u)
+#define CLBI_ISHR(a)    wasm_u32x4_shr(a, CLBI_RMANTISSA)
+#define CLBI_D_LOAD(p)  wasm_f64x2_promote_low_f32x4(wasm_v128_load64_zero(p))
+#define CLBI_D_WRITE(p, v) wasm_v128_store64_lane(p, wasm_f32x4_demote_f64x2_zero(v), 0)
+#define CLBI_FROM_INTS(p) wasm_f32x4_convert_i32x4(wasm_v128_load(p))
+#define CLBI_LOW(a, b)  wasm_i32x4_shuffle(a, b, 0, 4, 1, 5)
+#define CLBI_HIGH(a, b) wasm_i32x4_shuffle(a, b, 2, 6, 3, 7)
+#define CLBI_PAIRS(a, b, which) ((which) == 0x44 ? wasm_i64x2_shuffle(a, b, 0, 2) \
+                                                 : wasm_i64x2_shuffle(a, b, 1, 3))
+#else
+#define CLBI_W          2
+#define CLBI_O(op)      wasm_f64x2_##op
+#define CLBI_BITS(op)   wasm_i64x2_##op
+#define CLBI_ISET(u)    wasm_u64x2_splat(u)
+#define CLBI_ISHR(a)    wasm_u64x2_shr(a, CLBI_RMANTISSA)
+#define CLBI_D_LOAD(p)  wasm_v128_load(p)
+#define CLBI_D_WRITE(p, v) wasm_v128_store(p, v)
+#define CLBI_FROM_INTS(p) wasm_f64x2_convert_low_i32x4(wasm_v128_load64_zero(p))
+#define CLBI_LOW(a, b)  wasm_i64x2_shuffle(a, b, 0, 2)
+#define CLBI_HIGH(a, b) wasm_i64x2_shuffle(a, b, 1, 3)
+#endif
+#define CLBI_I                v128_t
+#define CLBI_TO_BITS(v)       (v)
+#define CLBI_FROM_BITS(i)     (i)
+#define CLBI_IADD(a, b)       CLBI_BITS(add)(a, b)
+#define CLBI_ISUB(a, b)       CLBI_BITS(sub)(a, b)
+#define CLBI_IOR(a, b)        wasm_v128_or(a, b)
+#define CLBI_ISHL(a)          CLBI_BITS(shl)(a, CLBI_RMANTISSA)
+#define CLBI_ADD(a, b)        CLBI_O(add)(a, b)
+#define CLBI_SUB(a, b)        CLBI_O(sub)(a, b)
+#define CLBI_DIV(a, b)        CLBI_O(div)(a, b)
+#define CLBI_LARGER(a, b)     CLBI_O(pmax)(b, a)
+#define CLBI_ZERO()           CLBI_O(splat)(0)
+#define CLBI_SET(x)           CLBI_O(splat)(x)
+#define CLBI_LOAD(p)          wasm_v128_load(p)
+#define CLBI_STORE(p, v)      wasm_v128_store(p, v)
+#define CLBI_LOADM(p, m)      clbi_wasm_loadm(p, m)
+#define CLBI_STOREM(p, m, v)  clbi_wasm_storem(p, m, v)
+#define CLBI_MUL(a, b)        CLBI_O(mul)(a, b)
+#define CLBI_FMA(a, b, c)     CLBI_O(add)(CLBI_O(mul)(a, b), c)
+#define CLBI_TRUTH            v128_t
+#define CLBI_EQUAL(a, b)      CLBI_O(eq)(a, b)
+#define CLBI_ABOVE_ZERO(z)    CLBI_O(gt)(z, CLBI_ZERO())
+#define CLBI_POSITIVE(z)      CLBI_BITS(bitmask)(CLBI_ABOVE_ZERO(z))
+#define CLBI_IF_POSITIVE(z, x)  wasm_v128_and(CLBI_ABOVE_ZERO(z), x)
+#define CLBI_WHERE(t, x, y)     wasm_v128_bitselect(x, y, t)
+#define CLBI_SUB_WHERE(t, x, y) CLBI_SUB(x, wasm_v128_and(t, y))
+#define CLBI_LANES(p, off)      CLBI_LOAD((p)[0] + (off))
+
+/* The first n < CLBI_W lanes; zero in the others. */
+static CLBI_R clbi_wasm_loadm(const clb_real *p, size_t n)
+{
+    clb_real x[CLBI_W] = { 0 };
+    memcpy(x, p, n * sizeof *x);
+    return CLBI_LOAD(x);
+}
+
+static void clbi_wasm_storem(clb_real *p, size_t n, CLBI_R v)
+{
+    clb_real x[CLBI_W];
+    CLBI_STORE(x, v);
+    memcpy(p, x, n * sizeof *x);
+}
+#include CLB_HEADER_NAME
 #endif
 
 /* Each kernel's table in the order of clb_isa; NULL where this build lacks the instruction set. */
@@ -6120,15 +6223,22 @@ static unsigned clbi_neon_positive(CLBI_R z)
 #else
 #define CLBI_IF_NEON(name)   NULL
 #endif
+#if CLBI_WASM
+#define CLBI_IF_WASM(name)   clbi_##name##_wasm
+#else
+#define CLBI_IF_WASM(name)   NULL
+#endif
 #define CLBI_KERNEL_TABLE(result, name, arguments)                                               \
     typedef result (*clbi_##name##_fn) arguments;                                                \
     static CLBI_UNUSED const clbi_##name##_fn clbi_##name##_table[CLB_ISA_COUNT] = {             \
-        clbi_##name##_scalar, CLBI_IF_AVX2(name), CLBI_IF_AVX512(name), CLBI_IF_NEON(name) };
+        clbi_##name##_scalar, CLBI_IF_AVX2(name), CLBI_IF_AVX512(name), CLBI_IF_NEON(name), \
+        CLBI_IF_WASM(name) };
 CLBI_KERNEL_LIST(CLBI_KERNEL_TABLE)
 #undef CLBI_KERNEL_TABLE
 #undef CLBI_IF_AVX2
 #undef CLBI_IF_AVX512
 #undef CLBI_IF_NEON
+#undef CLBI_IF_WASM
 
 /* The kernel of the instruction set in use: CLBI_KERNEL(dot)(n, x, y). */
 #define CLBI_KERNEL(name) clbi_##name##_table[clb_isa_get()]
@@ -20215,6 +20325,7 @@ CLBI_FOR static void CLBI_N(transpose_few)(size_t cols, const clb_real *src, siz
 }
 #else
 #define clbi_transpose_few_neon clbi_transpose_rows_neon
+#define clbi_transpose_few_wasm clbi_transpose_rows_wasm
 #endif
 
 /* dst[c ldd + r] = src[r ld + c], r < rows, c < cols; the last rows may overlap the ones before. */

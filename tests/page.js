@@ -29,9 +29,15 @@ const see = 'for (const box of document.querySelectorAll(".chart")) onScreen[box
 /* NaN has many bits; one stands for all. */
 const oneNaN = line => line.replace(/\b[7f]ff[89a-f][0-9a-f]{12}\b/g, 'nan');
 
-async function sameBits(browser, hash) {
+/* A new page that is ready to compute. */
+async function visit(browser, hash) {
     await browser.go('about:blank');
     await browser.go(url(hash));
+    await browser.until('workerAddress', 60);
+}
+
+async function sameBits(browser, hash) {
+    await visit(browser, hash);
     await browser.run(see);
     await browser.until(READY, 120);
     await browser.until(SWEPT, 240);
@@ -54,8 +60,7 @@ const set = (id, value) => `(() => { const c = $(${JSON.stringify(id)}); if (c.t
     c.dispatchEvent(new Event('input', { bubbles: true })); c.dispatchEvent(new Event('change', { bubbles: true })); })()`;
 
 async function controls(browser) {
-    await browser.go('about:blank');
-    await browser.go(url('#steps=60&width=8'));
+    await visit(browser, '#steps=60&width=8');
     await browser.until(READY, 60);
     const print = 'JSON.stringify([Array.from(run.loss.slice(0, 40)), run.t.length, run.q.length && run.q[0].length])';
     for (const [id, value] of [['eta', -10], ['width', 32], ['layers', 4], ['loss', 1], ['activation', 5], ['optimizer', 3], ['data', 2], ['seed', 7], ['bias', true], ['steps', 200]]) {
@@ -73,15 +78,13 @@ async function controls(browser) {
         check(`control ${id} moves the pathways`, await browser.run(print) !== before);
     }
     const hash = await browser.run('location.hash'), state = await browser.run('JSON.stringify(state)');
-    await browser.go('about:blank');
-    await browser.go(url(hash));
+    await visit(browser, hash);
     check('the address brings the state back', await browser.run('JSON.stringify(state)') === state);
     await browser.until('run.end', 60);
 }
 
 async function playback(browser) {
-    await browser.go('about:blank');
-    await browser.go(url('#steps=200&width=8'));
+    await visit(browser, '#steps=200&width=8');
     await browser.until('run.end', 60);
     await browser.run('pause(); toTime(10); 0');
     await browser.run('$("step").click()');
@@ -170,13 +173,18 @@ async function main() {
         await sameBits(browser, '#steps=60&width=8');
         await sameBits(browser, '#steps=60&width=8&layers=2&loss=1&activation=5&optimizer=3&data=2&bias=1&eta=-40&paths=2&depth=3&gamma=2.5');
         await sameBits(browser, '#steps=60&width=10&layers=4&loss=0.5&activation=8&optimizer=2&data=0&seed=7&eta=-30&depth=6');
+        check('the browser computes with vectors', /isa wasm/.test(await browser.run('$("version").textContent')));
+        /* the scalar machine, for browsers without */
+        await browser.send('Page.addScriptToEvaluateOnNewDocument', { source: 'delete window.DecompressionStream' });
+        await sameBits(browser, '#steps=60&width=11&layers=3&loss=1&data=1&seed=3&eta=-20&depth=4');
+        check('the scalar machine is used', /isa scalar/.test(await browser.run('$("version").textContent')));
         check('no error in the console', browser.errors.length === 0, browser.errors.join(' | '));
         phone = await open(chromium, { width: 360, height: 740, mobile: true });
-        await phone.go(url('#steps=60&width=8'));
+        await visit(phone, '#steps=60&width=8');
         await phone.until(READY, 60);
         await layout(phone, '360 px');
         dark = await open(chromium, { dark: true });
-        await dark.go(url('#steps=60&width=8'));
+        await visit(dark, '#steps=60&width=8');
         await dark.until(READY, 60);
         await layout(dark, 'dark');
         check('no error in the console (phone, dark)', phone.errors.length + dark.errors.length === 0, phone.errors.concat(dark.errors).join(' | '));

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the page: page.c for WebAssembly, then everything into one file.   sh tools/page/build.sh build/page.html
+# Builds the page: page.c for WebAssembly, scalar and with vectors of 128 bits (packed), then all into one file.   sh tools/page/build.sh build/page.html
 # Needs clang with its wasm32 target and wasm-ld (Debian: clang, lld).
 set -eu
 cd "$(dirname "$0")/../.."
@@ -7,8 +7,13 @@ out=${1:-build/page.html}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$(dirname "$out")"
-${CLANG:-clang} --target=wasm32 -std=c99 -O2 -Wall -Wextra -ffreestanding -fno-math-errno -mbulk-memory -nostdlib \
-    -Wl,--no-entry -Wl,-z,stack-size=1048576 -Wl,--strip-all -o "$work/page.wasm" tools/page/page.c
+machine() {                                   # machine OUT [FLAG]: page.c for WebAssembly
+    ${CLANG:-clang} --target=wasm32 -std=c99 -O2 -Wall -Wextra -ffreestanding -fno-math-errno -mbulk-memory ${2:-} \
+        -nostdlib -Wl,--no-entry -Wl,-z,stack-size=1048576 -Wl,--strip-all -o "$work/$1" tools/page/page.c
+}
+machine page.wasm
+machine vectors.wasm -msimd128
+gzip -9n "$work/vectors.wasm"
 ${CC:-cc} -std=c99 -O1 -o "$work/pack" tools/page/pack.c
 cp tools/page/style.css tools/page/worker.js tools/page/page.js "$work"
 cp tables/table1.md tables/pathways.md "$work"

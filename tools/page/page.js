@@ -558,14 +558,22 @@ function listen() {
         for (const box of document.querySelectorAll('.chart')) watch.observe(box);
     }
 }
+const bytesOf = id => Uint8Array.from(atob($(id).textContent.trim()), c => c.charCodeAt(0));
+/* The machine with vectors of 128 bits where the browser has them, else the scalar one: the same bits, more slowly. */
+async function compileMachine() {
+    if (window.DecompressionStream) {
+        const packed = new Blob([bytesOf('machine-vectors')]).stream().pipeThrough(new DecompressionStream('gzip'));
+        const bytes = await new Response(packed).arrayBuffer();
+        if (WebAssembly.validate(bytes)) return WebAssembly.compile(bytes);
+    }
+    return WebAssembly.compile(bytesOf('machine'));
+}
 async function begin() {
     if (matchMedia('(max-width: 60rem)').matches) $('settings').open = false;
     showControls();
     listen();
     try {
-        const text = atob($('machine').textContent.trim()), bytes = new Uint8Array(text.length);
-        for (let i = 0; i < text.length; ++i) bytes[i] = text.charCodeAt(i);
-        module = await WebAssembly.compile(bytes);
+        module = await compileMachine();
         workerAddress = URL.createObjectURL(new Blob([$('worker-source').textContent], { type: 'text/javascript' }));
     } catch (error) {
         say('This browser cannot run the page: ' + error.message);
