@@ -163,10 +163,11 @@
  *   CLB_FREESTANDING        for machines without a C library, and for WebAssembly. Includes only
  *                           <float.h>, <limits.h>, <stdarg.h>, <stddef.h> and <stdint.h>. No vector
  *                           instructions except WebAssembly's (-msimd128); no files, environment,
- *                           weight files (S26) or assert. You must define CLB_MALLOC, CLB_REALLOC and CLB_FREE. These functions have
- *                           to come from the linker or from macros: memcpy, memmove, memset,
- *                           memcmp, strlen, strchr, qsort, sqrt, fabs, floor, ceil, round, fmin,
- *                           fmax, frexp, ldexp, fmaf and, without CLB_NO_FMA, fma.
+ *                           weight files (S26) or assert. You must define CLB_MALLOC, CLB_REALLOC
+ *                           and CLB_FREE. These functions have to come from the linker or from
+ *                           macros: memcpy, memmove, memset, memcmp, strlen, strchr, qsort, sqrt,
+ *                           fabs, floor, ceil, round, fmin, fmax, frexp, ldexp, fmaf and, without
+ *                           CLB_NO_FMA, fma.
  *   When the program runs: the environment variable CLB_ISA=scalar|avx2|avx512|neon|wasm, or
  *   clb_isa_set(), chooses the instruction set.
  *
