@@ -4,6 +4,7 @@ const { execFileSync } = require('child_process');
 const fs = require('fs'), os = require('os'), path = require('path');
 const { open } = require('./browser.js');
 const [page, native, chromium, cc, lab] = process.argv.slice(2);
+const PATIENCE = 600;                 /* seconds after which a page that computes counts as stuck */
 const url = hash => 'file://' + path.resolve(page) + hash;
 let passed = 0, failed = 0;
 function check(what, condition, detail = '') {
@@ -33,14 +34,14 @@ const oneNaN = line => line.replace(/\b[7f]ff[89a-f][0-9a-f]{12}\b/g, 'nan');
 async function visit(browser, hash) {
     await browser.go('about:blank');
     await browser.go(url(hash));
-    await browser.until('workerAddress', 60);
+    await browser.until('workerAddress', PATIENCE);
 }
 
 async function sameBits(browser, hash) {
     await visit(browser, hash);
     await browser.run(see);
-    await browser.until(READY, 120);
-    await browser.until(SWEPT, 240);
+    await browser.until(READY, PATIENCE);
+    await browser.until(SWEPT, PATIENCE);
     const rows = await browser.run(ROWS), inputs = await browser.run('inputs()'), jobs = await browser.run('[...jobsOfRun(), ...jobsOfPaths()].map(job => job.join(":"))');
     const lines = execFileSync(path.resolve(native), [...inputs.map(String), '--', ...jobs], { encoding: 'utf8', maxBuffer: 1 << 28 }).trim().split('\n');
     const want = {};
@@ -61,31 +62,31 @@ const set = (id, value) => `(() => { const c = $(${JSON.stringify(id)}); if (c.t
 
 async function controls(browser) {
     await visit(browser, '#steps=60&width=8');
-    await browser.until(READY, 60);
+    await browser.until(READY, PATIENCE);
     const print = 'JSON.stringify([Array.from(run.loss.slice(0, 40)), run.t.length, run.q.length && run.q[0].length])';
     for (const [id, value] of [['eta', -10], ['width', 32], ['layers', 4], ['loss', 1], ['activation', 5], ['optimizer', 3], ['data', 2], ['seed', 7], ['bias', true], ['steps', 200]]) {
         const before = await browser.run(print);
         await browser.run('window.oldRun = run; 0');
         await browser.run(set(id, value));
-        await browser.until('run !== oldRun && run.end', 60);
+        await browser.until('run !== oldRun && run.end', PATIENCE);
         check(`control ${id} moves the run`, await browser.run(print) !== before);
         check(`control ${id} is in the address`, new RegExp(`[#&]${id}=`).test(await browser.run('location.hash')));
     }
     for (const [id, value] of [['gamma', 4], ['paths-count', 2], ['depth', 3], ['spread', 4]]) {
         const print = 'JSON.stringify([Array.from(paths.s[paths.s.length - 1]), paths.r.slice(0, 9)])', before = await browser.run(print);
         await browser.run(set(id, value));
-        await browser.until('paths.phase.length === PHASE.most && paths.outcome >= 0 && paths.map', 60);
+        await browser.until('paths.phase.length === PHASE.most && paths.outcome >= 0 && paths.map', PATIENCE);
         check(`control ${id} moves the pathways`, await browser.run(print) !== before);
     }
     const hash = await browser.run('location.hash'), state = await browser.run('JSON.stringify(state)');
     await visit(browser, hash);
     check('the address brings the state back', await browser.run('JSON.stringify(state)') === state);
-    await browser.until('run.end', 60);
+    await browser.until('run.end', PATIENCE);
 }
 
 async function playback(browser) {
     await visit(browser, '#steps=200&width=8');
-    await browser.until('run.end', 60);
+    await browser.until('run.end', PATIENCE);
     await browser.run('pause(); toTime(10); 0');
     await browser.run('$("step").click()');
     check('step goes one step on', await browser.run('playhead') === 11);
@@ -104,7 +105,7 @@ async function playback(browser) {
     check('the end stops playback', await browser.run('$("play").textContent') === 'Play');
     await browser.run('window.oldRun = run; $("reset").click()');
     check('restart makes a new run', await browser.run('run !== oldRun && playhead < 200 && playing'));
-    await browser.until('run.end', 60);
+    await browser.until('run.end', PATIENCE);
     const row = await browser.run('(pause(), toTime(200), draw(), [...$("digits").tBodies[0].rows].map(r => [...r.cells].map(c => c.textContent)))');
     check('drift and law agree to ten digits', row.length === 2 && row.every(r => r[1].length > 10 && r[1].slice(0, 10) === r[2].slice(0, 10)), JSON.stringify(row));
     await browser.run('for (const b of document.querySelectorAll(".chart")) onScreen[b.id] = true; playhead = 100; draw(); 0');
@@ -146,7 +147,7 @@ async function layout(browser, name) {
     const names = await browser.run('[...document.querySelectorAll("input, select, button")].filter(c => !(c.textContent.trim() || (c.labels && c.labels.length))).map(c => c.id)');
     check(`${name}: every control has a name`, names.length === 0, names.join(' '));
     /* Some pictures wait for computations in the background. */
-    await browser.until('(dirtyPaths = true, draw(), document.querySelectorAll(".chart svg").length >= 9)', 240);
+    await browser.until('(dirtyPaths = true, draw(), document.querySelectorAll(".chart svg").length >= 9)', PATIENCE);
     check(`${name}: every picture says what it shows`, await browser.run('[...document.querySelectorAll(".chart svg")].every(s => s.getAttribute("role") === "img" && s.getAttribute("aria-label").length > 5)'));
     check(`${name}: a live region`, await browser.run('document.querySelectorAll("[role=status][aria-live]").length') === 1);
     const contrast = await browser.run(`(() => {
@@ -181,11 +182,11 @@ async function main() {
         check('no error in the console', browser.errors.length === 0, browser.errors.join(' | '));
         phone = await open(chromium, { width: 360, height: 740, mobile: true });
         await visit(phone, '#steps=60&width=8');
-        await phone.until(READY, 60);
+        await phone.until(READY, PATIENCE);
         await layout(phone, '360 px');
         dark = await open(chromium, { dark: true });
         await visit(dark, '#steps=60&width=8');
-        await dark.until(READY, 60);
+        await dark.until(READY, PATIENCE);
         await layout(dark, 'dark');
         check('no error in the console (phone, dark)', phone.errors.length + dark.errors.length === 0, phone.errors.concat(dark.errors).join(' | '));
     } catch (error) {
