@@ -5818,7 +5818,6 @@ typedef void (*clbi_tile_fn)(size_t strips, size_t K, const clb_real *a, size_t 
                              int acc, const clb_real *gate, clb_real *relu);
 typedef void (*clbi_turned_fn)(size_t K, const clb_real *a, size_t ai, size_t ak, const clb_real *b,
                                size_t bj, clb_real *c, size_t ldc, int acc);
-static const unsigned char clbi_tile_rows[10] = { 1, 2, 3, 4, 5, 6, 8, 10, 12, 16 };
 
 /* One product, or a part of it: the arguments of KERNEL matmul. */
 typedef struct clbi_product {
@@ -20189,44 +20188,44 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t strips, size_t K, const clb
     }                                                                                             \
 }
 
-/* Heights of clbi_tile_rows as far as the registers go: 12 accumulators of 16, 24 of 32. */
-CLBI_TILE(1, 1) CLBI_TILE(2, 1) CLBI_TILE(3, 1) CLBI_TILE(4, 1) CLBI_TILE(5, 1) CLBI_TILE(6, 1)
-CLBI_TILE(8, 1) CLBI_TILE(10, 1) CLBI_TILE(12, 1)
+/* Of each width the tallest is what the registers hold, 12 accumulators of 16 or 24 of 32. Of the
+ * lower ones there are those without which a product of tests/bench.c takes longer, as each costs
+ * compile time, and height 1. */
+CLBI_TILE(1, 1) CLBI_TILE(2, 1) CLBI_TILE(3, 1) CLBI_TILE(5, 1) CLBI_TILE(10, 1) CLBI_TILE(12, 1)
 CLBI_TILE(1, 2) CLBI_TILE(2, 2) CLBI_TILE(3, 2) CLBI_TILE(4, 2) CLBI_TILE(5, 2) CLBI_TILE(6, 2)
 CLBI_TILE(1, 3) CLBI_TILE(2, 3) CLBI_TILE(3, 3) CLBI_TILE(4, 3)
-#if CLBI_ROWS == 256
-#define CLBI_WIDEST 3
-#else
-#define CLBI_WIDEST 4
-CLBI_TILE(16, 1)
-CLBI_TILE(8, 2) CLBI_TILE(10, 2) CLBI_TILE(12, 2)
-CLBI_TILE(5, 3) CLBI_TILE(6, 3) CLBI_TILE(8, 3)
-CLBI_TILE(1, 4) CLBI_TILE(2, 4) CLBI_TILE(3, 4) CLBI_TILE(4, 4) CLBI_TILE(5, 4) CLBI_TILE(6, 4)
+#if CLBI_ROWS != 256
+CLBI_TILE(6, 1) CLBI_TILE(16, 1) CLBI_TILE(10, 2) CLBI_TILE(12, 2) CLBI_TILE(8, 3)
+CLBI_TILE(1, 4) CLBI_TILE(2, 4) CLBI_TILE(3, 4) CLBI_TILE(6, 4)
 #endif
 #undef CLBI_TILE
 #undef CLBI_TILE_END
 
-/* Tiles of 1 to CLBI_WIDEST vectors in the order of clbi_tile_rows; the tallest of each width. */
-#define CLBI_ROW(MR, NV) CLBI_N(tile_##MR##x##NV)
-#define CLBI_SHORT(NV)   CLBI_ROW(1, NV), CLBI_ROW(2, NV), CLBI_ROW(3, NV), CLBI_ROW(4, NV)
-#define CLBI_MIDDLE(NV)  CLBI_SHORT(NV), CLBI_ROW(5, NV), CLBI_ROW(6, NV)
-#define CLBI_TALL(NV)    CLBI_MIDDLE(NV), CLBI_ROW(8, NV), CLBI_ROW(10, NV), CLBI_ROW(12, NV)
+/* The tiles by width and height, NULL where there is none; the tallest of each width. */
+#define CLBI_T(MR, NV) CLBI_N(tile_##MR##x##NV)
+#define CLBI_1_TO_3(NV) CLBI_T(1, NV), CLBI_T(2, NV), CLBI_T(3, NV)
 #if CLBI_ROWS == 256
-static const clbi_tile_fn CLBI_N(tiles)[CLBI_WIDEST][10] = {
-    { CLBI_TALL(1) }, { CLBI_MIDDLE(2) }, { CLBI_SHORT(3) }
+#define CLBI_WIDEST 3
+static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 12, 6, 4 };
+static const clbi_tile_fn CLBI_N(tiles)[CLBI_WIDEST][16] = {
+    { CLBI_1_TO_3(1), 0, CLBI_T(5, 1), 0, 0, 0, 0, CLBI_T(10, 1), 0, CLBI_T(12, 1) },
+    { CLBI_1_TO_3(2), CLBI_T(4, 2), CLBI_T(5, 2), CLBI_T(6, 2) },
+    { CLBI_1_TO_3(3), CLBI_T(4, 3) }
 };
-static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 8, 5, 3 };
 #else
-static const clbi_tile_fn CLBI_N(tiles)[CLBI_WIDEST][10] = {
-    { CLBI_TALL(1), CLBI_ROW(16, 1) }, { CLBI_TALL(2) }, { CLBI_MIDDLE(3), CLBI_ROW(8, 3) },
-    { CLBI_MIDDLE(4) }
+#define CLBI_WIDEST 4
+static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 16, 12, 8, 6 };
+static const clbi_tile_fn CLBI_N(tiles)[CLBI_WIDEST][16] = {
+    { CLBI_1_TO_3(1), 0, CLBI_T(5, 1), CLBI_T(6, 1), 0, 0, 0, CLBI_T(10, 1), 0, CLBI_T(12, 1), 0,
+      0, 0, CLBI_T(16, 1) },
+    { CLBI_1_TO_3(2), CLBI_T(4, 2), CLBI_T(5, 2), CLBI_T(6, 2), 0, 0, 0, CLBI_T(10, 2), 0,
+      CLBI_T(12, 2) },
+    { CLBI_1_TO_3(3), CLBI_T(4, 3), 0, 0, 0, CLBI_T(8, 3) },
+    { CLBI_1_TO_3(4), 0, 0, CLBI_T(6, 4) }
 };
-static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 9, 8, 6, 5 };
 #endif
-#undef CLBI_TALL
-#undef CLBI_MIDDLE
-#undef CLBI_SHORT
-#undef CLBI_ROW
+#undef CLBI_1_TO_3
+#undef CLBI_T
 
 /* v[c] = column c of a block of CLBI_W rows of four elements, ld apart. LANES gathers pieces of
  * 16 bytes, from rows as far apart as a piece has elements; LOW and HIGH interleave the halves of
@@ -20469,14 +20468,17 @@ CLBI_FOR static void CLBI_N(pack)(size_t K, size_t n, size_t width, const clb_re
     }
 }
 
-/* Index of the tile for the next rows of a panel, `left` rows of which are to come: the tallest, or
- * what makes the last two of about equal height. */
-static size_t CLBI_N(tile_for)(size_t vectors, size_t left)
+/* Height of the tile for the next rows of a panel, `left` of which are to come: the tallest, or what
+ * makes the last two of about equal height. both: panels of one vector less must have it, too. */
+static size_t CLBI_N(tile_rows)(size_t vectors, int both, size_t left)
 {
-    size_t tile = CLBI_N(tallest)[vectors - 1], most = clbi_tile_rows[tile];
-    if (left > most && left < 2 * most) left = (left + 1) / 2;
-    while (tile > 0 && clbi_tile_rows[tile] > left) --tile;      /* none left: any */
-    return tile;
+    const size_t most = CLBI_N(tallest)[vectors - 1];
+    size_t rows = left > most ? most : left;
+    if (left > most && left < 2 * most) rows = (left + 1) / 2;
+    while (rows > 1 && (!CLBI_N(tiles)[vectors - 1][rows - 1] ||
+                        (both && !CLBI_N(tiles)[vectors - 2][rows - 1])))
+        --rows;
+    return rows ? rows : 1;
 }
 
 /* How the vectors of a row of C are shared by panels: `wide` of them have vectors + 1, the others
@@ -20485,8 +20487,8 @@ static size_t CLBI_N(tile_for)(size_t vectors, size_t left)
 typedef struct CLBI_N(split) { size_t vectors, wide; } CLBI_N(split);
 static CLBI_N(split) CLBI_N(split_row)(size_t M, size_t N, size_t K)
 {
-    size_t most = clbi_tile_rows[CLBI_N(tallest)[CLBI_WIDEST - 1]];
-    size_t two = 2 * clbi_tile_rows[CLBI_N(tallest)[1]], all = (N + CLBI_W - 1) / CLBI_W;
+    size_t most = CLBI_N(tallest)[CLBI_WIDEST - 1];
+    size_t two = 2 * (size_t)CLBI_N(tallest)[1], all = (N + CLBI_W - 1) / CLBI_W;
     int stays = K * all <= CLBI_KC * CLBI_WIDEST;
     size_t vectors = M > most && M <= two && !stays ? 2 : CLBI_WIDEST;
     size_t panels = (all + vectors - 1) / vectors;
@@ -20502,20 +20504,21 @@ static void CLBI_N(block)(const clbi_product *p, CLBI_N(split) s, size_t step, s
                           int by_rows)
 {
     const size_t most = s.vectors + (s.wide > 0), ends = s.wide * most * CLBI_W;
-    size_t i = 0, j = 0, n, v, tile = CLBI_N(tile_for)(most, p->M);
+    size_t i = 0, j = 0, n, v, height = CLBI_N(tile_rows)(most, s.wide > 0, p->M);
     while (i < p->M && j < p->N) {
-        size_t height = clbi_tile_rows[tile], strips = 1;
+        size_t strips = 1;
         v = j < ends ? most : s.vectors;
         n = v * CLBI_W < p->N - j ? v * CLBI_W : p->N - j;
         if (!by_rows && p->M - i > 2 * height) strips = (p->M - i) / height - 1;
-        CLBI_N(tiles)[v - 1][tile](strips, p->K, p->a + i * p->ai, p->ai, p->ak, p->b + j * step,
-            ldb ? ldb : v * CLBI_W, p->C + i * p->ldc + j, p->ldc, n - (v - 1) * CLBI_W, p->acc,
+        CLBI_N(tiles)[v - 1][height - 1](strips, p->K, p->a + i * p->ai, p->ai, p->ak,
+            p->b + j * step, ldb ? ldb : v * CLBI_W, p->C + i * p->ldc + j, p->ldc,
+            n - (v - 1) * CLBI_W, p->acc,
             p->gate ? p->gate + i * p->ldc + j : NULL, p->relu ? p->relu + i * p->ldc + j : NULL);
         if (by_rows && (j += n) < p->N) continue;
         i += strips * height;
         if (by_rows) j = 0;
         else if (i >= p->M) i = 0, j += n;
-        tile = CLBI_N(tile_for)(most, p->M - i);
+        height = CLBI_N(tile_rows)(most, s.wide > 0, p->M - i);
     }
 }
 
