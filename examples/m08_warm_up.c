@@ -118,6 +118,7 @@ static void figure(kit *x)
     plot_rows_points(a, PLOT_GREEN, w, gamma, AT(end.ok), "ends well, warm-up");
     plot_vertical(a, path_gamma_wcr(5), "gamma_WCR");
     plot_vertical(a, path_gamma_c(5, 6), "gamma_c");
+    plot_range_y(a, -0.05, 1.5);                          /* room for the legend */
     a = plot_add(p, "L = 20, P = 4, constant step", "gamma", "fraction of starts", PLOT_LINEAR);
     plot_rows_line(a, PLOT_ORANGE, d, gamma, AT(end.flip), "a sign flips");
     plot_rows_line(a, PLOT_BROWN, d, gamma, AT(end.collapsed), "collapses");
