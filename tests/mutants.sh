@@ -23,6 +23,7 @@ mkdir "$work/tests"
 cp tests/*.[ch] "$work/tests"
 cp clb.h "$work/unchanged.h"
 ln -s "$PWD/examples" "$PWD/tools" "$work"
+ln -s "$PWD/tests/fuzz" "$work/tests"
 
 # The tests of a section, quick ones first. Every change is held against the bits as well.
 tests_of() {

@@ -393,6 +393,10 @@ static void t_trace_functions(void)
     NEAR(e.loss_drop, 6, 0);
     NEAR(e.kbar, 6.0 / 48, 0);
     NEAR(e.mu, 0.1 * 48 / 6, 1e-15);
+    tr.steps = 0;                                             /* no step, no energy */
+    e = clb_trace_energy(&tr, 2, 2);
+    CHECK(isnan(e.E) && isnan(e.loss_drop) && isnan(e.kbar) && isnan(e.mu));
+    tr.steps = tr.T;
     qb[0] = q[0] = (double)NAN;                               /* NaN is not a small drift */
     CHECK(isnan(clb_trace_mean_drift(&tr)) && isnan(clb_trace_max_drift(&tr, 1)));
     tr.L = 1;

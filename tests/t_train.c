@@ -186,7 +186,7 @@ static void t_messages(void)
     paper_problem p;
     clb_error error;
     CHECK(paper_problem_draw(&p, NULL, 1, CLB_NORMAL_EXACT) == CLB_OK);
-    for (int k = 0; k < 16; ++k) {
+    for (int k = 0; k < 20; ++k) {
         clb_train_opts o = CLB_ZERO;
         clb_status want = CLB_OK;
         const char *text = "";
@@ -208,6 +208,10 @@ static void t_messages(void)
         case 12: o.batch = 201, want = CLB_EBATCH, text = "batch = 201 rows; the data have 200"; break;
         case 13: o.batch = 20, want = CLB_EBATCH, text = "batch_rng is NULL"; break;
         case 14: o.observers = &dumb, want = CLB_ESCHEDULE, text = "observers[0]"; break;
+        case 15: eta = -1.5e-20, want = CLB_ESTEP, text = "eta = -1.5e-20;"; break;
+        case 16: eta = -2.5e-5, want = CLB_ESTEP, text = "eta = -0.000025;"; break;
+        case 17: eta = -1234567, want = CLB_ESTEP, text = "eta = -1234570;"; break;
+        case 18: eta = -3e15, want = CLB_ESTEP, text = "eta = -3e15;"; break;
         default: o.observers = &late, want = CLB_ESCHEDULE, text = "at[1] = 3 follows 5"; break;
         }
         o.observer_count = o.observers ? 1 : 0;
