@@ -156,6 +156,5 @@ static void report(kit *x)
 
 static const kit_info info = {
     .id = "E16", .title = "Time-dependent Hessian", .statement = "Theorem 6",
-    .key_result = "CE R = 0.988 at t = 250", .plan = plan, .report = report,
-};
+    .key_result = "CE R = 0.988 at t = 250", .plan = plan, .report = report, };
 KIT_MAIN(info)

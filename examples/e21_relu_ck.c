@@ -29,18 +29,6 @@ static const kit_field measurement_fields[] = {
     KIT_RESULT(measurement, phase),
 };
 
-/* Gates that switch in one more step, towards the target zero (the published program's step). */
-static clb_status zero_target_switches(const paper_problem *p, double eta, double *count)
-{
-    kit_arena arena = { NULL };
-    clb_data zero = p->data;
-    clb_status status;
-    zero.targets = kit_new(&arena, zero.n * zero.K, sizeof *zero.targets);
-    status = modes_switches(&p->net, &zero, eta, count);
-    kit_arena_free(&arena);
-    return status;
-}
-
 static clb_status measure(kit *x, void *run)
 {
     measurement *row = run;
@@ -52,7 +40,7 @@ static clb_status measure(kit *x, void *run)
         row->final_loss = tr.loss[tr.T - 1];
         clb_trace_free(&tr);
         status = modes_of_relu(x, &row->of, &p.net, &p.data, NULL, &row->active_fraction);
-        if (!status) status = zero_target_switches(&p, row->lr, &row->total_switches);
+        if (!status) status = modes_zero_switches(&p, row->lr, &row->total_switches);
         row->switch_rate = row->total_switches / (double)(p.data.n * p.net.m[1]);
         row->phase = clb_phase(row->lr, row->of.lambda_max);
     }

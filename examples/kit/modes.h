@@ -175,4 +175,16 @@ KIT_FN clb_status modes_switches(const clb_net *net, const clb_data *data, doubl
     return status;
 }
 
+/* Gates that switch in one more step, towards the target zero (the published program's step). */
+KIT_FN clb_status modes_zero_switches(const paper_problem *p, double eta, double *count)
+{
+    kit_arena arena = { NULL };
+    clb_data zero = p->data;
+    clb_status status;
+    zero.targets = (clb_real *)kit_new(&arena, zero.n * zero.K, sizeof *zero.targets);
+    status = modes_switches(&p->net, &zero, eta, count);
+    kit_arena_free(&arena);
+    return status;
+}
+
 #endif /* KIT_MODES_H */
