@@ -403,7 +403,31 @@ static void t_trace_functions(void)
     CHECK(isnan(clb_trace_mean_drift(&tr)));
 }
 
+/* The mean over one charge is that charge; an identity broken in one neuron, in its weight or in its
+ * bias, is broken by all of it. */
+static void t_one_of_each(void)
+{
+    const size_t widths[] = { 1, 2, 1 };
+    double q[] = { 1, 2, 3, 7 };
+    clb_net_opts opts = CLB_ZERO;
+    clb_net net;
+    clb_trace tr;
+    clb_real grad[6];
+    memset(&tr, 0, sizeof tr);
+    tr.L = 2, tr.T = tr.steps = 1, tr.q = q;
+    NEAR(clb_trace_mean_drift(&tr), 3, 0);
+    opts.bias = 1;
+    CHECK(clb_net_alloc(&net, widths, 3, &opts) == CLB_OK && net.P == 6);
+    for (size_t k = 0; k < net.P; ++k) net.theta[k] = 2, grad[k] = 0;
+    grad[net.w[1]] = 3;
+    NEAR(clb_neuron_identity_residual(&net, net.theta, grad, 1), 1, 0);
+    grad[net.w[1]] = 0, grad[net.b[1] + 1] = 3;
+    NEAR(clb_neuron_identity_residual(&net, net.theta, grad, 1), 1, 0);
+    clb_net_free(&net);
+}
+
 static const test_case tests[] = {
+    TEST(t_one_of_each),
     TEST(t_trace_identity), TEST(t_negative_controls), TEST(t_matrix_identity), TEST(t_charges),
     TEST(t_one_step), TEST(t_matrix_drift), TEST(t_drift_2000), TEST(t_optimizers),
     TEST(t_laws_that_are_none), TEST(t_energy_form),
