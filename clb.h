@@ -3157,7 +3157,7 @@ CLBDEF clb_isa clb_isa_get(void)
 
 CLBDEF clb_status clb_isa_set(clb_isa isa)
 {
-    if ((int)isa < 0 || (int)isa >= (int)CLB_ISA_COUNT || !clbi_isa_has(isa)) return CLB_EISA;
+    if ((unsigned)isa >= (unsigned)CLB_ISA_COUNT || !clbi_isa_has(isa)) return CLB_EISA;
     clbi_isa_store((int)isa + 1);
     return CLB_OK;
 }
