@@ -147,7 +147,7 @@
  *   CLB_DECLARATIONS_ONLY   overrides CLB_IMPLEMENTATION: the functions come from another object
  *                           file (see below)
  *   CLB_STATIC              every function static: this file has its own copy of the functions it
- *                           uses. Halves the compile time of a small program.
+ *                           uses. Less than half the compile time for a small program.
  *   CLB_SINGLE              weights and data are float; sums, eigenvalues and theory stay double
  *   CLB_MALLOC(n)  CLB_REALLOC(p, n)  CLB_FREE(p)      your allocator; define all three or none
  *   CLB_API                 stands before every public function, for a DLL: __declspec(dllexport)
