@@ -19666,7 +19666,7 @@ CLBDEF const char *clb_method_name(clb_method method)
         "unknown", "undecided", "gradient descent", "heavy ball", "Nesterov",
         "changing step size", "parameter groups", "normalised net", "adaptive method",
         "clipped entries", "not a homogeneous net" };
-    return (int)method >= 0 && method < CLB_METHOD_COUNT ? names[method] : "unknown";
+    return (unsigned)method < (unsigned)CLB_METHOD_COUNT ? names[method] : "unknown";
 }
 
 /* The verdict in words. */
