@@ -6480,7 +6480,7 @@ static clb_status clbi_net_check(const size_t *widths, size_t count, const clb_n
 {
     size_t i;
     if (count < 2) return CLB_ESHAPE;
-    if ((int)opts->activation < 0 || opts->activation >= CLB_ACTIVATION_COUNT)
+    if ((unsigned)opts->activation >= (unsigned)CLB_ACTIVATION_COUNT)
         return CLB_EACTIVATION;
     if (opts->bias < -1 || (opts->bias > 0 && (size_t)opts->bias > count - 1)) return CLB_ELAYER;
     if (!(opts->param - opts->param <= 0)) return CLB_EACTIVATION;          /* NaN or infinity */
@@ -9033,7 +9033,7 @@ static clb_status clbi_train_check(const clb_train_opts *o, const clb_net *net,
     clb_status status = clb_pass_check(net, data, o->ce, o->error);
     if (!status) status = clbi_train_numbers(o, net->L, eta);
     if (status) return status;
-    if ((int)o->optimizer < 0 || o->optimizer >= CLB_OPTIMIZER_COUNT)
+    if ((unsigned)o->optimizer >= (unsigned)CLB_OPTIMIZER_COUNT)
         return clbi_fail(o->error, CLB_EOPTIMIZER, "optimizer = %d; there is none of this number",
                          (int)o->optimizer);
     if (o->batch > data->n)
@@ -10478,7 +10478,7 @@ static clb_status clbi_flow_check(const clb_net *net, const clb_flow_opts *o, do
     size_t i;
     if (!(time > 0) || !(time <= 1e300))
         return clbi_fail(error, CLB_ETIME, "time = %g; it must be positive and finite", time);
-    if ((int)o->method < 0 || o->method >= CLB_FLOW_METHOD_COUNT)
+    if ((unsigned)o->method >= (unsigned)CLB_FLOW_METHOD_COUNT)
         return clbi_fail(error, CLB_EMETHOD, "method = %d; there is none of this number",
                          (int)o->method);
     if (!(o->dt > 0))
