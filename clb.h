@@ -14541,7 +14541,7 @@ static clb_status clbi_mode_train_check(double eta, const clb_path_mode_opts *o)
 {
     const clb_path_ramp *ramp = o->ramp;
     if (!ramp) return clb_path_step_check(eta);
-    if ((int)ramp->shape < 0 || ramp->shape >= CLB_PATH_RAMP_COUNT) return CLB_EMETHOD;
+    if ((unsigned)ramp->shape >= (unsigned)CLB_PATH_RAMP_COUNT) return CLB_EMETHOD;
     return clbi_positive(ramp->from) && clbi_positive(ramp->to) ? CLB_OK : CLB_ESTEP;
 }
 
