@@ -56,15 +56,18 @@ KIT_FN const char *replication_value(const json *experiment, const char *quantit
 }
 
 /* "the number in 3 of 20 groups, the statement in 12 (under its condition in 5 more); alpha 1.165
- * [1.15, 1.18]"; "not run" where there is nothing. */
+ * [1.15, 1.18]"; "not run" where there is nothing. The value is that of the summary's first quantity
+ * that was repeated. */
 KIT_FN const char *replication_says(const replication *r, const doc *d, const kit_claim *c)
 {
     const json *e = replication_of(r, d->info.id),
                *claim = c ? replication_named(json_get(e, "claims"), "name", c->name) : NULL;
-    const char *value = d->x->summary ? replication_value(e, d->x->summary->name) : "";
+    const char *value = "";
     double groups = json_get_number(e, "groups");
     kit_buf b = { NULL, 0, 0 };
     const char *text;
+    for (const kit_summary_item *s = d->x->summary; s && !*value; s = s->next)   /* the first it has */
+        value = replication_value(e, s->name);
     if (!(groups > 0) || (!claim && !*value)) return "not run";
     if (!claim)                          /* of a replication by other rules only the values are left */
         kit_putf(&b, "%s on %.0f groups of %.0f seeds", value, groups, json_get_number(e, "size"));

@@ -38,12 +38,21 @@ KIT_FN const char *tables_number(const kit_claim *c)
     return c->number == KIT_UNDECIDED ? tool_print("%s: %s", answer, c->reason) : answer;
 }
 
+/* Whether its runs have seeds. */
+KIT_FN int tables_draws(const doc *d)
+{
+    for (const json *p = d->parts->first; p; p = p->next)
+        for (const json *f = json_get(p, "fields")->first; f; f = f->next)
+            if (!strcmp(json_get_text(f, "name"), "seed")) return 1;
+    return 0;
+}
+
 KIT_FN void tables_row(const doc *d, const replication *r, const char **cells)
 {
     const kit_claim *c = tables_first(d);
     cells[0] = d->info.id, cells[1] = d->info.title, cells[2] = d->info.key_result;
     cells[3] = c ? tables_number(c) : "-", cells[4] = c ? tables_statement(c) : "-";
-    cells[5] = r->path ? replication_says(r, d, c) : "not run";
+    cells[5] = !tables_draws(d) ? "nothing is random" : r->path ? replication_says(r, d, c) : "not run";
     cells[6] = c ? c->sentence : "";
 }
 
