@@ -27,15 +27,18 @@ static void say(const char *path, double seconds)
     static const char *const words[] = { "", "do not hold", "hold under a condition", "hold",
                                          "not decided" };
     tool_names names = { NULL, 0, 0 };
+    const char *wanted, *beyond;
     char id[8];
     tool_id(program, 3, id);
+    wanted = tool_print("%s.json", id), beyond = tool_print("%s_%s.json", id, strchr(program, '_') + 1);
     tool_folder(option_out, ".json", &names);
+    /* of a program beyond E5 E05_regimes.json, but E24.json where nothing else has the number */
+    for (size_t i = 0; program != path && i < names.n; ++i)
+        if (!strcmp(names.at[i], beyond)) wanted = beyond;
     fprintf(stderr, "%-32s %7.1f s", path, seconds);
     for (size_t i = 0; i < names.n; ++i) {
         doc d;
         size_t answers[5] = { 0, 0, 0, 0, 0 };
-        const char *wanted = program == path ? tool_print("%s.json", id)
-                                             : tool_print("%s_%s.json", id, strchr(program, '_') + 1);
         if (strcmp(names.at[i], wanted)) continue;
         if (!doc_read(&d, tool_print("%s/%s", option_out, names.at[i])) && d.complete) {
             for (const kit_claim *c = d.x->claims; c; c = c->next) ++answers[c->statement];
