@@ -15843,8 +15843,9 @@ CLBDEF double clb_stability_threshold(clb_optimizer optimizer, double eta, doubl
     case CLB_HEAVY_BALL: return 2 * (1 + beta) / eta;
     case CLB_NESTEROV:   return 2 * (1 + beta) / ((1 + 2 * beta) * eta);
     case CLB_ADAM:       return 2 * (1 + beta) / ((1 - beta) * eta);
-    default:             return (double)NAN;
+    case CLB_OPTIMIZER_COUNT: break;
     }
+    return (double)NAN;
 }
 
 CLBDEF clb_status clb_precond_init(clb_precond *pre, const clb_linop *A, const clb_real *diagonal)
@@ -18401,6 +18402,7 @@ static double *clbi_net_add(clb_tensors *tensors, char *name, size_t rows, size_
 /* The arrays of a net: "net", W1, b1, W2, ... *arena is the allocation behind them. */
 static clb_status clbi_net_tensors(clb_tensors *tensors, const clb_net *net, void **arena)
 {
+    double bias = clbi_net_bias(net);
     size_t l, items = 2 * net->L + 1, reals;
     double *at;
     char *name;
@@ -18419,7 +18421,7 @@ static clb_status clbi_net_tensors(clb_tensors *tensors, const clb_net *net, voi
     name = (char *)(at + reals);
     memcpy(name, "net", 4);
     at[0] = (double)net->L, at[1] = (double)net->activation;
-    at[2] = (double)clbi_net_bias(net), at[3] = net->param;
+    at[2] = bias, at[3] = net->param;
     at = clbi_net_add(tensors, name, 4, 0, NULL, at);
     tensors->item[0].digits = 53;
     for (l = 1; l <= net->L; ++l) {
