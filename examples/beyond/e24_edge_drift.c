@@ -9,7 +9,7 @@
  *         Beside it the paper's formula from the Hessian at the start, and the linearised network.
  * Measure predicted over measured sum of |drift| over the charges; the share of the measured drift that
  *         the oscillation makes (exact, clb_trace.oscillation).
- * Rules   written before the run: within 10 % in the median over seeds, within 25 % for every seed. A run
+ * Rules   written before this run, after short trials: within 10 % in the median over seeds, within 25 % for every seed. A run
  *         that diverges, or its prediction, is left out and counted. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"

@@ -6,7 +6,7 @@
  * Measure predicted over measured sum of |drift| over the charges; the same with halved substeps; gradient
  *         descent: also predicted from the onset, the first two iterates after four steps in a row whose
  *         gradients turn back. Chaos: by how much the drift of a run from theta_0 (1 + 1e-12) differs.
- * Rules   written before the run. A run that diverges, or its prediction, is left out and counted. error =
+ * Rules   written before this run, after short trials. A run that diverges, or its prediction, is left out and counted. error =
  *         |ln (predicted/measured)|: median at most 10 % where chaos is below 5 %; rank correlation of
  *         error and chaos at least 0.5; from the onset at most half as large; heavy ball at most twice
  *         gradient descent's. */

@@ -11,7 +11,7 @@
  *         sqrt(m); 6000 steps with momentum 0.9, eta = 0.05; free, or back on C = 4 after every step.
  *         The end of a training is slow, so that beside the trained net stands the same one with the
  *         output weights solved for anew: what its neurons can do.
- * Rules   written before the run: mean gap of the latter falls at least as 1/m (slope <= -0.9); the trained
+ * Rules   written before this run, after short trials: mean gap of the latter falls at least as 1/m (slope <= -0.9); the trained
  *         net is within 1 % of J* at width 1024 in both problems. Stuck: above 1 % with weights anew. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"

@@ -12,7 +12,7 @@
  *         a row add nothing.
  * Rank    by Gram-Schmidt, longest remainder first: kept above 1e-7, and the gap from the shortest
  *         that is kept to the longest that is not says how sure the rank is.
- * Rule    written before the run: the count is the known one for every net, with a gap of 1000.
+ * Rule    written before this run, after short trials: the count is the known one for every net, with a gap of 1000.
  * Left out: nets with skip connections, which clb_net does not express. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
