@@ -241,7 +241,7 @@ static clb_verdict watch_curvature(void *context, const clb_state *state)
     look->ready = 1;
     look->row[0] = (double)state->t;
     look->row[1] = state->loss;
-    if (!(state->loss <= FLT_MAX)) return CLB_CONTINUE;
+    if (!(state->loss <= (double)FLT_MAX)) return CLB_CONTINUE;
     clb_curv_at(&look->curv, NULL);
     count = state->net->P <= PAGE_EXACT ? look_exact(look, state->net->P) : look_density(look);
     if (count) page_emit(ROW_LOOK, look->row, count);
