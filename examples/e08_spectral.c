@@ -138,7 +138,7 @@ static void claims(kit *x, const sp_grid *g, const found *f)
         kit_number(c, kit_print(x, "R, %s", arms[k].name), f[k].R, kit_within(arms[k].R, 2e-4));
         kit_statement(c, kit_print(x, "R less that of S ~ 1/eta, which needs no Hessian, %s", arms[k].name),
                       f[k].R - f[k].null, kit_above(0.05));
-        kit_printed(kit_summary(x, kit_print(x, "R_%s", arms[k].name), f[k].R), arms[k].R);
+        kit_printed(sp_R_summary(x, kit_print(x, "R_%s", arms[k].name), &g[k], f[k].R), arms[k].R);
     }
     kit_show(c, "R of ReLU without eta = 0.3", f[1].stable);
     kit_remark(c, "R of the ReLU arm hangs on eta = 0.3, where the term for |rho| >= 1 takes over.");

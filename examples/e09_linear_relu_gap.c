@@ -136,6 +136,7 @@ static void alpha_claims(kit *x, const pairs *v)
 {
     clb_fit a = curve_table(x, &linear, "Linear net, squared loss", kit_lrs(x, sw_etas, LINEAR_N));
     clb_fit b = curve_table(x, &relu, "ReLU net, cross entropy", kit_lrs(x, relu_lr, RELU_N));
+    clb_sweep y = sw_curve(x, &linear, SW_AT(lr), kit_lrs(x, sw_etas, LINEAR_N));
     double apart = 0;
     kit_claim *c = kit_paper(x, "difference",
                              "2.2 % is the difference between training a linear and a ReLU net.",
@@ -144,7 +145,7 @@ static void alpha_claims(kit *x, const pairs *v)
                   kit_within(1, 0.05));
     kit_remark(c, "No linear run enters the paper's number; a linear net has no gates.");
     kit_printed(kit_summary(x, "alpha_linear", a.slope), 1.1035);
-    kit_printed(kit_summary(x, "r2_linear", a.r2), 0.9926);
+    kit_printed(kit_summary_r2(x, "r2_linear", &y, a.r2), 0.9926);
     kit_printed(kit_summary(x, "alpha_relu", b.slope), 1.0666);
     kit_printed(kit_summary(x, "beta_linear", a.slope - 2), -0.8965);
     c = kit_paper(x, "same_alpha", "The linear net has the same alpha as the ReLU net.",

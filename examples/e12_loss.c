@@ -114,7 +114,7 @@ static void claims_prediction(kit *x, const sp_grid *g, const found *f)
                              "entropy.", "R = 0.997, 0.799 (MSE), 0.424, 0.369 (CE)");
     for (size_t k = 0; k < SP_CASES; ++k) {
         kit_number(c, kit_print(x, "R, %s", g[k].c->label), f->R[k], kit_within(paper_R[k], 1e-3));
-        kit_printed(kit_summary(x, kit_print(x, "R_%s", g[k].c->name), f->R[k]), paper_R[k]);
+        kit_printed(sp_R_summary(x, kit_print(x, "R_%s", g[k].c->name), &g[k], f->R[k]), paper_R[k]);
         err[k] = 100 * sp_seed_error(&g[k], SP_PUB, 0.1, NULL);
     }
     kit_statement(c, "without eta = 0.3, best R of squared loss less worst R of cross entropy",

@@ -79,16 +79,41 @@ static void beta_table(kit *x, found *f)
     }
 }
 
+/* Of every width the mean over the three eta, a value a seed. */
+static clb_sweep over_rates(kit *x, kit_at what)
+{
+    kit_list m = { M, widths };
+    clb_sweep y = kit_sweep(runs_at(x, etas[0]), what, SWITCH_AT(width), m);
+    double *mean = kit_doubles(x, y.seeds * M);
+    y.floor = 1e-15, y.y = mean;
+    memset(mean, 0, y.seeds * M * sizeof *mean);
+    for (size_t k = 0; k < ETAS; ++k) {
+        clb_sweep one = kit_sweep(runs_at(x, etas[k]), what, SWITCH_AT(width), m);
+        for (size_t i = 0; i < y.seeds * M; ++i) mean[i] += one.seeds == y.seeds ? one.y[i] / ETAS : KIT_NAN;
+    }
+    return y;
+}
+
+static double exponents_of_drawn(void *totals, size_t n, const uint32_t *index)
+{
+    double total[M];
+    clb_sweep_means(totals, index, n, total);
+    return clb_pearson(M, total, e14_difference);
+}
+
 static void claims(kit *x, const found *f)
 {
     const clb_interval *b = &f->beta[2];
+    clb_sweep rates = over_rates(x, SWITCH_AT(mean_per_neuron_rate)),
+              totals = over_rates(x, SWITCH_AT(mean_total_switches));
     double r = clb_pearson(M, f->total, e14_difference);
     kit_claim *c = kit_paper(x, "edge", "At the edge of stability the rate of switches does not depend on the width.",
                              "beta = 0.03 at eta = 0.1");
     kit_summary_item *item = kit_summary(x, "beta", -f->all.slope);
     kit_interval(item, f->all.slope_se, KIT_NAN, KIT_NAN), kit_printed(item, 0.109);
-    kit_summary(x, "r2", f->all.r2), kit_summary(x, "gamma", f->totals.slope);
-    kit_summary(x, "gamma_r2", f->totals.r2), kit_summary(x, "correlation", r);
+    kit_summary_r2(x, "r2", &rates, f->all.r2), kit_summary(x, "gamma", f->totals.slope);
+    kit_summary_r2(x, "gamma_r2", &totals, f->totals.r2);
+    kit_summary_of_seeds(x, "correlation", totals.seeds, exponents_of_drawn, &totals)->value = r;
     kit_number(c, "beta at eta = 0.1", b->value, kit_within(0.0289, 0.005));
     kit_contains(c, NULL, "interval of beta at eta = 0.1", b->lo, b->hi, 0);
     kit_statement(c, "time after step 50 within 10 % of the edge",

@@ -87,6 +87,23 @@ static void decay_table(kit *x, const decay *v, size_t n)
     }
 }
 
+/* R^2 of the exponential for the means of the seeds drawn; tops [TIMES]: lambda_max of each seed. */
+static double exponential_r2(void *context, size_t n, const uint32_t *index)
+{
+    kit_list *tops = context;
+    double t[TIMES], top[TIMES];
+    for (size_t k = 0; k < TIMES; ++k) t[k] = (double)at[k], top[k] = kit_mean_of_drawn(&tops[k], n, index);
+    return published_decay(TIMES, t, top, 0.9).r2;
+}
+
+static void r2_summary(kit *x, double n, double r2)
+{
+    kit_rows rows = kit_published(kit_where(kit_part_runs(x, &track), KIT_AT(cp_track, n), n));
+    kit_list tops[TIMES];
+    for (size_t k = 0; k < TIMES; ++k) tops[k] = kit_elements(rows, KIT_AT(cp_track, max), k);
+    kit_summary_of_seeds(x, "r2_exponential", rows.n, exponential_r2, tops)->value = r2;
+}
+
 static void claims(kit *x, const decay *v, size_t n)
 {
     double least = KIT_INF, advantage = KIT_INF, apart = 0, best[SETS];
@@ -99,6 +116,7 @@ static void claims(kit *x, const decay *v, size_t n)
     }
     kit_printed(kit_summary(x, "compression", v[n > 1].compression), 24);
     kit_summary(x, "slope_t100", v[n > 1].slope);
+    r2_summary(x, sets[n > 1], v[n > 1].exponential.r2);
     kit_summary(x, "t_star_slope", clb_fit_linear(n, sets, best).slope);
     kit_summary(x, "t_star_intercept", clb_fit_linear(n, sets, best).intercept);
     c = kit_paper(x, "compression", "The largest eigenvalue of the Hessian shrinks 24 times.",

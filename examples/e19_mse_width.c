@@ -50,6 +50,32 @@ static double resampled_gamma(void *context, size_t n, const uint32_t *index)
     return clb_fit_power(N, widths, excess, 0).slope;
 }
 
+/* What the paper prints beside gamma, of the seeds drawn: R^2 of the power law and of the logarithm in m,
+ * and the correlation of ln m with R^2 of the power law in eta. */
+typedef enum { R2_POWER, R2_LOGARITHM, DEGRADATION } quality;
+typedef struct drawn { clb_sweep y[N]; quality what; } drawn;
+
+static double quality_of_drawn(void *context, size_t n, const uint32_t *index)
+{
+    const drawn *d = context;
+    double lm[N], alpha[N], excess[N], r2[N], mean[LIN_N];
+    for (size_t k = 0; k < N; ++k) {
+        clb_fit fit;
+        clb_sweep_means(&d->y[k], index, n, mean);
+        fit = clb_fit_power(d->y[k].n, d->y[k].x, mean, d->y[k].floor);
+        lm[k] = clb_log(widths[k]), alpha[k] = fit.slope, excess[k] = fit.slope - 1, r2[k] = fit.r2;
+    }
+    return d->what == R2_POWER ? clb_fit_power(N, widths, excess, 0).r2
+         : d->what == R2_LOGARITHM ? clb_fit_linear(N, lm, alpha).r2 : clb_pearson(N, lm, r2);
+}
+
+static void quality_summary(kit *x, const char *name, quality what, double value)
+{
+    drawn d = { .what = what };
+    for (size_t k = 0; k < N; ++k) d.y[k] = lin_sweep(x, &sweep, D, widths[k]);
+    kit_summary_of_seeds(x, name, d.y[0].seeds, quality_of_drawn, &d)->value = value;
+}
+
 static void measure(kit *x, found *v)
 {
     lin_tables t = lin_tables_new(x, "widths", "Exponent by width: 95 % interval over seeds, quadratic fit, "
@@ -74,9 +100,10 @@ static void summary(kit *x, const found *v)
 {
     kit_summary_item *s = kit_summary(x, "gamma", v->power.slope);
     kit_interval(s, v->gamma.se, v->gamma.lo, v->gamma.hi), kit_printed(s, 1.18);
-    kit_summary(x, "c", clb_exp(v->power.intercept)), kit_summary(x, "r2", v->power.r2);
+    kit_summary(x, "c", clb_exp(v->power.intercept)), quality_summary(x, "r2", R2_POWER, v->power.r2);
     kit_summary(x, "log_slope", v->logarithm.slope), kit_summary(x, "log_intercept", v->logarithm.intercept);
-    kit_summary(x, "log_r2", v->logarithm.r2), kit_summary(x, "degradation", v->degradation);
+    quality_summary(x, "log_r2", R2_LOGARITHM, v->logarithm.r2);
+    quality_summary(x, "degradation", DEGRADATION, v->degradation);
 }
 
 static void claims(kit *x, const found *v)

@@ -153,16 +153,29 @@ static void measure(kit *x, found *f)
     laws(x, f);
 }
 
+/* R^2 of the line through the means of the seeds drawn. */
+static double line_r2(void *sweep, size_t n, const uint32_t *index)
+{
+    double mean[ETAS], inverse[ETAS];
+    clb_sweep_means(sweep, index, n, mean);
+    for (size_t i = 0; i < ETAS; ++i) inverse[i] = 1 / etas[i];
+    return clb_fit_linear(ETAS, inverse, mean).r2;
+}
+
 static void claims(kit *x, const found *f)
 {
     double lo = KIT_INF, hi = -KIT_INF;
+    kit_list at_etas = { ETAS, etas };
+    clb_sweep tau = kit_sweep(kit_published(kit_part_runs(x, &runs)), KIT_AT(training, tau),
+                              KIT_AT(training, lr), at_etas);
     kit_summary_item *C = kit_summary(x, "C", f->line.slope);
     kit_claim *c = kit_paper(x, "line", "The compression time is proportional to 1/eta: tau = "
                               "1.33/eta + 29.", "1.33, 29, R^2 = 0.988");
     for (size_t i = 0; i < ETAS; ++i) lo = fmin(lo, f->tau[i] * etas[i]), hi = fmax(hi, f->tau[i] * etas[i]);
     kit_interval(C, f->line.slope_se, KIT_NAN, KIT_NAN), kit_printed(C, 1.33);
-    kit_printed(kit_summary(x, "intercept", f->line.intercept), 29), kit_summary(x, "r2", f->line.r2);
-    kit_summary(x, "gamma", f->power.slope), kit_summary(x, "gamma_r2", f->power.r2);
+    kit_printed(kit_summary(x, "intercept", f->line.intercept), 29);
+    kit_summary_of_seeds(x, "r2", tau.seeds, line_r2, &tau)->value = f->line.r2;
+    kit_summary(x, "gamma", f->power.slope), kit_summary_r2(x, "gamma_r2", &tau, f->power.r2);
     kit_number(c, "C", f->line.slope, kit_within(1.33, 0.135));    /* half the range of 90 % of groups of seeds */
     kit_show(c, "intercept", f->line.intercept), kit_show(c, "R^2", f->line.r2);
     kit_statement(c, "largest tau eta over the smallest", hi / lo, kit_below(1.2));

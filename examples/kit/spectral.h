@@ -387,6 +387,34 @@ KIT_FN double sp_log_r(kit *x, const sp_grid *g, sp_predictor k, double top)
     return clb_pearson_log(n, P, S, 0, 0);
 }
 
+/* The same as a headline number, with its interval over the seeds. */
+typedef struct sp_R { const sp_grid *g; sp_predictor k; } sp_R;
+KIT_FN double sp_R_of_drawn(void *context, size_t n, const uint32_t *index)
+{
+    const sp_R *c = (const sp_R *)context;
+    const sp_grid *g = c->g;
+    double S[64], P[64];
+    size_t used = 0;
+    for (size_t i = 0; i < g->n && i < 64; ++i) {
+        double count = 0;
+        S[i] = P[i] = 0;
+        for (size_t s = 0; s < n; ++s) {
+            size_t at = index[s] * g->n + i;
+            if (isfinite(g->S[at])) S[i] += g->S[at], P[i] += g->pred[c->k][at], count += 1;
+        }
+        S[i] /= count, P[i] /= count;
+        if (count > 0) used = i + 1;
+    }
+    return clb_pearson_log(used, P, S, 0, 0);
+}
+KIT_FN kit_summary_item *sp_R_summary(kit *x, const char *name, const sp_grid *g, double R)
+{
+    sp_R c = { g, SP_PUB };
+    kit_summary_item *item = kit_summary_of_seeds(x, name, g->seeds, sp_R_of_drawn, &c);
+    item->value = R;
+    return item;
+}
+
 /* eta lambda_max(0), seed mean, for all eta: the axis on which the cases are compared. */
 KIT_FN const double *sp_phases(kit *x, const sp_grid *g)
 {

@@ -220,4 +220,20 @@ KIT_FN kit_summary_item *kit_summary_mean(kit *x, const char *name, kit_list val
     return item;
 }
 
+/* The same for R^2 of the power law through the means of a sweep; r2: that of all seeds. */
+KIT_FN double kit_r2_of_drawn(void *sweep, size_t n, const uint32_t *index)
+{
+    const clb_sweep *y = (const clb_sweep *)sweep;
+    double mean[64];
+    if (y->n > 64) kit_die(KIT_USAGE, "R^2 of a sweep: at most 64 points");
+    clb_sweep_means(y, index, n, mean);
+    return clb_fit_power(y->n, y->x, mean, y->floor).r2;
+}
+KIT_FN kit_summary_item *kit_summary_r2(kit *x, const char *name, clb_sweep *sweep, double r2)
+{
+    kit_summary_item *item = kit_summary_of_seeds(x, name, sweep->seeds, kit_r2_of_drawn, sweep);
+    item->value = r2;
+    return item;
+}
+
 #endif /* KIT_TABLES_H */
