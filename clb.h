@@ -2836,7 +2836,14 @@ float  (fmaf)(float x, float y, float z);
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
 #endif
-#ifdef _MSC_VER
+#if defined(__clang__) && defined(_MSC_VER)    /* there it leaves out what no flag asks for */
+#include <smmintrin.h>
+#include <avxintrin.h>
+#include <avx2intrin.h>
+#include <fmaintrin.h>
+#include <avx512fintrin.h>
+#endif
+#if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
 #endif
 #elif CLBI_ARM
@@ -3073,7 +3080,7 @@ static void clbi_isa_store(int value)
  * everywhere. */
 static void clbi_cpuid(unsigned leaf, unsigned r[4])
 {
-#ifdef _MSC_VER
+#if defined(_MSC_VER) && !defined(__clang__)
     int v[4];
     __cpuidex(v, (int)leaf, 0);
     memcpy(r, v, sizeof v);
@@ -3085,7 +3092,7 @@ static void clbi_cpuid(unsigned leaf, unsigned r[4])
 /* XCR0: the registers that the operating system saves. */
 static unsigned clbi_xcr0(void)
 {
-#ifdef _MSC_VER
+#if defined(_MSC_VER) && !defined(__clang__)
     return (unsigned)_xgetbv(0);
 #else
     unsigned a, d;
@@ -5801,7 +5808,7 @@ static double clbi_unfused_scalar(double x, double y, double z) { return x * y +
     X(void, outer, (size_t M, size_t N, const clb_real *t, const clb_real *x, clb_real *y))
 
 #define CLBI_LINE (64 / sizeof(clb_real))         /* elements of a cache line */
-#ifdef __GNUC__
+#if defined(__GNUC__) || defined(__clang__)
 #define CLBI_FETCH(p) __builtin_prefetch(p, 1)    /* p is written soon: ask for its cache line */
 #else
 #define CLBI_FETCH(p) (void)(p)
@@ -5841,7 +5848,7 @@ static clb_real *clbi_on_line(clb_real *p)
 #ifndef CLB_HEADER_NAME
 #define CLB_HEADER_NAME "clb.h"
 #endif
-#if defined(__GNUC__)
+#if defined(__GNUC__) || defined(__clang__)
 /* The compiler must not keep what it knew of p: 24 addresses held over a tile's k loop would be
  * spilled, as would one offset a row of A. */
 #define CLBI_OPAQUE(p) __asm__("" : "+r"(p))
@@ -16473,12 +16480,12 @@ CLBDEF clb_status clb_central_init(clb_central *flow, const clb_net *net, const 
     clb_status status;
     char *at;
     memset(flow, 0, sizeof *flow);
+    if (!(eta > 0) || !(eta <= 1e300)) return CLB_ESTEP;
+    if (opts && (opts->directions > 8 || opts->substeps > CLBI_SUBSTEPS_MAX)) return CLB_ECOUNT;
     if (opts) flow->opts = *opts;
     if (!flow->opts.directions) flow->opts.directions = 4;
     if (!flow->opts.substeps) flow->opts.substeps = 4;
     m = flow->opts.directions;
-    if (!(eta > 0) || !(eta <= 1e300)) return CLB_ESTEP;
-    if (m > 8 || flow->opts.substeps > CLBI_SUBSTEPS_MAX) return CLB_ECOUNT;
     if (m > net->P) flow->opts.directions = m = net->P;
     vectors = 1 + m + m * (m + 1) / 2 + 4;
     flow->net = net;

@@ -2,9 +2,8 @@
 # Everything that needs more than one build: the compiler matrix, every option macro, the header in every role, the
 # sanitizers, valgrind, single precision, other processors under emulation, and the same bits from all of them.
 #
-#   sh tests/build.sh [GROUP...]     groups: warnings units freestanding isa emulate report results sanitize single
-#                                           macros valgrind matrix tables legs
-#                                           faults fuzz
+#   sh tests/build.sh [GROUP...]     groups: warnings units windows freestanding isa emulate report results sanitize
+#                                           single macros valgrind matrix tables legs faults fuzz
 #
 # JOBS=N       jobs at a time (default: all processors)
 # BUDGET=S     no job starts after S seconds or ends a minute later (default: no limit); jobs left out are named.
@@ -114,6 +113,9 @@ $c -std=c99 -I. -o \$o \$o.c \$o.impl.o -lm || exit 1
 ! $c -std=c99 -DCLB_SINGLE -I. -o \$o \$o.c \$o.impl.o -lm 2>\$o.err && grep -q clb_real_is_float \$o.err"
         job "names of windows.h are free: $c" "echo '#include \"clb.h\"' | $c -std=c99 -Dsmall=char -Dnear= -Dfar= -DNEAR= \
 -DFAR= -Dinterface=struct -DIN= -DOUT= -DCLB_IMPLEMENTATION -I. -x c -fsyntax-only -"
+        job "a header of another name: $c" "mkdir \$o.d && cp clb.h \$o.d/other.h &&
+printf '#define CLB_IMPLEMENTATION\n#define CLB_STATIC\n#include \"other.h\"\nint main(void) { return clb_exp(0.0) != 1.0; }\n' > \$o.d/a.c
+$c -std=c99 -O0 '-DCLB_HEADER_NAME=\"other.h\"' -o \$o \$o.d/a.c -lm && \$o"
         job "public names in a shared object: $c" "printf '#include \"clb.h\"\n' | $c -std=c99 -O0 -fPIC -shared \
 -fvisibility=hidden '-DCLB_API=__attribute__((visibility(\"default\")))' -DCLB_IMPLEMENTATION -I. -x c -o \$o.so - -lm &&
 nm -D --defined-only \$o.so | grep -q ' T clb_train'"
@@ -126,6 +128,40 @@ $c -std=c99 -O0 -DCLB_IMPLEMENTATION -DCLB_STATIC -D_POSIX_C_SOURCE=200112L -I. 
         job "one of three allocation macros is refused: $c" "! echo '#include \"clb.h\"' | \
 $c '-DCLB_MALLOC(n)=0' -I. -x c -fsyntax-only -"
     done
+}
+
+# Windows: clang for Microsoft's target, with stand-ins for its C headers; what its own compiler is told about contraction.
+group_windows() {
+    mkdir -p "$work/windows"
+    for h in assert intrin malloc; do : > "$work/windows/$h.h"; done
+    echo '#define assert(x) ((void)0)' > "$work/windows/assert.h"
+    printf '#define NAN __builtin_nanf("")\n#define INFINITY __builtin_inff()\n' > "$work/windows/math.h"
+    cat > "$work/windows/stdio.h" <<'END'
+typedef struct FILE FILE;
+#define EOF (-1)
+#define SEEK_SET 0
+#define SEEK_CUR 1
+#define SEEK_END 2
+FILE *fopen(const char *, const char *);
+END
+    printf '#include <stddef.h>\nvoid *malloc(size_t), *realloc(void *, size_t), free(void *), *bsearch();\nchar *getenv(const char *);\n' \
+        > "$work/windows/stdlib.h"
+    printf '#include <stddef.h>\nchar *strchr(const char *, int), *strstr(const char *, const char *), *strpbrk();\n' > "$work/windows/string.h"
+    printf '#define CLB_IMPLEMENTATION\n#include "clb.h"\n' > "$work/windows/clb.c"
+    case $compilers in
+        *clang*) for d in "" -DCLB_SINGLE; do
+            job "clang for Windows $d" "clang --target=x86_64-pc-windows-msvc -std=c99 -w -O0 $d -I. -isystem $work/windows -c \
+-o \$o.o $work/windows/clb.c && nm \$o.o | grep -q 'clbi_dot_avx512'"
+        done ;;
+        *) skip "clang (not installed): the header for Windows" ;;
+    esac
+    case $compilers in
+        *gcc*) job "Microsoft's compiler is told not to fuse" "gcc -E -nostdinc -isystem $work/windows \
+-isystem $(gcc -print-file-name=include) -U__GNUC__ -D_MSC_VER=1930 -D_WIN32 -I. $work/windows/clb.c |
+awk '/^#pragma fp_contract\\(off\\)/ { off = NR } /^#pragma fp_contract\\(on\\)/ { on = NR }
+/ clb_[a-z_]+\\(/ { last = NR } /^ *extern const char \\*clb_strerror/ { first = NR }
+END { exit !(off && off < first && last < on) }'" ;;
+    esac
 }
 
 # Without a C library: no header but the compiler's own, every function by a macro or by the linker, the bits of any other build.
@@ -386,7 +422,7 @@ for f in \$o.t/[EM][0-9][0-9].md; do diff tables/\${f##*/} \$f || exit 1; done"
     done
 }
 
-groups=${*:-warnings units freestanding isa emulate report results sanitize single macros valgrind matrix tables legs faults fuzz}
+groups=${*:-warnings units windows freestanding isa emulate report results sanitize single macros valgrind matrix tables legs faults fuzz}
 # What the others are compared with: three contracts, the plainest build of each; and the programs.
 plainest() { cc -std=c99 -O2 $2 -o "$work/$1" tests/bits.c -lm && "$work/$1" > "$work/bits.$1"; }
 plainest double "" & a=$!
@@ -402,7 +438,7 @@ for g in $groups; do
     rank=5
     case $g in
     warnings) rank=1 ;;
-    units|isa) rank=2 ;;
+    units|windows|isa) rank=2 ;;
     results) rank=4 ;;
     macros|matrix) rank=8 ;;
     legs|faults|fuzz) rank=8 ;;

@@ -1,49 +1,48 @@
 #!/bin/sh
-# Do the tests notice a fault? Changes one operator or one whole number of clb.h at a time, builds, runs the tests of that
-# section and compares the bits. A change that nothing notices is printed: it wants a test, or changes nothing that counts.
+# Do the tests notice a fault? Changes one operator or one whole number of clb.h at a time and runs the tests of that section.
+# A change that no test notices is printed: it wants a test, or changes nothing that counts.
 #
 #   sh tests/mutants.sh             COUNT=100 changes drawn by SEED=1; the same numbers draw the same changes
 #   ONLY=S40 sh tests/mutants.sh    only in the section @S40
 #   AT=LINE sh tests/mutants.sh     every change of that line of clb.h          VERBOSE=1: who noticed what
 #
-# CC is tcc if there is one (0.1 s a build), else cc -O0. Scalar code; the vector kernels (@S60) and the platform (@S31) are
-# not changed: t_kernels.c compares each with the scalar ones. Not counted: what does not compile, and what gives the same
-# object file. MINIMUM=90: status 1 if less than so many per cent were noticed.
+# The library is built once, as a shared object in which every function can be replaced. A change is a small shared object
+# with the one function that it is in, loaded before (LD_PRELOAD), so it costs half a second to build and the tests run at
+# full speed. Needs ELF, and gcc or clang. Scalar code; the vector kernels (@S60) and the platform (@S31) are not changed:
+# t_kernels.c compares each with the scalar ones. Cases that take longer than SLOW=3 seconds of processor time are left out.
+# Not counted: what does not compile, and what gives the same machine code. MINIMUM=90: status 1 if less than so many per
+# cent were noticed.
 LC_ALL=C
 export LC_ALL
 cd "$(dirname "$0")/.." || exit 2
 unset CLB_ISA MAKEFLAGS MFLAGS
-COUNT=${COUNT:-100} SEED=${SEED:-1} MINIMUM=${MINIMUM:-0}
-command -v tcc >/dev/null 2>&1 && CC=${MUTANT_CC:-tcc} || CC="${MUTANT_CC:-cc} -O0"
-CC="$CC -std=c99 -DCLB_NO_SIMD"
+COUNT=${COUNT:-100} SEED=${SEED:-1} MINIMUM=${MINIMUM:-0} SLOW=${SLOW:-3}
+CC="${MUTANT_CC:-cc} -std=c99 -DCLB_NO_SIMD"
+# fma as one instruction, where there is one
+printf 'int main(void) { return 0; }\n' | $CC -mfma -x c -o /dev/null - 2>/dev/null && grep -q ' fma ' /proc/cpuinfo && CC="$CC -mfma"
 work=$(mktemp -d "${TMPDIR:-/tmp}/clb_mutants.XXXXXX") || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-mkdir "$work/tests"
-cp tests/*.[ch] "$work/tests"
-cp clb.h "$work/unchanged.h"
-ln -s "$PWD/examples" "$PWD/tools" "$work"
-ln -s "$PWD/tests/fuzz" "$work/tests"
 
 # The tests of a section, quick ones first. Every change is held against the bits as well.
 tests_of() {
     case $1 in
-    S30) echo t_direct t_data t_limits ;;
+    S30) echo t_direct t_data t_net t_limits t_train ;;
     S32) echo t_elementary ;;
     S33) echo t_random ;;
-    S34) echo t_data ;;
+    S34) echo t_data t_weights t_alloc ;;
     S35) echo t_kernels ;;
-    S36) echo t_direct t_net t_limits t_derivs ;;
-    S37) echo t_direct t_derivs t_theory t_limits ;;
-    S38) echo t_direct t_flow t_train ;;
-    S39) echo t_eigen t_limits ;;
+    S36) echo t_direct t_net t_limits t_derivs t_alloc ;;
+    S37) echo t_direct t_derivs t_theory t_limits t_net t_alloc ;;
+    S38) echo t_direct t_flow t_train t_laws t_alloc ;;
+    S39) echo t_eigen t_limits t_alloc ;;
     S40) echo t_direct t_laws ;;
-    S41) echo t_theory ;;
+    S41) echo t_theory t_direct t_limits t_alloc ;;
     S42) echo t_stats t_limits t_direct ;;
-    S43) echo t_direct t_pathways ;;
-    S45) echo t_edge ;;
-    S46) echo t_weights t_data ;;
-    S47) echo t_audit ;;
+    S43) echo t_direct t_pathways t_alloc ;;
+    S45) echo t_edge t_alloc ;;
+    S46) echo t_weights t_data t_document t_net t_alloc ;;
+    S47) echo t_audit t_weights t_alloc ;;
     esac
 }
 
@@ -83,7 +82,7 @@ sites() {
                 i += RLENGTH - 1
             }
         }
-    }' "$work/unchanged.h"
+    }' clb.h
 }
 
 # COUNT lines of the input in an order drawn by SEED.
@@ -95,71 +94,112 @@ draw() {
               print line[j]; line[j] = line[i] } }'
 }
 
-build() { # build the implementation from $work/clb.h
-    # shellcheck disable=SC2086
-    (cd "$work" && $CC -c -o clb.o tests/library.c) >"$work/log" 2>&1
+# clb.h with functions that no longer are static.
+#   keep all      each with its body
+#   keep none     only their declarations
+#   keep LINE     the body of the one that LINE is in; of all that use it, if LINE is in a table
+expose() {
+    awk -v keep="$1" '
+    function is_function() { return $0 ~ /^(static|CLBDEF)/ && $0 !~ /(=|;)$|= / || one_line() }
+    function one_line() { return $0 ~ /^(static|CLBDEF) .*\) \{ .*\}$/ }
+    { text[NR] = $0 }
+    /@S30 STATUS/ { begun = NR }
+    /@S60 VECTOR/ { ended = NR }
+    END {
+        for (i = begun; i < ended; ++i) {                  # the pieces: head[i] to tail[i]
+            $0 = text[i]
+            if ($0 ~ /^static .*= *\{/) {
+                for (j = i; text[j] !~ /\};$/; ++j) { }
+                if (keep >= i && keep <= j) { match($0, /clbi_[a-z_0-9]+/); table = substr($0, RSTART, RLENGTH) }
+                i = j
+            } else if (one_line()) tail[i] = open[i] = i
+            else if (is_function()) {
+                for (j = i; text[j] != "{" && text[j] !~ /;$/ && j - i < 9; ++j) { }
+                if (text[j] ~ /\);$/) sub(/^static /, "", text[i])
+                if (text[j] != "{") continue
+                open[i] = j
+                while (text[j] != "}") ++j
+                tail[i] = j; i = j
+            }
+        }
+        for (i = 1; i <= NR; ++i) {
+            if (text[i] == "static int clbi_isa_cache;") text[i] = (keep == "all" ? "" : "extern ") "int clbi_isa_cache;"
+            if (!(i in tail)) { print text[i]; continue }
+            mine = keep == "all" || (keep >= i && keep <= tail[i])
+            if (table) for (j = i; j <= tail[i]; ++j) if (index(text[j], table)) mine = 1
+            sub(/^static /, "", text[i])
+            if (!mine && open[i] == tail[i]) { sub(/ \{ .*/, ";", text[i]); print text[i]; continue }
+            for (j = i; j <= tail[i]; ++j)
+                if (mine || j < open[i]) print text[j]
+                else if (j == open[i]) print ";"
+            i = tail[i]
+        }
+    }' "$2"
 }
-# Build a test (tcc does not know all of C99: cc then); run those of its cases that NAME.cases lists, within its seconds
-# of processor time.
-program() {
-    for with in "$CC" "cc -O0 -std=c99"; do
-        # shellcheck disable=SC2086
-        (cd "$work" && $with -DCLB_DECLARATIONS_ONLY -c -o "$1.o" "tests/$1.c" && $CC -o "$1" "$1.o" clb.a -lm) \
-            >"$work/log" 2>&1 && return
-    done
-    return 1
-}
-run() {
-    program "$1" || return 1
-    # shellcheck disable=SC2046
-    { (cd "$work" && ulimit -t "$(cat "$1.limit")" && "./$1" -x $(cat "$1.cases") >"$1.out" 2>&1); } 2>/dev/null
-}
-# Which cases of a test take less than a second of processor time? The others are too slow to be run so often.
-choose() {
-    cp "$work/clb.h" "$work/changed.h" && cp "$work/unchanged.h" "$work/clb.h"
-    cp "$work/clb.a" "$work/changed.a" && cp "$work/before.a" "$work/clb.a"
-    : >"$work/$1.cases"
-    program "$1" || { echo "$1 does not build so: left out"; cat "$work/log"; }
-    for case in $(cd "$work" && "./$1" -l 2>/dev/null); do
-        # shellcheck disable=SC3045
-        { (cd "$work" && ulimit -t 1 && "./$1" "=$case"); } >/dev/null 2>&1 && echo "=$case" >>"$work/$1.cases"
-    done
-    echo $((5 + $(wc -l <"$work/$1.cases"))) >"$work/$1.limit"
-    mv "$work/changed.h" "$work/clb.h" && mv "$work/changed.a" "$work/clb.a"
-}
-same_bits() { run bits && cmp -s "$work/bits.out" "$work/bits.want"; }
-archive() { rm -f "$work/clb.a" && ar rc "$work/clb.a" "$work/clb.o" "$work/plain.o"; }
 
-cp "$work/unchanged.h" "$work/clb.h"
+# $work/all, none, one, before: clb.h of each kind, with the tests beside it.
+folder() {
+    mkdir -p "$work/$1/tests"
+    for f in tests/*.[ch]; do sed '/^#undef CLB_DECLARATIONS_ONLY/d; /^#define CLB_STATIC/d' "$f" >"$work/$1/$f"; done
+    ln -s "$PWD/examples" "$PWD/tools" "$work/$1"
+    ln -s "$PWD/tests/fuzz" "$work/$1/tests"
+}
+in_folder() { (cd "$work/$1" && shift && "$@"); }
+for f in all none one before; do folder $f; done
+expose all clb.h >"$work/all/clb.h"
+expose none clb.h >"$work/none/clb.h"
 # shellcheck disable=SC2086
-(cd "$work" && $CC -c -o plain.o tests/plain_alloc.c) || exit 2
-build && archive && cp "$work/clb.o" "$work/before.o" && cp "$work/clb.a" "$work/before.a" || { cat "$work/log"; exit 2; }
-echo 60 >"$work/bits.limit"
-: >"$work/bits.cases"
-run bits || { echo "bits.c fails before any change"; exit 2; }
-cp "$work/bits.out" "$work/bits.want"
+in_folder all $CC -O2 -fPIC -fno-inline -shared -o ../libclb.so tests/library.c tests/plain_alloc.c -lm || exit 2
 
-sites >"$work/all"
-if [ -n "$AT" ]; then awk -v at="$AT" '$2 == at' "$work/all"; COUNT=1000
-else awk -v only="$ONLY" 'only == "" || $1 == only' "$work/all" | draw; fi >"$work/drawn"
+# Build a test, note which of its cases are quick.
+prepare() {
+    # shellcheck disable=SC2086
+    in_folder none $CC -O1 -Wl,-rpath,"$work" -o "../$1" "tests/$1.c" "$work/libclb.so" -lm >"$work/log" 2>&1 ||
+        { echo "$1 does not build:"; cat "$work/log"; exit 2; }
+    : >"$work/$1.cases"
+    [ "$1" != bits ] || { "$work/bits" >"$work/bits.want" && echo 99 >"$work/$1.limit"; return; }
+    for case in $("$work/$1" -l 2>/dev/null); do
+        # shellcheck disable=SC3045
+        (ulimit -t "$SLOW"; exec "$work/$1" "=$case" >/dev/null 2>&1) 2>/dev/null && echo "=$case" >>"$work/$1.cases"
+    done
+    echo $((5 + 2 * $(wc -l <"$work/$1.cases"))) >"$work/$1.limit"
+}
+# Does this test pass with the change?
+passes() {
+    # shellcheck disable=SC2046,SC3045
+    (ulimit -t "$(cat "$work/$1.limit")"; ulimit -v 4000000
+     LD_PRELOAD=$work/changed.so exec "$work/$1" -x $(cat "$work/$1.cases") >"$work/$1.out" 2>/dev/null) 2>/dev/null
+}
+same_bits() { passes bits && cmp -s "$work/bits.out" "$work/bits.want"; }
+changed() { # changed LINE FOLDER FILE: the machine code of the function there
+    # shellcheck disable=SC2086
+    expose "$1" "$3" >"$work/$2/clb.h" && in_folder "$2" $CC -O1 -fPIC -S -o "../$2.s" tests/library.c 2>/dev/null
+}
+prepare bits
+
+sites >"$work/sites"
+if [ -n "$AT" ]; then awk -v at="$AT" '$2 == at' "$work/sites"; COUNT=1000
+else awk -v only="$ONLY" 'only == "" || $1 == only' "$work/sites" | draw; fi >"$work/drawn"
 tried=0 noticed=0
 exec 3<"$work/drawn"
 while [ "$tried" -lt "$COUNT" ] && read -r section line column length old new <&3; do
     awk -v at="$line" -v c="$column" -v n="$length" -v new="$new" \
-        'NR == at { $0 = substr($0, 1, c - 1) new substr($0, c + n) } { print }' "$work/unchanged.h" >"$work/clb.h"
-    build || continue
-    cmp -s "$work/clb.o" "$work/before.o" && continue
-    archive
+        'NR == at { $0 = substr($0, 1, c - 1) new substr($0, c + n) } { print }' clb.h >"$work/changed.h"
+    changed "$line" before clb.h || { echo "clb.h:$line cannot be built alone"; exit 2; }
+    changed "$line" one "$work/changed.h" || continue
+    cmp -s "$work/one.s" "$work/before.s" && continue
+    # shellcheck disable=SC2086
+    $CC -shared -o "$work/changed.so" "$work/one.s" || exit 2
     tried=$((tried + 1)) by=
     for t in $(tests_of "$section"); do
-        [ -f "$work/$t.limit" ] || choose "$t"
-        [ ! -s "$work/$t.cases" ] || run "$t" || { by=$t; break; }
+        [ -f "$work/$t.limit" ] || prepare "$t"
+        [ ! -s "$work/$t.cases" ] || passes "$t" || { by=$t; break; }
     done
     [ -n "$by" ] || same_bits || by=bits
     [ -z "$VERBOSE" ] || echo "# $section $line:$column $old -> $new: ${by:-nobody}"
     if [ -n "$by" ]; then noticed=$((noticed + 1)); continue; fi
-    echo "clb.h:$line:$column: $old -> $new: $(sed -n "${line}s/^ *//;${line}p" "$work/unchanged.h")"
+    echo "clb.h:$line:$column: $old -> $new: $(sed -n "${line}s/^ *//;${line}p" clb.h)"
 done
 [ "$tried" -gt 0 ] || { echo "no change drawn"; exit 2; }
-echo "$noticed of $tried changes noticed: $((100 * noticed / tried)) %  (SEED=$SEED COUNT=$COUNT, of $(wc -l <"$work/all") places)"
+echo "$noticed of $tried changes noticed: $((100 * noticed / tried)) %  (SEED=$SEED COUNT=$COUNT, of $(wc -l <"$work/sites") places)"
 [ $((100 * noticed)) -ge $((MINIMUM * tried)) ]

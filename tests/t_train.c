@@ -1,17 +1,18 @@
 /* The training loop: published runs, exact laws, observers, divergence, allocations, bad input.
  *   cc -std=c99 -O2 -o t_train tests/t_train.c -lm && ./t_train */
-#include <stdlib.h>
-static long allocations;
-#undef CLB_DECLARATIONS_ONLY     /* the allocator is part of the implementation: one of its own */
-#define CLB_MALLOC(n)     (++allocations, malloc(n))
-#define CLB_REALLOC(p, n) (++allocations, realloc(p, n))
-#define CLB_FREE(p)       free(p)
+#undef CLB_DECLARATIONS_ONLY     /* looks at clbi_ names: an implementation of its own */
 #define CLB_STATIC               /* only what is used is compiled */
+#include "library.h"
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "../examples/kit/paper.h"
 #include "test.h"
 #include "fixture.h"
+
+static long allocations;
+void *test_malloc(size_t size) { return ++allocations, malloc(size); }
+void *test_realloc(void *old, size_t size) { return ++allocations, realloc(old, size); }
+void  test_free(void *p) { free(p); }
 
 /* One standard run; the caller frees the trace. */
 static clb_status run(uint64_t seed, double eta, size_t T, const clb_train_opts *opts,
