@@ -158,6 +158,9 @@
  *   CLB_NO_SIMD             no vector instructions    CLB_NO_AVX512   none beyond AVX2
  *   CLB_NO_FMA              a*b + c rounds twice, as without fused multiply-add: other bits than
  *                           those of section 7, and the same everywhere
+ *   CLB_OWN_FMA             a*b + c rounds once by our own exact function instead of the C
+ *                           library's: the same bits, slower. Chosen by itself where the library's
+ *                           is wrong or very slow; clb_build_info() then says "fma in software".
  *   CLB_NO_STDIO            no FILE * and no file functions
  *   CLB_ALLOW_FAST_MATH     compile in spite of -ffast-math; section 7 no longer holds
  *   CLB_FREESTANDING        for machines without a C library, and for WebAssembly. Includes only
@@ -166,8 +169,7 @@
  *                           weight files (S26) or assert. You must define CLB_MALLOC, CLB_REALLOC
  *                           and CLB_FREE. These functions have to come from the linker or from
  *                           macros: memcpy, memmove, memset, memcmp, strlen, strchr, qsort, sqrt,
- *                           fabs, floor, ceil, round, fmin, fmax, frexp, ldexp, fmaf and, without
- *                           CLB_NO_FMA, fma.
+ *                           fabs, floor, ceil, round, fmin, fmax, frexp and ldexp.
  *   When the program runs: the environment variable CLB_ISA=scalar|avx2|avx512|neon|wasm, or
  *   clb_isa_set(), chooses the instruction set.
  *
@@ -3038,18 +3040,33 @@ static CLBI_UNUSED clb_status clbi_calloc(void *out, size_t count, size_t size)
 #define CLBI_COMPILER "unknown compiler"
 #endif
 
+/* a b + c with one rounding, double and float: by the processor, or by the C library where that is
+ * known to use the processor, or else by our own functions (S32), which are exact everywhere. Some
+ * libraries round twice (mingw-w64), some take a hundred nanoseconds (glibc on 32-bit ARM). */
+#if !defined(CLB_FREESTANDING) && !defined(CLB_OWN_FMA) && \
+    (defined(__FP_FAST_FMA) || defined(__FMA__) || defined(__ARM_FEATURE_FMA) || \
+     defined(__aarch64__) || defined(__APPLE__) || (defined(__x86_64__) && defined(__GLIBC__)))
+#define CLBI_FUSED "fma"
+#define clbi_fused(a, b, c)  fma(a, b, c)
+#define clbi_fusedf(a, b, c) fmaf(a, b, c)
+#else
+#define CLBI_FUSED "fma in software"
+static double clbi_fused(double a, double b, double c);
+static float clbi_fusedf(float a, float b, float c);
+#endif
+
 /* The multiply-add of the contract, double and clb_real. */
 #ifdef CLB_NO_FMA
 #define CLBI_CONTRACT "mul+add"
 #define clbi_fma(a, b, c)  ((a) * (b) + (c))
 #define clbi_fmar(a, b, c) ((a) * (b) + (c))
 #else
-#define CLBI_CONTRACT "fma"
-#define clbi_fma(a, b, c) fma(a, b, c)
+#define CLBI_CONTRACT CLBI_FUSED
+#define clbi_fma(a, b, c) clbi_fused(a, b, c)
 #ifdef CLB_SINGLE
-#define clbi_fmar(a, b, c) fmaf(a, b, c)
+#define clbi_fmar(a, b, c) clbi_fusedf(a, b, c)
 #else
-#define clbi_fmar(a, b, c) fma(a, b, c)
+#define clbi_fmar(a, b, c) clbi_fused(a, b, c)
 #endif
 #endif
 
@@ -3243,6 +3260,86 @@ static double clbi_scale2(double x, double k)
     return x * clbi_exp2i(half) * clbi_exp2i(k - half);
 }
 
+/* a + b = s + *low exactly (Knuth). */
+static CLBI_UNUSED double clbi_two_sum(double a, double b, double *low)
+{
+    double s = a + b, t = s - a;
+    *low = (a - (s - t)) + (b - t);
+    return s;
+}
+
+/* a b = p + *low exactly, by halves of 26 bits (Dekker). */
+static CLBI_UNUSED double clbi_split_prod(double a, double b, double *low)
+{
+    double p = a * b, ca = 134217729.0 * a, cb = 134217729.0 * b;
+    double ah = ca - (ca - a), bh = cb - (cb - b), al = a - ah, bl = b - bh;
+    *low = ((ah * bh - p) + ah * bl + al * bh) + al * bl;
+    return p;
+}
+
+#ifndef clbi_fused
+/* s + low where |low| is at most half the last bit of s. Unless low is 0, the last bit is made 1,
+ * as a mark that something follows: a later rounding to fewer bits is then right. */
+static CLBI_UNUSED double clbi_round_to_odd(double s, double low)
+{
+    uint64_t u = clbi_bits(s);
+    if (low != 0 && low - low == 0 && !(u & 1)) u += (low > 0) == (s > 0) ? 1 : (uint64_t)-1;
+    return clbi_from_bits(u);
+}
+
+/* a b + c: the product of floats is exact in double. */
+static CLBI_UNUSED float clbi_fusedf(float a, float b, float c)
+{
+    double low, s = clbi_two_sum((double)a * (double)b, (double)c, &low);
+    return (float)clbi_round_to_odd(s, low);
+}
+
+/* a b + c = v + *rest before the last rounding; no exponent may be extreme. (Boldo and Melquiond,
+ * Emulation of FMA and correctly rounded sums, 2008.) */
+static CLBI_UNUSED double clbi_fused_parts(double a, double b, double c, double *rest)
+{
+    double low, p = clbi_split_prod(a, b, &low), s = clbi_two_sum(c, low, &low);
+    double v = clbi_two_sum(p, s, &s);
+    s = clbi_two_sum(low, s, &low);
+    *rest = clbi_round_to_odd(s, low);
+    return v;
+}
+
+/* The same for all numbers: scaled, and rounded at the last bit of subnormals where that is higher. */
+static CLBI_UNUSED double clbi_fused_scaled(double a, double b, double c)
+{
+    double v, rest, big, y, low, sum = c;
+    int e, ea, eb, ec;
+    if (!(a - a == 0 && b - b == 0)) return a * b + c;
+    if (!(c - c == 0)) return c;
+    if (a == 0 || b == 0) return a * b + c;
+    if (c == 0) return a * b;
+    a = frexp(a, &ea), b = frexp(b, &eb), c = frexp(c, &ec);
+    e = ea + eb, ec -= e;
+    if (ec > 120) return sum;                         /* the product cannot change c */
+    c = clbi_scale2(c, ec < -300 ? -300 : ec);        /* below all bits of the product */
+    v = clbi_fused_parts(a, b, c, &rest);
+    sum = v + rest;
+    (void)frexp(sum, &ec);
+    if (ec + e > -1022) return clbi_scale2(sum, e);
+    big = (sum < 0 ? -1.0 : 1.0) * clbi_exp2i(-1022 - e);    /* its last bit is where to round */
+    v = clbi_two_sum(big, v, &y);
+    y = clbi_two_sum(y, rest, &low);
+    y = (v + clbi_round_to_odd(y, low)) - big;
+    return y == 0 ? 0 * sum : clbi_scale2(y, e);
+}
+
+static CLBI_UNUSED double clbi_fused(double a, double b, double c)
+{
+    uint64_t ea = clbi_bits(a) >> 52 & 0x7ff, eb = clbi_bits(b) >> 52 & 0x7ff;
+    double v, rest;
+    if (ea - 623 > 800 || eb - 623 > 800 || (clbi_bits(c) >> 52 & 0x7ff) - 123 > 1800)
+        return clbi_fused_scaled(a, b, c);
+    v = clbi_fused_parts(a, b, c, &rest);
+    return v + rest;
+}
+#endif
+
 /* q(r) = (e^r - 1 - r) / r^2 = sum_j r^j / (j+2)!, j = 0..11; |r| <= ln(2)/2 leaves 4e-18 of
  * e^r. */
 enum { CLBI_EXP_Q_TERMS = 12 };
@@ -3354,26 +3451,16 @@ CLBDEF double clb_log1p(double x)
     return clbi_log_sum(k, f, c / u);
 }
 
-/* *low = the rounding error of a + b, exactly; any order of magnitudes. */
-static double clbi_two_sum(double a, double b, double *low)
-{
-    double s = a + b, v = s - a;
-    *low = (a - (s - v)) + (b - v);
-    return s;
-}
-
-/* *low = the rounding error of a b, exactly (by halves of 26 bits where there is no fma). */
+/* a b = p + *low exactly. */
 static double clbi_two_prod(double a, double b, double *low)
 {
-    double p = a * b;
 #ifdef CLB_NO_FMA
-    double ca = 134217729.0 * a, cb = 134217729.0 * b;
-    double ah = ca - (ca - a), bh = cb - (cb - b), al = a - ah, bl = b - bh;
-    *low = ((ah * bh - p) + ah * bl + al * bh) + al * bl;
+    return clbi_split_prod(a, b, low);
 #else
-    *low = fma(a, b, -p);
-#endif
+    double p = a * b;
+    *low = clbi_fused(a, b, -p);
     return p;
+#endif
 }
 
 /* x - k pi/2 = r + *low with |r| <= pi/4 (1 + 2^-20); returns r, k mod 4 in *quadrant. pi/2 is cut
@@ -3679,7 +3766,7 @@ CLBDEF void clb_rng_uniform(clb_rng *rng, size_t n, double a, double b, clb_real
 {
     float fa = (float)a, fb = (float)b, span = fb - fa;
     size_t i;
-    for (i = 0; i < n; ++i) x[i] = (clb_real)fmaf(clbi_rng_float(rng), span, fa);
+    for (i = 0; i < n; ++i) x[i] = (clb_real)clbi_fusedf(clbi_rng_float(rng), span, fa);
 }
 
 /* The published runs evaluated ln, cos and sin in float, by range reduction and minimax polynomials
@@ -3706,13 +3793,13 @@ static float clbi_logf_published(float x)
     m = m - 1.0f;
     e = (float)exponent;
     z = m * m;
-    for (i = 1; i < 9; ++i) y = fmaf(y, m, c[i]);
+    for (i = 1; i < 9; ++i) y = clbi_fusedf(y, m, c[i]);
     y = y * m;
     t = e * ln2_low;
-    y = fmaf(y, z, t);
-    y = fmaf(-0.5f, z, y);
+    y = clbi_fusedf(y, z, t);
+    y = clbi_fusedf(-0.5f, z, y);
     m = m + y;
-    return fmaf(e, 0.693359375f, m);                 /* ln 2 = 0.693359375 + ln2_low */
+    return clbi_fusedf(e, 0.693359375f, m);          /* ln 2 = 0.693359375 + ln2_low */
 }
 
 /* sin x and cos x, 0 <= x < 8192:  x = j pi/4 + r with j even, |r| <= pi/4; pi/4 in three
@@ -3723,20 +3810,20 @@ static void clbi_sincosf_published(float x, float *s, float *c)
     float y = x * four_over_pi, r, z, half, ps, pc;
     int j = ((int)y + 1) & ~1;
     y = (float)j;
-    r = fmaf(y, -0.78515625f, x);
-    r = fmaf(y, -2.4187564849853515625e-4f, r);
-    r = fmaf(y, -3.77489497744594108e-8f, r);
+    r = clbi_fusedf(y, -0.78515625f, x);
+    r = clbi_fusedf(y, -2.4187564849853515625e-4f, r);
+    r = clbi_fusedf(y, -3.77489497744594108e-8f, r);
     z = r * r;
     half = z * 0.5f;
-    pc = fmaf(2.443315711809948e-5f, z, -1.388731625493765e-3f);
-    pc = fmaf(pc, z, 4.166664568298827e-2f);
+    pc = clbi_fusedf(2.443315711809948e-5f, z, -1.388731625493765e-3f);
+    pc = clbi_fusedf(pc, z, 4.166664568298827e-2f);
     pc = pc * z;
-    pc = fmaf(pc, z, -half);                         /* r^4 P(r^2) - r^2/2 */
+    pc = clbi_fusedf(pc, z, -half);                  /* r^4 P(r^2) - r^2/2 */
     pc = pc + 1.0f;
-    ps = fmaf(-1.9515295891e-4f, z, 8.3321608736e-3f);
-    ps = fmaf(ps, z, -1.6666654611e-1f);
+    ps = clbi_fusedf(-1.9515295891e-4f, z, 8.3321608736e-3f);
+    ps = clbi_fusedf(ps, z, -1.6666654611e-1f);
     ps = ps * z;
-    ps = fmaf(ps, r, r);
+    ps = clbi_fusedf(ps, r, r);
     *s = (j & 2) ? pc : ps;
     *c = (j & 2) ? ps : pc;
     if (j & 4) *s = -*s;
@@ -3867,7 +3954,7 @@ static float clbi_row_norm(const clb_real *x, size_t d)
     for (i = 0; i < full; i += 8) {
         for (l = 0; l < 8; ++l) {
             float v = (float)x[i + l];
-            lane[l] = fmaf(v, v, lane[l]);
+            lane[l] = clbi_fusedf(v, v, lane[l]);
         }
     }
     sum = lane[0];
@@ -6307,7 +6394,7 @@ static int clbi_rounds_once(void)
 #else
     volatile double x = 1 + 0x1p-30, y = 1 - 0x1p-30, z = -1;
     volatile float u = 1 + 0x1p-12f, v = 1 - 0x1p-12f, w = -1;
-    return fma(x, y, z) == -0x1p-60 && fmaf(u, v, w) == -0x1p-24f;
+    return clbi_fused(x, y, z) == -0x1p-60 && clbi_fusedf(u, v, w) == -0x1p-24f;
 #endif
 }
 

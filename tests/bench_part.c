@@ -1,4 +1,5 @@
 /* bench_part.c - clb behind the table of bench.h, in one precision. See bench.c. */
+#undef CLB_DECLARATIONS_ONLY           /* an implementation of its own */
 #define CLB_STATIC
 #define CLB_IMPLEMENTATION
 #include "../clb.h"

@@ -54,8 +54,22 @@ job() {
     o=$work/$count
     name=$1
     shift
-    printf '# %s\no=%s\n%s\n' "$name" "$o" "$*" > "$work/jobs/$rank$(printf %04d $count).sh"
+    printf '# %s\no=%s\n. %s/library.sh\n%s\n' "$name" "$o" "$work" "$*" > "$work/jobs/$rank$(printf %04d $count).sh"
 }
+# For jobs: "library NAME COMPILER FLAG..." makes $work/NAME.a, the implementation and what tests/library.h describes, if no
+# job has; the first that needs it makes it, others wait. Programs that link it are compiled with $declare.
+declare=-DCLB_DECLARATIONS_ONLY
+cat > "$work/library.sh" <<END
+library() {
+    made=$work/\$1
+    shift
+    if mkdir "\$made.begun" 2>/dev/null; then
+        { "\$@" -c -o "\$made.o" tests/library.c && "\$@" -c -o "\$made.alloc.o" tests/plain_alloc.c &&
+            ar rc "\$made.part" "\$made.o" "\$made.alloc.o" && mv "\$made.part" "\$made.a"; } || : > "\$made.failed"
+    fi
+    until [ -e "\$made.a" ]; do [ ! -e "\$made.failed" ] || return 1; sleep 1; done
+}
+END
 
 # A program that is right if the self-test says so, or if it says that something is wrong and the build line, too.
 contract="cat > \$o.c <<'END'
@@ -170,7 +184,7 @@ group_freestanding() {
     allocator="'-DCLB_MALLOC(n)=own_malloc(n)' '-DCLB_REALLOC(p,n)=own_realloc(p,n)' '-DCLB_FREE(p)=own_free(p)'"
     libc="-include stdlib.h '-DCLB_MALLOC(n)=malloc(n)' '-DCLB_REALLOC(p,n)=realloc(p,n)' '-DCLB_FREE(p)=free(p)'"
     names="strlen(a) memcpy(a,b,c) memmove(a,b,c) memset(a,b,c) memcmp(a,b,c) strchr(a,b) qsort(a,b,c,d) sqrt(a) fabs(a) floor(a) ceil(a)
-round(a) fmin(a,b) fmax(a,b) frexp(a,b) ldexp(a,b) fma(a,b,c) fmaf(a,b,c)"
+round(a) fmin(a,b) fmax(a,b) frexp(a,b) ldexp(a,b)"
     mkdir -p "$work/empty"
     : > "$work/empty/limits.h"                    # the one that gcc's <limits.h> goes on to
     cat > "$work/free.c" <<'END'
@@ -184,8 +198,7 @@ int own_memcmp(const void *a, const void *b, size_t c);
 size_t own_strlen(const char *a);
 double own_sqrt(double a), own_fabs(double a), own_floor(double a), own_ceil(double a), own_round(double a);
 double own_fmin(double a, double b), own_fmax(double a, double b);
-double own_frexp(double a, int *b), own_ldexp(double a, int b), own_fma(double a, double b, double c);
-float own_fmaf(float a, float b, float c);
+double own_frexp(double a, int *b), own_ldexp(double a, int b);
 #define CLB_IMPLEMENTATION
 #include "clb.h"
 END
@@ -210,15 +223,20 @@ grep -q CLB_MALLOC \$o.err"
     esac
 }
 
-# Every program and test under the strict warnings, in both precisions; every example with its one line from elsewhere.
+# The header, every program and every test under the strict warnings, in both precisions.
 group_warnings() {
     extra="-Wswitch-enum -Wbad-function-cast -Wc++-compat"
     job "more warnings: gcc" "echo '#include \"clb.h\"' | gcc -std=c99 $strict $extra -Wduplicated-branches \
 -DCLB_IMPLEMENTATION -I. -x c -fsyntax-only -"
     for c in $compilers; do
-        for f in examples/*.c examples/beyond/*.c tools/*.c tests/*.c; do
-            [ -f "$f" ] || continue
-            job "warnings: $c $f" "$c -std=c99 $strict -fsyntax-only $f && $c -std=c99 $strict -DCLB_SINGLE -fsyntax-only $f"
+        for d in "" -DCLB_SINGLE; do
+            for s in "" -DCLB_STATIC; do
+                job "warnings: $c $d $s clb.h" "echo '#include \"clb.h\"' | $c -std=c99 $strict $d $s -DCLB_IMPLEMENTATION -I. \
+-x c -fsyntax-only -"
+            done
+            for folder in examples examples/beyond tools tools/page tests tests/fuzz; do
+                job "warnings: $c $d $folder" "for f in $folder/*.c; do $c -std=c99 $strict $d $declare -fsyntax-only \$f || exit 1; done"
+            done
         done
     done
 }
@@ -252,11 +270,11 @@ for isa in scalar avx2 avx512 neon; do CLB_ISA=\$isa \$o | diff $work/bits.$d - 
 # The option macros. Most change no bit; single precision and unfused arithmetic have bits of their own.
 group_macros() {
     for c in $compilers; do
-        for d in -DCLB_NO_SIMD -DCLB_NO_AVX512 -DCLB_STATIC -DCLB_NO_STDIO -DCLB_ALLOW_FAST_MATH "'-DCLB_ASSERT(x)=((void)0)'" \
+        for d in -DCLB_NO_SIMD "-DCLB_NO_SIMD -DCLB_OWN_FMA" -DCLB_NO_AVX512 -DCLB_STATIC -DCLB_NO_STDIO -DCLB_ALLOW_FAST_MATH "'-DCLB_ASSERT(x)=((void)0)'" \
             "'-DCLB_MALLOC(n)=malloc(n)' '-DCLB_REALLOC(p,n)=realloc(p,n)' '-DCLB_FREE(p)=free(p)'"; do
             job "bits: $c $d" "$c -std=c99 $strict -O1 $d -o \$o tests/bits.c -lm && \$o | diff $work/bits.double -"
         done
-        for d in "" -DCLB_NO_SIMD -DCLB_NO_AVX512 -DCLB_STATIC "-O3 -march=native"; do
+        for d in "" -DCLB_NO_SIMD "-DCLB_NO_SIMD -DCLB_OWN_FMA" -DCLB_NO_AVX512 -DCLB_STATIC "-O3 -march=native"; do
             job "bits: $c -DCLB_SINGLE $d" "$c -std=c99 $strict -O1 -DCLB_SINGLE $d -o \$o tests/bits.c -lm && \
 \$o | diff $work/bits.single -"
             job "bits: $c -DCLB_NO_FMA $d" "$c -std=c99 $strict -O1 -DCLB_NO_FMA $d -o \$o tests/bits.c -lm && \
@@ -271,7 +289,10 @@ group_macros() {
 
 # Every test once more in single precision.
 group_single() {
-    for t in tests/t_*.c; do job "single: $t" "cc -std=c99 -O2 -DCLB_SINGLE -o \$o $t -lm && \$o"; done
+    for t in tests/t_*.c; do
+        job "single: $t" "library single cc -std=c99 -O2 -DCLB_SINGLE && \
+cc -std=c99 -O1 -DCLB_SINGLE $declare -o \$o $t \$made.a -lm && \$o"
+    done
 }
 # clang's checks see more and its code is faster; gcc's where clang has none. Leaks are looked for where that is allowed.
 group_sanitize() {
@@ -283,24 +304,26 @@ group_sanitize() {
         done
     done
     [ -n "$san" ] || { skip "sanitizers (not installed)"; return; }
-    for t in tests/t_*.c tests/bits.c; do
-        case $t in                     # optimised builds take long: where it pays, and with one set of wide kernels less
-        *t_theory.c) rank=9 opt="-O1 -DCLB_NO_AVX512" ;;
-        *t_flow.c|*t_laws.c|*t_eigen.c|*t_derivs.c|*t_train.c) rank=7 opt="-O1 -DCLB_NO_AVX512" ;;
-        *t_kernels.c) rank=7 opt=-O0 ;;
-        *) rank=3 opt=-O0 ;;
+    for t in tests/t_*.c; do
+        case $t in                     # optimised where that pays, and with one set of wide kernels less
+        *t_theory.c) rank=9 lib="san1 $san -O1 -DCLB_NO_AVX512" ;;
+        *t_flow.c|*t_laws.c|*t_eigen.c|*t_derivs.c|*t_train.c) rank=7 lib="san1 $san -O1 -DCLB_NO_AVX512" ;;
+        *t_kernels.c) rank=7 lib="san0 $san -O0" ;;
+        *) rank=3 lib="san0 $san -O0" ;;
         esac
-        job "asan, ubsan: $t" "$san $opt -o \$o $t -lm && $san_run \$o"
+        job "asan, ubsan: $t" "library $lib && ${lib#* } $declare -o \$o $t \$made.a -lm && $san_run \$o"
     done
     rank=3                             # what is read past the end of a matrix shows here, long before all of t_kernels.c is through
     job "asan, ubsan: tests/t_kernels.c, larger shapes" "$san -O0 -o \$o tests/t_kernels.c -lm && $san_run \$o t_matmul_larger_shapes"
+    job "asan, ubsan: tests/bits.c" "$san -O0 -o \$o tests/bits.c -lm && $san_run \$o | diff $work/bits.double -"
     job "asan, ubsan: tests/bits.c -DCLB_SINGLE" "$san -DCLB_SINGLE -o \$o tests/bits.c -lm || exit 1
 $san_run \$o | diff $work/bits.single -"
 }
 group_valgrind() {
     have valgrind && works "cc" "valgrind -q" || { skip "valgrind (not installed)"; return; }
     for t in tests/t_data.c tests/t_alloc.c tests/bits.c; do
-        job "valgrind: $t" "cc -std=c99 -O1 -g -o \$o $t -lm && valgrind -q --leak-check=full --error-exitcode=9 \$o"
+        job "valgrind: $t" "library plain cc -std=c99 -O1 -g && cc -std=c99 -O1 -g $declare -o \$o $t \$made.a -lm && \
+valgrind -q --leak-check=full --error-exitcode=9 \$o"
     done
 }
 
@@ -315,7 +338,7 @@ group_emulate() {
             job "bits: x86 of 32 bits $d" "$m32 -std=c99 $strict $d -O2 -o \$o tests/bits.c -lm && \$o | diff $work/bits.$want -"
         done
         for t in t_data t_net t_train t_weights t_alloc t_direct; do
-            job "tests/$t.c: x86 of 32 bits" "$m32 -std=c99 -O2 -o \$o tests/$t.c -lm && \$o"
+            job "tests/$t.c: x86 of 32 bits" "library m32 $m32 -std=c99 -O2 && $m32 -std=c99 -O1 $declare -o \$o tests/$t.c \$made.a -lm && \$o"
         done
     else
         skip "x86 of 32 bits (gcc-multilib not installed)"

@@ -333,7 +333,7 @@ static void t_bad_input(void)
     CHECK(strstr(error.text, "not ascending") != NULL);
     ALLOC_SWEEP(audit_again, &r);
     o.step = NULL;
-    r.theta[7][100] = NAN;
+    r.theta[7][100] = (double)NAN;
     EQUAL(clb_audit_run(&a, &r.net, theta, r.count, &o), CLB_ENOTFINITE);
     CHECK(strstr(error.text, "snapshot 7") != NULL);
     CHECK(a.arena == NULL && a.text[0] == 0);

@@ -8,7 +8,7 @@
 
 /* One rounding of clb_real. */
 #ifdef CLB_SINGLE
-#define EPSILON FLT_EPSILON
+#define EPSILON (double)FLT_EPSILON
 #else
 #define EPSILON DBL_EPSILON
 #endif

@@ -397,7 +397,7 @@ static void t_torch_mutated(void) { mutate(clb_torch_read, "net.pt"); }
 static void t_npz_write(void)
 {
     static char names[4][8] = { "W.1", "b", "layer/n", "" };
-    double x[6] = { 0.1, -3.0, 1e300, -0.0, 5e-324, INFINITY }, y[2] = { 0.1f, -2.5 },
+    double x[6] = { 0.1, -3.0, 1e300, -0.0, 5e-324, (double)INFINITY }, y[2] = { (double)0.1f, -2.5 },
            z[3] = { 7.0, -9007199254740992.0, 0.0 }, one = 4.0;
     clb_tensor item[] = { { names[0], { 2, { 2, 3 }, 6, x }, 53 }, { names[1], { 1, { 2 }, 2, y }, 24 },
                           { names[2], { 1, { 3 }, 3, z }, 0 }, { names[3], { 0, { 0 }, 1, &one }, 53 } };

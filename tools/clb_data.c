@@ -8,7 +8,7 @@
 
 static const char *option_out, *option_table, *option_part, *option_x, *option_y, *option_only,
     *option_claim, *option_quantity;
-static double option_tolerance, option_bound = NAN;
+static double option_tolerance, option_bound = (double)NAN;
 static int option_logx, option_logy;
 
 static int set_number(void *to, const char *value)

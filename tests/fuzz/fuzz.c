@@ -6,6 +6,7 @@
  * branches that an input takes, instead:
  *   clang '-DLIBFUZZER="json"' -g -O1 -fsanitize=fuzzer,address,undefined -o fuzz tests/fuzz/fuzz.c -lm &&
  *       ./fuzz -max_total_time=60 tests/fuzz/corpus/json */
+#undef CLB_DECLARATIONS_ONLY           /* an implementation of its own */
 #define CLB_IMPLEMENTATION
 #include "../failing_alloc.h"
 #include "../../clb.h"

@@ -52,15 +52,4 @@ double frexp(double x, int *exponent)
     return page_double((u & 0x800fffffffffffffu) | (uint64_t)1022 << 52);
 }
 
-/* a b + c with one rounding: the product of floats is exact in double; the sum is rounded to odd
- * there, after which rounding to float is rounding once. */
-float fmaf(float a, float b, float c)
-{
-    double p = (double)a * (double)b, s = p + (double)c, t = s - p;
-    double error = (p - (s - t)) + ((double)c - t);
-    uint64_t u = page_bits(s);
-    if (error != 0.0 && error - error == 0.0 && !(u & 1)) u += (error > 0.0) == (s > 0.0) ? 1 : (uint64_t)-1;
-    return (float)page_double(u);
-}
-
 #endif

@@ -17,7 +17,7 @@ static char *read_whole(const char *name, size_t *size)
 {
     FILE *file = fopen(name, "rb");
     char *text;
-    long length;
+    long length = 0;
     if (!file) fail("cannot open", name);
     if (fseek(file, 0, SEEK_END) || (length = ftell(file)) < 0 || fseek(file, 0, SEEK_SET)) fail("cannot read", name);
     text = (char *)malloc((size_t)length + 1);

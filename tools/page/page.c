@@ -6,6 +6,7 @@
  *
  * The page writes its wishes into page_inputs(), calls a job and gets rows of numbers through
  * page_emit(), which it supplies. A job runs to its end; to end it early, the page ends its worker. */
+#undef CLB_DECLARATIONS_ONLY           /* an implementation of its own */
 #define CLB_IMPLEMENTATION
 #ifdef __wasm__
 #define CLB_FREESTANDING
