@@ -379,8 +379,11 @@ group_legs() {
 # Mutated inputs, a minute for each target.
 group_fuzz() { job "fuzz" "SECONDS_EACH=60 sh tests/fuzz/run.sh"; }
 
-# What faults leave behind, killed 200 times.
-group_faults() { job "faults" "KILLS=200 sh tests/t_faults.sh"; }
+# What faults leave behind, killed 200 times; shards through a batch engine.
+group_faults() {
+    job "faults" "KILLS=200 sh tests/t_faults.sh"
+    job "shards through Slurm" "sh tests/slurm.sh"
+}
 
 # An experiment's result file: the same bytes (but for its environment) from every build, schedule and split.
 group_results() {

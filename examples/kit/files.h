@@ -19,6 +19,22 @@ KIT_FN double kit_clock(void)
 #endif
 }
 
+/* The most memory that this process has held so far, in megabytes; 0 where that cannot be asked. */
+KIT_FN double kit_peak_memory(void)
+{
+#if KIT_UNIX
+    struct rusage used;
+    if (getrusage(RUSAGE_SELF, &used)) return 0;
+#ifdef __APPLE__
+    return 1e-6 * (double)used.ru_maxrss;
+#else
+    return 1.024e-3 * (double)used.ru_maxrss;
+#endif
+#else
+    return 0;
+#endif
+}
+
 /* Make the folder and those above it; errors show when a file is written. */
 KIT_FN void kit_make_folder(const char *path)
 {

@@ -248,17 +248,18 @@ KIT_FN void kit_print_list(const kit *x)
     }
 }
 
-/* --estimate: the middle run of each part is timed and stands for the others. */
+/* --estimate: the middle run of each part is timed and stands for the others of the shard. The
+ * memory is what the process held while it made them one at a time. */
 KIT_FN int kit_print_estimate(kit *x)
 {
-    double total = 0;
+    double total = 0, memory;
     for (size_t p = 0; p < x->part_n; ++p) {
         size_t count = 0, seen = 0;
-        for (size_t i = 0; i < x->run_n; ++i) count += x->runs[i].part == x->parts[p];
+        for (size_t i = 0; i < x->run_n; ++i) count += kit_mine(x, i) && x->runs[i].part == x->parts[p];
         for (size_t i = 0; i < x->run_n; ++i) {
             double start, one;
             clb_status status;
-            if (x->runs[i].part != x->parts[p] || seen++ != count / 2) continue;
+            if (!kit_mine(x, i) || x->runs[i].part != x->parts[p] || seen++ != count / 2) continue;
             start = kit_clock(), status = x->parts[p]->run(x, x->runs[i].values);
             one = kit_clock() - start;
             if (status) return kit_status_of(status);
@@ -266,8 +267,11 @@ KIT_FN int kit_print_estimate(kit *x)
             printf("%-16s %6zu runs of about %.3g s\n", x->parts[p]->name, count, one);
         }
     }
-    printf("about %.3g s on one processor, %.3g s on %d\n", total, total / kit_threads(x),
-           kit_threads(x));
+    printf("about %.3g s on one processor, %.3g s on %d", total, total / kit_threads(x), kit_threads(x));
+    if (x->set.shards > 1) printf(" (shard %ld of %ld)", x->set.shard, x->set.shards);
+    memory = kit_peak_memory();
+    if (memory > 0) printf("; %.3g MB with one run at a time", memory);
+    printf("\n");
     return KIT_OK;
 }
 
