@@ -824,11 +824,11 @@ typedef struct clb_pass {
     clb_real       *p;          /* [n][K] softmax(f); valid when ce > 0                           */
     double          loss;       /* at the last point                                              */
     void           *arena;      /* the one allocation behind all of these                         */
-    size_t          arena_bytes;
     clb_real       *batch_X;    /* buffers of clb_pass_batch; NULL until batches are asked for    */
     int            *batch_y;
     clb_real       *batch_targets;
     clb_real      **slope;      /* NULL, or s'(z_l) held by clb_pass_freeze: [n][m_l], l < L      */
+    void           *slope_arena;    /* the allocation behind slope */
     size_t          across;     /* 0; in blocks of rows z[L], u[L] and p may be [K][across]       */
     int             evaluated;  /* 1 once z is that of the rows in use                            */
 } clb_pass;
@@ -941,7 +941,6 @@ typedef struct clb_curv {
     clb_real **ra;              /* ra[l], l = 1..L-1: [n][m_l] work                               */
     int        held;            /* the slopes are those of clb_pass_freeze, and s2 = 0            */
     void      *arena;
-    size_t     arena_bytes;
 } clb_curv;
 
 /* Allocates all memory of the products. Keeps a pointer to pass: free that later.
@@ -2794,6 +2793,7 @@ float  (fmaf)(float x, float y, float z);
 #define CLB_MALLOC(n)     malloc(n)
 #define CLB_REALLOC(p, n) realloc(p, n)
 #define CLB_FREE(p)       free(p)
+#define CLBI_LIBC_BLOCKS           /* memory goes back to libc, which the address sanitizer sees */
 #endif
 #ifndef CLB_ASSERT
 #include <assert.h>
@@ -3026,6 +3026,109 @@ static CLBI_UNUSED clb_status clbi_calloc(void *out, size_t count, size_t size)
     memset(p, 0, count * size);
     memcpy(out, &p, sizeof p);
     return CLB_OK;
+}
+
+/* One allocation for several arrays. A function that lays them out asks for one after the other. It
+ * runs twice: first with base NULL, which only counts bytes, then with the allocation as base, which
+ * gives each array its place. So every layout is written once. An array begins on a cache line, and
+ * a line lies between two: neighbours a multiple of 4096 bytes apart would slow each other down.
+ * The address sanitizer reports an access to what lies between. */
+typedef struct clbi_room {
+    char  *base;       /* NULL while counting             */
+    size_t used;       /* (size_t)-1: more than there can be */
+} clbi_room;
+
+#if defined(__SANITIZE_ADDRESS__)
+#define CLBI_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CLBI_ASAN 1
+#endif
+#endif
+#if defined(CLBI_ASAN) && defined(CLBI_LIBC_BLOCKS)
+void __asan_poison_memory_region(void const volatile *address, size_t size);
+void __asan_unpoison_memory_region(void const volatile *address, size_t size);
+#define CLBI_FORBID(p, size) __asan_poison_memory_region(p, size)
+#define CLBI_ALLOW(p, size)  __asan_unpoison_memory_region(p, size)
+#else
+#define CLBI_FORBID(p, size) (void)0
+#define CLBI_ALLOW(p, size)  (void)0
+#endif
+
+/* The next array, [rows][columns] of items of size bytes; NULL while counting. */
+static void *clbi_part(clbi_room *room, size_t rows, size_t columns, size_t size)
+{
+    enum { LINE = 64 };
+    size_t bytes, begin = room->used, end;
+    if (!clbi_mul_size(rows, columns, &bytes) || !clbi_mul_size(bytes, size, &bytes) ||
+        !clbi_add_size(begin, bytes, &end) || end > (size_t)-1 - 2 * LINE) {
+        room->used = (size_t)-1;
+        return NULL;
+    }
+    room->used = (end + 2 * LINE - 1) / LINE * LINE;
+    if (!room->base) return NULL;
+    CLBI_ALLOW(room->base + begin, bytes);
+    CLBI_FORBID(room->base + end, room->used - end);
+    return room->base + begin;
+}
+
+static clb_real *clbi_reals(clbi_room *room, size_t rows, size_t columns)
+{
+    return (clb_real *)clbi_part(room, rows, columns, sizeof(clb_real));
+}
+
+static double *clbi_doubles(clbi_room *room, size_t rows, size_t columns)
+{
+    return (double *)clbi_part(room, rows, columns, sizeof(double));
+}
+
+/* The same, each of the value. */
+static double *clbi_filled(clbi_room *room, size_t rows, size_t columns, double value)
+{
+    double *x = clbi_doubles(room, rows, columns);
+    size_t i;
+    for (i = 0; room->base && i < rows * columns; ++i) x[i] = value;
+    return x;
+}
+
+/* A table of one pointer to reals a layer, and its entry for layer l. */
+static clb_real **clbi_table(clbi_room *room, size_t count)
+{
+    return (clb_real **)clbi_part(room, count, 1, sizeof(clb_real *));
+}
+
+static void clbi_entry(clbi_room *room, clb_real **table, size_t l, size_t rows, size_t columns)
+{
+    clb_real *matrix = clbi_reals(room, rows, columns);
+    if (room->base) table[l] = matrix;
+}
+
+/* Bytes to allocate for what was counted; 0 if they are too many. */
+static size_t clbi_room_bytes(const clbi_room *room)
+{
+    return room->used > (size_t)-1 / 2 ? 0 : room->used + 63;
+}
+
+/* Allocates what was counted; the next clbi_part begins there. *arena is what to free. */
+static clb_status clbi_room_alloc(clbi_room *room, void *arena)
+{
+    size_t bytes = clbi_room_bytes(room);
+    char *p;
+    clb_status status = bytes ? clbi_alloc(&p, bytes, 1) : CLB_ESIZE;
+    if (status) return status;
+    memcpy(arena, &p, sizeof p);
+    room->base = p + (64 - (uintptr_t)p % 64) % 64;
+    room->used = 0;
+    return CLB_OK;
+}
+
+/* The same, zeroed. */
+static clb_status clbi_room_calloc(clbi_room *room, void *arena)
+{
+    size_t used = room->used;
+    clb_status status = clbi_room_alloc(room, arena);
+    if (!status) memset(room->base, 0, used);
+    return status;
 }
 
 /* ============================================================================================
@@ -6557,17 +6660,6 @@ static int clbi_net_layout(clb_net *net, const clb_net_opts *opts)
     return 1;
 }
 
-/* The next matrix of an arena: on a cache line of its own, and a line away from the one before,
- * because neighbours a multiple of 4096 bytes apart would get in each other's way. Costs up to
- * CLBI_MATRIX_GAP bytes. */
-#define CLBI_MATRIX_GAP 128
-static clb_real *clbi_next_matrix(char **at, size_t count)
-{
-    char *p = *at + (64 - (uintptr_t)*at % 64) % 64;
-    *at = p + count * sizeof(clb_real) + 64;
-    return (clb_real *)(void *)p;
-}
-
 #define CLBI_LEAKY_SLOPE 0.01       /* of a leaky ReLU whose slope was left 0 */
 static clb_status clbi_net_check(const size_t *widths, size_t count, const clb_net_opts *opts)
 {
@@ -6586,14 +6678,12 @@ static clb_status clbi_net_check(const size_t *widths, size_t count, const clb_n
 /* theta of P zeros on a cache line of its own. */
 static clb_status clbi_net_theta(clb_net *net)
 {
-    size_t reals;
-    char *at;
+    clbi_room room = CLB_ZERO;
     clb_status status;
     net->arena = NULL;
-    if (!clbi_add_size(net->P, CLBI_MATRIX_GAP / sizeof(clb_real), &reals)) return CLB_ESIZE;
-    if ((status = clbi_calloc(&net->arena, reals, sizeof(clb_real))) != CLB_OK) return status;
-    at = (char *)net->arena;
-    net->theta = clbi_next_matrix(&at, net->P);
+    clbi_reals(&room, net->P, 1);
+    if ((status = clbi_room_calloc(&room, &net->arena)) != CLB_OK) return status;
+    net->theta = clbi_reals(&room, net->P, 1);
     return CLB_OK;
 }
 
@@ -6622,8 +6712,9 @@ CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count
 
 CLBDEF size_t clb_net_bytes(const clb_net *net)
 {
-    return 3 * (net->L + 1) * sizeof *net->m +
-           (net->P + CLBI_MATRIX_GAP / sizeof(clb_real)) * sizeof(clb_real);
+    clbi_room room = CLB_ZERO;
+    clbi_reals(&room, net->P, 1);
+    return 3 * (net->L + 1) * sizeof *net->m + clbi_room_bytes(&room);
 }
 
 CLBDEF void clb_net_free(clb_net *net)
@@ -6818,20 +6909,6 @@ static void clbi_activation_backward(const clb_net *net, size_t count, const clb
 
 /* ---- evaluation ----------------------------------------------------------------------------- */
 
-/* Sizes of the arena: pointer tables, then reals. Largest n is data->n. */
-static int clbi_pass_reals(const clb_net *net, const clb_data *data, size_t *reals)
-{
-    size_t l, per_row = net->m[net->L], total;            /* p */
-    for (l = 1; l <= net->L; ++l) {
-        size_t copies = l < net->L ? 3 : 2, row;          /* z, u, and a of the hidden layers */
-        if (!clbi_mul_size(net->m[l], copies, &row) || !clbi_add_size(per_row, row, &per_row))
-            return 0;
-    }
-    if (!clbi_mul_size(per_row, data->n, &total)) return 0;
-    *reals = total;
-    return 1;
-}
-
 /* Labels in 0..K-1. */
 static clb_status clbi_labels_check(const clb_data *data, clb_error *error)
 {
@@ -6892,21 +6969,22 @@ static clb_status clbi_pass_check(const clb_net *net, const clb_data *data, doub
     return !status && !data->y && !data->targets ? CLB_EUNLABELLED : status;
 }
 
-static clb_status clbi_pass_slope_alloc(clb_pass *pass)
+static void clbi_slope_layout(clb_pass *pass, clbi_room *room)
 {
-    const clb_net *net = pass->net;
-    size_t l, hidden = 0, reals, bytes;
-    clb_real *at;
-    for (l = 1; l < net->L; ++l)
-        if (!clbi_add_size(hidden, net->m[l], &hidden)) return CLB_ESIZE;
-    if (!clbi_mul_size(hidden, pass->data->n, &reals) ||
-        !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
-        !clbi_add_size(bytes, net->L * sizeof(clb_real *), &bytes))
-        return CLB_ESIZE;
-    if (clbi_alloc(&pass->slope, bytes, 1) != CLB_OK) return CLB_ENOMEM;
-    at = (clb_real *)(void *)(pass->slope + net->L);
+    size_t l;
+    pass->slope = clbi_table(room, pass->net->L);
+    for (l = 1; l < pass->net->L; ++l)
+        clbi_entry(room, pass->slope, l, pass->data->n, pass->net->m[l]);
+}
+
+static clb_status clbi_slope_alloc(clb_pass *pass)
+{
+    clbi_room room = CLB_ZERO;
+    clb_status status;
+    clbi_slope_layout(pass, &room);
+    if ((status = clbi_room_alloc(&room, &pass->slope_arena)) != CLB_OK) return status;
+    clbi_slope_layout(pass, &room);
     pass->slope[0] = NULL;
-    for (l = 1; l < net->L; ++l) pass->slope[l] = at, at += pass->data->n * net->m[l];
     return CLB_OK;
 }
 
@@ -6916,14 +6994,15 @@ CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at)
     clb_status status;
     size_t l, i;
     if (!at) {
-        CLB_FREE(pass->slope);
+        CLB_FREE(pass->slope_arena);
+        pass->slope_arena = NULL;
         pass->slope = NULL;
         return CLB_OK;
     }
     if (at->net->L != net->L || at->n != pass->n) return CLB_ESHAPE;
     for (l = 1; l < net->L; ++l)
         if (at->net->m[l] != net->m[l]) return CLB_ESHAPE;
-    if (!pass->slope && (status = clbi_pass_slope_alloc(pass)) != CLB_OK) return status;
+    if (!pass->slope && (status = clbi_slope_alloc(pass)) != CLB_OK) return status;
     for (l = 1; l < net->L; ++l)
         for (i = 0; i < at->n * net->m[l]; ++i)
             pass->slope[l][i] = (clb_real)clb_activate(at->net->activation, at->net->param,
@@ -6931,22 +7010,20 @@ CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at)
     return CLB_OK;
 }
 
-static void clbi_pass_carve(clb_pass *pass)
+/* Room for the rows of data, the most that are in use at a time. */
+static void clbi_pass_layout(clb_pass *pass, clbi_room *room)
 {
     const clb_net *net = pass->net;
     size_t l, L = net->L, n = pass->data->n;
-    char *at;
-    pass->z = (clb_real **)pass->arena;
-    pass->a = pass->z + L + 1;
-    pass->u = pass->a + L + 1;
-    at = (char *)(pass->u + L + 1);
-    pass->z[0] = pass->u[0] = pass->a[0] = pass->a[L] = NULL;
+    pass->z = clbi_table(room, L + 1);
+    pass->a = clbi_table(room, L + 1);
+    pass->u = clbi_table(room, L + 1);
     for (l = 1; l <= L; ++l) {
-        pass->z[l] = clbi_next_matrix(&at, n * net->m[l]);
-        pass->u[l] = clbi_next_matrix(&at, n * net->m[l]);
-        if (l < L) pass->a[l] = clbi_next_matrix(&at, n * net->m[l]);
+        clbi_entry(room, pass->z, l, n, net->m[l]);
+        clbi_entry(room, pass->u, l, n, net->m[l]);
+        if (l < L) clbi_entry(room, pass->a, l, n, net->m[l]);
     }
-    pass->p = clbi_next_matrix(&at, n * net->m[L]);
+    pass->p = clbi_reals(room, n, net->m[L]);
 }
 
 /* Point the pass at n rows. a[0] is the input itself; the pass never writes through it. */
@@ -6963,26 +7040,30 @@ static void clbi_pass_use(clb_pass *pass, size_t n, const clb_real *X, const int
 
 CLBDEF size_t clb_pass_bytes(const clb_net *net, const clb_data *data)
 {
-    size_t bytes, tables = 3 * (net->L + 1) * (sizeof(clb_real *) + CLBI_MATRIX_GAP);
-    if (!clbi_pass_reals(net, data, &bytes) || !clbi_mul_size(bytes, sizeof(clb_real), &bytes) ||
-        !clbi_add_size(bytes, tables, &bytes)) return 0;
-    return bytes;
+    clb_pass pass;
+    clbi_room room = CLB_ZERO;
+    pass.net = net;
+    pass.data = data;
+    clbi_pass_layout(&pass, &room);
+    return clbi_room_bytes(&room);
 }
 
 CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_data *data, double ce)
 {
-    size_t bytes;
+    clbi_room room = CLB_ZERO;
     clb_status status = clb_pass_check(net, data, ce, NULL);
     memset(pass, 0, sizeof *pass);
     if (status) return status;
-    if ((bytes = clb_pass_bytes(net, data)) == 0) return CLB_ESIZE;
-    if ((status = clbi_calloc(&pass->arena, bytes, 1)) != CLB_OK) return status;
-    pass->arena_bytes = bytes;
     pass->net = net;
     pass->data = data;
     pass->ce = ce;
     pass->loss = (double)NAN;
-    clbi_pass_carve(pass);
+    clbi_pass_layout(pass, &room);
+    if ((status = clbi_room_calloc(&room, &pass->arena)) != CLB_OK) {
+        memset(pass, 0, sizeof *pass);
+        return status;
+    }
+    clbi_pass_layout(pass, &room);
     clbi_pass_use(pass, data->n, data->X, data->y, data->targets);
     return CLB_OK;
 }
@@ -6993,7 +7074,7 @@ CLBDEF void clb_pass_free(clb_pass *pass)
     CLB_FREE(pass->batch_X);
     CLB_FREE(pass->batch_y);
     CLB_FREE(pass->batch_targets);
-    CLB_FREE(pass->slope);
+    CLB_FREE(pass->slope_arena);
     memset(pass, 0, sizeof *pass);
 }
 
@@ -7383,44 +7464,46 @@ static void clbi_blocks_free(clbi_blocks *blocks)
     memset(blocks, 0, sizeof *blocks);
 }
 
-/* Bytes of the arena of blocks: two nets, the residuals of all rows, three times the outputs of a
- * block. 0 when they overflow. */
+/* rows: of the last block. */
+static void clbi_blocks_layout(clbi_blocks *blocks, const clb_net *net, const clb_data *data,
+                               size_t rows, clbi_room *room)
+{
+    blocks->wt = clbi_reals(room, net->P, 1);
+    blocks->gt = clbi_reals(room, net->P, 1);
+    blocks->r = clbi_reals(room, data->n, data->K);
+    blocks->f = clbi_reals(room, rows, data->K);
+    blocks->p = clbi_reals(room, rows, data->K);
+    blocks->u = clbi_reals(room, rows, data->K);
+}
+
 static size_t clbi_blocks_bytes(const clb_net *net, const clb_data *data)
 {
-    size_t reals, outputs, bytes, rows = clbi_last_block_rows(net, data->n);
-    if (!clbi_mul_size(net->P, 2, &reals) || !clbi_add_size(data->n, 3 * rows, &rows) ||
-        !clbi_mul_size(rows, data->K, &outputs) || !clbi_add_size(reals, outputs, &reals) ||
-        !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
-        !clbi_add_size(bytes, 6 * CLBI_MATRIX_GAP, &bytes)) return 0;
-    return bytes;
+    clbi_blocks blocks;
+    clbi_room room = CLB_ZERO;
+    clbi_blocks_layout(&blocks, net, data, clbi_last_block_rows(net, data->n), &room);
+    return clbi_room_bytes(&room);
 }
 
 static clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net *net, const clb_data *data,
                                    double ce)
 {
     clb_status status = clbi_pass_check(net, data, ce);
-    size_t rows, bytes;
-    char *at;
+    clbi_room room = CLB_ZERO;
+    size_t rows;
     memset(blocks, 0, sizeof *blocks);
     if (status) return status;
     blocks->data = data;
     blocks->view = *data;
     blocks->rows = clbi_block_rows(net, data->n);
     blocks->view.n = rows = clbi_last_block_rows(net, data->n);
-    if ((bytes = clbi_blocks_bytes(net, data)) == 0) return CLB_ESIZE;
+    clbi_blocks_layout(blocks, net, data, rows, &room);
     status = clb_pass_init(&blocks->pass, net, &blocks->view, ce);
-    if (!status) status = clbi_calloc(&blocks->arena, bytes, 1);
+    if (!status) status = clbi_room_calloc(&room, &blocks->arena);
     if (status) {
         clbi_blocks_free(blocks);
         return status;
     }
-    at = (char *)blocks->arena;
-    blocks->wt = clbi_next_matrix(&at, net->P);
-    blocks->gt = clbi_next_matrix(&at, net->P);
-    blocks->r = clbi_next_matrix(&at, data->n * data->K);
-    blocks->f = clbi_next_matrix(&at, rows * data->K);
-    blocks->p = clbi_next_matrix(&at, rows * data->K);
-    blocks->u = clbi_next_matrix(&at, rows * data->K);
+    clbi_blocks_layout(blocks, net, data, rows, &room);
     clbi_blocks_share(&blocks->pass);
     if (data->K < CLBI_FEW_OUTPUTS) {
         blocks->pass.across = rows;
@@ -7536,41 +7619,43 @@ static size_t clbi_rows_block(const clb_net *net, size_t n, size_t threads)
     return rows < 16 ? 16 : rows;
 }
 
+/* Blocks, their tables one after the other, two nets. */
+static void clbi_rows_layout(clbi_rows *rows, const clb_net *net, size_t n, size_t threads,
+                             clbi_room *room)
+{
+    size_t i, layers = net->L + 1;
+    clb_real **tables;
+    rows->rows = clbi_rows_block(net, n, threads);
+    rows->count = (n + rows->rows - 1) / rows->rows;
+    rows->view = (clb_pass *)clbi_part(room, rows->count, 1, sizeof(clb_pass));
+    tables = (clb_real **)clbi_part(room, rows->count, 3 * layers, sizeof(clb_real *));
+    rows->wt = clbi_reals(room, net->P, 1);
+    rows->gt = clbi_reals(room, net->P, 1);
+    for (i = 0; room->base && i < rows->count; ++i, tables += 3 * layers) {
+        rows->view[i] = *rows->pass;
+        rows->view[i].z = tables;
+        rows->view[i].a = tables + layers;
+        rows->view[i].u = tables + 2 * layers;
+    }
+}
+
 static size_t clbi_rows_bytes(const clb_net *net, size_t n, size_t threads)
 {
-    size_t bytes, reals, count = (n + clbi_rows_block(net, n, threads) - 1) /
-                                 clbi_rows_block(net, n, threads);
-    if (!clbi_mul_size(net->P, 2, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &reals) ||
-        !clbi_mul_size(count, sizeof(clb_pass) + 3 * (net->L + 1) * sizeof(clb_real *), &bytes) ||
-        !clbi_add_size(bytes, reals, &bytes) ||
-        !clbi_add_size(bytes, 2 * CLBI_MATRIX_GAP, &bytes)) return 0;
-    return bytes;
+    clbi_rows rows;
+    clbi_room room = CLB_ZERO;
+    clbi_rows_layout(&rows, net, n, threads, &room);
+    return clbi_room_bytes(&room);
 }
 
 static clb_status clbi_rows_init(clbi_rows *rows, clb_pass *pass, const clb_threads *threads)
 {
-    const clb_net *net = pass->net;
-    size_t i, n = pass->data->n, bytes = clbi_rows_bytes(net, n, threads->count);
-    clb_real **tables;
-    char *at;
+    clbi_room room = CLB_ZERO;
     clb_status status;
-    if (!bytes) return CLB_ESIZE;
-    if ((status = clbi_calloc(&rows->arena, bytes, 1)) != CLB_OK) return status;
     rows->threads = *threads;
     rows->pass = pass;
-    rows->rows = clbi_rows_block(net, n, threads->count);
-    rows->count = (n + rows->rows - 1) / rows->rows;
-    rows->view = (clb_pass *)rows->arena;
-    tables = (clb_real **)(void *)(rows->view + rows->count);
-    for (i = 0; i < rows->count; ++i, tables += 3 * (net->L + 1)) {
-        rows->view[i] = *pass;
-        rows->view[i].z = tables;
-        rows->view[i].a = tables + net->L + 1;
-        rows->view[i].u = tables + 2 * (net->L + 1);
-    }
-    at = (char *)tables;
-    rows->wt = clbi_next_matrix(&at, net->P);
-    rows->gt = clbi_next_matrix(&at, net->P);
+    clbi_rows_layout(rows, pass->net, pass->data->n, threads->count, &room);
+    if ((status = clbi_room_calloc(&room, &rows->arena)) != CLB_OK) return status;
+    clbi_rows_layout(rows, pass->net, pass->data->n, threads->count, &room);
     return CLB_OK;
 }
 
@@ -7841,59 +7926,46 @@ static int clbi_is_curved(const clb_net *net)
            net->activation != CLB_LEAKY_RELU && net->activation != CLB_RELU_MIX;
 }
 
-/* Arena: four pointer tables, then theta, grad and the matrices. 0 when a size overflows. */
-static int clbi_curv_bytes(const clb_pass *pass, size_t *bytes)
+static void clbi_curv_layout(clb_curv *curv, clbi_room *room)
 {
-    const clb_net *net = pass->net;
-    size_t l, per_row = net->m[net->L], total, params;
-    for (l = 1; l < net->L; ++l) {
-        size_t row;
-        if (!clbi_mul_size(net->m[l], clbi_is_curved(net) ? 4 : 3, &row) ||
-            !clbi_add_size(per_row, row, &per_row)) return 0;
+    const clb_net *net = curv->pass->net;
+    size_t l, L = net->L, n = curv->pass->data->n;
+    curv->s1 = clbi_table(room, L + 1);
+    curv->s2 = clbi_table(room, L + 1);
+    curv->rz = clbi_table(room, L + 1);
+    curv->ra = clbi_table(room, L + 1);
+    curv->theta = clbi_reals(room, net->P, 1);
+    curv->grad = clbi_reals(room, net->P, 1);
+    for (l = 1; l <= L; ++l) {
+        clbi_entry(room, curv->rz, l, n, net->m[l]);
+        if (l == L) break;
+        clbi_entry(room, curv->ra, l, n, net->m[l]);
+        clbi_entry(room, curv->s1, l, n, net->m[l]);
+        if (clbi_is_curved(net)) clbi_entry(room, curv->s2, l, n, net->m[l]);
     }
-    if (!clbi_mul_size(per_row, pass->data->n, &total) || !clbi_mul_size(net->P, 2, &params) ||
-        !clbi_add_size(total, params, &total) ||
-        !clbi_mul_size(total, sizeof(clb_real), &total)) return 0;
-    return clbi_add_size(total, 4 * (net->L + 1) * (sizeof(clb_real *) + CLBI_MATRIX_GAP), bytes);
 }
 
 CLBDEF size_t clb_curv_bytes(const clb_pass *pass)
 {
-    size_t bytes;
-    return clbi_curv_bytes(pass, &bytes) ? bytes : 0;
-}
-
-static void clbi_curv_carve(clb_curv *curv)
-{
-    const clb_net *net = curv->pass->net;
-    size_t l, L = net->L, n = curv->pass->data->n;
-    char *at;
-    curv->s1 = (clb_real **)curv->arena;
-    curv->s2 = curv->s1 + L + 1;
-    curv->rz = curv->s2 + L + 1;
-    curv->ra = curv->rz + L + 1;
-    at = (char *)(curv->ra + L + 1);
-    curv->theta = clbi_next_matrix(&at, net->P);
-    curv->grad = clbi_next_matrix(&at, net->P);
-    for (l = 1; l <= L; ++l) {
-        curv->rz[l] = clbi_next_matrix(&at, n * net->m[l]);
-        if (l == L) break;
-        curv->ra[l] = clbi_next_matrix(&at, n * net->m[l]);
-        curv->s1[l] = clbi_next_matrix(&at, n * net->m[l]);
-        if (clbi_is_curved(net)) curv->s2[l] = clbi_next_matrix(&at, n * net->m[l]);
-    }
+    clb_curv curv;
+    clbi_room room = CLB_ZERO;
+    memcpy(&curv.pass, &pass, sizeof pass);
+    clbi_curv_layout(&curv, &room);
+    return clbi_room_bytes(&room);
 }
 
 CLBDEF clb_status clb_curv_init(clb_curv *curv, clb_pass *pass)
 {
+    clbi_room room = CLB_ZERO;
     clb_status status;
-    size_t bytes;
     memset(curv, 0, sizeof *curv);
-    if (!clbi_curv_bytes(pass, &bytes)) return CLB_ESIZE;
-    if ((status = clbi_calloc(&curv->arena, bytes, 1)) != CLB_OK) return status;
-    curv->arena_bytes = bytes;
     curv->pass = pass;
-    clbi_curv_carve(curv);
+    clbi_curv_layout(curv, &room);
+    if ((status = clbi_room_calloc(&room, &curv->arena)) != CLB_OK) {
+        memset(curv, 0, sizeof *curv);
+        return status;
+    }
+    clbi_curv_layout(curv, &room);
     return CLB_OK;
 }
 
@@ -8267,51 +8339,37 @@ static void clbi_put(const clbi_assembly *s, size_t at, size_t l, size_t row, si
     if (plain < count) s->H[at * s->ldh + net->b[l] + row] = values[plain];
 }
 
-enum { CLBI_PARTS = 17 };              /* matrices in the arena of an assembly */
-
-/* Sizes of the parts and where their pointers go; *bytes: all of them and the list.
- * 0 when it overflows. */
-static int clbi_assembly_parts(clbi_assembly *s, size_t size[CLBI_PARTS],
-                               clb_real **slot[CLBI_PARTS], size_t *bytes)
+static void clbi_assembly_layout(clbi_assembly *s, clbi_room *room)
 {
-    size_t rows[CLBI_PARTS], columns[CLBI_PARTS], total = 0, list, i;
-    for (i = 0; i < CLBI_PARTS; ++i) rows[i] = s->n;
-    columns[0] = s->d1,            slot[0] = &s->x;
-    columns[1] = s->m1,            slot[1] = &s->h;
-    rows[2] = 1, columns[2] = s->K, slot[2] = &s->w;
-    columns[3] = s->class_pairs,   slot[3] = &s->S;
-    columns[4] = s->pairs == s->all_pairs ? s->pairs : 0, slot[4] = &s->xx;
-    columns[5] = s->d1,            slot[5] = &s->gx;
-    columns[6] = s->m1,            slot[6] = &s->gh;
-    columns[7] = s->pairs,         slot[7] = &s->gxx;
-    columns[8] = s->K,             slot[8] = &s->t;
-    columns[9] = s->m,             slot[9] = &s->c;
-    columns[10] = s->K * s->d1,    slot[10] = &s->y;
-    columns[11] = s->class_pairs,  slot[11] = &s->hS;
-    rows[12] = s->all_pairs, columns[12] = s->mp, slot[12] = &s->first;
-    rows[13] = s->m1, columns[13] = s->K * s->d1, slot[13] = &s->cross;
-    rows[14] = s->K, columns[14] = s->d1, slot[14] = &s->couple;
-    rows[15] = s->m1 * s->m1, columns[15] = s->class_pairs, slot[15] = &s->second;
-    rows[16] = s->d1, columns[16] = CLBI_UNITS, slot[16] = &s->turn;
-    for (i = 0; i < CLBI_PARTS; ++i)
-        if (!clbi_mul_size(rows[i], columns[i], &size[i]) ||
-            !clbi_add_size(total, size[i], &total)) return 0;
-    list = 2 * s->n * sizeof *s->active + CLBI_PARTS * CLBI_MATRIX_GAP;
-    return clbi_mul_size(total, sizeof(clb_real), &total) && clbi_add_size(total, list, bytes);
+    const size_t n = s->n;
+    s->active = (size_t *)clbi_part(room, n, 1, sizeof *s->active);
+    s->top = (size_t *)clbi_part(room, n, 1, sizeof *s->top);
+    s->x = clbi_reals(room, n, s->d1);
+    s->h = clbi_reals(room, n, s->m1);
+    s->w = clbi_reals(room, 1, s->K);
+    s->S = clbi_reals(room, n, s->class_pairs);
+    s->xx = clbi_reals(room, n, s->pairs == s->all_pairs ? s->pairs : 0);
+    s->gx = clbi_reals(room, n, s->d1);
+    s->gh = clbi_reals(room, n, s->m1);
+    s->gxx = clbi_reals(room, n, s->pairs);
+    s->t = clbi_reals(room, n, s->K);
+    s->c = clbi_reals(room, n, s->m);
+    s->y = clbi_reals(room, n, s->K * s->d1);
+    s->hS = clbi_reals(room, n, s->class_pairs);
+    s->first = clbi_reals(room, s->all_pairs, s->mp);
+    s->cross = clbi_reals(room, s->m1, s->K * s->d1);
+    s->couple = clbi_reals(room, s->K, s->d1);
+    s->second = clbi_reals(room, s->m1 * s->m1, s->class_pairs);
+    s->turn = clbi_reals(room, s->d1, CLBI_UNITS);
 }
 
 static clb_status clbi_assembly_alloc(clbi_assembly *s)
 {
-    size_t size[CLBI_PARTS], i, bytes;
-    clb_real **slot[CLBI_PARTS];
+    clbi_room room = CLB_ZERO;
     clb_status status;
-    char *at;
-    if (!clbi_assembly_parts(s, size, slot, &bytes)) return CLB_ESIZE;
-    if ((status = clbi_alloc(&s->arena, bytes, 1)) != CLB_OK) return status;
-    s->active = (size_t *)s->arena;
-    s->top = s->active + s->n;
-    at = (char *)(s->top + s->n);
-    for (i = 0; i < CLBI_PARTS; ++i) *slot[i] = clbi_next_matrix(&at, size[i]);
+    clbi_assembly_layout(s, &room);
+    if ((status = clbi_room_alloc(&room, &s->arena)) != CLB_OK) return status;
+    clbi_assembly_layout(s, &room);
     return CLB_OK;
 }
 
@@ -8649,10 +8707,10 @@ static clb_status clbi_assemble_two(clb_curv *curv, clb_real *H, size_t ldh, int
 static size_t clbi_assembly_bytes(const clb_curv *curv)
 {
     clbi_assembly s;
-    size_t size[CLBI_PARTS], bytes;
-    clb_real **slot[CLBI_PARTS];
+    clbi_room room = CLB_ZERO;
     clbi_assembly_open(&s, curv);
-    return clbi_assembly_parts(&s, size, slot, &bytes) ? bytes : 0;
+    clbi_assembly_layout(&s, &room);
+    return clbi_room_bytes(&room);
 }
 
 /* ---- sensitivities of the outputs: Jacobian and kernels ------------------------------------- */
@@ -8698,27 +8756,26 @@ typedef struct clbi_kernel {
     void     *arena;
 } clbi_kernel;
 
-static int clbi_kernel_reals(const clb_curv *curv, size_t R, size_t *reals)
+static void clbi_kernel_layout(clbi_kernel *s, const clb_curv *curv, size_t R, clbi_room *room)
 {
-    size_t n = curv->pass->n, side, rows;
-    if (!clbi_mul_size(n * R, 2 * clbi_widest(curv->pass->net), &side) ||
-        !clbi_mul_size(n, CLBI_SLICE * (R * R + 1), &rows)) return 0;
-    return clbi_add_size(side, rows + R * curv->pass->net->m[curv->pass->net->L], reals);
+    const clb_net *net = curv->pass->net;
+    size_t n = curv->pass->n, widest = clbi_widest(net);
+    s->buffer[0] = clbi_reals(room, n * R, widest);
+    s->buffer[1] = clbi_reals(room, n * R, widest);
+    s->dots = clbi_reals(room, CLBI_SLICE, n);
+    s->products = clbi_reals(room, CLBI_SLICE * R * R, n);
+    s->Q = clbi_reals(room, R, net->m[net->L]);
 }
 
 static clb_status clbi_kernel_alloc(clbi_kernel *s, const clb_curv *curv, size_t R, int sum)
 {
-    const clb_net *net = curv->pass->net;
-    size_t n = curv->pass->n, K = net->m[net->L], side = n * R * clbi_widest(net), total, k;
+    size_t k, K = curv->pass->net->m[curv->pass->net->L];
+    clbi_room room = CLB_ZERO;
     clb_status status;
     memset(s, 0, sizeof *s);
-    if (!clbi_kernel_reals(curv, R, &total)) return CLB_ESIZE;
-    if ((status = clbi_alloc(&s->arena, total, sizeof(clb_real))) != CLB_OK) return status;
-    s->buffer[0] = (clb_real *)s->arena;
-    s->buffer[1] = s->buffer[0] + side;
-    s->dots = s->buffer[1] + side;
-    s->products = s->dots + n * CLBI_SLICE;
-    s->Q = s->products + n * CLBI_SLICE * R * R;
+    clbi_kernel_layout(s, curv, R, &room);
+    if ((status = clbi_room_alloc(&room, &s->arena)) != CLB_OK) return status;
+    clbi_kernel_layout(s, curv, R, &room);
     for (k = 0; k < R * K; ++k) s->Q[k] = sum || k / K == k % K ? 1 : 0;
     return CLB_OK;
 }
@@ -8911,13 +8968,14 @@ CLBDEF size_t clb_hessian_bytes(const clb_curv *curv)
 CLBDEF size_t clb_gauss_newton_bytes(const clb_curv *curv)
 {
     const clb_net *net = curv->pass->net;
-    size_t K = net->m[net->L], reals, jacobian;
+    size_t K = net->m[net->L], bytes;
+    clbi_kernel s;
+    clbi_room room = CLB_ZERO;
     if (net->L == 2) return clbi_assembly_bytes(curv);
-    if (!clbi_kernel_reals(curv, K, &reals) ||
-        !clbi_mul_size(2 * CLBI_SLICE * K, net->P, &jacobian) ||
-        !clbi_add_size(reals, jacobian, &reals) ||
-        !clbi_mul_size(reals, sizeof(clb_real), &reals)) return 0;
-    return reals;
+    clbi_kernel_layout(&s, curv, K, &room);
+    if (!clbi_mul_size(2 * CLBI_SLICE * K * sizeof(clb_real), net->P, &bytes) ||
+        !clbi_room_bytes(&room) || !clbi_add_size(bytes, clbi_room_bytes(&room), &bytes)) return 0;
+    return bytes;
 }
 
 /* sigma_max of B_h as the root of the largest eigenvalue of the K x K matrix B_h^T B_h. */
@@ -9024,31 +9082,35 @@ CLBDEF double clb_schedule_eta(const clb_schedule *schedule, double eta, size_t 
     }
 }
 
-/* Reals of v and v2; 0 when they overflow. The two lie a gap apart. */
-static size_t clbi_state_reals(clb_optimizer optimizer, size_t P)
+static void clbi_state_layout(clb_train_state *s, clbi_room *room)
 {
-    size_t reals, count = optimizer == CLB_GD ? 0 : optimizer == CLB_ADAM ? 2 : 1;
-    if (!clbi_mul_size(P, count, &reals) ||
-        !clbi_add_size(reals, 2 * CLBI_MATRIX_GAP / sizeof(clb_real), &reals)) return 0;
-    return reals;
+    if (s->optimizer != CLB_GD) s->v = clbi_reals(room, s->P, 1);
+    if (s->optimizer == CLB_ADAM) s->v2 = clbi_reals(room, s->P, 1);
+}
+
+static size_t clbi_state_bytes(clb_optimizer optimizer, size_t P)
+{
+    clb_train_state s;
+    clbi_room room = CLB_ZERO;
+    s.optimizer = optimizer;
+    s.P = P;
+    clbi_state_layout(&s, &room);
+    return clbi_room_bytes(&room);
 }
 
 CLBDEF clb_status clb_train_state_init(clb_train_state *state, const clb_net *net,
                                        const clb_data *data, const clb_train_opts *opts)
 {
     clb_train_state s = CLB_ZERO;
-    size_t reals;
+    clbi_room room = CLB_ZERO;
     clb_status status;
-    char *at;
     memset(state, 0, sizeof *state);
     s.optimizer = opts ? opts->optimizer : CLB_GD;
     s.P = net->P;
     s.b1t = s.b2t = 1;
-    if ((reals = clbi_state_reals(s.optimizer, s.P)) == 0) return CLB_ESIZE;
-    if ((status = clbi_calloc(&s.arena, reals, sizeof(clb_real))) != CLB_OK) return status;
-    at = (char *)s.arena;
-    if (s.optimizer != CLB_GD) s.v = clbi_next_matrix(&at, s.P);
-    if (s.optimizer == CLB_ADAM) s.v2 = clbi_next_matrix(&at, s.P);
+    clbi_state_layout(&s, &room);
+    if ((status = clbi_room_calloc(&room, &s.arena)) != CLB_OK) return status;
+    clbi_state_layout(&s, &room);
     if (opts && opts->batch) {
         s.n = s.at_batch = data->n;
         status = clbi_alloc(&s.order, s.n, sizeof *s.order);
@@ -9225,21 +9287,6 @@ static double clbi_reduce(const clb_data *data, double *R, double *A)
     return rest;
 }
 
-static size_t clbi_reduced_bytes(const clb_net *net, size_t ld)
-{
-    size_t l, L = net->L, bytes, square, strip, part;
-    if (!clbi_mul_size(2 * sizeof(clb_real) * ld, net->m[0], &square) ||
-        !clbi_mul_size(3 * sizeof(clb_real) * ld, net->m[L], &strip) ||
-        !clbi_mul_size(L, sizeof(clb_real *) + CLBI_MATRIX_GAP, &bytes) ||
-        !clbi_add_size(bytes, 5 * CLBI_MATRIX_GAP, &bytes) ||
-        !clbi_add_size(bytes, square, &bytes) || !clbi_add_size(bytes, strip, &bytes)) return 0;
-    for (l = 0; l + 1 < L; ++l)
-        if (!clbi_mul_size(net->m[L] * sizeof(clb_real), net->m[l], &part) ||
-            !clbi_add_size(bytes, part, &bytes))
-            return 0;
-    return bytes;
-}
-
 /* Numbers in a row of R, Rt and minus_T: whole cache lines. */
 static size_t clbi_reduced_ld(const clb_net *net)
 {
@@ -9247,22 +9294,34 @@ static size_t clbi_reduced_ld(const clb_net *net)
     return (net->m[0] + line - 1) / line * line;
 }
 
+static void clbi_reduced_layout(clbi_reduced *r, const clb_net *net, clbi_room *room)
+{
+    size_t l, L = net->L, d = net->m[0], K = net->m[L], ld = clbi_reduced_ld(net);
+    r->ld = ld;
+    r->B = clbi_table(room, L);
+    r->Rt = clbi_reals(room, d, ld);
+    r->R = clbi_reals(room, d, ld);
+    r->minus_T = clbi_reals(room, K, ld);
+    r->E = clbi_reals(room, K, ld);
+    r->H = clbi_reals(room, K, ld);
+    for (l = 0; l + 1 < L; ++l) clbi_entry(room, r->B, l, K, net->m[l]);
+}
+
+static size_t clbi_reduced_bytes(const clb_net *net)
+{
+    clbi_reduced r;
+    clbi_room room = CLB_ZERO;
+    clbi_reduced_layout(&r, net, &room);
+    return clbi_room_bytes(&room);
+}
+
 static clb_status clbi_reduced_alloc(clbi_reduced *r, const clb_net *net)
 {
-    size_t l, L = net->L, d = net->m[0], K = net->m[L], bytes;
+    clbi_room room = CLB_ZERO;
     clb_status status;
-    char *at;
-    r->ld = clbi_reduced_ld(net);
-    if ((bytes = clbi_reduced_bytes(net, r->ld)) == 0) return CLB_ESIZE;
-    if ((status = clbi_calloc(&r->arena, bytes, 1)) != CLB_OK) return status;
-    r->B = (clb_real **)r->arena;
-    at = (char *)(r->B + L);
-    r->Rt = clbi_next_matrix(&at, d * r->ld);
-    r->R = clbi_next_matrix(&at, d * r->ld);
-    r->minus_T = clbi_next_matrix(&at, K * r->ld);
-    r->E = clbi_next_matrix(&at, K * r->ld);
-    r->H = clbi_next_matrix(&at, K * r->ld);
-    for (l = 0; l + 1 < L; ++l) r->B[l] = clbi_next_matrix(&at, K * net->m[l]);
+    clbi_reduced_layout(r, net, &room);
+    if ((status = clbi_room_calloc(&room, &r->arena)) != CLB_OK) return status;
+    clbi_reduced_layout(r, net, &room);
     return CLB_OK;
 }
 
@@ -9342,8 +9401,7 @@ typedef struct clbi_run {
     /* U and V of the step before, for the oscillation; NULL where no trace or law needs them */
     clb_real       *u_before, *v_before;
     double          eta_before;                    /* of that step; < 0: there was none */
-    clb_real       *arena;      /* of all these                                  */
-    double         *sums;       /* the arena of what follows                     */
+    void           *arena;      /* of these and what follows                     */
     clbi_law        law, neurons;
     /* [2L] products of W_l at l-1, of b_l at L+l-1; U stands for G until there is U */
     double         *WW, *WU, *UU;
@@ -9352,49 +9410,48 @@ typedef struct clbi_run {
     size_t         *cursor;     /* of each observer the next entry of its list, then if it looks */
 } clbi_run;
 
-/* Doubles of a trace; 0 when they overflow. */
-static size_t clbi_trace_cells(size_t L, size_t T, size_t hidden)
+/* hidden: neurons whose own parts are wanted, or 0. */
+static void clbi_trace_layout(clb_trace *tr, size_t L, size_t T, size_t hidden, clbi_room *room)
 {
-    size_t rows, cells, ends;
-    if (!clbi_add_size(T, 1, &rows) || !clbi_mul_size(rows, 4 * L + 2, &cells) ||
-        !clbi_mul_size(hidden, 2, &ends) || !clbi_add_size(ends, 8 * L, &ends) ||
-        !clbi_add_size(cells, ends, &cells)) return 0;
-    return cells;
+    const double none = (double)NAN;
+    size_t ends = T < (size_t)-1 ? T + 1 : T;
+    tr->loss = clbi_filled(room, ends, 1, none);
+    tr->g = clbi_filled(room, T, L, none);
+    tr->gb = clbi_filled(room, T, L, none);
+    tr->step = clbi_filled(room, T, 1, none);
+    tr->q = clbi_filled(room, ends, L, none);
+    tr->qb = clbi_filled(room, ends, L, none);
+    tr->upper = clbi_filled(room, L - 1, 1, 1);
+    tr->lower = clbi_filled(room, L - 1, 1, 1);
+    if (hidden) tr->neuron_flow = clbi_filled(room, hidden, 1, 0);
+    if (hidden) tr->neuron_oscillation = clbi_filled(room, hidden, 1, 0);
+    tr->S = clbi_filled(room, L - 1, 1, 0);
+    tr->predicted = clbi_filled(room, L - 1, 1, 0);
+    tr->flow = clbi_filled(room, L - 1, 1, 0);
+    tr->oscillation = clbi_filled(room, L - 1, 1, 0);
+    tr->first = clbi_filled(room, L - 1, 1, 0);
+    tr->second = clbi_filled(room, L - 1, 1, 0);
 }
 
-/* hidden: neurons whose own parts are wanted, or 0. */
+static size_t clbi_trace_bytes(size_t L, size_t T, size_t hidden)
+{
+    clb_trace trace;
+    clbi_room room = CLB_ZERO;
+    clbi_trace_layout(&trace, L, T, hidden, &room);
+    return clbi_room_bytes(&room);
+}
+
 static clb_status clbi_trace_alloc(clb_trace *tr, size_t L, size_t T, size_t hidden, double eta)
 {
-    size_t rows = T + 1, total = clbi_trace_cells(L, T, hidden), i;
+    clbi_room room = CLB_ZERO;
     clb_status status;
-    double *at;
     memset(tr, 0, sizeof *tr);
-    if (!total) return CLB_ESIZE;
-    if ((status = clbi_alloc(&at, total, sizeof *at)) != CLB_OK) return status;
-    tr->arena = at;
+    clbi_trace_layout(tr, L, T, hidden, &room);
+    if ((status = clbi_room_alloc(&room, &tr->arena)) != CLB_OK) return status;
     tr->L = L;
     tr->T = T;
     tr->eta = eta;
-    for (i = 0; i < total; ++i) at[i] = (double)NAN;
-    tr->loss = at, at += rows;
-    tr->g = at, at += T * L;
-    tr->gb = at, at += T * L;
-    tr->step = at, at += T;
-    tr->q = at, at += rows * L;
-    tr->qb = at, at += rows * L;
-    tr->upper = at, at += L - 1;
-    tr->lower = at, at += L - 1;
-    for (i = 0; i < 2 * (L - 1); ++i) tr->upper[i] = 1;
-    if (hidden) tr->neuron_flow = at, at += hidden;
-    if (hidden) tr->neuron_oscillation = at, at += hidden;
-    tr->S = at, at += L - 1;
-    tr->predicted = at, at += L - 1;
-    tr->flow = at, at += L - 1;
-    tr->oscillation = at, at += L - 1;
-    tr->first = at, at += L - 1;
-    tr->second = at;
-    for (i = 0; i < 6 * (L - 1); ++i) tr->S[i] = 0;
-    for (i = 0; i < 2 * hidden; ++i) tr->neuron_flow[i] = 0;
+    clbi_trace_layout(tr, L, T, hidden, &room);
     return CLB_OK;
 }
 
@@ -9411,7 +9468,6 @@ static void clbi_run_free(clbi_run *run)
     clbi_blocks_free(&run->blocks);
     CLB_FREE(run->rows.arena);
     CLB_FREE(run->arena);
-    CLB_FREE(run->sums);
     CLB_FREE(run->cursor);
     CLB_FREE(run->best);
     clb_pass_free(&run->early_pass);
@@ -9448,35 +9504,15 @@ static int clbi_has_law(const clb_train_opts *o, int kept)
     return kept && o->optimizer != CLB_ADAM;
 }
 
-/* Numbers of the vectors of a run; 0 when they overflow. */
-static size_t clbi_run_reals(const clb_train_opts *o, size_t P, int kept)
-{
-    size_t reals, count = 1;
-    int law = clbi_has_law(o, kept);
-    if (clbi_has_direction(o)) ++count;
-    if (law) ++count;
-    if (law && o->optimizer == CLB_NESTEROV) ++count;
-    if (!clbi_mul_size(P, count, &reals) ||
-        !clbi_add_size(reals, count * (CLBI_MATRIX_GAP / sizeof(clb_real)), &reals))
-        return 0;
-    return reals;
-}
-
-static clb_status clbi_run_vectors(clbi_run *run)
+static void clbi_vectors_layout(clbi_run *run, clbi_room *room)
 {
     const clb_train_opts *o = &run->o;
-    size_t P = run->net->P, reals = clbi_run_reals(o, P, run->kept);
-    char *at;
-    clb_status status;
-    if (!reals) return CLB_ESIZE;
-    if ((status = clbi_calloc(&run->arena, reals, sizeof(clb_real))) != CLB_OK) return status;
-    at = (char *)run->arena;
-    run->grad = clbi_next_matrix(&at, P);
-    run->u = clbi_has_direction(o) ? clbi_next_matrix(&at, P) : run->grad;
-    if (!clbi_has_law(o, run->kept)) return CLB_OK;
-    run->u_before = clbi_next_matrix(&at, P);
-    if (o->optimizer == CLB_NESTEROV) run->v_before = clbi_next_matrix(&at, P);
-    return CLB_OK;
+    size_t P = run->net->P;
+    run->grad = clbi_reals(room, P, 1);
+    run->u = clbi_has_direction(o) ? clbi_reals(room, P, 1) : run->grad;
+    if (!clbi_has_law(o, run->kept)) return;
+    run->u_before = clbi_reals(room, P, 1);
+    if (o->optimizer == CLB_NESTEROV) run->v_before = clbi_reals(room, P, 1);
 }
 
 static size_t clbi_widest_hidden(const clb_net *net)
@@ -9487,42 +9523,42 @@ static size_t clbi_widest_hidden(const clb_net *net)
     return widest;
 }
 
-/* Doubles of the sums of a run: laws, products, and what neurons need. 0 when they overflow. */
-static size_t clbi_run_sums(const clb_net *net, int neurons)
+static void clbi_law_layout(clbi_law *law, size_t count, clbi_room *room)
 {
-    size_t doubles;
-    if (!clbi_add_size(4 * clb_hidden_count(net), 5 * clbi_widest_hidden(net), &doubles) ||
-        !clbi_mul_size(doubles, neurons ? 1 : 0, &doubles) ||
-        !clbi_add_size(doubles, 14 * net->L, &doubles)) return 0;
-    return doubles;
+    law->C = clbi_doubles(room, count, 1);
+    law->D = clbi_doubles(room, count, 1);
+    law->swing_C = clbi_doubles(room, count, 1);
+    law->swing_D = clbi_doubles(room, count, 1);
 }
 
-static void clbi_law_place(clbi_law *law, double **at, size_t count)
+static void clbi_sums_layout(clbi_run *run, clbi_room *room)
 {
-    law->C = *at;
-    law->D = law->C + count;
-    law->swing_C = law->D + count;
-    law->swing_D = law->swing_C + count;
-    *at += 4 * count;
+    size_t L = run->net->L;
+    clbi_law_layout(&run->law, L, room);
+    run->WW = clbi_doubles(room, 2, L);
+    run->WU = clbi_doubles(room, 2, L);
+    run->UU = clbi_doubles(room, 2, L);
+    run->swing = clbi_doubles(room, 2, L);
+    run->turn = clbi_doubles(room, 2, L);
+    if (!(run->kept && run->o.neurons)) return;
+    clbi_law_layout(&run->neurons, clb_hidden_count(run->net), room);
+    run->scratch = clbi_doubles(room, 5, clbi_widest_hidden(run->net));
 }
 
-static clb_status clbi_run_sums_alloc(clbi_run *run)
+/* The vectors of a run and its sums. */
+static void clbi_run_layout(clbi_run *run, clbi_room *room)
 {
-    size_t L = run->net->L, doubles = clbi_run_sums(run->net, run->kept && run->o.neurons);
-    double *at;
+    clbi_vectors_layout(run, room);
+    clbi_sums_layout(run, room);
+}
+
+static clb_status clbi_run_arrays(clbi_run *run)
+{
+    clbi_room room = CLB_ZERO;
     clb_status status;
-    if (!doubles) return CLB_ESIZE;
-    if ((status = clbi_calloc(&run->sums, doubles, sizeof(double))) != CLB_OK) return status;
-    at = run->sums;
-    clbi_law_place(&run->law, &at, L);
-    run->WW = at, at += 2 * L;
-    run->WU = at, at += 2 * L;
-    run->UU = at, at += 2 * L;
-    run->swing = at, at += 2 * L;
-    run->turn = at, at += 2 * L;
-    if (!(run->kept && run->o.neurons)) return CLB_OK;
-    clbi_law_place(&run->neurons, &at, clb_hidden_count(run->net));
-    run->scratch = at;
+    clbi_run_layout(run, &room);
+    if ((status = clbi_room_calloc(&room, &run->arena)) != CLB_OK) return status;
+    clbi_run_layout(run, &room);
     return CLB_OK;
 }
 
@@ -9551,8 +9587,7 @@ static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
     if (clbi_reduces(run->net, data, &run->o) &&
         (status = clbi_reduced_init(&run->reduced, run->net, data)) != CLB_OK) return status;
     if ((status = clbi_run_state(run, data)) != CLB_OK) return status;
-    if ((status = clbi_run_vectors(run)) != CLB_OK) return status;
-    if ((status = clbi_run_sums_alloc(run)) != CLB_OK) return status;
+    if ((status = clbi_run_arrays(run)) != CLB_OK) return status;
     if (run->o.observer_count &&
         (status = clbi_calloc(&run->cursor, run->o.observer_count, 2 * sizeof *run->cursor)) !=
         CLB_OK) return status;
@@ -10087,15 +10122,18 @@ static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
                              const clb_train_opts *o, int kept)
 {
     size_t n = data->n, total = 2 * sizeof(size_t) * o->observer_count;
-    int neurons = kept && o->neurons;
-    size_t state = clbi_state_reals(o->optimizer, net->P);
+    size_t hidden = kept && o->neurons ? clb_hidden_count(net) : 0;
     clb_data view = *data;
+    clbi_run run;
+    clbi_room room = CLB_ZERO;
     view.n = clbi_last_block_rows(net, n);
-    if (!clbi_add_bytes(clbi_run_sums(net, neurons), sizeof(double), &total) ||
-        !clbi_add_bytes(clbi_run_reals(o, net->P, kept), sizeof(clb_real), &total)) return 0;
-    if (kept && !clbi_add_bytes(clbi_trace_cells(net->L, T, neurons ? clb_hidden_count(net) : 0),
-                                sizeof(double), &total)) return 0;
-    if (!o->state && !clbi_add_bytes(state, sizeof(clb_real), &total)) return 0;
+    memcpy(&run.net, &net, sizeof net);
+    run.o = *o;
+    run.kept = kept;
+    clbi_run_layout(&run, &room);
+    if (!clbi_add_bytes(clbi_room_bytes(&room), 1, &total)) return 0;
+    if (kept && !clbi_add_bytes(clbi_trace_bytes(net->L, T, hidden), 1, &total)) return 0;
+    if (!o->state && !clbi_add_bytes(clbi_state_bytes(o->optimizer, net->P), 1, &total)) return 0;
     if (o->early && (!clbi_add_bytes(clb_pass_bytes(net, o->early->data), 1, &total) ||
                      !clbi_add_bytes(net->P, sizeof(clb_real), &total))) return 0;
     if (o->batch) {
@@ -10124,7 +10162,7 @@ CLBDEF size_t clb_train_bytes(const clb_net *net, const clb_data *data, size_t T
     if ((o.batch || o.observer_count || clbi_threaded(net, data, &o)) &&
         !clbi_add_bytes(clb_pass_bytes(net, data), 1, &total)) return 0;
     if (clbi_reduces(net, data, &o)) {                /* the factorisation is over before the run */
-        if (!clbi_add_bytes(clbi_reduced_bytes(net, clbi_reduced_ld(net)), 1, &total) ||
+        if (!clbi_add_bytes(clbi_reduced_bytes(net), 1, &total) ||
             !clbi_add_bytes(data->d + CLBI_REDUCE_ROWS + 1, (data->d + data->K) * sizeof(double),
                             &factor)) return 0;
     }
@@ -10309,26 +10347,27 @@ static size_t clbi_watch_room(const clb_watch *w, size_t T)
     return w->per_decade * decades + 3;
 }
 
-static clb_status clbi_watch_alloc(clb_watch *w, size_t room)
+static void clbi_watch_layout(clb_watch *w, size_t rows, clbi_room *room)
 {
-    size_t cells, width;
-    double *at;
+    w->t = (size_t *)clbi_part(room, rows, 1, sizeof *w->t);
+    w->loss = clbi_doubles(room, rows, 1);
+    w->limit = clbi_doubles(room, rows, 1);
+    w->value = clbi_doubles(room, rows, w->k);
+    w->charge = clbi_doubles(room, rows, w->charges);
+}
+
+static clb_status clbi_watch_alloc(clb_watch *w, size_t rows)
+{
+    clbi_room room = CLB_ZERO;
     clb_status status;
-    if (!clbi_add_size(w->k, w->charges + 2, &width) || !clbi_mul_size(width, room, &cells))
-        return CLB_ESIZE;
-    if ((status = clbi_alloc(&w->t, room, sizeof *w->t)) != CLB_OK) return status;
-    if ((status = clbi_alloc(&w->arena, cells, sizeof(double))) != CLB_OK) return status;
-    at = (double *)w->arena;
-    w->loss = at, at += room;
-    w->limit = at, at += room;
-    w->value = at, at += room * w->k;
-    w->charge = at;
+    clbi_watch_layout(w, rows, &room);
+    if ((status = clbi_room_alloc(&room, &w->arena)) != CLB_OK) return status;
+    clbi_watch_layout(w, rows, &room);
     return CLB_OK;
 }
 
 CLBDEF void clb_watch_free(clb_watch *watch)
 {
-    CLB_FREE(watch->t);
     CLB_FREE(watch->arena);
     clb_trace_free(&watch->trace);
     memset(watch, 0, sizeof *watch);
@@ -10549,7 +10588,7 @@ typedef struct clbi_flow_run {
     clb_flow_opts  o;
     clb_flow_stats stats;
     clb_pass       pass;
-    clb_real      *arena;
+    void          *arena;           /* of these:                                       */
     clb_real      *k[CLBI_STAGES];
     clb_real      *y;               /* stage argument, new state                       */
     double        *charges;         /* wanted; behind them twice as much scratch       */
@@ -10590,17 +10629,22 @@ static clb_status clbi_flow_check(const clb_net *net, const clb_flow_opts *o, do
     return CLB_OK;
 }
 
+static void clbi_flow_layout(clbi_flow_run *run, clbi_room *room)
+{
+    size_t i;
+    for (i = 0; i < CLBI_STAGES; ++i) run->k[i] = clbi_reals(room, run->net->P, 1);
+    run->y = clbi_reals(room, run->net->P, 1);
+    run->charges = clbi_doubles(room, 3, clb_hidden_count(run->net));
+}
+
 static clb_status clbi_flow_alloc(clbi_flow_run *run, const clb_data *data)
 {
-    size_t i, reals, doubles, P = run->net->P, hidden = clb_hidden_count(run->net);
+    clbi_room room = CLB_ZERO;
     clb_status status = clb_pass_init(&run->pass, run->net, data, run->o.ce);
     if (status) return status;
-    if (!clbi_mul_size(P, CLBI_STAGES + 1, &reals)) return CLB_ESIZE;
-    if (!clbi_mul_size(hidden, 3, &doubles)) return CLB_ESIZE;
-    if ((status = clbi_calloc(&run->arena, reals, sizeof(clb_real))) != CLB_OK) return status;
-    for (i = 0; i < CLBI_STAGES; ++i) run->k[i] = run->arena + i * P;
-    run->y = run->arena + CLBI_STAGES * P;
-    if ((status = clbi_alloc(&run->charges, doubles, sizeof(double))) != CLB_OK) return status;
+    clbi_flow_layout(run, &room);
+    if ((status = clbi_room_calloc(&room, &run->arena)) != CLB_OK) return status;
+    clbi_flow_layout(run, &room);
     clb_hidden_charges(run->net, NULL, run->charges);
     return CLB_OK;
 }
@@ -10609,7 +10653,6 @@ static void clbi_flow_free(clbi_flow_run *run)
 {
     clb_pass_free(&run->pass);
     CLB_FREE(run->arena);
-    CLB_FREE(run->charges);
 }
 
 static void clbi_flow_gradient(clbi_flow_run *run, const clb_real *theta, clb_real *k)
@@ -11210,29 +11253,23 @@ static void clbi_reflect(size_t k, double tau, const clb_real *v, clb_real *x)
     if (tau != 0) clb_axpy(k, (clb_real)(-tau * clb_dot(k, v, x)), v, x);
 }
 
-/* Bytes behind clbi_tridiag. */
-static size_t clbi_tridiag_bytes(size_t n)
-{
-    size_t reals = (4 * CLBI_PANEL + 1) * n + 2 * CLBI_PANEL * (CLBI_STRIP + CLBI_CHUNK + 1);
-    return (reals + reals % 2) * sizeof(clb_real) + (3 * n + 2 * CLBI_PANEL) * sizeof(double);
-}
-
 /* n^2 reals fit a size_t with room to spare */
 #define CLBI_EIGH_MAX ((size_t)1 << (4 * sizeof(size_t) - 6))
 
-/* Lays the arrays out for order n; the memory is the caller's. */
-static void clbi_tridiag_init(clbi_tridiag *t, size_t n, void *memory)
+/* The arrays for order n. */
+static void clbi_tridiag_layout(clbi_tridiag *t, size_t n, clbi_room *room)
 {
+    enum { TWO = 2 * CLBI_PANEL };
     t->n = t->ld = n;
-    t->d = (double *)memory;
-    t->e = t->d + n;
-    t->tau = t->e + n;
-    t->dot = t->tau + n;
-    t->panel = (clb_real *)(void *)(t->dot + 2 * CLBI_PANEL);
-    t->strips = t->panel + 2 * CLBI_PANEL * n;
-    t->rows = t->strips + 2 * CLBI_PANEL * (n + CLBI_STRIP);
-    t->coef = t->rows + 2 * CLBI_PANEL * CLBI_CHUNK;
-    t->x = t->coef + 2 * CLBI_PANEL;
+    t->d = clbi_doubles(room, n, 1);
+    t->e = clbi_doubles(room, n, 1);
+    t->tau = clbi_doubles(room, n, 1);
+    t->dot = clbi_doubles(room, TWO, 1);
+    t->panel = clbi_reals(room, TWO, n);
+    t->strips = clbi_reals(room, TWO, n + CLBI_STRIP);
+    t->rows = clbi_reals(room, TWO, CLBI_CHUNK);
+    t->coef = clbi_reals(room, TWO, 1);
+    t->x = clbi_reals(room, n, 1);
 }
 
 static void clbi_scale_lower(size_t n, clb_real *A, size_t lda, int exponent)
@@ -11609,40 +11646,31 @@ static size_t clbi_eigh_scratch(size_t n)
     return n * n > factors ? n * n : factors;
 }
 
-/* Bytes behind clbi_dc. */
-static size_t clbi_dc_bytes(size_t n, int vectors)
+static void clbi_dc_layout(clbi_dc *c, size_t n, int vectors, clbi_room *room)
 {
-    return (11 * n + CLBI_LEAF * CLBI_LEAF) * sizeof(double) + 7 * n * sizeof(size_t)
-           + (vectors ? CLBI_DC_ROWS * n + clbi_eigh_scratch(n) : 0) * sizeof(clb_real);
+    size_t t, **list[7];
+    c->leaf = clbi_doubles(room, CLBI_LEAF, CLBI_LEAF);
+    for (t = 0; t < 3; ++t) c->track[t] = clbi_doubles(room, n, 1);
+    for (t = 0; t < 3; ++t) c->old[t] = clbi_doubles(room, n, 1);
+    c->z = clbi_doubles(room, n, 1);
+    c->w = clbi_doubles(room, n, 1);
+    c->p.d = clbi_doubles(room, n, 1);
+    c->p.z = clbi_doubles(room, n, 1);
+    c->p.mu = clbi_doubles(room, n, 1);
+    list[0] = &c->p.origin, list[1] = &c->order, list[2] = &c->by, list[3] = &c->kept;
+    list[4] = &c->gone, list[5] = &c->type, list[6] = &c->place;
+    for (t = 0; t < 7; ++t) *list[t] = (size_t *)clbi_part(room, n, 1, sizeof **list[t]);
+    if (!vectors) return;
+    c->S = clbi_reals(room, CLBI_DC_ROWS, n);
+    c->Q2 = clbi_reals(room, clbi_eigh_scratch(n), 1);
 }
 
-static void clbi_dc_init(clbi_dc *c, size_t n, clb_real *Q, void *memory)
+static void clbi_dc_init(clbi_dc *c, size_t n, clb_real *Q, clbi_room *room)
 {
-    double *x = (double *)memory;
-    size_t *s;
     memset(c, 0, sizeof *c);
     c->n = n;
     c->Q = Q;
-    c->leaf = x;
-    x += CLBI_LEAF * CLBI_LEAF;
-    for (size_t t = 0; t < 3; ++t, x += 2 * n) {
-        c->track[t] = x;
-        c->old[t] = x + n;
-    }
-    c->z = x;
-    c->w = x + n;
-    c->p.d = x + 2 * n;
-    c->p.z = x + 3 * n;
-    c->p.mu = x + 4 * n;
-    c->p.origin = s = (size_t *)(void *)(x + 5 * n);
-    c->order = s + n;
-    c->by = s + 2 * n;
-    c->kept = s + 3 * n;
-    c->gone = s + 4 * n;
-    c->type = s + 5 * n;
-    c->place = s + 6 * n;
-    c->S = Q ? (clb_real *)(void *)(s + 7 * n) : NULL;
-    c->Q2 = Q ? c->S + CLBI_DC_ROWS * n : NULL;
+    clbi_dc_layout(c, n, Q != NULL, room);
     if (Q) memset(Q, 0, n * n * sizeof *Q);
 }
 
@@ -11749,6 +11777,15 @@ static clb_status clbi_eigh_solve(const clbi_tridiag *t, clb_real *A, size_t lda
     return failed > 0 ? CLB_ENOCONV : CLB_OK;
 }
 
+/* What clbi_eigh takes of `memory`. */
+static void clbi_eigh_count(size_t n, int vectors, clbi_room *room)
+{
+    clbi_tridiag t;
+    clbi_dc c;
+    clbi_tridiag_layout(&t, n, room);
+    clbi_dc_layout(&c, n, vectors, room);
+}
+
 /* The solver without allocation; memory: clb_eigh_bytes(n, vectors wanted), which does not fall
  * with n. */
 static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values,
@@ -11756,12 +11793,14 @@ static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values,
 {
     clbi_tridiag t;
     clbi_dc c;
+    clbi_room room = CLB_ZERO;
     clb_status status;
     int finite, scale = clbi_scale_exponent(n, A, lda, &finite);
     if (n == 0) return CLB_OK;
     if (!finite) return CLB_ENOTFINITE;
-    clbi_tridiag_init(&t, n, memory);
-    clbi_dc_init(&c, n, want->vectors, (char *)memory + clbi_tridiag_bytes(n));
+    room.base = (char *)memory;
+    clbi_tridiag_layout(&t, n, &room);
+    clbi_dc_init(&c, n, want->vectors, &room);
     if (scale != 0) clbi_scale_lower(n, A, lda, -scale);
     clbi_tridiagonalise(&t, A, lda);
     if (want->g) {                                         /* Q^T g = H_1 ... H_{n-1} g */
@@ -11778,13 +11817,14 @@ static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values,
 static clb_status clbi_eigh_alloc(size_t n, clb_real *A, size_t lda, double *values,
                                   const clbi_eigh_want *want)
 {
-    void *memory;
-    size_t bytes = clb_eigh_bytes(n, want->vectors != NULL);
+    void *arena;
+    clbi_room room = CLB_ZERO;
     clb_status status;
-    if (bytes == 0) return CLB_ESIZE;
-    if ((status = clbi_alloc(&memory, bytes, 1)) != CLB_OK) return status;
-    status = clbi_eigh(n, A, lda, values, want, memory);
-    CLB_FREE(memory);
+    if (n > CLBI_EIGH_MAX) return CLB_ESIZE;
+    clbi_eigh_count(n, want->vectors != NULL, &room);
+    if ((status = clbi_room_alloc(&room, &arena)) != CLB_OK) return status;
+    status = clbi_eigh(n, A, lda, values, want, room.base);
+    CLB_FREE(arena);
     return status;
 }
 
@@ -11807,8 +11847,10 @@ CLBDEF clb_status clb_eigh_project(size_t n, clb_real *A, size_t lda, const clb_
 
 CLBDEF size_t clb_eigh_bytes(size_t n, int vectors)
 {
+    clbi_room room = CLB_ZERO;
     if (n > CLBI_EIGH_MAX) return 0;
-    return clbi_tridiag_bytes(n) + clbi_dc_bytes(n, vectors);
+    clbi_eigh_count(n, vectors, &room);
+    return clbi_room_bytes(&room);
 }
 
 /* --- Krylov subspaces ----------------------------------------------------------------------- */
@@ -11833,33 +11875,41 @@ typedef struct clbi_krylov {
     size_t    products;
     clb_rng  *rng;
     int       finite;
+    void     *arena;
 } clbi_krylov;
 
-/* Numbers in V, the two work vectors and coef; in H, h and dot. 0 when they overflow. */
-static int clbi_krylov_cells(size_t n, size_t cap, size_t *cells, size_t *square)
+static void clbi_krylov_layout(clbi_krylov *k, clbi_room *room)
 {
-    return clbi_mul_size(cap + 2, n, cells) && clbi_mul_size(cap, cap + 2, square) &&
-           clbi_add_size(*cells, cap, cells);
+    k->H = clbi_doubles(room, k->cap, k->cap);
+    k->h = clbi_doubles(room, k->cap, 1);
+    k->dot = clbi_doubles(room, k->cap, 1);
+    k->V = clbi_reals(room, k->cap, k->n);
+    k->w = clbi_reals(room, 2, k->n);
+    k->coef = clbi_reals(room, k->cap, 1);
+}
+
+static size_t clbi_krylov_bytes(size_t n, size_t cap)
+{
+    clbi_krylov k;
+    clbi_room room = CLB_ZERO;
+    k.n = n;
+    k.cap = cap;
+    clbi_krylov_layout(&k, &room);
+    return clbi_room_bytes(&room);
 }
 
 static clb_status clbi_krylov_init(clbi_krylov *k, const clb_linop *A, size_t cap, clb_rng *rng)
 {
-    size_t cells, square;
+    clbi_room room = CLB_ZERO;
     clb_status status;
     memset(k, 0, sizeof *k);
-    if (!clbi_krylov_cells(A->n, cap, &cells, &square)) return CLB_ESIZE;
-    if ((status = clbi_alloc(&k->V, cells, sizeof *k->V)) != CLB_OK) return status;
-    if ((status = clbi_calloc(&k->H, square, sizeof *k->H)) != CLB_OK) {
-        CLB_FREE(k->V);
-        return status;
-    }
-    k->A = A;
     k->n = A->n;
     k->cap = cap;
-    k->w = k->V + cap * A->n;
-    k->coef = k->w + 2 * A->n;
-    k->h = k->H + cap * cap;
-    k->dot = k->h + cap;
+    clbi_krylov_layout(k, &room);
+    if ((status = clbi_room_alloc(&room, &k->arena)) != CLB_OK) return status;
+    clbi_krylov_layout(k, &room);
+    memset(k->H, 0, cap * cap * sizeof *k->H);
+    k->A = A;
     k->rng = rng;
     k->scale = 1;
     k->finite = 1;
@@ -11868,8 +11918,7 @@ static clb_status clbi_krylov_init(clbi_krylov *k, const clb_linop *A, size_t ca
 
 static void clbi_krylov_free(clbi_krylov *k)
 {
-    CLB_FREE(k->V);
-    CLB_FREE(k->H);
+    CLB_FREE(k->arena);
 }
 
 /* w -= V^T (V w), twice; the coefficients are added up in h. Returns |w|. */
@@ -12016,15 +12065,17 @@ typedef struct clbi_lanczos {
 } clbi_lanczos;
 #define CLBI_TILE ((size_t)64)
 
-/* Bytes of the arena for a basis of m vectors; 0 when they overflow. */
-static size_t clbi_lanczos_arena(size_t m)
+static void clbi_lanczos_layout(clbi_lanczos *s, clbi_room *room)
 {
-    size_t reals, bytes, dense = clb_eigh_bytes(m, 1);
-    if (dense > 0 && clbi_mul_size(m, 2 * m + CLBI_TILE, &reals)
-        && clbi_mul_size(reals, sizeof(clb_real), &bytes)
-        && clbi_add_size(bytes, dense + 3 * m * sizeof(double) + m * sizeof(size_t), &bytes))
-        return bytes;
-    return 0;
+    size_t m = s->opts.basis;
+    s->theta = clbi_doubles(room, m, 1);
+    s->res = clbi_doubles(room, m, 1);
+    s->before = clbi_doubles(room, m, 1);
+    s->keep = (size_t *)clbi_part(room, m, 1, sizeof *s->keep);
+    s->S = clbi_reals(room, m, m);
+    s->P = clbi_reals(room, m, m);
+    s->tile = clbi_reals(room, m, CLBI_TILE);
+    s->dense = clbi_part(room, clb_eigh_bytes(m, 1), 1, 1);
 }
 
 /* Most vectors that the basis ever holds. */
@@ -12036,22 +12087,16 @@ static size_t clbi_lanczos_most(const clb_lanczos_opts *o, size_t n)
 /* After this no step and no restart allocates. */
 static clb_status clbi_lanczos_init(clbi_lanczos *s, const clb_linop *A, clb_rng *rng)
 {
-    size_t m = s->opts.basis, bytes = clbi_lanczos_arena(m), dense = clb_eigh_bytes(m, 1);
+    clbi_room room = CLB_ZERO;
     clb_status status = clbi_krylov_init(&s->k, A, clbi_lanczos_most(&s->opts, A->n), rng);
     if (status) return status;
-    status = bytes ? clbi_alloc(&s->arena, bytes, 1) : CLB_ESIZE;
-    if (status) {
+    if (s->opts.basis > CLBI_EIGH_MAX) room.used = (size_t)-1;
+    clbi_lanczos_layout(s, &room);
+    if ((status = clbi_room_alloc(&room, &s->arena)) != CLB_OK) {
         clbi_krylov_free(&s->k);
         return status;
     }
-    s->theta = (double *)s->arena;
-    s->res = s->theta + m;
-    s->before = s->res + m;
-    s->keep = (size_t *)(void *)(s->before + m);
-    s->dense = s->keep + m;
-    s->S = (clb_real *)(void *)((char *)s->dense + dense);
-    s->P = s->S + m * m;
-    s->tile = s->P + m * m;
+    clbi_lanczos_layout(s, &room);
     return CLB_OK;
 }
 
@@ -12225,27 +12270,24 @@ static clb_status clbi_lanczos_run(clbi_lanczos *s, clb_eigs *out)
     }
 }
 
-static size_t clbi_eigs_bytes(size_t n, size_t count)
+static void clbi_eigs_layout(clb_eigs *out, size_t n, size_t count, clbi_room *room)
 {
-    size_t reals, bytes, total;
-    if (!clbi_mul_size(n, count, &reals) || !clbi_mul_size(reals, sizeof(clb_real), &bytes) ||
-        !clbi_add_size(bytes, count * (3 * sizeof(double) + sizeof(int)), &total)) return 0;
-    return total;
+    out->value = clbi_doubles(room, count, 1);
+    out->residual = clbi_doubles(room, count, 1);
+    out->bound = clbi_doubles(room, count, 1);
+    out->vector = clbi_reals(room, count, n);
+    out->converged = (int *)clbi_part(room, count, 1, sizeof *out->converged);
 }
 
 static clb_status clbi_eigs_alloc(clb_eigs *out, size_t n, size_t count)
 {
-    size_t reals = n * count, total = clbi_eigs_bytes(n, count);
+    clbi_room room = CLB_ZERO;
     clb_status status;
-    if (!total) return CLB_ESIZE;
-    if ((status = clbi_calloc(&out->arena, total, 1)) != CLB_OK) return status;
+    clbi_eigs_layout(out, n, count, &room);
+    if ((status = clbi_room_calloc(&room, &out->arena)) != CLB_OK) return status;
+    clbi_eigs_layout(out, n, count, &room);
     out->n = n;
     out->count = count;
-    out->value = (double *)out->arena;
-    out->residual = out->value + count;
-    out->bound = out->residual + count;
-    out->vector = (clb_real *)(void *)(out->bound + count);
-    out->converged = (int *)(void *)(out->vector + reals);
     return CLB_OK;
 }
 
@@ -12330,17 +12372,18 @@ static void clbi_lanczos_plan(clbi_lanczos *s, const clb_linop *A, size_t k,
 CLBDEF size_t clb_lanczos_bytes(const clb_linop *A, size_t k, const clb_lanczos_opts *opts)
 {
     clbi_lanczos s;
-    size_t cells, square, arena, eigs, total = 0;
+    clb_eigs out;
+    clbi_room arena = CLB_ZERO, eigs = CLB_ZERO;
+    size_t krylov, total;
     memset(&s, 0, sizeof s);
     clbi_lanczos_plan(&s, A, k, opts);
-    arena = clbi_lanczos_arena(s.opts.basis);
-    eigs = clbi_eigs_bytes(A->n, s.top + s.bottom);
-    if (!arena || !eigs ||
-        !clbi_krylov_cells(A->n, clbi_lanczos_most(&s.opts, A->n), &cells, &square) ||
-        !clbi_mul_size(cells, sizeof *s.k.V, &cells) ||
-        !clbi_mul_size(square, sizeof *s.k.H, &square) || !clbi_add_size(arena, eigs, &total) ||
-        !clbi_add_size(total, cells, &total) || !clbi_add_size(total, square, &total))
-        return 0;
+    if (s.opts.basis > CLBI_EIGH_MAX) return 0;
+    clbi_lanczos_layout(&s, &arena);
+    clbi_eigs_layout(&out, A->n, s.top + s.bottom, &eigs);
+    krylov = clbi_krylov_bytes(A->n, clbi_lanczos_most(&s.opts, A->n));
+    if (!krylov || !clbi_room_bytes(&arena) || !clbi_room_bytes(&eigs) ||
+        !clbi_add_size(clbi_room_bytes(&arena), clbi_room_bytes(&eigs), &total) ||
+        !clbi_add_size(total, krylov, &total)) return 0;
     return total;
 }
 
@@ -12420,13 +12463,22 @@ static clb_status clbi_slq_probe(clbi_krylov *k, clb_quadrature *out, size_t ste
     return CLB_OK;
 }
 
+/* off: one probe's off-diagonal. */
+static void clbi_quadrature_layout(clb_quadrature *q, size_t probes, size_t steps, double **off,
+                                   clbi_room *room)
+{
+    q->node = clbi_doubles(room, probes, steps);
+    q->weight = clbi_doubles(room, probes, steps);
+    *off = clbi_doubles(room, steps, 1);
+}
+
 CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *opts,
                           clb_quadrature *out)
 {
     clb_slq_opts o = CLB_ZERO;
     clbi_krylov k;
+    clbi_room room = CLB_ZERO;
     clb_rng own;
-    size_t cells;
     double *off;
     clb_status status;
     memset(out, 0, sizeof *out);
@@ -12437,12 +12489,9 @@ CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *
     if (o.steps > A->n) o.steps = A->n;
     if (o.probes == 0) o.probes = 10;
     if (o.start) o.probes = 1;
-    if (!clbi_mul_size(o.probes, o.steps, &cells) || cells > (size_t)-1 / 64) return CLB_ESIZE;
-    if ((status = clbi_alloc(&out->arena, 2 * cells + o.steps, sizeof(double))) != CLB_OK)
-        return status;
-    out->node = (double *)out->arena;
-    out->weight = out->node + cells;
-    off = out->weight + cells;
+    clbi_quadrature_layout(out, o.probes, o.steps, &off, &room);
+    if ((status = clbi_room_alloc(&room, &out->arena)) != CLB_OK) return status;
+    clbi_quadrature_layout(out, o.probes, o.steps, &off, &room);
     clb_rng_seed(&own, 1);                       /* only for invariant subspaces of a given start */
     status = clbi_krylov_init(&k, A, o.steps + 1 < A->n ? o.steps + 1 : A->n, rng ? rng : &own);
     for (size_t p = 0; p < o.probes && status == CLB_OK; ++p) {
@@ -12854,18 +12903,23 @@ CLBDEF clb_status clb_crossover_modes(clb_curv *curv, double *lambda, double *c)
 
 /* ---- quadratic model ------------------------------------------------------------------------ */
 
-/* lambda, a, D of n modes in one allocation. */
+static void clbi_spectrum_layout(clb_spectrum *sp, clbi_room *room)
+{
+    sp->lambda = clbi_doubles(room, sp->n, 1);
+    sp->projection = clbi_doubles(room, sp->n, 1);
+    sp->D = clbi_doubles(room, sp->n, sp->n);
+}
+
+/* Room for n modes. */
 static clb_status clbi_spectrum_alloc(clb_spectrum *sp, size_t n)
 {
-    size_t cells;
+    clbi_room room = CLB_ZERO;
     clb_status status;
-    if (!clbi_add_size(n, 2, &cells) || !clbi_mul_size(n, cells, &cells)) return CLB_ESIZE;
-    if ((status = clbi_alloc(&sp->arena, cells, sizeof *sp->D)) != CLB_OK) return status;
     sp->n = n;
-    sp->lambda = (double *)sp->arena;
-    sp->projection = sp->lambda + n;
-    sp->D = sp->projection + n;
-    return CLB_OK;
+    clbi_spectrum_layout(sp, &room);
+    if ((status = clbi_room_alloc(&room, &sp->arena)) == CLB_OK) clbi_spectrum_layout(sp, &room);
+    else memset(sp, 0, sizeof *sp);
+    return status;
 }
 
 CLBDEF void clb_spectrum_free(clb_spectrum *sp)
@@ -12956,18 +13010,23 @@ typedef struct clbi_function {
     void     *arena;
 } clbi_function;
 
+static void clbi_function_layout(clbi_function *s, clbi_room *room)
+{
+    s->U = clbi_reals(room, s->N, s->N);
+    s->B = clbi_reals(room, s->N, s->N);
+    s->R = clbi_reals(room, s->N, s->N);
+    s->values = clbi_doubles(room, s->N, 1);
+}
+
 static clb_status clbi_function_alloc(clbi_function *s, size_t N)
 {
-    size_t cells;
+    clbi_room room = CLB_ZERO;
     clb_status status;
     memset(s, 0, sizeof *s);
     s->N = N;
-    if (!clbi_mul_size(N, 3, &cells) || !clbi_mul_size(N, cells, &cells)) return CLB_ESIZE;
-    if ((status = clbi_alloc(&s->arena, cells, sizeof *s->U)) != CLB_OK) return status;
-    if ((status = clbi_alloc(&s->values, N, sizeof *s->values)) != CLB_OK) return status;
-    s->U = (clb_real *)s->arena;
-    s->B = s->U + N * N;
-    s->R = s->B + N * N;
+    clbi_function_layout(s, &room);
+    if ((status = clbi_room_alloc(&room, &s->arena)) != CLB_OK) return status;
+    clbi_function_layout(s, &room);
     return CLB_OK;
 }
 
@@ -13015,7 +13074,6 @@ CLBDEF clb_status clb_spectrum_init_ntk(clb_spectrum *sp, clb_curv *curv, size_t
         for (i = 0; i < N * N; ++i) s.B[i] -= s.R[i];
         status = clbi_function_modes(&s, sp, curv->pass->u[net->L], 2 / (double)N);
     }
-    CLB_FREE(s.values);
     CLB_FREE(s.arena);
     return status;
 }
@@ -13240,23 +13298,27 @@ typedef struct clbi_linear_work {
     void     *arena;
 } clbi_linear_work;
 
+static void clbi_linear_layout(clbi_linear_work *s, size_t n, clbi_room *room)
+{
+    size_t d = s->net->m[0], m = s->net->m[1], K = s->net->m[2];
+    s->Sigma = clbi_reals(room, d, d);
+    s->U = clbi_reals(room, d, d);
+    s->A = clbi_reals(room, K, d);
+    s->M = clbi_reals(room, K, d);
+    s->R = clbi_reals(room, d, K);
+    s->H = clbi_reals(room, d, m);
+    s->back = clbi_reals(room, d > K ? d : K, m);
+    s->Y = clbi_reals(room, n, K);
+}
+
 static clb_status clbi_linear_work_alloc(clbi_linear_work *s, const clb_net *net, size_t n)
 {
-    size_t d = net->m[0], m = net->m[1], K = net->m[2], wide = d > K ? d : K;
-    clb_real *at;
-    clb_status status = clbi_calloc(&s->arena, 2 * d * d + 3 * K * d + m * d + m * wide + n * K,
-                                    sizeof *at);
-    if (status) return status;
+    clbi_room room = CLB_ZERO;
+    clb_status status;
     s->net = net;
-    at = (clb_real *)s->arena;
-    s->Sigma = at, at += d * d;
-    s->U = at, at += d * d;
-    s->A = at, at += K * d;
-    s->M = at, at += K * d;
-    s->R = at, at += d * K;
-    s->H = at, at += d * m;
-    s->back = at, at += wide * m;
-    s->Y = at;
+    clbi_linear_layout(s, n, &room);
+    if ((status = clbi_room_calloc(&room, &s->arena)) != CLB_OK) return status;
+    clbi_linear_layout(s, n, &room);
     return CLB_OK;
 }
 
@@ -13298,10 +13360,22 @@ static void clbi_linear_mode(clb_linear_modes *modes, clbi_linear_work *s, size_
     modes->g1 += scale * b2;                             /* |G_1|^2 = (2/K)^2 sum_k |W_2^T r_k|^2 */
 }
 
+/* lx: eigenvalues in ascending order. */
+static void clbi_linear_modes_layout(clb_linear_modes *modes, double **lx, clbi_room *room)
+{
+    modes->lx = clbi_doubles(room, modes->d, 1);
+    modes->d_k = clbi_doubles(room, modes->d, 1);
+    modes->c_k = clbi_doubles(room, modes->d, 1);
+    modes->c_published = clbi_doubles(room, modes->d, 1);
+    modes->rate = clbi_doubles(room, modes->d, 1);
+    *lx = clbi_doubles(room, modes->d, 1);
+}
+
 CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *net,
                                         const clb_data *data)
 {
     size_t k, d = net->m[0], m, K;
+    clbi_room room = CLB_ZERO;
     double *lx;
     clbi_linear_work s;
     clb_status status;
@@ -13312,12 +13386,10 @@ CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *
     if ((status = clbi_pass_check(net, data, CLB_MSE)) != CLB_OK) return status;
     m = net->m[1], K = net->m[2];
     if ((status = clbi_linear_work_alloc(&s, net, data->n)) != CLB_OK) return status;
-    if ((status = clbi_calloc(&modes->arena, 6 * d, sizeof *lx)) == CLB_OK) {
-        modes->d = d;
-        modes->lx = (double *)modes->arena;
-        modes->d_k = modes->lx + d, modes->c_k = modes->d_k + d;
-        modes->c_published = modes->c_k + d, modes->rate = modes->c_published + d,
-        lx = modes->rate + d;
+    modes->d = d;
+    clbi_linear_modes_layout(modes, &lx, &room);
+    if ((status = clbi_room_calloc(&room, &modes->arena)) == CLB_OK) {
+        clbi_linear_modes_layout(modes, &lx, &room);
         modes->factor = 4 / ((double)K * (double)K) * ((double)m - (double)d) / (3 * (double)d);
         clbi_linear_statistics(&s, data);
         status = clb_jacobi(d, s.Sigma, d, lx, s.U);
@@ -14340,23 +14412,29 @@ CLBDEF void clb_path_mode_free(clb_path_mode *mode)
     memset(mode, 0, sizeof *mode);
 }
 
+static void clbi_path_mode_layout(clb_path_mode *mode, size_t P, clbi_room *room)
+{
+    mode->depth = (size_t *)clbi_part(room, P, 1, sizeof *mode->depth);
+    mode->u = clbi_doubles(room, P, 1);
+    mode->power = clbi_doubles(room, P, 1);
+    mode->mean = clbi_doubles(room, P, 1);
+}
+
 CLBDEF clb_status clb_path_mode_init(clb_path_mode *mode, size_t P, const size_t *depth,
                                      double target, const double *alpha)
 {
     size_t p;
+    clbi_room room = CLB_ZERO;
     clb_status status = clb_path_check(P, depth, 1, target);
     memset(mode, 0, sizeof *mode);
     for (p = 0; !status && p < P; ++p)
         if (!(alpha[p] >= 0 && alpha[p] < (double)INFINITY)) status = CLB_ENOTFINITE;
     if (status) return status;
-    status = clbi_calloc(&mode->arena, P, 3 * sizeof(double) + sizeof(size_t));
-    if (status) return status;
+    clbi_path_mode_layout(mode, P, &room);
+    if ((status = clbi_room_calloc(&room, &mode->arena)) != CLB_OK) return status;
+    clbi_path_mode_layout(mode, P, &room);
     mode->count = P;
     mode->target = target;
-    mode->u = (double *)mode->arena;
-    mode->power = mode->u + P;
-    mode->mean = mode->power + P;
-    mode->depth = (size_t *)(void *)(mode->mean + P);
     for (p = 0; p < P; ++p) {
         mode->depth[p] = depth[p];
         mode->u[p] = clb_pow(alpha[p], 1 / (double)depth[p]);
@@ -15526,26 +15604,32 @@ static double clbi_rod_sum(const clb_rod *rod, int row, size_t i)
     return clbi_rod_sums(rod, row)[i] + clbi_rod_sums(rod, row + 1)[i];
 }
 
+static void clbi_rod_layout(clb_rod *rod, clbi_room *room)
+{
+    size_t i, P = rod->net->P;
+    rod->law = clbi_doubles(room, CLBI_LAW_ROWS, clb_hidden_count(rod->net));
+    rod->c = clbi_reals(room, P, 1);
+    rod->d = clbi_reals(room, P, 1);
+    for (i = 0; i < 2; ++i) rod->point[i] = clbi_reals(room, P, 1);
+    for (i = 0; i < 2; ++i) rod->grad[i] = clbi_reals(room, P, 1);
+    rod->rate_c = clbi_reals(room, P, 1);
+    rod->rate_d = clbi_reals(room, P, 1);
+    if (!(rod->opts.beta > 0)) return;
+    rod->p = clbi_reals(room, P, 1);
+    rod->q = clbi_reals(room, P, 1);
+}
+
 static clb_status clbi_rod_alloc(clb_rod *rod, const clb_data *data)
 {
-    size_t i, P = rod->net->P, vectors = rod->opts.beta > 0 ? 10 : 8, reals, cells, bytes;
-    clb_real **slot[10];
+    clbi_room room = CLB_ZERO;
     clb_status status;
-    char *at;
+    size_t i;
     for (i = 0; i < 2; ++i)
         if ((status = clb_pass_init(&rod->pass[i], rod->net, data, rod->opts.ce)) != CLB_OK)
             return status;
-    if (!clbi_mul_size(vectors * sizeof(clb_real), P, &reals) ||
-        !clbi_mul_size(CLBI_LAW_ROWS * sizeof(double), clb_hidden_count(rod->net), &cells) ||
-        !clbi_add_size(reals, vectors * CLBI_MATRIX_GAP, &bytes) ||
-        !clbi_add_size(bytes, cells, &bytes)) return CLB_ESIZE;
-    if ((status = clbi_calloc(&rod->arena, bytes, 1)) != CLB_OK) return status;
-    rod->law = (double *)rod->arena;
-    at = (char *)rod->arena + cells;
-    slot[0] = &rod->c, slot[1] = &rod->d, slot[2] = &rod->point[0], slot[3] = &rod->point[1];
-    slot[4] = &rod->grad[0], slot[5] = &rod->grad[1], slot[6] = &rod->rate_c;
-    slot[7] = &rod->rate_d, slot[8] = &rod->p, slot[9] = &rod->q;
-    for (i = 0; i < vectors; ++i) *slot[i] = clbi_next_matrix(&at, P);
+    clbi_rod_layout(rod, &room);
+    if ((status = clbi_room_calloc(&room, &rod->arena)) != CLB_OK) return status;
+    clbi_rod_layout(rod, &room);
     return CLB_OK;
 }
 
@@ -15848,26 +15932,30 @@ CLBDEF double clb_two_point_residual(const clb_net *net, const clb_real *const t
 
 /* ---- prediction in one call ---------------------------------------------------------------- */
 
+static void clbi_edge_layout(clb_edge *edge, clbi_room *room)
+{
+    const double none = (double)NAN;
+    size_t L = edge->L, ends = edge->T < (size_t)-1 ? edge->T + 1 : edge->T;
+    edge->drift = clbi_filled(room, L, 1, none);
+    edge->swing = clbi_filled(room, L, 1, none);
+    edge->halved = clbi_filled(room, L, 1, none);
+    edge->neuron = clbi_filled(room, edge->hidden, 1, none);
+    edge->neuron_halved = clbi_filled(room, edge->hidden, 1, none);
+    edge->loss = clbi_filled(room, ends, 1, none);
+    edge->sharpness = clbi_filled(room, ends, 1, none);
+    edge->radius = clbi_filled(room, ends, 1, none);
+}
+
 static clb_status clbi_edge_alloc(clb_edge *edge, const clb_net *net, size_t T)
 {
-    size_t i, rows, cells, charges, hidden = clb_hidden_count(net);
+    clbi_room room = CLB_ZERO;
     clb_status status;
     edge->L = net->L;
-    edge->hidden = hidden;
+    edge->hidden = clb_hidden_count(net);
     edge->T = T;
-    if (!clbi_add_size(T, 1, &rows) || !clbi_mul_size(rows, 3, &cells) ||
-        !clbi_mul_size(hidden, 2, &charges) || !clbi_add_size(cells, charges, &cells) ||
-        !clbi_add_size(cells, 3 * net->L, &cells)) return CLB_ESIZE;
-    if ((status = clbi_alloc(&edge->arena, cells, sizeof(double))) != CLB_OK) return status;
-    edge->drift = (double *)edge->arena;
-    for (i = 0; i < cells; ++i) edge->drift[i] = (double)NAN;
-    edge->swing = edge->drift + net->L;
-    edge->halved = edge->swing + net->L;
-    edge->neuron = edge->halved + net->L;
-    edge->neuron_halved = edge->neuron + hidden;
-    edge->loss = edge->neuron_halved + hidden;
-    edge->sharpness = edge->loss + rows;
-    edge->radius = edge->sharpness + rows;
+    clbi_edge_layout(edge, &room);
+    if ((status = clbi_room_alloc(&room, &edge->arena)) != CLB_OK) return status;
+    clbi_edge_layout(edge, &room);
     return CLB_OK;
 }
 
@@ -16229,20 +16317,25 @@ static double clbi_certify_upper(clbi_certify *s, double *upper)
     return rest;
 }
 
+static void clbi_certificate_layout(clb_certificate *out, size_t k, clbi_room *room)
+{
+    out->value = clbi_doubles(room, k, 1);
+    out->lower = clbi_doubles(room, k, 1);
+    out->upper = clbi_filled(room, k, 1, (double)INFINITY);
+}
+
 static clb_status clbi_certificate_alloc(clb_certificate *out, size_t n, size_t k)
 {
+    clbi_room room = CLB_ZERO;
     clb_status status;
-    size_t j;
     memset(out, 0, sizeof *out);
     if (k < 1 || k > n) return CLB_ECOUNT;
-    if ((status = clbi_alloc(&out->arena, 3 * k, sizeof(double))) != CLB_OK) return status;
+    clbi_certificate_layout(out, k, &room);
+    if ((status = clbi_room_alloc(&room, &out->arena)) != CLB_OK) return status;
+    clbi_certificate_layout(out, k, &room);
     out->n = n;
     out->k = k;
-    out->value = (double *)out->arena;
-    out->lower = out->value + k;
-    out->upper = out->lower + k;
     out->rest = (double)INFINITY;
-    for (j = 0; j < k; ++j) out->upper[j] = (double)INFINITY;
     return CLB_OK;
 }
 
@@ -16560,39 +16653,41 @@ CLBDEF clb_status clb_complementarity(size_t m, const double *B, const double *A
     return left <= 1e-9 ? CLB_OK : CLB_ENOCONV;
 }
 
+static void clbi_central_layout(clb_central *flow, clbi_room *room)
+{
+    size_t L = flow->net->L, P = flow->net->P, m = flow->opts.directions;
+    flow->start = clbi_doubles(room, L, 1);
+    flow->flow = clbi_doubles(room, L, 1);
+    flow->w = clbi_reals(room, P, 1);
+    flow->U = clbi_reals(room, m, P);
+    flow->third = clbi_reals(room, m * (m + 1) / 2, P);
+    flow->work = clbi_reals(room, 4, P);
+}
+
 CLBDEF clb_status clb_central_init(clb_central *flow, const clb_net *net, const clb_data *data,
                                    double eta, const clb_central_opts *opts)
 {
-    size_t l, m, vectors, reals, cells = 2 * net->L * sizeof(double);
+    clbi_room room = CLB_ZERO;
     clb_status status;
-    char *at;
+    size_t l;
     memset(flow, 0, sizeof *flow);
     if (!(eta > 0) || !(eta <= 1e300)) return CLB_ESTEP;
     if (opts && (opts->directions > 8 || opts->substeps > CLBI_SUBSTEPS_MAX)) return CLB_ECOUNT;
     if (opts) flow->opts = *opts;
     if (!flow->opts.directions) flow->opts.directions = 4;
     if (!flow->opts.substeps) flow->opts.substeps = 4;
-    m = flow->opts.directions;
-    if (m > net->P) flow->opts.directions = m = net->P;
-    vectors = 1 + m + m * (m + 1) / 2 + 4;
+    if (flow->opts.directions > net->P) flow->opts.directions = net->P;
     flow->net = net;
     flow->eta = eta;
-    if (!clbi_mul_size(vectors * sizeof(clb_real), net->P, &reals) ||
-        !clbi_add_size(reals, 4 * CLBI_MATRIX_GAP + cells, &reals)) return CLB_ESIZE;
+    clbi_central_layout(flow, &room);
     status = clb_pass_init(&flow->pass, net, data, flow->opts.ce);
     if (!status) status = clb_curv_init(&flow->curv, &flow->pass);
-    if (!status) status = clbi_calloc(&flow->arena, reals, 1);
+    if (!status) status = clbi_room_calloc(&room, &flow->arena);
     if (status) {
         clb_central_free(flow);
         return status;
     }
-    flow->start = (double *)flow->arena;
-    flow->flow = flow->start + net->L;
-    at = (char *)flow->arena + cells;
-    flow->w = clbi_next_matrix(&at, net->P);
-    flow->U = clbi_next_matrix(&at, m * net->P);
-    flow->third = clbi_next_matrix(&at, m * (m + 1) / 2 * net->P);
-    flow->work = clbi_next_matrix(&at, 4 * net->P);
+    clbi_central_layout(flow, &room);
     memcpy(flow->w, net->theta, net->P * sizeof *flow->w);
     for (l = 1; l < net->L; ++l)
         flow->start[l - 1] = clb_charge_degree(net, NULL, l, clb_degree(net));

@@ -313,6 +313,10 @@ group_sanitize() {
         esac
         job "asan, ubsan: $t" "library $lib && ${lib#* } $declare -o \$o $t \$made.a -lm && $san_run \$o"
     done
+    printf '%s\n' '#include "private.h"' 'int main(int n, char **v) { (void)v; return !test_room(40, n > 1); }' > "$work/room.c"
+    job "asan: an array is overrun into the next of its allocation" "cat tests/library.c $work/room.c > \$o.c
+$san -O0 -Itests -o \$o \$o.c tests/plain_alloc.c -lm && $san_run \$o && ! $san_run \$o overrun 2>\$o.err &&
+grep -q use-after-poison \$o.err"
     rank=3                             # what is read past the end of a matrix shows here, long before all of t_kernels.c is through
     job "asan, ubsan: tests/t_kernels.c, larger shapes" "$san -O0 -o \$o tests/t_kernels.c -lm && $san_run \$o t_matmul_larger_shapes"
     job "asan, ubsan: tests/bits.c" "$san -O0 -o \$o tests/bits.c -lm && $san_run \$o | diff $work/bits.double -"

@@ -17,5 +17,6 @@ void  test_free(void *p);
 #define CLB_MALLOC(n)     test_malloc(n)
 #define CLB_REALLOC(p, n) test_realloc(p, n)
 #define CLB_FREE(p)       test_free(p)
+#define CLBI_LIBC_BLOCKS               /* test_free gives the memory back to libc */
 
 #endif

@@ -23,6 +23,7 @@ printf 'int main(void) { return 0; }\n' | $CC -mfma -x c -o /dev/null - 2>/dev/n
 work=$(mktemp -d "${TMPDIR:-/tmp}/clb_mutants.XXXXXX") || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
+cp clb.h "$work/unchanged.h"
 
 # The tests of a section, quick ones first. Every change is held against the bits as well.
 tests_of() {
@@ -82,7 +83,7 @@ sites() {
                 i += RLENGTH - 1
             }
         }
-    }' clb.h
+    }' "$work/unchanged.h"
 }
 
 # COUNT lines of the input in an order drawn by SEED.
@@ -146,8 +147,8 @@ folder() {
 }
 in_folder() { (cd "$work/$1" && shift && "$@"); }
 for f in all none one before; do folder $f; done
-expose all clb.h >"$work/all/clb.h"
-expose none clb.h >"$work/none/clb.h"
+expose all "$work/unchanged.h" >"$work/all/clb.h"
+expose none "$work/unchanged.h" >"$work/none/clb.h"
 # shellcheck disable=SC2086
 in_folder all $CC -O2 -fPIC -fno-inline -shared -o ../libclb.so tests/library.c tests/plain_alloc.c -lm || exit 2
 
@@ -184,8 +185,8 @@ tried=0 noticed=0
 exec 3<"$work/drawn"
 while [ "$tried" -lt "$COUNT" ] && read -r section line column length old new <&3; do
     awk -v at="$line" -v c="$column" -v n="$length" -v new="$new" \
-        'NR == at { $0 = substr($0, 1, c - 1) new substr($0, c + n) } { print }' clb.h >"$work/changed.h"
-    changed "$line" before clb.h || { echo "clb.h:$line cannot be built alone"; exit 2; }
+        'NR == at { $0 = substr($0, 1, c - 1) new substr($0, c + n) } { print }' "$work/unchanged.h" >"$work/changed.h"
+    changed "$line" before "$work/unchanged.h" || { echo "clb.h:$line cannot be built alone"; exit 2; }
     changed "$line" one "$work/changed.h" || continue
     cmp -s "$work/one.s" "$work/before.s" && continue
     # shellcheck disable=SC2086
@@ -198,7 +199,7 @@ while [ "$tried" -lt "$COUNT" ] && read -r section line column length old new <&
     [ -n "$by" ] || same_bits || by=bits
     [ -z "$VERBOSE" ] || echo "# $section $line:$column $old -> $new: ${by:-nobody}"
     if [ -n "$by" ]; then noticed=$((noticed + 1)); continue; fi
-    echo "clb.h:$line:$column: $old -> $new: $(sed -n "${line}s/^ *//;${line}p" clb.h)"
+    echo "clb.h:$line:$column: $old -> $new: $(sed -n "${line}s/^ *//;${line}p" "$work/unchanged.h")"
 done
 [ "$tried" -gt 0 ] || { echo "no change drawn"; exit 2; }
 echo "$noticed of $tried changes noticed: $((100 * noticed / tried)) %  (SEED=$SEED COUNT=$COUNT, of $(wc -l <"$work/sites") places)"

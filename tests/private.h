@@ -5,6 +5,9 @@
 
 int      test_number(const unsigned char *p, const unsigned char *end, double *value);
 uint32_t test_crc32(const unsigned char *p, size_t size);
+/* Offset of the second of two arrays of size bytes each, or, at a place there, a write past the
+ * end of the first: what the address sanitizer must see. */
+size_t   test_room(size_t size, int overrun);
 void     test_symv(size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x,
                    clb_real *y, size_t ld, int down);
 
@@ -12,6 +15,21 @@ void     test_symv(size_t count, size_t n, const clb_real *A, size_t lda, const 
 int test_number(const unsigned char *p, const unsigned char *end, double *value)
 {
     return clbi_number(p, end, value);
+}
+
+size_t test_room(size_t size, int overrun)
+{
+    clbi_room room = CLB_ZERO;
+    char *arena, *a, *b;
+    size_t apart;
+    clbi_part(&room, size, 1, 1), clbi_part(&room, size, 1, 1);
+    if (clbi_room_alloc(&room, &arena)) return 0;
+    a = (char *)clbi_part(&room, size, 1, 1), b = (char *)clbi_part(&room, size, 1, 1);
+    memset(a, 1, size), memset(b, 2, size);
+    if (overrun) a[size] = 3;
+    apart = (uintptr_t)a % 64 || (uintptr_t)b % 64 ? 0 : (size_t)(b - a);
+    CLB_FREE(arena);
+    return apart;
 }
 
 uint32_t test_crc32(const unsigned char *p, size_t size) { return clbi_crc32(p, size); }

@@ -4,6 +4,7 @@
 #define CLB_IMPLEMENTATION
 #include "failing_alloc.h"
 #include "../clb.h"
+#include "private.h"
 #include "test.h"
 
 static int all_zero(const void *object, size_t size)
@@ -217,8 +218,23 @@ static void t_not_owned(void)
     EQUAL(alloc_live, 0);
 }
 
+/* Arrays of one allocation begin on cache lines, whatever their sizes, a line or more apart. That the
+ * address sanitizer sees an access between them, tests/build.sh sanitize tells. */
+static void t_rooms(void)
+{
+    for (size_t size = 1; size < 300; ++size) {
+        size_t apart = test_room(size, 0);
+        NOTE("%lu bytes", (unsigned long)size);
+        CHECK(apart % 64 == 0 && apart >= size + 64 && apart < size + 128);
+    }
+    EQUAL(test_room((size_t)-1, 0), 0);
+    EQUAL(test_room((size_t)-1 / 4, 0), 0);
+    EQUAL(alloc_live, 0);
+}
+
 static const test_case tests[] = {
     TEST(t_free_zeros), TEST(t_all_objects), TEST(t_failed_data), TEST(t_failed_net),
-    TEST(t_failed_training), TEST(t_failed_theory), TEST(t_failed_files), TEST(t_not_owned)
+    TEST(t_failed_training), TEST(t_failed_theory), TEST(t_failed_files), TEST(t_not_owned),
+    TEST(t_rooms)
 };
 TEST_MAIN(tests)
