@@ -33,6 +33,7 @@
 #include "laws.h"
 #include "edge.h"
 #include "mnist.h"
+#include "edge_drift.h"
 #include "skipped.h"
 #include "published.h"
 #include "modes.h"
