@@ -319,6 +319,10 @@ $san -O0 -Itests -o \$o \$o.c tests/plain_alloc.c -lm && $san_run \$o && ! $san_
 grep -q use-after-poison \$o.err"
     rank=3                             # what is read past the end of a matrix shows here, long before all of t_kernels.c is through
     job "asan, ubsan: tests/t_kernels.c, larger shapes" "$san -O0 -o \$o tests/t_kernels.c -lm && $san_run \$o t_matmul_larger_shapes"
+    thread="${san%% *} -std=c99 -g1 -O1 -fsanitize=thread -pthread"
+    case $san_run in "") race=;; *) race="setarch -R" ;; esac
+    if works "$thread" "$race"; then job "tsan: tests/t_threads.c" "$thread -DCLB_NO_AVX512 -o \$o tests/t_threads.c -lm && $race \$o"
+    else skip "ThreadSanitizer (not installed)"; fi
     job "asan, ubsan: tests/bits.c" "$san -O0 -o \$o tests/bits.c -lm && $san_run \$o | diff $work/bits.double -"
     job "asan, ubsan: tests/bits.c -DCLB_SINGLE" "$san -DCLB_SINGLE -o \$o tests/bits.c -lm || exit 1
 $san_run \$o | diff $work/bits.single -"

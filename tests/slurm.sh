@@ -87,6 +87,6 @@ shards() { # PROGRAM ID OPTIONS
     cmp "$T/$id.one/$id.json.bare" "$T/$id.merged/$id.json.bare" && ok "$id: the bytes of one run" || bad "$id: other bytes than one run"
 }
 shards e05_drift_scaling E05 "--seeds 1..8"
-shards e22_width_dim E22 "--seeds 1..4"
+shards e22_width_dim E22 "--seeds 1..60"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -106,6 +106,43 @@ static void check_threads(const clb_threads *threads)
     }
 }
 
+/* A training that shares nothing; no CHECK, whose counters are not for two threads. */
+typedef struct own_training { clb_status status; double last; clb_isa isa; } own_training;
+static void *train_alone(void *context)
+{
+    static const size_t widths[] = { 20, 40, 5 };
+    own_training *own = (own_training *)context;
+    clb_rng rng;
+    clb_net net = CLB_ZERO;
+    clb_data data = CLB_ZERO;
+    clb_trace trace = CLB_ZERO;
+    own->isa = clb_isa_get();
+    clb_rng_seed(&rng, 3);
+    own->status = clb_net_init(&net, widths, 3, NULL, &rng);
+    if (!own->status) own->status = clb_data_mixture(&data, &rng, 100, 20, 5, 2.0);
+    if (!own->status) own->status = clb_train(&net, &data, 0.05, 50, NULL, &trace);
+    if (!own->status) own->last = trace.loss[50];
+    clb_trace_free(&trace), clb_data_free(&data), clb_net_free(&net);
+    return NULL;
+}
+
+/* First in the list: here the instruction set is asked for the first time, by all at once. */
+static void t_trainings_at_once(void)
+{
+    pthread_t thread[4];
+    own_training own[4];
+    for (int i = 0; i < 4; ++i) {
+        int failed = pthread_create(&thread[i], NULL, train_alone, &own[i]);
+        CHECK(!failed);
+        if (failed) return;
+    }
+    for (int i = 0; i < 4; ++i) pthread_join(thread[i], NULL);
+    for (int i = 0; i < 4; ++i) {
+        CHECK(own[i].status == CLB_OK && own[i].isa == clb_isa_get());
+        SAME_BITS(own[i].last, own[0].last);
+    }
+}
+
 static void t_order_of_tasks(void)
 {
     clb_threads threads = CLB_ZERO;
@@ -156,6 +193,6 @@ static void t_small_stays(void)
     clb_trace_free(&trace), clb_net_free(&net);
 }
 
-static const test_case tests[] = { TEST(t_order_of_tasks), TEST(t_own_pool), TEST(t_openmp),
-                                   TEST(t_small_stays) };
+static const test_case tests[] = { TEST(t_trainings_at_once), TEST(t_order_of_tasks), TEST(t_own_pool),
+                                   TEST(t_openmp), TEST(t_small_stays) };
 TEST_MAIN(tests)
