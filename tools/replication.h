@@ -2,13 +2,15 @@
  * which clb_replicate writes, and tables and report show.
  *
  *   { "schema": "clb-replication/1", "seeds": "1..100", "published": true, "experiments": [
- *     { "id": "E05", "groups": 20, "size": 5, "identities": 20, "failed": 0,
- *       "claims":     [ { "name", "number", "asks_number", "holds", "partly", "not", "undecided" } ],
+ *     { "id": "E05", "made_by": "clb 0.2.0", "groups": 20, "planned": 20, "size": 5,
+ *       "identities": 20, "failed": 0,
+ *       "claims":     [ { "name", "number", "asks_number", "number_undecided", "holds", "partly",
+ *                         "not", "undecided", "tests": [ { "quantity", "median", "lo", "hi" } ] } ],
  *       "quantities": [ { "name", "median", "lo", "hi", "value", "ci95": [lo, hi] } ] } ] }
  *
- * number: groups in which all tests of the claim's number hold; holds, partly, not, undecided:
- * groups by the answer to the statement. median, lo, hi: over the groups, 5 % to 95 %; value and
- * ci95: on all seeds together. */
+ * number: groups in which all tests of the claim's number hold, number_undecided: in which one of
+ * them was not measured; holds, partly, not, undecided: groups by the answer to the statement.
+ * median, lo, hi: over the groups, 5 % to 95 %; value and ci95: on all seeds together. */
 #ifndef CLB_REPLICATION_H
 #define CLB_REPLICATION_H
 
@@ -55,9 +57,28 @@ KIT_FN const char *replication_value(const json *experiment, const char *quantit
     return tool_print("%s %.4g", quantity, value);
 }
 
-/* "the number in 3 of 20 groups, the statement in 12 (under its condition in 5 more); alpha 1.165
- * [1.15, 1.18]"; "not run" where there is nothing. The value is that of the summary's first quantity
- * that was repeated. */
+/* The answers to the claim's questions, each with "; " behind it. */
+KIT_FN void replication_put_claim(kit_buf *b, const kit_claim *c, const json *claim, double groups)
+{
+    double holds = json_get_number(claim, "holds"), partly = json_get_number(claim, "partly"),
+           undecided = json_get_number(claim, "undecided");
+    if (json_get_number(claim, "asks_number") > 0) {
+        if (json_get_number(claim, "number_undecided") < groups)
+            kit_putf(b, "number found in %.0f; ", json_get_number(claim, "number"));
+        else
+            kit_put(b, "number not decided; ");
+    }
+    if (!c->statement) return;
+    if (undecided >= groups) { kit_put(b, "statement not decided; "); return; }
+    kit_putf(b, "statement holds in %.0f", holds);
+    if (partly > 0) kit_putf(b, ", under its condition in %.0f more", partly);
+    if (undecided > 0) kit_putf(b, ", not decided in %.0f", undecided);
+    kit_put(b, "; ");
+}
+
+/* "in 20 groups of 5 seeds: number found in 3, statement holds in 12, under its condition in 5 more;
+ * alpha 1.165 [1.15, 1.18]"; "not run" where there is nothing. The value is that of the summary's
+ * first quantity that was repeated. */
 KIT_FN const char *replication_says(const replication *r, const doc *d, const kit_claim *c)
 {
     const json *e = replication_of(r, d->info.id),
@@ -69,16 +90,10 @@ KIT_FN const char *replication_says(const replication *r, const doc *d, const ki
     for (const kit_summary_item *s = d->x->summary; s && !*value; s = s->next)   /* the first it has */
         value = replication_value(e, s->name);
     if (!(groups > 0) || (!claim && !*value)) return "not run";
-    if (!claim)                          /* of a replication by other rules only the values are left */
-        kit_putf(&b, "%s on %.0f groups of %.0f seeds", value, groups, json_get_number(e, "size"));
-    else if (json_get_number(claim, "asks_number") > 0)
-        kit_putf(&b, "number found in %.0f of %.0f groups", json_get_number(claim, "number"), groups);
-    if (claim && c->statement) {
-        double holds = json_get_number(claim, "holds"), partly = json_get_number(claim, "partly");
-        kit_putf(&b, "%sstatement holds in %.0f of %.0f", b.n ? "; " : "", holds, groups);
-        if (partly > 0) kit_putf(&b, ", under its condition in %.0f more", partly);
-    }
-    if (claim && *value) kit_putf(&b, "%s%s", b.n ? "; " : "", value);
+    kit_putf(&b, "in %.0f groups of %.0f seeds: ", groups, json_get_number(e, "size"));
+    if (claim) replication_put_claim(&b, c, claim, groups);
+    kit_put(&b, value);                 /* of a replication by other rules only the values are left */
+    while (b.n && (b.s[b.n - 1] == ' ' || b.s[b.n - 1] == ';')) b.s[--b.n] = 0;
     text = tool_print("%s", b.s ? b.s : "");
     free(b.s);
     return text;

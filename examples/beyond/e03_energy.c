@@ -27,22 +27,15 @@ static const kit_field training_fields[] = {
     KIT_RESULT(training, identity_error),
 };
 
-static clb_verdict at_end(void *final_loss, const clb_state *state)
-{
-    *(double *)final_loss = state->loss;
-    return CLB_CONTINUE;
-}
-
 static clb_status train(kit *x, void *run)
 {
     training *row = run;
     size_t T = (size_t)row->T;
     double final_loss = KIT_NAN;
-    clb_observer end = { .call = at_end, .context = &final_loss, .at = &T, .at_count = 1 };
-    clb_train_opts how = { .ce = CLB_CE, .observers = &end, .observer_count = 1 };
+    clb_train_opts how = { .ce = CLB_CE };
     clb_trace tr;
     clb_energy e;
-    clb_status status = paper_train(NULL, row->seed, row->lr, T, &how, &tr);
+    clb_status status = paper_train_to(NULL, row->seed, row->lr, T, &how, &tr, &final_loss);
     (void)x;
     if (status) return status;
     e = clb_trace_energy(&tr, 1, final_loss);

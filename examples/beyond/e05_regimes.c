@@ -1,6 +1,6 @@
 /* Beyond E5  The drift is not one power law of eta: two bends, three regimes.
  *   cc -O2 -DCLB_STATIC -o regimes examples/beyond/e05_regimes.c -lm && ./regimes
- * Setup   the standard net of E5; twenty seeds at T = 2000, three at T = 200 and T = 20000 (there
+ * Setup   the standard net of E5; ten seeds at T = 2000, three at T = 200 and T = 20000 (there
  * with two smaller eta); lambda_max of the Hessian at the initialisation. Theory  drift = eta^2 S =
  * eta^2 r sum_t |grad|^2, and eta sum_t |grad|^2 ~ L(0) - L(T), so drift ~ r eta (L(0) - L(T)):
  * slope 2 while the loss has not fallen (eta T small), 1 once it has, and steep again above eta =
@@ -75,7 +75,7 @@ static void plan(kit *x)
 {
     kit_list five = kit_seeds(x, 5);
     for (size_t k = 0; k < TIMES; ++k) {
-        kit_list seeds = kit_seeds(x, k == 1 && !kit_quick(x) ? 20 : 3);
+        kit_list seeds = kit_seeds(x, k == 1 && !kit_quick(x) ? 10 : 3);
         kit_list at = k == 2 ? kit_lrs(x, etas, KIT_LEN(etas)) : kit_lrs(x, grid, N);
         for (size_t i = 0; i < at.n && !(kit_quick(x) && k == 2); ++i)
             for (size_t s = 0; s < seeds.n; ++s)
@@ -89,7 +89,7 @@ static void plan(kit *x)
  */
 
 typedef struct findings {
-    kit_curve all;                           /* twenty seeds, T = 2000 */
+    kit_curve all;                           /* ten seeds, T = 2000 */
     double    eta_c;                         /* 2 / lambda_max(0) */
     double    bend[TIMES], top[TIMES];       /* a quarter of the loss left; slope from 0.3 to 0.5 */
     double miss[3]; /* held-out error: power law, quadratic, three regimes */

@@ -1,15 +1,14 @@
 /* E12, beyond the paper: do activation and loss change the exponent at equal distance to the edge?
- *   cc -O2 -DCLB_STATIC -o phase examples/beyond/e12_phase.c -lm && ./phase                (3 min)
- * The four nets of E12 with eta = 2 f / lambda_max(0), f = 0.01 ... 0.49, ten seeds, data drawn first or
+ *   cc -O2 -DCLB_STATIC -o phase examples/beyond/e12_phase.c -lm && ./phase                (TIME)
+ * The four nets of E12 with eta = 2 f / lambda_max(0), f = 0.01 ... 0.49, five seeds, data drawn first or
  * model drawn first. Theory: drift = kbar eta DL mu (DL: fall of the loss, kbar: its share per layer,
  * mu: curvature along the way); the slope of ln drift is the sum of the slopes of the factors. Effects
- * as in E12, with 95 % intervals over the seeds. On E12's own grid: effects with one eta left out, and
- * the predictors of beyond/e08_predictors.c. */
+ * as in E12, with 95 % intervals over the seeds. On E12's own grid: effects with one eta left out. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
 
-enum { SEEDS = 10, PHASES = 5, FACTORS = 4 };
+enum { SEEDS = 5, PHASES = 5, FACTORS = 4 };
 static const double distances[PHASES] = { 0.01, 0.03, 0.1, 0.3, 0.49 };        /* eta lambda_max(0)/2 */
 static const struct factor { const char *name; kit_at at; } factors[FACTORS] = {
     { "drift (alpha)", { "sp_training", offsetof(sp_training, actual_drift) } },
@@ -20,8 +19,6 @@ static const struct factor { const char *name; kit_at at; } factors[FACTORS] = {
 
 static const kit_part spectrum = KIT_PART("spectrum", "Formula", sp_spectrum, sp_run_spectrum);
 static const kit_part train = KIT_PART("train", "Drift after 2000 steps", sp_training, sp_run_training);
-static const kit_part modes = KIT_PART("modes", "Sums over modes", sp_modes, sp_run_modes);
-static const kit_part linear = KIT_PART("linearised", "Linearised network", sp_linear, sp_run_linear);
 static const kit_part phase = KIT_PART("phase", "Equal distance to the edge", sp_training, sp_run_training);
 
 static void plan(kit *x)
@@ -30,7 +27,6 @@ static void plan(kit *x)
     kit_config(x, "n_steps", SP_T);
     for (const sp_case *c = sp_cases; c < sp_cases + SP_CASES; ++c) {
         sp_plan(x, &spectrum, &train, c, 1, 0);
-        sp_plan_predictors(x, &modes, &linear, c, 1);
         for (int data_first = 0; data_first < 2; ++data_first)
             for (size_t s = 0; s < seeds.n; ++s)
                 for (size_t i = 0; i < PHASES; ++i)
@@ -141,28 +137,11 @@ static void claims(kit *x, const found f[2])
 
 /* ---- figure ----------------------------------------------------------------------------------- */
 
-static void ratio_panel(kit *x, plot *p)
-{
-    plot_panel *a = plot_add(p, "Gauss\342\200\223Newton eigenvalues, CE over MSE", "rank", "ratio", PLOT_LINEAR);
-    kit_rows all = kit_part_runs(x, &modes);
-    for (size_t j = 0; j < 2 && all.n; ++j) {
-        double seed = ((const sp_modes *)all.at[0])->seed, rank[SP_TOP], ratio[SP_TOP];
-        const sp_modes *mse = sp_modes_of(x, &modes, sp_cases[2 * j].name, seed);
-        const sp_modes *ce = sp_modes_of(x, &modes, sp_cases[2 * j + 1].name, seed);
-        size_t n = 0;
-        if (!mse || !ce) continue;
-        for (; n < mse->gauss_newton_top.n && n < ce->gauss_newton_top.n; ++n)
-            rank[n] = (double)n + 1, ratio[n] = ce->gauss_newton_top.at[n] / mse->gauss_newton_top.at[n];
-        plot_line(a, j ? PLOT_ORANGE : PLOT_BLUE, n, rank, ratio, j ? "ReLU" : "linear");
-    }
-    plot_horizontal(a, 0.5, "1/2"), plot_range_y(a, 0, 1);
-}
-
-static void figure(kit *x, const sp_grid *g, const found f[2])
+static void figure(kit *x, const found f[2])
 {
     static const char *const names[SP_EFFECTS] = { "activation", "loss", "interaction" };
     static const double place[SP_EFFECTS] = { 1, 2, 3 };
-    plot *p = kit_figure(x, "phase", 3, 1);
+    plot *p = kit_figure(x, "phase", 1, 1);
     plot_panel *a = plot_add(p, "Effects at equal distance to the edge", "effect", "on alpha", PLOT_LINEAR);
     for (int order = 0; order < 2; ++order) {
         double at[SP_EFFECTS], v[SP_EFFECTS], lo[SP_EFFECTS], hi[SP_EFFECTS];
@@ -174,16 +153,7 @@ static void figure(kit *x, const sp_grid *g, const found f[2])
         plot_points(a, order ? PLOT_ORANGE : PLOT_BLUE, SP_EFFECTS, at, v, order ? "data first" : "model first");
     }
     plot_horizontal(a, 0, NULL), plot_range_x(a, 0.5, 3.5), plot_ticks_x(a, SP_EFFECTS, place, names);
-    ratio_panel(x, p);
-    a = plot_add(p, "Linearised network over measured", "eta lambda_max(0)", "ratio", PLOT_LOGX);
-    for (size_t k = 0; k < SP_CASES; ++k) {
-        double *ratio = kit_doubles(x, g[k].n);
-        for (size_t i = 0; i < g[k].n; ++i) ratio[i] = 1 + sp_error(&g[k], SP_LIN, i);
-        sp_plot_case(a, &g[k], sp_phases(x, &g[k]), ratio);
-    }
-    plot_horizontal(a, 1, NULL), plot_vertical(a, 2, "edge");
-    plot_caption(p, "At equal distance to the edge the interaction is negative but small; cross entropy halves the "
-                    "eigenvalues; the linearised network predicts S below the edge.");
+    plot_caption(p, "At equal distance to the edge the interaction is negative but small.");
 }
 
 static void report(kit *x)
@@ -192,17 +162,12 @@ static void report(kit *x)
     kit_list seeds = kit_values(first, SP_AT(seed));
     sp_grid g[SP_CASES];
     found f[2];
-    for (size_t k = 0; k < SP_CASES; ++k) {
-        g[k] = sp_load(x, &spectrum, &train, &sp_cases[k]);
-        sp_load_predictors(x, &g[k], &modes, &linear);
-    }
+    for (size_t k = 0; k < SP_CASES; ++k) g[k] = sp_load(x, &spectrum, &train, &sp_cases[k]);
     left_out_table(x, g);
     phase_table(x, seeds, f);
     mu_table(x, seeds.n);
-    sp_error_table(x, g);
-    sp_quality_table(x, g);
     claims(x, f);
-    figure(x, g, f);
+    figure(x, f);
 }
 
 static const kit_info info = {

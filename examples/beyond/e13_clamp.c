@@ -1,9 +1,9 @@
 /* Beyond E13  Cross entropy at other widths and at equal distance to the edge: what clamps?
  *   cc -O2 -DCLB_STATIC -o clamp examples/beyond/e13_clamp.c -lm && ./clamp              (a minute)
- * "widths"  linear and ReLU nets, loss (1-e) MSE + e CE with e = 0, 0.5, 1, five widths m; alpha on three
- *           windows of eta. With cross entropy and m = 64 also eta = 0.5 and 1, the window of E5.
- * "edge"    eta = 2 f / lambda_max(0) of the run itself, f from 0.3 to 3 (1 is the edge of stability), so
- *           that every loss starts at the same distance to the edge.
+ * "widths"  linear and ReLU nets, squared loss and cross entropy, five widths m; alpha on three windows of
+ *           eta. With cross entropy and m = 64 also eta = 0.5 and 1, the window of E5.
+ * "edge"    loss (1-e) MSE + e CE with five e, eta = 2 f / lambda_max(0) of the run itself, f from 0.3 to 3
+ *           (1 is the edge of stability), so that every loss starts at the same distance to the edge.
  * "linearised"  S of the network linearised at theta_0, with cross entropy: it keeps the softmax, whose
  *           output gradients are at most 1, but its features cannot change. If it gives the same S, the
  *           bounded gradients do the clamping, not a compression in the course of training. */
@@ -56,7 +56,7 @@ static void plan(kit *x)
     kit_config(x, "n_steps", kit_quick(x) ? SW_T_QUICK : SW_T);
     for (size_t w = 0; w < (kit_quick(x) ? 2 : WIDTHS); ++w)
         for (int act = 0; act <= 1; ++act)
-            for (size_t k = 0; k < LOSSES; k += 2) {
+            for (size_t k = 0; k < LOSSES; k += LOSSES - 1) {
                 sw_case c = case_of("widths", act, losses[k], widths[w]);
                 sw_plan_start(x, &c, seeds), sw_plan(x, &c, seeds, etas);
             }
@@ -94,7 +94,7 @@ static void width_table(kit *x, windows *ce)
     kit_table *t = KIT_TABLE(x, "widths", "Exponents against width on three windows", "act", "loss", "width",
                              "alpha_1e-4..0.3", "alpha_1e-3..0.1", "alpha_eta*lambda<1", "lambda_max");
     for (int act = 0; act <= 1; ++act)
-        for (size_t k = 0; k < LOSSES; k += 2)
+        for (size_t k = 0; k < LOSSES; k += LOSSES - 1)
             for (size_t w = 0; w < WIDTHS; ++w) {
                 sw_case c = case_of("widths", act, losses[k], widths[w]);
                 windows v = measure(x, &c);

@@ -8,7 +8,7 @@
 
 /* ---- a training with a log ------------------------------------------------------------------ */
 
-/* rng NULL: every `every` steps from step 0, with lambda_max and lambda_min by Lanczos. rng: as the
+/* rng NULL: every `every` steps from step 0, with lambda_max by Lanczos. rng: as the
  * paper, after updates 1, every, 2 every, ...; lambda_max after 1, lambda_every, 2 lambda_every,
  * ..., by `power` steps of power iteration, whose start vectors rng draws. */
 typedef struct edge_opts {
@@ -19,7 +19,7 @@ typedef struct edge_opts {
 
 typedef struct edge_log {
     size_t     n, lambda_n;
-    double    *step, *loss, *accuracy, *lambda_step, *lambda, *least;
+    double    *step, *loss, *accuracy, *lambda_step, *lambda;
     kit       *x;
     edge_opts  o;
     clb_curv   curv;
@@ -29,7 +29,7 @@ typedef struct edge_log {
 KIT_FN clb_verdict edge_look(void *context, const clb_state *state)
 {
     edge_log *log = (edge_log *)context;
-    clb_lanczos_opts tolerance = CLB_ZERO;
+    clb_lanczos_opts how = CLB_ZERO;
     clb_linop H = clb_hessian_op(&log->curv);
     size_t k = log->lambda_n;
     kit_progress_within(log->x, kit_print(log->x, "eta = %g", log->o.eta), state->t, log->o.T);
@@ -37,9 +37,10 @@ KIT_FN clb_verdict edge_look(void *context, const clb_state *state)
     log->step[log->n] = (double)state->t, log->loss[log->n] = state->loss;
     log->accuracy[log->n++] = clb_accuracy(log->curv.pass);
     if (log->o.rng && state->t != 1 && state->t % log->o.lambda_every) return CLB_CONTINUE;
-    log->lambda_step[k] = (double)state->t, ++log->lambda_n, tolerance.tol = 1e-4;
+    log->lambda_step[k] = (double)state->t, ++log->lambda_n;
+    how.tol = 1e-4, how.basis = 30, how.no_check = 1;      /* the value is exact to the last digits */
     if (log->o.rng) log->status = published_power(&H, log->o.power, log->o.rng, &log->lambda[k]);
-    else log->status = clb_sharpness(&log->curv, &tolerance, &log->lambda[k], &log->least[k]);
+    else log->status = clb_sharpness(&log->curv, &how, &log->lambda[k], NULL);
     if (log->status == CLB_ENOCONV) log->status = CLB_OK;        /* the best estimate will do */
     return log->status ? CLB_STOP : CLB_CONTINUE;
 }
@@ -60,7 +61,7 @@ KIT_FN clb_status edge_train(kit *x, clb_net *net, const clb_data *data, const e
         for (size_t i = 0; i < rows; ++i) at[i] = i ? i * o->every : 1;
         log->step = kit_doubles(x, rows + 2), log->loss = kit_doubles(x, rows + 2);
         log->accuracy = kit_doubles(x, rows + 2), log->lambda_step = kit_doubles(x, rows + 2);
-        log->lambda = kit_doubles(x, rows + 2), log->least = kit_doubles(x, rows + 2);
+        log->lambda = kit_doubles(x, rows + 2);
         log->x = x, log->o = *o, look.call = edge_look, look.context = log;
         if (o->rng) look.at = at, look.at_count = rows;
         else look.every = o->every;

@@ -127,18 +127,38 @@ KIT_FN clb_status paper_problem_init(paper_problem *p, const paper_opts *opts, d
     return paper_problem_draw(p, opts, (uint64_t)seed, CLB_NORMAL_PUBLISHED);
 }
 
+/* Loss at the net's own theta. */
+KIT_FN clb_status paper_loss(const paper_problem *p, double ce, double *loss)
+{
+    clb_pass pass;
+    clb_status status = clb_pass_init(&pass, &p->net, &p->data, ce);
+    if (status) return status;
+    *loss = clb_loss(&pass, NULL);
+    clb_pass_free(&pass);
+    return CLB_OK;
+}
+
 /* Draw, train, throw away all but the trace: what most runs of a sweep are. Divergence is a
- * result: CLB_OK with trace->steps < T. The trace is the caller's to free after CLB_OK. */
-KIT_FN clb_status paper_train(const paper_opts *opts, double seed, double eta, size_t T,
-                              const clb_train_opts *train, clb_trace *trace)
+ * result: CLB_OK with trace->steps < T. The trace is the caller's to free after CLB_OK.
+ * *end (may be NULL): the loss after the last update; NaN if the run diverged. */
+KIT_FN clb_status paper_train_to(const paper_opts *opts, double seed, double eta, size_t T,
+                                 const clb_train_opts *train, clb_trace *trace, double *end)
 {
     paper_problem p;
     clb_status status = paper_problem_init(&p, opts, seed);
     memset(trace, 0, sizeof *trace);
     if (status) return status;
     status = kit_train(&p.net, &p.data, eta, T, train, trace);
+    if (end) *end = KIT_NAN;
+    if (!status && end && (status = paper_loss(&p, train->ce, end)) != CLB_OK)
+        clb_trace_free(trace);
     paper_problem_free(&p);
     return status == CLB_EDIVERGED ? CLB_OK : status;
+}
+KIT_FN clb_status paper_train(const paper_opts *opts, double seed, double eta, size_t T,
+                              const clb_train_opts *train, clb_trace *trace)
+{
+    return paper_train_to(opts, seed, eta, T, train, trace, NULL);
 }
 
 /* Largest Hessian eigenvalue at the problem's own theta (before training: lambda_max(H_0)), and
@@ -153,7 +173,7 @@ KIT_FN clb_status paper_sharpness(const paper_problem *p, double ce, double *lar
     status = clb_curv_init(&curv, &pass);
     if (!status) {
         clb_curv_at(&curv, NULL);
-        status = clb_sharpness(&curv, NULL, largest, smallest);
+        status = kit_sharpness(&curv, largest, smallest);
         clb_curv_free(&curv);
     }
     clb_pass_free(&pass);

@@ -186,7 +186,7 @@ KIT_FN clb_status sp_run_training(kit *x, void *run)
     clb_status status = sp_start(&s, row->which, row->seed, row->data_first);
     memset(&how, 0, sizeof how);
     how.ce = sp_case_named(row->which)->ce;
-    if (!status && row->f > 0) status = clb_sharpness(&s.curv, NULL, &row->lambda_max, NULL);
+    if (!status && row->f > 0) status = kit_sharpness(&s.curv, &row->lambda_max, NULL);
     row->eta = row->f > 0 ? 2 * row->f / row->lambda_max : row->lr;
     if (!status) {
         status = kit_train(&s.problem.net, &s.problem.data, row->eta, sp_steps(x), &how, &tr);
