@@ -72,8 +72,9 @@ static void claim_bias(kit *x)
 static void claim_others(kit *x)
 {
     double C = mean(x, 5, -1, LAWS_AT(mean_drift)), none = mean(x, 5, 0, LAWS_AT(mean_drift)), sweep;
-    kit_table *t = laws_control_table(x, "The activation sweep's net with bias: relative drift of C after 2000 steps, "
-                                      "and whether it passes as conserved (below 1 %)");
+    kit_table *t = laws_control_table(x, "The activation sweep's net with bias: relative drift of "
+                                         "C after 2000 steps, and whether it passes as conserved "
+                                         "(below 1 %)");
     kit_claim *c = kit_paper(x, "deep_net", "In a deep net bias breaks conservation by 4 %.", "4.1 % (326 times)");
     kit_number(c, "drift of C", 100 * C, kit_in_units(kit_within(4.146, 0.05), "%"));
     kit_statement(c, "drift relative to the norms |W_l|^2 + |W_l+1|^2",
@@ -145,8 +146,8 @@ static void report(kit *x)
     claim_bias(x);
     claim_others(x);
     if (mnist_folder(x)) claim_images(x);
-    laws_identities(x, "The drift of every Q_l is eta^2 times the sum over the steps of "
-                       "|G_l+1|^2 - |G_l|^2 - |g_l|^2 (Theorem 2 with biases).");
+    laws_identities(x, "The drift of every Q_l is eta^2 times the sum over the steps of |G_l+1|^2 "
+                       "- |G_l|^2 - |g_l|^2 (Theorem 2 with biases).");
     figure(x);
 }
 

@@ -110,15 +110,18 @@ static void claim_factor(kit *x)
                              "times that at eta = 0.1.", "5500");
     kit_interval(item, total.ci.se, total.ci.lo, total.ci.hi), kit_printed(item, 5500);
     kit_summary(x, "factor_of_D_1", first.ci.value);
-    kit_number(c, "factor of D_1 on MNIST, of the means over the seeds", real.mean, kit_within(5500, 500));
+    kit_number(c, "factor of D_1 on MNIST, of the means over the seeds", real.mean,
+               kit_within(5500, 500));
     kit_unmeasured(c, "it is about MNIST, which was not run; run with --mnist DIR");
     kit_statement(c, "least factor over the seeds and both definitions",
                   fmin(total.least, first.least), kit_at_least(1000));
     kit_show(c, "largest factor of a seed", fmax(total.most, first.most));
     kit_show(c, "factor of the means, all four charges", total.mean);
-    kit_remark(c, kit_print(x, "Measured on %s. The paper divides one charge of one seed by a drift rounded to "
-                            "0.002, and compares learning rates 20-fold apart.",
-                            mnist_folder(x) ? "MNIST" : "generated data, which stand in for MNIST"));
+    kit_remark(c,
+               kit_print(x,
+                         "Measured on %s. The paper divides one charge of one seed by a drift "
+                         "rounded to 0.002, and compares learning rates 20-fold apart.",
+                         mnist_folder(x) ? "MNIST" : "generated data, which stand in for MNIST"));
 }
 
 static void claims(kit *x)
@@ -146,9 +149,10 @@ static void claims(kit *x)
     c = kit_paper(x, "power_law", "The drift at the edge is a power law of eta.", "implied");
     kit_statement(c, "difference of the exponents from 0.5 to 1 and from 1 to 2",
                   fabs(slopes[0] - slopes[1]), kit_below(0.2));
-    kit_show(c, "exponent from 0.5 to 1", slopes[0]), kit_show(c, "exponent from 1 to 2", slopes[1]);
-    kit_identity(x, "theorem_2", "The drift of every charge is eta^2 S_l at the edge too "
-                 "(Theorem 2).", "worst error",
+    kit_show(c, "exponent from 0.5 to 1", slopes[0]),
+        kit_show(c, "exponent from 1 to 2", slopes[1]);
+    kit_identity(x, "theorem_2", "The drift of every charge is eta^2 S_l at the edge too (Theorem "
+                 "2).", "worst error",
                  kit_worse(kit_worst(kit_part_runs(x, &substitute), EDGE_AT(identity_error)),
                            kit_worst(kit_part_runs(x, &mnist), EDGE_AT(identity_error))),
                  kit_below(sizeof(clb_real) == 4 ? 1e-2 : 1e-10));
@@ -157,9 +161,12 @@ static void claims(kit *x)
 static void figure(kit *x)
 {
     plot *p = kit_figure(x, "edge", 3, 1);
-    plot_panel *a = plot_add(p, "Sharpness (generated data, first seed)", "step", "lambda_max(t)", PLOT_LOGY);
-    plot_panel *b = plot_add(p, "Drift against time", "time eta t", "Sigma |C(t) - C(0)|", PLOT_LOG);
-    plot_panel *c = plot_add(p, "Drift after 5000 steps", "learning rate eta", "Sigma |Delta C|", PLOT_LOG);
+    plot_panel *a =
+        plot_add(p, "Sharpness (generated data, first seed)", "step", "lambda_max(t)", PLOT_LOGY);
+    plot_panel *b =
+        plot_add(p, "Drift against time", "time eta t", "Sigma |C(t) - C(0)|", PLOT_LOG);
+    plot_panel *c =
+        plot_add(p, "Drift after 5000 steps", "learning rate eta", "Sigma |Delta C|", PLOT_LOG);
     double mean[ETAS], real[PAPER_ETAS];
     plot_range_y(a, 0.03, 100);
     for (size_t i = 0; i < ETAS; ++i) {

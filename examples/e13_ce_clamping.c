@@ -1,11 +1,12 @@
 /* E13  Cross-entropy "clamping": alpha between squared loss and cross entropy.               Theorem 6
  *   cc -O2 -DCLB_STATIC -o e13 examples/e13_ce_clamping.c -lm && ./e13          (10 s on two cores)
  * Setup   loss (1-e) MSE + e CE for five e, activation s_a(z) = (1-a) z + a max(0, z) for a = 0
- *         (linear), 0.5, 1 (ReLU); two layers, d = 20, m = 64, K = 5, mixture of n = 200, full-batch
- *         gradient descent, T = 2000 steps; eight learning rates eta from 1e-4 to 0.3, three seeds.
+ *         (linear), 0.5, 1 (ReLU); two layers, d = 20, m = 64, K = 5, mixture of n = 200,
+ *         full-batch gradient descent, T = 2000 steps; eight learning rates eta from 1e-4 to 0.3,
+ *         three seeds.
  * Measure the drift |C(T) - C(0)| of C = |W_2|^2 - |W_1|^2 and S = sum_t (|grad_2|^2 - |grad_1|^2).
- * Fit     a line through ln(mean drift over the seeds) against ln(eta): its slope is alpha. An eta at
- *         which a seed diverges drops out; so the same fit also on one window for all, eta <= 0.1.
+ * Fit     a line through ln(mean drift over the seeds) against ln(eta): its slope is alpha. An eta
+ *         at which a seed diverges drops out; so the same fit also on one window for all (<= 0.1).
  * Paper   "CE alpha ~ 1.0 at all widths"; ReLU: alpha falls from 1.293 (MSE) to 1.076 (CE).
  * Beyond  beyond/e13_clamp.c: other widths, and equal distance to the edge of stability. */
 #define CLB_IMPLEMENTATION
@@ -38,7 +39,7 @@ static void plan(kit *x)
         }
 }
 
-/* ---- what follows from the runs --------------------------------------------------------------- */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
 /* alpha on the published window, and for eta <= 0.1. */
 typedef struct found { double alpha[ACTS][LOSSES], to_01[ACTS][LOSSES]; } found;

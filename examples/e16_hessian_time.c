@@ -2,9 +2,9 @@
  *     Theorems 4, 6
  *   cc -O2 -DCLB_STATIC -o e16 examples/e16_hessian_time.c -lm && ./e16
  * Setup   standard ReLU net (20-64-5, 200 points), squared loss and cross entropy, three seeds.
- *         "track": a run with eta = 0.01 whose Hessian is taken at t = 0, 250, 500, 1000, 2000; from
- *         each the crossover formula predicts S(eta) = |sum_t (|grad_2|^2 - |grad_1|^2)| for eight
- *         eta. "train": runs of 2000 steps that measure S at each of the eight eta.
+ *         "track": a run with eta = 0.01 whose Hessian is taken at t = 0, 250, 500, 1000, 2000;
+ *         from each the crossover formula predicts S(eta) = |sum_t (|grad_2|^2 - |grad_1|^2)| for
+ *         eight eta. "train": runs of 2000 steps that measure S at each of the eight eta.
  * Measure R, the correlation of ln S predicted with ln S measured over the eight eta.
  * Paper   cross entropy: R = 0.988 with the Hessian at t = 250, against 0.808 at t = 0 */
 #define CLB_IMPLEMENTATION

@@ -13,7 +13,8 @@
 #include "kit/kit.h"
 
 typedef struct comparison { double seed; modes_results of; } comparison;
-static const kit_field comparison_fields[] = { KIT_KEY(comparison, seed), MODES_FIELDS(comparison, of) };
+static const kit_field comparison_fields[] = { KIT_KEY(comparison, seed),
+                                               MODES_FIELDS(comparison, of) };
 
 static clb_status compare(kit *x, void *run)
 {
@@ -31,7 +32,8 @@ static clb_status compare(kit *x, void *run)
     return status;
 }
 
-static const kit_part modes = KIT_PART("modes", "Measured and theoretical coefficients", comparison, compare);
+static const kit_part modes =
+    KIT_PART("modes", "Measured and theoretical coefficients", comparison, compare);
 
 static void plan(kit *x)
 {
@@ -44,11 +46,12 @@ static void claims(kit *x, kit_rows rows)
     double R = kit_mean(rows, KIT_AT(comparison, of.ck_correlation)),
            rank = kit_mean(rows, KIT_AT(comparison, of.R_one_over_rank)),
            slope = kit_mean(rows, KIT_AT(comparison, of.log_slope));
-    kit_summary_item *item = kit_summary_mean(x, "R", kit_values(rows, KIT_AT(comparison, of.ck_correlation)));
+    kit_summary_item *item =
+        kit_summary_mean(x, "R", kit_values(rows, KIT_AT(comparison, of.ck_correlation)));
     kit_claim *c = kit_paper(x, "R", "The correlation R = 0.847 shows that the coefficients are "
                              "c_k ~ e_k^2 lx_k^2.", "R = 0.847");
     kit_printed(item, 0.847);
-    kit_number(c, "R", R, kit_within(0.847, 0.044));     /* half the range of 90 % of groups of seeds */
+    kit_number(c, "R", R, kit_within(0.847, 0.044)); /* half the range of 90 % of groups of seeds */
     kit_statement(c, "R less that of the list 1, 1/2, 1/3, ..., which knows nothing of the net",
                   R - rank, kit_above(0));
     kit_remark(c, "Both lists were sorted first, and any two falling lists correlate.");
@@ -63,24 +66,27 @@ static void figure(kit *x, kit_rows rows)
     kit_list theory = row->of.ck_theory_top, measured = row->of.ck_empirical_top;
     double rank[MODES_TOP], sum = 0;
     plot *p = kit_figure(x, "modes", 2, 1);
-    plot_panel *a = plot_add(p, kit_print(x, "Sorted lists, seed %.0f", row->seed), "theory, share of the sum",
-                             "measured, share of the sum", PLOT_LOG);
+    plot_panel *a = plot_add(p, kit_print(x, "Sorted lists, seed %.0f", row->seed),
+                             "theory, share of the sum", "measured, share of the sum", PLOT_LOG);
     plot_points(a, PLOT_BLUE, theory.n, theory.at, measured.at, "matched by rank");
     plot_line(a, PLOT_GREY | PLOT_DASHED, theory.n, theory.at, theory.at, "proportional");
     for (size_t k = 0; k < MODES_TOP; ++k) sum += 1 / (double)(k + 1);
     for (size_t k = 0; k < MODES_TOP; ++k) rank[k] = 1 / (double)(k + 1) / sum;
-    a = plot_add(p, "Against the rank alone", "1/rank, share of the sum", "measured, share of the sum", PLOT_LOG);
+    a = plot_add(p, "Against the rank alone", "1/rank, share of the sum",
+                 "measured, share of the sum", PLOT_LOG);
     plot_points(a, PLOT_ORANGE, measured.n, rank, measured.at, "matched by rank");
-    plot_caption(p, "Sorting makes any two lists agree: 1, 1/2, 1/3, ... fits the measured coefficients "
-                    "better than the theory does.");
+    plot_caption(p, "Sorting makes any two lists agree: 1, 1/2, 1/3, ... fits the measured "
+                    "coefficients better than the theory does.");
 }
 
 static void report(kit *x)
 {
     kit_rows rows = kit_published(kit_part_runs(x, &modes));
-    kit_table *t = KIT_TABLE(x, "correlations", "Per seed: R of the sorted lists, of lists that know nothing, "
-                             "and the slope of their logarithms", "seed", "ck_correlation",
-                             "R_one_over_rank", "R_geometric", "log_slope");
+    kit_table *t =
+        KIT_TABLE(x, "correlations",
+                  "Per seed: R of the sorted lists, of lists that know nothing, and the slope of "
+                  "their logarithms",
+                  "seed", "ck_correlation", "R_one_over_rank", "R_geometric", "log_slope");
     for (size_t i = 0; i < rows.n; ++i) {
         const comparison *row = rows.at[i];
         const modes_results *r = &row->of;

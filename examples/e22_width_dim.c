@@ -1,13 +1,13 @@
 /* E22  Width-dimension transition: does the width m* at which alpha leaves 1 scale with d? Theorem 8
  *   cc -O2 -DCLB_STATIC -o e22 examples/e22_width_dim.c -lm && ./e22                   (40 seconds)
  * Setup   two-layer linear net without bias, K = 5, mixture of n = 200, squared loss, gradient
- *         descent, T = 2000 steps; d = 10, 20, 40 inputs, widths m = d {0.5, 1, 1.5, 2, 3, 4, 6}, six
- *         learning rates from 3e-4 to 0.1, five seeds.
+ *         descent, T = 2000 steps; d = 10, 20, 40 inputs, widths m = d {0.5, 1, 1.5, 2, 3, 4, 6},
+ *         six learning rates from 3e-4 to 0.1, five seeds.
  * Fit     alpha(d, m): a line through ln drift against ln eta, means over the seeds that do not
  *         diverge. m*: the first width with alpha > 1.1. f = 0.1 lambda_max(0)/2 says how far the
  *         largest eta is from the edge of stability (1).
  * Paper   m* = 60, 60, 40, so m* / d = 6.0, 3.0, 1.0: no collapse in m/d
- * Beyond  beyond/e22_edge.c: equal distance to the edge, other thresholds, scales of the data, and n. */
+ * Beyond  beyond/e22_edge.c: equal distance to the edge, other thresholds, data scales, n. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "kit/kit.h"
@@ -28,7 +28,7 @@ static void plan(kit *x)
             if (!kit_quick(x) || (i == 0 && k < 4)) lin_add(x, &start, &sweep, ds[i], ds[i] * over[k], seeds);
 }
 
-/* ---- what follows from the runs --------------------------------------------------------------- */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
 typedef struct found {
     lin_cell     cell[DS][MS];

@@ -2,14 +2,15 @@
  *   cc -O2 -DCLB_STATIC -o m01 examples/m01_two_phases.c -lm && ./m01                     (seconds)
  * Setup   P = 2 pathways of depth L = 20 towards three modes s* = 2, 1, 0.5 that do not touch each
  *         other: u_p <- u_p - eta r u_p^(L-1), r = sum_p u_p^L - s*, from u_p^L = 0.01 and 0.005.
- *         gamma = eta S, with S the sharpness of a single pathway that carries mode 1: gamma = 1 and 3
- *         for 4000 steps, gamma_c = 2 P^(1-2/L), where eta = 2/lambda_min, for 20000. lambda_min is
- *         the sharpness at equal shares. A second run from 0.01 (1 + 1e-12) shows what chaos changes.
+ *         gamma = eta S, with S the sharpness of a single pathway that carries mode 1: gamma = 1
+ *         and 3 for 4000 steps, gamma_c = 2 P^(1-2/L), where eta = 2/lambda_min, for 20000.
+ *         lambda_min is the sharpness at equal shares. A second run from 0.01 (1 + 1e-12) shows
+ *         what chaos changes.
  * Measure of mode 1: share of pathway 1, eta lambda, variance V of the leaf coordinates u_p^(2-L).
  * Paper   small steps: one pathway takes the mode; 2/S < eta < 2/lambda_min: balance is restored in
  *         part; eta = 2/lambda_min: equal shares.
- * Beyond  beyond/m01_matrices.c: full matrices against this recursion; beyond/m01_central_flow.c: how
- *         V decays at gamma_c. */
+ * Beyond  beyond/m01_matrices.c: full matrices against this recursion; beyond/m01_central_flow.c:
+ *         how V decays at gamma_c. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include "kit/kit.h"
@@ -20,16 +21,17 @@ static const double target[MODES] = { 2, 1, 0.5 }, alpha[P] = { 0.01, 0.005 };
 static const char *const names[] = { "small", "intermediate", "critical" };
 static const double marks[] = { 0, 50, 100, 200, 500, 1000, 2000, 4000, 20000 };
 
-/* ---- one run ---------------------------------------------------------------------------------- */
+/* ---- one run --------------------------------------------------------------------------------- */
 
 typedef struct training {
     const char *name;
     double gamma, T;
-    double eta, final_share_mode1, final_eta_lambda1, final_eta_lambda1_mean_last2, first_step_etalam_gt2;
+    double eta, final_share_mode1, final_eta_lambda1, final_eta_lambda1_mean_last2,
+        first_step_etalam_gt2;
     double share_before_cross, max_etalam1, max_share_mode1, min_u, gap_rel, final_loss;
     double varz_increase_steps, unsafe_steps, t_varz_over_zstar2, spread_final_s_1e12;
     const char *outcome;
-    kit_list final_s, final_s_mean_last2;                  /* pathway by pathway, three modes each */
+    kit_list final_s, final_s_mean_last2; /* pathway by pathway, three modes each */
     kit_list gap_rel_at, varz_at;                          /* at the marks */
     kit_list t, s1, s2, eta_lambda, variance;
 } training;
@@ -69,13 +71,15 @@ static void observe(void *context, size_t t, const clb_path_mode *mode, double r
 }
 
 /* All modes; last and mean of the last two s [p][i]. first: factor on alpha_1. w: of mode 1, or NULL. */
-static clb_status train(double eta, size_t T, double first, watch *w, clb_path_mode_run *run, double *mean,
-                        double *last)
+static clb_status train(double eta, size_t T, double first, watch *w, clb_path_mode_run *run,
+                        double *mean, double *last)
 {
     double start[P] = { alpha[0] * first, alpha[1] };
     clb_status status = CLB_OK;
     for (size_t i = 0; i < MODES && !status; ++i) {
-        clb_path_mode_opts opts = { .laws = 1, .observe = w && i == 0 ? observe : NULL, .context = w };
+        clb_path_mode_opts opts = { .laws = 1,
+                                    .observe = w && i == 0 ? observe : NULL,
+                                    .context = w };
         clb_path_mode mode;
         clb_path_mode_run other;
         if ((status = path_start(&mode, P, L, target[i], start)) != CLB_OK) return status;
@@ -93,13 +97,16 @@ static void record(kit *x, training *row, const watch *w, const clb_path_mode_ru
 {
     row->final_eta_lambda1_mean_last2 = end->eta_lambda, row->share_before_cross = end->cross_share;
     row->first_step_etalam_gt2 = end->cross == CLB_PATH_NEVER ? -1 : (double)end->cross;
-    row->max_etalam1 = end->eta_lambda_max, row->max_share_mode1 = end->peak, row->min_u = end->u_min;
+    row->max_etalam1 = end->eta_lambda_max, row->max_share_mode1 = end->peak,
+    row->min_u = end->u_min;
     row->gap_rel = end->gap, row->varz_increase_steps = (double)end->rises;
     row->unsafe_steps = (double)end->unsafe, row->outcome = clb_path_outcome_name(end->outcome);
-    row->t_varz_over_zstar2 = row->T * w->variance[w->n - 1];                   /* z* = 1, as s* = P */
+    row->t_varz_over_zstar2 = row->T * w->variance[w->n - 1]; /* z* = 1, as s* = P */
     row->gap_rel_at = kit_keep(x, w->marked, w->gap), row->varz_at = kit_keep(x, w->marked, w->var);
-    row->t = kit_keep(x, w->n, w->t), row->s1 = kit_keep(x, w->n, w->s1), row->s2 = kit_keep(x, w->n, w->s2);
-    row->eta_lambda = kit_keep(x, w->n, w->eta_lambda), row->variance = kit_keep(x, w->n, w->variance);
+    row->t = kit_keep(x, w->n, w->t), row->s1 = kit_keep(x, w->n, w->s1),
+    row->s2 = kit_keep(x, w->n, w->s2);
+    row->eta_lambda = kit_keep(x, w->n, w->eta_lambda),
+    row->variance = kit_keep(x, w->n, w->variance);
 }
 
 static clb_status run_training(kit *x, void *run)
@@ -117,7 +124,8 @@ static clb_status run_training(kit *x, void *run)
     if (!status) status = train(row->eta, T, 1 + 1e-12, NULL, &moved, mean2, last2);
     if (status) return status;
     record(x, row, &w, &end);
-    row->final_s = kit_keep(x, P * MODES, last), row->final_s_mean_last2 = kit_keep(x, P * MODES, mean);
+    row->final_s = kit_keep(x, P * MODES, last),
+    row->final_s_mean_last2 = kit_keep(x, P * MODES, mean);
     row->spread_final_s_1e12 = row->final_loss = 0;
     for (size_t k = 0; k < P * MODES; ++k)
         row->spread_final_s_1e12 = fmax(row->spread_final_s_1e12, fabs(mean[k] - mean2[k]));
@@ -142,23 +150,26 @@ static void plan(kit *x)
                                             .T = kit_quick(x) ? 1000 : k == 2 ? 20000 : 4000 });
 }
 
-/* ---- what follows from the runs ----------------------------------------------------------------- */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
 static void tables(kit *x, kit_rows rows)
 {
-    kit_table *t = KIT_TABLE(x, "runs", "Small, intermediate and critical step: share of path 1, eta lambda at "
-                             "the end, first step beyond 2, V against its 1/t law", "run", "gamma",
-                             "final_share_mode1", "final_eta_lambda1_mean_last2", "first_step_etalam_gt2",
-                             "share_before_cross", "max_etalam1", "gap_rel", "t_varz_over_zstar2",
-                             "unsafe_steps", "outcome");
+    kit_table *t = KIT_TABLE(x, "runs",
+                             "Small, intermediate and critical step: share of path 1, eta lambda "
+                             "at the end, first step beyond 2, V against its 1/t law",
+                             "run", "gamma", "final_share_mode1", "final_eta_lambda1_mean_last2",
+                             "first_step_etalam_gt2", "share_before_cross", "max_etalam1",
+                             "gap_rel", "t_varz_over_zstar2", "unsafe_steps", "outcome");
     for (size_t k = 0; k < rows.n; ++k) {
         const training *r = rows.at[k];
         kit_text(t, r->name);
-        KIT_CELLS(t, r->gamma, r->final_share_mode1, r->final_eta_lambda1_mean_last2, r->first_step_etalam_gt2,
-                  r->share_before_cross, r->max_etalam1, r->gap_rel, r->t_varz_over_zstar2, r->unsafe_steps);
+        KIT_CELLS(t, r->gamma, r->final_share_mode1, r->final_eta_lambda1_mean_last2,
+                  r->first_step_etalam_gt2, r->share_before_cross, r->max_etalam1, r->gap_rel,
+                  r->t_varz_over_zstar2, r->unsafe_steps);
         kit_text(t, r->outcome);
     }
-    t = KIT_TABLE(x, "modes", "Single sharpness S, least sharpness lambda_min, and shares of gradient flow",
+    t = KIT_TABLE(x, "modes",
+                  "Single sharpness S, least sharpness lambda_min, and shares of gradient flow",
                   "target", "S", "lambda_min", "flow share 1", "flow share 2");
     for (size_t i = 0; i < MODES; ++i) {
         double s[P] = { KIT_NAN, KIT_NAN };
@@ -174,31 +185,36 @@ static void tables(kit *x, kit_rows rows)
 static void claims(kit *x, const training *small, const training *middle, const training *critical,
                    kit_rows rows)
 {
-    kit_claim *c = kit_paper(x, "two_phases", "Small steps let one pathway take the mode; larger steps restore "
-                             "the balance, in part between 2/S and 2/lambda_min, in full at 2/lambda_min.",
+    kit_claim *c = kit_paper(x, "two_phases",
+                             "Small steps let one pathway take the mode; larger steps restore the "
+                             "balance, in part between 2/S and 2/lambda_min, in full at "
+                             "2/lambda_min.",
                              "Fig. 1");
     kit_summary(x, "share_intermediate", middle->final_share_mode1);
     kit_summary(x, "share_small", small->final_share_mode1);
     kit_summary(x, "share_critical", critical->final_share_mode1);
     kit_summary(x, "eta_lo", 2 / clb_path_single_sharpness(L, target[0]));
     kit_summary(x, "eta_hi", 2 / clb_path_balanced_sharpness(P, L, target[0]));
-    kit_statement(c, "share of pathway 1 at the small step", small->final_share_mode1, kit_above(0.99));
+    kit_statement(c, "share of pathway 1 at the small step", small->final_share_mode1,
+                  kit_above(0.99));
     kit_statement(c, "largest eta lambda there", small->max_etalam1, kit_below(2));
     kit_statement(c, "the share at the small step less that at the intermediate step",
                   small->final_share_mode1 - middle->final_share_mode1, kit_above(0));
-    kit_statement(c, "eta lambda at the end of the intermediate step", middle->final_eta_lambda1_mean_last2,
-                  kit_within(2, 0.05));
+    kit_statement(c, "eta lambda at the end of the intermediate step",
+                  middle->final_eta_lambda1_mean_last2, kit_within(2, 0.05));
     kit_statement(c, "share at the intermediate step less that at the critical step",
                   middle->final_share_mode1 - critical->final_share_mode1, kit_above(0));
     kit_statement(c, "share at the critical step", critical->final_share_mode1, kit_below(0.505));
-    c = kit_paper(x, "variance", "The variance of the leaf coordinates of the pathways never grows.",
+    c = kit_paper(x, "variance",
+                  "The variance of the leaf coordinates of the pathways never grows.",
                   "theorem, under a condition on every step");
     kit_statement(c, "most steps of a run in which it grows",
                   kit_worst(rows, KIT_AT(training, varz_increase_steps)), kit_equal(0));
     kit_statement(c, "least u of a run", path_least(rows, KIT_AT(training, min_u)), kit_above(0));
     kit_show(c, "steps of the intermediate run that violate the condition", middle->unsafe_steps);
     kit_show(c, "and of the critical run", critical->unsafe_steps);
-    kit_remark(c, "The condition is sufficient: steps that violate it need not raise the variance.");
+    kit_remark(c, "The condition is sufficient: steps that violate it need not raise the "
+                  "variance.");
 }
 
 static void figure(kit *x, kit_rows rows)
@@ -207,7 +223,8 @@ static void figure(kit *x, kit_rows rows)
     plot_panel *a, *b;
     for (size_t k = 0; k < rows.n; ++k) {
         const training *r = rows.at[k];
-        a = plot_add(p, kit_print(x, "gamma = %.4g (%s)", r->gamma, r->name), "step", "s of mode 1", PLOT_LOGX);
+        a = plot_add(p, kit_print(x, "gamma = %.4g (%s)", r->gamma, r->name), "step", "s of mode 1",
+                     PLOT_LOGX);
         plot_lists(a, PLOT_BLUE, r->t, r->s1, "pathway 1");
         plot_lists(a, PLOT_ORANGE, r->t, r->s2, "pathway 2");
         plot_horizontal(a, 1, "s*/P");
@@ -220,7 +237,8 @@ static void figure(kit *x, kit_rows rows)
         plot_lists(b, (int)k, r->t, r->variance, r->name);
     }
     plot_horizontal(a, 2, "edge of stability");
-    plot_caption(p, "Mode 1 of two pathways of depth 20: winner takes all, balance restored in part and in full.");
+    plot_caption(p, "Mode 1 of two pathways of depth 20: winner takes all, balance restored in "
+                    "part and in full.");
 }
 
 static void report(kit *x)

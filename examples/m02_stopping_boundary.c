@@ -1,13 +1,13 @@
 /* M2  Where training stops in the window of step sizes.                                   @S23, Fig. 2
  *   cc -O2 -DCLB_STATIC -o m02 examples/m02_stopping_boundary.c -lm && ./m02              (seconds)
  * Setup   P = 2 pathways of depth L = 3, 5, 20 towards s* = 2: u_p <- u_p - eta r u_p^(L-1) with
- *         r = u_1^L + u_2^L - s*, from u_p^L = 0.01 and 0.005, 20000 steps. gamma = eta S, with S the
- *         sharpness of a single pathway: 0.25, 1, 1.9; seven places from 2 to gamma_c = 2 P^(1-2/L),
- *         where eta = 2/lambda_min; 1.02, 1.05 and 1.1 gamma_c. lambda_min is the sharpness at equal
- *         shares. A second run from 0.01 (1 + 1e-12) shows what chaos changes.
+ *         r = u_1^L + u_2^L - s*, from u_p^L = 0.01 and 0.005, 20000 steps. gamma = eta S, with S
+ *         the sharpness of a single pathway: 0.25, 1, 1.9; seven places from 2 to gamma_c = 2
+ *         P^(1-2/L), where eta = 2/lambda_min; 1.02, 1.05 and 1.1 gamma_c. lambda_min is the
+ *         sharpness at equal shares. A second run from 0.01 (1 + 1e-12) shows what chaos changes.
  * Measure over the last 200 steps: the share of pathway 1, eta lambda, the root mean square of r.
- * Paper   a run stops where eta lambda = 2, at the share a with a^(2-2/L) + (1-a)^(2-2/L) = 2/gamma,
- *         or before, at the share that gradient flow ends in; beyond gamma_c balance is unstable.
+ * Paper   a run stops where eta lambda = 2, at the share a with a^(2-2/L) + (1-a)^(2-2/L) =
+ *         2/gamma, or before, at the share that gradient flow ends in; no balance beyond gamma_c.
  * Beyond  beyond/m02_overshoot.c: how far past the boundary runs stop, and the two-cycle beyond
  *         gamma_c; beyond/m02_map.c: what runs end in for P = 2..16, L = 2..50, 200 step sizes. */
 #define CLB_IMPLEMENTATION
@@ -19,11 +19,11 @@ static const double depths[] = { 3, 5, 20 }, alpha[] = { 0.01, 0.005 };
 enum { DEPTHS = KIT_LEN(depths), T = 20000, TAIL = 200 };
 enum { FIRST = 3, CRITICAL = 9 };           /* the window: places 3 .. 8; gamma_c is place 9 */
 
-/* ---- one run ---------------------------------------------------------------------------------- */
+/* ---- one run --------------------------------------------------------------------------------- */
 
 /* place: of gamma among the thirteen. The share has two bounds: leaf_share, where gradient flow ends, and
- * boundary_share, where eta lambda = 2; excess: over the lower one; edge 1: in the window, and it is the second
- * bound that stops (at L = 3 and the first two places the first one is as low). */
+ * boundary_share, where eta lambda = 2; excess: over the lower one; edge 1: in the window, and it
+ * is the second bound that stops (at L = 3 and the first two places the first one is as low). */
 typedef struct training {
     double L, gamma, place;
     double eta, share, eta_lambda_mean, rms_r, leaf_share, boundary_share, edge, excess, min_u, rises, share_spread;
@@ -96,7 +96,7 @@ static void plan(kit *x)
                     &(training){ .L = depths[i], .gamma = path_window_gamma(depths[i], k), .place = (double)k });
 }
 
-/* ---- what follows from the runs ----------------------------------------------------------------- */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
 static void claims(kit *x, kit_rows all)
 {

@@ -1,12 +1,13 @@
 /* M3  Two tanh pathways: the same two phases in a nonlinear network.                      @S23, Fig. 3
  *   cc -O2 -DCLB_STATIC -o m03 examples/m03_tanh_pathways.c -lm && ./m03    (a minute on two cores)
  * Setup   eight items with the features of a binary tree (kit/tree.h) and two pathways
- *         8-32-32-32-32-15, tanh before every layer but the first; a second arm has no tanh. Loss 1/2
- *         sum of squares, full batch, 12000 steps, three initialisations. gamma is the step size in
- *         units of 1/S_1, the sharpness of one linear pathway that carries the leading mode alone.
- *         "perturbed" repeats with the first matrix times 1 + 1e-12: what differs is chaos.
- * Measure K_p, what pathway p contributes to the leading mode; the share of the larger one; loss and
- *         sharpness at the end.
+ *         8-32-32-32-32-15, tanh before every layer but the first; a second arm has no tanh. Loss
+ *         1/2 sum of squares, full batch, 12000 steps, three initialisations. gamma is the step
+ *         size in units of 1/S_1, the sharpness of one linear pathway that carries the leading
+ *         mode alone. "perturbed" repeats with the first matrix times 1 + 1e-12: what differs is
+ *         chaos.
+ * Measure K_p, what pathway p contributes to the leading mode; the share of the larger one; loss
+ *         and sharpness at the end.
  * Paper   small steps: one pathway takes the leading mode; large steps share it.
  * Beyond  beyond/m03_larger_step.c: the nonlinear net needs the larger step. */
 #define CLB_IMPLEMENTATION
@@ -15,7 +16,8 @@
 #include "kit/tree.h"
 
 enum { T = 12000, SEEDS = 3, SAMPLES = 450 };
-static const double gammas[] = { 0.5, 2.7, 3.0, 3.3 }, rounding = 1e-28; /* a loss that moves nothing */
+static const double gammas[] = { 0.5, 2.7, 3.0, 3.3 },
+                    rounding = 1e-28; /* a loss that moves nothing */
 static const char *const activations[] = { "linear", "tanh" };
 
 /* ---- one run --------------------------------------------------------------------------------- */
@@ -30,12 +32,15 @@ typedef struct training {
 
 #define AT(member) KIT_AT(training, member)
 static const kit_field training_fields[] = {
-    KIT_KEY_TEXT(training, act), KIT_KEY(training, init), KIT_KEY(training, gamma),
-    KIT_KEY(training, perturbed), KIT_RESULT(training, eta), KIT_RESULT(training, init_W_first),
-    KIT_RESULT(training, init_W_last), KIT_RESULT(training, share), KIT_RESULT(training, loss),
-    KIT_RESULT(training, steps), KIT_RESULT(training, t_half), KIT_RESULT(training, peak_K11_over_s1),
-    KIT_RESULT(training, sharpness), KIT_RESULT(training, eta_sharpness), KIT_RESULT_ARRAY(training, K11),
-    KIT_RESULT_ARRAY(training, t), KIT_RESULT_ARRAY(training, K1), KIT_RESULT_ARRAY(training, K2),
+    KIT_KEY_TEXT(training, act),       KIT_KEY(training, init),
+    KIT_KEY(training, gamma),          KIT_KEY(training, perturbed),
+    KIT_RESULT(training, eta),         KIT_RESULT(training, init_W_first),
+    KIT_RESULT(training, init_W_last), KIT_RESULT(training, share),
+    KIT_RESULT(training, loss),        KIT_RESULT(training, steps),
+    KIT_RESULT(training, t_half),      KIT_RESULT(training, peak_K11_over_s1),
+    KIT_RESULT(training, sharpness),   KIT_RESULT(training, eta_sharpness),
+    KIT_RESULT_ARRAY(training, K11),   KIT_RESULT_ARRAY(training, t),
+    KIT_RESULT_ARRAY(training, K1),    KIT_RESULT_ARRAY(training, K2),
 };
 
 typedef struct watch {
@@ -78,7 +83,8 @@ static void record(kit *x, training *row, const watch *w)
     row->t_half = w->half, row->peak_K11_over_s1 = w->peak;
     row->K11 = kit_keep(x, 2, w->K);
     if (row->perturbed > 0) return;
-    row->t = kit_keep(x, w->n, w->t), row->K1 = kit_keep(x, w->n, w->K1), row->K2 = kit_keep(x, w->n, w->K2);
+    row->t = kit_keep(x, w->n, w->t), row->K1 = kit_keep(x, w->n, w->K1),
+    row->K2 = kit_keep(x, w->n, w->K2);
 }
 
 static clb_status run_training(kit *x, void *run)
@@ -90,7 +96,8 @@ static clb_status run_training(kit *x, void *run)
     clb_paths paths;
     clb_status status;
     tree_init(&w.target);
-    status = tree_paths(&paths, &w.target, act, (uint64_t)row->init, row->perturbed > 0 ? 1 + 1e-12 : 1);
+    status =
+        tree_paths(&paths, &w.target, act, (uint64_t)row->init, row->perturbed > 0 ? 1 + 1e-12 : 1);
     if (status) return status;
     row->eta = row->gamma / clb_path_single_sharpness(TREE_DEPTH, w.target.s);
     row->init_W_first = (double)paths.theta[0], row->init_W_last = (double)paths.theta[paths.P - 1];
@@ -110,11 +117,14 @@ static void plan(kit *x)
         for (int act = 0; act < 2; ++act)
             for (int seed = 0; seed < (kit_quick(x) ? 1 : SEEDS); ++seed)
                 for (size_t k = 0; k < KIT_LEN(gammas); ++k)
-                    kit_add(x, &trainings, &(training){ .act = activations[act], .init = seed,
-                                                        .gamma = gammas[k], .perturbed = perturbed });
+                    kit_add(x, &trainings,
+                            &(training){ .act = activations[act],
+                                         .init = seed,
+                                         .gamma = gammas[k],
+                                         .perturbed = perturbed });
 }
 
-/* ---- what follows from the runs --------------------------------------------------------------- */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
 static kit_rows runs_of(kit *x, int act, int perturbed)
 {
@@ -124,9 +134,11 @@ static kit_rows runs_of(kit *x, int act, int perturbed)
 
 static void table(kit *x)
 {
-    kit_table *t = KIT_TABLE(x, "shares", "Share of the larger path and eta times sharpness at the end, "
-                             "three initialisations", "act", "gamma", "share 0", "eta sharpness 0",
-                             "share 1", "eta sharpness 1", "share 2", "eta sharpness 2", "compared by");
+    kit_table *t = KIT_TABLE(x, "shares",
+                             "Share of the larger path and eta times sharpness at the end, three "
+                             "initialisations",
+                             "act", "gamma", "share 0", "eta sharpness 0", "share 1",
+                             "eta sharpness 1", "share 2", "eta sharpness 2", "compared by");
     for (int act = 0; act < 2; ++act)
         for (size_t k = 0; k < KIT_LEN(gammas); ++k) {
             kit_rows rows = kit_where(runs_of(x, act, 0), AT(gamma), gammas[k]);
@@ -145,8 +157,10 @@ static double chaos(kit *x)
 {
     double apart = KIT_NAN;
     for (int act = 0; act < 2; ++act) {
-        kit_list a = kit_values(runs_of(x, act, 0), AT(share)), b = kit_values(runs_of(x, act, 1), AT(share));
-        for (size_t i = 0; i < a.n && a.n == b.n; ++i) apart = kit_worse(apart, fabs(a.at[i] - b.at[i]));
+        kit_list a = kit_values(runs_of(x, act, 0), AT(share)),
+                 b = kit_values(runs_of(x, act, 1), AT(share));
+        for (size_t i = 0; i < a.n && a.n == b.n; ++i)
+            apart = kit_worse(apart, fabs(a.at[i] - b.at[i]));
     }
     return apart;
 }
@@ -158,15 +172,18 @@ static void claims(kit *x)
     double shared = kit_mean(kit_where(net, AT(gamma), 3.3), AT(share)), s[TREE_ITEMS];
     double alone = kit_mean(kit_where(net, AT(gamma), 0.5), AT(share));
     kit_table *t = KIT_TABLE(x, "target", "Singular values of the targets", "singular value");
-    kit_claim *c = kit_paper(x, "shared", "Large steps share the leading mode between the pathways, in tanh "
-                             "networks too; small steps leave it to one.", "Fig. 3");
+    kit_claim *c = kit_paper(x, "shared",
+                             "Large steps share the leading mode between the pathways, in tanh "
+                             "networks too; small steps leave it to one.",
+                             "Fig. 3");
     tree target;
     kit_summary(x, "share at large step", shared), kit_summary(x, "share at small step", alone);
     kit_statement(c, "mean share of the larger pathway at gamma = 0.5", alone, kit_at_least(0.85));
     kit_statement(c, "at gamma = 3.3", shared, kit_at_most(0.6));
-    c = kit_paper(x, "edge", "With large steps training ends at the edge of stability.", "eta lambda = 2");
-    kit_statement(c, "least eta times sharpness for gamma >= 2.7", clb_summarize(edge.n, edge.at).min,
-                  kit_at_least(1.95));
+    c = kit_paper(x, "edge", "With large steps training ends at the edge of stability.",
+                  "eta lambda = 2");
+    kit_statement(c, "least eta times sharpness for gamma >= 2.7",
+                  clb_summarize(edge.n, edge.at).min, kit_at_least(1.95));
     kit_statement(c, "largest", clb_summarize(edge.n, edge.at).max, kit_at_most(2.01));
     kit_statement(c, "largest loss", kit_worst(large, AT(loss)), kit_below(1e-6));
     if (!kit_quick(x))
@@ -177,7 +194,8 @@ static void claims(kit *x)
     for (size_t i = 0; i < TREE_ITEMS; ++i) KIT_LINE(t, s[i]);
     kit_summary(x, "S_1", clb_path_single_sharpness(TREE_DEPTH, target.s));
     kit_identity(x, "leading", "The leading mode is the target's largest singular value.",
-                 "difference", target.s - s[0], kit_within(0, sizeof(clb_real) == 8 ? 1e-12 : 1e-6));
+                 "difference", target.s - s[0],
+                 kit_within(0, sizeof(clb_real) == 8 ? 1e-12 : 1e-6));
 }
 
 static void figure(kit *x)
@@ -189,7 +207,8 @@ static void figure(kit *x)
         const training *r;
         if (!one.n) continue;
         r = one.at[0];
-        a = plot_add(p, kit_print(x, "tanh, gamma = %g, seed 0", r->gamma), "step", "K_p / s_1", PLOT_LOGX);
+        a = plot_add(p, kit_print(x, "tanh, gamma = %g, seed 0", r->gamma), "step", "K_p / s_1",
+                     PLOT_LOGX);
         plot_lists(a, PLOT_BLUE, r->t, r->K1, "pathway 1");
         plot_lists(a, PLOT_ORANGE, r->t, r->K2, "pathway 2");
         plot_horizontal(a, 0.5, "1/2");

@@ -30,7 +30,7 @@ enum { DEPTHS = KIT_LEN(constants), BRUTE_UP_TO = 100 };
 typedef struct depth {
     double L;
     double gamma, y, x_max, M, two_W_2L, brute, digits16;
-    double relative_error, asymptote_error, brute_error;    /* of gamma, of 2 W(2L), of brute force */
+    double relative_error, asymptote_error, brute_error; /* of gamma, of 2 W(2L), of brute force */
 } depth;
 static const kit_field depth_fields[] = {
     KIT_KEY(depth, L), KIT_RESULT(depth, gamma), KIT_RESULT(depth, y), KIT_RESULT(depth, x_max),
@@ -102,12 +102,16 @@ static void claims(kit *x, kit_rows all)
 {
     kit_list gamma = kit_values(all, AT(gamma));
     double least_step = KIT_INF, constants_error = kit_worst(all, AT(relative_error));
-    kit_claim *c = kit_paper(x, "threshold", "The largest safe step gamma_WCR grows with depth without end but "
-                             "slowly: like 2 W(2L), which is about 2 log L.", "2 W(2L)");
-    for (size_t i = 1; i < gamma.n; ++i) least_step = fmin(least_step, gamma.at[i] - gamma.at[i - 1]);
+    kit_claim *c = kit_paper(x, "threshold",
+                             "The largest safe step gamma_WCR grows with depth without end but "
+                             "slowly: like 2 W(2L), which is about 2 log L.",
+                             "2 W(2L)");
+    for (size_t i = 1; i < gamma.n; ++i)
+        least_step = fmin(least_step, gamma.at[i] - gamma.at[i - 1]);
     kit_summary(x, "gamma_WCR at L = 20", kit_mean(kit_where(all, AT(L), 20), AT(gamma)));
     kit_summary(x, "worst relative error", constants_error);
-    kit_statement(c, "least increase from one depth of the table to the next", least_step, kit_above(0));
+    kit_statement(c, "least increase from one depth of the table to the next", least_step,
+                  kit_above(0));
     kit_statement(c, "largest error of 2 W(2L) from L = 100 on",
                   100 * kit_worst(kit_between(all, AT(L), 100, KIT_INF), AT(asymptote_error)),
                   kit_in_units(kit_below(2.5), "%"));
@@ -115,10 +119,12 @@ static void claims(kit *x, kit_rows all)
     kit_identity(x, "constants", "The root equation gives the constants of 40-digit arithmetic.",
                  "largest relative error", constants_error, kit_at_most(1e-12));
     kit_identity(x, "brute_force", "The root equation and brute force agree up to L = 100.",
-                 "largest difference", kit_worst(kit_between(all, AT(L), 0, BRUTE_UP_TO), AT(brute_error)),
+                 "largest difference",
+                 kit_worst(kit_between(all, AT(L), 0, BRUTE_UP_TO), AT(brute_error)),
                  kit_at_most(1e-10));
     kit_identity(x, "depth_2", "gamma_WCR(2) = 3 sqrt(3) - 2.", "difference",
-                 fabs(kit_mean(kit_where(all, AT(L), 2), AT(gamma)) - (3 * sqrt(3.0) - 2)), kit_at_most(1e-14));
+                 fabs(kit_mean(kit_where(all, AT(L), 2), AT(gamma)) - (3 * sqrt(3.0) - 2)),
+                 kit_at_most(1e-14));
 }
 
 static void figure(kit *x, kit_rows all)
@@ -137,8 +143,9 @@ static void figure(kit *x, kit_rows all)
 static void report(kit *x)
 {
     kit_rows all = kit_part_runs(x, &table);
-    KIT_RUN_TABLE(all, "table", "gamma_WCR by depth: root equation, 2 W(2L), a 40-digit bisection", AT(L),
-                  AT(gamma), AT(y), AT(x_max), AT(M), AT(two_W_2L), AT(digits16), AT(relative_error));
+    KIT_RUN_TABLE(all, "table", "gamma_WCR by depth: root equation, 2 W(2L), a 40-digit bisection",
+                  AT(L), AT(gamma), AT(y), AT(x_max), AT(M), AT(two_W_2L), AT(digits16),
+                  AT(relative_error));
     claims(x, all);
     figure(x, all);
 }

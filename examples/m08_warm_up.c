@@ -77,7 +77,10 @@ static void table(kit *x, const kit_part *part, const char *caption)
 
 /* The runs below a step size, and those above it. */
 static kit_rows below(kit_rows rows, double gamma) { return kit_between(rows, AT(gamma), 0, gamma); }
-static kit_rows above(kit_rows rows, double gamma) { return kit_between(rows, AT(gamma), gamma, KIT_INF); }
+static kit_rows above(kit_rows rows, double gamma)
+{
+    return kit_between(rows, AT(gamma), gamma, KIT_INF);
+}
 
 static void claims(kit *x)
 {
@@ -87,8 +90,8 @@ static void claims(kit *x)
     double low = path_largest(below(c, ceiling), flip), high = path_least(above(c, ceiling), flip),
            low_deep = path_largest(below(d, ceiling_deep), flip),
            high_deep = path_least(above(d, ceiling_deep), flip);
-    kit_claim *claim = kit_paper(x, "warm_up", "A warm-up passes the worst-case-return ceiling: every "
-                                 "step up to gamma_c then ends well.", "up to gamma_c");
+    kit_claim *claim = kit_paper(x, "warm_up", "A warm-up passes the worst-case-return ceiling: "
+                                 "every step up to gamma_c then ends well.", "up to gamma_c");
     kit_statement(claim, "least fraction that ends well with warm-up", path_least(w, ok), kit_equal(1));
     kit_statement(claim, "flips at constant steps below gamma_WCR", low, kit_equal(0));
     kit_statement(claim, "least fraction that flips above it", high, kit_above(0.05));
@@ -98,13 +101,15 @@ static void claims(kit *x)
     kit_statement(claim, "flips below gamma_WCR, L = 20", low_deep, kit_equal(0));
     kit_statement(claim, "largest fraction that collapses there",
                   path_largest(below(d, ceiling_deep), AT(end.collapsed)), kit_below(0.01));
-    kit_condition(claim, "if safe means that no sign flips", "flips below gamma_WCR", low_deep, kit_equal(0));
+    kit_condition(claim, "if safe means that no sign flips", "flips below gamma_WCR", low_deep,
+                  kit_equal(0));
     kit_condition(claim, "if safe means that no sign flips", "least fraction that flips above it",
                   high_deep, kit_above(0.05));
-    kit_remark(claim, "An iterate that returns to u << 1 stays positive but learns nothing: it needs "
-               "u^-(L-2)/((L-2) eta s*) steps to leave.");
+    kit_remark(claim, "An iterate that returns to u << 1 stays positive but learns nothing: it "
+               "needs u^-(L-2)/((L-2) eta s*) steps to leave.");
     kit_identity(x, "no_flip_5", "L = 5: no sign flips below gamma_WCR.", "flips", low, kit_equal(0));
-    kit_identity(x, "no_flip_20", "L = 20: no sign flips below gamma_WCR.", "flips", low_deep, kit_equal(0));
+    kit_identity(x, "no_flip_20", "L = 20: no sign flips below gamma_WCR.", "flips", low_deep,
+                 kit_equal(0));
 }
 
 static void figure(kit *x)
@@ -135,7 +140,8 @@ static void report(kit *x)
     table(x, &deep, "Constant step, L = 20, P = 4 (chaotic, compared as fractions of 200 draws)");
     kit_summary(x, "ok with warm-up at 0.98 gamma_c", kit_mean(last, AT(end.ok)));
     kit_summary(x, "gamma_WCR_L5", path_gamma_wcr(5)), kit_summary(x, "gamma_c_L5", path_gamma_c(5, 6));
-    kit_summary(x, "gamma_WCR_L20", path_gamma_wcr(20)), kit_summary(x, "gamma_c_L20", path_gamma_c(20, 4));
+    kit_summary(x, "gamma_WCR_L20", path_gamma_wcr(20)),
+        kit_summary(x, "gamma_c_L20", path_gamma_c(20, 4));
     claims(x);
     figure(x);
 }

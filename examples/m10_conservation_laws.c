@@ -1,15 +1,15 @@
 /* M10  Conservation laws across pathways, and how discrete steps break them.                    @S23
  *   cc -O2 -DCLB_STATIC -o m10 examples/m10_conservation_laws.c -lm && ./m10              (seconds)
- * Setup   one mode of P = 2 pathways of depth L = 3, 5, 20 towards s* = 2, u_p <- u_p - eta r u_p^(L-1)
- *         with r = sum_p u_p^L - s*, from u_p^L = 0.01 and 0.005. gamma is eta in units of 1/S, the
- *         sharpness of a single pathway. Leaf coordinates z_p = u_p^(2-L), V their variance.
- *         "drift": until |r| < 1e-13, nine gamma. "variance": 20000 steps. "cycle": from equal shares
- *         with eta lambda = 2 + eps, just beyond the edge of stability, 100000 steps.
+ * Setup   one mode of P = 2 pathways of depth L = 3, 5, 20 towards s* = 2, u_p <- u_p - eta r
+ *         u_p^(L-1) with r = sum_p u_p^L - s*, from u_p^L = 0.01 and 0.005. gamma is eta in units
+ *         of 1/S, the sharpness of a single pathway. Leaf coordinates z_p = u_p^(2-L), V their
+ *         variance. "drift": until |r| < 1e-13, nine gamma. "variance": 20000 steps. "cycle": from
+ *         equal shares with eta lambda = 2 + eps, just beyond the edge of stability, 100000 steps.
  * Measure relative change of z_2 - z_1; V at the end over V at the start, and the steps in which V
  *         rises; the factor m by which two steps of the cycle contract z_2 - z_1.
  * Fit     slope of ln |change| on ln gamma up to 0.1.
- * Paper   gradient flow conserves z_2 - z_1; V only decreases; two steps contract by 1 - 2 kappa^2 r^2
- *         with kappa = (L-1) eta u^(L-2).
+ * Paper   gradient flow conserves z_2 - z_1; V only decreases; two steps contract by 1 - 2 kappa^2
+ *         r^2 with kappa = (L-1) eta u^(L-2).
  * Beyond  beyond/m10_limits.c: L = 2, the spectral crossover, the critical step, where runs stop.
  *         beyond/m10_layers.c: these laws and the laws between layers on the same full matrices. */
 #define CLB_IMPLEMENTATION
@@ -18,13 +18,14 @@
 #include "kit/pathways.h"
 
 static const double depths[] = { 3, 5, 20 }, alpha[] = { .01, .005 };
-static const double gammas[] = { .01, .02, .05, .1, .2, .5, 1, 1.5, 1.9 }, epsilons[] = { .001, .01, .05 };
+static const double gammas[] = { .01, .02, .05, .1, .2, .5, 1, 1.5, 1.9 },
+                    epsilons[] = { .001, .01, .05 };
 static const struct { double L, gamma; } decays[] = {
     { 3, 1 }, { 3, 1.9 }, { 3, 2.3 }, { 3, 2.5 }, { 5, 1 }, { 5, 1.9 }, { 5, 2.5 }, { 5, 3 },
     { 20, 1 }, { 20, 1.9 }, { 20, 2.5 }, { 20, 3 }, { 20, 3.7 },
 };
 
-/* ---- drift of z_2 - z_1 ------------------------------------------------------------------------- */
+/* ---- drift of z_2 - z_1 ---------------------------------------------------------------------- */
 
 typedef struct drift { double L, gamma;  double d0, rel_drift, pred_second_order; } drift;
 static const kit_field drift_fields[] = {
@@ -53,7 +54,7 @@ static clb_status run_drift(kit *x, void *run)
     return CLB_OK;
 }
 
-/* ---- the variance -------------------------------------------------------------------------------- */
+/* ---- the variance ---------------------------------------------------------------------------- */
 
 typedef struct variance {
     double L, gamma;
@@ -76,14 +77,15 @@ static clb_status run_variance(kit *x, void *run)
     (void)x;
     if (status) return status;
     row->V0 = clb_path_mode_variance(&mode);
-    status = clb_path_mode_train(&mode, row->gamma / clb_path_single_sharpness(L, 2), 20000, &opts, &end);
+    status = clb_path_mode_train(&mode, row->gamma / clb_path_single_sharpness(L, 2), 20000, &opts,
+                                 &end);
     row->VT = clb_path_mode_variance(&mode), row->ratio = row->VT / row->V0;
     row->steps_violating_strong_safety = (double)end.unsafe, row->var_increase_steps = (double)end.rises;
     clb_path_mode_free(&mode);
     return status;
 }
 
-/* ---- two steps of a balanced two-cycle ------------------------------------------------------------ */
+/* ---- two steps of a balanced two-cycle ------------------------------------------------------- */
 
 typedef struct cycle {
     double L, eps;
@@ -139,13 +141,15 @@ static void plan(kit *x)
             kit_add(x, &cycles, &(cycle){ .L = depths[i], .eps = epsilons[k] });
 }
 
-/* ---- what follows from the runs -------------------------------------------------------------------- */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
 static void tables(kit *x)
 {
-    kit_rows b = kit_part_runs(x, &drifts), c = kit_part_runs(x, &variances), e = kit_part_runs(x, &cycles);
-    kit_table *t = KIT_TABLE(x, "drift", "Relative change of z_2 - z_1, and the sum of its second-order drift",
-                             "L", "gamma", "rel_drift", "pred_second_order");
+    kit_rows b = kit_part_runs(x, &drifts), c = kit_part_runs(x, &variances),
+             e = kit_part_runs(x, &cycles);
+    kit_table *t =
+        KIT_TABLE(x, "drift", "Relative change of z_2 - z_1, and the sum of its second-order drift",
+                  "L", "gamma", "rel_drift", "pred_second_order");
     for (size_t i = 0; i < b.n; ++i) {
         const drift *r = b.at[i];
         KIT_LINE(t, r->L, r->gamma, r->rel_drift, r->pred_second_order);
@@ -156,11 +160,13 @@ static void tables(kit *x)
         const variance *r = c.at[i];
         KIT_LINE(t, r->L, r->gamma, r->ratio, r->steps_violating_strong_safety, r->var_increase_steps);
     }
-    t = KIT_TABLE(x, "cycle", "Balanced two-cycle: contraction of two steps, measured, corrected, frozen",
-                  "L", "eps", "one_minus_m", "pred_one_minus_m", "frozen_estimate", "x2", "pred_x2");
+    t = KIT_TABLE(x, "cycle",
+                  "Balanced two-cycle: contraction of two steps, measured, corrected, frozen", "L",
+                  "eps", "one_minus_m", "pred_one_minus_m", "frozen_estimate", "x2", "pred_x2");
     for (size_t i = 0; i < e.n; ++i) {
         const cycle *r = e.at[i];
-        KIT_LINE(t, r->L, r->eps, r->one_minus_m, r->pred_one_minus_m, r->frozen_estimate, r->x2, r->pred_x2);
+        KIT_LINE(t, r->L, r->eps, r->one_minus_m, r->pred_one_minus_m, r->frozen_estimate, r->x2,
+                 r->pred_x2);
     }
 }
 
@@ -191,15 +197,21 @@ static void claims(kit *x)
         frozen = kit_worse(frozen, r->frozen_estimate / r->one_minus_m);
         corrected = kit_worse(corrected, fabs(100 * (r->pred_one_minus_m / r->one_minus_m - 1)));
     }
-    c = kit_paper(x, "conserved", "Gradient flow conserves the differences of the leaf coordinates of the "
-                  "pathways; discrete steps change them in proportion to the step size.", "conservation law");
+    c = kit_paper(x, "conserved",
+                  "Gradient flow conserves the differences of the leaf coordinates of the "
+                  "pathways; discrete steps change them in proportion to the step size.",
+                  "conservation law");
     kit_statement(c, "largest distance of the slopes from 1 up to gamma = 0.1", off, kit_below(0.01));
     kit_remark(c, "A step changes a law of the flow by eta^2, a whole run, of 1/eta steps, by eta.");
-    c = kit_paper(x, "variance", "No step increases the variance of the leaf coordinates.", "V decreasing");
+    c = kit_paper(x, "variance", "No step increases the variance of the leaf coordinates.",
+                  "V decreasing");
     kit_statement(c, "most steps of a run in which it rises",
-                  kit_worst(kit_part_runs(x, &variances), KIT_AT(variance, var_increase_steps)), kit_equal(0));
-    c = kit_paper(x, "two_steps", "Beyond the edge of stability two steps contract the difference of the leaf "
-                  "coordinates by 1 - 2 kappa^2 r^2.", "2 kappa^2 r^2");
+                  kit_worst(kit_part_runs(x, &variances), KIT_AT(variance, var_increase_steps)),
+                  kit_equal(0));
+    c = kit_paper(x, "two_steps",
+                  "Beyond the edge of stability two steps contract the difference of the leaf "
+                  "coordinates by 1 - 2 kappa^2 r^2.",
+                  "2 kappa^2 r^2");
     kit_statement(c, "largest ratio of this contraction to the one measured at eps = 0.001", frozen,
                   kit_within(1, 0.1));
     kit_condition(c, "with 3(L-2)/(5L-4) eps in place of 2 kappa^2 r^2",
@@ -211,10 +223,10 @@ static void claims(kit *x)
 static void figure(kit *x)
 {
     plot *p = kit_figure(x, "laws", 2, 1);
-    plot_panel *a = plot_add(p, "Drift of the law against the step", "gamma", "|relative change of z_2 - z_1|",
-                             PLOT_LOG);
-    plot_panel *b = plot_add(p, "Two steps of a balanced two-cycle", "epsilon = eta lambda_min - 2", "1 - m",
-                             PLOT_LOG);
+    plot_panel *a = plot_add(p, "Drift of the law against the step", "gamma",
+                             "|relative change of z_2 - z_1|", PLOT_LOG);
+    plot_panel *b = plot_add(p, "Two steps of a balanced two-cycle", "epsilon = eta lambda_min - 2",
+                             "1 - m", PLOT_LOG);
     for (int i = 0; i < 3; ++i) {
         const char *name = kit_print(x, "L = %.0f", depths[i]);
         kit_rows d = kit_where(kit_part_runs(x, &drifts), KIT_AT(drift, L), depths[i]);
@@ -229,8 +241,8 @@ static void figure(kit *x)
                        i == 0 ? "frozen constant" : NULL);
     }
     plot_slope(a, 0.01, 1, 2e-4, 1, "slope 1");
-    plot_caption(p, "The laws of the flow drift in proportion to the step; two steps contract as the corrected "
-                    "constant says, not the frozen one.");
+    plot_caption(p, "The laws of the flow drift in proportion to the step; two steps contract as "
+                    "the corrected constant says, not the frozen one.");
 }
 
 static void report(kit *x)

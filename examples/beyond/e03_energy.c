@@ -138,8 +138,10 @@ static void claims(kit *x, const kit_curve *all, double time_slope)
     kit_needs(c, 3, 1);
     kit_identity(x, "bound", "The drift is at most eta^2 sum |grad|^2.", "largest ratio",
                  kit_worst(runs, AT(over_bound)), kit_at_most(1));
-    kit_theorem_2(x, kit_worse(kit_worst(runs, AT(identity_error)),
-                               kit_worst(kit_part_runs(x, &equal_time), AT(identity_error))), 1e-11, 1e-3);
+    kit_theorem_2(x,
+                  kit_worse(kit_worst(runs, AT(identity_error)),
+                            kit_worst(kit_part_runs(x, &equal_time), AT(identity_error))),
+                  1e-11, 1e-3);
 }
 
 static void figure(kit *x, const kit_curve *all)

@@ -15,8 +15,7 @@ static const double *const grid = etas + 2; /* E5's ten; the two below serve T =
 enum { N = 10, TIMES = 3 };
 static const double times[TIMES] = { 200, 2000, 20000 };
 
-/* ---- runs -------------------------------------------------------------------------------------
- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 typedef struct training {
     double seed, lr, T;
@@ -85,8 +84,7 @@ static void plan(kit *x)
     for (size_t s = 0; s < five.n; ++s) kit_add(x, &starts, &(start){ .seed = five.at[s] });
 }
 
-/* ---- bends ------------------------------------------------------------------------------------
- */
+/* ---- bends ----------------------------------------------------------------------------------- */
 
 typedef struct findings {
     kit_curve all;                           /* ten seeds, T = 2000 */
@@ -156,8 +154,8 @@ static void find(kit *x, findings *f)
     kit_list at = kit_lrs(x, grid, N), wide = kit_lrs(x, etas, KIT_LEN(etas));
     clb_sweep y = kit_sweep(runs_at(x, 2000), KIT_AT(training, drift), KIT_AT(training, lr), at);
     kit_table *t = KIT_TABLE(x, "bends",
-                             "The lower bend: eta at which a quarter of the initial loss is "
-                             "left after T steps; and the slope above the upper bend",
+                             "The lower bend: eta at which a quarter of the initial loss is left "
+                             "after T steps; and the slope above the upper bend",
                              "T", "eta_bend", "eta_bend_times_T", "slope_0.3_to_0.5");
     y.floor = 1e-10;
     f->all = kit_curve_of(x, &y, 5);
@@ -172,8 +170,8 @@ static void find(kit *x, findings *f)
     }
     hold_out(x, f);
     kit_slope_table(x, "local slopes",
-                    "Local slopes d ln drift / d ln eta between neighbours of the grid, "
-                    "with 95 % intervals over all seeds",
+                    "Local slopes d ln drift / d ln eta between neighbours of the grid, with 95 % "
+                    "intervals over all seeds",
                     &f->all);
 }
 
@@ -197,7 +195,8 @@ static void claims(kit *x, const findings *f)
                   f->miss[2] / f->miss[0], kit_below(1));
     kit_statement(c, "over that of the quadratic", f->miss[2] / f->miss[1], kit_below(1));
     kit_show(c, "held-out error of the three regimes", f->miss[2]);
-    kit_theorem_2(x, kit_worst(kit_part_runs(x, &sweep), KIT_AT(training, identity_error)), 1e-11, 1e-3);
+    kit_theorem_2(x, kit_worst(kit_part_runs(x, &sweep), KIT_AT(training, identity_error)), 1e-11,
+                  1e-3);
     kit_interval(alpha, f->all.exponent.se, f->all.exponent.lo, f->all.exponent.hi),
         kit_printed(alpha, 1.16);
     kit_printed(kit_summary(x, "r_squared", f->all.fit.r2), 0.991);

@@ -1,10 +1,11 @@
 /* Beyond E10  alpha along e at equal distance to the edge of stability.
  *   cc -O2 -DCLB_STATIC -o edge examples/beyond/e10_edge.c -lm && ./edge               (90 seconds)
- * The activations s_e of E10, 11 values of e, five seeds, eta = 2 f / lambda_max(0) of the run itself.
+ * The activations s_e of E10, 11 values of e, five seeds, eta = 2 f / lambda_max(0) of the run
+ * itself.
  * "grid"      f from 0.005 to 0.9, where training is stable: alpha(e) with its band over seeds.
  * "catapult"  f from 1 to 1.8, beyond the edge (f = 1): how much of the drift the first steps make.
- * "theory"    eta = 0.01, the e of E10: S against that of a run whose gates are frozen at theta_0 and
- *             against the network linearised there; mode coupling of the Hessian. */
+ * "theory"    eta = 0.01, the e of E10, one seed: S against that of a run whose gates are frozen at
+ *             theta_0 and against the network linearised there; mode coupling of the Hessian. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
@@ -12,14 +13,14 @@
 enum { N = 11, SEEDS = 5, FS = 7, BELOW = 5, CATAPULTS = 4, STEPS = 6 };       /* fs[0..4] <= 0.3 */
 static const double fs[FS] = { 0.005, 0.01, 0.03, 0.1, 0.3, 0.6, 0.9 };
 static const double catapult_fs[CATAPULTS] = { 1, 1.2, 1.5, 1.8 };
-static const double steps[STEPS] = { 0, 0.1, 0.2, 0.5, 0.8, 1 };                     /* the e of E10 */
+static const double steps[STEPS] = { 0, 0.1, 0.2, 0.5, 0.8, 1 }; /* the e of E10 */
 
 static sw_case case_of(const char *set, size_t k)
 {
     return (sw_case){ .set = set, .act = (double)k / (N - 1), .loss = CLB_MSE, .width = 64 };
 }
 
-/* ---- what the gates and the curvature at the start explain ------------------------------------- */
+/* ---- what the gates and the curvature at the start explain ----------------------------------- */
 
 typedef struct theory {
     double seed, e, lr, T;
@@ -49,7 +50,8 @@ static clb_status couple(theory *row, clb_curv *curv)
         clb_spectrum_free(&sp);
         status = clb_spectrum_init_ntk(&sp, curv, 1);
     }
-    if (!status) row->M_T_gauss_newton = clb_spectrum_sum(&sp, row->lr, T, CLB_MODES_CLAMPED).coupling;
+    if (!status)
+        row->M_T_gauss_newton = clb_spectrum_sum(&sp, row->lr, T, CLB_MODES_CLAMPED).coupling;
     clb_spectrum_free(&sp);
     free(values), free(H);
     return status;
@@ -69,7 +71,9 @@ static clb_status train(const sw_run *run, int frozen, double *S)
 static clb_status run_theory(kit *x, void *run)
 {
     theory *row = run;
-    sw_run training = { .seed = row->seed, .act = row->e, .loss = CLB_MSE, .width = 64, .T = row->T, .lr = row->lr };
+    sw_run training = {
+        .seed = row->seed, .act = row->e, .loss = CLB_MSE, .width = 64, .T = row->T, .lr = row->lr
+    };
     paper_opts opts = sw_opts(&training);
     sw_start start;
     double frozen, linear;
@@ -80,12 +84,14 @@ static clb_status run_theory(kit *x, void *run)
     row->gate_share = row->S / frozen - 1;
     status = sw_start_init(&start, &opts, row->seed, CLB_MSE);
     if (!status) status = clb_linearised(&start.curv, row->lr, (size_t)row->T, NULL, &linear);
-    if (!status) row->linearised_error = fabs(linear) / row->S - 1, status = couple(row, &start.curv);
+    if (!status)
+        row->linearised_error = fabs(linear) / row->S - 1, status = couple(row, &start.curv);
     sw_start_free(&start);
     return status;
 }
 
-static const kit_part theory_part = KIT_PART("theory", "Gates and curvature at the start", theory, run_theory);
+static const kit_part theory_part =
+    KIT_PART("theory", "Gates and curvature at the start", theory, run_theory);
 
 static void plan(kit *x)
 {
@@ -93,22 +99,26 @@ static void plan(kit *x)
     kit_config(x, "n_steps", kit_quick(x) ? SW_T_QUICK : SW_T);
     for (size_t k = 0; k < N; k += kit_quick(x) ? N - 1 : 1) {
         sw_case grid = case_of("grid", k), catapult = case_of("catapult", k);
-        sw_plan_f(x, &grid, many, KIT_LIST(fs)), sw_plan_f(x, &catapult, many, KIT_LIST(catapult_fs));
+        sw_plan_f(x, &grid, many, KIT_LIST(fs)),
+            sw_plan_f(x, &catapult, many, KIT_LIST(catapult_fs));
     }
     for (size_t k = 0; k < STEPS && !kit_quick(x); ++k)
         for (size_t s = 0; s < one.n; ++s)
-            kit_add(x, &theory_part, &(theory){ .seed = one.at[s], .e = steps[k], .lr = 0.01, .T = SW_T });
+            kit_add(x, &theory_part,
+                    &(theory){ .seed = one.at[s], .e = steps[k], .lr = 0.01, .T = SW_T });
 }
 
-/* ---- what follows from the runs --------------------------------------------------------------- */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
 typedef struct found { double e[N], alpha[N], lo[N], hi[N], variation, band; } found;
 
 static void grid_table(kit *x, found *v)
 {
     kit_list below = { BELOW, fs };
-    kit_table *t = KIT_TABLE(x, "grid", "Exponent at equal f = eta lambda_max(0)/2 <= 0.3 and <= 0.9, 95 % bootstrap "
-                             "over seeds", "e", "alpha", "lo", "hi", "alpha_f<=0.9");
+    kit_table *t = KIT_TABLE(x, "grid",
+                             "Exponent at equal f = eta lambda_max(0)/2 <= 0.3 and <= 0.9, 95 % "
+                             "bootstrap over seeds",
+                             "e", "alpha", "lo", "hi", "alpha_f<=0.9");
     v->variation = v->band = 0;
     for (size_t k = 0; k < N; ++k) {
         sw_case c = case_of("grid", k);
@@ -124,30 +134,37 @@ static void grid_table(kit *x, found *v)
 
 static void catapult_table(kit *x)
 {
-    kit_table *t = KIT_TABLE(x, "catapult", "Beyond the edge: mean drift of the surviving seeds, share made in the "
-                             "first 10 steps", "e", "drift_f=1", "early_f=1", "diverged_f=1", "drift_f=1.2",
-                             "early_f=1.2", "diverged_f=1.2", "drift_f=1.5", "early_f=1.5", "diverged_f=1.5",
-                             "drift_f=1.8", "early_f=1.8", "diverged_f=1.8");
+    kit_table *t = KIT_TABLE(x, "catapult",
+                             "Beyond the edge: mean drift of the surviving seeds, share made in "
+                             "the first 10 steps",
+                             "e", "drift_f=1", "early_f=1", "diverged_f=1", "drift_f=1.2",
+                             "early_f=1.2", "diverged_f=1.2", "drift_f=1.5", "early_f=1.5",
+                             "diverged_f=1.5", "drift_f=1.8", "early_f=1.8", "diverged_f=1.8");
     for (size_t k = 0; k < N; ++k) {
         sw_case c = case_of("catapult", k);
         KIT_CELLS(t, c.act);
         for (size_t i = 0; i < CATAPULTS; ++i) {
-            kit_rows all = kit_where(sw_runs(x, &c), SW_AT(f), catapult_fs[i]), rows = kit_converged(all);
+            kit_rows all = kit_where(sw_runs(x, &c), SW_AT(f), catapult_fs[i]),
+                     rows = kit_converged(all);
             double drift = kit_mean(rows, SW_AT(drift));
-            KIT_CELLS(t, drift, kit_mean(rows, SW_AT(early_drift)) / drift, (double)kit_diverged(all));
+            KIT_CELLS(t, drift, kit_mean(rows, SW_AT(early_drift)) / drift,
+                      (double)kit_diverged(all));
         }
     }
 }
 
 static void theory_table(kit *x)
 {
-    kit_table *t = KIT_TABLE(x, "theory", "eta = 0.01, one seed: S/S(frozen gates) - 1, error of the linearised "
-                             "network, mode coupling of the Hessian (one step; T steps) and of its Gauss-Newton part",
-                             "e", "gate_share", "linearised_error", "M_0", "M_T_hessian", "M_T_gauss_newton");
+    kit_table *t =
+        KIT_TABLE(x, "theory",
+                  "eta = 0.01, one seed: S/S(frozen gates) - 1, error of the linearised network, "
+                  "mode coupling of the Hessian (one step; T steps) and of its Gauss-Newton part",
+                  "e", "gate_share", "linearised_error", "M_0", "M_T_hessian", "M_T_gauss_newton");
     for (size_t k = 0; k < STEPS; ++k) {
         kit_rows r = kit_where(kit_part_runs(x, &theory_part), AT(e), steps[k]);
-        KIT_LINE(t, steps[k], kit_mean(r, AT(gate_share)), kit_mean(r, AT(linearised_error)), kit_mean(r, AT(M_0)),
-                 kit_mean(r, AT(M_T_hessian)), kit_mean(r, AT(M_T_gauss_newton)));
+        KIT_LINE(t, steps[k], kit_mean(r, AT(gate_share)), kit_mean(r, AT(linearised_error)),
+                 kit_mean(r, AT(M_0)), kit_mean(r, AT(M_T_hessian)),
+                 kit_mean(r, AT(M_T_gauss_newton)));
     }
 }
 
@@ -157,8 +174,10 @@ static double least_early_share(kit *x)
     double least = KIT_INF;
     for (size_t k = 0; k < N; ++k) {
         sw_case c = case_of("catapult", k);
-        kit_rows rows = kit_converged(kit_where(sw_runs(x, &c), SW_AT(f), catapult_fs[CATAPULTS - 1]));
-        if (rows.n) least = fmin(least, kit_mean(rows, SW_AT(early_drift)) / kit_mean(rows, SW_AT(drift)));
+        kit_rows rows =
+            kit_converged(kit_where(sw_runs(x, &c), SW_AT(f), catapult_fs[CATAPULTS - 1]));
+        if (rows.n)
+            least = fmin(least, kit_mean(rows, SW_AT(early_drift)) / kit_mean(rows, SW_AT(drift)));
     }
     return least < KIT_INF ? least : KIT_NAN;
 }
@@ -166,14 +185,18 @@ static double least_early_share(kit *x)
 static void claims(kit *x, const found *v)
 {
     double rise = v->alpha[N - 1] - v->alpha[0], step = KIT_NAN;
-    kit_claim *c = kit_ours(x, "flat", "At equal distance to the edge alpha depends little on the activation.");
+    kit_claim *c = kit_ours(x, "flat",
+                            "At equal distance to the edge alpha depends little on the "
+                            "activation.");
     for (size_t k = 1; k < N; ++k) step = kit_worse(step, fabs(v->alpha[k] - v->alpha[k - 1]));
     kit_statement(c, "alpha(1) - alpha(0) for f <= 0.3", rise, kit_within(0, 0.1));
-    kit_statement(c, "largest step between neighbours of the 11 values of e", step, kit_below(0.05));
-    kit_show(c, "sum of all steps", v->variation), kit_show(c, "mean width of the 95 % band over seeds", v->band);
+    kit_statement(c, "largest step between neighbours of the 11 values of e", step,
+                  kit_below(0.05));
+    kit_show(c, "sum of all steps", v->variation),
+        kit_show(c, "mean width of the 95 % band over seeds", v->band);
     c = kit_ours(x, "catapult", "Beyond the edge most of the drift is made at once, whatever e.");
-    kit_statement(c, "least share of the first 10 of 2000 steps, f = 1.8", 100 * least_early_share(x),
-                  kit_in_units(kit_above(50), "%"));
+    kit_statement(c, "least share of the first 10 of 2000 steps, f = 1.8",
+                  100 * least_early_share(x), kit_in_units(kit_above(50), "%"));
     kit_summary(x, "total_variation_of_alpha_of_e", v->variation);
     kit_summary(x, "mean_band_of_alpha_of_e", v->band);
     kit_summary(x, "rise_of_alpha_at_equal_f", rise);
@@ -183,7 +206,8 @@ static void report(kit *x)
 {
     found v;
     plot *p = kit_figure(x, "edge", 1, 1);
-    plot_panel *a = plot_add(p, "Exponent at equal distance to the edge", "e (0 linear, 1 ReLU)", "alpha", PLOT_LINEAR);
+    plot_panel *a = plot_add(p, "Exponent at equal distance to the edge", "e (0 linear, 1 ReLU)",
+                             "alpha", PLOT_LINEAR);
     grid_table(x, &v);
     catapult_table(x);
     if (kit_part_runs(x, &theory_part).n) theory_table(x);
@@ -192,12 +216,16 @@ static void report(kit *x)
     plot_band(a, PLOT_GREY, N, v.e, v.lo, v.hi);
     plot_line(a, PLOT_BLUE, N, v.e, v.alpha, "f <= 0.3");
     plot_range_x(a, -0.05, 1.05), plot_range_y(a, 1, 1.3);
-    plot_caption(p, "With the same distances to the edge for every e the exponent changes little and without a step; "
-                    "band: 95 % over the seeds.");
+    plot_caption(p, "With the same distances to the edge for every e the exponent changes little "
+                    "and without a step; band: 95 % over the seeds.");
 }
 
 static const kit_info info = {
-    .id = "E10_edge", .title = "Activation coupling at equal distance to the edge", .statement = "Theorem 4",
-    .beyond = "E10", .plan = plan, .report = report,
+    .id = "E10_edge",
+    .title = "Activation coupling at equal distance to the edge",
+    .statement = "Theorem 4",
+    .beyond = "E10",
+    .plan = plan,
+    .report = report,
 };
 KIT_MAIN(info)

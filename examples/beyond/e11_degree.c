@@ -1,10 +1,10 @@
 /* Beyond E11  Activations of other degrees: does alpha depend on the homogeneity?
  *   cc -O2 -DCLB_STATIC -o degree examples/beyond/e11_degree.c -lm && ./degree         (40 seconds)
- * The s_e of E11 have degree 1 for every e: s(cz) = c s(z) for c > 0. Here s_p(z) = max(0, z)^p of degree p,
+ * The s_e of E11 have degree 1: s(cz) = c s(z) for c > 0. Here s_p(z) = max(0, z)^p of degree p,
  *     <W_l, G_l> = p <W_{l+1}, G_{l+1}>,   C_l = p |W_{l+1}|^2 - |W_l|^2,
  *     C_l(t+1) - C_l(t) = eta^2 (p |G_{l+1}|^2 - |G_l|^2),        G_l the gradient of W_l,
  * and tanh, softplus and GELU, which have no degree and conserve nothing.
- * "degree"  two layers, squared loss, T = 2000, the eta of E11, five seeds
+ * "degree"  two layers, squared loss, T = 2000, the eta of E11, three seeds
  * "fixed"   eta T = 2: where the flow conserves C_p the drift vanishes with eta
  * "deep"    three layers, T = 500, eta = 0.1 / lambda_max(0) */
 #define CLB_IMPLEMENTATION
@@ -24,11 +24,11 @@ enum { NETS = KIT_LEN(nets), POWERS = 4, SQUARE = 6, HOMOGENEOUS = 8, TANH = 8 }
 static const double control_etas[] = { 1e-4, 1e-3, 1e-2, 3e-2 }, fixed_etas[] = { 1e-3, 3e-3, 1e-2 };
 static const double deep_f = 0.05, fixed_time = 2;
 
-/* ---- one run ----------------------------------------------------------------------------------- */
+/* ---- one run --------------------------------------------------------------------------------- */
 
 /* lr: eta; or f > 0: eta = 2 f / lambda_max(0). trace_identity: |<W_l,G_l> - p <W_{l+1},G_{l+1}>| over
- * |<W_l,G_l>| at theta_0; law_error: of the law of C_l; the largest over l each (p = 1 where there is no
- * degree). drift, drift_C1: of C_p and C_1 of the first two layers. */
+ * |<W_l,G_l>| at theta_0; law_error: of the law of C_l; the largest over l each (p = 1 where there
+ * is no degree). drift, drift_C1: of C_p and C_1 of the first two layers. */
 typedef struct training {
     const char *net;
     double seed, degree, L, lr, f, T;
@@ -111,7 +111,7 @@ static void add(kit *x, const kit_part *part, size_t k, kit_list seeds, kit_list
 
 static void plan(kit *x)
 {
-    kit_list seeds = kit_seeds(x, kit_quick(x) ? 1 : 5), etas = kit_lrs(x, sw_etas, SW_N);
+    kit_list seeds = kit_seeds(x, kit_quick(x) ? 1 : 3), etas = kit_lrs(x, sw_etas, SW_N);
     kit_list one = { 1, seeds.at }, few = { seeds.n < 3 ? seeds.n : 3, seeds.at };
     for (size_t k = 0; k < HOMOGENEOUS && !kit_quick(x); ++k) add(x, &degree, k, seeds, etas);
     if (!kit_quick(x)) add(x, &degree, TANH, one, KIT_LIST(control_etas));
@@ -122,7 +122,7 @@ static void plan(kit *x)
                                            .f = deep_f, .T = 500 });
 }
 
-/* ---- what follows from the runs --------------------------------------------------------------- */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
 typedef struct found {
     double stable[NETS];                            /* alpha for eta lambda_max(0) < 1, by net */
@@ -220,7 +220,7 @@ static void claims(kit *x, const found *v)
 
 static void figure(kit *x)
 {
-    kit_list etas = kit_lrs(x, sw_etas, SW_N), seeds = kit_seeds(x, 5);
+    kit_list etas = kit_lrs(x, sw_etas, SW_N), seeds = kit_seeds(x, 3);
     plot *p = kit_figure(x, "degree", 2, 1);
     plot_panel *a = plot_add(p, "Exponent against degree", "degree p", "alpha, eta lambda_max(0) < 1", PLOT_LINEAR),
                *b = plot_add(p, "What is conserved", "learning rate eta", "drift", PLOT_LOG);

@@ -1,8 +1,8 @@
 /* E20, beyond the paper: the mode coefficients of linear nets, corrected and matched mode by mode.
  *   cc -O2 -DCLB_STATIC -o corrected examples/beyond/e20_corrected.c -lm && ./corrected
  * The error of a mode is measured against the regression target, r_k = (W_2 W_1 Sigma - A) u_k, and
- * its imbalance d_k = (2/K)^2 (|r_k|^2 |W_1 u_k|^2 - |W_2^T r_k|^2) is compared with |r_k|^2, mode by
- * mode, without sorting. The theory has one common factor, (2/K)^2 (m - d)/(3 d), and no fit.
+ * its imbalance d_k = (2/K)^2 (|r_k|^2 |W_1 u_k|^2 - |W_2^T r_k|^2) is compared with |r_k|^2, mode
+ * by mode, without sorting. The theory has one common factor, (2/K)^2 (m - d)/(3 d), and no fit.
  * "modes": the three seeds of E20, with S of two runs of 2000 steps predicted from d_k.
  * "kappa": the relative imbalance kappa_0 = (|G_2|^2 - |G_1|^2)/|G|^2 at the initialisation of 50
  * seeds, for seven widths; the theory says (m - d)/(m + d). */
@@ -21,15 +21,25 @@ typedef struct matched {
     kit_list d_k, c_k;
 } matched;
 static const kit_field matched_fields[] = {
-    KIT_KEY(matched, seed), KIT_RESULT(matched, matched_log_R), KIT_RESULT(matched, matched_R),
-    KIT_RESULT(matched, matched_log_R_published_target), KIT_RESULT(matched, matched_p),
-    KIT_RESULT(matched, ratio_lo), KIT_RESULT(matched, ratio_hi), KIT_RESULT(matched, ratio_theory),
-    KIT_RESULT(matched, delta0), KIT_RESULT(matched, delta0_predicted),
-    KIT_RESULT(matched, sum_d_over_delta0), KIT_RESULT(matched, S_ratio_small),
-    KIT_RESULT(matched, S_ratio_large), KIT_RESULT_ARRAY(matched, d_k), KIT_RESULT_ARRAY(matched, c_k),
+    KIT_KEY(matched, seed),
+    KIT_RESULT(matched, matched_log_R),
+    KIT_RESULT(matched, matched_R),
+    KIT_RESULT(matched, matched_log_R_published_target),
+    KIT_RESULT(matched, matched_p),
+    KIT_RESULT(matched, ratio_lo),
+    KIT_RESULT(matched, ratio_hi),
+    KIT_RESULT(matched, ratio_theory),
+    KIT_RESULT(matched, delta0),
+    KIT_RESULT(matched, delta0_predicted),
+    KIT_RESULT(matched, sum_d_over_delta0),
+    KIT_RESULT(matched, S_ratio_small),
+    KIT_RESULT(matched, S_ratio_large),
+    KIT_RESULT_ARRAY(matched, d_k),
+    KIT_RESULT_ARRAY(matched, c_k),
 };
 typedef struct draw { double seed, width, kappa; } draw;
-static const kit_field draw_fields[] = { KIT_KEY(draw, seed), KIT_KEY(draw, width), KIT_RESULT(draw, kappa) };
+static const kit_field draw_fields[] = { KIT_KEY(draw, seed), KIT_KEY(draw, width),
+                                         KIT_RESULT(draw, kappa) };
 
 /* |G_2|^2 - |G_1|^2 and |G_1|^2 + |G_2|^2 at the net's theta. */
 static clb_status imbalance(const paper_problem *p, double *delta, double *energy)
@@ -123,8 +133,10 @@ static clb_status run_draw(kit *x, void *run)
     return status;
 }
 
-static const kit_part modes = KIT_PART("modes", "Coefficients matched mode by mode", matched, run_modes);
-static const kit_part kappa = KIT_PART("kappa", "Relative imbalance of the first step", draw, run_draw);
+static const kit_part modes =
+    KIT_PART("modes", "Coefficients matched mode by mode", matched, run_modes);
+static const kit_part kappa =
+    KIT_PART("kappa", "Relative imbalance of the first step", draw, run_draw);
 
 static void plan(kit *x)
 {
@@ -137,25 +149,27 @@ static void plan(kit *x)
 
 static void modes_table(kit *x, kit_rows rows)
 {
-    kit_table *t = KIT_TABLE(x, "modes", "Per seed: R of the logarithms mode by mode with its permutation p, "
-                             "the common ratio d_k / |r_k|^2 over the five signal modes, and S predicted "
-                             "over S measured", "seed", "matched_log_R", "matched_R",
-                             "matched_log_R_published_target", "matched_p", "ratio_lo", "ratio_hi",
-                             "ratio_theory", "delta0", "delta0_predicted", "sum_d_over_delta0",
-                             "S_ratio_0.001", "S_ratio_0.01");
+    kit_table *t =
+        KIT_TABLE(x, "modes",
+                  "Per seed: R of the logarithms mode by mode with its permutation p, the common "
+                  "ratio d_k / |r_k|^2 over the five signal modes, and S predicted over S measured",
+                  "seed", "matched_log_R", "matched_R", "matched_log_R_published_target",
+                  "matched_p", "ratio_lo", "ratio_hi", "ratio_theory", "delta0", "delta0_predicted",
+                  "sum_d_over_delta0", "S_ratio_0.001", "S_ratio_0.01");
     for (size_t i = 0; i < rows.n; ++i) {
         const matched *r = rows.at[i];
-        KIT_LINE(t, r->seed, r->matched_log_R, r->matched_R, r->matched_log_R_published_target, r->matched_p,
-                 r->ratio_lo, r->ratio_hi, r->ratio_theory, r->delta0, r->delta0_predicted,
-                 r->sum_d_over_delta0, r->S_ratio_small, r->S_ratio_large);
+        KIT_LINE(t, r->seed, r->matched_log_R, r->matched_R, r->matched_log_R_published_target,
+                 r->matched_p, r->ratio_lo, r->ratio_hi, r->ratio_theory, r->delta0,
+                 r->delta0_predicted, r->sum_d_over_delta0, r->S_ratio_small, r->S_ratio_large);
     }
 }
 
 /* The largest distance of the mean kappa_0 from the theory; NaN: no runs. */
 static double kappa_table(kit *x, double *mean, double *theory)
 {
-    kit_table *t = KIT_TABLE(x, "kappa_0 over widths", "kappa_0 at the start, mean over 50 seeds, against "
-                             "(m-d)/(m+d)", "width", "kappa", "stderr", "theory");
+    kit_table *t = KIT_TABLE(x, "kappa_0 over widths",
+                             "kappa_0 at the start, mean over 50 seeds, against (m-d)/(m+d)",
+                             "width", "kappa", "stderr", "theory");
     double worst = KIT_NAN;
     for (size_t k = 0; k < WIDTHS; ++k) {
         kit_rows r = kit_where(kit_part_runs(x, &kappa), KIT_AT(draw, width), widths[k]);
@@ -170,20 +184,26 @@ static double kappa_table(kit *x, double *mean, double *theory)
 
 static void claims(kit *x, kit_rows rows, double worst_kappa)
 {
-    kit_list log_R = kit_values(rows, KIT_AT(matched, matched_log_R)), p = kit_values(rows, KIT_AT(matched, matched_p));
-    kit_claim *c = kit_ours(x, "matched", "The corrected coefficients agree with the theory mode by mode.");
-    kit_statement(c, "least R of the logarithms", clb_summarize(log_R.n, log_R.at).min, kit_above(0.99));
+    kit_list log_R = kit_values(rows, KIT_AT(matched, matched_log_R)),
+             p = kit_values(rows, KIT_AT(matched, matched_p));
+    kit_claim *c =
+        kit_ours(x, "matched", "The corrected coefficients agree with the theory mode by mode.");
+    kit_statement(c, "least R of the logarithms", clb_summarize(log_R.n, log_R.at).min,
+                  kit_above(0.99));
     kit_show(c, "largest permutation p", clb_summarize(p.n, p.at).max);
-    kit_remark(c, "The correction: error against the regression target, and the layer imbalance of the mode "
-                  "instead of its energy.");
+    kit_remark(c, "The correction: error against the regression target, and the layer imbalance of "
+                  "the mode instead of its energy.");
     c = kit_ours(x, "sign", "The imbalance changes its sign at m = d: kappa_0 = (m - d)/(m + d).");
-    kit_statement(c, "largest distance of the mean of kappa_0 over 50 seeds from that", worst_kappa, kit_below(0.1));
+    kit_statement(c, "largest distance of the mean of kappa_0 over 50 seeds from that", worst_kappa,
+                  kit_below(0.1));
     kit_needs(c, 0, 0);
     kit_remark(c, "The paper has c_k > 0 always; by this law the drift can be negative.");
-    c = kit_ours(x, "S", "S(eta) of a whole run follows from the modes of the data, without a fit.");
+    c = kit_ours(x, "S",
+                 "S(eta) of a whole run follows from the modes of the data, without a fit.");
     kit_statement(c, "S predicted / measured at eta = 0.01",
                   kit_mean(rows, KIT_AT(matched, S_ratio_large)), kit_within(1, 0.1));
-    kit_show(c, "S predicted / measured at eta = 0.001", kit_mean(rows, KIT_AT(matched, S_ratio_small)));
+    kit_show(c, "S predicted / measured at eta = 0.001",
+             kit_mean(rows, KIT_AT(matched, S_ratio_small)));
     kit_remark(c, "The layers' norms are frozen and cross terms between modes left out.");
 }
 
@@ -192,16 +212,16 @@ static void figure(kit *x, kit_rows rows, const double *mean, const double *theo
     const matched *r = rows.at[0];
     double *line = kit_doubles(x, r->c_k.n);
     plot *p = kit_figure(x, "modes", 2, 1);
-    plot_panel *a = plot_add(p, kit_print(x, "Mode by mode, seed %.0f", r->seed), "|r_k|^2 = lx_k^2 |e_k|^2",
-                             "imbalance d_k", PLOT_LOG);
+    plot_panel *a = plot_add(p, kit_print(x, "Mode by mode, seed %.0f", r->seed),
+                             "|r_k|^2 = lx_k^2 |e_k|^2", "imbalance d_k", PLOT_LOG);
     for (size_t k = 0; k < r->c_k.n; ++k) line[k] = r->ratio_theory * r->c_k.at[k];
     plot_line(a, PLOT_GREY | PLOT_DASHED, r->c_k.n, r->c_k.at, line, "theory, no fit");
     plot_points(a, PLOT_BLUE, r->c_k.n, r->c_k.at, r->d_k.at, "matched by index");
     a = plot_add(p, "Sign of the imbalance", "width m", "kappa_0", PLOT_LOGX);
     plot_points(a, PLOT_BLUE, WIDTHS, widths, mean, "mean over 50 seeds");
     plot_line(a, PLOT_ORANGE | PLOT_DASHED, WIDTHS, widths, theory, "(m - d)/(m + d)");
-    plot_caption(p, "The corrected coefficients agree mode by mode, and the imbalance changes its sign where "
-                    "the width equals the number of inputs.");
+    plot_caption(p, "The corrected coefficients agree mode by mode, and the imbalance changes its "
+                    "sign where the width equals the number of inputs.");
 }
 
 static void report(kit *x)
@@ -215,7 +235,11 @@ static void report(kit *x)
 }
 
 static const kit_info info = {
-    .id = "E20_corrected", .title = "Mode coefficients, corrected", .statement = "Theorem 5, eq. (5)",
-    .beyond = "E20", .plan = plan, .report = report,
+    .id = "E20_corrected",
+    .title = "Mode coefficients, corrected",
+    .statement = "Theorem 5, eq. (5)",
+    .beyond = "E20",
+    .plan = plan,
+    .report = report,
 };
 KIT_MAIN(info)

@@ -1,9 +1,10 @@
 /* E21, beyond the paper: mode coefficients of ReLU nets matched mode by mode, up to the edge.
  *   cc -O2 -DCLB_STATIC -o by_index examples/beyond/e21_by_index.c -lm && ./by_index
- * The energy |G_1 u_k|^2 of the first layer's gradient in the modes u_k of the inputs' covariance is
- * compared with the theory of the effective linear net (E21) mode by mode, without sorting, with a
- * permutation test; and the gates that switch are counted in the next step that is really taken.
- * "sweep": the four learning rates of E21. "edge": eta = 2 f / lambda_max(0), f = 0.1 ... 1.1. */
+ * The energy |G_1 u_k|^2 of the first layer's gradient in the modes u_k of the inputs' covariance
+ * is compared with the theory of the effective linear net (E21) mode by mode, without sorting,
+ * with a permutation test; and the gates that switch are counted in the next step that is really
+ * taken. "sweep": the four learning rates of E21. "edge": eta = 2 f / lambda_max(0), f = 0.1
+ * ... 1.1. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
@@ -13,7 +14,8 @@ static const double etas[ETAS] = { 0.0005, 0.001, 0.003, 0.01 }, fs[FS] = { 0.1,
 
 typedef struct results {
     modes_results of;
-    double eta, matched_log_R, matched_log_R_signal, matched_p, switches_real_target, phase, final_loss;
+    double eta, matched_log_R, matched_log_R_signal, matched_p, switches_real_target, phase,
+        final_loss;
     kit_list G1_energy, theory;
 } results;
 typedef struct at_rate { double seed, lr; results r; } at_rate;
@@ -24,8 +26,10 @@ typedef struct at_edge { double seed, f; results r; } at_edge;
     KIT_RESULT_OF(type, r, switches_real_target), KIT_RESULT_OF(type, r, phase),                   \
     KIT_RESULT_OF(type, r, final_loss), KIT_RESULT_ARRAY_OF(type, r, G1_energy),                   \
     KIT_RESULT_ARRAY_OF(type, r, theory)
-static const kit_field at_rate_fields[] = { KIT_KEY(at_rate, seed), KIT_KEY(at_rate, lr), RESULT_FIELDS(at_rate) };
-static const kit_field at_edge_fields[] = { KIT_KEY(at_edge, seed), KIT_KEY(at_edge, f), RESULT_FIELDS(at_edge) };
+static const kit_field at_rate_fields[] = { KIT_KEY(at_rate, seed), KIT_KEY(at_rate, lr),
+                                            RESULT_FIELDS(at_rate) };
+static const kit_field at_edge_fields[] = { KIT_KEY(at_edge, seed), KIT_KEY(at_edge, f),
+                                            RESULT_FIELDS(at_edge) };
 
 /* energy[k] = |G_1 u_k|^2, u_k the eigenvectors of X^T X/n, eigenvalues descending. */
 static clb_status energies(const paper_problem *p, double *energy)
@@ -116,7 +120,8 @@ static void plan(kit *x)
         for (size_t s = 0; s < seeds.n; ++s)
             kit_add(x, &sweep, &(at_rate){ .seed = seeds.at[s], .lr = lrs.at[i] });
     for (size_t i = 0; i < FS && !kit_quick(x); ++i)
-        for (size_t s = 0; s < seeds.n; ++s) kit_add(x, &edge, &(at_edge){ .seed = seeds.at[s], .f = fs[i] });
+        for (size_t s = 0; s < seeds.n; ++s)
+            kit_add(x, &edge, &(at_edge){ .seed = seeds.at[s], .f = fs[i] });
 }
 
 /* ---- what follows from the runs ------------------------------------------------------------- */
@@ -125,13 +130,16 @@ typedef struct found { double phase[FS], R[FS], signal, first, R_edge, phase_edg
 
 static void tables(kit *x, kit_list lrs, found *f)
 {
-    kit_table *t = KIT_TABLE(x, "by index", "By eta, means over the seeds: R of the logarithms mode by mode over "
-                             "20 modes and over the five signal modes, its permutation p, gates that "
-                             "switch in the next step", "lr", "matched_log_R", "matched_log_R_signal",
-                             "matched_p", "switches_real_target");
+    kit_table *t = KIT_TABLE(x, "by index",
+                             "By eta, means over the seeds: R of the logarithms mode by mode over "
+                             "20 modes and over the five signal modes, its permutation p, gates "
+                             "that switch in the next step",
+                             "lr", "matched_log_R", "matched_log_R_signal", "matched_p",
+                             "switches_real_target");
     f->signal = 0, f->R_edge = f->phase_edge = KIT_NAN;
     for (size_t i = 0; i < lrs.n; ++i) {
-        kit_rows r = kit_published(kit_where(kit_part_runs(x, &sweep), KIT_AT(at_rate, lr), lrs.at[i]));
+        kit_rows r =
+            kit_published(kit_where(kit_part_runs(x, &sweep), KIT_AT(at_rate, lr), lrs.at[i]));
         double matched = kit_mean(r, KIT_AT(at_rate, r.matched_log_R)),
                signal = kit_mean(r, KIT_AT(at_rate, r.matched_log_R_signal));
         if (i == 0) f->first = matched;
@@ -139,7 +147,8 @@ static void tables(kit *x, kit_list lrs, found *f)
         KIT_LINE(t, lrs.at[i], matched, signal, kit_mean(r, KIT_AT(at_rate, r.matched_p)),
                  kit_mean(r, KIT_AT(at_rate, r.switches_real_target)));
     }
-    t = KIT_TABLE(x, "up to the edge", "The same at eta = 2 f / lambda_max(0), and R of the sorted lists", "f",
+    t = KIT_TABLE(x, "up to the edge",
+                  "The same at eta = 2 f / lambda_max(0), and R of the sorted lists", "f",
                   "ck_correlation", "R_one_over_rank", "matched_log_R", "matched_log_R_signal",
                   "switches_real_target", "phase", "final_loss");
     for (size_t i = 0; i < FS; ++i) {
@@ -158,11 +167,15 @@ static void tables(kit *x, kit_list lrs, found *f)
 
 static void claims(kit *x, const found *f)
 {
-    kit_claim *c = kit_ours(x, "signal_modes", "The energies of the signal modes follow the theory mode by mode.");
-    kit_statement(c, "R of the logarithms over the five signal modes, mean over eta", f->signal, kit_above(0.9));
+    kit_claim *c = kit_ours(x, "signal_modes",
+                            "The energies of the signal modes follow the theory mode by mode.");
+    kit_statement(c, "R of the logarithms over the five signal modes, mean over eta", f->signal,
+                  kit_above(0.9));
     c = kit_ours(x, "all_modes", "The theory tells signal modes from noise modes.");
-    kit_statement(c, "R of the logarithms over 20 modes at the least eta", f->first, kit_above(0.9));
-    c = kit_ours(x, "at_the_edge", "The sorted lists score R > 0.8 in a run that goes to the edge, too.");
+    kit_statement(c, "R of the logarithms over 20 modes at the least eta", f->first,
+                  kit_above(0.9));
+    c = kit_ours(x, "at_the_edge",
+                 "The sorted lists score R > 0.8 in a run that goes to the edge, too.");
     kit_statement(c, "R at f = 1.1", f->R_edge, kit_above(0.8));
     kit_show(c, "eta lambda_max/2 after 500 steps there", f->phase_edge);
     kit_needs(c, 3, 0);
@@ -175,14 +188,18 @@ static void figure(kit *x, const found *f)
     plot_panel *a = plot_add(p, "Energy of G_1 in data modes", "theory", "|G_1 u_k|^2", PLOT_LOG);
     for (size_t i = 0; i < all.n; ++i) {
         const at_rate *row = all.at[i];
-        if (row->seed != ((const at_rate *)all.at[0])->seed || (row->lr != etas[0] && row->lr != etas[3])) continue;
-        plot_points(a, row->lr == etas[0] ? PLOT_BLUE : PLOT_PURPLE, row->r.theory.n, row->r.theory.at,
-                    row->r.G1_energy.at, kit_print(x, "eta = %g", row->lr));
+        if (row->seed != ((const at_rate *)all.at[0])->seed
+            || (row->lr != etas[0] && row->lr != etas[3]))
+            continue;
+        plot_points(a, row->lr == etas[0] ? PLOT_BLUE : PLOT_PURPLE, row->r.theory.n,
+                    row->r.theory.at, row->r.G1_energy.at, kit_print(x, "eta = %g", row->lr));
     }
-    a = plot_add(p, "Up to the edge", "eta lambda_max / 2 after 500 steps", "R of the sorted lists", PLOT_LINEAR);
+    a = plot_add(p, "Up to the edge", "eta lambda_max / 2 after 500 steps", "R of the sorted lists",
+                 PLOT_LINEAR);
     plot_points(a, PLOT_ORANGE, FS, f->phase, f->R, "mean over seeds");
     plot_range_x(a, 0, 1.1), plot_vertical(a, 1, "edge");
-    plot_caption(p, "Mode by mode the theory tells signal from noise, not the signal modes from each other.");
+    plot_caption(p, "Mode by mode the theory tells signal from noise, not the signal modes from "
+                    "each other.");
 }
 
 static void report(kit *x)
@@ -195,7 +212,11 @@ static void report(kit *x)
 }
 
 static const kit_info info = {
-    .id = "E21_by_index", .title = "Mode coefficients of ReLU nets, mode by mode", .statement = "Theorem 5",
-    .beyond = "E21", .plan = plan, .report = report,
+    .id = "E21_by_index",
+    .title = "Mode coefficients of ReLU nets, mode by mode",
+    .statement = "Theorem 5",
+    .beyond = "E21",
+    .plan = plan,
+    .report = report,
 };
 KIT_MAIN(info)

@@ -1,15 +1,16 @@
 /* E23, beyond the paper: times to a threshold, and the curves at equal eta t.
  *   cc -O2 -DCLB_STATIC -o times examples/beyond/e23_times.c -lm && ./times
- * Gradient flow runs in the time s = eta t, so all learning rates should draw one curve 1 - q(eta t),
- * and the step at which 1 - q passes a threshold should scale as 1/eta; no fit is needed for that. The
- * net, the data and the learning rates are those of E23, with 10000 steps, and the estimator of E23 is
- * repeated with checkpoints at equal eta t. */
+ * Gradient flow runs in the time s = eta t, so all learning rates should draw one curve 1 - q(eta
+ * t), and the step at which 1 - q passes a threshold should scale as 1/eta; no fit is needed for
+ * that. The net, the data and the learning rates are those of E23, with 10000 steps, and the
+ * estimator of E23 is repeated with checkpoints at equal eta t. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
 
 enum { T = 10000, ETAS = 5, TIMES = 17, LEVELS = 5 };
-static const double etas[ETAS] = { 0.003, 0.005, 0.01, 0.02, 0.03 }, levels[LEVELS] = { 0.5, 0.2, 0.1, 0.05, 0.02 };
+static const double etas[ETAS] = { 0.003, 0.005, 0.01, 0.02, 0.03 },
+                    levels[LEVELS] = { 0.5, 0.2, 0.1, 0.05, 0.02 };
 /* steps of eta = 0.01; of other eta the steps with the same eta t */
 static const double at[TIMES] = { 0,   10,  25,  50,   75,   100,  150,  200, 300,
                                   400, 500, 700, 1000, 1500, 2000, 2500, 3000 };
@@ -52,32 +53,40 @@ static clb_status train(kit *x, void *run)
         size_t t = (size_t)floor(at[k] * 0.01 / row->lr + 0.5);
         scaled[k] = t <= steps ? rest[t] : KIT_NAN;
     }
-    row->threshold_times = kit_keep(x, LEVELS, times), row->one_minus_q_scaled = kit_keep(x, TIMES, scaled);
+    row->threshold_times = kit_keep(x, LEVELS, times),
+    row->one_minus_q_scaled = kit_keep(x, TIMES, scaled);
     kit_arena_free(&arena);
     return status;
 }
 
-static const kit_part runs = KIT_PART("run", "Five learning rates, every step watched", training, train);
+static const kit_part runs =
+    KIT_PART("run", "Five learning rates, every step watched", training, train);
 
 static void plan(kit *x)
 {
     kit_list seeds = kit_seeds(x, kit_quick(x) ? 1 : 3), lrs = kit_lrs(x, etas, ETAS);
     kit_config(x, "n_steps", T);
     for (size_t i = 0; i < lrs.n; ++i)
-        for (size_t s = 0; s < seeds.n; ++s) kit_add(x, &runs, &(training){ .seed = seeds.at[s], .lr = lrs.at[i] });
+        for (size_t s = 0; s < seeds.n; ++s)
+            kit_add(x, &runs, &(training){ .seed = seeds.at[s], .lr = lrs.at[i] });
 }
 
 /* ---- what follows from the runs ------------------------------------------------------------- */
 
-typedef struct found { double time[LEVELS][ETAS], scaled[ETAS][TIMES], tau[ETAS], exponent[LEVELS], collapse; } found;
+typedef struct found {
+    double time[LEVELS][ETAS], scaled[ETAS][TIMES], tau[ETAS], exponent[LEVELS], collapse;
+} found;
 
 static void measure(kit *x, found *f)
 {
-    kit_table *t = KIT_TABLE(x, "times", "tau times eta with checkpoints at equal eta t; eta times the step at which "
-                             "1 - q passes 0.5 ... 0.02", "lr", "tau_eta_equal_time", "eta_T_0.5",
-                             "eta_T_0.2", "eta_T_0.1", "eta_T_0.05", "eta_T_0.02");
+    kit_table *t = KIT_TABLE(x, "times",
+                             "tau times eta with checkpoints at equal eta t; eta times the step at "
+                             "which 1 - q passes 0.5 ... 0.02",
+                             "lr", "tau_eta_equal_time", "eta_T_0.5", "eta_T_0.2", "eta_T_0.1",
+                             "eta_T_0.05", "eta_T_0.02");
     for (size_t i = 0; i < ETAS; ++i) {
-        kit_rows r = kit_published(kit_where(kit_part_runs(x, &runs), KIT_AT(training, lr), etas[i]));
+        kit_rows r =
+            kit_published(kit_where(kit_part_runs(x, &runs), KIT_AT(training, lr), etas[i]));
         double s[TIMES], eta_T[LEVELS];
         clb_fit fit;
         for (size_t k = 0; k < TIMES; ++k)
@@ -91,12 +100,14 @@ static void measure(kit *x, found *f)
         f->tau[i] = clb_fit_tau(&fit);
         KIT_CELLS(t, etas[i], f->tau[i] * etas[i]), kit_cells(t, KIT_LIST(eta_T));
     }
-    for (size_t k = 0; k < LEVELS; ++k) f->exponent[k] = clb_fit_power(ETAS, etas, f->time[k], 0).slope;
+    for (size_t k = 0; k < LEVELS; ++k)
+        f->exponent[k] = clb_fit_power(ETAS, etas, f->time[k], 0).slope;
     f->collapse = KIT_NAN;
     for (size_t k = 3; k < TIMES; ++k) {
         double lo = KIT_INF, hi = -KIT_INF;
         for (size_t i = 0; i < ETAS; ++i)
-            if (!isnan(f->scaled[i][k])) lo = fmin(lo, f->scaled[i][k]), hi = fmax(hi, f->scaled[i][k]);
+            if (!isnan(f->scaled[i][k]))
+                lo = fmin(lo, f->scaled[i][k]), hi = fmax(hi, f->scaled[i][k]);
         if (hi > 0) f->collapse = isnan(f->collapse) ? hi / lo - 1 : fmax(f->collapse, hi / lo - 1);
     }
 }
@@ -104,16 +115,21 @@ static void measure(kit *x, found *f)
 static void claims(kit *x, const found *f)
 {
     double off = 0, lo = KIT_INF, hi = -KIT_INF;
-    kit_claim *c = kit_ours(x, "thresholds", "The time to any threshold of 1 - q scales as 1/eta, and all learning rates "
-                            "draw one curve in eta t.");
+    kit_claim *c = kit_ours(x, "thresholds",
+                            "The time to any threshold of 1 - q scales as 1/eta, and all learning "
+                            "rates draw one curve in eta t.");
     for (size_t k = 0; k < LEVELS; ++k) off = kit_worse(off, fabs(f->exponent[k] + 1));
-    for (size_t i = 0; i < ETAS; ++i) lo = fmin(lo, f->tau[i] * etas[i]), hi = fmax(hi, f->tau[i] * etas[i]);
+    for (size_t i = 0; i < ETAS; ++i)
+        lo = fmin(lo, f->tau[i] * etas[i]), hi = fmax(hi, f->tau[i] * etas[i]);
     kit_summary(x, "threshold_exponent", f->exponent[2]);
     kit_statement(c, "largest distance of an exponent from -1", off, kit_below(0.02));
     kit_statement(c, "largest relative distance between curves at equal eta t", 100 * f->collapse,
                   kit_in_units(kit_below(5), "%"));
-    kit_remark(c, "That follows from gradient flow alone: it needs neither kernel theory nor a large width.");
-    c = kit_ours(x, "estimator", "With checkpoints at equal eta t the published estimator gives tau proportional to 1/eta.");
+    kit_remark(c, "That follows from gradient flow alone: it needs neither kernel theory nor a "
+                  "large width.");
+    c = kit_ours(x, "estimator",
+                 "With checkpoints at equal eta t the published estimator gives tau proportional "
+                 "to 1/eta.");
     kit_statement(c, "largest tau eta over the smallest", hi / lo, kit_below(1.05));
 }
 
@@ -130,7 +146,8 @@ static void figure(kit *x, const found *f)
     a = plot_add(p, "Time to 1 - q = 0.1", "1/eta", "steps", PLOT_LOG);
     plot_points(a, PLOT_BLUE, ETAS, inverse, f->time[2], "mean over seeds");
     plot_slope(a, inverse[4], inverse[0], f->time[2][4], 1, "slope 1");
-    plot_caption(p, "All curves are one curve in eta t, and the time to a threshold scales as 1/eta.");
+    plot_caption(p, "All curves are one curve in eta t, and the time to a threshold scales as "
+                    "1/eta.");
 }
 
 static void report(kit *x)

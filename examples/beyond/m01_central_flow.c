@@ -11,7 +11,11 @@
 enum { P = 2, L = 20, T = 20000, FROM = 500, EVERY = 100, SAMPLES = (T - FROM) / EVERY + 1 };
 static const double target = 2;
 
-typedef struct decay { double T_steps;  double eta, t_varz_over_zstar2;  kit_list t, V, one, two; } decay;
+typedef struct decay {
+    double T_steps;
+    double eta, t_varz_over_zstar2;
+    kit_list t, V, one, two;
+} decay;
 static const kit_field decay_fields[] = {
     KIT_KEY(decay, T_steps), KIT_RESULT(decay, eta), KIT_RESULT(decay, t_varz_over_zstar2),
     KIT_RESULT_ARRAY(decay, t), KIT_RESULT_ARRAY(decay, V), KIT_RESULT_ARRAY(decay, one),
@@ -19,7 +23,8 @@ static const kit_field decay_fields[] = {
 };
 
 /* V of gradient descent, of the flow of V (one) and of the flow of V and the amplitude (two). */
-static clb_status follow(clb_path_mode *mode, double eta, double *t, double *V, double *one, double *two)
+static clb_status follow(clb_path_mode *mode, double eta, double *t, double *V, double *one,
+                         double *two)
 {
     double state[2], step;
     clb_status status = CLB_OK;
@@ -62,29 +67,38 @@ static void report(kit *x)
     kit_rows rows = kit_part_runs(x, &decays);
     double limit = clb_path_critical_constant(L);
     const decay *r;
-    kit_claim *c = kit_ours(x, "balance", "At the critical step the balance is approached as 1/t, with the "
+    kit_claim *c = kit_ours(x, "balance",
+                            "At the critical step the balance is approached as 1/t, with the "
                             "constant (7L-2)/(12(L-1)).");
     plot *p = kit_figure(x, "central_flow", 1, 1);
     plot_panel *a = plot_add(p, "Variance at the critical step", "step", "V", PLOT_LOG);
     kit_statement(c, "t V/z*^2 after 20000 steps over the constant",
                   kit_mean(rows, KIT_AT(decay, t_varz_over_zstar2)) / limit, kit_within(1, 0.02));
-    kit_show(c, "t V/z*^2", kit_mean(rows, KIT_AT(decay, t_varz_over_zstar2))), kit_show(c, "constant (7L-2)/(12(L-1))", limit);
+    kit_show(c, "t V/z*^2", kit_mean(rows, KIT_AT(decay, t_varz_over_zstar2))),
+        kit_show(c, "constant (7L-2)/(12(L-1))", limit);
     if (!rows.n) return;
     r = rows.at[0];
-    c = kit_ours(x, "amplitude", "The amplitude of the alternation is a slow variable of its own: with it the "
-                 "flow follows gradient descent closer than the flow of V alone.");
+    c = kit_ours(x, "amplitude",
+                 "The amplitude of the alternation is a slow variable of its own: with it the flow "
+                 "follows gradient descent closer than the flow of V alone.");
     kit_statement(c, "error of V at the end with the amplitude, relative",
                   fabs(r->two.at[SAMPLES - 1] / r->V.at[SAMPLES - 1] - 1), kit_below(0.02));
-    kit_show(c, "error without the amplitude", fabs(r->one.at[SAMPLES - 1] / r->V.at[SAMPLES - 1] - 1));
+    kit_show(c, "error without the amplitude",
+             fabs(r->one.at[SAMPLES - 1] / r->V.at[SAMPLES - 1] - 1));
     plot_lists(a, PLOT_GREEN, r->t, r->V, "gradient descent");
     plot_lists(a, PLOT_ORANGE | PLOT_DASHED, r->t, r->one, "flow of V");
     plot_lists(a, PLOT_PURPLE | PLOT_DASHED, r->t, r->two, "flow of V and amplitude");
     plot_slope(a, 600, T, 1.5 * limit / 600, -1, "1/t");
-    plot_caption(p, "The critical run from step 500 on against the two slow flows that start from its state.");
+    plot_caption(p, "The critical run from step 500 on against the two slow flows that start from "
+                    "its state.");
 }
 
 static const kit_info info = {
-    .id = "M01_central_flow", .title = "The balance at the critical step", .statement = "beyond re-balancing",
-    .beyond = "M01", .plan = plan, .report = report,
+    .id = "M01_central_flow",
+    .title = "The balance at the critical step",
+    .statement = "beyond re-balancing",
+    .beyond = "M01",
+    .plan = plan,
+    .report = report,
 };
 KIT_MAIN(info)

@@ -1,10 +1,10 @@
 /* M2, beyond the paper: what training ends in, over step size, depth and number of pathways.
  *   cc -O2 -DCLB_STATIC -o map examples/beyond/m02_map.c -lm && ./map           (15 s on two cores)
- * M2's recursion towards s* = 1 with P = 2..16 pathways of depth L = 2..50, from alpha = 0.01 down to
- * 0.005 in equal steps, at 200 step sizes gamma in equal ratios from 1 to 30; at most 12000 steps, less
- * where a sign flips or the residual is at rest. Outcome, largest share, gap (spread of the shares over
- * their mean), and eta lambda of the last 50 steps. Balanced: all shares within 10 %. Chaotic
- * transients: a map says what runs end in, a single cell may change. */
+ * M2's recursion towards s* = 1 with P = 2..16 pathways of depth L = 2..50, from alpha = 0.01 down
+ * to 0.005 in equal steps, at 200 step sizes gamma in equal ratios from 1 to 30; at most 12000
+ * steps, less where a sign flips or the residual is at rest. Outcome, largest share, gap (spread
+ * of the shares over their mean), and eta lambda of the last 50 steps. Balanced: all shares within
+ * 10 %. Chaotic transients: a map says what runs end in, a single cell may change. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
@@ -29,8 +29,19 @@ static const kit_field row_of_map_fields[] = {
     KIT_RESULT_ARRAY(row_of_map, gap), KIT_RESULT_ARRAY(row_of_map, eta_lambda),
 };
 
-/* Four decimals are enough for a map. */
-static double decimals(double v) { return isfinite(v) ? floor(1e4 * v + 0.5) / 1e4 : v; }
+/* The P whose values are kept and drawn; of the others the outcomes. */
+enum { VALUES = 3 };
+static const double with_values[VALUES] = { 2, 4, 16 };
+
+static int keeps_values(double P)
+{
+    for (size_t k = 0; k < VALUES; ++k)
+        if (with_values[k] == P) return 1;
+    return 0;
+}
+
+/* Three decimals are enough for a map. */
+static double decimals(double v) { return isfinite(v) ? floor(1e3 * v + 0.5) / 1e3 : v; }
 
 static clb_status run_row(kit *x, void *run)
 {
@@ -58,7 +69,9 @@ static clb_status run_row(kit *x, void *run)
     }
     clb_path_mode_free(&mode);
     if (status) return status;
-    row->outcome = kit_print(x, "%s", outcome), row->share = kit_keep(x, STEPS, share);
+    row->outcome = kit_print(x, "%s", outcome);
+    if (!keeps_values(row->P)) return CLB_OK;
+    row->share = kit_keep(x, STEPS, share);
     row->gap = kit_keep(x, STEPS, gap), row->eta_lambda = kit_keep(x, STEPS, eta_lambda);
     return CLB_OK;
 }
@@ -73,13 +86,13 @@ static void plan(kit *x)
             kit_add(x, &rows, &(row_of_map){ .P = P, .L = L });
 }
 
-/* ---- what follows from the runs ----------------------------------------------------------------- */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
 static void table(kit *x)
 {
-    kit_table *t = KIT_TABLE(x, "map", "Outcomes over L = 2..50 and 200 step sizes", "P", "single path",
-                             "partly balanced", "balanced", "two-cycle", "collapsed", "flipped", "diverged",
-                             "flipped below gamma_WCR");
+    kit_table *t = KIT_TABLE(x, "map", "Outcomes over L = 2..50 and 200 step sizes", "P",
+                             "single path", "partly balanced", "balanced", "two-cycle", "collapsed",
+                             "flipped", "diverged", "flipped below gamma_WCR");
     double all = KIT_NAN;
     for (int P = 2; P <= MOST; ++P) {
         kit_rows of = kit_where(kit_part_runs(x, &rows), AT(P), P);
@@ -93,14 +106,15 @@ static void table(kit *x)
                 ++count[c], below += c >= CLB_PATH_FLIPPED && edge(i + 1) < ceiling;
             }
         }
-        KIT_CELLS(t, P), kit_cells(t, (kit_list){ CLB_PATH_OUTCOME_COUNT, count }), KIT_CELLS(t, below);
+        KIT_CELLS(t, P), kit_cells(t, (kit_list){ CLB_PATH_OUTCOME_COUNT, count }),
+            KIT_CELLS(t, below);
         all = isnan(all) ? below : all + below;
     }
-    kit_identity(x, "no_flip", "No sign flips below gamma_WCR, whatever the number of pathways.", "cells", all,
-                 kit_equal(0));
+    kit_identity(x, "no_flip", "No sign flips below gamma_WCR, whatever the number of pathways.",
+                 "cells", all, kit_equal(0));
 }
 
-/* ---- figures -------------------------------------------------------------------------------------- */
+/* ---- figures --------------------------------------------------------------------------------- */
 
 typedef struct grid { double at[STEPS + 1], depth[DEEPEST], value[CELLS]; } grid;
 
@@ -139,39 +153,45 @@ static void legend(plot *p)
     static const double at[2] = { 1, 30 }, depth[2] = { 1.5, 50.5 }, empty = 0;
     plot_panel *a = plot_add(p, "Colours and lines", "gamma", "depth L", PLOT_LOGX);
     for (int c = 0; c < CLB_PATH_OUTCOME_COUNT; ++c)
-        plot_cells(a, colours[c], 1, 1, at, depth, &empty, clb_path_outcome_name((clb_path_outcome)c));
+        plot_cells(a, colours[c], 1, 1, at, depth, &empty,
+                   clb_path_outcome_name((clb_path_outcome)c));
     plot_line(a, PLOT_GREY, 0, at, depth, "2 P^(1-2/L)");
     plot_line(a, PLOT_GREY | PLOT_DASHED, 0, at, depth, "gamma_WCR");
 }
 
-/* Eleven maps, and the legend in the place of a twelfth. */
+/* Eight maps, and the legend in the place of a ninth. */
 static void outcome_figure(kit *x)
 {
-    static const double shown[] = { 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16 };
-    plot *p = kit_figure(x, "outcomes", 4, 3);
+    static const double shown[] = { 2, 3, 4, 5, 6, 8, 12, 16 };
+    plot *p = kit_figure(x, "outcomes", 3, 3);
     for (size_t k = 0; k < KIT_LEN(shown); ++k) {
         kit_rows of = kit_where(kit_part_runs(x, &rows), AT(P), shown[k]);
-        plot_panel *a = plot_add(p, kit_print(x, "P = %.0f", shown[k]), "gamma", "depth L", PLOT_LOGX);
+        plot_panel *a =
+            plot_add(p, kit_print(x, "P = %.0f", shown[k]), "gamma", "depth L", PLOT_LOGX);
         for (int c = 0; c < CLB_PATH_OUTCOME_COUNT; ++c) {
             grid *g = grid_new(x);
+            size_t cells_of = 0;
             for (size_t n = 0; n < of.n; ++n) {
                 const row_of_map *r = of.at[n];
                 double *cells = g->value + ((size_t)r->L - 2) * STEPS;
-                for (size_t i = 0; r->outcome[i]; ++i) cells[i] = r->outcome[i] == letters[c] ? 0.62 : 0;
+                for (size_t i = 0; r->outcome[i]; ++i)
+                    if (r->outcome[i] == letters[c]) cells[i] = 0.62, ++cells_of;
             }
-            draw(a, colours[c], g);
+            if (cells_of) draw(a, colours[c], g);
         }
         draw_limits(a, shown[k]);
     }
     legend(p);
-    plot_caption(p, "What gradient descent ends in, over step size, depth and number of pathways; solid 2 "
-                    "P^(1-2/L), dashed gamma_WCR.");
+    plot_caption(p, "What gradient descent ends in, over step size, depth and number of pathways; "
+                    "solid 2 P^(1-2/L), dashed gamma_WCR.");
 }
 
-static void value_panel(kit *x, plot *p, double P, int style, const char *title, kit_at member, double scale)
+static void value_panel(kit *x, plot *p, double P, int style, const char *title, kit_at member,
+                        double scale)
 {
     kit_rows of = kit_where(kit_part_runs(x, &rows), AT(P), P);
-    plot_panel *a = plot_add(p, kit_print(x, "%s, P = %.0f", title, P), "gamma", "depth L", PLOT_LOGX);
+    plot_panel *a =
+        plot_add(p, kit_print(x, "%s, P = %.0f", title, P), "gamma", "depth L", PLOT_LOGX);
     grid *g = grid_new(x);
     for (size_t i = 0; i < STEPS; ++i) {
         kit_list L = kit_values(of, AT(L)), v = kit_elements(of, member, i);
@@ -184,15 +204,16 @@ static void value_panel(kit *x, plot *p, double P, int style, const char *title,
 
 static void value_figure(kit *x)
 {
-    static const double shown[] = { 2, 4, 8, 16 };
-    plot *p = kit_figure(x, "values", 4, 3);
-    for (int k = 0; k < 4; ++k) value_panel(x, p, shown[k], PLOT_BLUE, "Largest share", AT(share), 1);
-    for (int k = 0; k < 4; ++k)
+    plot *p = kit_figure(x, "values", VALUES, 3);
+    const double *shown = with_values;
+    for (int k = 0; k < VALUES; ++k)
+        value_panel(x, p, shown[k], PLOT_BLUE, "Largest share", AT(share), 1);
+    for (int k = 0; k < VALUES; ++k)
         value_panel(x, p, shown[k], PLOT_ORANGE, "Gap / sqrt(P-1)", AT(gap), sqrt(shown[k] - 1));
-    for (int k = 0; k < 4; ++k)
+    for (int k = 0; k < VALUES; ++k)
         value_panel(x, p, shown[k], PLOT_PURPLE, "eta lambda / 3", AT(eta_lambda), 3);
-    plot_caption(p, "Final share, gap and sharpness over step size and depth; empty where the run collapsed, "
-                    "flipped or diverged. Solid 2 P^(1-2/L), dashed gamma_WCR.");
+    plot_caption(p, "Final share, gap and sharpness over step size and depth; empty where the run "
+                    "collapsed, flipped or diverged. Solid 2 P^(1-2/L), dashed gamma_WCR.");
 }
 
 static void report(kit *x)

@@ -26,7 +26,8 @@ static clb_status run_ceiling(kit *x, void *run)
     (void)x;
     row->gamma_WCR = path_gamma_wcr((size_t)row->L), row->P_where_it_binds = 0;
     if (row->L > 2)
-        for (row->P_where_it_binds = 2; path_gamma_c(row->L, row->P_where_it_binds) < row->gamma_WCR;)
+        for (row->P_where_it_binds = 2;
+             path_gamma_c(row->L, row->P_where_it_binds) < row->gamma_WCR;)
             ++row->P_where_it_binds;
     return CLB_OK;
 }
@@ -47,8 +48,8 @@ static void report(kit *x)
                              "not above 2 P^(1-2/L); 0: none", "L", "gamma", "P where it binds");
     kit_claim *c = kit_ours(x, "which_binds",
                             "With two or three pathways the stability limit gamma_c is the lower "
-                            "ceiling at every depth; with four or more it is gamma_WCR, for "
-                            "L = 4 to 50.");
+                            "ceiling at every depth; with four or more it is gamma_WCR, for L = 4 "
+                            "to 50.");
     plot *p = kit_figure(x, "binding", 1, 1);
     plot_panel *a = plot_add(p, "Where gamma_WCR is the lower ceiling", "depth L",
                              "smallest number of pathways P", PLOT_LOGX);
@@ -60,7 +61,8 @@ static void report(kit *x)
                   path_least(some, AT(P_where_it_binds)), kit_equal(4));
     kit_statement(c, "largest such P for L = 4 to 50", path_largest(middle, AT(P_where_it_binds)),
                   kit_equal(4));
-    kit_show(c, "that P at L = 10^6", path_largest(kit_where(all, AT(L), 1e6), AT(P_where_it_binds)));
+    kit_show(c, "that P at L = 10^6",
+             path_largest(kit_where(all, AT(L), 1e6), AT(P_where_it_binds)));
     kit_summary(x, "least P", path_least(some, AT(P_where_it_binds)));
     plot_range_y(a, 0, 14);
     plot_rows_points(a, PLOT_BLUE, some, AT(L), AT(P_where_it_binds), "gamma_WCR < 2 P^(1-2/L)");

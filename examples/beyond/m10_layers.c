@@ -2,11 +2,10 @@
  *   cc -O2 -DCLB_STATIC -o layers examples/beyond/m10_layers.c -lm && ./layers            (seconds)
  * Two pathways of 3 x 3 matrices towards V diag(2, 1, 0.5) V. Charges of layers C_{p,l} =
  * |W_{p,l+1}|^2 - |W_{p,l}|^2; one step changes each by eta^2 (|G_{p,l+1}|^2 - |G_{p,l}|^2). Leaf
- * coordinates z_p = K_p^((2-L)/L), K_p what pathway p contributes to the first mode; one step takes z
- * to z (1 - eta r/z)^-(L-2). gamma is eta in units of the sharpness of a single pathway.
+ * coordinates z_p = K_p^((2-L)/L), K_p what pathway p contributes to the first mode; one step
+ * takes z to z (1 - eta r/z)^-(L-2). gamma is eta in units of the sharpness of a single pathway.
  * "generic": L = 3, matrices 0.5 sin(1 + a + 2b + 3l + 5p), 150/eta steps: D = sum |C(T) - C(0)|.
- * "balanced": all layers u_p I, 4000 steps: the charges stay 0 and only the leaf law moves.
- * "chain": one chain of three unequal numbers, 200000 steps: its two gaps close at the critical step. */
+ * "balanced": all layers u_p I, 4000 steps: the charges stay 0 and only the leaf law moves. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
@@ -14,10 +13,9 @@
 
 static const double depths[] = { 3, 5, 20 }, alpha[] = { .01, .005 };
 static const double gammas[] = { .01, .02, .05, .1, .2, .5, 1, 1.9, 2.2, 2.45 };
-static const double etas[] = { .1, .3, .6, .64, .66, 2.0 / 3 };
 enum { GAMMAS = KIT_LEN(gammas), MATRIX = 9, LAYERS = 20 };
 
-/* ---- what a run of matrices is watched for -------------------------------------------------------- */
+/* ---- what a run of matrices is watched for --------------------------------------------------- */
 
 /* Charges before every step and what the law says they will be after it; leaf coordinates likewise. */
 typedef struct laws {
@@ -40,7 +38,7 @@ static void watch_leaf(laws *w, size_t t, const clb_paths *paths)
     for (size_t p = 0; p < 2; ++p) {
         if (t == 0) w->z0[p] = w->after[p] = clb_pow(K[p], (2 - (double)w->L) / (double)w->L);
         w->z[p] = w->after[p];
-        w->after[p] = clb_path_leaf_step(w->L, w->z[p], w->eta * r);   /* driven by the matrices' r */
+        w->after[p] = clb_path_leaf_step(w->L, w->z[p], w->eta * r); /* driven by the matrices' r */
     }
 }
 
@@ -71,7 +69,7 @@ static clb_status start(laws *w, clb_paths *paths, double gamma)
     return clb_paths_init_linear(paths, 2, depth, 3, M);
 }
 
-/* ---- generic matrices -------------------------------------------------------------------------------- */
+/* ---- generic matrices ------------------------------------------------------------------------ */
 
 typedef struct generic {
     double gamma;
@@ -95,7 +93,8 @@ static clb_status run_generic(kit *x, void *run)
     for (size_t p = 0; p < 2; ++p)
         for (size_t l = 0; l < 3; ++l)
             for (size_t i = 0; i < MATRIX; ++i) {
-                double angle = 1 + (double)(i / 3) + 2 * (double)(i % 3) + 3 * (double)l + 5 * (double)p;
+                double angle =
+                    1 + (double)(i / 3) + 2 * (double)(i % 3) + 3 * (double)l + 5 * (double)p;
                 clb_paths_layer(&paths, p, l + 1)[i] = (clb_real)(0.5 * clb_sin(angle));
             }
     row->steps = ceil(150 / w.eta), row->D = 0;
@@ -113,12 +112,19 @@ static clb_status run_generic(kit *x, void *run)
     return status;
 }
 
-/* ---- balanced layers ----------------------------------------------------------------------------------- */
+/* ---- balanced layers ------------------------------------------------------------------------- */
 
-typedef struct balanced { double L, gamma;  double layer_drift, layer_error, leaf_drift, leaf_exact; } balanced;
+typedef struct balanced {
+    double L, gamma;
+    double layer_drift, layer_error, leaf_drift, leaf_exact;
+} balanced;
 static const kit_field balanced_fields[] = {
-    KIT_KEY(balanced, L), KIT_KEY(balanced, gamma), KIT_RESULT(balanced, layer_drift),
-    KIT_RESULT(balanced, layer_error), KIT_RESULT(balanced, leaf_drift), KIT_RESULT(balanced, leaf_exact),
+    KIT_KEY(balanced, L),
+    KIT_KEY(balanced, gamma),
+    KIT_RESULT(balanced, layer_drift),
+    KIT_RESULT(balanced, layer_error),
+    KIT_RESULT(balanced, leaf_drift),
+    KIT_RESULT(balanced, leaf_exact),
 };
 
 static clb_status run_balanced(kit *x, void *run)
@@ -131,55 +137,29 @@ static clb_status run_balanced(kit *x, void *run)
     clb_status status = path_start(&mode, 2, w.L, 2, alpha);
     (void)x;
     if (status) return status;
-    if ((status = start(&w, &paths, row->gamma)) != CLB_OK) { clb_path_mode_free(&mode); return status; }
+    if ((status = start(&w, &paths, row->gamma)) != CLB_OK) {
+        clb_path_mode_free(&mode);
+        return status;
+    }
     for (size_t p = 0; p < 2; ++p)
         for (size_t l = 1; l <= w.L; ++l)
-            for (size_t i = 0; i < 3; ++i) clb_paths_layer(&paths, p, l)[4 * i] = (clb_real)mode.u[p];
+            for (size_t i = 0; i < 3; ++i)
+                clb_paths_layer(&paths, p, l)[4 * i] = (clb_real)mode.u[p];
     status = clb_paths_train(&paths, w.eta, 4000, observe, &w, NULL);
     row->layer_drift = 0, row->layer_error = w.error, gap = w.z0[1] - w.z0[0];
     for (size_t p = 0; p < 2; ++p) {
         z[p] = clb_pow(clb_paths_coefficient(&paths, p, w.v, w.v), (2 - row->L) / row->L);
         for (size_t l = 1; l < w.L; ++l)
-            row->layer_drift = fmax(row->layer_drift, fabs(charge(&paths, paths.theta, p, l) - w.C0[p][l]));
+            row->layer_drift =
+                fmax(row->layer_drift, fabs(charge(&paths, paths.theta, p, l) - w.C0[p][l]));
     }
     row->leaf_drift = z[1] - z[0] - gap, row->leaf_exact = w.z[1] - w.z[0] - gap;
     clb_paths_free(&paths), clb_path_mode_free(&mode);
     return status;
 }
 
-/* ---- one chain of three numbers -------------------------------------------------------------------------- */
-
-typedef struct chain { double eta;  double eta_lambda, r;  kit_list gap0, gap, u; } chain;
-static const kit_field chain_fields[] = {
-    KIT_KEY(chain, eta), KIT_RESULT(chain, eta_lambda), KIT_RESULT(chain, r), KIT_RESULT_ARRAY(chain, gap0),
-    KIT_RESULT_ARRAY(chain, gap), KIT_RESULT_ARRAY(chain, u),
-};
-
-static clb_status run_chain(kit *x, void *run)
-{
-    static const double begin[3] = { .5, .8, 1.1 };
-    static const clb_real one = 1;
-    chain *row = run;
-    size_t depth = 3;
-    double u[3], gap0[2], gap[2], a, b, c;
-    clb_paths paths;
-    clb_status status = clb_paths_init_linear(&paths, 1, &depth, 1, &one);
-    if (status) return status;
-    for (size_t l = 0; l < 3; ++l) *clb_paths_layer(&paths, 0, l + 1) = (clb_real)begin[l];
-    for (size_t l = 0; l < 2; ++l) gap0[l] = charge(&paths, paths.theta, 0, l + 1);
-    status = clb_paths_train(&paths, row->eta, 200000, NULL, NULL, NULL);
-    for (size_t l = 0; l < 2; ++l) gap[l] = charge(&paths, paths.theta, 0, l + 1);
-    for (size_t l = 0; l < 3; ++l) u[l] = (double)*clb_paths_layer(&paths, 0, l + 1);
-    a = u[1] * u[2], b = u[0] * u[2], c = u[0] * u[1];
-    row->eta_lambda = row->eta * (a * a + b * b + c * c), row->r = u[0] * u[1] * u[2] - 1;
-    row->gap0 = kit_keep(x, 2, gap0), row->gap = kit_keep(x, 2, gap), row->u = kit_keep(x, 3, u);
-    clb_paths_free(&paths);
-    return status;
-}
-
 static const kit_part generics = KIT_PART("generic", "generic matrices", generic, run_generic);
 static const kit_part balances = KIT_PART("balanced", "balanced layers", balanced, run_balanced);
-static const kit_part chains = KIT_PART("chain", "one chain of unequal layers", chain, run_chain);
 
 static void plan(kit *x)
 {
@@ -188,31 +168,29 @@ static void plan(kit *x)
     for (size_t i = 0; i < KIT_LEN(depths); ++i)
         for (size_t k = 3; k < GAMMAS; ++k)
             kit_add(x, &balances, &(balanced){ .L = depths[i], .gamma = gammas[k] });
-    for (size_t k = 0; k < KIT_LEN(etas); ++k) kit_add(x, &chains, &(chain){ .eta = etas[k] });
 }
 
-/* ---- what follows from the runs ---------------------------------------------------------------------------- */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
-static void tables(kit *x, kit_rows h, kit_rows m, kit_rows j)
+static void tables(kit *x, kit_rows h, kit_rows m)
 {
-    kit_table *t = KIT_TABLE(x, "generic", "Generic matrices: D = sum |C(T) - C(0)|, and the error of the law "
-                             "of one step", "gamma", "steps", "D", "identity_err", "loss");
+    kit_table *t = KIT_TABLE(x, "generic",
+                             "Generic matrices: D = sum |C(T) - C(0)|, and the error of the law of "
+                             "one step",
+                             "gamma", "steps", "D", "identity_err", "loss");
     for (size_t i = 0; i < h.n; ++i) {
         const generic *r = h.at[i];
         KIT_LINE(t, r->gamma, r->steps, r->D, r->identity_err, r->loss);
     }
-    t = KIT_TABLE(x, "balanced", "Balanced layers: charges of the layers, and leaf coordinates against their "
-                  "exact map", "L", "gamma", "layer drift sum|dC|", "error of eta^2 law",
+    t = KIT_TABLE(x, "balanced",
+                  "Balanced layers: charges of the layers, and leaf coordinates against their "
+                  "exact map",
+                  "L", "gamma", "layer drift sum|dC|", "error of eta^2 law",
                   "leaf drift d(z_2-z_1)", "exact map", "error of exact map");
     for (size_t i = 0; i < m.n; ++i) {
         const balanced *r = m.at[i];
         KIT_LINE(t, r->L, r->gamma, r->layer_drift, r->layer_error, r->leaf_drift, r->leaf_exact,
                  fabs(r->leaf_drift - r->leaf_exact));
-    }
-    t = KIT_TABLE(x, "chain", "One chain with unequal layers", "eta", "eta_lambda", "r");
-    for (size_t i = 0; i < j.n; ++i) {
-        const chain *r = j.at[i];
-        KIT_LINE(t, r->eta, r->eta_lambda, r->r);
     }
 }
 
@@ -228,7 +206,8 @@ static void claims(kit *x, kit_rows h, kit_rows m)
     int exact = sizeof(clb_real) == 8;
     double low = slope(h, 0, 0.1), leaf = KIT_NAN;
     kit_rows below = kit_between(m, KIT_AT(balanced, gamma), 0, 2);
-    kit_claim *c = kit_ours(x, "layers", "The charges of the layers drift in proportion to the step size, and "
+    kit_claim *c = kit_ours(x, "layers",
+                            "The charges of the layers drift in proportion to the step size, and "
                             "faster beyond the edge of stability.");
     for (size_t i = 0; i < below.n; ++i) {
         const balanced *r = below.at[i];
@@ -238,10 +217,13 @@ static void claims(kit *x, kit_rows h, kit_rows m)
     kit_summary(x, "local slope from 1.9 to 2.2", slope(h, 1.8, 2.2));
     kit_statement(c, "slope of D up to gamma = 0.1", low, kit_within(1, 0.01));
     kit_statement(c, "slope from gamma = 1.9 to 2.2", slope(h, 1.8, 2.2), kit_above(2));
-    kit_identity(x, "layer_step", "A step changes a charge by eta^2 (|G_{l+1}|^2 - |G_l|^2).", "largest error",
+    kit_identity(x, "layer_step", "A step changes a charge by eta^2 (|G_{l+1}|^2 - |G_l|^2).",
+                 "largest error",
                  kit_worse(kit_worst(h, KIT_AT(generic, identity_err)),
-                           kit_worst(m, KIT_AT(balanced, layer_error))), kit_at_most(exact ? 1e-13 : 1e-4));
-    kit_identity(x, "leaf_step", "On balanced layers the leaf coordinates follow their exact map, gamma < 2.",
+                           kit_worst(m, KIT_AT(balanced, layer_error))),
+                 kit_at_most(exact ? 1e-13 : 1e-4));
+    kit_identity(x, "leaf_step",
+                 "On balanced layers the leaf coordinates follow their exact map, gamma < 2.",
                  "largest relative error of the drift", leaf, kit_at_most(exact ? 1e-8 : 1e-1));
 }
 
@@ -254,13 +236,14 @@ static void figure(kit *x, kit_rows h)
                      "generic matrices, L = 3");
     plot_slope(a, 0.01, 1, 2e-4, 1, "slope 1");
     plot_vertical(a, 2, "edge of stability");
-    plot_caption(p, "The charges drift in proportion to the step below the edge of stability, faster beyond.");
+    plot_caption(p, "The charges drift in proportion to the step below the edge of stability, "
+                    "faster beyond.");
 }
 
 static void report(kit *x)
 {
     kit_rows h = kit_part_runs(x, &generics), m = kit_part_runs(x, &balances);
-    tables(x, h, m, kit_part_runs(x, &chains));
+    tables(x, h, m);
     claims(x, h, m);
     figure(x, h);
 }

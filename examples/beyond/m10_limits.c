@@ -1,12 +1,12 @@
 /* M10, beyond the paper: four limits of the law across pathways, each with its constant.
  *   cc -O2 -DCLB_STATIC -o limits examples/beyond/m10_limits.c -lm && ./limits            (seconds)
  * M10's recursion and its leaf coordinates z_p = u_p^(2-L).
- * "depth 2": three pathways, 5000 steps: log(u_p/u_q) is conserved by discrete steps too, because the
- *     factor 1 - eta r is common to all pathways.
- * "crossover": 4000 steps from a residual of 1e-4 at the minimum s = (1.6, 0.4): the residual shrinks
- *     as (1 - eta lambda)^t, and the drift is one term of the sum over modes of the layers' law.
- * "critical": at eta lambda_min = 2 the variance V of z decays as 1/t: t V/z*^2 -> (7L-2)/(12(L-1)).
- * "stop": a little below, the run goes past eta lambda = 2 and stops at
+ * "depth 2": three pathways, 5000 steps: log(u_p/u_q) is conserved by discrete steps too, because
+ *     the factor 1 - eta r is common to all pathways.
+ * "crossover": 4000 steps from a residual of 1e-4 at the minimum s = (1.6, 0.4): it shrinks as
+ *     (1 - eta lambda)^t, and the drift is one term of the sum over modes of the layers' law.
+ * "critical": at eta lambda_min = 2 the variance V of z decays as 1/t: t V/z*^2 ->
+ * (7L-2)/(12(L-1)). "stop": a little below, the run goes past eta lambda = 2 and stops at
  *     2 - eta lambda = 3(L-2)/(2(5L-4)) Delta, where Delta = 2 - eta lambda_min. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
@@ -16,7 +16,7 @@
 static const double depths[] = { 3, 5, 20 }, deltas[] = { .1, .01, .003 };
 static const double eta_lambdas[] = { .1, .5, 1, 1.5, 1.9, 1.99 };
 
-/* ---- depth 2 ---------------------------------------------------------------------------------- */
+/* ---- depth 2 --------------------------------------------------------------------------------- */
 
 typedef struct depth2 { double gamma, max_leaf_drift;  kit_list final_s; } depth2;
 static const kit_field depth2_fields[] = {
@@ -43,7 +43,7 @@ static clb_status run_depth2(kit *x, void *run)
     return CLB_OK;
 }
 
-/* ---- near a minimum ----------------------------------------------------------------------------- */
+/* ---- near a minimum -------------------------------------------------------------------------- */
 
 typedef struct crossover { double L, eta_lambda;  double r0, drift, pred; } crossover;
 static const kit_field crossover_fields[] = {
@@ -75,7 +75,7 @@ static clb_status run_crossover(kit *x, void *run)
     return CLB_OK;
 }
 
-/* ---- at and a little below the critical step -------------------------------------------------------- */
+/* ---- at and a little below the critical step ------------------------------------------------- */
 
 /* The leaf z* + zeta around equal shares, where the total is s*, then u times 1.001. */
 static clb_status leaf_start(clb_path_mode *mode, size_t P, size_t L, double target, const double *zeta)
@@ -157,7 +157,7 @@ static void plan(kit *x)
     }
 }
 
-/* ---- what follows from the runs ---------------------------------------------------------------------- */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
 static void tables(kit *x, kit_rows a, kit_rows d, kit_rows f, kit_rows g)
 {

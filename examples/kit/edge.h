@@ -38,7 +38,7 @@ KIT_FN clb_verdict edge_look(void *context, const clb_state *state)
     log->accuracy[log->n++] = clb_accuracy(log->curv.pass);
     if (log->o.rng && state->t != 1 && state->t % log->o.lambda_every) return CLB_CONTINUE;
     log->lambda_step[k] = (double)state->t, ++log->lambda_n;
-    how.tol = 1e-4, how.basis = 30, how.no_check = 1;      /* the value is exact to the last digits */
+    how.tol = 1e-4, how.basis = 30, how.no_check = 1; /* the value is exact to the last digits */
     if (log->o.rng) log->status = published_power(&H, log->o.power, log->o.rng, &log->lambda[k]);
     else log->status = clb_sharpness(&log->curv, &how, &log->lambda[k], NULL);
     if (log->status == CLB_ENOCONV) log->status = CLB_OK;        /* the best estimate will do */

@@ -112,7 +112,8 @@ KIT_FN int kit_lock(FILE *f, const char *path, int wait)
     struct stat ours, named;
     memset(&lock, 0, sizeof lock);
     lock.l_type = F_WRLCK, lock.l_whence = SEEK_SET;
-    if (fcntl(fileno(f), wait ? F_SETLKW : F_SETLK, &lock) && (errno == EACCES || errno == EAGAIN)) {
+    if (fcntl(fileno(f), wait ? F_SETLKW : F_SETLK, &lock)
+        && (errno == EACCES || errno == EAGAIN)) {
         errno = EBUSY;
         return 0;
     }
@@ -147,7 +148,8 @@ KIT_FN FILE *kit_open_soon(const char *path)
 {
     FILE *f = kit_open_alone(path, 0);
 #if KIT_UNIX
-    for (int tries = 3; !f && errno == EBUSY && tries; --tries) sleep(1), f = kit_open_alone(path, 0);
+    for (int tries = 3; !f && errno == EBUSY && tries; --tries)
+        sleep(1), f = kit_open_alone(path, 0);
 #endif
     return f;
 }

@@ -67,7 +67,7 @@ KIT_FN void lin_add(kit *x, const kit_part *start, const kit_part *sweep, double
     }
 }
 
-/* ---- one cell (d, m) -------------------------------------------------------------------------- */
+/* ---- one cell (d, m) ------------------------------------------------------------------------- */
 
 typedef struct lin_cell {
     double       d, m;
@@ -97,7 +97,8 @@ KIT_FN clb_sweep lin_sweep(kit *x, const kit_part *sweep, double d, double m)
     return y;
 }
 
-KIT_FN lin_cell lin_measure(kit *x, const kit_part *start, const kit_part *sweep, double d, double m)
+KIT_FN lin_cell lin_measure(kit *x, const kit_part *start, const kit_part *sweep, double d,
+                            double m)
 {
     clb_sweep y = lin_sweep(x, sweep, d, m);
     size_t n = y.n;
@@ -119,16 +120,17 @@ KIT_FN lin_cell lin_measure(kit *x, const kit_part *start, const kit_part *sweep
 /* Three tables that lin_put() fills, a cell after the other. */
 typedef struct lin_tables { kit_table *cells, *drift, *residuals; } lin_tables;
 
-KIT_FN lin_tables lin_tables_new(kit *x, const char *name, const char *caption, const char *drift_caption)
+KIT_FN lin_tables lin_tables_new(kit *x, const char *name, const char *caption,
+                                 const char *drift_caption)
 {
     lin_tables t;
     t.cells = KIT_TABLE(x, name, caption, "d", "m", "width_over_d", "alpha", "ci_lo", "ci_hi", "r2",
                         "curvature", "r2_quad", "intercept", "alpha_without_0.1", "last_slope", "f",
                         "survivors");
-    t.drift = KIT_TABLE(x, kit_print(x, "%s drift", name), drift_caption, "d", "m", "lr", "mean_drift",
-                        "std_drift", "n_converged");
-    t.residuals = KIT_TABLE(x, kit_print(x, "%s residuals", name), "Residuals of the fits", "d", "m",
-                            "lr", "residual");
+    t.drift = KIT_TABLE(x, kit_print(x, "%s drift", name), drift_caption, "d", "m", "lr",
+                        "mean_drift", "std_drift", "n_converged");
+    t.residuals = KIT_TABLE(x, kit_print(x, "%s residuals", name), "Residuals of the fits", "d",
+                            "m", "lr", "residual");
     t.residuals->detail = 1;
     return t;
 }
@@ -136,8 +138,9 @@ KIT_FN lin_tables lin_tables_new(kit *x, const char *name, const char *caption, 
 KIT_FN void lin_put(kit *x, const lin_tables *t, const kit_part *sweep, const lin_cell *c)
 {
     clb_sweep y = lin_sweep(x, sweep, c->d, c->m);
-    KIT_LINE(t->cells, c->d, c->m, c->m / c->d, c->fit.slope, c->ci.lo, c->ci.hi, c->fit.r2, c->quad.c2,
-             c->quad.r2, c->fit.intercept, c->alpha_without, c->last_slope, c->f, (double)c->survivors);
+    KIT_LINE(t->cells, c->d, c->m, c->m / c->d, c->fit.slope, c->ci.lo, c->ci.hi, c->fit.r2,
+             c->quad.c2, c->quad.r2, c->fit.intercept, c->alpha_without, c->last_slope, c->f,
+             (double)c->survivors);
     for (size_t i = 0; i < y.n; ++i) {
         kit_rows at = kit_where(kit_published(lin_rows(x, sweep, c->d, c->m)), LIN_AT(lr), y.x[i]);
         kit_list drift = kit_values(at, LIN_AT(drift));
@@ -168,9 +171,11 @@ KIT_FN lin_fate lin_fate_of(kit *x, const kit_part *start, const kit_part *sweep
     lin_fate fate = { 0, 0, 0 };
     for (size_t i = 0; i < rows.n; ++i) {
         const lin_run *row = (const lin_run *)rows.at[i];
-        double top = kit_mean(kit_where(lin_rows(x, start, row->d, row->m), LIN_AT(seed), row->seed),
-                              LIN_AT(lambda_max));
-        fate.all += 1, fate.diverged += row->diverged, fate.foretold += (top < 40) == (row->diverged == 0);
+        double top =
+            kit_mean(kit_where(lin_rows(x, start, row->d, row->m), LIN_AT(seed), row->seed),
+                     LIN_AT(lambda_max));
+        fate.all += 1, fate.diverged += row->diverged,
+            fate.foretold += (top < 40) == (row->diverged == 0);
     }
     return fate;
 }

@@ -26,7 +26,7 @@ KIT_FN clb_status mnist_train(kit *x, paper_opts o, edge_opts edge, double seed,
     return status;
 }
 
-/* ---- E2: 784-64-10 with and without biases ---------------------------------------------------- */
+/* ---- E2: 784-64-10 with and without biases --------------------------------------------------- */
 
 enum { MNIST_BIAS_IMAGES = 500, MNIST_BIAS_T = 3000 };
 
@@ -49,7 +49,7 @@ static const kit_field mnist_bias_fields[] = {
 KIT_FN clb_status mnist_bias_train(kit *x, void *run)
 {
     mnist_bias *row = run;
-    paper_opts net = { .n = MNIST_BIAS_IMAGES, .net = { .bias = (int)row->bias } };        /* 784-64-10 */
+    paper_opts net = { .n = MNIST_BIAS_IMAGES, .net = { .bias = (int)row->bias } }; /* 784-64-10 */
     edge_opts how = { .ce = CLB_CE, .eta = 0.5, .T = MNIST_BIAS_T, .every = 5, .lambda_every = 50,
                       .power = 20 };
     clb_trace trace;

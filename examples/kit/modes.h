@@ -49,7 +49,8 @@ KIT_FN double modes_rank_R(const double *a, const double *b, int leave_out)
 
 /* c_k = (v_k . g)^2 of all P modes of the Hessian at the net's theta, squared loss, ascending in
  * lambda. lambda, c: P values. */
-KIT_FN clb_status modes_measured(const clb_net *net, const clb_data *data, double *lambda, double *c)
+KIT_FN clb_status modes_measured(const clb_net *net, const clb_data *data, double *lambda,
+                                 double *c)
 {
     clb_pass pass;
     clb_curv curv;
@@ -113,7 +114,8 @@ KIT_FN double modes_permutation_p(size_t n, const double *a, const double *b, ui
 
 /* The linear net W_2 diag(a), W_1 of a two-layer net, a_h the share of samples on which neuron h is
  * active; *active: the mean of a. */
-KIT_FN clb_status modes_effective(const clb_net *relu, const clb_data *data, clb_net *net, double *active)
+KIT_FN clb_status modes_effective(const clb_net *relu, const clb_data *data, clb_net *net,
+                                  double *active)
 {
     size_t m = relu->m[1], n = data->n, K = relu->m[2];
     clb_pass pass;
@@ -153,7 +155,8 @@ KIT_FN clb_status modes_of_relu(kit *x, modes_results *r, const clb_net *net, co
 }
 
 /* Gates that change when theta takes one step of size eta on the data. */
-KIT_FN clb_status modes_switches(const clb_net *net, const clb_data *data, double eta, double *count)
+KIT_FN clb_status modes_switches(const clb_net *net, const clb_data *data, double eta,
+                                 double *count)
 {
     kit_arena arena = { NULL };
     clb_real *step = (clb_real *)kit_new(&arena, 2 * net->P, sizeof *step), *next = step + net->P;

@@ -78,7 +78,8 @@ KIT_FN int kit_set_seeds(void *to, const char *value)
         size_t first = dots && dots < p + len ? (size_t)(dots - p) : len;
         if (!kit_whole(p, first, 0, top, &a)) { free(at); return 0; }
         b = a;
-        if ((first < len && !kit_whole(dots + 2, len - first - 2, a, top, &b)) || b - a >= 1000000) {
+        if ((first < len && !kit_whole(dots + 2, len - first - 2, a, top, &b))
+            || b - a >= 1000000) {
             free(at);
             return 0;
         }

@@ -13,8 +13,8 @@ typedef enum paper_dataset {
 } paper_dataset;
 
 /* One generator, seeded once, draws model, training set and (unused) test set in this order. All
- * zero: 20-64-5 ReLU net without bias, mixture of 200 points. MNIST draws no data: it is the first n
- * training images in their order, pixels divided by 255. */
+ * zero: 20-64-5 ReLU net without bias, mixture of 200 points. MNIST draws no data: it is the first
+ * n training images in their order, pixels divided by 255. */
 typedef struct paper_opts {
     size_t        n;            /* 0 -> 200 training points                                       */
     size_t        d;            /* 0 -> 20 inputs (2 for xor, 10 for spheres, 784 for MNIST)      */

@@ -72,12 +72,13 @@ KIT_FN double path_gamma_wcr(size_t L)
 /* gamma_c = 2 P^(1-2/L), above which no minimum of P pathways of depth L is stable. */
 KIT_FN double path_gamma_c(double L, double P) { return 2 * clb_pow(P, 1 - 2 / L); }
 
-/* ---- M8: what becomes of 200 starts ----------------------------------------------------------- */
+/* ---- M8: what becomes of 200 starts ---------------------------------------------------------- */
 
 enum { PATH_STARTS = 200 };
 
 /* Fractions of the starts that flip a sign, run away, collapse onto the plateau near 0, or end well;
- * of those that end well the mean largest share of a pathway, the mean and the largest eta lambda. */
+ * of those that end well the mean largest share of a pathway, the mean and the largest eta
+ * lambda. */
 typedef struct path_fates {
     double flip, ran_away, collapsed, ok, max_share, eta_lambda, eta_lambda_max;
 } path_fates;
@@ -99,8 +100,8 @@ KIT_FN void path_fates_add(path_fates *sum, const clb_path_mode_run *end)
 
 /* P pathways of depth L towards 1 from alpha_p = 0.003 10^(k/199) factor / 2^(p-1), k = 0..199; T steps
  * of size eta each. */
-KIT_FN clb_status path_starts(path_fates *f, size_t P, size_t L, double factor, double eta, size_t T,
-                              const clb_path_mode_opts *opts)
+KIT_FN clb_status path_starts(path_fates *f, size_t P, size_t L, double factor, double eta,
+                              size_t T, const clb_path_mode_opts *opts)
 {
     memset(f, 0, sizeof *f);
     for (size_t k = 0; k < PATH_STARTS; ++k) {

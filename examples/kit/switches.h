@@ -83,7 +83,7 @@ KIT_FN clb_status switch_sharpness(switch_watch *w, const clb_state *state)
     clb_status status = state->t ? CLB_OK : clb_curv_init(&w->curv, state->pass);
     if (status) return status;
     clb_curv_at(&w->curv, NULL);
-    how.tol = 1e-4, how.basis = 30, how.no_check = 1;      /* the value is exact to the last digits */
+    how.tol = 1e-4, how.basis = 30, how.no_check = 1; /* the value is exact to the last digits */
     status = clb_sharpness(&w->curv, &how, &top, NULL);
     if (status == CLB_ENOCONV) status = CLB_OK;
     w->phase[state->t / SWITCH_SHARP] = clb_phase(w->eta, top);

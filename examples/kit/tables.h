@@ -107,7 +107,7 @@ typedef struct kit_column {
 } kit_column;
 
 /* A line for each value of a key: the value, then every column of the runs that have it.
- *   KIT_GRID(runs, "drift", "Caption", AT(lr), etas, { "mean_drift", kit_mean, AT(drift) }, ...); */
+ *   KIT_GRID(runs, "drift", "Caption", AT(lr), etas, { "mean", kit_mean, AT(drift) }, ...); */
 #define KIT_GRID(rows, name, caption, key, keys, ...)                                              \
     kit_grid(rows, name, caption, key, keys,                                                       \
              sizeof((const kit_column[]){ __VA_ARGS__ }) / sizeof(kit_column),                     \
@@ -191,8 +191,8 @@ KIT_FN void kit_printed(kit_summary_item *s, double published) { s->published = 
 
 /* A headline number that is a statistic of the seeds (R of their means, say), with its 95 % interval
  * from 10,000 bootstrap samples of them. Excluded, always and nothing else: samples in which the
- * statistic is not finite, because the runs that it needs diverged. `statistic` gets seed numbers in
- * 0..seeds-1, first all in order. No seed: NaN. */
+ * statistic is not finite, because the runs that it needs diverged. `statistic` gets seed numbers
+ * in 0..seeds-1, first all in order. No seed: NaN. */
 KIT_FN kit_summary_item *kit_summary_of_seeds(kit *x, const char *name, size_t seeds,
                                               clb_statistic_fn statistic, void *context)
 {

@@ -1,6 +1,6 @@
 /* tree.h - the problem of M3: eight items with the features of a binary tree, learnt by two pathways.
- * Items are one-hot, 15 features are 1/2 where an item has them: one feature of all items, two of the
- * halves, four of the pairs, eight of single items. The largest singular value of the targets Y
+ * Items are one-hot, 15 features are 1/2 where an item has them: one feature of all items, two of
+ * the halves, four of the pairs, eight of single items. The largest singular value of the targets Y
  * (15 x 8) is s, with v = 1/sqrt 8 on the items and u = Y v / s on the features. */
 #ifndef KIT_TREE_H
 #define KIT_TREE_H
