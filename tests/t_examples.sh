@@ -1,6 +1,7 @@
 #!/bin/sh
-# The programs to copy (hello, xor, classify_csv, own_loss): at most 60 lines, C and C++, and what
-# they print is right. Run from the root of the sources.
+# The programs to copy (hello, xor, classify_csv, watch_sharpness, own_loss): at most 60 lines, C and
+# C++, and what they print is right. The line that compiles each example, as its first lines print it.
+# Run from the root of the sources.
 BUILD=${BUILD:-build} CC=${CC:-cc} CXX=${CXX:-c++}
 dir=$BUILD/t_examples
 rm -rf "$dir"
@@ -26,7 +27,7 @@ awk 'BEGIN { print "row,x,y,\"the ring\""
 # The second number of a line that begins so.
 value() { sed -n "s/^$1 *\([-+0-9.e]*\).*/\1/p"; }
 
-for name in hello xor own_loss classify_csv; do
+for name in hello xor own_loss classify_csv watch_sharpness; do
     [ "$(wc -l <examples/$name.c)" -le 60 ] || fail "$name has more than 60 lines"
     for lang in c cxx; do
         exe=$dir/${name}_$lang
@@ -54,6 +55,33 @@ awk '{ p = $NF; want = ($1 != $3); if ((want && p < 0.9) || (!want && p > 0.1)) 
     fail "xor is not learnt"
 grep -q 'accuracy [89][0-9]\|accuracy 100' "$dir/classify_csv.c" || fail "classify_csv: $(cat "$dir/classify_csv.c")"
 grep -q '^first row: in$' "$dir/classify_csv.c" || fail "classify_csv: $(cat "$dir/classify_csv.c")"
+
+# At the end the sharpness is within 10 % of 2/eta, and the drift is the sum of its two parts.
+awk '$1 == 2000 { edge = $3 > 0.9 * $5 && $3 < 1.1 * $5 }
+    $1 == "drift" { d = $2 - $5 - $8; sum = d < 2e-6 && d > -2e-6 } END { exit !(edge && sum) }' "$dir/watch_sharpness.c" || fail "watch_sharpness: $(cat "$dir/watch_sharpness.c")"
+
+# " *   cc OPTIONS -o NAME examples/FILE.c -lm && ./NAME (time)": one line a file, of that file, and NAME is
+# what is run. Each set of options, and each place of the header, is compiled once.
+seen=" "
+for file in examples/*.c examples/beyond/*.c; do
+    [ $file = examples/template.c ] && continue
+    line=$(sed -n '1,6s/^ \*   \(cc .*\)$/\1/p' $file)
+    [ "$(printf '%s\n' "$line" | grep -c '^cc ')" -eq 1 ] || { fail "$file: its first lines have not one compile line"; continue; }
+    compile=${line%% && *} run=${line#* && ./}
+    name=$(printf '%s\n' "$compile" | sed -n 's/.* -o \([^ ]*\) .*/\1/p')
+    [ "$compile" != "$line" ] && [ -n "$name" ] || { fail "$file: $line"; continue; }
+    case $compile in *" $file -lm") ;; *) fail "$file: compiles another file: $compile" ;; esac
+    case "$run " in "$name "*) ;; *) fail "$file: makes $name, runs $run" ;; esac
+    grep -q '^#define CLB_IMPLEMENTATION$' $file || fail "$file: -lm alone does not link it"
+    case $file in
+    examples/beyond/*|examples/[em][0-9]*) # an experiment says how long it takes
+        case $line in *"("[0-9]*" s)"|*"("[0-9]*" min)") ;; *) fail "$file: no time behind $line" ;; esac ;;
+    esac
+    kind="${compile%% -o *} $(dirname $file)"
+    case $seen in *" $kind "*) continue ;; esac
+    seen="$seen$kind "
+    $CC ${compile#cc } -fsyntax-only || fail "$file: $compile"
+done
 
 [ $failed = 0 ] && echo "examples to copy: compiled and right, C and C++"
 exit $failed

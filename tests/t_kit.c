@@ -215,7 +215,54 @@ static void t_intervals(void)
     kit_close(x);
 }
 
-static const test_case tests[] = { TEST(t_intervals), TEST(t_verdicts), TEST(t_reasons), TEST(t_diverged),
+/* One of ten steps at eta, its charges limited; through the cache in the folder. */
+static clb_status cached(double eta, double charge_max, clb_trace *trace, double *end)
+{
+    clb_train_opts how = CLB_ZERO;
+    paper_problem p;
+    clb_status status;
+    how.ce = CLB_CE, how.charge_max = charge_max;
+    CHECK(paper_problem_init(&p, NULL, 42) == CLB_OK);
+    status = kit_train(&p.net, &p.data, eta, 10, &how, trace);
+    CHECK(status == CLB_OK || status == CLB_EDIVERGED);
+    if (!status) CHECK(paper_loss(&p, CLB_CE, end) == CLB_OK);
+    paper_problem_free(&p);
+    return status;
+}
+
+/* A run from the cache is the run: under a wider limit of the charges, and under a narrower one only
+ * if it kept to that; one that passed it is made again and ends there. */
+static void t_cache(void)
+{
+    char folder[64];
+    clb_trace first, again, narrow;
+    double end[3] = { 0, 0, 0 }, most = 0, one, two;
+    paper_problem p;
+    snprintf(folder, sizeof folder, "/tmp/clb_t_kit.%ld", (long)getpid());
+    kit_cache_folder = folder;
+    CHECK(cached(0.5, 0, &first, &end[0]) == CLB_OK);
+    for (size_t t = 0; t <= first.T; ++t) most = fmax(most, fabs(clb_trace_charge(&first, 1, t)));
+    CHECK(cached(0.5, 2 * most, &again, &end[1]) == CLB_OK && end[0] == end[1]);
+    CHECK(again.T == first.T && !memcmp(again.loss, first.loss, 10 * sizeof *first.loss));
+    CHECK(cached(0.5, most / 2, &narrow, &end[2]) == CLB_EDIVERGED && narrow.steps < narrow.T);
+    clb_trace_free(&again), clb_trace_free(&narrow);
+    CHECK(cached(0.5, 0, &again, &end[1]) == CLB_OK && again.S[0] == first.S[0]);
+    clb_trace_free(&again), clb_trace_free(&first);
+    CHECK(paper_problem_init(&p, NULL, 42) == CLB_OK);
+    CHECK(paper_sharpness(&p, CLB_CE, &one, NULL) == CLB_OK && paper_sharpness(&p, CLB_CE, &two, NULL) == CLB_OK);
+    CHECK(one == two && one > 0);
+    p.net.theta[0] *= 2;                                  /* another net: another sharpness */
+    CHECK(paper_sharpness(&p, CLB_CE, &two, NULL) == CLB_OK && one != two);
+    paper_problem_free(&p);
+    kit_cache_folder = NULL;
+    {
+        char command[128];
+        snprintf(command, sizeof command, "rm -r %s", folder);
+        CHECK(system(command) == 0);
+    }
+}
+
+static const test_case tests[] = { TEST(t_intervals), TEST(t_cache), TEST(t_verdicts), TEST(t_reasons), TEST(t_diverged),
                                    TEST(t_bounds), TEST(t_merge),
                                    TEST(t_figure), TEST(t_tables_of_runs), TEST(t_extremes) };
 TEST_MAIN(tests)

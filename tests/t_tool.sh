@@ -26,7 +26,7 @@ for p in "$BUILD"/e[0-9]* "$BUILD"/m[0-9]* "$BUILD"/beyond/* "$BUILD"/clb_*; do
     if awk 'length > 80 { exit 1 }' "$T/help"; then ok; else bad "$p --help is wider than 80 columns"; fi
     "$p" --version | grep -q "clb [0-9]" && ok || bad "$p --version"
 done
-for p in "clb_tables tables" "clb_tables report" "clb_tables list" "clb_check run" "clb_replicate run" "clb_data csv" \
+for p in "clb_tables tables" "clb_tables report" "clb_tables list" "clb_check run" "clb_replicate run" "clb_replicate tables" "clb_data csv" \
     "clb_data diff" "clb_data plot" "clb_data judge" "clb_theorems run"; do
     "$BUILD"/$p --help >"$T/help" || bad "$p --help"
     if awk 'length > 80 { exit 1 }' "$T/help"; then ok; else bad "$p --help is wider than 80 columns"; fi
@@ -160,6 +160,18 @@ if "$BUILD/e20_linear_ck" --published -q --out "$T/base" && "$BUILD/clb_replicat
     [ "$(find "$T/rep" -name 'E20.seeds*' -newer "$T/rep.md" | wc -l)" -eq 1 ] && ok || bad "a group that was there was run again"
     "$BUILD/clb_tables" tables --replication "$T/rep/replication.json" "$T/base" >"$T/out"
     grep -q "groups" "$T/out" && ok || bad "the table has no column of fresh seeds"
+    # a group that is missing: the tables say so, and judge the others anew
+    rm "$T"/rep/E20.seeds-001.json; R=${R#run }
+    "$BUILD/clb_replicate" tables $R && grep -q '^1 group of 3 seeds, 3 runs\. 1 of 2 groups are done\.' "$T/rep/replication.md" && ok || bad "a replication in parts"
+    [ -e "$T/rep/E20.seeds-001.json" ] && bad "tables ran a group" || ok
+    # no group at all: what an earlier replication has
+    "$BUILD/clb_replicate" tables $R --before "$T/rep/replication.json" --out "$T/rep0" && cp "$T/rep0/replication.json" "$T/rep1.json"
+    grep -q '^Not repeated yet: E20\.$' "$T/rep0/replication.md" && grep -q '^| R | [0-9.]* (' "$T/rep0/replication.md" && ok || bad "an earlier replication"
+    "$BUILD/clb_tables" tables --replication "$T/rep1.json" "$T/base" >"$T/out" && grep -q 'in 1 group of 3 seeds: R ' "$T/out" && ok || bad "an earlier replication in the table"
+    # a program that fails: its experiment is missing, the exit status says so
+    mkdir "$T/broken"; printf '#!/bin/sh\nexit 5\n' >"$T/broken/e20_linear_ck"; chmod +x "$T/broken/e20_linear_ck"
+    status 5 "$BUILD/clb_replicate" run --programs "$T/broken" --only E20 --seeds 3..5 -q --out "$T/rep2" "$T/base"
+    grep -q '^Not repeated yet: E20\.$' "$T/rep2/replication.md" && ok || bad "a failed group is not missing"
 else bad "clb_replicate"; fi
 status 2 "$BUILD/clb_replicate" run
 

@@ -23,7 +23,7 @@ static int          judge_anew;                /* "tables" */
       (void *)&option_programs },                                                                  \
     { "out", 'o', "DIR", "groups and tables [build/replicate]", kit_set_text,                      \
       (void *)&option_out },                                                                       \
-    { "before", 0, "FILE", "an earlier replication.json: its values where there is no group",      \
+    { "before", 0, "FILE", "replication.json whose values fill gaps",      \
       kit_set_text, (void *)&option_before }
 static const kit_opt run_options[] = {
     COMMON_OPTIONS,
@@ -375,8 +375,9 @@ static void put_quantities(kit_buf *b, experiment *e)
 static void put_pages(kit_buf *b, experiment *e)
 {
     kit_putf(b, "\n## %s %s\n\n", e->result.info.id, e->result.info.title);
-    if (e->groups < e->planned) kit_putf(b, "%zu of %zu groups are done. ", e->groups, e->planned);
-    kit_putf(b, "%zu groups of %zu seeds, %zu runs.", e->groups, e->size, e->pooled.run_n);
+    kit_putf(b, "%zu group%s of %zu seed%s, %zu runs.", e->groups, e->groups == 1 ? "" : "s", e->size,
+             e->size == 1 ? "" : "s", e->pooled.run_n);
+    if (e->groups < e->planned) kit_putf(b, " %zu of %zu groups are done.", e->groups, e->planned);
     if (e->identities)
         kit_putf(b, " Identities, which must hold in every run, were checked %zu times and failed %zu "
                  "times.", e->identities, e->failed);

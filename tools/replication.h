@@ -90,7 +90,8 @@ KIT_FN const char *replication_says(const replication *r, const doc *d, const ki
     for (const kit_summary_item *s = d->x->summary; s && !*value; s = s->next)   /* the first it has */
         value = replication_value(e, s->name);
     if (!(groups > 0) || (!claim && !*value)) return "not run";
-    kit_putf(&b, "in %.0f groups of %.0f seeds: ", groups, json_get_number(e, "size"));
+    kit_putf(&b, "in %.0f group%s of %.0f seeds: ", groups, groups == 1 ? "" : "s",
+             json_get_number(e, "size"));
     if (claim) replication_put_claim(&b, c, claim, groups);
     kit_put(&b, value);                 /* of a replication by other rules only the values are left */
     while (b.n && (b.s[b.n - 1] == ' ' || b.s[b.n - 1] == ';')) b.s[--b.n] = 0;

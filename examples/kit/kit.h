@@ -102,7 +102,7 @@ KIT_FN void kit_print_result(const kit *x)
         if (!t->detail) kit_print_table(t);
     kit_print_summary(x);
     for (const kit_claim *c = x->claims; c; c = c->next) kit_print_claim(c);
-    printf("\n%zu runs in %.1f s\n", x->run_n, x->seconds);
+    printf("\n%zu run%s in %.1f s\n", x->run_n, x->run_n == 1 ? "" : "s", x->seconds);
 }
 
 KIT_FN void kit_print_help(const kit_info *info, const kit_opt *opts, const char *program)
