@@ -14,10 +14,12 @@
 
 enum { N = 8, D = 20 };
 static const double widths[N] = { 16, 24, 32, 48, 64, 96, 128, 192 };
-static const double paper_alpha[N] = { 1.0512, 1.0442, 1.0522, 1.1448, 1.1331, 1.3400, 1.4444, 1.6350 };
+static const double paper_alpha[N] = { 1.0512, 1.0442, 1.0522, 1.1448,
+                                       1.1331, 1.3400, 1.4444, 1.6350 };
 
 static const kit_part start = KIT_PART("start", "lambda_max at the start", lin_run, lin_train),
-                      sweep = KIT_PART("sweep", "Eight widths, six learning rates", lin_run, lin_train);
+                      sweep =
+                          KIT_PART("sweep", "Eight widths, six learning rates", lin_run, lin_train);
 
 static void plan(kit *x)
 {
@@ -78,10 +80,12 @@ static void quality_summary(kit *x, const char *name, quality what, double value
 
 static void measure(kit *x, found *v)
 {
-    lin_tables t = lin_tables_new(x, "widths", "Exponent by width: 95 % interval over seeds, quadratic fit, "
+    lin_tables t = lin_tables_new(x, "widths",
+                                  "Exponent by width: 95 % interval over seeds, quadratic fit, "
                                   "without eta = 0.1; slope of the last two eta; f = 0.1 "
                                   "lambda_max(0)/2; seeds that survive eta = 0.1",
-                                  "Drift of every width and eta, means over the seeds that converge");
+                                  "Drift of every width and eta, means over the seeds that "
+                                  "converge");
     clb_bootstrap_opts few = { .resamples = 200 };
     size_t seeds = lin_sweep(x, &sweep, D, widths[0]).seeds;
     double lm[N], alpha[N];
@@ -93,15 +97,18 @@ static void measure(kit *x, found *v)
     }
     v->power = clb_fit_power(N, widths, v->excess, 0), v->logarithm = clb_fit_linear(N, lm, alpha);
     v->degradation = clb_pearson(N, lm, v->r2);
-    if (clb_bootstrap(seeds ? seeds : 1, resampled_gamma, x, &few, &v->gamma)) v->gamma.lo = v->gamma.hi = KIT_NAN;
+    if (clb_bootstrap(seeds ? seeds : 1, resampled_gamma, x, &few, &v->gamma))
+        v->gamma.lo = v->gamma.hi = KIT_NAN;
 }
 
 static void summary(kit *x, const found *v)
 {
     kit_summary_item *s = kit_summary(x, "gamma", v->power.slope);
     kit_interval(s, v->gamma.se, v->gamma.lo, v->gamma.hi), kit_printed(s, 1.18);
-    kit_summary(x, "c", clb_exp(v->power.intercept)), quality_summary(x, "r2", R2_POWER, v->power.r2);
-    kit_summary(x, "log_slope", v->logarithm.slope), kit_summary(x, "log_intercept", v->logarithm.intercept);
+    kit_summary(x, "c", clb_exp(v->power.intercept)),
+        quality_summary(x, "r2", R2_POWER, v->power.r2);
+    kit_summary(x, "log_slope", v->logarithm.slope),
+        kit_summary(x, "log_intercept", v->logarithm.intercept);
     quality_summary(x, "log_r2", R2_LOGARITHM, v->logarithm.r2);
     quality_summary(x, "degradation", DEGRADATION, v->degradation);
 }
@@ -114,23 +121,29 @@ static void claims(kit *x, const found *v)
                              "1.18, R^2 = 0.93");
     for (size_t k = 0; k < N; ++k) without = kit_worse(without, v->cell[k].alpha_without);
     kit_number(c, "gamma", v->power.slope, kit_within(1.18, 0.05));
-    kit_statement(c, "width of gamma's interval over seeds", v->gamma.hi - v->gamma.lo, kit_below(0.3));
+    kit_statement(c, "width of gamma's interval over seeds", v->gamma.hi - v->gamma.lo,
+                  kit_below(0.3));
     kit_show(c, "R^2", v->power.r2);
-    c = kit_paper(x, "degradation", "The power law in eta gets worse with the width: R^2 = 0.999 at m = 16, 0.887 at "
-                  "m = 192.", "0.999 to 0.887");
+    c = kit_paper(x, "degradation",
+                  "The power law in eta gets worse with the width: R^2 = 0.999 at m = 16, 0.887 at "
+                  "m = 192.",
+                  "0.999 to 0.887");
     kit_number(c, "R^2 at m = 16", v->r2[0], kit_at_least(0.9985));
     kit_number(c, "R^2 at m = 192", v->r2[N - 1], kit_within(0.887, 0.01));
     kit_statement(c, "R^2 at m = 16 less R^2 at m = 192", v->r2[0] - v->r2[N - 1], kit_above(0.05));
     c = kit_paper(x, "width", "The growth is an effect of the width.", "cause of the law");
     kit_statement(c, "correlation of ln(alpha - 1) with ln m less that with ln f",
-                  clb_pearson_log(N, v->excess, widths, 0, 0) - clb_pearson_log(N, v->excess, v->f, 0, 0),
+                  clb_pearson_log(N, v->excess, widths, 0, 0)
+                      - clb_pearson_log(N, v->excess, v->f, 0, 0),
                   kit_above(0));
     kit_statement(c, "largest alpha without eta = 0.1", without, kit_above(1.2));
-    kit_remark(c, "As m grows, the point eta = 0.1 comes near the edge of stability; without it alpha hardly grows.");
+    kit_remark(c, "As m grows, the point eta = 0.1 comes near the edge of stability; without it "
+                  "alpha hardly grows.");
     c = kit_paper(x, "five_seeds", "Every mean is over five seeds.", "not stated");
     kit_statement(c, "runs that diverge", fate.diverged, kit_equal(0));
     kit_show(c, "runs at eta = 0.1", fate.all);
-    kit_show(c, "of these, runs whose fate the rule lambda_max(0) < 4/eta foretells", fate.foretold);
+    kit_show(c, "of these, runs whose fate the rule lambda_max(0) < 4/eta foretells",
+             fate.foretold);
     kit_remark(c, "Where runs diverge, the published mean is over the survivors only.");
 }
 
@@ -143,7 +156,8 @@ static void figure(kit *x, const found *v)
         law[k] = 1 + clb_exp(v->power.intercept + v->power.slope * clb_log(widths[k]));
         line[k] = v->logarithm.intercept + v->logarithm.slope * clb_log(widths[k]);
     }
-    plot_line(a, PLOT_ORANGE | PLOT_DASHED, N, widths, law, kit_print(x, "1 + c m^%.2f", v->power.slope));
+    plot_line(a, PLOT_ORANGE | PLOT_DASHED, N, widths, law,
+              kit_print(x, "1 + c m^%.2f", v->power.slope));
     plot_line(a, PLOT_GREY | PLOT_DOTTED, N, widths, line, "a + b ln m");
     plot_points(a, PLOT_PUBLISHED, N, widths, paper_alpha, "published");
     plot_intervals(a, PLOT_BLUE, N, widths, v->alpha, "this program");
@@ -152,8 +166,10 @@ static void figure(kit *x, const found *v)
     plot_vertical(a, 1, "edge");
     a = plot_add(p, "Drift", "learning rate eta", "mean |C(T) - C(0)|", PLOT_LOG);
     for (size_t k = 1; k < N; k += 2)
-        plot_line(a, (int)(k / 2), LIN_N, lin_lr, v->cell[k].mean, kit_print(x, "m = %.0f", widths[k]));
-    plot_caption(p, "The exponent grows with the width because the fixed grid of eta reaches the edge of stability.");
+        plot_line(a, (int)(k / 2), LIN_N, lin_lr, v->cell[k].mean,
+                  kit_print(x, "m = %.0f", widths[k]));
+    plot_caption(p, "The exponent grows with the width because the fixed grid of eta reaches the "
+                    "edge of stability.");
 }
 
 static void report(kit *x)

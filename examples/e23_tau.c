@@ -27,12 +27,22 @@ typedef struct training {
     kit_list max_eigenvalue, min_eigenvalue, n_positive, trace_positive;
 } training;
 static const kit_field training_fields[] = {
-    KIT_KEY(training, seed), KIT_KEY(training, lr), KIT_RESULT(training, tau), KIT_RESULT(training, r2),
-    KIT_RESULT(training, a), KIT_RESULT(training, slope), KIT_RESULT(training, n_points),
-    KIT_RESULT_ARRAY(training, q_bar), KIT_RESULT_ARRAY(training, q_min), KIT_RESULT_ARRAY(training, q_max),
-    KIT_RESULT_ARRAY(training, one_minus_q), KIT_RESULT_ARRAY(training, loss),
-    KIT_RESULT_ARRAY(training, accuracy), KIT_RESULT_ARRAY(training, max_eigenvalue),
-    KIT_RESULT_ARRAY(training, min_eigenvalue), KIT_RESULT_ARRAY(training, n_positive),
+    KIT_KEY(training, seed),
+    KIT_KEY(training, lr),
+    KIT_RESULT(training, tau),
+    KIT_RESULT(training, r2),
+    KIT_RESULT(training, a),
+    KIT_RESULT(training, slope),
+    KIT_RESULT(training, n_points),
+    KIT_RESULT_ARRAY(training, q_bar),
+    KIT_RESULT_ARRAY(training, q_min),
+    KIT_RESULT_ARRAY(training, q_max),
+    KIT_RESULT_ARRAY(training, one_minus_q),
+    KIT_RESULT_ARRAY(training, loss),
+    KIT_RESULT_ARRAY(training, accuracy),
+    KIT_RESULT_ARRAY(training, max_eigenvalue),
+    KIT_RESULT_ARRAY(training, min_eigenvalue),
+    KIT_RESULT_ARRAY(training, n_positive),
     KIT_RESULT_ARRAY(training, trace_positive),
 };
 
@@ -48,7 +58,8 @@ static void take_spectrum(watch *w, const clb_state *state)
 {
     clb_spectrum_stats s;
     if (w->ks == 0) w->status = clb_curv_init(&w->curv, state->pass);
-    if (!w->status) clb_curv_at(&w->curv, NULL), w->status = kit_crossover_modes(&w->curv, w->lambda, w->c);
+    if (!w->status)
+        clb_curv_at(&w->curv, NULL), w->status = kit_crossover_modes(&w->curv, w->lambda, w->c);
     if (w->status) return;
     s = clb_spectrum_describe(state->net->P, w->lambda, 1e-8);
     w->spectrum[0][w->ks] = s.largest, w->spectrum[1][w->ks] = s.smallest;
@@ -71,8 +82,10 @@ static clb_verdict observe(void *context, const clb_state *state)
 static clb_status train(kit *x, void *run)
 {
     training *row = run;
-    kit_list *values[6] = { &row->q_bar, &row->q_min, &row->q_max, &row->one_minus_q, &row->loss, &row->accuracy },
-             *spectra[4] = { &row->max_eigenvalue, &row->min_eigenvalue, &row->n_positive, &row->trace_positive };
+    kit_list *values[6] = { &row->q_bar,       &row->q_min, &row->q_max,
+                            &row->one_minus_q, &row->loss,  &row->accuracy },
+             *spectra[4] = { &row->max_eigenvalue, &row->min_eigenvalue, &row->n_positive,
+                             &row->trace_positive };
     watch w = { .lambda = kit_doubles(x, 2 * 1600) };
     clb_observer ob = { observe, &w, 0, at, TIMES, 0 };
     clb_train_opts how = { .ce = CLB_CE, .observers = &ob, .observer_count = 1 };
@@ -89,7 +102,8 @@ static clb_status train(kit *x, void *run)
     for (size_t k = 0; k < TIMES; ++k) t[k] = (double)at[k];
     for (int j = 0; j < 6; ++j) *values[j] = (kit_list){ w.k, w.value[j] };
     for (int j = 0; j < 4; ++j) *spectra[j] = (kit_list){ w.ks, w.spectrum[j] };
-    fit = clb_fit_exponential(w.k > 2 ? w.k - 2 : 0, t + 2, w.value[3] + 2, 0.01, 0.9);      /* t >= 25 */
+    fit =
+        clb_fit_exponential(w.k > 2 ? w.k - 2 : 0, t + 2, w.value[3] + 2, 0.01, 0.9); /* t >= 25 */
     row->tau = clb_fit_tau(&fit), row->r2 = fit.r2, row->a = clb_exp(fit.intercept);
     row->slope = fit.slope, row->n_points = (double)fit.n;
     return status ? status : w.status;
@@ -112,7 +126,7 @@ typedef struct found {
     double  tau[ETAS], inverse[ETAS];
     clb_fit line, power;
     double  line_error, power_error;               /* mean square error in tau itself */
-    double  aic_exponential, aic_power;            /* of 1 - q(t), t >= 25, in ln, summed over runs */
+    double aic_exponential, aic_power; /* of 1 - q(t), t >= 25, in ln, summed over runs */
 } found;
 
 static kit_rows at_rate(kit *x, double eta)
@@ -128,7 +142,8 @@ static void laws(kit *x, found *f)
     for (size_t i = 0; i < all.n; ++i) {
         kit_list y = ((const training *)all.at[i])->one_minus_q;
         if (y.n != TIMES) continue;
-        f->aic_exponential += clb_aic(TIMES - 2, clb_fit_exponential(TIMES - 2, t + 2, y.at + 2, 0, KIT_INF).rss, 2);
+        f->aic_exponential +=
+            clb_aic(TIMES - 2, clb_fit_exponential(TIMES - 2, t + 2, y.at + 2, 0, KIT_INF).rss, 2);
         f->aic_power += clb_aic(TIMES - 2, clb_fit_power(TIMES - 2, t + 2, y.at + 2, 0).rss, 2);
     }
     for (size_t i = 0; i < ETAS; ++i) {
@@ -140,16 +155,20 @@ static void laws(kit *x, found *f)
 
 static void measure(kit *x, found *f)
 {
-    kit_table *t = KIT_TABLE(x, "tau", "tau as published, and times eta", "lr", "mean_tau", "std_tau", "tau_eta"),
-              *steps = KIT_TABLE(x, "steps", "Steps of the checkpoints and of the spectra", "t", "spectrum");
+    kit_table *t = KIT_TABLE(x, "tau", "tau as published, and times eta", "lr", "mean_tau",
+                             "std_tau", "tau_eta"),
+              *steps = KIT_TABLE(x, "steps", "Steps of the checkpoints and of the spectra", "t",
+                                 "spectrum");
     steps->detail = 1, kit_unit(t, "mean_tau", "steps");
     for (size_t i = 0; i < ETAS; ++i) {
         kit_rows r = at_rate(x, etas[i]);
         f->tau[i] = kit_mean(r, KIT_AT(training, tau)), f->inverse[i] = 1 / etas[i];
         KIT_LINE(t, etas[i], f->tau[i], kit_std(r, KIT_AT(training, tau)), f->tau[i] * etas[i]);
     }
-    for (size_t k = 0; k < TIMES; ++k) KIT_LINE(steps, (double)at[k], k < SPECTRA ? (double)spectra_at[k] : KIT_NONE);
-    f->line = clb_fit_linear(ETAS, f->inverse, f->tau), f->power = clb_fit_power(ETAS, etas, f->tau, 0);
+    for (size_t k = 0; k < TIMES; ++k)
+        KIT_LINE(steps, (double)at[k], k < SPECTRA ? (double)spectra_at[k] : KIT_NONE);
+    f->line = clb_fit_linear(ETAS, f->inverse, f->tau),
+    f->power = clb_fit_power(ETAS, etas, f->tau, 0);
     laws(x, f);
 }
 
@@ -171,21 +190,25 @@ static void claims(kit *x, const found *f)
     kit_summary_item *C = kit_summary(x, "C", f->line.slope);
     kit_claim *c = kit_paper(x, "line", "The compression time is proportional to 1/eta: tau = "
                               "1.33/eta + 29.", "1.33, 29, R^2 = 0.988");
-    for (size_t i = 0; i < ETAS; ++i) lo = fmin(lo, f->tau[i] * etas[i]), hi = fmax(hi, f->tau[i] * etas[i]);
+    for (size_t i = 0; i < ETAS; ++i)
+        lo = fmin(lo, f->tau[i] * etas[i]), hi = fmax(hi, f->tau[i] * etas[i]);
     kit_interval(C, f->line.slope_se, KIT_NAN, KIT_NAN), kit_printed(C, 1.33);
     kit_printed(kit_summary(x, "intercept", f->line.intercept), 29);
     kit_summary_of_seeds(x, "r2", tau.seeds, line_r2, &tau)->value = f->line.r2;
     kit_summary(x, "gamma", f->power.slope), kit_summary_r2(x, "gamma_r2", &tau, f->power.r2);
-    kit_number(c, "C", f->line.slope, kit_within(1.33, 0.135));    /* half the range of 90 % of groups of seeds */
+    kit_number(c, "C", f->line.slope,
+               kit_within(1.33, 0.135)); /* half the range of 90 % of groups of seeds */
     kit_show(c, "intercept", f->line.intercept), kit_show(c, "R^2", f->line.r2);
     kit_statement(c, "largest tau eta over the smallest", hi / lo, kit_below(1.2));
     kit_show(c, "exponent of tau in eta", f->power.slope);
-    kit_remark(c, "tau is not proportional to 1/eta because the checkpoints and the window of the fit are fixed in "
-                  "steps, not in eta t.");
+    kit_remark(c, "tau is not proportional to 1/eta because the checkpoints and the window of the "
+                  "fit are fixed in steps, not in eta t.");
     c = kit_paper(x, "exponential", "1 - q decays exponentially.", "exponential fits");
-    kit_statement(c, "AIC of a power law less that of the exponential", f->aic_power - f->aic_exponential, kit_above(10));
+    kit_statement(c, "AIC of a power law less that of the exponential",
+                  f->aic_power - f->aic_exponential, kit_above(10));
     kit_remark(c, "Over all steps from 25 on, in ln(1 - q), 15 points a run.");
-    c = kit_paper(x, "power_law", "A power law (R^2 = 0.9906) fits tau better than a line (0.988).", "R^2 0.9906, 0.988");
+    c = kit_paper(x, "power_law", "A power law (R^2 = 0.9906) fits tau better than a line (0.988).",
+                  "R^2 0.9906, 0.988");
     kit_number(c, "R^2 of the power law", f->power.r2, kit_within(0.9906, 0.0005));
     kit_number(c, "R^2 of the line", f->line.r2, kit_within(0.988, 0.0005));
     kit_statement(c, "squared error in tau of the power law over that of the line",
@@ -200,7 +223,8 @@ static void figure(kit *x, const found *f)
     plot_panel *a = plot_add(p, "Misclassified probability", "step t", "1 - mean q", PLOT_LOG);
     for (size_t i = 0; i < ETAS; ++i) {
         for (size_t k = 0; k < TIMES; ++k)
-            t[k] = (double)at[k], y[k] = kit_mean_element(at_rate(x, etas[i]), KIT_AT(training, one_minus_q), k);
+            t[k] = (double)at[k],
+            y[k] = kit_mean_element(at_rate(x, etas[i]), KIT_AT(training, one_minus_q), k);
         plot_line(a, (int)i, TIMES - 1, t + 1, y + 1, kit_print(x, "eta = %g", etas[i]));
         line[i] = f->line.slope * f->inverse[i] + f->line.intercept;
     }
@@ -208,7 +232,8 @@ static void figure(kit *x, const found *f)
     plot_line(a, PLOT_ORANGE | PLOT_DASHED, ETAS, f->inverse, line,
               kit_print(x, "%.2f/eta + %.0f", f->line.slope, f->line.intercept));
     plot_points(a, PLOT_BLUE, ETAS, f->inverse, f->tau, "fitted, mean over seeds");
-    plot_caption(p, "The probability of a wrong label against the step, and the time of an exponential fitted to it.");
+    plot_caption(p, "The probability of a wrong label against the step, and the time of an "
+                    "exponential fitted to it.");
 }
 
 static void report(kit *x)
