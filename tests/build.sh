@@ -241,17 +241,16 @@ group_warnings() {
     done
 }
 
-# The standards, compilers and optimisations; each build computes the same bits.
+# Standards, compilers and levels of optimisation: every build computes the same bits.
 group_matrix() {
     for c in $compilers; do
-        for opt in -O0 -O2 "-O3 -march=native"; do
-            for std in c99 c11 c17; do
-                job "bits: $c -std=$std $opt" "$c -std=$std $strict $opt -o \$o tests/bits.c -lm && \$o | diff $work/bits.double -"
-            done
-            has_cpp "$c" || continue
-            p=$(cpp $c)
-            job "bits: $p -std=c++17 $opt" "$p -x c++ -std=c++17 $strict_cpp $opt -o \$o tests/bits.c -lm && \
-\$o | diff $work/bits.double -"
+        for how in "-std=c99 -O0" "-std=c11 -O2" "-std=c17 -O3 -march=native" "-std=c99 -Os"; do
+            job "bits: $c $how" "$c $how $strict -o \$o tests/bits.c -lm && \$o | diff $work/bits.double -"
+        done
+        has_cpp "$c" || continue
+        p=$(cpp $c)
+        for how in "-std=c++17 -O0" "-std=c++17 -O3 -march=native" "-std=c++20 -O1"; do
+            job "bits: $p $how" "$p -x c++ $how $strict_cpp -o \$o tests/bits.c -lm && \$o | diff $work/bits.double -"
         done
     done
 }

@@ -171,7 +171,8 @@ KIT_FN int kit_parse(const char *program, const kit_opt *opts, int argc, char **
         if (o->arg && !value && !(value = argv[++i]))
             return kit_usage(program, "value missing for option", a);
         if (!o->set(o->to, value)) {
-            fprintf(stderr, "%s: bad value '%s' for --%s\n", program, value ? value : "", o->name);
+            fprintf(stderr, "%s: bad value '%s' for --%s%s%s\n", program, value ? value : "",
+                    o->name, o->help ? ": " : "", o->help ? o->help : "");
             return KIT_USAGE;
         }
     }
@@ -197,8 +198,8 @@ enum { KIT_SHARED_OPTIONS = 20 };
 KIT_FN size_t kit_shared_options(kit_opt *opts, kit_settings *set, int *help, int *version)
 {
     const kit_opt shared[KIT_SHARED_OPTIONS] = {
-        { "seeds", 0, "LIST", "seeds to run, 42,137 or 1..100", kit_set_seeds, set },
-        { "lrs", 0, "LIST", "learning rates, 0.001,0.01 (where there are any)", kit_set_lrs, set },
+        { "seeds", 0, "LIST", "seeds to run, each once: 42,137 or 1..100", kit_set_seeds, set },
+        { "lrs", 0, "LIST", "learning rates above 0, each once: 0.001,0.01 (where there are any)", kit_set_lrs, set },
         { "published", 0, NULL, "only what the paper ran, without extensions", kit_set_flag,
           &set->published },
         { "quick", 0, NULL, "a few seconds: smaller sweep, judges nothing", kit_set_flag,
