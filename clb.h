@@ -1900,10 +1900,10 @@ typedef enum clb_path_ramp_shape {
 /* A step size that moves from `from` to `to` in `steps` updates and stays there:
  *     linear: from + (to-from) min(1, t/steps)    geometric: from (to/from)^min(1, t/steps)
  *     jump: from for t < steps, then to
- * While one pathway carries everything, gamma must stay below gamma_WCR (clb_path_worst_return).
- * Once the signal is spread, the step may grow up to gamma_c. Start above gamma = 2, or the run
- * reaches a minimum exactly: with r = 0 nothing moves any more, however unstable it becomes. See
- * M8. */
+ * How to choose it: while one pathway carries the whole signal, keep gamma below gamma_WCR
+ * (clb_path_worst_return). When the pathways share the signal, gamma may grow up to gamma_c. Begin
+ * above gamma = 2. Below, the run converges to r = 0, and from there nothing moves any more, even
+ * if a larger step size later makes this point unstable. See M8. */
 typedef struct clb_path_ramp {
     double         from, to;
     size_t         steps;
@@ -2050,46 +2050,51 @@ CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target,
 
 /* ---- laws across pathways: the leaf coordinate ---------------------------------------------- */
 
-/* zhat = u^(2-L)/(L-2) for L >= 3, -log u for L = 2, -u for L = 1; gradient flow has dzhat_p/dt =
- * r for every pathway, so all differences zhat_p - zhat_q are conserved. And back. u > 0. */
+/* The leaf coordinate zhat of u > 0: u^(2-L)/(L-2) for L >= 3, -log u for L = 2, -u for L = 1.
+ * Under gradient flow dzhat_p/dt = r for every pathway, so all differences zhat_p - zhat_q are
+ * conserved. The states with the same differences are a leaf. clb_path_leaf_inverse: u from
+ * zhat. */
 CLBDEF double clb_path_leaf(size_t L, double u);
 CLBDEF double clb_path_leaf_inverse(size_t L, double zhat);
-/* Where gradient flow from mode->u ends: sum_p s_p = s* on the leaf, s [P]. Depths >= 2, u > 0, by
- * bisection. Errors: CLB_EDEPTH, CLB_ENOTFINITE (some u_p <= 0 or not finite). */
+/* Where gradient flow from mode->u ends: the shares s [P] on its leaf with sum_p s_p = s*. Depths
+ * >= 2, u > 0, by bisection. Errors: CLB_EDEPTH, CLB_ENOTFINITE (some u_p <= 0 or not finite). */
 CLBDEF clb_status clb_path_leaf_endpoint(const clb_path_mode *mode, double *s);
-/* Sharpness at the zero-loss point of a leaf with variance V of z, to second order:             (Q)
+/* Sharpness where the loss is 0 on a leaf whose z have the variance V, to second order:         (Q)
  *     lambda = lambda_min + L(L-1)/(L-2) u*^(4L-6) P V,     u* = (s* / P)^(1/L), L >= 3 */
 CLBDEF double clb_path_leaf_sharpness(size_t P, size_t L, double target, double V);
 /* The exact step of z = u^(2-L) with c = eta r:  phi_c(z) = z (1 - c/z)^-(L-2), and its slope
  * phi' = (1 - (L-1)x) / (1-x)^(L-1), x = c/z < 1. L >= 3. */
 CLBDEF double clb_path_leaf_step(size_t L, double z, double c);
 CLBDEF double clb_path_leaf_slope(size_t L, double x);
-/* x_c in (1/(L-1), 1) with phi'(x_c) = -1: up to it every pairwise distance |z_p - z_q| still
- * contracts. (Strong safety, x <= 1/(L-1), is only phi' >= 0.) L >= 3. */
+/* The x_c in (1/(L-1), 1) with phi'(x_c) = -1. As long as x <= x_c a step brings any two z_p, z_q
+ * closer together. (Strong safety asks for more: x <= 1/(L-1), where phi' >= 0.) L >= 3. */
 CLBDEF double clb_path_contraction_limit(size_t L);
-/* max_p (L_p-1) eta r u_p^(L_p-2), refreshing the residual: strong safety is a value <= 1; then V
- * does not grow. */
+/* max_p (L_p-1) eta r u_p^(L_p-2), with r computed anew. If it is at most 1 (strong safety), the
+ * step does not increase V. */
 CLBDEF double clb_path_mode_safety(clb_path_mode *mode, double eta);
-/* Change of zhat_p - zhat_q in one step to second order, refreshing the residual:              (D2)
+/* Change of zhat_p - zhat_q in one step, to second order, with r computed anew:               (D2)
  *     (eta^2 r^2 / 4) (mu_p - mu_q),     mu_p = 2 (L_p-1) u_p^(L_p-2) = d lambda / d s_p
- * For one depth this is (D1) divided by L-2. Two pathways of depth 2: 0, and exactly so in every
- * discrete step (the common factor 1 - eta r). */
+ * It is 0 for two pathways of depth 2, and there a step changes nothing at all: both u are
+ * multiplied by 1 - eta r. */
 CLBDEF double clb_path_leaf_drift(clb_path_mode *mode, double eta, size_t p, size_t q);
 
 /* ---- edge of stability ---------------------------------------------------------------------- */
 
-/* The residual after one step from its exact normal form, cut after the power `order` of eta r
- * (0, or >= the largest depth: exact), refreshing the residual:
+/* The residual after one step, with r computed anew, as a power series in eta r that ends after the
+ * power `order` (0, or at least the largest depth: all of it, which is exact):
  *     r+ = r + sum_{p,k} C(L_p,k) (-eta r)^k u_p^(L_p + k(L_p-2))
  *        = (1 - eta lambda) r + L(L-1)/2 eta^2 T_2 r^2 - ...                                     */
 CLBDEF double clb_path_residual_next(clb_path_mode *mode, double eta, size_t order);
-/* Transverse multiplier of two steps at amplitude x = eta r u*^(L-2), leading order:           (C2)
- *     m = 1 - (L-1)(L-2) x^2         (not the frozen 1 - 2 (L-1)^2 x^2: too strong by
- *     2(L-1)/(L-2)) */
+/* In a two-cycle of amplitude x = eta r u*^(L-2) two steps multiply a small difference between two
+ * pathways by m, to leading order:                                                             (C2)
+ *     m = 1 - (L-1)(L-2) x^2
+ * clb_path_two_step_frozen: 1 - 2 (L-1)^2 x^2, which ignores that r and u alternate together; its
+ * decay is 2(L-1)/(L-2) times too fast. */
 CLBDEF double clb_path_two_step(size_t L, double x);
 CLBDEF double clb_path_two_step_frozen(size_t L, double x);
-/* Balanced two-cycle at eta lambda_min = 2 + eps, flip normal form: x^2 = 3 eps/((L-1)(5L-4)),
- * 1 - m = 3 (L-2)/(5L-4) eps, rms r = x / (eta u*^(L-2)).  L >= 3, eps >= 0.                (C3) */
+/* The two-cycle of equal shares at eta lambda_min = 2 + eps, to leading order in eps: amplitude
+ * x^2 = 3 eps/((L-1)(5L-4)), decay of differences 1 - m = 3 (L-2)/(5L-4) eps in two steps, rms r =
+ * x / (eta u*^(L-2)).  L >= 3, eps >= 0.                                                    (C3) */
 typedef struct clb_path_cycle { double x2, decay, rms_r; } clb_path_cycle;
 CLBDEF clb_status clb_path_cycle_predict(size_t P, size_t L, double target, double eps,
                                     clb_path_cycle *cycle);
@@ -2097,17 +2102,18 @@ CLBDEF clb_status clb_path_cycle_predict(size_t P, size_t L, double target, doub
  *     a^(2-2/L) + (1-a)^(2-2/L) = 2/gamma;      1 for gamma <= 2, 1/2 for gamma >= gamma_c. L >=
  *     3. */
 CLBDEF double clb_path_boundary_share(size_t L, double gamma);
-/* The iterate stops at eta lambda = 2 - k Delta with k = 3(L-2)/(2(5L-4)), Delta = 2 - eta
- * lambda_min. */
+/* Re-balancing stops short of the edge, at eta lambda = 2 - k Delta with Delta = 2 - eta
+ * lambda_min. Returns k = 3(L-2)/(2(5L-4)). */
 CLBDEF double clb_path_stop_offset(size_t L);
-/* At gamma_c: t V(t)/z*^2 -> (7L-2)/(12(L-1)), z* = u*^(2-L). */
+/* At gamma = gamma_c the variance decays as 1/t: t V(t)/z*^2 tends to the value returned,
+ * (7L-2)/(12(L-1)), z* = u*^(2-L). */
 CLBDEF double clb_path_critical_constant(size_t L);
 /* V after t steps of the central flow, in closed form (the right-hand side is logistic in V):
  *     dV/dt = -3(L-2)/(5L-4) max(eta lambda(V) - 2, 0) V,     lambda(V) from (Q)                 */
 CLBDEF double clb_path_central_flow(size_t P, size_t L, double target, double eta, double V0,
                                     double t);
-/* The same with the amplitude y = x^2 as a second slow variable, which the one-variable flow takes
- * as settled at every moment. Own extension:
+/* The same with a second slow variable, y = x^2, for the amplitude; clb_path_central_flow takes it
+ * as settled at every moment. Not in the paper:
  *     dy/dt = 2 (eta lambda(V) - 2 - (L-1)(5L-4)/3 y) y,     dV/dt = -(L-1)(L-2) y V
  * state = {V, y}, T steps of length 1 by the classical Runge-Kutta rule. It contains the stopping
  * offset and the critical constant above, which the one-variable flow misses.
@@ -2123,8 +2129,8 @@ CLBDEF double clb_path_chain_map(size_t L, double gamma, double x);
 CLBDEF double clb_path_chain_slope(size_t L, double gamma, double x);
 /* Largest value M = f(x_max) on (0,1), gamma > 1, L >= 2. Errors: CLB_EDEPTH, CLB_ESTEP. */
 CLBDEF clb_status clb_path_chain_peak(size_t L, double gamma, double *x_max, double *M);
-/* Worst-case return: the gamma with f(M(gamma)) = 0. Below it (0, M] is invariant and no sign ever
- * flips. From the one root of
+/* Worst-case return: the gamma with f(M(gamma)) = 0. Below it a step from (0, M] ends in (0, M], so
+ * that no sign ever flips. From the one root of
  *     (L-2) log R + log(R^L y - 1) = log D,   D = (2L-1) y - (L-1),   R = 1 + (1-y)/D = M/x_max
  * bisected in D, with log1p and expm1 where 1 is nearly cancelled; gamma = L / (y^((L-2)/L) D).
  * Relative error a few 1e-16 for L = 2..1e6. gamma(2) = 3 sqrt 3 - 2.   Errors: CLB_EDEPTH (L <
@@ -2139,7 +2145,7 @@ CLBDEF double clb_path_worst_return_asymptote(size_t L);
 
 /* The ceiling on gamma: min(2 P^(1-2/L), gamma_WCR(L)). L >= 2. */
 CLBDEF double clb_path_ceiling(size_t P, size_t L);
-/* Number of modes with eta S_i > 2: those that re-balance. target [d]. */
+/* The number of modes that re-balance: those with eta S_i > 2. target [d]. */
 CLBDEF size_t clb_path_rank(size_t L, size_t d, const double *target, double eta);
 /* Step sizes at which exactly the r largest modes re-balance, target descending, 1 <= r <= d:
  *     2/S_r < eta < min(2/S_{r+1}, ceiling/S_1); empty (hi <= lo) where the ceiling comes first.
@@ -2152,10 +2158,11 @@ CLBDEF clb_status clb_path_rank_window(size_t P, size_t L, size_t d, const doubl
 
 /* Networks side by side on one data set, their outputs added (t: the real targets):
  *     f = sum_p f_p(X),     Loss = 1/2 |f - t|_F^2
- * Pathway p has depth[p] weight matrices, no biases, hidden width m and one activation before every
- * matrix but the first (linear readout). With the identity as activation and X = I it is the linear
- * network Omega_p = W_{p,L_p} ... W_{p,1}, f_p = Omega_p^T. Forward and backward pass, R operator
- * and charges are those of the single network. One flat theta, pathway after pathway. */
+ * Pathway p has depth[p] weight matrices, no biases, hidden width m, and the activation before
+ * every matrix but the first, so that its outputs are linear in the last layer. With the identity
+ * as activation and X = I it is the linear network Omega_p = W_{p,L_p} ... W_{p,1}, f_p =
+ * Omega_p^T. Forward and backward pass, R operator and charges are those of a single network. All
+ * parameters stand in one array theta, pathway after pathway. */
 typedef struct clb_paths {
     size_t    count;        /* pathways                                                           */
     size_t    P;            /* parameters                                                         */
@@ -2215,7 +2222,7 @@ CLBDEF double clb_paths_coefficient(const clb_paths *paths, size_t p, const doub
 /* Make ready for products with the Hessian at theta; the first call allocates.
  * Errors: CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_paths_curve(clb_paths *paths);
-/* y = H v, exact, by the R operator of every pathway with the common R f = sum_p R f_p. */
+/* y = H v, exact: the R operator of every pathway, coupled by R f = sum_p R f_p. */
 CLBDEF void       clb_paths_hvp(clb_paths *paths, const clb_real *v, clb_real *y);
 CLBDEF clb_linop  clb_paths_op(clb_paths *paths);
 /* H [P][P] by P products (P parameters here). */
@@ -2799,6 +2806,12 @@ float  (fmaf)(float x, float y, float z);
 #include <assert.h>
 #define CLB_ASSERT(x) assert(x)
 #endif
+/* COLD: runs once a call of the library, so small code and a quick build count more than speed. */
+#if defined(__GNUC__) || defined(__clang__)
+#define CLBI_COLD __attribute__((cold, noinline))
+#else
+#define CLBI_COLD
+#endif
 #if defined(__GNUC__) || defined(__clang__)
 #define CLBI_RESTRICT __restrict__
 #elif defined(_MSC_VER)
@@ -2864,6 +2877,9 @@ float  (fmaf)(float x, float y, float z);
 #pragma GCC optimize("fp-contract=off")
 /* Passes that take time to compile this and make no row of tests/bench.c faster. */
 #pragma GCC optimize("no-gcse", "no-tree-slp-vectorize", "no-tree-loop-vectorize")
+#pragma GCC optimize("no-tree-pre", "no-tree-vrp", "no-tree-dominator-opts", "no-tree-dse")
+#pragma GCC optimize("no-thread-jumps", "no-code-hoisting", "no-rerun-cse-after-loop")
+#pragma GCC optimize("no-ipa-cp", "no-ipa-sra")
 #endif
 
 #ifdef __cplusplus
@@ -2893,19 +2909,19 @@ typedef struct clbi_msg {
     size_t room, length;
 } clbi_msg;
 
-static void clbi_say_char(clbi_msg *line, char c)
+static CLBI_COLD void clbi_say_char(clbi_msg *line, char c)
 {
     if (line->length + 1 >= line->room) return;
     line->text[line->length++] = c;
     line->text[line->length] = '\0';
 }
 
-static void clbi_say_text(clbi_msg *line, const char *text)
+static CLBI_COLD void clbi_say_text(clbi_msg *line, const char *text)
 {
     while (*text) clbi_say_char(line, *text++);
 }
 
-static void clbi_say_size(clbi_msg *line, size_t value)
+static CLBI_COLD void clbi_say_size(clbi_msg *line, size_t value)
 {
     char digits[24];
     size_t n = 0;
@@ -2920,7 +2936,7 @@ static void clbi_say_int(clbi_msg *line, int value)
 }
 
 /* Six significant digits. Unlike printf's they do not depend on a locale. */
-static void clbi_say_double(clbi_msg *line, double value)
+static CLBI_COLD void clbi_say_double(clbi_msg *line, double value)
 {
     char digits[6];
     int exponent = 5, point, n = 6, i;
@@ -2949,8 +2965,8 @@ static void clbi_say_double(clbi_msg *line, double value)
 
 /* Report a failure: fills *error (NULL: nobody asked) and returns status. In format, %s is a
  * string, %z a size_t, %d an int, %g a double. */
-static CLBI_UNUSED clb_status clbi_fail(clb_error *error, clb_status status,
-                                        const char *format, ...)
+static CLBI_UNUSED CLBI_COLD clb_status clbi_fail(clb_error *error, clb_status status,
+                                                  const char *format, ...)
 {
     clbi_msg line;
     va_list args;
@@ -3028,13 +3044,13 @@ static CLBI_UNUSED clb_status clbi_calloc(void *out, size_t count, size_t size)
     return CLB_OK;
 }
 
-/* One allocation for several arrays. A function that lays them out asks for one after the other. It
- * runs twice: first with base NULL, which only counts bytes, then with the allocation as base, which
- * gives each array its place. So every layout is written once. An array begins on a cache line, and
- * a line lies between two: neighbours a multiple of 4096 bytes apart would slow each other down.
- * The address sanitizer reports an access to what lies between. */
+/* One allocation for several arrays. A function that lays them out asks for one after the other.
+ * It runs twice: first with base NULL, which only counts bytes, then with the allocation as base,
+ * which gives each array its place. So every layout is written once. An array begins on a cache
+ * line, and a line lies between two: neighbours a multiple of 4096 bytes apart would slow each
+ * other down. The address sanitizer reports an access to what lies between. */
 typedef struct clbi_room {
-    char  *base;       /* NULL while counting             */
+    char  *base;       /* NULL while counting                */
     size_t used;       /* (size_t)-1: more than there can be */
 } clbi_room;
 
@@ -3056,7 +3072,7 @@ void __asan_unpoison_memory_region(void const volatile *address, size_t size);
 #endif
 
 /* The next array, [rows][columns] of items of size bytes; NULL while counting. */
-static void *clbi_part(clbi_room *room, size_t rows, size_t columns, size_t size)
+static CLBI_COLD void *clbi_part(clbi_room *room, size_t rows, size_t columns, size_t size)
 {
     enum { LINE = 64 };
     size_t bytes, begin = room->used, end;
@@ -3083,7 +3099,7 @@ static double *clbi_doubles(clbi_room *room, size_t rows, size_t columns)
 }
 
 /* The same, each of the value. */
-static double *clbi_filled(clbi_room *room, size_t rows, size_t columns, double value)
+static CLBI_COLD double *clbi_filled(clbi_room *room, size_t rows, size_t columns, double value)
 {
     double *x = clbi_doubles(room, rows, columns);
     size_t i;
@@ -3097,7 +3113,8 @@ static clb_real **clbi_table(clbi_room *room, size_t count)
     return (clb_real **)clbi_part(room, count, 1, sizeof(clb_real *));
 }
 
-static void clbi_entry(clbi_room *room, clb_real **table, size_t l, size_t rows, size_t columns)
+static CLBI_COLD void clbi_entry(clbi_room *room, clb_real **table, size_t l, size_t rows,
+                                 size_t columns)
 {
     clb_real *matrix = clbi_reals(room, rows, columns);
     if (room->base) table[l] = matrix;
@@ -3110,7 +3127,7 @@ static size_t clbi_room_bytes(const clbi_room *room)
 }
 
 /* Allocates what was counted; the next clbi_part begins there. *arena is what to free. */
-static clb_status clbi_room_alloc(clbi_room *room, void *arena)
+static CLBI_COLD clb_status clbi_room_alloc(clbi_room *room, void *arena)
 {
     size_t bytes = clbi_room_bytes(room);
     char *p;
@@ -3123,7 +3140,7 @@ static clb_status clbi_room_alloc(clbi_room *room, void *arena)
 }
 
 /* The same, zeroed. */
-static clb_status clbi_room_calloc(clbi_room *room, void *arena)
+static CLBI_COLD clb_status clbi_room_calloc(clbi_room *room, void *arena)
 {
     size_t used = room->used;
     clb_status status = clbi_room_alloc(room, arena);
@@ -3408,7 +3425,8 @@ static CLBI_UNUSED double clbi_fused_parts(double a, double b, double c, double 
     return v;
 }
 
-/* The same for all numbers: scaled, and rounded at the last bit of subnormals where that is higher. */
+/* The same for all numbers: scaled, and rounded at the last bit of subnormals where that is
+ * higher. */
 static CLBI_UNUSED double clbi_fused_scaled(double a, double b, double c)
 {
     double v, rest, big, y, low, sum = c;
@@ -6661,7 +6679,8 @@ static int clbi_net_layout(clb_net *net, const clb_net_opts *opts)
 }
 
 #define CLBI_LEAKY_SLOPE 0.01       /* of a leaky ReLU whose slope was left 0 */
-static clb_status clbi_net_check(const size_t *widths, size_t count, const clb_net_opts *opts)
+static CLBI_COLD clb_status clbi_net_check(const size_t *widths, size_t count,
+                                           const clb_net_opts *opts)
 {
     size_t i;
     if (count < 2) return CLB_ESHAPE;
@@ -6676,7 +6695,7 @@ static clb_status clbi_net_check(const size_t *widths, size_t count, const clb_n
 }
 
 /* theta of P zeros on a cache line of its own. */
-static clb_status clbi_net_theta(clb_net *net)
+static CLBI_COLD clb_status clbi_net_theta(clb_net *net)
 {
     clbi_room room = CLB_ZERO;
     clb_status status;
@@ -6910,7 +6929,7 @@ static void clbi_activation_backward(const clb_net *net, size_t count, const clb
 /* ---- evaluation ----------------------------------------------------------------------------- */
 
 /* Labels in 0..K-1. */
-static clb_status clbi_labels_check(const clb_data *data, clb_error *error)
+static CLBI_COLD clb_status clbi_labels_check(const clb_data *data, clb_error *error)
 {
     size_t i;
     for (i = 0; i < data->n; ++i)
@@ -6921,7 +6940,7 @@ static clb_status clbi_labels_check(const clb_data *data, clb_error *error)
 }
 
 /* Rows of targets that sum to 1, up to rounding. */
-static clb_status clbi_targets_check(const clb_data *data, clb_error *error)
+static CLBI_COLD clb_status clbi_targets_check(const clb_data *data, clb_error *error)
 {
     const double epsilon = sizeof(clb_real) == 4 ? (double)FLT_EPSILON : DBL_EPSILON;
     size_t i, k;
@@ -7484,8 +7503,8 @@ static size_t clbi_blocks_bytes(const clb_net *net, const clb_data *data)
     return clbi_room_bytes(&room);
 }
 
-static clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net *net, const clb_data *data,
-                                   double ce)
+static CLBI_COLD clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net *net,
+                                             const clb_data *data, double ce)
 {
     clb_status status = clbi_pass_check(net, data, ce);
     clbi_room room = CLB_ZERO;
@@ -7647,7 +7666,8 @@ static size_t clbi_rows_bytes(const clb_net *net, size_t n, size_t threads)
     return clbi_room_bytes(&room);
 }
 
-static clb_status clbi_rows_init(clbi_rows *rows, clb_pass *pass, const clb_threads *threads)
+static CLBI_COLD clb_status clbi_rows_init(clbi_rows *rows, clb_pass *pass,
+                                           const clb_threads *threads)
 {
     clbi_room room = CLB_ZERO;
     clb_status status;
@@ -9130,7 +9150,7 @@ CLBDEF void clb_train_state_free(clb_train_state *state)
     memset(state, 0, sizeof *state);
 }
 
-static clb_status clbi_observers_check(const clb_train_opts *o)
+static CLBI_COLD clb_status clbi_observers_check(const clb_train_opts *o)
 {
     size_t i, k;
     for (i = 0; i < o->observer_count; ++i) {
@@ -9181,8 +9201,8 @@ static clb_status clbi_train_numbers(const clb_train_opts *o, size_t L, double e
     return CLB_OK;
 }
 
-static clb_status clbi_train_check(const clb_train_opts *o, const clb_net *net,
-                                   const clb_data *data, double eta)
+static CLBI_COLD clb_status clbi_train_check(const clb_train_opts *o, const clb_net *net,
+                                             const clb_data *data, double eta)
 {
     const clb_train_state *state = o->state;
     clb_status status = clb_pass_check(net, data, o->ce, o->error);
@@ -9315,7 +9335,7 @@ static size_t clbi_reduced_bytes(const clb_net *net)
     return clbi_room_bytes(&room);
 }
 
-static clb_status clbi_reduced_alloc(clbi_reduced *r, const clb_net *net)
+static CLBI_COLD clb_status clbi_reduced_alloc(clbi_reduced *r, const clb_net *net)
 {
     clbi_room room = CLB_ZERO;
     clb_status status;
@@ -9411,7 +9431,8 @@ typedef struct clbi_run {
 } clbi_run;
 
 /* hidden: neurons whose own parts are wanted, or 0. */
-static void clbi_trace_layout(clb_trace *tr, size_t L, size_t T, size_t hidden, clbi_room *room)
+static CLBI_COLD void clbi_trace_layout(clb_trace *tr, size_t L, size_t T, size_t hidden,
+                                        clbi_room *room)
 {
     const double none = (double)NAN;
     size_t ends = T < (size_t)-1 ? T + 1 : T;
@@ -9441,7 +9462,8 @@ static size_t clbi_trace_bytes(size_t L, size_t T, size_t hidden)
     return clbi_room_bytes(&room);
 }
 
-static clb_status clbi_trace_alloc(clb_trace *tr, size_t L, size_t T, size_t hidden, double eta)
+static CLBI_COLD clb_status clbi_trace_alloc(clb_trace *tr, size_t L, size_t T, size_t hidden,
+                                             double eta)
 {
     clbi_room room = CLB_ZERO;
     clb_status status;
@@ -9461,7 +9483,7 @@ CLBDEF void clb_trace_free(clb_trace *trace)
     memset(trace, 0, sizeof *trace);
 }
 
-static void clbi_run_free(clbi_run *run)
+static CLBI_COLD void clbi_run_free(clbi_run *run)
 {
     clb_pass_free(&run->pass);
     CLB_FREE(run->reduced.arena);
@@ -9546,7 +9568,7 @@ static void clbi_sums_layout(clbi_run *run, clbi_room *room)
 }
 
 /* The vectors of a run and its sums. */
-static void clbi_run_layout(clbi_run *run, clbi_room *room)
+static CLBI_COLD void clbi_run_layout(clbi_run *run, clbi_room *room)
 {
     clbi_vectors_layout(run, room);
     clbi_sums_layout(run, room);
@@ -9563,7 +9585,7 @@ static clb_status clbi_run_arrays(clbi_run *run)
 }
 
 /* The state of the optimiser, and what early stopping needs. */
-static clb_status clbi_run_state(clbi_run *run, const clb_data *data)
+static CLBI_COLD clb_status clbi_run_state(clbi_run *run, const clb_data *data)
 {
     clb_status status = CLB_OK;
     run->state = run->o.state ? run->o.state : &run->own;
@@ -9580,7 +9602,7 @@ static clb_status clbi_run_state(clbi_run *run, const clb_data *data)
     return CLB_OK;
 }
 
-static clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
+static CLBI_COLD clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
 {
     clb_status status = clbi_run_pass(run, data);
     if (status) return status;
@@ -10426,7 +10448,7 @@ static clb_verdict clbi_watch_look(void *context, const clb_state *state)
     return CLB_CONTINUE;
 }
 
-static void clbi_watch_resolve(clb_watch *w, const clb_net *net, size_t T)
+static CLBI_COLD void clbi_watch_resolve(clb_watch *w, const clb_net *net, size_t T)
 {
     if (!w->every && !w->at_count && !w->per_decade) w->every = T > 100 ? T / 100 : 1;
     if (w->k == 0) w->k = 1;
@@ -10604,7 +10626,7 @@ CLBDEF void clb_flow_opts_resolve(clb_flow_opts *opts, double time)
     if (opts->max_steps == 0) opts->max_steps = 10000000;
 }
 
-static clb_status clbi_flow_check(const clb_net *net, const clb_flow_opts *o, double time)
+static CLBI_COLD clb_status clbi_flow_check(const clb_net *net, const clb_flow_opts *o, double time)
 {
     clb_error *error = o->error;
     size_t i;

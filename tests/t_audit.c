@@ -406,6 +406,16 @@ static void t_chain(void)
                 SAME_BITS(net.theta[net.w[1] + o * 2 + in],
                           100.0 * (double)weight[i][0] + (double)(i == 1 ? in * 3 + o : o * 2 + in));
         SAME_BITS(net.theta[net.b[2] + 3], 100.0 * (double)bias[i][1] + 3.0);
+        {                                      /* another snapshot: the same names, other values */
+            double theta[3 * 2 + 3 + 4 * 3 + 4];
+            EQUAL(net.P, sizeof theta / sizeof *theta);
+            for (size_t k = 0; k < t.count; ++k) t.item[k].array.x[0] += 0.5;
+            EQUAL(clb_chain_theta(&chain, &t, &t, theta, &error), CLB_OK);
+            for (size_t k = 0; k < net.P; ++k) {
+                int first = k == net.w[1] || k == net.b[1] || k == net.w[2] || k == net.b[2];
+                SAME_BITS(theta[k], (double)net.theta[k] + (first ? 0.5 : 0));
+            }
+        }
         clb_net_free(&net);
         clb_chain_free(&chain);
         tensors_free(&t);

@@ -171,8 +171,95 @@ static void t_sweep(void)
     CHECK(mean[0] == 3 && mean[1] == 25);
 }
 
+/* What 0 stands for in the options of a flow and of a rod; what is not 0 stays. */
+static void t_resolved(void)
+{
+    clb_flow_opts flow = CLB_ZERO, midpoint = CLB_ZERO;
+    clb_rod_opts rod = CLB_ZERO;
+    clb_flow_opts_resolve(&flow, 5);
+    CHECK(flow.dt == 1e-3 && flow.rtol == 1e-8 && flow.atol == 1e-10);
+    CHECK(flow.dt_min == 1e-12 * 5 && flow.max_steps == 10000000);
+    flow.dt = 0.5, flow.rtol = 0.25, flow.atol = 0.125, flow.dt_min = 2, flow.max_steps = 3;
+    clb_flow_opts_resolve(&flow, 5);
+    CHECK(flow.dt == 0.5 && flow.rtol == 0.25 && flow.atol == 0.125 && flow.dt_min == 2);
+    EQUAL(flow.max_steps, 3);
+    midpoint.method = CLB_FLOW_MIDPOINT;
+    clb_flow_opts_resolve(&midpoint, 1);
+    CHECK(midpoint.dt == 0 && midpoint.rtol == 1e-16);      /* fixed steps: dt is asked for */
+    clb_rod_opts_resolve(&rod);
+    CHECK(rod.beta == 0 && rod.substeps == 4 && rod.tol == 0 && rod.floor == TOL(1e-5, 1e-3));
+    rod.optimizer = CLB_NESTEROV, rod.substeps = 7, rod.floor = 0.5;
+    clb_rod_opts_resolve(&rod);
+    CHECK(rod.beta == 0.9 && rod.substeps == 7 && rod.floor == 0.5);
+    rod.beta = 0.3;
+    clb_rod_opts_resolve(&rod);
+    CHECK(rod.beta == 0.3);
+}
+
+/* Every method has a name of its own; what is none is unknown. */
+static void t_method_names(void)
+{
+    for (int i = 0; i < CLB_METHOD_COUNT; ++i)
+        for (int j = 0; j < i; ++j)
+            CHECK(strcmp(clb_method_name((clb_method)i), clb_method_name((clb_method)j)));
+    CHECK(!strcmp(clb_method_name(CLB_METHOD_UNKNOWN), "unknown"));
+    CHECK(!strcmp(clb_method_name(CLB_METHOD_COUNT), "unknown"));
+    CHECK(!strcmp(clb_method_name(CLB_METHOD_HEAVY_BALL), "heavy ball"));
+}
+
+/* A run is its steps. */
+static void t_rod_steps(void)
+{
+    const size_t widths[] = { 3, 4, 2 };
+    clb_rod stepped, run;
+    clb_net net;
+    clb_data data;
+    clb_rng rng;
+    clb_rng_seed(&rng, 6);
+    CHECK(clb_net_init(&net, widths, 3, NULL, &rng) == CLB_OK);
+    CHECK(clb_data_mixture(&data, &rng, 12, 3, 2, 1) == CLB_OK);
+    CHECK(clb_rod_init(&stepped, &net, &data, 0.3, NULL, NULL) == CLB_OK);
+    CHECK(clb_rod_init(&run, &net, &data, 0.3, NULL, NULL) == CLB_OK);
+    for (int t = 0; t < 3; ++t) CHECK(clb_rod_step(&stepped) == CLB_OK);
+    CHECK(clb_rod_run(&run, 3, NULL, 0) == CLB_OK);
+    CHECK(stepped.t == 3 && run.t == 3 && stepped.c[0] != net.theta[0]);
+    for (size_t k = 0; k < net.P; ++k) {
+        SAME_BITS(run.c[k], stepped.c[k]);
+        SAME_BITS(run.d[k], stepped.d[k]);
+    }
+    clb_rod_free(&run);
+    clb_rod_free(&stepped);
+    clb_data_free(&data);
+    clb_net_free(&net);
+}
+
+/* A file of arrays holds the bytes of clb_npz_write. */
+static void t_npz_save(void)
+{
+    static const char path[] = "t_direct.npz";
+    unsigned char want[2000], got[2001];
+    double x[] = { 1.5, -2, 1e300 };
+    char name[] = "x";
+    clb_tensor item = CLB_ZERO;
+    clb_tensors tensors;
+    size_t size;
+    FILE *file;
+    item.name = name, item.digits = 53, item.array.rank = 1, item.array.shape[0] = 3;
+    item.array.count = 3, item.array.x = x;
+    tensors.count = 1, tensors.item = &item;
+    EQUAL(clb_npz_write(want, sizeof want, &size, &tensors), CLB_OK);
+    EQUAL(clb_npz_save(&tensors, path), CLB_OK);
+    file = fopen(path, "rb");
+    CHECK(file);
+    EQUAL(fread(got, 1, sizeof got, file), size);
+    fclose(file), remove(path);
+    CHECK(!memcmp(got, want, size));
+    EQUAL(clb_npz_save(&tensors, "no/such/folder/x.npz"), CLB_EIO);
+}
+
 static const test_case tests[] = {
     TEST(t_path_mode), TEST(t_path_pair), TEST(t_paths), TEST(t_curvature_operators), TEST(t_net),
-    TEST(t_defaults), TEST(t_sweep)
+    TEST(t_defaults), TEST(t_sweep), TEST(t_resolved), TEST(t_method_names), TEST(t_rod_steps),
+    TEST(t_npz_save)
 };
 TEST_MAIN(tests)

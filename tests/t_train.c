@@ -764,6 +764,43 @@ static void t_split_at_the_edge(void)
 
 /* ---- watching ---------------------------------------------------------------------------------- */
 
+/* What a watch of zeros does: 101 looks at the largest eigenvalue, or one at every step of a short
+ * run; and log-spaced looks, and listed ones. */
+static void t_watch_defaults(void)
+{
+    static const size_t T[] = { 1, 7, 99, 100, 250 }, every[] = { 1, 1, 1, 1, 2 };
+    static const size_t listed[] = { 0, 3, 4, 11 }, spaced[] = { 0, 1, 3, 10, 12 };
+    const size_t widths[] = { 2, 2, 2 };
+    clb_watch watch = CLB_ZERO;
+    clb_net net;
+    clb_data data;
+    clb_rng rng;
+    clb_rng_seed(&rng, 8);
+    CHECK(clb_net_init(&net, widths, 3, NULL, &rng) == CLB_OK);
+    CHECK(clb_data_mixture(&data, &rng, 5, 2, 2, 1) == CLB_OK);
+    for (size_t i = 0; i < 5; ++i) {
+        NOTE("T = %lu", (unsigned long)T[i]);
+        CHECK(clb_train_watched(&net, &data, 0.01, T[i], NULL, &watch) == CLB_OK);
+        EQUAL(watch.k, 1);
+        EQUAL(watch.every, every[i]);
+        EQUAL(watch.count, T[i] / every[i] + 1);
+        for (size_t r = 0; r < watch.count; ++r) EQUAL(watch.t[r], r * every[i]);
+        clb_watch_free(&watch);
+    }
+    watch.at = listed, watch.at_count = 3;                       /* and after the last step */
+    CHECK(clb_train_watched(&net, &data, 0.01, 11, NULL, &watch) == CLB_OK);
+    EQUAL(watch.count, 4);
+    for (size_t r = 0; r < 4; ++r) EQUAL(watch.t[r], listed[r]);
+    clb_watch_free(&watch);
+    watch.per_decade = 2;
+    CHECK(clb_train_watched(&net, &data, 0.01, 12, NULL, &watch) == CLB_OK);
+    EQUAL(watch.count, 5);
+    for (size_t r = 0; r < 5; ++r) EQUAL(watch.t[r], spaced[r]);
+    clb_watch_free(&watch);
+    clb_data_free(&data);
+    clb_net_free(&net);
+}
+
 /* Every look against the sharpness from scratch and against all eigenvalues of the Hessian, past the
  * edge, where directions overtake each other. */
 typedef struct again { double top[2][32]; size_t count; clb_data *data; } again;
@@ -1246,7 +1283,7 @@ static const test_case tests[] = {
     TEST(t_state_of_another_run),
     TEST(t_early_stopping),
     TEST(t_init_scale),
-    TEST(t_watched),
+    TEST(t_watched), TEST(t_watch_defaults),
     TEST(t_watched_when),
     TEST(t_stability_limit),
     TEST(t_trace_files),
