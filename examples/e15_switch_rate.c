@@ -1,11 +1,10 @@
 /* E15  Is the rate of gate switches the same for all widths at the edge of stability?    Theorem 8
  *   cc -O2 -DCLB_STATIC -o e15 examples/e15_switch_rate.c -lm && ./e15      (30 s on two cores)
  * Setup   2-layer ReLU net without bias, squared loss, d = 20, K = 5, mixture of n = 200; widths m
- *         from 16 to 256, eta = 0.001, 0.01, 0.1, three seeds; full-batch gradient descent;
- *         T = 2000.
- * Measure a gate is one neuron on one sample, active if its pre-activation is positive. In each
- *         step the number of gates that switch (kit/switches.h), and the rate: that number over n
- *         m. For eta = 0.1 also eta lambda_max/2 of the Hessian every 50 steps; 1 is the edge.
+ *         from 16 to 256, eta = 0.001, 0.01, 0.1, three seeds; full-batch gradient descent, T = 2000.
+ * Measure a gate is one neuron on one sample, active if its pre-activation is positive. In each step
+ *         the number of gates that switch (kit/switches.h), and the rate: that number over n m.
+ *         For eta = 0.1 also eta lambda_max/2 of the Hessian every 50 steps; 1 is the edge.
  * Fit     lines through ln(mean rate) and ln(mean number) against ln m: slopes -beta and gamma.
  * Paper   rate ~ m^-0.5 below the edge, independent of m "at the edge of stability" (eta = 0.1)
  * Beyond  beyond/e15_edge.c: the same rates at equal distance to the edge. */
@@ -53,8 +52,8 @@ static void width_table(kit *x, found *f)
     kit_at rate = SWITCH_AT(mean_per_neuron_rate), total = SWITCH_AT(mean_total_switches);
     kit_rows runs = kit_published(kit_part_runs(x, &sweep));
     kit_list m = { M, widths };
-    KIT_GRID(runs, "widths", "Switches by width, means over the three eta: per gate and step, in "
-             "total, and neurons with at least one", SWITCH_AT(width), m,
+    KIT_GRID(runs, "widths", "Switches by width, means over the three eta: per gate and step, in total, and "
+             "neurons with at least one", SWITCH_AT(width), m,
              { "mean_per_neuron_rate", kit_mean, rate }, { "std_per_neuron_rate", kit_std, rate },
              { "mean_total_switches", kit_mean, total }, { "std_total_switches", kit_std, total },
              { "mean_neurons_changed", kit_mean, SWITCH_AT(mean_neurons_changed) },
@@ -67,9 +66,8 @@ static void width_table(kit *x, found *f)
 static void beta_table(kit *x, found *f)
 {
     kit_list m = { M, widths };
-    kit_table *t =
-        KIT_TABLE(x, "beta", "Rate per gate ~ m^-beta at each eta, with intervals over the seeds",
-                  "lr", "beta", "published", "ci_lo", "ci_hi");
+    kit_table *t = KIT_TABLE(x, "beta", "Rate per gate ~ m^-beta at each eta, with intervals over the seeds", "lr",
+                             "beta", "published", "ci_lo", "ci_hi");
     for (size_t i = 0; i < ETAS; ++i) {
         kit_rows runs = runs_at(x, etas[i]);
         clb_sweep y = kit_sweep(runs, SWITCH_AT(mean_per_neuron_rate), SWITCH_AT(width), m);
@@ -83,23 +81,11 @@ static void beta_table(kit *x, found *f)
 /* Of every width the mean over the three eta, a value a seed. */
 static clb_sweep over_rates(kit *x, kit_at what)
 {
-    kit_list m = { M, widths };
-    clb_sweep y = kit_sweep(runs_at(x, etas[0]), what, SWITCH_AT(width), m);
-    double *mean = kit_doubles(x, y.seeds * M);
-    y.floor = 1e-15, y.y = mean;
-    memset(mean, 0, y.seeds * M * sizeof *mean);
-    for (size_t k = 0; k < ETAS; ++k) {
-        clb_sweep one = kit_sweep(runs_at(x, etas[k]), what, SWITCH_AT(width), m);
-        for (size_t i = 0; i < y.seeds * M; ++i) mean[i] += one.seeds == y.seeds ? one.y[i] / ETAS : KIT_NAN;
-    }
-    return y;
-}
-
-static double exponents_of_drawn(void *totals, size_t n, const uint32_t *index)
-{
-    double total[M];
-    clb_sweep_means(totals, index, n, total);
-    return clb_pearson(M, total, e14_difference);
+    clb_sweep of[ETAS], mean;
+    for (size_t k = 0; k < ETAS; ++k)
+        of[k] = kit_sweep(runs_at(x, etas[k]), what, SWITCH_AT(width), (kit_list){ M, widths });
+    mean = kit_sweep_mean(x, ETAS, of), mean.floor = 1e-15;
+    return mean;
 }
 
 static void claims(kit *x, const found *f)
@@ -108,29 +94,25 @@ static void claims(kit *x, const found *f)
     clb_sweep rates = over_rates(x, SWITCH_AT(mean_per_neuron_rate)),
               totals = over_rates(x, SWITCH_AT(mean_total_switches));
     double r = clb_pearson(M, f->total, e14_difference);
-    kit_claim *c = kit_paper(x, "edge",
-                             "At the edge of stability the rate of switches does not depend on the "
-                             "width.",
+    kit_claim *c = kit_paper(x, "edge", "At the edge of stability the rate of switches does not depend on the width.",
                              "beta = 0.03 at eta = 0.1");
     kit_summary_item *item = kit_summary(x, "beta", -f->all.slope);
     kit_interval(item, f->all.slope_se, KIT_NAN, KIT_NAN), kit_printed(item, 0.109);
     kit_summary_r2(x, "r2", &rates, f->all.r2), kit_summary(x, "gamma", f->totals.slope);
     kit_summary_r2(x, "gamma_r2", &totals, f->totals.r2);
-    kit_summary_of_seeds(x, "correlation", totals.seeds, exponents_of_drawn, &totals)->value = r;
+    kit_summary_against(x, "correlation", &totals, e14_difference, r);
     kit_number(c, "beta at eta = 0.1", b->value, kit_within(0.0289, 0.005));
     kit_contains(c, NULL, "interval of beta at eta = 0.1", b->lo, b->hi, 0);
     kit_statement(c, "time after step 50 within 10 % of the edge",
                   100 * switch_time_at_edge(runs_at(x, edge_eta)), kit_in_units(kit_above(50), "%"));
-    kit_contains(c, "at eta = 0.1, which is the edge of stability for no width", "interval of beta",
-                 b->lo, b->hi, 0);
+    kit_contains(c, "at eta = 0.1, which is the edge of stability for no width", "interval of beta", b->lo, b->hi, 0);
     c = kit_paper(x, "half", "Below the edge the rate falls with the width as m^-0.5.", "beta = 0.42, 0.48");
     for (size_t i = 0; i < 2; ++i) {
         const char *at = kit_print(x, "at eta = %g", etas[i]);
         b = &f->beta[i];
         kit_number(c, kit_print(x, "beta %s", at), b->value, kit_within(paper_beta[i], 0.005));
         kit_contains(c, NULL, kit_print(x, "interval of beta %s", at), b->lo, b->hi, 0.5);
-        kit_condition(c, "with an exponent other than 1/2", kit_print(x, "beta %s", at), b->value,
-                      kit_above(0.2));
+        kit_condition(c, "with an exponent other than 1/2", kit_print(x, "beta %s", at), b->value, kit_above(0.2));
     }
     c = kit_paper(x, "total", "The total number of switches grows as m^0.89, which is evidence of its own.",
                   "gamma = 0.891, R^2 = 0.98");
@@ -152,21 +134,14 @@ static void figure(kit *x, const found *f)
     kit_rows edge = runs_at(x, edge_eta);
     plot *p = kit_figure(x, "switches", 2, 1);
     plot_panel *a = plot_add(p, "Switches per gate and step", "width m", "rate", PLOT_LOG);
-    for (int i = 0; i < ETAS; ++i)
-        plot_curve(a, i, M, widths, f->by_eta[i], kit_print(x, "eta = %g", etas[i]));
+    for (int i = 0; i < ETAS; ++i) plot_curve(a, i, M, widths, f->by_eta[i], kit_print(x, "eta = %g", etas[i]));
     plot_slope(a, widths[0], widths[M - 1], f->by_eta[1][0], -0.5, "slope -1/2");
     plot_ticks_x(a, M, widths, names), plot_range_x(a, 13, 310);
     a = plot_add(p, "Where the edge is: eta = 0.1, first seed", "step t", "eta lambda_max / 2", PLOT_LINEAR);
     if (edge.n) edge = kit_where(edge, SWITCH_AT(seed), ((const switch_run *)edge.at[0])->seed);
-    for (size_t i = 0; i < edge.n; ++i) {
-        const switch_run *r = edge.at[i];
-        double *t = kit_doubles(x, r->phase.n);
-        for (size_t k = 0; k < r->phase.n; ++k) t[k] = (double)(k * SWITCH_SHARP);
-        plot_line(a, (int)i, r->phase.n, t, r->phase.at, kit_print(x, "m = %g", r->width));
-    }
-    plot_horizontal(a, 1, "edge");
-    plot_caption(p, "Switch rates against width: the step size 0.1 is at another distance from the "
-                    "edge for every width, and at it for none.");
+    switch_plot_phase(a, edge);
+    plot_caption(p, "Switch rates against width: the step size 0.1 is at another distance from the edge for "
+                    "every width, and at it for none.");
 }
 
 static void report(kit *x)

@@ -2,9 +2,9 @@
  *     Theorems 4, 6
  *   cc -O2 -DCLB_STATIC -o e16 examples/e16_hessian_time.c -lm && ./e16
  * Setup   standard ReLU net (20-64-5, 200 points), squared loss and cross entropy, three seeds.
- *         "track": a run with eta = 0.01 whose Hessian is taken at t = 0, 250, 500, 1000, 2000;
- *         from each the crossover formula predicts S(eta) = |sum_t (|grad_2|^2 - |grad_1|^2)| for
- *         eight eta. "train": runs of 2000 steps that measure S at each of the eight eta.
+ *         "track": a run with eta = 0.01 whose Hessian is taken at t = 0, 250, 500, 1000, 2000; from
+ *         each the crossover formula predicts S(eta) = |sum_t (|grad_2|^2 - |grad_1|^2)| for eight
+ *         eta. "train": runs of 2000 steps that measure S at each of the eight eta.
  * Measure R, the correlation of ln S predicted with ln S measured over the eight eta.
  * Paper   cross entropy: R = 0.988 with the Hessian at t = 250, against 0.808 at t = 0 */
 #define CLB_IMPLEMENTATION
@@ -82,19 +82,8 @@ static void tables(kit *x, int ce, findings *f)
                       kit_print(x, "%s: measured S and drift", loss));
 }
 
-/* R of S ~ 1/eta without eta = 0.3, for the means of the seeds drawn. */
-static double rival_of_drawn(void *measured, size_t n, const uint32_t *index)
-{
-    double m[ETAS], one[ETAS];
-    clb_sweep_means(measured, index, n, m);
-    for (size_t i = 0; i < ETAS; ++i) one[i] = 1 / etas[i];
-    return cp_R(&cp, one, m, 0.2);
-}
-
 static void claims(kit *x, const findings *f)
 {
-    clb_sweep measured = kit_sweep(kit_published(trained(x, 1)), KIT_AT(cp_train, S_measured), KIT_AT(cp_train, lr),
-                                   (kit_list){ ETAS, etas });
     const quality *ce = f->q[1], *mse = f->q[0];
     double best = ce[1].R7;
     kit_claim *c = kit_paper(x, "later_hessian", "For cross entropy the Hessian at t = 250 predicts S(eta) better than "
@@ -124,7 +113,7 @@ static void claims(kit *x, const findings *f)
     kit_remark(c, "A factor 2 in the last doubling of t is a 1/t law, see E18.");
     kit_printed(cp_R_summary(x, "R_ce_250", tracked(x, 1), trained(x, 1), &cp, 1, ce[1].R), 0.988);
     kit_printed(cp_R_summary(x, "R_ce_0", tracked(x, 1), trained(x, 1), &cp, 0, ce[0].R), 0.808);
-    kit_summary_of_seeds(x, "R_one_over_eta", measured.seeds, rival_of_drawn, &measured)->value = f->rival[1];
+    cp_rival_summary(x, "R_one_over_eta", trained(x, 1), &cp, 0.2, f->rival[1]);
 }
 
 static void figure(kit *x, const findings *f)

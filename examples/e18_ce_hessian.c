@@ -26,8 +26,7 @@ static void plan(kit *x)
 {
     kit_list seeds = kit_seeds(x, kit_quick(x) ? 1 : 3);
     kit_config(x, "n_steps", CP_T), kit_config(x, "train_lr", cp_track_eta);
-    for (size_t i = 0; i < (kit_quick(x) ? 1 : SETS); ++i)
-        cp_add(x, &track, &train, &cp, sets[i], 1, seeds);
+    for (size_t i = 0; i < (kit_quick(x) ? 1 : SETS); ++i) cp_add(x, &track, &train, &cp, sets[i], 1, seeds);
 }
 
 /* ---- what follows from the runs ------------------------------------------------------------- */
@@ -53,14 +52,10 @@ static void fit(decay *v, const double *t)
 static decay measure(kit *x, double n)
 {
     kit_rows tracked = kit_where(kit_part_runs(x, &track), KIT_AT(cp_track, n), n),
-             trained = kit_where(kit_part_runs(x, &train), KIT_AT(cp_train, n), n),
-             rows = kit_published(tracked);
+             trained = kit_where(kit_part_runs(x, &train), KIT_AT(cp_train, n), n), rows = kit_published(tracked);
     kit_table *table = KIT_TABLE(x, kit_print(x, "n = %.0f", n),
-                                 kit_print(x,
-                                           "n = %.0f: largest eigenvalue at step t, mean softmax "
-                                           "probability of the label, R of the prediction from "
-                                           "there",
-                                           n),
+                                 kit_print(x, "n = %.0f: largest eigenvalue at step t, mean softmax probability "
+                                           "of the label, R of the prediction from there", n),
                                  "t", "lambda_max", "mean_correct_prob", "R");
     double t[TIMES], p[ETAS], m[ETAS];
     size_t best = 0;
@@ -70,8 +65,7 @@ static decay measure(kit *x, double n)
         t[k] = (double)at[k], v.R[k] = cp_R(&cp, p, m, 0);
         v.top[k] = kit_mean_element(rows, KIT_AT(cp_track, max), k);
         if (v.R[k] > v.R[best]) best = k;
-        KIT_LINE(table, t[k], v.top[k],
-                 kit_mean_element(rows, KIT_AT(cp_track, mean_correct_prob), k), v.R[k]);
+        KIT_LINE(table, t[k], v.top[k], kit_mean_element(rows, KIT_AT(cp_track, mean_correct_prob), k), v.R[k]);
     }
     v.best = t[best], v.best_R = v.R[best], v.compression = v.top[0] / v.top[TIMES - 1];
     fit(&v, t);
@@ -82,35 +76,15 @@ static decay measure(kit *x, double n)
 
 static void decay_table(kit *x, const decay *v, size_t n)
 {
-    kit_table *t = KIT_TABLE(x, "decay",
-                             "Compression lambda_max(0)/lambda_max(1000); a exp(-b t) + c as "
-                             "published; log-log slope from t = 100; AIC of two laws; best Hessian "
-                             "t_star",
+    kit_table *t = KIT_TABLE(x, "decay", "Compression lambda_max(0)/lambda_max(1000); a exp(-b t) + c as "
+                             "published; log-log slope from t = 100; AIC of two laws; best Hessian t_star",
                              "n", "compression", "b", "a", "c", "r2", "slope_t100", "aic_power",
                              "aic_exponential", "t_star", "R_star");
     for (size_t i = 0; i < n; ++i) {
         const clb_decay *e = &v[i].exponential;
-        KIT_LINE(t, sets[i], v[i].compression, 1 / e->tau, e->a, e->c, e->r2, v[i].slope,
-                 v[i].aic_power, v[i].aic_exponential, v[i].best, v[i].best_R);
+        KIT_LINE(t, sets[i], v[i].compression, 1 / e->tau, e->a, e->c, e->r2, v[i].slope, v[i].aic_power,
+                 v[i].aic_exponential, v[i].best, v[i].best_R);
     }
-}
-
-/* R^2 of the exponential for the means of the seeds drawn; tops [TIMES]: lambda_max of each seed. */
-static double exponential_r2(void *context, size_t n, const uint32_t *index)
-{
-    kit_list *tops = context;
-    double t[TIMES], top[TIMES];
-    for (size_t k = 0; k < TIMES; ++k)
-        t[k] = (double)at[k], top[k] = kit_mean_of_drawn(&tops[k], n, index);
-    return published_decay(TIMES, t, top, 0.9).r2;
-}
-
-static void r2_summary(kit *x, double n, double r2)
-{
-    kit_rows rows = kit_published(kit_where(kit_part_runs(x, &track), KIT_AT(cp_track, n), n));
-    kit_list tops[TIMES];
-    for (size_t k = 0; k < TIMES; ++k) tops[k] = kit_elements(rows, KIT_AT(cp_track, max), k);
-    kit_summary_of_seeds(x, "r2_exponential", rows.n, exponential_r2, tops)->value = r2;
 }
 
 static void claims(kit *x, const decay *v, size_t n)
@@ -120,34 +94,29 @@ static void claims(kit *x, const decay *v, size_t n)
     for (size_t i = 0; i < n; ++i) {
         least = fmin(least, v[i].compression);
         advantage = fmin(advantage, v[i].aic_exponential - v[i].aic_power);
-        apart = fmax(apart, 100 * fabs(v[i].top[TIMES - 1] / v[0].top[TIMES - 1] - 1));
-        best[i] = v[i].best;
+        best[i] = v[i].best, apart = fmax(apart, 100 * fabs(v[i].top[TIMES - 1] / v[0].top[TIMES - 1] - 1));
     }
     kit_printed(kit_summary(x, "compression", v[n > 1].compression), 24);
     kit_summary(x, "slope_t100", v[n > 1].slope);
-    r2_summary(x, sets[n > 1], v[n > 1].exponential.r2);
+    cp_decay_summary(x, "r2_exponential", kit_where(kit_part_runs(x, &track), KIT_AT(cp_track, n), sets[n > 1]), &cp,
+                     v[n > 1].exponential.r2);
     kit_summary(x, "t_star_slope", clb_fit_linear(n, sets, best).slope);
     kit_summary(x, "t_star_intercept", clb_fit_linear(n, sets, best).intercept);
     c = kit_paper(x, "compression", "The largest eigenvalue of the Hessian shrinks 24 times.",
                   "24 times, 7.2 to 0.3 over 2000 steps");
     kit_number(c, "least lambda_max(0)/lambda_max(1000) over n", least, kit_within(24, 0.5));
     kit_statement(c, "least compression over n", least, kit_at_least(20));
-    kit_remark(c, "t = 1000 is the last checkpoint of the published runs; the paper's 2000 is a "
-                  "misquotation.");
+    kit_remark(c, "t = 1000 is the last checkpoint of the published runs; the paper's 2000 is a misquotation.");
     c = kit_paper(x, "exponential", "The decay is exponential in t.", "R^2 = 0.82 ... 0.84");
-    kit_number(c, "R^2 of the exponential at n = 200", v[n > 1].exponential.r2,
-               kit_within(0.83, 0.01));
+    kit_number(c, "R^2 of the exponential at n = 200", v[n > 1].exponential.r2, kit_within(0.83, 0.01));
     kit_statement(c, "AIC of the exponential less that of a power law", advantage, kit_at_most(10));
     kit_show(c, "log-log slope from t = 100 on", v[n > 1].slope);
-    kit_remark(c, "A residual that obeys r' ~ -r^2 decays as 1/t, one that obeys r' ~ -r "
-                  "exponentially.");
+    kit_remark(c, "A residual that obeys r' ~ -r^2 decays as 1/t, one that obeys r' ~ -r exponentially.");
     c = kit_paper(x, "n_independent", "The compression does not depend on the number of samples n.",
                   "n-independent");
-    kit_statement(c, "lambda_max(1000) differs between n by", apart,
-                  kit_in_units(kit_below(10), "%"));
+    kit_statement(c, "lambda_max(1000) differs between n by", apart, kit_in_units(kit_below(10), "%"));
     kit_remark(c, "Weights and class centres are shared between the n.");
-    c = kit_paper(x, "t_star",
-                  "The Hessian that predicts best is taken at a later step t*, which grows with n.",
+    c = kit_paper(x, "t_star", "The Hessian that predicts best is taken at a later step t*, which grows with n.",
                   "t* scaling asked for");
     kit_statement(c, "largest t* over n", kit_largest((kit_list){ n, best }), kit_above(0));
 }
@@ -161,10 +130,8 @@ static void figure(kit *x, const decay *v, size_t n)
     plot *p = kit_figure(x, "decay", 2, 1);
     plot_panel *a = plot_add(p, "Largest eigenvalue", "step t", "lambda_max", PLOT_LOG),
                *b = plot_add(p, "Times t", "step t", "lambda_max t", PLOT_LOGX);
-    for (size_t k = 0; k < TIMES; ++k) {
-        t[k] = (double)at[k], guide[k] = 300 / fmax(t[k], 1),
-        y[k] = e->a * clb_exp(-t[k] / e->tau) + e->c;
-    }
+    for (size_t k = 0; k < TIMES; ++k)
+        t[k] = (double)at[k], guide[k] = 300 / fmax(t[k], 1), y[k] = e->a * clb_exp(-t[k] / e->tau) + e->c;
     plot_line(a, PLOT_GREY | PLOT_DASHED, TIMES - 1, t + 1, guide + 1, "300/t");
     plot_line(a, PLOT_RED | PLOT_DOTTED, TIMES - 1, t + 1, y + 1, "published exponential, n = 200");
     for (size_t i = 0; i < n; ++i) {
@@ -172,8 +139,8 @@ static void figure(kit *x, const decay *v, size_t n)
         plot_points(a, style[i], TIMES - 1, t + 1, v[i].top + 1, kit_print(x, "n = %.0f", sets[i]));
         plot_line(b, (int)i, TIMES - 1, t + 1, shown + 1, kit_print(x, "n = %.0f", sets[i]));
     }
-    plot_caption(p, "The cross-entropy Hessian shrinks like 1/t for every n; in the first panel "
-                    "the three sets lie on each other.");
+    plot_caption(p, "The cross-entropy Hessian shrinks like 1/t for every n; in the first panel the three sets "
+                    "lie on each other.");
 }
 
 static void report(kit *x)

@@ -14,12 +14,10 @@
 
 enum { N = 8, D = 20 };
 static const double widths[N] = { 16, 24, 32, 48, 64, 96, 128, 192 };
-static const double paper_alpha[N] = { 1.0512, 1.0442, 1.0522, 1.1448,
-                                       1.1331, 1.3400, 1.4444, 1.6350 };
+static const double paper_alpha[N] = { 1.0512, 1.0442, 1.0522, 1.1448, 1.1331, 1.3400, 1.4444, 1.6350 };
 
 static const kit_part start = KIT_PART("start", "lambda_max at the start", lin_run, lin_train),
-                      sweep =
-                          KIT_PART("sweep", "Eight widths, six learning rates", lin_run, lin_train);
+                      sweep = KIT_PART("sweep", "Eight widths, six learning rates", lin_run, lin_train);
 
 static void plan(kit *x)
 {
@@ -52,32 +50,6 @@ static double resampled_gamma(void *context, size_t n, const uint32_t *index)
     return clb_fit_power(N, widths, excess, 0).slope;
 }
 
-/* What the paper prints beside gamma, of the seeds drawn: R^2 of the power law and of the logarithm in m,
- * and the correlation of ln m with R^2 of the power law in eta. */
-typedef enum { R2_POWER, R2_LOGARITHM, DEGRADATION } quality;
-typedef struct drawn { clb_sweep y[N]; quality what; } drawn;
-
-static double quality_of_drawn(void *context, size_t n, const uint32_t *index)
-{
-    const drawn *d = context;
-    double lm[N], alpha[N], excess[N], r2[N], mean[LIN_N];
-    for (size_t k = 0; k < N; ++k) {
-        clb_fit fit;
-        clb_sweep_means(&d->y[k], index, n, mean);
-        fit = clb_fit_power(d->y[k].n, d->y[k].x, mean, d->y[k].floor);
-        lm[k] = clb_log(widths[k]), alpha[k] = fit.slope, excess[k] = fit.slope - 1, r2[k] = fit.r2;
-    }
-    return d->what == R2_POWER ? clb_fit_power(N, widths, excess, 0).r2
-         : d->what == R2_LOGARITHM ? clb_fit_linear(N, lm, alpha).r2 : clb_pearson(N, lm, r2);
-}
-
-static void quality_summary(kit *x, const char *name, quality what, double value)
-{
-    drawn d = { .what = what };
-    for (size_t k = 0; k < N; ++k) d.y[k] = lin_sweep(x, &sweep, D, widths[k]);
-    kit_summary_of_seeds(x, name, d.y[0].seeds, quality_of_drawn, &d)->value = value;
-}
-
 static void measure(kit *x, found *v)
 {
     lin_tables t = lin_tables_new(x, "widths",
@@ -103,14 +75,15 @@ static void measure(kit *x, found *v)
 
 static void summary(kit *x, const found *v)
 {
+    kit_list all = { N, widths };
     kit_summary_item *s = kit_summary(x, "gamma", v->power.slope);
     kit_interval(s, v->gamma.se, v->gamma.lo, v->gamma.hi), kit_printed(s, 1.18);
-    kit_summary(x, "c", clb_exp(v->power.intercept)),
-        quality_summary(x, "r2", R2_POWER, v->power.r2);
+    kit_summary(x, "c", clb_exp(v->power.intercept));
+    lin_summary(x, "r2", &sweep, D, all, LIN_R2_POWER, v->power.r2);
     kit_summary(x, "log_slope", v->logarithm.slope),
         kit_summary(x, "log_intercept", v->logarithm.intercept);
-    quality_summary(x, "log_r2", R2_LOGARITHM, v->logarithm.r2);
-    quality_summary(x, "degradation", DEGRADATION, v->degradation);
+    lin_summary(x, "log_r2", &sweep, D, all, LIN_R2_LOGARITHM, v->logarithm.r2);
+    lin_summary(x, "degradation", &sweep, D, all, LIN_DEGRADATION, v->degradation);
 }
 
 static void claims(kit *x, const found *v)
@@ -121,8 +94,7 @@ static void claims(kit *x, const found *v)
                              "1.18, R^2 = 0.93");
     for (size_t k = 0; k < N; ++k) without = kit_worse(without, v->cell[k].alpha_without);
     kit_number(c, "gamma", v->power.slope, kit_within(1.18, 0.05));
-    kit_statement(c, "width of gamma's interval over seeds", v->gamma.hi - v->gamma.lo,
-                  kit_below(0.3));
+    kit_statement(c, "width of gamma's interval over seeds", v->gamma.hi - v->gamma.lo, kit_below(0.3));
     kit_show(c, "R^2", v->power.r2);
     c = kit_paper(x, "degradation",
                   "The power law in eta gets worse with the width: R^2 = 0.999 at m = 16, 0.887 at "
@@ -142,8 +114,7 @@ static void claims(kit *x, const found *v)
     c = kit_paper(x, "five_seeds", "Every mean is over five seeds.", "not stated");
     kit_statement(c, "runs that diverge", fate.diverged, kit_equal(0));
     kit_show(c, "runs at eta = 0.1", fate.all);
-    kit_show(c, "of these, runs whose fate the rule lambda_max(0) < 4/eta foretells",
-             fate.foretold);
+    kit_show(c, "of these, runs whose fate the rule lambda_max(0) < 4/eta foretells", fate.foretold);
     kit_remark(c, "Where runs diverge, the published mean is over the survivors only.");
 }
 
@@ -166,8 +137,7 @@ static void figure(kit *x, const found *v)
     plot_vertical(a, 1, "edge");
     a = plot_add(p, "Drift", "learning rate eta", "mean |C(T) - C(0)|", PLOT_LOG);
     for (size_t k = 1; k < N; k += 2)
-        plot_line(a, (int)(k / 2), LIN_N, lin_lr, v->cell[k].mean,
-                  kit_print(x, "m = %.0f", widths[k]));
+        plot_line(a, (int)(k / 2), LIN_N, lin_lr, v->cell[k].mean, kit_print(x, "m = %.0f", widths[k]));
     plot_caption(p, "The exponent grows with the width because the fixed grid of eta reaches the "
                     "edge of stability.");
 }

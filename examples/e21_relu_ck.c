@@ -48,8 +48,7 @@ static clb_status measure(kit *x, void *run)
     return status;
 }
 
-static const kit_part sweep =
-    KIT_PART("sweep", "Coefficients after 500 steps", measurement, measure);
+static const kit_part sweep = KIT_PART("sweep", "Coefficients after 500 steps", measurement, measure);
 
 static void plan(kit *x)
 {
@@ -73,44 +72,27 @@ static double least_R(void *context, size_t n, const uint32_t *index)
 {
     found *f = context;
     double least = KIT_INF;
-    for (size_t i = 0; i < f->etas; ++i)
-        least = fmin(least, kit_mean_of_drawn(&f->seeds[i], n, index));
+    for (size_t i = 0; i < f->etas; ++i) least = fmin(least, kit_mean_of_drawn(&f->seeds[i], n, index));
     return least;
-}
-
-/* Correlation over eta of the mean R and the mean switch rate of the seeds drawn. */
-static double R_against_switches(void *context, size_t n, const uint32_t *index)
-{
-    found *f = context;
-    double R[64], rate[64];
-    for (size_t i = 0; i < f->etas; ++i)
-        R[i] = kit_mean_of_drawn(&f->seeds[i], n, index),
-        rate[i] = kit_mean_of_drawn(&f->rates[i], n, index);
-    return clb_pearson(f->etas, R, rate);
 }
 
 static void rates_table(kit *x, kit_list lrs, found *f)
 {
-    kit_table *t = KIT_TABLE(x, "rates",
-                             "By eta, means over the seeds: R of the sorted lists, of lists that "
-                             "know nothing, and the slope of their logarithms; gates that switch "
-                             "in the next step; phase = eta lambda_max/2",
-                             "lr", "mean_ck_correlation", "std_ck_correlation", "mean_switch_rate",
-                             "n_valid_seeds", "R_one_over_rank", "R_geometric", "log_slope",
-                             "total_switches", "phase");
+    kit_table *t = KIT_TABLE(x, "rates", "By eta, means over the seeds: R of the sorted lists, of lists that know "
+                             "nothing, and the slope of their logarithms; gates that switch in the next step; "
+                             "phase = eta lambda_max/2", "lr", "mean_ck_correlation",
+                             "std_ck_correlation", "mean_switch_rate", "n_valid_seeds", "R_one_over_rank",
+                             "R_geometric", "log_slope", "total_switches", "phase");
     f->least_run = KIT_INF, f->slope = f->rank = f->phase = 0;
     for (size_t i = 0; i < lrs.n; ++i) {
-        kit_rows r =
-            kit_published(kit_where(kit_part_runs(x, &sweep), KIT_AT(measurement, lr), lrs.at[i]));
+        kit_rows r = kit_published(kit_where(kit_part_runs(x, &sweep), KIT_AT(measurement, lr), lrs.at[i]));
         kit_list R = kit_values(r, KIT_AT(measurement, of.ck_correlation));
         double rank = kit_mean(r, KIT_AT(measurement, of.R_one_over_rank)),
                slope = kit_mean(r, KIT_AT(measurement, of.log_slope)),
                phase = kit_mean(r, KIT_AT(measurement, phase));
-        f->seeds[i] = R, f->rates[i] = kit_values(r, KIT_AT(measurement, switch_rate)),
-        f->etas = i + 1;
+        f->seeds[i] = R, f->rates[i] = kit_values(r, KIT_AT(measurement, switch_rate)), f->etas = i + 1;
         f->R[i] = clb_mean(R.n, R.at), f->rate[i] = kit_mean(r, KIT_AT(measurement, switch_rate));
-        f->least_run = fmin(f->least_run, clb_summarize(R.n, R.at).min),
-        f->rank += rank / (double)lrs.n;
+        f->least_run = fmin(f->least_run, clb_summarize(R.n, R.at).min), f->rank += rank / (double)lrs.n;
         f->slope = fmax(f->slope, slope), f->phase = fmax(f->phase, phase);
         KIT_LINE(t, lrs.at[i], f->R[i], clb_std_pop(R.n, R.at), f->rate[i], (double)R.n, rank,
                  kit_mean(r, KIT_AT(measurement, of.R_geometric)), slope,
@@ -121,24 +103,19 @@ static void rates_table(kit *x, kit_list lrs, found *f)
 static void claims(kit *x, found *f, size_t n)
 {
     double least = clb_summarize(n, f->R).min, rate = 100 * clb_summarize(n, f->rate).max;
-    kit_claim *c =
-        kit_paper(x, "R", "R exceeds 0.80 at all learning rates.", "0.804, 0.896, 0.894, 0.857");
+    kit_claim *c = kit_paper(x, "R", "R exceeds 0.80 at all learning rates.", "0.804, 0.896, 0.894, 0.857");
     kit_summary_item *item = kit_summary_of_seeds(x, "R_least", f->seeds[0].n, least_R, f);
     item->value = least, kit_printed(item, 0.80);
-    item = kit_summary_of_seeds(x, "R_vs_switch", f->seeds[0].n, R_against_switches, f);
-    item->value = clb_pearson(n, f->R, f->rate);
+    kit_summary_pearson(x, "R_vs_switch", (kit_pair){ n, f->seeds, f->rates }, clb_pearson(n, f->R, f->rate));
     kit_number(c, "least mean R", least, kit_within(0.804, 0.002));
     kit_statement(c, "least mean R", least, kit_above(0.8));
     kit_statement(c, "least R of a single run", f->least_run, kit_above(0.8));
     kit_condition(c, "for the mean over the seeds", "least mean R", least, kit_above(0.8));
     c = kit_paper(x, "R_validates", "R validates the formula.", "used so");
-    kit_statement(c, "least mean R less that of the list 1, 1/2, 1/3, ...", least - f->rank,
-                  kit_above(0));
-    kit_statement(c, "largest slope of ln measured against ln theory", f->slope,
-                  kit_within(1, 0.3));
+    kit_statement(c, "least mean R less that of the list 1, 1/2, 1/3, ...", least - f->rank, kit_above(0));
+    kit_statement(c, "largest slope of ln measured against ln theory", f->slope, kit_within(1, 0.3));
     kit_remark(c, "Both lists are sorted first, as in E20.");
-    c = kit_paper(x, "edge", "The range of learning rates includes the edge of stability.",
-                  "stated");
+    c = kit_paper(x, "edge", "The range of learning rates includes the edge of stability.", "stated");
     kit_statement(c, "largest eta lambda_max/2 (1 is the edge)", f->phase, kit_above(0.9));
     c = kit_paper(x, "switch_rate", "Fewer than 0.1 % of the gates switch in a step.", "< 0.1 %");
     kit_statement(c, "largest mean switch rate", rate, kit_in_units(kit_below(0.1), "%"));
@@ -151,20 +128,18 @@ static void figure(kit *x, kit_list lrs, const found *f)
     const measurement *row = all.at[0];
     kit_list theory = row->of.ck_theory_top, measured = row->of.ck_empirical_top;
     double *phase = kit_means(all, KIT_AT(measurement, phase), KIT_AT(measurement, lr), lrs),
-           *rank = kit_means(all, KIT_AT(measurement, of.R_one_over_rank), KIT_AT(measurement, lr),
-                             lrs);
+           *rank = kit_means(all, KIT_AT(measurement, of.R_one_over_rank), KIT_AT(measurement, lr), lrs);
     plot *p = kit_figure(x, "modes", 2, 1);
-    plot_panel *a =
-        plot_add(p, kit_print(x, "Sorted lists, eta = %g, seed %.0f", row->lr, row->seed),
-                 "theory, share of the sum", "measured, share of the sum", PLOT_LOG);
+    plot_panel *a = plot_add(p, kit_print(x, "Sorted lists, eta = %g, seed %.0f", row->lr, row->seed),
+                             "theory, share of the sum", "measured, share of the sum", PLOT_LOG);
     plot_points(a, PLOT_BLUE, theory.n, theory.at, measured.at, "matched by rank");
     plot_line(a, PLOT_GREY | PLOT_DASHED, theory.n, theory.at, theory.at, "proportional");
     a = plot_add(p, "Distance to the edge", "eta lambda_max / 2 after 500 steps", "R", PLOT_LOGX);
     plot_points(a, PLOT_BLUE, lrs.n, phase, f->R, "theory");
     plot_line(a, PLOT_GREY | PLOT_DASHED, lrs.n, phase, rank, "1/rank instead of theory");
     plot_range_x(a, 0.002, 1.5), plot_vertical(a, 1, "edge");
-    plot_caption(p, "Any falling list scores a high R, and no learning rate of the experiment is "
-                    "near the edge of stability.");
+    plot_caption(p, "Any falling list scores a high R, and no learning rate of the experiment is near the "
+                    "edge of stability.");
 }
 
 static void report(kit *x)

@@ -5,6 +5,7 @@
 
 #include "figures.h"
 #include "paper.h"
+#include "published.h"
 
 enum { CP_T = 2000 };
 static const double cp_track_eta = 0.01;
@@ -235,6 +236,48 @@ KIT_FN kit_summary_item *cp_R_summary(kit *x, const char *name, kit_rows track, 
     item = kit_summary_of_seeds(x, name, rows.n, cp_R_of_drawn, &seeds);
     item->value = R;
     return item;
+}
+
+/* R of S ~ 1/eta over the eta below `below`, with its interval over the published seeds. */
+typedef struct cp_rival { clb_sweep measured; const cp_plan *plan; double below; } cp_rival;
+KIT_FN double cp_rival_of_drawn(void *context, size_t n, const uint32_t *index)
+{
+    const cp_rival *r = (const cp_rival *)context;
+    double m[32], one[32];
+    clb_sweep_means(&r->measured, index, n, m);
+    for (size_t i = 0; i < r->plan->etas; ++i) one[i] = 1 / r->plan->eta[i];
+    return cp_R(r->plan, one, m, r->below);
+}
+KIT_FN void cp_rival_summary(kit *x, const char *name, kit_rows train, const cp_plan *plan,
+                             double below, double R)
+{
+    cp_rival r;
+    kit_list etas = { plan->etas, plan->eta };
+    r.plan = plan, r.below = below;
+    r.measured = kit_sweep(kit_published(train), KIT_AT(cp_train, S_measured),
+                           KIT_AT(cp_train, lr), etas);
+    kit_summary_of_seeds(x, name, r.measured.seeds, cp_rival_of_drawn, &r)->value = R;
+}
+
+/* R^2 of the published fit of a decay to lambda_max at the checkpoints, with its interval. */
+typedef struct cp_tops { const cp_plan *plan; kit_list at[32]; } cp_tops;
+KIT_FN double cp_decay_of_drawn(void *context, size_t n, const uint32_t *index)
+{
+    cp_tops *tops = (cp_tops *)context;
+    double t[32], top[32];
+    for (size_t k = 0; k < tops->plan->n; ++k) {
+        t[k] = (double)tops->plan->at[k];
+        top[k] = kit_mean_of_drawn(&tops->at[k], n, index);
+    }
+    return published_decay(tops->plan->n, t, top, 0.9).r2;
+}
+KIT_FN void cp_decay_summary(kit *x, const char *name, kit_rows track, const cp_plan *plan, double r2)
+{
+    kit_rows rows = kit_published(track);
+    cp_tops tops;
+    tops.plan = plan;
+    for (size_t k = 0; k < plan->n; ++k) tops.at[k] = kit_elements(rows, KIT_AT(cp_track, max), k);
+    kit_summary_of_seeds(x, name, rows.n, cp_decay_of_drawn, &tops)->value = r2;
 }
 
 /* A line an eta: measured S and drift, means over the published seeds. */

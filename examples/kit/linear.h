@@ -180,4 +180,38 @@ KIT_FN lin_fate lin_fate_of(kit *x, const kit_part *start, const kit_part *sweep
     return fate;
 }
 
+/* ---- laws of alpha over the widths, of the seeds drawn (E19) ----------------------------------- */
+
+/* R^2 of alpha - 1 as a power of m; of alpha as a line in ln m; correlation of ln m with the R^2 of
+ * the power law in eta. */
+typedef enum lin_quality { LIN_R2_POWER, LIN_R2_LOGARITHM, LIN_DEGRADATION } lin_quality;
+typedef struct lin_drawn { clb_sweep y[32]; kit_list m; lin_quality what; } lin_drawn;
+
+KIT_FN double lin_quality_of_drawn(void *context, size_t n, const uint32_t *index)
+{
+    const lin_drawn *d = (const lin_drawn *)context;
+    double lm[32], alpha[32], excess[32], r2[32], mean[LIN_N];
+    size_t N = d->m.n;
+    for (size_t k = 0; k < N; ++k) {
+        clb_fit fit;
+        clb_sweep_means(&d->y[k], index, n, mean);
+        fit = clb_fit_power(d->y[k].n, d->y[k].x, mean, d->y[k].floor);
+        lm[k] = clb_log(d->m.at[k]), alpha[k] = fit.slope;
+        excess[k] = fit.slope - 1, r2[k] = fit.r2;
+    }
+    return d->what == LIN_R2_POWER       ? clb_fit_power(N, d->m.at, excess, 0).r2
+           : d->what == LIN_R2_LOGARITHM ? clb_fit_linear(N, lm, alpha).r2
+                                         : clb_pearson(N, lm, r2);
+}
+
+KIT_FN void lin_summary(kit *x, const char *name, const kit_part *sweep, double d, kit_list widths,
+                        lin_quality what, double value)
+{
+    lin_drawn drawn;
+    memset(&drawn, 0, sizeof drawn), drawn.what = what, drawn.m = widths;
+    if (widths.n > 32) kit_die(KIT_USAGE, "laws over the widths: at most 32 of them");
+    for (size_t k = 0; k < widths.n; ++k) drawn.y[k] = lin_sweep(x, sweep, d, widths.at[k]);
+    kit_summary_of_seeds(x, name, drawn.y[0].seeds, lin_quality_of_drawn, &drawn)->value = value;
+}
+
 #endif /* KIT_LINEAR_H */

@@ -384,6 +384,7 @@ KIT_FN clb_sweep kit_sweep(kit_rows rows, kit_at value, kit_at key, kit_list key
 /* Means of a sweep, its exponent and local slopes (at.n - 1 of them), with 95 % intervals from 1000
  * bootstrap samples of the seeds. */
 typedef struct kit_curve {
+    clb_sweep     sweep;
     kit_list      at;
     double       *mean;
     clb_fit       fit;
@@ -397,7 +398,7 @@ KIT_FN kit_curve kit_curve_of(kit *x, const clb_sweep *sweep, uint64_t bootstrap
     kit_curve c;
     memset(&c, 0, sizeof c);
     opts.seed = bootstrap_seed;
-    c.at.n = sweep->n, c.at.at = sweep->x;
+    c.sweep = *sweep, c.at.n = sweep->n, c.at.at = sweep->x;
     c.mean = kit_doubles(x, sweep->n);
     c.slopes = (clb_interval *)kit_new(&x->arena, sweep->n, sizeof *c.slopes);
     c.fit = clb_sweep_fit(sweep, c.mean);

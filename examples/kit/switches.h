@@ -3,8 +3,8 @@
 #ifndef KIT_SWITCHES_H
 #define KIT_SWITCHES_H
 
+#include "figures.h"
 #include "paper.h"
-#include "rows.h"
 
 enum { SWITCH_T = 2000, SWITCH_EVERY = 20, SWITCH_SHARP = 50 };
 
@@ -187,6 +187,18 @@ KIT_FN double switch_time_at_edge(kit_rows runs)
             near += phase.at[k] >= 0.9 && phase.at[k] <= 1.1, all += 1;
     }
     return near / all;
+}
+
+/* eta lambda_max/2 along every run, and 1, the edge. */
+KIT_FN void switch_plot_phase(plot_panel *a, kit_rows runs)
+{
+    for (size_t i = 0; i < runs.n; ++i) {
+        const switch_run *r = (const switch_run *)runs.at[i];
+        double *t = kit_doubles(runs.x, r->phase.n);
+        for (size_t k = 0; k < r->phase.n; ++k) t[k] = (double)(k * SWITCH_SHARP);
+        plot_line(a, (int)i, r->phase.n, t, r->phase.at, kit_print(runs.x, "m = %g", r->width));
+    }
+    plot_horizontal(a, 1, "edge");
 }
 
 #endif /* KIT_SWITCHES_H */

@@ -229,11 +229,67 @@ KIT_FN double kit_r2_of_drawn(void *sweep, size_t n, const uint32_t *index)
     clb_sweep_means(y, index, n, mean);
     return clb_fit_power(y->n, y->x, mean, y->floor).r2;
 }
-KIT_FN kit_summary_item *kit_summary_r2(kit *x, const char *name, clb_sweep *sweep, double r2)
+KIT_FN kit_summary_item *kit_summary_r2(kit *x, const char *name, const clb_sweep *sweep, double r2)
 {
-    kit_summary_item *item = kit_summary_of_seeds(x, name, sweep->seeds, kit_r2_of_drawn, sweep);
+    clb_sweep y = *sweep;
+    kit_summary_item *item = kit_summary_of_seeds(x, name, y.seeds, kit_r2_of_drawn, &y);
     item->value = r2;
     return item;
+}
+
+/* The same for the correlation of two curves over n points: a[i] and b[i] have one number a seed. */
+typedef struct kit_pair { size_t n; const kit_list *a, *b; } kit_pair;
+KIT_FN double kit_pearson_of_drawn(void *context, size_t n, const uint32_t *index)
+{
+    const kit_pair *p = (const kit_pair *)context;
+    double u[64], v[64];
+    if (p->n > 64) kit_die(KIT_USAGE, "correlation of two curves: at most 64 points");
+    for (size_t i = 0; i < p->n; ++i) {
+        kit_list a = p->a[i], b = p->b[i];
+        u[i] = kit_mean_of_drawn(&a, n, index), v[i] = kit_mean_of_drawn(&b, n, index);
+    }
+    return clb_pearson(p->n, u, v);
+}
+KIT_FN kit_summary_item *kit_summary_pearson(kit *x, const char *name, kit_pair pair, double value)
+{
+    size_t seeds = pair.n ? pair.a[0].n : 0;
+    kit_summary_item *item = kit_summary_of_seeds(x, name, seeds, kit_pearson_of_drawn, &pair);
+    item->value = value;
+    return item;
+}
+
+/* The same for the correlation of the means of a sweep with fixed numbers, one an x. */
+typedef struct kit_against { clb_sweep y; const double *fixed; } kit_against;
+KIT_FN double kit_against_of_drawn(void *context, size_t n, const uint32_t *index)
+{
+    const kit_against *a = (const kit_against *)context;
+    double mean[64];
+    if (a->y.n > 64) kit_die(KIT_USAGE, "correlation of a sweep: at most 64 points");
+    clb_sweep_means(&a->y, index, n, mean);
+    return clb_pearson(a->y.n, mean, a->fixed);
+}
+KIT_FN kit_summary_item *kit_summary_against(kit *x, const char *name, const clb_sweep *sweep,
+                                             const double *fixed, double value)
+{
+    kit_against a = { *sweep, fixed };
+    kit_summary_item *item =
+        kit_summary_of_seeds(x, name, a.y.seeds, kit_against_of_drawn, &a);
+    item->value = value;
+    return item;
+}
+
+/* Element by element the mean of sweeps over the same x; NaN where they have other seeds. */
+KIT_FN clb_sweep kit_sweep_mean(kit *x, size_t count, const clb_sweep *of)
+{
+    clb_sweep y = of[0];
+    size_t cells = y.seeds * y.n;
+    double *mean = kit_doubles(x, cells);
+    memset(mean, 0, cells * sizeof *mean);
+    for (size_t k = 0; k < count; ++k)
+        for (size_t i = 0; i < cells; ++i)
+            mean[i] += of[k].seeds == y.seeds ? of[k].y[i] / (double)count : KIT_NAN;
+    y.y = mean;
+    return y;
 }
 
 #endif /* KIT_TABLES_H */
