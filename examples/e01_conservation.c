@@ -1,5 +1,5 @@
 /* E1  Conservation: C_l = |W_{l+1}|^2 - |W_l|^2 stays constant.      Theorem 1, eq. (1), (10), (11)
- *   cc -O2 -DCLB_STATIC -o e01 examples/e01_conservation.c -lm && ./e01         (10 s on two cores)
+ *   cc -O2 -DCLB_STATIC -o e01 examples/e01_conservation.c -lm && ./e01                     (15 s)
  * Setup   ReLU nets without bias, 20-64-5 (two matrices) and 20-32-32-32-32-5 (five), mixture of
  *         n = 200, cross entropy, full-batch gradient descent, eta = 0.001, T = 2000, five seeds.
  *         The activation sweep: 20-64-5 with other activations, and ReLU under Adam, three seeds.

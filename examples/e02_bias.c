@@ -1,6 +1,6 @@
 /* E2  Conservation with bias: C_l = |W_{l+1}|^2 - |W_l|^2 breaks, Q_l = C_l - |b_l|^2 does not.
  *                                                                   Theorem 1, eq. (1), (10)
- *   cc -O2 -DCLB_STATIC -o e02 examples/e02_bias.c -lm && ./e02                 (10 s on two cores)
+ *   cc -O2 -DCLB_STATIC -o e02 examples/e02_bias.c -lm && ./e02                              (8 s)
  * Setup   as E1 with biases in every layer: 20-64-5 and 20-32-32-32-32-5, cross entropy, gradient
  *         descent, eta = 0.001, T = 2000, five seeds, beside the same nets without biases; the net
  *         of the activation sweep with biases, three seeds. --mnist DIR: 784-64-10 with and without

@@ -1,6 +1,6 @@
 /* E3  Drift against the learning rate: C(T) - C(0) = eta^2 S(eta), so drift ~ eta needs S ~ 1/eta.
  *                                                                           Theorem 2, eq. (2), (3)
- *   cc -O2 -DCLB_STATIC -o e03 examples/e03_drift_vs_lr.c -lm && ./e03          (10 s on two cores)
+ *   cc -O2 -DCLB_STATIC -o e03 examples/e03_drift_vs_lr.c -lm && ./e03                      (12 s)
  * Setup   20-64-5 ReLU net without bias, mixture of n = 200, cross entropy, full-batch gradient
  *         descent, T = 2000. (a) eta = 0.001, 0.01, 0.1; (b) ten eta from 1e-4 to 1, of which the
  *         paper has five; five seeds. (c) eta = 0.001, 0.01, 0.1, 0.5, three seeds, every 50th

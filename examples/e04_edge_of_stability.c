@@ -1,5 +1,5 @@
 /* E4  Conservation breaking at the edge of stability, lambda_max = 2/eta.        Theorem 2, eq. (2)
- *   cc -O2 -DCLB_STATIC -o e04 examples/e04_edge_of_stability.c -lm && ./e04    (60 s on two cores)
+ *   cc -O2 -DCLB_STATIC -o e04 examples/e04_edge_of_stability.c -lm && ./e04                (60 s)
  * Setup   ReLU net of five matrices of width 32 without bias, squared loss, full-batch gradient
  *         descent, T = 5000, eta = 0.1 .. 2, three seeds. The paper trains 784-32-32-32-32-10 on
  *         the first 2000 images of MNIST: --mnist DIR does the same (an hour of processor time).

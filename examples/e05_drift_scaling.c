@@ -1,5 +1,5 @@
 /* E5  Drift scaling law: |C(T) - C(0)| ~ eta^alpha over four decades of eta.            Theorem 4
- *   cc -O2 -DCLB_STATIC -o e05 examples/e05_drift_scaling.c -lm && ./e05        (10 s on two cores)
+ *   cc -O2 -DCLB_STATIC -o e05 examples/e05_drift_scaling.c -lm && ./e05                    (50 s)
  * Setup   2-layer ReLU net without bias, d = 20, m = 64, K = 5, mixture of n = 200, cross entropy,
  *         full-batch gradient descent, T = 2000 steps; ten learning rates eta from 1e-4 to 1, five
  *         seeds. Then the same for other widths m and for two other data sets; with --mnist DIR

@@ -1,5 +1,5 @@
 /* E7  Optimiser dependence of the drift: gradient descent, momentum, Adam.                Theorem 4
- *   cc -O2 -DCLB_STATIC -o e07 examples/e07_optimizer.c -lm && ./e07            (30 s on two cores)
+ *   cc -O2 -DCLB_STATIC -o e07 examples/e07_optimizer.c -lm && ./e07                        (25 s)
  * Setup   20-64-5 ReLU net without bias, mixture of n = 200, cross entropy, full batch, T = 2000;
  *         gradient descent, momentum (heavy ball, beta = 0.9) and Adam. Ten learning rates, five
  *         seeds; Adam runs at a tenth of the rate on the paper's axis.

@@ -1,5 +1,5 @@
 /* E8  Predicting S(eta) from the Hessian at the start: the crossover formula.            Theorem 4
- *   cc -O2 -DCLB_STATIC -o e08 examples/e08_spectral.c -lm && ./e08        (20 s on two cores)
+ *   cc -O2 -DCLB_STATIC -o e08 examples/e08_spectral.c -lm && ./e08                          (5 s)
  * Setup   2-layer nets without bias, d = 20, m = 64, K = 5, mixture of n = 200, full-batch gradient
  *         descent, T = 2000, eight eta, three seeds. Two arms: a linear net with squared loss, a
  *         ReLU net with cross entropy.

@@ -1,5 +1,5 @@
 /* E9  Linear-ReLU gap: how often do the gates of a ReLU net switch?                   Theorems 3, 4
- *   cc -O2 -DCLB_STATIC -o e09 examples/e09_linear_relu_gap.c -lm && ./e09             (20 seconds)
+ *   cc -O2 -DCLB_STATIC -o e09 examples/e09_linear_relu_gap.c -lm && ./e09                  (15 s)
  * Setup   two-layer nets without bias, d = 20, m = 64, K = 5, mixture of n = 200, full-batch
  *         gradient descent, T = 2000 steps.
  *         "gates": ReLU net, cross entropy, five eta from 0.001 to 0.1, three seeds. A gate is

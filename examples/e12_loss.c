@@ -1,6 +1,6 @@
 /* E12  Does the loss change the exponent of the drift, and do activation and loss add up?
  *     Theorems 4, 6
- *   cc -O2 -DCLB_STATIC -o e12 examples/e12_loss.c -lm && ./e12            (40 s on two cores)
+ *   cc -O2 -DCLB_STATIC -o e12 examples/e12_loss.c -lm && ./e12                             (30 s)
  * Setup   the problem of E8 (20-64-5, 200 points, 2000 steps, eight eta, three seeds) for all four
  *         of {linear, ReLU} x {squared loss (MSE), cross entropy (CE)}; data drawn before the
  *         model, so that the four start from one point a seed.

@@ -1,5 +1,5 @@
 /* E14  Does cross entropy lower the exponent of the drift more as the width grows?       Theorem 6
- *   cc -O2 -DCLB_STATIC -o e14 examples/e14_width_interaction.c -lm && ./e14         (30 seconds)
+ *   cc -O2 -DCLB_STATIC -o e14 examples/e14_width_interaction.c -lm && ./e14               (2 min)
  * Setup   two-layer nets without bias, d = 20, K = 5, mixture of n = 200, activation s_e(z) =
  *         (1-e) z + e max(0, z), so e = 0 is linear and e = 1 ReLU; widths m = 16 ... 256, eight
  *         learning rates from 1e-4 to 0.3, three seeds, full-batch gradient descent, T = 2000

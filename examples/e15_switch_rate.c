@@ -1,5 +1,5 @@
 /* E15  Is the rate of gate switches the same for all widths at the edge of stability?    Theorem 8
- *   cc -O2 -DCLB_STATIC -o e15 examples/e15_switch_rate.c -lm && ./e15      (30 s on two cores)
+ *   cc -O2 -DCLB_STATIC -o e15 examples/e15_switch_rate.c -lm && ./e15                      (20 s)
  * Setup   2-layer ReLU net without bias, squared loss, d = 20, K = 5, mixture of n = 200; widths m
  *         from 16 to 256, eta = 0.001, 0.01, 0.1, three seeds; full-batch gradient descent, T = 2000.
  * Measure a gate is one neuron on one sample, active if its pre-activation is positive. In each step

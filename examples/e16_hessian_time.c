@@ -1,6 +1,6 @@
 /* E16  Time-dependent Hessian: does the crossover formula predict better from a later Hessian?
  *     Theorems 4, 6
- *   cc -O2 -DCLB_STATIC -o e16 examples/e16_hessian_time.c -lm && ./e16
+ *   cc -O2 -DCLB_STATIC -o e16 examples/e16_hessian_time.c -lm && ./e16                     (60 s)
  * Setup   standard ReLU net (20-64-5, 200 points), squared loss and cross entropy, three seeds.
  *         "track": a run with eta = 0.01 whose Hessian is taken at t = 0, 250, 500, 1000, 2000; from
  *         each the crossover formula predicts S(eta) = |sum_t (|grad_2|^2 - |grad_1|^2)| for eight

@@ -1,5 +1,5 @@
 /* E17  Does cross entropy hold the exponent of the drift near 1 at every width?          Theorem 6
- *   cc -O2 -DCLB_STATIC -o e17 examples/e17_ce_clamping.c -lm && ./e17               (10 seconds)
+ *   cc -O2 -DCLB_STATIC -o e17 examples/e17_ce_clamping.c -lm && ./e17                      (20 s)
  * Setup   two-layer nets without bias, linear and ReLU, d = 20, K = 5, mixture of n = 200, squared
  *         loss and cross entropy, full-batch gradient descent, T = 2000 steps; widths m = 32, 64,
  *         128, five learning rates from 0.001 to 0.1, three seeds.

@@ -1,5 +1,5 @@
 /* E18  Evolution of the cross-entropy Hessian: how fast does it shrink, and does n matter?  Theorem 6
- *   cc -O2 -DCLB_STATIC -o e18 examples/e18_ce_hessian.c -lm && ./e18                  (40 seconds)
+ *   cc -O2 -DCLB_STATIC -o e18 examples/e18_ce_hessian.c -lm && ./e18                      (2 min)
  * Setup   standard ReLU net (20-64-5), cross entropy, mixture of n = 100, 200, 400 points, three
  *         seeds. "track": a run with eta = 0.01 whose Hessian is taken at eleven steps from 0 to
  *         1000. "train": runs of 2000 steps that measure S(eta) at seven eta.

@@ -1,5 +1,5 @@
 /* E20  Mode coefficients of linear nets: c_k ~ e_k(0)^2 lx_k^2?                  Theorem 5, eq. (5)
- *   cc -O2 -DCLB_STATIC -o e20 examples/e20_linear_ck.c -lm && ./e20                    (2 seconds)
+ *   cc -O2 -DCLB_STATIC -o e20 examples/e20_linear_ck.c -lm && ./e20                         (3 s)
  * Setup   2-layer linear net without bias, squared loss, d = 20, m = 64, K = 5, mixture of n = 200;
  *         nothing is trained: everything is measured at the initialisation of three seeds.
  * Measure c_k = (v_k . g)^2 for every eigenvector v_k of the Hessian, g the gradient.

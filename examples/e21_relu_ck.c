@@ -1,5 +1,5 @@
 /* E21  Mode coefficients of ReLU nets: does the linear formula carry over?                Theorem 5
- *   cc -O2 -DCLB_STATIC -o e21 examples/e21_relu_ck.c -lm && ./e21                     (10 seconds)
+ *   cc -O2 -DCLB_STATIC -o e21 examples/e21_relu_ck.c -lm && ./e21                          (10 s)
  * Setup   2-layer ReLU net without bias, squared loss, d = 20, m = 64, K = 5, mixture of n = 200;
  *         500 steps of gradient descent at four learning rates, three seeds; then everything is
  *         measured at the end of the run.

@@ -1,5 +1,5 @@
 /* E22  Width-dimension transition: does the width m* at which alpha leaves 1 scale with d? Theorem 8
- *   cc -O2 -DCLB_STATIC -o e22 examples/e22_width_dim.c -lm && ./e22                   (40 seconds)
+ *   cc -O2 -DCLB_STATIC -o e22 examples/e22_width_dim.c -lm && ./e22                        (20 s)
  * Setup   two-layer linear net without bias, K = 5, mixture of n = 200, squared loss, gradient
  *         descent, T = 2000 steps; d = 10, 20, 40 inputs, widths m = d {0.5, 1, 1.5, 2, 3, 4, 6},
  *         six learning rates from 3e-4 to 0.1, five seeds.

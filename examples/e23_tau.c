@@ -1,5 +1,5 @@
 /* E23  Compression time against the learning rate: tau = Theta(1/eta)?                Proposition 7
- *   cc -O2 -DCLB_STATIC -o e23 examples/e23_tau.c -lm && ./e23                         (10 seconds)
+ *   cc -O2 -DCLB_STATIC -o e23 examples/e23_tau.c -lm && ./e23                              (60 s)
  * Setup   standard ReLU net (20-64-5, 200 points), cross entropy, gradient descent; five learning
  *         rates from 0.003 to 0.03, 3000 steps, three seeds.
  * Measure q, the softmax probability of the label, mean over the samples, at 17 steps from 0 to 3000;

@@ -1,5 +1,5 @@
 /* M1  Two phases: winner takes all, then the step size restores the balance.              @S23, Fig. 1
- *   cc -O2 -DCLB_STATIC -o m01 examples/m01_two_phases.c -lm && ./m01                     (seconds)
+ *   cc -O2 -DCLB_STATIC -o m01 examples/m01_two_phases.c -lm && ./m01                        (1 s)
  * Setup   P = 2 pathways of depth L = 20 towards three modes s* = 2, 1, 0.5 that do not touch each
  *         other: u_p <- u_p - eta r u_p^(L-1), r = sum_p u_p^L - s*, from u_p^L = 0.01 and 0.005.
  *         gamma = eta S, with S the sharpness of a single pathway that carries mode 1: gamma = 1

@@ -1,5 +1,5 @@
 /* M2  Where training stops in the window of step sizes.                                   @S23, Fig. 2
- *   cc -O2 -DCLB_STATIC -o m02 examples/m02_stopping_boundary.c -lm && ./m02              (seconds)
+ *   cc -O2 -DCLB_STATIC -o m02 examples/m02_stopping_boundary.c -lm && ./m02                 (1 s)
  * Setup   P = 2 pathways of depth L = 3, 5, 20 towards s* = 2: u_p <- u_p - eta r u_p^(L-1) with
  *         r = u_1^L + u_2^L - s*, from u_p^L = 0.01 and 0.005, 20000 steps. gamma = eta S, with S
  *         the sharpness of a single pathway: 0.25, 1, 1.9; seven places from 2 to gamma_c = 2

@@ -1,5 +1,5 @@
 /* M3  Two tanh pathways: the same two phases in a nonlinear network.                      @S23, Fig. 3
- *   cc -O2 -DCLB_STATIC -o m03 examples/m03_tanh_pathways.c -lm && ./m03    (a minute on two cores)
+ *   cc -O2 -DCLB_STATIC -o m03 examples/m03_tanh_pathways.c -lm && ./m03                    (15 s)
  * Setup   eight items with the features of a binary tree (kit/tree.h) and two pathways
  *         8-32-32-32-32-15, tanh before every layer but the first; a second arm has no tanh. Loss
  *         1/2 sum of squares, full batch, 12000 steps, three initialisations. gamma is the step

@@ -1,6 +1,6 @@
 /* M4  Pathways of different depths: the allocation at the critical step is the flattest one.
  *                                                                                  @S23, Fig. 4
- *   cc -O2 -DCLB_STATIC -o m04 examples/m04_heterogeneous.c -lm && ./m04                (seconds)
+ *   cc -O2 -DCLB_STATIC -o m04 examples/m04_heterogeneous.c -lm && ./m04                     (1 s)
  * Setup   one mode with target s*, pathways of depths {3,5,7}, {3,4}, {2,3}, {5,10,20}, all from
  *         s_p = alpha = 1e-3 ({2,3}: 1e-2), 40000 steps. A minimum has sharpness sum_p L_p
  *         s_p^(2-2/L_p); lambda_min is the least of all splits of s*. eta = 0.25 / sharpness of the

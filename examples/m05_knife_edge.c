@@ -1,5 +1,5 @@
 /* M5  The knife edge: one per cent of step size decides whether a weight can change its sign.  @S23
- *   cc -O2 -DCLB_STATIC -o m05 examples/m05_knife_edge.c -lm && ./m05                   (seconds)
+ *   cc -O2 -DCLB_STATIC -o m05 examples/m05_knife_edge.c -lm && ./m05                        (1 s)
  * Setup   one pathway of depth L towards s* = 1. A step of gradient descent takes its weight x, in
  *         units of the minimum, to f(x) = x + gamma/L x^(L-1) (1 - x^L); gamma is the step size in
  *         units of the sharpness there. gamma_WCR is the step at which the largest overshoot

@@ -1,5 +1,5 @@
 /* M6  The worst-case-return threshold gamma_WCR(L) for depths 2 to 10^6.                 @S23
- *   cc -O2 -DCLB_STATIC -o m06 examples/m06_return_table.c -lm && ./m06                 (seconds)
+ *   cc -O2 -DCLB_STATIC -o m06 examples/m06_return_table.c -lm && ./m06                      (1 s)
  * Setup   one pathway of depth L; a step of gradient descent takes its weight x, in units of the
  *         minimum, to f(x) = x + gamma/L x^(L-1) (1 - x^L), gamma the step size in units of the
  *         sharpness. gamma_WCR is the gamma with f(M) = 0, M = max f over (0,1): above it the

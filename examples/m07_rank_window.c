@@ -1,5 +1,5 @@
 /* M7  The rank-r window: as the step grows the modes re-balance one after the other.       @S23
- *   cc -O2 -DCLB_STATIC -o m07 examples/m07_rank_window.c -lm && ./m07                  (seconds)
+ *   cc -O2 -DCLB_STATIC -o m07 examples/m07_rank_window.c -lm && ./m07                       (1 s)
  * Setup   two pathways of depth 20, target with singular values s* = (1, .9, .8, .7, .6), starts
  *         alpha = (0.01, 0.005). S_i = 20 s*_i^1.9 is the sharpness of a pathway that holds mode i
  *         alone; gamma_1 = eta S_1 in {1, 2.2, 2.6, 3, 3.4, 3.7}. "modes": every mode by its own

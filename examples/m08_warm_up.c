@@ -1,5 +1,5 @@
 /* M8  Warm-up: the worst-case-return ceiling binds the transient only.                   @S23
- *   cc -O2 -DCLB_STATIC -o m08 examples/m08_warm_up.c -lm && ./m08                      (seconds)
+ *   cc -O2 -DCLB_STATIC -o m08 examples/m08_warm_up.c -lm && ./m08                           (2 s)
  * Setup   recursion of P pathways of depth L towards s* = 1, 200 starts alpha_1 = 0.003 *
  *         10^(k/199), alpha_p = alpha_1 / 2^(p-1). gamma is the step size in units of the sharpness
  *         of a single pathway. L = 5, P = 6: constant gamma for 3000 steps, or a linear warm-up

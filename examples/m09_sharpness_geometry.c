@@ -1,5 +1,5 @@
 /* M9  Sharpness geometry: the equal split is the flattest minimum.                         @S23
- *   cc -O2 -DCLB_STATIC -o m09 examples/m09_sharpness_geometry.c -lm && ./m09           (seconds)
+ *   cc -O2 -DCLB_STATIC -o m09 examples/m09_sharpness_geometry.c -lm && ./m09                (1 s)
  * Setup   linear nets of P pathways, pathway p a chain of L_p square matrices, their sum fitted to
  *         a target with singular values s*_i. At a minimum the pathways share each: sum_p s_{p,i} =
  *         s*_i. "spectrum": six minima of 24 to 160 parameters with rotated target; the Hessian

@@ -1,5 +1,5 @@
 /* M10  Conservation laws across pathways, and how discrete steps break them.                    @S23
- *   cc -O2 -DCLB_STATIC -o m10 examples/m10_conservation_laws.c -lm && ./m10              (seconds)
+ *   cc -O2 -DCLB_STATIC -o m10 examples/m10_conservation_laws.c -lm && ./m10                 (1 s)
  * Setup   one mode of P = 2 pathways of depth L = 3, 5, 20 towards s* = 2, u_p <- u_p - eta r
  *         u_p^(L-1) with r = sum_p u_p^L - s*, from u_p^L = 0.01 and 0.005. gamma is eta in units
  *         of 1/S, the sharpness of a single pathway. Leaf coordinates z_p = u_p^(2-L), V their

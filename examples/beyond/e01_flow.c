@@ -1,5 +1,5 @@
 /* Beyond E1  Theorem 1 is about the gradient flow: integrate it.
- *   cc -O2 -DCLB_STATIC -o flow examples/beyond/e01_flow.c -lm && ./flow        (10 s on two cores)
+ *   cc -O2 -DCLB_STATIC -o flow examples/beyond/e01_flow.c -lm && ./flow                    (50 s)
  * Setup   the 20-64-5 ReLU net of E1, and the same net without activation, three seeds. The flow to
  *         time 2 = 0.001 * 2000 by Runge-Kutta of order 4, by Euler's method (gradient descent), by
  *         the implicit midpoint rule, and by Dormand-Prince with every neuron's charge restored by

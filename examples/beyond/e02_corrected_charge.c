@@ -1,5 +1,5 @@
 /* Beyond E2  With biases Q_l = C_l - |b_l|^2 is what the flow conserves.
- *   cc -O2 -DCLB_STATIC -o charge examples/beyond/e02_corrected_charge.c -lm && ./charge
+ *   cc -O2 -DCLB_STATIC -o charge examples/beyond/e02_corrected_charge.c -lm && ./charge    (25 s)
  * Setup   the nets of E2. Gradient descent at eta = 1e-4 .. 0.1, five seeds; the flow itself to
  *         time 2 by Runge-Kutta, three seeds; five matrices with a bias in one layer only, three
  *         seeds.

@@ -1,5 +1,5 @@
 /* Beyond E3  Why the drift grows as eta: because training ends.
- *   cc -O2 -DCLB_STATIC -o energy examples/beyond/e03_energy.c -lm && ./energy  (15 s on two cores)
+ *   cc -O2 -DCLB_STATIC -o energy examples/beyond/e03_energy.c -lm && ./energy              (20 s)
  * Setup   the net of E3 at ten eta, ten seeds, T = 2000; and at the same time eta T = 20 instead of
  *         the same number of steps, three seeds; lambda_max of the Hessian at the start.
  * Theory  sum_t |grad|^2 = mu (L(0) - L(T)) / eta with mu near 1, so that

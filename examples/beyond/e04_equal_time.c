@@ -1,5 +1,5 @@
 /* Beyond E4  Is it the edge of stability, or only the longer training time?
- *   cc -O2 -DCLB_STATIC -o time examples/beyond/e04_equal_time.c -lm && ./time         (TIME)
+ *   cc -O2 -DCLB_STATIC -o time examples/beyond/e04_equal_time.c -lm && ./time              (50 s)
  * Setup   the substitute of E4 (20-32-32-32-32-5, squared loss), one seed. At eta = 2, 5000 steps
  *         train for a time eta t = 10000; at eta = 0.1, which stays below the edge, that takes
  *         100000 steps.

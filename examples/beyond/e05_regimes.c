@@ -1,5 +1,5 @@
 /* Beyond E5  The drift is not one power law of eta: two bends, three regimes.
- *   cc -O2 -DCLB_STATIC -o regimes examples/beyond/e05_regimes.c -lm && ./regimes
+ *   cc -O2 -DCLB_STATIC -o regimes examples/beyond/e05_regimes.c -lm && ./regimes           (80 s)
  * Setup   the standard net of E5; ten seeds at T = 2000, three at T = 200 and T = 20000 (there
  * with two smaller eta); lambda_max of the Hessian at the initialisation. Theory  drift = eta^2 S =
  * eta^2 r sum_t |grad|^2, and eta sum_t |grad|^2 ~ L(0) - L(T), so drift ~ r eta (L(0) - L(T)):

@@ -1,5 +1,5 @@
 /* Beyond E6  Why the exponent seems to grow with depth: deep nets first sit on a plateau.
- *   cc -O2 -DCLB_STATIC -o takeoff examples/beyond/e06_takeoff.c -lm && ./takeoff  (45 seconds)
+ *   cc -O2 -DCLB_STATIC -o takeoff examples/beyond/e06_takeoff.c -lm && ./takeoff          (4 min)
  * Setup   the nets of E6 (L = 2, 3, 4, 6, 8 matrices), ten eta, five seeds, T = 2000
  * Measure the drift by its exact law, eta^2 |S_l|, mean over l, which is good below the rounding of
  *         C; the drift when the loss first reaches 0.01; the loss after 200 and 2000 steps; S_l

@@ -1,5 +1,5 @@
 /* Beyond E7  Weights alone tell how they were trained: 1000 planted faults.   @S27 of clb.h
- *   cc -O2 -DCLB_STATIC -o audit examples/beyond/e07_audit.c -lm && ./audit          (30 seconds)
+ *   cc -O2 -DCLB_STATIC -o audit examples/beyond/e07_audit.c -lm && ./audit                 (20 s)
  * Setup   ReLU net 8-10-8-3 with biases, mixture n = 64, cross entropy, eta = 0.1, 20 steps,
  *         on all rows or in batches of 16, by a training loop of our own. Momentum is drawn in
  *         [0.5, 0.95], decay in [1e-4, 1e-2]; both are what one expects of the run.

@@ -1,5 +1,5 @@
 /* Beyond E7  Sign and size of the drift under momentum and Adam.
- *   cc -O2 -DCLB_STATIC -o order examples/beyond/e07_order.c -lm && ./order     (20 s on two cores)
+ *   cc -O2 -DCLB_STATIC -o order examples/beyond/e07_order.c -lm && ./order                 (15 s)
  * Setup   the net of E7, T = 2000. Adam at ten rates, five seeds; momentum with beta = 0, 0.5, 0.9,
  *         0.99 at the same eta/(1-beta), three seeds; Adam with eps from 1e-8 to 100 (for eps >= 1
  *         with eta/eps = 0.001), which turns it into momentum descent, three seeds.

@@ -1,5 +1,5 @@
 /* E9, beyond the paper: what does the switching of gates change?
- *   cc -O2 -DCLB_STATIC -o frozen examples/beyond/e09_frozen.c -lm && ./frozen         (40 seconds)
+ *   cc -O2 -DCLB_STATIC -o frozen examples/beyond/e09_frozen.c -lm && ./frozen              (50 s)
  * The gate runs of E9, and the same with squared loss and for m = 32 and 128. Each training is
  * run once more with the gates frozen at theta_0, and each step's imbalance delta_t = |grad_2|^2
  * - |grad_1|^2 is compared with what it were with the gates of the step before. Further: how many

@@ -1,5 +1,5 @@
 /* Beyond E10  alpha along e at equal distance to the edge of stability.
- *   cc -O2 -DCLB_STATIC -o edge examples/beyond/e10_edge.c -lm && ./edge               (90 seconds)
+ *   cc -O2 -DCLB_STATIC -o edge examples/beyond/e10_edge.c -lm && ./edge                   (2 min)
  * The activations s_e of E10, 11 values of e, five seeds, eta = 2 f / lambda_max(0) of the run
  * itself.
  * "grid"      f from 0.005 to 0.9, where training is stable: alpha(e) with its band over seeds.

@@ -1,5 +1,5 @@
 /* Beyond E11  Activations of other degrees: does alpha depend on the homogeneity?
- *   cc -O2 -DCLB_STATIC -o degree examples/beyond/e11_degree.c -lm && ./degree         (40 seconds)
+ *   cc -O2 -DCLB_STATIC -o degree examples/beyond/e11_degree.c -lm && ./degree              (60 s)
  * The s_e of E11 have degree 1: s(cz) = c s(z) for c > 0. Here s_p(z) = max(0, z)^p of degree p,
  *     <W_l, G_l> = p <W_{l+1}, G_{l+1}>,   C_l = p |W_{l+1}|^2 - |W_l|^2,
  *     C_l(t+1) - C_l(t) = eta^2 (p |G_{l+1}|^2 - |G_l|^2),        G_l the gradient of W_l,

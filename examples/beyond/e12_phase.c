@@ -1,5 +1,5 @@
 /* E12, beyond the paper: do activation and loss change the exponent at equal distance to the edge?
- *   cc -O2 -DCLB_STATIC -o phase examples/beyond/e12_phase.c -lm && ./phase                (TIME)
+ *   cc -O2 -DCLB_STATIC -o phase examples/beyond/e12_phase.c -lm && ./phase                 (40 s)
  * The four nets of E12 with eta = 2 f / lambda_max(0), f = 0.01 ... 0.49, five seeds, data drawn
  * first or model drawn first. Theory: drift = kbar eta DL mu (DL: fall of the loss, kbar: its
  * share per layer, mu: curvature along the way); the slope of ln drift is the sum of the slopes of

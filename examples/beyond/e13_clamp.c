@@ -1,5 +1,5 @@
 /* Beyond E13  Cross entropy at other widths and at equal distance to the edge: what clamps?
- *   cc -O2 -DCLB_STATIC -o clamp examples/beyond/e13_clamp.c -lm && ./clamp              (a minute)
+ *   cc -O2 -DCLB_STATIC -o clamp examples/beyond/e13_clamp.c -lm && ./clamp                (2 min)
  * "widths"  linear and ReLU nets, squared loss and cross entropy, five widths m; alpha on three
  *           windows of eta. With cross entropy and m = 64 also eta = 0.5 and 1, the window of E5.
  * "edge"    loss (1-e) MSE + e CE with five e, eta = 2 f / lambda_max(0) of the run itself, f from

@@ -1,5 +1,5 @@
 /* E14, beyond the paper: one curve for all widths, and the sign of the drift.
- *   cc -O2 -DCLB_STATIC -o balance examples/beyond/e14_balance.c -lm && ./balance      (30 seconds)
+ *   cc -O2 -DCLB_STATIC -o balance examples/beyond/e14_balance.c -lm && ./balance           (40 s)
  * (A) Widths 64, 128, 256, linear and ReLU, both losses, the eight eta of E14. The balance of
  *     energy says that y = S eta / (|kappa_0| (L(0) - L(T))) is 1 below the edge, S = sum_t
  *     (|grad_2|^2 - |grad_1|^2), kappa_0 = (|grad_2|^2 - |grad_1|^2)/|grad|^2 at the start.

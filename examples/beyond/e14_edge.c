@@ -1,5 +1,5 @@
 /* E14, beyond the paper: cross entropy against squared loss at equal distance to the edge.
- *   cc -O2 -DCLB_STATIC -o edge examples/beyond/e14_edge.c -lm && ./edge             (30 seconds)
+ *   cc -O2 -DCLB_STATIC -o edge examples/beyond/e14_edge.c -lm && ./edge                    (50 s)
  * The nets of E14 up to m = 128 with eta = 2 f / lambda_max(0), f = 0.01 ... 0.3, five seeds, and one set of
  * data for all widths and both losses: r = alpha(squared) - alpha(cross entropy), with 95 %
  * intervals over seeds, which are redrawn for both losses together. Then f = 0.9 ... 4.5, three

@@ -1,5 +1,5 @@
 /* E17, beyond the paper: loss, activation and width at equal distance to the edge of stability.
- *   cc -O2 -DCLB_STATIC -o edge examples/beyond/e17_edge.c -lm && ./edge             (20 seconds)
+ *   cc -O2 -DCLB_STATIC -o edge examples/beyond/e17_edge.c -lm && ./edge                    (30 s)
  * The nets of E17 with eta = 2 f / lambda_max(0), f = 0.01 ... 1.5, instead of a fixed grid of eta:
  * f = 1 is the edge. alpha is fitted on f <= 0.9; local slopes are those between neighbouring f.
  * The drift is kbar eta DL mu, with E = sum_t |grad|^2: kbar = S/E, DL = L(0) - L(T) and

@@ -1,5 +1,5 @@
 /* E18, beyond the paper: Theorem 6's bound along a run, the 1/t law to 8000 steps, and other seeds.
- *   cc -O2 -DCLB_STATIC -o bounds examples/beyond/e18_bounds.c -lm && ./bounds
+ *   cc -O2 -DCLB_STATIC -o bounds examples/beyond/e18_bounds.c -lm && ./bounds              (20 s)
  * "bounds": at the eleven checkpoints of E18 the largest eigenvalues of the Hessian and of the
  * Gauss-Newton matrix, against lambda_max(J^T J/n) max_i q_i (1 - q_i), eq. (7), as printed and
  * with twice the constant. "long": lambda_max up to 8000 steps. "samples": lambda_max(1000) for

@@ -1,5 +1,5 @@
 /* E19, beyond the paper: does the exponent grow with the width at equal distance to the edge?
- *   cc -O2 -DCLB_STATIC -o edge examples/beyond/e19_edge.c -lm && ./edge
+ *   cc -O2 -DCLB_STATIC -o edge examples/beyond/e19_edge.c -lm && ./edge                    (10 s)
  * The linear nets of E19 with eta = 2 f / lambda_max(0), f = 0.005 ... 0.9, instead of a fixed
  * grid of learning rates: every width then runs over the same range of distances to the edge of
  * stability. And E19's own runs: is the power law alpha - 1 ~ m^gamma better than other laws of

@@ -1,5 +1,5 @@
 /* E20, beyond the paper: the mode coefficients of linear nets, corrected and matched mode by mode.
- *   cc -O2 -DCLB_STATIC -o corrected examples/beyond/e20_corrected.c -lm && ./corrected
+ *   cc -O2 -DCLB_STATIC -o corrected examples/beyond/e20_corrected.c -lm && ./corrected      (1 s)
  * The error of a mode is measured against the regression target, r_k = (W_2 W_1 Sigma - A) u_k, and
  * its imbalance d_k = (2/K)^2 (|r_k|^2 |W_1 u_k|^2 - |W_2^T r_k|^2) is compared with |r_k|^2, mode
  * by mode, without sorting. The theory has one common factor, (2/K)^2 (m - d)/(3 d), and no fit.

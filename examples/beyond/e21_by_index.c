@@ -1,5 +1,5 @@
 /* E21, beyond the paper: mode coefficients of ReLU nets matched mode by mode, up to the edge.
- *   cc -O2 -DCLB_STATIC -o by_index examples/beyond/e21_by_index.c -lm && ./by_index
+ *   cc -O2 -DCLB_STATIC -o by_index examples/beyond/e21_by_index.c -lm && ./by_index        (20 s)
  * The energy |G_1 u_k|^2 of the first layer's gradient in the modes u_k of the inputs' covariance
  * is compared with the theory of the effective linear net (E21) mode by mode, without sorting,
  * with a permutation test; and the gates that switch are counted in the next step that is really

@@ -1,5 +1,5 @@
 /* E22, beyond the paper: the exponent at equal distance to the edge, and two controls.
- *   cc -O2 -DCLB_STATIC -o edge examples/beyond/e22_edge.c -lm && ./edge
+ *   cc -O2 -DCLB_STATIC -o edge examples/beyond/e22_edge.c -lm && ./edge                    (20 s)
  * "edge": the 21 shapes of E22 with eta = 2 f / lambda_max(0), f = 0.005 ... 0.9. "scale": m = 60
  * with the class centres at the same radius for every d. "samples": m = 60, d = 20, other numbers
  * of samples. And E22's own runs: m*, the first width with alpha above a threshold, for other

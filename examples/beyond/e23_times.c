@@ -1,5 +1,5 @@
 /* E23, beyond the paper: times to a threshold, and the curves at equal eta t.
- *   cc -O2 -DCLB_STATIC -o times examples/beyond/e23_times.c -lm && ./times
+ *   cc -O2 -DCLB_STATIC -o times examples/beyond/e23_times.c -lm && ./times                 (12 s)
  * Gradient flow runs in the time s = eta t, so all learning rates should draw one curve 1 - q(eta
  * t), and the step at which 1 - q passes a threshold should scale as 1/eta; no fit is needed for
  * that. The net, the data and the learning rates are those of E23, with 10000 steps, and the

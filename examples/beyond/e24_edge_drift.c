@@ -1,5 +1,5 @@
 /* E24  The drift at the edge of stability, predicted without a fit.            docs/edge.md, @S25
- *   cc -O2 -DCLB_STATIC -o e24 examples/beyond/e24_edge_drift.c -lm && ./e24     (a minute on two cores)
+ *   cc -O2 -DCLB_STATIC -o e24 examples/beyond/e24_edge_drift.c -lm && ./e24                (2 min)
  * Setup   gradient descent under squared loss beyond eta lambda_max = 2, mixture with separation 0.5,
  *         twenty seeds. "two_layer": 20-64-5, n = 200, eta = 1, 2, T = 1000. "deep": E4's generated data,
  *         20-32-32-32-32-5, n = 500, eta = 1, 2, T = 500; "late": the same at eta = 0.5, which reaches the

@@ -1,5 +1,5 @@
 /* E24  One curve across the edge: the exponent of the drift, predicted.          docs/edge.md, E4, E5
- *   cc -O2 -DCLB_STATIC -o e24 examples/beyond/e24_exponent.c -lm && ./e24               (30 seconds)
+ *   cc -O2 -DCLB_STATIC -o e24 examples/beyond/e24_exponent.c -lm && ./e24                   (30 s)
  * Setup   gradient descent at step sizes from far below the edge of stability to beyond it, three seeds.
  *         "two_layer": 20-64-5, n = 200, separation 0.5, squared loss, T = 1000. "e05": the standard net
  *         of E5, cross entropy, T = 2000, its six largest step sizes. "e04": E4's generated data and

@@ -1,5 +1,5 @@
 /* E24  Other predictions of the drift at the edge, beside the two-point flow.          docs/edge.md, E24
- *   cc -O2 -DCLB_STATIC -o e24 examples/beyond/e24_rivals.c -lm && ./e24                 (25 seconds)
+ *   cc -O2 -DCLB_STATIC -o e24 examples/beyond/e24_rivals.c -lm && ./e24                     (25 s)
  * Setup   20-24-5, mixture of n = 100 with separation 0.5, squared loss, gradient descent, T = 600, three
  *         seeds. ReLU at eta = 1.5; squared units max(0, z)^2 at eta = 1. Both start below the edge and reach it.
  * Compare predicted over measured drift, all without a fit, from theta_0:

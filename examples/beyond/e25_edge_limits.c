@@ -1,5 +1,5 @@
 /* E25  Where the prediction of the drift at the edge fails, and what decides it.        docs/edge.md, E24
- *   cc -O2 -DCLB_STATIC -o e25 examples/beyond/e25_edge_limits.c -lm && ./e25          (30 seconds)
+ *   cc -O2 -DCLB_STATIC -o e25 examples/beyond/e25_edge_limits.c -lm && ./e25                (30 s)
  * Setup   20-24-5 and 20-16-16-16-5, mixture of n = 100 with separation 0.5; 600 steps of size eta = f
  *         (threshold of the optimiser at eta = 1)/lambda_max(H_0): below 1 the edge comes later, by
  *         sharpening; two f a setting, six seeds. Squared loss and ReLU unless the name says otherwise.

@@ -1,5 +1,5 @@
 /* E26  Depth below the edge: is the drift of every layer pair predicted by the linearised network?
- *   cc -O2 -DCLB_STATIC -o e26 examples/beyond/e26_depth_prediction.c -lm && ./e26     (20 seconds)
+ *   cc -O2 -DCLB_STATIC -o e26 examples/beyond/e26_depth_prediction.c -lm && ./e26           (20 s)
  * The paper's formula knows nothing of layers; how its coefficients depend on depth is its open problem
  * (ii). Here the network is linearised at the start, f = f_0 + J (theta - theta_0), trained as it is by
  * gradient descent, and S_l summed for every pair of neighbouring layers: no fit, no calibration. The

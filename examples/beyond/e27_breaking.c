@@ -1,5 +1,5 @@
 /* E27  Does breaking the conservation laws help?                            open problem (iii), E4
- *   cc -O2 -DCLB_STATIC -o e27 examples/beyond/e27_breaking.c -lm && ./e27               (20 seconds)
+ *   cc -O2 -DCLB_STATIC -o e27 examples/beyond/e27_breaking.c -lm && ./e27                   (20 s)
  * The paper advises to train at eta ~ 2/lambda_max: that maximises breaking and improves training.
  * Setup   20-16-5 ReLU net, squared loss, mixture of 200 points with separation 0.5, half of them for the
  *         test; 300 steps of gradient descent with eta_t = c 2/lambda_max(t), c = 0.1 ... 1.5, lambda_max

@@ -1,5 +1,5 @@
 /* E28  Theorem 2' made finite: is a local minimum on {C = c} a global one?                Theorem 2'
- *   cc -O2 -DCLB_STATIC -o e28 examples/beyond/e28_finite_measure.c -lm && ./e28       (15 seconds)
+ *   cc -O2 -DCLB_STATIC -o e28 examples/beyond/e28_finite_measure.c -lm && ./e28             (15 s)
  * A two-layer ReLU net is a measure: sum_j a_j max(0, w_j.x) = int max(0, w.x) dnu(w), w on the sphere,
  * with |nu| = sum |a_j| |w_j|. Its least squared weights are |theta|^2 = 2 |nu|, and on {C = c}, by
  * rescaling the neurons, sqrt(4 |nu|^2 + c^2). So weight decay makes both problems convex in nu:

@@ -1,5 +1,5 @@
 /* E29  In which regime is every experiment of the paper?                       Theorem 8; E1-E23
- *   cc -O2 -DCLB_STATIC -o e29 examples/beyond/e29_regimes.c -lm && ./e29               (8 seconds)
+ *   cc -O2 -DCLB_STATIC -o e29 examples/beyond/e29_regimes.c -lm && ./e29                     (8 s)
  * Theorem 4 treats the modes of the Hessian as independent, its gates as fixed and eta lambda_max as below
  * 2. A setting of the paper at one of its step sizes, first seed, 1000 steps of gradient descent:
  *   phase      eta lambda_max/2 at the start and the end; 1 is the edge of stability

@@ -1,5 +1,5 @@
 /* E30  How many laws do skip connections leave?                                  Theorem 1, E30, kit/orbits.h
- *   cc -O2 -DCLB_STATIC -o e30 examples/beyond/e30_skip.c -lm && ./e30                    (5 seconds)
+ *   cc -O2 -DCLB_STATIC -o e30 examples/beyond/e30_skip.c -lm && ./e30                        (5 s)
  * Setup   two hidden layers of m units, or one: f = A s(W2 h) + B h with h = s(W1 x) (concatenated); the same
  *         with B = A (added: a residual block); f = V x + W2 s(W1 x) (input). clb_net has no skip connections:
  *         kit/orbits.h expresses these exactly by units that copy, for ReLU and linear nets.

@@ -1,5 +1,5 @@
 /* M1, beyond the paper: how the balance comes back at the critical step.
- *   cc -O2 -DCLB_STATIC -o flow examples/beyond/m01_central_flow.c -lm && ./flow  (seconds)
+ *   cc -O2 -DCLB_STATIC -o flow examples/beyond/m01_central_flow.c -lm && ./flow             (1 s)
  * M1's mode 1 at eta = 2/lambda_min, 20000 steps. The variance V of the leaf coordinates decays as
  * 1/t: t V/z*^2 -> (7L-2)/(12(L-1)). From step 500 on the run is compared with two slow flows: of V
  * alone, where the amplitude of the alternation follows V at once, and of V and the amplitude. */

@@ -1,5 +1,5 @@
 /* M1, beyond the paper: full matrices against the scalar recursion, step by step.
- *   cc -O2 -DCLB_STATIC -o matrices examples/beyond/m01_matrices.c -lm && ./matrices      (seconds)
+ *   cc -O2 -DCLB_STATIC -o matrices examples/beyond/m01_matrices.c -lm && ./matrices         (1 s)
  * M1's three runs as networks of 20 matrices of 3 x 3 in each of two pathways, W = alpha^(1/L) I,
  * towards V diag(2, 1, 0.5) V, V = I - 2 v v^T/|v|^2 with v = (1, 2, 3). At every step the
  * coefficients v_i^T Omega_p v_i are compared with three recursions of M1 that run beside. At the

@@ -1,5 +1,5 @@
 /* M2, beyond the paper: what training ends in, over step size, depth and number of pathways.
- *   cc -O2 -DCLB_STATIC -o map examples/beyond/m02_map.c -lm && ./map           (15 s on two cores)
+ *   cc -O2 -DCLB_STATIC -o map examples/beyond/m02_map.c -lm && ./map                       (20 s)
  * M2's recursion towards s* = 1 with P = 2..16 pathways of depth L = 2..50, from alpha = 0.01 down
  * to 0.005 in equal steps, at 200 step sizes gamma in equal ratios from 1 to 30; at most 12000
  * steps, less where a sign flips or the residual is at rest. Outcome, largest share, gap (spread

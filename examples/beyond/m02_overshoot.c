@@ -1,5 +1,5 @@
 /* M2, beyond the paper: how far past the boundary runs stop, and the two-cycle beyond gamma_c.
- *   cc -O2 -DCLB_STATIC -o overshoot examples/beyond/m02_overshoot.c -lm && ./overshoot   (seconds)
+ *   cc -O2 -DCLB_STATIC -o overshoot examples/beyond/m02_overshoot.c -lm && ./overshoot      (1 s)
  * M2's runs. Inside the window a run goes past eta lambda = 2 and stops at 2 - k Delta, with
  * Delta = 2 - eta lambda_min and k = 3(L-2)/(2(5L-4)): this corrects the predicted share, in the
  * limit of small Delta. Beyond gamma_c, where eta lambda_min = 2 + eps, both pathways follow one

@@ -1,5 +1,5 @@
 /* M3, beyond the paper: the nonlinear net needs the larger step.
- *   cc -O2 -DCLB_STATIC -o larger_step examples/beyond/m03_larger_step.c -lm && ./larger_step
+ *   cc -O2 -DCLB_STATIC -o larger examples/beyond/m03_larger_step.c -lm && ./larger  (5 s)
  * M3's two pathways with tanh and without, started from the same weights. "sweep": twelve step
  * sizes, 4000 steps, one initialisation. "three": gamma = 2.7, 12000 steps, three initialisations.
  * Tanh saturates, which lowers the sharpness that the same signal has: the linear net shares the

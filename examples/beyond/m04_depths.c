@@ -1,5 +1,5 @@
 /* Beyond M4  Depth 3 beside a deeper pathway; which start favours the shallow one; a step's drift.
- *   cc -O2 -DCLB_STATIC -o depths examples/beyond/m04_depths.c -lm && ./depths          (seconds)
+ *   cc -O2 -DCLB_STATIC -o depths examples/beyond/m04_depths.c -lm && ./depths               (1 s)
  * Setup   "allocation": depths {3, L}, L = 4 to 40, s* = 1, alpha = 1e-3, 40000 steps of the
  *         critical size 2/lambda_min. "escape": depths {3, 20} at eta = 0.25/20, both from alpha =
  *         1e-4 to 0.1. "drift": 2000 random states u of depths {2,3,5,7}, one step of size 1e-3,

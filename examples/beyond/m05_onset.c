@@ -1,5 +1,5 @@
 /* Beyond M5  How the share of overshoots that change the sign grows above gamma_WCR.
- *   cc -O2 -DCLB_STATIC -o onset examples/beyond/m05_onset.c -lm && ./onset             (seconds)
+ *   cc -O2 -DCLB_STATIC -o onset examples/beyond/m05_onset.c -lm && ./onset                  (1 s)
  * Setup   M5's chain map, L = 3, 5, 20, gamma = 0.998 to 1.022 gamma_WCR, grid of 40000 points.
  * Result  the share grows as the square root of gamma - gamma_WCR: the maximum of f is quadratic,
  *         so the points that overshoot too far form an interval of that width. */

@@ -1,5 +1,5 @@
 /* Beyond M6  From how many pathways on gamma_WCR is the lower of the two ceilings of the step size.
- *   cc -O2 -DCLB_STATIC -o ceilings examples/beyond/m06_ceilings.c -lm && ./ceilings      (seconds)
+ *   cc -O2 -DCLB_STATIC -o ceilings examples/beyond/m06_ceilings.c -lm && ./ceilings         (1 s)
  * Setup   P pathways of depth L. A step gamma must stay below gamma_WCR(L), or a single pathway can
  *         overshoot below 0, and below gamma_c = 2 P^(1-2/L), or no minimum is stable. Depths 2 to
  *         50 and seven up to 10^6.

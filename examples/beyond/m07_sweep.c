@@ -1,5 +1,5 @@
 /* Beyond M7  How many modes re-balance, on a fine sweep of the step.
- *   cc -O2 -DCLB_STATIC -o sweep examples/beyond/m07_sweep.c -lm && ./sweep             (seconds)
+ *   cc -O2 -DCLB_STATIC -o sweep examples/beyond/m07_sweep.c -lm && ./sweep                  (1 s)
  * Setup   M7's recursion, gamma_1 = 0.4 to 3.8 in steps of 0.05.
  * Result  eta S_i > 2 counts one mode too many just above an edge: where gradient flow ends the
  *         mode is a little flatter than a single pathway, and it leaves that point by less than

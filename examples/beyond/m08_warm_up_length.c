@@ -1,5 +1,5 @@
 /* Beyond M8  How long a warm-up must be, which shape, and where it must start.
- *   cc -O2 -DCLB_STATIC -o length examples/beyond/m08_warm_up_length.c -lm && ./length  (seconds)
+ *   cc -O2 -DCLB_STATIC -o length examples/beyond/m08_warm_up_length.c -lm && ./length       (2 s)
  * Setup   M8's recursion, L = 5, P = 6, 200 starts, to gamma = 0.98 gamma_c in 4000 steps: three
  *         shapes of warm-up from 2.5 over 3 to 1000 steps; a jump after 1000 steps from 1 ("trap")
  *         and from 2.5; constant gamma from 3 to 5.73 for 3000 steps.

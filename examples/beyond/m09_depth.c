@@ -1,5 +1,5 @@
 /* Beyond M9  The sharpness of a single pathway against its depth.
- *   cc -O2 -DCLB_STATIC -o depth examples/beyond/m09_depth.c -lm && ./depth             (seconds)
+ *   cc -O2 -DCLB_STATIC -o depth examples/beyond/m09_depth.c -lm && ./depth                  (1 s)
  * Setup   S(L) = L s*^(2-2/L), the sharpness of the minimum that one pathway of depth L holds
  *         alone; L = 2 to 50, s* = 2, 1, 0.2, 0.01.
  * Result  d ln S/dL = (L + 2 ln s*)/L^2: S falls until L = -2 ln s* and grows from there. For s*

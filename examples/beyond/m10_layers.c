@@ -1,5 +1,5 @@
 /* M10, beyond the paper: the laws of both papers on the same full matrices.
- *   cc -O2 -DCLB_STATIC -o layers examples/beyond/m10_layers.c -lm && ./layers            (seconds)
+ *   cc -O2 -DCLB_STATIC -o layers examples/beyond/m10_layers.c -lm && ./layers               (1 s)
  * Two pathways of 3 x 3 matrices towards V diag(2, 1, 0.5) V. Charges of layers C_{p,l} =
  * |W_{p,l+1}|^2 - |W_{p,l}|^2; one step changes each by eta^2 (|G_{p,l+1}|^2 - |G_{p,l}|^2). Leaf
  * coordinates z_p = K_p^((2-L)/L), K_p what pathway p contributes to the first mode; one step

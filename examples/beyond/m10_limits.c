@@ -1,5 +1,5 @@
 /* M10, beyond the paper: four limits of the law across pathways, each with its constant.
- *   cc -O2 -DCLB_STATIC -o limits examples/beyond/m10_limits.c -lm && ./limits            (seconds)
+ *   cc -O2 -DCLB_STATIC -o limits examples/beyond/m10_limits.c -lm && ./limits               (1 s)
  * M10's recursion and its leaf coordinates z_p = u_p^(2-L).
  * "depth 2": three pathways, 5000 steps: log(u_p/u_q) is conserved by discrete steps too, because
  *     the factor 1 - eta r is common to all pathways.
