@@ -1,7 +1,7 @@
 /* Speed of clb against the peers found on this machine: OpenBLAS, BLIS, libxsmm, LAPACK, ARPACK,
- * PyTorch.
+ * PyTorch. --scale: how the times of clb grow.
  *   make bench                       (tests/bench.sh finds the peers, builds and runs this program)
- *   build/bench [--quick] [--only WORD] [--rounds N] [--json FILE|-] [--markdown FILE|-]
+ *   build/bench [--quick] [--scale] [--only WORD] [--rounds N] [--json FILE|-] [--markdown FILE|-]
  *
  * Every row is measured in one loop: in each round every contender runs for about a millisecond, in
  * turn, so that a change of clock or a busy neighbour hits all alike. Times are process CPU time,
@@ -34,7 +34,7 @@ typedef struct contender {
     bench_run   run;
     void       *context;
     long        reps;
-    double      unit, t[MAX_ROUNDS], median;
+    double      unit, t[MAX_ROUNDS], median, low, high;      /* low, high: 10 % and 90 % of the rounds */
 } contender;
 typedef struct row {
     char       group[24], name[48], precision[8];
@@ -124,6 +124,7 @@ static void row_print(row *r)
         contender *c = &r->c[i];
         if (is_limit(c)) continue;
         printf("  %s %.4g us", c->who, c->median * 1e6);
+        if (c == clb) printf(" (%.4g to %.4g)", c->low * 1e6, c->high * 1e6);
         if (c != clb && clb) printf(" (%.2fx)", c->median / clb->median);
     }
     if (share(r, "peak") > 0)
@@ -133,9 +134,15 @@ static void row_print(row *r)
     fflush(stdout);
 }
 
+/* --only */
+static int wanted(const row *r)
+{
+    return !option_only || strstr(r->name, option_only) || strstr(r->group, option_only);
+}
+
 static void row_measure(row *r, double seconds)
 {
-    if (option_only && !strstr(r->name, option_only) && !strstr(r->group, option_only)) return;
+    if (!wanted(r)) return;
     for (int i = 0; i < r->count; ++i) calibrate(&r->c[i], seconds);
     for (int k = 0; k < r->rounds; ++k)
         for (int i = 0; i < r->count; ++i)
@@ -145,12 +152,35 @@ static void row_measure(row *r, double seconds)
         memcpy(t, r->c[i].t, sizeof t);
         qsort(t, (size_t)r->rounds, sizeof *t, by_size);
         r->c[i].median = t[r->rounds / 2] / r->c[i].unit;
+        r->c[i].low = t[(r->rounds - 1) / 10] / r->c[i].unit;
+        r->c[i].high = t[(9 * r->rounds - 1) / 10] / r->c[i].unit;
     }
     ++row_count;
     row_print(r);
 }
 
 /* ---- peak: seconds per flop ----------------------------------------------------------------- */
+
+/* The clock in GHz: additions that wait for each other take a cycle each. 0 where that is not known. */
+static double clock_ghz(void)
+{
+#if defined(__x86_64__)
+    enum { LOOPS = 1 << 20, ADDS = 8 };
+    double best = 0;
+    for (int k = 0; k < 9; ++k) {
+        unsigned long x = (unsigned long)k;
+        double start = cpu_seconds(), rate;
+        for (int i = 0; i < LOOPS; ++i)
+            __asm__ volatile("add $1, %0\n\tadd $1, %0\n\tadd $1, %0\n\tadd $1, %0\n\t"
+                             "add $1, %0\n\tadd $1, %0\n\tadd $1, %0\n\tadd $1, %0" : "+r"(x));
+        rate = 1e-9 * LOOPS * ADDS / (cpu_seconds() - start);
+        if (rate > best) best = rate;
+    }
+    return best;
+#else
+    return 0;
+#endif
+}
 
 static volatile double peak_sink;
 enum { ROWS_512 = 6, COLS_512 = 4, ROWS_256 = 4, COLS_256 = 3 };
@@ -200,6 +230,7 @@ PEAK_512(0) PEAK_512(1) PEAK_256(0) PEAK_256(1)
 #endif
 
 static const bench_part *parts[2];
+static double            ghz;                                 /* the clock; 0: unknown */
 static const char       *isa_in_use;
 
 static bench_run peak_of(const bench_part *part, int fed)
@@ -539,8 +570,38 @@ static void product_row(const bench_part *part, const char *group, const char *n
     free(p.A), free(p.B), free(p.C);
 }
 
+/* --probe PEER: its speed on a few products, as a geometric mean in GF/s of both precisions. */
+static int probe(const char *peer)
+{
+    static const struct { char form; size_t M, N, K; } shapes[] = {
+        { 't', 200, 64, 20 }, { 'a', 64, 20, 200 }, { 'n', 200, 64, 64 }, { 'n', 512, 512, 512 }
+    };
+    const bench_run run = !strcmp(peer, "blis") ? product_blis : product_openblas;
+    double sum = 0;
+    int count = 0;
+    if (!(!strcmp(peer, "blis") ? blis.d : openblas.d)) return 1;
+    for (int k = 0; k < 2; ++k)
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i) {
+            product p = { parts[k], shapes[i].form, shapes[i].M, shapes[i].N, shapes[i].K,
+                          NULL, NULL, NULL, NULL };
+            contender c = { peer, run, &p, 0, 1, { 0 }, HUGE_VAL, 0, 0 };
+            p.A = block(p.M * p.K * p.part->real), p.B = block(p.N * p.K * p.part->real);
+            p.C = block(p.M * p.N * p.part->real);
+            fill(p.part, p.A, p.M * p.K), fill(p.part, p.B, p.N * p.K);
+            calibrate(&c, 0.005);
+            for (int round = 0; round < 5; ++round) {
+                double t = run(&p, c.reps) / (double)c.reps;
+                if (t < c.median) c.median = t;
+            }
+            sum += log(2e-9 * (double)(p.M * p.N * p.K) / c.median), ++count;
+            free(p.A), free(p.B), free(p.C);
+        }
+    printf("%.2f\n", exp(sum / count));
+    return 0;
+}
+
 /* The 36 shapes: n = 200, K = 5, d = 10, 20, 40, m = 16, 64, 256, and hidden layers m x m. */
-static void product_rows(const bench_part *part)
+static void product_rows(const bench_part *part, int quick)
 {
     static const size_t ms[] = { 16, 64, 256 }, ds[] = { 10, 20, 40 };
     char name[48];
@@ -567,6 +628,8 @@ static void product_rows(const bench_part *part)
         product_row(part, "gemm", name, 'n', 200, m, m);
     }
     product_row(part, "square", "256", 'n', 256, 256, 256);
+    if (quick) return;
+    product_row(part, "square", "512", 'n', 512, 512, 512);
     product_row(part, "square", "1024", 'n', 1024, 1024, 1024);
     product_row(part, "square", "2048", 'n', 2048, 2048, 2048);
 }
@@ -824,6 +887,90 @@ static void eigen_rows(const bench_part *part, int quick)
     }
 }
 
+/* ---- how clb grows: --scale ------------------------------------------------------------------ */
+
+/* One size after the other, clb alone; the exponent is the slope of ln time against ln size. */
+typedef struct series { const char *name, *size, *fixed; long at[8]; int first, count; } series;
+static series grows[] = {
+    { "product of squares", "n", "", { 256, 512, 1024, 2048, 4096 }, 0, 0 },
+    { "descent step", "m", "n 200, d 20, K 5", { 16, 64, 256, 1024, 4096 }, 0, 0 },
+    { "descent step", "layers", "n 200, d 20, m 64, K 5", { 2, 4, 8, 16 }, 0, 0 },
+    { "descent step", "n", "d 784, m 64, K 10", { 200, 1000, 5000, 20000, 60000 }, 0, 0 },
+    { "Hessian times vector", "P", "n 200, d 20, K 5", { 10000, 100000, 1000000 }, 0, 0 },
+    { "eigenvalues, dense", "n", "", { 400, 800, 1600, 3200, 6400 }, 0, 0 },
+    { "ten largest, dense", "n", "", { 400, 800, 1600, 3200, 6400 }, 0, 0 },
+};
+enum { SERIES = sizeof grows / sizeof *grows };
+
+static void scale_row(const bench_part *part, int k, long size)
+{
+    char name[48];
+    row *r;
+    snprintf(name, sizeof name, "%s, %s %ld", grows[k].name, grows[k].size, size);
+    r = row_new("scale", name, part->precision, 0);
+    r->rounds = r->rounds < 3 ? r->rounds : 3;
+    if (!wanted(r)) return;
+    if (k == 0) {
+        product p = { part, 'n', (size_t)size, (size_t)size, (size_t)size, NULL, NULL, NULL, NULL };
+        size_t count = p.M * p.M;
+        p.A = block(count * part->real), p.B = block(count * part->real);
+        p.C = block(count * part->real);
+        fill(part, p.A, count), fill(part, p.B, count);
+        row_add(r, "clb", product_clb, &p), row_measure(r, 0.01);
+        free(p.A), free(p.B), free(p.C);
+    } else if (k < 5) {
+        bench_net_spec s = { 200, 20, 64, 5, 2, 1, 0 };
+        trainer t = { part, NULL, NULL };
+        if (k == 1) s.m = (size_t)size;
+        if (k == 2) s.L = (size_t)size;
+        if (k == 3) s.n = (size_t)size, s.d = 784, s.K = 10;
+        if (k == 4) s.m = (size_t)size / (s.d + s.K);
+        t.net = part->net_new(&s);
+        row_add(r, "clb", k == 4 ? hvp_clb : steps_clb, &t), row_measure(r, 0.02);
+        part->net_free(t.net);
+    } else {
+        eigen *e = eigen_new(part, (size_t)size);
+        row_add(r, "clb", k == 5 ? eigh_values : lanczos_clb, e), row_measure(r, 0.01);
+        eigen_free(e);
+    }
+}
+
+static void scale_rows(const bench_part *part)
+{
+    for (int k = 0; k < SERIES; ++k) {
+        grows[k].first = row_count;
+        for (int i = 0; i < 8 && grows[k].at[i]; ++i) scale_row(part, k, grows[k].at[i]);
+        grows[k].count = row_count - grows[k].first;
+    }
+}
+
+static double seconds_at(const series *s, int i) { return rows[s->first + i].c[0].median; }
+
+static double exponent(const series *s)
+{
+    double x = 0, y = 0, xx = 0, xy = 0, n = s->count;
+    for (int i = 0; i < s->count; ++i) {
+        double a = log((double)s->at[i]), b = log(seconds_at(s, i));
+        x += a, y += b, xx += a * a, xy += a * b;
+    }
+    return (n * xy - x * y) / (n * xx - x * x);
+}
+
+static void write_growth(FILE *f)
+{
+    int any = 0;
+    for (int k = 0; k < SERIES; ++k) any |= grows[k].count > 1;
+    if (!any) return;
+    fprintf(f, "\n| work | with | from | to | time | grows as |\n|---|---|---|---|---|---|\n");
+    for (int k = 0; k < SERIES; ++k) {
+        const series *s = &grows[k];
+        if (s->count < 2) continue;
+        fprintf(f, "| %s | %s | %s %ld | %ld | %.3g ms to %.3g ms | %s^%.2f |\n", s->name, s->fixed,
+                s->size, s->at[0], s->at[s->count - 1], 1e3 * seconds_at(s, 0),
+                1e3 * seconds_at(s, s->count - 1), s->size, exponent(s));
+    }
+}
+
 /* ---- exact bits: scalar against the fastest, on the inputs of this benchmark ---------------- */
 
 static int same_bits(const bench_part *part)
@@ -892,27 +1039,6 @@ static void summary(void)
     }
 }
 
-static void write_json(FILE *f, const int *equal)
-{
-    fprintf(f,
-            "{ \"schema\": \"clb-bench/1\",\n  \"build\": [\"%s\", \"%s\"],\n  \"isa\": \"%s\",\n",
-            parts[0]->info(), parts[1]->info(), isa_in_use);
-    fprintf(f, "  \"bits_equal\": { \"%s\": %s, \"%s\": %s },\n  \"rows\": [", parts[0]->precision,
-            equal[0] ? "true" : "false", parts[1]->precision, equal[1] ? "true" : "false");
-    for (int i = 0; i < row_count; ++i) {
-        row *r = &rows[i];
-        fprintf(f,
-                "%s\n    { \"group\": \"%s\", \"name\": \"%s\", \"precision\": \"%s\", "
-                "\"flops\": %.17g, \"seconds\": {",
-                i ? "," : "", r->group, r->name, r->precision, r->flops);
-        for (int k = 0; k < r->count; ++k)
-            fprintf(f, "%s \"%s%s\": %.9g", k ? "," : "", r->c[k].who,
-                    is_limit(&r->c[k]) ? "_flop" : "", r->c[k].median);
-        fprintf(f, " } }");
-    }
-    fprintf(f, "\n  ]\n}\n");
-}
-
 /* The processor's name as Linux tells it. */
 static const char *processor(void)
 {
@@ -927,6 +1053,28 @@ static const char *processor(void)
     return name + 2;
 }
 
+static void write_json(FILE *f, const int *equal)
+{
+    fprintf(f,
+            "{ \"schema\": \"clb-bench/2\",\n  \"build\": [\"%s\", \"%s\"],\n  \"isa\": \"%s\",\n"
+            "  \"processor\": \"%s\", \"ghz\": %.3f, \"seconds\": \"median, 10 %%, 90 %%\",\n",
+            parts[0]->info(), parts[1]->info(), isa_in_use, processor(), ghz);
+    fprintf(f, "  \"bits_equal\": { \"%s\": %s, \"%s\": %s },\n  \"rows\": [", parts[0]->precision,
+            equal[0] ? "true" : "false", parts[1]->precision, equal[1] ? "true" : "false");
+    for (int i = 0; i < row_count; ++i) {
+        row *r = &rows[i];
+        fprintf(f,
+                "%s\n    { \"group\": \"%s\", \"name\": \"%s\", \"precision\": \"%s\", "
+                "\"flops\": %.17g, \"seconds\": {",
+                i ? "," : "", r->group, r->name, r->precision, r->flops);
+        for (int k = 0; k < r->count; ++k)
+            fprintf(f, "%s \"%s%s\": [%.9g, %.9g, %.9g]", k ? "," : "", r->c[k].who,
+                    is_limit(&r->c[k]) ? "_flop" : "", r->c[k].median, r->c[k].low, r->c[k].high);
+        fprintf(f, " } }");
+    }
+    fprintf(f, "\n  ]\n}\n");
+}
+
 static void markdown_row(FILE *f, row *r)
 {
     static const char *const words[][2] = { { "step", "descent step, " }, { "curv", "" },
@@ -935,12 +1083,14 @@ static void markdown_row(FILE *f, row *r)
     contender *clb = find(r, "clb");
     const char *kind = r->group, *comma = "";
     double us;
-    if (!clb || !strcmp(r->group, "gemm")) return;
+    if (!clb || !strcmp(r->group, "gemm") || !strcmp(r->group, "scale")) return;
     for (size_t i = 0; i < sizeof words / sizeof *words; ++i)
         if (!strcmp(r->group, words[i][0])) kind = words[i][1];
     us = clb->median * 1e6;
     fprintf(f, "| %s%s | %s | ", kind, r->name, r->precision);
     fprintf(f, us < 1e3 ? "%.1f us" : us < 1e5 ? "%.2f ms" : "%.0f ms", us < 1e3 ? us : us / 1e3);
+    fprintf(f, " (%+.0f %% to %+.0f %%)", 100 * (clb->low / clb->median - 1),
+            100 * (clb->high / clb->median - 1));
     fputs(" | ", f);
     for (int i = 0; i < r->count; ++i) {
         contender *c = &r->c[i];
@@ -952,15 +1102,25 @@ static void markdown_row(FILE *f, row *r)
     fputs(" |\n", f);
 }
 
-/* The README's table. */
+/* Which kernels bench.sh chose. */
+static const char *kernels(const char *variable)
+{
+    const char *name = getenv(variable);
+    return name ? name : "none";
+}
+
+/* The table of docs/speed.md. */
 static void write_markdown(FILE *f, const int *equal)
 {
-    fprintf(f, "%s, one thread, %d rounds; %s. A ratio is the time of the peer over the time of "
+    fprintf(f, "%s at %.2f GHz, one thread, %d rounds; %s; kernels of OpenBLAS: %s, of BLIS: %s (the "
+            "fastest here of those that they have). Behind each time of clb: the 10 and 90 %% "
+            "quantiles of the rounds. A ratio is the time of the peer over the time of "
             "clb: above 1 clb is faster. Peak is what multiply-adds in registers reach; in "
             "brackets the share of what they reach when they load their operands, as a product "
             "must. Scalar and %s give %s bits on all inputs of the table.\n\n"
             "| work | precision | clb | ratio to the peer | share of peak |\n"
-            "|---|---|---|---|---|\n", processor(), option_rounds, parts[1]->info(), isa_in_use,
+            "|---|---|---|---|---|\n", processor(), ghz, option_rounds, parts[1]->info(),
+            kernels("BENCH_KERNELS_openblas"), kernels("BENCH_KERNELS_blis"), isa_in_use,
             equal[0] && equal[1] ? "equal" : "DIFFERENT");
     for (int k = 0; k < 2; ++k) {
         const char *p = parts[k]->precision;
@@ -970,6 +1130,7 @@ static void write_markdown(FILE *f, const int *equal)
                 geometric("gemm", p, "libxsmm"), geometric("gemm", p, NULL));
     }
     for (int i = 0; i < row_count; ++i) markdown_row(f, &rows[i]);
+    write_growth(f);
 }
 
 /* path NULL: nothing to write; - is stdout. Returns 0, or 4 when it cannot be written. */
@@ -984,16 +1145,18 @@ static int write_file(const char *path, void (*write)(FILE *f, const int *equal)
 
 int main(int argc, char **argv)
 {
-    const char *json = NULL, *markdown = NULL;
-    int quick = 0, equal[2], status;
+    const char *json = NULL, *markdown = NULL, *probed = NULL;
+    int quick = 0, scale = 0, equal[2], status;
     for (int i = 1; i < argc; ++i) {
         if (!strcmp(argv[i], "--quick")) quick = 1, option_rounds = 5;
         else if (!strcmp(argv[i], "--only") && i + 1 < argc) option_only = argv[++i];
+        else if (!strcmp(argv[i], "--scale")) scale = 1;
+        else if (!strcmp(argv[i], "--probe") && i + 1 < argc) probed = argv[++i];
         else if (!strcmp(argv[i], "--json") && i + 1 < argc) json = argv[++i];
         else if (!strcmp(argv[i], "--markdown") && i + 1 < argc) markdown = argv[++i];
         else if (!strcmp(argv[i], "--rounds") && i + 1 < argc) option_rounds = atoi(argv[++i]);
         else {
-            fprintf(stderr, "usage: %s [--quick] [--only WORD] [--rounds N] [--json FILE|-] "
+            fprintf(stderr, "usage: %s [--quick] [--scale] [--only WORD] [--rounds N] [--json FILE|-] "
                             "[--markdown FILE|-]\n", argv[0]);
             return 2;
         }
@@ -1005,16 +1168,20 @@ int main(int argc, char **argv)
     parts[0] = &bench_single, parts[1] = &bench_double;
     isa_in_use = parts[0]->isa(NULL), parts[1]->isa(NULL);
     find_peers();
+    if (probed) return probe(probed);
     torch_start();
+    ghz = clock_ghz();
     printf("%s\n%s\n", parts[0]->info(), parts[1]->info());
+    if (ghz > 0) printf("%s at %.2f GHz\n", processor(), ghz);
     for (int k = 0; k < 2; ++k) {
         equal[k] = same_bits(parts[k]);
         printf("bits %s: scalar %s %s\n", parts[k]->precision,
                equal[k] ? "equal to" : "DIFFERENT FROM", isa_in_use);
     }
     for (int k = 0; k < 2; ++k) step_rows(parts[k]), curvature_rows(parts[k]);
-    for (int k = 0; k < 2; ++k) product_rows(parts[k]);
+    for (int k = 0; k < 2; ++k) product_rows(parts[k], quick);
     eigen_rows(&bench_double, quick);
+    if (scale) scale_rows(&bench_double);
     summary();
     status = write_file(json, write_json, equal);
     if (!status) status = write_file(markdown, write_markdown, equal);

@@ -6,9 +6,8 @@ CC=${CC:-cc}
 BUILD=${BUILD:-build}
 here=$(dirname "$0")
 mkdir -p "$BUILD"
-unset OPENBLAS_CORETYPE                      # a forced core type halves OpenBLAS
 export OPENBLAS_NUM_THREADS=1 BLIS_NUM_THREADS=1 OMP_NUM_THREADS=1
-export BLIS_ARCH_TYPE=${BLIS_ARCH_TYPE:-0}   # BLIS 0.9 takes its generic kernels on processors it does not know
+unset OPENBLAS_VERBOSE GOTO_NUM_THREADS OPENBLAS_DEFAULT_NUM_THREADS
 
 XSMM=
 for flags in "-lxsmm -lxsmmnoblas"; do
@@ -27,6 +26,11 @@ done
 
 $CC -std=c99 -O2 -c -o "$BUILD/bench_double.o" "$here/bench_part.c"
 $CC -std=c99 -O2 -DCLB_SINGLE -c -o "$BUILD/bench_single.o" "$here/bench_part.c"
-$CC -std=gnu99 -O3 -march=native -ffast-math $XSMM -o "$BUILD/bench" "$here/bench.c" \
-    "$BUILD/bench_double.o" "$BUILD/bench_single.o" $XSMM_LIBS -ldl -lpthread -lm
+# linked without -ffast-math, which would make the whole process flush subnormal numbers to zero
+$CC -std=gnu99 -O3 -march=native -ffast-math $XSMM -c -o "$BUILD/bench_main.o" "$here/bench.c"
+$CC -o "$BUILD/bench" "$BUILD/bench_main.o" "$BUILD/bench_double.o" "$BUILD/bench_single.o" $XSMM_LIBS -ldl -lpthread -lm
+. "$here/bench_choose.sh"
+PROBE="$BUILD/bench --probe"
+choose openblas OPENBLAS_CORETYPE Haswell Zen SkylakeX Cooperlake SapphireRapids
+choose blis BLIS_ARCH_TYPE 0 3 6 7 8         # Skylake with AVX-512, Haswell, Zen 3, Zen 2, Zen
 exec "$BUILD/bench" --json "$BUILD/bench.json" --markdown "$BUILD/bench.md" "$@"
