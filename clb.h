@@ -6087,17 +6087,16 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_FOR        CLBI_TARGET("avx512f,avx2,fma")
 #define CLBI_ROWS       512
 #define CLBI_V(op)      _mm512_##op
-#define CLBI_DW         8
+#define CLBI_VI(op)     _mm512_##op##_si512
+#define CLBI_VI_TO(to)  _mm512_castsi512_##to
 #define CLBI_D          __m512d
 #define CLBI_D_UNDER(a, b, x, y) _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LE_OQ), y, x)
 #define CLBI_D_ALL_UNDER(a, b) (_mm512_cmp_pd_mask(a, b, _CMP_LE_OQ) == 0xff)
-#define CLBI_D_EXPONENT(v) _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(v), 52))
 #define CLBI_D_ABS(v)      _mm512_abs_pd(v)
 #define CLBI_D_PICK(p, k) \
     _mm512_permutex2var_pd(_mm512_loadu_pd(p), _mm512_cvtepi32_epi64(_mm512_cvtpd_epi32(k)), \
                            _mm512_loadu_pd((p) + 8))
 #ifdef CLB_SINGLE
-#define CLBI_W          16
 #define CLBI_R          __m512
 #define CLBI_M          __mmask16
 #define CLBI_MASK(n)    ((__mmask16)((1u << (n)) - 1u))
@@ -6106,27 +6105,15 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_FROM_INTS(p) _mm512_cvtepi32_ps(_mm512_loadu_si512((const void *)(p)))
 #define CLBI_D_WRITE(p, v) _mm256_storeu_ps(p, _mm512_cvtpd_ps(v))
 #else
-#define CLBI_W          8
 #define CLBI_R          __m512d
 #define CLBI_M          __mmask8
 #define CLBI_MASK(n)    ((__mmask8)((1u << (n)) - 1u))
 #define CLBI_COMPARE(a, b, how) _mm512_cmp_pd_mask(a, b, how)
-#define CLBI_D_LOAD(p)  _mm512_loadu_pd(p)
 #define CLBI_FROM_INTS(p) \
     _mm512_cvtepi32_pd(_mm256_loadu_si256((const __m256i *)(const void *)(p)))
-#define CLBI_D_WRITE(p, v) _mm512_storeu_pd(p, v)
 #endif
 #define CLBI_I                __m512i
-#ifdef CLB_SINGLE
-#define CLBI_TO_BITS(v)       _mm512_castps_si512(v)
-#define CLBI_FROM_BITS(i)     _mm512_castsi512_ps(i)
-#define CLBI_ISET(u)          _mm512_set1_epi32((int)(u))
-#else
-#define CLBI_TO_BITS(v)       _mm512_castpd_si512(v)
-#define CLBI_FROM_BITS(i)     _mm512_castsi512_pd(i)
-#define CLBI_ISET(u)          _mm512_set1_epi64((long long)(u))
-#endif
-#define CLBI_IOR(a, b)        _mm512_or_si512(a, b)
+#define CLBI_ISET64(u)        _mm512_set1_epi64(u)
 #define CLBI_STREAM(p, v)     CLBI_O(stream)(p, v)
 #define CLBI_LOADM(p, m)      CLBI_O(maskz_loadu)(m, p)
 #define CLBI_STOREM(p, m, v)  CLBI_O(mask_storeu)(p, m, v)
@@ -6142,7 +6129,6 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_LANES(p, off)      CLBI_PIECE(CLBI_PIECE(CLBI_PIECE(                                 \
     _mm512_castps128_ps512(_mm_loadu_ps((p)[0] + (off))), (p)[1] + (off), 1),                     \
     (p)[2] + (off), 2), (p)[3] + (off), 3)
-#define CLBI_PAIRS(a, b, which) _mm512_shuffle_ps(a, b, which)
 #else
 #define CLBI_HALVES(p, q) \
     _mm512_insertf64x4(_mm512_castpd256_pd512(_mm256_loadu_pd(p)), _mm256_loadu_pd(q), 1)
@@ -6155,16 +6141,15 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_FOR        CLBI_TARGET("avx2,fma")
 #define CLBI_ROWS       256
 #define CLBI_V(op)      _mm256_##op
-#define CLBI_DW         4
+#define CLBI_VI(op)     _mm256_##op##_si256
+#define CLBI_VI_TO(to)  _mm256_castsi256_##to
 #define CLBI_D          __m256d
 #define CLBI_D_UNDER(a, b, x, y) _mm256_blendv_pd(y, x, _mm256_cmp_pd(a, b, _CMP_LE_OQ))
 #define CLBI_D_ALL_UNDER(a, b) (_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LE_OQ)) == 0xf)
-#define CLBI_D_EXPONENT(v) _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(v), 52))
 #define CLBI_D_ABS(v)      _mm256_andnot_pd(_mm256_set1_pd(-0.0), v)
 #define CLBI_D_PICK(p, k)  _mm256_i32gather_pd(p, _mm256_cvtpd_epi32(k), 8)
 #define CLBI_M          __m256i
 #ifdef CLB_SINGLE
-#define CLBI_W          8
 #define CLBI_R          __m256
 #define CLBI_AND(a, b)  _mm256_and_ps(a, b)
 #define CLBI_MASK(n) \
@@ -6174,26 +6159,14 @@ static clb_real *clbi_on_line(clb_real *p)
     _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(p)))
 #define CLBI_D_WRITE(p, v) _mm_storeu_ps(p, _mm256_cvtpd_ps(v))
 #else
-#define CLBI_W          4
 #define CLBI_R          __m256d
 #define CLBI_AND(a, b)  _mm256_and_pd(a, b)
 #define CLBI_MASK(n) \
     _mm256_loadu_si256((const __m256i *)(const void *)(clbi_mask_words + 8 - 2 * (n)))
-#define CLBI_D_LOAD(p)  _mm256_loadu_pd(p)
 #define CLBI_FROM_INTS(p) _mm256_cvtepi32_pd(_mm_loadu_si128((const __m128i *)(const void *)(p)))
-#define CLBI_D_WRITE(p, v) _mm256_storeu_pd(p, v)
 #endif
 #define CLBI_I                __m256i
-#ifdef CLB_SINGLE
-#define CLBI_TO_BITS(v)       _mm256_castps_si256(v)
-#define CLBI_FROM_BITS(i)     _mm256_castsi256_ps(i)
-#define CLBI_ISET(u)          _mm256_set1_epi32((int)(u))
-#else
-#define CLBI_TO_BITS(v)       _mm256_castpd_si256(v)
-#define CLBI_FROM_BITS(i)     _mm256_castsi256_pd(i)
-#define CLBI_ISET(u)          _mm256_set1_epi64x((long long)(u))
-#endif
-#define CLBI_IOR(a, b)        _mm256_or_si256(a, b)
+#define CLBI_ISET64(u)        _mm256_set1_epi64x(u)
 #define CLBI_LOADM(p, m)      CLBI_O(maskload)(p, m)
 #define CLBI_STOREM(p, m, v)  CLBI_O(maskstore)(p, m, v)
 #define CLBI_TRUTH              CLBI_R
@@ -6206,7 +6179,6 @@ static clb_real *clbi_on_line(clb_real *p)
 #ifdef CLB_SINGLE
 #define CLBI_LANES(p, off)      _mm256_insertf128_ps(                                             \
     _mm256_castps128_ps256(_mm_loadu_ps((p)[0] + (off))), _mm_loadu_ps((p)[1] + (off)), 1)
-#define CLBI_PAIRS(a, b, which) _mm256_shuffle_ps(a, b, which)
 #else
 #define CLBI_LANES(p, off)      _mm256_insertf128_pd(                                             \
     _mm256_castpd128_pd256(_mm_loadu_pd((p)[0] + (off))), _mm_loadu_pd((p)[1] + (off)), 1)
@@ -6220,7 +6192,6 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_SUFFIX     neon
 #define CLBI_FOR
 #define CLBI_ROWS       128
-#define CLBI_DW         2
 #define CLBI_D          float64x2_t
 #define CLBI_D_ZERO()   vdupq_n_f64(0)
 #define CLBI_D_SET(x)   vdupq_n_f64(x)
@@ -6239,10 +6210,7 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #else
 #define CLBI_D_FMA(a, b, c) vfmaq_f64(c, a, b)
 #endif
-#define CLBI_M          size_t
-#define CLBI_MASK(n)    (n)
 #ifdef CLB_SINGLE
-#define CLBI_W          4
 #define CLBI_R          float32x4_t
 #define CLBI_O(op)      op##_f32
 #define CLBI_BITS(op)   op##_u32
@@ -6252,15 +6220,12 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_FROM_INTS(p) vcvtq_f32_s32(vld1q_s32(p))
 #define CLBI_D_WRITE(p, v) vst1_f32(p, vcvt_f32_f64(v))
 #else
-#define CLBI_W          2
 #define CLBI_R          float64x2_t
 #define CLBI_O(op)      op##_f64
 #define CLBI_BITS(op)   op##_u64
 #define CLBI_AS_BITS(v) vreinterpretq_u64_f64(v)
 #define CLBI_AS_REAL(v) vreinterpretq_f64_u64(v)
-#define CLBI_D_LOAD(p)  vld1q_f64(p)
 #define CLBI_FROM_INTS(p) vcvtq_f64_s64(vmovl_s32(vld1_s32(p)))
-#define CLBI_D_WRITE(p, v) vst1q_f64(p, v)
 #endif
 #ifdef CLB_SINGLE
 #define CLBI_I                uint32x4_t
@@ -6283,8 +6248,6 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_SET(x)           CLBI_O(vdupq_n)(x)
 #define CLBI_LOAD(p)          CLBI_O(vld1q)(p)
 #define CLBI_STORE(p, v)      CLBI_O(vst1q)(p, v)
-#define CLBI_LOADM(p, m)      clbi_neon_loadm(p, m)
-#define CLBI_STOREM(p, m, v)  clbi_neon_storem(p, m, v)
 #define CLBI_MUL(a, b)        CLBI_O(vmulq)(a, b)
 #ifdef CLB_NO_FMA
 #define CLBI_FMA(a, b, c)     CLBI_O(vaddq)(CLBI_O(vmulq)(a, b), c)
@@ -6299,28 +6262,12 @@ static const int clbi_mask_words[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0
 #define CLBI_WHERE(t, x, y)     CLBI_O(vbslq)(t, x, y)
 #define CLBI_SUB_WHERE(t, x, y) \
     CLBI_SUB(x, CLBI_AS_REAL(CLBI_BITS(vandq)(t, CLBI_AS_BITS(y))))
-#define CLBI_LANES(p, off)      CLBI_LOAD((p)[0] + (off))
 #define CLBI_LOW(a, b)          CLBI_O(vzip1q)(a, b)
 #define CLBI_HIGH(a, b)         CLBI_O(vzip2q)(a, b)
 #ifdef CLB_SINGLE
 #define CLBI_PAIRS(a, b, which) ((which) == 0x44 ? vcombine_f32(vget_low_f32(a), vget_low_f32(b)) \
                                                  : vcombine_f32(vget_high_f32(a), vget_high_f32(b)))
 #endif
-
-/* The first n < CLBI_W lanes; zero in the others. */
-static CLBI_R clbi_neon_loadm(const clb_real *p, size_t n)
-{
-    clb_real x[CLBI_W] = { 0 };
-    memcpy(x, p, n * sizeof *x);
-    return CLBI_LOAD(x);
-}
-
-static void clbi_neon_storem(clb_real *p, size_t n, CLBI_R v)
-{
-    clb_real x[CLBI_W];
-    CLBI_STORE(x, v);
-    memcpy(p, x, n * sizeof *x);
-}
 
 /* A bit for every lane above zero. */
 static unsigned clbi_neon_positive(CLBI_R z)
@@ -6337,7 +6284,6 @@ static unsigned clbi_neon_positive(CLBI_R z)
 #define CLBI_SUFFIX     wasm
 #define CLBI_FOR
 #define CLBI_ROWS       128
-#define CLBI_DW         2
 #define CLBI_D          v128_t
 #define CLBI_D_ZERO()   wasm_f64x2_const_splat(0)
 #define CLBI_D_SET(x)   wasm_f64x2_splat(x)
@@ -6351,11 +6297,8 @@ static unsigned clbi_neon_positive(CLBI_R z)
 #define CLBI_D_PICK(p, k) wasm_f64x2_make((p)[(int)wasm_f64x2_extract_lane(k, 0)], \
                                           (p)[(int)wasm_f64x2_extract_lane(k, 1)])
 #define CLBI_D_FMA(a, b, c) wasm_f64x2_add(wasm_f64x2_mul(a, b), c)
-#define CLBI_M          size_t
-#define CLBI_MASK(n)    (n)
 #define CLBI_R          v128_t
 #ifdef CLB_SINGLE
-#define CLBI_W          4
 #define CLBI_O(op)      wasm_f32x4_##op
 #define CLBI_BITS(op)   wasm_i32x4_##op
 #define CLBI_ISET(u)    wasm_u32x4_splat(u)
@@ -6368,13 +6311,10 @@ static unsigned clbi_neon_positive(CLBI_R z)
 #define CLBI_PAIRS(a, b, which) ((which) == 0x44 ? wasm_i64x2_shuffle(a, b, 0, 2) \
                                                  : wasm_i64x2_shuffle(a, b, 1, 3))
 #else
-#define CLBI_W          2
 #define CLBI_O(op)      wasm_f64x2_##op
 #define CLBI_BITS(op)   wasm_i64x2_##op
 #define CLBI_ISET(u)    wasm_u64x2_splat(u)
 #define CLBI_ISHR(a)    wasm_u64x2_shr(a, CLBI_RMANTISSA)
-#define CLBI_D_LOAD(p)  wasm_v128_load(p)
-#define CLBI_D_WRITE(p, v) wasm_v128_store(p, v)
 #define CLBI_FROM_INTS(p) wasm_f64x2_convert_low_i32x4(wasm_v128_load64_zero(p))
 #define CLBI_LOW(a, b)  wasm_i64x2_shuffle(a, b, 0, 2)
 #define CLBI_HIGH(a, b) wasm_i64x2_shuffle(a, b, 1, 3)
@@ -6394,8 +6334,6 @@ static unsigned clbi_neon_positive(CLBI_R z)
 #define CLBI_SET(x)           CLBI_O(splat)(x)
 #define CLBI_LOAD(p)          wasm_v128_load(p)
 #define CLBI_STORE(p, v)      wasm_v128_store(p, v)
-#define CLBI_LOADM(p, m)      clbi_wasm_loadm(p, m)
-#define CLBI_STOREM(p, m, v)  clbi_wasm_storem(p, m, v)
 #define CLBI_MUL(a, b)        CLBI_O(mul)(a, b)
 #define CLBI_FMA(a, b, c)     CLBI_O(add)(CLBI_O(mul)(a, b), c)
 #define CLBI_TRUTH            v128_t
@@ -6405,22 +6343,7 @@ static unsigned clbi_neon_positive(CLBI_R z)
 #define CLBI_IF_POSITIVE(z, x)  wasm_v128_and(CLBI_ABOVE_ZERO(z), x)
 #define CLBI_WHERE(t, x, y)     wasm_v128_bitselect(x, y, t)
 #define CLBI_SUB_WHERE(t, x, y) CLBI_SUB(x, wasm_v128_and(t, y))
-#define CLBI_LANES(p, off)      CLBI_LOAD((p)[0] + (off))
 
-/* The first n < CLBI_W lanes; zero in the others. */
-static CLBI_R clbi_wasm_loadm(const clb_real *p, size_t n)
-{
-    clb_real x[CLBI_W] = { 0 };
-    memcpy(x, p, n * sizeof *x);
-    return CLBI_LOAD(x);
-}
-
-static void clbi_wasm_storem(clb_real *p, size_t n, CLBI_R v)
-{
-    clb_real x[CLBI_W];
-    CLBI_STORE(x, v);
-    memcpy(p, x, n * sizeof *x);
-}
 #include CLB_HEADER_NAME
 #endif
 
@@ -20287,8 +20210,55 @@ CLBDEF clb_status clb_chain_net(const clb_chain *chain, const clb_tensors *tenso
  * ========================================================================================== */
 #ifdef CLBI_SUFFIX
 
-/* What AVX2 and AVX-512 call by the same names: CLBI_V(op) is _mm256_op or _mm512_op. */
+/* Lanes of a vector of CLBI_ROWS bits: of clb_real, of double. */
+#define CLBI_DW               (CLBI_ROWS / 64)
+#ifdef CLB_SINGLE
+#define CLBI_W                (CLBI_ROWS / 32)
+#else
+#define CLBI_W                CLBI_DW
+#define CLBI_D_LOAD(p)        CLBI_D_READ(p)
+#define CLBI_D_WRITE(p, v)    CLBI_D_STORE(p, v)
+#endif
+
+/* Without masks of their own (NEON, WebAssembly) parts of a vector go by way of memory. */
+#if CLBI_ROWS == 128
+#define CLBI_M                size_t
+#define CLBI_MASK(n)          (n)
+#define CLBI_LOADM(p, m)      CLBI_N(load_part)(p, m)
+#define CLBI_STOREM(p, m, v)  CLBI_N(store_part)(p, m, v)
+#define CLBI_LANES(p, off)    CLBI_LOAD((p)[0] + (off))
+
+/* The first n lanes; zero in the others. */
+static CLBI_R CLBI_N(load_part)(const clb_real *p, size_t n)
+{
+    clb_real x[CLBI_W] = { 0 };
+    memcpy(x, p, n * sizeof *x);
+    return CLBI_LOAD(x);
+}
+
+static void CLBI_N(store_part)(clb_real *p, size_t n, CLBI_R v)
+{
+    clb_real x[CLBI_W];
+    CLBI_STORE(x, v);
+    memcpy(p, x, n * sizeof *x);
+}
+#endif
+
+/* What AVX2 and AVX-512 call by the same names: CLBI_V(op) is _mm256_op or _mm512_op, CLBI_VI(op)
+ * the same for vectors of integers, CLBI_VI_TO(ps) makes floats of their bits. */
 #if CLBI_ROWS >= 256
+#ifdef CLB_SINGLE
+#define CLBI_TO_BITS(v)       CLBI_VI(castps)(v)
+#define CLBI_FROM_BITS(i)     CLBI_VI_TO(ps)(i)
+#define CLBI_ISET(u)          CLBI_V(set1_epi32)((int)(u))
+#define CLBI_PAIRS(a, b, which) CLBI_V(shuffle_ps)(a, b, which)
+#else
+#define CLBI_TO_BITS(v)       CLBI_VI(castpd)(v)
+#define CLBI_FROM_BITS(i)     CLBI_VI_TO(pd)(i)
+#define CLBI_ISET(u)          CLBI_ISET64((long long)(u))
+#endif
+#define CLBI_IOR(a, b)        CLBI_VI(or)(a, b)
+#define CLBI_D_EXPONENT(v)    CLBI_VI_TO(pd)(CLBI_V(slli_epi64)(CLBI_VI(castpd)(v), 52))
 #define CLBI_D_ZERO()         CLBI_V(setzero_pd)()
 #define CLBI_D_SET(x)         CLBI_V(set1_pd)(x)
 #define CLBI_D_READ(p)        CLBI_V(loadu_pd)(p)
@@ -21745,6 +21715,9 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_M
 #undef CLBI_O
 #undef CLBI_V
+#undef CLBI_VI
+#undef CLBI_VI_TO
+#undef CLBI_ISET64
 #undef CLBI_INTEGER
 #undef CLBI_MASK
 #undef CLBI_COMPARE
