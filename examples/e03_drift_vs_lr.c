@@ -189,6 +189,7 @@ static void claims(kit *x, findings *f)
     kit_statement(c, "range of the local slopes from 1e-4 to 1", kit_slope_range(&f->all),
                   kit_at_most(0.2));
     kit_condition(c, "for eta from 0.001 to 0.1", "slope", fit.slope, kit_within(1, 0.05));
+    kit_remark(c, "Below these eta training has not ended, above them it is unstable.");
     c = kit_paper(x, "decomposition", "The drift differs from eta^2 S by less than 0.5 %.",
                   "below 0.5 %; 15 % at eta = 1e-4");
     kit_statement(c, "largest error in %", error, kit_below(0.5));

@@ -117,6 +117,7 @@ static void claims_effects(kit *x, const found *f)
                   "only",
                   "interaction", effect[2], kit_below(0));
     kit_show(c, "interaction on eta up to 0.03", f->effects[2][2].mean);
+    kit_remark(c, "It comes from the windows: they differ between the four nets.");
     c = kit_paper(x, "not_additive",
                   "The effects of activation and loss do not add up; the interaction is negative.",
                   "non-additive, negative");

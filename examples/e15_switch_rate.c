@@ -106,6 +106,7 @@ static void claims(kit *x, const found *f)
     kit_statement(c, "time after step 50 within 10 % of the edge",
                   100 * switch_time_at_edge(runs_at(x, edge_eta)), kit_in_units(kit_above(50), "%"));
     kit_contains(c, "at eta = 0.1, which is the edge of stability for no width", "interval of beta", b->lo, b->hi, 0);
+    kit_remark(c, "One step size is at another distance from the edge for every width.");
     c = kit_paper(x, "half", "Below the edge the rate falls with the width as m^-0.5.", "beta = 0.42, 0.48");
     for (size_t i = 0; i < 2; ++i) {
         const char *at = kit_print(x, "at eta = %g", etas[i]);
@@ -147,8 +148,7 @@ static void figure(kit *x, const found *f)
 static void report(kit *x)
 {
     found f;
-    width_table(x, &f);
-    beta_table(x, &f);
+    width_table(x, &f), beta_table(x, &f);
     claims(x, &f);
     figure(x, &f);
 }

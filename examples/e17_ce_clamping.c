@@ -112,6 +112,7 @@ static void claims(kit *x, const found *v)
     kit_statement(c, "largest alpha", ce.hi, kit_at_most(1.1));
     kit_statement(c, "least growth of alpha from one width to the next", ce.growth, kit_at_most(0));
     kit_condition(c, "if eta = 0.1 is left out", "largest alpha", ce.without, kit_at_most(1.1));
+    kit_remark(c, "The largest step size of the grid decides.");
     c = kit_paper(x, "mse_grows", "Under squared loss alpha grows with the width.",
                   "1.07 to 1.63 (linear), 1.05 to 1.35 (ReLU)");
     kit_number(c, "linear, m = 32", v->alpha[LINEAR_MSE][0].value, kit_within(1.07, 0.01));
@@ -147,8 +148,7 @@ static void figure(kit *x, const found *v)
 static void report(kit *x)
 {
     found v;
-    measure(x, &v);
-    differences(x, &v);
+    measure(x, &v), differences(x, &v);
     claims(x, &v);
     figure(x, &v);
 }

@@ -111,6 +111,7 @@ static void claims(kit *x, found *f, size_t n)
     kit_statement(c, "least mean R", least, kit_above(0.8));
     kit_statement(c, "least R of a single run", f->least_run, kit_above(0.8));
     kit_condition(c, "for the mean over the seeds", "least mean R", least, kit_above(0.8));
+    kit_remark(c, "Both lists are sorted first, and any two falling lists correlate.");
     c = kit_paper(x, "R_validates", "R validates the formula.", "used so");
     kit_statement(c, "least mean R less that of the list 1, 1/2, 1/3, ...", least - f->rank, kit_above(0));
     kit_statement(c, "largest slope of ln measured against ln theory", f->slope, kit_within(1, 0.3));

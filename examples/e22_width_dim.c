@@ -3,9 +3,8 @@
  * Setup   two-layer linear net without bias, K = 5, mixture of n = 200, squared loss, gradient
  *         descent, T = 2000 steps; d = 10, 20, 40 inputs, widths m = d {0.5, 1, 1.5, 2, 3, 4, 6},
  *         six learning rates from 3e-4 to 0.1, five seeds.
- * Fit     alpha(d, m): a line through ln drift against ln eta, means over the seeds that do not
- *         diverge. m*: the first width with alpha > 1.1. f = 0.1 lambda_max(0)/2 says how far the
- *         largest eta is from the edge of stability (1).
+ * Fit     alpha(d, m): slope of ln(mean drift) against ln eta. m*: the first width with alpha > 1.1.
+ *         f = 0.1 lambda_max(0)/2: distance of the largest eta to the edge of stability, 1.
  * Paper   m* = 60, 60, 40, so m* / d = 6.0, 3.0, 1.0: no collapse in m/d
  * Beyond  beyond/e22_edge.c: equal distance to the edge, other thresholds, data scales, n. */
 #define CLB_IMPLEMENTATION
@@ -115,6 +114,7 @@ static void claims(kit *x, const found *v)
         kit_number(c, kit_print(x, "m*/d at d = %.0f", ds[i]), star[i], kit_equal(paper_star[i] / ds[i]));
     }
     kit_statement(c, "least share of redraws that give that m*", 100 * share, kit_in_units(kit_at_least(90), "%"));
+    kit_remark(c, "m* is the first of seven widths above a threshold: other seeds give another one.");
     c = kit_paper(x, "no_collapse", "alpha is no function of m/d alone.", "no collapse");
     kit_statement(c, "largest step of m*/d to the next d", fmax(star[1] - star[0], star[2] - star[1]), kit_at_most(0));
     kit_statement(c, "Spearman(alpha, m) less Spearman(alpha, m/d)", sm - so, kit_above(0));

@@ -132,8 +132,10 @@ static const char report_tail[] = "</main></body></html>\n";
 
 KIT_FN void report_all(kit_buf *b, const docs *all, const replication *r, char letter)
 {
-    const char *cells[TABLES_COLUMNS];
-    report_heads(b, "t1", tables_heads, TABLES_COLUMNS);
+    const char *cells[TABLES_COLUMNS], *heads[TABLES_COLUMNS - 1];
+    memcpy(heads, tables_heads, TABLES_SENTENCE * sizeof *heads);
+    heads[TABLES_SENTENCE] = tables_heads[TABLES_FOUND];
+    report_heads(b, "t1", heads, TABLES_COLUMNS - 1);
     for (size_t i = 0; i < all->n; ++i) {
         const doc *d = &all->at[i];
         const kit_claim *c = tables_first(d);
@@ -142,6 +144,7 @@ KIT_FN void report_all(kit_buf *b, const docs *all, const replication *r, char l
         kit_putf(b, "<tr><td><a href=\"#%s\">%s</a></td><td>", cells[0], cells[0]);
         put_html(b, cells[1]), kit_put(b, "</td>");
         for (int k = 2; k < TABLES_COLUMNS; ++k) {
+            if (k == TABLES_SENTENCE) continue;                /* what we found ends with it */
             kit_putf(b, "<td data-h=\"%s\">", tables_heads[k]);
             if (k == 3 && c && c->number) report_answer(b, c->number, cells[k]);
             else if (k == 4 && c && c->statement) report_answer(b, c->statement, cells[k]);

@@ -8,10 +8,11 @@
 
 /* --- the table of all experiments ------------------------------------------------------------- */
 
-enum { TABLES_COLUMNS = 7 };
+enum { TABLES_COLUMNS = 8, TABLES_SENTENCE = 6, TABLES_FOUND = 7 };
 static const char *const tables_heads[TABLES_COLUMNS] = {
     "", "Experiment", "The paper's key result", "Paper's number found again on its seeds",
-    "Does the statement hold", "On fresh seeds, with a 95 % interval", "What we found"
+    "Does the statement hold", "On fresh seeds, with a 95 % interval",
+    "In a sentence", "What we found"
 };
 
 /* The claim that stands for the experiment; NULL: it has none. */
@@ -47,13 +48,21 @@ KIT_FN int tables_draws(const doc *d)
     return 0;
 }
 
+/* The remark on a claim; where there is none, that it holds as printed, or nothing. */
+KIT_FN const char *tables_sentence(const kit_claim *c)
+{
+    if (c->remark && *c->remark) return c->remark;
+    return c->statement == KIT_HOLDS ? "It holds as printed." : "-";
+}
+
 KIT_FN void tables_row(const doc *d, const replication *r, const char **cells)
 {
     const kit_claim *c = tables_first(d);
     cells[0] = d->info.id, cells[1] = d->info.title, cells[2] = d->info.key_result;
     cells[3] = c ? tables_number(c) : "-", cells[4] = c ? tables_statement(c) : "-";
     cells[5] = !tables_draws(d) ? "nothing is random" : r->path ? replication_says(r, d, c) : "not run";
-    cells[6] = c ? c->sentence : "";
+    cells[TABLES_SENTENCE] = c ? tables_sentence(c) : "-";
+    cells[TABLES_FOUND] = c ? c->sentence : "";
 }
 
 typedef enum tables_format { TABLES_MARKDOWN, TABLES_TEX, TABLES_CSV } tables_format;
@@ -81,9 +90,9 @@ KIT_FN void tables_all(kit_buf *b, const docs *all, const replication *r, char l
                        tables_format format)
 {
     const char *cells[TABLES_COLUMNS];
-    if (format == TABLES_TEX) kit_put(b, "\\begin{tabular}{lllllll}\n\\hline\n");
+    if (format == TABLES_TEX) kit_put(b, "\\begin{tabular}{llllllll}\n\\hline\n");
     tables_put_row(b, tables_heads, format);
-    if (format == TABLES_MARKDOWN) kit_put(b, "|---|---|---|---|---|---|\n");
+    if (format == TABLES_MARKDOWN) kit_put(b, "|---|---|---|---|---|---|---|\n");
     if (format == TABLES_TEX) kit_put(b, "\\hline\n");
     for (size_t i = 0; i < all->n; ++i) {
         if (all->at[i].info.id[0] != letter || tables_ours(&all->at[i])) continue;
