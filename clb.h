@@ -2647,7 +2647,7 @@ typedef struct clb_audit_layer {     /* hidden layer l: the laws between W_l and
     clb_measured momentum;       /* fitted to this layer alone                                    */
     clb_measured decay;          /* eta lambda                                                    */
     double residual;             /* root mean square residual over that of the terms              */
-    double excess;               /* the same over what rounding explains; about 1 or less: kept   */
+    double excess;               /* the same over what rounding explains; about 1: kept           */
     double drift, first, second; /* of Q_l over the run: sum of 2 s_t, sum of d_t                 */
     size_t worst;                /* neuron with the largest residual over its rounding            */
     size_t broken;               /* neurons, of those looked at, that break their law             */
@@ -18764,6 +18764,8 @@ CLBDEF clb_status clb_net_load(clb_net *net, const char *path, clb_error *error)
  * ========================================================================================== */
 
 #define CLBI_LAGS 48                 /* displacements back that Nesterov's velocity is made of    */
+#define CLBI_ULP 0.41                /* standard deviation of the rounding of x over 2^-digits |x|,
+                                        the mantissa uniform in [1, 2): sqrt(1/6)                 */
 #define CLBI_EXCESS 2.5              /* a law holds if its residual is below so many roundings    */
 #define CLBI_SLOW 0.993              /* momentum above it: anything that changes slowly looks so  */
 
@@ -18776,7 +18778,9 @@ typedef struct clbi_neuron_law {
     double A, B, bias;               /* |v|^2, |u|^2, b^2                                         */
     double last;                     /* Q_{t-1} + s_{t-1}                                         */
     double spread;                   /* what rounding is multiplied by in it                      */
+    double outer;                    /* share of the outgoing weights in its square               */
     double noise;                    /* standard deviation of a0 - b0 by rounding                 */
+    double rho;                      /* minus the correlation of that of two steps                */
     double lag[CLBI_LAGS];           /* q(W_t, D_{t-k}), k = 0, 1, ...                            */
     size_t lags;                     /* how many of them there are                                */
     int    whole;                    /* they reach back to the start of the training              */
@@ -18785,12 +18789,13 @@ typedef struct clbi_neuron_law {
 /* What may stand on the right side of a law; a model is a set of these. */
 enum { CLBI_TERM_MOMENTUM = 1, CLBI_TERM_DECAY = 2, CLBI_TERM_NO_BIAS = 4, CLBI_TERM_NESTEROV = 8,
        CLBI_TERM_DECOUPLED = 16, CLBI_TERM_GROUP = 32, CLBI_TERM_NORMALISED = 64 };
-#define CLBI_TERMS 8
+#define CLBI_SEARCHED (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED | CLBI_TERM_GROUP)
+#define CLBI_TERMS 6
 
 typedef struct clbi_fit {
     double value[CLBI_TERMS], error[CLBI_TERMS];  /* error: standard deviation by rounding        */
     double excess, residual;         /* root mean square over the noise, over the terms           */
-    double mu;                       /* of the nonlinear models                                   */
+    double mu, mu_error;             /* of the searched models; of a law of two rates their ratio */
     size_t count;                    /* laws that took part                                       */
 } clbi_fit;
 
@@ -18808,7 +18813,8 @@ typedef struct clbi_auditor {
     double          *charge, *s, *d; /* [L] of the last snapshot and the step to it               */
     double          *first, *second; /* [L] sums of 2 s and of d over the run                     */
     unsigned char   *still;          /* [L+1] layer has not moved                                 */
-    double           evenness, bound;/* of the first displacements: clbi_evenness, clbi_at_bound  */
+    double           evenness;       /* of the first displacement                                 */
+    size_t           bounded;        /* displacements with entries at a bound, but for the first  */
     int              digits, borrows;
 } clbi_auditor;
 
@@ -18821,14 +18827,17 @@ typedef struct clbi_audit {
     unsigned char       *bad;        /* [snapshots] displacement is left out                      */
     const unsigned char *frozen;     /* [L+1] layer never moved                                   */
     double              *x;          /* [laws][CLBI_TERMS + 1] rows of a fit                      */
+    double               rho;        /* of the laws                                               */
     int                  middle, has_bias;
 } clbi_audit;
 
-/* Terms and left side of a law under a model; 0 if the law cannot take part. */
+/* Terms and left side of a law under a model, the decay's first, the momentum's last; 0 if the law
+ * cannot take part. Rounding is in the displacements: noise counts all that the left side has. */
 static int clbi_law_row(const clbi_neuron_law *w, int model, double mu, double *x, double *y,
                         double *noise)
 {
     double Q = w->A - w->B - (model & CLBI_TERM_NO_BIAS ? 0.0 : w->bias), forget, c, largest;
+    double variance = 1.0, before;
     int n = 0;
     size_t k;
     *noise = w->noise;
@@ -18836,21 +18845,24 @@ static int clbi_law_row(const clbi_neuron_law *w, int model, double mu, double *
     if (model & CLBI_TERM_NORMALISED) {
         *y = w->b0;
         if (w->lags < 2) return 0;
-        x[n++] = w->b1;
         x[n++] = -(w->B + w->bias);
+        x[n++] = w->b1;
         return 1;
     }
     if (model & CLBI_TERM_GROUP) {
         if (w->lags < 2) return 0;
-        *y = w->a0;
-        x[0] = w->b0 - w->c0, x[1] = w->a1, x[2] = w->b1 - w->c1, x[3] = w->A, x[4] = w->B;
-        x[5] = w->c0, x[6] = w->c1, x[7] = w->bias;
+        *y = w->a0 - mu * (w->b0 - w->c0);       /* mu: the rate, for once */
+        *noise *= sqrt(w->outer + mu * mu * (1.0 - w->outer));
+        x[0] = -w->A, x[1] = w->B, x[2] = w->bias, x[3] = w->c0, x[4] = w->c1;
+        x[5] = w->a1 - mu * (w->b1 - w->c1);
         return 1;
     }
     if (model & CLBI_TERM_NESTEROV) {            /* U_{t+1} - mu U_t from the displacements */
         forget = mu / (1.0 + mu);
         *y = w->lag[0];
-        for (k = 1, c = forget - mu; k < w->lags; ++k, c *= forget) *y += c * w->lag[k];
+        for (k = 1, c = forget - mu, before = 1.0; k < w->lags; ++k, before = c, c *= forget)
+            *y += c * w->lag[k], variance += c * c - 2.0 * w->rho * c * before;
+        *noise *= sqrt(variance);
         if (!w->whole && w->lags < 12) return 0;
         for (largest = 0, k = 0; !w->whole && k < w->lags; ++k)  /* what is not seen of the past */
             if (fabs(w->lag[k]) > largest) largest = fabs(w->lag[k]);
@@ -18861,28 +18873,45 @@ static int clbi_law_row(const clbi_neuron_law *w, int model, double mu, double *
     if (w->lags < 2 && !w->whole && model & (CLBI_TERM_MOMENTUM | CLBI_TERM_DECOUPLED)) return 0;
     if (model & CLBI_TERM_DECOUPLED) {           /* at the start there is no velocity: a1 = b1 = 0 */
         *y -= mu * (w->a1 - w->b1);
+        *noise *= sqrt(1.0 + mu * mu + 2.0 * w->rho * mu);
         x[n++] = w->lags < 2 ? -Q : -(Q - mu * w->last);
         return 1;
     }
-    if (model & CLBI_TERM_MOMENTUM) x[n++] = w->a1 - w->b1;
     if (model & CLBI_TERM_DECAY) x[n++] = -Q;
+    if (model & CLBI_TERM_MOMENTUM) x[n++] = w->a1 - w->b1;
     return 1;
 }
 
 static size_t clbi_model_terms(int model)
 {
-    if (model & CLBI_TERM_GROUP) return 8;
+    if (model & CLBI_TERM_GROUP) return 6;
     if (model & CLBI_TERM_NORMALISED) return 2;
     if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED)) return (model & CLBI_TERM_DECAY) != 0;
     return (size_t)((model & CLBI_TERM_MOMENTUM) != 0) + ((model & CLBI_TERM_DECAY) != 0);
 }
 
+/* The line y = m x through points whose two coordinates have noise of variance 1 and covariance
+ * -rho: the m that makes sum (y - m x)^2 over 1 + m^2 + 2 rho m least, and that least value, from
+ * the sums xx, xy and left, of the squares of y - (xy/xx) x. */
+static double clbi_noisy_line(double xx, double xy, double rho, double left, double *slope)
+{
+    double b = xy / xx * xy + left + xx + 2.0 * rho * xy, c = xx * left, root, least;
+    root = b * b - 4.0 * (1.0 - rho * rho) * c;
+    least = 2.0 * c / (b + sqrt(root > 0 ? root : 0));
+    *slope = xx > least ? (xy + rho * least) / (xx - least) : 0.0;
+    return least;
+}
+
 /* Least squares by Gram-Schmidt on the columns of the rows x [count][CLBI_TERMS + 1], whose last
  * entry is the left side, twice (the second pass works on what the first left). Columns are
- * scaled to length 1; one that is a combination of those before it gets 0. */
-static void clbi_least_squares(double *x, size_t count, size_t n, double *value, double *error)
+ * scaled to length 1; one that is a combination of those before it gets 0. rho >= 0: the last
+ * column is as noisy as the left side (clbi_noisy_line). Returns the sum of squared residuals, each
+ * over its noise. */
+static double clbi_least_squares(double *x, size_t count, size_t n, double rho, double *value,
+                                 double *error)
 {
     double R[CLBI_TERMS][CLBI_TERMS], scale[CLBI_TERMS], right[CLBI_TERMS], sum;
+    double left = 0, noise = 1.0, seen = 1.0;
     int used[CLBI_TERMS], pass;
     size_t r, i, j, k;
     const size_t stride = CLBI_TERMS + 1;
@@ -18911,6 +18940,16 @@ static void clbi_least_squares(double *x, size_t count, size_t n, double *value,
             right[j] += sum;
             for (r = 0; r < count; ++r) x[r * stride + n] -= sum * x[r * stride + j];
         }
+    for (r = 0; r < count; ++r) left += x[r * stride + n] * x[r * stride + n];
+    if (rho >= 0.0 && used[n - 1]) {
+        double length = R[n - 1][n - 1] * scale[n - 1], slope;
+        left = clbi_noisy_line(length * length, length * right[n - 1], rho, left, &slope);
+        noise = 1.0 + slope * slope + 2.0 * rho * slope;
+        right[n - 1] = slope * length;
+        if (count > n)                           /* of the column's length: what is no noise */
+            seen = 1.0 - left / (double)(count - n) * (double)count / (length * length);
+        seen = sqrt(seen > 1e-6 ? seen : 1e-6);
+    }
     for (j = n; j-- > 0;) {                      /* R value = right; error from the rows of R^-1 */
         double inverse[CLBI_TERMS] = { 0 };
         value[j] = error[j] = 0.0;
@@ -18923,9 +18962,11 @@ static void clbi_least_squares(double *x, size_t count, size_t n, double *value,
             for (sum = 0, k = j; k < i; ++k) sum -= inverse[k] * R[k][i];
             inverse[i] = sum / R[i][i];
         }
+        inverse[n - 1] /= seen;
         for (sum = 0, i = j; i < n; ++i) sum += inverse[i] * inverse[i];
-        error[j] = sqrt(sum) / scale[j];
+        error[j] = sqrt(sum * noise) / scale[j];
     }
+    return left;
 }
 
 /* Which laws a fit looks at: all, or those of one step or one layer. */
@@ -18943,7 +18984,7 @@ static int clbi_law_wanted(const clbi_audit *au, const clbi_neuron_law *w, const
 static void clbi_fit_linear(clbi_audit *au, int model, double mu, const clbi_where *where,
                             clbi_fit *fit)
 {
-    double terms = 0, left = 0, noise, r, *row;
+    double terms = 0, left, noise, r, *row;
     size_t n = clbi_model_terms(model), j, k, count = 0;
     memset(fit, 0, sizeof *fit);
     fit->mu = mu;
@@ -18957,11 +18998,8 @@ static void clbi_fit_linear(clbi_audit *au, int model, double mu, const clbi_whe
         terms += r * r;
         ++count;
     }
-    clbi_least_squares(au->x, count, n, fit->value, fit->error);
-    for (k = 0; k < count; ++k) {
-        r = au->x[k * (CLBI_TERMS + 1) + n];
-        left += r * r;
-    }
+    left = clbi_least_squares(au->x, count, n, model & (CLBI_TERM_MOMENTUM | CLBI_TERM_GROUP)
+                              ? au->rho : -1.0, fit->value, fit->error);
     fit->count = count;
     if (count <= n) fit->excess = fit->residual = DBL_MAX;
     else {
@@ -18970,30 +19008,37 @@ static void clbi_fit_linear(clbi_audit *au, int model, double mu, const clbi_whe
     }
 }
 
-/* Models that are not linear in mu: golden-section search after a scan. */
+/* The model at place t of the search: t is mu or, of a law of two rates, the logarithm of their
+ * ratio. */
+static void clbi_fit_at(clbi_audit *au, int model, double t, const clbi_where *where, clbi_fit *fit)
+{
+    clbi_fit_linear(au, model, model & CLBI_TERM_GROUP ? clb_exp(t) : t, where, fit);
+}
+
+/* Models that are not linear in mu, or in the rate: golden-section search after a scan. */
 static void clbi_fit_search(clbi_audit *au, int model, const clbi_where *where, clbi_fit *fit)
 {
     const double ratio = 0.6180339887498949;
-    double low = 0, high = 0, best = -1, a, b;
+    double low = 0, high = 0, best = -1, a, b, t, step = model & CLBI_TERM_GROUP ? 0.2 : 0.02;
     clbi_fit fa, fb;
     int i;
-    for (i = 0; i <= 50; ++i) {
-        double mu = i < 50 ? 0.02 * i : 0.99;
-        clbi_fit_linear(au, model, mu, where, &fa);
-        if (best < 0 || fa.excess < best) best = fa.excess, low = mu - 0.02, high = mu + 0.02;
+    for (i = 0; i <= 50; ++i) {                  /* mu up to 0.99, rates from e^-5 to e^5 */
+        t = step * (i - (model & CLBI_TERM_GROUP ? 25 : 0.5 * (i == 50)));
+        clbi_fit_at(au, model, t, where, &fa);
+        if (best < 0 || fa.excess < best) best = fa.excess, low = t - step, high = t + step;
     }
     a = high - ratio * (high - low), b = low + ratio * (high - low);
-    clbi_fit_linear(au, model, a, where, &fa);
-    clbi_fit_linear(au, model, b, where, &fb);
+    clbi_fit_at(au, model, a, where, &fa);
+    clbi_fit_at(au, model, b, where, &fb);
     for (i = 0; i < 80 && high - low > 1e-16; ++i) {
         if (fa.excess < fb.excess) {
             high = b, b = a, fb = fa;
             a = high - ratio * (high - low);
-            clbi_fit_linear(au, model, a, where, &fa);
+            clbi_fit_at(au, model, a, where, &fa);
         } else {
             low = a, a = b, fa = fb;
             b = low + ratio * (high - low);
-            clbi_fit_linear(au, model, b, where, &fb);
+            clbi_fit_at(au, model, b, where, &fb);
         }
     }
     *fit = fa.excess < fb.excess ? fa : fb;
@@ -19001,7 +19046,7 @@ static void clbi_fit_search(clbi_audit *au, int model, const clbi_where *where, 
 
 static void clbi_fit_model(clbi_audit *au, int model, const clbi_where *where, clbi_fit *fit)
 {
-    if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED)) clbi_fit_search(au, model, where, fit);
+    if (model & CLBI_SEARCHED) clbi_fit_search(au, model, where, fit);
     else clbi_fit_linear(au, model, 0.0, where, fit);
 }
 
@@ -19047,11 +19092,13 @@ static void clbi_law_make(const clbi_auditor *a, size_t l, size_t j, clbi_neuron
         if (e < out) w->A += x * x;
         else if (e < out + in) w->B += x * x;
         else w->bias = x * x;
-        sum = fabs(x) * (fabs(x) + fabs(N[at])) + 16.0 * fabs(x * D);
+        sum = fabs(x) * (fabs(N[at]) + 8.0 * fabs(D));   /* of the new weight, and of its gradient */
         variance += sum * sum;
+        if (e < out) w->outer = variance;
         if (lags > 1) w->last += e < out ? a->window[2][at] * x : -a->window[2][at] * x;
     }
     w->spread = sqrt(variance);
+    w->outer = variance > 0 ? w->outer / variance : 0.5;
 }
 
 /* Binary digits that the values need, out of 8, 11, 24 and 53, if fewer are not known to do. */
@@ -19068,34 +19115,41 @@ static int clbi_digits_needed(const double *theta, size_t P, int digits)
     return sizes[s];
 }
 
-/* (mean |D|)^2 / mean D^2 over the entries that move in the first displacement: 1 if all move by
- * the same amount, as the first step of Adam and RMSprop has it; 2/pi for normals. */
+/* Largest |D|. */
+static double clbi_most_moved(const double *before, const double *after, size_t P)
+{
+    double most = 0;
+    size_t k;
+    for (k = 0; k < P; ++k)
+        if (fabs(after[k] - before[k]) > most) most = fabs(after[k] - before[k]);
+    return most;
+}
+
+/* (mean |D|)^2 / mean D^2 over the entries that move by more than decay does, in the first
+ * displacement: 1 if all move by the same amount, as the first step of Adam and RMSprop has it;
+ * 2/pi for normals. */
 static double clbi_evenness(const double *before, const double *after, size_t P)
 {
-    double one = 0, two = 0, d;
+    double one = 0, two = 0, most = clbi_most_moved(before, after, P), d;
     size_t k, count = 0;
     for (k = 0; k < P; ++k) {
         d = fabs(after[k] - before[k]);
-        if (d > 0) one += d, two += d * d, ++count;
+        if (d > 0.01 * most) one += d, two += d * d, ++count;
     }
     return count ? one * one / ((double)count * two) : 0.0;
 }
 
-/* Share of the entries that move by the largest amount, but for decay. */
-static double clbi_at_bound(const double *before, const double *after, size_t P)
+/* Do three entries at least move by the largest amount, to rounding? An entry takes part if its
+ * rounding is small beside its step. */
+static int clbi_at_bound(const double *before, const double *after, size_t P, int digits)
 {
-    double most = 0, d;
-    size_t k, count = 0, moved = 0;
+    double most = clbi_most_moved(before, after, P), rounding = ldexp(1.0, -digits), tolerance;
+    size_t k, count = 0;
     for (k = 0; k < P; ++k) {
-        d = fabs(after[k] - before[k]);
-        if (d > most) most = d;
+        tolerance = rounding * (fabs(before[k]) + fabs(after[k]));
+        count += tolerance < 1e-3 * most && fabs(after[k] - before[k]) >= most - 2.0 * tolerance;
     }
-    for (k = 0; k < P; ++k) {
-        d = fabs(after[k] - before[k]);
-        moved += d > 0;
-        count += d > 0 && d > 0.98 * most;
-    }
-    return moved ? (double)count / (double)moved : 0.0;
+    return count >= 3;
 }
 
 /* sum x y with the signs of the charge of hidden layer l. */
@@ -19144,7 +19198,7 @@ static void clbi_auditor_moved(clbi_auditor *a)
 {
     const clb_net *net = a->net;
     const double *W = a->window[1], *N = a->window[0];
-    double *moved = a->moved + (a->snapshots - 2) * a->neurons, bound;
+    double *moved = a->moved + (a->snapshots - 2) * a->neurons;
     size_t l, j, e, k;
     for (l = 1; l <= net->L; ++l) {
         const double *x = W + net->w[l], *y = N + net->w[l];
@@ -19155,9 +19209,7 @@ static void clbi_auditor_moved(clbi_auditor *a)
             if (W[net->w[l] + k] != N[net->w[l] + k]) a->still[l] = 0;
     }
     if (a->snapshots == 2) a->evenness = clbi_evenness(W, N, net->P);
-    if (a->snapshots > 11) return;               /* clipping shows in the first steps, if at all */
-    bound = clbi_at_bound(W, N, net->P);
-    if (bound > a->bound) a->bound = bound;
+    else a->bounded += (size_t)clbi_at_bound(W, N, net->P, a->digits);
 }
 
 /* s and d of the newest displacement, and the laws of the neurons that are looked at. */
@@ -19306,8 +19358,9 @@ static int clbi_fit_significant(const clbi_fit *fit, int model)
     size_t j;
     for (j = 0; j < clbi_model_terms(model); ++j)
         if (!(fabs(fit->value[j]) > 6.0 * wider * fit->error[j])) return 0;
-    if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED)) return fit->mu > 1e-3;
-    return !(model & CLBI_TERM_MOMENTUM) || fit->value[0] < 0.9995;  /* 1: anything that is slow */
+    if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED))
+        return fit->mu > 1e-3 && fit->mu < 0.9995;   /* 1: anything slow */
+    return !(model & CLBI_TERM_MOMENTUM) || fit->value[j - 1] < 0.9995;
 }
 
 /* The best of the models that hold: a richer one must lower the residual by more than chance. -1 if
@@ -19315,7 +19368,7 @@ static int clbi_fit_significant(const clbi_fit *fit, int model)
 static int clbi_best_model(clbi_audit *au, const clbi_where *where, clbi_fit *best)
 {
     size_t i;
-    int found = -1, linear = 0;
+    int found = -1;
     double least = 0;
     for (i = 0; i < sizeof clbi_models / sizeof clbi_models[0]; ++i) {
         int model = clbi_models[i];
@@ -19323,11 +19376,9 @@ static int clbi_best_model(clbi_audit *au, const clbi_where *where, clbi_fit *be
         double score, excess, chance;
         clbi_fit fit;
         if ((model & CLBI_TERM_NO_BIAS) && !au->has_bias) continue;
-        if ((model & CLBI_TERM_NESTEROV) && linear) continue;
         clbi_fit_model(au, model, where, &fit);
         if (!clbi_fit_holds(&fit) || !clbi_fit_significant(&fit, model)) continue;
         if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED)) ++k;
-        else linear |= !(model & CLBI_TERM_DECAY);
         excess = fit.excess > 0.02 ? fit.excess : 0.02;
         chance = clb_log((double)fit.count) / (double)fit.count;
         score = 2.0 * clb_log(excess) + 6.0 * (double)k * chance;
@@ -19343,10 +19394,12 @@ static int clbi_best_model(clbi_audit *au, const clbi_where *where, clbi_fit *be
 static int clbi_law_left(const clbi_neuron_law *w, int model, const clbi_fit *fit, double *y,
                          double *noise)
 {
-    double x[CLBI_TERMS];
+    double x[CLBI_TERMS], mu;
     size_t j;
     if (!clbi_law_row(w, model, fit->mu, x, y, noise)) return 0;
     for (j = 0; j < clbi_model_terms(model); ++j) *y -= x[j] * fit->value[j];
+    mu = model & CLBI_TERM_MOMENTUM ? fit->value[j - 1] : 0.0;
+    *noise *= sqrt(1.0 + mu * mu + 2.0 * w->rho * mu);
     return 1;
 }
 
@@ -19435,7 +19488,8 @@ static int clbi_best_trimmed(clbi_audit *au, clbi_fit *best, unsigned char *keep
         dropped = clbi_fit_robust(au, model, &fit, keep, work);
         if (dropped >= fewest || !clbi_fit_holds(&fit) || !clbi_fit_significant(&fit, model))
             continue;
-        if ((model & CLBI_TERM_MOMENTUM) && au->bad[0] == 2 && fit.value[0] > CLBI_SLOW) continue;
+        if ((model & CLBI_TERM_MOMENTUM) && au->bad[0] == 2 &&
+            fit.value[clbi_model_terms(model) - 1] > CLBI_SLOW) continue;
         fewest = dropped, found = model, *best = fit;
         memcpy(keep + au->snapshots, au->bad, au->snapshots);
     }
@@ -19531,9 +19585,9 @@ static double clbi_step_fits(clbi_audit *au, int model, double *mu, double *deca
         ++tried;
         if (!clbi_fit_holds(&fit)) continue;
         ++held;
-        mu[i] = model & CLBI_TERM_MOMENTUM ? fit.value[0] : 0.0;
-        decay[i] = model & CLBI_TERM_DECAY ? fit.value[n - 1] : 0.0;
-        error[i] = fit.error[n - 1];             /* of the decay if there is one */
+        mu[i] = model & CLBI_TERM_MOMENTUM ? fit.value[n - 1] : 0.0;
+        decay[i] = model & CLBI_TERM_DECAY ? fit.value[0] : 0.0;
+        error[i] = fit.error[0];                 /* of the decay if there is one */
     }
     return tried > 2 ? (double)held / (double)tried : 0.0;
 }
@@ -19555,25 +19609,28 @@ static void clbi_fit_report(int model, const clbi_fit *fit, clb_measured *moment
     memset(momentum, 0, sizeof *momentum);
     memset(decay, 0, sizeof *decay);
     if (model & CLBI_TERM_MOMENTUM)
-        *momentum = clbi_measured(fit->value[0], fit->error[0], fit->excess);
-    if (searched) *momentum = clbi_measured(fit->mu, fit->error[CLBI_TERMS - 1], fit->excess);
+        *momentum = clbi_measured(fit->value[n - 1], fit->error[n - 1], fit->excess);
+    if (searched) *momentum = clbi_measured(fit->mu, fit->mu_error, fit->excess);
     if (model & CLBI_TERM_DECAY)
-        *decay = clbi_measured(fit->value[n - 1], fit->error[n - 1], fit->excess);
+        *decay = clbi_measured(fit->value[0], fit->error[0], fit->excess);
 }
 
-/* Standard deviation of mu of a searched model, from the curvature of its squared residual. */
-static void clbi_fit_mu_error(clbi_audit *au, int model, clbi_fit *fit)
+/* Standard deviation of mu, or the rate, of a searched model, from the curvature of its squared
+ * residual. */
+static void clbi_fit_mu_error(clbi_audit *au, int model, const clbi_where *where, clbi_fit *fit)
 {
-    double h = 1e-4, f0, f1, f2, curvature;
+    double h = 1e-4 * (model & CLBI_TERM_GROUP ? fit->mu : 1.0), f0, f1, f2, curvature, slope;
     clbi_fit at;
-    if (!(model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED))) return;
-    clbi_fit_linear(au, model, fit->mu - h, &clbi_everywhere, &at);
-    f1 = at.excess * at.excess;
-    clbi_fit_linear(au, model, fit->mu + h, &clbi_everywhere, &at);
-    f2 = at.excess * at.excess;
+    if (!(model & CLBI_SEARCHED)) return;
+    clbi_fit_linear(au, model, fit->mu - h, where, &at);
+    f1 = at.excess * at.excess, slope = -at.value[0];
+    clbi_fit_linear(au, model, fit->mu + h, where, &at);
+    f2 = at.excess * at.excess, slope = (slope + at.value[0]) / (2.0 * h);
     f0 = fit->excess * fit->excess;
     curvature = (f1 - 2.0 * f0 + f2) / (h * h) * (double)fit->count / 2.0;
-    fit->error[CLBI_TERMS - 1] = curvature > 0 ? 1.0 / sqrt(curvature) : 1.0;
+    fit->mu_error = curvature > 0 ? 1.0 / sqrt(curvature) : 1.0;
+    slope *= fit->mu_error;                      /* the decay moves with it */
+    fit->error[0] = sqrt(fit->error[0] * fit->error[0] + slope * slope);
 }
 
 /* The layers one by one: residuals under the whole run's model, drift, the neurons that break. */
@@ -19609,15 +19666,6 @@ static void clbi_audit_layers(clbi_audit *au, clb_audit *out, int model, const c
     }
 }
 
-/* In a law of two rates the term of the momentum of the incoming weights is bound to be -rate mu.
- * */
-static int clbi_group_plausible(const clbi_fit *fit)
-{
-    double rate = fit->value[0], mu = fit->value[1], bound = -rate * mu;
-    double error = fit->error[2] + fabs(rate) * fit->error[1] + fabs(mu) * fit->error[0];
-    return rate > 0 && mu < CLBI_SLOW && fabs(fit->value[2] - bound) <= 6.0 * error + 0.02 * rate;
-}
-
 /* Every layer has a law of its own: 1 and its rates if so. */
 static int clbi_audit_groups(clbi_audit *au, clb_audit *out)
 {
@@ -19633,11 +19681,12 @@ static int clbi_audit_groups(clbi_audit *au, clb_audit *out)
         model = clbi_best_model(au, &where, &fit);
         if (model >= 0) clbi_fit_report(model, &fit, &layer->momentum, &layer->decay);
         else {
-            clbi_fit_linear(au, CLBI_TERM_GROUP, 0.0, &where, &fit);
-            if (!clbi_fit_holds(&fit) || !clbi_group_plausible(&fit)) continue;
-            layer->rate = clbi_measured(fit.value[0], fit.error[0], fit.excess);
-            layer->momentum = clbi_measured(fit.value[1], fit.error[1], fit.excess);
-            layer->decay = clbi_measured(-fit.value[3], fit.error[3], fit.excess);
+            clbi_fit_search(au, CLBI_TERM_GROUP, &where, &fit);
+            if (!clbi_fit_holds(&fit) || fit.value[5] > CLBI_SLOW) continue;
+            clbi_fit_mu_error(au, CLBI_TERM_GROUP, &where, &fit);
+            layer->rate = clbi_measured(fit.mu, fit.mu_error, fit.excess);
+            layer->momentum = clbi_measured(fit.value[5], fit.error[5], fit.excess);
+            layer->decay = clbi_measured(fit.value[0], fit.error[0], fit.excess);
         }
         layer->excess = fit.excess, layer->residual = fit.residual;
         ++held;
@@ -19647,17 +19696,23 @@ static int clbi_audit_groups(clbi_audit *au, clb_audit *out)
     return usable > 0 && held == usable;
 }
 
-/* Momentum can be told from none only where the terms it would add stand out of the rounding. */
-static int clbi_audit_blind(clbi_audit *au)
+/* 1 if rounding leaves open how much momentum there is, by more than a tenth, or of which kind. */
+static int clbi_audit_blind(clbi_audit *au, int model, const clbi_fit *fit)
 {
-    double sum = 0, x;
-    size_t k, count = 0;
-    for (k = 0; k < au->laws; ++k) {
-        if (au->law[k].lags < 2) continue;
-        x = (au->law[k].a1 - au->law[k].b1) / au->law[k].noise;
-        sum += x * x, ++count;
+    const int kinds = CLBI_TERM_MOMENTUM | CLBI_TERM_NESTEROV;
+    clbi_fit other;
+    double error;
+    if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED))
+        error = fit->excess * fit->mu_error;
+    else {
+        clbi_fit_linear(au, CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY, 0.0, &clbi_everywhere, &other);
+        error = other.error[1] > 0.0 ? other.excess * other.error[1] : 1.0;
     }
-    return count == 0 || sum < 9.0 * (double)count;
+    if (!(1.96 * error < 0.1)) return 1;
+    if (!(model & kinds)) return 0;
+    clbi_fit_model(au, model ^ kinds, &clbi_everywhere, &other);
+    return clbi_fit_holds(&other) &&             /* the ratio of their likelihoods */
+           (double)fit->count * clb_log(other.excess / fit->excess) < 10.0;
 }
 
 /* Mean of the steps' momentum, freed from the change of the step size by the decay, which changes
@@ -19677,6 +19732,7 @@ static clb_measured clbi_schedule_momentum(const clbi_audit *au, const double *m
     m.value = sum / count;
     two = two / count - m.value * m.value;
     m.error = 1.96 * sqrt(two > 0 ? two : 0.0);
+    if (m.error > 0.2) m.value = m.error = 0.0;  /* says nothing */
     return m;
 }
 
@@ -19736,18 +19792,21 @@ static int clbi_audit_schedule(clbi_audit *au, clb_audit *out)
     return found != CLB_METHOD_UNKNOWN;
 }
 
-/* The verdict where no law of constant step size holds. */
+/* The verdict where no law of constant step size holds. All entries are even in the first step of an
+ * adaptive method, and stay so only under a bound. */
 static void clbi_audit_other(clbi_audit *au, clb_audit *out, int normalised)
 {
+    const clbi_auditor *run = au->run;
     clbi_fit fit;
-    double correlation = clbi_law_correlation(au);
+    int even = !au->middle && run->evenness > 0.9;
     clbi_fit_linear(au, CLBI_TERM_NORMALISED, 0.0, &clbi_everywhere, &fit);
-    if (clbi_fit_holds(&fit) || (normalised && fit.excess < 0.2 * out->excess))
+    if (clbi_fit_holds(&fit) && (normalised || fit.excess < 0.01 * out->excess))
         out->method = CLB_METHOD_NORMALISED;
-    else if (!au->middle && au->run->evenness > 0.9) out->method = CLB_METHOD_ADAPTIVE;
-    else if (!au->middle && au->run->bound > 0.02) out->method = CLB_METHOD_CLIPPED;
-    else if (correlation > 0.6) out->method = CLB_METHOD_NOT_HOMOGENEOUS;
-    else out->method = normalised ? CLB_METHOD_NORMALISED : CLB_METHOD_ADAPTIVE;
+    else if (run->bounded > (even ? 20 + au->steps / 2 : 1)) out->method = CLB_METHOD_CLIPPED;
+    else if (even) out->method = CLB_METHOD_ADAPTIVE;
+    else if (normalised) out->method = CLB_METHOD_NORMALISED;
+    else out->method = au->middle && clbi_law_correlation(au) < 0.6 ? CLB_METHOD_ADAPTIVE
+                     : CLB_METHOD_NOT_HOMOGENEOUS;
 }
 
 static void clbi_audit_judge(clbi_audit *au, clb_audit *out, unsigned char *keep, int normalised)
@@ -19770,7 +19829,7 @@ static void clbi_audit_judge(clbi_audit *au, clb_audit *out, unsigned char *keep
         else clbi_audit_other(au, out, normalised);
         return;
     }
-    clbi_fit_mu_error(au, model, &fit);
+    clbi_fit_mu_error(au, model, &clbi_everywhere, &fit);
     clbi_fit_report(model, &fit, &out->momentum, &out->decay);
     out->excess = fit.excess, out->residual = fit.residual;
     out->decoupled = (model & CLBI_TERM_DECOUPLED) != 0;
@@ -19778,10 +19837,10 @@ static void clbi_audit_judge(clbi_audit *au, clb_audit *out, unsigned char *keep
     out->method = model & CLBI_TERM_NESTEROV ? CLB_METHOD_NESTEROV
                 : model & (CLBI_TERM_MOMENTUM | CLBI_TERM_DECOUPLED) ? CLB_METHOD_HEAVY_BALL
                 : CLB_METHOD_DESCENT;
-    if (out->method != CLB_METHOD_NESTEROV &&
-        (clbi_audit_blind(au) || out->momentum.value + out->momentum.error < 0)) {
+    if (clbi_audit_blind(au, model, &fit) || out->momentum.value + out->momentum.error < 0) {
         out->method = CLB_METHOD_UNDECIDED;
         memset(&out->momentum, 0, sizeof out->momentum);
+        memset(&out->decay, 0, sizeof out->decay);
     }
     clbi_audit_layers(au, out, model, &fit);
     for (i = 0; trimmed && i + 1 < au->snapshots; ++i) {
@@ -19878,10 +19937,15 @@ CLBDEF void clb_audit_free(clb_audit *audit)
 /* The laws of layers that move, with their rounding; those of all layers if all do. */
 static clb_status clbi_audit_take(clbi_audit *au, clbi_auditor *a)
 {
-    double rounding = ldexp(1.0, -(a->opts.digits ? a->opts.digits : a->digits));
+    int digits = a->opts.digits ? a->opts.digits : a->digits;
+    double rounding = CLBI_ULP * ldexp(1.0, -digits);
     size_t k, l, count = 0;
     clb_status status = CLB_OK;
-    for (k = 0; k < a->laws; ++k) a->law[k].noise = rounding * a->law[k].spread + 1e-300;
+    au->rho = digits <= 11 ? 0.5 : 0.0;          /* stored in less than they are computed in: */
+    for (k = 0; k < a->laws; ++k) {              /* a rounding is undone by the next step */
+        a->law[k].noise = rounding * sqrt(1.0 + 2.0 * au->rho) * a->law[k].spread + 1e-300;
+        a->law[k].rho = au->rho;
+    }
     for (k = 0; k < a->laws; ++k)
         count += !a->still[a->law[k].layer] && !a->still[a->law[k].layer + 1];
     au->law = a->law, au->laws = a->laws, au->hidden = a->hidden;

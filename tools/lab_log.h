@@ -50,8 +50,18 @@ static int lab_log_kind(const char *p, size_t n)
     return n > 1 && word[1] == 'q' && isdigit((unsigned char)word[2]) ? LOG_KINDS + 1 : LOG_KINDS;
 }
 
+/* What is wrong, as a text; always the status of a bad file. */
+KIT_FN KIT_PRINTF(2, 3) int lab_log_bad(clb_error *error, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error->text, sizeof error->text, format, args);
+    va_end(args);
+    return KIT_BAD_INPUT;
+}
+
 /* The line of names; *p moves behind it. */
-static int lab_log_head(lab_log *log, const char *file, const char **p)
+static int lab_log_head(lab_log *log, const char **p, clb_error *error)
 {
     int steps = 0;
     *p += strspn(*p, " \t\r\n");
@@ -59,18 +69,18 @@ static int lab_log_head(lab_log *log, const char *file, const char **p)
     while (**p && **p != '\n') {
         size_t n = lab_log_field(*p);
         if (log->columns == LAB_COLUMNS)
-            return lab_fail(KIT_BAD_INPUT, "%s: more than %d columns", file, LAB_COLUMNS);
+            return lab_log_bad(error, "more than %d columns", LAB_COLUMNS);
         log->kind[log->columns] = lab_log_kind(*p, n);
         steps += log->kind[log->columns++] == LOG_STEP;
         *p = lab_log_skip(*p + n);
     }
     if (steps == 1) return KIT_OK;
-    return lab_fail(KIT_BAD_INPUT, "%s: the first line names %s column of steps (step, iteration, "
-                    "epoch, ...)", file, steps ? "more than one" : "no");
+    return lab_log_bad(error, "the first line names %s column of steps (step, iteration, epoch, "
+                       "...)", steps ? "more than one" : "no");
 }
 
 /* One line of numbers; *p moves behind it. An empty field, and one that says nan, is NaN. */
-static int lab_log_line(lab_log *log, const char *file, size_t line, const char **p)
+static int lab_log_line(lab_log *log, size_t line, const char **p, clb_error *error)
 {
     int comma = 0;                             /* the last field may be empty behind one */
     for (size_t c = 0; c < log->columns; ++c) {
@@ -78,46 +88,53 @@ static int lab_log_line(lab_log *log, const char *file, size_t line, const char 
         size_t n = lab_log_field(*p);
         double v = KIT_NAN;
         if ((**p == '\n' || **p == 0) && !comma)
-            return lab_fail(KIT_BAD_INPUT, "%s, line %zu: fewer fields than the first line has "
-                            "names", file, line);
+            return lab_log_bad(error, "line %zu: fewer fields than the first line has names", line);
         if (n && !(n == 3 && !strncmp(*p, "nan", 3)) && !lab_number(*p, n, -KIT_INF, KIT_INF, &v))
-            return lab_fail(KIT_BAD_INPUT, "%s, line %zu: '%.*s' is no number", file, line, (int)n,
-                            *p);
+            return lab_log_bad(error, "line %zu: '%.*s' is no number", line, n > 60 ? 60 : (int)n,
+                               *p);
         log->cell[log->lines * log->columns + c] = v;
         end = *p + n, *p = lab_log_skip(end);
         comma = memchr(end, ',', (size_t)(*p - end)) || memchr(end, ';', (size_t)(*p - end));
     }
     if (**p && **p != '\n')
-        return lab_fail(KIT_BAD_INPUT, "%s, line %zu: more fields than the first line has names",
-                        file, line);
+        return lab_log_bad(error, "line %zu: more fields than the first line has names", line);
     ++log->lines;
     return KIT_OK;
 }
 
-/* Texts and numbers live in the tool's arena. */
-static int lab_log_read(lab_log *log, const char *file)
+/* A log from its text, which a zero byte ends at text[size]. Numbers live in the tool's arena. */
+static int lab_log_parse(lab_log *log, const char *text, size_t size, clb_error *error)
 {
-    size_t size, line = 1, lines = 1;
-    char *text = kit_slurp(file, &size);
+    size_t line = 1, lines = 1;
     const char *p = text;
-    char *name;
     int status;
     memset(log, 0, sizeof *log);
-    log->name = name = kit_copy(&tool_arena, tool_base(file));
-    while ((name = strchr(name, '_')) != NULL) *name = ' ';    /* an index where it is drawn */
-    if (!text) return lab_fail(KIT_BAD_INPUT, "%s: %s", file, strerror(errno));
     for (size_t i = 0; i < size; ++i) lines += text[i] == '\n';
-    status = lab_log_head(log, file, &p);
-    log->cell = (double *)kit_new(&tool_arena, lines * log->columns, sizeof *log->cell);
+    status = lab_log_head(log, &p, error);
+    if (!status) log->cell = (double *)kit_new(&tool_arena, lines * log->columns, sizeof *log->cell);
     while (!status && *p == '\n') {
         ++p, ++line;
         p += strspn(p, " \t\r");
         if (*p == '#') p += strcspn(p, "\n");
-        if (*p && *p != '\n') status = lab_log_line(log, file, line, &p);
+        if (*p && *p != '\n') status = lab_log_line(log, line, &p, error);
     }
-    if (!status && p < text + size) status = lab_fail(KIT_BAD_INPUT, "%s: a zero byte", file);
-    free(text);
+    if (!status && p < text + size) status = lab_log_bad(error, "line %zu: a zero byte", line);
     return status;
+}
+
+static int lab_log_read(lab_log *log, const char *file)
+{
+    size_t size;
+    char *text = kit_slurp(file, &size), *name;
+    clb_error error;
+    int status;
+    if (!text) return lab_fail(KIT_BAD_INPUT, "%s: %s", file, strerror(errno));
+    status = lab_log_parse(log, text, size, &error);
+    free(text);
+    if (status) return lab_fail(status, "%s: %s", file, error.text);
+    log->name = name = kit_copy(&tool_arena, tool_base(file));
+    while ((name = strchr(name, '_')) != NULL) *name = ' ';    /* an index where it is drawn */
+    return KIT_OK;
 }
 
 /* Column `kind` as a list, the first of that kind; n = 0 if there is none. */

@@ -2,17 +2,18 @@
  * inputs. Run it with the sanitizers. "make fuzz MINUTES=5" does, each target in turn.
  *   cc -std=c99 -g -O1 -fsanitize=address,undefined -o fuzz tests/fuzz/fuzz.c -lm &&
  *       ./fuzz json 60 1 tests/fuzz/corpus/json/E05.json
- * Arguments: target (readers, json, command, matrix), seconds, seed, files. With libFuzzer, which follows the
- * branches that an input takes, instead:
+ * Arguments: target (see targets.h), seconds, seed, files. With libFuzzer, which follows the branches that an input
+ * takes, instead:
  *   clang '-DLIBFUZZER="json"' -g -O1 -fsanitize=fuzzer,address,undefined -o fuzz tests/fuzz/fuzz.c -lm &&
  *       ./fuzz -max_total_time=60 tests/fuzz/corpus/json */
 #undef CLB_DECLARATIONS_ONLY           /* an implementation of its own */
 #define CLB_IMPLEMENTATION
 #include "../failing_alloc.h"
-#include "../../clb.h"
-#include "../../examples/kit/kit.h"
+#define main lab_main                            /* the tool, for what its headers lean on */
+int lab_main(int argc, char **argv);
+#include "../../tools/clb_lab.c"
+#undef main
 #include "../../tools/map.h"
-#include "../../tools/report.h"
 #include "targets.h"
 
 #ifdef LIBFUZZER
@@ -85,7 +86,7 @@ int main(int argc, char **argv)
     static input file[FILES_MOST];
     size_t count = 0, runs = 0, longest = 0;
     const target *t = argc > 4 ? target_named(argv[1]) : NULL;
-    if (!t) return fputs("usage: fuzz readers|json|command|matrix SECONDS SEED FILES\n", stderr), 2;
+    if (!t) return fputs("usage: fuzz TARGET SECONDS SEED FILES; targets.h has the list\n", stderr), 2;
     signal(SIGABRT, keep);
     for (int i = 4; i < argc && count < FILES_MOST; ++i) {
         clb_status s = clbi_read_file(argv[i], &file[count].bytes, &file[count].size);

@@ -300,6 +300,43 @@ def make_data():
     save("fortran.npy", npy(np.asfortranarray(values((3, 4)))))
 
 
+# ---- what stands behind a checksum, and logs ------------------------------------------------
+
+def make_parts():
+    """deflate/ and pickle/: the members of the archives above, as they stand in them."""
+    for folder in ("deflate", "pickle", "log"):
+        os.makedirs(os.path.join(out, folder), exist_ok=True)
+    for name in sorted(os.listdir(out)):
+        if not name.endswith((".npz", ".pt")):
+            continue
+        with open(os.path.join(out, name), "rb") as f:
+            data = f.read()
+        try:
+            members = zipfile.ZipFile(io.BytesIO(data)).infolist()
+        except (zipfile.BadZipFile, NotImplementedError):
+            continue
+        for i, m in enumerate(members):
+            at = m.header_offset
+            if data[at:at + 4] != b"PK\3\4":
+                continue
+            at += 30 + sum(struct.unpack_from("<HH", data, at + 26))
+            raw, stem = data[at:at + m.compress_size], name.rsplit(".", 1)[0]
+            if name.endswith(".pt") and m.filename.endswith("data.pkl"):
+                save("pickle/%s.pkl" % stem, raw)
+            if name.endswith(".npz") and m.compress_type == zipfile.ZIP_DEFLATED and i == 0 and len(raw) < 5000:
+                save("deflate/%s.deflate" % stem, raw)
+
+
+def make_logs():
+    save("log/plain.log", b"step,loss,val_loss,lr\n0,1.5,1.6,0.1\n10,0.5,nan,0.1\n20,,0.7,0.01\n")
+    save("log/hash.log", b"# epoch  train_loss  acc\r\n# a word\n 1 0.9 0.5\r\n\n2\t0.8\t0.6\n")
+    save("log/charges.log", b"iter;drift;Q1;Q2;sharpness;limit;other\n1;0;1;2;19.5;20;x1\n".replace(b"x1", b"7") + b"2;1e-3;1;2.5;20.5;20;\n")
+    save("log/no_step.log", b"loss,lr\n1,2\n")
+    save("log/word.log", b"step loss\n1 high\n")
+    save("log/few.log", b"step,loss\n1\n")
+    save("log/zero.log", b"step,loss\n1,2\n\0\n")
+
+
 make_data()
 make_npz()
 make_bad_npz()
@@ -307,3 +344,5 @@ make_safetensors()
 make_bad_safetensors()
 make_torch()
 make_bad_torch()
+make_parts()
+make_logs()

@@ -128,6 +128,82 @@ static void target_readers(const unsigned char *bytes, size_t size)
     }
 }
 
+/* --- parts of files that a checksum shields from changes ------------------------------------------- */
+
+/* The bytes as a deflate stream: unpacked to no more than it should, and to the same again. */
+static void target_deflate(const unsigned char *bytes, size_t size)
+{
+    enum { MOST = 4096 };
+    static const size_t sizes[] = { 0, 1, 176, MOST };
+    for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; ++k) {
+        unsigned char *out = (unsigned char *)malloc(sizes[k] + 1), again[MOST];
+        int read = clbi_inflate_all(bytes, size, out, sizes[k]);
+        promise(!read || clbi_inflate_all(bytes, size, again, sizes[k]), "deflate: once more");
+        promise(!read || !memcmp(out, again, sizes[k]), "deflate: the same bytes");
+        free(out);
+    }
+}
+
+/* One stored member of an archive, or its line in the directory. */
+static void put_member(clbi_sink *out, const char *name, const unsigned char *bytes, size_t size, size_t header,
+                       int directory)
+{
+    clbi_put_bytes(out, directory ? "PK\1\2\24\0" : "PK\3\4", directory ? 6 : 4);
+    clbi_put_le(out, 20, 2), clbi_put_le(out, 0, 8);
+    clbi_put_le(out, clbi_crc32(bytes, size), 4);
+    clbi_put_le(out, size, 4), clbi_put_le(out, size, 4), clbi_put_le(out, strlen(name), 2);
+    clbi_put_le(out, 0, directory ? 8 : 2);
+    if (directory) clbi_put_le(out, 0, 4), clbi_put_le(out, header, 4);
+    clbi_put_bytes(out, name, strlen(name));
+    if (!directory) clbi_put_bytes(out, bytes, size);
+}
+
+/* The bytes as the pickle of a PyTorch file, whose checksums are right and whose storages are there. */
+static void target_pickle(const unsigned char *bytes, size_t size)
+{
+    static const char *const names[] = { "a/data.pkl", "a/data/0", "a/data/1", "a/data/2" };
+    unsigned char storage[96], *file = (unsigned char *)malloc(size + 1024);
+    size_t header[4], directory;
+    clbi_sink out;
+    clb_error error;
+    clb_status status;
+    memset(&error, 0, sizeof error), memset(&out, 0, sizeof out);
+    for (size_t i = 0; i < sizeof storage; ++i) storage[i] = (unsigned char)(3 * i);
+    out.p = file, out.capacity = size + 1024;
+    for (size_t i = 0; i < 4; ++i) {
+        header[i] = out.size;
+        put_member(&out, names[i], i ? storage : bytes, i ? sizeof storage : size, 0, 0);
+    }
+    directory = out.size;
+    for (size_t i = 0; i < 4; ++i)
+        put_member(&out, names[i], i ? storage : bytes, i ? sizeof storage : size, header[i], 1);
+    clbi_put_bytes(&out, "PK\5\6\0\0\0\0\4\0\4", 11), clbi_put_le(&out, 0, 1);
+    clbi_put_le(&out, out.size - 12 - directory, 4), clbi_put_le(&out, directory, 4), clbi_put_le(&out, 0, 2);
+    promise(out.size <= out.capacity, "pickle: room");
+    memory_watch();
+    status = read_torch(file, out.size, &error);
+    promise((status != CLB_OK) == (error.text[0] != 0), "pickle: an error has a text");
+    memory_check(out.size, "pickle: memory");
+    free(file);
+}
+
+/* --- text logs of other programs ------------------------------------------------------------------- */
+
+static void target_log(const unsigned char *bytes, size_t size)
+{
+    char *text = (char *)malloc(size + 1);
+    clb_error error;
+    lab_log log;
+    int status;
+    memset(&error, 0, sizeof error);
+    memcpy(text, bytes, size), text[size] = 0;
+    status = lab_log_parse(&log, text, size, &error);
+    promise((status != KIT_OK) == (error.text[0] != 0), "log: an error has a text");
+    promise(log.columns <= LAB_COLUMNS && log.lines <= size, "log: its size");
+    free(text);
+    kit_arena_free(&tool_arena);
+}
+
 /* --- result files: JSON, its tables and its report ----------------------------------------------- */
 
 static void target_json(const unsigned char *bytes, size_t size)
@@ -243,7 +319,8 @@ static void target_matrix(const unsigned char *bytes, size_t size)
 /* --- the list --------------------------------------------------------------------------------------- */
 
 typedef struct target { const char *name; void (*run)(const unsigned char *bytes, size_t size); } target;
-static const target targets[] = { { "readers", target_readers }, { "json", target_json },
+static const target targets[] = { { "readers", target_readers }, { "deflate", target_deflate },
+                                  { "pickle", target_pickle }, { "log", target_log }, { "json", target_json },
                                   { "command", target_command }, { "matrix", target_matrix } };
 
 static const target *target_named(const char *name)
