@@ -4,8 +4,8 @@
  *       ./fuzz json 60 1 tests/fuzz/corpus/json/E05.json
  * Arguments: target (see targets.h), seconds, seed, files. With libFuzzer, which follows the branches that an input
  * takes, instead:
- *   clang '-DLIBFUZZER="json"' -g -O1 -fsanitize=fuzzer,address,undefined -o fuzz tests/fuzz/fuzz.c -lm &&
- *       ./fuzz -max_total_time=60 tests/fuzz/corpus/json */
+ *   clang -DLIBFUZZER -g -O1 -fsanitize=fuzzer,address,undefined -o fuzz tests/fuzz/fuzz.c -lm &&
+ *       CLB_TARGET=json ./fuzz -max_total_time=60 tests/fuzz/corpus/json */
 #undef CLB_DECLARATIONS_ONLY           /* an implementation of its own */
 #define CLB_IMPLEMENTATION
 #include "../failing_alloc.h"
@@ -20,7 +20,10 @@ int lab_main(int argc, char **argv);
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size);
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size)
 {
-    target_named(LIBFUZZER)->run(bytes, size);
+    static const target *t;
+    if (!t) t = target_named(getenv("CLB_TARGET"));
+    if (!t) fputs("CLB_TARGET names no target\n", stderr), exit(2);
+    t->run(bytes, size);
     return 0;
 }
 #else

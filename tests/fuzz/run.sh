@@ -1,5 +1,6 @@
 #!/bin/sh
-# Every fuzz target in turn, with the sanitizers.
+# Every fuzz target in turn, with the sanitizers. The readers can be tried one by one: CLB_READER=npz (safetensors,
+# torch, npy, csv, idx).
 #   sh tests/fuzz/run.sh [TARGET...]     environment: MINUTES or SECONDS_EACH for each target, SEED, CC
 #                                        COVERAGE=1: lines that were reached instead of the sanitizers (gcc and gcov)
 cd "$(dirname "$0")/../.." || exit 2
@@ -18,7 +19,7 @@ elif ! $CC -std=c99 -g1 -O1 -DCLB_NO_AVX512 -fsanitize=address,undefined -fno-sa
 fi
 export ASAN_OPTIONS=abort_on_error=1 UBSAN_OPTIONS=abort_on_error=1
 failed=0 seed=${SEED:-$(date +%s)}
-for target in ${*:-readers json command matrix}; do
+for target in ${*:-readers deflate pickle log json command matrix}; do
     case $target in readers) files=$(find "$corpus" "$corpus/found" -maxdepth 1 -type f) ;; *) files=$(find "$corpus/$target" -type f) ;; esac
     # shellcheck disable=SC2086
     (cd "$work" && ./fuzz "$target" "$seconds" "$seed" $files) || {

@@ -325,7 +325,7 @@ static const target targets[] = { { "readers", target_readers }, { "deflate", ta
 
 static const target *target_named(const char *name)
 {
-    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; ++i)
+    for (size_t i = 0; name && i < sizeof targets / sizeof targets[0]; ++i)
         if (!strcmp(targets[i].name, name)) return &targets[i];
     return NULL;
 }
