@@ -6121,6 +6121,7 @@ static clb_real *clbi_on_line(clb_real *p)
 #endif
 #define CLBI_I                __m512i
 #define CLBI_ISET64(u)        _mm512_set1_epi64(u)
+#define CLBI_IOR(a, b)        _mm512_or_si512(a, b)
 #define CLBI_STREAM(p, v)     CLBI_O(stream)(p, v)
 #define CLBI_LOADM(p, m)      CLBI_O(maskz_loadu)(m, p)
 #define CLBI_STOREM(p, m, v)  CLBI_O(mask_storeu)(p, m, v)
@@ -6174,6 +6175,7 @@ static clb_real *clbi_on_line(clb_real *p)
 #endif
 #define CLBI_I                __m256i
 #define CLBI_ISET64(u)        _mm256_set1_epi64x(u)
+#define CLBI_IOR(a, b)        _mm256_or_si256(a, b)
 #define CLBI_LOADM(p, m)      CLBI_O(maskload)(p, m)
 #define CLBI_STOREM(p, m, v)  CLBI_O(maskstore)(p, m, v)
 #define CLBI_TRUTH              CLBI_R
@@ -20330,7 +20332,6 @@ static void CLBI_N(store_part)(clb_real *p, size_t n, CLBI_R v)
 #define CLBI_FROM_BITS(i)     CLBI_VI_TO(pd)(i)
 #define CLBI_ISET(u)          CLBI_ISET64((long long)(u))
 #endif
-#define CLBI_IOR(a, b)        CLBI_VI(or)(a, b)
 #define CLBI_D_EXPONENT(v)    CLBI_VI_TO(pd)(CLBI_V(slli_epi64)(CLBI_VI(castpd)(v), 52))
 #define CLBI_D_ZERO()         CLBI_V(setzero_pd)()
 #define CLBI_D_SET(x)         CLBI_V(set1_pd)(x)
