@@ -44,6 +44,7 @@ static double resampled_gamma(void *context, size_t n, const uint32_t *index)
     double excess[N], mean[LIN_N];
     for (size_t k = 0; k < N; ++k) {
         clb_sweep y = lin_sweep(context, &sweep, D, widths[k]);
+        if (y.seeds < n) return KIT_NAN;
         clb_sweep_means(&y, index, n, mean);
         excess[k] = clb_fit_power(y.n, y.x, mean, y.floor).slope - 1;
     }

@@ -150,6 +150,11 @@ status 3 "$BUILD/clb_data" plot --x lr --y none "$T/a/E05.json"
 status 3 "$BUILD/clb_data" judge --quantity none "$T/a/E05.json"
 status 0 "$BUILD/clb_data" judge "$T/a/E05.json"
 
+# the programs of one experiment
+[ -x "$BUILD/e20_linear_ck" ] && { "$BUILD/clb_run" --programs "$BUILD" --only e20 --list >"$T/out"
+    grep -q 'e20_linear_ck$' "$T/out" && ! grep -qv 'e20_' "$T/out" && ok || bad "clb_run --only"; }
+status 3 "$BUILD/clb_run" --programs "$BUILD" --only E99 --list
+
 # a replication that lost a group makes that one again, and the table has the same bytes
 R="run --programs $BUILD --only E20 --seeds 3..10 -q --out $T/rep $T/base"
 if "$BUILD/e20_linear_ck" --published -q --out "$T/base" && "$BUILD/clb_replicate" $R; then

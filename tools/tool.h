@@ -166,13 +166,13 @@ KIT_FN int tool_set_only(void *to, const char *value)
     return kit_set_text(to, value);
 }
 
-/* Is an experiment (or the one it extends) in the list? NULL: all are. */
-KIT_FN int tool_chosen(const char *only, const char *id)
+/* Is an experiment (or the one it extends), or the program e05_... of one, in the list? NULL: all are. */
+KIT_FN int tool_chosen(const char *only, const char *name)
 {
-    char wanted[8];
+    char wanted[8], id[8];
     for (const char *p = only; p && *p;) {
         size_t n = strcspn(p, ",");
-        if (tool_id(p, n, wanted) && !strncmp(id, wanted, 3)) return 1;
+        if (tool_id(p, n, wanted) && tool_id(name, strlen(name) < 3 ? 0 : 3, id) && !strcmp(id, wanted)) return 1;
         p += n + (p[n] == ',');
     }
     return !only;

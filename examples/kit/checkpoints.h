@@ -266,6 +266,7 @@ KIT_FN double cp_decay_of_drawn(void *context, size_t n, const uint32_t *index)
     cp_tops *tops = (cp_tops *)context;
     double t[32], top[32];
     for (size_t k = 0; k < tops->plan->n; ++k) {
+        if (tops->at[k].n != tops->at[0].n) return KIT_NAN;
         t[k] = (double)tops->plan->at[k];
         top[k] = kit_mean_of_drawn(&tops->at[k], n, index);
     }

@@ -194,6 +194,7 @@ KIT_FN double lin_quality_of_drawn(void *context, size_t n, const uint32_t *inde
     size_t N = d->m.n;
     for (size_t k = 0; k < N; ++k) {
         clb_fit fit;
+        if (d->y[k].seeds != d->y[0].seeds) return KIT_NAN;        /* a width that was not run */
         clb_sweep_means(&d->y[k], index, n, mean);
         fit = clb_fit_power(d->y[k].n, d->y[k].x, mean, d->y[k].floor);
         lm[k] = clb_log(d->m.at[k]), alpha[k] = fit.slope;

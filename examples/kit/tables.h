@@ -246,6 +246,7 @@ KIT_FN double kit_pearson_of_drawn(void *context, size_t n, const uint32_t *inde
     if (p->n > 64) kit_die(KIT_USAGE, "correlation of two curves: at most 64 points");
     for (size_t i = 0; i < p->n; ++i) {
         kit_list a = p->a[i], b = p->b[i];
+        if (a.n != p->a[0].n || b.n != a.n) return KIT_NAN;
         u[i] = kit_mean_of_drawn(&a, n, index), v[i] = kit_mean_of_drawn(&b, n, index);
     }
     return clb_pearson(p->n, u, v);
