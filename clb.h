@@ -2397,8 +2397,11 @@ CLBDEF clb_status clb_batch_sharpness(clb_curv *curv, size_t batch, size_t count
  * compensated products, F = V^T V - I, u the unit roundoff:
  *   lower  lambda_j >= min over span(v_1..v_j) of x.Ax/x.x >= (theta_j - |B - Theta|)/(1 +- |F|)
  *   upper  M = A - sigma I - sum_j w_j v_j v_j^T, w_j >= 0, has no eigenvalue above c if Cholesky's
- *          factorisation of -M runs to its end: L L^T = -M + E with |E| <= c = g tr(L L^T), g =
- *          (n + 3) u/(1 - (n + 3) u). Hence lambda_{k+1} <= sigma + c =: rest: none is missed. Then
+ *          factorisation of -M runs to its end: L L^T = -M + E with |E_ij| <= g (|L| |L|^T)_ij, g =
+ *          N u/(1 - N u), N = 48 + n/24 + 10 the roundings an entry takes where its sum is formed
+ *          in blocks of 48 (the n/48 of its start count twice), so that |E| <= c = g times the
+ *          norm of |L| |L|^T, which is at most max_i (|L| |L|^T x)_i/x_i for any x > 0.
+ *          Hence lambda_{k+1} <= sigma + c =: rest: none is missed. Then
  *          lambda_j <= rest + w_j |V|^2, and with a gap below lambda_k, where sigma lies,
  *          lambda_j <= theta_j + |B - Theta| + |R|^2/(lower_j - rest).
  * Both ends carry the rounding of M and B, and error, a bound on |A as stored - A as meant|. */
@@ -2411,8 +2414,8 @@ typedef struct clb_certificate {
     void   *arena;
 } clb_certificate;
 
-/* For a stored matrix, lower triangle read. Memory 4 n^2 reals; n^3/3 multiply-adds and those of
- * the eigensolver.  Errors: CLB_ECOUNT (k = 0 or > n), CLB_ETOL (error < 0), CLB_ENOTFINITE,
+/* For a stored matrix, lower triangle read. Memory 4 n^2 + 48 n reals; n^3/3 multiply-adds and
+ * those of the eigensolver.  Errors: CLB_ECOUNT (k = 0 or > n), CLB_ETOL (error < 0), CLB_ENOTFINITE,
  * CLB_ENOCONV (of the eigensolver; the intervals hold all the same), CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_certify(const clb_dense *A, size_t k, double error, clb_certificate *out);
 /* For an operator that is too large to store: lower ends only (complete = 0), error a bound on
@@ -16145,13 +16148,19 @@ static double clbi_dot2(size_t n, const clb_real *x, const clb_real *y)
 #define CLBI_INERTIA_BLOCK ((size_t)48)
 
 /* Cholesky factor of -M over the lower triangle of M, by blocks of columns; 0 when a pivot is not
- * positive. */
-static int clbi_cholesky_negative(size_t n, clb_real *M)
+ * positive. Each block's share of a sum is formed by itself, in block [n][CLBI_INERTIA_BLOCK]: an
+ * entry then takes CLBI_INERTIA_BLOCK + n/CLBI_INERTIA_BLOCK roundings in place of n. */
+static int clbi_cholesky_negative(size_t n, clb_real *M, clb_real *block)
 {
-    size_t j0, j, i, width;
+    size_t j0, k0, j, i, width;
     for (j0 = 0; j0 < n; j0 += width) {
         width = n - j0 < CLBI_INERTIA_BLOCK ? n - j0 : CLBI_INERTIA_BLOCK;
-        clb_matmul_nt_acc(n - j0, width, j0, M + j0 * n, n, M + j0 * n, n, M + j0 * n + j0, n);
+        for (k0 = 0; k0 < j0; k0 += CLBI_INERTIA_BLOCK) {
+            clb_matmul_nt(n - j0, width, CLBI_INERTIA_BLOCK, M + j0 * n + k0, n, M + j0 * n + k0, n,
+                          block, width);
+            for (i = j0; i < n; ++i)
+                for (j = 0; j < width; ++j) M[i * n + j0 + j] += block[(i - j0) * width + j];
+        }
         for (j = j0; j < j0 + width; ++j) {
             clb_real *row = M + j * n, pivot;
             pivot = -(row[j] + (clb_real)clb_sumsq(j - j0, row + j0));
@@ -16166,14 +16175,40 @@ static int clbi_cholesky_negative(size_t n, clb_real *M)
     return 1;
 }
 
+/* Bound on the norm of |L| |L|^T, L in the lower triangle: max_i (|L| |L|^T x)_i/x_i, x by a few
+ * power steps. work: 3 n. */
+static double clbi_factor_norm(size_t n, const clb_real *L, double *work)
+{
+    double *x = work, *y = x + n, *z = y + n, best = (double)INFINITY;
+    size_t i, j;
+    int step;
+    for (i = 0; i < n; ++i) x[i] = 1;
+    for (step = 0; step < 4; ++step) {
+        double worst = 0, top = 0;
+        for (j = 0; j < n; ++j) y[j] = 0;
+        for (i = 0; i < n; ++i)
+            for (j = 0; j <= i; ++j) y[j] += fabs((double)L[i * n + j]) * x[i];
+        for (i = 0; i < n; ++i) {
+            for (j = 0, z[i] = 0; j <= i; ++j) z[i] += fabs((double)L[i * n + j]) * y[j];
+            if (!(z[i] / x[i] <= worst)) worst = z[i] / x[i];
+            if (z[i] > top) top = z[i];
+        }
+        if (worst < best) best = worst;
+        for (i = 0; i < n; ++i) x[i] = z[i] / top + 1e-3 * x[i];
+    }
+    return best;
+}
+
 /* What clb_certify works with; A scaled to a largest entry below one. */
 typedef struct clbi_certify {
     size_t    n, k, have;       /* have: k, and one more where there is one */
     clb_real *A, *M, *V;        /* [n][n] symmetric; work; [have][n] rows are vectors */
     double   *theta;            /* [have] */
     double   *lower;            /* [k] lower ends */
+    double   *work;             /* [3][n] */
     clb_real *Av;               /* [k][n] products */
-    double    frobenius, trace; /* bound on |A| (operators: on |A v|); sum of the diagonal */
+    clb_real *block;            /* [n][CLBI_INERTIA_BLOCK] */
+    double    frobenius;        /* bound on |A| (operators: on |A v|) */
     double    noise;            /* bound on the error of a product A v */
     double    B, F, R;          /* |B - Theta|, |F|, |R|, bounds */
 } clbi_certify;
@@ -16224,7 +16259,7 @@ static double clbi_certify_rest(clbi_certify *s, double sigma, double tau)
 {
     const double u = CLBI_ROUNDOFF;
     size_t i, j, n = s->n;
-    double gamma = ((double)n + 3) * u / (1 - ((double)n + 3) * u), w = 0, trace, formed;
+    double terms = (double)(CLBI_INERTIA_BLOCK + 2 * (n / CLBI_INERTIA_BLOCK) + 10), w = 0, formed;
     memcpy(s->M, s->A, n * n * sizeof *s->M);
     for (i = 0; i < n; ++i) s->M[i * n + i] -= (clb_real)sigma;
     for (j = 0; j < s->k; ++j) {
@@ -16234,25 +16269,21 @@ static double clbi_certify_rest(clbi_certify *s, double sigma, double tau)
         for (i = 0; i < n; ++i) clb_axpy(i + 1, -weight * v[i], v, s->M + i * n);
     }
     formed = 1.02 * ((double)s->k + 4) * u * (s->frobenius + fabs(sigma) + w * (1 + s->F));
-    trace = (double)n * fabs(sigma) + fabs((double)n * sigma - s->trace) + w * (1 + s->F);
-    trace = (double)n * sigma - s->trace + w * (1 + s->F) + 4 * (double)n * u * trace;
-    if (!clbi_cholesky_negative(n, s->M)) return (double)INFINITY;
-    return sigma + 1.02 * gamma / (1 - gamma) * trace + formed;
+    if (!clbi_cholesky_negative(n, s->M, s->block)) return (double)INFINITY;
+    return sigma + 1.02 * terms * u * clbi_factor_norm(n, s->M, s->work) + formed;
 }
 
 /* Upper ends, in units of the scaled matrix; returns rest. */
 static double clbi_certify_upper(clbi_certify *s, double *upper)
 {
     size_t j, k = s->k, tries;
-    double last = s->theta[k - 1], spread, margin, rest = (double)INFINITY;
+    double last = s->theta[k - 1], margin = 64 * CLBI_ROUNDOFF * s->frobenius;
+    double rest = (double)INFINITY;
     double gap = s->have > k ? last - s->theta[k] : 0, in_B = s->B + 4 * s->F * s->frobenius;
     if (s->frobenius == 0) {                                                    /* a zero matrix */
         for (j = 0; j < k; ++j) upper[j] = 0;
         return 0;
     }
-    spread = (double)s->n * last - s->trace + (double)s->n * s->frobenius * CLBI_EPSILON;
-    for (j = 0; j < k; ++j) spread += s->theta[j] - last;
-    margin = ((double)s->n + 3) * CLBI_ROUNDOFF * (fabs(spread) + s->frobenius);
     if (gap > 8 * margin) {
         rest = clbi_certify_rest(s, last - 0.5 * gap, last - gap);
         for (j = 0; j < k; ++j) {
@@ -16262,7 +16293,6 @@ static double clbi_certify_upper(clbi_certify *s, double *upper)
         }
         if (s->lower[k - 1] > rest) return rest;
     }
-    margin = 0.1 * margin + 64 * CLBI_ROUNDOFF * s->frobenius;
     for (tries = 0; tries < 8; ++tries, margin *= 8) {
         rest = clbi_certify_rest(s, last + margin, last);
         if (rest < (double)INFINITY) break;
@@ -16341,37 +16371,36 @@ static clb_status clbi_certify_pairs(clbi_certify *s)
     return status;
 }
 
-/* The whole symmetric matrix, times 2^-scale, and what it sums to. */
+/* The whole symmetric matrix, times 2^-scale, and a bound on its norm. */
 static void clbi_certify_load(clbi_certify *s, const clb_dense *A, int scale)
 {
     size_t i, j, n = s->n;
     double sum = 0;
-    s->trace = 0;
-    for (i = 0; i < n; ++i) {
+    for (i = 0; i < n; ++i)
         for (j = 0; j <= i; ++j) {
             double a = ldexp((double)A->A[i * A->lda + j], -scale);
             s->A[i * n + j] = s->A[j * n + i] = (clb_real)a;
             sum += (i == j ? 1 : 2) * (a * a);
         }
-        s->trace += (double)s->A[i * n + i];
-    }
     s->frobenius = sqrt(sum) * (1 + 1e-10);
 }
 
 CLBDEF clb_status clb_certify(const clb_dense *A, size_t k, double error, clb_certificate *out)
 {
     clbi_certify s;
-    size_t j, square, reals, n = A->n;
+    size_t j, square, strip, reals, n = A->n;
     clb_real *arena = NULL;
     clb_status status = clbi_certificate_alloc(out, n, k);
     int finite = 1, scale = clbi_scale_exponent(n, A->A, A->lda, &finite);
     if (!status && (!(error >= 0) || !(error <= 1e300))) status = CLB_ETOL;
     if (!status && !finite) status = CLB_ENOTFINITE;
-    if (!status && (!clbi_mul_size(n, n, &square) || !clbi_mul_size(square, 4, &reals)))
+    if (!status && (!clbi_mul_size(n, n, &square) || !clbi_mul_size(square, 4, &reals) ||
+                    !clbi_mul_size(n, CLBI_INERTIA_BLOCK, &strip) ||
+                    !clbi_add_size(reals, strip, &reals)))
         status = CLB_ESIZE;
     if (!status) status = clbi_alloc(&arena, reals, sizeof *arena);
     memset(&s, 0, sizeof s);
-    if (!status) status = clbi_alloc(&s.theta, n + 1, sizeof(double));
+    if (!status) status = clbi_alloc(&s.theta, 4 * n + 1, sizeof(double));
     if (status) {
         CLB_FREE(arena);
         clb_certificate_free(out);
@@ -16379,6 +16408,7 @@ CLBDEF clb_status clb_certify(const clb_dense *A, size_t k, double error, clb_ce
     }
     s.n = n, s.k = k, s.have = k < n ? k + 1 : n;
     s.A = arena, s.M = s.A + square, s.V = s.M + square, s.Av = s.V + square;
+    s.block = s.Av + square, s.work = s.theta + n + 1;
     s.lower = out->lower;
     clbi_certify_load(&s, A, scale);
     status = clbi_certify_pairs(&s);

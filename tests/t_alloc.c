@@ -706,8 +706,12 @@ static clb_status call_rod(void *context)
     static const clb_observer none = CLB_ZERO;
     clb_rod rod;
     clb_status status = clb_rod_init(&rod, &net, &data, 0.01, NULL, (const clb_rod_opts *)context);
-    if (!status) status = clb_rod_step(&rod);
-    if (!status) status = clb_rod_run(&rod, 2, &none, 0);
+    if (!status) {
+        size_t before = alloc_calls;
+        status = clb_rod_step(&rod);
+        if (!status) status = clb_rod_run(&rod, 2, &none, 0);
+        EQUAL(alloc_calls, before);                             /* a step allocates nothing */
+    }
     clb_rod_free(&rod);
     return status;
 }

@@ -296,6 +296,45 @@ static void t_options(void)
     setup_free(&s);
 }
 
+/* Two threads, the same bits; the error of a substep is estimated to its size: a step of 4 substeps
+ * against the same step of 256, from one state below the edge and at it. */
+static void t_threads_and_error(void)
+{
+    static const double etas[] = { 0.3, 1 };
+    size_t k, i, j;
+    for (k = 0; k < 2; ++k) {
+        setup s;
+        clb_rod rod[3];
+        clb_rod_opts opts = CLB_ZERO;
+        double apart = 0, estimate;
+        setup_init(&s, two_layers, 3, NULL, 80, CLB_MSE);
+        for (i = 0; i < 3; ++i) {
+            opts.threads = i == 1 ? 2 : 0;
+            EQUAL(clb_rod_init(&rod[i], &s.net, &s.data, etas[k], NULL, &opts), CLB_OK);
+            EQUAL(clb_rod_run(&rod[i], 200, NULL, 0), CLB_OK);
+        }
+        for (j = 0; j < s.net.P; ++j) {
+            SAME_BITS(rod[0].c[j], rod[1].c[j]);
+            SAME_BITS(rod[0].d[j], rod[1].d[j]);
+        }
+        SAME_BITS(clb_rod_charge(&rod[0], 1).drift, clb_rod_charge(&rod[1], 1).drift);
+        rod[2].substeps = 256;
+        for (i = 0; i < 3; i += 2) EQUAL(clb_rod_step(&rod[i]), CLB_OK);
+        for (j = 0; j < s.net.P; ++j) {
+            double dc = (double)rod[0].c[j] - (double)rod[2].c[j];
+            double dd = (double)rod[0].d[j] - (double)rod[2].d[j];
+            apart += dc * dc + dd * dd;
+        }
+        estimate = 4 * rod[0].substep_error * rod[0].radius;
+        NOTE("eta %g: apart %g, estimated %g", etas[k], sqrt(apart), estimate);
+        CHECK(estimate > 0);
+        CHECK(sqrt(apart) < 3 * estimate);
+        CHECK(sqrt(apart) > estimate / 30);
+        for (i = 0; i < 3; ++i) clb_rod_free(&rod[i]);
+        setup_free(&s);
+    }
+}
+
 /* ---- central flow ---------------------------------------------------------------------------- */
 
 /* D^3 L is symmetric in its arguments, and its contraction w.D^3L[u,v] is the third difference of
@@ -442,6 +481,16 @@ static void t_thresholds(void)
             if (side < 0) CHECK(fabs(x) < 1e-3);
             else CHECK(fabs(x) > 1e3);
         }
+    for (side = -1; side <= 1; side += 2) {       /* Adam with a pre-conditioner that stands still */
+        double h = clb_stability_threshold(CLB_ADAM, eta, beta) * (1 + 0.01 * side), x = 1, m = 0;
+        for (t = 0; t < 5000; ++t) {
+            m = beta * m + (1 - beta) * h * x;
+            x -= eta * m;
+        }
+        NOTE("Adam, side %d, x %g", side, x);
+        if (side < 0) CHECK(fabs(x) < 1e-3);
+        else CHECK(!(fabs(x) <= 1e3));
+    }
     NEAR(clb_stability_threshold(CLB_ADAM, 0.5, 0.9), 38 / 0.5, 1e-13);
 }
 
@@ -598,6 +647,48 @@ static void t_certify_spectra(void)
     }
 }
 
+/* The same at an order where Lanczos finds the vectors: a cluster of three 1e-12 apart at the top,
+ * the rest in pairs +-, and a large negative end. */
+static void t_certify_large(void)
+{
+    const double unit = TOL(0x1p-40, 0x1p-14), eps = TOL(2.3e-16, 1.2e-7);
+    enum { N = 1024, K = 4 };
+    double *lambda = (double *)malloc(2 * N * sizeof(double)), *sum = lambda + N;
+    clb_real *A = (clb_real *)malloc((size_t)N * N * sizeof(clb_real));
+    clb_dense dense;
+    clb_certificate cert;
+    size_t i, j, half;
+    CHECK(lambda != NULL && A != NULL);
+    for (i = 0; i < N; ++i) lambda[i] = (i % 2 ? -1 : 1) * (double)(i / 2 % 31) / 64;
+    lambda[77] = 0.75, lambda[300] = 0.75 - unit, lambda[901] = 0.75 - 2 * unit, lambda[13] = -0.875;
+    memcpy(sum, lambda, N * sizeof *sum);
+    for (half = 1; half < N; half *= 2)                       /* Walsh-Hadamard transform, exact */
+        for (i = 0; i < N; i += 2 * half)
+            for (j = i; j < i + half; ++j) {
+                double a = sum[j], b = sum[j + half];
+                sum[j] = a + b, sum[j + half] = a - b;
+            }
+    for (i = 0; i < N; ++i)
+        for (j = 0; j < N; ++j) A[i * N + j] = (clb_real)(sum[i ^ j] / N);
+    qsort(lambda, N, sizeof *lambda, by_value);
+    dense.n = dense.lda = N, dense.A = A;
+    {
+        clb_status status = clb_certify(&dense, K, 0, &cert);
+        CHECK(status == CLB_OK || status == CLB_ENOCONV);
+    }
+    EQUAL(cert.complete, 1);
+    for (j = 0; j < K; ++j) {
+        NOTE("eigenvalue %d: %.17g in [%.17g, %.17g]", (int)j, lambda[j], cert.lower[j], cert.upper[j]);
+        CHECK(cert.lower[j] <= lambda[j] && lambda[j] <= cert.upper[j]);
+        CHECK(cert.upper[j] - cert.lower[j] <= 1e3 * eps * 0.875 * sqrt((double)N));
+    }
+    CHECK(lambda[K] <= cert.rest);
+    EQUAL(clb_certified_above(&cert, 0.74), CLB_YES);
+    EQUAL(clb_certified_above(&cert, 0.76), CLB_NO);
+    clb_certificate_free(&cert);
+    free(A), free(lambda);
+}
+
 /* The Hessian of a net: the a-priori bound covers the difference between its two algorithms
  * (assembled, and product by product), and is not a thousand times more than eps |H| P. */
 static void t_hessian_error(void)
@@ -654,9 +745,9 @@ static void t_hessian_error(void)
 
 static const test_case tests[] = {
     TEST(t_two_point_identity), TEST(t_two_routes), TEST(t_below_the_edge), TEST(t_at_the_edge),
-    TEST(t_from_onset), TEST(t_options),
+    TEST(t_from_onset), TEST(t_options), TEST(t_threads_and_error),
     TEST(t_third), TEST(t_complementarity), TEST(t_central_flow),
     TEST(t_thresholds), TEST(t_step_sharpness), TEST(t_precond), TEST(t_certify_spectra),
-    TEST(t_hessian_error)
+    TEST(t_certify_large), TEST(t_hessian_error)
 };
 TEST_MAIN(tests)
