@@ -2890,6 +2890,9 @@ float  (fmaf)(float x, float y, float z);
 #pragma GCC optimize("no-tree-pre", "no-tree-vrp", "no-tree-dominator-opts", "no-tree-dse")
 #pragma GCC optimize("no-thread-jumps", "no-code-hoisting", "no-rerun-cse-after-loop")
 #pragma GCC optimize("no-ipa-cp", "no-ipa-sra")
+/* Those passes also prove that a variable is set where a status is CLB_OK; without them gcc asks. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 
 #ifdef __cplusplus
@@ -20306,6 +20309,7 @@ CLBDEF clb_status clb_chain_net(const clb_chain *chain, const clb_tensors *tenso
 #elif defined(_MSC_VER)
 #pragma fp_contract(on)
 #elif defined(__GNUC__)
+#pragma GCC diagnostic pop
 #pragma GCC pop_options
 #endif
 #endif /* CLB_IMPLEMENTATION */

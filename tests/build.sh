@@ -228,7 +228,8 @@ group_warnings() {
     extra="-Wswitch-enum -Wbad-function-cast -Wc++-compat"
     job "more warnings: gcc" "echo '#include \"clb.h\"' | gcc -std=c99 $strict $extra -Wduplicated-branches \
 -DCLB_IMPLEMENTATION -I. -x c -fsyntax-only -"
-    for c in $compilers; do
+    for c in $compilers; do               # some warnings are found by optimising only
+        for o in -O1 -O2 -O3; do job "warnings: $c $o" "$c -std=c99 $strict $o -c -o \$o.o tests/library.c"; done
         for d in "" -DCLB_SINGLE; do
             for s in "" -DCLB_STATIC; do
                 job "warnings: $c $d $s clb.h" "echo '#include \"clb.h\"' | $c -std=c99 $strict $d $s -DCLB_IMPLEMENTATION -I. \
