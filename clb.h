@@ -1418,8 +1418,8 @@ CLBDEF void       clb_lanczos_opts_resolve(clb_lanczos_opts *opts, const clb_lin
  * CLB_ENOCONV: max_products were used up before all pairs converged and were checked; *out has the
  * best estimates, fewer than k of them if not even k products were allowed. Other errors:
  * CLB_ECOUNT (k = 0), CLB_EMETHOD (which), CLB_ESTART (start = 0), CLB_EEMPTY (n = 0),
- * CLB_ENOTFINITE (the operator gave NaN or infinity), CLB_ESIZE, CLB_ENOMEM; *out is then zeroed.
- * */
+ * CLB_ENOTFINITE (the operator gave NaN or infinity), CLB_ESIZE, CLB_ENOMEM; then *out is
+ * zeroed. */
 CLBDEF clb_status clb_lanczos(const clb_linop *A, size_t k, const clb_lanczos_opts *opts,
                               clb_eigs *out);
 CLBDEF void       clb_eigs_free(clb_eigs *eigs);
@@ -1464,7 +1464,7 @@ typedef struct clb_estimate {
 /* Estimates tr A by Hutchinson's method: the mean of z.Az over probes >= 2 random vectors z with
  * entries +1 and -1. */
 CLBDEF clb_status clb_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng,
-                                       clb_estimate *out);
+                                 clb_estimate *out);
 
 /* ============================================================================================
  * @S20 CONSERVATION LAWS
@@ -2037,8 +2037,7 @@ CLBDEF double clb_path_balanced_sharpness(size_t P, size_t L, double target);
  * the others leave. mu and lambda_min may be NULL. Errors: CLB_EPATHS, CLB_EDEPTH (< 2),
  * CLB_ETARGET. See M4 */
 CLBDEF clb_status clb_path_optimum(size_t P, const size_t *depth, double target, double *s,
-                                   double *mu,
-                                   double *lambda_min);
+                                   double *mu, double *lambda_min);
 
 /* The step sizes lo < eta < hi, from 2/S to 2/lambda_min, for which the minimum with the shallowest
  * pathway alone is unstable and the flattest sharing is stable. gamma_c = 2 S/lambda_min; if all
@@ -2097,7 +2096,7 @@ CLBDEF double clb_path_two_step_frozen(size_t L, double x);
  * x / (eta u*^(L-2)).  L >= 3, eps >= 0.                                                    (C3) */
 typedef struct clb_path_cycle { double x2, decay, rms_r; } clb_path_cycle;
 CLBDEF clb_status clb_path_cycle_predict(size_t P, size_t L, double target, double eps,
-                                    clb_path_cycle *cycle);
+                                         clb_path_cycle *cycle);
 /* P = 2: the larger share a on the stopping boundary lambda = 2/eta, that is
  *     a^(2-2/L) + (1-a)^(2-2/L) = 2/gamma;      1 for gamma <= 2, 1/2 for gamma >= gamma_c. L >=
  *     3. */
@@ -2119,7 +2118,7 @@ CLBDEF double clb_path_central_flow(size_t P, size_t L, double target, double et
  * offset and the critical constant above, which the one-variable flow misses.
  * Errors: CLB_EPATHS, CLB_EDEPTH (< 3), CLB_ETARGET, CLB_ESTEP. */
 CLBDEF clb_status clb_path_central_pair(size_t P, size_t L, double target, double eta, size_t T,
-                                   double state[2]);
+                                        double state[2]);
 
 /* ---- deep chain and worst-case return ------------------------------------------------------- */
 
@@ -2151,8 +2150,7 @@ CLBDEF size_t clb_path_rank(size_t L, size_t d, const double *target, double eta
  *     2/S_r < eta < min(2/S_{r+1}, ceiling/S_1); empty (hi <= lo) where the ceiling comes first.
  * Errors: CLB_EPATHS, CLB_EDEPTH (< 3), CLB_ETARGET, CLB_ECOUNT (r). See M7 */
 CLBDEF clb_status clb_path_rank_window(size_t P, size_t L, size_t d, const double *target, size_t r,
-                                  double *lo,
-                                  double *hi);
+                                       double *lo, double *hi);
 
 /* ---- full matrices --------------------------------------------------------------------------- */
 
@@ -2257,8 +2255,8 @@ typedef struct clb_rod_opts {
     size_t          substeps;   /* 0 -> 4: Euler steps within a step, 1..1024                     */
     double          tol;        /* 0 -> fixed substeps; else they are doubled when the error of one,
                                    estimated, passes tol |d|, and halved again below tol/8        */
-    double          floor;      /* 0 -> 1e-5 (1e-3 single): |d| is kept above; kinks kick a real
-                                   run by as much                                                 */
+    double          floor;      /* 0 -> 1e-5 (1e-3 single): |d| is kept above. In a real run the
+                                   kinks of ReLU keep it from vanishing                           */
     size_t          batch;      /* must be 0: CLB_EMINIBATCH                                      */
     int             threads;    /* 2: both gradients at a time, where OpenMP is on; same bits     */
     const clb_real *second;     /* NULL: start at theta, d = eta g/2. Else the iterate after theta:
@@ -2305,17 +2303,18 @@ CLBDEF clb_status clb_rod_step(clb_rod *rod);
  * Errors: CLB_EDIVERGED, with rod->t the failing step. */
 CLBDEF clb_status clb_rod_run(clb_rod *rod, size_t T, const clb_observer *observers, size_t count);
 
-/* Predicted drift of a charge since the start; NaN for an activation without a degree. */
+/* The drift of a charge since the start, as predicted; NaN for an activation without a degree. */
 typedef struct clb_rod_drift {
     double swing;               /* what the oscillation moved:  sum of 2 eta d^T D b              */
     double flow;                /* what gradient descent of the centre moved: eta^2 a^T D a       */
     double drift;               /* their sum, the prediction                                      */
     double iterates;            /* the same for the mean charge of c + d and c - d, which adds the
                                    change of d^T D d: what two successive iterates of a run show  */
-    double direct;              /* second route: C(c) now - C(c) at the start, with Euler's own
-                                   term taken off and the flow part put on; equal to rounding     */
+    double direct;              /* the drift by another way: C(c) now - C(c) at the start, less what
+                                   Euler steps add by themselves, plus flow; equal up to rounding */
 } clb_rod_drift;
-/* Of k |W_{l+1}|^2 - |W_l|^2 - |b_l|^2, k the degree; and of neuron j of hidden layer l. */
+/* The charge is k |W_{l+1}|^2 - |W_l|^2 - |b_l|^2, k the degree of the activation; and the part of
+ * it that belongs to neuron j of hidden layer l. */
 CLBDEF clb_rod_drift clb_rod_charge(const clb_rod *rod, size_t l);
 CLBDEF clb_rod_drift clb_rod_neuron(const clb_rod *rod, size_t l, size_t j);
 
@@ -2325,8 +2324,8 @@ CLBDEF clb_rod_drift clb_rod_neuron(const clb_rod *rod, size_t l, size_t j);
 CLBDEF double clb_two_point_residual(const clb_net *net, const clb_real *const theta[2],
                                      const clb_real *const grad[2], size_t l);
 
-/* The easy way: T steps from net->theta (unchanged), what they predict, and how far that is the
- * substeps' doing: the same again with halved substeps. */
+/* The easy way: runs T steps from net->theta (unchanged) and gives the prediction, then runs them
+ * again with substeps half as long, which shows how far it depends on their length. */
 typedef struct clb_edge {
     size_t  L, hidden, T;
     size_t  steps;              /* T unless diverged                                              */

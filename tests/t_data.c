@@ -1024,7 +1024,31 @@ static void t_fuzz(void)
     free(npy);
 }
 
-static const test_case tests[] = { TEST(t_mixture_published),
+/* Integer classes numbered as in another set: 0..K-1 and nothing else. */
+static void t_csv_like_numbers(void)
+{
+    static const char first[] = "1,0\n2,1\n3,2\n", second[] = "4,2\n5,0\n6,1\n7,0\n";
+    static const char *const wrong[] = { "8,3\n", "8,-1\n", "8,0.5\n", "8,dog\n" };
+    clb_csv_opts o = CLB_ZERO;
+    clb_error error;
+    clb_data data, again;
+    EQUAL(clb_data_csv(&data, first, sizeof first - 1, NULL, NULL), CLB_OK);
+    CHECK(data.names == NULL && data.K == 3);
+    o.like = &data;
+    EQUAL(clb_data_csv(&again, second, sizeof second - 1, &o, &error), CLB_OK);
+    CHECK(again.n == 4 && again.K == 3 && again.names == NULL);
+    CHECK(again.y[0] == 2 && again.y[1] == 0 && again.y[2] == 1 && again.y[3] == 0);
+    clb_data_free(&again);
+    for (size_t i = 0; i < 4; ++i) {
+        NOTE("%s", wrong[i]);
+        o.header = -1;
+        EQUAL(clb_data_csv(&again, wrong[i], strlen(wrong[i]), &o, &error), CLB_ELABEL);
+        EQUAL(error.line, 1);
+    }
+    clb_data_free(&data);
+}
+
+static const test_case tests[] = { TEST(t_csv_like_numbers), TEST(t_mixture_published),
                                    TEST(t_mixture_geometry),
                                    TEST(t_xor),
                                    TEST(t_spheres),
