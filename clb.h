@@ -2252,7 +2252,8 @@ typedef struct clb_rod_opts {
     double          ce;         /* loss blend: 0 MSE .. 1 CE                                      */
     clb_optimizer   optimizer;  /* 0 -> gradient descent; heavy ball, Nesterov                    */
     double          beta;       /* 0 -> 0.9                                                       */
-    size_t          substeps;   /* 0 -> 4: Euler steps within a step, 1..1024                     */
+    size_t          substeps;   /* 0 -> 4: Euler steps within a step, 1..1024. 2 is nearest to
+                                   gradient descent beyond the edge, see docs/edge.md             */
     double          tol;        /* 0 -> fixed substeps; else they are doubled when the error of one,
                                    estimated, passes tol |d|, and halved again below tol/8        */
     double          floor;      /* 0 -> 1e-5 (1e-3 single): |d| is kept above. In a real run the
