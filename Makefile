@@ -9,6 +9,7 @@
 #   make replicate SEEDS=100    the paper's protocols on fresh seeds, tables/replication.md; resumes
 #   make mutants COUNT=100 SEED=1   faults put into clb.h, one at a time: the share that the tests notice
 #   make bench           speed against the peers installed
+#   make analyse         gcc -fanalyzer, clang-tidy, cppcheck, as far as installed
 #   make fuzz MINUTES=5  mutated inputs for every reader and solver, so long each; sanitizers
 #   make page            build/page.html: the laws, live in a browser (clang with wasm32, wasm-ld)
 #   make install PREFIX=/usr/local DESTDIR=            make clean
@@ -49,7 +50,7 @@ PROGRAMS := $(EXAMPLES:examples/%.c=$(BUILD)/%)
 TESTBINS := $(TESTS:tests/%.c=$(BUILD)/%)
 TOOLS    := $(patsubst tools/%.c,$(BUILD)/%,$(sort $(wildcard tools/clb_*.c)))
 
-.PHONY: page all examples tests test tables quick readme replicate ledger check mutants fuzz bench install uninstall clean
+.PHONY: page all examples tests test tables quick readme replicate ledger check mutants analyse fuzz bench install uninstall clean
 .DELETE_ON_ERROR:
 
 all: examples $(TOOLS)
@@ -138,6 +139,9 @@ check: tests
 
 mutants:
 	COUNT=$(or $(COUNT),100) SEED=$(or $(SEED),1) sh tests/mutants.sh
+
+analyse:
+	sh tests/analyse.sh
 
 fuzz:
 	MINUTES=$(MINUTES) CC="$(CC)" sh tests/fuzz/run.sh

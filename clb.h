@@ -18231,6 +18231,7 @@ static clbi_member *clbi_pt_member(clbi_pickle *k, const char *folder, const uns
     unsigned char name[512];
     size_t n = strlen(folder);
     if (k->prefix_length + n + length > sizeof name) return NULL;
+    memset(&wanted, 0, sizeof wanted);
     memcpy(name, k->prefix, k->prefix_length);
     memcpy(name + k->prefix_length, folder, n);
     if (length) memcpy(name + k->prefix_length + n, key, length);
@@ -18808,7 +18809,7 @@ CLBDEF clb_status clb_net_load(clb_net *net, const char *path, clb_error *error)
 #define CLBI_LAGS 48                 /* displacements back that Nesterov's velocity is made of    */
 #define CLBI_ULP 0.41                /* standard deviation of the rounding of x over 2^-digits |x|,
                                         the mantissa uniform in [1, 2): sqrt(1/6)                 */
-#define CLBI_EXCESS 2.5              /* a law holds if its residual is below so many roundings    */
+#define CLBI_EXCESS 4.0              /* a law holds if its residual is below so many roundings    */
 #define CLBI_SLOW 0.993              /* momentum above it: anything that changes slowly looks so  */
 
 /* One law of one neuron at one step. a: outgoing weights, b: incoming ones and bias. */
@@ -18856,7 +18857,7 @@ typedef struct clbi_auditor {
     double          *first, *second; /* [L] sums of 2 s and of d over the run                     */
     unsigned char   *still;          /* [L+1] layer has not moved                                 */
     double           evenness;       /* of the first displacement                                 */
-    size_t           bounded;        /* displacements with entries at a bound, but for the first  */
+    size_t           bounded;        /* sum of clbi_at_bound over the displacements               */
     int              digits, borrows;
 } clbi_auditor;
 
@@ -18954,7 +18955,7 @@ static double clbi_least_squares(double *x, size_t count, size_t n, double rho, 
 {
     double R[CLBI_TERMS][CLBI_TERMS], scale[CLBI_TERMS], right[CLBI_TERMS], sum;
     double left = 0, noise = 1.0, seen = 1.0;
-    int used[CLBI_TERMS], pass;
+    int used[CLBI_TERMS] = { 0 }, pass;
     size_t r, i, j, k;
     const size_t stride = CLBI_TERMS + 1;
     memset(R, 0, sizeof R);
@@ -19181,9 +19182,9 @@ static double clbi_evenness(const double *before, const double *after, size_t P)
     return count ? one * one / ((double)count * two) : 0.0;
 }
 
-/* Do entries move by the largest amount? Three to rounding, or of those that move one in fifty but
- * for decay. To rounding an entry takes part if that is small beside its step. */
-static int clbi_at_bound(const double *before, const double *after, size_t P, int digits)
+/* Do entries move by the largest amount? 1: three do, to rounding; 2: of those that move one in
+ * fifty, but for decay. To rounding an entry takes part if that is small beside its step. */
+static size_t clbi_at_bound(const double *before, const double *after, size_t P, int digits)
 {
     double most = clbi_most_moved(before, after, P), rounding = ldexp(1.0, -digits), tolerance, d;
     size_t k, exact = 0, near = 0, moved = 0;
@@ -19193,7 +19194,7 @@ static int clbi_at_bound(const double *before, const double *after, size_t P, in
         exact += tolerance < 1e-3 * most && d >= most - 2.0 * tolerance;
         moved += d > 0, near += d > 0.98 * most;
     }
-    return exact >= 3 || (moved > 100 && near > moved / 50);
+    return 50 * near > moved ? 2 : exact >= 3;
 }
 
 /* sum x y with the signs of the charge of hidden layer l. */
@@ -19243,7 +19244,7 @@ static void clbi_auditor_moved(clbi_auditor *a)
     const clb_net *net = a->net;
     const double *W = a->window[1], *N = a->window[0];
     double *moved = a->moved + (a->snapshots - 2) * a->neurons;
-    size_t l, j, e, k;
+    size_t l, j, e, k, at_bound;
     for (l = 1; l <= net->L; ++l) {
         const double *x = W + net->w[l], *y = N + net->w[l];
         for (j = 0; j < net->m[l]; ++j, ++moved)
@@ -19253,7 +19254,8 @@ static void clbi_auditor_moved(clbi_auditor *a)
             if (W[net->w[l] + k] != N[net->w[l] + k]) a->still[l] = 0;
     }
     if (a->snapshots == 2) a->evenness = clbi_evenness(W, N, net->P);
-    else a->bounded += (size_t)clbi_at_bound(W, N, net->P, a->digits);
+    at_bound = clbi_at_bound(W, N, net->P, a->digits);
+    if (at_bound < 2 || a->snapshots < 12) a->bounded += at_bound;   /* later chance has a say */
 }
 
 /* s and d of the newest displacement, and the laws of the neurons that are looked at. */
@@ -19846,7 +19848,7 @@ static void clbi_audit_other(clbi_audit *au, clb_audit *out, int normalised)
     clbi_fit_linear(au, CLBI_TERM_NORMALISED, 0.0, &clbi_everywhere, &fit);
     if (clbi_fit_holds(&fit) && (normalised || fit.excess < 0.01 * out->excess))
         out->method = CLB_METHOD_NORMALISED;
-    else if (run->bounded > (even ? 20 + au->steps / 2 : 1)) out->method = CLB_METHOD_CLIPPED;
+    else if (run->bounded > (even ? 40 + au->steps / 2 : 1)) out->method = CLB_METHOD_CLIPPED;
     else if (even) out->method = CLB_METHOD_ADAPTIVE;
     else if (normalised) out->method = CLB_METHOD_NORMALISED;
     else out->method = au->middle && clbi_law_correlation(au) < 0.6 ? CLB_METHOD_ADAPTIVE

@@ -40,7 +40,7 @@ done
 while read -r tool file line check; do
     printf '%s\t%s\t%s\t%s\t%s\n' "$tool" "$check" "$file" "$line" "$(sed -n "${line}p" "$file")"
 done <"$work/found" | awk -F '\t' -v ran="$(tr '\n' ' ' <"$work/ran")" '
-    NR == FNR { if ($0 !~ /^#/ && NF == 5) { n++; tool[n] = $1; check[n] = $2; file[n] = $3; words[n] = $4 } next }
+    FILENAME != "-" { if ($0 !~ /^#/ && NF == 5) { n++; tool[n] = $1; check[n] = $2; file[n] = $3; words[n] = $4 } next }
     { all++; known = 0
       for (i = 1; i <= n; ++i)
           if ($1 == tool[i] && $2 == check[i] && (file[i] == "*" || $3 == file[i]) && index($5, words[i])) known = used[i] = 1

@@ -748,11 +748,11 @@ static clb_status theorem_switches(theorem_result *r, size_t n)
     for (size_t i = 0; i < n; ++i, ++r->instances) {
         theorem_case c;
         clb_status status = theorem_open(&c, 9500 + i, 0, theorem_net(CLB_RELU, 0), -1.0);
-        size_t m = c.p.net.m[1], d = c.p.net.m[0], words, told = 0, seen;
+        size_t m, d, words, told = 0, seen;
         double eta = ldexp(0.01, (int)(i % 12));
         uint64_t *gates;
         if (status) return status;
-        words = clb_gate_words(&c.pass, 1);
+        m = c.p.net.m[1], d = c.p.net.m[0], words = clb_gate_words(&c.pass, 1);
         gates = (uint64_t *)kit_realloc(NULL, 2 * words, sizeof *gates);
         clb_gates(&c.pass, 1, gates);
         for (size_t k = 0; k < c.p.data.n; ++k)

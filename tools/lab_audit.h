@@ -101,7 +101,7 @@ static int lab_expect(const char *list, const clb_audit *a)
     const char *at = strstr(list, "lr=");
     if (strlen(list) >= sizeof copy) return lab_fail(KIT_USAGE, "--expect is too long");
     if (at) lr = strtod(at + 3, NULL);
-    strcpy(copy, list);
+    memcpy(copy, list, strlen(list) + 1);
     if (a->method != CLB_METHOD_DESCENT && a->method != CLB_METHOD_HEAVY_BALL &&
         a->method != CLB_METHOD_NESTEROV)
         status = lab_fail(KIT_CHECK_FAILED, "%s", a->text);
