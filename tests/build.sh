@@ -345,7 +345,7 @@ group_emulate() {
             case $d in *SINGLE) want=single ;; *) want=double ;; esac
             job "bits: x86 of 32 bits $d" "$m32 -std=c99 $strict $d -O2 -o \$o tests/bits.c -lm && \$o | diff $work/bits.$want -"
         done
-        for t in t_data t_net t_train t_weights t_alloc t_direct; do
+        for t in t_data t_net t_train t_weights t_alloc t_direct t_objects; do
             job "tests/$t.c: x86 of 32 bits" "library m32 $m32 -std=c99 -O2 && $m32 -std=c99 -O1 $declare -o \$o tests/$t.c \$made.a -lm && \$o"
         done
     else

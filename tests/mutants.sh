@@ -28,7 +28,7 @@ cp clb.h "$work/unchanged.h"
 # The tests of a section, quick ones first. Every change is held against the bits as well.
 tests_of() {
     case $1 in
-    S30) echo t_direct t_data t_net t_limits t_train ;;
+    S30) echo t_direct t_objects t_data t_net t_limits t_train ;;
     S32) echo t_elementary ;;
     S33) echo t_random ;;
     S34) echo t_data t_weights t_alloc ;;
@@ -41,7 +41,7 @@ tests_of() {
     S41) echo t_theory t_direct t_limits t_alloc ;;
     S42) echo t_stats t_limits t_direct ;;
     S43) echo t_direct t_pathways t_alloc ;;
-    S45) echo t_edge t_alloc ;;
+    S45) echo t_objects t_direct t_edge t_alloc ;;
     S46) echo t_weights t_data t_document t_net t_alloc ;;
     S47) echo t_audit t_weights t_alloc ;;
     esac

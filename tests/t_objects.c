@@ -228,6 +228,7 @@ static void t_rooms(void)
         CHECK(apart % 64 == 0 && apart >= size + 64 && apart < size + 128);
     }
     EQUAL(test_room((size_t)-1, 0), 0);
+    EQUAL(test_room((size_t)-1 - 100, 0), 0);        /* fits a size_t, the gap behind it does not */
     EQUAL(test_room((size_t)-1 / 4, 0), 0);
     EQUAL(alloc_live, 0);
 }
