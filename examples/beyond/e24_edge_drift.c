@@ -186,7 +186,7 @@ static void figure(kit *x)
     plot_panel *a = plot_add(p, "Every run beyond the edge", "measured sum of |drift|", "predicted", PLOT_LOG),
                *b = plot_add(p, "Against time, eta = 1", "step", "sum of |drift|", PLOT_LOG);
     plot_line(a, PLOT_GREY | PLOT_DASHED, 2, line, line, "equal");
-    plot_range_x(a, 0.03, 100), plot_range_y(a, 0.03, 100);
+    plot_range_x(a, 0.03, 100), plot_range_y(a, 0.03, 100), plot_range_y(b, 1e-6, 100);
     for (int k = 0; k < NETS; ++k) {
         kit_rows r = kit_converged(kit_part_runs(x, nets[k].part));
         kit_list m = kit_values(r, DRIFT_AT(measured)), q = kit_values(r, DRIFT_AT(predicted));

@@ -95,6 +95,7 @@ static void figure(kit *x, const found *f)
     plot *p = kit_figure(x, "curve", 2, 1);
     plot_panel *a = plot_add(p, "Across the edge", "learning rate eta", "sum of |C(T) - C(0)|", PLOT_LOG),
                *b = plot_add(p, "Local slope", "learning rate eta", "d ln drift / d ln eta", PLOT_LOGX);
+    plot_range_y(a, 1e-3, 1e4);
     for (size_t k = 0; k < CURVES; ++k) {
         kit_list eta = curves[k].etas;
         double middle[MOST], slope[2][MOST];
