@@ -215,6 +215,7 @@ static void t_intervals(void)
     kit_close(x);
 }
 
+#if KIT_UNIX
 /* One of ten steps at eta, its charges limited; through the cache in the folder. */
 static clb_status cached(double eta, double charge_max, clb_trace *trace, double *end)
 {
@@ -262,8 +263,13 @@ static void t_cache(void)
         CHECK(system(command) == 0);
     }
 }
+#endif
 
-static const test_case tests[] = { TEST(t_intervals), TEST(t_cache), TEST(t_verdicts), TEST(t_reasons), TEST(t_diverged),
+static const test_case tests[] = { TEST(t_intervals), TEST(t_verdicts), TEST(t_reasons), TEST(t_diverged),
                                    TEST(t_bounds), TEST(t_merge),
-                                   TEST(t_figure), TEST(t_tables_of_runs), TEST(t_extremes) };
+                                   TEST(t_figure), TEST(t_tables_of_runs), TEST(t_extremes),
+#if KIT_UNIX
+                                   TEST(t_cache),
+#endif
+};
 TEST_MAIN(tests)
