@@ -1,6 +1,7 @@
 /* Functions that other tests reach only by way of others, each against its definition. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
+#include "private.h"
 #include "../examples/kit/paper.h"
 #include "test.h"
 #include "fixture.h"
@@ -257,9 +258,24 @@ static void t_npz_save(void)
     EQUAL(clb_npz_save(&tensors, "no/such/folder/x.npz"), CLB_EIO);
 }
 
+/* Sums and products in which a plain dot product loses everything. */
+static void t_dot2(void)
+{
+    const clb_real big = (clb_real)0x1p60, one[] = { 1, 1, 1 };
+    clb_real sum[3], x[3], y[3];
+    sum[0] = big, sum[1] = 1, sum[2] = -big;
+    NEAR(test_dot2(3, sum, one), 1, 0);
+    sum[1] = -3;
+    NEAR(test_dot2(3, one, sum), -3, 0);
+    x[0] = y[0] = (clb_real)(1 + TOL(0x1p-30, 0x1p-20)), x[1] = -1, y[1] = 1;
+    x[2] = (clb_real)-TOL(0x1p-29, 0x1p-19), y[2] = 1;
+    NEAR(test_dot2(3, x, y) * TOL(0x1p60, 0x1p40), 1, 0);            /* (1 + h)^2 - 1 - 2 h = h^2 */
+    NEAR(test_dot2(0, x, y), 0, 0);
+}
+
 static const test_case tests[] = {
     TEST(t_path_mode), TEST(t_path_pair), TEST(t_paths), TEST(t_curvature_operators), TEST(t_net),
     TEST(t_defaults), TEST(t_sweep), TEST(t_resolved), TEST(t_method_names), TEST(t_rod_steps),
-    TEST(t_npz_save)
+    TEST(t_npz_save), TEST(t_dot2)
 };
 TEST_MAIN(tests)
