@@ -9,7 +9,8 @@ folder up, or in $CLB_HEADER) into a cache folder, or taken from $CLB_LIBRARY.
 
 Wherever `params` stands, these are taken as they are: a torch module or its state dict, a JAX or Flax tree of
 arrays (dicts, lists and tuples), a dict of NumPy arrays, or the path of a file (.pt, .pth, .npz, .safetensors).
-Layers are found from names and shapes, both orders of weights: [out][in] and, named "kernel", [in][out].
+Tested with PyTorch's modules and files and NumPy's; of JAX only with a nested mapping of arrays as Flax gives it, as no
+JAX was at hand. Layers are found from names and shapes, both orders of weights: [out][in] and, named "kernel", [in][out].
 Arithmetic is in float64. Errors are clb.Error with the text of the library.
 """
 import collections
