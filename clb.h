@@ -18857,7 +18857,7 @@ typedef struct clbi_auditor {
     double          *first, *second; /* [L] sums of 2 s and of d over the run                     */
     unsigned char   *still;          /* [L+1] layer has not moved                                 */
     double           evenness;       /* of the first displacement                                 */
-    size_t           bounded;        /* sum of clbi_at_bound over the displacements               */
+    size_t           exact, near;    /* sums of the bits of clbi_at_bound over the displacements  */
     int              digits, borrows;
 } clbi_auditor;
 
@@ -19182,7 +19182,7 @@ static double clbi_evenness(const double *before, const double *after, size_t P)
     return count ? one * one / ((double)count * two) : 0.0;
 }
 
-/* Do entries move by the largest amount? 1: three do, to rounding; 2: of those that move one in
+/* Do entries move by the largest amount? Bit 1: three do, to rounding; 2: of those that move one in
  * fifty, but for decay. To rounding an entry takes part if that is small beside its step. */
 static size_t clbi_at_bound(const double *before, const double *after, size_t P, int digits)
 {
@@ -19194,7 +19194,7 @@ static size_t clbi_at_bound(const double *before, const double *after, size_t P,
         exact += tolerance < 1e-3 * most && d >= most - 2.0 * tolerance;
         moved += d > 0, near += d > 0.98 * most;
     }
-    return 50 * near > moved ? 2 : exact >= 3;
+    return (exact >= 3 ? 1u : 0u) + (50 * near > moved ? 2u : 0u);
 }
 
 /* sum x y with the signs of the charge of hidden layer l. */
@@ -19255,7 +19255,8 @@ static void clbi_auditor_moved(clbi_auditor *a)
     }
     if (a->snapshots == 2) a->evenness = clbi_evenness(W, N, net->P);
     at_bound = clbi_at_bound(W, N, net->P, a->digits);
-    if (at_bound < 2 || a->snapshots < 12) a->bounded += at_bound;   /* later chance has a say */
+    a->exact += at_bound & 1;
+    if (a->snapshots < 12) a->near += at_bound & 2;      /* later chance has a say */
 }
 
 /* s and d of the newest displacement, and the laws of the neurons that are looked at. */
@@ -19848,7 +19849,8 @@ static void clbi_audit_other(clbi_audit *au, clb_audit *out, int normalised)
     clbi_fit_linear(au, CLBI_TERM_NORMALISED, 0.0, &clbi_everywhere, &fit);
     if (clbi_fit_holds(&fit) && (normalised || fit.excess < 0.01 * out->excess))
         out->method = CLB_METHOD_NORMALISED;
-    else if (run->bounded > (even ? 40 + au->steps / 2 : 1)) out->method = CLB_METHOD_CLIPPED;
+    else if (even ? run->exact > 10 + au->steps / 2 : run->exact + run->near > 1)
+        out->method = CLB_METHOD_CLIPPED;
     else if (even) out->method = CLB_METHOD_ADAPTIVE;
     else if (normalised) out->method = CLB_METHOD_NORMALISED;
     else out->method = au->middle && clbi_law_correlation(au) < 0.6 ? CLB_METHOD_ADAPTIVE
