@@ -13,7 +13,7 @@
 #include "../../clb.h"
 #include "../kit/kit.h"
 
-enum { T = 600 };
+enum { T = 600, QUICK_T = 60 };
 static const struct units { const char *name; double degree, eta; } units[] = { { "ReLU", 1, 1.5 }, { "squared units", 2, 1 } };
 
 /* Predictions over the measured drift; infinite where the model diverges. */
@@ -28,27 +28,27 @@ static const kit_field rival_run_fields[] = {
     KIT_RESULT(rival_run, secant), KIT_RESULT(rival_run, diverged),
 };
 
-static clb_status central(const sw_start *s, double eta, int secant, double *drift)
+static clb_status central(const sw_start *s, double eta, size_t steps, int secant, double *drift)
 {
     clb_central_opts how = { .directions = 2, .substeps = 1, .secant = secant };
     clb_central flow;
     clb_status status = clb_central_init(&flow, &s->problem.net, &s->problem.data, eta, &how);
     if (status) return status;
-    while (flow.t < T && !status) status = clb_central_step(&flow);
+    while (flow.t < steps && !status) status = clb_central_step(&flow);
     *drift = status ? KIT_INF : fabs(clb_central_drift(&flow, 1));
     clb_central_free(&flow);
     return status == CLB_EDIVERGED ? CLB_OK : status;
 }
 
 /* The models that need the Hessian at the start. */
-static clb_status from_the_start(kit *x, sw_start *s, double eta, rival_run *row)
+static clb_status from_the_start(kit *x, sw_start *s, double eta, size_t steps, rival_run *row)
 {
     size_t P = s->problem.net.P;
     double S = KIT_NAN, *lambda = kit_doubles(x, 2 * P), *c = lambda + P;
     clb_status status = kit_crossover_modes(&s->curv, lambda, c);
     if (status) return status;
-    row->formula = fabs(eta * eta * clb_crossover(P, lambda, c, eta, T, NULL));
-    status = clb_linearised(&s->curv, eta, T, NULL, &S);
+    row->formula = fabs(eta * eta * clb_crossover(P, lambda, c, eta, steps, NULL));
+    status = clb_linearised(&s->curv, eta, steps, NULL, &S);
     row->linearised = status == CLB_EDIVERGED ? KIT_INF : fabs(eta * eta * S);
     return status == CLB_EDIVERGED ? CLB_OK : status;
 }
@@ -56,6 +56,7 @@ static clb_status from_the_start(kit *x, sw_start *s, double eta, rival_run *row
 static clb_status compare(kit *x, void *run)
 {
     rival_run *row = run;
+    size_t steps = kit_quick(x) ? QUICK_T : T;
     double eta = row->degree > 1 ? units[1].eta : units[0].eta, k;
     paper_opts opts = { .n = 100, .m = 24, .separation = 0.5 };
     clb_rod_opts how = { .substeps = 2 };
@@ -64,14 +65,14 @@ static clb_status compare(kit *x, void *run)
     clb_status status;
     if (row->degree > 1) opts.net.activation = CLB_RELU_POWER, opts.net.param = row->degree;
     status = sw_start_init(&s, &opts, row->seed, CLB_MSE);
-    if (!status) status = from_the_start(x, &s, eta, row);
-    if (!status) status = central(&s, eta, 0, &row->frozen);
-    if (!status) status = central(&s, eta, 1, &row->secant);
-    if (!status) status = clb_edge_predict(&s.problem.net, &s.problem.data, eta, T, &how, 1, &e);
+    if (!status) status = from_the_start(x, &s, eta, steps, row);
+    if (!status) status = central(&s, eta, steps, 0, &row->frozen);
+    if (!status) status = central(&s, eta, steps, 1, &row->secant);
+    if (!status) status = clb_edge_predict(&s.problem.net, &s.problem.data, eta, steps, &how, 1, &e);
     if (!status) {
         row->two_point = fabs(e.drift[0]), k = clb_degree(&s.problem.net);
         row->measured = clb_charge_degree(&s.problem.net, NULL, 1, k);
-        status = clb_train(&s.problem.net, &s.problem.data, eta, T, NULL, NULL);
+        status = clb_train(&s.problem.net, &s.problem.data, eta, steps, NULL, NULL);
         row->measured = fabs(clb_charge_degree(&s.problem.net, NULL, 1, k) - row->measured);
         row->two_point /= row->measured, row->formula /= row->measured, row->linearised /= row->measured;
         row->frozen /= row->measured, row->secant /= row->measured;
@@ -87,7 +88,7 @@ static const kit_part rivals = KIT_PART("rivals", "Other predictions", rival_run
 static void plan(kit *x)
 {
     kit_list seeds = kit_seeds(x, kit_quick(x) ? 1 : 3);
-    kit_config(x, "T", T);
+    kit_config(x, "T", kit_quick(x) ? QUICK_T : T);
     for (size_t k = 0; k < (kit_quick(x) ? 1 : KIT_LEN(units)); ++k)
         for (size_t s = 0; s < seeds.n; ++s)
             kit_add(x, &rivals, &(rival_run){ .seed = seeds.at[s], .degree = units[k].degree });

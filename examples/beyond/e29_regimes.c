@@ -152,7 +152,7 @@ static void plan(kit *x)
         for (size_t i = 0; i < (kit_quick(x) ? 1 : ETAS) && settings[k].etas[i] > 0; ++i)
             for (size_t s = 0; s < seeds.n; ++s)
                 kit_add(x, &runs, &(regime_run){ .seed = seeds.at[s], .setting = (double)k, .lr = settings[k].etas[i],
-                                                 .modes = s == 0 && settings[k].ce == 0 && settings[k].L == 2 });
+                                                 .modes = !kit_quick(x) && s == 0 && settings[k].ce == 0 && settings[k].L == 2 });
 }
 
 /* ---- what follows from the runs --------------------------------------------------------------- */

@@ -143,6 +143,11 @@ KIT_FN kit *kit_open(const kit_info *info, const kit_settings *set)
     kit *x = (kit *)kit_realloc(NULL, 1, sizeof *x);
     memset(x, 0, sizeof *x);
     x->info = info, x->set = *set;
+    if (set->out) {                          /* without a slash at its end */
+        size_t n = strlen(set->out);
+        while (n > 1 && set->out[n - 1] == '/') --n;
+        x->set.out = kit_print(x, "%.*s", (int)n, set->out);
+    }
     x->config_end = &x->config, x->tables_end = &x->tables, x->summary_end = &x->summary;
     x->claims_end = &x->claims, x->figures_end = &x->figures;
     info->plan(x);
