@@ -540,7 +540,7 @@ static int command_tables(const char *const *words)
 static const tool_command commands[] = {
     { "run", "[RESULTS]", "run missing groups, write replication.md and .json", run_options,
       command_run },
-    { "tables", "[RESULTS]", "judge the groups that are there anew, write the same; runs nothing",
+    { "tables", "[RESULTS]", "judge the groups that are there again; run nothing",
       table_options, command_tables },
     { NULL, NULL, NULL, NULL, NULL },
 };
