@@ -1,7 +1,7 @@
 """tools/clb.py against truths from elsewhere: PyTorch's own gradients and Hessians, NumPy's files, and trainings by
 PyTorch's optimisers, whose method the audit must name. Prints the table of what was said against what is true.
     python3 tests/t_python.py [NAME...]      only the audits whose names contain a word"""
-import collections, collections.abc, os, sys, tempfile
+import collections, collections.abc, contextlib, io, json, os, sys, tempfile
 import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tools"))
@@ -83,6 +83,25 @@ def test_train():
 
 
 # ---- against PyTorch's derivatives ---------------------------------------------------------
+
+def test_report():
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(60, 4))
+    y = (X[:, 0] > 0).astype(int)
+    said, pages, runs = io.StringIO(), [], []
+    with tempfile.TemporaryDirectory() as folder:
+        table = os.path.join(folder, "a table.csv")
+        np.savetxt(table, np.column_stack([X, y]), delimiter=",", fmt="%.17g")
+        for data, out in (((X, y), "of arrays"), (table, "of a file")):
+            with contextlib.redirect_stdout(said):
+                page = clb.report(data, out=os.path.join(folder, out), lr=[0.05, 0.2], steps=50, fast=True)
+            pages.append(open(page).read())
+            runs.append(json.load(open(os.path.join(os.path.dirname(page), "LAB.json")))["runs"])
+        refused("a step size that is none", "bad value 'fast' for --lr", clb.report, (X, y), out=folder, lr="fast")
+    check("a page", all("<svg" in page for page in pages))
+    check("the words of the tool", "The law is kept" in said.getvalue(), said.getvalue())
+    check("two runs, alike from arrays and file", len(runs[0]) == 2 and runs[0] == runs[1])
+
 
 def test_derivatives():
     for activation, bias, loss in ((torch.nn.ReLU, True, "ce"), (torch.nn.Tanh, True, "ce"), (torch.nn.GELU, False, "mse")):
@@ -371,6 +390,7 @@ def test_torch_files():
 test_files()
 test_trees()
 test_train()
+test_report()
 if torch is None:
     print("no PyTorch found: derivatives, audits, watch and its files skipped")
 else:

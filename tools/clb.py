@@ -15,6 +15,7 @@ Arithmetic is in float64. Errors are clb.Error with the text of the library.
 """
 import collections
 import ctypes
+import glob
 import hashlib
 import os
 import subprocess
@@ -24,7 +25,7 @@ import tempfile
 import numpy as np
 
 __all__ = ["Error", "Measured", "audit", "charges", "density", "eigenvalues", "gradient", "hvp", "load",
-           "predict_drift", "sharpness", "train", "watch"]
+           "predict_drift", "report", "sharpness", "train", "watch"]
 
 ACTIVATIONS = ["relu", "identity", "leaky_relu", "relu_mix", "relu_power", "tanh", "sigmoid", "softplus", "gelu"]
 OPTIMIZERS = ["gd", "heavy_ball", "nesterov", "adam"]
@@ -295,30 +296,56 @@ def _header():
     raise Error("clb.h is not beside clb.py nor one folder up; set CLB_HEADER to its path")
 
 
-def _build():
-    """The path of the shared library, built if the cache has none of this header and these flags."""
-    header = _header()
-    flags = os.environ.get("CLB_CFLAGS", "-O2").split()
+def _cached(name, contents, source, flags):
+    """The path of what the C compiler makes of a source with these flags, made if the cache has none of it."""
+    flags = os.environ.get("CLB_CFLAGS", "-O2").split() + flags
     compiler = os.environ.get("CC", "cc")
-    with open(header, "rb") as f:
-        key = hashlib.sha256(f.read() + _SHIM.encode() + " ".join([compiler] + flags).encode()).hexdigest()[:16]
+    key = hashlib.sha256(contents + " ".join([compiler] + flags).encode()).hexdigest()[:16]
     cache = os.environ.get("CLB_CACHE") or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "clb")
     os.makedirs(cache, exist_ok=True)
-    path = os.path.join(cache, "libclb_python_%s.so" % key)
+    path = os.path.join(cache, name % key)
     if os.path.exists(path):
         return path
     with tempfile.TemporaryDirectory(dir=cache) as work:
-        source, made = os.path.join(work, "shim.c"), os.path.join(work, "made.so")
-        with open(source, "w") as f:
-            f.write(_SHIM)
-        command = [compiler, "-std=c99", "-shared", "-fPIC", "-fvisibility=hidden", *flags,
-                   "-I", os.path.dirname(header), "-o", made, source, "-lm"]
+        made = os.path.join(work, "made")
+        if callable(source):
+            source = source(work)
+        command = [compiler, "-std=c99", *flags, "-o", made, source, "-lm"]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise Error("the C compiler failed: %s\n%s" % (" ".join(command), done.stderr))
         os.replace(made, path)
     return path
+
+
+def _build():
+    """The path of the shared library."""
+    header = _header()
+
+    def shim(work):
+        with open(os.path.join(work, "shim.c"), "w") as f:
+            f.write(_SHIM)
+        return f.name
+
+    with open(header, "rb") as f:
+        contents = f.read() + _SHIM.encode()
+    return _cached("libclb_python_%s.so", contents, shim,
+                   ["-shared", "-fPIC", "-fvisibility=hidden", "-I", os.path.dirname(os.path.abspath(header))])
+
+
+def _lab():
+    """The path of the program clb_lab."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    source = os.path.join(here, "clb_lab.c")
+    if not os.path.exists(source):
+        raise Error("report needs clb_lab.c beside clb.py: take the whole folder tools/")
+    contents = b""
+    for path in [source, *sorted(glob.glob(os.path.join(here, "*.h"))),
+                 *sorted(glob.glob(os.path.join(here, "..", "examples", "kit", "*.h"))), os.path.join(here, "..", "clb.h")]:
+        with open(path, "rb") as f:
+            contents += f.read()
+    return _cached("clb_lab_%s", contents, source, ["-DCLB_STATIC"])
 
 
 def _lib():
@@ -629,6 +656,34 @@ def train(X, y, widths=(32,), lr=0.1, steps=1000, loss="ce", activation="relu", 
     Q = q[:, 1:] - q[:, :-1] - qb[:, :-1]
     T = done.value
     return Run(values[:T], Q[:T + 1], Q[T] - Q[0], predicted[:L - 1], net.tree(theta), T)
+
+
+def report(data, out="lab", **options):
+    """Trains nets on a table and writes a page about the runs: curves, conservation laws, the edge of stability.
+    data: the path of a CSV or .npz file, or (X, y) with X [n][d] and y [n] labels or [n][K] targets. options are
+    those of `clb_lab train` (--help), with _ for -: a list is a sweep, True a flag. Prints what the runs show and
+    returns the path of the page. Example: report("wine.csv", label="class", lr=[0.03, 0.1], seeds="1..5")"""
+    command = [_lab(), "train", "--out", os.fspath(out)]
+    with tempfile.TemporaryDirectory() as work:
+        if isinstance(data, (str, os.PathLike)):
+            path = os.fspath(data)
+        else:
+            path = os.path.join(work, "data.npz")
+            X, y = _numpy(data[0]), np.asarray(data[1])
+            np.savez(path, x=X.reshape(len(X), -1), y=y if y.ndim > 1 else y.astype(np.int64))
+        command += ["--npz" if path.endswith(".npz") else "--csv", path]
+        for name, value in options.items():
+            if value is False or value is None:
+                continue
+            command.append("--" + name.replace("_", "-"))
+            if value is not True:
+                command.append(value if isinstance(value, str) else
+                               ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value))
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise Error(done.stderr.strip().split("\n")[-1])
+    print(done.stdout)
+    return os.path.join(os.fspath(out), "LAB.html")
 
 
 Event = collections.namedtuple("Event", "kind step factor layer neuron")
