@@ -18857,7 +18857,7 @@ typedef struct clbi_auditor {
     double          *first, *second; /* [L] sums of 2 s and of d over the run                     */
     unsigned char   *still;          /* [L+1] layer has not moved                                 */
     double           evenness;       /* of the first displacement                                 */
-    size_t           exact, near;    /* sums of the bits of clbi_at_bound over the displacements  */
+    size_t           exact, close;   /* sums of the bits of clbi_at_bound over the displacements  */
     int              digits, borrows;
 } clbi_auditor;
 
@@ -19187,14 +19187,14 @@ static double clbi_evenness(const double *before, const double *after, size_t P)
 static size_t clbi_at_bound(const double *before, const double *after, size_t P, int digits)
 {
     double most = clbi_most_moved(before, after, P), rounding = ldexp(1.0, -digits), tolerance, d;
-    size_t k, exact = 0, near = 0, moved = 0;
+    size_t k, exact = 0, close = 0, moved = 0;
     for (k = 0; k < P; ++k) {
         d = fabs(after[k] - before[k]);
         tolerance = rounding * (fabs(before[k]) + fabs(after[k]));
         exact += tolerance < 1e-3 * most && d >= most - 2.0 * tolerance;
-        moved += d > 0, near += d > 0.98 * most;
+        moved += d > 0, close += d > 0.98 * most;
     }
-    return (exact >= 3 ? 1u : 0u) + (50 * near > moved ? 2u : 0u);
+    return (exact >= 3 ? 1u : 0u) + (50 * close > moved ? 2u : 0u);
 }
 
 /* sum x y with the signs of the charge of hidden layer l. */
@@ -19256,7 +19256,7 @@ static void clbi_auditor_moved(clbi_auditor *a)
     if (a->snapshots == 2) a->evenness = clbi_evenness(W, N, net->P);
     at_bound = clbi_at_bound(W, N, net->P, a->digits);
     a->exact += at_bound & 1;
-    if (a->snapshots < 12) a->near += at_bound & 2;      /* later chance has a say */
+    if (a->snapshots < 12) a->close += at_bound & 2;      /* later chance has a say */
 }
 
 /* s and d of the newest displacement, and the laws of the neurons that are looked at. */
@@ -19557,8 +19557,8 @@ static double clbi_longer(const clbi_audit *au, size_t step)
     if (clbi_alloc(&ratio, neurons, sizeof *ratio)) return longer;
     for (j = 0; j < neurons; ++j) {
         double own = moved[step * neurons + j];
-        double near = 0.5 * (moved[before * neurons + j] + moved[after * neurons + j]);
-        if (own > 0 && near > 0) ratio[count++] = sqrt(own / near);
+        double around = 0.5 * (moved[before * neurons + j] + moved[after * neurons + j]);
+        if (own > 0 && around > 0) ratio[count++] = sqrt(own / around);
     }
     qsort(ratio, count, sizeof *ratio, clbi_double_order);
     if (count) longer = ratio[count / 2];
@@ -19849,7 +19849,7 @@ static void clbi_audit_other(clbi_audit *au, clb_audit *out, int normalised)
     clbi_fit_linear(au, CLBI_TERM_NORMALISED, 0.0, &clbi_everywhere, &fit);
     if (clbi_fit_holds(&fit) && (normalised || fit.excess < 0.01 * out->excess))
         out->method = CLB_METHOD_NORMALISED;
-    else if (even ? run->exact > 10 + au->steps / 2 : run->exact + run->near > 1)
+    else if (even ? run->exact > 10 + au->steps / 2 : run->exact + run->close > 1)
         out->method = CLB_METHOD_CLIPPED;
     else if (even) out->method = CLB_METHOD_ADAPTIVE;
     else if (normalised) out->method = CLB_METHOD_NORMALISED;
