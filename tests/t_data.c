@@ -275,7 +275,7 @@ static void t_npy_bad(void)
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (2305843009213693952,)}", 16,
           CLB_ESIZE },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (1152921504606846976,)}", 16,
-          CLB_ETRUNCATED },
+          sizeof(size_t) < 8 ? CLB_ESIZE : CLB_ETRUNCATED },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", 8, CLB_ESIZE },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (-1,)}", 8, CLB_EFORMAT },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (2)}", 16, CLB_EFORMAT },
@@ -480,7 +480,8 @@ static void t_idx_bad(void)
     EQUAL(read_idx(&data, image, IDX_IMAGES, label, IDX_LABELS, 0), CLB_ESIZE);
     memcpy(image, idx_images, IDX_IMAGES);
     image[4] = 255;
-    EQUAL(read_idx(&data, image, IDX_IMAGES, label, IDX_LABELS, 0), CLB_ETRUNCATED);
+    EQUAL(read_idx(&data, image, IDX_IMAGES, label, IDX_LABELS, 0),
+          sizeof(size_t) < 8 ? CLB_ESIZE : CLB_ETRUNCATED);
     image[4] = 0, label[7] = 2;
     EQUAL(read_idx(&data, image, IDX_IMAGES, label, IDX_LABELS - 1, 0), CLB_ERAGGED);
     EMPTY(data);
