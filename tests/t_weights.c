@@ -304,7 +304,8 @@ static void t_safetensors_bad(void)
         { "bad_no_offsets.safetensors", CLB_EFORMAT, "once each" },
         { "bad_number.safetensors", CLB_ESIZE, "the number is too large" },
         { "bad_one_offset.safetensors", CLB_EFORMAT, "data_offsets are two numbers" },
-        { "bad_overflow.safetensors", CLB_ESIZE, "shape overflows: tensor 'a'" },
+        { "bad_overflow.safetensors", CLB_ESIZE,
+          sizeof(size_t) < 8 ? "the number is too large" : "shape overflows: tensor 'a'" },
         { "bad_overlap.safetensors", CLB_EFORMAT, "overlaps another: tensor 'b'" },
         { "bad_past.safetensors", CLB_ETRUNCATED, "runs past the end of the file: tensor 'a'" },
         { "bad_rank.safetensors", CLB_ESIZE, "the list is too long" },
@@ -324,7 +325,8 @@ static void t_torch_bad(void)
         { "bad_complex.pt", CLB_ETYPE, "PyTorch's 'ComplexDoubleStorage'" },
         { "bad_cut.pt", CLB_ETRUNCATED, "no directory at its end" },
         { "bad_empty_stack.pt", CLB_EFORMAT, "empty stack" },
-        { "bad_huge.pt", CLB_ESIZE, "more than 64 times" },
+        { "bad_huge.pt", sizeof(size_t) < 8 ? CLB_EFORMAT : CLB_ESIZE,
+          sizeof(size_t) < 8 ? "no size" : "more than 64 times" },
         { "bad_itself.pt", CLB_EFORMAT, "nested too deeply" },
         { "bad_key.pt", CLB_EFORMAT, "no such storage in the archive: '9'" },
         { "bad_laughs.pt", CLB_EFORMAT, "nested too deeply" },
@@ -432,7 +434,7 @@ static void t_npz_write(void)
     item[0].array.count = (size_t)1 << 29;           /* no value is read to count the bytes */
     EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_ESIZE);
     item[0].digits = 24, t.count = 1;                /* half of that is no matter */
-    EQUAL(clb_npz_write(NULL, 0, &size, &t), sizeof size > 4 ? CLB_OK : CLB_ESIZE);
+    EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_OK);
     t.count = 0;
     EQUAL(clb_npz_write(NULL, 0, &size, &t), CLB_OK);
     EQUAL(size, 22);
