@@ -474,6 +474,18 @@ CLBDEF clb_status  clb_selftest(const char **what);
  * and a note if CLB_ISA was not obeyed. */
 CLBDEF const char *clb_build_info(void);
 
+/* Several threads for one call. Its work is cut into tasks that write to different places, each
+ * element computed as before, so the bits are the same for any number of threads and any order of
+ * the tasks. A step, a product or a matrix with less than about a million multiply-adds stays on
+ * the caller's thread, as two would not be faster. Tasks allocate nothing. */
+typedef struct clb_threads {
+    size_t count;       /* 0, 1 -> the caller's thread alone                                      */
+    /* do task(context, i) for i = 0..tasks-1, in any order and at the same time, and return when
+     * all are done; NULL -> OpenMP where the build has it, else one after the other */
+    void (*run)(void *pool, size_t tasks, void (*task)(void *context, size_t i), void *context);
+    void  *pool;        /* for run                                                                */
+} clb_threads;
+
 /* ============================================================================================
  * @S12 ELEMENTARY FUNCTIONS
  * ========================================================================================== */
@@ -706,6 +718,13 @@ CLBDEF void clb_matmul_nt_acc(size_t M, size_t N, size_t K, const clb_real *A, s
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc);
 CLBDEF void clb_matmul_tn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc);
+
+/* One of these six on several threads: C is cut along its longer side. acc: 0, or 1 for the _acc
+ * form. threads NULL: the caller's alone. Same bits. */
+typedef enum clb_product { CLB_NN, CLB_NT, CLB_TN } clb_product;
+CLBDEF void clb_matmul_threads(const clb_threads *threads, clb_product form, int acc, size_t M,
+                               size_t N, size_t K, const clb_real *A, size_t lda,
+                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc);
 
 /* Reductions in double: 16 virtual lanes (lane l takes elements l, l+16, ... with fma), then the
  * tree 8, 4, 2, 1. */
@@ -1098,18 +1117,6 @@ typedef struct clb_early_stop {
     double          best_loss;  /* its loss,                                                      */
     int             stopped;    /* and whether patience ended the run                             */
 } clb_early_stop;
-
-/* Several threads for one training. A step is cut into tasks that write to different places: rows
- * of the forward and backward pass, columns of the weight gradients. Each element is computed as
- * before, so the bits are the same for any number of threads. Small problems (rows times parameters
- * below about a million) use one thread. */
-typedef struct clb_threads {
-    size_t count;       /* 0, 1 -> the caller's thread alone                                      */
-    /* do task(context, i) for i = 0..tasks-1, in any order and at the same time, and return when
-     * all are done; NULL -> OpenMP where the build has it, else one after the other */
-    void (*run)(void *pool, size_t tasks, void (*task)(void *context, size_t i), void *context);
-    void  *pool;        /* for run                                                                */
-} clb_threads;
 
 typedef struct clb_train_opts {
     double              ce;            /* loss blend: 0 MSE .. 1 CE                               */
@@ -3350,6 +3357,34 @@ CLBDEF const char *clb_build_info(void)
 #undef CLBI_BUILD_LINES
 #undef CLBI_BUILD_LINE
     return lines[clb_selftest(NULL) != CLB_OK][clb_isa_wish() != CLB_OK][clb_isa_get()];
+}
+
+/* Multiply-adds from which several threads are worth their start. */
+#define CLBI_THREADS_PAY 1000000
+
+/* Threads for that many multiply-adds: all, or 1 where these are too few. threads may be NULL. */
+static size_t clbi_threads_for(const clb_threads *threads, double work)
+{
+    return threads && threads->count > 1 && work >= CLBI_THREADS_PAY ? threads->count : 1;
+}
+
+/* task(context, i), i < tasks, on the threads; NULL or a count below 2: in order, on this one. */
+static void clbi_parallel(const clb_threads *threads, size_t tasks,
+                          void (*task)(void *context, size_t i), void *context)
+{
+    size_t i;
+    if (threads && threads->count > 1 && tasks > 1) {
+        if (threads->run) {
+            threads->run(threads->pool, tasks, task, context);
+            return;
+        }
+#ifdef _OPENMP
+#pragma omp parallel for num_threads((int)threads->count) schedule(dynamic, 1)
+        for (i = 0; i < tasks; ++i) task(context, i);
+        return;
+#endif
+    }
+    for (i = 0; i < tasks; ++i) task(context, i);
 }
 
 /* ============================================================================================
@@ -6517,6 +6552,43 @@ CLBDEF void clb_matmul_tn_acc(size_t M, size_t N, size_t K, const clb_real *A, s
     CLBI_KERNEL(matmul)(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 1, NULL);
 }
 
+/* KERNEL matmul with C cut along its longer side, a task for each piece. */
+typedef struct clbi_pieces {
+    size_t M, N, K, ai, ak, bj, bk, ldc;
+    const clb_real *a, *b;
+    clb_real *C;
+    int acc;
+    size_t rows, cols;          /* of a piece: all of the one, some of the other */
+} clbi_pieces;
+
+static void clbi_piece(void *context, size_t t)
+{
+    const clbi_pieces *p = (const clbi_pieces *)context;
+    size_t i = p->rows < p->M ? t * p->rows : 0, j = p->cols < p->N ? t * p->cols : 0;
+    size_t rows = p->M - i < p->rows ? p->M - i : p->rows;
+    size_t cols = p->N - j < p->cols ? p->N - j : p->cols;
+    CLBI_KERNEL(matmul)(rows, cols, p->K, p->a + i * p->ai, p->ai, p->ak, p->b + j * p->bj, p->bj,
+                        p->bk, p->C + i * p->ldc + j, p->ldc, p->acc, NULL);
+}
+
+CLBDEF void clb_matmul_threads(const clb_threads *threads, clb_product form, int acc, size_t M,
+                               size_t N, size_t K, const clb_real *A, size_t lda,
+                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
+{
+    enum { TILES = 96 };                                 /* a multiple of all tiles of registers */
+    size_t count = clbi_threads_for(threads, (double)M * (double)N * (double)K), *side, pieces;
+    clbi_pieces p;
+    p.M = p.rows = M, p.N = p.cols = N, p.K = K, p.acc = acc;
+    p.a = A, p.ai = form == CLB_TN ? 1 : lda, p.ak = form == CLB_TN ? lda : 1;
+    p.b = B, p.bj = form == CLB_NT ? ldb : 1, p.bk = form == CLB_NT ? 1 : ldb;
+    p.C = C, p.ldc = ldc;
+    side = M > N ? &p.rows : &p.cols;
+    pieces = *side / (count > 1 ? 2 * count : 1);        /* two a thread, should one come late */
+    *side = (pieces + TILES - 1) / TILES * TILES;
+    pieces = *side ? ((M > N ? M : N) + *side - 1) / *side : 0;
+    clbi_parallel(threads, pieces, clbi_piece, &p);
+}
+
 CLBDEF double clb_dot(size_t n, const clb_real *x, const clb_real *y)
 {
     return CLBI_KERNEL(dot)(n, x, y);
@@ -7531,21 +7603,6 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
 
 /* ---- gradients on several threads ----------------------------------------------------------- */
 
-/* task(context, i), i < tasks, on the threads. */
-static void clbi_parallel(const clb_threads *threads, size_t tasks,
-                          void (*task)(void *context, size_t i), void *context)
-{
-    size_t i;
-    if (threads->run) {
-        threads->run(threads->pool, tasks, task, context);
-        return;
-    }
-#ifdef _OPENMP
-#pragma omp parallel for num_threads((int)threads->count) schedule(dynamic, 1)
-#endif
-    for (i = 0; i < tasks; ++i) task(context, i);
-}
-
 /* Loss and gradient of a pass in three rounds of tasks: forward pass over a block of rows; after
  * the loss, which is one sum, backward pass over a block; a slice of the gradient of a layer. Same
  * bits as clb_grad. */
@@ -7559,14 +7616,6 @@ typedef struct clbi_rows {
     clb_real       *wt, *gt;        /* [P] as in clbi_blocks                                     */
     void           *arena;          /* of these; NULL: one thread                                */
 } clbi_rows;
-
-/* Rows times parameters from which threads are worth their start. */
-#define CLBI_THREADS_PAY 1000000
-
-static int clbi_threads_pay(const clb_threads *threads, size_t P, size_t n)
-{
-    return threads->count > 1 && (double)P * (double)n >= CLBI_THREADS_PAY;
-}
 
 /* Rows of a block: at least two blocks a thread, whole vectors, none larger than fits a cache. */
 static size_t clbi_rows_block(const clb_net *net, size_t n, size_t threads)
@@ -9437,7 +9486,8 @@ static CLBI_COLD void clbi_run_free(clbi_run *run)
 /* Does a run go to threads? The sufficient statistics of a linear net are too small for them. */
 static int clbi_threaded(const clb_net *net, const clb_data *data, const clb_train_opts *o)
 {
-    return clbi_threads_pay(&o->threads, net->P, o->batch ? o->batch : data->n) &&
+    const size_t rows = o->batch ? o->batch : data->n;
+    return clbi_threads_for(&o->threads, (double)net->P * (double)rows) > 1 &&
            !clbi_reduces(net, data, o);
 }
 

@@ -179,6 +179,54 @@ static void t_openmp(void)
     }
 }
 
+/* Runs check(threads) with 1, 2, 3 and 7 threads of a pool, of OpenMP, and with tasks backwards. */
+static void with_threads(void (*check)(const clb_threads *threads))
+{
+    static const size_t counts[] = { 1, 2, 3, 7 };
+    pool p;
+    memset(&p, 0, sizeof p);
+    pthread_mutex_init(&p.lock, NULL);
+    for (size_t i = 0; i < 4; ++i) {
+        clb_threads threads = CLB_ZERO;
+        size_t before = backwards;
+        threads.count = p.count = counts[i];
+        check(&threads);
+        threads.run = pool_run, threads.pool = &p;
+        check(&threads);
+        threads.run = backwards_run;
+        check(&threads);
+        CHECK((backwards > before) == (threads.count > 1));
+    }
+    pthread_mutex_destroy(&p.lock);
+}
+
+/* Every form of product, longer in rows or in columns, in part of a larger matrix. */
+static void check_products(const clb_threads *threads)
+{
+    enum { SHORT = 90, LONG = 777, K = 61, LD = 800 };
+    static clb_real A[LD * LD], B[LD * LD], C[LD * LD], want[LD * LD];
+    typedef void product(size_t, size_t, size_t, const clb_real *, size_t, const clb_real *, size_t,
+                         clb_real *, size_t);
+    static product *const alone[] = { clb_matmul_nn, clb_matmul_nt, clb_matmul_tn, clb_matmul_nn_acc,
+                                      clb_matmul_nt_acc, clb_matmul_tn_acc };
+    clb_rng rng;
+    clb_rng_seed(&rng, 5);
+    clb_rng_uniform(&rng, LD * LD, -1, 1, A);
+    clb_rng_uniform(&rng, LD * LD, -1, 1, B);
+    for (size_t i = 0; i < LD * LD; ++i) C[i] = want[i] = A[i] + B[i];
+    for (int form = 0; form < 6; ++form)
+        for (int tall = 0; tall < 2; ++tall) {
+            size_t M = tall ? LONG : SHORT, N = tall ? SHORT : LONG;
+            NOTE("form %d, %zu x %zu, %zu threads", form, M, N, threads->count);
+            alone[form](M, N, K, A, LD, B, LD, want, LD);
+            clb_matmul_threads(threads, (clb_product)(form % 3), form / 3, M, N, K, A, LD, B, LD, C,
+                               LD);
+            CHECK(memcmp(C, want, sizeof C) == 0);
+        }
+}
+
+static void t_products(void) { with_threads(check_products); }
+
 /* Problems that are too small do not go to threads. */
 static void t_small_stays(void)
 {
@@ -194,5 +242,5 @@ static void t_small_stays(void)
 }
 
 static const test_case tests[] = { TEST(t_trainings_at_once), TEST(t_order_of_tasks), TEST(t_own_pool),
-                                   TEST(t_openmp), TEST(t_small_stays) };
+                                   TEST(t_openmp), TEST(t_products), TEST(t_small_stays) };
 TEST_MAIN(tests)
