@@ -2923,7 +2923,7 @@ CLBDEF const char *clb_strerror(clb_status status)
     return i >= 0 && i < (int)CLB_STATUS_COUNT ? texts[i] : "unknown status";
 }
 
-/* A line of text being written into room bytes, always ended by a zero. */
+/* A line of text that is being written. It takes at most room bytes and always ends with a zero. */
 typedef struct clbi_msg {
     char  *text;
     size_t room, length;
@@ -2955,7 +2955,7 @@ static void clbi_say_int(clbi_msg *line, int value)
     clbi_say_size(line, value < 0 ? (size_t)0 - (size_t)value : (size_t)value);
 }
 
-/* Six significant digits. Unlike printf's they do not depend on a locale. */
+/* Writes six significant digits. The decimal point is the same in every locale, unlike printf's. */
 static CLBI_COLD void clbi_say_double(clbi_msg *line, double value)
 {
     char digits[6];
@@ -2973,7 +2973,7 @@ static CLBI_COLD void clbi_say_double(clbi_msg *line, double value)
     if (m == 0) exponent = 0;
     for (i = 6; i-- > 0; m /= 10) digits[i] = (char)('0' + m % 10);
     while (n > 1 && digits[n - 1] == '0') --n;
-    point = exponent >= -5 && exponent <= 14 ? exponent : 0;  /* the digit that it stands behind */
+    point = exponent >= -5 && exponent <= 14 ? exponent : 0;  /* the point follows this digit    */
     for (i = point < 0 ? point : 0; i < n || i <= point; ++i) {
         clbi_say_char(line, i >= 0 && i < n ? digits[i] : '0');
         if (i == point && i < n - 1) clbi_say_char(line, '.');
@@ -2983,8 +2983,8 @@ static CLBI_COLD void clbi_say_double(clbi_msg *line, double value)
     clbi_say_size(line, (size_t)(exponent < 0 ? -exponent : exponent));
 }
 
-/* Report a failure: fills *error (NULL: nobody asked) and returns status. In format, %s is a
- * string, %z a size_t, %d an int, %g a double. */
+/* Fills *error, unless it is NULL, and returns status. In format, %s is a string, %z a size_t, %d
+ * an int, %g a double. */
 static CLBI_UNUSED CLBI_COLD clb_status clbi_fail(clb_error *error, clb_status status,
                                                   const char *format, ...)
 {
@@ -3011,8 +3011,8 @@ static CLBI_UNUSED CLBI_COLD clb_status clbi_fail(clb_error *error, clb_status s
     return status;
 }
 
-/* A call that takes an error begins with clbi_clear and ends with clbi_done, which says what the
- * status says by itself where nothing more was said. */
+/* A function with a clb_error argument calls clbi_clear first and returns through clbi_done, which
+ * fills in the text of the status if no other text was given. */
 static CLBI_UNUSED void clbi_clear(clb_error *error)
 {
     if (error) memset(error, 0, sizeof *error);
@@ -3040,8 +3040,8 @@ static CLBI_UNUSED int clbi_add_size(size_t a, size_t b, size_t *out)
     return 1;
 }
 
-/* count items of size bytes, uninitialised. An empty request is given one byte, so that NULL always
- * means failure. Every allocation of the library goes through here or clbi_calloc. */
+/* Allocates count items of size bytes, uninitialised. An empty request gets one byte, so that NULL
+ * always means failure. Every allocation of the library goes through here or clbi_calloc. */
 static CLBI_UNUSED clb_status clbi_alloc(void *out, size_t count, size_t size)
 {
     void *p;
@@ -3053,7 +3053,7 @@ static CLBI_UNUSED clb_status clbi_alloc(void *out, size_t count, size_t size)
     return CLB_OK;
 }
 
-/* The same, zeroed. */
+/* The same, filled with zeros. */
 static CLBI_UNUSED clb_status clbi_calloc(void *out, size_t count, size_t size)
 {
     void *p;
@@ -3064,14 +3064,14 @@ static CLBI_UNUSED clb_status clbi_calloc(void *out, size_t count, size_t size)
     return CLB_OK;
 }
 
-/* One allocation for several arrays. A function that lays them out asks for one after the other.
- * It runs twice: first with base NULL, which only counts bytes, then with the allocation as base,
- * which gives each array its place. So every layout is written once. An array begins on a cache
- * line, and a line lies between two: neighbours a multiple of 4096 bytes apart would slow each
- * other down. The address sanitizer reports an access to what lies between. */
+/* One allocation for several arrays. A layout function asks for the arrays one after the other. It
+ * runs twice: first with base NULL, which only counts bytes, then with base pointing at the
+ * allocation, which places the arrays. So every layout is written once. Each array begins on a
+ * cache line, and an unused cache line follows it: arrays whose addresses differ by a multiple of
+ * 4096 bytes slow each other down. The address sanitizer reports any access to the unused line. */
 typedef struct clbi_room {
     char  *base;       /* NULL while counting                */
-    size_t used;       /* (size_t)-1: more than there can be */
+    size_t used;       /* (size_t)-1: overflow               */
 } clbi_room;
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -3091,7 +3091,7 @@ void __asan_unpoison_memory_region(void const volatile *address, size_t size);
 #define CLBI_ALLOW(p, size)  (void)0
 #endif
 
-/* The next array, [rows][columns] of items of size bytes; NULL while counting. */
+/* The next array, [rows][columns] of items of size bytes. Returns NULL while counting. */
 static CLBI_COLD void *clbi_part(clbi_room *room, size_t rows, size_t columns, size_t size)
 {
     enum { LINE = 64 };
@@ -3118,7 +3118,7 @@ static double *clbi_doubles(clbi_room *room, size_t rows, size_t columns)
     return (double *)clbi_part(room, rows, columns, sizeof(double));
 }
 
-/* The same, each of the value. */
+/* The same, with every element set to value. */
 static CLBI_COLD double *clbi_filled(clbi_room *room, size_t rows, size_t columns, double value)
 {
     double *x = clbi_doubles(room, rows, columns);
@@ -3127,7 +3127,8 @@ static CLBI_COLD double *clbi_filled(clbi_room *room, size_t rows, size_t column
     return x;
 }
 
-/* A table of one pointer to reals a layer, and its entry for layer l. */
+/* Room for an array of count pointers to matrices. clbi_entry makes room for one matrix and stores
+ * its pointer in table[l]. */
 static clb_real **clbi_table(clbi_room *room, size_t count)
 {
     return (clb_real **)clbi_part(room, count, 1, sizeof(clb_real *));
@@ -3140,13 +3141,14 @@ static CLBI_COLD void clbi_entry(clbi_room *room, clb_real **table, size_t l, si
     if (room->base) table[l] = matrix;
 }
 
-/* Bytes to allocate for what was counted; 0 if they are too many. */
+/* The number of bytes to allocate for what was counted, or 0 if it is too large. */
 static size_t clbi_room_bytes(const clbi_room *room)
 {
     return room->used > (size_t)-1 / 2 ? 0 : room->used + 63;
 }
 
-/* Allocates what was counted; the next clbi_part begins there. *arena is what to free. */
+/* Allocates the bytes that were counted. After this, clbi_part starts again at the beginning and
+ * places the arrays. *arena is the pointer to free. */
 static CLBI_COLD clb_status clbi_room_alloc(clbi_room *room, void *arena)
 {
     size_t bytes = clbi_room_bytes(room);
@@ -3159,7 +3161,7 @@ static CLBI_COLD clb_status clbi_room_alloc(clbi_room *room, void *arena)
     return CLB_OK;
 }
 
-/* The same, zeroed. */
+/* The same, filled with zeros. */
 static CLBI_COLD clb_status clbi_room_calloc(clbi_room *room, void *arena)
 {
     size_t used = room->used;
@@ -3180,9 +3182,9 @@ static CLBI_COLD clb_status clbi_room_calloc(clbi_room *room, void *arena)
 #define CLBI_COMPILER "unknown compiler"
 #endif
 
-/* a b + c with one rounding, double and float: by the processor, or by the C library where that is
- * known to use the processor, or else by our own functions (S32), which are exact everywhere. Some
- * libraries round twice (mingw-w64), some take a hundred nanoseconds (glibc on 32-bit ARM). */
+/* a b + c with one rounding, in double and in float. It is computed by the processor; or by the C
+ * library where that is known to use the processor; or else by our own exact functions (S32). Some
+ * libraries round twice (mingw-w64), others take a hundred nanoseconds (glibc on 32-bit ARM). */
 #if !defined(CLB_FREESTANDING) && !defined(CLB_OWN_FMA) && \
     (defined(__FP_FAST_FMA) || defined(__FMA__) || defined(__ARM_FEATURE_FMA) || \
      defined(__aarch64__) || defined(__APPLE__) || (defined(__x86_64__) && defined(__GLIBC__)))
@@ -3195,7 +3197,7 @@ static double clbi_fused(double a, double b, double c);
 static float clbi_fusedf(float a, float b, float c);
 #endif
 
-/* The multiply-add of the contract, double and clb_real. */
+/* The multiply-add of the numerical contract, for double and for clb_real. */
 #ifdef CLB_NO_FMA
 #define CLBI_CONTRACT "mul+add"
 #define clbi_fma(a, b, c)  ((a) * (b) + (c))
@@ -3210,8 +3212,8 @@ static float clbi_fusedf(float a, float b, float c);
 #endif
 #endif
 
-/* The one piece of state of the library: the instruction set in use plus one, 0 = not asked yet.
- * Every writer stores a value that is right for this processor, so relaxed order is enough. */
+/* The library's only state: the instruction set in use plus one, or 0 before the first use. Every
+ * thread stores a value that is valid for this processor, so relaxed order is enough. */
 static int clbi_isa_cache;
 
 static int clbi_isa_load(void)
@@ -3233,8 +3235,8 @@ static void clbi_isa_store(int value)
 }
 
 #if CLBI_X86
-/* r = eax, ebx, ecx, edx of CPUID. Read here because __builtin_cpu_supports does not link
- * everywhere. */
+/* r = eax, ebx, ecx, edx of CPUID. Read here because __builtin_cpu_supports does not link on every
+ * system. */
 static void clbi_cpuid(unsigned leaf, unsigned r[4])
 {
 #if defined(_MSC_VER) && !defined(__clang__)
@@ -3246,7 +3248,7 @@ static void clbi_cpuid(unsigned leaf, unsigned r[4])
 #endif
 }
 
-/* XCR0: the registers that the operating system saves. */
+/* XCR0 tells which registers the operating system saves. */
 static unsigned clbi_xcr0(void)
 {
 #if defined(_MSC_VER) && !defined(__clang__)
@@ -3295,7 +3297,8 @@ CLBDEF const char *clb_isa_name(clb_isa isa)
     return i >= 0 && i < (int)CLB_ISA_COUNT ? names[i] : "unknown";
 }
 
-/* First use: what the environment asks for if this processor has it, else the best there is. */
+/* At first use: the set that the environment variable names, if this processor has it; else the
+ * best one that the processor has. */
 static clb_isa clbi_isa_detect(void)
 {
     static const clb_isa best_first[] = { CLB_ISA_AVX512, CLB_ISA_AVX2, CLB_ISA_NEON,
@@ -3392,9 +3395,8 @@ static void clbi_parallel(const clb_threads *threads, size_t tasks,
  * ========================================================================================== */
 
 /* Every function is a fixed sequence of IEEE operations: + - * / fma, comparisons, bit moves. The
- * multiples of ln 2 and pi/2 that range reductions subtract are exact products, so the sequence is
- * as accurate under CLB_NO_FMA. Polynomials are Taylor and atanh series, whose coefficients are
- * their own documentation. */
+ * multiples of ln 2 and pi/2 that range reductions subtract are exact products, so the functions
+ * are as accurate under CLB_NO_FMA. The polynomials are truncated Taylor and atanh series. */
 
 #define CLBI_LOG2E   0x1.71547652b82fep+0
 #define CLBI_LN2_HI  0x1.62e42fee00000p-1      /* 32 bits: k CLBI_LN2_HI is exact for |k| < 2^21  */
@@ -3421,14 +3423,15 @@ static double clbi_exp2i(double k)
     return clbi_from_bits((clbi_bits(k + CLBI_ROUND) + 1023) << 52);
 }
 
-/* x 2^k for |k| <= 2000 with one rounding: the first factor cannot leave the normal range. */
+/* x 2^k for |k| <= 2000 with one rounding, because the first product cannot leave the
+ * normal range. */
 static double clbi_scale2(double x, double k)
 {
     double half = (0.5 * k + CLBI_ROUND) - CLBI_ROUND;
     return x * clbi_exp2i(half) * clbi_exp2i(k - half);
 }
 
-/* a + b = s + *low exactly (Knuth). */
+/* Returns s = a + b rounded; a + b = s + *low exactly (Knuth). */
 static CLBI_UNUSED double clbi_two_sum(double a, double b, double *low)
 {
     double s = a + b, t = s - a;
@@ -3436,7 +3439,8 @@ static CLBI_UNUSED double clbi_two_sum(double a, double b, double *low)
     return s;
 }
 
-/* a b = p + *low exactly, by halves of 26 bits (Dekker). */
+/* Returns p = a b rounded; a b = p + *low exactly. Each factor is split into halves of 26 bits
+ * (Dekker). */
 static CLBI_UNUSED double clbi_split_prod(double a, double b, double *low)
 {
     double p = a * b, ca = 134217729.0 * a, cb = 134217729.0 * b;
@@ -3446,8 +3450,9 @@ static CLBI_UNUSED double clbi_split_prod(double a, double b, double *low)
 }
 
 #ifndef clbi_fused
-/* s + low where |low| is at most half the last bit of s. Unless low is 0, the last bit is made 1,
- * as a mark that something follows: a later rounding to fewer bits is then right. */
+/* s + low, rounded to odd; |low| is at most half the last bit of s. Unless low is 0, the last bit
+ * of the result is set to 1. It records that the sum was not exact, so that a second rounding to
+ * fewer bits gives the same as one rounding of the exact sum. */
 static CLBI_UNUSED double clbi_round_to_odd(double s, double low)
 {
     uint64_t u = clbi_bits(s);
@@ -3455,15 +3460,15 @@ static CLBI_UNUSED double clbi_round_to_odd(double s, double low)
     return clbi_from_bits(u);
 }
 
-/* a b + c: the product of floats is exact in double. */
+/* a b + c in float: the product of two floats is exact in double. */
 static CLBI_UNUSED float clbi_fusedf(float a, float b, float c)
 {
     double low, s = clbi_two_sum((double)a * (double)b, (double)c, &low);
     return (float)clbi_round_to_odd(s, low);
 }
 
-/* a b + c = v + *rest before the last rounding; no exponent may be extreme. (Boldo and Melquiond,
- * Emulation of FMA and correctly rounded sums, 2008.) */
+/* a b + c = v + *rest, where v + *rest rounds correctly. No exponent may be near its limits. (Boldo
+ * and Melquiond, Emulation of FMA and correctly rounded sums, 2008.) */
 static CLBI_UNUSED double clbi_fused_parts(double a, double b, double c, double *rest)
 {
     double low, p = clbi_split_prod(a, b, &low), s = clbi_two_sum(c, low, &low);
@@ -3473,8 +3478,8 @@ static CLBI_UNUSED double clbi_fused_parts(double a, double b, double c, double 
     return v;
 }
 
-/* The same for all numbers: scaled, and rounded at the last bit of subnormals where that is
- * higher. */
+/* a b + c for all numbers. The operands are scaled first. A subnormal result is rounded at its own
+ * last bit. */
 static CLBI_UNUSED double clbi_fused_scaled(double a, double b, double c)
 {
     double v, rest, big, y, low, sum = c;
@@ -3485,13 +3490,13 @@ static CLBI_UNUSED double clbi_fused_scaled(double a, double b, double c)
     if (c == 0) return a * b;
     a = frexp(a, &ea), b = frexp(b, &eb), c = frexp(c, &ec);
     e = ea + eb, ec -= e;
-    if (ec > 120) return sum;                         /* the product cannot change c */
-    c = clbi_scale2(c, ec < -300 ? -300 : ec);        /* below all bits of the product */
+    if (ec > 120) return sum;                         /* too large for the product to change it */
+    c = clbi_scale2(c, ec < -300 ? -300 : ec);        /* smaller than any bit of the product */
     v = clbi_fused_parts(a, b, c, &rest);
     sum = v + rest;
     (void)frexp(sum, &ec);
     if (ec + e > -1022) return clbi_scale2(sum, e);
-    big = (sum < 0 ? -1.0 : 1.0) * clbi_exp2i(-1022 - e);    /* its last bit is where to round */
+    big = (sum < 0 ? -1.0 : 1.0) * clbi_exp2i(-1022 - e);    /* sum is rounded at its last bit */
     v = clbi_two_sum(big, v, &y);
     y = clbi_two_sum(y, rest, &low);
     y = (v + clbi_round_to_odd(y, low)) - big;
@@ -3509,8 +3514,8 @@ static CLBI_UNUSED double clbi_fused(double a, double b, double c)
 }
 #endif
 
-/* q(r) = (e^r - 1 - r) / r^2 = sum_j r^j / (j+2)!, j = 0..11; |r| <= ln(2)/2 leaves 4e-18 of
- * e^r. */
+/* q(r) = (e^r - 1 - r) / r^2 = sum_j r^j / (j+2)!, j = 0..11. For |r| <= ln(2)/2 the terms left out
+ * are below 4e-18 e^r. */
 enum { CLBI_EXP_Q_TERMS = 12 };
 static const double clbi_exp_q_coef[CLBI_EXP_Q_TERMS] = {           /* 1/13!, ..., 1/2! */
     1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0,
@@ -3524,8 +3529,8 @@ static double clbi_exp_q(double r)
     return clbi_fma(clbi_fma(clbi_fma(clbi_fma(q, r, c[8]), r, c[9]), r, c[10]), r, c[11]);
 }
 
-/* e^x = 2^k e^r, k = round(x / ln 2). The comparisons keep NaN; beyond the clamps the result is 0
- * or inf. */
+/* e^x = 2^k e^r, k = round(x / ln 2). NaN passes both comparisons. At the limits of x the result is
+ * inf or 0. */
 CLBDEF double clb_exp(double x)
 {
     double k, r;
@@ -3562,8 +3567,8 @@ static double clbi_log_r(double z)
     return r * z;
 }
 
-/* k ln 2 + log(1+f) + c for a small correction c. With s = f/(2+f): log(1+f) = 2s + s R
- * = f - (f^2/2 - s (f^2/2 + R)), where the leading term f is exact. */
+/* k ln 2 + log(1+f) + c for a small correction c. With s = f/(2+f): log(1+f) = 2s + s R = f -
+ * (f^2/2 - s (f^2/2 + R)), whose leading term f is exact. */
 static double clbi_log_sum(double k, double f, double c)
 {
     double s = f / (2.0 + f), half = 0.5 * f * f;
@@ -3573,7 +3578,7 @@ static double clbi_log_sum(double k, double f, double c)
 
 CLBDEF double clb_log(double x)
 {
-    double f, k, shift = x < 0x1p-1022 ? -54.0 : 0.0;      /* subnormals are lifted first */
+    double f, k, shift = x < 0x1p-1022 ? -54.0 : 0.0;      /* subnormals are scaled first */
     double y = x < 0x1p-1022 ? x * 0x1p54 : x;
     if (!(y > 0.0)) return x == 0.0 ? -1.0 / fabs(x) : (x - x) / (x - x);
     if (!(y <= 0x1.fffffffffffffp1023)) return x;
@@ -3581,9 +3586,9 @@ CLBDEF double clb_log(double x)
     return clbi_log_sum(k, f, 0.0);
 }
 
-/* expm1(x) = (2^k - 1) + 2^k E, E = expm1(r), as an unevaluated sum with *low; |x| <= 40. The sum
- * of the two large parts keeps its rounding error; the 1 joins the small ones where it would not
- * fit 2^k - 1. */
+/* expm1(x) = (2^k - 1) + 2^k E with E = expm1(r), for |x| <= 40; returned as two parts, the second
+ * in *low. The rounding error of the sum of the two large parts goes into *low. For k > 50, 2^k - 1
+ * is not exact in double, so the 1 is subtracted from the small part. */
 static double clbi_expm1_parts(double x, double *low)
 {
     double k = clbi_fma(x, CLBI_LOG2E, CLBI_ROUND) - CLBI_ROUND;
@@ -3607,7 +3612,7 @@ CLBDEF double clb_expm1(double x)
     return high + low;
 }
 
-/* log(1+x): u = 1 + x rounded, and log u corrected by the part of x that u lost. */
+/* log(1+x): the logarithm of u = 1 + x rounded, corrected by the rounding error of u. */
 CLBDEF double clb_log1p(double x)
 {
     double u, f, k, c;
@@ -3620,7 +3625,7 @@ CLBDEF double clb_log1p(double x)
     return clbi_log_sum(k, f, c / u);
 }
 
-/* a b = p + *low exactly. */
+/* Returns p = a b rounded; a b = p + *low exactly. */
 static double clbi_two_prod(double a, double b, double *low)
 {
 #ifdef CLB_NO_FMA
@@ -3632,8 +3637,8 @@ static double clbi_two_prod(double a, double b, double *low)
 #endif
 }
 
-/* x - k pi/2 = r + *low with |r| <= pi/4 (1 + 2^-20); returns r, k mod 4 in *quadrant. pi/2 is cut
- * into three parts of 33 bits, whose products with k < 2^20 are exact, and a rest. */
+/* x - k pi/2 = r + *low with |r| <= pi/4 (1 + 2^-20). Returns r, and k mod 4 in *quadrant. pi/2 is
+ * the sum of three parts of 33 bits, whose products with k < 2^20 are exact, and a remainder. */
 static double clbi_reduce_half_pi(double x, double *low, int *quadrant)
 {
     double k = clbi_fma(x, 0x1.45f306dc9c883p-1, CLBI_ROUND) - CLBI_ROUND, e2, e3, r;
@@ -3658,8 +3663,8 @@ static double clbi_sin_kernel(double r, double low)
     return r + clbi_fma(z * r, s, low * (1.0 - 0.5 * z));
 }
 
-/* cos(r + low), |r| <= pi/4: 1 - r^2/2 with its rounding error, + r^4 C(r^2) - r low, Taylor to
- * r^16. */
+/* cos(r + low), |r| <= pi/4: 1 - r^2/2, the rounding error of that, r^4 C(r^2) and -r low; Taylor
+ * to r^16. */
 static double clbi_cos_kernel(double r, double low)
 {
     double z = r * r, half = 0.5 * z, one = 1.0 - half, c = 1.0 / 20922789888000.0;
@@ -3694,8 +3699,8 @@ CLBDEF double clb_cos(double x)
     return clbi_sin_shifted(x, 1);
 }
 
-/* tanh |x| = E/(E+2), E = expm1(2|x|) = high + low; the quotient q is corrected by its
- * remainder. */
+/* tanh |x| = E/(E+2) with E = expm1(2|x|) = high + low. The quotient q is corrected by the
+ * remainder of the division. */
 CLBDEF double clb_tanh(double x)
 {
     double a = fabs(x), high, low, den, den_low, q, prod, prod_low, y;
@@ -3731,16 +3736,16 @@ static const double clbi_erf_table[12][3] = {
     { 0x1.0000000000000p+0, -0x1.8cf81557d20b6p-56, 0x1.2dc119095729fp-52 }
 };
 
-/* g(t) = exp(-2ct - t^2) = sum g_n t^n:  (n+1) g_{n+1} = -2c g_n - 2 g_{n-1}; here g_n from the two
- * before. */
+/* The coefficients g_n of exp(-2ct - t^2) = sum g_n t^n satisfy (n+1) g_{n+1} = -2c g_n - 2
+ * g_{n-1}. This returns g_n from g_{n-2} = g0 and g_{n-1} = g1. */
 static double clbi_erf_next(double c, int n, double g0, double g1)
 {
     return (-2.0 * c * g1 - 2.0 * g0) / n;
 }
 
-/* Integral of g from 0 to h, less its first term h. 32 terms are enough for c <= 6, |h| <= 1/4 and
- * for c = 0, h < 0.4. After two neighbours that the sum does not feel come only smaller ones: most
- * sums end at the 14th. */
+/* The integral of that series from 0 to h, without its first term h. 32 terms are enough for c <=
+ * 6, |h| <= 1/4 and for c = 0, h < 0.4. The loop ends when two successive terms are too small to
+ * matter, because all later ones are smaller: usually at the 14th. */
 enum { CLBI_ERF_TERMS = 32 };
 static double clbi_erf_tail(double c, double h)
 {
@@ -3759,8 +3764,8 @@ static double clbi_erf_tail(double c, double h)
     return sum;
 }
 
-/* Taylor series about the nearest multiple c of 1/2 (0 below 0.4): erf(c+h) = erf(c) + erf'(c)
- * (h + tail). */
+/* Taylor series around c, the multiple of 1/2 nearest to x (0 below 0.4): erf(c+h) = erf(c) +
+ * erf'(c) (h + tail). */
 CLBDEF double clb_erf(double x)
 {
     double a = fabs(x), c, h, y;
@@ -3779,7 +3784,7 @@ CLBDEF double clb_erf(double x)
     return x < 0.0 || (x == 0.0 && 1.0 / x < 0.0) ? -y : y;
 }
 
-/* A number of about 106 bits: hi + lo, |lo| at most half an ulp of hi. */
+/* A number of about 106 bits: hi + lo, where |lo| is at most half the last bit of hi. */
 typedef struct clbi_dd { double hi, lo; } clbi_dd;
 
 static clbi_dd clbi_dd_add(clbi_dd a, clbi_dd b)
@@ -3798,8 +3803,8 @@ static clbi_dd clbi_dd_mul(clbi_dd a, clbi_dd b)
     return p;
 }
 
-/* log(x) to about 2^-68: 2 s (1 + z (1/3 + z (1/5 + z Q(z)))), s = f/(2+f), z = s^2; Q in
- * double. */
+/* log(x) with an error of about 2^-68: 2 s (1 + z (1/3 + z (1/5 + z Q(z)))), s = f/(2+f), z = s^2.
+ * Q is evaluated in double. */
 static clbi_dd clbi_log_dd(double x)
 {
     static const clbi_dd third = { 0x1.5555555555555p-2, 0x1.5555555555555p-56 };
@@ -3825,7 +3830,7 @@ static clbi_dd clbi_log_dd(double x)
     return clbi_dd_add(e, w);
 }
 
-/* 1 if y is an odd integer, 0 if an even one, -1 if none. */
+/* 1 if y is an odd integer, 0 if it is an even one, -1 if it is no integer. */
 static int clbi_parity(double y)
 {
     double a = fabs(y);
@@ -3833,7 +3838,7 @@ static int clbi_parity(double y)
     return a < 0x1p53 && a * 0.5 != floor(a * 0.5);
 }
 
-/* |x|^y for finite x > 0, finite y != 0: exp(y log x), the product in double-double. */
+/* x^y for finite x > 0 and finite y != 0: exp(y log x), where the product has about 106 bits. */
 static double clbi_pow_positive(double x, double y)
 {
     clbi_dd t = clbi_log_dd(x);
@@ -3939,14 +3944,14 @@ CLBDEF void clb_rng_uniform(clb_rng *rng, size_t n, double a, double b, clb_real
 }
 
 /* The published runs evaluated ln, cos and sin in float, by range reduction and minimax polynomials
- * (the coefficients are those of S. Moshier's single precision Cephes library), compiled so that a
- * product followed by a sum became one fused operation. Which of them fused decides the last bit,
- * so here each is written out. Every float product and sum is assigned before it is used, and
- * constants that are no powers of two are objects: where C evaluates float expressions in double
- * (s390x), both would otherwise keep bits that a float has not. */
+ * (the coefficients are those of S. Moshier's single precision Cephes library). Their compiler
+ * fused some products with the sum that follows. Which ones it fused decides the last bit, so each
+ * fused operation is written out here. Every float product and sum is assigned to a variable before
+ * it is used, and constants that are no powers of two are objects: some machines (s390x) evaluate
+ * float expressions in double and would keep bits that a float does not have. */
 
-/* ln x, x a normal float > 0:  x = 2^e m, sqrt(1/2) <= m < sqrt 2,  ln x = e ln 2 + ln(1 +
- * (m-1)). */
+/* ln x for a normal float x > 0: x = 2^e m, sqrt(1/2) <= m < sqrt 2, ln x = e ln 2 +
+ * ln(1 + (m-1)). */
 static float clbi_logf_published(float x)
 {
     static const float c[9] = { 7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f,
@@ -3971,8 +3976,8 @@ static float clbi_logf_published(float x)
     return clbi_fusedf(e, 0.693359375f, m);          /* ln 2 = 0.693359375 + ln2_low */
 }
 
-/* sin x and cos x, 0 <= x < 8192:  x = j pi/4 + r with j even, |r| <= pi/4; pi/4 in three
- * pieces. */
+/* sin x and cos x for 0 <= x < 8192: x = j pi/4 + r with j even and |r| <= pi/4. pi/4 is subtracted
+ * in three pieces. */
 static void clbi_sincosf_published(float x, float *s, float *c)
 {
     static const float four_over_pi = 1.27323954473516f;
@@ -3999,7 +4004,7 @@ static void clbi_sincosf_published(float x, float *s, float *c)
     if (!((j - 2) & 4)) *c = -*c;
 }
 
-/* One block of 16 uniforms to 16 normals, in place (Box & Muller). */
+/* Turns a block of 16 uniforms into 16 normals, in place (Box & Muller). */
 static void clbi_normal_block(clb_normal_mode mode, clb_real *x)
 {
     static const float two_pi = 6.28318530717958647692f;
@@ -4090,7 +4095,7 @@ CLBDEF clb_data clb_data_view(size_t n, size_t d, size_t K, const clb_real *X, c
     return data;
 }
 
-/* Room for n rows of d inputs and n labels, uninitialised; *data is zeroed on failure. */
+/* Allocates n rows of d inputs and n labels, uninitialised. On failure *data is zeroed. */
 static clb_status clbi_data_alloc(clb_data *data, size_t n, size_t d, size_t K)
 {
     clb_status status;
@@ -4113,9 +4118,9 @@ static clb_status clbi_data_alloc(clb_data *data, size_t n, size_t d, size_t K)
     return CLB_OK;
 }
 
-/* Euclidean norm of a row in float, summed in the order of the published runs: eight lanes, their
- * sum from left to right, then the entries past the last full eight (a product fuses in the
- * lanes only). */
+/* Euclidean norm of a row in float, summed in the order of the published runs: eight partial sums
+ * by fma, their total from left to right, then the squares of the last d mod 8 entries
+ * without fma. */
 static float clbi_row_norm(const clb_real *x, size_t d)
 {
     float lane[8] = { 0 }, sum;
@@ -4136,7 +4141,7 @@ static float clbi_row_norm(const clb_real *x, size_t d)
     return (float)sqrt((double)sum);
 }
 
-/* count normals as rows of length d, each scaled to the given length. */
+/* Draws normals as rows of length d and scales each row to the given norm. */
 static void clbi_draw_directions(clb_rng *rng, size_t rows, size_t d, float length, clb_real *x)
 {
     size_t i, j;
@@ -4151,7 +4156,7 @@ static void clbi_draw_directions(clb_rng *rng, size_t rows, size_t d, float leng
     }
 }
 
-/* The rows of *data in the order of one permutation drawn now: row i := old row p[i]. */
+/* Permutes the rows of *data: row i := old row p[i], p drawn now. */
 static clb_status clbi_data_shuffle(clb_data *data, clb_rng *rng)
 {
     clb_data to;
@@ -4174,7 +4179,7 @@ static clb_status clbi_data_shuffle(clb_data *data, clb_rng *rng)
     return CLB_OK;
 }
 
-/* What a generator returns: *data shuffled, or zeroed with the reason. */
+/* The end of every generator: on success *data is shuffled, on failure it is zeroed. */
 static clb_status clbi_data_finish(clb_data *data, clb_rng *rng, clb_status status)
 {
     if (!status) status = clbi_data_shuffle(data, rng);
@@ -4182,7 +4187,7 @@ static clb_status clbi_data_finish(clb_data *data, clb_rng *rng, clb_status stat
     return status;
 }
 
-/* x[j] += shift[j], rounded to float. */
+/* x[j] += shift[j], with the sum rounded to float. */
 static void clbi_add_float(size_t n, const clb_real *shift, clb_real *x)
 {
     size_t j;
@@ -4192,7 +4197,7 @@ static void clbi_add_float(size_t n, const clb_real *shift, clb_real *x)
     }
 }
 
-/* A radius that stays finite as a float. */
+/* Is x finite as a float? */
 static int clbi_float_ok(double x)
 {
     return fabs(x) <= (double)FLT_MAX;
@@ -4266,7 +4271,7 @@ CLBDEF clb_status clb_data_spheres(clb_data *data, clb_rng *rng, size_t n, size_
 
 /* ---- parts of a data set, scaled inputs ----------------------------------------------------- */
 
-/* *names: a copy of K strings, in one allocation; NULL stays NULL. */
+/* *names := a copy of K strings in one allocation; NULL if from is NULL. */
 static clb_status clbi_names_copy(char ***names, char *const *from, size_t K)
 {
     size_t k, bytes = K * sizeof **names;
@@ -4284,7 +4289,7 @@ static clb_status clbi_names_copy(char ***names, char *const *from, size_t K)
     return CLB_OK;
 }
 
-/* The rows index[0..count-1] of data as a set of its own. */
+/* Copies the rows index[0..count-1] of data into a new set. */
 static clb_status clbi_data_rows(clb_data *to, const clb_data *data, const uint32_t *index,
                                  size_t count)
 {
@@ -4338,8 +4343,8 @@ CLBDEF void clb_scaler_free(clb_scaler *scaler)
     memset(scaler, 0, sizeof *scaler);
 }
 
-/* Mean and deviation of a column of n values, stride apart, scaled by a power of two so that sums
- * and squares stay in range. */
+/* Mean and standard deviation of a column of n values that are stride apart. The values are scaled
+ * by a power of two so that no sum or square overflows or underflows. */
 static void clbi_column_spread(size_t n, size_t stride, const clb_real *x, double *mean,
                                double *deviation)
 {
@@ -4388,7 +4393,7 @@ CLBDEF clb_status clb_scaler_apply(const clb_scaler *scaler, clb_data *data)
     if (scaler->d != data->d) return CLB_ESHAPE;
     for (i = 0; i < data->n; ++i)
         for (j = 0; j < data->d; ++j) {
-            clb_real *x = &data->X[i * data->d + j];        /* halves: the difference fits */
+            clb_real *x = &data->X[i * data->d + j];        /* halved, so that it cannot overflow */
             *x = (clb_real)((0.5 * (double)*x - 0.5 * scaler->mean[j]) /
                             (0.5 * scaler->deviation[j]));
         }
@@ -4416,7 +4421,7 @@ CLBDEF clb_status clb_scaler_fold(const clb_scaler *scaler, clb_net *net)
 
 /* ---- bytes ------------------------------------------------------------------------------- */
 
-/* Unsigned integer of count <= 8 bytes, most significant first or last. */
+/* An unsigned integer of count <= 8 bytes. */
 static uint64_t clbi_bytes_u64(const unsigned char *p, size_t count, int big_endian)
 {
     uint64_t value = 0;
@@ -4425,7 +4430,7 @@ static uint64_t clbi_bytes_u64(const unsigned char *p, size_t count, int big_end
     return value;
 }
 
-/* Text being read: from p up to, not including, end. */
+/* Text that is being read: the bytes from p up to end. */
 typedef struct clbi_text {
     const unsigned char *p, *end;
 } clbi_text;
@@ -4435,7 +4440,7 @@ static void clbi_skip_space(clbi_text *t)
     while (t->p < t->end && *t->p != 0 && strchr(" \t\n\r", *t->p)) ++t->p;
 }
 
-/* 1 and past it if the next thing, after white space, is word. */
+/* If word comes next, after white space, skips it and returns 1; else returns 0. */
 static int clbi_take(clbi_text *t, const char *word)
 {
     size_t length = strlen(word);
@@ -4480,7 +4485,7 @@ typedef struct clbi_npy {
     int    fortran;
 } clbi_npy;
 
-/* The element type, '<f8' and the like. */
+/* The element type, such as '<f8'. */
 static clb_status clbi_npy_descr(clbi_text *t, clbi_npy *npy)
 {
     static const char *const types[] = { "f2", "f4", "f8", "i1", "i2", "i4", "i8",
@@ -4488,7 +4493,7 @@ static clb_status clbi_npy_descr(clbi_text *t, clbi_npy *npy)
     const char *quote = clbi_take(t, "'") ? "'" : "\"";
     char order;
     size_t i;
-    if (clbi_take(t, "[")) return CLB_ETYPE;                  /* records */
+    if (clbi_take(t, "[")) return CLB_ETYPE;                  /* a list: fields of a structure */
     if (quote[0] == '"' && !clbi_take(t, "\"")) return CLB_EFORMAT;
     if (t->end - t->p < 4) return CLB_EFORMAT;
     order = (char)t->p[0];
@@ -4501,12 +4506,12 @@ static clb_status clbi_npy_descr(clbi_text *t, clbi_npy *npy)
     if (order != '<' && order != '>' && !(order == '|' && npy->item == 1)) return CLB_EFORMAT;
     npy->big_endian = order == '>';
     t->p += 3;
-    if (*t->p != (unsigned char)quote[0]) return CLB_ETYPE;   /* f16 and the like */
+    if (*t->p != (unsigned char)quote[0]) return CLB_ETYPE;   /* such as f16      */
     ++t->p;
     return CLB_OK;
 }
 
-/* The shape: (), (n,) or (n, m, ...), a comma at the end or not. */
+/* The shape: (), (n,) or (n, m, ...). A comma may stand before the closing parenthesis. */
 static clb_status clbi_npy_shape(clbi_text *t, clb_array *array)
 {
     if (!clbi_take(t, "(")) return CLB_EFORMAT;
@@ -4523,7 +4528,8 @@ static clb_status clbi_npy_shape(clbi_text *t, clb_array *array)
     return CLB_OK;
 }
 
-/* The header's dictionary: 'descr', 'fortran_order' and 'shape', once each, in any order. */
+/* The header's dictionary. It has the keys 'descr', 'fortran_order' and 'shape' once each, in any
+ * order. */
 static clb_status clbi_npy_dict(clbi_text *t, clbi_npy *npy, clb_array *array)
 {
     static const char *const keys[] = { "descr", "fortran_order", "shape" };
@@ -4549,7 +4555,7 @@ static clb_status clbi_npy_dict(clbi_text *t, clbi_npy *npy, clb_array *array)
     return seen[0] && seen[1] && seen[2] && t->p == t->end ? CLB_OK : CLB_EFORMAT;
 }
 
-/* IEEE binary16: sign, 5 bits of exponent, 10 of fraction. */
+/* The value of an IEEE binary16 number: sign, 5 bits of exponent, 10 of fraction. */
 static double clbi_half_value(unsigned bits)
 {
     unsigned fraction = bits & 0x3ffu;
@@ -4588,8 +4594,8 @@ static double clbi_npy_value(const clbi_npy *npy, const unsigned char *p)
     return (double)u;
 }
 
-/* x[c] := element c in C order. Fortran order: the first index of the file runs fastest, so element
- * (i_0, i_1, ...) lies at i_0 + shape_0 (i_1 + shape_1 (...)). */
+/* x[c] := the element with index c in C order. In Fortran order the first index runs fastest in the
+ * file, so element (i_0, i_1, ...) is at i_0 + shape_0 (i_1 + shape_1 (...)). */
 static void clbi_npy_values(clb_array *array, const clbi_npy *npy, const unsigned char *p)
 {
     size_t index[CLB_ARRAY_RANK] = { 0 }, c, k;
@@ -4605,7 +4611,7 @@ static void clbi_npy_values(clb_array *array, const clbi_npy *npy, const unsigne
     }
 }
 
-/* magic, version, length of the dictionary; *at: where the elements begin. */
+/* Reads the magic bytes, the version and the dictionary. *at: offset of the first element. */
 static clb_status clbi_npy_header(clbi_npy *npy, clb_array *array, const unsigned char *p,
                                   size_t size, size_t *at)
 {
@@ -4624,7 +4630,7 @@ static clb_status clbi_npy_header(clbi_npy *npy, clb_array *array, const unsigne
     return clbi_npy_dict(&t, npy, array);
 }
 
-/* Binary digits of a stored value; 0 of an integer. */
+/* Number of significant bits of a stored floating-point value; 0 for an integer type. */
 static CLBI_UNUSED int clbi_npy_digits(const clbi_npy *npy)
 {
     if (npy->kind == 'B') return 8;
@@ -4632,7 +4638,7 @@ static CLBI_UNUSED int clbi_npy_digits(const clbi_npy *npy)
     return npy->item == 2 ? 11 : npy->item == 4 ? 24 : 53;
 }
 
-/* An NPY file whose values take at most `most` bytes. *npy: how they were stored. */
+/* Reads an NPY file whose values take at most `most` bytes in memory. *npy: how they are stored. */
 static clb_status clbi_npy_decode(clb_array *array, clbi_npy *npy, const unsigned char *p,
                                   size_t size, size_t most)
 {
@@ -4664,7 +4670,7 @@ CLBDEF clb_status clb_npy_read(clb_array *array, const void *bytes, size_t size)
 
 #define CLBI_NPY_HEADER 320   /* rank 8 and 20 digits a dimension, rounded up to a multiple of 64 */
 
-/* text := text number, in decimal; returns its new length. */
+/* Appends number in decimal to text and returns the new length. */
 static size_t clbi_put_size(char *text, size_t length, size_t value)
 {
     char digits[24];
@@ -4677,10 +4683,11 @@ static size_t clbi_put_size(char *text, size_t length, size_t value)
     return length;
 }
 
-/* The type of clb_real. */
+/* The NPY type of clb_real. */
 static const clbi_npy clbi_npy_real = { 'f', sizeof(clb_real), 0, 0 };
 
-/* The header of an NPY file. *size: bytes of the whole file, *start: of the header. */
+/* Writes the header of an NPY file into text. *size: bytes of the whole file, *start: bytes of the
+ * header. */
 static clb_status clbi_npy_start(char *text, const clbi_npy *npy, size_t rank, const size_t *shape,
                                  size_t *start, size_t *size)
 {
@@ -4710,7 +4717,7 @@ static clb_status clbi_npy_start(char *text, const clbi_npy *npy, size_t rank, c
     return clbi_add_size(*size, total, size) ? CLB_OK : CLB_ESIZE;
 }
 
-/* The bits of x in that type: 'f' of 4 or 8 bytes, 'i' of 8. */
+/* The bit pattern of x in the type: 'f' of 4 or 8 bytes, 'i' of 8. */
 static uint64_t clbi_npy_bits(const clbi_npy *npy, double x)
 {
     uint64_t u;
@@ -4725,7 +4732,7 @@ static uint64_t clbi_npy_bits(const clbi_npy *npy, double x)
     return u;
 }
 
-/* One clb_real, least significant byte first. */
+/* Writes one clb_real, least significant byte first. */
 static void clbi_npy_put(unsigned char *out, clb_real x)
 {
     uint64_t u = clbi_npy_bits(&clbi_npy_real, (double)x);
@@ -4748,7 +4755,7 @@ CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, con
     return CLB_OK;
 }
 
-/* Distinct values of v[0..n-1], ascending; their number. */
+/* Writes the distinct values of v[0..n-1] in ascending order and returns how many there are. */
 static size_t clbi_distinct(size_t n, const double *v, double *distinct)
 {
     size_t i, count = 0;
@@ -4767,7 +4774,7 @@ static size_t clbi_distinct(size_t n, const double *v, double *distinct)
     return count;
 }
 
-/* names: K integers in decimal. */
+/* *names := K integers written in decimal. */
 static clb_status clbi_names_numbers(char ***names, const double *value, size_t K)
 {
     enum { ROOM = 12 };
@@ -4784,8 +4791,8 @@ static clb_status clbi_names_numbers(char ***names, const double *value, size_t 
     return CLB_OK;
 }
 
-/* y, K and names of *data from its labels v [n], integers. On CLB_ELABEL *row is the one that is no
- * integer or does not fit an int. */
+/* Sets y, K and names of *data from integer labels v [n]. On CLB_ELABEL *row is the first row whose
+ * label is no integer or does not fit an int. */
 static clb_status clbi_data_labels(clb_data *data, const double *v, size_t *row)
 {
     double *distinct;
@@ -4835,9 +4842,9 @@ CLBDEF clb_status clb_data_arrays(clb_data *data, const clb_array *X, const clb_
 
 /* ---- IDX --------------------------------------------------------------------------------- */
 
-/* An IDX file of unsigned bytes: two zero bytes, type 8, rank, then rank dimensions of four bytes,
- * most significant first, then the elements. *rows: dimension 0, *row_size: product of the
- * others. */
+/* Reads the header of an IDX file of unsigned bytes: two zero bytes, the type 8, the rank, then the
+ * dimensions in four bytes each, most significant first, then the elements. *rows: dimension 0,
+ * *row_size: product of the others. */
 static clb_status clbi_idx(const void *bytes, size_t size, size_t *rows, size_t *row_size,
                            const unsigned char **at)
 {
@@ -4885,9 +4892,9 @@ CLBDEF clb_status clb_data_idx(clb_data *data, const clb_idx_files *files, size_
 /* ---- numbers in decimal ------------------------------------------------------------------- */
 
 #define CLBI_NUMBER_MAX 400          /* characters of a number that is read                       */
-#define CLBI_BIG 128                 /* words of an integer below 10^400 2^1200 or so             */
+#define CLBI_BIG 128                 /* 32-bit words; the largest integer is about 10^400 2^1200  */
 
-/* A natural number, least significant word first. */
+/* A natural number in words of 32 bits, least significant word first. */
 typedef struct clbi_big {
     size_t   count;                  /* words without leading zeros                               */
     uint32_t word[CLBI_BIG];
@@ -4922,7 +4929,8 @@ static void clbi_big_shift(clbi_big *b, int shift)
     if (shift > 0) clbi_big_muladd(b, (uint32_t)1 << shift, 0);
 }
 
-/* *q = a / b for a quotient below 2^64, a = the remainder: bit after bit, b shifted down. */
+/* *q = a / b, a = the remainder; the quotient is below 2^64. Long division bit by bit; b is shifted
+ * right on the way. */
 static uint64_t clbi_big_divide(clbi_big *a, clbi_big *b)
 {
     uint64_t q = 0;
@@ -4955,8 +4963,9 @@ static uint64_t clbi_big_divide(clbi_big *a, clbi_big *b)
     return q;
 }
 
-/* The double nearest to a/b, ties to even. With t such that q = a/(b 2^t) has 57 bits or so, and
- * the lowest bit of a double of that size at 2^u, the bits of q below u - t decide. */
+/* The double nearest to a/b, ties to even. q = a/(b 2^t) is computed as an integer of about 57
+ * bits. If the last bit of the resulting double has the value 2^u, the lower u - t bits of q and
+ * the remainder decide the rounding. */
 static double clbi_big_ratio(clbi_big *a, clbi_big *b)
 {
     int bits = clbi_big_bits(a) - clbi_big_bits(b), t = bits - 57, u, shift;
@@ -4975,8 +4984,8 @@ static double clbi_big_ratio(clbi_big *a, clbi_big *b)
     return ldexp((double)m, u);
 }
 
-/* Correctly rounded: digits 10^exponent, at most CLBI_NUMBER_MAX digits. Where both are exact as
- * doubles one rounding does it. */
+/* digits times 10^exponent, correctly rounded, for at most CLBI_NUMBER_MAX digits. If the digits
+ * and the power are both exact as doubles, one multiplication or division is enough. */
 static double clbi_decimal(const char *digits, size_t count, int exponent)
 {
     static const double ten[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -4998,7 +5007,8 @@ static double clbi_decimal(const char *digits, size_t count, int exponent)
     return clbi_big_ratio(&a, &b);
 }
 
-/* The number p..end, all of it: [+-] digits [. digits] [e [+-] digits]. 0 if it is none. */
+/* Reads all of p..end as a number: [+-] digits [. digits] [e [+-] digits]. Returns 0 if
+ * it is none. */
 static int clbi_number(const unsigned char *p, const unsigned char *end, double *value)
 {
     char digits[CLBI_NUMBER_MAX];
@@ -5027,7 +5037,8 @@ static int clbi_number(const unsigned char *p, const unsigned char *end, double 
 
 /* ---- CSV --------------------------------------------------------------------------------- */
 
-/* "nan", "inf", "infinity" with or without a sign: a number, but not one that data may hold. */
+/* Is it "nan", "inf" or "infinity", with or without a sign? These are numbers that data must not
+ * hold. */
 static int clbi_is_not_finite_word(const unsigned char *p, size_t length)
 {
     static const char *const words[] = { "nan", "inf", "infinity" };
@@ -5041,20 +5052,20 @@ static int clbi_is_not_finite_word(const unsigned char *p, size_t length)
     return 0;
 }
 
-/* What stands in a field, without the quotes around it; quotes inside are still doubled. */
+/* The text of a field, without the quotes around it. Quotes inside it are still doubled. */
 typedef struct clbi_field {
     const unsigned char *p, *end;
     int                  quoted;
 } clbi_field;
 
-/* A CSV file being read, field by field. */
+/* A CSV file that is being read, field by field. */
 typedef struct clbi_csv {
-    const unsigned char *p, *end;    /* what is left                                    */
-    size_t               line;       /* where p is, from 1                              */
+    const unsigned char *p, *end;    /* the rest of the file                            */
+    size_t               line;       /* line number of p, from 1                        */
     unsigned char        separator;
-    int                  header;     /* the first row is names: 1 said, 2 found out     */
-    size_t               columns, label;     /* label: index, or `columns` for none     */
-    clbi_field          *name;       /* [columns] of the header, else NULL              */
+    int                  header;     /* 1: as the options say, 2: detected              */
+    size_t               columns, label;     /* label: its index, or `columns`          */
+    clbi_field          *name;       /* [columns] of the header, or NULL                */
     char                *use;        /* [columns] 1: an input                           */
     clb_error           *error;
 } clbi_csv;
@@ -5065,7 +5076,7 @@ static int clbi_csv_blank(const clbi_csv *csv)
            (*csv->p == ' ' || *csv->p == '\t' || *csv->p == '\r');
 }
 
-/* To the beginning of the next row that is not blank; 0 at the end. */
+/* Skips blank lines. Returns 0 at the end of the file. */
 static int clbi_csv_row(clbi_csv *csv)
 {
     const unsigned char *start = csv->p;
@@ -5078,7 +5089,7 @@ static int clbi_csv_row(clbi_csv *csv)
     return 1;
 }
 
-/* The next field; *last: the row ends behind it. */
+/* Reads the next field. *last: it is the last one of its row. */
 static clb_status clbi_csv_field(clbi_csv *csv, clbi_field *field, int *last)
 {
     size_t line = csv->line;
@@ -5109,7 +5120,7 @@ static clb_status clbi_csv_field(clbi_csv *csv, clbi_field *field, int *last)
     return CLB_OK;
 }
 
-/* The field as a zero-terminated string, cut to room bytes; its whole length. */
+/* Copies the field into text as a string, cut to room bytes. Returns its whole length. */
 static size_t clbi_field_text(const clbi_field *field, char *text, size_t room)
 {
     const unsigned char *p = field->p;
@@ -5133,7 +5144,8 @@ static int clbi_field_is(const clbi_field *field, const char *text)
     return *text == '\0';
 }
 
-/* ", ; or tab: the one that the first row has most of, outside quotes. */
+/* The separator: the one of comma, semicolon and tab that is most frequent in the first row,
+ * outside quotes. */
 static unsigned char clbi_csv_separator(clbi_csv csv)
 {
     static const unsigned char candidate[] = { ',', ';', '\t' };
@@ -5148,7 +5160,7 @@ static unsigned char clbi_csv_separator(clbi_csv csv)
     return candidate[best];
 }
 
-/* A reading error of the field in a column: "line 3, column 'age': 'old' is no number". */
+/* Reports an error in a field: "line 3, column 'age': 'old' is no number". */
 static clb_status clbi_csv_fail(const clbi_csv *csv, clb_status status, size_t column,
                                 const clbi_field *field, const char *what, int first)
 {
@@ -5178,7 +5190,7 @@ static clb_status clbi_csv_number(const clbi_csv *csv, size_t column, const clbi
     return CLB_OK;
 }
 
-/* Index of the column of that name in the header; `columns` if there is none. */
+/* Index of the column with that name in the header, or `columns` if there is none. */
 static size_t clbi_csv_find(const clbi_csv *csv, const char *name)
 {
     size_t c;
@@ -5187,7 +5199,8 @@ static size_t clbi_csv_find(const clbi_csv *csv, const char *name)
     return csv->columns;
 }
 
-/* Columns of the first row; their names and, if nobody said, whether it is a header. */
+/* Counts the columns of the first row. Decides whether it is a header, unless the options say so,
+ * and if it is one keeps the names. */
 static clb_status clbi_csv_first(clbi_csv *csv, const clb_csv_opts *o)
 {
     clbi_csv look = *csv;
@@ -5224,7 +5237,7 @@ static clb_status clbi_csv_first(clbi_csv *csv, const clb_csv_opts *o)
     return CLB_OK;
 }
 
-/* Which column is the label and which are inputs; *d: how many of those. */
+/* Decides which column is the label and which ones are inputs. *d: the number of inputs. */
 static clb_status clbi_csv_columns(clbi_csv *csv, const clb_csv_opts *o, size_t *d)
 {
     size_t c, k;
@@ -5245,8 +5258,8 @@ static clb_status clbi_csv_columns(clbi_csv *csv, const clb_csv_opts *o, size_t 
     return *d ? CLB_OK : clbi_fail(csv->error, CLB_EEMPTY, "no column of inputs");
 }
 
-/* Rows from here on, every one as long as the first (checked before any data are allocated, because
- * it is what bounds rows x columns by the size of the file). */
+/* Counts the rows from here on and checks that each is as long as the first. This is done before
+ * data are allocated, because it bounds rows x columns by the size of the file. */
 static clb_status clbi_csv_count(clbi_csv csv, size_t *rows)
 {
     clbi_field field;
@@ -5266,7 +5279,7 @@ static clb_status clbi_csv_count(clbi_csv csv, size_t *rows)
     return *rows ? CLB_OK : CLB_EEMPTY;
 }
 
-/* Inputs of every row into data->X, label fields into labels [n]. */
+/* Reads the inputs of every row into data->X, and its label field into labels [n]. */
 static clb_status clbi_csv_values(clbi_csv *csv, clb_data *data, clbi_field *labels, size_t *lines)
 {
     clb_real *x = data->X;
@@ -5287,7 +5300,8 @@ static clb_status clbi_csv_values(clbi_csv *csv, clb_data *data, clbi_field *lab
     return CLB_OK;
 }
 
-/* Classes from words: the first row of each class in which, K of them. */
+/* Numbers the classes of labels that are words. which[k]: the first row of class k. Returns the
+ * number of classes. */
 static size_t clbi_csv_words(size_t n, const clbi_field *labels, int *y, size_t *which)
 {
     size_t i, k, K = 0;
@@ -5321,7 +5335,7 @@ static clb_status clbi_csv_word_labels(clb_data *data, const clbi_field *labels)
     return status;
 }
 
-/* The classes numbered as in another set. */
+/* Numbers the classes as in the set `like`. */
 static clb_status clbi_csv_like(const clbi_csv *csv, clb_data *data, const clb_data *like,
                                 const clbi_field *labels, const size_t *lines)
 {
@@ -5346,7 +5360,7 @@ static clb_status clbi_csv_like(const clbi_csv *csv, clb_data *data, const clb_d
     return clbi_names_copy(&data->names, like->names, like->K);
 }
 
-/* Labels or real targets from their fields. */
+/* Reads the labels, or the real targets, from their fields. */
 static clb_status clbi_csv_labels(const clbi_csv *csv, clb_data *data, const clb_csv_opts *o,
                                   const clbi_field *labels, const size_t *lines)
 {
@@ -5381,7 +5395,7 @@ static clb_status clbi_csv_labels(const clbi_csv *csv, clb_data *data, const clb
     return status;
 }
 
-/* Everything behind the first row, into *data. */
+/* Reads all rows after the first into *data. */
 static clb_status clbi_csv_body(clbi_csv *csv, clb_data *data, const clb_csv_opts *o)
 {
     clbi_field *labels = NULL;
@@ -5421,7 +5435,7 @@ CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
     csv.p = csv.end = (const unsigned char *)text;
     if (size > 0) csv.end = csv.p + size;
     if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) csv.p += 3;
-    (void)clbi_csv_row(&csv);                              /* past blank lines */
+    (void)clbi_csv_row(&csv);                              /* skips blank lines */
     csv.separator = o.separator ? (unsigned char)o.separator : clbi_csv_separator(csv);
     status = clbi_csv_first(&csv, &o);
     if (!status) status = clbi_csv_body(&csv, data, &o);
@@ -5434,7 +5448,7 @@ CLBDEF clb_status clb_data_csv(clb_data *data, const char *text, size_t size,
 /* ---- files ------------------------------------------------------------------------------- */
 
 #ifndef CLB_NO_STDIO
-/* What is left of an open file, in one allocation that grows as bytes arrive. */
+/* Reads the rest of an open file into one allocation, which grows as bytes arrive. */
 static clb_status clbi_read_all(FILE *file, unsigned char **bytes, size_t *size)
 {
     size_t room = 4096, got;
@@ -5456,7 +5470,7 @@ static clb_status clbi_read_all(FILE *file, unsigned char **bytes, size_t *size)
     return status;
 }
 
-/* A whole file. *bytes is NULL on failure, else to be freed. */
+/* Reads a whole file. The caller frees *bytes, which is NULL on failure. */
 static clb_status clbi_read_file(const char *path, unsigned char **bytes, size_t *size)
 {
     FILE *file = fopen(path, "rb");
@@ -5483,7 +5497,7 @@ CLBDEF clb_status clb_npy_load(clb_array *array, const char *path)
     return status;
 }
 
-/* x, or if that is NULL wide, as NPY of that type. */
+/* Writes x, or wide if x is NULL, as NPY elements of that type. */
 static clb_status clbi_npy_stream(FILE *file, const clbi_npy *npy, const clb_real *x,
                                   const double *wide, size_t rank, const size_t *shape)
 {
