@@ -6613,8 +6613,8 @@ CLBDEF double clb_sumsq(size_t n, const clb_real *x)
     return CLBI_KERNEL(dot)(n, x, x);
 }
 
-/* 1 where 1/limit < size < limit, else a power of two that brings size to [1/2, 1), as far as a
- * double can. A product with it is exact, and so is one with its inverse. */
+/* Returns 1 if 1/limit < size < limit; else a power of two that scales size into [1/2, 1), or as
+ * near to it as a double allows. Multiplying by it or by its inverse is exact. */
 static double clbi_scale_into(double size, double limit)
 {
     int e;
@@ -6623,13 +6623,14 @@ static double clbi_scale_into(double size, double limit)
     return ldexp(1, e < -1021 ? 1021 : e > 1021 ? -1021 : -e);
 }
 
-/* The scale at which squares of values of at most this size neither overflow nor lose digits. */
+/* A scale factor: squares of scaled values of at most this size neither overflow nor
+ * lose digits. */
 static double clbi_safe_scale(double size)
 {
     return clbi_scale_into(size, 0x1p300);
 }
 
-/* |x|_2: the root of clb_sumsq, and right also where that over- or underflows. */
+/* x|_2, the square root of clb_sumsq; correct also where that sum overflows or underflows. */
 static double clbi_norm(size_t n, const clb_real *x)
 {
     double sum = clb_sumsq(n, x), top = 0, scale;
@@ -6684,7 +6685,7 @@ static int clbi_has_bias(const clb_net_opts *opts, size_t l)
     return opts->bias < 0 || (opts->bias > 0 && (size_t)opts->bias == l);
 }
 
-/* Offsets and P; 0 when a size overflows. */
+/* Sets the offsets w and b and the number of parameters P. Returns 0 if a size overflows. */
 static int clbi_net_layout(clb_net *net, const clb_net_opts *opts)
 {
     size_t l, size, at = 0;
@@ -6702,7 +6703,7 @@ static int clbi_net_layout(clb_net *net, const clb_net_opts *opts)
     return 1;
 }
 
-#define CLBI_LEAKY_SLOPE 0.01       /* of a leaky ReLU whose slope was left 0 */
+#define CLBI_LEAKY_SLOPE 0.01       /* for a leaky ReLU whose slope is given as 0 */
 static CLBI_COLD clb_status clbi_net_check(const size_t *widths, size_t count,
                                            const clb_net_opts *opts)
 {
@@ -6718,7 +6719,7 @@ static CLBI_COLD clb_status clbi_net_check(const size_t *widths, size_t count,
     return CLB_OK;
 }
 
-/* theta of P zeros on a cache line of its own. */
+/* Allocates theta, filled with P zeros. It begins on a cache line. */
 static CLBI_COLD clb_status clbi_net_theta(clb_net *net)
 {
     clbi_room room = CLB_ZERO;
@@ -6830,8 +6831,8 @@ CLBDEF clb_net_opts clb_relu_mix(double e)
 
 /* ---- activations ---------------------------------------------------------------------------- */
 
-/* Derivatives of max(0, z)^p:  p (p-1) ... (p-order+1) z^(p-order) for z > 0. Small multiples of
- * 1/2 by multiplication and square root. */
+/* Derivatives of max(0, z)^p: p (p-1) ... (p-order+1) z^(p-order) for z > 0. Exponents that are
+ * small multiples of 1/2 use multiplication and square root instead of clb_pow. */
 static double clbi_relu_power(double p, double z, int order)
 {
     double factor = 1, value = 1, rest = p;
@@ -6846,8 +6847,8 @@ static double clbi_relu_power(double p, double z, int order)
     return factor * value;
 }
 
-/* t = tanh z:  t' = 1 - t^2 = 4 e/(1 + e)^2 with e = exp(-2|z|), which keeps its digits as t tends
- * to 1;  t'' = -2 t t',  t''' = -2 t' (1 - 3 t^2) */
+/* t = tanh z: t' = 1 - t^2 = 4 e/(1 + e)^2 with e = exp(-2|z|), a form that stays accurate as |t|
+ * tends to 1; t'' = -2 t t', t''' = -2 t' (1 - 3 t^2). */
 static double clbi_tanh_order(double z, int order)
 {
     double t = order == 1 ? 0 : clb_tanh(z), e, d;
@@ -6868,8 +6869,8 @@ static double clbi_sigmoid_order(double z, int order)
     return order == 2 ? d * (1 - 2 * s) : d * (1 - 6 * d);
 }
 
-/* z Phi(z); with the density f:  Phi + z f,  f (2 - z^2),  f z (z^2 - 4). Beyond 40 f is below any
- * double: the limits. */
+/* GELU z Phi(z) and its derivatives, with the normal density f: Phi + z f, f (2 - z^2), f z (z^2 -
+ * 4). For |z| > 40 f is 0 in double, so the limits are returned. */
 static double clbi_gelu_order(double z, int order)
 {
     double Phi, f;
@@ -6882,7 +6883,8 @@ static double clbi_gelu_order(double z, int order)
     return order == 2 ? f * (2 - z * z) : f * z * (z * z - 4);
 }
 
-/* slope z on both sides of a kink at 0: its derivatives are those of a straight line. */
+/* The value slope z and its derivatives, for activations that are straight lines on both sides of
+ * 0. */
 static double clbi_line(double slope, double z, int order)
 {
     if (order == 0) return slope * z;
@@ -6908,7 +6910,7 @@ CLBDEF double clb_activate(clb_activation activation, double a, double z, int or
     }
 }
 
-/* Two slopes, 1 and the leak for z <= 0. */
+/* Is the slope 1 for z > 0 and a constant for z <= 0? */
 static int clbi_is_leaky(const clb_net *net)
 {
     return net->activation == CLB_LEAKY_RELU || net->activation == CLB_RELU_MIX;
@@ -6929,7 +6931,7 @@ static void clbi_activate_scalar(const clb_net *net, size_t count, const clb_rea
     }
 }
 
-/* a = s(z), count values. */
+/* a = s(z) for count values. */
 static void clbi_activation_forward(const clb_net *net, size_t count, const clb_real *z,
                                     clb_real *a)
 {
@@ -6940,7 +6942,7 @@ static void clbi_activation_forward(const clb_net *net, size_t count, const clb_
     else CLBI_KERNEL(activate)(net, count, z, a, 0);
 }
 
-/* u = u s'(z), count values. */
+/* u = u s'(z) for count values. */
 static void clbi_activation_backward(const clb_net *net, size_t count, const clb_real *z,
                                      clb_real *u)
 {
@@ -6952,7 +6954,7 @@ static void clbi_activation_backward(const clb_net *net, size_t count, const clb
 
 /* ---- evaluation ----------------------------------------------------------------------------- */
 
-/* Labels in 0..K-1. */
+/* Are all labels in 0..K-1? */
 static CLBI_COLD clb_status clbi_labels_check(const clb_data *data, clb_error *error)
 {
     size_t i;
@@ -6963,7 +6965,7 @@ static CLBI_COLD clb_status clbi_labels_check(const clb_data *data, clb_error *e
     return CLB_OK;
 }
 
-/* Rows of targets that sum to 1, up to rounding. */
+/* Does every row of targets sum to 1, up to rounding? */
 static CLBI_COLD clb_status clbi_targets_check(const clb_data *data, clb_error *error)
 {
     const double epsilon = sizeof(clb_real) == 4 ? (double)FLT_EPSILON : DBL_EPSILON;
@@ -7005,7 +7007,7 @@ CLBDEF clb_status clb_pass_check(const clb_net *net, const clb_data *data, doubl
     return data->y ? clbi_labels_check(data, error) : CLB_OK;
 }
 
-/* The same for what cannot do without labels or targets. */
+/* The same check for functions that need labels or targets. */
 static clb_status clbi_pass_check(const clb_net *net, const clb_data *data, double ce)
 {
     clb_status status = clb_pass_check(net, data, ce, NULL);
@@ -7053,7 +7055,7 @@ CLBDEF clb_status clb_pass_freeze(clb_pass *pass, const clb_pass *at)
     return CLB_OK;
 }
 
-/* Room for the rows of data, the most that are in use at a time. */
+/* The matrices of a pass, for all rows of its data. A batch uses their first rows. */
 static void clbi_pass_layout(clb_pass *pass, clbi_room *room)
 {
     const clb_net *net = pass->net;
@@ -7069,7 +7071,7 @@ static void clbi_pass_layout(clb_pass *pass, clbi_room *room)
     pass->p = clbi_reals(room, n, net->m[L]);
 }
 
-/* Point the pass at n rows. a[0] is the input itself; the pass never writes through it. */
+/* Makes the pass use n rows. a[0] is the input itself, to which the pass never writes. */
 static void clbi_pass_use(clb_pass *pass, size_t n, const clb_real *X, const int *y,
                           const clb_real *T)
 {
@@ -7158,8 +7160,8 @@ CLBDEF clb_status clb_pass_batch(clb_pass *pass, const uint32_t *index, size_t c
     return CLB_OK;
 }
 
-/* z = a W^T + b, the sum starting at b; after as in KERNEL matmul, or NULL. wt: W_l^T in the place
- * of W_l, or NULL. */
+/* z = a W_l^T + b_l; each sum starts with the bias. after: as in KERNEL matmul, or NULL. wt: an
+ * array that holds W_l^T at the offset of W_l, or NULL. */
 static void clbi_affine(const clb_net *net, const clb_real *theta, const clb_real *wt, size_t l,
                         size_t n, const clb_real *a, clb_real *z, const clbi_after *after)
 {
@@ -7171,14 +7173,14 @@ static void clbi_affine(const clb_net *net, const clb_real *theta, const clb_rea
                                after);
 }
 
-/* Element (i, k) of the outputs f, p and u_L of a pass lies at i *row + k *col. */
+/* Strides of the outputs f, p and u_L of a pass: element (i, k) is at i *row + k *col. */
 static void clbi_output_strides(const clb_pass *pass, size_t *row, size_t *col)
 {
     *row = pass->across ? 1 : pass->net->m[pass->net->L];
     *col = pass->across ? pass->across : 1;
 }
 
-/* z_L^T = W_L a^T + b 1^T, for a pass whose outputs lie across. */
+/* z_L^T = W_L a^T + b 1^T, for a pass that stores its outputs transposed (pass->across). */
 static void clbi_affine_across(const clb_pass *pass, const clb_real *theta)
 {
     const clb_net *net = pass->net;
@@ -7190,7 +7192,8 @@ static void clbi_affine_across(const clb_pass *pass, const clb_real *theta)
                                pass->z[L], ld, bias, NULL);
 }
 
-/* KERNEL softmax for n rows of K classes; few classes by way of their transpose. */
+/* KERNEL softmax for n rows of K classes. Few classes are transposed first, so that a vector holds
+ * one class of several rows. */
 static void clbi_softmax_rows(size_t n, size_t K, const clb_real *f, clb_real *p, clb_real *log_sum)
 {
     enum { CLASSES = 16, MANY = 64 };
@@ -7208,8 +7211,8 @@ static void clbi_softmax_rows(size_t n, size_t K, const clb_real *f, clb_real *p
     }
 }
 
-/* p = softmax(f); returns total + sum_i sum_k t_ik (logsumexp(f_i) - f_ik), t_i the target of row
- * i. */
+/* p = softmax(f). Returns total + sum_i sum_k t_ik (logsumexp(f_i) - f_ik), where t_i is the target
+ * of row i. */
 static double clbi_softmax(clb_pass *pass, double total)
 {
     enum { BLOCK = 64 };
@@ -7238,7 +7241,8 @@ static double clbi_softmax(clb_pass *pass, double total)
     return total;
 }
 
-/* r = f - t; the residual of MSE. NaN without labels and targets (never across). */
+/* r = f - t, the residual of the squared loss. Without labels and targets it is NaN; a pass with
+ * transposed outputs always has them. */
 static void clbi_residual(const clb_pass *pass, const clb_real *f, clb_real *r)
 {
     size_t i, k, row, col, K = pass->net->m[pass->net->L];
@@ -7252,14 +7256,14 @@ static void clbi_residual(const clb_pass *pass, const clb_real *f, clb_real *r)
     for (i = 0; !pass->y && i < pass->n * K; ++i) r[i] = (clb_real)NAN;
 }
 
-/* a = c z with held slopes c, count values. */
+/* a = c z for count values, where c are frozen slopes. */
 static void clbi_held_slopes(size_t count, const clb_real *c, const clb_real *z, clb_real *a)
 {
     size_t i;
     for (i = 0; i < count; ++i) a[i] = c[i] * z[i];
 }
 
-/* z_l and a_l of every layer at theta; the output is z[L]. */
+/* Computes z_l and a_l of every layer at theta. The output of the net is z[L]. */
 static void clbi_forward(clb_pass *pass, const clb_real *theta, const clb_real *wt)
 {
     const clb_net *net = pass->net;
@@ -7278,7 +7282,8 @@ static void clbi_forward(clb_pass *pass, const clb_real *theta, const clb_real *
     pass->evaluated = 1;
 }
 
-/* entropy: what clbi_softmax returned for all n rows; r: their residuals. */
+/* The loss from entropy, the sum over all n rows that clbi_softmax returns, and the residuals r of
+ * these rows. */
 static double clbi_blend(double ce, size_t n, size_t K, double entropy, const clb_real *r)
 {
     double loss = 0;
@@ -7287,7 +7292,7 @@ static double clbi_blend(double ce, size_t n, size_t K, double entropy, const cl
     return loss;
 }
 
-/* Loss of the outputs in z[L]; fills p, and u[L] with the residual unless ce = 1. */
+/* The loss of the outputs z[L]. Also computes p, and unless ce = 1 stores the residual in u[L]. */
 static double clbi_output_loss(clb_pass *pass)
 {
     size_t L = pass->net->L;
@@ -7302,8 +7307,8 @@ CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta)
     return pass->loss = clbi_output_loss(pass);
 }
 
-/* u_L = dLoss/df for the mean over `total` rows, of which these are some or all; for MSE u_L
- * holds the residual already. */
+/* u_L = dLoss/df, where the loss is the mean over `total` rows and the pass holds some or all of
+ * them. Unless ce = 1, u_L must hold the residual on entry. */
 static void clbi_output_gradient(clb_pass *pass, size_t total)
 {
     size_t i, k, row, col, L = pass->net->L, K = pass->net->m[L], n = pass->n;
@@ -7331,7 +7336,7 @@ static void clbi_output_gradient(clb_pass *pass, size_t total)
         }
 }
 
-/* g_b = sum_i u_i, rows in ascending order; u_ij at i row + j col; acc: on top of what is there. */
+/* g = sum_i u_i, rows in ascending order; u_ij is at i row + j col. acc: adds the sum to g. */
 static void clbi_column_sums(size_t n, size_t m, const clb_real *u, size_t row, size_t col,
                              clb_real *g, int acc)
 {
@@ -7341,16 +7346,17 @@ static void clbi_column_sums(size_t n, size_t m, const clb_real *u, size_t row, 
         for (j = 0; j < m; ++j) g[j] += u[i * row + j * col];
 }
 
-/* Is G_l better formed as its transpose? Vectors then run along the outputs of the layer. */
+/* Is the product for G_l faster when it computes the transpose of G_l? Vectors then run along the
+ * outputs of the layer. */
 static int clbi_gradient_across(const clb_net *net, size_t l)
 {
     size_t in = net->m[l - 1], out = net->m[l];
     return (out + 15) / 16 * in < (in + 15) / 16 * out;
 }
 
-/* u^T a_{l-1} into the place of W_l in grad, column sums of u into that of b_l: the gradient
- * where u = dLoss/dz_l. gt (or NULL): place of the layers that are better formed as transposes;
- * acc: on top of what is there. */
+/* The gradient of layer l from u = dLoss/dz_l: stores u^T a_{l-1} at the offset of W_l in grad, and
+ * the column sums of u at that of b_l. If gt is not NULL, layers that are faster as transposes go
+ * there instead of grad. acc: adds to what is stored. */
 static void clbi_weight_gradient(const clb_pass *pass, size_t l, const clb_real *u, clb_real *grad,
                                  clb_real *gt, int acc)
 {
@@ -7364,7 +7370,7 @@ static void clbi_weight_gradient(const clb_pass *pass, size_t l, const clb_real 
     if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, u, row, col, grad + net->b[l], acc);
 }
 
-/* u_{l-1} from u_l. */
+/* Computes u_{l-1} from u_l. */
 static void clbi_back(clb_pass *pass, const clb_real *theta, size_t l)
 {
     const clb_net *net = pass->net;
@@ -7380,8 +7386,8 @@ static void clbi_back(clb_pass *pass, const clb_real *theta, size_t l)
     else clbi_activation_backward(net, n * in, pass->z[l - 1], pass->u[l - 1]);
 }
 
-/* u_l and the gradient of every layer from u_L = dLoss/df, after clbi_forward at the same
- * theta. gt, acc: as above. */
+/* Computes u_l and the gradient of every layer from u_L = dLoss/df, after clbi_forward at the same
+ * theta. gt and acc: as above. */
 static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad, clb_real *gt,
                           int acc)
 {
@@ -7440,7 +7446,7 @@ CLBDEF double clb_check_grad(size_t P, clb_loss_fn loss, void *context, clb_real
         theta[i] = at;
         off = fabs((up - down) / step - (double)grad[i]) / largest;
         if (off <= worst) continue;
-        worst = off;                                                    /* NaN too: the loop ends */
+        worst = off;  /* also if NaN, which ends the loop */
         if (where) *where = i;
     }
     return worst;
@@ -7448,27 +7454,28 @@ CLBDEF double clb_check_grad(size_t P, clb_loss_fn loss, void *context, clb_real
 
 /* ---- gradients in blocks of rows ------------------------------------------------------------ */
 
-/* The gradient alone, when nobody looks at the matrices of the pass: forward and backward pass over
- * one block of rows at a time, whose activations then stay in the nearest cache. Same bits as
- * clb_grad, since every sum over the rows goes on where the block before left it. */
+/* Loss and gradient when the matrices of the pass are not needed afterwards. Forward and backward
+ * pass run over one block of rows at a time, whose activations stay in the first-level cache. The
+ * bits are those of clb_grad, because every sum over the rows continues where the previous block
+ * ended. */
 typedef struct clbi_blocks {
     const clb_data *data;
-    clb_data  view;          /* the rows of the last block, which has the most                    */
-    clb_pass  pass;          /* over a block                                                      */
-    size_t    rows;          /* of the other blocks                                               */
-    void     *arena;         /* of these:                                                         */
-    clb_real *wt, *gt;       /* P: W_l^T, G_l^T in the places of W_l, G_l; those that are used    */
+    clb_data  view;          /* the rows of the last block, which is the largest                  */
+    clb_pass  pass;          /* of one block                                                      */
+    size_t    rows;          /* rows of each other block                                          */
+    void     *arena;         /* memory of the arrays below                                        */
+    clb_real *wt, *gt;       /* [P] W_l^T and G_l^T at the offsets of W_l and G_l, where used     */
     clb_real *r;             /* [n][K] residuals of the squared loss                              */
-    clb_real *f, *p, *u;     /* few outputs lie across: z_L^T, p^T, u_L^T, [K][rows of a block]   */
-    int       counting;      /* 1: hits += rows whose largest output is the label                 */
+    clb_real *f, *p, *u;     /* few outputs: z_L^T, p^T, u_L^T, each [K][rows of a block]         */
+    int       counting;      /* 1: adds the rows classified correctly to hits                     */
     size_t    hits;
 } clbi_blocks;
 
-#define CLBI_FEW_OUTPUTS 16     /* fewer outputs do not fill a vector, so samples do */
+#define CLBI_FEW_OUTPUTS 16     /* fewer outputs do not fill a vector: store them transposed */
 
-/* Rows of a block, whole vectors of samples: the widest hidden layer within 28 KiB of the first
- * cache, or where these are too few for it within 256 KiB of the second. The last block has the
- * rows that are over, too. */
+/* The number of rows of a block, a multiple of the vector length. The activations of the widest
+ * hidden layer take 28 KiB of the first-level cache; if that is too few rows, 256 KiB of the
+ * second. The rows that remain after the last whole block are added to it. */
 static size_t clbi_block_rows(const clb_net *net, size_t n)
 {
     enum { FIRST = 28672, SECOND = 262144, FEW = 48, VECTOR = 64 / sizeof(clb_real) };
@@ -7488,7 +7495,8 @@ static size_t clbi_last_block_rows(const clb_net *net, size_t n)
     return rows + n % rows;
 }
 
-/* Where nothing needs z_l once a_l is there, nor a_l once u_l is, one matrix serves for all. */
+/* If the activation is such that z_l is not needed after a_l is known, nor a_l after u_l is known,
+ * one matrix serves for all of them. */
 static void clbi_blocks_share(clb_pass *pass)
 {
     const clb_net *net = pass->net;
@@ -7557,7 +7565,7 @@ static CLBI_COLD clb_status clbi_blocks_init(clbi_blocks *blocks, const clb_net 
     return CLB_OK;
 }
 
-/* Rows in use whose largest output is the label. */
+/* How many rows in use have their largest output at the label? */
 static size_t clbi_hits(const clb_pass *pass)
 {
     size_t i, k, row, col, hits = 0, K = pass->net->m[pass->net->L];
@@ -7572,7 +7580,7 @@ static size_t clbi_hits(const clb_pass *pass)
     return hits;
 }
 
-/* Loss and gradient at theta, as clb_grad; the loss alone where grad is NULL. */
+/* Loss and gradient at theta, as clb_grad; grad NULL: only the loss. */
 static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_real *grad)
 {
     clb_pass *pass = &blocks->pass;
@@ -7617,21 +7625,22 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
 
 /* ---- gradients on several threads ----------------------------------------------------------- */
 
-/* Loss and gradient of a pass in three rounds of tasks: forward pass over a block of rows; after
- * the loss, which is one sum, backward pass over a block; a slice of the gradient of a layer. Same
- * bits as clb_grad. */
+/* Loss and gradient of a pass on several threads. Three rounds of tasks: the forward pass of a
+ * block of rows; then, after the loss has been summed, the backward pass of a block; then a slice
+ * of the gradient of a layer. The bits are those of clb_grad. */
 typedef struct clbi_rows {
     clb_threads     threads;
     clb_pass       *pass;
     const clb_real *theta;
     clb_real       *grad;
-    size_t          rows, count;    /* rows of a block; blocks of all rows of the data           */
-    clb_pass       *view;           /* [count] the pass, a block of rows of it                   */
+    size_t          rows, count;    /* rows of a block; number of blocks for all rows of the data */
+    clb_pass       *view;           /* [count] views of the pass, one for each block of rows     */
     clb_real       *wt, *gt;        /* [P] as in clbi_blocks                                     */
-    void           *arena;          /* of these; NULL: one thread                                */
+    void           *arena;          /* memory of the arrays above; NULL: one thread              */
 } clbi_rows;
 
-/* Rows of a block: at least two blocks a thread, whole vectors, none larger than fits a cache. */
+/* Rows of a block: a multiple of the vector length, at least two blocks for each thread, and no
+ * more than fits a cache. */
 static size_t clbi_rows_block(const clb_net *net, size_t n, size_t threads)
 {
     size_t rows = clbi_block_rows(net, n), share = n / threads / 2 / 16 * 16;
@@ -7639,7 +7648,7 @@ static size_t clbi_rows_block(const clb_net *net, size_t n, size_t threads)
     return rows < 16 ? 16 : rows;
 }
 
-/* Blocks, their tables one after the other, two nets. */
+/* The views of the blocks, their tables, and two arrays of P parameters. */
 static void clbi_rows_layout(clbi_rows *rows, const clb_net *net, size_t n, size_t threads,
                              clbi_room *room)
 {
@@ -7680,15 +7689,15 @@ static CLBI_COLD clb_status clbi_rows_init(clbi_rows *rows, clb_pass *pass,
     return CLB_OK;
 }
 
-/* Where nobody looks at the pass, the rectifier keeps z_l in the place of a_l: half the memory to
- * go through. */
+/* If the matrices of the pass are not needed afterwards, a ReLU net stores a_l over z_l, which
+ * halves the memory traffic. */
 static void clbi_rows_share(clb_pass *pass)
 {
     size_t l;
     for (l = 1; pass->net->activation == CLB_RELU && l < pass->net->L; ++l) pass->z[l] = pass->a[l];
 }
 
-/* Block i of the pass as it stands now. */
+/* The view of block i of the pass in its present state. */
 static clb_pass *clbi_rows_view(clbi_rows *rows, size_t i)
 {
     const clb_pass *pass = rows->pass;
@@ -7718,7 +7727,7 @@ static void clbi_rows_backward(void *context, size_t i)
     for (l = rows->pass->net->L; l > 1; --l) clbi_back(&rows->view[i], rows->theta, l);
 }
 
-/* The longer side of G_l is cut into slices of *width. */
+/* The longer side of G_l is cut into slices of *width. Returns their number. */
 static size_t clbi_slices(const clbi_rows *rows, size_t l, size_t *width)
 {
     const size_t *m = rows->pass->net->m;
@@ -7728,13 +7737,13 @@ static size_t clbi_slices(const clbi_rows *rows, size_t l, size_t *width)
 }
 
 #ifdef __GNUC__
-#define CLBI_TOUCH(p) __builtin_prefetch(p)       /* p is read soon */
+#define CLBI_TOUCH(p) __builtin_prefetch(p)       /* p is read soon: ask for its cache line */
 #else
 #define CLBI_TOUCH(p) (void)(p)
 #endif
 
-/* Rows that a product is about to read in narrow columns, which would wait for memory row by row:
- * here they come in their order. */
+/* Prefetches rows that a product will read a few columns at a time. Fetching whole rows in order is
+ * faster than waiting for memory at each of them. */
 static void clbi_touch_rows(size_t rows, size_t cols, const clb_real *x, size_t ld)
 {
     size_t i, j;
@@ -7742,8 +7751,8 @@ static void clbi_touch_rows(size_t rows, size_t cols, const clb_real *x, size_t 
         for (j = 0; j < cols; j += 64 / sizeof *x) CLBI_TOUCH(x + i * ld + j);
 }
 
-/* Columns (by_in) or rows from.. of G_l, or of its transpose where that is the better product, a
- * block of samples after the other. */
+/* Computes some columns (by_in) or rows of G_l, `count` of them beginning with `from`, or the same
+ * part of its transpose if that product is faster. Blocks of samples are added in order. */
 static void clbi_gradient_slice(const clbi_rows *rows, size_t l, size_t from, size_t count)
 {
     const clb_pass *pass = rows->pass;
@@ -7778,8 +7787,8 @@ static void clbi_rows_gradient(void *context, size_t i)
         clbi_column_sums(pass->n, out, pass->u[l], out, 1, rows->grad + net->b[l], 0);
 }
 
-/* Loss and gradient at theta, into the pass too, as clb_grad; grad NULL: the loss, as clb_loss. The
- * pass holds no slopes. */
+/* Loss and gradient at theta, as clb_grad, also leaving the matrices in the pass; grad NULL: only
+ * the loss, as clb_loss. The pass must not be frozen. */
 static double clbi_rows_grad(clbi_rows *rows, const clb_real *theta, clb_real *grad)
 {
     clb_pass *pass = rows->pass;
@@ -7832,7 +7841,8 @@ CLBDEF clb_status clb_evaluate(const clb_net *net, const clb_data *data, double 
 
 /* ---- a net in use --------------------------------------------------------------------------- */
 
-/* Outputs of n rows into out [n][K]; a, b: work of n widest hidden layers each. */
+/* Outputs of n rows into out [n][K]. a and b: work space, each for n rows of the widest hidden
+ * layer. */
 static void clbi_predict_rows(const clb_net *net, size_t n, const clb_real *X, clb_real *a,
                               clb_real *b, clb_real *out)
 {
@@ -7848,7 +7858,8 @@ static void clbi_predict_rows(const clb_net *net, size_t n, const clb_real *X, c
 
 typedef enum clbi_wanted { CLBI_OUTPUTS, CLBI_PROBABILITIES, CLBI_CLASSES } clbi_wanted;
 
-/* label[i]: the first largest of the K outputs of row i, or -1. */
+/* label[i]: the index of the largest of the K outputs of row i (the first of equal ones), or -1 if
+ * no output is a number. */
 static void clbi_classes(size_t n, size_t K, const clb_real *f, int *label)
 {
     size_t i, k;
@@ -7862,8 +7873,8 @@ static void clbi_classes(size_t n, size_t K, const clb_real *f, int *label)
     }
 }
 
-/* A block of rows at a time. Work: two widest hidden layers of a block, their outputs, and room for
- * the logarithms that softmax leaves. */
+/* Evaluates X one block of rows at a time. Work space: two hidden layers of the largest width, the
+ * outputs of the block, and the logarithms that KERNEL softmax returns. */
 static clb_status clbi_use(const clb_net *net, const clb_real *X, size_t n, clbi_wanted wanted,
                            clb_real *out, int *label)
 {
