@@ -58,7 +58,7 @@ void *test_malloc(size_t n)
     if (!head) return NULL;
     ++alloc_live;
     alloc_count(head, n);
-    return head + ALLOC_HEAD;
+    return memset(head + ALLOC_HEAD, 0xff, n);
 }
 
 void *test_realloc(void *old, size_t n)
