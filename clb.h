@@ -501,6 +501,7 @@ CLBDEF double clb_sin(double x);
 CLBDEF double clb_cos(double x);
 CLBDEF double clb_tanh(double x);
 CLBDEF double clb_erf(double x);
+CLBDEF double clb_sqrt(double x);       /* correctly rounded */
 CLBDEF double clb_pow(double x, double y);
 
 /* ============================================================================================
@@ -3201,6 +3202,19 @@ static double clbi_fused(double a, double b, double c);
 static float clbi_fusedf(float a, float b, float c);
 #endif
 
+/* sqrt, correctly rounded. The one of mingw-w64 computes in 80 bits and so rounds twice: one root
+ * in 4000 is off by the last bit. There we ask the processor. */
+#if defined(__MINGW32__) && (defined(__x86_64__) || defined(__SSE2__))
+#include <emmintrin.h>
+static double clbi_sqrt(double x)
+{
+    __m128d v = _mm_set_sd(x);
+    return _mm_cvtsd_f64(_mm_sqrt_sd(v, v));
+}
+#else
+#define clbi_sqrt(x) sqrt(x)
+#endif
+
 /* The multiply-add of the numerical contract, for double and for clb_real. */
 #ifdef CLB_NO_FMA
 #define CLBI_CONTRACT "mul+add"
@@ -3873,6 +3887,11 @@ CLBDEF double clb_pow(double x, double y)
     return parity == 1 && (x < 0.0 || (x == 0.0 && 1.0 / x < 0.0)) ? -z : z;
 }
 
+CLBDEF double clb_sqrt(double x)
+{
+    return clbi_sqrt(x);
+}
+
 /* ============================================================================================
  * @S33 RANDOM NUMBERS
  * ========================================================================================== */
@@ -4017,14 +4036,14 @@ static void clbi_normal_block(clb_normal_mode mode, clb_real *x)
         float u = 1.0f - (float)x[j], v = (float)x[j + 8];         /* u in (0, 1], exact */
         if (mode == CLB_NORMAL_PUBLISHED) {
             float r = -2.0f * clbi_logf_published(u), t = two_pi * v, s, c;
-            r = (float)sqrt((double)r);
+            r = (float)clbi_sqrt((double)r);
             clbi_sincosf_published(t, &s, &c);
             c = r * c;
             s = r * s;
             x[j] = (clb_real)c;
             x[j + 8] = (clb_real)s;
         } else {
-            double r = sqrt(-2.0 * clb_log((double)u)), t = 6.28318530717958647692 * (double)v;
+            double r = clbi_sqrt(-2.0 * clb_log((double)u)), t = 6.28318530717958647692 * (double)v;
             x[j] = (clb_real)(float)(r * clb_cos(t));
             x[j + 8] = (clb_real)(float)(r * clb_sin(t));
         }
@@ -4040,7 +4059,7 @@ static double clbi_normal_scalar(clb_rng *rng)
     }
     u = clb_rng_double(rng);
     v = clb_rng_double(rng);
-    r = sqrt(-2.0 * clb_log1p(-v));
+    r = clbi_sqrt(-2.0 * clb_log1p(-v));
     t = 6.28318530717958647692 * u;
     rng->spare = r * clb_sin(t);
     rng->has_spare = 1;
@@ -4142,7 +4161,7 @@ static float clbi_row_norm(const clb_real *x, size_t d)
         v = v * v;
         sum = sum + v;
     }
-    return (float)sqrt((double)sum);
+    return (float)clbi_sqrt((double)sum);
 }
 
 /* Draws normals as rows of length d and scales each row to the given norm. */
@@ -4210,7 +4229,7 @@ static int clbi_float_ok(double x)
 CLBDEF clb_status clb_data_mixture(clb_data *data, clb_rng *rng, size_t n, size_t d, size_t K,
                                    double separation)
 {
-    double radius = separation * sqrt((double)d);
+    double radius = separation * clbi_sqrt((double)d);
     clb_real *centres = NULL;
     size_t k, i, row = 0, count;
     clb_status status = clbi_data_alloc(data, n, d, K);
@@ -4372,7 +4391,7 @@ static void clbi_column_spread(size_t n, size_t stride, const clb_real *x, doubl
         squares += v * v;
     }
     *mean = ldexp(m, exponent);
-    *deviation = ldexp(sqrt(squares / (double)n), exponent);
+    *deviation = ldexp(clbi_sqrt(squares / (double)n), exponent);
     if (!(*deviation > 0)) *deviation = 1;
 }
 
@@ -5721,7 +5740,8 @@ static void clbi_adam_scalar(size_t n, const clbi_adam *how, clb_real *u, clb_re
     for (j = 0; j < n; ++j) {
         v[j] = how->b1 * v[j] + (1 - how->b1) * u[j];
         v2[j] = how->b2 * v2[j] + (1 - how->b2) * u[j] * u[j];
-        u[j] = (clb_real)((double)v[j] / (how->c1 * (sqrt((double)v2[j]) / how->c2 + how->eps)));
+        u[j] = (clb_real)((double)v[j] /
+                          (how->c1 * (clbi_sqrt((double)v2[j]) / how->c2 + how->eps)));
     }
 }
 
@@ -6639,12 +6659,12 @@ static double clbi_norm(size_t n, const clb_real *x)
 {
     double sum = clb_sumsq(n, x), top = 0, scale;
     size_t j;
-    if ((sum > 0x1p-900 && sum <= DBL_MAX) || sum != sum) return sqrt(sum);
+    if ((sum > 0x1p-900 && sum <= DBL_MAX) || sum != sum) return clbi_sqrt(sum);
     for (j = 0; j < n; ++j) top = fmax(top, fabs((double)x[j]));
     scale = clbi_safe_scale(top);
     if (top > 0 && scale != 1)
         for (j = 0, sum = 0; j < n; ++j) sum += scale * (double)x[j] * (scale * (double)x[j]);
-    return sqrt(sum) / scale;
+    return clbi_sqrt(sum) / scale;
 }
 
 CLBDEF void clb_axpy(size_t n, clb_real a, const clb_real *x, clb_real *y)
@@ -6796,7 +6816,7 @@ CLBDEF void clb_net_draw(clb_net *net, clb_rng *rng)
 {
     size_t l;
     for (l = 1; l <= net->L; ++l) {
-        double bound = 1 / sqrt((double)net->m[l - 1]);
+        double bound = 1 / clbi_sqrt((double)net->m[l - 1]);
         clb_rng_uniform(rng, clb_layer_size(net, l), -bound, bound, net->theta + net->w[l]);
         if (net->b[l] != CLB_NO_BIAS)
             clb_rng_uniform(rng, net->m[l], -bound, bound, net->theta + net->b[l]);
@@ -6846,7 +6866,7 @@ static double clbi_relu_power(double p, double z, int order)
     rest -= order;
     if (factor == 0) return 0;
     if (2 * rest != floor(2 * rest) || rest < 0 || rest > 8) return factor * clb_pow(z, rest);
-    if (rest != floor(rest)) value = sqrt(z), rest -= 0.5;
+    if (rest != floor(rest)) value = clbi_sqrt(z), rest -= 0.5;
     for (; rest > 0; rest -= 1) value *= z;
     return factor * value;
 }
@@ -9032,7 +9052,7 @@ static clb_status clbi_coupling_sigma(const clb_curv *curv, size_t h, clb_real *
     for (k = 0; k < d * K; ++k) B[k] = (clb_real)ldexp((double)B[k], -e);
     clb_matmul_tn(K, K, d, B, K, B, K, BtB, K);
     status = clb_jacobi(K, BtB, K, values, NULL);
-    *sigma = status == CLB_OK && values[K - 1] > 0 ? ldexp(sqrt(values[K - 1]), e) : 0;
+    *sigma = status == CLB_OK && values[K - 1] > 0 ? ldexp(clbi_sqrt(values[K - 1]), e) : 0;
     CLB_FREE(values);
     return status;
 }
@@ -9283,7 +9303,7 @@ static void clbi_reduce_rows(size_t rows, size_t d, size_t width, double *R, dou
         scale = clbi_safe_scale(fmax(top, fabs(R[j])));    /* of (R_jj, A_ij): w scales back */
         for (i = 0; scale != 1 && i < rows; ++i) A[i * width + j] *= scale;
         for (i = 0; i < rows; ++i) below += A[i * width + j] * A[i * width + j];
-        r = sqrt(scale * R[j] * (scale * R[j]) + below);
+        r = clbi_sqrt(scale * R[j] * (scale * R[j]) + below);
         if (R[j] > 0) r = -r;
         v = scale * R[j] - r;
         R[j] = r / scale;
@@ -9759,7 +9779,7 @@ static void clbi_direction(clbi_run *run)
     run->state->b1t *= o->beta1;
     run->state->b2t *= o->beta2;
     adam.b1 = b1, adam.b2 = (clb_real)o->beta2, adam.eps = o->eps;
-    adam.c1 = 1 - run->state->b1t, adam.c2 = sqrt(1 - run->state->b2t);
+    adam.c1 = 1 - run->state->b1t, adam.c2 = clbi_sqrt(1 - run->state->b2t);
     CLBI_KERNEL(adam)(P, &adam, u, v, run->state->v2);
 }
 
@@ -9943,7 +9963,7 @@ static void clbi_clip(clbi_run *run)
     run->clipped = 1;
     if (!(run->o.clip < (double)INFINITY)) return;
     for (i = 0; i < 2 * run->net->L; ++i) sum += run->UU[i];
-    norm = sqrt(sum);
+    norm = clbi_sqrt(sum);
     if (!(norm > run->o.clip)) return;
     run->clipped = run->o.clip / norm;
     clb_scale(run->net->P, (clb_real)run->clipped, run->grad);
@@ -10418,7 +10438,7 @@ static void clbi_watch_start(clbi_watching *w, const clb_eigs *eigs)
     size_t i, P = eigs->n;
     clb_real *noise = w->start + P;
     clb_rng_normal(&w->rng, P, noise);
-    clb_scale(P, (clb_real)(0.1 / sqrt((double)P)), noise);
+    clb_scale(P, (clb_real)(0.1 / clbi_sqrt((double)P)), noise);
     memcpy(w->start, noise, P * sizeof *noise);
     for (i = 0; i < eigs->count; ++i) clb_axpy(P, 1, eigs->vector + i * P, w->start);
 }
@@ -10541,10 +10561,10 @@ CLBDEF clb_status clb_train_watched(clb_net *net, const clb_data *data, double e
 /* a of one neuron with p, q and the wanted charge c; 1 where no a > 0 solves q/a^2 - p a^2 = c. */
 static double clbi_rescale_factor(double p, double q, double c)
 {
-    double r = sqrt(c * c + 4 * p * q), a2;
+    double r = clbi_sqrt(c * c + 4 * p * q), a2;
     if (!(p > 0) || !(q > 0)) return 1;
     a2 = c > 0 ? 2 * q / (c + r) : (r - c) / (2 * p);
-    return a2 > 0 && a2 - a2 == 0 ? sqrt(a2) : 1;
+    return a2 > 0 && a2 - a2 == 0 ? clbi_sqrt(a2) : 1;
 }
 
 /* x *= lower on row j (and bias j) of layer l, x *= upper on column j of layer l+1; for weights
@@ -10737,7 +10757,7 @@ static double clbi_flow_error(const clbi_flow_run *run, double h)
         e = h * e / (run->o.atol + run->o.rtol * (x > y ? x : y));
         sum += e * e;
     }
-    return sqrt(sum / (double)P);
+    return clbi_sqrt(sum / (double)P);
 }
 
 /* One adaptive step of at most h; returns the length taken, 0 if it was rejected. k[0] is the
@@ -10989,16 +11009,16 @@ static void clbi_sort_rows(size_t n, double *d, double *Z, size_t w)
 static double clbi_hypot(double x, double y)
 {
     double sum = x * x + y * y, scale;
-    if (sum > 0x1p-900 && sum <= DBL_MAX) return sqrt(sum);
+    if (sum > 0x1p-900 && sum <= DBL_MAX) return clbi_sqrt(sum);
     scale = clbi_safe_scale(fmax(fabs(x), fabs(y)));
-    return sqrt(scale * x * (scale * x) + scale * y * (scale * y)) / scale;
+    return clbi_sqrt(scale * x * (scale * x) + scale * y * (scale * y)) / scale;
 }
 
 /* One implicit QL step with Wilkinson's shift on the unreduced block l..m of T. */
 static void clbi_ql_step(size_t l, size_t m, double *d, double *e, double *Z, size_t w)
 {
     double h = (d[l + 1] - d[l]) / (2 * e[l]);
-    double root = fabs(h) > 1e150 ? fabs(h) : sqrt(1 + h * h);
+    double root = fabs(h) > 1e150 ? fabs(h) : clbi_sqrt(1 + h * h);
     double g = d[m] - d[l] + e[l] / (h + (h < 0 ? -root : root));      /* d_m - shift */
     double s = 1, c = 1, p = 0;
     for (size_t i = m; i-- > l;) {
@@ -11071,9 +11091,9 @@ static void clbi_jacobi_rotate(size_t n, double *a, double *v, size_t p, size_t 
 {
     double apq = a[p * n + q];
     double theta = (a[q * n + q] - a[p * n + p]) / (2 * apq);          /* cot 2 phi */
-    double root = fabs(theta) > 1e150 ? fabs(theta) : sqrt(1 + theta * theta);
+    double root = fabs(theta) > 1e150 ? fabs(theta) : clbi_sqrt(1 + theta * theta);
     double t = (theta < 0 ? -1 : 1) / (fabs(theta) + root);          /* tan phi, the smaller root */
-    double c = 1 / sqrt(1 + t * t), s = t * c;
+    double c = 1 / clbi_sqrt(1 + t * t), s = t * c;
     double app = a[p * n + p] - t * apq, aqq = a[q * n + q] + t * apq;
     clbi_rotate_rows(a + p * n, a + q * n, n, c, s);
     for (size_t k = 0; k < n; ++k) {
@@ -11112,7 +11132,7 @@ static void clbi_jacobi_store(size_t n, int scale, const double *a, const double
     for (size_t i = 0; i < n; ++i) {
         double inv = 0;
         for (size_t j = 0; j < n; ++j) inv += v[i * n + j] * v[i * n + j];
-        inv = 1 / sqrt(inv);
+        inv = 1 / clbi_sqrt(inv);
         for (size_t j = 0; j < n; ++j) vectors[i * n + j] = (clb_real)(inv * v[i * n + j]);
         clbi_sign_rule(n, vectors + i * n);
     }
@@ -11195,7 +11215,7 @@ static double clbi_householder(size_t k, clb_real *x, double *beta)
         x[k - 1] = 1;
         return 0;
     }
-    norm = sqrt(alpha * alpha + rest);
+    norm = clbi_sqrt(alpha * alpha + rest);
     *beta = alpha > 0 ? -norm : norm;
     inv = 1 / (alpha - *beta);
     for (size_t j = 0; j + 1 < k; ++j) x[j] = (clb_real)(inv * (double)x[j]);
@@ -11334,7 +11354,7 @@ typedef struct clbi_secular {
 static double clbi_root_inside(double a, double b, double c, double lo, double hi)
 {
     double disc = a * a - 4 * b * c, root, q, x;
-    root = sqrt(disc > 0 ? disc : 0);
+    root = clbi_sqrt(disc > 0 ? disc : 0);
     q = a < 0 ? a - root : a + root;
     x = 2 * b / q;                                         /* NaN fails both tests */
     if (x > lo && x < hi) return x;
@@ -11418,7 +11438,8 @@ static void clbi_secular_weights(clbi_secular *p, double *w)
         w[i] *= di - o - mu;
         CLBI_KERNEL(pole_ratios)(p->K - i - 1, p->d + i + 1, o, mu, di, w + i + 1);
     }
-    for (size_t j = 0; j < p->K; ++j) p->z[j] = p->z[j] < 0 ? -sqrt(fabs(w[j])) : sqrt(fabs(w[j]));
+    for (size_t j = 0; j < p->K; ++j)
+        p->z[j] = p->z[j] < 0 ? -clbi_sqrt(fabs(w[j])) : clbi_sqrt(fabs(w[j]));
 }
 
 /* Eigenvectors of T as rows: row i of Q, or only the components that are asked for. Merging two
@@ -11511,7 +11532,7 @@ static void clbi_dc_deflate(clbi_dc *c, size_t lo, size_t hi, double rho)
             continue;
         }
         if (previous < hi) {
-            double r = sqrt(z[row] * z[row] + z[previous] * z[previous]);
+            double r = clbi_sqrt(z[row] * z[row] + z[previous] * z[previous]);
             double cs = z[row] / r, sn = -z[previous] / r, dp = d[previous], dr = d[row];
             if (fabs((dr - dp) * cs * sn) <= tol) {        /* rotate all of the weight into row */
                 clbi_dc_rotate(c, lo, hi, previous, row, cs, sn);
@@ -11566,7 +11587,7 @@ static void clbi_dc_rows(clbi_dc *c, size_t lo, size_t mid, size_t hi, size_t i0
         CLBI_KERNEL(pole_vector)(K, c->p.d, c->p.z, c->p.d[c->p.origin[i]], c->p.mu[i], c->old,
                                  c->w,
                              sums);
-        unit = 1 / sqrt(sums[0]);
+        unit = 1 / clbi_sqrt(sums[0]);
         for (size_t t = 0; t < 3; ++t) c->track[t][lo + i] = unit * sums[t + 1];
         for (size_t g = 0; c->Q && g < K; ++g)
             c->S[r * K + g] = (clb_real)(unit * c->w[c->place[g]]);
@@ -11582,7 +11603,7 @@ static void clbi_dc_rows(clbi_dc *c, size_t lo, size_t mid, size_t hi, size_t i0
  * the other. */
 static double clbi_dc_open(clbi_dc *c, size_t lo, size_t mid, size_t hi)
 {
-    double e = c->e[mid - 1], root_half = sqrt(0.5);
+    double e = c->e[mid - 1], root_half = clbi_sqrt(0.5);
     size_t i = lo, j = mid;
     for (size_t row = lo; row < hi; ++row) {
         int top = row < mid;
@@ -11992,7 +12013,7 @@ static int clbi_krylov_random(clbi_krylov *k)
         clb_rng_normal(k->rng, k->n, k->w);
         before = clbi_norm(k->n, k->w);
         after = clbi_krylov_orthogonalise(k);
-        if (!(after > 1e-3 * before / sqrt((double)k->n))) continue;
+        if (!(after > 1e-3 * before / clbi_sqrt((double)k->n))) continue;
         for (size_t j = 0; j < k->n; ++j) k->w[j] = (clb_real)((double)k->w[j] / after);
         clbi_krylov_push(k, clbi_krylov_orthogonalise(k));
         return 1;
@@ -12159,7 +12180,7 @@ static clb_status clbi_lanczos_ritz(clbi_lanczos *s)
             for (size_t j = 0; j < p; ++j) c += k->H[r * k->cap + j] * (double)s->S[i * p + j];
             sum += c * c;
         }
-        s->res[i] = sqrt(sum);
+        s->res[i] = clbi_sqrt(sum);
     }
     if (p > 0) s->k.norm = fmax(s->k.norm, fmax(fabs(s->theta[0]), fabs(s->theta[p - 1])));
     return CLB_OK;
@@ -12594,7 +12615,7 @@ CLBDEF clb_status clb_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng
     }
     CLB_FREE(z);
     out->mean = mean / scale;
-    out->stderr_mean = sqrt(scatter / (double)(probes - 1) / (double)probes) / scale;
+    out->stderr_mean = clbi_sqrt(scatter / (double)(probes - 1) / (double)probes) / scale;
     half = clbi_student95(probes - 1) * out->stderr_mean;
     out->lower = out->mean - half;
     out->upper = out->mean + half;
@@ -12829,8 +12850,8 @@ CLBDEF double clb_matrix_identity_residual(const clb_net *net, const clb_real *t
             double difference = fabs(upper - clbi_row_dot(net, grad, theta, l, i, j));
             if (!(difference <= worst)) worst = difference;
         }
-    size = sqrt(clb_weight_sumsq(net, theta, l + 1) * clb_weight_sumsq(net, grad, l + 1)) +
-           sqrt(clb_weight_sumsq(net, theta, l) * clb_weight_sumsq(net, grad, l));
+    size = clbi_sqrt(clb_weight_sumsq(net, theta, l + 1) * clb_weight_sumsq(net, grad, l + 1)) +
+           clbi_sqrt(clb_weight_sumsq(net, theta, l) * clb_weight_sumsq(net, grad, l));
     return worst / (size + 1e-300);
 }
 
@@ -13024,7 +13045,7 @@ CLBDEF clb_status clb_spectrum_init(clb_spectrum *sp, const clb_net *net, size_t
     }
     for (k = 0; k < P; ++k) {
         a[k] = clb_dot(P, vectors + k * P, grad);
-        if (fabs(a[k]) >= 1e-10 * sqrt(energy)) kept[n++] = k;
+        if (fabs(a[k]) >= 1e-10 * clbi_sqrt(energy)) kept[n++] = k;
     }
     if ((status = clbi_spectrum_alloc(sp, n)) == CLB_OK) {
         sp->total = P;
@@ -13084,12 +13105,12 @@ static clb_status clbi_function_modes(clbi_function *s, clb_spectrum *sp, const 
     sp->largest = c * s->values[N - 1];
     sp->smallest = c * s->values[0] < 0 ? 0 : c * s->values[0];
     for (p = 0; p < n; ++p) {
-        double root = sqrt(s->values[first + p]);
+        double root = clbi_sqrt(s->values[first + p]);
         sp->lambda[p] = c * s->values[first + p];
         sp->projection[p] = clb_dot(N, s->U + (first + p) * N, q) * root;     /* q = c (f - t) */
         sp->energy += sp->projection[p] * sp->projection[p];
         for (r = 0; r < n; ++r)
-            sp->D[p * n + r] = (double)s->B[p * n + r] / (root * sqrt(s->values[first + r]));
+            sp->D[p * n + r] = (double)s->B[p * n + r] / (root * clbi_sqrt(s->values[first + r]));
     }
     clbi_spectrum_finish(sp);
     return CLB_OK;
@@ -13601,7 +13622,7 @@ static clbi_spread clbi_spread_of(size_t n, const double *x, int finite_only)
 /* Root of sum (x - mean)^2 / n, NaN for n = 0. */
 static double clbi_spread_root(const clbi_spread *s, size_t n)
 {
-    return n ? sqrt(s->squares / (double)n) / s->scale : CLBI_NAN;
+    return n ? clbi_sqrt(s->squares / (double)n) / s->scale : CLBI_NAN;
 }
 
 CLBDEF double clb_mean(size_t n, const double *x)
@@ -13626,7 +13647,7 @@ CLBDEF double clb_std(size_t n, const double *x)
 
 CLBDEF double clb_stderr(size_t n, const double *x)
 {
-    return clb_std(n, x) / sqrt((double)n);
+    return clb_std(n, x) / clbi_sqrt((double)n);
 }
 
 CLBDEF clb_summary clb_summarize(size_t n, const double *x)
@@ -13642,7 +13663,7 @@ CLBDEF clb_summary clb_summarize(size_t n, const double *x)
     s.mean = spread.mean;
     s.std_pop = clbi_spread_root(&spread, s.finite);
     if (s.finite > 1) s.std = clbi_spread_root(&spread, s.finite - 1);
-    s.stderr_mean = s.std / sqrt((double)s.finite);
+    s.stderr_mean = s.std / clbi_sqrt((double)s.finite);
     return s;
 }
 
@@ -13723,7 +13744,8 @@ CLBDEF double clb_sign_change_rate(size_t n, const double *x)
 CLBDEF double clb_hurst(size_t n, const double *x)
 {
     clbi_spread s = clbi_spread_of(n, x, 0);
-    double mean = s.scale * s.mean, std = sqrt(s.squares / (double)n), sum = 0, low = 0, high = 0;
+    double mean = s.scale * s.mean, std = clbi_sqrt(s.squares / (double)n);
+    double sum = 0, low = 0, high = 0;
     size_t i;
     if (n < 2 || !(std > 0)) return CLBI_NAN;
     for (i = 0; i < n; ++i) {
@@ -13845,8 +13867,8 @@ static clb_fit clbi_fit_line(clbi_points *p)
     fit.r2 = m.yy > 0 ? 1 - rss / m.yy : 0;
     if (m.n == 2) return fit;
     variance = rss / (n - 2);
-    fit.slope_se = sqrt(variance / m.xx) * (p->x_scale / p->y_scale);
-    fit.intercept_se = sqrt(variance * (1 / n + m.x * m.x / m.xx)) / p->y_scale;
+    fit.slope_se = clbi_sqrt(variance / m.xx) * (p->x_scale / p->y_scale);
+    fit.intercept_se = clbi_sqrt(variance * (1 / n + m.x * m.x / m.xx)) / p->y_scale;
     return fit;
 }
 
@@ -13912,7 +13934,7 @@ CLBDEF clb_fit2 clb_fit_power_quadratic(size_t n, const double *x, const double 
         fit.rss += r * r;
     }
     fit.r2 = m.yy > 0 ? 1 - fit.rss / m.yy : 0;
-    if (m.n > 3) fit.c2_se = sqrt(fit.rss / (double)(m.n - 3) / ww);
+    if (m.n > 3) fit.c2_se = clbi_sqrt(fit.rss / (double)(m.n - 3) / ww);
     return fit;
 }
 
@@ -14148,7 +14170,7 @@ static double clbi_correlation(clbi_points *p)
 {
     clbi_moments m = clbi_point_moments(p);
     if (m.n < 2 || !(m.xx > 0) || !(m.yy > 0)) return CLBI_NAN;
-    return m.xy / (sqrt(m.xx) * sqrt(m.yy));
+    return m.xy / (clbi_sqrt(m.xx) * clbi_sqrt(m.yy));
 }
 
 CLBDEF double clb_pearson(size_t n, const double *x, const double *y)
@@ -14185,7 +14207,7 @@ CLBDEF double clb_spearman(size_t n, const double *x, const double *y)
         xy += u * v;
         yy += v * v;
     }
-    return xx > 0 && yy > 0 ? xy / (sqrt(xx) * sqrt(yy)) : CLBI_NAN;
+    return xx > 0 && yy > 0 ? xy / (clbi_sqrt(xx) * clbi_sqrt(yy)) : CLBI_NAN;
 }
 
 /* Bootstrap. The replicates of one statistic stand in a row of finite values. */
@@ -14570,7 +14592,7 @@ static double clbi_mode_mean(const clb_path_mode *mode, size_t p)
 
 CLBDEF double clb_path_mode_gap(const clb_path_mode *mode)
 {
-    return sqrt(clbi_mode_spread(mode, clb_path_mode_signal)) /
+    return clbi_sqrt(clbi_mode_spread(mode, clb_path_mode_signal)) /
            (mode->target / (double)mode->count);
 }
 
@@ -14662,7 +14684,7 @@ static int clbi_mode_watch(clbi_mode_loop *loop, size_t t, double eta, double r)
 static void clbi_mode_laws(clbi_mode_loop *loop, size_t t, double eta, double r)
 {
     clb_path_mode *mode = loop->mode;
-    double worst = 0, spread = sqrt(clbi_mode_spread(mode, clbi_mode_z)), z = 0;
+    double worst = 0, spread = clbi_sqrt(clbi_mode_spread(mode, clbi_mode_z)), z = 0;
     size_t p;
     for (p = 0; p < mode->count; ++p) z += clbi_mode_z(mode, p) / (double)mode->count;
     if (t > 0 && spread > loop->spread * (1 + 1e-12) + 1e-14 * z) ++loop->run->rises;
@@ -14742,8 +14764,9 @@ static void clbi_mode_finish(clbi_mode_loop *loop)
         run->sum += mode->mean[p];
     }
     run->share = top / run->sum;
-    run->gap = sqrt(clbi_mode_spread(mode, clbi_mode_mean)) / (mode->target / (double)mode->count);
-    run->rms_r = sqrt(loop->sum_r2 / count);
+    run->gap = clbi_sqrt(clbi_mode_spread(mode, clbi_mode_mean)) /
+               (mode->target / (double)mode->count);
+    run->rms_r = clbi_sqrt(loop->sum_r2 / count);
     run->eta_lambda = loop->sum_eta_lambda / count;
 }
 
@@ -15081,7 +15104,7 @@ CLBDEF clb_status clb_path_cycle_predict(size_t P, size_t L, double target, doub
     eta = (2 + eps) / clb_path_balanced_sharpness(P, L, target);
     cycle->x2 = 3 * eps / ((l - 1) * (5 * l - 4));
     cycle->decay = 3 * (l - 2) / (5 * l - 4) * eps;
-    cycle->rms_r = sqrt(cycle->x2) / (eta * clbi_balanced_power(P, L, target, l - 2));
+    cycle->rms_r = clbi_sqrt(cycle->x2) / (eta * clbi_balanced_power(P, L, target, l - 2));
     return CLB_OK;
 }
 
@@ -15676,10 +15699,10 @@ static clb_status clbi_rod_alloc(clb_rod *rod, const clb_data *data)
 static void clbi_rod_floor(clb_rod *rod)
 {
     size_t P = rod->net->P;
-    double size = sqrt(clb_sumsq(P, rod->d));
+    double size = clbi_sqrt(clb_sumsq(P, rod->d));
     if (size == 0) {
         memcpy(rod->d, rod->grad[0], P * sizeof *rod->d);
-        size = sqrt(clb_sumsq(P, rod->d));
+        size = clbi_sqrt(clb_sumsq(P, rod->d));
     }
     if (size > 0 && size < rod->opts.floor)
         clb_scale(P, (clb_real)(rod->opts.floor / size), rod->d);
@@ -15700,7 +15723,7 @@ static clb_status clbi_rod_evaluate(clb_rod *rod)
 #endif
     for (i = 0; i < 2; ++i) loss[i] = clb_grad(&rod->pass[i], rod->point[i], rod->grad[i]);
     db = 0.5 * (clb_dot(P, rod->d, rod->grad[0]) - clb_dot(P, rod->d, rod->grad[1]));
-    rod->radius = sqrt(clb_sumsq(P, rod->d));
+    rod->radius = clbi_sqrt(clb_sumsq(P, rod->d));
     rod->sharpness = db / (rod->radius * rod->radius);
     rod->loss = 0.5 * (loss[0] + loss[1]);
     return rod->loss - rod->loss == 0 ? CLB_OK : CLB_EDIVERGED;
@@ -15845,7 +15868,7 @@ static double clbi_rod_rates(clb_rod *rod, double h)
 static clb_status clbi_rod_substep(clb_rod *rod, double h, int first)
 {
     size_t P = rod->net->P;
-    double error = 0.5 * h * sqrt(clbi_rod_rates(rod, h)) / rod->radius;
+    double error = 0.5 * h * clbi_sqrt(clbi_rod_rates(rod, h)) / rod->radius;
     if (!first && !(error <= rod->substep_error)) rod->substep_error = error;
     clbi_rod_laws(rod, h);
     clb_axpy(P, (clb_real)h, rod->rate_c, rod->c);
@@ -16080,7 +16103,7 @@ CLBDEF clb_status clb_precond_init(clb_precond *pre, const clb_linop *A, const c
     if ((status = clbi_alloc(&pre->scale, reals, sizeof(clb_real))) != CLB_OK) return status;
     pre->A = *A;
     pre->x = pre->scale + A->n;
-    for (j = 0; j < A->n; ++j) pre->scale[j] = (clb_real)(1 / sqrt((double)diagonal[j]));
+    for (j = 0; j < A->n; ++j) pre->scale[j] = (clb_real)(1 / clbi_sqrt((double)diagonal[j]));
     return CLB_OK;
 }
 
@@ -16114,7 +16137,7 @@ CLBDEF void clb_adam_diagonal(size_t n, const clb_real *v, size_t t, double beta
     double first = t ? 1 - clb_pow(beta1, (double)t) : 1;
     double second = t ? 1 - clb_pow(beta2, (double)t) : 1;
     size_t j;
-    for (j = 0; j < n; ++j) out[j] = (clb_real)(first * (sqrt((double)v[j] / second) + eps));
+    for (j = 0; j < n; ++j) out[j] = (clb_real)(first * (clbi_sqrt((double)v[j] / second) + eps));
 }
 
 /* Is the loss after a step s above the limit? NaN is. */
@@ -16171,7 +16194,7 @@ static void clbi_ratio(size_t count, const double *top, const double *bottom, cl
         double r = top[i] - out->mean * bottom[i];
         spread += r * r;
     }
-    out->stderr_mean = sqrt(spread * (double)count / (double)(count - 1)) / b;
+    out->stderr_mean = clbi_sqrt(spread * (double)count / (double)(count - 1)) / b;
     half = clbi_student95(count - 1) * out->stderr_mean;
     out->lower = out->mean - half;
     out->upper = out->mean + half;
@@ -16247,7 +16270,7 @@ static int clbi_cholesky_negative(size_t n, clb_real *M, clb_real *block)
             clb_real *row = M + j * n, pivot;
             pivot = -(row[j] + (clb_real)clb_sumsq(j - j0, row + j0));
             if (!(pivot > 0)) return 0;
-            row[j] = (clb_real)sqrt((double)pivot);
+            row[j] = (clb_real)clbi_sqrt((double)pivot);
             for (i = j + 1; i < n; ++i) {
                 clb_real *other = M + i * n;
                 other[j] = -(other[j] + (clb_real)clb_dot(j - j0, row + j0, other + j0)) / row[j];
@@ -16325,13 +16348,13 @@ static void clbi_certify_lower(clbi_certify *s)
             B += (i == j ? 1 : 2) * (b * b);
             F += (i == j ? 1 : 2) * (f * f);
         }
-        e = 1.01 * (sqrt(B) + noise * (double)(j + 1));
-        f = 1.01 * (sqrt(F) + 4 * u * (double)(j + 1));
+        e = 1.01 * (clbi_sqrt(B) + noise * (double)(j + 1));
+        f = 1.01 * (clbi_sqrt(F) + 4 * u * (double)(j + 1));
         low = s->theta[j] - e;
         s->lower[j] = low >= 0 ? low / (1 + f) : low / (1 - f);
         s->B = e;
         s->F = f;
-        s->R = 1.01 * (sqrt(R) + noise * (double)(j + 1) + 4 * f * s->frobenius);
+        s->R = 1.01 * (clbi_sqrt(R) + noise * (double)(j + 1) + 4 * f * s->frobenius);
     }
 }
 
@@ -16464,7 +16487,7 @@ static void clbi_certify_load(clbi_certify *s, const clb_dense *A, int scale)
             s->A[i * n + j] = s->A[j * n + i] = (clb_real)a;
             sum += (i == j ? 1 : 2) * (a * a);
         }
-    s->frobenius = sqrt(sum) * (1 + 1e-10);
+    s->frobenius = clbi_sqrt(sum) * (1 + 1e-10);
 }
 
 CLBDEF clb_status clb_certify(const clb_dense *A, size_t k, double error, clb_certificate *out)
@@ -16536,7 +16559,7 @@ CLBDEF clb_status clb_certify_op(const clb_linop *A, size_t k, double error, clb
     for (j = 0; j < k; ++j) {
         double size;
         A->apply(A->context, s.V + j * n, s.Av + j * n);
-        size = 1.01 * sqrt(clb_sumsq(n, s.Av + j * n));
+        size = 1.01 * clbi_sqrt(clb_sumsq(n, s.Av + j * n));
         if (size > s.frobenius) s.frobenius = size;
         out->value[j] = s.theta[j];
     }
@@ -16694,19 +16717,19 @@ CLBDEF clb_status clb_complementarity(size_t m, const double *B, const double *A
     if (m < 1 || m > 8) return CLB_ECOUNT;
     for (i = 0; i < q * q; ++i) bound += B[i] * B[i];
     for (i = 0; i < q; ++i) size += A[i] * A[i];
-    bound = sqrt(bound);
-    size = sqrt(size);
+    bound = clbi_sqrt(bound);
+    size = clbi_sqrt(size);
     if (!(bound - bound == 0) || !(size - size == 0)) return CLB_ENOTFINITE;
     if (bound == 0) bound = 1;
     for (i = 0; i < q; ++i) X[i] = Z[i] = 0;
     for (step = 0; step < 20000; ++step) {
-        double after = 0.5 * (1 + sqrt(1 + 4 * momentum * momentum)), uphill = 0;
+        double after = 0.5 * (1 + clbi_sqrt(1 + 4 * momentum * momentum)), uphill = 0;
         clbi_projected_step(m, B, A, bound, Z, next);
         for (i = 0, moved = 0; i < q; ++i) {
             moved += (next[i] - Z[i]) * (next[i] - Z[i]);
             uphill += (Z[i] - next[i]) * (next[i] - X[i]);
         }
-        left = bound * sqrt(moved) / (size + 1e-300);
+        left = bound * clbi_sqrt(moved) / (size + 1e-300);
         if (uphill > 0) after = momentum = 1;           /* momentum points uphill: restart */
         for (i = 0; i < q; ++i) {
             Z[i] = next[i] + (momentum - 1) / after * (next[i] - X[i]);
@@ -16789,7 +16812,7 @@ static clb_status clbi_central_directions(clb_central *flow, double *value, doub
         for (j = 0; j < before; ++j)
             for (k = 0; k < before; ++k) sum += y[j] * flow->X[j * before + k] * y[k];
         value[i] = eigs.value[i];
-        swing[i] = sqrt(sum > 0 ? sum : 0);
+        swing[i] = clbi_sqrt(sum > 0 ? sum : 0);
     }
     flow->active = i;
     memcpy(flow->U, eigs.vector, i * P * sizeof *flow->U);
@@ -18974,7 +18997,7 @@ static int clbi_law_row(const clbi_neuron_law *w, int model, double mu, double *
     if (model & CLBI_TERM_GROUP) {
         if (w->lags < 2) return 0;
         *y = w->a0 - mu * (w->b0 - w->c0);       /* mu: the rate, for once */
-        *noise *= sqrt(w->outer + mu * mu * (1.0 - w->outer));
+        *noise *= clbi_sqrt(w->outer + mu * mu * (1.0 - w->outer));
         x[0] = -w->A, x[1] = w->B, x[2] = w->bias, x[3] = w->c0, x[4] = w->c1;
         x[5] = w->a1 - mu * (w->b1 - w->c1);
         return 1;
@@ -18984,7 +19007,7 @@ static int clbi_law_row(const clbi_neuron_law *w, int model, double mu, double *
         *y = w->lag[0];
         for (k = 1, c = forget - mu, before = 1.0; k < w->lags; ++k, before = c, c *= forget)
             *y += c * w->lag[k], variance += c * c - 2.0 * w->rho * c * before;
-        *noise *= sqrt(variance);
+        *noise *= clbi_sqrt(variance);
         if (!w->whole && w->lags < 12) return 0;
         for (largest = 0, k = 0; !w->whole && k < w->lags; ++k)  /* what is not seen of the past */
             if (fabs(w->lag[k]) > largest) largest = fabs(w->lag[k]);
@@ -18995,7 +19018,7 @@ static int clbi_law_row(const clbi_neuron_law *w, int model, double mu, double *
     if (w->lags < 2 && !w->whole && model & (CLBI_TERM_MOMENTUM | CLBI_TERM_DECOUPLED)) return 0;
     if (model & CLBI_TERM_DECOUPLED) {           /* at the start there is no velocity: a1 = b1 = 0 */
         *y -= mu * (w->a1 - w->b1);
-        *noise *= sqrt(1.0 + mu * mu + 2.0 * w->rho * mu);
+        *noise *= clbi_sqrt(1.0 + mu * mu + 2.0 * w->rho * mu);
         x[n++] = w->lags < 2 ? -Q : -(Q - mu * w->last);
         return 1;
     }
@@ -19019,7 +19042,7 @@ static double clbi_noisy_line(double xx, double xy, double rho, double left, dou
 {
     double b = xy / xx * xy + left + xx + 2.0 * rho * xy, c = xx * left, root, least;
     root = b * b - 4.0 * (1.0 - rho * rho) * c;
-    least = 2.0 * c / (b + sqrt(root > 0 ? root : 0));
+    least = 2.0 * c / (b + clbi_sqrt(root > 0 ? root : 0));
     *slope = xx > least ? (xy + rho * least) / (xx - least) : 0.0;
     return least;
 }
@@ -19040,7 +19063,7 @@ static double clbi_least_squares(double *x, size_t count, size_t n, double rho, 
     memset(R, 0, sizeof R);
     for (j = 0; j < n; ++j) {
         for (sum = 0, r = 0; r < count; ++r) sum += x[r * stride + j] * x[r * stride + j];
-        scale[j] = sum > 0 ? sqrt(sum) : 1.0;
+        scale[j] = sum > 0 ? clbi_sqrt(sum) : 1.0;
         for (r = 0; r < count; ++r) x[r * stride + j] /= scale[j];
         for (pass = 0; pass < 2; ++pass)
             for (i = 0; i < j; ++i) {
@@ -19050,7 +19073,7 @@ static double clbi_least_squares(double *x, size_t count, size_t n, double rho, 
                 for (r = 0; r < count; ++r) x[r * stride + j] -= sum * x[r * stride + i];
             }
         for (sum = 0, r = 0; r < count; ++r) sum += x[r * stride + j] * x[r * stride + j];
-        R[j][j] = sqrt(sum);
+        R[j][j] = clbi_sqrt(sum);
         used[j] = R[j][j] > 1e-11;
         for (r = 0; used[j] && r < count; ++r) x[r * stride + j] /= R[j][j];
     }
@@ -19070,7 +19093,7 @@ static double clbi_least_squares(double *x, size_t count, size_t n, double rho, 
         right[n - 1] = slope * length;
         if (count > n)                           /* of the column's length: what is no noise */
             seen = 1.0 - left / (double)(count - n) * (double)count / (length * length);
-        seen = sqrt(seen > 1e-6 ? seen : 1e-6);
+        seen = clbi_sqrt(seen > 1e-6 ? seen : 1e-6);
     }
     for (j = n; j-- > 0;) {                      /* R value = right; error from the rows of R^-1 */
         double inverse[CLBI_TERMS] = { 0 };
@@ -19086,7 +19109,7 @@ static double clbi_least_squares(double *x, size_t count, size_t n, double rho, 
         }
         inverse[n - 1] /= seen;
         for (sum = 0, i = j; i < n; ++i) sum += inverse[i] * inverse[i];
-        error[j] = sqrt(sum * noise) / scale[j];
+        error[j] = clbi_sqrt(sum * noise) / scale[j];
     }
     return left;
 }
@@ -19125,8 +19148,8 @@ static void clbi_fit_linear(clbi_audit *au, int model, double mu, const clbi_whe
     fit->count = count;
     if (count <= n) fit->excess = fit->residual = DBL_MAX;
     else {
-        fit->excess = sqrt(left / (double)(count - n));
-        fit->residual = terms > 0 ? sqrt(left / terms) : 0.0;
+        fit->excess = clbi_sqrt(left / (double)(count - n));
+        fit->residual = terms > 0 ? clbi_sqrt(left / terms) : 0.0;
     }
 }
 
@@ -19219,7 +19242,7 @@ static void clbi_law_make(const clbi_auditor *a, size_t l, size_t j, clbi_neuron
         if (e < out) w->outer = variance;
         if (lags > 1) w->last += e < out ? a->window[2][at] * x : -a->window[2][at] * x;
     }
-    w->spread = sqrt(variance);
+    w->spread = clbi_sqrt(variance);
     w->outer = variance > 0 ? w->outer / variance : 0.5;
 }
 
@@ -19525,7 +19548,7 @@ static int clbi_law_left(const clbi_neuron_law *w, int model, const clbi_fit *fi
     if (!clbi_law_row(w, model, fit->mu, x, y, noise)) return 0;
     for (j = 0; j < clbi_model_terms(model); ++j) *y -= x[j] * fit->value[j];
     mu = model & CLBI_TERM_MOMENTUM ? fit->value[j - 1] : 0.0;
-    *noise *= sqrt(1.0 + mu * mu + 2.0 * w->rho * mu);
+    *noise *= clbi_sqrt(1.0 + mu * mu + 2.0 * w->rho * mu);
     return 1;
 }
 
@@ -19542,7 +19565,7 @@ static double clbi_step_excess(const clbi_audit *au, int model, const clbi_fit *
         sum += y / noise * (y / noise);
         ++count;
     }
-    return count ? sqrt(sum / (double)count) : 0.0;
+    return count ? clbi_sqrt(sum / (double)count) : 0.0;
 }
 
 static int clbi_double_order(const void *a, const void *b)
@@ -19637,7 +19660,7 @@ static double clbi_longer(const clbi_audit *au, size_t step)
     for (j = 0; j < neurons; ++j) {
         double own = moved[step * neurons + j];
         double around = 0.5 * (moved[before * neurons + j] + moved[after * neurons + j]);
-        if (own > 0 && around > 0) ratio[count++] = sqrt(own / around);
+        if (own > 0 && around > 0) ratio[count++] = clbi_sqrt(own / around);
     }
     qsort(ratio, count, sizeof *ratio, clbi_double_order);
     if (count) longer = ratio[count / 2];
@@ -19673,7 +19696,7 @@ static clb_audit_event clbi_event(clbi_audit *au, int model, const clbi_fit *fit
     event.step = au->step[step];
     event.factor = sxx > 0 ? sxy / sxx : 0.0;
     event.kind = CLB_EVENT_RATE;
-    if (sxx > 0 && count > 1 && sqrt(left / (double)count) <= CLBI_EXCESS && event.factor > 0)
+    if (sxx > 0 && count > 1 && clbi_sqrt(left / (double)count) <= CLBI_EXCESS && event.factor > 0)
         return event;
     event.factor = 1.0;
     p = clbi_longer(au, step);
@@ -19690,7 +19713,7 @@ static double clbi_law_correlation(const clbi_audit *au)
         double a = au->law[k].a0 / au->law[k].noise, b = au->law[k].b0 / au->law[k].noise;
         aa += a * a, bb += b * b, ab += a * b;
     }
-    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0.0;
+    return aa > 0 && bb > 0 ? ab / clbi_sqrt(aa * bb) : 0.0;
 }
 
 /* Step by step: momentum and decay of each displacement from its neurons alone. Finds runs whose
@@ -19754,9 +19777,9 @@ static void clbi_fit_mu_error(clbi_audit *au, int model, const clbi_where *where
     f2 = at.excess * at.excess, slope = (slope + at.value[0]) / (2.0 * h);
     f0 = fit->excess * fit->excess;
     curvature = (f1 - 2.0 * f0 + f2) / (h * h) * (double)fit->count / 2.0;
-    fit->mu_error = curvature > 0 ? 1.0 / sqrt(curvature) : 1.0;
+    fit->mu_error = curvature > 0 ? 1.0 / clbi_sqrt(curvature) : 1.0;
     slope *= fit->mu_error;                      /* the decay moves with it */
-    fit->error[0] = sqrt(fit->error[0] * fit->error[0] + slope * slope);
+    fit->error[0] = clbi_sqrt(fit->error[0] * fit->error[0] + slope * slope);
 }
 
 /* The layers one by one: residuals under the whole run's model, drift, the neurons that break. */
@@ -19782,11 +19805,11 @@ static void clbi_audit_layers(clbi_audit *au, clb_audit *out, int model, const c
                 sum += y * y;
                 own += y / noise * (y / noise), ++count;
             }
-            own = count ? sqrt(own / (double)count) : 0.0;
+            own = count ? clbi_sqrt(own / (double)count) : 0.0;
             layer->broken += own > CLBI_EXCESS;
             if (own > worst) worst = own, layer->worst = au->law[h].neuron;
         }
-        layer->residual = terms > 0 ? sqrt(sum / terms) : 0.0;
+        layer->residual = terms > 0 ? clbi_sqrt(sum / terms) : 0.0;
         layer->first = au->run->first[l], layer->second = au->run->second[l];
         layer->drift = layer->first + layer->second;
     }
@@ -19857,7 +19880,7 @@ static clb_measured clbi_schedule_momentum(const clbi_audit *au, const double *m
     if (count < 1) return m;
     m.value = sum / count;
     two = two / count - m.value * m.value;
-    m.error = 1.96 * sqrt(two > 0 ? two : 0.0);
+    m.error = 1.96 * clbi_sqrt(two > 0 ? two : 0.0);
     if (m.error > 0.2) m.value = m.error = 0.0;  /* says nothing */
     return m;
 }
@@ -20070,7 +20093,7 @@ static clb_status clbi_audit_take(clbi_audit *au, clbi_auditor *a)
     clb_status status = CLB_OK;
     au->rho = digits <= 11 ? 0.5 : 0.0;          /* stored in less than they are computed in: */
     for (k = 0; k < a->laws; ++k) {              /* a rounding is undone by the next step */
-        a->law[k].noise = rounding * sqrt(1.0 + 2.0 * au->rho) * a->law[k].spread + 1e-300;
+        a->law[k].noise = rounding * clbi_sqrt(1.0 + 2.0 * au->rho) * a->law[k].spread + 1e-300;
         a->law[k].rho = au->rho;
     }
     for (k = 0; k < a->laws; ++k)

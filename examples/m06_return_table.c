@@ -123,7 +123,7 @@ static void claims(kit *x, kit_rows all)
                  kit_worst(kit_between(all, AT(L), 0, BRUTE_UP_TO), AT(brute_error)),
                  kit_at_most(1e-10));
     kit_identity(x, "depth_2", "gamma_WCR(2) = 3 sqrt(3) - 2.", "difference",
-                 fabs(kit_mean(kit_where(all, AT(L), 2), AT(gamma)) - (3 * sqrt(3.0) - 2)),
+                 fabs(kit_mean(kit_where(all, AT(L), 2), AT(gamma)) - (3 * clb_sqrt(3.0) - 2)),
                  kit_at_most(1e-14));
 }
 

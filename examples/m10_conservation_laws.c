@@ -120,7 +120,7 @@ static clb_status run_cycle(kit *x, void *run)
     row->cycle_lo = fmin(u[0], u[1]), row->cycle_hi = fmax(u[0], u[1]);
     row->one_minus_m = 1 - m, row->pred_one_minus_m = law.decay;
     row->x2 = x2, row->pred_x2 = law.x2;
-    row->frozen_estimate = 1 - clb_path_two_step_frozen(L, sqrt(x2));
+    row->frozen_estimate = 1 - clb_path_two_step_frozen(L, clb_sqrt(x2));
     clb_path_mode_free(&mode);
     return CLB_OK;
 }

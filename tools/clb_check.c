@@ -238,7 +238,7 @@ static double allowed(ledger *l, map_cache *cache, const map *m, const map_line 
     if (line->kind == MAP_STABLE) return (*text ? t : 1e-5) * fabs(n->published);
     if (line->kind == MAP_FRACTION) {
         double p = (n->published + n->ours) / 2;
-        return fmax(0.03, 2 * sqrt(fmax(0, 2 * p * (1 - p) / t)));
+        return fmax(0.03, 2 * clb_sqrt(fmax(0, 2 * p * (1 - p) / t)));
     }
     return line->kind <= MAP_FIT ? t : 0;
 }
@@ -368,7 +368,7 @@ static void spread_add(spread *s, double v)
 static double spread_mean(const spread *s) { return s->sum / (double)s->used; }
 static double spread_std(const spread *s)
 {
-    return sqrt(fmax(s->squares / (double)s->used - spread_mean(s) * spread_mean(s), 0.0));
+    return clb_sqrt(fmax(s->squares / (double)s->used - spread_mean(s) * spread_mean(s), 0.0));
 }
 
 /* The mean logarithms differ by at most two published standard deviations (half a decade where

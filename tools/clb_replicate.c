@@ -268,7 +268,8 @@ static double at_share(spread *s, double share)
 /* The experiment's own interval on all seeds, or 1.96 standard errors from the spread of groups. */
 static void interval(const kit_summary_item *s, const spread *q, double *lo, double *hi)
 {
-    double half = q->n > 1 ? 1.96 * clb_std_pop(q->n, q->values) / sqrt((double)q->n - 1) : KIT_NAN;
+    double half = KIT_NAN;
+    if (q->n > 1) half = 1.96 * clb_std_pop(q->n, q->values) / clb_sqrt((double)q->n - 1);
     *lo = isnan(s->lo) ? s->value - half : s->lo;
     *hi = isnan(s->hi) ? s->value + half : s->hi;
 }

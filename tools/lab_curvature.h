@@ -129,7 +129,7 @@ static clb_status lab_spectrum_layers(lab_point *p, lab_spectrum_of *y)
         clb_block block;
         clb_eigs e;
         clb_linop A;
-        y->gradient[l] = sqrt(clb_sumsq(clb_layer_size(&p->net, l),
+        y->gradient[l] = clb_sqrt(clb_sumsq(clb_layer_size(&p->net, l),
                                         p->curv.grad + p->net.w[l]));
         if ((s = clb_block_init(&block, &p->curv, l, 0)) != CLB_OK) break;
         A = clb_block_op(&block);
@@ -182,7 +182,7 @@ static void lab_bands(lab_band *band, size_t cells, const double *value, size_t 
             double d = value[i * cells + c] - sum;
             two += d * d;
         }
-        band[c].error = probes > 1 ? 1.96 * sqrt(two / ((double)probes * (double)(probes - 1)))
+        band[c].error = probes > 1 ? 1.96 * clb_sqrt(two / ((double)probes * (double)(probes - 1)))
                                    : KIT_NAN;
     }
 }

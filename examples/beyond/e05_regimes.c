@@ -146,7 +146,7 @@ static void hold_out(kit *x, findings *f)
         e[2] = y - (c / (double)k + regimes(f->all.at.at[out], f->bend[1], f->eta_c));
         for (int j = 0; j < 3; ++j) sum[j] += e[j] * e[j];
     }
-    for (int j = 0; j < 3; ++j) f->miss[j] = sqrt(sum[j] / (double)n);
+    for (int j = 0; j < 3; ++j) f->miss[j] = clb_sqrt(sum[j] / (double)n);
 }
 
 static void find(kit *x, findings *f)

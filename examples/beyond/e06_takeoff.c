@@ -181,7 +181,7 @@ static void figure(kit *x, const depth *d, kit_list etas)
             mean[i] = kit_mean(kit_converged(kit_where(runs_of(x, depths[k]), AT(lr), etas.at[i])),
                                AT(drift_exact));
         clb_local_slopes(etas.n, etas.at, mean, slope);
-        for (size_t i = 0; i + 1 < etas.n; ++i) middle[i] = sqrt(etas.at[i] * etas.at[i + 1]);
+        for (size_t i = 0; i + 1 < etas.n; ++i) middle[i] = clb_sqrt(etas.at[i] * etas.at[i + 1]);
         plot_line(a, colours[k], etas.n - 1, middle, slope, kit_print(x, "L = %g", depths[k]));
     }
     plot_range_y(a, -1, 7), plot_horizontal(a, 1, "trained nets: 1");

@@ -100,7 +100,8 @@ static const kit_field audited_fields[] = {
 static void update(clb_net *net, const training *t, const clb_real *g, double *v, double *w,
                    size_t step)
 {
-    double bound = t->clip > 0 ? t->clip * sqrt(clb_sumsq(net->P, g) / (double)net->P) : KIT_INF;
+    double rms = clb_sqrt(clb_sumsq(net->P, g) / (double)net->P);
+    double bound = t->clip > 0 ? t->clip * rms : KIT_INF;
     double one = 1 - clb_pow(0.9, (double)step), two = 1 - clb_pow(0.999, (double)step);
     for (size_t l = 1; l <= net->L; ++l) {
         for (size_t k = net->w[l]; k < net->b[l] + net->m[l]; ++k) {
@@ -108,7 +109,7 @@ static void update(clb_net *net, const training *t, const clb_real *g, double *v
             double G = fmax(-bound, fmin(bound, (double)g[k])) + decay * x;
             v[k] = t->adam ? 0.9 * v[k] + 0.1 * G : t->momentum * v[k] + G;
             w[k] = 0.999 * w[k] + 0.001 * G * G;
-            x -= t->adam ? 0.1 * eta * v[k] / one / (sqrt(w[k] / two) + 1e-8)
+            x -= t->adam ? 0.1 * eta * v[k] / one / (clb_sqrt(w[k] / two) + 1e-8)
                          : eta * t->rate[l] * v[k];
             net->theta[k] = (clb_real)x;
         }

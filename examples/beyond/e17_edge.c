@@ -102,7 +102,7 @@ static void report(kit *x)
                              "alpha on f <= 0.9", PLOT_LOGX);
     plot_panel *b = plot_add(p, "Local slope, m = 64", "f = eta lambda_max(0)/2",
                              "d ln drift / d ln eta", PLOT_LOGX);
-    for (size_t i = 0; i + 1 < F; ++i) middle[i] = sqrt(f_grid[i] * f_grid[i + 1]);
+    for (size_t i = 0; i + 1 < F; ++i) middle[i] = clb_sqrt(f_grid[i] * f_grid[i + 1]);
     for (size_t k = 0; k < M; ++k)
         for (size_t c = 0; c < NETS; ++c) {
             sw_case edge = case_of(c, k);

@@ -81,7 +81,8 @@ static void laws(kit *x)
             e = law_at(law, &part, at[out]) - alpha[out], left_out += e * e;
         }
         aic[law] = clb_aic(N, rss, 2);
-        kit_text(t, law_names[law]), KIT_CELLS(t, sqrt(rss / N), sqrt(left_out / N), aic[law]);
+        kit_text(t, law_names[law]);
+        KIT_CELLS(t, clb_sqrt(rss / N), clb_sqrt(left_out / N), aic[law]);
     }
     kit_statement(c, "AIC of a + b m less that of the power law", aic[1] - aic[0], kit_above(2));
     kit_statement(c, "AIC of a + b ln m less that of the power law", aic[2] - aic[0], kit_above(2));

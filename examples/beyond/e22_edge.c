@@ -41,7 +41,7 @@ static void plan(kit *x)
                                     .m = 60,
                                     .n = 200,
                                     .lr = lin_lr[l],
-                                    .separation = 2 * sqrt(20.0 / ds[i]) });
+                                    .separation = 2 * clb_sqrt(20.0 / ds[i]) });
                 kit_add(x, &samples,
                         &(lin_run){ .seed = seeds.at[s],
                                     .d = 20,

@@ -103,7 +103,7 @@ static void figure(kit *x, const found *f)
         plot_line(a, styles[k], eta.n, eta.at, f[k].predicted, kit_print(x, "%s: predicted", curves[k].name));
         plot_points(a, styles[k], eta.n, eta.at, f[k].measured, k ? NULL : "dots: measured");
         clb_local_slopes(eta.n, eta.at, f[k].measured, slope[0]), clb_local_slopes(eta.n, eta.at, f[k].predicted, slope[1]);
-        for (size_t i = 0; i + 1 < eta.n; ++i) middle[i] = sqrt(eta.at[i] * eta.at[i + 1]);
+        for (size_t i = 0; i + 1 < eta.n; ++i) middle[i] = clb_sqrt(eta.at[i] * eta.at[i + 1]);
         plot_line(b, styles[k], eta.n - 1, middle, slope[1], NULL);
         plot_points(b, styles[k], eta.n - 1, middle, slope[0], NULL);
     }

@@ -42,7 +42,7 @@ static const kit_field net_run_fields[] = {
 static void hold_charge(clb_net *net, double c)
 {
     double p = clb_weight_sumsq(net, net->theta, 1), q = clb_weight_sumsq(net, net->theta, 2);
-    double s = sqrt(2 * q / (c + sqrt(c * c + 4 * p * q)));
+    double s = clb_sqrt(2 * q / (c + clb_sqrt(c * c + 4 * p * q)));
     for (size_t i = 0; i < net->P; ++i) net->theta[i] *= (clb_real)(i < net->w[2] ? s : 1 / s);
 }
 
@@ -76,7 +76,8 @@ static clb_status train(kit *x, void *run)
     row->least = v->least, row->duality_gap = v->gap, row->patterns = (double)v->patterns / measure_cover(d);
     if ((status = clb_net_alloc(&net, shape, 3, NULL)) != CLB_OK) return status;
     clb_rng_normal(&rng, net.P, net.theta);
-    for (size_t i = 0; i < net.P; ++i) net.theta[i] = (clb_real)((double)net.theta[i] / sqrt(row->m));
+    for (size_t i = 0; i < net.P; ++i)
+        net.theta[i] = (clb_real)((double)net.theta[i] / clb_sqrt(row->m));
     data = clb_data_view(N, d, 1, v->x, NULL), data.targets = v->t;
     if (!(status = clb_pass_init(&pass, &net, &data, CLB_MSE))) {
         kit_arena arena = { NULL };

@@ -61,7 +61,7 @@ static clb_status run_row(kit *x, void *run)
     for (size_t i = 0; i < STEPS && !status; ++i) {
         clb_path_mode_run end;
         for (size_t p = 0; p < P; ++p) mode.u[p] = clb_pow(alpha[p], 1 / (double)L);
-        status = clb_path_mode_train(&mode, sqrt(edge(i) * edge(i + 1)) / S, T, &opts, &end);
+        status = clb_path_mode_train(&mode, clb_sqrt(edge(i) * edge(i + 1)) / S, T, &opts, &end);
         outcome[i] = letters[end.outcome];
         if (end.outcome >= CLB_PATH_COLLAPSED) end.share = end.gap = end.eta_lambda = KIT_NAN;
         share[i] = decimals(end.share), gap[i] = decimals(end.gap);
@@ -209,7 +209,8 @@ static void value_figure(kit *x)
     for (int k = 0; k < VALUES; ++k)
         value_panel(x, p, shown[k], PLOT_BLUE, "Largest share", AT(share), 1);
     for (int k = 0; k < VALUES; ++k)
-        value_panel(x, p, shown[k], PLOT_ORANGE, "Gap / sqrt(P-1)", AT(gap), sqrt(shown[k] - 1));
+        value_panel(x, p, shown[k], PLOT_ORANGE, "Gap / sqrt(P-1)", AT(gap),
+                    clb_sqrt(shown[k] - 1));
     for (int k = 0; k < VALUES; ++k)
         value_panel(x, p, shown[k], PLOT_PURPLE, "eta lambda / 3", AT(eta_lambda), 3);
     plot_caption(p, "Final share, gap and sharpness over step size and depth; empty where the run "

@@ -103,7 +103,7 @@ static clb_status run_critical(kit *x, void *run)
     clb_status status;
     for (size_t p = 0; p < P; ++p)
         zeta[p] = (double)p - 0.5 * (row->P - 1), norm += zeta[p] * zeta[p];
-    for (size_t p = 0; p < P; ++p) zeta[p] *= 0.3 * z / sqrt(norm);
+    for (size_t p = 0; p < P; ++p) zeta[p] *= 0.3 * z / clb_sqrt(norm);
     if ((status = leaf_start(&mode, P, L, 2, zeta)) != CLB_OK) return status;
     for (size_t k = 0, t = 0; k < 3; ++k) {
         for (; (double)t < at[k]; ++t) clb_path_mode_step(&mode, eta);
@@ -129,8 +129,8 @@ static clb_status run_stop(kit *x, void *run)
     clb_path_mode mode;
     clb_status status;
     (void)x;
-    far = sqrt(4 * row->Delta / (eta * 0.5 * (clb_path_leaf_sharpness(2, L, 1, 1) - least)));
-    zeta[0] = -far / sqrt(2.0), zeta[1] = far / sqrt(2.0);
+    far = clb_sqrt(4 * row->Delta / (eta * 0.5 * (clb_path_leaf_sharpness(2, L, 1, 1) - least)));
+    zeta[0] = -far / clb_sqrt(2.0), zeta[1] = far / clb_sqrt(2.0);
     if ((status = leaf_start(&mode, 2, L, 1, zeta)) != CLB_OK) return status;
     for (long t = 0; (double)t < 400 / row->Delta; ++t) clb_path_mode_step(&mode, eta);
     row->eta_lambda = eta * clb_path_mode_sharpness(&mode);

@@ -80,7 +80,7 @@ KIT_FN void plot_local_slopes(plot_panel *a, int style, const kit_curve *c, cons
 {
     size_t n = c->at.n ? c->at.n - 1 : 0;
     double *between = (double *)kit_new(a->figure->arena, n, sizeof *between);
-    for (size_t i = 0; i < n; ++i) between[i] = sqrt(c->at.at[i] * c->at.at[i + 1]);
+    for (size_t i = 0; i < n; ++i) between[i] = clb_sqrt(c->at.at[i] * c->at.at[i + 1]);
     plot_intervals(a, style, n, between, c->slopes, label);
 }
 

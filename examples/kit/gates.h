@@ -197,7 +197,7 @@ KIT_FN double gates_detrended(size_t T, const double *x, const double *y, double
 KIT_FN double gates_partial(size_t n, const double *x, const double *y, const double *z)
 {
     double xy = clb_pearson(n, x, y), xz = clb_pearson(n, x, z), yz = clb_pearson(n, y, z);
-    return (xy - xz * yz) / sqrt((1 - xz * xz) * (1 - yz * yz));
+    return (xy - xz * yz) / clb_sqrt((1 - xz * xz) * (1 - yz * yz));
 }
 
 /* ---- one run --------------------------------------------------------------------------------- */

@@ -29,10 +29,13 @@ KIT_FN double measure_cover(size_t d)
 }
 
 /* The regulariser as a function of s = |nu|, and its derivative. */
-KIT_FN double measure_cost(const measure *v, double s) { return v->decay / 2 * sqrt(4 * s * s + v->c * v->c); }
+KIT_FN double measure_cost(const measure *v, double s)
+{
+    return v->decay / 2 * clb_sqrt(4 * s * s + v->c * v->c);
+}
 KIT_FN double measure_slope(const measure *v, double s)
 {
-    return s > 0 || v->c > 0 ? v->decay * 2 * s / sqrt(4 * s * s + v->c * v->c) : v->decay;
+    return s > 0 || v->c > 0 ? v->decay * 2 * s / clb_sqrt(4 * s * s + v->c * v->c) : v->decay;
 }
 KIT_FN double measure_mse(const measure *v)
 {
@@ -64,7 +67,8 @@ KIT_FN void measure_point(const measure *v, size_t i, double *x)
  * most so far, it is kept, with its outputs. */
 KIT_FN void measure_keep(const measure *v, const double *r, const double *w, int either, double *best, double *most)
 {
-    double length = sqrt(measure_dot(v->d, w, w)), sum[2] = { 0, 0 }, z[MEASURE_N], x[MEASURE_D];
+    double length = clb_sqrt(measure_dot(v->d, w, w));
+    double sum[2] = { 0, 0 }, z[MEASURE_N], x[MEASURE_D];
     if (!(length > 0)) return;
     for (size_t i = 0; i < MEASURE_N; ++i) {
         measure_point(v, i, x);
@@ -81,14 +85,14 @@ KIT_FN void measure_keep(const measure *v, const double *r, const double *w, int
 /* basis[k] += what of y is at right angles to basis[0..k-1], as a unit vector; 0: nothing is left. */
 KIT_FN int measure_extend(size_t d, double basis[][MEASURE_D], size_t k, const double *y)
 {
-    double size = sqrt(measure_dot(d, y, y)), length;
+    double size = clb_sqrt(measure_dot(d, y, y)), length;
     memcpy(basis[k], y, d * sizeof *y);
     for (int twice = 0; twice < 2; ++twice)
         for (size_t j = 0; j < k; ++j) {
             double along = measure_dot(d, basis[j], basis[k]);
             for (size_t i = 0; i < d; ++i) basis[k][i] -= along * basis[j][i];
         }
-    length = sqrt(measure_dot(d, basis[k], basis[k]));
+    length = clb_sqrt(measure_dot(d, basis[k], basis[k]));
     for (size_t i = 0; i < d; ++i) basis[k][i] /= length;
     return length > 1e-12 * size;
 }
@@ -170,7 +174,7 @@ KIT_FN void measure_solve_system(size_t n, double H[][MEASURE_ATOMS], double *b)
         H[i][i] += 1e-13 * trace;
         for (size_t j = 0; j <= i; ++j) {
             for (size_t k = 0; k < j; ++k) H[i][j] -= H[i][k] * H[j][k];
-            H[i][j] = i == j ? sqrt(fmax(H[i][i], 1e-14 * trace)) : H[i][j] / H[j][j];
+            H[i][j] = i == j ? clb_sqrt(fmax(H[i][i], 1e-14 * trace)) : H[i][j] / H[j][j];
         }
         for (size_t k = 0; k < i; ++k) b[i] -= H[i][k] * b[k];
         b[i] /= H[i][i];
@@ -186,7 +190,7 @@ KIT_FN void measure_solve_system(size_t n, double H[][MEASURE_ATOMS], double *b)
 KIT_FN double measure_newton(measure *v, double *sign)
 {
     double H[MEASURE_ATOMS][MEASURE_ATOMS], step[MEASURE_ATOMS];
-    double S = measure_size(v), root = sqrt(4 * S * S + v->c * v->c), far = 1, length = 0;
+    double S = measure_size(v), root = clb_sqrt(4 * S * S + v->c * v->c), far = 1, length = 0;
     size_t hit = v->n, kept = 0;
     for (size_t i = 0; i < v->n; ++i) {
         step[i] = -measure_slope(v, S) * sign[i];
@@ -224,7 +228,7 @@ KIT_FN void measure_solve(measure *v)
         double r[MEASURE_N], M, s, fit = 0, sign[MEASURE_ATOMS];
         for (size_t i = 0; i < MEASURE_N; ++i) r[i] = 2 * (v->f[i] - (double)v->t[i]) / MEASURE_N, fit += r[i] * v->f[i];
         M = measure_oracle(v, r, v->phi[v->n]);
-        s = M < v->decay ? fmin(S, v->c / 2 * M / sqrt(v->decay * v->decay - M * M)) : S;
+        s = M < v->decay ? fmin(S, v->c / 2 * M / clb_sqrt(v->decay * v->decay - M * M)) : S;
         bound = fmax(bound, measure_mse(v) - fit + measure_cost(v, s) - M * s);
         v->least = measure_mse(v) + measure_cost(v, measure_size(v)), v->gap = v->least - bound;
         for (size_t k = 0; k < v->n; ++k) sign[k] = v->a[k] > 0 ? 1 : -1;

@@ -111,7 +111,7 @@ KIT_FN void travel_join(travel *v)
         travel_right_side(v, v->x, v->rate), memcpy(v->x + ++v->count * v->D, v->rate, v->D * sizeof *v->x);
 }
 
-KIT_FN double travel_length(size_t n, const clb_real *x) { return sqrt(clb_dot(n, x, x)); }
+KIT_FN double travel_length(size_t n, const clb_real *x) { return clb_sqrt(clb_dot(n, x, x)); }
 KIT_FN void travel_scale(size_t n, double s, clb_real *x)
 {
     for (size_t k = 0; k < n; ++k) x[k] = (clb_real)(s * (double)x[k]);

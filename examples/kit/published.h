@@ -7,7 +7,7 @@
 
 KIT_FN void published_normalise(size_t n, clb_real *x)
 {
-    clb_real norm = (clb_real)sqrt(clb_sumsq(n, x));
+    clb_real norm = (clb_real)clb_sqrt(clb_sumsq(n, x));
     for (size_t j = 0; j < n; ++j) x[j] /= norm;
 }
 
@@ -27,7 +27,7 @@ KIT_FN clb_status published_power(const clb_linop *A, size_t count, clb_rng *rng
         clb_real *t = v;
         A->apply(A->context, v, w);
         if (i == count) { *value = clb_dot(n, v, w); break; }
-        if (sqrt(clb_sumsq(n, w)) < 1e-12) break;
+        if (clb_sqrt(clb_sumsq(n, w)) < 1e-12) break;
         published_normalise(n, w);
         v = w, w = t;
     }

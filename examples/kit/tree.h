@@ -29,14 +29,14 @@ KIT_FN void tree_init(tree *t)
     t->data.X = t->X, t->data.targets = t->Y;
     t->data.n = t->data.d = TREE_ITEMS, t->data.K = TREE_FEATURES;
     for (size_t i = 0; i < TREE_ITEMS; ++i) {
-        t->X[i * TREE_ITEMS + i] = 1, t->v[i] = 1 / sqrt((double)TREE_ITEMS);
+        t->X[i * TREE_ITEMS + i] = 1, t->v[i] = 1 / clb_sqrt((double)TREE_ITEMS);
         for (size_t k = 0; k < TREE_FEATURES; ++k) {
             t->Y[i * TREE_FEATURES + k] = (clb_real)tree_feature(k, i);
             t->u[k] += tree_feature(k, i) * t->v[i];
         }
     }
     for (size_t k = 0; k < TREE_FEATURES; ++k) sum += t->u[k] * t->u[k];
-    t->s = sqrt(sum);
+    t->s = clb_sqrt(sum);
     for (size_t k = 0; k < TREE_FEATURES; ++k) t->u[k] /= t->s;
 }
 
@@ -51,7 +51,7 @@ KIT_FN clb_status tree_singular_values(const tree *t, double *s)
             for (size_t k = 0; k < TREE_FEATURES; ++k)
                 G[i * TREE_ITEMS + j] += t->Y[i * TREE_FEATURES + k] * t->Y[j * TREE_FEATURES + k];
     status = clb_jacobi(TREE_ITEMS, G, TREE_ITEMS, square, NULL);
-    for (size_t i = 0; i < TREE_ITEMS; ++i) s[i] = sqrt(square[TREE_ITEMS - 1 - i]);
+    for (size_t i = 0; i < TREE_ITEMS; ++i) s[i] = clb_sqrt(square[TREE_ITEMS - 1 - i]);
     return status;
 }
 
