@@ -12735,9 +12735,9 @@ CLBDEF size_t clb_hidden_count(const clb_net *net)
     return count;
 }
 
-/* For every neuron j of hidden layer l: out[j] = upper <col_j x, col_j y> of layer l+1 + lower
- * (<row_j x, row_j y> of layer l + x_j y_j of its bias). Columns are summed row by row, in
- * ascending order of k. */
+/* For every neuron j of hidden layer l: out[j] = upper <column j of x, column j of y> in layer l+1,
+ * plus lower times the sum of <row j of x, row j of y> in layer l and x_j y_j of its bias. Columns
+ * are summed row by row, in ascending order. */
 static void clbi_neuron_products(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
                                  double upper, double lower, double *out)
 {
@@ -12767,7 +12767,7 @@ CLBDEF void clb_hidden_charges(const clb_net *net, const clb_real *theta, double
     for (l = 1; l < net->L; ++l, out += net->m[l - 1]) clb_neuron_charges(net, theta, l, out);
 }
 
-/* sum_k A[k][i] B[k][j], rows of length m */
+/* sum_k A[k][i] B[k][j]; the rows have m entries. */
 static double clbi_column_dot(size_t rows, size_t m, const clb_real *A, size_t i,
                               const clb_real *B, size_t j)
 {
@@ -12777,7 +12777,8 @@ static double clbi_column_dot(size_t rows, size_t m, const clb_real *A, size_t i
     return sum;
 }
 
-/* Entry (i, j) of X_l Y_l^T + x_l y_l^T, the weights and the bias of layer l. */
+/* Entry (i, j) of X_l Y_l^T + x_l y_l^T, where capital letters are weights and small ones biases of
+ * layer l. */
 static double clbi_row_dot(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
                            size_t i, size_t j)
 {
@@ -12873,7 +12874,8 @@ CLBDEF clb_energy clb_trace_energy(const clb_trace *trace, size_t l, double fina
  * @S41 SPECTRAL THEORY
  * ========================================================================================== */
 
-/* geo(1 - y, T) with y known to full precision where 1 - y is not:  x > 0: -expm1(T log x)/y. */
+/* geo(1 - y, T) from y, which is known to full precision where 1 - y is not: -expm1(T log x)/y for
+ * x = 1 - y > 0. */
 static double clbi_geo(double y, size_t T)
 {
     double x = 1 - y, log_x;
@@ -12919,8 +12921,8 @@ CLBDEF double clb_crossover(size_t n, const double *lambda, const double *c, dou
     return S;
 }
 
-/* eta d/d eta of geo(rho^2, T), x = eta lambda:  2 x [T rho^(2T-1) - rho geo] / den; -(T-1)
- * T x as x T -> 0. */
+/* eta d/d eta of geo(rho^2, T), with x = eta lambda: 2 x [T rho^(2T-1) - rho geo] / den. It tends
+ * to -(T-1) T x as x T -> 0. */
 static double clbi_geo_slope(double x, size_t T, double geo)
 {
     double rho = 1 - x, den = x * (2 - x), n = (double)T;
@@ -12970,7 +12972,7 @@ static void clbi_spectrum_layout(clb_spectrum *sp, clbi_room *room)
     sp->D = clbi_doubles(room, sp->n, sp->n);
 }
 
-/* Room for n modes. */
+/* Allocates a spectrum of n modes. */
 static clb_status clbi_spectrum_alloc(clb_spectrum *sp, size_t n)
 {
     clbi_room room = CLB_ZERO;
@@ -12998,7 +13000,8 @@ static void clbi_spectrum_finish(clb_spectrum *sp)
             sp->delta0 += sp->projection[k] * sp->projection[j] * sp->D[k * n + j];
 }
 
-/* D += sign V V^T over the coordinates at .. at+width-1 of the kept eigenvectors. */
+/* D += sign V V^T, where the rows of V are the kept eigenvectors restricted to the coordinates at
+ * .. at+width-1. */
 static void clbi_add_overlaps(clb_spectrum *sp, const size_t *kept, const clb_real *vectors,
                               size_t at, size_t width, double sign, clb_real *work)
 {
@@ -13062,10 +13065,10 @@ CLBDEF clb_status clb_spectrum_init(clb_spectrum *sp, const clb_net *net, size_t
     return status;
 }
 
-/* Work of the kernel form: three N x N matrices, eigenvalues. */
+/* Work space of the kernel form: three N x N matrices and the eigenvalues. */
 typedef struct clbi_function {
     size_t    N;
-    clb_real *U, *B, *R;        /* eigenvectors in rows; kernel, then N_{l+1} - N_l; scratch */
+    clb_real *U, *B, *R;        /* eigenvectors in rows; kernel, then N_{l+1} - N_l; work    */
     double   *values;
     void     *arena;
 } clbi_function;
@@ -13090,7 +13093,8 @@ static clb_status clbi_function_alloc(clbi_function *s, size_t N)
     return CLB_OK;
 }
 
-/* lambda, a, D from U, kap and B = N_{l+1} - N_l; kap below 1e-12 of the largest carry nothing. */
+/* lambda, a and D from U, kap and B = N_{l+1} - N_l. Modes whose kap is below 1e-12 of the largest
+ * are left out, because they are rounding errors. */
 static clb_status clbi_function_modes(clbi_function *s, clb_spectrum *sp, const clb_real *q,
                                       double c)
 {
@@ -13138,7 +13142,7 @@ CLBDEF clb_status clb_spectrum_init_ntk(clb_spectrum *sp, clb_curv *curv, size_t
     return status;
 }
 
-/* eta lambda of mode k under the rule; 0 in *use if the mode is left out. */
+/* eta lambda of mode k under the rule. *use is set to 0 if the mode is left out. */
 static double clbi_mode_step(const clb_spectrum *sp, size_t k, double eta, clb_mode_rule rule,
                              int *use)
 {
@@ -13149,8 +13153,8 @@ static double clbi_mode_step(const clb_spectrum *sp, size_t k, double eta, clb_m
     return eta * lambda;
 }
 
-/* geo(rho_k rho_j, T), x = eta lambda. 1 - rho_k rho_j = x_k + x_j - x_k x_j; log |rho| is known
- * for each mode, and the sum of two logs of equal sign loses nothing. */
+/* geo(rho_k rho_j, T) with x = eta lambda and 1 - rho_k rho_j = x_k + x_j - x_k x_j. log |rho| is
+ * given for each mode; adding two logarithms of equal sign loses no accuracy. */
 static double clbi_geo_pair(const double *x, const double *log_rho, size_t k, size_t j, size_t T)
 {
     double y = x[k] + x[j] - x[k] * x[j], s = log_rho[k] + log_rho[j];
@@ -13227,7 +13231,7 @@ CLBDEF clb_status clb_spectrum_delta(const clb_spectrum *sp, double eta, size_t 
 
 typedef struct clbi_linear {
     clb_curv *curv;
-    clb_real *moved;            /* [P] theta - theta_0 of the segment */
+    clb_real *moved;            /* [P] theta minus the point of linearisation */
     clb_real *grad, *start;     /* [P] */
     clb_real *f0;               /* [n][K] */
 } clbi_linear;
@@ -13240,7 +13244,7 @@ static void clbi_linear_open(clbi_linear *s, const clb_real *theta)
     memset(s->moved, 0, pass->net->P * sizeof *s->moved);
 }
 
-/* Loss and gradient of the linearised network at its present weights. */
+/* Loss and gradient of the linearised network at its current weights. */
 static double clbi_linear_gradient(clbi_linear *s)
 {
     clb_pass *pass = s->curv->pass;
@@ -13254,7 +13258,8 @@ static double clbi_linear_gradient(clbi_linear *s)
     return loss;
 }
 
-/* S_l += imbalance of this gradient; also to delta[L-1] unless NULL. */
+/* S_l += |G_{l+1}|^2 - |G_l|^2 of this gradient. delta[L-1], unless NULL, receives the same
+ * numbers. */
 static void clbi_add_imbalance(const clb_net *net, const clb_real *grad, double *S, double *delta)
 {
     size_t l;
@@ -13350,7 +13355,7 @@ CLBDEF clb_spectrum_stats clb_spectrum_describe(size_t n, const double *values, 
 
 /* ---- Theorem 5 ------------------------------------------------------------------------------ */
 
-/* Small dense work in clb_real: Sigma, its eigenvectors, A = Y^T X/n, M = W_2 W_1, R (rows r_k),
+/* Dense work space: Sigma, its eigenvectors, A = Y^T X/n, M = W_2 W_1, R (rows r_k) and the vectors
  * W_1 u_k. */
 typedef struct clbi_linear_work {
     const clb_net *net;
@@ -13396,7 +13401,7 @@ static void clbi_linear_statistics(clbi_linear_work *s, const clb_data *data)
     clb_matmul_nn(K, d, m, W2, m, W1, d, s->M, d);
 }
 
-/* Mode k (descending) from eigenpair d-1-k. */
+/* Mode k in descending order, from eigenpair d-1-k. */
 static void clbi_linear_mode(clb_linear_modes *modes, clbi_linear_work *s, size_t k, double lx)
 {
     size_t c, d = s->net->m[0], m = s->net->m[1], K = s->net->m[2];
@@ -13420,7 +13425,7 @@ static void clbi_linear_mode(clb_linear_modes *modes, clbi_linear_work *s, size_
     modes->g1 += scale * b2;                             /* |G_1|^2 = (2/K)^2 sum_k |W_2^T r_k|^2 */
 }
 
-/* lx: eigenvalues in ascending order. */
+/* lx: the eigenvalues in ascending order. */
 static void clbi_linear_modes_layout(clb_linear_modes *modes, double **lx, clbi_room *room)
 {
     modes->lx = clbi_doubles(room, modes->d, 1);
@@ -13472,9 +13477,9 @@ CLBDEF void clb_linear_modes_free(clb_linear_modes *modes)
 
 /* ---- Theorem 6 ------------------------------------------------------------------------------ */
 
-/* Secular function with the largest p (index top) apart: (x - p q)/(p - x) + sum_{k != top}
- * p_k^2/(p_k - x), q = 1 - p as the sum of the others, so that nothing cancels at p -> 1. Ascending
- * in x between the two largest p. */
+/* The secular function, with the largest p (index top) separated: (x - p q)/(p - x) + sum_{k !=
+ * top} p_k^2/(p_k - x). q = 1 - p is computed as the sum of the others, so that it is accurate for
+ * p near 1. The function ascends between the two largest p. */
 static double clbi_softmax_secular(size_t K, const clb_real *p, size_t top, double q, double x)
 {
     double f = (x - (double)p[top] * q) / ((double)p[top] - x);
@@ -13512,7 +13517,7 @@ static clb_status clbi_largest(clb_linop op, double *value)
     return status;
 }
 
-/* The quantities that softmax alone decides. */
+/* The quantities that depend on the softmax outputs alone. */
 static void clbi_compression_softmax(const clb_pass *pass, clb_compression *out)
 {
     size_t i, k, K = pass->net->m[pass->net->L];
@@ -13559,7 +13564,7 @@ static int clbi_finite(double x)
     return x - x == 0;              /* false for NaN and both infinities */
 }
 
-/* What is known of values before their squares are taken: extremes and sum. */
+/* Properties of a sample that are needed before squares are summed: extremes and sum. */
 typedef struct clbi_tally {
     size_t n;
     double min, max, sum;
@@ -13573,8 +13578,8 @@ static void clbi_tally_add(clbi_tally *t, double x)
     ++t->n;
 }
 
-/* The mean. Of equal values it is that value, which their rounded sum need not give: so a constant
- * has no spread at all. */
+/* The mean. If all values are equal it is exactly that value, although the rounded sum divided by n
+ * need not be; so a constant sample has a spread of exactly 0. */
 static double clbi_tally_mean(const clbi_tally *t)
 {
     if (t->n == 0) return CLBI_NAN;
@@ -13586,7 +13591,7 @@ static double clbi_tally_scale(const clbi_tally *t)
     return t->n ? clbi_safe_scale(fmax(fabs(t->min), fabs(t->max))) : 1;
 }
 
-/* The values scale x, all or the finite ones. */
+/* Takes the values scale x; all of them, or only the finite ones. */
 static clbi_tally clbi_tally_of(size_t n, const double *x, int finite_only, double scale)
 {
     clbi_tally t = CLB_ZERO;
@@ -13596,7 +13601,7 @@ static clbi_tally clbi_tally_of(size_t n, const double *x, int finite_only, doub
     return t;
 }
 
-/* Mean and sum (scale (x - mean))^2 in two passes, so that no digits cancel. */
+/* The mean, and the sum of (scale (x - mean))^2 in a second pass, which avoids cancellation. */
 typedef struct clbi_spread {
     clbi_tally tally;               /* of scale x */
     double     scale, mean, squares;
@@ -13619,7 +13624,7 @@ static clbi_spread clbi_spread_of(size_t n, const double *x, int finite_only)
     return s;
 }
 
-/* Root of sum (x - mean)^2 / n, NaN for n = 0. */
+/* The square root of sum (x - mean)^2 / n; NaN for n = 0. */
 static double clbi_spread_root(const clbi_spread *s, size_t n)
 {
     return n ? clbi_sqrt(s->squares / (double)n) / s->scale : CLBI_NAN;
@@ -13667,13 +13672,13 @@ CLBDEF clb_summary clb_summarize(size_t n, const double *x)
     return s;
 }
 
-/* a before b; NaN after everything */
+/* Is a before b? NaN comes after everything. */
 static int clbi_less(double a, double b)
 {
     return a < b || (a == a && b != b);
 }
 
-/* Let x[i] sink in the heap x[0..n-1] whose root is the largest. */
+/* Moves x[i] down in the heap x[0..n-1], which has its largest element at the root. */
 static void clbi_sift(double *x, size_t i, size_t n)
 {
     double value = x[i];
@@ -13709,7 +13714,7 @@ CLBDEF double clb_quantile_sorted(size_t n, const double *x, double q)
     i = (size_t)t;
     t = position - t;
     if (t == 0 || i + 1 >= n || x[i] == x[i + 1]) return x[i < n ? i : n - 1];
-    gap = x[i + 1] - x[i];                 /* infinite beside an infinity, or where it overflows */
+    gap = x[i + 1] - x[i];                 /* infinite next to an infinity, or on overflow       */
     return clbi_finite(gap) ? fmin(x[i] + t * gap, x[i + 1]) : (1 - t) * x[i] + t * x[i + 1];
 }
 
@@ -13756,8 +13761,8 @@ CLBDEF double clb_hurst(size_t n, const double *x)
     return clb_log((high - low) / std) / clb_log((double)n);
 }
 
-/* The points a fit uses: (x or ln x, y or ln y), those with x > x_min and y_min < y < y_max, times
- * the scales that clbi_point_moments chose. */
+/* The points that a fit uses: (x or ln x, y or ln y) for x > x_min and y_min < y < y_max,
+ * multiplied by the scales that clbi_point_moments chooses. */
 typedef struct clbi_points {
     size_t        n;
     const double *x, *y;
@@ -13787,7 +13792,7 @@ static clbi_points clbi_log_points(size_t n, const double *x, const double *y, d
     return p;
 }
 
-/* Point i as it enters the fit; 0 if the mask drops it (a NaN fails every comparison). */
+/* Point i as the fit uses it. Returns 0 if it is left out; NaN fails every comparison. */
 static int clbi_point(const clbi_points *p, size_t i, double *x, double *y)
 {
     if (!clbi_finite(p->x[i]) || !(p->x[i] > p->x_min)) return 0;
@@ -13797,7 +13802,7 @@ static int clbi_point(const clbi_points *p, size_t i, double *x, double *y)
     return 1;
 }
 
-/* Means and centred second moments of the points. xx = 0 means: only one x. */
+/* Means and centred second moments of the points. xx = 0 means that all x are equal. */
 typedef struct clbi_moments {
     size_t n;
     double x, y, xx, xy, yy;
@@ -13854,7 +13859,7 @@ static clb_fit clbi_fit_line(clbi_points *p)
     double x, y, n = (double)m.n, slope, rss = 0, variance;
     size_t i;
     if (m.n < 2 || !(m.xx > 0)) return fit;
-    slope = m.xy / m.xx;                             /* of the scaled points, as rss and variance */
+    slope = m.xy / m.xx;  /* of the scaled points, as are rss and variance */
     for (i = 0; i < p->n; ++i) {
         double r;
         if (!clbi_point(p, i, &x, &y)) continue;
@@ -13898,8 +13903,8 @@ CLBDEF double clb_fit_tau(const clb_fit *fit)
     return fit->slope < 0 ? -1 / fit->slope : CLBI_NAN;
 }
 
-/* The parabola in orthogonal form: y = mean y + b1 u + b2 w with u = x - mean x and
- * w = u^2 - (sum u^3 / sum u^2) u - (sum u^2) / n, so both coefficients are single quotients. */
+/* The parabola in orthogonal form, y = mean y + b1 u + b2 w with u = x - mean x and w = u^2 - (sum
+ * u^3 / sum u^2) u - (sum u^2) / n. Each coefficient is then a single quotient. */
 CLBDEF clb_fit2 clb_fit_power_quadratic(size_t n, const double *x, const double *y, double floor)
 {
     clbi_points p = clbi_log_points(n, x, y, floor);
@@ -13921,7 +13926,7 @@ CLBDEF clb_fit2 clb_fit_power_quadratic(size_t n, const double *x, const double 
         ww += w * w;
         wy += w * (v - m.y);
     }
-    if (!(ww > 1e-24 * m.xx * m.xx)) return fit;    /* only two different x: w vanishes on both */
+    if (!(ww > 1e-24 * m.xx * m.xx)) return fit;    /* only two different x, where w is 0       */
     b1 = m.xy / m.xx;
     fit.c2 = wy / ww;
     fit.c1 = b1 - fit.c2 * (2 * m.x + slant);
@@ -13944,7 +13949,7 @@ CLBDEF double clb_minimize(clb_scalar_fn f, void *context, double lo, double hi)
     const int trials = 129;
     double step = (hi - lo) / (trials - 1), best = lo, value = f(context, lo), a, b;
     int i;
-    for (i = 1; i < trials; ++i) {                 /* which valley: the function may have several */
+    for (i = 1; i < trials; ++i) {                 /* there may be several minima                 */
         double x = lo + step * i, fx = f(context, x);
         if (!(fx < value)) continue;
         value = fx;
@@ -13960,13 +13965,13 @@ CLBDEF double clb_minimize(clb_scalar_fn f, void *context, double lo, double hi)
     return 0.5 * (a + b);
 }
 
-/* A model that is linear once its shape parameter s is fixed; the search runs over s alone. */
+/* A model that is linear for a fixed shape parameter s; the search runs over s alone. */
 typedef struct clbi_profile {
     size_t        n, used;
     const double *t, *y;
     double      (*shape)(double t, double s);
     int           with_constant;    /* y = a shape + c; otherwise y = a shape */
-    double        y_scale;          /* a, c, rss and yy are those of y_scale y  */
+    double        y_scale;          /* a, c, rss and yy belong to y_scale y     */
     double        a, c, rss, yy;
 } clbi_profile;
 
@@ -13980,7 +13985,7 @@ static double clbi_shape_power(double t, double s)
     return t > 0 ? clb_exp(s * clb_log(t)) : CLBI_NAN;
 }
 
-/* Value i of the shape and of y_scale y; 0 if one of them is not finite. */
+/* The shape at point i, and y_scale y. Returns 0 if one of them is not finite. */
 static int clbi_profile_point(const clbi_profile *p, size_t i, double s, double *h, double *y)
 {
     *h = p->shape(p->t[i], s);
@@ -13988,8 +13993,8 @@ static int clbi_profile_point(const clbi_profile *p, size_t i, double s, double 
     return clbi_finite(*y) && clbi_finite(*h);
 }
 
-/* The best a (and c) at this s; returns the residual sum of squares and leaves all in the struct.
- */
+/* The best a (and c) at this s. Returns the residual sum of squares; the rest goes into
+ * the struct. */
 static double clbi_profile_rss(void *context, double s)
 {
     clbi_profile *p = (clbi_profile *)context;
@@ -14025,7 +14030,7 @@ static double clbi_profile_rss(void *context, double s)
     return p->rss;
 }
 
-/* The scale of y for the squares of a profile. */
+/* The scale of y that keeps its squares in range. */
 static double clbi_profile_scale(size_t n, const double *y)
 {
     clbi_tally t = clbi_tally_of(n, y, 1, 1);
@@ -14040,7 +14045,8 @@ static clb_decay clbi_no_decay(size_t n)
     return fit;
 }
 
-/* ln of the bounds between which a decay time can be seen on the grid t; 0 if t does not ascend. */
+/* The logarithms of the smallest and largest decay time that the grid t can show. Returns 0 if t
+ * does not ascend. */
 static int clbi_tau_range(size_t n, const double *t, double *lo, double *hi)
 {
     double step = (double)INFINITY;
@@ -14098,7 +14104,8 @@ CLBDEF clb_fit clb_fit_power_nonlinear(size_t n, const double *t, const double *
     return fit;
 }
 
-/* ln y = ln a - ln(1 + t/tau): at fixed tau ln a is a mean. c holds ln a, a and yy are moments. */
+/* ln y = ln a - ln(1 + t/tau). For a fixed tau, ln a is a mean; it is stored in c, and a and yy are
+ * moments. */
 static double clbi_hyperbola_rss(void *context, double s)
 {
     clbi_profile *p = (clbi_profile *)context;
@@ -14187,8 +14194,8 @@ CLBDEF double clb_pearson_log(size_t n, const double *x, const double *y, double
     return clbi_correlation(&p);
 }
 
-/* Twice the rank of x[i] less n + 1: how many are smaller, less how many are larger. Its mean is 0.
- */
+/* Twice the rank of x[i] minus n + 1: how many values are smaller, minus how many are larger. The
+ * mean over i is 0. */
 static double clbi_centred_rank(size_t n, const double *x, size_t i)
 {
     double rank = 0;
@@ -14210,7 +14217,7 @@ CLBDEF double clb_spearman(size_t n, const double *x, const double *y)
     return xx > 0 && yy > 0 ? xy / (clbi_sqrt(xx) * clbi_sqrt(yy)) : CLBI_NAN;
 }
 
-/* Bootstrap. The replicates of one statistic stand in a row of finite values. */
+/* Bootstrap. The replicates of a statistic are stored in a row; only finite ones are used. */
 
 static clb_interval clbi_no_interval(void)
 {
@@ -14220,7 +14227,8 @@ static clb_interval clbi_no_interval(void)
     return interval;
 }
 
-/* Interval from count replicates; those that are not finite are moved out, the others sorted. */
+/* The interval from count replicates. Those that are not finite are moved to the end, the others
+ * are sorted. */
 static clb_interval clbi_percentile(double value, double *replicate, size_t count, double level)
 {
     clb_interval interval = clbi_no_interval();
@@ -14245,7 +14253,7 @@ static clb_bootstrap_opts clbi_bootstrap_resolve(const clb_bootstrap_opts *opts)
     return o;
 }
 
-/* Statistics computed together: fill out[0..count-1] for the units index[0..n-1]. */
+/* Statistics that are computed together: fills out[0..count-1] for the units index[0..n-1]. */
 typedef void (*clbi_statistics_fn)(void *context, size_t n, const uint32_t *index, double *out);
 
 typedef struct clbi_resampling {
@@ -14254,8 +14262,8 @@ typedef struct clbi_resampling {
     void              *context;
     clb_bootstrap_opts opts;
     uint32_t          *index;       /* n                                     */
-    double            *value;       /* count: a sample, first the whole one  */
-    double            *replicate;   /* count rows of opts.resamples          */
+    double            *value;       /* count: statistics of one sample       */
+    double            *replicate;   /* [count][opts.resamples]               */
 } clbi_resampling;
 
 static void clbi_resample(clbi_resampling *r, clb_interval *out)
@@ -14371,7 +14379,7 @@ typedef struct clbi_sweep_statistics {
     int              with_slopes;
 } clbi_sweep_statistics;
 
-/* out[0] = exponent, out[1..n-1] = local slopes */
+/* out[0] = exponent, out[1..n-1] = local slopes. */
 static void clbi_sweep_statistic(void *context, size_t n, const uint32_t *index, double *out)
 {
     const clbi_sweep_statistics *s = (const clbi_sweep_statistics *)context;
@@ -14440,7 +14448,7 @@ CLBDEF double clb_powi(double x, size_t n)
     return result;
 }
 
-/* The root of a decreasing f in (lo, hi), halved until no double lies between the ends. */
+/* The root of a decreasing f in (lo, hi), by bisection until no double lies between the ends. */
 static double clbi_bisect(double (*f)(const void *context, double x), const void *context,
                           double lo, double hi)
 {
@@ -14514,7 +14522,7 @@ CLBDEF double clb_path_mode_residual(clb_path_mode *mode)
     return sum - mode->target;
 }
 
-/* (R) with the powers of the last residual. */
+/* Applies (R), using the powers of u that the last call of clb_path_mode_residual stored. */
 static void clbi_mode_update(clb_path_mode *mode, double eta_r)
 {
     size_t p;
@@ -14565,7 +14573,7 @@ CLBDEF double clb_path_mode_share(const clb_path_mode *mode)
     return top / sum;
 }
 
-/* Population variance over the pathways of one value of each, in two passes. */
+/* Variance over the pathways of a quantity that each of them has, in two passes. */
 static double clbi_mode_spread(const clb_path_mode *mode, double (*value)(const clb_path_mode *mode,
                                size_t p))
 {
@@ -14620,14 +14628,14 @@ CLBDEF const char *clb_path_outcome_name(clb_path_outcome outcome)
 
 /* ---- a run of one mode ---- */
 
-/* What clb_path_mode_train carries from step to step. */
+/* What clb_path_mode_train keeps from step to step. */
 typedef struct clbi_mode_loop {
     clb_path_mode     *mode;
     clb_path_mode_opts o;
     clb_path_mode_run *run;
-    double        spread;   /* sqrt(Var z) of the iterate before, with o.laws              */
+    double        spread;   /* sqrt(Var z) of the previous iterate, with o.laws            */
     size_t        quiet;    /* consecutive iterates with |r| <= settle s*                  */
-    size_t        count;    /* iterates in the tail sums                                   */
+    size_t        count;    /* iterates in the sums over the tail                          */
     double        sum_r2;
     double        sum_eta_lambda;
 } clbi_mode_loop;
@@ -14640,14 +14648,14 @@ static void clbi_mode_defaults(const clb_path_mode *mode, clb_path_mode_opts *o,
     if (o->balanced == 0) o->balanced = 0.01;
     if (o->cycle == 0) o->cycle = 1e-2;
     if (o->single != 0) return;
-    o->single = 1;                                    /* no leaf endpoint: only everything counts */
+    o->single = 1;                                    /* without a leaf endpoint: a share of 1    */
     if (clb_path_leaf_endpoint(mode, scratch)) return;
     for (o->single = 0, p = 0; p < mode->count; ++p)
         if (scratch[p] / mode->target > o->single) o->single = scratch[p] / mode->target;
     o->single -= 0.01;
 }
 
-/* Record iterate t with its residual; 0 if it is not finite or too large. */
+/* Records iterate t, whose residual is r. Returns 0 if it is not finite or too large. */
 static int clbi_mode_watch(clbi_mode_loop *loop, size_t t, double eta, double r)
 {
     clb_path_mode *mode = loop->mode;
@@ -14680,7 +14688,8 @@ static int clbi_mode_watch(clbi_mode_loop *loop, size_t t, double eta, double r)
     return 1;
 }
 
-/* Laws of the step about to be taken: strong safety, and V against the iterate before. */
+/* Checks two laws before each step: strong safety, and that V has not grown since the previous
+ * iterate. */
 static void clbi_mode_laws(clbi_mode_loop *loop, size_t t, double eta, double r)
 {
     clb_path_mode *mode = loop->mode;
@@ -14706,7 +14715,7 @@ static void clbi_mode_tail(clbi_mode_loop *loop, double r)
     ++loop->count;
 }
 
-/* Every iterate from t = 0 on; returns 0 if the run diverged. */
+/* Runs all iterates from t = 0 on. Returns 0 if the run diverged. */
 static int clbi_mode_steps(clbi_mode_loop *loop, double eta, size_t T)
 {
     const clb_path_mode_opts *o = &loop->o;
@@ -14725,7 +14734,7 @@ static int clbi_mode_steps(clbi_mode_loop *loop, double eta, size_t T)
     }
 }
 
-/* Is every mean s_p within `balanced` of the flattest split? */
+/* Is the mean of every s_p within the tolerance `balanced` of the split of least sharpness? */
 static int clbi_mode_is_flat(const clb_path_mode *mode, double balanced, double *scratch)
 {
     size_t p;
@@ -14799,7 +14808,7 @@ CLBDEF clb_status clb_path_mode_train(clb_path_mode *mode, double eta, size_t T,
     memset(mode->mean, 0, mode->count * sizeof *mode->mean);
     if (!clbi_one_depth(mode) || mode->depth[0] < 3) loop.o.laws = 0;
     finite = clbi_mode_steps(&loop, eta, T);
-    if (!finite) loop.count = 0;                 /* means of a run that left the numbers are NaN */
+    if (!finite) loop.count = 0;                 /* the means of a diverged run are NaN          */
     clbi_mode_finish(&loop);
     run->outcome = clbi_mode_outcome(&loop, finite, scratch);
     CLB_FREE(scratch);
@@ -14820,7 +14829,8 @@ CLBDEF double clb_path_sharpness(size_t P, const size_t *depth, const double *s)
     return sum;
 }
 
-/* sum_{k<L} a^(L-1-k) b^k with a = ui^2, b = uj^2: the mode pair's eigenvalue from one pathway. */
+/* sum_{k<L} a^(L-1-k) b^k with a = ui^2, b = uj^2: what one pathway adds to the eigenvalue of a
+ * pair of modes. */
 static double clbi_pair(size_t L, double ui, double uj)
 {
     double a = ui * ui, b = uj * uj, power = 1, h = 1;
@@ -14866,7 +14876,8 @@ CLBDEF double clb_path_balanced_sharpness(size_t P, size_t L, double target)
     return clb_path_single_sharpness(L, target) * clb_pow((double)P, 2 / (double)L - 1);
 }
 
-/* The Lagrange system at a trial mu: s* - sum of s_p(mu) over the pathways with L_p >= 3. */
+/* The Lagrange condition at a trial value of mu: s* minus the sum of s_p(mu) over the pathways with
+ * L_p >= 3. */
 typedef struct clbi_split {
     size_t        P;
     const size_t *depth;
@@ -14904,7 +14915,7 @@ CLBDEF clb_status clb_path_optimum(size_t P, const size_t *depth, double target,
     while (shallow == 0 && clbi_split_rest(&split, top) > 0) top *= 2;
     rest = clbi_split_rest(&split, top);
     if (rest < 0) top = clbi_bisect(clbi_split_rest, &split, 0, top);
-    for (p = 0; p < P; ++p) {                   /* depth 2 has d lambda/d s = 2 at any s */
+    for (p = 0; p < P; ++p) {                   /* at depth 2, d lambda/d s = 2 for every s */
         s[p] = clbi_split_signal(depth[p], top);
         if (depth[p] == 2 && rest > 0) s[p] = rest / (double)shallow;
     }
@@ -14950,7 +14961,8 @@ CLBDEF double clb_path_leaf_inverse(size_t L, double zhat)
     return clb_pow((double)(L - 2) * zhat, -1 / (double)(L - 2));
 }
 
-/* A leaf relative to the pathway nearest to the end of its range (depths >= 3: zhat > 0). */
+/* Leaf coordinates relative to the smallest one among pathways of depth 3 or more,
+ * where zhat > 0. */
 typedef struct clbi_leaf_line {
     const clb_path_mode *mode;
     double          least;
@@ -14999,7 +15011,7 @@ static double clbi_balanced_power(size_t P, size_t L, double target, double n)
     return clb_pow(target / (double)P, n / (double)L);
 }
 
-/* (lambda(V) - lambda_min) / V of (Q). */
+/* (lambda(V) - lambda_min) / V, from formula (Q). */
 static double clbi_leaf_curvature(size_t P, size_t L, double target)
 {
     double l = (double)L;
@@ -15024,7 +15036,7 @@ CLBDEF double clb_path_leaf_slope(size_t L, double x)
     return (1 - (double)(L - 1) * x) / clb_powi(1 - x, L - 1);
 }
 
-/* phi'(x) + 1 times (1-x)^(L-1). */
+/* (phi'(x) + 1) (1-x)^(L-1). */
 static double clbi_contraction(const void *context, double x)
 {
     size_t L = *(const size_t *)context;
@@ -15110,7 +15122,7 @@ CLBDEF clb_status clb_path_cycle_predict(size_t P, size_t L, double target, doub
 
 typedef struct clbi_boundary { double power, level; } clbi_boundary;
 
-/* Decreasing in the smaller share, so bisected in that. */
+/* It decreases in the smaller share, so the bisection runs over that. */
 static double clbi_boundary_gap(const void *context, double low)
 {
     const clbi_boundary *b = (const clbi_boundary *)context;
@@ -15149,12 +15161,12 @@ CLBDEF double clb_path_central_flow(size_t P, size_t L, double target, double et
     k = 3 * (l - 2) / (5 * l - 4);
     a = eta * clb_path_balanced_sharpness(P, L, target) - 2;
     b = eta * clbi_leaf_curvature(P, L, target);
-    if (a + b * V0 <= 0) return V0;                        /* inside the boundary: no force       */
+    if (a + b * V0 <= 0) return V0;                        /* below the boundary: no force        */
     w = k * a * t;                                         /* V' = -k (a + bV) V                  */
     return V0 / (clb_exp(w) + b * V0 * (a == 0 ? k * t : clb_expm1(w) / a));
 }
 
-/* {dV, dy}/dt of the two-variable flow. */
+/* The two-variable flow: its right-hand side {dV, dy}/dt. */
 typedef struct clbi_central { double offset, slope, push, cubic; } clbi_central;
 
 static void clbi_central_rate(const clbi_central *c, const double state[2], double rate[2])
@@ -15231,7 +15243,8 @@ CLBDEF clb_status clb_path_chain_peak(size_t L, double gamma, double *x_max, dou
     return CLB_OK;
 }
 
-/* log of the two sides of g(y) = 0; with w = 1-y = (L-D)/(2L-1):  R = 1 + w/D,  y = 1 - w. */
+/* The logarithms of both sides of g(y) = 0, subtracted. With w = 1-y = (L-D)/(2L-1): R = 1 + w/D, y
+ * = 1 - w. */
 static double clbi_return_gap(const void *context, double D)
 {
     double l = (double)*(const size_t *)context, w = (l - D) / (2 * l - 1);
@@ -15262,7 +15275,7 @@ CLBDEF double clb_lambert_w(double x)
     int i;
     if (!(x >= 0)) return (double)NAN;
     if (w > 1) w -= clb_log(w);
-    for (i = 0; i < 60; ++i) {                     /* Halley on w e^w - x, from above the root */
+    for (i = 0; i < 60; ++i) {  /* Halley's method for w e^w = x, from above the root */
         double e = clb_exp(w), f = w * e - x;
         double next = w - f / (e * (w + 1) - (w + 2) * f / (2 * w + 2));
         if (!(fabs(next - w) > 1e-16 * fabs(w))) return next;
@@ -15331,7 +15344,8 @@ CLBDEF void clb_paths_free(clb_paths *paths)
     memset(paths, 0, sizeof *paths);
 }
 
-/* Pathway p: a network of depth L from d over hidden layers of width m to K. */
+/* Sets up pathway p: a network of depth L from d inputs over hidden layers of width m
+ * to K outputs. */
 static clb_status clbi_paths_net(clb_paths *paths, size_t p, size_t L, size_t m,
                                  clb_activation activation, const clb_data *data)
 {
@@ -15455,7 +15469,7 @@ CLBDEF void clb_paths_svs(clb_paths *paths, const double *u, const double *U, co
         }
 }
 
-/* E = sum_p f_p - T, pathways in ascending order. */
+/* E = sum_p f_p - T; the pathways are added in ascending order. */
 static void clbi_paths_error(clb_paths *paths)
 {
     const clb_pass *first = &paths->pass[0];
@@ -15568,7 +15582,7 @@ CLBDEF void clb_paths_hvp(clb_paths *paths, const clb_real *v, clb_real *y)
     size_t i, p, count = first->n * first->net->m[first->net->L];
     CLB_ASSERT(paths->curv);
     for (p = 0; p < paths->count; ++p) clb_jvp(&paths->curv[p], v + paths->at[p]);
-    for (i = 0; i < count; ++i) {                        /* R u_L = R f: the loss has S = I */
+    for (i = 0; i < count; ++i) {  /* R u_L = R f, because the loss has S = I */
         clb_real sum = 0;
         for (p = 0; p < paths->count; ++p) sum += paths->curv[p].rz[paths->net[p].L][i];
         for (p = 0; p < paths->count; ++p) paths->curv[p].rz[paths->net[p].L][i] = sum;
@@ -15594,7 +15608,7 @@ CLBDEF clb_linop clb_paths_op(clb_paths *paths)
 CLBDEF void clb_paths_hessian(clb_paths *paths, clb_real *H)
 {
     size_t i, N = paths->P;
-    clb_real *unit = paths->grad;                        /* free to use: not read by the products */
+    clb_real *unit = paths->grad;  /* work space: the products do not read it */
     memset(unit, 0, N * sizeof *unit);
     for (i = 0; i < N; ++i) {
         unit[i] = 1;
@@ -15632,9 +15646,11 @@ static clb_status clbi_rod_check(const clb_rod_opts *o, double eta)
     return CLB_OK;
 }
 
-/* Rows of rod->law: compensated sums of swing and flow part and of what direct takes off, each with
- * its carry; E = c^T D p in its two parts; E minus that of the flow; c^T D c and d^T D d at the
- * start. */
+/* Rows of rod->law, each with one number per neuron. SWING, FLOW and EULER are compensated sums: of
+ * the swing part, of the flow part, and of the part that Euler steps add to C(c), which
+ * clb_rod_drift.direct takes off; each is followed by its rounding error (LOW). E = c^T D p is kept
+ * in two parts, E_SWING and E_FLOW, and E_EULER is E of Euler steps minus E of the flow. START and
+ * START_D are c^T D c and d^T D d at the start. */
 enum { CLBI_LAW_SWING, CLBI_LAW_SWING_LOW, CLBI_LAW_FLOW, CLBI_LAW_FLOW_LOW, CLBI_LAW_EULER,
        CLBI_LAW_EULER_LOW, CLBI_LAW_E_SWING, CLBI_LAW_E_FLOW, CLBI_LAW_E_EULER, CLBI_LAW_START,
        CLBI_LAW_START_D, CLBI_LAW_ROWS };
@@ -15644,7 +15660,7 @@ static double *clbi_rod_sums(const clb_rod *rod, int row)
     return rod->law + (size_t)row * clb_hidden_count(rod->net);
 }
 
-/* x^T D y for the charge of neuron j of hidden layer l. */
+/* x^T D y, where D is the matrix of the charge of neuron j of hidden layer l. */
 static double clbi_neuron_form(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
                                size_t j)
 {
@@ -15653,7 +15669,8 @@ static double clbi_neuron_form(const clb_net *net, const clb_real *x, const clb_
            clbi_row_dot(net, x, y, l, j, j);
 }
 
-/* Adds x to the sum of neuron i in this row; what rounding loses goes to the next row (Kahan). */
+/* Adds x to the sum of neuron i in this row. The rounding error is added to the next
+ * row (Kahan). */
 static void clbi_rod_add(clb_rod *rod, int row, size_t i, double x)
 {
     double *sum = &clbi_rod_sums(rod, row)[i], error;
@@ -15695,7 +15712,8 @@ static clb_status clbi_rod_alloc(clb_rod *rod, const clb_data *data)
     return CLB_OK;
 }
 
-/* |d| >= floor. A d of zero takes the direction of the gradient, and stays zero where that is. */
+/* Scales d up so that |d| >= floor. If d is zero it takes the direction of the gradient; if that is
+ * zero too, d stays zero. */
 static void clbi_rod_floor(clb_rod *rod)
 {
     size_t P = rod->net->P;
@@ -15708,7 +15726,7 @@ static void clbi_rod_floor(clb_rod *rod)
         clb_scale(P, (clb_real)(rod->opts.floor / size), rod->d);
 }
 
-/* Both points, their gradients, and the averages over them. */
+/* Computes both points, their gradients, and the averages over the two points. */
 static clb_status clbi_rod_evaluate(clb_rod *rod)
 {
     size_t j, P = rod->net->P;
@@ -15729,7 +15747,7 @@ static clb_status clbi_rod_evaluate(clb_rod *rod)
     return rod->loss - rod->loss == 0 ? CLB_OK : CLB_EDIVERGED;
 }
 
-/* Velocities V_t = p + q and V_{t+1} = p - q that took the optimiser from theta to second. */
+/* p and q from the velocities V_t = p + q and V_{t+1} = p - q of the step from theta to second. */
 static void clbi_rod_velocity(clb_rod *rod, const clb_real *theta)
 {
     size_t j, P = rod->net->P;
@@ -15744,7 +15762,7 @@ static void clbi_rod_velocity(clb_rod *rod, const clb_real *theta)
     }
 }
 
-/* c and d (p and q) at the start, and the charges there. */
+/* c and d, p and q if there is momentum, and the charges at the start. */
 static clb_status clbi_rod_start(clb_rod *rod, const clb_real *theta)
 {
     const clb_net *net = rod->net;
@@ -15784,7 +15802,7 @@ CLBDEF clb_status clb_rod_init(clb_rod *rod, const clb_net *net, const clb_data 
     status = clbi_rod_check(&rod->opts, eta);
     if (!status) status = clbi_rod_alloc(rod, data);
     if (!status) status = clbi_rod_start(rod, theta ? theta : net->theta);
-    rod->opts.second = NULL;                                    /* the caller's, not kept */
+    rod->opts.second = NULL;                                    /* belongs to the caller  */
     if (status) clb_rod_free(rod);
     return status;
 }
@@ -15797,9 +15815,8 @@ CLBDEF void clb_rod_free(clb_rod *rod)
     memset(rod, 0, sizeof *rod);
 }
 
-/* The sums of neuron i (j of layer l) over a substep h. D of the vectors: db = d^T D b, uu = u^T D
- * u, up = u^T D p', uw = u^T D (p' - p); c^T D u = ka c^T D a + kp E. Direct: of C(c), Euler's
- * h^2 eta^2 uu goes, the flow part comes, and so E of unit steps in place of the flow's. */
+/* Advances the sums of neuron i over a substep h. The arguments are forms x^T D y of this neuron:
+ * db = d^T D b, uu = u^T D u, up = u^T D p', uw = u^T D (p' - p). c^T D u = ka c^T D a + kp E. */
 static void clbi_rod_law(clb_rod *rod, double h, size_t i, double db, double uu, double up,
                          double uw)
 {
@@ -15819,7 +15836,8 @@ static void clbi_rod_law(clb_rod *rod, double h, size_t i, double db, double uu,
     *E_euler += h * ((beta - 1) * *E_euler - (1 - h) * eta * uw);
 }
 
-/* The charges of the substep that is about to be made, from what clbi_rod_rates left. */
+/* Advances the charges over the substep that follows, with the vectors that
+ * clbi_rod_rates stored. */
 static void clbi_rod_laws(clb_rod *rod, double h)
 {
     const clb_net *net = rod->net;
@@ -15834,8 +15852,9 @@ static void clbi_rod_laws(clb_rod *rod, double h)
         }
 }
 
-/* The right-hand side into rate_c and rate_d; returns |new - old|^2. Points and gradients are no
- * longer needed: they hold u and b, p' and p' - p. q is moved on by h. */
+/* Computes the right-hand side into rate_c and rate_d and returns the squared norm of its change.
+ * Points and gradients are overwritten: point = u and b, grad = p' and p' - p. q is
+ * advanced by h. */
 static double clbi_rod_rates(clb_rod *rod, double h)
 {
     size_t j, P = rod->net->P;
@@ -15915,7 +15934,7 @@ static clb_verdict clbi_rod_observe(clb_rod *rod, size_t T, const clb_observer *
     state.time = rod->eta * (double)rod->t;
     state.net = &net;
     state.pass = &rod->pass[0];
-    state.grad = rod->point[0];                        /* the points are made anew by a substep */
+    state.grad = rod->point[0];  /* the next substep computes the points again */
     state.loss = rod->loss;
     clb_grad(&rod->pass[0], rod->c, rod->point[0]);
     for (j = 0; j < net.P; ++j)
@@ -15974,7 +15993,7 @@ CLBDEF double clb_two_point_residual(const clb_net *net, const clb_real *const t
     size_t i, layer, ends[4];
     CLB_ASSERT(l >= 1 && l < net->L);
     if (k != k) k = 1;
-    for (layer = l; layer <= l + 1; ++layer) {   /* weights, then the bias of layer l */
+    for (layer = l; layer <= l + 1; ++layer) {   /* weights of l and l + 1, bias of l */
         double D = layer == l ? -1 : k;
         size_t part, parts = layer == l && net->b[l] != CLB_NO_BIAS ? 2 : 1;
         ends[0] = net->w[layer], ends[1] = ends[0] + clb_layer_size(net, layer);
@@ -16027,7 +16046,7 @@ CLBDEF void clb_edge_free(clb_edge *edge)
     memset(edge, 0, sizeof *edge);
 }
 
-/* One rod of T steps; the time series is kept from the one that is not halved. */
+/* Runs T steps. The time series is stored only from the run with whole substeps. */
 static clb_status clbi_edge_run(clb_rod *rod, size_t T, clb_edge *edge, int halved)
 {
     double error = 0, total = 1e-300;
@@ -16140,7 +16159,7 @@ CLBDEF void clb_adam_diagonal(size_t n, const clb_real *v, size_t t, double beta
     for (j = 0; j < n; ++j) out[j] = (clb_real)(first * (clbi_sqrt((double)v[j] / second) + eps));
 }
 
-/* Is the loss after a step s above the limit? NaN is. */
+/* Is the loss after a step of size s above the limit? NaN counts as above. */
 static int clbi_loss_above(clb_pass *pass, const clb_real *theta, const clb_real *direction,
                            double s, double limit, clb_real *scratch)
 {
@@ -16159,7 +16178,7 @@ CLBDEF clb_critical clb_critical_sharpness(clb_pass *pass, const clb_real *theta
     if (!(tol > 0)) tol = 1e-3;
     limit = clb_loss(pass, theta);
     out.losses = 1;
-    while (lo == 0 || hi == 0) {                                     /* bracket by factors of two */
+    while (lo == 0 || hi == 0) {  /* factors of two until s is bracketed */
         if (s > 1e30 || s < 1e-30) break;
         ++out.losses;
         if (clbi_loss_above(pass, theta, direction, s, limit, scratch)) hi = s, s = 0.5 * s;
@@ -16183,7 +16202,7 @@ CLBDEF double clb_step_sharpness(clb_curv *curv, clb_real *scratch)
     return clb_dot(P, curv->grad, scratch) / clb_sumsq(P, curv->grad);
 }
 
-/* Ratio of the sums of top and bottom [count], and the error of the ratio (delta method). */
+/* The ratio of the sums of top and bottom [count], and its standard error (delta method). */
 static void clbi_ratio(size_t count, const double *top, const double *bottom, clb_estimate *out)
 {
     double a = 0, b = 0, spread = 0, half;
@@ -16236,7 +16255,7 @@ CLBDEF clb_status clb_batch_sharpness(clb_curv *curv, size_t batch, size_t count
 
 /* ---- certified eigenvalues ------------------------------------------------------------------- */
 
-/* x.y as if computed in twice the precision, then rounded once (Ogita, Rump and Oishi). */
+/* x.y computed as in twice the working precision, then rounded once (Ogita, Rump and Oishi). */
 static double clbi_dot2(size_t n, const clb_real *x, const clb_real *y)
 {
     double sum = 0, low = 0;
@@ -16252,9 +16271,9 @@ static double clbi_dot2(size_t n, const clb_real *x, const clb_real *y)
 #define CLBI_ROUNDOFF (0.5 * CLBI_EPSILON)
 #define CLBI_INERTIA_BLOCK ((size_t)48)
 
-/* Cholesky factor of -M over the lower triangle of M, by blocks of columns; 0 when a pivot is not
- * positive. Each block's share of a sum is formed by itself, in block [n][CLBI_INERTIA_BLOCK]: an
- * entry then takes CLBI_INERTIA_BLOCK + n/CLBI_INERTIA_BLOCK roundings in place of n. */
+/* Cholesky factor of -M in the lower triangle of M, by blocks of columns. Returns 0 if a pivot is
+ * not positive. Each block's part of a sum is computed separately in block [n][CLBI_INERTIA_BLOCK],
+ * so that an entry takes CLBI_INERTIA_BLOCK + n/CLBI_INERTIA_BLOCK roundings instead of n. */
 static int clbi_cholesky_negative(size_t n, clb_real *M, clb_real *block)
 {
     size_t j0, k0, j, i, width;
@@ -16280,8 +16299,8 @@ static int clbi_cholesky_negative(size_t n, clb_real *M, clb_real *block)
     return 1;
 }
 
-/* Bound on the norm of |L| |L|^T, L in the lower triangle: max_i (|L| |L|^T x)_i/x_i, x by a few
- * power steps. work: 3 n. */
+/* A bound on the norm of |L| |L|^T, L in the lower triangle: max_i (|L| |L|^T x)_i/x_i, where x
+ * comes from a few steps of power iteration. work: 3 n. */
 static double clbi_factor_norm(size_t n, const clb_real *L, double *work)
 {
     double *x = work, *y = x + n, *z = y + n, best = (double)INFINITY;
@@ -16304,21 +16323,21 @@ static double clbi_factor_norm(size_t n, const clb_real *L, double *work)
     return best;
 }
 
-/* What clb_certify works with; A scaled to a largest entry below one. */
+/* The state of clb_certify. A is scaled so that its largest entry is below one. */
 typedef struct clbi_certify {
-    size_t    n, k, have;       /* have: k, and one more where there is one */
-    clb_real *A, *M, *V;        /* [n][n] symmetric; work; [have][n] rows are vectors */
+    size_t    n, k, have;       /* have: k + 1, or k if k = n               */
+    clb_real *A, *M, *V;        /* [n][n] symmetric; [n][n] work; [have][n] vectors in rows */
     double   *theta;            /* [have] */
     double   *lower;            /* [k] lower ends */
     double   *work;             /* [3][n] */
-    clb_real *Av;               /* [k][n] products */
+    clb_real *Av;               /* [k][n] products A v_j */
     clb_real *block;            /* [n][CLBI_INERTIA_BLOCK] */
-    double    frobenius;        /* bound on |A| (operators: on |A v|) */
+    double    frobenius;        /* bound on |A|; for an operator, on |A v| */
     double    noise;            /* bound on the error of a product A v */
-    double    B, F, R;          /* |B - Theta|, |F|, |R|, bounds */
+    double    B, F, R;          /* bounds on |B - Theta|, |F| and |R| */
 } clbi_certify;
 
-/* A v_j of a stored matrix, each entry rounded once. */
+/* A v_j for a stored matrix, each entry rounded once. */
 static void clbi_certify_products(clbi_certify *s)
 {
     size_t i, j, n = s->n;
@@ -16328,7 +16347,7 @@ static void clbi_certify_products(clbi_certify *s)
     s->noise = 2 * CLBI_ROUNDOFF * s->frobenius;
 }
 
-/* Norms of B - Theta, F and R over the first k vectors, and the lower ends on the way. */
+/* Bounds the norms of B - Theta, F and R over the first k vectors, and computes the lower ends. */
 static void clbi_certify_lower(clbi_certify *s)
 {
     const double u = 1.2e-16 + CLBI_ROUNDOFF;
@@ -16358,8 +16377,8 @@ static void clbi_certify_lower(clbi_certify *s)
     }
 }
 
-/* Tries to prove that M = A - sigma - sum_j (theta_j - tau) v_j v_j^T has no eigenvalue above c;
- * returns sigma + c, infinity if the proof fails. */
+/* Tries to prove that M = A - sigma - sum_j (theta_j - tau) v_j v_j^T has no eigenvalue above c.
+ * Returns sigma + c, or infinity if there is no proof. */
 static double clbi_certify_rest(clbi_certify *s, double sigma, double tau)
 {
     const double u = CLBI_ROUNDOFF;
@@ -16378,7 +16397,7 @@ static double clbi_certify_rest(clbi_certify *s, double sigma, double tau)
     return sigma + 1.02 * terms * u * clbi_factor_norm(n, s->M, s->work) + formed;
 }
 
-/* Upper ends, in units of the scaled matrix; returns rest. */
+/* Computes the upper ends for the scaled matrix. Returns rest. */
 static double clbi_certify_upper(clbi_certify *s, double *upper)
 {
     size_t j, k = s->k, tries;
@@ -16440,7 +16459,7 @@ CLBDEF clb_answer clb_certified_above(const clb_certificate *certificate, double
     return certificate->complete && certificate->upper[0] <= x ? CLB_NO : CLB_UNDECIDED;
 }
 
-/* The k + 1 largest pairs into theta and V, descending. */
+/* The k + 1 largest eigenpairs into theta and V, in descending order. */
 static clb_status clbi_certify_pairs(clbi_certify *s)
 {
     size_t i, j, n = s->n;
@@ -16466,7 +16485,7 @@ static clb_status clbi_certify_pairs(clbi_certify *s)
     memcpy(s->M, s->A, n * n * sizeof *s->M);
     status = clb_eigh(n, s->M, n, values, s->V);
     for (i = 0; i < s->have; ++i) s->theta[i] = values[n - 1 - i];
-    for (i = 0; i < n / 2; ++i)                                 /* rows descending like theta */
+    for (i = 0; i < n / 2; ++i)                                 /* descending, as in theta    */
         for (j = 0; j < n; ++j) {
             clb_real x = s->V[i * n + j];
             s->V[i * n + j] = s->V[(n - 1 - i) * n + j];
@@ -16476,7 +16495,7 @@ static clb_status clbi_certify_pairs(clbi_certify *s)
     return status;
 }
 
-/* The whole symmetric matrix, times 2^-scale, and a bound on its norm. */
+/* Stores the whole symmetric matrix times 2^-scale, and a bound on its norm. */
 static void clbi_certify_load(clbi_certify *s, const clb_dense *A, int scale)
 {
     size_t i, j, n = s->n;
@@ -16569,8 +16588,8 @@ CLBDEF clb_status clb_certify_op(const clb_linop *A, size_t k, double error, clb
     return found;
 }
 
-/* The problem of absolute values: |theta|, |X|, |T|, the gates of curv. Every array of `bar` that a
- * product reads is set here. */
+/* Sets up the problem of absolute values in bar: |theta|, |X|, |T| and the gates of curv. All
+ * arrays that a product with bar reads are set here. */
 static void clbi_majorant(const clb_curv *curv, clb_curv *bar)
 {
     const clb_pass *pass = curv->pass;
@@ -16599,7 +16618,8 @@ static void clbi_majorant(const clb_curv *curv, clb_curv *bar)
         clbi_back_product(bar, l, to->u[l], bar->theta, to->u[l - 1], 0);
 }
 
-/* max_i (Hbar x)_i/x_i after a few power steps from x = 1; x and y hold P reals each. */
+/* max_i (Hbar x)_i/x_i, the least one over a few steps of power iteration from x = 1. x and y hold
+ * P reals each. */
 static double clbi_majorant_norm(clb_curv *bar, clb_real *x, clb_real *y)
 {
     size_t i, P = bar->pass->net->P;
@@ -16654,7 +16674,7 @@ CLBDEF clb_status clb_hessian_error(clb_curv *curv, double *bound)
 
 /* ---- central flow ---------------------------------------------------------------------------- */
 
-/* H(theta + h u) v into y; theta is the point before, kept in base. */
+/* y = H(theta + h u) v; base holds theta. */
 static void clbi_shifted_product(clb_curv *curv, const clb_real *base, const clb_real *u, double h,
                                  const clb_real *v, clb_real *point, clb_real *y)
 {
@@ -16677,7 +16697,7 @@ CLBDEF void clb_third(clb_curv *curv, const clb_real *u, const clb_real *v, doub
     clb_curv_at(curv, base);
 }
 
-/* X -> its part with eigenvalues >= 0. */
+/* Replaces X by its part with eigenvalues >= 0. */
 static void clbi_project_psd(size_t m, double *X)
 {
     double a[64], v[64];
@@ -16696,7 +16716,7 @@ static void clbi_project_psd(size_t m, double *X)
         }
 }
 
-/* One projected step from Z into out: P(Z - (A + B[Z])/bound). */
+/* One projected gradient step from Z to out: P(Z - (A + B[Z])/bound). */
 static void clbi_projected_step(size_t m, const double *B, const double *A, double bound,
                                 const double *Z, double *out)
 {
@@ -16791,8 +16811,8 @@ CLBDEF void clb_central_free(clb_central *flow)
     memset(flow, 0, sizeof *flow);
 }
 
-/* Directions near the edge into U, their curvatures into value, and the swing that the last substep
- * found along each into swing. */
+/* Finds the directions near the edge: U, their curvatures (value), and the size of the swing along
+ * each of them that the last substep computed (swing). */
 static clb_status clbi_central_directions(clb_central *flow, double *value, double *swing)
 {
     size_t i, j, k, P = flow->net->P, m = flow->opts.directions, before = flow->active;
@@ -16825,7 +16845,8 @@ static const clb_real *clbi_central_third(const clb_central *flow, size_t i, siz
     return flow->third + (i > j ? i * (i + 1) / 2 + j : j * (j + 1) / 2 + i) * flow->net->P;
 }
 
-/* X of this substep h: 2/eta - (curvature after it) >= 0, and complementary. */
+/* Solves for X of a substep h: 2/eta minus the curvature after it is >= 0 and
+ * complementary to X. */
 static clb_status clbi_central_swing(clb_central *flow, double h, const double *value,
                                      const double *swing)
 {
