@@ -2238,43 +2238,44 @@ CLBDEF void       clb_paths_hessian(clb_paths *paths, clb_real *H);
  * @S25 EDGE OF STABILITY
  * ========================================================================================== */
 
-/* Two-point flow. Beyond eta lambda_max = 2 gradient descent does not stop: it alternates about a
- * centre c that moves slowly, theta_t = c + (-1)^t d. With g+ and g- the gradients at c + d and
- * c - d, a = (g+ + g-)/2, b = (g+ - g-)/2 and time in steps,
+/* Two-point flow. Beyond eta lambda_max = 2 gradient descent does not stop: it jumps from one side
+ * of a slowly moving centre c to the other, theta_t = c + (-1)^t d. The oscillation +-d is called
+ * the swing. With g+ and g- the gradients at c + d and c - d, a = (g+ + g-)/2, b = (g+ - g-)/2, and
+ * time counted in steps,
  *   dc/dt = -eta a,     dd/dt = eta b - 2 d.
- * Nothing but gradients enters: gates that switch inside the swing are seen, and any number of
- * directions may be unstable. For every charge C = theta^T D theta of a net with a degree, Theorem
- * 1 at both points gives c^T D a = -d^T D b, kinks included, so that one step moves the charge of
- * the centre by
- *   2 eta d^T D b  +  eta^2 a^T D a        swing part, flow part; at the edge b = (2/eta) d, and
- * the first is 4 d^T D d.                                                       docs/edge.md, E24
- * With momentum the velocity is p + (-1)^t q, a pair of its own:
+ * The flow needs only gradients. It sees units that switch between the two points, and any number
+ * of directions may be unstable. For every charge C = theta^T D theta of a net with a degree,
+ * Theorem 1 at both points gives c^T D a = -d^T D b, also across kinks. So one step moves the
+ * charge of the centre by
+ *   2 eta d^T D b  +  eta^2 a^T D a        (swing part, flow part)
+ * At the edge b = (2/eta) d, and the swing part is 4 d^T D d.                   docs/edge.md, E24
+ * With momentum the velocity alternates too, p + (-1)^t q:
  *   p' = beta p + a,  q' = -beta q - b,    dp/dt = p' - p,  dq/dt = q' - q,
  *   heavy ball:  dc/dt = -eta p',            dd/dt = -2 d - eta q'
  *   Nesterov:    dc/dt = -eta (a + beta p'), dd/dt = -2 d + eta (b - beta q')
- * whose linear rates, slow and alternating, are those of the optimiser. Charges then follow
+ * On a quadratic loss the growth rates are those of the optimiser itself. Charges then follow
  *   dC/dt = -2 eta c^T D u + eta^2 u^T D u,   dE/dt = -(1 - beta) E - d^T D b - eta u^T D p'
- * with u = -(dc/dt)/eta and E = c^T D p, from d^T D b and u alone, as in clb_train's law.
+ * where u = -(dc/dt)/eta and E = c^T D p; c^T D u follows from E and d^T D b.
  * Literature: rod flow (arXiv 2602.01480), central flows (Cohen et al. 2025). */
 typedef struct clb_rod_opts {
     double          ce;         /* loss blend: 0 MSE .. 1 CE                                      */
     clb_optimizer   optimizer;  /* 0 -> gradient descent; heavy ball, Nesterov                    */
     double          beta;       /* 0 -> 0.9                                                       */
-    size_t          substeps;   /* 0 -> 4: Euler steps within a step, 1..1024. 2 is nearest to
-                                   gradient descent beyond the edge, see docs/edge.md             */
-    double          tol;        /* 0 -> fixed substeps; else they are doubled when the error of one,
-                                   estimated, passes tol |d|, and halved again below tol/8        */
-    double          floor;      /* 0 -> 1e-5 (1e-3 single): |d| is kept above. In a real run the
-                                   kinks of ReLU keep it from vanishing                           */
+    size_t          substeps;   /* 0 -> 4: Euler steps for each training step, 1..1024. 2 comes
+                                   nearest to gradient descent beyond the edge, see docs/edge.md  */
+    double          tol;        /* 0 -> fixed substeps. Else their number is doubled when the
+                                   estimated error of one exceeds tol |d|, halved below tol/8     */
+    double          floor;      /* 0 -> 1e-5 (1e-3 single): |d| is not allowed to fall below this.
+                                   In a real run the kinks of ReLU keep |d| from vanishing        */
     size_t          batch;      /* must be 0: CLB_EMINIBATCH                                      */
-    int             threads;    /* 2: both gradients at a time, where OpenMP is on; same bits     */
-    const clb_real *second;     /* NULL: start at theta, d = eta g/2. Else the iterate after theta:
-                                   c and d are half their sum and difference                      */
+    int             threads;    /* 2: both gradients at once, if OpenMP is on; same bits          */
+    const clb_real *second;     /* NULL: starts with c = theta, d = eta g/2. Else the iterate after
+                                   theta: c and d are half their sum and half their difference    */
 } clb_rod_opts;                 /* NULL: MSE, gradient descent                                    */
 
 CLBDEF void clb_rod_opts_resolve(clb_rod_opts *opts);
 
-/* The state, evaluated where it stands. */
+/* The state of the flow, with losses and gradients at its two points. */
 typedef struct clb_rod {
     const clb_net *net;             /* architecture                                               */
     clb_rod_opts   opts;            /* resolved                                                   */
@@ -2306,9 +2307,9 @@ CLBDEF clb_status clb_rod_init(clb_rod *rod, const clb_net *net, const clb_data 
 CLBDEF void       clb_rod_free(clb_rod *rod);
 /* One whole step: 2 substeps gradients, no allocation. Error: CLB_EDIVERGED. */
 CLBDEF clb_status clb_rod_step(clb_rod *rod);
-/* Up to T steps in all. Observers as in clb_train, before step t and after the last: they see the
- * centre as theta, the pass evaluated there, a as grad and rod->loss as loss (pass->loss is that of
- * the centre); put the rod in their context for more.
+/* Runs until T steps are done. Observers are called as in clb_train, before step t and after the
+ * last. They see the centre c as theta, the pass evaluated at c, a as grad and rod->loss as loss
+ * (pass->loss is the loss at c). For more, pass the rod to them as context.
  * Errors: CLB_EDIVERGED, with rod->t the failing step. */
 CLBDEF clb_status clb_rod_run(clb_rod *rod, size_t T, const clb_observer *observers, size_t count);
 
@@ -2317,24 +2318,25 @@ typedef struct clb_rod_drift {
     double swing;               /* what the oscillation moved:  sum of 2 eta d^T D b              */
     double flow;                /* what gradient descent of the centre moved: eta^2 a^T D a       */
     double drift;               /* their sum, the prediction                                      */
-    double iterates;            /* the same for the mean charge of c + d and c - d, which adds the
-                                   change of d^T D d: what two successive iterates of a run show  */
-    double direct;              /* the drift by another way: C(c) now - C(c) at the start, less what
-                                   Euler steps add by themselves, plus flow; equal up to rounding */
+    double iterates;            /* drift of the mean charge of c + d and c - d, which two successive
+                                   iterates of a run show: drift plus the change of d^T D d       */
+    double direct;              /* drift computed in another way, as a check: C(c) now - C(c) at the
+                                   start, minus the share of the Euler steps, plus flow           */
 } clb_rod_drift;
-/* The charge is k |W_{l+1}|^2 - |W_l|^2 - |b_l|^2, k the degree of the activation; and the part of
- * it that belongs to neuron j of hidden layer l. */
+/* Drift of the charge k |W_{l+1}|^2 - |W_l|^2 - |b_l|^2, where k is the degree of the activation,
+ * or of the part of it that belongs to neuron j of hidden layer l. */
 CLBDEF clb_rod_drift clb_rod_charge(const clb_rod *rod, size_t l);
 CLBDEF clb_rod_drift clb_rod_neuron(const clb_rod *rod, size_t l, size_t j);
 
-/* The identity of two points, c^T D (g+ + g-) = -d^T D (g+ - g-), for charge l: the difference of
- * its sides over the sum of the absolute values of their terms. theta, grad: at either point.
- * Without a degree k = 1 is taken, and the residual is of order one. */
+/* Checks c^T D (g+ + g-) = -d^T D (g+ - g-) for charge l at any two points: returns the difference
+ * of the two sides over the sum of the absolute values of their terms. theta, grad: parameters and
+ * gradient at each point. For an activation without a degree, k = 1 is used, and the residual is of
+ * order one. */
 CLBDEF double clb_two_point_residual(const clb_net *net, const clb_real *const theta[2],
                                      const clb_real *const grad[2], size_t l);
 
-/* The easy way: runs T steps from net->theta (unchanged) and gives the prediction, then runs them
- * again with substeps half as long, which shows how far it depends on their length. */
+/* The prediction in one call. It runs T steps from net->theta, which stays unchanged, and then runs
+ * them again with substeps half as long, to show how much the result depends on their length. */
 typedef struct clb_edge {
     size_t  L, hidden, T;
     size_t  steps;              /* T unless diverged                                              */
@@ -2344,7 +2346,7 @@ typedef struct clb_edge {
     double *neuron;             /* [hidden]  drift of the neurons, layer after layer              */
     double *neuron_halved;      /* [hidden]                                                       */
     double *loss, *sharpness, *radius;    /* [T+1]  as in clb_rod; NaN past steps                 */
-    double  route_error;        /* largest |drift - direct|, over the sum of |drift|              */
+    double  route_error;        /* largest |drift - direct|, divided by the sum of |drift|        */
     void   *arena;
 } clb_edge;
 /* 6 substeps T gradients (2 substeps T with no_halving: halved then is NaN).
@@ -2353,7 +2355,7 @@ CLBDEF clb_status clb_edge_predict(const clb_net *net, const clb_data *data, dou
                                    const clb_rod_opts *opts, int no_halving, clb_edge *edge);
 CLBDEF void       clb_edge_free(clb_edge *edge);
 
-/* ---- sharpness that needs no Hessian, and that of other optimisers ---- */
+/* ---- sharpness without a Hessian, sharpness for other optimisers ---- */
 
 /* Largest curvature at which the optimiser is stable, eta its step size:
  *   gradient descent 2/eta                    heavy ball 2 (1 + beta)/eta
@@ -2361,8 +2363,9 @@ CLBDEF void       clb_edge_free(clb_edge *edge);
  * Adam's for the pre-conditioned curvature below. NaN for an unknown optimiser. */
 CLBDEF double clb_stability_threshold(clb_optimizer optimizer, double eta, double beta);
 
-/* The pre-conditioned operator D^(-1/2) A D^(-1/2), D = diag(diagonal) > 0: its largest eigenvalue
- * is that of D^-1 A, the curvature Adam and RMSprop feel. A and diagonal are kept by reference.
+/* The pre-conditioned operator D^(-1/2) A D^(-1/2), D = diag(diagonal) > 0. Its largest eigenvalue
+ * is that of D^-1 A, which decides whether Adam and RMSprop are stable. What A points to must
+ * outlive it; diagonal is copied.
  * Errors: CLB_ESCALE (an entry not positive and finite), CLB_ESIZE, CLB_ENOMEM. */
 typedef struct clb_precond {
     clb_linop A;
@@ -2377,11 +2380,13 @@ CLBDEF clb_linop  clb_precond_op(clb_precond *pre);
 CLBDEF void clb_adam_diagonal(size_t n, const clb_real *v, size_t t, double beta1, double beta2,
                               double eps, clb_real *out);
 
-/* Critical sharpness 2/s: s the smallest step found along -direction beyond which the loss is above
- * where it started, by doubling and bisection to a relative width tol (0 -> 1e-3); forward passes
- * only. On a quadratic and along the gradient it is g.Hg/|g|^2.             arXiv 2601.16979
- * theta NULL: net->theta; guess: first step, 0 -> 1 (the last s is a good one); scratch: P reals.
- * step is infinite if the loss never rises, and as small as rounding if it rises at once. */
+/* Critical sharpness 2/s, where s is the step along -direction at which the loss rises above its
+ * value at theta. s is found by doubling and then bisection to a relative width tol (0 -> 1e-3),
+ * with forward passes only. On a quadratic loss and along the gradient, 2/s = g.Hg/|g|^2.
+ *                                                                           arXiv 2601.16979
+ * theta NULL: net->theta. guess: the first s tried, 0 -> 1; the s of an earlier call is a good one.
+ * scratch: P reals. step is infinite if the loss never rises, and of the size of rounding errors if
+ * it rises at once. */
 typedef struct clb_critical {
     double step, sharpness;
     size_t losses;                  /* forward passes                                             */
@@ -2390,29 +2395,32 @@ CLBDEF clb_critical clb_critical_sharpness(clb_pass *pass, const clb_real *theta
                                            const clb_real *direction, double guess, double tol,
                                            clb_real *scratch);
 
-/* Step sharpness g.Hg/|g|^2 on the rows that the curvature stands on. scratch: P reals. */
+/* Step sharpness g.Hg/|g|^2 for the rows that the pass of curv holds. scratch: P reals. */
 CLBDEF double clb_step_sharpness(clb_curv *curv, clb_real *scratch);
-/* Batch sharpness E[g_B.H_B g_B]/E|g_B|^2 at the point of curv over count >= 2 random batches of
- * `batch` rows; out->mean is the ratio, its error by the delta method. The curvature stands on all
- * rows afterwards.  Errors: CLB_EROW (batch not in 1..n), CLB_ECOUNT (below 2), CLB_ENOMEM. */
+/* Batch sharpness E[g_B.H_B g_B]/E|g_B|^2 at the point of curv, over count >= 2 random batches of
+ * `batch` rows. out->mean is the ratio; its standard error comes from the delta method. Afterwards
+ * curv is set to all rows.
+ * Errors: CLB_EROW (batch not in 1..n), CLB_ECOUNT (below 2), CLB_ENOMEM. */
 CLBDEF clb_status clb_batch_sharpness(clb_curv *curv, size_t batch, size_t count, clb_rng *rng,
                                       clb_estimate *out);
 
 /* ---- certified eigenvalues ---- */
 
-/* Intervals that provably hold the k largest eigenvalues lambda_1 >= ... >= lambda_k, whatever the
- * eigensolver did. With V the computed vectors, B = V^T A V and R = A V - V diag(theta) by
- * compensated products, F = V^T V - I, u the unit roundoff:
- *   lower  lambda_j >= min over span(v_1..v_j) of x.Ax/x.x >= (theta_j - |B - Theta|)/(1 +- |F|)
- *   upper  M = A - sigma I - sum_j w_j v_j v_j^T, w_j >= 0, has no eigenvalue above c if Cholesky's
- *          factorisation of -M runs to its end: L L^T = -M + E with |E_ij| <= g (|L| |L|^T)_ij, g =
- *          N u/(1 - N u), N = 48 + n/24 + 10 the roundings an entry takes where its sum is formed
- *          in blocks of 48 (the n/48 of its start count twice), so that |E| <= c = g times the
- *          norm of |L| |L|^T, which is at most max_i (|L| |L|^T x)_i/x_i for any x > 0.
- *          Hence lambda_{k+1} <= sigma + c =: rest: none is missed. Then
- *          lambda_j <= rest + w_j |V|^2, and with a gap below lambda_k, where sigma lies,
- *          lambda_j <= theta_j + |B - Theta| + |R|^2/(lower_j - rest).
- * Both ends carry the rounding of M and B, and error, a bound on |A as stored - A as meant|. */
+/* Intervals that provably hold the k largest eigenvalues lambda_1 >= ... >= lambda_k, however
+ * inaccurate the eigensolver was. V: the computed vectors, theta: the computed values, B = V^T A V
+ * and R = A V - V diag(theta) by compensated products, F = V^T V - I, u: the unit roundoff.
+ *   Lower ends   lambda_j >= min over span(v_1..v_j) of x.Ax/x.x
+ *                         >= (theta_j - |B - Theta|)/(1 +- |F|)
+ *   Upper ends   Let M = A - sigma I - sum_j w_j v_j v_j^T with w_j >= 0. If Cholesky's
+ *                factorisation of -M runs to its end, L L^T = -M + E with
+ *                |E_ij| <= g (|L| |L|^T)_ij, g = N u/(1 - N u). N = 48 + n/24 + 10 is the number of
+ *                roundings of an entry whose sum is formed in blocks of 48 (the n/48 sums of blocks
+ *                count twice). So |E| <= c := g times the norm of |L| |L|^T, which is at most
+ *                max_i (|L| |L|^T x)_i/x_i for any x > 0. Then M has no eigenvalue above c, and
+ *                lambda_{k+1} <= sigma + c =: rest, so no large eigenvalue was missed. It follows
+ *                that lambda_j <= rest + w_j |V|^2 and, if there is a gap below lambda_k and sigma
+ *                lies in it, lambda_j <= theta_j + |B - Theta| + |R|^2/(lower_j - rest).
+ * Both ends include the rounding of M and B, and error, a bound on |A as stored - A as meant|. */
 typedef struct clb_certificate {
     size_t  n, k;
     double *value;              /* [k] computed, descending                                       */
@@ -2422,11 +2430,12 @@ typedef struct clb_certificate {
     void   *arena;
 } clb_certificate;
 
-/* For a stored matrix, lower triangle read. Memory 4 n^2 + 48 n reals; n^3/3 multiply-adds and
- * those of the eigensolver.  Errors: CLB_ECOUNT (k = 0 or > n), CLB_ETOL (error < 0), CLB_ENOTFINITE,
- * CLB_ENOCONV (of the eigensolver; the intervals hold all the same), CLB_ESIZE, CLB_ENOMEM. */
+/* For a stored matrix, of which the lower triangle is read. Memory: 4 n^2 + 48 n reals. Cost: n^3/3
+ * multiply-adds and the eigensolver. Errors: CLB_ECOUNT (k = 0 or > n), CLB_ETOL (error < 0),
+ * CLB_ENOTFINITE, CLB_ENOCONV (of the eigensolver; the intervals are valid all the same),
+ * CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_certify(const clb_dense *A, size_t k, double error, clb_certificate *out);
-/* For an operator that is too large to store: lower ends only (complete = 0), error a bound on
+/* For an operator that is too large to store: only the lower ends (complete = 0). error: a bound on
  * |computed A v - A v|/|v|. */
 CLBDEF clb_status clb_certify_op(const clb_linop *A, size_t k, double error, clb_certificate *out);
 CLBDEF void       clb_certificate_free(clb_certificate *certificate);
@@ -2435,43 +2444,43 @@ typedef enum clb_answer { CLB_UNDECIDED, CLB_YES, CLB_NO } clb_answer;
 /* Is lambda_max > x (2/eta, say)? */
 CLBDEF clb_answer clb_certified_above(const clb_certificate *certificate, double x);
 
-/* Bound on the rounding error of the Hessian at the point of curv, a-priori: |computed - H|_2 for
- * clb_hessian and |computed H v - H v|/|v| for clb_hvp, H what the formulas give in exact
- * arithmetic at these parameters, data and gates. For a piecewise linear activation and squares
- * every entry of H v is a polynomial in weights, data and gates, each monomial of which is
- * rounded at most
+/* A bound on the rounding error of the Hessian at the point of curv, known before it is computed:
+ * |computed - H|_2 for clb_hessian and |computed H v - H v|/|v| for clb_hvp. H is what the formulas
+ * give in exact arithmetic for the stored parameters, data and gates. Derivation: for a piecewise
+ * linear activation and the squared loss, every entry of H v is a polynomial in weights, data and
+ * gates. Each of its monomials is rounded at most
  *   N = 2 n + sum_l (5 m_{l-1} + 4 m_l + 12) + K + 20
- * times (forward pass twice, backward pass twice, both sums over samples), so that the error is at
- * most N u/(1 - N u) times the polynomial of absolute values; that one is a matrix with entries >=
- * 0, whose norm is at most max_i (Hbar x)_i/x_i for any x > 0 (Collatz, Wielandt), x by a few power
- * steps. Gates within rounding of a kink belong to the point as they were computed.
+ * times (two forward passes, two backward passes, both sums over samples). So the error is at most
+ * N u/(1 - N u) times the same polynomial of absolute values. That one is a product with a matrix
+ * Hbar of entries >= 0, whose norm is at most max_i (Hbar x)_i/x_i for any x > 0 (Collatz,
+ * Wielandt); x comes from a few steps of power iteration. The bound takes gates as they were
+ * computed, also where z is within rounding of 0.
  * Errors: CLB_EACTIVATION (smooth activations), CLB_ELOSS (ce > 0), CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_hessian_error(clb_curv *curv, double *bound);
 
 /* ---- central flow, for comparison ---- */
 
-/* y = D^3 L [u, v] at curv's point, the derivative of the Hessian along u applied to v, by a
- * central difference of exact products: (H(theta + h u) v - H(theta - h u) v)/(2h), h in units of
- * u. With h the size of a swing it is the secant, gates that switch inside included. work: 2 P
- * reals. The curvature stands where it stood afterwards. Exact to rounding for L = 1; error of
- * order h^2. */
+/* y = D^3 L [u, v] at the point of curv: the derivative of the Hessian along u, applied to v. It is
+ * the central difference of exact products (H(theta + h u) v - H(theta - h u) v)/(2h), whose error
+ * is of order h^2. If h |u| is the size of a swing, it is the secant over that swing and includes
+ * the gates that switch. work: 2 P reals. curv is at its old point afterwards. */
 CLBDEF void clb_third(clb_curv *curv, const clb_real *u, const clb_real *v, double h,
                       clb_real *work, clb_real *y);
 
 /* Semidefinite complementarity problem of order m <= 8: X >= 0, Y = A + B[X] >= 0, tr XY = 0, for
- * symmetric A [m][m] and a symmetric positive semidefinite map B [m*m][m*m]; X >= 0 minimises
- * tr AX + X.BX/2, by accelerated projected gradients. *residual (may be NULL): |X - P(X - s Y)|/s
- * over |A|, P the projection on X >= 0, s a step.
- * Errors: CLB_ECOUNT (m), CLB_ENOTFINITE, CLB_ENOCONV (residual above 1e-9; X is the best). */
+ * symmetric A [m][m] and a symmetric positive semidefinite map B [m*m][m*m]. X minimises
+ * tr AX + X.BX/2 over X >= 0; it is found by accelerated projected gradient steps. *residual (may
+ * be NULL): |X - P(X - s Y)|/s divided by |A|, P the projection on X >= 0, s the step length.
+ * Errors: CLB_ECOUNT (m), CLB_ENOTFINITE, CLB_ENOCONV (residual above 1e-9; X is the last one). */
 CLBDEF clb_status clb_complementarity(size_t m, const double *B, const double *A, double *X,
                                       double *residual);
 
-/* Central flow (Cohen et al. 2025): the centre w of gradient descent at the edge moves by
- *   dw/dt = -eta [ grad L + 1/2 D^3 L : Sigma ],   Sigma = U X U^T the covariance of the swing,
- * with U the directions near the edge and X the smallest swing that keeps their curvature below
- * 2/eta: a complementarity problem for the curvature after a substep. The two-point flow above is
- * the model to use; this one needs 2 m evaluations and m (m+1) products a substep more, is right
- * for smooth activations, and for ReLU depends on how D^3 L is taken. */
+/* Central flow (Cohen et al. 2025). The centre w of gradient descent at the edge moves by
+ *   dw/dt = -eta [ grad L + 1/2 D^3 L : Sigma ],   Sigma = U X U^T the covariance of the swing.
+ * The columns of U are the directions near the edge. X is the smallest swing that keeps their
+ * curvature below 2/eta, the solution of a complementarity problem for the curvature after a
+ * substep. Prefer the two-point flow above: this one needs 2 m evaluations and m (m+1) products
+ * more for each substep, and its result for ReLU depends on how D^3 L is computed. */
 typedef struct clb_central_opts {
     double ce;                  /* loss blend                                                     */
     size_t directions;          /* 0 -> 4, at most 8                                              */
@@ -2501,8 +2510,8 @@ CLBDEF clb_status clb_central_init(clb_central *flow, const clb_net *net, const 
                                    double eta, const clb_central_opts *opts);
 CLBDEF clb_status clb_central_step(clb_central *flow);
 CLBDEF void       clb_central_free(clb_central *flow);
-/* Predicted drift of charge l: C(w) - C(w at the start) + integral of eta^2 a^T D a, a = -(dw/dt)/
- * eta, with Euler's own share of it taken off. */
+/* Predicted drift of charge l: C(w) - C(w at the start) + integral of eta^2 a^T D a, where
+ * a = -(dw/dt)/eta; the part of the integral that Euler steps add to C(w) anyway is left out. */
 CLBDEF double     clb_central_drift(const clb_central *flow, size_t l);
 
 /* ============================================================================================
@@ -2713,7 +2722,7 @@ CLBDEF const char *clb_method_name(clb_method method);
  * the last steps in a row, at most 49, which the next law looks back at. */
 typedef struct clb_auditor {
     size_t        L, snapshots;      /* snapshots seen                                            */
-    const double *charge;            /* [L] Q of hidden layer l = 1..L-1 at the last snapshot      */
+    const double *charge;            /* [L] Q of hidden layer l = 1..L-1 at the last snapshot     */
     const double *s, *d;             /* [L] of the step to it, summed over the neurons of a layer;
                                         NaN where the snapshot before it is not of that step      */
     void         *state;
@@ -2898,7 +2907,7 @@ float  (fmaf)(float x, float y, float z);
 #pragma GCC optimize("no-tree-pre", "no-tree-vrp", "no-tree-dominator-opts", "no-tree-dse")
 #pragma GCC optimize("no-thread-jumps", "no-code-hoisting", "no-rerun-cse-after-loop")
 #pragma GCC optimize("no-ipa-cp", "no-ipa-sra")
-/* Those passes also prove that a variable is set where a status is CLB_OK; without them gcc asks. */
+/* Those passes also prove that a variable is set if a status is CLB_OK. Without them gcc warns. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
@@ -16097,7 +16106,7 @@ CLBDEF clb_status clb_edge_predict(const clb_net *net, const clb_data *data, dou
     return status;
 }
 
-/* ---- sharpness that needs no Hessian, and that of other optimisers --------------------------- */
+/* ---- sharpness without a Hessian, sharpness for other optimisers ----------------------------- */
 
 CLBDEF double clb_stability_threshold(clb_optimizer optimizer, double eta, double beta)
 {
