@@ -16940,8 +16940,8 @@ CLBDEF const clb_tensor *clb_tensors_find(const clb_tensors *tensors, const char
     return NULL;
 }
 
-/* A file being read, the tensors it gave so far, and how many bytes it may still make us
- * allocate. */
+/* A file that is being read, the tensors found so far, and how many bytes may still be allocated
+ * for it. */
 typedef struct clbi_source {
     const unsigned char *p;
     size_t               size, budget, room;
@@ -16949,8 +16949,8 @@ typedef struct clbi_source {
     clb_error      *error;
 } clbi_source;
 
-#define CLBI_EXPANSION 64u                   /* a file may unpack to so many times its size ...   */
-#define CLBI_ALLOWANCE ((size_t)16 << 20)    /* ... and so many bytes besides                     */
+#define CLBI_EXPANSION 64u                   /* a file may unpack to this many times its size ... */
+#define CLBI_ALLOWANCE ((size_t)16 << 20)    /* ... plus this many bytes                          */
 
 static void clbi_source_start(clbi_source *s, clb_tensors *out, const void *bytes, size_t size,
                               clb_error *error)
@@ -16966,8 +16966,8 @@ static void clbi_source_start(clbi_source *s, clb_tensors *out, const void *byte
     if (!clbi_add_size(s->budget, CLBI_ALLOWANCE, &s->budget)) s->budget = (size_t)-1 / 2;
 }
 
-/* "text 'word', at byte n" is what is wrong (word may be NULL); returns status. Of a word the first
- * 60 bytes appear, as '?' where they are not printable. */
+/* Reports "text 'word', at byte n" and returns status; word may be NULL. Only the first 60 bytes of
+ * word are shown, with '?' for those that are not printable. */
 static clb_status clbi_source_bad(clbi_source *s, clb_status status, size_t at, const char *text,
                                   const void *word, size_t length)
 {
@@ -16988,14 +16988,15 @@ static clb_status clbi_source_say(clbi_source *s, clb_status status, size_t at, 
     return clbi_source_bad(s, status, at, text, NULL, 0);
 }
 
-/* What a reader returns: on failure nothing is left, and there is always a text. */
+/* The end of every reader: on failure it frees all tensors and makes sure that there is an error
+ * text. */
 static clb_status clbi_source_end(clbi_source *s, clb_status status)
 {
     if (status) clb_tensors_free(s->out);
     return clbi_done(s->error, status);
 }
 
-/* count items of size bytes, paid from the budget. */
+/* Allocates count items of size bytes within the limit of this file. */
 static clb_status clbi_source_alloc(clbi_source *s, void *out, size_t count, size_t size)
 {
     size_t bytes;
@@ -17005,7 +17006,7 @@ static clb_status clbi_source_alloc(clbi_source *s, void *out, size_t count, siz
     return clbi_alloc(out, count, size);
 }
 
-/* One more tensor of that name, its array empty. */
+/* Adds a tensor with that name and an empty array. */
 static clb_status clbi_source_push(clbi_source *s, const void *name, size_t length,
                                    clb_tensor **tensor)
 {
@@ -17038,7 +17039,7 @@ static int clbi_name_order(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* A name that two tensors have, or NULL; `names`: room for count pointers. */
+/* A name that two tensors share, or NULL. names: room for count pointers. */
 static const char *clbi_tensors_twice(const clb_tensors *tensors, const char **names)
 {
     size_t i;
@@ -17064,17 +17065,17 @@ static clb_status clbi_source_distinct(clbi_source *s)
 
 /* ---- inflate: RFC 1951 --------------------------------------------------------------------- */
 
-/* A deflate stream p..end being unpacked into out[0..size-1]. */
+/* A deflate stream p..end that is being unpacked into out[0..size-1]. */
 typedef struct clbi_inflate {
     const unsigned char *p, *end;
     unsigned char       *out;
     size_t               done, size;
-    uint64_t             bits;          /* read ahead, the next bit lowest                        */
-    int                  held;          /* how many                                               */
-    int                  bad;           /* past the end, or a code that does not exist            */
+    uint64_t             bits;          /* bits read ahead, next bit lowest                       */
+    int                  held;          /* number of these bits                                   */
+    int                  bad;           /* 1: read past the end, or found an invalid code         */
 } clbi_inflate;
 
-/* The next count <= 16 bits, the first of them lowest. */
+/* The next count <= 16 bits; the first one becomes the lowest. */
 static unsigned clbi_inflate_bits(clbi_inflate *z, int count)
 {
     unsigned value;
@@ -17092,14 +17093,15 @@ static unsigned clbi_inflate_bits(clbi_inflate *z, int count)
     return value;
 }
 
-/* A canonical Huffman code: how many codes each length has, and their symbols by length, then by
- * value. */
+/* A canonical Huffman code: the number of codes of each length, and the symbols sorted by length
+ * and then by code. */
 typedef struct clbi_huffman {
     uint16_t count[16], symbol[288];
 } clbi_huffman;
 
-/* The code that gives symbol s length[s] bits (0: unused). 0 if no such code exists: more codes
- * than fit, or fewer than fill it (but a single code of one bit, or none, may stand). */
+/* Makes the code in which symbol s has length[s] bits (0: the symbol does not occur). Returns 0 if
+ * the lengths are not those of a complete code. An empty code and a single code of one bit are
+ * allowed. */
 static int clbi_huffman_make(clbi_huffman *h, const unsigned char *length, size_t symbols)
 {
     uint16_t first[16];
@@ -17121,7 +17123,8 @@ static int clbi_huffman_make(clbi_huffman *h, const unsigned char *length, size_
     return 1;
 }
 
-/* The next symbol. Codes of one length are consecutive numbers, after those of the shorter ones. */
+/* Reads the next symbol. The codes of one length are consecutive numbers and follow those of the
+ * shorter lengths. */
 static unsigned clbi_huffman_next(clbi_inflate *z, const clbi_huffman *h)
 {
     int code = 0, first = 0, index = 0, b;
@@ -17137,11 +17140,11 @@ static unsigned clbi_huffman_next(clbi_inflate *z, const clbi_huffman *h)
     return 0;
 }
 
-/* A stored block: length, its complement, bytes. */
+/* A stored block: the length, its complement, then the bytes. */
 static void clbi_inflate_stored(clbi_inflate *z)
 {
     size_t length;
-    z->p -= z->held / 8;                     /* whole bytes read ahead go back */
+    z->p -= z->held / 8;                     /* gives back whole bytes read ahead */
     z->bits = 0;
     z->held = 0;
     if (z->end - z->p < 4) {
@@ -17158,7 +17161,7 @@ static void clbi_inflate_stored(clbi_inflate *z)
     z->p += length;
 }
 
-/* Copies `length` bytes from `distance` back; the two may overlap. */
+/* Copies `length` bytes from `distance` bytes before. Source and target may overlap. */
 static void clbi_inflate_copy(clbi_inflate *z, size_t length, size_t distance)
 {
     size_t i;
@@ -17170,7 +17173,7 @@ static void clbi_inflate_copy(clbi_inflate *z, size_t length, size_t distance)
     z->done += length;
 }
 
-/* The symbols of a block: literals, the end (256), lengths with distances. */
+/* Unpacks the symbols of a block: literals, lengths with distances, and 256 for the end. */
 static void clbi_inflate_codes(clbi_inflate *z, const clbi_huffman *literal,
                                const clbi_huffman *distances)
 {
@@ -17182,12 +17185,12 @@ static void clbi_inflate_codes(clbi_inflate *z, const clbi_huffman *literal,
             else z->out[z->done++] = (unsigned char)s;
             continue;
         }
-        s -= 257;                            /* four lengths an extra bit: 3.., 11.., 19.., 35.. */
+        s -= 257;                            /* 4 lengths per extra bit: 3.., 11.., 19.., 35..   */
         extra = s < 8 ? 0 : s / 4 - 1;
         length = s < 8 ? s + 3 : s == 28 ? 258 : ((4 + s % 4) << extra) + 3;
         if (s > 28) z->bad = 1;
         if (s < 28 && extra) length += clbi_inflate_bits(z, (int)extra);
-        s = clbi_huffman_next(z, distances); /* two distances an extra bit: 1.., 5.., 9.. */
+        s = clbi_huffman_next(z, distances); /* 2 distances per extra bit: 1.., 5.., 9..  */
         extra = s < 4 ? 0 : s / 2 - 1;
         distance = s < 4 ? s + 1 : ((2 + s % 2) << extra) + 1;
         if (s > 29) z->bad = 1;
@@ -17196,7 +17199,7 @@ static void clbi_inflate_codes(clbi_inflate *z, const clbi_huffman *literal,
     }
 }
 
-/* The fixed codes of block type 1. */
+/* The fixed codes that block type 1 uses. */
 static void clbi_inflate_fixed(clbi_huffman *literal, clbi_huffman *distances)
 {
     unsigned char length[288];
@@ -17209,7 +17212,7 @@ static void clbi_inflate_fixed(clbi_huffman *literal, clbi_huffman *distances)
     (void)clbi_huffman_make(distances, length, 32);
 }
 
-/* The codes of block type 2, which are described by code lengths under a code of their own. */
+/* Reads the codes of block type 2. Their lengths are themselves stored in a Huffman code. */
 static void clbi_inflate_dynamic(clbi_inflate *z, clbi_huffman *literal, clbi_huffman *distances)
 {
     static const unsigned char order[19] = { 16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2,
@@ -17223,7 +17226,7 @@ static void clbi_inflate_dynamic(clbi_inflate *z, clbi_huffman *literal, clbi_hu
     memset(length, 0, 19);
     for (i = 0; !z->bad && i < all;) {
         unsigned s = clbi_huffman_next(z, literal), repeat = 1, value = s;
-        if (s >= 16) {                       /* 16: the last length again; 17, 18: zeros */
+        if (s >= 16) {                       /* 16: repeat last length; 17, 18: zeros    */
             value = s == 16 && i > 0 ? length[i - 1] : 0;
             if (s == 16 && i == 0) z->bad = 1;
             repeat = s == 16 ? 3 + clbi_inflate_bits(z, 2)
@@ -17238,7 +17241,8 @@ static void clbi_inflate_dynamic(clbi_inflate *z, clbi_huffman *literal, clbi_hu
         z->bad = 1;
 }
 
-/* Unpacks `packed` bytes into exactly size bytes; 0 if the stream is not such a one. */
+/* Unpacks `packed` bytes into exactly size bytes. Returns 0 if the stream is invalid or has another
+ * size. */
 static int clbi_inflate_all(const unsigned char *p, size_t packed, unsigned char *out, size_t size)
 {
     clbi_inflate z;
@@ -17263,7 +17267,7 @@ static int clbi_inflate_all(const unsigned char *p, size_t packed, unsigned char
     return !z.bad && z.done == size && z.p - z.held / 8 == z.end;
 }
 
-/* CRC-32 of ZIP, four bits at a time. */
+/* The CRC-32 of ZIP, computed four bits at a time. */
 static uint32_t clbi_crc32(const unsigned char *p, size_t size)
 {
     static const uint32_t table[16] = {
@@ -17282,10 +17286,10 @@ static uint32_t clbi_crc32(const unsigned char *p, size_t size)
 
 /* ---- ZIP ----------------------------------------------------------------------------------- */
 
-/* The directory of an archive: members left, and where the next one is described. */
+/* The directory of an archive: the number of members left, and where the next one is described. */
 typedef struct clbi_zip {
     size_t left, at, end;
-    size_t packed;                 /* bytes of the members so far, which do not overlap           */
+    size_t packed;                 /* bytes of all members so far, which must not overlap         */
 } clbi_zip;
 
 typedef struct clbi_member {
@@ -17293,7 +17297,7 @@ typedef struct clbi_member {
     size_t               name_length, packed, size, header;
     unsigned             flags, method;
     uint32_t             crc;
-    int                  checked;    /* the checksum was right */
+    int                  checked;    /* 1: the checksum was verified */
 } clbi_member;
 
 static size_t clbi_le(const unsigned char *p, size_t count)
@@ -17302,7 +17306,7 @@ static size_t clbi_le(const unsigned char *p, size_t count)
     return v > (size_t)-1 ? (size_t)-1 : (size_t)v;
 }
 
-/* The directory, found from the record that ends every archive. */
+/* Finds the directory from the record at the end of the archive. */
 static clb_status clbi_zip_open(clbi_source *s, clbi_zip *zip)
 {
     const unsigned char *p = s->p;
@@ -17339,8 +17343,8 @@ static clb_status clbi_zip_open(clbi_source *s, clbi_zip *zip)
     return CLB_OK;
 }
 
-/* Sizes (and offset) that do not fit 32 bits stand in the extra field 1, in this order; those that
- * are not wanted are NULL. */
+/* Reads sizes and the offset that do not fit 32 bits: each that is 0xffffffff is replaced by the
+ * next number in the extra field 1. A pointer may be NULL. */
 static clb_status clbi_zip64(clbi_source *s, const unsigned char *extra, size_t length,
                              size_t *size, size_t *packed, size_t *offset)
 {
@@ -17369,7 +17373,7 @@ static clb_status clbi_zip64(clbi_source *s, const unsigned char *extra, size_t 
     return CLB_OK;
 }
 
-/* The member's own header, which stands before its bytes and must say what the directory says. */
+/* Checks the header before the member's bytes, which must agree with the directory. */
 static clb_status clbi_zip_local(clbi_source *s, clbi_member *m)
 {
     const unsigned char *h;
@@ -17405,7 +17409,7 @@ static clb_status clbi_zip_local(clbi_source *s, clbi_member *m)
     return CLB_OK;
 }
 
-/* The next member. Sizes are those of the directory; they fit the file. */
+/* The next member. Its sizes come from the directory and are checked against the file. */
 static clb_status clbi_zip_next(clbi_source *s, clbi_zip *zip, clbi_member *m)
 {
     const unsigned char *p = s->p + zip->at;
@@ -17441,8 +17445,8 @@ static clb_status clbi_zip_next(clbi_source *s, clbi_zip *zip, clbi_member *m)
     return CLB_OK;
 }
 
-/* The bytes of a member, checked against its checksum. *own: to be freed, NULL where they lie in
- * the file itself. */
+/* The bytes of a member, verified by its checksum. *own is the allocation to free, or NULL if the
+ * bytes are in the file itself. */
 static clb_status clbi_zip_bytes(clbi_source *s, const clbi_member *m, const unsigned char **bytes,
                                  unsigned char **own)
 {
@@ -17453,7 +17457,7 @@ static clb_status clbi_zip_bytes(clbi_source *s, const clbi_member *m, const uns
         return clbi_source_bad(s, CLB_ETYPE, m->header,
                                "neither stored nor deflated: ZIP member", m->name, m->name_length);
     if (m->method == 8) {
-        if (m->size / 1032 > m->packed)      /* more than deflate can reach */
+        if (m->size / 1032 > m->packed)      /* more than deflate can expand to */
             return clbi_source_bad(s, CLB_EFORMAT, m->header,
                                    "cannot unpack to its size: ZIP member", m->name,
                                    m->name_length);
@@ -17473,7 +17477,7 @@ static clb_status clbi_zip_bytes(clbi_source *s, const clbi_member *m, const uns
 
 /* ---- NPZ ----------------------------------------------------------------------------------- */
 
-/* The member as one more tensor. */
+/* Adds the member as a tensor. */
 static clb_status clbi_npz_member(clbi_source *s, const clbi_member *m)
 {
     const unsigned char *bytes;
@@ -17517,7 +17521,7 @@ CLBDEF clb_status clb_npz_read(clb_tensors *tensors, const void *bytes, size_t s
     return clbi_source_end(&s, status);
 }
 
-/* Bytes being written; those beyond the capacity are counted only. */
+/* Bytes that are being written. Those beyond the capacity are only counted. */
 typedef struct clbi_sink {
     unsigned char *p;
     size_t         capacity, size;
@@ -17530,7 +17534,7 @@ static void clbi_put_bytes(clbi_sink *out, const void *bytes, size_t count)
     out->size += count;
 }
 
-/* The count <= 8 low bytes of value, lowest first. */
+/* Writes the count <= 8 low bytes of value, lowest first. */
 static void clbi_put_le(clbi_sink *out, uint64_t value, size_t count)
 {
     unsigned char b[8];
@@ -17539,29 +17543,29 @@ static void clbi_put_le(clbi_sink *out, uint64_t value, size_t count)
     clbi_put_bytes(out, b, count);
 }
 
-/* The two kinds of header that an archive has for a member, alike but for what the directory adds.
- * Dates are the first of 1980, so that the same arrays make the same bytes. */
+/* Writes a member's header: the one before its bytes, or the one in the directory, which has more
+ * fields. The date is always 1 January 1980, so that equal arrays give equal files. */
 static void clbi_put_member(clbi_sink *out, const clb_tensor *tensor, uint32_t crc, size_t size,
                             size_t header, int directory)
 {
     size_t length = strlen(tensor->name);
     clbi_put_bytes(out, directory ? "PK\1\2\24\0" : "PK\3\4", directory ? 6 : 4);
-    clbi_put_le(out, 20, 2);                 /* version 2.0 reads it */
+    clbi_put_le(out, 20, 2);                 /* needs version 2.0    */
     clbi_put_le(out, 0x800, 2);              /* the name is UTF-8 */
-    clbi_put_le(out, 0, 4);                  /* stored; time 0:00 */
+    clbi_put_le(out, 0, 4);                  /* not compressed; time 0:00 */
     clbi_put_le(out, 0x21, 2);               /* 1 January 1980 */
     clbi_put_le(out, crc, 4);
     clbi_put_le(out, size, 4);
     clbi_put_le(out, size, 4);
     clbi_put_le(out, length + 4, 2);
-    clbi_put_le(out, 0, directory ? 8 : 2);  /* no extra field; comment, disk, attributes */
+    clbi_put_le(out, 0, directory ? 8 : 2);  /* no extra field (no comment, disk, attributes) */
     if (directory) clbi_put_le(out, 0, 4);
     if (directory) clbi_put_le(out, header, 4);
     clbi_put_bytes(out, tensor->name, length);
     clbi_put_bytes(out, ".npy", 4);
 }
 
-/* How the writer stores a tensor; 0 if a value has no place in that type. */
+/* The type in which a tensor is stored. Returns 0 if that type cannot hold one of the values. */
 static int clbi_npz_type(const clb_tensor *tensor, clbi_npy *npy)
 {
     size_t i;
@@ -17574,7 +17578,7 @@ static int clbi_npz_type(const clb_tensor *tensor, clbi_npy *npy)
     return 1;
 }
 
-/* The member's NPY file. */
+/* Writes the NPY file of a member. */
 static clb_status clbi_put_npy(clbi_sink *out, const clb_tensor *tensor)
 {
     char head[CLBI_NPY_HEADER];
@@ -17623,7 +17627,7 @@ CLBDEF clb_status clb_npz_write(void *buffer, size_t capacity, size_t *size,
     memset(&out, 0, sizeof out);
     out.p = (unsigned char *)buffer;
     out.capacity = buffer ? capacity : 0;
-    for (i = 0; !status && i < tensors->count; ++i) {    /* checksum and size come last */
+    for (i = 0; !status && i < tensors->count; ++i) {    /* checksum and size last      */
         const clb_tensor *tensor = &tensors->item[i];
         header[i] = out.size;
         clbi_put_member(&out, tensor, 0, 0, 0, 0);
@@ -17654,7 +17658,7 @@ CLBDEF clb_status clb_npz_write(void *buffer, size_t capacity, size_t *size,
 }
 
 #ifndef CLB_NO_STDIO
-/* The bytes as the file `path`: to "path~" first, then renamed. */
+/* Writes the bytes to "path~" and then renames it to path. */
 static clb_status clbi_write_file(const char *path, const unsigned char *bytes, size_t size)
 {
     char *beside;
@@ -17668,7 +17672,7 @@ static clb_status clbi_write_file(const char *path, const unsigned char *bytes, 
     file = fopen(beside, "wb");
     ok = file != NULL && fwrite(bytes, 1, size, file) == size;
     if (file && fclose(file) != 0) ok = 0;
-    if (ok && rename(beside, path) != 0) {   /* some systems do not replace a file */
+    if (ok && rename(beside, path) != 0) {   /* some systems refuse to replace a file */
         remove(path);
         ok = rename(beside, path) == 0;
     }
@@ -17692,7 +17696,7 @@ CLBDEF clb_status clb_npz_save(const clb_tensors *tensors, const char *path)
 
 /* ---- safetensors --------------------------------------------------------------------------- */
 
-/* Element types of safetensors and of PyTorch, by their names there. */
+/* The element types of safetensors and of PyTorch, with their names in each. */
 typedef struct clbi_dtype {
     const char *safetensors, *pytorch;
     clbi_npy    type;
@@ -17707,7 +17711,7 @@ static const clbi_dtype clbi_dtypes[] = {
     { "U16",  "UInt16Storage",   { 'u', 2, 0, 0 } }, { "U8",  "ByteStorage",  { 'u', 1, 0, 0 } },
     { "BOOL", "BoolStorage",     { 'b', 1, 0, 0 } } };
 
-/* The type of that name (in column 0 or 1), NULL if there is none. */
+/* The type with that name in column 0 (safetensors) or 1 (PyTorch), or NULL. */
 static const clbi_npy *clbi_dtype_find(int pytorch, const unsigned char *name, size_t length)
 {
     size_t i;
@@ -17723,7 +17727,7 @@ static clb_status clbi_json_bad(clbi_source *s, const clbi_text *t, const char *
     return clbi_source_say(s, CLB_EFORMAT, (size_t)(t->p - s->p), text);
 }
 
-/* The code point as UTF-8; returns the bytes written. */
+/* Writes the code point as UTF-8 and returns the number of bytes. */
 static size_t clbi_put_utf8(char *out, uint32_t c)
 {
     size_t n = 0;
@@ -17740,7 +17744,7 @@ static size_t clbi_put_utf8(char *out, uint32_t c)
     return n;
 }
 
-/* Four hexadecimal digits; 0xffffffff if there are none. */
+/* Reads four hexadecimal digits. Returns 0xffffffff if they are not there. */
 static uint32_t clbi_json_hex(clbi_text *t)
 {
     uint32_t v = 0;
@@ -17755,7 +17759,7 @@ static uint32_t clbi_json_hex(clbi_text *t)
     return v;
 }
 
-/* What follows a backslash; 0 if nothing legal does. Surrogates come in pairs. */
+/* Reads what follows a backslash. Returns 0 if it is not valid. Surrogates must come in pairs. */
 static size_t clbi_json_escape(clbi_text *t, char *out)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -17781,7 +17785,7 @@ static size_t clbi_json_escape(clbi_text *t, char *out)
     return clbi_put_utf8(out, c);
 }
 
-/* A string, unpacked into out, which has room for the rest of the text. */
+/* Reads a string into out, which has as much room as the text that is left. */
 static int clbi_json_string(clbi_text *t, char *out, size_t *length)
 {
     *length = 0;
@@ -17803,7 +17807,7 @@ static int clbi_json_string(clbi_text *t, char *out, size_t *length)
     return 1;
 }
 
-/* A list of at most `most` integers. */
+/* Reads a list of at most `most` integers. */
 static clb_status clbi_json_sizes(clbi_source *s, clbi_text *t, size_t most, size_t *value,
                                   size_t *count)
 {
@@ -17822,13 +17826,14 @@ static clb_status clbi_json_sizes(clbi_source *s, clbi_text *t, size_t most, siz
     return clbi_take(t, "]") ? CLB_OK : clbi_json_bad(s, t, "a list does not end");
 }
 
-/* Where the elements of a tensor lie among the bytes after the header. */
+/* The position of a tensor's elements in the bytes after the header. */
 typedef struct clbi_extent {
     size_t          begin, end, tensor;
     const clbi_npy *type;
 } clbi_extent;
 
-/* The description of a tensor: dtype, shape and data_offsets, once each, in any order. */
+/* Reads the description of a tensor. It has dtype, shape and data_offsets once each, in
+ * any order. */
 static clb_status clbi_st_tensor(clbi_source *s, clbi_text *t, clb_array *array, clbi_extent *e,
                                  char *word)
 {
@@ -17863,7 +17868,7 @@ static clb_status clbi_st_tensor(clbi_source *s, clbi_text *t, clb_array *array,
     return CLB_OK;
 }
 
-/* {"key": "text", ...}, read over. */
+/* Skips an object {"key": "text", ...}. */
 static clb_status clbi_st_metadata(clbi_source *s, clbi_text *t, char *word)
 {
     size_t length;
@@ -17916,7 +17921,7 @@ static int clbi_extent_order(const void *a, const void *b)
     return x->end < y->end ? -1 : x->end > y->end;
 }
 
-/* Room for the elements of an array of that shape; *bytes: what they take in the file. */
+/* Allocates the elements of an array with that shape. *bytes: their size in the file. */
 static clb_status clbi_source_array(clbi_source *s, clb_array *array, size_t item, size_t *bytes)
 {
     size_t k, count = 1;
@@ -17930,7 +17935,8 @@ static clb_status clbi_source_array(clbi_source *s, clb_array *array, size_t ite
     return status;
 }
 
-/* The tensors' values. Their bytes must fill what follows the header without holes or overlaps. */
+/* Reads the values of all tensors. Their bytes must fill the rest of the file without gaps or
+ * overlaps. */
 static clb_status clbi_st_values(clbi_source *s, clbi_extent *extents, size_t start)
 {
     size_t k, i, at = 0, bytes;
@@ -18000,16 +18006,17 @@ CLBDEF clb_status clb_safetensors_read(clb_tensors *tensors, const void *bytes, 
 
 /* ---- PyTorch ------------------------------------------------------------------------------- */
 
-/* A .pt file is a stored ZIP archive: X/data.pkl, a pickle of the object with its tensors' shapes
- * and strides, and X/data/KEY, the bytes of each storage. A pickle is a program for a stack
- * machine; the few instructions below are all that torch.save makes of a state dict, and they
- * build values only: a name that a pickle calls is compared with the list clbi_pickle_names. */
+/* A .pt file is a ZIP archive without compression. X/data.pkl is a pickle of the object, with
+ * shapes and strides of its tensors; X/data/KEY are the bytes of each storage. A pickle is a
+ * program for a stack machine. The reader knows only the instructions that torch.save uses for a
+ * state dict, and they only build values. A name that the pickle calls must be in the list
+ * clbi_pickle_names. */
 
 typedef enum clbi_pickle_kind {
-    CLBI_PICKLE_NONE,                /* None, booleans, floating-point numbers: of no use here */
+    CLBI_PICKLE_NONE,                /* None, booleans, floating-point numbers: not used       */
     CLBI_PICKLE_INT, CLBI_PICKLE_TEXT, CLBI_PICKLE_NAME, CLBI_PICKLE_MARK,
     CLBI_PICKLE_TUPLE, CLBI_PICKLE_LIST, CLBI_PICKLE_DICT,
-    CLBI_PICKLE_STORAGE, CLBI_PICKLE_TENSOR      /* `first`: the tuple that describes it */
+    CLBI_PICKLE_STORAGE, CLBI_PICKLE_TENSOR      /* `first`: the tuple with its description */
 } clbi_pickle_kind;
 
 typedef enum clbi_pickle_name {
@@ -18022,17 +18029,17 @@ static const char *const clbi_pickle_names[] = {
 
 typedef struct clbi_pickle_value {
     clbi_pickle_kind     kind;
-    uint32_t             first, last, count; /* of a container: its cells, from 1; 0: none */
+    uint32_t             first, last, count; /* of a container: cells, from 1; 0: none     */
     int64_t              number;             /* an integer, or a clbi_pickle_name */
-    const unsigned char *text;               /* of a text, or the name of a storage type */
+    const unsigned char *text;               /* of a text, or of a storage type's name   */
     size_t               length;
 } clbi_pickle_value;
 
-/* A value in a container, and the next cell. A dict has keys and values in turn. */
+/* A value in a container, and the next cell. In a dict keys and values alternate. */
 typedef struct clbi_pickle_cell { uint32_t value, next; } clbi_pickle_cell;
 
-/* Every instruction makes at most one value, one cell and one memo, and takes at least a byte, so
- * the length of the pickle bounds them all. */
+/* Each instruction takes at least one byte and makes at most one value, one cell and one memo. So
+ * the length of the pickle bounds the number of all of them. */
 typedef struct clbi_pickle {
     clbi_source         *s;
     const unsigned char *p, *end;
@@ -18041,9 +18048,9 @@ typedef struct clbi_pickle {
     uint32_t            *stack, *memo;
     uint32_t             values, cells, depth, size;
     clb_status           status;
-    size_t               visits;             /* left for the walk through the result */
+    size_t               visits;             /* steps left for the walk through the result */
     int                  big_endian;
-    clbi_member         *member;             /* of the archive, by name */
+    clbi_member         *member;             /* members of the archive, sorted by name */
     size_t               members;
     const unsigned char *prefix;
     size_t               prefix_length;
@@ -18064,7 +18071,7 @@ static clbi_pickle_value *clbi_pickle_push(clbi_pickle *k, clbi_pickle_kind kind
     return v;
 }
 
-/* The value on top of the stack, taken off; a None if the stack is empty. */
+/* Takes the top value off the stack. Returns a None if the stack is empty. */
 static uint32_t clbi_pickle_pop(clbi_pickle *k)
 {
     if (k->depth == 0) {
@@ -18074,7 +18081,7 @@ static uint32_t clbi_pickle_pop(clbi_pickle *k)
     return k->stack[--k->depth];
 }
 
-/* The next count <= 8 bytes as a number, the lowest first. */
+/* Reads the next count <= 8 bytes as a number, lowest byte first. */
 static uint64_t clbi_pickle_bytes(clbi_pickle *k, size_t count)
 {
     uint64_t v;
@@ -18099,7 +18106,8 @@ static void clbi_pickle_append(clbi_pickle *k, uint32_t container, uint32_t valu
     ++c->count;
 }
 
-/* Everything above the last mark goes into the container; the mark goes. Returns how many. */
+/* Moves all values above the last mark into the container, and removes the mark. Returns how many
+ * there were. */
 static uint32_t clbi_pickle_collect(clbi_pickle *k, uint32_t mark, uint32_t container)
 {
     uint32_t i, count = k->depth - mark - 1;
@@ -18116,7 +18124,7 @@ static uint32_t clbi_pickle_mark(clbi_pickle *k)
     return i ? i - 1 : 0;
 }
 
-/* A tuple of the count topmost values. */
+/* Makes a tuple of the topmost count values. */
 static void clbi_pickle_tuple(clbi_pickle *k, uint32_t count)
 {
     uint32_t below, i, tuple = k->values;
@@ -18131,7 +18139,8 @@ static void clbi_pickle_tuple(clbi_pickle *k, uint32_t count)
     k->depth = below + 1;
 }
 
-/* Instructions that fill the container below the mark, or the one below one or two values. */
+/* Instructions that add to a container: all values above the mark (marked), else one value, or one
+ * key with its value (dict). */
 static void clbi_pickle_fill(clbi_pickle *k, int dict, int marked)
 {
     uint32_t mark, container, count = dict ? 2 : 1;
@@ -18153,7 +18162,7 @@ static void clbi_pickle_fill(clbi_pickle *k, int dict, int marked)
     k->depth = mark;
 }
 
-/* A name "module\nname\n" that the pickle wants to call. */
+/* Reads a name "module\nname\n" that the pickle calls later. */
 static void clbi_pickle_global(clbi_pickle *k)
 {
     const unsigned char *start = k->p, *type;
@@ -18171,7 +18180,7 @@ static void clbi_pickle_global(clbi_pickle *k)
             memcmp(clbi_pickle_names[i], start, length) == 0) break;
     v->number = (int64_t)i;
     if (i < CLBI_NAME_STORAGE) return;
-    type = start + 6;                        /* past "torch\n" */
+    type = start + 6;                        /* after "torch\n" */
     v->text = start;
     v->length = length;
     if (length > 14 && memcmp(start, "torch\n", 6) == 0 &&
@@ -18188,7 +18197,7 @@ static void clbi_pickle_global(clbi_pickle *k)
                                 start, length - 1);
 }
 
-/* The i-th value of a container, from 0; NULL if it has no such, or another kind. */
+/* Value i of a container, from 0. NULL if there is none or it is not of that kind. */
 static const clbi_pickle_value *clbi_pickle_item(const clbi_pickle *k, const clbi_pickle_value *c,
                                                  uint32_t i, clbi_pickle_kind kind)
 {
@@ -18200,7 +18209,7 @@ static const clbi_pickle_value *clbi_pickle_item(const clbi_pickle *k, const clb
     return v->kind == kind ? v : NULL;
 }
 
-/* A call: the few names give a dict, a tensor, or what they were given. */
+/* A call of one of the known names. The result is a dict, a tensor, or the argument itself. */
 static void clbi_pickle_call(clbi_pickle *k)
 {
     uint32_t argument = clbi_pickle_pop(k), called = clbi_pickle_pop(k);
@@ -18235,7 +18244,7 @@ static void clbi_pickle_call(clbi_pickle *k)
     }
 }
 
-/* Texts and numbers with their length before them. */
+/* Texts and integers that are preceded by their length. */
 static void clbi_pickle_text(clbi_pickle *k)
 {
     size_t length = (size_t)clbi_pickle_bytes(k, 4);
@@ -18267,7 +18276,7 @@ static void clbi_pickle_memo(clbi_pickle *k, size_t bytes, int store)
     else k->stack[k->depth++] = k->memo[index] - 1;
 }
 
-/* A reference to a storage: ("storage", type, key, place, count). */
+/* A reference to a storage: the tuple ("storage", type, key, location, count). */
 static void clbi_pickle_storage(clbi_pickle *k)
 {
     uint32_t tuple = clbi_pickle_pop(k);
@@ -18281,7 +18290,7 @@ static void clbi_pickle_storage(clbi_pickle *k)
         clbi_pickle_bad(k, "a reference to something that is no storage");
 }
 
-/* The state of an object: the attributes of a dict are of no use here. */
+/* Sets the state of an object: attributes of a dict, which are not needed. */
 static void clbi_pickle_build(clbi_pickle *k)
 {
     (void)clbi_pickle_pop(k);
@@ -18289,7 +18298,7 @@ static void clbi_pickle_build(clbi_pickle *k)
         clbi_pickle_bad(k, "the pickle gives a state to what is no dict");
 }
 
-/* One instruction; 0 at the last one. */
+/* Executes one instruction. Returns 0 after the last one. */
 static int clbi_pickle_step(clbi_pickle *k)
 {
     unsigned op = (unsigned)clbi_pickle_bytes(k, 1);
@@ -18354,7 +18363,7 @@ static int clbi_member_order(const void *a, const void *b)
     return x->name_length < y->name_length ? -1 : x->name_length > y->name_length;
 }
 
-/* The member of the archive prefix + folder + key; NULL if there is none. */
+/* The member prefix + folder + key of the archive, or NULL. */
 static clbi_member *clbi_pt_member(clbi_pickle *k, const char *folder, const unsigned char *key,
                                    size_t length)
 {
@@ -18371,7 +18380,7 @@ static clbi_member *clbi_pt_member(clbi_pickle *k, const char *folder, const uns
     return (clbi_member *)bsearch(&wanted, k->member, k->members, sizeof wanted, clbi_member_order);
 }
 
-/* The bytes of the storage that a tensor lies in; *count: how many elements it has. */
+/* The bytes of the storage of a tensor. *count: the number of its elements. */
 static const unsigned char *clbi_pt_storage(clbi_pickle *k, const clbi_pickle_value *storage,
                                             clbi_npy *type, size_t *count)
 {
@@ -18394,7 +18403,7 @@ static const unsigned char *clbi_pt_storage(clbi_pickle *k, const clbi_pickle_va
     return m->data;
 }
 
-/* Reads a tuple of integers >= 0 into value. */
+/* Reads a tuple of integers >= 0 into value. Returns how many there are. */
 static uint32_t clbi_pickle_sizes(clbi_pickle *k, const clbi_pickle_value *tuple, size_t *value)
 {
     uint32_t i, cell = tuple->first;
@@ -18411,7 +18420,7 @@ static uint32_t clbi_pickle_sizes(clbi_pickle *k, const clbi_pickle_value *tuple
     return tuple->count;
 }
 
-/* 1 if offset and strides stay within the storage. */
+/* Are all elements that offset and strides reach inside the storage? */
 static int clbi_strides_fit(const clb_array *array, const size_t *stride, size_t offset,
                             size_t storage)
 {
@@ -18423,7 +18432,7 @@ static int clbi_strides_fit(const clb_array *array, const size_t *stride, size_t
     return last < storage;
 }
 
-/* A tensor of the pickle as one of ours. */
+/* Adds a tensor of the pickle to the tensors found. */
 static void clbi_pt_tensor(clbi_pickle *k, const clbi_pickle_value *v, const char *name,
                            size_t length)
 {
@@ -18461,10 +18470,10 @@ static void clbi_pt_tensor(clbi_pickle *k, const clbi_pickle_value *v, const cha
     }
 }
 
-#define CLBI_PT_DEPTH 16                     /* containers within containers */
+#define CLBI_PT_DEPTH 16                     /* levels of nested containers  */
 #define CLBI_PT_NAME  1000
 
-/* Adds "." and a key to the name; returns its new length, 0 if it gets too long. */
+/* Appends "." and a key to the name. Returns the new length, or 0 if the name gets too long. */
 static size_t clbi_pt_key(const clbi_pickle_value *key, size_t position, char *name, size_t length)
 {
     char digits[24];
@@ -18479,7 +18488,7 @@ static size_t clbi_pt_key(const clbi_pickle_value *key, size_t position, char *n
     return length + n;
 }
 
-/* Walks through dicts, lists and tuples from the root; tensors get the path as their name. */
+/* Walks through dicts, lists and tuples from the root. The name of a tensor is its path. */
 static void clbi_pt_walk(clbi_pickle *k, uint32_t root)
 {
     struct { uint32_t cell; size_t length, position; int dict; } at[CLBI_PT_DEPTH], *top = at;
@@ -18515,7 +18524,7 @@ static void clbi_pt_walk(clbi_pickle *k, uint32_t root)
     }
 }
 
-/* Runs the pickle p[0..size-1] and takes the tensors out of what it leaves. */
+/* Executes the pickle p[0..size-1] and reads the tensors from its result. */
 static void clbi_pt_run(clbi_pickle *k, const unsigned char *p, size_t size)
 {
     if (size > 0x7ffffff0u) k->status = CLB_ESIZE;
@@ -18545,7 +18554,7 @@ static int clbi_is_pickle(const clbi_member *m)
     return m->name_length >= 9 && memcmp(m->name + m->name_length - 9, "/data.pkl", 9) == 0;
 }
 
-/* The members of the archive, sorted by name, and the folder that data.pkl stands in. */
+/* Reads the members of the archive, sorts them by name, and finds the folder of data.pkl. */
 static clb_status clbi_pt_open(clbi_pickle *k, const clbi_member **pickle)
 {
     clbi_source *s = k->s;
@@ -18603,7 +18612,7 @@ CLBDEF clb_status clb_torch_read(clb_tensors *tensors, const void *bytes, size_t
 
 /* ---- any of them --------------------------------------------------------------------------- */
 
-/* 1 if the archive is one of torch.save. */
+/* Was the archive written by torch.save? */
 static int clbi_is_torch(const unsigned char *p, size_t size)
 {
     clbi_source s;
@@ -18617,7 +18626,7 @@ static int clbi_is_torch(const unsigned char *p, size_t size)
     return 0;
 }
 
-/* One NPY file as a tensor without a name. */
+/* Reads one NPY file as a tensor without a name. */
 static clb_status clbi_npy_tensor(clb_tensors *tensors, const void *bytes, size_t size,
                                   clb_error *error)
 {
@@ -18672,7 +18681,8 @@ CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_e
 #define CLBI_NET_LAYERS 9999
 #define CLBI_NET_NAME   8            /* "b9999" */
 
-/* The bias option that gives this net: 0 none, -1 all, else the one layer that has one. */
+/* The member `bias` of clb_net_opts for this net: 0 for none, -1 for all layers, else the one layer
+ * that has biases. */
 static int clbi_net_bias(const clb_net *net)
 {
     size_t l, count = 0, last = 0;
@@ -18690,7 +18700,8 @@ static void clbi_net_name(char *name, char letter, size_t l)
     name[clbi_put_size(name, 1, l)] = '\0';
 }
 
-/* One more array [rows][columns], or [rows] if columns is 0, of count values at *at. */
+/* Adds an array [rows][columns], or [rows] if columns is 0, whose values are stored at `at`.
+ * Returns where the next values go. */
 static double *clbi_net_add(clb_tensors *tensors, char *name, size_t rows, size_t columns,
                             const clb_real *x, double *at)
 {
@@ -18707,7 +18718,7 @@ static double *clbi_net_add(clb_tensors *tensors, char *name, size_t rows, size_
     return at + t->array.count;
 }
 
-/* The arrays of a net: "net", W1, b1, W2, ... *arena is the allocation behind them. */
+/* The arrays of a net: "net", W1, b1, W2, ... *arena is the allocation that holds them. */
 static clb_status clbi_net_tensors(clb_tensors *tensors, const clb_net *net, void **arena)
 {
     double bias = clbi_net_bias(net);
@@ -18752,7 +18763,7 @@ CLBDEF clb_status clb_net_write(void *buffer, size_t capacity, size_t *size, con
     return status;
 }
 
-/* What "net" says. */
+/* Reads the array "net". */
 static clb_status clbi_net_fields(const clb_tensors *tensors, clb_net_opts *opts, size_t *L,
                                   clb_error *error)
 {
@@ -18770,7 +18781,8 @@ static clb_status clbi_net_fields(const clb_tensors *tensors, clb_net_opts *opts
     return CLB_OK;
 }
 
-/* The array letter l; NULL, and *error says so, unless it has that rank and is not empty. */
+/* The array with that letter and number. If it is missing, empty or of another rank, returns NULL
+ * and fills *error. */
 static const clb_array *clbi_net_array(const clb_tensors *tensors, char letter, size_t l,
                                        size_t rank, clb_error *error)
 {
@@ -18794,7 +18806,7 @@ static clb_status clbi_net_values(const clb_array *array, clb_real *x, clb_error
     return CLB_OK;
 }
 
-/* Parameters of layer l from its arrays. */
+/* Copies the parameters of layer l from their arrays. */
 static clb_status clbi_net_layer(clb_net *net, const clb_tensors *tensors, size_t l,
                                  clb_error *error)
 {
@@ -18810,7 +18822,7 @@ static clb_status clbi_net_layer(clb_net *net, const clb_tensors *tensors, size_
     return clbi_net_values(b, net->theta + net->b[l], error);
 }
 
-/* widths [L+1] from the shapes of the weight matrices. */
+/* Reads widths [L+1] from the shapes of the weight matrices. */
 static clb_status clbi_net_widths(const clb_tensors *tensors, size_t L, size_t *widths,
                                   clb_error *error)
 {
@@ -18846,7 +18858,8 @@ CLBDEF clb_status clb_net_read(clb_net *net, const void *bytes, size_t size, clb
     return clbi_done(error, status);
 }
 
-/* Text being written: room bytes at `at` (NULL: only counted). */
+/* Text that is being written at `at`, which has `room` bytes. With `at` NULL the text is only
+ * counted. */
 typedef struct clbi_code {
     char  *at;
     size_t room, size;
@@ -18937,58 +18950,59 @@ CLBDEF clb_status clb_net_load(clb_net *net, const char *path, clb_error *error)
  * @S47 AUDIT
  * ========================================================================================== */
 
-#define CLBI_LAGS 48                 /* displacements back that Nesterov's velocity is made of    */
-#define CLBI_ULP 0.41                /* standard deviation of the rounding of x over 2^-digits |x|,
-                                        the mantissa uniform in [1, 2): sqrt(1/6)                 */
-#define CLBI_EXCESS 4.0              /* a law holds if its residual is below so many roundings    */
-#define CLBI_SLOW 0.993              /* momentum above it: anything that changes slowly looks so  */
+#define CLBI_LAGS 48  /* how many displacements the sum for Nesterov's velocity includes */
+#define CLBI_ULP 0.41                /* standard deviation of the rounding error of x, divided by
+                                        2^-digits |x|: sqrt(1/6) for mantissas uniform in [1, 2) */
+#define CLBI_EXCESS 4.0  /* a law holds if its residual is below this many times its noise */
+#define CLBI_SLOW 0.993  /* a momentum above this cannot be told from any other slow change */
 
-/* One law of one neuron at one step. a: outgoing weights, b: incoming ones and bias. */
+/* The terms of the laws for one neuron at one step. a: outgoing weights; b: incoming weights and
+ * bias. */
 typedef struct clbi_neuron_law {
     size_t step, layer, neuron;      /* step: index of the displacement                           */
-    double a0, b0;                   /* <v_W, v_D>, <u_W, u_D> + b_W b_D, at this displacement    */
-    double a1, b1;                   /* with the displacement before it; 0 if there is none       */
-    double c0, c1;                   /* the biases' share of b0 and b1                            */
+    double a0, b0;                   /* <v_W, v_D>, <u_W, u_D> + b_W b_D for this displacement D  */
+    double a1, b1;                   /* the same with the displacement before it; 0 if none       */
+    double c0, c1;                   /* the part of b0 and b1 that the bias contributes           */
     double A, B, bias;               /* |v|^2, |u|^2, b^2                                         */
     double last;                     /* Q_{t-1} + s_{t-1}                                         */
-    double spread;                   /* what rounding is multiplied by in it                      */
-    double outer;                    /* share of the outgoing weights in its square               */
-    double noise;                    /* standard deviation of a0 - b0 by rounding                 */
-    double rho;                      /* minus the correlation of that of two steps                */
+    double spread;                   /* standard deviation of a0 - b0 if rounding errors were 1   */
+    double outer;                    /* share of the outgoing weights in spread^2                 */
+    double noise;                    /* standard deviation of a0 - b0 from rounding               */
+    double rho;                      /* minus the correlation of these errors in successive steps */
     double lag[CLBI_LAGS];           /* q(W_t, D_{t-k}), k = 0, 1, ...                            */
-    size_t lags;                     /* how many of them there are                                */
-    int    whole;                    /* they reach back to the start of the training              */
+    size_t lags;                     /* number of entries in lag                                  */
+    int    whole;                    /* 1: they go back to the start of the training              */
 } clbi_neuron_law;
 
-/* What may stand on the right side of a law; a model is a set of these. */
+/* Terms that the right side of a law can have. A model is a set of them. */
 enum { CLBI_TERM_MOMENTUM = 1, CLBI_TERM_DECAY = 2, CLBI_TERM_NO_BIAS = 4, CLBI_TERM_NESTEROV = 8,
        CLBI_TERM_DECOUPLED = 16, CLBI_TERM_GROUP = 32, CLBI_TERM_NORMALISED = 64 };
 #define CLBI_SEARCHED (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED | CLBI_TERM_GROUP)
 #define CLBI_TERMS 6
 
 typedef struct clbi_fit {
-    double value[CLBI_TERMS], error[CLBI_TERMS];  /* error: standard deviation by rounding        */
-    double excess, residual;         /* root mean square over the noise, over the terms           */
-    double mu, mu_error;             /* of the searched models; of a law of two rates their ratio */
-    size_t count;                    /* laws that took part                                       */
+    double value[CLBI_TERMS], error[CLBI_TERMS];  /* error: standard deviation from rounding      */
+    double excess, residual;         /* root mean square residual over the noise; over the terms  */
+    double mu, mu_error;             /* of models that need a search; GROUP: ratio of the rates   */
+    size_t count;                    /* number of laws used                                       */
 } clbi_fit;
 
-/* What is kept of a run as its snapshots come. */
+/* What is stored of a run while its snapshots arrive. */
 typedef struct clbi_auditor {
     const clb_net   *net;
     clb_audit_opts   opts;
-    const double    *window[CLBI_LAGS + 1];   /* the last snapshots in a row, the newest first    */
-    double          *own[CLBI_LAGS + 1];      /* their memory, if it is not the caller's          */
+    const double    *window[CLBI_LAGS + 1];   /* the last consecutive snapshots, newest first     */
+    double          *own[CLBI_LAGS + 1];      /* memory of the window, unless it is the caller's  */
     size_t           recent, snapshots, laws, neurons, hidden;
     size_t          *step;           /* [snapshots]                                               */
-    clbi_neuron_law *law;            /* [laws] those of a step together                           */
+    clbi_neuron_law *law;            /* [laws] ordered by step                                    */
     double          *moved;          /* [snapshots - 1][neurons] |D|^2 of the incoming weights    */
     size_t           step_room, law_room, moved_room;
-    double          *charge, *s, *d; /* [L] of the last snapshot and the step to it               */
+    double          *charge, *s, *d; /* [L] at the last snapshot; of the step to it               */
     double          *first, *second; /* [L] sums of 2 s and of d over the run                     */
-    unsigned char   *still;          /* [L+1] layer has not moved                                 */
-    double           evenness;       /* of the first displacement                                 */
-    size_t           exact, close;   /* sums of the bits of clbi_at_bound over the displacements  */
+    unsigned char   *still;          /* [L+1] 1: the layer has not moved                          */
+    double           evenness;       /* clbi_evenness of the first displacement                   */
+    size_t           exact, close;   /* how often bit 1 and bit 2 of clbi_at_bound were set       */
     int              digits, borrows;
 } clbi_auditor;
 
@@ -18998,15 +19012,16 @@ typedef struct clbi_audit {
     const size_t        *step;
     size_t               snapshots, laws, hidden, steps;
     clbi_neuron_law     *law;
-    unsigned char       *bad;        /* [snapshots] displacement is left out                      */
-    const unsigned char *frozen;     /* [L+1] layer never moved                                   */
+    unsigned char       *bad;        /* [snapshots] not 0: the displacement is left out           */
+    const unsigned char *frozen;     /* [L+1] 1: the layer never moved                            */
     double              *x;          /* [laws][CLBI_TERMS + 1] rows of a fit                      */
-    double               rho;        /* of the laws                                               */
+    double               rho;        /* as in clbi_neuron_law                                     */
     int                  middle, has_bias;
 } clbi_audit;
 
-/* Terms and left side of a law under a model, the decay's first, the momentum's last; 0 if the law
- * cannot take part. Rounding is in the displacements: noise counts all that the left side has. */
+/* The terms x and the left side y of a law under a model. The term of the decay comes first, that
+ * of momentum last. Returns 0 if this law cannot be used. noise: standard deviation of y from the
+ * rounding of all displacements in it. */
 static int clbi_law_row(const clbi_neuron_law *w, int model, double mu, double *x, double *y,
                         double *noise)
 {
@@ -19025,27 +19040,27 @@ static int clbi_law_row(const clbi_neuron_law *w, int model, double mu, double *
     }
     if (model & CLBI_TERM_GROUP) {
         if (w->lags < 2) return 0;
-        *y = w->a0 - mu * (w->b0 - w->c0);       /* mu: the rate, for once */
+        *y = w->a0 - mu * (w->b0 - w->c0);       /* here mu is the ratio of step sizes */
         *noise *= clbi_sqrt(w->outer + mu * mu * (1.0 - w->outer));
         x[0] = -w->A, x[1] = w->B, x[2] = w->bias, x[3] = w->c0, x[4] = w->c1;
         x[5] = w->a1 - mu * (w->b1 - w->c1);
         return 1;
     }
-    if (model & CLBI_TERM_NESTEROV) {            /* U_{t+1} - mu U_t from the displacements */
+    if (model & CLBI_TERM_NESTEROV) {            /* y = q(W_t, U_{t+1} - mu U_t)            */
         forget = mu / (1.0 + mu);
         *y = w->lag[0];
         for (k = 1, c = forget - mu, before = 1.0; k < w->lags; ++k, before = c, c *= forget)
             *y += c * w->lag[k], variance += c * c - 2.0 * w->rho * c * before;
         *noise *= clbi_sqrt(variance);
         if (!w->whole && w->lags < 12) return 0;
-        for (largest = 0, k = 0; !w->whole && k < w->lags; ++k)  /* what is not seen of the past */
+        for (largest = 0, k = 0; !w->whole && k < w->lags; ++k)  /* bound on what came before    */
             if (fabs(w->lag[k]) > largest) largest = fabs(w->lag[k]);
         *noise += 2.0 * fabs(c) * largest;
         if (model & CLBI_TERM_DECAY) x[n++] = -Q * (1.0 + mu);
         return 1;
     }
     if (w->lags < 2 && !w->whole && model & (CLBI_TERM_MOMENTUM | CLBI_TERM_DECOUPLED)) return 0;
-    if (model & CLBI_TERM_DECOUPLED) {           /* at the start there is no velocity: a1 = b1 = 0 */
+    if (model & CLBI_TERM_DECOUPLED) {  /* a1 = b1 = 0 in the first step */
         *y -= mu * (w->a1 - w->b1);
         *noise *= clbi_sqrt(1.0 + mu * mu + 2.0 * w->rho * mu);
         x[n++] = w->lags < 2 ? -Q : -(Q - mu * w->last);
@@ -19064,9 +19079,9 @@ static size_t clbi_model_terms(int model)
     return (size_t)((model & CLBI_TERM_MOMENTUM) != 0) + ((model & CLBI_TERM_DECAY) != 0);
 }
 
-/* The line y = m x through points whose two coordinates have noise of variance 1 and covariance
- * -rho: the m that makes sum (y - m x)^2 over 1 + m^2 + 2 rho m least, and that least value, from
- * the sums xx, xy and left, of the squares of y - (xy/xx) x. */
+/* Fits y = m x to points whose coordinates both have noise, of variance 1 and covariance -rho. m
+ * minimises sum (y - m x)^2 / (1 + m^2 + 2 rho m); returns that minimum. The arguments are the sums
+ * xx, xy, and left, the sum of the squares of y - (xy/xx) x. */
 static double clbi_noisy_line(double xx, double xy, double rho, double left, double *slope)
 {
     double b = xy / xx * xy + left + xx + 2.0 * rho * xy, c = xx * left, root, least;
@@ -19076,11 +19091,11 @@ static double clbi_noisy_line(double xx, double xy, double rho, double left, dou
     return least;
 }
 
-/* Least squares by Gram-Schmidt on the columns of the rows x [count][CLBI_TERMS + 1], whose last
- * entry is the left side, twice (the second pass works on what the first left). Columns are
- * scaled to length 1; one that is a combination of those before it gets 0. rho >= 0: the last
- * column is as noisy as the left side (clbi_noisy_line). Returns the sum of squared residuals, each
- * over its noise. */
+/* Least squares by Gram-Schmidt on the rows x [count][CLBI_TERMS + 1], whose last entry is the left
+ * side. Each projection is made twice for accuracy. Columns are scaled to length 1; a column that
+ * depends linearly on those before it gets the value 0. With rho >= 0 the last column is as noisy
+ * as the left side (clbi_noisy_line). Rows must be divided by their noise. Returns the sum of
+ * squared residuals. */
 static double clbi_least_squares(double *x, size_t count, size_t n, double rho, double *value,
                                  double *error)
 {
@@ -19120,11 +19135,11 @@ static double clbi_least_squares(double *x, size_t count, size_t n, double rho, 
         left = clbi_noisy_line(length * length, length * right[n - 1], rho, left, &slope);
         noise = 1.0 + slope * slope + 2.0 * rho * slope;
         right[n - 1] = slope * length;
-        if (count > n)                           /* of the column's length: what is no noise */
+        if (count > n)                           /* the share of the column that is not noise */
             seen = 1.0 - left / (double)(count - n) * (double)count / (length * length);
         seen = clbi_sqrt(seen > 1e-6 ? seen : 1e-6);
     }
-    for (j = n; j-- > 0;) {                      /* R value = right; error from the rows of R^-1 */
+    for (j = n; j-- > 0;) {                      /* R value = right; errors from the rows of R^-1 */
         double inverse[CLBI_TERMS] = { 0 };
         value[j] = error[j] = 0.0;
         if (!used[j]) continue;
@@ -19143,7 +19158,7 @@ static double clbi_least_squares(double *x, size_t count, size_t n, double rho, 
     return left;
 }
 
-/* Which laws a fit looks at: all, or those of one step or one layer. */
+/* Which laws a fit uses: all of them, those of one step, or those of one layer. */
 typedef struct clbi_where { size_t step, layer; } clbi_where;
 static const clbi_where clbi_everywhere = { (size_t)-1, 0 };
 
@@ -19154,7 +19169,7 @@ static int clbi_law_wanted(const clbi_audit *au, const clbi_neuron_law *w, const
     return where->layer == 0 || where->layer == w->layer;
 }
 
-/* The model at a given mu, weighted by the rounding. */
+/* Fits the model for a given mu. Each law is weighted by the inverse of its noise. */
 static void clbi_fit_linear(clbi_audit *au, int model, double mu, const clbi_where *where,
                             clbi_fit *fit)
 {
@@ -19182,21 +19197,22 @@ static void clbi_fit_linear(clbi_audit *au, int model, double mu, const clbi_whe
     }
 }
 
-/* The model at place t of the search: t is mu or, of a law of two rates, the logarithm of their
- * ratio. */
+/* Fits the model at point t of the search. t is mu or, for a law of two step sizes, the logarithm
+ * of their ratio. */
 static void clbi_fit_at(clbi_audit *au, int model, double t, const clbi_where *where, clbi_fit *fit)
 {
     clbi_fit_linear(au, model, model & CLBI_TERM_GROUP ? clb_exp(t) : t, where, fit);
 }
 
-/* Models that are not linear in mu, or in the rate: golden-section search after a scan. */
+/* For models that are not linear in mu or in the ratio: scans a grid, then
+ * golden-section search. */
 static void clbi_fit_search(clbi_audit *au, int model, const clbi_where *where, clbi_fit *fit)
 {
     const double ratio = 0.6180339887498949;
     double low = 0, high = 0, best = -1, a, b, t, step = model & CLBI_TERM_GROUP ? 0.2 : 0.02;
     clbi_fit fa, fb;
     int i;
-    for (i = 0; i <= 50; ++i) {                  /* mu up to 0.99, rates from e^-5 to e^5 */
+    for (i = 0; i <= 50; ++i) {                  /* mu up to 0.99, ratios from e^-5 to e^5 */
         t = step * (i - (model & CLBI_TERM_GROUP ? 25 : 0.5 * (i == 50)));
         clbi_fit_at(au, model, t, where, &fa);
         if (best < 0 || fa.excess < best) best = fa.excess, low = t - step, high = t + step;
@@ -19228,10 +19244,10 @@ static void clbi_fit_model(clbi_audit *au, int model, const clbi_where *where, c
 
 static int clbi_audit_bias(const clb_net *net) { return net->b[1] != CLB_NO_BIAS; }
 
-/* Is the first snapshot not the start of the training? */
+/* Is the first snapshot later than the start of the training? */
 static int clbi_from_middle(const clbi_auditor *a) { return a->opts.middle || a->step[0] != 0; }
 
-/* Terms of the laws of the newest displacement for neuron j of layer l. */
+/* Computes the terms of the laws of the newest displacement for neuron j of layer l. */
 static void clbi_law_make(const clbi_auditor *a, size_t l, size_t j, clbi_neuron_law *w)
 {
     const clb_net *net = a->net;
@@ -19266,7 +19282,7 @@ static void clbi_law_make(const clbi_auditor *a, size_t l, size_t j, clbi_neuron
         if (e < out) w->A += x * x;
         else if (e < out + in) w->B += x * x;
         else w->bias = x * x;
-        sum = fabs(x) * (fabs(N[at]) + 8.0 * fabs(D));   /* of the new weight, and of its gradient */
+        sum = fabs(x) * (fabs(N[at]) + 8.0 * fabs(D));  /* of the new weight and its gradient */
         variance += sum * sum;
         if (e < out) w->outer = variance;
         if (lags > 1) w->last += e < out ? a->window[2][at] * x : -a->window[2][at] * x;
@@ -19275,7 +19291,7 @@ static void clbi_law_make(const clbi_auditor *a, size_t l, size_t j, clbi_neuron
     w->outer = variance > 0 ? w->outer / variance : 0.5;
 }
 
-/* Binary digits that the values need, out of 8, 11, 24 and 53, if fewer are not known to do. */
+/* How many binary digits the values need: 8, 11, 24 or 53, but at least `digits`. */
 static int clbi_digits_needed(const double *theta, size_t P, int digits)
 {
     static const int sizes[] = { 8, 11, 24, 53 };
@@ -19289,7 +19305,7 @@ static int clbi_digits_needed(const double *theta, size_t P, int digits)
     return sizes[s];
 }
 
-/* Largest |D|. */
+/* The largest |D|. */
 static double clbi_most_moved(const double *before, const double *after, size_t P)
 {
     double most = 0;
@@ -19299,9 +19315,9 @@ static double clbi_most_moved(const double *before, const double *after, size_t 
     return most;
 }
 
-/* (mean |D|)^2 / mean D^2 over the entries that move by more than decay does, in the first
- * displacement: 1 if all move by the same amount, as the first step of Adam and RMSprop has it;
- * 2/pi for normals. */
+/* (mean |D|)^2 / mean D^2 of a displacement, over the entries that move by more than weight decay
+ * alone would. It is 1 if all move by the same amount, as in the first step of Adam and RMSprop,
+ * and 2/pi for normally distributed entries. */
 static double clbi_evenness(const double *before, const double *after, size_t P)
 {
     double one = 0, two = 0, most = clbi_most_moved(before, after, P), d;
@@ -19313,8 +19329,9 @@ static double clbi_evenness(const double *before, const double *after, size_t P)
     return count ? one * one / ((double)count * two) : 0.0;
 }
 
-/* Do entries move by the largest amount? Bit 1: three do, to rounding; 2: of those that move one in
- * fifty, but for decay. To rounding an entry takes part if that is small beside its step. */
+/* Do many entries move by the same largest amount? Bit 1: at least three agree up to rounding;
+ * entries whose rounding is not small compared with their step are not counted. Bit 2: more than
+ * one in fifty of the moving entries agree up to 2 %, which leaves room for weight decay. */
 static size_t clbi_at_bound(const double *before, const double *after, size_t P, int digits)
 {
     double most = clbi_most_moved(before, after, P), rounding = ldexp(1.0, -digits), tolerance, d;
@@ -19328,7 +19345,7 @@ static size_t clbi_at_bound(const double *before, const double *after, size_t P,
     return (exact >= 3 ? 1u : 0u) + (50 * close > moved ? 2u : 0u);
 }
 
-/* sum x y with the signs of the charge of hidden layer l. */
+/* sum x y with the signs that the terms have in the charge of hidden layer l. */
 static double clbi_charge_of(const clb_net *net, size_t l, const double *x, const double *y)
 {
     double sum = 0;
@@ -19341,7 +19358,7 @@ static double clbi_charge_of(const clb_net *net, size_t l, const double *x, cons
     return sum;
 }
 
-/* Room for `need` items where there is room for *room. */
+/* Makes room for `need` items in an array that has room for *room. */
 static clb_status clbi_grow(void *items, size_t *room, size_t need, size_t size)
 {
     void *old, *more;
@@ -19357,7 +19374,7 @@ static clb_status clbi_grow(void *items, size_t *room, size_t need, size_t size)
     return CLB_OK;
 }
 
-/* Room for what `snapshots` of them leave. */
+/* Makes room for the data of that many snapshots. */
 static clb_status clbi_auditor_room(clbi_auditor *a, size_t snapshots)
 {
     size_t laws, moved;
@@ -19369,7 +19386,7 @@ static clb_status clbi_auditor_room(clbi_auditor *a, size_t snapshots)
     return status ? status : clbi_grow(&a->moved, &a->moved_room, moved, sizeof *a->moved);
 }
 
-/* The displacement from window[1] to window[0]: what is kept of any, consecutive or not. */
+/* Stores the quantities that every displacement has, between consecutive steps or not. */
 static void clbi_auditor_moved(clbi_auditor *a)
 {
     const clb_net *net = a->net;
@@ -19387,10 +19404,10 @@ static void clbi_auditor_moved(clbi_auditor *a)
     if (a->snapshots == 2) a->evenness = clbi_evenness(W, N, net->P);
     at_bound = clbi_at_bound(W, N, net->P, a->digits);
     a->exact += at_bound & 1;
-    if (a->snapshots < 12) a->close += at_bound & 2;      /* later chance has a say */
+    if (a->snapshots < 12) a->close += at_bound & 2;      /* later they may agree by chance */
 }
 
-/* s and d of the newest displacement, and the laws of the neurons that are looked at. */
+/* s and d of the newest displacement, and the laws of the selected neurons. */
 static clb_status clbi_auditor_laws(clbi_auditor *a, int consecutive)
 {
     const clb_net *net = a->net;
@@ -19411,7 +19428,7 @@ static clb_status clbi_auditor_laws(clbi_auditor *a, int consecutive)
     return CLB_OK;
 }
 
-/* theta as window[0]; those before it move on. */
+/* Puts theta into window[0] and moves the older snapshots up by one. */
 static clb_status clbi_auditor_window(clbi_auditor *a, const double *theta)
 {
     double *own = a->own[CLBI_LAGS];
@@ -19465,7 +19482,7 @@ CLBDEF clb_status clb_auditor_add(clb_auditor *auditor, const double *theta, siz
     if (a->snapshots > 1) {
         clbi_auditor_moved(a);
         status = clbi_auditor_laws(a, consecutive);
-        if (!consecutive) a->recent = 1;         /* nothing looks back across a gap */
+        if (!consecutive) a->recent = 1;         /* no law reaches across a gap     */
     }
     return clbi_done(a->opts.error, status);
 }
@@ -19519,7 +19536,7 @@ CLBDEF clb_status clb_auditor_init(clb_auditor *auditor, const clb_net *net,
 
 /* ---- judgement ----------------------------------------------------------------------------- */
 
-/* Laws of a constant step size, the simpler before the richer. */
+/* The laws for a constant step size, from simple to complicated. */
 static const int clbi_models[] = {
     0, CLBI_TERM_DECAY, CLBI_TERM_DECAY | CLBI_TERM_NO_BIAS, CLBI_TERM_MOMENTUM,
     CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY, CLBI_TERM_MOMENTUM | CLBI_TERM_DECAY | CLBI_TERM_NO_BIAS,
@@ -19529,7 +19546,7 @@ static const int clbi_models[] = {
 
 static int clbi_fit_holds(const clbi_fit *fit) { return fit->excess <= CLBI_EXCESS; }
 
-/* 1 if every parameter of the fit stands out of its own uncertainty. */
+/* Is every parameter of the fit significantly different from 0? */
 static int clbi_fit_significant(const clbi_fit *fit, int model)
 {
     double wider = fit->excess > 1.0 ? fit->excess : 1.0;
@@ -19537,12 +19554,12 @@ static int clbi_fit_significant(const clbi_fit *fit, int model)
     for (j = 0; j < clbi_model_terms(model); ++j)
         if (!(fabs(fit->value[j]) > 6.0 * wider * fit->error[j])) return 0;
     if (model & (CLBI_TERM_NESTEROV | CLBI_TERM_DECOUPLED))
-        return fit->mu > 1e-3 && fit->mu < 0.9995;   /* 1: anything slow */
+        return fit->mu > 1e-3 && fit->mu < 0.9995;   /* near 1: any slow change */
     return !(model & CLBI_TERM_MOMENTUM) || fit->value[j - 1] < 0.9995;
 }
 
-/* The best of the models that hold: a richer one must lower the residual by more than chance. -1 if
- * none holds. */
+/* The best of the models that hold. A model with more terms must lower the residual by more than
+ * chance would. Returns -1 if none holds. */
 static int clbi_best_model(clbi_audit *au, const clbi_where *where, clbi_fit *best)
 {
     size_t i;
@@ -19562,13 +19579,13 @@ static int clbi_best_model(clbi_audit *au, const clbi_where *where, clbi_fit *be
         score = 2.0 * clb_log(excess) + 6.0 * (double)k * chance;
         if (found >= 0 && !(score < least)) continue;
         if (found >= 0 && (model & CLBI_TERM_DECOUPLED) && fit.excess > 0.7 * best->excess)
-            continue;                            /* L2 explains it as well: the usual one */
+            continue;  /* L2 decay explains it equally well and is the more common one */
         found = model, least = score, *best = fit;
     }
     return found;
 }
 
-/* Residual of one law under a fit; 0 if it cannot take part. */
+/* The residual y of one law under a fit, and its noise. Returns 0 if the law cannot be used. */
 static int clbi_law_left(const clbi_neuron_law *w, int model, const clbi_fit *fit, double *y,
                          double *noise)
 {
@@ -19581,7 +19598,8 @@ static int clbi_law_left(const clbi_neuron_law *w, int model, const clbi_fit *fi
     return 1;
 }
 
-/* Residual of a step, or of a layer in the steps that count, over its rounding. */
+/* Root mean square of residual over noise, for one step, or for one layer over all steps that are
+ * not left out. */
 static double clbi_step_excess(const clbi_audit *au, int model, const clbi_fit *fit, size_t step,
                                size_t layer)
 {
@@ -19603,9 +19621,10 @@ static int clbi_double_order(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Fits the model to the steps that it explains: from the `share` with the smallest residuals under
- * the fit so far, again and again, to all within rounding. Leaves the others marked bad; returns
- * how many they are. e: room for two numbers a snapshot. */
+/* Fits the model to the steps that it explains. It starts from the three quarters with the smallest
+ * residuals under the given fit, repeats this, and at the end uses all steps within rounding. The
+ * other steps are marked 2 in bad; returns their number. e: room for two numbers for
+ * each snapshot. */
 static size_t clbi_fit_robust(clbi_audit *au, int model, clbi_fit *fit, const unsigned char *keep,
                               double *e)
 {
@@ -19629,7 +19648,7 @@ static size_t clbi_fit_robust(clbi_audit *au, int model, clbi_fit *fit, const un
     return dropped;
 }
 
-/* A first fit that outliers do not spoil: the medians of what each step gives by itself. */
+/* A first fit that is robust against outliers: the medians of the fits of single steps. */
 static void clbi_fit_medians(clbi_audit *au, int model, clbi_fit *fit, double *values)
 {
     size_t n = clbi_model_terms(model), j, i, count;
@@ -19649,7 +19668,8 @@ static void clbi_fit_medians(clbi_audit *au, int model, clbi_fit *fit, double *v
     }
 }
 
-/* The model with the fewest steps to leave out, at most a quarter of them; they are marked bad. */
+/* The model that leaves out the fewest steps, at most a quarter of them. These steps are marked
+ * bad. */
 static int clbi_best_trimmed(clbi_audit *au, clbi_fit *best, unsigned char *keep)
 {
     size_t most = au->steps / 4 > 2 ? au->steps / 4 : 2, fewest = most + 1, i, dropped;
@@ -19676,9 +19696,9 @@ static int clbi_best_trimmed(clbi_audit *au, clbi_fit *best, unsigned char *keep
     return found;
 }
 
-/* Median over all neurons of the length of the step of their incoming weights, over that of the
- * steps before and after it: about 1, or more where updates are missing. An edit of some neurons
- * leaves it. */
+/* The length of a step of the incoming weights divided by that of the steps before and after it:
+ * the median over all neurons. It is about 1, and larger if updates are missing. If something
+ * changed only a few neurons, it stays about 1. */
 static double clbi_longer(const clbi_audit *au, size_t step)
 {
     size_t neurons = au->run->neurons, j, count = 0, before = step > 0 ? step - 1 : step + 1;
@@ -19697,8 +19717,8 @@ static double clbi_longer(const clbi_audit *au, size_t step)
     return longer;
 }
 
-/* What happened at a step that was left out: its law with one factor on the right side (a new step
- * size), or about two updates in one, or something else. */
+/* Classifies a step that was left out: its law holds with one factor on the right side (new step
+ * size), or it is about as long as several updates (gap), or neither (edit). */
 static clb_audit_event clbi_event(clbi_audit *au, int model, const clbi_fit *fit, size_t step)
 {
     clb_audit_event event;
@@ -19733,7 +19753,8 @@ static clb_audit_event clbi_event(clbi_audit *au, int model, const clbi_fit *fit
     return event;
 }
 
-/* Correlation of a and b over the laws, each over its rounding: near 1 for a gradient method. */
+/* Correlation of a0 and b0 over the laws, each divided by its noise. It is near 1 for a gradient
+ * method. */
 static double clbi_law_correlation(const clbi_audit *au)
 {
     double aa = 0, bb = 0, ab = 0;
@@ -19745,9 +19766,8 @@ static double clbi_law_correlation(const clbi_audit *au)
     return aa > 0 && bb > 0 ? ab / clbi_sqrt(aa * bb) : 0.0;
 }
 
-/* Step by step: momentum and decay of each displacement from its neurons alone. Finds runs whose
- * step size changes. mu[i], decay[i], error[i]: NaN where a step does not fit. Returns the share of
- * steps that do. */
+/* Fits momentum and decay to each displacement alone, to find runs whose step size changes. mu[i],
+ * decay[i] and error[i] are NaN if step i does not fit. Returns the share of steps that fit. */
 static double clbi_step_fits(clbi_audit *au, int model, double *mu, double *decay, double *error)
 {
     size_t i, held = 0, tried = 0;
@@ -19765,7 +19785,7 @@ static double clbi_step_fits(clbi_audit *au, int model, double *mu, double *deca
         ++held;
         mu[i] = model & CLBI_TERM_MOMENTUM ? fit.value[n - 1] : 0.0;
         decay[i] = model & CLBI_TERM_DECAY ? fit.value[0] : 0.0;
-        error[i] = fit.error[0];                 /* of the decay if there is one */
+        error[i] = fit.error[0];                 /* of the decay, if the model has one */
     }
     return tried > 2 ? (double)held / (double)tried : 0.0;
 }
@@ -19778,7 +19798,7 @@ static clb_measured clbi_measured(double value, double error, double excess)
     return m;
 }
 
-/* Momentum and decay of a fit. */
+/* Momentum and decay of a fit, with their intervals. */
 static void clbi_fit_report(int model, const clbi_fit *fit, clb_measured *momentum,
                             clb_measured *decay)
 {
@@ -19793,8 +19813,8 @@ static void clbi_fit_report(int model, const clbi_fit *fit, clb_measured *moment
         *decay = clbi_measured(fit->value[0], fit->error[0], fit->excess);
 }
 
-/* Standard deviation of mu, or the rate, of a searched model, from the curvature of its squared
- * residual. */
+/* Standard deviation of mu, or of the ratio, for a model that needs a search. It follows from the
+ * second derivative of the squared residual. */
 static void clbi_fit_mu_error(clbi_audit *au, int model, const clbi_where *where, clbi_fit *fit)
 {
     double h = 1e-4 * (model & CLBI_TERM_GROUP ? fit->mu : 1.0), f0, f1, f2, curvature, slope;
@@ -19807,11 +19827,12 @@ static void clbi_fit_mu_error(clbi_audit *au, int model, const clbi_where *where
     f0 = fit->excess * fit->excess;
     curvature = (f1 - 2.0 * f0 + f2) / (h * h) * (double)fit->count / 2.0;
     fit->mu_error = curvature > 0 ? 1.0 / clbi_sqrt(curvature) : 1.0;
-    slope *= fit->mu_error;                      /* the decay moves with it */
+    slope *= fit->mu_error;                      /* the decay changes with mu */
     fit->error[0] = clbi_sqrt(fit->error[0] * fit->error[0] + slope * slope);
 }
 
-/* The layers one by one: residuals under the whole run's model, drift, the neurons that break. */
+/* For each layer: the residual under the model of the whole run, the drift, and how many neurons
+ * break their law. */
 static void clbi_audit_layers(clbi_audit *au, clb_audit *out, int model, const clbi_fit *fit)
 {
     size_t l, k, h;
@@ -19822,7 +19843,7 @@ static void clbi_audit_layers(clbi_audit *au, clb_audit *out, int model, const c
         layer->frozen = au->frozen[l] || au->frozen[l + 1];
         layer->momentum = out->momentum, layer->decay = out->decay;
         layer->excess = clbi_step_excess(au, model, fit, (size_t)-1, l);
-        for (h = 0; h < au->hidden; ++h) {       /* the laws of a step stand one after another */
+        for (h = 0; h < au->hidden; ++h) {       /* each step stores its laws in the same order */
             double own = 0;
             size_t count = 0;
             if (au->law[h].layer != l) continue;
@@ -19844,7 +19865,7 @@ static void clbi_audit_layers(clbi_audit *au, clb_audit *out, int model, const c
     }
 }
 
-/* Every layer has a law of its own: 1 and its rates if so. */
+/* Does each layer have a law of its own? If so, returns 1 and stores its numbers. */
 static int clbi_audit_groups(clbi_audit *au, clb_audit *out)
 {
     size_t l, usable = 0, held = 0;
@@ -19870,11 +19891,11 @@ static int clbi_audit_groups(clbi_audit *au, clb_audit *out)
         ++held;
     }
     for (l = 1; l < out->L && held == usable; ++l)
-        out->layer[l].broken = 0;                /* the laws of its own hold */
+        out->layer[l].broken = 0;                /* their own laws hold      */
     return usable > 0 && held == usable;
 }
 
-/* 1 if rounding leaves open how much momentum there is, by more than a tenth, or of which kind. */
+/* Does rounding hide the amount of momentum (interval of more than a tenth) or its kind? */
 static int clbi_audit_blind(clbi_audit *au, int model, const clbi_fit *fit)
 {
     const int kinds = CLBI_TERM_MOMENTUM | CLBI_TERM_NESTEROV;
@@ -19889,12 +19910,12 @@ static int clbi_audit_blind(clbi_audit *au, int model, const clbi_fit *fit)
     if (!(1.96 * error < 0.1)) return 1;
     if (!(model & kinds)) return 0;
     clbi_fit_model(au, model ^ kinds, &clbi_everywhere, &other);
-    return clbi_fit_holds(&other) &&             /* the ratio of their likelihoods */
+    return clbi_fit_holds(&other) &&             /* the ratio of the two likelihoods */
            (double)fit->count * clb_log(other.excess / fit->excess) < 10.0;
 }
 
-/* Mean of the steps' momentum, freed from the change of the step size by the decay, which changes
- * with it: mu_t decay_{t-1}/decay_t. */
+/* The mean momentum of a run whose step size changes. The decay eta_t lambda changes in proportion,
+ * so mu_t decay_{t-1}/decay_t does not depend on the step size. */
 static clb_measured clbi_schedule_momentum(const clbi_audit *au, const double *mu,
                                            const double *decay)
 {
@@ -19910,12 +19931,12 @@ static clb_measured clbi_schedule_momentum(const clbi_audit *au, const double *m
     m.value = sum / count;
     two = two / count - m.value * m.value;
     m.error = 1.96 * clbi_sqrt(two > 0 ? two : 0.0);
-    if (m.error > 0.2) m.value = m.error = 0.0;  /* says nothing */
+    if (m.error > 0.2) m.value = m.error = 0.0;  /* too uncertain to be of use */
     return m;
 }
 
-/* A run whose step size changes: at a few steps, which are events of a run like others, or all the
- * time. v: the number that changes with it, decay or momentum. */
+/* Decides whether the step size changes a few times, which are then events of an ordinary run, or
+ * all the time. v: the decay of each step, or its momentum. */
 static clb_method clbi_schedule_kind(clbi_audit *au, clb_audit *out, int model, const double *v,
                                      const double *error, clb_measured *range)
 {
@@ -19970,8 +19991,9 @@ static int clbi_audit_schedule(clbi_audit *au, clb_audit *out)
     return found != CLB_METHOD_UNKNOWN;
 }
 
-/* The verdict where no law of constant step size holds. All entries are even in the first step of an
- * adaptive method, and stay so only under a bound. */
+/* The verdict if no law with a constant step size holds. In the first step of an adaptive method
+ * all entries move by the same amount; in later steps they do so only if the gradient
+ * is clipped. */
 static void clbi_audit_other(clbi_audit *au, clb_audit *out, int normalised)
 {
     const clbi_auditor *run = au->run;
@@ -20025,7 +20047,7 @@ static void clbi_audit_judge(clbi_audit *au, clb_audit *out, unsigned char *keep
     for (i = 0; trimmed && i + 1 < au->snapshots; ++i) {
         if (au->bad[i] != 2) continue;
         if (last + 1 == i && out->event[out->events - 1].kind != CLB_EVENT_RATE) {
-            last = i;                            /* the law of the next step looks back at it */
+            last = i;                            /* the next law contains this step too       */
             continue;
         }
         out->event[out->events++] = clbi_event(au, model, &fit, i);
@@ -20042,7 +20064,7 @@ CLBDEF const char *clb_method_name(clb_method method)
     return (unsigned)method < (unsigned)CLB_METHOD_COUNT ? names[method] : "unknown";
 }
 
-/* The verdict in words. */
+/* Writes the verdict in words. */
 static void clbi_audit_text(clb_audit *a)
 {
     clbi_msg t;
@@ -20113,15 +20135,15 @@ CLBDEF void clb_audit_free(clb_audit *audit)
     memset(audit, 0, sizeof *audit);
 }
 
-/* The laws of layers that move, with their rounding; those of all layers if all do. */
+/* Selects the laws between layers that move, and computes their noise. */
 static clb_status clbi_audit_take(clbi_audit *au, clbi_auditor *a)
 {
     int digits = a->opts.digits ? a->opts.digits : a->digits;
     double rounding = CLBI_ULP * ldexp(1.0, -digits);
     size_t k, l, count = 0;
     clb_status status = CLB_OK;
-    au->rho = digits <= 11 ? 0.5 : 0.0;          /* stored in less than they are computed in: */
-    for (k = 0; k < a->laws; ++k) {              /* a rounding is undone by the next step */
+    au->rho = digits <= 11 ? 0.5 : 0.0;  /* if weights are stored less precisely than they are */
+    for (k = 0; k < a->laws; ++k) {              /* computed, the next step undoes the rounding */
         a->law[k].noise = rounding * clbi_sqrt(1.0 + 2.0 * au->rho) * a->law[k].spread + 1e-300;
         a->law[k].rho = au->rho;
     }
@@ -20141,7 +20163,7 @@ static clb_status clbi_audit_take(clbi_audit *au, clbi_auditor *a)
     return CLB_OK;
 }
 
-/* What the judgement works with. marks: 3 bytes a snapshot. */
+/* Prepares the judgement. marks: 3 bytes for each snapshot. */
 static clb_status clbi_audit_open(clbi_audit *au, clbi_auditor *a, unsigned char *marks)
 {
     size_t i;
@@ -20221,8 +20243,8 @@ CLBDEF void clb_chain_free(clb_chain *chain)
     memset(chain, 0, sizeof *chain);
 }
 
-/* The length of a name up to its last part: "fc1.weight" -> "fc1", "W12" -> what precedes no dot is
- * the empty stem. */
+/* The length of a name without its last part: "fc1.weight" -> that of "fc1". A name without a dot,
+ * such as "W12", has length 0. */
 static size_t clbi_stem(const char *name)
 {
     size_t n = strlen(name);
@@ -20230,7 +20252,7 @@ static size_t clbi_stem(const char *name)
     return n;
 }
 
-/* 1 for arrays of an optimiser or of statistics, which are no weights. */
+/* Is the array part of an optimiser's state or of statistics, and so no weight? */
 static int clbi_is_state(const char *name)
 {
     static const char *const words[] = { "optim", "momentum_buffer", "exp_avg", "opt_state",
@@ -20242,7 +20264,7 @@ static int clbi_is_state(const char *name)
     return 0;
 }
 
-/* Names in order, numbers in them by value. */
+/* Compares names; numbers in them are compared by value. */
 static int clbi_natural(const char *a, const char *b)
 {
     for (; *a || *b; ++a, ++b) {
@@ -20259,8 +20281,9 @@ static int clbi_natural(const char *a, const char *b)
     return 0;
 }
 
-/* 1 if the two names differ only in a last part of letters, as "fc.weight" and "fc.bias", or in
- * their letters before the same number, as "W1" and "b1", or in a last number, as "0.0", "0.1". */
+/* Does the bias belong to the weight? The names may differ in their last part ("fc.weight",
+ * "fc.bias"), in the letters before the same number ("W1", "b1"), or in a last number ("0.0",
+ * "0.1"). */
 static int clbi_belongs(const char *weight, const char *bias)
 {
     size_t stem = clbi_stem(weight), i, j;
@@ -20272,7 +20295,8 @@ static int clbi_belongs(const char *weight, const char *bias)
     return strcmp(weight + i, bias + j) == 0;
 }
 
-/* The first pair of layers that does not chain, or L. [out][in], or transposed [in][out]. */
+/* The first layer whose shape does not fit the next one, or L if all fit. Shapes are [out][in], or
+ * transposed [in][out]. */
 static size_t clbi_chain_breaks(const clb_chain *chain, const clb_tensors *t, int transposed)
 {
     size_t l;
@@ -20284,7 +20308,7 @@ static size_t clbi_chain_breaks(const clb_chain *chain, const clb_tensors *t, in
     return l;
 }
 
-/* Sorts the weights by name; stable, and there are few. */
+/* Sorts the weights by name. Insertion sort: it is stable, and there are few. */
 static void clbi_chain_sort(clb_chain *chain, const clb_tensors *t)
 {
     size_t i, j;
@@ -20296,7 +20320,7 @@ static void clbi_chain_sort(clb_chain *chain, const clb_tensors *t)
         }
 }
 
-/* Order and orientation in which the weights chain. */
+/* Finds the order and the orientation in which the shapes fit. */
 static clb_status clbi_chain_order(clb_chain *chain, const clb_tensors *t, clb_error *error)
 {
     const char *first = t->item[chain->weight[0]].name;
@@ -20304,7 +20328,7 @@ static clb_status clbi_chain_order(clb_chain *chain, const clb_tensors *t, clb_e
     const size_t *a, *b;
     size_t l;
     memcpy(chain->bias, chain->weight, chain->L * sizeof *chain->bias);
-    for (turn = 0; turn < (kernel ? 1 : 2); ++turn)      /* a kernel is [in][out] by its name */
+    for (turn = 0; turn < (kernel ? 1 : 2); ++turn)      /* a "kernel" is [in][out]           */
         for (sorted = 0; sorted < 2; ++sorted) {
             memcpy(chain->weight, chain->bias, chain->L * sizeof *chain->bias);
             if (sorted) clbi_chain_sort(chain, t);
