@@ -2520,7 +2520,7 @@ CLBDEF double     clb_central_drift(const clb_central *flow, size_t l);
 
 #ifndef CLB_FREESTANDING
 
-/* A named array, as files of weights hold them. */
+/* A named array from a file of weights. */
 typedef struct clb_tensor {
     char     *name;           /* zero-terminated; of an NPZ member without ".npy"                 */
     clb_array array;          /* the values in double                                             */
@@ -2536,57 +2536,60 @@ CLBDEF void clb_tensors_free(clb_tensors *tensors); /* accepts a zeroed struct, 
 /* The array of that name; NULL if there is none. */
 CLBDEF const clb_tensor *clb_tensors_find(const clb_tensors *tensors, const char *name);
 
-/* Readers of weight files. Each takes the bytes of a file and their number and is pure: it runs
- * nothing that the file contains, and allocates at most 64 times `size` and 16 MiB. On failure
- * *tensors is zeroed and *error (may be NULL) says what is wrong and at which byte.
- * Errors of all: CLB_EFORMAT (not such a file, contradictions, a bad checksum), CLB_ETYPE
- * (a valid file of a kind that is not read here: *error has its name), CLB_ETRUNCATED, CLB_ESIZE
- * (sizes overflow, or unpack to more than the bound above), CLB_ENOMEM. */
+/* Readers of weight files. Each takes the bytes of a file and their number. It executes nothing
+ * that the file contains, and allocates at most 64 times `size` plus 16 MiB. On failure *tensors is
+ * zeroed, and *error (may be NULL) says what is wrong and at which byte.
+ * Errors of all: CLB_EFORMAT (not such a file, contradictions, a wrong checksum), CLB_ETYPE (a
+ * valid file of a kind that is not read here; *error names the kind), CLB_ETRUNCATED, CLB_ESIZE
+ * (sizes overflow, or unpack to more than the limit above), CLB_ENOMEM. */
 
-/* NPZ: a ZIP archive of NPY files, stored or deflated (numpy.savez, numpy.savez_compressed). ZIP64
- * is read, encryption is not. Members that are no ".npy" files are passed over. */
+/* NPZ: a ZIP archive of NPY files, compressed or not (numpy.savez, numpy.savez_compressed). ZIP64
+ * is read, encrypted archives are not. Members that are no ".npy" files are skipped. */
 CLBDEF clb_status clb_npz_read(clb_tensors *tensors, const void *bytes, size_t size,
                                clb_error *error);
-/* safetensors: every type but the 8-bit floats. The tensors must fill the file without holes or
- * overlaps, as its specification says. */
+/* safetensors: every element type except the 8-bit floats. The tensors must fill the file without
+ * gaps or overlaps, as its specification says. */
 CLBDEF clb_status clb_safetensors_read(clb_tensors *tensors, const void *bytes, size_t size,
                                        clb_error *error);
-/* PyTorch's .pt and .pth, as torch.save writes a state dict since version 1.6 (or dicts, lists and
- * tuples of tensors: a tensor's name is the path to it, joined by "."). Nothing in the file is run:
- * a pickle that needs more than tensors and containers is CLB_ETYPE, and *error names what it
- * needs. Tensors may share a storage and have any strides. */
+/* PyTorch's .pt and .pth files, as torch.save has written a state dict since version 1.6. Nested
+ * dicts, lists and tuples of tensors are read too: the name of a tensor is the path to it, joined
+ * by ".". Nothing in the file is executed. If its pickle needs anything but tensors and containers,
+ * the result is CLB_ETYPE, and *error names it. Tensors may share a storage and have
+ * any strides. */
 CLBDEF clb_status clb_torch_read(clb_tensors *tensors, const void *bytes, size_t size,
                                  clb_error *error);
-/* Whichever of these it is, told from its first bytes; an NPY file too (a tensor named ""). */
+/* Any of these, recognised by its first bytes; also an NPY file, as one tensor named "". */
 CLBDEF clb_status clb_tensors_read(clb_tensors *tensors, const void *bytes, size_t size,
                                    clb_error *error);
 
-/* The tensors as NPZ, stored: f4 where digits are 1..24, i8 where they are 0, else f8; the same
- * bytes every time. *size: the bytes it takes; a NULL buffer asks for that only.
+/* Writes the tensors as NPZ without compression: as f4 if digits is 1..24, as i8 if it is 0, else
+ * as f8. Equal tensors give equal bytes. *size: the number of bytes. With buffer NULL it only
+ * computes that number.
  * Errors: CLB_ESIZE (capacity too small, 4 GiB or more, 65535 arrays or more), CLB_ECOUNT (rank
- * too large), CLB_ENAME (longer than 60000 bytes, or used twice), CLB_ETYPE (numbers that the type
- * of the array does not hold), CLB_ENOMEM. */
+ * too large), CLB_ENAME (longer than 60000 bytes, or used twice), CLB_ETYPE (a value that the type
+ * of the array cannot hold), CLB_ENOMEM. */
 CLBDEF clb_status clb_npz_write(void *buffer, size_t capacity, size_t *size,
                                 const clb_tensors *tensors);
 
 #ifndef CLB_NO_STDIO
-/* The same to a file: written beside it first, then renamed, so that a file of that name is whole
- * or the old one. Error besides: CLB_EIO. */
+/* The same into a file. It is written under another name and then renamed, so that `path` always
+ * holds either the whole new file or the old one. Error besides: CLB_EIO. */
 CLBDEF clb_status clb_npz_save(const clb_tensors *tensors, const char *path);
 /* clb_tensors_read of a file. Error besides: CLB_EIO. */
 CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_error *error);
 #endif
 
-/* A net as one NPZ file, or the same bytes in memory: arrays W1, b1, W2, ... (biases where there
- * are any) and "net": L, activation, the biased layers as in clb_net_opts, param. Every bit of
- * theta is kept; numpy.load reads it too. *size: the bytes it takes; a NULL buffer asks for that
- * only. clb_net_write_c gives C source, `static const unsigned char NAME[...] = { ... };`, to
- * compile into a program and hand to clb_net_read with its sizeof (*size counts no zero at the
- * end).
- * Errors of reading: those of clb_npz_read, CLB_EFORMAT (no such net, shapes that do not chain),
- * CLB_ENOTFINITE; *net is then zeroed, *error (may be NULL) says more. Of writing: CLB_EUNSET,
- * CLB_ESIZE (capacity too small, L > 9999, a file of 4 GiB), CLB_ENAME (NAME is no identifier),
- * CLB_ENOMEM, and CLB_EIO for files. */
+/* A net as one NPZ file, or as the same bytes in memory. The arrays are W1, b1, W2, ... (biases
+ * where the net has them), and "net" with four numbers: L, the activation, which layers have biases
+ * (as in clb_net_opts), param. Every bit of theta is kept, and numpy.load can read the file.
+ * *size: the number of bytes. With buffer NULL only that is computed.
+ * clb_net_write_c writes C source, `static const unsigned char NAME[...] = { ... };`. Compile it
+ * into a program and call clb_net_read(&net, NAME, sizeof NAME, NULL) there. Its *size does not
+ * count the zero at the end.
+ * Errors of reading: those of clb_npz_read, CLB_EFORMAT (not a net, or shapes that do not fit each
+ * other), CLB_ENOTFINITE. *net is then zeroed, and *error (may be NULL) says more.
+ * Errors of writing: CLB_EUNSET, CLB_ESIZE (capacity too small, L > 9999, a file of 4 GiB),
+ * CLB_ENAME (NAME is no identifier), CLB_ENOMEM, and CLB_EIO for files. */
 CLBDEF clb_status clb_net_write(void *buffer, size_t capacity, size_t *size, const clb_net *net);
 CLBDEF clb_status clb_net_read(clb_net *net, const void *bytes, size_t size, clb_error *error);
 CLBDEF clb_status clb_net_write_c(char *buffer, size_t capacity, size_t *size, const clb_net *net,
@@ -2602,55 +2605,59 @@ CLBDEF clb_status clb_net_load(clb_net *net, const char *path, clb_error *error)
  * @S27 AUDIT
  * ========================================================================================== */
 
-/* In words: a ReLU net stays the same when the incoming weights of a neuron are multiplied by c > 0
- * and its outgoing ones divided by c. So no gradient, of any loss on any rows, can push along this
- * direction. What still moves the balance of the two comes from the method: finite steps, momentum,
- * decay. Each leaves a pattern of its own in the weights, which is fitted to them.
+/* Which training method produced these weights? The audit answers from snapshots of the weights
+ * alone. A ReLU net computes the same function if the incoming weights of a neuron are multiplied
+ * by c > 0 and its outgoing ones divided by c. So the gradient of any loss on any rows has no part
+ * along this direction. If the balance of the two changes, the method did it: by finite steps, by
+ * momentum, by weight decay. Each of them leaves a different pattern, which is fitted to the
+ * weights.
  *
- * THEOREM (what the weights alone tell). Let neuron j of hidden layer l have the incoming row u of
- * W_l, bias b and the outgoing column v of W_{l+1}, and for two parameter vectors x, y let
+ * THEOREM. Let neuron j of hidden layer l have the incoming weights u (row j of W_l), the bias b
+ * and the outgoing weights v (column j of W_{l+1}), and for two parameter vectors x, y let
  *   q(x, y) = <v_x, v_y> - <u_x, u_y> - b_x b_y.
  * If the activation is homogeneous of degree 1 (ReLU, leaky ReLU, linear), then q(W, G) = 0 for the
  * gradient G of any loss on any batch (eq. 10). With D_t = W_{t+1} - W_t and
  *   s_t = q(W_t, D_t),   d_t = q(D_t, D_t),   Q_t = q(W_t, W_t)
- * it follows, exactly, for every neuron, whatever the data, the loss and the step size eta:
+ * the following holds exactly for every neuron, whatever the data, the loss and the step size eta:
  *   gradient descent, decay lambda   s_t = -eta lambda Q_t          (L2 and decoupled are the same)
  *   heavy ball, L2 decay             s_t = mu (s_{t-1} + d_{t-1}) - eta lambda Q_t
  *   heavy ball, decoupled decay      s_t = mu (s_{t-1} + d_{t-1})
  *                                          - eta lambda (Q_t - mu (Q_{t-1} + s_{t-1}))
  *   Nesterov, L2 decay               q(W_t, U_{t+1} - mu U_t) = eta lambda Q_t,
  *                                    U_{t+1} = (mu U_t - D_t)/(1 + mu)
- * PROOF. Descent: D = -eta (G + lambda W); take q(W, .). Heavy ball: D_t = mu D_{t-1} - eta (G_t +
- * lambda W_t), and q(W_t, D_{t-1}) = q(W_{t-1} + D_{t-1}, D_{t-1}) = s_{t-1} + d_{t-1}. Decoupled:
- * the same for P_t = D_t + eta lambda W_t, where P_t = mu P_{t-1} - eta G_t and q(W_t, W_{t-1}) =
- * Q_{t-1} + s_{t-1}. Nesterov: with U = eta V, V_{t+1} = mu V_t + G_t + lambda W_t and D_t = -eta
- * (G_t + lambda W_t + mu V_{t+1}) give D_t = -(1 + mu) U_{t+1} + mu U_t, which is solved for
- * U_{t+1}; the start U_0 is forgotten by the factor mu/(1 + mu) < 1/2 a step.  QED
- * COROLLARY. If eta changes from eta_{t-1} to eta_t, step t has mu eta_t/eta_{t-1} in the place of
- * mu, and eta_t lambda in the place of eta lambda. Dampening and clipping of the whole gradient
- * leave the laws as they are. If W_{l+1} has the step eta' and W_l, b_l have eta, then
+ * PROOF. Gradient descent: D = -eta (G + lambda W); apply q(W, .). Heavy ball: D_t = mu D_{t-1} -
+ * eta (G_t + lambda W_t), and q(W_t, D_{t-1}) = q(W_{t-1} + D_{t-1}, D_{t-1}) = s_{t-1} + d_{t-1}.
+ * Decoupled decay: the same for P_t = D_t + eta lambda W_t, where P_t = mu P_{t-1} - eta G_t and
+ * q(W_t, W_{t-1}) = Q_{t-1} + s_{t-1}. Nesterov: with U = eta V, V_{t+1} = mu V_t + G_t + lambda
+ * W_t and D_t = -eta (G_t + lambda W_t + mu V_{t+1}) give D_t = -(1 + mu) U_{t+1} + mu U_t; solve
+ * for U_{t+1}. The start U_0 loses weight by the factor mu/(1 + mu) < 1/2 at every step.  QED
+ * COROLLARY. If eta changes from eta_{t-1} to eta_t, step t has mu eta_t/eta_{t-1} instead of mu
+ * and eta_t lambda instead of eta lambda. Dampening, and clipping the norm of the whole gradient,
+ * change nothing. If W_{l+1} has the step size eta' and W_l, b_l have eta, then
  *   <v_W, v_D> = (eta'/eta) (<u_W, u_D> + b_W b_D)        (momentum and decay as above).
- * An activation of degree k has k <v, v_G> = <u, u_G> + b b_G, and looks like eta'/eta = 1/k. A step
- * size that shrinks by the same factor r every step looks, without decay, like the momentum r mu.
- * ROUNDING. The stored W_{t+1} is off by e_{t+1}, so s_t is off by q(W_t, e_{t+1}), and so is the
- * s_t on the right side of the next law: a law with momentum has the variance 1 + mu^2 of one
- * without, and its fit is a line through points that are noisy in both coordinates (1 + mu + mu^2
- * where weights are stored in less than they are computed in: then D_t is off by e_{t+1} - e_t).
- * Methods are compared by residuals over this noise. Momentum is said if its interval is less than
- * a tenth and the other kind of momentum is less likely by e^10; else the verdict is "undecided".
- * How often faults are found and named rightly: examples/beyond/e07_audit.c. */
+ * LIMITS. An activation of degree k has k <v, v_G> = <u, u_G> + b b_G, which looks like eta'/eta =
+ * 1/k. A step size that shrinks by a factor r at every step looks, without decay, like the momentum
+ * r mu.
+ * ROUNDING. The stored W_{t+1} has a rounding error e_{t+1}, so s_t has the error q(W_t, e_{t+1}),
+ * and the s_t on the right side of the next law has it too. Therefore the residual of a law with
+ * momentum has 1 + mu^2 times the variance of one without, and fitting it means fitting a line to
+ * points with noise in both coordinates. (The factor is 1 + mu + mu^2 if weights are stored less
+ * precisely than they are computed, because D_t then has the error e_{t+1} - e_t.) Methods are
+ * compared by residual over noise. Momentum is reported only if its interval is narrower than a
+ * tenth and the other kind of momentum is less likely by the factor e^10. Otherwise the verdict is
+ * "undecided". How often methods and faults are recognised: examples/beyond/e07_audit.c. */
 
 typedef enum clb_method {
     CLB_METHOD_UNKNOWN,          /* none of these                                                 */
-    CLB_METHOD_UNDECIDED,        /* rounding of the stored weights hides what there is            */
+    CLB_METHOD_UNDECIDED,        /* the laws hold; rounding hides whether there is momentum       */
     CLB_METHOD_DESCENT,          /* gradient descent, mini-batches or not                         */
     CLB_METHOD_HEAVY_BALL,
     CLB_METHOD_NESTEROV,
-    CLB_METHOD_SCHEDULE,         /* heavy ball or decay whose step size changes all the time      */
-    CLB_METHOD_GROUPS,           /* layers have step sizes or decays of their own                 */
-    CLB_METHOD_NORMALISED,       /* incoming weights do not feel their scale: normalisation       */
-    CLB_METHOD_ADAPTIVE,         /* entries are scaled one by one: Adam, RMSprop, ...             */
-    CLB_METHOD_CLIPPED,          /* entries of the gradient are cut off at a bound                */
+    CLB_METHOD_SCHEDULE,         /* momentum or decay, with a step size that keeps changing       */
+    CLB_METHOD_GROUPS,           /* the layers have different step sizes or decays                */
+    CLB_METHOD_NORMALISED,       /* normalisation: the scale of incoming weights has no effect    */
+    CLB_METHOD_ADAPTIVE,         /* each entry has its own step size: Adam, RMSprop, ...          */
+    CLB_METHOD_CLIPPED,          /* each entry of the gradient is clipped                         */
     CLB_METHOD_NOT_HOMOGENEOUS,  /* a gradient method, but an activation such as tanh or GELU     */
     CLB_METHOD_COUNT
 } clb_method;
@@ -2658,15 +2665,15 @@ typedef enum clb_method {
 typedef enum clb_event_kind { CLB_EVENT_RATE, CLB_EVENT_GAP, CLB_EVENT_EDIT } clb_event_kind;
 /* A place where the law of the rest of the run does not hold. */
 typedef struct clb_audit_event {
-    clb_event_kind kind;         /* the step size changed; updates are missing; anything else     */
+    clb_event_kind kind;         /* new step size; missing updates; any other change              */
     size_t         step;         /* between snapshot `step` and the next one                      */
     double         factor;       /* RATE: new step size over the old one                          */
     size_t         layer, neuron;    /* the largest residual there                                */
-    size_t         neurons;      /* how many of those looked at break their law                   */
+    size_t         neurons;      /* how many of the selected neurons break their law              */
 } clb_audit_event;
 
-/* A number with the half-width of its 95 % interval, which comes from the rounding of the weights
- * (and from the residual where that is larger). */
+/* A value and the half-width of its 95 % interval. The interval comes from the rounding of the
+ * weights, or from the residual if that is larger. */
 typedef struct clb_measured { double value, error; } clb_measured;
 
 typedef struct clb_audit_layer {     /* hidden layer l: the laws between W_l and W_{l+1}          */
@@ -2674,11 +2681,11 @@ typedef struct clb_audit_layer {     /* hidden layer l: the laws between W_l and
     clb_measured momentum;       /* fitted to this layer alone                                    */
     clb_measured decay;          /* eta lambda                                                    */
     double residual;             /* root mean square residual over that of the terms              */
-    double excess;               /* the same over what rounding explains; about 1: kept           */
+    double excess;               /* residual divided by its noise from rounding; 1: the law holds */
     double drift, first, second; /* of Q_l over the run: sum of 2 s_t, sum of d_t                 */
     size_t worst;                /* neuron with the largest residual over its rounding            */
-    size_t broken;               /* neurons, of those looked at, that break their law             */
-    int    frozen;               /* W_l or W_{l+1} never moved: nothing can be said               */
+    size_t broken;               /* how many of the selected neurons break their law              */
+    int    frozen;               /* 1: W_l or W_{l+1} never moved, so there is no verdict         */
 } clb_audit_layer;
 
 typedef struct clb_audit {
@@ -2686,8 +2693,8 @@ typedef struct clb_audit {
     clb_measured     momentum, decay;    /* decay: eta lambda; 0 with error 0: none               */
     int              decoupled;          /* 1: the decay fits the decoupled law, not L2           */
     int              bias_decay;         /* 0: biases are not decayed                             */
-    double           residual, excess;   /* as of a layer, over all of them                       */
-    size_t           steps, laws;        /* displacements used; laws a step                       */
+    double           residual, excess;   /* as in clb_audit_layer, over all layers                */
+    size_t           steps, laws;        /* displacements used; laws in each step                 */
     size_t           L;
     clb_audit_layer *layer;              /* layer[l], l = 1..L-1                                  */
     clb_audit_event *event;
@@ -2699,27 +2706,27 @@ typedef struct clb_audit {
 typedef struct clb_audit_opts {
     const size_t *step;          /* [count] numbers of the snapshots; NULL: 0, 1, 2, ...          */
     int           digits;        /* binary digits of the weights; 0 -> found from the values      */
-    size_t        neurons;       /* 0 -> 128: at most so many of a layer, evenly spaced           */
+    size_t        neurons;       /* 0 -> 128: how many of a layer are selected, evenly spaced     */
     int           middle;        /* 1: the first snapshot is not the start of the training        */
     int           normalised;    /* 1: the files name normalisation layers                        */
     clb_error    *error;
 } clb_audit_opts;                /* NULL: all defaults                                            */
 
-/* Audits a run from snapshots of its weights: net gives the shapes (its theta and activation are
- * not used), theta[i] are P doubles each, in order of training. Displacements are taken between
- * snapshots of consecutive steps; momentum needs three in a row.
- * Cost up to 48 count P multiply-adds; memory about 600 bytes a step and neuron looked at.
+/* Audits a run from snapshots of its weights. net gives the shapes; its theta and activation are
+ * not used. theta[i]: P doubles each, in the order of training. The laws are checked between
+ * snapshots of consecutive steps; for momentum there must be three in a row.
+ * Cost: up to 48 count P multiply-adds. Memory: about 600 bytes for each step and selected neuron.
  * Errors: CLB_ESHAPE (L < 2), CLB_ECOUNT (fewer than 3 snapshots, or no consecutive ones),
- * CLB_EORDER (steps not ascending), CLB_ENOTFINITE, CLB_ESIZE, CLB_ENOMEM; *audit is then zeroed.
- * */
+ * CLB_EORDER (steps not ascending), CLB_ENOTFINITE, CLB_ESIZE, CLB_ENOMEM. *audit is then
+ * zeroed. */
 CLBDEF clb_status clb_audit_run(clb_audit *audit, const clb_net *net, const double *const *theta,
                                 size_t count, const clb_audit_opts *opts);
 CLBDEF void       clb_audit_free(clb_audit *audit);
 CLBDEF const char *clb_method_name(clb_method method);
 
-/* The same while the training runs: each snapshot is looked at once, and not kept. What stays are
- * the terms of the laws (about 600 bytes a step and neuron looked at), and of the weights those of
- * the last steps in a row, at most 49, which the next law looks back at. */
+/* The same while the training runs. Each snapshot is read once and not kept. What is stored are the
+ * terms of the laws (about 600 bytes for each step and selected neuron) and at most the last 49
+ * consecutive snapshots, which the next laws need. */
 typedef struct clb_auditor {
     size_t        L, snapshots;      /* snapshots seen                                            */
     const double *charge;            /* [L] Q of hidden layer l = 1..L-1 at the last snapshot     */
@@ -2727,20 +2734,20 @@ typedef struct clb_auditor {
                                         NaN where the snapshot before it is not of that step      */
     void         *state;
 } clb_auditor;
-/* net gives the shapes and must live as long; opts as above, without opts->step.
+/* net gives the shapes and must outlive the auditor. opts as above, without opts->step.
  * Errors: CLB_ESHAPE, CLB_ESIZE, CLB_ENOMEM; *auditor is then zeroed. */
 CLBDEF clb_status clb_auditor_init(clb_auditor *auditor, const clb_net *net,
                                    const clb_audit_opts *opts);
-/* The weights theta [P] after `step` updates; steps ascend. Momentum needs three in a row.
- * Errors: CLB_EORDER (not ascending), CLB_ENOTFINITE: the snapshot is then left out. CLB_ESIZE,
- * CLB_ENOMEM. */
+/* Adds the weights theta [P] after `step` updates. Steps must ascend; for momentum there must be
+ * three in a row. Errors: CLB_EORDER (not ascending), CLB_ENOTFINITE: the snapshot is then left
+ * out. CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_auditor_add(clb_auditor *auditor, const double *theta, size_t step);
 /* The audit so far; more snapshots may follow.  Errors as of clb_audit_run. */
 CLBDEF clb_status clb_auditor_verdict(clb_auditor *auditor, clb_audit *audit);
 CLBDEF void       clb_auditor_free(clb_auditor *auditor);
 
 #ifndef CLB_FREESTANDING
-/* Which tensors are the layers of a fully connected net, by their names and shapes. */
+/* Finds the layers of a fully connected net among tensors, by their names and shapes. */
 typedef struct clb_chain {
     size_t  L;
     size_t *weight, *bias;       /* [L] indices into the tensors; bias: (size_t)-1 for none       */
@@ -2748,20 +2755,21 @@ typedef struct clb_chain {
     int     normalised;          /* 1: there are tensors of normalisation layers besides          */
     void   *arena;
 } clb_chain;
-/* Weights are the arrays of rank 2, in the order of the file or, if that does not chain, of their
- * names (numbers compared as numbers), [out][in] or, named "kernel" or if only that chains,
- * [in][out]; a bias has rank 1 and the name of its weight up to the last
- * part ("fc1.weight", "fc1.bias"; "W1", "b1"). State of an optimiser is passed over.
- * Errors: CLB_ESHAPE (nothing chains: error names the pair that does not fit), CLB_EEMPTY (no
- * weights), CLB_ENOMEM. */
+/* The weights are the arrays of rank 2. They are taken in the order of the file or, if their shapes
+ * then do not fit each other, in the order of their names (numbers compared by value). They are
+ * [out][in], or [in][out] if they are named "kernel" or only that fits. A bias has rank 1 and the
+ * name of its weight up to the last part ("fc1.weight", "fc1.bias"; "W1", "b1"). The state of an
+ * optimiser is skipped.
+ * Errors: CLB_ESHAPE (no order fits; *error names the pair that does not), CLB_EEMPTY (no weights),
+ * CLB_ENOMEM. */
 CLBDEF clb_status clb_chain_find(clb_chain *chain, const clb_tensors *tensors, clb_error *error);
 CLBDEF void       clb_chain_free(clb_chain *chain);
-/* The net of that chain, with its shapes and biases and the weights as theta. *opts gives the
- * activation (NULL: ReLU); its member bias is not used. Biases in some layers only: the others get
- * zeros. Errors: those of clb_net_alloc, CLB_ENOTFINITE (with the name). */
+/* Makes a net with the shapes, biases and weights of the chain. *opts gives the activation (NULL:
+ * ReLU); its member bias is not used. If only some layers have biases, the others get zeros.
+ * Errors: those of clb_net_alloc, CLB_ENOTFINITE (*error has the name). */
 CLBDEF clb_status clb_chain_net(const clb_chain *chain, const clb_tensors *tensors,
                                 const clb_net_opts *opts, clb_net *net, clb_error *error);
-/* Writes the P values of clb_chain_net in double; the tensors may be those of another snapshot,
+/* Writes the P parameters of clb_chain_net in double. `tensors` may be those of another snapshot
  * with the same names. Errors: CLB_ESHAPE (a name is missing or has another shape),
  * CLB_ENOTFINITE. */
 CLBDEF clb_status clb_chain_theta(const clb_chain *chain, const clb_tensors *of,
@@ -18950,11 +18958,11 @@ CLBDEF clb_status clb_net_load(clb_net *net, const char *path, clb_error *error)
  * @S47 AUDIT
  * ========================================================================================== */
 
-#define CLBI_LAGS 48  /* how many displacements the sum for Nesterov's velocity includes */
+#define CLBI_LAGS 48                 /* displacements in the sum for Nesterov's velocity          */
 #define CLBI_ULP 0.41                /* standard deviation of the rounding error of x, divided by
                                         2^-digits |x|: sqrt(1/6) for mantissas uniform in [1, 2) */
-#define CLBI_EXCESS 4.0  /* a law holds if its residual is below this many times its noise */
-#define CLBI_SLOW 0.993  /* a momentum above this cannot be told from any other slow change */
+#define CLBI_EXCESS 4.0              /* a law holds up to a residual of this many times its noise */
+#define CLBI_SLOW 0.993              /* a larger momentum looks like any other slow change        */
 
 /* The terms of the laws for one neuron at one step. a: outgoing weights; b: incoming weights and
  * bias. */
@@ -20919,8 +20927,9 @@ CLBI_FOR static void CLBI_N(pack)(size_t K, size_t n, size_t width, const clb_re
     }
 }
 
-/* Height of the tile for the next rows of a panel, `left` of which are to come: the tallest, or what
- * makes the last two of about equal height. both: panels of one vector less must have it, too. */
+/* Height of the tile for the next rows of a panel, `left` of which are to come: the tallest, or
+ * what makes the last two of about equal height. both: panels of one vector less must
+ * have it, too. */
 static size_t CLBI_N(tile_rows)(size_t vectors, int both, size_t left)
 {
     const size_t most = CLBI_N(tallest)[vectors - 1];
