@@ -6045,6 +6045,18 @@ static void clbi_pole_sums_scalar(size_t n, const double *d, const double *z, do
     sums[1] = s1[0];
 }
 
+/* KERNEL rotate   x_j, y_j = c x_j - s y_j, s x_j + c y_j */
+static void clbi_rotate_scalar(size_t n, double c, double s, double *CLBI_RESTRICT x,
+                               double *CLBI_RESTRICT y)
+{
+    size_t j;
+    for (j = 0; j < n; ++j) {
+        double xj = x[j], yj = y[j];
+        x[j] = c * xj - s * yj;
+        y[j] = s * xj + c * yj;
+    }
+}
+
 /* KERNEL pole_ratios   w_j = w_j ((d_j - o - mu) / (d_j - c)) */
 static void clbi_pole_ratios_scalar(size_t n, const double *d, double o, double mu, double c,
                                     double *w)
@@ -6106,6 +6118,7 @@ static double clbi_unfused_scalar(double x, double y, double z) { return x * y +
         clb_real *y, size_t ld, int down))                                                        \
     X(void, pole_sums, (size_t n, const double *d, const double *z, double o, double mu,          \
         double *sums))                                                                            \
+    X(void, rotate, (size_t n, double c, double s, double *x, double *y))                         \
     X(void, pole_ratios, (size_t n, const double *d, double o, double mu, double c,               \
         double *w))                                                                               \
     X(void, pole_vector, (size_t n, const double *d, const double *z, double o, double mu,        \
@@ -6120,8 +6133,10 @@ static double clbi_unfused_scalar(double x, double y, double z) { return x * y +
 #define CLBI_LINE (64 / sizeof(clb_real))         /* elements of a cache line */
 #if defined(__GNUC__) || defined(__clang__)
 #define CLBI_FETCH(p) __builtin_prefetch(p, 1)    /* p is written soon: ask for its cache line */
+#define CLBI_TOUCH(p) __builtin_prefetch(p)       /* p is read soon: ask for its cache line */
 #else
 #define CLBI_FETCH(p) (void)(p)
+#define CLBI_TOUCH(p) (void)(p)
 #endif
 
 #if CLBI_X86 || CLBI_ARM || CLBI_WASM
@@ -7775,12 +7790,6 @@ static size_t clbi_slices(const clbi_rows *rows, size_t l, size_t *width)
     *width = share / 16 * 16 > 0 ? share / 16 * 16 : 16;
     return (side + *width - 1) / *width;
 }
-
-#ifdef __GNUC__
-#define CLBI_TOUCH(p) __builtin_prefetch(p)       /* p is read soon: ask for its cache line */
-#else
-#define CLBI_TOUCH(p) (void)(p)
-#endif
 
 /* Prefetches rows that a product will read a few columns at a time. Fetching whole rows in order is
  * faster than waiting for memory at each of them. */
@@ -10994,17 +11003,6 @@ static void clbi_sign_rule(size_t n, clb_real *v)
         for (size_t j = 0; j < n; ++j) v[j] = -v[j];
 }
 
-/* Rows i and i+1 of Z [.][w] become  c z_i - s z_{i+1}  and  s z_i + c z_{i+1}. */
-static void clbi_rotate_rows(double *CLBI_RESTRICT x, double *CLBI_RESTRICT y, size_t w, double c,
-                             double s)
-{
-    for (size_t k = 0; k < w; ++k) {
-        double xk = x[k], yk = y[k];
-        x[k] = c * xk - s * yk;
-        y[k] = s * xk + c * yk;
-    }
-}
-
 /* Ascending order of d [n], the rows of Z [n][w] with it. */
 static void clbi_sort_rows(size_t n, double *d, double *Z, size_t w)
 {
@@ -11053,7 +11051,7 @@ static void clbi_ql_step(size_t l, size_t m, double *d, double *e, double *Z, si
         p = s * r;
         d[i + 1] = g + p;
         g = c * r - b;
-        if (w) clbi_rotate_rows(Z + i * w, Z + (i + 1) * w, w, c, s);
+        if (w) CLBI_KERNEL(rotate)(w, c, s, Z + i * w, Z + (i + 1) * w);
     }
     d[l] -= p;
     e[l] = g;
@@ -11111,7 +11109,7 @@ static void clbi_jacobi_rotate(size_t n, double *a, double *v, size_t p, size_t 
     double t = (theta < 0 ? -1 : 1) / (fabs(theta) + root);          /* tan phi, the smaller root */
     double c = 1 / clbi_sqrt(1 + t * t), s = t * c;
     double app = a[p * n + p] - t * apq, aqq = a[q * n + q] + t * apq;
-    clbi_rotate_rows(a + p * n, a + q * n, n, c, s);
+    CLBI_KERNEL(rotate)(n, c, s, a + p * n, a + q * n);
     for (size_t k = 0; k < n; ++k) {
         a[k * n + p] = a[p * n + k];
         a[k * n + q] = a[q * n + k];
@@ -11119,7 +11117,7 @@ static void clbi_jacobi_rotate(size_t n, double *a, double *v, size_t p, size_t 
     a[p * n + p] = app;
     a[q * n + q] = aqq;
     a[p * n + q] = a[q * n + p] = 0;
-    if (v) clbi_rotate_rows(v + p * n, v + q * n, n, c, s);
+    if (v) CLBI_KERNEL(rotate)(n, c, s, v + p * n, v + q * n);
 }
 
 /* One sweep over all planes; returns the number of rotations. An element is negligible against both
@@ -11347,11 +11345,15 @@ static void clbi_tridiag_layout(clbi_tridiag *t, size_t n, clbi_room *room)
     t->x = clbi_reals(room, n, 1);
 }
 
+/* Lower triangle times 2^exponent, in two steps: 2^exponent itself may be out of range. */
 static void clbi_scale_lower(size_t n, clb_real *A, size_t lda, int exponent)
 {
-    for (size_t i = 0; i < n; ++i)
-        for (size_t j = 0; j <= i; ++j)
-            A[i * lda + j] = (clb_real)ldexp((double)A[i * lda + j], exponent);
+    clb_real half = (clb_real)ldexp(1, exponent / 2),
+             rest = (clb_real)ldexp(1, exponent - exponent / 2);
+    for (size_t i = 0; i < n; ++i) {
+        clb_scale(i + 1, half, A + i * lda);
+        clb_scale(i + 1, rest, A + i * lda);
+    }
 }
 
 /* --- divide and conquer --------------------------------------------------------------------- */
@@ -11997,9 +11999,12 @@ static void clbi_krylov_free(clbi_krylov *k)
     CLB_FREE(k->arena);
 }
 
-/* w -= V^T (V w), twice; the coefficients are added up in h. Returns |w|. */
-static double clbi_krylov_orthogonalise(clbi_krylov *k)
+/* w -= V^T (V w), twice; the coefficients are added up in h. Returns |w|. For a stored matrix one
+ * pass is enough where it leaves half of w's length, `before` (Kahan): the rounding errors of the
+ * pass are then of the size of those in w. */
+static double clbi_krylov_orthogonalise(clbi_krylov *k, double before)
 {
+    double after = 0;
     memset(k->h, 0, k->size * sizeof *k->h);
     for (int pass = 0; pass < 2; ++pass) {
         CLBI_KERNEL(dots)(k->size, k->n, k->V, k->n, k->w, k->dot);
@@ -12008,8 +12013,10 @@ static double clbi_krylov_orthogonalise(clbi_krylov *k)
             k->coef[i] = (clb_real)-k->dot[i];
         }
         CLBI_KERNEL(combine)(k->size, k->n, k->coef, k->V, k->n, k->w);
+        if (pass == 1 || k->A->apply == clbi_dense_apply) after = clbi_norm(k->n, k->w);
+        if (after > 0.5 * before) break;
     }
-    return clbi_norm(k->n, k->w);
+    return after;
 }
 
 /* w / norm becomes the next row of the basis. */
@@ -12028,10 +12035,10 @@ static int clbi_krylov_random(clbi_krylov *k)
         double before, after;
         clb_rng_normal(k->rng, k->n, k->w);
         before = clbi_norm(k->n, k->w);
-        after = clbi_krylov_orthogonalise(k);
+        after = clbi_krylov_orthogonalise(k, before);
         if (!(after > 1e-3 * before / clbi_sqrt((double)k->n))) continue;
         for (size_t j = 0; j < k->n; ++j) k->w[j] = (clb_real)((double)k->w[j] / after);
-        clbi_krylov_push(k, clbi_krylov_orthogonalise(k));
+        clbi_krylov_push(k, clbi_krylov_orthogonalise(k, 1));
         return 1;
     }
     return 0;
@@ -12065,9 +12072,9 @@ static void clbi_krylov_rescale(clbi_krylov *k, double norm)
     k->scale = scale;
 }
 
-/* w = A v_j. A stored matrix is read once for two vectors where the next one is
- * known already. */
-static void clbi_krylov_apply(clbi_krylov *k, size_t j)
+/* w = A v_j; returns |w|. A stored matrix is read once for two vectors where the next one is known
+ * already. */
+static double clbi_krylov_apply(clbi_krylov *k, size_t j)
 {
     const clb_real *v = k->V + j * k->n;
     double norm;
@@ -12084,10 +12091,12 @@ static void clbi_krylov_apply(clbi_krylov *k, size_t j)
     }
     norm = clbi_norm(k->n, k->w);
     k->finite = norm <= DBL_MAX;
-    if (!k->finite) return;
+    if (!k->finite) return norm;
     clbi_krylov_rescale(k, norm);
     clbi_krylov_scale(k);
-    k->norm = fmax(k->norm, k->scale != 1 ? clbi_norm(k->n, k->w) : norm);
+    if (k->scale != 1) norm = clbi_norm(k->n, k->w);
+    k->norm = fmax(k->norm, norm);
+    return norm;
 }
 
 /* Applies A to the next unprocessed row and extends the basis by what is new; where nothing is (an
@@ -12095,10 +12104,9 @@ static void clbi_krylov_apply(clbi_krylov *k, size_t j)
 static void clbi_krylov_step(clbi_krylov *k)
 {
     size_t j = k->done++;
-    double beta;
-    clbi_krylov_apply(k, j);
+    double beta, norm = clbi_krylov_apply(k, j);
     if (!k->finite) return;
-    beta = clbi_krylov_orthogonalise(k);
+    beta = clbi_krylov_orthogonalise(k, norm);
     for (size_t i = 0; i < k->size; ++i) k->H[i * k->cap + j] = k->H[j * k->cap + i] = k->h[i];
     if (k->size >= k->cap || k->size >= k->n) return;
     if (beta > 10 * CLBI_EPS * k->norm) {
@@ -21628,6 +21636,13 @@ CLBI_FOR static void CLBI_N(combine)(size_t rows, size_t n, const clb_real *c, c
     for (; g < rows; ++g, ++c, V += ld) CLBI_N(axpy)(n, *c, V, y);
 }
 
+/* v stays in a register: the compiler may not load it again where it is used next. */
+#if defined(__GNUC__) && CLBI_X86
+#define CLBI_HOLD(v) __asm__("" : "+v"(v))
+#else
+#define CLBI_HOLD(v) (void)0
+#endif
+
 /* R rows i, i+1, ... of symv for NX vectors at a time. z: the block's z; sum: where the trees of
  * its rows go. */
 #define CLBI_PART_MASK(count, v) \
@@ -21638,7 +21653,7 @@ CLBI_FOR static void CLBI_N(NAME)(size_t n, size_t r0, size_t i, const clb_real 
     const clb_real *x, clb_real *y, size_t ld, clb_real (*z)[16], clb_real (*sum)[16])             \
 {                                                                                                  \
     enum { PARTS = 16 / CLBI_W };                                                                  \
-    const clb_real *a = A + i * lda;                                                               \
+    const clb_real *a = A + i * lda, *next = i + 2 * (R) <= n ? a + (R) * lda : a;                 \
     CLBI_R lane[NX][R][PARTS], xi[NX][R], xv[NX], yv[NX], av;                                      \
     clb_real t[CLBI_W];                                                                            \
     size_t j, q, r, v, s;                                                                          \
@@ -21647,14 +21662,18 @@ CLBI_FOR static void CLBI_N(NAME)(size_t n, size_t r0, size_t i, const clb_real 
             xi[q][r] = CLBI_SET(x[q * ld + i + r]);                                                \
             CLBI_UNROLL for (v = 0; v < PARTS; ++v) lane[q][r][v] = CLBI_ZERO();                   \
         }                                                                                          \
-    for (j = 0; j < r0; j += 16)                                                                   \
+    for (j = 0; j < r0; j += 16) {                                                                 \
+        CLBI_UNROLL for (r = 0; r < (R); ++r)                   /* the rows of the next group */   \
+            CLBI_UNROLL for (v = 0; v < 16; v += CLBI_LINE) CLBI_TOUCH(next + r * lda + j + v);    \
         CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                  \
             CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                               \
                 xv[q] = CLBI_LOAD(x + q * ld + j + v * CLBI_W);                                    \
                 yv[q] = CLBI_LOAD(y + q * ld + j + v * CLBI_W);                                    \
+                CLBI_HOLD(xv[q]);                                                                  \
             }                                                                                      \
             CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                \
                 av = CLBI_LOAD(a + r * lda + j + v * CLBI_W);                                      \
+                CLBI_HOLD(av);                                                                     \
                 CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                           \
                     yv[q] = CLBI_FMA(av, xi[q][r], yv[q]);                                         \
                     lane[q][r][v] = CLBI_FMA(av, xv[q], lane[q][r][v]);                            \
@@ -21662,6 +21681,7 @@ CLBI_FOR static void CLBI_N(NAME)(size_t n, size_t r0, size_t i, const clb_real 
             }                                                                                      \
             CLBI_UNROLL for (q = 0; q < (NX); ++q) CLBI_STORE(y + q * ld + j + v * CLBI_W, yv[q]); \
         }                                                                                          \
+    }                                                                                              \
     CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                      \
         CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                                   \
             xv[q] = CLBI_LOADM(x + q * ld + r0 + v * CLBI_W, CLBI_PART_MASK(n - r0, v));           \
@@ -21678,10 +21698,10 @@ CLBI_FOR static void CLBI_N(NAME)(size_t n, size_t r0, size_t i, const clb_real 
     }                                                                                              \
     CLBI_UNROLL for (q = 0; q < (NX); ++q)                                                         \
         CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                    \
-            CLBI_R *l = lane[q][r];                                                                \
             CLBI_UNROLL for (s = PARTS / 2; s; s /= 2)                                             \
-                CLBI_UNROLL for (v = 0; v < s; ++v) l[v] = CLBI_ADD(l[v], l[v + s]);               \
-            CLBI_STORE(t, l[0]);                                                                   \
+                CLBI_UNROLL for (v = 0; v < s; ++v)                                                \
+                    lane[q][r][v] = CLBI_ADD(lane[q][r][v], lane[q][r][v + s]);                    \
+            CLBI_STORE(t, lane[q][r][0]);                                                          \
             CLBI_UNROLL for (s = CLBI_W / 2; s; s /= 2)                                            \
                 CLBI_UNROLL for (v = 0; v < s; ++v) t[v] += t[v + s];                              \
             sum[q][i + r - r0] = t[0];                                                             \
@@ -21692,6 +21712,7 @@ CLBI_SYMV(symv_row, 1, 1)
 CLBI_SYMV(symv_pair_group, CLBI_PAIR_GROUP, 2)
 CLBI_SYMV(symv_pair_row, 1, 2)
 #undef CLBI_SYMV
+#undef CLBI_HOLD
 
 CLBI_FOR static void CLBI_N(symv)(size_t count, size_t n, const clb_real *A, size_t lda,
                                   const clb_real *x, clb_real *y, size_t ld, int down)
@@ -21911,6 +21932,19 @@ CLBI_FOR static void CLBI_N(pole_sums)(size_t n, const double *d, const double *
         clbi_tree8(lane[p]);
         sums[p] = lane[p][0];
     }
+}
+
+CLBI_FOR static void CLBI_N(rotate)(size_t n, double c, double s, double *CLBI_RESTRICT x,
+                                    double *CLBI_RESTRICT y)
+{
+    const CLBI_D vc = CLBI_D_SET(c), vs = CLBI_D_SET(s);
+    size_t j;
+    for (j = 0; j + CLBI_DW <= n; j += CLBI_DW) {
+        const CLBI_D vx = CLBI_D_READ(x + j), vy = CLBI_D_READ(y + j);
+        CLBI_D_STORE(x + j, CLBI_D_OP(sub)(CLBI_D_OP(mul)(vc, vx), CLBI_D_OP(mul)(vs, vy)));
+        CLBI_D_STORE(y + j, CLBI_D_OP(add)(CLBI_D_OP(mul)(vs, vx), CLBI_D_OP(mul)(vc, vy)));
+    }
+    clbi_rotate_scalar(n - j, c, s, x + j, y + j);
 }
 
 CLBI_FOR static void CLBI_N(pole_ratios)(size_t n, const double *d, double o, double mu, double c,
