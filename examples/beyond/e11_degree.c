@@ -1,5 +1,5 @@
 /* Beyond E11  Activations of other degrees: does alpha depend on the homogeneity?
- *   cc -O2 -DCLB_STATIC -o degree examples/beyond/e11_degree.c -lm && ./degree              (60 s)
+ *   cc -O2 -DCLB_STATIC -o degree examples/beyond/e11_degree.c -lm && ./degree              (50 s)
  * The s_e of E11 have degree 1: s(cz) = c s(z) for c > 0. Here s_p(z) = max(0, z)^p of degree p,
  *     <W_l, G_l> = p <W_{l+1}, G_{l+1}>,   C_l = p |W_{l+1}|^2 - |W_l|^2,
  *     C_l(t+1) - C_l(t) = eta^2 (p |G_{l+1}|^2 - |G_l|^2),        G_l the gradient of W_l,
@@ -14,8 +14,8 @@
 /* degree 0: none. */
 static const struct net { const char *name; clb_activation activation; double a, degree; } nets[] = {
     { "identity", CLB_IDENTITY, 0, 1 },      { "leaky-0.1", CLB_RELU_MIX, 0.1, 1 },
-    { "leaky-0.5", CLB_RELU_MIX, 0.5, 1 },   { "leaky-0.9", CLB_RELU_MIX, 0.9, 1 },
-    { "power-1", CLB_RELU, 0, 1 },           { "power-1.5", CLB_RELU_POWER, 1.5, 1.5 },
+    { "leaky-0.5", CLB_RELU_MIX, 0.5, 1 },   { "leaky-0.8", CLB_RELU_MIX, 0.8, 1 },
+    { "power-1", CLB_RELU, 1, 1 },           { "power-1.5", CLB_RELU_POWER, 1.5, 1.5 },
     { "power-2", CLB_RELU_POWER, 2, 2 },     { "power-3", CLB_RELU_POWER, 3, 3 },
     { "tanh", CLB_TANH, 0, 0 },              { "softplus", CLB_SOFTPLUS, 0, 0 },
     { "gelu", CLB_GELU, 0, 0 },
@@ -42,19 +42,20 @@ static const kit_field training_fields[] = {
     KIT_RESULT(training, drift_C1), KIT_RESULT(training, diverged),
 };
 
-/* Observer; context: the run. */
-static clb_verdict see_identity(void *context, const clb_state *state)
+/* The identity at theta_0. */
+static clb_status see_identity(training *row, const paper_opts *opts)
 {
-    training *row = context;
-    const clb_net *net = state->net;
     double p = row->degree > 0 ? row->degree : 1, worst = 0, inner[4];
-    if (state->t) return CLB_CONTINUE;
-    for (size_t l = 1; l <= net->L; ++l)
-        inner[l] = clb_dot(clb_layer_size(net, l), net->theta + net->w[l], state->grad + net->w[l]);
-    for (size_t l = 1; l < net->L; ++l)
+    sw_start s;
+    clb_status status = sw_start_init(&s, opts, row->seed, CLB_MSE);
+    const clb_net *net = &s.problem.net;
+    for (size_t l = 1; l <= row->L && !status; ++l)
+        inner[l] = clb_dot(clb_layer_size(net, l), net->theta + net->w[l], s.curv.grad + net->w[l]);
+    for (size_t l = 1; l < row->L && !status; ++l)
         worst = kit_worse(worst, fabs(inner[l] - p * inner[l + 1]) / fabs(inner[l]));
     row->trace_identity = worst;
-    return CLB_CONTINUE;
+    sw_start_free(&s);
+    return status;
 }
 
 static void measure(training *row, const clb_trace *tr)
@@ -77,8 +78,7 @@ static clb_status train(kit *x, void *run)
 {
     training *row = run;
     const struct net *net = nets;
-    clb_observer observer = { .call = see_identity, .context = row, .every = (size_t)row->T };
-    clb_train_opts how = { .observers = &observer, .observer_count = 1 };
+    clb_train_opts how = { .ce = CLB_MSE };
     paper_opts opts = { .L = (size_t)row->L };
     clb_trace trace;
     clb_status status;
@@ -86,6 +86,7 @@ static clb_status train(kit *x, void *run)
     while (strcmp(net->name, row->net)) ++net;
     opts.net.activation = net->activation, opts.net.param = net->a;
     status = sw_sharpness(&opts, row->seed, CLB_MSE, &row->lambda_max);
+    if (!status) status = see_identity(row, &opts);
     if (status) return status;
     status = paper_train(&opts, row->seed, row->f > 0 ? 2 * row->f / row->lambda_max : row->lr, (size_t)row->T,
                          &how, &trace);

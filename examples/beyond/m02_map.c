@@ -1,6 +1,6 @@
 /* M2, beyond the paper: what training ends in, over step size, depth and number of pathways.
- *   cc -O2 -DCLB_STATIC -o map examples/beyond/m02_map.c -lm && ./map                       (20 s)
- * M2's recursion towards s* = 1 with P = 2..16 pathways of depth L = 2..50, from alpha = 0.01 down
+ *   cc -O2 -DCLB_STATIC -o map examples/beyond/m02_map.c -lm && ./map                       (10 s)
+ * M2's recursion towards s* = 1 with eight P from 2 to 16 pathways of depth L = 2..50, from alpha = 0.01 down
  * to 0.005 in equal steps, at 200 step sizes gamma in equal ratios from 1 to 30; at most 12000
  * steps, less where a sign flips or the residual is at rest. Outcome, largest share, gap (spread
  * of the shares over their mean), and eta lambda of the last 50 steps. Balanced: all shares within
@@ -10,7 +10,8 @@
 #include "../kit/kit.h"
 #include "../kit/pathways.h"
 
-enum { STEPS = 200, T = 12000, DEEPEST = 50, MOST = 16, CELLS = (DEEPEST - 1) * STEPS };
+enum { STEPS = 200, T = 12000, DEEPEST = 50, PS = 8, MOST = 16, CELLS = (DEEPEST - 1) * STEPS };
+static const double numbers[PS] = { 2, 3, 4, 5, 6, 8, 12, MOST };              /* of pathways, P */
 static const char letters[] = "SPBTCFD";                   /* in the order of clb_path_outcome */
 
 /* The axis of gamma: edges of 200 cells. */
@@ -81,9 +82,9 @@ static const kit_part rows = KIT_PART("map", "200 step sizes of one P and L", ro
 static void plan(kit *x)
 {
     kit_config(x, "map_T", T);
-    for (int P = 2; P <= (kit_quick(x) ? 4 : MOST); ++P)
+    for (size_t p = 0; p < (kit_quick(x) ? 3 : PS); ++p)
         for (int L = 2; L <= DEEPEST; L += kit_quick(x) ? 7 : 1)
-            kit_add(x, &rows, &(row_of_map){ .P = P, .L = L });
+            kit_add(x, &rows, &(row_of_map){ .P = numbers[p], .L = L });
 }
 
 /* ---- what follows from the runs -------------------------------------------------------------- */
@@ -94,8 +95,8 @@ static void table(kit *x)
                              "single path", "partly balanced", "balanced", "two-cycle", "collapsed",
                              "flipped", "diverged", "flipped below gamma_WCR");
     double all = KIT_NAN;
-    for (int P = 2; P <= MOST; ++P) {
-        kit_rows of = kit_where(kit_part_runs(x, &rows), AT(P), P);
+    for (size_t p = 0; p < PS; ++p) {
+        kit_rows of = kit_where(kit_part_runs(x, &rows), AT(P), numbers[p]);
         double count[CLB_PATH_OUTCOME_COUNT] = { 0 }, below = 0;
         if (!of.n) continue;
         for (size_t k = 0; k < of.n; ++k) {
@@ -106,7 +107,7 @@ static void table(kit *x)
                 ++count[c], below += c >= CLB_PATH_FLIPPED && edge(i + 1) < ceiling;
             }
         }
-        KIT_CELLS(t, P), kit_cells(t, (kit_list){ CLB_PATH_OUTCOME_COUNT, count }),
+        KIT_CELLS(t, numbers[p]), kit_cells(t, (kit_list){ CLB_PATH_OUTCOME_COUNT, count }),
             KIT_CELLS(t, below);
         all = isnan(all) ? below : all + below;
     }
@@ -162,12 +163,11 @@ static void legend(plot *p)
 /* Eight maps, and the legend in the place of a ninth. */
 static void outcome_figure(kit *x)
 {
-    static const double shown[] = { 2, 3, 4, 5, 6, 8, 12, 16 };
     plot *p = kit_figure(x, "outcomes", 3, 3);
-    for (size_t k = 0; k < KIT_LEN(shown); ++k) {
-        kit_rows of = kit_where(kit_part_runs(x, &rows), AT(P), shown[k]);
+    for (size_t k = 0; k < PS; ++k) {
+        kit_rows of = kit_where(kit_part_runs(x, &rows), AT(P), numbers[k]);
         plot_panel *a =
-            plot_add(p, kit_print(x, "P = %.0f", shown[k]), "gamma", "depth L", PLOT_LOGX);
+            plot_add(p, kit_print(x, "P = %.0f", numbers[k]), "gamma", "depth L", PLOT_LOGX);
         for (int c = 0; c < CLB_PATH_OUTCOME_COUNT; ++c) {
             grid *g = grid_new(x);
             size_t cells_of = 0;
@@ -179,7 +179,7 @@ static void outcome_figure(kit *x)
             }
             if (cells_of) draw(a, colours[c], g);
         }
-        draw_limits(a, shown[k]);
+        draw_limits(a, numbers[k]);
     }
     legend(p);
     plot_caption(p, "What gradient descent ends in, over step size, depth and number of pathways; "

@@ -120,7 +120,7 @@ KIT_FN clb_status drift_compare(kit *x, drift_run *r, const paper_opts *opts, do
         clb_rod_free(&rod);
     }
     if (!status) {
-        status = clb_train(&p.net, &p.data, r->lr, (size_t)r->T, &training, &tr);
+        status = kit_train(&p.net, &p.data, r->lr, (size_t)r->T, &training, &tr);
         if (!status) drift_measure(x, r, &tr), drift_neurons(x, r, &p.net, before, neuron);
         if (!status || status == CLB_EDIVERGED) clb_trace_free(&tr);
     }
