@@ -30,7 +30,7 @@ static clb_status fit(const clb_data *all, const char *path)
     if (!status) status = clb_train(&net, &train, 0.01, 2000, &opts, NULL);
     if (!status) status = clb_evaluate(&net, &valid, CLB_CE, &loss, &accuracy);
     if (!status) printf("held out: loss %.4f, accuracy %.1f %%\n", loss, 100 * accuracy);
-    if (!status) status = clb_scaler_fold(&scaler, &net);           /* takes raw inputs from now on */
+    if (!status) status = clb_scaler_fold(&scaler, &net); /* takes raw inputs from now on */
     if (!status) status = clb_net_save(&net, path);
     clb_net_free(&net), clb_scaler_free(&scaler), clb_data_free(&train), clb_data_free(&valid);
     return status;

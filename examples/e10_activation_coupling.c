@@ -1,4 +1,4 @@
-/* E10  Is the transition of alpha from a linear to a ReLU net smooth?                       Theorem 4
+/* E10  Is the transition of alpha from a linear to a ReLU net smooth?                     Theorem 4
  *   cc -O2 -DCLB_STATIC -o e10 examples/e10_activation_coupling.c -lm && ./e10              (20 s)
  * Setup   two layers, d = 20, m = 64, K = 5, mixture of n = 200, squared loss, full-batch gradient
  *         descent, T = 2000 steps; activation s_e(z) = (1-e) z + e max(0, z) for six e from 0

@@ -1,4 +1,4 @@
-/* E11  Does alpha depend on the homogeneity of the activation?                             Theorem 4
+/* E11  Does alpha depend on the homogeneity of the activation?                            Theorem 4
  *   cc -O2 -DCLB_STATIC -o e11 examples/e11_homogeneity.c -lm && ./e11                      (30 s)
  * Setup   the nets of E10: two layers, d = 20, m = 64, K = 5, mixture of n = 200, squared loss,
  *         full-batch gradient descent, T = 2000 steps; activation s_e(z) = (1-e) z + e max(0, z)

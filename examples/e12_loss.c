@@ -17,8 +17,7 @@
 #include "kit/kit.h"
 
 enum { WINDOWS = 3 };
-static const struct window { const char *name; double top; int colour;
-} windows[WINDOWS] = {
+static const struct window { const char *name; double top; int colour; } windows[WINDOWS] = {
     { "all finite eta", 1, PLOT_ORANGE },
     { "eta <= 0.1", 0.1, PLOT_BLUE },
     { "eta <= 0.03", 0.03, PLOT_GREEN },
@@ -30,7 +29,8 @@ static const double paper_effects[SP_EFFECTS] = { 0.1603, 0.0191, -0.2067 };
 
 static const kit_part spectrum =
     KIT_PART("spectrum", "Hessian at the start", sp_spectrum, sp_run_spectrum);
-static const kit_part train = KIT_PART("train", "Drift after 2000 steps", sp_training, sp_run_training);
+static const kit_part train = KIT_PART("train", "Drift after 2000 steps", sp_training,
+                                       sp_run_training);
 
 static void plan(kit *x)
 {
@@ -41,17 +41,17 @@ static void plan(kit *x)
 /* ---- what follows from the runs ------------------------------------------------------------- */
 
 typedef struct found {
-    double    alpha[SP_CASES], beta[SP_CASES], R[SP_CASES], stable[SP_CASES]; /* stable: R without 0.3 */
+    double    alpha[SP_CASES], beta[SP_CASES], R[SP_CASES];
+    double    stable[SP_CASES];                         /* R without eta = 0.3 */
     double    ratio[SP_CASES];                          /* of lambda_max to that of squared loss */
     sp_effect effects[WINDOWS][SP_EFFECTS];
 } found;
 
 static void exponent_table(kit *x, const sp_grid *grids, found *f)
 {
-    kit_table *t = KIT_TABLE(x, "exponents",
-                             "published fits: alpha from the drift, beta from S, R of the Hessian "
-                             "prediction",
-                             "case", "alpha", "published", "r2", "beta", "2+beta", "R",
+    kit_table *t = KIT_TABLE(x, "exponents", "published fits: alpha from the drift, beta from S, R "
+                             "of the Hessian prediction", "case", "alpha", "published", "r2",
+                             "beta", "2+beta", "R",
                              "R_eta_below_0.3", "R_of_1/eta", "lambda_max_ratio_to_mse");
     for (size_t k = 0; k < SP_CASES; ++k) {
         const sp_grid *g = &grids[k], *mse = &grids[k < 2 ? SP_LINEAR_MSE : SP_RELU_MSE];
@@ -72,15 +72,15 @@ static void exponent_table(kit *x, const sp_grid *grids, found *f)
 
 static void window_table(kit *x, const sp_grid *g, found *f)
 {
-    kit_table *t = KIT_TABLE(x, "windows",
-                             "effects on alpha = 2 + d ln S/d ln eta: mean and sample deviation "
-                             "over seeds",
-                             "window", "activation", "sd_activation", "loss", "sd_loss",
+    kit_table *t = KIT_TABLE(x, "windows", "effects on alpha = 2 + d ln S/d ln eta: mean and "
+                             "sample deviation over seeds", "window", "activation",
+                             "sd_activation", "loss", "sd_loss",
                              "interaction", "sd_interaction");
     for (int w = 0; w < WINDOWS; ++w) {
         sp_window(x, g, windows[w].top, 0, f->effects[w]);
         kit_text(t, windows[w].name);
-        for (int e = 0; e < SP_EFFECTS; ++e) KIT_CELLS(t, f->effects[w][e].mean, f->effects[w][e].sd);
+        for (int e = 0; e < SP_EFFECTS; ++e)
+            KIT_CELLS(t, f->effects[w][e].mean, f->effects[w][e].sd);
     }
 }
 
@@ -112,10 +112,8 @@ static void claims_effects(kit *x, const found *f)
     kit_number(c, "interaction", effect[2], kit_within(-0.2067, 0.02));
     kit_statement(c, "interaction on the same eta in all cases, eta up to 0.1", equal.mean,
                   kit_below(0));
-    kit_condition(c,
-                  "on the paper's windows, which lack eta = 0.3 for linear nets with squared loss "
-                  "only",
-                  "interaction", effect[2], kit_below(0));
+    kit_condition(c, "on the paper's windows, which lack eta = 0.3 for linear nets with squared "
+                  "loss only", "interaction", effect[2], kit_below(0));
     kit_show(c, "interaction on eta up to 0.03", f->effects[2][2].mean);
     kit_remark(c, "It comes from the windows: they differ between the four nets.");
     c = kit_paper(x, "not_additive",
@@ -137,7 +135,8 @@ static void claims_prediction(kit *x, const sp_grid *g, const found *f)
                              "R = 0.997, 0.799 (MSE), 0.424, 0.369 (CE)");
     for (size_t k = 0; k < SP_CASES; ++k) {
         kit_number(c, kit_print(x, "R, %s", g[k].c->label), f->R[k], kit_within(paper_R[k], 1e-3));
-        kit_printed(sp_R_summary(x, kit_print(x, "R_%s", g[k].c->name), &g[k], f->R[k]), paper_R[k]);
+        kit_printed(sp_R_summary(x, kit_print(x, "R_%s", g[k].c->name), &g[k], f->R[k]),
+                    paper_R[k]);
         err[k] = 100 * sp_seed_error(&g[k], SP_PUB, 0.1, NULL);
     }
     kit_statement(c, "without eta = 0.3, best R of squared loss less worst R of cross entropy",
@@ -187,10 +186,12 @@ static void claims(kit *x, const sp_grid *g, const found *f)
                       f->ratio[2 * k + 1], kit_at_most(0.25));
         kit_show(c, kit_print(x, "mean ratio of the 20 largest eigenvalues, %s", net),
                  top_ratio(x, &g[2 * k], &g[2 * k + 1]));
-        kit_summary(x, k ? "lambda_max_ratio_relu" : "lambda_max_ratio_linear", f->ratio[2 * k + 1]);
+        kit_summary(x, k ? "lambda_max_ratio_relu" : "lambda_max_ratio_linear",
+                    f->ratio[2 * k + 1]);
     }
     kit_remark(c, "At uniform softmax the loss functions alone make the ratio (1/K)/(2/K) = 1/2.");
-    c = kit_paper(x, "alpha", "The exponent of the linear net with squared loss is 1.116.", "1.1161");
+    c = kit_paper(x, "alpha", "The exponent of the linear net with squared loss is 1.116.",
+                  "1.1161");
     kit_number(c, "alpha from the drift", f->alpha[0], kit_within(1.1161, 0.01));
     kit_show(c, "alpha from S", 2 + f->beta[0]);
     kit_remark(c, "The paper's drift at eta = 1e-4 has float32 noise, which moves its alpha by "

@@ -2,8 +2,8 @@
  *   cc -O2 -DCLB_STATIC -o e23 examples/e23_tau.c -lm && ./e23                              (60 s)
  * Setup   standard ReLU net (20-64-5, 200 points), cross entropy, gradient descent; five learning
  *         rates from 0.003 to 0.03, 3000 steps, three seeds.
- * Measure q, the softmax probability of the label, mean over the samples, at 17 steps from 0 to 3000;
- *         the Hessian spectrum at four of them.
+ * Measure q, the softmax probability of the label, mean over the samples, at 17 steps from 0 to
+ *         3000; the Hessian spectrum at four of them.
  * Fit     1 - q = a exp(-t/tau) over the steps from 25 on with 0.01 < 1 - q < 0.9; then a line
  *         tau = C/eta + b through the means over the seeds, and a power law.
  * Paper   tau = 1.33/eta + 29, R^2 = 0.988
@@ -189,7 +189,7 @@ static void claims(kit *x, const found *f)
                               KIT_AT(training, lr), at_etas);
     kit_summary_item *C = kit_summary(x, "C", f->line.slope);
     kit_claim *c = kit_paper(x, "line", "The compression time is proportional to 1/eta: tau = "
-                              "1.33/eta + 29.", "1.33, 29, R^2 = 0.988");
+                                        "1.33/eta + 29.", "1.33, 29, R^2 = 0.988");
     for (size_t i = 0; i < ETAS; ++i)
         lo = fmin(lo, f->tau[i] * etas[i]), hi = fmax(hi, f->tau[i] * etas[i]);
     kit_interval(C, f->line.slope_se, KIT_NAN, KIT_NAN), kit_printed(C, 1.33);

@@ -5,7 +5,7 @@
 
 int main(void)
 {
-    size_t widths[] = { 20, 64, 5 };               /* inputs, hidden ReLU units, outputs; no biases */
+    size_t widths[] = { 20, 64, 5 }; /* inputs, hidden ReLU units, outputs; no biases */
     clb_rng rng;
     clb_net net;
     clb_data data;

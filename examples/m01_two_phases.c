@@ -1,4 +1,4 @@
-/* M1  Two phases: winner takes all, then the step size restores the balance.              @S23, Fig. 1
+/* M1  Two phases: winner takes all, then the step size restores the balance.           @S23, Fig. 1
  *   cc -O2 -DCLB_STATIC -o m01 examples/m01_two_phases.c -lm && ./m01                        (1 s)
  * Setup   P = 2 pathways of depth L = 20 towards three modes s* = 2, 1, 0.5 that do not touch each
  *         other: u_p <- u_p - eta r u_p^(L-1), r = sum_p u_p^L - s*, from u_p^L = 0.01 and 0.005.
@@ -70,15 +70,15 @@ static void observe(void *context, size_t t, const clb_path_mode *mode, double r
     w->variance[w->n++] = clb_path_mode_variance(mode);
 }
 
-/* All modes; last and mean of the last two s [p][i]. first: factor on alpha_1. w: of mode 1, or NULL. */
+/* All modes; last and mean of the last two s [p][i]. first: factor on alpha_1. w: of mode 1, or
+ * NULL. */
 static clb_status train(double eta, size_t T, double first, watch *w, clb_path_mode_run *run,
                         double *mean, double *last)
 {
     double start[P] = { alpha[0] * first, alpha[1] };
     clb_status status = CLB_OK;
     for (size_t i = 0; i < MODES && !status; ++i) {
-        clb_path_mode_opts opts = { .laws = 1,
-                                    .observe = w && i == 0 ? observe : NULL,
+        clb_path_mode_opts opts = { .laws = 1, .observe = w && i == 0 ? observe : NULL,
                                     .context = w };
         clb_path_mode mode;
         clb_path_mode_run other;

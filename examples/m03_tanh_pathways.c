@@ -1,4 +1,4 @@
-/* M3  Two tanh pathways: the same two phases in a nonlinear network.                      @S23, Fig. 3
+/* M3  Two tanh pathways: the same two phases in a nonlinear network.                   @S23, Fig. 3
  *   cc -O2 -DCLB_STATIC -o m03 examples/m03_tanh_pathways.c -lm && ./m03                    (15 s)
  * Setup   eight items with the features of a binary tree (kit/tree.h) and two pathways
  *         8-32-32-32-32-15, tanh before every layer but the first; a second arm has no tanh. Loss
@@ -118,9 +118,7 @@ static void plan(kit *x)
             for (int seed = 0; seed < (kit_quick(x) ? 1 : SEEDS); ++seed)
                 for (size_t k = 0; k < KIT_LEN(gammas); ++k)
                     kit_add(x, &trainings,
-                            &(training){ .act = activations[act],
-                                         .init = seed,
-                                         .gamma = gammas[k],
+                            &(training){ .act = activations[act], .init = seed, .gamma = gammas[k],
                                          .perturbed = perturbed });
 }
 

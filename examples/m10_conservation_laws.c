@@ -1,4 +1,4 @@
-/* M10  Conservation laws across pathways, and how discrete steps break them.                    @S23
+/* M10  Conservation laws across pathways, and how discrete steps break them.                   @S23
  *   cc -O2 -DCLB_STATIC -o m10 examples/m10_conservation_laws.c -lm && ./m10                 (1 s)
  * Setup   one mode of P = 2 pathways of depth L = 3, 5, 20 towards s* = 2, u_p <- u_p - eta r
  *         u_p^(L-1) with r = sum_p u_p^L - s*, from u_p^L = 0.01 and 0.005. gamma is eta in units
@@ -61,9 +61,9 @@ typedef struct variance {
     double V0, VT, ratio, steps_violating_strong_safety, var_increase_steps;
 } variance;
 static const kit_field variance_fields[] = {
-    KIT_KEY(variance, L), KIT_KEY(variance, gamma), KIT_RESULT(variance, V0), KIT_RESULT(variance, VT),
-    KIT_RESULT(variance, ratio), KIT_RESULT(variance, steps_violating_strong_safety),
-    KIT_RESULT(variance, var_increase_steps),
+    KIT_KEY(variance, L), KIT_KEY(variance, gamma), KIT_RESULT(variance, V0),
+    KIT_RESULT(variance, VT), KIT_RESULT(variance, ratio),
+    KIT_RESULT(variance, steps_violating_strong_safety), KIT_RESULT(variance, var_increase_steps),
 };
 
 static clb_status run_variance(kit *x, void *run)
@@ -80,7 +80,8 @@ static clb_status run_variance(kit *x, void *run)
     status = clb_path_mode_train(&mode, row->gamma / clb_path_single_sharpness(L, 2), 20000, &opts,
                                  &end);
     row->VT = clb_path_mode_variance(&mode), row->ratio = row->VT / row->V0;
-    row->steps_violating_strong_safety = (double)end.unsafe, row->var_increase_steps = (double)end.rises;
+    row->steps_violating_strong_safety = (double)end.unsafe;
+    row->var_increase_steps = (double)end.rises;
     clb_path_mode_free(&mode);
     return status;
 }
@@ -92,13 +93,14 @@ typedef struct cycle {
     double cycle_lo, cycle_hi, one_minus_m, pred_one_minus_m, x2, pred_x2, frozen_estimate;
 } cycle;
 static const kit_field cycle_fields[] = {
-    KIT_KEY(cycle, L), KIT_KEY(cycle, eps), KIT_RESULT(cycle, cycle_lo), KIT_RESULT(cycle, cycle_hi),
-    KIT_RESULT(cycle, one_minus_m), KIT_RESULT(cycle, pred_one_minus_m), KIT_RESULT(cycle, x2),
-    KIT_RESULT(cycle, pred_x2), KIT_RESULT(cycle, frozen_estimate),
+    KIT_KEY(cycle, L), KIT_KEY(cycle, eps), KIT_RESULT(cycle, cycle_lo),
+    KIT_RESULT(cycle, cycle_hi), KIT_RESULT(cycle, one_minus_m),
+    KIT_RESULT(cycle, pred_one_minus_m), KIT_RESULT(cycle, x2), KIT_RESULT(cycle, pred_x2),
+    KIT_RESULT(cycle, frozen_estimate),
 };
 
-/* x = eta r u*^(L-2), where u* = 1. frozen: the paper's constant at the x measured; pred: the normal
- * form of the two-cycle at eps. */
+/* x = eta r u*^(L-2), where u* = 1. frozen: the paper's constant at the x measured; pred: the
+ * normal form of the two-cycle at eps. */
 static clb_status run_cycle(kit *x, void *run)
 {
     static const double start[2] = { 1.02, 1.02 };
@@ -126,7 +128,8 @@ static clb_status run_cycle(kit *x, void *run)
 }
 
 static const kit_part drifts = KIT_PART("drift", "drift of z_2 - z_1", drift, run_drift);
-static const kit_part variances = KIT_PART("variance", "V after 20000 steps", variance, run_variance);
+static const kit_part variances = KIT_PART("variance", "V after 20000 steps", variance,
+                                           run_variance);
 static const kit_part cycles = KIT_PART("cycle", "two steps of a two-cycle", cycle, run_cycle);
 
 static void plan(kit *x)
@@ -145,29 +148,20 @@ static void plan(kit *x)
 
 static void tables(kit *x)
 {
-    kit_rows b = kit_part_runs(x, &drifts), c = kit_part_runs(x, &variances),
-             e = kit_part_runs(x, &cycles);
-    kit_table *t =
-        KIT_TABLE(x, "drift", "Relative change of z_2 - z_1, and the sum of its second-order drift",
-                  "L", "gamma", "rel_drift", "pred_second_order");
-    for (size_t i = 0; i < b.n; ++i) {
-        const drift *r = b.at[i];
-        KIT_LINE(t, r->L, r->gamma, r->rel_drift, r->pred_second_order);
-    }
-    t = KIT_TABLE(x, "variance", "V after 20000 steps over V at the start", "L", "gamma", "ratio",
-                  "steps_violating_strong_safety", "var_increase_steps");
-    for (size_t i = 0; i < c.n; ++i) {
-        const variance *r = c.at[i];
-        KIT_LINE(t, r->L, r->gamma, r->ratio, r->steps_violating_strong_safety, r->var_increase_steps);
-    }
-    t = KIT_TABLE(x, "cycle",
-                  "Balanced two-cycle: contraction of two steps, measured, corrected, frozen", "L",
-                  "eps", "one_minus_m", "pred_one_minus_m", "frozen_estimate", "x2", "pred_x2");
-    for (size_t i = 0; i < e.n; ++i) {
-        const cycle *r = e.at[i];
-        KIT_LINE(t, r->L, r->eps, r->one_minus_m, r->pred_one_minus_m, r->frozen_estimate, r->x2,
-                 r->pred_x2);
-    }
+    KIT_RUN_TABLE(kit_part_runs(x, &drifts), "drift",
+                  "Relative change of z_2 - z_1, and the sum of its second-order drift",
+                  KIT_AT(drift, L), KIT_AT(drift, gamma), KIT_AT(drift, rel_drift),
+                  KIT_AT(drift, pred_second_order));
+    KIT_RUN_TABLE(kit_part_runs(x, &variances), "variance",
+                  "V after 20000 steps over V at the start", KIT_AT(variance, L),
+                  KIT_AT(variance, gamma), KIT_AT(variance, ratio),
+                  KIT_AT(variance, steps_violating_strong_safety),
+                  KIT_AT(variance, var_increase_steps));
+    KIT_RUN_TABLE(kit_part_runs(x, &cycles), "cycle",
+                  "Balanced two-cycle: contraction of two steps, measured, corrected, frozen",
+                  KIT_AT(cycle, L), KIT_AT(cycle, eps), KIT_AT(cycle, one_minus_m),
+                  KIT_AT(cycle, pred_one_minus_m), KIT_AT(cycle, frozen_estimate),
+                  KIT_AT(cycle, x2), KIT_AT(cycle, pred_x2));
 }
 
 /* Slope of ln |drift| on ln gamma, up to the largest gamma. */
@@ -175,7 +169,8 @@ static double slope(kit *x, double L, double largest)
 {
     kit_rows rows = kit_between(kit_where(kit_part_runs(x, &drifts), KIT_AT(drift, L), L),
                                 KIT_AT(drift, gamma), 0, largest);
-    kit_list at = kit_values(rows, KIT_AT(drift, gamma)), v = kit_values(rows, KIT_AT(drift, rel_drift));
+    kit_list at = kit_values(rows, KIT_AT(drift, gamma)),
+             v = kit_values(rows, KIT_AT(drift, rel_drift));
     double size[KIT_LEN(gammas)];
     for (size_t k = 0; k < v.n; ++k) size[k] = fabs(v.at[k]);
     return clb_fit_power(v.n, at.at, size, 0).slope;
@@ -184,7 +179,8 @@ static double slope(kit *x, double L, double largest)
 static void claims(kit *x)
 {
     kit_rows least = kit_where(kit_part_runs(x, &cycles), KIT_AT(cycle, eps), epsilons[0]);
-    kit_table *t = KIT_TABLE(x, "slopes", "Slope of the drift against gamma", "L", "to 0.1", "to 1.9");
+    kit_table *t = KIT_TABLE(x, "slopes", "Slope of the drift against gamma", "L", "to 0.1",
+                             "to 1.9");
     double off = KIT_NAN, frozen = KIT_NAN, corrected = KIT_NAN;
     kit_claim *c;
     for (size_t i = 0; i < KIT_LEN(depths); ++i) {
@@ -201,8 +197,10 @@ static void claims(kit *x)
                   "Gradient flow conserves the differences of the leaf coordinates of the "
                   "pathways; discrete steps change them in proportion to the step size.",
                   "conservation law");
-    kit_statement(c, "largest distance of the slopes from 1 up to gamma = 0.1", off, kit_below(0.01));
-    kit_remark(c, "A step changes a law of the flow by eta^2, a whole run, of 1/eta steps, by eta.");
+    kit_statement(c, "largest distance of the slopes from 1 up to gamma = 0.1", off,
+                  kit_below(0.01));
+    kit_remark(c, "A step changes a law of the flow by eta^2, a whole run, of 1/eta steps, by "
+                  "eta.");
     c = kit_paper(x, "variance", "No step increases the variance of the leaf coordinates.",
                   "V decreasing");
     kit_statement(c, "most steps of a run in which it rises",
@@ -231,7 +229,8 @@ static void figure(kit *x)
         const char *name = kit_print(x, "L = %.0f", depths[i]);
         kit_rows d = kit_where(kit_part_runs(x, &drifts), KIT_AT(drift, L), depths[i]);
         kit_rows e = kit_where(kit_part_runs(x, &cycles), KIT_AT(cycle, L), depths[i]);
-        kit_list at = kit_values(d, KIT_AT(drift, gamma)), v = kit_values(d, KIT_AT(drift, rel_drift));
+        kit_list at = kit_values(d, KIT_AT(drift, gamma)),
+                 v = kit_values(d, KIT_AT(drift, rel_drift));
         double *size = kit_doubles(x, v.n);
         for (size_t k = 0; k < v.n; ++k) size[k] = fabs(v.at[k]);
         plot_points(a, i, at.n, at.at, size, name);

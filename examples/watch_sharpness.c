@@ -1,7 +1,7 @@
 /* Sharpness against 2/eta along a training that reaches the edge of stability.
  *   cc -O2 -DCLB_STATIC -o watch_sharpness examples/watch_sharpness.c -lm && ./watch_sharpness
- * One call trains and looks: clb_train_watched. Where the sharpness has met 2/eta and stays there, the
- * charge of the two layers no longer drifts along the gradient flow but by oscillation. */
+ * One call trains and looks: clb_train_watched. Where the sharpness has met 2/eta and stays there,
+ * the charge of the two layers no longer drifts along the gradient flow but by oscillation. */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
 #include <stdio.h>

@@ -62,7 +62,7 @@ static void report(kit *x)
     const edge_run *slow = controls.n ? controls.at[0] : NULL;
     double ratio = slow && fast.n ? ((edge_run *)fast.at[0])->D / slow->D : KIT_NAN;
     kit_claim *c = kit_ours(x, "equal_time", "It is the edge of stability that breaks "
-                            "conservation, not the longer training time.");
+                                             "conservation, not the longer training time.");
     plot *p = kit_figure(x, "time", 1, 1);
     plot_panel *a = plot_add(p, "Drift against time (generated data)", "time eta t",
                              "Sigma |C(t) - C(0)|", PLOT_LOG);
@@ -73,7 +73,7 @@ static void report(kit *x)
     kit_remark(c, "At the same time eta t = 4000; the learning rates differ by a factor 20.");
     kit_needs(c, 1, 0);
     kit_identity(x, "initial_charges", "The charges of the paper's net on MNIST before training "
-                 "are those of our draw.", "worst error",
+                                       "are those of our draw.", "worst error",
                  kit_worst(kit_part_runs(x, &init), KIT_AT(initial, charge_error)),
                  kit_below(2e-5));
     kit_identity(x, "theorem_2", "The drift of every charge is eta^2 S_l (Theorem 2).",
@@ -84,7 +84,8 @@ static void report(kit *x)
     if (fast.n)
         plot_lists(a, PLOT_RED, ((edge_run *)fast.at[0])->time, ((edge_run *)fast.at[0])->D_t,
                    "eta = 2, 2000 steps");
-    if (slow) plot_lists(a, PLOT_GREY | PLOT_DASHED, slow->time, slow->D_t, "eta = 0.1, 40000 steps");
+    if (slow)
+        plot_lists(a, PLOT_GREY | PLOT_DASHED, slow->time, slow->D_t, "eta = 0.1, 40000 steps");
     plot_caption(p, "At the same training time the drift at the edge of stability is thousands of "
                     "times larger.");
 }

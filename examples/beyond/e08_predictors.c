@@ -1,4 +1,5 @@
-/* E8, beyond the paper: activation and loss apart, and what predicts S(eta) better than the formula.
+/* E8, beyond the paper: activation and loss apart, and what predicts S(eta) better than the
+ * formula.
  *   cc -O2 -DCLB_STATIC -o predictors examples/beyond/e08_predictors.c -lm && ./predictors  (80 s)
  * The problem of E8 for all four of {linear, ReLU} x {squared loss, cross entropy}, from one start
  * a seed. Predictors that use the start alone, without calibration (kit/predictors.h): sums over

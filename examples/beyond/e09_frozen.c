@@ -1,11 +1,11 @@
 /* E9, beyond the paper: what does the switching of gates change?
  *   cc -O2 -DCLB_STATIC -o frozen examples/beyond/e09_frozen.c -lm && ./frozen              (30 s)
- * The gate runs of E9, and the same with squared loss; one seed also for m = 32 and 128. Each training is
- * run once more with the gates frozen at theta_0, and each step's imbalance delta_t = |grad_2|^2
- * - |grad_1|^2 is compared with what it were with the gates of the step before. Further: how many
- * switches are undone within 100 steps, how many gates differ at the end, and the correlation of
- * switching with |delta_t|, raw, without a running mean, for t >= T/4, at equal loss, and with
- * |delta_t| of the frozen net. */
+ * The gate runs of E9, and the same with squared loss; one seed also for m = 32 and 128. Each
+ * training is run once more with the gates frozen at theta_0, and each step's imbalance delta_t =
+ * |grad_2|^2 - |grad_1|^2 is compared with what it were with the gates of the step before. Further:
+ * how many switches are undone within 100 steps, how many gates differ at the end, and the
+ * correlation of switching with |delta_t|, raw, without a running mean, for t >= T/4, at equal
+ * loss, and with |delta_t| of the frozen net. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"

@@ -3,14 +3,23 @@
  * The activations s_e of E10, six values of e, five seeds, eta = 2 f / lambda_max(0) of the run
  * itself.
  * "grid"      f from 0.005 to 0.9, where training is stable: alpha(e) with its band over seeds.
- * "catapult"  f from 1 to 1.8, beyond the edge (f = 1), three seeds: how much of the drift the first steps make.
+ * "catapult"  f from 1 to 1.8, beyond the edge (f = 1), three seeds: how much of the drift the
+ *             first steps make.
  * "theory"    eta = 0.01, three e, one seed: S against that of a run whose gates are frozen at
  *             theta_0 and against the network linearised there; mode coupling of the Hessian. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
 
-enum { N = 6, SEEDS = 5, FEW = 3, FS = 7, BELOW = 5, CATAPULTS = 4, STEPS = 3 };       /* fs[0..4] <= 0.3 */
+enum {
+    N = 6,
+    SEEDS = 5,
+    FEW = 3,
+    FS = 7,
+    BELOW = 5,
+    CATAPULTS = 4,
+    STEPS = 3
+}; /* fs[0..4] <= 0.3 */
 static const double fs[FS] = { 0.005, 0.01, 0.03, 0.1, 0.3, 0.6, 0.9 };
 static const double catapult_fs[CATAPULTS] = { 1, 1.2, 1.5, 1.8 };
 static const double steps[STEPS] = { 0, 0.5, 1 };
@@ -33,8 +42,8 @@ static const kit_field theory_fields[] = {
     KIT_RESULT(theory, M_0), KIT_RESULT(theory, M_T_hessian), KIT_RESULT(theory, M_T_gauss_newton),
 };
 
-/* Mode coupling in the basis of the Hessian, over one step (all modes) and over T (the positive ones),
- * and in the basis of its Gauss-Newton part. */
+/* Mode coupling in the basis of the Hessian, over one step (all modes) and over T (the positive
+ * ones), and in the basis of its Gauss-Newton part. */
 static clb_status couple(theory *row, clb_curv *curv)
 {
     size_t P = curv->pass->net->P, T = (size_t)row->T;

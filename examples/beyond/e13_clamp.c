@@ -2,9 +2,9 @@
  *   cc -O2 -DCLB_STATIC -o clamp examples/beyond/e13_clamp.c -lm && ./clamp                (60 s)
  * "widths"  ReLU nets, cross entropy, five widths m; alpha on three windows of eta. For m = 64 also
  *           eta = 0.5 and 1, the window of E5.
- * "edge"    loss (1-e) MSE + e CE with e = 0, 0.5, 1, eta = 2 f / lambda_max(0) of the run itself, f from
- *           0.3 to 3 (1 is the edge of stability), so that every loss starts at the same distance
- *           to the edge.
+ * "edge"    loss (1-e) MSE + e CE with e = 0, 0.5, 1, eta = 2 f / lambda_max(0) of the run itself,
+ *           f from 0.3 to 3 (1 is the edge of stability), so that every loss starts at the same
+ *           distance to the edge.
  * "linearised"  S of the network linearised at theta_0, with cross entropy: it keeps the softmax,
  *           whose output gradients are at most 1, but its features cannot change. If it gives the
  *           same S, the bounded gradients do the clamping, not a compression during training. */
@@ -92,9 +92,10 @@ static windows measure(kit *x, const sw_case *c)
 
 static void width_table(kit *x, windows *ce)
 {
-    kit_table *t =
-        KIT_TABLE(x, "widths", "ReLU, cross entropy: exponents against width, on three windows", "width",
-                  "alpha_1e-4..0.3", "alpha_1e-3..0.1", "alpha_eta*lambda<1", "lambda_max");
+    kit_table *t = KIT_TABLE(x, "widths",
+                             "ReLU, cross entropy: exponents against width, on three windows",
+                             "width", "alpha_1e-4..0.3", "alpha_1e-3..0.1", "alpha_eta*lambda<1",
+                             "lambda_max");
     for (size_t w = 0; w < WIDTHS; ++w) {
         sw_case c = case_of("widths", 1, CLB_CE, widths[w]);
         ce[w] = measure(x, &c);

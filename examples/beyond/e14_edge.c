@@ -1,9 +1,9 @@
 /* E14, beyond the paper: cross entropy against squared loss at equal distance to the edge.
  *   cc -O2 -DCLB_STATIC -o edge examples/beyond/e14_edge.c -lm && ./edge                    (35 s)
- * The nets of E14 up to m = 128 with eta = 2 f / lambda_max(0), f = 0.01 ... 0.3, five seeds, and one set of
- * data for all widths and both losses: r = alpha(squared) - alpha(cross entropy), with 95 %
- * intervals over seeds, which are redrawn for both losses together. Then f = 0.9 ... 4.5, m = 64,
- * three seeds: which runs diverge? */
+ * The nets of E14 up to m = 128 with eta = 2 f / lambda_max(0), f = 0.01 ... 0.3, five seeds, and
+ * one set of data for all widths and both losses: r = alpha(squared) - alpha(cross entropy), with
+ * 95 % intervals over seeds, which are redrawn for both losses together. Then f = 0.9 ... 4.5, m =
+ * 64, three seeds: which runs diverge? */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
@@ -32,7 +32,8 @@ static void plan(kit *x)
             for (int loss = 0; loss <= 1; ++loss) {
                 sw_case equal = equal_case(a, loss, w), edge = edge_case(a, loss);
                 sw_plan_f(x, &equal, five, KIT_LIST(f_grid));
-                if (!kit_quick(x) && widths[w] == edge_width) sw_plan_f(x, &edge, three, KIT_LIST(edge_f));
+                if (!kit_quick(x) && widths[w] == edge_width)
+                    sw_plan_f(x, &edge, three, KIT_LIST(edge_f));
             }
 }
 

@@ -1,5 +1,5 @@
-/* E15, beyond the paper: does the rate of activation switches depend on the width at equal distance to
- * the edge of stability?
+/* E15, beyond the paper: does the rate of activation switches depend on the width at equal distance
+ * to the edge of stability?
  *   cc -O2 -DCLB_STATIC -o edge examples/beyond/e15_edge.c -lm && ./edge                    (20 s)
  * The nets of E15 with eta = 2 f / lambda_max(0), f = 0.05 ... 1.1, instead of fixed learning
  * rates. The rate is also predicted: density of the pre-activations at 0 times their mean |change|

@@ -34,7 +34,8 @@ static void plan(kit *x)
 static const char *const law_names[LAWS] = { "1 + c m^gamma", "a + b m", "a + b ln m",
                                              "1 + c f^gamma" };
 
-/* The axes of a law: x is m, ln m, or ln of f = 0.1 lambda_max(0)/2; y is alpha or ln(alpha - 1). */
+/* The axes of a law: x is m, ln m, or ln of f = 0.1 lambda_max(0)/2; y is alpha or ln(alpha -
+ * 1). */
 static double law_x(size_t law, double m, double f)
 {
     return law == 1 ? m : clb_log(law == 3 ? f : m);

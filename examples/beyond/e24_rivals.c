@@ -1,20 +1,25 @@
-/* E24  Other predictions of the drift at the edge, beside the two-point flow.          docs/edge.md, E24
+/* E24  Other predictions of the drift at the edge, beside the two-point flow.     docs/edge.md, E24
  *   cc -O2 -DCLB_STATIC -o e24 examples/beyond/e24_rivals.c -lm && ./e24                     (25 s)
- * Setup   20-24-5, mixture of n = 100 with separation 0.5, squared loss, gradient descent, T = 600, three
- *         seeds. ReLU at eta = 1.5; squared units max(0, z)^2 at eta = 1. Both start below the edge and reach it.
+ * Setup   20-24-5, mixture of n = 100 with separation 0.5, squared loss, gradient descent, T = 600,
+ *         three seeds. ReLU at eta = 1.5; squared units max(0, z)^2 at eta = 1. Both start below
+ *         the edge and reach it.
  * Compare predicted over measured drift, all without a fit, from theta_0:
  *         two-point flow; the paper's formula from the Hessian at the start (Theorem 4); the
  *         linearised network; the central flow of Cohen et al. with D^3 L at frozen gates (its
  *         definition), and with the secant of the curvature over the swing.
- * Rules   written after short trials: the two-point flow within 25 % for every run; the formula off by
- *         a factor of 10 or more for ReLU; the central flow at frozen gates within 25 % for squared units
- *         and further off than the secant for ReLU. Left out and counted: runs that diverge. */
+ * Rules   written after short trials: the two-point flow within 25 % for every run; the formula off
+ *         by a factor of 10 or more for ReLU; the central flow at frozen gates within 25 % for
+ *         squared units and further off than the secant for ReLU. Left out and counted: runs that
+ *         diverge. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
 
 enum { T = 600, QUICK_T = 60 };
-static const struct units { const char *name; double degree, eta; } units[] = { { "ReLU", 1, 1.5 }, { "squared units", 2, 1 } };
+static const struct units {
+    const char *name;
+    double degree, eta;
+} units[] = { { "ReLU", 1, 1.5 }, { "squared units", 2, 1 } };
 
 /* Predictions over the measured drift; infinite where the model diverges. */
 typedef struct rival_run {
@@ -23,9 +28,10 @@ typedef struct rival_run {
 } rival_run;
 #define AT(member) KIT_AT(rival_run, member)
 static const kit_field rival_run_fields[] = {
-    KIT_KEY(rival_run, seed), KIT_KEY(rival_run, degree), KIT_RESULT(rival_run, measured), KIT_RESULT(rival_run, two_point),
-    KIT_RESULT(rival_run, formula), KIT_RESULT(rival_run, linearised), KIT_RESULT(rival_run, frozen),
-    KIT_RESULT(rival_run, secant), KIT_RESULT(rival_run, diverged),
+    KIT_KEY(rival_run, seed), KIT_KEY(rival_run, degree), KIT_RESULT(rival_run, measured),
+    KIT_RESULT(rival_run, two_point), KIT_RESULT(rival_run, formula),
+    KIT_RESULT(rival_run, linearised), KIT_RESULT(rival_run, frozen), KIT_RESULT(rival_run, secant),
+    KIT_RESULT(rival_run, diverged),
 };
 
 static clb_status central(const sw_start *s, double eta, size_t steps, int secant, double *drift)
@@ -68,13 +74,15 @@ static clb_status compare(kit *x, void *run)
     if (!status) status = from_the_start(x, &s, eta, steps, row);
     if (!status) status = central(&s, eta, steps, 0, &row->frozen);
     if (!status) status = central(&s, eta, steps, 1, &row->secant);
-    if (!status) status = clb_edge_predict(&s.problem.net, &s.problem.data, eta, steps, &how, 1, &e);
+    if (!status)
+        status = clb_edge_predict(&s.problem.net, &s.problem.data, eta, steps, &how, 1, &e);
     if (!status) {
         row->two_point = fabs(e.drift[0]), k = clb_degree(&s.problem.net);
         row->measured = clb_charge_degree(&s.problem.net, NULL, 1, k);
         status = clb_train(&s.problem.net, &s.problem.data, eta, steps, NULL, NULL);
         row->measured = fabs(clb_charge_degree(&s.problem.net, NULL, 1, k) - row->measured);
-        row->two_point /= row->measured, row->formula /= row->measured, row->linearised /= row->measured;
+        row->two_point /= row->measured, row->formula /= row->measured,
+            row->linearised /= row->measured;
         row->frozen /= row->measured, row->secant /= row->measured;
         clb_edge_free(&e);
     }
@@ -94,7 +102,7 @@ static void plan(kit *x)
             kit_add(x, &rivals, &(rival_run){ .seed = seeds.at[s], .degree = units[k].degree });
 }
 
-/* ---- what follows from the runs --------------------------------------------------------------- */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
 /* Largest |predicted/measured - 1|, or largest factor off, over the runs. */
 static double worst(kit_rows r, kit_at at)
@@ -116,35 +124,46 @@ static void report(kit *x)
 {
     kit_rows all = kit_converged(kit_part_runs(x, &rivals)), relu = kit_where(all, AT(degree), 1),
              squared = kit_where(all, AT(degree), 2);
-    kit_table *t = KIT_TABLE(x, "predictions", "Predicted over measured drift: two-point flow, the paper's formula, the "
-                             "linearised network, the central flow at frozen gates and with the secant of the curvature",
-                             "units", "lr", "seed", "measured", "two_point", "formula", "linearised", "central_frozen",
-                             "central_secant");
-    kit_claim *c = kit_ours(x, "two_point", "The two-point flow predicts the drift for ReLU and for smoother units.");
+    kit_table *t = KIT_TABLE(x, "predictions",
+                             "Predicted over measured drift: two-point flow, the paper's formula, "
+                             "the linearised network, the central flow at frozen gates and with "
+                             "the secant of the curvature",
+                             "units", "lr", "seed", "measured", "two_point", "formula",
+                             "linearised", "central_frozen", "central_secant");
+    kit_claim *c = kit_ours(x, "two_point",
+                            "The two-point flow predicts the drift for ReLU and for smoother "
+                            "units.");
     for (size_t i = 0; i < all.n; ++i) {
         const rival_run *r = all.at[i];
         const struct units *u = &units[r->degree > 1];
         kit_text(t, u->name);
-        KIT_CELLS(t, u->eta, r->seed, r->measured, r->two_point, r->formula, r->linearised, r->frozen, r->secant);
+        KIT_CELLS(t, u->eta, r->seed, r->measured, r->two_point, r->formula, r->linearised,
+                  r->frozen, r->secant);
     }
-    kit_statement(c, "largest error of a run", 100 * worst(all, AT(two_point)), kit_in_units(kit_at_most(25), "%"));
+    kit_statement(c, "largest error of a run", 100 * worst(all, AT(two_point)),
+                  kit_in_units(kit_at_most(25), "%"));
     kit_needs(c, 3, 0);
     c = kit_ours(x, "formula", "The paper's formula does not reach beyond the edge.");
-    kit_statement(c, "ReLU: least factor by which it is off", least_factor(relu, AT(formula)), kit_at_least(10));
+    kit_statement(c, "ReLU: least factor by which it is off", least_factor(relu, AT(formula)),
+                  kit_at_least(10));
     kit_needs(c, 3, 0);
     c = kit_ours(x, "central_smooth", "The central flow is right for smooth units.");
-    kit_statement(c, "squared units: largest error of a run", 100 * worst(squared, AT(frozen)), kit_in_units(kit_at_most(25), "%"));
+    kit_statement(c, "squared units: largest error of a run", 100 * worst(squared, AT(frozen)),
+                  kit_in_units(kit_at_most(25), "%"));
     kit_needs(c, 3, 0);
-    c = kit_ours(x, "central_relu", "For ReLU the central flow needs the curvature over the whole swing.");
+    c = kit_ours(x, "central_relu",
+                 "For ReLU the central flow needs the curvature over the whole swing.");
     kit_statement(c, "largest error at frozen gates less that with the secant",
-                  100 * (worst(relu, AT(frozen)) - worst(relu, AT(secant))), kit_in_units(kit_above(0), "%"));
+                  100 * (worst(relu, AT(frozen)) - worst(relu, AT(secant))),
+                  kit_in_units(kit_above(0), "%"));
     kit_show(c, "largest error at frozen gates, %", 100 * worst(relu, AT(frozen)));
     kit_show(c, "with the secant, %", 100 * worst(relu, AT(secant)));
     kit_needs(c, 3, 0);
 }
 
 static const kit_info info = {
-    .id = "E24_rivals", .title = "Other predictions of the drift at the edge", .statement = "Beyond Theorem 4: docs/edge.md",
-    .beyond = "E24", .key_result = "", .plan = plan, .report = report,
+    .id = "E24_rivals", .title = "Other predictions of the drift at the edge",
+    .statement = "Beyond Theorem 4: docs/edge.md", .beyond = "E24", .key_result = "", .plan = plan,
+    .report = report,
 };
 KIT_MAIN(info)

@@ -1,15 +1,18 @@
-/* E25  Where the prediction of the drift at the edge fails, and what decides it.        docs/edge.md, E24
+/* E25  Where the prediction of the drift at the edge fails, and what decides it.  docs/edge.md, E24
  *   cc -O2 -DCLB_STATIC -o e25 examples/beyond/e25_edge_limits.c -lm && ./e25                (30 s)
- * Setup   20-24-5 and 20-16-16-16-5, mixture of n = 100 with separation 0.5; 600 steps of size eta = f
- *         (threshold of the optimiser at eta = 1)/lambda_max(H_0): below 1 the edge comes later, by
- *         sharpening; two f a setting, six seeds. Squared loss and ReLU unless the name says otherwise.
- * Measure predicted over measured sum of |drift| over the charges; the same with halved substeps; gradient
- *         descent: also predicted from the onset, the first two iterates after four steps in a row whose
- *         gradients turn back. Chaos: by how much the drift of a run from theta_0 (1 + 1e-12) differs.
- * Rules   written after short trials and a run with four substeps a step (this one has two, as E24). A run
- *         that diverges, or its prediction, is left out and counted. error = |ln (predicted/measured)|:
- *         median at most 10 % where chaos is below 5 %; rank correlation of error and chaos at least 0.5;
- *         from the onset at most half as large; heavy ball at most twice gradient descent's. */
+ * Setup   20-24-5 and 20-16-16-16-5, mixture of n = 100 with separation 0.5; 600 steps of size eta
+ *         = f (threshold of the optimiser at eta = 1)/lambda_max(H_0): below 1 the edge comes
+ *         later, by sharpening; two f a setting, six seeds. Squared loss and ReLU unless the name
+ *         says otherwise.
+ * Measure predicted over measured sum of |drift| over the charges; the same with halved substeps;
+ *         gradient descent: also predicted from the onset, the first two iterates after four steps
+ *         in a row whose gradients turn back. Chaos: by how much the drift of a run from theta_0 (1
+ *         + 1e-12) differs.
+ * Rules   written after short trials and a run with four substeps a step (this one has two, as
+ *         E24). A run that diverges, or its prediction, is left out and counted. error = |ln
+ *         (predicted/measured)|: median at most 10 % where chaos is below 5 %; rank correlation of
+ *         error and chaos at least 0.5; from the onset at most half as large; heavy ball at most
+ *         twice gradient descent's. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
@@ -33,12 +36,15 @@ static const struct setting {
 
 typedef struct edge_case {
     double seed, f, setting;
-    double eta, measured, error, signed_error, error_halved, error_onset, chaos, oscillation_share, lost;
+    double eta, measured, error, signed_error, error_halved, error_onset, chaos, oscillation_share,
+        lost;
 } edge_case;
+#define AT(member) KIT_AT(edge_case, member)
 static const kit_field edge_case_fields[] = {
-    KIT_KEY(edge_case, seed), KIT_KEY(edge_case, f), KIT_KEY(edge_case, setting), KIT_RESULT(edge_case, eta),
-    KIT_RESULT(edge_case, measured), KIT_RESULT(edge_case, error), KIT_RESULT(edge_case, signed_error),
-    KIT_RESULT(edge_case, error_halved), KIT_RESULT(edge_case, error_onset), KIT_RESULT(edge_case, chaos),
+    KIT_KEY(edge_case, seed), KIT_KEY(edge_case, f), KIT_KEY(edge_case, setting),
+    KIT_RESULT(edge_case, eta), KIT_RESULT(edge_case, measured), KIT_RESULT(edge_case, error),
+    KIT_RESULT(edge_case, signed_error), KIT_RESULT(edge_case, error_halved),
+    KIT_RESULT(edge_case, error_onset), KIT_RESULT(edge_case, chaos),
     KIT_RESULT(edge_case, oscillation_share), KIT_RESULT(edge_case, lost),
 };
 
@@ -71,8 +77,8 @@ static void onset_init(kit *x, onset *o, size_t P)
 static double law(const clb_trace *tr, size_t l, size_t t) { return clb_trace_law(tr, l, t); }
 
 /* From the onset: mean charge of two iterates then and at the end. */
-static clb_status from_onset(edge_case *row, const paper_problem *p, const clb_rod_opts *how, const onset *o,
-                             const clb_trace *tr)
+static clb_status from_onset(edge_case *row, const paper_problem *p, const clb_rod_opts *how,
+                             const onset *o, const clb_trace *tr)
 {
     clb_rod_opts opts = *how;
     clb_rod rod;
@@ -80,10 +86,12 @@ static clb_status from_onset(edge_case *row, const paper_problem *p, const clb_r
     clb_status status;
     if (o->found < 2 || o->t + 50 > T || how->optimizer != CLB_GD) return CLB_OK;
     opts.second = o->theta[1];
-    if ((status = clb_rod_init(&rod, &p->net, &p->data, row->eta, o->theta[0], &opts)) != CLB_OK) return status;
+    if ((status = clb_rod_init(&rod, &p->net, &p->data, row->eta, o->theta[0], &opts)) != CLB_OK)
+        return status;
     status = clb_rod_run(&rod, T - 1 - o->t, NULL, 0);
     for (size_t l = 1; l < p->net.L; ++l) {
-        measured += fabs(law(tr, l, T) + law(tr, l, T - 1) - law(tr, l, o->t) - law(tr, l, o->t + 1)) / 2;
+        measured += fabs(law(tr, l, T) + law(tr, l, T - 1) - law(tr, l, o->t)
+                         - law(tr, l, o->t + 1)) / 2;
         predicted += fabs(clb_rod_charge(&rod, l).iterates);
     }
     if (!status) row->error_onset = fabs(clb_log(predicted / measured));
@@ -91,8 +99,10 @@ static clb_status from_onset(edge_case *row, const paper_problem *p, const clb_r
     return status;
 }
 
-/* Sum over the charges of |drift| of a training of a copy of the net, its weights times 1 + nudge. */
-static clb_status drift_of(edge_case *row, const paper_problem *p, clb_train_opts *how, double nudge, clb_trace *tr)
+/* Sum over the charges of |drift| of a training of a copy of the net, its weights times 1 +
+ * nudge. */
+static clb_status drift_of(edge_case *row, const paper_problem *p, clb_train_opts *how,
+                           double nudge, clb_trace *tr)
 {
     clb_net net;
     clb_status status = clb_net_copy(&net, &p->net);
@@ -126,8 +136,10 @@ static clb_status compare(kit *x, edge_case *row, const paper_problem *p, const 
         double predicted = 0, halved = 0, oscillation = 0;
         row->measured = total(&tr), row->chaos = fabs(row->chaos / row->measured - 1);
         for (size_t l = 0; l + 1 < tr.L; ++l)
-            predicted += fabs(e.drift[l]), halved += fabs(e.halved[l]), oscillation += fabs(tr.oscillation[l]);
-        row->signed_error = clb_log(predicted / row->measured), row->error = fabs(row->signed_error);
+            predicted += fabs(e.drift[l]), halved += fabs(e.halved[l]),
+                oscillation += fabs(tr.oscillation[l]);
+        row->signed_error = clb_log(predicted / row->measured),
+        row->error = fabs(row->signed_error);
         row->error_halved = fabs(clb_log(halved / row->measured));
         row->oscillation_share = oscillation / row->measured;
         status = from_onset(row, p, rod, &o, &tr);
@@ -164,7 +176,8 @@ static void plan(kit *x)
     for (size_t k = 0; k < KIT_LEN(settings); ++k)
         for (size_t i = 0; i < (kit_quick(x) ? 1 : 2); ++i)
             for (size_t s = 0; s < seeds.n; ++s)
-                kit_add(x, &runs, &(edge_case){ .seed = seeds.at[s], .f = settings[k].f[i], .setting = (double)k });
+                kit_add(x, &runs, &(edge_case){ .seed = seeds.at[s], .f = settings[k].f[i],
+                                                .setting = (double)k });
 }
 
 /* Quantile of a member over the runs in which it was measured. */
@@ -181,58 +194,67 @@ static double quantile(kit_rows rows, kit_at at, double q)
 
 static void report(kit *x)
 {
-    kit_rows all = kit_part_runs(x, &runs), kept = kit_where(all, KIT_AT(edge_case, lost), 0),
-             calm = kit_between(kept, KIT_AT(edge_case, chaos), 0, 0.05), gd = kit_where(kept, KIT_AT(edge_case, setting), 0);
-    kit_list error = kit_values(kept, KIT_AT(edge_case, error)), chaos = kit_values(kept, KIT_AT(edge_case, chaos));
-    kit_table *t = KIT_TABLE(x, "settings", "Predicted over measured drift: quartiles and largest |ln|, and its medians with halved "
-                             "substeps and from the onset; chaos, the spread of the drift itself: median", "setting", "f",
-                             "runs", "lost", "lower_quartile", "median", "upper_quartile", "largest_error", "halved", "onset",
-                             "chaos", "oscillation_share");
+    kit_rows all = kit_part_runs(x, &runs), kept = kit_where(all, AT(lost), 0),
+             calm = kit_between(kept, AT(chaos), 0, 0.05), gd = kit_where(kept, AT(setting), 0);
+    kit_list error = kit_values(kept, AT(error)), chaos = kit_values(kept, AT(chaos));
+    kit_table *t = KIT_TABLE(x, "settings", "Predicted over measured drift: quartiles and largest "
+                             "|ln|, and its medians with halved substeps and from the onset; "
+                             "chaos, the spread of the drift itself: median", "setting", "f",
+                             "runs", "lost", "lower_quartile", "median", "upper_quartile",
+                             "largest_error", "halved", "onset", "chaos", "oscillation_share");
     plot *p = kit_figure(x, "limits", 1, 1);
-    plot_panel *a = plot_add(p, "What decides the error", "spread of the drift itself: runs 1e-12 apart",
+    plot_panel *a = plot_add(p, "What decides the error",
+                             "spread of the drift itself: runs 1e-12 apart",
                              "error |ln (predicted/measured)|", PLOT_LOG);
     static const int styles[] = { PLOT_BLUE, PLOT_ORANGE, PLOT_GREY };
-    kit_claim *c = kit_ours(x, "calm", "Where two runs 1e-12 apart agree to 5 %, the drift is predicted.");
+    kit_claim *c = kit_ours(x, "calm",
+                            "Where two runs 1e-12 apart agree to 5 %, the drift is predicted.");
     double momentum = 0;
     for (size_t k = 0; k < KIT_LEN(settings); ++k) {
-        kit_rows of = kit_where(kept, KIT_AT(edge_case, setting), (double)k);
-        kit_list u = kit_values(of, KIT_AT(edge_case, chaos)), w = kit_values(of, KIT_AT(edge_case, error));
+        kit_rows of = kit_where(kept, AT(setting), (double)k);
+        kit_list u = kit_values(of, AT(chaos)), w = kit_values(of, AT(error));
         int style = styles[settings[k].optimizer ? 1 : k ? 2 : 0] | PLOT_SMALL;
         for (size_t i = 0; i < 2; ++i) {
-            double f = settings[k].f[i];
-            kit_rows r = kit_where(of, KIT_AT(edge_case, f), f);
-            double planned = (double)kit_where(kit_where(all, KIT_AT(edge_case, setting), (double)k), KIT_AT(edge_case, f), f).n;
+            double f = settings[k].f[i], quartile[3];
+            kit_rows r = kit_where(of, AT(f), f);
+            double planned = (double)kit_where(kit_where(all, AT(setting), (double)k), AT(f), f).n;
             kit_text(t, settings[k].name);
-            KIT_CELLS(t, f, planned, planned - (double)r.n, exp(quantile(r, KIT_AT(edge_case, signed_error), 0.25)),
-                      exp(quantile(r, KIT_AT(edge_case, signed_error), 0.5)), exp(quantile(r, KIT_AT(edge_case, signed_error), 0.75)),
-                      quantile(r, KIT_AT(edge_case, error), 1), quantile(r, KIT_AT(edge_case, error_halved), 0.5),
-                      settings[k].optimizer ? KIT_NONE : quantile(r, KIT_AT(edge_case, error_onset), 0.5),
-                      quantile(r, KIT_AT(edge_case, chaos), 0.5), quantile(r, KIT_AT(edge_case, oscillation_share), 0.5));
+            for (int q = 0; q < 3; ++q)
+                quartile[q] = clb_exp(quantile(r, AT(signed_error), 0.25 * (q + 1)));
+            KIT_CELLS(t, f, planned, planned - (double)r.n, quartile[0], quartile[1], quartile[2],
+                      quantile(r, AT(error), 1), quantile(r, AT(error_halved), 0.5),
+                      settings[k].optimizer ? KIT_NONE : quantile(r, AT(error_onset), 0.5),
+                      quantile(r, AT(chaos), 0.5), quantile(r, AT(oscillation_share), 0.5));
         }
-        if (settings[k].optimizer) momentum = kit_worse(momentum, quantile(of, KIT_AT(edge_case, error), 0.5));
-        plot_points(a, style, u.n, u.at, w.at, k == 0 ? "gradient descent" : k == 1 ? "cross entropy, cubic, deep" : k == 3 ? "heavy ball" : NULL);
+        if (settings[k].optimizer) momentum = kit_worse(momentum, quantile(of, AT(error), 0.5));
+        plot_points(a, style, u.n, u.at, w.at,
+                    k == 0 ? "gradient descent" : k == 1 ? "cross entropy, cubic, deep"
+                    : k == 3 ? "heavy ball" : NULL);
     }
-    kit_statement(c, "median error", 100 * quantile(calm, KIT_AT(edge_case, error), 0.5), kit_in_units(kit_at_most(10), "%"));
-    kit_show(c, "largest error, %", 100 * quantile(calm, KIT_AT(edge_case, error), 1));
+    kit_statement(c, "median error", 100 * quantile(calm, AT(error), 0.5),
+                  kit_in_units(kit_at_most(10), "%"));
+    kit_show(c, "largest error, %", 100 * quantile(calm, AT(error), 1));
     kit_needs(c, 6, 0);
     c = kit_ours(x, "chaos", "Chaos of the run decides the error of the prediction.");
-    kit_statement(c, "rank correlation of error and spread", clb_spearman(error.n, error.at, chaos.at), kit_at_least(0.5));
+    kit_statement(c, "rank correlation of error and spread",
+                  clb_spearman(error.n, error.at, chaos.at), kit_at_least(0.5));
     kit_needs(c, 6, 0);
-    c = kit_ours(x, "onset", "Most of the error is when the edge is entered: from the onset it is less than half.");
+    c = kit_ours(x, "onset", "Most of the error is when the edge is entered: from the onset it is "
+                 "less than half.");
     kit_statement(c, "median error from the onset over that from the start, gradient descent",
-                  quantile(kept, KIT_AT(edge_case, error_onset), 0.5)
-                      / quantile(kit_where(kept, KIT_AT(edge_case, setting), 0), KIT_AT(edge_case, error), 0.5), kit_at_most(0.5));
+                  quantile(kept, AT(error_onset), 0.5) / quantile(gd, AT(error), 0.5),
+                  kit_at_most(0.5));
     kit_needs(c, 6, 0);
     c = kit_ours(x, "heavy_ball", "Heavy ball is predicted as well as gradient descent.");
-    kit_statement(c, "its largest median error over that of gradient descent", momentum / quantile(gd, KIT_AT(edge_case, error), 0.5),
-                  kit_at_most(2));
+    kit_statement(c, "its largest median error over that of gradient descent",
+                  momentum / quantile(gd, AT(error), 0.5), kit_at_most(2));
     kit_needs(c, 6, 0);
-    plot_caption(p, "Error of the predicted drift against the spread of the drift between two runs whose starts differ by 1e-12, "
-                    "every run.");
+    plot_caption(p, "Error of the predicted drift against the spread of the drift between two runs "
+                    "whose starts differ by 1e-12, every run.");
 }
 
 static const kit_info info = {
-    .id = "E25", .title = "Where the prediction at the edge fails", .statement = "Beyond Theorem 4: docs/edge.md",
-    .key_result = "", .plan = plan, .report = report,
+    .id = "E25", .title = "Where the prediction at the edge fails",
+    .statement = "Beyond Theorem 4: docs/edge.md", .key_result = "", .plan = plan, .report = report,
 };
 KIT_MAIN(info)

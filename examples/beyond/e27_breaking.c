@@ -1,18 +1,18 @@
 /* E27  Does breaking the conservation laws help?                            open problem (iii), E4
  *   cc -O2 -DCLB_STATIC -o e27 examples/beyond/e27_breaking.c -lm && ./e27                   (20 s)
  * The paper advises to train at eta ~ 2/lambda_max: that maximises breaking and improves training.
- * Setup   20-16-5 ReLU net, squared loss, mixture of 200 points with separation 0.5, half of them for the
- *         test; 300 steps of gradient descent with eta_t = c 2/lambda_max(t), c = 0.1 ... 1.5, lambda_max
- *         by Lanczos every 5 steps; and with the mean of these eta_t, constant: as many steps and as much
- *         time. Fifty seeds.
- * Measure drift |C(T) - C(0)|, training loss, accuracy on the test half, lambda_max at the end. Per seed:
- *         rank correlation over the nine c of the drift with loss and with accuracy; their means have 95 %
- *         intervals from 10,000 bootstrap samples of the seeds.
- * Rules   written before the run. A run that diverges is left out and counted; a seed with fewer than
- *         five c left has no correlation. Breaking is largest at the edge: the median over the seeds of
- *         the c with the largest drift is 0.9 to 1.1. It helps: the interval of the correlation is below 0
- *         (loss), above 0 (accuracy). The schedule helps: at c = 1 the loss is below that of constant eta
- *         for 60 % of the seeds. */
+ * Setup   20-16-5 ReLU net, squared loss, mixture of 200 points with separation 0.5, half of them
+ *         for the test; 300 steps of gradient descent with eta_t = c 2/lambda_max(t), c = 0.1 ...
+ *         1.5, lambda_max by Lanczos every 5 steps; and with the mean of these eta_t, constant: as
+ *         many steps and as much time. Fifty seeds.
+ * Measure drift |C(T) - C(0)|, training loss, accuracy on the test half, lambda_max at the end. Per
+ *         seed: rank correlation over the nine c of the drift with loss and with accuracy; their
+ *         means have 95 % intervals from 10,000 bootstrap samples of the seeds.
+ * Rules   written before the run. A run that diverges is left out and counted; a seed with fewer
+ *         than five c left has no correlation. Breaking is largest at the edge: the median over the
+ *         seeds of the c with the largest drift is 0.9 to 1.1. It helps: the interval of the
+ *         correlation is below 0 (loss), above 0 (accuracy). The schedule helps: at c = 1 the loss
+ *         is below that of constant eta for 60 % of the seeds. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
@@ -34,11 +34,12 @@ typedef struct pair_run {
         KIT_FIELD_NAMED(#of "_sharpness", pair_run, of.sharpness, double, KIT_KIND_NUMBER, 0, ""),           \
         KIT_FIELD_NAMED(#of "_diverged", pair_run, of.diverged, double, KIT_KIND_NUMBER, 0, "")
 static const kit_field pair_run_fields[] = {
-    KIT_KEY(pair_run, seed), KIT_KEY(pair_run, c), KIT_RESULT(pair_run, mean_eta), END_FIELDS(edge), END_FIELDS(flat),
+    KIT_KEY(pair_run, seed), KIT_KEY(pair_run, c), KIT_RESULT(pair_run, mean_eta), END_FIELDS(edge),
+    END_FIELDS(flat),
 };
 #define PAIR_AT(member) KIT_AT(pair_run, member)
 
-/* ---- one run ----------------------------------------------------------------------------------- */
+/* ---- one run --------------------------------------------------------------------------------- */
 
 /* eta_t follows lambda_max, which an observer measures. */
 typedef struct follow {
@@ -51,12 +52,14 @@ typedef struct follow {
 static clb_verdict look(void *context, const clb_state *state)
 {
     follow *f = context;
-    clb_lanczos_opts how = { .tol = 1e-2, .basis = 20, .no_check = 1, .start = state->t ? f->start : NULL };
+    clb_lanczos_opts how = {
+        .tol = 1e-2, .basis = 20, .no_check = 1, .start = state->t ? f->start : NULL
+    };
     clb_linop H = clb_hessian_op(f->curv);
     clb_eigs top;
     clb_curv_at(f->curv, state->net->theta);
     f->status = clb_lanczos(&H, 1, &how, &top);
-    if (f->status && f->status != CLB_ENOCONV) return CLB_STOP;          /* the best estimate will do */
+    if (f->status && f->status != CLB_ENOCONV) return CLB_STOP; /* the best estimate will do */
     f->status = CLB_OK, f->eta = f->c * 2 / fmax(top.value[0], 1e-3);
     memcpy(f->start, top.vector, H.n * sizeof *f->start);
     clb_eigs_free(&top);
@@ -70,8 +73,9 @@ static double eta_now(void *context, size_t t)
 }
 
 /* Trains a copy of the net; what it ends in. */
-static clb_status end_of(end_state *end, const clb_net *start, const clb_data *train, const clb_data *test, double eta,
-                         const clb_train_opts *how, clb_curv *curv)
+static clb_status end_of(end_state *end, const clb_net *start, const clb_data *train,
+                         const clb_data *test, double eta, const clb_train_opts *how,
+                         clb_curv *curv)
 {
     clb_net net;
     clb_trace tr;
@@ -90,7 +94,8 @@ static clb_status end_of(end_state *end, const clb_net *start, const clb_data *t
     return status == CLB_EDIVERGED ? CLB_OK : status;
 }
 
-static clb_status train_pair(pair_run *row, const clb_net *net, const clb_data *train, const clb_data *test, follow *f)
+static clb_status train_pair(pair_run *row, const clb_net *net, const clb_data *train,
+                             const clb_data *test, follow *f)
 {
     clb_observer observer = { .call = look, .context = f, .every = EVERY };
     clb_train_opts how = { .observers = &observer, .observer_count = 1 };
@@ -127,26 +132,28 @@ static clb_status run_pair(kit *x, void *run)
     paper_problem_free(&p);
     return status;
 }
-static const kit_part pairs = KIT_PART("pairs", "Schedules and constant step sizes", pair_run, run_pair);
+static const kit_part pairs = KIT_PART("pairs", "Schedules and constant step sizes", pair_run,
+                                       run_pair);
 
 static void plan(kit *x)
 {
     kit_list seeds = kit_seeds(x, kit_quick(x) ? 2 : 50);
     kit_config(x, "T", T);
     for (size_t s = 0; s < seeds.n; ++s)
-        for (size_t k = 0; k < CS; ++k) kit_add(x, &pairs, &(pair_run){ .seed = seeds.at[s], .c = cs[k] });
+        for (size_t k = 0; k < CS; ++k)
+            kit_add(x, &pairs, &(pair_run){ .seed = seeds.at[s], .c = cs[k] });
 }
 
-/* ---- what follows from the runs --------------------------------------------------------------- */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
-static double mean_of(kit_rows rows, kit_at at)                       /* over the runs that did not diverge */
+static double mean_of(kit_rows rows, kit_at at) /* over the runs that did not diverge */
 {
     kit_list v = kit_values(rows, at);
     return clb_summarize(v.n, v.at).mean;
 }
 
-/* Per seed, over the c whose run did not diverge: rank correlations with the drift, and the c with the
- * largest drift; and whether at c = 1 the schedule ends below the constant step size. */
+/* Per seed, over the c whose run did not diverge: rank correlations with the drift, and the c with
+ * the largest drift; and whether at c = 1 the schedule ends below the constant step size. */
 typedef struct per_seed { kit_list loss, accuracy, best, wins; } per_seed;
 
 static per_seed seeds_of(kit *x, kit_rows all, kit_list seeds)
@@ -156,17 +163,21 @@ static per_seed seeds_of(kit *x, kit_rows all, kit_list seeds)
     for (size_t i = 0; i < 4; ++i) at[i] = kit_doubles(x, seeds.n);
     out = (per_seed){ { 0, at[0] }, { 0, at[1] }, { 0, at[2] }, { 0, at[3] } };
     for (size_t s = 0; s < seeds.n; ++s) {
-        kit_rows rows = kit_where(kit_where(all, PAIR_AT(seed), seeds.at[s]), PAIR_AT(edge.diverged), 0);
+        kit_rows rows = kit_where(kit_where(all, PAIR_AT(seed), seeds.at[s]),
+                                  PAIR_AT(edge.diverged), 0);
         kit_list drift = kit_values(rows, PAIR_AT(edge.drift)), c = kit_values(rows, PAIR_AT(c));
         size_t most = 0;
         if (rows.n < LEAST_C) continue;
         for (size_t i = 0; i < rows.n; ++i) {
             const pair_run *r = rows.at[i];
             if (drift.at[i] > drift.at[most]) most = i;
-            if (r->c == 1 && r->flat.diverged == 0) at[3][out.wins.n++] = r->edge.loss < r->flat.loss;
+            if (r->c == 1 && r->flat.diverged == 0)
+                at[3][out.wins.n++] = r->edge.loss < r->flat.loss;
         }
-        at[0][out.loss.n++] = clb_spearman(rows.n, drift.at, kit_values(rows, PAIR_AT(edge.loss)).at);
-        at[1][out.accuracy.n++] = clb_spearman(rows.n, drift.at, kit_values(rows, PAIR_AT(edge.accuracy)).at);
+        at[0][out.loss.n++] = clb_spearman(rows.n, drift.at,
+                                           kit_values(rows, PAIR_AT(edge.loss)).at);
+        at[1][out.accuracy.n++] = clb_spearman(rows.n, drift.at,
+                                               kit_values(rows, PAIR_AT(edge.accuracy)).at);
         at[2][out.best.n++] = c.at[most];
     }
     return out;
@@ -180,16 +191,22 @@ static void claims(kit *x, const per_seed *seeds)
     double *best = kit_doubles(x, seeds->best.n);
     kit_claim *c = kit_ours(x, "largest", "Breaking is largest at eta = 2/lambda_max.");
     if (seeds->best.n) memcpy(best, seeds->best.at, seeds->best.n * sizeof *best);
-    kit_statement(c, "c with the largest drift, median over the seeds", clb_median(seeds->best.n, best), kit_within(1, 0.1001));
+    kit_statement(c, "c with the largest drift, median over the seeds",
+                  clb_median(seeds->best.n, best), kit_within(1, 0.1001));
     kit_needs(c, 50, 0);
-    c = kit_ours(x, "loss", "The more breaking, the lower the training loss after equally many steps.");
-    kit_statement(c, "rank correlation of drift and loss, upper end of its interval", loss->hi, kit_below(0));
+    c = kit_ours(x, "loss",
+                 "The more breaking, the lower the training loss after equally many steps.");
+    kit_statement(c, "rank correlation of drift and loss, upper end of its interval", loss->hi,
+                  kit_below(0));
     kit_show(c, "mean", loss->value), kit_needs(c, 50, 0);
     c = kit_ours(x, "accuracy", "The more breaking, the better the accuracy on the test set.");
-    kit_statement(c, "rank correlation of drift and accuracy, lower end of its interval", accuracy->lo, kit_above(0));
+    kit_statement(c, "rank correlation of drift and accuracy, lower end of its interval",
+                  accuracy->lo, kit_above(0));
     kit_show(c, "mean", accuracy->value), kit_needs(c, 50, 0);
-    c = kit_ours(x, "schedule", "To follow 2/lambda_max is better than a constant step size of the same mean.");
-    kit_statement(c, "share of the seeds in which the loss at c = 1 is lower", wins->value, kit_at_least(0.6));
+    c = kit_ours(x, "schedule",
+                 "To follow 2/lambda_max is better than a constant step size of the same mean.");
+    kit_statement(c, "share of the seeds in which the loss at c = 1 is lower", wins->value,
+                  kit_at_least(0.6));
     kit_needs(c, 50, 0);
 }
 
@@ -197,20 +214,27 @@ static void report(kit *x)
 {
     kit_rows all = kit_part_runs(x, &pairs);
     kit_list seeds = kit_seeds(x, kit_quick(x) ? 2 : 50);
-    kit_table *t = KIT_TABLE(x, "schedules", "Means over the seeds: eta_t = c 2/lambda_max(t), and (constant) their mean; lost: "
-                             "runs that diverged", "c", "runs", "lost", "drift", "loss", "test_accuracy", "sharpness",
-                             "mean_eta", "lost_constant", "drift_constant", "loss_constant", "test_accuracy_constant");
+    kit_table *t = KIT_TABLE(x, "schedules",
+                             "Means over the seeds: eta_t = c 2/lambda_max(t), and (constant) "
+                             "their mean; lost: runs that diverged",
+                             "c", "runs", "lost", "drift", "loss", "test_accuracy", "sharpness",
+                             "mean_eta", "lost_constant", "drift_constant", "loss_constant",
+                             "test_accuracy_constant");
     double loss[2][CS], right[2][CS];
     per_seed by_seed = seeds_of(x, all, seeds);
     plot *p = kit_figure(x, "breaking", 2, 1);
     plot_panel *a;
     for (size_t k = 0; k < CS; ++k) {
-        kit_rows r = kit_where(all, PAIR_AT(c), cs[k]), kept = kit_where(r, PAIR_AT(edge.diverged), 0),
+        kit_rows r = kit_where(all, PAIR_AT(c), cs[k]),
+                 kept = kit_where(r, PAIR_AT(edge.diverged), 0),
                  flat = kit_where(kept, PAIR_AT(flat.diverged), 0);
-        loss[0][k] = mean_of(kept, PAIR_AT(edge.loss)), loss[1][k] = mean_of(flat, PAIR_AT(flat.loss));
-        right[0][k] = mean_of(kept, PAIR_AT(edge.accuracy)), right[1][k] = mean_of(flat, PAIR_AT(flat.accuracy));
-        KIT_LINE(t, cs[k], (double)r.n, (double)(r.n - kept.n), mean_of(kept, PAIR_AT(edge.drift)), loss[0][k], right[0][k],
-                 mean_of(kept, PAIR_AT(edge.sharpness)), mean_of(kept, PAIR_AT(mean_eta)), (double)(kept.n - flat.n),
+        loss[0][k] = mean_of(kept, PAIR_AT(edge.loss)),
+        loss[1][k] = mean_of(flat, PAIR_AT(flat.loss));
+        right[0][k] = mean_of(kept, PAIR_AT(edge.accuracy)),
+        right[1][k] = mean_of(flat, PAIR_AT(flat.accuracy));
+        KIT_LINE(t, cs[k], (double)r.n, (double)(r.n - kept.n), mean_of(kept, PAIR_AT(edge.drift)),
+                 loss[0][k], right[0][k], mean_of(kept, PAIR_AT(edge.sharpness)),
+                 mean_of(kept, PAIR_AT(mean_eta)), (double)(kept.n - flat.n),
                  mean_of(flat, PAIR_AT(flat.drift)), loss[1][k], right[1][k]);
     }
     claims(x, &by_seed);
@@ -220,12 +244,14 @@ static void report(kit *x)
     a = plot_add(p, "Accuracy on the test half", "c = eta lambda_max/2", "accuracy", PLOT_LINEAR);
     plot_points(a, PLOT_BLUE, CS, cs, right[0], "eta follows 2c/lambda_max");
     plot_points(a, PLOT_ORANGE | PLOT_SQUARE, CS, cs, right[1], "constant, the same mean");
-    plot_caption(p, "Step sizes that follow the sharpness at a distance c from the edge of stability, and constant ones of the "
-                    "same mean: loss and test accuracy, means over fifty seeds.");
+    plot_caption(p, "Step sizes that follow the sharpness at a distance c from the edge of "
+                    "stability, and constant ones of the same mean: loss and test accuracy, means "
+                    "over fifty seeds.");
 }
 
 static const kit_info info = {
-    .id = "E27", .title = "Does breaking the conservation laws help?", .statement = "Beyond Theorem 2, open problem (iii)",
-    .key_result = "", .plan = plan, .report = report,
+    .id = "E27", .title = "Does breaking the conservation laws help?",
+    .statement = "Beyond Theorem 2, open problem (iii)", .key_result = "", .plan = plan,
+    .report = report,
 };
 KIT_MAIN(info)

@@ -1,14 +1,16 @@
-/* E30  How many laws do skip connections leave?                                  Theorem 1, E30, kit/orbits.h
+/* E30  How many laws do skip connections leave?                        Theorem 1, E30, kit/orbits.h
  *   cc -O2 -DCLB_STATIC -o e30 examples/beyond/e30_skip.c -lm && ./e30                        (5 s)
- * Setup   two hidden layers of m units, or one: f = A s(W2 h) + B h with h = s(W1 x) (concatenated); the same
- *         with B = A (added: a residual block); f = V x + W2 s(W1 x) (input). clb_net has no skip connections:
- *         kit/orbits.h expresses these exactly by units that copy, for ReLU and linear nets.
- * Expect  concatenated: a law for every unit, |W2_j|^2 + |B_j|^2 - |row j of W1|^2 for unit j of layer 1.
- *         added, ReLU: rescaling unit j must rescale its copy too, so that unit j of both layers shares one
- *         law, |A_j|^2 + |column j of W2|^2 - |row j of W2|^2 - |row j of W1|^2: half of them are lost.
- *         added, linear: f = A (W2 + 1) W1 x is a plain net with W2 + 1: none is lost.
- *         input: the laws of W1 and W2; V has none.
- * Rule    written after short trials: the count is the one expected for every net, with a gap of 1000. */
+ * Setup   two hidden layers of m units, or one: f = A s(W2 h) + B h with h = s(W1 x)
+ *         (concatenated); the same with B = A (added: a residual block); f = V x + W2 s(W1 x)
+ *         (input). clb_net has no skip connections: kit/orbits.h expresses these exactly by units
+ *         that copy, for ReLU and linear nets.
+ * Expect  concatenated: a law for every unit, |W2_j|^2 + |B_j|^2 - |row j of W1|^2 for unit j of
+ *         layer 1. added, ReLU: rescaling unit j must rescale its copy too, so that unit j of both
+ *         layers shares one law, |A_j|^2 + |column j of W2|^2 - |row j of W2|^2 - |row j of W1|^2:
+ *         half of them are lost. added, linear: f = A (W2 + 1) W1 x is a plain net with W2 + 1:
+ *         none is lost. input: the laws of W1 and W2; V has none.
+ * Rule    written after short trials: the count is the one expected for every net, with a gap of
+ *         1000. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
@@ -42,19 +44,22 @@ static clb_status count_laws(kit *x, void *run)
     row->known = expected(c);
     return orbit_count(row, c);
 }
-static const kit_part nets = KIT_PART("nets", "Networks with skip connections", count_run, count_laws);
+static const kit_part nets = KIT_PART("nets", "Networks with skip connections", count_run,
+                                      count_laws);
 
 static void plan(kit *x)
 {
     for (size_t k = 0; k < KIT_LEN(cases); ++k)
-        if (!kit_quick(x) || cases[k].samples < 40) kit_add(x, &nets, &(count_run){ .seed = 42, .net = (double)k });
+        if (!kit_quick(x) || cases[k].samples < 40)
+            kit_add(x, &nets, &(count_run){ .seed = 42, .net = (double)k });
 }
 
 static void report(kit *x)
 {
     double gap, wrong;
-    kit_claim *c = kit_ours(x, "skip", "A residual block costs a ReLU net half of its laws and a linear net none; "
-                            "concatenation costs none.");
+    kit_claim *c = kit_ours(x, "skip",
+                            "A residual block costs a ReLU net half of its laws and a linear net "
+                            "none; concatenation costs none.");
     orbit_table(x, &nets, cases, &gap, &wrong);
     kit_statement(c, "networks whose count is another", wrong, kit_equal(0));
     kit_statement(c, "smallest gap of a rank", gap, kit_at_least(1000));
@@ -62,7 +67,8 @@ static void report(kit *x)
 }
 
 static const kit_info info = {
-    .id = "E30_skip", .title = "How many laws do skip connections leave?", .statement = "Beyond Theorem 1", .beyond = "E30",
-    .key_result = "", .plan = plan, .report = report,
+    .id = "E30_skip", .title = "How many laws do skip connections leave?",
+    .statement = "Beyond Theorem 1", .beyond = "E30", .key_result = "", .plan = plan,
+    .report = report,
 };
 KIT_MAIN(info)

@@ -1,10 +1,10 @@
 /* M2, beyond the paper: what training ends in, over step size, depth and number of pathways.
  *   cc -O2 -DCLB_STATIC -o map examples/beyond/m02_map.c -lm && ./map                       (10 s)
- * M2's recursion towards s* = 1 with eight P from 2 to 16 pathways of depth L = 2..50, from alpha = 0.01 down
- * to 0.005 in equal steps, at 200 step sizes gamma in equal ratios from 1 to 30; at most 12000
- * steps, less where a sign flips or the residual is at rest. Outcome, largest share, gap (spread
- * of the shares over their mean), and eta lambda of the last 50 steps. Balanced: all shares within
- * 10 %. Chaotic transients: a map says what runs end in, a single cell may change. */
+ * M2's recursion towards s* = 1 with eight P from 2 to 16 pathways of depth L = 2..50, from alpha =
+ * 0.01 down to 0.005 in equal steps, at 200 step sizes gamma in equal ratios from 1 to 30; at most
+ * 12000 steps, less where a sign flips or the residual is at rest. Outcome, largest share, gap
+ * (spread of the shares over their mean), and eta lambda of the last 50 steps. Balanced: all shares
+ * within 10 %. Chaotic transients: a map says what runs end in, a single cell may change. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"

@@ -57,16 +57,18 @@ static void plan(kit *x)
 static double left(kit *x, size_t k, size_t l)
 {
     kit_rows at = kit_where(kit_part_runs(x, &chains), KIT_AT(chain, eta), etas[k]);
-    return kit_mean_element(at, KIT_AT(chain, gap), l) / kit_mean_element(at, KIT_AT(chain, gap0), l);
+    return kit_mean_element(at, KIT_AT(chain, gap), l)
+           / kit_mean_element(at, KIT_AT(chain, gap0), l);
 }
 
 static void report(kit *x)
 {
-    kit_table *t = KIT_TABLE(x, "chain", "One chain with unequal layers: sharpness and residual at the "
-                             "end, and what is left of the two charges", "eta", "eta_lambda", "r",
-                             "first_charge_left", "second_charge_left");
+    kit_table *t = KIT_TABLE(x, "chain",
+                             "One chain with unequal layers: sharpness and residual at the end, "
+                             "and what is left of the two charges",
+                             "eta", "eta_lambda", "r", "first_charge_left", "second_charge_left");
     kit_claim *c = kit_ours(x, "close", "At the critical step size the charges of a chain go to 0; "
-                            "at smaller ones most of them is left.");
+                                        "at smaller ones most of them is left.");
     plot *p = kit_figure(x, "chain", 1, 1);
     plot_panel *a = plot_add(p, "One chain of three layers", "learning rate eta",
                              "share of the charge left", PLOT_LINEAR);
@@ -85,7 +87,8 @@ static void report(kit *x)
     plot_points(a, PLOT_BLUE, ETAS, etas, first, "first charge");
     plot_points(a, PLOT_ORANGE | PLOT_TRIANGLE, ETAS, etas, second, "second charge");
     plot_vertical(a, 2.0 / 3, "critical");
-    plot_caption(p, "What is left of the two charges of a chain of three numbers after 200000 steps.");
+    plot_caption(p, "What is left of the two charges of a chain of three numbers after 200000 "
+                    "steps.");
 }
 
 static const kit_info info = {

@@ -17,7 +17,8 @@ enum { GAMMAS = KIT_LEN(gammas), MATRIX = 9, LAYERS = 20 };
 
 /* ---- what a run of matrices is watched for --------------------------------------------------- */
 
-/* Charges before every step and what the law says they will be after it; leaf coordinates likewise. */
+/* Charges before every step and what the law says they will be after it; leaf coordinates
+ * likewise. */
 typedef struct laws {
     size_t L;
     double eta, V[MATRIX], v[3];                  /* v: the first singular vector */

@@ -78,7 +78,8 @@ static clb_status run_crossover(kit *x, void *run)
 /* ---- at and a little below the critical step ------------------------------------------------- */
 
 /* The leaf z* + zeta around equal shares, where the total is s*, then u times 1.001. */
-static clb_status leaf_start(clb_path_mode *mode, size_t P, size_t L, double target, const double *zeta)
+static clb_status leaf_start(clb_path_mode *mode, size_t P, size_t L, double target,
+                             const double *zeta)
 {
     double alpha[PATH_MOST], sum = 0, l = (double)L, z = clb_pow(target / (double)P, (2 - l) / l);
     for (size_t p = 0; p < P; ++p) sum += alpha[p] = clb_pow(z + zeta[p], -l / (l - 2));
@@ -125,9 +126,10 @@ static clb_status run_stop(kit *x, void *run)
 {
     stop *row = run;
     size_t L = (size_t)row->L;
-    double least = clb_path_balanced_sharpness(2, L, 1), eta = (2 - row->Delta) / least, zeta[2], far;
+    double least = clb_path_balanced_sharpness(2, L, 1), eta = (2 - row->Delta) / least, zeta[2];
     clb_path_mode mode;
     clb_status status;
+    double far;
     (void)x;
     far = clb_sqrt(4 * row->Delta / (eta * 0.5 * (clb_path_leaf_sharpness(2, L, 1, 1) - least)));
     zeta[0] = -far / clb_sqrt(2.0), zeta[1] = far / clb_sqrt(2.0);
@@ -142,16 +144,19 @@ static clb_status run_stop(kit *x, void *run)
 static const kit_part depths2 = KIT_PART("depth 2", "depth 2: an exact law", depth2, run_depth2);
 static const kit_part crossovers =
     KIT_PART("crossover", "drift near a minimum", crossover, run_crossover);
-static const kit_part criticals = KIT_PART("critical", "V at the critical step", critical, run_critical);
+static const kit_part criticals = KIT_PART("critical", "V at the critical step", critical,
+                                           run_critical);
 static const kit_part stops = KIT_PART("stop", "where a run stops", stop, run_stop);
 
 static void plan(kit *x)
 {
-    kit_add(x, &depths2, &(depth2){ .gamma = 0.5 }), kit_add(x, &depths2, &(depth2){ .gamma = 1.9 });
+    kit_add(x, &depths2, &(depth2){ .gamma = 0.5 });
+    kit_add(x, &depths2, &(depth2){ .gamma = 1.9 });
     for (size_t i = 0; i < KIT_LEN(depths); ++i) {
         for (size_t k = 0; i > 0 && k < KIT_LEN(eta_lambdas); ++k)
             kit_add(x, &crossovers, &(crossover){ .L = depths[i], .eta_lambda = eta_lambdas[k] });
-        for (int P = 2; P <= 4; P += 2) kit_add(x, &criticals, &(critical){ .L = depths[i], .P = P });
+        for (int P = 2; P <= 4; P += 2)
+            kit_add(x, &criticals, &(critical){ .L = depths[i], .P = P });
         for (size_t k = 0; k < KIT_LEN(deltas); ++k)
             kit_add(x, &stops, &(stop){ .L = depths[i], .Delta = deltas[k] });
     }
@@ -161,31 +166,22 @@ static void plan(kit *x)
 
 static void tables(kit *x, kit_rows a, kit_rows d, kit_rows f, kit_rows g)
 {
-    kit_table *t = KIT_TABLE(x, "depth 2", "L = 2: largest drift of log(u_p/u_q) in 5000 steps", "gamma",
-                             "max_leaf_drift");
-    for (size_t i = 0; i < a.n; ++i) {
-        const depth2 *r = a.at[i];
-        KIT_LINE(t, r->gamma, r->max_leaf_drift);
-    }
-    t = KIT_TABLE(x, "crossover", "Drift near a minimum against one term of the sum over modes", "L",
-                  "eta_lambda", "drift", "pred");
-    for (size_t i = 0; i < d.n; ++i) {
-        const crossover *r = d.at[i];
-        KIT_LINE(t, r->L, r->eta_lambda, r->drift, r->pred);
-    }
-    t = KIT_TABLE(x, "critical", "t V/z*^2 at the critical step, and its limit (7L-2)/(12(L-1))", "L", "P",
-                  "t=2e3", "t=2e4", "t=2e5", "limit");
+    kit_table *t;
+    KIT_RUN_TABLE(a, "depth 2", "L = 2: largest drift of log(u_p/u_q) in 5000 steps",
+                  KIT_AT(depth2, gamma), KIT_AT(depth2, max_leaf_drift));
+    KIT_RUN_TABLE(d, "crossover", "Drift near a minimum against one term of the sum over modes",
+                  KIT_AT(crossover, L), KIT_AT(crossover, eta_lambda), KIT_AT(crossover, drift),
+                  KIT_AT(crossover, pred));
+    t = KIT_TABLE(x, "critical", "t V/z*^2 at the critical step, and its limit (7L-2)/(12(L-1))",
+                  "L", "P", "t=2e3", "t=2e4", "t=2e5", "limit");
     for (size_t i = 0; i < f.n; ++i) {
         const critical *r = f.at[i];
         const double *v = r->t_varz_over_zstar2.at;
         KIT_LINE(t, r->L, r->P, v[0], v[1], v[2], r->pred);
     }
-    t = KIT_TABLE(x, "stop", "(2 - eta lambda) / Delta where the run stops", "L", "Delta", "eta_lambda",
-                  "ratio", "pred_ratio");
-    for (size_t i = 0; i < g.n; ++i) {
-        const stop *r = g.at[i];
-        KIT_LINE(t, r->L, r->Delta, r->eta_lambda, r->ratio, r->pred_ratio);
-    }
+    KIT_RUN_TABLE(g, "stop", "(2 - eta lambda) / Delta where the run stops", KIT_AT(stop, L),
+                  KIT_AT(stop, Delta), KIT_AT(stop, eta_lambda), KIT_AT(stop, ratio),
+                  KIT_AT(stop, pred_ratio));
 }
 
 /* Largest |value/law - 1|; NaN: no value. */
@@ -199,22 +195,27 @@ static double worst(kit_list value, kit_list law)
 static void claims(kit *x, kit_rows a, kit_rows d, kit_rows f, kit_rows g)
 {
     kit_rows last = kit_where(g, KIT_AT(stop, Delta), deltas[2]);
-    kit_claim *c = kit_ours(x, "depth_2", "At depth 2 discrete steps conserve the ratios of the pathways "
+    kit_claim *c = kit_ours(x, "depth_2",
+                            "At depth 2 discrete steps conserve the ratios of the pathways "
                             "exactly, not only the flow.");
     kit_statement(c, "largest drift of log(u_p/u_q)", kit_worst(a, KIT_AT(depth2, max_leaf_drift)),
                   kit_at_most(1e-13));
     kit_remark(c, "The factor 1 - eta r is common to all pathways.");
     kit_identity(x, "crossover", "Near a minimum the drift is one term of the sum over modes.",
                  "largest relative error",
-                 worst(kit_values(d, KIT_AT(crossover, drift)), kit_values(d, KIT_AT(crossover, pred))),
+                 worst(kit_values(d, KIT_AT(crossover, drift)),
+                       kit_values(d, KIT_AT(crossover, pred))),
                  kit_below(1e-3));
     kit_identity(x, "critical", "At the critical step t V/z*^2 tends to (7L-2)/(12(L-1)).",
                  "largest relative distance at t = 2e5",
                  worst(kit_elements(f, KIT_AT(critical, t_varz_over_zstar2), 2),
                        kit_values(f, KIT_AT(critical, pred))), kit_below(0.02));
-    kit_identity(x, "stop", "Below the critical step the run stops at 2 - eta lambda = "
-                 "3(L-2)/(2(5L-4)) Delta.", "largest relative distance at Delta = 0.003",
-                 worst(kit_values(last, KIT_AT(stop, ratio)), kit_values(last, KIT_AT(stop, pred_ratio))),
+    kit_identity(x, "stop",
+                 "Below the critical step the run stops at 2 - eta lambda = "
+                 "3(L-2)/(2(5L-4)) Delta.",
+                 "largest relative distance at Delta = 0.003",
+                 worst(kit_values(last, KIT_AT(stop, ratio)),
+                       kit_values(last, KIT_AT(stop, pred_ratio))),
                  kit_below(0.04));
 }
 
@@ -232,9 +233,11 @@ static void figure(kit *x, kit_rows d)
             v[k] = fabs(r->drift), law[k] = fabs(r->pred);
         }
         plot_points(a, i, at.n, at.at, v, kit_print(x, "L = %.0f", depths[i]));
-        plot_line(a, i | PLOT_THIN, at.n, at.at, law, i == 1 ? "one term of the sum over modes" : NULL);
+        plot_line(a, i | PLOT_THIN, at.n, at.at, law,
+                  i == 1 ? "one term of the sum over modes" : NULL);
     }
-    plot_caption(p, "Near a minimum the drift follows one term of the sum over modes, with its pole at 2.");
+    plot_caption(p, "Near a minimum the drift follows one term of the sum over modes, with its "
+                    "pole at 2.");
 }
 
 static void report(kit *x)
@@ -247,7 +250,7 @@ static void report(kit *x)
 }
 
 static const kit_info info = {
-    .id = "M10_limits", .title = "Limits of the law across pathways", .statement = "beyond conservation laws",
-    .beyond = "M10", .plan = plan, .report = report,
+    .id = "M10_limits", .title = "Limits of the law across pathways",
+    .statement = "beyond conservation laws", .beyond = "M10", .plan = plan, .report = report,
 };
 KIT_MAIN(info)

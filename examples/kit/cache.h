@@ -207,8 +207,8 @@ KIT_FN int kit_run_within(const kit_run_kept *head, const clb_trace *trace, doub
     return 1;
 }
 
-/* A kept run back into trace and theta; 0 if it is not the one, or there is no memory. Examples keep
- * the default allocator, so clb_trace_free() is free(). */
+/* A kept run back into trace and theta; 0 if it is not the one, or there is no memory. Examples
+ * keep the default allocator, so clb_trace_free() is free(). */
 KIT_FN int kit_train_again(const void *kept, double charge_max, clb_net *net, clb_trace *trace,
                            clb_status *status)
 {

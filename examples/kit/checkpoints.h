@@ -272,7 +272,8 @@ KIT_FN double cp_decay_of_drawn(void *context, size_t n, const uint32_t *index)
     }
     return published_decay(tops->plan->n, t, top, 0.9).r2;
 }
-KIT_FN void cp_decay_summary(kit *x, const char *name, kit_rows track, const cp_plan *plan, double r2)
+KIT_FN void cp_decay_summary(kit *x, const char *name, kit_rows track, const cp_plan *plan,
+                             double r2)
 {
     kit_rows rows = kit_published(track);
     cp_tops tops;

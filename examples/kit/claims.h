@@ -174,7 +174,10 @@ KIT_FN void kit_show(kit_claim *c, const char *quantity, double value)
 /* What the claim needs, where it is not all seeds asked for and the grid. */
 KIT_FN void kit_needs(kit_claim *c, size_t seeds, int grid) { c->seeds = seeds, c->grid = grid; }
 /* Why a value of the claim may be missing, and what to do: "needs MNIST: --mnist DIR". */
-KIT_FN void kit_unmeasured(kit_claim *c, const char *why) { c->unmeasured = kit_copy(&c->x->arena, why); }
+KIT_FN void kit_unmeasured(kit_claim *c, const char *why)
+{
+    c->unmeasured = kit_copy(&c->x->arena, why);
+}
 /* A sentence that is true whatever the verdict. */
 KIT_FN void kit_remark(kit_claim *c, const char *remark)
 {

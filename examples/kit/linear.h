@@ -180,7 +180,7 @@ KIT_FN lin_fate lin_fate_of(kit *x, const kit_part *start, const kit_part *sweep
     return fate;
 }
 
-/* ---- laws of alpha over the widths, of the seeds drawn (E19) ----------------------------------- */
+/* ---- laws of alpha over the widths, of the seeds drawn (E19) --------------------------------- */
 
 /* R^2 of alpha - 1 as a power of m; of alpha as a line in ln m; correlation of ln m with the R^2 of
  * the power law in eta. */

@@ -1,7 +1,8 @@
-/* measure.h - the convex problem that a two-layer ReLU net with weight decay hides (E28): the least of
+/* measure.h - the convex problem that a two-layer ReLU net with weight decay hides (E28): the
+ * least of
  *   MSE + (decay/2) sqrt(4 |nu|^2 + c^2)
- * over all measures nu on the unit sphere of d dimensions, f(x) = int max(0, w.x) dnu(w), by conditional
- * gradient with a duality gap that is certified: the best next neuron is exact. */
+ * over all measures nu on the unit sphere of d dimensions, f(x) = int max(0, w.x) dnu(w), by
+ * conditional gradient with a duality gap that is certified: the best next neuron is exact. */
 #ifndef KIT_MEASURE_H
 #define KIT_MEASURE_H
 
@@ -14,9 +15,9 @@ typedef struct measure {
     clb_real x[MEASURE_N * MEASURE_D], t[MEASURE_N];    /* [N][d]; targets */
     double   c, decay, f[MEASURE_N];
     double   least, gap;                    /* value reached; how far the least may be below it */
-    size_t   patterns;                      /* different gate patterns that the oracle went through */
+    size_t   patterns;                      /* gate patterns that the oracle went through */
     const clb_net *only;                    /* NULL: any neuron; else those of this net */
-    size_t   n;                             /* neurons: weight a at a unit vector, its outputs phi */
+    size_t   n;                             /* neurons: a at a unit vector, its outputs phi */
     double   a[MEASURE_ATOMS], phi[MEASURE_ATOMS][MEASURE_N];
 } measure;
 
@@ -24,7 +25,8 @@ typedef struct measure {
 KIT_FN double measure_cover(size_t d)
 {
     double sum = 0, choose = 1;
-    for (size_t k = 0; k < d; ++k) sum += 2 * choose, choose *= (double)(MEASURE_N - 1 - k) / (double)(k + 1);
+    for (size_t k = 0; k < d; ++k)
+        sum += 2 * choose, choose *= (double)(MEASURE_N - 1 - k) / (double)(k + 1);
     return sum;
 }
 
@@ -40,7 +42,8 @@ KIT_FN double measure_slope(const measure *v, double s)
 KIT_FN double measure_mse(const measure *v)
 {
     double sum = 0;
-    for (size_t i = 0; i < MEASURE_N; ++i) sum += (v->f[i] - (double)v->t[i]) * (v->f[i] - (double)v->t[i]) / MEASURE_N;
+    for (size_t i = 0; i < MEASURE_N; ++i)
+        sum += (v->f[i] - (double)v->t[i]) * (v->f[i] - (double)v->t[i]) / MEASURE_N;
     return sum;
 }
 KIT_FN double measure_size(const measure *v)
@@ -63,9 +66,10 @@ KIT_FN void measure_point(const measure *v, size_t i, double *x)
     for (size_t k = 0; k < v->d; ++k) x[k] = (double)v->x[i * v->d + k];
 }
 
-/* |sum_i r_i max(0, w.x_i)| with w made a unit vector, and with its opposite if `either`: if one is the
- * most so far, it is kept, with its outputs. */
-KIT_FN void measure_keep(const measure *v, const double *r, const double *w, int either, double *best, double *most)
+/* |sum_i r_i max(0, w.x_i)| with w made a unit vector, and with its opposite if `either`: if one is
+ * the most so far, it is kept, with its outputs. */
+KIT_FN void measure_keep(const measure *v, const double *r, const double *w, int either,
+                         double *best, double *most)
 {
     double length = clb_sqrt(measure_dot(v->d, w, w));
     double sum[2] = { 0, 0 }, z[MEASURE_N], x[MEASURE_D];
@@ -82,7 +86,8 @@ KIT_FN void measure_keep(const measure *v, const double *r, const double *w, int
     }
 }
 
-/* basis[k] += what of y is at right angles to basis[0..k-1], as a unit vector; 0: nothing is left. */
+/* basis[k] += what of y is at right angles to basis[0..k-1], as a unit vector; 0: nothing is
+ * left. */
 KIT_FN int measure_extend(size_t d, double basis[][MEASURE_D], size_t k, const double *y)
 {
     double size = clb_sqrt(measure_dot(d, y, y)), length;
@@ -97,13 +102,14 @@ KIT_FN int measure_extend(size_t d, double basis[][MEASURE_D], size_t k, const d
     return length > 1e-12 * size;
 }
 
-/* w in the direction at right angles to the points of J, either way: all gate patterns around it. In each the
- * response is g.w, g = sum r_i x_i over the open gates, and for every part I of J the best w at right angles
- * to I is what is left of g: the best of the cell is one of these, or its opposite. */
-KIT_FN void measure_around(const measure *v, const size_t *J, const double *vertex, const double *r, double *best,
-                           double *most, unsigned char *seen)
+/* w in the direction at right angles to the points of J, either way: all gate patterns around it.
+ * In each the response is g.w, g = sum r_i x_i over the open gates, and for every part I of J the
+ * best w at right angles to I is what is left of g: the best of the cell is one of these, or its
+ * opposite. */
+KIT_FN void measure_around(const measure *v, const size_t *J, const double *vertex, const double *r,
+                           double *best, double *most, unsigned char *seen)
 {
-    size_t d = v->d, cells = (size_t)2 << (d - 1);          /* a bit for the side, one for each point of J */
+    size_t d = v->d, cells = (size_t)2 << (d - 1); /* a bit for the side, one for each point of J */
     double g[2 << (MEASURE_D - 1)][MEASURE_D], x[MEASURE_D], basis[MEASURE_D][MEASURE_D];
     memset(g, 0, sizeof g);
     for (size_t cell = 0; cell < cells; ++cell) {
@@ -127,9 +133,10 @@ KIT_FN void measure_around(const measure *v, const size_t *J, const double *vert
     }
 }
 
-/* The neuron with the largest |response| to r. Exact for points in general position, up to rounding: every
- * cell of equal gates is a cone with an edge at right angles to d - 1 points, so that going round all these
- * edges meets every pattern. `patterns` against measure_cover() certifies that none was missed. */
+/* The neuron with the largest |response| to r. Exact for points in general position, up to
+ * rounding: every cell of equal gates is a cone with an edge at right angles to d - 1 points, so
+ * that going round all these edges meets every pattern. `patterns` against measure_cover()
+ * certifies that none was missed. */
 KIT_FN double measure_oracle(measure *v, const double *r, double *best)
 {
     unsigned char seen[1 << MEASURE_N];
@@ -143,11 +150,11 @@ KIT_FN double measure_oracle(measure *v, const double *r, double *best)
     if (v->only) return most;
     memset(seen, 0, sizeof seen);
     for (size_t k = 0; k + 1 < d; ++k) J[k] = k;
-    for (;;) {                                              /* all d - 1 of N points, in lexical order */
+    for (;;) { /* all d - 1 of N points, in lexical order */
         double basis[MEASURE_D][MEASURE_D], x[MEASURE_D];
         size_t k = 0, back = d - 1;
         for (; k + 1 < d; ++k) measure_point(v, J[k], x), measure_extend(d, basis, k, x);
-        for (size_t axis = 0; axis < d; ++axis) {           /* what none of them reaches: the edge */
+        for (size_t axis = 0; axis < d; ++axis) { /* what none of them reaches: the edge */
             double unit[MEASURE_D] = { 0, 0, 0, 0 };
             unit[axis] = 1;
             if (!measure_extend(d, basis, k, unit) || fabs(basis[k][axis]) < 0.4) continue;
@@ -165,7 +172,8 @@ KIT_FN double measure_oracle(measure *v, const double *r, double *best)
 
 /* ---- all weights anew, and the whole problem ------------------------------------------------- */
 
-/* x with H x = b by Cholesky, H [n][n] with a little more on its diagonal; H and b are overwritten. */
+/* x with H x = b by Cholesky, H [n][n] with a little more on its diagonal; H and b are
+ * overwritten. */
 KIT_FN void measure_solve_system(size_t n, double H[][MEASURE_ATOMS], double *b)
 {
     double trace = 0;
@@ -185,8 +193,8 @@ KIT_FN void measure_solve_system(size_t n, double H[][MEASURE_ATOMS], double *b)
     }
 }
 
-/* A Newton step for all weights, as far as none changes its sign; one that would is dropped. Returns the
- * length of the step; `sign` has the signs. */
+/* A Newton step for all weights, as far as none changes its sign; one that would is dropped.
+ * Returns the length of the step; `sign` has the signs. */
 KIT_FN double measure_newton(measure *v, double *sign)
 {
     double H[MEASURE_ATOMS][MEASURE_ATOMS], step[MEASURE_ATOMS];
@@ -195,7 +203,9 @@ KIT_FN double measure_newton(measure *v, double *sign)
     for (size_t i = 0; i < v->n; ++i) {
         step[i] = -measure_slope(v, S) * sign[i];
         for (size_t j = 0; j <= i; ++j)
-            H[i][j] = v->c > 0 ? 2 * v->decay * v->c * v->c / (root * root * root) * sign[i] * sign[j] : 0;
+            H[i][j] = v->c > 0
+                          ? 2 * v->decay * v->c * v->c / (root * root * root) * sign[i] * sign[j]
+                          : 0;
         for (size_t k = 0; k < MEASURE_N; ++k) {
             step[i] -= 2 * (v->f[k] - (double)v->t[k]) * v->phi[i][k] / MEASURE_N;
             for (size_t j = 0; j <= i; ++j) H[i][j] += 2 * v->phi[i][k] * v->phi[j][k] / MEASURE_N;
@@ -217,7 +227,8 @@ KIT_FN double measure_newton(measure *v, double *sign)
 }
 
 /* J* and a bound on the error: for every nu, by convexity in the outputs,
- *   J(nu) >= MSE - r.f + min over 0 <= s <= S of cost(s) - M s,   M the largest |response|, S = J(0)/decay. */
+ *   J(nu) >= MSE - r.f + min over 0 <= s <= S of cost(s) - M s,   M the largest |response|, S =
+ *   J(0)/decay. */
 KIT_FN void measure_solve(measure *v)
 {
     double bound = 0, start, S;
@@ -226,7 +237,8 @@ KIT_FN void measure_solve(measure *v)
     v->gap = KIT_INF;
     for (size_t round = 0; round < MEASURE_ROUNDS && !(v->gap <= 1e-8 * start); ++round) {
         double r[MEASURE_N], M, s, fit = 0, sign[MEASURE_ATOMS];
-        for (size_t i = 0; i < MEASURE_N; ++i) r[i] = 2 * (v->f[i] - (double)v->t[i]) / MEASURE_N, fit += r[i] * v->f[i];
+        for (size_t i = 0; i < MEASURE_N; ++i)
+            r[i] = 2 * (v->f[i] - (double)v->t[i]) / MEASURE_N, fit += r[i] * v->f[i];
         M = measure_oracle(v, r, v->phi[v->n]);
         s = M < v->decay ? fmin(S, v->c / 2 * M / clb_sqrt(v->decay * v->decay - M * M)) : S;
         bound = fmax(bound, measure_mse(v) - fit + measure_cost(v, s) - M * s);

@@ -1,5 +1,5 @@
-/* mnist.h - the paper's runs on MNIST (E2, E4, E5), made with --mnist DIR: the folder of the unpacked
- * train-images-idx3-ubyte and train-labels-idx1-ubyte. paper.h reads them. */
+/* mnist.h - the paper's runs on MNIST (E2, E4, E5), made with --mnist DIR: the folder of the
+ * unpacked train-images-idx3-ubyte and train-labels-idx1-ubyte. paper.h reads them. */
 #ifndef KIT_MNIST_H
 #define KIT_MNIST_H
 
@@ -30,8 +30,8 @@ KIT_FN clb_status mnist_train(kit *x, paper_opts o, edge_opts edge, double seed,
 
 enum { MNIST_BIAS_IMAGES = 500, MNIST_BIAS_T = 3000 };
 
-/* Cross entropy, eta = 0.5, the first 500 images. bias: -1 in every layer, 0 in none. C, its drift and
- * the loss at every fifth step, lambda_max by power iteration at every fiftieth. */
+/* Cross entropy, eta = 0.5, the first 500 images. bias: -1 in every layer, 0 in none. C, its drift
+ * and the loss at every fifth step, lambda_max by power iteration at every fiftieth. */
 typedef struct mnist_bias {
     double   seed, bias;
     double   drift, most_lambda, diverged;

@@ -1,5 +1,5 @@
-/* modes.h - E20 and E21: mode coefficients measured from gradient and Hessian against those that the
- * theory of linear nets gives, compared as the paper compares them: each list sorted, then rank
+/* modes.h - E20 and E21: mode coefficients measured from gradient and Hessian against those that
+ * the theory of linear nets gives, compared as the paper compares them: each list sorted, then rank
  * against rank. */
 #ifndef KIT_MODES_H
 #define KIT_MODES_H

@@ -1,13 +1,14 @@
-/* orbits.h - how many independent laws the gradient flow of a network has (E30): P less the rank of the Lie
- * algebra that the gradient fields generate, counted numerically with a gap that says how sure it is. */
+/* orbits.h - how many independent laws the gradient flow of a network has (E30): P less the rank of
+ * the Lie algebra that the gradient fields generate, counted numerically with a gap that says how
+ * sure it is. */
 #ifndef KIT_ORBITS_H
 #define KIT_ORBITS_H
 
 #include "memory.h"
 
-/* Skip connections. clb_net has none, but units with the identity as fixed weights copy values that are
- * never negative through a ReLU layer, and two weights may be one parameter:
- *   input          f = V x + W2 s(W1 x)            copies of the inputs, which are drawn positive, in layer 1
+/* Skip connections. clb_net has none, but units with the identity as fixed weights copy values that
+ * are never negative through a ReLU layer, and two weights may be one parameter:
+ *   input          f = V x + W2 s(W1 x)            copies of the inputs, drawn positive, in layer 1
  *   concatenated   f = A s(W2 h) + B h             h = s(W1 x); copies of h in layer 2
  *   added          f = A (s(W2 h) + h)             the same with B = A: a residual block */
 typedef enum orbit_skip { ORBIT_PLAIN, ORBIT_INPUT, ORBIT_CONCATENATED, ORBIT_ADDED } orbit_skip;
@@ -29,12 +30,13 @@ typedef struct count_run {
     double P, rank, laws, known, shortest_kept, longest_left, sets;
 } count_run;
 static const kit_field count_run_fields[] = {
-    KIT_KEY(count_run, seed), KIT_KEY(count_run, net), KIT_RESULT(count_run, P), KIT_RESULT(count_run, rank),
-    KIT_RESULT(count_run, laws), KIT_RESULT(count_run, known), KIT_RESULT(count_run, shortest_kept),
-    KIT_RESULT(count_run, longest_left), KIT_RESULT(count_run, sets),
+    KIT_KEY(count_run, seed), KIT_KEY(count_run, net), KIT_RESULT(count_run, P),
+    KIT_RESULT(count_run, rank), KIT_RESULT(count_run, laws), KIT_RESULT(count_run, known),
+    KIT_RESULT(count_run, shortest_kept), KIT_RESULT(count_run, longest_left),
+    KIT_RESULT(count_run, sets),
 };
 
-/* ---- a point and the vectors that travel with it: row 0 is the point, rows 1..count the vectors ---- */
+/* ---- a point (row 0) and the vectors that travel with it (rows 1..count) --------------------- */
 
 typedef struct travel {
     kit_arena  arena;
@@ -45,7 +47,7 @@ typedef struct travel {
     clb_rng    rng;
     int        momentum;
     size_t     P, D, count;         /* parameters; numbers a row; vectors in use */
-    size_t    *from;                /* [net.P] number of the parameter that a weight is; ORBIT_FIXED */
+    size_t    *from;                /* [net.P] the parameter that a weight is, or ORBIT_FIXED */
     clb_real  *fixed, *wide, *slope;    /* [net.P] fixed weights, 0 elsewhere; work */
     clb_real  *x, *rate, *mid, *sum, *q;
 } travel;
@@ -108,7 +110,8 @@ KIT_FN void travel_join(travel *v)
         travel_narrow(v, v->slope, v->momentum ? row + P : row);
     }
     if (v->momentum)
-        travel_right_side(v, v->x, v->rate), memcpy(v->x + ++v->count * v->D, v->rate, v->D * sizeof *v->x);
+        travel_right_side(v, v->x, v->rate),
+            memcpy(v->x + ++v->count * v->D, v->rate, v->D * sizeof *v->x);
 }
 
 KIT_FN double travel_length(size_t n, const clb_real *x) { return clb_sqrt(clb_dot(n, x, x)); }
@@ -122,7 +125,8 @@ KIT_FN void travel_orthonormalise(travel *v, count_run *row)
 {
     size_t D = v->D, rank = 0;
     clb_real *V = v->x + D;
-    for (size_t i = 0; i < v->count; ++i) travel_scale(D, 1 / fmax(travel_length(D, V + i * D), 1e-300), V + i * D);
+    for (size_t i = 0; i < v->count; ++i)
+        travel_scale(D, 1 / fmax(travel_length(D, V + i * D), 1e-300), V + i * D);
     row->shortest_kept = 1, row->longest_left = 0;
     for (; rank < v->count; ++rank) {
         double longest = 0;
@@ -133,10 +137,11 @@ KIT_FN void travel_orthonormalise(travel *v, count_run *row)
         }
         if (longest <= orbit_least) { row->longest_left = longest; break; }
         row->shortest_kept = fmin(row->shortest_kept, longest);
-        memcpy(v->rate, V + best * D, D * sizeof *V), memmove(V + best * D, V + rank * D, D * sizeof *V);
+        memcpy(v->rate, V + best * D, D * sizeof *V),
+            memmove(V + best * D, V + rank * D, D * sizeof *V);
         memcpy(V + rank * D, v->rate, D * sizeof *V);
         travel_scale(D, 1 / longest, V + rank * D);
-        for (size_t k = 0; k < rank; ++k)                            /* once more: orthogonal to rounding */
+        for (size_t k = 0; k < rank; ++k) /* once more: orthogonal to rounding */
             clb_axpy(D, (clb_real)-clb_dot(D, V + k * D, V + rank * D), V + k * D, V + rank * D);
         travel_scale(D, 1 / travel_length(D, V + rank * D), V + rank * D);
         for (size_t i = rank + 1; i < v->count; ++i)
@@ -145,9 +150,9 @@ KIT_FN void travel_orthonormalise(travel *v, count_run *row)
     v->count = rank;
 }
 
-/* Is every hidden unit, copies apart, off for a sample, on for twice as many as it has inputs, and on together
- * with every unit before it? A unit that is never off is linear, and a weight that no sample reaches stands
- * still: both have more laws. */
+/* Is every hidden unit, copies apart, off for a sample, on for twice as many as it has inputs, and
+ * on together with every unit before it? A unit that is never off is linear, and a weight that no
+ * sample reaches stands still: both have more laws. */
 KIT_FN int travel_units_switch(const travel *v)
 {
     const clb_pass *pass = &v->pass;
@@ -159,7 +164,8 @@ KIT_FN int travel_units_switch(const travel *v)
             if (on < 2 * in || on == pass->n) return 0;
             for (size_t k = 0; l > 1 && k < in; ++k) {
                 size_t both = 0;
-                for (size_t i = 0; i < pass->n; ++i) both += pass->z[l][i * m + h] > 0 && pass->z[l - 1][i * in + k] > 0;
+                for (size_t i = 0; i < pass->n; ++i)
+                    both += pass->z[l][i * m + h] > 0 && pass->z[l - 1][i * in + k] > 0;
                 if (both == 0) return 0;
             }
         }
@@ -172,14 +178,16 @@ KIT_FN void travel_parameters(travel *v, const orbit_net *c)
     const clb_net *net = &v->net;
     size_t l = c->skip == ORBIT_INPUT ? 1 : 2, m = c->widths[l], in = net->m[l - 1];
     for (size_t i = 0; i < net->P; ++i) v->from[i] = 0;
-    for (size_t k = 0; c->skip && k < in; ++k)                                           /* the copies */
+    for (size_t k = 0; c->skip && k < in; ++k) /* the copies */
         for (size_t i = 0; i < in; ++i) {
             size_t at = net->w[l] + (m + k) * in + i;
             v->from[at] = ORBIT_FIXED, v->fixed[at] = i == k;
         }
     v->P = 0;
     for (size_t i = 0; i < net->P; ++i) {
-        size_t column = c->skip == ORBIT_ADDED && i >= net->w[l + 1] ? (i - net->w[l + 1]) % (m + in) : 0;
+        size_t column = c->skip == ORBIT_ADDED && i >= net->w[l + 1]
+                            ? (i - net->w[l + 1]) % (m + in)
+                            : 0;
         if (v->from[i] == ORBIT_FIXED) continue;
         v->from[i] = column >= m ? v->from[i - m] : v->P++;
     }
@@ -188,7 +196,8 @@ KIT_FN void travel_parameters(travel *v, const orbit_net *c)
 KIT_FN clb_status travel_init(travel *v, const orbit_net *c, uint64_t seed)
 {
     clb_net_opts shape = { .activation = c->activation, .bias = c->bias, .param = 0.1 };
-    size_t widths[ORBIT_DEEPEST + 1], d = c->widths[0], K = c->widths[c->count - 1], n = c->samples, cells;
+    size_t widths[ORBIT_DEEPEST + 1], cells;
+    size_t d = c->widths[0], K = c->widths[c->count - 1], n = c->samples;
     clb_status status;
     memset(v, 0, sizeof *v), memcpy(widths, c->widths, sizeof widths);
     if (c->skip) widths[c->skip == ORBIT_INPUT ? 1 : 2] += widths[c->skip == ORBIT_INPUT ? 0 : 1];
@@ -207,10 +216,11 @@ KIT_FN clb_status travel_init(travel *v, const orbit_net *c, uint64_t seed)
     v->x = (clb_real *)kit_new(&v->arena, 4 * cells, sizeof *v->x);
     v->rate = v->x + cells, v->mid = v->rate + cells, v->sum = v->mid + cells;
     clb_rng_normal(&v->rng, n * d, v->data.X);
-    for (size_t i = 0; c->skip == ORBIT_INPUT && i < n * d; ++i) v->data.X[i] = (clb_real)fabs((double)v->data.X[i]);
+    for (size_t i = 0; c->skip == ORBIT_INPUT && i < n * d; ++i)
+        v->data.X[i] = (clb_real)fabs((double)v->data.X[i]);
     if (!(status = clb_pass_init(&v->pass, &v->net, &v->data, CLB_MSE))) {
         do {
-            clb_rng_normal(&v->rng, v->D, v->x);                   /* theta, and with momentum theta', t */
+            clb_rng_normal(&v->rng, v->D, v->x); /* theta, and with momentum theta', t */
             travel_scale(v->P, 0.5, v->x);
             clb_forward(&v->pass, travel_widen(v, v->x, 1));
         } while (c->activation != CLB_IDENTITY && !travel_units_switch(v));
@@ -244,13 +254,18 @@ KIT_FN clb_status orbit_count(count_run *row, const orbit_net *c)
     return status;
 }
 
-/* A line a network; *gap: the smallest from kept to left; *wrong: counts that differ from `known`. */
-KIT_FN void orbit_table(kit *x, const kit_part *part, const orbit_net *nets, double *gap, double *wrong)
+/* A line a network; *gap: the smallest from kept to left; *wrong: counts that differ from
+ * `known`. */
+KIT_FN void orbit_table(kit *x, const kit_part *part, const orbit_net *nets, double *gap,
+                        double *wrong)
 {
     kit_rows rows = kit_part_runs(x, part);
-    kit_table *t = KIT_TABLE(x, "laws", "Conserved quantities found and known; rank of the Lie algebra; the shortest remainder "
-                             "that counted as a new direction and the longest that did not", "net", "widths",
-                             "parameters", "rank", "laws", "known", "shortest_kept", "longest_left");
+    kit_table *t = KIT_TABLE(x, "laws",
+                             "Conserved quantities found and known; rank of the Lie algebra; the "
+                             "shortest remainder that counted as a new direction and the longest "
+                             "that did not",
+                             "net", "widths", "parameters", "rank", "laws", "known",
+                             "shortest_kept", "longest_left");
     *gap = KIT_INF, *wrong = rows.n ? 0 : KIT_NAN;
     for (size_t i = 0; i < rows.n; ++i) {
         const count_run *r = (const count_run *)rows.at[i];
@@ -259,7 +274,8 @@ KIT_FN void orbit_table(kit *x, const kit_part *part, const orbit_net *nets, dou
         for (size_t l = 1; l < k->count; ++l) widths = kit_print(x, "%s-%zu", widths, k->widths[l]);
         kit_text(t, k->name), kit_text(t, widths);
         KIT_CELLS(t, r->P, r->rank, r->laws, r->known, r->shortest_kept, r->longest_left);
-        *gap = fmin(*gap, r->shortest_kept / fmax(r->longest_left, 1e-300)), *wrong += r->laws != r->known;
+        *gap = fmin(*gap, r->shortest_kept / fmax(r->longest_left, 1e-300)),
+        *wrong += r->laws != r->known;
     }
 }
 

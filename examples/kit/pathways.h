@@ -24,7 +24,8 @@ KIT_FN void path_overshoots(size_t L, double gamma, size_t n, double *share, dou
     *share = over ? (double)flip / (double)over : 0;
 }
 
-/* P pathways of one depth L towards `target`; alpha[p] is what pathway p contributes at the start. */
+/* P pathways of one depth L towards `target`; alpha[p] is what pathway p contributes at the
+ * start. */
 enum { PATH_MOST = 8 };
 KIT_FN clb_status path_start(clb_path_mode *mode, size_t P, size_t L, double target,
                              const double *alpha)
@@ -62,7 +63,8 @@ KIT_FN clb_status path_train_mode(size_t P, const size_t *depth, double target, 
     return status;
 }
 
-/* gamma_WCR(L), above which the largest overshoot of a single pathway returns below 0; NaN: none. */
+/* gamma_WCR(L), above which the largest overshoot of a single pathway returns below 0; NaN:
+ * none. */
 KIT_FN double path_gamma_wcr(size_t L)
 {
     clb_path_return worst;
@@ -76,8 +78,8 @@ KIT_FN double path_gamma_c(double L, double P) { return 2 * clb_pow(P, 1 - 2 / L
 
 enum { PATH_STARTS = 200 };
 
-/* Fractions of the starts that flip a sign, run away, collapse onto the plateau near 0, or end well;
- * of those that end well the mean largest share of a pathway, the mean and the largest eta
+/* Fractions of the starts that flip a sign, run away, collapse onto the plateau near 0, or end
+ * well; of those that end well the mean largest share of a pathway, the mean and the largest eta
  * lambda. */
 typedef struct path_fates {
     double flip, ran_away, collapsed, ok, max_share, eta_lambda, eta_lambda_max;
@@ -98,8 +100,8 @@ KIT_FN void path_fates_add(path_fates *sum, const clb_path_mode_run *end)
     sum->eta_lambda_max = fmax(sum->eta_lambda_max, end->eta_lambda);
 }
 
-/* P pathways of depth L towards 1 from alpha_p = 0.003 10^(k/199) factor / 2^(p-1), k = 0..199; T steps
- * of size eta each. */
+/* P pathways of depth L towards 1 from alpha_p = 0.003 10^(k/199) factor / 2^(p-1), k = 0..199; T
+ * steps of size eta each. */
 KIT_FN clb_status path_starts(path_fates *f, size_t P, size_t L, double factor, double eta,
                               size_t T, const clb_path_mode_opts *opts)
 {

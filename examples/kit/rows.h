@@ -409,8 +409,8 @@ KIT_FN kit_curve kit_curve_of(kit *x, const clb_sweep *sweep, uint64_t bootstrap
     return c;
 }
 
-/* The exponent of a sweep with its 95 % interval over the seeds, as clb_bootstrap_sweep() has it; NaN
- * where there is no run. */
+/* The exponent of a sweep with its 95 % interval over the seeds, as clb_bootstrap_sweep() has it;
+ * NaN where there is no run. */
 KIT_FN clb_interval kit_exponent(const clb_sweep *sweep)
 {
     clb_interval found;

@@ -260,7 +260,8 @@ KIT_FN int kit_print_estimate(kit *x)
     double total = 0, memory;
     for (size_t p = 0; p < x->part_n; ++p) {
         size_t count = 0, seen = 0;
-        for (size_t i = 0; i < x->run_n; ++i) count += kit_mine(x, i) && x->runs[i].part == x->parts[p];
+        for (size_t i = 0; i < x->run_n; ++i)
+            count += kit_mine(x, i) && x->runs[i].part == x->parts[p];
         for (size_t i = 0; i < x->run_n; ++i) {
             double start, one;
             clb_status status;
@@ -272,7 +273,8 @@ KIT_FN int kit_print_estimate(kit *x)
             printf("%-16s %6zu runs of about %.3g s\n", x->parts[p]->name, count, one);
         }
     }
-    printf("about %.3g s on one processor, %.3g s on %d", total, total / kit_threads(x), kit_threads(x));
+    printf("about %.3g s on one processor, %.3g s on %d", total, total / kit_threads(x),
+           kit_threads(x));
     if (x->set.shards > 1) printf(" (shard %ld of %ld)", x->set.shard, x->set.shards);
     memory = kit_peak_memory();
     if (memory > 0) printf("; %.3g MB with one run at a time", memory);

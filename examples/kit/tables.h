@@ -189,10 +189,10 @@ KIT_FN void kit_interval(kit_summary_item *s, double standard_error, double lo, 
 }
 KIT_FN void kit_printed(kit_summary_item *s, double published) { s->published = published; }
 
-/* A headline number that is a statistic of the seeds (R of their means, say), with its 95 % interval
- * from 10,000 bootstrap samples of them. Excluded, always and nothing else: samples in which the
- * statistic is not finite, because the runs that it needs diverged. `statistic` gets seed numbers
- * in 0..seeds-1, first all in order. No seed: NaN. */
+/* A headline number that is a statistic of the seeds (R of their means, say), with its 95 %
+ * interval from 10,000 bootstrap samples of them. Excluded, always and nothing else: samples in
+ * which the statistic is not finite, because the runs that it needs diverged. `statistic` gets seed
+ * numbers in 0..seeds-1, first all in order. No seed: NaN. */
 KIT_FN kit_summary_item *kit_summary_of_seeds(kit *x, const char *name, size_t seeds,
                                               clb_statistic_fn statistic, void *context)
 {
@@ -237,7 +237,8 @@ KIT_FN kit_summary_item *kit_summary_r2(kit *x, const char *name, const clb_swee
     return item;
 }
 
-/* The same for the correlation of two curves over n points: a[i] and b[i] have one number a seed. */
+/* The same for the correlation of two curves over n points: a[i] and b[i] have one number a
+ * seed. */
 typedef struct kit_pair { size_t n; const kit_list *a, *b; } kit_pair;
 KIT_FN double kit_pearson_of_drawn(void *context, size_t n, const uint32_t *index)
 {

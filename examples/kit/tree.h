@@ -1,7 +1,7 @@
-/* tree.h - the problem of M3: eight items with the features of a binary tree, learnt by two pathways.
- * Items are one-hot, 15 features are 1/2 where an item has them: one feature of all items, two of
- * the halves, four of the pairs, eight of single items. The largest singular value of the targets Y
- * (15 x 8) is s, with v = 1/sqrt 8 on the items and u = Y v / s on the features. */
+/* tree.h - the problem of M3: eight items with the features of a binary tree, learnt by two
+ * pathways. Items are one-hot, 15 features are 1/2 where an item has them: one feature of all
+ * items, two of the halves, four of the pairs, eight of single items. The largest singular value of
+ * the targets Y (15 x 8) is s, with v = 1/sqrt 8 on the items and u = Y v / s on the features. */
 #ifndef KIT_TREE_H
 #define KIT_TREE_H
 
@@ -55,9 +55,9 @@ KIT_FN clb_status tree_singular_values(const tree *t, double *s)
     return status;
 }
 
-/* Two pathways 8-32-32-32-32-15 without biases: the activation before every layer but the first, the
- * readout linear. Weights are 0.05 randn in float32 from one stream of numbers, pathway by pathway,
- * layer by layer; the first matrix times `first`. */
+/* Two pathways 8-32-32-32-32-15 without biases: the activation before every layer but the first,
+ * the readout linear. Weights are 0.05 randn in float32 from one stream of numbers, pathway by
+ * pathway, layer by layer; the first matrix times `first`. */
 KIT_FN clb_status tree_paths(clb_paths *paths, const tree *t, clb_activation activation,
                              uint64_t seed, double first)
 {
