@@ -851,6 +851,8 @@ typedef struct clb_pass {
     void           *slope_arena;    /* the allocation behind slope */
     size_t          across;     /* 0; in blocks of rows z[L], u[L] and p may be [K][across]       */
     int             evaluated;  /* 1 once z is that of the rows in use                            */
+    clb_threads     threads;    /* you may set it: for all that is evaluated with this pass or a
+                                   clb_curv of it; 0 -> one thread                                */
 } clb_pass;
 
 /* Do net, data and loss fit together? clb_pass_init and clb_train make these checks too. *error
@@ -959,13 +961,14 @@ typedef struct clb_curv {
     clb_real **s2;              /* s2[l]: [n][m_l] dLoss/da_l s''(z_l); NULL where s'' = 0        */
     clb_real **rz;              /* rz[l], l = 1..L: [n][m_l] work                                 */
     clb_real **ra;              /* ra[l], l = 1..L-1: [n][m_l] work                               */
+    clb_real  *bend;            /* [n][widest hidden layer] work; NULL where s'' = 0              */
     int        held;            /* the slopes are those of clb_pass_freeze, and s2 = 0            */
     void      *arena;
 } clb_curv;
 
 /* Allocates all memory of the products. Keeps a pointer to pass: free that later.
- * Memory: clb_curv_bytes(pass), about reals * (2P + n sum_l 4 m_l).  Errors: CLB_ESIZE,
- * CLB_ENOMEM. */
+ * Memory: clb_curv_bytes(pass), about reals * (2P + n sum_l 3 m_l); for smooth activations a fourth
+ * m_l and n times the widest hidden layer more. Errors: CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_curv_init(clb_curv *curv, clb_pass *pass);
 CLBDEF void       clb_curv_free(clb_curv *curv);
 CLBDEF size_t     clb_curv_bytes(const clb_pass *pass);          /* 0 if it does not fit a size_t */
@@ -7318,23 +7321,27 @@ static void clbi_held_slopes(size_t count, const clb_real *c, const clb_real *z,
     for (i = 0; i < count; ++i) a[i] = c[i] * z[i];
 }
 
-/* Computes z_l and a_l of every layer at theta. The output of the net is z[L]. */
-static void clbi_forward(clb_pass *pass, const clb_real *theta, const clb_real *wt)
+/* Computes rows i0 .. i0+n-1 of z_l and a_l of every layer at theta. The output of the net is
+ * z[L]. */
+static void clbi_forward_rows(const clb_pass *pass, const clb_real *theta, const clb_real *wt,
+                              size_t i0, size_t n)
 {
     const clb_net *net = pass->net;
-    size_t l, n = pass->n;
-    for (l = 1; l <= net->L; ++l) {
+    const clb_real *a = pass->a[0] + i0 * net->m[0];
+    size_t l, at;
+    for (l = 1; l <= net->L; a = pass->a[l++] + at) {
         int relu = l < net->L && net->activation == CLB_RELU && !pass->slope;
+        clb_real *z = pass->z[l] + (at = i0 * net->m[l]);
         clbi_after after;
         after.gate = NULL;
-        after.relu = pass->a[l];
+        after.relu = relu ? pass->a[l] + at : NULL;
         if (l == net->L && pass->across) clbi_affine_across(pass, theta);
-        else clbi_affine(net, theta, wt, l, n, pass->a[l - 1], pass->z[l], relu ? &after : NULL);
-        if (l == net->L || relu) continue;
-        if (pass->slope) clbi_held_slopes(n * net->m[l], pass->slope[l], pass->z[l], pass->a[l]);
-        else clbi_activation_forward(net, n * net->m[l], pass->z[l], pass->a[l]);
+        else clbi_affine(net, theta, wt, l, n, a, z, relu ? &after : NULL);
+        if (l == net->L) return;
+        if (relu) continue;
+        if (pass->slope) clbi_held_slopes(n * net->m[l], pass->slope[l] + at, z, pass->a[l] + at);
+        else clbi_activation_forward(net, n * net->m[l], z, pass->a[l] + at);
     }
-    pass->evaluated = 1;
 }
 
 /* The loss from entropy, the sum over all n rows that clbi_softmax returns, and the residuals r of
@@ -7354,12 +7361,6 @@ static double clbi_output_loss(clb_pass *pass)
     double entropy = pass->ce > 0 ? clbi_softmax(pass, 0) : 0;
     if (pass->ce < 1) clbi_residual(pass, pass->z[L], pass->u[L]);
     return clbi_blend(pass->ce, pass->n, pass->net->m[L], entropy, pass->u[L]);
-}
-
-CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta)
-{
-    clbi_forward(pass, theta ? theta : pass->net->theta, NULL);
-    return pass->loss = clbi_output_loss(pass);
 }
 
 /* u_L = dLoss/df, where the loss is the mean over `total` rows and the pass holds some or all of
@@ -7425,63 +7426,33 @@ static void clbi_weight_gradient(const clb_pass *pass, size_t l, const clb_real 
     if (net->b[l] != CLB_NO_BIAS) clbi_column_sums(n, out, u, row, col, grad + net->b[l], acc);
 }
 
-/* Computes u_{l-1} from u_l. */
-static void clbi_back(clb_pass *pass, const clb_real *theta, size_t l)
+/* Computes rows i0 .. i0+n-1 of u_{l-1} from those of u_l. */
+static void clbi_back(const clb_pass *pass, const clb_real *theta, size_t l, size_t i0, size_t n)
 {
     const clb_net *net = pass->net;
-    size_t in = net->m[l - 1], out = net->m[l], row = out, col = 1, n = pass->n;
+    size_t in = net->m[l - 1], out = net->m[l], row = out, col = 1, at = i0 * in;
+    clb_real *u = pass->u[l - 1] + at;
     clbi_after after;
     after.relu = NULL;
     if (l == net->L) clbi_output_strides(pass, &row, &col);
-    after.gate = net->activation == CLB_RELU && !pass->slope ? pass->z[l - 1] : NULL;
-    CLBI_KERNEL(matmul)(n, in, out, pass->u[l], row, col, theta + net->w[l], 1, in,
-                               pass->u[l - 1], in, 0, &after);
+    after.gate = net->activation == CLB_RELU && !pass->slope ? pass->z[l - 1] + at : NULL;
+    CLBI_KERNEL(matmul)(n, in, out, pass->u[l] + i0 * row, row, col, theta + net->w[l], 1, in, u,
+                        in, 0, &after);
     if (after.gate) return;
-    if (pass->slope) clbi_held_slopes(n * in, pass->slope[l - 1], pass->u[l - 1], pass->u[l - 1]);
-    else clbi_activation_backward(net, n * in, pass->z[l - 1], pass->u[l - 1]);
+    if (pass->slope) clbi_held_slopes(n * in, pass->slope[l - 1] + at, u, u);
+    else clbi_activation_backward(net, n * in, pass->z[l - 1] + at, u);
 }
 
-/* Computes u_l and the gradient of every layer from u_L = dLoss/df, after clbi_forward at the same
- * theta. gt and acc: as above. */
-static void clbi_backward(clb_pass *pass, const clb_real *theta, clb_real *grad, clb_real *gt,
-                          int acc)
+/* Computes u_l and the gradient of every layer from u_L = dLoss/df, after clbi_forward_rows at the
+ * same theta. gt and acc: as above. */
+static void clbi_backward(const clb_pass *pass, const clb_real *theta, clb_real *grad,
+                          clb_real *gt, int acc)
 {
     size_t l;
     for (l = pass->net->L; l >= 1; --l) {
         clbi_weight_gradient(pass, l, pass->u[l], grad, gt, acc);
-        if (l > 1) clbi_back(pass, theta, l);
+        if (l > 1) clbi_back(pass, theta, l, 0, pass->n);
     }
-}
-
-CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad)
-{
-    double loss;
-    if (!theta) theta = pass->net->theta;
-    loss = clb_loss(pass, theta);
-    clbi_output_gradient(pass, pass->n);
-    clbi_backward(pass, theta, grad, NULL, 0);
-    return loss;
-}
-
-CLBDEF const clb_real *clb_forward(clb_pass *pass, const clb_real *theta)
-{
-    clbi_forward(pass, theta ? theta : pass->net->theta, NULL);
-    return pass->z[pass->net->L];
-}
-
-CLBDEF void clb_backward(clb_pass *pass, const clb_real *theta, const clb_real *dloss,
-                         clb_real *grad)
-{
-    const clb_net *net = pass->net;
-    CLB_ASSERT(pass->evaluated);
-    if (dloss != pass->u[net->L])
-        memcpy(pass->u[net->L], dloss, pass->n * net->m[net->L] * sizeof *dloss);
-    clbi_backward(pass, theta ? theta : net->theta, grad, NULL, 0);
-}
-
-CLBDEF double clb_pass_loss(void *pass, const clb_real *theta)
-{
-    return clb_loss((clb_pass *)pass, theta);
 }
 
 CLBDEF double clb_check_grad(size_t P, clb_loss_fn loss, void *context, clb_real *theta,
@@ -7651,7 +7622,7 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
         n = data->n - i0 > blocks->view.n ? blocks->rows : data->n - i0;
         clbi_pass_use(pass, n, data->X + i0 * data->d, data->y ? data->y + i0 : NULL,
                       data->targets ? data->targets + i0 * K : NULL);
-        clbi_forward(pass, theta, blocks->wt);
+        clbi_forward_rows(pass, theta, blocks->wt, 0, n);
         if (blocks->counting) blocks->hits += clbi_hits(pass);
         if (pass->across && pass->ce >= 1 && !pass->targets) {
             entropy = CLBI_KERNEL(entropy)(n, K, pass->z[net->L], pass->across, pass->y,
@@ -7678,69 +7649,56 @@ static double clbi_blocks_grad(clbi_blocks *blocks, const clb_real *theta, clb_r
     return clbi_blend(pass->ce, data->n, K, entropy, blocks->r);
 }
 
-/* ---- gradients on several threads ----------------------------------------------------------- */
+/* ---- a pass in blocks of rows, on several threads -------------------------------------------- */
 
 /* Loss and gradient of a pass on several threads. Three rounds of tasks: the forward pass of a
  * block of rows; then, after the loss has been summed, the backward pass of a block; then a slice
- * of the gradient of a layer. The bits are those of clb_grad. */
+ * of the gradient of a layer. The bits do not depend on the threads. */
 typedef struct clbi_rows {
-    clb_threads     threads;
+    const clb_threads *threads;
     clb_pass       *pass;
     const clb_real *theta;
     clb_real       *grad;
-    size_t          rows, count;    /* rows of a block; number of blocks for all rows of the data */
-    clb_pass       *view;           /* [count] views of the pass, one for each block of rows     */
-    clb_real       *wt, *gt;        /* [P] as in clbi_blocks                                     */
-    void           *arena;          /* memory of the arrays above; NULL: one thread              */
+    size_t          rows;           /* rows of a block                                           */
+    clb_real       *wt, *gt;        /* [P] as in clbi_blocks, or NULL                            */
+    void           *arena;          /* memory of wt and gt                                       */
 } clbi_rows;
 
-/* Rows of a block: a multiple of the vector length, at least two blocks for each thread, and no
- * more than fits a cache. */
-static size_t clbi_rows_block(const clb_net *net, size_t n, size_t threads)
+/* The threads of a pass where it is worth them as it stands now, else NULL. */
+static const clb_threads *clbi_pass_threads(const clb_pass *pass)
 {
-    size_t rows = clbi_block_rows(net, n), share = n / threads / 2 / 16 * 16;
+    double work = (double)pass->net->P * (double)pass->n;
+    return clbi_threads_for(&pass->threads, work) > 1 ? &pass->threads : NULL;
+}
+
+/* Rows of a block: at least two blocks a thread, whole vectors, none larger than fits a cache. */
+static size_t clbi_rows_block(const clb_pass *pass)
+{
+    const clb_threads *threads = clbi_pass_threads(pass);
+    size_t rows = clbi_block_rows(pass->net, pass->n);
+    size_t share = pass->n / (threads ? 2 * threads->count : 1) / 16 * 16;
     if (rows > share) rows = share;
     return rows < 16 ? 16 : rows;
 }
 
-/* The views of the blocks, their tables, and two arrays of P parameters. */
-static void clbi_rows_layout(clbi_rows *rows, const clb_net *net, size_t n, size_t threads,
-                             clbi_room *room)
+static size_t clbi_rows_bytes(const clb_net *net)
 {
-    size_t i, layers = net->L + 1;
-    clb_real **tables;
-    rows->rows = clbi_rows_block(net, n, threads);
-    rows->count = (n + rows->rows - 1) / rows->rows;
-    rows->view = (clb_pass *)clbi_part(room, rows->count, 1, sizeof(clb_pass));
-    tables = (clb_real **)clbi_part(room, rows->count, 3 * layers, sizeof(clb_real *));
-    rows->wt = clbi_reals(room, net->P, 1);
-    rows->gt = clbi_reals(room, net->P, 1);
-    for (i = 0; room->base && i < rows->count; ++i, tables += 3 * layers) {
-        rows->view[i] = *rows->pass;
-        rows->view[i].z = tables;
-        rows->view[i].a = tables + layers;
-        rows->view[i].u = tables + 2 * layers;
-    }
-}
-
-static size_t clbi_rows_bytes(const clb_net *net, size_t n, size_t threads)
-{
-    clbi_rows rows;
     clbi_room room = CLB_ZERO;
-    clbi_rows_layout(&rows, net, n, threads, &room);
+    (void)clbi_reals(&room, net->P, 1);
+    (void)clbi_reals(&room, net->P, 1);
     return clbi_room_bytes(&room);
 }
 
-static CLBI_COLD clb_status clbi_rows_init(clbi_rows *rows, clb_pass *pass,
-                                           const clb_threads *threads)
+/* Memory for the transposes, which make each of many evaluations faster. */
+static CLBI_COLD clb_status clbi_rows_init(clbi_rows *rows, size_t P)
 {
     clbi_room room = CLB_ZERO;
     clb_status status;
-    rows->threads = *threads;
-    rows->pass = pass;
-    clbi_rows_layout(rows, pass->net, pass->data->n, threads->count, &room);
+    (void)clbi_reals(&room, P, 1);
+    (void)clbi_reals(&room, P, 1);
     if ((status = clbi_room_calloc(&room, &rows->arena)) != CLB_OK) return status;
-    clbi_rows_layout(rows, pass->net, pass->data->n, threads->count, &room);
+    rows->wt = clbi_reals(&room, P, 1);
+    rows->gt = clbi_reals(&room, P, 1);
     return CLB_OK;
 }
 
@@ -7752,43 +7710,73 @@ static void clbi_rows_share(clb_pass *pass)
     for (l = 1; pass->net->activation == CLB_RELU && l < pass->net->L; ++l) pass->z[l] = pass->a[l];
 }
 
-/* The view of block i of the pass in its present state. */
-static clb_pass *clbi_rows_view(clbi_rows *rows, size_t i)
+/* Fills in *rows for the tasks of a pass. Returns whether threads are worth it. */
+static int clbi_rows_open(clbi_rows *rows, clb_pass *pass, const clb_real *theta)
 {
-    const clb_pass *pass = rows->pass;
-    const clb_net *net = pass->net;
-    clb_pass *view = &rows->view[i];
-    size_t l, i0 = i * rows->rows, left = pass->n - i0, d = net->m[0], K = net->m[net->L];
-    clbi_pass_use(view, left < rows->rows ? left : rows->rows, pass->X + i0 * d,
-                  pass->y ? pass->y + i0 : NULL, pass->targets ? pass->targets + i0 * K : NULL);
-    for (l = 1; l <= net->L; ++l) {
-        view->z[l] = pass->z[l] + i0 * net->m[l];
-        view->u[l] = pass->u[l] + i0 * net->m[l];
-        if (l < net->L) view->a[l] = pass->a[l] + i0 * net->m[l];
-    }
-    return view;
+    rows->threads = clbi_pass_threads(pass);
+    rows->pass = pass;
+    rows->theta = theta;
+    rows->rows = clbi_rows_block(pass);
+    return rows->threads != NULL;
+}
+
+/* The first row of block i; *n: the number of its rows. */
+static size_t clbi_rows_of(const clbi_rows *rows, size_t i, size_t *n)
+{
+    size_t i0 = i * rows->rows, left = rows->pass->n - i0;
+    *n = left < rows->rows ? left : rows->rows;
+    return i0;
+}
+
+static size_t clbi_rows_count(const clbi_rows *rows)
+{
+    return (rows->pass->n + rows->rows - 1) / rows->rows;
 }
 
 static void clbi_rows_forward(void *context, size_t i)
 {
-    clbi_rows *rows = (clbi_rows *)context;
-    clbi_forward(clbi_rows_view(rows, i), rows->theta, rows->wt);
+    const clbi_rows *rows = (const clbi_rows *)context;
+    size_t n, i0 = clbi_rows_of(rows, i, &n);
+    clbi_forward_rows(rows->pass, rows->theta, rows->wt, i0, n);
 }
 
-static void clbi_rows_backward(void *context, size_t i)
+static void clbi_rows_back(void *context, size_t i)
 {
-    clbi_rows *rows = (clbi_rows *)context;
-    size_t l;
-    for (l = rows->pass->net->L; l > 1; --l) clbi_back(&rows->view[i], rows->theta, l);
+    const clbi_rows *rows = (const clbi_rows *)context;
+    size_t l, n, i0 = clbi_rows_of(rows, i, &n);
+    for (l = rows->pass->net->L; l > 1; --l) clbi_back(rows->pass, rows->theta, l, i0, n);
 }
 
-/* The longer side of G_l is cut into slices of *width. Returns their number. */
-static size_t clbi_slices(const clbi_rows *rows, size_t l, size_t *width)
+/* The longer side of G_l is cut into slices of *width, one for each thread. Returns their number. */
+static size_t clbi_slices(const clb_pass *pass, size_t l, size_t *width)
 {
-    const size_t *m = rows->pass->net->m;
-    size_t side = m[l] > m[l - 1] ? m[l] : m[l - 1], share = side / rows->threads.count + 15;
+    const clb_threads *threads = clbi_pass_threads(pass);
+    const size_t *m = pass->net->m;
+    size_t side = m[l] > m[l - 1] ? m[l] : m[l - 1];
+    size_t share = side / (threads ? threads->count : 1) + 15;
     *width = share / 16 * 16 > 0 ? share / 16 * 16 : 16;
     return (side + *width - 1) / *width;
+}
+
+/* The number of slices of all layers. */
+static size_t clbi_all_slices(const clb_pass *pass)
+{
+    size_t l, width, slices = 0;
+    for (l = 1; l <= pass->net->L; ++l) slices += clbi_slices(pass, l, &width);
+    return slices;
+}
+
+/* Slice i of all layers: returns its layer l. It has *count rows or columns of G_l, beginning with
+ * *from. */
+static size_t clbi_slice_at(const clb_pass *pass, size_t i, size_t *from, size_t *count)
+{
+    const size_t *m = pass->net->m;
+    size_t l = 1, width, slices, side;
+    while (i >= (slices = clbi_slices(pass, l, &width))) i -= slices, ++l;
+    side = m[l] > m[l - 1] ? m[l] : m[l - 1];
+    *from = i * width;
+    *count = side - *from < width ? side - *from : width;
+    return l;
 }
 
 /* Prefetches rows that a product will read a few columns at a time. Fetching whole rows in order is
@@ -7800,27 +7788,41 @@ static void clbi_touch_rows(size_t rows, size_t cols, const clb_real *x, size_t 
         for (j = 0; j < cols; j += 64 / sizeof *x) CLBI_TOUCH(x + i * ld + j);
 }
 
-/* Computes some columns (by_in) or rows of G_l, `count` of them beginning with `from`, or the same
- * part of its transpose if that product is faster. Blocks of samples are added in order. */
-static void clbi_gradient_slice(const clbi_rows *rows, size_t l, size_t from, size_t count)
+/* Computes some columns or rows of u^T a, a matrix of the shape of W_l: `count` of them beginning
+ * with `from`. They go to the place of W_l in grad or, if gt is not NULL, transposed to that place
+ * in gt. Blocks of samples are added in order. acc: adds to what is there. */
+static void clbi_slice(const clb_pass *pass, size_t l, const clb_real *u, const clb_real *a,
+                       size_t from, size_t count, clb_real *grad, clb_real *gt, int acc)
 {
-    const clb_pass *pass = rows->pass;
     const clb_net *net = pass->net;
-    size_t in = net->m[l - 1], out = net->m[l], i0, n;
-    int by_in = in >= out, across = clbi_gradient_across(net, l);
+    size_t in = net->m[l - 1], out = net->m[l], i0, n, rows = clbi_block_rows(net, pass->n);
+    int by_in = in >= out;
     size_t some_in = by_in ? count : in, some_out = by_in ? out : count;
-    size_t row = by_in ? 0 : from, column = by_in ? from : 0;             /* of G_l */
+    size_t row = by_in ? 0 : from, column = by_in ? from : 0;
+    clb_real *to = gt ? gt + net->w[l] + column * out + row : grad + net->w[l] + row * in + column;
     for (i0 = 0; i0 < pass->n; i0 += n) {
-        const clb_real *a = pass->a[l - 1] + i0 * in + column, *u = pass->u[l] + i0 * out + row;
-        n = pass->n - i0 < rows->rows ? pass->n - i0 : rows->rows;
-        clbi_touch_rows(n, some_in, a, in);
-        if (across)
-            CLBI_KERNEL(matmul)(some_in, some_out, n, a, 1, in, u, 1, out,
-                                rows->gt + net->w[l] + column * out + row, out, i0 > 0, NULL);
+        const clb_real *x = a + i0 * in + column, *y = u + i0 * out + row;
+        n = pass->n - i0 < rows ? pass->n - i0 : rows;
+        clbi_touch_rows(n, some_in, x, in);
+        if (gt)
+            CLBI_KERNEL(matmul)(some_in, some_out, n, x, 1, in, y, 1, out, to, out, acc || i0 > 0,
+                                NULL);
         else
-            CLBI_KERNEL(matmul)(some_out, some_in, n, u, 1, out, a, 1, in,
-                                rows->grad + net->w[l] + row * in + column, in, i0 > 0, NULL);
+            CLBI_KERNEL(matmul)(some_out, some_in, n, y, 1, out, x, 1, in, to, in, acc || i0 > 0,
+                                NULL);
     }
+}
+
+/* Computes a slice of W_l^T. */
+static void clbi_rows_transpose(void *context, size_t i)
+{
+    const clbi_rows *rows = (const clbi_rows *)context;
+    const clb_net *net = rows->pass->net;
+    size_t from, count, l = clbi_slice_at(rows->pass, i, &from, &count);
+    size_t in = net->m[l - 1], out = net->m[l], by_in = in >= out;
+    const clb_real *w = rows->theta + net->w[l] + (by_in ? from : from * in);
+    CLBI_KERNEL(transpose)(by_in ? out : count, by_in ? count : in, w, in,
+                           rows->wt + net->w[l] + (by_in ? from * out : from), out);
 }
 
 static void clbi_rows_gradient(void *context, size_t i)
@@ -7828,40 +7830,83 @@ static void clbi_rows_gradient(void *context, size_t i)
     const clbi_rows *rows = (const clbi_rows *)context;
     const clb_pass *pass = rows->pass;
     const clb_net *net = pass->net;
-    size_t l = 1, width, slices, side, in, out;
-    while (i >= (slices = clbi_slices(rows, l, &width))) i -= slices, ++l;
-    in = net->m[l - 1], out = net->m[l], side = in > out ? in : out;
-    clbi_gradient_slice(rows, l, i * width, side - i * width < width ? side - i * width : width);
-    if (i == 0 && net->b[l] != CLB_NO_BIAS)
+    size_t from, count, l = clbi_slice_at(pass, i, &from, &count);
+    size_t in = net->m[l - 1], out = net->m[l], by_in = in >= out;
+    clb_real *gt = clbi_gradient_across(net, l) ? rows->gt : NULL;
+    clbi_slice(pass, l, pass->u[l], pass->a[l - 1], from, count, rows->grad, gt, 0);
+    if (gt)
+        CLBI_KERNEL(transpose)(by_in ? count : in, by_in ? out : count,
+                               gt + net->w[l] + (by_in ? from * out : from), out,
+                               rows->grad + net->w[l] + (by_in ? from : from * in), in);
+    if (from == 0 && net->b[l] != CLB_NO_BIAS)
         clbi_column_sums(pass->n, out, pass->u[l], out, 1, rows->grad + net->b[l], 0);
 }
 
-/* Loss and gradient at theta, as clb_grad, also leaving the matrices in the pass; grad NULL: only
- * the loss, as clb_loss. The pass must not be frozen. */
-static double clbi_rows_grad(clbi_rows *rows, const clb_real *theta, clb_real *grad)
+/* Computes u_l and the gradient from u_L. */
+static void clbi_rows_backward(clbi_rows *rows, clb_real *grad)
 {
-    clb_pass *pass = rows->pass;
-    const clb_net *net = pass->net;
-    size_t l, width, slices = 0, count = (pass->n + rows->rows - 1) / rows->rows;
-    rows->theta = theta;
     rows->grad = grad;
-    for (l = 1; l <= net->L; ++l) {
-        CLBI_KERNEL(transpose)(net->m[l], net->m[l - 1], theta + net->w[l], net->m[l - 1],
-                           rows->wt + net->w[l], net->m[l]);
-        slices += clbi_slices(rows, l, &width);
-    }
-    clbi_parallel(&rows->threads, count, clbi_rows_forward, rows);
+    clbi_parallel(rows->threads, clbi_rows_count(rows), clbi_rows_back, rows);
+    clbi_parallel(rows->threads, clbi_all_slices(rows->pass), clbi_rows_gradient, rows);
+}
+
+/* Loss and gradient at net->theta, as clb_grad, also leaving the matrices in the pass; grad NULL:
+ * only the loss. Needs the memory of clbi_rows_init. */
+static double clbi_rows_grad(clbi_rows *rows, clb_pass *pass, clb_real *grad)
+{
+    clbi_rows_open(rows, pass, pass->net->theta);
+    clbi_parallel(rows->threads, clbi_all_slices(pass), clbi_rows_transpose, rows);
+    clbi_parallel(rows->threads, clbi_rows_count(rows), clbi_rows_forward, rows);
     pass->evaluated = 1;
     pass->loss = clbi_output_loss(pass);
     if (!grad) return pass->loss;
     clbi_output_gradient(pass, pass->n);
-    clbi_parallel(&rows->threads, count, clbi_rows_backward, rows);
-    clbi_parallel(&rows->threads, slices, clbi_rows_gradient, rows);
-    for (l = 1; l <= net->L; ++l)
-        if (clbi_gradient_across(net, l))
-            CLBI_KERNEL(transpose)(net->m[l - 1], net->m[l], rows->gt + net->w[l], net->m[l],
-                               grad + net->w[l], net->m[l - 1]);
+    clbi_rows_backward(rows, grad);
     return pass->loss;
+}
+
+/* ---- loss and gradient of a pass ------------------------------------------------------------- */
+
+CLBDEF const clb_real *clb_forward(clb_pass *pass, const clb_real *theta)
+{
+    clbi_rows rows = CLB_ZERO;
+    if (!theta) theta = pass->net->theta;
+    if (!clbi_rows_open(&rows, pass, theta)) clbi_forward_rows(pass, theta, NULL, 0, pass->n);
+    else clbi_parallel(rows.threads, clbi_rows_count(&rows), clbi_rows_forward, &rows);
+    pass->evaluated = 1;
+    return pass->z[pass->net->L];
+}
+
+CLBDEF double clb_loss(clb_pass *pass, const clb_real *theta)
+{
+    (void)clb_forward(pass, theta);
+    return pass->loss = clbi_output_loss(pass);
+}
+
+CLBDEF void clb_backward(clb_pass *pass, const clb_real *theta, const clb_real *dloss,
+                         clb_real *grad)
+{
+    const clb_net *net = pass->net;
+    clbi_rows rows = CLB_ZERO;
+    CLB_ASSERT(pass->evaluated);
+    if (dloss != pass->u[net->L])
+        memcpy(pass->u[net->L], dloss, pass->n * net->m[net->L] * sizeof *dloss);
+    if (!theta) theta = net->theta;
+    if (!clbi_rows_open(&rows, pass, theta)) clbi_backward(pass, theta, grad, NULL, 0);
+    else clbi_rows_backward(&rows, grad);
+}
+
+CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad)
+{
+    double loss = clb_loss(pass, theta);
+    clbi_output_gradient(pass, pass->n);
+    clb_backward(pass, theta, pass->u[pass->net->L], grad);
+    return loss;
+}
+
+CLBDEF double clb_pass_loss(void *pass, const clb_real *theta)
+{
+    return clb_loss((clb_pass *)pass, theta);
 }
 
 CLBDEF double clb_accuracy(const clb_pass *pass)
@@ -8007,6 +8052,14 @@ static int clbi_is_curved(const clb_net *net)
            net->activation != CLB_LEAKY_RELU && net->activation != CLB_RELU_MIX;
 }
 
+static size_t clbi_widest_hidden(const clb_net *net)
+{
+    size_t l, widest = 0;
+    for (l = 1; l < net->L; ++l)
+        if (net->m[l] > widest) widest = net->m[l];
+    return widest;
+}
+
 static void clbi_curv_layout(clb_curv *curv, clbi_room *room)
 {
     const clb_net *net = curv->pass->net;
@@ -8017,6 +8070,7 @@ static void clbi_curv_layout(clb_curv *curv, clbi_room *room)
     curv->ra = clbi_table(room, L + 1);
     curv->theta = clbi_reals(room, net->P, 1);
     curv->grad = clbi_reals(room, net->P, 1);
+    if (clbi_is_curved(net)) curv->bend = clbi_reals(room, n, clbi_widest_hidden(net));
     for (l = 1; l <= L; ++l) {
         clbi_entry(room, curv->rz, l, n, net->m[l]);
         if (l == L) break;
@@ -8102,126 +8156,113 @@ static void clbi_slopes(const clb_net *net, size_t count, const clb_real *z, clb
     clbi_activation_backward(net, count, z, s1);
 }
 
-/* s2 = (u_{l+1} W_{l+1}) s''(z_l): what the second derivative of the activation multiplies. */
-static void clbi_bend(clb_curv *curv, size_t l)
+/* s2 = (u_{l+1} W_{l+1}) s''(z_l), rows i0 .. i0+n-1: what the second derivative multiplies. */
+static void clbi_bend(const clb_curv *curv, size_t l, size_t i0, size_t n)
 {
     const clb_net *net = curv->pass->net;
-    size_t i, n = curv->pass->n, m = net->m[l], out = net->m[l + 1];
-    clb_matmul_nn(n, m, out, curv->pass->u[l + 1], out, curv->theta + net->w[l + 1], m, curv->s2[l],
-                  m);
+    size_t i, m = net->m[l], out = net->m[l + 1];
+    const clb_real *z = curv->pass->z[l] + i0 * m;
+    clb_real *s2 = curv->s2[l] + i0 * m;
+    CLBI_KERNEL(matmul)(n, m, out, curv->pass->u[l + 1] + i0 * out, out, 1,
+                        curv->theta + net->w[l + 1], 1, m, s2, m, 0, NULL);
     for (i = 0; i < n * m; ++i)
-        curv->s2[l][i] *= (clb_real)clb_activate(net->activation, net->param,
-                                                 (double)curv->pass->z[l][i], 2);
+        s2[i] *= (clb_real)clb_activate(net->activation, net->param, (double)z[i], 2);
 }
 
 /* s1 and s2 of every hidden layer, after forward and backward pass at curv->theta. */
-static void clbi_curv_slopes(clb_curv *curv)
+static void clbi_curv_slopes(const clb_curv *curv, size_t i0, size_t n)
 {
     const clb_net *net = curv->pass->net;
-    size_t l, count;
-    curv->held = curv->pass->slope != NULL;
+    size_t l;
     for (l = 1; l < net->L; ++l) {
-        count = curv->pass->n * net->m[l];
+        size_t at = i0 * net->m[l], count = n * net->m[l];
         if (curv->held) {
-            memcpy(curv->s1[l], curv->pass->slope[l], count * sizeof(clb_real));
-            if (curv->s2[l]) memset(curv->s2[l], 0, count * sizeof(clb_real));
+            memcpy(curv->s1[l] + at, curv->pass->slope[l] + at, count * sizeof(clb_real));
+            if (curv->s2[l]) memset(curv->s2[l] + at, 0, count * sizeof(clb_real));
             continue;
         }
-        clbi_slopes(net, count, curv->pass->z[l], curv->s1[l]);
-        if (curv->s2[l]) clbi_bend(curv, l);
+        clbi_slopes(net, count, curv->pass->z[l] + at, curv->s1[l] + at);
+        if (curv->s2[l]) clbi_bend(curv, l, i0, n);
     }
-}
-
-CLBDEF double clb_curv_at(clb_curv *curv, const clb_real *theta)
-{
-    clb_pass *pass = curv->pass;
-    const clb_net *net = pass->net;
-    double loss;
-    if (!theta) theta = net->theta;
-    if (theta != curv->theta) memcpy(curv->theta, theta, net->P * sizeof *theta);
-    loss = clb_loss(pass, curv->theta);
-    clbi_output_gradient(pass, pass->n);
-    clbi_settle_residual(pass);
-    clbi_backward(pass, curv->theta, curv->grad, NULL, 0);
-    clbi_curv_slopes(curv);
-    return loss;
 }
 
 /* ---- products ------------------------------------------------------------------------------- */
 
-/* x = x s'(z_l), in place, for the hidden layers. The rectifier's is a part of the product that
- * gave x: its gate. */
-static void clbi_times_slope(const clb_curv *curv, size_t l, clb_real *x)
+/* x = x s'(z_l), in place, for hidden layers; x are rows i0 .. i0+n-1. The rectifier's is a part of
+ * the product that gave x: its gate. */
+static void clbi_times_slope(const clb_curv *curv, size_t l, size_t i0, size_t n, clb_real *x)
 {
     const clb_net *net = curv->pass->net;
     if (!curv->held && (net->activation == CLB_IDENTITY || net->activation == CLB_RELU)) return;
-    CLBI_KERNEL(times)(curv->pass->n * net->m[l], curv->s1[l], x);
+    CLBI_KERNEL(times)(n * net->m[l], curv->s1[l] + i0 * net->m[l], x);
 }
 
-static clbi_after clbi_gate(const clb_curv *curv, size_t l)
+static clbi_after clbi_gate(const clb_curv *curv, size_t l, size_t i0)
 {
     const clb_net *net = curv->pass->net;
+    int gated = l < net->L && net->activation == CLB_RELU && !curv->held;
     clbi_after after;
-    after.gate = l < net->L && net->activation == CLB_RELU && !curv->held ? curv->pass->z[l] : NULL;
+    after.gate = gated ? curv->pass->z[l] + i0 * net->m[l] : NULL;
     after.relu = NULL;
     return after;
 }
 
 /* R z_l = R a_{l-1} W_l^T + a_{l-1} V_l^T + v_b;  the input does not move (R a_0 = 0). A
- * rectifier makes R a_l of it. */
-static void clbi_r_affine(clb_curv *curv, size_t l, const clb_real *v, clb_real *rz)
+ * rectifier makes R a_l of it. rz: rows i0 .. i0+n-1. */
+static void clbi_r_affine(const clb_curv *curv, size_t l, const clb_real *v, size_t i0, size_t n,
+                          clb_real *rz)
 {
     const clb_net *net = curv->pass->net;
-    const clbi_after after = clbi_gate(curv, l);
-    size_t n = curv->pass->n, in = net->m[l - 1], out = net->m[l];
-    clbi_affine(net, v, NULL, l, n, curv->pass->a[l - 1], rz, l > 1 ? NULL : &after);
+    const clbi_after after = clbi_gate(curv, l, i0);
+    size_t in = net->m[l - 1], out = net->m[l];
+    clbi_affine(net, v, NULL, l, n, curv->pass->a[l - 1] + i0 * in, rz, l > 1 ? NULL : &after);
     if (l > 1)
-        CLBI_KERNEL(matmul)(n, out, in, curv->ra[l - 1], in, 1, curv->theta + net->w[l], in,
-                                   1, rz, out, 1, &after);
+        CLBI_KERNEL(matmul)(n, out, in, curv->ra[l - 1] + i0 * in, in, 1, curv->theta + net->w[l],
+                            in, 1, rz, out, 1, &after);
 }
 
-/* x = (u_l A_l) s'(z_{l-1}), A in the places of theta. Of a sum of two such products, the slope
- * outside, term 1 and term 2; otherwise term 0. */
+/* x = (u_l A_l) s'(z_{l-1}), A in the places of theta; x: rows i0 .. i0+n-1. Of a sum of two such
+ * products, the slope outside, term 1 and term 2; otherwise term 0. */
 static void clbi_back_product(const clb_curv *curv, size_t l, const clb_real *u, const clb_real *A,
-                              clb_real *x, int term)
+                              size_t i0, size_t n, clb_real *x, int term)
 {
     const clb_net *net = curv->pass->net;
-    const clbi_after after = clbi_gate(curv, l - 1);
+    const clbi_after after = clbi_gate(curv, l - 1, i0);
     size_t in = net->m[l - 1], out = net->m[l];
-    CLBI_KERNEL(matmul)(curv->pass->n, in, out, u, out, 1, A + net->w[l], 1, in, x, in,
-                               term == 2, term == 1 ? NULL : &after);
-    if (term != 1) clbi_times_slope(curv, l - 1, x);
+    CLBI_KERNEL(matmul)(n, in, out, u + i0 * out, out, 1, A + net->w[l], 1, in, x, in, term == 2,
+                        term == 1 ? NULL : &after);
+    if (term != 1) clbi_times_slope(curv, l - 1, i0, n, x);
 }
 
 /* R z of hidden layers is kept only where s'' needs it; otherwise it turns into R a in place. */
-CLBDEF clb_real *clb_jvp(clb_curv *curv, const clb_real *v)
+static void clbi_r_forward(const clb_curv *curv, const clb_real *v, size_t i0, size_t n)
 {
     const clb_net *net = curv->pass->net;
     size_t l;
     for (l = 1; l < net->L; ++l) {
-        clbi_r_affine(curv, l, v, curv->s2[l] ? curv->rz[l] : curv->ra[l]);
-        if (curv->s2[l])
-            memcpy(curv->ra[l], curv->rz[l], curv->pass->n * net->m[l] * sizeof(clb_real));
-        clbi_times_slope(curv, l, curv->ra[l]);
+        clb_real *ra = curv->ra[l] + i0 * net->m[l], *rz = curv->rz[l] + i0 * net->m[l];
+        clbi_r_affine(curv, l, v, i0, n, curv->s2[l] ? rz : ra);
+        if (curv->s2[l]) memcpy(ra, rz, n * net->m[l] * sizeof *ra);
+        clbi_times_slope(curv, l, i0, n, ra);
     }
-    clbi_r_affine(curv, net->L, v, curv->rz[net->L]);
-    return curv->rz[net->L];
+    clbi_r_affine(curv, l, v, i0, n, curv->rz[l] + i0 * net->m[l]);
 }
 
-/* q_i = S_i q_i, S_i = (1-ce) 2/(nK) I + ce/n (diag p_i - p_i p_i^T). The second part sees the
- * differences of q only; they are taken from the most likely class, so that nothing cancels as its
- * probability tends to 1:
+/* q_i = S_i q_i, S_i = (1-ce) 2/(nK) I + ce/n (diag p_i - p_i p_i^T), i = i0 .. i0+count-1. The
+ * second part sees the differences of q only; they are taken from the most likely class, so that
+ * nothing cancels as its probability tends to 1:
  *   v = q - q_top,   (S q)_k = mse q_k + ce p_k (v_k - sum_j p_j v_j),   v_top = 0 */
-static void clbi_output_hessian(const clb_pass *pass, clb_real *q)
+static void clbi_output_hessian(const clb_pass *pass, size_t i0, size_t count, clb_real *q)
 {
     size_t i, k, n = pass->n, K = pass->net->m[pass->net->L];
     clb_real mse = (clb_real)((1 - pass->ce) * 2 / ((double)n * (double)K)),
              ce = (clb_real)(pass->ce / (double)n);
+    q += i0 * K;
     if (pass->ce <= 0) {
-        clb_scale(n * K, mse, q);
+        clb_scale(count * K, mse, q);
         return;
     }
-    for (i = 0; i < n; ++i, q += K) {
+    for (i = i0; i < i0 + count; ++i, q += K) {
         const clb_real *p = pass->p + i * K;
         clb_real mean = 0, top = q[clbi_top_class(K, p)];
         for (k = 0; k < K; ++k) mean += p[k] * (q[k] - top);
@@ -8229,14 +8270,116 @@ static void clbi_output_hessian(const clb_pass *pass, clb_real *q)
     }
 }
 
-/* y = J^T q with q already in rz[L]. */
-static void clbi_pull_back(clb_curv *curv, clb_real *y)
+/* R u_{l-1} = s' (R u_l W_l + u_l V_l) + s'' (u_l W_l) R z_{l-1}, over rz[l-1]; the sum in brackets
+ * is formed in `bend` where s'' needs R z. */
+static void clbi_r_backward(const clb_curv *curv, size_t l, const clb_real *v, size_t i0, size_t n)
 {
-    size_t l;
-    for (l = curv->pass->net->L; l >= 1; --l) {
-        clbi_weight_gradient(curv->pass, l, curv->rz[l], y, NULL, 0);
-        if (l > 1) clbi_back_product(curv, l, curv->rz[l], curv->theta, curv->rz[l - 1], 0);
+    const clb_net *net = curv->pass->net;
+    size_t i, m = net->m[l - 1], at = i0 * m;
+    const clb_real *s2 = curv->s2[l - 1];
+    clb_real *rz = curv->rz[l - 1] + at, *re = s2 ? curv->bend + i0 * clbi_widest_hidden(net) : rz;
+    clbi_back_product(curv, l, curv->rz[l], curv->theta, i0, n, re, 1);
+    clbi_back_product(curv, l, curv->pass->u[l], v, i0, n, re, 2);
+    for (i = 0; s2 && i < n * m; ++i) rz[i] = re[i] + s2[at + i] * rz[i];
+}
+
+/* One product with J, J^T, J^T S J or H, in two rounds of tasks: a block of rows goes through the
+ * layers and back, then each slice of the result sums over all rows. */
+enum { CLBI_FORWARD = 1,            /* rz[L] = J v                                               */
+       CLBI_WEIGH = 2,              /* rz[L] = S rz[L]                                           */
+       CLBI_HESSIAN = 4 };          /* the way back with the terms of u                          */
+typedef struct clbi_curv_product {
+    const clb_curv *curv;
+    const clb_real *v;
+    clb_real       *y;              /* NULL: no way back                                         */
+    int             how;            /* a sum of these                                            */
+    size_t          rows;           /* of a block                                                */
+} clbi_curv_product;
+
+/* The first row of block i; *n: the number of its rows. */
+static size_t clbi_product_block(const clbi_curv_product *of, size_t i, size_t *n)
+{
+    size_t i0 = i * of->rows, left = of->curv->pass->n - i0;
+    *n = left < of->rows ? left : of->rows;
+    return i0;
+}
+
+static void clbi_product_rows(void *context, size_t i)
+{
+    const clbi_curv_product *of = (const clbi_curv_product *)context;
+    const clb_curv *curv = of->curv;
+    const clb_net *net = curv->pass->net;
+    size_t l, n, i0 = clbi_product_block(of, i, &n);
+    if (of->how & CLBI_FORWARD) clbi_r_forward(curv, of->v, i0, n);
+    if (of->how & CLBI_WEIGH) clbi_output_hessian(curv->pass, i0, n, curv->rz[net->L]);
+    for (l = net->L; of->y && l > 1; --l) {
+        if (of->how & CLBI_HESSIAN) clbi_r_backward(curv, l, of->v, i0, n);
+        else clbi_back_product(curv, l, curv->rz[l], curv->theta, i0, n,
+                               curv->rz[l - 1] + i0 * net->m[l - 1], 0);
     }
+}
+
+static void clbi_product_slice(void *context, size_t i)
+{
+    const clbi_curv_product *of = (const clbi_curv_product *)context;
+    const clb_curv *curv = of->curv;
+    const clb_pass *pass = curv->pass;
+    const clb_net *net = pass->net;
+    size_t from, count, l = clbi_slice_at(pass, i, &from, &count), m = net->m[l];
+    clbi_slice(pass, l, curv->rz[l], pass->a[l - 1], from, count, of->y, NULL, 0);
+    if ((of->how & CLBI_HESSIAN) && l > 1)
+        clbi_slice(pass, l, pass->u[l], curv->ra[l - 1], from, count, of->y, NULL, 1);
+    if (from == 0 && net->b[l] != CLB_NO_BIAS)
+        clbi_column_sums(pass->n, m, curv->rz[l], m, 1, of->y + net->b[l], 0);
+}
+
+/* task for every block of rows. */
+static void clbi_product_in_rows(clbi_curv_product *of, void (*task)(void *product, size_t i))
+{
+    const clb_pass *pass = of->curv->pass;
+    of->rows = clbi_rows_block(pass);
+    clbi_parallel(clbi_pass_threads(pass), (pass->n + of->rows - 1) / of->rows, task, of);
+}
+
+static void clbi_curv_multiply(const clb_curv *curv, const clb_real *v, clb_real *y, int how)
+{
+    clbi_curv_product of;
+    of.curv = curv, of.v = v, of.y = y, of.how = how;
+    clbi_product_in_rows(&of, clbi_product_rows);
+    if (y)
+        clbi_parallel(clbi_pass_threads(curv->pass), clbi_all_slices(curv->pass),
+                      clbi_product_slice, &of);
+}
+
+static void clbi_slope_rows(void *context, size_t i)
+{
+    const clbi_curv_product *of = (const clbi_curv_product *)context;
+    size_t n, i0 = clbi_product_block(of, i, &n);
+    clbi_curv_slopes(of->curv, i0, n);
+}
+
+CLBDEF double clb_curv_at(clb_curv *curv, const clb_real *theta)
+{
+    clb_pass *pass = curv->pass;
+    const clb_net *net = pass->net;
+    clbi_curv_product of = CLB_ZERO;
+    double loss;
+    if (!theta) theta = net->theta;
+    if (theta != curv->theta) memcpy(curv->theta, theta, net->P * sizeof *theta);
+    loss = clb_loss(pass, curv->theta);
+    clbi_output_gradient(pass, pass->n);
+    clbi_settle_residual(pass);
+    clb_backward(pass, curv->theta, pass->u[net->L], curv->grad);
+    curv->held = pass->slope != NULL;
+    of.curv = curv;
+    clbi_product_in_rows(&of, clbi_slope_rows);
+    return loss;
+}
+
+CLBDEF clb_real *clb_jvp(clb_curv *curv, const clb_real *v)
+{
+    clbi_curv_multiply(curv, v, NULL, CLBI_FORWARD);
+    return curv->rz[curv->pass->net->L];
 }
 
 CLBDEF void clb_vjp(clb_curv *curv, const clb_real *q, clb_real *y)
@@ -8244,46 +8387,17 @@ CLBDEF void clb_vjp(clb_curv *curv, const clb_real *q, clb_real *y)
     size_t L = curv->pass->net->L;
     if (q && q != curv->rz[L])
         memcpy(curv->rz[L], q, curv->pass->n * curv->pass->net->m[L] * sizeof *q);
-    clbi_pull_back(curv, y);
+    clbi_curv_multiply(curv, NULL, y, 0);
 }
 
 CLBDEF void clb_gnvp(clb_curv *curv, const clb_real *v, clb_real *y)
 {
-    clbi_output_hessian(curv->pass, clb_jvp(curv, v));
-    clbi_pull_back(curv, y);
-}
-
-/* R u_{l-1} = s' (R u_l W_l + u_l V_l) + s'' (u_l W_l) R z_{l-1}, over rz[l-1]; the sum in brackets
- * is formed in ra[l-1], whose value is no longer needed, if R z is. */
-static void clbi_r_backward(clb_curv *curv, size_t l, const clb_real *v)
-{
-    size_t i, count = curv->pass->n * curv->pass->net->m[l - 1];
-    const clb_real *s2 = curv->s2[l - 1];
-    clb_real *rz = curv->rz[l - 1], *re = s2 ? curv->ra[l - 1] : rz;
-    clbi_back_product(curv, l, curv->rz[l], curv->theta, re, 1);
-    clbi_back_product(curv, l, curv->pass->u[l], v, re, 2);
-    for (i = 0; s2 && i < count; ++i) rz[i] = re[i] + s2[i] * rz[i];
-}
-
-/* The way back of the R operator, from R u_L in rz[L]. */
-static void clbi_hvp_back(clb_curv *curv, const clb_real *v, clb_real *y)
-{
-    const clb_net *net = curv->pass->net;
-    size_t l, n = curv->pass->n;
-    for (l = net->L; l >= 1; --l) {
-        size_t in = net->m[l - 1], out = net->m[l];
-        clbi_weight_gradient(curv->pass, l, curv->rz[l], y, NULL, 0);
-        if (l == 1) break;
-        clb_matmul_tn_acc(out, in, n, curv->pass->u[l], out, curv->ra[l - 1], in, y + net->w[l],
-                          in);
-        clbi_r_backward(curv, l, v);
-    }
+    clbi_curv_multiply(curv, v, y, CLBI_FORWARD | CLBI_WEIGH);
 }
 
 CLBDEF void clb_hvp(clb_curv *curv, const clb_real *v, clb_real *y)
 {
-    clbi_output_hessian(curv->pass, clb_jvp(curv, v));
-    clbi_hvp_back(curv, v, y);
+    clbi_curv_multiply(curv, v, y, CLBI_FORWARD | CLBI_WEIGH | CLBI_HESSIAN);
 }
 
 /* ---- operators ------------------------------------------------------------------------------ */
@@ -8303,7 +8417,7 @@ static void clbi_apply_jtj(void *context, const clb_real *x, clb_real *y)
     clb_curv *curv = (clb_curv *)context;
     size_t n = curv->pass->n, K = curv->pass->net->m[curv->pass->net->L];
     clb_scale(n * K, (clb_real)(1 / (double)n), clb_jvp(curv, x));
-    clbi_pull_back(curv, y);
+    clb_vjp(curv, NULL, y);
 }
 
 static clb_linop clbi_curv_op(clb_curv *curv, void (*apply)(void *, const clb_real *, clb_real *))
@@ -9569,8 +9683,11 @@ static int clbi_threaded(const clb_net *net, const clb_data *data, const clb_tra
  * them. */
 static clb_status clbi_run_pass(clbi_run *run, const clb_data *data)
 {
-    if (run->o.batch || run->o.observer_count || clbi_threaded(run->net, data, &run->o))
-        return clb_pass_init(&run->pass, run->net, data, run->o.ce);
+    if (run->o.batch || run->o.observer_count || clbi_threaded(run->net, data, &run->o)) {
+        clb_status status = clb_pass_init(&run->pass, run->net, data, run->o.ce);
+        run->pass.threads = run->o.threads;
+        return status;
+    }
     run->pass.data = data;
     run->pass.n = data->n;
     run->pass.X = data->X;
@@ -9597,14 +9714,6 @@ static void clbi_vectors_layout(clbi_run *run, clbi_room *room)
     if (!clbi_has_law(o, run->kept)) return;
     run->u_before = clbi_reals(room, P, 1);
     if (o->optimizer == CLB_NESTEROV) run->v_before = clbi_reals(room, P, 1);
-}
-
-static size_t clbi_widest_hidden(const clb_net *net)
-{
-    size_t l, widest = 0;
-    for (l = 1; l < net->L; ++l)
-        if (net->m[l] > widest) widest = net->m[l];
-    return widest;
 }
 
 static void clbi_law_layout(clbi_law *law, size_t count, clbi_room *room)
@@ -9657,6 +9766,7 @@ static CLBI_COLD clb_status clbi_run_state(clbi_run *run, const clb_data *data)
     status = clb_pass_init(&run->early_pass, run->net, run->o.early->data, run->o.ce);
     if (!status) status = clbi_alloc(&run->best, run->net->P, sizeof(clb_real));
     if (status) return status;
+    run->early_pass.threads = run->o.threads;
     memcpy(run->best, run->net->theta, run->net->P * sizeof(clb_real));
     run->o.early->best_t = run->start;
     run->o.early->best_loss = (double)INFINITY;
@@ -9677,7 +9787,7 @@ static CLBI_COLD clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
         CLB_OK) return status;
     if (!run->o.batch && run->reduced.arena) return CLB_OK;
     if (clbi_threaded(run->net, data, &run->o)) {
-        status = clbi_rows_init(&run->rows, &run->pass, &run->o.threads);
+        status = clbi_rows_init(&run->rows, run->net->P);
         if (!run->o.observer_count) clbi_rows_share(&run->pass);
         if (status || !run->o.batch) return status;
         return clbi_pass_batch_alloc(&run->pass);
@@ -9784,28 +9894,57 @@ static void clbi_next_batch(clbi_run *run)
     state->at_batch += run->o.batch;
 }
 
-/* U from G. k = t + 1 counts from one in Adam's bias correction. */
-static void clbi_direction(clbi_run *run)
+/* Parameters that a task of a step treats, and the multiply-adds that one of them is worth. */
+#define CLBI_PART      16384
+#define CLBI_PART_WORK 20
+
+/* Where part i begins; *count its parameters. */
+static size_t clbi_part_of(const clbi_run *run, size_t i, size_t *count)
 {
+    size_t at = i * CLBI_PART, left = run->net->P - at;
+    *count = left < CLBI_PART ? left : CLBI_PART;
+    return at;
+}
+
+/* part(run, i) for all of theta, on threads where that pays. */
+static void clbi_in_parts(clbi_run *run, void (*part)(void *run, size_t i))
+{
+    size_t P = run->net->P, parts = (P + CLBI_PART - 1) / CLBI_PART;
+    int pays = clbi_threads_for(&run->o.threads, (double)P * CLBI_PART_WORK) > 1;
+    clbi_parallel(pays ? &run->o.threads : NULL, parts, part, run);
+}
+
+/* U from G. k = t + 1 counts from one in Adam's bias correction. */
+static void clbi_direction_part(void *context, size_t i)
+{
+    const clbi_run *run = (const clbi_run *)context;
     const clb_train_opts *o = &run->o;
-    clb_real b1 = (clb_real)o->beta1, *u = run->u, *v = run->state->v;
+    size_t j, n, at = clbi_part_of(run, i, &n);
+    clb_real b1 = (clb_real)o->beta1, *u = run->u + at, *v = run->state->v;
     clbi_adam adam;
-    size_t j, P = run->net->P;
-    if (u == run->grad) return;
-    memcpy(u, run->grad, P * sizeof *u);
-    if (o->l2 > 0) clb_axpy(P, (clb_real)o->l2, run->net->theta, u);           /* G + l2 W        */
+    memcpy(u, run->grad + at, n * sizeof *u);
+    if (o->l2 > 0) clb_axpy(n, (clb_real)o->l2, run->net->theta + at, u);      /* G + l2 W        */
     if (o->optimizer == CLB_GD) return;
+    v += at;
     if (o->optimizer != CLB_ADAM) {
-        for (j = 0; j < P; ++j) v[j] = b1 * v[j] + u[j];                       /* V <- beta V + G */
-        if (o->optimizer == CLB_HEAVY_BALL) memcpy(u, v, P * sizeof *u);
-        else clb_axpy(P, b1, v, u);                                             /* U = G + beta V */
+        for (j = 0; j < n; ++j) v[j] = b1 * v[j] + u[j];                       /* V <- beta V + G */
+        if (o->optimizer == CLB_HEAVY_BALL) memcpy(u, v, n * sizeof *u);
+        else clb_axpy(n, b1, v, u);                                             /* U = G + beta V */
         return;
     }
-    run->state->b1t *= o->beta1;
-    run->state->b2t *= o->beta2;
     adam.b1 = b1, adam.b2 = (clb_real)o->beta2, adam.eps = o->eps;
-    adam.c1 = 1 - run->state->b1t, adam.c2 = clbi_sqrt(1 - run->state->b2t);
-    CLBI_KERNEL(adam)(P, &adam, u, v, run->state->v2);
+    adam.c1 = 1 - run->state->b1t, adam.c2 = sqrt(1 - run->state->b2t);
+    CLBI_KERNEL(adam)(n, &adam, u, v, run->state->v2 + at);
+}
+
+static void clbi_direction(clbi_run *run)
+{
+    if (run->u == run->grad) return;
+    if (run->o.optimizer == CLB_ADAM) {
+        run->state->b1t *= run->o.beta1;
+        run->state->b2t *= run->o.beta2;
+    }
+    clbi_in_parts(run, clbi_direction_part);
 }
 
 /* Offset of W_l (at = l-1) or b_l (at = L+l-1), and its size. */
@@ -9994,16 +10133,22 @@ static void clbi_clip(clbi_run *run)
     clb_scale(run->net->P, (clb_real)run->clipped, run->grad);
 }
 
-/* W_l <- W_l - eta rates_l U_l */
+/* W <- (1 - eta decay) W - eta U; without U where each layer has a rate of its own. */
+static void clbi_move_part(void *context, size_t i)
+{
+    const clbi_run *run = (const clbi_run *)context;
+    size_t n, at = clbi_part_of(run, i, &n);
+    clb_real *theta = run->net->theta + at;
+    if (run->o.decay > 0) clb_scale(n, (clb_real)(1 - run->eta * run->o.decay), theta);
+    if (!run->o.rates) clb_axpy(n, (clb_real)-run->eta, run->u + at, theta);
+}
+
 static void clbi_move(clbi_run *run)
 {
     clb_real *theta = run->net->theta;
     size_t i, n;
-    if (!run->o.rates) {
-        clb_axpy(run->net->P, (clb_real)-run->eta, run->u, theta);
-        return;
-    }
-    for (i = 0; i < 2 * run->net->L; ++i) {
+    if (!run->o.rates || run->o.decay > 0) clbi_in_parts(run, clbi_move_part);
+    for (i = 0; run->o.rates && i < 2 * run->net->L; ++i) {         /* W_l - eta rates_l U_l */
         size_t at = clbi_tensor(run->net, i, &n);
         clb_real step = (clb_real)(-run->eta * run->o.rates[i % run->net->L]);
         if (at != CLB_NO_BIAS) clb_axpy(n, step, run->u + at, theta + at);
@@ -10018,8 +10163,6 @@ static clb_status clbi_update(clbi_run *run)
     if (run->kept) run->trace.step[run->t] = run->eta * run->clipped;
     clbi_direction(run);
     clbi_laws(run);
-    if (run->o.decay > 0)
-        clb_scale(run->net->P, (clb_real)(1 - run->eta * run->o.decay), run->net->theta);
     clbi_move(run);
     clbi_remember(run);
     run->state->time += run->eta;
@@ -10104,11 +10247,10 @@ static void clbi_run_gradient(clbi_run *run, clb_real *grad, int looking)
 {
     int plain = !run->o.batch && clbi_pass_is_plain(&run->pass),
         reduced = plain && run->reduced.arena;
-    if (run->rows.arena && !run->pass.slope) {
-        clbi_rows_grad(&run->rows, run->net->theta, grad);
+    if (run->rows.arena) {
+        clbi_rows_grad(&run->rows, &run->pass, grad);
         return;
     }
-    plain = plain && !run->rows.arena;
     if ((!plain || looking) && grad) clb_grad(&run->pass, NULL, grad);
     else if (!plain || looking) clb_loss(&run->pass, NULL);
     else if (!reduced) run->pass.loss = clbi_blocks_grad(&run->blocks, run->net->theta, grad);
@@ -10227,7 +10369,7 @@ static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
         if (!clbi_add_bytes(n, row, &total)) return 0;
     }
     if (clbi_threaded(net, data, o)) {
-        if (!clbi_add_bytes(clbi_rows_bytes(net, n, o->threads.count), 1, &total)) return 0;
+        if (!clbi_add_bytes(clbi_rows_bytes(net), 1, &total)) return 0;
     } else if (!o->batch && !clbi_reduces(net, data, o)) {
         if (!clbi_add_bytes(clb_pass_bytes(net, &view), 1, &total) ||
             !clbi_add_bytes(clbi_blocks_bytes(net, data), 1, &total)) return 0;
@@ -15510,7 +15652,7 @@ CLBDEF double clb_paths_loss(clb_paths *paths)
     const clb_pass *first = &paths->pass[0];
     size_t p;
     for (p = 0; p < paths->count; ++p)
-        clbi_forward(&paths->pass[p], paths->theta + paths->at[p], NULL);
+        (void)clb_forward(&paths->pass[p], paths->theta + paths->at[p]);
     clbi_paths_error(paths);
     return 0.5 * clb_sumsq(first->n * first->net->m[first->net->L], paths->error);
 }
@@ -15518,13 +15660,10 @@ CLBDEF double clb_paths_loss(clb_paths *paths)
 CLBDEF double clb_paths_grad(clb_paths *paths)
 {
     double loss = clb_paths_loss(paths);
-    const clb_pass *first = &paths->pass[0];
-    size_t p, count = first->n * first->net->m[first->net->L];
-    for (p = 0; p < paths->count; ++p) {
-        memcpy(paths->pass[p].u[paths->net[p].L], paths->error, count * sizeof *paths->error);
-        clbi_backward(&paths->pass[p], paths->theta + paths->at[p], paths->grad + paths->at[p],
-                      NULL, 0);
-    }
+    size_t p;
+    for (p = 0; p < paths->count; ++p)
+        clb_backward(&paths->pass[p], paths->theta + paths->at[p], paths->error,
+                     paths->grad + paths->at[p]);
     return loss;
 }
 
@@ -15595,7 +15734,7 @@ CLBDEF clb_status clb_paths_curve(clb_paths *paths)
     for (p = 0; p < paths->count; ++p) {
         clb_curv *curv = &paths->curv[p];
         memcpy(curv->theta, paths->theta + paths->at[p], paths->net[p].P * sizeof *curv->theta);
-        clbi_curv_slopes(curv);
+        clbi_curv_slopes(curv, 0, curv->pass->n);
     }
     return CLB_OK;
 }
@@ -15612,7 +15751,7 @@ CLBDEF void clb_paths_hvp(clb_paths *paths, const clb_real *v, clb_real *y)
         for (p = 0; p < paths->count; ++p) paths->curv[p].rz[paths->net[p].L][i] = sum;
     }
     for (p = 0; p < paths->count; ++p)
-        clbi_hvp_back(&paths->curv[p], v + paths->at[p], y + paths->at[p]);
+        clbi_curv_multiply(&paths->curv[p], v + paths->at[p], y + paths->at[p], CLBI_HESSIAN);
 }
 
 static void clbi_apply_paths(void *context, const clb_real *x, clb_real *y)
@@ -16639,7 +16778,7 @@ static void clbi_majorant(const clb_curv *curv, clb_curv *bar)
                 (clb_real)(scale * ((double)to->z[net->L][i * K + k] + t));
         }
     for (l = net->L; l > 1; --l)
-        clbi_back_product(bar, l, to->u[l], bar->theta, to->u[l - 1], 0);
+        clbi_back_product(bar, l, to->u[l], bar->theta, 0, n, to->u[l - 1], 0);
 }
 
 /* max_i (Hbar x)_i/x_i, the least one over a few steps of power iteration from x = 1. x and y hold

@@ -45,6 +45,7 @@ static void backwards_run(void *context, size_t tasks, void (*task)(void *, size
     while (tasks--) task(of_task, tasks);
 }
 
+enum { STEPS = 4 };
 typedef struct shape {
     size_t count, widths[6], n;
     clb_activation activation;
@@ -84,7 +85,7 @@ static void train(const shape *s, const clb_threads *threads, clb_trace *trace, 
     opts.threads = *threads;
     opts.observers = &ob, opts.observer_count = seen ? 1 : 0;
     if (seen) *seen = 0;
-    CHECK(clb_train(net, &data, 0.01, 7, &opts, trace) == CLB_OK);
+    CHECK(clb_train(net, &data, 0.01, STEPS, &opts, trace) == CLB_OK);
     clb_data_free(&data);
 }
 
@@ -99,7 +100,7 @@ static void check_threads(const clb_threads *threads)
         NOTE("shape %zu, %zu threads", k / 2, threads->count);
         train(s, &none, &trace[0], &net[0], k % 2 ? &seen[0] : NULL);
         train(s, threads, &trace[1], &net[1], k % 2 ? &seen[1] : NULL);
-        for (size_t t = 0; t <= 7; ++t) SAME_BITS(trace[1].loss[t], trace[0].loss[t]);
+        for (size_t t = 0; t <= STEPS; ++t) SAME_BITS(trace[1].loss[t], trace[0].loss[t]);
         SAME_BITS(seen[1], seen[0]);
         CHECK(memcmp(net[0].theta, net[1].theta, net[0].P * sizeof(clb_real)) == 0);
         for (int w = 0; w < 2; ++w) clb_trace_free(&trace[w]), clb_net_free(&net[w]);
@@ -140,42 +141,6 @@ static void t_trainings_at_once(void)
     for (int i = 0; i < 4; ++i) {
         CHECK(own[i].status == CLB_OK && own[i].isa == clb_isa_get());
         SAME_BITS(own[i].last, own[0].last);
-    }
-}
-
-static void t_order_of_tasks(void)
-{
-    clb_threads threads = CLB_ZERO;
-    threads.run = backwards_run;
-    for (threads.count = 1; threads.count <= 7; ++threads.count) {
-        size_t before = backwards;
-        check_threads(&threads);
-        CHECK(threads.count == 1 ? backwards == before : backwards > before + 100);
-    }
-}
-
-static void t_own_pool(void)
-{
-    static const size_t counts[] = { 2, 3, 7 };
-    pool p;
-    clb_threads threads = CLB_ZERO;
-    memset(&p, 0, sizeof p);
-    pthread_mutex_init(&p.lock, NULL);
-    threads.run = pool_run, threads.pool = &p;
-    for (size_t i = 0; i < 3; ++i) {
-        p.count = threads.count = counts[i];
-        check_threads(&threads);
-    }
-    pthread_mutex_destroy(&p.lock);
-}
-
-static void t_openmp(void)
-{
-    static const size_t counts[] = { 1, 2, 3, 7 };
-    clb_threads threads = CLB_ZERO;
-    for (size_t i = 0; i < 4; ++i) {
-        threads.count = counts[i];
-        check_threads(&threads);
     }
 }
 
@@ -225,7 +190,59 @@ static void check_products(const clb_threads *threads)
         }
 }
 
+/* What a pass and its curvature compute, one after the other: loss, gradient, then products. */
+enum { PRODUCTS = 6 };
+static void fill_results(const shape *s, clb_pass *pass, clb_curv *curv, clb_real *results)
+{
+    size_t P = pass->net->P;
+    clb_real *v = results, *y = v + P;
+    clb_rng rng;
+    clb_rng_seed(&rng, 4);
+    clb_rng_normal(&rng, P, v);
+    y[0] = (clb_real)clb_grad(pass, NULL, y + 1), y += P + 1;
+    if (s->batch) CHECK(clb_pass_freeze(pass, pass) == CLB_OK);
+    y[0] = (clb_real)clb_curv_at(curv, NULL);
+    memcpy(y + 1, curv->grad, P * sizeof *y), y += P + 1;
+    clb_hvp(curv, v, y), y += P;
+    clb_gnvp(curv, v, y), y += P;
+    clb_jvp(curv, v), clb_vjp(curv, NULL, y);
+}
+
+/* The second time a pass of the same data with threads. */
+static void check_passes(const clb_threads *threads)
+{
+    for (size_t k = 0; k < sizeof shapes / sizeof shapes[0]; ++k) {
+        const shape *s = &shapes[k];
+        clb_net net;
+        clb_data data;
+        clb_rng rng;
+        clb_net_opts how = CLB_ZERO;
+        clb_real *results[2];
+        size_t bytes;
+        NOTE("shape %zu, %zu threads", k, threads->count);
+        clb_rng_seed(&rng, 8);
+        how.activation = s->activation, how.bias = s->bias;
+        CHECK(clb_net_init(&net, s->widths, s->count, &how, &rng) == CLB_OK);
+        CHECK(clb_data_mixture(&data, &rng, s->n, s->widths[0], s->widths[s->count - 1], 1) == CLB_OK);
+        bytes = (PRODUCTS * net.P + 2) * sizeof(clb_real);
+        for (int with = 0; with < 2; ++with) {
+            clb_pass pass;
+            clb_curv curv;
+            CHECK(clb_pass_init(&pass, &net, &data, s->ce) == CLB_OK);
+            CHECK(clb_curv_init(&curv, &pass) == CLB_OK);
+            if (with) pass.threads = *threads;
+            results[with] = (clb_real *)calloc(1, bytes);
+            if (results[with]) fill_results(s, &pass, &curv, results[with]);
+            clb_curv_free(&curv), clb_pass_free(&pass);
+        }
+        CHECK(results[0] && results[1] && memcmp(results[0], results[1], bytes) == 0);
+        free(results[0]), free(results[1]), clb_data_free(&data), clb_net_free(&net);
+    }
+}
+
 static void t_products(void) { with_threads(check_products); }
+static void t_trainings(void) { with_threads(check_threads); }
+static void t_passes(void) { with_threads(check_passes); }
 
 /* Problems that are too small do not go to threads. */
 static void t_small_stays(void)
@@ -241,6 +258,6 @@ static void t_small_stays(void)
     clb_trace_free(&trace), clb_net_free(&net);
 }
 
-static const test_case tests[] = { TEST(t_trainings_at_once), TEST(t_order_of_tasks), TEST(t_own_pool),
-                                   TEST(t_openmp), TEST(t_products), TEST(t_small_stays) };
+static const test_case tests[] = { TEST(t_trainings_at_once), TEST(t_trainings), TEST(t_passes),
+                                   TEST(t_products), TEST(t_small_stays) };
 TEST_MAIN(tests)
