@@ -29,7 +29,7 @@ static const char report_style[] =
     "background:var(--card);padding:.1em .35em;border-radius:4px;overflow-wrap:anywhere}"
     ".scroll{overflow-x:auto;margin:.6em 0}table{border-collapse:collapse;font-size:.86rem;"
     "min-width:50%}th,td{text-align:left;padding:.38em .7em;border-bottom:1px solid var(--line);"
-    "vertical-align:top}th{color:var(--soft);font-weight:600}td.n{text-align:right;"
+    "vertical-align:top}th{color:var(--soft);font-weight:600}.n{text-align:right}td.n{"
     "font-variant-numeric:tabular-nums;white-space:nowrap}\n"
     ".v{display:inline-block;padding:.08em .55em;border-radius:1em;font-size:.82rem;"
     "font-weight:600}.v0{color:var(--soft);background:var(--card)}.v1{color:var(--bad);"
@@ -48,7 +48,10 @@ static const char report_style[] =
     "display:none}.t1 td[data-h]:before{content:attr(data-h) \": \";color:var(--soft)}"
     "main{padding:14px 12px 60px}h1{font-size:1.5rem}}\n"
     "@media print{:root{--bg:#fff;--fg:#000;--card:#fff}main{max-width:none;padding:0}"
-    "h2,h3{break-after:avoid}figure,tr,.card{break-inside:avoid}"
+    "body{font-size:13px}"
+    "h2,h3,h2+p{break-after:avoid}figure,tr,.card{break-inside:avoid}"
+    "table{font-size:.75rem}.wide{font-size:.62rem}.wider{font-size:.48rem}"
+    "th,td{padding:.3em .45em}"
     "details::details-content{content-visibility:visible;height:auto}"
     "details>summary{display:none}nav{display:none}.scroll{overflow:visible}}\n";
 
@@ -109,10 +112,25 @@ KIT_FN void report_answer(kit_buf *b, kit_answer answer, const char *text)
     kit_put(b, "</span>");
 }
 
-KIT_FN void report_heads(kit_buf *b, const char *kind, const char *const *heads, size_t n)
+/* A word that may be broken after each _. */
+KIT_FN void report_word(kit_buf *b, const char *word)
+{
+    for (const char *end; *word; word = end) {
+        end = word + strcspn(word, "_"), end += *end == '_';
+        put_html(b, tool_print("%.*s", (int)(end - word), word));
+        if (*end) kit_put(b, "<wbr>");
+    }
+}
+
+/* The first `texts` columns hold words, the others numbers. */
+KIT_FN void report_heads(kit_buf *b, const char *kind, const char *const *heads, size_t n,
+                         size_t texts)
 {
     kit_putf(b, "<div class=\"scroll\"><table class=\"%s\"><thead><tr>", kind);
-    for (size_t c = 0; c < n; ++c) kit_put(b, "<th>"), put_html(b, heads[c]), kit_put(b, "</th>");
+    for (size_t c = 0; c < n; ++c) {
+        kit_put(b, c < texts ? "<th>" : "<th class=\"n\">"), report_word(b, heads[c]);
+        kit_put(b, "</th>");
+    }
     kit_put(b, "</tr></thead><tbody>\n");
 }
 
@@ -135,7 +153,7 @@ KIT_FN void report_all(kit_buf *b, const docs *all, const replication *r, char l
     const char *cells[TABLES_COLUMNS], *heads[TABLES_COLUMNS - 1];
     memcpy(heads, tables_heads, TABLES_SENTENCE * sizeof *heads);
     heads[TABLES_SENTENCE] = tables_heads[TABLES_FOUND];
-    report_heads(b, "t1", heads, TABLES_COLUMNS - 1);
+    report_heads(b, "t1", heads, TABLES_COLUMNS - 1, TABLES_COLUMNS - 1);
     for (size_t i = 0; i < all->n; ++i) {
         const doc *d = &all->at[i];
         const kit_claim *c = tables_first(d);
@@ -163,7 +181,7 @@ KIT_FN void report_claims(kit_buf *b, const doc *d)
     int beyond = tables_ours(d), any = 0;
     for (const kit_claim *c = d->x->claims; c; c = c->next) {
         if (c->source == KIT_IDENTITY) continue;
-        if (!any++) report_heads(b, "t1", beyond ? ours : theirs, beyond ? 3 : 5);
+        if (!any++) report_heads(b, "t1", beyond ? ours : theirs, beyond ? 3 : 5, 5);
         kit_put(b, "<tr>"), report_cell(b, c->claim, 0);
         if (!beyond) {
             kit_put(b, "<td data-h=\"paper\">"), put_html(b, c->published);
@@ -212,7 +230,7 @@ KIT_FN void report_summary(kit_buf *b, const doc *d)
     static const char *const heads[5] = { "quantity", "value", "standard error", "95 % interval",
                                           "published" };
     if (!d->x->summary) return;
-    report_heads(b, "", heads, 5);
+    report_heads(b, "", heads, 5, 1);
     for (const kit_summary_item *s = d->x->summary; s; s = s->next) {
         kit_put(b, "<tr>"), report_cell(b, s->name, 0);
         report_cell(b, report_number(s->value, "6"), 1), report_cell(b, report_number(s->se, "6"), 1);
@@ -225,11 +243,14 @@ KIT_FN void report_summary(kit_buf *b, const doc *d)
 KIT_FN void report_table(kit_buf *b, const kit_table *t)
 {
     char cell[200];
+    size_t texts = 0;
     const char **heads = (const char **)kit_new(&tool_arena, t->columns, sizeof *heads);
     for (size_t c = 0; c < t->columns; ++c)
         heads[c] = t->units[c][0] ? tool_print("%s (%s)", t->names[c], t->units[c]) : t->names[c];
     kit_put(b, "<h3>"), put_html(b, t->caption), kit_put(b, "</h3>\n");
-    report_heads(b, "", heads, t->columns);
+    while (texts < t->columns && texts < t->n && t->cells[texts].text) ++texts;
+    report_heads(b, t->columns < 9 ? "" : t->columns < 13 ? "wide" : "wider", heads, t->columns,
+                 texts);
     for (size_t i = 0; i < t->n; ++i) {
         const kit_cell *c = &t->cells[i];
         if (i % t->columns == 0) kit_put(b, "<tr>");

@@ -4,8 +4,7 @@
  * sphere, with |nu| = sum |a_j| |w_j|. Its least squared weights are |theta|^2 = 2 |nu|, and on {C
  * = c}, by rescaling the neurons, sqrt(4 |nu|^2 + c^2). So weight decay makes both problems convex
  * in nu:
- *   J* = min over nu of MSE(nu) + (decay/2) sqrt(4 |nu|^2 + c^2)                     any width, c =
- *   0: free
+ *   J* = min over nu of MSE(nu) + (decay/2) sqrt(4 |nu|^2 + c^2)        any width, c = 0: free
  * Solve   by conditional gradient (kit/measure.h): the best next neuron is exact in d dimensions,
  *         because all gate patterns are gone through, and their number is compared with the one
  *         known; then all weights anew by Newton's method; the duality gap bounds how far J is
