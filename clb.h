@@ -13364,7 +13364,7 @@ CLBDEF clb_quadratic clb_spectrum_sum(const clb_spectrum *sp, double eta, size_t
         out.S = out.diagonal = 0;
         for (k = 0; k < n; ++k) {
             x[k] = clbi_mode_step(sp, k, eta, rule, &use[k]);
-            x[n + k] = x[k] < 1 ? clb_log1p(-x[k]) : 0;
+            x[n + k] = clb_log1p(-x[k]);                     /* NaN for x > 1, and not used */
         }
         clbi_sum_pairs(sp, x, x + n, use, T, &out);
         CLB_FREE(use);
@@ -20443,7 +20443,6 @@ static int clbi_belongs(const char *weight, const char *bias)
 {
     size_t stem = clbi_stem(weight), i, j;
     if (clbi_stem(bias) != stem || memcmp(weight, bias, stem) != 0) return 0;
-    if (stem > 0 && !strpbrk(weight + stem, "123456789")) return 1;
     for (i = strlen(weight); i > stem && clbi_is_digit((unsigned char)weight[i - 1]);) --i;
     for (j = strlen(bias); j > stem && clbi_is_digit((unsigned char)bias[j - 1]);) --j;
     if (i == stem || j == stem) return stem > 0;

@@ -32,7 +32,7 @@ tests_of() {
     S32) echo t_elementary ;;
     S33) echo t_random ;;
     S34) echo t_data t_weights t_alloc ;;
-    S35) echo t_kernels ;;
+    S35) echo t_kernels t_direct ;;
     S36) echo t_direct t_net t_limits t_derivs t_alloc ;;
     S37) echo t_direct t_derivs t_theory t_limits t_net t_alloc ;;
     S38) echo t_direct t_flow t_train t_laws t_alloc ;;

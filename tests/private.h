@@ -9,11 +9,13 @@ uint32_t test_crc32(const unsigned char *p, size_t size);
  * end of the first: what the address sanitizer must see. */
 size_t   test_room(size_t size, int overrun);
 double   test_dot2(size_t n, const clb_real *x, const clb_real *y);
+double   test_norm(size_t n, const clb_real *x);
 void     test_symv(size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x,
                    clb_real *y, size_t ld, int down);
 
 #ifdef CLBI_IMPLEMENTED
 double test_dot2(size_t n, const clb_real *x, const clb_real *y) { return clbi_dot2(n, x, y); }
+double test_norm(size_t n, const clb_real *x) { return clbi_norm(n, x); }
 
 int test_number(const unsigned char *p, const unsigned char *end, double *value)
 {

@@ -198,6 +198,24 @@ static void t_no_law(void)
     }
 }
 
+/* A step size that changes all the time: with weight decay the momentum can still be told. */
+static void t_schedule(void)
+{
+    static const double mu[] = { 0.5, 0.9 };
+    for (size_t i = 0; i < 2; ++i) {
+        clb_train_opts o = plain;
+        o.optimizer = CLB_HEAVY_BALL, o.beta1 = mu[i], o.l2 = 2e-2;
+        o.schedule.kind = CLB_COSINE, o.schedule.horizon = 2 * STEPS;
+        run r = train(0.1, o, relu, 11 + i, 0);
+        clb_audit a = audit(&r, NULL);
+        EQUAL(a.method, CLB_METHOD_SCHEDULE);
+        NEAR(a.momentum.value, mu[i], 0.01);
+        CHECK(fabs(a.momentum.value - mu[i]) <= a.momentum.error + 1e-9);
+        clb_audit_free(&a);
+        run_free(&r);
+    }
+}
+
 static run heavy_ball(uint64_t seed, size_t edit)
 {
     clb_train_opts o = plain;
@@ -486,7 +504,7 @@ static void t_chain_bad(void)
 }
 
 static const test_case tests[] = {
-    TEST(t_methods), TEST(t_small_steps), TEST(t_drift), TEST(t_no_law), TEST(t_edited), TEST(t_missing),
+    TEST(t_methods), TEST(t_small_steps), TEST(t_drift), TEST(t_no_law), TEST(t_schedule), TEST(t_edited), TEST(t_missing),
     TEST(t_start), TEST(t_frozen), TEST(t_auditor), TEST(t_groups_of_three), TEST(t_bad_input),
     TEST(t_chain), TEST(t_chain_bad) };
 TEST_MAIN(tests)

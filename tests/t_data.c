@@ -291,6 +291,10 @@ static void t_npy_bad(void)
         { "{'descr': '<c8', 'fortran_order': False, 'shape': (2,)}", 16, CLB_ETYPE },
         { "{'descr': '|f8', 'fortran_order': False, 'shape': (2,)}", 16, CLB_EFORMAT },
         { "{'descr': '<f16', 'fortran_order': False, 'shape': (1,)}", 16, CLB_ETYPE },
+        { "{'descr': '>c8', 'fortran_order': False, 'shape': (2,)}", 16, CLB_ETYPE },
+        { "{'descr': '|S8', 'fortran_order': False, 'shape': (2,)}", 16, CLB_ETYPE },
+        { "{'descr': '=c8', 'fortran_order': False, 'shape': (2,)}", 16, CLB_EFORMAT },
+        { "{'descr': 'xc8', 'fortran_order': False, 'shape': (2,)}", 16, CLB_EFORMAT },
         { "{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2,)}", 16, CLB_ETYPE },
         { "{'descr': '<f8', 'fortran_order': False, 'shape': (2,)} x", 16, CLB_EFORMAT },
         { "", 0, CLB_EFORMAT },
@@ -310,6 +314,9 @@ static void t_npy_bad(void)
     EQUAL(read_npy(&a, 4, cases[0].dict, elements, 16), CLB_EFORMAT);
     EQUAL(clb_npy_read(&a, "", 0), CLB_EFORMAT);
     EQUAL(clb_npy_read(&a, "PK\x03\x04 and so on", 15), CLB_EFORMAT);
+    EQUAL(clb_npy_read(&a, "PK\x03\x04 so", 7), CLB_EFORMAT);
+    EQUAL(clb_npy_read(&a, "\x93NUM", 4), CLB_EFORMAT);
+    EQUAL(clb_npy_read(&a, "\x93NUMPY", 6), CLB_ETRUNCATED);
     EQUAL(clb_npy_read(&a, "\x93NUMPY\x01\x00", 8), CLB_ETRUNCATED);
     /* oversized header */
     EQUAL(clb_npy_read(&a, "\x93NUMPY\x01\x00\xff\xff{}", 12), CLB_ETRUNCATED);
@@ -679,6 +686,12 @@ static void t_csv_people(void)
     CHECK(data.n == 2 && data.K == 2 && data.y[0] == 1 && data.X[1] == 3);
     clb_data_free(&data);
     o.label = 0, o.real_target = 1;
+    o.header = -1;
+    EQUAL(clb_data_csv(&data, "1,x\n2,-3\n", 9, &o, &error), CLB_EFIELD);
+    CHECK(!strcmp(error.text, "line 1, column 2: 'x' is no number; this line looks like a header"));
+    EQUAL(clb_data_csv(&data, "1,2\n2,x\n", 8, &o, &error), CLB_EFIELD);
+    CHECK(!strcmp(error.text, "line 2, column 2: 'x' is no number"));
+    o.header = 0;
     EQUAL(clb_data_csv(&data, "1,0.25\n2,-3\n", 12, &o, &error), CLB_OK);
     CHECK(data.y == NULL && data.K == 1 && data.targets[0] * 4 == 1 && data.targets[1] == -3);
     clb_data_free(&data);

@@ -258,6 +258,48 @@ static void t_npz_save(void)
     EQUAL(clb_npz_save(&tensors, "no/such/folder/x.npz"), CLB_EIO);
 }
 
+/* A trace saved as arrays: their names, shapes and values. */
+static void t_trace_npz(void)
+{
+    static const char path[] = "t_direct_trace.npz";
+    enum { T = 5, L = 3 };
+    static const struct { const char *name; size_t rank, rows, columns; } want[] = {
+        { "loss", 1, T + 1, 0 }, { "step", 1, T, 0 }, { "g", 2, T, L }, { "gb", 2, T, L },
+        { "q", 2, T + 1, L }, { "qb", 2, T + 1, L }, { "upper", 1, L - 1, 0 }, { "lower", 1, L - 1, 0 },
+        { "S", 1, L - 1, 0 }, { "predicted", 1, L - 1, 0 }, { "flow", 1, L - 1, 0 },
+        { "oscillation", 1, L - 1, 0 }, { "first", 1, L - 1, 0 }, { "second", 1, L - 1, 0 } };
+    const size_t widths[] = { 4, 6, 5, 3 };
+    clb_rng rng;
+    clb_net net;
+    clb_data data;
+    clb_trace trace;
+    clb_tensors back;
+    clb_rng_seed(&rng, 3);
+    EQUAL(clb_net_init(&net, widths, 4, NULL, &rng), CLB_OK);
+    EQUAL(clb_data_mixture(&data, &rng, 20, 4, 3, 2.0), CLB_OK);
+    EQUAL(clb_train(&net, &data, 0.1, T, NULL, &trace), CLB_OK);
+    EQUAL(clb_trace_npz_save(&trace, path), CLB_OK);
+    EQUAL(clb_tensors_load(&back, path, NULL), CLB_OK);
+    remove(path);
+    EQUAL(back.count, sizeof want / sizeof want[0]);
+    for (size_t i = 0; i < back.count; ++i) {
+        const clb_array *a = &back.item[i].array;
+        NOTE("%s", want[i].name);
+        CHECK(!strcmp(back.item[i].name, want[i].name));
+        EQUAL(back.item[i].digits, 53);
+        EQUAL(a->rank, want[i].rank);
+        EQUAL(a->shape[0], want[i].rows);
+        if (a->rank == 2) EQUAL(a->shape[1], want[i].columns);
+    }
+    CHECK(!memcmp(back.item[0].array.x, trace.loss, (T + 1) * sizeof *trace.loss));
+    CHECK(!memcmp(back.item[2].array.x, trace.g, T * L * sizeof *trace.g));
+    CHECK(!memcmp(back.item[8].array.x, trace.S, (L - 1) * sizeof *trace.S));
+    clb_tensors_free(&back);
+    clb_trace_free(&trace);
+    clb_data_free(&data);
+    clb_net_free(&net);
+}
+
 /* Sums and products in which a plain dot product loses everything. */
 static void t_dot2(void)
 {
@@ -273,9 +315,24 @@ static void t_dot2(void)
     NEAR(test_dot2(0, x, y), 0, 0);
 }
 
+/* Lengths whose squares overflow or underflow. */
+static void t_norm(void)
+{
+    static const double scales[] = { 1, TOL(1e-300, 1e-36), TOL(1e-200, 1e-30), TOL(1e200, 1e30),
+                                     TOL(1e300, 1e36) };
+    size_t i;
+    for (i = 0; i < sizeof scales / sizeof scales[0]; ++i) {
+        clb_real s = (clb_real)scales[i], x[4];
+        x[0] = 2 * s, x[1] = -4 * s, x[2] = 5 * s, x[3] = -6 * s;
+        NEAR(test_norm(4, x) / (double)s, 9, TOL(1e-15, 1e-6));
+        NEAR(test_norm(1, x + 3) / (double)s, 6, TOL(1e-15, 1e-6));
+    }
+    NEAR(test_norm(0, NULL), 0, 0);
+}
+
 static const test_case tests[] = {
     TEST(t_path_mode), TEST(t_path_pair), TEST(t_paths), TEST(t_curvature_operators), TEST(t_net),
     TEST(t_defaults), TEST(t_sweep), TEST(t_resolved), TEST(t_method_names), TEST(t_rod_steps),
-    TEST(t_npz_save), TEST(t_dot2)
+    TEST(t_npz_save), TEST(t_trace_npz), TEST(t_dot2), TEST(t_norm)
 };
 TEST_MAIN(tests)

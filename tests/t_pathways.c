@@ -972,6 +972,20 @@ static void t_named_errors(void)
     EQUAL(clb_path_mode_init(&mode, 2, depth, inf, alpha), CLB_ETARGET);
     EQUAL(clb_path_mode_init(&mode, 2, depth, 1, bad), CLB_ENOTFINITE);
     CHECK(mode.u == NULL);
+    {
+        static const double ends[][2] = { { 1, 0 }, { 0, 1 }, { 1, -1 }, { -1, 1 } };
+        clb_path_mode_opts opts = CLB_ZERO;
+        clb_path_ramp ramp = { 0.1, 0.1, 5, CLB_PATH_RAMP_LINEAR };
+        size_t k;
+        opts.ramp = &ramp;
+        EQUAL(clb_path_mode_init(&mode, 2, depth, 1, alpha), CLB_OK);
+        EQUAL(clb_path_mode_train(&mode, 0, 10, &opts, &run), CLB_OK);
+        for (k = 0; k < 4; ++k) {
+            ramp.from = ends[k][0], ramp.to = ends[k][1];
+            EQUAL(clb_path_mode_train(&mode, 0, 10, &opts, &run), CLB_ESTEP);
+        }
+        clb_path_mode_free(&mode);
+    }
     EQUAL(clb_path_optimum(2, one, 1, s, NULL, NULL), CLB_EDEPTH);
     EQUAL(clb_path_optimum(0, one, 1, s, NULL, NULL), CLB_EPATHS);
     EQUAL(clb_path_window(2, depth, -1, &w), CLB_ETARGET);

@@ -259,6 +259,8 @@ static void t_correlations(void)
     NEAR(clb_spearman(5, tied, y), 0.97467943448089633, 1e-14);
     CHECK(isnan(clb_spearman(5, flat, y)) && isnan(clb_pearson(5, flat, y)));
     NEAR(clb_pearson(5, x, down), -1, 1e-15);
+    NEAR(clb_pearson(2, x, down), -1, 1e-15);
+    CHECK(isnan(clb_pearson(1, x, down)));
     NEAR(clb_pearson_log(5, x, y, 0, 0), 1, 1e-14);
     for (i = 0; i < 5; ++i) logs[i] = log(tied[i]);
     NEAR(clb_pearson_log(5, tied, flat, 0, 0) != 0, 1, 0);          /* NaN: no spread */

@@ -412,6 +412,15 @@ static void t_npz_write(void)
     EQUAL(clb_npz_write(bytes, size - 1, &again, &t), CLB_ESIZE);
     EQUAL(clb_npz_write(bytes, size, &again, &t), CLB_OK);
     EQUAL(size, again);
+    for (int digits = 1; digits <= 24; ++digits) {           /* all that float32 holds has its size */
+        item[1].digits = digits;
+        EQUAL(clb_npz_write(NULL, 0, &again, &t), CLB_OK);
+        EQUAL(again, size);
+    }
+    item[1].digits = 25;
+    EQUAL(clb_npz_write(NULL, 0, &again, &t), CLB_OK);
+    EQUAL(again, size + 2 * 4);
+    item[1].digits = 24;
     EQUAL(clb_npz_read(&back, bytes, size, NULL), CLB_OK);
     EQUAL(back.count, 4);
     for (size_t i = 0; i < 4; ++i) {
