@@ -2844,8 +2844,10 @@ float  (fmaf)(float x, float y, float z);
 #include <assert.h>
 #define CLB_ASSERT(x) assert(x)
 #endif
-/* COLD: runs once a call of the library, so small code and a quick build count more than speed. */
-#if defined(__GNUC__) || defined(__clang__)
+/* COLD: runs once in a call of the library, so a short compile time counts more than speed. */
+#if defined(__clang__)
+#define CLBI_COLD __attribute__((cold, noinline, minsize))
+#elif defined(__GNUC__)
 #define CLBI_COLD __attribute__((cold, noinline))
 #else
 #define CLBI_COLD
@@ -2877,6 +2879,16 @@ float  (fmaf)(float x, float y, float z);
 #define CLBI_WASM 1
 #else
 #define CLBI_WASM 0
+#endif
+/* Scalar versions of kernels that have vector versions, too: clang optimises them for size, which
+ * saves a tenth of the compile time. */
+#if defined(__clang__) && (CLBI_X86 || CLBI_ARM)
+#define CLBI_SPARE_BEGIN \
+    _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
+#define CLBI_SPARE_END _Pragma("clang attribute pop")
+#else
+#define CLBI_SPARE_BEGIN
+#define CLBI_SPARE_END
 #endif
 #if CLBI_X86
 /* gcc bug 105593: its own "undefined" arguments warn */
@@ -5668,6 +5680,7 @@ CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_
 #define CLBI_KC 128
 typedef struct clbi_after { const clb_real *gate; clb_real *relu; } clbi_after;
 
+CLBI_SPARE_BEGIN
 static void clbi_matmul_scalar(size_t M, size_t N, size_t K, const clb_real *a, size_t ai,
                                size_t ak, const clb_real *b, size_t bj, size_t bk, clb_real *C,
                                size_t ldc, int acc, const clbi_after *after)
@@ -6089,6 +6102,7 @@ static void clbi_pole_vector_scalar(size_t n, const double *d, const double *z, 
 /* KERNEL unfused   0 if x y + z is rounded twice, here and in vectors: for clb_selftest, where the
  * product rounds to -z */
 static double clbi_unfused_scalar(double x, double y, double z) { return x * y + z; }
+CLBI_SPARE_END
 
 /* Every kernel: its result, its name, its arguments. An unused table and the functions that only it
  * names cost a CLB_STATIC build nothing. */
@@ -8110,7 +8124,7 @@ CLBDEF void clb_curv_free(clb_curv *curv)
     memset(curv, 0, sizeof *curv);
 }
 
-/* Class of the largest probability, the first of equals. */
+/* The class with the largest probability, the first one of equals. */
 static size_t clbi_top_class(size_t K, const clb_real *p)
 {
     size_t k, top = 0;
@@ -8119,7 +8133,8 @@ static size_t clbi_top_class(size_t K, const clb_real *p)
     return top;
 }
 
-/* Sum of the other probabilities than p[top], in order: 1 - p[top] also where that cancels. */
+/* The sum of all probabilities except p[top], in order. It equals 1 - p[top], but is accurate also
+ * for p[top] near 1. */
 static double clbi_others(size_t K, const clb_real *p, size_t top)
 {
     double sum = 0;
@@ -8129,7 +8144,8 @@ static double clbi_others(size_t K, const clb_real *p, size_t top)
     return sum;
 }
 
-/* u_L with what p - t loses of a probability near 1:  p_top - t_top = (1 - t_top) - others. */
+/* Computes the entry of u_L at the most likely class again, without cancellation for a probability
+ * near 1: p_top - t_top = (1 - t_top) - others. */
 static void clbi_settle_residual(clb_pass *pass)
 {
     size_t i, K = pass->net->m[pass->net->L];
@@ -8148,7 +8164,7 @@ static void clbi_settle_residual(clb_pass *pass)
     }
 }
 
-/* s1 = s'(z), count values. */
+/* s1 = s'(z) for count values. */
 static void clbi_slopes(const clb_net *net, size_t count, const clb_real *z, clb_real *s1)
 {
     size_t i;
@@ -8156,7 +8172,7 @@ static void clbi_slopes(const clb_net *net, size_t count, const clb_real *z, clb
     clbi_activation_backward(net, count, z, s1);
 }
 
-/* s2 = (u_{l+1} W_{l+1}) s''(z_l), rows i0 .. i0+n-1: what the second derivative multiplies. */
+/* s2 = (u_{l+1} W_{l+1}) s''(z_l) for rows i0 .. i0+n-1: the factor of R z_l in R u_l. */
 static void clbi_bend(const clb_curv *curv, size_t l, size_t i0, size_t n)
 {
     const clb_net *net = curv->pass->net;
@@ -8169,7 +8185,7 @@ static void clbi_bend(const clb_curv *curv, size_t l, size_t i0, size_t n)
         s2[i] *= (clb_real)clb_activate(net->activation, net->param, (double)z[i], 2);
 }
 
-/* s1 and s2 of every hidden layer, after forward and backward pass at curv->theta. */
+/* s1 and s2 of every hidden layer, after the forward and backward pass at curv->theta. */
 static void clbi_curv_slopes(const clb_curv *curv, size_t i0, size_t n)
 {
     const clb_net *net = curv->pass->net;
@@ -8188,8 +8204,8 @@ static void clbi_curv_slopes(const clb_curv *curv, size_t i0, size_t n)
 
 /* ---- products ------------------------------------------------------------------------------- */
 
-/* x = x s'(z_l), in place, for hidden layers; x are rows i0 .. i0+n-1. The rectifier's is a part of
- * the product that gave x: its gate. */
+/* x = x s'(z_l) in place, for a hidden layer; x: rows i0 .. i0+n-1. Not needed for ReLU, because
+ * the product that computed x has done it (after->gate). */
 static void clbi_times_slope(const clb_curv *curv, size_t l, size_t i0, size_t n, clb_real *x)
 {
     const clb_net *net = curv->pass->net;
@@ -8207,8 +8223,8 @@ static clbi_after clbi_gate(const clb_curv *curv, size_t l, size_t i0)
     return after;
 }
 
-/* R z_l = R a_{l-1} W_l^T + a_{l-1} V_l^T + v_b;  the input does not move (R a_0 = 0). A
- * rectifier makes R a_l of it. rz: rows i0 .. i0+n-1. */
+/* R z_l = R a_{l-1} W_l^T + a_{l-1} V_l^T + v_b, where R a_0 = 0. For ReLU this also makes R a_l of
+ * it. rz: rows i0 .. i0+n-1. */
 static void clbi_r_affine(const clb_curv *curv, size_t l, const clb_real *v, size_t i0, size_t n,
                           clb_real *rz)
 {
@@ -8221,8 +8237,9 @@ static void clbi_r_affine(const clb_curv *curv, size_t l, const clb_real *v, siz
                             in, 1, rz, out, 1, &after);
 }
 
-/* x = (u_l A_l) s'(z_{l-1}), A in the places of theta; x: rows i0 .. i0+n-1. Of a sum of two such
- * products, the slope outside, term 1 and term 2; otherwise term 0. */
+/* x = (u_l A_l) s'(z_{l-1}), where A has the layout of theta; x: rows i0 .. i0+n-1. A sum of two
+ * such products with one slope is computed with term 1 and then term 2; a single product has term
+ * 0. */
 static void clbi_back_product(const clb_curv *curv, size_t l, const clb_real *u, const clb_real *A,
                               size_t i0, size_t n, clb_real *x, int term)
 {
@@ -8234,7 +8251,8 @@ static void clbi_back_product(const clb_curv *curv, size_t l, const clb_real *u,
     if (term != 1) clbi_times_slope(curv, l - 1, i0, n, x);
 }
 
-/* R z of hidden layers is kept only where s'' needs it; otherwise it turns into R a in place. */
+/* The R forward pass. R z of a hidden layer is kept only if s'' needs it; otherwise it becomes R a
+ * in place. */
 static void clbi_r_forward(const clb_curv *curv, const clb_real *v, size_t i0, size_t n)
 {
     const clb_net *net = curv->pass->net;
@@ -8248,10 +8266,10 @@ static void clbi_r_forward(const clb_curv *curv, const clb_real *v, size_t i0, s
     clbi_r_affine(curv, l, v, i0, n, curv->rz[l] + i0 * net->m[l]);
 }
 
-/* q_i = S_i q_i, S_i = (1-ce) 2/(nK) I + ce/n (diag p_i - p_i p_i^T), i = i0 .. i0+count-1. The
- * second part sees the differences of q only; they are taken from the most likely class, so that
- * nothing cancels as its probability tends to 1:
- *   v = q - q_top,   (S q)_k = mse q_k + ce p_k (v_k - sum_j p_j v_j),   v_top = 0 */
+/* q_i = S_i q_i with S_i = (1-ce) 2/(nK) I + ce/n (diag p_i - p_i p_i^T), for i = i0 .. i0+count-1.
+ * The second part depends only on differences of q. They are taken from the most likely class,
+ * which avoids cancellation as its probability tends to 1:
+ *  v = q - q_top,   (S q)_k = mse q_k + ce p_k (v_k - sum_j p_j v_j),   v_top = 0 */
 static void clbi_output_hessian(const clb_pass *pass, size_t i0, size_t count, clb_real *q)
 {
     size_t i, k, n = pass->n, K = pass->net->m[pass->net->L];
@@ -8270,8 +8288,8 @@ static void clbi_output_hessian(const clb_pass *pass, size_t i0, size_t count, c
     }
 }
 
-/* R u_{l-1} = s' (R u_l W_l + u_l V_l) + s'' (u_l W_l) R z_{l-1}, over rz[l-1]; the sum in brackets
- * is formed in `bend` where s'' needs R z. */
+/* R u_{l-1} = s' (R u_l W_l + u_l V_l) + s'' (u_l W_l) R z_{l-1}, stored over rz[l-1]. If s'' needs
+ * R z, the sum in brackets is computed in `bend`. */
 static void clbi_r_backward(const clb_curv *curv, size_t l, const clb_real *v, size_t i0, size_t n)
 {
     const clb_net *net = curv->pass->net;
@@ -8283,16 +8301,17 @@ static void clbi_r_backward(const clb_curv *curv, size_t l, const clb_real *v, s
     for (i = 0; s2 && i < n * m; ++i) rz[i] = re[i] + s2[at + i] * rz[i];
 }
 
-/* One product with J, J^T, J^T S J or H, in two rounds of tasks: a block of rows goes through the
- * layers and back, then each slice of the result sums over all rows. */
+/* A product with J, J^T, J^T S J or H, in two rounds of tasks: first every block of rows goes
+ * forward and backward through the layers, then every slice of the result is summed
+ * over all rows. */
 enum { CLBI_FORWARD = 1,            /* rz[L] = J v                                               */
        CLBI_WEIGH = 2,              /* rz[L] = S rz[L]                                           */
-       CLBI_HESSIAN = 4 };          /* the way back with the terms of u                          */
+       CLBI_HESSIAN = 4 };          /* backward pass with the terms of u                         */
 typedef struct clbi_curv_product {
     const clb_curv *curv;
     const clb_real *v;
-    clb_real       *y;              /* NULL: no way back                                         */
-    int             how;            /* a sum of these                                            */
+    clb_real       *y;              /* result, or NULL: no backward pass                         */
+    int             how;            /* a sum of the constants above                              */
     size_t          rows;           /* of a block                                                */
 } clbi_curv_product;
 
@@ -8333,7 +8352,7 @@ static void clbi_product_slice(void *context, size_t i)
         clbi_column_sums(pass->n, m, curv->rz[l], m, 1, of->y + net->b[l], 0);
 }
 
-/* task for every block of rows. */
+/* Runs the task for every block of rows. */
 static void clbi_product_in_rows(clbi_curv_product *of, void (*task)(void *product, size_t i))
 {
     const clb_pass *pass = of->curv->pass;
@@ -8466,7 +8485,7 @@ static void clbi_apply_block(void *context, const clb_real *x, clb_real *y)
 {
     clb_block *block = (clb_block *)context;
     clb_real *v = block->full, *out = v + block->curv->pass->net->P;
-    memcpy(v + block->at, x, block->n * sizeof *x);              /* 0 in every other coordinate */
+    memcpy(v + block->at, x, block->n * sizeof *x);              /* v is 0 elsewhere            */
     if (block->gauss_newton) clb_gnvp(block->curv, v, out);
     else clb_hvp(block->curv, v, out);
     memcpy(y, out + block->at, block->n * sizeof *y);
@@ -8483,13 +8502,13 @@ CLBDEF clb_linop clb_block_op(clb_block *block)
 
 /* ---- full matrices: two layers -------------------------------------------------------------- */
 
-#define CLBI_PAIR_COLUMNS 512          /* products x_a x_b held at a time, unless one a has more */
-#define CLBI_UNITS        CLBI_LINE    /* units whose results are turned at a time               */
+#define CLBI_PAIR_COLUMNS 512 /* products x_a x_b stored at a time (more if one a alone has more) */
+#define CLBI_UNITS        CLBI_LINE    /* units that are transposed at a time                    */
 
-/* Assembly of H for f = W_2 s(W_1 x + b_1) + b_2, one hidden unit j at a time. Inputs and hidden
- * activations are extended by a 1 where their layer has a bias, so that a bias is one more column:
- * x_i in R^d1, h_i in R^m1. Only the samples that unit j sees enter, and every result is written to
- * H, both triangles, while it is in the cache. */
+/* Computes H for f = W_2 s(W_1 x + b_1) + b_2, one hidden unit j at a time. Inputs and hidden
+ * activations get an extra entry 1 where their layer has a bias, so that the bias is one more
+ * column: x_i in R^d1, h_i in R^m1. Only samples for which unit j is active are used. Every result
+ * is written to both triangles of H while it is in the cache. */
 typedef struct clbi_assembly {
     const clb_curv *curv;
     clb_real *H;
@@ -8497,20 +8516,20 @@ typedef struct clbi_assembly {
     size_t    mp;               /* m rounded up to a multiple of CLBI_UNITS                       */
     size_t    pairs, all_pairs; /* products x_a x_b of the largest chunk, of all chunks           */
     size_t    class_pairs;      /* K (K+1)/2                                                      */
-    int       residual;         /* add sum_ik r_ik Hess f_ik                                      */
+    int       residual;         /* 1: add sum_ik r_ik Hess f_ik                                   */
     clb_real *x, *h;            /* [n][d1], [n][m1]                                               */
     clb_real *w;                /* [K]          column j of W_2                                   */
     clb_real *S;                /* [n][class_pairs]  S_i(k,k'), k' >= k                           */
     clb_real *xx;               /* [n][pairs]   x_a x_b, b >= a, if one chunk holds them          */
-    clb_real *gx, *gh, *gxx;    /* the same rows, active samples only                             */
+    clb_real *gx, *gh, *gxx;    /* the same rows for the active samples                           */
     clb_real *t;                /* [n][K]       s'_ij (S_i W_2)_kj                                */
     clb_real *c;                /* [n][m]       t W_2 s'_ij'                                      */
     clb_real *y;                /* [n][K d1]    t_ik x_ia                                         */
     clb_real *hS;               /* [n][class_pairs]  h_ij S_i(k,k')                               */
-    clb_real *first;            /* [all_pairs][mp]   W_1 with W_1: pair (a,b), from j's line on   */
-    clb_real *turn;             /* [d1][CLBI_UNITS]  a part of the rows (a, b) for one a          */
+    clb_real *first; /* [all_pairs][mp] W_1 with W_1: pair (a,b), units from clbi_first_unit(j) on */
+    clb_real *turn;             /* [d1][CLBI_UNITS] part of the rows (a, b) for one a             */
     clb_real *cross;            /* [K d1][m1]   W_1 with W_2: (k,a), unit h                       */
-    clb_real *couple;           /* [K][d1]      the part of r in it                               */
+    clb_real *couple;           /* [K][d1] the part of cross that comes from r                    */
     clb_real *second;           /* [class_pairs][m1][m1]  W_2 with W_2                            */
     size_t   *active;           /* [n] samples with s'_ij, s''_ij or h_ij                         */
     size_t   *top;              /* [n] most likely class                                          */
@@ -8524,7 +8543,8 @@ static size_t clbi_index(const clb_net *net, size_t l, size_t row, size_t column
     return column < in ? net->w[l] + row * in + column : net->b[l] + row;
 }
 
-/* H[at][(row, from) ...] = count values: a piece of one row, its last entry perhaps a bias. */
+/* Writes count values into row `at` of H, beginning at the column of weight (row, from) of layer l.
+ * The last value may belong to a bias. */
 static void clbi_put(const clbi_assembly *s, size_t at, size_t l, size_t row, size_t from,
                      size_t count, const clb_real *values)
 {
@@ -8586,7 +8606,8 @@ static void clbi_gather(const clbi_assembly *s, size_t count, size_t width, cons
         memcpy(to + i * width, from + s->active[i] * width, width * sizeof *to);
 }
 
-/* Number of a from `a0` on whose products x_a x_b (b >= a) fit a chunk; *columns their number. */
+/* How many a from a0 on fit into a chunk with all their products x_a x_b (b >= a). *columns: the
+ * number of these products. */
 static size_t clbi_chunk(size_t d1, size_t a0, size_t *columns)
 {
     size_t a = a0;
@@ -8595,7 +8616,7 @@ static size_t clbi_chunk(size_t d1, size_t a0, size_t *columns)
     return a - a0;
 }
 
-/* to[columns] = x_a x_b, b >= a, a = a0 .. a0+count-1. */
+/* to[columns] = x_a x_b for b >= a and a = a0 .. a0+count-1. */
 static void clbi_products(size_t d1, size_t a0, size_t count, const clb_real *x, clb_real *to)
 {
     size_t a, b;
@@ -8603,7 +8624,8 @@ static void clbi_products(size_t d1, size_t a0, size_t count, const clb_real *x,
         for (b = a; b < d1; ++b) *to++ = x[a] * x[b];
 }
 
-/* gxx: products of the active samples for one chunk; all are kept in xx if one chunk holds them. */
+/* gxx: the products of the active samples for one chunk. If one chunk holds all products, they are
+ * copied from xx. */
 static void clbi_gather_products(const clbi_assembly *s, size_t active, size_t a0, size_t count,
                                  size_t columns)
 {
@@ -8616,8 +8638,8 @@ static void clbi_gather_products(const clbi_assembly *s, size_t active, size_t a
         clbi_products(s->d1, a0, count, s->x + s->active[r] * s->d1, s->gxx + r * columns);
 }
 
-/* Samples that hidden unit j sees; with a second derivative every sample does. No branch, as none
- * could be foreseen. */
+/* Finds the samples for which unit j is active; all of them if the activation has a second
+ * derivative. The loop has no branch, because it could not be predicted. */
 static size_t clbi_find_active(const clbi_assembly *s, size_t j)
 {
     const clb_real *s1 = s->curv->s1[1] + j, *h = s->h + j;
@@ -8629,8 +8651,8 @@ static size_t clbi_find_active(const clbi_assembly *s, size_t j)
     return count;
 }
 
-/* S_i(k,k') = (1-ce) 2/(nK) [k = k'] + ce/n p_ik ([k = k'] - p_ik'), k' >= k; the most likely
- * classes. */
+/* S_i(k,k') = (1-ce) 2/(nK) [k = k'] + ce/n p_ik ([k = k'] - p_ik') for k' >= k. Also finds the
+ * most likely class of every sample. */
 static void clbi_form_S(const clbi_assembly *s)
 {
     const clb_pass *pass = s->curv->pass;
@@ -8673,7 +8695,7 @@ static void clbi_form_t(const clbi_assembly *s, size_t j, size_t count)
     }
 }
 
-/* The unit at which the cache line of unit j begins: products of whole lines are faster. */
+/* The first unit of the cache line that holds unit j: products of whole lines are faster. */
 static size_t clbi_first_unit(size_t j)
 {
     return j - j % CLBI_UNITS;
@@ -8693,7 +8715,7 @@ static void clbi_form_c(const clbi_assembly *s, size_t j, size_t count)
     }
 }
 
-/* Row of `first` for the pair (a, b) or (b, a). */
+/* The row of `first` for the pair (a, b) or (b, a). */
 static const clb_real *clbi_pair_row(const clbi_assembly *s, size_t a, size_t b)
 {
     return s->first +
@@ -8714,8 +8736,8 @@ static void clbi_first_rows(const clbi_assembly *s, size_t j, size_t active)
     }
 }
 
-/* H[(j,a)][(u..to-1, b)] = first[(a,b)][u..to-1], turned, as the unit is the slow index in H. The
- * units are some of a cache line of them, the one that begins with unit `line`. */
+/* H[(j,a)][(u..to-1, b)] = first[(a,b)][u..to-1], transposed, because the unit is the slow index in
+ * H. The units belong to the cache line that begins with unit `line`. */
 static void clbi_turn_units(const clbi_assembly *s, size_t j, size_t a, size_t u, size_t to)
 {
     const clb_net *net = s->curv->pass->net;
@@ -8728,8 +8750,8 @@ static void clbi_turn_units(const clbi_assembly *s, size_t j, size_t a, size_t u
     CLBI_KERNEL(transpose)(s->d, to - u, s->turn + (u - line), CLBI_UNITS, row, s->d);
 }
 
-/* All of `first` into the rows of unit j of H, right of the diagonal. A block is symmetric, so its
- * last row holds the bias column of the units too. */
+/* Copies all of `first` into the rows of unit j of H, right of the diagonal. Each block is
+ * symmetric, so its last row also holds the bias column. */
 static void clbi_put_first(const clbi_assembly *s, size_t j)
 {
     const clb_net *net = s->curv->pass->net;
@@ -8747,8 +8769,8 @@ static void clbi_put_first(const clbi_assembly *s, size_t j)
     }
 }
 
-/* r_ik part of the blocks (j; k, h = j):  sum_i s'_ij r_ik x_ia, added to cross[(k,a)][j].
- * Spoils t. */
+/* The part with r_ik of the blocks (j; k, h = j): adds sum_i s'_ij r_ik x_ia to cross[(k,a)][j].
+ * Overwrites t. */
 static void clbi_couple(const clbi_assembly *s, size_t j, size_t active)
 {
     const clb_real *u = s->curv->pass->u[2], *s1 = s->curv->s1[1];
@@ -8771,7 +8793,7 @@ static void clbi_cross_rows(const clbi_assembly *s, size_t j, size_t active)
     if (s->residual) clbi_couple(s, j, active);
 }
 
-/* ... into the rows of unit j. */
+/* Copies them into the rows of unit j. */
 static void clbi_put_cross(const clbi_assembly *s, size_t j)
 {
     const clb_net *net = s->curv->pass->net;
@@ -8805,9 +8827,9 @@ static void clbi_second_corner(const clbi_assembly *s)
     }
 }
 
-/* Rows from..to-1 right of the diagonal, copied below it, a strip of at most CLBI_MIRROR_ROWS rows
- * at a time. They are still in the cache; their pieces of the lower rows are whole cache lines
- * where the rows of H are a whole number of them. */
+/* Copies the rows from..to-1 right of the diagonal to below it, at most CLBI_MIRROR_ROWS rows at a
+ * time. They are still in the cache. Their parts of the lower rows are whole cache lines if the
+ * leading dimension of H is. */
 #define CLBI_MIRROR_ROWS (128 / sizeof(clb_real))
 static void clbi_mirror(size_t n, clb_real *H, size_t ldh, size_t from, size_t to)
 {
@@ -8822,7 +8844,7 @@ static void clbi_mirror(size_t n, clb_real *H, size_t ldh, size_t from, size_t t
     }
 }
 
-/* All of `second` into H: blocks symmetric in h and in k. */
+/* Copies `second` into H. Its blocks are symmetric in h and in k. */
 static void clbi_put_second(const clbi_assembly *s)
 {
     const clb_net *net = s->curv->pass->net;
@@ -8841,7 +8863,7 @@ static void clbi_put_second(const clbi_assembly *s)
 static void clbi_assemble(const clbi_assembly *s)
 {
     const clb_pass *pass = s->curv->pass;
-    size_t i, j, P = pass->net->P, done = 0;                         /* rows that are mirrored */
+    size_t i, j, P = pass->net->P, done = 0;                         /* rows already mirrored  */
     clbi_extend(s->n, s->d, s->d1, pass->a[0], s->x);
     clbi_extend(s->n, s->m, s->m1, pass->a[1], s->h);
     clbi_form_S(s);
@@ -8910,9 +8932,9 @@ static size_t clbi_assembly_bytes(const clb_curv *curv)
 
 /* ---- sensitivities of the outputs: Jacobian and kernels ------------------------------------- */
 
-/* D_l[(i,r)] = sum_k Q[r][k] df_ik/dz_l for the samples first .. first+count-1, from
- * D_L[(i,r)] = Q[r] down to `layer`:  D_{l-1} = (D_l W_l) s'(z_{l-1}).  Two buffers of
- * [count R][widest layer] alternate; returns the one that holds the result. */
+/* D_l[(i,r)] = sum_k Q[r][k] df_ik/dz_l for the samples first .. first+count-1, computed from
+ * D_L[(i,r)] = Q[r] down to `layer` by D_{l-1} = (D_l W_l) s'(z_{l-1}). Two buffers of [count
+ * R][widest layer] alternate. Returns the one that holds the result. */
 static clb_real *clbi_sensitivity(const clb_curv *curv, size_t layer, size_t first, size_t count,
                                   size_t R, const clb_real *Q, clb_real *buffer[2])
 {
@@ -8934,7 +8956,7 @@ static clb_real *clbi_sensitivity(const clb_curv *curv, size_t layer, size_t fir
     return D;
 }
 
-/* Widest layer 1..L: columns that a sensitivity buffer needs. */
+/* The largest width of layers 1..L: the columns of a sensitivity buffer. */
 static size_t clbi_widest(const clb_net *net)
 {
     size_t l, widest = 0;
@@ -8945,7 +8967,7 @@ static size_t clbi_widest(const clb_net *net)
 
 #define CLBI_SLICE 16                  /* samples per slice of kernel or Jacobian rows */
 
-/* Work of the kernels: sensitivities of all samples, one slice of products. */
+/* Work space of the kernels: sensitivities of all samples, and the products of one slice. */
 typedef struct clbi_kernel {
     clb_real *buffer[2], *Q, *dots, *products;
     void     *arena;
@@ -8975,7 +8997,8 @@ static clb_status clbi_kernel_alloc(clbi_kernel *s, const clb_curv *curv, size_t
     return CLB_OK;
 }
 
-/* N += layer l: products of sensitivities times products of the layer's inputs, row slices. */
+/* Adds the part of layer l to N: products of sensitivities times products of the layer's inputs, a
+ * slice of rows at a time. */
 static void clbi_kernel_layer(const clb_curv *curv, clbi_kernel *s, size_t l, size_t R, clb_real *N)
 {
     const clb_net *net = curv->pass->net;
@@ -9047,7 +9070,7 @@ CLBDEF clb_status clb_ntk_trace(clb_curv *curv, size_t l, double *trace)
 
 /* ---- full matrices: any depth --------------------------------------------------------------- */
 
-/* Rows (i,k) of J for a slice of samples: [count K][P]. */
+/* The rows (i,k) of J for a slice of samples: [count K][P]. */
 static void clbi_jacobian_rows(const clb_curv *curv, size_t first, size_t count, clbi_kernel *s,
                                clb_real *J)
 {
@@ -9067,8 +9090,8 @@ static void clbi_jacobian_rows(const clb_curv *curv, size_t first, size_t count,
     }
 }
 
-/* SJ = S J for the same rows, as in clbi_output_hessian: with V_k = J_ik - J_i,top
- *   (S_i J_i)_k = mse J_ik + ce p_ik (V_k - sum_k' p_ik' V_k'). */
+/* SJ = S J for the same rows, computed as in clbi_output_hessian: with V_k = J_ik - J_i,top,
+ *  (S_i J_i)_k = mse J_ik + ce p_ik (V_k - sum_k' p_ik' V_k'). */
 static void clbi_weight_rows(const clb_curv *curv, size_t first, size_t count, const clb_real *J,
                              clb_real *SJ)
 {
@@ -9091,7 +9114,7 @@ static void clbi_weight_rows(const clb_curv *curv, size_t first, size_t count, c
     }
 }
 
-/* G = sum over slices of J^T (S J), tiles on and above the diagonal. */
+/* G = the sum of J^T (S J) over slices of samples, in tiles on and above the diagonal. */
 static clb_status clbi_gauss_newton_deep(clb_curv *curv, clb_real *G, size_t ldg)
 {
     const clb_net *net = curv->pass->net;
@@ -9121,7 +9144,7 @@ static clb_status clbi_gauss_newton_deep(clb_curv *curv, clb_real *G, size_t ldg
     return CLB_OK;
 }
 
-/* Row i = H e_i; then the mean of both triangles. */
+/* Row i = H e_i; at the end the mean of both triangles. */
 static clb_status clbi_hessian_by_products(clb_curv *curv, clb_real *H, size_t ldh)
 {
     size_t i, j, P = curv->pass->net->P;
@@ -9173,7 +9196,8 @@ CLBDEF size_t clb_gauss_newton_bytes(const clb_curv *curv)
     return bytes;
 }
 
-/* sigma_max of B_h as the root of the largest eigenvalue of the K x K matrix B_h^T B_h. */
+/* The largest singular value of B_h: the square root of the largest eigenvalue of the K x K matrix
+ * B_h^T B_h. */
 static clb_status clbi_coupling_sigma(const clb_curv *curv, size_t h, clb_real *work, double *sigma)
 {
     const clb_pass *pass = curv->pass;
@@ -9343,7 +9367,7 @@ static CLBI_COLD clb_status clbi_observers_check(const clb_train_opts *o)
     return CLB_OK;
 }
 
-/* The numbers among the options, each against its range. */
+/* Checks the range of every number among the options. */
 static clb_status clbi_train_numbers(const clb_train_opts *o, size_t L, double eta)
 {
     clb_error *error = o->error;
@@ -9418,7 +9442,7 @@ typedef struct clbi_reduced {
     void      *arena;           /* NULL: not in use                                */
 } clbi_reduced;
 
-/* A step on the statistics has max(d, K) rows where the pass has n. */
+/* Is this cheaper? A step on the statistics has max(d, K) rows where the pass has n. */
 static int clbi_reduces(const clb_net *net, const clb_data *data, const clb_train_opts *o)
 {
     size_t l;
@@ -9429,9 +9453,9 @@ static int clbi_reduces(const clb_net *net, const clb_data *data, const clb_trai
     return 1;
 }
 
-/* Rows A [rows][width] of (X | T) join R [d][width]: for each column j < d one reflection
- * 1 - 2 v v^T/v^T v of row j of R and all of A, v = (R_jj - r, A_ij), r = -+|(R_jj, A_ij)|,
- * v^T v = -2 r (R_jj - r), which leaves r and zeros there. */
+/* Reflects the rows A [rows][width] of (X | T) into R [d][width]. For each column j < d, one
+ * reflection 1 - 2 v v^T/v^T v of row j of R and all of A, with v = (R_jj - r, A_ij), r = -+|(R_jj,
+ * A_ij)| and v^T v = -2 r (R_jj - r), leaves r in R_jj and zeros in A. */
 static void clbi_reduce_rows(size_t rows, size_t d, size_t width, double *R, double *A, double *w)
 {
     size_t i, j, k;
@@ -9458,8 +9482,9 @@ static void clbi_reduce_rows(size_t rows, size_t d, size_t width, double *R, dou
     }
 }
 
-/* R [d][d + K] = (R | T') of all the data, block by block; what is left of the targets adds up to
- * rest. A: scratch of CLBI_REDUCE_ROWS + 1 rows. */
+/* R [d][d + K] = (R | T') of all the data, one block of rows after the other. Returns rest, the
+ * squared norm of the part of the targets that remains. A: work space of
+ * CLBI_REDUCE_ROWS + 1 rows. */
 #define CLBI_REDUCE_ROWS 64
 static double clbi_reduce(const clb_data *data, double *R, double *A)
 {
@@ -9482,7 +9507,7 @@ static double clbi_reduce(const clb_data *data, double *R, double *A)
     return rest;
 }
 
-/* Numbers in a row of R, Rt and minus_T: whole cache lines. */
+/* Length of a row of R, Rt and minus_T in whole cache lines. */
 static size_t clbi_reduced_ld(const clb_net *net)
 {
     enum { line = 64 / sizeof(clb_real) };
@@ -9541,7 +9566,7 @@ static clb_status clbi_reduced_init(clbi_reduced *r, const clb_net *net, const c
     return CLB_OK;
 }
 
-/* Loss and gradient at net->theta; grad NULL: the loss alone. */
+/* Loss and gradient at net->theta; grad NULL: only the loss. */
 static double clbi_reduced_grad(clbi_reduced *r, const clb_net *net, size_t n, clb_real *grad)
 {
     size_t l, L = net->L, d = net->m[0], K = net->m[L], ld = r->ld;
@@ -9565,47 +9590,48 @@ static double clbi_reduced_grad(clbi_reduced *r, const clb_net *net, size_t n, c
     return (clb_sumsq(K * r->ld, r->E) + r->rest) / ((double)n * (double)K);
 }
 
-/* The laws of some charges, one element each: of the layers, or of the neurons of a layer. C is the
- * charge, D the difference <W,V>_{l+1} - <W,V>_l with the momentum; the same recursion makes the
- * oscillation part from its own inputs. */
+/* The laws of several charges, one element for each: of the layers, or of the neurons of a layer. C
+ * is the charge, D the difference <W,V>_{l+1} - <W,V>_l, where V is the momentum. The oscillation
+ * part obeys the same recursion with other inputs. */
 typedef struct clbi_law {
     double *C, *D, *swing_C, *swing_D;
 } clbi_law;
 
-/* One call to clb_train: everything a step needs, allocated before the first. */
+/* The state of one call of clb_train. Everything that a step needs is allocated before the first
+ * step. */
 typedef struct clbi_run {
     clb_net        *net;
     clb_train_opts  o;
-    double          base, eta;  /* step size of the call, of this step           */
-    double          degree;     /* of the activation; 1 where it has none        */
-    double          clipped;    /* factor of the gradient of this step           */
+    double          base, eta;  /* of the call; of this step                     */
+    double          degree;     /* of the activation; 1 if it has none           */
+    double          clipped;    /* clipping factor of this step's gradient       */
     size_t          T, t, start;        /* updates of this call; done in it; done before it */
     clb_train_state own, *state;        /* of the optimiser: state is &own or the caller's  */
     clb_pass        early_pass;
-    clb_real       *best;       /* P: weights of the best look of early stopping */
-    size_t          idle;       /* looks since then                              */
+    clb_real       *best;       /* P: best weights found by early stopping       */
+    size_t          idle;       /* looks since the best one                      */
     clb_pass        pass;       /* for observers and batches                     */
-    clbi_reduced    reduced;    /* for all other steps, where there is one       */
-    clbi_blocks     blocks;     /* for the rest of them, on one thread;          */
-    clbi_rows       rows;       /* on several                                    */
-    int             kept;       /* somebody wants the trace                      */
+    clbi_reduced    reduced;    /* used for all other steps, if possible         */
+    clbi_blocks     blocks;     /* else this, on one thread;                     */
+    clbi_rows       rows;       /* or this, on several                           */
+    int             kept;       /* 1: the trace is wanted                        */
     clb_trace       trace;
     clb_real       *grad;       /* G, P                                          */
     /* direction U:  theta <- (1 - eta decay) theta - eta U; G itself for plain GD */
     clb_real       *u;
-    /* U and V of the step before, for the oscillation; NULL where no trace or law needs them */
+    /* U and V of the previous step, for the oscillation; NULL if no trace or law needs them */
     clb_real       *u_before, *v_before;
-    double          eta_before;                    /* of that step; < 0: there was none */
-    void           *arena;      /* of these and what follows                     */
+    double          eta_before;                    /* of the previous step; < 0: there was none */
+    void           *arena;      /* memory of these and the following             */
     clbi_law        law, neurons;
-    /* [2L] products of W_l at l-1, of b_l at L+l-1; U stands for G until there is U */
+    /* [2L] products: of W_l at l-1, of b_l at L+l-1. G takes the place of U until U is computed */
     double         *WW, *WU, *UU;
-    double         *swing, *turn;  /* [2L] the same of b_t, b_t; and of b_t with half V's change */
+    double         *swing, *turn;  /* [2L] <b_t, b_t>; <b_t, (V' - V)/2>                         */
     double         *scratch;    /* [5][widest layer], for neurons                */
-    size_t         *cursor;     /* of each observer the next entry of its list, then if it looks */
+    size_t         *cursor;     /* per observer: position in its list; then whether it looks     */
 } clbi_run;
 
-/* hidden: neurons whose own parts are wanted, or 0. */
+/* hidden: the number of neurons whose drift is wanted, or 0. */
 static CLBI_COLD void clbi_trace_layout(clb_trace *tr, size_t L, size_t T, size_t hidden,
                                         clbi_room *room)
 {
@@ -9671,7 +9697,7 @@ static CLBI_COLD void clbi_run_free(clbi_run *run)
     clb_train_state_free(&run->own);
 }
 
-/* Does a run go to threads? The sufficient statistics of a linear net are too small for them. */
+/* Does a run use threads? The sufficient statistics of a linear net are too small for that. */
 static int clbi_threaded(const clb_net *net, const clb_data *data, const clb_train_opts *o)
 {
     const size_t rows = o->batch ? o->batch : data->n;
@@ -9679,8 +9705,7 @@ static int clbi_threaded(const clb_net *net, const clb_data *data, const clb_tra
            !clbi_reduces(net, data, o);
 }
 
-/* The matrices of a whole pass are there only if somebody may look at them, or threads share
- * them. */
+/* Allocates a pass over all rows only if an observer may look at it, or threads share it. */
 static clb_status clbi_run_pass(clbi_run *run, const clb_data *data)
 {
     if (run->o.batch || run->o.observer_count || clbi_threaded(run->net, data, &run->o)) {
@@ -9694,7 +9719,7 @@ static clb_status clbi_run_pass(clbi_run *run, const clb_data *data)
     return clbi_pass_check(run->net, data, run->o.ce);
 }
 
-/* The vectors of P reals that a run holds. */
+/* The vectors of P reals that a run needs. */
 static int clbi_has_direction(const clb_train_opts *o)
 {
     return o->optimizer != CLB_GD || o->l2 > 0;
@@ -9738,7 +9763,7 @@ static void clbi_sums_layout(clbi_run *run, clbi_room *room)
     run->scratch = clbi_doubles(room, 5, clbi_widest_hidden(run->net));
 }
 
-/* The vectors of a run and its sums. */
+/* The vectors and the sums of a run. */
 static CLBI_COLD void clbi_run_layout(clbi_run *run, clbi_room *room)
 {
     clbi_vectors_layout(run, room);
@@ -9755,7 +9780,7 @@ static clb_status clbi_run_arrays(clbi_run *run)
     return CLB_OK;
 }
 
-/* The state of the optimiser, and what early stopping needs. */
+/* The state of the optimiser, and the weights that early stopping keeps. */
 static CLBI_COLD clb_status clbi_run_state(clbi_run *run, const clb_data *data)
 {
     clb_status status = CLB_OK;
@@ -9799,8 +9824,8 @@ static CLBI_COLD clb_status clbi_run_alloc(clbi_run *run, const clb_data *data)
 static void clbi_neuron_products(const clb_net *net, const clb_real *x, const clb_real *y, size_t l,
                                  double upper, double lower, double *out);
 
-/* What the products of W_{l+1} and of W_l count in charge l: power -1 for the charge itself, 0 for
- * <W,G> and <W,V>, 1 for <U,U>. */
+/* The factor of the product of W_{l+1}, and (clbi_lower) of W_l, in charge l. power: -1 for the
+ * charge itself, 0 for <W,G> and <W,V>, 1 for <U,U>. */
 static double clbi_upper(const clbi_run *run, size_t l, int power)
 {
     const double *r = run->o.rates;
@@ -9815,7 +9840,7 @@ static double clbi_lower(const clbi_run *run, size_t l, int power)
     return power > 0 ? r[l - 1] : 1 / r[l - 1];
 }
 
-/* upper_l <x,y>_{l+1} - lower_l <x,y>_l from such products, the bias of layer l counted with
+/* upper_l <x,y>_{l+1} - lower_l <x,y>_l from such products. The bias of layer l counts as part of
  * W_l. */
 static double clbi_layer_difference(const clbi_run *run, const double *products, size_t l,
                                     int power)
@@ -9824,7 +9849,7 @@ static double clbi_layer_difference(const clbi_run *run, const double *products,
            clbi_lower(run, l, power) * (products[l - 1] + products[run->net->L + l - 1]);
 }
 
-/* The same of two vectors. */
+/* The same from two vectors. */
 static double clbi_vector_difference(const clbi_run *run, const clb_real *x, const clb_real *y,
                                      size_t l, int power)
 {
@@ -9844,7 +9869,7 @@ static void clbi_neuron_difference(const clbi_run *run, const clb_real *x, const
                          out);
 }
 
-/* What the laws start from. */
+/* The initial values of the laws. */
 static void clbi_laws_start(clbi_run *run)
 {
     const clb_net *net = run->net;
@@ -9882,7 +9907,8 @@ static clb_status clbi_run_trace(clbi_run *run)
     return CLB_OK;
 }
 
-/* The next batch rows of the epoch's permutation; a remainder shorter than a batch is dropped. */
+/* Takes the next batch of the permutation of this epoch. A remainder shorter than a batch is
+ * dropped. */
 static void clbi_next_batch(clbi_run *run)
 {
     clb_train_state *state = run->state;
@@ -9894,7 +9920,7 @@ static void clbi_next_batch(clbi_run *run)
     state->at_batch += run->o.batch;
 }
 
-/* Parameters that a task of a step treats, and the multiply-adds that one of them is worth. */
+/* Parameters in one task of a step, and the multiply-adds that one parameter costs. */
 #define CLBI_PART      16384
 #define CLBI_PART_WORK 20
 
@@ -9906,7 +9932,7 @@ static size_t clbi_part_of(const clbi_run *run, size_t i, size_t *count)
     return at;
 }
 
-/* part(run, i) for all of theta, on threads where that pays. */
+/* Calls part(run, i) for all of theta, on threads if that pays. */
 static void clbi_in_parts(clbi_run *run, void (*part)(void *run, size_t i))
 {
     size_t P = run->net->P, parts = (P + CLBI_PART - 1) / CLBI_PART;
@@ -9914,7 +9940,7 @@ static void clbi_in_parts(clbi_run *run, void (*part)(void *run, size_t i))
     clbi_parallel(pays ? &run->o.threads : NULL, parts, part, run);
 }
 
-/* U from G. k = t + 1 counts from one in Adam's bias correction. */
+/* Computes U from G. Adam's bias correction counts k = t + 1 from one. */
 static void clbi_direction_part(void *context, size_t i)
 {
     const clbi_run *run = (const clbi_run *)context;
@@ -9947,7 +9973,7 @@ static void clbi_direction(clbi_run *run)
     clbi_in_parts(run, clbi_direction_part);
 }
 
-/* Offset of W_l (at = l-1) or b_l (at = L+l-1), and its size. */
+/* The offset of W_l (at = l-1) or b_l (at = L+l-1), and its size. */
 static size_t clbi_tensor(const clb_net *net, size_t at, size_t *size)
 {
     size_t l = at % net->L + 1;
@@ -9970,13 +9996,13 @@ static void clbi_layer_products(clbi_run *run, const clb_real *u)
     }
 }
 
-/* One step of the law of one charge (identities 4-7); returns the change of C. With
- * kappa = eta decay, lambda = l2 and c = C (of the layers' equal rates),
- *   q = <W,V'> = beta D + lambda c,  <W,U> = q (heavy ball, GD: beta = 0), lambda c + beta q
- *   (Nesterov)
- *   C' = (1-kappa)^2 C - 2 eta (1-kappa) <W,U> + ss,    D' = (1-kappa) q - sv
- * where only gradients, never W, enter: <W,G> differences vanish (eq. 10). ss: difference of
- * eta^2 <U,U>; sv: of eta <U,V'>. eta may change from step to step. */
+/* One step of the law of one charge (identities 4-7). Returns the change of C. With kappa = eta
+ * decay, lambda = l2, and c = C for layers of equal rates,
+ *  q = <W,V'> = beta D + lambda c,   <W,U> = q (heavy ball; gradient descent with beta = 0) or
+ *                                            lambda c + beta q (Nesterov)
+ *  C' = (1-kappa)^2 C - 2 eta (1-kappa) <W,U> + ss,    D' = (1-kappa) q - sv
+ * Only gradients enter, never W, because the differences of <W,G> are 0 (eq. 10). ss: difference of
+ * eta^2 <U,U>. sv: difference of eta <U,V'>. eta may change from step to step. */
 static double clbi_law_advance(const clbi_run *run, double *C, double *D, double c, double ss,
                                double sv)
 {
@@ -9991,8 +10017,8 @@ static double clbi_law_advance(const clbi_run *run, double *C, double *D, double
     return change;
 }
 
-/* b_t = (eta' U' - eta U)/2, a prime marking the step before, is size (a U' - b U)/2; one of a and
- * b is 1. Returns size, 0 if there is no step before. */
+/* b_t = (eta' U' - eta U)/2, where a prime marks the previous step, is written as size (a U' - b
+ * U)/2 with a or b equal to 1. Returns size, or 0 if there is no previous step. */
 static double clbi_swing_factors(const clbi_run *run, double *a, double *b)
 {
     double size = run->eta_before > run->eta ? run->eta_before : run->eta;
@@ -10002,8 +10028,8 @@ static double clbi_swing_factors(const clbi_run *run, double *a, double *b)
     return size;
 }
 
-/* swing = <b_t, b_t> of every layer; Nesterov: turn = <b_t, (V' - V)/2>. U' and V' end as their own
- * differences where they are still needed: U' as a U' - b U, V' as V' - V. */
+/* swing = <b_t, b_t> of every layer; for Nesterov also turn = <b_t, (V' - V)/2>. If they are needed
+ * later, U' and V' are overwritten by a U' - b U and V' - V. */
 static void clbi_swings(clbi_run *run)
 {
     const clb_net *net = run->net;
@@ -10028,8 +10054,8 @@ static void clbi_swings(clbi_run *run)
     }
 }
 
-/* The law of the step about to be made. Adam has none; its prediction is the sum of the two
- * bookkept parts. */
+/* The law of the step that follows. Adam has no law; its prediction is the sum of the two parts
+ * that are recorded. */
 static void clbi_law_step(clbi_run *run, size_t l)
 {
     const clb_train_opts *o = &run->o;
@@ -10064,7 +10090,7 @@ static void clbi_law_step(clbi_run *run, size_t l)
     tr->flow[l - 1] = tr->predicted[l - 1] - tr->oscillation[l - 1];
 }
 
-/* The same neuron by neuron for hidden layer l, the first of whose neurons is number `at`. */
+/* The same for each neuron of hidden layer l, whose first neuron has the number `at`. */
 static void clbi_neuron_law_step(clbi_run *run, size_t l, size_t at)
 {
     const clb_net *net = run->net;
@@ -10092,7 +10118,7 @@ static void clbi_neuron_law_step(clbi_run *run, size_t l, size_t at)
     }
 }
 
-/* All laws, with U, and V after its update. */
+/* All laws. Needs U, and V after its update. */
 static void clbi_laws(clbi_run *run)
 {
     size_t l, at = 0;
@@ -10106,7 +10132,7 @@ static void clbi_laws(clbi_run *run)
     }
 }
 
-/* This step becomes the one before. */
+/* Stores what the next step needs of this one. */
 static void clbi_remember(clbi_run *run)
 {
     clb_real *u = run->u;
@@ -10119,7 +10145,7 @@ static void clbi_remember(clbi_run *run)
         memcpy(run->v_before, run->state->v, run->net->P * sizeof *run->v_before);
 }
 
-/* G <- G min(1, clip/|G|), from the squares of its layers in UU. */
+/* G <- G min(1, clip/|G|). |G| comes from the squares of the layers in UU. */
 static void clbi_clip(clbi_run *run)
 {
     double sum = 0, norm;
@@ -10169,13 +10195,14 @@ static clb_status clbi_update(clbi_run *run)
     return CLB_OK;
 }
 
-/* Are the products of layers needed at all: for the trace, a limit of the charges, clipping? */
+/* Are the products of layers needed: for the trace, a limit of the charges, or clipping? */
 static int clbi_run_measures(const clbi_run *run)
 {
     return run->kept || run->o.charge_max < (double)INFINITY || run->o.clip < (double)INFINITY;
 }
 
-/* Norms of theta_t and the loss there, before anybody looks. CLB_EDIVERGED beyond the limits. */
+/* Records the norms and the loss at theta_t, before observers look. Returns CLB_EDIVERGED beyond
+ * the limits. */
 static clb_status clbi_record_state(clbi_run *run)
 {
     size_t l, L = run->net->L;
@@ -10191,7 +10218,7 @@ static clb_status clbi_record_state(clbi_run *run)
     return CLB_OK;
 }
 
-/* After clbi_record_state with the gradient of the step. */
+/* Records the gradient of the step, after clbi_record_state. */
 static void clbi_record_gradient(clbi_run *run)
 {
     clb_trace *tr = &run->trace;
@@ -10203,7 +10230,7 @@ static void clbi_record_gradient(clbi_run *run)
         tr->S[l - 1] += tr->g[row + l] - tr->g[row + l - 1] - tr->gb[row + l - 1];
 }
 
-/* Is t on the log grid 1, ..., with per_decade points a decade (rounded)? */
+/* Is t on a logarithmic grid from 1 on, with per_decade points in each decade (rounded)? */
 static int clbi_on_log_grid(size_t t, size_t per_decade)
 {
     double position;
@@ -10212,7 +10239,7 @@ static int clbi_on_log_grid(size_t t, size_t per_decade)
     return floor((double)per_decade * (clb_log((double)t - 0.5) / clb_log(10.0))) < position;
 }
 
-/* *next: the first entry of the list that is not below t. */
+/* Does the observer look at step t? *next: the first entry of its list that is not below t. */
 static int clbi_observer_due(const clb_observer *ob, size_t t, size_t *next)
 {
     if (ob->every) return t % ob->every == 0;
@@ -10223,7 +10250,7 @@ static int clbi_observer_due(const clb_observer *ob, size_t t, size_t *next)
     return ob->per_decade ? clbi_on_log_grid(t, ob->per_decade) : 1;
 }
 
-/* Notes who looks at t; is there anybody? */
+/* Notes which observers look at step t. Returns 1 if there are any. */
 static int clbi_observers_due(clbi_run *run)
 {
     size_t i, count = run->o.observer_count, looking = 0;
@@ -10235,14 +10262,14 @@ static int clbi_observers_due(clbi_run *run)
     return looking > 0;
 }
 
-/* Has no observer changed the pass: other rows, or slopes held? */
+/* Is the pass unchanged by observers: all rows, not frozen? */
 static int clbi_pass_is_plain(const clb_pass *pass)
 {
     return !pass->slope && pass->n == pass->data->n && pass->X == pass->data->X;
 }
 
-/* Loss (into pass.loss) and gradient at theta; grad NULL: the loss alone. The pass itself is
- * evaluated when somebody looks at it. */
+/* Loss (into pass.loss) and gradient at theta; grad NULL: only the loss. The pass itself is
+ * evaluated only if an observer looks at it. */
 static void clbi_run_gradient(clbi_run *run, clb_real *grad, int looking)
 {
     int plain = !run->o.batch && clbi_pass_is_plain(&run->pass),
@@ -10285,7 +10312,7 @@ static clb_verdict clbi_observe(clbi_run *run)
     return verdict;
 }
 
-/* The state at theta_t: loss and gradient, recorded, and shown to whoever looks. */
+/* Computes and records loss and gradient at theta_t, and calls the observers. */
 static clb_status clbi_run_look(clbi_run *run, clb_verdict *verdict)
 {
     int looking = clbi_observers_due(run), last = run->t == run->T;
@@ -10299,7 +10326,7 @@ static clb_status clbi_run_look(clbi_run *run, clb_verdict *verdict)
     return run->o.batch && run->pass.slope ? CLB_EFROZEN : CLB_OK;
 }
 
-/* Early stopping looks at theta_t. CLB_STOP: patience is at its end. */
+/* Early stopping looks at theta_t. Returns CLB_STOP when its patience is used up. */
 static clb_verdict clbi_early_look(clbi_run *run)
 {
     clb_early_stop *early = run->o.early;
@@ -10335,15 +10362,15 @@ static clb_status clbi_run_steps(clbi_run *run)
     }
 }
 
-/* *total += count * size; 0 where count is 0, which says that it overflowed, or the sum
- * overflows. */
+/* *total += count * size. Returns 0 if count is 0, which means that computing count overflowed, or
+ * if the sum overflows. */
 static int clbi_add_bytes(size_t count, size_t size, size_t *total)
 {
     size_t bytes;
     return count > 0 && clbi_mul_size(count, size, &bytes) && clbi_add_size(*total, bytes, total);
 }
 
-/* What a run holds beside its pass and the sufficient statistics; 0 when it overflows. */
+/* The bytes of a run without its pass and sufficient statistics; 0 on overflow. */
 static size_t clbi_run_bytes(const clb_net *net, const clb_data *data, size_t T,
                              const clb_train_opts *o, int kept)
 {
@@ -10387,7 +10414,7 @@ CLBDEF size_t clb_train_bytes(const clb_net *net, const clb_data *data, size_t T
     if ((run = clbi_run_bytes(net, data, T, &o, with_trace)) == 0) return 0;
     if ((o.batch || o.observer_count || clbi_threaded(net, data, &o)) &&
         !clbi_add_bytes(clb_pass_bytes(net, data), 1, &total)) return 0;
-    if (clbi_reduces(net, data, &o)) {                /* the factorisation is over before the run */
+    if (clbi_reduces(net, data, &o)) {                /* the factorisation ends before the run    */
         if (!clbi_add_bytes(clbi_reduced_bytes(net), 1, &total) ||
             !clbi_add_bytes(data->d + CLBI_REDUCE_ROWS + 1, (data->d + data->K) * sizeof(double),
                             &factor)) return 0;
@@ -10429,7 +10456,7 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
 }
 
 #ifndef CLB_NO_STDIO
-/* ",x" with 17 digits and a point, whatever the locale's sign for it is. */
+/* Writes ",x" with 17 digits and a decimal point in every locale. */
 static void clbi_trace_number(FILE *file, double x)
 {
     char text[64];
@@ -10490,7 +10517,7 @@ CLBDEF clb_status clb_trace_csv_save(const clb_trace *trace, const char *path)
 
 enum { CLBI_TRACE_ARRAYS = 14 };
 
-/* The next array of a trace as a named tensor that borrows it; columns 0: a vector of rows. */
+/* Adds an array of a trace as a named tensor, without copying it. columns 0: a vector. */
 static void clbi_trace_array(clb_tensors *to, const char *name, double *x, size_t rows,
                              size_t columns)
 {
@@ -10550,7 +10577,7 @@ CLBDEF double clb_stability_limit(const clb_train_opts *opts, double eta)
     return limit - o.l2;
 }
 
-/* What a watched run needs besides its watch. */
+/* The state of a watched run. */
 typedef struct clbi_watching {
     clb_watch            *watch;
     const clb_train_opts *opts;
@@ -10563,7 +10590,7 @@ typedef struct clbi_watching {
     clb_real             *start;        /* [2P] start vector of Lanczos; work                */
 } clbi_watching;
 
-/* Rows that the looks of T updates take at most. */
+/* The largest number of rows that the looks during T updates need. */
 static size_t clbi_watch_room(const clb_watch *w, size_t T)
 {
     size_t decades = 1, t;
@@ -10599,7 +10626,7 @@ CLBDEF void clb_watch_free(clb_watch *watch)
     memset(watch, 0, sizeof *watch);
 }
 
-/* start = sum of the vectors, plus a random vector a tenth as long as one of them. */
+/* start = the sum of the eigenvectors, plus a random vector of a tenth of their length. */
 static void clbi_watch_start(clbi_watching *w, const clb_eigs *eigs)
 {
     size_t i, P = eigs->n;
@@ -10610,8 +10637,7 @@ static void clbi_watch_start(clbi_watching *w, const clb_eigs *eigs)
     for (i = 0; i < eigs->count; ++i) clb_axpy(P, 1, eigs->vector + i * P, w->start);
 }
 
-/* The largest eigenvalues at the point of the curvature into row[0..k-1]; NaN where there are
- * none. */
+/* The largest eigenvalues at the point of the curvature, into row[0..k-1]. Missing ones are NaN. */
 static clb_status clbi_watch_values(clbi_watching *w, double *row)
 {
     clb_linop H = clb_hessian_op(&w->curv);
@@ -10662,7 +10688,8 @@ static CLBI_COLD void clbi_watch_resolve(clb_watch *w, const clb_net *net, size_
     w->charges = net->L - 1;
 }
 
-/* The run, with the watch as its last observer. observers: room for one more than opts has. */
+/* Runs the training with the watch as the last observer. observers: room for one more than opts
+ * has. */
 static clb_status clbi_watch_run(clbi_watching *w, clb_net *net, const clb_data *data, size_t T,
                                  clb_observer *observers)
 {
@@ -10725,7 +10752,8 @@ CLBDEF clb_status clb_train_watched(clb_net *net, const clb_data *data, double e
 #define CLBI_EPSILON 2.220446049250313e-16
 #endif
 
-/* a of one neuron with p, q and the wanted charge c; 1 where no a > 0 solves q/a^2 - p a^2 = c. */
+/* The factor a for a neuron with p, q and the wanted charge c; 1 if no a > 0 solves q/a^2 - p a^2 =
+ * c. */
 static double clbi_rescale_factor(double p, double q, double c)
 {
     double r = clbi_sqrt(c * c + 4 * p * q), a2;
@@ -10734,8 +10762,8 @@ static double clbi_rescale_factor(double p, double q, double c)
     return a2 > 0 && a2 - a2 == 0 ? clbi_sqrt(a2) : 1;
 }
 
-/* x *= lower on row j (and bias j) of layer l, x *= upper on column j of layer l+1; for weights
- * they are a and 1/a, for gradients 1/a and a. */
+/* Multiplies row j (and bias j) of layer l by lower and column j of layer l+1 by upper. The factors
+ * are a and 1/a for weights, 1/a and a for gradients. */
 static void clbi_rescale_neuron(const clb_net *net, clb_real *x, size_t l, size_t j, double lower,
                                 double upper)
 {
@@ -10746,8 +10774,8 @@ static void clbi_rescale_neuron(const clb_net *net, clb_real *x, size_t l, size_
     for (i = 0; i < net->m[l + 1]; ++i) column[i * m] = (clb_real)((double)column[i * m] * upper);
 }
 
-/* One sweep over all layers; returns the largest relative error found on the way, before its
- * repair. p, q: scratch of max m_l doubles. */
+/* One sweep over all layers. Returns the largest relative error before it is corrected. p, q: work
+ * space of max m_l doubles each. */
 static double clbi_rescale_sweep(const clb_net *net, clb_real *theta, clb_real *grad,
                                  const double *charges, double *p, double *q)
 {
@@ -10769,8 +10797,9 @@ static double clbi_rescale_sweep(const clb_net *net, clb_real *theta, clb_real *
     return worst;
 }
 
-/* Sweeps until the error is rounding, or has stopped falling. Gauss-Seidel over layers: linear
- * convergence, one sweep for a net with one hidden layer. */
+/* Repeats the sweeps until the error is of the size of rounding, or no longer decreases. This is a
+ * Gauss-Seidel iteration over the layers: it converges linearly, and in one sweep for a net with
+ * one hidden layer. */
 static clb_status clbi_rescale(const clb_net *net, clb_real *theta, clb_real *grad,
                                const double *charges, double *scratch, double *error,
                                size_t *sweeps)
@@ -10806,7 +10835,7 @@ CLBDEF clb_status clb_rescale(const clb_net *net, clb_real *theta, clb_real *gra
     return status;
 }
 
-/* One call to clb_flow. k[i] are stages: gradients, so the field is -k. */
+/* One call of clb_flow. k[i] are the stages; they are gradients, so the velocity is -k. */
 #define CLBI_STAGES 7
 
 typedef struct clbi_flow_run {
@@ -10814,10 +10843,10 @@ typedef struct clbi_flow_run {
     clb_flow_opts  o;
     clb_flow_stats stats;
     clb_pass       pass;
-    void          *arena;           /* of these:                                       */
+    void          *arena;           /* memory of the arrays below                      */
     clb_real      *k[CLBI_STAGES];
-    clb_real      *y;               /* stage argument, new state                       */
-    double        *charges;         /* wanted; behind them twice as much scratch       */
+    clb_real      *y;               /* argument of a stage; new state                  */
+    double        *charges;         /* wanted; then twice as much work space           */
     double         end, dt;         /* dt: next step proposed by the error             */
 } clbi_flow_run;
 
@@ -10887,7 +10916,7 @@ static void clbi_flow_gradient(clbi_flow_run *run, const clb_real *theta, clb_re
     ++run->stats.evaluations;
 }
 
-/* y = theta - h sum_i c[i] k[i], i < count, terms in ascending order */
+/* y = theta - h sum_i c[i] k[i] for i < count, in ascending order. */
 static void clbi_flow_stage(clbi_flow_run *run, double h, const double *c, int count)
 {
     size_t P = run->net->P;
@@ -10897,8 +10926,8 @@ static void clbi_flow_stage(clbi_flow_run *run, double h, const double *c, int c
         if (c[i] != 0) clb_axpy(P, (clb_real)(-h * c[i]), run->k[i], run->y);
 }
 
-/* Dormand and Prince's pair. Row i gives the argument of stage i + 1; the last row is also the
- * solution of order 5, so that the last stage of a step is the first of the next. */
+/* The pair of Dormand and Prince. Row i gives the argument of stage i + 1. The last row is also the
+ * solution of order 5, so the last stage of a step is the first one of the next. */
 static const double clbi_dp[6][6] = {
     { 1.0 / 5 },
     { 3.0 / 40, 9.0 / 40 },
@@ -10927,8 +10956,8 @@ static double clbi_flow_error(const clbi_flow_run *run, double h)
     return clbi_sqrt(sum / (double)P);
 }
 
-/* One adaptive step of at most h; returns the length taken, 0 if it was rejected. k[0] is the
- * gradient at theta, before and after. */
+/* One adaptive step of at most h. Returns its length, or 0 if it was rejected. k[0] must be the
+ * gradient at theta, and is so again afterwards. */
 static double clbi_flow_adaptive(clbi_flow_run *run, double h)
 {
     double error, factor, loss = run->stats.loss;
@@ -10948,7 +10977,7 @@ static double clbi_flow_adaptive(clbi_flow_run *run, double h)
         return 0;
     }
     if (!(error <= 1)) ++run->stats.forced;
-    if (h >= run->dt || factor < 1) run->dt = h * factor;  /* a step cut at a stop does not count */
+    if (h >= run->dt || factor < 1) run->dt = h * factor; /* not after a step shortened by a stop */
     if (run->dt < run->o.dt_min) run->dt = run->o.dt_min;
     memcpy(run->net->theta, run->y, run->net->P * sizeof *run->y);
     last = run->k[6];
@@ -10957,7 +10986,8 @@ static double clbi_flow_adaptive(clbi_flow_run *run, double h)
     return h;
 }
 
-/* k[0] is the gradient at theta on entry; on exit theta has moved and k[0] is stale. */
+/* One step of RK4. k[0] must be the gradient at theta; afterwards theta has moved, and k[0] has
+ * not. */
 static void clbi_flow_rk4(clbi_flow_run *run, double h)
 {
     static const double half_1[1] = { 0.5 }, half_2[2] = { 0, 0.5 }, full_3[3] = { 0, 0, 1 };
@@ -10977,9 +11007,9 @@ static void clbi_flow_euler(clbi_flow_run *run, double h)
     clb_axpy(run->net->P, (clb_real)-h, run->k[0], run->net->theta);
 }
 
-/* theta' = theta - h G((theta + theta')/2), by fixed-point iteration on the midpoint z: z = theta -
- * (h/2) G(z), from z = theta. It contracts for h lambda < 2; on a kink of ReLU it may jump between
- * two branches for ever, which counts as a stall. */
+/* theta' = theta - h G((theta + theta')/2), by fixed-point iteration for the midpoint z: z = theta
+ * - (h/2) G(z), from z = theta. It contracts for h lambda < 2. At a kink of ReLU it may alternate
+ * between two values for ever; that counts as a stall. */
 static void clbi_flow_midpoint(clbi_flow_run *run, double h)
 {
     size_t j, P = run->net->P;
@@ -10999,7 +11029,7 @@ static void clbi_flow_midpoint(clbi_flow_run *run, double h)
     clb_axpy(P, (clb_real)-h, run->k[0], theta);
 }
 
-/* One step towards `stop`, the length being at most h; returns the length done. */
+/* One step of at most h towards `stop`. Returns its length. */
 static double clbi_flow_step(clbi_flow_run *run, double h)
 {
     double left = 0;
@@ -11024,7 +11054,7 @@ static double clbi_flow_step(clbi_flow_run *run, double h)
     return h;
 }
 
-/* From stats.time to stop, where it ends exactly. */
+/* Advances from stats.time exactly to stop. */
 static clb_status clbi_flow_advance(clbi_flow_run *run, double stop)
 {
     double start = run->stats.time, span = stop - start;
@@ -11054,7 +11084,7 @@ static clb_verdict clbi_flow_observe(clbi_flow_run *run)
 {
     clb_state state;
     if (!run->o.observe) return CLB_CONTINUE;
-    clbi_flow_gradient(run, run->net->theta, run->k[0]);     /* the pass stands at the last stage */
+    clbi_flow_gradient(run, run->net->theta, run->k[0]);     /* the pass holds the last stage     */
     state.t = run->stats.steps;
     state.time = run->stats.time;
     state.net = run->net;
@@ -11117,8 +11147,9 @@ CLBDEF clb_status clb_flow(clb_net *net, const clb_data *data, double time,
 #define CLBI_DBL_EPS 2.2204460492503131e-16
 #define CLBI_PANEL ((size_t)32)              /* columns reduced between two updates of the matrix */
 
-/* Exponent s with 2^(s-1) <= max |A_ij| < 2^s over the lower triangle; 0 for a zero matrix. Scaling
- * by 2^-s is exact and keeps squares away from over- and underflow. Sets *finite. */
+/* The exponent s with 2^(s-1) <= max |A_ij| < 2^s over the lower triangle; 0 for a zero matrix.
+ * Scaling by 2^-s is exact and keeps squares from overflowing or underflowing. *finite: are all
+ * entries finite? */
 static int clbi_scale_exponent(size_t n, const clb_real *A, size_t lda, int *finite)
 {
     double top = 0;
@@ -11135,7 +11166,7 @@ static int clbi_scale_exponent(size_t n, const clb_real *A, size_t lda, int *fin
     return s;
 }
 
-/* Sign rule: the component of largest magnitude (the first of equals) is positive. */
+/* Sign rule: the component of largest magnitude (the first one of equals) becomes positive. */
 static void clbi_sign_rule(size_t n, clb_real *v)
 {
     size_t top = 0;
@@ -11145,7 +11176,7 @@ static void clbi_sign_rule(size_t n, clb_real *v)
         for (size_t j = 0; j < n; ++j) v[j] = -v[j];
 }
 
-/* Ascending order of d [n], the rows of Z [n][w] with it. */
+/* Sorts d [n] in ascending order, and the rows of Z [n][w] with it. */
 static void clbi_sort_rows(size_t n, double *d, double *Z, size_t w)
 {
     for (size_t i = 0; i + 1 < n; ++i) {
@@ -11161,7 +11192,7 @@ static void clbi_sort_rows(size_t n, double *d, double *Z, size_t w)
     }
 }
 
-/* sqrt(x^2 + y^2), also where the squares over- or underflow. */
+/* sqrt(x^2 + y^2), correct also if the squares overflow or underflow. */
 static double clbi_hypot(double x, double y)
 {
     double sum = x * x + y * y, scale;
@@ -11170,7 +11201,8 @@ static double clbi_hypot(double x, double y)
     return clbi_sqrt(scale * x * (scale * x) + scale * y * (scale * y)) / scale;
 }
 
-/* One implicit QL step with Wilkinson's shift on the unreduced block l..m of T. */
+/* One implicit QL step with Wilkinson's shift on the block l..m of T, which has no zero
+ * off-diagonal element. */
 static void clbi_ql_step(size_t l, size_t m, double *d, double *e, double *Z, size_t w)
 {
     double h = (d[l + 1] - d[l]) / (2 * e[l]);
@@ -11201,7 +11233,8 @@ static void clbi_ql_step(size_t l, size_t m, double *d, double *e, double *Z, si
 }
 
 /* The last row of the block of T that begins at row l. T splits where an off-diagonal element is
- * lost beside its neighbours on the diagonal, or beside all of T: neighbours may be 0. */
+ * negligible against its neighbours on the diagonal or, because those may be 0, against
+ * all of T. */
 static size_t clbi_ql_split(size_t n, size_t l, const double *d, const double *e, double floor)
 {
     while (l + 1 < n && fabs(e[l]) > floor &&
@@ -11210,9 +11243,9 @@ static size_t clbi_ql_split(size_t n, size_t l, const double *d, const double *e
 }
 
 /* Eigenvalues of the symmetric tridiagonal matrix with diagonal d [n] and off-diagonal e [n]
- * (e[n-1] is scratch), ascending in d; e is destroyed. Z [n][w] becomes V Z, V the rows of
- * eigenvectors (w = 0: values only; Z the identity gives V; a column g gives V g). Returns the
- * number of eigenvalues that did not converge. */
+ * (e[n-1] is work space), ascending in d; e is overwritten. Z [n][w] becomes V Z, where the rows of
+ * V are the eigenvectors. So w = 0 gives values only, Z = I gives V, and a column g gives V g.
+ * Returns the number of eigenvalues that did not converge. */
 static size_t clbi_ql(size_t n, double *d, double *e, double *Z, size_t w)
 {
     size_t i, m, failed = 0;
@@ -11228,8 +11261,8 @@ static size_t clbi_ql(size_t n, double *d, double *e, double *Z, size_t w)
                 ++failed;
                 break;
             }
-            /* A step that begins at elements so small that its angles underflow moves nothing above
-             * them: what is below the rounding of |T| goes. */
+            /* With elements so small that the angles underflow, a step changes nothing above them.
+             * So after 30 sweeps elements below the rounding of |T| are dropped. */
             if (sweep == 30) floor = CLBI_DBL_EPS * scale * top;
             clbi_ql_step(l, m, d, e, Z, w);
         }
@@ -11241,8 +11274,8 @@ static size_t clbi_ql(size_t n, double *d, double *e, double *Z, size_t w)
 
 /* --- cyclic Jacobi -------------------------------------------------------------------------- */
 
-/* Rotation in the plane (p, q) that makes a_pq zero: a [n][n] full symmetric, v [n][n] rows of
- * eigenvectors. */
+/* Rotates in the plane (p, q) to make a_pq zero. a [n][n] is symmetric and full, v [n][n] has the
+ * eigenvectors in rows. */
 static void clbi_jacobi_rotate(size_t n, double *a, double *v, size_t p, size_t q)
 {
     double apq = a[p * n + q];
@@ -11262,8 +11295,9 @@ static void clbi_jacobi_rotate(size_t n, double *a, double *v, size_t p, size_t 
     if (v) CLBI_KERNEL(rotate)(n, c, s, v + p * n, v + q * n);
 }
 
-/* One sweep over all planes; returns the number of rotations. An element is negligible against both
- * of its diagonal entries, or when its square does not reach the rounding of |A| <= n (scaled). */
+/* One sweep over all planes. Returns the number of rotations. An element is negligible if it is so
+ * against both of its diagonal entries, or if its square is below the rounding of |A| <= n
+ * (scaled). */
 static size_t clbi_jacobi_sweep(size_t n, double *a, double *v)
 {
     size_t rotations = 0;
@@ -11279,7 +11313,7 @@ static size_t clbi_jacobi_sweep(size_t n, double *a, double *v)
     return rotations;
 }
 
-/* values and rows from the scaled double result */
+/* Writes values and vectors from the scaled result in double. */
 static void clbi_jacobi_store(size_t n, int scale, const double *a, const double *v,
                               double *values, clb_real *vectors)
 {
@@ -11312,7 +11346,7 @@ CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *va
     }
     for (int sweep = 0; sweep < 60 && rotations > 0; ++sweep)
         rotations = clbi_jacobi_sweep(n, a, v);
-    for (size_t i = 0; i < n; ++i) {           /* selection sort of the diagonal, rows of v along */
+    for (size_t i = 0; i < n; ++i) {           /* selection sort of values and vectors            */
         size_t low = i;
         for (size_t j = i + 1; j < n; ++j)
             if (a[j * n + j] < a[low * n + low]) low = j;
@@ -11346,10 +11380,10 @@ CLBDEF clb_linop clb_dense_op(clb_dense *A)
 
 /* --- tridiagonalisation --------------------------------------------------------------------- */
 
-/* A = Q T Q^T, Q = H_{n-1} ... H_1, rows eliminated from the last one upwards, so that the active
- * matrix is always the leading block and rows stay where they are. H_k = I - tau_k v v^T with v =
- * (A[k][0..k-2], 1, 0, ...) kept in row k. The panel holds v and w of up to CLBI_PANEL reflectors,
- * A_now = A - sum (v w^T + w v^T). */
+/* A = Q T Q^T with Q = H_{n-1} ... H_1. Rows are eliminated from the last one upwards, so the
+ * active matrix is always the leading block. H_k = I - tau_k v v^T with v = (A[k][0..k-2], 1, 0,
+ * ...), stored in row k. The panel holds v and w of up to CLBI_PANEL reflectors, which are not yet
+ * applied to A: A_now = A - sum (v w^T + w v^T). */
 typedef struct clbi_tridiag {
     size_t    n, ld;       /* ld: leading dimension of the panel */
     double   *d, *e, *tau; /* T; reflector k is in tau[k] */
@@ -11361,7 +11395,8 @@ typedef struct clbi_tridiag {
     clb_real *coef;        /* [2 CLBI_PANEL] */
 } clbi_tridiag;
 
-/* Householder vector of x [k]: x becomes v with v[k-1] = 1, H x = (0, .., 0, *beta). */
+/* The Householder vector of x [k]: x becomes v with v[k-1] = 1, and H x = (0, .., 0, *beta).
+ * Returns tau. */
 static double clbi_householder(size_t k, clb_real *x, double *beta)
 {
     double alpha = (double)x[k - 1], rest = clb_sumsq(k - 1, x), norm, inv;
@@ -11379,7 +11414,7 @@ static double clbi_householder(size_t k, clb_real *x, double *beta)
     return (*beta - alpha) / *beta;
 }
 
-/* Reduces row k with p reflectors in the panel; adds its own as number p. */
+/* Reduces row k, with p reflectors in the panel, and adds its own reflector as number p. */
 static void clbi_tridiag_row(clbi_tridiag *t, clb_real *A, size_t lda, size_t k, size_t p)
 {
     clb_real *row = A + k * lda, *v = t->panel + 2 * p * t->ld, *w = v + t->ld;
@@ -11403,8 +11438,8 @@ static void clbi_tridiag_row(clbi_tridiag *t, clb_real *A, size_t lda, size_t k,
     clb_axpy(k, (clb_real)-half, v, w);
 }
 
-/* A wide factor B [K][N] of a thin product, cut into strips of CLBI_STRIP columns, each contiguous
- * [K][CLBI_STRIP]: one strip and the rows of C in work stay in the nearest caches. */
+/* A wide factor B [K][N] of a thin product, copied in strips of CLBI_STRIP columns, each contiguous
+ * [K][CLBI_STRIP]. One strip and the active rows of C fit the nearest caches. */
 #define CLBI_STRIP (256 / sizeof(clb_real))
 #define CLBI_CHUNK ((size_t)48)                   /* rows of C at a time                      */
 
@@ -11426,7 +11461,7 @@ static void clbi_strips_add(size_t M, size_t N, size_t K, const clb_real *A, con
                           C + j, ldc);
 }
 
-/* Lower triangle of the leading k x k block -= sum over p reflectors of v w^T + w v^T. */
+/* Subtracts v w^T + w v^T of p reflectors from the lower triangle of the leading k x k block. */
 static void clbi_tridiag_update(const clbi_tridiag *t, clb_real *A, size_t lda, size_t k, size_t p)
 {
     size_t K = 2 * p;
@@ -11468,7 +11503,7 @@ static void clbi_reflect(size_t k, double tau, const clb_real *v, clb_real *x)
     if (tau != 0) clb_axpy(k, (clb_real)(-tau * clb_dot(k, v, x)), v, x);
 }
 
-/* n^2 reals fit a size_t with room to spare */
+/* n^2 reals fit into a size_t several times */
 #define CLBI_EIGH_MAX ((size_t)1 << (4 * sizeof(size_t) - 6))
 
 /* The arrays for order n. */
@@ -11487,7 +11522,8 @@ static void clbi_tridiag_layout(clbi_tridiag *t, size_t n, clbi_room *room)
     t->x = clbi_reals(room, n, 1);
 }
 
-/* Lower triangle times 2^exponent, in two steps: 2^exponent itself may be out of range. */
+/* Multiplies the lower triangle by 2^exponent, in two steps because 2^exponent may be
+ * out of range. */
 static void clbi_scale_lower(size_t n, clb_real *A, size_t lda, int exponent)
 {
     clb_real half = (clb_real)ldexp(1, exponent / 2),
@@ -11500,31 +11536,31 @@ static void clbi_scale_lower(size_t n, clb_real *A, size_t lda, int exponent)
 
 /* --- divide and conquer --------------------------------------------------------------------- */
 
-/* Secular equation of D + rho z z^T, d ascending, |z| = 1:   f(x) = 1/rho + sum_j z_j^2 / (d_j - x)
- * = 0. Root i lies in (d_i, d_{i+1}) and is kept as an offset mu from a pole d_o, so that every
- * difference d_j - x = (d_j - d_o) - mu has full relative accuracy. */
+/* The secular equation of D + rho z z^T, d ascending, |z| = 1: f(x) = 1/rho + sum_j z_j^2 / (d_j -
+ * x) = 0. Root i is in (d_i, d_{i+1}). It is stored as the distance mu from a pole d_o, so that
+ * every difference d_j - x = (d_j - d_o) - mu has full relative accuracy. */
 typedef struct clbi_secular {
     size_t  K;
     double  rho_inv;
     double *d, *z, *mu;    /* [K] poles, weights, offsets */
-    size_t *origin;        /* [K] the pole from which mu counts */
+    size_t *origin;        /* [K] index o of the pole for mu    */
 } clbi_secular;
 
-/* The root of c x^2 - a x + b inside (lo, hi), the middle of the interval if there is none. */
+/* The root of c x^2 - a x + b inside (lo, hi), or the middle of the interval if there is none. */
 static double clbi_root_inside(double a, double b, double c, double lo, double hi)
 {
     double disc = a * a - 4 * b * c, root, q, x;
     root = clbi_sqrt(disc > 0 ? disc : 0);
     q = a < 0 ? a - root : a + root;
-    x = 2 * b / q;                                         /* NaN fails both tests */
+    x = 2 * b / q;                                         /* NaN fails both comparisons */
     if (x > lo && x < hi) return x;
     x = q / (2 * c);
     if (x > lo && x < hi) return x;
     return 0.5 * (lo + hi);
 }
 
-/* Start for root i < K-1: f with all poles but the two neighbours frozen at the middle of the
- * interval. Chooses the nearer pole as origin and the bracket. */
+/* The starting point for root i < K-1: the terms of all poles except the two neighbours are taken
+ * at the middle of the interval. Chooses the nearer pole as origin, and the bracket. */
 static double clbi_secular_start(const clbi_secular *p, size_t i, size_t *origin, double *lo,
                                  double *hi)
 {
@@ -11541,8 +11577,8 @@ static double clbi_secular_start(const clbi_secular *p, size_t i, size_t *origin
     return clbi_root_inside(a, b, c, *lo, *hi);
 }
 
-/* Root i. The poles up to i and those above are each replaced by one pole with matched value and
- * slope (Li's "middle way"); a bracket guards every step. */
+/* Computes root i. The poles up to i, and those above it, are each replaced by one pole with equal
+ * value and slope (Li's "middle way"). Every step stays inside a bracket. */
 static void clbi_secular_root(clbi_secular *p, size_t i)
 {
     int last = i + 1 == p->K;
@@ -11602,20 +11638,20 @@ static void clbi_secular_weights(clbi_secular *p, double *w)
         p->z[j] = p->z[j] < 0 ? -clbi_sqrt(fabs(w[j])) : clbi_sqrt(fabs(w[j]));
 }
 
-/* Eigenvectors of T as rows: row i of Q, or only the components that are asked for. Merging two
- * halves needs their first and last components; a projection on g rides along. Everything about row
- * i of a finished block lies at index i; `order` lists the rows of the block (counted from its
- * start) by ascending eigenvalue. */
+/* Eigenvectors of T in the rows of Q, or only those components that are needed. Merging two halves
+ * needs their first and last components; the projection on g is computed in the same way.
+ * Everything about row i of a finished block is at index i. `order` lists the rows of the block,
+ * counted from its start, by ascending eigenvalue. */
 typedef struct clbi_dc {
     size_t    n;
     double   *d, *e;       /* T, then the eigenvalues in d */
-    double   *track[3];    /* [n] first and last component of row i in its block, v_i . g */
+    double   *track[3];    /* [n] first and last component of row i; v_i . g              */
     double   *old[3];      /* [n] the tracks of the kept rows before a merge */
-    double   *z, *w;       /* [n] z by row; scratch */
-    clbi_secular p;        /* the merge under way: poles of the kept rows ascending */
+    double   *z, *w;       /* [n] weights z of the rows; work space */
+    clbi_secular p;        /* the current merge: poles of kept rows, ascending      */
     size_t   *order, *by;  /* [n] */
     size_t   *kept, *gone; /* [n] rows that take part in a merge, deflated rows */
-    size_t   *type;        /* [n] where row i is nonzero */
+    size_t   *type;        /* [n] which half of row i is not zero */
     size_t   *place;       /* [n] position in kept of the g-th row of Q2 */
     size_t    gone_count, part[2];     /* deflated rows; rows of Q2 for the first and second half */
     const double *g;       /* [n] or NULL */
@@ -11629,7 +11665,7 @@ typedef struct clbi_dc {
 #define CLBI_DENSE ((size_t)1)
 #define CLBI_BOTTOM ((size_t)2)
 
-/* A leaf block lo..hi-1 by QL. */
+/* Solves a leaf block lo..hi-1 by QL. */
 static size_t clbi_dc_leaf(clbi_dc *c, size_t lo, size_t hi)
 {
     size_t m = hi - lo, w = c->Q ? m : 3, failed;
@@ -11643,7 +11679,7 @@ static size_t clbi_dc_leaf(clbi_dc *c, size_t lo, size_t hi)
         Z[0] = 1;
         Z[(m - 1) * 3 + 1] = 1;
     }
-    memcpy(c->w, c->e + lo, m * sizeof *c->w);             /* e is needed again by the merges */
+    memcpy(c->w, c->e + lo, m * sizeof *c->w);             /* the merges need e again         */
     failed = clbi_ql(m, c->d + lo, c->w, Z, w);
     for (size_t i = 0; i < m; ++i) {
         c->track[0][lo + i] = Z[i * w];
@@ -11656,7 +11692,7 @@ static size_t clbi_dc_leaf(clbi_dc *c, size_t lo, size_t hi)
     return failed;
 }
 
-/* Rows a and b become  cs a + sn b  and  cs b - sn a. */
+/* Replaces rows a and b by cs a + sn b and cs b - sn a. */
 static void clbi_dc_rotate(clbi_dc *c, size_t lo, size_t hi, size_t a, size_t b, double cs,
                            double sn)
 {
@@ -11676,9 +11712,9 @@ static void clbi_dc_rotate(clbi_dc *c, size_t lo, size_t hi, size_t a, size_t b,
     if (c->type[a] != c->type[b]) c->type[b] = CLBI_DENSE;
 }
 
-/* Splits the rows lo..hi-1 into kept and gone, visiting them by ascending d. A row is deflated when
- * its weight in z is negligible, or when a rotation with its neighbour makes it so without a
- * visible off-diagonal element. */
+/* Splits the rows lo..hi-1 into kept and gone, in ascending order of d. A row is deflated if its
+ * weight in z is negligible, or if a rotation with its neighbour makes the weight zero and leaves a
+ * negligible off-diagonal element. */
 static void clbi_dc_deflate(clbi_dc *c, size_t lo, size_t hi, double rho)
 {
     double largest = 0, tol, *z = c->z, *d = c->d;
@@ -11694,7 +11730,7 @@ static void clbi_dc_deflate(clbi_dc *c, size_t lo, size_t hi, double rho)
         if (previous < hi) {
             double r = clbi_sqrt(z[row] * z[row] + z[previous] * z[previous]);
             double cs = z[row] / r, sn = -z[previous] / r, dp = d[previous], dr = d[row];
-            if (fabs((dr - dp) * cs * sn) <= tol) {        /* rotate all of the weight into row */
+            if (fabs((dr - dp) * cs * sn) <= tol) {        /* move all of the weight into `row` */
                 clbi_dc_rotate(c, lo, hi, previous, row, cs, sn);
                 d[previous] = dp * cs * cs + dr * sn * sn;
                 d[row] = dp * sn * sn + dr * cs * cs;
@@ -11736,7 +11772,7 @@ static void clbi_dc_gather(clbi_dc *c, size_t lo, size_t mid, size_t hi)
         memcpy(to, c->Q + c->gone[k] * c->n + lo, (n1 + n2) * sizeof *to);
 }
 
-/* Rows i0 .. i0+M-1 of the merged block: tracks and, through the matrix product, Q. */
+/* Rows i0 .. i0+M-1 of the merged block: the tracks and, by a matrix product, Q. */
 static void clbi_dc_rows(clbi_dc *c, size_t lo, size_t mid, size_t hi, size_t i0, size_t M)
 {
     size_t K = c->p.K, n1 = mid - lo, n2 = hi - mid;
@@ -11758,9 +11794,9 @@ static void clbi_dc_rows(clbi_dc *c, size_t lo, size_t mid, size_t hi, size_t i0
                   C + mid, c->n);
 }
 
-/* Visiting order and weights of a merge: T = diag(T_1, T_2) + rho z z^T with z = (last row of V_1,
- * +-first row of V_2) / sqrt 2, rho = 2 |e|. Rows of one half have no component at the far end of
- * the other. */
+/* The order and the weights of a merge: T = diag(T_1, T_2) + rho z z^T with z = (last row of V_1,
+ * +-first row of V_2) / sqrt 2 and rho = 2 |e|. The rows of one half are zero at the far end of the
+ * other. */
 static double clbi_dc_open(clbi_dc *c, size_t lo, size_t mid, size_t hi)
 {
     double e = c->e[mid - 1], root_half = clbi_sqrt(0.5);
@@ -11781,12 +11817,12 @@ static double clbi_dc_open(clbi_dc *c, size_t lo, size_t mid, size_t hi)
     return 2 * fabs(e);
 }
 
-/* Copies what the new rows are made of and will overwrite: kept rows ascending, then gone rows
- * ascending. */
+/* Copies what the new rows are computed from and will overwrite: kept rows, then gone rows, each in
+ * ascending order. */
 static void clbi_dc_save(clbi_dc *c)
 {
     size_t K = c->p.K;
-    for (size_t i = 1; i < c->gone_count; ++i) {           /* nearly in order already: insertion */
+    for (size_t i = 1; i < c->gone_count; ++i) {  /* insertion sort: nearly in order already */
         size_t row = c->gone[i], j = i;
         for (; j > 0 && c->d[c->gone[j - 1]] > c->d[row]; --j) c->gone[j] = c->gone[j - 1];
         c->gone[j] = row;
@@ -11799,7 +11835,7 @@ static void clbi_dc_save(clbi_dc *c)
     }
 }
 
-/* The gone rows go behind the new ones; the block's eigenvalues and their order. */
+/* Places the gone rows after the new ones. Sets the block's eigenvalues and their order. */
 static void clbi_dc_close(clbi_dc *c, size_t lo, size_t mid, size_t hi)
 {
     size_t K = c->p.K, m = hi - lo, i = 0, j = K;
@@ -11816,7 +11852,7 @@ static void clbi_dc_close(clbi_dc *c, size_t lo, size_t mid, size_t hi)
 
 static void clbi_dc_merge(clbi_dc *c, size_t lo, size_t mid, size_t hi)
 {
-    int rows = c->Q || c->g || hi - lo < c->n;  /* the last merge of a values-only run needs none */
+    int rows = c->Q || c->g || hi - lo < c->n;  /* the last merge without vectors needs none      */
     double rho = clbi_dc_open(c, lo, mid, hi);
     clbi_dc_deflate(c, lo, hi, rho);
     clbi_dc_save(c);
@@ -11829,20 +11865,20 @@ static void clbi_dc_merge(clbi_dc *c, size_t lo, size_t mid, size_t hi)
     clbi_dc_close(c, lo, mid, hi);
 }
 
-/* Start of leaf b of 2^levels: floor(b n / 2^levels). */
+/* The first row of leaf b of 2^levels: floor(b n / 2^levels). */
 static size_t clbi_dc_cut(size_t n, size_t levels, size_t b)
 {
     return (n >> levels) * b + (((n & (((size_t)1 << levels) - 1)) * b) >> levels);
 }
 
-/* Eigenvalues of T to d (by row; c->order lists them ascending), components to c->track, vectors to
- * rows of Q. The
- * matrix is cut into 2^levels leaves by  T = diag(T_1 - |e|, T_2 - |e|) + |e| u u^T.  Returns
- * failures of QL. */
+/* Computes the eigenvalues of T into d (by row; c->order lists them in ascending order), the
+ * components into c->track and the vectors into the rows of Q. The matrix is cut into 2^levels
+ * leaves by T = diag(T_1 - |e|, T_2 - |e|) + |e| u u^T. Returns the number of eigenvalues that QL
+ * failed to find. */
 static size_t clbi_dc_solve(clbi_dc *c)
 {
     size_t n = c->n, levels = 0, failed = 0;
-    /* no leaf has more rows: ceil(n / 2^levels) */
+    /* the largest leaf has ceil(n / 2^levels) rows */
     while (((n - 1) >> levels) + 1 > CLBI_LEAF) ++levels;
     for (size_t b = 1; b < (size_t)1 << levels; ++b) {
         size_t cut = clbi_dc_cut(n, levels, b);
@@ -11858,8 +11894,9 @@ static size_t clbi_dc_solve(clbi_dc *c)
     return failed;
 }
 
-#define CLBI_BLOCK ((size_t)64)                 /* reflectors in one factor of the back-transform */
-/* Scratch reals for eigenvectors: Q2 of the merges, later the factors of a block of reflectors. */
+#define CLBI_BLOCK ((size_t)64)                 /* reflectors in one block of the back-transform  */
+/* Work space in reals for eigenvectors: Q2 of the merges, and later the factors of a block of
+ * reflectors. */
 static size_t clbi_eigh_scratch(size_t n)
 {
     size_t factors = CLBI_BLOCK * (3 * n + CLBI_STRIP + 2 * CLBI_CHUNK + 2 * CLBI_BLOCK);
@@ -11896,8 +11933,8 @@ static void clbi_dc_init(clbi_dc *c, size_t n, clb_real *Q, clbi_room *room)
 
 /* --- dense solver --------------------------------------------------------------------------- */
 
-/* -T of  H_first ... H_{first+p-1} = I - V T V^T  (compact WY): T upper triangular, T_ii = tau_i,
- * T[0..i-1][i] = -tau_i T[0..i-1][0..i-1] (V^T v_i). gram [p][p] = V^T V. */
+/* -T of H_first ... H_{first+p-1} = I - V T V^T (compact WY). T is upper triangular with T_ii =
+ * tau_i and T[0..i-1][i] = -tau_i T[0..i-1][0..i-1] (V^T v_i). gram [p][p] = V^T V. */
 static void clbi_block_factor(size_t p, const double *tau, const clb_real *gram, clb_real *T)
 {
     memset(T, 0, p * p * sizeof *T);
@@ -11911,8 +11948,8 @@ static void clbi_block_factor(size_t p, const double *tau, const clb_real *gram,
     }
 }
 
-/* Rows of Z += ((Z V) (-T)) V^T for p reflectors on m coordinates; VT [m][p], strips of V [p][m], Y
- * 2 chunks. */
+/* Rows of Z += ((Z V) (-T)) V^T for p reflectors on m coordinates. VT [m][p]; strips of V [p][m];
+ * Y: work space of 2 chunks. */
 static void clbi_block_apply(size_t n, size_t m, size_t p, const clb_real *VT, const clb_real *T,
                              const clb_real *strips, clb_real *Y, clb_real *Z)
 {
@@ -11921,14 +11958,14 @@ static void clbi_block_apply(size_t n, size_t m, size_t p, const clb_real *VT, c
         size_t rows = n - r < CLBI_CHUNK ? n - r : CLBI_CHUNK;
         clb_real *z = Z + r * n;
         memset(Y, 0, rows * p * sizeof *Y);
-        for (size_t k = 0; k < m; k += 256)                /* a slice of VT stays near */
+        for (size_t k = 0; k < m; k += 256)                /* a slice of VT fits the cache */
             clb_matmul_nn_acc(rows, p, m - k < 256 ? m - k : 256, z + k, n, VT + k * p, p, Y, p);
         clb_matmul_nn(rows, p, p, Y, p, T, p, YT, p);
         clbi_strips_add(rows, m, p, YT, strips, z, n);
     }
 }
 
-/* Rows z of Z become H_{n-1} ... H_1 z, CLBI_BLOCK reflectors at a time. */
+/* Replaces the rows z of Z by H_{n-1} ... H_1 z, CLBI_BLOCK reflectors at a time. */
 static void clbi_back_transform(const clbi_tridiag *t, const clb_real *A, size_t lda, clb_real *Z,
                                 clb_real *scratch)
 {
@@ -11950,8 +11987,8 @@ static void clbi_back_transform(const clbi_tridiag *t, const clb_real *A, size_t
     }
 }
 
-/* Rows of Z [n][n] into the sequence order[0], order[1], ... along the cycles of the permutation;
- * order is destroyed. */
+/* Moves the rows of Z [n][n] into the order order[0], order[1], ... along the cycles of the
+ * permutation. Overwrites order. */
 static void clbi_permute_rows(size_t n, size_t *order, clb_real *Z, clb_real *row)
 {
     for (size_t start = 0; start < n; ++start) {
@@ -11969,14 +12006,14 @@ static void clbi_permute_rows(size_t n, size_t *order, clb_real *Z, clb_real *ro
     }
 }
 
-/* g, projections (both or neither NULL), vectors (or NULL): what is wanted besides the values. */
+/* What is wanted besides the values: projections on g (both or neither NULL), vectors (or NULL). */
 typedef struct clbi_eigh_want {
     const clb_real *g;
     double         *projections;
     clb_real       *vectors;
 } clbi_eigh_want;
 
-/* T and the reflectors are there: divide and conquer, then back. */
+/* The second half, after the tridiagonalisation: divide and conquer, then the back-transform. */
 static clb_status clbi_eigh_solve(const clbi_tridiag *t, clb_real *A, size_t lda, clbi_dc *c,
                                   double *values,
                                   const clbi_eigh_want *want)
@@ -11997,7 +12034,7 @@ static clb_status clbi_eigh_solve(const clbi_tridiag *t, clb_real *A, size_t lda
     return failed > 0 ? CLB_ENOCONV : CLB_OK;
 }
 
-/* What clbi_eigh takes of `memory`. */
+/* The parts of `memory` that clbi_eigh uses. */
 static void clbi_eigh_count(size_t n, int vectors, clbi_room *room)
 {
     clbi_tridiag t;
@@ -12006,8 +12043,8 @@ static void clbi_eigh_count(size_t n, int vectors, clbi_room *room)
     clbi_dc_layout(&c, n, vectors, room);
 }
 
-/* The solver without allocation; memory: clb_eigh_bytes(n, vectors wanted), which does not fall
- * with n. */
+/* The solver without allocations. memory: clb_eigh_bytes(n, vectors wanted) bytes, or those of a
+ * larger n. */
 static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values,
                             const clbi_eigh_want *want, void *memory)
 {
@@ -12076,22 +12113,22 @@ CLBDEF size_t clb_eigh_bytes(size_t n, int vectors)
 /* --- Krylov subspaces ----------------------------------------------------------------------- */
 
 /* An orthonormal basis V of `size` rows; A has been applied to the first `done` of them. H_ij = v_i
- * . A v_j is stored for j < done, i < size, so that start vectors, blocks, restarts and random
- * continuations need no special cases:
- *   A v_j = sum_{i < size} H_ij v_i + (rounding)       for all j < done.
- * A stands for scale A here: an operator too large or too small for squares is worked on times a
- * power of two, 1 for all others. */
+ * . A v_j is stored for all j < done and i < size. So start vectors, blocks, restarts and random
+ * vectors need no special cases:
+ *  A v_j = sum_{i < size} H_ij v_i + (rounding)       for all j < done.
+ * Here A stands for scale A. scale is a power of two for an operator whose squares would overflow
+ * or underflow, and 1 for all others. */
 typedef struct clbi_krylov {
     const clb_linop *A;
     size_t    n, cap, size, done;
     clb_real *V;           /* [cap][n] */
-    clb_real *w;           /* [2][n] A v_j; A v_{j+1} where it was made in the same pass */
-    int       ahead;       /* the second row of w holds A v_done */
+    clb_real *w;           /* [2][n] A v_j; A v_{j+1} if both were computed at once      */
+    int       ahead;       /* 1: the second row of w holds A v_done */
     double   *H;           /* [cap][cap] */
     double   *h, *dot;     /* [cap] */
     clb_real *coef;        /* [cap] */
-    double    norm;        /* lower bound of |A|_2: largest |A v_j| */
-    double    scale, top;  /* the power of two; largest |A v_j| without it */
+    double    norm;        /* lower bound of |A|_2: the largest |A v_j| */
+    double    scale, top;  /* the power of two; the largest |A v_j| without it */
     size_t    products;
     clb_rng  *rng;
     int       finite;
@@ -12141,9 +12178,9 @@ static void clbi_krylov_free(clbi_krylov *k)
     CLB_FREE(k->arena);
 }
 
-/* w -= V^T (V w), twice; the coefficients are added up in h. Returns |w|. For a stored matrix one
- * pass is enough where it leaves half of w's length, `before` (Kahan): the rounding errors of the
- * pass are then of the size of those in w. */
+/* w -= V^T (V w), twice; h receives the sum of the coefficients. Returns |w|. For a stored matrix
+ * one pass is enough if it leaves at least half of the length `before` (Kahan), because its
+ * rounding errors are then of the size of those in w. */
 static double clbi_krylov_orthogonalise(clbi_krylov *k, double before)
 {
     double after = 0;
@@ -12161,7 +12198,7 @@ static double clbi_krylov_orthogonalise(clbi_krylov *k, double before)
     return after;
 }
 
-/* w / norm becomes the next row of the basis. */
+/* Adds w / norm to the basis. */
 static void clbi_krylov_push(clbi_krylov *k, double norm)
 {
     clb_real *v = k->V + k->size * k->n;
@@ -12170,7 +12207,7 @@ static void clbi_krylov_push(clbi_krylov *k, double norm)
     ++k->size;
 }
 
-/* One more random direction, orthogonal to the basis; 0 when the basis is full. */
+/* Adds a random direction, orthogonal to the basis. Returns 0 if the basis is full. */
 static int clbi_krylov_random(clbi_krylov *k)
 {
     for (int attempt = 0; attempt < 5 && k->size < k->cap && k->size < k->n; ++attempt) {
@@ -12186,22 +12223,22 @@ static int clbi_krylov_random(clbi_krylov *k)
     return 0;
 }
 
-/* Sizes at which squares, and the projected matrix as clb_real, are safe. */
+/* Limit up to which squares, and the projected matrix as clb_real, are safe. */
 #ifdef CLB_SINGLE
 #define CLBI_KRYLOV_LIMIT 0x1p60
 #else
 #define CLBI_KRYLOV_LIMIT 0x1p300
 #endif
 
-/* w, just made by the operator, times the scale. */
+/* Multiplies w, as the operator computed it, by the scale. */
 static void clbi_krylov_scale(clbi_krylov *k)
 {
     for (size_t j = 0; k->scale != 1 && j < k->n; ++j)
         k->w[j] = (clb_real)((double)k->w[j] * k->scale);
 }
 
-/* Looks at w before that: a larger norm than all before may ask for another scale, with which what
- * is known already changes. */
+/* Called with |w| before that. If the norm is larger than all before, the scale may change, and
+ * everything stored is multiplied by the change. */
 static void clbi_krylov_rescale(clbi_krylov *k, double norm)
 {
     double now = norm * k->scale, scale;
@@ -12214,8 +12251,8 @@ static void clbi_krylov_rescale(clbi_krylov *k, double norm)
     k->scale = scale;
 }
 
-/* w = A v_j; returns |w|. A stored matrix is read once for two vectors where the next one is known
- * already. */
+/* w = A v_j; returns |w|. A stored matrix is read once for two vectors if the next one is already
+ * known. */
 static double clbi_krylov_apply(clbi_krylov *k, size_t j)
 {
     const clb_real *v = k->V + j * k->n;
@@ -12241,8 +12278,9 @@ static double clbi_krylov_apply(clbi_krylov *k, size_t j)
     return norm;
 }
 
-/* Applies A to the next unprocessed row and extends the basis by what is new; where nothing is (an
- * invariant subspace: zero or identity matrix, few distinct eigenvalues) by a random direction. */
+/* Applies A to the next row and extends the basis by the new direction. If there is none (an
+ * invariant subspace: zero or identity matrix, few distinct eigenvalues), it adds a random
+ * direction. */
 static void clbi_krylov_step(clbi_krylov *k)
 {
     size_t j = k->done++;
@@ -12270,7 +12308,7 @@ CLBDEF void clb_lanczos_opts_resolve(clb_lanczos_opts *opts, const clb_linop *A,
     if (opts->block == 0) opts->block = A->apply == clbi_dense_apply && n > 500 ? 2 : 1;
     if (opts->block > n) opts->block = n;
     if (opts->basis == 0) opts->basis = 2 * wanted + 20 > 60 ? 2 * wanted + 20 : 60;
-    least = wanted + 2 * opts->block + 2;                /* room for a step of every start vector */
+    least = wanted + 2 * opts->block + 2;  /* room for one step of every start vector */
     if (opts->basis < least) opts->basis = least;
     if (opts->basis > n) opts->basis = n;
     if (opts->max_products == 0) opts->max_products = 10 * n > 1000 ? 10 * n : 1000;
@@ -12279,13 +12317,13 @@ CLBDEF void clb_lanczos_opts_resolve(clb_lanczos_opts *opts, const clb_linop *A,
 typedef struct clbi_lanczos {
     clbi_krylov k;
     clb_lanczos_opts opts;
-    size_t    top, bottom;     /* pairs wanted at each end */
-    size_t    budget;          /* products for the basis; the others measure residuals */
+    size_t    top, bottom;     /* number of pairs wanted at each end */
+    size_t    budget;          /* products for the basis; the rest is for residuals    */
     double   *theta, *res;     /* [basis] Ritz values ascending, residual estimates */
-    double   *before;          /* [top + bottom] wanted values of A before the check for copies */
+    double   *before;          /* [top + bottom] wanted values before the check                 */
     clb_real *S, *P;        /* [basis][basis] rows of Ritz coordinates; projected matrix, scratch */
     clb_real *tile;            /* [basis][CLBI_TILE] */
-    size_t   *keep;            /* [basis] indices of Ritz pairs */
+    size_t   *keep;            /* [basis] indices of the Ritz pairs to keep */
     void     *dense;           /* memory of clbi_eigh for the projected matrix */
     void     *arena;
 } clbi_lanczos;
@@ -12304,13 +12342,13 @@ static void clbi_lanczos_layout(clbi_lanczos *s, clbi_room *room)
     s->dense = clbi_part(room, clb_eigh_bytes(m, 1), 1, 1);
 }
 
-/* Most vectors that the basis ever holds. */
+/* The largest number of vectors in the basis. */
 static size_t clbi_lanczos_most(const clb_lanczos_opts *o, size_t n)
 {
     return o->basis + o->block < n ? o->basis + o->block : n;
 }
 
-/* After this no step and no restart allocates. */
+/* Allocates everything that the steps and restarts need. */
 static clb_status clbi_lanczos_init(clbi_lanczos *s, const clb_linop *A, clb_rng *rng)
 {
     clbi_room room = CLB_ZERO;
@@ -12326,8 +12364,8 @@ static clb_status clbi_lanczos_init(clbi_lanczos *s, const clb_linop *A, clb_rng
     return CLB_OK;
 }
 
-/* Ritz pairs of the processed part of the basis; their residuals |A y - theta y| are known from
- * H. */
+/* Computes the Ritz pairs of the processed part of the basis. Their residuals |A y - theta y|
+ * follow from H. */
 static clb_status clbi_lanczos_ritz(clbi_lanczos *s)
 {
     const clbi_krylov *k = &s->k;
@@ -12352,15 +12390,15 @@ static clb_status clbi_lanczos_ritz(clbi_lanczos *s)
     return CLB_OK;
 }
 
-/* Index of wanted pair i among the ascending Ritz values: the top ones descending, then the bottom
- * ones ascending. */
+/* The index of wanted pair i among the ascending Ritz values: first the top ones, descending, then
+ * the bottom ones, ascending. */
 static size_t clbi_lanczos_index(const clbi_lanczos *s, size_t i)
 {
     return i < s->top ? s->k.done - 1 - i : i - s->top;
 }
 
-/* Rows of V[0..q-1] become the Ritz vectors keep[0..q-1]; the unprocessed rows follow (dropped if
- * `drop`). */
+/* Rows of V[0..q-1] become the Ritz vectors keep[0..q-1]. The rows not yet processed follow, unless
+ * `drop` is set. */
 static void clbi_lanczos_compress(clbi_lanczos *s, size_t q, int drop)
 {
     clbi_krylov *k = &s->k;
@@ -12393,7 +12431,8 @@ static void clbi_lanczos_compress(clbi_lanczos *s, size_t q, int drop)
     k->size = q + pending;
 }
 
-/* Thick restart: wanted pairs, some of their neighbours and the other end of the spectrum stay. */
+/* Thick restart: keeps the wanted pairs, some of their neighbours, and some at the other end of the
+ * spectrum. */
 static void clbi_lanczos_restart(clbi_lanczos *s)
 {
     size_t p = s->k.done, block = s->opts.block, wanted = s->top + s->bottom;
@@ -12409,7 +12448,7 @@ static void clbi_lanczos_restart(clbi_lanczos *s)
     clbi_lanczos_compress(s, high + low, 0);
 }
 
-/* Largest residual of a wanted pair over |A|; 0 for the zero matrix. */
+/* The largest residual of a wanted pair divided by |A|; 0 for the zero matrix. */
 static double clbi_lanczos_worst(const clbi_lanczos *s)
 {
     double worst = 0;
@@ -12418,8 +12457,9 @@ static double clbi_lanczos_worst(const clbi_lanczos *s)
     return s->k.norm > 0 ? worst / s->k.norm : 0;
 }
 
-/* Size at which to look next: the end of the cycle, or where the residuals reach tol at the rate of
- * the last products (from `before` to `now` in `products`). Saves most of the last cycle. */
+/* The size of the basis at which to compute the Ritz pairs next: the end of the cycle or, earlier,
+ * where the residuals will reach tol if they keep falling as in the last `products` steps (from
+ * `before` to `now`). */
 static size_t clbi_lanczos_look(const clbi_lanczos *s, double before, double now, size_t products,
                                 double tol)
 {
@@ -12429,9 +12469,9 @@ static size_t clbi_lanczos_look(const clbi_lanczos *s, double before, double now
     return steps < (double)(s->opts.basis - s->k.done) ? s->k.done + (size_t)steps : s->opts.basis;
 }
 
-/* Keeps the wanted pairs only and goes on from a new random block, in which copies of a multiple
- * eigenvalue that the first start vectors could not contain will show. The wanted values are
- * remembered. */
+/* Keeps only the wanted pairs and continues from a new random block. If an eigenvalue is multiple,
+ * this finds the copies that the first start vectors could not contain. The wanted values are
+ * stored for comparison. */
 static void clbi_lanczos_challenge(clbi_lanczos *s)
 {
     size_t wanted = s->top + s->bottom;
@@ -12444,7 +12484,7 @@ static void clbi_lanczos_challenge(clbi_lanczos *s)
         if (!clbi_krylov_random(&s->k)) break;
 }
 
-/* Did the challenge bring nothing better than what was there? */
+/* Have the wanted values stayed the same since then? */
 static int clbi_lanczos_held(const clbi_lanczos *s)
 {
     double slack = s->opts.tol * s->k.norm / s->k.scale;
@@ -12455,14 +12495,14 @@ static int clbi_lanczos_held(const clbi_lanczos *s)
     return 1;
 }
 
-/* Cycles until the wanted pairs are converged and checked; CLB_ENOCONV when the products are used
- * up. */
+/* Runs cycles until the wanted pairs have converged and are checked. Returns CLB_ENOCONV when the
+ * products are used up. */
 static clb_status clbi_lanczos_run(clbi_lanczos *s, clb_eigs *out)
 {
     clbi_krylov *k = &s->k;
     int challenged = s->opts.no_check;
     size_t look = s->opts.basis, seen = 0;
-    /* half of it, as the challenge may mix pairs */
+    /* half of it, because the check may mix pairs */
     double tol = 0.5 * s->opts.tol, before = 0, worst;
     for (;;) {
         clb_status status;
@@ -12483,7 +12523,7 @@ static clb_status clbi_lanczos_run(clbi_lanczos *s, clb_eigs *out)
             look = s->opts.basis;
             worst = 0;
         } else if (k->done < s->opts.basis && k->done < k->size) {
-            look = s->opts.basis;                          /* looked too early */
+            look = s->opts.basis;                          /* it was too early */
             continue;
         } else {
             if (!s->opts.no_check) challenged = 0;
@@ -12517,9 +12557,9 @@ static clb_status clbi_eigs_alloc(clb_eigs *out, size_t n, size_t count)
     return CLB_OK;
 }
 
-/* A bound on the distance from Ritz value `at` of a vector with residual r to the nearest
- * eigenvalue: r^2/gap where the pair is converged, so that the other Ritz values tell how far the
- * rest of the spectrum is, else r. */
+/* A bound on the distance from Ritz value `at`, of a vector with residual r, to the nearest
+ * eigenvalue. It is r^2/gap if the pair has converged, so that the other Ritz values show the gap
+ * to the rest of the spectrum; else it is r. */
 static double clbi_lanczos_bound(const clbi_lanczos *s, size_t at, double r, int converged)
 {
     double gap = DBL_MAX;
@@ -12535,8 +12575,9 @@ static void clbi_normalise(size_t n, clb_real *x)
     for (size_t j = 0; j < n; ++j) x[j] /= norm;
 }
 
-/* Residual of pair i by one product, where one is left, and the bound. It includes how far v.Av is
- * from the Ritz value: 0 for a symmetric operator, but for rounding. */
+/* Computes the residual of pair i, by one more product if one is left, and the bound. The bound
+ * includes the difference between v.Av and the Ritz value, which for a symmetric operator is only
+ * rounding. */
 static void clbi_lanczos_measure(clbi_lanczos *s, clb_eigs *out, size_t i)
 {
     clbi_krylov *k = &s->k;
@@ -12580,7 +12621,7 @@ static clb_status clbi_lanczos_finish(clbi_lanczos *s, clb_eigs *out, clb_status
     return status;
 }
 
-/* The options in force and how many pairs are wanted at each end. */
+/* Resolves the options and how many pairs are wanted at each end. */
 static void clbi_lanczos_plan(clbi_lanczos *s, const clb_linop *A, size_t k,
                               const clb_lanczos_opts *opts)
 {
@@ -12657,8 +12698,8 @@ CLBDEF void clb_eigs_free(clb_eigs *eigs)
 
 /* --- quadrature and trace ------------------------------------------------------------------- */
 
-/* T of one start vector in node (diagonal) and off; returns its size: steps, or less in an
- * invariant subspace. */
+/* Computes T for one start vector: diagonal in node, off-diagonal in off. Returns its size, which
+ * is smaller than steps in an invariant subspace. */
 static size_t clbi_slq_tridiagonal(clbi_krylov *k, size_t steps, double *node, double *off)
 {
     while (k->done < steps && k->finite) {
@@ -12689,7 +12730,7 @@ static clb_status clbi_slq_probe(clbi_krylov *k, clb_quadrature *out, size_t ste
     return CLB_OK;
 }
 
-/* off: one probe's off-diagonal. */
+/* off: the off-diagonal of one probe. */
 static void clbi_quadrature_layout(clb_quadrature *q, size_t probes, size_t steps, double **off,
                                    clbi_room *room)
 {
@@ -12718,7 +12759,7 @@ CLBDEF clb_status clb_slq(const clb_linop *A, clb_rng *rng, const clb_slq_opts *
     clbi_quadrature_layout(out, o.probes, o.steps, &off, &room);
     if ((status = clbi_room_alloc(&room, &out->arena)) != CLB_OK) return status;
     clbi_quadrature_layout(out, o.probes, o.steps, &off, &room);
-    clb_rng_seed(&own, 1);                       /* only for invariant subspaces of a given start */
+    clb_rng_seed(&own, 1);  /* used only in invariant subspaces of a given start */
     status = clbi_krylov_init(&k, A, o.steps + 1 < A->n ? o.steps + 1 : A->n, rng ? rng : &own);
     for (size_t p = 0; p < o.probes && status == CLB_OK; ++p) {
         double norm;
@@ -12744,8 +12785,8 @@ CLBDEF void clb_quadrature_free(clb_quadrature *q)
     memset(q, 0, sizeof *q);
 }
 
-/* 97.5 % quantile of Student's t with v degrees of freedom: exact for 1 and 2, table to 4,
- * Cornish-Fisher above. */
+/* The 97.5 % quantile of Student's t with v degrees of freedom: exact for 1 and 2, from a table up
+ * to 4, by the Cornish-Fisher expansion above. */
 static double clbi_student95(size_t v)
 {
     static const double table[5] = { 0, 12.706204736174705, 4.302652729749464, 3.182446305283710,
