@@ -5652,31 +5652,28 @@ CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_
  * @S35 MATRIX KERNELS
  * ========================================================================================== */
 
-/* Each kernel has a scalar version here, which is its definition, and one vector version at @S60,
- * written once on the vector operations that the blocks below name for AVX2, AVX-512, NEON and
- * WebAssembly.
- * This file includes itself there once an instruction set; every function of such a pass is
- * compiled for that set alone.
- *
- * R is a vector of CLBI_W clb_reals, D one of CLBI_DW doubles; a mask: the first `count` lanes.
- * What an operation promises lane by lane, on every instruction set:
- *   ADD SUB MUL DIV, FMA, sqrt   one IEEE rounding; NaN in, NaN out (which NaN: not promised)
- *   LARGER(a, b)                 a > b ? a : b, so b where either is NaN, and b of 0 and -0
- *   D_UNDER(a, b, x, y)          a <= b ? x : y, so y where either is NaN
+/* Each kernel has a scalar version here, which defines it, and one vector version in S60. The
+ * vector version is written once, with the vector operations that the blocks below define for AVX2,
+ * AVX-512, NEON and WebAssembly. For this, the file includes itself once for each instruction set,
+ * and the functions of each inclusion are compiled for that set.
+ * R is a vector of CLBI_W clb_reals, D a vector of CLBI_DW doubles; a mask selects the first
+ * `count` lanes. The operations on each lane are the same on every instruction set:
+ *   ADD SUB MUL DIV, FMA, sqrt   one IEEE rounding; NaN in, NaN out (any NaN)
+ *   LARGER(a, b)                 a > b ? a : b, so b if either is NaN, and b of 0 and -0
+ *   D_UNDER(a, b, x, y)          a <= b ? x : y, so y if either is NaN
  *   ABOVE_ZERO(z)                z > 0: false for NaN, 0 and -0;  IF_POSITIVE(z, x): else +0
  *   EQUAL(a, b)                  a == b: false for NaN, true for 0 and -0
- *   LOADM, STOREM                lanes behind the mask: +0 when loaded, memory not touched
- *   LOW HIGH LANES PAIRS TURN    bits moved, nothing computed
- * No operation adds the lanes of a vector: sums go by the tree that the kernel names. */
+ *   LOADM, STOREM                lanes outside the mask: +0 when loaded, memory not touched
+ *   LOW HIGH LANES PAIRS TURN    move bits, compute nothing
+ * No operation adds the lanes of a vector. Sums use the tree that the kernel defines. */
 
 /* KERNEL matmul   c_ij = fma(a_ik, b_kj, c_ij), k = 0..K-1 ascending; c_ij starts at 0, or at C
- * with acc. a_ik = a[i ai + k ak], b_kj = b[j bj + k bk], c_ij = C[i ldc + j]. What happens to a
- * finished element, while it is still in a register (after may be NULL; it names one matrix at
- * most, which has C's leading dimension):
- *   after->gate   c_ij = gate_ij > 0 ? c_ij : 0    the rectifier's derivative in the backward pass;
+ * with acc. a_ik = a[i ai + k ak], b_kj = b[j bj + k bk], c_ij = C[i ldc + j]. `after` (may be
+ * NULL) says what is done with a finished element while it is in a register. It names at most one
+ * matrix, with C's leading dimension:
+ *   after->gate   c_ij = gate_ij > 0 ? c_ij : 0    ReLU's derivative in the backward pass;
  *                                                  may be C itself if K <= CLBI_KC
- *   after->relu   relu_ij = c_ij < 0 ? 0 : c_ij    the rectifier itself in the forward pass;
- *                                                  may be C */
+ *   after->relu   relu_ij = c_ij < 0 ? 0 : c_ij    ReLU in the forward pass; may be C */
 #define CLBI_KC 128
 typedef struct clbi_after { const clb_real *gate; clb_real *relu; } clbi_after;
 
@@ -5901,7 +5898,7 @@ static void clbi_symv_scalar(size_t count, size_t n, const clb_real *A, size_t l
 #define CLBI_RLN2_LO   0x1.7f7d1cp-20f
 #define CLBI_RLOG2E    0x1.715476p+0f
 #define CLBI_RROUND    0x1.8p23f
-#define CLBI_RMAX      89.0f                   /* beyond these e^x is inf or 0 */
+#define CLBI_RMAX      89.0f                   /* beyond this e^x is inf or 0  */
 #define CLBI_RMIN      (-105.0f)
 #define CLBI_RBITS     uint32_t
 #define CLBI_RMANTISSA 23
@@ -5976,15 +5973,16 @@ static CLBI_UNUSED const double clbi_log_coef[CLBI_LOG_TERMS] = {
 };
 #endif
 
-/* log(sum) for a sum of exp(x_k), max_k x_k = 0, rest the sum over x_k < 0. Where one x_k is 0 the
- * sum is 1 + rest, rounded; what that lost is put back, and a small rest is the logarithm. */
+/* log(sum) for a sum of exp(x_k) with max_k x_k = 0; rest is the sum over x_k < 0. If one x_k is 0,
+ * sum is 1 + rest rounded. The rounding error is corrected, and for a small rest log(1 + rest) =
+ * rest. */
 static clb_real clbi_log_rest(clb_real sum, clb_real rest, clb_real inverse)
 {
     clb_real lost = rest - (sum - 1);
     return clbi_logr(sum) + (lost >= (clb_real)-0.5 ? lost * inverse : 0);
 }
 
-/* max_k f_k, f_k at k col. */
+/* max_k f_k; f_k is at k col. */
 static clb_real clbi_top_output(size_t K, const clb_real *f, size_t col)
 {
     clb_real top = f[0];
@@ -6104,8 +6102,8 @@ static void clbi_pole_vector_scalar(size_t n, const double *d, const double *z, 
 static double clbi_unfused_scalar(double x, double y, double z) { return x * y + z; }
 CLBI_SPARE_END
 
-/* Every kernel: its result, its name, its arguments. An unused table and the functions that only it
- * names cost a CLB_STATIC build nothing. */
+/* All kernels: result, name, arguments. A table that is not used, and the functions that only it
+ * refers to, cost a CLB_STATIC build nothing. */
 #define CLBI_KERNEL_LIST(X)                                                                       \
     X(void, matmul, (size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,       \
         const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,                \
@@ -6158,11 +6156,11 @@ CLBI_SPARE_END
 
 #if CLBI_X86 || CLBI_ARM || CLBI_WASM
 
-/* A block of B has at most CLBI_KC rows where it is copied: one panel of columns that stays in the
- * first cache, or CLBI_FAR_BYTES in the second. It lies on the stack, a product needs no other
- * memory. */
+/* If B is copied, it is copied in blocks of at most CLBI_KC rows: one panel of columns, which fits
+ * the first-level cache, or CLBI_FAR_BYTES, which fit the second. The copy is on the stack; a
+ * product needs no other memory. */
 #define CLBI_FAR_BYTES   65536
-#define CLBI_FEW         6                 /* rows of C for which B is not copied to be turned */
+#define CLBI_FEW         6                 /* rows of C for which B is transposed in registers */
 
 typedef void (*clbi_tile_fn)(size_t strips, size_t K, const clb_real *a, size_t ai, size_t ak,
                              const clb_real *b, size_t ldb, clb_real *c, size_t ldc, size_t last,
@@ -6178,7 +6176,8 @@ typedef struct clbi_product {
     int             acc;
 } clbi_product;
 
-/* The first element of an array that begins a cache line; the array has CLBI_LINE elements more. */
+/* The first element of the array that is at the beginning of a cache line. The array must have
+ * CLBI_LINE elements more than needed. */
 static clb_real *clbi_on_line(clb_real *p)
 {
     return p + (64 - ((uintptr_t)p & 63)) % 64 / sizeof *p;
@@ -6191,8 +6190,8 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLB_HEADER_NAME "clb.h"
 #endif
 #if defined(__GNUC__) || defined(__clang__)
-/* The compiler must not keep what it knew of p: 24 addresses held over a tile's k loop would be
- * spilled, as would one offset a row of A. */
+/* Makes the compiler forget what it knows about p. Otherwise it would precompute 24 addresses for
+ * the k loop of a tile, or an offset for each row of A, and would have to spill them. */
 #define CLBI_OPAQUE(p) __asm__("" : "+r"(p))
 #ifdef __clang__
 #define CLBI_UNROLL _Pragma("clang loop unroll(full)")
@@ -6200,7 +6199,7 @@ static clb_real *clbi_on_line(clb_real *p)
 #define CLBI_UNROLL _Pragma("GCC unroll 16")
 #endif
 #define CLBI_TARGET(isa) __attribute__((target(isa)))
-/* All calls inlined, and so compiled for the instruction set of the caller. */
+/* Inlines all calls, so that they are compiled for the instruction set of the caller. */
 #define CLBI_FLATTEN __attribute__((flatten))
 #define CLBI_APART __attribute__((noinline))
 #else
@@ -6416,7 +6415,8 @@ static unsigned clbi_neon_positive(CLBI_R z)
 
 #elif CLBI_WASM
 
-/* ---- WebAssembly's vectors of 128 bits; no fused multiply-add, so with CLB_NO_FMA only ---- */
+/* ---- WebAssembly, vectors of 128 bits. They have no fused multiply-add: only with
+ * CLB_NO_FMA ---- */
 #define CLBI_SUFFIX     wasm
 #define CLBI_FOR
 #define CLBI_ROWS       128
@@ -6483,7 +6483,8 @@ static unsigned clbi_neon_positive(CLBI_R z)
 #include CLB_HEADER_NAME
 #endif
 
-/* Each kernel's table in the order of clb_isa; NULL where this build lacks the instruction set. */
+/* The table of each kernel, in the order of clb_isa. NULL if this build lacks the
+ * instruction set. */
 #if CLBI_X86
 #define CLBI_IF_AVX2(name)   clbi_##name##_avx2
 #else
@@ -6519,8 +6520,8 @@ CLBI_KERNEL_LIST(CLBI_KERNEL_TABLE)
 /* The kernel of the instruction set in use: CLBI_KERNEL(dot)(n, x, y). */
 #define CLBI_KERNEL(name) clbi_##name##_table[clb_isa_get()]
 
-/* The checks of clb_selftest. Operands are volatile, so that nothing is known of them when the
- * program is compiled; each check computes in plain variables, as the library does. */
+/* The checks of clb_selftest. Operands are volatile, so that the compiler cannot evaluate them. The
+ * computations use plain variables, as in the library. */
 static int clbi_sums_keep_order(void)
 {
     volatile double big = 0x1p60, one = 1;
@@ -6644,7 +6645,7 @@ typedef struct clbi_pieces {
     const clb_real *a, *b;
     clb_real *C;
     int acc;
-    size_t rows, cols;          /* of a piece: all of the one, some of the other */
+    size_t rows, cols;          /* of a piece: all of one, some of the other     */
 } clbi_pieces;
 
 static void clbi_piece(void *context, size_t t)
@@ -6661,7 +6662,7 @@ CLBDEF void clb_matmul_threads(const clb_threads *threads, clb_product form, int
                                size_t N, size_t K, const clb_real *A, size_t lda,
                                const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    enum { TILES = 96 };                                 /* a multiple of all tiles of registers */
+    enum { TILES = 96 };  /* a multiple of the heights and widths of all tiles */
     size_t count = clbi_threads_for(threads, (double)M * (double)N * (double)K), *side, pieces;
     clbi_pieces p;
     p.M = p.rows = M, p.N = p.cols = N, p.K = K, p.acc = acc;
@@ -6669,7 +6670,7 @@ CLBDEF void clb_matmul_threads(const clb_threads *threads, clb_product form, int
     p.b = B, p.bj = form == CLB_NT ? ldb : 1, p.bk = form == CLB_NT ? 1 : ldb;
     p.C = C, p.ldc = ldc;
     side = M > N ? &p.rows : &p.cols;
-    pieces = *side / (count > 1 ? 2 * count : 1);        /* two a thread, should one come late */
+    pieces = *side / (count > 1 ? 2 * count : 1);  /* two per thread, in case one starts late */
     *side = (pieces + TILES - 1) / TILES * TILES;
     pieces = *side ? ((M > N ? M : N) + *side - 1) / *side : 0;
     clbi_parallel(threads, pieces, clbi_piece, &p);
@@ -6702,7 +6703,8 @@ static double clbi_safe_scale(double size)
     return clbi_scale_into(size, 0x1p300);
 }
 
-/* x|_2, the square root of clb_sumsq; correct also where that sum overflows or underflows. */
+/* The Euclidean norm of x: the square root of clb_sumsq, correct also where that sum overflows or
+ * underflows. */
 static double clbi_norm(size_t n, const clb_real *x)
 {
     double sum = clb_sumsq(n, x), top = 0, scale;
@@ -7761,7 +7763,7 @@ static void clbi_rows_back(void *context, size_t i)
     for (l = rows->pass->net->L; l > 1; --l) clbi_back(rows->pass, rows->theta, l, i0, n);
 }
 
-/* The longer side of G_l is cut into slices of *width, one for each thread. Returns their number. */
+/* The longer side of G_l is cut into slices of *width, one per thread. Returns their number. */
 static size_t clbi_slices(const clb_pass *pass, size_t l, size_t *width)
 {
     const clb_threads *threads = clbi_pass_threads(pass);
@@ -8526,7 +8528,7 @@ typedef struct clbi_assembly {
     clb_real *c;                /* [n][m]       t W_2 s'_ij'                                      */
     clb_real *y;                /* [n][K d1]    t_ik x_ia                                         */
     clb_real *hS;               /* [n][class_pairs]  h_ij S_i(k,k')                               */
-    clb_real *first; /* [all_pairs][mp] W_1 with W_1: pair (a,b), units from clbi_first_unit(j) on */
+    clb_real *first;            /* [all_pairs][mp]   W_1 with W_1: pair (a,b), clbi_first_unit(j).. */
     clb_real *turn;             /* [d1][CLBI_UNITS] part of the rows (a, b) for one a             */
     clb_real *cross;            /* [K d1][m1]   W_1 with W_2: (k,a), unit h                       */
     clb_real *couple;           /* [K][d1] the part of cross that comes from r                    */
@@ -20673,7 +20675,7 @@ CLBDEF clb_status clb_chain_net(const clb_chain *chain, const clb_tensors *tenso
  * ========================================================================================== */
 #ifdef CLBI_SUFFIX
 
-/* Lanes of a vector of CLBI_ROWS bits: of clb_real, of double. */
+/* Lanes of a vector of CLBI_ROWS bits: for clb_real and for double. */
 #define CLBI_DW               (CLBI_ROWS / 64)
 #ifdef CLB_SINGLE
 #define CLBI_W                (CLBI_ROWS / 32)
@@ -20683,7 +20685,8 @@ CLBDEF clb_status clb_chain_net(const clb_chain *chain, const clb_tensors *tenso
 #define CLBI_D_WRITE(p, v)    CLBI_D_STORE(p, v)
 #endif
 
-/* Without masks of their own (NEON, WebAssembly) parts of a vector go by way of memory. */
+/* NEON and WebAssembly have no masks. There, parts of a vector are loaded and stored through
+ * memory. */
 #if CLBI_ROWS == 128
 #define CLBI_M                size_t
 #define CLBI_MASK(n)          (n)
@@ -20691,7 +20694,7 @@ CLBDEF clb_status clb_chain_net(const clb_chain *chain, const clb_tensors *tenso
 #define CLBI_STOREM(p, m, v)  CLBI_N(store_part)(p, m, v)
 #define CLBI_LANES(p, off)    CLBI_LOAD((p)[0] + (off))
 
-/* The first n lanes; zero in the others. */
+/* Loads the first n lanes, and zero into the others. */
 static CLBI_R CLBI_N(load_part)(const clb_real *p, size_t n)
 {
     clb_real x[CLBI_W] = { 0 };
@@ -20707,8 +20710,8 @@ static void CLBI_N(store_part)(clb_real *p, size_t n, CLBI_R v)
 }
 #endif
 
-/* What AVX2 and AVX-512 call by the same names: CLBI_V(op) is _mm256_op or _mm512_op, CLBI_VI(op)
- * the same for vectors of integers, CLBI_VI_TO(ps) makes floats of their bits. */
+/* Names that AVX2 and AVX-512 share: CLBI_V(op) is _mm256_op or _mm512_op, CLBI_VI(op) the same for
+ * integer vectors, CLBI_VI_TO(ps) reinterprets integers as floats. */
 #if CLBI_ROWS >= 256
 #ifdef CLB_SINGLE
 #define CLBI_TO_BITS(v)       CLBI_VI(castps)(v)
@@ -20757,8 +20760,9 @@ static void CLBI_N(store_part)(clb_real *p, size_t n, CLBI_R v)
 #endif
 #endif
 
-/* The last k of a tile row by row, so that the first rows are stored while the others are computed
- * (with one vector a row, all k are done): value says what becomes of c_ij, the gate at z. */
+/* The last k of a tile, row by row, so that the first rows are stored while the others are
+ * computed. (With one vector in a row, all k are done by then.) value: what c_ij becomes, with the
+ * gate at z. */
 #define CLBI_TILE_END(MR, NV, value)                                                              \
     CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc, z += ldc) {                                  \
         CLBI_R x;                                                                                 \
@@ -20775,12 +20779,12 @@ static void CLBI_N(store_part)(clb_real *p, size_t n, CLBI_R v)
         }                                                                                         \
     }
 
-/* A tile of C: MR rows and NV vectors of columns, `last` of whose columns exist in the last vector.
- * The MR x NV accumulators stay in registers over all k. The last vector of a row of B is read
- * whole, into the rows behind it, but in the last row. Then the next MR rows: `strips` in all.
+/* A tile of C: MR rows and NV vectors of columns; the last vector has `last` columns. The MR x NV
+ * accumulators stay in registers over all k. The last vector of a row of B is loaded whole, so it
+ * reads into the next row, except in the last row. The next MR rows follow, `strips` times in all.
  *
  *            b[k]  |v0|v1|..|                a[i ai + k ak] is broadcast, b[k ldb + j] is a vector
- *     a[i][k]  x   |s_i0|s_i1|..|  i < MR    s_ij = fma(a_ik, b_kj, s_ij)                        */
+ *     a[i][k]  x   |s_i0|s_i1|..|  i < MR    s_ij = fma(a_ik, b_kj, s_ij) */
 #define CLBI_TILE(MR, NV)                                                                         \
 CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t strips, size_t K, const clb_real *a,         \
     size_t ai, size_t ak, const clb_real *b0, size_t ldb, clb_real *c, size_t ldc, size_t last,   \
@@ -20835,9 +20839,9 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t strips, size_t K, const clb
     }                                                                                             \
 }
 
-/* Of each width the tallest is what the registers hold, 12 accumulators of 16 or 24 of 32. Of the
- * lower ones there are those without which a product of tests/bench.c takes longer, as each costs
- * compile time, and height 1. */
+/* For each width, the tallest tile is limited by the registers: 12 accumulators of 16, or 24 of 32.
+ * Every tile costs compile time. So among the lower ones there are only those that make a product
+ * of tests/bench.c faster, and height 1. */
 CLBI_TILE(1, 1) CLBI_TILE(2, 1) CLBI_TILE(3, 1) CLBI_TILE(5, 1) CLBI_TILE(10, 1) CLBI_TILE(12, 1)
 CLBI_TILE(1, 2) CLBI_TILE(2, 2) CLBI_TILE(3, 2) CLBI_TILE(4, 2) CLBI_TILE(5, 2) CLBI_TILE(6, 2)
 CLBI_TILE(1, 3) CLBI_TILE(2, 3) CLBI_TILE(3, 3) CLBI_TILE(4, 3)
@@ -20848,7 +20852,7 @@ CLBI_TILE(1, 4) CLBI_TILE(2, 4) CLBI_TILE(3, 4) CLBI_TILE(6, 4)
 #undef CLBI_TILE
 #undef CLBI_TILE_END
 
-/* The tiles by width and height, NULL where there is none; the tallest of each width. */
+/* The tiles by width and height, NULL if there is none; and the tallest of each width. */
 #define CLBI_T(MR, NV) CLBI_N(tile_##MR##x##NV)
 #define CLBI_1_TO_3(NV) CLBI_T(1, NV), CLBI_T(2, NV), CLBI_T(3, NV)
 #if CLBI_ROWS == 256
@@ -20874,9 +20878,9 @@ static const clbi_tile_fn CLBI_N(tiles)[CLBI_WIDEST][16] = {
 #undef CLBI_1_TO_3
 #undef CLBI_T
 
-/* v[c] = column c of a block of CLBI_W rows of four elements, ld apart. LANES gathers pieces of
- * 16 bytes, from rows as far apart as a piece has elements; LOW and HIGH interleave the halves of
- * each piece, PAIRS takes two elements of each. */
+/* v[c] = column c of a block of CLBI_W rows with four elements each, ld apart. LANES collects
+ * pieces of 16 bytes from rows that are as far apart as a piece has elements. LOW and HIGH
+ * interleave the halves of each piece; PAIRS takes two elements of each. */
 #define CLBI_TURN(from, ld, v)                                                                    \
     do {                                                                                          \
         const clb_real *p_[CLBI_ROWS / 128];                                                      \
@@ -20925,10 +20929,10 @@ static const clbi_tile_fn CLBI_N(tiles)[CLBI_WIDEST][16] = {
         (v)[3] = CLBI_HIGH(a2_, a3_);                                                             \
     } while (0)
 #endif
-#define CLBI_COPIES 2                            /* elements copied in the time of a multiply-add */
+#define CLBI_COPIES 2  /* elements copied in the time of one multiply-add */
 
-/* dst[c ldd + r] = src[r ld + c] for CLBI_W rows, c < cols, four columns at a time; the last four
- * overlap the ones before where cols is no multiple. */
+/* dst[c ldd + r] = src[r ld + c] for CLBI_W rows and c < cols, four columns at a time. If cols is
+ * no multiple of four, the last four columns overlap those before. */
 CLBI_FOR static void CLBI_N(transpose_rows)(size_t cols, const clb_real *src, size_t ld,
                                             clb_real *dst, size_t ldd)
 {
@@ -20941,7 +20945,7 @@ CLBI_FOR static void CLBI_N(transpose_rows)(size_t cols, const clb_real *src, si
     }
 }
 
-/* The same for as many rows as 16 bytes have elements. */
+/* The same for as many rows as there are elements in 16 bytes. */
 #if CLBI_ROWS >= 256
 CLBI_FOR static void CLBI_N(transpose_few)(size_t cols, const clb_real *src, size_t ld,
                                            clb_real *dst, size_t ldd)
@@ -20975,7 +20979,7 @@ CLBI_FOR static void CLBI_N(transpose_few)(size_t cols, const clb_real *src, siz
 #define clbi_transpose_few_wasm clbi_transpose_rows_wasm
 #endif
 
-/* dst[c ldd + r] = src[r ld + c], r < rows, c < cols; the last rows may overlap the ones before. */
+/* dst[c ldd + r] = src[r ld + c] for r < rows, c < cols. The last rows may be done twice. */
 CLBI_FOR static void CLBI_N(transpose)(size_t rows, size_t cols, const clb_real *src, size_t ld,
                                        clb_real *dst, size_t ldd)
 {
@@ -20996,7 +21000,8 @@ CLBI_FOR static void CLBI_N(transpose)(size_t rows, size_t cols, const clb_real 
     }
 }
 
-/* A few columns at a time, so that the lines of a row of dst follow each other. */
+/* The same, a few columns at a time, so that the cache lines of a row of dst are
+ * written in order. */
 CLBI_FOR static void CLBI_N(strip)(size_t rows, size_t cols, const clb_real *src, size_t ld,
                                    clb_real *dst, size_t ldd)
 {
@@ -21019,8 +21024,9 @@ CLBI_FOR static void CLBI_N(strip)(size_t rows, size_t cols, const clb_real *src
     }
 }
 
-/* A tile whose B lies on its side, b_kj = b[j bj + k]: four columns of CLBI_W rows are turned in
- * registers. For few rows of C, where a copy would be read too seldom. K >= 4; whole vectors. */
+/* A tile for a transposed B, b_kj = b[j bj + k]: four columns of CLBI_W rows are transposed in
+ * registers. For few rows of C, where a copy of B would not be used often enough. K >= 4; whole
+ * vectors. */
 #define CLBI_TURNED(MR, NV)                                                                       \
 CLBI_FOR static void CLBI_N(turned_##MR##x##NV)(size_t K, const clb_real *a, size_t ai,           \
     size_t ak, const clb_real *b, size_t bj, clb_real *c, size_t ldc, int acc)                    \
@@ -21045,7 +21051,7 @@ CLBI_FOR static void CLBI_N(turned_##MR##x##NV)(size_t K, const clb_real *a, siz
             }                                                                                     \
         }                                                                                         \
     }                                                                                             \
-    if (k < K) {                        /* the columns from K-4 on, then those that are new */    \
+    if (k < K) {                        /* columns from K-4 on; of these the new ones       */    \
         CLBI_UNROLL for (j = 0; j < NV; ++j) {                                                    \
             CLBI_TURN(b - (k + 4 - K) + j * CLBI_W * bj, bj, v[j]);                               \
             CLBI_UNROLL for (q = 0; q < 4; ++q) CLBI_STORE(rest[q] + j * CLBI_W, v[j][q]);        \
@@ -21069,7 +21075,7 @@ CLBI_TURNED(3, 2) CLBI_TURNED(4, 2) CLBI_TURNED(5, 2)
 #undef CLBI_TURN
 #undef CLBI_TURN_PIECES
 
-/* By width and height; NULL where two vectors at a time gain little. */
+/* By width and height. NULL where two vectors at a time are hardly faster. */
 static const clbi_turned_fn CLBI_N(turned_tiles)[2][CLBI_FEW] = {
     { CLBI_N(turned_1x1), CLBI_N(turned_2x1), CLBI_N(turned_3x1), CLBI_N(turned_4x1),
       CLBI_N(turned_5x1), CLBI_N(turned_6x1) },
@@ -21080,8 +21086,9 @@ static const clbi_turned_fn CLBI_N(turned_tiles)[2][CLBI_FEW] = {
 #endif
 };
 
-/* C[M][N] for M <= CLBI_FEW rows and whole vectors of columns; returns the number of columns done.
- * The last vector overlaps the one before unless C is added to: then the rest is left. */
+/* C[M][N] for M <= CLBI_FEW rows and whole vectors of columns. Returns the number of columns done.
+ * The last vector overlaps the one before, unless the product is added to C; then the
+ * rest is left. */
 CLBI_FOR static size_t CLBI_N(turned)(const clbi_product *p)
 {
     const size_t most = CLBI_N(turned_tiles)[1][p->M - 1] ? 2 : 1;
@@ -21097,13 +21104,14 @@ CLBI_FOR static size_t CLBI_N(turned)(const clbi_product *p)
     return j;
 }
 
-/* dst[k][j] = src[j sj + k sk], k < K, j < n; dst has width columns, whole vectors, zero from n. */
+/* dst[k][j] = src[j sj + k sk] for k < K, j < n. dst has `width` columns, whole vectors, which are
+ * zero from n on. */
 CLBI_FOR static void CLBI_N(pack)(size_t K, size_t n, size_t width, const clb_real *src, size_t sj,
                                   size_t sk, clb_real *dst)
 {
     const CLBI_M mask = CLBI_MASK(n - (width - CLBI_W));
     size_t j, k;
-    if (sj != 1) {                                        /* sk = 1: the panel lies on its side */
+    if (sj != 1) {                                        /* sk = 1: a transposed panel         */
         if (n < width) memset(dst, 0, K * width * sizeof *dst);
         CLBI_N(transpose)(n, K, src, sj, dst, width);
         return;
@@ -21114,9 +21122,9 @@ CLBI_FOR static void CLBI_N(pack)(size_t K, size_t n, size_t width, const clb_re
     }
 }
 
-/* Height of the tile for the next rows of a panel, `left` of which are to come: the tallest, or
- * what makes the last two of about equal height. both: panels of one vector less must
- * have it, too. */
+/* The height of the tile for the next rows of a panel, of which `left` remain: the tallest one, or
+ * a lower one if that makes the last two about equally high. both: the height must also exist for
+ * panels that are one vector narrower. */
 static size_t CLBI_N(tile_rows)(size_t vectors, int both, size_t left)
 {
     const size_t most = CLBI_N(tallest)[vectors - 1];
@@ -21128,9 +21136,10 @@ static size_t CLBI_N(tile_rows)(size_t vectors, int both, size_t left)
     return rows ? rows : 1;
 }
 
-/* How the vectors of a row of C are shared by panels: `wide` of them have vectors + 1, the others
- * `vectors`. As wide as the registers allow, or two where that makes one or two strips of all M
- * rows: a B that does not stay in the first cache then passes by once or twice. */
+/* How the vectors of a row of C are divided into panels: `wide` panels have vectors + 1, the others
+ * `vectors`. Panels are as wide as the registers allow; or of two vectors, if all M rows then form
+ * only one or two strips, because a B that does not fit the first-level cache is then read only
+ * once or twice. */
 typedef struct CLBI_N(split) { size_t vectors, wide; } CLBI_N(split);
 static CLBI_N(split) CLBI_N(split_row)(size_t M, size_t N, size_t K)
 {
@@ -21144,9 +21153,9 @@ static CLBI_N(split) CLBI_N(split_row)(size_t M, size_t N, size_t K)
     return s;
 }
 
-/* The product for a block of B in panels, the one at column j read at p->b + j step with its rows
- * ldb apart (0: as far as the panel is wide). by_rows: all panels of a strip of C, then the next
- * strip; else all strips of a panel, then the next panel. */
+/* The product for a block of B in panels. The panel at column j begins at p->b + j step, with rows
+ * ldb apart (0: the width of the panel). by_rows: all panels of a strip of C, then the next strip;
+ * else all strips of a panel, then the next panel. */
 static void CLBI_N(block)(const clbi_product *p, CLBI_N(split) s, size_t step, size_t ldb,
                           int by_rows)
 {
@@ -21169,7 +21178,7 @@ static void CLBI_N(block)(const clbi_product *p, CLBI_N(split) s, size_t step, s
     }
 }
 
-/* Copies the panels of a block of B, one after the other; columns past N are zero. */
+/* Copies the panels of a block of B one after the other, with zeros in columns from N on. */
 static void CLBI_N(copy_block)(size_t K, size_t N, const clb_real *b, size_t bj, size_t bk,
                                CLBI_N(split) s, clb_real *copy)
 {
@@ -21181,7 +21190,7 @@ static void CLBI_N(copy_block)(size_t K, size_t N, const clb_real *b, size_t bj,
     }
 }
 
-/* Columns j.. of a product, copying B block by block: CLBI_KC rows, `cols` columns. */
+/* The columns from j on, with B copied in blocks of CLBI_KC rows and `cols` columns. */
 static void CLBI_N(copied)(const clbi_product *p, size_t j, clb_real *copy, size_t cols,
                            int by_rows)
 {
@@ -21204,8 +21213,8 @@ static void CLBI_N(copied)(const clbi_product *p, size_t j, clb_real *copy, size
     }
 }
 
-/* Products whose rows of A do not stay in the second cache: blocks as large as the stack can bear
- * make A and C pass by seldom. Apart, as all others get by with less. */
+/* For products where the rows of A do not fit the second-level cache: blocks as large as the stack
+ * allows reduce how often A and C are read. A separate function, because it needs more stack. */
 CLBI_APART static void CLBI_N(blocks_far)(const clbi_product *p)
 {
     enum { PANEL = CLBI_WIDEST * CLBI_W, ROW = CLBI_KC * sizeof(clb_real) };
@@ -21215,8 +21224,8 @@ CLBI_APART static void CLBI_N(blocks_far)(const clbi_product *p)
 }
 
 /* A product whose columns fill the lanes. B is copied if its columns are not contiguous, if a
- * partial vector cannot be read in place, or if it is large and used often. By rows where B stays
- * in the first cache and C does not, else a panel at a time. */
+ * partial vector cannot be read in place, or if it is large and read often. By rows if B fits the
+ * first-level cache and C does not, else one panel at a time. */
 CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
 {
     enum { PANEL = CLBI_WIDEST * CLBI_W, SIZE = sizeof(clb_real) };
@@ -21227,8 +21236,8 @@ CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
     const int stays = kc * all * SIZE <= FIRST;
     const int by_rows = stays && p->M * p->N * SIZE > FIRST_C && p->N > PANEL;
     const CLBI_N(split) s = CLBI_N(split_row)(p->M, p->N, p->K);
-    /* The last vector of a row may reach into the next row, not into a gap between them; tiles of
-     * one vector read the last row of B whole, too. */
+    /* The last vector of a row may read into the next row, but not into a gap between rows. Tiles
+     * of one vector also read the last row of B whole. */
     const int readable = p->N == all || (s.vectors > 1 && p->bk == p->N);
     if (p->bj == 1 && readable && (p->M < 64 || p->K * p->bk * SIZE <= IN_PLACE)) {
         CLBI_N(block)(p, s, 1, p->bk, by_rows && p->K == kc);
@@ -21243,8 +21252,8 @@ CLBI_FOR static void CLBI_N(blocks)(const clbi_product *p)
     CLBI_N(copied)(p, done, clbi_on_line(room), stays ? all : (size_t)PANEL, by_rows);
 }
 
-/* C^T = B^T A^T, for shapes whose rows fill the lanes better than their columns: a block of C^T is
- * computed into a buffer and copied across. */
+/* C^T = B^T A^T, for shapes whose rows fill the lanes better than their columns. A block of C^T is
+ * computed in a buffer and transposed into C. */
 CLBI_FOR static void CLBI_N(across)(const clbi_product *p)
 {
     enum { COLS = CLBI_WIDEST * CLBI_W, ROWS = 24 };
@@ -21255,7 +21264,7 @@ CLBI_FOR static void CLBI_N(across)(const clbi_product *p)
     q.C = t, q.ldc = COLS, q.acc = p->acc, q.gate = NULL, q.relu = NULL;
     for (i = 0; i < p->M; i += m) {
         m = COLS < p->M - i ? (size_t)COLS : p->M - i;
-        if (m < CLBI_W && i && !p->acc) i -= CLBI_W - m, m = CLBI_W;     /* some rows once more */
+        if (m < CLBI_W && i && !p->acc) i -= CLBI_W - m, m = CLBI_W;     /* some rows again     */
         for (j = 0; j < p->N; j += n) {
             clb_real *c = p->C + i * p->ldc + j;
             n = ROWS < p->N - j ? (size_t)ROWS : p->N - j;
@@ -21287,8 +21296,8 @@ CLBI_FOR static void CLBI_N(relu_back)(size_t n, const clb_real *z, clb_real *u)
     clbi_relu_back_scalar(n - j, z + j, u + j);
 }
 
-/* Smooth activations: the functions of S32 and S36 in double, a value a lane, every operation
- * theirs. UNDER(a, b, x, y) is a <= b ? x : y, PICK takes element k of 16. */
+/* Smooth activations: the functions of S32 and S36 in double, one value in each lane, with exactly
+ * the same operations. UNDER(a, b, x, y) is a <= b ? x : y; PICK takes element k of 16. */
 #define CLBI_D_ADD(a, b) CLBI_D_OP(add)(a, b)
 #define CLBI_D_SUB(a, b) CLBI_D_OP(sub)(a, b)
 #define CLBI_D_MUL(a, b) CLBI_D_OP(mul)(a, b)
@@ -21391,7 +21400,7 @@ CLBI_FOR static CLBI_D CLBI_N(tanh)(CLBI_D x)
     return CLBI_D_UNDER(CLBI_D_SET(0x1p-28), a, y, x);
 }
 
-/* What the sums of erf need: g_n of clbi_erf_next about c = k/2, the table there, 1/(n+1). */
+/* What the sum of erf needs: g_n of clbi_erf_next around c = k/2, the table at c, and 1/(n+1). */
 typedef struct CLBI_N(erf_sums) {
     double g[CLBI_ERF_TERMS + 1][16], at[3][16], inverse[CLBI_ERF_TERMS + 1];
 } CLBI_N(erf_sums);
@@ -21411,9 +21420,10 @@ CLBI_FOR static void CLBI_N(erf_init)(CLBI_N(erf_sums) *e)
     for (n = 0; n <= CLBI_ERF_TERMS; ++n) e->inverse[n] = 1.0 / (n + 1);
 }
 
-/* t / n, given 1/n, for a small integer n. The remainder of the first quotient q is exact, so what
- * is rounded last is within 2^-50 ulp of t / n, which is a double or 1/(2n) ulp at least from the
- * middle of two. Not so if the remainder underflows, but such terms are lost in erf anyway. */
+/* t / n from 1/n, correctly rounded, for a small integer n. The remainder of the first quotient q
+ * is exact, so the value before the last rounding is within 2^-50 ulp of t / n. t / n is either a
+ * double or at least 1/(2n) ulp away from the middle between two doubles. If the remainder
+ * underflows this is wrong, but such terms do not count in erf. */
 CLBI_FOR static CLBI_D CLBI_N(over)(CLBI_D t, int n, double inverse)
 {
 #ifdef CLB_NO_FMA
@@ -21425,7 +21435,8 @@ CLBI_FOR static CLBI_D CLBI_N(over)(CLBI_D t, int n, double inverse)
 #endif
 }
 
-/* clbi_erf_tail about c = k/2: sum goes on in all lanes, live is 1 where tail does. */
+/* clbi_erf_tail around c = k/2. The loop continues in all lanes; live is 1 where the tail
+ * continues. */
 CLBI_FOR static CLBI_D CLBI_N(erf_tail)(CLBI_D k, CLBI_D h, const CLBI_N(erf_sums) *e)
 {
     const CLBI_D tiny = CLBI_D_SET(0x1p-60), zero = CLBI_D_ZERO();
@@ -21489,12 +21500,12 @@ CLBI_FOR static CLBI_D CLBI_N(gelu_order)(CLBI_D z, int order, const CLBI_N(erf_
     f = CLBI_N(exp_double)(CLBI_D_MUL(CLBI_D_MUL(CLBI_D_SET(-0.5), x), x));
     y = order ? CLBI_D_ADD(Phi, CLBI_D_MUL(x, CLBI_D_MUL(CLBI_D_SET(CLBI_NORMAL_PEAK), f)))
               : CLBI_D_MUL(x, Phi);
-    y = CLBI_D_UNDER(CLBI_D_ABS(z), most, y, z);                 /* beyond 40 the limits; NaN */
+    y = CLBI_D_UNDER(CLBI_D_ABS(z), most, y, z);                 /* limits beyond 40; NaN     */
     y = CLBI_D_UNDER(z, CLBI_D_SET(-40), CLBI_D_UNDER(CLBI_D_SET(-40), z, y, zero), y);
     return order ? CLBI_D_UNDER(z, most, y, CLBI_D_UNDER(most, z, CLBI_D_SET(1), z)) : y;
 }
 
-/* A vector of values: a = s(z) or a = a s'(z), with t = s or s'. */
+/* One vector: a = s(z), or a = a s'(z). t is s or s'. */
 CLBI_FOR static void CLBI_N(smooth)(clb_activation which, const clb_real *z, clb_real *a, int order,
                                     const CLBI_N(erf_sums) *e)
 {
@@ -21535,7 +21546,7 @@ CLBI_FLATTEN CLBI_FOR static void CLBI_N(activate)(const clb_net *net, size_t n,
         return;
     }
     if (which == CLB_GELU) CLBI_N(erf_init)(&e);
-    for (j = 0; j < n; j += CLBI_DW) {                     /* what is left goes through `rest` */
+    for (j = 0; j < n; j += CLBI_DW) {                     /* the remainder goes through `rest` */
         const int whole = n - j >= CLBI_DW;
         if (!whole) memcpy(rest[0], z + j, left), memcpy(rest[1], a + j, left);
         CLBI_N(smooth)(which, whole ? z + j : rest[0], whole ? a + j : rest[1], order, &e);
@@ -21586,9 +21597,10 @@ CLBI_FOR static void CLBI_N(leak)(size_t n, clb_real c, const clb_real *z, const
     clbi_leak_scalar(n - j, c, z + j, x + j, y + j);
 }
 
-/* Along the rows of C, or across them? Cost of both ways in vector multiply-adds; an element copied
- * counts as a part of one, a smaller part where few rows spare the copy (CLBI_FEW). With more than
- * one block of k, C is computed in parts that stay in the second cache. */
+/* Chooses between computing C along its rows or across them. The cost of each way is counted in
+ * vector multiply-adds. A copied element counts as a part of one; a smaller part if C has few rows,
+ * where nothing is copied (CLBI_FEW). With more than one block of k, C is computed in parts that
+ * fit the second-level cache. */
 CLBI_FOR static void CLBI_N(matmul)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai,
     size_t ak, const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,
     const clbi_after *after)
@@ -21629,7 +21641,7 @@ CLBI_FOR static double CLBI_N(unfused)(double x, double y, double z)
     return scalar != 0 ? scalar : lane[0];
 }
 
-/* Sum of 16 lanes by the tree 8, 4, 2, 1. */
+/* The sum of 16 lanes by the tree 8, 4, 2, 1. */
 CLBI_FOR static double CLBI_N(tree)(double *lane)
 {
     size_t s, l;
@@ -21709,7 +21721,7 @@ CLBI_FOR static double CLBI_N(swing)(size_t n, double a, const clb_real *x, doub
     return CLBI_N(tree)(lane);
 }
 
-/* The element-wise kernels: whole vectors, then the rest under a mask or one by one. */
+/* Element-wise kernels: whole vectors, then the remainder with a mask or one by one. */
 
 CLBI_FOR static void CLBI_N(axpy)(size_t n, clb_real a, const clb_real *x, clb_real *y)
 {
@@ -21754,7 +21766,7 @@ CLBI_FOR static void CLBI_N(outer)(size_t M, size_t N, const clb_real *t, const 
     }
 }
 
-/* Row groups of the kernels below: as many as leave their accumulators in registers. */
+/* Groups of rows for the kernels below, as large as their accumulators fit into registers. */
 #if CLBI_ROWS == 512
 #define CLBI_DOT_ROWS 4
 #define CLBI_SYMV_GROUP 8
@@ -21815,15 +21827,15 @@ CLBI_FOR static void CLBI_N(combine)(size_t rows, size_t n, const clb_real *c, c
     for (; g < rows; ++g, ++c, V += ld) CLBI_N(axpy)(n, *c, V, y);
 }
 
-/* v stays in a register: the compiler may not load it again where it is used next. */
+/* Keeps v in a register: the compiler must not load it again where it is used next. */
 #if defined(__GNUC__) && CLBI_X86
 #define CLBI_HOLD(v) __asm__("" : "+v"(v))
 #else
 #define CLBI_HOLD(v) (void)0
 #endif
 
-/* R rows i, i+1, ... of symv for NX vectors at a time. z: the block's z; sum: where the trees of
- * its rows go. */
+/* The rows i .. i+R-1 of symv, for NX vectors at a time. z: the block's z. sum: receives the sums
+ * of the lanes of these rows. */
 #define CLBI_PART_MASK(count, v) \
     CLBI_MASK((count) <= (v) * CLBI_W ? 0 \
               : (count) >= ((v) + 1) * CLBI_W ? CLBI_W : (count) - (v) * CLBI_W)
@@ -21842,7 +21854,7 @@ CLBI_FOR static void CLBI_N(NAME)(size_t n, size_t r0, size_t i, const clb_real 
             CLBI_UNROLL for (v = 0; v < PARTS; ++v) lane[q][r][v] = CLBI_ZERO();                   \
         }                                                                                          \
     for (j = 0; j < r0; j += 16) {                                                                 \
-        CLBI_UNROLL for (r = 0; r < (R); ++r)                   /* the rows of the next group */   \
+        CLBI_UNROLL for (r = 0; r < (R); ++r)                   /* rows of the next group     */   \
             CLBI_UNROLL for (v = 0; v < 16; v += CLBI_LINE) CLBI_TOUCH(next + r * lda + j + v);    \
         CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                  \
             CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                               \
@@ -21916,13 +21928,13 @@ CLBI_FOR static void CLBI_N(symv)(size_t count, size_t n, const clb_real *A, siz
     }
 }
 
-/* q 2^k, rounded once: k an integer, q in [1/2, 2] or both NaN. */
+/* q 2^k with one rounding; k is an integer, and q is in [1/2, 2], or both are NaN. */
 CLBI_FOR static CLBI_R CLBI_N(times_power)(CLBI_R q, CLBI_R k)
 {
 #if CLBI_ROWS == 512
     return CLBI_O(scalef)(q, k);
 #else
-    const CLBI_R round = CLBI_SET(CLBI_RROUND);                 /* 2^k in two normal factors */
+    const CLBI_R round = CLBI_SET(CLBI_RROUND);                 /* 2^k as two normal factors */
     const CLBI_I one = CLBI_ISET(CLBI_RONE);
     const CLBI_R half = CLBI_SUB(CLBI_ADD(CLBI_MUL(CLBI_SET((clb_real)0.5), k), round), round);
     const CLBI_I a = CLBI_TO_BITS(CLBI_ADD(half, round));
@@ -21932,8 +21944,8 @@ CLBI_FOR static CLBI_R CLBI_N(times_power)(CLBI_R q, CLBI_R k)
 #endif
 }
 
-/* clbi_expr of every lane, x <= 0 or NaN. LARGER gives its second argument where the first is not
- * above it, so NaN stays. */
+/* clbi_expr for every lane, x <= 0 or NaN. LARGER returns its second argument unless the first is
+ * larger, so NaN stays NaN. */
 CLBI_FOR static CLBI_R CLBI_N(exp)(CLBI_R x)
 {
     const CLBI_R round = CLBI_SET(CLBI_RROUND);
@@ -21969,12 +21981,13 @@ CLBI_FOR static CLBI_R CLBI_N(log)(CLBI_R x)
                     CLBI_SUB(x, x));
 }
 
-/* What KERNEL softmax knows of a vector of samples: the largest f_k, sum and rest of the e_k. */
+/* State of KERNEL softmax for a vector of samples: the largest f_k, and sum and rest of the e_k. */
 typedef struct CLBI_N(sums) {
     CLBI_R top, sum, rest;
 } CLBI_N(sums);
 
-/* e_k = exp(f_k - top) of the samples in `mask`, one a lane, class k at f + k ld, to p + k ld. */
+/* e_k = exp(f_k - top) for the samples in `mask`, one in each lane. Class k is read at f + k ld and
+ * written to p + k ld. */
 CLBI_FOR static void CLBI_N(exponentials)(CLBI_M mask, size_t K, const clb_real *f, size_t ld,
                                           clb_real *p, CLBI_N(sums) *s)
 {
@@ -22000,7 +22013,8 @@ CLBI_FOR static CLBI_R CLBI_N(log_rest)(CLBI_R sum, CLBI_R rest, CLBI_R inverse)
     return CLBI_ADD(CLBI_N(log)(sum), CLBI_WHERE(one, CLBI_MUL(lost, inverse), CLBI_ZERO()));
 }
 
-/* One sample a lane where the samples are neighbours, else sample by sample. */
+/* One sample in each lane if the samples are neighbours in memory, else one sample
+ * after the other. */
 CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, size_t row, size_t col,
                                      clb_real *p, clb_real *log_sum)
 {
@@ -22021,8 +22035,8 @@ CLBI_FOR static void CLBI_N(softmax)(size_t n, size_t K, const clb_real *f, size
     }
 }
 
-/* u_ik = scale (p_ik - [k = y_i]) for the samples in `mask`, where u holds e_ik on entry;
- * loss_i = (top - f_i,y_i) + log_sum in double. */
+/* u_ik = scale (p_ik - [k = y_i]) for the samples in `mask`; u holds e_ik on entry. loss_i = (top -
+ * f_i,y_i) + log_sum in double. */
 CLBI_FOR static void CLBI_N(entropy_end)(CLBI_M mask, size_t K, const clb_real *f, size_t ld,
                                          const int *y, CLBI_R scale, const CLBI_N(sums) *s,
                                          clb_real *u, double *loss)
@@ -22045,9 +22059,9 @@ CLBI_FOR static void CLBI_N(entropy_end)(CLBI_M mask, size_t K, const clb_real *
                                           CLBI_D_LOAD(log_sum + j)));
 }
 
-/* In one round: the exponentials of a vector of samples, the end of the one before, the sum of the
- * losses of the one before that. None of them waits for another. Full vectors go by a mask that
- * the compiler knows, and so drops. */
+/* Each round computes the exponentials of one vector of samples, finishes the vector before it, and
+ * sums the losses of the one before that, so that none waits for another. For full vectors the mask
+ * is a constant, which the compiler removes. */
 CLBI_FLATTEN CLBI_FOR static double CLBI_N(entropy)(size_t n, size_t K, const clb_real *f,
                                                     size_t ld, const int *y, clb_real scale,
                                                     clb_real *u, double total)
@@ -22078,7 +22092,7 @@ CLBI_FLATTEN CLBI_FOR static double CLBI_N(entropy)(size_t n, size_t K, const cl
     return total;
 }
 
-/* (d_j - o) - mu for the DW poles from d on */
+/* (d_j - o) - mu for the CLBI_DW poles from d on */
 #define CLBI_POLE(d) CLBI_D_OP(sub)(CLBI_D_OP(sub)(CLBI_D_READ(d), vo), vmu)
 #define CLBI_D_MULADD(s, x, y) s = CLBI_D_OP(add)(s, CLBI_D_OP(mul)(x, y))
 
