@@ -55,6 +55,7 @@
  *   prepare them             clb_data_split, then clb_scaler_fit and clb_scaler_apply
  *   make a net               clb_net_init: widths, activation, biases, random weights
  *   train it                 clb_train: any optimiser, batches, schedules, early stopping
+ *   train it several times   clb_train_many: seeds or step sizes, one run on each thread
  *   how good is it?          clb_evaluate: loss and accuracy on any data set
  *   use it                   clb_predict, clb_probabilities, clb_classify
  *   keep it                  clb_net_save and clb_net_load, one file
@@ -91,7 +92,10 @@
  *   Weights     clb_net_weights(&net, l, &rows, &columns) points at W_l, l = 1..L, row-major:
  *               entry [i * columns + j] is the weight from input j to unit i. clb_net_biases gives
  *               b_l. You may write to both. net.theta has all of them, one layer after the other.
- *   Threads     The library starts no threads, except where clb_train_opts.threads asks for them.
+ *   Threads     The library uses one thread unless you give it a clb_threads, in
+ *               clb_train_opts.threads, clb_pass.threads (loss, gradient, curvature) or as an
+ *               argument: { 4 } is four threads of OpenMP, and with run and pool it uses your own
+ *               pool. The bits stay the same.
  *               Its only shared state is the choice of instruction set (clb_isa_set): make it
  *               before you start threads. You may call it from several threads if each has a pass,
  *               a curv and a generator of its own. Threads may share a net or a data set as long as
@@ -1225,6 +1229,23 @@ CLBDEF void       clb_trace_free(clb_trace *trace);
  * rows; with early stopping a pass of its data and P reals. */
 CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
                                   const clb_train_opts *opts, int with_trace);
+
+/* Several trainings at the same time, such as one net from several seeds or with several step sizes.
+ * Each run is clb_train(net, data, eta, T, opts, trace), with the same bits, on one thread. The runs
+ * may share data. They must not share nets, traces, generators, states, early stopping, error structs
+ * or anything that their observers write to. CLB_MALLOC must work from several threads. */
+typedef struct clb_training {
+    clb_net              *net;
+    const clb_data       *data;
+    double                eta;
+    size_t                T;
+    const clb_train_opts *opts;        /* NULL: defaults; opts->threads is not used               */
+    clb_trace            *trace;       /* NULL: none is kept; else as after clb_train             */
+    clb_status            status;      /* set by clb_train_many: what clb_train returned          */
+} clb_training;
+/* Makes all runs, whatever becomes of the others, and returns the first status that is not CLB_OK,
+ * in the order of the array. threads NULL: one run after the other. */
+CLBDEF clb_status clb_train_many(clb_training *runs, size_t count, const clb_threads *threads);
 
 #ifndef CLB_NO_STDIO
 /* Saves rows 0..steps of a trace. CSV: a line of names, then for each step
@@ -7726,40 +7747,39 @@ static void clbi_rows_share(clb_pass *pass)
     for (l = 1; pass->net->activation == CLB_RELU && l < pass->net->L; ++l) pass->z[l] = pass->a[l];
 }
 
-/* Fills in *rows for the tasks of a pass. Returns whether threads are worth it. */
-static int clbi_rows_open(clbi_rows *rows, clb_pass *pass, const clb_real *theta)
+/* Fills in *rows for the tasks of a pass. */
+static void clbi_rows_open(clbi_rows *rows, clb_pass *pass, const clb_real *theta)
 {
     rows->threads = clbi_pass_threads(pass);
     rows->pass = pass;
     rows->theta = theta;
     rows->rows = clbi_rows_block(pass);
-    return rows->threads != NULL;
 }
 
-/* The first row of block i; *n: the number of its rows. */
-static size_t clbi_rows_of(const clbi_rows *rows, size_t i, size_t *n)
+/* Blocks of so many rows of n; the last one has the rest, too. */
+static size_t clbi_rows_count(size_t n, size_t rows)
 {
-    size_t i0 = i * rows->rows, left = rows->pass->n - i0;
-    *n = left < rows->rows ? left : rows->rows;
-    return i0;
+    return n >= rows ? n / rows : 1;
 }
 
-static size_t clbi_rows_count(const clbi_rows *rows)
+/* The first row of block i; *count: the number of its rows. */
+static size_t clbi_rows_of(size_t n, size_t rows, size_t i, size_t *count)
 {
-    return (rows->pass->n + rows->rows - 1) / rows->rows;
+    *count = i + 1 == clbi_rows_count(n, rows) ? n - i * rows : rows;
+    return i * rows;
 }
 
 static void clbi_rows_forward(void *context, size_t i)
 {
     const clbi_rows *rows = (const clbi_rows *)context;
-    size_t n, i0 = clbi_rows_of(rows, i, &n);
+    size_t n, i0 = clbi_rows_of(rows->pass->n, rows->rows, i, &n);
     clbi_forward_rows(rows->pass, rows->theta, rows->wt, i0, n);
 }
 
 static void clbi_rows_back(void *context, size_t i)
 {
     const clbi_rows *rows = (const clbi_rows *)context;
-    size_t l, n, i0 = clbi_rows_of(rows, i, &n);
+    size_t l, n, i0 = clbi_rows_of(rows->pass->n, rows->rows, i, &n);
     for (l = rows->pass->net->L; l > 1; --l) clbi_back(rows->pass, rows->theta, l, i0, n);
 }
 
@@ -7818,7 +7838,7 @@ static void clbi_slice(const clb_pass *pass, size_t l, const clb_real *u, const 
     clb_real *to = gt ? gt + net->w[l] + column * out + row : grad + net->w[l] + row * in + column;
     for (i0 = 0; i0 < pass->n; i0 += n) {
         const clb_real *x = a + i0 * in + column, *y = u + i0 * out + row;
-        n = pass->n - i0 < rows ? pass->n - i0 : rows;
+        n = pass->n - i0 < 2 * rows ? pass->n - i0 : rows;
         clbi_touch_rows(n, some_in, x, in);
         if (gt)
             CLBI_KERNEL(matmul)(some_in, some_out, n, x, 1, in, y, 1, out, to, out, acc || i0 > 0,
@@ -7858,11 +7878,17 @@ static void clbi_rows_gradient(void *context, size_t i)
         clbi_column_sums(pass->n, out, pass->u[l], out, 1, rows->grad + net->b[l], 0);
 }
 
+/* task(rows, i) for every block. */
+static void clbi_rows_each(clbi_rows *rows, void (*task)(void *rows, size_t i))
+{
+    clbi_parallel(rows->threads, clbi_rows_count(rows->pass->n, rows->rows), task, rows);
+}
+
 /* Computes u_l and the gradient from u_L. */
 static void clbi_rows_backward(clbi_rows *rows, clb_real *grad)
 {
     rows->grad = grad;
-    clbi_parallel(rows->threads, clbi_rows_count(rows), clbi_rows_back, rows);
+    clbi_rows_each(rows, clbi_rows_back);
     clbi_parallel(rows->threads, clbi_all_slices(rows->pass), clbi_rows_gradient, rows);
 }
 
@@ -7872,7 +7898,7 @@ static double clbi_rows_grad(clbi_rows *rows, clb_pass *pass, clb_real *grad)
 {
     clbi_rows_open(rows, pass, pass->net->theta);
     clbi_parallel(rows->threads, clbi_all_slices(pass), clbi_rows_transpose, rows);
-    clbi_parallel(rows->threads, clbi_rows_count(rows), clbi_rows_forward, rows);
+    clbi_rows_each(rows, clbi_rows_forward);
     pass->evaluated = 1;
     pass->loss = clbi_output_loss(pass);
     if (!grad) return pass->loss;
@@ -7886,9 +7912,8 @@ static double clbi_rows_grad(clbi_rows *rows, clb_pass *pass, clb_real *grad)
 CLBDEF const clb_real *clb_forward(clb_pass *pass, const clb_real *theta)
 {
     clbi_rows rows = CLB_ZERO;
-    if (!theta) theta = pass->net->theta;
-    if (!clbi_rows_open(&rows, pass, theta)) clbi_forward_rows(pass, theta, NULL, 0, pass->n);
-    else clbi_parallel(rows.threads, clbi_rows_count(&rows), clbi_rows_forward, &rows);
+    clbi_rows_open(&rows, pass, theta ? theta : pass->net->theta);
+    clbi_rows_each(&rows, clbi_rows_forward);
     pass->evaluated = 1;
     return pass->z[pass->net->L];
 }
@@ -7907,9 +7932,8 @@ CLBDEF void clb_backward(clb_pass *pass, const clb_real *theta, const clb_real *
     CLB_ASSERT(pass->evaluated);
     if (dloss != pass->u[net->L])
         memcpy(pass->u[net->L], dloss, pass->n * net->m[net->L] * sizeof *dloss);
-    if (!theta) theta = net->theta;
-    if (!clbi_rows_open(&rows, pass, theta)) clbi_backward(pass, theta, grad, NULL, 0);
-    else clbi_rows_backward(&rows, grad);
+    clbi_rows_open(&rows, pass, theta ? theta : net->theta);
+    clbi_rows_backward(&rows, grad);
 }
 
 CLBDEF double clb_grad(clb_pass *pass, const clb_real *theta, clb_real *grad)
@@ -8317,20 +8341,12 @@ typedef struct clbi_curv_product {
     size_t          rows;           /* of a block                                                */
 } clbi_curv_product;
 
-/* The first row of block i; *n: the number of its rows. */
-static size_t clbi_product_block(const clbi_curv_product *of, size_t i, size_t *n)
-{
-    size_t i0 = i * of->rows, left = of->curv->pass->n - i0;
-    *n = left < of->rows ? left : of->rows;
-    return i0;
-}
-
 static void clbi_product_rows(void *context, size_t i)
 {
     const clbi_curv_product *of = (const clbi_curv_product *)context;
     const clb_curv *curv = of->curv;
     const clb_net *net = curv->pass->net;
-    size_t l, n, i0 = clbi_product_block(of, i, &n);
+    size_t l, n, i0 = clbi_rows_of(of->curv->pass->n, of->rows, i, &n);
     if (of->how & CLBI_FORWARD) clbi_r_forward(curv, of->v, i0, n);
     if (of->how & CLBI_WEIGH) clbi_output_hessian(curv->pass, i0, n, curv->rz[net->L]);
     for (l = net->L; of->y && l > 1; --l) {
@@ -8359,7 +8375,7 @@ static void clbi_product_in_rows(clbi_curv_product *of, void (*task)(void *produ
 {
     const clb_pass *pass = of->curv->pass;
     of->rows = clbi_rows_block(pass);
-    clbi_parallel(clbi_pass_threads(pass), (pass->n + of->rows - 1) / of->rows, task, of);
+    clbi_parallel(clbi_pass_threads(pass), clbi_rows_count(pass->n, of->rows), task, of);
 }
 
 static void clbi_curv_multiply(const clb_curv *curv, const clb_real *v, clb_real *y, int how)
@@ -8375,7 +8391,7 @@ static void clbi_curv_multiply(const clb_curv *curv, const clb_real *v, clb_real
 static void clbi_slope_rows(void *context, size_t i)
 {
     const clbi_curv_product *of = (const clbi_curv_product *)context;
-    size_t n, i0 = clbi_product_block(of, i, &n);
+    size_t n, i0 = clbi_rows_of(of->curv->pass->n, of->rows, i, &n);
     clbi_curv_slopes(of->curv, i0, n);
 }
 
@@ -10455,6 +10471,28 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
     if (status == CLB_EDIVERGED)
         return clbi_fail(run.o.error, status, "training diverged after %z updates", run.t);
     return clbi_done(run.o.error, status);
+}
+
+static void clbi_train_one(void *context, size_t i)
+{
+    static const clb_threads none = CLB_ZERO;
+    static const clb_train_opts defaults = CLB_ZERO;
+    clb_training *run = (clb_training *)context + i;
+    clb_train_opts opts = run->opts ? *run->opts : defaults;
+    opts.threads = none;
+    run->status = clb_train(run->net, run->data, run->eta, run->T, &opts, run->trace);
+}
+
+CLBDEF clb_status clb_train_many(clb_training *runs, size_t count, const clb_threads *threads)
+{
+    double work = 0;
+    size_t i;
+    for (i = 0; i < count; ++i)
+        work += (double)runs[i].net->P * (double)runs[i].data->n * (double)runs[i].T;
+    if (clbi_threads_for(threads, work) < 2) threads = NULL;
+    clbi_parallel(threads, count, clbi_train_one, runs);
+    for (i = 0; i < count && !runs[i].status; ++i) { }
+    return i < count ? runs[i].status : CLB_OK;
 }
 
 #ifndef CLB_NO_STDIO

@@ -363,6 +363,29 @@ static clb_status call_train(void *context)
     return status;
 }
 
+/* Two runs; the one that has no memory says so, and the other is made. */
+static clb_status call_train_many(void *context)
+{
+    const train_case *c = (const train_case *)context;
+    clb_training run[2] = { CLB_ZERO, CLB_ZERO };
+    clb_trace trace[2];
+    clb_net made[2];
+    clb_status status = clb_net_copy(&made[0], c->net);
+    if (status) return status;
+    status = clb_net_copy(&made[1], c->net);
+    for (size_t i = 0; i < 2 && !status; ++i) {
+        run[i].net = &made[i], run[i].data = &data, run[i].eta = 0.01, run[i].T = 2;
+        run[i].trace = &trace[i];
+    }
+    if (!status) {
+        status = clb_train_many(run, 2, NULL);
+        CHECK(run[0].status == CLB_OK || run[1].status == CLB_OK);
+        clb_trace_free(&trace[0]), clb_trace_free(&trace[1]);
+    }
+    clb_net_free(&made[0]), clb_net_free(&made[1]);
+    return status;
+}
+
 static clb_status call_trace_npz(void *context)
 {
     const train_case *c = (const train_case *)context;
@@ -425,6 +448,7 @@ static void t_nets(void)
             ALLOC_SWEEP(call_train, &c);
             ALLOC_SWEEP(call_train_state, &c);
             if (k < 1) ALLOC_SWEEP(call_watched, &c);
+            if (k < 1) ALLOC_SWEEP(call_train_many, &c);
             if (k < 1) ALLOC_SWEEP(call_trace_npz, &c);
         }
 }

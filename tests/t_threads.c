@@ -240,9 +240,57 @@ static void check_passes(const clb_threads *threads)
     }
 }
 
+/* Trainings of all kinds at a time, the third of which diverges: each as alone. */
+enum { RUNS = 5 };
+static void check_many(const clb_threads *threads)
+{
+    clb_training run[2][RUNS];
+    clb_train_opts opts[2][RUNS];
+    clb_trace trace[2][RUNS];
+    clb_net net[2][RUNS];
+    clb_rng rng[2][RUNS];
+    clb_data data;
+    const size_t widths[] = { 12, 20, 4 };
+    clb_rng_seed(&rng[0][0], 9);
+    CHECK(clb_data_mixture(&data, &rng[0][0], 90, 12, 4, 1) == CLB_OK);
+    memset(opts, 0, sizeof opts);
+    for (int many = 0; many < 2; ++many)
+        for (size_t i = 0; i < RUNS; ++i) {
+            clb_train_opts *o = &opts[many][i];
+            clb_training r = CLB_ZERO;
+            clb_rng_seed(&rng[many][i], i);
+            CHECK(clb_net_init(&net[many][i], widths, 3, NULL, &rng[many][i]) == CLB_OK);
+            o->optimizer = (clb_optimizer)(i % CLB_OPTIMIZER_COUNT), o->ce = CLB_CE;
+            if (i == 1) o->batch = 30, o->batch_rng = &rng[many][i];
+            if (i == 2) o->loss_max = 1e-3;
+            r.net = &net[many][i], r.data = &data, r.eta = 0.01 * (double)(i + 1), r.T = 40;
+            r.opts = o, r.trace = i == 3 ? NULL : &trace[many][i];
+            r.status = CLB_STATUS_COUNT;
+            memset(&trace[many][i], 0, sizeof trace[many][i]);
+            run[many][i] = r;
+        }
+    for (size_t i = 0; i < RUNS; ++i) {
+        const clb_training *r = &run[0][i];
+        run[0][i].status = clb_train(r->net, r->data, r->eta, r->T, r->opts, r->trace);
+    }
+    EQUAL(clb_train_many(run[1], RUNS, threads), CLB_EDIVERGED);
+    for (size_t i = 0; i < RUNS; ++i) {
+        NOTE("run %zu, %zu threads", i, threads->count);
+        EQUAL(run[1][i].status, run[0][i].status);
+        EQUAL(run[1][i].status, i == 2 ? CLB_EDIVERGED : CLB_OK);
+        CHECK(memcmp(net[0][i].theta, net[1][i].theta, net[0][i].P * sizeof(clb_real)) == 0);
+        EQUAL(trace[1][i].steps, trace[0][i].steps);
+        for (size_t t = 0; t < trace[0][i].steps; ++t) SAME_BITS(trace[1][i].loss[t], trace[0][i].loss[t]);
+        for (int many = 0; many < 2; ++many) clb_trace_free(&trace[many][i]), clb_net_free(&net[many][i]);
+    }
+    EQUAL(clb_train_many(NULL, 0, threads), CLB_OK);
+    clb_data_free(&data);
+}
+
 static void t_products(void) { with_threads(check_products); }
 static void t_trainings(void) { with_threads(check_threads); }
 static void t_passes(void) { with_threads(check_passes); }
+static void t_many(void) { with_threads(check_many); }
 
 /* Problems that are too small do not go to threads. */
 static void t_small_stays(void)
@@ -259,5 +307,6 @@ static void t_small_stays(void)
 }
 
 static const test_case tests[] = { TEST(t_trainings_at_once), TEST(t_trainings), TEST(t_passes),
-                                   TEST(t_products), TEST(t_small_stays) };
+                                   TEST(t_products), TEST(t_many),
+                                   TEST(t_small_stays) };
 TEST_MAIN(tests)
