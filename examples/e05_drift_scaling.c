@@ -19,13 +19,14 @@ static const double grid[N] = { 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 0.
 static const double paper_drift[N] = { 4.40651e-5, 1.74481e-4, 6.29082e-4, 1.91523e-3, 6.44040e-3,
                                        1.98310e-2, 7.28974e-2, 0.330314, 0.894236, 3.655957 };
 
-/* The curves drift(eta), with the exponent and R^2 that the paper states. */
-static const struct curve {               /* the one on MNIST last: it is run on demand */
+/* The curves drift(eta), with the paper's exponent and R^2; MNIST last: it is run on demand. */
+static const struct curve {
     const char   *name, *caption;
     double        m, alpha, r2;
     paper_dataset data;
 } curves[] = {
-    { "width_64", "Standard net, m = 64: means over five seeds", 64, 1.1628, 0.9907, PAPER_MIXTURE },
+    { "width_64", "Standard net, m = 64: means over five seeds", 64, 1.1628, 0.9907,
+      PAPER_MIXTURE },
     { "width_16", "The same for m = 16", 16, 1.2491, 0.9585, PAPER_MIXTURE },
     { "width_32", "The same for m = 32", 32, 1.1302, 0.9926, PAPER_MIXTURE },
     { "width_128", "The same for m = 128", 128, 1.1979, 0.9890, PAPER_MIXTURE },
@@ -42,7 +43,6 @@ typedef struct training {
     double seed, lr;
     double drift, rel_drift, S, identity_error, initial_loss, final_loss, diverged;
 } training;
-
 #define AT(member) KIT_AT(training, member)
 static const kit_field training_fields[] = {
     KIT_KEY_TEXT(training, curve), KIT_KEY(training, seed), KIT_KEY(training, lr),
@@ -68,9 +68,8 @@ static clb_status train(kit *x, void *run)
     if (row->diverged == 0) {
         double drift = clb_trace_drift(&trace, 1);
         row->drift = fabs(drift), row->rel_drift = fabs(drift / clb_trace_charge(&trace, 1, 0));
-        row->S = trace.S[0];
-        row->identity_error = fabs(drift - row->lr * row->lr * row->S); /* Theorem 2 */
-        row->final_loss = trace.loss[trace.T - 1];
+        row->S = trace.S[0], row->final_loss = trace.loss[trace.T - 1];
+        row->identity_error = fabs(drift - row->lr * row->lr * row->S);             /* Theorem 2 */
     }
     clb_trace_free(&trace);
     return CLB_OK;
@@ -86,7 +85,8 @@ static void plan(kit *x)
     for (size_t c = 0; c < (kit_quick(x) ? 1 : KIT_LEN(curves) - !mnist_folder(x)); ++c)
         for (size_t i = 0; i < etas.n; ++i)
             for (size_t s = 0; s < seeds.n; ++s)
-                kit_add(x, &sweep, &(training){ .curve = curves[c].name, .seed = seeds.at[s], .lr = etas.at[i] });
+                kit_add(x, &sweep, &(training){ .curve = curves[c].name, .seed = seeds.at[s],
+                                                .lr = etas.at[i] });
 }
 
 /* ---- what follows from the runs ------------------------------------------------------------- */
@@ -107,7 +107,8 @@ static kit_curve fit(kit *x, const struct curve *c, kit_list etas)
 static void figure(kit *x, const kit_curve *c)
 {
     plot *p = kit_figure(x, "drift", 2, 1);
-    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta", "|C(T) - C(0)|", PLOT_LOG);
+    plot_panel *a = plot_add(p, "Drift after 2000 steps", "learning rate eta", "|C(T) - C(0)|",
+                             PLOT_LOG);
     plot_rows(a, PLOT_BLUE, runs_of(x, curves), AT(lr), AT(drift));
     plot_power_law(a, PLOT_ORANGE, c, kit_print(x, "power law, alpha = %.3f", c->fit.slope));
     plot_points(a, PLOT_PUBLISHED, N, grid, paper_drift, "published mean (float32)");
@@ -136,25 +137,24 @@ static void report(kit *x)
 {
     kit_list etas = kit_lrs(x, grid, N);
     kit_curve c = fit(x, curves, etas);
-    kit_table *t = KIT_TABLE(x, "exponents", "Exponent of every curve beside the published one; the "
-                             "published small drifts of xor and spheres are float32 rounding",
-                             "sweep", "alpha", "r_squared", "published_alpha", "published_r_squared");
+    kit_table *t = KIT_TABLE(x, "exponents", "Exponent of every curve beside the published one; "
+                             "the published small drifts of xor and spheres are float32 rounding",
+                             "sweep", "alpha", "r_squared", "published_alpha",
+                             "published_r_squared");
     for (const struct curve *k = curves; k < curves + KIT_LEN(curves); ++k) {
         clb_fit f = fit(x, k, etas).fit;
         if (!runs_of(x, k).n) continue;
         kit_text(t, k->name), KIT_CELLS(t, f.slope, f.r2, k->alpha, k->r2);
         KIT_GRID(kit_published(runs_of(x, k)), k->name, k->caption, AT(lr), etas,
                  { "mean_drift", kit_mean, AT(drift) }, { "std_drift", kit_std, AT(drift) },
-                 { "mean_loss", kit_mean, AT(final_loss) }, { "mean_rel_drift", kit_mean, AT(rel_drift) });
+                 { "mean_loss", kit_mean, AT(final_loss) },
+                 { "mean_rel_drift", kit_mean, AT(rel_drift) });
     }
     kit_slope_table(x, "local slopes", "Local slopes d ln drift / d ln eta, standard net", &c);
-    claims(x, &c);
-    figure(x, &c);
+    claims(x, &c), figure(x, &c);
 }
 
 static const kit_info info = {
-    .id = "E05", .title = "Drift scaling law", .statement = "Theorem 4",
-    .key_result = "drift ~ eta^1.16, R^2 > 0.99", .plan = plan, .report = report,
-    .options = mnist_options,
-};
+    .id = "E05", .title = "Drift scaling law", .statement = "Theorem 4", .plan = plan,
+    .key_result = "drift ~ eta^1.16, R^2 > 0.99", .report = report, .options = mnist_options, };
 KIT_MAIN(info)

@@ -5,8 +5,7 @@
  *         128, five learning rates from 0.001 to 0.1, three seeds.
  * Measure the drift |C(T) - C(0)|, C = |W_2|^2 - |W_1|^2, mean over the seeds.
  * Fit     alpha: slope of a line through ln(drift) against ln(eta), for each net, loss and width.
- *         Interaction: what cross entropy changes of alpha in the ReLU net, less the same in the
- *         linear net.
+ *         Interaction: the effect of cross entropy on alpha of the ReLU net less the linear one.
  * Paper   alpha of cross entropy 1.0 to 1.1 at all widths; of squared loss 1.07 to 1.63 as m grows
  * Beyond  beyond/e17_edge.c: the same at equal distance to the edge of stability. */
 #define CLB_IMPLEMENTATION
@@ -15,10 +14,8 @@
 
 enum { N = 5, M = 3, NETS = 4, LINEAR_MSE = 0, LINEAR_CE, RELU_MSE, RELU_CE };
 static const double grid[N] = { 0.001, 0.003, 0.01, 0.03, 0.1 }, widths[M] = { 32, 64, 128 };
-static const struct net {
-    const char *name, *label;
-    double act, loss, paper[M];             /* alpha that the paper states */
-} nets[NETS] = {
+/* paper: alpha that the paper states. */
+static const struct net { const char *name, *label; double act, loss, paper[M]; } nets[NETS] = {
     { "linear_mse", "linear, squared loss", 0, 0, { 1.0653, 1.1772, 1.6297 } },
     { "linear_ce", "linear, cross entropy", 0, 1, { 1.0422, 1.0755, 1.1358 } },
     { "relu_mse", "ReLU, squared loss", 1, 0, { 1.0472, 1.0991, 1.3520 } },
@@ -54,9 +51,11 @@ static void measure(kit *x, found *v)
     kit_list etas = kit_lrs(x, grid, N);
     sw_tables t;
     t.curve = KIT_TABLE(x, "sweep", "Drift and S of every net, loss, width and eta, means over the "
-                        "seeds (act: 0 linear, 1 ReLU; loss: 0 squared, 1 cross entropy)", SW_CURVE_COLUMNS);
-    t.alpha = KIT_TABLE(x, "sweep_alpha", "Exponents with 95 % interval over seeds; without eta = 0.1",
-                        SW_ALPHA_COLUMNS, "combo", "published", "ci_lo", "ci_hi", "without_0.1");
+                        "seeds (act: 0 linear, 1 ReLU; loss: 0 squared, 1 cross entropy)",
+                        SW_CURVE_COLUMNS);
+    t.alpha = KIT_TABLE(x, "sweep_alpha", "Exponents with 95 % interval over seeds; without eta = "
+                        "0.1", SW_ALPHA_COLUMNS, "combo", "published", "ci_lo", "ci_hi",
+                        "without_0.1");
     for (size_t k = 0; k < M; ++k)
         for (size_t c = 0; c < NETS; ++c) {
             sw_case sweep = case_of(c, k);
@@ -71,9 +70,10 @@ static void measure(kit *x, found *v)
 
 static void differences(kit *x, found *v)
 {
-    kit_table *t = KIT_TABLE(x, "differences", "Effects of activation and loss on alpha, and their interaction, by "
-                             "width", "width", "delta_activation", "delta_loss", "delta_interaction",
-                             "total_change", "linear_mse", "linear_ce", "relu_mse", "relu_ce");
+    kit_table *t = KIT_TABLE(x, "differences", "Effects of activation and loss on alpha, and their "
+                             "interaction, by width", "width", "delta_activation", "delta_loss",
+                             "delta_interaction", "total_change", "linear_mse", "linear_ce",
+                             "relu_mse", "relu_ce");
     for (size_t k = 0; k < M; ++k) {
         double lm = v->alpha[LINEAR_MSE][k].value, lc = v->alpha[LINEAR_CE][k].value;
         double rm = v->alpha[RELU_MSE][k].value, rc = v->alpha[RELU_CE][k].value;
@@ -103,9 +103,11 @@ static void claims(kit *x, const found *v)
 {
     extremes ce = extremes_of(v, LINEAR_CE), mse = extremes_of(v, LINEAR_MSE);
     double mean = clb_mean(M, v->interaction), std = clb_std_pop(M, v->interaction);
-    kit_claim *c = kit_paper(x, "clamping", "Cross entropy holds alpha between 1.0 and 1.1 at all widths.", "1.0-1.1");
+    kit_claim *c = kit_paper(x, "clamping", "Cross entropy holds alpha between 1.0 and 1.1 at all "
+                             "widths.", "1.0-1.1");
     kit_summary(x, "largest_ce_alpha", ce.hi);
-    kit_printed(kit_summary(x, "interaction", mean), 0.0710), kit_summary(x, "interaction_std", std);
+    kit_printed(kit_summary(x, "interaction", mean), 0.0710);
+    kit_summary(x, "interaction_std", std);
     kit_number(c, "smallest alpha", ce.lo, kit_within(1.0, 0.05));
     kit_number(c, "largest alpha", ce.hi, kit_within(1.1, 0.05));
     kit_statement(c, "smallest alpha", ce.lo, kit_at_least(0.95));
@@ -123,10 +125,11 @@ static void claims(kit *x, const found *v)
     kit_statement(c, "largest alpha without eta = 0.1", mse.without, kit_above(1.2));
     kit_condition(c, "with eta = 0.1 in the grid", "least growth", mse.growth, kit_above(0));
     kit_remark(c, "At eta = 0.1 squared loss is nearest to its edge of stability.");
-    c = kit_paper(x, "interaction", "The interaction of activation and loss does not depend on the width.",
-                  "mean interaction 0.071");
+    c = kit_paper(x, "interaction", "The interaction of activation and loss does not depend on the "
+                  "width.", "mean interaction 0.071");
     kit_number(c, "mean interaction", mean, kit_within(0.071, 0.005));
-    kit_statement(c, "standard deviation over the widths, over |mean|", std / fabs(mean), kit_below(0.3));
+    kit_statement(c, "standard deviation over the widths, over |mean|", std / fabs(mean),
+                  kit_below(0.3));
     sw_identity(x);
 }
 
@@ -148,13 +151,10 @@ static void figure(kit *x, const found *v)
 static void report(kit *x)
 {
     found v;
-    measure(x, &v), differences(x, &v);
-    claims(x, &v);
-    figure(x, &v);
+    measure(x, &v), differences(x, &v), claims(x, &v), figure(x, &v);
 }
 
 static const kit_info info = {
     .id = "E17", .title = "Cross-entropy clamping", .statement = "Theorem 6",
-    .key_result = "CE clamps alpha ~ 1.0", .plan = plan, .report = report,
-};
+    .key_result = "CE clamps alpha ~ 1.0", .plan = plan, .report = report, };
 KIT_MAIN(info)

@@ -14,10 +14,12 @@
 
 enum { N = 8, D = 20 };
 static const double widths[N] = { 16, 24, 32, 48, 64, 96, 128, 192 };
-static const double paper_alpha[N] = { 1.0512, 1.0442, 1.0522, 1.1448, 1.1331, 1.3400, 1.4444, 1.6350 };
+static const double paper_alpha[N] = { 1.0512, 1.0442, 1.0522, 1.1448,
+                                       1.1331, 1.3400, 1.4444, 1.6350 };
 
 static const kit_part start = KIT_PART("start", "lambda_max at the start", lin_run, lin_train),
-                      sweep = KIT_PART("sweep", "Eight widths, six learning rates", lin_run, lin_train);
+                      sweep = KIT_PART("sweep", "Eight widths, six learning rates", lin_run,
+                                       lin_train);
 
 static void plan(kit *x)
 {
@@ -27,7 +29,7 @@ static void plan(kit *x)
         if (!kit_quick(x) || widths[k] <= 64) lin_add(x, &start, &sweep, D, widths[k], seeds);
 }
 
-/* ---- what follows from the runs --------------------------------------------------------------- */
+/* ---- what follows from the runs -------------------------------------------------------------- */
 
 typedef struct found {
     lin_cell     cell[N];
@@ -53,10 +55,9 @@ static double resampled_gamma(void *context, size_t n, const uint32_t *index)
 
 static void measure(kit *x, found *v)
 {
-    lin_tables t = lin_tables_new(x, "widths",
-                                  "Exponent by width: 95 % interval over seeds, quadratic fit, "
-                                  "without eta = 0.1; slope of the last two eta; f = 0.1 "
-                                  "lambda_max(0)/2; seeds that survive eta = 0.1",
+    lin_tables t = lin_tables_new(x, "widths", "Exponent by width: 95 % interval over seeds, "
+                                  "quadratic fit, without eta = 0.1; slope of the last two eta; f "
+                                  "= 0.1 lambda_max(0)/2; seeds that survive eta = 0.1",
                                   "Drift of every width and eta, means over the seeds that "
                                   "converge");
     clb_bootstrap_opts few = { .resamples = 200 };
@@ -95,12 +96,11 @@ static void claims(kit *x, const found *v)
                              "1.18, R^2 = 0.93");
     for (size_t k = 0; k < N; ++k) without = kit_worse(without, v->cell[k].alpha_without);
     kit_number(c, "gamma", v->power.slope, kit_within(1.18, 0.05));
-    kit_statement(c, "width of gamma's interval over seeds", v->gamma.hi - v->gamma.lo, kit_below(0.3));
+    kit_statement(c, "width of gamma's interval over seeds", v->gamma.hi - v->gamma.lo,
+                  kit_below(0.3));
     kit_show(c, "R^2", v->power.r2), kit_remark(c, "Other five seeds give another exponent.");
-    c = kit_paper(x, "degradation",
-                  "The power law in eta gets worse with the width: R^2 = 0.999 at m = 16, 0.887 at "
-                  "m = 192.",
-                  "0.999 to 0.887");
+    c = kit_paper(x, "degradation", "The power law in eta gets worse with the width: R^2 = 0.999 "
+                  "at m = 16, 0.887 at m = 192.", "0.999 to 0.887");
     kit_number(c, "R^2 at m = 16", v->r2[0], kit_at_least(0.9985));
     kit_number(c, "R^2 at m = 192", v->r2[N - 1], kit_within(0.887, 0.01));
     kit_statement(c, "R^2 at m = 16 less R^2 at m = 192", v->r2[0] - v->r2[N - 1], kit_above(0.05));
@@ -115,7 +115,8 @@ static void claims(kit *x, const found *v)
     c = kit_paper(x, "five_seeds", "Every mean is over five seeds.", "not stated");
     kit_statement(c, "runs that diverge", fate.diverged, kit_equal(0));
     kit_show(c, "runs at eta = 0.1", fate.all);
-    kit_show(c, "of these, runs whose fate the rule lambda_max(0) < 4/eta foretells", fate.foretold);
+    kit_show(c, "of these, runs whose fate the rule lambda_max(0) < 4/eta foretells",
+             fate.foretold);
     kit_remark(c, "Where runs diverge, the published mean is over the survivors only.");
 }
 
@@ -138,15 +139,15 @@ static void figure(kit *x, const found *v)
     plot_vertical(a, 1, "edge");
     a = plot_add(p, "Drift", "learning rate eta", "mean |C(T) - C(0)|", PLOT_LOG);
     for (size_t k = 1; k < N; k += 2)
-        plot_line(a, (int)(k / 2), LIN_N, lin_lr, v->cell[k].mean, kit_print(x, "m = %.0f", widths[k]));
+        plot_line(a, (int)(k / 2), LIN_N, lin_lr, v->cell[k].mean,
+                  kit_print(x, "m = %.0f", widths[k]));
     plot_caption(p, "The exponent grows with the width because the fixed grid of eta reaches the "
                     "edge of stability.");
 }
 
 static void report(kit *x)
 {
-    found v;
-    memset(&v, 0, sizeof v);
+    found v = CLB_ZERO;
     measure(x, &v);
     summary(x, &v);
     claims(x, &v);
@@ -155,6 +156,5 @@ static void report(kit *x)
 
 static const kit_info info = {
     .id = "E19", .title = "MSE fine width sweep", .statement = "Theorem 8",
-    .key_result = "alpha - 1 ~ m^1.18", .plan = plan, .report = report,
-};
+    .key_result = "alpha - 1 ~ m^1.18", .plan = plan, .report = report, };
 KIT_MAIN(info)

@@ -27,7 +27,6 @@ static double gamma_at(size_t k)
 /* ---- one run: 200 starts -------------------------------------------------------------------- */
 
 typedef struct starts { double L, P, gamma, ramp, perturbed;  path_fates end; } starts;
-
 #define AT(member) KIT_AT(starts, member)
 static const kit_field starts_fields[] = {
     KIT_KEY(starts, L), KIT_KEY(starts, P), KIT_KEY(starts, gamma), KIT_KEY(starts, ramp),
@@ -41,8 +40,9 @@ static clb_status run_starts(kit *x, void *run)
     clb_path_ramp warm = { 2.5 / S, row->gamma / S, (size_t)row->ramp, CLB_PATH_RAMP_LINEAR };
     clb_path_mode_opts opts = { .tail = 50, .single = 0.9, .ramp = row->ramp > 0 ? &warm : NULL };
     (void)x;
-    return path_starts(&row->end, (size_t)row->P, (size_t)row->L, row->perturbed > 0 ? 1 + 1e-12 : 1,
-                       row->gamma / S, row->ramp > 0 ? T_WARM : T_CONSTANT, &opts);
+    return path_starts(&row->end, (size_t)row->P, (size_t)row->L,
+                       row->perturbed > 0 ? 1 + 1e-12 : 1, row->gamma / S,
+                       row->ramp > 0 ? T_WARM : T_CONSTANT, &opts);
 }
 
 static const kit_part constant = KIT_PART("const", "constant step", starts, run_starts);
@@ -59,7 +59,8 @@ static void plan(kit *x)
     }
     for (size_t k = 0; k < KIT_LEN(gammas_deep); ++k)
         for (int moved = 0; moved <= 1; ++moved)
-            kit_add(x, &deep, &(starts){ .L = 20, .P = 4, .gamma = gammas_deep[k], .perturbed = moved });
+            kit_add(x, &deep,
+                    &(starts){ .L = 20, .P = 4, .gamma = gammas_deep[k], .perturbed = moved });
 }
 
 /* ---- what follows from the runs ------------------------------------------------------------- */
@@ -76,7 +77,10 @@ static void table(kit *x, const kit_part *part, const char *caption)
 }
 
 /* The runs below a step size, and those above it. */
-static kit_rows below(kit_rows rows, double gamma) { return kit_between(rows, AT(gamma), 0, gamma); }
+static kit_rows below(kit_rows rows, double gamma)
+{
+    return kit_between(rows, AT(gamma), 0, gamma);
+}
 static kit_rows above(kit_rows rows, double gamma)
 {
     return kit_between(rows, AT(gamma), gamma, KIT_INF);
@@ -92,7 +96,8 @@ static void claims(kit *x)
            high_deep = path_least(above(d, ceiling_deep), flip);
     kit_claim *claim = kit_paper(x, "warm_up", "A warm-up passes the worst-case-return ceiling: "
                                  "every step up to gamma_c then ends well.", "up to gamma_c");
-    kit_statement(claim, "least fraction that ends well with warm-up", path_least(w, ok), kit_equal(1));
+    kit_statement(claim, "least fraction that ends well with warm-up", path_least(w, ok),
+                  kit_equal(1));
     kit_statement(claim, "flips at constant steps below gamma_WCR", low, kit_equal(0));
     kit_statement(claim, "least fraction that flips above it", high, kit_above(0.05));
     kit_show(claim, "fraction that ends well with the constant step 0.98 gamma_c",
@@ -106,8 +111,9 @@ static void claims(kit *x)
     kit_condition(claim, "if safe means that no sign flips", "least fraction that flips above it",
                   high_deep, kit_above(0.05));
     kit_remark(claim, "An iterate that returns to u << 1 stays positive but learns nothing: it "
-               "needs u^-(L-2)/((L-2) eta s*) steps to leave.");
-    kit_identity(x, "no_flip_5", "L = 5: no sign flips below gamma_WCR.", "flips", low, kit_equal(0));
+                      "needs u^-(L-2)/((L-2) eta s*) steps to leave.");
+    kit_identity(x, "no_flip_5", "L = 5: no sign flips below gamma_WCR.", "flips", low,
+                 kit_equal(0));
     kit_identity(x, "no_flip_20", "L = 20: no sign flips below gamma_WCR.", "flips", low_deep,
                  kit_equal(0));
 }
@@ -117,7 +123,8 @@ static void figure(kit *x)
     kit_at gamma = AT(gamma);
     kit_rows c = runs_of(x, &constant), w = runs_of(x, &warm), d = runs_of(x, &deep);
     plot *p = kit_figure(x, "warm_up", 2, 1);
-    plot_panel *a = plot_add(p, "L = 5, P = 6, 200 starts", "gamma", "fraction of starts", PLOT_LINEAR);
+    plot_panel *a = plot_add(p, "L = 5, P = 6, 200 starts", "gamma", "fraction of starts",
+                             PLOT_LINEAR);
     plot_rows_line(a, PLOT_ORANGE, c, gamma, AT(end.flip), "a sign flips, constant step");
     plot_rows_line(a, PLOT_BLUE, c, gamma, AT(end.ok), "ends well, constant step");
     plot_rows_points(a, PLOT_GREEN, w, gamma, AT(end.ok), "ends well, warm-up");
@@ -139,7 +146,8 @@ static void report(kit *x)
     table(x, &warm, "Linear warm-up over 300 steps from gamma = 2.5");
     table(x, &deep, "Constant step, L = 20, P = 4 (chaotic, compared as fractions of 200 draws)");
     kit_summary(x, "ok with warm-up at 0.98 gamma_c", kit_mean(last, AT(end.ok)));
-    kit_summary(x, "gamma_WCR_L5", path_gamma_wcr(5)), kit_summary(x, "gamma_c_L5", path_gamma_c(5, 6));
+    kit_summary(x, "gamma_WCR_L5", path_gamma_wcr(5)),
+        kit_summary(x, "gamma_c_L5", path_gamma_c(5, 6));
     kit_summary(x, "gamma_WCR_L20", path_gamma_wcr(20)),
         kit_summary(x, "gamma_c_L20", path_gamma_c(20, 4));
     claims(x);

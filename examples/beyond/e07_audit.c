@@ -254,8 +254,6 @@ static void report(kit *x)
     draw_momentum(x, all);
 }
 
-static const kit_info info = {
-    .id = "E07_audit", .title = "Which method trained these weights",
-    .statement = "laws of one neuron, @S27", .beyond = "E07", .plan = plan, .report = report,
-};
+static const kit_info info = { .id = "E07_audit", .title = "Which method trained these weights",
+    .statement = "laws of one neuron, @S27", .beyond = "E07", .plan = plan, .report = report, };
 KIT_MAIN(info)

@@ -3,8 +3,9 @@
  * Setup   gradient descent under squared loss beyond eta lambda_max = 2, mixture with separation
  *         0.5, twenty seeds. "two_layer": 20-64-5, n = 200, eta = 1, 2, T = 1000. "deep": E4's
  *         generated data, 20-32-32-32-32-5, n = 500, eta = 1, 2, T = 500; "late": the same at eta =
- *         0.5, which reaches the edge after 1400 steps or more, T = 2000, three seeds. --mnist DIR:
- *         E4's net on the first 2000 images, eta = 1, 2, T = 500, three seeds (ten minutes).
+ *         0.5, which reaches the edge after 1400 steps or more, T = 2000, three seeds (twenty in
+ *         docs/edge.md). --mnist DIR: E4's net on the first 2000 images, eta = 1, 2, T = 500, three
+ *         seeds (ten minutes).
  * Predict the two-point flow from theta_0: two gradients either side of a slowly moving centre.
  * Measure predicted over measured sum of |drift| over the charges, also against T, for every charge
  *         and neuron; the share of the measured drift that the oscillation makes (exact,

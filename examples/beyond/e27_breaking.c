@@ -27,12 +27,12 @@ typedef struct pair_run {
     double mean_eta;
     end_state edge, flat;              /* eta_t = c 2/lambda_max(t); constant */
 } pair_run;
-#define END_FIELDS(of)                                                                                       \
-    KIT_FIELD_NAMED(#of "_drift", pair_run, of.drift, double, KIT_KIND_NUMBER, 0, ""),                       \
-        KIT_FIELD_NAMED(#of "_loss", pair_run, of.loss, double, KIT_KIND_NUMBER, 0, ""),                     \
-        KIT_FIELD_NAMED(#of "_accuracy", pair_run, of.accuracy, double, KIT_KIND_NUMBER, 0, ""),             \
-        KIT_FIELD_NAMED(#of "_sharpness", pair_run, of.sharpness, double, KIT_KIND_NUMBER, 0, ""),           \
-        KIT_FIELD_NAMED(#of "_diverged", pair_run, of.diverged, double, KIT_KIND_NUMBER, 0, "")
+#define END_FIELDS(of)                                                                             \
+    KIT_FIELD_NAMED(#of "_drift", pair_run, of.drift, double, KIT_KIND_NUMBER, 0, ""),             \
+    KIT_FIELD_NAMED(#of "_loss", pair_run, of.loss, double, KIT_KIND_NUMBER, 0, ""),               \
+    KIT_FIELD_NAMED(#of "_accuracy", pair_run, of.accuracy, double, KIT_KIND_NUMBER, 0, ""),       \
+    KIT_FIELD_NAMED(#of "_sharpness", pair_run, of.sharpness, double, KIT_KIND_NUMBER, 0, ""),     \
+    KIT_FIELD_NAMED(#of "_diverged", pair_run, of.diverged, double, KIT_KIND_NUMBER, 0, "")
 static const kit_field pair_run_fields[] = {
     KIT_KEY(pair_run, seed), KIT_KEY(pair_run, c), KIT_RESULT(pair_run, mean_eta), END_FIELDS(edge),
     END_FIELDS(flat),

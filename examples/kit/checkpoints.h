@@ -238,7 +238,18 @@ KIT_FN kit_summary_item *cp_R_summary(kit *x, const char *name, kit_rows track, 
     return item;
 }
 
-/* R of S ~ 1/eta over the eta below `below`, with its interval over the published seeds. */
+/* R of S ~ 1/eta, which needs no Hessian, over the eta below `below`: of the seed means, and with
+ * its interval over the published seeds. */
+KIT_FN double cp_rival_R(kit_rows train, const cp_plan *plan, double below)
+{
+    double m[32], one[32];
+    for (size_t i = 0; i < plan->etas; ++i) {
+        m[i] = kit_mean(kit_published(kit_where(train, KIT_AT(cp_train, lr), plan->eta[i])),
+                        KIT_AT(cp_train, S_measured));
+        one[i] = 1 / plan->eta[i];
+    }
+    return cp_R(plan, one, m, below);
+}
 typedef struct cp_rival { clb_sweep measured; const cp_plan *plan; double below; } cp_rival;
 KIT_FN double cp_rival_of_drawn(void *context, size_t n, const uint32_t *index)
 {

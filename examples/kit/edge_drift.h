@@ -12,7 +12,7 @@ typedef struct drift_run {
     double   seed, lr, T;
     double   measured, predicted, ratio, oscillation_share, predicted_share;
     double   route_error, split_error, eta_sharpness, final_loss, predicted_loss;
-    double   diverged;                                                 /* the run or its prediction */
+    double   diverged;                                               /* the run or its prediction */
     kit_list drift, predicted_drift;                                   /* of each charge */
     kit_list neuron_correlation, neuron_error, neuron_signs;           /* of each hidden layer */
     kit_list time, measured_at, predicted_at;                          /* steps in equal ratios */

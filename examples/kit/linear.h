@@ -117,6 +117,38 @@ KIT_FN lin_cell lin_measure(kit *x, const kit_part *start, const kit_part *sweep
     return c;
 }
 
+/* The first of the widths m at which alpha is above the threshold; NaN: none. */
+KIT_FN double lin_star(size_t n, const double *m, const double *alpha, double threshold)
+{
+    for (size_t k = 0; k < n; ++k)
+        if (alpha[k] > threshold) return m[k];
+    return KIT_NAN;
+}
+
+/* How often each width is that one, and how often none is, when the seeds are redrawn with
+ * replacement, the same draw at every width (at most 8). */
+KIT_FN void lin_redraw(kit *x, const kit_part *sweep, double d, kit_list m, double threshold,
+                       double *share, double *none)
+{
+    enum { RESAMPLES = 1000, MOST = 8 };
+    clb_sweep y[MOST];
+    clb_rng rng;
+    clb_rng_seed(&rng, 22);
+    for (size_t k = 0; k < m.n; ++k) y[k] = lin_sweep(x, sweep, d, m.at[k]);
+    for (size_t r = 0; r < RESAMPLES; ++r) {
+        uint32_t index[64], seeds = (uint32_t)(y[0].seeds < 64 ? y[0].seeds : 64);
+        double mean[LIN_N], alpha[MOST], star;
+        for (uint32_t s = 0; s < seeds; ++s) index[s] = clb_rng_below(&rng, seeds);
+        for (size_t k = 0; k < m.n; ++k) {
+            clb_sweep_means(&y[k], index, seeds, mean);
+            alpha[k] = clb_fit_power(y[k].n, y[k].x, mean, y[k].floor).slope;
+        }
+        star = lin_star(m.n, m.at, alpha, threshold);
+        if (isnan(star)) *none += 1.0 / RESAMPLES;
+        for (size_t k = 0; k < m.n; ++k) share[k] += star == m.at[k] ? 1.0 / RESAMPLES : 0;
+    }
+}
+
 /* Three tables that lin_put() fills, a cell after the other. */
 typedef struct lin_tables { kit_table *cells, *drift, *residuals; } lin_tables;
 

@@ -63,6 +63,14 @@ KIT_FN clb_status path_train_mode(size_t P, const size_t *depth, double target, 
     return status;
 }
 
+/* Observer of clb_path_mode_train: the smallest u after the start; context: a double. */
+KIT_FN void path_lowest(void *context, size_t t, const clb_path_mode *mode, double r)
+{
+    double *least = (double *)context;
+    (void)r;
+    for (size_t p = 0; t > 0 && p < mode->count; ++p) *least = fmin(*least, mode->u[p]);
+}
+
 /* gamma_WCR(L), above which the largest overshoot of a single pathway returns below 0; NaN:
  * none. */
 KIT_FN double path_gamma_wcr(size_t L)
