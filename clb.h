@@ -8526,7 +8526,9 @@ CLBDEF clb_linop clb_block_op(clb_block *block)
 /* Computes H for f = W_2 s(W_1 x + b_1) + b_2, one hidden unit j at a time. Inputs and hidden
  * activations get an extra entry 1 where their layer has a bias, so that the bias is one more
  * column: x_i in R^d1, h_i in R^m1. Only samples for which unit j is active are used. Every result
- * is written to both triangles of H while it is in the cache. */
+ * is written to both triangles of H while it is in the cache.
+ * On several threads the units are shared among workers. Each has a copy of this struct with work
+ * memory of its own, and the lower triangle is filled when all units are done. */
 typedef struct clbi_assembly {
     const clb_curv *curv;
     clb_real *H;
@@ -8551,6 +8553,8 @@ typedef struct clbi_assembly {
     clb_real *second;           /* [class_pairs][m1][m1]  W_2 with W_2                            */
     size_t   *active;           /* [n] samples with s'_ij, s''_ij or h_ij                         */
     size_t   *top;              /* [n] most likely class                                          */
+    size_t    workers;          /* 1: this struct itself                                          */
+    struct clbi_assembly *worker; /* [workers]                                                    */
     void     *arena;
 } clbi_assembly;
 
@@ -8572,16 +8576,12 @@ static void clbi_put(const clbi_assembly *s, size_t at, size_t l, size_t row, si
     if (plain < count) s->H[at * s->ldh + net->b[l] + row] = values[plain];
 }
 
-static void clbi_assembly_layout(clbi_assembly *s, clbi_room *room)
+/* Work memory of one worker. */
+static void clbi_worker_layout(clbi_assembly *s, clbi_room *room)
 {
     const size_t n = s->n;
     s->active = (size_t *)clbi_part(room, n, 1, sizeof *s->active);
-    s->top = (size_t *)clbi_part(room, n, 1, sizeof *s->top);
-    s->x = clbi_reals(room, n, s->d1);
-    s->h = clbi_reals(room, n, s->m1);
     s->w = clbi_reals(room, 1, s->K);
-    s->S = clbi_reals(room, n, s->class_pairs);
-    s->xx = clbi_reals(room, n, s->pairs == s->all_pairs ? s->pairs : 0);
     s->gx = clbi_reals(room, n, s->d1);
     s->gh = clbi_reals(room, n, s->m1);
     s->gxx = clbi_reals(room, n, s->pairs);
@@ -8592,8 +8592,24 @@ static void clbi_assembly_layout(clbi_assembly *s, clbi_room *room)
     s->first = clbi_reals(room, s->all_pairs, s->mp);
     s->cross = clbi_reals(room, s->m1, s->K * s->d1);
     s->couple = clbi_reals(room, s->K, s->d1);
-    s->second = clbi_reals(room, s->m1 * s->m1, s->class_pairs);
     s->turn = clbi_reals(room, s->d1, CLBI_UNITS);
+}
+
+static void clbi_assembly_layout(clbi_assembly *s, clbi_room *room)
+{
+    const size_t n = s->n;
+    size_t w;
+    s->top = (size_t *)clbi_part(room, n, 1, sizeof *s->top);
+    s->x = clbi_reals(room, n, s->d1);
+    s->h = clbi_reals(room, n, s->m1);
+    s->S = clbi_reals(room, n, s->class_pairs);
+    s->xx = clbi_reals(room, n, s->pairs == s->all_pairs ? s->pairs : 0);
+    s->second = clbi_reals(room, s->m1 * s->m1, s->class_pairs);
+    s->worker = (clbi_assembly *)clbi_part(room, s->workers, 1, sizeof *s->worker);
+    for (w = 0; w < s->workers; ++w) {
+        clbi_worker_layout(s, room);
+        if (room->base) s->worker[w] = *s;
+    }
 }
 
 static clb_status clbi_assembly_alloc(clbi_assembly *s)
@@ -8878,35 +8894,69 @@ static void clbi_put_second(const clbi_assembly *s)
         }
 }
 
-static void clbi_assemble(const clbi_assembly *s)
+/* All rows of unit j, except what is symmetric to other rows. */
+static void clbi_assemble_unit(const clbi_assembly *s, size_t j)
+{
+    size_t active = clbi_find_active(s, j);
+    clbi_gather(s, active, s->d1, s->x, s->gx);
+    clbi_gather(s, active, s->m1, s->h, s->gh);
+    clbi_form_t(s, j, active);
+    clbi_first_rows(s, j, active);
+    clbi_put_first(s, j);
+    clbi_cross_rows(s, j, active);
+    clbi_put_cross(s, j);
+    clbi_second_rows(s, j, active);
+}
+
+/* The units of worker w: one of every `workers`, in alternating order, as later units have less to
+ * do. */
+static void clbi_assemble_share(void *context, size_t w)
+{
+    const clbi_assembly *s = (const clbi_assembly *)context;
+    size_t first, j, odd = 0;
+    for (first = 0; first < s->m; first += s->workers, odd = !odd) {
+        j = first + (odd ? s->workers - 1 - w : w);
+        if (j < s->m) clbi_assemble_unit(&s->worker[w], j);
+    }
+}
+
+/* Row to end a strip of rows with, at most `to`, such that the next one begins on whole lines. */
+static size_t clbi_mirror_end(const clbi_assembly *s, size_t to)
+{
+    size_t rest = (size_t)((uintptr_t)(s->H + to) / sizeof *s->H % CLBI_MIRROR_ROWS);
+    return rest < to ? to - rest : 0;
+}
+
+/* Fills the lower triangle below strip i of rows. */
+static void clbi_mirror_strip(void *context, size_t i)
+{
+    const clbi_assembly *s = (const clbi_assembly *)context;
+    size_t P = s->curv->pass->net->P, from = i * 2 * CLBI_MIRROR_ROWS, to = from + 2 * CLBI_MIRROR_ROWS;
+    clbi_mirror(P, s->H, s->ldh, clbi_mirror_end(s, from), to < P ? clbi_mirror_end(s, to) : P);
+}
+
+static void clbi_assemble(clbi_assembly *s)
 {
     const clb_pass *pass = s->curv->pass;
-    size_t i, j, P = pass->net->P, done = 0;                         /* rows already mirrored  */
+    const clb_threads *threads = s->workers > 1 ? &pass->threads : NULL;
+    size_t i, j, to, P = pass->net->P, done = 0;                     /* rows already mirrored  */
     clbi_extend(s->n, s->d, s->d1, pass->a[0], s->x);
     clbi_extend(s->n, s->m, s->m1, pass->a[1], s->h);
     clbi_form_S(s);
     for (i = 0; i < s->n && s->pairs == s->all_pairs; ++i)
         clbi_products(s->d1, 0, s->d1, s->x + i * s->d1, s->xx + i * s->pairs);
-    for (j = 0; j < s->m; ++j) {
-        size_t active = clbi_find_active(s, j);
-        clbi_gather(s, active, s->d1, s->x, s->gx);
-        clbi_gather(s, active, s->m1, s->h, s->gh);
-        clbi_form_t(s, j, active);
-        clbi_first_rows(s, j, active);
-        clbi_put_first(s, j);
-        clbi_cross_rows(s, j, active);
-        clbi_put_cross(s, j);
-        clbi_second_rows(s, j, active);
-        if ((j + 1) * s->d >= done + 2 * CLBI_MIRROR_ROWS) {
-            size_t to = (j + 1) * s->d;
-            to -= (size_t)((uintptr_t)(s->H + to) / sizeof *s->H % CLBI_MIRROR_ROWS);
-            clbi_mirror(P, s->H, s->ldh, done, to);
-            done = to;
-        }
+    if (threads) clbi_parallel(threads, s->workers, clbi_assemble_share, s);
+    for (j = 0; j < s->m && !threads; ++j) {
+        clbi_assemble_unit(s, j);
+        to = clbi_mirror_end(s, (j + 1) * s->d);
+        if ((j + 1) * s->d < done + 2 * CLBI_MIRROR_ROWS) continue;
+        clbi_mirror(P, s->H, s->ldh, done, to);
+        done = to;
     }
     clbi_second_corner(s);
     clbi_put_second(s);
-    clbi_mirror(P, s->H, s->ldh, done, P);
+    if (!threads) clbi_mirror(P, s->H, s->ldh, done, P);
+    else clbi_parallel(threads, (P - 1) / (2 * CLBI_MIRROR_ROWS) + 1, clbi_mirror_strip, s);
 }
 
 static void clbi_assembly_open(clbi_assembly *s, const clb_curv *curv)
@@ -8920,6 +8970,8 @@ static void clbi_assembly_open(clbi_assembly *s, const clb_curv *curv)
     s->m1 = s->m + (net->b[2] != CLB_NO_BIAS);
     s->mp = (s->m + CLBI_UNITS - 1) / CLBI_UNITS * CLBI_UNITS;
     s->class_pairs = s->K * (s->K + 1) / 2;
+    s->workers = clbi_threads_for(&curv->pass->threads, (double)s->n * (double)net->P *
+                                                        (double)net->P / 8);
     for (a0 = 0; a0 < s->d1; a0 += count) {
         count = clbi_chunk(s->d1, a0, &columns);
         if (columns > s->pairs) s->pairs = columns;
@@ -9132,12 +9184,30 @@ static void clbi_weight_rows(const clb_curv *curv, size_t first, size_t count, c
     }
 }
 
+/* Adds J^T (S J) of some rows to G: rows r0.. of G right of the diagonal are tile i. */
+typedef struct clbi_tiles {
+    size_t          P, rows, ldg;
+    const clb_real *J, *SJ;
+    clb_real       *G;
+} clbi_tiles;
+
+enum { CLBI_TILE_ROWS = 64 };
+static void clbi_tile_row(void *context, size_t i)
+{
+    const clbi_tiles *t = (const clbi_tiles *)context;
+    size_t r0 = i * CLBI_TILE_ROWS, left = t->P - r0;
+    clb_matmul_tn_acc(left < CLBI_TILE_ROWS ? left : CLBI_TILE_ROWS, left, t->rows, t->J + r0, t->P,
+                      t->SJ + r0, t->P, t->G + r0 * t->ldg + r0, t->ldg);
+}
+
 /* G = the sum of J^T (S J) over slices of samples, in tiles on and above the diagonal. */
 static clb_status clbi_gauss_newton_deep(clb_curv *curv, clb_real *G, size_t ldg)
 {
     const clb_net *net = curv->pass->net;
-    size_t n = curv->pass->n, K = net->m[net->L], P = net->P, i, r0, tile = 64, cells;
+    const clb_threads *threads = &curv->pass->threads;
+    size_t n = curv->pass->n, K = net->m[net->L], P = net->P, i, cells;
     clbi_kernel s;
+    clbi_tiles tiles;
     clb_real *J;
     clb_status status;
     if (!clbi_mul_size(2 * CLBI_SLICE * K, P, &cells)) return CLB_ESIZE;
@@ -9152,9 +9222,9 @@ static clb_status clbi_gauss_newton_deep(clb_curv *curv, clb_real *G, size_t ldg
         clb_real *SJ = J + rows * P;
         clbi_jacobian_rows(curv, i, count, &s, J);
         clbi_weight_rows(curv, i, count, J, SJ);
-        for (r0 = 0; r0 < P; r0 += tile)
-            clb_matmul_tn_acc(P - r0 < tile ? P - r0 : tile, P - r0, rows, J + r0, P, SJ + r0, P,
-                              G + r0 * ldg + r0, ldg);
+        tiles.P = P, tiles.rows = rows, tiles.ldg = ldg, tiles.J = J, tiles.SJ = SJ, tiles.G = G;
+        if (clbi_threads_for(threads, (double)rows * (double)P * (double)P / 2) < 2) threads = NULL;
+        clbi_parallel(threads, (P + CLBI_TILE_ROWS - 1) / CLBI_TILE_ROWS, clbi_tile_row, &tiles);
     }
     clbi_mirror(P, G, ldg, 0, P);
     CLB_FREE(s.arena);

@@ -240,6 +240,45 @@ static void check_passes(const clb_threads *threads)
     }
 }
 
+/* The full Hessian and Gauss-Newton matrix, of two layers and of three. */
+static void check_matrices(const clb_threads *threads)
+{
+    static const shape of[] = {
+        { 3, { 12, 24, 5 }, 150, CLB_RELU, 0, CLB_GD, 0, CLB_CE },
+        { 3, { 11, 25, 4 }, 150, CLB_TANH, -1, CLB_GD, 0, 0.5 },
+        { 4, { 10, 12, 11, 4 }, 120, CLB_RELU, -1, CLB_GD, 0, CLB_CE },
+    };
+    for (size_t k = 0; k < sizeof of / sizeof of[0]; ++k) {
+        clb_net net;
+        clb_data data;
+        clb_pass pass;
+        clb_curv curv;
+        clb_rng rng;
+        clb_net_opts how = CLB_ZERO;
+        clb_real *H, *G;
+        size_t P;
+        NOTE("shape %zu, %zu threads", k, threads->count);
+        clb_rng_seed(&rng, 8);
+        how.activation = of[k].activation, how.bias = of[k].bias;
+        CHECK(clb_net_init(&net, of[k].widths, of[k].count, &how, &rng) == CLB_OK);
+        CHECK(clb_data_mixture(&data, &rng, of[k].n, net.m[0], net.m[net.L], 1) == CLB_OK);
+        CHECK(clb_pass_init(&pass, &net, &data, of[k].ce) == CLB_OK);
+        CHECK(clb_curv_init(&curv, &pass) == CLB_OK);
+        clb_curv_at(&curv, NULL);
+        P = net.P;
+        H = (clb_real *)calloc(2 * P * P, sizeof *H), G = (clb_real *)calloc(2 * P * P, sizeof *G);
+        for (size_t with = 0; with < 2 && H && G; ++with) {
+            if (with) pass.threads = *threads;
+            CHECK(clb_hessian(&curv, H + with * P * P, P) == CLB_OK);
+            CHECK(clb_gauss_newton(&curv, G + with * P * P, P) == CLB_OK);
+        }
+        CHECK(H && memcmp(H, H + P * P, P * P * sizeof *H) == 0);
+        CHECK(G && memcmp(G, G + P * P, P * P * sizeof *G) == 0);
+        free(H), free(G);
+        clb_curv_free(&curv), clb_pass_free(&pass), clb_data_free(&data), clb_net_free(&net);
+    }
+}
+
 /* Trainings of all kinds at a time, the third of which diverges: each as alone. */
 enum { RUNS = 5 };
 static void check_many(const clb_threads *threads)
@@ -290,6 +329,7 @@ static void check_many(const clb_threads *threads)
 static void t_products(void) { with_threads(check_products); }
 static void t_trainings(void) { with_threads(check_threads); }
 static void t_passes(void) { with_threads(check_passes); }
+static void t_matrices(void) { with_threads(check_matrices); }
 static void t_many(void) { with_threads(check_many); }
 
 /* Problems that are too small do not go to threads. */
@@ -307,6 +347,6 @@ static void t_small_stays(void)
 }
 
 static const test_case tests[] = { TEST(t_trainings_at_once), TEST(t_trainings), TEST(t_passes),
-                                   TEST(t_products), TEST(t_many),
+                                   TEST(t_products), TEST(t_matrices), TEST(t_many),
                                    TEST(t_small_stays) };
 TEST_MAIN(tests)
