@@ -272,6 +272,8 @@
  *   Memory: functions that end in _bytes (clb_net_bytes, clb_pass_bytes, clb_train_bytes,
  *   clb_curv_bytes, clb_hessian_bytes, clb_lanczos_bytes, ...) tell what a call will allocate. A
  *   step of a training or of Lanczos allocates nothing. Large matrix products use 96 KiB of stack.
+ *   clb_matmul_* with three sides of 256 or more take up to 5 MiB a thread while they run, as long
+ *   as there is memory, and are slower without it.
  *
  * 11 GLOSSARY
  *
@@ -5715,6 +5717,16 @@ static void clbi_matmul_scalar(size_t M, size_t N, size_t K, const clb_real *a, 
         }
 }
 
+/* KERNEL blocked   KERNEL matmul for large operands, which are copied block by block to `room`, an
+ * array of clbi_copies(M, N, K) > 0 reals. */
+static void clbi_blocked_scalar(size_t M, size_t N, size_t K, const clb_real *a, size_t ai,
+                                size_t ak, const clb_real *b, size_t bj, size_t bk, clb_real *C,
+                                size_t ldc, int acc, clb_real *room, size_t size)
+{
+    (void)room, (void)size;
+    clbi_matmul_scalar(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc, NULL);
+}
+
 /* KERNEL dot   lane[l] = fma(x_i, y_i, lane[l]), i = l, l+16, ...;
  * sum of the lanes by the tree 8, 4, 2, 1. */
 static double clbi_dot_scalar(size_t n, const clb_real *x, const clb_real *y)
@@ -6129,6 +6141,9 @@ CLBI_SPARE_END
     X(void, matmul, (size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,       \
         const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,                \
         const clbi_after *after))                                                                 \
+    X(void, blocked, (size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,      \
+        const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,                \
+        clb_real *room, size_t size))                                                             \
     X(double, unfused, (double x, double y, double z))                                            \
     X(double, dot, (size_t n, const clb_real *x, const clb_real *y))                              \
     X(void, products, (size_t n, const clb_real *x, const clb_real *y, double *out))              \
@@ -6167,6 +6182,22 @@ CLBI_SPARE_END
     X(void, outer, (size_t M, size_t N, const clb_real *t, const clb_real *x, clb_real *y))
 
 #define CLBI_LINE (64 / sizeof(clb_real))         /* elements of a cache line */
+
+/* Room of KERNEL blocked: a block of A that stays in the second cache and one of B, of at most
+ * CLBI_ROOM_K rows, that stays in the third. 0: a product with a side below CLBI_ROOM_FROM is not
+ * worth the copies. */
+#define CLBI_ROOM_K      256
+#define CLBI_ROOM_A      (196608 / sizeof(clb_real))
+#define CLBI_ROOM_B      (4194304 / sizeof(clb_real))
+#define CLBI_ROOM_FROM   256
+#define CLBI_FETCH_FROM  64                /* rows of B from which a tile leaves time to fetch C */
+static size_t clbi_copies(size_t M, size_t N, size_t K)
+{
+    size_t most = CLBI_ROOM_B / CLBI_ROOM_K, cols = N < most ? (N + 63) / 64 * 64 : most;
+    if (M < CLBI_ROOM_FROM || N < CLBI_ROOM_FROM || K < CLBI_ROOM_FROM) return 0;
+    return clb_isa_get() == CLB_ISA_SCALAR ? 0 : CLBI_ROOM_A + CLBI_ROOM_K * cols + CLBI_LINE;
+}
+
 #if defined(__GNUC__) || defined(__clang__)
 #define CLBI_FETCH(p) __builtin_prefetch(p, 1)    /* p is written soon: ask for its cache line */
 #define CLBI_TOUCH(p) __builtin_prefetch(p)       /* p is read soon: ask for its cache line */
@@ -6624,49 +6655,64 @@ CLBDEF clb_status clb_selftest(const char **what)
     return *wrong ? CLB_ECONTRACT : CLB_OK;
 }
 
+/* Any of the six products. A large one takes memory to copy its operands to, and does without
+ * where there is none. */
+static void clbi_matmul(size_t M, size_t N, size_t K, const clb_real *a, size_t ai, size_t ak,
+                        const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc)
+{
+    clb_real *room = NULL;
+    const size_t size = clbi_copies(M, N, K);
+    if (size == 0 || clbi_alloc(&room, size, sizeof *room))
+        CLBI_KERNEL(matmul)(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc, NULL);
+    else CLBI_KERNEL(blocked)(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc, room, size);
+    CLB_FREE(room);
+}
+
 CLBDEF void clb_matmul_nn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    CLBI_KERNEL(matmul)(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 0, NULL);
+    clbi_matmul(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 0);
 }
 
 CLBDEF void clb_matmul_nt(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    CLBI_KERNEL(matmul)(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 0, NULL);
+    clbi_matmul(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 0);
 }
 
 CLBDEF void clb_matmul_tn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    CLBI_KERNEL(matmul)(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 0, NULL);
+    clbi_matmul(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 0);
 }
 
 CLBDEF void clb_matmul_nn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    CLBI_KERNEL(matmul)(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 1, NULL);
+    clbi_matmul(M, N, K, A, lda, 1, B, 1, ldb, C, ldc, 1);
 }
 
 CLBDEF void clb_matmul_nt_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    CLBI_KERNEL(matmul)(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 1, NULL);
+    clbi_matmul(M, N, K, A, lda, 1, B, ldb, 1, C, ldc, 1);
 }
 
 CLBDEF void clb_matmul_tn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc)
 {
-    CLBI_KERNEL(matmul)(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 1, NULL);
+    clbi_matmul(M, N, K, A, 1, lda, B, 1, ldb, C, ldc, 1);
 }
 
-/* KERNEL matmul with C cut along its longer side, a task for each piece. */
+/* A product with C cut along its longer side, a task for each piece. */
 typedef struct clbi_pieces {
     size_t M, N, K, ai, ak, bj, bk, ldc;
     const clb_real *a, *b;
     clb_real *C;
     int acc;
     size_t rows, cols;          /* of a piece: all of one, some of the other     */
+    clb_real *room;             /* of KERNEL blocked, copies reals a piece; NULL: none */
+    size_t copies;
 } clbi_pieces;
 
 static void clbi_piece(void *context, size_t t)
@@ -6675,8 +6721,14 @@ static void clbi_piece(void *context, size_t t)
     size_t i = p->rows < p->M ? t * p->rows : 0, j = p->cols < p->N ? t * p->cols : 0;
     size_t rows = p->M - i < p->rows ? p->M - i : p->rows;
     size_t cols = p->N - j < p->cols ? p->N - j : p->cols;
-    CLBI_KERNEL(matmul)(rows, cols, p->K, p->a + i * p->ai, p->ai, p->ak, p->b + j * p->bj, p->bj,
-                        p->bk, p->C + i * p->ldc + j, p->ldc, p->acc, NULL);
+    const clb_real *a = p->a + i * p->ai, *b = p->b + j * p->bj;
+    clb_real *C = p->C + i * p->ldc + j;
+    if (p->room)
+        CLBI_KERNEL(blocked)(rows, cols, p->K, a, p->ai, p->ak, b, p->bj, p->bk, C, p->ldc, p->acc,
+                             p->room + t * p->copies, p->copies);
+    else
+        CLBI_KERNEL(matmul)(rows, cols, p->K, a, p->ai, p->ak, b, p->bj, p->bk, C, p->ldc, p->acc,
+                            NULL);
 }
 
 CLBDEF void clb_matmul_threads(const clb_threads *threads, clb_product form, int acc, size_t M,
@@ -6694,7 +6746,10 @@ CLBDEF void clb_matmul_threads(const clb_threads *threads, clb_product form, int
     pieces = *side / (count > 1 ? 2 * count : 1);  /* two per thread, in case one starts late */
     *side = (pieces + TILES - 1) / TILES * TILES;
     pieces = *side ? ((M > N ? M : N) + *side - 1) / *side : 0;
+    p.room = NULL, p.copies = clbi_copies(p.rows, p.cols, K);
+    if (p.copies && clbi_alloc(&p.room, pieces, p.copies * sizeof *p.room)) p.room = NULL;
     clbi_parallel(threads, pieces, clbi_piece, &p);
+    CLB_FREE(p.room);
 }
 
 CLBDEF double clb_dot(size_t n, const clb_real *x, const clb_real *y)
@@ -9662,15 +9717,19 @@ static double clbi_reduced_grad(clbi_reduced *r, const clb_net *net, size_t n, c
     const clb_real *H = r->H;
     r->B[L - 1] = net->theta + net->w[L];
     for (l = L - 1; l >= 1; --l)                                         /* B_{l-1} = B_l W_l     */
-        clb_matmul_nn(K, m[l - 1], m[l], r->B[l], m[l], net->theta + net->w[l], m[l - 1],
-                      r->B[l - 1], m[l - 1]);
+        CLBI_KERNEL(matmul)(K, m[l - 1], m[l], r->B[l], m[l], 1, net->theta + net->w[l], 1,
+                            m[l - 1], r->B[l - 1], m[l - 1], 0, NULL);
     memcpy(r->E, r->minus_T, K * ld * sizeof *r->E);
-    clb_matmul_nn_acc(K, ld, d, r->B[0], d, r->Rt, ld, r->E, ld);        /* E = M R^T - T'^T      */
-    if (grad) clb_matmul_nn(K, ld, d, r->E, ld, r->R, ld, r->H, ld);     /* H_0 = 2/(nK) E R      */
+    CLBI_KERNEL(matmul)(K, ld, d, r->B[0], d, 1, r->Rt, 1, ld, r->E, ld, 1, NULL);
+                                                                         /* E = M R^T - T'^T      */
+    if (grad) CLBI_KERNEL(matmul)(K, ld, d, r->E, ld, 1, r->R, 1, ld, r->H, ld, 0, NULL);
+                                                                         /* H_0 = 2/(nK) E R      */
     for (l = 1; grad && l < L; ++l) {
         clb_real *next = l == L - 1 ? grad + net->w[L] : r->B[l];        /* H_{L-1} is G_L        */
-        clb_matmul_tn(m[l], m[l - 1], K, r->B[l], m[l], H, ld, grad + net->w[l], m[l - 1]);
-        clb_matmul_nt(K, m[l], m[l - 1], H, ld, net->theta + net->w[l], m[l - 1], next, m[l]);
+        CLBI_KERNEL(matmul)(m[l], m[l - 1], K, r->B[l], 1, m[l], H, 1, ld, grad + net->w[l],
+                            m[l - 1], 0, NULL);
+        CLBI_KERNEL(matmul)(K, m[l], m[l - 1], H, ld, 1, net->theta + net->w[l], m[l - 1], 1, next,
+                            m[l], 0, NULL);
         H = next;
         ld = m[l];
     }
@@ -12516,7 +12575,7 @@ static void clbi_lanczos_compress(clbi_lanczos *s, size_t q, int drop)
     for (size_t i = 0; i < q; ++i) memcpy(s->P + i * p, s->S + s->keep[i] * p, p * sizeof *s->P);
     for (size_t c = 0; c < n; c += CLBI_TILE) {
         size_t w = n - c < CLBI_TILE ? n - c : CLBI_TILE;
-        clb_matmul_nn(q, w, p, s->P, p, k->V + c, n, s->tile, CLBI_TILE);
+        CLBI_KERNEL(matmul)(q, w, p, s->P, p, 1, k->V + c, 1, n, s->tile, CLBI_TILE, 0, NULL);
         for (size_t i = 0; i < q; ++i)
             memcpy(k->V + i * n + c, s->tile + i * CLBI_TILE, w * sizeof *s->tile);
     }
@@ -20919,6 +20978,11 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t strips, size_t K, const clb
                 CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) s[i][j] = CLBI_LOAD(row + j * CLBI_W);   \
                 s[i][NV - 1] = CLBI_LOADM(row + (NV - 1) * CLBI_W, mask);                         \
             }                                                                                     \
+        if (acc && strips > 1 && K >= CLBI_FETCH_FROM)              /* the next strip's C, too */ \
+            CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc) {                                    \
+                CLBI_FETCH(row);                                                                  \
+                CLBI_FETCH(row + NV * CLBI_W - 1);                                                \
+            }                                                                                     \
         for (k = NV > 1, b = b0; k < K; ++k, b += ldb) {                                          \
             CLBI_UNROLL for (j = 0; j < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);                \
             CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                \
@@ -21286,15 +21350,20 @@ static void CLBI_N(block)(const clbi_product *p, CLBI_N(split) s, size_t step, s
     }
 }
 
-/* Copies the panels of a block of B one after the other, with zeros in columns from N on. */
+/* Copies the panels of a block of B one after the other, with zeros in columns from N on. Where B
+ * lies row by row, some rows of all panels, then the next rows, so that B is read as it lies. */
 static void CLBI_N(copy_block)(size_t K, size_t N, const clb_real *b, size_t bj, size_t bk,
                                CLBI_N(split) s, clb_real *copy)
 {
-    size_t j, n, width;
-    for (j = 0; j < N; j += n, copy += K * width, s.wide -= s.wide > 0) {
-        width = (s.vectors + (s.wide > 0)) * CLBI_W;
-        n = width < N - j ? width : N - j;
-        CLBI_N(pack)(K, n, width, b + j * bj, bj, bk, copy);
+    const size_t ends = s.wide * (s.vectors + 1) * CLBI_W, band = bj == 1 ? 16 : K;
+    size_t j, k, n, rows, width;
+    for (k = 0; k < K; k += rows) {
+        rows = band < K - k ? band : K - k;
+        for (j = 0; j < N; j += n) {
+            width = (s.vectors + (j < ends)) * CLBI_W;
+            n = width < N - j ? width : N - j;
+            CLBI_N(pack)(rows, n, width, b + j * bj + k * bk, bj, bk, copy + K * j + k * width);
+        }
     }
 }
 
@@ -21329,6 +21398,53 @@ CLBI_APART static void CLBI_N(blocks_far)(const clbi_product *p)
     enum { COLS = CLBI_FAR_BYTES / ROW / PANEL * PANEL };
     clb_real room[CLBI_KC * COLS + CLBI_LINE];
     CLBI_N(copied)(p, 0, clbi_on_line(room), COLS, 1);
+}
+
+/* A large product: what is read often is copied to where it is read fast. For each block of B and
+ * each block of A below, the panels of B go over the rows of A, a tile of C at a time:
+ *
+ *                     N                   block of B  kc x nc    panels of PANEL columns; the one
+ *             +----+----+----+----+                                in use in the first cache, all
+ *          kc | p0 | p1 | p2 |    |                                in the third
+ *             +----+----+----+----+       block of A  mc x kc    row by row, in the second cache
+ *       kc                                tile of C   registers  sums of kc terms, begun with what
+ *     +----+  +----+----+----+----+                              the block of k before left in C
+ *  mc |    |  |tile|              |
+ *     +----+  |  | |              |       While a tile is computed, memory is asked for the C of
+ *     |    |  |  v |              |       the tile below it.
+ *   M |    |  |                   |
+ */
+CLBI_FOR static void CLBI_N(blocked)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai,
+    size_t ak, const clb_real *b, size_t bj, size_t bk, clb_real *C, size_t ldc, int acc,
+    clb_real *room, size_t size)
+{
+    enum { PANEL = CLBI_WIDEST * CLBI_W, FIRST = 32768 / sizeof(clb_real) / PANEL };
+    enum { KC = FIRST < CLBI_ROOM_K ? FIRST : CLBI_ROOM_K, MC = CLBI_ROOM_A / KC / 48 * 48 };
+    const size_t nc = (size - CLBI_LINE - MC * KC) / KC / PANEL * PANEL;
+    clb_real *own_a = clbi_on_line(room), *own_b = own_a + MC * KC;
+    clbi_product p;
+    size_t i, j, k, r, parts;
+    p.ai = 0, p.ak = 1, p.bj = 1, p.bk = 0, p.ldc = ldc, p.gate = NULL, p.relu = NULL;
+    p.a = own_a, p.b = own_b;
+    for (j = 0; j < N; j += p.N) {
+        CLBI_N(split) s;
+        p.N = nc < N - j ? nc : N - j;
+        s = CLBI_N(split_row)(M, p.N, K);
+        for (k = 0; k < K; k += p.K) {                    /* about equal numbers of rows */
+            parts = (K - k + KC - 1) / KC;
+            p.K = p.ai = (K - k + parts - 1) / parts;
+            p.acc = acc || k;
+            CLBI_N(copy_block)(p.K, p.N, b + j * bj + k * bk, bj, bk, s, own_b);
+            for (i = 0; i < M; i += p.M) {
+                p.M = MC < M - i ? (size_t)MC : M - i;
+                p.C = C + i * ldc + j;
+                if (ak != 1) CLBI_N(transpose)(p.K, p.M, a + i * ai + k * ak, ak, own_a, p.K);
+                else for (r = 0; r < p.M; ++r)
+                    memcpy(own_a + r * p.K, a + (i + r) * ai + k, p.K * sizeof *own_a);
+                CLBI_N(block)(&p, s, p.K, 0, 0);
+            }
+        }
+    }
 }
 
 /* A product whose columns fill the lanes. B is copied if its columns are not contiguous, if a

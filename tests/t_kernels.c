@@ -227,6 +227,42 @@ static void t_matmul_with_rectifier(void)
     }
 }
 
+/* Large products by blocks of copies: shapes about every edge of a block of A, of B, of k, with
+ * room for one panel of columns up to more than all. */
+static void check_blocked(const form *f, size_t M, size_t N, size_t K, size_t panels, size_t pad)
+{
+    problem p = problem_new(f, M, N, K, pad);
+    const size_t size = CLBI_ROOM_A + CLBI_ROOM_K * 64 * panels + CLBI_LINE;
+    clb_real *room = block(size);
+    problem_solve(f, &p);
+    FOR_EACH_ISA(isa) {
+        clb_real *got = copy_of(p.C, p.size_c);
+        NOTE("%s %s M=%zu N=%zu K=%zu ld-cols=%zu, %zu panels", clb_isa_name((clb_isa)isa), f->name,
+             M, N, K, pad, panels);
+        CLBI_KERNEL(blocked)(M, N, K, p.A, f->a_transposed ? 1 : p.lda, f->a_transposed ? p.lda : 1,
+                             p.B, f->b_transposed ? p.ldb : 1, f->b_transposed ? 1 : p.ldb, got,
+                             p.ldc, f->acc, room, size);
+        same_block(got, p.want, p.size_c);
+        free(got);
+    }
+    free(room);
+    problem_free(&p);
+}
+
+static void t_matmul_blocked(void)
+{
+    static const size_t Ms[] = { 1, 7, 95, 96, 97, 193, 385 }, Ns[] = { 1, 11, 64, 65, 120, 193 };
+    static const size_t Ks[] = { 1, 127, 129, 256, 257, 515 };
+    for (size_t i = 0; i < 7; ++i)
+        for (size_t j = 0; j < 6; ++j)
+            check_blocked(&forms[(i + j) % FORMS], Ms[i], Ns[j], Ks[(i + 2 * j) % 6],
+                          1 + (i + j) % 3, i % 3);
+    for (int f = 0; f < FORMS; ++f) {
+        check_blocked(&forms[f], 100, 200, 300, 1, 0);
+        check_shape(257, 256, 258, (size_t)f);                  /* takes the room by itself */
+    }
+}
+
 static const double specials[] = { 0.0, -0.0, (double)INFINITY, -(double)INFINITY, (double)NAN,
                                    4.9e-324, -1e-310, 1e-40, 1e300, -1e38 };
 
@@ -692,7 +728,7 @@ static const test_case tests[] = {
     TEST(t_isa_choice), TEST(t_selftest), TEST(t_matmul_gap), TEST(t_overwrite_ignores_old_values), TEST(t_dot_and_sumsq),
     TEST(t_elementwise), TEST(t_gates), TEST(t_adam),
     TEST(t_outer), TEST(t_transpose), TEST(t_softmax), TEST(t_activate), TEST(t_real_exp_and_log),
-    TEST(t_matmul_special_values), TEST(t_matmul_larger_shapes),
+    TEST(t_matmul_special_values), TEST(t_matmul_larger_shapes), TEST(t_matmul_blocked),
     TEST(t_matmul_with_rectifier), TEST(t_matmul_all_small_shapes)
 };
 TEST_MAIN(tests)
