@@ -9251,8 +9251,8 @@ static void clbi_tile_row(void *context, size_t i)
 {
     const clbi_tiles *t = (const clbi_tiles *)context;
     size_t r0 = i * CLBI_TILE_ROWS, left = t->P - r0;
-    clb_matmul_tn_acc(left < CLBI_TILE_ROWS ? left : CLBI_TILE_ROWS, left, t->rows, t->J + r0, t->P,
-                      t->SJ + r0, t->P, t->G + r0 * t->ldg + r0, t->ldg);
+    clb_matmul_tn_acc(left < CLBI_TILE_ROWS ? left : (size_t)CLBI_TILE_ROWS, left, t->rows, t->J + r0,
+                      t->P, t->SJ + r0, t->P, t->G + r0 * t->ldg + r0, t->ldg);
 }
 
 /* G = the sum of J^T (S J) over slices of samples, in tiles on and above the diagonal. */
