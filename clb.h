@@ -11497,17 +11497,25 @@ static void clbi_jacobi_store(size_t n, int scale, const double *a, const double
     }
 }
 
+static void clbi_jacobi_layout(size_t n, int vectors, double **a, double **v, clbi_room *room)
+{
+    *a = clbi_doubles(room, n, n);
+    *v = vectors ? clbi_doubles(room, n, n) : NULL;
+}
+
 CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *values,
                              clb_real *vectors)
 {
-    size_t cells, count, rotations = 1;
+    clbi_room room = CLB_ZERO;
+    size_t rotations = 1;
     double *a, *v;
+    void *arena;
     clb_status status;
     int finite, scale = clbi_scale_exponent(n, A, lda, &finite);
     if (!finite) return CLB_ENOTFINITE;
-    if (!clbi_mul_size(n, n, &cells) || !clbi_mul_size(cells, 2, &count)) return CLB_ESIZE;
-    if ((status = clbi_calloc(&a, count, sizeof *a)) != CLB_OK) return status;
-    v = vectors ? a + cells : NULL;
+    clbi_jacobi_layout(n, vectors != NULL, &a, &v, &room);
+    if ((status = clbi_room_calloc(&room, &arena)) != CLB_OK) return status;
+    clbi_jacobi_layout(n, vectors != NULL, &a, &v, &room);
     for (size_t i = 0; i < n; ++i) {
         for (size_t j = 0; j <= i; ++j)
             a[i * n + j] = a[j * n + i] = ldexp((double)A[i * lda + j], -scale);
@@ -11526,7 +11534,7 @@ CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *va
         }
     }
     clbi_jacobi_store(n, scale, a, v, values, vectors);
-    CLB_FREE(a);
+    CLB_FREE(arena);
     return rotations > 0 ? CLB_ENOCONV : CLB_OK;
 }
 
@@ -19083,30 +19091,36 @@ static double *clbi_net_add(clb_tensors *tensors, char *name, size_t rows, size_
     return at + t->array.count;
 }
 
+/* fields: the values of "net"; values: those of all other arrays. */
+static void clbi_net_tensors_layout(const clb_net *net, clb_tensors *tensors, char **names,
+                                    double **fields, double **values, clbi_room *room)
+{
+    size_t items = 2 * net->L + 1;
+    tensors->item = (clb_tensor *)clbi_part(room, items, 1, sizeof *tensors->item);
+    *names = (char *)clbi_part(room, items, CLBI_NET_NAME, 1);
+    *fields = clbi_doubles(room, 4, 1);
+    *values = clbi_doubles(room, net->P, 1);
+}
+
 /* The arrays of a net: "net", W1, b1, W2, ... *arena is the allocation that holds them. */
 static clb_status clbi_net_tensors(clb_tensors *tensors, const clb_net *net, void **arena)
 {
-    double bias = clbi_net_bias(net);
-    size_t l, items = 2 * net->L + 1, reals;
-    double *at;
+    clbi_room room = CLB_ZERO;
+    size_t l;
+    double *fields, *at;
     char *name;
     clb_status status;
     *arena = NULL;
     memset(tensors, 0, sizeof *tensors);
     if (net->L == 0) return CLB_EUNSET;
-    if (net->L > CLBI_NET_LAYERS || !clbi_add_size(net->P, 4, &reals) ||
-        reals > (size_t)-1 / 4 / sizeof *at) return CLB_ESIZE;
-    status = clbi_alloc(arena, items * (sizeof *tensors->item + CLBI_NET_NAME) + reals * sizeof *at,
-                        1);
-    if (status) return status;
-    tensors->item = (clb_tensor *)*arena;
-    memset(tensors->item, 0, items * sizeof *tensors->item);
-    at = (double *)(void *)(tensors->item + items);
-    name = (char *)(at + reals);
+    if (net->L > CLBI_NET_LAYERS) return CLB_ESIZE;
+    clbi_net_tensors_layout(net, tensors, &name, &fields, &at, &room);
+    if ((status = clbi_room_calloc(&room, arena)) != CLB_OK) return status;
+    clbi_net_tensors_layout(net, tensors, &name, &fields, &at, &room);
     memcpy(name, "net", 4);
-    at[0] = (double)net->L, at[1] = (double)net->activation;
-    at[2] = bias, at[3] = net->param;
-    at = clbi_net_add(tensors, name, 4, 0, NULL, at);
+    fields[0] = (double)net->L, fields[1] = (double)net->activation;
+    fields[2] = clbi_net_bias(net), fields[3] = net->param;
+    (void)clbi_net_add(tensors, name, 4, 0, NULL, fields);
     tensors->item[0].digits = 53;
     for (l = 1; l <= net->L; ++l) {
         clbi_net_name(name += CLBI_NET_NAME, 'W', l);
@@ -19366,6 +19380,7 @@ typedef struct clbi_auditor {
     double          *charge, *s, *d; /* [L] at the last snapshot; of the step to it               */
     double          *first, *second; /* [L] sums of 2 s and of d over the run                     */
     unsigned char   *still;          /* [L+1] 1: the layer has not moved                          */
+    void            *arena;          /* memory of charge .. still                                 */
     double           evenness;       /* clbi_evenness of the first displacement                   */
     size_t           exact, close;   /* how often bit 1 and bit 2 of clbi_at_bound were set       */
     int              digits, borrows;
@@ -19861,16 +19876,27 @@ CLBDEF void clb_auditor_free(clb_auditor *auditor)
         CLB_FREE(a->step);
         CLB_FREE(a->law);
         CLB_FREE(a->moved);
-        CLB_FREE(a->charge);
-        CLB_FREE(a->still);
+        CLB_FREE(a->arena);
         CLB_FREE(a);
     }
     memset(auditor, 0, sizeof *auditor);
 }
 
+static void clbi_auditor_layout(clbi_auditor *a, clbi_room *room)
+{
+    size_t L = a->net->L;
+    a->charge = clbi_doubles(room, L, 1);
+    a->s = clbi_doubles(room, L, 1);
+    a->d = clbi_doubles(room, L, 1);
+    a->first = clbi_doubles(room, L, 1);
+    a->second = clbi_doubles(room, L, 1);
+    a->still = (unsigned char *)clbi_part(room, L + 1, 1, 1);
+}
+
 CLBDEF clb_status clb_auditor_init(clb_auditor *auditor, const clb_net *net,
                                    const clb_audit_opts *opts)
 {
+    clbi_room room = CLB_ZERO;
     clbi_auditor *a;
     clb_error *error = opts ? opts->error : NULL;
     size_t l, most = opts && opts->neurons ? opts->neurons : 128;
@@ -19886,15 +19912,13 @@ CLBDEF clb_status clb_auditor_init(clb_auditor *auditor, const clb_net *net,
     if (opts) a->opts = *opts;
     for (l = 1; l <= net->L; ++l) a->neurons += net->m[l];
     for (l = 1; l < net->L; ++l) a->hidden += net->m[l] < most ? net->m[l] : most;
-    status = clbi_calloc(&a->charge, 5 * net->L, sizeof *a->charge);
-    if (!status) status = clbi_alloc(&a->still, net->L + 1, 1);
-    if (status) {
+    clbi_auditor_layout(a, &room);
+    if ((status = clbi_room_calloc(&room, &a->arena)) != CLB_OK) {
         clb_auditor_free(auditor);
         return clbi_done(error, status);
     }
+    clbi_auditor_layout(a, &room);
     memset(a->still, 1, net->L + 1);
-    a->s = a->charge + net->L, a->d = a->s + net->L;
-    a->first = a->d + net->L, a->second = a->first + net->L;
     auditor->L = net->L, auditor->charge = a->charge, auditor->s = a->s, auditor->d = a->d;
     return CLB_OK;
 }
@@ -20547,11 +20571,18 @@ static clb_status clbi_audit_open(clbi_audit *au, clbi_auditor *a, unsigned char
     return status ? status : clbi_alloc(&au->x, au->laws, (CLBI_TERMS + 1) * sizeof *au->x);
 }
 
+static void clbi_audit_layout(clb_audit *audit, size_t snapshots, clbi_room *room)
+{
+    audit->layer = (clb_audit_layer *)clbi_part(room, audit->L, 1, sizeof *audit->layer);
+    audit->event = (clb_audit_event *)clbi_part(room, snapshots + 1, 1, sizeof *audit->event);
+}
+
 CLBDEF clb_status clb_auditor_verdict(clb_auditor *auditor, clb_audit *audit)
 {
+    clbi_room room = CLB_ZERO;
     clbi_auditor *a = (clbi_auditor *)auditor->state;
     clbi_audit au;
-    size_t count = a->snapshots, L = a->net->L;
+    size_t count = a->snapshots;
     unsigned char *marks = NULL;
     clb_status status;
     memset(audit, 0, sizeof *audit);
@@ -20559,14 +20590,12 @@ CLBDEF clb_status clb_auditor_verdict(clb_auditor *auditor, clb_audit *audit)
     clbi_clear(a->opts.error);
     if (count < 3)
         return clbi_fail(a->opts.error, CLB_ECOUNT, "%z snapshots: three are needed", count);
+    audit->L = a->net->L;
+    clbi_audit_layout(audit, count, &room);
     status = clbi_calloc(&marks, 3 * count, 1);
-    if (!status)
-        status = clbi_calloc(&audit->arena, 1, L * sizeof *audit->layer +
-                                               (count + 1) * sizeof *audit->event);
+    if (!status) status = clbi_room_calloc(&room, &audit->arena);
     if (!status) {
-        audit->L = L;
-        audit->layer = (clb_audit_layer *)audit->arena;
-        audit->event = (clb_audit_event *)(void *)(audit->layer + L);
+        clbi_audit_layout(audit, count, &room);
         status = clbi_audit_open(&au, a, marks);
     }
     if (!status) {
@@ -20728,16 +20757,23 @@ static clb_status clbi_chain_biases(clb_chain *chain, const clb_tensors *t, clb_
     return CLB_OK;
 }
 
+static void clbi_chain_layout(clb_chain *chain, size_t count, clbi_room *room)
+{
+    chain->weight = (size_t *)clbi_part(room, count, 1, sizeof *chain->weight);
+    chain->bias = (size_t *)clbi_part(room, count, 1, sizeof *chain->bias);
+}
+
 CLBDEF clb_status clb_chain_find(clb_chain *chain, const clb_tensors *tensors, clb_error *error)
 {
+    clbi_room room = CLB_ZERO;
     size_t i, biases = 0, vectors = 0;
     clb_status status;
     clbi_clear(error);
     memset(chain, 0, sizeof *chain);
-    status = clbi_alloc(&chain->arena, 2 * tensors->count, sizeof *chain->weight);
+    clbi_chain_layout(chain, tensors->count, &room);
+    status = clbi_room_alloc(&room, &chain->arena);
     if (status) return clbi_done(error, status);
-    chain->weight = (size_t *)chain->arena;
-    chain->bias = chain->weight + tensors->count;
+    clbi_chain_layout(chain, tensors->count, &room);
     for (i = 0; i < tensors->count; ++i) {
         const clb_tensor *t = &tensors->item[i];
         if (strstr(t->name, "running_mean") || strstr(t->name, "batch_stats"))
