@@ -3,9 +3,8 @@
  * Setup   gradient descent under squared loss beyond eta lambda_max = 2, mixture with separation
  *         0.5, twenty seeds. "two_layer": 20-64-5, n = 200, eta = 1, 2, T = 1000. "deep": E4's
  *         generated data, 20-32-32-32-32-5, n = 500, eta = 1, 2, T = 500; "late": the same at eta =
- *         0.5, which reaches the edge after 1400 steps or more, T = 2000, three seeds (twenty in
- *         docs/edge.md). --mnist DIR: E4's net on the first 2000 images, eta = 1, 2, T = 500, three
- *         seeds (ten minutes).
+ *         0.5, which reaches the edge after 1400 steps or more, T = 2000, three seeds. --mnist DIR:
+ *         E4's net on the first 2000 images, eta = 1, 2, T = 500, three seeds (ten minutes).
  * Predict the two-point flow from theta_0: two gradients either side of a slowly moving centre.
  * Measure predicted over measured sum of |drift| over the charges, also against T, for every charge
  *         and neuron; the share of the measured drift that the oscillation makes (exact,
@@ -161,13 +160,14 @@ static void time_table(kit *x)
         }
 }
 
-static void claim_drift(kit *x, const char *key, const char *claim, spread s, double seeds)
+static kit_claim *claim_drift(kit *x, const char *key, const char *claim, spread s, double seeds)
 {
     kit_claim *c = kit_ours(x, key, claim);
     kit_statement(c, "median error over seeds, at the worse eta", 100 * s.median,
                   kit_in_units(kit_at_most(10), "%"));
     kit_statement(c, "largest error of a run", 100 * s.worst, kit_in_units(kit_at_most(25), "%"));
     kit_needs(c, (size_t)seeds, 0);
+    return c;
 }
 
 static void claims(kit *x, const spread *s, double signs)
@@ -182,8 +182,9 @@ static void claims(kit *x, const spread *s, double signs)
                 "fit.", s[TWO], 20);
     claim_drift(x, "deep", "Nets of five matrices beyond the edge: the drift is predicted without "
                 "a fit.", s[DEEP], 20);
-    claim_drift(x, "late", "Where the edge is reached late the drift is predicted from the start "
-                "too.", s[LATE], 3);
+    c = claim_drift(x, "late", "Where the edge is reached late the drift is predicted from the "
+                    "start too.", s[LATE], 3);
+    kit_remark(c, "Of twenty seeds one is off by more than 25 %: docs/edge.md.");
     if (mnist_folder(x))
         claim_drift(x, "mnist", "E4's net on MNIST: the drift is predicted without a fit.",
                     s[MNIST], 3);
@@ -255,6 +256,5 @@ static void report(kit *x)
 static const kit_info info = {
     .id = "E24", .title = "The drift at the edge of stability, predicted",
     .statement = "Beyond Theorem 4: docs/edge.md", .key_result = "", .plan = plan, .report = report,
-    .options = mnist_options,
-};
+    .options = mnist_options, };
 KIT_MAIN(info)
