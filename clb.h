@@ -1395,7 +1395,8 @@ CLBDEF clb_status clb_jacobi(size_t n, const clb_real *A, size_t lda, double *va
 /* The same, much faster, by blocked Householder tridiagonalisation and divide and conquer.
  * A        [n][lda], lower triangle read; DESTROYED (holds the reflectors)
  * values   n, ascending
- * vectors  as above; NULL: values only (4/3 n^3 flops instead of about 4 n^3)
+ * vectors  as above; NULL: values only (4/3 n^3 flops instead of about 4 n^3), for n > 2000 in two
+ *          stages, by way of a band matrix
  * Residual and deviation from orthogonality are a few n eps |A|. Very large and very small matrices
  * do not overflow. Memory clb_eigh_bytes(n, vectors != NULL). Errors as clb_jacobi; after any but
  * CLB_ENOCONV values and vectors are as before. */
@@ -1417,7 +1418,7 @@ typedef enum clb_which { CLB_LARGEST, CLB_SMALLEST, CLB_BOTH_ENDS, CLB_WHICH_COU
 typedef struct clb_lanczos_opts {
     double    tol;           /* 0 -> 1e-10 (1e-5 single): |A v - lambda v| <= tol |A|_2 */
     clb_which which;         /* 0 -> largest ALGEBRAIC eigenvalues (not largest magnitude) */
-    size_t    block;         /* 0 -> 1 start vector; 2 for a clb_dense_op with n > 500: two
+    size_t    block;         /* 0 -> 1 start vector; 2 for a clb_dense_op with n > 2000: two
                                      products then read the matrix once */
     size_t    basis;         /* 0 -> max(2 k + 20, 60), at most n: vectors kept before a restart */
     size_t    max_products;  /* 0 -> max(10 n, 1000): limit for all products together */
@@ -11567,7 +11568,7 @@ typedef struct clbi_tridiag {
     double   *dot;         /* [2 CLBI_PANEL] */
     clb_real *panel;       /* [2 CLBI_PANEL][ld]  v_0, w_0, v_1, w_1, ... */
     clb_real *strips;      /* -w_0, -v_0, -w_1, ... in strips */
-    clb_real *rows;        /* [CLBI_CHUNK][2 CLBI_PANEL] */
+    clb_real *rows;        /* [CLBI_UPDATE_ROWS][2 CLBI_PANEL] */
     clb_real *x;           /* [ld] */
     clb_real *coef;        /* [2 CLBI_PANEL] */
 } clbi_tridiag;
@@ -11619,6 +11620,7 @@ static void clbi_tridiag_row(clbi_tridiag *t, clb_real *A, size_t lda, size_t k,
  * [K][CLBI_STRIP]. One strip and the active rows of C fit the nearest caches. */
 #define CLBI_STRIP (256 / sizeof(clb_real))
 #define CLBI_CHUNK ((size_t)48)                   /* rows of C at a time                      */
+#define CLBI_UPDATE_ROWS ((size_t)24)             /* the same where C is large and K small    */
 
 static void clbi_strips_fill(size_t K, size_t N, const clb_real *B, size_t ldb, clb_real *strips)
 {
@@ -11629,13 +11631,18 @@ static void clbi_strips_fill(size_t K, size_t N, const clb_real *B, size_t ldb, 
     }
 }
 
-/* C[M][N] += A[M][K] B */
+/* C[M][N] += A[M][K] B; the next strip of C is asked for while one is in work. */
 static void clbi_strips_add(size_t M, size_t N, size_t K, const clb_real *A, const clb_real *strips,
                             clb_real *C, size_t ldc)
 {
-    for (size_t j = 0; j < N; j += CLBI_STRIP, strips += K * CLBI_STRIP)
+    for (size_t j = 0; j < N; j += CLBI_STRIP, strips += K * CLBI_STRIP) {
+        if (j + 2 * CLBI_STRIP <= N)
+            for (size_t i = 0; i < M; ++i)
+                for (size_t c = 0; c < CLBI_STRIP; c += CLBI_LINE)
+                    CLBI_FETCH(C + i * ldc + j + CLBI_STRIP + c);
         clb_matmul_nn_acc(M, N - j < CLBI_STRIP ? N - j : CLBI_STRIP, K, A, K, strips, CLBI_STRIP,
                           C + j, ldc);
+    }
 }
 
 /* Subtracts v w^T + w v^T of p reflectors from the lower triangle of the leading k x k block. */
@@ -11647,8 +11654,8 @@ static void clbi_tridiag_update(const clbi_tridiag *t, clb_real *A, size_t lda, 
         for (size_t c = 0; c < K; ++c, to += CLBI_STRIP)
             for (size_t i = 0; i < CLBI_STRIP && j + i < k; ++i)
                 to[i] = -t->panel[(c ^ 1) * t->ld + j + i];
-    for (size_t r = 0; r < k; r += CLBI_CHUNK) {
-        size_t rows = k - r < CLBI_CHUNK ? k - r : CLBI_CHUNK;
+    for (size_t r = 0; r < k; r += CLBI_UPDATE_ROWS) {
+        size_t rows = k - r < CLBI_UPDATE_ROWS ? k - r : CLBI_UPDATE_ROWS;
         for (size_t c = 0; c < K; ++c)
             for (size_t i = 0; i < rows; ++i) t->rows[i * K + c] = t->panel[c * t->ld + r + i];
         clbi_strips_add(rows, r + rows, K, t->rows, t->strips, A + r * lda, lda);
@@ -11694,7 +11701,7 @@ static void clbi_tridiag_layout(clbi_tridiag *t, size_t n, clbi_room *room)
     t->dot = clbi_doubles(room, TWO, 1);
     t->panel = clbi_reals(room, TWO, n);
     t->strips = clbi_reals(room, TWO, n + CLBI_STRIP);
-    t->rows = clbi_reals(room, TWO, CLBI_CHUNK);
+    t->rows = clbi_reals(room, TWO, CLBI_UPDATE_ROWS);
     t->coef = clbi_reals(room, TWO, 1);
     t->x = clbi_reals(room, n, 1);
 }
@@ -12111,16 +12118,27 @@ static void clbi_dc_init(clbi_dc *c, size_t n, clb_real *Q, clbi_room *room)
 /* --- dense solver --------------------------------------------------------------------------- */
 
 /* -T of H_first ... H_{first+p-1} = I - V T V^T (compact WY). T is upper triangular with T_ii =
- * tau_i and T[0..i-1][i] = -tau_i T[0..i-1][0..i-1] (V^T v_i). gram [p][p] = V^T V. */
+ * tau_i and T[0..i-1][i] = -tau_i T[0..i-1][0..i-1] (V^T v_i). gram [p][p] = V^T V. Four
+ * rows of a column at a time, so that no sum waits for its last addition. T has CLBI_BLOCK^2
+ * elements. */
 static void clbi_block_factor(size_t p, const double *tau, const clb_real *gram, clb_real *T)
 {
-    memset(T, 0, p * p * sizeof *T);
+    memset(T, 0, CLBI_BLOCK * CLBI_BLOCK * sizeof *T);
     for (size_t i = 0; i < p; ++i) {
         T[i * p + i] = (clb_real)-tau[i];
-        for (size_t r = 0; r < i; ++r) {
-            double sum = 0;
-            for (size_t c = r; c < i; ++c) sum += (double)T[r * p + c] * (double)gram[c * p + i];
-            T[r * p + i] = (clb_real)(-tau[i] * sum);
+        for (size_t r = 0; r < i; r += 4) {
+            const clb_real *t = T + r * p;
+            double s0 = 0, s1 = 0, s2 = 0, s3 = 0, sum[4];
+            for (size_t c = r; c < i; ++c) {
+                double g = (double)gram[c * p + i];
+                s0 += (double)t[c] * g;
+                s1 += (double)t[p + c] * g;
+                s2 += (double)t[2 * p + c] * g;
+                s3 += (double)t[3 * p + c] * g;
+            }
+            sum[0] = s0, sum[1] = s1, sum[2] = s2, sum[3] = s3;
+            for (size_t q = 0; q < 4 && r + q < i; ++q)
+                T[(r + q) * p + i] = (clb_real)(-tau[i] * sum[q]);
         }
     }
 }
@@ -12183,11 +12201,187 @@ static void clbi_permute_rows(size_t n, size_t *order, clb_real *Z, clb_real *ro
     }
 }
 
+/* --- tridiagonalisation in two stages ------------------------------------------------------- */
+
+/* For eigenvalues of large matrices: first to a band of half width b = CLBI_BAND by products of
+ * matrices alone, then to tridiagonal by chasing what each reflector pushes out of the band upwards
+ * along it: 6 n^2 b flops in the caches. The one-stage way above does half of its flops in products
+ * of the matrix with one vector, which wait for memory once the matrix is larger than the caches. */
+#define CLBI_BAND CLBI_PANEL
+#define CLBI_TWO_STAGE ((size_t)2000)          /* orders above it go this way: measured           */
+typedef struct clbi_band {
+    size_t    ld;          /* element (i, j), -2b <= j - i < b, is at[i ld + j]: a block of the band
+                              is a matrix with rows ld apart */
+    clb_real *at;
+    clb_real *store;       /* [n + 2][ld + 1] */
+    clb_real *VT, *Y, *X;  /* [n][b] */
+    clb_real *T, *gram;    /* [CLBI_BLOCK][CLBI_BLOCK] */
+    clb_real *tile;        /* [CLBI_CHUNK][CLBI_CHUNK] */
+    clb_real *v[2];        /* [b] this reflector and the next */
+    clb_real *left, *right;        /* [b][2], [2][b] factors of an update */
+} clbi_band;
+
+static void clbi_band_layout(clbi_band *s, size_t n, clbi_room *room)
+{
+    s->ld = 3 * CLBI_BAND;
+    s->store = clbi_reals(room, n + 2, s->ld + 1);
+    s->at = s->store ? s->store + 2 * CLBI_BAND : NULL;
+    s->VT = clbi_reals(room, n, CLBI_BAND);
+    s->Y = clbi_reals(room, n, CLBI_BAND);
+    s->X = clbi_reals(room, n, CLBI_BAND);
+    s->T = clbi_reals(room, CLBI_BLOCK, CLBI_BLOCK);
+    s->gram = clbi_reals(room, CLBI_BLOCK, CLBI_BLOCK);
+    s->tile = clbi_reals(room, CLBI_CHUNK, CLBI_CHUNK);
+    s->v[0] = clbi_reals(room, CLBI_BAND, 1);
+    s->v[1] = clbi_reals(room, CLBI_BAND, 1);
+    s->left = clbi_reals(room, CLBI_BAND, 2);
+    s->right = clbi_reals(room, CLBI_BAND, 2);
+}
+
+/* Rows m .. k-1 of A, from the last one, lose what is left of the band: p reflectors, their vectors
+ * (0 behind their last element) in rows 0, 2, 4, ... of the panel. Each is applied to the rows above
+ * it and to x. Returns p. */
+static size_t clbi_band_panel(clbi_tridiag *t, clb_real *A, size_t lda, size_t m, size_t k,
+                              clb_real *x)
+{
+    size_t p = 0;
+    for (size_t i = k; i-- > m && i > CLBI_BAND; ++p) {
+        size_t len = i - CLBI_BAND + 1;
+        clb_real *row = A + i * lda, *v = t->panel + 2 * p * t->ld;
+        double beta;
+        memcpy(v, row, len * sizeof *v);
+        memset(v + len, 0, (m - len) * sizeof *v);
+        t->tau[p] = clbi_householder(len, v, &beta);
+        memset(row, 0, len * sizeof *row);
+        row[len - 1] = (clb_real)beta;
+        CLBI_KERNEL(dots)(i - m, len, A + m * lda, lda, v, t->dot);
+        for (size_t r = m; r < i; ++r)
+            clb_axpy(len, (clb_real)(-t->tau[p] * t->dot[r - m]), v, A + r * lda);
+        if (x) clbi_reflect(len, t->tau[p], v, x);
+    }
+    return p;
+}
+
+/* Y [m][p] = A VT, each element of the lower triangle read once. */
+static void clbi_band_product(const clbi_band *s, size_t m, size_t p, const clb_real *A, size_t lda)
+{
+    memset(s->Y, 0, m * p * sizeof *s->Y);
+    for (size_t i = 0; i < m; i += CLBI_CHUNK) {
+        size_t rows = m - i < CLBI_CHUNK ? m - i : CLBI_CHUNK;
+        const clb_real *a = A + i * lda;
+        clb_real *y = s->Y + i * p;
+        clb_matmul_nn_acc(rows, p, i, a, lda, s->VT, p, y, p);
+        clb_matmul_tn_acc(i, p, rows, a, lda, s->VT + i * p, p, s->Y, p);
+        for (size_t r = 0; r < rows; ++r)
+            for (size_t c = 0; c <= r; ++c)
+                s->tile[r * rows + c] = s->tile[c * rows + r] = a[r * lda + i + c];
+        clb_matmul_nn_acc(rows, p, rows, s->tile, rows, s->VT + i * p, p, y, p);
+    }
+}
+
+/* Leading m x m block = Q^T A Q with Q = I - V^T T V from the p vectors of the panel:
+ *   Q^T A Q = A - X V - (X V)^T,    X = Y T - V^T M / 2,  Y = A V^T,  M = T^T V Y T
+ * s->X holds -X: clbi_block_factor() gives -T. */
+static void clbi_band_apply(clbi_tridiag *t, const clbi_band *s, clb_real *A, size_t lda, size_t m,
+                            size_t p)
+{
+    const clb_real *V = t->panel;
+    size_t two = 2 * t->ld;
+    CLBI_KERNEL(transpose)(p, m, V, two, s->VT, p);
+    clb_matmul_nn(p, p, m, V, two, s->VT, p, s->gram, p);
+    clbi_block_factor(p, t->tau, s->gram, s->T);
+    clbi_band_product(s, m, p, A, lda);
+    clb_matmul_nn(m, p, p, s->Y, p, s->T, p, s->X, p);
+    clb_matmul_nn(p, p, m, V, two, s->X, p, s->gram, p);
+    clb_matmul_tn(p, p, p, s->T, p, s->gram, p, s->Y, p);
+    clb_scale(p * p, (clb_real)0.5, s->Y);
+    clb_matmul_nn_acc(m, p, p, s->VT, p, s->Y, p, s->X, p);
+    CLBI_KERNEL(transpose)(m, p, s->X, p, t->panel + t->ld, two);
+    for (size_t i = 0; i < p; ++i) clb_scale(m, -1, t->panel + (2 * i + 1) * t->ld);
+    clbi_tridiag_update(t, A, lda, m, p);
+}
+
+/* D = H D H for a diagonal block D [w][w] of the band (lower triangle), H = I - tau v v^T. */
+static void clbi_band_turn(const clbi_band *s, size_t w, double tau, const clb_real *v, clb_real *D)
+{
+    clb_real *y = s->right;                                /* y, v  against  v, y */
+    CLBI_KERNEL(symv)(1, w, D, s->ld, v, y, w, 0);
+    clb_scale(w, (clb_real)tau, y);
+    clb_axpy(w, (clb_real)(-0.5 * tau * clb_dot(w, y, v)), v, y);
+    memcpy(y + w, v, w * sizeof *v);
+    for (size_t i = 0; i < w; ++i) {
+        s->left[2 * i] = -v[i];
+        s->left[2 * i + 1] = -y[i];
+    }
+    clb_matmul_nn_acc(w, w, 2, s->left, 2, y, w, D, s->ld);
+}
+
+/* C [w][c] = H C, then the next reflector from the last row of C, then C H': its tau. */
+static double clbi_band_pass(const clbi_tridiag *t, const clbi_band *s, size_t w, size_t c,
+                             double tau, const clb_real *v, clb_real *next, clb_real *C)
+{
+    clb_real *last = C + (w - 1) * s->ld;
+    double beta;
+    memset(s->right, 0, c * sizeof *s->right);
+    CLBI_KERNEL(combine)(w, c, v, C, s->ld, s->right);     /* v^T C */
+    for (size_t i = 0; i < w; ++i) s->left[i] = (clb_real)-tau * v[i];
+    clb_matmul_nn_acc(w, c, 1, s->left, 1, s->right, c, C, s->ld);
+    memcpy(next, last, c * sizeof *next);
+    tau = clbi_householder(c, next, &beta);
+    memset(last, 0, c * sizeof *last);
+    last[c - 1] = (clb_real)beta;
+    CLBI_KERNEL(dots)(w - 1, c, C, s->ld, next, t->dot);
+    for (size_t i = 0; i + 1 < w; ++i) s->left[i] = (clb_real)(-tau * t->dot[i]);
+    clb_matmul_nn_acc(w - 1, c, 1, s->left, 1, next, c, C, s->ld);
+    return tau;
+}
+
+/* Row i of the band keeps its diagonal and the element beside it; the reflectors that this takes,
+ * up to the first row, go to the band and to x. */
+static void clbi_band_chase(clbi_tridiag *t, const clbi_band *s, size_t i, clb_real *x)
+{
+    size_t w = i < CLBI_BAND ? i : CLBI_BAND, hi = i;
+    clb_real *row = s->at + i * s->ld + (i - w), *v = s->v[0], *next = s->v[1], *other;
+    double tau;
+    t->d[i] = (double)row[w];
+    memcpy(v, row, w * sizeof *v);
+    tau = clbi_householder(w, v, &t->e[i - 1]);
+    for (;;) {
+        size_t lo = hi - w, c = lo < CLBI_BAND ? lo : CLBI_BAND;
+        clbi_band_turn(s, w, tau, v, s->at + lo * s->ld + lo);
+        if (x) clbi_reflect(w, tau, v, x + lo);
+        if (lo == 0) return;
+        tau = clbi_band_pass(t, s, w, c, tau, v, next, s->at + lo * s->ld + (lo - c));
+        other = v, v = next, next = other;
+        hi = lo, w = c;
+    }
+}
+
+/* As clbi_tridiagonalise, but the reflectors are not kept: x, if not NULL, becomes Q^T x. */
+static void clbi_tridiagonalise_twice(clbi_tridiag *t, const clbi_band *s, clb_real *A, size_t lda,
+                                      clb_real *x)
+{
+    size_t n = t->n, k, m;
+    for (k = n; k > CLBI_BAND + 1; k = m) {
+        m = k - CLBI_BAND;
+        clbi_band_apply(t, s, A, lda, m, clbi_band_panel(t, A, lda, m, k, x));
+    }
+    memset(s->store, 0, (n + 2) * (s->ld + 1) * sizeof *s->store);
+    for (size_t i = 0; i < n; ++i) {
+        size_t j = i < CLBI_BAND ? 0 : i - CLBI_BAND;
+        memcpy(s->at + i * s->ld + j, A + i * lda + j, (i - j + 1) * sizeof *A);
+    }
+    for (size_t i = n; i-- > 1;) clbi_band_chase(t, s, i, x);
+    t->d[0] = (double)s->at[0];
+    t->e[n - 1] = 0;
+}
+
 /* What is wanted besides the values: projections on g (both or neither NULL), vectors (or NULL). */
 typedef struct clbi_eigh_want {
     const clb_real *g;
     double         *projections;
     clb_real       *vectors;
+    int             two_stage;   /* only without vectors */
 } clbi_eigh_want;
 
 /* The second half, after the tridiagonalisation: divide and conquer, then the back-transform. */
@@ -12212,11 +12406,13 @@ static clb_status clbi_eigh_solve(const clbi_tridiag *t, clb_real *A, size_t lda
 }
 
 /* The parts of `memory` that clbi_eigh uses. */
-static void clbi_eigh_count(size_t n, int vectors, clbi_room *room)
+static void clbi_eigh_count(size_t n, int vectors, int two_stage, clbi_room *room)
 {
     clbi_tridiag t;
+    clbi_band band;
     clbi_dc c;
     clbi_tridiag_layout(&t, n, room);
+    if (two_stage) clbi_band_layout(&band, n, room);
     clbi_dc_layout(&c, n, vectors, room);
 }
 
@@ -12226,6 +12422,7 @@ static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values,
                             const clbi_eigh_want *want, void *memory)
 {
     clbi_tridiag t;
+    clbi_band band;
     clbi_dc c;
     clbi_room room = CLB_ZERO;
     clb_status status;
@@ -12234,12 +12431,15 @@ static clb_status clbi_eigh(size_t n, clb_real *A, size_t lda, double *values,
     if (!finite) return CLB_ENOTFINITE;
     room.base = (char *)memory;
     clbi_tridiag_layout(&t, n, &room);
+    if (want->two_stage) clbi_band_layout(&band, n, &room);
     clbi_dc_init(&c, n, want->vectors, &room);
     if (scale != 0) clbi_scale_lower(n, A, lda, -scale);
-    clbi_tridiagonalise(&t, A, lda);
+    if (want->g) memcpy(t.x, want->g, n * sizeof *t.x);
+    if (want->two_stage) clbi_tridiagonalise_twice(&t, &band, A, lda, want->g ? t.x : NULL);
+    else clbi_tridiagonalise(&t, A, lda);
     if (want->g) {                                         /* Q^T g = H_1 ... H_{n-1} g */
-        memcpy(t.x, want->g, n * sizeof *t.x);
-        for (size_t k = n; k-- > 1;) clbi_reflect(k, t.tau[k], A + k * lda, t.x);
+        for (size_t k = n; !want->two_stage && k-- > 1;)
+            clbi_reflect(k, t.tau[k], A + k * lda, t.x);
         for (size_t j = 0; j < n; ++j) want->projections[j] = (double)t.x[j];
         c.g = want->projections;
     }
@@ -12255,7 +12455,7 @@ static clb_status clbi_eigh_alloc(size_t n, clb_real *A, size_t lda, double *val
     clbi_room room = CLB_ZERO;
     clb_status status;
     if (n > CLBI_EIGH_MAX) return CLB_ESIZE;
-    clbi_eigh_count(n, want->vectors != NULL, &room);
+    clbi_eigh_count(n, want->vectors != NULL, want->two_stage, &room);
     if ((status = clbi_room_alloc(&room, &arena)) != CLB_OK) return status;
     status = clbi_eigh(n, A, lda, values, want, room.base);
     CLB_FREE(arena);
@@ -12266,6 +12466,7 @@ CLBDEF clb_status clb_eigh(size_t n, clb_real *A, size_t lda, double *values, cl
 {
     clbi_eigh_want want = CLB_ZERO;
     want.vectors = vectors;
+    want.two_stage = !vectors && n > CLBI_TWO_STAGE;
     return clbi_eigh_alloc(n, A, lda, values, &want);
 }
 
@@ -12276,6 +12477,7 @@ CLBDEF clb_status clb_eigh_project(size_t n, clb_real *A, size_t lda, const clb_
     clbi_eigh_want want = CLB_ZERO;
     want.g = g;
     want.projections = projections;
+    want.two_stage = n > CLBI_TWO_STAGE;
     return clbi_eigh_alloc(n, A, lda, values, &want);
 }
 
@@ -12283,7 +12485,7 @@ CLBDEF size_t clb_eigh_bytes(size_t n, int vectors)
 {
     clbi_room room = CLB_ZERO;
     if (n > CLBI_EIGH_MAX) return 0;
-    clbi_eigh_count(n, vectors, &room);
+    clbi_eigh_count(n, vectors, !vectors && n > CLBI_TWO_STAGE, &room);
     return clbi_room_bytes(&room);
 }
 
@@ -12482,7 +12684,7 @@ CLBDEF void clb_lanczos_opts_resolve(clb_lanczos_opts *opts, const clb_linop *A,
     if (k > n) k = n;
     wanted = ends * k;
     if (opts->tol <= 0) opts->tol = sizeof(clb_real) == 4 ? 1e-5 : 1e-10;
-    if (opts->block == 0) opts->block = A->apply == clbi_dense_apply && n > 500 ? 2 : 1;
+    if (opts->block == 0) opts->block = A->apply == clbi_dense_apply && n > 2000 ? 2 : 1;
     if (opts->block > n) opts->block = n;
     if (opts->basis == 0) opts->basis = 2 * wanted + 20 > 60 ? 2 * wanted + 20 : 60;
     least = wanted + 2 * opts->block + 2;  /* room for one step of every start vector */

@@ -13,6 +13,10 @@ double   test_norm(size_t n, const clb_real *x);
 void     test_symv(size_t count, size_t n, const clb_real *A, size_t lda, const clb_real *x,
                    clb_real *y, size_t ld, int down);
 
+/* clb_eigh_project in two stages, whatever n is. */
+clb_status test_eigh_two_stage(size_t n, clb_real *A, size_t lda, const clb_real *g, double *values,
+                               double *projections);
+
 #ifdef CLBI_IMPLEMENTED
 double test_dot2(size_t n, const clb_real *x, const clb_real *y) { return clbi_dot2(n, x, y); }
 double test_norm(size_t n, const clb_real *x) { return clbi_norm(n, x); }
@@ -43,6 +47,16 @@ void test_symv(size_t count, size_t n, const clb_real *A, size_t lda, const clb_
                clb_real *y, size_t ld, int down)
 {
     CLBI_KERNEL(symv)(count, n, A, lda, x, y, ld, down);
+}
+
+clb_status test_eigh_two_stage(size_t n, clb_real *A, size_t lda, const clb_real *g, double *values,
+                               double *projections)
+{
+    clbi_eigh_want want = CLB_ZERO;
+    want.g = g;
+    want.projections = projections;
+    want.two_stage = 1;
+    return clbi_eigh_alloc(n, A, lda, values, &want);
 }
 #endif
 

@@ -182,6 +182,74 @@ static void t_project(void)
     }
 }
 
+/* |sum_i c_i^2 values_i^p - want| as a share of |g|^2 |A|^p. */
+static double moment_error(size_t n, const double *values, const double *c, double gg, int power,
+                           double want)
+{
+    double sum = 0, scale = spread(n, values), top = scale > 0 ? scale : 1;
+    for (size_t i = 0; i < n; ++i) sum += c[i] * c[i] / gg * pow(values[i] / top, power);
+    return fabs(sum - want / gg / pow(top, power));
+}
+
+/* The way of large matrices on small ones: the values of the one-stage way on all 21 types, and
+ * with the projections the moments g.A^p g, p = 0, 1, 2; with bands that end in every manner. */
+static void t_two_stage(void)
+{
+    static const size_t sizes[] = { 1, 2, 3, 31, 32, 33, 34, 35, 63, 64, 65, 66, 97, 130, 257 };
+    clb_rng rng;
+    clb_rng_seed(&rng, 41);
+    for (size_t z = 0; z < sizeof sizes / sizeof *sizes; ++z)
+        for (int type = 1; type <= TYPES; ++type) {
+            size_t n = sizes[z];
+            clb_real *A = types_matrix(n), *B = types_matrix(n), *g = types_matrix(n);
+            double *values = (double *)calloc(3 * n, sizeof *values), *again = values + n,
+                   *c = again + n, gg, first = 0, second = 0, top;
+            NOTE("type %d, n = %lu", type, (unsigned long)n);
+            types_make(type, &rng, n, A);
+            clb_rng_normal(&rng, n, g);
+            gg = clb_sumsq(n, g);
+            memcpy(B, A, n * n * sizeof *A);
+            EQUAL(clb_eigh(n, B, n, values, NULL), CLB_OK);
+            memcpy(B, A, n * n * sizeof *A);
+            EQUAL(test_eigh_two_stage(n, B, n, g, again, c), CLB_OK);
+            same_values(n, values, again, 10);
+            top = spread(n, values) > 0 ? spread(n, values) : 1;
+            for (size_t i = 0; i < n; ++i) {
+                double sum = 0;                            /* (A g)_i / |A| */
+                for (size_t j = 0; j < n; ++j) sum += (double)A[i * n + j] / top * (double)g[j];
+                first += sum * (double)g[i];
+                second += sum * sum;
+                CHECK(c[i] >= 0 && (i == 0 || again[i] >= again[i - 1]));
+            }
+            for (size_t i = 0; i < n; ++i) again[i] /= top;
+            CHECK(moment_error(n, again, c, gg, 0, gg) < 10 * (double)(n + 3) * eps);
+            CHECK(moment_error(n, again, c, gg, 1, first) < 10 * (double)(n + 3) * eps);
+            CHECK(moment_error(n, again, c, gg, 2, second) < 10 * (double)(n + 3) * eps);
+            free(A); free(B); free(g); free(values);
+        }
+}
+
+/* Above the order from which clb_eigh goes that way itself: sums of powers of the values against
+ * the trace and the squares of the matrix. */
+static void t_two_stage_large(void)
+{
+    size_t n = 2001;
+    clb_real *A = types_matrix(n);
+    double *values = (double *)calloc(n, sizeof *values), trace = 0, squares = 0, sum = 0, sum2 = 0;
+    clb_rng rng;
+    clb_rng_seed(&rng, 43);
+    types_make(13, &rng, n, A);
+    for (size_t i = 0; i < n; ++i) trace += (double)A[i * n + i];
+    squares = clb_sumsq(n * n, A);
+    alloc_reset(0);
+    EQUAL(clb_eigh(n, A, n, values, NULL), CLB_OK);
+    EQUAL(alloc_largest, clb_eigh_bytes(n, 0));
+    for (size_t i = 0; i < n; ++i) sum += values[i], sum2 += values[i] * values[i];
+    CHECK(fabs(sum - trace) <= (double)n * eps * spread(n, values) * sqrt((double)n));
+    NEAR_REL(sum2, squares, 10 * (double)n * eps);
+    free(A); free(values);
+}
+
 static void t_dense_errors(void)
 {
     clb_real A[4] = { 1, 0, (clb_real)NAN, 1 }, V[4] = { 7, 7, 7, 7 };
@@ -212,7 +280,7 @@ static void t_same_bits(void)
         clb_real *A = types_matrix(n), *B = types_matrix(n), *V = types_matrix(n),
                  *V0 = types_matrix(n);
         clb_real *x = types_matrix(n), *y = types_matrix(n), *y0 = types_matrix(n);
-        double *all = (double *)calloc(5 * n, sizeof *all);
+        double *all = (double *)calloc(9 * n, sizeof *all);
         clb_dense dense = { n, n, A };
         clb_linop op = clb_dense_op(&dense);
         types_make(13, &rng, n, A);
@@ -225,11 +293,16 @@ static void t_same_bits(void)
             EQUAL(clb_eigh(n, B, n, all + (first ? 0 : n), first ? V0 : V), CLB_OK);
             memcpy(B, A, n * n * sizeof *A);
             EQUAL(clb_eigh_project(n, B, n, x, all + 4 * n, all + (first ? 2 * n : 3 * n)), CLB_OK);
+            memcpy(B, A, n * n * sizeof *A);
+            EQUAL(test_eigh_two_stage(n, B, n, x, all + (first ? 5 * n : 6 * n),
+                                      all + (first ? 7 * n : 8 * n)), CLB_OK);
             if (first) continue;
             for (size_t i = 0; i < n; ++i) {
                 SAME_BITS(y[i], y0[i]);
                 SAME_BITS(all[i], all[n + i]);
                 SAME_BITS(all[2 * n + i], all[3 * n + i]);
+                SAME_BITS(all[5 * n + i], all[6 * n + i]);
+                SAME_BITS(all[7 * n + i], all[8 * n + i]);
             }
             for (size_t i = 0; i < n * n; ++i) SAME_BITS(V[i], V0[i]);
         }
@@ -740,6 +813,8 @@ static const test_case tests[] = {
     TEST(t_types),
     TEST(t_second_difference),
     TEST(t_project),
+    TEST(t_two_stage),
+    TEST(t_two_stage_large),
     TEST(t_dense_errors),
     TEST(t_same_bits),
     TEST(t_dense_product),
