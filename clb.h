@@ -59,19 +59,23 @@
  *   how good is it?          clb_evaluate: loss and accuracy on any data set
  *   use it                   clb_predict, clb_probabilities, clb_classify
  *   keep it                  clb_net_save and clb_net_load, one file
+ *   build it into a program  clb_net_write_c: the net as a C array, which clb_net_read reads
+ *   a loss of my own         clb_forward, clb_backward, clb_check_grad
  *   is the law kept?         after clb_train: compare clb_trace_drift with eta^2 trace.S
  *   how sharp is the loss?   clb_train_watched: largest Hessian eigenvalue and 2/eta while training
  *   Hessian eigenvalues      clb_pass_init, clb_curv_init, clb_curv_at, clb_lanczos
+ *   what went wrong?         clb_strerror(status), or a clb_error (section 10)
  *
  *   Each of these is made of public parts that you can combine in another way: clb_grad and an
- *   update of your own in place of clb_train, clb_forward and clb_backward for a loss of your own,
- *   clb_hvp for an eigensolver of your own.
+ *   update of your own in place of clb_train, or clb_hvp for an eigensolver of your own.
  *
  * 3  THE OBJECTS
  *
  *   You declare a struct, a function whose name ends in _init or _load fills it, and the function
  *   that ends in _free releases its memory. You may read every member. Freeing a struct of zeros,
  *   or a struct twice, does nothing. After a failure the struct to be filled holds zeros.
+ *   An options struct (clb_net_opts, clb_train_opts, ...) begins as CLB_ZERO: every member that you
+ *   leave 0 has its default. NULL instead of the struct takes all defaults.
  *
  *   clb_data    inputs X [n][d] and labels y [n]. Owns its arrays, unless it is a view of yours.
  *   clb_net     widths, activation, and all parameters in one array theta. Owns them.
@@ -106,19 +110,23 @@
  * 4  STEP BY STEP    (status checks left out; whole programs in examples/)
  *
  *   A classifier on my CSV file                                        examples/classify_csv.c
+ *     0. clb_data all, train, valid;  clb_net net;  clb_scaler scaler;  clb_error error;
+ *        clb_net_opts shape = CLB_ZERO;  clb_train_opts opts = CLB_ZERO;
+ *        clb_early_stop early = CLB_ZERO;  clb_rng rng;  clb_rng_seed(&rng, 42);
  *     1. clb_data_csv_load(&all, "my.csv", NULL, &error): the last column is the label, words or
  *        numbers; options name another one or leave columns out. If it fails, error.text gives the
  *        line, the column and the reason.
  *     2. clb_data_split(&all, &rng, 0.2, &train, &valid): a fifth of the rows is kept aside.
  *     3. clb_scaler_fit(&scaler, &train), then clb_scaler_apply to train and to valid.
- *     4. size_t widths[] = { train.d, 32, train.K };  clb_net_init(&net, widths, 3, &shape, &rng)
- *        with shape.bias = -1.
+ *     4. size_t widths[] = { train.d, 32, train.K };  shape.bias = -1 gives every layer biases.
+ *        clb_net_init(&net, widths, 3, &shape, &rng)
  *     5. opts.ce = CLB_CE;  opts.optimizer = CLB_ADAM;  opts.early = &early;  early.data = &valid;
  *        clb_train(&net, &train, 0.01, 2000, &opts, NULL)
  *     6. clb_evaluate(&net, &valid, CLB_CE, &loss, &accuracy)
  *     7. clb_scaler_fold(&scaler, &net): from here on the net takes rows that are not scaled.
- *        clb_net_save(&net, "my.npz"). Later: clb_net_load, then clb_classify(&net, X, n, label);
- *        all.names[label[i]] is the word.
+ *        clb_net_save(&net, "my.npz"). Later: clb_net_load(&net, "my.npz", &error), then
+ *        clb_classify(&net, X, n, label); all.names[label[i]] is the word (names is NULL if the
+ *        labels were the numbers 0..K-1).
  *
  *   Sharpness against 2/eta                                            examples/watch_sharpness.c
  *     clb_watch watch = CLB_ZERO;  watch.every = 50;
@@ -127,6 +135,7 @@
  *         printf("%zu %g %g\n", watch.t[i], watch.value[i * watch.k], watch.limit[i]);
  *
  *   The ten largest Hessian eigenvalues of my net
+ *     clb_pass pass;  clb_curv curv;  clb_linop H;  clb_eigs eigs;
  *     clb_pass_init(&pass, &net, &data, CLB_CE);  clb_curv_init(&curv, &pass);
  *     clb_curv_at(&curv, NULL);                          // at net.theta
  *     H = clb_hessian_op(&curv);
@@ -272,8 +281,8 @@
  *   Memory: functions that end in _bytes (clb_net_bytes, clb_pass_bytes, clb_train_bytes,
  *   clb_curv_bytes, clb_hessian_bytes, clb_lanczos_bytes, ...) tell what a call will allocate. A
  *   step of a training or of Lanczos allocates nothing. Large matrix products use 96 KiB of stack.
- *   clb_matmul_* with three sides of 256 or more take up to 5 MiB a thread while they run, as long
- *   as there is memory, and are slower without it.
+ *   Matrix products with three sides of 256 or more also use up to 5 MiB of memory for each thread
+ *   while they run. If there is none, they are slower.
  *
  * 11 GLOSSARY
  *
@@ -1232,10 +1241,11 @@ CLBDEF void       clb_trace_free(clb_trace *trace);
 CLBDEF size_t     clb_train_bytes(const clb_net *net, const clb_data *data, size_t T,
                                   const clb_train_opts *opts, int with_trace);
 
-/* Several trainings at the same time, such as one net from several seeds or with several step sizes.
- * Each run is clb_train(net, data, eta, T, opts, trace), with the same bits, on one thread. The runs
- * may share data. They must not share nets, traces, generators, states, early stopping, error structs
- * or anything that their observers write to. CLB_MALLOC must work from several threads. */
+/* Several trainings at the same time, such as one net from several seeds or with several step
+ * sizes. Each run is clb_train(net, data, eta, T, opts, trace), with the same bits, on one thread.
+ * The runs may share data. They must not share nets, traces, generators, states, early stopping,
+ * error structs or anything that their observers write to. CLB_MALLOC must work from several
+ * threads. */
 typedef struct clb_training {
     clb_net              *net;
     const clb_data       *data;
@@ -2908,8 +2918,9 @@ float  (fmaf)(float x, float y, float z);
  * saves a tenth of the compile time. */
 #if defined(__clang__) && (CLBI_X86 || CLBI_ARM)
 #define CLBI_SPARE_BEGIN \
-    _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
-#define CLBI_SPARE_END _Pragma("clang attribute pop")
+    _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)") \
+    _Pragma("clang attribute push(__attribute__((noinline)), apply_to = function)")
+#define CLBI_SPARE_END _Pragma("clang attribute pop") _Pragma("clang attribute pop")
 #else
 #define CLBI_SPARE_BEGIN
 #define CLBI_SPARE_END
@@ -8602,7 +8613,7 @@ typedef struct clbi_assembly {
     clb_real *c;                /* [n][m]       t W_2 s'_ij'                                      */
     clb_real *y;                /* [n][K d1]    t_ik x_ia                                         */
     clb_real *hS;               /* [n][class_pairs]  h_ij S_i(k,k')                               */
-    clb_real *first;            /* [all_pairs][mp]   W_1 with W_1: pair (a,b), clbi_first_unit(j).. */
+    clb_real *first;            /* [all_pairs][mp]   W_1 with W_1: (a,b), clbi_first_unit(j)..    */
     clb_real *turn;             /* [d1][CLBI_UNITS] part of the rows (a, b) for one a             */
     clb_real *cross;            /* [K d1][m1]   W_1 with W_2: (k,a), unit h                       */
     clb_real *couple;           /* [K][d1] the part of cross that comes from r                    */
@@ -8987,7 +8998,8 @@ static size_t clbi_mirror_end(const clbi_assembly *s, size_t to)
 static void clbi_mirror_strip(void *context, size_t i)
 {
     const clbi_assembly *s = (const clbi_assembly *)context;
-    size_t P = s->curv->pass->net->P, from = i * 2 * CLBI_MIRROR_ROWS, to = from + 2 * CLBI_MIRROR_ROWS;
+    size_t P = s->curv->pass->net->P;
+    size_t from = i * 2 * CLBI_MIRROR_ROWS, to = from + 2 * CLBI_MIRROR_ROWS;
     clbi_mirror(P, s->H, s->ldh, clbi_mirror_end(s, from), to < P ? clbi_mirror_end(s, to) : P);
 }
 
@@ -9252,8 +9264,8 @@ static void clbi_tile_row(void *context, size_t i)
 {
     const clbi_tiles *t = (const clbi_tiles *)context;
     size_t r0 = i * CLBI_TILE_ROWS, left = t->P - r0;
-    clb_matmul_tn_acc(left < CLBI_TILE_ROWS ? left : (size_t)CLBI_TILE_ROWS, left, t->rows, t->J + r0,
-                      t->P, t->SJ + r0, t->P, t->G + r0 * t->ldg + r0, t->ldg);
+    clb_matmul_tn_acc(left < CLBI_TILE_ROWS ? left : (size_t)CLBI_TILE_ROWS, left, t->rows,
+                      t->J + r0, t->P, t->SJ + r0, t->P, t->G + r0 * t->ldg + r0, t->ldg);
 }
 
 /* G = the sum of J^T (S J) over slices of samples, in tiles on and above the diagonal. */

@@ -5,12 +5,14 @@
 #   sh tests/mutants.sh             COUNT=100 changes drawn by SEED=1; the same numbers draw the same changes
 #   ONLY=S40 sh tests/mutants.sh    only in the section @S40
 #   AT=LINE sh tests/mutants.sh     every change of that line of clb.h          VERBOSE=1: who noticed what
+#   LIST=FILE sh tests/mutants.sh   the changes that an earlier run printed as not noticed
 #
 # The library is built once, as a shared object in which every function can be replaced. A change is a small shared object
 # with the one function that it is in, loaded before (LD_PRELOAD), so it costs half a second to build and the tests run at
 # full speed. Needs ELF, and gcc or clang. Scalar code; the vector kernels (@S60) and the platform (@S31) are not changed:
 # t_kernels.c compares each with the scalar ones. Cases that take longer than SLOW=3 seconds of processor time are left out.
-# Not counted: what does not compile, and what gives the same machine code. MINIMUM=90: status 1 if less than so many per
+# Not counted: what does not compile, what gives the same machine code, and what tests/mutants.txt lists, with the reason, as
+# changing no result. MINIMUM=90: status 1 if less than so many per
 # cent were noticed.
 LC_ALL=C
 export LC_ALL
@@ -84,6 +86,14 @@ sites() {
             }
         }
     }' "$work/unchanged.h"
+}
+
+# listed FILE KEEP: of the places in the input those that FILE lists ("old -> new: text of the line"; KEEP=1), or the others.
+listed() {
+    awk -v keep="$2" -v list="$1" -v header="$work/unchanged.h" '
+    BEGIN { while ((getline line < list) > 0) { sub(/^clb\.h:[0-9]+:[0-9]+: /, "", line); known[line] = 1 }
+            while ((getline line < header) > 0) { sub(/^ */, "", line); text[++n] = line } }
+    ($5 " -> " $6 ": " text[$2] in known) == keep' -
 }
 
 # COUNT lines of the input in an order drawn by SEED.
@@ -178,8 +188,9 @@ changed() { # changed LINE FOLDER FILE: the machine code of the function there
 }
 prepare bits
 
-sites >"$work/sites"
+sites | listed tests/mutants.txt 0 >"$work/sites"
 if [ -n "$AT" ]; then awk -v at="$AT" '$2 == at' "$work/sites"; COUNT=1000
+elif [ -n "$LIST" ]; then listed "$LIST" 1 <"$work/sites"; COUNT=1000
 else awk -v only="$ONLY" 'only == "" || $1 == only' "$work/sites" | draw; fi >"$work/drawn"
 tried=0 noticed=0
 exec 3<"$work/drawn"
