@@ -193,7 +193,7 @@ static void t_root(void)
     }
     SAME_BITS(clb_sqrt(-0.0), -0.0);
     CHECK(clb_sqrt(-1) != clb_sqrt(-1));
-    NEAR(clb_sqrt(INFINITY), INFINITY, 0);
+    CHECK(clb_sqrt((double)INFINITY) > DBL_MAX);
 }
 
 static const test_case tests[] = {
