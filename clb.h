@@ -2240,7 +2240,8 @@ CLBDEF void clb_path_target(size_t d, const double *U, const double *s, const do
 CLBDEF clb_real *clb_paths_layer(const clb_paths *paths, size_t p, size_t l);
 /* SVS weights of a linear network with u [P][d], orthogonal U, V [d][d] (columns are the vectors):
  *     W_1 = D_p V^T,  W_L = U D_p,  D_p = diag(u_p) between,  U D_p V^T for L_p = 1 */
-CLBDEF void clb_paths_svs(clb_paths *paths, const double *u, const double *U, const double *V);
+CLBDEF void clb_paths_singular_values(clb_paths *paths, const double *u, const double *U,
+                                      const double *V);
 
 /* Loss at theta; and gradient, into paths->grad. No allocation.
  *     G_{p,l} = (W_{p,L} ... W_{p,l+1})^T E (W_{p,l-1} ... W_{p,1})^T,  E = sum_q Omega_q - M    */
@@ -2397,7 +2398,8 @@ CLBDEF void       clb_edge_free(clb_edge *edge);
 /* Largest curvature at which the optimiser is stable, eta its step size:
  *   gradient descent 2/eta                    heavy ball 2 (1 + beta)/eta
  *   Nesterov 2 (1 + beta)/((1 + 2 beta) eta)  Adam 2 (1 + beta)/((1 - beta) eta): 38/eta at 0.9,
- * Adam's for the pre-conditioned curvature below. NaN for an unknown optimiser. */
+ * Adam's for the pre-conditioned curvature below. NaN for an unknown optimiser. clb_stability_limit
+ * does the same for the options of a training, with weight decay. */
 CLBDEF double clb_stability_threshold(clb_optimizer optimizer, double eta, double beta);
 
 /* The pre-conditioned operator D^(-1/2) A D^(-1/2), D = diag(diagonal) > 0. Its largest eigenvalue
@@ -2474,7 +2476,8 @@ typedef struct clb_certificate {
 CLBDEF clb_status clb_certify(const clb_dense *A, size_t k, double error, clb_certificate *out);
 /* For an operator that is too large to store: only the lower ends (complete = 0). error: a bound on
  * |computed A v - A v|/|v|. */
-CLBDEF clb_status clb_certify_op(const clb_linop *A, size_t k, double error, clb_certificate *out);
+CLBDEF clb_status clb_certify_lower(const clb_linop *A, size_t k, double error,
+                                    clb_certificate *out);
 CLBDEF void       clb_certificate_free(clb_certificate *certificate);
 
 typedef enum clb_answer { CLB_UNDECIDED, CLB_YES, CLB_NO } clb_answer;
@@ -2501,8 +2504,8 @@ CLBDEF clb_status clb_hessian_error(clb_curv *curv, double *bound);
  * the central difference of exact products (H(theta + h u) v - H(theta - h u) v)/(2h), whose error
  * is of order h^2. If h |u| is the size of a swing, it is the secant over that swing and includes
  * the gates that switch. work: 2 P reals. curv is at its old point afterwards. */
-CLBDEF void clb_third(clb_curv *curv, const clb_real *u, const clb_real *v, double h,
-                      clb_real *work, clb_real *y);
+CLBDEF void clb_third_derivative(clb_curv *curv, const clb_real *u, const clb_real *v, double h,
+                                 clb_real *work, clb_real *y);
 
 /* Semidefinite complementarity problem of order m <= 8: X >= 0, Y = A + B[X] >= 0, tr XY = 0, for
  * symmetric A [m][m] and a symmetric positive semidefinite map B [m*m][m*m]. X minimises
@@ -12218,7 +12221,8 @@ static void clbi_permute_rows(size_t n, size_t *order, clb_real *Z, clb_real *ro
 /* For eigenvalues of large matrices: first to a band of half width b = CLBI_BAND by products of
  * matrices alone, then to tridiagonal by chasing what each reflector pushes out of the band upwards
  * along it: 6 n^2 b flops in the caches. The one-stage way above does half of its flops in products
- * of the matrix with one vector, which wait for memory once the matrix is larger than the caches. */
+ * of the matrix with one vector, which wait for memory once the matrix is larger than
+ * the caches. */
 #define CLBI_BAND CLBI_PANEL
 #define CLBI_TWO_STAGE ((size_t)2000)          /* orders above it go this way: measured           */
 typedef struct clbi_band {
@@ -12251,8 +12255,8 @@ static void clbi_band_layout(clbi_band *s, size_t n, clbi_room *room)
 }
 
 /* Rows m .. k-1 of A, from the last one, lose what is left of the band: p reflectors, their vectors
- * (0 behind their last element) in rows 0, 2, 4, ... of the panel. Each is applied to the rows above
- * it and to x. Returns p. */
+ * (0 behind their last element) in rows 0, 2, 4, ... of the panel. Each is applied to the rows
+ * above it and to x. Returns p. */
 static size_t clbi_band_panel(clbi_tridiag *t, clb_real *A, size_t lda, size_t m, size_t k,
                               clb_real *x)
 {
@@ -16048,7 +16052,8 @@ CLBDEF clb_real *clb_paths_layer(const clb_paths *paths, size_t p, size_t l)
     return paths->theta + paths->at[p] + paths->net[p].w[l];
 }
 
-CLBDEF void clb_paths_svs(clb_paths *paths, const double *u, const double *U, const double *V)
+CLBDEF void clb_paths_singular_values(clb_paths *paths, const double *u, const double *U,
+                                      const double *V)
 {
     size_t p, l, i, j, k, d = paths->net[0].m[0];
     for (p = 0; p < paths->count; ++p, u += d)
@@ -17148,7 +17153,8 @@ CLBDEF clb_status clb_certify(const clb_dense *A, size_t k, double error, clb_ce
     return status;
 }
 
-CLBDEF clb_status clb_certify_op(const clb_linop *A, size_t k, double error, clb_certificate *out)
+CLBDEF clb_status clb_certify_lower(const clb_linop *A, size_t k, double error,
+                                    clb_certificate *out)
 {
     clbi_certify s;
     clb_eigs eigs;
@@ -17280,8 +17286,8 @@ static void clbi_shifted_product(clb_curv *curv, const clb_real *base, const clb
     clb_hvp(curv, v, y);
 }
 
-CLBDEF void clb_third(clb_curv *curv, const clb_real *u, const clb_real *v, double h,
-                      clb_real *work, clb_real *y)
+CLBDEF void clb_third_derivative(clb_curv *curv, const clb_real *u, const clb_real *v, double h,
+                                 clb_real *work, clb_real *y)
 {
     size_t j, P = curv->pass->net->P;
     clb_real *base = work, *other = work + P, scale = (clb_real)(0.5 / h);
@@ -17449,9 +17455,9 @@ static clb_status clbi_central_swing(clb_central *flow, double h, const double *
     double A[64], B[64 * 64], eta = flow->eta;
     for (i = 0; i < m; ++i)
         for (j = 0; j <= i; ++j)
-            clb_third(&flow->curv, flow->U + i * P, flow->U + j * P,
-                      flow->opts.secant && swing[i] > 1e-4 ? swing[i] : 1e-4, flow->work,
-                      flow->third + (i * (i + 1) / 2 + j) * P);
+            clb_third_derivative(&flow->curv, flow->U + i * P, flow->U + j * P,
+                                 flow->opts.secant && swing[i] > 1e-4 ? swing[i] : 1e-4,
+                                 flow->work, flow->third + (i * (i + 1) / 2 + j) * P);
     for (i = 0; i < q; ++i) {
         const clb_real *row = clbi_central_third(flow, i / m, i % m);
         A[i] = eta * clb_dot(P, row, flow->curv.grad);

@@ -66,7 +66,7 @@ static clb_status net_at_minimum(const setup *c, const double *u, clb_paths *pat
     clb_path_householder(c->d, c->v, V), clb_path_householder(c->d, c->u, U);
     clb_path_target(c->d, U, c->s, V, M);
     status = clb_paths_init_linear(paths, c->P, c->depth, c->d, M);
-    if (!status) clb_paths_svs(paths, u, U, V);
+    if (!status) clb_paths_singular_values(paths, u, U, V);
     return status;
 }
 

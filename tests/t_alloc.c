@@ -768,7 +768,7 @@ static clb_status call_certify(void *context)
 static clb_status call_certify_op(void *context)
 {
     clb_certificate out;
-    clb_status status = clb_certify_op((const clb_linop *)context, 2, 0, &out);
+    clb_status status = clb_certify_lower((const clb_linop *)context, 2, 0, &out);
     clb_certificate_free(&out);
     return status;
 }

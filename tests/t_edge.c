@@ -360,13 +360,13 @@ static void t_third(void)
     }
     y[0] = memory + 3 * P, y[1] = y[0] + P, work = y[1] + P;
     clb_curv_at(&curv, NULL);
-    clb_third(&curv, v[0], v[1], 1e-4, work, y[0]);
-    clb_third(&curv, v[1], v[0], 1e-4, work, y[1]);
+    clb_third_derivative(&curv, v[0], v[1], 1e-4, work, y[0]);
+    clb_third_derivative(&curv, v[1], v[0], 1e-4, work, y[1]);
     a = clb_dot(P, y[0], v[2]), b = clb_dot(P, y[1], v[2]);
     NOTE("w.D3[u,v] %g, |D3[u,v]| %g", a, sqrt(clb_sumsq(P, y[0])));
     CHECK(fabs(a) > 1e-6);
     CHECK(fabs(a - b) <= TOL(1e-9, 1e-3));
-    clb_third(&curv, v[0], v[2], 1e-4, work, y[1]);
+    clb_third_derivative(&curv, v[0], v[2], 1e-4, work, y[1]);
     c = clb_dot(P, y[1], v[1]);
     CHECK(fabs(a - c) <= TOL(1e-9, 1e-3));
     for (i = 0; i < 2; ++i) {                 /* mixed second differences of w.grad, extrapolated */
@@ -722,7 +722,7 @@ static void t_hessian_error(void)
     dense.n = dense.lda = P, dense.A = H;
     EQUAL(clb_certify(&dense, 2, bound, &cert), CLB_OK);
     op = clb_hessian_op(&curv);
-    EQUAL(clb_certify_op(&op, 2, bound, &op_cert), CLB_OK);
+    EQUAL(clb_certify_lower(&op, 2, bound, &op_cert), CLB_OK);
     NOTE("bound %g, seen %g, sharpness %g in %g + [0, %g]", bound, worst, cert.value[0],
          cert.lower[0], cert.upper[0] - cert.lower[0]);
     CHECK(worst > 0 && worst <= 2 * bound);

@@ -183,7 +183,7 @@ static void t_failed_theory(void)
     central.directions = 9;
     FAILS(central, CLB_ECOUNT, clb_central_init(&out, &p.net, &p.data, 1, &central));
     FAILS(certificate, CLB_ECOUNT, clb_certify(&dense, 0, 0, &out));
-    FAILS(certificate, CLB_ECOUNT, clb_certify_op(&op, 0, 0, &out));
+    FAILS(certificate, CLB_ECOUNT, clb_certify_lower(&op, 0, 0, &out));
     drop(&p);
 }
 

@@ -674,7 +674,7 @@ static void t_paths_spectrum(void)
                 u[p * d + i] =
                     clb_pow(row[c].share[p][i] * row[c].s[i], 1 / (double)row[c].depth[p]);
         CHECK(clb_paths_init_linear(&paths, P, row[c].depth, d, M) == CLB_OK);
-        clb_paths_svs(&paths, u, U, V);
+        clb_paths_singular_values(&paths, u, U, V);
         CHECK(clb_paths_curve(&paths) == CLB_OK);
         NEAR(clb_paths_loss(&paths), 0, T_REAL(1e-28));
         clb_paths_hessian(&paths, H);
