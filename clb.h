@@ -99,7 +99,9 @@
  *   Threads     The library uses one thread unless you give it a clb_threads, in
  *               clb_train_opts.threads, clb_pass.threads (loss, gradient, curvature) or as an
  *               argument: { 4 } is four threads of OpenMP, and with run and pool it uses your own
- *               pool. The bits stay the same.
+ *               pool. The bits stay the same. Where other programs need the processors too, set
+ *               OMP_WAIT_POLICY=passive in the environment: OpenMP's threads then sleep while
+ *               they wait.
  *               Its only shared state is the choice of instruction set (clb_isa_set): make it
  *               before you start threads. You may call it from several threads if each has a pass,
  *               a curv and a generator of its own. Threads may share a net or a data set as long as

@@ -33,4 +33,13 @@ $CC -o "$BUILD/bench" "$BUILD/bench_main.o" "$BUILD/bench_double.o" "$BUILD/benc
 PROBE="$BUILD/bench --probe"
 choose openblas OPENBLAS_CORETYPE Haswell Zen SkylakeX Cooperlake SapphireRapids
 choose blis BLIS_ARCH_TYPE 0 3 6 7 8         # Skylake with AVX-512, Haswell, Zen 3, Zen 2, Zen
-exec "$BUILD/bench" --json "$BUILD/bench.json" --markdown "$BUILD/bench.md" "$@"
+"$BUILD/bench" --json "$BUILD/bench.json" --markdown "$BUILD/bench.md" "$@" || exit
+
+# several threads: wall time, with OpenMP, whose threads sleep while they wait, since a neighbour may need the processor
+unset OPENBLAS_NUM_THREADS BLIS_NUM_THREADS OMP_NUM_THREADS
+export OMP_WAIT_POLICY=passive
+export BENCH_TORCH_THREADS=$here/bench_threads_torch.py
+for single in "" -DCLB_SINGLE; do
+    $CC -std=c99 -O2 -fopenmp $single -o "$BUILD/bench_threads" "$here/bench_threads.c" -lm || exit 0
+    "$BUILD/bench_threads" "$@" || exit
+done
