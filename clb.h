@@ -6207,10 +6207,10 @@ CLBI_SPARE_END
 #define CLBI_ROOM_A      (196608 / sizeof(clb_real))
 #define CLBI_ROOM_B      (4194304 / sizeof(clb_real))
 #define CLBI_ROOM_FROM   256
-#define CLBI_FETCH_FROM  64                /* rows of B from which a tile leaves time to fetch C */
+#define CLBI_FETCH_FROM  64                /* rows of B from which fetching C is worth it */
 static size_t clbi_copies(size_t M, size_t N, size_t K)
 {
-    size_t most = CLBI_ROOM_B / CLBI_ROOM_K, cols = N < most ? (N + 63) / 64 * 64 : most;
+    size_t most = CLBI_ROOM_B / CLBI_ROOM_K, cols = N < most ? N + 64 : most;
     if (M < CLBI_ROOM_FROM || N < CLBI_ROOM_FROM || K < CLBI_ROOM_FROM) return 0;
     return clb_isa_get() == CLB_ISA_SCALAR ? 0 : CLBI_ROOM_A + CLBI_ROOM_K * cols + CLBI_LINE;
 }
@@ -21236,10 +21236,10 @@ CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t strips, size_t K, const clb
                 CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) s[i][j] = CLBI_LOAD(row + j * CLBI_W);   \
                 s[i][NV - 1] = CLBI_LOADM(row + (NV - 1) * CLBI_W, mask);                         \
             }                                                                                     \
-        if (acc && strips > 1 && K >= CLBI_FETCH_FROM)              /* the next strip's C, too */ \
+        if (acc && strips > 2 && K >= CLBI_FETCH_FROM)        /* ask for C of the next but one */ \
             CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc) {                                    \
-                CLBI_FETCH(row);                                                                  \
-                CLBI_FETCH(row + NV * CLBI_W - 1);                                                \
+                CLBI_FETCH(row + MR * ldc);                                                       \
+                CLBI_FETCH(row + MR * ldc + NV * CLBI_W - 1);                                     \
             }                                                                                     \
         for (k = NV > 1, b = b0; k < K; ++k, b += ldb) {                                          \
             CLBI_UNROLL for (j = 0; j < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);                \
@@ -21669,7 +21669,7 @@ CLBI_APART static void CLBI_N(blocks_far)(const clbi_product *p)
  *     +----+  +----+----+----+----+                              the block of k before left in C
  *  mc |    |  |tile|              |
  *     +----+  |  | |              |       While a tile is computed, memory is asked for the C of
- *     |    |  |  v |              |       the tile below it.
+ *     |    |  |  v |              |       the next tile but one.
  *   M |    |  |                   |
  */
 CLBI_FOR static void CLBI_N(blocked)(size_t M, size_t N, size_t K, const clb_real *a, size_t ai,

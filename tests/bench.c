@@ -566,6 +566,7 @@ static void product_row(const bench_part *part, const char *group, const char *n
     if (xsmm_can(form, M, N, K))
         row_add(r, "libxsmm", product_xsmm, &p), check_peer(&p, product_xsmm, "libxsmm");
 #endif
+    if (M >= 2048 && r->rounds > 5) r->rounds = 5;          /* seconds a round, all contenders */
     row_measure(r, M >= 1024 ? 0.02 : 0.0005);
     free(p.A), free(p.B), free(p.C);
 }
@@ -629,9 +630,10 @@ static void product_rows(const bench_part *part, int quick)
     }
     product_row(part, "square", "256", 'n', 256, 256, 256);
     if (quick) return;
-    product_row(part, "square", "512", 'n', 512, 512, 512);
-    product_row(part, "square", "1024", 'n', 1024, 1024, 1024);
-    product_row(part, "square", "2048", 'n', 2048, 2048, 2048);
+    for (size_t n = 512; n <= 4096; n *= 2) {
+        snprintf(name, sizeof name, "%zu", n);
+        product_row(part, "square", name, 'n', n, n, n);
+    }
 }
 
 /* ---- training steps ------------------------------------------------------------------------- */
