@@ -2919,8 +2919,8 @@ float  (fmaf)(float x, float y, float z);
 #else
 #define CLBI_WASM 0
 #endif
-/* Scalar versions of kernels that have vector versions, too: clang optimises them for size, which
- * saves a tenth of the compile time. */
+/* Around scalar versions of kernels that have vector versions, too: clang optimises them for size,
+ * which saves compile time. */
 #if defined(__clang__) && (CLBI_X86 || CLBI_ARM)
 #define CLBI_SPARE_BEGIN \
     _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)") \
@@ -5842,12 +5842,6 @@ static void clbi_leak_scalar(size_t n, clb_real c, const clb_real *z, const clb_
     for (j = 0; j < n; ++j) y[j] = z[j] > 0 ? x[j] : c * x[j];
 }
 
-/* KERNEL activate   a_j = s(z_j), or a_j = a_j s'(z_j) (order 1), for the smooth activations (S36):
- * tanh, sigmoid and GELU have vector versions, the others are this code compiled where a fused
- * multiply-add is an instruction and not a call. */
-static void clbi_activate_scalar(const clb_net *net, size_t n, const clb_real *z, clb_real *a,
-                                 int order);
-
 /* KERNEL transpose   dst[c ldd + r] = src[r ld + c], r < rows, c < cols */
 static void clbi_transpose_scalar(size_t rows, size_t cols, const clb_real *src, size_t ld,
                                   clb_real *dst, size_t ldd)
@@ -5941,6 +5935,14 @@ static void clbi_symv_scalar(size_t count, size_t n, const clb_real *A, size_t l
             clbi_symv_block_scalar(n, 16 * (down ? blocks - 1 - b : b), A, lda, x, y);
     }
 }
+
+CLBI_SPARE_END
+
+/* KERNEL activate   a_j = s(z_j), or a_j = a_j s'(z_j) (order 1), for the smooth activations (S36):
+ * tanh, sigmoid and GELU have vector versions, the others are this code compiled where a fused
+ * multiply-add is an instruction and not a call. */
+static void clbi_activate_scalar(const clb_net *net, size_t n, const clb_real *z, clb_real *a,
+                                 int order);
 
 /* exp and log in the network's arithmetic: clb_exp and clb_log, or the same methods in float. */
 #ifdef CLB_SINGLE
@@ -6150,7 +6152,6 @@ static void clbi_pole_vector_scalar(size_t n, const double *d, const double *z, 
 /* KERNEL unfused   0 if x y + z is rounded twice, here and in vectors: for clb_selftest, where the
  * product rounds to -z */
 static double clbi_unfused_scalar(double x, double y, double z) { return x * y + z; }
-CLBI_SPARE_END
 
 /* All kernels: result, name, arguments. A table that is not used, and the functions that only it
  * refers to, cost a CLB_STATIC build nothing. */
