@@ -1,5 +1,5 @@
 /* Speed of clb against the peers found on this machine: OpenBLAS, BLIS, libxsmm, LAPACK, ARPACK,
- * PyTorch. --scale: how the times of clb grow.
+ * Eigen, Spectra, PyTorch. --scale: how the times of clb grow.
  *   make bench                       (tests/bench.sh finds the peers, builds and runs this program)
  *   build/bench [--quick] [--scale] [--only WORD] [--rounds N] [--json FILE|-] [--markdown FILE|-]
  *
@@ -294,6 +294,11 @@ typedef void (*arpack_dseupd)(const int *, const char *, int *, double *, double
                               int *, double *, double *, const int *, int *, int, int, int);
 static arpack_dsaupd dsaupd;
 static arpack_dseupd dseupd;
+#ifdef BENCH_SPECTRA                                          /* bench_eigen.cpp */
+int bench_spectra(int n, const double *A, int k, int basis, double tol, double *values,
+                  double *vectors);
+int bench_eigen(int n, const double *A, double *values, double *vectors);
+#endif
 
 static void find_peers(void)
 {
@@ -312,14 +317,20 @@ static void find_peers(void)
     arpack = library(getenv("BENCH_ARPACK") ? getenv("BENCH_ARPACK") : "libarpack.so.2");
     function(arpack, "dsaupd_", &dsaupd);
     function(arpack, "dseupd_", &dseupd);
-    fprintf(stderr, "peers: openblas %s, blis %s, libxsmm %s, lapack %s, arpack %s\n",
-            openblas.d ? "yes" : "no", blis.d ? "yes" : "no",
+    fprintf(stderr, "peers: openblas %s, blis %s, libxsmm %s, lapack %s, arpack %s, eigen and spectra "
+            "%s\n", openblas.d ? "yes" : "no", blis.d ? "yes" : "no",
 #ifdef BENCH_XSMM
             "yes",
 #else
             "no",
 #endif
-            dsyevd ? "yes" : "no", dsaupd ? "yes" : "no");
+            dsyevd ? "yes" : "no", dsaupd ? "yes" : "no",
+#ifdef BENCH_SPECTRA
+            "yes"
+#else
+            "no"
+#endif
+            );
 }
 
 /* form: n A B, t A B^T, a A^T B; row-major, dense. */
@@ -715,6 +726,14 @@ static double hvp_clb(void *context, long reps)
     return cpu_seconds() - start;
 }
 
+static double sharpness_clb(void *context, long reps)
+{
+    trainer *t = (trainer *)context;
+    double start = cpu_seconds();
+    while (reps--) t->part->net_sharpness(t->net);
+    return cpu_seconds() - start;
+}
+
 static double hessian_clb(void *context, long reps)
 {
     trainer *t = (trainer *)context;
@@ -747,12 +766,17 @@ static void curvature_rows(const bench_part *part)
 
 /* ---- eigenproblems, double ------------------------------------------------------------------ */
 
+enum { WANTED = 10, BASES = 4 };                      /* eigenpairs; sizes of basis that peers try */
+static const int bases[BASES] = { 30, 40, 60, 80 };
+static const double tolerance = 1e-10;                /* of residuals, clb's default, for all */
+
 typedef struct eigen {
     const bench_part *part;
     size_t  n;
     double *A, *work, *vectors, *values, *g;
     int    *iwork, liwork, lwork;
     double *space;
+    int     arpack_basis, spectra_basis;       /* the fastest of bases[] */
 } eigen;
 
 static double eigh_run(eigen *e, double *g, double *vectors, long reps)
@@ -803,24 +827,32 @@ static double dsyevd_values(void *context, long reps)
     return lapack_run((eigen *)context, "N", reps);
 }
 
-static double lanczos_clb(void *context, long reps)
+static double lanczos_run(eigen *e, int check, long reps)
 {
-    eigen *e = (eigen *)context;
     double start = cpu_seconds();
     while (reps--)
-        if (e->part->lanczos(e->n, e->A, 10, e->values)) die("clb_lanczos did not converge");
+        if (e->part->lanczos(e->n, e->A, WANTED, check, e->values))
+            die("clb_lanczos did not converge");
     return cpu_seconds() - start;
 }
 
-/* Ten largest by ARPACK's implicitly restarted Lanczos, basis 60, tolerance 1e-10 as clb's default,
- * with vectors. */
+static double lanczos_clb(void *context, long reps)
+{
+    return lanczos_run((eigen *)context, 0, reps);
+}
+
+static double lanczos_checked(void *context, long reps)
+{
+    return lanczos_run((eigen *)context, 1, reps);
+}
+
+/* The largest by ARPACK's implicitly restarted Lanczos, with vectors. */
 static void arpack_once(eigen *e)
 {
-    enum { NEV = 10, NCV = 60 };
-    int n = (int)e->n, ido = 0, nev = NEV, ncv = NCV, ipntr[11];
+    int n = (int)e->n, ido = 0, nev = WANTED, ncv = e->arpack_basis, ipntr[11];
     int iparam[11] = { 1, 0, 1000, 1, 0, 0, 1, 0, 0, 0, 0 };
-    int lworkl = NCV * (NCV + 8), info = 0, rvec = 1, select[NCV];
-    double tol = 1e-10, sigma = 0, *resid = e->space, *v = e->vectors, *workd = resid + n,
+    int lworkl = ncv * (ncv + 8), info = 0, rvec = 1, select[128];
+    double tol = tolerance, sigma = 0, *resid = e->space, *v = e->vectors, *workd = resid + n,
            *workl = workd + 3 * n;
     for (;;) {
         dsaupd(&ido, "I", &n, "LA", &nev, &tol, resid, &ncv, v, &n, iparam, ipntr, workd, workl,
@@ -841,15 +873,73 @@ static double lanczos_arpack(void *context, long reps)
     return cpu_seconds() - start;
 }
 
-static eigen *eigen_new(const bench_part *part, size_t n)
+#ifdef BENCH_SPECTRA
+static double lanczos_spectra(void *context, long reps)
+{
+    eigen *e = (eigen *)context;
+    double start = cpu_seconds();
+    while (reps--)
+        if (bench_spectra((int)e->n, e->A, WANTED, e->spectra_basis, tolerance, e->values,
+                          e->vectors)) die("Spectra did not converge");
+    return cpu_seconds() - start;
+}
+
+static double eigen_run(eigen *e, double *vectors, long reps)
+{
+    double start = cpu_seconds();
+    while (reps--)
+        if (bench_eigen((int)e->n, e->A, e->values, vectors)) die("Eigen did not converge");
+    return cpu_seconds() - start;
+}
+
+static double eigen_values(void *context, long reps)
+{
+    return eigen_run((eigen *)context, NULL, reps);
+}
+
+static double eigen_vectors(void *context, long reps)
+{
+    eigen *e = (eigen *)context;
+    return eigen_run(e, e->vectors, reps);
+}
+#endif
+
+/* Sets *basis to the size with which the peer is fastest on this matrix, of two runs each. */
+static void choose_basis(eigen *e, bench_run run, int *basis)
+{
+    double best = HUGE_VAL;
+    int fastest = bases[0];
+    for (int i = 0; i < 2 * BASES; ++i) {
+        double t;
+        *basis = bases[i % BASES];
+        if ((t = run(e, 1)) < best) best = t, fastest = *basis;
+    }
+    *basis = fastest;
+}
+
+/* The peers of row r for the WANTED largest. */
+static void add_lanczos_peers(row *r, eigen *e)
+{
+    if (dsaupd && dseupd && dsymv) {
+        if (!e->arpack_basis) choose_basis(e, lanczos_arpack, &e->arpack_basis);
+        row_add(r, "arpack", lanczos_arpack, e);
+    }
+#ifdef BENCH_SPECTRA
+    if (!e->spectra_basis) choose_basis(e, lanczos_spectra, &e->spectra_basis);
+    row_add(r, "spectra", lanczos_spectra, e);
+#endif
+}
+
+/* all: room for all vectors, else for those of the peers' bases. */
+static eigen *eigen_new(const bench_part *part, size_t n, int all)
 {
     eigen *e = (eigen *)calloc(1, sizeof *e);
-    size_t i, j;
+    size_t i, j, columns = all || n < 128 ? n : 128, least = 1 + 6 * n + 64 * n + 128 * 136;
     e->part = part, e->n = n;
     e->A = (double *)block(n * n * 8), e->work = (double *)block(n * n * 8),
-    e->vectors = (double *)block(n * n * 8);
+    e->vectors = (double *)block(n * columns * 8);
     e->values = (double *)block(2 * n * 8), e->g = (double *)block(n * 8);
-    e->lwork = (int)(1 + 6 * n + 2 * n * n) + 64 * (int)n, e->liwork = (int)(3 + 5 * n);
+    e->lwork = (int)(least + (all ? 2 * n * n : 0)), e->liwork = (int)(3 + 5 * n);
     e->space = (double *)block((size_t)e->lwork * 8),
     e->iwork = (int *)block((size_t)e->liwork * sizeof(int));
     fill(part, e->A, n * n), fill(part, e->g, n);
@@ -864,25 +954,31 @@ static void eigen_free(eigen *e)
     free(e->iwork), free(e);
 }
 
+/* "top 10" asks clb_lanczos for what the peers give. "top 10 checked" is its default: it starts once
+ * more from a random vector, to find copies of multiple eigenvalues, and the peers do not. */
 static void eigen_rows(const bench_part *part, int quick)
 {
     static const size_t sizes[] = { 400, 800, 1600 };
+    enum { PAIRS, VALUES, PROJECT, TOP, CHECKED, TASKS };
+    static const struct { const char *name; bench_run mine; } tasks[TASKS] = {
+        { "vectors", eigh_vectors }, { "values", eigh_values }, { "values + V^T g", eigh_project },
+        { "top 10", lanczos_clb }, { "top 10 checked", lanczos_checked }
+    };
     char name[48];
     for (int i = 0; i < (quick ? 1 : 3); ++i) {
-        eigen *e = eigen_new(part, sizes[i]);
-        struct { const char *name; bench_run mine, theirs; int there; const char *who; } tasks[] = {
-            { "vectors", eigh_vectors, dsyevd_vectors, dsyevd != NULL, "dsyevd" },
-            { "values", eigh_values, dsyevd_values, dsyevd != NULL, "dsyevd" },
-            { "values + V^T g", eigh_project, dsyevd_vectors, dsyevd != NULL, "dsyevd" },
-            { "top 10", lanczos_clb, lanczos_arpack, dsaupd && dsymv, "arpack" }
-        };
-        for (int k = 0; k < 4; ++k) {
+        eigen *e = eigen_new(part, sizes[i], 1);
+        for (int k = 0; k < TASKS; ++k) {
             row *r;
             snprintf(name, sizeof name, "%s n%zu", tasks[k].name, sizes[i]);
             r = row_new("eigen", name, part->precision, 0);
             r->rounds = r->rounds < 5 ? r->rounds : 5;
+            if (!wanted(r)) continue;
             row_add(r, "clb", tasks[k].mine, e);
-            if (tasks[k].there) row_add(r, tasks[k].who, tasks[k].theirs, e);
+            if (k >= TOP) add_lanczos_peers(r, e);
+            else if (dsyevd) row_add(r, "dsyevd", k == VALUES ? dsyevd_values : dsyevd_vectors, e);
+#ifdef BENCH_SPECTRA
+            if (k < TOP) row_add(r, "eigen", k == VALUES ? eigen_values : eigen_vectors, e);
+#endif
             row_measure(r, 0.01);
         }
         eigen_free(e);
@@ -899,6 +995,7 @@ static series grows[] = {
     { "descent step", "layers", "n 200, d 20, m 64, K 5", { 2, 4, 8, 16 }, 0, 0 },
     { "descent step", "n", "d 784, m 64, K 10", { 200, 1000, 5000, 20000, 60000 }, 0, 0 },
     { "Hessian times vector", "P", "n 200, d 20, K 5", { 10000, 100000, 1000000 }, 0, 0 },
+    { "sharpness by Lanczos", "P", "n 200, d 20, K 5", { 10000, 100000, 1000000 }, 0, 0 },
     { "eigenvalues, dense", "n", "", { 400, 800, 1600, 3200, 6400 }, 0, 0 },
     { "ten largest, dense", "n", "", { 400, 800, 1600, 3200, 6400 }, 0, 0 },
 };
@@ -920,19 +1017,23 @@ static void scale_row(const bench_part *part, int k, long size)
         fill(part, p.A, count), fill(part, p.B, count);
         row_add(r, "clb", product_clb, &p), row_measure(r, 0.01);
         free(p.A), free(p.B), free(p.C);
-    } else if (k < 5) {
+    } else if (k < 6) {
         bench_net_spec s = { 200, 20, 64, 5, 2, 1, 0 };
         trainer t = { part, NULL, NULL };
         if (k == 1) s.m = (size_t)size;
         if (k == 2) s.L = (size_t)size;
         if (k == 3) s.n = (size_t)size, s.d = 784, s.K = 10;
-        if (k == 4) s.m = (size_t)size / (s.d + s.K);
+        if (k >= 4) s.m = (size_t)size / (s.d + s.K);
         t.net = part->net_new(&s);
-        row_add(r, "clb", k == 4 ? hvp_clb : steps_clb, &t), row_measure(r, 0.02);
+        row_add(r, "clb", k == 5 ? sharpness_clb : k == 4 ? hvp_clb : steps_clb, &t);
+        row_measure(r, 0.02);
         part->net_free(t.net);
     } else {
-        eigen *e = eigen_new(part, (size_t)size);
-        row_add(r, "clb", k == 5 ? eigh_values : lanczos_clb, e), row_measure(r, 0.01);
+        eigen *e = eigen_new(part, (size_t)size, 0);
+        row_add(r, "clb", k == 6 ? eigh_values : lanczos_clb, e);
+        if (k == 7) add_lanczos_peers(r, e);
+        else if (dsyevd && size <= 3200) row_add(r, "dsyevd", dsyevd_values, e);
+        row_measure(r, 0.01);
         eigen_free(e);
     }
 }
@@ -958,18 +1059,32 @@ static double exponent(const series *s)
     return (n * xy - x * y) / (n * xx - x * x);
 }
 
+/* Time of the fastest peer over that of clb at size i of a series; 0 without peers. */
+static double lead_at(const series *s, int i)
+{
+    const row *r = &rows[s->first + i];
+    double best = 0;
+    for (int k = 1; k < r->count; ++k)
+        if (best <= 0 || r->c[k].median < best) best = r->c[k].median;
+    return best / r->c[0].median;
+}
+
 static void write_growth(FILE *f)
 {
     int any = 0;
     for (int k = 0; k < SERIES; ++k) any |= grows[k].count > 1;
     if (!any) return;
-    fprintf(f, "\n| work | with | from | to | time | grows as |\n|---|---|---|---|---|---|\n");
+    fprintf(f, "\n| work | with | from | to | time | grows as | ratio to the fastest peer, by size |\n"
+            "|---|---|---|---|---|---|---|\n");
     for (int k = 0; k < SERIES; ++k) {
         const series *s = &grows[k];
         if (s->count < 2) continue;
-        fprintf(f, "| %s | %s | %s %ld | %ld | %.3g ms to %.3g ms | %s^%.2f |\n", s->name, s->fixed,
+        fprintf(f, "| %s | %s | %s %ld | %ld | %.3g ms to %.3g ms | %s^%.2f |", s->name, s->fixed,
                 s->size, s->at[0], s->at[s->count - 1], 1e3 * seconds_at(s, 0),
                 1e3 * seconds_at(s, s->count - 1), s->size, exponent(s));
+        for (int i = 0; i < s->count; ++i)
+            if (lead_at(s, i) > 0) fprintf(f, " %.2fx", lead_at(s, i));
+        fputs(" |\n", f);
     }
 }
 

@@ -18,12 +18,14 @@ typedef struct bench_part {
     void  (*net_steps)(void *net, size_t T);    /* clb_train for T steps                          */
     void  (*net_hvp)(void *net, long count);
     void  (*net_hessian)(void *net);
+    void  (*net_sharpness)(void *net);
     size_t (*net_size)(void *net);
     /* Symmetric A [n][n] is copied to work; vectors [n][n] or NULL; g NULL or n: projections
      * only. */
     int   (*eigh)(size_t n, const void *A, void *work, const void *g, double *values,
                   void *vectors);
-    int   (*lanczos)(size_t n, const void *A, size_t k, double *values);
+    /* check: start once more after convergence, as is the default. */
+    int   (*lanczos)(size_t n, const void *A, size_t k, int check, double *values);
 } bench_part;
 
 extern const bench_part bench_double, bench_single;

@@ -17,6 +17,15 @@ for flags in "-lxsmm -lxsmmnoblas"; do
     fi
 done
 rm -f "$BUILD/bench_probe"
+CXX=${CXX:-c++}
+EIGEN= EIGEN_LIBS= EIGEN_OBJECT=
+for include in "" -I/usr/include/eigen3; do
+    # shellcheck disable=SC2086
+    if $CXX -std=c++17 -O3 -march=native -DNDEBUG $include -c -o "$BUILD/bench_eigen.o" "$here/bench_eigen.cpp" 2>/dev/null; then
+        EIGEN=-DBENCH_SPECTRA EIGEN_LIBS=-lstdc++ EIGEN_OBJECT=$BUILD/bench_eigen.o
+        break
+    fi
+done
 for python in ${BENCH_PYTHON:-python3 /usr/bin/python3}; do
     if $python -c 'import torch' 2>/dev/null; then
         export BENCH_PYTHON=$python BENCH_TORCH=$here/bench_torch.py
@@ -27,8 +36,8 @@ done
 $CC -std=c99 -O2 -c -o "$BUILD/bench_double.o" "$here/bench_part.c"
 $CC -std=c99 -O2 -DCLB_SINGLE -c -o "$BUILD/bench_single.o" "$here/bench_part.c"
 # linked without -ffast-math, which would make the whole process flush subnormal numbers to zero
-$CC -std=gnu99 -O3 -march=native -ffast-math $XSMM -c -o "$BUILD/bench_main.o" "$here/bench.c"
-$CC -o "$BUILD/bench" "$BUILD/bench_main.o" "$BUILD/bench_double.o" "$BUILD/bench_single.o" $XSMM_LIBS -ldl -lpthread -lm
+$CC -std=gnu99 -O3 -march=native -ffast-math $XSMM $EIGEN -c -o "$BUILD/bench_main.o" "$here/bench.c"
+$CC -o "$BUILD/bench" "$BUILD/bench_main.o" "$BUILD/bench_double.o" "$BUILD/bench_single.o" $EIGEN_OBJECT $XSMM_LIBS $EIGEN_LIBS -ldl -lpthread -lm
 . "$here/bench_choose.sh"
 PROBE="$BUILD/bench --probe"
 choose openblas OPENBLAS_CORETYPE Haswell Zen SkylakeX Cooperlake SapphireRapids

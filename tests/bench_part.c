@@ -99,6 +99,12 @@ static void part_net_hessian(void *context)
     if (!p->H || clb_hessian(&p->curv, p->H, p->net.P)) die("Hessian");
 }
 
+static void part_net_sharpness(void *context)
+{
+    double largest;
+    if (clb_sharpness(&((part_net *)context)->curv, NULL, &largest, NULL)) die("sharpness");
+}
+
 static size_t part_net_size(void *context)
 {
     return ((part_net *)context)->net.P;
@@ -112,15 +118,17 @@ static int part_eigh(size_t n, const void *A, void *work, const void *g, double 
     return (int)clb_eigh_project(n, (clb_real *)work, n, (const clb_real *)g, values, values + n);
 }
 
-static int part_lanczos(size_t n, const void *A, size_t k, double *values)
+static int part_lanczos(size_t n, const void *A, size_t k, int check, double *values)
 {
+    clb_lanczos_opts opts = CLB_ZERO;
     clb_dense dense;
     clb_linop op;
     clb_eigs eigs;
     clb_status status;
     dense.n = dense.lda = n, dense.A = (const clb_real *)A;
     op = clb_dense_op(&dense);
-    status = clb_lanczos(&op, k, NULL, &eigs);
+    opts.no_check = !check;
+    status = clb_lanczos(&op, k, &opts, &eigs);
     for (size_t i = 0; i < eigs.count; ++i) values[i] = eigs.value[i];
     clb_eigs_free(&eigs);
     return (int)status;
@@ -133,6 +141,6 @@ static int part_lanczos(size_t n, const void *A, size_t k, double *values)
 #endif
 const bench_part PART = {
     CLB_PRECISION, sizeof(clb_real), clb_build_info, part_isa, part_matmul, part_net_new,
-    part_net_free, part_net_data, part_net_steps, part_net_hvp, part_net_hessian, part_net_size,
-    part_eigh, part_lanczos
+    part_net_free, part_net_data, part_net_steps, part_net_hvp, part_net_hessian,
+    part_net_sharpness, part_net_size, part_eigh, part_lanczos
 };
