@@ -50,7 +50,8 @@ units() { # COMPILER RUNNER: "20 of 20", and what failed
         ! grep -q 'failing_alloc.h' "$t" || plain=
         if build "$1" "$work/unit.exe" "$t" "$work/library.o" $plain && limited 900 $2 "$work/unit.exe" </dev/null >"$work/unit.out" 2>&1
         then passed=$((passed + 1))
-        else bad="$bad $name"; tail -4 "$work/unit.out" >&2; fi
+        else bad="$bad $name"; tail -4 "$work/err" "$work/unit.out" >&2; fi
+        : >"$work/unit.out"
     done
     echo "$passed of $all${bad:+, not$bad}"
 }
