@@ -283,8 +283,9 @@
  *   Memory: functions that end in _bytes (clb_net_bytes, clb_pass_bytes, clb_train_bytes,
  *   clb_curv_bytes, clb_hessian_bytes, clb_lanczos_bytes, ...) tell what a call will allocate. A
  *   step of a training or of Lanczos allocates nothing. Large matrix products use 96 KiB of stack.
- *   Matrix products with three sides of 256 or more also use up to 5 MiB of memory for each thread
- *   while they run. If there is none, they are slower.
+ *   The functions clb_matmul_* use up to 5 MiB more for each thread while they run, if all three
+ *   sides are 256 or more, also where another function calls them (a step of a training does not).
+ *   The _bytes functions do not count it. If there is none, the product is slower.
  *
  * 11 GLOSSARY
  *
@@ -494,9 +495,11 @@ CLBDEF const char *clb_build_info(void);
 /* Several threads for one call. Its work is cut into tasks that write to different places, each
  * element computed as before, so the bits are the same for any number of threads and any order of
  * the tasks. A step, a product or a matrix with less than about a million multiply-adds stays on
- * the caller's thread, as two would not be faster. Tasks allocate nothing. */
+ * the caller's thread, as two would not be faster. Tasks allocate nothing, except in the matrices of
+ * nets with two layers (clb_hessian, clb_gauss_newton), where large products may: CLB_MALLOC must
+ * then work from several threads. */
 typedef struct clb_threads {
-    size_t count;       /* 0, 1 -> the caller's thread alone                                      */
+    size_t count;       /* 0, 1 -> the caller's thread alone; above 1024 -> 1024                  */
     /* do task(context, i) for i = 0..tasks-1, in any order and at the same time, and return when
      * all are done; NULL -> OpenMP where the build has it, else one after the other */
     void (*run)(void *pool, size_t tasks, void (*task)(void *context, size_t i), void *context);
@@ -3451,27 +3454,36 @@ CLBDEF const char *clb_build_info(void)
     return lines[clb_selftest(NULL) != CLB_OK][clb_isa_wish() != CLB_OK][clb_isa_get()];
 }
 
-/* Multiply-adds from which several threads are worth their start. */
-#define CLBI_THREADS_PAY 1000000
+/* Multiply-adds from which several threads are worth their start, and the most that are started. */
+#define CLBI_THREADS_PAY  1000000
+#define CLBI_THREADS_MOST 1024
+
+/* 1 to CLBI_THREADS_MOST. threads may be NULL. */
+static size_t clbi_threads_count(const clb_threads *threads)
+{
+    if (!threads || threads->count < 2) return 1;
+    return threads->count < CLBI_THREADS_MOST ? threads->count : CLBI_THREADS_MOST;
+}
 
 /* Threads for that many multiply-adds: all, or 1 where these are too few. threads may be NULL. */
 static size_t clbi_threads_for(const clb_threads *threads, double work)
 {
-    return threads && threads->count > 1 && work >= CLBI_THREADS_PAY ? threads->count : 1;
+    return work >= CLBI_THREADS_PAY ? clbi_threads_count(threads) : 1;
 }
 
 /* task(context, i), i < tasks, on the threads; NULL or a count below 2: in order, on this one. */
 static void clbi_parallel(const clb_threads *threads, size_t tasks,
                           void (*task)(void *context, size_t i), void *context)
 {
-    size_t i;
-    if (threads && threads->count > 1 && tasks > 1) {
+    size_t i, count = clbi_threads_count(threads);
+    if (count > tasks) count = tasks;
+    if (count > 1) {
         if (threads->run) {
             threads->run(threads->pool, tasks, task, context);
             return;
         }
 #ifdef _OPENMP
-#pragma omp parallel for num_threads((int)threads->count) schedule(dynamic, 1)
+#pragma omp parallel for num_threads((int)count) schedule(dynamic, 1)
         for (i = 0; i < tasks; ++i) task(context, i);
         return;
 #endif
@@ -6762,8 +6774,8 @@ CLBDEF void clb_matmul_threads(const clb_threads *threads, clb_product form, int
     p.C = C, p.ldc = ldc;
     side = M > N ? &p.rows : &p.cols;
     pieces = *side / (count > 1 ? 2 * count : 1);  /* two per thread, in case one starts late */
-    *side = (pieces + TILES - 1) / TILES * TILES;
-    pieces = *side ? ((M > N ? M : N) + *side - 1) / *side : 0;
+    *side = pieces > TILES ? (pieces + TILES - 1) / TILES * TILES : TILES;
+    pieces = ((M > N ? M : N) + *side - 1) / *side;
     p.room = NULL, p.copies = clbi_copies(p.rows, p.cols, K);
     if (p.copies && clbi_alloc(&p.room, pieces, p.copies * sizeof *p.room)) p.room = NULL;
     clbi_parallel(threads, pieces, clbi_piece, &p);
@@ -7786,7 +7798,7 @@ static size_t clbi_rows_block(const clb_pass *pass)
 {
     const clb_threads *threads = clbi_pass_threads(pass);
     size_t rows = clbi_block_rows(pass->net, pass->n);
-    size_t share = pass->n / (threads ? 2 * threads->count : 1) / 16 * 16;
+    size_t share = pass->n / (threads ? 2 * clbi_threads_count(threads) : 1) / 16 * 16;
     if (rows > share) rows = share;
     return rows < 16 ? 16 : rows;
 }
@@ -7862,7 +7874,7 @@ static size_t clbi_slices(const clb_pass *pass, size_t l, size_t *width)
     const clb_threads *threads = clbi_pass_threads(pass);
     const size_t *m = pass->net->m;
     size_t side = m[l] > m[l - 1] ? m[l] : m[l - 1];
-    size_t share = side / (threads ? threads->count : 1) + 15;
+    size_t share = side / clbi_threads_count(threads) + 15;
     *width = share / 16 * 16 > 0 ? share / 16 * 16 : 16;
     return (side + *width - 1) / *width;
 }
@@ -9046,6 +9058,7 @@ static void clbi_assembly_open(clbi_assembly *s, const clb_curv *curv)
     s->class_pairs = s->K * (s->K + 1) / 2;
     s->workers = clbi_threads_for(&curv->pass->threads, (double)s->n * (double)net->P *
                                                         (double)net->P / 8);
+    if (s->workers > s->m) s->workers = s->m;
     for (a0 = 0; a0 < s->d1; a0 += count) {
         count = clbi_chunk(s->d1, a0, &columns);
         if (columns > s->pairs) s->pairs = columns;

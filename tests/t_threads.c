@@ -144,10 +144,12 @@ static void t_trainings_at_once(void)
     }
 }
 
-/* Runs check(threads) with 1, 2, 3 and 7 threads of a pool, of OpenMP, and with tasks backwards. */
+/* Runs check(threads) with 1, 2, 3 and 7 threads of a pool, of OpenMP, and with tasks backwards;
+ * the latter also for any number of threads. */
 static void with_threads(void (*check)(const clb_threads *threads))
 {
-    static const size_t counts[] = { 1, 2, 3, 7 };
+    static const size_t counts[] = { 1, 2, 3, 7 }, many[] = { 60, 500, (size_t)-1 / 2 + 1,
+                                                              (size_t)-1 };
     pool p;
     memset(&p, 0, sizeof p);
     pthread_mutex_init(&p.lock, NULL);
@@ -161,6 +163,11 @@ static void with_threads(void (*check)(const clb_threads *threads))
         threads.run = backwards_run;
         check(&threads);
         CHECK((backwards > before) == (threads.count > 1));
+    }
+    for (size_t i = 0; i < 4; ++i) {                         /* more than there are tasks      */
+        clb_threads threads = CLB_ZERO;
+        threads.count = many[i], threads.run = backwards_run;
+        check(&threads);
     }
     pthread_mutex_destroy(&p.lock);
 }
