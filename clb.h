@@ -6692,9 +6692,11 @@ static void clbi_matmul(size_t M, size_t N, size_t K, const clb_real *a, size_t 
 {
     clb_real *room = NULL;
     const size_t size = clbi_copies(M, N, K);
-    if (size == 0 || clbi_alloc(&room, size, sizeof *room))
+    if (size == 0 || clbi_alloc(&room, size, sizeof *room)) {
         CLBI_KERNEL(matmul)(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc, NULL);
-    else CLBI_KERNEL(blocked)(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc, room, size);
+        return;
+    }
+    CLBI_KERNEL(blocked)(M, N, K, a, ai, ak, b, bj, bk, C, ldc, acc, room, size);
     CLB_FREE(room);
 }
 
