@@ -12838,7 +12838,6 @@ static void clbi_lanczos_compress(clbi_lanczos *s, size_t q, int drop)
     for (size_t i = 0; i < q; ++i) {
         for (size_t j = 0; j < q; ++j) k->H[i * k->cap + j] = 0;
         k->H[i * k->cap + i] = s->theta[s->keep[i]];
-        for (size_t r = 0; r < pending; ++r) k->H[i * k->cap + q + r] = k->H[(q + r) * k->cap + i];
     }
     k->done = q;
     k->size = q + pending;

@@ -587,13 +587,17 @@ static void t_own_loss(void)
     size_t where, P;
     setup(&f, 2, &tanh_net, CLB_MSE, 0);
     P = f.net.P;
-    clb_real *grad = (clb_real *)malloc(P * sizeof *grad), *own = (clb_real *)malloc(P * sizeof *own);
+    clb_real *grad = (clb_real *)malloc((P + 1) * sizeof *grad), *own = (clb_real *)malloc(P * sizeof *own);
+    grad[P] = (clb_real)INFINITY;                            /* not looked at */
     clb_grad(&f.pass, NULL, grad);
     memcpy(dloss, f.pass.u[3], sizeof dloss);
     clb_forward(&f.pass, NULL);
     clb_backward(&f.pass, NULL, dloss, own);
     CHECK(!memcmp(grad, own, P * sizeof *grad));
     CHECK(clb_check_grad(P, clb_pass_loss, &f.pass, f.net.theta, grad, NULL) < (SINGLE ? 2e-3 : 1e-8));
+    grad[0] += (clb_real)0.5;
+    CHECK(clb_check_grad(P, clb_pass_loss, &f.pass, f.net.theta, grad, &where) > 0.05);
+    EQUAL(where, 0);
     h.pass = &f.pass, h.dloss = dloss;
     huber_loss(&h, NULL);
     clb_backward(&f.pass, NULL, dloss, own);
