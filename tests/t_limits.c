@@ -207,15 +207,15 @@ static void t_resolve(void)
     clb_dense dense;
     clb_linop op;
     clb_lanczos_opts o = CLB_ZERO;
-    dense.n = dense.lda = 501, dense.A = NULL;
+    dense.n = dense.lda = 2001, dense.A = NULL;
     op = clb_dense_op(&dense);
     clb_lanczos_opts_resolve(&o, &op, 3);
     EQUAL(o.block, 2);
     EQUAL(o.basis, 60);
-    EQUAL(o.max_products, 5010);
+    EQUAL(o.max_products, 20010);
     NEAR(o.tol, TOL(1e-10, 1e-5), 0);
     memset(&o, 0, sizeof o);
-    op.n = dense.n = 500;
+    op.n = dense.n = 2000;
     clb_lanczos_opts_resolve(&o, &op, 30);
     EQUAL(o.block, 1);
     EQUAL(o.basis, 80);
