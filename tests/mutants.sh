@@ -11,6 +11,7 @@
 # with the one function that it is in, loaded before (LD_PRELOAD), so it costs half a second to build and the tests run at
 # full speed. Needs ELF, and gcc or clang. Scalar code; the vector kernels (@S60) and the platform (@S31) are not changed:
 # t_kernels.c compares each with the scalar ones. Cases that take longer than SLOW=3 seconds of processor time are left out.
+# On a busy machine processor time grows, too: set SLOW higher there, or changes pass that a slow case would notice.
 # Not counted: what does not compile, what gives the same machine code, and what tests/mutants.txt lists, with the reason, as
 # changing no result. MINIMUM=90: status 1 if less than so many per
 # cent were noticed.
