@@ -55,6 +55,7 @@ typedef struct shape {
     double ce;
 } shape;
 static const shape shapes[] = {
+    { 3, { 200, 260, 10 }, 40, CLB_RELU, 0, CLB_ADAM, 0, CLB_CE },     /* its step goes to threads */
     { 3, { 30, 50, 5 }, 700, CLB_RELU, 0, CLB_GD, 0, CLB_MSE },
     { 6, { 60, 32, 32, 32, 32, 10 }, 301, CLB_RELU, -1, CLB_HEAVY_BALL, 0, CLB_CE },
     { 3, { 10, 300, 20 }, 190, CLB_TANH, -1, CLB_ADAM, 0, 0.5 },
