@@ -283,7 +283,7 @@
  *   Memory: functions that end in _bytes (clb_net_bytes, clb_pass_bytes, clb_train_bytes,
  *   clb_curv_bytes, clb_hessian_bytes, clb_lanczos_bytes, ...) tell what a call will allocate. A
  *   step of a training or of Lanczos allocates nothing. Large matrix products use 96 KiB of stack.
- *   The functions clb_matmul_* use up to 5 MiB more for each thread while they run, if all three
+ *   The matrix products (S15) use up to 5 MiB more for each thread while they run, if all three
  *   sides are 256 or more, also where another function calls them (a step of a training does not).
  *   The _bytes functions do not count it. If there is none, the product is slower.
  *

@@ -84,7 +84,8 @@ static int lab_status(const char *file, clb_status status, const clb_error *erro
     int of_file = file && (status == CLB_ESIZE || status == CLB_EORDER || status == CLB_ECOUNT);
     int code = of_file ? KIT_BAD_INPUT : kit_status_of(status);
     const char *text = error && error->text[0] ? error->text : clb_strerror(status);
-    return file ? lab_fail(code, "%s: %s", file, text) : lab_fail(code, "%s", text);
+    int named = !file || strncmp(text, file, strlen(file)) == 0;    /* the text has the name */
+    return named ? lab_fail(code, "%s", text) : lab_fail(code, "%s: %s", file, text);
 }
 
 /* ---- options ------------------------------------------------------------------------------- */

@@ -372,7 +372,7 @@ KIT_FN int docs_read(docs *all, const char *folder, const char *only)
     tool_names names = { NULL, 0, 0 };
     memset(all, 0, sizeof *all);
     if (tool_folder(folder, ".json", &names)) {
-        fprintf(stderr, "%s: %s\n", folder, strerror(errno));
+        fprintf(stderr, "cannot read the folder of results %s: %s\n", folder, strerror(errno));
         return KIT_BAD_INPUT;
     }
     all->at = (doc *)kit_realloc(NULL, names.n + 1, sizeof *all->at);
