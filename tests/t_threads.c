@@ -340,6 +340,29 @@ static void t_passes(void) { with_threads(check_passes); }
 static void t_matrices(void) { with_threads(check_matrices); }
 static void t_many(void) { with_threads(check_many); }
 
+/* A step of so many parameters is made in parts: together they are the whole. */
+static void t_parts_of_a_step(void)
+{
+    const shape *s = &shapes[0];
+    clb_net net;
+    clb_data data;
+    clb_pass pass;
+    clb_rng rng;
+    clb_real *want, *grad;
+    clb_rng_seed(&rng, 8);
+    CHECK(clb_net_init(&net, s->widths, s->count, NULL, &rng) == CLB_OK);
+    CHECK(clb_data_mixture(&data, &rng, s->n, s->widths[0], s->widths[s->count - 1], 1) == CLB_OK);
+    CHECK(clb_pass_init(&pass, &net, &data, CLB_MSE) == CLB_OK);
+    want = (clb_real *)calloc(2 * net.P, sizeof *want), grad = want + net.P;
+    CHECK(want != NULL);
+    clb_grad(&pass, NULL, grad);
+    memcpy(want, net.theta, net.P * sizeof *want);
+    clb_axpy(net.P, (clb_real)-0.5, grad, want);
+    CHECK(clb_train(&net, &data, 0.5, 1, NULL, NULL) == CLB_OK);
+    CHECK(memcmp(want, net.theta, net.P * sizeof *want) == 0);
+    free(want), clb_pass_free(&pass), clb_data_free(&data), clb_net_free(&net);
+}
+
 /* Problems that are too small do not go to threads. */
 static void t_small_stays(void)
 {
@@ -356,5 +379,5 @@ static void t_small_stays(void)
 
 static const test_case tests[] = { TEST(t_trainings_at_once), TEST(t_trainings), TEST(t_passes),
                                    TEST(t_products), TEST(t_matrices), TEST(t_many),
-                                   TEST(t_small_stays) };
+                                   TEST(t_parts_of_a_step), TEST(t_small_stays) };
 TEST_MAIN(tests)
