@@ -45,7 +45,7 @@ int main(int argc, char **argv)
     int label;
     clb_status status;
     csv.label_name = argc > 2 ? argv[2] : NULL;
-    if (argc < 2) return puts("usage: classify_csv FILE.csv [LABEL COLUMN]"), 2;
+    if (argc < 2) return puts("usage: classify FILE.csv [LABEL COLUMN]"), 2;
     if (clb_data_csv_load(&data, argv[1], &csv, &error)) return puts(error.text), 3;
     status = fit(&data, "classifier.npz");
     if (!status) status = clb_net_load(&net, "classifier.npz", &error);

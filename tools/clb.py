@@ -767,7 +767,7 @@ class watch:
     stored: what is kept of a look are the terms of the laws of at most `neurons` neurons a layer.
     run.steps [looks] numbers of the looks; run.charges [looks][L-1] q(W, W) of every hidden layer; run.s, run.d
     [looks][L-1] q(W, D) and q(D, D) of the step D that led there, NaN where the step before was not looked at;
-    run.now() is the audit so far."""
+    run.now() is the audit so far. The sharpness needs the data: call sharpness(model, X, y) in the loop."""
 
     def __init__(self, model, every=1, neurons=64):
         self.model, self.every, self.audit = model, max(int(every), 1), None

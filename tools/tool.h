@@ -234,7 +234,8 @@ KIT_FN int tool_programs(const char *folder, int beyond, tool_names *programs)
         tool_names all = { NULL, 0, 0 };
         if (tool_folder(k ? tool_print("%s/beyond", folder) : folder, "", &all) && !k) {
             fprintf(stderr, "no folder %s with the programs of experiments: %s ('make' builds them "
-                            "in build/; --programs names another folder)\n", folder, strerror(errno));
+                            "in build/; --programs names another folder)\n",
+                    folder, strerror(errno));
             return KIT_BAD_INPUT;
         }
         for (size_t i = 0; i < all.n; ++i) {
