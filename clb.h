@@ -495,9 +495,9 @@ CLBDEF const char *clb_build_info(void);
 /* Several threads for one call. Its work is cut into tasks that write to different places, each
  * element computed as before, so the bits are the same for any number of threads and any order of
  * the tasks. A step, a product or a matrix with less than about a million multiply-adds stays on
- * the caller's thread, as two would not be faster. Tasks allocate nothing, except in the matrices of
- * nets with two layers (clb_hessian, clb_gauss_newton), where large products may: CLB_MALLOC must
- * then work from several threads. */
+ * the caller's thread, as two would not be faster. Tasks allocate nothing, except in the matrices
+ * of nets with two layers (clb_hessian, clb_gauss_newton), where large products may: CLB_MALLOC
+ * must then work from several threads. */
 typedef struct clb_threads {
     size_t count;       /* 0, 1 -> the caller's thread alone; above 1024 -> 1024                  */
     /* do task(context, i) for i = 0..tasks-1, in any order and at the same time, and return when
