@@ -6776,7 +6776,7 @@ CLBDEF void clb_matmul_threads(const clb_threads *threads, clb_product form, int
     p.C = C, p.ldc = ldc;
     side = M > N ? &p.rows : &p.cols;
     pieces = *side / (count > 1 ? 2 * count : 1);  /* two per thread, in case one starts late */
-    *side = pieces > TILES ? (pieces + TILES - 1) / TILES * TILES : TILES;
+    *side = (pieces > TILES ? (pieces + TILES - 1) / TILES : (size_t)1) * TILES;
     pieces = ((M > N ? M : N) + *side - 1) / *side;
     p.room = NULL, p.copies = clbi_copies(p.rows, p.cols, K);
     if (p.copies && clbi_alloc(&p.room, pieces, p.copies * sizeof *p.room)) p.room = NULL;
