@@ -2335,7 +2335,8 @@ typedef struct clb_rod {
     clb_real      *point[2];        /* [P] c + d, c - d                                           */
     clb_real      *grad[2];         /* [P] gradients there                                        */
     clb_real      *rate_c, *rate_d; /* [P] right-hand side of the last substep                    */
-    clb_pass       pass[2];
+    clb_pass       pass;            /* for observers, at c                                        */
+    void          *blocks;          /* computes the gradients in blocks of rows                   */
     double        *law;             /* sums of the charges, a row of all neurons each             */
     void          *arena;
 } clb_rod;
@@ -2344,7 +2345,7 @@ typedef struct clb_rod {
  * Errors: CLB_EMINIBATCH, CLB_ESTEP (eta), CLB_ELOSS (ce), CLB_EOPTIMIZER (Adam),
  * CLB_EMOMENTUM (beta not in [0, 1)), CLB_ECOUNT (substeps), CLB_ETOL (tol, floor), CLB_EDIVERGED
  * (the loss there is not finite), those of clb_pass_init. Memory: 8 P reals (10 with momentum),
- * two passes. */
+ * a pass. Gradients are computed in blocks of rows, with the bits of clb_grad. */
 CLBDEF clb_status clb_rod_init(clb_rod *rod, const clb_net *net, const clb_data *data, double eta,
                                const clb_real *theta, const clb_rod_opts *opts);
 CLBDEF void       clb_rod_free(clb_rod *rod);
@@ -16315,14 +16316,21 @@ static void clbi_rod_layout(clb_rod *rod, clbi_room *room)
     rod->q = clbi_reals(room, P, 1);
 }
 
+/* What computes the gradient at point i. One does for both, unless each has a thread. */
+static clbi_blocks *clbi_rod_blocks(const clb_rod *rod, size_t i)
+{
+    return (clbi_blocks *)rod->blocks + (rod->opts.threads > 1 ? i : 0);
+}
+
 static clb_status clbi_rod_alloc(clb_rod *rod, const clb_data *data)
 {
     clbi_room room = CLB_ZERO;
-    clb_status status;
-    size_t i;
-    for (i = 0; i < 2; ++i)
-        if ((status = clb_pass_init(&rod->pass[i], rod->net, data, rod->opts.ce)) != CLB_OK)
-            return status;
+    clb_status status = clb_pass_init(&rod->pass, rod->net, data, rod->opts.ce);
+    size_t i, count = rod->opts.threads > 1 ? 2 : 1;
+    if (!status) status = clbi_calloc(&rod->blocks, 2, sizeof(clbi_blocks));
+    for (i = 0; i < count && !status; ++i)
+        status = clbi_blocks_init(clbi_rod_blocks(rod, i), rod->net, data, rod->opts.ce);
+    if (status) return status;
     clbi_rod_layout(rod, &room);
     if ((status = clbi_room_calloc(&room, &rod->arena)) != CLB_OK) return status;
     clbi_rod_layout(rod, &room);
@@ -16356,7 +16364,8 @@ static clb_status clbi_rod_evaluate(clb_rod *rod)
 #ifdef _OPENMP
 #pragma omp parallel for num_threads(2) if (rod->opts.threads > 1)
 #endif
-    for (i = 0; i < 2; ++i) loss[i] = clb_grad(&rod->pass[i], rod->point[i], rod->grad[i]);
+    for (i = 0; i < 2; ++i)
+        loss[i] = clbi_blocks_grad(clbi_rod_blocks(rod, (size_t)i), rod->point[i], rod->grad[i]);
     db = 0.5 * (clb_dot(P, rod->d, rod->grad[0]) - clb_dot(P, rod->d, rod->grad[1]));
     rod->radius = clbi_sqrt(clb_sumsq(P, rod->d));
     rod->sharpness = db / (rod->radius * rod->radius);
@@ -16385,7 +16394,7 @@ static clb_status clbi_rod_start(clb_rod *rod, const clb_real *theta)
     const clb_net *net = rod->net;
     const clb_real *second = rod->opts.second;
     size_t j, l, i, P = net->P;
-    double loss = clb_grad(&rod->pass[0], theta, rod->grad[0]);
+    double loss = clbi_blocks_grad(clbi_rod_blocks(rod, 0), theta, rod->grad[0]);
     if (!(loss - loss == 0)) return CLB_EDIVERGED;
     for (j = 0; j < P; ++j) {
         rod->c[j] = second ? (clb_real)0.5 * (theta[j] + second[j]) : theta[j];
@@ -16426,8 +16435,10 @@ CLBDEF clb_status clb_rod_init(clb_rod *rod, const clb_net *net, const clb_data 
 
 CLBDEF void clb_rod_free(clb_rod *rod)
 {
-    clb_pass_free(&rod->pass[0]);
-    clb_pass_free(&rod->pass[1]);
+    size_t i;
+    clb_pass_free(&rod->pass);
+    for (i = 0; rod->blocks && i < 2; ++i) clbi_blocks_free((clbi_blocks *)rod->blocks + i);
+    CLB_FREE(rod->blocks);
     CLB_FREE(rod->arena);
     memset(rod, 0, sizeof *rod);
 }
@@ -16550,10 +16561,10 @@ static clb_verdict clbi_rod_observe(clb_rod *rod, size_t T, const clb_observer *
     state.t = rod->t;
     state.time = rod->eta * (double)rod->t;
     state.net = &net;
-    state.pass = &rod->pass[0];
+    state.pass = &rod->pass;
     state.grad = rod->point[0];  /* the next substep computes the points again */
     state.loss = rod->loss;
-    clb_grad(&rod->pass[0], rod->c, rod->point[0]);
+    clb_grad(&rod->pass, rod->c, rod->point[0]);
     for (j = 0; j < net.P; ++j)
         rod->point[0][j] = (clb_real)0.5 * (rod->grad[0][j] + rod->grad[1][j]);
     for (; i < count; ++i)

@@ -243,6 +243,22 @@ static void t_from_onset(void)
     setup_free(&s);
 }
 
+/* The gradients of the rod are those of clb_grad at its two points, bit for bit. */
+static void check_gradients(const clb_rod *rod, const clb_data *data)
+{
+    size_t i, j, P = rod->net->P;
+    clb_real *point = (clb_real *)malloc(2 * P * sizeof *point);
+    clb_pass pass;
+    EQUAL(clb_pass_init(&pass, rod->net, data, rod->opts.ce), CLB_OK);
+    for (i = 0; i < 2; ++i) {
+        for (j = 0; j < P; ++j) point[j] = i ? rod->c[j] - rod->d[j] : rod->c[j] + rod->d[j];
+        clb_grad(&pass, point, point + P);
+        for (j = 0; j < P; ++j) SAME_BITS(rod->grad[i][j], point[P + j]);
+    }
+    clb_pass_free(&pass);
+    free(point);
+}
+
 /* What is refused, and why; observers see what they are promised; substeps follow tol. */
 static clb_verdict look(void *context, const clb_state *state)
 {
@@ -254,6 +270,7 @@ static clb_verdict look(void *context, const clb_state *state)
     CHECK(state->pass->loss < rod->loss + TOL(0, 1e-6));     /* the centre lies lower, at the edge */
     for (j = 0; j < state->net->P; ++j)
         SAME_BITS(state->grad[j], (clb_real)0.5 * (rod->grad[0][j] + rod->grad[1][j]));
+    check_gradients(rod, state->pass->data);
     return state->t == 130 ? CLB_STOP : CLB_CONTINUE;
 }
 
