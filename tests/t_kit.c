@@ -65,6 +65,83 @@ static void t_reasons(void)
     kit_close(x);
 }
 
+/* --- an experiment of two parts ----------------------------------------------------------------- */
+
+static const kit_part first_part = KIT_PART("first", "The first", tiny, tiny_run),
+                      other_part = KIT_PART("other", "The other", tiny, tiny_run);
+
+static void plan_two(kit *x)
+{
+    kit_list seeds = kit_seeds(x, 3);
+    for (size_t s = 0; s < seeds.n; ++s) {
+        tiny row;
+        memset(&row, 0, sizeof row);
+        row.seed = seeds.at[s], row.lr = 0.1, row.kind = "one";
+        kit_add(x, &first_part, &row), kit_add(x, &other_part, &row);
+    }
+}
+
+/* A count of the runs of "first" and an extreme of "other", which without a run are 0 and infinite;
+ * a claim that says which part measures it; an identity. */
+static void report_two(kit *x)
+{
+    kit_list drifts = kit_values(kit_part_runs(x, &other_part), TINY_AT(drift));
+    double least = KIT_INF;
+    kit_claim *one;
+    for (size_t i = 0; i < drifts.n; ++i) least = fmin(least, drifts.at[i]);
+    kit_statement(kit_ours(x, "count", "Few runs."), "runs",
+                  (double)kit_part_runs(x, &first_part).n, kit_at_most(7));
+    kit_statement(kit_ours(x, "least", "Large drifts."), "least", least, kit_above(0.5));
+    one = kit_ours(x, "one", "Large drifts of the other part.");
+    kit_statement(one, "least", least, kit_above(0.5)), kit_needs_part(one, &other_part);
+    kit_identity(x, "identity", "Drifts are positive.", "worst",
+                 kit_worst(kit_part_runs(x, &first_part), TINY_AT(drift)), kit_above(0));
+}
+static const kit_info two_info = { "E97", "Two", "Theorem 0", NULL, "E98", plan_two, report_two, NULL };
+
+/* The four answers under --part: H holds, ? is not decided. */
+static const char *part_answers(const char *part)
+{
+    static char answers[5];
+    kit_settings set = kit_settings_default();
+    kit *x;
+    size_t n = 0;
+    set.part = part, set.quiet = 1;
+    x = kit_open(&two_info, &set);
+    CHECK(kit_execute(x) == KIT_OK);
+    kit_report(x);
+    for (const kit_claim *c = x->claims; c; c = c->next)
+        answers[n++] = c->statement == KIT_HOLDS ? 'H' : c->statement == KIT_UNDECIDED ? '?' : 'N';
+    answers[n] = 0;
+    kit_close(x);
+    return answers;
+}
+
+/* A part that was left out decides nothing: not by a count of 0, not by the least of no run. */
+static void t_part(void)
+{
+    CHECK(!strcmp(part_answers(NULL), "HHHH"));
+    CHECK(!strcmp(part_answers("first,other"), "HHHH"));
+    CHECK(!strcmp(part_answers("other"), "??H?"));
+    CHECK(!strcmp(part_answers("first"), "???H"));
+}
+
+/* An infinite value decides a claim no more than NaN does; that of an identity breaks it. */
+static void t_infinite(void)
+{
+    kit *x = open_with(NULL, NULL, 0);
+    kit_basis basis;
+    kit_claim *c = kit_ours(x, "c", "Large."),
+              *i = kit_identity(x, "i", "Exact.", "worst error", KIT_INF, kit_below(1));
+    memset(&basis, 0, sizeof basis);
+    basis.has_published = 1, basis.seeds = 3;
+    kit_statement(c, "least", KIT_INF, kit_above(1));
+    kit_judge(x, &basis);
+    CHECK(c->statement == KIT_UNDECIDED && i->statement == KIT_NO && !kit_identities_hold(x));
+    CHECK(!strcmp(c->reason, "no run gave a finite value of \"least\""));
+    kit_close(x);
+}
+
 /* A diverged run is counted, named in the sentence and left out of identities. */
 static void t_diverged(void)
 {
@@ -265,7 +342,8 @@ static void t_cache(void)
 }
 #endif
 
-static const test_case tests[] = { TEST(t_intervals), TEST(t_verdicts), TEST(t_reasons), TEST(t_diverged),
+static const test_case tests[] = { TEST(t_intervals), TEST(t_verdicts), TEST(t_reasons), TEST(t_part), TEST(t_infinite),
+                                   TEST(t_diverged),
                                    TEST(t_bounds), TEST(t_merge),
                                    TEST(t_figure), TEST(t_tables_of_runs), TEST(t_extremes),
 #if KIT_UNIX

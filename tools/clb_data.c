@@ -274,10 +274,13 @@ static kit_basis basis_of(const doc *d)
         double seed = json_get_number(run, "seed");
         if (!isnan(seed) && !kit_in(seeds, seed)) at[seeds.n++] = seed;
     }
-    b.quick = d->x->set.quick, b.other_lrs = d->x->set.lrs != NULL, b.part_only = d->x->set.part != NULL;
+    b.quick = d->x->set.quick, b.other_lrs = d->x->set.lrs != NULL;
     b.has_published = !d->x->set.seeds || (kit_in(seeds, 42) && kit_in(seeds, 137) && kit_in(seeds, 256));
     b.seeds = seeds.n, b.runs = d->run_n;
-    for (const json *p = d->parts->first; p; p = p->next) b.diverged += (size_t)json_get_number(p, "diverged");
+    for (const json *p = d->parts->first; p; p = p->next) {
+        b.part_only |= json_get_number(p, "planned") == 0;
+        b.diverged += (size_t)json_get_number(p, "diverged");
+    }
     return b;
 }
 

@@ -245,6 +245,7 @@ KIT_FN void doc_read_claim(doc *d, const json *node)
                                                  KIT_SOURCES),
                       name, doc_text(d, node, where, "claim"), doc_text(d, node, where, "published"));
     c->seeds = doc_count(d, rule, where, "seeds", 1e9), c->grid = doc_flag(d, rule, where, "grid");
+    if (json_get(rule, "part")) c->part = doc_text(d, rule, where, "part");
     for (const json *t = tests->first; t && !d->error[0]; t = t->next)
         doc_read_test(d, c, t, tool_print("%s/tests/%zu", where, t->index));
     c->number = (kit_answer)doc_word(d, node, where, "number", kit_number_answers, 5);

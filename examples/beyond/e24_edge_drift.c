@@ -160,13 +160,14 @@ static void time_table(kit *x)
         }
 }
 
-static kit_claim *claim_drift(kit *x, const char *key, const char *claim, spread s, double seeds)
+static kit_claim *claim_drift(kit *x, const kit_part *part, const char *claim, spread s,
+                              size_t seeds)
 {
-    kit_claim *c = kit_ours(x, key, claim);
+    kit_claim *c = kit_ours(x, part->name, claim);
     kit_statement(c, "median error over seeds, at the worse eta", 100 * s.median,
                   kit_in_units(kit_at_most(10), "%"));
     kit_statement(c, "largest error of a run", 100 * s.worst, kit_in_units(kit_at_most(25), "%"));
-    kit_needs(c, (size_t)seeds, 0);
+    kit_needs(c, seeds, 0), kit_needs_part(c, part);
     return c;
 }
 
@@ -178,14 +179,14 @@ static void claims(kit *x, const spread *s, double signs)
     kit_claim *c;
     kit_summary(x, "median_error_two_layer", s[TWO].median);
     kit_summary(x, "median_error_deep", s[DEEP].median);
-    claim_drift(x, "two_layer", "Two-layer nets beyond the edge: the drift is predicted without a "
+    claim_drift(x, &two, "Two-layer nets beyond the edge: the drift is predicted without a "
                 "fit.", s[TWO], 20);
-    claim_drift(x, "deep", "Nets of five matrices beyond the edge: the drift is predicted without "
+    claim_drift(x, &deep, "Nets of five matrices beyond the edge: the drift is predicted without "
                 "a fit.", s[DEEP], 20);
-    claim_drift(x, "late", "Where the edge is reached late the drift is predicted from the start "
+    claim_drift(x, &late, "Where the edge is reached late the drift is predicted from the start "
                 "too.", s[LATE], 20);
     if (mnist_folder(x))
-        claim_drift(x, "mnist", "E4's net on MNIST: the drift is predicted without a fit.",
+        claim_drift(x, &mnist, "E4's net on MNIST: the drift is predicted without a fit.",
                     s[MNIST], 3);
     c = kit_ours(x, "oscillation",
                  "At the edge the oscillation makes nearly the whole drift of a deep net.");

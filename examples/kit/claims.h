@@ -81,6 +81,7 @@ struct kit_claim {
     const char *unmeasured;             /* what to say where a value is missing, or NULL */
     size_t      seeds;                  /* least number that can decide; 0: runs have no seed */
     int         grid;                   /* needs the experiment's own learning rates */
+    const char *part;                   /* the one part that measures it; NULL: any may */
     kit_test    tests[KIT_TESTS];
     size_t      n;
     kit_answer  number, statement;      /* set by kit_judge() */
@@ -89,7 +90,7 @@ struct kit_claim {
 
 /* What the runs can decide. */
 typedef struct kit_basis {
-    int    quick, other_lrs, part_only;
+    int    quick, other_lrs, part_only;          /* part_only: --part left out a part */
     int    has_published;               /* all of the paper's seeds are among those run */
     size_t seeds, diverged, runs;
 } kit_basis;
@@ -173,6 +174,8 @@ KIT_FN void kit_show(kit_claim *c, const char *quantity, double value)
 }
 /* What the claim needs, where it is not all seeds asked for and the grid. */
 KIT_FN void kit_needs(kit_claim *c, size_t seeds, int grid) { c->seeds = seeds, c->grid = grid; }
+/* All values of the claim are measured by the runs of one part: --part with it decides the claim. */
+KIT_FN void kit_needs_part(kit_claim *c, const kit_part *part) { c->part = part->name; }
 /* Why a value of the claim may be missing, and what to do: "needs MNIST: --mnist DIR". */
 KIT_FN void kit_unmeasured(kit_claim *c, const char *why)
 {
@@ -218,11 +221,19 @@ KIT_FN int kit_bound_holds(const kit_bound *b, double v)
     }
 }
 
-/* A quantity that cannot answer the question, because it is NaN; NULL: none. */
+/* Can the value answer? NaN cannot, nor can an infinity, the least or largest of no run. The error
+ * of an identity is infinite where a run made it NaN: that answers. */
+KIT_FN int kit_measured(const kit_claim *c, double value)
+{
+    return c->source == KIT_IDENTITY ? !isnan(value) : isfinite(value);
+}
+
+/* A quantity that cannot answer the question; NULL: none. */
 KIT_FN const char *kit_missing(const kit_claim *c, kit_question asks)
 {
     for (size_t i = 0; i < c->n; ++i)
-        if (c->tests[i].asks == asks && isnan(c->tests[i].value)) return c->tests[i].quantity;
+        if (c->tests[i].asks == asks && !kit_measured(c, c->tests[i].value))
+            return c->tests[i].quantity;
     return NULL;
 }
 
@@ -244,6 +255,8 @@ KIT_FN const char *kit_undecided(kit_claim *c, const kit_basis *basis, kit_quest
     const char *missing = kit_missing(c, asks);
     kit *x = c->x;
     if (c->source != KIT_IDENTITY && basis->quick) return "--quick makes too few runs to judge";
+    if (c->source != KIT_IDENTITY && basis->part_only && !(c->part && kit_wanted(x, c->part)))
+        return "--part left out some of the runs";
     if (c->grid && basis->other_lrs) return "the learning rates are not the experiment's (--lrs)";
     if (asks == KIT_ASKS_NUMBER && c->seeds && !basis->has_published)
         return "the seeds are not the paper's (--seeds)";
@@ -304,7 +317,8 @@ KIT_FN void kit_put_test(kit_buf *b, const kit_test *t, int decided)
         kit_putf(b, "%s%s", t->quantity, isnan(t->value) ? ": not measured" : answer);
         return;
     }
-    kit_putf(b, "%s %s%s%s", t->quantity, number, bound->unit[0] ? " " : "", bound->unit);
+    kit_putf(b, "%s %s", t->quantity, number);
+    if (bound->unit[0] && !isnan(t->value)) kit_putf(b, " %s", bound->unit);
     if (bound->compare == KIT_SHOWN_ONLY) return;
     if (bound->compare == KIT_WITHIN)
         kit_putf(b, " (%swithin %g of %g%s)", decided ? "" : "rule: ", bound->tolerance,

@@ -123,9 +123,12 @@ KIT_FN void kit_report(kit *x)
     memset(&basis, 0, sizeof basis);
     x->info->report(x);
     basis.quick = x->set.quick, basis.other_lrs = x->set.lrs != NULL;
-    basis.part_only = x->set.part != NULL, basis.has_published = x->has_published;
+    basis.has_published = x->has_published;
     basis.seeds = x->seeds_run, basis.runs = x->run_n;
-    for (size_t i = 0; i < x->part_n; ++i) basis.diverged += kit_part_diverged(x, x->parts[i]);
+    for (size_t i = 0; i < x->part_n; ++i) {
+        basis.part_only |= !kit_wanted(x, x->parts[i]->name);
+        basis.diverged += kit_part_diverged(x, x->parts[i]);
+    }
     kit_judge(x, &basis);
 }
 

@@ -105,7 +105,7 @@ KIT_FN void kit_put_summary(kit_buf *b, const kit *x)
     kit_put(b, "\n  },\n");
 }
 
-KIT_FN void kit_put_one_test(kit_buf *b, const kit_test *t)
+KIT_FN void kit_put_one_test(kit_buf *b, const kit_claim *c, const kit_test *t)
 {
     kit_put(b, "{"), json_put_named(b, "asks", kit_question_names[t->asks]);
     kit_put(b, ", "), json_put_named(b, "quantity", t->quantity);
@@ -117,7 +117,7 @@ KIT_FN void kit_put_one_test(kit_buf *b, const kit_test *t)
     kit_put(b, ", "), json_put_named(b, "unit", t->bound.unit);
     kit_put(b, ", "), json_put_value(b, "value", t->value);
     kit_putf(b, ", \"holds\": %s}",
-             t->asks == KIT_ASKS_NOTHING || isnan(t->value) ? "null"
+             t->asks == KIT_ASKS_NOTHING || !kit_measured(c, t->value) ? "null"
                  : kit_bool(kit_bound_holds(&t->bound, t->value)));
 }
 
@@ -127,10 +127,11 @@ KIT_FN void kit_put_claim(kit_buf *b, const kit_claim *c)
     kit_put(b, ", "), json_put_named(b, "source", kit_source_names[c->source]);
     kit_put(b, ",\n      "), json_put_named(b, "claim", c->claim);
     kit_put(b, ",\n      "), json_put_named(b, "published", c->published);
-    kit_putf(b, ",\n      \"rule\": {\"seeds\": %zu, \"grid\": %s, \"tests\": [", c->seeds,
-             kit_bool(c->grid));
+    kit_putf(b, ",\n      \"rule\": {\"seeds\": %zu, \"grid\": %s, ", c->seeds, kit_bool(c->grid));
+    if (c->part) json_put_named(b, "part", c->part), kit_put(b, ", ");
+    kit_put(b, "\"tests\": [");
     for (size_t i = 0; i < c->n; ++i)
-        kit_put(b, i ? ",\n        " : "\n        "), kit_put_one_test(b, &c->tests[i]);
+        kit_put(b, i ? ",\n        " : "\n        "), kit_put_one_test(b, c, &c->tests[i]);
     kit_putf(b, "]},\n      \"number\": \"%s\", \"statement\": \"%s\", ",
              kit_number_answers[c->number], kit_statement_answers[c->statement]);
     json_put_named(b, "condition", c->condition);
