@@ -46,14 +46,18 @@ static void add(kit *x, const kit_part *part, kit_list seeds, kit_list rates)
 
 static void plan(kit *x)
 {
-    kit_list seeds = kit_seeds(x, kit_quick(x) ? 1 : 3);
+    kit_list seeds = kit_seeds(x, kit_quick(x) ? 1 : 3), rates = kit_lrs(x, etas, ETAS);
+    double on_mnist[PAPER_ETAS];
+    size_t n = 0;
     kit_config(x, "T", EDGE_T);
     kit_config_text(x, "data", mnist_folder(x) ? "MNIST and substitute" : "substitute");
     if (mnist_folder(x)) {
         kit_config(x, "mnist_images", IMAGES);
-        add(x, &mnist, seeds, (kit_list){ PAPER_ETAS, paper_etas });
+        for (size_t i = 0; i < PAPER_ETAS; ++i)
+            if (kit_in(rates, paper_etas[i])) on_mnist[n++] = paper_etas[i];
+        add(x, &mnist, seeds, (kit_list){ n, on_mnist });
     }
-    add(x, &substitute, seeds, kit_lrs(x, etas, ETAS));
+    add(x, &substitute, seeds, rates);
 }
 
 /* ---- what follows from the runs ------------------------------------------------------------- */

@@ -46,6 +46,11 @@ status 2 "$E5" --seeds
 status 2 "$E5" --quiet=1
 status 2 "$E5" stray
 status 2 "$E5" --from
+status 2 "$BUILD/e01_conservation" --lrs 0.01                # nothing to choose: not run at another rate in silence
+grep -q -e '--lrs' "$T/err" && ok || bad "e01 --lrs: $(cat "$T/err")"
+"$BUILD/e01_conservation" --help | grep -q -e '--lrs' && bad "e01 --help names an option that it has not" || ok
+"$E5" --help | grep -q -e '--lrs' && ok || bad "e05 --help"
+status 2 "$BUILD/m03_tanh_pathways" --seeds 5
 status 2 "$BUILD/clb_tables"
 status 2 "$BUILD/clb_tables" nonsense
 status 2 "$BUILD/clb_tables" tables --only E99x
@@ -75,6 +80,7 @@ head -c 20 "$T/few/train-images-idx3-ubyte" >"$T/cut/train-images-idx3-ubyte"
 for d in none few cut; do
     [ -x "$E4" ] || continue
     status 3 "$E4" --mnist "$T/$d" --published --seeds 42 --lrs 0.1 --threads 1 -q --out "$T/mnist"
+    [ $d != none ] || grep -q "none/train-images-idx3-ubyte: No such file.*--mnist" "$T/err" && ok || bad "--mnist none: $(cat "$T/err")"
     [ -e "$T/mnist/E04.json" ] && bad "a result from bad MNIST files" || ok
 done
 
@@ -96,6 +102,21 @@ same "$T/a.json" "$T/m.json" "merged shards"
 same "$T/a/E05_drift.svg" "$T/m/E05_drift.svg" "merged shards"
 status 3 "$E5" --from -q --out "$T/x" "$T/s/E05.shard-0-of-3.json" "$T/s/E05.shard-1-of-3.json"
 grep -q "in no file: run" "$T/err" && ok || bad "the missing run is not named"
+# files of other seeds, rates and parts are all taken; what is chosen is chosen; what nobody planned is named
+for s in 42,137 5; do "$E5" --quick --lrs 0.3,0.01 --seeds $s -q --json "$T/seeds-$s.json" --cache "$T/cache"; done
+"$E5" --from -q --json "$T/union.json" "$T/seeds-42,137.json" "$T/seeds-5.json"
+grep -q '"seeds": "42,137,5"' "$T/union.json" && [ "$(grep -c '^    {"part": ' "$T/union.json")" -eq 6 ] && ok || bad "files of other seeds"
+"$E5" --quick --seeds 5 --lrs 0.1 -q --json "$T/rate.json" --cache "$T/cache"
+"$E5" --from -q --json "$T/union.json" "$T/seeds-5.json" "$T/rate.json"
+grep -q '"lrs": "0.3,0.01,0.1"' "$T/union.json" && [ "$(grep -c '^    {"part": ' "$T/union.json")" -eq 3 ] && ok || bad "files of other rates"
+"$E5" --from --seeds 5 -q --json "$T/one.json" "$T/seeds-42,137.json" "$T/seeds-5.json"
+[ "$(grep -c '^    {"part": ' "$T/one.json")" -eq 2 ] && ok || bad "--from with --seeds"
+sed 's/"curve": "width_64", "seed": 5,/"curve": "width_64", "seed": 6,/' "$T/seeds-5.json" >"$T/stray.json"
+status 3 "$E5" --from -q --out "$T/x" "$T/seeds-5.json" "$T/stray.json"
+grep -q 'stray.json: run 0 (part sweep, seed 6) is not planned' "$T/err" && ok || bad "a run that nobody planned: $(cat "$T/err")"
+sed 's/"results_version": [0-9]*/"results_version": 1/' "$T/a/E05.json" >"$T/version.json"
+status 3 "$E5" --from -q --out "$T/x" "$T/version.json"
+grep -q 'results version 1, this program has [0-9]' "$T/err" && ok || bad "another results version: $(cat "$T/err")"
 head -c 300 "$T/a/E05.json" >"$T/cut.json"
 status 3 "$E5" --from -q --out "$T/x" "$T/cut.json"
 status 3 "$BUILD/e06_depth" --from -q --out "$T/x" "$T/a/E05.json"
@@ -154,6 +175,9 @@ status 0 "$BUILD/clb_data" judge "$T/a/E05.json"
 [ -x "$BUILD/e20_linear_ck" ] && { "$BUILD/clb_run" --programs "$BUILD" --only e20 --list >"$T/out"
     grep -q 'e20_linear_ck$' "$T/out" && ! grep -qv 'e20_' "$T/out" && ok || bad "clb_run --only"; }
 status 3 "$BUILD/clb_run" --programs "$BUILD" --only E99 --list
+status 0 "$BUILD/clb_run" --programs "$BUILD" --paper --only E1,E5 --out "$T/run" -- --quick --seeds 42 --lrs=0.1 --cache "$T/cache"
+[ -e "$T/run/E05.json" ] && [ ! -e "$T/run/E01.json" ] && grep -q '^e01_.*has no --lrs' "$T/err" && ok || bad "clb_run -- --lrs: $(cat "$T/err")"
+status 2 "$BUILD/clb_run" --programs "$BUILD" --paper --only E1 --out "$T/run" -q -- --lrs 0.1
 
 # a replication that lost a group makes that one again, and the table has the same bytes
 R="run --programs $BUILD --only E20 --seeds 3..10 -q --out $T/rep $T/base"

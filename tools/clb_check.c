@@ -490,7 +490,7 @@ static int read_maps(ledger *l)
     tool_names names = { NULL, 0, 0 };
     int status = KIT_OK;
     if (tool_folder(option_maps, ".map", &names)) {
-        fprintf(stderr, "%s: %s\n", option_maps, strerror(errno));
+        fprintf(stderr, "%s: %s (--maps names the folder)\n", option_maps, strerror(errno));
         return KIT_BAD_INPUT;
     }
     l->maps = (map *)kit_new(&tool_arena, names.n, sizeof *l->maps);

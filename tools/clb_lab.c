@@ -572,6 +572,7 @@ int main(int argc, char **argv)
         lab.command = commands[i].command;
         status = lab_options_read(&lab, opts, argc, argv);
         if (status >= 0) return status;
+        kit_warn_threads("clb_lab", &lab.set);
         return kit_printed_all(lab.help ? lab_command_help(lab.command, opts)
                                         : commands[i].run(&lab));
     }

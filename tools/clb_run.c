@@ -52,16 +52,27 @@ static void say(const char *path, double seconds)
     fputs("\n", stderr);
 }
 
-/* Whether the program's --help lists this option. */
+/* Whether the program's --help lists this option, "--lrs" or "--lrs=0.1". */
 static int has_option(const char *program, const char *option)
 {
     kit_buf b = { NULL, 0, 0 };
     int status;
     tool_quote(&b, tool_print("%s/%s", option_programs, program));
-    kit_put(&b, tool_print(" --help | grep -q -e '%s '", option));
+    kit_put(&b, tool_print(" --help | grep -q -e '%.*s '", (int)strcspn(option, "="), option));
     status = tool_system(b.s);
     free(b.s);
     return status == 0;
+}
+
+/* --seeds or --lrs among the words where the program has no seeds or rates to choose; or NULL. */
+static const char *lacks(const char *program, const char *const *words)
+{
+    for (; *words; ++words) {
+        size_t n = strcspn(*words, "=");
+        int choice = (n == 7 && !memcmp(*words, "--seeds", n)) || (n == 5 && !memcmp(*words, "--lrs", n));
+        if (choice && !has_option(program, *words)) return *words;
+    }
+    return NULL;
 }
 
 static int run_one(const char *program, const char *const *words)
@@ -87,11 +98,17 @@ static int command_run(const char *const *words)
 {
     tool_names programs = { NULL, 0, 0 };
     int worst = tool_programs(option_programs, !option_paper, &programs);
-    size_t found = 0;
+    size_t found = 0, left_out = 0;
     for (size_t i = 0; i < programs.n && worst <= KIT_CHECK_FAILED; ++i) {
+        const char *missing;
         int status = KIT_OK;
         if (!tool_chosen(option_only, tool_base(programs.at[i]))) continue;
         ++found;
+        missing = lacks(programs.at[i], words);
+        left_out += missing != NULL;
+        if (missing && !tool_quiet)
+            fprintf(stderr, "%-32s not run: it has no %s\n", programs.at[i], missing);
+        if (missing) continue;
         if (option_list) printf("%s/%s\n", option_programs, programs.at[i]);
         else status = run_one(programs.at[i], words);
         if (status > worst) worst = status;
@@ -100,6 +117,7 @@ static int command_run(const char *const *words)
         fprintf(stderr, "%s: no such programs (\"make\" builds them)\n", option_programs);
         return KIT_BAD_INPUT;
     }
+    if (found && left_out == found) return kit_usage("clb_run", "no program here has", "these options");
     return worst;
 }
 

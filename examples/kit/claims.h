@@ -365,7 +365,8 @@ KIT_FN const char *kit_sentence(kit_claim *c, const kit_basis *basis)
     }
     if (c->reason) kit_putf(&b, "Not decided: %s. ", c->reason);
     if (basis->diverged && c->source != KIT_IDENTITY)
-        kit_putf(&b, "%zu of %zu runs diverged and are left out. ", basis->diverged, basis->runs);
+        kit_putf(&b, "%zu of %zu runs diverged and %s left out. ", basis->diverged, basis->runs,
+                 basis->diverged == 1 ? "is" : "are");
     kit_put(&b, c->remark);
     while (b.n && b.s[b.n - 1] == ' ') b.s[--b.n] = 0;
     text = kit_copy(&c->x->arena, b.s ? b.s : "");

@@ -94,6 +94,7 @@ typedef struct kit_settings {
     const char *seeds, *lrs, *part;           /* as given; NULL if not */
     kit_list    seed_list, lr_list;
     int         published, quick, list, estimate, quiet, from, resume;
+    int         take_all;                     /* of --from: a run that is not planned is an error */
     long        threads;                      /* 0: all */
     long        shard, shards;                /* 0/1 */
     const char *out, *json, *cache;

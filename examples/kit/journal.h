@@ -67,7 +67,19 @@ KIT_FN int kit_take_value(kit *x, void *values, const kit_field *f, const json *
     return 1;
 }
 
-/* A run that was read into the plan. One that is not planned (another seed) is left. */
+/* A run of a file that the plan has not. */
+KIT_FN int kit_not_planned(const json *run, const char *path)
+{
+    const char *part = json_get_text(run, "part");
+    char seed[40];
+    double v = json_get_number(run, "seed");
+    fprintf(stderr, "%s: run %zu (part %s%s%s) is not planned; --seeds, --lrs and --part choose "
+                    "runs\n", path, run->index, part, isnan(v) ? "" : ", seed ",
+            isnan(v) ? "" : json_decimal(seed, sizeof seed, v));
+    return KIT_BAD_INPUT;
+}
+
+/* A run that was read into the plan. One that is not planned (another seed) is left, or an error. */
 KIT_FN int kit_take_run(kit *x, const json *run, const char *path)
 {
     const kit_part *part = NULL;
@@ -76,7 +88,7 @@ KIT_FN int kit_take_run(kit *x, const json *run, const char *path)
     int whole = 1;
     for (size_t i = 0; i < x->part_n; ++i)
         if (!strcmp(x->parts[i]->name, json_get_text(run, "part"))) part = x->parts[i];
-    if (!part) return KIT_OK;
+    if (!part) return x->set.take_all ? kit_not_planned(run, path) : KIT_OK;
     keys = kit_realloc(NULL, 1, part->size);
     for (size_t i = 0; i < part->field_count && whole; ++i)
         if (part->fields[i].key) whole = kit_take_value(x, keys, &part->fields[i], run);
@@ -87,6 +99,7 @@ KIT_FN int kit_take_run(kit *x, const json *run, const char *path)
         if (!f->key && !kit_take_value(x, planned->values, f, run))
             return kit_bad_file(path, "a run has no", f->name);
     }
+    if (!planned && x->set.take_all) return kit_not_planned(run, path);
     if (planned) planned->done = 1;
     return KIT_OK;
 }
@@ -101,8 +114,12 @@ KIT_FN int kit_same_config(const kit *x, const json *root, const char *schema, c
         return kit_bad_file(path, "not a file of schema", schema);
     if (strcmp(json_get_text(root, "experiment"), x->info->id))
         return kit_bad_file(path, "another experiment", json_get_text(root, "experiment"));
-    if (json_get_number(root, "results_version") != CLB_RESULTS_VERSION)
-        return kit_bad_file(path, "another results version", "");
+    v = json_get_number(root, "results_version");
+    if (v != CLB_RESULTS_VERSION) {
+        fprintf(stderr, "%s: results version %g, this program has %d\n", path, v,
+                CLB_RESULTS_VERSION);
+        return KIT_BAD_INPUT;
+    }
     if (strcmp(json_get_text(config, "precision"), CLB_PRECISION))
         return kit_bad_file(path, "another precision", json_get_text(config, "precision"));
     if (json_get_number(config, "quick") != (double)(x->set.quick != 0))

@@ -105,13 +105,35 @@ KIT_FN void kit_print_result(const kit *x)
     printf("\n%zu run%s in %.1f s\n", x->run_n, x->run_n == 1 ? "" : "s", x->seconds);
 }
 
-KIT_FN void kit_print_help(const kit_info *info, const kit_opt *opts, const char *program)
+/* --seeds and --lrs are for programs whose plan() asks for seeds and learning rates. */
+KIT_FN int kit_has_choice(const kit *x, const char *option)
 {
+    return (x->seeds_asked || strcmp(option, "seeds")) && (x->has_grid || strcmp(option, "lrs"));
+}
+
+/* The options that the program has. */
+KIT_FN void kit_print_help(const kit_info *info, kit_opt *opts, const char *program)
+{
+    kit_settings none = kit_settings_default();
+    kit *x = kit_open(info, &none);
+    for (kit_opt *o = opts; o->name; ++o)
+        if (!kit_has_choice(x, o->name)) o->help = NULL;
     printf("%s: %s\n(%s)\n\nUsage: %s [options]\n       %s [options] --from FILE...\n\n", info->id,
            info->title, info->statement, program, program);
     kit_print_options(opts);
     if (info->key_result) printf("\nThe paper's key result: %s\n", info->key_result);
-    printf("\n  %s --seeds 42 --out results\n  %s --quick --json -\n", program, program);
+    printf("\n  %s%s --out results\n  %s --quick --json -\n", program,
+           x->seeds_asked ? " --seeds 42" : "", program);
+    kit_close(x);
+}
+
+/* The choice that was made and the program does not have, or NULL. What it was run with before is
+ * no choice: older files may have one that did nothing. */
+KIT_FN const char *kit_empty_choice(kit *x, const kit_settings *asked)
+{
+    if (!x->has_grid) x->set.lrs = NULL;
+    if (!x->seeds_asked) x->set.seeds = NULL;
+    return asked->seeds && !x->set.seeds ? "--seeds" : asked->lrs && !x->set.lrs ? "--lrs" : NULL;
 }
 
 /* --- the program ------------------------------------------------------------------------------ */
@@ -161,6 +183,7 @@ KIT_FN int kit_command(kit *x, const char *const *files)
     int status;
     if (!kit_parts_known(x)) return KIT_USAGE;
     if (x->set.list) { kit_print_list(x); return KIT_OK; }
+    if (!x->set.from && !mnist_files_there(x)) return KIT_BAD_INPUT;
     if (x->set.estimate) return kit_print_estimate(x);
     if ((status = kit_get_runs(x, files)) != KIT_OK) return status;
     if (kit_complete(x)) kit_report(x);
@@ -172,9 +195,10 @@ KIT_FN int kit_command(kit *x, const char *const *files)
 
 KIT_FN int kit_main(const kit_info *info, int argc, char **argv)
 {
-    kit_settings set = kit_settings_default();
+    kit_settings set = kit_settings_default(), asked;
     kit_opt opts[KIT_SHARED_OPTIONS + 9];
     const char **files = (const char **)kit_new(&kit_option_arena, (size_t)argc + 1, sizeof *files);
+    const char *empty;
     int help = 0, version = 0, status;
     size_t n = kit_shared_options(opts, &set, &help, &version);
     kit *x;
@@ -192,12 +216,16 @@ KIT_FN int kit_main(const kit_info *info, int argc, char **argv)
     if (!set.from && files[0]) return kit_usage(argv[0], "unexpected argument", files[0]);
     if (set.from && !files[0]) return kit_usage(argv[0], "no FILE behind", "--from");
     if (set.from && set.shards > 1) return kit_usage(argv[0], "--shard does not go with", "--from");
-    if (set.from && (status = kit_settings_of_file(&set, &kit_option_arena, files[0])) != KIT_OK)
+    asked = set;
+    if (set.from && (status = kit_settings_of_files(&set, &kit_option_arena, files)) != KIT_OK)
         return status;
+    kit_warn_threads(argv[0], &set);
     kit_cache_folder = set.cache;
     signal(SIGINT, kit_on_signal), signal(SIGTERM, kit_on_signal);
     x = kit_open(info, &set);
-    status = kit_command(x, files);
+    empty = kit_empty_choice(x, &asked);
+    status = empty ? kit_usage(argv[0], "this experiment has nothing to choose with", empty)
+                   : kit_command(x, files);
     kit_close(x);
     return status;
 }

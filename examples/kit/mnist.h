@@ -11,6 +11,26 @@ static const kit_option mnist_options[] = {
 };
 KIT_FN const char *mnist_folder(const kit *x) { return kit_arg(x, "mnist"); }
 
+/* Before anything is run: can both files of --mnist DIR be opened? */
+KIT_FN int mnist_files_there(const kit *x)
+{
+    static const char *const names[] = { "train-images-idx3-ubyte", "train-labels-idx1-ubyte" };
+    const char *folder = NULL;
+    for (size_t i = 0; x->info->options && x->info->options[i].name; ++i)
+        if (!strcmp(x->info->options[i].name, "mnist")) folder = x->set.args[i];
+    for (size_t i = 0; folder && i < KIT_LEN(names); ++i) {
+        kit_buf path = { NULL, 0, 0 };
+        FILE *f;
+        kit_putf(&path, "%s/%s", folder, names[i]);
+        f = fopen(path.s, "rb");
+        if (f) fclose(f);
+        else fprintf(stderr, "%s: %s (--mnist; README says where from)\n", path.s, strerror(errno));
+        free(path.s);
+        if (!f) return 0;
+    }
+    return 1;
+}
+
 /* The seed draws the net, then the start vectors of the power iteration. edge.rng is set here. */
 KIT_FN clb_status mnist_train(kit *x, paper_opts o, edge_opts edge, double seed, clb_trace *trace,
                               edge_log *log)

@@ -236,28 +236,73 @@ KIT_FN int kit_take_files(kit *x, const char *const *paths)
     return KIT_OK;
 }
 
-/* --from without --seeds, --lrs, --published, --quick, --part: as the first file was run. */
-KIT_FN int kit_settings_of_file(kit_settings *set, kit_arena *arena, const char *path)
+/* Two lists as one: "1..3" and "2,7" are "1,2,3,7"; the same text stays what it is. set:
+ * kit_set_seeds or kit_set_lrs; NULL for names of parts. NULL: one of them is no list. */
+KIT_FN const char *kit_join_lists(kit_arena *arena, int (*set)(void *, const char *), const char *a,
+                                  const char *b)
 {
-    json_doc doc;
-    const json *config, *v;
-    if (!json_read(&doc, path)) {
-        fprintf(stderr, "%s\n", doc.error);
-        json_free(&doc);
-        return KIT_BAD_INPUT;
+    kit_settings one = kit_settings_default(), two = kit_settings_default();
+    kit_list x, y;
+    kit_buf text = { NULL, 0, 0 };
+    char number[40];
+    const char *joined;
+    if (!strcmp(a, b)) return a;
+    if (set && (!set(&one, a) || !set(&two, b))) return NULL;
+    x = one.seeds ? one.seed_list : one.lr_list, y = two.seeds ? two.seed_list : two.lr_list;
+    for (size_t i = 0; i < x.n + y.n; ++i) {
+        double v = i < x.n ? x.at[i] : y.at[i - x.n];
+        if (i < x.n || !kit_in(x, v))
+            kit_putf(&text, "%s%s", i ? "," : "", json_decimal(number, sizeof number, v));
     }
-    config = json_get(doc.root, "config");
-    if ((v = json_get(config, "seeds")) != NULL && v->kind == JSON_TEXT && !set->seeds
-        && !kit_set_seeds(set, kit_copy(arena, v->text)))
-        return kit_bad_file(path, "no list of seeds", v->text);
-    if ((v = json_get(config, "lrs")) != NULL && v->kind == JSON_TEXT && !set->lrs
-        && !kit_set_lrs(set, kit_copy(arena, v->text)))
-        return kit_bad_file(path, "no list of learning rates", v->text);
-    if ((v = json_get(config, "part")) != NULL && v->kind == JSON_TEXT && !set->part)
-        set->part = kit_copy(arena, v->text);
-    if (json_get_number(config, "published") == 1) set->published = 1;
-    if (json_get_number(config, "quick") == 1) set->quick = 1;
+    if (!set) kit_putf(&text, "%s,%s", a, b);
+    joined = kit_copy(arena, text.s);
+    free(text.s);
+    return joined;
+}
+
+/* The settings of a file, joined with those of the files before it. A list that one file has and
+ * another has not stays open: that file has the experiment's own, which only plan() knows. */
+KIT_FN int kit_settings_of_file(kit_settings *all, kit_arena *arena, const char *path, int first)
+{
+    static const char *const names[] = { "seeds", "lrs", "part" };
+    static int (*const set[])(void *, const char *) = { kit_set_seeds, kit_set_lrs, NULL };
+    const char **lists[3];
+    json_doc doc;
+    const json *config;
+    int status = KIT_OK;
+    lists[0] = &all->seeds, lists[1] = &all->lrs, lists[2] = &all->part;
+    if (!json_read(&doc, path)) fprintf(stderr, "%s\n", doc.error), status = KIT_BAD_INPUT;
+    config = status ? NULL : json_get(doc.root, "config");
+    for (int i = 0; i < 3 && !status; ++i) {
+        const json *v = json_get(config, names[i]);
+        const char *before = *lists[i], *text = NULL;
+        if (v && v->kind == JSON_TEXT) text = kit_copy(arena, v->text);
+        *lists[i] = first ? text : NULL;
+        if (first || !before || !text) continue;
+        *lists[i] = kit_join_lists(arena, set[i], before, text);
+        if (!*lists[i]) status = kit_bad_file(path, "no list of numbers", text);
+    }
+    if (first && !status) all->quick = json_get_number(config, "quick") == 1;
     json_free(&doc);
+    return status;
+}
+
+/* --from without --seeds, --lrs, --part, --quick: as the files were run, all together. Then every
+ * run in them is taken; else those that were chosen. */
+KIT_FN int kit_settings_of_files(kit_settings *set, kit_arena *arena, const char *const *paths)
+{
+    kit_settings all = kit_settings_default();
+    for (size_t i = 0; paths[i]; ++i) {
+        int status = kit_settings_of_file(&all, arena, paths[i], i == 0);
+        if (status) return status;
+    }
+    set->take_all = !set->seeds && !set->lrs && !set->part;
+    if (!set->seeds && all.seeds && !kit_set_seeds(set, all.seeds))
+        return kit_bad_file(paths[0], "no list of seeds", all.seeds);
+    if (!set->lrs && all.lrs && !kit_set_lrs(set, all.lrs))
+        return kit_bad_file(paths[0], "no list of learning rates", all.lrs);
+    if (!set->part) set->part = all.part;
+    set->quick |= all.quick;
     return KIT_OK;
 }
 

@@ -90,6 +90,18 @@ KIT_FN int kit_threads(const kit *x)
 #endif
 }
 
+/* Threads that were asked for and cannot be had. */
+KIT_FN void kit_warn_threads(const char *program, const kit_settings *set)
+{
+#ifndef _OPENMP
+    if (set->threads > 1 && !set->quiet)
+        fprintf(stderr, "%s: built without OpenMP (-fopenmp): one thread, not %ld\n", program,
+                set->threads);
+#else
+    (void)program, (void)set;
+#endif
+}
+
 /* The exit status that belongs to a status of the library: data that do not fit are bad input. */
 KIT_FN int kit_status_of(clb_status status)
 {
