@@ -227,14 +227,15 @@
  *   statement                    function                                 test        example
  *   Theorem 1  eq. (1) (9)-(11)  clb_charge, clb_identity_residual        t_laws.c    E1, E2
  *   Theorem 2  eq. (2) (3) (13) (14)  clb_trace.S, clb_drift_step         t_laws.c    E3, E4
- *   Theorem 2' eq. (12)          none: it is about nets of infinite width
+ *   Theorem 2' eq. (12)          none: it is about nets of infinite width; finite nets are in
+ *                                E28 and tables/theorems.md
  *   Theorem 3  eq. (15)-(17)     clb_linear_modes, clb_fit_power          t_theory.c  E5, E9
  *   Theorem 4  eq. (4) (18) (19) clb_crossover, clb_spectrum_sum          t_theory.c  E5, E8, E12
  *   Theorem 5  eq. (5) (23)-(25) clb_linear_modes                         t_theory.c  E20, E21
  *   Theorem 6  eq. (6) (7) (20)-(22)  clb_compression_bounds              t_theory.c  E16, E18
  *   Proposition 7  eq. (8) (26) (27)  clb_fit_exponential, clb_fit_tau    t_stats.c   E23
  *   Theorem 8                    clb_phase, clb_gates                     t_net.c     E15, E19, E22
- *   drift at the edge of stability  clb_two_point_residual, clb_rod_charge  t_edge.c  docs/edge.md
+ *   drift at the edge (docs/edge.md)  clb_two_point_residual, clb_rod_charge  t_edge.c  E24, E25
  *   proven eigenvalue bounds     clb_certify, clb_hessian_error           t_edge.c
  *   nets of several pathways     clb_path_mode_step, clb_path_sharpness   t_pathways.c  M1-M10
  *
@@ -2288,9 +2289,10 @@ CLBDEF void       clb_paths_hessian(clb_paths *paths, clb_real *H);
  *   dc/dt = -eta a,     dd/dt = eta b - 2 d.
  * The flow needs only gradients. It sees units that switch between the two points, and any number
  * of directions may be unstable. For every charge C = theta^T D theta of a net with a degree,
- * Theorem 1 at both points gives c^T D a = -d^T D b, also across kinks. So one step moves the
- * charge of the centre by
+ * Theorem 1 at both points gives c^T D a = -d^T D b, also across kinks. So a whole step c - eta a
+ * moves the charge of the centre by exactly
  *   2 eta d^T D b  +  eta^2 a^T D a        (swing part, flow part)
+ * The flow moves C(c) by the swing part alone; what is predicted for gradient descent is the sum.
  * At the edge b = (2/eta) d, and the swing part is 4 d^T D d.                   docs/edge.md, E24
  * With momentum the velocity alternates too, p + (-1)^t q:
  *   p' = beta p + a,  q' = -beta q - b,    dp/dt = p' - p,  dq/dt = q' - q,
@@ -2364,8 +2366,9 @@ typedef struct clb_rod_drift {
     double drift;               /* their sum, the prediction                                      */
     double iterates;            /* drift of the mean charge of c + d and c - d, which two successive
                                    iterates of a run show: drift plus the change of d^T D d       */
-    double direct;              /* drift computed in another way, as a check: C(c) now - C(c) at the
-                                   start, minus the share of the Euler steps, plus flow           */
+    double direct;              /* the same by another route: C(c) now - C(c) at the start, minus
+                                   the flow part of the Euler steps, plus flow. By Theorem 1 it
+                                   equals drift to rounding: it checks the code, not the model    */
 } clb_rod_drift;
 /* Drift of the charge k |W_{l+1}|^2 - |W_l|^2 - |b_l|^2, where k is the degree of the activation,
  * or of the part of it that belongs to neuron j of hidden layer l. */
@@ -2404,8 +2407,9 @@ CLBDEF void       clb_edge_free(clb_edge *edge);
 /* Largest curvature at which the optimiser is stable, eta its step size:
  *   gradient descent 2/eta                    heavy ball 2 (1 + beta)/eta
  *   Nesterov 2 (1 + beta)/((1 + 2 beta) eta)  Adam 2 (1 + beta)/((1 - beta) eta): 38/eta at 0.9,
- * Adam's for the pre-conditioned curvature below. NaN for an unknown optimiser. clb_stability_limit
- * does the same for the options of a training, with weight decay. */
+ * Adam's for the pre-conditioned curvature below; RMSprop is Adam with beta = 0, 2/eta. NaN for an
+ * unknown optimiser. clb_stability_limit does the same for the options of a training, with weight
+ * decay. */
 CLBDEF double clb_stability_threshold(clb_optimizer optimizer, double eta, double beta);
 
 /* The pre-conditioned operator D^(-1/2) A D^(-1/2), D = diag(diagonal) > 0. Its largest eigenvalue
@@ -2525,8 +2529,9 @@ CLBDEF clb_status clb_complementarity(size_t m, const double *B, const double *A
  *   dw/dt = -eta [ grad L + 1/2 D^3 L : Sigma ],   Sigma = U X U^T the covariance of the swing.
  * The columns of U are the directions near the edge. X is the smallest swing that keeps their
  * curvature below 2/eta, the solution of a complementarity problem for the curvature after a
- * substep. Prefer the two-point flow above: this one needs 2 m evaluations and m (m+1) products
- * more for each substep, and its result for ReLU depends on how D^3 L is computed. */
+ * substep. For smooth units it is more exact than the two-point flow above (errors up to 2 %, not
+ * 17 %, in E24_rivals), for ReLU less (25 to 28 %, not 4 %), and it needs 2 m evaluations and
+ * m (m+1) products more for each substep. */
 typedef struct clb_central_opts {
     double ce;                  /* loss blend                                                     */
     size_t directions;          /* 0 -> 4, at most 8                                              */

@@ -6,7 +6,11 @@
  * calibration. The re-linearised prediction takes a new J at eta t = 0.25, 0.5, 1, 2, 4, 8.
  * Setup   ReLU nets 20-32-...-32-5 of L = 2 ... 8 matrices, mixture of n = 200, squared loss, eta =
  *         0.02, T = 1000 steps, five seeds; eta lambda_max/2 at both ends says how far the edge is
- *         (1). */
+ *         (1).
+ * Measure error = sum over the layer pairs of |S predicted - S measured| over the sum of
+ *         |S measured|; and for every pair |S predicted/S measured - 1|.
+ * Rules   at every depth the median error over the seeds is at most 25 %, linearised once, and at
+ *         most 10 %, linearised anew. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
@@ -97,17 +101,44 @@ static double median_of(kit *x, kit_rows rows, kit_at at)
     return clb_median(v.n, copy);
 }
 
+/* A line a depth, a column a layer pair. */
+static void pairs_table(kit *x)
+{
+    kit_table *t = KIT_TABLE(x, "layer pairs",
+                             "Single layer pairs, linearised anew six times: median over the seeds "
+                             "of |S predicted/S measured - 1|",
+                             "L", "pair_1", "pair_2", "pair_3", "pair_4", "pair_5", "pair_6",
+                             "pair_7");
+    for (int depth = 2; depth <= DEEPEST; ++depth) {
+        kit_rows r = kit_where(kit_part_runs(x, &depths), KIT_AT(depth_run, L), depth);
+        double *error = kit_doubles(x, r.n);
+        if (!r.n) continue;
+        KIT_CELLS(t, depth);
+        for (size_t l = 0; l + 1 < DEEPEST; ++l) {
+            if (l + 1 >= (size_t)depth) {
+                KIT_CELLS(t, KIT_NONE);
+                continue;
+            }
+            for (size_t i = 0; i < r.n; ++i) {
+                const depth_run *run = r.at[i];
+                error[i] = fabs(run->S_again.at[l] / run->S_measured.at[l] - 1);
+            }
+            KIT_CELLS(t, clb_median(r.n, error));
+        }
+    }
+}
+
 static void report(kit *x)
 {
     kit_table *t = KIT_TABLE(x, "depths",
-                             "Median over the seeds: error of S summed over the layer pairs, "
+                             "Median over the seeds: error of S, summed over the layer pairs, "
                              "relative to the sum of |S|; linearised once and again at eta t = "
                              "0.25 ... 8; loss left at the end; eta lambda_max/2 at start and end",
                              "L", "drift", "error", "error_again", "loss_left", "phase_start",
                              "phase_end");
     kit_claim *c = kit_ours(x, "once",
-                            "Linearised at the start, the network predicts the drift of every "
-                            "layer pair.");
+                            "Linearised at the start, the network predicts the drift, summed over "
+                            "the layer pairs, at every depth.");
     double L[DEEPEST], once[DEEPEST], again[DEEPEST], worst = 0, worst_again = 0;
     size_t n = 0;
     plot *p = kit_figure(x, "depth", 1, 1);
@@ -127,9 +158,14 @@ static void report(kit *x)
     }
     kit_statement(c, "largest median error over the depths", 100 * worst,
                   kit_in_units(kit_at_most(25), "%"));
+    kit_needs(c, 5, 0);
     c = kit_ours(x, "again", "Linearised anew six times, it predicts it at every depth.");
     kit_statement(c, "largest median error over the depths", 100 * worst_again,
                   kit_in_units(kit_at_most(10), "%"));
+    kit_remark(c, "From L = 6 on more than half of the loss is left at the end: those nets have "
+               "hardly begun to learn.");
+    kit_needs(c, 5, 0);
+    pairs_table(x);
     plot_points(a, PLOT_BLUE, n, L, once, "linearised at the start");
     plot_points(a, PLOT_ORANGE | PLOT_SQUARE, n, L, again, "linearised anew six times");
     plot_caption(p, "The drift below the edge, per layer pair, predicted from the linearised "
