@@ -9,15 +9,11 @@
  * the widest vectors, measured in the same rounds, so that the share of peak has the same meaning
  * on a busy machine; "fed" is that loop with its operands loaded from the first cache, for which
  * some processors lower their clock. One thread everywhere. */
-#define _POSIX_C_SOURCE 200809L
 #include "bench.h"
 #include <dlfcn.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
-#include <time.h>
 #include <unistd.h>
 #ifdef BENCH_XSMM
 #include <libxsmm.h>
@@ -34,7 +30,7 @@ typedef struct contender {
     bench_run   run;
     void       *context;
     long        reps;
-    double      unit, t[MAX_ROUNDS], median, low, high;      /* low, high: 10 % and 90 % of the rounds */
+    double      unit, t[MAX_ROUNDS], median, low, high;   /* low, high: 10, 90 % of the rounds */
 } contender;
 typedef struct row {
     char       group[24], name[48], precision[8];
@@ -47,18 +43,7 @@ static row         rows[MAX_ROWS];
 static int         row_count, option_rounds = 21;
 static const char *option_only;
 
-static double cpu_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void die(const char *what)
-{
-    fprintf(stderr, "bench: %s\n", what);
-    exit(1);
-}
+static double cpu_seconds(void) { return bench_seconds(CLOCK_PROCESS_CPUTIME_ID); }
 
 /* ---- measuring ------------------------------------------------------------------------------ */
 
@@ -161,7 +146,7 @@ static void row_measure(row *r, double seconds)
 
 /* ---- peak: seconds per flop ----------------------------------------------------------------- */
 
-/* The clock in GHz: additions that wait for each other take a cycle each. 0 where that is not known. */
+/* The clock in GHz: additions that wait for each other take a cycle each. 0: not known here. */
 static double clock_ghz(void)
 {
 #if defined(__x86_64__)
@@ -317,8 +302,8 @@ static void find_peers(void)
     arpack = library(getenv("BENCH_ARPACK") ? getenv("BENCH_ARPACK") : "libarpack.so.2");
     function(arpack, "dsaupd_", &dsaupd);
     function(arpack, "dseupd_", &dseupd);
-    fprintf(stderr, "peers: openblas %s, blis %s, libxsmm %s, lapack %s, arpack %s, eigen and spectra "
-            "%s\n", openblas.d ? "yes" : "no", blis.d ? "yes" : "no",
+    fprintf(stderr, "peers: openblas %s, blis %s, libxsmm %s, lapack %s, arpack %s, "
+            "eigen and spectra %s\n", openblas.d ? "yes" : "no", blis.d ? "yes" : "no",
 #ifdef BENCH_XSMM
             "yes",
 #else
@@ -766,7 +751,7 @@ static void curvature_rows(const bench_part *part)
 
 /* ---- eigenproblems, double ------------------------------------------------------------------ */
 
-enum { WANTED = 10, BASES = 4 };                      /* eigenpairs; sizes of basis that peers try */
+enum { WANTED = 10, BASES = 4 };            /* eigenpairs; sizes of basis that peers try */
 static const int bases[BASES] = { 30, 40, 60, 80 };
 static const double tolerance = 1e-10;                /* of residuals, clb's default, for all */
 
@@ -954,8 +939,8 @@ static void eigen_free(eigen *e)
     free(e->iwork), free(e);
 }
 
-/* "top 10" asks clb_lanczos for what the peers give. "top 10 checked" is its default: it starts once
- * more from a random vector, to find copies of multiple eigenvalues, and the peers do not. */
+/* "top 10" asks clb_lanczos for what the peers give. "top 10 checked" is its default: it starts
+ * once more from a random vector, to find copies of multiple eigenvalues, and the peers do not. */
 static void eigen_rows(const bench_part *part, int quick)
 {
     static const size_t sizes[] = { 400, 800, 1600 };
@@ -1074,8 +1059,8 @@ static void write_growth(FILE *f)
     int any = 0;
     for (int k = 0; k < SERIES; ++k) any |= grows[k].count > 1;
     if (!any) return;
-    fprintf(f, "\n| work | with | from | to | time | grows as | ratio to the fastest peer, by size |\n"
-            "|---|---|---|---|---|---|---|\n");
+    fprintf(f, "\n| work | with | from | to | time | grows as | "
+            "ratio to the fastest peer, by size |\n|---|---|---|---|---|---|---|\n");
     for (int k = 0; k < SERIES; ++k) {
         const series *s = &grows[k];
         if (s->count < 2) continue;
@@ -1229,8 +1214,8 @@ static const char *kernels(const char *variable)
 /* The table of docs/speed.md. */
 static void write_markdown(FILE *f, const int *equal)
 {
-    fprintf(f, "%s at %.2f GHz, one thread, %d rounds; %s; kernels of OpenBLAS: %s, of BLIS: %s (the "
-            "fastest here of those that they have). Behind each time of clb: the 10 and 90 %% "
+    fprintf(f, "%s at %.2f GHz, one thread, %d rounds; %s; kernels of OpenBLAS: %s, of BLIS: %s "
+            "(the fastest here of those that they have). Behind each time of clb: the 10 and 90 %% "
             "quantiles of the rounds. A ratio is the time of the peer over the time of "
             "clb: above 1 clb is faster. Peak is what multiply-adds in registers reach; in "
             "brackets the share of what they reach when they load their operands, as a product "
@@ -1273,8 +1258,8 @@ int main(int argc, char **argv)
         else if (!strcmp(argv[i], "--markdown") && i + 1 < argc) markdown = argv[++i];
         else if (!strcmp(argv[i], "--rounds") && i + 1 < argc) option_rounds = atoi(argv[++i]);
         else {
-            fprintf(stderr, "usage: %s [--quick] [--scale] [--only WORD] [--rounds N] [--json FILE|-] "
-                            "[--markdown FILE|-]\n", argv[0]);
+            fprintf(stderr, "usage: %s [--quick] [--scale] [--only WORD] [--rounds N] "
+                            "[--json FILE|-] [--markdown FILE|-]\n", argv[0]);
             return 2;
         }
     }

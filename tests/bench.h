@@ -1,8 +1,27 @@
 /* bench.h - what the two precisions of clb offer to the benchmark: bench_part.c is compiled once
- * for double, once with -DCLB_SINGLE, at plain -O2. Operands are arrays of that precision. */
+ * for double, once with -DCLB_SINGLE, at plain -O2. Operands are arrays of that precision. Also
+ * what all programs of the benchmark share. Include it first. */
 #ifndef CLB_BENCH_H
 #define CLB_BENCH_H
+#define _POSIX_C_SOURCE 200809L
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* Seconds of CLOCK_PROCESS_CPUTIME_ID or CLOCK_MONOTONIC. */
+static inline double bench_seconds(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static inline void die(const char *what)
+{
+    fprintf(stderr, "bench: %s\n", what);
+    exit(1);
+}
 
 typedef struct bench_net_spec { size_t n, d, m, K, L; double ce; int linear; } bench_net_spec;
 

@@ -1,10 +1,9 @@
 /* bench_part.c - clb behind the table of bench.h, in one precision. See bench.c. */
 #undef CLB_DECLARATIONS_ONLY           /* an implementation of its own */
+#include "bench.h"
 #define CLB_STATIC
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
-#include "bench.h"
-#include <stdlib.h>
 
 typedef struct part_net {
     clb_net        net;
@@ -14,12 +13,6 @@ typedef struct part_net {
     clb_train_opts opts;
     clb_real      *v, *y, *H;
 } part_net;
-
-static void die(const char *what)
-{
-    fprintf(stderr, "bench: %s\n", what);
-    exit(5);
-}
 
 static const char *part_isa(const char *name)
 {

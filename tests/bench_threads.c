@@ -7,16 +7,13 @@
  * of its own, which does the work once before it is timed. "limit" is the speed-up of independent
  * processes over one: two threads of one core share its units, so it may be far below their number.
  * --scale: small pieces, to see from which size threads pay (CLBI_THREADS_PAY). */
-#define _POSIX_C_SOURCE 200809L
 #undef CLB_DECLARATIONS_ONLY           /* an implementation of its own, with OpenMP */
+#include "bench.h"
 #define CLB_STATIC
 #define CLB_IMPLEMENTATION
 #include "../clb.h"
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MAX_CHILDREN = 64, MANY = 16 };
@@ -48,19 +45,9 @@ static const work small[] = {
     { "step 20-64-5, n 2000", STEP, 2000, 2, { 20, 64, 5 }, 100, 1 },
     { "step 20-64-5, n 10000", STEP, 10000, 2, { 20, 64, 5 }, 20, 1 },
 };
+enum { BIG = sizeof big / sizeof *big, SMALL = sizeof small / sizeof *small };
 
-static double wall(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void die(const char *what)
-{
-    fprintf(stderr, "bench_threads: %s\n", what);
-    exit(1);
-}
+static double wall(void) { return bench_seconds(CLOCK_MONOTONIC); }
 
 static void *memory(size_t count)
 {
@@ -217,10 +204,11 @@ static void measure(const work *w, size_t threads, int rounds)
         if (w->torch) peer = least(torch_step(w), peer);
     }
     speedup = one / all, most = (double)threads * one / limit;
-    printf("threads  %-32s %s  1 thread %.4g ms, %zu threads %.4g ms: %.2fx, limit %.2fx, %.0f %% of it",
-           w->name, CLB_PRECISION, 1e3 * one, threads, 1e3 * all, speedup, most,
+    printf("threads  %-32s %s  1 thread %.4g ms, %zu threads %.4g ms: %.2fx, limit %.2fx, "
+           "%.0f %% of it", w->name, CLB_PRECISION, 1e3 * one, threads, 1e3 * all, speedup, most,
            100 * speedup / most);
-    if (peer < 1e300) printf("; torch, %zu threads, %.4g ms (%.2fx)", threads, 1e3 * peer, peer / all);
+    if (peer < 1e300)
+        printf("; torch, %zu threads, %.4g ms (%.2fx)", threads, 1e3 * peer, peer / all);
     putchar('\n');
     fflush(stdout);
 }
@@ -244,8 +232,8 @@ int main(int argc, char **argv)
 #endif
     if (threads < 2 || rounds < 1) return 0;
     torch_start(threads);
-    for (size_t i = 0; i < sizeof big / sizeof *big + (scale ? sizeof small / sizeof *small : 0); ++i) {
-        work w = i < sizeof big / sizeof *big ? big[i] : small[i - sizeof big / sizeof *big];
+    for (size_t i = 0; i < BIG + (scale ? SMALL : 0u); ++i) {
+        work w = i < BIG ? big[i] : small[i - BIG];
         if (only && !strstr("threads", only) && !strstr(w.name, only)) continue;
         if (quick && w.n > 10000) continue;
         measure(&w, threads, rounds);

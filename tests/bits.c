@@ -138,7 +138,8 @@ static void bits_training(void)
         paper_problem problem;
         clb_trace trace;
         opts.n = 40, opts.m = 13, opts.L = (size_t)(2 + k % 3), opts.net.bias = k % 2 ? -1 : 0;
-        opts.net.activation = (clb_activation)(k % (int)CLB_ACTIVATION_COUNT), opts.net.param = 1.25;
+        opts.net.activation = (clb_activation)(k % (int)CLB_ACTIVATION_COUNT);
+        opts.net.param = 1.25;
         train.ce = 0.5 * (k % 3), train.optimizer = (clb_optimizer)(k / 3);
         train.l2 = k % 4 ? 0 : 1e-3, train.batch = k % 5 == 4 ? 16 : 0;
         need(paper_problem_draw(&problem, &opts, (uint64_t)k, CLB_NORMAL_PUBLISHED), "problem");

@@ -1,7 +1,8 @@
-/* What the page computes, natively: the numbers of tools/page/page.c as bits, a row a line, its kind first.
- * tests/page.js compares them with what the browser computed.
+/* What the page computes, natively: the numbers of tools/page/page.c as bits, a row a line, its
+ * kind first. tests/page.js compares them with what the browser computed.
  *   cc -std=c99 -O1 -DCLB_NO_FMA -o page_native tests/page_native.c -lm
- *   ./page_native INPUTS... -- JOBS...      inputs in the order of the page; job: name or name:number:... */
+ *   ./page_native INPUTS... -- JOBS...
+ * The inputs are in the order of the page; a job is name or name:number:... */
 #include "../tools/page/page.c"
 #include <stdlib.h>
 
@@ -22,7 +23,8 @@ static int job(const char *text)
     double x[4] = { 0, 0, 0, 0 };
     const char *at = text;
     int count;
-    for (count = 0; count < 4 && (at = strchr(at, ':')) != NULL; ++count) x[count] = strtod(++at, NULL);
+    for (count = 0; count < 4 && (at = strchr(at, ':')) != NULL; ++count)
+        x[count] = strtod(++at, NULL);
 #define IS(name) (strncmp(text, name, strlen(name)) == 0)
     if (IS("page_train")) return page_train();
     if (IS("page_look_along")) return page_look_along();

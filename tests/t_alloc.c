@@ -1,6 +1,7 @@
 /* Memory: every public function that allocates, with its 1st, 2nd, 3rd ... allocation failing:
  * CLB_ENOMEM (NaN from functions that return a number), nothing leaked, nothing touched that must
- * not be. t_coverage fails when clb.h gains a function that returns clb_status and is not named here.
+ * not be. t_coverage fails when clb.h gains a function that returns clb_status and is not named
+ * here.
  *   cc -std=c99 -O2 -o t_alloc tests/t_alloc.c -lm && ./t_alloc */
 #define CLB_IMPLEMENTATION
 #include "failing_alloc.h"
@@ -743,7 +744,8 @@ static clb_status call_rod(void *context)
 static clb_status call_edge(void *context)
 {
     clb_edge edge;
-    clb_status status = clb_edge_predict(&net, &data, 0.01, 3, (const clb_rod_opts *)context, 0, &edge);
+    const clb_rod_opts *opts = (const clb_rod_opts *)context;
+    clb_status status = clb_edge_predict(&net, &data, 0.01, 3, opts, 0, &edge);
     clb_edge_free(&edge);
     return status;
 }
@@ -751,7 +753,8 @@ static clb_status call_edge(void *context)
 static clb_status call_central(void *context)
 {
     clb_central flow;
-    clb_status status = clb_central_init(&flow, &net, &data, 0.01, (const clb_central_opts *)context);
+    const clb_central_opts *opts = (const clb_central_opts *)context;
+    clb_status status = clb_central_init(&flow, &net, &data, 0.01, opts);
     if (!status) status = clb_central_step(&flow);
     clb_central_free(&flow);
     return status;
@@ -906,7 +909,8 @@ static void t_weight_files(void)
     static char first[] = "0.weight", second[] = "2.weight";
     static double x[6] = { 1, 2, 3, 4, 5, 6 };
     static weight_file file;
-    clb_tensor item[2] = { { first, { 2, { 3, 2 }, 6, x }, 53 }, { second, { 2, { 2, 3 }, 6, x }, 53 } };
+    clb_tensor item[2] = { { first, { 2, { 3, 2 }, 6, x }, 53 },
+                           { second, { 2, { 2, 3 }, 6, x }, 53 } };
     build();
     file.tensors.count = 2, file.tensors.item = item;
     snprintf(file.path, sizeof file.path, "%sweights.npz", prefix);
@@ -1201,10 +1205,10 @@ static void t_queries(void)
 
 /* Return clb_status and allocate nothing. */
 static const char *const without_allocation[] = {
-    "clb_trace_csv_save", "clb_isa_set",       "clb_npy_write",     "clb_npy_fwrite",   "clb_path_check",
-    "clb_path_step_check",    "clb_path_spectrum", "clb_path_optimum", "clb_path_leaf_endpoint",
-    "clb_path_cycle_predict", "clb_path_central_pair",  "clb_path_chain_peak",   "clb_path_worst_return",
-    "clb_path_rank_window",   "clb_paths_train",
+    "clb_trace_csv_save", "clb_isa_set", "clb_npy_write", "clb_npy_fwrite", "clb_path_check",
+    "clb_path_step_check", "clb_path_spectrum", "clb_path_optimum", "clb_path_leaf_endpoint",
+    "clb_path_cycle_predict", "clb_path_central_pair", "clb_path_chain_peak",
+    "clb_path_worst_return", "clb_path_rank_window", "clb_paths_train",
     "clb_pass_check", "clb_scaler_apply", "clb_scaler_fold", "clb_npy_save", "clb_npy_save_f64",
     "clb_isa_wish", "clb_selftest", "clb_complementarity",
 };
