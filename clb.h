@@ -2928,6 +2928,16 @@ float  (fmaf)(float x, float y, float z);
 #else
 #define CLBI_WASM 0
 #endif
+/* Around functions that call kernels: clang inlines none of them. It would optimise a function of
+ * one caller twice, alone and inside the caller, and those inside it again. */
+#if defined(__clang__)
+#define CLBI_CALLS_BEGIN \
+    _Pragma("clang attribute push(__attribute__((noinline)), apply_to = function)")
+#define CLBI_CALLS_END _Pragma("clang attribute pop")
+#else
+#define CLBI_CALLS_BEGIN
+#define CLBI_CALLS_END
+#endif
 /* Around scalar versions of kernels that have vector versions, too: clang optimises them for size,
  * which saves compile time. */
 #if defined(__clang__) && (CLBI_X86 || CLBI_ARM)
@@ -6290,12 +6300,15 @@ static clb_real *clbi_on_line(clb_real *p)
 /* Inlines all calls, so that they are compiled for the instruction set of the caller. */
 #define CLBI_FLATTEN __attribute__((flatten))
 #define CLBI_APART __attribute__((noinline))
+/* Inlined wherever it is called: for functions with arguments that the compiler must know. */
+#define CLBI_INLINE __attribute__((always_inline)) inline
 #else
 #define CLBI_OPAQUE(p) (void)0
 #define CLBI_UNROLL
 #define CLBI_TARGET(isa)
 #define CLBI_FLATTEN
 #define CLBI_APART
+#define CLBI_INLINE inline
 #endif
 
 #endif
@@ -7142,6 +7155,7 @@ static void clbi_activation_backward(const clb_net *net, size_t count, const clb
 
 /* ---- evaluation ----------------------------------------------------------------------------- */
 
+CLBI_CALLS_BEGIN
 /* Are all labels in 0..K-1? */
 static CLBI_COLD clb_status clbi_labels_check(const clb_data *data, clb_error *error)
 {
@@ -8173,6 +8187,8 @@ CLBDEF size_t clb_gate_switches(const clb_pass *pass, size_t l, const uint64_t *
     }
     return count;
 }
+
+CLBI_CALLS_END
 
 /* ============================================================================================
  * @S37 CURVATURE
@@ -9444,6 +9460,7 @@ CLBDEF clb_status clb_sharpness(clb_curv *curv, const clb_lanczos_opts *opts, do
  * @S38 OPTIMISERS, TRAINING
  * ========================================================================================== */
 
+CLBI_CALLS_BEGIN
 CLBDEF void clb_train_opts_resolve(clb_train_opts *opts)
 {
     if (opts->beta1 == 0) opts->beta1 = 0.9;
@@ -11341,6 +11358,8 @@ CLBDEF clb_status clb_flow(clb_net *net, const clb_data *data, double time,
     if (stats) *stats = run.stats;
     return clbi_done(run.o.error, status);
 }
+
+CLBI_CALLS_END
 
 /* ============================================================================================
  * @S39 EIGENSOLVERS
@@ -21216,24 +21235,42 @@ static void CLBI_N(store_part)(clb_real *p, size_t n, CLBI_R v)
 #endif
 #endif
 
+/* The widest tile, in vectors, and the most rows of a tile. */
+#if CLBI_ROWS == 256
+#define CLBI_WIDEST  3
+#define CLBI_TALLEST 12
+#else
+#define CLBI_WIDEST  4
+#define CLBI_TALLEST 16
+#endif
+
 /* The last k of a tile, row by row, so that the first rows are stored while the others are
- * computed. (With one vector in a row, all k are done by then.) value: what c_ij becomes, with the
- * gate at z. */
-#define CLBI_TILE_END(MR, NV, value)                                                              \
-    CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc, z += ldc) {                                  \
-        CLBI_R x;                                                                                 \
-        if (MR > 6) {                                     /* too many addresses to be held */     \
-            CLBI_OPAQUE(row);                                                                     \
-            CLBI_OPAQUE(rows[i / 4]);                                                             \
-        }                                                                                         \
-        x = NV > 1 ? CLBI_SET(rows[i / 4][i % 4 * ai]) : CLBI_ZERO();                             \
-        CLBI_UNROLL for (j = 0; j < NV; ++j) {                                                    \
-            const CLBI_R c_ij = NV > 1 ? CLBI_FMA(x, v[j], s[i][j]) : s[i][j];                    \
-            s[i][j] = value;                                                                      \
-            if (j + 1 < NV) CLBI_STORE(row + j * CLBI_W, s[i][j]);                                \
-            else CLBI_STOREM(row + j * CLBI_W, mask, s[i][j]);                                    \
-        }                                                                                         \
+ * computed. (With one vector in a row, all k are done by then.) Returns where the next strip is. */
+CLBI_INLINE CLBI_FOR static clb_real *CLBI_N(tile_end)(const size_t MR, const size_t NV,
+    const int gated, const CLBI_R *v, CLBI_R (*s)[CLBI_WIDEST], const clb_real **rows, size_t ai,
+    clb_real *row, size_t ldc, CLBI_M mask, CLBI_R floor, const clb_real *z)
+{
+    size_t i, j;
+    CLBI_OPAQUE(row);
+    CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc, z += ldc) {
+        CLBI_R x;
+        if (MR > 6) {                                     /* too many addresses to be held */
+            CLBI_OPAQUE(row);
+            CLBI_OPAQUE(rows[i / 4]);
+        }
+        x = NV > 1 ? CLBI_SET(rows[i / 4][i % 4 * ai]) : CLBI_ZERO();
+        CLBI_UNROLL for (j = 0; j < NV; ++j) {
+            CLBI_R c = NV > 1 ? CLBI_FMA(x, v[j], s[i][j]) : s[i][j];
+            if (!gated) c = CLBI_LARGER(floor, c);
+            else if (j + 1 < NV) c = CLBI_IF_POSITIVE(CLBI_LOAD(z + j * CLBI_W), c);
+            else c = CLBI_IF_POSITIVE(CLBI_LOADM(z + j * CLBI_W, mask), c);
+            s[i][j] = c;
+            if (j + 1 < NV) CLBI_STORE(row + j * CLBI_W, c);
+            else CLBI_STOREM(row + j * CLBI_W, mask, c);
+        }
     }
+    return row;
+}
 
 /* A tile of C: MR rows and NV vectors of columns; the last vector has `last` columns. The MR x NV
  * accumulators stay in registers over all k. The last vector of a row of B is loaded whole, so it
@@ -21241,63 +21278,67 @@ static void CLBI_N(store_part)(clb_real *p, size_t n, CLBI_R v)
  *
  *            b[k]  |v0|v1|..|                a[i ai + k ak] is broadcast, b[k ldb + j] is a vector
  *     a[i][k]  x   |s_i0|s_i1|..|  i < MR    s_ij = fma(a_ik, b_kj, s_ij) */
+CLBI_INLINE CLBI_FOR static void CLBI_N(tile)(const size_t MR, const size_t NV, size_t strips,
+    size_t K, const clb_real *a, size_t ai, size_t ak, const clb_real *b0, size_t ldb, clb_real *c,
+    size_t ldc, size_t last, int acc, const clb_real *gate, clb_real *relu)
+{
+    const int apart = relu && relu != c;
+    const CLBI_R floor = CLBI_SET(relu == c ? 0 : -(clb_real)INFINITY);
+    const CLBI_M mask = CLBI_MASK(last);
+    const clb_real *rows[(CLBI_TALLEST + 3) / 4];            /* every fourth row of A           */
+    const clb_real *z = gate ? gate : c, *b;
+    CLBI_R s[CLBI_TALLEST][CLBI_WIDEST], v[CLBI_WIDEST], x;
+    clb_real *row;
+    size_t i, j, k;
+    for (; strips; --strips, a += MR * ai, c = row) {
+        CLBI_UNROLL for (i = 0; i < (MR + 3) / 4; ++i) {
+            rows[i] = a + 4 * i * ai;
+            CLBI_OPAQUE(rows[i]);
+        }
+        CLBI_UNROLL for (i = 0; i < MR; ++i)
+            CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_ZERO();
+        row = c;
+        if (acc)
+            CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc) {
+                CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) s[i][j] = CLBI_LOAD(row + j * CLBI_W);
+                s[i][NV - 1] = CLBI_LOADM(row + (NV - 1) * CLBI_W, mask);
+            }
+        if (acc && strips > 2 && K >= CLBI_FETCH_FROM)        /* ask for C of the next but one */
+            CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc) {
+                CLBI_FETCH(row + MR * ldc);
+                CLBI_FETCH(row + MR * ldc + NV * CLBI_W - 1);
+            }
+        for (k = NV > 1, b = b0; k < K; ++k, b += ldb) {
+            CLBI_UNROLL for (j = 0; j < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);
+            CLBI_UNROLL for (i = 0; i < MR; ++i) {
+                x = CLBI_SET(rows[i / 4][i % 4 * ai]);
+                CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_FMA(x, v[j], s[i][j]);
+            }
+            CLBI_UNROLL for (i = 0; i < (MR + 3) / 4; ++i) rows[i] += ak;
+        }
+        if (NV > 1) {
+            CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);
+            v[NV - 1] = CLBI_LOADM(b + (NV - 1) * CLBI_W, mask);
+        }
+        if (gate) row = CLBI_N(tile_end)(MR, NV, 1, v, s, rows, ai, c, ldc, mask, floor, z);
+        else row = CLBI_N(tile_end)(MR, NV, 0, v, s, rows, ai, c, ldc, mask, floor, z);
+        z += MR * ldc;
+        if (apart)
+            CLBI_UNROLL for (i = 0; i < MR; ++i, relu += ldc) {
+                CLBI_UNROLL for (j = 0; j + 1 < NV; ++j)
+                    CLBI_STORE(relu + j * CLBI_W, CLBI_LARGER(CLBI_ZERO(), s[i][j]));
+                CLBI_STOREM(relu + (NV - 1) * CLBI_W, mask,
+                            CLBI_LARGER(CLBI_ZERO(), s[i][NV - 1]));
+            }
+    }
+}
+
 #define CLBI_TILE(MR, NV)                                                                         \
 CLBI_FOR static void CLBI_N(tile_##MR##x##NV)(size_t strips, size_t K, const clb_real *a,         \
-    size_t ai, size_t ak, const clb_real *b0, size_t ldb, clb_real *c, size_t ldc, size_t last,   \
+    size_t ai, size_t ak, const clb_real *b, size_t ldb, clb_real *c, size_t ldc, size_t last,    \
     int acc, const clb_real *gate, clb_real *relu)                                                \
 {                                                                                                 \
-    const int apart = relu && relu != c;                                                          \
-    const CLBI_R floor = CLBI_SET(relu == c ? 0 : -(clb_real)INFINITY);                           \
-    const CLBI_M mask = CLBI_MASK(last);                                                          \
-    const clb_real *rows[(MR + 3) / 4];                      /* every fourth row of A           */\
-    const clb_real *z = gate ? gate : c, *b;                                                      \
-    CLBI_R s[MR][NV], v[NV];                                                                      \
-    clb_real *row;                                                                                \
-    size_t i, j, k;                                                                               \
-    for (; strips; --strips, a += MR * ai, c = row) {                                             \
-        CLBI_UNROLL for (i = 0; i < (MR + 3) / 4; ++i) {                                          \
-            rows[i] = a + 4 * i * ai;                                                             \
-            CLBI_OPAQUE(rows[i]);                                                                 \
-        }                                                                                         \
-        CLBI_UNROLL for (i = 0; i < MR; ++i)                                                      \
-            CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_ZERO();                           \
-        row = c;                                                                                  \
-        if (acc)                                                                                  \
-            CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc) {                                    \
-                CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) s[i][j] = CLBI_LOAD(row + j * CLBI_W);   \
-                s[i][NV - 1] = CLBI_LOADM(row + (NV - 1) * CLBI_W, mask);                         \
-            }                                                                                     \
-        if (acc && strips > 2 && K >= CLBI_FETCH_FROM)        /* ask for C of the next but one */ \
-            CLBI_UNROLL for (i = 0; i < MR; ++i, row += ldc) {                                    \
-                CLBI_FETCH(row + MR * ldc);                                                       \
-                CLBI_FETCH(row + MR * ldc + NV * CLBI_W - 1);                                     \
-            }                                                                                     \
-        for (k = NV > 1, b = b0; k < K; ++k, b += ldb) {                                          \
-            CLBI_UNROLL for (j = 0; j < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);                \
-            CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                \
-                const CLBI_R x = CLBI_SET(rows[i / 4][i % 4 * ai]);                               \
-                CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_FMA(x, v[j], s[i][j]);        \
-            }                                                                                     \
-            CLBI_UNROLL for (i = 0; i < (MR + 3) / 4; ++i) rows[i] += ak;                         \
-        }                                                                                         \
-        if (NV > 1) {                                                                             \
-            CLBI_UNROLL for (j = 0; j + 1 < NV; ++j) v[j] = CLBI_LOAD(b + j * CLBI_W);            \
-            v[NV - 1] = CLBI_LOADM(b + (NV - 1) * CLBI_W, mask);                                  \
-        }                                                                                         \
-        row = c;                                                                                  \
-        CLBI_OPAQUE(row);                                                                         \
-        if (gate)                                                                                 \
-            CLBI_TILE_END(MR, NV, CLBI_IF_POSITIVE(j + 1 < NV ? CLBI_LOAD(z + j * CLBI_W)         \
-                                                   : CLBI_LOADM(z + j * CLBI_W, mask), c_ij))     \
-        else CLBI_TILE_END(MR, NV, CLBI_LARGER(floor, c_ij))                                      \
-        if (apart)                                                                                \
-            CLBI_UNROLL for (i = 0; i < MR; ++i, relu += ldc) {                                   \
-                CLBI_UNROLL for (j = 0; j + 1 < NV; ++j)                                          \
-                    CLBI_STORE(relu + j * CLBI_W, CLBI_LARGER(CLBI_ZERO(), s[i][j]));             \
-                CLBI_STOREM(relu + (NV - 1) * CLBI_W, mask,                                       \
-                            CLBI_LARGER(CLBI_ZERO(), s[i][NV - 1]));                              \
-            }                                                                                     \
-    }                                                                                             \
+    CLBI_N(tile)(MR, NV, strips, K, a, ai, ak, b, ldb, c, ldc, last, acc, gate, relu);            \
 }
 
 /* For each width, the tallest tile is limited by the registers: 12 accumulators of 16, or 24 of 32.
@@ -21311,13 +21352,11 @@ CLBI_TILE(6, 1) CLBI_TILE(16, 1) CLBI_TILE(10, 2) CLBI_TILE(12, 2) CLBI_TILE(8, 
 CLBI_TILE(1, 4) CLBI_TILE(2, 4) CLBI_TILE(3, 4) CLBI_TILE(6, 4)
 #endif
 #undef CLBI_TILE
-#undef CLBI_TILE_END
 
 /* The tiles by width and height, NULL if there is none; and the tallest of each width. */
 #define CLBI_T(MR, NV) CLBI_N(tile_##MR##x##NV)
 #define CLBI_1_TO_3(NV) CLBI_T(1, NV), CLBI_T(2, NV), CLBI_T(3, NV)
 #if CLBI_ROWS == 256
-#define CLBI_WIDEST 3
 static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 12, 6, 4 };
 static const clbi_tile_fn CLBI_N(tiles)[CLBI_WIDEST][16] = {
     { CLBI_1_TO_3(1), 0, CLBI_T(5, 1), 0, 0, 0, 0, CLBI_T(10, 1), 0, CLBI_T(12, 1) },
@@ -21325,7 +21364,6 @@ static const clbi_tile_fn CLBI_N(tiles)[CLBI_WIDEST][16] = {
     { CLBI_1_TO_3(3), CLBI_T(4, 3) }
 };
 #else
-#define CLBI_WIDEST 4
 static const unsigned char CLBI_N(tallest)[CLBI_WIDEST] = { 16, 12, 8, 6 };
 static const clbi_tile_fn CLBI_N(tiles)[CLBI_WIDEST][16] = {
     { CLBI_1_TO_3(1), 0, CLBI_T(5, 1), CLBI_T(6, 1), 0, 0, 0, CLBI_T(10, 1), 0, CLBI_T(12, 1), 0,
@@ -21342,54 +21380,44 @@ static const clbi_tile_fn CLBI_N(tiles)[CLBI_WIDEST][16] = {
 /* v[c] = column c of a block of CLBI_W rows with four elements each, ld apart. LANES collects
  * pieces of 16 bytes from rows that are as far apart as a piece has elements. LOW and HIGH
  * interleave the halves of each piece; PAIRS takes two elements of each. */
-#define CLBI_TURN(from, ld, v)                                                                    \
-    do {                                                                                          \
-        const clb_real *p_[CLBI_ROWS / 128];                                                      \
-        size_t q_;                                                                                \
-        p_[0] = from;                                                                             \
-        CLBI_UNROLL for (q_ = 1; q_ < CLBI_ROWS / 128; ++q_) {                                    \
-            p_[q_] = p_[q_ - 1] + 16 / sizeof(clb_real) * (ld);                                   \
-            CLBI_OPAQUE(p_[q_]);                                                                  \
-        }                                                                                         \
-        CLBI_TURN_PIECES(p_, ld, v);                                                              \
-    } while (0)
+CLBI_INLINE CLBI_FOR static void CLBI_N(turn)(const clb_real *from, size_t ld, CLBI_R *v)
+{
+    const clb_real *p[CLBI_ROWS / 128];
+    size_t q;
+    p[0] = from;
+    CLBI_UNROLL for (q = 1; q < CLBI_ROWS / 128; ++q) {
+        p[q] = p[q - 1] + 16 / sizeof(clb_real) * ld;
+        CLBI_OPAQUE(p[q]);
+    }
+    {
 #ifdef CLB_SINGLE
-#define CLBI_TURN_PIECES(p, ld, v)                                                                \
-    do {                                                                                          \
-        const CLBI_R a0_ = CLBI_LANES(p, 0), a1_ = CLBI_LANES(p, ld);                             \
-        const CLBI_R a2_ = CLBI_LANES(p, 2 * (ld)), a3_ = CLBI_LANES(p, 3 * (ld));                \
-        const CLBI_R b0_ = CLBI_LOW(a0_, a1_), b1_ = CLBI_LOW(a2_, a3_);                          \
-        const CLBI_R b2_ = CLBI_HIGH(a0_, a1_), b3_ = CLBI_HIGH(a2_, a3_);                        \
-        (v)[0] = CLBI_PAIRS(b0_, b1_, 0x44);                                                      \
-        (v)[1] = CLBI_PAIRS(b0_, b1_, 0xee);                                                      \
-        (v)[2] = CLBI_PAIRS(b2_, b3_, 0x44);                                                      \
-        (v)[3] = CLBI_PAIRS(b2_, b3_, 0xee);                                                      \
-    } while (0)
+        const CLBI_R a0 = CLBI_LANES(p, 0), a1 = CLBI_LANES(p, ld);
+        const CLBI_R a2 = CLBI_LANES(p, 2 * ld), a3 = CLBI_LANES(p, 3 * ld);
+        const CLBI_R b0 = CLBI_LOW(a0, a1), b1 = CLBI_LOW(a2, a3);
+        const CLBI_R b2 = CLBI_HIGH(a0, a1), b3 = CLBI_HIGH(a2, a3);
+        v[0] = CLBI_PAIRS(b0, b1, 0x44);
+        v[1] = CLBI_PAIRS(b0, b1, 0xee);
+        v[2] = CLBI_PAIRS(b2, b3, 0x44);
+        v[3] = CLBI_PAIRS(b2, b3, 0xee);
 #elif CLBI_ROWS == 512                /* pieces of 32 bytes: rows 0 2, 1 3, 4 6, 5 7 */
-#define CLBI_TURN_PIECES(p, ld, v)                                                                \
-    do {                                                                                          \
-        const CLBI_R a0_ = CLBI_HALVES((p)[0], (p)[1]);                                           \
-        const CLBI_R a1_ = CLBI_HALVES((p)[0] + (ld), (p)[1] + (ld));                             \
-        const CLBI_R a2_ = CLBI_HALVES((p)[2], (p)[3]);                                           \
-        const CLBI_R a3_ = CLBI_HALVES((p)[2] + (ld), (p)[3] + (ld));                             \
-        const CLBI_R b0_ = CLBI_LOW(a0_, a1_), b1_ = CLBI_HIGH(a0_, a1_);                         \
-        const CLBI_R b2_ = CLBI_LOW(a2_, a3_), b3_ = CLBI_HIGH(a2_, a3_);                         \
-        (v)[0] = _mm512_shuffle_f64x2(b0_, b2_, 0x88);                                            \
-        (v)[1] = _mm512_shuffle_f64x2(b1_, b3_, 0x88);                                            \
-        (v)[2] = _mm512_shuffle_f64x2(b0_, b2_, 0xdd);                                            \
-        (v)[3] = _mm512_shuffle_f64x2(b1_, b3_, 0xdd);                                            \
-    } while (0)
+        const CLBI_R a0 = CLBI_HALVES(p[0], p[1]), a1 = CLBI_HALVES(p[0] + ld, p[1] + ld);
+        const CLBI_R a2 = CLBI_HALVES(p[2], p[3]), a3 = CLBI_HALVES(p[2] + ld, p[3] + ld);
+        const CLBI_R b0 = CLBI_LOW(a0, a1), b1 = CLBI_HIGH(a0, a1);
+        const CLBI_R b2 = CLBI_LOW(a2, a3), b3 = CLBI_HIGH(a2, a3);
+        v[0] = _mm512_shuffle_f64x2(b0, b2, 0x88);
+        v[1] = _mm512_shuffle_f64x2(b1, b3, 0x88);
+        v[2] = _mm512_shuffle_f64x2(b0, b2, 0xdd);
+        v[3] = _mm512_shuffle_f64x2(b1, b3, 0xdd);
 #else
-#define CLBI_TURN_PIECES(p, ld, v)                                                                \
-    do {                                                                                          \
-        const CLBI_R a0_ = CLBI_LANES(p, 0), a1_ = CLBI_LANES(p, ld);                             \
-        const CLBI_R a2_ = CLBI_LANES(p, 2), a3_ = CLBI_LANES(p, (ld) + 2);                       \
-        (v)[0] = CLBI_LOW(a0_, a1_);                                                              \
-        (v)[1] = CLBI_HIGH(a0_, a1_);                                                             \
-        (v)[2] = CLBI_LOW(a2_, a3_);                                                              \
-        (v)[3] = CLBI_HIGH(a2_, a3_);                                                             \
-    } while (0)
+        const CLBI_R a0 = CLBI_LANES(p, 0), a1 = CLBI_LANES(p, ld);
+        const CLBI_R a2 = CLBI_LANES(p, 2), a3 = CLBI_LANES(p, ld + 2);
+        v[0] = CLBI_LOW(a0, a1);
+        v[1] = CLBI_HIGH(a0, a1);
+        v[2] = CLBI_LOW(a2, a3);
+        v[3] = CLBI_HIGH(a2, a3);
 #endif
+    }
+}
 #define CLBI_COPIES 2  /* elements copied in the time of one multiply-add */
 
 /* dst[c ldd + r] = src[r ld + c] for CLBI_W rows and c < cols, four columns at a time. If cols is
@@ -21400,7 +21428,7 @@ CLBI_FOR static void CLBI_N(transpose_rows)(size_t cols, const clb_real *src, si
     CLBI_R v[4];
     size_t c, i;
     for (c = 0;; c = c + 8 <= cols ? c + 4 : cols - 4) {
-        CLBI_TURN(src + c, ld, v);
+        CLBI_N(turn)(src + c, ld, v);
         CLBI_UNROLL for (i = 0; i < 4; ++i) CLBI_STORE(dst + (c + i) * ldd, v[i]);
         if (c + 4 == cols) return;
     }
@@ -21473,7 +21501,7 @@ CLBI_FOR static void CLBI_N(strip)(size_t rows, size_t cols, const clb_real *src
     if (((uintptr_t)dst | ldd * sizeof *dst | rows * sizeof *dst) % 64 == 0) {
         for (; c + 4 <= cols; c += 4)
             for (r = 0; r < rows; r += CLBI_W) {
-                CLBI_TURN(src + r * ld + c, ld, v);
+                CLBI_N(turn)(src + r * ld + c, ld, v);
                 CLBI_UNROLL for (i = 0; i < 4; ++i) CLBI_STREAM(dst + (c + i) * ldd + r, v[i]);
             }
         _mm_sfence();
@@ -21488,44 +21516,51 @@ CLBI_FOR static void CLBI_N(strip)(size_t rows, size_t cols, const clb_real *src
 /* A tile for a transposed B, b_kj = b[j bj + k]: four columns of CLBI_W rows are transposed in
  * registers. For few rows of C, where a copy of B would not be used often enough. K >= 4; whole
  * vectors. */
+CLBI_INLINE CLBI_FOR static void CLBI_N(turned_tile)(const size_t MR, const size_t NV, size_t K,
+    const clb_real *a, size_t ai, size_t ak, const clb_real *b, size_t bj, clb_real *c, size_t ldc,
+    int acc)
+{
+    CLBI_R s[CLBI_FEW][2], v[2][4];
+    clb_real rest[4][2 * CLBI_W];
+    size_t i, j, k, q;
+    CLBI_UNROLL for (i = 0; i < MR; ++i)
+        CLBI_UNROLL for (j = 0; j < NV; ++j)
+            s[i][j] = acc ? CLBI_LOAD(c + i * ldc + j * CLBI_W) : CLBI_ZERO();
+    for (k = 0; k + 4 <= K; k += 4, b += 4) {
+        const clb_real *from = b;
+        CLBI_UNROLL for (j = 0; j < NV; ++j, from += CLBI_W * bj) {
+            CLBI_OPAQUE(from);
+            CLBI_N(turn)(from, bj, v[j]);
+        }
+        CLBI_UNROLL for (q = 0; q < 4; ++q, a += ak) {
+            CLBI_OPAQUE(a);
+            CLBI_UNROLL for (i = 0; i < MR; ++i) {
+                const CLBI_R x = CLBI_SET(a[i * ai]);
+                CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_FMA(x, v[j][q], s[i][j]);
+            }
+        }
+    }
+    if (k < K) {                        /* columns from K-4 on; of these the new ones */
+        CLBI_UNROLL for (j = 0; j < NV; ++j) {
+            CLBI_N(turn)(b - (k + 4 - K) + j * CLBI_W * bj, bj, v[j]);
+            CLBI_UNROLL for (q = 0; q < 4; ++q) CLBI_STORE(rest[q] + j * CLBI_W, v[j][q]);
+        }
+        for (q = k + 4 - K; q < 4; ++q, a += ak)
+            CLBI_UNROLL for (i = 0; i < MR; ++i) {
+                const CLBI_R x = CLBI_SET(a[i * ai]);
+                CLBI_UNROLL for (j = 0; j < NV; ++j)
+                    s[i][j] = CLBI_FMA(x, CLBI_LOAD(rest[q] + j * CLBI_W), s[i][j]);
+            }
+    }
+    CLBI_UNROLL for (i = 0; i < MR; ++i)
+        CLBI_UNROLL for (j = 0; j < NV; ++j) CLBI_STORE(c + i * ldc + j * CLBI_W, s[i][j]);
+}
+
 #define CLBI_TURNED(MR, NV)                                                                       \
 CLBI_FOR static void CLBI_N(turned_##MR##x##NV)(size_t K, const clb_real *a, size_t ai,           \
     size_t ak, const clb_real *b, size_t bj, clb_real *c, size_t ldc, int acc)                    \
 {                                                                                                 \
-    CLBI_R s[MR][NV], v[NV][4];                                                                   \
-    clb_real rest[4][NV * CLBI_W];                                                                \
-    size_t i, j, k, q;                                                                            \
-    CLBI_UNROLL for (i = 0; i < MR; ++i)                                                          \
-        CLBI_UNROLL for (j = 0; j < NV; ++j)                                                      \
-            s[i][j] = acc ? CLBI_LOAD(c + i * ldc + j * CLBI_W) : CLBI_ZERO();                    \
-    for (k = 0; k + 4 <= K; k += 4, b += 4) {                                                     \
-        const clb_real *from = b;                                                                 \
-        CLBI_UNROLL for (j = 0; j < NV; ++j, from += CLBI_W * bj) {                               \
-            CLBI_OPAQUE(from);                                                                    \
-            CLBI_TURN(from, bj, v[j]);                                                            \
-        }                                                                                         \
-        CLBI_UNROLL for (q = 0; q < 4; ++q, a += ak) {                                            \
-            CLBI_OPAQUE(a);                                                                       \
-            CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                \
-                const CLBI_R x = CLBI_SET(a[i * ai]);                                             \
-                CLBI_UNROLL for (j = 0; j < NV; ++j) s[i][j] = CLBI_FMA(x, v[j][q], s[i][j]);     \
-            }                                                                                     \
-        }                                                                                         \
-    }                                                                                             \
-    if (k < K) {                        /* columns from K-4 on; of these the new ones       */    \
-        CLBI_UNROLL for (j = 0; j < NV; ++j) {                                                    \
-            CLBI_TURN(b - (k + 4 - K) + j * CLBI_W * bj, bj, v[j]);                               \
-            CLBI_UNROLL for (q = 0; q < 4; ++q) CLBI_STORE(rest[q] + j * CLBI_W, v[j][q]);        \
-        }                                                                                         \
-        for (q = k + 4 - K; q < 4; ++q, a += ak)                                                  \
-            CLBI_UNROLL for (i = 0; i < MR; ++i) {                                                \
-                const CLBI_R x = CLBI_SET(a[i * ai]);                                             \
-                CLBI_UNROLL for (j = 0; j < NV; ++j)                                              \
-                    s[i][j] = CLBI_FMA(x, CLBI_LOAD(rest[q] + j * CLBI_W), s[i][j]);              \
-            }                                                                                     \
-    }                                                                                             \
-    CLBI_UNROLL for (i = 0; i < MR; ++i)                                                          \
-        CLBI_UNROLL for (j = 0; j < NV; ++j) CLBI_STORE(c + i * ldc + j * CLBI_W, s[i][j]);       \
+    CLBI_N(turned_tile)(MR, NV, K, a, ai, ak, b, bj, c, ldc, acc);                                \
 }
 CLBI_TURNED(1, 1) CLBI_TURNED(2, 1) CLBI_TURNED(3, 1)
 CLBI_TURNED(4, 1) CLBI_TURNED(5, 1) CLBI_TURNED(6, 1)
@@ -21533,8 +21568,6 @@ CLBI_TURNED(4, 1) CLBI_TURNED(5, 1) CLBI_TURNED(6, 1)
 CLBI_TURNED(3, 2) CLBI_TURNED(4, 2) CLBI_TURNED(5, 2)
 #endif
 #undef CLBI_TURNED
-#undef CLBI_TURN
-#undef CLBI_TURN_PIECES
 
 /* By width and height. NULL where two vectors at a time are hardly faster. */
 static const clbi_turned_fn CLBI_N(turned_tiles)[2][CLBI_FEW] = {
@@ -22035,9 +22068,9 @@ CLBI_FOR static void CLBI_N(smooth)(clb_activation which, const clb_real *z, clb
 /* The other activations; one function for AVX2 and AVX-512. */
 #if CLBI_ROWS == 512
 #define clbi_activate_rest_avx512 clbi_activate_rest_avx2
-CLBI_TARGET("avx2,fma") static void clbi_activate_rest_avx2(const clb_net *net, size_t n,
-                                                            const clb_real *z, clb_real *a,
-                                                            int order);
+CLBI_APART CLBI_TARGET("avx2,fma")
+static void clbi_activate_rest_avx2(const clb_net *net, size_t n, const clb_real *z, clb_real *a,
+                                    int order);
 #else
 CLBI_APART CLBI_FLATTEN CLBI_FOR static void CLBI_N(activate_rest)(const clb_net *net, size_t n,
                                                                    const clb_real *z, clb_real *a,
@@ -22352,64 +22385,71 @@ CLBI_FOR static void CLBI_N(combine)(size_t rows, size_t n, const clb_real *c, c
 #define CLBI_PART_MASK(count, v) \
     CLBI_MASK((count) <= (v) * CLBI_W ? 0 \
               : (count) >= ((v) + 1) * CLBI_W ? CLBI_W : (count) - (v) * CLBI_W)
-#define CLBI_SYMV(NAME, R, NX)                                                                     \
-CLBI_FOR static void CLBI_N(NAME)(size_t n, size_t r0, size_t i, const clb_real *A, size_t lda,    \
-    const clb_real *x, clb_real *y, size_t ld, clb_real (*z)[16], clb_real (*sum)[16])             \
-{                                                                                                  \
-    enum { PARTS = 16 / CLBI_W };                                                                  \
-    const clb_real *a = A + i * lda, *next = i + 2 * (R) <= n ? a + (R) * lda : a;                 \
-    CLBI_R lane[NX][R][PARTS], xi[NX][R], xv[NX], yv[NX], av;                                      \
-    clb_real t[CLBI_W];                                                                            \
-    size_t j, q, r, v, s;                                                                          \
-    CLBI_UNROLL for (q = 0; q < (NX); ++q)                                                         \
-        CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                    \
-            xi[q][r] = CLBI_SET(x[q * ld + i + r]);                                                \
-            CLBI_UNROLL for (v = 0; v < PARTS; ++v) lane[q][r][v] = CLBI_ZERO();                   \
-        }                                                                                          \
-    for (j = 0; j < r0; j += 16) {                                                                 \
-        CLBI_UNROLL for (r = 0; r < (R); ++r)                   /* rows of the next group     */   \
-            CLBI_UNROLL for (v = 0; v < 16; v += CLBI_LINE) CLBI_TOUCH(next + r * lda + j + v);    \
-        CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                  \
-            CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                               \
-                xv[q] = CLBI_LOAD(x + q * ld + j + v * CLBI_W);                                    \
-                yv[q] = CLBI_LOAD(y + q * ld + j + v * CLBI_W);                                    \
-                CLBI_HOLD(xv[q]);                                                                  \
-            }                                                                                      \
-            CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                \
-                av = CLBI_LOAD(a + r * lda + j + v * CLBI_W);                                      \
-                CLBI_HOLD(av);                                                                     \
-                CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                           \
-                    yv[q] = CLBI_FMA(av, xi[q][r], yv[q]);                                         \
-                    lane[q][r][v] = CLBI_FMA(av, xv[q], lane[q][r][v]);                            \
-                }                                                                                  \
-            }                                                                                      \
-            CLBI_UNROLL for (q = 0; q < (NX); ++q) CLBI_STORE(y + q * ld + j + v * CLBI_W, yv[q]); \
-        }                                                                                          \
-    }                                                                                              \
-    CLBI_UNROLL for (v = 0; v < PARTS; ++v) {                                                      \
-        CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                                   \
-            xv[q] = CLBI_LOADM(x + q * ld + r0 + v * CLBI_W, CLBI_PART_MASK(n - r0, v));           \
-            yv[q] = CLBI_LOAD(z[q] + v * CLBI_W);                                                  \
-        }                                                                                          \
-        CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                    \
-            av = CLBI_LOADM(a + r * lda + r0 + v * CLBI_W, CLBI_PART_MASK(i + r - r0, v));         \
-            CLBI_UNROLL for (q = 0; q < (NX); ++q) {                                               \
-                yv[q] = CLBI_FMA(av, xi[q][r], yv[q]);                                             \
-                lane[q][r][v] = CLBI_FMA(av, xv[q], lane[q][r][v]);                                \
-            }                                                                                      \
-        }                                                                                          \
-        CLBI_UNROLL for (q = 0; q < (NX); ++q) CLBI_STORE(z[q] + v * CLBI_W, yv[q]);               \
-    }                                                                                              \
-    CLBI_UNROLL for (q = 0; q < (NX); ++q)                                                         \
-        CLBI_UNROLL for (r = 0; r < (R); ++r) {                                                    \
-            CLBI_UNROLL for (s = PARTS / 2; s; s /= 2)                                             \
-                CLBI_UNROLL for (v = 0; v < s; ++v)                                                \
-                    lane[q][r][v] = CLBI_ADD(lane[q][r][v], lane[q][r][v + s]);                    \
-            CLBI_STORE(t, lane[q][r][0]);                                                          \
-            CLBI_UNROLL for (s = CLBI_W / 2; s; s /= 2)                                            \
-                CLBI_UNROLL for (v = 0; v < s; ++v) t[v] += t[v + s];                              \
-            sum[q][i + r - r0] = t[0];                                                             \
-        }                                                                                          \
+CLBI_INLINE CLBI_FOR static void CLBI_N(symv_rows)(const size_t R, const size_t NX, size_t n,
+    size_t r0, size_t i, const clb_real *A, size_t lda, const clb_real *x, clb_real *y, size_t ld,
+    clb_real (*z)[16], clb_real (*sum)[16])
+{
+    enum { PARTS = 16 / CLBI_W };
+    const clb_real *a = A + i * lda, *next = i + 2 * R <= n ? a + R * lda : a;
+    CLBI_R lane[2][CLBI_SYMV_GROUP][PARTS], xi[2][CLBI_SYMV_GROUP], xv[2], yv[2], av;
+    clb_real t[CLBI_W];
+    size_t j, q, r, v, s;
+    CLBI_UNROLL for (q = 0; q < NX; ++q)
+        CLBI_UNROLL for (r = 0; r < R; ++r) {
+            xi[q][r] = CLBI_SET(x[q * ld + i + r]);
+            CLBI_UNROLL for (v = 0; v < PARTS; ++v) lane[q][r][v] = CLBI_ZERO();
+        }
+    for (j = 0; j < r0; j += 16) {
+        CLBI_UNROLL for (r = 0; r < R; ++r)                   /* rows of the next group */
+            CLBI_UNROLL for (v = 0; v < 16; v += CLBI_LINE) CLBI_TOUCH(next + r * lda + j + v);
+        CLBI_UNROLL for (v = 0; v < PARTS; ++v) {
+            CLBI_UNROLL for (q = 0; q < NX; ++q) {
+                xv[q] = CLBI_LOAD(x + q * ld + j + v * CLBI_W);
+                yv[q] = CLBI_LOAD(y + q * ld + j + v * CLBI_W);
+                CLBI_HOLD(xv[q]);
+            }
+            CLBI_UNROLL for (r = 0; r < R; ++r) {
+                av = CLBI_LOAD(a + r * lda + j + v * CLBI_W);
+                CLBI_HOLD(av);
+                CLBI_UNROLL for (q = 0; q < NX; ++q) {
+                    yv[q] = CLBI_FMA(av, xi[q][r], yv[q]);
+                    lane[q][r][v] = CLBI_FMA(av, xv[q], lane[q][r][v]);
+                }
+            }
+            CLBI_UNROLL for (q = 0; q < NX; ++q) CLBI_STORE(y + q * ld + j + v * CLBI_W, yv[q]);
+        }
+    }
+    CLBI_UNROLL for (v = 0; v < PARTS; ++v) {
+        CLBI_UNROLL for (q = 0; q < NX; ++q) {
+            xv[q] = CLBI_LOADM(x + q * ld + r0 + v * CLBI_W, CLBI_PART_MASK(n - r0, v));
+            yv[q] = CLBI_LOAD(z[q] + v * CLBI_W);
+        }
+        CLBI_UNROLL for (r = 0; r < R; ++r) {
+            av = CLBI_LOADM(a + r * lda + r0 + v * CLBI_W, CLBI_PART_MASK(i + r - r0, v));
+            CLBI_UNROLL for (q = 0; q < NX; ++q) {
+                yv[q] = CLBI_FMA(av, xi[q][r], yv[q]);
+                lane[q][r][v] = CLBI_FMA(av, xv[q], lane[q][r][v]);
+            }
+        }
+        CLBI_UNROLL for (q = 0; q < NX; ++q) CLBI_STORE(z[q] + v * CLBI_W, yv[q]);
+    }
+    CLBI_UNROLL for (q = 0; q < NX; ++q)
+        CLBI_UNROLL for (r = 0; r < R; ++r) {
+            CLBI_UNROLL for (s = PARTS / 2; s; s /= 2)
+                CLBI_UNROLL for (v = 0; v < s; ++v)
+                    lane[q][r][v] = CLBI_ADD(lane[q][r][v], lane[q][r][v + s]);
+            CLBI_STORE(t, lane[q][r][0]);
+            CLBI_UNROLL for (s = CLBI_W / 2; s; s /= 2)
+                CLBI_UNROLL for (v = 0; v < s; ++v) t[v] += t[v + s];
+            sum[q][i + r - r0] = t[0];
+        }
+}
+
+#define CLBI_SYMV(NAME, R, NX)                                                                    \
+CLBI_FOR static void CLBI_N(NAME)(size_t n, size_t r0, size_t i, const clb_real *A, size_t lda,   \
+    const clb_real *x, clb_real *y, size_t ld, clb_real (*z)[16], clb_real (*sum)[16])            \
+{                                                                                                 \
+    CLBI_N(symv_rows)(R, NX, n, r0, i, A, lda, x, y, ld, z, sum);                                 \
 }
 CLBI_SYMV(symv_group, CLBI_SYMV_GROUP, 1)
 CLBI_SYMV(symv_row, 1, 1)
@@ -22759,6 +22799,7 @@ CLBI_FOR static void CLBI_N(pole_vector)(size_t n, const double *d, const double
 #undef CLBI_AS_BITS
 #undef CLBI_AS_REAL
 #undef CLBI_WIDEST
+#undef CLBI_TALLEST
 #undef CLBI_LANES
 #undef CLBI_PAIRS
 #undef CLBI_LOW
