@@ -9,7 +9,7 @@
  *         because all gate patterns are gone through, and their number is compared with the one
  *         known; then all weights anew by Newton's method; the duality gap bounds how far J is
  *         above J*.
- * Setup   n = 10 normal points in d = 2, 3, 4 dimensions, normal targets; nets of width 4 ... 1024,
+ * Setup   n = 10 normal points in d = 2, 3, 4, 8, 16 dimensions, normal targets; width 4 ... 1024,
  *         weights normal over sqrt(m); 6000 steps with momentum 0.9, eta = 0.05; free, or back on C
  *         = 4 after every step. The plane: ten data sets, seven widths; beyond it: five data sets,
  *         three widths. The end of a training is slow, so that beside the trained net stands the
@@ -24,7 +24,7 @@
 
 enum { N = MEASURE_N, STEPS = 6000, PLANE = 2 };
 static const double widths[] = { 4, 8, 16, 32, 64, 256, 1024 }, few_widths[] = { 4, 32, 1024 },
-                    charges[] = { 0, 4 }, dimensions[] = { PLANE, 3, 4 };
+                    charges[] = { 0, 4 }, dimensions[] = { PLANE, 3, 4, 8, 16 };
 static const double decay = 0.1, eta = 0.05, beta = 0.9;
 
 typedef struct net_run {
@@ -62,6 +62,26 @@ static clb_status descend(net_run *row, clb_net *net, clb_pass *pass, clb_real *
     return isfinite(row->J) ? CLB_OK : CLB_EDIVERGED;
 }
 
+/* J*, its duality gap and the share of the known patterns that were met: once for all widths. */
+static void convex_minimum(net_run *row, measure *v)
+{
+    double how[] = { CLB_RESULTS_VERSION, sizeof(clb_real), row->d, row->c, decay };
+    double out[3], *kept;
+    kit_key128 key = { 0x6d656173u, 0x757265u };
+    kit_kept *e;
+    kit_hash(&key, how, KIT_LEN(how), sizeof *how);
+    kit_hash(&key, v->x, N * v->d, sizeof *v->x), kit_hash(&key, v->t, N, sizeof *v->t);
+    if ((kept = (double *)kit_once_find(&key)) != NULL) memcpy(out, kept, sizeof out);
+    else {
+        measure_solve(v);
+        out[0] = v->least, out[1] = v->gap, out[2] = (double)v->patterns / measure_cover(v->d);
+        if ((e = kit_once_new(&key, sizeof out)) != NULL)
+            memcpy(e + 1, out, sizeof out), kit_once_keep(e);
+    }
+    free(kept);
+    row->least = out[0], row->duality_gap = out[1], row->patterns = out[2];
+}
+
 static clb_status train(kit *x, void *run)
 {
     net_run *row = run;
@@ -75,9 +95,7 @@ static clb_status train(kit *x, void *run)
     clb_rng_seed(&rng, (uint64_t)row->seed);
     clb_rng_normal(&rng, d * N, v->x), clb_rng_normal(&rng, N, v->t);
     v->d = d, v->c = row->c, v->decay = decay;
-    measure_solve(v);
-    row->least = v->least, row->duality_gap = v->gap,
-    row->patterns = (double)v->patterns / measure_cover(d);
+    convex_minimum(row, v);
     if ((status = clb_net_alloc(&net, shape, 3, NULL)) != CLB_OK) return status;
     clb_rng_normal(&rng, net.P, net.theta);
     for (size_t i = 0; i < net.P; ++i)
@@ -146,10 +164,11 @@ static void claims(kit *x, double slope, const double *last)
                  "infinite width.");
     kit_statement(c, "mean gap at width 1024", 100 * last[0], kit_in_units(kit_at_most(1), "%"));
     kit_needs(c, 10, 0);
-    c = kit_ours(x, "wide_beyond", "So they do in three and four dimensions.");
-    kit_statement(c, "mean gap at width 1024, d = 3", 100 * last[1],
-                  kit_in_units(kit_at_most(1), "%"));
-    kit_statement(c, "d = 4", 100 * last[2], kit_in_units(kit_at_most(1), "%"));
+    c = kit_ours(x, "wide_beyond", "So they do in three to sixteen dimensions.");
+    for (size_t k = 1; k < KIT_LEN(dimensions); ++k)
+        kit_statement(c, kit_print(x, k > 1 ? "d = %g" : "mean gap at width 1024, d = %g",
+                                   dimensions[k]),
+                      100 * last[k], kit_in_units(kit_at_most(1), "%"));
     kit_needs(c, 5, 0);
     kit_identity(x, "duality", "The convex minimum is certified.", "largest duality gap",
                  kit_worst(all, AT(duality_gap)), kit_at_most(1e-6));
@@ -171,7 +190,7 @@ static void report(kit *x)
                              "for anew, and nets that are stuck all the same",
                              "d", "c", "width", "runs", "minimum", "mean_gap", "largest_gap",
                              "mean_gap_anew", "stuck");
-    double slope = -KIT_INF, last[KIT_LEN(dimensions)] = { 0, 0, 0 };
+    double slope = -KIT_INF, last[KIT_LEN(dimensions)] = { 0 };
     plot *p = kit_figure(x, "gap", 1, 1);
     plot_panel *a = plot_add(p, "Trained nets above the convex minimum, d = 2", "width m",
                              "mean (J - J*)/J*", PLOT_LOG);

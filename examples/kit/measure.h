@@ -2,20 +2,24 @@
  * least of
  *   MSE + (decay/2) sqrt(4 |nu|^2 + c^2)
  * over all measures nu on the unit sphere of d dimensions, f(x) = int max(0, w.x) dnu(w), by
- * conditional gradient with a duality gap that is certified: the best next neuron is exact. */
+ * conditional gradient with a duality gap that is certified: the best next neuron is exact. n
+ * points have few gate patterns, at most 2^n, in any number of dimensions. */
 #ifndef KIT_MEASURE_H
 #define KIT_MEASURE_H
 
 #include "memory.h"
 
-enum { MEASURE_N = 10, MEASURE_D = 4, MEASURE_ATOMS = 61, MEASURE_ROUNDS = 60 };
+enum { MEASURE_N = 10, MEASURE_D = 16, MEASURE_ATOMS = 61, MEASURE_NEW = 8,
+       MEASURE_ROUNDS = 100 };
 
 typedef struct measure {
-    size_t   d;                             /* 2..MEASURE_D */
+    size_t   d;                             /* 1..MEASURE_D */
     clb_real x[MEASURE_N * MEASURE_D], t[MEASURE_N];    /* [N][d]; targets */
+    double   point[MEASURE_N][MEASURE_D];   /* x once more */
     double   c, decay, f[MEASURE_N];
     double   least, gap;                    /* value reached; how far the least may be below it */
-    size_t   patterns;                      /* gate patterns that the oracle went through */
+    size_t   patterns;                      /* gate patterns, bit i: gate of point i */
+    unsigned short pattern[1 << MEASURE_N];
     const clb_net *only;                    /* NULL: any neuron; else those of this net */
     size_t   n;                             /* neurons: a at a unit vector, its outputs phi */
     double   a[MEASURE_ATOMS], phi[MEASURE_ATOMS][MEASURE_N];
@@ -61,32 +65,37 @@ KIT_FN double measure_dot(size_t d, const double *p, const double *q)
     for (size_t k = 0; k < d; ++k) sum += p[k] * q[k];
     return sum;
 }
-KIT_FN void measure_point(const measure *v, size_t i, double *x)
-{
-    for (size_t k = 0; k < v->d; ++k) x[k] = (double)v->x[i * v->d + k];
-}
+/* The best neurons of a round, all different: their |responses| and outputs. */
+typedef struct measure_best {
+    size_t n, least;                        /* least: the one with the smallest response */
+    double response[MEASURE_NEW], phi[MEASURE_NEW][MEASURE_N];
+} measure_best;
 
-/* |sum_i r_i max(0, w.x_i)| with w made a unit vector, and with its opposite if `either`: if one is
- * the most so far, it is kept, with its outputs. */
-KIT_FN void measure_keep(const measure *v, const double *r, const double *w, int either,
-                         double *best, double *most)
+/* The neuron w/|w|, if its |response| |sum_i r_i max(0, w.x_i)|/|w| is above `enough` and among the
+ * largest. */
+KIT_FN void measure_keep(const measure *v, const double *r, const double *w, double enough,
+                         measure_best *best)
 {
-    double length = clb_sqrt(measure_dot(v->d, w, w));
-    double sum[2] = { 0, 0 }, z[MEASURE_N], x[MEASURE_D];
+    double length = clb_sqrt(measure_dot(v->d, w, w)), sum = 0, phi[MEASURE_N];
+    size_t at = best->n < MEASURE_NEW ? best->n : best->least;
     if (!(length > 0)) return;
     for (size_t i = 0; i < MEASURE_N; ++i) {
-        measure_point(v, i, x);
-        z[i] = measure_dot(v->d, w, x) / length;
-        sum[z[i] < 0] += r[i] * z[i];
+        phi[i] = fmax(0, measure_dot(v->d, w, v->point[i]) / length), sum += r[i] * phi[i];
     }
-    for (int k = 0; k <= either; ++k) {
-        if (fabs(sum[k]) <= *most) continue;
-        *most = fabs(sum[k]);
-        for (size_t i = 0; i < MEASURE_N; ++i) best[i] = fmax(0, k ? -z[i] : z[i]);
+    sum = fabs(sum);
+    if (sum <= enough || (at < best->n && sum <= best->response[at])) return;
+    for (size_t k = 0; k < best->n; ++k) { /* on the border of two cells a neuron comes twice */
+        double apart = 0;
+        for (size_t i = 0; i < MEASURE_N; ++i) apart += fabs(phi[i] - best->phi[k][i]);
+        if (apart < 1e-9) return;
     }
+    best->response[at] = sum, memcpy(best->phi[at], phi, sizeof phi);
+    if (at == best->n) ++best->n;
+    for (size_t k = best->least = 0; k < best->n; ++k)
+        if (best->response[k] < best->response[best->least]) best->least = k;
 }
 
-/* basis[k] += what of y is at right angles to basis[0..k-1], as a unit vector; 0: nothing is
+/* basis[k] = what of y is at right angles to basis[0..k-1], as a unit vector; 0: nothing is
  * left. */
 KIT_FN int measure_extend(size_t d, double basis[][MEASURE_D], size_t k, const double *y)
 {
@@ -102,72 +111,119 @@ KIT_FN int measure_extend(size_t d, double basis[][MEASURE_D], size_t k, const d
     return length > 1e-12 * size;
 }
 
-/* w in the direction at right angles to the points of J, either way: all gate patterns around it.
- * In each the response is g.w, g = sum r_i x_i over the open gates, and for every part I of J the
- * best w at right angles to I is what is left of g: the best of the cell is one of these, or its
- * opposite. */
-KIT_FN void measure_around(const measure *v, const size_t *J, const double *vertex, const double *r,
-                           double *best, double *most, unsigned char *seen)
+/* Normals c_i = +-x_i of the cone {w: c_i.w >= 0} that are in use, and their weights. */
+typedef struct measure_normals {
+    size_t k;
+    double c[MEASURE_D][MEASURE_D], weight[MEASURE_D];
+} measure_normals;
+
+/* The best weights, whatever their sign: y with the shortest g + sum y_j c_j, which is p. 0: the
+ * normals are not independent. */
+KIT_FN int measure_fit(const measure_normals *in, size_t d, const double *g, double *y, double *p)
 {
-    size_t d = v->d, cells = (size_t)2 << (d - 1); /* a bit for the side, one for each point of J */
-    double g[2 << (MEASURE_D - 1)][MEASURE_D], x[MEASURE_D], basis[MEASURE_D][MEASURE_D];
-    memset(g, 0, sizeof g);
-    for (size_t cell = 0; cell < cells; ++cell) {
-        size_t pattern = 0;
-        for (size_t i = 0; i < MEASURE_N; ++i) {
-            int on;
-            measure_point(v, i, x), on = (cell & 1 ? 1 : -1) * measure_dot(d, vertex, x) > 0;
-            for (size_t k = 0; k + 1 < d; ++k)
-                if (J[k] == i) on = cell >> (k + 1) & 1;
-            pattern |= (size_t)on << i;
-            for (size_t k = 0; k < d && on; ++k) g[cell][k] += r[i] * x[k];
-        }
-        seen[pattern] = 1;
+    double basis[MEASURE_D][MEASURE_D];
+    memcpy(p, g, d * sizeof *g);
+    for (size_t j = 0; j < in->k; ++j) {
+        if (!measure_extend(d, basis, j, in->c[j])) return 0;
+        y[j] = -measure_dot(d, basis[j], p);
+        for (size_t i = 0; i < d; ++i) p[i] += y[j] * basis[j][i];
     }
-    for (size_t I = 0; I < (size_t)1 << (d - 1); ++I) {
-        size_t k = 0;
-        for (size_t j = 0; j + 1 < d; ++j)
-            if (I >> j & 1) measure_point(v, J[j], x), k += (size_t)measure_extend(d, basis, k, x);
-        for (size_t cell = 0; cell < cells; ++cell)
-            if (measure_extend(d, basis, k, g[cell])) measure_keep(v, r, basis[k], 1, best, most);
+    for (size_t j = in->k; j-- > 0;) {
+        for (size_t l = j + 1; l < in->k; ++l) y[j] -= y[l] * measure_dot(d, basis[j], in->c[l]);
+        y[j] /= measure_dot(d, basis[j], in->c[j]);
     }
+    return 1;
 }
 
-/* The neuron with the largest |response| to r. Exact for points in general position, up to
- * rounding: every cell of equal gates is a cone with an edge at right angles to d - 1 points, so
- * that going round all these edges meets every pattern. `patterns` against measure_cover()
- * certifies that none was missed. */
-KIT_FN double measure_oracle(measure *v, const double *r, double *best)
+/* From the weights of `in` towards y as far as none becomes negative; what becomes 0 is dropped. */
+KIT_FN void measure_towards(measure_normals *in, const double *y)
 {
-    unsigned char seen[1 << MEASURE_N];
-    size_t J[MEASURE_D], d = v->d;
-    double most = -1;
-    for (size_t h = 0; v->only && h < v->only->m[1]; ++h) {
-        double w[MEASURE_D];
-        for (size_t k = 0; k < d; ++k) w[k] = (double)v->only->theta[h * d + k];
-        measure_keep(v, r, w, 0, best, &most);
+    size_t kept = 0, hit = in->k;
+    double far = 1;
+    for (size_t j = 0; j < in->k; ++j)
+        if (y[j] < 0 && in->weight[j] < far * (in->weight[j] - y[j]))
+            far = in->weight[j] / (in->weight[j] - y[j]), hit = j;
+    for (size_t j = 0; j < in->k; ++j) {
+        if (j == hit) continue;
+        in->weight[kept] = in->weight[j] + far * (y[j] - in->weight[j]);
+        memmove(in->c[kept++], in->c[j], sizeof in->c[j]);
     }
-    if (v->only) return most;
-    memset(seen, 0, sizeof seen);
-    for (size_t k = 0; k + 1 < d; ++k) J[k] = k;
-    for (;;) { /* all d - 1 of N points, in lexical order */
-        double basis[MEASURE_D][MEASURE_D], x[MEASURE_D];
-        size_t k = 0, back = d - 1;
-        for (; k + 1 < d; ++k) measure_point(v, J[k], x), measure_extend(d, basis, k, x);
-        for (size_t axis = 0; axis < d; ++axis) { /* what none of them reaches: the edge */
-            double unit[MEASURE_D] = { 0, 0, 0, 0 };
-            unit[axis] = 1;
-            if (!measure_extend(d, basis, k, unit) || fabs(basis[k][axis]) < 0.4) continue;
-            measure_around(v, J, basis[k], r, best, &most, seen);
-            break;
+    in->k = kept;
+}
+
+/* The point p next to g in the cone of directions that give the first n points the gates `on`
+ * (Lawson and Hanson 1974), and |p|: the largest g.w over unit vectors w of the cone, 0 if it is
+ * negative. p = g + sum_j weight_j c_j with weights >= 0 on the way, too, and g.w <= p.w <= |p|: a
+ * bound from above, whatever the rounding. So it may end as soon as |p| <= enough. */
+KIT_FN double measure_project(const measure *v, size_t n, size_t on, const double *g, double enough,
+                              double *p)
+{
+    double y[MEASURE_D], next[MEASURE_D], size = clb_sqrt(measure_dot(v->d, g, g)), whole = size;
+    measure_normals in;
+    in.k = 0, memcpy(p, g, v->d * sizeof *g);
+    for (int round = 0; round < 10 * MEASURE_N && size > enough && in.k < v->d; ++round) {
+        double worst = -3e-13 * whole;
+        size_t at = n;
+        for (size_t i = 0; i < n; ++i) { /* the gate that p gives the wrong way most */
+            double z = measure_dot(v->d, p, v->point[i]) * (on >> i & 1 ? 1 : -1);
+            if (z < worst) worst = z, at = i;
         }
-        while (back > 0 && J[back - 1] == MEASURE_N - d + back) --back;
-        if (back == 0) break;
-        for (++J[back - 1]; back + 1 < d; ++back) J[back] = J[back - 1] + 1;
+        if (at == n) return size;
+        for (size_t i = 0; i < v->d; ++i) in.c[in.k][i] = v->point[at][i] * (on >> at & 1 ? 1 : -1);
+        in.weight[in.k++] = 0;
+        for (size_t k = 0; k != in.k;) {
+            if (!measure_fit(&in, v->d, g, y, next)) return size;
+            k = in.k, measure_towards(&in, y);
+        }
+        memcpy(p, next, v->d * sizeof *p), size = clb_sqrt(measure_dot(v->d, p, p));
     }
-    v->patterns = 0;
-    for (size_t p = 0; p < sizeof seen; ++p) v->patterns += seen[p];
-    return most;
+    return size;
+}
+
+/* All gate patterns, one point after the other. w gives the first k points the gates `on`, and
+ * point k one of its two gates; the other one is possible, too, if the cone of the first k reaches
+ * to the other side. Then a direction there is between the farthest one and w. */
+KIT_FN void measure_enumerate(measure *v, size_t k, size_t on, const double *w)
+{
+    double other[MEASURE_D], far[MEASURE_D], z, size;
+    if (k == MEASURE_N) {
+        v->pattern[v->patterns++] = (unsigned short)on;
+        return;
+    }
+    z = measure_dot(v->d, w, v->point[k]);
+    measure_enumerate(v, k + 1, on | (size_t)(z > 0) << k, w);
+    for (size_t i = 0; i < v->d; ++i) other[i] = z > 0 ? -v->point[k][i] : v->point[k][i];
+    size = measure_project(v, k, on, other, 0, far);
+    if (size <= 1e-9 * clb_sqrt(measure_dot(v->d, other, other))) return;
+    for (size_t i = 0; i < v->d; ++i) far[i] += size * size / (2 * fabs(z)) * w[i];
+    measure_enumerate(v, k + 1, on | (size_t)!(z > 0) << k, far);
+}
+
+/* The neurons with the largest |responses| to r above `enough`; returns a bound from above on the
+ * response of any neuron. Where the gates are equal the response is g.w, g = sum r_i x_i over the
+ * open gates. Exact for points in general position, up to rounding: `patterns` against
+ * measure_cover() certifies that none was missed. */
+KIT_FN double measure_oracle(const measure *v, const double *r, double enough, measure_best *best)
+{
+    double bound = enough, w[MEASURE_D], g[MEASURE_D];
+    best->n = best->least = 0;
+    for (size_t h = 0; v->only && h < v->only->m[1]; ++h) {
+        for (size_t k = 0; k < v->d; ++k) w[k] = (double)v->only->theta[h * v->d + k];
+        measure_keep(v, r, w, enough, best);
+    }
+    for (size_t p = 0; !v->only && p < v->patterns; ++p)
+        for (int side = -1; side <= 1; side += 2) {
+            double size, few = best->n < MEASURE_NEW ? enough : best->response[best->least];
+            memset(g, 0, sizeof g);
+            for (size_t i = 0; i < MEASURE_N; ++i)
+                for (size_t k = 0; v->pattern[p] >> i & 1 && k < v->d; ++k)
+                    g[k] += side * r[i] * v->point[i][k];
+            size = measure_project(v, MEASURE_N, v->pattern[p], g, few, w);
+            if (size <= few) continue;
+            bound = fmax(bound, size), measure_keep(v, r, w, enough, best);
+        }
+    for (size_t k = 0; k < best->n; ++k) bound = fmax(bound, best->response[k]);
+    return bound;
 }
 
 /* ---- all weights anew, and the whole problem ------------------------------------------------- */
@@ -231,22 +287,29 @@ KIT_FN double measure_newton(measure *v, double *sign)
  *   J(0)/decay. */
 KIT_FN void measure_solve(measure *v)
 {
+    measure_best best;
     double bound = 0, start, S;
     memset(v->f, 0, sizeof v->f);
+    for (size_t i = 0; i < MEASURE_N * v->d; ++i) v->point[i / v->d][i % v->d] = (double)v->x[i];
+    if (!v->only) v->patterns = 0, measure_enumerate(v, 0, 0, v->point[0]);
     v->n = 0, start = measure_mse(v) + measure_cost(v, 0), S = start / v->decay;
-    v->gap = KIT_INF;
-    for (size_t round = 0; round < MEASURE_ROUNDS && !(v->gap <= 1e-8 * start); ++round) {
+    v->gap = KIT_INF, best.n = 1;
+    for (size_t round = 0; round < MEASURE_ROUNDS && best.n && !(v->gap <= 1e-8 * start);
+         ++round) {
         double r[MEASURE_N], M, s, fit = 0, sign[MEASURE_ATOMS];
         for (size_t i = 0; i < MEASURE_N; ++i)
             r[i] = 2 * (v->f[i] - (double)v->t[i]) / MEASURE_N, fit += r[i] * v->f[i];
-        M = measure_oracle(v, r, v->phi[v->n]);
+        M = measure_oracle(v, r, measure_slope(v, measure_size(v)), &best);
         s = M < v->decay ? fmin(S, v->c / 2 * M / clb_sqrt(v->decay * v->decay - M * M)) : S;
         bound = fmax(bound, measure_mse(v) - fit + measure_cost(v, s) - M * s);
         v->least = measure_mse(v) + measure_cost(v, measure_size(v)), v->gap = v->least - bound;
         for (size_t k = 0; k < v->n; ++k) sign[k] = v->a[k] > 0 ? 1 : -1;
-        sign[v->n] = 0;
-        for (size_t i = 0; i < MEASURE_N; ++i) sign[v->n] -= r[i] * v->phi[v->n][i];
-        sign[v->n] = sign[v->n] > 0 ? 1 : -1, v->a[v->n++] = 0;
+        for (size_t k = 0; k < best.n && v->n < MEASURE_ATOMS; ++k) {
+            double response = 0;
+            for (size_t i = 0; i < MEASURE_N; ++i) response += r[i] * best.phi[k][i];
+            memcpy(v->phi[v->n], best.phi[k], sizeof best.phi[k]);
+            sign[v->n] = response < 0 ? 1 : -1, v->a[v->n++] = 0;
+        }
         for (int t = 0; t < 100 && measure_newton(v, sign) > 1e-13; ++t) continue;
     }
 }
