@@ -65,7 +65,7 @@ static void claim_bias(kit *x)
     kit_statement(c, "drift of Q = C - |b|^2 over it", Q / none, kit_above(10));
     kit_condition(c, "for C, which does not count the biases",
                   "drift of C over that of the net without biases", C / none, kit_above(10));
-    kit_remark(c, "Biases do not destroy the law: they belong into the conserved quantity.");
+    kit_remark(c, "Biases do not destroy the law: they belong in the conserved quantity.");
 }
 
 static void claim_others(kit *x)

@@ -109,8 +109,9 @@ static double mean_at(kit *x, double lr, kit_at member)
 
 static void sweep_table(kit *x, kit_list etas)
 {
-    kit_table *t = KIT_TABLE(x, "sweep", "Means over the paper's seeds", "lr", "mean_actual_drift",
-                             "mean_S_eta", "std_S_eta", "drift_over_eta_sq",
+    const char *seeds = x->has_published ? "the paper's seeds" : kit_n_seeds(x, 5);
+    kit_table *t = KIT_TABLE(x, "sweep", kit_print(x, "Means over %s", seeds), "lr",
+                             "mean_actual_drift", "mean_S_eta", "std_S_eta", "drift_over_eta_sq",
                              "mean_decomposition_error", "mean_loss_integral", "mean_grad_integral",
                              "S_over_grad_integral", "mean_sign_change_rate",
                              "mean_hurst_exponent");
@@ -189,7 +190,8 @@ static void claims(kit *x, findings *f)
     kit_statement(c, "range of the local slopes from 1e-4 to 1", kit_slope_range(&f->all),
                   kit_at_most(0.2));
     kit_condition(c, "for eta from 0.001 to 0.1", "slope", fit.slope, kit_within(1, 0.05));
-    kit_remark(c, "Below these eta training has not ended, above them it is unstable.");
+    kit_remark(c, "It holds from 0.001 to 0.1; below, training has not ended; above, it is "
+                  "unstable.");
     c = kit_paper(x, "decomposition", "The drift differs from eta^2 S by less than 0.5 %.",
                   "below 0.5 %; 15 % at eta = 1e-4");
     kit_statement(c, "largest error in %", error, kit_below(0.5));
@@ -221,8 +223,8 @@ static void figure(kit *x, const findings *f)
                              PLOT_LOG);
     plot_rows(a, PLOT_BLUE, runs, AT(lr), AT(drift));
     plot_points(a, PLOT_PUBLISHED, KIT_LEN(five), five, paper_drift, "published mean (float32)");
-    plot_points(a, PLOT_BLUE, f->all.at.n, f->all.at.at, f->all.mean, "mean over the paper's "
-                                                                      "seeds");
+    plot_points(a, PLOT_BLUE, f->all.at.n, f->all.at.at, f->all.mean,
+                kit_print(x, "mean over %s", kit_n_seeds(x, 5)));
     plot_slope(a, 1e-4, 1, 2e-4, 1, "slope 1");
     a = plot_add(p, "Local slope", "learning rate eta", "d ln drift / d ln eta", PLOT_LOGX);
     plot_horizontal(a, 1, "paper: 1");

@@ -49,7 +49,7 @@ static void record(kit *x, training *row, const clb_trace *tr)
 static clb_status train(kit *x, void *run)
 {
     training *row = run;
-    clb_train_opts how = { .ce = CLB_CE, .charge_max = 1e6 };
+    clb_train_opts how = { .ce = CLB_CE, .charge_max = 1e6 }; /* beyond it a run has diverged */
     clb_trace tr;
     clb_status status = paper_train(&(paper_opts){ .L = (size_t)row->L }, row->seed, row->lr,
                                     kit_quick(x) ? T_QUICK : T, &how, &tr);
@@ -84,8 +84,8 @@ static kit_rows runs_of(kit *x, double L)
 static void depth_table(kit *x, double L, kit_list etas)
 {
     kit_table *t = KIT_TABLE(x, kit_print(x, "%g matrices", L),
-                             kit_print(x, "%g matrices, ten eta: means over five seeds; runs that "
-                                       "stay finite, and the mean over those", L),
+                             kit_print(x, "%g matrices, ten eta: means over %s; runs that stay "
+                                       "finite, and the mean over those", L, kit_n_seeds(x, 5)),
                              "lr", "mean_drift", "std_drift", "mean_loss", "runs", "finite",
                              "mean_finite");
     for (size_t i = 0; i < etas.n; ++i) {
@@ -213,11 +213,13 @@ static void report(kit *x)
 {
     kit_list etas = kit_lrs(x, grid, N);
     exponents e[DEPTHS];
-    kit_table *t = KIT_TABLE(x, "exponents", "Exponent by depth: U on ten eta with five seeds, I "
-                             "on four eta with three seeds", "L", "alpha_U", "r2_U", "points_U",
+    const char *five = kit_n_seeds(x, 5), *three = kit_n_seeds(x, 3);
+    kit_table *t = KIT_TABLE(x, "exponents",
+                             kit_print(x, "Exponent by depth: U on ten eta with %s, I on four eta "
+                                       "with %s", five, three), "L", "alpha_U", "r2_U", "points_U",
                              "alpha_I", "r2_I", "beta_I");
-    kit_table *four_table = KIT_TABLE(x, "depth_imbalance", "Four eta, three seeds", "L", "lr",
-                                      "mean_drift", "mean_S", "drift_over_eta_sq",
+    kit_table *four_table = KIT_TABLE(x, "depth_imbalance", kit_print(x, "Four eta, %s", three),
+                                      "L", "lr", "mean_drift", "mean_S", "drift_over_eta_sq",
                                       "mean_S_over_grad_int");
     for (size_t k = 0; k < DEPTHS; ++k) {
         e[k] = fit(x, depths[k], etas);

@@ -133,7 +133,10 @@ static void claim_errors(kit *x, const sp_grid *g)
         kit_condition(c, window, kit_print(x, "largest error, %s", a->name),
                       fmax(in[k].hi, -in[k].lo), kit_in_units(kit_at_most(a->most + 0.5), "%"));
     }
-    kit_remark(c, "The paper takes the range over these eta without saying so.");
+    kit_remark_value(c, all[1].hi,
+                     kit_print(x, "The printed range of errors covers only these eta; beyond them "
+                               "the prediction reaches %.0f times the value.",
+                               1 + all[1].hi / 100));
     kit_printed(kit_summary(x, "largest_error_percent", -in[1].lo), 27);
     kit_printed(kit_summary(x, "largest_error_linear_percent", -in[0].lo), 18);
     c = kit_paper(x, "exact", "For linear networks the formula is exact.", "exact");

@@ -105,7 +105,10 @@ static void claim_smooth(kit *x, const exponents *v)
     kit_show(c, "points of the fit before the largest step", (double)v[at - 1].fit.n);
     kit_show(c, "points of the fit after it", (double)v[at].fit.n);
     kit_show(c, "largest step for eta <= 0.1", step_01);
-    kit_remark(c, "An eta at which a seed diverges drops out of the published fit.");
+    kit_remark_value(c, 100 * step / (hi - lo),
+                     kit_print(x, "%.0f %% of the change is one jump, made by an eta at which a "
+                               "seed diverges and which then drops out of the fit.",
+                               100 * step / (hi - lo)));
 }
 
 static void claim_effect(kit *x, const exponents *v)

@@ -92,8 +92,9 @@ static void claims(kit *x, const found *v)
                kit_within(0.185, noise));
     kit_statement(c, "rise for eta <= 0.1", v->to_01[RELU] - v->to_01[LINEAR], kit_above(0.1));
     kit_show(c, "rise for eta <= 0.03", v->to_003[RELU] - v->to_003[LINEAR]);
-    kit_remark(c, "An eta at which a seed diverges drops out of the published fit; and e does not "
-                  "change the degree of the activation.");
+    kit_remark_value(c, v->to_01[RELU],
+                     kit_print(x, "Fitted on the same eta for all e the change is %.2f.",
+                               v->to_01[RELU] - v->to_01[LINEAR]));
     for (size_t k = 1; k < N; ++k)
         if (fabs(v->alpha[k] - v->alpha[k - 1]) > step)
             step = fabs(v->alpha[k] - v->alpha[k - 1]), at = k;

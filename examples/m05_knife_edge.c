@@ -2,8 +2,9 @@
  *   cc -O2 -DCLB_STATIC -o m05 examples/m05_knife_edge.c -lm && ./m05                        (1 s)
  * Setup   one pathway of depth L towards s* = 1. A step of gradient descent takes its weight x, in
  *         units of the minimum, to f(x) = x + gamma/L x^(L-1) (1 - x^L); gamma is the step size in
- *         units of the sharpness there. gamma_WCR is the step at which the largest overshoot
- *         M = max f over (0,1) returns exactly to 0. L = 3, 5, 20; gamma = 0.99, 1, 1.01 gamma_WCR.
+ *         units of the sharpness there. At gamma_WCR f(M) = 0, where M is the largest value of f
+ *         on (0,1): from its highest overshoot the weight lands on 0. L = 3, 5, 20; gamma = 0.99,
+ *         1, 1.01 gamma_WCR.
  * Measure f(M); of the points of a 200000-point grid of (0,1) that overshoot 1 the share that
  *         returns to 0 or below; the first step at which the chain from x = 0.5 is negative, within
  *         200000; how many of 100 chains from x in [0.3, 0.8) are, within 20000.

@@ -36,11 +36,19 @@ done
 
 # the first lines of an example show how it is compiled: this file, by the short way, and the program that results
 for file in examples/*.c examples/beyond/*.c; do
-    [ "$file" = examples/template.c ] && shown=examples/e24_name.c || shown=$file
+    [ "$file" = examples/template.c ] && shown=examples/e31_name.c || shown=$file
     line=$(head -8 "$file" | grep ' \* *cc ')
     name=$(echo "$line" | sed -n "s|^ \*   cc -O2 -DCLB_STATIC -o \([a-z0-9_]*\) $shown -lm && ./\([a-z0-9_]*\).*|\1 \2|p")
     if [ -n "$name" ] && [ "${name% *}" = "${name#* }" ]; then ok; else bad "$file shows another compile line: $line"; fi
 done
+
+# an experiment is short: no file above 260 lines, and the papers' 33 have a median of at most 160
+for file in examples/*.c examples/beyond/*.c; do
+    [ "$(wc -l <"$file")" -le 260 ] && ok || bad "$file has more than 260 lines"
+done
+median=$(wc -l examples/[em][0-9][0-9]_*.c | sed '$d' | sort -n | sed -n 17p | awk '{ print $1 }')
+[ "$median" -le 160 ] && ok || bad "the median of the experiments is $median lines, not 160"
+[ "$(wc -l <examples/template.c)" -le 60 ] && ok || bad "examples/template.c has more than 60 lines"
 
 if [ -f tables/table1.md ]; then
     sed -n '/^<!-- table1/,/^<!-- \/table1/p' README.md | sed '1d;$d' >"$T/table"

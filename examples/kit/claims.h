@@ -4,8 +4,13 @@
  *   number      is the paper's number found again on its seeds?
  *   statement   does the statement hold on the seeds that were run?
  *   condition   if not, does it hold under the condition that is named?
- * The third question, how the number fares on fresh seeds, is answered by running the program with
- * other --seeds: the rule is the same.
+ * The third question, how both fare on fresh seeds, is answered by clb_replicate: it runs groups
+ * of as many seeds as the paper used and counts those in which the same rules hold.
+ *
+ * "Found again" means that the paper's digits come out: the runs are the paper's, seed for seed,
+ * and how much other seeds differ is the third question. E20's R and E23's constant may be off by
+ * half the range of 90 % of the groups; on the paper's seeds their digits come out too, and the
+ * wider tolerance says in how many groups the paper's number is a likely one.
  *
  * A question is "not decided", with the reason, where the data cannot decide it: other seeds or
  * fewer, other learning rates, --quick, a value that is NaN or was not run. The verdict is a
@@ -174,17 +179,21 @@ KIT_FN void kit_show(kit_claim *c, const char *quantity, double value)
 }
 /* What the claim needs, where it is not all seeds asked for and the grid. */
 KIT_FN void kit_needs(kit_claim *c, size_t seeds, int grid) { c->seeds = seeds, c->grid = grid; }
-/* All values of the claim are measured by the runs of one part: --part with it decides the claim. */
+/* One part's runs measure all values of the claim: --part with it decides the claim. */
 KIT_FN void kit_needs_part(kit_claim *c, const kit_part *part) { c->part = part->name; }
 /* Why a value of the claim may be missing, and what to do: "needs MNIST: --mnist DIR". */
 KIT_FN void kit_unmeasured(kit_claim *c, const char *why)
 {
     c->unmeasured = kit_copy(&c->x->arena, why);
 }
-/* A sentence that is true whatever the verdict. */
+/* A sentence that is true whatever the verdict; the second about a value, if that is finite. */
 KIT_FN void kit_remark(kit_claim *c, const char *remark)
 {
     c->remark = kit_copy(&c->x->arena, remark);
+}
+KIT_FN void kit_remark_value(kit_claim *c, double value, const char *remark)
+{
+    if (isfinite(value)) kit_remark(c, remark);
 }
 
 /* What must hold whatever anyone says; if not, the program ends with status 1. */

@@ -255,6 +255,15 @@ KIT_FN kit_rows kit_published(kit_rows rows)
     return kit_first_published(rows, rows.x->seeds_asked);
 }
 
+/* Over what kit_first_published(rows, count) takes its means: "five seeds". */
+KIT_FN const char *kit_n_seeds(kit *x, size_t count)
+{
+    static const char *const words[] = { "no", "one", "two", "three", "four", "five" };
+    size_t n = !x->has_published ? x->seeds_run : count < x->seeds_asked ? count : x->seeds_asked;
+    const char *word = n < KIT_LEN(words) ? words[n] : kit_print(x, "%zu", n);
+    return kit_print(x, "%s seed%s", word, n == 1 ? "" : "s");
+}
+
 /* Those that did not diverge; how many did. */
 KIT_FN kit_rows kit_converged(kit_rows rows)
 {
