@@ -416,7 +416,7 @@ static const char *const clbi_precision __attribute__((used)) = CLBI_PRECISION_M
     X(CLB_EDEPTH,     "pathway too shallow for this formula")                      \
     X(CLB_ETARGET,    "target singular value must be positive and finite")         \
     X(CLB_ESTEP,      "step size must be positive and finite")                     \
-    X(CLB_ESHAPE,     "shapes do not agree")                                       \
+    X(CLB_ESHAPE,     "shapes do not agree, or a width is 0")                      \
     X(CLB_ELAYER,     "no such layer")                                             \
     X(CLB_EACTIVATION, "no such activation, or not one that this works for")       \
     X(CLB_ELOSS,      "loss blend ce not in 0..1, or not one that this works for") \
@@ -428,10 +428,10 @@ static const char *const clbi_precision __attribute__((used)) = CLBI_PRECISION_M
     X(CLB_ETYPE,      "valid file, but of a type that is not read here")           \
     X(CLB_EBATCH,     "batch larger than the data, or without a generator")        \
     X(CLB_EOPTIMIZER, "unknown optimiser, or its state belongs to another net")    \
-    X(CLB_ESCHEDULE,  "schedule of step sizes or observers is not usable")         \
+    X(CLB_ESCHEDULE,  "a schedule or a list of steps is out of range or does not ascend") \
     X(CLB_EFROZEN,    "not defined while activation slopes are held")              \
     X(CLB_ESOFT,      "a row of targets does not sum to 1, as cross entropy needs") \
-    X(CLB_EUNSET,     "the network is empty: not set up, or freed")            \
+    X(CLB_EUNSET,     "the object is empty: not set up, or freed")                 \
     X(CLB_EMINIBATCH, "mini-batches: the points of this flow must share one loss") \
     X(CLB_ECOUNT,     "a number of things is 0, too small or too large")           \
     X(CLB_EMETHOD,    "no such method")                                            \
@@ -444,7 +444,8 @@ static const char *const clbi_precision __attribute__((used)) = CLBI_PRECISION_M
     X(CLB_ESTART,     "start vector is zero, or neither start nor generator given") \
     X(CLB_ELEVEL,     "level of confidence must lie between 0 and 1")              \
     X(CLB_ESCALE,     "radius or scale out of range")                              \
-    X(CLB_ENAME,      "name is no identifier, too long, or there twice")
+    X(CLB_ENAME,      "name is no identifier, too long, or there twice")           \
+    X(CLB_ESHARE,     "share must lie between 0 and 1")
 
 #define CLBI_STATUS_ENUM(name, text) name,
 typedef enum clb_status { CLB_STATUS_LIST(CLBI_STATUS_ENUM) CLB_STATUS_COUNT } clb_status;
@@ -588,7 +589,8 @@ CLBDEF clb_data clb_data_view(size_t n, size_t d, size_t K, const clb_real *X, c
 
 /* Splits the rows into two new sets: round(share n) rows, but at least one, go to valid, the others
  * to train. rng: it draws which ones; NULL: the last rows go to valid.
- * Errors: CLB_EROW (share not in (0, 1), or no row left for train), CLB_ESIZE, CLB_ENOMEM. */
+ * Errors: CLB_ESHARE (share not in (0, 1)), CLB_EROW (no row left for train), CLB_ESIZE,
+ * CLB_ENOMEM. */
 CLBDEF clb_status clb_data_split(const clb_data *data, clb_rng *rng, double share, clb_data *train,
                                  clb_data *valid);
 
@@ -889,8 +891,8 @@ CLBDEF clb_status clb_pass_init(clb_pass *pass, const clb_net *net, const clb_da
                                 double ce);
 CLBDEF void       clb_pass_free(clb_pass *pass);
 /* Bytes that clb_pass_init allocates, about n (sum_l 2 m_l + sum_{l<L} m_l + K) reals; 0 if the
- * number is too large for a size_t. clb_pass_batch takes a copy of the data besides, and
- * clb_pass_freeze a copy of the hidden z. */
+ * number is too large for a size_t or the net is empty. clb_pass_batch takes a copy of the data
+ * besides, and clb_pass_freeze a copy of the hidden z. */
 CLBDEF size_t     clb_pass_bytes(const clb_net *net, const clb_data *data);
 /* From now on use only the rows index[0..count-1] of the data, count <= data->n; with index NULL
  * all rows again. Errors: CLB_EROW, CLB_ESIZE, CLB_ENOMEM. */
@@ -925,7 +927,7 @@ CLBDEF void            clb_backward(clb_pass *pass, const clb_real *theta, const
 
 /* Loss and accuracy of net->theta on a data set, without a pass. The rows are treated in blocks,
  * but *loss has the same bits as clb_loss. *accuracy is NaN without labels. Either may be NULL.
- * Errors: those of clb_pass_check, CLB_EUNLABELLED, CLB_ESIZE, CLB_ENOMEM. */
+ * Errors: those of clb_pass_check, CLB_EUNLABELLED, CLB_ESIZE, CLB_ENOMEM; both are NaN then. */
 CLBDEF clb_status clb_evaluate(const clb_net *net, const clb_data *data, double ce, double *loss,
                                double *accuracy);
 
@@ -1085,8 +1087,9 @@ typedef enum clb_verdict {
 typedef clb_verdict (*clb_observer_fn)(void *context, const clb_state *state);
 
 /* When to call an observer. Set one of: `every` (after each so many updates), `at` (an ascending
- * list of t), `per_decade` (0, 1 and so many t between 1 and 10, 10 and 100, ...). It is also
- * called after the last update. */
+ * list of t), `per_decade` (0, 1 and so many t between 1 and 10, 10 and 100, ...). None set: at
+ * every step. If two are set, the first one of the three named here counts. It is also called after
+ * the last update. */
 typedef struct clb_observer {
     clb_observer_fn call;
     void           *context;
@@ -1168,8 +1171,8 @@ typedef struct clb_train_opts {
 } clb_train_opts;                      /* NULL: MSE, full-batch GD                                */
 
 CLBDEF void clb_train_opts_resolve(clb_train_opts *opts);      /* zeros -> the values really used */
-/* A state at rest for runs with these opts (optimizer and batch count). Errors: CLB_ESIZE,
- * CLB_ENOMEM; *state is then zeroed. Free takes a zeroed state too. */
+/* A state at rest for runs with these opts (optimizer and batch count). Errors: CLB_EUNSET,
+ * CLB_ESIZE, CLB_ENOMEM; *state is then zeroed. Free takes a zeroed state too. */
 CLBDEF clb_status clb_train_state_init(clb_train_state *state, const clb_net *net,
                                        const clb_data *data, const clb_train_opts *opts);
 CLBDEF void       clb_train_state_free(clb_train_state *state);
@@ -1271,7 +1274,7 @@ CLBDEF clb_status clb_train_many(clb_training *runs, size_t count, const clb_thr
  *   C1.. (clb_trace_law)
  * Numbers have a decimal point, whatever the locale, and all their digits. Cells without a value in
  * the last row are empty. NPZ: the arrays of the struct under their names, float64. Errors:
- * CLB_EIO, CLB_ESIZE, CLB_ENOMEM. */
+ * CLB_EUNSET (an empty trace; no file is touched), CLB_EIO, CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_trace_csv_save(const clb_trace *trace, const char *path);
 CLBDEF clb_status clb_trace_npz_save(const clb_trace *trace, const char *path);
 #endif
@@ -1379,9 +1382,8 @@ CLBDEF clb_status clb_flow(clb_net *net, const clb_data *data, double time,
  * that at the new theta. A neuron with p = 0 or q = 0 stays as it is.
  * *error: largest |charge - wanted|/(p + q) that is left; *sweeps: how often all layers were
  * visited. Both may be NULL.
- * Errors: CLB_EACTIVATION (degree not 1), CLB_ENOCONV (no progress any more, above 64 epsilon),
- * CLB_ENOMEM.
- */
+ * Errors: CLB_EUNSET, CLB_EACTIVATION (degree not 1), CLB_ENOCONV (no progress any more, above 64
+ * epsilon), CLB_ENOMEM. */
 CLBDEF clb_status clb_rescale(const clb_net *net, clb_real *theta, clb_real *grad,
                               const double *charges, double *error, size_t *sweeps);
 
@@ -4445,7 +4447,8 @@ CLBDEF clb_status clb_data_split(const clb_data *data, clb_rng *rng, double shar
     clb_status status;
     memset(train, 0, sizeof *train);
     memset(valid, 0, sizeof *valid);
-    if (!(share > 0 && share < 1) || n < 2 || n > 0xffffffffu) return CLB_EROW;
+    if (!(share > 0 && share < 1)) return CLB_ESHARE;
+    if (n < 2 || n > 0xffffffffu) return CLB_EROW;
     held = (size_t)(share * (double)n + 0.5);
     if (held == 0) held = 1;
     if (held >= n) return CLB_EROW;
@@ -7289,6 +7292,7 @@ CLBDEF size_t clb_pass_bytes(const clb_net *net, const clb_data *data)
 {
     clb_pass pass;
     clbi_room room = CLB_ZERO;
+    if (net->L == 0) return 0;
     pass.net = net;
     pass.data = data;
     clbi_pass_layout(&pass, &room);
@@ -8069,13 +8073,14 @@ CLBDEF clb_status clb_evaluate(const clb_net *net, const clb_data *data, double 
 {
     clbi_blocks blocks;
     double value;
-    clb_status status = clbi_blocks_init(&blocks, net, data, ce);
-    if (status) return status;
+    clb_status status;
+    if (loss) *loss = (double)NAN;
+    if (accuracy) *accuracy = (double)NAN;
+    if ((status = clbi_blocks_init(&blocks, net, data, ce)) != CLB_OK) return status;
     blocks.counting = data->y != NULL;
     value = clbi_blocks_grad(&blocks, net->theta, NULL);
     if (loss) *loss = value;
-    if (accuracy)
-        *accuracy = data->y ? (double)blocks.hits / (double)data->n : (double)NAN;
+    if (accuracy && data->y) *accuracy = (double)blocks.hits / (double)data->n;
     clbi_blocks_free(&blocks);
     return CLB_OK;
 }
@@ -9524,6 +9529,7 @@ CLBDEF clb_status clb_train_state_init(clb_train_state *state, const clb_net *ne
     clbi_room room = CLB_ZERO;
     clb_status status;
     memset(state, 0, sizeof *state);
+    if (net->L == 0) return CLB_EUNSET;
     s.optimizer = opts ? opts->optimizer : CLB_GD;
     s.P = net->P;
     s.b1t = s.b2t = 1;
@@ -10655,7 +10661,7 @@ CLBDEF clb_status clb_train(clb_net *net, const clb_data *data, double eta, size
     if (trace && (status == CLB_OK || status == CLB_EDIVERGED)) *trace = run.trace;
     else clb_trace_free(&run.trace);
     if (status == CLB_EDIVERGED)
-        return clbi_fail(run.o.error, status, "training diverged after %z updates", run.t);
+        return clbi_fail(run.o.error, status, "training diverged at update %z", run.t);
     return clbi_done(run.o.error, status);
 }
 
@@ -10714,10 +10720,11 @@ static void clbi_trace_names(FILE *file, const char *name, size_t L)
 
 CLBDEF clb_status clb_trace_csv_save(const clb_trace *trace, const char *path)
 {
-    FILE *file = fopen(path, "wb");
+    FILE *file;
     size_t t, l, L = trace->L;
     int failed;
-    if (!file) return CLB_EIO;
+    if (L == 0) return CLB_EUNSET;
+    if ((file = fopen(path, "wb")) == NULL) return CLB_EIO;
     fprintf(file, "t,loss,step");
     clbi_trace_names(file, "W", L);
     clbi_trace_names(file, "b", L);
@@ -10763,6 +10770,7 @@ CLBDEF clb_status clb_trace_npz_save(const clb_trace *trace, const char *path)
     char names[CLBI_TRACE_ARRAYS][16];
     clb_tensors all;
     size_t i, L = trace->L, T = trace->steps;
+    if (L == 0) return CLB_EUNSET;
     memset(items, 0, sizeof items);
     for (i = 0; i < CLBI_TRACE_ARRAYS; ++i) items[i].name = names[i];
     all.count = 0;
@@ -10944,15 +10952,19 @@ CLBDEF clb_status clb_train_watched(clb_net *net, const clb_data *data, double e
     clb_observer *observers = NULL;
     clb_status status;
     memset(&w, 0, sizeof w);
+    watch->arena = NULL;
+    memset(&watch->trace, 0, sizeof watch->trace);
+    status = clb_pass_check(net, data, opts ? opts->ce : CLB_MSE, opts ? opts->error : NULL);
+    if (status) {
+        clb_watch_free(watch);
+        return status;
+    }
     clbi_watch_resolve(watch, net, T);
     w.watch = watch;
     w.opts = opts;
     w.eta = eta;
     w.room = clbi_watch_room(watch, T);
     clb_rng_seed(&w.rng, 1);
-    watch->t = NULL;
-    watch->arena = NULL;
-    memset(&watch->trace, 0, sizeof watch->trace);
     status = clbi_watch_alloc(watch, w.room);
     if (!status) status = clb_pass_init(&w.pass, net, data, opts ? opts->ce : CLB_MSE);
     if (!status) status = clb_curv_init(&w.curv, &w.pass);
@@ -11051,6 +11063,7 @@ CLBDEF clb_status clb_rescale(const clb_net *net, clb_real *theta, clb_real *gra
     double *scratch, left;
     size_t count, reals;
     clb_status status;
+    if (net->L == 0) return CLB_EUNSET;
     if (clb_degree(net) != 1) return CLB_EACTIVATION;
     if (!clbi_mul_size(clb_hidden_count(net), 2, &reals)) return CLB_ESIZE;
     if ((status = clbi_alloc(&scratch, reals, sizeof *scratch)) != CLB_OK) return status;
@@ -14083,17 +14096,18 @@ static void clbi_linear_modes_layout(clb_linear_modes *modes, double **lx, clbi_
 CLBDEF clb_status clb_linear_modes_init(clb_linear_modes *modes, const clb_net *net,
                                         const clb_data *data)
 {
-    size_t k, d = net->m[0], m, K;
+    size_t k, d, m, K;
     clbi_room room = CLB_ZERO;
     double *lx;
     clbi_linear_work s;
     clb_status status;
     memset(modes, 0, sizeof *modes);
+    if (net->L == 0) return CLB_EUNSET;
     if (net->L != 2) return CLB_ESHAPE;
     if (net->activation != CLB_IDENTITY) return CLB_EACTIVATION;
     if (net->b[1] != CLB_NO_BIAS || net->b[2] != CLB_NO_BIAS) return CLB_ELAYER;
     if ((status = clbi_pass_check(net, data, CLB_MSE)) != CLB_OK) return status;
-    m = net->m[1], K = net->m[2];
+    d = net->m[0], m = net->m[1], K = net->m[2];
     if ((status = clbi_linear_work_alloc(&s, net, data->n)) != CLB_OK) return status;
     modes->d = d;
     clbi_linear_modes_layout(modes, &lx, &room);

@@ -765,7 +765,7 @@ static void t_split_scale(void)
     CHECK(clb_data_split(&view, NULL, 0.01, &train, &valid) == CLB_OK);
     CHECK(valid.n == 1 && valid.X[0] == 49 && train.X[48] == 48);
     clb_data_free(&train), clb_data_free(&valid);
-    CHECK(clb_data_split(&view, &rng, 1.0, &train, &valid) == CLB_EROW);
+    CHECK(clb_data_split(&view, &rng, 1.0, &train, &valid) == CLB_ESHARE);
     CHECK(clb_data_split(&view, &rng, 0.999, &train, &valid) == CLB_EROW);
     EMPTY(train);
     EQUAL(alloc_live, 0);

@@ -536,6 +536,24 @@ static void t_unlabelled(void)
     teardown(&f);
 }
 
+/* After an error clb_evaluate leaves NaN, not what stood there before. */
+static void t_evaluate_failed(void)
+{
+    fixture f;
+    clb_net empty = CLB_ZERO;
+    double loss = 1, accuracy = 1;
+    setup(&f, 1, NULL, CLB_CE, 0);
+    CHECK(clb_evaluate(&f.net, &f.data, CLB_CE, &loss, &accuracy) == CLB_OK);
+    CHECK(loss > 0 && accuracy >= 0 && accuracy <= 1);
+    CHECK(clb_evaluate(&f.net, &f.data, 2, &loss, &accuracy) == CLB_ELOSS);
+    CHECK(isnan(loss) && isnan(accuracy));
+    loss = accuracy = 1;
+    CHECK(clb_evaluate(&empty, &f.data, CLB_CE, &loss, &accuracy) == CLB_EUNSET);
+    CHECK(isnan(loss) && isnan(accuracy));
+    CHECK(clb_evaluate(&empty, &f.data, CLB_CE, NULL, NULL) == CLB_EUNSET);
+    teardown(&f);
+}
+
 /* Cross entropy wants rows of targets that sum to 1; squared loss does not care. */
 static void t_soft_targets(void)
 {
@@ -688,6 +706,7 @@ static const test_case tests[] = {
     TEST(t_bad_input),
     TEST(t_error_text),
     TEST(t_predict), TEST(t_weights), TEST(t_unlabelled), TEST(t_soft_targets), TEST(t_own_loss),
+    TEST(t_evaluate_failed),
     TEST(t_batch_switches), TEST(t_unset),
     TEST(t_published_start),
 };

@@ -112,8 +112,8 @@ static void t_failed_data(void)
     FAILS(data, CLB_EEMPTY, clb_data_mixture(&out, &p.rng, 0, 2, 2, 1));
     FAILS(data, CLB_EEMPTY, clb_data_xor(&out, &p.rng, 0));
     FAILS(data, CLB_EEMPTY, clb_data_spheres(&out, &p.rng, 4, 0, 1, 2));
-    FAILS(data, CLB_EROW, clb_data_split(&p.data, &p.rng, 1.5, &out, &valid));
-    FAILS(data, CLB_EROW, clb_data_split(&p.data, &p.rng, 1.5, &valid, &out));
+    FAILS(data, CLB_ESHARE, clb_data_split(&p.data, &p.rng, 1.5, &out, &valid));
+    FAILS(data, CLB_ESHARE, clb_data_split(&p.data, &p.rng, 1.5, &valid, &out));
     FAILS(data, CLB_EEMPTY, clb_data_csv(&out, "", 0, NULL, NULL));
     FAILS(array, CLB_EFORMAT, clb_npy_read(&out, "no such file", 12));
     FAILS(scaler, CLB_EEMPTY, clb_scaler_fit(&out, &empty));
@@ -136,6 +136,32 @@ static void t_failed_net(void)
 }
 
 /* A training that cannot begin leaves an empty trace; one that diverges, a trace to be freed. */
+/* A net of zeros: never a crash or an endless loop, but CLB_EUNSET, or a size of 0. */
+static void t_empty_net(void)
+{
+    clb_net empty = CLB_ZERO;
+    clb_watch watch = CLB_ZERO;
+    clb_error error;
+    clb_train_opts opts = CLB_ZERO;
+    double charge = 0;
+    parts p;
+    make(&p);
+    opts.error = &error;
+    FAILS(trace, CLB_EUNSET, clb_train(&empty, &p.data, 0.1, 3, NULL, &out));
+    FAILS(train_state, CLB_EUNSET, clb_train_state_init(&out, &empty, &p.data, NULL));
+    FAILS(linear_modes, CLB_EUNSET, clb_linear_modes_init(&out, &empty, &p.data));
+    FAILS(central, CLB_EUNSET, clb_central_init(&out, &empty, &p.data, 0.1, NULL));
+    EQUAL(clb_train_watched(&empty, &p.data, 0.1, 3, &opts, &watch), CLB_EUNSET);
+    CHECK(all_zero(&watch, sizeof watch));
+    EQUAL(error.status, CLB_EUNSET);
+    EQUAL(clb_flow(&empty, &p.data, 1, NULL, NULL), CLB_EUNSET);
+    EQUAL(clb_rescale(&empty, NULL, NULL, &charge, NULL, NULL), CLB_EUNSET);
+    EQUAL(clb_pass_bytes(&empty, &p.data), 0);
+    EQUAL(clb_train_bytes(&empty, &p.data, 3, NULL, 1), 0);
+    EQUAL(clb_hidden_count(&empty), 0);
+    drop(&p);
+}
+
 static void t_failed_training(void)
 {
     clb_train_opts opts = CLB_ZERO;
@@ -235,6 +261,7 @@ static void t_rooms(void)
 
 static const test_case tests[] = {
     TEST(t_free_zeros), TEST(t_all_objects), TEST(t_failed_data), TEST(t_failed_net),
+    TEST(t_empty_net),
     TEST(t_failed_training), TEST(t_failed_theory), TEST(t_failed_files), TEST(t_not_owned),
     TEST(t_rooms)
 };

@@ -227,7 +227,7 @@ static void t_messages(void)
     CHECK(error.status == CLB_OK && error.text[0] == '\0');
     fine.loss_max = 1e-9;
     EQUAL(clb_train(&p.net, &p.data, 0.1, 5, &fine, NULL), CLB_EDIVERGED);
-    CHECK(strstr(error.text, "after 0 updates") != NULL);
+    CHECK(strstr(error.text, "at update 0") != NULL);
     p.data.y[3] = 9;
     EQUAL(clb_train(&p.net, &p.data, 0.1, 5, &fine, NULL), CLB_ELABEL);
     CHECK(strstr(error.text, "y[3] = 9") != NULL);
@@ -974,6 +974,33 @@ static void t_trace_files(void)
     clb_tensors_free(&all), clb_trace_free(&trace), paper_problem_free(&p);
 }
 
+/* A trace of zeros is not saved, and the file that stands under the name is not touched. */
+static void t_trace_of_zeros(void)
+{
+    clb_trace empty = CLB_ZERO;
+    char path[300], *text;
+    for (int npz = 0; npz < 2; ++npz)
+        for (int there = 0; there < 2; ++there) {
+            FILE *file;
+            NOTE("%s, %s", npz ? "npz" : "csv", there ? "over a file" : "no file");
+            temporary(path, sizeof path, npz ? "zeros.npz" : "zeros.csv");
+            remove(path);
+            if (there) {
+                CHECK((file = fopen(path, "wb")) != NULL);
+                fputs("kept", file);
+                fclose(file);
+            }
+            EQUAL((npz ? clb_trace_npz_save : clb_trace_csv_save)(&empty, path), CLB_EUNSET);
+            file = fopen(path, "rb");
+            CHECK((file != NULL) == there);
+            if (!file) continue;
+            fclose(file);
+            CHECK((text = text_of(path)) != NULL && !strcmp(text, "kept"));
+            free(text);
+            remove(path);
+        }
+}
+
 /* T = 0 and one-layer nets are legal. */
 static void t_edges(void)
 {
@@ -1289,7 +1316,7 @@ static const test_case tests[] = {
     TEST(t_trace_files),
     TEST(t_no_split_without_a_law),
     TEST(t_split_at_the_edge),
-    TEST(t_edges),
+    TEST(t_edges), TEST(t_trace_of_zeros),
     TEST(t_reduced_gradient),
     TEST(t_reduced_differences),
     TEST(t_reduced_trajectory),
