@@ -38,14 +38,14 @@
  *       if (clb_net_init(&net, widths, 3, NULL, &rng)) return 1;
  *       if (clb_data_mixture(&data, &rng, 200, 20, 5, 2.0)) return 1;
  *       if (clb_train(&net, &data, 0.01, 2000, NULL, &trace)) return 1; // eta, T; MSE, full batch
- *       printf("loss             %.3e -> %.3e\n", trace.loss[0], trace.loss[1999]);
+ *       printf("loss             %.3e -> %.3e\n", trace.loss[0], trace.loss[2000]);
  *       printf("C(T) - C(0)      %.12e\n", clb_trace_drift(&trace, 1));
  *       printf("eta^2 S(eta)     %.12e   (Theorem 2)\n", 0.01 * 0.01 * trace.S[0]);
  *       clb_trace_free(&trace);  clb_data_free(&data);  clb_net_free(&net);
  *       return 0;
  *   }
  *
- *   loss             3.285e-01 -> 8.323e-03
+ *   loss             3.285e-01 -> 8.321e-03
  *   C(T) - C(0)      1.624648332811e-03
  *   eta^2 S(eta)     1.624648332823e-03   (Theorem 2)
  *
@@ -58,7 +58,8 @@
  *   train it several times   clb_train_many: seeds or step sizes, one run on each thread
  *   how good is it?          clb_evaluate: loss and accuracy on any data set
  *   use it                   clb_predict, clb_probabilities, clb_classify
- *   keep it                  clb_net_save and clb_net_load, one file
+ *   keep it                  clb_net_save and clb_net_load (one file), clb_net_write and
+ *                            clb_net_read (memory)
  *   build it into a program  clb_net_write_c: the net as a C array, which clb_net_read reads
  *   a loss of my own         clb_forward, clb_backward, clb_check_grad
  *   is the law kept?         after clb_train: compare clb_trace_drift with eta^2 trace.S
@@ -74,8 +75,8 @@
  *   You declare a struct, a function whose name ends in _init or _load fills it, and the function
  *   that ends in _free releases its memory. You may read every member. Freeing a struct of zeros,
  *   or a struct twice, does nothing. After a failure the struct to be filled holds zeros.
- *   An options struct (clb_net_opts, clb_train_opts, ...) begins as CLB_ZERO: every member that you
- *   leave 0 has its default. NULL instead of the struct takes all defaults.
+ *   Options: write `clb_net_opts opts = CLB_ZERO;` and set only the members you want to change. A
+ *   member that is 0 means its default value. NULL instead of the struct takes all defaults.
  *
  *   clb_data    inputs X [n][d] and labels y [n]. Owns its arrays, unless it is a view of yours.
  *   clb_net     widths, activation, and all parameters in one array theta. Owns them.
@@ -83,9 +84,9 @@
  *               Keeps pointers to net and data: do not free or move them before clb_pass_free.
  *   clb_curv    curvature: products with the Hessian of the loss, at the weights of the last call
  *               of clb_curv_at. Keeps a pointer to its pass.
- *   clb_linop   a symmetric matrix of which only products with vectors are known. What every
- *               eigensolver takes. Owns nothing: clb_hessian_op(&curv) needs curv as long as it is
- *               used.
+ *   clb_linop   a symmetric matrix given by a function that multiplies it by a vector. Every
+ *               eigensolver takes one. Owns nothing: clb_hessian_op(&curv) needs curv as long as it
+ *               is used.
  *   clb_trace   the record of a training: losses, norms, drift. Owns its arrays, points to no other
  *               object.
  *   clb_rng     a random generator. A plain value: copy it, and the copy draws the same numbers.
@@ -96,25 +97,31 @@
  *   Weights     clb_net_weights(&net, l, &rows, &columns) points at W_l, l = 1..L, row-major:
  *               entry [i * columns + j] is the weight from input j to unit i. clb_net_biases gives
  *               b_l. You may write to both. net.theta has all of them, one layer after the other.
- *   Threads     The library uses one thread unless you give it a clb_threads, in
- *               clb_train_opts.threads, clb_pass.threads (loss, gradient, curvature) or as an
- *               argument: { 4 } is four threads of OpenMP, and with run and pool it uses your own
+ *   Threads     The library uses one thread by default. To train with four, set
+ *               opts.threads.count = 4 (OpenMP; compile with -fopenmp). pass.threads does the same
+ *               for loss, gradient and curvature. The members run and pool plug in your own thread
  *               pool. The bits stay the same. Where other programs need the processors too, set
  *               OMP_WAIT_POLICY=passive in the environment: OpenMP's threads then sleep while
  *               they wait.
- *               Its only shared state is the choice of instruction set (clb_isa_set): make it
- *               before you start threads. You may call it from several threads if each has a pass,
- *               a curv and a generator of its own. Threads may share a net or a data set as long as
- *               none of them changes it.
+ *   Your own    You may call the library from several threads if each has a pass, a curv and a
+ *   threads     generator of its own. They may share a net or a data set as long as none of them
+ *               changes it. The only shared state of the library is the choice of instruction set
+ *               (clb_isa_set): make it before you start threads.
  *   Compiling   The whole implementation takes seconds to compile at -O2; section 6 says how to pay
  *               that once.
  *
  * 4  STEP BY STEP    (status checks left out; whole programs in examples/)
  *
  *   A classifier on my CSV file                                        examples/classify_csv.c
- *     0. clb_data all, train, valid;  clb_net net;  clb_scaler scaler;  clb_error error;
- *        clb_net_opts shape = CLB_ZERO;  clb_train_opts opts = CLB_ZERO;
- *        clb_early_stop early = CLB_ZERO;  clb_rng rng;  clb_rng_seed(&rng, 42);
+ *     0. clb_data all, train, valid;
+ *        clb_net net;
+ *        clb_scaler scaler;
+ *        clb_error error;
+ *        clb_net_opts shape = CLB_ZERO;
+ *        clb_train_opts opts = CLB_ZERO;
+ *        clb_early_stop early = CLB_ZERO;
+ *        clb_rng rng;
+ *        clb_rng_seed(&rng, 42);
  *     1. clb_data_csv_load(&all, "my.csv", NULL, &error): the last column is the label, words or
  *        numbers; options name another one or leave columns out. If it fails, error.text gives the
  *        line, the column and the reason.
@@ -125,7 +132,8 @@
  *     5. opts.ce = CLB_CE;  opts.optimizer = CLB_ADAM;  opts.early = &early;  early.data = &valid;
  *        clb_train(&net, &train, 0.01, 2000, &opts, NULL)
  *     6. clb_evaluate(&net, &valid, CLB_CE, &loss, &accuracy)
- *     7. clb_scaler_fold(&scaler, &net): from here on the net takes rows that are not scaled.
+ *     7. clb_scaler_fold(&scaler, &net). Now the scaling is part of the net: give it raw rows, as
+ *        they stand in the file.
  *        clb_net_save(&net, "my.npz"). Later: clb_net_load(&net, "my.npz", &error), then
  *        clb_classify(&net, X, n, label); all.names[label[i]] is the word (names is NULL if the
  *        labels were the numbers 0..K-1).
@@ -161,8 +169,8 @@
  *                           declarations. Defining it twice in one file is harmless.
  *   CLB_DECLARATIONS_ONLY   overrides CLB_IMPLEMENTATION: the functions come from another object
  *                           file (see below)
- *   CLB_STATIC              every function static: this file has its own copy of the functions it
- *                           uses. Less than half the compile time for a small program.
+ *   CLB_STATIC              every function static. For a program of one file: unused functions are
+ *                           not compiled, which halves the compile time.
  *   CLB_SINGLE              weights and data are float; sums, eigenvalues and theory stay double
  *   CLB_MALLOC(n)  CLB_REALLOC(p, n)  CLB_FREE(p)      your allocator; define all three or none
  *   CLB_API                 stands before every public function, for a DLL: __declspec(dllexport)
@@ -171,8 +179,8 @@
  *   CLB_ASSERT(x)           called where your code breaks a rule (a layer that does not exist);
  *                           default assert
  *   CLB_NO_SIMD             no vector instructions    CLB_NO_AVX512   none beyond AVX2
- *   CLB_NO_FMA              a*b + c rounds twice, as without fused multiply-add: other bits than
- *                           those of section 7, and the same everywhere
+ *   CLB_NO_FMA              Do not use fused multiply-add. Results differ from the default build,
+ *                           but are still the same on every machine.
  *   CLB_OWN_FMA             a*b + c rounds once by our own exact function instead of the C
  *                           library's: the same bits, slower. Chosen by itself where the library's
  *                           is wrong or very slow; clb_build_info() then says "fma in software".
@@ -203,8 +211,8 @@
  *   The same program gives the same bits on every instruction set, compiler, optimisation level and
  *   number of threads. For this, each function fixes the order of its operations:
  *     matrix product    c = 0, then c = fma(a_ik, b_kj, c) for k = 0, 1, 2, ...
- *     sums, norms       in double, as 16 partial sums: element j goes to sum j mod 16, by fma. At
- *                       the end sum l + 8 is added to sum l, then l + 4, l + 2, l + 1.
+ *     sums, norms       in double, in 16 partial sums (element j in sum j mod 16, by fma). At the
+ *                       end the upper half is added to the lower half until one sum is left.
  *     exp, log, tanh .. our own (S12), the same operations for one number and for a vector
  *     a*b + c           is fused into one operation only where the source says fma: this file
  *                       switches off what compilers do by themselves
@@ -235,6 +243,8 @@
  *   Theorem 6  eq. (6) (7) (20)-(22)  clb_compression_bounds              t_theory.c  E16, E18
  *   Proposition 7  eq. (8) (26) (27)  clb_fit_exponential, clb_fit_tau    t_stats.c   E23
  *   Theorem 8                    clb_phase, clb_gates                     t_net.c     E15, E19, E22
+ *
+ *   topic
  *   drift at the edge (docs/edge.md)  clb_two_point_residual, clb_rod_charge  t_edge.c  E24, E25
  *   proven eigenvalue bounds     clb_certify, clb_hessian_error           t_edge.c
  *   nets of several pathways     clb_path_mode_step, clb_path_sharpness   t_pathways.c  M1-M10
@@ -272,6 +282,8 @@
  *   its value, if you give them a clb_error:
  *       clb_error error;
  *       if (clb_data_csv_load(&data, path, &opts, &error)) puts(error.text);
+ *   The readers of files (CSV, weights, nets), clb_train, clb_flow, clb_pass_check and the audit
+ *   take one. clb_evaluate does not: clb_pass_check tells why it refuses a net or data.
  *   The library keeps no error of its own, so threads do not disturb each other.
  *   A training that diverges returns CLB_EDIVERGED, and its trace is valid up to that step.
  *   Functions that return a double return NaN where the value is undefined. The library never
@@ -294,12 +306,15 @@
  *   W_l [m_l][m_{l-1}]  net.theta + net.w[l]      G_l   gradient at the same offset
  *   q_l = |W_l|^2       trace.q                   g_l = |G_l|^2  trace.g
  *   C_l                 clb_charge                S_l   trace.S
+ *   Q_l                 C_l - |b_l|^2, clb_charge_bias
  *   charge              a quantity that gradient flow conserves, such as C_l
  *   drift               change of a charge during a training
  *   sharpness           largest eigenvalue of the Hessian of the loss
- *   edge of stability   eta sharpness = 2: above it gradient descent on a quadratic loss diverges
+ *   edge of stability   where sharpness = 2/eta. With a larger sharpness, gradient descent on a
+ *                       quadratic loss diverges.
  *   lambda_k, v_k, c_k  eigenvalues and eigenvectors of the Hessian; weight of mode k in S
  *   f                   eta lambda_max/2          kappa_0   (|G_2|^2 - |G_1|^2)/|G|^2
+ *   DL                  loss at the start minus loss at the end
  *   mu, kbar            clb_trace_energy: drift = kbar eta DL mu
  *   [n][d]              an array of n rows of d numbers, one row after the other
  *
@@ -472,8 +487,8 @@ typedef enum clb_isa { CLB_ISA_SCALAR, CLB_ISA_AVX2, CLB_ISA_AVX512, CLB_ISA_NEO
                        CLB_ISA_WASM, CLB_ISA_COUNT } clb_isa;
 
 /* The instruction set in use. It is the best one that processor and operating system offer, unless
- * the environment variable CLB_ISA (scalar, avx2, avx512, neon) or clb_isa_set() chose another. All
- * give the same bits. */
+ * the environment variable CLB_ISA (scalar, avx2, avx512, neon, wasm) or clb_isa_set() chose
+ * another. All give the same bits. */
 CLBDEF clb_isa     clb_isa_get(void);
 /* Errors: CLB_EISA when the processor or this build lacks it; the choice is then unchanged. */
 CLBDEF clb_status  clb_isa_set(clb_isa isa);
@@ -531,8 +546,9 @@ CLBDEF double clb_pow(double x, double y);
  * ========================================================================================== */
 
 /* The Mersenne Twister MT19937 (Matsumoto & Nishimura 1998, seeded with 32 bits) and the rules
- * below. With the same seed it draws the same numbers as the published runs. The state is a plain
- * struct: a copy of it draws the same numbers again. */
+ * below. With the same seed it draws the same integers and uniforms as the published runs, and with
+ * CLB_NORMAL_PUBLISHED also the same normals. The state is a plain struct: a copy of it draws the
+ * same numbers again. */
 typedef enum clb_normal_mode {
     CLB_NORMAL_EXACT,          /* formulas in double, the result rounded to float             */
     CLB_NORMAL_PUBLISHED       /* the float polynomials of the published runs, bit for bit    */
@@ -659,8 +675,7 @@ CLBDEF clb_status clb_npy_read(clb_array *array, const void *bytes, size_t size)
  * takes. With buffer NULL it only computes that size. Errors: CLB_ESIZE (capacity too small,
  * sizes overflow), CLB_ECOUNT (rank too large). */
 CLBDEF clb_status clb_npy_write(void *buffer, size_t capacity, size_t *size, const clb_real *x,
-                                size_t rank,
-                                const size_t *shape);
+                                size_t rank, const size_t *shape);
 /* A data set from an array of inputs [n][...] (d is the product of the other dimensions) and an
  * array of integer labels, [n] or [n][1]. If the labels are 0..K-1 and every class occurs, they
  * stay as they are. Others (1..3, or -1 and 1) are numbered in ascending order, and names[k] keeps
@@ -813,8 +828,8 @@ CLBDEF clb_status clb_net_alloc(clb_net *net, const size_t *widths, size_t count
 CLBDEF clb_status clb_net_init(clb_net *net, const size_t *widths, size_t count,
                                const clb_net_opts *opts, clb_rng *rng);
 CLBDEF void       clb_net_draw(clb_net *net, clb_rng *rng);
-/* dst may hold anything: it is overwritten, not freed. Errors: CLB_EUNSET, CLB_ESIZE, CLB_ENOMEM.
- * */
+/* dst may hold anything: it is overwritten, not freed.
+ * Errors: CLB_EUNSET, CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_net_copy(clb_net *dst, const clb_net *src);
 CLBDEF void       clb_net_free(clb_net *net);
 CLBDEF size_t     clb_net_bytes(const clb_net *net);              /* bytes the net holds          */
@@ -838,9 +853,9 @@ CLBDEF clb_status clb_predict(const clb_net *net, const clb_real *X, size_t n, c
 CLBDEF clb_status clb_probabilities(const clb_net *net, const clb_real *X, size_t n, clb_real *out);
 CLBDEF clb_status clb_classify(const clb_net *net, const clb_real *X, size_t n, int *label);
 
-/* Derivative of the activation s at z, in double: order 1, 2 or 3; order 0 is s(z) itself. a: the
- * parameter of the activation. */
-CLBDEF double clb_activate(clb_activation activation, double a, double z, int order);
+/* Derivative of the activation s at z, in double: order 1, 2 or 3; order 0 is s(z) itself. param:
+ * that of the activation, as in clb_net_opts. */
+CLBDEF double clb_activate(clb_activation activation, double param, double z, int order);
 
 /* Loss = (1-ce) MSE + ce CE, chosen by one number ce in 0..1: 0 is the mean squared error, 1 cross
  * entropy, a number between them a mixture.
@@ -1194,10 +1209,10 @@ CLBDEF void       clb_train_state_free(clb_train_state *state);
  *   s_{t-1}^T D s_{t-1} + s_t^T D s_t = 2 (a_t^T D a_t + b_t^T D b_t)
  *   oscillation = sum_t b_t^T D b_t
  *   flow        = sum_t a_t^T D a_t + half of the first and of the last s_t^T D s_t
- * With momentum or decay C follows a linear recursion into which s_t^T D s_t enters. oscillation is
- * then what this recursion gives for b_t^T D b_t in its place (0 for the first step), and flow the
- * rest of predicted. Below the edge of stability oscillation is small, at the edge it is nearly all
- * of the change. */
+ * With momentum or decay C obeys a linear recursion driven by s_t^T D s_t. Run the same recursion
+ * with b_t^T D b_t instead (0 for the first step): its result is `oscillation`, and the rest of
+ * `predicted` is `flow`. Below the edge of stability oscillation is small, at the edge it is nearly
+ * all of the change. */
 typedef struct clb_trace {
     size_t  L, T;
     size_t  steps;          /* updates done: T unless diverged or stopped                         */
@@ -1302,7 +1317,7 @@ typedef struct clb_watch {
     double       *loss;         /* [count]           on all rows                                  */
     double       *limit;        /* [count]           clb_stability_limit at the step size of t    */
     double       *value;        /* [count][k]        descending; value[i*k] is the sharpness      */
-    double       *charge;       /* [count][charges]  Q_l                                          */
+    double       *charge;       /* [count][charges]  charge C_l, biases counted (clb_charge_bias) */
     size_t        unsure;       /* rows with an eigenvalue that did not reach tol                 */
     clb_trace     trace;        /* of the run                                                     */
     void         *arena;
@@ -1425,8 +1440,7 @@ CLBDEF clb_status clb_eigh(size_t n, clb_real *A, size_t lda, double *values, cl
  * projections [n]: c_k in the order of values. A is DESTROYED. Memory and errors as clb_eigh
  * without vectors. */
 CLBDEF clb_status clb_eigh_project(size_t n, clb_real *A, size_t lda, const clb_real *g,
-                                   double *values,
-                                   double *projections);
+                                   double *values, double *projections);
 /* Bytes that clb_eigh allocates (clb_eigh_project: vectors = 0); 0 if the number is too large for a
  * size_t. */
 CLBDEF size_t clb_eigh_bytes(size_t n, int vectors);
@@ -2008,12 +2022,12 @@ CLBDEF double clb_path_mode_variance(const clb_path_mode *mode);
 
 typedef enum clb_path_outcome {
     CLB_PATH_SINGLE,    /* one pathway holds what gradient flow would have given it               */
-    CLB_PATH_PARTLY,         /* re-balanced in part: between single path and equal shares */
-    CLB_PATH_BALANCED,       /* equal shares (depths differ: the sharpness optimum), r at rest */
-    CLB_PATH_TWO_CYCLE,      /* r keeps alternating (further up also longer cycles) */
-    CLB_PATH_COLLAPSED,      /* on the plateau near u = 0, less than half of s* learnt */
-    CLB_PATH_FLIPPED,        /* some u_p became negative */
-    CLB_PATH_RUN_AWAY,       /* not finite, or |u_p| > u_max */
+    CLB_PATH_PARTLY,    /* re-balanced in part: between single path and equal shares              */
+    CLB_PATH_BALANCED,  /* equal shares (depths differ: the sharpness optimum), r at rest         */
+    CLB_PATH_TWO_CYCLE, /* r keeps alternating (further up also longer cycles)                    */
+    CLB_PATH_COLLAPSED, /* on the plateau near u = 0, less than half of s* learnt                 */
+    CLB_PATH_FLIPPED,   /* some u_p became negative                                               */
+    CLB_PATH_RUN_AWAY,  /* not finite, or |u_p| > u_max                                           */
     CLB_PATH_OUTCOME_COUNT
 } clb_path_outcome;
 CLBDEF const char *clb_path_outcome_name(clb_path_outcome outcome);
@@ -2023,16 +2037,16 @@ typedef void (*clb_path_mode_fn)(void *context, size_t t, const clb_path_mode *m
 typedef struct clb_path_mode_opts {
     size_t          tail;       /* 0 -> 2: iterates T-tail+1..T are averaged                      */
     double          u_max;      /* 0 -> 10: larger |u_p| is divergence                            */
-    double          settle;     /* > 0: end once |r| <= settle s* four times, eta lambda < 2    */
+    double          settle;     /* > 0: end once |r| <= settle s* four times, eta lambda < 2      */
     double          single;     /* share that counts as single path; 0 -> leaf endpoint - 0.01    */
     double          balanced;   /* 0 -> 0.01: largest relative deviation from the optimum         */
-    double          cycle;   /* 0 -> 1e-2: rms of r / s* over the tail that counts as two-cycle   */
+    double          cycle;      /* 0 -> 1e-2: rms r / s* over the tail that counts as two-cycle   */
     int             stop_at_flip;
     int             laws;       /* count rises of V and steps without strong safety               */
-    const clb_path_ramp *ramp;       /* NULL: eta at every step; else eta is not looked at */
-    clb_path_mode_fn     observe;    /* NULL, or called with iterates t = 0..T and residuals */
+    const clb_path_ramp *ramp;  /* NULL: eta at every step; else eta is not looked at             */
+    clb_path_mode_fn observe;   /* NULL, or called with iterates t = 0..T and residuals           */
     void           *context;
-} clb_path_mode_opts;                /* NULL: all defaults                                        */
+} clb_path_mode_opts;           /* NULL: all defaults                                             */
 
 #define CLB_PATH_NEVER ((size_t)-1)
 
@@ -2235,7 +2249,7 @@ CLBDEF clb_status clb_paths_init(clb_paths *paths, size_t P, const size_t *depth
                                  clb_activation activation, const clb_data *data);
 /* The linear network of d x d matrices with target M [d][d]. Errors: as above. */
 CLBDEF clb_status clb_paths_init_linear(clb_paths *paths, size_t P, const size_t *depth, size_t d,
-                                   const clb_real *M);
+                                        const clb_real *M);
 CLBDEF void       clb_paths_free(clb_paths *paths);        /* accepts a zeroed struct */
 
 /* Q = I - 2 v v^T / v.v, an orthogonal symmetric matrix; v [d] not zero. */
@@ -2635,7 +2649,9 @@ CLBDEF clb_status clb_tensors_load(clb_tensors *tensors, const char *path, clb_e
 /* A net as one NPZ file, or as the same bytes in memory. The arrays are W1, b1, W2, ... (biases
  * where the net has them), and "net" with four numbers: L, the activation, which layers have biases
  * (as in clb_net_opts), param. Every bit of theta is kept, and numpy.load can read the file.
- * *size: the number of bytes. With buffer NULL only that is computed.
+ * *size: the number of bytes. With buffer NULL only that is computed:
+ *   clb_net_write(NULL, 0, &size, &net);  bytes = malloc(size);
+ *   clb_net_write(bytes, size, &size, &net);
  * clb_net_write_c writes C source, `static const unsigned char NAME[...] = { ... };`. Compile it
  * into a program and call clb_net_read(&net, NAME, sizeof NAME, NULL) there. Its *size does not
  * count the zero at the end.
@@ -7095,15 +7111,15 @@ static double clbi_line(double slope, double z, int order)
     return order == 1 ? slope : 0;
 }
 
-CLBDEF double clb_activate(clb_activation activation, double a, double z, int order)
+CLBDEF double clb_activate(clb_activation activation, double param, double z, int order)
 {
     CLB_ASSERT(order >= 0 && order <= 3);
     switch (activation) {
     case CLB_RELU:       return z < 0 || (order && z == 0) ? 0 : clbi_line(1, z, order);
     case CLB_IDENTITY:   return clbi_line(1, z, order);
-    case CLB_LEAKY_RELU: return clbi_line(z > 0 ? 1 : a, z, order);
-    case CLB_RELU_MIX:   return clbi_line(z > 0 ? 1 : 1 - a, z, order);
-    case CLB_RELU_POWER: return clbi_relu_power(a, z, order);
+    case CLB_LEAKY_RELU: return clbi_line(z > 0 ? 1 : param, z, order);
+    case CLB_RELU_MIX:   return clbi_line(z > 0 ? 1 : 1 - param, z, order);
+    case CLB_RELU_POWER: return clbi_relu_power(param, z, order);
     case CLB_TANH:       return clbi_tanh_order(z, order);
     case CLB_SIGMOID:    return clbi_sigmoid_order(z, order);
     case CLB_SOFTPLUS:   return order ? clbi_sigmoid_order(z, order - 1)
