@@ -3007,6 +3007,8 @@ float  (fmaf)(float x, float y, float z);
 #pragma GCC optimize("no-tree-pre", "no-tree-vrp", "no-tree-dominator-opts", "no-tree-dse")
 #pragma GCC optimize("no-thread-jumps", "no-code-hoisting", "no-rerun-cse-after-loop")
 #pragma GCC optimize("no-ipa-cp", "no-ipa-sra")
+/* A short loop across such a boundary runs at half its speed on some processors. */
+#pragma GCC optimize("align-loops=32")
 /* Those passes also prove that a variable is set if a status is CLB_OK. Without them gcc warns. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
