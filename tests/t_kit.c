@@ -44,6 +44,36 @@ static void t_verdicts(void)
     tiny_diverges = 0;
 }
 
+/* How many seeds a mean is over, in words: the paper's if they all ran, else all that did. */
+static void t_seeds_in_words(void)
+{
+    static const struct { const char *seeds, *three, *two; } known[] = {
+        { NULL, "three seeds", "two seeds" }, { "42,137,256,7", "three seeds", "two seeds" },
+        { "42", "one seed", "one seed" }, { "300..306", "7 seeds", "7 seeds" },
+    };
+    for (size_t i = 0; i < KIT_LEN(known); ++i) {
+        kit *x = open_with(known[i].seeds, NULL, 0);
+        kit_rows runs;
+        CHECK(kit_execute(x) == KIT_OK);
+        runs = kit_where(kit_first_published(kit_part_runs(x, &tiny_sweep), 2), TINY_AT(lr), 0.1);
+        CHECK(!strcmp(kit_n_seeds(x, 3), known[i].three) && !strcmp(kit_n_seeds(x, 2), known[i].two));
+        CHECK(i == 3 ? runs.n == 7 : runs.n == (i == 2 ? 1 : 2));
+        kit_close(x);
+    }
+}
+
+/* A remark about a value is left out where the value is missing. */
+static void t_remarks(void)
+{
+    kit *x = open_with(NULL, NULL, 0);
+    kit_claim *c = kit_ours(x, "c", "A claim.");
+    kit_remark_value(c, KIT_NAN, "It is nan."), kit_remark_value(c, KIT_INF, "It is inf.");
+    CHECK(!strcmp(c->remark, ""));
+    kit_remark_value(c, 2, "It is 2.");
+    CHECK(!strcmp(c->remark, "It is 2."));
+    kit_close(x);
+}
+
 /* The reason says what was not run and what to do. */
 static void t_reasons(void)
 {
@@ -342,7 +372,8 @@ static void t_cache(void)
 }
 #endif
 
-static const test_case tests[] = { TEST(t_intervals), TEST(t_verdicts), TEST(t_reasons), TEST(t_part), TEST(t_infinite),
+static const test_case tests[] = { TEST(t_intervals), TEST(t_verdicts), TEST(t_reasons), TEST(t_seeds_in_words), TEST(t_remarks),
+                                   TEST(t_part), TEST(t_infinite),
                                    TEST(t_diverged),
                                    TEST(t_bounds), TEST(t_merge),
                                    TEST(t_figure), TEST(t_tables_of_runs), TEST(t_extremes),

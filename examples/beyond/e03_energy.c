@@ -131,7 +131,7 @@ static void claims(kit *x, const kit_curve *all, double time_slope)
                   kit_in_units(kit_below(10), "%"));
     kit_remark(c, "Slope 1 says that the loss has fallen, slope 2 that it has not yet.");
     c = kit_ours(x, "local_slopes", "Over four decades of eta the drift has no single slope.");
-    kit_statement(c, "range of the local slopes over ten seeds", kit_slope_range(all),
+    kit_statement(c, "range of the local slopes of the mean", kit_slope_range(all),
                   kit_above(0.2));
     c = kit_ours(x, "equal_time", "At the same time eta T the slope tends to 1.");
     kit_statement(c, "slope between eta = 0.001 and 0.003", time_slope, kit_within(1, 0.01));
@@ -171,7 +171,7 @@ static void report(kit *x)
     all = kit_curve_of(x, &y, 3);
     energy_table(x, etas);
     kit_slope_table(x, "local slopes", "Local slopes d ln drift / d ln eta between neighbours of "
-                    "the grid, with 95 % intervals over ten seeds", &all);
+                    "the grid, with 95 % intervals over the seeds", &all);
     claims(x, &all, kit_part_runs(x, &equal_time).n ? time_table(x) : KIT_NAN);
     figure(x, &all);
 }

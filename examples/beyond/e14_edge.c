@@ -63,7 +63,7 @@ static clb_interval r_equal(kit *x, size_t a, size_t w)
 
 static void diverged_table(kit *x)
 {
-    kit_table *t = KIT_TABLE(x, "edge", "Diverged runs of three seeds at eta lambda_max(0) = 2 f",
+    kit_table *t = KIT_TABLE(x, "edge", "Diverged runs, all seeds, at eta lambda_max(0) = 2 f",
                              "net", "loss", "1.8", "3", "3.8", "4.2", "5", "6", "9");
     double ce = 0, mse = 0;
     kit_claim *c =
@@ -80,7 +80,7 @@ static void diverged_table(kit *x)
         }
     kit_statement(c, "diverged runs with cross entropy", ce, kit_equal(0));
     kit_statement(c, "diverged runs with squared loss", mse, kit_above(0));
-    kit_remark(c, "eta lambda_max(0) goes up to 9, three seeds, m = 64.");
+    kit_remark(c, "eta lambda_max(0) goes up to 9; m = 64.");
 }
 
 static void report(kit *x)
