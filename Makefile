@@ -118,7 +118,7 @@ readme: tables/table1.md
 	done
 
 replicate: all
-	$(RUN) --paper --out $(BUILD)/published -- $(RUN_HOW) --published
+	$(RUN) --paper --out $(BUILD)/published -- $(RUN_HOW)
 	$(BUILD)/clb_replicate run --programs $(BUILD) --seeds 1..$(SEEDS) --threads $(THREADS) \
 	    --out $(BUILD)/replicate $(BUILD)/published
 	cp $(BUILD)/replicate/replication.md $(BUILD)/replicate/replication.json tables/
@@ -128,9 +128,8 @@ replicate: all
 PUT_MNIST = $(if $(MNIST),--mnist '$(MNIST)')
 ledger: all
 	$(MAKE) PRECISION=single examples
-	$(RUN) --paper $(PUT_MNIST) --out $(BUILD)/published -- $(RUN_HOW) --published
-	$(BUILD)/clb_run --programs build/single --paper $(PUT_MNIST) --out build/single/published -- --threads $(THREADS) \
-	    --published
+	$(RUN) --paper $(PUT_MNIST) --out $(BUILD)/published -- $(RUN_HOW)
+	$(BUILD)/clb_run --programs build/single --paper $(PUT_MNIST) --out build/single/published -- --threads $(THREADS)
 	$(BUILD)/clb_check run --reference $(REFERENCE) --single build/single/published --out tables/ledger.md \
 	    $(BUILD)/published
 

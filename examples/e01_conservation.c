@@ -69,7 +69,7 @@ static void claim_small_drift(kit *x)
                              "0.003 % in a net of two matrices.", "below 0.003 %");
     if (!clb_bootstrap_mean(two.n, two.at, NULL, &ci))
         kit_interval(item, s.stderr_mean, ci.lo, ci.hi);
-    kit_printed(item, 3e-5);
+    kit_printed(item, 3e-5), kit_headline(item, 100, "%");
     kit_number(c, "mean over the seeds", 100 * s.mean, kit_in_units(kit_within(3e-3, 5e-4), "%"));
     kit_statement(c, "largest of the seeds", 100 * s.max, kit_in_units(kit_below(3e-3), "%"));
     kit_remark(c, "The choice of eta sets this number: it is eta^2 S (Theorem 2), the error of the "

@@ -57,7 +57,7 @@ static void claim_bias(kit *x)
                              "0.057 % against 0.00325 %: 17 times");
     if (!clb_bootstrap_mean(all.n, all.at, NULL, &ci))
         kit_interval(item, clb_stderr(all.n, all.at), ci.lo, ci.hi);
-    kit_printed(item, 5.666e-4);
+    kit_printed(item, 5.666e-4), kit_headline(item, 100, "%");
     kit_summary(x, "relative_drift_no_bias", none), kit_summary(x, "relative_drift_Q", Q);
     kit_number(c, "drift of C with biases", 100 * C, kit_in_units(kit_within(0.057, 5e-4), "%"));
     kit_number(c, "without biases", 100 * none, kit_in_units(kit_within(0.00325, 1e-4), "%"));

@@ -106,9 +106,11 @@ static void claims_effects(kit *x, const found *f)
     kit_claim *c = kit_paper(x, "interaction", "Activation and loss interact: the exponent of the "
                              "ReLU net with cross entropy is 0.21 below the sum of both effects.",
                              "-0.207");
-    for (int e = 0; e < SP_EFFECTS; ++e)
-        kit_printed(kit_summary(x, kit_print(x, "effect_%s", sp_effects[e]), effect[e]),
-                    paper_effects[e]);
+    for (int e = 0; e < SP_EFFECTS; ++e) {
+        kit_summary_item *s = kit_summary(x, kit_print(x, "effect_%s", sp_effects[e]), effect[e]);
+        kit_printed(s, paper_effects[e]);
+        if (e == 2) kit_headline(s, 1, "");                   /* the interaction */
+    }
     kit_number(c, "interaction", effect[2], kit_within(-0.2067, 0.02));
     kit_statement(c, "interaction on the same eta, up to 0.1", equal.mean, kit_below(0));
     kit_condition(c, "on the paper's windows, which lack eta = 0.3 for linear nets with squared "

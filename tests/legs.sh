@@ -26,7 +26,7 @@ kept() { # FILE ARITHMETIC: are these the kept bits? Those of CLB_NO_FMA are com
 # build LEG-COMPILER OUTPUT SOURCE...: with the implementation in library.o, compiled once a leg
 build() { c=$1 o=$2; shift 2; limited 900 $c ${LEVEL:--O1} -DCLB_DECLARATIONS_ONLY -o "$o" "$@" -lm >"$work/err" 2>&1; }
 run_e5() { # PROGRAM...: the result file without the lines that name the machine
-    limited 900 "$@" --quick --published --seeds 42 --lrs 0.01,0.1 -q --json - --threads 1 </dev/null 2>"$work/err" |
+    limited 900 "$@" --quick --seeds 42 --lrs 0.01,0.1 -q --json - --threads 1 </dev/null 2>"$work/err" |
         tr -d '\r' | sed '/"environment"/d'
 }
 e5() { # COMPILER RUNNER ARITHMETIC: same, differ or what went wrong

@@ -51,7 +51,7 @@ finish "$T/killed" "killed $kills times"
 fresh=3..$((KILLS < 100 ? 5 : 11))
 REPLICATE="$BUILD/clb_replicate run --programs $BUILD --only E20 --seeds $fresh -q --threads 1"
 replicate() { $REPLICATE --out "$1" "$T/base"; }
-if "$BUILD/e20_linear_ck" --published -q --out "$T/base" 2>"$T/err" && replicate "$T/rep" 2>"$T/err" && command -v setsid >/dev/null; then
+if "$BUILD/e20_linear_ck" -q --out "$T/base" 2>"$T/err" && replicate "$T/rep" 2>"$T/err" && command -v setsid >/dev/null; then
     kills=0 tries=0
     while [ $kills -lt "$KILLS" ] && [ $((tries += 1)) -lt $((9 * KILLS + 9)) ]; do
         setsid $REPLICATE --out "$T/reps" "$T/base" 2>"$T/err" & pid=$!

@@ -264,6 +264,21 @@ static void t_figure(void)
     free(one), free(two), free(b.s), json_free(&doc), kit_close(x);
 }
 
+/* A logarithmic axis without a 1, 2 or 5 names every tick, with its own factor. */
+static void t_ticks(void)
+{
+    static const double near[] = { 0.031, 0.042 }, low[] = { 3.1e-6, 4.2e-6 };
+    kit *x = open_with(NULL, NULL, 0);
+    plot *p = kit_figure(x, "ticks", 2, 1);
+    char *svg;
+    plot_points(plot_add(p, "near", "x", "y", PLOT_LOGX), PLOT_BLUE, 2, near, near, NULL);
+    plot_points(plot_add(p, "tiny", "x", "y", PLOT_LOGX), PLOT_BLUE, 2, low, near, NULL);
+    svg = plot_svg(p);
+    CHECK(strstr(svg, ">0.04</text>") != NULL);
+    CHECK(strstr(svg, ">4\302\26710<tspan") != NULL);
+    free(svg), kit_close(x);
+}
+
 /* A table over a grid and a table of the runs have the numbers of the runs. */
 static void t_tables_of_runs(void)
 {
@@ -376,7 +391,7 @@ static const test_case tests[] = { TEST(t_intervals), TEST(t_verdicts), TEST(t_r
                                    TEST(t_part), TEST(t_infinite),
                                    TEST(t_diverged),
                                    TEST(t_bounds), TEST(t_merge),
-                                   TEST(t_figure), TEST(t_tables_of_runs), TEST(t_extremes),
+                                   TEST(t_figure), TEST(t_ticks), TEST(t_tables_of_runs), TEST(t_extremes),
 #if KIT_UNIX
                                    TEST(t_cache),
 #endif

@@ -79,7 +79,7 @@ mkdir "$T/few" "$T/cut"; idx "$T/few"; idx "$T/cut"
 head -c 20 "$T/few/train-images-idx3-ubyte" >"$T/cut/train-images-idx3-ubyte"
 for d in none few cut; do
     [ -x "$E4" ] || continue
-    status 3 "$E4" --mnist "$T/$d" --published --seeds 42 --lrs 0.1 --threads 1 -q --out "$T/mnist"
+    status 3 "$E4" --mnist "$T/$d" --seeds 42 --lrs 0.1 --threads 1 -q --out "$T/mnist"
     [ $d != none ] || grep -q "none/train-images-idx3-ubyte: No such file.*--mnist" "$T/err" && ok || bad "--mnist none: $(cat "$T/err")"
     [ -e "$T/mnist/E04.json" ] && bad "a result from bad MNIST files" || ok
 done
@@ -170,6 +170,17 @@ grep -q "<svg" "$T/plot.svg" && ok || bad "clb_data plot"
 status 3 "$BUILD/clb_data" plot --x lr --y none "$T/a/E05.json"
 status 3 "$BUILD/clb_data" judge --quantity none "$T/a/E05.json"
 status 0 "$BUILD/clb_data" judge "$T/a/E05.json"
+status 3 "$BUILD/clb_data" judge --claim none "$T/a/E05.json"
+status 2 "$BUILD/clb_data" judge --bound 1 "$T/a/E05.json"
+status 2 "$BUILD/clb_data" judge --tolerance 1 "$T/a/E05.json"
+status 2 "$BUILD/clb_data" judge --quantity alpha --tolerance -1 "$T/a/E05.json"
+"$BUILD/clb_data" judge --claim alpha --quantity alpha --tolerance 0 "$T/a/E05.json" | grep -q 'within 0 of' && ok || bad "judge --tolerance 0"
+# the program and the judge agree, on three of the paper's five seeds too: its number is not decided
+"$E5" -q --seeds 42,137,256,1,2 --json "$T/three.json" --cache "$T/cache"
+"$BUILD/clb_data" judge "$T/three.json" | grep -c 'number: not decided' >"$T/judged"
+grep -c '"number": "not decided"' "$T/three.json" >"$T/decided"
+same "$T/judged" "$T/decided" "program and judge"
+[ "$(cat "$T/judged")" -gt 0 ] && ok || bad "a number that three of five seeds decide"
 
 # the programs of one experiment
 [ -x "$BUILD/e20_linear_ck" ] && { "$BUILD/clb_run" --programs "$BUILD" --only e20 --list >"$T/out"
@@ -181,7 +192,7 @@ status 2 "$BUILD/clb_run" --programs "$BUILD" --paper --only E1 --out "$T/run" -
 
 # a replication that lost a group makes that one again, and the table has the same bytes
 R="run --programs $BUILD --only E20 --seeds 3..10 -q --out $T/rep $T/base"
-if "$BUILD/e20_linear_ck" --published -q --out "$T/base" && "$BUILD/clb_replicate" $R; then
+if "$BUILD/e20_linear_ck" -q --out "$T/base" && "$BUILD/clb_replicate" $R; then
     mv "$T/rep/replication.md" "$T/rep.md"; rm "$T"/rep/E20.seeds-001.json "$T/rep/E20.all.json"
     touch -d @0 "$T"/rep/E20.seeds-*
     "$BUILD/clb_replicate" $R
@@ -196,7 +207,7 @@ if "$BUILD/e20_linear_ck" --published -q --out "$T/base" && "$BUILD/clb_replicat
     # no group at all: what an earlier replication has
     "$BUILD/clb_replicate" tables $R --before "$T/rep/replication.json" --out "$T/rep0" && cp "$T/rep0/replication.json" "$T/rep1.json"
     grep -q '^Not repeated yet: E20\.$' "$T/rep0/replication.md" && grep -q '^| R | [0-9.]* (' "$T/rep0/replication.md" && ok || bad "an earlier replication"
-    "$BUILD/clb_tables" tables --replication "$T/rep1.json" "$T/base" >"$T/out" && grep -q 'in 1 group of 3 seeds: R ' "$T/out" && ok || bad "an earlier replication in the table"
+    "$BUILD/clb_tables" tables --replication "$T/rep1.json" "$T/base" >"$T/out" && grep -q 'in 1 group of 3 seeds: R [0-9.]* ([0-9.]* to [0-9.]*), together [0-9.]* ' "$T/out" && ok || bad "an earlier replication in the table"
     # a program that fails: its experiment is missing, the exit status says so
     mkdir "$T/broken"; printf '#!/bin/sh\nexit 5\n' >"$T/broken/e20_linear_ck"; chmod +x "$T/broken/e20_linear_ck"
     status 5 "$BUILD/clb_replicate" run --programs "$T/broken" --only E20 --seeds 3..5 -q --out "$T/rep2" "$T/base"
@@ -207,7 +218,7 @@ status 2 "$BUILD/clb_replicate" run
 # the ledger: a small folder of published results, one number of them changed
 if [ -d ../shared/reference/drift_scaling ]; then
     mkdir -p "$T/ref" && cp -r ../shared/reference/drift_scaling "$T/ref/" && chmod -R u+w "$T/ref"
-    "$E5" -q --published --part sweep --out "$T/p" --cache "$T/cache"
+    "$E5" -q --part sweep --out "$T/p" --cache "$T/cache"
     "$BUILD/clb_check" run --only E5 --reference "$T/ref" "$T/p" >"$T/out" 2>"$T/err"
     before=$(grep -c '^- ' "$T/out")
     sed -i '0,/"mean_drift": [0-9.e-]*/s//"mean_drift": 12.5/' "$T/ref/drift_scaling/results.json"
@@ -218,7 +229,7 @@ else echo "skip the ledger (no published files beside the tree)"; fi
 # the same for people who ran the published programs on seeds of their own: a small folder in their format, made here
 R="$T/own/drift_scaling"
 mkdir -p "$R"
-"$E5" -q --published --seeds 3,7 --lrs 0.01,0.1 --out "$T/ours" --cache "$T/cache"
+"$E5" -q --seeds 3,7 --lrs 0.01,0.1 --out "$T/ours" --cache "$T/cache"
 "$BUILD/clb_data" csv "$T/ours/E05.json" | awk -F, '$1 == "\"width_64\"" {
     sum[$3] += $4; square[$3] += $4 * $4; loss[$3] += $9; relative[$3] += $5
     list[$3] = list[$3] (list[$3] == "" ? "" : ", ") $4 }

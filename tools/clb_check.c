@@ -1,7 +1,7 @@
 /* clb_check - every number of the published result files against ours.
  *   cc -O2 -o clb_check tools/clb_check.c -lm && ./clb_check run --reference DIR results
  *
- * DIR holds the published files, RESULTS ours (made with --published). tools/published/E05.map says
+ * DIR holds the published files, RESULTS ours. tools/published/E05.map says
  * which number is which and how far apart they may be. With --single, results of a float build, the
  * float32 band of each number is measured: five times the difference between float and double. */
 #define CLB_IMPLEMENTATION

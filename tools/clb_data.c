@@ -8,7 +8,7 @@
 
 static const char *option_out, *option_table, *option_part, *option_x, *option_y, *option_only,
     *option_claim, *option_quantity;
-static double option_tolerance, option_bound = (double)NAN;
+static double option_difference, option_tolerance = (double)NAN, option_bound = (double)NAN;
 static int option_logx, option_logy;
 
 static int set_number(void *to, const char *value)
@@ -134,7 +134,7 @@ static int command_csv(const char *const *words)
 
 static const kit_opt diff_options[] = {
     { "only", 0, "LIST", "experiments, E5,M1 [all]", tool_set_only, (void *)&option_only },
-    { "tolerance", 0, "X", "relative difference that is none [0]", set_number, &option_tolerance },
+    { "tolerance", 0, "X", "relative difference that is none [0]", set_number, &option_difference },
     OPTION_END,
 };
 
@@ -146,7 +146,7 @@ static void compare_numbers(difference *r, double a, double b, const char *where
     ++r->numbers;
     if (a == b || (isnan(a) && isnan(b))) return;
     off = scale > 0 && isfinite(off) ? off / scale : KIT_INF;
-    if (off <= option_tolerance) return;
+    if (off <= option_difference) return;
     ++r->differ;
     if (off > r->largest || !r->where) r->largest = off, r->where = where;
 }
@@ -275,7 +275,7 @@ static kit_basis basis_of(const doc *d)
         if (!isnan(seed) && !kit_in(seeds, seed)) at[seeds.n++] = seed;
     }
     b.quick = d->x->set.quick, b.other_lrs = d->x->set.lrs != NULL;
-    b.has_published = !d->x->set.seeds || (kit_in(seeds, 42) && kit_in(seeds, 137) && kit_in(seeds, 256));
+    b.has_published = d->x->has_published;
     b.seeds = seeds.n, b.runs = d->run_n;
     for (const json *p = d->parts->first; p; p = p->next) {
         b.part_only |= json_get_number(p, "planned") == 0;
@@ -288,24 +288,32 @@ static int command_judge(const char *const *words)
 {
     doc d;
     kit_basis basis;
-    size_t changed = 0;
-    int status = read_one(words, "clb_data judge", &d);
+    size_t found = 0, changed = 0;
+    int status;
+    if (!option_quantity && !(isnan(option_bound) && isnan(option_tolerance)))
+        return kit_usage("clb_data judge", "--bound and --tolerance need", "--quantity NAME");
+    if (option_tolerance < 0) return kit_usage("clb_data judge", "no distance below 0:", "--tolerance");
+    status = read_one(words, "clb_data judge", &d);
     if (!status && !d.complete) { fprintf(stderr, "%s: not finished\n", d.path); status = KIT_BAD_INPUT; }
     if (status) { doc_free(&d); return status; }
     basis = basis_of(&d);
     for (kit_claim *c = d.x->claims; c; c = c->next) {
         if (option_claim && strcmp(c->name, option_claim)) continue;
+        ++found;
         for (size_t i = 0; i < c->n; ++i) {
             if (!option_quantity || strcmp(c->tests[i].quantity, option_quantity)) continue;
             ++changed;
             if (!isnan(option_bound)) c->tests[i].bound.bound = option_bound;
-            if (option_tolerance > 0) c->tests[i].bound.tolerance = option_tolerance;
+            if (!isnan(option_tolerance)) c->tests[i].bound.tolerance = option_tolerance;
         }
         kit_judge_one(c, &basis);
         printf("%s\n    number: %s; statement: %s\n    %s\n", c->claim, kit_number_answers[c->number],
                kit_statement_answers[c->statement], kit_sentence(c, &basis));
     }
-    if (option_quantity && !changed) {
+    if (option_claim && !found) {
+        fprintf(stderr, "%s: no claim \"%s\"\n", d.path, option_claim);
+        status = KIT_BAD_INPUT;
+    } else if (option_quantity && !changed) {
         fprintf(stderr, "%s: no test of \"%s\"\n", d.path, option_quantity);
         status = KIT_BAD_INPUT;
     }

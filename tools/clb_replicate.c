@@ -166,7 +166,7 @@ static int run_program(const experiment *e, const char *seeds, const char *path,
     kit_buf b = { NULL, 0, 0 };
     int status;
     tool_quote(&b, tool_print("%s/%s", option_programs, e->program));
-    kit_putf(&b, " --quiet --published --threads %ld --seeds %s%s", settings.threads, seeds,
+    kit_putf(&b, " --quiet --threads %ld --seeds %s%s", settings.threads, seeds,
              files ? "" : " --resume");
     tool_quote(&b, "--json"), tool_quote(&b, path);
     if (files) kit_put(&b, " --from");
@@ -190,7 +190,7 @@ static int read_group(const experiment *e, const char *path, const char *seeds, 
 {
     int status = doc_read(d, path);
     if (status) return status;
-    if (d->complete && !strcmp(d->info.id, e->result.info.id) && d->x->set.published
+    if (d->complete && !strcmp(d->info.id, e->result.info.id)
         && !d->x->set.quick && d->x->set.seeds && !strcmp(d->x->set.seeds, seeds))
         return KIT_OK;
     fprintf(stderr, "%s: of another replication; remove it or choose another --out\n", path);

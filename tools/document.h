@@ -207,6 +207,10 @@ KIT_FN void doc_read_summary(doc *d, const json *node)
     s = kit_summary(d->x, node->key, doc_value(d, node, where, "value"));
     if (json_get(node, "stderr")) s->se = doc_value(d, node, where, "stderr");
     if (json_get(node, "published")) s->published = doc_value(d, node, where, "published");
+    if (json_get(node, "headline")) {
+        const json *row = doc_need(d, node, where, "headline", JSON_OBJECT);
+        kit_headline(s, doc_value(d, row, where, "factor"), doc_text(d, row, where, "unit"));
+    }
     if (!json_get(node, "ci95")) return;
     if (!json_get_list(&d->x->arena, node, "ci95", &ci) || ci.n != 2)
         doc_fail(d, "%s: \"ci95\" is not two numbers", where);
@@ -303,8 +307,10 @@ KIT_FN void doc_read_head(doc *d, const json *root)
     d->x->set.seeds = doc_text_or_null(d, config, "config", "seeds");
     d->x->set.lrs = doc_text_or_null(d, config, "config", "lrs");
     d->x->set.part = doc_text_or_null(d, config, "config", "part");
-    d->x->set.published = doc_flag(d, config, "config", "published");
     d->x->set.quick = doc_flag(d, config, "config", "quick");
+    /* older files do not say it: those with the experiment's own seeds have the paper's */
+    d->x->has_published = json_get(root, "paper_seeds") ? doc_flag(d, root, "document", "paper_seeds")
+                                                        : !d->x->set.seeds;
 }
 
 /* Read n bytes; `path` stands in messages. 0 with d->error set if they are no result file.

@@ -44,17 +44,30 @@ KIT_FN const json *replication_of(const replication *r, const char *id)
     return replication_named(json_get(r->file.root, "experiments"), "id", id);
 }
 
-/* "1.165 [1.15, 1.18]"; "" where there is no such number. */
-KIT_FN const char *replication_value(const json *experiment, const char *quantity)
+/* The number of the experiment's row: the one chosen for it, else the first. NULL: there is none. */
+KIT_FN const kit_summary_item *replication_headline(const doc *d)
 {
-    const json *q = replication_named(json_get(experiment, "quantities"), "name", quantity);
+    const kit_summary_item *s = d->x->summary;
+    while (s && !s->unit) s = s->next;
+    return s ? s : d->x->summary;
+}
+
+/* "alpha 1.166 (1.149 to 1.222), together 1.242 [1.163, 1.287]": of the groups, and of all seeds as
+ * one; "" where there is no such number. */
+KIT_FN const char *replication_value(const json *experiment, const kit_summary_item *s)
+{
+    const json *q = s ? replication_named(json_get(experiment, "quantities"), "name", s->name) : NULL;
+    const char *unit = s && s->unit && s->unit[0] ? tool_print(" %s", s->unit) : "";
+    double factor = s && s->unit ? s->factor : 1, median, value;
     kit_list ci = { 0, NULL };
-    double value = json_get_number(q, "value");
-    if (!q || isnan(value)) return "";
+    if (!q || !isfinite(value = json_get_number(q, "value"))
+        || !isfinite(median = json_get_number(q, "median"))) return "";
     json_get_list(&tool_arena, q, "ci95", &ci);
-    if (ci.n == 2 && isfinite(ci.at[0]) && isfinite(ci.at[1]))
-        return tool_print("%s %.4g [%.4g, %.4g]", quantity, value, ci.at[0], ci.at[1]);
-    return tool_print("%s %.4g", quantity, value);
+    return tool_print("%s %.4g%s (%.4g to %.4g), together %.4g%s%s", s->name, factor * median, unit,
+                      factor * json_get_number(q, "lo"), factor * json_get_number(q, "hi"),
+                      factor * value, unit,
+                      ci.n < 2 || !isfinite(ci.at[0]) || !isfinite(ci.at[1]) ? ""
+                          : tool_print(" [%.4g, %.4g]", factor * ci.at[0], factor * ci.at[1]));
 }
 
 /* The answers to the claim's questions, each with "; " behind it. */
@@ -77,18 +90,15 @@ KIT_FN void replication_put_claim(kit_buf *b, const kit_claim *c, const json *cl
 }
 
 /* "in 20 groups of 5 seeds: number found in 3, statement holds in 12, under its condition in 5 more;
- * alpha 1.165 [1.15, 1.18]"; "not run" where there is nothing. The value is that of the summary's
- * first quantity that was repeated. */
+ * alpha 1.166 (1.149 to 1.222), together 1.242 [1.163, 1.287]"; "not run" where there is nothing. */
 KIT_FN const char *replication_says(const replication *r, const doc *d, const kit_claim *c)
 {
     const json *e = replication_of(r, d->info.id),
                *claim = c ? replication_named(json_get(e, "claims"), "name", c->name) : NULL;
-    const char *value = "";
+    const char *value = replication_value(e, replication_headline(d));
     double groups = json_get_number(e, "groups");
     kit_buf b = { NULL, 0, 0 };
     const char *text;
-    for (const kit_summary_item *s = d->x->summary; s && !*value; s = s->next)   /* the first it has */
-        value = replication_value(e, s->name);
     if (!(groups > 0) || (!claim && !*value)) return "not run";
     kit_putf(&b, "in %.0f group%s of %.0f seeds: ", groups, groups == 1 ? "" : "s",
              json_get_number(e, "size"));

@@ -49,7 +49,7 @@ static const char report_style[] =
     "main{padding:14px 12px 60px}h1{font-size:1.5rem}}\n"
     "@media print{:root{--bg:#fff;--fg:#000;--card:#fff}main{max-width:none;padding:0}"
     "body{font-size:13px}"
-    "h2,h3,h2+p{break-after:avoid}figure,tr,.card{break-inside:avoid}"
+    "h2,h3,dt,h2+p{break-after:avoid}dd{break-before:avoid}figure,tr,.card{break-inside:avoid}"
     "table{font-size:.75rem}.wide{font-size:.62rem}.wider{font-size:.48rem}"
     "th,td{padding:.3em .45em}"
     "details::details-content{content-visibility:visible;height:auto}"
@@ -95,7 +95,8 @@ static const char report_words[] =
     "<dt>m, d, K, n, T</dt><dd>hidden width, inputs, outputs, samples, steps.</dd></dl>\n"
     "<p>Every claim is asked three questions. <b>Number</b>: do we find the paper&#8217;s number "
     "again on its own random seeds? <b>Statement</b>: does the sentence hold, always or under a "
-    "condition? <b>Fresh seeds</b>: in how many groups of seeds that the paper never used?</p>"
+    "condition? <b>Fresh seeds</b>: in how many groups of the seeds 1 to 100 (42 is the "
+    "paper&#8217;s)?</p>"
     "</section>\n";
 
 KIT_FN void report_cell(kit_buf *b, const char *text, int number)
@@ -150,10 +151,8 @@ static const char report_tail[] = "</main></body></html>\n";
 
 KIT_FN void report_all(kit_buf *b, const docs *all, const replication *r, char letter)
 {
-    const char *cells[TABLES_COLUMNS], *heads[TABLES_COLUMNS - 1];
-    memcpy(heads, tables_heads, TABLES_SENTENCE * sizeof *heads);
-    heads[TABLES_SENTENCE] = tables_heads[TABLES_FOUND];
-    report_heads(b, "t1", heads, TABLES_COLUMNS - 1, TABLES_COLUMNS - 1);
+    const char *cells[TABLES_COLUMNS];
+    report_heads(b, "t1", tables_heads, TABLES_FOUND, TABLES_FOUND);   /* what we found: below */
     for (size_t i = 0; i < all->n; ++i) {
         const doc *d = &all->at[i];
         const kit_claim *c = tables_first(d);
@@ -161,8 +160,7 @@ KIT_FN void report_all(kit_buf *b, const docs *all, const replication *r, char l
         tables_row(d, r, cells);
         kit_putf(b, "<tr><td><a href=\"#%s\">%s</a></td><td>", cells[0], cells[0]);
         put_html(b, cells[1]), kit_put(b, "</td>");
-        for (int k = 2; k < TABLES_COLUMNS; ++k) {
-            if (k == TABLES_SENTENCE) continue;                /* what we found ends with it */
+        for (int k = 2; k < TABLES_FOUND; ++k) {
             kit_putf(b, "<td data-h=\"%s\">", tables_heads[k]);
             if (k == 3 && c && c->number) report_answer(b, c->number, cells[k]);
             else if (k == 4 && c && c->statement) report_answer(b, c->statement, cells[k]);

@@ -93,7 +93,7 @@ typedef struct kit_info {
 typedef struct kit_settings {
     const char *seeds, *lrs, *part;           /* as given; NULL if not */
     kit_list    seed_list, lr_list;
-    int         published, quick, list, estimate, quiet, from, resume;
+    int         quick, list, estimate, quiet, from, resume;
     int         take_all;                     /* of --from: a run that is not planned is an error */
     long        threads;                      /* 0: all */
     long        shard, shards;                /* 0/1 */
@@ -111,6 +111,8 @@ typedef struct kit_summary_item {
     struct kit_summary_item *next;
     const char *name;
     double      value, se, lo, hi, published;          /* NaN where there is none */
+    const char *unit;                                  /* NULL: not the one of the row */
+    double      factor;                                /* of the value, in that unit */
 } kit_summary_item;
 
 typedef struct kit_table kit_table;

@@ -20,8 +20,7 @@ KIT_FN void kit_put_config(kit_buf *b, const kit *x)
     kit_putf(b, "\"config\": {\"precision\": \"%s\", ", CLB_PRECISION);
     json_put_named(b, "seeds", x->set.seeds), kit_put(b, ", ");
     json_put_named(b, "lrs", x->set.lrs);
-    kit_putf(b, ", \"published\": %s, \"quick\": %s, ", kit_bool(x->set.published),
-             kit_bool(x->set.quick));
+    kit_putf(b, ", \"quick\": %s, ", kit_bool(x->set.quick));
     json_put_named(b, "part", x->set.part);
     for (size_t i = 0; x->info->options && x->info->options[i].name; ++i)
         kit_put(b, ", "), json_put_named(b, x->info->options[i].name, x->set.args[i]);

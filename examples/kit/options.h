@@ -200,8 +200,6 @@ KIT_FN size_t kit_shared_options(kit_opt *opts, kit_settings *set, int *help, in
     const kit_opt shared[KIT_SHARED_OPTIONS] = {
         { "seeds", 0, "LIST", "seeds to run, each once: 42,137 or 1..100", kit_set_seeds, set },
         { "lrs", 0, "LIST", "learning rates above 0, each once: 0.001,0.01", kit_set_lrs, set },
-        { "published", 0, NULL, "only what the paper ran, without extensions", kit_set_flag,
-          &set->published },
         { "quick", 0, NULL, "a few seconds: smaller sweep, judges nothing", kit_set_flag,
           &set->quick },
         { "part", 0, "NAMES", "only these parts, comma between (--list shows them)", kit_set_text,

@@ -385,28 +385,40 @@ KIT_FN void plot_tick(kit_buf *b, const plot_panel *a, int vertical, double v, c
                 label);
 }
 
+/* The ticks 1, 2 and 5 times a power of ten on the axis. */
+KIT_FN int plot_ticks_125(const plot_axis *axis, int first, int last)
+{
+    int n = 0;
+    for (int k = first; k <= last; ++k)
+        for (int m = 1; m <= 5; m += m == 2 ? 3 : 1) {
+            double v = m * clb_pow(10.0, k);
+            n += v >= axis->lo && v <= axis->hi;
+        }
+    return n;
+}
+
 KIT_FN void plot_ticks_log(kit_buf *b, const plot_panel *a, const plot_axis *axis, int vertical)
 {
     int first = (int)floor(clb_log(axis->lo) / clb_log(10.0) - 1e-9);
     int last = (int)ceil(clb_log(axis->hi) / clb_log(10.0) + 1e-9);
-    int decades = 0, stride;
-    char label[120];
+    int decades = 0, stride, few = plot_ticks_125(axis, first, last) < 2;
+    char label[120], times[8];
     for (int k = first; k <= last; ++k)
         decades += clb_pow(10.0, k) >= axis->lo && clb_pow(10.0, k) <= axis->hi;
     stride = decades > 16 ? 4 : decades > 8 ? 2 : 1;
     for (int k = first; k <= last; ++k)
         for (int m = 1; m <= 9; ++m) {
             double v = m * clb_pow(10.0, k);
-            int named = decades >= 3 ? m == 1 && k % stride == 0 : m == 1 || m == 2 || m == 5;
+            int named = decades >= 3 ? m == 1 && k % stride == 0
+                                     : few || m == 1 || m == 2 || m == 5;
             if (v < axis->lo || v > axis->hi) continue;
             if (decades > 8 && m > 1) continue;
             if (decades < 3 && k >= -4 && k <= 4) snprintf(label, sizeof label, "%g", v);
-            else
+            else {
+                snprintf(times, sizeof times, "%d\302\267", m);
                 snprintf(label, sizeof label, "%s10<tspan dy=\"-5\" font-size=\"9\">%d</tspan>",
-                         m == 1   ? ""
-                         : m == 2 ? "2\302\267"
-                                  : "5\302\267",
-                         k);
+                         m == 1 ? "" : times, k);
+            }
             if (named) plot_tick(b, a, vertical, v, label);
             else if (vertical)
                 kit_putf(b, "<path d=\"M%.2f %.2fh3\" class=\"a\"/>", a->left, plot_py(a, v));

@@ -100,6 +100,10 @@ KIT_FN void kit_put_summary(kit_buf *b, const kit *x)
             kit_put(b, ", \"ci95\": "), json_put_list(b, 2, both);
         }
         if (!isnan(s->published)) kit_put(b, ", "), json_put_value(b, "published", s->published);
+        if (s->unit) {
+            kit_put(b, ", \"headline\": {"), json_put_value(b, "factor", s->factor);
+            kit_put(b, ", "), json_put_named(b, "unit", s->unit), kit_put(b, "}");
+        }
         kit_put(b, "}");
     }
     kit_put(b, "\n  },\n");
@@ -171,7 +175,8 @@ KIT_FN void kit_put_result(kit_buf *b, const kit *x)
              CLB_RESULTS_VERSION);
     if (x->set.shards > 1) kit_putf(b, "\"%ld/%ld\",\n", x->set.shard, x->set.shards);
     else kit_put(b, "null,\n");
-    kit_put(b, "  "), kit_put_config(b, x), kit_put(b, ",\n");
+    kit_put(b, "  "), kit_put_config(b, x);
+    kit_putf(b, ",\n  \"paper_seeds\": %s,\n", kit_bool(x->has_published));
     kit_put_runs(b, x);
     if (kit_complete(x)) kit_put_report(b, x);
     kit_putf(b, "  \"environment\": {\"isa\": \"%s\", \"threads\": %d, ",

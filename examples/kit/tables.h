@@ -170,7 +170,8 @@ KIT_FN const char *kit_cell_shown(char *out, size_t size, const kit_cell *cell)
 
 /* --- summary ---------------------------------------------------------------------------------- */
 
-/* A headline number; the first of an experiment stands beside its first claim. */
+/* A headline number. The first of an experiment, or the one that kit_headline() chooses, is what the
+ * table of all experiments says about fresh seeds, in the row of its first claim. */
 KIT_FN kit_summary_item *kit_summary(kit *x, const char *name, double value)
 {
     kit_summary_item *s = (kit_summary_item *)kit_new(&x->arena, 1, sizeof *s);
@@ -188,6 +189,11 @@ KIT_FN void kit_interval(kit_summary_item *s, double standard_error, double lo, 
     s->se = standard_error, s->lo = lo, s->hi = hi;
 }
 KIT_FN void kit_printed(kit_summary_item *s, double published) { s->published = published; }
+/* The number of the row, not the first; shown as factor times its value, in the unit ("" or "%"). */
+KIT_FN void kit_headline(kit_summary_item *s, double factor, const char *unit)
+{
+    s->factor = factor, s->unit = unit;
+}
 
 /* A headline number that is a statistic of the seeds (R of their means, say), with its 95 %
  * interval from 10,000 bootstrap samples of them. Excluded, always and nothing else: samples in
