@@ -1939,21 +1939,21 @@ CLBDEF clb_status clb_bootstrap_sweep(const clb_sweep *sweep, const clb_bootstra
  * @S23 PATHWAYS
  * ========================================================================================== */
 
-/* Deep linear networks side by side: P pathways, pathway p a product of L_p matrices, all with the
- * same input, their outputs added:
+/* Deep linear networks side by side: pathways p = 0..count-1, each a product of L_p matrices, all
+ * with the same input, their outputs added:
  *     Omega_p = W_{p,L_p} ... W_{p,1}      Loss = 1/2 |sum_p Omega_p - M|_F^2
  * Notation of the second paper: s* is a singular value of the target M, u_p the singular value of
  * every layer of pathway p, s_p = u_p^{L_p} what the pathway contributes, r = sum_p s_p - s* the
  * residual, eta the step size. gamma = eta S is the step size in units of 1/S, where S =
- * L s*^(2-2/L) is the sharpness if one pathway alone carries s*. Variances divide by P.
+ * L s*^(2-2/L) is the sharpness if one pathway alone carries s*. Variances divide by count.
  * Functions that return a double return NaN for input outside their range. clb_path_check and
  * clb_path_step_check say what is wrong with it, and so do all functions that return a status:
- *     CLB_EPATHS   P = 0             CLB_EDEPTH  a pathway is shallower than the formula needs
+ *     CLB_EPATHS   count = 0         CLB_EDEPTH  a pathway is shallower than the formula needs
  *     CLB_ETARGET  s* <= 0 or NaN    CLB_ESTEP   eta <= 0 or NaN                                 */
 
-/* Are all depth[0..P-1] at least `least` (depth NULL: not looked at), and is target > 0 and
+/* Are all depth[0..count-1] at least `least` (depth NULL: not looked at), and is target > 0 and
  * finite? */
-CLBDEF clb_status clb_path_check(size_t P, const size_t *depth, size_t least, double target);
+CLBDEF clb_status clb_path_check(size_t count, const size_t *depth, size_t least, double target);
 CLBDEF clb_status clb_path_step_check(double eta);
 /* x^n by repeated squaring: at most 2 log2(n) + 1 products, always in the same order. */
 CLBDEF double clb_powi(double x, size_t n);
@@ -1984,11 +1984,11 @@ CLBDEF double clb_path_ramp_at(const clb_path_ramp *ramp, size_t t);
  * these never change during training (singular-vector-stationary, SVS). All layers of pathway p
  * have the same singular value u_p. You may write to u between calls. */
 typedef struct clb_path_mode {
-    size_t  count;      /* P, the number of pathways                                              */
-    size_t *depth;      /* [P] L_p >= 1, the number of matrices                                   */
-    double *u;          /* [P]                                                                    */
-    double *power;      /* [P] u_p^(L_p-1) at the last residual                                   */
-    double *mean;       /* [P] s_p averaged over the tail of the last run                         */
+    size_t  count;      /* number of pathways                                                     */
+    size_t *depth;      /* [count] L_p >= 1, the number of matrices                               */
+    double *u;          /* [count]                                                                */
+    double *power;      /* [count] u_p^(L_p-1) at the last residual                               */
+    double *mean;       /* [count] s_p averaged over the tail of the last run                     */
     double  target;     /* s*                                                                     */
     void   *arena;
 } clb_path_mode;
@@ -1996,7 +1996,7 @@ typedef struct clb_path_mode {
 /* u_p = alpha_p^(1/L_p), so that s_p(0) = alpha_p >= 0.
  * Errors: CLB_EPATHS, CLB_EDEPTH (a depth of 0), CLB_ETARGET, CLB_ENOTFINITE (alpha_p negative or
  * not finite), CLB_ESIZE, CLB_ENOMEM; *mode is then zeroed. */
-CLBDEF clb_status clb_path_mode_init(clb_path_mode *mode, size_t P, const size_t *depth,
+CLBDEF clb_status clb_path_mode_init(clb_path_mode *mode, size_t count, const size_t *depth,
                                      double target, const double *alpha);
 CLBDEF void       clb_path_mode_free(clb_path_mode *mode);     /* accepts a zeroed struct */
 
@@ -2011,7 +2011,7 @@ CLBDEF double clb_path_mode_step(clb_path_mode *mode, double eta);
  *   sharpness  sum_p L_p u_p^(2L_p-2)                                                          (S1)
  *              at r = 0 the only eigenvalue of the Hessian in this mode that is not 0
  *   share      largest s_p / sum s
- *   gap        sqrt(Var s) / (s* / P) */
+ *   gap        sqrt(Var s) / (s* / count) */
 CLBDEF double clb_path_mode_signal(const clb_path_mode *mode, size_t p);
 CLBDEF double clb_path_mode_sum(const clb_path_mode *mode);
 CLBDEF double clb_path_mode_sharpness(const clb_path_mode *mode);
@@ -2058,7 +2058,7 @@ typedef struct clb_path_mode_run {
     double      rms_r;
     double      sum;            /* mean of sum_p s_p                                              */
     double      share;          /* largest mean s_p / mean sum                                    */
-    double      gap;            /* sqrt(Var mean s) / (s* / P)                                    */
+    double      gap;            /* sqrt(Var mean s) / (s* / count)                                */
     double      eta_lambda;     /* mean                                                           */
     double      eta_lambda_max; /* over the whole run                                             */
     double      u_min;          /* smallest u_p of the run                                        */
@@ -2082,36 +2082,36 @@ CLBDEF clb_status clb_path_mode_train(clb_path_mode *mode, double eta, size_t T,
  * The paper says that a shallow pathway is the less sharp one. In fact d ln(L s^(2-2/L))/dL =
  * (L + 2 ln s)/L^2: alone, a deeper pathway is sharper unless s* < exp(-L/2). The state with one
  * shallow pathway loses stability because spreading lowers the sum (M4). */
-CLBDEF double clb_path_sharpness(size_t P, const size_t *depth, const double *s);
+CLBDEF double clb_path_sharpness(size_t count, const size_t *depth, const double *s);
 /* lambda_ij = sum_p sum_{k<L_p} u_{p,i}^(2(L_p-1-k)) u_{p,j}^(2k): the eigenvalue of the full
- * Hessian for the ordered pair of modes (i,j) at a minimum in SVS form; ui, uj [P].         (S2) */
-CLBDEF double clb_path_pair(size_t P, const size_t *depth, const double *ui, const double *uj);
-/* lambda [d][d]: the d^2 eigenvalues that are not 0, from u [P][d]; all others are 0. The largest
- * is max_i lambda_ii. If eta lambda_ij > 2 for some i != j, rounding errors grow until the layers
- * no longer have the singular vectors of the target (M7).
+ * Hessian for the ordered pair of modes (i,j) at a minimum in SVS form; ui, uj [count].     (S2) */
+CLBDEF double clb_path_pair(size_t count, const size_t *depth, const double *ui, const double *uj);
+/* lambda [d][d]: the d^2 eigenvalues that are not 0, from u [count][d]; all others are 0. The
+ * largest is max_i lambda_ii. If eta lambda_ij > 2 for some i != j, rounding errors grow until the
+ * layers no longer have the singular vectors of the target (M7).
  * Errors: CLB_EPATHS, CLB_EDEPTH. */
-CLBDEF clb_status clb_path_spectrum(size_t P, const size_t *depth, size_t d, const double *u,
+CLBDEF clb_status clb_path_spectrum(size_t count, const size_t *depth, size_t d, const double *u,
                                     double *lambda);
 /* S = L s*^(2-2/L), the sharpness if one pathway has all of s*; and the smallest sharpness of all
- * ways to share s* among P pathways, reached by equal shares:
- *     lambda_min = L P^(2/L-1) s*^(2-2/L)                                                      (S3)
+ * ways to share s* among count pathways, reached by equal shares:
+ *     lambda_min = L count^(2/L-1) s*^(2-2/L)                                                  (S3)
  * For L = 2 both are 2 s*: depth 2 cannot re-balance. */
 CLBDEF double clb_path_single_sharpness(size_t L, double target);
-CLBDEF double clb_path_balanced_sharpness(size_t P, size_t L, double target);
-/* The shares s [P] of s* with the smallest sharpness, for any depths >= 2. They solve
+CLBDEF double clb_path_balanced_sharpness(size_t count, size_t L, double target);
+/* The shares s [count] of s* with the smallest sharpness, for any depths >= 2. They solve
  *     d lambda/d s_p = 2 (L_p-1) s_p^(1-2/L_p) = mu  for all p,     sum_p s_p = s*
  * by bisection on mu. mu cannot exceed 2 where a depth is 2; these pathways then share equally what
  * the others leave. mu and lambda_min may be NULL. Errors: CLB_EPATHS, CLB_EDEPTH (< 2),
  * CLB_ETARGET. See M4 */
-CLBDEF clb_status clb_path_optimum(size_t P, const size_t *depth, double target, double *s,
+CLBDEF clb_status clb_path_optimum(size_t count, const size_t *depth, double target, double *s,
                                    double *mu, double *lambda_min);
 
 /* The step sizes lo < eta < hi, from 2/S to 2/lambda_min, for which the minimum with the shallowest
  * pathway alone is unstable and the flattest sharing is stable. gamma_c = 2 S/lambda_min; if all
- * depths are L, it is 2 P^(1-2/L).                                                              (W)
+ * depths are L, it is 2 count^(1-2/L).                                                          (W)
  * Errors: as clb_path_optimum. */
 typedef struct clb_path_bounds { double lo, hi, S, lambda_min, gamma_c; } clb_path_bounds;
-CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target,
+CLBDEF clb_status clb_path_window(size_t count, const size_t *depth, double target,
                                   clb_path_bounds *window);
 
 /* ---- laws across pathways: the leaf coordinate ---------------------------------------------- */
@@ -2122,12 +2122,13 @@ CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target,
  * zhat. */
 CLBDEF double clb_path_leaf(size_t L, double u);
 CLBDEF double clb_path_leaf_inverse(size_t L, double zhat);
-/* Where gradient flow from mode->u ends: the shares s [P] on its leaf with sum_p s_p = s*. Depths
- * >= 2, u > 0, by bisection. Errors: CLB_EDEPTH, CLB_ENOTFINITE (some u_p <= 0 or not finite). */
+/* Where gradient flow from mode->u ends: the shares s [count] on its leaf with sum_p s_p = s*.
+ * Depths >= 2, u > 0, by bisection.
+ * Errors: CLB_EDEPTH, CLB_ENOTFINITE (some u_p <= 0 or not finite). */
 CLBDEF clb_status clb_path_leaf_endpoint(const clb_path_mode *mode, double *s);
 /* Sharpness where the loss is 0 on a leaf whose z have the variance V, to second order:         (Q)
- *     lambda = lambda_min + L(L-1)/(L-2) u*^(4L-6) P V,     u* = (s* / P)^(1/L), L >= 3 */
-CLBDEF double clb_path_leaf_sharpness(size_t P, size_t L, double target, double V);
+ *     lambda = lambda_min + L(L-1)/(L-2) u*^(4L-6) count V,     u* = (s* / count)^(1/L), L >= 3 */
+CLBDEF double clb_path_leaf_sharpness(size_t count, size_t L, double target, double V);
 /* The exact step of z = u^(2-L) with c = eta r:  phi_c(z) = z (1 - c/z)^-(L-2), and its slope
  * phi' = (1 - (L-1)x) / (1-x)^(L-1), x = c/z < 1. L >= 3. */
 CLBDEF double clb_path_leaf_step(size_t L, double z, double c);
@@ -2162,11 +2163,11 @@ CLBDEF double clb_path_two_step_frozen(size_t L, double x);
  * x^2 = 3 eps/((L-1)(5L-4)), decay of differences 1 - m = 3 (L-2)/(5L-4) eps in two steps, rms r =
  * x / (eta u*^(L-2)).  L >= 3, eps >= 0.                                                    (C3) */
 typedef struct clb_path_cycle { double x2, decay, rms_r; } clb_path_cycle;
-CLBDEF clb_status clb_path_cycle_predict(size_t P, size_t L, double target, double eps,
+CLBDEF clb_status clb_path_cycle_predict(size_t count, size_t L, double target, double eps,
                                          clb_path_cycle *cycle);
-/* P = 2: the larger share a on the stopping boundary lambda = 2/eta, that is
- *     a^(2-2/L) + (1-a)^(2-2/L) = 2/gamma;      1 for gamma <= 2, 1/2 for gamma >= gamma_c. L >=
- *     3. */
+/* Two pathways: the larger share a on the stopping boundary lambda = 2/eta, that is
+ *     a^(2-2/L) + (1-a)^(2-2/L) = 2/gamma;      1 for gamma <= 2, 1/2 for gamma >= gamma_c
+ * L >= 3. */
 CLBDEF double clb_path_boundary_share(size_t L, double gamma);
 /* Re-balancing stops short of the edge, at eta lambda = 2 - k Delta with Delta = 2 - eta
  * lambda_min. Returns k = 3(L-2)/(2(5L-4)). */
@@ -2176,7 +2177,7 @@ CLBDEF double clb_path_stop_offset(size_t L);
 CLBDEF double clb_path_critical_constant(size_t L);
 /* V after t steps of the central flow, in closed form (the right-hand side is logistic in V):
  *     dV/dt = -3(L-2)/(5L-4) max(eta lambda(V) - 2, 0) V,     lambda(V) from (Q)                 */
-CLBDEF double clb_path_central_flow(size_t P, size_t L, double target, double eta, double V0,
+CLBDEF double clb_path_central_flow(size_t count, size_t L, double target, double eta, double V0,
                                     double t);
 /* The same with a second slow variable, y = x^2, for the amplitude; clb_path_central_flow takes it
  * as settled at every moment. Not in the paper:
@@ -2184,7 +2185,7 @@ CLBDEF double clb_path_central_flow(size_t P, size_t L, double target, double et
  * state = {V, y}, T steps of length 1 by the classical Runge-Kutta rule. It contains the stopping
  * offset and the critical constant above, which the one-variable flow misses.
  * Errors: CLB_EPATHS, CLB_EDEPTH (< 3), CLB_ETARGET, CLB_ESTEP. */
-CLBDEF clb_status clb_path_central_pair(size_t P, size_t L, double target, double eta, size_t T,
+CLBDEF clb_status clb_path_central_pair(size_t count, size_t L, double target, double eta, size_t T,
                                         double state[2]);
 
 /* ---- deep chain and worst-case return ------------------------------------------------------- */
@@ -2209,15 +2210,15 @@ CLBDEF double clb_path_worst_return_asymptote(size_t L);
 
 /* ---- several modes -------------------------------------------------------------------------- */
 
-/* The ceiling on gamma: min(2 P^(1-2/L), gamma_WCR(L)). L >= 2. */
-CLBDEF double clb_path_ceiling(size_t P, size_t L);
+/* The ceiling on gamma: min(2 count^(1-2/L), gamma_WCR(L)). L >= 2. */
+CLBDEF double clb_path_ceiling(size_t count, size_t L);
 /* The number of modes that re-balance: those with eta S_i > 2. target [d]. */
 CLBDEF size_t clb_path_rank(size_t L, size_t d, const double *target, double eta);
 /* Step sizes at which exactly the r largest modes re-balance, target descending, 1 <= r <= d:
  *     2/S_r < eta < min(2/S_{r+1}, ceiling/S_1); empty (hi <= lo) where the ceiling comes first.
  * Errors: CLB_EPATHS, CLB_EDEPTH (< 3), CLB_ETARGET, CLB_ECOUNT (r). See M7 */
-CLBDEF clb_status clb_path_rank_window(size_t P, size_t L, size_t d, const double *target, size_t r,
-                                       double *lo, double *hi);
+CLBDEF clb_status clb_path_rank_window(size_t count, size_t L, size_t d, const double *target,
+                                       size_t r, double *lo, double *hi);
 
 /* ---- full matrices --------------------------------------------------------------------------- */
 
@@ -2245,11 +2246,11 @@ typedef struct clb_paths {
 /* data with real targets, kept by reference; theta zero.
  * Errors: CLB_EPATHS, CLB_EDEPTH (a depth of 0), CLB_EUNLABELLED (no targets), CLB_ESHAPE (m = 0
  * with a depth > 1), CLB_EACTIVATION, CLB_EEMPTY, CLB_ESIZE, CLB_ENOMEM; *paths is then zeroed. */
-CLBDEF clb_status clb_paths_init(clb_paths *paths, size_t P, const size_t *depth, size_t m,
+CLBDEF clb_status clb_paths_init(clb_paths *paths, size_t count, const size_t *depth, size_t m,
                                  clb_activation activation, const clb_data *data);
 /* The linear network of d x d matrices with target M [d][d]. Errors: as above. */
-CLBDEF clb_status clb_paths_init_linear(clb_paths *paths, size_t P, const size_t *depth, size_t d,
-                                        const clb_real *M);
+CLBDEF clb_status clb_paths_init_linear(clb_paths *paths, size_t count, const size_t *depth,
+                                        size_t d, const clb_real *M);
 CLBDEF void       clb_paths_free(clb_paths *paths);        /* accepts a zeroed struct */
 
 /* Q = I - 2 v v^T / v.v, an orthogonal symmetric matrix; v [d] not zero. */
@@ -2258,9 +2259,9 @@ CLBDEF void clb_path_householder(size_t d, const double *v, double *Q);
 CLBDEF void clb_path_target(size_t d, const double *U, const double *s, const double *V,
                             clb_real *M);
 
-/* W_{p,l} inside theta, p = 0..P-1, l = 1..L_p. */
+/* W_{p,l} inside theta, p = 0..count-1, l = 1..L_p. */
 CLBDEF clb_real *clb_paths_layer(const clb_paths *paths, size_t p, size_t l);
-/* SVS weights of a linear network with u [P][d], orthogonal U, V [d][d] (columns are the vectors):
+/* SVS weights of a linear network with u [count][d], orthogonal U, V [d][d] (columns: vectors):
  *     W_1 = D_p V^T,  W_L = U D_p,  D_p = diag(u_p) between,  U D_p V^T for L_p = 1 */
 CLBDEF void clb_paths_singular_values(clb_paths *paths, const double *u, const double *U,
                                       const double *V);
@@ -15098,12 +15099,12 @@ static int clbi_positive(double x)
     return x > 0 && x < (double)INFINITY;
 }
 
-CLBDEF clb_status clb_path_check(size_t P, const size_t *depth, size_t least, double target)
+CLBDEF clb_status clb_path_check(size_t count, const size_t *depth, size_t least, double target)
 {
     size_t p;
-    if (P == 0) return CLB_EPATHS;
+    if (count == 0) return CLB_EPATHS;
     if (!clbi_positive(target)) return CLB_ETARGET;
-    for (p = 0; depth && p < P; ++p)
+    for (p = 0; depth && p < count; ++p)
         if (depth[p] < least) return CLB_EDEPTH;
     return CLB_OK;
 }
@@ -15157,30 +15158,30 @@ CLBDEF void clb_path_mode_free(clb_path_mode *mode)
     memset(mode, 0, sizeof *mode);
 }
 
-static void clbi_path_mode_layout(clb_path_mode *mode, size_t P, clbi_room *room)
+static void clbi_path_mode_layout(clb_path_mode *mode, size_t count, clbi_room *room)
 {
-    mode->depth = (size_t *)clbi_part(room, P, 1, sizeof *mode->depth);
-    mode->u = clbi_doubles(room, P, 1);
-    mode->power = clbi_doubles(room, P, 1);
-    mode->mean = clbi_doubles(room, P, 1);
+    mode->depth = (size_t *)clbi_part(room, count, 1, sizeof *mode->depth);
+    mode->u = clbi_doubles(room, count, 1);
+    mode->power = clbi_doubles(room, count, 1);
+    mode->mean = clbi_doubles(room, count, 1);
 }
 
-CLBDEF clb_status clb_path_mode_init(clb_path_mode *mode, size_t P, const size_t *depth,
+CLBDEF clb_status clb_path_mode_init(clb_path_mode *mode, size_t count, const size_t *depth,
                                      double target, const double *alpha)
 {
     size_t p;
     clbi_room room = CLB_ZERO;
-    clb_status status = clb_path_check(P, depth, 1, target);
+    clb_status status = clb_path_check(count, depth, 1, target);
     memset(mode, 0, sizeof *mode);
-    for (p = 0; !status && p < P; ++p)
+    for (p = 0; !status && p < count; ++p)
         if (!(alpha[p] >= 0 && alpha[p] < (double)INFINITY)) status = CLB_ENOTFINITE;
     if (status) return status;
-    clbi_path_mode_layout(mode, P, &room);
+    clbi_path_mode_layout(mode, count, &room);
     if ((status = clbi_room_calloc(&room, &mode->arena)) != CLB_OK) return status;
-    clbi_path_mode_layout(mode, P, &room);
-    mode->count = P;
+    clbi_path_mode_layout(mode, count, &room);
+    mode->count = count;
     mode->target = target;
-    for (p = 0; p < P; ++p) {
+    for (p = 0; p < count; ++p) {
         mode->depth[p] = depth[p];
         mode->u[p] = clb_pow(alpha[p], 1 / (double)depth[p]);
     }
@@ -15493,11 +15494,11 @@ CLBDEF clb_status clb_path_mode_train(clb_path_mode *mode, double eta, size_t T,
 
 /* ---- sharpness at a minimum ---- */
 
-CLBDEF double clb_path_sharpness(size_t P, const size_t *depth, const double *s)
+CLBDEF double clb_path_sharpness(size_t count, const size_t *depth, const double *s)
 {
     double sum = 0;
     size_t p;
-    for (p = 0; p < P; ++p) {
+    for (p = 0; p < count; ++p) {
         double L = (double)depth[p];
         if (!(s[p] >= 0) || depth[p] == 0) return (double)NAN;
         sum += L * clb_pow(s[p], 2 - 2 / L);
@@ -15518,22 +15519,22 @@ static double clbi_pair(size_t L, double ui, double uj)
     return h;
 }
 
-CLBDEF double clb_path_pair(size_t P, const size_t *depth, const double *ui, const double *uj)
+CLBDEF double clb_path_pair(size_t count, const size_t *depth, const double *ui, const double *uj)
 {
     double sum = 0;
     size_t p;
-    for (p = 0; p < P; ++p) sum += clbi_pair(depth[p], ui[p], uj[p]);
+    for (p = 0; p < count; ++p) sum += clbi_pair(depth[p], ui[p], uj[p]);
     return sum;
 }
 
-CLBDEF clb_status clb_path_spectrum(size_t P, const size_t *depth, size_t d, const double *u,
+CLBDEF clb_status clb_path_spectrum(size_t count, const size_t *depth, size_t d, const double *u,
                                     double *lambda)
 {
     size_t i, j, p;
-    clb_status status = clb_path_check(P, depth, 1, 1);
+    clb_status status = clb_path_check(count, depth, 1, 1);
     if (status) return status;
     memset(lambda, 0, d * d * sizeof *lambda);
-    for (p = 0; p < P; ++p)
+    for (p = 0; p < count; ++p)
         for (i = 0; i < d; ++i)
             for (j = 0; j < d; ++j)
                 lambda[i * d + j] += clbi_pair(depth[p], u[p * d + i], u[p * d + j]);
@@ -15546,16 +15547,16 @@ CLBDEF double clb_path_single_sharpness(size_t L, double target)
     return (double)L * clb_pow(target, 2 - 2 / (double)L);
 }
 
-CLBDEF double clb_path_balanced_sharpness(size_t P, size_t L, double target)
+CLBDEF double clb_path_balanced_sharpness(size_t count, size_t L, double target)
 {
-    if (P < 1) return (double)NAN;
-    return clb_path_single_sharpness(L, target) * clb_pow((double)P, 2 / (double)L - 1);
+    if (count < 1) return (double)NAN;
+    return clb_path_single_sharpness(L, target) * clb_pow((double)count, 2 / (double)L - 1);
 }
 
 /* The Lagrange condition at a trial value of mu: s* minus the sum of s_p(mu) over the pathways with
  * L_p >= 3. */
 typedef struct clbi_split {
-    size_t        P;
+    size_t        count;
     const size_t *depth;
     double        target;
 } clbi_split;
@@ -15571,45 +15572,44 @@ static double clbi_split_rest(const void *context, double mu)
     const clbi_split *split = (const clbi_split *)context;
     double rest = split->target;
     size_t p;
-    for (p = 0; p < split->P; ++p) rest -= clbi_split_signal(split->depth[p], mu);
+    for (p = 0; p < split->count; ++p) rest -= clbi_split_signal(split->depth[p], mu);
     return rest;
 }
 
-CLBDEF clb_status clb_path_optimum(size_t P, const size_t *depth, double target, double *s,
-                                   double *mu,
-                                   double *lambda_min)
+CLBDEF clb_status clb_path_optimum(size_t count, const size_t *depth, double target, double *s,
+                                   double *mu, double *lambda_min)
 {
     clbi_split split;
     double top = 2, rest;
     size_t p, shallow = 0;
-    clb_status status = clb_path_check(P, depth, 2, target);
+    clb_status status = clb_path_check(count, depth, 2, target);
     if (status) return status;
-    split.P = P;
+    split.count = count;
     split.depth = depth;
     split.target = target;
-    for (p = 0; p < P; ++p) shallow += depth[p] == 2;
+    for (p = 0; p < count; ++p) shallow += depth[p] == 2;
     while (shallow == 0 && clbi_split_rest(&split, top) > 0) top *= 2;
     rest = clbi_split_rest(&split, top);
     if (rest < 0) top = clbi_bisect(clbi_split_rest, &split, 0, top);
-    for (p = 0; p < P; ++p) {                   /* at depth 2, d lambda/d s = 2 for every s */
+    for (p = 0; p < count; ++p) {                   /* at depth 2, d lambda/d s = 2 for every s */
         s[p] = clbi_split_signal(depth[p], top);
         if (depth[p] == 2 && rest > 0) s[p] = rest / (double)shallow;
     }
     if (mu) *mu = top;
-    if (lambda_min) *lambda_min = clb_path_sharpness(P, depth, s);
+    if (lambda_min) *lambda_min = clb_path_sharpness(count, depth, s);
     return CLB_OK;
 }
 
-CLBDEF clb_status clb_path_window(size_t P, const size_t *depth, double target,
+CLBDEF clb_status clb_path_window(size_t count, const size_t *depth, double target,
                                   clb_path_bounds *window)
 {
     double *s;
     size_t p, L;
-    clb_status status = clb_path_check(P, depth, 2, target);
-    if (status || (status = clbi_alloc(&s, P, sizeof *s)) != CLB_OK) return status;
-    for (L = depth[0], p = 1; p < P; ++p)
+    clb_status status = clb_path_check(count, depth, 2, target);
+    if (status || (status = clbi_alloc(&s, count, sizeof *s)) != CLB_OK) return status;
+    for (L = depth[0], p = 1; p < count; ++p)
         if (depth[p] < L) L = depth[p];
-    clb_path_optimum(P, depth, target, s, NULL, &window->lambda_min);
+    clb_path_optimum(count, depth, target, s, NULL, &window->lambda_min);
     window->S = clb_path_single_sharpness(L, target);
     window->lo = 2 / window->S;
     window->hi = 2 / window->lambda_min;
@@ -15681,23 +15681,24 @@ CLBDEF clb_status clb_path_leaf_endpoint(const clb_path_mode *mode, double *s)
     return CLB_OK;
 }
 
-/* u* = (s* / P)^(1/L) to the power n. */
-static double clbi_balanced_power(size_t P, size_t L, double target, double n)
+/* u* = (s* / count)^(1/L) to the power n. */
+static double clbi_balanced_power(size_t count, size_t L, double target, double n)
 {
-    return clb_pow(target / (double)P, n / (double)L);
+    return clb_pow(target / (double)count, n / (double)L);
 }
 
 /* (lambda(V) - lambda_min) / V, from formula (Q). */
-static double clbi_leaf_curvature(size_t P, size_t L, double target)
+static double clbi_leaf_curvature(size_t count, size_t L, double target)
 {
     double l = (double)L;
-    return l * (l - 1) / (l - 2) * clbi_balanced_power(P, L, target, 4 * l - 6) * (double)P;
+    return l * (l - 1) / (l - 2) * clbi_balanced_power(count, L, target, 4 * l - 6) * (double)count;
 }
 
-CLBDEF double clb_path_leaf_sharpness(size_t P, size_t L, double target, double V)
+CLBDEF double clb_path_leaf_sharpness(size_t count, size_t L, double target, double V)
 {
-    if (P < 1 || L < 3 || !clbi_positive(target)) return (double)NAN;
-    return clb_path_balanced_sharpness(P, L, target) + clbi_leaf_curvature(P, L, target) * V;
+    if (count < 1 || L < 3 || !clbi_positive(target)) return (double)NAN;
+    return clb_path_balanced_sharpness(count, L, target) +
+           clbi_leaf_curvature(count, L, target) * V;
 }
 
 CLBDEF double clb_path_leaf_step(size_t L, double z, double c)
@@ -15781,18 +15782,18 @@ CLBDEF double clb_path_two_step_frozen(size_t L, double x)
     return L < 3 ? (double)NAN : 1 - 2 * (l - 1) * (l - 1) * x * x;
 }
 
-CLBDEF clb_status clb_path_cycle_predict(size_t P, size_t L, double target, double eps,
+CLBDEF clb_status clb_path_cycle_predict(size_t count, size_t L, double target, double eps,
                                          clb_path_cycle *cycle)
 {
     double l = (double)L, eta;
-    clb_status status = clb_path_check(P, NULL, 0, target);
+    clb_status status = clb_path_check(count, NULL, 0, target);
     if (status) return status;
     if (L < 3) return CLB_EDEPTH;
     if (!(eps >= 0)) return CLB_ESTEP;
-    eta = (2 + eps) / clb_path_balanced_sharpness(P, L, target);
+    eta = (2 + eps) / clb_path_balanced_sharpness(count, L, target);
     cycle->x2 = 3 * eps / ((l - 1) * (5 * l - 4));
     cycle->decay = 3 * (l - 2) / (5 * l - 4) * eps;
-    cycle->rms_r = clbi_sqrt(cycle->x2) / (eta * clbi_balanced_power(P, L, target, l - 2));
+    cycle->rms_r = clbi_sqrt(cycle->x2) / (eta * clbi_balanced_power(count, L, target, l - 2));
     return CLB_OK;
 }
 
@@ -15828,15 +15829,15 @@ CLBDEF double clb_path_critical_constant(size_t L)
     return L < 3 ? (double)NAN : (7 * l - 2) / (12 * (l - 1));
 }
 
-CLBDEF double clb_path_central_flow(size_t P, size_t L, double target, double eta, double V0,
+CLBDEF double clb_path_central_flow(size_t count, size_t L, double target, double eta, double V0,
                                     double t)
 {
     double l = (double)L, k, a, b, w;
-    if (clb_path_check(P, NULL, 0, target) || clb_path_step_check(eta)) return (double)NAN;
+    if (clb_path_check(count, NULL, 0, target) || clb_path_step_check(eta)) return (double)NAN;
     if (L < 3 || !(V0 >= 0)) return (double)NAN;
     k = 3 * (l - 2) / (5 * l - 4);
-    a = eta * clb_path_balanced_sharpness(P, L, target) - 2;
-    b = eta * clbi_leaf_curvature(P, L, target);
+    a = eta * clb_path_balanced_sharpness(count, L, target) - 2;
+    b = eta * clbi_leaf_curvature(count, L, target);
     if (a + b * V0 <= 0) return V0;                        /* below the boundary: no force        */
     w = k * a * t;                                         /* V' = -k (a + bV) V                  */
     return V0 / (clb_exp(w) + b * V0 * (a == 0 ? k * t : clb_expm1(w) / a));
@@ -15864,17 +15865,17 @@ static void clbi_central_step(const clbi_central *c, double state[2])
     for (i = 0; i < 2; ++i) state[i] += sum[i] / 6;
 }
 
-CLBDEF clb_status clb_path_central_pair(size_t P, size_t L, double target, double eta, size_t T,
+CLBDEF clb_status clb_path_central_pair(size_t count, size_t L, double target, double eta, size_t T,
                                    double state[2])
 {
     clbi_central c;
     double l = (double)L;
     size_t t;
-    clb_status status = clb_path_check(P, NULL, 0, target);
+    clb_status status = clb_path_check(count, NULL, 0, target);
     if (status || (status = clb_path_step_check(eta)) != CLB_OK) return status;
     if (L < 3) return CLB_EDEPTH;
-    c.offset = eta * clb_path_balanced_sharpness(P, L, target) - 2;
-    c.slope = eta * clbi_leaf_curvature(P, L, target);
+    c.offset = eta * clb_path_balanced_sharpness(count, L, target) - 2;
+    c.slope = eta * clbi_leaf_curvature(count, L, target);
     c.push = (l - 1) * (l - 2);
     c.cubic = (l - 1) * (5 * l - 4) / 3;
     for (t = 0; t < T; ++t) clbi_central_step(&c, state);
@@ -15967,12 +15968,12 @@ CLBDEF double clb_path_worst_return_asymptote(size_t L)
 
 /* ---- several modes ---- */
 
-CLBDEF double clb_path_ceiling(size_t P, size_t L)
+CLBDEF double clb_path_ceiling(size_t count, size_t L)
 {
     clb_path_return wcr;
     double edge;
-    if (P < 1 || clb_path_worst_return(L, &wcr)) return (double)NAN;
-    edge = 2 * clb_pow((double)P, 1 - 2 / (double)L);
+    if (count < 1 || clb_path_worst_return(L, &wcr)) return (double)NAN;
+    edge = 2 * clb_pow((double)count, 1 - 2 / (double)L);
     return edge < wcr.gamma ? edge : wcr.gamma;
 }
 
@@ -15983,18 +15984,17 @@ CLBDEF size_t clb_path_rank(size_t L, size_t d, const double *target, double eta
     return rank;
 }
 
-CLBDEF clb_status clb_path_rank_window(size_t P, size_t L, size_t d, const double *target, size_t r,
-                                  double *lo,
-                                  double *hi)
+CLBDEF clb_status clb_path_rank_window(size_t count, size_t L, size_t d, const double *target,
+                                       size_t r, double *lo, double *hi)
 {
     size_t i;
     double top, next;
-    if (P == 0) return CLB_EPATHS;
+    if (count == 0) return CLB_EPATHS;
     if (L < 3) return CLB_EDEPTH;
     if (r < 1 || r > d) return CLB_ECOUNT;
     for (i = 0; i < d; ++i)
         if (!clbi_positive(target[i])) return CLB_ETARGET;
-    top = clb_path_ceiling(P, L) / clb_path_single_sharpness(L, target[0]);
+    top = clb_path_ceiling(count, L) / clb_path_single_sharpness(L, target[0]);
     next = r < d ? 2 / clb_path_single_sharpness(L, target[r]) : top;
     *lo = 2 / clb_path_single_sharpness(L, target[r - 1]);
     *hi = next < top ? next : top;
@@ -16054,17 +16054,17 @@ static clb_status clbi_paths_alloc(clb_paths *paths, const clb_data *data)
     return CLB_OK;
 }
 
-CLBDEF clb_status clb_paths_init(clb_paths *paths, size_t P, const size_t *depth, size_t m,
+CLBDEF clb_status clb_paths_init(clb_paths *paths, size_t count, const size_t *depth, size_t m,
                                  clb_activation activation, const clb_data *data)
 {
     size_t p;
-    clb_status status = clb_path_check(P, depth, 1, 1);
+    clb_status status = clb_path_check(count, depth, 1, 1);
     memset(paths, 0, sizeof *paths);
     if (!status && !data->targets) status = CLB_EUNLABELLED;
-    if (!status) status = clbi_calloc(&paths->net, P, sizeof *paths->net);
-    if (!status) status = clbi_calloc(&paths->pass, P, sizeof *paths->pass);
-    if (!status) status = clbi_calloc(&paths->at, P, sizeof *paths->at);
-    for (p = 0; !status && p < P; ++p) {
+    if (!status) status = clbi_calloc(&paths->net, count, sizeof *paths->net);
+    if (!status) status = clbi_calloc(&paths->pass, count, sizeof *paths->pass);
+    if (!status) status = clbi_calloc(&paths->at, count, sizeof *paths->at);
+    for (p = 0; !status && p < count; ++p) {
         paths->count = p + 1;
         status = clbi_paths_net(paths, p, depth[p], m, activation, data);
     }
@@ -16073,8 +16073,8 @@ CLBDEF clb_status clb_paths_init(clb_paths *paths, size_t P, const size_t *depth
     return status;
 }
 
-CLBDEF clb_status clb_paths_init_linear(clb_paths *paths, size_t P, const size_t *depth, size_t d,
-                                   const clb_real *M)
+CLBDEF clb_status clb_paths_init_linear(clb_paths *paths, size_t count, const size_t *depth,
+                                        size_t d, const clb_real *M)
 {
     clb_data own;
     size_t i, j, cells = 0;
@@ -16089,13 +16089,13 @@ CLBDEF clb_status clb_paths_init_linear(clb_paths *paths, size_t P, const size_t
         own.X[i * d + i] = 1;
         for (j = 0; j < d; ++j) own.targets[i * d + j] = M[j * d + i];         /* f_p = Omega_p^T */
     }
-    if (!status) status = clb_paths_init(paths, P, depth, d, CLB_IDENTITY, &own);
+    if (!status) status = clb_paths_init(paths, count, depth, d, CLB_IDENTITY, &own);
     if (status) {
         clb_data_free(&own);
         return status;
     }
     paths->own = own;
-    for (i = 0; i < P; ++i) paths->pass[i].data = &paths->own;
+    for (i = 0; i < count; ++i) paths->pass[i].data = &paths->own;
     return CLB_OK;
 }
 
