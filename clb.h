@@ -1716,7 +1716,7 @@ typedef struct clb_linear_opts {
  * model is trained with the true loss. At each restart the weights of the model become the new
  * theta_0. S: L-1 doubles. Costs about T gradient steps, and 3 P + n K reals. On return curv is
  * back at its point. opts may be NULL. Errors: CLB_EDIVERGED (numbers overflow and S is NaN: the
- * model does not hold for eta lambda_max > 2), CLB_ENOMEM. */
+ * model does not hold for eta lambda_max > 2), CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_linearised(clb_curv *curv, double eta, size_t T, const clb_linear_opts *opts,
                                  double *S);
 /* Steps for restart, from values s[0..count-1] of eta t: round(s/eta), without 0, without repeats
@@ -8138,32 +8138,48 @@ static void clbi_classes(size_t n, size_t K, const clb_real *f, int *label)
     }
 }
 
-/* Evaluates X one block of rows at a time. Work space: two hidden layers of the largest width, the
- * outputs of the block, and the logarithms that KERNEL softmax returns. */
+/* Work space for a block of rows. */
+typedef struct clbi_use_work {
+    clb_real *a, *b;                    /* [rows][widest hidden layer]                       */
+    clb_real *f;                        /* [rows][K]                                         */
+    clb_real *logs;                     /* [rows], which KERNEL softmax returns              */
+} clbi_use_work;
+
+static void clbi_use_layout(clbi_use_work *w, const clb_net *net, size_t rows, clbi_room *room)
+{
+    size_t l, widest = 1;
+    for (l = 1; l < net->L; ++l)
+        if (net->m[l] > widest) widest = net->m[l];
+    w->a = clbi_reals(room, rows, widest);
+    w->b = clbi_reals(room, rows, widest);
+    w->f = clbi_reals(room, rows, net->m[net->L]);
+    w->logs = clbi_reals(room, rows, 1);
+}
+
+/* Evaluates X one block of rows at a time. */
 static clb_status clbi_use(const clb_net *net, const clb_real *X, size_t n, clbi_wanted wanted,
                            clb_real *out, int *label)
 {
-    size_t l, i0, count, rows, reals, widest = 1, K;
-    clb_real *work = NULL, *f;
+    size_t i0, count, rows, K;
+    clbi_room room = CLB_ZERO;
+    clbi_use_work w;
+    void *arena;
     clb_status status;
     if (net->L == 0) return CLB_EUNSET;
     if (n == 0) return CLB_OK;
     K = net->m[net->L];
-    for (l = 1; l < net->L; ++l)
-        if (net->m[l] > widest) widest = net->m[l];
     rows = clbi_block_rows(net, n);
-    if (!clbi_mul_size(widest, 2, &reals) || !clbi_add_size(reals, K + 1, &reals) ||
-        !clbi_mul_size(reals, rows, &reals)) return CLB_ESIZE;
-    if ((status = clbi_alloc(&work, reals, sizeof *work)) != CLB_OK) return status;
+    clbi_use_layout(&w, net, rows, &room);
+    if ((status = clbi_room_alloc(&room, &arena)) != CLB_OK) return status;
+    clbi_use_layout(&w, net, rows, &room);
     for (i0 = 0; i0 < n; i0 += count) {
+        clb_real *f = out ? out + i0 * K : w.f;
         count = rows < n - i0 ? rows : n - i0;
-        f = out ? out + i0 * K : work + 2 * rows * widest;
-        clbi_predict_rows(net, count, X + i0 * net->m[0], work, work + rows * widest, f);
-        if (wanted == CLBI_PROBABILITIES)
-            clbi_softmax_rows(count, K, f, f, work + rows * (2 * widest + K));
+        clbi_predict_rows(net, count, X + i0 * net->m[0], w.a, w.b, f);
+        if (wanted == CLBI_PROBABILITIES) clbi_softmax_rows(count, K, f, f, w.logs);
         if (wanted == CLBI_CLASSES) clbi_classes(count, K, f, label + i0);
     }
-    CLB_FREE(work);
+    CLB_FREE(arena);
     return CLB_OK;
 }
 
@@ -11031,12 +11047,22 @@ static void clbi_rescale_neuron(const clb_net *net, clb_real *x, size_t l, size_
     for (i = 0; i < net->m[l + 1]; ++i) column[i * m] = (clb_real)((double)column[i * m] * upper);
 }
 
-/* One sweep over all layers. Returns the largest relative error before it is corrected. p, q: work
- * space of max m_l doubles each. */
-static double clbi_rescale_sweep(const clb_net *net, clb_real *theta, clb_real *grad,
-                                 const double *charges, double *p, double *q)
+/* Work space of the rescaling: |row_j W_l|^2 + b^2 and |col_j W_{l+1}|^2 of a layer's neurons. */
+typedef struct clbi_rescaling {
+    double *p, *q;                  /* [hidden]                                         */
+} clbi_rescaling;
+
+static void clbi_rescaling_layout(clbi_rescaling *s, const clb_net *net, clbi_room *room)
 {
-    double worst = 0;
+    s->p = clbi_doubles(room, clb_hidden_count(net), 1);
+    s->q = clbi_doubles(room, clb_hidden_count(net), 1);
+}
+
+/* One sweep over all layers. Returns the largest relative error before it is corrected. */
+static double clbi_rescale_sweep(const clb_net *net, clb_real *theta, clb_real *grad,
+                                 const double *charges, const clbi_rescaling *s)
+{
+    double worst = 0, *p = s->p, *q = s->q;
     size_t l, j;
     for (l = 1; l < net->L; ++l, charges += net->m[l - 1]) {
         clbi_neuron_products(net, theta, theta, l, 0, 1, p);
@@ -11058,14 +11084,14 @@ static double clbi_rescale_sweep(const clb_net *net, clb_real *theta, clb_real *
  * Gauss-Seidel iteration over the layers: it converges linearly, and in one sweep for a net with
  * one hidden layer. */
 static clb_status clbi_rescale(const clb_net *net, clb_real *theta, clb_real *grad,
-                               const double *charges, double *scratch, double *error,
+                               const double *charges, const clbi_rescaling *s, double *error,
                                size_t *sweeps)
 {
     const double good = 4 * CLBI_EPSILON, tolerable = 64 * CLBI_EPSILON;
     double before = (double)INFINITY, best = (double)INFINITY;
-    size_t count, idle = 0, half = clb_hidden_count(net);
+    size_t count, idle = 0;
     for (count = 0; count < 10000; ++count) {
-        before = clbi_rescale_sweep(net, theta, grad, charges, scratch, scratch + half);
+        before = clbi_rescale_sweep(net, theta, grad, charges, s);
         if (before <= good) break;
         idle = before < 0.999 * best ? 0 : idle + 1;
         if (before < best) best = before;
@@ -11079,15 +11105,19 @@ static clb_status clbi_rescale(const clb_net *net, clb_real *theta, clb_real *gr
 CLBDEF clb_status clb_rescale(const clb_net *net, clb_real *theta, clb_real *grad,
                               const double *charges, double *error, size_t *sweeps)
 {
-    double *scratch, left;
-    size_t count, reals;
+    clbi_room room = CLB_ZERO;
+    clbi_rescaling s;
+    double left;
+    size_t count;
+    void *arena;
     clb_status status;
     if (net->L == 0) return CLB_EUNSET;
     if (clb_degree(net) != 1) return CLB_EACTIVATION;
-    if (!clbi_mul_size(clb_hidden_count(net), 2, &reals)) return CLB_ESIZE;
-    if ((status = clbi_alloc(&scratch, reals, sizeof *scratch)) != CLB_OK) return status;
-    status = clbi_rescale(net, theta ? theta : net->theta, grad, charges, scratch, &left, &count);
-    CLB_FREE(scratch);
+    clbi_rescaling_layout(&s, net, &room);
+    if ((status = clbi_room_alloc(&room, &arena)) != CLB_OK) return status;
+    clbi_rescaling_layout(&s, net, &room);
+    status = clbi_rescale(net, theta ? theta : net->theta, grad, charges, &s, &left, &count);
+    CLB_FREE(arena);
     if (error) *error = left;
     if (sweeps) *sweeps = count;
     return status;
@@ -11104,7 +11134,8 @@ typedef struct clbi_flow_run {
     void          *arena;           /* memory of the arrays below                      */
     clb_real      *k[CLBI_STAGES];
     clb_real      *y;               /* argument of a stage; new state                  */
-    double        *charges;         /* wanted; then twice as much work space           */
+    double        *charges;         /* [hidden] wanted                                 */
+    clbi_rescaling rescaling;
     double         end, dt;         /* dt: next step proposed by the error             */
 } clbi_flow_run;
 
@@ -11147,7 +11178,8 @@ static void clbi_flow_layout(clbi_flow_run *run, clbi_room *room)
     size_t i;
     for (i = 0; i < CLBI_STAGES; ++i) run->k[i] = clbi_reals(room, run->net->P, 1);
     run->y = clbi_reals(room, run->net->P, 1);
-    run->charges = clbi_doubles(room, 3, clb_hidden_count(run->net));
+    run->charges = clbi_doubles(room, clb_hidden_count(run->net), 1);
+    clbi_rescaling_layout(&run->rescaling, run->net, room);
 }
 
 static clb_status clbi_flow_alloc(clbi_flow_run *run, const clb_data *data)
@@ -11303,8 +11335,8 @@ static double clbi_flow_step(clbi_flow_run *run, double h)
     if (h > 0) ++run->stats.steps;
     else ++run->stats.rejected;
     if (h > 0 && run->o.rescale) {
-        clbi_rescale(run->net, run->net->theta, run->k[0], run->charges,
-                     run->charges + clb_hidden_count(run->net), &left, &sweeps);
+        clbi_rescale(run->net, run->net->theta, run->k[0], run->charges, &run->rescaling, &left,
+                     &sweeps);
         run->stats.sweeps += sweeps;
         if (left > run->stats.law_error) run->stats.law_error = left;
     }
@@ -12169,12 +12201,34 @@ static size_t clbi_dc_solve(clbi_dc *c)
 }
 
 #define CLBI_BLOCK ((size_t)64)                 /* reflectors in one block of the back-transform  */
-/* Work space in reals for eigenvectors: Q2 of the merges, and later the factors of a block of
- * reflectors. */
-static size_t clbi_eigh_scratch(size_t n)
+
+/* The factors of a block of reflectors: I - V T V^T. */
+typedef struct clbi_reflectors {
+    clb_real *V, *VT;           /* [p][m], [m][p]; p <= CLBI_BLOCK, m <= n                        */
+    clb_real *strips;           /* V in strips                                                    */
+    clb_real *Y;                /* [2 CLBI_CHUNK][p] work                                         */
+    clb_real *T, *gram;         /* [p][p] -T; V^T V                                               */
+} clbi_reflectors;
+
+static void clbi_reflectors_layout(clbi_reflectors *f, size_t n, clbi_room *room)
 {
-    size_t factors = CLBI_BLOCK * (3 * n + CLBI_STRIP + 2 * CLBI_CHUNK + 2 * CLBI_BLOCK);
-    return n * n > factors ? n * n : factors;
+    f->V = clbi_reals(room, CLBI_BLOCK, n);
+    f->VT = clbi_reals(room, n, CLBI_BLOCK);
+    f->strips = clbi_reals(room, CLBI_BLOCK, n + CLBI_STRIP);
+    f->Y = clbi_reals(room, 2 * CLBI_CHUNK, CLBI_BLOCK);
+    f->T = clbi_reals(room, CLBI_BLOCK, CLBI_BLOCK);
+    f->gram = clbi_reals(room, CLBI_BLOCK, CLBI_BLOCK);
+}
+
+/* Room for Q2 of the merges [n][n], which is later used for the factors of the reflectors. */
+static clb_real *clbi_eigh_scratch(size_t n, clbi_room *room)
+{
+    clbi_room square = CLB_ZERO, factors = CLB_ZERO;
+    clbi_reflectors f;
+    clbi_reals(&square, n, n);
+    clbi_reflectors_layout(&f, n, &factors);
+    return (clb_real *)clbi_part(room, 1, square.used > factors.used ? square.used : factors.used,
+                                 1);
 }
 
 static void clbi_dc_layout(clbi_dc *c, size_t n, int vectors, clbi_room *room)
@@ -12193,7 +12247,7 @@ static void clbi_dc_layout(clbi_dc *c, size_t n, int vectors, clbi_room *room)
     for (t = 0; t < 7; ++t) *list[t] = (size_t *)clbi_part(room, n, 1, sizeof **list[t]);
     if (!vectors) return;
     c->S = clbi_reals(room, CLBI_DC_ROWS, n);
-    c->Q2 = clbi_reals(room, clbi_eigh_scratch(n), 1);
+    c->Q2 = clbi_eigh_scratch(n, room);
 }
 
 static void clbi_dc_init(clbi_dc *c, size_t n, clb_real *Q, clbi_room *room)
@@ -12255,20 +12309,21 @@ static void clbi_back_transform(const clbi_tridiag *t, const clb_real *A, size_t
                                 clb_real *scratch)
 {
     size_t n = t->n;
-    clb_real *V = scratch, *VT = V + CLBI_BLOCK * n, *strips = VT + CLBI_BLOCK * n;
-    clb_real *Y = strips + CLBI_BLOCK * (n + CLBI_STRIP), *T = Y + 2 * CLBI_CHUNK * CLBI_BLOCK;
-    clb_real *gram = T + CLBI_BLOCK * CLBI_BLOCK;
+    clbi_room room = CLB_ZERO;
+    clbi_reflectors f;
+    room.base = (char *)scratch;
+    clbi_reflectors_layout(&f, n, &room);
     for (size_t first = 1; first < n; first += CLBI_BLOCK) {
         size_t p = n - first < CLBI_BLOCK ? n - first : CLBI_BLOCK, m = first + p - 1;
         for (size_t i = 0; i < p; ++i) {
-            memset(V + i * m, 0, m * sizeof *V);
-            memcpy(V + i * m, A + (first + i) * lda, (first + i) * sizeof *V);
-            for (size_t j = 0; j < m; ++j) VT[j * p + i] = V[i * m + j];
+            memset(f.V + i * m, 0, m * sizeof *f.V);
+            memcpy(f.V + i * m, A + (first + i) * lda, (first + i) * sizeof *f.V);
+            for (size_t j = 0; j < m; ++j) f.VT[j * p + i] = f.V[i * m + j];
         }
-        clb_matmul_nn(p, p, m, V, m, VT, p, gram, p);
-        clbi_block_factor(p, t->tau + first, gram, T);
-        clbi_strips_fill(p, m, V, m, strips);
-        clbi_block_apply(n, m, p, VT, T, strips, Y, Z);
+        clb_matmul_nn(p, p, m, f.V, m, f.VT, p, f.gram, p);
+        clbi_block_factor(p, t->tau + first, f.gram, f.T);
+        clbi_strips_fill(p, m, f.V, m, f.strips);
+        clbi_block_apply(n, m, p, f.VT, f.T, f.strips, f.Y, Z);
     }
 }
 
@@ -13676,35 +13731,47 @@ static void clbi_spectrum_finish(clb_spectrum *sp)
             sp->delta0 += sp->projection[k] * sp->projection[j] * sp->D[k * n + j];
 }
 
+typedef struct clbi_overlaps {
+    clb_real *product;          /* [n][n] V V^T                                                   */
+    clb_real *V;                /* [n][widest]                                                    */
+} clbi_overlaps;
+
+static void clbi_overlaps_layout(clbi_overlaps *w, size_t n, size_t widest, clbi_room *room)
+{
+    w->product = clbi_reals(room, n, n);
+    w->V = clbi_reals(room, n, widest);
+}
+
 /* D += sign V V^T, where the rows of V are the kept eigenvectors restricted to the coordinates at
  * .. at+width-1. */
 static void clbi_add_overlaps(clb_spectrum *sp, const size_t *kept, const clb_real *vectors,
-                              size_t at, size_t width, double sign, clb_real *work)
+                              size_t at, size_t width, double sign, const clbi_overlaps *w)
 {
     size_t k, n = sp->n;
-    clb_real *V = work + n * n;
     for (k = 0; k < n; ++k)
-        memcpy(V + k * width, vectors + kept[k] * sp->total + at, width * sizeof *V);
-    clb_matmul_nt(n, n, width, V, width, V, width, work, n);
-    for (k = 0; k < n * n; ++k) sp->D[k] += sign * (double)work[k];
+        memcpy(w->V + k * width, vectors + kept[k] * sp->total + at, width * sizeof *w->V);
+    clb_matmul_nt(n, n, width, w->V, width, w->V, width, w->product, n);
+    for (k = 0; k < n * n; ++k) sp->D[k] += sign * (double)w->product[k];
 }
 
 static clb_status clbi_spectrum_overlaps(clb_spectrum *sp, const clb_net *net, size_t l,
                                          const size_t *kept, const clb_real *vectors)
 {
-    size_t lower = clb_layer_size(net, l), upper = clb_layer_size(net, l + 1), n = sp->n, cells, k;
-    clb_real *work;
+    size_t lower = clb_layer_size(net, l), upper = clb_layer_size(net, l + 1), n = sp->n, k;
+    size_t widest = lower > upper ? lower : upper;
+    clbi_room room = CLB_ZERO;
+    clbi_overlaps w;
+    void *arena;
     clb_status status;
-    if (!clbi_add_size(n, lower > upper ? lower : upper, &cells) ||
-        !clbi_mul_size(n, cells, &cells))
-        return CLB_ESIZE;
-    if ((status = clbi_alloc(&work, cells, sizeof *work)) != CLB_OK) return status;
+    clbi_overlaps_layout(&w, n, widest, &room);
+    if ((status = clbi_room_alloc(&room, &arena)) != CLB_OK) return status;
+    clbi_overlaps_layout(&w, n, widest, &room);
     for (k = 0; k < n * n; ++k) sp->D[k] = 0;
-    clbi_add_overlaps(sp, kept, vectors, net->w[l + 1], upper, 1, work);
-    clbi_add_overlaps(sp, kept, vectors, net->w[l], lower, -1, work);
+    clbi_add_overlaps(sp, kept, vectors, net->w[l + 1], upper, 1, &w);
+    clbi_add_overlaps(sp, kept, vectors, net->w[l], lower, -1, &w);
     if (net->b[l] != CLB_NO_BIAS)
-        clbi_add_overlaps(sp, kept, vectors, net->b[l], net->m[l], -1, work);
-    CLB_FREE(work);
+        clbi_add_overlaps(sp, kept, vectors, net->b[l], net->m[l], -1, &w);
+    CLB_FREE(arena);
     return CLB_OK;
 }
 
@@ -13910,7 +13977,18 @@ typedef struct clbi_linear {
     clb_real *moved;            /* [P] theta minus the point of linearisation */
     clb_real *grad, *start;     /* [P] */
     clb_real *f0;               /* [n][K] */
+    void     *arena;
 } clbi_linear;
+
+static void clbi_linearised_layout(clbi_linear *s, clbi_room *room)
+{
+    const clb_pass *pass = s->curv->pass;
+    size_t P = pass->net->P;
+    s->moved = clbi_reals(room, P, 1);
+    s->grad = clbi_reals(room, P, 1);
+    s->start = clbi_reals(room, P, 1);
+    s->f0 = clbi_reals(room, pass->n, pass->net->m[pass->net->L]);
+}
 
 static void clbi_linear_open(clbi_linear *s, const clb_real *theta)
 {
@@ -13976,19 +14054,20 @@ CLBDEF clb_status clb_linearised(clb_curv *curv, double eta, size_t T, const clb
 {
     static const clb_linear_opts defaults = CLB_ZERO;
     const clb_net *net = curv->pass->net;
-    size_t l, P = net->P;
+    size_t l;
+    clbi_room room = CLB_ZERO;
     clbi_linear s;
-    clb_real *work;
-    clb_status status = clbi_alloc(&work, 3 * P + curv->pass->n * net->m[net->L], sizeof *work);
-    if (status) return status;
+    clb_status status;
     s.curv = curv;
-    s.moved = work, s.grad = work + P, s.start = work + 2 * P, s.f0 = work + 3 * P;
-    memcpy(s.start, curv->theta, P * sizeof *work);
+    clbi_linearised_layout(&s, &room);
+    if ((status = clbi_room_alloc(&room, &s.arena)) != CLB_OK) return status;
+    clbi_linearised_layout(&s, &room);
+    memcpy(s.start, curv->theta, net->P * sizeof *s.start);
     for (l = 1; l < net->L; ++l) S[l - 1] = 0;
     status = clbi_linear_run(&s, eta, T, opts ? opts : &defaults, S);
     for (l = 1; l < net->L && status; ++l) S[l - 1] = (double)NAN;
     clb_curv_at(curv, s.start);
-    CLB_FREE(work);
+    CLB_FREE(s.arena);
     return status;
 }
 
