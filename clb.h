@@ -21674,9 +21674,9 @@ CLBI_FOR static void CLBI_N(turned_##MR##x##NV)(size_t K, const clb_real *a, siz
     CLBI_N(turned_tile)(MR, NV, K, a, ai, ak, b, bj, c, ldc, acc);                                \
 }
 CLBI_TURNED(1, 1) CLBI_TURNED(2, 1) CLBI_TURNED(3, 1)
-CLBI_TURNED(4, 1) CLBI_TURNED(5, 1) CLBI_TURNED(6, 1)
+CLBI_TURNED(4, 1) CLBI_TURNED(5, 1) CLBI_TURNED(6, 1) CLBI_TURNED(5, 2)
 #if CLBI_ROWS != 256
-CLBI_TURNED(3, 2) CLBI_TURNED(4, 2) CLBI_TURNED(5, 2)
+CLBI_TURNED(3, 2) CLBI_TURNED(4, 2)
 #endif
 #undef CLBI_TURNED
 
@@ -21687,7 +21687,7 @@ static const clbi_turned_fn CLBI_N(turned_tiles)[2][CLBI_FEW] = {
 #if CLBI_ROWS != 256
     { NULL, NULL, CLBI_N(turned_3x2), CLBI_N(turned_4x2), CLBI_N(turned_5x2), NULL }
 #else
-    { NULL, NULL, NULL, NULL, NULL, NULL }
+    { NULL, NULL, NULL, NULL, CLBI_N(turned_5x2), NULL }
 #endif
 };
 
