@@ -13,8 +13,8 @@
  *         whose largest error was 69 % (two layers, eta = 2): within 10 % in the median over seeds,
  *         within 25 % for every seed. Left out and counted: runs that diverge, or whose prediction
  *         does; nothing else.
- * More    e24_exponent.c: one curve across the edge. e24_rivals.c: other predictions. e25: where it
- *         fails. */
+ * More    e24_exponent.c: one curve across the edge. e24_steps.c: substeps and floor. e24_rivals.c:
+ *         other predictions. e25: where it fails. */
 #define CLB_IMPLEMENTATION
 #include "../../clb.h"
 #include "../kit/kit.h"
@@ -100,17 +100,28 @@ static spread errors_lines(kit *x, kit_table *t, int net)
     return all;
 }
 
+/* The worst of a member over the runs of all nets. */
+static double worst_of_all(kit *x, kit_at at)
+{
+    double worst = KIT_NAN;
+    for (int net = 0; net < NETS; ++net)
+        worst = kit_worse(worst, kit_worst(kit_part_runs(x, nets[net].part), at));
+    return worst;
+}
+
 /* A line a layer: its charge, and its neurons one by one. Returns the share of charges with the
  * right sign. */
 static double layers_table(kit *x)
 {
     kit_table *t = KIT_TABLE(x, "charges and neurons",
-                             "Single charges: median of predicted over measured drift, share with "
-                             "the right sign. Neurons of the layer: correlation of predicted and "
-                             "measured drift, sum of |difference| over sum of |measured|, share "
-                             "with the right sign; means over the runs",
-                             "net", "lr", "layer", "ratio_of_charge", "charge_signs",
-                             "neuron_correlation", "neuron_error", "neuron_signs");
+                             "Single charges: median of predicted over measured drift, largest "
+                             "error, share with the right sign. Neurons of the layer: correlation "
+                             "of predicted and measured drift, mean and least, sum of |difference| "
+                             "over sum of |measured|, share with the right sign; means over the "
+                             "runs",
+                             "net", "lr", "layer", "ratio_of_charge", "largest_error",
+                             "charge_signs", "neuron_correlation", "least_correlation",
+                             "neuron_error", "neuron_signs");
     double right_in_all = 0, count = 0;
     for (int net = 0; net < NETS; ++net)
         for (size_t i = 0; i < etas_of(net).n; ++i) {
@@ -119,13 +130,17 @@ static double layers_table(kit *x)
             for (size_t l = 0; l < layers; ++l) {
                 kit_list m = kit_elements(r, DRIFT_AT(drift), l),
                          p = kit_elements(r, DRIFT_AT(predicted_drift), l);
-                double *ratio = kit_doubles(x, r.n), right = 0;
-                for (size_t k = 0; k < r.n; ++k)
+                double *ratio = kit_doubles(x, r.n), right = 0, worst = 0;
+                for (size_t k = 0; k < r.n; ++k) {
                     ratio[k] = p.at[k] / m.at[k], right += ratio[k] > 0;
+                    worst = kit_worse(worst, fabs(ratio[k] - 1));
+                }
                 right_in_all += right, count += (double)r.n;
                 kit_text(t, nets[net].name);
                 KIT_CELLS(t, etas_of(net).at[i], (double)l + 1, clb_median(r.n, ratio),
-                          right / (double)r.n, kit_mean_element(r, DRIFT_AT(neuron_correlation), l),
+                          worst, right / (double)r.n,
+                          kit_mean_element(r, DRIFT_AT(neuron_correlation), l),
+                          kit_least(kit_elements(r, DRIFT_AT(neuron_correlation), l)),
                           kit_mean_element(r, DRIFT_AT(neuron_error), l),
                           kit_mean_element(r, DRIFT_AT(neuron_signs), l));
             }
@@ -175,7 +190,6 @@ static void claims(kit *x, const spread *s, double signs)
 {
     kit_list share = kit_values(kit_converged(kit_part_runs(x, &deep)),
                                 DRIFT_AT(oscillation_share));
-    kit_rows all = kit_part_runs(x, &two), five = kit_part_runs(x, &deep);
     kit_claim *c;
     kit_summary(x, "median_error_two_layer", s[TWO].median);
     kit_summary(x, "median_error_deep", s[DEEP].median);
@@ -198,14 +212,16 @@ static void claims(kit *x, const spread *s, double signs)
                   kit_in_units(kit_at_least(95), "%"));
     kit_needs(c, 20, 0);
     kit_identity(x, "routes", "Both routes of the prediction agree.", "largest difference",
-                 kit_worse(kit_worst(all, DRIFT_AT(route_error)),
-                           kit_worst(five, DRIFT_AT(route_error))),
-                 kit_below(1e-6));
-    kit_identity(x, "split", "Flow and oscillation part add up to the drift of every run.",
-                 "largest relative difference",
-                 kit_worse(kit_worst(all, DRIFT_AT(split_error)),
-                           kit_worst(five, DRIFT_AT(split_error))),
-                 kit_below(sizeof(clb_real) == 4 ? 1e-3 : 1e-10));
+                 worst_of_all(x, DRIFT_AT(route_error)),
+                 kit_below(sizeof(clb_real) == 4 ? 1e-6 : 1e-9));
+    c = kit_identity(x, "split", "Flow and oscillation part add up to the drift of every run.",
+                     "largest relative difference, eta = 1 and 2",
+                     kit_worse(kit_worst(kit_part_runs(x, &two), DRIFT_AT(split_error)),
+                               kit_worst(kit_part_runs(x, &deep), DRIFT_AT(split_error))),
+                     kit_below(sizeof(clb_real) == 4 ? 1e-3 : 1e-12));
+    kit_statement(c, "of all runs, some of which hardly drift",
+                  worst_of_all(x, DRIFT_AT(split_error)),
+                  kit_below(sizeof(clb_real) == 4 ? 1e-2 : 1e-11));
 }
 
 static void figure(kit *x)
