@@ -664,6 +664,18 @@ static void t_certify_spectra(void)
     }
 }
 
+/* Exact for numbers of few bits. */
+static void walsh_transform(size_t n, double *x)
+{
+    size_t i, j, half;
+    for (half = 1; half < n; half *= 2)
+        for (i = 0; i < n; i += 2 * half)
+            for (j = i; j < i + half; ++j) {
+                double a = x[j], b = x[j + half];
+                x[j] = a + b, x[j + half] = a - b;
+            }
+}
+
 /* The same at an order where Lanczos finds the vectors: a cluster of three 1e-12 apart at the top,
  * the rest in pairs +-, and a large negative end. */
 static void t_certify_large(void)
@@ -674,17 +686,12 @@ static void t_certify_large(void)
     clb_real *A = (clb_real *)malloc((size_t)N * N * sizeof(clb_real));
     clb_dense dense;
     clb_certificate cert;
-    size_t i, j, half;
+    size_t i, j;
     CHECK(lambda != NULL && A != NULL);
     for (i = 0; i < N; ++i) lambda[i] = (i % 2 ? -1 : 1) * (double)(i / 2 % 31) / 64;
     lambda[77] = 0.75, lambda[300] = 0.75 - unit, lambda[901] = 0.75 - 2 * unit, lambda[13] = -0.875;
     memcpy(sum, lambda, N * sizeof *sum);
-    for (half = 1; half < N; half *= 2)                       /* Walsh-Hadamard transform, exact */
-        for (i = 0; i < N; i += 2 * half)
-            for (j = i; j < i + half; ++j) {
-                double a = sum[j], b = sum[j + half];
-                sum[j] = a + b, sum[j + half] = a - b;
-            }
+    walsh_transform(N, sum);
     for (i = 0; i < N; ++i)
         for (j = 0; j < N; ++j) A[i * N + j] = (clb_real)(sum[i ^ j] / N);
     qsort(lambda, N, sizeof *lambda, by_value);
@@ -704,6 +711,32 @@ static void t_certify_large(void)
     EQUAL(clb_certified_above(&cert, 0.76), CLB_NO);
     clb_certificate_free(&cert);
     free(A), free(lambda);
+}
+
+/* The width of the interval where no gap helps: eigenvalues 1/2, twice as many as -1/2. In units of
+ * eps |A| sqrt(n) it grows like sqrt(n), so that 210 here stay far below 1e3 at n = 6400. */
+static void t_certify_width(void)
+{
+    const double eps = TOL(0x1p-52, 0x1p-23);
+    enum { N = 1024 };
+    double *sum = (double *)malloc(N * sizeof *sum), width;
+    clb_real *A = (clb_real *)malloc((size_t)N * N * sizeof *A);
+    clb_dense dense;
+    clb_certificate cert;
+    size_t i, j;
+    CHECK(sum != NULL && A != NULL);
+    for (i = 0; i < N; ++i) sum[i] = i % 3 ? 0.5 : -0.5;
+    walsh_transform(N, sum);
+    for (i = 0; i < N; ++i)
+        for (j = 0; j < N; ++j) A[i * N + j] = (clb_real)(sum[i ^ j] / N);
+    dense.n = dense.lda = N, dense.A = A;
+    EQUAL(clb_certify(&dense, 1, 0, &cert), CLB_OK);
+    CHECK(cert.complete && cert.lower[0] <= 0.5 && 0.5 <= cert.upper[0]);
+    width = (cert.upper[0] - cert.lower[0]) / (eps * 0.5 * sqrt((double)N));
+    NOTE("width %g eps |A| sqrt(n)", width);
+    CHECK(width <= 210);
+    clb_certificate_free(&cert);
+    free(A), free(sum);
 }
 
 /* The Hessian of a net: the a-priori bound covers the difference between its two algorithms
@@ -765,6 +798,6 @@ static const test_case tests[] = {
     TEST(t_from_onset), TEST(t_options), TEST(t_threads_and_error),
     TEST(t_third), TEST(t_complementarity), TEST(t_central_flow),
     TEST(t_thresholds), TEST(t_step_sharpness), TEST(t_precond), TEST(t_certify_spectra),
-    TEST(t_certify_large), TEST(t_hessian_error)
+    TEST(t_certify_large), TEST(t_certify_width), TEST(t_hessian_error)
 };
 TEST_MAIN(tests)
