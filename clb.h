@@ -712,7 +712,8 @@ typedef struct clb_csv_opts {
     size_t      skip_count;
     const clb_data    *like;  /* number the classes as in this set; NULL: as above                */
 } clb_csv_opts;
-/* *error (may be NULL) tells line, column and reason. Errors besides: CLB_ERAGGED (a row shorter or
+/* Reads the text of a CSV file, size bytes, as a data set. opts NULL: all defaults. *error (may be
+ * NULL) tells line, column and reason. Errors besides: CLB_ERAGGED (a row shorter or
  * longer than the first), CLB_EFIELD (no number), CLB_ENOTFINITE (nan, inf or too large),
  * CLB_EEMPTY (no row or no input column), CLB_ECOLUMN (no such column), CLB_ELABEL (no integer, or
  * not one of the classes of `like`), CLB_EFORMAT (a quote without end). */
@@ -744,6 +745,7 @@ CLBDEF clb_status clb_data_csv_load(clb_data *data, const char *path, const clb_
 /* Matrix products, row-major, any shape (0 too) and leading dimension, operands not overlapping.
  *   nn: C[M][N] = A[M][K] B[K][N]       nt: C[M][N] = A[M][K] B[N][K]^T
  *   tn: C[M][N] = A[K][M]^T B[K][N]
+ * lda, ldb and ldc are the distances between rows, at least the number of columns of A, B and C.
  * Contract: c = 0 (or the old C for _acc), then for k = 0..K-1 in order c = fma(a_ik, b_kj, c). */
 CLBDEF void clb_matmul_nn(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                           const clb_real *B, size_t ldb, clb_real *C, size_t ldc);
@@ -758,8 +760,9 @@ CLBDEF void clb_matmul_nt_acc(size_t M, size_t N, size_t K, const clb_real *A, s
 CLBDEF void clb_matmul_tn_acc(size_t M, size_t N, size_t K, const clb_real *A, size_t lda,
                               const clb_real *B, size_t ldb, clb_real *C, size_t ldc);
 
-/* One of these six on several threads: C is cut along its longer side. acc: 0, or 1 for the _acc
- * form. threads NULL: the caller's alone. Same bits. */
+/* One of these six on several threads: C is cut along its longer side. form: which of the three
+ * (CLB_NN is clb_matmul_nn, ...); acc: 1 for its _acc form, else 0. threads NULL: the caller's
+ * thread alone. Same bits. */
 typedef enum clb_product { CLB_NN, CLB_NT, CLB_TN } clb_product;
 CLBDEF void clb_matmul_threads(const clb_threads *threads, clb_product form, int acc, size_t M,
                                size_t N, size_t K, const clb_real *A, size_t lda,
@@ -1041,6 +1044,8 @@ typedef struct clb_block {
     int       gauss_newton;
     clb_real *full;             /* [2P] work                                                      */
 } clb_block;
+/* Keeps a pointer to curv. A product costs one product with the whole matrix. Errors: CLB_ELAYER (l
+ * not in 1..L), CLB_ESIZE, CLB_ENOMEM; *block is then zeroed. */
 CLBDEF clb_status clb_block_init(clb_block *block, clb_curv *curv, size_t l, int gauss_newton);
 CLBDEF void       clb_block_free(clb_block *block);
 CLBDEF clb_linop  clb_block_op(clb_block *block);
@@ -1060,11 +1065,14 @@ CLBDEF size_t     clb_gauss_newton_bytes(const clb_curv *curv);
 
 /* Empirical neural tangent kernel J J^T [nK][nK], exactly symmetric; output k of row i has index
  * i K + k. l = 0: all layers. l = 1..L: the part of layer l,
- *   N_l[(i,k),(j,k')] = <df_ik/dz_l, df_jk'/dz_l> (a_{l-1,i} . a_{l-1,j} [+ 1 with bias]) */
+ *   N_l[(i,k),(j,k')] = <df_ik/dz_l, df_jk'/dz_l> (a_{l-1,i} . a_{l-1,j} [+ 1 with bias])
+ * Cost about n^2 (K^2 m_l + m_{l-1}) multiply-adds a layer.
+ * Errors: CLB_ELAYER (l > L), CLB_ESIZE, CLB_ENOMEM. */
 CLBDEF clb_status clb_ntk(clb_curv *curv, size_t l, clb_real *N);
-/* Kernel [n][n] of the single function sum_k f_k: what the published programs call the NTK. */
+/* Kernel [n][n] of the single function sum_k f_k: what the published programs call the NTK. Cost as
+ * for one output. Errors as clb_ntk. */
 CLBDEF clb_status clb_ntk_sum(clb_curv *curv, size_t l, clb_real *N);
-/* Trace of the kernel of clb_ntk; NaN after an error. */
+/* Trace of the kernel of clb_ntk, which is not formed; NaN after an error. Errors as clb_ntk. */
 CLBDEF clb_status clb_ntk_trace(clb_curv *curv, size_t l, double *trace);
 
 /* Largest singular value of the coupling blocks of a two-layer net,
@@ -1528,8 +1536,9 @@ typedef struct clb_estimate {
     double lower, upper;           /* 95 % interval, Student t */
     size_t samples;
 } clb_estimate;
-/* Estimates tr A by Hutchinson's method: the mean of z.Az over probes >= 2 random vectors z with
- * entries +1 and -1. */
+/* Estimates tr A by Hutchinson's method: the mean of z.Az over random vectors z with entries +1 and
+ * -1. Costs `probes` products. Errors: CLB_EEMPTY (n = 0), CLB_ECOUNT (probes < 2), CLB_ESIZE,
+ * CLB_ENOMEM; *out is then zeroed. */
 CLBDEF clb_status clb_hutchinson(const clb_linop *A, size_t probes, clb_rng *rng,
                                  clb_estimate *out);
 
@@ -1556,7 +1565,8 @@ CLBDEF double clb_trace_max_drift(const clb_trace *trace, size_t l);
 CLBDEF double clb_trace_law(const clb_trace *trace, size_t l, size_t t);
 CLBDEF double clb_trace_law_drift(const clb_trace *trace, size_t l);
 
-/* x / |C_l(0)|, the relative drift as published; x itself if |C_l(0)| <= 1e-10. */
+/* x / |C_l(0)|, the relative drift as published; x itself if |C_l(0)| <= 1e-10. l = 1..L-1, as in
+ * all functions of a trace. */
 CLBDEF double clb_trace_relative(const clb_trace *trace, size_t l, double x);
 
 /* Degree k of homogeneity of the activation, s(c z) = c^k s(z) for c > 0: 1 for ReLU, identity,
@@ -1645,7 +1655,7 @@ CLBDEF double clb_crossover_slope(size_t n, const double *lambda, const double *
  * and clb_eigh_bytes(P, 0).
  * Errors: those of clb_hessian and clb_eigh_project. */
 CLBDEF clb_status clb_crossover_modes(clb_curv *curv, double *lambda, double *c);
-/* f = eta lambda_max / 2: below 1 stable, at 1 the edge. */
+/* f = eta lambda_max / 2: below 1 stable, at 1 the edge. NaN if either is NaN. */
 CLBDEF double clb_phase(double eta, double lambda_max);
 
 /* ---- the exact sum of a quadratic model ------------------------------------------------------ */
