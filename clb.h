@@ -2795,7 +2795,9 @@ typedef struct clb_audit_opts {
     const size_t *step;          /* [count] numbers of the snapshots; NULL: 0, 1, 2, ...          */
     int           digits;        /* binary digits of the weights; 0 -> found from the values      */
     size_t        neurons;       /* 0 -> 128: how many of a layer are selected, evenly spaced     */
-    int           middle;        /* 1: the first snapshot is not the start of the training        */
+    int           middle;        /* 1: the first snapshot is not the start of the training. Then the
+                                  * laws do not tell Adam from clipping, tanh or GELU: `method` may
+                                  * name any of these                                             */
     int           normalised;    /* 1: the files name normalisation layers                        */
     clb_error    *error;
 } clb_audit_opts;                /* NULL: all defaults                                            */

@@ -321,6 +321,8 @@ static void t_npy_bad(void)
     /* oversized header */
     EQUAL(clb_npy_read(&a, "\x93NUMPY\x01\x00\xff\xff{}", 12), CLB_ETRUNCATED);
     EQUAL(clb_npy_read(&a, "\x93NUMPY\x02\x00\xff\xff\xff\xff{}", 14), CLB_ETRUNCATED);
+    EQUAL(clb_npy_read(&a, "\x93NUMPY\x01\x00\x03\x00{}", 12), CLB_ETRUNCATED);     /* one byte too many */
+    EQUAL(clb_npy_read(&a, "\x93NUMPY\x02\x00\x03\x00\x00\x00{}", 14), CLB_ETRUNCATED);
     EQUAL(alloc_live, 0);
 }
 
@@ -902,6 +904,8 @@ static void t_net_files(void)
     }
     EQUAL(count, size);
     CHECK(!strcmp(at, "};\n"));
+    EQUAL(clb_net_write_c(NULL, 0, &again, &net, "azAZ_09"), CLB_OK);
+    EQUAL(clb_net_write_c(NULL, 0, &again, &net, "a{"), CLB_ENAME);
     EQUAL(clb_net_write_c(NULL, 0, &again, &net, "2nd"), CLB_ENAME);
     EQUAL(clb_net_write_c(NULL, 0, &again, &net, ""), CLB_ENAME);
     for (size_t i = 0; i < size; i += 7) {                    /* damage is found, or does nothing */

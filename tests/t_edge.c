@@ -243,6 +243,44 @@ static void t_from_onset(void)
     setup_free(&s);
 }
 
+/* p + q and p - q are the momenta before and after the first step: heavy ball is
+ * V' = beta V + g, theta' = theta - eta V', Nesterov theta' = theta - eta (g + beta V'). */
+static void t_velocity(void)
+{
+    static const clb_optimizer methods[] = { CLB_HEAVY_BALL, CLB_NESTEROV };
+    const double eta = 0.5, beta = 0.8;
+    const clb_net_opts square = kind(CLB_RELU_POWER, 2, 0);
+    setup s;
+    clb_rng rng;
+    clb_real *work;
+    size_t i, j, P;
+    setup_init(&s, two_layers, 3, &square, 80, CLB_MSE);
+    P = s.net.P, clb_rng_seed(&rng, 5);
+    work = (clb_real *)malloc(4 * P * sizeof *work);       /* V, g, theta, the next theta */
+    memcpy(work + 2 * P, s.net.theta, P * sizeof *work);
+    clb_rng_uniform(&rng, P, -1, 1, work);
+    clb_grad(&s.pass, work + 2 * P, work + P);
+    for (i = 0; i < 2; ++i) {
+        clb_rod_opts opts = CLB_ZERO;
+        clb_rod rod;
+        for (j = 0; j < P; ++j) {
+            double g = (double)work[P + j], V = beta * (double)work[j] + g;
+            double step = i ? g + beta * V : V;
+            work[3 * P + j] = (clb_real)((double)work[2 * P + j] - eta * step);
+        }
+        opts.optimizer = methods[i], opts.beta = beta, opts.second = work + 3 * P;
+        EQUAL(clb_rod_init(&rod, &s.net, &s.data, eta, work + 2 * P, &opts), CLB_OK);
+        for (j = 0; j < P; ++j) {
+            double g = (double)work[P + j], V = (double)work[j];
+            NEAR((double)rod.p[j] + (double)rod.q[j], V, TOL(1e-12, 1e-4));
+            NEAR((double)rod.p[j] - (double)rod.q[j], beta * V + g, TOL(1e-12, 1e-4));
+        }
+        clb_rod_free(&rod);
+    }
+    free(work);
+    setup_free(&s);
+}
+
 /* The gradients of the rod are those of clb_grad at its two points, bit for bit. */
 static void check_gradients(const clb_rod *rod, const clb_data *data)
 {
@@ -795,7 +833,7 @@ static void t_hessian_error(void)
 
 static const test_case tests[] = {
     TEST(t_two_point_identity), TEST(t_two_routes), TEST(t_below_the_edge), TEST(t_at_the_edge),
-    TEST(t_from_onset), TEST(t_options), TEST(t_threads_and_error),
+    TEST(t_from_onset), TEST(t_velocity), TEST(t_options), TEST(t_threads_and_error),
     TEST(t_third), TEST(t_complementarity), TEST(t_central_flow),
     TEST(t_thresholds), TEST(t_step_sharpness), TEST(t_precond), TEST(t_certify_spectra),
     TEST(t_certify_large), TEST(t_certify_width), TEST(t_hessian_error)

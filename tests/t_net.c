@@ -574,6 +574,15 @@ static void t_soft_targets(void)
             EQUAL(clb_pass_init(&pass, &net, &data, 0.5 * b), fine[i] || !b ? CLB_OK : CLB_ESOFT);
             clb_pass_free(&pass);
         }
+    if (sizeof(clb_real) == 8) {     /* what rounding does to a sum grows with the size of its own row */
+        static clb_real two[2][3] = { { 1, 0, 0 }, { (clb_real)(1e8 + 0.3), (clb_real)(-1e8 - 0.2),
+                                                     (clb_real)0.9 } };
+        static clb_real X2[4];
+        CHECK(two[1][0] + two[1][1] + two[1][2] != 1);
+        data.n = 2, data.X = X2, data.targets = two[0];
+        EQUAL(clb_pass_init(&pass, &net, &data, 1), CLB_OK);
+        clb_pass_free(&pass);
+    }
     clb_net_free(&net);
 }
 

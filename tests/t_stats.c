@@ -139,7 +139,7 @@ static void t_quadratic(void)
     int i;
     clb_rng_seed(&rng, 3);
     for (i = 0; i < 12; ++i) {
-        double u = -9 + 0.8 * i;
+        double u = -9 + 0.5 * i + 0.03 * i * i;            /* a skew grid */
         x[i] = exp(u);
         y[i] = exp(0.03 * u * u + 1.2 * u - 0.5);
     }

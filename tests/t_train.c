@@ -627,6 +627,8 @@ static void check_calls(const clb_train_opts *opts, int k)
             if (opts->optimizer != CLB_ADAM)
                 NEAR(part.flow[0] + part.oscillation[0], clb_trace_law_drift(&part, 1),
                      TOL(1e-11, 1e-3));
+            if (opts->optimizer != CLB_ADAM && opts->decay == 0 && opts->l2 == 0)
+                NEAR(part.predicted[0], clb_trace_law_drift(&part, 1), TOL(1e-11, 1e-3));
             clb_trace_free(&part);
         }
         clb_train_state_free(&state);
@@ -719,6 +721,11 @@ static void t_early_stopping(void)
                      p[1].net.P * sizeof(clb_real)) == 0);
         clb_trace_free(&trace);
     }
+    memset(&early, 0, sizeof early);                   /* what 0 stands for */
+    early.data = &kept;
+    EQUAL(clb_train(&p[1].net, &train, 0.5, 1, &opts, NULL), CLB_OK);
+    EQUAL(early.every, 10);
+    EQUAL(early.patience, 10);
     free(a.theta);
     for (int w = 0; w < 2; ++w) paper_problem_free(&p[w]);
 }
