@@ -6,9 +6,8 @@
  *         model, so that the four start from one point a seed.
  * Measure the drift, S = drift/eta^2, and the spectrum of the Hessian at the start.
  * Fit     alpha, the slope of ln(mean drift) on ln eta over all eta at which a seed survives.
- *         Effects: activation = alpha(ReLU, MSE) - alpha(linear, MSE),
- *         loss = alpha(linear, CE) - alpha(linear, MSE),
- *         interaction = alpha(ReLU, CE) - alpha(linear, MSE) - activation - loss.
+ *         Effects: activation = alpha(ReLU, MSE) - alpha(linear, MSE), loss = alpha(linear, CE) -
+ *         alpha(linear, MSE), interaction = alpha(ReLU, CE) - alpha(linear, MSE) - both effects.
  *         "Windows" repeats this for single seeds, fitted to ln S on the same eta for all four.
  * Predict S(eta) from the Hessian at the start by the formula of E8; R: correlation of logarithms.
  * Paper   interaction -0.21; the Hessian predicts S well for MSE and badly for CE
@@ -257,6 +256,5 @@ static void report(kit *x)
 
 static const kit_info info = {
     .id = "E12", .title = "Loss-function interaction", .statement = "Theorems 4, 6",
-    .key_result = "non-additive, interaction -0.21", .plan = plan, .report = report,
-};
+    .key_result = "non-additive, interaction -0.21", .plan = plan, .report = report, };
 KIT_MAIN(info)
