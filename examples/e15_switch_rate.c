@@ -95,7 +95,7 @@ static void claims(kit *x, const found *f)
     kit_summary_item *item = kit_summary(x, "beta", -f->all.slope);
     kit_interval(item, f->all.slope_se, KIT_NAN, KIT_NAN), kit_printed(item, 0.109);
     item = kit_summary(x, "beta_eta_0.1", b->value);
-    kit_interval(item, b->se, b->lo, b->hi), kit_printed(item, 0.0289), kit_headline(item, 1, "");
+    kit_interval(item, KIT_NAN, b->lo, b->hi), kit_printed(item, 0.0289), kit_headline(item, 1, "");
     kit_summary_r2(x, "r2", &rates, f->all.r2), kit_summary(x, "gamma", f->totals.slope);
     kit_summary_r2(x, "gamma_r2", &totals, f->totals.r2);
     kit_summary_against(x, "correlation", &totals, e14_difference, r);
