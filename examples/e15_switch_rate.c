@@ -104,8 +104,7 @@ static void claims(kit *x, const found *f)
     kit_statement(c, "time after step 50 within 10 % of the edge",
                   100 * switch_time_at_edge(runs_at(x, edge_eta)),
                   kit_in_units(kit_above(50), "%"));
-    kit_remark(c, "eta = 0.1 is at another distance from the edge for every width, and at it for "
-                  "none.");
+    kit_remark(c, "At eta = 0.1 every width is at another distance from its edge, none at it.");
     c = kit_paper(x, "half", "Below the edge the rate falls with the width as m^-0.5.",
                   "beta = 0.42, 0.48");
     for (size_t i = 0; i < 2; ++i) {
@@ -126,7 +125,8 @@ static void claims(kit *x, const found *f)
                   "differs more.", "R = 0.848");
     kit_number(c, "correlation", r, kit_within(0.848, 0.005));
     kit_statement(c, "correlation", r, kit_above(0.8));
-    kit_statement(c, "without m = 256", clb_pearson(M - 1, f->total, e14_difference), kit_above(.5));
+    kit_statement(c, "without m = 256", clb_pearson(M - 1, f->total, e14_difference),
+                  kit_above(0.5));
     kit_remark(c, "There are five points.");
 }
 
