@@ -468,7 +468,9 @@ static void put_tables(kit_buf *b, const ledger *l)
              "RESULTS` from our results in double precision%s. DIR holds the paper's published result "
              "files. A number is exact, equal to 5 digits, within the float32 band%s, within the "
              "tolerance that `tools/published` states for it, or (single runs beyond the edge of "
-             "stability) compared by distribution.\n", option_single ? " --single FLOAT" : "",
+             "stability) compared by distribution.\n\nCommand: `make ledger REFERENCE=DIR MNIST=DIR`. The "
+             "paper (arXiv:2604.07405) names no address of its result files that we know; whoever has "
+             "the programs of the paper makes them.\n", option_single ? " --single FLOAT" : "",
              option_single ? " and in float" : "",
              option_single ? " (five times the measured difference of float and double)" : "");
     put_head(b, "experiment");
