@@ -434,6 +434,22 @@ static void put_counts(kit_buf *b, const char *name, const size_t *counts)
     kit_put(b, "\n");
 }
 
+/* Files with numbers that no map names. */
+static void put_open(kit_buf *b, const ledger *l)
+{
+    size_t counts[STATES], n = 0;
+    kit_put(b, "\n## Not covered, and why\n\n");
+    for (size_t f = 0; f < l->file_n; ++f) {
+        int drawn = !strcmp(l->files[f].name, "generator.json");
+        count(l, (size_t)-1, f, counts);
+        if (counts[OPEN] == 0) continue;
+        kit_putf(b, "- %s: %zu numbers, %s.\n", l->files[f].name, counts[OPEN],
+                 drawn ? "draws of the generator; `tests/t_random.c` compares them"
+                       : "in no map of `tools/published`"), ++n;
+    }
+    if (!n) kit_put(b, "Nothing.\n");
+}
+
 /* What differs for a known cause, and what differs without one. */
 static void put_differences(kit_buf *b, const ledger *l)
 {
@@ -482,6 +498,7 @@ static void put_tables(kit_buf *b, const ledger *l)
     put_head(b, "file");
     for (size_t f = 0; f < l->file_n; ++f)
         count(l, (size_t)-1, f, counts), put_counts(b, l->files[f].name, counts);
+    put_open(b, l);
     put_differences(b, l);
 }
 
