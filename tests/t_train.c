@@ -640,9 +640,11 @@ static void check_calls(const clb_train_opts *opts, int k)
 
 static void t_state(void)
 {
+    static const double rates[] = { 1, 0.4 };
     for (int k = 0; k < 4 * (int)CLB_OPTIMIZER_COUNT; ++k) {
         clb_train_opts opts = CLB_ZERO;
         opts.optimizer = (clb_optimizer)(k / 4), opts.batch = k % 2 ? 30 : 0;
+        if (k % 4 == 1) opts.rates = rates;
         if (k / 2 % 2) opts.schedule.kind = CLB_COSINE, opts.schedule.horizon = 300;
         if (k / 2 % 2) opts.schedule.warmup = 150, opts.clip = 0.1, opts.l2 = 1e-3;
         check_calls(&opts, k);

@@ -109,7 +109,7 @@ KIT_FN clb_status paper_problem_draw(paper_problem *p, const paper_opts *opts, u
     clb_status status;
     memset(p, 0, sizeof *p), memset(&o, 0, sizeof o);
     if (opts) o = *opts;
-    if ((int)o.dataset < 0 || o.dataset >= PAPER_DATASETS) return CLB_EMETHOD;
+    if ((unsigned)o.dataset >= (unsigned)PAPER_DATASETS) return CLB_EMETHOD;
     paper_opts_resolve(&o);
     if (o.dataset == PAPER_XOR && (o.d != 2 || o.K != 2)) return CLB_ESHAPE;
     if (o.dataset == PAPER_SPHERES && o.K != 2) return CLB_ESHAPE;
